@@ -1,0 +1,87 @@
+/**
+ * Stable names of everything that can go wrong. A program branches on these, never on a message.
+ *
+ * - `usage_invalid`, `configuration_invalid`, `consent_required`: the caller can mend it by typing something else.
+ * - `network_unavailable`, `service_unavailable`, `lock_unavailable`: may pass; the session, if any, is untouched.
+ * - `not_authenticated`, `session_ended`: a login is needed.
+ * - `access_denied`: the user or the service said no.
+ * - `service_rejected`: the service refused the request itself (RFC 6749 §5.2 other than a dead grant).
+ * - `service_answer_invalid`: the service answered with something that is not the protocol.
+ * - `storage_*`, `keychain_unavailable`: credentials at rest could not be used; they were not changed.
+ */
+export type AuthErrorCode =
+  | "usage_invalid"
+  | "configuration_invalid"
+  | "consent_required"
+  | "network_unavailable"
+  | "service_unavailable"
+  | "lock_unavailable"
+  | "not_authenticated"
+  | "session_ended"
+  | "access_denied"
+  | "timed_out"
+  | "interrupted"
+  | "service_rejected"
+  | "service_answer_invalid"
+  | "storage_unsafe"
+  | "storage_damaged"
+  | "storage_unreadable"
+  | "storage_unwritable"
+  | "keychain_unavailable";
+
+/** Options of {@link AuthError}. */
+export interface AuthErrorOptions {
+  /** What to do next, as a sentence or a command ready to paste. */
+  hint?: string;
+  /** The evidence: the error or answer that led here. Never shown without `--debug`. */
+  cause?: unknown;
+}
+
+/**
+ * A failure as a fact: a stable {@link AuthErrorCode}, a message in plain words and the next step. No message and no
+ * `cause` ever holds a token, a code, a verifier or a key.
+ */
+export class AuthError extends Error {
+  override readonly name: string = "AuthError";
+  /** What went wrong, for programs. */
+  readonly code: AuthErrorCode;
+  /** What to do next, for people. */
+  readonly hint: string | undefined;
+
+  constructor(code: AuthErrorCode, message: string, options: AuthErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+  }
+}
+
+/** Nobody is logged in, or the session is over: only a login helps. */
+export class NotAuthenticatedError extends AuthError {
+  override readonly name: string = "NotAuthenticatedError";
+
+  constructor(message: string, options: AuthErrorOptions & { code?: "not_authenticated" | "session_ended" } = {}) {
+    super(options.code ?? "not_authenticated", message, { hint: "Run: spec-kitty auth login", ...options });
+  }
+}
+
+/** The service answered with an error (RFC 6749 §5.2), or with nothing usable. */
+export class ServiceError extends AuthError {
+  override readonly name: string = "ServiceError";
+  /** HTTP status of the answer; 0 when there was none. */
+  readonly status: number;
+  /** The `error` member of the answer, such as `invalid_client`; undefined when there was none. */
+  readonly error: string | undefined;
+  /** How long the service asked to wait (`Retry-After`, RFC 9110 §10.2.3), in milliseconds; undefined when it did not. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    code: AuthErrorCode,
+    message: string,
+    options: AuthErrorOptions & { status?: number; error?: string | undefined; retryAfterMs?: number | undefined } = {},
+  ) {
+    super(code, message, options);
+    this.status = options.status ?? 0;
+    this.error = options.error;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}

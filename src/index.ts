@@ -1,0 +1,1 @@
+export { AuthError, NotAuthenticatedError, ServiceError } from "./errors.ts";

@@ -1,0 +1,36 @@
+/** Time, as everything here sees it. Tests pass their own; nothing else in `src/` reads a clock or starts a timer. */
+export interface Clock {
+  /** Wall clock: milliseconds since 1970, as wrong as the machine's is. */
+  now(): number;
+  /** Milliseconds from an arbitrary start; never set back, may stand still while the machine sleeps. */
+  monotonic(): number;
+  /**
+   * Waits. Rejects with the signal's reason as soon as it aborts.
+   * @param ms - milliseconds
+   * @param options - `background` when the wait must not keep the process alive
+   */
+  sleep(ms: number, options?: { signal?: AbortSignal | undefined; background?: boolean }): Promise<void>;
+  /** A signal that aborts with a `TimeoutError` after `ms` milliseconds and does not keep the process alive. */
+  timeout(ms: number): AbortSignal;
+}
+
+/** The machine's own clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep: (ms, { signal, background = false } = {}) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const onAbort = (): void => {
+        clearTimeout(timer);
+        reject(signal?.reason);
+      };
+      const timer = setTimeout(() => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      }, ms);
+      if (background) timer.unref();
+      signal?.addEventListener("abort", onAbort, { once: true });
+    }),
+  timeout: (ms) => AbortSignal.timeout(ms),
+};

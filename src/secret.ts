@@ -1,0 +1,30 @@
+/**
+ * A value that does not print itself: a token, a code, a verifier, a key. String conversion, template literals and
+ * `JSON.stringify` give `[secret]`, and `console.log` shows no private field, so that forgetting to redact is not a
+ * leak. Only {@link Secret.reveal} gives the value, and only what sends it or seals it calls that.
+ */
+export class Secret {
+  readonly #value: string;
+
+  constructor(value: string) {
+    this.#value = value;
+  }
+
+  /** The value itself, for the request or the seal. */
+  reveal(): string {
+    return this.#value;
+  }
+
+  /** Whether both hold the same value. For two values that are ours; what a stranger sent is compared in constant time. */
+  equals(other: Secret): boolean {
+    return this.#value === other.#value;
+  }
+
+  toString(): string {
+    return "[secret]";
+  }
+
+  toJSON(): string {
+    return "[secret]";
+  }
+}
