@@ -1,0 +1,48 @@
+import { homedir } from "node:os";
+import { posix, win32 } from "node:path";
+import { AuthError } from "../errors.ts";
+
+/** Environment variables, as `process.env` has them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The folder that holds everything this program keeps: `SPEC_KITTY_CONFIG_DIR`, else the platform's own place.
+ *
+ * @param env - the process's environment
+ * @param platform - as `process.platform`
+ * @param home - the user's home folder
+ * @throws {@link AuthError} `configuration_invalid` when there is no home folder to fall back to
+ */
+export function configFolder(env: Environment, platform: NodeJS.Platform, home: string = homedir()): string {
+  const path = platform === "win32" ? win32 : posix;
+  const chosen = env["SPEC_KITTY_CONFIG_DIR"];
+  if (chosen) return path.resolve(chosen);
+  if (platform === "win32" && env["APPDATA"]) return path.join(env["APPDATA"], "spec-kitty");
+  // The XDG base directory specification says to ignore a relative path.
+  const xdg = env["XDG_CONFIG_HOME"];
+  if (platform !== "win32" && platform !== "darwin" && xdg && path.isAbsolute(xdg)) return path.join(xdg, "spec-kitty");
+  if (!home) {
+    throw new AuthError("configuration_invalid", "there is no home folder to keep the session in", {
+      hint: "Set SPEC_KITTY_CONFIG_DIR to a folder of yours",
+    });
+  }
+  if (platform === "win32") return path.join(home, "AppData", "Roaming", "spec-kitty");
+  if (platform === "darwin") return path.join(home, "Library", "Application Support", "spec-kitty");
+  return path.join(home, ".config", "spec-kitty");
+}
+
+/**
+ * A folder of this user's that does not outlive the machine's uptime by design and is not part of a backup or of a
+ * copied home: `XDG_RUNTIME_DIR`, else the system's temporary folder. What is put there is checked for its owner.
+ *
+ * @param env - the process's environment
+ * @param platform - as `process.platform`
+ * @param temporary - the system's temporary folder, `os.tmpdir()`
+ * @param uid - the user's number, undefined on Windows, whose temporary folder is per user already
+ */
+export function runtimeFolder(env: Environment, platform: NodeJS.Platform, temporary: string, uid: number | undefined): string {
+  const path = platform === "win32" ? win32 : posix;
+  const xdg = env["XDG_RUNTIME_DIR"];
+  if (platform !== "win32" && xdg && path.isAbsolute(xdg)) return path.join(xdg, "spec-kitty");
+  return path.join(temporary, uid === undefined ? "spec-kitty" : `spec-kitty-${uid}`);
+}
