@@ -1,0 +1,83 @@
+import type { Server } from "node:net";
+import { AuthError } from "../../errors.ts";
+
+/** The name in the redirect URI. The literal address is the rule (RFC 8252 §8.3); some servers registered the name only. */
+export type RedirectHost = "127.0.0.1" | "localhost";
+
+const searched = Array.from({ length: 11 }, (_, index) => 28888 + index);
+const ephemeral = 0;
+
+/**
+ * Takes a port on the loopback interface: the first free one of 28888–28898, else whichever the system has left.
+ * With `localhost` the same port is taken on `[::1]` too: a browser may try either, and a port that is ours on one
+ * address only would leave the other to any program of any user, who would then receive the code.
+ * @param createServer - gives a server that does not listen yet; called once for each address and attempt
+ * @param redirectHost - the name in the redirect URI
+ * @param port - take this one or none
+ * @returns the servers that listen now, and their port
+ * @throws {AuthError} `usage_invalid` when `port` cannot be had, `configuration_invalid` when none can
+ */
+export async function takeCallbackPort<S extends Server>(
+  createServer: () => S,
+  redirectHost: RedirectHost,
+  port?: number,
+): Promise<{ servers: S[]; port: number }> {
+  // An ephemeral port that is free on one address can be taken on the other, so that it is worth a few attempts.
+  const candidates = port === undefined ? [...searched, ephemeral, ephemeral, ephemeral] : [port];
+  let reason: unknown;
+  for (const candidate of candidates) {
+    try {
+      return await take(createServer, redirectHost, candidate);
+    } catch (error) {
+      // Whatever it is (in use, reserved by the system, not permitted), the next port may not have it.
+      reason = error;
+    }
+  }
+  if (port === undefined) {
+    throw new AuthError("configuration_invalid", `no port can be opened on 127.0.0.1 (${codeOf(reason)})`, {
+      hint: "Log in without a port: spec-kitty auth login --headless",
+      cause: reason,
+    });
+  }
+  const why = codeOf(reason) === "EADDRINUSE" ? "is in use by another program" : `cannot be opened (${codeOf(reason)})`;
+  throw new AuthError("usage_invalid", `port ${port} ${why}`, {
+    hint: "Leave --port out to have a free one found: spec-kitty auth login",
+    cause: reason,
+  });
+}
+
+async function take<S extends Server>(
+  createServer: () => S,
+  redirectHost: RedirectHost,
+  candidate: number,
+): Promise<{ servers: S[]; port: number }> {
+  const first = createServer();
+  const port = await listen(first, "127.0.0.1", candidate);
+  if (redirectHost === "127.0.0.1") return { servers: [first], port };
+  const second = createServer();
+  try {
+    await listen(second, "::1", port);
+    return { servers: [first, second], port };
+  } catch (error) {
+    // A machine without IPv6 has no [::1] that anybody could take.
+    if (["EADDRNOTAVAIL", "EAFNOSUPPORT"].includes(codeOf(error))) return { servers: [first], port };
+    first.close();
+    throw error;
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    // `exclusive`: in a cluster the port would otherwise be shared with the other workers.
+    server.listen({ host, port, exclusive: true }, () => {
+      server.off("error", reject);
+      const address = server.address();
+      resolve(typeof address === "object" && address !== null ? address.port : port);
+    });
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : String(error);
+}

@@ -1,0 +1,171 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { AuthError } from "../../errors.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { AuthorizationAnswer, AuthorizationResponse } from "../oauth/authorization.ts";
+import { type CallbackOutcome, callbackPage, redirection, refusal, type RenderedPage } from "./callback-page.ts";
+import { type RedirectHost, takeCallbackPort } from "./callback-port.ts";
+import { callbackRequest, pastedParameters, pasteRefused } from "./callback-request.ts";
+
+/** Options of {@link listenForCallback}. */
+export interface ListenOptions {
+  /** Judges the query of a redirect: `authorizationResponse` with the state of this login. */
+  judge: (params: URLSearchParams) => AuthorizationResponse;
+  /** The name in the redirect URI. Default `127.0.0.1`. */
+  redirectHost?: RedirectHost | undefined;
+  /** This port or none. Default: the first free one of 28888–28898, else any. */
+  port?: number | undefined;
+  clock: Clock;
+}
+
+/** A port that waits for the redirect of one login. */
+export interface CallbackListener {
+  /** For the authorization request and, unchanged, for the token request (RFC 6749 §4.1.3). */
+  readonly redirectUri: string;
+  /** The one answer to this login. Rejects with `interrupted` when the listener is closed before there is one. */
+  readonly callback: Promise<AuthorizationAnswer>;
+  /**
+   * Takes the redirect address from the clipboard of a user whose browser could not reach this machine: the same
+   * checks, the same outcome.
+   * @param pasted - the whole address; it holds a code, so it is never quoted
+   * @throws {AuthError} `usage_invalid` when it is not the answer; the login still waits
+   */
+  accept(pasted: string): void;
+  /**
+   * Shows the outcome to the browser that brought the answer, then closes everything. Only the first call counts.
+   * @param outcome - success only once the session is stored
+   * @param options - `lingerMs`: how long to wait for the browser to fetch the page, and, when the login expired, how
+   *   long a late one is still told so; milliseconds, default 2000
+   * @returns settles when everything is closed; never rejects
+   */
+  finish(outcome: CallbackOutcome, options?: { lingerMs?: number }): Promise<void>;
+  /** Closes every socket at once, whatever they are doing, so that the process can exit. As often as you like. */
+  close(): Promise<void>;
+}
+
+// What a page says must not be in an address that also says code and state: the redirect away from it is what keeps
+// both out of the address bar and the history.
+const donePath = "/done";
+const wrongStatePath = "/not-this-login";
+const alreadyUsedPath = "/already-used";
+
+// Enough for any browser, which opens six at most; the silent ones beyond it make way, the oldest first.
+const maxSilentConnections = 64;
+
+/**
+ * Listens for the redirect of one login (RFC 8252 §7.3), on the loopback interface only. Nothing but a GET of the exact
+ * path with the exact state ends the wait; everything else that can reach the port is answered and ignored.
+ * @throws {AuthError} when no port can be had, see {@link takeCallbackPort}
+ */
+export async function listenForCallback(options: ListenOptions): Promise<CallbackListener> {
+  const { judge, clock, redirectHost = "127.0.0.1" } = options;
+  let settle: { resolve: (answer: AuthorizationAnswer) => void; reject: (error: AuthError) => void } | undefined;
+  const callback = new Promise<AuthorizationAnswer>((resolve, reject) => (settle = { resolve, reject }));
+  // Closed while nobody happens to be waiting is not an unhandled rejection.
+  callback.catch(() => undefined);
+
+  const gone = new AbortController();
+  let answered = false;
+  /** The browser that brought the answer: it waits, so that it is never told of a success that did not come. */
+  let held: ServerResponse | undefined;
+  let outcome: CallbackOutcome | undefined;
+  let finishing: Promise<void> | undefined;
+  let closing: Promise<void> | undefined;
+
+  const end = (answer: AuthorizationAnswer): void => {
+    answered = true;
+    settle?.resolve(answer);
+  };
+
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    const asked = callbackRequest(request, `${redirectHost}:${request.socket.localPort}`);
+    if (asked.kind === "refused") return send(response, refusal(asked.status, asked.why, asked.headers));
+    if (asked.kind === "page") return onPage(asked.path, request, response);
+    const answer = judge(asked.params);
+    if (answer.kind === "not-ours") return send(response, redirection(wrongStatePath));
+    if (answered) return send(response, redirection(alreadyUsedPath));
+    if (outcome !== undefined) return send(response, redirection(donePath));
+    held = response;
+    response.once("close", () => (held = undefined));
+    end(answer);
+  };
+
+  const onPage = (path: string, request: IncomingMessage, response: ServerResponse): void => {
+    if (path === wrongStatePath) return send(response, callbackPage({ kind: "wrong-state" }));
+    if (path === alreadyUsedPath) return send(response, callbackPage({ kind: "already-used" }));
+    if (path !== donePath || outcome === undefined) return send(response, refusal(404, "nothing here"));
+    // The socket's end, not the response's: closing everything earlier could cut the page off.
+    if (answered) request.socket.once("close", () => gone.abort());
+    send(response, callbackPage(outcome));
+  };
+
+  const { servers, port } = await takeCallbackPort(() => boundedServer(onRequest), redirectHost, options.port);
+  const redirectUri = `http://${redirectHost}:${port}/callback`;
+
+  const close = (): Promise<void> => {
+    closing ??= (async () => {
+      const hint = "Run: spec-kitty auth login";
+      settle?.reject(new AuthError("interrupted", "the login was given up before an answer came", { hint }));
+      gone.abort();
+      await Promise.all(servers.map(closeServer));
+    })();
+    return closing;
+  };
+
+  const finish: CallbackListener["finish"] = (result, { lingerMs = 2_000 } = {}) => {
+    finishing ??= (async () => {
+      outcome = result;
+      // Nobody to tell: the answer was pasted, or the tab is closed, or no browser came and the user was interrupted.
+      const someoneComes = held !== undefined || result.kind === "expired";
+      if (held !== undefined) send(held, redirection(donePath));
+      if (someoneComes) await clock.sleep(lingerMs, { signal: gone.signal }).catch(() => undefined);
+      await close();
+    })();
+    return finishing;
+  };
+
+  const accept = (pasted: string): void => {
+    const answer = judge(pastedParameters(pasted, redirectUri));
+    if (answer.kind === "not-ours") throw pasteRefused(`does not belong to this login: ${answer.reason}`);
+    if (answered || outcome !== undefined || closing !== undefined) throw pasteRefused("came after this login had ended");
+    end(answer);
+  };
+
+  return { redirectUri, callback, accept, finish, close };
+}
+
+/** A server that no peer can fill, slow down or keep open: size, time and number of what it reads are bounded. */
+function boundedServer(onRequest: (request: IncomingMessage, response: ServerResponse) => void): Server {
+  const server = createServer(
+    {
+      // Cookies count, and those of every local program come along: a port does not separate them (RFC 6265 §8.5).
+      maxHeaderSize: 16 * 1024,
+      headersTimeout: 5_000,
+      requestTimeout: 5_000,
+      connectionsCheckingInterval: 1_000,
+    },
+    onRequest,
+  );
+  // Every answer says `Connection: close`, those of node:http too: a kept connection would keep the process.
+  server.maxRequestsPerSocket = 1;
+  const silent = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    silent.add(socket);
+    socket.once("close", () => silent.delete(socket));
+    const [oldest] = silent;
+    if (silent.size > maxSilentConnections) oldest?.destroy();
+  });
+  server.on("request", (request: IncomingMessage) => silent.delete(request.socket));
+  return server;
+}
+
+function send(response: ServerResponse, page: RenderedPage): void {
+  response.writeHead(page.status, { ...page.headers, "content-length": Buffer.byteLength(page.body) }).end(page.body);
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

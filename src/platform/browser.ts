@@ -1,0 +1,119 @@
+import { spawn } from "node:child_process";
+import { isConfidential } from "../config/service-url.ts";
+import { AuthError } from "../errors.ts";
+import type { Clock } from "./clock.ts";
+
+/** A program and its arguments, the address among them. Never a line for a shell. */
+export interface BrowserCommand {
+  program: string;
+  args: readonly string[];
+}
+
+/** Whether some program took the address. A failure is no more than a warning: the address was printed before. */
+export type BrowserOutcome = { launched: string } | { failed: string };
+
+/** What {@link openBrowser} needs to know of the machine. */
+export interface BrowserOptions {
+  env: Readonly<Record<string, string | undefined>>;
+  platform: NodeJS.Platform;
+  clock: Clock;
+}
+
+type Environment = BrowserOptions["env"];
+
+// A launcher that cannot do it says so at once; one that is still busy after this is a browser at work.
+const earlyExitMs = 1_000;
+
+/**
+ * Hands an address to the user's browser, and does not wait for that browser to end.
+ * @param address - where to; may come from the service
+ * @returns which program took it, or what each candidate said
+ * @throws {AuthError} `service_answer_invalid` for anything but `https:` and loopback `http:`: other schemes start other
+ *   programs (S-007), and plain http would show the login to the network
+ */
+export async function openBrowser(address: string, options: BrowserOptions): Promise<BrowserOutcome> {
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (url === undefined || !isConfidential(url)) {
+    const found = url === undefined ? "no address at all" : `an address of "${url.protocol}//${url.hostname}"`;
+    throw new AuthError("service_answer_invalid", `the browser opens https addresses only, and this is ${found}`, {
+      hint: "Check the address of the service: spec-kitty auth doctor",
+    });
+  }
+  const failures: string[] = [];
+  // `href`, not the text as given: the parser has percent-encoded quotes, spaces and everything that is not ASCII.
+  for (const command of browserCommands(url.href, options.platform, options.env)) {
+    const failure = await launch(command, options);
+    if (failure === undefined) return { launched: command.program };
+    failures.push(`${command.program}: ${failure}`);
+  }
+  return { failed: failures.join("; ") };
+}
+
+/**
+ * What to try, best first: the user's own `BROWSER`, then what the platform has.
+ * @param address - the one thing to open, already checked
+ * @param platform - as `process.platform` says it
+ * @param env - `BROWSER`, what tells WSL, `SystemRoot`
+ */
+export function browserCommands(address: string, platform: NodeJS.Platform, env: Environment): BrowserCommand[] {
+  const opened = (program: string, ...args: string[]): BrowserCommand => ({ program, args: [...args, address] });
+  return [...chosenBrowsers(platform, env).map((program) => opened(program)), ...systemBrowsers(address, platform, env, opened)];
+}
+
+/** `BROWSER` is a list separated by colons, as xdg-open has it, except on Windows, where `C:\…` is one program. */
+function chosenBrowsers(platform: NodeJS.Platform, env: Environment): string[] {
+  const value = env["BROWSER"] ?? "";
+  // Never split at spaces: "/opt/my browser/run" is one program, and what looks like an option to it is none.
+  return (platform === "win32" ? [value] : value.split(":")).filter((program) => program.trim() !== "");
+}
+
+function systemBrowsers(
+  address: string,
+  platform: NodeJS.Platform,
+  env: Environment,
+  opened: (program: string, ...args: string[]) => BrowserCommand,
+): BrowserCommand[] {
+  switch (platform) {
+    case "darwin":
+      return [opened("open")];
+    case "win32": {
+      // Whole paths: a bare name would be looked for in the current folder first, which may be a stranger's project.
+      const system = `${env["SystemRoot"] ?? "C:\\Windows"}\\System32`;
+      return [
+        opened(`${system}\\rundll32.exe`, "url.dll,FileProtocolHandler"),
+        throughPowerShell(`${system}\\WindowsPowerShell\\v1.0\\powershell.exe`, address),
+      ];
+    }
+    default: {
+      const desktop = [opened("xdg-open"), opened("gio", "open")];
+      // Under WSL the browser is on the Windows side: wslview if it is installed, else Windows' own way.
+      const wsl = env["WSL_DISTRO_NAME"] !== undefined || env["WSL_INTEROP"] !== undefined;
+      return wsl
+        ? [opened("wslview"), ...desktop, opened("rundll32.exe", "url.dll,FileProtocolHandler")]
+        : [...desktop, opened("wslview")];
+    }
+  }
+}
+
+/** Encoded, the address meets no parser but PowerShell's own, and there it is a string in which `'` is doubled. */
+function throughPowerShell(program: string, address: string): BrowserCommand {
+  const script = `Start-Process '${address.replaceAll("'", "''")}'`;
+  const encoded = Buffer.from(script, "utf16le").toString("base64");
+  return { program, args: ["-NoProfile", "-NonInteractive", "-EncodedCommand", encoded] };
+}
+
+/** Starts a program on its own and looks whether it stays or ends well. Gives what went wrong, if anything did. */
+async function launch({ program, args }: BrowserCommand, { env, clock }: BrowserOptions): Promise<string | undefined> {
+  const settled = new AbortController();
+  const ended = new Promise<string | undefined>((resolve) => {
+    // Detached and without our streams: Ctrl-C here is not for the browser, nor is its chatter for this terminal.
+    const child = spawn(program, [...args], { env: { ...env }, detached: true, stdio: "ignore", windowsHide: true });
+    child.unref();
+    child.on("error", (error) => resolve("code" in error && error.code === "ENOENT" ? "not found" : error.message));
+    child.once("exit", (status, signal) => resolve(status === 0 ? undefined : `ended with ${status ?? signal}`));
+  }).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+  const stayed = clock.sleep(earlyExitMs, { signal: settled.signal }).catch(() => undefined);
+  const failure = await Promise.race([ended, stayed]);
+  settled.abort();
+  return typeof failure === "string" ? failure : undefined;
+}

@@ -1,0 +1,98 @@
+import { request } from "node:http";
+import { connect, type Socket } from "node:net";
+import { authorizationResponse } from "../../../src/auth/oauth/authorization.ts";
+import { type CallbackListener, listenForCallback, type ListenOptions } from "../../../src/auth/loopback/callback-server.ts";
+import type { Clock } from "../../../src/platform/clock.ts";
+import { Secret } from "../../../src/secret.ts";
+
+export const state = "s".repeat(43);
+export const query = `?code=c0de&state=${state}`;
+
+/** A clock that stands still until it is told to go on. */
+export function manualClock(): Clock & { advance(ms: number): void } {
+  let now = 0;
+  const sleepers = new Set<{ due: number; wake: () => void }>();
+  const clock: Clock = {
+    now: () => now,
+    monotonic: () => now,
+    sleep: (ms, { signal } = {}) =>
+      new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason);
+        const sleeper = { due: now + ms, wake: resolve };
+        sleepers.add(sleeper);
+        signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+      }),
+    timeout: () => new AbortController().signal,
+  };
+  const advance = (ms: number): void => {
+    now += ms;
+    for (const sleeper of sleepers) if (sleeper.due <= now && sleepers.delete(sleeper)) sleeper.wake();
+  };
+  return { ...clock, advance };
+}
+
+/** A listener that expects {@link state}. */
+export function listen(options: Partial<ListenOptions> = {}): Promise<CallbackListener> {
+  return listenForCallback({
+    judge: (params) => authorizationResponse(params, { state: new Secret(state) }),
+    clock: manualClock(),
+    ...options,
+  });
+}
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+}
+
+/** One request as given, no redirect followed. */
+export function ask(
+  url: string,
+  { method = "GET", headers = {} }: { method?: string; headers?: Record<string, string> } = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { method, headers, agent: false }, (response) => {
+      let body = "";
+      response.setEncoding("utf8");
+      response.on("data", (part: string) => (body += part));
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
+    });
+    sent.on("error", reject);
+    sent.end();
+  });
+}
+
+/** As a browser: follows redirects, and says which addresses it showed. */
+export async function browse(url: string): Promise<Answer & { shown: string }> {
+  const answer = await ask(url);
+  const { location } = answer.headers;
+  if (answer.status !== 303 || typeof location !== "string") return { ...answer, shown: url };
+  return browse(new URL(location, url).href);
+}
+
+/** A connection that has said `text` so far and stays open. */
+export function open(port: number, text = ""): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.off("error", reject);
+      socket.on("error", () => undefined);
+      if (text === "") return resolve(socket);
+      socket.write(text, () => resolve(socket));
+    });
+    socket.once("error", reject);
+  });
+}
+
+/** All that a connection is told until it is closed. */
+export async function heard(socket: Socket): Promise<string> {
+  let text = "";
+  socket.setEncoding("latin1");
+  socket.on("data", (part: string) => (text += part));
+  await new Promise((resolve) => socket.once("close", resolve));
+  return text;
+}
+
+export function portOf(listener: CallbackListener): number {
+  return Number(new URL(listener.redirectUri).port);
+}
