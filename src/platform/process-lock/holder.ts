@@ -1,0 +1,153 @@
+import { createHash, randomBytes } from "node:crypto";
+import { readFileSync, readlinkSync } from "node:fs";
+import { hostname } from "node:os";
+import type { Clock } from "../clock.ts";
+
+/** A lock that is held. */
+export interface ProcessLock {
+  /** Is it still ours? One look at the file system: ask before the request is sent and again before the write. */
+  held(): boolean;
+  /** Gives the lock up. Never throws; a second call does nothing. */
+  release(): void;
+}
+
+/** Whoever holds a lock, for messages and for the doctor. */
+export interface LockHolder {
+  /** Its process id, as its own machine or container counts. */
+  pid: number;
+  /** Its machine's name. */
+  host: string;
+  /** ISO 8601: when it began to wait for the lock, which it got at that moment or later. */
+  since: string;
+  /**
+   * - `running`: it lives; where the kernel keeps the lock (macOS, Windows) a stopped one counts as running.
+   * - `stopped`: it lives, and does nothing until somebody continues it.
+   * - `dead`: proved; the next one who wants the lock takes it.
+   * - `unknown`: on another machine or in another container, so that nobody here can tell.
+   */
+  state: "running" | "stopped" | "dead" | "unknown";
+}
+
+/** One process's wish for a lock. */
+export interface Contender {
+  /** One try, without waiting: the lock, or undefined while another holds it. */
+  attempt(): ProcessLock | undefined;
+  /** Takes the lock away from a holder that is dead. True when a new attempt is worth while at once. */
+  clear(): boolean;
+  /** Gives the wish up. Never throws; after a successful attempt it does nothing. */
+  withdraw(): void;
+}
+
+/** One way of locking. */
+export interface LockMechanism {
+  /** Enters the contest for the lock at `path`; throws `storage_unwritable` when its folder does not allow it. */
+  contend(path: string, clock: Clock): Contender;
+  /** Who holds the lock, changing nothing; undefined when nobody does. */
+  inspect(path: string): LockHolder | undefined;
+  /** Removes what a proved dead holder left; true if there was something. */
+  unstick(path: string): boolean;
+}
+
+/** What a file name can say about a process so that another one can tell whether it lives. */
+export interface Identity {
+  pid: number;
+  /** Start of the process in clock ticks since boot (proc_pid_stat(5), field 22): pids are reused, pairs of both are not. */
+  start: string;
+  /** Digest of boot, pid namespace and time namespace: within one scope a pid and a start mean the same to everyone. */
+  scope: string;
+  boot: string;
+  machine: string;
+  host: string;
+}
+
+const UNKNOWN = "0";
+const NAME = /^[0-9a-f]{16}\.([1-9]\d{0,9})\.(\d{1,20})\.([0-9a-f]{1,12})\.([0-9a-f]{1,12})\.([0-9a-f]{1,12})\.([\w%.~-]{1,32})$/;
+
+let own: string | undefined;
+
+/**
+ * A name for a lock of this process. 64 random bits make it unique, so that two holders in one process differ as well;
+ * the rest says who it is. All of it is in the name because a name cannot be half written, before a crash or after.
+ * At most 120 characters of `[\w%.~-]`: encrypted home folders allow 143.
+ */
+export function newName(): string {
+  return `${randomBytes(8).toString("hex")}.${(own ??= describeSelf())}`;
+}
+
+/** Reads a name made by {@link newName}; undefined when it is not one. */
+export function parseName(name: string): Identity | undefined {
+  const [, pid, start, scope, boot, machine, host] = NAME.exec(name) ?? [];
+  if (pid === undefined || !start || !scope || !boot || !machine || !host) return undefined;
+  return { pid: Number(pid), start, scope, boot, machine, host };
+}
+
+/**
+ * Does it live? "dead" is a proof and stays true for ever; everything that falls short of one is some other state.
+ * A different boot of the same machine proves it too. Machine id and host name must both agree for that: cloned
+ * machines share the first, containers without a name of their own the second.
+ */
+export function stateOf(them: Identity): LockHolder["state"] {
+  const me = parseName(newName());
+  if (me === undefined || me.scope === UNKNOWN || them.scope === UNKNOWN) return "unknown";
+  if (them.scope === me.scope) return localState(them.pid, them.start);
+  return them.machine !== UNKNOWN && them.machine === me.machine && them.boot !== me.boot ? "dead" : "unknown";
+}
+
+/**
+ * The kernel is asked by signal 0 first: with `hidepid` a process of another user (`sudo`) has no entry in /proc though
+ * it lives, while the signal says EPERM. Then /proc tells a reused pid by its start, and a zombie: a killed process
+ * whose parent never waits, as in a container without an init, stays one for ever. A zombie with threads left is not
+ * dead yet: one of them may be in the middle of the rename that stores a token.
+ */
+function localState(pid: number, start: string): LockHolder["state"] {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return "dead";
+  }
+  const now = processStat(pid);
+  if (now === undefined) return "running";
+  if (now.start !== start) return "dead";
+  if (now.state === "Z" || now.state === "X") return now.threads > 1 ? "running" : "dead";
+  return now.state === "T" || now.state === "t" ? "stopped" : "running";
+}
+
+function processStat(pid: number | "self"): { pid: number; state: string; threads: number; start: string } | undefined {
+  const text = read(() => readFileSync(`/proc/${pid}/stat`, "latin1"));
+  // The second field is the program's name, which may hold blanks and brackets: count from its end.
+  const [state, ...rest] = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const start = rest[18];
+  if (!state || start === undefined) return undefined;
+  return { pid: Number.parseInt(text, 10), state, threads: Number(rest[16]), start };
+}
+
+function describeSelf(): string {
+  const stat = processStat("self");
+  const boot = read(() => readFileSync("/proc/sys/kernel/random/boot_id", "latin1"));
+  const namespaces = read(() => `${readlinkSync("/proc/self/ns/pid")} ${read(() => readlinkSync("/proc/self/ns/time"))}`);
+  const machine = read(() => readFileSync("/etc/machine-id", "latin1"));
+  const host = hostname();
+  // A /proc of another pid namespace (the host's, bound into a container) would answer about other processes.
+  const comparable = stat?.pid === process.pid && boot !== "" && namespaces !== "";
+  return [
+    process.pid,
+    stat?.start ?? 0,
+    comparable ? digest(`${boot} ${namespaces}`) : UNKNOWN,
+    boot === "" ? UNKNOWN : digest(boot),
+    machine === "" || boot === "" ? UNKNOWN : digest(`${machine} ${host}`),
+    host.replace(/[^\w.~-]/g, "%").slice(0, 32) || "%",
+  ].join(".");
+}
+
+/** Shorter, and machine-id(5) asks that the id itself be shown to nobody. */
+function digest(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 12);
+}
+
+function read(get: () => string): string {
+  try {
+    return get();
+  } catch {
+    return "";
+  }
+}
