@@ -1,0 +1,172 @@
+import { createHash } from "node:crypto";
+import { ulidPattern } from "./ulid.ts";
+
+/** Version of the event envelope that this program writes. */
+const schemaVersion = "3.0.0";
+
+const aggregateTypes = ["WorkPackage", "Mission", "MissionDossier", "Build"] as const;
+const lanes = ["planned", "claimed", "in_progress", "in_review", "for_review", "approved", "done", "blocked", "canceled"] as const;
+
+/** What an event is about. */
+export type AggregateType = (typeof aggregateTypes)[number];
+
+/** Says what is expected when the value is not that; undefined when it is. */
+type Check = (value: unknown) => string | undefined;
+
+const text: Check = (value) => (typeof value === "string" && value.trim() !== "" ? undefined : "expected a text that is not empty");
+const count: Check = (value) => (Number.isSafeInteger(value) && Number(value) >= 0 ? undefined : "expected a whole number, 0 or more");
+const textOrCount: Check = (value) => (text(value) && count(value) ? "expected a text or a whole number" : undefined);
+const workPackage: Check = (value) => (typeof value === "string" && /^WP\d\d$/.test(value) ? undefined : 'expected "WP" and two digits, such as "WP01"');
+const oneOf =
+  (...known: readonly string[]): Check =>
+  (value) =>
+    typeof value === "string" && known.includes(value) ? undefined : `expected one of ${known.join(", ")}`;
+
+/** The events that the service knows, and the payload keys that each must have. More keys are allowed. */
+const payloads = {
+  WPStatusChanged: { wp_id: workPackage, from_lane: oneOf(...lanes), to_lane: oneOf(...lanes) },
+  WPCreated: { wp_id: workPackage, title: text, mission_slug: text },
+  WPAssigned: { wp_id: workPackage, agent_id: text, phase: oneOf("implementation", "review") },
+  MissionCreated: { mission_slug: text, mission_number: textOrCount, target_branch: text, wp_count: count },
+  MissionClosed: { mission_slug: text, total_wps: count },
+  HistoryAdded: { wp_id: workPackage, entry_type: oneOf("note", "review", "error", "comment"), entry_content: text },
+  ErrorLogged: { error_type: oneOf("validation", "runtime", "network", "auth", "unknown"), error_message: text },
+  DependencyResolved: { wp_id: workPackage, dependency_wp_id: workPackage, resolution_type: oneOf("completed", "skipped", "merged") },
+} satisfies Record<string, Record<string, Check>>;
+
+/** The name of an event that the service knows. */
+export type EventType = keyof typeof payloads;
+
+/** Where in a project something happened. Each is null when unknown, which is also the default. */
+export interface ProjectContext {
+  project_uuid: string | null;
+  project_slug: string | null;
+  git_branch: string | null;
+  head_commit_sha: string | null;
+  repo_slug: string | null;
+}
+
+const contextKeys = ["project_uuid", "project_slug", "git_branch", "head_commit_sha", "repo_slug"] as const satisfies (keyof ProjectContext)[];
+
+/** An event as the caller states it. Everything else in the envelope is the emitter's to fill in. */
+export interface EventInput extends Partial<ProjectContext> {
+  /** Such as `WPStatusChanged`; an unknown one is refused. */
+  event_type: string;
+  /** The id of what the event is about, such as `WP01`. */
+  aggregate_id: string;
+  /** By default what the event type says: `Mission` for missions and for errors outside a work package, else `WorkPackage`. */
+  aggregate_type?: string;
+  payload: Readonly<Record<string, unknown>>;
+  /** UUID of the build that this belongs to; none by default. */
+  build_id?: string;
+  /** The `event_id` that led to this one; none by default. */
+  causation_id?: string | null;
+}
+
+/** An event as it travels and as it is queued: the service's own names. */
+export interface EventEnvelope extends ProjectContext {
+  event_id: string;
+  event_type: string;
+  aggregate_id: string;
+  aggregate_type: string;
+  schema_version: string;
+  build_id: string;
+  payload: Readonly<Record<string, unknown>>;
+  node_id: string;
+  lamport_clock: number;
+  causation_id: string | null;
+  timestamp: string;
+  team_slug: string | null;
+}
+
+/**
+ * Everything that is wrong with an event, each as a sentence that names the key, what was found and what was expected.
+ * Empty when it can be sent. All at once, because whoever writes the call mends it in one go.
+ *
+ * @param input - from the caller; its types are not trusted, since it may come from a command line
+ */
+export function eventProblems(input: EventInput): string[] {
+  const problems: string[] = [];
+  const check = (key: string, value: unknown, expected: string | undefined): void => {
+    if (expected !== undefined) problems.push(`${key} is ${quoted(value)}, ${expected}`);
+  };
+  const { event_type: type, payload } = input;
+  for (const key of ["feature_slug", "feature_number"]) if (key in input) problems.push(`${key} is no longer part of an event`);
+  check("event_type", type, Object.hasOwn(payloads, type) ? undefined : `expected one of ${Object.keys(payloads).join(", ")}`);
+  check("aggregate_id", input.aggregate_id, text(input.aggregate_id));
+  if (input.aggregate_type !== undefined) check("aggregate_type", input.aggregate_type, oneOf(...aggregateTypes)(input.aggregate_type));
+  if (input.build_id) check("build_id", input.build_id, uuid.test(input.build_id) ? undefined : "expected a UUID");
+  if (typeof input.causation_id === "string") {
+    check("causation_id", input.causation_id, ulidPattern.test(input.causation_id) ? undefined : "expected the id of an event");
+  }
+  for (const key of contextKeys) {
+    const value: unknown = input[key] ?? null;
+    check(key, value, value === null || typeof value === "string" ? undefined : "expected a text or null");
+  }
+  if (typeof payload !== "object" || payload === null || Array.isArray(payload)) {
+    check("payload", payload, "expected an object");
+  } else if (isEventType(type)) {
+    for (const [key, rule] of Object.entries<Check>(payloads[type])) check(`payload.${key}`, payload[key], rule(payload[key]));
+  }
+  return problems;
+}
+
+/** What only the emitter knows about an event. */
+export interface EventStamp {
+  eventId: string;
+  nodeId: string;
+  lamport: number;
+  /** Milliseconds since 1970. */
+  at: number;
+  team: string | null;
+}
+
+/** The envelope of an event that has no {@link eventProblems}. */
+export function eventEnvelope(input: EventInput, stamp: EventStamp): EventEnvelope {
+  return {
+    event_id: stamp.eventId,
+    event_type: input.event_type,
+    aggregate_id: input.aggregate_id,
+    aggregate_type: input.aggregate_type ?? defaultAggregateType(input),
+    schema_version: schemaVersion,
+    build_id: input.build_id ?? "",
+    payload: input.payload,
+    node_id: stamp.nodeId,
+    lamport_clock: stamp.lamport,
+    causation_id: input.causation_id ?? null,
+    timestamp: new Date(stamp.at).toISOString(),
+    team_slug: stamp.team,
+    project_uuid: input.project_uuid ?? null,
+    project_slug: input.project_slug ?? null,
+    git_branch: input.git_branch ?? null,
+    head_commit_sha: input.head_commit_sha ?? null,
+    repo_slug: input.repo_slug ?? null,
+  };
+}
+
+/** Names this machine and user to the service without telling either: 12 hex digits of a hash. */
+export function nodeId(hostname: string, username: string): string {
+  return createHash("sha256").update(`${hostname}:${username}`).digest("hex").slice(0, 12);
+}
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+function isEventType(type: string): type is EventType {
+  return Object.hasOwn(payloads, type);
+}
+
+function defaultAggregateType(input: EventInput): AggregateType {
+  if (input.event_type.startsWith("Mission")) return "Mission";
+  return input.event_type === "ErrorLogged" && workPackage(input.aggregate_id) ? "Mission" : "WorkPackage";
+}
+
+/** The value as JSON, short: a wrong payload may be a whole document. */
+function quoted(value: unknown): string {
+  if (value === undefined) return "missing";
+  try {
+    const json = JSON.stringify(value) ?? typeof value;
+    return json.length > 60 ? `${json.slice(0, 57)}…` : json;
+  } catch {
+    return `a ${typeof value} that JSON cannot say`;
+  }
+}

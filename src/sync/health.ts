@@ -1,0 +1,50 @@
+import { AuthError, NotAuthenticatedError } from "../errors.ts";
+import type { BatchLimits } from "./batch.ts";
+import { requestService, type ServiceAccess } from "./service-request.ts";
+
+/** How the service's ingress answers, without sending it anything. */
+export interface SyncHealth {
+  state: "connected" | "authentication_failed" | "denied" | "unexpected" | "unreachable";
+  /** HTTP status; undefined when there was no answer. */
+  status: number | undefined;
+  /** The protocol's limits, or the service's where those are lower. */
+  limits: BatchLimits;
+}
+
+const protocolLimits: BatchLimits = { events: 1000, bytes: 262_144 };
+
+/**
+ * Asks `GET /api/v1/sync/health/`, for 5 seconds at most. No answer is an answer here.
+ *
+ * @throws the signal's reason, and {@link AuthError} when the session itself cannot be read
+ */
+export async function syncHealth(access: ServiceAccess): Promise<SyncHealth> {
+  try {
+    const { status, body } = await requestService("/api/v1/sync/health/", { method: "GET" }, access, 5000);
+    const state = status === 200 ? "connected" : status === 401 ? "authentication_failed" : status === 403 ? "denied" : "unexpected";
+    const limits = member(member(body, "sync_ingress"), "limits");
+    return {
+      state,
+      status,
+      limits: {
+        events: lower(protocolLimits.events, member(limits, "max_events_per_batch")),
+        bytes: lower(protocolLimits.bytes, member(limits, "max_decompressed_bytes_per_batch")),
+      },
+    };
+  } catch (error) {
+    if (error instanceof NotAuthenticatedError) return { state: "authentication_failed", status: undefined, limits: protocolLimits };
+    if (error instanceof AuthError && (error.code === "network_unavailable" || error.code === "service_unavailable")) {
+      return { state: "unreachable", status: undefined, limits: protocolLimits };
+    }
+    throw error;
+  }
+}
+
+/** The service can only lower a limit, and not to nothing. */
+function lower(limit: number, said: unknown): number {
+  return typeof said === "number" && said >= 1 ? Math.min(limit, Math.floor(said)) : limit;
+}
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}

@@ -1,0 +1,58 @@
+import { dirname } from "node:path";
+import type { Clock } from "../platform/clock.ts";
+import { ensurePrivateFolder, readPrivateFile, replacePrivateFile } from "../platform/private-file.ts";
+import { acquireProcessLock } from "../platform/process-lock.ts";
+
+/** A machine-wide Lamport clock: every event gets the next number, whichever process it comes from. */
+export interface LamportClock {
+  /**
+   * Advances by `count` and gives the first of the numbers that are now the caller's: `first` … `first + count - 1`.
+   * @throws {@link AuthError} when the lock or the file is not to be had; no number was given out then
+   */
+  tick(count: number): Promise<number>;
+  /**
+   * Takes in the number of an event that was received: max(local, seen) + 1. A number that no honest clock reaches is
+   * ignored, since one message with 2^53 in it would otherwise stop this clock for good.
+   */
+  observe(seen: number): Promise<void>;
+}
+
+/** One event a microsecond for nine years. Far beyond every honest clock, and far below where integers end. */
+const highestBelievable = 2 ** 48;
+
+/**
+ * The Lamport clock kept in `path`. Reading, adding and writing happen under a lock between processes, and the file is
+ * on disk before the number is given out: a number is never used twice, whatever is killed when.
+ *
+ * @param path - the file; its folder is made when it is not there
+ * @param clock - for the lock's time limit, and as said under {@link parse}
+ */
+export function createLamportClock(path: string, clock: Clock): LamportClock {
+  const advance = async (next: (current: number) => number): Promise<number> => {
+    ensurePrivateFolder(dirname(path));
+    const lock = await acquireProcessLock(`${path}.lock`, { clock, timeoutMs: 10_000 });
+    try {
+      const current = parse(readPrivateFile(path)?.toString("utf8"), clock);
+      replacePrivateFile(path, `${next(current)}\n`);
+      return current;
+    } finally {
+      lock.release();
+    }
+  };
+  return {
+    tick: async (count) => (await advance((current) => current + count)) + 1,
+    observe: async (seen) => {
+      if (Number.isSafeInteger(seen) && seen >= 0 && seen <= highestBelievable) await advance((current) => Math.max(current, seen) + 1);
+    },
+  };
+}
+
+/**
+ * The number in the file. A file that holds none was damaged by somebody else, and the last number is lost: the wall
+ * clock in milliseconds goes on from a number that a clock which grew by one per event has not reached.
+ */
+function parse(text: string | undefined, clock: Clock): number {
+  if (text === undefined) return 0;
+  const number = /^\d{1,16}\n?$/.test(text) ? Number(text) : NaN;
+  return Number.isSafeInteger(number) ? number : clock.now();
+}
