@@ -1,0 +1,207 @@
+import { readFileSync, statSync } from "node:fs";
+
+/** What is known about the place this process runs in: gathered by {@link readFacts}, made up in tests. */
+export interface EnvironmentFacts {
+  env: Readonly<Record<string, string | undefined>>;
+  platform: NodeJS.Platform;
+  /** Of the effective user; undefined on Windows. */
+  uid: number | undefined;
+  /** Contents by path; `""` for what is there but is no readable text, and no member for what is not there. */
+  files: Readonly<Record<string, string>>;
+  /** Owner of `/dev/console`: on macOS whoever sits at the screen, and root when nobody does. */
+  consoleUid: number | undefined;
+  /** Whether somebody can be asked. */
+  stdinIsTTY: boolean;
+}
+
+/** One thing that was found, and what it says. */
+export interface EnvironmentSignal {
+  /** A variable, a file, or another fact. */
+  name: string;
+  /** What was found there, raw; `set` where the content says nothing more or is nobody's business, such as an IP address. */
+  value: string;
+  /** What it means, as the end of a sentence. */
+  meaning: string;
+  /** The login it speaks for. */
+  login: "browser" | "device" | "either";
+}
+
+/** Which login can work here, and why. */
+export interface Environment {
+  login: "browser" | "device";
+  /** For people, such as `no browser can be shown here: this is an SSH session (SSH_CONNECTION is set)`. */
+  reason: string;
+  /** Everything that was found. The first one that does not say `either` has decided. */
+  signals: readonly EnvironmentSignal[];
+}
+
+type Rule = (facts: EnvironmentFacts) => EnvironmentSignal | undefined;
+
+/** The first of these variables that is set. An empty one is not: that is how a shell takes one back for one command. */
+const set =
+  (meaning: string, ...names: string[]): Rule =>
+  ({ env }) => {
+    const name = names.find((name) => env[name]);
+    return name === undefined ? undefined : { name, value: "set", meaning: `${meaning} (${name} is set)`, login: "device" };
+  };
+
+const bySsh = set("this is an SSH session", "SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY");
+
+/** ssh forwards a display as a TCP port of this host, never as a local one such as `:0`, which shows it to an empty chair. */
+const forwardedDisplay: Rule = (facts) => {
+  const display = facts.env["DISPLAY"] ?? "";
+  // What macOS and Windows call their browser does not speak X11.
+  if (!bySsh(facts) || !/^[^:/]+:\d+/.test(display) || /darwin|win32/.test(facts.platform)) return undefined;
+  return { name: "DISPLAY", value: display, meaning: `this SSH session forwards a display (DISPLAY is ${display})`, login: "browser" };
+};
+
+const inCi: Rule = (facts) =>
+  // CI=false is how a build is told that it is none. The names after CI are of services that do not set it.
+  /^(false|0|no)$/i.test(facts.env["CI"] ?? "")
+    ? undefined
+    : set("this is a CI job", "CI", "TF_BUILD", "JENKINS_URL", "TEAMCITY_VERSION", "CODEBUILD_BUILD_ID")(facts);
+
+const inContainer: Rule = ({ env, files }) => {
+  // A toolbox has the host's network and display, and hands addresses to the host's browser.
+  if ("/run/.toolboxenv" in files || env["DISTROBOX_ENTER_PATH"]) return undefined;
+  // systemd's container interface. It counts WSL as a container, and so does Flatpak itself: both show the user's browser.
+  const byName = (text = ""): string | undefined => (/^(wsl|flatpak|snap)?$/i.test(text.trim()) ? undefined : text.trim());
+  const kinds: [name: string, kind: string | undefined][] = [
+    // The pod first: its runtime leaves its own traces too, but Kubernetes is what people know.
+    ["KUBERNETES_SERVICE_HOST", env["KUBERNETES_SERVICE_HOST"] && "Kubernetes"],
+    ["/.dockerenv", "/.dockerenv" in files ? "Docker" : undefined],
+    ["/run/.containerenv", "/run/.containerenv" in files ? "Podman" : undefined],
+    ["/run/systemd/container", byName(files["/run/systemd/container"])],
+    ["container", byName(env["container"])],
+    // Last, since version 2 of control groups often says no more than `/`. A host's first process is in none of these.
+    ["/proc/1/cgroup", /kubepods|docker|containerd|libpod|lxc/.exec(files["/proc/1/cgroup"] ?? "")?.[0]],
+  ];
+  const [name, kind] = kinds.find(([, kind]) => kind) ?? [];
+  return name && kind ? { name, value: kind, meaning: `this is a ${kind} container (${name})`, login: "device" } : undefined;
+};
+
+/** 1, 2 or undefined. The kernel's name is no proof alone: a container on Docker Desktop has the same. Containers go first. */
+const wsl = ({ env, files, platform }: EnvironmentFacts): 1 | 2 | undefined => {
+  const kernel = files["/proc/version"] ?? "";
+  if (platform !== "linux" || !(/microsoft/i.test(kernel) || "/run/WSL" in files || env["WSL_DISTRO_NAME"])) return undefined;
+  return /microsoft/i.test(kernel) && !/microsoft-standard|wsl2/i.test(kernel) ? 1 : 2;
+};
+
+const inWsl: Rule = (facts) => {
+  const version = wsl(facts);
+  const interop = ["", "-late"].map((end) => `/proc/sys/fs/binfmt_misc/WSLInterop${end}`).find((name) => name in facts.files);
+  // Without it, WSL is a Linux like any other, with a display (WSLg) or with none, and the rules below say which.
+  if (version === undefined || interop === undefined) return undefined;
+  return { name: interop, value: "enabled", meaning: `this is WSL ${version}, and Windows opens addresses for it`, login: "browser" };
+};
+
+/** VS Code's `code` itself tells by this variable that its terminal is not on the user's machine; WSL has it and is. */
+const inRemoteEditor: Rule = (facts) =>
+  wsl(facts) ? undefined : set("this is a VS Code remote session", "VSCODE_IPC_HOOK_CLI")(facts);
+
+/**
+ * Root by `sudo`, `pkexec` or `su` out of another user's session. DISPLAY may have come along, but display servers turn
+ * root away without that user's cookie, and browsers do not run as root there. A graphic session of root's own has none
+ * of these traces.
+ */
+const rootForAnother: Rule = ({ env, uid }) => {
+  const traces = { SUDO_UID: /^[1-9]/, PKEXEC_UID: /^[1-9]/, XDG_RUNTIME_DIR: /^\/run\/user\/[1-9]/, USER: /^(?!root$)./ };
+  const [name] = Object.entries(traces).find(([name, another]) => another.test(env[name] ?? "")) ?? [];
+  if (uid !== 0 || name === undefined) return undefined;
+  const meaning = `this is root, and the session is another user's (${name} is ${env[name]})`;
+  return { name, value: env[name] ?? "", meaning, login: "device" };
+};
+
+/** What the platform itself says, when nothing unusual was found. */
+const onScreen: Rule = ({ env, platform, uid, consoleUid }) => {
+  if (platform === "win32") {
+    // Set at every interactive logon (`Console`, `RDP-Tcp#0`); services and scheduled tasks live in session 0, unseen.
+    const session = env["SESSIONNAME"] ?? "";
+    return session === "" || /^services$/i.test(session)
+      ? { name: "SESSIONNAME", value: session, meaning: "this is no interactive Windows session (SESSIONNAME names none)", login: "device" }
+      : { name: "SESSIONNAME", value: session, meaning: `this is an interactive Windows session (SESSIONNAME is ${session})`, login: "browser" };
+  }
+  if (platform === "darwin") {
+    // No variable tells for sure: SECURITYSESSIONID and XPC_FLAGS come and go with the version and the program. The
+    // window server's user owns the console device, and `open` works for that user's processes alone.
+    if (consoleUid === undefined || (consoleUid === uid && uid !== 0))
+      return { name: "/dev/console", value: "own", meaning: "this user is at the screen (/dev/console)", login: "browser" };
+    const meaning = consoleUid === 0 ? "nobody is at the screen" : "another user is at the screen";
+    return { name: "/dev/console", value: `uid ${consoleUid}`, meaning: `${meaning} (/dev/console)`, login: "device" };
+  }
+  const name = ["WAYLAND_DISPLAY", "DISPLAY"].find((name) => env[name]);
+  return name === undefined
+    ? { name: "DISPLAY", value: "", meaning: "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)", login: "device" }
+    : { name, value: env[name] ?? "", meaning: `there is a display (${name} is ${env[name]})`, login: "browser" };
+};
+
+/** In the order in which they count. */
+const rules: readonly Rule[] = [
+  // A choice, where everything below is a guess. Editors' servers set it too, to a program that opens the user's browser.
+  ({ env }) => (env["BROWSER"] ? { name: "BROWSER", value: env["BROWSER"], meaning: "BROWSER names one", login: "browser" } : undefined),
+  // From the special to the general, so that the reason is the name that people know the place by: a codespace is also
+  // a container, a dev container is also a remote editor, a cloud shell may be reached by SSH.
+  inCi,
+  set("this is a GitHub codespace", "CODESPACES"),
+  set("this is a Gitpod workspace", "GITPOD_WORKSPACE_ID"),
+  set("this is Google Cloud Shell", "CLOUD_SHELL", "GOOGLE_CLOUD_SHELL"),
+  set("this is Azure Cloud Shell", "ACC_CLOUD"),
+  (facts) => (facts.env["AWS_EXECUTION_ENV"] === "CloudShell" ? set("this is AWS CloudShell", "AWS_EXECUTION_ENV")(facts) : undefined),
+  set("this is a dev container", "REMOTE_CONTAINERS"),
+  // Before containers: whoever forwards a display out of one wants programs to be shown.
+  forwardedDisplay,
+  inContainer,
+  // Before WSL and the screen: this machine has one, but the user sits elsewhere.
+  bySsh,
+  inRemoteEditor,
+  // Before root: the browser is the Windows user's, and root is the default user of many distributions.
+  inWsl,
+  rootForAnother,
+  onScreen,
+  ({ stdinIsTTY }) =>
+    stdinIsTTY ? undefined : { name: "stdin", value: "not a terminal", meaning: "nobody can be asked", login: "either" },
+];
+
+/**
+ * Which login can work, from facts alone: the browser login, unless something says that no browser can be shown.
+ * @param facts - from {@link readFacts}
+ */
+export function describeEnvironment(facts: EnvironmentFacts): Environment {
+  const signals = rules.map((rule) => rule(facts)).filter((signal) => signal !== undefined);
+  const decisive = signals.find(({ login }) => login !== "either");
+  const login = decisive?.login === "device" ? "device" : "browser";
+  return { login, reason: `${login === "device" ? "no" : "a"} browser can be shown here: ${decisive?.meaning}`, signals };
+}
+
+const paths = [
+  "/.dockerenv",
+  "/run/.containerenv",
+  "/run/.toolboxenv",
+  "/run/systemd/container",
+  "/run/WSL",
+  "/proc/1/cgroup",
+  "/proc/version",
+  "/proc/sys/fs/binfmt_misc/WSLInterop",
+  "/proc/sys/fs/binfmt_misc/WSLInterop-late",
+];
+
+/** The facts of this process. Reads a few files of the system and never fails: what cannot be seen is not there. */
+export function readFacts(): EnvironmentFacts {
+  const { platform } = process;
+  const read = (path: string): [string, string][] => {
+    try {
+      return [[path, readFileSync(path, "utf8")]];
+    } catch (error) {
+      // There, but a directory (`/run/WSL`) or closed to this user: its being there is what counts.
+      return /^(EISDIR|EACCES)$/.test((error as NodeJS.ErrnoException).code ?? "") ? [[path, ""]] : [];
+    }
+  };
+  return {
+    env: process.env,
+    platform,
+    uid: process.geteuid?.(),
+    files: platform === "win32" ? {} : Object.fromEntries(paths.flatMap(read)),
+    consoleUid: platform === "darwin" ? statSync("/dev/console", { throwIfNoEntry: false })?.uid : undefined,
+    stdinIsTTY: process.stdin.isTTY === true,
+  };
+}
