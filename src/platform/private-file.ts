@@ -108,7 +108,7 @@ export interface Reservation {
 
 /**
  * Takes the room that the next content of a private file needs, so that a full disk shows before a refresh token is
- * spent and not after. Callers hold the lock that guards `path`: what earlier writers left when they were killed is removed.
+ * spent and not after. What earlier writers left when they were killed is removed.
  *
  * @param path - the file that will be replaced
  * @param bytes - how long the new content may become; more can still be written if the disk has it
@@ -128,9 +128,11 @@ export function reservePrivateFile(path: string, bytes: number): Reservation {
   };
   try {
     for (const name of readdirSync(folder)) {
-      if (name.startsWith(prefix) && name.endsWith(".tmp")) rmSync(join(folder, name), { force: true });
+      if (name.startsWith(prefix) && name.endsWith(".tmp") && !isRunning(Number(name.slice(prefix.length).split(".")[0]))) {
+        rmSync(join(folder, name), { force: true });
+      }
     }
-    temporary = join(folder, `${prefix}${randomBytes(6).toString("hex")}.tmp`);
+    temporary = join(folder, `${prefix}${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
     fd = openSync(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | O_NOFOLLOW, 0o600);
     writeAll(fd, Buffer.alloc(bytes));
     fsyncSync(fd);
@@ -177,6 +179,15 @@ export function removePrivateFile(path: string): void {
 export function fileMark(path: string): string | undefined {
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return stats && `${stats.ino}:${stats.mtimeNs}:${stats.size}`;
+}
+
+/** A number that has been given to another process by now keeps a small file a little longer; nothing else depends on it. */
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return errno(error) !== "ESRCH";
+  }
 }
 
 function writeAll(fd: number, bytes: Buffer): number {

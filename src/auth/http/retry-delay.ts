@@ -1,0 +1,19 @@
+/** The facts that the next try depends on. */
+export interface RetryFacts {
+  /** How many tries have failed so far: 1 after the first. */
+  attempt: number;
+  /** What the service asked for, in milliseconds; undefined when it did not. */
+  retryAfterMs?: number | undefined;
+  /** A number from 0 to 1, so that clients that failed together do not come back together. */
+  random: number;
+}
+
+/**
+ * How long to wait before the next try: what the service asked for, else 1, 2, 4 … 60 s, each shortened by up to a half.
+ *
+ * @returns milliseconds
+ */
+export function retryDelay({ attempt, retryAfterMs, random }: RetryFacts): number {
+  if (retryAfterMs !== undefined) return retryAfterMs;
+  return Math.min(1000 * 2 ** (attempt - 1), 60_000) * (1 - random / 2);
+}

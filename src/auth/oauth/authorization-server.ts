@@ -1,0 +1,34 @@
+/**
+ * An authorization server as RFC 8414 describes one, under the names of its metadata. What is not listed here is not used.
+ */
+export interface AuthorizationServer {
+  readonly issuer: string;
+  readonly authorization_endpoint: string;
+  readonly token_endpoint: string;
+  readonly device_authorization_endpoint?: string;
+  /** Where the service says who is logged in: its own `/api/v1/me`, or OpenID Connect's UserInfo endpoint. */
+  readonly userinfo_endpoint?: string;
+}
+
+/** Where the service has its endpoints when it publishes no metadata. */
+const defaultPaths = {
+  authorization_endpoint: "/oauth/authorize",
+  token_endpoint: "/oauth/token",
+  device_authorization_endpoint: "/oauth/device",
+  userinfo_endpoint: "/api/v1/me",
+} as const;
+
+/**
+ * The service's own authorization server.
+ *
+ * @param service - the service's address from `parseServiceUrl`; it is the issuer as well
+ */
+export function defaultAuthorizationServer(service: string): AuthorizationServer {
+  return {
+    issuer: service,
+    authorization_endpoint: service + defaultPaths.authorization_endpoint,
+    token_endpoint: service + defaultPaths.token_endpoint,
+    device_authorization_endpoint: service + defaultPaths.device_authorization_endpoint,
+    userinfo_endpoint: service + defaultPaths.userinfo_endpoint,
+  };
+}

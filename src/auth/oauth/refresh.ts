@@ -1,0 +1,40 @@
+import { ServiceError } from "../../errors.ts";
+import type { Secret } from "../../secret.ts";
+import type { AuthorizationServer } from "./authorization-server.ts";
+import type { ExchangeOptions } from "./exchange.ts";
+import { tokenRequest, tokenResponse, type TokenResponse } from "./token-endpoint.ts";
+
+/**
+ * Spends a refresh token (RFC 6749 §6). Only the token manager calls this, under its lock: the server rotates refresh
+ * tokens, and one that is presented twice ends the session (RFC 9700 §4.14.2).
+ *
+ * @param server - the server that issued the token, from the session itself (S-001)
+ * @throws {@link ServiceError} as `tokenResponse`
+ */
+export async function refreshTokenGrant(
+  server: AuthorizationServer,
+  grant: { client_id: string; refresh_token: Secret },
+  options: ExchangeOptions,
+): Promise<TokenResponse> {
+  const parameters = { grant_type: "refresh_token", client_id: grant.client_id, refresh_token: grant.refresh_token.reveal() };
+  return tokenResponse(await tokenRequest(server, parameters, options));
+}
+
+/** What a failed refresh means for the session. */
+export type RefreshVerdict = "dead" | "replayed" | "transient" | "refused";
+
+/**
+ * Judges a failed refresh.
+ *
+ * - `dead`: the grant is over; the session goes, if it is still the one that was refused.
+ * - `replayed`: another holder refreshed first; what it stored is the session now.
+ * - `transient`: no answer, or one that may be another next time. The session stays (S-004).
+ * - `refused`: a mistake in the configuration, or something that is no OAuth answer. The session stays.
+ */
+export function judgeRefreshFailure(error: unknown): RefreshVerdict {
+  if (!(error instanceof ServiceError)) return "refused";
+  if (error.error === "refresh_replay_benign_retry") return "replayed";
+  const refusal = error.status === 400 || error.status === 401;
+  if (refusal && (error.error === "invalid_grant" || error.error === "session_invalid")) return "dead";
+  return error.code === "network_unavailable" || error.code === "service_unavailable" ? "transient" : "refused";
+}

@@ -1,0 +1,83 @@
+import { Secret } from "../../secret.ts";
+import type { AuthorizationServer } from "./authorization-server.ts";
+import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "./exchange.ts";
+
+/** A successful answer of the token endpoint (RFC 6749 §5.1), with what the service adds to it. */
+export interface TokenResponse {
+  readonly access_token: Secret;
+  /** Seconds the access token lives from the moment of receipt; undefined when the server does not say. */
+  readonly expires_in: number | undefined;
+  /** Undefined when the server keeps the old one valid (RFC 6749 §6) or issues none. */
+  readonly refresh_token: Secret | undefined;
+  /** When the refresh token ends, as the server wrote it. */
+  readonly refresh_token_expires_at: string | undefined;
+  /** Seconds the refresh token lives. */
+  readonly refresh_token_expires_in: number | undefined;
+  readonly scope: string | undefined;
+  readonly session_id: string | undefined;
+  /** The server's clock when it answered (`Date`, RFC 9110 §6.6.1), in milliseconds since 1970. */
+  readonly date: number | undefined;
+}
+
+/**
+ * Asks the token endpoint (RFC 6749 §3.2) as a public client: the client's name goes along, no secret does.
+ *
+ * @param server - the server that issued the grant, and no other
+ * @param parameters - `grant_type` and what belongs to it
+ * @throws {@link ServiceError} `network_unavailable`
+ */
+export function tokenRequest(
+  server: AuthorizationServer,
+  parameters: Readonly<Record<string, string | undefined>>,
+  options: ExchangeOptions,
+): Promise<Response> {
+  return send(server.token_endpoint, form(parameters), options);
+}
+
+/**
+ * Judges what the token endpoint answered.
+ *
+ * @param response - the answer to {@link tokenRequest}
+ * @throws {@link ServiceError} `service_rejected` with the server's `error`, `service_unavailable` for 429 and 5xx, or
+ * `service_answer_invalid` when it is not RFC 6749 §5.1
+ */
+export async function tokenResponse(response: Response): Promise<TokenResponse> {
+  const body = await readJsonObject(response);
+  if (response.status !== 200) throw serviceFailure(response, body);
+  const wrong = (name: string, expected: string): Error =>
+    invalidAnswer(response, `sent a token answer whose "${name}" is not ${expected}`);
+  if (body === undefined) throw invalidAnswer(response, "answered 200 with a body that is not a JSON object");
+
+  const string = (name: string): string | undefined => {
+    const value = body[name];
+    if (value === undefined || value === null) return undefined;
+    if (typeof value !== "string" || value === "") throw wrong(name, "a string");
+    return value;
+  };
+  const seconds = (name: string): number | undefined => {
+    const value = body[name];
+    if (value === undefined || value === null) return undefined;
+    if (typeof value !== "number" || !(value > 0)) throw wrong(name, "a positive number of seconds");
+    // A century: what is longer would leave the range of dates, and means "for ever" all the same.
+    return Math.min(value, 3_155_760_000);
+  };
+
+  const accessToken = string("access_token");
+  // What RFC 6750 §2.1 lets a bearer token be; anything else could split a header (CR, LF) or not be sent at all.
+  if (accessToken === undefined || !/^[\w.~+/-]+=*$/.test(accessToken)) throw wrong("access_token", "a bearer token");
+  if (string("token_type")?.toLowerCase() !== "bearer") throw wrong("token_type", '"Bearer"');
+  const refreshToken = string("refresh_token");
+  const refreshTokenExpiresAt = string("refresh_token_expires_at");
+  if (refreshTokenExpiresAt !== undefined && Number.isNaN(Date.parse(refreshTokenExpiresAt))) throw wrong("refresh_token_expires_at", "a date");
+  const date = Date.parse(response.headers.get("date") ?? "");
+  return {
+    access_token: new Secret(accessToken),
+    expires_in: seconds("expires_in"),
+    refresh_token: refreshToken === undefined ? undefined : new Secret(refreshToken),
+    refresh_token_expires_at: refreshTokenExpiresAt,
+    refresh_token_expires_in: seconds("refresh_token_expires_in"),
+    scope: string("scope"),
+    session_id: string("session_id"),
+    date: Number.isNaN(date) ? undefined : date,
+  };
+}

@@ -1,0 +1,137 @@
+import { createHash } from "node:crypto";
+import { dirname, join } from "node:path";
+import { AuthError } from "../errors.ts";
+import type { Clock } from "../platform/clock.ts";
+import { ensurePrivateFolder, type Reservation } from "../platform/private-file.ts";
+import { acquireProcessLock, type ProcessLock } from "../platform/process-lock.ts";
+import type { KeyHeader } from "./secure-storage/sealed-file.ts";
+import type { Vault } from "./secure-storage/vault.ts";
+import { isSameSession, parseProfiles, serializeProfiles, type Profile, type Profiles, type Session } from "./session.ts";
+
+const nobody: Profiles = { active: "default", profiles: new Map() };
+
+/**
+ * The profiles at rest. Reading takes no lock, since a vault is replaced whole; every change reads, decides and writes
+ * under one lock, so that two changes never lose each other.
+ */
+export class SessionStore {
+  readonly #vault: Vault;
+  readonly #clock: Clock;
+
+  constructor(vault: Vault, clock: Clock) {
+    this.#vault = vault;
+    this.#clock = clock;
+  }
+
+  /** Changes whenever anything that is stored changes. */
+  mark(): string | undefined {
+    return this.#vault.mark();
+  }
+
+  /**
+   * All profiles; none when nothing is stored.
+   * @throws {@link AuthError} `storage_unsafe`, `storage_damaged`, `storage_unreadable` or `keychain_unavailable`
+   */
+  async read(): Promise<Profiles> {
+    const text = await this.#vault.read();
+    return text === undefined ? nobody : parseProfiles(text);
+  }
+
+  /** Takes the room for the next write, see {@link Vault}. */
+  reserve(): Reservation {
+    return this.#vault.reserve();
+  }
+
+  /**
+   * Changes what is stored.
+   *
+   * @param change - from the profiles as they are now to what they shall be; the same value back means: leave them
+   * @param options - `reservation` from {@link SessionStore.reserve}; `key` to seal with another key from now on
+   * @returns what is stored now
+   * @throws {@link AuthError} `lock_unavailable` or `storage_…`; what was stored is still there
+   */
+  async update(change: (profiles: Profiles) => Profiles, options: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<Profiles> {
+    const lock = await this.lock("credentials", 10_000);
+    try {
+      const before = await this.read();
+      const after = change(before);
+      if (after === before && options.key === undefined) return before;
+      const text = serializeProfiles(after);
+      await this.#vault.write(text, options);
+      // Read back: what a disk that lies or a wrong key made of it shows now, while the session is still in memory.
+      if ((await this.#vault.read()) !== text) {
+        throw new AuthError("storage_unwritable", `"${this.#vault.path}" does not hold what was just written`, { hint: "Run: spec-kitty auth doctor" });
+      }
+      return after;
+    } finally {
+      lock?.release();
+    }
+  }
+
+  /**
+   * Puts a session in the place of another, only if that one is still there: an answer that comes after a logout or a new
+   * login does not bring the old session back (S-003).
+   *
+   * @returns the profile as it is stored now, or undefined when there is none any more
+   */
+  async replaceSession(name: string, expected: Session, next: Session, reservation?: Reservation): Promise<Profile | undefined> {
+    const swap = (profiles: Profiles): Profiles => {
+      const profile = profiles.profiles.get(name);
+      if (profile?.session === undefined || !isSameSession(profile.session, expected)) return profiles;
+      return withProfile(profiles, name, { ...profile, session: next });
+    };
+    return (await this.update(swap, reservation && { reservation })).profiles.get(name);
+  }
+
+  /**
+   * Removes a session, only if it is the one that was refused (S-002). The profile stays and remembers its service.
+   *
+   * @returns whether it was removed
+   */
+  async clearSession(name: string, refused: Session): Promise<boolean> {
+    let cleared = false;
+    await this.update((profiles) => {
+      const profile = profiles.profiles.get(name);
+      if (profile?.session === undefined || !isSameSession(profile.session, refused)) return profiles;
+      cleared = true;
+      return withProfile(profiles, name, { ...profile, session: undefined });
+    });
+    return cleared;
+  }
+
+  /** Removes everything that is stored, readable or not. */
+  async removeAll(): Promise<void> {
+    const lock = await this.lock("credentials", 10_000);
+    try {
+      this.#vault.remove();
+    } finally {
+      lock?.release();
+    }
+  }
+
+  /**
+   * A lock beside what it guards: whoever opens the same file, under whatever name of the folder, meets the same lock.
+   *
+   * @param name - what is locked: `credentials` for a change of the file, or a profile's refresh from {@link refreshLockName}
+   * @param timeoutMs - how long to wait, in milliseconds
+   * @param unless - ends the wait when it answers true
+   * @returns undefined when `unless` ended the wait; a lock that does nothing where nothing is on disk
+   */
+  async lock(name: string, timeoutMs: number, unless: () => boolean = () => false): Promise<ProcessLock | undefined> {
+    const { path } = this.#vault;
+    if (path === undefined) return { held: () => true, release() {} };
+    ensurePrivateFolder(dirname(path));
+    return acquireProcessLock(join(dirname(path), `${name}.lock`), { clock: this.#clock, timeoutMs, unless });
+  }
+}
+
+/** The name of the lock that a profile's refresh is done under: two services do not wait for each other. */
+export function refreshLockName(profile: string): string {
+  // Hashed, since file systems differ on which names are the same and profile names may differ only in case.
+  return `refresh-${createHash("sha256").update(profile).digest("hex").slice(0, 12)}`;
+}
+
+/** The profiles with one of them set. */
+export function withProfile(profiles: Profiles, name: string, profile: Profile): Profiles {
+  return { ...profiles, profiles: new Map(profiles.profiles).set(name, profile) };
+}

@@ -1,0 +1,175 @@
+import { AuthError } from "../errors.ts";
+import { Secret } from "../secret.ts";
+import type { AuthorizationServer } from "./oauth/authorization-server.ts";
+import type { TokenResponse } from "./oauth/token-endpoint.ts";
+import type { Team, UserInfo } from "./oauth/user-info.ts";
+
+/** How the user was authorized. */
+export type AuthFlow = "authorization_code" | "device_code";
+
+/** One login: whose, where, until when, and the tokens. Times are milliseconds since 1970 unless they say otherwise. */
+export interface Session {
+  /** The server that issued the tokens. They are sent to it, and to the service it belongs to, and nowhere else. */
+  readonly server: AuthorizationServer;
+  readonly clientId: string;
+  readonly accessToken: Secret;
+  /** Undefined when the server issued none: the session then ends with the access token. */
+  readonly refreshToken: Secret | undefined;
+  readonly scope: string;
+  /** When the tokens were received, by the server's clock as far as it is known. */
+  readonly issuedAt: number;
+  /** Undefined when the server does not say; a 401 is then the only sign. */
+  readonly accessTokenExpiresAt: number | undefined;
+  /** When the refresh token ends, as the server wrote it or computed from what it wrote; undefined: the server knows. */
+  readonly refreshTokenExpiresAt: string | undefined;
+  /** What to add to this machine's clock to get the server's; 0 unless they were more than a minute apart. */
+  readonly clockOffsetMs: number;
+  readonly sessionId: string | undefined;
+  readonly user: Omit<UserInfo, "teams">;
+  readonly teams: readonly Team[];
+  readonly authFlow: AuthFlow;
+  readonly authenticatedAt: number;
+}
+
+/** An account at a service. It outlives its session, so that the next login knows where to go. */
+export interface Profile {
+  readonly service: string;
+  readonly clientId: string;
+  /** The id of the team that the user chose; undefined leaves the choice to {@link defaultTeam}. */
+  readonly team: string | undefined;
+  readonly session: Session | undefined;
+}
+
+/** All profiles on this machine and the one that is used when nobody names another. */
+export interface Profiles {
+  readonly active: string;
+  readonly profiles: ReadonlyMap<string, Profile>;
+}
+
+/** The members of a session that a token answer decides. */
+export type SessionTokens = Pick<
+  Session,
+  "accessToken" | "refreshToken" | "scope" | "issuedAt" | "accessTokenExpiresAt" | "refreshTokenExpiresAt" | "clockOffsetMs" | "sessionId"
+>;
+
+/**
+ * What a token answer makes of a session.
+ *
+ * Expiry counts from the moment of receipt, which is later than the moment of issue: the margin of {@link remainingMs}'s
+ * callers covers the difference. The lifetime of the refresh token is the server's alone.
+ *
+ * @param tokens - the answer
+ * @param receivedAt - this machine's clock when it came, milliseconds since 1970
+ * @param previous - the session that was refreshed; absent at login
+ */
+export function sessionTokens(tokens: TokenResponse, receivedAt: number, previous?: Session): SessionTokens {
+  const offset = tokens.date === undefined ? 0 : tokens.date - receivedAt;
+  const clockOffsetMs = Math.abs(offset) > 60_000 ? offset : 0;
+  const issuedAt = receivedAt + clockOffsetMs;
+  const refreshSeconds = tokens.refresh_token_expires_in;
+  const refreshTokenExpiresAt =
+    tokens.refresh_token_expires_at ?? (refreshSeconds === undefined ? undefined : new Date(issuedAt + refreshSeconds * 1000).toISOString());
+  return {
+    accessToken: tokens.access_token,
+    // Absent on refresh: the old one stays good (RFC 6749 §6), and so does what is known of its end.
+    refreshToken: tokens.refresh_token ?? previous?.refreshToken,
+    refreshTokenExpiresAt: refreshTokenExpiresAt ?? (tokens.refresh_token === undefined ? previous?.refreshTokenExpiresAt : undefined),
+    scope: tokens.scope ?? previous?.scope ?? "",
+    issuedAt,
+    accessTokenExpiresAt: tokens.expires_in === undefined ? undefined : issuedAt + tokens.expires_in * 1000,
+    clockOffsetMs,
+    sessionId: tokens.session_id ?? previous?.sessionId,
+  };
+}
+
+/**
+ * How long the access token is still good, in milliseconds; not positive when it is over, infinite when nobody knows.
+ *
+ * @param now - this machine's clock, milliseconds since 1970
+ */
+export function remainingMs(session: Session, now: number): number {
+  if (session.accessTokenExpiresAt === undefined) return Number.POSITIVE_INFINITY;
+  const serverNow = now + session.clockOffsetMs;
+  // Received in the future: the clock was set back since, and says nothing about how much of the life is left.
+  if (serverNow < session.issuedAt - marginMs(session)) return 0;
+  return session.accessTokenExpiresAt - serverNow;
+}
+
+/**
+ * How much life an access token must have left to be given out: what the caller asks for, at least a minute or a tenth
+ * of the token's life, whichever is less, and never so much that a new token would not have it either.
+ *
+ * @param minValidityMs - the caller's wish, in milliseconds
+ */
+export function requiredMs(session: Session, minValidityMs: number): number {
+  const margin = marginMs(session);
+  return Math.max(margin, Math.min(minValidityMs, lifetimeMs(session) - margin));
+}
+
+function marginMs(session: Session): number {
+  return Math.min(60_000, lifetimeMs(session) / 10);
+}
+
+function lifetimeMs(session: Session): number {
+  return (session.accessTokenExpiresAt ?? Number.POSITIVE_INFINITY) - session.issuedAt;
+}
+
+/** Whether two sessions are the same one at the same point of its life: what compare-and-clear compares. */
+export function isSameSession(a: Session, b: Session): boolean {
+  if (a.refreshToken === undefined || b.refreshToken === undefined) return a.accessToken.equals(b.accessToken);
+  return a.refreshToken.equals(b.refreshToken);
+}
+
+/**
+ * The team that is meant when nobody names one: the user's choice, else the private teamspace, else the first.
+ */
+export function defaultTeam(profile: Profile): Team | undefined {
+  const teams = profile.session?.teams ?? [];
+  return teams.find((team) => team.id === profile.team) ?? teams.find((team) => team.isPrivateTeamspace) ?? teams[0];
+}
+
+const formatVersion = 1;
+
+/** The text that is sealed. It is the one place where a session's secrets become text again. */
+export function serializeProfiles({ active, profiles }: Profiles): string {
+  return JSON.stringify({ version: formatVersion, active, profiles: Object.fromEntries([...profiles].map(revealed)) });
+}
+
+function revealed([name, profile]: [string, Profile]): [string, unknown] {
+  const { session } = profile;
+  return [
+    name,
+    {
+      ...profile,
+      session: session && { ...session, accessToken: session.accessToken.reveal(), refreshToken: session.refreshToken?.reveal() },
+    },
+  ];
+}
+
+/**
+ * Reads what {@link serializeProfiles} wrote. The text was authenticated when it was unsealed, so its members are what
+ * this program put there; only the version can differ.
+ *
+ * @throws {@link AuthError} `storage_unreadable` when a newer version wrote it
+ */
+export function parseProfiles(text: string): Profiles {
+  type Stored = Omit<Profile, "session"> & { session: undefined | Omit<Session, "accessToken" | "refreshToken"> & { accessToken: string; refreshToken?: string } };
+  const stored = JSON.parse(text) as { version: number; active: string; profiles: Record<string, Stored> };
+  if (stored.version !== formatVersion) {
+    throw new AuthError("storage_unreadable", `the stored sessions have format ${stored.version}, and this version reads format ${formatVersion}`, {
+      hint: "Update: npm install -g spec-kitty@latest",
+    });
+  }
+  const profiles = new Map<string, Profile>();
+  for (const [name, { session, ...profile }] of Object.entries(stored.profiles)) {
+    profiles.set(name, {
+      ...profile,
+      session: session && {
+        ...session,
+        accessToken: new Secret(session.accessToken),
+        refreshToken: session.refreshToken === undefined ? undefined : new Secret(session.refreshToken),
+      },
+    });
+  }
+  return { active: stored.active, profiles };
+}
