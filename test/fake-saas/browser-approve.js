@@ -1,0 +1,4 @@
+#!/usr/bin/env node
+import { visit } from "./browser-visit.js";
+
+await visit(process.argv[2], "approve");

@@ -1,0 +1,66 @@
+import type { Answer } from "./http.ts";
+import type { FakeUser, UserName } from "./users.ts";
+
+const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+
+function escape(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? "");
+}
+
+/** A page of the service. `title` and `text` are escaped here, `form` is markup of this file. */
+export function page(status: number, title: string, text: string, form = ""): Answer {
+  return {
+    status,
+    headers: {
+      "Content-Type": "text/html; charset=utf-8",
+      "Cache-Control": "no-store",
+      // No form-action: browsers apply it to the redirect that answers the form, which goes to the client's own port.
+      "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    },
+    body: `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>${escape(title)}</title>
+<style>body{font:16px/1.5 system-ui;max-width:30rem;margin:4rem auto;padding:0 1rem}button{font:inherit;margin:1rem 1rem 0 0}</style>
+</head><body><h1>${escape(title)}</h1><p>${escape(text)}</p>
+${form}</body></html>
+`,
+  };
+}
+
+/** Asks whether the client may act for the user. `request` names the pending authorization and guards against forgery. */
+export function consentPage(action: string, request: string, scope: string, users: Record<UserName, FakeUser>): Answer {
+  return page(
+    200,
+    "Allow access?",
+    `spec-kitty asks for: ${scope}`,
+    `<form method="post" action="${escape(action)}">
+<input type="hidden" name="request" value="${escape(request)}">
+${accountChoice(users)}
+${BUTTONS}
+</form>`,
+  );
+}
+
+/** Asks for the code that the device shows, filled in where the address already held it. */
+export function devicePage(action: string, userCode: string, users: Record<UserName, FakeUser>): Answer {
+  return page(
+    200,
+    "Connect a device",
+    "Enter the code that your device shows.",
+    `<form method="post" action="${escape(action)}">
+<label>Code <input name="user_code" value="${escape(userCode)}" autocomplete="off" required></label><br>
+${accountChoice(users)}
+${BUTTONS}
+</form>`,
+  );
+}
+
+const BUTTONS = `<button id="approve" name="decision" value="approve">Approve</button>
+<button id="deny" name="decision" value="deny">Deny</button>`;
+
+function accountChoice(users: Record<UserName, FakeUser>): string {
+  const options = Object.entries(users).map(
+    ([name, user]) => `<option value="${escape(name)}">${escape(user.name ?? name)}</option>`,
+  );
+  return `<label>Account <select name="user">${options.join("")}</select></label><br>`;
+}

@@ -1,0 +1,172 @@
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import { apiRoutes } from "./api.ts";
+import { eventRoutes } from "./events.ts";
+import { replacesWork } from "./faults.ts";
+import type { Fault } from "./faults.ts";
+import type { Answer, FakeRequest } from "./http.ts";
+import { oauthRoutes } from "./oauth.ts";
+import { dispatch } from "./routes.ts";
+import type { Route } from "./routes.ts";
+import { issueTokens, openSession } from "./sessions.ts";
+import type { IssueOptions, TokenResponse } from "./sessions.ts";
+import { FakeState } from "./state.ts";
+import type { FakeOptions } from "./state.ts";
+import { disturb, encode, readRequest, scriptedAnswer, sendBulk } from "./transport.ts";
+import { WebSocketEndpoint } from "./websocket.ts";
+
+/** The whole service on a real socket. What it remembers and how it behaves is in {@link FakeState}. */
+export class FakeSaas extends FakeState {
+  readonly #routes: Route[];
+  readonly #webSocket: WebSocketEndpoint;
+  #server: Server | undefined;
+  #port: number;
+  #stopping: AbortController = new AbortController();
+
+  constructor(options: Partial<FakeOptions>) {
+    super(options);
+    this.#port = this.options.port;
+    this.#routes = [...oauthRoutes(this), ...apiRoutes(this), ...eventRoutes(this)];
+    this.#webSocket = new WebSocketEndpoint(this);
+  }
+
+  /** Listens; after a stop, on the same port and with all it knew. */
+  async start(): Promise<void> {
+    const { host, basePath } = this.options;
+    const server = createServer((incoming, response) => void this.#serve(incoming, response));
+    server.on("upgrade", (incoming, stream) => void this.#upgrade(incoming, stream));
+    server.keepAliveTimeout = 60_000;
+    this.#stopping = new AbortController();
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(this.#port, host, resolve);
+    });
+    const address = server.address();
+    if (typeof address === "object" && address !== null) this.#port = address.port;
+    this.#server = server;
+    this.url = `http://${host.includes(":") ? `[${host}]` : host}:${this.#port}${basePath}`;
+  }
+
+  /** Stops listening and cuts every connection, held answers included. */
+  async stop(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    this.#stopping.abort();
+    for (const socket of this.sockets) socket.destroy();
+    if (server === undefined) return;
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  }
+
+  /** The end: the process may exit. */
+  async close(): Promise<void> {
+    await this.stop();
+  }
+
+  /** How far the service's clock is off, in milliseconds. */
+  get clockOffsetMs(): number {
+    return this.options.clockOffsetMs;
+  }
+
+  set clockOffsetMs(ms: number) {
+    this.options.clockOffsetMs = ms;
+  }
+
+  /** A session without a browser; gives what the token endpoint would have answered. Not counted as a login. */
+  issue(options: IssueOptions = {}): TokenResponse & { refresh_token: string } {
+    const { expiresIn = this.options.accessTokenSeconds } = options;
+    const { refresh_token = "", ...rest } = issueTokens(this, openSession(this, options), { expiresIn });
+    return { ...rest, refresh_token };
+  }
+
+  /** Sends a frame to every socket: an object as JSON, a string as it stands, a Buffer raw. */
+  pushToSockets(frame: object | string): void {
+    for (const socket of this.sockets) socket.send(frame);
+  }
+
+  /** Closes every socket with this code (default 1001), or, given `"abrupt"`, without a word. */
+  closeSockets(code: number | "abrupt" = 1001): void {
+    for (const socket of this.sockets) {
+      if (code === "abrupt") socket.destroy();
+      else socket.close(code);
+    }
+  }
+
+  async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const request = await this.#record(incoming);
+      const fault = this.faults.take(request);
+      const answer = await this.#work(fault, () => dispatch(this.#routes, request));
+      if (answer === "silence") return;
+      if (answer === "reset") return void incoming.socket.resetAndDestroy();
+      request.status = answer.status;
+      if (fault.bytes !== undefined) return await sendBulk(response, fault.bytes, answer.status);
+      const { status, headers, payload } = encode(answer, this.now());
+      response.writeHead(status, { ...headers, "Content-Length": payload.length });
+      response.end(request.method === "HEAD" ? undefined : payload);
+    } catch {
+      // The client went away, or the service was stopped while it held the answer.
+      incoming.socket.destroy();
+    } finally {
+      this.changes.emit("change");
+    }
+  }
+
+  async #upgrade(incoming: IncomingMessage, stream: Duplex): Promise<void> {
+    stream.on("error", () => stream.destroy());
+    try {
+      const request = await this.#record(incoming);
+      const fault = this.faults.take(request);
+      const answer = await this.#work(fault, () => this.#webSocket.judge(request));
+      if (answer === "silence") return;
+      if (answer === "reset") return void incoming.socket.resetAndDestroy();
+      request.status = answer.status;
+      const { status, headers, payload } = encode(answer, this.now());
+      const length = status === 101 ? {} : { "Content-Length": String(payload.length), Connection: "close" };
+      const lines = Object.entries({ ...headers, ...length }).map(([name, value]) => `${name}: ${value}\r\n`);
+      stream.write(`HTTP/1.1 ${status} Answer\r\n${lines.join("")}\r\n`);
+      if (status === 101) this.#webSocket.open(request, stream);
+      else stream.end(payload);
+    } catch {
+      stream.destroy();
+    } finally {
+      this.changes.emit("change");
+    }
+  }
+
+  async #record(incoming: IncomingMessage): Promise<FakeRequest> {
+    const request = await readRequest(incoming, this.options.basePath);
+    this.requests.push(request);
+    this.changes.emit("change");
+    return request;
+  }
+
+  /** The request's way through its fault: held, refused, or worked on and then disturbed. */
+  async #work(fault: Fault, work: () => Answer): Promise<Answer | "silence" | "reset"> {
+    await this.#hold(fault.delayMs, fault.gate);
+    if (fault.hang === true) return "silence";
+    if (fault.reset === "before") return "reset";
+    const answer = replacesWork(fault) ? scriptedAnswer(fault) : work();
+    this.changes.emit("change");
+    await this.#hold((fault.delayAnswerMs ?? 0) + this.options.latencyMs, fault.gateAnswer);
+    if (fault.hang === "after") return "silence";
+    if (fault.reset === "after") return "reset";
+    return disturb(answer, fault);
+  }
+
+  async #hold(ms: number | undefined, gate: Promise<unknown> | undefined): Promise<void> {
+    if (ms !== undefined && ms > 0) await delay(ms, undefined, { signal: this.#stopping.signal });
+    await gate;
+  }
+}
+
+/** Starts the service. Everything is optional; see {@link FakeOptions}. */
+export async function startFakeSaas(options: Partial<FakeOptions> = {}): Promise<FakeSaas> {
+  const saas = new FakeSaas(options);
+  await saas.start();
+  return saas;
+}

@@ -1,0 +1,68 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { gunzipSync } from "node:zlib";
+import type { Fault } from "./faults.ts";
+import { isObject } from "./http.ts";
+import type { Answer, FakeRequest } from "./http.ts";
+
+/** Reads a whole request. The base path is cut off; a path outside it is kept whole and so finds no route. */
+export async function readRequest(incoming: IncomingMessage, basePath: string): Promise<FakeRequest> {
+  const url = new URL(incoming.url ?? "/", "http://fake");
+  const path = url.pathname.startsWith(`${basePath}/`) ? url.pathname.slice(basePath.length) : `outside${url.pathname}`;
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk as Buffer);
+  const bytes = Buffer.concat(chunks);
+  return {
+    method: incoming.method ?? "",
+    path,
+    query: url.searchParams,
+    headers: incoming.headers,
+    body: decode(bytes, incoming.headers["content-encoding"]),
+    bytes,
+    at: Date.now(),
+    status: 0,
+  };
+}
+
+function decode(bytes: Buffer, encoding: string | undefined): string {
+  try {
+    return (encoding === "gzip" ? gunzipSync(bytes) : bytes).toString("utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** What a fault says instead of the service. */
+export function scriptedAnswer({ status = 200, body = "", malformed = false }: Fault): Answer {
+  if (malformed) return { status, headers: { "Content-Type": "application/json" }, body: '{"access_token":"at_' };
+  return { status, body };
+}
+
+/** The real answer with the fault's changes. */
+export function disturb(answer: Answer, { edit, headers }: Fault): Answer {
+  const changed = { ...answer, headers: { ...answer.headers, ...headers } };
+  if (edit === undefined || !isObject(answer.body)) return changed;
+  const body = edit({ ...answer.body });
+  return { ...changed, body: isObject(body) ? body : JSON.stringify(body) };
+}
+
+/** An answer as bytes and headers, stamped with the service's time. */
+export function encode({ status, headers = {}, body = "" }: Answer, now: number): { status: number; headers: Record<string, string>; payload: Buffer } {
+  const raw = typeof body === "string" || Buffer.isBuffer(body);
+  const payload = Buffer.from(raw ? body : JSON.stringify(body));
+  const type: Record<string, string> = raw ? {} : { "Content-Type": "application/json" };
+  return { status, headers: { Date: new Date(now).toUTCString(), ...type, ...headers }, payload };
+}
+
+/** Sends JSON of `size` bytes in pieces, without a length, until it is done or nobody listens. */
+export async function sendBulk(response: ServerResponse, size: number, status: number): Promise<void> {
+  response.writeHead(status, { "Content-Type": "application/json" });
+  const piece = Buffer.alloc(65_536, "x");
+  const pieces = function* (): Generator<Buffer> {
+    yield Buffer.from('{"access_token":"');
+    for (let left = size - 19; left > 0; left -= piece.length) yield piece.subarray(0, left);
+    yield Buffer.from('"}');
+  };
+  await pipeline(Readable.from(pieces()), response);
+}
