@@ -146,7 +146,7 @@ function boundedServer(onRequest: (request: IncomingMessage, response: ServerRes
     },
     onRequest,
   );
-  // Every answer says `Connection: close`, those of node:http too: a kept connection would keep the process.
+  // With it even the answers that node:http gives by itself say `Connection: close`, and nothing can ride behind them.
   server.maxRequestsPerSocket = 1;
   const silent = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
@@ -159,8 +159,9 @@ function boundedServer(onRequest: (request: IncomingMessage, response: ServerRes
   return server;
 }
 
-function send(response: ServerResponse, page: RenderedPage): void {
-  response.writeHead(page.status, { ...page.headers, "content-length": Buffer.byteLength(page.body) }).end(page.body);
+function send(response: ServerResponse, { status, headers, body }: RenderedPage): void {
+  // Said here, `close` also makes node:http close: a connection that is kept would keep the process.
+  response.writeHead(status, { ...headers, connection: "close", "content-length": Buffer.byteLength(body) }).end(body);
 }
 
 function closeServer(server: Server): Promise<void> {

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+import { type CallbackPage, callbackPage, redirection, refusal } from "../../../src/auth/loopback/callback-page.ts";
+
+const pages: CallbackPage[] = [
+  { kind: "success", who: "alice@example.com (Acme Corp)" },
+  { kind: "denied" },
+  { kind: "denied", reason: "Policy says no" },
+  { kind: "failed" },
+  { kind: "failed", reason: "the service answered 500" },
+  { kind: "expired" },
+  { kind: "wrong-state" },
+  { kind: "already-used" },
+];
+
+test("every page is self-contained and forbids everything but its own style", () => {
+  for (const page of pages) {
+    const { headers, body } = callbackPage(page);
+    const style = /<style>([\s\S]*)<\/style>/.exec(body)?.[1] ?? "";
+    const hash = createHash("sha256").update(style).digest("base64");
+    assert.equal(
+      headers["content-security-policy"],
+      `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    );
+    assert.doesNotMatch(body, /<(script|link|img|iframe|form|object)|url\(|src=|href=| style=/i);
+    assert.match(body, /^<!doctype html>\n<html lang="en">/);
+    assert.match(body, /prefers-color-scheme:dark/);
+  }
+});
+
+test("everything that is answered is kept by no cache, sniffed by no browser and told to no other site", () => {
+  for (const { headers } of [...pages.map(callbackPage), redirection("/done"), refusal(404, "nothing here")]) {
+    assert.equal(headers["cache-control"], "no-store");
+    assert.equal(headers["referrer-policy"], "no-referrer");
+    assert.equal(headers["x-content-type-options"], "nosniff");
+    assert.match(headers["content-security-policy"] ?? "", /^default-src 'none'/);
+  }
+});
+
+test("every outcome has its own title and status, and says what to do", () => {
+  const rendered = new Map(pages.map((page) => [page.kind, callbackPage(page)]));
+  const titles = [...rendered.values()].map(({ body }) => /<title>(.*)<\/title>/.exec(body)?.[1]);
+  assert.equal(new Set(titles).size, rendered.size);
+  assert.deepEqual(
+    [...rendered].map(([kind, { status }]) => `${kind} ${status}`),
+    ["success 200", "denied 403", "failed 500", "expired 410", "wrong-state 400", "already-used 409"],
+  );
+  assert.match(rendered.get("success")?.body ?? "", /You can close this window and return to the terminal/);
+  for (const kind of ["denied", "failed", "expired"] as const) {
+    assert.match(rendered.get(kind)?.body ?? "", /spec-kitty auth login/);
+  }
+});
+
+test("S-008 text from the server cannot run in the page, nor leave its paragraph", () => {
+  const hostile = `<script>alert(1)</script><img src=x onerror="x">&'</p></style>`;
+  for (const page of [
+    { kind: "success", who: hostile },
+    { kind: "denied", reason: hostile },
+    { kind: "failed", reason: hostile },
+  ] as const) {
+    const { body } = callbackPage(page);
+    assert.ok(body.includes("&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=&quot;x&quot;&gt;&amp;&#39;&lt;/p&gt;"));
+    assert.doesNotMatch(body, /<script|<img|onerror="/);
+  }
+});
+
+test("S-008 control, direction and half characters are removed from text of the server, and its length is bounded", () => {
+  const { body } = callbackPage({ kind: "denied", reason: `a\u0000b\u001b[31mc\u202ed\u2066e\u200bf\ud800g\u2028h\u0085i` });
+  assert.match(body, /The reason given: ab\[31mcdefghi</);
+  const long = callbackPage({ kind: "denied", reason: "\u{1f600}".repeat(100_000) }).body;
+  assert.ok(long.length < 5_000);
+  assert.doesNotMatch(long, /\p{Cs}/u, "no character is cut in half");
+});
+
+test("a reason that is empty is none", () => {
+  assert.doesNotMatch(callbackPage({ kind: "denied", reason: " " }).body, /reason given/);
+});
