@@ -52,11 +52,11 @@ export async function acquireProcessLock(
       const lock = explained(place, contender.attempt);
       if (lock !== undefined) return lock;
       const now = clock.monotonic();
-      if (now - startedAt >= timeoutMs) throw timedOut(place, timeoutMs);
       if (now >= lookAt) {
         lookAt = now + LOOK_MS;
         if (explained(place, contender.clear)) continue;
       }
+      if (now - startedAt >= timeoutMs) throw timedOut(place, timeoutMs);
       // Jitter, or waiters that began together would all try in the same millisecond.
       await clock.sleep(pollMs * (0.5 + Math.random()), { signal });
       // Asked before the next try, so that sixty-four waiters do not have the lock one after the other for nothing.

@@ -1,0 +1,79 @@
+/** A process that uses the lock, told what to do on its command line: see the calls in process-lock.test.ts. */
+import { closeSync, existsSync, openSync, readFileSync, readdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { systemClock } from "../../src/platform/clock.ts";
+import { acquireProcessLock } from "../../src/platform/process-lock.ts";
+
+const [task, path = "", file = "", count = "1", extra = ""] = process.argv.slice(2);
+const options = { clock: systemClock, timeoutMs: 60_000 };
+const say = (text: string): boolean => process.stdout.write(`${text}\n`);
+
+/** Waits for the coordinator's next line. */
+const told = (): Promise<void> => new Promise((resolve) => process.stdin.once("data", () => resolve()));
+
+switch (task) {
+  // Holds the lock until told, then says whether it held it all the time. The path is relative to the folder `file`.
+  case "hold": {
+    if (file !== "") process.chdir(file);
+    const lock = await acquireProcessLock(path, options);
+    say(`held ${process.pid}`);
+    await told();
+    say(`still ${lock.held()}`);
+    lock.release();
+    break;
+  }
+  // Ends while it holds the lock.
+  case "exit": {
+    await acquireProcessLock(path, options);
+    process.exit(0);
+  }
+  // Adds 1 to the number in a file, many times, and not atomically.
+  case "count": {
+    for (let i = 0; i < Number(count); i += 1) {
+      const lock = await acquireProcessLock(path, options);
+      const before = Number(readFileSync(file, "utf8"));
+      await systemClock.sleep(Math.random() < 0.1 ? 1 : 0);
+      writeFileSync(file, String(before + 1));
+      if (!lock.held()) say("lost");
+      lock.release();
+    }
+    break;
+  }
+  // Is ready before it is told to begin, so that the start of the process is not measured; says when it had the lock.
+  case "wait": {
+    say("ready");
+    await told();
+    const lock = await acquireProcessLock(path, options);
+    say(`got ${Date.now()}`);
+    lock.release();
+    break;
+  }
+  // Many instances take the lock again and again; mostly one dies with it, that is, it leaves it in the name of a dead process.
+  case "die": {
+    const dead = extra.slice(extra.indexOf("."));
+    let [taken, serial, overlaps] = [0, 0, 0];
+    const one = async (): Promise<void> => {
+      while (taken < Number(count)) {
+        const lock = await acquireProcessLock(path, { ...options, pollMs: 2 });
+        taken += 1;
+        try {
+          closeSync(openSync(file, "wx"));
+        } catch {
+          overlaps += 1;
+        }
+        if (Math.random() < 0.3) await systemClock.sleep(1);
+        if (!lock.held()) overlaps += 1;
+        unlinkSync(file);
+        if (Math.random() < 0.2) lock.release();
+        else {
+          serial += 1;
+          const [mine = ""] = readdirSync(path);
+          renameSync(`${path}/${mine}`, `${path}/${(process.pid * 2 ** 20 + serial).toString(16).padStart(16, "0")}${dead}`);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, one));
+    say(`taken ${taken} overlaps ${overlaps} left ${existsSync(file)}`);
+    break;
+  }
+}
+process.stdin.destroy();

@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { systemClock } from "../../src/platform/clock.ts";
+import { acquireProcessLock, inspectProcessLock } from "../../src/platform/process-lock.ts";
+
+const HELPER = fileURLToPath(new URL("process-lock-helper.ts", import.meta.url));
+const COMMAND = [...process.execArgv.filter((flag) => !flag.startsWith("--test")), HELPER];
+const linux = process.platform === "linux" ? {} : { skip: "about the lock of Linux" };
+const unix = process.platform === "win32" ? { skip: "needs signals" } : {};
+const options = { clock: systemClock, timeoutMs: 30_000 };
+const running = new Set<ChildProcess>();
+after(() => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), "process-lock-"));
+  after(() => rmSync(made, { recursive: true, force: true }));
+  return made;
+}
+
+interface Helper {
+  child: ChildProcess;
+  line(): Promise<string>;
+  tell(): void;
+  ended: Promise<unknown>;
+}
+
+function helper(args: string[]): Helper {
+  const child = spawn(process.execPath, [...COMMAND, ...args], { stdio: ["pipe", "pipe", "inherit"] });
+  running.add(child);
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const ended = once(child, "exit").finally(() => running.delete(child));
+  return {
+    child,
+    ended,
+    line: async () => String((await lines.next()).value),
+    tell: () => child.stdin.write("\n"),
+  };
+}
+
+test("16 processes that add 50 each under the lock lose no addition", async () => {
+  const at = folder();
+  writeFileSync(join(at, "number"), "0");
+  const helpers = Array.from({ length: 16 }, () => helper(["count", join(at, "lock"), join(at, "number"), "50"]));
+  for (const { ended } of helpers) assert.deepEqual(await ended, [0, null]);
+  assert.equal(readFileSync(join(at, "number"), "utf8"), "800");
+  assert.deepEqual(readdirSync(at), ["number"]);
+});
+
+test("the lock of a holder killed with -9 is taken over within 500 ms while dozens wait", unix, async () => {
+  const at = folder();
+  const path = join(at, "lock");
+  const holder = helper(["hold", path]);
+  await holder.line();
+  const others = Array.from({ length: 4 }, () => helper(["wait", path]));
+  for (const other of others) await other.line();
+  for (const other of others) other.tell();
+  const inside = Array.from({ length: 32 }, async () => {
+    const lock = await acquireProcessLock(path, options);
+    const got = Date.now();
+    lock.release();
+    return got;
+  });
+  await systemClock.sleep(50);
+  holder.child.kill("SIGKILL");
+  const killed = Date.now();
+  const outside = others.map(async (other) => Number((await other.line()).split(" ")[1]));
+  const first = Math.min(...(await Promise.all([...inside, ...outside])));
+  assert.ok(first >= killed, "nobody had it before");
+  assert.ok(first - killed < 500, `taken over after ${first - killed} ms`);
+  assert.equal(inspectProcessLock(path), undefined);
+});
+
+test("a stopped holder keeps the lock for as long as it is stopped, and still has it when it goes on", unix, async () => {
+  const path = join(folder(), "lock");
+  const holder = helper(["hold", path]);
+  await holder.line();
+  holder.child.kill("SIGSTOP");
+  await assert.rejects(acquireProcessLock(path, { ...options, timeoutMs: 2000 }), (error: Error & { code?: string; hint?: string }) => {
+    assert.equal(error.code, "lock_unavailable");
+    assert.match(error.message, new RegExp(`process ${holder.child.pid} `));
+    if (process.platform === "linux") {
+      assert.match(error.message, /stopped/);
+      assert.equal(error.hint, `Let it go on: kill -CONT ${holder.child.pid}`);
+    }
+    return true;
+  });
+  holder.child.kill("SIGCONT");
+  holder.tell();
+  assert.equal(await holder.line(), "still true");
+  (await acquireProcessLock(path, options)).release();
+});
+
+test("a process that ends while it holds the lock leaves it to the next one", async () => {
+  const at = folder();
+  assert.deepEqual(await helper(["exit", join(at, "lock")]).ended, [0, null]);
+  (await acquireProcessLock(join(at, "lock"), { ...options, timeoutMs: 500 })).release();
+  if (process.platform === "linux") assert.deepEqual(readdirSync(at), []);
+});
+
+test("a killed holder that nobody waits for, a zombie, is dead", linux, async () => {
+  const path = join(folder(), "lock");
+  // The shell starts the holder and then becomes `sleep`, a parent that never waits for a child.
+  const script = `"$@" <&3 3<&- & exec sleep 600 3<&-`;
+  const shell = spawn("sh", ["-c", script, "sh", process.execPath, ...COMMAND, "hold", path], { stdio: ["ignore", "pipe", "inherit", "pipe"] });
+  running.add(shell);
+  const [line] = (await once(createInterface(shell.stdout!), "line")) as [string];
+  const pid = Number(line.split(" ")[1]);
+  process.kill(pid, "SIGKILL");
+  (await acquireProcessLock(path, { ...options, timeoutMs: 500 })).release();
+  assert.match(readFileSync(`/proc/${pid}/stat`, "latin1"), /\) Z /, "its pid is still taken");
+});
+
+test("many waiters at one dead holder's lock never become two holders", linux, async () => {
+  const at = folder();
+  const path = join(at, "lock");
+  const dead = await deadName(path);
+  const helpers = Array.from({ length: 4 }, () => helper(["die", path, join(at, "marker"), "250", dead]));
+  for (const one of helpers) assert.match(await one.line(), /^taken \d+ overlaps 0 left (true|false)$/);
+  for (const { ended } of helpers) assert.deepEqual(await ended, [0, null]);
+  (await acquireProcessLock(path, options)).release();
+  assert.deepEqual(readdirSync(at), []);
+});
+
+test("what a killed waiter left beside the lock is removed by the next process", linux, async () => {
+  const at = folder();
+  const path = join(at, "lock");
+  const lock = await acquireProcessLock(path, options);
+  const waiter = helper(["wait", path]);
+  await waiter.line();
+  waiter.tell();
+  while (readdirSync(at).length < 2) await systemClock.sleep(5);
+  waiter.child.kill("SIGKILL");
+  await waiter.ended;
+  lock.release();
+  assert.equal(readdirSync(at).length, 1);
+  (await acquireProcessLock(path, options)).release();
+  assert.deepEqual(readdirSync(at), []);
+});
+
+test("every spelling of the folder leads to the same lock", async () => {
+  const at = folder();
+  mkdirSync(join(at, "real"));
+  symlinkSync(join(at, "real"), join(at, "link"), "junction");
+  const holder = helper(["hold", "lock", join(at, "real")]);
+  await holder.line();
+  await assert.rejects(acquireProcessLock(join(at, "link", "lock"), { ...options, timeoutMs: 0 }), { code: "lock_unavailable" });
+  await assert.rejects(acquireProcessLock(join(at, "real", "..", "real", "lock"), { ...options, timeoutMs: 0 }), { code: "lock_unavailable" });
+  holder.tell();
+  await holder.ended;
+  const lock = await acquireProcessLock(join(at, "link", "lock"), options);
+  assert.ok(inspectProcessLock(join(at, "real", "lock")));
+  lock.release();
+});
+
+/** The name under which a process held the lock that has ended since. */
+async function deadName(path: string): Promise<string> {
+  await helper(["exit", path]).ended;
+  const [name = ""] = readdirSync(path);
+  renameSync(path, `${path}.old`);
+  rmSync(`${path}.old`, { recursive: true });
+  return name;
+}
