@@ -12,7 +12,7 @@ export type CallbackOutcome =
   | { kind: "expired" };
 
 /** What a request to the callback port can be shown: an outcome, or that it had no part in one. */
-export type CallbackPage = CallbackOutcome | { kind: "wrong-state" } | { kind: "already-used" };
+type CallbackPage = CallbackOutcome | { kind: "wrong-state" } | { kind: "already-used" };
 
 /** A complete answer to a browser. */
 export interface RenderedPage {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { AuthError } from "../../errors.ts";
 
 /** What a request to the callback port may be: a redirect to judge, a page to show, or nothing that concerns us. */
-export type CallbackRequest =
+type CallbackRequest =
   | { kind: "callback"; params: URLSearchParams }
   | { kind: "page"; path: string }
   | { kind: "refused"; status: 403 | 405 | 421; headers: Record<string, string>; why: string };

@@ -8,7 +8,7 @@ import { type RedirectHost, takeCallbackPort } from "./callback-port.ts";
 import { callbackRequest, pastedParameters, pasteRefused } from "./callback-request.ts";
 
 /** Options of {@link listenForCallback}. */
-export interface ListenOptions {
+interface ListenOptions {
   /** Judges the query of a redirect: `authorizationResponse` with the state of this login. */
   judge: (params: URLSearchParams) => AuthorizationResponse;
   /** The name in the redirect URI. Default `127.0.0.1`. */

@@ -7,7 +7,7 @@ export function createState(): Secret {
 }
 
 /** The parameters of an authorization request, in the RFC's spelling (RFC 6749 §4.1.1, RFC 7636 §4.3). */
-export interface AuthorizationRequest {
+interface AuthorizationRequest {
   /** The registered client. */
   client_id: string;
   /** The loopback address that listens now, port included (RFC 8252 §7.3). */

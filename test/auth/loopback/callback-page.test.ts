@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { type CallbackPage, callbackPage, redirection, refusal } from "../../../src/auth/loopback/callback-page.ts";
+import { callbackPage, redirection, refusal } from "../../../src/auth/loopback/callback-page.ts";
 
-const pages: CallbackPage[] = [
+const pages: Parameters<typeof callbackPage>[0][] = [
   { kind: "success", who: "alice@example.com (Acme Corp)" },
   { kind: "denied" },
   { kind: "denied", reason: "Policy says no" },

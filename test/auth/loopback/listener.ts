@@ -1,7 +1,7 @@
 import { request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { authorizationResponse } from "../../../src/auth/oauth/authorization.ts";
-import { type CallbackListener, listenForCallback, type ListenOptions } from "../../../src/auth/loopback/callback-server.ts";
+import { type CallbackListener, listenForCallback } from "../../../src/auth/loopback/callback-server.ts";
 import type { Clock } from "../../../src/platform/clock.ts";
 import { Secret } from "../../../src/secret.ts";
 
@@ -32,7 +32,7 @@ export function manualClock(): Clock & { advance(ms: number): void } {
 }
 
 /** A listener that expects {@link state}. */
-export function listen(options: Partial<ListenOptions> = {}): Promise<CallbackListener> {
+export function listen(options: Partial<Parameters<typeof listenForCallback>[0]> = {}): Promise<CallbackListener> {
   return listenForCallback({
     judge: (params) => authorizationResponse(params, { state: new Secret(state) }),
     clock: manualClock(),
