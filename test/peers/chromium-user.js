@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+// A user with a real browser, for the BROWSER variable: opens its one argument in headless Chromium, presses the button
+// that CHROMIUM_USER_BUTTON names (`Approve` by default), waits for the page that the command shows, and writes what it
+// saw to the file CHROMIUM_USER_RECORD as JSON: address, title, text, the tab's history, what the console said, and
+// every address that was asked for. CHROMIUM_USER_SCREENSHOT names a PNG file to write. Chromium is CHROMIUM or
+// /usr/bin/chromium.
+//
+// The command leaves its browser alone once it runs, and so does this: it ends Chromium itself.
+import { rename, writeFile } from "node:fs/promises";
+import process from "node:process";
+import { chromium } from "playwright-core";
+
+const address = process.argv[2];
+const { CHROMIUM, CHROMIUM_USER_BUTTON: button = "Approve", CHROMIUM_USER_RECORD: recordFile, CHROMIUM_USER_SCREENSHOT: screenshot } = process.env;
+
+const browser = await chromium.launch({
+  executablePath: CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+});
+const record = { console: [], requests: [] };
+try {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(20_000);
+  // The policy's violations arrive on the console too; the event is there in case a page silences that.
+  await page.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (event) => console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI}`));
+  });
+  page.on("console", (message) => record.console.push(`${message.type()}: ${message.text()}`));
+  page.on("pageerror", (error) => record.console.push(`uncaught: ${error.message}`));
+  page.on("request", (request) => record.requests.push(`${request.method()} ${request.url()}`));
+
+  await page.goto(address);
+  record.asked = { url: page.url(), title: await page.title() };
+  // The outcome is on the loopback address that the authorization request named.
+  const callback = new URL(new URL(address).searchParams.get("redirect_uri"));
+  await page.getByRole("button", { name: button, exact: true }).click({ noWaitAfter: true });
+  await page.waitForURL((url) => url.host === callback.host && !url.searchParams.has("state"));
+  await page.waitForLoadState("load");
+
+  const devTools = await page.context().newCDPSession(page);
+  const { entries } = await devTools.send("Page.getNavigationHistory");
+  record.url = page.url();
+  record.title = await page.title();
+  record.text = await page.locator("body").innerText();
+  record.history = entries.map(({ url }) => url);
+  record.referrer = await page.evaluate(() => document.referrer);
+  if (screenshot) await page.screenshot({ path: screenshot });
+} catch (error) {
+  record.failure = error instanceof Error ? error.message : String(error);
+  process.exitCode = 1;
+} finally {
+  await browser.close();
+}
+if (recordFile) {
+  // Whole or not at all: the test waits for the file to appear.
+  await writeFile(`${recordFile}.part`, JSON.stringify(record, undefined, 2));
+  await rename(`${recordFile}.part`, recordFile);
+}

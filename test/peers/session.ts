@@ -1,0 +1,147 @@
+// A user's session for tests: a session bus of its own under `dbus-run-session`, a home of its own, and on the bus the
+// Secret Service of the test's choice. All of it ends with `stop`, and with this process if that dies first.
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import dbus from "dbus-next";
+
+export interface Session {
+  /** For every program of the session. */
+  env: NodeJS.ProcessEnv;
+  /** A folder that `stop` removes. */
+  home: string;
+  /** The real thing, unlocked with a pass phrase: its login collection is created by that. */
+  startGnomeKeyring(): Promise<void>;
+  /** Locks what {@link Session.startGnomeKeyring} unlocked. */
+  lock(): Promise<void>;
+  /** `secret-service.js` with these arguments. */
+  startScripted(...args: string[]): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startSession(): Promise<Session> {
+  const home = await mkdtemp(join(tmpdir(), "spec-kitty-session-"));
+  const { DISPLAY: _x, WAYLAND_DISPLAY: _wayland, DBUS_SESSION_BUS_ADDRESS: _bus, ...rest } = process.env;
+  const env: NodeJS.ProcessEnv = { ...rest, HOME: home, XDG_RUNTIME_DIR: home };
+  for (const name of ["DATA", "CONFIG", "CACHE"]) env[`XDG_${name}_HOME`] = join(home, name.toLowerCase());
+
+  // `cat` ends when our end of its standard input closes, and the bus ends with it; so does what lives on the bus.
+  const bus = spawn("dbus-run-session", ["--", "sh", "-c", 'echo "$DBUS_SESSION_BUS_ADDRESS"; cat'], {
+    env,
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  env["DBUS_SESSION_BUS_ADDRESS"] = await lineFrom(bus, /^unix:/);
+  const children: ChildProcess[] = [bus];
+
+  return {
+    env,
+    home,
+    async startGnomeKeyring() {
+      const owned = whenOwned(env);
+      const keyring = spawn("gnome-keyring-daemon", ["--unlock", "--foreground", "--components=secrets"], {
+        env,
+        stdio: ["pipe", "ignore", "ignore"],
+      });
+      children.push(keyring);
+      keyring.stdin?.end("correct horse");
+      await owned;
+    },
+    async lock() {
+      await onBus(env, (client) =>
+        client.call(
+          new dbus.Message({
+            destination: "org.freedesktop.secrets",
+            path: "/org/freedesktop/secrets",
+            interface: "org.freedesktop.Secret.Service",
+            member: "Lock",
+            signature: "ao",
+            body: [["/org/freedesktop/secrets/collection/login"]],
+          }),
+        ),
+      );
+    },
+    async startScripted(...args) {
+      const service = spawn(process.execPath, [fileURLToPath(new URL("secret-service.js", import.meta.url)), ...args], {
+        env,
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      children.push(service);
+      await lineFrom(service, /^ready$/);
+    },
+    async stop() {
+      bus.stdin?.end();
+      for (const child of children.reverse()) {
+        if (child.exitCode !== null || child.signalCode !== null) continue;
+        const ended = once(child, "exit");
+        if (child !== bus) child.kill();
+        await ended;
+      }
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+async function lineFrom(child: ChildProcess, wanted: RegExp): Promise<string> {
+  if (child.stdout === null) throw new Error("no output to read");
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (!wanted.test(line)) continue;
+    child.stdout.resume();
+    return line;
+  }
+  throw new Error(`"${child.spawnfile}" ended too early`);
+}
+
+async function onBus<T>(env: NodeJS.ProcessEnv, work: (client: dbus.MessageBus) => Promise<T>): Promise<T> {
+  const client = dbus.sessionBus({ busAddress: env["DBUS_SESSION_BUS_ADDRESS"] } as never);
+  try {
+    return await work(client);
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** Resolves when some program owns the Secret Service's name. */
+function whenOwned(env: NodeJS.ProcessEnv): Promise<void> {
+  return onBus(env, async (client) => {
+    const proxy = await client.getProxyObject("org.freedesktop.DBus", "/org/freedesktop/DBus");
+    const bus = proxy.getInterface("org.freedesktop.DBus");
+    const changed = new Promise<void>((resolve) => {
+      bus.on("NameOwnerChanged", (name: string, _before: string, after: string) => {
+        if (name === "org.freedesktop.secrets" && after !== "") resolve();
+      });
+    });
+    if (!((await bus["NameHasOwner"]?.("org.freedesktop.secrets")) as boolean)) await changed;
+  });
+}
+
+/** What came of a program that ran to its end. Times are in milliseconds. */
+export interface Run {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+  /** From its start to its end. */
+  took: number;
+  /** From its last output to its end. */
+  lingered: number;
+}
+
+/** Runs Node.js with these arguments to its end; kills it after 20 s, so that one that hangs is a failure and not a hang here. */
+export async function runNode(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Run> {
+  const started = performance.now();
+  const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"], timeout: 20_000, killSignal: "SIGKILL" });
+  const run = { stdout: "", stderr: "" };
+  let spoke = started;
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (text: string) => {
+      run[name] += text;
+      spoke = performance.now();
+    });
+  }
+  const [code] = (await once(child, "close")) as [number | null];
+  const ended = performance.now();
+  return { code, ...run, took: ended - started, lingered: ended - spoke };
+}
