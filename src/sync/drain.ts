@@ -37,9 +37,10 @@ export async function drainAccount(queue: SyncQueue, account: Account, options: 
   if (scopes.length > 0) {
     const { limits } = await syncHealth(options);
     for (const scope of scopes) {
-      report.failure = await drainScope(scope);
+      const failure = await drainScope(scope);
+      report.failure ??= failure;
       // What one team's membership does not allow, another's may; everything else is the same for all of them.
-      if (report.failure !== undefined && report.failure.code !== "access_denied") break;
+      if (failure !== undefined && failure.code !== "access_denied") break;
     }
     report.left = scopes.reduce((sum, scope) => sum + waiting(scope), 0);
 

@@ -55,10 +55,10 @@ export class QueueFolder {
   }
 
   /**
-   * Adds entries, all or none of them unless the machine loses power in between. On disk when the promise resolves.
+   * Adds entries, all or none of them unless the process dies in between. On disk when the promise resolves, to their names.
    * @throws {@link AuthError} `storage_unsafe` or `storage_unwritable`, such as on a full disk
    */
-  async add(items: readonly QueueItem[]): Promise<void> {
+  async add(items: readonly QueueItem[]): Promise<string[]> {
     ensurePrivateFolder(this.#waiting);
     ensurePrivateFolder(this.#aside);
     const names = items.map(({ order, id }) => entryName(order, id, 0));
@@ -66,6 +66,7 @@ export class QueueFolder {
       await inGroups(items, ({ text }, at) => writeFile(join(this.#aside, names[at] ?? ""), text, { flag: "wx", mode: 0o600, flush: true }));
       for (const name of names) renameSync(join(this.#aside, name), join(this.#waiting, name));
       syncFolder(this.#waiting);
+      return names;
     } catch (cause) {
       for (const name of names) for (const folder of [this.#aside, this.#waiting]) rmSync(join(folder, name), { force: true });
       throw unwritable(this.#waiting, cause);

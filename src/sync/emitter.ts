@@ -1,0 +1,137 @@
+import { AuthError } from "../errors.ts";
+import type { Clock } from "../platform/clock.ts";
+import { eventEnvelope, eventProblems, type EventEnvelope, type EventInput, type ProjectContext } from "./events.ts";
+import type { LamportClock } from "./lamport-clock.ts";
+import type { Account, Origin, QueueScope, SyncQueue } from "./queue.ts";
+import { createUlidSource } from "./ulid.ts";
+
+/** What became of an event that was emitted. */
+export type EmitReport =
+  /** It is on disk, and will be sent however this process ends. */
+  | { outcome: "queued"; event: EventEnvelope }
+  /** It is not an event that the service takes; each problem names a key, what was found and what was expected. */
+  | { outcome: "refused"; problems: readonly string[] }
+  /** It could not be queued, and is lost unless the caller emits it again. */
+  | { outcome: "failed"; error: AuthError };
+
+/** An open connection over which events can go at once. */
+export interface LiveChannel {
+  /** Sends an event; true once the service says that it has it, false when there is no connection for that account. */
+  deliver(event: EventEnvelope, account: Account): Promise<boolean>;
+}
+
+/** What an emitter is made of. */
+export interface EmitterOptions {
+  queue: SyncQueue;
+  lamport: LamportClock;
+  clock: Clock;
+  /** From {@link nodeId}. */
+  nodeId: string;
+  /** Who is logged in now; asked anew for every group of events, since that changes while a process runs. */
+  origin: () => Promise<Origin>;
+  /** Where in which project this happens; what the event itself says goes first. */
+  context?: Partial<ProjectContext>;
+  live?: LiveChannel | undefined;
+  /** Told after events were queued. */
+  onQueued?: () => void;
+}
+
+/** Events that one account's queue holds at most. */
+const capacity = 100_000;
+/** Other processes fill and drain the same queue, so it is counted again after this many events of ours. */
+const countEvery = 1000;
+const groupSize = 1000;
+
+/** Puts events into the queue. See {@link createEmitter}. */
+export type Emitter = (input: EventInput) => Promise<EmitReport>;
+
+/**
+ * An emitter: it validates, queues, and only then sends live where a connection is open, so that nothing depends on the
+ * connection. It never throws and never rejects into its caller, whose own work an event must not break.
+ *
+ * Events that are emitted while others are being written are written together afterwards: one turn of the Lamport clock
+ * and one flush of the folder serve them all.
+ */
+export function createEmitter({ queue, lamport, clock, nodeId, origin, context, live, onQueued }: EmitterOptions): Emitter {
+  interface Pending {
+    input: EventInput;
+    at: number;
+    resolve: (report: EmitReport) => void;
+  }
+  const pending: Pending[] = [];
+  const nextId = createUlidSource(clock);
+  let writing = false;
+  let counted: { lock: string; room: number } | undefined;
+
+  /** How many more events fit, up to `wanted`. */
+  const roomIn = (scope: QueueScope, wanted: number): number => {
+    if (counted?.lock !== scope.lock || counted.room < wanted) {
+      counted = { lock: scope.lock, room: Math.min(capacity - scope.events.count(), Math.max(countEvery, wanted)) };
+    }
+    return Math.max(0, Math.min(counted.room, wanted));
+  };
+
+  const writeGroup = async (group: readonly Pending[]): Promise<void> => {
+    const from = await origin();
+    const scope = queue.scopeOf(from);
+    const room = roomIn(scope, group.length);
+    const full = new AuthError("storage_unwritable", `the queue holds ${capacity} events, which is all it takes, so this one was not queued`, {
+      hint: "Run: spec-kitty sync now",
+    });
+    for (const { resolve } of group.slice(room)) resolve({ outcome: "failed", error: full });
+    if (room === 0) return;
+    const taken = group.slice(0, room);
+    const first = await lamport.tick(taken.length);
+    const team = scope.account?.team ?? null;
+    const events = taken.map(({ input, at }, index) => eventEnvelope(input, { eventId: nextId(), nodeId, lamport: first + index, at, team }));
+    const names = await scope.events.add(events.map((event) => ({ order: event.lamport_clock, id: event.event_id, text: JSON.stringify(event) })));
+    if (counted) counted.room -= room;
+    events.forEach((event, index) => {
+      taken[index]?.resolve({ outcome: "queued", event });
+      const name = names[index];
+      if (live && scope.account && name !== undefined) void sendLive(live, event, scope.account, () => scope.events.remove([name]));
+    });
+    onQueued?.();
+  };
+
+  const write = async (): Promise<void> => {
+    writing = true;
+    while (pending.length > 0) {
+      const group = pending.splice(0, groupSize);
+      try {
+        await writeGroup(group);
+      } catch (error) {
+        for (const { resolve } of group) resolve({ outcome: "failed", error: asAuthError(error) });
+      }
+    }
+    writing = false;
+  };
+
+  return async (input) => {
+    try {
+      // A copy, as it will be after the wire: what the caller changes later is not half in the event.
+      const copy = { ...context, ...input, payload: JSON.parse(JSON.stringify(input.payload ?? null)) as EventInput["payload"] };
+      const problems = eventProblems(copy);
+      if (problems.length > 0) return { outcome: "refused", problems };
+      return await new Promise<EmitReport>((resolve) => {
+        pending.push({ input: copy, at: clock.now(), resolve });
+        if (!writing) void write();
+      });
+    } catch (error) {
+      return { outcome: "refused", problems: [`this is no event: ${error instanceof Error ? error.message : String(error)}`] };
+    }
+  };
+}
+
+/** The event stays queued unless the service says that it has it; a drain that sends it too is answered `duplicate`. */
+async function sendLive(live: LiveChannel, event: EventEnvelope, account: Account, remove: () => Promise<void>): Promise<void> {
+  try {
+    if (await live.deliver(event, account)) await remove();
+  } catch {
+    // The queue has it.
+  }
+}
+
+function asAuthError(error: unknown): AuthError {
+  return error instanceof AuthError ? error : new AuthError("storage_unwritable", "the event cannot be queued", { cause: error });
+}

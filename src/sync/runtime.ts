@@ -1,0 +1,154 @@
+import { join } from "node:path";
+import { AuthError, NotAuthenticatedError } from "../errors.ts";
+import type { Clock } from "../platform/clock.ts";
+import { type Background, startBackground } from "./background.ts";
+import type { Rejection } from "./batch.ts";
+import { type ArtifactInput, artifactItem } from "./body-transport.ts";
+import { drainAccount, type DrainReport, waiting } from "./drain.ts";
+import { createEmitter, type Emitter, type EmitReport, type LiveChannel } from "./emitter.ts";
+import type { EventInput, ProjectContext } from "./events.ts";
+import { createLamportClock } from "./lamport-clock.ts";
+import { type Origin, SyncQueue } from "./queue.ts";
+import type { AuthorizedFetch } from "./service-request.ts";
+import { createUlidSource } from "./ulid.ts";
+
+/** Something worth telling that no caller waits for. */
+export type SyncNotice =
+  | { kind: "emitted"; report: EmitReport }
+  | { kind: "rejected"; rejection: Rejection }
+  | { kind: "drained"; report: DrainReport };
+
+/** What the synchronisation of one process is made of. */
+export interface SyncRuntimeOptions {
+  /** The folder `queue` in the configuration folder. */
+  folder: string;
+  /** The authorized fetch. */
+  fetch: AuthorizedFetch;
+  clock: Clock;
+  /** The profile in use and who is logged in on it, now. */
+  origin: () => Promise<Origin>;
+  /** From {@link nodeId}. */
+  nodeId: string;
+  /** What every event says about the project; nothing by default. */
+  context?: Partial<ProjectContext>;
+  /** An open connection for live delivery; none by default. */
+  live?: LiveChannel;
+  /** Between two drains in the background, in milliseconds; 60,000 by default. */
+  intervalMs?: number;
+  /** Whether the background keeps the process alive; false by default. */
+  keepAlive?: boolean;
+  /** Told of everything that happens in the background. What it throws is ignored. */
+  onNotice?: (notice: SyncNotice) => void;
+  /** Where the end of the process is announced; `process` by default. */
+  exit?: { once(event: "beforeExit", listener: () => void): unknown; off(event: "beforeExit", listener: () => void): unknown };
+}
+
+/** Options of {@link SyncRuntime.flush}. */
+export interface FlushOptions {
+  signal?: AbortSignal | undefined;
+  /** How long to wait for another process that drains the same queue, in milliseconds; 60,000 by default. */
+  waitMs?: number;
+  /** Told after every answer. */
+  onProgress?: (events: Readonly<DrainReport["events"]>) => void;
+}
+
+/** How long the last flush may hold up the end of the process, in milliseconds. */
+const finalFlushMs = 5000;
+
+/** The synchronisation of one process: emits, drains in the background, and flushes once more at the end. */
+export class SyncRuntime {
+  readonly queue: SyncQueue;
+  readonly #options: SyncRuntimeOptions;
+  readonly #emit: Emitter;
+  readonly #nextId: () => string;
+  #background: Background | undefined;
+  readonly #atExit: () => void = () => void this.stop();
+
+  constructor(options: SyncRuntimeOptions) {
+    const { folder, clock } = options;
+    this.#options = options;
+    this.queue = new SyncQueue(folder, clock);
+    this.#nextId = createUlidSource(clock);
+    const lamport = createLamportClock(join(folder, "lamport-clock"), clock);
+    this.#emit = createEmitter({ ...options, queue: this.queue, lamport, onQueued: () => this.#background?.wake() });
+  }
+
+  /** Queues an event. Never rejects: the report says what became of it. */
+  async emit(input: EventInput): Promise<EmitReport> {
+    const report = await this.#emit(input);
+    this.#notify({ kind: "emitted", report });
+    return report;
+  }
+
+  /**
+   * Queues an artifact.
+   * @throws {@link AuthError} `usage_invalid` when the service would never take it, `storage_unwritable` when it cannot be queued
+   */
+  async upload(input: ArtifactInput): Promise<void> {
+    const item = artifactItem(input, this.#nextId(), this.#options.clock.now());
+    await this.queue.scopeOf(await this.#options.origin()).artifacts.add([item]);
+    this.#background?.wake();
+  }
+
+  /** Drains in the background from now on, and once more before the process ends. Does nothing when it was started already. */
+  start(): void {
+    if (this.#background) return;
+    const { clock, intervalMs = 60_000, keepAlive = false, exit = process } = this.#options;
+    this.#background = startBackground({ clock, intervalMs, keepAlive, drain: (signal) => this.#drainQuietly(signal, 100) });
+    exit.once("beforeExit", this.#atExit);
+  }
+
+  /**
+   * Drains now what waits for the account that is logged in.
+   * @returns what was sent and what was left; without an account, a report that says so
+   * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
+   */
+  async flush({ signal, waitMs = 60_000, onProgress }: FlushOptions = {}): Promise<DrainReport> {
+    const { fetch, clock } = this.#options;
+    const origin = await this.#options.origin();
+    if (!origin.account) return this.#nobody(origin);
+    await this.queue.bind(origin.profile, origin.account);
+    const onRejected = (rejection: Rejection): void => this.#notify({ kind: "rejected", rejection });
+    const report = await drainAccount(this.queue, origin.account, { fetch, clock, signal, waitMs, onRejected, ...(onProgress && { onProgress }) });
+    this.#notify({ kind: "drained", report });
+    return report;
+  }
+
+  /**
+   * Ends the background and flushes once more, in 5 seconds at most. Never rejects and never touches the exit code: what
+   * was not sent is on disk. A process that is ended by `process.exit()` or a signal skips this, and loses nothing either.
+   */
+  async stop(): Promise<void> {
+    const { clock, exit = process } = this.#options;
+    const background = this.#background;
+    this.#background = undefined;
+    exit.off("beforeExit", this.#atExit);
+    if (background === undefined) return;
+    const deadline = clock.timeout(finalFlushMs);
+    await background.stop(deadline);
+    if (!deadline.aborted) await this.#drainQuietly(deadline, finalFlushMs);
+  }
+
+  async #drainQuietly(signal: AbortSignal, waitMs: number): Promise<AuthError | undefined> {
+    try {
+      return (await this.flush({ signal, waitMs })).failure;
+    } catch (error) {
+      return error instanceof AuthError ? error : new AuthError("interrupted", "the queue was not drained to its end", { cause: error });
+    }
+  }
+
+  #nobody(origin: Origin): DrainReport {
+    const left = waiting(this.queue.scopeOf(origin));
+    const none = { delivered: 0, duplicates: 0, pending: 0, rejected: 0 };
+    const failure = new NotAuthenticatedError(`nobody is logged in${left > 0 ? `, and ${left} wait in the queue until somebody is` : ""}`);
+    return { events: none, artifacts: none, left, failure };
+  }
+
+  #notify(notice: SyncNotice): void {
+    try {
+      this.#options.onNotice?.(notice);
+    } catch {
+      // Whoever listens must not break what is being done.
+    }
+  }
+}
