@@ -47,7 +47,6 @@ export class AuthorizationEndpoint {
     if (!/^[\w-]{43}$/.test(get("code_challenge"))) return refuse("invalid_request", "code_challenge is not S256");
     if (!get("scope").split(" ").includes("offline_access")) return refuse("invalid_scope", "offline_access is missing");
 
-    this.#state.issued.set(state, "state");
     const id = crypto.randomUUID();
     this.#pending.set(id, { redirectUri, state, scope: get("scope"), challenge: get("code_challenge") });
     return consentPage(`${this.#state.options.basePath}/oauth/authorize`, id, get("scope"), this.#state.users);

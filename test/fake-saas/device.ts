@@ -47,15 +47,15 @@ export class DeviceEndpoint {
       decision: undefined,
       used: false,
     });
-    const page = `${this.#state.url}/device`;
+    const address = `${this.#state.url}/device`;
     return {
       status: 200,
       headers: { "Cache-Control": "no-store" },
       body: {
         device_code: deviceCode,
         user_code: userCode,
-        verification_uri: page,
-        verification_uri_complete: `${page}?user_code=${userCode}`,
+        verification_uri: address,
+        verification_uri_complete: `${address}?user_code=${userCode}`,
         expires_in: deviceCodeSeconds,
         ...(interval === null ? {} : { interval }),
       },

@@ -1,11 +1,12 @@
 import { envelopeDefect } from "./envelope.ts";
 import { failure, isObject, jsonOf } from "./http.ts";
 import type { Answer, FakeRequest } from "./http.ts";
+import type { ReceivedEvent, Verdict } from "./records.ts";
 import { authenticated } from "./routes.ts";
 import type { Route } from "./routes.ts";
 import { isMember } from "./sessions.ts";
 import type { Caller } from "./sessions.ts";
-import type { FakeState, ReceivedEvent, Verdict } from "./state.ts";
+import type { FakeState } from "./state.ts";
 
 /** Batch ingest. The trailing slash matters: without it the path is not listed. */
 export function eventRoutes(state: FakeState): Route[] {
@@ -24,7 +25,8 @@ function ingest(state: FakeState, { user }: Caller, request: FakeRequest): Answe
     return detail === undefined ? [] : [{ event_id: event["event_id"], detail }];
   });
   if (details.length > 0) return failure(400, "invalid_events", { details });
-  return { status: 200, body: { results: events.flatMap((event) => receiveEvent(state, event, { user, team, via: "batch" }) ?? []) } };
+  const results = events.flatMap((event) => receiveEvent(state, event, { user, team, via: "batch" }) ?? []);
+  return { status: 200, body: { results } };
 }
 
 /** A batch keeps to both limits; one event alone may be larger than a batch may. */

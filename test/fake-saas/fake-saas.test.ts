@@ -6,9 +6,9 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import type { TestContext } from "node:test";
 import { approvingBrowser, denyingBrowser } from "./browser.ts";
+import type { FakeOptions } from "./options.ts";
 import { startFakeSaas } from "./server.ts";
 import type { FakeSaas } from "./server.ts";
-import type { FakeOptions } from "./state.ts";
 import { approve, approveDevice, deny, denyDevice, tamper } from "./user.ts";
 
 type Json = Record<string, unknown>;

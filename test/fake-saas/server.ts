@@ -3,17 +3,19 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { apiRoutes } from "./api.ts";
+import { dossierRoutes } from "./dossier.ts";
 import { eventRoutes } from "./events.ts";
 import { replacesWork } from "./faults.ts";
 import type { Fault } from "./faults.ts";
 import type { Answer, FakeRequest } from "./http.ts";
 import { oauthRoutes } from "./oauth.ts";
+import type { FakeOptions } from "./options.ts";
 import { dispatch } from "./routes.ts";
 import type { Route } from "./routes.ts";
 import { issueTokens, openSession } from "./sessions.ts";
 import type { IssueOptions, TokenResponse } from "./sessions.ts";
 import { FakeState } from "./state.ts";
-import type { FakeOptions } from "./state.ts";
+import { trackerRoutes } from "./tracker.ts";
 import { disturb, encode, readRequest, scriptedAnswer, sendBulk } from "./transport.ts";
 import { WebSocketEndpoint } from "./websocket.ts";
 
@@ -28,7 +30,13 @@ export class FakeSaas extends FakeState {
   constructor(options: Partial<FakeOptions>) {
     super(options);
     this.#port = this.options.port;
-    this.#routes = [...oauthRoutes(this), ...apiRoutes(this), ...eventRoutes(this)];
+    this.#routes = [
+      ...oauthRoutes(this),
+      ...apiRoutes(this),
+      ...eventRoutes(this),
+      ...dossierRoutes(this),
+      ...trackerRoutes(this),
+    ];
     this.#webSocket = new WebSocketEndpoint(this);
   }
 
@@ -36,7 +44,11 @@ export class FakeSaas extends FakeState {
   async start(): Promise<void> {
     const { host, basePath } = this.options;
     const server = createServer((incoming, response) => void this.#serve(incoming, response));
-    server.on("upgrade", (incoming, stream) => void this.#upgrade(incoming, stream));
+    server.on("upgrade", (incoming, stream, head) => {
+      stream.unshift(head);
+      void this.#upgrade(incoming, stream);
+    });
+    // An idle connection that the server drops just as the client reuses it would look like a fault nobody asked for.
     server.keepAliveTimeout = 60_000;
     this.#stopping = new AbortController();
     await new Promise<void>((resolve, reject) => {
@@ -104,7 +116,7 @@ export class FakeSaas extends FakeState {
       if (answer === "silence") return;
       if (answer === "reset") return void incoming.socket.resetAndDestroy();
       request.status = answer.status;
-      if (fault.bytes !== undefined) return await sendBulk(response, fault.bytes, answer.status);
+      if (fault.bytes !== undefined) return await sendBulk(response, fault.bytes, answer);
       const { status, headers, payload } = encode(answer, this.now());
       response.writeHead(status, { ...headers, "Content-Length": payload.length });
       response.end(request.method === "HEAD" ? undefined : payload);

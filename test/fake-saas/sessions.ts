@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { failure } from "./http.ts";
 import type { Answer, FakeRequest } from "./http.ts";
-import type { FakeSession, FakeState } from "./state.ts";
+import type { FakeSession } from "./records.ts";
+import type { FakeState } from "./state.ts";
 import type { UserName } from "./users.ts";
 
 /** The token endpoint's 200. `refresh_token` and its expiry are absent where the service does not rotate. */

@@ -2,116 +2,12 @@ import { randomBytes, randomInt } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { Faults } from "./faults.ts";
 import type { FakeRequest } from "./http.ts";
+import { DEFAULTS } from "./options.ts";
+import type { FakeOptions } from "./options.ts";
+import type { FakeSession, Grant, ReceivedArtifact, ReceivedEvent, SecretKind, Verdict } from "./records.ts";
 import type { FakeSocket } from "./socket.ts";
 import { createUsers } from "./users.ts";
 import type { FakeUser, UserName } from "./users.ts";
-
-/** How the service behaves. All may be changed while it runs, through `saas.options`. Durations are in the unit they name. */
-export interface FakeOptions {
-  /** Fixed port; 0 (the default) takes a free one, which later restarts keep. */
-  port: number;
-  /** Address to listen on; default `127.0.0.1`. */
-  host: string;
-  /** Path prefix of the whole service, such as `/base`; default none. */
-  basePath: string;
-  accessTokenSeconds: number;
-  refreshTokenSeconds: number;
-  /** How long every answer is held after the work was done. */
-  latencyMs: number;
-  /** How far the service's clock is from `now`: its `Date`, its expiries, its intervals. */
-  clockOffsetMs: number;
-  /** The clock that the service's is derived from; default the machine's. A test may pass its own. */
-  now: () => number;
-  /** False: a refresh answers without a new refresh token, and the old one stays good. */
-  rotate: boolean;
-  /** What a consumed refresh token leads to: the session revoked, or the 409 that spares it. */
-  reuse: "revoke" | "benign";
-  invalidGrantStatus: 400 | 401;
-  /** Whether the redirect back carries `iss` (RFC 9207). */
-  sendIss: boolean;
-  /** Announced and enforced between polls; null announces nothing and enforces 5. */
-  deviceIntervalSeconds: number | null;
-  deviceCodeSeconds: number;
-  authorizationCodeSeconds: number;
-  ticketSeconds: number;
-  /** Interval of JSON pings on sockets; 0 (the default) sends none. */
-  pingMs: number;
-  /** Gives alice a private teamspace beside Acme. */
-  privateTeamspace: boolean;
-}
-
-/** What kind of secret a value in `saas.issued` is. */
-export type SecretKind =
-  | "authorization_code"
-  | "code_verifier"
-  | "state"
-  | "device_code"
-  | "access_token"
-  | "refresh_token"
-  | "ws_token";
-
-/** A server session. `ended` is the error code that its tokens are refused with from then on. */
-export interface FakeSession {
-  readonly id: string;
-  readonly user: UserName;
-  readonly scope: string;
-  readonly authFlow: "authorization_code" | "device_code";
-  readonly authenticatedAt: number;
-  refreshExpiresAt: number;
-  ended: "session_invalid" | "token_revoked" | undefined;
-}
-
-/** An access token, refresh token, code or ticket, with the moment it dies on the service's clock. */
-export interface Grant {
-  readonly session: FakeSession;
-  expiresAt: number;
-  consumed: boolean;
-}
-
-/** How an event was last received, and how often. */
-export interface ReceivedEvent {
-  readonly event: Record<string, unknown>;
-  readonly user: UserName;
-  readonly team: string;
-  readonly via: "batch" | "websocket";
-  /** How often it crossed the wire, repeats included. */
-  deliveries: number;
-  /** Whether the service has taken it; a repeat after that is a `duplicate`. */
-  taken: boolean;
-  /** The last status answered. */
-  status: string;
-}
-
-/** What the service says of one event; `"omit"` leaves it out of the results. */
-export type Verdict = "omit" | { status: string; error?: string; error_message?: string; error_category?: string };
-
-/** An uploaded artifact, and how often it was sent. */
-export interface ReceivedArtifact {
-  readonly body: Record<string, unknown>;
-  readonly user: UserName;
-  uploads: number;
-}
-
-const DEFAULTS: FakeOptions = {
-  port: 0,
-  host: "127.0.0.1",
-  basePath: "",
-  accessTokenSeconds: 3600,
-  refreshTokenSeconds: 90 * 24 * 3600,
-  latencyMs: 0,
-  clockOffsetMs: 0,
-  now: () => Date.now(),
-  rotate: true,
-  reuse: "revoke",
-  invalidGrantStatus: 400,
-  sendIss: false,
-  deviceIntervalSeconds: 5,
-  deviceCodeSeconds: 900,
-  authorizationCodeSeconds: 60,
-  ticketSeconds: 60,
-  pingMs: 0,
-  privateTeamspace: false,
-};
 
 /** Everything the service remembers. Restarts keep it; only a new fake forgets. */
 export class FakeState {
@@ -132,7 +28,7 @@ export class FakeState {
     tickets: 0,
     idempotentReplays: 0,
   };
-  /** Every secret that was ever issued or shown to the service, and its kind. */
+  /** Every secret that was ever issued or shown to the service, and its kind. User codes and states are shown on purpose. */
   readonly issued: Map<string, SecretKind> = new Map();
   readonly sessions: Map<string, FakeSession> = new Map();
   readonly accessTokens: Map<string, Grant> = new Map();
@@ -144,6 +40,14 @@ export class FakeState {
   judge: (event: Record<string, unknown>, deliveries: number) => Verdict | undefined = () => undefined;
   /** Limits of batch ingest, also announced by the health endpoint. A single event may have `maxEventBytes`. */
   readonly limits = { maxEvents: 1000, maxBytes: 262_144, maxEventBytes: 1_048_576 };
+  readonly tracker = {
+    /** What pulls page through. */
+    items: [] as unknown[],
+    /** Every item whose push was done, repeats of an idempotency key left out. */
+    pushed: [] as unknown[],
+    /** Verbs answered 202, after how many polls they end, and with which error if not with success. */
+    asynchronous: new Map<string, { polls: number; error?: object }>(),
+  };
   /** By `artifact_path`. */
   readonly artifacts: Map<string, ReceivedArtifact> = new Map();
   readonly sockets: Set<FakeSocket> = new Set();

@@ -6,10 +6,15 @@ import type { Fault } from "./faults.ts";
 import { isObject } from "./http.ts";
 import type { Answer, FakeRequest } from "./http.ts";
 
-/** Reads a whole request. The base path is cut off; a path outside it is kept whole and so finds no route. */
+/**
+ * Reads a whole request. The base path is cut off. A path outside of it is marked, so that it finds no route: a client
+ * that forgets the base path must not get away with it. Only well-known addresses belong there (RFC 8615 §3).
+ */
 export async function readRequest(incoming: IncomingMessage, basePath: string): Promise<FakeRequest> {
   const url = new URL(incoming.url ?? "/", "http://fake");
-  const path = url.pathname.startsWith(`${basePath}/`) ? url.pathname.slice(basePath.length) : `outside${url.pathname}`;
+  const inside = url.pathname.startsWith(`${basePath}/`);
+  const outside = url.pathname.startsWith("/.well-known/") ? url.pathname : `outside:${url.pathname}`;
+  const path = inside ? url.pathname.slice(basePath.length) : outside;
   const chunks: Buffer[] = [];
   for await (const chunk of incoming) chunks.push(chunk as Buffer);
   const bytes = Buffer.concat(chunks);
@@ -48,7 +53,10 @@ export function disturb(answer: Answer, { edit, headers }: Fault): Answer {
 }
 
 /** An answer as bytes and headers, stamped with the service's time. */
-export function encode({ status, headers = {}, body = "" }: Answer, now: number): { status: number; headers: Record<string, string>; payload: Buffer } {
+export function encode(
+  { status, headers = {}, body = "" }: Answer,
+  now: number,
+): { status: number; headers: Record<string, string>; payload: Buffer } {
   const raw = typeof body === "string" || Buffer.isBuffer(body);
   const payload = Buffer.from(raw ? body : JSON.stringify(body));
   const type: Record<string, string> = raw ? {} : { "Content-Type": "application/json" };
@@ -56,8 +64,8 @@ export function encode({ status, headers = {}, body = "" }: Answer, now: number)
 }
 
 /** Sends JSON of `size` bytes in pieces, without a length, until it is done or nobody listens. */
-export async function sendBulk(response: ServerResponse, size: number, status: number): Promise<void> {
-  response.writeHead(status, { "Content-Type": "application/json" });
+export async function sendBulk(response: ServerResponse, size: number, { status, headers }: Answer): Promise<void> {
+  response.writeHead(status, { "Content-Type": "application/json", ...headers });
   const piece = Buffer.alloc(65_536, "x");
   const pieces = function* (): Generator<Buffer> {
     yield Buffer.from('{"access_token":"');

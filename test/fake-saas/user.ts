@@ -33,7 +33,11 @@ export function deny(authorizeUrl: string, options: VisitOptions = {}): Promise<
 }
 
 /** Approves, but the redirect back is changed on its way. `change` edits the address in place or gives another. */
-export function tamper(authorizeUrl: string, change: (callback: URL) => URL | void, options: VisitOptions = {}): Promise<Visit> {
+export function tamper(
+  authorizeUrl: string,
+  change: (callback: URL) => URL | void,
+  options: VisitOptions = {},
+): Promise<Visit> {
   return decide(authorizeUrl, "approve", options, change);
 }
 

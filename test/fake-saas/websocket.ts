@@ -3,8 +3,9 @@ import type { Duplex } from "node:stream";
 import { receiveEvent } from "./events.ts";
 import { failure, isObject } from "./http.ts";
 import type { Answer, FakeRequest } from "./http.ts";
+import type { FakeSession } from "./records.ts";
 import { FakeSocket } from "./socket.ts";
-import type { FakeSession, FakeState } from "./state.ts";
+import type { FakeState } from "./state.ts";
 
 /** The WebSocket at `/ws`: a single-use ticket in the `Authorization` header opens it; the query is not looked at. */
 export class WebSocketEndpoint {
