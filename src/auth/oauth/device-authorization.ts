@@ -1,0 +1,103 @@
+import { AuthError } from "../../errors.ts";
+import { Secret } from "../../secret.ts";
+import type { AuthorizationServer } from "./authorization-server.ts";
+import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "./exchange.ts";
+import { tokenRequest, tokenResponse, type TokenResponse } from "./token-endpoint.ts";
+
+/** A successful answer of the device authorization endpoint (RFC 8628 §3.2). All text in it is the server's, raw. */
+export interface DeviceAuthorization {
+  /** Whoever has it collects the tokens that the user approves, so it is no less secret than they are. */
+  readonly device_code: Secret;
+  /** For the user to type, in the chunks that the server wrote. */
+  readonly user_code: string;
+  /** Where to type it. */
+  readonly verification_uri: string;
+  /** The same with the code in it, for a QR code (§3.3.1). */
+  readonly verification_uri_complete: string | undefined;
+  /** Seconds both codes live from the moment of receipt. */
+  readonly expires_in: number;
+  /** Seconds from one poll to the next, at least; 5 when the server does not say (§3.2). */
+  readonly interval: number;
+}
+
+/**
+ * Asks for a pair of codes (RFC 8628 §3.1), as a public client.
+ *
+ * @param server - the server whose tokens are wanted
+ * @param request - the registered client, and scopes separated by single spaces
+ * @throws {@link AuthError} `configuration_invalid` when the server has no device login; {@link ServiceError} as `send`
+ */
+export async function deviceAuthorizationRequest(
+  server: AuthorizationServer,
+  request: { client_id: string; scope: string },
+  options: ExchangeOptions,
+): Promise<Response> {
+  const endpoint = server.device_authorization_endpoint;
+  if (endpoint === undefined) {
+    throw new AuthError("configuration_invalid", `"${server.issuer}" has no device login`, {
+      hint: "Log in with a browser: spec-kitty auth login --no-browser",
+    });
+  }
+  return send(endpoint, form(request), options);
+}
+
+/**
+ * Judges the answer to {@link deviceAuthorizationRequest}.
+ *
+ * @throws {@link ServiceError} as `serviceFailure` when it is an error, or `service_answer_invalid` when it is not
+ * RFC 8628 §3.2
+ */
+export async function deviceAuthorizationResponse(response: Response): Promise<DeviceAuthorization> {
+  const body = await readJsonObject(response);
+  if (response.status !== 200) throw serviceFailure(response, body);
+  if (body === undefined) throw invalidAnswer(response, "answered 200 with a body that is not a JSON object");
+  // Without the value that was found: it may be the device code.
+  const wrong = (name: string, expected: string): Error =>
+    invalidAnswer(response, `sent a device authorization whose "${name}" is not ${expected}`);
+
+  const string = (name: string): string => {
+    const value = body[name];
+    if (typeof value !== "string" || value === "") throw wrong(name, "a string");
+    return value;
+  };
+  const address = (name: string): string => {
+    const value = string(name);
+    // Shown and drawn as a QR code for another device to open: nothing but a page may come of that (S-007).
+    if (!/^https?:/i.test(value) || !URL.canParse(value)) throw wrong(name, "the address of a page");
+    return value;
+  };
+  const seconds = (name: string): number => {
+    const value = body[name];
+    if (typeof value !== "number" || !(value > 0)) throw wrong(name, "a positive number of seconds");
+    return value;
+  };
+  const absent = (name: string): boolean => body[name] === undefined || body[name] === null;
+  return {
+    device_code: new Secret(string("device_code")),
+    user_code: string("user_code"),
+    verification_uri: address("verification_uri"),
+    verification_uri_complete: absent("verification_uri_complete") ? undefined : address("verification_uri_complete"),
+    expires_in: seconds("expires_in"),
+    interval: absent("interval") ? 5 : seconds("interval"),
+  };
+}
+
+/**
+ * Asks once whether the user has decided (RFC 8628 §3.4). When to ask again is the poller's to say.
+ *
+ * @param server - the server that issued the code
+ * @param grant - the registered client, and the code from {@link deviceAuthorizationResponse}
+ * @throws {@link ServiceError} as `tokenResponse`; while the user has not decided, with `error` `authorization_pending`
+ */
+export async function deviceCodeGrant(
+  server: AuthorizationServer,
+  grant: { client_id: string; device_code: Secret },
+  options: ExchangeOptions,
+): Promise<TokenResponse> {
+  const parameters = {
+    grant_type: "urn:ietf:params:oauth:grant-type:device_code",
+    client_id: grant.client_id,
+    device_code: grant.device_code.reveal(),
+  };
+  return tokenResponse(await tokenRequest(server, parameters, options));
+}

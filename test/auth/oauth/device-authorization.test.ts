@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { inspect } from "node:util";
+import type { AuthorizationServer } from "../../../src/auth/oauth/authorization-server.ts";
+import {
+  deviceAuthorizationRequest,
+  deviceAuthorizationResponse,
+  deviceCodeGrant,
+} from "../../../src/auth/oauth/device-authorization.ts";
+import type { ExchangeOptions } from "../../../src/auth/oauth/exchange.ts";
+import { ServiceError, type AuthError } from "../../../src/errors.ts";
+import { systemClock } from "../../../src/platform/clock.ts";
+import { Secret } from "../../../src/secret.ts";
+
+const server: AuthorizationServer = {
+  issuer: "https://id.example.com",
+  authorization_endpoint: "https://id.example.com/oauth/authorize",
+  token_endpoint: "https://id.example.com/oauth/token",
+  device_authorization_endpoint: "https://id.example.com/oauth/device",
+};
+
+// RFC 8628 §3.2, the example.
+const example = {
+  device_code: "GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eS",
+  user_code: "WDJB-MJHT",
+  verification_uri: "https://example.com/device",
+  verification_uri_complete: "https://example.com/device?user_code=WDJB-MJHT",
+  expires_in: 1800,
+  interval: 5,
+};
+
+const answer = (body: unknown, status = 200): Response =>
+  new Response(typeof body === "string" ? body : JSON.stringify(body), { status });
+
+/** A service that gives one answer and remembers what it was asked. */
+function service(reply: Response): { options: ExchangeOptions; asked: { url: string; body: string }[] } {
+  const asked: { url: string; body: string }[] = [];
+  const fetch: ExchangeOptions["fetch"] = async (url, init) => {
+    asked.push({ url: String(url), body: String(init?.body) });
+    return reply;
+  };
+  return { options: { fetch, clock: systemClock }, asked };
+}
+
+test("the RFC's example is read as it stands, and the device code does not print itself", async () => {
+  const authorization = await deviceAuthorizationResponse(answer(example));
+  assert.deepEqual({ ...authorization, device_code: authorization.device_code.reveal() }, example);
+  assert.doesNotMatch(inspect(authorization) + JSON.stringify(authorization), /GmRhmhcx/);
+});
+
+test("FR-019 the user code is kept exactly as the server formats it", async () => {
+  for (const user_code of ["ABCD-1234", "abc 123", "123456789", "Ä-B"])
+    assert.equal((await deviceAuthorizationResponse(answer({ ...example, user_code }))).user_code, user_code);
+});
+
+test("FR-018 a server that names no interval means 5 seconds", async () => {
+  for (const interval of [undefined, null])
+    assert.equal((await deviceAuthorizationResponse(answer({ ...example, interval }))).interval, 5);
+});
+
+test("an address that holds the code is optional, and members nobody knows are ignored", async () => {
+  const { verification_uri_complete: _, ...rest } = example;
+  const authorization = await deviceAuthorizationResponse(answer({ ...rest, message: "hello" }));
+  assert.equal(authorization.verification_uri_complete, undefined);
+});
+
+const wrong: Record<string, unknown[]> = {
+  device_code: [undefined, null, "", 7, {}],
+  user_code: [undefined, "", 12345678],
+  verification_uri: [undefined, "", 7, "example.com/device", "javascript:alert(1)", "file:///etc/passwd", "https://", "http://a b/"],
+  verification_uri_complete: [7, "", "javascript:alert(1)", "data:text/html,x"],
+  expires_in: [undefined, null, 0, -1, "1800"],
+  interval: [0, -5, "5", {}],
+};
+for (const [name, values] of Object.entries(wrong))
+  test(`an answer with a wrong "${name}" is refused by that name, and without its secrets`, async () => {
+    for (const value of values)
+      await assert.rejects(deviceAuthorizationResponse(answer({ ...example, [name]: value })), (error: ServiceError) => {
+        assert.equal(error.code, "service_answer_invalid");
+        assert.match(error.message, new RegExp(`"${name}"`));
+        assert.doesNotMatch(inspect(error), /GmRhmhcx/);
+        return true;
+      });
+  });
+
+test("an answer that is no JSON object is refused", async () => {
+  for (const body of ["<html>", "[]", "null", '"text"', ""])
+    await assert.rejects(deviceAuthorizationResponse(answer(body)), { code: "service_answer_invalid" });
+});
+
+test("an error of the server keeps its name, status and meaning", async () => {
+  const refused = deviceAuthorizationResponse(answer({ error: "invalid_client" }, 401));
+  await assert.rejects(refused, { code: "service_rejected", error: "invalid_client", status: 401 });
+  await assert.rejects(deviceAuthorizationResponse(answer("busy", 503)), { code: "service_unavailable", status: 503 });
+});
+
+test("C-006 the codes are asked for at the device endpoint, with client and scope and nothing else", async () => {
+  const { options, asked } = service(answer(example));
+  await deviceAuthorizationRequest(server, { client_id: "cli_native", scope: "offline_access api.read" }, options);
+  assert.deepEqual(asked, [{ url: "https://id.example.com/oauth/device", body: "client_id=cli_native&scope=offline_access+api.read" }]);
+});
+
+test("C-006 the code is exchanged at the token endpoint, under the grant type of RFC 8628", async () => {
+  const { options, asked } = service(answer({ access_token: "at_1", token_type: "Bearer", expires_in: 60 }));
+  const tokens = await deviceCodeGrant(server, { client_id: "cli_native", device_code: new Secret("dc_1") }, options);
+  assert.equal(tokens.access_token.reveal(), "at_1");
+  assert.equal(asked[0]?.url, "https://id.example.com/oauth/token");
+  assert.deepEqual(Object.fromEntries(new URLSearchParams(asked[0]?.body)), {
+    grant_type: "urn:ietf:params:oauth:grant-type:device_code",
+    client_id: "cli_native",
+    device_code: "dc_1",
+  });
+});
+
+test("a poll that finds the user undecided says so by the server's own name", async () => {
+  const { options } = service(answer({ error: "authorization_pending" }, 400));
+  const poll = deviceCodeGrant(server, { client_id: "cli_native", device_code: new Secret("dc_1") }, options);
+  await assert.rejects(poll, (error) => error instanceof ServiceError && error.error === "authorization_pending");
+});
+
+test("a server without a device endpoint is not asked, and the message says what works instead", async () => {
+  const { options, asked } = service(answer(example));
+  const { device_authorization_endpoint: _, ...other } = server;
+  await assert.rejects(deviceAuthorizationRequest(other, { client_id: "c", scope: "s" }, options), (error: AuthError) => {
+    assert.equal(error.code, "configuration_invalid");
+    assert.match(error.hint ?? "", /spec-kitty auth login/);
+    return true;
+  });
+  assert.deepEqual(asked, []);
+});
