@@ -16,8 +16,10 @@ export interface PollWait {
   readonly kind: "wait";
   /** How long to wait from the reading on, in milliseconds. */
   readonly ms: number;
-  /** What the server's interval has come to, in milliseconds. */
+  /** From one poll to the next, in milliseconds. */
   readonly intervalMs: number;
+  /** The interval that the server gave, in milliseconds, which is longer where this program's cap cuts it. */
+  readonly announcedMs: number;
   /** Tries in a row that had no answer. */
   readonly failures: number;
   /** What was left of the code's lifetime at the reading, in milliseconds; {@link timeLeft} says what is left now. */
@@ -54,9 +56,10 @@ export function startPolling(
   { expires_in, interval }: Pick<DeviceAuthorization, "expires_in" | "interval">,
   reading: PollReading,
 ): PollState {
-  const intervalMs = Math.min(Math.max(interval * 1000, minIntervalMs), maxIntervalMs);
+  const announcedMs = Math.max(interval * 1000, minIntervalMs);
+  const intervalMs = Math.min(announcedMs, maxIntervalMs);
   const leftMs = Math.min(expires_in * 1000, maxLifetimeMs);
-  return wait({ intervalMs, failures: 0, leftMs, reading }, intervalMs);
+  return wait({ intervalMs, announcedMs, failures: 0, leftMs, reading }, intervalMs);
 }
 
 /**
@@ -78,15 +81,19 @@ export function nextPoll(
   const { error } = answer;
   if (!(error instanceof ServiceError)) return { kind: "failed", error };
 
-  const { intervalMs } = state;
-  const next = { intervalMs, failures: 0, leftMs: timeLeft(state, reading), reading };
+  const { intervalMs, announcedMs } = state;
+  const next = { intervalMs, announcedMs, failures: 0, leftMs: timeLeft(state, reading), reading };
   const toldMs = error.retryAfterMs ?? 0;
   // The name goes before the status: some servers send `slow_down` with 429, and it lasts, which a 429 does not.
   switch (error.error) {
     case "authorization_pending":
       return wait(next, intervalMs, error);
-    case "slow_down":
-      return wait({ ...next, intervalMs: intervalMs + slowDownMs }, Math.max(intervalMs + slowDownMs, toldMs), error);
+    case "slow_down": {
+      // From the server's own interval on, without the cap. A server that adds 5 seconds each time as well would stay
+      // ahead of a client that started below it, and call every single poll too early until the code expires.
+      const slower = Math.max(intervalMs, announcedMs) + slowDownMs;
+      return wait({ ...next, intervalMs: slower }, Math.max(slower, toldMs), error);
+    }
     case "expired_token":
       return expired(error);
     case "access_denied":
