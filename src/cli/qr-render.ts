@@ -1,7 +1,7 @@
 import type { QrModules } from "./qr-code.ts";
 
 /** What the terminal can do. */
-export interface QrRendering {
+interface QrRendering {
   /** Whether escape sequences for colour may be written. */
   color: boolean;
   /** Its width, in characters. */

@@ -31,7 +31,7 @@ export interface PollWait {
 export type PollState = PollWait | { readonly kind: "done"; readonly tokens: TokenResponse } | PollFailed;
 
 /** The login is over. `error` says why: `timed_out`, `access_denied`, or whatever ended the asking. */
-export interface PollFailed {
+interface PollFailed {
   readonly kind: "failed";
   readonly error: unknown;
 }
