@@ -18,12 +18,15 @@ export interface LockOptions {
   timeoutMs: number;
   /** Ends the wait; the promise rejects with its reason. */
   signal?: AbortSignal | undefined;
-  /** Mean time between two tries, in milliseconds. Default 12, and never more than 18 between two: a token must be usable elsewhere within 50. */
+  /**
+   * Mean time between two tries, in milliseconds; each is between half of it and one and a half. Default 12: a token that
+   * one process has stored must be usable in the others within 50.
+   */
   pollMs?: number;
 }
 
 /** Each waiter looks at the holder this often, in milliseconds: a look costs more than a try, and taking over within 500 is asked. */
-const LOOK_MS = 100;
+const LOOK_MS = 200;
 
 const flag = exclusiveOpenFlag(process.platform);
 const mechanism: LockMechanism = flag === undefined ? directoryLock : openFileLock(flag);
@@ -119,12 +122,20 @@ function explained<T>(path: string, action: () => T): T {
   }
 }
 
+/** What else can go wrong is a file system without locks (ENOTSUP of a network volume, say): hence the hint above. */
 const REASONS: Partial<Record<string, [reason: string, hint: (folder: string) => string]>> = {
   ENOENT: ["there is no such folder", (folder) => `Make it: mkdir -p -m 700 "${folder}"`],
   ENOTDIR: ["it is not a folder", () => "Set SPEC_KITTY_CONFIG_DIR to a folder"],
-  EACCES: ["permission denied", (folder) => `Make it yours: sudo chown -R "$(id -u)" "${folder}" && chmod -R u+rwX "${folder}"`],
-  EPERM: ["not permitted", (folder) => `Make it yours: sudo chown -R "$(id -u)" "${folder}" && chmod -R u+rwX "${folder}"`],
+  EACCES: ["permission denied", makeItYours],
+  EPERM: ["not permitted", makeItYours],
+  EISDIR: ["a folder is in the place of the lock", () => "Move it away"],
   EROFS: ["the file system is read-only", () => "Set SPEC_KITTY_CONFIG_DIR to a folder that can be written"],
   ENOSPC: ["the disk is full", () => "Free some space and run the command again"],
   EDQUOT: ["the disk quota is used up", () => "Free some space and run the command again"],
 };
+
+/** It may be another user's, after `sudo` with the same home folder. */
+function makeItYours(folder: string): string {
+  if (process.platform === "win32") return `Make it yours: icacls "${folder}" /grant "%USERNAME%:(OI)(CI)F"`;
+  return `Make it yours: sudo chown -R "$(id -u)" "${folder}" && chmod -R u+rwX "${folder}"`;
+}

@@ -112,7 +112,8 @@ test("a killed holder that nobody waits for, a zombie, is dead", linux, async ()
   const script = `"$@" <&3 3<&- & exec sleep 600 3<&-`;
   const shell = spawn("sh", ["-c", script, "sh", process.execPath, ...COMMAND, "hold", path], { stdio: ["ignore", "pipe", "inherit", "pipe"] });
   running.add(shell);
-  const [line] = (await once(createInterface(shell.stdout!), "line")) as [string];
+  assert.ok(shell.stdout);
+  const [line] = (await once(createInterface(shell.stdout), "line")) as [string];
   const pid = Number(line.split(" ")[1]);
   process.kill(pid, "SIGKILL");
   (await acquireProcessLock(path, { ...options, timeoutMs: 500 })).release();

@@ -60,7 +60,7 @@ export const directoryLock: LockMechanism = {
         } catch (error) {
           failure = error;
         }
-        // The entry is the truth, not the answer: a network file system repeats a rename whose answer was lost, and hears
+        // The entry is the truth, not the answer: a network file system that lost the answer repeats the rename, and hears
         // that it failed. And a success counts only with the name inside.
         if (exists(entry)) {
           if (first) sweep(path, now());
@@ -166,7 +166,7 @@ function exists(file: string): boolean {
 /** By the file system's clock, in milliseconds. */
 function modifiedAt(file: string): number | undefined {
   try {
-    return lstatSync(file).mtimeMs;
+    return lstatSync(file, { throwIfNoEntry: false })?.mtimeMs;
   } catch {
     return undefined;
   }
