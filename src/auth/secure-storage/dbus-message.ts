@@ -30,7 +30,10 @@ const HEADER = "yyyyuua(yv)";
 const ALIGNMENT: Record<string, number> = { y: 1, g: 1, v: 1, n: 2, q: 2, x: 8, t: 8, d: 8, "(": 8, "{": 8 };
 const alignmentOf = (type: string): number => ALIGNMENT[type.charAt(0)] ?? 4;
 
-/** Splits a signature into its complete types. An empty structure is refused: an array of them would never end. */
+/**
+ * Splits a signature into its complete types. Whatever would be read without using up a byte is refused, an empty
+ * structure or a type that does not exist: an array of them would never end.
+ */
 function typesOf(signature: string): string[] {
   const types: string[] = [];
   for (let at = 0; at < signature.length; ) {
@@ -48,8 +51,9 @@ function typeAt(signature: string, start: number): string {
     const first = at + 1;
     for (at = first; signature[at] !== ")" && signature[at] !== "}"; ) at += typeAt(signature, at).length;
     if (at === first) throw new RangeError("empty D-Bus structure");
+  } else if (!/^[ybnqiuxtdsogvh]/.test(signature.slice(at))) {
+    throw new RangeError("no D-Bus signature");
   }
-  if (at >= signature.length) throw new RangeError("unfinished D-Bus signature");
   return signature.slice(start, at + 1);
 }
 

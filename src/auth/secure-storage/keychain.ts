@@ -24,7 +24,7 @@ export interface Keychain {
 }
 
 /** What {@link createKeychain} takes. */
-export interface KeychainOptions {
+interface KeychainOptions {
   clock: Clock;
   /** Milliseconds that one call may take altogether; 3000 by default. */
   timeoutMs?: number;
@@ -37,7 +37,7 @@ export interface KeychainOptions {
 }
 
 /** The part of `@napi-rs/keyring` that is used: bytes only, since its `…Password` functions re-encode text on Windows. */
-export interface NativeKeyring {
+interface NativeKeyring {
   AsyncEntry: new (service: string, account: string) => {
     getSecret(): Promise<ArrayLike<number> | null | undefined>;
     setSecret(secret: Uint8Array): Promise<void>;
@@ -132,7 +132,8 @@ function nativeVault(load: () => Promise<NativeKeyring>): Vault {
 }
 
 async function loadNative(): Promise<NativeKeyring> {
-  const library = "@napi-rs/keyring";
+  // Not a literal for the compiler to resolve: the package is optional when this is built, too.
+  const library: string = "@napi-rs/keyring";
   try {
     return await import(library);
   } catch (error) {
@@ -163,7 +164,7 @@ function explain(error: unknown): AuthError {
     if (name.includes(".Spawn.")) return unavailable(`the Secret Service could not be started: ${text}`, error);
     return unavailable(`the Secret Service refused: ${text || name}`, error);
   }
-  if (error instanceof Error && "syscall" in error && error.syscall === "connect") {
+  if (error instanceof Error && "syscall" in error) {
     return unavailable(`no Secret Service: this session's bus cannot be reached (${text})`, error);
   }
   return unavailable(`the keychain failed: ${text}`, error);

@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { decodeMessage, encodeCall, messageLength, type DBusCall, type DBusMessage, type DBusValue } from "./dbus-message.ts";
 
-/** The bus or a service on it answered with an error. */
+/** The bus, or a service on it, answered a call with an error. */
 export class DBusError extends Error {
   override readonly name: string = "DBusError";
   /** Such as `org.freedesktop.DBus.Error.ServiceUnknown`. */
@@ -52,7 +52,7 @@ export class SessionBus {
     this.#socket.on("error", (error) => (this.#failure = error));
     this.#socket.on("close", () => {
       signal.removeEventListener("abort", onAbort);
-      this.#failure ??= new DBusError("org.freedesktop.DBus.Error.Disconnected", "the session bus closed the connection");
+      this.#failure ??= new Error("the session bus closed the connection");
       for (const call of this.#pending.values()) call.reject(this.#failure);
       this.#pending.clear();
     });
@@ -129,7 +129,7 @@ export class SessionBus {
       this.#greeted = true;
       this.#received = this.#received.subarray(answer[0].length);
     } else if (/^(?:DATA\r\n)?(?:REJECTED|ERROR)/.test(this.#received.toString("latin1", 0, 1024))) {
-      throw new DBusError("org.freedesktop.DBus.Error.AuthFailed", "the session bus belongs to another user");
+      throw new Error("the session bus belongs to another user");
     } else if (this.#received.length > 1024) {
       throw new RangeError("not a D-Bus greeting");
     }

@@ -1,0 +1,43 @@
+// The real command, as a user starts it, against a fake service of the test's own.
+import { access, readFile, watch } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
+import { runNode, type Run } from "./session.ts";
+
+const bin = fileURLToPath(new URL("../../bin/spec-kitty.js", import.meta.url));
+
+export interface Command {
+  saas: FakeSaas;
+  /** Where the sealed sessions are, if anywhere. */
+  credentials: string;
+  run(...args: string[]): Promise<Run>;
+}
+
+/** @param env - the session's; a variable set to undefined is not passed on */
+export async function command(t: TestContext, home: string, env: NodeJS.ProcessEnv): Promise<Command> {
+  const saas = await startFakeSaas();
+  t.after(() => saas.close());
+  const config = join(home, "spec-kitty");
+  const all = { ...env, SPEC_KITTY_SAAS_URL: saas.url, SPEC_KITTY_CONFIG_DIR: config };
+  return { saas, credentials: join(config, "credentials.json"), run: (...args) => runNode([bin, ...args], all) };
+}
+
+/** What a file says once it exists; the file must appear whole. */
+export async function appeared(path: string): Promise<string> {
+  const changes = watch(dirname(path), { signal: AbortSignal.timeout(20_000) });
+  const next = changes.next();
+  for (let change = next; ; change = changes.next()) {
+    if (await exists(path)) {
+      await changes.return?.();
+      change.catch(() => {});
+      return readFile(path, "utf8");
+    }
+    await change;
+  }
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(() => true, () => false);
+}

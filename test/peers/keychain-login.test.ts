@@ -1,0 +1,88 @@
+// Logging in with the key in a real Secret Service, through the real command. Needs what keychain.test.ts needs, and a build.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { command, exists, type Command } from "./command.ts";
+import { startSession, type Session } from "./session.ts";
+
+const LOGIN = ["auth", "login", "--storage", "keychain"];
+
+async function desktopWith(t: TestContext, begin: (desktop: Session) => Promise<void>): Promise<Command & { desktop: Session }> {
+  const desktop = await startSession();
+  t.after(() => desktop.stop());
+  await begin(desktop);
+  const BROWSER = fileURLToPath(new URL("../fake-saas/browser-approve.js", import.meta.url));
+  return { desktop, ...(await command(t, desktop.home, { ...desktop.env, BROWSER })) };
+}
+
+/** Refuses within 3.5 s beyond what the command takes to start, says why and what next, and leaves nothing behind. */
+async function refusesLogin({ run, credentials }: Command, why: RegExp): Promise<void> {
+  const start = await run("--version");
+  const login = await run(...LOGIN);
+  assert.notEqual(login.code, 0);
+  assert.notEqual(login.code, null, "it hung");
+  assert.match(login.stderr, /^error: /m);
+  assert.match(login.stderr, why);
+  assert.match(login.stderr, /^hint: .*--storage file/m);
+  assert.ok(login.took < start.took + 3500, `took ${login.took} ms, of which ${start.took} to start`);
+  assert.equal(await exists(credentials), false, "something was stored elsewhere");
+}
+
+test("FR-006 a login keeps its key in gnome-keyring, later commands find it there, and logout ends it", async (t) => {
+  const { run, credentials } = await desktopWith(t, (desktop) => desktop.startGnomeKeyring());
+  const login = await run(...LOGIN);
+  assert.equal(login.code, 0, login.stderr);
+  assert.equal(await exists(credentials), true);
+
+  const status = await run("auth", "status", "--json");
+  assert.equal(status.code, 0, status.stderr);
+  assert.match(JSON.stringify((JSON.parse(status.stdout) as { storage: unknown }).storage), /keychain/);
+
+  const logout = await run("auth", "logout");
+  assert.equal(logout.code, 0, logout.stderr);
+  assert.equal((await run("auth", "status")).code, 4);
+});
+
+test("the keychain is the default where one answers", async (t) => {
+  const { run } = await desktopWith(t, (desktop) => desktop.startGnomeKeyring());
+  const login = await run("auth", "login");
+  assert.equal(login.code, 0, login.stderr);
+  assert.match((await run("auth", "status", "--json")).stdout, /keychain/);
+});
+
+test("a login into a keychain that is locked is refused and falls to no other store", async (t) => {
+  const on = await desktopWith(t, async (desktop) => {
+    await desktop.startGnomeKeyring();
+    await desktop.lock();
+  });
+  await refusesLogin(on, /locked/);
+});
+
+test("a login into a keychain that never answers is refused within 3.5 s and falls to no other store", async (t) => {
+  await refusesLogin(await desktopWith(t, (desktop) => desktop.startScripted("--stall", "all")), /did not answer within 3 s/);
+});
+
+test("a login into a keychain whose prompt nobody answers is refused within 3.5 s and falls to no other store", async (t) => {
+  const on = await desktopWith(t, (desktop) => desktop.startScripted("--prompt", "--stall", "Completed"));
+  await refusesLogin(on, /did not answer within 3 s/);
+});
+
+test("a login where no Secret Service is reachable is refused when it asks for the keychain", async (t) => {
+  const desktop = await startSession();
+  t.after(() => desktop.stop());
+  const { DBUS_SESSION_BUS_ADDRESS: _bus, XDG_RUNTIME_DIR: _runtime, ...env } = desktop.env;
+  await refusesLogin(await command(t, desktop.home, env), /no D-Bus session bus/);
+});
+
+test("a keychain locked after the login is an error that says so, and the session is as it was", async (t) => {
+  const { run, credentials, desktop } = await desktopWith(t, (session) => session.startGnomeKeyring());
+  assert.equal((await run(...LOGIN)).code, 0);
+  const before = await readFile(credentials);
+  await desktop.lock();
+  const status = await run("auth", "status");
+  assert.notEqual(status.code, 0);
+  assert.match(status.stderr, /^error: .*locked/m);
+  assert.match(status.stderr, /^hint: /m);
+  assert.deepEqual(await readFile(credentials), before);
+});
