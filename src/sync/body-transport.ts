@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { extname } from "node:path";
 import { AuthError, NotAuthenticatedError, ServiceError } from "../errors.ts";
-import type { DrainOptions } from "./batch.ts";
-import { type QueueItem, queueEntry } from "./queue-folder.ts";
+import type { DrainOptions } from "./event-drain.ts";
+import { queueEntry } from "./queue-entry.ts";
+import type { QueueItem } from "./queue-folder.ts";
 import type { QueueScope } from "./queue.ts";
 import { requestService, serviceText, type ServiceAnswer } from "./service-request.ts";
 
@@ -67,7 +68,7 @@ export async function drainArtifacts(scope: QueueScope, options: DrainOptions): 
   for (const name of queue.names()) {
     const entry = queueEntry(name);
     if (entry === undefined || entry.order > start) continue;
-    const text = queue.read(name);
+    const [text] = queue.read(name);
     if (text === undefined) continue;
     if (!options.held()) return undefined;
 

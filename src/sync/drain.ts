@@ -1,6 +1,6 @@
 import { AuthError } from "../errors.ts";
 import { acquireProcessLock } from "../platform/process-lock.ts";
-import { type DrainCounts, drainEvents, type Rejection } from "./batch.ts";
+import { type DrainCounts, drainEvents, type Rejection } from "./event-drain.ts";
 import { drainArtifacts } from "./body-transport.ts";
 import { syncHealth } from "./health.ts";
 import type { Account, QueueScope, SyncQueue } from "./queue.ts";

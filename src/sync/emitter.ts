@@ -86,11 +86,9 @@ export function createEmitter({ queue, lamport, clock, nodeId, origin, context, 
     const events = taken.map(({ input, at }, index) => eventEnvelope(input, { eventId: nextId(), nodeId, lamport: first + index, at, team }));
     const names = await scope.events.add(events.map((event) => ({ order: event.lamport_clock, id: event.event_id, text: JSON.stringify(event) })));
     if (counted) counted.room -= room;
-    events.forEach((event, index) => {
-      taken[index]?.resolve({ outcome: "queued", event });
-      const name = names[index];
-      if (live && scope.account && name !== undefined) void sendLive(live, event, scope.account, () => scope.events.remove([name]));
-    });
+    events.forEach((event, index) => taken[index]?.resolve({ outcome: "queued", event }));
+    const { account } = scope;
+    if (live && account) void sendLive(events, (event) => live.deliver(event, account), () => scope.events.remove(names));
     onQueued?.();
   };
 
@@ -123,12 +121,13 @@ export function createEmitter({ queue, lamport, clock, nodeId, origin, context, 
   };
 }
 
-/** The event stays queued unless the service says that it has it; a drain that sends it too is answered `duplicate`. */
-async function sendLive(live: LiveChannel, event: EventEnvelope, account: Account, remove: () => Promise<void>): Promise<void> {
+/** They stay queued unless the service says that it has them all; a drain that sends them too is answered `duplicate`. */
+async function sendLive(events: readonly EventEnvelope[], deliver: (event: EventEnvelope) => Promise<boolean>, remove: () => Promise<void>): Promise<void> {
   try {
-    if (await live.deliver(event, account)) await remove();
+    const delivered = await Promise.all(events.map(deliver));
+    if (!delivered.includes(false)) await remove();
   } catch {
-    // The queue has it.
+    // The queue has them.
   }
 }
 

@@ -1,7 +1,8 @@
 import { dirname } from "node:path";
 import type { Clock } from "../platform/clock.ts";
-import { ensurePrivateFolder, readPrivateFile, replacePrivateFile } from "../platform/private-file.ts";
+import { ensurePrivateFolder, readPrivateFile } from "../platform/private-file.ts";
 import { acquireProcessLock } from "../platform/process-lock.ts";
+import { writeWhole } from "./queue-files.ts";
 
 /** A machine-wide Lamport clock: every event gets the next number, whichever process it comes from. */
 export interface LamportClock {
@@ -21,8 +22,9 @@ export interface LamportClock {
 const highestBelievable = 2 ** 48;
 
 /**
- * The Lamport clock kept in `path`. Reading, adding and writing happen under a lock between processes, and the file is
- * on disk before the number is given out: a number is never used twice, whatever is killed when.
+ * The Lamport clock kept in `path`. Reading, adding and writing happen under a lock between processes, and the number is
+ * in the file before it is given out: none is used twice, whatever is killed when. After a power cut too, on a file
+ * system that keeps the order of renames: the event that carries the number is flushed later than the number.
  *
  * @param path - the file; its folder is made when it is not there
  * @param clock - for the lock's time limit, and as said under {@link parse}
@@ -33,7 +35,7 @@ export function createLamportClock(path: string, clock: Clock): LamportClock {
     const lock = await acquireProcessLock(`${path}.lock`, { clock, timeoutMs: 10_000 });
     try {
       const current = parse(readPrivateFile(path)?.toString("utf8"), clock);
-      replacePrivateFile(path, `${next(current)}\n`);
+      writeWhole(path, `${next(current)}\n`);
       return current;
     } finally {
       lock.release();

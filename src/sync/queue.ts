@@ -3,7 +3,8 @@ import { join } from "node:path";
 import type { Clock } from "../platform/clock.ts";
 import { ensurePrivateFolder, readPrivateFile } from "../platform/private-file.ts";
 import { acquireProcessLock } from "../platform/process-lock.ts";
-import { QueueFolder, subfolders, writeWhole } from "./queue-folder.ts";
+import { namesIn, writeWhole } from "./queue-files.ts";
+import { QueueFolder } from "./queue-folder.ts";
 
 /** Whose events: the three things that together decide under which token and to which team something is sent. */
 export interface Account {
@@ -95,7 +96,7 @@ export class SyncQueue {
   /** Every scope in which something waits or was given up, whoever it belongs to. */
   scopes(): QueueScope[] {
     const scopes: QueueScope[] = [];
-    for (const name of subfolders(this.#root)) {
+    for (const name of namesIn(this.#root)) {
       if (!/^[0-9a-f]{32}$/.test(name)) continue;
       const scope = this.#scope(name, this.#read(name, "account.json"));
       if (scope.events.count() + scope.artifacts.count() + scope.events.countDead() + scope.artifacts.countDead() > 0) scopes.push(scope);

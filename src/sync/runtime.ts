@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { AuthError, NotAuthenticatedError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { type Background, startBackground } from "./background.ts";
-import type { Rejection } from "./batch.ts";
+import type { Rejection } from "./event-drain.ts";
 import { type ArtifactInput, artifactItem } from "./body-transport.ts";
 import { drainAccount, type DrainReport, waiting } from "./drain.ts";
 import { createEmitter, type Emitter, type EmitReport, type LiveChannel } from "./emitter.ts";

@@ -1,0 +1,66 @@
+import { randomBytes } from "node:crypto";
+import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { AuthError } from "../errors.ts";
+
+/** The names in a folder; none when there is no such folder. */
+export function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (isGone(error)) return [];
+    throw new AuthError("storage_unreadable", `"${folder}" cannot be listed`, { cause: error });
+  }
+}
+
+/**
+ * Puts a small file in place, whole, however many processes do so at once. It is on disk no later than what is flushed
+ * next in the same file system.
+ *
+ * @throws {@link AuthError} `storage_unwritable`
+ */
+export function writeWhole(path: string, text: string): void {
+  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+  try {
+    writeFileSync(temporary, text, { flag: "wx", mode: 0o600, flush: true });
+    renameSync(temporary, path);
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw unwritable(path, cause);
+  }
+}
+
+/** Makes renames into a folder durable. Windows cannot open folders; its journal does this. */
+export function syncFolder(folder: string): void {
+  if (process.platform === "win32") return;
+  const fd = openSync(folder, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Removes the files in a folder that are older than `ageMs`. Names that vanish meanwhile are no error. */
+export function removeOlder(folder: string, ageMs: number, now: number): void {
+  for (const name of namesIn(folder)) {
+    const path = join(folder, name);
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats?.isFile() && now - stats.mtimeMs > ageMs) rmSync(path, { force: true });
+  }
+}
+
+/** Whether a file system call failed because there is no such file. */
+export function isGone(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
+/** A failure to write, with what to do about it. */
+export function unwritable(path: string, cause: unknown): AuthError {
+  if (cause instanceof AuthError) return cause;
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown reason";
+  return new AuthError("storage_unwritable", `"${path}" cannot be written (${code})`, {
+    hint: code === "ENOSPC" ? "Free some space, then try again" : "Make the folder yours and writable, or set SPEC_KITTY_CONFIG_DIR to another",
+    cause,
+  });
+}
