@@ -1,5 +1,6 @@
 // The real command, as a user starts it, against a fake service of the test's own.
-import { access, readFile, watch } from "node:fs/promises";
+import { watch } from "node:fs";
+import { access, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -24,18 +25,19 @@ export async function command(t: TestContext, home: string, env: NodeJS.ProcessE
   return { saas, credentials: join(config, "credentials.json"), run: (...args) => runNode([bin, ...args], all) };
 }
 
-/** What a file says once it exists; the file must appear whole. */
-export async function appeared(path: string): Promise<string> {
-  const changes = watch(dirname(path), { signal: AbortSignal.timeout(20_000) });
-  const next = changes.next();
-  for (let change = next; ; change = changes.next()) {
-    if (await exists(path)) {
-      await changes.return?.();
-      change.catch(() => {});
-      return readFile(path, "utf8");
-    }
-    await change;
-  }
+/** What a file says once it exists; it must appear whole. */
+export function appeared(path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const look = (): void => void readFile(path, "utf8").then((text) => end(() => resolve(text)), () => {});
+    const watcher = watch(dirname(path), look);
+    const timer = setTimeout(() => end(() => reject(new Error(`"${path}" did not appear within 20 s`))), 20_000);
+    const end = (settle: () => void): void => {
+      clearTimeout(timer);
+      watcher.close();
+      settle();
+    };
+    look();
+  });
 }
 
 export async function exists(path: string): Promise<boolean> {
