@@ -1,1 +1,1 @@
-export { AuthError, NotAuthenticatedError, ServiceError } from "./errors.ts";
+export { AuthError, NotAuthenticatedError, ServiceError, type AuthErrorCode, type AuthErrorOptions } from "./errors.ts";

@@ -35,8 +35,8 @@ export interface TokenEvents {
 /** What a {@link TokenManager} works with. */
 export interface TokenManagerOptions {
   store: SessionStore;
-  /** The profile whose tokens are given out. */
-  profile: string;
+  /** The profile whose tokens are given out; undefined: the one that is active when the first token is asked for. */
+  profile?: string | undefined;
   /** The service that the caller means to talk to; undefined: the profile's own. */
   service?: string | undefined;
   /** A token to give out as it is (`SPEC_KITTY_ACCESS_TOKEN`): nothing is read, stored or refreshed then. */
@@ -71,9 +71,9 @@ interface Held {
  */
 export class TokenManager {
   readonly events: EventEmitter<TokenEvents> = new EventEmitter();
-  readonly profile: string;
   readonly #options: TokenManagerOptions;
   readonly #random: () => number;
+  #profile: string | undefined;
   #held: Held | undefined;
   #pending: Promise<Session> | undefined;
   /** A refreshed session that the disk did not take, the one it replaces, and the lock that keeps others from that one. */
@@ -81,7 +81,7 @@ export class TokenManager {
 
   constructor(options: TokenManagerOptions) {
     this.#options = options;
-    this.profile = options.profile;
+    this.#profile = options.profile;
     this.#random = options.random ?? Math.random;
   }
 
@@ -163,6 +163,11 @@ export class TokenManager {
     await this.#saveAgain();
   }
 
+  /** The profile's name, once it is settled. */
+  get profile(): string {
+    return this.#profile ?? "default";
+  }
+
   /** What this process holds, if it will do. Nothing is held back for later while the disk has an old session. */
   #usable(need: AccessTokenOptions): Held | undefined {
     return this.#unsaved === undefined && this.#satisfies(this.#held, need) ? this.#held : undefined;
@@ -186,7 +191,9 @@ export class TokenManager {
   /** What is stored now. */
   async #load(): Promise<Session> {
     const { store, service } = this.#options;
-    const { profiles } = await store.read();
+    const { active, profiles } = await store.read();
+    // Settled once: a switch made elsewhere does not change whose name a running program acts in.
+    this.#profile ??= active;
     const profile = profiles.get(this.profile);
     if (profile?.session === undefined) throw this.#notLoggedIn();
     // S-001: what one service issued is never sent to another, whatever the environment says now.
@@ -276,9 +283,17 @@ export class TokenManager {
   async #saveAgain(): Promise<void> {
     if (this.#unsaved === undefined) return;
     const { expected, next, lock } = this.#unsaved;
-    await this.#save(expected, next);
-    this.#unsaved = undefined;
-    lock.release();
+    const settle = (): void => {
+      this.#unsaved = undefined;
+      lock.release();
+    };
+    try {
+      await this.#save(expected, next);
+      settle();
+    } catch (error) {
+      if (error instanceof NotAuthenticatedError) settle();
+      throw error;
+    }
   }
 
   /** Asks the service, again where that may help, within the limits. */

@@ -8,6 +8,8 @@ export interface AuthorizationServer {
   readonly device_authorization_endpoint?: string;
   /** Where the service says who is logged in: its own `/api/v1/me`, or OpenID Connect's UserInfo endpoint. */
   readonly userinfo_endpoint?: string;
+  /** Where a session is ended: the service's own, not of RFC 8414. */
+  readonly logout_endpoint?: string;
 }
 
 /** Where the service has its endpoints when it publishes no metadata. */
@@ -16,6 +18,7 @@ const defaultPaths = {
   token_endpoint: "/oauth/token",
   device_authorization_endpoint: "/oauth/device",
   userinfo_endpoint: "/api/v1/me",
+  logout_endpoint: "/api/v1/logout",
 } as const;
 
 /**
@@ -30,5 +33,6 @@ export function defaultAuthorizationServer(service: string): AuthorizationServer
     token_endpoint: service + defaultPaths.token_endpoint,
     device_authorization_endpoint: service + defaultPaths.device_authorization_endpoint,
     userinfo_endpoint: service + defaultPaths.userinfo_endpoint,
+    logout_endpoint: service + defaultPaths.logout_endpoint,
   };
 }

@@ -1,0 +1,116 @@
+import { homedir, hostname, tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { resolveSettings, type SettingOptions, type Settings } from "./config/settings.ts";
+import type { Fetch } from "./auth/oauth/exchange.ts";
+import { keychainKey } from "./auth/secure-storage/choice.ts";
+import { machineIdentity, machineKey, passphraseKey } from "./auth/secure-storage/derived-key.ts";
+import { createKeychain, type Keychain } from "./auth/secure-storage/keychain.ts";
+import { memoryVault } from "./auth/secure-storage/memory.ts";
+import { SealedFile, type KeyHeader, type KeySource } from "./auth/secure-storage/sealed-file.ts";
+import type { Vault } from "./auth/secure-storage/vault.ts";
+import { SessionStore } from "./auth/session-store.ts";
+import { TokenManager } from "./auth/token-manager.ts";
+import { systemClock, type Clock } from "./platform/clock.ts";
+import { configFolder, runtimeFolder, type Environment } from "./platform/paths.ts";
+
+/** What an embedder or a test may put in the place of the real thing. */
+export interface AppOverrides {
+  /** Options of the command line, which win over the environment. */
+  options?: SettingOptions;
+  env?: Environment;
+  platform?: NodeJS.Platform;
+  clock?: Clock;
+  fetch?: Fetch;
+  /** Where sessions are kept: `"memory"` keeps them for the life of this app; the sealed file by default. */
+  storage?: "memory" | Vault;
+}
+
+/** Every collaborator, each made when it is first asked for. */
+export interface App {
+  readonly env: Environment;
+  readonly platform: NodeJS.Platform;
+  readonly clock: Clock;
+  readonly fetch: Fetch;
+  readonly settings: Settings;
+  /** The folder of everything that is kept. */
+  readonly folder: string;
+  readonly keychain: Keychain;
+  /** The sealed file, whether or not the sessions of this app are kept in it. */
+  readonly sealedFile: SealedFile;
+  /** Whether sessions outlive this app. */
+  readonly isKept: boolean;
+  readonly store: SessionStore;
+  /** The token manager of the profile in use, or of a named one. */
+  tokens(profile?: string): TokenManager;
+  /**
+   * To be called before the process ends.
+   * @throws {@link AuthError} `storage_…` when a refreshed session could not be stored and is lost with this process
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * Builds everything, in order and lazily: nothing is read before something needs it.
+ *
+ * @param overrides - see {@link AppOverrides}; the machine's own by default
+ * @throws {@link AuthError} `usage_invalid` or `configuration_invalid` when an option or variable cannot be used
+ */
+export function createApp(overrides: AppOverrides = {}): App {
+  const env = overrides.env ?? process.env;
+  const platform = overrides.platform ?? process.platform;
+  const clock = overrides.clock ?? systemClock;
+  // Looked up at each call: reading `fetch` loads it, and most commands never send anything.
+  const fetch: Fetch = overrides.fetch ?? ((input, init) => globalThis.fetch(input, init));
+  const settings = resolveSettings(overrides.options ?? {}, env);
+
+  const folder = lazily(() => configFolder(env, platform, homedir()));
+  const keychain = lazily(() => createKeychain({ clock, platform, env }));
+  const keySource = (source: KeyHeader["source"]): KeySource => {
+    if (source === "keychain") return keychainKey(keychain());
+    if (source === "passphrase") return passphraseKey(settings.passphrase);
+    const uid = process.getuid?.();
+    return machineKey(machineIdentity(hostname(), uid ?? userInfo().username), runtimeFolder(env, platform, tmpdir(), uid));
+  };
+  const sealedFile = lazily(() => new SealedFile(join(folder(), "credentials.json"), keySource));
+  const storage = overrides.storage ?? (settings.storage?.value === "memory" ? "memory" : undefined);
+  const store = lazily(() => new SessionStore(storage === "memory" ? memoryVault() : (storage ?? sealedFile()), clock));
+  const managers = new Map<string | undefined, TokenManager>();
+
+  return {
+    env,
+    platform,
+    clock,
+    fetch,
+    settings,
+    isKept: storage !== "memory",
+    get folder() {
+      return folder();
+    },
+    get keychain() {
+      return keychain();
+    },
+    get sealedFile() {
+      return sealedFile();
+    },
+    get store() {
+      return store();
+    },
+    tokens(profile = settings.profile?.value) {
+      let manager = managers.get(profile);
+      if (manager === undefined) {
+        const { accessToken, service } = settings;
+        manager = new TokenManager({ store: store(), profile, service: service?.value, accessToken, clock, fetch });
+        managers.set(profile, manager);
+      }
+      return manager;
+    },
+    async close() {
+      for (const manager of managers.values()) await manager.close();
+    },
+  };
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}

@@ -1,0 +1,162 @@
+import type { App } from "../../../app.ts";
+import { authorizationCodeLogin } from "../../../auth/flows/authorization-code-login.ts";
+import { requestedScope } from "../../../auth/flows/complete-login.ts";
+import { deviceCodeLogin } from "../../../auth/flows/device-code-login.ts";
+import { defaultAuthorizationServer } from "../../../auth/oauth/authorization-server.ts";
+import { chooseKey } from "../../../auth/secure-storage/choice.ts";
+import type { KeyHeader } from "../../../auth/secure-storage/sealed-file.ts";
+import { remainingMs, type Profile, type Profiles, type Session } from "../../../auth/session.ts";
+import { withProfile } from "../../../auth/session-store.ts";
+import { defaultClientId } from "../../../config/settings.ts";
+import { AuthError } from "../../../errors.ts";
+import { openBrowser } from "../../../platform/browser.ts";
+import { describeEnvironment, readFacts } from "../../../platform/environment.ts";
+import { accountName } from "../../account.ts";
+import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
+import { duration } from "../../format.ts";
+import { statusOf } from "../../status.ts";
+import { usageError, wholeNumber } from "../../usage.ts";
+
+export const login: Command = defineCommand({
+  usage: "auth login",
+  description:
+    "Log in through the browser. Where no browser can be shown (over SSH, in a container), log in by a code\nthat is typed into a browser elsewhere. The session is sealed by a key in the OS keychain.",
+  options: {
+    headless: { type: "boolean", help: "log in by a code, with a browser on any other device" },
+    "no-browser": { type: "boolean", help: "print the address instead of opening it" },
+    port: { type: "string", value: "N", help: "the port of the callback (default: a free one from 28888 on)" },
+    "redirect-host": { type: "string", value: "HOST", help: "127.0.0.1 (default), or localhost for a service that knows only that name" },
+    timeout: { type: "string", value: "SECONDS", help: "how long to wait for the browser (default: 300)" },
+    scope: { type: "string", value: '"…"', help: "what to ask for; offline_access is always included" },
+    storage: { type: "string", value: "KIND", help: "where the key lives: keychain (default), file, or memory (nothing is kept)" },
+    yes: { type: "boolean", short: "y", help: "agree to the encrypted file where there is no keychain" },
+    force: { type: "boolean", help: "log in again although somebody is logged in" },
+    explain: { type: "boolean", help: "say which login would be used here, and why, and stop" },
+    ...profileOption,
+    ...jsonOption,
+  },
+  examples: [
+    ["spec-kitty auth login", "log in through the browser"],
+    ["spec-kitty auth login --headless", "log in on a machine without a browser"],
+    ["spec-kitty auth login --profile work --storage file --yes", "a second account, in an encrypted file"],
+  ],
+  async run(context, values) {
+    const { app, out } = context;
+    const timeoutMs = 1000 * wholeNumber("timeout", values.timeout ?? "300", 1, 86_400);
+    const port = values.port === undefined ? undefined : wholeNumber("port", values.port, 1, 65_535);
+    const redirectHost = parseRedirectHost(values["redirect-host"]);
+    const environment = describeEnvironment(readFacts());
+    if (values.explain) return void explain(context, environment, values.json === true);
+
+    const profiles = await app.store.read();
+    const name = app.settings.profile?.value ?? profiles.active;
+    const known = profiles.profiles.get(name);
+    const service = serviceOf(app, known);
+    const clientId = app.settings.clientId?.value ?? known?.clientId ?? defaultClientId;
+    if (known?.session && known.service === service && !values.force && isAlive(known.session, app.clock.now())) {
+      if (values.json) out.json(statusOf(name, known, app));
+      else out.done(`Already logged in as ${accountName(known)}. To log in again: spec-kitty auth login --force`);
+      return;
+    }
+
+    // Before the user is sent anywhere: a login that cannot be stored must not be asked for.
+    const key = await keyFor(context, values.yes === true);
+    const scope = requestedScope(values.scope);
+    const server = defaultAuthorizationServer(service);
+    const store = async (session: Session): Promise<string> => {
+      const profile: Profile = { service, clientId, team: known?.service === service ? known.team : undefined, session };
+      const add = (stored: Profiles): Profiles => ({ ...withProfile(stored, name, profile), active: activeAfter(stored, name) });
+      await app.store.update(add, key && { key });
+      const life = session.accessTokenExpiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, app.clock.now()))}.`;
+      const kept = app.isKept ? "" : " Nothing was kept: the session ends with this command.";
+      if (values.json) out.json(statusOf(name, profile, app));
+      else out.done(`Logged in as ${accountName(profile)}.${life}${kept}`);
+      return accountName(profile);
+    };
+    const common = { server, clientId, scope, fetch: app.fetch, clock: app.clock, signal: context.signal, store };
+
+    const isHeadless = values.headless === true || (!values["no-browser"] && environment.login === "device");
+    if (isHeadless) {
+      if (!values.headless) out.say(`Logging in by a code: ${environment.reason}.`);
+      const { announceCode, countdown } = await import("../../device-screen.ts");
+      await deviceCodeLogin({ ...common, announce: (authorization) => announceCode(context, authorization), waiting: (left) => countdown(context, left) });
+      return;
+    }
+    await authorizationCodeLogin({
+      ...common,
+      port,
+      redirectHost,
+      timeoutMs,
+      announce(address) {
+        out.say(`${values["no-browser"] ? "Open this address in a browser" : "Opening the browser. If it does not come up, open this address"}:\n\n  ${address}\n`);
+        out.say(`Waiting for the browser, ${duration(timeoutMs)} at most. Press Ctrl-C to give up.`);
+        if (context.terminal.isInteractive) out.say("If the browser ends on a page that does not load, paste that page's address here.");
+      },
+      open: values["no-browser"] ? undefined : (address) => openBrowser(address, { env: app.env, platform: app.platform, clock: app.clock }),
+      openFailed: (reason) => out.warn(`the browser could not be opened (${reason}). Open the address above yourself`),
+      pasted: !context.terminal.isInteractive
+        ? undefined
+        : (take, signal) =>
+            context.terminal.onLine((line) => {
+              try {
+                if (line.trim()) take(line.trim());
+              } catch (error) {
+                out.warn(error instanceof Error ? error.message : String(error));
+              }
+            }, signal),
+    });
+  },
+});
+
+/** The service to log in to: what the user says now, else what the profile remembers. */
+function serviceOf(app: App, known: Profile | undefined): string {
+  const service = app.settings.service?.value ?? known?.service;
+  if (service !== undefined) return service;
+  throw new AuthError("configuration_invalid", "SPEC_KITTY_SAAS_URL is not set, so there is no service to log in to", {
+    hint: "export SPEC_KITTY_SAAS_URL=https://service.example, then run: spec-kitty auth login",
+  });
+}
+
+/** A session that can still be used, or refreshed, as far as this machine can tell. */
+function isAlive(session: Session, now: number): boolean {
+  if (remainingMs(session, now) > 0) return true;
+  return session.refreshToken !== undefined && !(session.refreshTokenExpiresAt !== undefined && Date.parse(session.refreshTokenExpiresAt) <= now);
+}
+
+/** The first profile is active from the start; a later one when the user switches to it. */
+function activeAfter(stored: Profiles, name: string): string {
+  return stored.profiles.has(stored.active) ? stored.active : name;
+}
+
+async function keyFor({ app, out, terminal, signal }: Context, granted: boolean): Promise<KeyHeader | undefined> {
+  if (!app.isKept) return undefined;
+  return chooseKey({
+    requested: app.settings.storage,
+    current: app.sealedFile.header(),
+    keychain: app.keychain,
+    folder: app.folder,
+    hasPassphrase: app.settings.passphrase !== undefined,
+    granted,
+    async consent(reason) {
+      if (!terminal.isInteractive) {
+        throw new AuthError("consent_required", `the session would be kept in an encrypted file (${reason}), and nobody is here to agree to that`, {
+          hint: "Agree beforehand: spec-kitty auth login --storage file --yes, or export SPEC_KITTY_STORAGE=file",
+        });
+      }
+      out.say(`The key of the session would not be in a keychain: ${reason}.`);
+      out.say("It would be kept in an encrypted file that this user on this machine can open: safe from a stray copy, not from your own programs.");
+      return /^y(es)?$/i.test(await terminal.ask("Keep it in the encrypted file? [y/N] ", signal));
+    },
+  });
+}
+
+function parseRedirectHost(host: string | undefined): "127.0.0.1" | "localhost" | undefined {
+  if (host === undefined || host === "127.0.0.1" || host === "localhost") return host;
+  throw usageError(`--redirect-host is "${host}", not 127.0.0.1 or localhost`, "Try: --redirect-host localhost");
+}
+
+function explain({ out }: Context, environment: ReturnType<typeof describeEnvironment>, asJson: boolean): void {
+  if (asJson) return out.json(environment);
+  out.answer(`${environment.login === "device" ? "Device" : "Browser"} login: ${environment.reason}.`);
+  for (const { name, value, meaning } of environment.signals) out.answer(`  ${name} = ${value}: ${meaning}`);
+}

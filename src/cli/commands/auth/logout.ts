@@ -1,0 +1,67 @@
+import { logout, type LogoutOutcome } from "../../../auth/flows/logout.ts";
+import { AuthError } from "../../../errors.ts";
+import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
+import { usageError } from "../../usage.ts";
+
+export const logoutCommand: Command = defineCommand({
+  usage: "auth logout",
+  description: "End the session at the service, then here, whatever the service says. The profile keeps the address of\nits service for the next login; --all forgets that too.",
+  options: {
+    force: { type: "boolean", help: "only here: do not tell the service" },
+    all: { type: "boolean", help: "every profile, and the file and the keychain entry too" },
+    ...profileOption,
+    ...jsonOption,
+  },
+  examples: [
+    ["spec-kitty auth logout", "log out"],
+    ["spec-kitty auth logout --all --force", "remove everything here, even what cannot be opened"],
+  ],
+  async run(context, values) {
+    const { app, out } = context;
+    if (values.all && values.profile !== undefined) throw usageError("--all and --profile exclude each other", "Usage: spec-kitty auth logout --all");
+    const names = await profilesToLeave(context, values.all === true, values.force === true);
+    const outcomes = new Map<string, LogoutOutcome>();
+    for (const name of names) {
+      const exchange = { fetch: app.fetch, clock: app.clock, signal: context.signal };
+      outcomes.set(name, await logout(name, { store: app.store, tokens: app.tokens(name), exchange, force: values.force === true }));
+    }
+    if (values.all) await removeEverything(context);
+    if (values.json) {
+      out.json({ loggedOut: [...outcomes].map(([profile, { kind }]) => ({ profile, server: kind === "ended" ? "ended" : kind === "nobody" ? "none" : "not told" })) });
+      return;
+    }
+    for (const [name, outcome] of outcomes) {
+      if (outcome.kind === "nobody") out.answer(`Nobody was logged in (profile "${name}").`);
+      else out.done(`Logged out (profile "${name}").`);
+      if (outcome.kind === "local" && outcome.error) {
+        out.warn(`the service was not told (${outcome.error.message}): its tokens may live on until they expire`);
+      }
+    }
+    if (values.all) out.done("Nothing is kept here any more.");
+  },
+});
+
+async function profilesToLeave({ app }: Context, all: boolean, force: boolean): Promise<string[]> {
+  if (all && force) return [];
+  const { active, profiles } = await app.store.read();
+  return all ? [...profiles.keys()] : [app.settings.profile?.value ?? active];
+}
+
+async function removeEverything({ app, out }: Context): Promise<void> {
+  let account: string | undefined;
+  try {
+    const header = app.sealedFile.header();
+    if (header?.source === "keychain") account = header.account;
+  } catch (error) {
+    // Damaged or unsafe: it goes all the same, that is what --all is for.
+    if (!(error instanceof AuthError)) throw error;
+  }
+  await app.store.removeAll();
+  if (account === undefined) return;
+  try {
+    await app.keychain.remove(account);
+  } catch (error) {
+    if (!(error instanceof AuthError)) throw error;
+    out.warn(`the key is still in the keychain (${error.message}); it opens nothing any more`);
+  }
+}

@@ -1,0 +1,26 @@
+import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
+import { wholeNumber } from "../../usage.ts";
+
+export const token: Command = defineCommand({
+  usage: "auth token",
+  description: "Print a valid access token, refreshed if need be. Whoever has it can act as you until it expires.",
+  options: {
+    "min-validity": { type: "string", value: "SECONDS", help: "how long it must still be good" },
+    ...profileOption,
+    ...jsonOption,
+  },
+  examples: [
+    ['curl -H "Authorization: Bearer $(spec-kitty auth token)" https://service.example/api/v1/me', "call the service from a script"],
+    ["spec-kitty auth token --min-validity 600", "one that is good for ten minutes"],
+  ],
+  async run({ app, out, signal }, values) {
+    const seconds = values["min-validity"] === undefined ? 0 : wholeNumber("min-validity", values["min-validity"], 0, 31_536_000);
+    const options = { minValidityMs: seconds * 1000, signal };
+    if (process.stdout.isTTY) out.warn("this is a secret: who has it can act as you until it expires");
+    if (!values.json) return out.answer(await app.tokens().getAccessToken(options));
+    if (app.settings.accessToken) return out.json({ accessToken: app.settings.accessToken.reveal(), tokenType: "Bearer", source: "SPEC_KITTY_ACCESS_TOKEN" });
+    const session = await app.tokens().getSession(options);
+    const expiresAt = session.accessTokenExpiresAt === undefined ? undefined : new Date(session.accessTokenExpiresAt).toISOString();
+    out.json({ accessToken: session.accessToken.reveal(), tokenType: "Bearer", ...(expiresAt && { expiresAt }) });
+  },
+});

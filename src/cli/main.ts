@@ -1,0 +1,49 @@
+import { createApp, type App } from "../app.ts";
+import { AuthError } from "../errors.ts";
+import { terminalOf } from "../platform/terminal.ts";
+import type { Context } from "./command.ts";
+import { dispatch } from "./dispatch.ts";
+import { createOutput } from "./output.ts";
+import { renderError } from "./render-error.ts";
+import { version } from "./version.ts";
+
+/**
+ * Runs a command line. The one place that catches and prints.
+ *
+ * @param argv - without the runtime's and the program's own names
+ * @returns the exit code
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  const out = createOutput(process);
+  const interrupted = new AbortController();
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (interrupted.signal.aborted) process.exit(130);
+    interrupted.abort(new AuthError("interrupted", `interrupted (${name})`, { hint: "Nothing was changed" }));
+  };
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, onSignal);
+  // Whoever reads the answer may stop reading: `spec-kitty … | head -1` is no failure.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  });
+  let app: App | undefined;
+  let isDebug = argv.includes("--debug");
+  try {
+    const request = await dispatch(argv, version);
+    if (request.kind === "text") {
+      out.answer(request.text);
+      return 0;
+    }
+    const { command, values, positionals } = request;
+    isDebug = values["debug"] === true;
+    const text = (name: string): string | undefined => (typeof values[name] === "string" ? values[name] : undefined);
+    app = createApp({ options: { profile: text("profile"), storage: text("storage") } });
+    const context: Context = { app, out, terminal: terminalOf(process), signal: interrupted.signal };
+    return (await command.run(context, values as Parameters<typeof command.run>[1], positionals)) ?? 0;
+  } catch (error) {
+    return renderError(error, out, isDebug);
+  } finally {
+    await app?.close().catch((error: unknown) => renderError(error, out, isDebug));
+    for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(name, onSignal);
+  }
+}

@@ -1,0 +1,45 @@
+import { AuthError } from "../errors.ts";
+
+/** Wrong usage: what is wrong, and the nearest thing that would be right. */
+export function usageError(message: string, hint: string): AuthError {
+  return new AuthError("usage_invalid", message, { hint });
+}
+
+/**
+ * The known word that is nearest to a mistyped one, or undefined when none is near.
+ * @param word - as typed
+ */
+export function nearest(word: string, known: Iterable<string>): string | undefined {
+  let best: { word: string; distance: number } | undefined;
+  for (const candidate of known) {
+    const distance = editDistance(word, candidate);
+    if (distance <= Math.max(1, Math.floor(candidate.length / 3)) && distance < (best?.distance ?? Infinity)) best = { word: candidate, distance };
+  }
+  return best?.word;
+}
+
+/** Insertions, deletions, replacements and swaps of neighbours that make one word the other. */
+function editDistance(from: string, to: string): number {
+  const rows: number[][] = [Array.from({ length: to.length + 1 }, (_, column) => column)];
+  const at = (row: number, column: number): number => rows[row]?.[column] ?? Infinity;
+  for (let row = 1; row <= from.length; row += 1) {
+    const next = [row];
+    rows.push(next);
+    for (let column = 1; column <= to.length; column += 1) {
+      const same = from[row - 1] === to[column - 1] ? 0 : 1;
+      const swapped = row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
+      next.push(Math.min(at(row - 1, column) + 1, at(row, column - 1) + 1, at(row - 1, column - 1) + same, swapped ? at(row - 2, column - 2) + 1 : Infinity));
+    }
+  }
+  return at(from.length, to.length);
+}
+
+/**
+ * A number that was given to an option.
+ * @throws {@link AuthError} `usage_invalid` when it is no whole number in the range
+ */
+export function wholeNumber(option: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  throw usageError(`--${option} is "${text}", and a whole number from ${least} to ${most} is needed`, `Try: --${option} ${Math.min(Math.max(least, 300), most)}`);
+}

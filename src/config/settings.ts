@@ -1,0 +1,81 @@
+import { AuthError } from "../errors.ts";
+import type { Environment } from "../platform/paths.ts";
+import { Secret } from "../secret.ts";
+import { parseServiceUrl } from "./service-url.ts";
+
+/** A value and where it comes from, in the words the user typed: `--profile`, `SPEC_KITTY_PROFILE`. */
+export interface Setting<T> {
+  readonly value: T;
+  readonly source: string;
+}
+
+/** Where the key that seals the sessions lives, or that nothing is kept at all. */
+export type StorageKind = "keychain" | "file" | "memory";
+
+/** What the user has said, by option or variable. What is undefined is left to the profile, then to the default. */
+export interface Settings {
+  readonly profile: Setting<string> | undefined;
+  readonly service: Setting<string> | undefined;
+  readonly clientId: Setting<string> | undefined;
+  readonly storage: Setting<StorageKind> | undefined;
+  /** `SPEC_KITTY_ACCESS_TOKEN`: used as it is for every request, never stored or refreshed. */
+  readonly accessToken: Secret | undefined;
+  /** `SPEC_KITTY_PASSPHRASE`: what the file's key is derived from. */
+  readonly passphrase: Secret | undefined;
+}
+
+/** The options of the command line that are settings. */
+export interface SettingOptions {
+  readonly profile?: string | undefined;
+  readonly storage?: string | undefined;
+}
+
+/** The registered public client of the service (RFC 8252 §8.4). */
+export const defaultClientId = "cli_native";
+
+/**
+ * Reads the settings: an option before a variable.
+ *
+ * @param options - from the command line
+ * @param env - the process's environment; an empty variable counts as not set
+ * @throws {@link AuthError} `usage_invalid` for an option, `configuration_invalid` for a variable
+ */
+export function resolveSettings(options: SettingOptions, env: Environment): Settings {
+  const pick = (name: keyof SettingOptions, variable: string): Setting<string> | undefined => {
+    const option = options[name];
+    if (option !== undefined) return { value: option, source: `--${name}` };
+    return fromEnvironment(env, variable);
+  };
+  const profile = pick("profile", "SPEC_KITTY_PROFILE");
+  if (profile && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(profile.value)) {
+    throw invalid(profile, `is "${profile.value}": a profile's name is letters, digits, ".", "_" and "-", 64 at most`, "Try: --profile work");
+  }
+  const storage = pick("storage", "SPEC_KITTY_STORAGE");
+  if (storage && !isStorageKind(storage)) {
+    throw invalid(storage, `is "${storage.value}", not one of keychain, file, memory`, "Try: --storage file");
+  }
+  const service = fromEnvironment(env, "SPEC_KITTY_SAAS_URL");
+  const accessToken = env["SPEC_KITTY_ACCESS_TOKEN"];
+  const passphrase = env["SPEC_KITTY_PASSPHRASE"];
+  return {
+    profile,
+    service: service && { ...service, value: parseServiceUrl(service.value, service.source) },
+    clientId: fromEnvironment(env, "SPEC_KITTY_CLIENT_ID"),
+    storage,
+    accessToken: accessToken ? new Secret(accessToken) : undefined,
+    passphrase: passphrase ? new Secret(passphrase) : undefined,
+  };
+}
+
+function fromEnvironment(env: Environment, variable: string): Setting<string> | undefined {
+  const value = env[variable]?.trim();
+  return value ? { value, source: variable } : undefined;
+}
+
+function isStorageKind(setting: Setting<string>): setting is Setting<StorageKind> {
+  return ["keychain", "file", "memory"].includes(setting.value);
+}
+
+function invalid(setting: Setting<string>, what: string, hint: string): AuthError {
+  return new AuthError(setting.source.startsWith("--") ? "usage_invalid" : "configuration_invalid", `${setting.source} ${what}`, { hint });
+}

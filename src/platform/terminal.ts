@@ -1,0 +1,49 @@
+import type { Readable } from "node:stream";
+import { createInterface } from "node:readline";
+
+/** The person at the keyboard, if there is one. */
+export interface Terminal {
+  /** Whether a question can be asked and answered. */
+  readonly isInteractive: boolean;
+  /**
+   * Asks one question on stderr.
+   * @returns the answer; an empty one at the end of input
+   */
+  ask(question: string, signal?: AbortSignal): Promise<string>;
+  /** Calls back with each line that is typed or pasted, until the signal aborts. */
+  onLine(callback: (line: string) => void, signal: AbortSignal): void;
+}
+
+/** A terminal on a process's own streams. */
+export function terminalOf(process: { stdin: Readable & { isTTY?: boolean }; stderr: NodeJS.WritableStream & { isTTY?: boolean } }): Terminal {
+  const lines = (callback: (line: string) => void, signal: AbortSignal): void => {
+    // Without `output` and `terminal`, the kernel echoes and edits the line, and Ctrl-C stays a signal.
+    const reader = createInterface({ input: process.stdin, terminal: false });
+    reader.on("line", callback);
+    const stop = (): void => {
+      reader.close();
+      // A standard input that is still being read would keep the process.
+      process.stdin.pause();
+      (process.stdin as { unref?: () => void }).unref?.();
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+    reader.once("close", () => signal.removeEventListener("abort", stop));
+  };
+  return {
+    isInteractive: process.stdin.isTTY === true && process.stderr.isTTY === true,
+    onLine: lines,
+    ask: (question, signal) =>
+      new Promise((resolve, reject) => {
+        process.stderr.write(question);
+        const done = new AbortController();
+        const waiting = signal ? AbortSignal.any([signal, done.signal]) : done.signal;
+        lines((line) => {
+          resolve(line.trim());
+          done.abort();
+        }, waiting);
+        process.stdin.once("end", () => resolve(""));
+        signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+      }),
+  };
+}

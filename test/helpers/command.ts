@@ -1,0 +1,95 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { TestContext } from "node:test";
+import { approvingBrowser } from "../fake-saas/browser.ts";
+
+export const bin = fileURLToPath(new URL("../../bin/spec-kitty.js", import.meta.url));
+
+/** How a run of the real command ended, and what it said. */
+export interface CommandResult {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** A run of the real command that is under way. */
+export interface RunningCommand {
+  child: ChildProcess;
+  /** What stderr holds so far. */
+  stderr(): string;
+  stdout(): string;
+  /** Settles when stderr or stdout matches; rejects when the command ends without that. */
+  shows(pattern: RegExp): Promise<RegExpMatchArray>;
+  ended: Promise<CommandResult>;
+}
+
+export type CommandEnvironment = Record<string, string | undefined>;
+
+/** A folder that is gone after the test. */
+export function scratchFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), "spec-kitty-test-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/**
+ * An environment for the real command that knows nothing of the machine's own: a configuration folder, a runtime folder and
+ * a home of its own, no display, no session bus, a browser that approves.
+ */
+export function commandEnvironment(folder: string, service: string | undefined, more: CommandEnvironment = {}): CommandEnvironment {
+  return {
+    PATH: process.env["PATH"],
+    HOME: folder,
+    XDG_RUNTIME_DIR: join(folder, "run"),
+    SPEC_KITTY_CONFIG_DIR: join(folder, "config"),
+    SPEC_KITTY_STORAGE: "file",
+    SPEC_KITTY_SAAS_URL: service,
+    BROWSER: approvingBrowser,
+    ...more,
+  };
+}
+
+/** Starts the real command. It is killed when the test ends before it does. */
+export function startCommand(t: TestContext, args: readonly string[], env: CommandEnvironment, options: { cwd?: string; nodeArgs?: readonly string[] } = {}): RunningCommand {
+  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), bin, ...args], { env, cwd: options.cwd, stdio: ["pipe", "pipe", "pipe"] });
+  t.after(() => void child.kill("SIGKILL"));
+  let stdout = "";
+  let stderr = "";
+  const waiting = new Set<() => void>();
+  const note = (): void => waiting.forEach((check) => check());
+  child.stdout.setEncoding("utf8").on("data", (text: string) => ((stdout += text), note()));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => ((stderr += text), note()));
+  const ended = new Promise<CommandResult>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+  return {
+    child,
+    ended,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    shows: (pattern) =>
+      new Promise((resolve, reject) => {
+        const check = (): void => {
+          const match = stderr.match(pattern) ?? stdout.match(pattern);
+          if (match === null) return;
+          waiting.delete(check);
+          resolve(match);
+        };
+        waiting.add(check);
+        check();
+        void ended.then(() => reject(new Error(`the command ended and never showed ${pattern}:\n${stderr}\n${stdout}`)), reject);
+      }),
+  };
+}
+
+/** Runs the real command to its end, with nothing on its standard input. */
+export async function runCommand(t: TestContext, args: readonly string[], env: CommandEnvironment, options: { cwd?: string; input?: string } = {}): Promise<CommandResult> {
+  const running = startCommand(t, args, env, options);
+  running.child.stdin?.end(options.input ?? "");
+  return running.ended;
+}
