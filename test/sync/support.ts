@@ -61,7 +61,7 @@ export function runtimeFor(folder: string, saas: FakeSaas, account: Account | un
 
 /** Every file below a folder whose path holds `part`, as paths within it. */
 export function filesIn(folder: string, part: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.includes(part) && /\.(json|txt)$/.test(name));
+  return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.includes(part) && /\.(jsonl?|txt)$/.test(name));
 }
 
 /** A clock that stands still until it is told; sleeps end when it is moved past them. */

@@ -1,0 +1,336 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { NotAuthenticatedError, ServiceError } from "../../src/errors.ts";
+import type { Rejection } from "../../src/sync/event-drain.ts";
+import type { EventInput } from "../../src/sync/events.ts";
+import type { SyncRuntime } from "../../src/sync/runtime.ts";
+import type { FakeSaas } from "../fake-saas/server.ts";
+import { alice, bob, fakeSaas, filesIn, history, runtimeFor, temporaryFolder } from "./support.ts";
+
+const batchPath = "/api/v1/events/batch/";
+
+interface Stage {
+  saas: FakeSaas;
+  folder: string;
+  runtime: SyncRuntime;
+  rejections: Rejection[];
+  /** Emits, one file for each event. */
+  emit: (count: number, input?: (n: number) => EventInput) => Promise<string[]>;
+  /** Emits, all in one file. */
+  emitTogether: (count: number) => Promise<string[]>;
+  waiting: () => number;
+}
+
+async function stage(t: TestContext): Promise<Stage> {
+  const saas = await fakeSaas(t);
+  const folder = temporaryFolder(t);
+  const rejections: Rejection[] = [];
+  const runtime = runtimeFor(folder, saas, alice(saas.url), {
+    onNotice: (notice) => void (notice.kind === "rejected" && rejections.push(notice.rejection)),
+  });
+  const one = async (input: EventInput): Promise<string> => {
+    const report = await runtime.emit(input);
+    assert.equal(report.outcome, "queued");
+    return report.outcome === "queued" ? report.event.event_id : "";
+  };
+  return {
+    saas,
+    folder,
+    runtime,
+    rejections,
+    async emit(count, input = (n) => history(`entry ${n}`)) {
+      const ids: string[] = [];
+      for (let n = 0; n < count; n++) ids.push(await one(input(n)));
+      return ids;
+    },
+    async emitTogether(count) {
+      // The first goes alone; those that follow while it is being written go together.
+      const ids = await Promise.all(Array.from({ length: count + 1 }, (_, n) => one(history(`entry ${n}`))));
+      return ids.slice(1);
+    },
+    waiting: () => runtime.queue.scopesOf(alice(saas.url)).reduce((sum, { events }) => sum + events.count(), 0),
+  };
+}
+
+const deliveries = (saas: FakeSaas): number[] => [...saas.events.values()].map((received) => received.deliveries);
+
+test("a drain delivers every event once, oldest first, in batches within both limits", async (t) => {
+  const { saas, runtime, emit, emitTogether, waiting } = await stage(t);
+  const ids = [...(await emit(3)), ...(await emitTogether(1500)).slice(0, 0)];
+  const report = await runtime.flush();
+  assert.deepEqual(report, { events: { delivered: 1504, duplicates: 0, pending: 0, rejected: 0 }, artifacts: report.artifacts, left: 0, failure: undefined });
+  assert.equal(waiting(), 0);
+  assert.ok(deliveries(saas).every((count) => count === 1));
+  const clocks = [...saas.events.values()].map(({ event }) => event["lamport_clock"]);
+  assert.deepEqual(clocks, Array.from({ length: 1504 }, (_, n) => n + 1));
+  assert.deepEqual([...saas.events.keys()].slice(0, 3), ids);
+  const batches = saas.requests.filter(({ path }) => path === batchPath);
+  assert.ok(batches.length > 1);
+  for (const { body, headers, bytes } of batches) {
+    assert.ok(Buffer.byteLength(body) <= 262_144);
+    assert.ok(JSON.parse(body).events.length <= 1000);
+    assert.equal(headers["content-type"], "application/json");
+    assert.equal(headers["content-encoding"], "gzip");
+    assert.equal(headers["x-team-slug"], "tm_acme");
+    assert.equal(bytes.readUInt16BE(0), 0x1f8b);
+  }
+});
+
+test("an empty queue asks the service nothing", async (t) => {
+  const { saas, runtime } = await stage(t);
+  await runtime.flush();
+  assert.equal(saas.requests.length, 0);
+});
+
+test("the limits that the health endpoint tells are kept", async (t) => {
+  const { saas, runtime, emitTogether } = await stage(t);
+  Object.assign(saas.limits, { maxEvents: 7, maxBytes: 100_000 });
+  await emitTogether(20);
+  await runtime.flush();
+  const sizes = saas.requests.filter(({ path }) => path === batchPath).map(({ body }) => JSON.parse(body).events.length as number);
+  assert.ok(sizes.every((size) => size <= 7));
+  assert.ok(deliveries(saas).every((count) => count === 1));
+  assert.equal(saas.events.size, 21);
+});
+
+test("an event larger than a batch travels alone", async (t) => {
+  const { saas, runtime, emit, waiting } = await stage(t);
+  await emit(3, (n) => history("x".repeat(n === 1 ? 300_000 : 10)));
+  await runtime.flush();
+  const sizes = saas.requests.filter(({ path }) => path === batchPath).map(({ body }) => JSON.parse(body).events.length as number);
+  assert.deepEqual(sizes, [1, 1, 1]);
+  assert.equal(waiting(), 0);
+});
+
+test("of a partial success, what was taken goes and the rest stays, in order", async (t) => {
+  const { saas, runtime, rejections, emitTogether, waiting } = await stage(t);
+  const ids = await emitTogether(6);
+  const [taken, refused, terminal, pending, omitted, duplicate] = ids;
+  saas.judge = ({ event_id }) => {
+    if (event_id === refused) return { status: "rejected", error_message: "not now" };
+    if (event_id === terminal) return { status: "rejected", error_category: "project_refused", error: "never" };
+    if (event_id === pending) return { status: "pending" };
+    if (event_id === omitted) return "omit";
+    if (event_id === duplicate) return { status: "duplicate" };
+    return undefined;
+  };
+  const { events, left, failure } = await runtime.flush();
+  assert.deepEqual({ events, left, failure }, { events: { delivered: 2, duplicates: 1, pending: 1, rejected: 2 }, left: 3, failure: undefined });
+  assert.equal(waiting(), 3);
+  assert.deepEqual(rejections.map(({ id, category, reason, dead }) => [id, category, reason, dead]), [
+    [refused, undefined, "not now", false],
+    [terminal, "project_refused", "never", true],
+  ]);
+  // What the service said nothing about is asked again while anything moves; what it judged is not.
+  const asked = [taken, refused, terminal, pending, omitted].map((id) => saas.events.get(id ?? "")?.deliveries);
+  assert.deepEqual(asked, [1, 1, 1, 1, 2]);
+  saas.judge = () => undefined;
+  assert.deepEqual((await runtime.flush()).events, { delivered: 3, duplicates: 0, pending: 0, rejected: 0 });
+  assert.equal(waiting(), 0);
+});
+
+test("an event that is refused twenty times lies in the dead-letter folder, whole, with the last reason", async (t) => {
+  const { saas, folder, runtime, rejections, emit, waiting } = await stage(t);
+  const [id = ""] = await emit(1);
+  saas.judge = () => ({ status: "rejected", error_message: "odd project" });
+  for (let tries = 1; tries < 20; tries++) await runtime.flush();
+  assert.equal(waiting(), 1);
+  await runtime.flush();
+  assert.equal(waiting(), 0);
+  assert.deepEqual(rejections.map(({ dead }) => dead), [...Array.from({ length: 19 }, () => false), true]);
+  const [reason = "", event = ""] = filesIn(folder, "events-dead-letter").sort((a, b) => b.length - a.length);
+  assert.match(readFileSync(join(folder, reason), "utf8"), /refused 20 times, at last with: odd project/);
+  assert.equal(JSON.parse(readFileSync(join(folder, event), "utf8")).event_id, id);
+  assert.equal(saas.events.get(id)?.deliveries, 20);
+});
+
+test("an answer whose results are empty leaves every event untouched and ends the pass", async (t) => {
+  const { saas, runtime, emitTogether, waiting } = await stage(t);
+  await emitTogether(1500);
+  saas.judge = () => "omit";
+  const { events, failure } = await runtime.flush();
+  assert.deepEqual({ events, failure }, { events: { delivered: 0, duplicates: 0, pending: 0, rejected: 0 }, failure: undefined });
+  assert.equal(saas.count(batchPath), 1);
+  assert.equal(waiting(), 1501);
+});
+
+test("empty results in the middle of a drain are made good in the same drain", async (t) => {
+  const { saas, runtime, emitTogether, waiting } = await stage(t);
+  await emitTogether(1500);
+  let batch = 0;
+  saas.faults.always(batchPath, { edit: (answer) => (++batch === 2 ? { results: [] } : answer) });
+  const { events } = await runtime.flush();
+  assert.equal(events.delivered + events.duplicates, 1501);
+  assert.equal(waiting(), 0);
+});
+
+test("413 halves the batch until it is taken, and what is too large alone is given up", async (t) => {
+  const { saas, runtime, rejections, emit, waiting } = await stage(t);
+  const ids = await emit(9, (n) => history("x".repeat(n === 4 ? 30_000 : 500)));
+  saas.limits.maxEventBytes = 20_000;
+  saas.limits.maxBytes = 5000;
+  saas.faults.next("/api/v1/sync/health/", { status: 404 });
+  const { events, failure } = await runtime.flush();
+  assert.deepEqual({ events, failure }, { events: { delivered: 8, duplicates: 0, pending: 0, rejected: 1 }, failure: undefined });
+  assert.deepEqual(rejections.map(({ id, dead }) => [id, dead]), [[ids[4], true]]);
+  assert.equal(waiting(), 0);
+  assert.ok(deliveries(saas).every((count) => count === 1));
+});
+
+test("400 without details is halved until the culprit is found, and the others are delivered", async (t) => {
+  const { saas, runtime, rejections, emit, waiting } = await stage(t);
+  const ids = await emit(9);
+  saas.faults.always(batchPath, { status: 400, body: { error: "invalid_request" }, when: ({ body }) => body.includes(ids[5] ?? "-") });
+  const { events } = await runtime.flush();
+  assert.deepEqual(events, { delivered: 8, duplicates: 0, pending: 0, rejected: 1 });
+  assert.deepEqual(rejections.map(({ id, reason, dead }) => [id, reason, dead]), [[ids[5], "invalid_request", false]]);
+  assert.equal(waiting(), 1);
+});
+
+test("400 with details refuses those events and sends the others again", async (t) => {
+  const { saas, runtime, rejections, emit, waiting } = await stage(t);
+  const ids = await emit(4);
+  const details = [{ event_id: ids[2], detail: "no such mission" }];
+  saas.faults.next(batchPath, { status: 400, body: { error: "invalid_events", details: JSON.stringify(details) } });
+  const { events } = await runtime.flush();
+  assert.deepEqual(events, { delivered: 3, duplicates: 0, pending: 0, rejected: 1 });
+  assert.deepEqual(rejections.map(({ id, reason }) => [id, reason]), [[ids[2], "no such mission"]]);
+  assert.equal(waiting(), 1);
+});
+
+test("a service that answers 400 to everything is told from a bad event", async (t) => {
+  const { saas, runtime, emit, waiting } = await stage(t);
+  await emit(40);
+  saas.faults.always(batchPath, { status: 400 });
+  const { events, failure } = await runtime.flush();
+  assert.ok(failure instanceof ServiceError && failure.code === "service_rejected");
+  assert.ok(events.rejected <= 8);
+  assert.ok(saas.count(batchPath) < 30);
+  assert.equal(waiting(), 40);
+});
+
+for (const [title, fault, code, retryAfterMs] of [
+  ["403", { status: 403, body: { error: "forbidden" } }, "access_denied", undefined],
+  ["408", { status: 408 }, "service_unavailable", undefined],
+  ["429", { status: 429, headers: { "retry-after": "7" } }, "service_unavailable", 7000],
+  ["500", { status: 500 }, "service_unavailable", undefined],
+  ["503 with an HTML page", { status: 503, body: "<html>", headers: { "retry-after": "120" } }, "service_unavailable", 120_000],
+  ["a lost connection", { reset: "after" }, "network_unavailable", undefined],
+  ["a body of 5 MB", { bytes: 5_000_000 }, "service_answer_invalid", undefined],
+] as const) {
+  test(`${title} in the middle of a drain ends it, and what was not answered is untouched`, async (t) => {
+    const { saas, runtime, emitTogether, waiting } = await stage(t);
+    await emitTogether(1500);
+    let batch = 0;
+    saas.faults.next(batchPath, { ...fault, when: () => ++batch === 2 });
+    const { events, failure, left } = await runtime.flush();
+    assert.equal(failure?.code, code);
+    assert.equal(failure instanceof ServiceError ? failure.retryAfterMs : undefined, retryAfterMs);
+    assert.ok(events.delivered > 0 && events.rejected === 0);
+    assert.equal(left, 1501 - events.delivered);
+    assert.equal(saas.count(batchPath), 2);
+    const again = await runtime.flush();
+    assert.equal(events.delivered + again.events.delivered + again.events.duplicates, 1501);
+    assert.equal(waiting(), 0);
+  });
+}
+
+test("an answer that breaks off is no answer", async (t) => {
+  const { saas, runtime, emit, waiting } = await stage(t);
+  await emit(3);
+  saas.faults.next(batchPath, { malformed: true });
+  assert.deepEqual((await runtime.flush()).events, { delivered: 0, duplicates: 0, pending: 0, rejected: 0 });
+  assert.equal(waiting(), 3);
+});
+
+test("401 ends the drain with the command to run, and every event is untouched", async (t) => {
+  const { saas, runtime, emit, waiting } = await stage(t);
+  await emit(3);
+  saas.expireAccessTokens();
+  const { failure } = await runtime.flush();
+  assert.ok(failure instanceof NotAuthenticatedError && failure.hint === "Run: spec-kitty auth login");
+  assert.equal(waiting(), 3);
+});
+
+test("a file that was damaged goes to the dead-letter folder, and its whole events are delivered", async (t) => {
+  const { saas, folder, runtime, rejections, emitTogether, waiting } = await stage(t);
+  await emitTogether(5);
+  const path = filesIn(folder, "/events/").map((name) => join(folder, name)).find((name) => readFileSync(name, "utf8").trim().split("\n").length === 5) ?? "";
+  writeFileSync(path, readFileSync(path, "utf8").slice(0, -40));
+  const { events } = await runtime.flush();
+  assert.deepEqual(events, { delivered: 5, duplicates: 0, pending: 0, rejected: 1 });
+  assert.equal(rejections[0]?.category, "damaged");
+  assert.equal(waiting(), 0);
+  assert.equal(readdirSync(join(path, "../../events-dead-letter")).length, 2);
+  assert.equal(saas.events.size, 5);
+});
+
+test("an event whose text has lines of its own arrives as it was", async (t) => {
+  const { saas, runtime } = await stage(t);
+  const content = "a\nb\u2028c\r\n\"d\" \u{1f431}";
+  await runtime.emit(history(content));
+  await runtime.flush();
+  assert.deepEqual([...saas.events.values()].map(({ event }) => (event["payload"] as Record<string, unknown>)["entry_content"]), [content]);
+});
+
+test("with a full queue, another account's drain sends nothing of the first's, and both drain in their turn", async (t) => {
+  const { saas, folder, emit, runtime, waiting } = await stage(t);
+  await emit(5);
+  await runtime.queue.bind("default", alice(saas.url));
+  const other = runtimeFor(folder, saas, bob(saas.url));
+  await other.emit(history("of bob"));
+  assert.deepEqual((await other.flush()).events.delivered, 1);
+  assert.deepEqual([...saas.events.values()].map(({ user, team }) => [user, team]), [["bob", "tm_bolt"]]);
+  assert.equal(waiting(), 5);
+  await runtime.flush();
+  assert.equal([...saas.events.values()].filter(({ user, team }) => user === "alice" && team === "tm_acme").length, 5);
+});
+
+test("what waits for another team of the same user is sent to that team, and one team's 403 does not hold up the other", async (t) => {
+  const { saas, folder, runtime, emit } = await stage(t);
+  saas.users.alice.teams.push({ id: "tm_two" });
+  await emit(2);
+  await runtimeFor(folder, saas, alice(saas.url, "tm_two")).emit(history("of the second team"));
+  await runtimeFor(folder, saas, alice(saas.url, "tm_left")).emit(history("of a team that alice has left"));
+  const { events, left, failure } = await runtime.flush();
+  assert.deepEqual({ delivered: events.delivered, left, code: failure?.code }, { delivered: 3, left: 1, code: "access_denied" });
+  assert.deepEqual([...saas.events.values()].map(({ team }) => team).sort(), ["tm_acme", "tm_acme", "tm_two"]);
+});
+
+test("two drains at once send nothing twice", async (t) => {
+  const { saas, folder, runtime, emitTogether, waiting } = await stage(t);
+  await emitTogether(2000);
+  const reports = await Promise.all([runtime.flush(), runtimeFor(folder, saas, alice(saas.url)).flush()]);
+  assert.equal(reports[0].events.delivered + reports[1].events.delivered, 2001);
+  assert.ok(deliveries(saas).every((count) => count === 1));
+  assert.equal(waiting(), 0);
+});
+
+test("a drain that finds another one at work says so when it may not wait, and sends nothing", async (t) => {
+  const { saas, folder, runtime, emit } = await stage(t);
+  await emit(1);
+  let release = (): void => undefined;
+  saas.faults.next(batchPath, { gate: new Promise<void>((resolve) => (release = resolve)) });
+  const first = runtime.flush();
+  await saas.until(() => saas.count(batchPath) === 1);
+  const second = await runtimeFor(folder, saas, alice(saas.url)).flush({ waitMs: 50 });
+  assert.equal(second.failure?.code, "lock_unavailable");
+  assert.equal(saas.count(batchPath), 1);
+  release();
+  assert.equal((await first).events.delivered, 1);
+});
+
+test("a signal ends a drain that waits for an answer, and the events stay", async (t) => {
+  const { saas, runtime, emit, waiting } = await stage(t);
+  await emit(2);
+  saas.faults.next(batchPath, { hang: true });
+  const abort = new AbortController();
+  const draining = runtime.flush({ signal: abort.signal });
+  await saas.until(() => saas.count(batchPath) === 1);
+  abort.abort(new Error("enough"));
+  await assert.rejects(draining, /enough/);
+  assert.equal(waiting(), 2);
+  assert.equal((await runtime.flush()).events.delivered, 2);
+});

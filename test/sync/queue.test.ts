@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { AuthError } from "../../src/errors.ts";
+import { systemClock } from "../../src/platform/clock.ts";
+import { QueueFolder } from "../../src/sync/queue-folder.ts";
+import { queueEntry } from "../../src/sync/queue-entry.ts";
+import { SyncQueue, type Origin } from "../../src/sync/queue.ts";
+import { alice, bob, filesIn, temporaryFolder } from "./support.ts";
+
+const service = "https://service.example";
+const item = (order: number, id = `E${order}`): { order: number; id: string; text: string } => ({ order, id, text: `{"event_id":"${id}","lamport_clock":${order}}` });
+const nobody: Origin = { profile: "default", service, account: undefined };
+
+test("what is added together is one file, first in line first, readable by its owner alone", async (t) => {
+  const folder = temporaryFolder(t);
+  const queue = new QueueFolder(folder, "events", systemClock);
+  await queue.add([item(3)]);
+  await queue.add([item(1), item(2)]);
+  assert.deepEqual(queue.names().flatMap((name) => queue.read(name)), [1, 2, 3].map((n) => item(n).text));
+  assert.equal(queue.names().length, 2);
+  assert.equal(queue.count(), 3);
+  assert.equal(statSync(join(folder, "events", queue.names()[0] ?? "")).mode & 0o777, 0o600);
+  assert.equal(statSync(join(folder, "events")).mode & 0o777, 0o700);
+});
+
+test("a failure to write leaves nothing half added", async (t) => {
+  const folder = temporaryFolder(t);
+  const queue = new QueueFolder(folder, "events", systemClock);
+  mkdirSync(join(folder, "events-unfinished"), { recursive: true, mode: 0o700 });
+  writeFileSync(join(folder, "events-unfinished", "0000000000000002-E2-1-0.jsonl"), "in the way");
+  const large = "x".repeat(60_000);
+  await assert.rejects(queue.add([{ ...item(1), text: large }, { ...item(2), text: large }]), (error) => error instanceof AuthError && error.code === "storage_unwritable");
+  assert.equal(queue.count(), 0);
+});
+
+test("a refusal is counted in the name, and giving up keeps the content and tells the reason", async (t) => {
+  const folder = temporaryFolder(t);
+  const queue = new QueueFolder(folder, "events", systemClock);
+  await queue.add([item(1)]);
+  const entry = (): NonNullable<ReturnType<typeof queueEntry>> => queueEntry(queue.names()[0] ?? "") ?? assert.fail();
+  queue.retry(entry());
+  queue.retry(entry());
+  assert.equal(entry().retries, 2);
+  const { name } = entry();
+  queue.bury(entry(), "no such project");
+  assert.deepEqual([queue.count(), queue.countDead()], [0, 1]);
+  assert.equal(readFileSync(join(folder, "events-dead-letter", name), "utf8"), `${item(1).text}\n`);
+  assert.equal(readFileSync(join(folder, "events-dead-letter", `${name}.reason.txt`), "utf8"), "no such project\n");
+});
+
+test("what another process has taken is no error", async (t) => {
+  const queue = new QueueFolder(temporaryFolder(t), "events", systemClock);
+  const gone = { ...item(1), name: "0000000000000001-E1-1-0.jsonl", count: 1, retries: 0 };
+  assert.deepEqual([queue.names(), queue.count(), queue.read(gone.name)], [[], 0, []]);
+  await queue.add([item(2)]);
+  await queue.remove([gone.name]);
+  queue.retry(gone);
+  assert.equal(queue.count(), 1);
+});
+
+test("a sweep removes what a dead process left an hour ago, and not what is being written", async (t) => {
+  const folder = temporaryFolder(t);
+  const queue = new QueueFolder(folder, "events", systemClock);
+  await queue.add([item(1)]);
+  for (const name of ["old", "new"]) writeFileSync(join(folder, "events-unfinished", `${name}.json`), "{");
+  const longAgo = Date.now() / 1000 - 3700;
+  utimesSync(join(folder, "events-unfinished", "old.json"), longAgo, longAgo);
+  queue.sweep();
+  assert.deepEqual(filesIn(folder, "unfinished").map((path) => path.split("/").at(-1)), ["new.json"]);
+  assert.equal(queue.count(), 1);
+});
+
+test("each account and team has a scope of its own", (t) => {
+  const queue = new SyncQueue(temporaryFolder(t), systemClock);
+  const accounts = [alice(service), alice(service, "tm_other"), alice(service, null), alice("https://other.example"), bob(service)];
+  const locks = accounts.map((account) => queue.scopeOf({ ...nobody, account }).lock);
+  assert.equal(new Set(locks).size, accounts.length);
+});
+
+test("what was emitted before the first login is adopted by the first account of that profile and service", async (t) => {
+  const queue = new SyncQueue(temporaryFolder(t), systemClock);
+  await queue.scopeOf(nobody).events.add([item(1), item(2)]);
+  await queue.scopeOf({ ...nobody, service: null }).events.add([item(3)]);
+  await queue.scopeOf({ ...nobody, profile: "work" }).events.add([item(4)]);
+  await queue.scopeOf({ ...nobody, service: "https://other.example" }).events.add([item(5)]);
+  assert.equal(await queue.bind("default", alice(service)), 3);
+  assert.equal(queue.scopeOf({ ...nobody, account: alice(service) }).events.count(), 3);
+  assert.equal(await queue.bind("default", alice(service)), 0);
+  assert.deepEqual(queue.scopes().map((scope) => scope.account?.user ?? null).sort(), [null, null, "u_alice"]);
+});
+
+test("what is emitted after a logout waits for the account that logged out, whoever logs in next", async (t) => {
+  const queue = new SyncQueue(temporaryFolder(t), systemClock);
+  await queue.bind("default", alice(service));
+  await queue.scopeOf(nobody).events.add([item(1)]);
+  await queue.scopeOf({ ...nobody, service: null }).events.add([item(2)]);
+  assert.equal(await queue.bind("default", bob(service)), 0);
+  assert.equal(queue.scopeOf({ ...nobody, account: bob(service) }).events.count(), 0);
+  assert.equal(queue.scopeOf({ ...nobody, account: alice(service) }).events.count(), 2);
+  assert.deepEqual(queue.scopesOf(bob(service)), []);
+  assert.equal(queue.scopeOf(nobody).account?.user, "u_bob");
+});
+
+test("an event that was being written while its profile got an account is that account's, not the next one's", async (t) => {
+  const queue = new SyncQueue(temporaryFolder(t), systemClock);
+  const late = queue.scopeOf(nobody).events;
+  await queue.bind("default", alice(service));
+  await late.add([item(1)]);
+  await queue.bind("default", bob(service));
+  assert.equal(queue.scopeOf({ ...nobody, account: alice(service) }).events.count(), 1);
+  assert.deepEqual(queue.scopesOf(bob(service)), []);
+});
+
+test("an account may drain what waits for its other teams, and nothing of another user or service", async (t) => {
+  const queue = new SyncQueue(temporaryFolder(t), systemClock);
+  for (const account of [alice(service), alice(service, "tm_other"), alice("https://other.example"), bob(service)]) {
+    await queue.scopeOf({ ...nobody, account }).events.add([item(1)]);
+  }
+  assert.deepEqual(queue.scopesOf(alice(service)).map((scope) => scope.account?.team).sort(), ["tm_acme", "tm_other"]);
+});
+
+test("eight processes that add at once lose nothing, kill -9 included", async (t) => {
+  const folder = temporaryFolder(t);
+  const script = `
+    import { QueueFolder } from ${JSON.stringify(import.meta.resolve("../../src/sync/queue-folder.ts"))};
+    import { systemClock } from ${JSON.stringify(import.meta.resolve("../../src/platform/clock.ts"))};
+    const queue = new QueueFolder(${JSON.stringify(folder)}, "events", systemClock);
+    for (let n = 1; n <= 60; n++) {
+      await queue.add([{ order: n, id: "P" + process.pid + "N" + n, text: JSON.stringify({ n, pad: "x".repeat(3000) }) }]);
+      process.stdout.write(n + "\\n");
+    }`;
+  const told = await Promise.all(
+    Array.from({ length: 8 }, async (_, index) => {
+      const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+      let lines = "";
+      child.stdout.on("data", (chunk) => {
+        lines += String(chunk);
+        if (index % 2 === 0 && lines.split("\n").length > 10 * (index + 1)) child.kill("SIGKILL");
+      });
+      await once(child, "close");
+      return { pid: child.pid, count: lines.split("\n").length - 1 };
+    }),
+  );
+  const queue = new QueueFolder(folder, "events", systemClock);
+  const names = queue.names();
+  for (const { pid, count } of told) {
+    const there = names.filter((name) => name.includes(`-P${pid}N`)).length;
+    // An event may be there that the process did not live to tell of; none that it told of is missing.
+    assert.ok(there >= count && there <= count + 1, `${count} told, ${there} there`);
+  }
+  for (const name of names) assert.equal(JSON.parse(queue.read(name)[0] ?? "").pad.length, 3000);
+});
