@@ -17,7 +17,7 @@ async function desktopWith(t: TestContext, begin: (desktop: Session) => Promise<
 }
 
 /** Refuses within 3.5 s beyond what the command takes to start, says why and what next, and leaves nothing behind. */
-async function refusesLogin({ run, credentials }: Command, why: RegExp): Promise<void> {
+async function refusesLogin({ run, credentials, saas }: Command, why: RegExp): Promise<void> {
   const start = await run("--version");
   const login = await run(...LOGIN);
   assert.notEqual(login.code, 0);
@@ -27,6 +27,7 @@ async function refusesLogin({ run, credentials }: Command, why: RegExp): Promise
   assert.match(login.stderr, /^hint: .*--storage file/m);
   assert.ok(login.took < start.took + 3500, `took ${login.took} ms, of which ${start.took} to start`);
   assert.equal(await exists(credentials), false, "something was stored elsewhere");
+  assert.equal(saas.count("/oauth/token"), 0, "a session was begun that could not be kept");
 }
 
 test("FR-006 a login keeps its key in gnome-keyring, later commands find it there, and logout ends it", async (t) => {

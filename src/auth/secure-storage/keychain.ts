@@ -1,8 +1,9 @@
 import { AuthError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { Secret } from "../../secret.ts";
-import { SecretService, SecretServiceRefusal } from "./secret-service.ts";
-import { DBusError, sessionBusSocket } from "./session-bus.ts";
+import { sessionBusSocket } from "./dbus/session-bus.ts";
+import { explainKeychainFailure, keychainUnavailable, whereElse } from "./keychain-failure.ts";
+import { SecretService } from "./secret-service.ts";
 
 /** Where 256-bit keys live that the operating system guards: one per account, as base64url text inside a {@link Secret}. */
 export interface Keychain {
@@ -47,7 +48,6 @@ interface NativeKeyring {
 
 const SERVICE = "spec-kitty";
 const KEY_BYTES = 32;
-const ELSEWHERE = "spec-kitty auth login --storage file";
 
 /** One operating system's way to keep bytes. */
 interface Vault {
@@ -71,12 +71,12 @@ export function createKeychain(options: KeychainOptions): Keychain {
       const working = work(done.signal);
       const late = clock.sleep(timeoutMs, { signal: done.signal }).then(() => {
         throw new AuthError("keychain_unavailable", `the keychain did not answer within ${timeoutMs / 1000} s`, {
-          hint: `Unlock or restart it and run the command again, or keep the key elsewhere: ${ELSEWHERE}`,
+          hint: `Unlock or restart it and run the command again, or keep the key elsewhere: ${whereElse}`,
         });
       });
       return await Promise.race([working, late]);
     } catch (error) {
-      throw error instanceof AuthError ? error : explain(error);
+      throw error instanceof AuthError ? error : explainKeychainFailure(error);
     } finally {
       // Ends the wait, and closes the connection on which an answer may still be owed.
       done.abort();
@@ -104,7 +104,7 @@ function secretServiceVault(env: Readonly<Record<string, string | undefined>>): 
   const socket = (): string => {
     const found = sessionBusSocket(env);
     if (found !== undefined) return found;
-    throw unavailable("no Secret Service: this session has no D-Bus session bus (DBUS_SESSION_BUS_ADDRESS is not set)");
+    throw keychainUnavailable("no Secret Service: this session has no D-Bus session bus (DBUS_SESSION_BUS_ADDRESS is not set)");
   };
   return {
     read: async (account, signal) => SecretService.use(socket(), signal, (service) => service.read(attributes(account))),
@@ -139,37 +139,6 @@ async function loadNative(): Promise<NativeKeyring> {
   } catch (error) {
     const reason = error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : "";
     const missing = error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND";
-    throw unavailable(missing ? `the optional package "${library}" is not installed` : `"${library}" cannot be loaded: ${reason}`, error);
+    throw keychainUnavailable(missing ? `the optional package "${library}" is not installed` : `"${library}" cannot be loaded: ${reason}`, error);
   }
-}
-
-/** Says in plain words what a keychain's own error means. */
-function explain(error: unknown): AuthError {
-  const text = error instanceof Error ? error.message : "";
-  if (error instanceof SecretServiceRefusal) {
-    if (error.reason === "locked") {
-      const hint = `Unlock it, then run the command again, or keep the key elsewhere: ${ELSEWHERE}`;
-      return new AuthError("keychain_unavailable", "the keychain is locked", { hint, cause: error });
-    }
-    if (error.reason === "no_collection") return unavailable("the Secret Service has no default keyring to keep a key in", error);
-    if (error.reason === "dismissed") return unavailable("the keychain's question was answered with no", error);
-    return unavailable("the Secret Service sent an answer that is none", error);
-  }
-  if (error instanceof DBusError) {
-    const name = error.errorName;
-    if (name.endsWith(".ServiceUnknown") || name.endsWith(".NameHasNoOwner")) {
-      return unavailable("no Secret Service answers on this session's bus", error);
-    }
-    if (name.endsWith(".IsLocked")) return explain(new SecretServiceRefusal("locked"));
-    if (name.includes(".Spawn.")) return unavailable(`the Secret Service could not be started: ${text}`, error);
-    return unavailable(`the Secret Service refused: ${text || name}`, error);
-  }
-  if (error instanceof Error && "syscall" in error) {
-    return unavailable(`no Secret Service: this session's bus cannot be reached (${text})`, error);
-  }
-  return unavailable(`the keychain failed: ${text}`, error);
-}
-
-function unavailable(message: string, cause?: unknown): AuthError {
-  return new AuthError("keychain_unavailable", message, { hint: `Keep the key elsewhere: ${ELSEWHERE}`, cause });
 }

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createDiffieHellmanGroup, hkdfSync, randomBytes } from "node:crypto";
-import type { DBusValue } from "./dbus-message.ts";
-import { SessionBus } from "./session-bus.ts";
+import { SessionBus } from "./dbus/session-bus.ts";
+import type { DBusValue } from "./dbus/value.ts";
 
 /** Why the Secret Service, though it answered, did not do what it was asked. */
 export class SecretServiceRefusal extends Error {

@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
-import { decodeMessage, encodeCall, messageLength, type DBusCall, type DBusMessage, type DBusValue } from "./dbus-message.ts";
+import { decodeMessage, encodeCall, messageLength, type DBusCall, type DBusMessage } from "./message.ts";
+import type { DBusValue } from "./value.ts";
 
 /** The bus, or a service on it, answered a call with an error. */
 export class DBusError extends Error {

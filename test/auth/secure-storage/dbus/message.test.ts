@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeMessage, encodeCall, messageLength, type DBusCall } from "../../../src/auth/secure-storage/dbus-message.ts";
+import { decodeMessage, encodeCall, messageLength, type DBusCall } from "../../../../src/auth/secure-storage/dbus/message.ts";
 
 const CALL: DBusCall = {
   destination: "org.freedesktop.secrets",
