@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { test } from "node:test";
+import type { FakeSaas } from "../fake-saas/server.ts";
+import { alice, fakeSaas, history, runtimeFor, temporaryFolder } from "./support.ts";
+
+const batchPath = "/api/v1/events/batch/";
+
+function drain(folder: string, saas: FakeSaas): ChildProcess {
+  const script = fileURLToPath(import.meta.resolve("./drain-process.ts"));
+  const token = saas.issue().access_token;
+  return spawn(process.execPath, ["--import", "tsx", script, folder, saas.url, token], { stdio: ["ignore", "pipe", "inherit"] });
+}
+
+async function end(child: ChildProcess): Promise<{ delivered: number; duplicates: number }> {
+  const [chunks] = await Promise.all([child.stdout?.toArray(), once(child, "close")]);
+  return JSON.parse((chunks ?? []).join("") || '{"delivered":0,"duplicates":0}') as { delivered: number; duplicates: number };
+}
+
+async function fill(folder: string, saas: FakeSaas, count: number): Promise<void> {
+  const runtime = runtimeFor(folder, saas, alice(saas.url));
+  const reports = await Promise.all(Array.from({ length: count }, (_, n) => runtime.emit(history(`entry ${n}`))));
+  assert.ok(reports.every(({ outcome }) => outcome === "queued"));
+}
+
+test("10,000 events drained with kill -9 in the middle, twice, are at the service exactly once", async (t) => {
+  const saas = await fakeSaas(t);
+  const folder = temporaryFolder(t);
+  await fill(folder, saas, 10_000);
+  // Once before the answer is sent, once when it is out and the removal is under way.
+  const first = drain(folder, saas);
+  saas.faults.next(batchPath, { hang: "after", when: () => saas.count(batchPath) === 3 });
+  await saas.until(() => saas.count(batchPath) === 3 && saas.events.size > 1000);
+  first.kill("SIGKILL");
+  await end(first);
+  const second = drain(folder, saas);
+  await saas.until(() => saas.count(batchPath, ({ status }) => status === 200) === 8);
+  second.kill("SIGKILL");
+  await end(second);
+  const last = await end(drain(folder, saas));
+  assert.equal(saas.events.size, 10_000);
+  assert.ok([...saas.events.values()].every(({ taken }) => taken));
+  assert.ok(last.delivered > 0);
+  // What crossed the wire twice is at most what was under way when a process was killed: three batches.
+  const repeats = [...saas.events.values()].filter(({ deliveries }) => deliveries > 1).length;
+  assert.ok(repeats > 0 && repeats < 3 * 1000, `${repeats} repeats`);
+  assert.equal(runtimeFor(folder, saas, alice(saas.url)).queue.scopes().length, 0);
+});
+
+test("four processes that drain at once send nothing twice", async (t) => {
+  const saas = await fakeSaas(t);
+  const folder = temporaryFolder(t);
+  await fill(folder, saas, 3000);
+  const counts = await Promise.all(Array.from({ length: 4 }, () => end(drain(folder, saas))));
+  assert.equal(counts.reduce((sum, { delivered }) => sum + delivered, 0), 3000);
+  assert.ok([...saas.events.values()].every(({ deliveries }) => deliveries === 1));
+});
