@@ -1,0 +1,352 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { lstatSync, readdirSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { type AddressInfo, connect } from "node:net";
+import { test } from "node:test";
+import { approve } from "../fake-saas/user.ts";
+import { startCommand } from "../helpers/command.ts";
+import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
+import { filesUnder, hurried, scene } from "../helpers/scene.ts";
+
+const success = "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n";
+const address = /http:\/\/127\.0\.0\.1:\d+\S*\/oauth\/authorize\?\S+/;
+
+test("FR-001 C-005 NFR-007 one command logs in through the browser, and asks for nothing", async (t) => {
+  const { saas, config, folder, run } = await scene(t);
+  const { code, stdout, stderr } = await run("auth login");
+  assert.equal(stdout, success);
+  assert.equal(code, 0, stderr);
+  assert.equal(saas.counters.logins, 1);
+
+  const asked = saas.requests.find(({ method, path }) => method === "GET" && path === "/oauth/authorize");
+  const query = asked?.query ?? new URLSearchParams();
+  assert.equal(query.get("response_type"), "code");
+  assert.equal(query.get("client_id"), "cli_native");
+  assert.equal(query.get("scope"), "offline_access api.read api.write");
+  assert.match(query.get("redirect_uri") ?? "", /^http:\/\/127\.0\.0\.1:(288(8[89]|9[0-8])|\d+)\/callback$/);
+  assert.equal(query.get("code_challenge_method"), "S256");
+  assert.deepEqual(
+    saas.requests.map(({ method, path }) => `${method} ${path}`).filter((line) => !line.includes("well-known")),
+    ["GET /oauth/authorize", "POST /oauth/authorize", "POST /oauth/token", "GET /api/v1/me"],
+  );
+
+  assert.deepEqual([...filesUnder(config).keys()], ["credentials.json"]);
+  assert.equal(lstatSync(config).mode & 0o777, 0o700);
+  assert.equal(lstatSync(`${config}/credentials.json`).mode & 0o777, 0o600);
+  for (const [name, content] of filesUnder(folder)) {
+    for (const secret of saas.issued.keys()) assert.ok(!content.includes(secret), `${name} holds a secret in the open`);
+  }
+});
+
+test("FR-004 the verifier has 43 characters, is another one each time, and only its SHA-256 goes through the browser", async (t) => {
+  const { saas, run } = await scene(t);
+  await run("auth login");
+  await run("auth login --force");
+  const verifiers = [...saas.issued].filter(([, kind]) => kind === "code_verifier").map(([value]) => value);
+  assert.equal(verifiers.length, 2);
+  const challenges = saas.requests.filter(({ method, path }) => method === "GET" && path === "/oauth/authorize").map(({ query }) => query.get("code_challenge"));
+  for (const [index, verifier] of verifiers.entries()) {
+    assert.match(verifier, /^[\w-]{43}$/);
+    assert.equal(challenges[index], createHash("sha256").update(verifier).digest("base64url"));
+  }
+});
+
+test("FR-005 the login says beforehand that it waits for 5 minutes, gives up after them, and shows a late browser why", async (t) => {
+  const { env, config } = await scene(t);
+  const running = startCommand(t, ["auth", "login", "--no-browser"], env, { nodeArgs: hurried(300_000, 500) });
+  await running.shows(/Waiting for the browser, 5 minutes at most/);
+  const [, callback] = await running.shows(/redirect_uri=(\S+?)&/);
+  assert.equal(running.stdout(), "");
+  await delayUntilExpired(decodeURIComponent(callback ?? ""));
+  const { code, stderr } = await running.ended;
+  assert.equal(code, 6);
+  assert.match(stderr, /^error: nobody answered in the browser within 300 seconds$/m);
+  assert.match(stderr, /^hint: .*spec-kitty auth login --timeout 600.*--headless$/m);
+  assert.deepEqual(filesUnder(config).size, 0);
+
+  /** The page for whoever comes after the end: asked again and again until it is there. */
+  async function delayUntilExpired(uri: string): Promise<void> {
+    for (let tries = 0; tries < 500; tries += 1) {
+      const answer = await fetch(new URL("/done", uri)).catch(() => undefined);
+      if (answer === undefined) return assert.fail("the port closed before a late browser could be told");
+      const page = await answer.text();
+      if (answer.status === 410) return assert.match(page, /This login has expired/);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assert.fail("the page never told that the login had expired");
+  }
+});
+
+test("FR-015 NFR-012 status shows user, team, expiry and where the session is kept, for people and for programs", async (t) => {
+  const { saas, run, credentials } = await scene(t, { privateTeamspace: true });
+  await run("auth login");
+  const said = await run("auth status");
+  assert.equal(said.code, 0);
+  assert.equal(said.stderr, "");
+  for (const line of [
+    /^✓ Logged in as alice@example\.com \(Alice's space\)$/m,
+    /^ {2}User +alice@example\.com, Alice$/m,
+    /^ {2}Default team +Alice's space \(tm_alice\)$/m,
+    /^ {2}Teams +Acme Corp \(admin\), Alice's space \(owner\)$/m,
+    /^ {2}Access token +valid for 1 hour, until \d{4}-/m,
+    /^ {2}Refresh token +valid for 90 days, until \d{4}-/m,
+    new RegExp(`^ {2}Storage +file: sealed in ${credentials} for this machine and user, .*; lasts until you log out$`, "m"),
+    /^ {2}Session +ses_/m,
+    /^ {2}Last use +\d{4}-/m,
+    new RegExp(`^ {2}Service +${saas.url}$`, "m"),
+    /^ {2}Profile +default$/m,
+  ]) {
+    assert.match(said.stdout, line);
+  }
+  const asJson = JSON.parse((await run("auth status --json")).stdout) as Record<string, unknown>;
+  assert.equal(asJson["authenticated"], true);
+  assert.deepEqual(asJson["user"], { id: "u_alice", email: "alice@example.com", name: "Alice" });
+  assert.deepEqual(asJson["team"], { id: "tm_alice", name: "Alice's space" });
+  assert.deepEqual(asJson["storage"], { kind: "file", key: "machine", path: credentials });
+  assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
+});
+
+test("status and whoami exit 4 when nobody is logged in", async (t) => {
+  const { run, folder } = await scene(t);
+  const said = await run("auth status");
+  assert.deepEqual([said.code, said.stdout, said.stderr], [4, 'Not logged in (profile "default").\n', "hint: Run: spec-kitty auth login\n"]);
+  const who = await run("auth whoami");
+  assert.deepEqual([who.code, who.stdout], [4, ""]);
+  assert.match(who.stderr, /^error: not logged in \(profile "default"\)\nhint: Run: spec-kitty auth login\n$/);
+  assert.equal((JSON.parse((await run("auth status --json")).stdout) as { authenticated: boolean }).authenticated, false);
+  assert.equal(filesUnder(folder).size, 0);
+});
+
+test("NFR-001 from the callback to the stored session a browser login takes less than a second", async (t) => {
+  const { saas, credentials, run } = await scene(t);
+  await run("auth login");
+  const redirected = saas.requests.find(({ method, path }) => method === "POST" && path === "/oauth/authorize");
+  const tookMs = statSync(credentials).mtimeMs - (redirected?.at ?? 0);
+  t.diagnostic(`${Math.round(tookMs)} ms from the click on Approve to the stored session`);
+  assert.ok(tookMs < 1_000, `${tookMs} ms`);
+});
+
+test("a second login while somebody is logged in asks nobody; --force does", async (t) => {
+  const { saas, run } = await scene(t);
+  await run("auth login");
+  const again = await run("auth login");
+  assert.deepEqual([again.code, again.stdout], [0, "✓ Already logged in as alice@example.com (Acme Corp). To log in again: spec-kitty auth login --force\n"]);
+  assert.equal(saas.counters.logins, 1);
+  const forced = await run("auth login --force", { FAKE_SAAS_USER: "bob" });
+  assert.equal(forced.stdout, "✓ Logged in as bob@example.com (Bolt Ltd). Access token valid for 1 hour.\n");
+  assert.equal((await run("auth whoami")).stdout, "bob@example.com\n");
+});
+
+test("--json answers a login as status does, and with nothing else on stdout", async (t) => {
+  const { run } = await scene(t);
+  const { code, stdout } = await run("auth login --json");
+  assert.equal(code, 0);
+  const answer = JSON.parse(stdout) as { authenticated: boolean; profile: string; authFlow: string };
+  assert.deepEqual([answer.authenticated, answer.profile, answer.authFlow], [true, "default", "authorization_code"]);
+});
+
+test("FR-003 --port takes that port and no other, and without it none need be named", async (t) => {
+  const { saas, run, env } = await scene(t);
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, "close");
+  assert.equal((await run(`auth login --port ${port}`)).code, 0);
+  assert.equal(saas.requests[0]?.query.get("redirect_uri"), `http://127.0.0.1:${port}/callback`);
+
+  const first = startCommand(t, ["auth", "login", "--no-browser", "--profile", "one"], env);
+  const second = startCommand(t, ["auth", "login", "--no-browser", "--profile", "two"], env);
+  const [one, two] = await Promise.all([first.shows(address), second.shows(address)]);
+  await Promise.all([approve(one[0]), approve(two[0], { as: "bob" })]);
+  assert.deepEqual([(await first.ended).code, (await second.ended).code], [0, 0]);
+  assert.equal((await run("auth whoami --profile one")).stdout, "alice@example.com\n");
+  assert.equal((await run("auth whoami --profile two")).stdout, "bob@example.com\n");
+});
+
+test("--redirect-host localhost sends the browser to that name, and listens on loopback alone", async (t) => {
+  const { env } = await scene(t);
+  const running = startCommand(t, ["auth", "login", "--no-browser", "--redirect-host", "localhost"], env);
+  const [link] = await running.shows(address);
+  const redirect = new URL(new URL(link).searchParams.get("redirect_uri") ?? "");
+  assert.equal(redirect.hostname, "localhost");
+  const visit = await approve(link);
+  assert.match(visit.page, /You are logged in/);
+  assert.equal((await running.ended).stdout, success);
+  await assert.rejects(once(connect(Number(redirect.port), "127.0.0.1"), "connect"), { code: "ECONNREFUSED" });
+});
+
+test("C-005 --scope asks for what is said, and always for offline_access too", async (t) => {
+  const { saas, run, env } = await scene(t);
+  await run("auth login --scope api.read");
+  assert.equal(saas.requests[0]?.query.get("scope"), "offline_access api.read");
+  const before = saas.requests.length;
+  const running = startCommand(t, ["auth", "login", "--force", "--scope", " api.read  offline_access "], env);
+  assert.equal((await running.ended).code, 0);
+  assert.equal(saas.requests[before]?.query.get("scope"), "api.read offline_access");
+});
+
+test("--profile keeps accounts side by side, and the first one stays the active one", async (t) => {
+  const { run } = await scene(t);
+  await run("auth login");
+  await run("auth login --profile work", { FAKE_SAAS_USER: "bob" });
+  assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
+  assert.equal((await run("auth whoami --profile work")).stdout, "bob@example.com\n");
+  assert.equal((await run("auth whoami", { SPEC_KITTY_PROFILE: "work" })).stdout, "bob@example.com\n");
+});
+
+test("the service may live under a path, and the profile remembers it", async (t) => {
+  const { saas, run } = await scene(t, { basePath: "/tenants/acme" });
+  assert.equal((await run("auth login", { SPEC_KITTY_SAAS_URL: `${saas.url}/` })).stdout, success);
+  assert.ok(saas.requests.every(({ path }) => !path.startsWith("outside:/oauth") && !path.startsWith("outside:/api")));
+  assert.match((await run("auth status", { SPEC_KITTY_SAAS_URL: undefined })).stdout, new RegExp(`Service +${saas.url}\n`));
+  assert.equal((await run("auth logout", { SPEC_KITTY_SAAS_URL: undefined })).code, 0);
+  assert.equal((await run("auth login", { SPEC_KITTY_SAAS_URL: undefined })).stdout, success);
+});
+
+test("--storage memory keeps nothing anywhere, and says so", async (t) => {
+  const { run, folder } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
+  const { code, stdout } = await run("auth login --storage memory");
+  assert.deepEqual([code, stdout], [0, `${success.trimEnd()} Nothing was kept: the session ends with this command.\n`]);
+  assert.equal(filesUnder(folder).size, 0);
+});
+
+test("FR-007 without a keychain the encrypted file needs a yes: without one, nobody is sent to a browser", async (t) => {
+  const { saas, run, folder } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
+  for (const args of ["auth login", "auth login --storage file"]) {
+    const { code, stdout, stderr } = await run(args);
+    assert.deepEqual([code, stdout], [2, ""]);
+    assert.match(stderr, /^error: the session would be kept in an encrypted file \(.*\), and nobody is here to agree to that$/m);
+    assert.match(stderr, /^hint: Agree beforehand: spec-kitty auth login --storage file --yes, or export SPEC_KITTY_STORAGE=file$/m);
+  }
+  assert.equal(saas.requests.length, 0);
+  assert.equal(filesUnder(folder).size, 0);
+  assert.equal((await run("auth login --yes")).stdout, success);
+  assert.match((await run("auth status")).stdout, /Storage +file: /);
+  // Agreed to once, for this file.
+  assert.equal((await run("auth login --force")).stdout, success);
+});
+
+test("FR-006 --storage keychain without a keychain is an error, and never the file, --yes or not", async (t) => {
+  const { saas, run, folder } = await scene(t);
+  const { code, stderr } = await run("auth login --storage keychain --yes");
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: .*(keychain|Secret Service)/m);
+  assert.match(stderr, /^hint: .*--storage file/m);
+  assert.equal(saas.requests.length, 0);
+  assert.equal(filesUnder(folder).size, 0);
+});
+
+test("FR-007 SPEC_KITTY_PASSPHRASE seals the file, and without it the session cannot be opened", async (t) => {
+  const { run, credentials } = await scene(t, {}, { SPEC_KITTY_PASSPHRASE: "correct horse" });
+  await run("auth login");
+  assert.match((await run("auth status")).stdout, new RegExp(`Storage +file: sealed in ${credentials} with SPEC_KITTY_PASSPHRASE`));
+  const missing = await run("auth status", { SPEC_KITTY_PASSPHRASE: undefined });
+  assert.deepEqual([missing.code, missing.stdout], [1, ""]);
+  assert.match(missing.stderr, /^error: the session is sealed with a passphrase, and SPEC_KITTY_PASSPHRASE is not set$/m);
+  const wrong = await run("auth status", { SPEC_KITTY_PASSPHRASE: "battery staple" });
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.stderr, /SPEC_KITTY_PASSPHRASE is not the one it was sealed with/);
+  assert.ok(!wrong.stderr.includes("battery"));
+});
+
+test("FR-002 over SSH the login is by a code, and says why", async (t) => {
+  const { saas, run, env } = await scene(t, { deviceIntervalSeconds: 1 }, { BROWSER: undefined, SSH_CONNECTION: "10.0.0.1 4711 10.0.0.2 22" });
+  const running = startCommand(t, ["auth", "login"], env);
+  await running.shows(/enter this code/);
+  assert.match(running.stderr(), /^Logging in by a code: no browser can be shown here: .*$/m);
+  assert.equal(saas.count("/oauth/device"), 1);
+  assert.equal(saas.count("/oauth/authorize"), 0);
+  running.child.kill("SIGINT");
+  assert.equal((await running.ended).code, 130);
+  const explained = await run("auth login --explain");
+  assert.match(explained.stdout, /^Device login: no browser can be shown here: /);
+  assert.match(explained.stdout, /SSH_CONNECTION = set: this is an SSH session/);
+  assert.equal(explained.code, 0);
+});
+
+test("--explain says which login would be used and why, and does nothing", async (t) => {
+  const { saas, run, folder } = await scene(t);
+  const { code, stdout } = await run("auth login --explain");
+  assert.equal(code, 0);
+  assert.match(stdout, /^Browser login: a browser can be shown here: BROWSER names one\.\n/);
+  assert.equal((JSON.parse((await run("auth login --explain --json")).stdout) as { login: string }).login, "browser");
+  assert.equal(saas.requests.length, 0);
+  assert.equal(filesUnder(folder).size, 0);
+});
+
+test("a browser that cannot be started is a warning, and the address on the screen still works", async (t) => {
+  const { env } = await scene(t, {}, { BROWSER: "/nowhere/browser" });
+  const running = startCommand(t, ["auth", "login"], env);
+  const [link] = await running.shows(address);
+  await running.shows(/^warning: the browser could not be opened \(\/nowhere\/browser: not found.*\)\. Open the address above yourself$/m);
+  await approve(link);
+  assert.equal((await running.ended).stdout, success);
+});
+
+test("where the browser cannot reach this machine, the pasted address of the failed page completes the login", { skip: noTerminal }, async (t) => {
+  const { saas, env, run } = await scene(t);
+  const running = startOnTerminal(t, ["auth", "login", "--no-browser"], env);
+  const [link] = await running.shows(address);
+  await running.shows(/paste that page's address here/);
+  const { callback = "" } = await approve(link, { follow: false });
+  const wrong = new URL(callback);
+  wrong.searchParams.set("state", "guessed");
+  running.type(`${wrong.href}\n`);
+  await running.shows(/the pasted address does not belong to this login: state wrong/);
+  running.type("https://elsewhere.example/callback?code=1&state=2\n");
+  await running.shows(/the pasted address does not begin with/);
+  assert.equal(saas.count("/oauth/token"), 0);
+  running.type(`${callback}\n`);
+  const { code, stdout } = await running.ended;
+  assert.equal(code, 0);
+  assert.match(stdout, /Logged in as alice@example\.com \(Acme Corp\)\. Access token valid for 1 hour\./);
+  assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
+});
+
+test("FR-007 on a terminal the encrypted file is asked about, and a no stores nothing", { skip: noTerminal }, async (t) => {
+  const { saas, env, folder, run } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
+  const declined = startOnTerminal(t, ["auth", "login"], env);
+  await declined.shows(/Keep it in the encrypted file\? \[y\/N\] /);
+  declined.type("\n");
+  assert.equal((await declined.ended).code, 2);
+  assert.match(declined.stdout(), /the session was not stored: the encrypted file was declined/);
+  assert.equal(saas.requests.length, 0);
+  assert.equal(filesUnder(folder).size, 0);
+
+  const interrupted = startOnTerminal(t, ["auth", "login"], env);
+  await interrupted.shows(/\[y\/N\] /);
+  interrupted.type("\u0003");
+  assert.equal((await interrupted.ended).code, 130);
+
+  const agreed = startOnTerminal(t, ["auth", "login"], env);
+  await agreed.shows(/\[y\/N\] /);
+  agreed.type("y\n");
+  assert.equal((await agreed.ended).code, 0, agreed.stdout());
+  assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
+});
+
+test("options with impossible values are refused before anything happens", async (t) => {
+  const { saas, run, folder } = await scene(t);
+  for (const [args, message] of [
+    ["--port 0", /--port is "0", and a whole number from 1 to 65535 is needed/],
+    ["--port 99999", /--port is "99999"/],
+    ["--timeout soon", /--timeout is "soon"/],
+    ["--timeout -5", /--timeout needs a value/],
+    ["--redirect-host 0.0.0.0", /--redirect-host is "0\.0\.0\.0", not 127\.0\.0\.1 or localhost/],
+    ["--storage cloud", /--storage is "cloud", not one of keychain, file, memory/],
+    ["--profile ../evil", /--profile is "\.\.\/evil"/],
+    ["--profile", /--profile needs a value/],
+    ["--yes=no", /--yes takes no value/],
+    ["now", /"now" is one argument too many/],
+  ] as const) {
+    const { code, stdout, stderr } = await run(`auth login ${args}`);
+    assert.deepEqual([code, stdout], [2, ""], args);
+    assert.match(stderr, message);
+    assert.match(stderr, /^hint: \S/m);
+  }
+  assert.equal(saas.requests.length, 0);
+  assert.deepEqual(readdirSync(folder), []);
+});

@@ -1,0 +1,54 @@
+import { lstatSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
+import type { FakeOptions } from "../fake-saas/options.ts";
+import { commandEnvironment, runCommand, scratchFolder, type CommandEnvironment, type CommandResult } from "./command.ts";
+
+/** A service, a folder, and the real command between them. */
+export interface Scene {
+  saas: FakeSaas;
+  /** Holds everything that the command can write: its home, its configuration, its runtime folder. */
+  folder: string;
+  config: string;
+  credentials: string;
+  env: CommandEnvironment;
+  /** Runs the command to its end. */
+  run(args: string, more?: CommandEnvironment): Promise<CommandResult>;
+}
+
+/** A scene that is gone after the test. `args` of {@link Scene.run} are split at spaces. */
+export async function scene(t: TestContext, options: Partial<FakeOptions> = {}, more: CommandEnvironment = {}): Promise<Scene> {
+  const saas = await startFakeSaas(options);
+  t.after(() => saas.close());
+  const folder = scratchFolder(t);
+  const env = commandEnvironment(folder, saas.url, more);
+  const config = join(folder, "config");
+  const run: Scene["run"] = (args, others = {}) => runCommand(t, args.split(" "), { ...env, ...others });
+  return { saas, folder, config, credentials: join(config, "credentials.json"), env, run };
+}
+
+/** Every file below a folder, by path, with its content; nothing when there is no such folder. */
+export function filesUnder(folder: string): Map<string, Buffer> {
+  const found = new Map<string, Buffer>();
+  let names: string[] = [];
+  try {
+    names = readdirSync(folder, { recursive: true }) as string[];
+  } catch {
+    // No folder, no files.
+  }
+  for (const name of names) {
+    const path = join(folder, name);
+    if (lstatSync(path, { throwIfNoEntry: false })?.isFile()) found.set(name, readFileSync(path));
+  }
+  return found;
+}
+
+/** Arguments for Node that make one length of time shorter: `AbortSignal.timeout(from)` and `setTimeout(…, from)` take `to` instead. */
+export function hurried(from: number, to: number): string[] {
+  const code = `
+    const timeout = AbortSignal.timeout.bind(AbortSignal), timer = globalThis.setTimeout;
+    AbortSignal.timeout = (ms) => timeout(ms === ${from} ? ${to} : ms);
+    globalThis.setTimeout = (run, ms, ...rest) => timer(run, ms === ${from} ? ${to} : ms, ...rest);`;
+  return ["--import", `data:text/javascript,${encodeURIComponent(code)}`];
+}
