@@ -54,8 +54,7 @@ export async function authorizationCodeLogin(login: AuthorizationCodeLogin): Pro
     const answer = await answerTo(listener, address, login);
     const code = grantedCode(answer, server);
     const tokens = await authorizationCodeGrant(server, { client_id, code, code_verifier: verifier, redirect_uri }, exchange);
-    const session = await completeLogin(tokens, { server, clientId: client_id, scope, authFlow: "authorization_code" }, exchange);
-    const who = await login.store(session);
+    const { session, stored: who } = await completeLogin(tokens, { server, clientId: client_id, scope, authFlow: "authorization_code" }, login.store, exchange);
     await listener.finish({ kind: "success", who });
     return session;
   } catch (error) {

@@ -13,23 +13,37 @@ export function requestedScope(scope: string | undefined): string {
 }
 
 /**
- * Makes a session of the tokens that a login brought, by asking the service whose they are.
+ * Makes a session of the tokens that a login brought, by asking the service whose they are, and has it stored.
  *
  * @param tokens - the answer to the grant
  * @param login - the server that gave it, the client, the scope that was asked for, and how
- * @throws {@link ServiceError} when the service does not say who is logged in. The tokens are given back then, as far as the
- * service takes them: a session that nobody can name is no session.
+ * @param store - stores the session and tells the user
+ * @returns the session, and what `store` returned
+ * @throws {@link AuthError} when the service does not say who is logged in, or as `store` does. The tokens are given back
+ * then, as far as the service takes them: a session that nobody can name or find again must not live on.
  */
-export async function completeLogin(
+export async function completeLogin<T>(
   tokens: TokenResponse,
   login: { server: AuthorizationServer; clientId: string; scope: string; authFlow: AuthFlow },
+  store: (session: Session) => Promise<T>,
   options: ExchangeOptions,
-): Promise<Session> {
+): Promise<{ session: Session; stored: T }> {
   const receivedAt = options.clock.now();
-  const { teams, ...user } = await whoIsLoggedIn(tokens, login.server, options);
-  const held = sessionTokens(tokens, receivedAt);
-  // A server that grants what was asked for may leave the scope out (RFC 6749 §5.1).
-  return { ...held, ...login, scope: tokens.scope ?? login.scope, user, teams, authenticatedAt: held.issuedAt };
+  try {
+    const { teams, ...user } = await whoIsLoggedIn(tokens, login.server, options);
+    const held = sessionTokens(tokens, receivedAt);
+    // A server that grants what was asked for may leave the scope out (RFC 6749 §5.1).
+    const session: Session = { ...held, ...login, scope: tokens.scope ?? login.scope, user, teams, authenticatedAt: held.issuedAt };
+    // The last moment at which Ctrl-C still means that nothing was changed.
+    options.signal?.throwIfAborted();
+    return { session, stored: await store(session) };
+  } catch (error) {
+    const endpoint = login.server.logout_endpoint;
+    // Without the signal: it may be the one that ended the login, and this is what is left to do after that.
+    const ending: ExchangeOptions = { fetch: options.fetch, clock: options.clock, timeoutMs: 3_000 };
+    if (endpoint) await sessionLogout(endpoint, tokens.access_token, ending).catch(() => undefined);
+    throw error;
+  }
 }
 
 async function whoIsLoggedIn(tokens: TokenResponse, server: AuthorizationServer, options: ExchangeOptions): Promise<UserInfo> {
@@ -38,8 +52,7 @@ async function whoIsLoggedIn(tokens: TokenResponse, server: AuthorizationServer,
   try {
     return await userInfoResponse(await userInfoRequest(endpoint, tokens.access_token, options));
   } catch (error) {
-    if (server.logout_endpoint) await sessionLogout(server.logout_endpoint, tokens.access_token, { ...options, timeoutMs: 3_000 }).catch(() => undefined);
-    if (!(error instanceof AuthError)) throw error;
+    if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
     throw new AuthError(error.code, `you were let in, but the service did not say who you are: ${error.message}`, {
       hint: "Nothing was stored. Try again: spec-kitty auth login",
       cause: error,

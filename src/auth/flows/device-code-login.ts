@@ -41,9 +41,7 @@ export async function deviceCodeLogin(login: DeviceCodeLogin): Promise<Session> 
   const authorization = await deviceAuthorizationResponse(await deviceAuthorizationRequest(server, { client_id, scope }, exchange));
   login.announce(authorization);
   const tokens = await poll(authorization, asked, login, exchange);
-  const session = await completeLogin(tokens, { server, clientId: client_id, scope, authFlow: "device_code" }, exchange);
-  await login.store(session);
-  return session;
+  return (await completeLogin(tokens, { server, clientId: client_id, scope, authFlow: "device_code" }, login.store, exchange)).session;
 }
 
 async function poll(
