@@ -130,7 +130,7 @@ function activeAfter(stored: Profiles, name: string): string {
 
 async function keyFor({ app, out, terminal, signal }: Context, granted: boolean): Promise<KeyHeader | undefined> {
   if (!app.isKept) return undefined;
-  return chooseKey({
+  const key = await chooseKey({
     requested: app.settings.storage,
     current: app.sealedFile.header(),
     keychain: app.keychain,
@@ -148,6 +148,9 @@ async function keyFor({ app, out, terminal, signal }: Context, granted: boolean)
       return /^y(es)?$/i.test(await terminal.ask("Keep it in the encrypted file? [y/N] ", signal));
     },
   });
+  // A full disk, or a folder that cannot be written, shows now as well.
+  app.store.reserve().discard();
+  return key;
 }
 
 function parseRedirectHost(host: string | undefined): "127.0.0.1" | "localhost" | undefined {
