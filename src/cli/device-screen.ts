@@ -1,10 +1,11 @@
 import type { DeviceAuthorization } from "../auth/oauth/device-authorization.ts";
 import type { Context } from "./command.ts";
 import { duration } from "./format.ts";
+import { oneLine } from "./output.ts";
 
 /** Tells the user where to go and what to type, the code in the chunks that the service wrote (RFC 8628 §3.3). */
 export function announceCode({ out }: Context, { verification_uri, user_code }: Omit<DeviceAuthorization, "device_code">): void {
-  out.say(`Open this address in a browser, on any device:\n\n  ${verification_uri}\n\nand enter this code:\n\n  ${user_code}\n`);
+  out.say(`Open this address in a browser, on any device:\n\n  ${oneLine(verification_uri)}\n\nand enter this code:\n\n  ${oneLine(user_code)}\n`);
 }
 
 /** How long the code still lives, redrawn in place on a terminal and said nowhere else. */

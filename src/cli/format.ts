@@ -1,3 +1,5 @@
+import { oneLine } from "./output.ts";
+
 /**
  * A length of time for people, in the largest unit that says it well: `1 hour`, `59 minutes`, `36 hours`, `90 days`.
  * @param ms - milliseconds
@@ -14,8 +16,8 @@ function counted(count: number, unit: string): string {
   return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }
 
-/** Labels and values in two columns. */
+/** Labels and values in two columns, a value on one line whatever is in it. */
 export function columns(rows: readonly (readonly [label: string, value: string])[], indent = "  "): string {
   const width = Math.max(...rows.map(([label]) => label.length));
-  return rows.map(([label, value]) => `${indent}${label.padEnd(width)}  ${value}`.trimEnd()).join("\n");
+  return rows.map(([label, value]) => `${indent}${label.padEnd(width)}  ${oneLine(value)}`.trimEnd()).join("\n");
 }

@@ -26,6 +26,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (error.code === "EPIPE") process.exit(0);
     throw error;
   });
+  // Nobody listens to the conversation any more; the work goes on.
+  process.stderr.on("error", () => undefined);
   let app: App | undefined;
   let isDebug = argv.includes("--debug");
   try {

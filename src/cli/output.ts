@@ -5,7 +5,7 @@
 export interface Output {
   /** The answer, for whoever reads stdout. */
   answer(text: string): void;
-  /** The answer to a command that changes something: what is true now, with a tick. */
+  /** The answer to a command that changes something: what is true now, with a tick, on one line. */
   done(text: string): void;
   /** The answer as JSON, for programs. */
   json(value: unknown): void;
@@ -40,7 +40,7 @@ export function createOutput({ stdout, stderr, env }: OutputStreams): Output {
   };
   return {
     answer: (text) => void stdout.write(`${printable(text)}\n`),
-    done: (text) => void stdout.write(`${label(stdout, green, "✓")} ${printable(text)}\n`),
+    done: (text) => void stdout.write(`${label(stdout, green, "✓")} ${oneLine(text)}\n`),
     // JSON escapes the C0 controls itself; the others are escaped here, so that the value survives and the terminal too.
     json: (value) => void stdout.write(`${JSON.stringify(value, null, 2).replace(unprintable, escaped)}\n`),
     say: (text) => void stderr.write(`${printable(text)}\n`),
@@ -58,8 +58,8 @@ function printable(text: string): string {
   return text.replace(unprintable, "");
 }
 
-/** A server's description may have line breaks, and a line of its own could look like one of ours. */
-function oneLine(text: string): string {
+/** A server's text may have line breaks, and a line of its own could look like one of ours. */
+export function oneLine(text: string): string {
   return printable(text.replace(/\s+/g, " ").trim());
 }
 

@@ -1,5 +1,6 @@
 import { NotAuthenticatedError } from "../../../errors.ts";
 import { defineCommand, profileOption, type Command } from "../../command.ts";
+import { oneLine } from "../../output.ts";
 import { statusOf } from "../../status.ts";
 
 export const whoami: Command = defineCommand({
@@ -15,6 +16,6 @@ export const whoami: Command = defineCommand({
     const name = app.settings.profile?.value ?? active;
     const { authenticated, user } = statusOf(name, profiles.get(name), app);
     if (!authenticated || user === undefined) throw new NotAuthenticatedError(`not logged in (profile "${name}")`);
-    out.answer(user.email ?? user.name ?? user.id);
+    out.answer(oneLine(user.email ?? user.name ?? user.id));
   },
 });
