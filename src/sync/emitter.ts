@@ -132,5 +132,5 @@ async function sendLive(events: readonly EventEnvelope[], deliver: (event: Event
 }
 
 function asAuthError(error: unknown): AuthError {
-  return error instanceof AuthError ? error : new AuthError("storage_unwritable", "the event cannot be queued", { cause: error });
+  return error instanceof AuthError ? error : new AuthError("storage_unwritable", "the event cannot be queued", { hint: "Run: spec-kitty auth doctor", cause: error });
 }

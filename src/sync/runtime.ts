@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { AuthError, NotAuthenticatedError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
+import { onlyOneConnectionLeft } from "../platform/event-loop.ts";
 import { type Background, startBackground } from "./background.ts";
 import type { Rejection } from "./event-drain.ts";
 import { type ArtifactInput, artifactItem } from "./body-transport.ts";
@@ -94,7 +95,13 @@ export class SyncRuntime {
   start(): void {
     if (this.#background) return;
     const { clock, intervalMs = 60_000, keepAlive = false, exit = process } = this.#options;
-    this.#background = startBackground({ clock, intervalMs, keepAlive, drain: (signal) => this.#drainQuietly(signal, 100) });
+    this.#background = startBackground({
+      clock,
+      intervalMs,
+      keepAlive,
+      isLast: onlyOneConnectionLeft,
+      drain: (signal) => this.#drainQuietly(signal, 100),
+    });
     exit.once("beforeExit", this.#atExit);
   }
 
@@ -125,8 +132,7 @@ export class SyncRuntime {
     exit.off("beforeExit", this.#atExit);
     if (background === undefined) return;
     const deadline = clock.timeout(finalFlushMs);
-    await background.stop(deadline);
-    if (!deadline.aborted) await this.#drainQuietly(deadline, finalFlushMs);
+    if ((await background.stop(deadline)) && !deadline.aborted) await this.#drainQuietly(deadline, finalFlushMs);
   }
 
   async #drainQuietly(signal: AbortSignal, waitMs: number): Promise<AuthError | undefined> {

@@ -74,7 +74,11 @@ export function standingClock(start = 1_700_000_000_000): Clock & { advance(ms: 
     timeout: (ms) => AbortSignal.timeout(ms),
     sleep: (ms, { signal } = {}) =>
       new Promise((resolve, reject) => {
-        const sleeper = { until: at + ms, wake: resolve };
+        const wake = (): void => {
+          signal?.removeEventListener("abort", end);
+          resolve();
+        };
+        const sleeper = { until: at + ms, wake };
         sleepers.push(sleeper);
         const end = (): void => {
           sleepers.splice(sleepers.indexOf(sleeper), 1);

@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { NotAuthenticatedError } from "../../src/errors.ts";
+import type { EventInput } from "../../src/sync/events.ts";
+import type { SyncNotice } from "../../src/sync/runtime.ts";
+import { alice, bearerFetch, bob, fakeSaas, history, runtimeFor, temporaryFolder } from "./support.ts";
+
+const batchPath = "/api/v1/events/batch/";
+
+test("an event that the service would not take is refused, and nothing is queued", async (t) => {
+  const saas = await fakeSaas(t);
+  const runtime = runtimeFor(temporaryFolder(t), saas, alice(saas.url));
+  const cycle: Record<string, unknown> = {};
+  cycle["self"] = cycle;
+  for (const input of [{ ...history(), event_type: "WPMoved" }, { ...history(), payload: cycle }, { ...history(), payload: { big: 1n } }, null, undefined, 7, {}] as unknown[]) {
+    const report = await runtime.emit(input as EventInput);
+    assert.equal(report.outcome, "refused");
+    assert.ok(report.outcome === "refused" && report.problems.length > 0);
+  }
+  assert.deepEqual(runtime.queue.scopes(), []);
+});
+
+test("a queue that cannot be written is a report and not an exception", async (t) => {
+  const saas = await fakeSaas(t);
+  const folder = join(temporaryFolder(t), "queue");
+  writeFileSync(folder, "a file in the way");
+  const report = await runtimeFor(folder, saas, alice(saas.url)).emit(history());
+  assert.ok(report.outcome === "failed" && report.error.hint !== undefined);
+});
+
+test("an origin that fails is a report and not an exception", async (t) => {
+  const saas = await fakeSaas(t);
+  const runtime = runtimeFor(temporaryFolder(t), saas, undefined, { origin: () => Promise.reject(new Error("no session store")) });
+  assert.equal((await runtime.emit(history())).outcome, "failed");
+});
+
+test("what the caller changes after emitting is not in the event", async (t) => {
+  const saas = await fakeSaas(t);
+  const runtime = runtimeFor(temporaryFolder(t), saas, alice(saas.url));
+  const payload = { wp_id: "WP01", entry_type: "note", entry_content: "before" };
+  const emitting = runtime.emit({ event_type: "HistoryAdded", aggregate_id: "WP01", payload });
+  payload.entry_content = "after";
+  const report = await emitting;
+  assert.ok(report.outcome === "queued" && report.event.payload["entry_content"] === "before");
+});
+
+test("a queue of 100,000 takes no more, says so, and keeps what it has", async (t) => {
+  const saas = await fakeSaas(t);
+  const folder = temporaryFolder(t);
+  const runtime = runtimeFor(folder, saas, alice(saas.url));
+  await runtime.emit(history());
+  const [scope] = runtime.queue.scopes();
+  // The names say how many events a file holds, so one empty file is as good as 99,997 events here.
+  writeFileSync(join(scope?.lock ?? "", "../events/0000000000000002-A-99997-0.jsonl"), "");
+  const later = runtimeFor(folder, saas, alice(saas.url));
+  const reports = await Promise.all([history(), history(), history(), history()].map((input) => later.emit(input)));
+  assert.deepEqual(reports.map(({ outcome }) => outcome).sort(), ["failed", "failed", "queued", "queued"]);
+  const failed = reports.find((report) => report.outcome === "failed");
+  assert.match(failed?.outcome === "failed" ? failed.error.message : "", /holds 100000 events/);
+  assert.equal(scope?.events.count(), 100_000);
+});
+
+test("what is emitted while nobody is logged in says so, and goes out once somebody is", async (t) => {
+  const saas = await fakeSaas(t);
+  const folder = temporaryFolder(t);
+  const offline = runtimeFor(folder, saas, undefined);
+  await offline.emit(history());
+  const report = await offline.flush();
+  assert.ok(report.failure instanceof NotAuthenticatedError);
+  assert.match(report.failure.message, /nobody is logged in, and 1 wait in the queue/);
+  assert.equal(report.left, 1);
+  assert.equal((await runtimeFor(folder, saas, alice(saas.url)).flush()).events.delivered, 1);
+  assert.equal((await runtimeFor(folder, saas, bob(saas.url)).flush()).events.delivered, 0);
+});
+
+test("live delivery comes after the queue, and what the service has is removed from it", async (t) => {
+  const saas = await fakeSaas(t);
+  const queued: number[] = [];
+  let answer = (): Promise<boolean> => Promise.resolve(true);
+  const runtime = runtimeFor(temporaryFolder(t), saas, alice(saas.url), {
+    live: {
+      deliver(event, account) {
+        assert.equal(account.user, "u_alice");
+        assert.equal(event.team_slug, "tm_acme");
+        queued.push(runtime.queue.scopes()[0]?.events.count() ?? 0);
+        return answer();
+      },
+    },
+  });
+  await runtime.emit(history());
+  assert.deepEqual(queued, [1]);
+  while (runtime.queue.scopes().length > 0) await new Promise(setImmediate);
+  for (const unsent of [() => Promise.resolve(false), () => Promise.reject(new Error("closed"))]) {
+    answer = unsent;
+    await runtime.emit(history());
+  }
+  assert.equal(runtime.queue.scopes()[0]?.events.count(), 2);
+});
+
+test("in the background, an event is sent soon after it was emitted", async (t) => {
+  const saas = await fakeSaas(t);
+  const notices: SyncNotice[] = [];
+  const runtime = runtimeFor(temporaryFolder(t), saas, alice(saas.url), {
+    onNotice(notice) {
+      notices.push(notice);
+      throw new Error("a listener that throws breaks nothing");
+    },
+  });
+  runtime.start();
+  runtime.start();
+  await runtime.emit(history());
+  await saas.until(() => saas.events.size === 1);
+  await runtime.stop();
+  assert.ok(notices.some((notice) => notice.kind === "drained" && notice.report.events.delivered === 1));
+});
+
+test("a stop flushes what is left", async (t) => {
+  const saas = await fakeSaas(t);
+  const folder = temporaryFolder(t);
+  const runtime = runtimeFor(folder, saas, alice(saas.url));
+  runtime.start();
+  await runtimeFor(folder, saas, alice(saas.url)).emit(history());
+  await runtime.stop();
+  assert.equal(saas.events.size, 1);
+});
+
+test("the end of the process flushes once, and a listener is left behind by nobody", async (t) => {
+  const saas = await fakeSaas(t);
+  const folder = temporaryFolder(t);
+  const exit = new EventEmitter();
+  const runtime = runtimeFor(folder, saas, alice(saas.url), { exit });
+  runtime.start();
+  assert.equal(exit.listenerCount("beforeExit"), 1);
+  await runtimeFor(folder, saas, alice(saas.url)).emit(history());
+  exit.emit("beforeExit");
+  await saas.until(() => saas.events.size === 1);
+  assert.equal(exit.listenerCount("beforeExit"), 0);
+});
+
+const program = (folder: string, url: string, token: string): string => `
+  import { SyncRuntime } from ${JSON.stringify(import.meta.resolve("../../src/sync/runtime.ts"))};
+  import { systemClock } from ${JSON.stringify(import.meta.resolve("../../src/platform/clock.ts"))};
+  import { alice, bearerFetch, history } from ${JSON.stringify(import.meta.resolve("./support.ts"))};
+  const url = ${JSON.stringify(url)};
+  const origin = async () => ({ profile: "default", service: url, account: alice(url) });
+  const runtime = new SyncRuntime({ folder: ${JSON.stringify(folder)}, fetch: bearerFetch(url, ${JSON.stringify(token)}), clock: systemClock, origin, nodeId: "0123456789ab" });
+  runtime.start();
+  await runtime.emit(history());
+  process.exitCode = 42;`;
+
+test("a program that just ends has its events sent, with its own exit code", async (t) => {
+  const saas = await fakeSaas(t);
+  const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program(temporaryFolder(t), saas.url, saas.issue().access_token)], { stdio: "inherit" });
+  assert.deepEqual(await once(child, "exit"), [42, null]);
+  assert.equal(saas.events.size, 1);
+});
+
+test("a service that hangs holds up the end of a program for 5 s, and changes nothing about its exit code", async (t) => {
+  const saas = await fakeSaas(t);
+  const folder = temporaryFolder(t);
+  saas.faults.always(batchPath, { hang: true });
+  saas.faults.always("/api/v1/sync/health/", { status: 500 });
+  const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program(folder, saas.url, saas.issue().access_token)], { stdio: "inherit" });
+  const exited = once(child, "exit");
+  await saas.until(() => saas.count(batchPath) === 1);
+  const asked = performance.now();
+  assert.deepEqual(await exited, [42, null]);
+  assert.ok(performance.now() - asked < 20_000, "held up for much longer than 5 s");
+  assert.equal(saas.count(batchPath), 1);
+  saas.faults.clear();
+  assert.equal((await runtimeFor(folder, saas, alice(saas.url)).flush()).events.delivered, 1);
+});
+
+test("the folder of the queue is refused when others may write in it", async (t) => {
+  const saas = await fakeSaas(t);
+  const folder = join(temporaryFolder(t), "queue");
+  mkdirSync(folder);
+  chmodSync(folder, 0o777);
+  const report = await runtimeFor(folder, saas, alice(saas.url), { fetch: bearerFetch(saas.url, "none") }).emit(history());
+  assert.ok(report.outcome === "failed" && report.error.code === "storage_unsafe");
+});
