@@ -10,6 +10,20 @@ export interface AuthorizationServer {
   readonly userinfo_endpoint?: string;
   /** Where a session is ended: the service's own, not of RFC 8414. */
   readonly logout_endpoint?: string;
+  /** Where the keys are that its ID tokens are signed with (RFC 7517 §5). */
+  readonly jwks_uri?: string;
+  /** RFC 7009. */
+  readonly revocation_endpoint?: string;
+  /** RFC 9126 §5. */
+  readonly pushed_authorization_request_endpoint?: string;
+  /** It takes no authorization request that was not pushed (RFC 9126 §5). */
+  readonly require_pushed_authorization_requests?: boolean;
+  /** Its redirects always carry `iss`, so that one without is not from it (RFC 9207 §3). */
+  readonly authorization_response_iss_parameter_supported?: boolean;
+  /** It binds tokens to a key, by proofs signed in one of these ways (RFC 9449 §5.1). */
+  readonly dpop_signing_alg_values_supported?: readonly string[];
+  /** OpenID Connect Discovery §3; an ID token signed in another way is not from it. */
+  readonly id_token_signing_alg_values_supported?: readonly string[];
 }
 
 /** Where the service has its endpoints when it publishes no metadata. */

@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { Secret } from "../../secret.ts";
+import type { AuthorizationServer } from "./authorization-server.ts";
 
 /** A fresh `state`: 256 random bits as base64url. It binds the answer to this one login (RFC 6749 §10.12). */
 export function createState(): Secret {
@@ -52,8 +53,11 @@ export type AuthorizationAnswer =
   | { kind: "code"; code: Secret }
   /** RFC 6749 §4.1.2.1. */
   | { kind: "error"; error: string; description: string | undefined }
-  /** Another server answered than the one that was asked: its code must be sent nowhere (RFC 9207 §2.4). */
-  | { kind: "mix-up"; issuer: string };
+  /**
+   * Another server answered than the one that was asked: its code must be sent nowhere (RFC 9207 §2.4). No issuer: it named
+   * none, and the one that was asked always does.
+   */
+  | { kind: "mix-up"; issuer: string | undefined };
 
 /** What a redirect means: an answer, or something that is none of this login's business and changes nothing. */
 export type AuthorizationResponse =
@@ -67,11 +71,11 @@ const known = ["state", "iss", "error", "error_description", "code"] as const; /
  * a code (§10.12) nor to end the login with an `error`. Then the issuer, since neither the code nor the error of
  * another server may be believed (RFC 9207 §2.4).
  * @param params - the query of the redirect
- * @param expected - `state` of this login; `issuer` where the server's metadata name it
+ * @param expected - `state` of this login; the rest as the server's metadata have it
  */
 export function authorizationResponse(
   params: URLSearchParams,
-  expected: { state: Secret; issuer?: string | undefined },
+  expected: { state: Secret } & Partial<Pick<AuthorizationServer, "issuer" | "authorization_response_iss_parameter_supported">>,
 ): AuthorizationResponse {
   // Which of two would count differs between parsers, and an attacker lives in the difference (RFC 6749 §3.1).
   if (known.some((name) => params.getAll(name).length > 1)) return { kind: "not-ours", reason: "parameter repeated" };
@@ -85,6 +89,8 @@ export function authorizationResponse(
   const iss = given("iss");
   // Simple string comparison, as RFC 9207 §2.4 demands: no normalisation.
   if (iss !== undefined && expected.issuer !== undefined && iss !== expected.issuer) return { kind: "mix-up", issuer: iss };
+  // Else a server that mixes up would only have to leave its name out.
+  if (iss === undefined && expected.authorization_response_iss_parameter_supported) return { kind: "mix-up", issuer: undefined };
 
   const error = given("error");
   if (error !== undefined) return { kind: "error", error, description: given("error_description") };

@@ -5,6 +5,8 @@ import { form, invalidAnswer, readJsonObject, send, serviceFailure, type Exchang
 /** A successful answer of the token endpoint (RFC 6749 §5.1), with what the service adds to it. */
 export interface TokenResponse {
   readonly access_token: Secret;
+  /** How it is presented (RFC 6750; RFC 9449 §7.1). The server writes it in any case (RFC 6749 §5.1). */
+  readonly token_type: "Bearer" | "DPoP";
   /** Seconds the access token lives from the moment of receipt; undefined when the server does not say. */
   readonly expires_in: number | undefined;
   /** Undefined when the server keeps the old one valid (RFC 6749 §6) or issues none. */
@@ -15,6 +17,8 @@ export interface TokenResponse {
   readonly refresh_token_expires_in: number | undefined;
   readonly scope: string | undefined;
   readonly session_id: string | undefined;
+  /** Who logged in, signed (OpenID Connect Core §3.1.3.3); not checked yet. */
+  readonly id_token: Secret | undefined;
   /** The server's clock when it answered (`Date`, RFC 9110 §6.6.1), in milliseconds since 1970. */
   readonly date: number | undefined;
 }
@@ -65,19 +69,23 @@ export async function tokenResponse(response: Response): Promise<TokenResponse> 
   const accessToken = string("access_token");
   // What RFC 6750 §2.1 lets a bearer token be; anything else could split a header (CR, LF) or not be sent at all.
   if (accessToken === undefined || !/^[\w.~+/-]+=*$/.test(accessToken)) throw wrong("access_token", "a bearer token");
-  if (string("token_type")?.toLowerCase() !== "bearer") throw wrong("token_type", '"Bearer"');
+  const tokenType = string("token_type")?.toLowerCase();
+  if (tokenType !== "bearer" && tokenType !== "dpop") throw wrong("token_type", '"Bearer" or "DPoP"');
   const refreshToken = string("refresh_token");
+  const idToken = string("id_token");
   const refreshTokenExpiresAt = string("refresh_token_expires_at");
   if (refreshTokenExpiresAt !== undefined && Number.isNaN(Date.parse(refreshTokenExpiresAt))) throw wrong("refresh_token_expires_at", "a date");
   const date = Date.parse(response.headers.get("date") ?? "");
   return {
     access_token: new Secret(accessToken),
+    token_type: tokenType === "bearer" ? "Bearer" : "DPoP",
     expires_in: seconds("expires_in"),
     refresh_token: refreshToken === undefined ? undefined : new Secret(refreshToken),
     refresh_token_expires_at: refreshTokenExpiresAt,
     refresh_token_expires_in: seconds("refresh_token_expires_in"),
     scope: string("scope"),
     session_id: string("session_id"),
+    id_token: idToken === undefined ? undefined : new Secret(idToken),
     date: Number.isNaN(date) ? undefined : date,
   };
 }

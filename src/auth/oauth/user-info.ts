@@ -31,11 +31,14 @@ export function userInfoRequest(endpoint: string, accessToken: Secret, options: 
  * Judges the answer to {@link userInfoRequest}. Teams and e-mail may be absent; a team that cannot be understood is left
  * out, since it must not keep its user from logging in.
  *
+ * @param sub - whom the ID token names: OpenID Connect's UserInfo must name the same, or none of it may be used, since the
+ * access token may then be another user's (Core §5.3.2, §16.11). Undefined for the service's own endpoint
  * @throws {@link ServiceError} when it is an error, or names no user
  */
-export async function userInfoResponse(response: Response): Promise<UserInfo> {
+export async function userInfoResponse(response: Response, sub?: string): Promise<UserInfo> {
   const body = await readJsonObject(response);
   if (response.status !== 200) throw serviceFailure(response, body);
+  if (sub !== undefined && body?.["sub"] !== sub) throw invalidAnswer(response, "named another user than the ID token did");
   const id = text(body?.["user_id"]) ?? text(body?.["sub"]);
   if (body === undefined || id === undefined) throw invalidAnswer(response, 'answered without a "user_id"');
   const email = text(body["email"]);

@@ -7,12 +7,14 @@ import { Secret } from "../../../src/secret.ts";
 
 const tokens: TokenResponse = {
   access_token: new Secret("at_1"),
+  token_type: "Bearer",
   expires_in: 3600,
   refresh_token: new Secret("rt_1"),
   refresh_token_expires_at: undefined,
   refresh_token_expires_in: undefined,
   scope: undefined,
   session_id: undefined,
+  id_token: undefined,
   date: undefined,
 };
 type Answer = Parameters<typeof nextPoll>[1];

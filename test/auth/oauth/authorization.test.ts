@@ -101,3 +101,12 @@ test("the issuer is compared as a string, and only where both sides name one", (
   assert.equal(judge("code=c&state=right-state").kind, "code");
   assert.equal(authorizationResponse(new URLSearchParams("code=c&state=right-state&iss=x"), { state }).kind, "code");
 });
+
+test("an answer without an issuer is a mix-up where the metadata promise one, whether code or error (RFC 9207 §2.4)", () => {
+  const promised = { state, issuer, authorization_response_iss_parameter_supported: true };
+  for (const query of ["code=c0de&state=right-state", "error=e&state=right-state", "code=c0de&state=right-state&iss="]) {
+    assert.deepEqual(judge(query, promised), { kind: "mix-up", issuer: undefined });
+  }
+  assert.equal(judge(`code=c0de&state=right-state&iss=${encodeURIComponent(issuer)}`, promised).kind, "code");
+  assert.equal(judge("code=c0de&state=wrong", promised).kind, "not-ours");
+});

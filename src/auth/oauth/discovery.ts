@@ -1,0 +1,94 @@
+import { AuthError } from "../../errors.ts";
+import { isConfidential, isLoopback } from "../../config/service-url.ts";
+import type { AuthorizationServer } from "./authorization-server.ts";
+import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "./exchange.ts";
+
+/**
+ * Finds out where an authorization server has its endpoints: by RFC 8414, else by OpenID Connect Discovery.
+ *
+ * @param issuer - exactly as the server calls itself, a trailing `/` included if it has one
+ * @returns undefined when it publishes neither: both addresses answered with 404. Any other failure is an error, since an
+ * attacker who can break the discovery must not choose the endpoints by that
+ * @throws {@link ServiceError} `network_unavailable`, `service_unavailable` or `service_answer_invalid`
+ */
+export async function discoverAuthorizationServer(issuer: string, options: ExchangeOptions): Promise<AuthorizationServer | undefined> {
+  for (const address of metadataAddresses(issuer)) {
+    const response = await send(address, { method: "GET" }, options);
+    if (response.status === 404) await response.body?.cancel();
+    else return metadataResponse(response, issuer);
+  }
+  return undefined;
+}
+
+/**
+ * Where the metadata of an issuer may be: RFC 8414 puts the well-known part before the issuer's path (§3.1), OpenID Connect
+ * Discovery behind it (§4.1). Both drop a trailing `/` first.
+ */
+function metadataAddresses(issuer: string): [string, string] {
+  const { origin, pathname } = new URL(issuer);
+  const path = pathname.replace(/\/$/, "");
+  return [`${origin}/.well-known/oauth-authorization-server${path}`, `${origin}${path}/.well-known/openid-configuration`];
+}
+
+/**
+ * Judges what a metadata address answered (RFC 8414 §3.2, §3.3). Only what this program uses is taken over.
+ *
+ * @param issuer - who was asked
+ * @throws {@link ServiceError} `service_answer_invalid` when it describes another server than the one that was asked, or one
+ * that no secret may be sent to
+ */
+async function metadataResponse(response: Response, issuer: string): Promise<AuthorizationServer> {
+  const body = await readJsonObject(response);
+  if (response.status !== 200) throw serviceFailure(response, body);
+  if (body === undefined) throw invalidAnswer(response, "answered 200 with a body that is not a JSON object");
+  const wrong = (name: string, expected: string): Error => invalidAnswer(response, `sent metadata whose "${name}" is not ${expected}`);
+
+  // Identical, character by character (§3.3): whoever may write below some path of a host could else speak for all of it.
+  const found = body["issuer"];
+  if (found !== issuer) {
+    throw new AuthError("service_answer_invalid", `the metadata of "${issuer}" are those of ${JSON.stringify(found) ?? "nobody"}`, {
+      hint: isSlashApart(found, issuer) ? `Name it as it names itself: --issuer ${found}` : "Check the address of the issuer",
+    });
+  }
+
+  const isLocal = isLoopback(new URL(issuer).hostname);
+  const endpoint = (name: string): string => {
+    const value = body[name];
+    if (typeof value !== "string" || !URL.canParse(value)) throw wrong(name, "an address");
+    const url = new URL(value);
+    // A server elsewhere has no business with the ports of this machine.
+    if (!isConfidential(url) || (isLoopback(url.hostname) && !isLocal)) throw wrong(name, 'an address with "https:"');
+    if (url.hash || url.username || url.password) throw wrong(name, "an address without a fragment and a user (RFC 6749 §3.1)");
+    return value;
+  };
+  const flag = (name: string): boolean => {
+    if (typeof body[name] !== "boolean") throw wrong(name, "true or false");
+    return body[name];
+  };
+  const list = (name: string): readonly string[] => {
+    const value = body[name];
+    if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) throw wrong(name, "a list of strings");
+    return value;
+  };
+  const optional = <Name extends keyof AuthorizationServer, Value>(name: Name, read: (name: string) => Value): { [key in Name]?: Value } =>
+    body[name] === undefined || body[name] === null ? {} : ({ [name]: read(name) } as { [key in Name]: Value });
+
+  return {
+    issuer,
+    authorization_endpoint: endpoint("authorization_endpoint"),
+    token_endpoint: endpoint("token_endpoint"),
+    ...optional("device_authorization_endpoint", endpoint),
+    ...optional("userinfo_endpoint", endpoint),
+    ...optional("jwks_uri", endpoint),
+    ...optional("revocation_endpoint", endpoint),
+    ...optional("pushed_authorization_request_endpoint", endpoint),
+    ...optional("require_pushed_authorization_requests", flag),
+    ...optional("authorization_response_iss_parameter_supported", flag),
+    ...optional("dpop_signing_alg_values_supported", list),
+    ...optional("id_token_signing_alg_values_supported", list),
+  };
+}
+
+function isSlashApart(found: unknown, issuer: string): boolean {
+  return found === `${issuer}/` || `${String(found)}/` === issuer;
+}

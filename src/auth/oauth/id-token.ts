@@ -1,0 +1,119 @@
+import { createHash } from "node:crypto";
+import { AuthError, ServiceError } from "../../errors.ts";
+import type { Secret } from "../../secret.ts";
+import type { AuthorizationServer } from "./authorization-server.ts";
+import type { ExchangeOptions } from "./exchange.ts";
+import type { JwkSets } from "./jwks.ts";
+import { parseJws, signatureAlgorithms, type Jws } from "./jws.ts";
+
+/** What an ID token said, once all of it was checked (OpenID Connect Core §2). Kept with the session, for the next one. */
+export interface IdTokenClaims {
+  /** Who logged in, for this issuer and for ever. */
+  readonly sub: string;
+  readonly nonce?: string;
+  /** When the user last proved who they are, in seconds since 1970. */
+  readonly auth_time?: number;
+  readonly email?: string;
+  readonly name?: string;
+}
+
+/** What an ID token must agree with. */
+interface ExpectedIdToken {
+  server: AuthorizationServer;
+  client_id: string;
+  /** The access token that came along. */
+  access_token: Secret;
+  /** The server's clock, in milliseconds since 1970: `issuedAt` of the session's tokens. */
+  now: number;
+  /** What the authorization request sent; undefined where there was none, as in a device login. */
+  nonce?: string | undefined;
+  /** After a refresh: the claims of the session's first ID token (§12.2). */
+  previous?: IdTokenClaims | undefined;
+}
+
+/** How far the two clocks may be apart, in seconds. The server's `Date` has already been allowed for. */
+const toleranceSeconds = 60;
+
+/**
+ * Checks an ID token as OpenID Connect Core §3.1.3.7 says, or §12.2 after a refresh.
+ *
+ * After a refresh, keys that cannot be had at the moment are no reason to throw a good session away: the token came straight
+ * from the token endpoint, and §3.1.3.7 lets TLS vouch for it then. What it claims is checked all the same.
+ *
+ * @param idToken - `id_token` of the token answer
+ * @param keys - one for the life of the process
+ * @throws {@link AuthError} `service_answer_invalid` when it must not be believed; {@link ServiceError} when the keys cannot be had
+ */
+export async function validateIdToken(idToken: Secret, expected: ExpectedIdToken, keys: JwkSets, options: ExchangeOptions): Promise<IdTokenClaims> {
+  const jws = parseJws(idToken);
+  const claims = idTokenClaims(jws, expected);
+  try {
+    await keys.verify(jws, expected.server, options);
+  } catch (error) {
+    const passing = error instanceof ServiceError && (error.code === "network_unavailable" || error.code === "service_unavailable");
+    if (!passing || expected.previous === undefined) throw error;
+  }
+  return claims;
+}
+
+function idTokenClaims(jws: Jws, { server, client_id, access_token, now, nonce, previous }: ExpectedIdToken): IdTokenClaims {
+  const { claims, alg } = jws;
+  // Names and addresses are shown; values that a forger chose are not, and neither is the nonce.
+  const refuse = (why: string): AuthError => new AuthError("service_answer_invalid", `the ID token of "${server.issuer}" ${why}`, { hint: "Nothing of it was believed. Try again: spec-kitty auth login" });
+  const seconds = (name: string): number | undefined => {
+    const value = claims[name];
+    if (value !== undefined && (typeof value !== "number" || !Number.isFinite(value))) throw refuse(`has a "${name}" that is not a number`);
+    return value;
+  };
+  const needed = (name: string): number => {
+    const value = seconds(name);
+    if (value === undefined) throw refuse(`has no "${name}"`);
+    return value;
+  };
+
+  const algorithms = server.id_token_signing_alg_values_supported;
+  if (algorithms !== undefined && !algorithms.includes(alg)) throw refuse(`is signed by ${alg}, which this server says it never uses`);
+  if (claims["iss"] !== server.issuer) throw refuse(`was issued by ${JSON.stringify(claims["iss"]) ?? "nobody"}`);
+  const sub = text(claims["sub"]);
+  if (sub === undefined) throw refuse('has no "sub"');
+
+  const aud = claims["aud"];
+  const audience: unknown[] = Array.isArray(aud) ? aud : [aud];
+  if (!audience.includes(client_id)) throw refuse(`is not for the client "${client_id}"`);
+  // One that is for others too must have been issued to this client, or any of them could hand it in here.
+  const azp = claims["azp"];
+  if ((azp !== undefined || audience.length > 1) && azp !== client_id) throw refuse(`was issued to another client than "${client_id}"`);
+
+  const nowSeconds = now / 1000;
+  if (needed("exp") <= nowSeconds - toleranceSeconds) throw refuse("is over");
+  if (needed("iat") > nowSeconds + toleranceSeconds) throw refuse("was issued in the future");
+  if ((seconds("nbf") ?? 0) > nowSeconds + toleranceSeconds) throw refuse("is not good yet");
+
+  // Optional where it comes from the token endpoint (§3.1.3.6), and of no use if it is not compared when it is there.
+  const at_hash = claims["at_hash"];
+  if (at_hash !== undefined && at_hash !== leftHalfHash(alg, access_token)) throw refuse("belongs to another access token");
+
+  const auth_time = seconds("auth_time");
+  const sent = claims["nonce"];
+  if (previous === undefined) {
+    // One that nobody sent is another login's.
+    if (sent !== nonce) throw refuse("belongs to another login: its nonce is not the one that was sent");
+  } else {
+    if (sub !== previous.sub) throw refuse("names another user than the login did");
+    if (sent !== undefined && sent !== previous.nonce) throw refuse("belongs to another login: its nonce has changed");
+    if (auth_time !== undefined && previous.auth_time !== undefined && auth_time !== previous.auth_time) throw refuse("belongs to another login: its auth_time has changed");
+  }
+  const email = text(claims["email"]);
+  const name = text(claims["name"]);
+  return { sub, ...(typeof sent === "string" && { nonce: sent }), ...(auth_time !== undefined && { auth_time }), ...(email && { email }), ...(name && { name }) };
+}
+
+/** The left half of the hash, by the hash function of the signature (§3.1.3.6). */
+function leftHalfHash(alg: string, accessToken: Secret): string {
+  const digest = createHash(signatureAlgorithms.get(alg)?.hash ?? "sha256").update(accessToken.reveal(), "ascii").digest();
+  return digest.subarray(0, digest.length / 2).toString("base64url");
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}

@@ -1,0 +1,36 @@
+import { AuthError } from "../../errors.ts";
+import type { AuthorizationServer } from "./authorization-server.ts";
+import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "./exchange.ts";
+
+/**
+ * Hands an authorization request to the server before the browser sees it (RFC 9126 §2.1), so that nobody in between can
+ * read or change it.
+ *
+ * @param server - one with a `pushed_authorization_request_endpoint`
+ * @param address - from `authorizationRequest`
+ * @throws {@link AuthError} `service_answer_invalid` when the server has no such endpoint; {@link ServiceError} as `send`
+ */
+export function pushedAuthorizationRequest(server: AuthorizationServer, address: string, options: ExchangeOptions): Promise<Response> {
+  const endpoint = server.pushed_authorization_request_endpoint;
+  if (endpoint === undefined) throw new AuthError("service_answer_invalid", `"${server.issuer}" takes pushed requests only, and does not say where`);
+  return send(endpoint, form(Object.fromEntries(new URL(address).searchParams)), options);
+}
+
+/**
+ * Judges the answer to {@link pushedAuthorizationRequest}.
+ *
+ * @param client_id - as in the request that was pushed
+ * @returns the address for the browser in its place: nothing but the client and the reference (RFC 9126 §4)
+ * @throws {@link ServiceError} as `serviceFailure` when it is an error, `service_answer_invalid` when it is not RFC 9126 §2.2
+ */
+export async function pushedAuthorizationResponse(response: Response, server: AuthorizationServer, client_id: string): Promise<string> {
+  const body = await readJsonObject(response);
+  // 201 by the RFC; some answer 200.
+  if (!response.ok) throw serviceFailure(response, body);
+  const reference = body?.["request_uri"];
+  if (typeof reference !== "string" || reference === "") throw invalidAnswer(response, 'answered without a "request_uri"');
+  const url = new URL(server.authorization_endpoint);
+  url.searchParams.set("client_id", client_id);
+  url.searchParams.set("request_uri", reference);
+  return url.href;
+}
