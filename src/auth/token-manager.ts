@@ -3,20 +3,20 @@ import { AuthError, NotAuthenticatedError, ServiceError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Reservation } from "../platform/private-file.ts";
 import type { ProcessLock } from "../platform/process-lock.ts";
-import { Secret } from "../secret.ts";
-import { retryDelay } from "./http/retry-delay.ts";
+import type { Secret } from "../secret.ts";
 import type { Fetch } from "./oauth/exchange.ts";
-import { judgeRefreshFailure, refreshTokenGrant } from "./oauth/refresh.ts";
+import { judgeRefreshFailure } from "./oauth/refresh.ts";
 import type { TokenResponse } from "./oauth/token-endpoint.ts";
-import { isSameSession, remainingMs, requiredMs, sessionTokens, type Session } from "./session.ts";
+import { isSameSession, remainingMs, sessionTokens, type Session } from "./session.ts";
 import { refreshLockName, type SessionStore } from "./session-store.ts";
+import { hold, isEnough, type AccessTokenOptions, type Held } from "./token-manager/freshness.ts";
+import { keepFresh } from "./token-manager/keep-fresh.ts";
+import { refreshLimitMs, requestRefresh, retryBudgetMs } from "./token-manager/refresh-request.ts";
 
-/** One refresh, all its tries and waits together. A holder of the lock is done after this long. */
-const refreshLimitMs = 10_000;
-/** What our own waiting between the tries may add to the service's time (NFR-005). */
-const retryBudgetMs = 3_000;
+export type { AccessTokenOptions } from "./token-manager/freshness.ts";
+
 /** Longer than a holder that lives and runs needs. */
-const lockLimitMs = 15_000;
+const lockLimitMs = refreshLimitMs + 5_000;
 
 /** What a token manager tells its embedder. No event holds a secret. */
 export interface TokenEvents {
@@ -47,22 +47,27 @@ export interface TokenManagerOptions {
   random?: () => number;
 }
 
-/** What a caller needs of an access token. */
-export interface AccessTokenOptions {
-  /** How long it must still be good, in milliseconds; at least a minute or a tenth of its life, whichever is less. */
-  minValidityMs?: number;
-  /** A token that the service has just answered with 401: it is replaced unless that has happened already. */
-  rejected?: string;
-  /** Ends this caller's wait. A refresh that others wait for goes on. */
-  signal?: AbortSignal;
+/** A refresh under way, and what it was begun for. */
+interface Pending {
+  readonly session: Promise<Session>;
+  readonly minValidityMs: number;
 }
 
-/** A session in this process's memory, with the two clock readings after which it is no longer looked at without asking. */
-interface Held {
-  readonly session: Session;
-  readonly token: string;
-  /** On the monotonic clock, which nobody sets back. */
-  readonly endsAtMonotonic: number;
+/** A refreshed session that the disk has not taken yet, the one it replaces there, and the lock that keeps others from that one. */
+interface Unsaved {
+  readonly expected: Session;
+  readonly next: Session;
+  readonly lock: ProcessLock;
+}
+
+/** What a refresh is done for and under. */
+interface Turn {
+  readonly need: AccessTokenOptions;
+  readonly lock: ProcessLock;
+  /** How long the lock was waited for, in milliseconds. */
+  readonly waitedMs: number;
+  /** The session that was refused as replaced or over, when this is the try with its successor. */
+  readonly successorOf?: Session;
 }
 
 /**
@@ -75,9 +80,8 @@ export class TokenManager {
   readonly #random: () => number;
   #profile: string | undefined;
   #held: Held | undefined;
-  #pending: Promise<Session> | undefined;
-  /** A refreshed session that the disk did not take, the one it replaces, and the lock that keeps others from that one. */
-  #unsaved: { expected: Session; next: Session; lock: ProcessLock } | undefined;
+  #pending: Pending | undefined;
+  #unsaved: Unsaved | undefined;
 
   constructor(options: TokenManagerOptions) {
     this.#options = options;
@@ -107,11 +111,10 @@ export class TokenManager {
     for (;;) {
       const held = this.#usable(options);
       if (held !== undefined) return held.session;
-      // Others may have asked for less than this caller needs; then one more refresh, which is this caller's own.
-      const isOwn = this.#pending === undefined;
-      this.#pending ??= this.#renew(options).finally(() => (this.#pending = undefined));
-      const session = await abortable(this.#pending, options.signal);
-      if (isOwn) return session;
+      const shared = this.#pending;
+      const pending = shared ?? this.#begin(options);
+      const session = await abortable(pending.session, options.signal);
+      if (shared === undefined || this.#hasServed(shared, session, options)) return session;
     }
   }
 
@@ -121,7 +124,7 @@ export class TokenManager {
    * @throws as {@link TokenManager.getAccessToken}
    */
   async refresh({ signal }: { signal?: AbortSignal } = {}): Promise<Session> {
-    const session = await this.#load();
+    const session = this.#unsaved?.next ?? (await this.#load());
     return this.getSession({ rejected: session.accessToken.reveal(), ...(signal && { signal }) });
   }
 
@@ -132,35 +135,30 @@ export class TokenManager {
    * @returns when the signal aborts
    * @throws {@link NotAuthenticatedError} when the session is over
    */
-  async keepFresh({ signal }: { signal: AbortSignal }): Promise<void> {
-    const { clock } = this.#options;
-    let failures = 0;
-    while (!signal.aborted) {
-      let waitMs: number;
-      try {
-        // Ahead of everybody who refreshes on demand, by up to a minute more, so that processes do not do it in step.
-        const aheadMs = 60_000 * (1 + this.#random());
-        const session = await this.getSession({ minValidityMs: aheadMs, signal });
-        failures = 0;
-        // In short steps: a machine that slept through the moment wakes up within one of them.
-        waitMs = Math.min(30_000, Math.max(1_000, remainingMs(session, clock.now()) - requiredMs(session, aheadMs)));
-      } catch (error) {
-        if (signal.aborted) return;
-        if (error instanceof NotAuthenticatedError) throw error;
-        failures += 1;
-        waitMs = retryDelay({ attempt: failures, retryAfterMs: error instanceof ServiceError ? error.retryAfterMs : undefined, random: this.#random() });
-      }
-      await clock.sleep(waitMs, { signal, background: true }).catch(() => undefined);
-    }
+  keepFresh({ signal }: { signal: AbortSignal }): Promise<void> {
+    const renew = (minValidityMs: number): Promise<Session> => this.getSession({ minValidityMs, signal });
+    return keepFresh(renew, { clock: this.#options.clock, random: this.#random, signal });
   }
 
   /**
-   * To be called before the process ends: what could not be stored is tried once more.
+   * To be called before the process ends: a refresh under way is waited for, and what could not be stored is tried once more.
    *
    * @throws {@link AuthError} `storage_…` when the session is lost with this process
    */
   async close(): Promise<void> {
-    await this.#saveAgain();
+    await this.#pending?.session.catch(() => undefined);
+    if (this.#unsaved === undefined) return;
+    try {
+      await this.#save(this.#unsaved);
+    } catch (error) {
+      // Logged out meanwhile: then there is nothing to be lost.
+      if (error instanceof NotAuthenticatedError) return;
+      if (!(error instanceof AuthError)) throw error;
+      throw new AuthError(error.code, `the refreshed session could not be stored and ends with this process: ${error.message}`, {
+        hint: "Once there is room, log in again: spec-kitty auth login --force",
+        cause: error,
+      });
+    }
   }
 
   /** The profile's name, once it is settled. */
@@ -168,24 +166,28 @@ export class TokenManager {
     return this.#profile ?? "default";
   }
 
-  /** What this process holds, if it will do. Nothing is held back for later while the disk has an old session. */
+  /** What this process holds, if it will do. While the disk has an old session, every caller is a reason to try that again. */
   #usable(need: AccessTokenOptions): Held | undefined {
-    return this.#unsaved === undefined && this.#satisfies(this.#held, need) ? this.#held : undefined;
+    const held = this.#held;
+    return held !== undefined && this.#unsaved === undefined && isEnough(held, need, this.#options.clock) ? held : undefined;
   }
 
-  #satisfies(held: Held | undefined, { minValidityMs = 0, rejected }: AccessTokenOptions): boolean {
-    if (held === undefined || held.token === rejected) return false;
-    const { clock } = this.#options;
-    const required = requiredMs(held.session, minValidityMs);
-    return held.endsAtMonotonic - clock.monotonic() > required && remainingMs(held.session, clock.now()) > required;
+  #begin(need: AccessTokenOptions): Pending {
+    const session = this.#renew(need).finally(() => (this.#pending = undefined));
+    return (this.#pending = { session, minValidityMs: need.minValidityMs ?? 0 });
   }
 
-  /** Takes a session into memory. Its life counts from now on both clocks, so that setting one of them changes nothing. */
+  /**
+   * Whether what others waited for will do for this caller too. It need not be enough: a token that nobody could refresh
+   * and that is still good is given to all who wait, or each of them would ask the failing service in turn.
+   */
+  #hasServed(pending: Pending, session: Session, need: AccessTokenOptions): boolean {
+    if (session.accessToken.reveal() === need.rejected) return false;
+    return (need.minValidityMs ?? 0) <= pending.minValidityMs || isEnough(this.#hold(session), need, this.#options.clock);
+  }
+
   #hold(session: Session): Held {
-    if (this.#held !== undefined && this.#held.session.accessToken.equals(session.accessToken)) return this.#held;
-    const { clock } = this.#options;
-    this.#held = { session, token: session.accessToken.reveal(), endsAtMonotonic: clock.monotonic() + remainingMs(session, clock.now()) };
-    return this.#held;
+    return (this.#held = hold(session, this.#held, this.#options.clock));
   }
 
   /** What is stored now. */
@@ -207,139 +209,108 @@ export class TokenManager {
 
   async #renew(need: AccessTokenOptions): Promise<Session> {
     const { store, clock } = this.#options;
-    await this.#saveAgain().catch(() => undefined);
+    if (this.#unsaved !== undefined) await this.#save(this.#unsaved).catch(() => undefined);
     if (this.#unsaved !== undefined) {
       const { next, lock } = this.#unsaved;
-      return this.#adopt(next, need) ? next : this.#refresh(next, need, lock);
+      return this.#adopt(next, need) ? next : this.#underLock(lock, () => this.#refresh(next, { need, lock, waitedMs: 0 }));
     }
     const startedAt = clock.monotonic();
     for (;;) {
       const mark = store.mark();
       const session = await this.#load();
       if (this.#adopt(session, need)) return session;
-      if (session.refreshToken === undefined) return this.#unrefreshed(session, need, noRefreshToken());
-      // While waiting, look at the file: what the holder of the lock has stored can be used at once, lock or no lock.
-      const left = lockLimitMs - (clock.monotonic() - startedAt);
-      const lock = await store.lock(refreshLockName(this.profile), left, () => store.mark() !== mark);
-      if (lock === undefined) continue;
+      let lock: ProcessLock | undefined;
       try {
+        // While waiting, look at the file: what the holder of the lock has stored can be used at once, lock or no lock.
+        const left = Math.max(0, lockLimitMs - (clock.monotonic() - startedAt));
+        lock = await store.lock(refreshLockName(this.profile), left, () => store.mark() !== mark);
+      } catch (error) {
+        return this.#unrefreshed(session, need, error);
+      }
+      if (lock === undefined) continue;
+      const turn: Turn = { need, lock, waitedMs: clock.monotonic() - startedAt };
+      return this.#underLock(lock, async () => {
         // Again, under the lock: the process that had it before may have refreshed.
         const current = await this.#load();
-        return this.#adopt(current, need) ? current : await this.#refresh(current, need, lock);
-      } finally {
-        // Kept while the disk has a spent refresh token: another process would present it, and end the session.
-        if (this.#isSaved()) lock.release();
-      }
+        return this.#adopt(current, need) ? current : this.#refresh(current, turn);
+      });
     }
   }
 
-  #isSaved(): boolean {
-    return this.#unsaved === undefined;
+  async #underLock(lock: ProcessLock, work: () => Promise<Session>): Promise<Session> {
+    try {
+      return await work();
+    } finally {
+      // Kept while the disk has a spent refresh token: another process would present it, and end the session.
+      if (this.#unsaved === undefined) lock.release();
+    }
   }
 
   #adopt(session: Session, need: AccessTokenOptions): boolean {
     const known = this.#held?.session;
-    const satisfied = this.#satisfies(this.#hold(session), need);
-    if (satisfied && known !== undefined && !known.accessToken.equals(session.accessToken)) this.#emit("adopted", session);
-    return satisfied;
+    const isGood = isEnough(this.#hold(session), need, this.#options.clock);
+    if (isGood && known !== undefined && !known.accessToken.equals(session.accessToken)) this.#emit("adopted", session);
+    return isGood;
   }
 
   /** Spends the refresh token, under the lock. */
-  async #refresh(session: Session, need: AccessTokenOptions, lock: ProcessLock): Promise<Session> {
-    const { store, clock } = this.#options;
-    // Before the token is spent: a full disk or a folder that cannot be written must not cost the session.
-    const reservation = store.reserve();
+  async #refresh(session: Session, turn: Turn): Promise<Session> {
+    const { store, clock, fetch } = this.#options;
+    if (session.refreshToken === undefined) return this.#unrefreshed(session, turn.need, noRefreshToken());
+    let reservation: Reservation | undefined;
+    let tokens: TokenResponse;
     try {
-      let tokens: TokenResponse;
-      try {
-        tokens = await this.#request(session, lock);
-      } catch (error) {
-        return await this.#afterFailure(session, need, lock, error);
-      }
-      const next: Session = { ...session, ...sessionTokens(tokens, clock.now(), session) };
-      const expected = this.#unsaved?.expected ?? session;
-      try {
-        return await this.#save(expected, next, reservation);
-      } catch (error) {
-        if (!(error instanceof AuthError) || error instanceof NotAuthenticatedError) throw error;
-        this.#unsaved = { expected, next, lock };
-        this.events.emit("unsaved", { profile: this.profile, error });
-        return this.#hold(next).session;
-      }
+      // Before the token is spent: a full disk or a folder that cannot be written must not cost the session. Once the disk
+      // has a spent one, there is nothing there to be lost.
+      if (this.#unsaved === undefined) reservation = store.reserve();
+      tokens = await requestRefresh(session, session.refreshToken, { clock, fetch, random: this.#random, lock: turn.lock, waitedMs: turn.waitedMs });
+    } catch (error) {
+      reservation?.discard();
+      return this.#afterFailure(session, turn, error);
+    }
+    const next: Session = { ...session, ...sessionTokens(tokens, clock.now(), session) };
+    this.#unsaved = { expected: this.#unsaved?.expected ?? session, next, lock: turn.lock };
+    try {
+      return await this.#save(this.#unsaved, reservation);
+    } catch (error) {
+      if (!(error instanceof AuthError) || error instanceof NotAuthenticatedError) throw error;
+      this.events.emit("unsaved", { profile: this.profile, error });
+      return this.#hold(next).session;
     } finally {
-      reservation.discard();
+      reservation?.discard();
     }
   }
 
   /** Stores what was refreshed, unless a logout or a new login came first; then that is what counts (S-003). */
-  async #save(expected: Session, next: Session, reservation?: Reservation): Promise<Session> {
+  async #save({ expected, next, lock }: Unsaved, reservation?: Reservation): Promise<Session> {
     const stored = await this.#options.store.replaceSession(this.profile, expected, next, reservation);
+    this.#unsaved = undefined;
+    lock.release();
     if (stored?.session === undefined) throw this.#notLoggedIn();
     this.#hold(stored.session);
     this.#emit(isSameSession(stored.session, next) ? "refreshed" : "adopted", stored.session);
     return stored.session;
   }
 
-  async #saveAgain(): Promise<void> {
-    if (this.#unsaved === undefined) return;
-    const { expected, next, lock } = this.#unsaved;
-    const settle = (): void => {
-      this.#unsaved = undefined;
-      lock.release();
-    };
-    try {
-      await this.#save(expected, next);
-      settle();
-    } catch (error) {
-      if (error instanceof NotAuthenticatedError) settle();
-      throw error;
-    }
-  }
-
-  /** Asks the service, again where that may help, within the limits. */
-  async #request(session: Session, lock: ProcessLock): Promise<TokenResponse> {
-    const { clock, fetch } = this.#options;
-    const signal = clock.timeout(refreshLimitMs);
-    let waitedMs = 0;
-    for (let attempt = 1; ; attempt += 1) {
-      // A process that was stopped for so long that its lock was given to another must not send what that one has spent.
-      if (!lock.held()) throw new AuthError("lock_unavailable", "the lock on the session was lost while this process stood still", { hint: "Try again" });
-      try {
-        // A token that was sent and not answered may be spent already. Sending it again loses nothing: it is the only one
-        // there is, and servers that rotate forgive a replay the more readily the sooner it comes.
-        const grant = { client_id: session.clientId, refresh_token: session.refreshToken as Secret };
-        return await refreshTokenGrant(session.server, grant, { clock, fetch, signal, timeoutMs: refreshLimitMs });
-      } catch (error) {
-        if (signal.aborted) throw new ServiceError("network_unavailable", `"${session.server.token_endpoint}" did not answer in time`, { hint: stillLoggedIn, cause: error });
-        if (judgeRefreshFailure(error) !== "transient") throw error;
-        const waitMs = retryDelay({ attempt, retryAfterMs: (error as ServiceError).retryAfterMs, random: this.#random() });
-        waitedMs += waitMs;
-        if (waitedMs > retryBudgetMs) throw error;
-        await clock.sleep(waitMs);
+  async #afterFailure(session: Session, turn: Turn, error: unknown): Promise<Session> {
+    const verdict = judgeRefreshFailure(error);
+    if ((verdict === "dead" || verdict === "replayed") && turn.successorOf === undefined) {
+      // Another holder whom the lock does not reach (another machine on the same home) may have stored its successor.
+      const askedMs = verdict === "replayed" && error instanceof ServiceError ? (error.retryAfterMs ?? 0) : 0;
+      const stored = await this.#successor(this.#unsaved?.expected ?? session, Math.min(askedMs, retryBudgetMs));
+      if (stored !== undefined) {
+        this.#unsaved = undefined;
+        return this.#adopt(stored, turn.need) ? stored : this.#refresh(stored, { ...turn, successorOf: session });
       }
     }
+    if (verdict === "dead") return this.#end(this.#unsaved?.expected ?? session, error);
+    return this.#unrefreshed(session, turn.need, verdict === "replayed" ? refreshedElsewhere(error) : error);
   }
 
-  async #afterFailure(session: Session, need: AccessTokenOptions, lock: ProcessLock, error: unknown): Promise<Session> {
-    const { store } = this.#options;
-    const verdict = judgeRefreshFailure(error);
-    if (verdict === "dead" || verdict === "replayed") {
-      // Another holder whom the lock does not reach (another machine on the same home) may have stored its successor.
-      const stored = await this.#successor(session, verdict === "replayed" ? ((error as ServiceError).retryAfterMs ?? 0) : 0);
-      if (stored !== undefined) return this.#adopt(stored, need) ? stored : this.#refresh(stored, need, lock);
-    }
-    if (verdict === "dead") {
-      if (await store.clearSession(this.profile, session)) this.events.emit("cleared", { profile: this.profile });
-      this.#held = undefined;
-      throw new NotAuthenticatedError("Session expired or revoked. Run: spec-kitty auth login", { code: "session_ended", cause: error });
-    }
-    return this.#unrefreshed(session, need, error);
-  }
-
-  /** The session that has taken the place of one, waiting for it a little. */
+  /** The session that has taken the place of one on disk, waiting for it a little. */
   async #successor(session: Session, waitMs: number): Promise<Session | undefined> {
     const { clock } = this.#options;
-    const until = clock.monotonic() + Math.min(waitMs, 5_000);
+    const until = clock.monotonic() + waitMs;
     for (;;) {
       const stored = await this.#load();
       if (!isSameSession(stored, session)) return stored;
@@ -348,9 +319,23 @@ export class TokenManager {
     }
   }
 
+  /** The service says that the session is over. It goes, if it is the one that is stored (S-002). */
+  async #end(stored: Session, cause: unknown): Promise<never> {
+    this.#held = undefined;
+    this.#unsaved = undefined;
+    try {
+      if (await this.#options.store.clearSession(this.profile, stored)) this.events.emit("cleared", { profile: this.profile });
+    } catch (error) {
+      // It will be refused again the next time; what the user has to know now is that it is over.
+      if (!(error instanceof AuthError)) throw error;
+    }
+    throw new NotAuthenticatedError("Session expired or revoked. Run: spec-kitty auth login", { code: "session_ended", cause });
+  }
+
   /** A token that could not be refreshed and is still good is better than an error. */
   #unrefreshed(session: Session, need: AccessTokenOptions, error: unknown): Session {
-    if (error instanceof AuthError) this.events.emit("refused", { profile: this.profile, error });
+    if (!(error instanceof AuthError)) throw error;
+    this.events.emit("refused", { profile: this.profile, error });
     if (need.rejected === session.accessToken.reveal() || remainingMs(session, this.#options.clock.now()) <= 0) throw error;
     return session;
   }
@@ -369,13 +354,20 @@ function noRefreshToken(): NotAuthenticatedError {
   return new NotAuthenticatedError("the access token is over, and the service gave no refresh token", { code: "session_ended" });
 }
 
-const stillLoggedIn = "You are still logged in. Check the network and the service, then try again";
+function refreshedElsewhere(cause: unknown): ServiceError {
+  return new ServiceError("service_unavailable", "another program has just refreshed this session, and what it got is not stored here", {
+    status: 409,
+    hint: "Try again in a moment. If it stays so, log in again: spec-kitty auth login --force",
+    cause,
+  });
+}
 
 /** Waits for a promise that others wait for too: a signal ends this wait and not the work. */
 function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });

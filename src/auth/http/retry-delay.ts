@@ -14,6 +14,7 @@ export interface RetryFacts {
  * @returns milliseconds
  */
 export function retryDelay({ attempt, retryAfterMs, random }: RetryFacts): number {
-  if (retryAfterMs !== undefined) return retryAfterMs;
+  // A day at most: timers run out of range after 25, and then fire at once.
+  if (retryAfterMs !== undefined) return Math.min(retryAfterMs, 86_400_000);
   return Math.min(1000 * 2 ** (attempt - 1), 60_000) * (1 - random / 2);
 }

@@ -1,0 +1,36 @@
+import { NotAuthenticatedError, ServiceError } from "../../errors.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { retryDelay } from "../http/retry-delay.ts";
+import { remainingMs, requiredMs, type Session } from "../session.ts";
+
+/**
+ * Refreshes a token before it ends, again and again, without keeping the process alive.
+ *
+ * @param renew - gives a session whose token is good for so many milliseconds, refreshed if need be
+ * @param options - `random`: from 0 to 1, for jitter; `signal` ends it
+ * @returns when the signal aborts
+ * @throws {@link NotAuthenticatedError} when the session is over
+ */
+export async function keepFresh(
+  renew: (minValidityMs: number) => Promise<Session>,
+  { clock, random, signal }: { clock: Clock; random: () => number; signal: AbortSignal },
+): Promise<void> {
+  let failures = 0;
+  while (!signal.aborted) {
+    let waitMs: number;
+    try {
+      // Ahead of everybody who refreshes on demand, by up to a minute more, so that processes do not do it in step.
+      const aheadMs = 60_000 * (1 + random());
+      const session = await renew(aheadMs);
+      failures = 0;
+      // In short steps: a machine that slept through the moment wakes up within one of them.
+      waitMs = Math.min(30_000, Math.max(1_000, remainingMs(session, clock.now()) - requiredMs(session, aheadMs)));
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof NotAuthenticatedError) throw error;
+      failures += 1;
+      waitMs = retryDelay({ attempt: failures, retryAfterMs: error instanceof ServiceError ? error.retryAfterMs : undefined, random: random() });
+    }
+    await clock.sleep(waitMs, { signal, background: true }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,69 @@
+import { AuthError, ServiceError } from "../../errors.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { ProcessLock } from "../../platform/process-lock.ts";
+import type { Secret } from "../../secret.ts";
+import { retryDelay } from "../http/retry-delay.ts";
+import type { Fetch } from "../oauth/exchange.ts";
+import { judgeRefreshFailure, refreshTokenGrant } from "../oauth/refresh.ts";
+import type { TokenResponse } from "../oauth/token-endpoint.ts";
+import type { Session } from "../session.ts";
+
+/** One refresh, all its tries and waits together, in milliseconds. A holder of the lock is done after this long. */
+export const refreshLimitMs = 10_000;
+/** What our own waiting may add to the service's time, in milliseconds (NFR-005). */
+export const retryBudgetMs = 3_000;
+
+/** What a refresh is done with. */
+export interface RefreshContext {
+  clock: Clock;
+  fetch: Fetch;
+  /** From 0 to 1, for jitter. */
+  random: () => number;
+  /** The lock that the refresh is done under. */
+  lock: ProcessLock;
+  /**
+   * How long the caller has waited for the lock, in milliseconds. It counts as waiting between tries: behind a holder who
+   * tried in vain for all of the budget, everybody asks once, so that a failing service costs a queue of commands no more
+   * than it costs one.
+   */
+  waitedMs: number;
+}
+
+/**
+ * Asks the service for new tokens, again where that may help, within the limits.
+ *
+ * @param session - whose refresh token is spent, at the server that issued it
+ * @param refreshToken - the session's
+ * @throws {@link ServiceError} as `refreshTokenGrant`, of the last try; {@link AuthError} `lock_unavailable` when the lock was lost
+ */
+export async function requestRefresh(
+  session: Session,
+  refreshToken: Secret,
+  { clock, fetch, random, lock, waitedMs }: RefreshContext,
+): Promise<TokenResponse> {
+  const signal = clock.timeout(refreshLimitMs);
+  const grant = { client_id: session.clientId, refresh_token: refreshToken };
+  for (let attempt = 1, waited = waitedMs; ; attempt += 1) {
+    // A process that was stopped for so long that its lock was given to another must not send what that one has spent.
+    if (!lock.held()) throw new AuthError("lock_unavailable", "the lock on the session was lost while this process stood still", { hint: "Try again" });
+    try {
+      // A token that was sent and not answered may be spent already. Sending it again loses nothing: it is the only one
+      // there is, and servers that rotate forgive a replay the more readily the sooner it comes.
+      return await refreshTokenGrant(session.server, grant, { clock, fetch, signal, timeoutMs: refreshLimitMs });
+    } catch (error) {
+      if (signal.aborted) throw unanswered(session, error);
+      if (judgeRefreshFailure(error) !== "transient") throw error;
+      const waitMs = retryDelay({ attempt, retryAfterMs: error instanceof ServiceError ? error.retryAfterMs : undefined, random: random() });
+      waited += waitMs;
+      if (waited > retryBudgetMs) throw error;
+      await clock.sleep(waitMs);
+    }
+  }
+}
+
+function unanswered({ server }: Session, cause: unknown): ServiceError {
+  return new ServiceError("network_unavailable", `"${server.token_endpoint}" did not answer in time`, {
+    hint: "You are still logged in. Check the network and the service, then try again",
+    cause,
+  });
+}

@@ -1,0 +1,58 @@
+import { createApp, type App, type AppOverrides } from "../../src/app.ts";
+import { defaultAuthorizationServer } from "../../src/auth/oauth/authorization-server.ts";
+import { newDerivedHeader } from "../../src/auth/secure-storage/derived-key.ts";
+import type { Session } from "../../src/auth/session.ts";
+import { withProfile } from "../../src/auth/session-store.ts";
+import { Secret } from "../../src/secret.ts";
+import type { FakeSaas } from "../fake-saas/server.ts";
+import type { UserName } from "../fake-saas/users.ts";
+import type { CommandEnvironment } from "./command.ts";
+
+/** What a session of a test may vary. */
+export interface SessionOptions {
+  user?: UserName;
+  /** For how long the access token is still good, in milliseconds; an hour over by default. */
+  leftMs?: number;
+  now?: number;
+}
+
+/** A session that the service knows, as a login two hours ago would have left it. */
+export function sessionOf(saas: FakeSaas, { user = "alice", leftMs = -3_600_000, now = Date.now() }: SessionOptions = {}): Session {
+  const tokens = saas.issue({ user, expiresIn: leftMs / 1000 });
+  const issuedAt = Math.min(now, now + leftMs - 3_600_000);
+  return {
+    server: defaultAuthorizationServer(saas.url),
+    clientId: "cli_native",
+    accessToken: new Secret(tokens.access_token),
+    refreshToken: new Secret(tokens.refresh_token),
+    scope: tokens.scope,
+    issuedAt,
+    accessTokenExpiresAt: now + leftMs,
+    refreshTokenExpiresAt: tokens.refresh_token_expires_at,
+    clockOffsetMs: 0,
+    sessionId: tokens.session_id,
+    user: { id: `u_${user}`, email: `${user}@example.com`, name: user },
+    teams: [],
+    authFlow: "authorization_code",
+    authenticatedAt: issuedAt,
+  };
+}
+
+/** Stores a session in the place of whatever was there, sealed by the machine's key. The app is this test's view of the files. */
+export async function storeSession(
+  saas: FakeSaas,
+  env: CommandEnvironment,
+  session: Session,
+  { profile = "default", ...overrides }: AppOverrides & { profile?: string } = {},
+): Promise<App> {
+  const app = createApp({ env, ...overrides });
+  const kept = { service: saas.url, clientId: "cli_native", team: undefined, session };
+  const key = app.isKept && app.sealedFile.header() === undefined ? { key: newDerivedHeader("machine") } : {};
+  await app.store.update((profiles) => withProfile(profiles, profile, kept), key);
+  return app;
+}
+
+/** The session that is on disk now. */
+export async function storedSession(env: CommandEnvironment, profile = "default"): Promise<Session | undefined> {
+  return (await createApp({ env }).store.read()).profiles.get(profile)?.session;
+}
