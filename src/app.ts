@@ -6,8 +6,8 @@ import { keychainKey } from "./auth/secure-storage/choice.ts";
 import { machineIdentity, machineKey, passphraseKey } from "./auth/secure-storage/derived-key.ts";
 import { createKeychain, type Keychain } from "./auth/secure-storage/keychain.ts";
 import { memoryVault } from "./auth/secure-storage/memory.ts";
-import { SealedFile, type KeyHeader, type KeySource } from "./auth/secure-storage/sealed-file.ts";
-import type { Vault } from "./auth/secure-storage/vault.ts";
+import { SealedFile, type KeySource } from "./auth/secure-storage/sealed-file.ts";
+import type { KeyHeader, Vault } from "./auth/secure-storage/vault.ts";
 import { SessionStore } from "./auth/session-store.ts";
 import { TokenManager } from "./auth/token-manager.ts";
 import { systemClock, type Clock } from "./platform/clock.ts";
@@ -64,7 +64,7 @@ export function createApp(overrides: AppOverrides = {}): App {
   const settings = resolveSettings(overrides.options ?? {}, env);
 
   const folder = lazily(() => configFolder(env, platform, homedir()));
-  const keychain = lazily(() => createKeychain({ clock, platform, env }));
+  const keychain = lazily(() => createKeychain({ clock, env }));
   const keySource = (source: KeyHeader["source"]): KeySource => {
     if (source === "keychain") return keychainKey(keychain());
     if (source === "passphrase") return passphraseKey(settings.passphrase);

@@ -4,8 +4,7 @@ import { AuthError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { ensurePrivateFolder, type Reservation } from "../platform/private-file.ts";
 import { acquireProcessLock, type ProcessLock } from "../platform/process-lock.ts";
-import type { KeyHeader } from "./secure-storage/sealed-file.ts";
-import type { Vault } from "./secure-storage/vault.ts";
+import type { KeyHeader, Vault } from "./secure-storage/vault.ts";
 import { isSameSession, parseProfiles, serializeProfiles, type Profile, type Profiles, type Session } from "./session.ts";
 
 const nobody: Profiles = { active: "default", profiles: new Map() };

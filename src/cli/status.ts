@@ -1,5 +1,5 @@
 import type { App } from "../app.ts";
-import type { KeyHeader } from "../auth/secure-storage/sealed-file.ts";
+import type { KeyHeader } from "../auth/secure-storage/vault.ts";
 import { defaultTeam, remainingMs, type Profile } from "../auth/session.ts";
 
 /** Where the sessions are kept, as a program reads it. */

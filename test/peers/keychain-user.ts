@@ -5,7 +5,7 @@ import { AuthError } from "../../src/errors.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { Secret } from "../../src/secret.ts";
 
-const keychain = createKeychain({ clock: systemClock });
+const keychain = createKeychain({ clock: systemClock, env: process.env });
 const key = new Secret(Buffer.alloc(32, 7).toString("base64url"));
 
 // Ticks on while a call waits: the longest gap tells whether the event loop was blocked.

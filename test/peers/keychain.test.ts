@@ -62,21 +62,21 @@ test("a gnome-keyring that the bus starts, and that has no default keyring, is a
 test("a session without a bus is an error that says so", async (t) => {
   const desktop = await session(t);
   const { DBUS_SESSION_BUS_ADDRESS: _bus, XDG_RUNTIME_DIR: _runtime, ...env } = desktop.env;
-  await refuses({ ...desktop, env }, "read", /no D-Bus session bus/);
-  await refuses({ ...desktop, env: { ...env, DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere/bus" } }, "read", /cannot be reached.*ENOENT/);
+  await refuses({ ...desktop, env }, "read", /no keychain answers here \(.*DBUS_SESSION_BUS_ADDRESS/);
+  await refuses({ ...desktop, env: { ...env, DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere/bus" } }, "read", /no keychain answers here \(.*\/nowhere\/bus/);
 });
 
 test("a Secret Service that never answers is given up in time, and the process ends", async (t) => {
   const desktop = await session(t);
   await desktop.startScripted("--stall", "all");
-  for (const operation of ["read", "write", "remove"]) await refuses(desktop, operation, /did not answer within 3 s/);
+  for (const operation of ["read", "write", "remove"]) await refuses(desktop, operation, /(does not answer|did not answer within 3 s)/);
 });
 
 for (const stall of ["OpenSession", "CreateItem", "Get"]) {
   test(`a Secret Service that answers until ${stall} and then no more is given up in time, and the process ends`, async (t) => {
     const desktop = await session(t);
     await desktop.startScripted("--stall", stall);
-    await refuses(desktop, "write", /did not answer within 3 s/);
+    await refuses(desktop, "write", /(does not answer|did not answer within 3 s)/);
   });
 }
 
@@ -84,7 +84,7 @@ test("a Secret Service that never hands out the secret it has is given up in tim
   const desktop = await session(t);
   await desktop.startScripted("--stall", "GetSecret");
   await use(desktop, "write");
-  await refuses(desktop, "read", /did not answer within 3 s/);
+  await refuses(desktop, "read", /(does not answer|did not answer within 3 s)/);
 });
 
 test("a prompt that the service completes itself is waited for", async (t) => {
@@ -97,5 +97,5 @@ test("a prompt that the service completes itself is waited for", async (t) => {
 test("a prompt that nobody answers is given up in time, and the process ends", async (t) => {
   const desktop = await session(t);
   await desktop.startScripted("--prompt", "--stall", "Completed");
-  await refuses(desktop, "write", /did not answer within 3 s/);
+  await refuses(desktop, "write", /(does not answer|did not answer within 3 s)/);
 });

@@ -65,7 +65,7 @@ const methods = {
     if (manners.stall === "Completed") return ["", []];
     whenConfirmed();
     // Before the answer to the call, as a service may do that asks nobody.
-    const completed = Message.newSignal(PROMPT, "org.freedesktop.Secret.Prompt", "Completed", "bv", [false, new Variant("s", "")]);
+    const completed = Message.newSignal(PROMPT, "org.freedesktop.Secret.Prompt", "Completed", "bv", [false, new Variant("o", ITEM)]);
     bus.send(completed);
     return ["", []];
   },

@@ -4,7 +4,8 @@ import { AuthError } from "../../errors.ts";
 import { Secret } from "../../secret.ts";
 import { newDerivedHeader } from "./derived-key.ts";
 import type { Keychain } from "./keychain.ts";
-import type { KeyHeader, KeySource } from "./sealed-file.ts";
+import type { KeySource } from "./sealed-file.ts";
+import type { KeyHeader } from "./vault.ts";
 
 /** What the choice of a key source depends on. */
 export interface ChoiceFacts {

@@ -5,7 +5,8 @@ import { promisify } from "node:util";
 import { AuthError } from "../../errors.ts";
 import { ensurePrivateFolder, readPrivateFile, replacePrivateFile } from "../../platform/private-file.ts";
 import type { Secret } from "../../secret.ts";
-import type { KeyHeader, KeySource } from "./sealed-file.ts";
+import type { KeySource } from "./sealed-file.ts";
+import type { KeyHeader } from "./vault.ts";
 
 /** 16 MiB of memory and about 35 ms for each guess at a passphrase (RFC 7914 §2). */
 const cost = { N: 16384, r: 8, p: 1 } as const;

@@ -1,9 +1,8 @@
+import { spawn } from "node:child_process";
 import { AuthError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { Secret } from "../../secret.ts";
-import { sessionBusSocket } from "./dbus/session-bus.ts";
-import { explainKeychainFailure, keychainUnavailable, whereElse } from "./keychain-failure.ts";
-import { SecretService } from "./secret-service.ts";
+import { keychainProcess, type KeychainAnswer, type KeychainRequest } from "./keychain-process.ts";
 
 /** Where 256-bit keys live that the operating system guards: one per account, as base64url text inside a {@link Secret}. */
 export interface Keychain {
@@ -25,120 +24,90 @@ export interface Keychain {
 }
 
 /** What {@link createKeychain} takes. */
-interface KeychainOptions {
+export interface KeychainOptions {
   clock: Clock;
+  /** Where the keychain is looked for: on Linux the session bus is named here. */
+  env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds that one call may take altogether; 3000 by default. */
   timeoutMs?: number;
-  /** The running system by default. */
-  platform?: NodeJS.Platform;
-  /** Where the session bus is looked for on Linux; the process's by default. */
-  env?: Readonly<Record<string, string | undefined>>;
-  /** Loads the native library for macOS and Windows. */
-  load?: () => Promise<NativeKeyring>;
+  /** Asks the keychain; a process of its own by default. */
+  ask?: (request: KeychainRequest, env: KeychainOptions["env"], signal: AbortSignal) => Promise<KeychainAnswer>;
 }
 
-/** The part of `@napi-rs/keyring` that is used: bytes only, since its `…Password` functions re-encode text on Windows. */
-interface NativeKeyring {
-  AsyncEntry: new (service: string, account: string) => {
-    getSecret(): Promise<ArrayLike<number> | null | undefined>;
-    setSecret(secret: Uint8Array): Promise<void>;
-    deleteCredential(): Promise<boolean>;
+const service = "spec-kitty";
+const keyBytes = 32;
+const elsewhere = "spec-kitty auth login --storage file";
+
+/**
+ * The keychain of this system: macOS Keychain, Windows Credential Manager, or the Secret Service, through
+ * `@napi-rs/keyring`. Each call answers within its time limit, whatever the keychain does.
+ */
+export function createKeychain({ clock, env, timeoutMs = 3000, ask = askProcess }: KeychainOptions): Keychain {
+  const call = async (request: Omit<KeychainRequest, "service">): Promise<Secret | undefined> => {
+    const limit = clock.timeout(timeoutMs);
+    let answer: KeychainAnswer;
+    try {
+      answer = await ask({ ...request, service }, env, limit);
+    } catch (cause) {
+      if (!limit.aborted) throw unavailable(`the keychain cannot be asked (${cause instanceof Error ? cause.message : String(cause)})`, cause);
+      throw new AuthError("keychain_unavailable", `the keychain did not answer within ${timeoutMs / 1000} s; it may be waiting to be unlocked`, {
+        hint: `Unlock it and run the command again, or keep the key elsewhere: ${elsewhere}`,
+      });
+    }
+    if ("missing" in answer) throw unavailable(`there is no keychain here: the optional package "@napi-rs/keyring" cannot be loaded (${answer.missing})`);
+    if ("failed" in answer) throw explain(answer.failed);
+    return answer.key === null ? undefined : new Secret(answer.key);
   };
-}
-
-const SERVICE = "spec-kitty";
-const KEY_BYTES = 32;
-
-/** One operating system's way to keep bytes. */
-interface Vault {
-  read(account: string, signal: AbortSignal): Promise<Buffer | undefined>;
-  write(account: string, key: Buffer, signal: AbortSignal): Promise<void>;
-  remove(account: string, signal: AbortSignal): Promise<void>;
+  return {
+    async read(account) {
+      const key = await call({ operation: "read", account });
+      if (key !== undefined && Buffer.from(key.reveal(), "base64url").length !== keyBytes) {
+        throw new AuthError("storage_damaged", `the keychain's entry "${service}" for "${account}" is not a key of ${keyBytes} bytes`, {
+          hint: "Start afresh: spec-kitty auth logout --all --force, then spec-kitty auth login",
+        });
+      }
+      return key;
+    },
+    write: async (account, key) => void (await call({ operation: "write", account, key: key.reveal() })),
+    remove: async (account) => void (await call({ operation: "remove", account })),
+  };
 }
 
 /**
- * The keychain of this system: macOS Keychain and Windows Credential Manager through the optional native library,
- * elsewhere the Secret Service of the session. Nothing is loaded or connected before the first call, and each call
- * answers within its time limit, whatever the keychain does.
+ * Asks in a process of its own. The library waits for the keychain on threads that nothing can cancel, and Node waits for
+ * its threads before it ends: behind an unlock dialogue that nobody answers, neither `process.exit` nor the end of the
+ * event loop would come. A process can be killed.
  */
-export function createKeychain(options: KeychainOptions): Keychain {
-  const { clock, timeoutMs = 3000, platform = process.platform, env = process.env, load = loadNative } = options;
-  const vault = platform === "darwin" || platform === "win32" ? nativeVault(load) : secretServiceVault(env);
-
-  async function within<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const done = new AbortController();
-    try {
-      const working = work(done.signal);
-      const late = clock.sleep(timeoutMs, { signal: done.signal }).then(() => {
-        throw new AuthError("keychain_unavailable", `the keychain did not answer within ${timeoutMs / 1000} s`, {
-          hint: `Unlock or restart it and run the command again, or keep the key elsewhere: ${whereElse}`,
-        });
-      });
-      return await Promise.race([working, late]);
-    } catch (error) {
-      throw error instanceof AuthError ? error : explainKeychainFailure(error);
-    } finally {
-      // Ends the wait, and closes the connection on which an answer may still be owed.
-      done.abort();
-    }
-  }
-
-  return {
-    read: async (account) => {
-      const key = await within((signal) => vault.read(account, signal));
-      if (key === undefined) return undefined;
-      if (key.length !== KEY_BYTES) {
-        throw new AuthError("storage_damaged", `the keychain's entry "${SERVICE}" for "${account}" is not a key of ${KEY_BYTES} bytes`, {
-          hint: "Run: spec-kitty auth login",
-        });
+function askProcess(request: KeychainRequest, env: KeychainOptions["env"], signal: AbortSignal): Promise<KeychainAnswer> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [...process.execArgv, keychainProcess], { env, signal, killSignal: "SIGKILL", stdio: ["pipe", "pipe", "ignore"], windowsHide: true });
+    let text = "";
+    child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+    child.once("error", reject);
+    child.once("close", (code) => {
+      try {
+        resolve(JSON.parse(text) as KeychainAnswer);
+      } catch {
+        // Without a cause: the text may hold the key.
+        reject(new Error(`its process ended with ${code}`));
       }
-      return new Secret(key.toString("base64url"));
-    },
-    write: (account, key) => within((signal) => vault.write(account, Buffer.from(key.reveal(), "base64url"), signal)),
-    remove: (account) => within((signal) => vault.remove(account, signal)),
-  };
+    });
+    child.stdin.on("error", () => undefined).end(JSON.stringify(request));
+  });
 }
 
-function secretServiceVault(env: Readonly<Record<string, string | undefined>>): Vault {
-  const attributes = (account: string): Record<string, string> => ({ service: SERVICE, account });
-  const socket = (): string => {
-    const found = sessionBusSocket(env);
-    if (found !== undefined) return found;
-    throw keychainUnavailable("no Secret Service: this session has no D-Bus session bus (DBUS_SESSION_BUS_ADDRESS is not set)");
-  };
-  return {
-    read: async (account, signal) => SecretService.use(socket(), signal, (service) => service.read(attributes(account))),
-    write: async (account, key, signal) =>
-      SecretService.use(socket(), signal, (service) => service.write(attributes(account), `${SERVICE} (${account})`, key)),
-    remove: async (account, signal) => SecretService.use(socket(), signal, (service) => service.remove(attributes(account))),
-  };
-}
-
-// The library's calls run on threads that nothing can cancel, hence no signal: on macOS one may wait behind the
-// system's own dialogue after the time limit has passed here.
-function nativeVault(load: () => Promise<NativeKeyring>): Vault {
-  const entry = async (account: string): Promise<InstanceType<NativeKeyring["AsyncEntry"]>> => {
-    const { AsyncEntry } = await load();
-    return new AsyncEntry(SERVICE, account);
-  };
-  return {
-    read: async (account) => {
-      const secret = await (await entry(account)).getSecret();
-      return secret === null || secret === undefined ? undefined : Buffer.from(secret);
-    },
-    write: async (account, key) => (await entry(account)).setSecret(key),
-    remove: async (account) => void (await (await entry(account)).deleteCredential()),
-  };
-}
-
-async function loadNative(): Promise<NativeKeyring> {
-  // Not a literal for the compiler to resolve: the package is optional when this is built, too.
-  const library: string = "@napi-rs/keyring";
-  try {
-    return await import(library);
-  } catch (error) {
-    const reason = error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : "";
-    const missing = error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND";
-    throw keychainUnavailable(missing ? `the optional package "${library}" is not installed` : `"${library}" cannot be loaded: ${reason}`, error);
+/** Says in plain words what the library's own words mean. */
+function explain(reason: string): AuthError {
+  if (/prompt was dismissed|\bis locked\b|interaction is not allowed/i.test(reason)) {
+    return new AuthError("keychain_unavailable", "the keychain is locked", {
+      hint: `Unlock it and run the command again, or keep the key elsewhere: ${elsewhere}`,
+    });
   }
+  if (/did not receive a reply/i.test(reason)) return unavailable("the keychain does not answer");
+  if (/no result found/i.test(reason)) return unavailable("the Secret Service has no default keyring to keep a key in");
+  return unavailable(`no keychain answers here (${reason})`);
+}
+
+function unavailable(message: string, cause?: unknown): AuthError {
+  return new AuthError("keychain_unavailable", message, { hint: `Keep the key elsewhere: ${elsewhere}`, cause });
 }

@@ -1,12 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { AuthError } from "../../errors.ts";
 import { fileMark, readPrivateFile, removePrivateFile, reservePrivateFile, type Reservation } from "../../platform/private-file.ts";
-import type { Vault } from "./vault.ts";
-
-/** What a sealed file says, in the open, about the key that opens it. */
-export type KeyHeader =
-  | { readonly source: "keychain"; readonly account: string }
-  | { readonly source: "passphrase" | "machine"; readonly kdf: "scrypt"; readonly N: number; readonly r: number; readonly p: number; readonly salt: string };
+import type { KeyHeader, Vault } from "./vault.ts";
 
 /** Where keys come from: the OS keychain, a passphrase, this machine. */
 export interface KeySource {

@@ -1,5 +1,9 @@
 import type { Reservation } from "../../platform/private-file.ts";
-import type { KeyHeader } from "./sealed-file.ts";
+
+/** What a sealed file says, in the open, about the key that opens it. */
+export type KeyHeader =
+  | { readonly source: "keychain"; readonly account: string }
+  | { readonly source: "passphrase" | "machine"; readonly kdf: "scrypt"; readonly N: number; readonly r: number; readonly p: number; readonly salt: string };
 
 /** What keeps the sessions' text at rest: a sealed file, or memory. */
 export interface Vault {

@@ -4,7 +4,7 @@ import { requestedScope } from "../../../auth/flows/complete-login.ts";
 import { deviceCodeLogin } from "../../../auth/flows/device-code-login.ts";
 import { defaultAuthorizationServer } from "../../../auth/oauth/authorization-server.ts";
 import { chooseKey } from "../../../auth/secure-storage/choice.ts";
-import type { KeyHeader } from "../../../auth/secure-storage/sealed-file.ts";
+import type { KeyHeader } from "../../../auth/secure-storage/vault.ts";
 import { remainingMs, type Profile, type Profiles, type Session } from "../../../auth/session.ts";
 import { withProfile } from "../../../auth/session-store.ts";
 import { defaultClientId } from "../../../config/settings.ts";

@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Every TypeScript file below a folder, by its path from the root. */
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts"))
+    .map((path) => join(folder, path))
+    .sort();
+}
+
+const files = sources("src");
+const textOf = new Map(files.map((file) => [file, readFileSync(join(root, file), "utf8")]));
+
+/** A file without its comments and the contents of its strings: what the rules about code look at. */
+function codeOf(file: string): string {
+  return (textOf.get(file) ?? "").replace(/\/\*[\s\S]*?\*\/|(?<![:"'`\w])\/\/.*$/gm, "");
+}
+
+interface Import {
+  from: string;
+  names: string[];
+}
+
+/** What a file imports or re-exports, its own files as paths from the root. */
+function importsOf(file: string): Import[] {
+  const code = codeOf(file);
+  const statement = /(?:^|\n)\s*(?:import|export)\s+(type\s+)?([^;"']*?)\s*from\s+"([^"]+)"|import\("([^"]+)"\)(?:\))?(?:\.(\w+)|)/g;
+  const found: Import[] = [];
+  for (const [, , clause = "", source, dynamic, member] of code.matchAll(statement)) {
+    const specifier = source ?? dynamic ?? "";
+    const from = specifier.startsWith(".") ? relative(root, resolve(root, dirname(file), specifier)) : specifier;
+    const names = member ? [member] : [...clause.matchAll(/[{,]\s*(?:type\s+)?(\w+)(?:\s+as\s+\w+)?/g)].map(([, name = ""]) => name);
+    found.push({ from, names });
+  }
+  // A module loaded when it is needed: `const { a, b } = await import("…")`.
+  for (const [, clause = "", source = ""] of code.matchAll(/const\s+(\{[^}]*\})\s*=\s*await import\("([^"]+)"\)/g)) {
+    if (!source.startsWith(".")) continue;
+    found.push({ from: relative(root, resolve(root, dirname(file), source)), names: [...clause.matchAll(/[{,]\s*(\w+)/g)].map(([, name = ""]) => name) });
+  }
+  return found;
+}
+
+const imports = new Map(files.map((file) => [file, importsOf(file)]));
+
+/** The layers from the ground up: a file imports from its own layer or from one below. */
+const layers: readonly (readonly RegExp[])[] = [
+  [/^src\/(errors|secret)\.ts$/],
+  [/^src\/platform\//, /^src\/config\//],
+  [/^src\/auth\/oauth\//],
+  [/^src\/auth\/secure-storage\//],
+  [/^src\/auth\/session\.ts$/],
+  [/^src\/auth\/session-store\.ts$/],
+  [/^src\/auth\/(loopback|device-flow|http|websocket)\//, /^src\/auth\/[\w-]+\.ts$/],
+  [/^src\/auth\/flows\//],
+  [/^src\/(sync|tracker)\//],
+  [/^src\/app\.ts$/],
+  [/^src\/cli\//, /^src\/index\.ts$/],
+];
+
+function layerOf(file: string): number {
+  const layer = layers.findIndex((patterns) => patterns.some((pattern) => pattern.test(file)));
+  assert.notEqual(layer, -1, `${file} is in no layer`);
+  return layer;
+}
+
+/** The lines of `src/` that a rule forbids, but for the files that are its place. */
+function offenders(pattern: RegExp, place: RegExp): string[] {
+  return files.filter((file) => !place.test(file)).flatMap((file) =>
+    codeOf(file)
+      .split("\n")
+      .filter((line) => pattern.test(line))
+      .map((line) => `${file}: ${line.trim()}`),
+  );
+}
+
+test("imports go one way", () => {
+  const upward = files.flatMap((file) =>
+    (imports.get(file) ?? []).filter(({ from }) => from.startsWith("src/") && layerOf(from) > layerOf(file)).map(({ from }) => `${file} imports ${from}`),
+  );
+  assert.deepEqual(upward, []);
+});
+
+test("imports make no cycle, type imports included", () => {
+  const cycles: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) return void cycles.push([...path.slice(path.indexOf(file)), file].join(" → "));
+    if (done.has(file)) return;
+    for (const { from } of imports.get(file) ?? []) if (from.startsWith("src/")) visit(from, [...path, file]);
+    done.add(file);
+  };
+  files.forEach((file) => visit(file, []));
+  assert.deepEqual(cycles, []);
+});
+
+test("nothing imports index.ts", () => {
+  assert.deepEqual(files.filter((file) => imports.get(file)?.some(({ from }) => from === "src/index.ts")), []);
+});
+
+test("every file is reachable from the command or the library", () => {
+  const reached = new Set<string>();
+  const visit = (file: string): void => {
+    if (reached.has(file) || !file.startsWith("src/")) return;
+    reached.add(file);
+    for (const { from } of imports.get(file) ?? []) visit(from);
+  };
+  visit("src/cli/main.ts");
+  visit("src/index.ts");
+  assert.deepEqual(files.filter((file) => !reached.has(file)), []);
+});
+
+test("every export has a caller outside its own file", () => {
+  const used = new Set([...imports.values()].flat().flatMap(({ from, names }) => names.map((name) => `${from}#${name}`)));
+  used.add("src/cli/main.ts#main");
+  const unused = files
+    .filter((file) => file !== "src/index.ts")
+    .flatMap((file) =>
+      [...codeOf(file).matchAll(/^export (?:abstract )?(?:async )?(?:class|function|const|interface|type|let) (\w+)/gm)]
+        .map(([, name = ""]) => name)
+        // A type that an exported function names is part of what that function exports.
+        .filter((name) => !used.has(`${file}#${name}`) && !isNamedByAnExport(file, name))
+        .map((name) => `${file}: ${name}`),
+    );
+  assert.deepEqual(unused, []);
+});
+
+/** Whether a type is in the signature of something else that the file exports: its callers then see it without importing it. */
+function isNamedByAnExport(file: string, name: string): boolean {
+  const code = codeOf(file);
+  if (!new RegExp(`^export (?:interface|type|class) ${name}\\b`, "m").test(code)) return false;
+  return code.split(/^(?=export )/m).some((part) => part.startsWith("export ") && !new RegExp(`^export (?:interface|type|class) ${name}\\b`).test(part) && new RegExp(`\\b${name}\\b`).test(part));
+}
+
+test("each ambient effect is in its one place", () => {
+  assert.deepEqual(offenders(/"node:fs(\/promises)?"/, /^src\/(platform\/|auth\/secure-storage\/|sync\/queue)/), [], "files");
+  assert.deepEqual(offenders(/"node:child_process"/, /^src\/platform\/browser\.ts$/), [], "processes");
+  assert.deepEqual(offenders(/\bcreateServer\(/, /^src\/auth\/loopback\/callback-server\.ts$/), [], "servers");
+  assert.deepEqual(offenders(/\bset(Timeout|Interval|Immediate)\(|\bDate\.now\(|\bnew Date\(\)|performance\.now\(|AbortSignal\.timeout\(|timers\/promises/, /^src\/platform\/clock\.ts$/), [], "clocks");
+  assert.deepEqual(offenders(/"@napi-rs\/keyring"/, /^src\/auth\/secure-storage\/keychain\.ts$/), [], "keychain");
+  assert.deepEqual(offenders(/from "@napi-rs\/keyring"/, /^$/), [], "the keychain's library is loaded when it is needed");
+});
+
+test("nothing below the command line prints or exits", () => {
+  assert.deepEqual(offenders(/\bconsole\.|process\.(stdout|stderr)\b|process\.exit(Code)?\b/, /^src\/cli\/|^src\/platform\/terminal\.ts$/), []);
+});
+
+test("C-001 no command and no prompt knows a password", () => {
+  assert.deepEqual(offenders(/password/i, /^src\/(?!cli\/)/), []);
+});
+
+test("no service's host name is in the code", () => {
+  const hosts = files.flatMap((file) => [...codeOf(file).matchAll(/https?:\/\/([\w.-]+\.[a-z]{2,})/g)].map(([, host = ""]) => host));
+  assert.deepEqual(hosts.filter((host) => !/(^|\.)example$/.test(host)), []);
+});
+
+test("C-012 no lifetime of a refresh token is ours", () => {
+  assert.deepEqual(offenders(/refresh\w*(lifetime|days|ttl)|7_?776_?000|2_?592_?000/i, /^$/), []);
+});
+
+test("types are never switched off", () => {
+  assert.deepEqual(offenders(/@ts-(ignore|nocheck|expect-error)|\bas any\b|: any\b|<any>/, /^$/), []);
+});
+
+test("tests of commands enter through the real command", () => {
+  const inside = [...sources("test/acceptance"), ...sources("test/integration")].filter((file) => /\/auth\/flows\//.test(readFileSync(join(root, file), "utf8")));
+  assert.deepEqual(inside, []);
+});
+
+test("the package depends on the keychain's library, optionally, and on nothing else", () => {
+  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Record<string, Record<string, string> | undefined>;
+  assert.deepEqual(Object.keys(manifest["dependencies"] ?? {}), []);
+  assert.deepEqual(Object.keys(manifest["optionalDependencies"] ?? {}), ["@napi-rs/keyring"]);
+  assert.deepEqual(Object.keys(manifest["devDependencies"] ?? {}).sort(), ["@types/node", "tsx", "typescript"]);
+});
+
+test("the top level holds what the README says", () => {
+  const tracked = execFileSync("git", ["ls-files"], { cwd: root, encoding: "utf8" }).trim().split("\n");
+  const top = new Set(tracked.map((path) => path.split("/")[0] ?? "").filter((name) => !name.startsWith(".")));
+  const expected = ["CHANGELOG.md", "LICENSE", "README.md", "bin", "package-lock.json", "package.json", "src", "test", "tsconfig.json"];
+  assert.deepEqual([...top].sort(), expected);
+});
