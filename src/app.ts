@@ -12,6 +12,7 @@ import { SessionStore } from "./auth/session-store.ts";
 import { TokenManager } from "./auth/token-manager.ts";
 import { systemClock, type Clock } from "./platform/clock.ts";
 import { configFolder, runtimeFolder, type Environment } from "./platform/paths.ts";
+import { findProfileFile } from "./platform/profile-file.ts";
 
 /** What an embedder or a test may put in the place of the real thing. */
 export interface AppOverrides {
@@ -19,6 +20,8 @@ export interface AppOverrides {
   options?: SettingOptions;
   env?: Environment;
   platform?: NodeJS.Platform;
+  /** Where a `.spec-kitty-profile` is looked for, and above it; the process's working folder by default. */
+  cwd?: string;
   clock?: Clock;
   fetch?: Fetch;
   /** Where sessions are kept: `"memory"` keeps them for the life of this app; the sealed file by default. */
@@ -50,7 +53,7 @@ export interface App {
 }
 
 /**
- * Builds everything, in order and lazily: nothing is read before something needs it.
+ * Builds everything, in order and lazily: but for the settings, nothing is read before something needs it.
  *
  * @param overrides - see {@link AppOverrides}; the machine's own by default
  * @throws {@link AuthError} `usage_invalid` or `configuration_invalid` when an option or variable cannot be used
@@ -61,7 +64,7 @@ export function createApp(overrides: AppOverrides = {}): App {
   const clock = overrides.clock ?? systemClock;
   // Looked up at each call: reading `fetch` loads it, and most commands never send anything.
   const fetch: Fetch = overrides.fetch ?? ((input, init) => globalThis.fetch(input, init));
-  const settings = resolveSettings(overrides.options ?? {}, env);
+  const settings = resolveSettings(overrides.options ?? {}, env, findProfileFile(env["HOME"] ?? env["USERPROFILE"], overrides.cwd));
 
   const folder = lazily(() => configFolder(env, platform, homedir()));
   const keychain = lazily(() => createKeychain({ clock, env }));

@@ -1,4 +1,4 @@
-import { AuthError } from "../errors.ts";
+import { AuthError, NotAuthenticatedError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import type { AuthorizationServer } from "./oauth/authorization-server.ts";
 import type { TokenResponse } from "./oauth/token-endpoint.ts";
@@ -44,6 +44,12 @@ export interface Profile {
 export interface Profiles {
   readonly active: string;
   readonly profiles: ReadonlyMap<string, Profile>;
+}
+
+/** The error for a profile that was named and is not there, so that a slip of the pen never acts in another's name. */
+export function unknownProfile(name: string, { profiles }: Profiles): NotAuthenticatedError {
+  const known = profiles.size === 0 ? "" : `Known: ${[...profiles.keys()].join(", ")}. `;
+  return new NotAuthenticatedError(`there is no profile "${name}"`, { hint: `${known}To make it: spec-kitty auth login --profile ${name}` });
 }
 
 /** The members of a session that a token answer decides. */

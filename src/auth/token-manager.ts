@@ -7,7 +7,7 @@ import type { Secret } from "../secret.ts";
 import type { Fetch } from "./oauth/exchange.ts";
 import { judgeRefreshFailure } from "./oauth/refresh.ts";
 import type { TokenResponse } from "./oauth/token-endpoint.ts";
-import { isSameSession, remainingMs, sessionTokens, type Session } from "./session.ts";
+import { isSameSession, remainingMs, sessionTokens, unknownProfile, type Session } from "./session.ts";
 import { refreshLockName, type SessionStore } from "./session-store.ts";
 import { hold, isEnough, type AccessTokenOptions, type Held } from "./token-manager/freshness.ts";
 import { keepFresh } from "./token-manager/keep-fresh.ts";
@@ -192,11 +192,12 @@ export class TokenManager {
 
   /** What is stored now. */
   async #load(): Promise<Session> {
-    const { store, service } = this.#options;
-    const { active, profiles } = await store.read();
+    const { store, service, profile: named } = this.#options;
+    const stored = await store.read();
     // Settled once: a switch made elsewhere does not change whose name a running program acts in.
-    this.#profile ??= active;
-    const profile = profiles.get(this.profile);
+    this.#profile ??= stored.active;
+    const profile = stored.profiles.get(this.profile);
+    if (profile === undefined && named !== undefined) throw unknownProfile(named, stored);
     if (profile?.session === undefined) throw this.#notLoggedIn();
     // S-001: what one service issued is never sent to another, whatever the environment says now.
     if (service !== undefined && service !== profile.service) {

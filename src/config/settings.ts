@@ -9,12 +9,18 @@ export interface Setting<T> {
   readonly source: string;
 }
 
+/** The profile that was named, and by whom. */
+export interface ProfileSetting extends Setting<string> {
+  /** Whether a login may make this profile: one that the user has typed, and not one that a file has named. */
+  readonly mayBeNew: boolean;
+}
+
 /** Where the key that seals the sessions lives, or that nothing is kept at all. */
 export type StorageKind = "keychain" | "file" | "memory";
 
 /** What the user has said, by option or variable. What is undefined is left to the profile, then to the default. */
 export interface Settings {
-  readonly profile: Setting<string> | undefined;
+  readonly profile: ProfileSetting | undefined;
   readonly service: Setting<string> | undefined;
   readonly clientId: Setting<string> | undefined;
   readonly storage: Setting<StorageKind> | undefined;
@@ -34,21 +40,22 @@ export interface SettingOptions {
 export const defaultClientId = "cli_native";
 
 /**
- * Reads the settings: an option before a variable.
+ * Reads the settings: an option before a variable, and for the profile both before the folder's file.
  *
  * @param options - from the command line
  * @param env - the process's environment; an empty variable counts as not set
+ * @param file - the file that names the profile of the working folder, as it was found
  * @throws {@link AuthError} `usage_invalid` for an option, `configuration_invalid` for a variable
  */
-export function resolveSettings(options: SettingOptions, env: Environment): Settings {
+export function resolveSettings(options: SettingOptions, env: Environment, file?: { path: string; text: string }): Settings {
   const pick = (name: keyof SettingOptions, variable: string): Setting<string> | undefined => {
     const option = options[name];
     if (option !== undefined) return { value: option, source: `--${name}` };
     return fromEnvironment(env, variable);
   };
-  const profile = pick("profile", "SPEC_KITTY_PROFILE");
-  if (profile && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(profile.value)) {
-    throw invalid(profile, `is "${profile.value}": a profile's name is letters, digits, ".", "_" and "-", 64 at most`, "Try: --profile work");
+  const typed = pick("profile", "SPEC_KITTY_PROFILE");
+  if (typed && !profileName.test(typed.value)) {
+    throw invalid(typed, `is "${typed.value}": a profile's name is ${namesAre}`, "Try: --profile work");
   }
   const storage = pick("storage", "SPEC_KITTY_STORAGE");
   if (storage && !isStorageKind(storage)) {
@@ -58,13 +65,29 @@ export function resolveSettings(options: SettingOptions, env: Environment): Sett
   const accessToken = env["SPEC_KITTY_ACCESS_TOKEN"];
   const passphrase = env["SPEC_KITTY_PASSPHRASE"];
   return {
-    profile,
+    profile: typed ? { ...typed, mayBeNew: true } : file && profileOfFolder(file),
     service: service && { ...service, value: parseServiceUrl(service.value, service.source) },
     clientId: fromEnvironment(env, "SPEC_KITTY_CLIENT_ID"),
     storage,
     accessToken: accessToken ? new Secret(accessToken) : undefined,
     passphrase: passphrase ? new Secret(passphrase) : undefined,
   };
+}
+
+const profileName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const namesAre = 'letters, digits, ".", "_" and "-", 64 at most';
+
+/**
+ * A cloned repository brings its files along, so this one is a stranger's as likely as the user's. All it can do is to
+ * choose among the profiles that the user has made: their addresses were typed by the user, and every token stays with the
+ * service that issued it. An address in here would send the user to a login page of the stranger's.
+ */
+function profileOfFolder({ path, text }: { path: string; text: string }): ProfileSetting {
+  const value = text.trim();
+  if (profileName.test(value)) return { value, source: path, mayBeNew: false };
+  throw new AuthError("configuration_invalid", `"${path}" holds no profile's name, which is one line of ${namesAre}`, {
+    hint: "Correct or remove the file, or name the profile yourself: --profile NAME",
+  });
 }
 
 function fromEnvironment(env: Environment, variable: string): Setting<string> | undefined {
