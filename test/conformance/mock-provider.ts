@@ -1,0 +1,243 @@
+import { createHash, randomBytes } from "node:crypto";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { readProof } from "./proof.ts";
+import { createSigningKey, signJwt, type SigningKey } from "./signing-key.ts";
+
+type Json = Record<string, unknown>;
+
+/** What the provider does wrong, each a change to what it would have said. */
+export interface Misbehaviour {
+  metadata?: (metadata: Json) => Json;
+  /** The query of the redirect; absent `state` or `iss` is the caller's to delete. */
+  redirect?: (parameters: URLSearchParams) => void;
+  /** The claims of the ID token that a login brings. */
+  idToken?: (claims: Json) => Json;
+  /** The claims of the ID token that a refresh brings. */
+  refreshedIdToken?: (claims: Json) => Json;
+  header?: Json;
+  /** The ID token as text, once it is signed. */
+  forge?: (token: string) => string;
+  keySet?: (keys: Json[]) => unknown[];
+  tokens?: (answer: Json) => Json;
+  userinfo?: (claims: Json) => Json;
+  /** Just before the ID token is signed. */
+  beforeSigning?: () => void;
+  /** The resource server's challenge, as a header. */
+  challenge?: (header: string) => string;
+}
+
+export interface MockProviderOptions {
+  alg?: string;
+  /** `required`: no authorization request that was not pushed. */
+  par?: "required";
+  /** Both servers bind tokens to keys; `nonces`: and want one of theirs in every proof. */
+  dpop?: "plain" | "nonces" | undefined;
+}
+
+/** One request that reached the provider or its resource server. */
+export interface MockRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly form: Json;
+  readonly headers: IncomingMessage["headers"];
+  status: number;
+}
+
+interface Grant {
+  readonly request: Json;
+  readonly jkt: string | undefined;
+}
+
+const client_id = "cli_native";
+const token = (): string => randomBytes(16).toString("base64url");
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("base64url");
+
+/**
+ * A small OpenID provider on loopback sockets, with a resource server of its own port. It keeps the rules of a public native
+ * client (PKCE, exact redirect, rotation with reuse detection) until it is told to misbehave.
+ */
+export class MockProvider {
+  readonly requests: MockRequest[] = [];
+  misbehaviour: Misbehaviour = {};
+  issuer = "";
+  resource = "";
+  #keys: SigningKey[];
+  readonly #options: MockProviderOptions;
+  readonly #servers: Server[] = [];
+  readonly #pushed = new Map<string, Json>();
+  readonly #codes = new Map<string, Grant>();
+  readonly #refreshTokens = new Map<string, Grant>();
+  readonly #accessTokens = new Map<string, Grant>();
+  readonly #nonces = { issuer: token(), resource: token() };
+
+  private constructor(options: MockProviderOptions) {
+    this.#options = options;
+    this.#keys = [createSigningKey(options.alg ?? "RS256", "key-1")];
+  }
+
+  static async start(options: MockProviderOptions = {}): Promise<MockProvider> {
+    const provider = new MockProvider(options);
+    provider.issuer = await provider.#listen((request, url, form) => provider.#answerAsIssuer(request, url, form));
+    provider.resource = await provider.#listen((request) => provider.#answerAsResource(request));
+    return provider;
+  }
+
+  async close(): Promise<void> {
+    for (const server of this.#servers) {
+      server.closeAllConnections();
+      await new Promise((done) => server.close(done));
+    }
+  }
+
+  /** Signs with a new key from now on, and publishes no other. */
+  rotateKeys(kid: string): void {
+    this.#keys = [createSigningKey(this.#keys[0]?.alg ?? "RS256", kid)];
+  }
+
+  /** Publishes one more key, and goes on signing with the first. */
+  addKey(kid: string): void {
+    this.#keys.push(createSigningKey(this.#keys[0]?.alg ?? "RS256", kid));
+  }
+
+  /** The paths asked for, in order. */
+  get paths(): string[] {
+    return this.requests.map(({ path }) => path);
+  }
+
+  async #listen(answer: (request: IncomingMessage, url: URL, form: Json) => Response): Promise<string> {
+    const server = createServer(async (request, response) => {
+      let body = "";
+      for await (const chunk of request) body += String(chunk);
+      const url = new URL(request.url ?? "/", origin);
+      const record: MockRequest = { method: request.method ?? "", path: url.pathname, form: Object.fromEntries(new URLSearchParams(body)), headers: request.headers, status: 0 };
+      this.requests.push(record);
+      const answered = answer(request, url, record.form);
+      record.status = answered.status;
+      response.writeHead(answered.status, Object.fromEntries(answered.headers)).end(await answered.text());
+    });
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    this.#servers.push(server);
+    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return origin;
+  }
+
+  #answerAsIssuer(request: IncomingMessage, url: URL, form: Json): Response {
+    switch (`${request.method} ${url.pathname}`) {
+      case "GET /.well-known/openid-configuration":
+        return Response.json(this.#metadata());
+      case "GET /jwks":
+        return Response.json({ keys: (this.misbehaviour.keySet ?? ((keys) => keys))(this.#keys.map(({ publicJwk }) => ({ ...publicJwk }))) });
+      case "GET /authorize":
+        return this.#authorize(Object.fromEntries(url.searchParams));
+      case "POST /par":
+        return this.#withProof(request, (jkt) => this.#push(form, jkt));
+      case "POST /token":
+        return this.#withProof(request, (jkt) => this.#token(form, jkt));
+      case "POST /revoke":
+        this.#refreshTokens.delete(String(form["token"]));
+        this.#accessTokens.delete(String(form["token"]));
+        return new Response();
+    }
+    return failure(404, "not_found");
+  }
+
+  #metadata(): Json {
+    const { issuer, resource } = this;
+    const { dpop, par } = this.#options;
+    const metadata = {
+      issuer,
+      authorization_endpoint: `${issuer}/authorize`,
+      token_endpoint: `${issuer}/token`,
+      jwks_uri: `${issuer}/jwks`,
+      userinfo_endpoint: `${resource}/userinfo`,
+      revocation_endpoint: `${issuer}/revoke`,
+      authorization_response_iss_parameter_supported: true,
+      ...(dpop && { dpop_signing_alg_values_supported: ["ES256"] }),
+      ...(par && { pushed_authorization_request_endpoint: `${issuer}/par`, require_pushed_authorization_requests: true }),
+    };
+    return this.misbehaviour.metadata?.(metadata) ?? metadata;
+  }
+
+  #push(form: Json, jkt: string | undefined): Response {
+    const request_uri = `urn:ietf:params:oauth:request_uri:${token()}`;
+    this.#pushed.set(request_uri, { ...form, dpop_jkt: form["dpop_jkt"] ?? jkt });
+    return Response.json({ request_uri, expires_in: 60 }, { status: 201 });
+  }
+
+  /** The user says yes at once. */
+  #authorize(query: Json): Response {
+    const request = query["request_uri"] === undefined ? query : this.#pushed.get(String(query["request_uri"]));
+    if (request === undefined || (this.#options.par && query["request_uri"] === undefined)) return failure(400, "invalid_request");
+    const isKept = request["response_type"] === "code" && request["client_id"] === client_id && request["code_challenge_method"] === "S256";
+    if (!isKept) return failure(400, "invalid_request");
+    const code = token();
+    this.#codes.set(code, { request, jkt: request["dpop_jkt"] as string | undefined });
+    const parameters = new URLSearchParams({ code, state: String(request["state"]), iss: this.issuer });
+    this.misbehaviour.redirect?.(parameters);
+    return new Response(null, { status: 302, headers: { location: `${String(request["redirect_uri"])}?${parameters}` } });
+  }
+
+  #token(form: Json, jkt: string | undefined): Response {
+    if (form["client_id"] !== client_id) return failure(401, "invalid_client");
+    const isRefresh = form["grant_type"] === "refresh_token";
+    const [store, name] = isRefresh ? [this.#refreshTokens, "refresh_token"] : [this.#codes, "code"];
+    const grant = store.get(String(form[name]));
+    // Each is good for one use; a refresh token that comes twice finds nothing.
+    store.delete(String(form[name]));
+    if (grant === undefined || (grant.jkt !== undefined && grant.jkt !== jkt)) return failure(400, "invalid_grant");
+    const { request } = grant;
+    const isVerified = sha256(String(form["code_verifier"])) === request["code_challenge"] && form["redirect_uri"] === request["redirect_uri"];
+    if (!isRefresh && !isVerified) return failure(400, "invalid_grant");
+
+    const access_token = token();
+    const refresh_token = token();
+    this.#accessTokens.set(access_token, { request, jkt });
+    this.#refreshTokens.set(refresh_token, { request, jkt });
+    const { tokens = (answer) => answer } = this.misbehaviour;
+    const id_token = String(request["scope"]).split(" ").includes("openid") ? this.#idToken(access_token, isRefresh ? undefined : request["nonce"], isRefresh) : undefined;
+    return Response.json(tokens({ access_token, refresh_token, id_token, token_type: jkt === undefined ? "Bearer" : "DPoP", expires_in: 3600, scope: request["scope"] }));
+  }
+
+  #idToken(access_token: string, nonce: unknown, isRefresh: boolean): string {
+    const { idToken, refreshedIdToken, header, forge = (text) => text, beforeSigning } = this.misbehaviour;
+    beforeSigning?.();
+    const iat = Math.floor(Date.now() / 1000);
+    const hash = createHash(this.#keys[0]?.publicJwk.kty === "OKP" ? "sha512" : "sha256").update(access_token).digest();
+    const at_hash = hash.subarray(0, hash.length / 2).toString("base64url");
+    const claims: Json = { iss: this.issuer, sub: "u_alice", aud: client_id, nonce, iat, exp: iat + 3600, at_hash, email: "alice@example.com" };
+    const change = (isRefresh ? refreshedIdToken : idToken) ?? ((same: Json) => same);
+    return forge(signJwt(this.#keys[0] as SigningKey, change(claims), header));
+  }
+
+  #answerAsResource(request: IncomingMessage): Response {
+    const [scheme = "", access_token = ""] = (request.headers.authorization ?? "").split(" ");
+    const grant = this.#accessTokens.get(access_token);
+    const refuse = (error: string, headers = {}): Response => failure(401, error, { "www-authenticate": this.misbehaviour.challenge?.(`${scheme} error="${error}"`) ?? `${scheme} error="${error}"`, ...headers });
+    if (grant === undefined) return refuse("invalid_token");
+    if (grant.jkt !== undefined) {
+      // A bound token is no bearer token (RFC 9449 §7.2).
+      if (scheme.toLowerCase() !== "dpop") return refuse("invalid_token");
+      const { claims, jkt } = readProof(String(request.headers["dpop"]));
+      if (jkt !== grant.jkt || claims["ath"] !== sha256(access_token) || claims["htu"] !== this.resource + String(request.url)) return refuse("invalid_dpop_proof");
+      if (this.#options.dpop === "nonces" && claims["nonce"] !== this.#nonces.resource) return refuse("use_dpop_nonce", { "dpop-nonce": this.#nonces.resource });
+    }
+    const claims = { sub: "u_alice", email: "alice@example.com", name: "Alice" };
+    return Response.json(this.misbehaviour.userinfo?.(claims) ?? claims);
+  }
+
+  /** Checks the proof of a request to the issuer, if there is one, and goes on with its key's thumbprint. */
+  #withProof(request: IncomingMessage, goOn: (jkt: string | undefined) => Response): Response {
+    const proof = request.headers["dpop"];
+    if (proof === undefined) return goOn(undefined);
+    const { claims, jkt } = readProof(String(proof));
+    if (claims["htm"] !== request.method || claims["htu"] !== this.issuer + String(request.url)) return failure(400, "invalid_dpop_proof");
+    const nonce = this.#nonces.issuer;
+    if (this.#options.dpop === "nonces" && claims["nonce"] !== nonce) return failure(400, "use_dpop_nonce", { "dpop-nonce": nonce });
+    return goOn(jkt);
+  }
+}
+
+function failure(status: number, error: string, headers: Record<string, string> = {}): Response {
+  return Response.json({ error }, { status, headers });
+}

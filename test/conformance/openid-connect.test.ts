@@ -1,0 +1,203 @@
+// Re-created from the relying-party plans of the OpenID Foundation's conformance suite (basic, configuration, refresh token),
+// for a public native client: one test for each module, under the module's name.
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import { AuthError } from "../../src/errors.ts";
+import { MockProvider, type Misbehaviour, type MockProviderOptions } from "./mock-provider.ts";
+import { RelyingParty } from "./relying-party.ts";
+import { createSigningKey, signJwt } from "./signing-key.ts";
+
+async function start(t: TestContext, misbehaviour: Misbehaviour = {}, options: MockProviderOptions = {}): Promise<{ provider: MockProvider; client: RelyingParty }> {
+  const provider = await MockProvider.start(options);
+  t.after(() => provider.close());
+  provider.misbehaviour = misbehaviour;
+  return { provider, client: new RelyingParty(provider.issuer) };
+}
+
+const refuses = (work: Promise<unknown>, message: RegExp): Promise<void> =>
+  assert.rejects(work, (error: unknown) => {
+    assert.ok(error instanceof AuthError, String(error));
+    assert.equal(error.code, "service_answer_invalid");
+    assert.match(error.message, message);
+    return true;
+  });
+
+/** One that must not be believed: the login ends before anything is asked in its name. */
+const refusedIdTokens: [module: string, title: string, misbehaviour: Misbehaviour, message: RegExp, alg?: string][] = [
+  ["oidcc-client-test-invalid-iss", "another issuer", { idToken: (claims) => ({ ...claims, iss: "https://evil.example" }) }, /was issued by "https:\/\/evil.example"/],
+  ["oidcc-client-test-missing-sub", "no subject", { idToken: ({ sub: _, ...claims }) => claims }, /no "sub"/],
+  ["oidcc-client-test-invalid-aud", "another client's audience", { idToken: (claims) => ({ ...claims, aud: "other" }) }, /not for the client/],
+  ["oidcc-client-test-missing-aud", "no audience", { idToken: ({ aud: _, ...claims }) => claims }, /not for the client/],
+  ["oidcc-client-test-missing-iat", "no time of issue", { idToken: ({ iat: _, ...claims }) => claims }, /no "iat"/],
+  ["oidcc-client-test-nonce-invalid", "another nonce", { idToken: (claims) => ({ ...claims, nonce: "other" }) }, /nonce/],
+  ["oidcc-client-test-invalid-athash", "another access token's hash", { idToken: (claims) => ({ ...claims, at_hash: "AAAAAAAAAAAAAAAAAAAAAA" }) }, /another access token/],
+  ["oidcc-client-test-idtoken-sig-none", "the algorithm none", { header: { alg: "none" }, forge: (token) => token.replace(/[^.]*$/, "") }, /"none"/],
+  ["oidcc-client-test-invalid-sig-hs256", "a shared secret for a key", { header: { alg: "HS256" } }, /"HS256"/],
+  ["oidcc-client-test-invalid-sig-rs256", "a wrong RS256 signature", { forge: breakSignature }, /wrong signature/],
+  ["oidcc-client-test-invalid-sig-es256", "a wrong ES256 signature", { forge: breakSignature }, /wrong signature/, "ES256"],
+];
+for (const [module, title, misbehaviour, message, alg] of refusedIdTokens) {
+  test(`${module}: an ID token with ${title} is refused, and nothing is asked with its access token`, async (t) => {
+    const { provider, client } = await start(t, misbehaviour, alg ? { alg } : {});
+    await refuses(client.login(), message);
+    assert.ok(!provider.paths.includes("/userinfo"));
+  });
+}
+
+function breakSignature(token: string): string {
+  const at = token.length - 20;
+  return token.slice(0, at) + (token[at] === "A" ? "B" : "A") + token.slice(at + 1);
+}
+
+for (const alg of ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"]) {
+  const module = alg === "RS256" ? "oidcc-client-test, oidcc-client-test-idtoken-sig-rs256" : `oidcc-client-test with ${alg}`;
+  test(`${module}: an ID token that is right is believed`, async (t) => {
+    const { client } = await start(t, {}, { alg });
+    const { claims, user } = await client.login();
+    assert.deepEqual(claims, { sub: "u_alice", nonce: "n-0S6_WzA2Mj", email: "alice@example.com" });
+    assert.deepEqual(user, { id: "u_alice", email: "alice@example.com", name: "Alice", teams: [] });
+  });
+}
+
+test("oidcc-client-test-kid-absent-single-jwks: without a key id the only key that fits is taken", async (t) => {
+  const { client } = await start(t, { header: { kid: undefined } });
+  assert.equal((await client.login()).claims.sub, "u_alice");
+});
+
+test("oidcc-client-test-kid-absent-multiple-jwks: without a key id and with several keys that fit, the ID token is refused", async (t) => {
+  const { provider, client } = await start(t, { header: { kid: undefined } });
+  provider.addKey("key-2");
+  await refuses(client.login(), /does not say which of 2 keys/);
+});
+
+test("oidcc-client-test-userinfo-invalid-sub: what UserInfo says of another user is not used", async (t) => {
+  const { client } = await start(t, { userinfo: (claims) => ({ ...claims, sub: "u_mallory" }) });
+  await refuses(client.login(), /another user than the ID token/);
+});
+
+test("oidcc-client-test-userinfo-invalid-sub: nor what it says of nobody", async (t) => {
+  const { client } = await start(t, { userinfo: ({ sub: _, ...claims }) => claims });
+  await refuses(client.login(), /another user than the ID token/);
+});
+
+test("oidcc-client-test-discovery-openid-config: the endpoints come from the metadata", async (t) => {
+  const { provider, client } = await start(t);
+  const { server } = await client.login();
+  assert.equal(server.userinfo_endpoint, `${provider.resource}/userinfo`);
+  assert.deepEqual(provider.paths.slice(0, 2), ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]);
+});
+
+test("oidcc-client-test-discovery-jwks-uri-keys: the keys are fetched from jwks_uri, once for two logins", async (t) => {
+  const { provider, client } = await start(t);
+  await client.login();
+  await client.login();
+  assert.equal(provider.paths.filter((path) => path === "/jwks").length, 1);
+});
+
+test("oidcc-client-test-discovery-issuer-mismatch: metadata of another issuer end the login before the browser is opened", async (t) => {
+  const { provider, client } = await start(t, { metadata: (metadata) => ({ ...metadata, issuer: "https://evil.example" }) });
+  await refuses(client.login(), /are those of "https:\/\/evil.example"/);
+  assert.deepEqual(provider.paths, ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]);
+});
+
+test("oidcc-client-test-signing-key-rotation: new keys between two logins are fetched, with one request", async (t) => {
+  const { provider, client } = await start(t);
+  await client.login();
+  provider.rotateKeys("key-2");
+  await client.login();
+  assert.equal(provider.paths.filter((path) => path === "/jwks").length, 2);
+});
+
+test("oidcc-client-test-signing-key-rotation: so are new keys under the old name", async (t) => {
+  const { provider, client } = await start(t);
+  await client.login();
+  provider.rotateKeys("key-1");
+  await client.login();
+});
+
+test("oidcc-client-test-signing-key-rotation-just-before-signing: keys that change after the code was spent are fetched", async (t) => {
+  const { provider, client } = await start(t);
+  await client.login();
+  provider.misbehaviour = { beforeSigning: () => provider.rotateKeys("key-2") };
+  await client.login();
+});
+
+test("oidcc-client-test-signing-key-rotation: an unknown key is looked for once and then refused", async (t) => {
+  const { provider, client } = await start(t);
+  await client.login();
+  provider.misbehaviour = { header: { kid: "nobody's" } };
+  await refuses(client.login(), /the key "nobody's" that is not among/);
+  assert.equal(provider.paths.filter((path) => path === "/jwks").length, 2);
+});
+
+test("keys that are damaged, too short, of unknown kinds or no keys at all spoil nothing for the one that is good", async (t) => {
+  const { client } = await start(t, {
+    keySet: (keys) => [
+      { kty: "XYZ", kid: "key-1" },
+      { kty: "RSA", kid: "key-1", n: "!", e: "AQAB" },
+      { kty: "RSA", kid: "key-1", n: "AQAB", e: "AQAB" },
+      { kty: "EC", crv: "P-256", kid: "key-1", x: "AA", y: "AA" },
+      { kty: "oct", kid: "key-1", k: "AA" },
+      "key",
+      null,
+      ...keys,
+      { ...keys[0], use: "enc" },
+      { ...keys[0], alg: "RS512" },
+      { ...keys[0], key_ops: ["sign"] },
+    ],
+  });
+  assert.equal((await client.login()).claims.sub, "u_alice");
+});
+
+test("a forger's key that goes by the published name is not believed", async (t) => {
+  const forger = createSigningKey("RS256", "key-1");
+  const { client } = await start(t, {
+    forge: (token) => signJwt(forger, JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as object, { jwk: forger.publicJwk }),
+  });
+  await refuses(client.login(), /wrong signature/);
+});
+
+test("oidcc-client-test-refresh-token: a refresh rotates the token, and its ID token is checked", async (t) => {
+  const { provider, client } = await start(t, { refreshedIdToken: ({ at_hash: _, ...claims }) => claims });
+  const session = await client.login();
+  const next = await client.refresh(session);
+  assert.ok(next.id_token !== undefined && next.refresh_token !== undefined && session.tokens.refresh_token !== undefined);
+  assert.ok(!next.refresh_token.equals(session.tokens.refresh_token));
+  await client.refresh({ ...session, tokens: next });
+  assert.equal(provider.paths.filter((path) => path === "/jwks").length, 1);
+});
+
+test("oidcc-client-test-refresh-token: a refresh without an ID token is a refresh too (Core §12.2)", async (t) => {
+  const { provider, client } = await start(t);
+  const session = await client.login();
+  provider.misbehaviour = { tokens: ({ id_token: _, ...answer }) => answer };
+  assert.equal((await client.refresh(session)).id_token, undefined);
+});
+
+const refusedAfterRefresh: [module: string, title: string, change: Record<string, unknown>, message: RegExp][] = [
+  ["oidcc-client-test-refresh-token-invalid-issuer", "another issuer", { iss: "https://evil.example" }, /was issued by/],
+  ["oidcc-client-test-refresh-token-invalid-sub", "another subject", { sub: "u_mallory" }, /another user than the login/],
+  ["oidcc-client-test-refresh-token-invalid-aud", "another audience", { aud: "other" }, /not for the client/],
+  ["Core §12.2", "another nonce", { nonce: "other" }, /nonce has changed/],
+];
+for (const [module, title, change, message] of refusedAfterRefresh) {
+  test(`${module}: an ID token with ${title} after a refresh is refused`, async (t) => {
+    const { client } = await start(t, { refreshedIdToken: (claims) => ({ ...claims, ...change }) });
+    await refuses(client.refresh(await client.login()), message);
+  });
+}
+
+test("Core §12.2: an ID token with another time of login after a refresh is refused", async (t) => {
+  const { client } = await start(t, { idToken: (claims) => ({ ...claims, auth_time: 1 }), refreshedIdToken: (claims) => ({ ...claims, auth_time: 2 }) });
+  await refuses(client.refresh(await client.login()), /auth_time has changed/);
+});
+
+test("keys that cannot be had do not cost a session that refreshes, and let nobody log in", async (t) => {
+  const { provider, client } = await start(t);
+  const session = await client.login();
+  const fresh = new RelyingParty(provider.issuer);
+  const broken = { ...session, server: { ...session.server, jwks_uri: "http://127.0.0.1:1/jwks" } };
+  assert.ok((await fresh.refresh(broken)).access_token);
+  provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, jwks_uri: "http://127.0.0.1:1/jwks" }) };
+  await assert.rejects(fresh.login(), { code: "network_unavailable" });
+});
