@@ -1,0 +1,150 @@
+import { type ClientRequest, type IncomingMessage, type RequestOptions, request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { isIP } from "node:net";
+import type { Duplex } from "node:stream";
+import { connect } from "node:tls";
+import { ServiceError } from "../errors.ts";
+import type { Proxy } from "./proxy.ts";
+
+/**
+ * `fetch` through a proxy: a tunnel for `https:` (CONNECT, RFC 9110 §9.3.6), a request with a whole address for `http:`
+ * (RFC 9112 §3.2.2).
+ *
+ * One way for every Node: the global `fetch` takes a proxy from Node 22.21 on, by a variable read when the process
+ * starts, and from 24.14 on by a setting of the whole process, which is not a library's to change. So this is made of
+ * `node:http` and `node:tls`, which do the same everywhere. Each request has a connection of its own.
+ *
+ * As with `fetch`, the target's certificate is verified, the body arrives as it is read, and the signal ends it all.
+ * Unlike it, a redirect is never followed: with anything but `redirect: "manual"` it is an error.
+ *
+ * @param proxy - from `proxyFor`
+ * @param url - where the request goes, `http:` or `https:`
+ * @param init - as for `fetch`
+ * @throws {@link ServiceError} `network_unavailable` when the proxy or the target cannot be reached, or the proxy refuses;
+ * the signal's reason
+ */
+export async function proxiedFetch(proxy: Proxy, url: URL, init: RequestInit = {}): Promise<Response> {
+  const signal = init.signal ?? undefined;
+  try {
+    signal?.throwIfAborted();
+    // The platform's own reading of `init`: names of headers, the content type that a kind of body brings along.
+    const asked = new Request(url, { ...init, signal: null });
+    const body = new Uint8Array(await asked.arrayBuffer());
+    const options: RequestOptions = {
+      method: asked.method,
+      // Without the header any coding would do (RFC 9110 §12.5.3), and nothing here undoes one.
+      headers: { "user-agent": "node", "accept-encoding": "identity", ...Object.fromEntries(asked.headers), host: url.host },
+      signal,
+    };
+    if (body.length > 0 || asked.method === "POST" || asked.method === "PUT") options.headers = { ...options.headers, "content-length": body.length };
+    const request = url.protocol === "https:" ? await throughTunnel(proxy, url, options) : withWholeAddress(proxy, url, options);
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      request.on("response", resolve).on("error", reject).end(body);
+    });
+    // 407 is a proxy's word only (RFC 9110 §15.5.8), and the challenge is none of the caller's business.
+    if (answer.statusCode === 407 && url.protocol === "http:") {
+      answer.destroy();
+      throw refused(proxy, url, 407);
+    }
+    return toResponse(answer, url, init);
+  } catch (cause) {
+    if (signal?.aborted) throw signal.reason;
+    throw cause instanceof ServiceError ? cause : unreachable(proxy, url, cause);
+  }
+}
+
+/** Asks the proxy itself. `agent: false`, since the default agent may have been told to use a proxy of its own. */
+function askProxy(proxy: Proxy, options: RequestOptions): ClientRequest {
+  const { protocol, hostname, port } = new URL(proxy.address);
+  const credentials = proxy.authorization && { "proxy-authorization": proxy.authorization.reveal() };
+  const request = protocol === "https:" ? httpsRequest : httpRequest;
+  return request({ ...options, ...endpoint(hostname), port: port || null, agent: false, headers: { ...options.headers, ...credentials } });
+}
+
+function withWholeAddress(proxy: Proxy, url: URL, options: RequestOptions): ClientRequest {
+  return askProxy(proxy, { ...options, path: url.origin + url.pathname + url.search });
+}
+
+/** The request inside the tunnel; the proxy sees the host's name and ciphertext, and the credentials end at the proxy. */
+async function throughTunnel(proxy: Proxy, url: URL, options: RequestOptions): Promise<ClientRequest> {
+  const authority = `${url.hostname}:${url.port || "443"}`;
+  const socket = await new Promise<Duplex>((resolve, reject) => {
+    askProxy(proxy, { method: "CONNECT", path: authority, headers: { host: authority }, signal: options.signal })
+      .on("connect", ({ statusCode = 0 }: IncomingMessage, socket: Duplex, head: Buffer) => {
+        if (statusCode >= 200 && statusCode < 300 && head.length === 0) return resolve(socket);
+        socket.destroy();
+        // In TLS the client speaks first: bytes from before that are nobody's that we asked.
+        reject(head.length > 0 && statusCode < 300 ? new Error("the proxy spoke into the tunnel") : refused(proxy, url, statusCode));
+      })
+      .on("error", reject)
+      .end();
+  });
+  const createConnection = (): Duplex => connect({ socket, ...endpoint(url.hostname), ALPNProtocols: ["http/1.1"] });
+  return httpsRequest(url, { ...options, createConnection });
+}
+
+function toResponse(answer: IncomingMessage, url: URL, init: RequestInit): Response {
+  const { statusCode: status = 0, statusMessage: statusText = "", rawHeaders } = answer;
+  if (status >= 300 && status < 400 && answer.headers.location !== undefined && init.redirect !== "manual") {
+    answer.destroy();
+    throw new Error(`redirect (${status})`);
+  }
+  const headers = new Headers();
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) headers.append(rawHeaders[at] ?? "", rawHeaders[at + 1] ?? "");
+  const isEmpty = init.method === "HEAD" || status === 204 || status === 205 || status === 304;
+  if (isEmpty) answer.resume();
+  const response = new Response(isEmpty ? null : bodyOf(answer, init.signal), { status, statusText, headers });
+  // What a constructor cannot set, and messages about the answer are made from.
+  return Object.defineProperty(response, "url", { value: url.href });
+}
+
+function bodyOf(answer: IncomingMessage, signal: AbortSignal | null | undefined): ReadableStream<Uint8Array> {
+  const chunks: AsyncIterator<Uint8Array> = answer[Symbol.asyncIterator]();
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await chunks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } catch (cause) {
+        throw signal?.aborted ? signal.reason : cause;
+      }
+    },
+    cancel() {
+      answer.destroy();
+    },
+  });
+}
+
+function refused(proxy: Proxy, url: URL, status: number): ServiceError {
+  const hints: Record<number, string> = {
+    407: proxy.authorization
+      ? `The proxy does not take the user name and password in ${proxy.variable}: correct them there`
+      : `The proxy wants a user name and password: export ${proxy.variable}=${proxy.address.replace("//", "//USER:PASSWORD@")}`,
+    403: `The proxy does not allow this address. Ask those who run it, or go around it: add ${url.hostname} to NO_PROXY`,
+  };
+  const hint = hints[status] ?? `Check ${proxy.variable} and the address of the service, or go around the proxy: add ${url.hostname} to NO_PROXY`;
+  return new ServiceError("network_unavailable", `cannot reach ${where(url)} via proxy ${proxy.address}: the proxy answered ${status}`, { hint });
+}
+
+function unreachable(proxy: Proxy, url: URL, cause: unknown): ServiceError {
+  const reason = cause instanceof Error ? ("code" in cause && typeof cause.code === "string" ? cause.code : cause.message) : String(cause);
+  return new ServiceError("network_unavailable", `cannot reach ${where(url)} via proxy ${proxy.address} (${reason})`, {
+    hint: `Nothing was lost. Check the network and ${proxy.variable}, or go around the proxy: add ${url.hostname} to NO_PROXY`,
+    cause,
+  });
+}
+
+/** An address without its query, which may hold what is secret. */
+function where(url: URL): string {
+  return `"${url.origin}${url.pathname}"`;
+}
+
+/**
+ * Whom a connection is with, and whose certificate is expected. A name goes into the handshake and an address does not
+ * (RFC 6066 §3); left open, the name would be taken from the header `Host`, which on the way to a proxy is the target's.
+ */
+function endpoint(hostname: string): { host: string; servername: string } {
+  const host = hostname.replace(/^\[|\]$/g, "");
+  return { host, servername: isIP(host) === 0 ? host : "" };
+}

@@ -1,0 +1,132 @@
+import { BlockList, isIP } from "node:net";
+import { AuthError } from "../errors.ts";
+import { Secret } from "../secret.ts";
+import type { Environment } from "./paths.ts";
+
+/** A forward proxy, as a variable of the environment names it. */
+export interface Proxy {
+  /** The variable that it comes from, such as `HTTPS_PROXY`. */
+  readonly variable: string;
+  /** Scheme, host and port, such as `http://proxy.example:3128`: what may be shown. */
+  readonly address: string;
+  /** The whole address, with the user name and password if there are any. */
+  readonly href: Secret;
+  /** The value of `Proxy-Authorization` (RFC 9110 §11.7.2); undefined when there are no credentials. */
+  readonly authorization: Secret | undefined;
+}
+
+/**
+ * The proxy that a request goes through, by curl's conventions: `https_proxy` for `https:` and `wss:`, `http_proxy` for
+ * `http:` and `ws:`, neither standing in for the other; the lower-case name wins, an empty value is none, and an address
+ * without a scheme is `http:`. Its port is the scheme's own (80, 443) where none is given.
+ *
+ * This machine is never asked for through a proxy: "127.0.0.1" would name the proxy's machine there, and what was meant
+ * for a service on this one, tokens too, would go to whatever listens on that one. Nor is what `no_proxy` names: `*`, a
+ * host and everything below it (`example.com`, `.example.com`, `*.example.com`), an address or a range of them
+ * (`10.0.0.0/8`), each but a range with a port if it is for that port only; separated by commas or blanks.
+ *
+ * @param url - where the request goes
+ * @param env - the process's environment
+ * @returns undefined when the request goes there directly
+ * @throws {@link AuthError} `configuration_invalid` when the variable does not hold the address of a proxy
+ */
+export function proxyFor(url: URL, env: Environment): Proxy | undefined {
+  const found = variable(env, /^(?:https|wss):$/.test(url.protocol) ? "https_proxy" : "http_proxy");
+  if (found === undefined || isThisMachine(url.hostname)) return undefined;
+  const exempt = variable(env, "no_proxy")?.value ?? "";
+  return exempt.split(/[\s,]+/).some((entry) => matches(entry.toLowerCase(), url)) ? undefined : parse(found);
+}
+
+/** The part of `node:http` that came with Node 24.14. */
+interface GlobalProxy {
+  setGlobalProxyFromEnv(env: Readonly<Record<string, string>>): () => void;
+}
+
+/**
+ * Opens what has no setting for a proxy of its own, the global `WebSocket`, through the proxy that its address calls for.
+ * Node 24.14 and later are told for as long as `open` runs, which is when a WebSocket chooses its way; the rest of the
+ * process notices nothing. Node 22.21 and later know only a variable, read when the process starts.
+ *
+ * @param url - where the connection goes, `ws:` or `wss:`
+ * @param env - the process's environment
+ * @param open - begins the connection before it returns, such as `() => new WebSocket(url)`
+ * @throws {@link AuthError} `configuration_invalid` where Node cannot, since a direct connection is not what was asked for
+ */
+export async function openThroughProxy<T>(url: URL, env: Environment, open: () => T): Promise<T> {
+  const proxy = proxyFor(url, env);
+  if (proxy === undefined) return open();
+  const { setGlobalProxyFromEnv } = (await import("node:http")) as Partial<GlobalProxy>;
+  if (setGlobalProxyFromEnv !== undefined) {
+    const href = proxy.href.reveal();
+    const restore = setGlobalProxyFromEnv({ http_proxy: href, https_proxy: href });
+    try {
+      return open();
+    } finally {
+      restore();
+    }
+  }
+  const canBeTold = process.allowedNodeEnvironmentFlags.has("--use-env-proxy");
+  if (canBeTold && env["NODE_USE_ENV_PROXY"] === "1") return open();
+  throw new AuthError("configuration_invalid", `the WebSocket of Node ${process.version} cannot go through the proxy ${proxy.address}`, {
+    hint: canBeTold ? "Let Node use the proxy from its start: export NODE_USE_ENV_PROXY=1" : `Use Node 24.14 or later, or go around the proxy: add ${url.hostname} to NO_PROXY`,
+  });
+}
+
+interface Variable {
+  name: string;
+  value: string;
+}
+
+function variable(env: Environment, lower: string): Variable | undefined {
+  for (const name of [lower, lower.toUpperCase()]) {
+    // To a CGI program HTTP_PROXY is the request's header "Proxy", which is whatever the client says ("httpoxy").
+    if (name === "HTTP_PROXY" && env["REQUEST_METHOD"] !== undefined) continue;
+    const value = env[name]?.trim();
+    if (value) return { name, value };
+  }
+  return undefined;
+}
+
+function isThisMachine(hostname: string): boolean {
+  // RFC 6761 §6.3 gives all names below "localhost" to the loopback interface.
+  return /(?:^|\.)localhost\.?$|^127(?:\.\d+){3}$|^\[::1\]$/.test(hostname);
+}
+
+function matches(entry: string, url: URL): boolean {
+  if (entry === "*") return true;
+  const host = url.hostname.replace(/^\[|\]$|\.$/g, "");
+  const [, name = "", port] = isIP(entry) ? [entry, entry] : (/^(?:\*?\.)?\[?(.*?)\]?(?::(\d+))?$/.exec(entry) ?? []);
+  if (name === "" || (port !== undefined && port !== (url.port || (/^(?:http|ws):$/.test(url.protocol) ? "80" : "443")))) return false;
+  const [network = "", prefix] = name.split("/");
+  const version = isIP(network);
+  if (version === 0) return host === name || (isIP(host) === 0 && host.endsWith(`.${name}`));
+  const most = version === 4 ? 32 : 128;
+  const bits = prefix === undefined ? most : /^\d+$/.test(prefix) ? Number(prefix) : Infinity;
+  if (isIP(host) !== version || bits > most) return false;
+  const family = version === 4 ? "ipv4" : "ipv6";
+  const range = new BlockList();
+  range.addSubnet(network, bits, family);
+  return range.check(host, family);
+}
+
+function parse({ name, value }: Variable): Proxy {
+  // The value itself is in no message: there may be a password in it, wherever it is wrong.
+  const refuse = (why: string): AuthError =>
+    new AuthError("configuration_invalid", `${name} ${why}`, { hint: `Give the address of the proxy: export ${name}=http://proxy.example:3128` });
+  const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
+  if (!URL.canParse(text)) throw refuse("is not the address of a proxy");
+  const { protocol, host, username, password } = new URL(text);
+  if (protocol !== "http:" && protocol !== "https:") throw refuse(`names a proxy of the kind "${protocol}", and only "http:" and "https:" can be used`);
+  let credentials: string;
+  try {
+    credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  } catch {
+    throw refuse('has a "%" in the user name or password that is not written as "%25"');
+  }
+  return {
+    variable: name,
+    address: `${protocol}//${host}`,
+    href: new Secret(text),
+    authorization: credentials === ":" ? undefined : new Secret(`Basic ${Buffer.from(credentials).toString("base64")}`),
+  };
+}

@@ -1,0 +1,84 @@
+import { AuthError, ServiceError } from "../errors.ts";
+import type { Environment } from "./paths.ts";
+
+/**
+ * `fetch` as this machine is set up: through the proxy that `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name, and trusting
+ * the authorities that the machine trusts. With no such variable it is the global `fetch`, and nothing else is loaded.
+ *
+ * The system's certificates are read when a server has shown one that Node's own list does not cover, since reading them
+ * takes longer (50 to 300 ms on Linux) than the rest of most commands. The request is then sent once more, whatever it
+ * is: the handshake had failed, so nobody has read a byte of it. Its body must therefore be no stream.
+ *
+ * @param env - the process's environment
+ * @returns a function that throws what the global one does, {@link AuthError} `configuration_invalid` when a variable does
+ * not hold the address of a proxy, and {@link ServiceError} `network_unavailable` for what is the proxy's fault or a
+ * certificate's
+ */
+export function systemFetch(env: Environment): (input: string | URL, init?: RequestInit) => Promise<Response> {
+  const mayUseProxy = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"].some((name) => env[name]);
+  const attempt = async (input: string | URL, init: RequestInit | undefined): Promise<Response> => {
+    if (mayUseProxy) {
+      const url = new URL(input);
+      const { proxyFor } = await import("./proxy.ts");
+      const proxy = proxyFor(url, env);
+      if (proxy !== undefined) return (await import("./proxied-fetch.ts")).proxiedFetch(proxy, url, init);
+    }
+    // Looked up at each call: reading `fetch` loads it, and most commands never send anything.
+    return globalThis.fetch(input, init);
+  };
+  return async (input, init) => {
+    try {
+      return await attempt(input, init);
+    } catch (error) {
+      if (unknownAuthority(error) === undefined) throw error;
+      if (!(await useSystemCertificates())) throw untrusted(input, error);
+    }
+    try {
+      return await attempt(input, init);
+    } catch (error) {
+      throw unknownAuthority(error) === undefined ? error : untrusted(input, error);
+    }
+  };
+}
+
+/** What OpenSSL calls a chain that ends in no authority it knows. A name or a date that is wrong is not among them. */
+const unknownAuthorityCodes = new Set([
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+]);
+
+function unknownAuthority(error: unknown): string | undefined {
+  const cause = error instanceof Error ? error.cause : undefined;
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  return typeof code === "string" && unknownAuthorityCodes.has(code) ? code : undefined;
+}
+
+/** The part of `node:tls` that came with Node 22.19 and 24.5. */
+interface CertificateStore {
+  getCACertificates(type: "default" | "system"): string[];
+  setDefaultCACertificates(certificates: readonly string[]): void;
+}
+
+let system: Promise<boolean> | undefined;
+
+/** Adds the system's authorities to those of this process, which `NODE_EXTRA_CA_CERTS` is among. False where Node cannot. */
+function useSystemCertificates(): Promise<boolean> {
+  return (system ??= import("node:tls").then((tls) => {
+    const { getCACertificates, setDefaultCACertificates } = tls as Partial<CertificateStore>;
+    if (getCACertificates === undefined || setDefaultCACertificates === undefined) return false;
+    setDefaultCACertificates([...getCACertificates("default"), ...getCACertificates("system")]);
+    return true;
+  }));
+}
+
+function untrusted(input: string | URL, error: unknown): ServiceError {
+  const { origin, pathname } = new URL(input);
+  const message = error instanceof AuthError ? error.message : `cannot reach "${origin}${pathname}" (${unknownAuthority(error)})`;
+  return new ServiceError("network_unavailable", `${message}: nobody known here vouches for its certificate`, {
+    hint: "Where the network has an authority of its own, name its certificate: export NODE_EXTRA_CA_CERTS=/path/to/authority.pem",
+    cause: error instanceof Error ? error.cause : undefined,
+  });
+}

@@ -1,0 +1,44 @@
+// A process of its own, since Node reads NODE_EXTRA_CA_CERTS, SSL_CERT_FILE and NODE_USE_ENV_PROXY once, when it starts.
+// Sends what it is told to with the fetch of this machine, or opens a WebSocket, and says what came of it.
+import { createHash } from "node:crypto";
+import { openThroughProxy } from "../../src/platform/proxy.ts";
+import { systemFetch } from "../../src/platform/system-fetch.ts";
+
+/** What the child is asked for. */
+export interface ChildRequest {
+  url: string;
+  init?: { method?: string; body?: string; headers?: Record<string, string> };
+}
+
+/** What came of it. */
+export interface ChildAnswer {
+  status?: number;
+  /** Hash of the body's bytes, and how many there were. */
+  sha256?: string;
+  length?: number;
+  /** What the WebSocket said first. */
+  message?: string;
+  error?: { code: string | undefined; message: string; hint: string | undefined; causeCode: string | undefined };
+}
+
+process.on("message", (request: ChildRequest) => {
+  void answer(request).then((value) => process.send?.(value));
+});
+
+async function answer({ url, init }: ChildRequest): Promise<ChildAnswer> {
+  try {
+    if (url.startsWith("wss:")) {
+      const socket = await openThroughProxy(new URL(url), process.env, () => new WebSocket(url));
+      return await new Promise((resolve, reject) => {
+        socket.onmessage = ({ data }) => resolve({ message: String(data) });
+        socket.onerror = () => reject(new Error("the WebSocket failed"));
+      });
+    }
+    const response = await systemFetch(process.env)(url, { redirect: "manual", ...init });
+    const body = new Uint8Array(await response.arrayBuffer());
+    return { status: response.status, length: body.length, sha256: createHash("sha256").update(body).digest("hex") };
+  } catch (error) {
+    const { code, message, hint, cause } = error as { code?: string; message: string; hint?: string; cause?: { code?: string } };
+    return { error: { code, message, hint, causeCode: cause?.code } };
+  }
+}

@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createPlainServer } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import * as tls from "node:tls";
+import { systemFetch } from "../../src/platform/system-fetch.ts";
+import { testCertificate } from "../helpers/certificate.ts";
+import type { ChildAnswer, ChildRequest } from "../helpers/fetch-child.ts";
+import { startProxy } from "../helpers/proxy.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "system-fetch-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const authority = join(folder, "authority.pem");
+const certificate = testCertificate("service.test");
+const proxyCertificate = testCertificate("localhost");
+writeFileSync(authority, certificate.cert + proxyCertificate.cert);
+const none = join(folder, "none");
+mkdirSync(none);
+const big = randomBytes(8 * 1024 * 1024);
+
+/** A service with TLS that names itself `service.test`; its WebSocket says "hi". */
+async function startService(): Promise<{ port: number; sent: string[] } & AsyncDisposable> {
+  const sent: string[] = [];
+  const server = createServer(certificate, async (request, response) => {
+    let body = "";
+    for await (const chunk of request) body += String(chunk);
+    sent.push(`${request.method} ${request.url} ${request.headers["proxy-authorization"] ?? "-"} ${body}`);
+    response.end(request.url === "/big" ? big : "hello");
+  });
+  server.on("upgrade", (request, socket) => {
+    const accept = createHash("sha1").update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+    socket.on("error", () => socket.destroy());
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+    socket.write(Buffer.of(0x81, 2, 0x68, 0x69));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    sent,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+/** Sends requests, one after the other, from one process with that environment. */
+async function fromChild(env: Record<string, string>, ...requests: ChildRequest[]): Promise<ChildAnswer[]> {
+  const { SSL_CERT_FILE: _, NODE_EXTRA_CA_CERTS: __, NODE_OPTIONS: ___, ...inherited } = process.env;
+  const child = fork(join(import.meta.dirname, "../helpers/fetch-child.ts"), {
+    execArgv: ["--import", "tsx", ...(process.versions.node.startsWith("20.") ? ["--experimental-websocket"] : [])],
+    env: { ...inherited, SSL_CERT_DIR: none, SSL_CERT_FILE: "/dev/null", ...env },
+  });
+  const exit = once(child, "exit");
+  const answers: ChildAnswer[] = [];
+  for (const request of requests) {
+    child.send(request);
+    const [answer] = (await Promise.race([once(child, "message"), exit.then((code) => Promise.reject(new Error(`the child ended (${String(code)})`)))])) as [ChildAnswer];
+    answers.push(answer);
+  }
+  child.kill();
+  await exit;
+  return answers;
+}
+
+test("without a variable it is the global fetch, looked up when it is called", async (context) => {
+  const answer = new Response("hello");
+  const spy = context.mock.method(globalThis, "fetch", async () => answer);
+  const init = { method: "POST", body: "a" };
+  for (const env of [{}, { HTTPS_PROXY: "" }, { NO_PROXY: "*" }, { HTTPS_PROXY: "http://proxy.test", NO_PROXY: "service.test" }]) {
+    assert.equal(await systemFetch(env)("https://service.test/", init), answer);
+  }
+  assert.ok(spy.mock.calls.every(({ arguments: [url, given] }) => url === "https://service.test/" && given === init));
+});
+
+test("a variable that holds no proxy's address is an error of each request, and nothing is sent directly", async (context) => {
+  const spy = context.mock.method(globalThis, "fetch", async () => new Response());
+  await assert.rejects(systemFetch({ HTTPS_PROXY: "socks5://proxy.test" })("https://service.test/"), { code: "configuration_invalid" });
+  assert.equal(spy.mock.callCount(), 0);
+});
+
+test("what was meant for this machine stays on it", async () => {
+  const service = createPlainServer((_, response) => void response.end("hello"));
+  service.listen(0, "127.0.0.1");
+  await once(service, "listening");
+  await using proxy = await startProxy({ routes: {} });
+  const send = systemFetch({ HTTP_PROXY: proxy.url, HTTPS_PROXY: proxy.url });
+  const response = await send(`http://127.0.0.1:${(service.address() as AddressInfo).port}/`, { headers: { connection: "close" } });
+  assert.equal(await response.text(), "hello");
+  assert.deepEqual(proxy.requests, []);
+  service.close();
+});
+
+test("TLS through a proxy: verified with NODE_EXTRA_CA_CERTS, whole however big, and the proxy's password ends at the proxy", async () => {
+  await using service = await startService();
+  await using proxy = await startProxy({ routes: { "service.test:443": service.port, "other.test:443": service.port }, basic: "kim:hunter2" });
+  // The variable that lets Node use the proxy by itself must not lead through it twice.
+  const env = { HTTPS_PROXY: proxy.url.replace("//", "//kim:hunter2@"), NODE_EXTRA_CA_CERTS: authority, NODE_USE_ENV_PROXY: "1", NODE_NO_WARNINGS: "1" };
+  const [posted, got, other, socket] = await fromChild(
+    env,
+    { url: "https://service.test/token", init: { method: "POST", body: "grant" } },
+    { url: "https://service.test/big" },
+    { url: "https://other.test/" },
+    { url: "wss://service.test/ws" },
+  );
+  assert.deepEqual([posted?.status, posted?.length], [200, 5]);
+  assert.deepEqual(got, { status: 200, length: big.length, sha256: createHash("sha256").update(big).digest("hex") });
+  assert.match(other?.error?.message ?? "", /^cannot reach "https:\/\/other\.test\/" via proxy http:\/\/127\.0\.0\.1:\d+ \(ERR_TLS_CERT_ALTNAME_INVALID\)$/);
+  assert.deepEqual(service.sent, ["POST /token - grant", "GET /big - "]);
+  if (process.allowedNodeEnvironmentFlags.has("--use-env-proxy")) assert.equal(socket?.message, "hi");
+  else assert.match(socket?.error?.message ?? "", /^the WebSocket of Node v20\S+ cannot go through the proxy/);
+  assert.ok(proxy.requests.every(({ method, headers }) => method === "CONNECT" && headers["proxy-authorization"] !== undefined));
+});
+
+test("a proxy may speak TLS itself, and its certificate is verified as its own", async () => {
+  await using service = await startService();
+  await using proxy = await startProxy({ routes: { "service.test:443": service.port }, certificate: proxyCertificate });
+  const request = { url: "https://service.test/token", init: { method: "POST", body: "grant" } };
+  const [trusted] = await fromChild({ HTTPS_PROXY: proxy.url, NODE_EXTRA_CA_CERTS: authority }, request);
+  assert.equal(trusted?.status, 200);
+  const [untrusted] = await fromChild({ HTTPS_PROXY: proxy.url }, request);
+  assert.match(untrusted?.error?.message ?? "", /via proxy https:\/\/localhost:\d+ \(DEPTH_ZERO_SELF_SIGNED_CERT\)/);
+  assert.deepEqual(service.sent, ["POST /token - grant"]);
+});
+
+// Where OpenSSL's variables say what the system's list is; on macOS and Windows it is a store that no test should change.
+const readsSystem = "setDefaultCACertificates" in tls && process.platform === "linux";
+
+test("a certificate of an authority that only the system knows is accepted where Node can read the system's list", async () => {
+  await using service = await startService();
+  await using proxy = await startProxy({ routes: { "service.test:443": service.port } });
+  const request = { url: "https://service.test/token", init: { method: "POST", body: "grant" } };
+  const [first, second] = await fromChild({ HTTPS_PROXY: proxy.url, SSL_CERT_FILE: authority }, request, request);
+  if (readsSystem) {
+    assert.deepEqual([first?.status, second?.status], [200, 200]);
+    assert.deepEqual(service.sent, ["POST /token - grant", "POST /token - grant"]);
+    assert.equal(proxy.requests.length, 3, "the first was sent once more, the second was not");
+  } else {
+    assert.match(first?.error?.hint ?? "", /NODE_EXTRA_CA_CERTS/);
+  }
+});
+
+test("the global fetch accepts such a certificate too", async () => {
+  await using service = await startService();
+  const url = `https://127.0.0.1:${service.port}/`;
+  const [answer] = await fromChild({ SSL_CERT_FILE: authority }, { url });
+  // The name on the certificate is another one, which is found out only when its authority is trusted.
+  if (readsSystem) assert.equal(answer?.error?.causeCode, "ERR_TLS_CERT_ALTNAME_INVALID");
+  else assert.match(answer?.error?.hint ?? "", /NODE_EXTRA_CA_CERTS/);
+});
+
+test("a certificate that nobody vouches for is refused, with and without a proxy, before anything is sent", async () => {
+  await using service = await startService();
+  await using proxy = await startProxy({ routes: { "service.test:443": service.port } });
+  const [proxied, direct] = await fromChild({ HTTPS_PROXY: proxy.url }, { url: "https://service.test/?code=a-code" }, { url: `https://127.0.0.1:${service.port}/?code=a-code` });
+  assert.match(proxied?.error?.message ?? "", /^cannot reach "https:\/\/service\.test\/" via proxy \S+ \(DEPTH_ZERO_SELF_SIGNED_CERT\): nobody known here vouches/);
+  assert.match(direct?.error?.message ?? "", /^cannot reach "https:\/\/127\.0\.0\.1:\d+\/" \(DEPTH_ZERO_SELF_SIGNED_CERT\): nobody known here vouches/);
+  for (const answer of [proxied, direct]) {
+    assert.equal(answer?.error?.code, "network_unavailable");
+    assert.match(answer?.error?.hint ?? "", /export NODE_EXTRA_CA_CERTS=/);
+    assert.equal(answer?.error?.causeCode, "DEPTH_ZERO_SELF_SIGNED_CERT");
+  }
+  assert.deepEqual(service.sent, []);
+});
