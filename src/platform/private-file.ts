@@ -127,11 +127,7 @@ export function reservePrivateFile(path: string, bytes: number): Reservation {
     temporary = undefined;
   };
   try {
-    for (const name of readdirSync(folder)) {
-      if (name.startsWith(prefix) && name.endsWith(".tmp") && !isRunning(Number(name.slice(prefix.length).split(".")[0]))) {
-        rmSync(join(folder, name), { force: true });
-      }
-    }
+    for (const left of leftTemporaries(folder)) if (basename(left).startsWith(prefix)) rmSync(left, { force: true });
     temporary = join(folder, `${prefix}${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
     fd = openSync(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | O_NOFOLLOW, 0o600);
     writeAll(fd, Buffer.alloc(bytes));
@@ -173,6 +169,19 @@ export function removePrivateFile(path: string): void {
   } catch (cause) {
     throw unwritable(path, cause);
   }
+}
+
+/**
+ * The temporary files in a folder whose writers are gone: killed between the first byte and the rename. The next write of
+ * the same file removes its own.
+ */
+export function leftTemporaries(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => {
+      const [, pid] = /^\..+\.(\d+)\.[0-9a-f]{12}\.tmp$/.exec(name) ?? [];
+      return pid !== undefined && !isRunning(Number(pid));
+    })
+    .map((name) => join(folder, name));
 }
 
 /** A mark that changes whenever the file is replaced; undefined when there is no file. */

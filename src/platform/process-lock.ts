@@ -78,8 +78,13 @@ export function inspectProcessLock(path: string): LockHolder | undefined {
   return explained(path, () => mechanism.inspect(path));
 }
 
+/** What processes that were killed while they waited for the lock at `path` left beside it, by path; changes nothing. */
+export function processLockLitter(path: string): string[] {
+  return mechanism.litter(path);
+}
+
 /**
- * Removes the lock at `path` if its holder is proved dead. The next one who wants the lock would do so too.
+ * Removes the lock at `path` if its holder is proved dead, and {@link processLockLitter}. The next one who wants the lock would do so too.
  * @returns whether anything was removed
  * @throws as {@link inspectProcessLock}
  */

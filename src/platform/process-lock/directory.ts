@@ -93,7 +93,13 @@ export const directoryLock: LockMechanism = {
     return { pid, host, since: new Date(since).toISOString(), state: stateOf(holder.identity) } satisfies LockHolder;
   },
 
-  unstick: (path) => exists(path) && clear(path, undefined),
+  litter: (path) => litter(path, undefined),
+
+  unstick(path) {
+    const left = litter(path, undefined);
+    sweep(path, undefined);
+    return (exists(path) && clear(path, undefined)) || left.length > 0;
+  },
 };
 
 /** Frees the lock if its holder is dead. True when it is free now. */
@@ -109,18 +115,24 @@ function clear(path: string, now: number | undefined): boolean {
   return true;
 }
 
-/** Removes what contenders that were killed left beside the lock. A contender in sight that lives is left alone. */
-function sweep(path: string, now: number): void {
+/** Removes what contenders that were killed left beside the lock. */
+function sweep(path: string, now: number | undefined): void {
+  for (const candidate of litter(path, now)) tidy(candidate, candidate.slice(path.length + 1));
+}
+
+/** The directories of contenders that are gone. One in sight that lives is left alone. */
+function litter(path: string, now: number | undefined): string[] {
   const prefix = `${basename(path)}.`;
   const folder = dirname(path);
+  const isLeft = (file: string): boolean => {
+    const identity = file.startsWith(prefix) ? parseName(file.slice(prefix.length)) : undefined;
+    return identity !== undefined && isGone(identity, join(folder, file), now);
+  };
   try {
-    for (const file of list(folder)) {
-      const name = file.startsWith(prefix) ? file.slice(prefix.length) : "";
-      const identity = parseName(name);
-      if (identity !== undefined && isGone(identity, join(folder, file), now)) tidy(join(folder, file), name);
-    }
+    return list(folder).filter(isLeft).map((file) => `${path}.${file.slice(prefix.length)}`);
   } catch {
     // A folder that may be searched but not listed. The lock, which we may hold by now, matters more than the litter.
+    return [];
   }
 }
 

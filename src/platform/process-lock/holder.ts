@@ -44,7 +44,9 @@ export interface LockMechanism {
   contend(path: string, clock: Clock): Contender;
   /** Who holds the lock, changing nothing; undefined when nobody does. */
   inspect(path: string): LockHolder | undefined;
-  /** Removes what a proved dead holder left; true if there was something. */
+  /** What contenders that are proved dead left beside the lock at `path`, by path. */
+  litter(path: string): string[];
+  /** Removes what a proved dead holder or contender left; true if there was something. */
   unstick(path: string): boolean;
 }
 

@@ -74,6 +74,7 @@ export function openFileLock(flag: number, open: (path: string, flags: number, m
       closeSync(fd);
       return undefined;
     },
+    litter: () => [],
     unstick: () => false,
   };
 }

@@ -1,0 +1,75 @@
+import { accessSync, constants, lstatSync, readdirSync, statSync } from "node:fs";
+import { posix, win32 } from "node:path";
+import type { Environment } from "./paths.ts";
+
+/** What lies in a folder, seen from outside: nothing is opened. */
+export interface Inspected {
+  readonly path: string;
+  readonly kind: "file" | "folder" | "link" | "other";
+  /** Permission bits; undefined on Windows, where they say nothing. */
+  readonly mode: number | undefined;
+  /** The owner's number; undefined on Windows. */
+  readonly uid: number | undefined;
+}
+
+/** A queue has a file for each event; who has more of them needs no list. */
+const mostEntries = 10_000;
+
+/**
+ * A folder and everything below it, the folder first. Links are named and not followed, and what cannot be seen is left out.
+ * @param path - the folder, itself reached through a link or not
+ * @returns nothing when there is no such folder
+ */
+export function inspectFolder(path: string): readonly Inspected[] {
+  const top = described(path, true);
+  if (top === undefined) return [];
+  const found = [top];
+  for (let at = 0; at < found.length && found.length < mostEntries; at += 1) {
+    const entry = found[at];
+    if (entry?.kind !== "folder") continue;
+    for (const name of namesIn(entry.path)) {
+      const inside = described((process.platform === "win32" ? win32 : posix).join(entry.path, name), false);
+      if (inside !== undefined) found.push(inside);
+    }
+  }
+  return found;
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch {
+    return [];
+  }
+}
+
+function described(path: string, follow: boolean): Inspected | undefined {
+  try {
+    const stats = (follow ? statSync : lstatSync)(path);
+    const kind = stats.isFile() ? "file" : stats.isDirectory() ? "folder" : stats.isSymbolicLink() ? "link" : "other";
+    return process.platform === "win32" ? { path, kind, mode: undefined, uid: undefined } : { path, kind, mode: stats.mode & 0o7777, uid: stats.uid };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Where a program is that `spawn` would start under this name; undefined when there is none.
+ * @param program - a path, or a name to be looked for in `PATH`
+ */
+export function findProgram(program: string, env: Environment, platform: NodeJS.Platform): string | undefined {
+  const { delimiter, join } = platform === "win32" ? win32 : posix;
+  const isPath = program.includes("/") || (platform === "win32" && program.includes("\\"));
+  const folders = isPath ? [""] : (env["PATH"] ?? env["Path"] ?? "").split(delimiter).filter(Boolean);
+  const endings = platform === "win32" && !/\.\w+$/.test(program) ? [".exe", ".com"] : [""];
+  return folders.flatMap((folder) => endings.map((ending) => join(folder, program) + ending)).find(canRun);
+}
+
+function canRun(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,86 @@
+import { lookup } from "node:dns/promises";
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+
+/** Where a connection goes. */
+export interface Endpoint {
+  /** A name or an address, an IPv6 one without its brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What a server shows of itself in the TLS handshake (RFC 8446). */
+export interface Handshake {
+  readonly protocol: string;
+  /** Why Node's own list of authorities does not vouch for it, in OpenSSL's word; undefined when it does. */
+  readonly failure: string | undefined;
+  /** Whom the certificate is for, who signed it, and until when it is good, as it says itself. */
+  readonly subject: string;
+  readonly issuer: string;
+  readonly validTo: string;
+}
+
+/** The host and port of an address, the scheme's own port where none is given. */
+export function endpointOf({ protocol, hostname, port }: URL): Endpoint {
+  return { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || (/^(?:http|ws):$/.test(protocol) ? 80 : 443) };
+}
+
+/**
+ * The addresses of a name, from where every connection of this process takes them.
+ * @param signal - ends the wait, though not the system's own search, which nothing can cancel
+ * @throws what the system says, such as `ENOTFOUND`; the signal's reason
+ */
+export async function resolveName(host: string, signal: AbortSignal): Promise<readonly string[]> {
+  return Promise.race([lookup(host, { all: true }).then((found) => found.map(({ address }) => address)), aborted(signal)]);
+}
+
+/**
+ * Opens a connection and closes it again.
+ * @returns the address that answered
+ * @throws what the system says, such as `ECONNREFUSED`; the signal's reason
+ */
+export async function openConnection({ host, port }: Endpoint, signal: AbortSignal): Promise<string> {
+  const socket = connectTcp({ host, port });
+  await untilEvent(socket, "connect", signal);
+  const { remoteAddress = host } = socket;
+  socket.destroy();
+  return remoteAddress;
+}
+
+/**
+ * Shakes hands and hangs up.
+ * @throws what the system says; the signal's reason
+ */
+export async function shakeHands({ host, port }: Endpoint, signal: AbortSignal): Promise<Handshake> {
+  // Unverified on purpose, since a certificate that fails is what this is here to show. Nothing is ever sent on it.
+  const socket: TLSSocket = connectTls({ host, port, rejectUnauthorized: false, ...(isIP(host) === 0 && { servername: host }) });
+  await untilEvent(socket, "secureConnect", signal);
+  const certificate = socket.getPeerCertificate();
+  const failure = socket.authorized ? undefined : String((socket.authorizationError as Error & { code?: string })?.code ?? socket.authorizationError);
+  const named = (party: { CN?: unknown; O?: unknown } | undefined): string => [party?.CN, party?.O].filter(Boolean).join(", ") || "nobody named";
+  const protocol = socket.getProtocol() ?? "TLS";
+  socket.destroy();
+  const { subject, issuer, valid_to: validTo } = certificate;
+  return { protocol, failure, subject: named(subject), issuer: named(issuer), validTo };
+}
+
+function untilEvent(socket: Socket, event: "connect" | "secureConnect", signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => void socket.destroy(signal.reason);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    // Kept after the event: a socket that is being closed may still be reset, and an error that nobody hears ends the process.
+    socket.on("error", reject);
+    socket.once(event, () => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    });
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
