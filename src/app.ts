@@ -6,8 +6,9 @@ import { keychainKey } from "./auth/secure-storage/choice.ts";
 import { machineIdentity, machineKey, passphraseKey } from "./auth/secure-storage/derived-key.ts";
 import { createKeychain, type Keychain } from "./auth/secure-storage/keychain.ts";
 import { memoryVault } from "./auth/secure-storage/memory.ts";
-import { SealedFile, type KeySource } from "./auth/secure-storage/sealed-file.ts";
+import { SealedFile } from "./auth/secure-storage/sealed-file.ts";
 import type { KeyHeader, Vault } from "./auth/secure-storage/vault.ts";
+import type { Profiles } from "./auth/session.ts";
 import { SessionStore } from "./auth/session-store.ts";
 import { TokenManager } from "./auth/token-manager.ts";
 import { systemClock, type Clock } from "./platform/clock.ts";
@@ -43,6 +44,8 @@ export interface App {
   /** Whether sessions outlive this app. */
   readonly isKept: boolean;
   readonly store: SessionStore;
+  /** What {@link SessionStore.read} gives, read so that nothing on disk changes, not even the cache of a key: for the doctor. */
+  readProfiles(): Promise<Profiles>;
   /** The token manager of the profile in use, or of a named one. */
   tokens(profile?: string): TokenManager;
   /**
@@ -68,13 +71,15 @@ export function createApp(overrides: AppOverrides = {}): App {
 
   const folder = lazily(() => configFolder(env, platform, homedir()));
   const keychain = lazily(() => createKeychain({ clock, env }));
-  const keySource = (source: KeyHeader["source"]): KeySource => {
-    if (source === "keychain") return keychainKey(keychain());
-    if (source === "passphrase") return passphraseKey(settings.passphrase);
-    const uid = process.getuid?.();
-    return machineKey(machineIdentity(hostname(), uid ?? userInfo().username), runtimeFolder(env, platform, tmpdir(), uid));
-  };
-  const sealedFile = lazily(() => new SealedFile(join(folder(), "credentials.json"), keySource));
+  const sealed = (leavesTraces: boolean): SealedFile =>
+    new SealedFile(join(folder(), "credentials.json"), (source) => {
+      if (source === "keychain") return keychainKey(keychain());
+      if (source === "passphrase") return passphraseKey(settings.passphrase);
+      const uid = process.getuid?.();
+      const cache = leavesTraces ? runtimeFolder(env, platform, tmpdir(), uid) : undefined;
+      return machineKey(machineIdentity(hostname(), uid ?? userInfo().username), cache);
+    });
+  const sealedFile = lazily(() => sealed(true));
   const storage = overrides.storage ?? (settings.storage?.value === "memory" ? "memory" : undefined);
   const store = lazily(() => new SessionStore(storage === "memory" ? memoryVault() : (storage ?? sealedFile()), clock));
   const managers = new Map<string | undefined, TokenManager>();
@@ -98,6 +103,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     get store() {
       return store();
     },
+    readProfiles: () => (storage === undefined ? new SessionStore(sealed(false), clock) : store()).read(),
     tokens(profile = settings.profile?.value) {
       let manager = managers.get(profile);
       if (manager === undefined) {

@@ -50,15 +50,17 @@ export function passphraseKey(passphrase: Secret | undefined): KeySource {
  * scrypt: who can read that file can read the machine id and run scrypt too, and a copy of the home does not hold it.
  *
  * @param identity - from {@link machineIdentity}
- * @param cacheFolder - `runtimeFolder` of platform/paths; it is left alone when it is not this user's
+ * @param cacheFolder - `runtimeFolder` of platform/paths; it is left alone when it is not this user's. Undefined: the key is
+ * kept nowhere
  */
-export function machineKey(identity: string, cacheFolder: string): KeySource {
+export function machineKey(identity: string, cacheFolder: string | undefined): KeySource {
   return {
     mismatch: {
       message: "it was sealed on another machine or by another user, or it was changed",
       hint: "Start afresh here: spec-kitty auth logout --all --force, then spec-kitty auth login",
     },
     async open(header) {
+      if (cacheFolder === undefined) return derive(Buffer.from(identity), header);
       const name = createHash("sha256").update(JSON.stringify([identity, header])).digest("hex").slice(0, 32);
       const cached = join(cacheFolder, `${name}.key`);
       // Somebody else's folder, a full disk: neither is needed to open the file, so neither may be in the way.
