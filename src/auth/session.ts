@@ -46,10 +46,16 @@ export interface Profiles {
   readonly profiles: ReadonlyMap<string, Profile>;
 }
 
-/** The error for a profile that was named and is not there, so that a slip of the pen never acts in another's name. */
-export function unknownProfile(name: string, { profiles }: Profiles): NotAuthenticatedError {
+/**
+ * The error for a profile that was named and is not there, so that a slip of the pen never acts in another's name.
+ *
+ * @param source - what has named it, where that is worth telling
+ */
+export function unknownProfile(name: string, { profiles }: Profiles, source?: string): NotAuthenticatedError {
   const known = profiles.size === 0 ? "" : `Known: ${[...profiles.keys()].join(", ")}. `;
-  return new NotAuthenticatedError(`there is no profile "${name}"`, { hint: `${known}To make it: spec-kitty auth login --profile ${name}` });
+  return new NotAuthenticatedError(`there is no profile "${name}"${source === undefined ? "" : `, which ${source} names`}`, {
+    hint: `${known}To make it: spec-kitty auth login --profile ${name}`,
+  });
 }
 
 /** The members of a session that a token answer decides. */
@@ -99,6 +105,17 @@ export function remainingMs(session: Session, now: number): number {
   // Received in the future: the clock was set back since, and says nothing about how much of the life is left.
   if (serverNow < session.issuedAt - marginMs(session)) return 0;
   return session.accessTokenExpiresAt - serverNow;
+}
+
+/**
+ * Whether a session can still be used, or refreshed, as far as this machine can tell.
+ *
+ * @param now - this machine's clock, milliseconds since 1970
+ */
+export function isAlive(session: Session, now: number): boolean {
+  if (remainingMs(session, now) > 0) return true;
+  const { refreshToken, refreshTokenExpiresAt: ends, clockOffsetMs } = session;
+  return refreshToken !== undefined && (ends === undefined || Date.parse(ends) > now + clockOffsetMs);
 }
 
 /**

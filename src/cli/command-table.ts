@@ -1,11 +1,4 @@
-import type { Command } from "./command.ts";
-
-/** A command's place in the program. It is loaded when it is called, so that one command does not pay for another. */
-export interface CommandEntry {
-  readonly words: readonly string[];
-  readonly summary: string;
-  readonly load: () => Promise<Command>;
-}
+import type { CommandEntry } from "./command.ts";
 
 /** Every command, in the order of the help. */
 export const commandTable: readonly CommandEntry[] = [
@@ -15,6 +8,9 @@ export const commandTable: readonly CommandEntry[] = [
   { words: ["auth", "token"], summary: "print a valid access token", load: async () => (await import("./commands/auth/token.ts")).token },
   { words: ["auth", "refresh"], summary: "refresh the access token now", load: async () => (await import("./commands/auth/refresh.ts")).refresh },
   { words: ["auth", "whoami"], summary: "print the e-mail address of who is logged in", load: async () => (await import("./commands/auth/whoami.ts")).whoami },
+  { words: ["auth", "list"], summary: "list the accounts", load: async () => (await import("./commands/auth/list.ts")).list },
+  { words: ["auth", "switch"], summary: "make another account the active one", load: async () => (await import("./commands/auth/switch.ts")).switchCommand },
+  { words: ["auth", "team"], summary: "show or set the default team", load: async () => (await import("./commands/auth/team.ts")).team },
 ];
 
 /** What the groups of commands are about. */

@@ -8,6 +8,8 @@ export interface OptionSpec {
   readonly short?: string;
   /** The placeholder of its value in the help, such as `SECONDS`. */
   readonly value?: string;
+  /** The values that it takes, where they are few: for completion. */
+  readonly choices?: readonly string[];
   readonly help: string;
 }
 
@@ -23,6 +25,15 @@ export interface Context {
   readonly terminal: Terminal;
   /** Aborts when the user presses Ctrl-C; its reason is the error to end with. */
   readonly signal: AbortSignal;
+  /** Every command of the program. */
+  readonly commands: readonly CommandEntry[];
+}
+
+/** A command's place in the program. It is loaded when it is called, so that one command does not pay for another. */
+export interface CommandEntry {
+  readonly words: readonly string[];
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
 }
 
 /** A command: options, what the help says of it, and a run. */

@@ -1,14 +1,34 @@
 import type { DeviceAuthorization } from "../auth/oauth/device-authorization.ts";
-import type { Context } from "./command.ts";
+import { isConfidential } from "../config/service-url.ts";
 import { duration } from "./format.ts";
-import { oneLine } from "./output.ts";
+import { oneLine, type Output, type Screen } from "./output.ts";
+import { qrCode } from "./qr-code.ts";
+import { renderQrCode } from "./qr-render.ts";
 
-/** Tells the user where to go and what to type, the code in the chunks that the service wrote (RFC 8628 §3.3). */
-export function announceCode({ out }: Context, { verification_uri, user_code }: Omit<DeviceAuthorization, "device_code">): void {
+/**
+ * Tells the user where to go and what to type, the code in the chunks that the service wrote (RFC 8628 §3.3), and draws
+ * the address that has the code in it. The code is shown all the same, since the page asks the user to compare it: that is
+ * how somebody notices who was sent another's address (§5.4).
+ *
+ * @param withQr - false draws nothing
+ */
+export function announceCode(out: Output, authorization: Omit<DeviceAuthorization, "device_code">, withQr: boolean): void {
+  const { verification_uri, verification_uri_complete, user_code } = authorization;
+  const picture = withQr && out.screen && verification_uri_complete ? drawn(verification_uri_complete, out.screen) : undefined;
   out.say(`Open this address in a browser, on any device:\n\n  ${oneLine(verification_uri)}\n\nand enter this code:\n\n  ${oneLine(user_code)}\n`);
+  // Last, so that of a small screen it has all but the countdown's line and the code's.
+  if (picture) out.draw(picture);
 }
 
-/** How long the code still lives, redrawn in place on a terminal and said nowhere else. */
-export function countdown(_context: Context, leftMs: number): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[KWaiting for the approval, ${duration(leftMs)} left. Press Ctrl-C to give up.`);
+/** How long the code still lives, in milliseconds. */
+export function countdown(out: Output, leftMs: number): void {
+  out.progress(`Waiting for the approval, ${duration(leftMs)} left. Press Ctrl-C to give up.`);
+}
+
+/** Undefined where the code would not be whole on the screen, and for an address that a telephone had better not open. */
+function drawn(address: string, screen: Screen): string | undefined {
+  if (!isConfidential(new URL(address))) return undefined;
+  const modules = qrCode(address);
+  const picture = modules && renderQrCode(modules, screen);
+  return picture && picture.split("\n").length + 3 <= screen.rows ? picture : undefined;
 }

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
-import type { Command, OptionSpec } from "./command.ts";
-import { commandTable, groupSummaries, type CommandEntry } from "./command-table.ts";
+import type { Command, CommandEntry, OptionSpec } from "./command.ts";
+import { commandTable, groupSummaries } from "./command-table.ts";
 import { commandHelp, commonOptions, groupHelp, usageLine } from "./help.ts";
 import { nearest, usageError } from "./usage.ts";
 

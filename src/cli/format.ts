@@ -1,5 +1,3 @@
-import { oneLine } from "./output.ts";
-
 /**
  * A length of time for people, in the largest unit that says it well: `1 hour`, `59 minutes`, `36 hours`, `90 days`.
  * @param ms - milliseconds
@@ -17,7 +15,14 @@ function counted(count: number, unit: string): string {
 }
 
 /** Labels and values in two columns, a value on one line whatever is in it. */
-export function columns(rows: readonly (readonly [label: string, value: string])[], indent = "  "): string {
-  const width = Math.max(...rows.map(([label]) => label.length));
-  return rows.map(([label, value]) => `${indent}${label.padEnd(width)}  ${oneLine(value)}`.trimEnd()).join("\n");
+export function columns(rows: readonly (readonly [label: string, value: string])[]): string {
+  return table(rows).replace(/^/gm, "  ");
+}
+
+/** Rows in columns as wide as the widest of each, every cell on one line whatever is in it. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const cells = rows.map((row) => row.map((cell) => cell.replace(/[\r\n\t]+/g, " ")));
+  const widths: number[] = [];
+  for (const row of cells) row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)));
+  return cells.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n");
 }

@@ -1,5 +1,4 @@
-import type { Command, OptionSpec } from "./command.ts";
-import type { CommandEntry } from "./command-table.ts";
+import type { Command, CommandEntry, OptionSpec } from "./command.ts";
 import { columns } from "./format.ts";
 
 /** The options that every command has. */

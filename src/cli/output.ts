@@ -17,13 +17,34 @@ export interface Output {
   error(text: string): void;
   /** What to do next. */
   hint(text: string): void;
+  /** How far a wait has come: on a terminal one line, redrawn in its place and gone before anything else is said; nowhere else. */
+  progress(text: string): void;
+  /** A drawing of our own for {@link Output.screen}, escape sequences and all: never a text that comes from elsewhere. */
+  draw(picture: string): void;
+  /** Where the conversation is shown, if that is a terminal on which things can be drawn. */
+  readonly screen: Screen | undefined;
+  /** Whether the answer appears on a terminal, before whoever looks at it. */
+  readonly isAnswerShown: boolean;
+}
+
+/** A terminal that can be drawn on. */
+export interface Screen {
+  readonly columns: number;
+  readonly rows: number;
+  readonly color: boolean;
+}
+
+interface OutputStream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
 }
 
 /** The parts of a process that output needs. */
 export interface OutputStreams {
-  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean };
-  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream & { readonly columns?: number; readonly rows?: number };
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly platform: NodeJS.Platform;
 }
 
 const green = 32;
@@ -32,23 +53,47 @@ const yellow = 33;
 const dim = 2;
 
 /** Output on a process's streams. */
-export function createOutput({ stdout, stderr, env }: OutputStreams): Output {
-  const label = (stream: OutputStreams["stdout"], colour: number, text: string): string => {
+export function createOutput({ stdout, stderr, env, platform }: OutputStreams): Output {
+  const canColor = (stream: OutputStream): boolean => {
     const forced = env["FORCE_COLOR"];
-    const isColoured = forced ? forced !== "0" : !env["NO_COLOR"] && env["TERM"] !== "dumb" && stream.isTTY === true;
-    return isColoured ? `\u001b[${colour}m${text}\u001b[0m` : text;
+    return forced ? forced !== "0" : !env["NO_COLOR"] && env["TERM"] !== "dumb" && stream.isTTY === true;
   };
+  let isDrawn = false;
+  /** Both streams may be the same terminal, so a line that is redrawn goes before either is written to. */
+  const write = (stream: OutputStream, text: string): void => {
+    if (isDrawn) stderr.write(clearLine);
+    isDrawn = false;
+    stream.write(text);
+  };
+  const line = (stream: OutputStream, color: number, label: string, text: string): void =>
+    write(stream, `${canColor(stream) ? `\u001b[${color}m${label}\u001b[0m` : label} ${oneLine(text)}\n`);
+  const isScreen = stderr.isTTY === true && env["TERM"] !== "dumb";
   return {
-    answer: (text) => void stdout.write(`${printable(text)}\n`),
-    done: (text) => void stdout.write(`${label(stdout, green, "✓")} ${oneLine(text)}\n`),
+    answer: (text) => write(stdout, `${printable(text)}\n`),
+    done: (text) => line(stdout, green, "✓", text),
     // JSON escapes the C0 controls itself; the others are escaped here, so that the value survives and the terminal too.
-    json: (value) => void stdout.write(`${JSON.stringify(value, null, 2).replace(unprintable, escaped)}\n`),
-    say: (text) => void stderr.write(`${printable(text)}\n`),
-    warn: (text) => void stderr.write(`${label(stderr, yellow, "warning:")} ${oneLine(text)}\n`),
-    error: (text) => void stderr.write(`${label(stderr, red, "error:")} ${oneLine(text)}\n`),
-    hint: (text) => void stderr.write(`${label(stderr, dim, "hint:")} ${oneLine(text)}\n`),
+    json: (value) => write(stdout, `${JSON.stringify(value, null, 2).replace(unprintable, escaped)}\n`),
+    say: (text) => write(stderr, `${printable(text)}\n`),
+    warn: (text) => line(stderr, yellow, "warning:", text),
+    error: (text) => line(stderr, red, "error:", text),
+    hint: (text) => line(stderr, dim, "hint:", text),
+    progress(text) {
+      if (!isScreen) return;
+      // A line that wraps could not be redrawn: only its last row would go.
+      stderr.write(clearLine + oneLine(text).slice(0, (stderr.columns ?? 80) - 1));
+      isDrawn = true;
+    },
+    draw: (picture) => write(stderr, picture),
+    // Block characters are noise where the locale does not say UTF-8; macOS and Windows say nothing and have it.
+    screen:
+      isScreen && (platform === "darwin" || platform === "win32" || /utf-?8/i.test(env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || ""))
+        ? { columns: stderr.columns ?? 80, rows: stderr.rows ?? 24, color: canColor(stderr) }
+        : undefined,
+    isAnswerShown: stdout.isTTY === true,
   };
 }
+
+const clearLine = "\r\u001b[K";
 
 /** Everything that moves the cursor, colours or titles the terminal, is invisible, or turns the reading direction around. */
 const unprintable = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;

@@ -1,62 +1,44 @@
 import type { App } from "../app.ts";
 import type { KeyHeader } from "../auth/secure-storage/vault.ts";
-import { defaultTeam, remainingMs, type Profile } from "../auth/session.ts";
-
-/** Where the sessions are kept, as a program reads it. */
-export interface StorageStatus {
-  /** As `--storage` takes it. */
-  readonly kind: "keychain" | "file" | "memory";
-  /** Where the key of the sealed file comes from. */
-  readonly key: "keychain" | "passphrase" | "machine" | "none";
-  readonly path?: string;
-}
-
-/** What `spec-kitty auth status --json` prints. Times are ISO 8601 in UTC. */
-export interface AuthStatus {
-  readonly authenticated: boolean;
-  readonly profile: string;
-  readonly service?: string;
-  readonly user?: { readonly id: string; readonly email?: string; readonly name?: string };
-  /** The default team. */
-  readonly team?: { readonly id: string; readonly name: string };
-  readonly teams?: readonly { readonly id: string; readonly name: string; readonly role?: string; readonly isPrivateTeamspace?: boolean }[];
-  readonly accessTokenExpiresAt?: string;
-  /** Absent when only the service knows. */
-  readonly refreshTokenExpiresAt?: string;
-  readonly storage: StorageStatus;
-  readonly sessionId?: string;
-  readonly authFlow?: "authorization_code" | "device_code";
-  readonly authenticatedAt?: string;
-  /** When tokens were last taken from the service: at login or by a refresh. */
-  readonly lastUsedAt?: string;
-}
+import { defaultTeam, isAlive, type Profile } from "../auth/session.ts";
+import type { AuthStatus, StorageStatus } from "./answers.ts";
 
 /** Describes a profile without asking anybody. */
 export function statusOf(name: string, profile: Profile | undefined, app: App): AuthStatus {
-  const storage = storageOf(app);
-  const session = profile?.session;
-  if (profile === undefined || session === undefined) {
-    return { authenticated: false, profile: name, ...(profile && { service: profile.service }), storage };
-  }
-  const team = defaultTeam(profile);
-  const now = app.clock.now();
-  const ends = session.refreshToken === undefined ? undefined : session.refreshTokenExpiresAt;
-  const canRefresh = session.refreshToken !== undefined && (ends === undefined || Date.parse(ends) > now + session.clockOffsetMs);
-  return {
-    authenticated: canRefresh || remainingMs(session, now) > 0,
+  const known = {
+    checked: false,
     profile: name,
-    service: profile.service,
+    profileSource: app.settings.profile?.source ?? "active",
+    ...(profile && { service: profile.service }),
+    storage: storageOf(app),
+  };
+  const session = profile?.session;
+  if (profile === undefined || session === undefined) return { authenticated: false, ...known };
+  const team = defaultTeam(profile);
+  const refreshEnds = session.refreshToken === undefined ? undefined : session.refreshTokenExpiresAt;
+  return {
+    authenticated: isAlive(session, app.clock.now()),
+    ...known,
     user: session.user,
     ...(team && { team: { id: team.id, name: team.name } }),
     teams: session.teams,
     ...(session.accessTokenExpiresAt !== undefined && { accessTokenExpiresAt: new Date(session.accessTokenExpiresAt).toISOString() }),
-    ...(ends !== undefined && { refreshTokenExpiresAt: ends }),
-    storage,
+    ...(refreshEnds !== undefined && { refreshTokenExpiresAt: refreshEnds }),
     ...(session.sessionId !== undefined && { sessionId: session.sessionId }),
     authFlow: session.authFlow,
     authenticatedAt: new Date(session.authenticatedAt).toISOString(),
     lastUsedAt: new Date(session.issuedAt).toISOString(),
   };
+}
+
+/**
+ * Describes what a token of the environment makes of a profile: requests go to its service, or to the one that the
+ * environment names, and in whose name they go is not known here. The profile's own session is not used, so it is not told.
+ */
+export function environmentTokenStatus(name: string, profile: Profile | undefined, app: App): AuthStatus {
+  const service = app.settings.service?.value ?? profile?.service;
+  const known = statusOf(name, profile && { ...profile, session: undefined }, app);
+  return { ...known, authenticated: true, tokenSource: "SPEC_KITTY_ACCESS_TOKEN", ...(service !== undefined && { service }) };
 }
 
 function storageOf(app: App): StorageStatus {

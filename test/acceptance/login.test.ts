@@ -96,7 +96,7 @@ test("FR-015 NFR-012 status shows user, team, expiry and where the session is ke
     /^ {2}Session +ses_/m,
     /^ {2}Last use +\d{4}-/m,
     new RegExp(`^ {2}Service +${saas.url}$`, "m"),
-    /^ {2}Profile +default$/m,
+    /^ {2}Profile +default \(active\)$/m,
   ]) {
     assert.match(said.stdout, line);
   }

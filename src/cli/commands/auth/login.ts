@@ -5,13 +5,14 @@ import { deviceCodeLogin } from "../../../auth/flows/device-code-login.ts";
 import { defaultAuthorizationServer } from "../../../auth/oauth/authorization-server.ts";
 import { chooseKey } from "../../../auth/secure-storage/choice.ts";
 import type { KeyHeader } from "../../../auth/secure-storage/vault.ts";
-import { remainingMs, type Profile, type Profiles, type Session } from "../../../auth/session.ts";
+import { isAlive, remainingMs, unknownProfile, type Profile, type Profiles, type Session } from "../../../auth/session.ts";
 import { withProfile } from "../../../auth/session-store.ts";
 import { defaultClientId } from "../../../config/settings.ts";
 import { AuthError } from "../../../errors.ts";
 import { openBrowser } from "../../../platform/browser.ts";
 import { describeEnvironment, readFacts } from "../../../platform/environment.ts";
 import { accountName } from "../../account.ts";
+import type { LoginExplanation } from "../../answers.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { duration } from "../../format.ts";
 import { statusOf } from "../../status.ts";
@@ -28,7 +29,8 @@ export const login: Command = defineCommand({
     "redirect-host": { type: "string", value: "HOST", help: "127.0.0.1 (default), or localhost for a service that knows only that name" },
     timeout: { type: "string", value: "SECONDS", help: "how long to wait for the browser (default: 300)" },
     scope: { type: "string", value: '"…"', help: "what to ask for; offline_access is always included" },
-    storage: { type: "string", value: "KIND", help: "where the key lives: keychain (default), file, or memory (nothing is kept)" },
+    "no-qr": { type: "boolean", help: "do not draw the address of --headless as a QR code" },
+    storage: { type: "string", value: "KIND", choices: ["keychain", "file", "memory"], help: "where the key lives: keychain (default), file, or memory (nothing is kept)" },
     yes: { type: "boolean", short: "y", help: "agree to the encrypted file where there is no keychain" },
     force: { type: "boolean", help: "log in again although somebody is logged in" },
     explain: { type: "boolean", help: "say which login would be used here, and why, and stop" },
@@ -51,6 +53,7 @@ export const login: Command = defineCommand({
     const profiles = await app.store.read();
     const name = app.settings.profile?.value ?? profiles.active;
     const known = profiles.profiles.get(name);
+    if (known === undefined && app.settings.profile?.mayBeNew === false) throw unknownProfile(name, profiles, app.settings.profile.source);
     const service = serviceOf(app, known);
     const clientId = app.settings.clientId?.value ?? known?.clientId ?? defaultClientId;
     if (known?.session && known.service === service && !values.force && isAlive(known.session, app.clock.now())) {
@@ -79,7 +82,7 @@ export const login: Command = defineCommand({
     if (isHeadless) {
       if (!values.headless) out.say(`Logging in by a code: ${environment.reason}.`);
       const { announceCode, countdown } = await import("../../device-screen.ts");
-      await deviceCodeLogin({ ...common, announce: (authorization) => announceCode(context, authorization), waiting: (left) => countdown(context, left) });
+      await deviceCodeLogin({ ...common, announce: (authorization) => announceCode(out, authorization, !values["no-qr"]), waiting: (left) => countdown(out, left) });
       return;
     }
     await authorizationCodeLogin({
@@ -115,12 +118,6 @@ function serviceOf(app: App, known: Profile | undefined): string {
   throw new AuthError("configuration_invalid", "SPEC_KITTY_SAAS_URL is not set, so there is no service to log in to", {
     hint: "export SPEC_KITTY_SAAS_URL=https://service.example, then run: spec-kitty auth login",
   });
-}
-
-/** A session that can still be used, or refreshed, as far as this machine can tell. */
-function isAlive(session: Session, now: number): boolean {
-  if (remainingMs(session, now) > 0) return true;
-  return session.refreshToken !== undefined && !(session.refreshTokenExpiresAt !== undefined && Date.parse(session.refreshTokenExpiresAt) <= now);
 }
 
 /** The first profile is active from the start; a later one when the user switches to it. */
@@ -159,7 +156,8 @@ function parseRedirectHost(host: string | undefined): "127.0.0.1" | "localhost" 
 }
 
 function explain({ out }: Context, environment: ReturnType<typeof describeEnvironment>, asJson: boolean): void {
-  if (asJson) return out.json(environment);
+  const answer: LoginExplanation = environment;
+  if (asJson) return out.json(answer);
   out.answer(`${environment.login === "device" ? "Device" : "Browser"} login: ${environment.reason}.`);
   for (const { name, value, meaning } of environment.signals) out.answer(`  ${name} = ${value}: ${meaning}`);
 }

@@ -1,5 +1,7 @@
 import { logout, type LogoutOutcome } from "../../../auth/flows/logout.ts";
 import { AuthError } from "../../../errors.ts";
+import { chosenProfile } from "../../account.ts";
+import type { LogoutAnswer } from "../../answers.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { usageError } from "../../usage.ts";
 
@@ -27,8 +29,9 @@ export const logoutCommand: Command = defineCommand({
     }
     if (values.all) await removeEverything(context);
     if (values.json) {
-      out.json({ loggedOut: [...outcomes].map(([profile, { kind }]) => ({ profile, server: kind === "ended" ? "ended" : kind === "nobody" ? "none" : "not told" })) });
-      return;
+      const server = ({ kind }: LogoutOutcome): LogoutAnswer["loggedOut"][number]["server"] => (kind === "ended" ? "ended" : kind === "nobody" ? "none" : "not told");
+      const answer: LogoutAnswer = { loggedOut: [...outcomes].map(([profile, outcome]) => ({ profile, server: server(outcome) })) };
+      return out.json(answer);
     }
     for (const [name, outcome] of outcomes) {
       if (outcome.kind === "nobody") out.answer(`Nobody was logged in (profile "${name}").`);
@@ -43,8 +46,7 @@ export const logoutCommand: Command = defineCommand({
 
 async function profilesToLeave({ app }: Context, all: boolean, force: boolean): Promise<string[]> {
   if (all && force) return [];
-  const { active, profiles } = await app.store.read();
-  return all ? [...profiles.keys()] : [app.settings.profile?.value ?? active];
+  return all ? [...(await app.store.read()).profiles.keys()] : [(await chosenProfile(app)).name];
 }
 
 async function removeEverything({ app, out }: Context): Promise<void> {

@@ -1,4 +1,5 @@
 import { remainingMs } from "../../../auth/session.ts";
+import type { RefreshAnswer } from "../../answers.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { duration } from "../../format.ts";
 import { usageError } from "../../usage.ts";
@@ -15,7 +16,8 @@ export const refresh: Command = defineCommand({
     if (app.settings.accessToken) throw usageError("SPEC_KITTY_ACCESS_TOKEN is set, and such a token is never refreshed", "unset SPEC_KITTY_ACCESS_TOKEN");
     const session = await app.tokens().refresh({ signal });
     const expiresAt = session.accessTokenExpiresAt;
-    if (values.json) return out.json({ refreshed: true, ...(expiresAt !== undefined && { accessTokenExpiresAt: new Date(expiresAt).toISOString() }) });
+    const answer: RefreshAnswer = { refreshed: true, ...(expiresAt !== undefined && { accessTokenExpiresAt: new Date(expiresAt).toISOString() }) };
+    if (values.json) return out.json(answer);
     out.done(`Refreshed.${expiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, app.clock.now()))}.`}`);
   },
 });

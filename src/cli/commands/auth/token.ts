@@ -1,3 +1,4 @@
+import type { TokenAnswer } from "../../answers.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { wholeNumber } from "../../usage.ts";
 
@@ -16,11 +17,15 @@ export const token: Command = defineCommand({
   async run({ app, out, signal }, values) {
     const seconds = values["min-validity"] === undefined ? 0 : wholeNumber("min-validity", values["min-validity"], 0, 31_536_000);
     const options = { minValidityMs: seconds * 1000, signal };
-    if (process.stdout.isTTY) out.warn("this is a secret: who has it can act as you until it expires");
+    if (out.isAnswerShown) out.warn("this is a secret: who has it can act as you until it expires");
     if (!values.json) return out.answer(await app.tokens().getAccessToken(options));
-    if (app.settings.accessToken) return out.json({ accessToken: app.settings.accessToken.reveal(), tokenType: "Bearer", source: "SPEC_KITTY_ACCESS_TOKEN" });
+    if (app.settings.accessToken) {
+      const answer: TokenAnswer = { accessToken: app.settings.accessToken.reveal(), tokenType: "Bearer", source: "SPEC_KITTY_ACCESS_TOKEN" };
+      return out.json(answer);
+    }
     const session = await app.tokens().getSession(options);
     const expiresAt = session.accessTokenExpiresAt === undefined ? undefined : new Date(session.accessTokenExpiresAt).toISOString();
-    out.json({ accessToken: session.accessToken.reveal(), tokenType: "Bearer", ...(expiresAt && { expiresAt }) });
+    const answer: TokenAnswer = { accessToken: session.accessToken.reveal(), tokenType: "Bearer", ...(expiresAt && { expiresAt }) };
+    out.json(answer);
   },
 });

@@ -1,21 +1,27 @@
 import { NotAuthenticatedError } from "../../../errors.ts";
-import { defineCommand, profileOption, type Command } from "../../command.ts";
+import { chosenProfile, ownerOfEnvironmentToken } from "../../account.ts";
+import { defineCommand, profileOption, type Command, type Context } from "../../command.ts";
 import { oneLine } from "../../output.ts";
 import { statusOf } from "../../status.ts";
+import type { UserAnswer } from "../../answers.ts";
 
 export const whoami: Command = defineCommand({
   usage: "auth whoami",
-  description: "Print the e-mail address of who is logged in, and nothing else. Exits 4 when nobody is.",
+  description: "Print the e-mail address of who is logged in, and nothing else. Exits 4 when nobody is. Only the service\nknows whose a token in SPEC_KITTY_ACCESS_TOKEN is, so it is asked then.",
   options: { ...profileOption },
   examples: [
     ["spec-kitty auth whoami", "who am I here"],
     ['git config user.email "$(spec-kitty auth whoami)"', "use it"],
   ],
-  async run({ app, out }) {
-    const { active, profiles } = await app.store.read();
-    const name = app.settings.profile?.value ?? active;
-    const { authenticated, user } = statusOf(name, profiles.get(name), app);
-    if (!authenticated || user === undefined) throw new NotAuthenticatedError(`not logged in (profile "${name}")`);
-    out.answer(oneLine(user.email ?? user.name ?? user.id));
+  async run(context) {
+    const user = await (context.app.settings.accessToken ? ownerOfEnvironmentToken(context) : userHere(context));
+    context.out.answer(oneLine(user.email ?? user.name ?? user.id));
   },
 });
+
+async function userHere({ app }: Context): Promise<UserAnswer> {
+  const { name, profile } = await chosenProfile(app);
+  const { authenticated, user } = statusOf(name, profile, app);
+  if (!authenticated || user === undefined) throw new NotAuthenticatedError(`not logged in (profile "${name}")`);
+  return user;
+}

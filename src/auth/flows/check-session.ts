@@ -1,0 +1,52 @@
+import { isDeepStrictEqual } from "node:util";
+import { AuthError, NotAuthenticatedError } from "../../errors.ts";
+import type { Secret } from "../../secret.ts";
+import { invalidAnswer, type ExchangeOptions } from "../oauth/exchange.ts";
+import { userInfoRequest, userInfoResponse, type UserInfo } from "../oauth/user-info.ts";
+import type { Session } from "../session.ts";
+import type { SessionStore } from "../session-store.ts";
+import type { TokenManager } from "../token-manager.ts";
+
+/**
+ * Asks the service whether a session is still good, after one refresh where the token is over or refused, and stores what
+ * the service says now of its user and teams.
+ *
+ * @throws {@link NotAuthenticatedError} when it is not; {@link ServiceError} when the service cannot be asked, or names
+ * another user than the one who logged in; {@link AuthError} `storage_…`
+ */
+export async function checkSession({ store, tokens, exchange }: { store: SessionStore; tokens: TokenManager; exchange: ExchangeOptions }): Promise<void> {
+  const wait = exchange.signal && { signal: exchange.signal };
+  let session = await tokens.getSession({ ...wait });
+  let response = await ask(session, exchange);
+  if (response.status === 401) {
+    await response.body?.cancel();
+    session = await tokens.getSession({ rejected: session.accessToken.reveal(), ...wait });
+    response = await ask(session, exchange);
+  }
+  if (response.status === 401) {
+    throw new NotAuthenticatedError("the service does not take this session any more", { code: "session_ended", hint: "Run: spec-kitty auth login --force" });
+  }
+  const { teams, ...user } = await userInfoResponse(response);
+  if (user.id !== session.user.id) throw invalidAnswer(response, "named another user than the one who logged in");
+  if (isDeepStrictEqual({ user, teams }, { user: session.user, teams: session.teams })) return;
+  await store.replaceSession(tokens.profile, session, { ...session, user, teams });
+}
+
+/**
+ * Asks the service whose access token this is, one that belongs to no session here.
+ *
+ * @param endpoint - `userinfo_endpoint` of the service
+ * @throws {@link NotAuthenticatedError} when the service refuses it; {@link ServiceError} when it cannot be asked
+ */
+export async function whoseToken(accessToken: Secret, endpoint: string, exchange: ExchangeOptions): Promise<UserInfo> {
+  const response = await userInfoRequest(endpoint, accessToken, exchange);
+  if (response.status !== 401) return userInfoResponse(response);
+  throw new NotAuthenticatedError("the service does not take the token in SPEC_KITTY_ACCESS_TOKEN", {
+    hint: "Put a new one there, or use the login: unset SPEC_KITTY_ACCESS_TOKEN",
+  });
+}
+
+async function ask({ server, accessToken }: Session, exchange: ExchangeOptions): Promise<Response> {
+  if (server.userinfo_endpoint === undefined) throw new AuthError("service_answer_invalid", `"${server.issuer}" has no way to say who is logged in`);
+  return userInfoRequest(server.userinfo_endpoint, accessToken, exchange);
+}

@@ -1,0 +1,107 @@
+/**
+ * What the commands print with `--json`, a type each. Times are ISO 8601 in UTC; a member that is not there is not known.
+ */
+
+/** A team, as the service calls it. */
+export interface TeamAnswer {
+  readonly id: string;
+  readonly name: string;
+  readonly role?: string;
+  readonly isPrivateTeamspace?: boolean;
+}
+
+/** Who is logged in, as the service says. */
+export interface UserAnswer {
+  readonly id: string;
+  readonly email?: string;
+  readonly name?: string;
+}
+
+/** Where the sessions are kept. */
+export interface StorageStatus {
+  /** As `--storage` takes it. */
+  readonly kind: "keychain" | "file" | "memory";
+  /** Where the key of the sealed file comes from. */
+  readonly key: "keychain" | "passphrase" | "machine" | "none";
+  readonly path?: string;
+}
+
+/** `spec-kitty auth status --json`, and `auth login --json`. */
+export interface AuthStatus {
+  readonly authenticated: boolean;
+  /** Whether the service was asked just now (`--check`). All else is what is known here. */
+  readonly checked: boolean;
+  readonly profile: string;
+  /** What has chosen the profile: `--profile`, `SPEC_KITTY_PROFILE`, the path of a `.spec-kitty-profile`, or `active`. */
+  readonly profileSource: string;
+  /** There when a token in this variable goes before the profile's own session, of which nothing else is said then. */
+  readonly tokenSource?: "SPEC_KITTY_ACCESS_TOKEN";
+  readonly service?: string;
+  readonly user?: UserAnswer;
+  /** The default team. */
+  readonly team?: Pick<TeamAnswer, "id" | "name">;
+  readonly teams?: readonly TeamAnswer[];
+  readonly accessTokenExpiresAt?: string;
+  /** Absent when only the service knows. */
+  readonly refreshTokenExpiresAt?: string;
+  readonly storage: StorageStatus;
+  readonly sessionId?: string;
+  readonly authFlow?: "authorization_code" | "device_code";
+  readonly authenticatedAt?: string;
+  /** When tokens were last taken from the service: at login or by a refresh. */
+  readonly lastUsedAt?: string;
+}
+
+/** `spec-kitty auth login --explain --json`. */
+export interface LoginExplanation {
+  readonly login: "browser" | "device";
+  /** In words. */
+  readonly reason: string;
+  /** What was found; the first that does not say `either` has decided. */
+  readonly signals: readonly { readonly name: string; readonly value: string; readonly meaning: string; readonly login: "browser" | "device" | "either" }[];
+}
+
+/** `spec-kitty auth logout --json`. */
+export interface LogoutAnswer {
+  /** `server` is `none` when nobody was logged in, and `not told` when the session was removed here only. */
+  readonly loggedOut: readonly { readonly profile: string; readonly server: "ended" | "not told" | "none" }[];
+}
+
+/** `spec-kitty auth token --json`. It holds the token. */
+export interface TokenAnswer {
+  readonly accessToken: string;
+  readonly tokenType: "Bearer";
+  readonly expiresAt?: string;
+  /** There when the token is that variable's. */
+  readonly source?: "SPEC_KITTY_ACCESS_TOKEN";
+}
+
+/** `spec-kitty auth refresh --json`. */
+export interface RefreshAnswer {
+  readonly refreshed: true;
+  readonly accessTokenExpiresAt?: string;
+}
+
+/** `spec-kitty auth list --json`. */
+export interface ProfileList {
+  readonly profiles: readonly {
+    readonly profile: string;
+    readonly service: string;
+    readonly user?: UserAnswer;
+    /** Whether it is the one that is used when nothing names another. */
+    readonly active: boolean;
+    readonly authenticated: boolean;
+  }[];
+}
+
+/** `spec-kitty auth switch --json`. */
+export interface SwitchAnswer {
+  readonly active: string;
+}
+
+/** `spec-kitty auth team --json`. */
+export interface DefaultTeamAnswer {
+  readonly profile: string;
+  readonly team?: TeamAnswer;
+  readonly teams: readonly TeamAnswer[];
+}

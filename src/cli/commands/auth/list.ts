@@ -1,0 +1,39 @@
+import { isAlive } from "../../../auth/session.ts";
+import { accountName } from "../../account.ts";
+import type { ProfileList } from "../../answers.ts";
+import { defineCommand, jsonOption, type Command } from "../../command.ts";
+import { table } from "../../format.ts";
+
+export const list: Command = defineCommand({
+  usage: "auth list",
+  description: "List the accounts that were logged in to from here. Asks nobody.",
+  options: { ...jsonOption },
+  examples: [
+    ["spec-kitty auth list", "every account, and which one is active"],
+    ["spec-kitty auth list --json", "the same for a program"],
+  ],
+  async run({ app, out }, values) {
+    const { active, profiles } = await app.store.read();
+    const answer: ProfileList = {
+      profiles: [...profiles].map(([profile, { service, session }]) => ({
+        profile,
+        service,
+        ...(session && { user: session.user }),
+        active: profile === active,
+        authenticated: session !== undefined && isAlive(session, app.clock.now()),
+      })),
+    };
+    if (values.json) return out.json(answer);
+    if (profiles.size === 0) {
+      out.answer("Nobody has logged in from here.");
+      return out.hint("Run: spec-kitty auth login");
+    }
+    const rows = answer.profiles.map(({ profile, service, active: isActive, authenticated }) => {
+      const stored = profiles.get(profile);
+      return [isActive ? "*" : "", profile, stored?.session ? accountName(stored) : "", service, authenticated ? "logged in" : "logged out"];
+    });
+    out.answer(table([["", "PROFILE", "USER", "SERVICE", "STATE"], ...rows]));
+    const { profile } = app.settings;
+    if (profile && profile.value !== active) out.say(`Here, "${profile.value}" is used: ${profile.source} says so.`);
+  },
+});
