@@ -10,6 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import * as tls from "node:tls";
+import { send } from "../../src/auth/oauth/exchange.ts";
+import { systemClock } from "../../src/platform/clock.ts";
 import { systemFetch } from "../../src/platform/system-fetch.ts";
 import { testCertificate } from "../helpers/certificate.ts";
 import type { ChildAnswer, ChildRequest } from "../helpers/fetch-child.ts";
@@ -87,6 +89,17 @@ test("a variable that holds no proxy's address is an error of each request, and 
   assert.equal(spy.mock.callCount(), 0);
 });
 
+test("an exchange of the protocol fails with what the proxy said and the hint that mends it", async () => {
+  await using proxy = await startProxy({ routes: {}, refuse: 407 });
+  const options = { fetch: systemFetch({ HTTPS_PROXY: proxy.url }), clock: systemClock };
+  await assert.rejects(send("https://service.test/oauth/token", { method: "POST", body: "grant" }, options), (error: Error & { code?: string; hint?: string }) => {
+    assert.equal(error.code, "network_unavailable");
+    assert.match(error.message, /the proxy answered 407$/);
+    assert.match(error.hint ?? "", /export HTTPS_PROXY=http:\/\/USER:PASSWORD@/);
+    return true;
+  });
+});
+
 test("what was meant for this machine stays on it", async () => {
   const service = createPlainServer((_, response) => void response.end("hello"));
   service.listen(0, "127.0.0.1");
@@ -116,7 +129,7 @@ test("TLS through a proxy: verified with NODE_EXTRA_CA_CERTS, whole however big,
   assert.match(other?.error?.message ?? "", /^cannot reach "https:\/\/other\.test\/" via proxy http:\/\/127\.0\.0\.1:\d+ \(ERR_TLS_CERT_ALTNAME_INVALID\)$/);
   assert.deepEqual(service.sent, ["POST /token - grant", "GET /big - "]);
   if (process.allowedNodeEnvironmentFlags.has("--use-env-proxy")) assert.equal(socket?.message, "hi");
-  else assert.match(socket?.error?.message ?? "", /^the WebSocket of Node v20\S+ cannot go through the proxy/);
+  else assert.match(socket?.error?.message ?? "", /^the WebSocket of Node v\S+ cannot go through the proxy/);
   assert.ok(proxy.requests.every(({ method, headers }) => method === "CONNECT" && headers["proxy-authorization"] !== undefined));
 });
 

@@ -125,6 +125,8 @@ function retryAfter(response: Response, body: Readonly<Record<string, unknown>> 
 
 function unreachable(url: string, cause: unknown, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason;
+  // From a fetch that knows more: which proxy refused, whose certificate is unknown, and what to do about it.
+  if (cause instanceof AuthError) return cause;
   const timedOut = cause instanceof Error && cause.name === "TimeoutError";
   const root = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
   const reason = root instanceof Error ? ("code" in root && typeof root.code === "string" ? root.code : root.message) : String(root);
