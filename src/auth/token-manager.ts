@@ -7,7 +7,7 @@ import type { Secret } from "../secret.ts";
 import type { Fetch } from "./oauth/exchange.ts";
 import { judgeRefreshFailure } from "./oauth/refresh.ts";
 import type { TokenResponse } from "./oauth/token-endpoint.ts";
-import { isSameSession, remainingMs, sessionTokens, unknownProfile, type Session } from "./session.ts";
+import { isSameSession, remainingMs, sessionTokens, unknownProfile, type Profile, type Session } from "./session.ts";
 import { refreshLockName, type SessionStore } from "./session-store.ts";
 import { hold, isEnough, type AccessTokenOptions, type Held } from "./token-manager/freshness.ts";
 import { keepFresh } from "./token-manager/keep-fresh.ts";
@@ -37,7 +37,7 @@ export interface TokenManagerOptions {
   store: SessionStore;
   /** The profile whose tokens are given out; undefined: the one that is active when the first token is asked for. */
   profile?: string | undefined;
-  /** The service that the caller means to talk to; undefined: the profile's own. */
+  /** The service that the caller means to talk to; undefined: the profile's own, from the first look on. */
   service?: string | undefined;
   /** A token to give out as it is (`SPEC_KITTY_ACCESS_TOKEN`): nothing is read, stored or refreshed then. */
   accessToken?: Secret | undefined;
@@ -79,6 +79,7 @@ export class TokenManager {
   readonly #options: TokenManagerOptions;
   readonly #random: () => number;
   #profile: string | undefined;
+  #service: string | undefined;
   #held: Held | undefined;
   #pending: Pending | undefined;
   #unsaved: Unsaved | undefined;
@@ -86,6 +87,7 @@ export class TokenManager {
   constructor(options: TokenManagerOptions) {
     this.#options = options;
     this.#profile = options.profile;
+    this.#service = options.service;
     this.#random = options.random ?? Math.random;
   }
 
@@ -161,6 +163,49 @@ export class TokenManager {
     }
   }
 
+  /**
+   * The service that the tokens are for, and the only one that they may be sent to (S-001). It stays the same for the life
+   * of this manager: tokens of another, which a later login may have brought, are refused instead of given out.
+   *
+   * @returns its address, without a trailing `/`
+   * @throws {@link AuthError} `configuration_invalid` when nothing names a service
+   */
+  async service(): Promise<string> {
+    this.#service ??= (await this.#loadProfile())?.service;
+    if (this.#service !== undefined) return this.#service;
+    throw new AuthError("configuration_invalid", `no service is known for profile "${this.profile}"`, {
+      hint: "Give its address: export SPEC_KITTY_SAAS_URL=https://service.example",
+    });
+  }
+
+  /**
+   * To be told when the service says that the session of a token is over. What is stored goes only if it is that session
+   * still (S-002).
+   *
+   * @param accessToken - the token that was refused
+   * @returns when another token has taken its place, which may be good
+   * @throws {@link NotAuthenticatedError} `session_ended` when there is none
+   */
+  async sessionRefused(accessToken: string): Promise<void> {
+    if (this.#options.accessToken) {
+      throw new NotAuthenticatedError("the service refuses the access token that was given to this program", {
+        code: "session_ended",
+        hint: "Set SPEC_KITTY_ACCESS_TOKEN to a new one",
+      });
+    }
+    if (this.#unsaved !== undefined) await this.#save(this.#unsaved).catch(() => undefined);
+    const unsaved = this.#unsaved;
+    const current = unsaved?.next ?? (await this.#loadProfile())?.session;
+    // Gone already: another request, or another process, was told the same and was faster.
+    if (current === undefined) throw sessionOver();
+    if (current.accessToken.reveal() !== accessToken) return;
+    try {
+      await this.#end(unsaved?.expected ?? current, undefined);
+    } finally {
+      unsaved?.lock.release();
+    }
+  }
+
   /** The profile's name, once it is settled. */
   get profile(): string {
     return this.#profile ?? "default";
@@ -192,16 +237,25 @@ export class TokenManager {
 
   /** What is stored now. */
   async #load(): Promise<Session> {
-    const { store, service, profile: named } = this.#options;
+    return this.#sessionOf(await this.#loadProfile());
+  }
+
+  async #loadProfile(): Promise<Profile | undefined> {
+    const { store, profile: named } = this.#options;
     const stored = await store.read();
     // Settled once: a switch made elsewhere does not change whose name a running program acts in.
     this.#profile ??= stored.active;
     const profile = stored.profiles.get(this.profile);
     if (profile === undefined && named !== undefined) throw unknownProfile(named, stored);
+    return profile;
+  }
+
+  #sessionOf(profile: Profile | undefined): Session {
     if (profile?.session === undefined) throw this.#notLoggedIn();
+    this.#service ??= profile.service;
     // S-001: what one service issued is never sent to another, whatever the environment says now.
-    if (service !== undefined && service !== profile.service) {
-      throw new NotAuthenticatedError(`profile "${this.profile}" is logged in to ${profile.service}, not to ${service}`, {
+    if (this.#service !== profile.service) {
+      throw new NotAuthenticatedError(`profile "${this.profile}" is logged in to ${profile.service}, not to ${this.#service}`, {
         hint: `Log in there under another name: spec-kitty auth login --profile NAME`,
       });
     }
@@ -287,10 +341,10 @@ export class TokenManager {
     const stored = await this.#options.store.replaceSession(this.profile, expected, next, reservation);
     this.#unsaved = undefined;
     lock.release();
-    if (stored?.session === undefined) throw this.#notLoggedIn();
-    this.#hold(stored.session);
-    this.#emit(isSameSession(stored.session, next) ? "refreshed" : "adopted", stored.session);
-    return stored.session;
+    const session = this.#sessionOf(stored);
+    this.#hold(session);
+    this.#emit(isSameSession(session, next) ? "refreshed" : "adopted", session);
+    return session;
   }
 
   async #afterFailure(session: Session, turn: Turn, error: unknown): Promise<Session> {
@@ -330,7 +384,7 @@ export class TokenManager {
       // It will be refused again the next time; what the user has to know now is that it is over.
       if (!(error instanceof AuthError)) throw error;
     }
-    throw new NotAuthenticatedError("Session expired or revoked. Run: spec-kitty auth login", { code: "session_ended", cause });
+    throw sessionOver(cause);
   }
 
   /** A token that could not be refreshed and is still good is better than an error. */
@@ -349,6 +403,10 @@ export class TokenManager {
   #emit(event: "refreshed" | "adopted", session: Session): void {
     this.events.emit(event, { profile: this.profile, expiresAt: session.accessTokenExpiresAt });
   }
+}
+
+function sessionOver(cause?: unknown): NotAuthenticatedError {
+  return new NotAuthenticatedError("Session expired or revoked. Run: spec-kitty auth login", { code: "session_ended", cause });
 }
 
 function noRefreshToken(): NotAuthenticatedError {
