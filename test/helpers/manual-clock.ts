@@ -1,7 +1,10 @@
 import { setImmediate as turn } from "node:timers/promises";
 import type { Clock } from "../../src/platform/clock.ts";
 
-/** A clock that tests move. Its two readings can be moved apart, as setting a real clock does. */
+/**
+ * A clock that tests move. Its two readings can be moved apart, as setting a real clock does. Waiting takes no time: whenever
+ * nothing else is going on, it jumps to the end of the shortest wait.
+ */
 export class ManualClock implements Clock {
   /** Milliseconds since 1970. */
   wall: number;
@@ -9,13 +12,14 @@ export class ManualClock implements Clock {
   elapsed = 0;
   /** Every wait that was asked for, in milliseconds. */
   readonly sleeps: number[] = [];
+  /** Told of every wait before it begins. */
+  onSleep: (ms: number) => unknown = () => undefined;
   readonly #limits: { at: number; controller: AbortController }[] = [];
-  readonly #beforeSleep: (ms: number) => Promise<unknown> | undefined;
+  readonly #waits = new Set<{ at: number; end: () => void }>();
+  #isRunning = false;
 
-  /** @param beforeSleep - a wait takes no time and moves the clock; what this gives is waited for first, and may never come */
-  constructor(start: number = Date.now(), beforeSleep: (ms: number) => Promise<unknown> | undefined = () => undefined) {
+  constructor(start: number = Date.now()) {
     this.wall = start;
-    this.#beforeSleep = beforeSleep;
   }
 
   now(): number {
@@ -39,13 +43,40 @@ export class ManualClock implements Clock {
   async sleep(ms: number, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<void> {
     signal?.throwIfAborted();
     this.sleeps.push(ms);
-    await Promise.race([this.#beforeSleep(ms) ?? turn(), new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)))]);
-    this.pass(ms);
+    await this.onSleep(ms);
+    await new Promise<void>((resolve, reject) => {
+      const wait = { at: this.elapsed + ms, end: resolve };
+      const onAbort = (): void => {
+        this.#waits.delete(wait);
+        reject(signal?.reason);
+      };
+      wait.end = () => {
+        signal?.removeEventListener("abort", onAbort);
+        resolve();
+      };
+      signal?.addEventListener("abort", onAbort, { once: true });
+      this.#waits.add(wait);
+      void this.#run();
+    });
   }
 
   timeout(ms: number): AbortSignal {
     const controller = new AbortController();
     this.#limits.push({ at: this.elapsed + ms, controller });
     return controller.signal;
+  }
+
+  async #run(): Promise<void> {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    while (this.#waits.size > 0) {
+      await turn();
+      const [next] = [...this.#waits].sort((a, b) => a.at - b.at);
+      if (next === undefined) break;
+      this.#waits.delete(next);
+      this.pass(Math.max(0, next.at - this.elapsed));
+      next.end();
+    }
+    this.#isRunning = false;
   }
 }

@@ -17,6 +17,9 @@ export interface Held {
   readonly token: string;
   /** When it ends on the monotonic clock, which nobody sets back. */
   readonly endsAtMonotonic: number;
+  /** Between these two readings of the wall clock it is enough for a caller who needs nothing special, see {@link isEnough}. */
+  enoughFrom: number;
+  enoughUntil: number;
 }
 
 /**
@@ -31,12 +34,23 @@ export function hold(session: Session, previous: Held | undefined, clock: Clock)
   if (previous && known?.accessToken.equals(session.accessToken) && known.accessTokenExpiresAt === session.accessTokenExpiresAt) {
     return known === session ? previous : { ...previous, session };
   }
-  return { session, token: session.accessToken.reveal(), endsAtMonotonic: clock.monotonic() + remainingMs(session, clock.now()) };
+  const endsAtMonotonic = clock.monotonic() + remainingMs(session, clock.now());
+  return { session, token: session.accessToken.reveal(), endsAtMonotonic, enoughFrom: 0, enoughUntil: 0 };
 }
 
-/** Whether what is in memory will do for a caller. Reads both clocks and nothing else. */
-export function isEnough({ session, token, endsAtMonotonic }: Held, need: AccessTokenOptions, clock: Clock): boolean {
-  if (token === need.rejected) return false;
-  const required = requiredMs(session, need.minValidityMs ?? 0);
-  return endsAtMonotonic - clock.monotonic() > required && remainingMs(session, clock.now()) > required;
+/**
+ * Whether what is in memory will do for a caller.
+ *
+ * Looking at both clocks costs more than all else that giving out a token does. So one look is good for a second of the
+ * wall clock, or for less if the token needs replacing sooner; a clock that was set back in that second is outside of it.
+ */
+export function isEnough(held: Held, { minValidityMs = 0, rejected }: AccessTokenOptions, clock: Clock): boolean {
+  const now = clock.now();
+  if (now >= held.enoughFrom && now < held.enoughUntil && minValidityMs === 0 && rejected === undefined) return true;
+  if (held.token === rejected) return false;
+  const left = Math.min(held.endsAtMonotonic - clock.monotonic(), remainingMs(held.session, now)) - requiredMs(held.session, minValidityMs);
+  if (left <= 0) return false;
+  held.enoughFrom = now;
+  held.enoughUntil = now + Math.min(left, 1_000);
+  return true;
 }
