@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { readProof } from "./proof.ts";
-import { createSigningKey, signJwt, type SigningKey } from "./signing-key.ts";
+import { createSigningKey, firstSigningKey, signJwt, type SigningKey } from "./signing-key.ts";
 
 type Json = Record<string, unknown>;
 
@@ -73,7 +73,7 @@ export class MockProvider {
 
   private constructor(options: MockProviderOptions) {
     this.#options = options;
-    this.#keys = [createSigningKey(options.alg ?? "RS256", "key-1")];
+    this.#keys = [firstSigningKey(options.alg ?? "RS256")];
   }
 
   static async start(options: MockProviderOptions = {}): Promise<MockProvider> {

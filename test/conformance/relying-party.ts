@@ -25,14 +25,20 @@ export interface LoggedIn {
 const client_id = "cli_native";
 const redirect_uri = "http://127.0.0.1:28888/callback";
 
+const followOnce = async (address: string): Promise<URL> =>
+  new URL((await fetch(address, { redirect: "manual" })).headers.get("location") ?? "about:blank");
+
 /** The client under test: one login, one refresh, as the flows put the modules together. One per process, as its keys are. */
 export class RelyingParty {
   readonly #keys = new JwkSets();
   readonly #nonces = new Map<string, string>();
   readonly #issuer: string;
+  readonly #browse: (address: string) => Promise<URL>;
 
-  constructor(issuer: string) {
+  /** @param browse - the user: opens an address, and gives the one that the browser was sent back to */
+  constructor(issuer: string, browse: (address: string) => Promise<URL> = followOnce) {
     this.#issuer = issuer;
+    this.#browse = browse;
   }
 
   #exchange(key: Secret | undefined): ExchangeOptions {
@@ -47,11 +53,11 @@ export class RelyingParty {
     const state = createState();
     const code_verifier = createCodeVerifier();
     const request = { client_id, redirect_uri, scope, state, code_challenge: codeChallenge(code_verifier) };
-    let address = authorizationRequest(server.authorization_endpoint, request, { nonce, ...(dpopKey && { dpop_jkt: dpopThumbprint(dpopKey) }) });
+    let address = authorizationRequest(server.authorization_endpoint, request, { nonce, prompt: "consent", ...(dpopKey && { dpop_jkt: dpopThumbprint(dpopKey) }) });
     if (server.require_pushed_authorization_requests) {
       address = await pushedAuthorizationResponse(await pushedAuthorizationRequest(server, address, exchange), server, client_id);
     }
-    const callback = new URL((await fetch(address, { redirect: "manual" })).headers.get("location") ?? "about:blank");
+    const callback = await this.#browse(address);
     const answer = authorizationResponse(callback.searchParams, { state, ...server });
     if (answer.kind !== "code") throw new Error(answer.kind === "not-ours" ? answer.reason : answer.kind);
     const tokens = await authorizationCodeGrant(server, { client_id, code: answer.code, code_verifier, redirect_uri }, exchange);

@@ -16,9 +16,20 @@ const pairs: Record<string, () => { privateKey: KeyObject; publicKey: KeyObject 
   Ed25519: () => generateKeyPairSync("ed25519"),
 };
 
+let spare: ReturnType<(typeof pairs)[string]> | undefined;
+
+/**
+ * A provider's first key. RSA keys take long to make, so that one is made for all providers of a process; it tells nothing
+ * about them that it is the same.
+ */
+export function firstSigningKey(alg: string): SigningKey {
+  if (!alg.endsWith("S256") || alg === "ES256") return createSigningKey(alg, "key-1");
+  spare ??= pairs["RS256"]?.();
+  return createSigningKey(alg, "key-1", spare);
+}
+
 /** A fresh key for one algorithm. */
-export function createSigningKey(alg: string, kid: string): SigningKey {
-  const pair = (pairs[alg] as () => ReturnType<(typeof pairs)[string]>)();
+export function createSigningKey(alg: string, kid: string, pair = (pairs[alg] as () => ReturnType<(typeof pairs)[string]>)()): SigningKey {
   const publicJwk = { ...(pair.publicKey.export({ format: "jwk" }) as JsonWebKey), kid, alg, use: "sig" as const };
   return { alg, kid, privateKey: pair.privateKey, publicJwk };
 }

@@ -1,0 +1,44 @@
+/**
+ * A user in front of a browser that has no script: opens an address, fills in and submits each page's form, keeps cookies,
+ * and follows redirects.
+ *
+ * @param address - of the authorization request, or of the page for device codes
+ * @param fields - what to type, and which button to press, by the names in the forms; what a page has besides stays as it is
+ * @returns the address behind the last redirect that left the origin, not opened; or the last page's text
+ */
+export async function fillForms(address: string, fields: Record<string, string> = { login: "alice", answer: "allow" }): Promise<{ left?: URL; page: string }> {
+  const { origin } = new URL(address);
+  const cookies = new Map<string, string>();
+  let url = new URL(address);
+  let body: URLSearchParams | undefined;
+  for (let step = 0; step < 20; step += 1) {
+    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+    const response = await fetch(url, { redirect: "manual", headers: { cookie }, ...(body && { method: "POST", body }) });
+    for (const line of response.headers.getSetCookie()) {
+      const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+      if (value === "") cookies.delete(name);
+      else cookies.set(name, value);
+    }
+    const location = response.headers.get("location");
+    const page = await response.text();
+    if (location !== null) {
+      url = new URL(location, url);
+      body = undefined;
+      if (url.origin !== origin) return { left: url, page };
+      continue;
+    }
+    const form = /<form[^>]*>[\s\S]*<\/form>/.exec(page)?.[0];
+    if (form === undefined) return { page };
+    body = new URLSearchParams();
+    for (const [, tag = ""] of form.matchAll(/<(?:input|button)\b([^>]*)>/g)) {
+      const attribute = (name: string): string | undefined => new RegExp(`\\b${name}="([^"]*)"`).exec(tag)?.[1];
+      const name = attribute("name");
+      if (name === undefined) continue;
+      // A button sends its value only if it is the one that is pressed.
+      const value = fields[name] ?? (attribute("type") === "hidden" ? (attribute("value") ?? "") : undefined);
+      if (value !== undefined) body.set(name, value);
+    }
+    url = new URL(/<form[^>]*\baction="([^"]*)"/.exec(form)?.[1]?.replaceAll("&amp;", "&") ?? "", url);
+  }
+  throw new Error("the pages never end");
+}
