@@ -11,6 +11,7 @@ export const commandTable: readonly CommandEntry[] = [
   { words: ["auth", "list"], summary: "list the accounts", load: async () => (await import("./commands/auth/list.ts")).list },
   { words: ["auth", "switch"], summary: "make another account the active one", load: async () => (await import("./commands/auth/switch.ts")).switchCommand },
   { words: ["auth", "team"], summary: "show or set the default team", load: async () => (await import("./commands/auth/team.ts")).team },
+  { words: ["completion"], summary: "print a script for the shell's completion", load: async () => (await import("./commands/completion.ts")).completion },
 ];
 
 /** What the groups of commands are about. */

@@ -27,6 +27,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Every command of the program. */
   readonly commands: readonly CommandEntry[];
+  /** What the groups of them are about, by their first word. */
+  readonly groups: Readonly<Record<string, string>>;
 }
 
 /** A command's place in the program. It is loaded when it is called, so that one command does not pay for another. */

@@ -2,7 +2,7 @@ import { createApp, type App } from "../app.ts";
 import { AuthError } from "../errors.ts";
 import { terminalOf } from "../platform/terminal.ts";
 import type { Context } from "./command.ts";
-import { commandTable } from "./command-table.ts";
+import { commandTable, groupSummaries } from "./command-table.ts";
 import { dispatch } from "./dispatch.ts";
 import { createOutput } from "./output.ts";
 import { renderError } from "./render-error.ts";
@@ -41,7 +41,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     isDebug = values["debug"] === true;
     const text = (name: string): string | undefined => (typeof values[name] === "string" ? values[name] : undefined);
     app = createApp({ options: { profile: text("profile"), storage: text("storage") } });
-    const context: Context = { app, out, terminal: terminalOf(process), signal: interrupted.signal, commands: commandTable };
+    const context: Context = { app, out, terminal: terminalOf(process), signal: interrupted.signal, commands: commandTable, groups: groupSummaries };
     return (await command.run(context, values as Parameters<typeof command.run>[1], positionals)) ?? 0;
   } catch (error) {
     return renderError(error, out, isDebug);
