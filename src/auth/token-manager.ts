@@ -1,36 +1,18 @@
 import { EventEmitter } from "node:events";
-import { AuthError, NotAuthenticatedError, ServiceError } from "../errors.ts";
+import { AuthError, NotAuthenticatedError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Reservation } from "../platform/private-file.ts";
-import type { ProcessLock } from "../platform/process-lock.ts";
 import type { Secret } from "../secret.ts";
 import type { Fetch } from "./oauth/exchange.ts";
-import { judgeRefreshFailure } from "./oauth/refresh.ts";
-import type { TokenResponse } from "./oauth/token-endpoint.ts";
-import { isSameSession, remainingMs, sessionTokens, unknownProfile, type Profile, type Session } from "./session.ts";
-import { refreshLockName, type SessionStore } from "./session-store.ts";
-import { hold, isEnough, type AccessTokenOptions, type Held } from "./token-manager/freshness.ts";
+import type { Session } from "./session.ts";
+import type { SessionStore } from "./session-store.ts";
+import type { TokenEvents } from "./token-manager/events.ts";
+import type { AccessTokenOptions } from "./token-manager/freshness.ts";
 import { keepFresh } from "./token-manager/keep-fresh.ts";
-import { refreshLimitMs, requestRefresh, retryBudgetMs } from "./token-manager/refresh-request.ts";
+import { Renewal } from "./token-manager/renewal.ts";
+import { StoredProfile } from "./token-manager/stored-profile.ts";
 
+export type { TokenEvents } from "./token-manager/events.ts";
 export type { AccessTokenOptions } from "./token-manager/freshness.ts";
-
-/** Longer than a holder that lives and runs needs. */
-const lockLimitMs = refreshLimitMs + 5_000;
-
-/** What a token manager tells its embedder. No event holds a secret. */
-export interface TokenEvents {
-  /** A refresh succeeded and is stored. `expiresAt`: milliseconds since 1970, undefined when the service does not say. */
-  refreshed: [{ profile: string; expiresAt: number | undefined }];
-  /** A token that another process stored was taken over without a request. */
-  adopted: [{ profile: string; expiresAt: number | undefined }];
-  /** A refresh failed. */
-  refused: [{ profile: string; error: AuthError }];
-  /** The session is over and was removed. */
-  cleared: [{ profile: string }];
-  /** The refreshed session could not be stored: it lives in this process only until a later try succeeds. */
-  unsaved: [{ profile: string; error: AuthError }];
-}
 
 /** What a {@link TokenManager} works with. */
 export interface TokenManagerOptions {
@@ -50,24 +32,9 @@ export interface TokenManagerOptions {
 /** A refresh under way, and what it was begun for. */
 interface Pending {
   readonly session: Promise<Session>;
+  /** One promise for all who ask for nothing special, however many they are. */
+  readonly accessToken: Promise<string>;
   readonly minValidityMs: number;
-}
-
-/** A refreshed session that the disk has not taken yet, the one it replaces there, and the lock that keeps others from that one. */
-interface Unsaved {
-  readonly expected: Session;
-  readonly next: Session;
-  readonly lock: ProcessLock;
-}
-
-/** What a refresh is done for and under. */
-interface Turn {
-  readonly need: AccessTokenOptions;
-  readonly lock: ProcessLock;
-  /** How long the lock was waited for, in milliseconds. */
-  readonly waitedMs: number;
-  /** The session that was refused as replaced or over, when this is the try with its successor. */
-  readonly successorOf?: Session;
 }
 
 /**
@@ -78,17 +45,16 @@ export class TokenManager {
   readonly events: EventEmitter<TokenEvents> = new EventEmitter();
   readonly #options: TokenManagerOptions;
   readonly #random: () => number;
-  #profile: string | undefined;
-  #service: string | undefined;
-  #held: Held | undefined;
+  readonly #profile: StoredProfile;
+  readonly #renewal: Renewal;
   #pending: Pending | undefined;
-  #unsaved: Unsaved | undefined;
 
   constructor(options: TokenManagerOptions) {
+    const { store, clock, fetch, random = Math.random } = options;
     this.#options = options;
-    this.#profile = options.profile;
-    this.#service = options.service;
-    this.#random = options.random ?? Math.random;
+    this.#random = random;
+    this.#profile = new StoredProfile(store, options.profile, options.service);
+    this.#renewal = new Renewal({ store, profile: this.#profile, clock, fetch, random, events: this.events });
   }
 
   /**
@@ -100,8 +66,11 @@ export class TokenManager {
    */
   async getAccessToken(options: AccessTokenOptions = {}): Promise<string> {
     if (this.#options.accessToken) return this.#options.accessToken.reveal();
-    const held = this.#usable(options);
-    return held === undefined ? (await this.getSession(options)).accessToken.reveal() : held.token;
+    const held = this.#renewal.usable(options);
+    if (held !== undefined) return held.token;
+    const isPlain = options.signal === undefined && options.rejected === undefined && !options.minValidityMs;
+    if (isPlain && this.#pending !== undefined) return this.#pending.accessToken;
+    return (await this.getSession(options)).accessToken.reveal();
   }
 
   /**
@@ -111,7 +80,7 @@ export class TokenManager {
   async getSession(options: AccessTokenOptions = {}): Promise<Session> {
     options.signal?.throwIfAborted();
     for (;;) {
-      const held = this.#usable(options);
+      const held = this.#renewal.usable(options);
       if (held !== undefined) return held.session;
       const shared = this.#pending;
       const pending = shared ?? this.#begin(options);
@@ -126,7 +95,7 @@ export class TokenManager {
    * @throws as {@link TokenManager.getAccessToken}
    */
   async refresh({ signal }: { signal?: AbortSignal } = {}): Promise<Session> {
-    const session = this.#unsaved?.next ?? (await this.#load());
+    const session = await this.#renewal.current();
     return this.getSession({ rejected: session.accessToken.reveal(), ...(signal && { signal }) });
   }
 
@@ -149,9 +118,8 @@ export class TokenManager {
    */
   async close(): Promise<void> {
     await this.#pending?.session.catch(() => undefined);
-    if (this.#unsaved === undefined) return;
     try {
-      await this.#save(this.#unsaved);
+      await this.#renewal.save();
     } catch (error) {
       // Logged out meanwhile: then there is nothing to be lost.
       if (error instanceof NotAuthenticatedError) return;
@@ -170,12 +138,8 @@ export class TokenManager {
    * @returns its address, without a trailing `/`
    * @throws {@link AuthError} `configuration_invalid` when nothing names a service
    */
-  async service(): Promise<string> {
-    this.#service ??= (await this.#loadProfile())?.service;
-    if (this.#service !== undefined) return this.#service;
-    throw new AuthError("configuration_invalid", `no service is known for profile "${this.profile}"`, {
-      hint: "Give its address: export SPEC_KITTY_SAAS_URL=https://service.example",
-    });
+  service(): Promise<string> {
+    return this.#profile.service();
   }
 
   /**
@@ -193,33 +157,20 @@ export class TokenManager {
         hint: "Set SPEC_KITTY_ACCESS_TOKEN to a new one",
       });
     }
-    if (this.#unsaved !== undefined) await this.#save(this.#unsaved).catch(() => undefined);
-    const unsaved = this.#unsaved;
-    const current = unsaved?.next ?? (await this.#loadProfile())?.session;
-    // Gone already: another request, or another process, was told the same and was faster.
-    if (current === undefined) throw sessionOver();
-    if (current.accessToken.reveal() !== accessToken) return;
-    try {
-      await this.#end(unsaved?.expected ?? current, undefined);
-    } finally {
-      unsaved?.lock.release();
-    }
+    await this.#renewal.refused(accessToken);
   }
 
   /** The profile's name, once it is settled. */
   get profile(): string {
-    return this.#profile ?? "default";
-  }
-
-  /** What this process holds, if it will do. While the disk has an old session, every caller is a reason to try that again. */
-  #usable(need: AccessTokenOptions): Held | undefined {
-    const held = this.#held;
-    return held !== undefined && this.#unsaved === undefined && isEnough(held, need, this.#options.clock) ? held : undefined;
+    return this.#profile.name;
   }
 
   #begin(need: AccessTokenOptions): Pending {
-    const session = this.#renew(need).finally(() => (this.#pending = undefined));
-    return (this.#pending = { session, minValidityMs: need.minValidityMs ?? 0 });
+    const session = this.#renewal.renew(need).finally(() => (this.#pending = undefined));
+    const accessToken = session.then((renewed) => renewed.accessToken.reveal());
+    // Whoever began it hears of its failure; perhaps nobody else waits.
+    accessToken.catch(() => undefined);
+    return (this.#pending = { session, accessToken, minValidityMs: need.minValidityMs ?? 0 });
   }
 
   /**
@@ -228,197 +179,8 @@ export class TokenManager {
    */
   #hasServed(pending: Pending, session: Session, need: AccessTokenOptions): boolean {
     if (session.accessToken.reveal() === need.rejected) return false;
-    return (need.minValidityMs ?? 0) <= pending.minValidityMs || isEnough(this.#hold(session), need, this.#options.clock);
+    return (need.minValidityMs ?? 0) <= pending.minValidityMs || this.#renewal.suffices(session, need);
   }
-
-  #hold(session: Session): Held {
-    return (this.#held = hold(session, this.#held, this.#options.clock));
-  }
-
-  /** What is stored now. */
-  async #load(): Promise<Session> {
-    return this.#sessionOf(await this.#loadProfile());
-  }
-
-  async #loadProfile(): Promise<Profile | undefined> {
-    const { store, profile: named } = this.#options;
-    const stored = await store.read();
-    // Settled once: a switch made elsewhere does not change whose name a running program acts in.
-    this.#profile ??= stored.active;
-    const profile = stored.profiles.get(this.profile);
-    if (profile === undefined && named !== undefined) throw unknownProfile(named, stored);
-    return profile;
-  }
-
-  #sessionOf(profile: Profile | undefined): Session {
-    if (profile?.session === undefined) throw this.#notLoggedIn();
-    this.#service ??= profile.service;
-    // S-001: what one service issued is never sent to another, whatever the environment says now.
-    if (this.#service !== profile.service) {
-      throw new NotAuthenticatedError(`profile "${this.profile}" is logged in to ${profile.service}, not to ${this.#service}`, {
-        hint: `Log in there under another name: spec-kitty auth login --profile NAME`,
-      });
-    }
-    return profile.session;
-  }
-
-  async #renew(need: AccessTokenOptions): Promise<Session> {
-    const { store, clock } = this.#options;
-    if (this.#unsaved !== undefined) await this.#save(this.#unsaved).catch(() => undefined);
-    if (this.#unsaved !== undefined) {
-      const { next, lock } = this.#unsaved;
-      return this.#adopt(next, need) ? next : this.#underLock(lock, () => this.#refresh(next, { need, lock, waitedMs: 0 }));
-    }
-    const startedAt = clock.monotonic();
-    for (;;) {
-      const mark = store.mark();
-      const session = await this.#load();
-      if (this.#adopt(session, need)) return session;
-      let lock: ProcessLock | undefined;
-      try {
-        // While waiting, look at the file: what the holder of the lock has stored can be used at once, lock or no lock.
-        const left = Math.max(0, lockLimitMs - (clock.monotonic() - startedAt));
-        lock = await store.lock(refreshLockName(this.profile), left, () => store.mark() !== mark);
-      } catch (error) {
-        return this.#unrefreshed(session, need, error);
-      }
-      if (lock === undefined) continue;
-      const turn: Turn = { need, lock, waitedMs: clock.monotonic() - startedAt };
-      return this.#underLock(lock, async () => {
-        // Again, under the lock: the process that had it before may have refreshed.
-        const current = await this.#load();
-        return this.#adopt(current, need) ? current : this.#refresh(current, turn);
-      });
-    }
-  }
-
-  async #underLock(lock: ProcessLock, work: () => Promise<Session>): Promise<Session> {
-    try {
-      return await work();
-    } finally {
-      // Kept while the disk has a spent refresh token: another process would present it, and end the session.
-      if (this.#unsaved === undefined) lock.release();
-    }
-  }
-
-  #adopt(session: Session, need: AccessTokenOptions): boolean {
-    const known = this.#held?.session;
-    const isGood = isEnough(this.#hold(session), need, this.#options.clock);
-    if (isGood && known !== undefined && !known.accessToken.equals(session.accessToken)) this.#emit("adopted", session);
-    return isGood;
-  }
-
-  /** Spends the refresh token, under the lock. */
-  async #refresh(session: Session, turn: Turn): Promise<Session> {
-    const { store, clock, fetch } = this.#options;
-    if (session.refreshToken === undefined) return this.#unrefreshed(session, turn.need, noRefreshToken());
-    let reservation: Reservation | undefined;
-    let tokens: TokenResponse;
-    try {
-      // Before the token is spent: a full disk or a folder that cannot be written must not cost the session. Once the disk
-      // has a spent one, there is nothing there to be lost.
-      if (this.#unsaved === undefined) reservation = store.reserve();
-      tokens = await requestRefresh(session, session.refreshToken, { clock, fetch, random: this.#random, lock: turn.lock, waitedMs: turn.waitedMs });
-    } catch (error) {
-      reservation?.discard();
-      return this.#afterFailure(session, turn, error);
-    }
-    const next: Session = { ...session, ...sessionTokens(tokens, clock.now(), session) };
-    this.#unsaved = { expected: this.#unsaved?.expected ?? session, next, lock: turn.lock };
-    try {
-      return await this.#save(this.#unsaved, reservation);
-    } catch (error) {
-      if (!(error instanceof AuthError) || error instanceof NotAuthenticatedError) throw error;
-      this.events.emit("unsaved", { profile: this.profile, error });
-      return this.#hold(next).session;
-    } finally {
-      reservation?.discard();
-    }
-  }
-
-  /** Stores what was refreshed, unless a logout or a new login came first; then that is what counts (S-003). */
-  async #save({ expected, next, lock }: Unsaved, reservation?: Reservation): Promise<Session> {
-    const stored = await this.#options.store.replaceSession(this.profile, expected, next, reservation);
-    this.#unsaved = undefined;
-    lock.release();
-    const session = this.#sessionOf(stored);
-    this.#hold(session);
-    this.#emit(isSameSession(session, next) ? "refreshed" : "adopted", session);
-    return session;
-  }
-
-  async #afterFailure(session: Session, turn: Turn, error: unknown): Promise<Session> {
-    const verdict = judgeRefreshFailure(error);
-    if ((verdict === "dead" || verdict === "replayed") && turn.successorOf === undefined) {
-      // Another holder whom the lock does not reach (another machine on the same home) may have stored its successor.
-      const askedMs = verdict === "replayed" && error instanceof ServiceError ? (error.retryAfterMs ?? 0) : 0;
-      const stored = await this.#successor(this.#unsaved?.expected ?? session, Math.min(askedMs, retryBudgetMs));
-      if (stored !== undefined) {
-        this.#unsaved = undefined;
-        return this.#adopt(stored, turn.need) ? stored : this.#refresh(stored, { ...turn, successorOf: session });
-      }
-    }
-    if (verdict === "dead") return this.#end(this.#unsaved?.expected ?? session, error);
-    return this.#unrefreshed(session, turn.need, verdict === "replayed" ? refreshedElsewhere(error) : error);
-  }
-
-  /** The session that has taken the place of one on disk, waiting for it a little. */
-  async #successor(session: Session, waitMs: number): Promise<Session | undefined> {
-    const { clock } = this.#options;
-    const until = clock.monotonic() + waitMs;
-    for (;;) {
-      const stored = await this.#load();
-      if (!isSameSession(stored, session)) return stored;
-      if (clock.monotonic() >= until) return undefined;
-      await clock.sleep(50);
-    }
-  }
-
-  /** The service says that the session is over. It goes, if it is the one that is stored (S-002). */
-  async #end(stored: Session, cause: unknown): Promise<never> {
-    this.#held = undefined;
-    this.#unsaved = undefined;
-    try {
-      if (await this.#options.store.clearSession(this.profile, stored)) this.events.emit("cleared", { profile: this.profile });
-    } catch (error) {
-      // It will be refused again the next time; what the user has to know now is that it is over.
-      if (!(error instanceof AuthError)) throw error;
-    }
-    throw sessionOver(cause);
-  }
-
-  /** A token that could not be refreshed and is still good is better than an error. */
-  #unrefreshed(session: Session, need: AccessTokenOptions, error: unknown): Session {
-    if (!(error instanceof AuthError)) throw error;
-    this.events.emit("refused", { profile: this.profile, error });
-    if (need.rejected === session.accessToken.reveal() || remainingMs(session, this.#options.clock.now()) <= 0) throw error;
-    return session;
-  }
-
-  #notLoggedIn(): NotAuthenticatedError {
-    this.#held = undefined;
-    return new NotAuthenticatedError(`not logged in (profile "${this.profile}")`);
-  }
-
-  #emit(event: "refreshed" | "adopted", session: Session): void {
-    this.events.emit(event, { profile: this.profile, expiresAt: session.accessTokenExpiresAt });
-  }
-}
-
-function sessionOver(cause?: unknown): NotAuthenticatedError {
-  return new NotAuthenticatedError("Session expired or revoked. Run: spec-kitty auth login", { code: "session_ended", cause });
-}
-
-function noRefreshToken(): NotAuthenticatedError {
-  return new NotAuthenticatedError("the access token is over, and the service gave no refresh token", { code: "session_ended" });
-}
-
-function refreshedElsewhere(cause: unknown): ServiceError {
-  return new ServiceError("service_unavailable", "another program has just refreshed this session, and what it got is not stored here", {
-    status: 409,
-    hint: "Try again in a moment. If it stays so, log in again: spec-kitty auth login --force",
-    cause,
-  });
 }
 
 /** Waits for a promise that others wait for too: a signal ends this wait and not the work. */
