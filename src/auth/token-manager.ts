@@ -64,13 +64,13 @@ export class TokenManager {
    * `network_unavailable`, `service_unavailable`, `lock_unavailable` or `storage_…` when a refresh was needed and could not
    * be done: the session is then as it was. The signal's reason when it aborts.
    */
-  async getAccessToken(options: AccessTokenOptions = {}): Promise<string> {
-    if (this.#options.accessToken) return this.#options.accessToken.reveal();
+  getAccessToken(options: AccessTokenOptions = {}): Promise<string> {
+    if (this.#options.accessToken) return Promise.resolve(this.#options.accessToken.reveal());
     const held = this.#renewal.usable(options);
-    if (held !== undefined) return held.token;
+    if (held !== undefined) return Promise.resolve(held.token);
     const isPlain = options.signal === undefined && options.rejected === undefined && !options.minValidityMs;
     if (isPlain && this.#pending !== undefined) return this.#pending.accessToken;
-    return (await this.getSession(options)).accessToken.reveal();
+    return this.getSession(options).then(({ accessToken }) => accessToken.reveal());
   }
 
   /**
