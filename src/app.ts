@@ -7,11 +7,12 @@ import { machineIdentity, machineKey, passphraseKey } from "./auth/secure-storag
 import { createKeychain, type Keychain } from "./auth/secure-storage/keychain.ts";
 import { memoryVault } from "./auth/secure-storage/memory.ts";
 import { SealedFile } from "./auth/secure-storage/sealed-file.ts";
-import type { KeyHeader, Vault } from "./auth/secure-storage/vault.ts";
+import type { Vault } from "./auth/secure-storage/vault.ts";
 import type { Profiles } from "./auth/session.ts";
 import { SessionStore } from "./auth/session-store.ts";
 import { TokenManager } from "./auth/token-manager.ts";
 import { systemClock, type Clock } from "./platform/clock.ts";
+import { systemFetch } from "./platform/system-fetch.ts";
 import { configFolder, runtimeFolder, type Environment } from "./platform/paths.ts";
 import { findProfileFile } from "./platform/profile-file.ts";
 
@@ -65,8 +66,7 @@ export function createApp(overrides: AppOverrides = {}): App {
   const env = overrides.env ?? process.env;
   const platform = overrides.platform ?? process.platform;
   const clock = overrides.clock ?? systemClock;
-  // Looked up at each call: reading `fetch` loads it, and most commands never send anything.
-  const fetch: Fetch = overrides.fetch ?? ((input, init) => globalThis.fetch(input, init));
+  const fetch: Fetch = overrides.fetch ?? systemFetch(env);
   const settings = resolveSettings(overrides.options ?? {}, env, findProfileFile(env["HOME"] ?? env["USERPROFILE"], overrides.cwd));
 
   const folder = lazily(() => configFolder(env, platform, homedir()));
@@ -103,7 +103,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     get store() {
       return store();
     },
-    readProfiles: () => (storage === undefined ? new SessionStore(sealed(false), clock) : store()).read(),
+    readProfiles: async () => (storage === undefined ? new SessionStore(sealed(false), clock) : store()).read(),
     tokens(profile = settings.profile?.value) {
       let manager = managers.get(profile);
       if (manager === undefined) {
