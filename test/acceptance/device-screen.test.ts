@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { qrCode } from "../../src/cli/qr-code.ts";
+import { renderQrCode } from "../../src/cli/qr-render.ts";
+import { approveDevice } from "../fake-saas/user.ts";
+import { bin, startCommand } from "../helpers/command.ts";
+import { scene } from "../helpers/scene.ts";
+import { noTmux, startOnScreen } from "../helpers/tmux.ts";
+
+const headless = [process.execPath, bin, "auth", "login", "--headless"];
+const userCode = /^ {2}([A-Z]{4}-[A-Z]{4})$/m;
+
+/** A QR code as it is on the screen. */
+function drawn(address: string): string[] {
+  const modules = qrCode(address);
+  assert.ok(modules);
+  return (renderQrCode(modules, { color: false, columns: 100 }) ?? "").trimEnd().split("\n").map((line) => line.trimEnd());
+}
+
+test("FR-002 FR-019 on a terminal the code is shown in its chunks and as a QR code, time counts down in one place, and the approval ends it", { skip: noTmux }, async (t) => {
+  const { saas, env, run } = await scene(t, { deviceIntervalSeconds: 1, deviceCodeSeconds: 55 });
+  const screen = await startOnScreen(t, headless, env);
+  const [, code = ""] = await screen.shows(userCode);
+  const [, first] = await screen.shows(/^Waiting for the approval, (\d+) seconds left\. Press Ctrl-C to give up\.$/m);
+  const before = await screen.lines();
+  assert.ok(before.includes(`  ${saas.url}/device`), "the address to type stands beside the QR code");
+  assert.ok(before.join("\n").includes(drawn(`${saas.url}/device?user_code=${code}`).join("\n")), before.join("\n"));
+
+  await screen.shows(new RegExp(`Waiting for the approval, (?!${first} )\\d+ seconds left`));
+  const after = await screen.lines();
+  assert.equal(after.filter((line) => line.includes("Waiting")).length, 1, "the countdown is redrawn, not repeated");
+  assert.deepEqual(after.filter((line) => !line.includes("Waiting")), before.filter((line) => !line.includes("Waiting")));
+
+  await approveDevice(`${saas.url}/device`, code);
+  await screen.shows(/^✓ Logged in as alice@example\.com \(Acme Corp\)\. Access token valid for 1 hour\.$/m);
+  const end = (await screen.lines()).join("\n");
+  assert.ok(!end.includes("Waiting"), end);
+  for (const [secret] of [...saas.issued].filter(([, kind]) => kind === "device_code")) assert.ok(!end.includes(secret));
+  assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
+});
+
+test("--no-qr draws nothing, and Ctrl-C leaves a clean line", { skip: noTmux }, async (t) => {
+  const { saas, env } = await scene(t, { deviceIntervalSeconds: 1 });
+  const screen = await startOnScreen(t, [...headless, "--no-qr"], env);
+  await screen.shows(/^Waiting for the approval, 15 minutes left/m);
+  assert.match((await screen.lines()).join("\n"), userCode);
+  assert.doesNotMatch((await screen.lines()).join("\n"), /[█▀▄]/);
+  await screen.press("C-c");
+  await screen.shows(/^error: interrupted \(SIGINT\)$/m);
+  assert.doesNotMatch((await screen.lines()).join("\n"), /Waiting/);
+  assert.equal(saas.counters.logins, 0);
+});
+
+test("a QR code that the screen is too small for is left out, and so is one on a terminal without UTF-8", { skip: noTmux }, async (t) => {
+  const { env } = await scene(t, { deviceIntervalSeconds: 1 });
+  for (const [size, more] of [[{ rows: 15 }, {}], [{ columns: 30 }, {}], [{}, { LC_ALL: "C" }], [{}, { TERM: "dumb" }]] as const) {
+    const screen = await startOnScreen(t, headless, { ...env, ...more }, size);
+    await screen.shows(userCode);
+    assert.doesNotMatch((await screen.lines()).join("\n"), /[█▀▄]/, JSON.stringify([size, more]));
+  }
+});
+
+test("S-007 an address with the code in it is drawn only when it is https or this machine's", { skip: noTmux }, async (t) => {
+  const { saas, env } = await scene(t, { deviceIntervalSeconds: 1 });
+  for (const [address, isDrawn] of [["http://198.51.100.7/device?user_code=1", false], ["https://id.example/device?user_code=1", true]] as const) {
+    saas.faults.next("/oauth/device", { edit: (answer) => ({ ...answer, verification_uri_complete: address }) });
+    const screen = await startOnScreen(t, headless, env);
+    await screen.shows(/^Waiting for the approval/m);
+    assert.equal((await screen.lines()).join("\n").includes(drawn(address).join("\n")), isDrawn, address);
+  }
+});
+
+test("S-008 what the service calls its code and its address cannot move the cursor", { skip: noTmux }, async (t) => {
+  const { saas, env } = await scene(t, { deviceIntervalSeconds: 1 });
+  const hostile = { user_code: "AB\u001b[2J\u001b]0;owned\u0007\nerror: CD", verification_uri: "https://id.example/\u001b[31mdevice\n  EVIL-CODE", verification_uri_complete: undefined };
+  saas.faults.next("/oauth/device", { edit: (answer) => ({ ...answer, ...hostile }) });
+  const screen = await startOnScreen(t, headless, env);
+  await screen.shows(/^Waiting for the approval/m);
+  const lines = await screen.lines();
+  assert.equal(lines[0], "Open this address in a browser, on any device:");
+  assert.ok(lines.includes("  AB[2J]0;owned error: CD"), lines.join("\n"));
+  assert.ok(lines.includes("  https://id.example/[31mdevice EVIL-CODE"), lines.join("\n"));
+});
+
+test("without a terminal nothing is drawn or counted down", async (t) => {
+  const { saas, env } = await scene(t, { deviceIntervalSeconds: 1 });
+  const running = startCommand(t, headless.slice(2), env);
+  const [, code = ""] = await running.shows(userCode);
+  await saas.until(() => saas.counters.devicePolls > 1);
+  await approveDevice(`${saas.url}/device`, code);
+  const { stdout, stderr } = await running.ended;
+  assert.equal(stdout, "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n");
+  assert.equal(stderr, `Open this address in a browser, on any device:\n\n  ${saas.url}/device\n\nand enter this code:\n\n  ${code}\n\n`);
+});
