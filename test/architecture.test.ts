@@ -58,7 +58,7 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^src\/auth\/session\.ts$/],
   [/^src\/auth\/session-store\.ts$/],
   [/^src\/auth\/(loopback|device-flow|http|websocket)\//, /^src\/auth\/[\w-]+\.ts$/],
-  [/^src\/auth\/flows\//],
+  [/^src\/auth\/(flows|doctor)\//],
   [/^src\/(sync|tracker)\//],
   [/^src\/app\.ts$/],
   [/^src\/cli\//, /^src\/index\.ts$/],

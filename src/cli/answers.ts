@@ -105,3 +105,23 @@ export interface DefaultTeamAnswer {
   readonly team?: TeamAnswer;
   readonly teams: readonly TeamAnswer[];
 }
+
+/** `spec-kitty auth doctor --json`. A later version adds members and numbers; `schemaVersion` changes when that is not enough. */
+export interface DoctorReport {
+  readonly schemaVersion: 1;
+  /** Whether there is no critical finding. */
+  readonly healthy: boolean;
+  /** How many findings are critical, and how many are warnings. */
+  readonly critical: number;
+  readonly warnings: number;
+  readonly findings: readonly {
+    /** Stable: `D403` is about the mode of the credentials file in every version. */
+    readonly number: string;
+    readonly severity: "ok" | "note" | "warning" | "critical";
+    /** What was looked at, in a word or two. */
+    readonly subject: string;
+    readonly sentence: string;
+    /** What mends it. */
+    readonly fix?: string;
+  }[];
+}

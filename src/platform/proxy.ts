@@ -55,21 +55,32 @@ interface GlobalProxy {
 export async function openThroughProxy<T>(url: URL, env: Environment, open: () => T): Promise<T> {
   const proxy = proxyFor(url, env);
   if (proxy === undefined) return open();
-  const { setGlobalProxyFromEnv } = (await import("node:http")) as Partial<GlobalProxy>;
-  if (setGlobalProxyFromEnv !== undefined) {
-    const href = proxy.href.reveal();
-    const restore = setGlobalProxyFromEnv({ http_proxy: href, https_proxy: href });
-    try {
-      return open();
-    } finally {
-      restore();
-    }
+  const obstacle = await webSocketObstacle(env);
+  if (obstacle !== undefined) {
+    throw new AuthError("configuration_invalid", `the WebSocket of Node ${process.version} cannot go through the proxy ${proxy.address}`, {
+      hint: `${obstacle}, or go around the proxy: add ${url.hostname} to NO_PROXY`,
+    });
   }
-  const canBeTold = process.allowedNodeEnvironmentFlags.has("--use-env-proxy");
-  if (canBeTold && env["NODE_USE_ENV_PROXY"] === "1") return open();
-  throw new AuthError("configuration_invalid", `the WebSocket of Node ${process.version} cannot go through the proxy ${proxy.address}`, {
-    hint: canBeTold ? "Let Node use the proxy from its start: export NODE_USE_ENV_PROXY=1" : `Use Node 24.14 or later, or go around the proxy: add ${url.hostname} to NO_PROXY`,
-  });
+  const { setGlobalProxyFromEnv } = (await import("node:http")) as Partial<GlobalProxy>;
+  if (setGlobalProxyFromEnv === undefined) return open();
+  const href = proxy.href.reveal();
+  const restore = setGlobalProxyFromEnv({ http_proxy: href, https_proxy: href });
+  try {
+    return open();
+  } finally {
+    restore();
+  }
+}
+
+/**
+ * What has to be done before a WebSocket of this process can go through a proxy; undefined when it can.
+ * @param env - the process's environment
+ */
+export async function webSocketObstacle(env: Environment): Promise<string | undefined> {
+  const { setGlobalProxyFromEnv } = (await import("node:http")) as Partial<GlobalProxy>;
+  if (setGlobalProxyFromEnv !== undefined) return undefined;
+  if (!process.allowedNodeEnvironmentFlags.has("--use-env-proxy")) return "Use Node 24.14 or later";
+  return env["NODE_USE_ENV_PROXY"] === "1" ? undefined : "Let Node use the proxy from its start: export NODE_USE_ENV_PROXY=1";
 }
 
 interface Variable {
