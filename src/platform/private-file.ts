@@ -40,11 +40,23 @@ const maxBytes = 16 * 1024 * 1024;
  */
 export function ensurePrivateFolder(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(path);
   } catch (cause) {
     throw unwritable(path, cause);
   }
   checkFolder(path);
+}
+
+/** Not `recursive`: that never comes back where a parent is there and making a folder in it says ENOENT all the same (/proc). */
+function makeFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false }) !== undefined) return;
+  if (path !== dirname(path)) makeFolder(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another process made it just now.
+    if (errno(error) !== "EEXIST") throw error;
+  }
 }
 
 /** A link to a folder is the user's own arrangement (dot files under version control); what counts is where it leads. */
