@@ -110,8 +110,13 @@ export function invalidAnswer(response: Response, what: string): ServiceError {
 
 const addressHint = "Check the address of the service: spec-kitty auth status";
 
-/** `Retry-After` in seconds or as a date (RFC 9110 §10.2.3), or the body's `retry_after`; in milliseconds. */
-function retryAfter(response: Response, body: Readonly<Record<string, unknown>> | undefined): number | undefined {
+/**
+ * How long the service asks to wait: the body's `retry_after`, else `Retry-After` in seconds or as a date (RFC 9110
+ * §10.2.3).
+ *
+ * @returns milliseconds; undefined when it does not ask
+ */
+export function retryAfter(response: Response, body?: Readonly<Record<string, unknown>>): number | undefined {
   const inBody = body?.["retry_after"];
   if (typeof inBody === "number" && inBody >= 0) return inBody * 1000;
   const header = response.headers.get("retry-after")?.trim();
@@ -123,7 +128,13 @@ function retryAfter(response: Response, body: Readonly<Record<string, unknown>> 
   return Number.isNaN(date) || Number.isNaN(sent) ? undefined : Math.max(0, date - sent);
 }
 
-function unreachable(url: string, cause: unknown, signal: AbortSignal | undefined): unknown {
+/**
+ * What a request that got no answer means.
+ *
+ * @param cause - what `fetch` rejected with
+ * @param signal - the caller's own: when it is what ended the request, its reason is the result
+ */
+export function unreachable(url: string, cause: unknown, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason;
   // From a fetch that knows more: which proxy refused, whose certificate is unknown, and what to do about it.
   if (cause instanceof AuthError) return cause;

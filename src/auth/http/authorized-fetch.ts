@@ -1,0 +1,133 @@
+import { AuthError } from "../../errors.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { retryAfter, unreachable, type Fetch } from "../oauth/exchange.ts";
+import type { TokenManager } from "../token-manager.ts";
+import { isSessionOver } from "./refusal.ts";
+import { retryDelay } from "./retry-delay.ts";
+import { targetOf } from "./service-address.ts";
+
+/** What an authorized fetch takes beside what `fetch` takes. */
+export interface AuthorizedRequestInit extends RequestInit {
+  /** How often a request that may be repeated is, after 429, 5xx or no answer; 2 by default, 0 for none. */
+  retries?: number;
+  /** For each try, from the first byte sent to the last byte read, in milliseconds; 30,000 by default, or none with a `signal`. */
+  timeoutMs?: number;
+}
+
+/** `fetch` that sends the access token along and takes care of a 401. See {@link createAuthorizedFetch}. */
+export type AuthorizedFetch = (input: string | URL | Request, init?: AuthorizedRequestInit) => Promise<Response>;
+
+/** What an authorized fetch is made of. */
+export interface AuthorizedFetchOptions {
+  /** Where the tokens come from, and the one service that they go to. */
+  tokens: Pick<TokenManager, "service" | "getAccessToken" | "sessionRefused">;
+  clock: Clock;
+  fetch: Fetch;
+  /** From 0 to 1, for jitter; `Math.random` by default. */
+  random?: () => number;
+}
+
+const defaultTimeoutMs = 30_000;
+/** Who asks for a longer wait than this is told to the caller, who may have better things to do. */
+const longestWaitMs = 30_000;
+
+/**
+ * Makes a `fetch` for the service, the only way in which an access token gets into a request.
+ *
+ * - A path goes to the service, see {@link targetOf}. A request to anywhere else is passed on as it is and gets no token;
+ *   neither does one that the service redirects to another origin, from which `fetch` takes the header away (Fetch standard
+ *   §4.4, "HTTP-redirect fetch").
+ * - A 401 leads to one refresh and one replay; the second is final and is returned. A body that can be read only once, which
+ *   a stream is, is not replayed. A `Request`'s body is read into memory for that.
+ * - What may be repeated without doing it twice (RFC 9110 §9.2.2, or a request with an `Idempotency-Key`) is repeated after
+ *   429, 5xx and no answer, as late as the service asks.
+ *
+ * @throws (the function made) {@link NotAuthenticatedError} when nobody is logged in or the session is over; {@link AuthError}
+ * `network_unavailable` when no answer came, `usage_invalid` for a path that leaves the service, `service_rejected` when
+ * a stream would have to be replayed, and what the token manager throws; the signal's reason
+ */
+export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.random }: AuthorizedFetchOptions): AuthorizedFetch {
+  return async (input, options = {}) => {
+    const isRequest = input instanceof Request;
+    const { url, isService } = targetOf(isRequest ? input.url : input, await tokens.service());
+    const { retries = 2, timeoutMs = options.signal ? undefined : defaultTimeoutMs, ...own } = options;
+    const init = isRequest ? await unfold(input, own) : own;
+    if (!isService) return fetch(url, init);
+
+    const signal = init.signal ?? undefined;
+    const canReplay = isReplayable(init.body);
+    const triesLeft = canReplay && isIdempotent(init) ? retries : 0;
+    let token = await tokens.getAccessToken(signal && { signal });
+    let isReplay = false;
+    for (let failures = 0; ; ) {
+      const response = await attempt(fetch, url, init, token, limited(signal, timeoutMs, clock)).catch((cause: unknown) => {
+        // Without a cause it is the caller's mistake, such as a header that is none.
+        if (cause instanceof TypeError && cause.cause === undefined) throw cause;
+        const failure = cause instanceof AuthError ? cause : unreachable(url, cause, signal);
+        if (signal?.aborted || failures >= triesLeft) throw failure;
+        return undefined;
+      });
+      if (response?.status === 401 && isFrom(response, await tokens.service())) {
+        if (await isSessionOver(response)) await tokens.sessionRefused(token);
+        if (isReplay) return response;
+        const next = await tokens.getAccessToken({ rejected: token, ...(signal && { signal }) });
+        if (next === token) return response;
+        await response.body?.cancel();
+        if (!canReplay) throw notReplayable(url);
+        token = next;
+        isReplay = true;
+        continue;
+      }
+      if (response !== undefined && (failures >= triesLeft || !mayPass(response.status))) return response;
+      failures += 1;
+      const waitMs = retryDelay({ attempt: failures, retryAfterMs: response && retryAfter(response), random: random() });
+      if (response !== undefined && waitMs > longestWaitMs) return response;
+      await response?.body?.cancel();
+      await clock.sleep(waitMs, { signal });
+    }
+  };
+}
+
+function attempt(fetch: Fetch, url: string, init: RequestInit, token: string, signal: AbortSignal | undefined): Promise<Response> {
+  const headers = new Headers(init.headers);
+  headers.set("authorization", `Bearer ${token}`);
+  return fetch(url, { ...init, headers, ...(signal && { signal }) });
+}
+
+/** The caller's signal, and the time limit of one try. */
+function limited(signal: AbortSignal | undefined, timeoutMs: number | undefined, clock: Clock): AbortSignal | undefined {
+  if (timeoutMs === undefined) return signal;
+  const limit = clock.timeout(timeoutMs);
+  return signal === undefined ? limit : AbortSignal.any([signal, limit]);
+}
+
+/** A `Request` as what it was made from. */
+async function unfold(request: Request, init: RequestInit): Promise<RequestInit> {
+  const { method, headers, redirect, signal } = request;
+  const body = request.body === null || init.body !== undefined ? undefined : await request.arrayBuffer();
+  return { method, headers, redirect, signal, ...(body && { body }), ...init };
+}
+
+/** Whether an answer came from the service: after a redirect, a stranger's 401 says nothing about the session. */
+function isFrom(response: Response, service: string): boolean {
+  return !response.redirected || targetOf(response.url, service).isService;
+}
+
+function isReplayable(body: RequestInit["body"]): boolean {
+  if (body === undefined || body === null || typeof body === "string") return true;
+  return body instanceof URLSearchParams || body instanceof FormData || body instanceof Blob || body instanceof ArrayBuffer || ArrayBuffer.isView(body);
+}
+
+function isIdempotent({ method = "GET", headers }: RequestInit): boolean {
+  return /^(GET|HEAD|OPTIONS|PUT|DELETE)$/i.test(method) || new Headers(headers).has("idempotency-key");
+}
+
+function mayPass(status: number): boolean {
+  return status === 429 || (status >= 500 && status !== 501);
+}
+
+function notReplayable(url: string): AuthError {
+  return new AuthError("service_rejected", `"${url.replace(/\?.*$/s, "")}" refused the access token, and the body of the request is a stream, which can be sent only once`, {
+    hint: "Send it again: there is a new access token now. A body in memory is sent again without being asked",
+  });
+}

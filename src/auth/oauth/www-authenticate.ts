@@ -1,0 +1,42 @@
+/** One challenge of a `WWW-Authenticate` header (RFC 9110 §11.6.1). */
+export interface Challenge {
+  /** In lower case, since schemes are compared without case: `bearer`. */
+  readonly scheme: string;
+  /** By name in lower case; of a name that is given twice, the first value. */
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+// The character classes do not overlap with what follows them, so no input makes these go back and try again.
+const scheme = /[ \t,]*([!#$%&'*+.^_`|~\w-]+)(?=[ \t,]|$)/y;
+const parameter = /[ \t,]*([!#$%&'*+.^_`|~\w-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~\w-]+)(?=[ \t,]|$))/y;
+const token68 = /[ \t]+[\w.~+/-]+=*(?=[ \t]*(?:,|$))/y;
+
+/**
+ * Reads the challenges of one header, or of several that `Headers` has joined with commas. A comma parts parameters as well as
+ * challenges; what follows it is a challenge when it has no `=`. Reading ends at the first thing that is neither: what came
+ * before it still counts, and nothing is guessed.
+ *
+ * @param header - the header's value
+ */
+export function parseChallenges(header: string): Challenge[] {
+  const challenges: Challenge[] = [];
+  let at = 0;
+  const take = (pattern: RegExp): RegExpExecArray | undefined => {
+    pattern.lastIndex = at;
+    const match = pattern.exec(header) ?? undefined;
+    if (match !== undefined) at = pattern.lastIndex;
+    return match;
+  };
+  for (let name = take(scheme)?.[1]; name !== undefined; name = take(scheme)?.[1]) {
+    const parameters = new Map<string, string>();
+    challenges.push({ scheme: name.toLowerCase(), parameters });
+    // A token68 such as `Negotiate YII=` stands in the place of parameters; nothing here needs its value.
+    let found = take(parameter);
+    if (found === undefined) take(token68);
+    for (; found !== undefined; found = take(parameter)) {
+      const key = (found[1] ?? "").toLowerCase();
+      if (!parameters.has(key)) parameters.set(key, found[2]?.replace(/\\(.)/gs, "$1") ?? found[3] ?? "");
+    }
+  }
+  return challenges;
+}

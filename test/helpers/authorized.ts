@@ -1,0 +1,40 @@
+import type { TestContext } from "node:test";
+import { createApp } from "../../src/app.ts";
+import { createAuthorizedFetch, type AuthorizedFetch } from "../../src/auth/http/authorized-fetch.ts";
+import { memoryVault } from "../../src/auth/secure-storage/memory.ts";
+import type { Vault } from "../../src/auth/secure-storage/vault.ts";
+import type { Session } from "../../src/auth/session.ts";
+import type { TokenManager } from "../../src/auth/token-manager.ts";
+import type { FakeOptions } from "../fake-saas/options.ts";
+import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
+import { ManualClock } from "./manual-clock.ts";
+import { sessionOf, storeSession, type SessionOptions } from "./stored-session.ts";
+
+/** A service, a login in memory, and the fetch of a program that uses it. */
+export interface Authorized {
+  saas: FakeSaas;
+  clock: ManualClock;
+  vault: Vault;
+  tokens: TokenManager;
+  fetch: AuthorizedFetch;
+  /** What is stored for the one profile. */
+  stored(): Promise<Session | undefined>;
+}
+
+/** The access token is good for an hour unless the session says otherwise. */
+export async function authorized(t: TestContext, { saas: options = {}, session = {} }: { saas?: Partial<FakeOptions>; session?: SessionOptions } = {}): Promise<Authorized> {
+  const clock = new ManualClock();
+  const vault = memoryVault();
+  const saas = await startFakeSaas({ now: () => clock.now(), ...options });
+  t.after(() => saas.close());
+  const app = await storeSession(saas, {}, sessionOf(saas, { now: clock.now(), leftMs: 3_600_000, ...session }), { storage: vault, clock });
+  const tokens = app.tokens();
+  return {
+    saas,
+    clock,
+    vault,
+    tokens,
+    fetch: createAuthorizedFetch({ tokens, clock, fetch, random: () => 0 }),
+    stored: async () => (await createApp({ env: {}, storage: vault, clock }).store.read()).profiles.get("default")?.session,
+  };
+}
