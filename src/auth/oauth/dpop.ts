@@ -3,6 +3,7 @@ import { Secret } from "../../secret.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { readJsonObject, type Fetch } from "./exchange.ts";
 import { jwkThumbprint, publicJwk } from "./jwk-thumbprint.ts";
+import { parseChallenges } from "./www-authenticate.ts";
 
 /** A fresh ES256 key pair as the text of a JWK. It is as secret as the tokens that are bound to it, and sealed with them. */
 export function createDpopKey(): Secret {
@@ -99,7 +100,8 @@ export function dpopFetch({ fetch, clock, key, nonces, clockOffsetMs = 0 }: Dpop
  */
 async function isNonceChallenge(response: Response): Promise<boolean> {
   if (!response.headers.has("dpop-nonce") || (response.status !== 400 && response.status !== 401)) return false;
-  if (/\bDPoP\b.*\berror\s*=\s*"?use_dpop_nonce\b/i.test(response.headers.get("www-authenticate") ?? "")) return true;
+  const challenges = parseChallenges(response.headers.get("www-authenticate") ?? "");
+  if (challenges.some(({ scheme, parameters }) => scheme === "dpop" && parameters.get("error") === "use_dpop_nonce")) return true;
   return (await readJsonObject(response.clone()))?.["error"] === "use_dpop_nonce";
 }
 
