@@ -99,7 +99,7 @@ export function serviceFailure(response: Response, body: Readonly<Record<string,
   const configuration = /^(invalid_request|invalid_client|invalid_scope|unauthorized_client|unsupported_grant_type)$/.test(error);
   return new ServiceError("service_rejected", message, {
     ...facts,
-    ...(configuration && { hint: "This is a mistake in the configuration: check SPEC_KITTY_SAAS_URL, SPEC_KITTY_CLIENT_ID and --scope" }),
+    hint: configuration ? "This is a mistake in the configuration: check SPEC_KITTY_SAAS_URL, SPEC_KITTY_CLIENT_ID and --scope" : "Try again: spec-kitty auth login",
   });
 }
 
