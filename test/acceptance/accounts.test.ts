@@ -1,0 +1,236 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { startFakeSaas } from "../fake-saas/server.ts";
+import { runCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
+import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
+import { scene, type Scene } from "../helpers/scene.ts";
+
+type Here = Scene & { project: string; here(args: string, more?: CommandEnvironment, cwd?: string): Promise<CommandResult> };
+
+/** Two accounts, alice's under the name default and bob's under work, and a folder to work in. */
+async function twoAccounts(t: TestContext): Promise<Here> {
+  const found = await scene(t, { privateTeamspace: true });
+  const project = join(found.folder, "projects", "one");
+  mkdirSync(project, { recursive: true });
+  await found.run("auth login");
+  await found.run("auth login --profile work", { FAKE_SAAS_USER: "bob" });
+  const here: Here["here"] = (args, more = {}, cwd = project) => runCommand(t, args.split(" "), { ...found.env, ...more }, { cwd });
+  return { ...found, project, here };
+}
+
+test("flag goes before environment, environment before folder, folder before the active profile, and status says which it was", async (t) => {
+  const { folder, project, run, here } = await twoAccounts(t);
+  await run("auth login --profile other");
+  const chosen = async (args = "", more: CommandEnvironment = {}): Promise<string | undefined> => {
+    const { stdout } = await here(`auth status${args}`, more);
+    const asJson = JSON.parse((await here(`auth status --json${args}`, more)).stdout) as { profile: string; profileSource: string };
+    const said = /^ {2}Profile +(.*)$/m.exec(stdout)?.[1];
+    assert.equal(said, `${asJson.profile} (${asJson.profileSource})`);
+    return said;
+  };
+  assert.equal(await chosen(), "default (active)");
+  const file = join(folder, "projects", ".spec-kitty-profile");
+  writeFileSync(file, "work\n");
+  assert.equal(await chosen(), `work (${file})`, "a folder above the working one");
+  const nearer = join(project, ".spec-kitty-profile");
+  writeFileSync(nearer, "other\n");
+  assert.equal(await chosen(), `other (${nearer})`, "the nearest file");
+  assert.equal(await chosen("", { SPEC_KITTY_PROFILE: "default" }), "default (SPEC_KITTY_PROFILE)");
+  assert.equal(await chosen(" --profile work", { SPEC_KITTY_PROFILE: "default" }), "work (--profile)");
+  assert.equal((await here("auth whoami --profile work")).stdout, "bob@example.com\n");
+  assert.equal((await here("auth whoami")).stdout, "alice@example.com\n");
+});
+
+test("a folder's file that holds no profile's name is an error that names it, and an option goes before it", async (t) => {
+  const { project, here } = await twoAccounts(t);
+  const file = join(project, ".spec-kitty-profile");
+  for (const text of ["", "no such\n", "https://elsewhere.example\n", "-x", "\u001b[2J", `${"a".repeat(65)}`, "x".repeat(5000)]) {
+    writeFileSync(file, text);
+    const { code, stdout, stderr } = await here("auth status");
+    assert.deepEqual([code, stdout], [2, ""], text);
+    assert.ok(stderr.startsWith(`error: "${file}" holds no profile's name, which is one line of letters`), stderr);
+    assert.match(stderr, /^hint: .*--profile NAME$/m);
+    assert.ok(text.trim() === "" || !stderr.includes(text.trim()), "its text is not quoted");
+  }
+  assert.equal((await here("auth whoami --profile work")).code, 0);
+});
+
+test("a link in the place of the folder's file shows nothing of what it leads to", async (t) => {
+  const { folder, project, here } = await twoAccounts(t);
+  writeFileSync(join(folder, "one-word"), "hunter2\n");
+  symlinkSync(join(folder, "one-word"), join(project, ".spec-kitty-profile"));
+  const { code, stderr } = await here("auth status");
+  assert.equal(code, 2);
+  assert.ok(!stderr.includes("hunter2"), stderr);
+});
+
+test("a folder's file is looked for up to the home folder, and not in a folder that is everybody's", async (t) => {
+  const { folder, project, env, here } = await twoAccounts(t);
+  writeFileSync(join(folder, ".spec-kitty-profile"), "work\n");
+  assert.equal((await here("auth whoami")).stdout, "bob@example.com\n", "the home folder is the last one");
+  assert.equal((await here("auth whoami", { HOME: project, SPEC_KITTY_CONFIG_DIR: env["SPEC_KITTY_CONFIG_DIR"] })).stdout, "alice@example.com\n");
+  chmodSync(folder, 0o1777);
+  assert.equal((await here("auth whoami")).stdout, "alice@example.com\n");
+});
+
+test("a folder's file chooses among the profiles that are there and makes none, by no command and no login", async (t) => {
+  const { saas, project, here, run } = await twoAccounts(t);
+  const file = join(project, ".spec-kitty-profile");
+  writeFileSync(file, "theirs\n");
+  const logins = saas.counters.logins;
+  for (const command of ["auth status", "auth whoami", "auth token", "auth refresh", "auth team", "auth logout", "auth login"]) {
+    const { code, stdout, stderr } = await here(command);
+    assert.deepEqual([code, stdout], [4, ""], command);
+    assert.match(stderr, /^error: there is no profile "theirs"/m, command);
+    assert.match(stderr, /^hint: Known: default, work\. To make it: spec-kitty auth login --profile theirs$/m, command);
+  }
+  assert.equal(saas.counters.logins, logins);
+  assert.ok((await here("auth whoami")).stderr.includes(`which ${file} names`));
+  assert.equal((await here("auth login --profile theirs")).code, 0, "the user may");
+  assert.equal((await run("auth list")).stdout.match(/logged in/g)?.length, 3);
+});
+
+test("a profile that does not exist is an error for every command but login, with the list of those that do", async (t) => {
+  const { here } = await twoAccounts(t);
+  for (const command of ["auth status", "auth whoami", "auth token", "auth refresh", "auth team", "auth logout", "auth status --check"]) {
+    const { code, stdout, stderr } = await here(`${command} --profile wrok`);
+    assert.deepEqual([code, stdout], [4, ""], command);
+    assert.match(stderr, /^error: there is no profile "wrok"/, command);
+    assert.match(stderr, /^hint: Known: default, work\. To make it: spec-kitty auth login --profile wrok$/m, command);
+  }
+  assert.equal((await here("auth list")).stdout.match(/logged in/g)?.length, 2, "nobody was logged out");
+});
+
+test("auth list shows every account, its service, and which one is active", async (t) => {
+  const { saas, run, here, env } = await twoAccounts(t);
+  await run("auth logout --profile work");
+  assert.equal(
+    (await run("auth list")).stdout,
+    `   PROFILE  USER                               SERVICE${" ".repeat(saas.url.length - 7)}  STATE
+*  default  alice@example.com (Alice's space)  ${saas.url}  logged in
+   work                                        ${saas.url}  logged out\n`,
+  );
+  assert.deepEqual(JSON.parse((await run("auth list --json")).stdout), {
+    profiles: [
+      { profile: "default", service: saas.url, user: { id: "u_alice", email: "alice@example.com", name: "Alice" }, active: true, authenticated: true },
+      { profile: "work", service: saas.url, active: false, authenticated: false },
+    ],
+  });
+  assert.match((await here("auth list", { ...env, SPEC_KITTY_PROFILE: "work" })).stderr, /^Here, "work" is used: SPEC_KITTY_PROFILE says so\.$/m);
+});
+
+test("auth list where nobody has logged in says so and is no failure", async (t) => {
+  const { run } = await scene(t);
+  const { code, stdout, stderr } = await run("auth list");
+  assert.deepEqual([code, stdout, stderr], [0, "Nobody has logged in from here.\n", "hint: Run: spec-kitty auth login\n"]);
+  assert.deepEqual(JSON.parse((await run("auth list --json")).stdout), { profiles: [] });
+});
+
+test("auth switch makes another account the active one, and says when something goes before it", async (t) => {
+  const { saas, run, here } = await twoAccounts(t);
+  const { code, stdout, stderr } = await run("auth switch work");
+  assert.deepEqual([code, stdout, stderr], [0, `✓ The active profile is "work": bob@example.com (Bolt Ltd), ${saas.url}.\n`, ""]);
+  assert.equal((await run("auth whoami")).stdout, "bob@example.com\n");
+  assert.deepEqual(JSON.parse((await run("auth switch default --json")).stdout), { active: "default" });
+  assert.match((await here("auth switch default", { SPEC_KITTY_PROFILE: "work" })).stderr, /^warning: here, "work" is used all the same: SPEC_KITTY_PROFILE says so$/m);
+  assert.match((await here("auth switch default", { SPEC_KITTY_ACCESS_TOKEN: "t" })).stderr, /^warning: the token in SPEC_KITTY_ACCESS_TOKEN goes before every profile$/m);
+  const wrong = await run("auth switch nobody");
+  assert.equal(wrong.code, 4);
+  assert.match(wrong.stderr, /^error: there is no profile "nobody"\nhint: Known: default, work\./);
+});
+
+test("auth switch without a name lists the names where nobody can be asked", async (t) => {
+  const { run } = await twoAccounts(t);
+  const { code, stderr } = await run("auth switch");
+  assert.equal(code, 2);
+  assert.match(stderr, /^error: no profile was named, and nobody is here to be asked\nhint: Run: spec-kitty auth switch PROFILE, with one of: default, work\n$/);
+});
+
+test("auth switch without a name asks on a terminal, and takes a number or a name", { skip: noTerminal }, async (t) => {
+  const { env, run } = await twoAccounts(t);
+  for (const [typed, expected] of [["2\n", "bob@example.com\n"], ["default\n", "alice@example.com\n"]] as const) {
+    const running = startOnTerminal(t, ["auth", "switch"], env);
+    await running.shows(/ 2 {2}work +\S+[^]*Which one, by number or name\? /);
+    running.type(typed);
+    assert.equal((await running.ended).code, 0);
+    assert.equal((await run("auth whoami")).stdout, expected);
+  }
+  for (const [typed, code] of [["3\n", 4], ["\n", 130], ["\u0003", 130], ["\u0004", 130]] as const) {
+    const running = startOnTerminal(t, ["auth", "switch"], env);
+    await running.shows(/Which one, by number or name\? /);
+    running.type(typed);
+    assert.equal((await running.ended).code, code, JSON.stringify(typed));
+  }
+  assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
+});
+
+test("auth team shows the default team, sets another by id or name, and keeps it over a refresh and the next login", async (t) => {
+  const { saas, run, here } = await twoAccounts(t);
+  assert.equal((await run("auth team")).stdout, "Alice's space (tm_alice)\n");
+  assert.equal((await run("auth team tm_acme")).stdout, "✓ The default team is Acme Corp (tm_acme).\n");
+  assert.equal((await here("auth team")).stdout, "Acme Corp (tm_acme)\n");
+  await run("auth refresh");
+  await run("auth login --force");
+  assert.match((await run("auth status")).stdout, /^ {2}Default team +Acme Corp \(tm_acme\)$/m);
+  const byName = await runCommand(t, ["auth", "team", "ALICE'S SPACE", "--json"], (await scene(t)).env);
+  assert.equal(byName.code, 4, "not logged in there");
+  saas.users.alice.teams.push({ id: "tm_acme2", name: "Acme Corp" });
+  const unknown = await run("auth team tm_acme2");
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.stderr, /^error: you are in no team "tm_acme2"\nhint: Your teams: Acme Corp \(tm_acme\), Alice's space \(tm_alice\)\. If it is a new one, first run: spec-kitty auth status --check\n$/);
+  await run("auth status --check");
+  assert.equal((await run("auth team tm_acme2")).code, 0);
+});
+
+test("auth team takes a name in any case, and an id where two teams have one name", async (t) => {
+  const { saas, env, run } = await scene(t);
+  saas.users.alice.teams.push({ id: "tm_two", name: "Acme Corp" }, { id: "tm_low", name: "zeta" });
+  await run("auth login");
+  assert.equal((await run("auth team ZETA")).stdout, "✓ The default team is zeta (tm_low).\n");
+  const twice = await runCommand(t, ["auth", "team", "Acme Corp"], env);
+  assert.equal(twice.code, 2);
+  assert.match(twice.stderr, /^error: "Acme Corp" is the name of 2 of your teams\nhint: Give the id of one of them: Acme Corp \(tm_acme\), Acme Corp \(tm_two\)\n$/);
+  assert.equal((await run("auth team tm_two")).stdout, "✓ The default team is Acme Corp (tm_two).\n");
+});
+
+test("a token in the environment is shown as what it is, before every profile, and only the service knows whose it is", async (t) => {
+  const { saas, here, project } = await twoAccounts(t);
+  const token = saas.issue({ user: "bob" }).access_token;
+  const sent = saas.requests.length;
+  const { code, stdout, stderr } = await here("auth status", { SPEC_KITTY_ACCESS_TOKEN: token });
+  assert.equal(code, 0);
+  assert.match(stdout, /^✓ A token from SPEC_KITTY_ACCESS_TOKEN is used$/m);
+  assert.match(stdout, /^ {2}Access token +from SPEC_KITTY_ACCESS_TOKEN, as it is: it goes before every login/m);
+  assert.match(stdout, /^ {2}Profile +default \(active\), whose own session is not used$/m);
+  assert.ok(!(stdout + stderr).includes(token) && !stdout.includes("alice"));
+  const asJson = JSON.parse((await here("auth status --json", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout) as Record<string, unknown>;
+  assert.deepEqual(
+    { ...asJson, storage: 0 },
+    { authenticated: true, checked: false, profile: "default", profileSource: "active", tokenSource: "SPEC_KITTY_ACCESS_TOKEN", service: saas.url, storage: 0 },
+  );
+  assert.equal(saas.requests.length, sent, "nobody was asked");
+
+  assert.match((await here("auth status --check", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout, /^ {2}User +bob@example\.com, Bob$/m);
+  assert.equal((await here("auth whoami", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout, "bob@example.com\n");
+  writeFileSync(join(project, ".spec-kitty-profile"), "theirs\n");
+  assert.equal((await here("auth whoami", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout, "bob@example.com\n", "it needs no profile");
+  const refused = await here("auth status --check", { SPEC_KITTY_ACCESS_TOKEN: "at_wrong" });
+  assert.equal(refused.code, 4);
+  assert.match(refused.stderr, /^error: the service does not take the token in SPEC_KITTY_ACCESS_TOKEN\nhint: .*unset SPEC_KITTY_ACCESS_TOKEN\n$/);
+});
+
+test("S-001 accounts at two services are asked about at their own", async (t) => {
+  const { saas, here, run } = await twoAccounts(t);
+  const elsewhere = await startFakeSaas();
+  t.after(() => elsewhere.close());
+  assert.equal((await run("auth login --profile there", { SPEC_KITTY_SAAS_URL: elsewhere.url })).code, 0);
+  const sent = saas.requests.length;
+  const { code, stdout } = await here("auth status --check --profile there", { SPEC_KITTY_SAAS_URL: undefined });
+  assert.equal(code, 0);
+  assert.match(stdout, new RegExp(`^ {2}Service +${elsewhere.url} \\(asked just now\\)$`, "m"));
+  assert.equal(saas.requests.length, sent);
+  assert.equal((await run("auth status --check --profile there")).code, 4, "the environment means another service");
+  assert.equal(saas.requests.length, sent);
+});
