@@ -1,6 +1,7 @@
 import { homedir, hostname, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { resolveSettings, type SettingOptions, type Settings } from "./config/settings.ts";
+import type { AuthorizedFetch } from "./auth/http/authorized-fetch.ts";
 import type { Fetch } from "./auth/oauth/exchange.ts";
 import { keychainKey } from "./auth/secure-storage/choice.ts";
 import { machineIdentity, machineKey, passphraseKey } from "./auth/secure-storage/derived-key.ts";
@@ -49,6 +50,8 @@ export interface App {
   readProfiles(): Promise<Profiles>;
   /** The token manager of the profile in use, or of a named one. */
   tokens(profile?: string): TokenManager;
+  /** `fetch` with the token of the profile in use. */
+  readonly authorizedFetch: AuthorizedFetch;
   /**
    * To be called before the process ends.
    * @throws {@link AuthError} `storage_…` when a refreshed session could not be stored and is lost with this process
@@ -83,6 +86,20 @@ export function createApp(overrides: AppOverrides = {}): App {
   const storage = overrides.storage ?? (settings.storage?.value === "memory" ? "memory" : undefined);
   const store = lazily(() => new SessionStore(storage === "memory" ? memoryVault() : (storage ?? sealedFile()), clock));
   const managers = new Map<string | undefined, TokenManager>();
+  const tokens = (profile = settings.profile?.value): TokenManager => {
+    let manager = managers.get(profile);
+    if (manager === undefined) {
+      const { accessToken, service } = settings;
+      manager = new TokenManager({ store: store(), profile, service: service?.value, accessToken, clock, fetch });
+      managers.set(profile, manager);
+    }
+    return manager;
+  };
+  // Loaded with the first request: a command that only prints a token does not pay for it.
+  const authorizedFetch = lazily(async () => {
+    const { createAuthorizedFetch } = await import("./auth/http/authorized-fetch.ts");
+    return createAuthorizedFetch({ tokens: tokens(), clock, fetch });
+  });
 
   return {
     env,
@@ -104,15 +121,8 @@ export function createApp(overrides: AppOverrides = {}): App {
       return store();
     },
     readProfiles: async () => (storage === undefined ? new SessionStore(sealed(false), clock) : store()).read(),
-    tokens(profile = settings.profile?.value) {
-      let manager = managers.get(profile);
-      if (manager === undefined) {
-        const { accessToken, service } = settings;
-        manager = new TokenManager({ store: store(), profile, service: service?.value, accessToken, clock, fetch });
-        managers.set(profile, manager);
-      }
-      return manager;
-    },
+    tokens,
+    authorizedFetch: async (input, init) => (await authorizedFetch())(input, init),
     async close() {
       for (const manager of managers.values()) await manager.close();
     },

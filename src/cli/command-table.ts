@@ -11,8 +11,20 @@ export const commandTable: readonly CommandEntry[] = [
   { words: ["auth", "list"], summary: "list the accounts", load: async () => (await import("./commands/auth/list.ts")).list },
   { words: ["auth", "switch"], summary: "make another account the active one", load: async () => (await import("./commands/auth/switch.ts")).switchCommand },
   { words: ["auth", "team"], summary: "show or set the default team", load: async () => (await import("./commands/auth/team.ts")).team },
+  { words: ["auth", "doctor"], summary: "find out what is wrong, and what mends it", load: async () => (await import("./commands/auth/doctor.ts")).doctor },
+  { words: ["auth", "git-credential"], summary: "answer git when it asks for a credential", load: async () => (await import("./commands/auth/git-credential.ts")).gitCredential },
+  { words: ["auth", "exec-credential"], summary: "answer kubectl when it asks for a credential", load: async () => (await import("./commands/auth/exec-credential.ts")).execCredential },
   { words: ["completion"], summary: "print a script for the shell's completion", load: async () => (await import("./commands/completion.ts")).completion },
+  { words: ["api"], summary: "send an authenticated request to the service", load: async () => (await import("./commands/api.ts")).api },
+  { words: ["sync", "emit"], summary: "queue an event", load: async () => (await import("./commands/sync/emit.ts")).emit },
+  { words: ["sync", "now"], summary: "send what is queued", load: async () => (await import("./commands/sync/now.ts")).now },
+  { words: ["sync", "status"], summary: "show what is queued", load: async () => (await import("./commands/sync/status.ts")).syncStatus },
+  { words: ["sync", "run"], summary: "keep sending what is queued", load: async () => (await import("./commands/sync/run.ts")).run },
+  { words: ["sync", "upload"], summary: "queue artifacts", load: async () => (await import("./commands/sync/upload.ts")).upload },
 ];
 
 /** What the groups of commands are about. */
-export const groupSummaries: Readonly<Record<string, string>> = { auth: "log in, log out, and see who is logged in" };
+export const groupSummaries: Readonly<Record<string, string>> = {
+  auth: "log in, log out, and see who is logged in",
+  sync: "send events and artifacts, now or when there is a network",
+};

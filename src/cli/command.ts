@@ -10,12 +10,14 @@ export interface OptionSpec {
   readonly value?: string;
   /** The values that it takes, where they are few: for completion. */
   readonly choices?: readonly string[];
+  /** Whether it may be given again and again; its value is then a list. */
+  readonly multiple?: true;
   readonly help: string;
 }
 
 /** The values of a command's options, by name. */
 export type OptionValues<O extends Readonly<Record<string, OptionSpec>>> = {
-  readonly [Name in keyof O]: (O[Name]["type"] extends "boolean" ? boolean : string) | undefined;
+  readonly [Name in keyof O]: (O[Name]["type"] extends "boolean" ? boolean : O[Name]["multiple"] extends true ? readonly string[] : string) | undefined;
 };
 
 /** What a command runs with. */

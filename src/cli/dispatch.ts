@@ -4,10 +4,13 @@ import { commandTable, groupSummaries } from "./command-table.ts";
 import { commandHelp, commonOptions, groupHelp, usageLine } from "./help.ts";
 import { nearest, usageError } from "./usage.ts";
 
+/** What an option was given; a list where it may be given more than once. */
+type OptionValue = string | boolean | string[] | undefined;
+
 /** What a command line asks for. */
 export type Request =
   | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "run"; readonly command: Command; readonly values: Readonly<Record<string, string | boolean | undefined>>; readonly positionals: readonly string[] };
+  | { readonly kind: "run"; readonly command: Command; readonly values: Readonly<Record<string, OptionValue>>; readonly positionals: readonly string[] };
 
 /**
  * Reads a command line. Loads the one command that it names.
@@ -56,11 +59,11 @@ function entriesBelow(words: readonly string[]): readonly CommandEntry[] {
 }
 
 /** The standard parser, not strict: it says what it saw, and what is wrong with that is said here, with the nearest name. */
-function parse(command: Command, args: readonly string[]): { values: Record<string, string | boolean | undefined>; positionals: string[] } {
+function parse(command: Command, args: readonly string[]): { values: Record<string, OptionValue>; positionals: string[] } {
   const options: Readonly<Record<string, OptionSpec>> = { ...command.options, ...commonOptions };
   const parserOptions = Object.fromEntries(Object.entries(options).map(([name, { type, short }]) => [name, { type, ...(short && { short }) }]));
   const { tokens, positionals } = parseArgs({ args: [...args], options: parserOptions, strict: false, allowPositionals: true, tokens: true });
-  const values: Record<string, string | boolean | undefined> = {};
+  const values: Record<string, OptionValue> = {};
   for (const token of tokens) {
     if (token.kind !== "option") continue;
     const option = Object.hasOwn(options, token.name) ? options[token.name] : undefined;
@@ -73,7 +76,9 @@ function parse(command: Command, args: readonly string[]): { values: Record<stri
     if (option.type === "string" && (token.value === undefined || (!token.inlineValue && token.value.startsWith("-") && token.value !== "-"))) {
       throw usageError(`${token.rawName} needs a value`, usageLine(command));
     }
-    values[token.name] = option.type === "boolean" ? true : token.value;
+    const earlier = values[token.name];
+    if (option.multiple) values[token.name] = [...(Array.isArray(earlier) ? earlier : []), token.value ?? ""];
+    else values[token.name] = option.type === "boolean" ? true : token.value;
   }
   return { values, positionals };
 }

@@ -22,8 +22,19 @@ const oneOf =
   (value) =>
     typeof value === "string" && known.includes(value) ? undefined : `expected one of ${known.join(", ")}`;
 
+/** The name of an event that the service knows. */
+export type EventType =
+  | "WPStatusChanged"
+  | "WPCreated"
+  | "WPAssigned"
+  | "MissionCreated"
+  | "MissionClosed"
+  | "HistoryAdded"
+  | "ErrorLogged"
+  | "DependencyResolved";
+
 /** The events that the service knows, and the payload keys that each must have. More keys are allowed. */
-const payloads = {
+const payloads: Readonly<Record<EventType, Readonly<Record<string, Check>>>> = {
   WPStatusChanged: { wp_id: workPackage, from_lane: oneOf(...lanes), to_lane: oneOf(...lanes) },
   WPCreated: { wp_id: workPackage, title: text, mission_slug: text },
   WPAssigned: { wp_id: workPackage, agent_id: text, phase: oneOf("implementation", "review") },
@@ -32,10 +43,7 @@ const payloads = {
   HistoryAdded: { wp_id: workPackage, entry_type: oneOf("note", "review", "error", "comment"), entry_content: text },
   ErrorLogged: { error_type: oneOf("validation", "runtime", "network", "auth", "unknown"), error_message: text },
   DependencyResolved: { wp_id: workPackage, dependency_wp_id: workPackage, resolution_type: oneOf("completed", "skipped", "merged") },
-} satisfies Record<string, Record<string, Check>>;
-
-/** The name of an event that the service knows. */
-export type EventType = keyof typeof payloads;
+};
 
 /** Where in a project something happened. Each is null when unknown, which is also the default. */
 export interface ProjectContext {
@@ -106,7 +114,7 @@ export function eventProblems(input: EventInput): string[] {
   if (typeof payload !== "object" || payload === null || Array.isArray(payload)) {
     check("payload", payload, "expected an object");
   } else if (isEventType(type)) {
-    for (const [key, rule] of Object.entries<Check>(payloads[type])) check(`payload.${key}`, payload[key], rule(payload[key]));
+    for (const [key, rule] of Object.entries(payloads[type])) check(`payload.${key}`, payload[key], rule(payload[key]));
   }
   return problems;
 }

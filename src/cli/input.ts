@@ -1,0 +1,43 @@
+import { readStandardInput, readUserFile } from "../platform/user-files.ts";
+import { usageError } from "./usage.ts";
+
+/**
+ * What an option gives as its value, as `@FILE`, or as `-` for standard input.
+ *
+ * @param option - its name, for the message
+ * @param value - as typed
+ * @throws AuthError `usage_invalid` when the file cannot be read
+ */
+export async function readInput(option: string, value: string): Promise<string> {
+  if (value === "-") return (await readStandardInput()).toString("utf8");
+  return value.startsWith("@") ? (await readNamedFile(value.slice(1), `--${option} names a file`)).toString("utf8") : value;
+}
+
+/**
+ * A file that was named on the command line.
+ *
+ * @param what - what the name is to the command, for the message
+ * @throws AuthError `usage_invalid` when it cannot be read
+ */
+export async function readNamedFile(path: string, what: string): Promise<Buffer> {
+  try {
+    return await readUserFile(path);
+  } catch (cause) {
+    throw usageError(`${what} that cannot be read: "${path}" (${cause instanceof Error && "code" in cause ? String(cause.code) : String(cause)})`, `Try: ls -l ${path}`);
+  }
+}
+
+/**
+ * A JSON object that was given to an option.
+ * @throws AuthError `usage_invalid` when it is not one
+ */
+export function parseJsonObject(option: string, text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw usageError(`--${option} is not JSON (${error instanceof Error ? error.message : String(error)})`, `Try: --${option} '{"key":"value"}'`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw usageError(`--${option} is not a JSON object`, `Try: --${option} '{"key":"value"}'`);
+  return value as Record<string, unknown>;
+}
