@@ -23,7 +23,7 @@ export async function scene(t: TestContext, options: Partial<FakeOptions> = {}, 
   t.after(() => saas.close());
   const folder = scratchFolder(t);
   const env = commandEnvironment(folder, saas.url, more);
-  const config = join(folder, "config");
+  const config = env["SPEC_KITTY_CONFIG_DIR"] ?? join(folder, "config");
   const run: Scene["run"] = (args, others = {}) => runCommand(t, args.split(" "), { ...env, ...others });
   return { saas, folder, config, credentials: join(config, "credentials.json"), env, run };
 }

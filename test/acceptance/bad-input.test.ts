@@ -1,0 +1,383 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { denyingBrowser } from "../fake-saas/browser.ts";
+import type { Fault } from "../fake-saas/faults.ts";
+import { approve, tamper } from "../fake-saas/user.ts";
+import { startCommand, type CommandResult } from "../helpers/command.ts";
+import { filesUnder, hurried, scene, type Scene } from "../helpers/scene.ts";
+
+const address = /http:\/\/127\.0\.0\.1:\d+\S*\/oauth\/authorize\?\S+/;
+const isRoot = process.getuid?.() === 0;
+const needsRoot = isRoot ? false : "needs root";
+
+/** One `error:` line and one `hint:` line, the exit code, and nothing on stdout. */
+function assertFailure({ code, stdout, stderr }: CommandResult, expected: { code: number; error: RegExp; hint: RegExp }): void {
+  const line = (label: string): string[] => stderr.split("\n").filter((text) => text.startsWith(`${label}: `));
+  assert.equal(line("error").length, 1, stderr);
+  assert.match(line("error")[0] ?? "", expected.error);
+  assert.equal(line("hint").length, 1, stderr);
+  assert.match(line("hint")[0] ?? "", expected.hint);
+  assert.equal(stdout, "");
+  assert.equal(code, expected.code, stderr);
+  assert.doesNotMatch(stderr, /^\s+at /m, "a stack trace without --debug");
+}
+
+async function assertClosed(port: number): Promise<void> {
+  await assert.rejects(once(connect(port, "127.0.0.1"), "connect"), { code: "ECONNREFUSED" });
+}
+
+function callbackPort(link: string): number {
+  return Number(new URL(new URL(link).searchParams.get("redirect_uri") ?? "").port);
+}
+
+for (const [what, url, error] of [
+  ["no SPEC_KITTY_SAAS_URL", undefined, /SPEC_KITTY_SAAS_URL is not set, so there is no service to log in to/],
+  ["an empty SPEC_KITTY_SAAS_URL", "  ", /SPEC_KITTY_SAAS_URL is not set/],
+  ["what is no address", "service.example", /SPEC_KITTY_SAAS_URL is "service\.example", which is not an address such as https:/],
+  ["another scheme", "ftp://service.example", /"https:" is needed, not "ftp:"/],
+  ["plain http to a far host", "http://service.example", /plain http is for this machine only/],
+  ["plain http to a host that only looks like loopback", "http://127.0.0.1.evil.example", /plain http is for this machine only/],
+  ["a user name in the address", "https://alice:hunter2@service.example", /SPEC_KITTY_SAAS_URL holds a user name or password/],
+  ["a query in the address", "https://service.example/?tenant=1", /a query or a fragment cannot be part of it/],
+  ["a fragment in the address", "https://service.example/#top", /a query or a fragment cannot be part of it/],
+  ["an empty query in the address", "https://service.example/?", /a query or a fragment cannot be part of it/],
+] as const) {
+  test(`a login refuses ${what}`, async (t) => {
+    const { run, folder, saas } = await scene(t);
+    const result = await run("auth login", { SPEC_KITTY_SAAS_URL: url });
+    assertFailure(result, { code: 2, error, hint: /export SPEC_KITTY_SAAS_URL=https:\/\/service\.example/ });
+    assert.ok(!result.stderr.includes("hunter2"));
+    assert.equal(saas.requests.length, 0);
+    assert.equal(filesUnder(folder).size, 0);
+  });
+}
+
+test("a service that is not there is exit 3", async (t) => {
+  const { saas, run, folder } = await scene(t);
+  await saas.stop();
+  assertFailure(await run("auth login --headless"), { code: 3, error: /cannot reach "http:\/\/127.*(ECONNREFUSED)/, hint: /Check the network/ });
+  assert.equal(filesUnder(folder).size, 0);
+});
+
+test("--port with a port in use is refused before anything is opened", async (t) => {
+  const { saas, run, folder } = await scene(t);
+  const server = createServer().listen(0, "127.0.0.1");
+  t.after(() => server.close());
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  assertFailure(await run(`auth login --port ${port}`), { code: 2, error: new RegExp(`port ${port} is in use by another program`), hint: /Leave --port out/ });
+  assert.equal(saas.count("/oauth/authorize"), 0);
+  assert.equal(filesUnder(folder).size, 0);
+});
+
+test("NFR-007 with 28888 to 28898 in use, a login takes another port", async (t) => {
+  const { saas, run } = await scene(t);
+  const taken = new Set<number>();
+  for (let port = 28888; port <= 28898; port += 1) {
+    const server = createServer().listen(port, "127.0.0.1");
+    t.after(() => server.close());
+    await once(server, "listening").then(() => taken.add(port), () => undefined);
+  }
+  assert.equal((await run("auth login")).code, 0);
+  const link = saas.requests.find(({ method, path }) => method === "GET" && path === "/oauth/authorize");
+  const port = Number(new URL(link?.query.get("redirect_uri") ?? "").port);
+  assert.ok(!taken.has(port), String(port));
+});
+
+test("a denied consent is exit 5, in the terminal and in the browser", async (t) => {
+  const { saas, folder, run } = await scene(t);
+  assertFailure(await run("auth login", { BROWSER: denyingBrowser }), { code: 5, error: /the login was denied \(access_denied: the user said no\)/, hint: /Try again: spec-kitty auth login/ });
+  assert.equal(saas.count("/oauth/token"), 0);
+  assert.equal(filesUnder(folder).size, 0);
+});
+
+test("S-006 a wrong state is shown a page and ends nothing; when no right one comes in time, that is exit 6", async (t) => {
+  const { saas, env, folder } = await scene(t);
+  const running = startCommand(t, ["auth", "login", "--no-browser", "--timeout", "2"], env);
+  const [link] = await running.shows(address);
+  const visit = await tamper(link, (callback) => callback.searchParams.set("state", "A".repeat(43)));
+  assert.equal(visit.status, 400);
+  assert.match(visit.page, /This is not the login we started/);
+  assertFailure(await running.ended, { code: 6, error: /nobody answered in the browser within 2 seconds/, hint: /--timeout 600/ });
+  assert.equal(saas.count("/oauth/token"), 0);
+  assert.equal(filesUnder(folder).size, 0);
+  await assertClosed(callbackPort(link));
+});
+
+const notOAuth = /which is not an answer of an OAuth service|with a body that is not a JSON object/;
+const checkAddress = /Check the address of the service/;
+const good = { access_token: "at_good", token_type: "Bearer", expires_in: 3600, refresh_token: "rt_good" };
+
+for (const [what, fault, expected] of [
+  ["400 invalid_grant", { status: 400, body: { error: "invalid_grant", error_description: "the code has expired" } }, { code: 1, error: /answered 400 "invalid_grant" \(the code has expired\)/, hint: /Try again: spec-kitty auth login/ }],
+  ["401 invalid_client", { status: 401, body: { error: "invalid_client" } }, { code: 1, error: /answered 401 "invalid_client"/, hint: /mistake in the configuration: check .*SPEC_KITTY_CLIENT_ID/ }],
+  ["400 with a page", { status: 400, body: "<html>no</html>" }, { code: 1, error: notOAuth, hint: checkAddress }],
+  ["500", { status: 500, body: "oops" }, { code: 3, error: /answered 500/, hint: /Try again/ }],
+  ["503 with a reason", { status: 503, body: { error: "temporarily_unavailable" } }, { code: 3, error: /answered 503 "temporarily_unavailable"/, hint: /Try again/ }],
+  ["429", { status: 429, headers: { "Retry-After": "30" } }, { code: 3, error: /answered 429/, hint: /Try again/ }],
+  ["a redirect", { status: 302, headers: { Location: "http://127.0.0.1:1/steal" } }, { code: 1, error: /answered 302/, hint: checkAddress }],
+  ["HTML", { body: "<!doctype html><h1>Welcome</h1>" }, { code: 1, error: notOAuth, hint: checkAddress }],
+  ["an empty body", { body: "" }, { code: 1, error: notOAuth, hint: checkAddress }],
+  ["JSON that breaks off", { malformed: true }, { code: 1, error: notOAuth, hint: checkAddress }],
+  ["an array", { body: "[]" }, { code: 1, error: notOAuth, hint: checkAddress }],
+  ["no access_token", { body: { ...good, access_token: undefined } }, { code: 1, error: /"access_token" is not a bearer token/, hint: checkAddress }],
+  ["an access_token that is a number", { body: { ...good, access_token: 4711 } }, { code: 1, error: /"access_token" is not a string/, hint: checkAddress }],
+  ["an access_token that splits a header", { body: { ...good, access_token: "at\r\nX-Evil: 1" } }, { code: 1, error: /"access_token" is not a bearer token/, hint: checkAddress }],
+  ["a refresh_token that is an object", { body: { ...good, refresh_token: {} } }, { code: 1, error: /"refresh_token" is not a string/, hint: checkAddress }],
+  ["expires_in as text", { body: { ...good, expires_in: "3600" } }, { code: 1, error: /"expires_in" is not a positive number of seconds/, hint: checkAddress }],
+  ["a negative expires_in", { body: { ...good, expires_in: -1 } }, { code: 1, error: /"expires_in" is not a positive number of seconds/, hint: checkAddress }],
+  ["no token_type", { body: { ...good, token_type: undefined } }, { code: 1, error: /"token_type" is not "Bearer"/, hint: checkAddress }],
+  ["a token_type that is not Bearer", { body: { ...good, token_type: "mac" } }, { code: 1, error: /"token_type" is not "Bearer"/, hint: checkAddress }],
+  ["refresh_token_expires_at that is no date", { body: { ...good, refresh_token_expires_at: "soon" } }, { code: 1, error: /"refresh_token_expires_at" is not a date/, hint: checkAddress }],
+  ["50 MB", { bytes: 50 * 1024 * 1024 }, { code: 1, error: /sent more than 1024 KiB/, hint: checkAddress }],
+  ["a connection that breaks", { reset: "before" }, { code: 3, error: /cannot reach ".*\/oauth\/token" \(ECONNRESET|UND_ERR_SOCKET\)/, hint: /Check the network/ }],
+] as [string, Fault, { code: number; error: RegExp; hint: RegExp }][]) {
+  test(`a token endpoint that answers with ${what} is an error in the terminal and in the browser, and leaves nothing`, async (t) => {
+    const { saas, env, folder } = await scene(t);
+    saas.faults.always("/oauth/token", fault);
+    const running = startCommand(t, ["auth", "login", "--no-browser"], env);
+    const [link] = await running.shows(address);
+    const visit = await approve(link);
+    assert.match(visit.page, /The login did not succeed/);
+    assertFailure(await running.ended, expected);
+    // A code is good for one use: it is never sent twice.
+    assert.equal(saas.count("/oauth/token"), 1);
+    assert.equal(filesUnder(folder).size, 0);
+    await assertClosed(callbackPort(link));
+  });
+}
+
+test("a token endpoint that hangs is given 10 seconds", async (t) => {
+  const { saas, env, folder } = await scene(t);
+  saas.faults.next("/oauth/token", { hang: true });
+  const running = startCommand(t, ["auth", "login"], env, { nodeArgs: hurried(10_000, 300) });
+  assertFailure(await running.ended, { code: 3, error: /\/oauth\/token" did not answer in time/, hint: /try again/ });
+  assert.equal(filesUnder(folder).size, 0);
+});
+
+test("an answer whose body hangs is given the same 10 seconds", async (t) => {
+  const { env } = await scene(t);
+  const half = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"device_code":"';
+  const server = createServer((socket) => void socket.on("error", () => undefined).once("data", () => socket.write(half))).listen(0, "127.0.0.1");
+  t.after(() => server.close());
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  const running = startCommand(t, ["auth", "login", "--headless"], { ...env, SPEC_KITTY_SAAS_URL: `http://127.0.0.1:${port}` }, { nodeArgs: hurried(10_000, 300) });
+  assertFailure(await running.ended, { code: 3, error: /did not answer in time/, hint: /try again/ });
+});
+
+test("an expires_in beyond any date still logs in, and an absent one too", async (t) => {
+  const { saas, run } = await scene(t);
+  saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, expires_in: 1e300 }) });
+  const huge = await run("auth login");
+  assert.equal(huge.code, 0, huge.stderr);
+  assert.match(huge.stdout, /Access token valid for 365\d\d days\./);
+  assert.equal((await run("auth status")).code, 0);
+  saas.faults.next("/oauth/token", { edit: ({ expires_in: _, ...answer }) => answer });
+  const silent = await run("auth login --force");
+  assert.equal(silent.stdout, "✓ Logged in as alice@example.com (Acme Corp).\n");
+  assert.match((await run("auth status")).stdout, /Access token +valid until the service says otherwise/);
+});
+
+test("a user without teams and without an e-mail address logs in all the same", async (t) => {
+  const { saas, run } = await scene(t);
+  saas.users.alice.teams = [];
+  assert.equal((await run("auth login")).stdout, "✓ Logged in as alice@example.com. Access token valid for 1 hour.\n");
+  assert.match((await run("auth status")).stdout, /Default team +none\n {2}Teams +none\n/);
+  delete saas.users.alice.email;
+  assert.equal((await run("auth login --force")).stdout, "✓ Logged in as Alice. Access token valid for 1 hour.\n");
+  delete saas.users.alice.name;
+  assert.equal((await run("auth login --force")).stdout, "✓ Logged in as u_alice. Access token valid for 1 hour.\n");
+  assert.equal((await run("auth whoami")).stdout, "u_alice\n");
+});
+
+for (const [what, fault, code, error] of [
+  ["fails", { status: 500 }, 3, /you were let in, but the service did not say who you are: .*\/api\/v1\/me" answered 500/],
+  ["refuses the new token", { status: 401, body: { error: "invalid_token" } }, 1, /you were let in, but .* answered 401 "invalid_token"/],
+  ["names nobody", { body: { email: "alice@example.com", teams: [] } }, 1, /you were let in, but .* answered without a "user_id"/],
+  ["answers with HTML", { body: "<h1>hello</h1>" }, 1, /you were let in, but .* without a "user_id"/],
+  ["breaks the connection", { reset: "before", times: 5 }, 3, /you were let in, but .*cannot reach/],
+] as [string, Fault, number, RegExp][]) {
+  test(`when /api/v1/me ${what} after the exchange, the user is told, nothing is stored, and the server session is ended`, async (t) => {
+    const { saas, run, folder } = await scene(t);
+    saas.faults.next("/api/v1/me", fault);
+    assertFailure(await run("auth login"), { code, error, hint: /Nothing was stored\. Try again: spec-kitty auth login/ });
+    assert.equal(saas.counters.logins, 1);
+    assert.equal(saas.counters.logouts, 1);
+    assert.ok([...saas.sessions.values()].every(({ ended }) => ended !== undefined));
+    assert.equal(filesUnder(folder).size, 0);
+    assert.equal((await run("auth status")).code, 4);
+  });
+}
+
+/** A small file system to keep the configuration folder on; undefined where none can be mounted. */
+function smallDisk(t: TestContext): { config: string; fill(): void; free(): void; readOnly(): void } | undefined {
+  const disk = mkdtempSync(join(tmpdir(), "spec-kitty-disk-"));
+  if (!isRoot || spawnSync("mount", ["-t", "tmpfs", "-o", "size=128k,mode=0700", "none", disk]).status !== 0) return void rmdirSync(disk);
+  t.after(() => {
+    spawnSync("umount", ["-l", disk]);
+    rmdirSync(disk);
+  });
+  const config = join(disk, "config");
+  const filler = join(disk, "filler");
+  mkdirSync(config, { mode: 0o700 });
+  return {
+    config,
+    fill: () => void spawnSync("dd", ["if=/dev/zero", `of=${filler}`, "bs=1k"]),
+    free: () => rmSync(filler),
+    readOnly: () => void spawnSync("mount", ["-o", "remount,ro", disk]),
+  };
+}
+
+test("NFR-010 a full disk shows before the browser is opened, and costs no session that is there", async (t) => {
+  const disk = smallDisk(t);
+  if (disk === undefined) return t.skip("no file system can be mounted here");
+  const it = await scene(t, {}, { SPEC_KITTY_CONFIG_DIR: disk.config });
+  await it.run("auth login");
+  const before = readFileSync(it.credentials);
+  const requests = it.saas.requests.length;
+  disk.fill();
+  const expected = { code: 1, error: /credentials\.json" cannot be written \(ENOSPC\)/, hint: /Free some space, then try again/ };
+  assertFailure(await it.run("auth login --force"), expected);
+  assert.ok(it.saas.requests.slice(requests).every(({ path }) => !path.startsWith("/oauth")));
+  assert.deepEqual(readFileSync(it.credentials), before);
+  assert.deepEqual([...filesUnder(it.config).keys()], ["credentials.json"]);
+  // What does not need the disk still works, and what does works again afterwards.
+  assert.equal((await it.run("auth token")).code, 0);
+  assertFailure(await it.run("auth refresh"), expected);
+  assert.equal(it.saas.counters.refreshes, 0, "a refresh token was spent that cannot be replaced");
+  disk.free();
+  assert.equal((await it.run("auth refresh")).code, 0);
+});
+
+test("NFR-010 a disk that fills up while the browser is open stores nothing, and the server session is ended", async (t) => {
+  const disk = smallDisk(t);
+  if (disk === undefined) return t.skip("no file system can be mounted here");
+  const it = await scene(t, {}, { SPEC_KITTY_CONFIG_DIR: disk.config });
+  const running = startCommand(t, ["auth", "login", "--no-browser"], it.env);
+  const [link] = await running.shows(address);
+  disk.fill();
+  const visit = await approve(link);
+  assert.match(visit.page, /The login did not succeed/);
+  assertFailure(await running.ended, { code: 1, error: /cannot be written \(ENOSPC\)/, hint: /Free some space/ });
+  assert.ok([...it.saas.sessions.values()].every(({ ended }) => ended !== undefined));
+  assert.equal(filesUnder(it.config).size, 0);
+});
+
+test("a read-only disk shows before the browser is opened", async (t) => {
+  const disk = smallDisk(t);
+  if (disk === undefined) return t.skip("no file system can be mounted here");
+  const it = await scene(t, {}, { SPEC_KITTY_CONFIG_DIR: disk.config });
+  disk.readOnly();
+  assertFailure(await it.run("auth login"), { code: 1, error: /cannot be written \(EROFS\)/, hint: /SPEC_KITTY_CONFIG_DIR/ });
+  assert.equal(it.saas.count("/oauth/authorize"), 0);
+  assert.equal((await it.run("auth status")).code, 4);
+});
+
+test("a home that does not exist and cannot be made is an error at login, and nothing else", async (t) => {
+  const { saas, run } = await scene(t, {}, { HOME: "/proc/nobody", SPEC_KITTY_CONFIG_DIR: undefined, XDG_CONFIG_HOME: undefined });
+  assertFailure(await run("auth login"), { code: 1, error: /"\/proc\/nobody\/\.config\/spec-kitty.*" cannot be written \(E\w+\)/, hint: /SPEC_KITTY_CONFIG_DIR/ });
+  assert.equal(saas.count("/oauth/authorize"), 0);
+  assert.equal((await run("auth status")).code, 4);
+  assert.equal((await run("auth login --storage memory")).code, 0);
+});
+
+test("a configuration folder that does not exist is made, for this user alone", async (t) => {
+  const { run, folder } = await scene(t, {}, { SPEC_KITTY_CONFIG_DIR: undefined });
+  assert.equal((await run("auth login")).code, 0);
+  assert.equal(lstatSync(join(folder, ".config/spec-kitty")).mode & 0o777, 0o700);
+  assert.equal(lstatSync(join(folder, ".config/spec-kitty/credentials.json")).mode & 0o777, 0o600);
+});
+
+for (const [what, spoil, error, hint, skip] of [
+  ["belongs to another user", ({ credentials }) => chownSync(credentials, 12345, 12345), /belongs to another user \(uid 12345\), so it is not trusted/, /Set SPEC_KITTY_CONFIG_DIR/, needsRoot],
+  ["can be read by others", ({ credentials }) => chmodSync(credentials, 0o644), /can be read by others \(mode 0644\), so it is not trusted/, /Run: chmod 600 \S+credentials\.json$/, false],
+  ["can be read by the group", ({ credentials }) => chmodSync(credentials, 0o640), /can be read by others \(mode 0640\)/, /Run: chmod 600 /, false],
+  ["is a symbolic link", ({ credentials }) => (renameSync(credentials, `${credentials}.real`), symlinkSync(`${credentials}.real`, credentials)), /is a symbolic link, so it is not trusted/, /Remove the link: rm /, false],
+  ["is a dangling symbolic link", ({ credentials }) => (rmSync(credentials), symlinkSync("/nowhere", credentials)), /is a symbolic link, so it is not trusted/, /Remove the link: rm /, false],
+  ["is a directory", ({ credentials }) => (rmSync(credentials), mkdirSync(credentials)), /is not a plain file, so it is not trusted/, /Move it away: mv /, false],
+  ["is a named pipe", ({ credentials }) => (rmSync(credentials), void spawnSync("mkfifo", ["-m", "600", credentials])), /is not a plain file/, /Move it away: mv /, false],
+  ["is truncated", ({ credentials }) => writeFileSync(credentials, readFileSync(credentials).subarray(0, 700)), /is damaged: it is cut short or was changed/, /spec-kitty auth logout --all --force, then spec-kitty auth login/, false],
+  ["is empty", ({ credentials }) => writeFileSync(credentials, ""), /is damaged/, /logout --all --force/, false],
+  ["holds something else", ({ credentials }) => writeFileSync(credentials, "null\n"), /is damaged/, /logout --all --force/, false],
+  ["is from a newer version", ({ credentials }) => writeFileSync(credentials, readFileSync(credentials, "utf8").replace('"version": 1', '"version": 2')), /was written by a newer version \(format 2; this one reads 1\)/, /Update: npm install -g spec-kitty@latest/, false],
+  ["lies in a folder that others can write in", ({ config }) => chmodSync(config, 0o777), /config" can be changed by others \(mode 0777\), so it is not trusted/, /Run: chmod 700 \S+config$/, false],
+  ["lies in a folder of another user", ({ config }) => chownSync(config, 12345, 12345), /config" belongs to another user \(uid 12345\)/, /Set SPEC_KITTY_CONFIG_DIR/, needsRoot],
+] as [string, (it: Scene) => void, RegExp, RegExp, string | false][]) {
+  test(`NFR-013 a credentials file that ${what} is refused by every command and left as it is`, { skip }, async (t) => {
+    const it = await scene(t);
+    await it.run("auth login");
+    spoil(it);
+    const requests = it.saas.requests.length;
+    const seen = (): unknown => {
+      const stats = lstatSync(it.credentials);
+      return [stats.ino, stats.mode, stats.uid, stats.size, stats.mtimeMs, stats.isFile() && readFileSync(it.credentials, "hex")];
+    };
+    const before = seen();
+    for (const args of ["auth status", "auth token", "auth login", "auth login --force", "auth refresh", "auth whoami", "auth logout"]) {
+      assertFailure(await it.run(args), { code: 1, error, hint });
+    }
+    assert.deepEqual(seen(), before);
+    assert.equal(it.saas.requests.length, requests, "the service was asked");
+  });
+}
+
+for (const [stage, fault, path] of [
+  ["during the exchange", { delayMs: 60_000 }, "/oauth/token"],
+  ["while it asks who is logged in", { delayAnswerMs: 60_000 }, "/api/v1/me"],
+] as const) {
+  test(`Ctrl-C ${stage} leaves nothing behind`, async (t) => {
+    const { saas, env, folder } = await scene(t);
+    saas.faults.next(path, fault);
+    const running = startCommand(t, ["auth", "login", "--no-browser"], env);
+    const [link] = await running.shows(address);
+    const visit = approve(link).catch(() => undefined);
+    await saas.until(() => saas.count(path) === 1);
+    running.child.kill("SIGINT");
+    assertFailure(await running.ended, { code: 130, error: /^error: interrupted \(SIGINT\)$/, hint: /Nothing was changed/ });
+    assert.equal(filesUnder(folder).size, 0);
+    await assertClosed(callbackPort(link));
+    await visit;
+    if (path === "/api/v1/me") assert.ok([...saas.sessions.values()].every(({ ended }) => ended !== undefined), "the server session lives on");
+  });
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  test(`${signal} before the browser answers ends the login at once and leaves nothing behind`, async (t) => {
+    const { env, folder } = await scene(t);
+    const running = startCommand(t, ["auth", "login", "--no-browser"], env);
+    const [link] = await running.shows(address);
+    running.child.kill(signal);
+    assertFailure(await running.ended, { code: 130, error: new RegExp(`^error: interrupted \\(${signal}\\)$`), hint: /Nothing was changed/ });
+    assert.equal(filesUnder(folder).size, 0);
+    await assertClosed(callbackPort(link));
+  });
+}
+
+test("Ctrl-C while a code waits for its approval leaves nothing behind", async (t) => {
+  const { saas, env, folder } = await scene(t, { deviceIntervalSeconds: 1 });
+  const running = startCommand(t, ["auth", "login", "--headless"], env);
+  await saas.until(() => saas.counters.devicePolls > 0);
+  running.child.kill("SIGINT");
+  assertFailure(await running.ended, { code: 130, error: /interrupted \(SIGINT\)/, hint: /Nothing was changed/ });
+  assert.equal(filesUnder(folder).size, 0);
+});
+
+test("Ctrl-C at a second login leaves the first one as it was", async (t) => {
+  const { env, run, credentials } = await scene(t);
+  await run("auth login");
+  const before = readFileSync(credentials);
+  const running = startCommand(t, ["auth", "login", "--force", "--no-browser"], env);
+  await running.shows(address);
+  running.child.kill("SIGINT");
+  assert.equal((await running.ended).code, 130);
+  assert.deepEqual(readFileSync(credentials), before);
+  assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
+  assert.ok(existsSync(credentials));
+});
