@@ -1,0 +1,277 @@
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, watch, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { test, type TestContext } from "node:test";
+import { startFakeSaas } from "../fake-saas/server.ts";
+import { startCommand, type RunningCommand } from "../helpers/command.ts";
+import { scene, type Scene } from "../helpers/scene.ts";
+import { sessionOf, storedSession, storeSession } from "../helpers/stored-session.ts";
+
+const isRoot = process.getuid?.() === 0;
+
+async function sceneWithExpiredSession(t: TestContext): Promise<Scene> {
+  const made = await scene(t);
+  await storeSession(made.saas, made.env, sessionOf(made.saas));
+  return made;
+}
+
+/** A command in the middle of its refresh: the service has rotated the token and holds its answer. */
+async function refreshing(t: TestContext, { saas, env }: Scene, more: Record<string, string> = {}): Promise<{ command: RunningCommand; answer: () => void }> {
+  let answer = (): void => undefined;
+  saas.faults.next("/oauth/token", { gateAnswer: new Promise<void>((resolve) => (answer = resolve)) });
+  const { refreshes } = saas.counters;
+  const command = startCommand(t, ["auth", "token"], { ...env, ...more });
+  await saas.until(() => saas.counters.refreshes > refreshes);
+  return { command, answer };
+}
+
+test("FR-012 a session that the service has ended ends here with exit 4, one line and the command to run", async (t) => {
+  const { saas, run, env } = await sceneWithExpiredSession(t);
+  saas.revoke([...saas.sessions.keys()][0] ?? "");
+  const ended = await run("auth token");
+  assert.deepEqual(ended, { code: 4, signal: null, stdout: "", stderr: "error: Session expired or revoked. Run: spec-kitty auth login\nhint: Run: spec-kitty auth login\n" });
+  assert.equal(await storedSession(env), undefined);
+  const after = await run("auth token");
+  assert.deepEqual([after.code, after.stderr], [4, 'error: not logged in (profile "default")\nhint: Run: spec-kitty auth login\n']);
+  assert.equal(saas.count("/oauth/token"), 1);
+  assert.equal((await run("auth login")).code, 0, "the next login needs nothing else");
+});
+
+test("S-003 a logout beats the refresh that another command is in the middle of", async (t) => {
+  const stage = await sceneWithExpiredSession(t);
+  const { command, answer } = await refreshing(t, stage);
+  assert.equal((await stage.run("auth logout --force")).code, 0);
+  answer();
+  const { code, stdout, stderr } = await command.ended;
+  assert.deepEqual([code, stdout, stderr.split("\n")[0]], [4, "", 'error: not logged in (profile "default")']);
+  assert.equal(await storedSession(stage.env), undefined);
+  assert.deepEqual(readdirSync(stage.config), ["credentials.json"]);
+});
+
+test("S-003 a login beats the refresh that another command is in the middle of, which then gives out the new session's token", async (t) => {
+  const stage = await sceneWithExpiredSession(t);
+  const { command, answer } = await refreshing(t, stage);
+  const login = await stage.run("auth login --force", { FAKE_SAAS_USER: "bob" });
+  assert.equal(login.code, 0, login.stderr);
+  answer();
+  const { code, stdout } = await command.ended;
+  assert.equal(code, 0);
+  assert.equal(stage.saas.accessTokens.get(stdout.trim())?.session.user, "bob");
+  assert.equal((await storedSession(stage.env))?.user.email, "bob@example.com");
+  assert.equal((await stage.run("auth refresh")).code, 0);
+});
+
+test("S-003 an account switch does not touch the refresh that another command is in the middle of", async (t) => {
+  const stage = await sceneWithExpiredSession(t);
+  await storeSession(stage.saas, stage.env, sessionOf(stage.saas, { user: "bob", leftMs: 3_600_000 }), { profile: "work" });
+  const { command, answer } = await refreshing(t, stage);
+  assert.equal((await stage.run("auth switch work")).code, 0);
+  answer();
+  const { code, stdout } = await command.ended;
+  assert.equal(code, 0);
+  assert.equal(stage.saas.accessTokens.get(stdout.trim())?.session.user, "alice");
+  assert.equal((await stage.run("auth whoami")).stdout, "bob@example.com\n");
+  assert.equal((await stage.run("auth token --profile default")).stdout, stdout);
+});
+
+test("S-001 a refresh token never goes to the service that the environment names now", async (t) => {
+  const { run, saas, env } = await sceneWithExpiredSession(t);
+  const other = await startFakeSaas();
+  t.after(() => other.close());
+  const refused = await run("auth token", { SPEC_KITTY_SAAS_URL: other.url });
+  assert.equal(refused.code, 4);
+  assert.match(refused.stderr, /is logged in to .*, not to /);
+  assert.deepEqual([saas.requests.length, other.requests.length], [0, 0]);
+  assert.ok(await storedSession(env));
+});
+
+test("S-004 a service that is down, busy or broken costs exit 3, one line and no session", async (t) => {
+  const { run, saas, env } = await sceneWithExpiredSession(t);
+  const before = (await storedSession(env))?.refreshToken?.reveal();
+  for (const [fault, code] of [
+    [{ status: 429, headers: { "Retry-After": "3600" }, body: {} }, 3],
+    [{ malformed: true }, 1],
+    [{ status: 302, headers: { Location: "https://evil.example/" } }, 1],
+    [{ status: 400, body: { error: "invalid_client" } }, 1],
+    [{ status: 409, body: { error: "refresh_replay_benign_retry", retry_after: 0 } }, 3],
+  ] as const) {
+    saas.faults.next("/oauth/token", fault);
+    const answer = await run("auth token");
+    assert.equal(answer.code, code, answer.stderr);
+    assert.match(answer.stderr, /^error: [^\n]+\nhint: [^\n]+\n$/);
+    assert.equal((await storedSession(env))?.refreshToken?.reveal(), before);
+  }
+  await saas.stop();
+  const down = await run("auth token");
+  assert.deepEqual([down.code, down.stdout], [3, ""]);
+  await saas.start();
+  assert.equal((await run("auth token")).code, 0);
+  assert.equal(saas.counters.reuses, 0);
+});
+
+test("NFR-010 Ctrl-C in the middle of a refresh does not lose what the service has rotated", { skip: process.platform === "win32" && "needs signals" }, async (t) => {
+  const stage = await sceneWithExpiredSession(t);
+  const { command, answer } = await refreshing(t, stage);
+  command.child.kill("SIGINT");
+  await command.shows(/interrupted/);
+  answer();
+  const { code, stdout } = await command.ended;
+  assert.deepEqual([code, stdout], [130, ""]);
+  assert.equal((await stage.run("auth token")).code, 0);
+  assert.deepEqual([stage.saas.counters.refreshes, stage.saas.counters.reuses], [1, 0]);
+});
+
+test("NFR-010 in a folder that cannot be written nothing is sent, and the session is as it was", { skip: process.platform === "win32" && "modes say nothing there" }, async (t) => {
+  // Root may write anywhere, unless the file system itself may not be written.
+  const disk = isRoot ? smallDisk(t) : undefined;
+  if (isRoot && disk === undefined) return t.skip("needs a user who is not root, or mount");
+  const { saas, env, config, run } = await scene(t, {}, disk === undefined ? {} : { SPEC_KITTY_CONFIG_DIR: disk });
+  await storeSession(saas, env, sessionOf(saas));
+  const credentials = join(disk ?? config, "credentials.json");
+  const before = readFileSync(credentials);
+  if (disk !== undefined) execFileSync("mount", ["-o", "remount,ro", disk]);
+  else {
+    chmodSync(config, 0o500);
+    t.after(() => chmodSync(config, 0o700));
+  }
+  const refused = await run("auth token");
+  assert.deepEqual([refused.code, refused.stdout], [1, ""]);
+  assert.match(refused.stderr, /^error: [^\n]*(read-only|permission denied)[^\n]*\nhint: [^\n]+\n$/);
+  assert.equal(saas.requests.length, 0);
+  assert.deepEqual(readFileSync(credentials), before);
+});
+
+/** A disk of 256 KiB and 64 files, for the length of a test; undefined where that is not possible. */
+function smallDisk(t: TestContext): string | undefined {
+  const path = mkdtempSync(join(tmpdir(), "spec-kitty-disk-"));
+  let isMounted = false;
+  t.after(() => {
+    if (isMounted) execFileSync("umount", ["-l", path]);
+    rmdirSync(path);
+  });
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=256k,nr_inodes=64,mode=700", "tmpfs", path], { stdio: "ignore" });
+    isMounted = true;
+    return path;
+  } catch {
+    return undefined;
+  }
+}
+
+interface SmallScene extends Scene {
+  /** Fills the disk to the last byte. */
+  fill(): void;
+  /** Uses up the files that the disk can have. */
+  crowd(): void;
+  makeRoom(): void;
+}
+
+/** A scene on a small disk, with an expired session. */
+async function sceneOnSmallDisk(t: TestContext): Promise<SmallScene | undefined> {
+  const config = smallDisk(t);
+  if (config === undefined) {
+    t.skip("needs root and tmpfs; the same with a store that refuses is among the token manager's own tests");
+    return undefined;
+  }
+  const made = await scene(t, {}, { SPEC_KITTY_CONFIG_DIR: config });
+  await storeSession(made.saas, made.env, sessionOf(made.saas));
+  const ballast = join(config, "ballast");
+  const untilFull = (add: (count: number) => void): void => {
+    try {
+      for (let count = 0; ; count += 1) add(count);
+    } catch {
+      // Full.
+    }
+  };
+  return {
+    ...made,
+    config,
+    credentials: join(config, "credentials.json"),
+    fill: () => [65_536, 4_096, 1].forEach((size) => untilFull(() => writeFileSync(ballast, Buffer.alloc(size), { flag: "a" }))),
+    crowd: () => untilFull((count) => writeFileSync(`${ballast}-${count}`, "", { flag: "wx" })),
+    makeRoom() {
+      for (const name of readdirSync(config)) if (name.startsWith("ballast")) rmSync(join(config, name));
+    },
+  };
+}
+
+test("NFR-010 a full disk costs nothing before the refresh: nothing is sent, and the session is as it was", async (t) => {
+  const stage = await sceneOnSmallDisk(t);
+  if (stage === undefined) return;
+  const { saas, run, fill, makeRoom, credentials, config } = stage;
+  const before = readFileSync(credentials);
+  fill();
+  const refused = await run("auth token");
+  assert.deepEqual([refused.code, refused.stdout], [1, ""]);
+  assert.match(refused.stderr, /^error: [^\n]*(ENOSPC|disk is full)[^\n]*\nhint: Free some space[^\n]*\n$/);
+  assert.equal(saas.requests.length, 0);
+  assert.deepEqual(readFileSync(credentials), before);
+  makeRoom();
+  assert.equal((await run("auth token")).code, 0);
+  assert.deepEqual(readdirSync(config), ["credentials.json"]);
+});
+
+test("NFR-010 a disk that fills up while the service works has room for the answer all the same: it was taken before", async (t) => {
+  const stage = await sceneOnSmallDisk(t);
+  if (stage === undefined) return;
+  const { saas, run, fill, makeRoom } = stage;
+  const { command, answer } = await refreshing(t, stage);
+  fill();
+  answer();
+  const { code, stdout, stderr } = await command.ended;
+  assert.deepEqual([code, stderr], [0, ""]);
+  makeRoom();
+  assert.equal((await run("auth token")).stdout, stdout);
+  assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [1, 0]);
+});
+
+test("NFR-010 what could not be stored after all is told in plain words, and the token is given out", async (t) => {
+  const stage = await sceneOnSmallDisk(t);
+  if (stage === undefined) return;
+  const { command, answer } = await refreshing(t, stage);
+  // No more files: not even the lock that the writing is done under can be made.
+  stage.crowd();
+  answer();
+  const { code, stdout, stderr } = await command.ended;
+  assert.equal(code, 0);
+  assert.equal(stage.saas.accessTokens.get(stdout.trim())?.session.user, "alice");
+  assert.match(stderr, /^error: the refreshed session could not be stored and ends with this process: [^\n]+\nhint: [^\n]*auth login[^\n]*\n$/);
+});
+
+test("NFR-009 while a program keeps a session that the disk does not take, no other presents the token that it has spent", async (t) => {
+  const stage = await sceneOnSmallDisk(t);
+  if (stage === undefined) return;
+  const { saas, crowd, makeRoom, env, run } = stage;
+  const program = `
+    import { createInterface } from "node:readline";
+    import { createApp } from ${JSON.stringify(new URL("../../dist/app.js", import.meta.url).href)};
+    const tokens = createApp().tokens();
+    for await (const _ of createInterface({ input: process.stdin })) console.log(await tokens.getAccessToken());`;
+  let answer = (): void => undefined;
+  saas.faults.next("/oauth/token", { gateAnswer: new Promise<void>((resolve) => (answer = resolve)) });
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program], { env, stdio: ["pipe", "pipe", "inherit"] });
+  t.after(() => void child.kill("SIGKILL"));
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  child.stdin.write("1\n");
+  await saas.until(() => saas.counters.refreshes === 1);
+  crowd();
+  answer();
+  const kept = String((await lines.next()).value);
+  makeRoom();
+  const another = startCommand(t, ["auth", "token"], env);
+  // It waits for the lock, which leaves an entry with its pid, until the program has tried again.
+  const watcher = watch(stage.config);
+  t.after(() => watcher.close());
+  while (!readdirSync(stage.config).some((name) => name.includes(`.${another.child.pid}.`))) await once(watcher, "change");
+  child.stdin.write("2\n");
+  assert.equal((await lines.next()).value, kept);
+  assert.equal((await another.ended).stdout, `${kept}\n`);
+  assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [1, 0]);
+  child.stdin.end();
+  await once(child, "exit");
+  assert.equal((await run("auth refresh")).code, 0);
+});
