@@ -88,10 +88,11 @@ export class SealedFile implements Vault {
    * Seals a content and puts it in the file's place.
    *
    * @param content - the new content
-   * @param options - `reservation`: room taken before by {@link SealedFile.reserve}; `key`: another key from now on
+   * @param options - `reservation`: room taken before by {@link SealedFile.reserve}, else no more is taken than the content
+   *   needs, on a disk that may be all but full; `key`: another key from now on
    * @throws AuthError `storage_unwritable`; the old file is still there
    */
-  async write(content: string, { reservation = this.reserve(), key: newHeader }: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<void> {
+  async write(content: string, { reservation = reservePrivateFile(this.path, 0), key: newHeader }: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<void> {
     try {
       const header = newHeader ?? this.header();
       if (header === undefined) throw new TypeError("the first write of a sealed file names its key");
