@@ -14,8 +14,10 @@ async function twoAccounts(t: TestContext): Promise<Here> {
   const found = await scene(t, { privateTeamspace: true });
   const project = join(found.folder, "projects", "one");
   mkdirSync(project, { recursive: true });
-  await found.run("auth login");
-  await found.run("auth login --profile work", { FAKE_SAAS_USER: "bob" });
+  for (const [args, user] of [["auth login", "alice"], ["auth login --profile work", "bob"]] as const) {
+    const { code, stderr } = await found.run(args, { FAKE_SAAS_USER: user });
+    assert.equal(code, 0, stderr);
+  }
   const here: Here["here"] = (args, more = {}, cwd = project) => runCommand(t, args.split(" "), { ...found.env, ...more }, { cwd });
   return { ...found, project, here };
 }

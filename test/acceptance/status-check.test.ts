@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { scene, type Scene } from "../helpers/scene.ts";
+
+async function loggedIn(t: Parameters<typeof scene>[0], options: Parameters<typeof scene>[1] = {}): Promise<Scene> {
+  const found = await scene(t, options);
+  const { code, stderr } = await found.run("auth login");
+  assert.equal(code, 0, stderr);
+  found.saas.requests.length = 0;
+  return found;
+}
+
+test("FR-015 auth status asks nobody; with --check it asks the service who is logged in, once", async (t) => {
+  const { saas, run } = await loggedIn(t);
+  assert.equal((await run("auth status")).code, 0);
+  assert.equal((JSON.parse((await run("auth status --json")).stdout) as { checked: boolean }).checked, false);
+  assert.equal(saas.requests.length, 0);
+
+  const { code, stdout } = await run("auth status --check");
+  assert.equal(code, 0);
+  assert.match(stdout, /^ {2}Service +\S+ \(asked just now\)$/m);
+  assert.deepEqual(saas.requests.map(({ method, path }) => `${method} ${path}`), ["GET /api/v1/me"]);
+  assert.equal((JSON.parse((await run("auth status --check --json")).stdout) as { checked: boolean }).checked, true);
+});
+
+test("with --check what the service says of the user and the teams is shown and kept", async (t) => {
+  const { saas, run } = await loggedIn(t);
+  saas.users.alice.email = "alice@new.example";
+  saas.users.alice.teams = [{ id: "tm_new", name: "New Ltd" }];
+  assert.match((await run("auth status --check")).stdout, /^✓ Logged in as alice@new\.example \(New Ltd\)$/m);
+  const later = await run("auth status");
+  assert.match(later.stdout, /^ {2}Default team +New Ltd \(tm_new\)$/m);
+  assert.equal((await run("auth whoami")).stdout, "alice@new.example\n");
+  assert.equal((await run("auth refresh")).code, 0, "the tokens are the same as before");
+});
+
+test("with --check a token that is over or refused is refreshed, once", async (t) => {
+  const { saas, run } = await loggedIn(t);
+  saas.expireAccessTokens();
+  assert.equal((await run("auth status --check")).code, 0);
+  assert.equal(saas.counters.refreshes, 1);
+  assert.equal(saas.count("/api/v1/me"), 2);
+});
+
+test("with --check a session that the service has ended is over here too: exit 4, and nobody is logged in", async (t) => {
+  const { saas, run } = await loggedIn(t);
+  for (const id of saas.sessions.keys()) saas.revoke(id);
+  assert.equal((await run("auth status")).code, 0, "here it cannot be known");
+  const { code, stdout, stderr } = await run("auth status --check");
+  assert.deepEqual([code, stdout], [4, 'Not logged in (profile "default").\n']);
+  assert.match(stderr, /^warning: Session expired or revoked\. Run: spec-kitty auth login\nhint: Run: spec-kitty auth login\n$/);
+  const after = await run("auth status --check --json");
+  assert.equal(after.code, 4);
+  assert.equal((JSON.parse(after.stdout) as { authenticated: boolean }).authenticated, false);
+});
+
+test("S-004 with --check a service that cannot be asked is exit 3, and the login stays", async (t) => {
+  const { saas, run } = await loggedIn(t);
+  saas.faults.next("/api/v1/me", { status: 503, body: { error: "maintenance" } });
+  const busy = await run("auth status --check");
+  assert.deepEqual([busy.code, busy.stdout], [3, ""]);
+  assert.match(busy.stderr, /^error: .*503.*\nhint: Nothing was lost\./);
+  await saas.stop();
+  const gone = await run("auth status --check --json");
+  assert.deepEqual([gone.code, gone.stdout], [3, ""]);
+  assert.match(gone.stderr, /^error: cannot reach .* \(ECONNREFUSED\)\nhint: /);
+  assert.equal((await run("auth status")).code, 0);
+});
+
+test("with --check another user than the one who logged in is not believed", async (t) => {
+  const { saas, run } = await loggedIn(t);
+  saas.faults.next("/api/v1/me", { edit: (answer) => ({ ...answer, user_id: "u_mallory", email: "mallory@example.com" }) });
+  const { code, stdout, stderr } = await run("auth status --check");
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(stderr, /^error: .* named another user than the one who logged in$/m);
+  assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
+});
+
+test("status warns when the login ends within three days, and not before", async (t) => {
+  for (const [days, warning] of [[2, /^warning: the login ends in 2 days; to renew it: spec-kitty auth login --force$/m], [4, /^$/]] as const) {
+    const { run } = await loggedIn(t, { refreshTokenSeconds: days * 86_400 });
+    const { code, stderr } = await run("auth status");
+    assert.equal(code, 0);
+    assert.match(stderr, warning);
+  }
+});
+
+test("status counts by the service's clock where this machine's is off", async (t) => {
+  const { run } = await loggedIn(t, { clockOffsetMs: -10 * 86_400_000, refreshTokenSeconds: 5 * 86_400 });
+  const { code, stdout, stderr } = await run("auth status");
+  assert.equal(code, 0);
+  assert.equal(stderr, "");
+  assert.match(stdout, /^ {2}Refresh token +valid for 5 days/m);
+  assert.match(stdout, /^ {2}Access token +valid for 1 hour/m);
+});
