@@ -1,1 +1,18 @@
+export { createAuthorizedFetch, createSyncRuntime, getTokenManager } from "./library.ts";
+export { createApp, type App, type AppOverrides } from "./app.ts";
 export { AuthError, NotAuthenticatedError, ServiceError, type AuthErrorCode, type AuthErrorOptions } from "./errors.ts";
+export { Secret } from "./secret.ts";
+export { type Clock } from "./platform/clock.ts";
+export { type AuthorizedFetch, type AuthorizedRequestInit } from "./auth/http/authorized-fetch.ts";
+export { TokenManager, type AccessTokenOptions, type TokenEvents, type TokenManagerOptions } from "./auth/token-manager.ts";
+export { SessionStore } from "./auth/session-store.ts";
+export { type Profile, type Profiles, type Session } from "./auth/session.ts";
+export { memoryVault } from "./auth/secure-storage/memory.ts";
+export { type Vault } from "./auth/secure-storage/vault.ts";
+export { type SyncOptions } from "./app-sync.ts";
+export { type SyncNotice, type SyncRuntime } from "./sync/runtime.ts";
+export { type EmitReport, type LiveChannel } from "./sync/emitter.ts";
+export { type EventEnvelope, type EventInput, type ProjectContext } from "./sync/events.ts";
+export { type ArtifactInput } from "./sync/body-transport.ts";
+export { type DrainReport } from "./sync/drain.ts";
+export type * from "./cli/answers.ts";

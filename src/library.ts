@@ -1,0 +1,43 @@
+import { createApp, type App, type AppOverrides } from "./app.ts";
+import { createSync, type SyncOptions } from "./app-sync.ts";
+import type { AuthorizedFetch } from "./auth/http/authorized-fetch.ts";
+import type { TokenManager } from "./auth/token-manager.ts";
+import type { SyncRuntime } from "./sync/runtime.ts";
+
+let ofThisProcess: App | undefined;
+
+/** The app that the functions below share, made when the first of them is called; its own one for who overrides something. */
+function appFor(overrides: AppOverrides | undefined): App {
+  return overrides === undefined ? (ofThisProcess ??= createApp()) : createApp(overrides);
+}
+
+/**
+ * The token manager of this process: one, made on first use, with the profile and the settings that the command would use.
+ *
+ * @throws AuthError `configuration_invalid` when a `SPEC_KITTY_…` variable cannot be used
+ */
+export function getTokenManager(): TokenManager {
+  return appFor(undefined).tokens();
+}
+
+/**
+ * `fetch` with an access token from {@link getTokenManager}: paths go to the service; a request to another origin gets no
+ * token. See {@link AuthorizedFetch} for what it adds, and RFC 6750 for what it sends.
+ *
+ * @param overrides - what to use instead of the machine's own; such a fetch has a token manager of its own
+ * @throws AuthError `configuration_invalid` when a `SPEC_KITTY_…` variable cannot be used
+ */
+export function createAuthorizedFetch(overrides?: AppOverrides): AuthorizedFetch {
+  return appFor(overrides).authorizedFetch;
+}
+
+/**
+ * The synchronisation of this process: a queue on disk beside the session, drained through the authorized fetch.
+ *
+ * @param options - what every event says, whether to keep the process alive, whom to tell
+ * @param overrides - what to use instead of the machine's own
+ * @throws AuthError `configuration_invalid` when a `SPEC_KITTY_…` variable cannot be used
+ */
+export function createSyncRuntime(options: SyncOptions = {}, overrides?: AppOverrides): SyncRuntime {
+  return createSync(appFor(overrides), options);
+}
