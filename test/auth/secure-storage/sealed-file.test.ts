@@ -1,0 +1,223 @@
+import assert from "node:assert/strict";
+import { fork, type ChildProcess } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { machineKey, newDerivedHeader, passphraseKey } from "../../../src/auth/secure-storage/derived-key.ts";
+import { SealedFile, type KeySource } from "../../../src/auth/secure-storage/sealed-file.ts";
+import type { KeyHeader } from "../../../src/auth/secure-storage/vault.ts";
+import { AuthError } from "../../../src/errors.ts";
+import { Secret } from "../../../src/secret.ts";
+import { scratchFolder } from "../../helpers/command.ts";
+import { contentOf } from "./sealed-file-process.ts";
+
+const content = JSON.stringify({ user: "alice@example.com", token: "rt_0123456789abcdef", name: "Zoë ✓" });
+
+/** Keys that cost nothing, so that thousands of damaged files can be tried. Each header has its own. */
+const quickKey: KeySource = {
+  open: async (header) => createHash("sha256").update(JSON.stringify(header)).digest(),
+  mismatch: { message: "it was changed", hint: "Start afresh" },
+};
+
+async function sealed(t: TestContext, header: KeyHeader = newDerivedHeader("machine"), source: KeySource = quickKey): Promise<{ file: SealedFile; path: string; folder: string }> {
+  const folder = join(scratchFolder(t), "config");
+  const path = join(folder, "credentials.json");
+  const file = new SealedFile(path, () => source);
+  await file.write(content, { key: header });
+  return { file, path, folder };
+}
+
+function isStorageError(error: unknown): boolean {
+  return error instanceof AuthError && /^(storage_damaged|storage_unreadable|keychain_unavailable)$/.test(error.code) && error.hint !== undefined;
+}
+
+for (const header of [newDerivedHeader("machine"), newDerivedHeader("passphrase"), { source: "keychain", account: "sessions-0123456789ab" }] as const) {
+  test(`NFR-010 every single changed bit of a file sealed by a ${header.source} key is noticed, and reading changes nothing`, async (t) => {
+    const { path } = await sealed(t, header);
+    const original = readFileSync(path);
+    for (let byte = 0; byte < original.length; byte += 1) {
+      for (let bit = 0; bit < 8; bit += 1) {
+        const changed = Buffer.from(original);
+        changed[byte] = (changed[byte] ?? 0) ^ (1 << bit);
+        writeFileSync(path, changed);
+        // Opened by a new process, as it were: no key is remembered.
+        await assert.rejects(new SealedFile(path, () => quickKey).read(), isStorageError, `bit ${bit} of byte ${byte}`);
+        assert.ok(readFileSync(path).equals(changed));
+      }
+    }
+    writeFileSync(path, original);
+    assert.equal(await new SealedFile(path, () => quickKey).read(), content);
+  });
+}
+
+test("NFR-010 a file that is cut at any byte, or has one too many, is noticed", async (t) => {
+  const { path, file } = await sealed(t);
+  const original = readFileSync(path);
+  for (let length = 0; length < original.length; length += 1) {
+    writeFileSync(path, original.subarray(0, length));
+    await assert.rejects(file.read(), isStorageError, `${length} bytes`);
+    assert.throws(() => file.header(), isStorageError);
+  }
+  for (const more of ["\n", " ", "\0", "{}"]) {
+    writeFileSync(path, Buffer.concat([original, Buffer.from(more)]));
+    await assert.rejects(file.read(), isStorageError);
+  }
+});
+
+test("a changed salt of a real machine key is noticed", async (t) => {
+  const source = machineKey("machine", join(scratchFolder(t), "run"));
+  const { path, file } = await sealed(t, newDerivedHeader("machine"), source);
+  writeFileSync(path, readFileSync(path, "utf8").replace(/("salt": ")(.)/, (_, start: string, first: string) => `${start}${first === "A" ? "B" : "A"}`));
+  await assert.rejects(file.read(), { code: "storage_damaged" });
+});
+
+test("a cost of somebody else's choosing is refused before any memory is spent on it", async (t) => {
+  const source = passphraseKey(new Secret("correct horse"));
+  const { path, file } = await sealed(t, newDerivedHeader("passphrase"), source);
+  writeFileSync(path, readFileSync(path, "utf8").replace('"N": 16384', '"N": 1073741824'));
+  await assert.rejects(file.read(), { code: "storage_damaged", message: /asks for scrypt with N 1073741824/ });
+});
+
+test("two files with the same content share neither nonce nor ciphertext, and neither holds it in the open", async (t) => {
+  const { path, file } = await sealed(t);
+  const read = (): { nonce: string; ciphertext: string } => JSON.parse(readFileSync(path, "utf8")) as { nonce: string; ciphertext: string };
+  const first = read();
+  await file.write(content);
+  const second = read();
+  assert.notEqual(first.nonce, second.nonce);
+  assert.notEqual(first.ciphertext, second.ciphertext);
+  assert.ok(!readFileSync(path, "latin1").includes("rt_0123"));
+});
+
+test("NFR-013 the file has mode 0600 from its first byte on and its folder 0700, whatever the umask is", async (t) => {
+  const before = process.umask(0);
+  t.after(() => process.umask(before));
+  const { file, path, folder } = await sealed(t);
+  assert.equal(lstatSync(folder).mode & 0o777, 0o700);
+  const reservation = file.reserve();
+  const [temporary = ""] = readdirSync(folder).filter((name) => name.endsWith(".tmp"));
+  assert.equal(lstatSync(join(folder, temporary)).mode & 0o777, 0o600);
+  assert.ok(!readFileSync(join(folder, temporary)).some((byte) => byte !== 0), "only zeros before there is something to seal");
+  await file.write(content, { reservation });
+  assert.equal(lstatSync(path).mode & 0o777, 0o600);
+  assert.deepEqual(readdirSync(folder), ["credentials.json"]);
+});
+
+test("a reservation that is not used leaves nothing, and neither does a write that fails", async (t) => {
+  const { file, folder, path } = await sealed(t);
+  const before = readFileSync(path);
+  file.reserve().discard();
+  await assert.rejects(new SealedFile(path, () => ({ ...quickKey, open: () => Promise.reject(new AuthError("keychain_unavailable", "gone")) })).write("new"), { code: "keychain_unavailable" });
+  assert.deepEqual(readdirSync(folder), ["credentials.json"]);
+  assert.deepEqual(readFileSync(path), before);
+});
+
+function startProcess(t: TestContext, mode: string, path: string): ChildProcess {
+  const child = fork(fileURLToPath(new URL("sealed-file-process.ts", import.meta.url)), [mode, path], { execArgv: ["--import", "tsx"] });
+  t.after(() => child.kill("SIGKILL"));
+  return child;
+}
+
+const fixedKey: KeySource = { open: async () => Buffer.alloc(32, 7), mismatch: { message: "", hint: "" } };
+
+test("NFR-011 a process that reads while another replaces the file 500 times sees whole versions only", async (t) => {
+  const path = join(scratchFolder(t), "config", "credentials.json");
+  const file = new SealedFile(path, () => fixedKey);
+  await file.write(contentOf(1), { key: { source: "keychain", account: "test" } });
+  const reader = startProcess(t, "read", path);
+  assert.deepEqual(await once(reader, "message").then(([said]) => said as unknown), "ready");
+  const verdict = once(reader, "message");
+  for (let version = 2; version <= 501; version += 1) {
+    await file.write(contentOf(version));
+    await new Promise(setImmediate);
+  }
+  if (reader.connected) reader.send("stop");
+  const [said] = (await verdict) as [{ reads?: number; torn?: string }];
+  assert.equal(said.torn, undefined);
+  t.diagnostic(`${said.reads} reads`);
+});
+
+test("NFR-010 a writer killed at any moment leaves a whole file, and the next one sweeps up after it", async (t) => {
+  const folder = join(scratchFolder(t), "config");
+  const path = join(folder, "credentials.json");
+  const file = new SealedFile(path, () => fixedKey);
+  let last = 0;
+  for (let round = 0; round < 8; round += 1) {
+    const writer = startProcess(t, "write", path);
+    const before = file.mark();
+    while (file.mark() === before) await new Promise(setImmediate);
+    for (let spin = 0; spin < round * 37; spin += 1) await new Promise(setImmediate);
+    writer.kill("SIGKILL");
+    await once(writer, "exit");
+    const found = (await file.read()) ?? "";
+    const version = Number(found.split(":")[0]);
+    assert.equal(found, contentOf(version));
+    assert.ok(version > last);
+    last = version;
+  }
+  await file.write("done");
+  assert.deepEqual(readdirSync(folder), ["credentials.json"]);
+});
+
+test("FR-007 the right passphrase opens the file, in either Unicode form; another one and none do not", async (t) => {
+  const { path } = await sealed(t, newDerivedHeader("passphrase"), passphraseKey(new Secret("caf\u00e9")));
+  const open = (passphrase: string | undefined): Promise<string | undefined> =>
+    new SealedFile(path, () => passphraseKey(passphrase === undefined ? undefined : new Secret(passphrase))).read();
+  assert.equal(await open("cafe\u0301"), content);
+  await assert.rejects(open("coffee"), { code: "storage_damaged", message: /SPEC_KITTY_PASSPHRASE is not the one it was sealed with/, hint: /Set SPEC_KITTY_PASSPHRASE/ });
+  await assert.rejects(open(undefined), { code: "storage_unreadable", message: /SPEC_KITTY_PASSPHRASE is not set/ });
+});
+
+test("FR-007 a copy of the file on another machine, or of another user, does not open", async (t) => {
+  const run = join(scratchFolder(t), "run");
+  const { path } = await sealed(t, newDerivedHeader("machine"), machineKey('["here",1000]', run));
+  for (const identity of ['["there",1000]', '["here",1001]']) {
+    await assert.rejects(new SealedFile(path, () => machineKey(identity, run)).read(), { code: "storage_damaged", message: /sealed on another machine or by another user/ });
+  }
+  assert.equal(await new SealedFile(path, () => machineKey('["here",1000]', run)).read(), content);
+});
+
+test("a derived machine key is kept in the runtime folder, for this user alone, and is used from there", async (t) => {
+  const run = join(scratchFolder(t), "run");
+  const header = newDerivedHeader("machine");
+  const key = await machineKey("machine", run).open(header);
+  const [name = "", ...others] = readdirSync(run);
+  assert.deepEqual(others, []);
+  assert.equal(lstatSync(run).mode & 0o777, 0o700);
+  assert.equal(lstatSync(join(run, name)).mode & 0o777, 0o600);
+  // Another key in its place is what is used then: it came from there and not from scrypt.
+  writeFileSync(join(run, name), "ab".repeat(32));
+  assert.equal((await machineKey("machine", run).open(header)).toString("hex"), "ab".repeat(32));
+  for (const spoilt of ["", "ab", "not a key", "zz".repeat(32), `${"ab".repeat(32)}\n`]) {
+    writeFileSync(join(run, name), spoilt);
+    assert.deepEqual(await machineKey("machine", run).open(header), key);
+  }
+});
+
+test("a runtime folder of another user or open to others is neither believed nor written to, and in nobody's way", async (t) => {
+  const scratch = scratchFolder(t);
+  const header = newDerivedHeader("machine");
+  const key = await machineKey("machine", join(scratch, "good")).open(header);
+  const [name = ""] = readdirSync(join(scratch, "good"));
+  const planted = (folder: string): string => {
+    mkdirSync(folder, { mode: 0o700 });
+    writeFileSync(join(folder, name), "ab".repeat(32), { mode: 0o600 });
+    return folder;
+  };
+  const open = planted(join(scratch, "open"));
+  chmodSync(open, 0o777);
+  assert.deepEqual(await machineKey("machine", open).open(header), key);
+  const readable = planted(join(scratch, "readable"));
+  chmodSync(join(readable, name), 0o644);
+  assert.deepEqual(await machineKey("machine", readable).open(header), key);
+  if (process.getuid?.() === 0) {
+    const foreign = planted(join(scratch, "foreign"));
+    chownSync(foreign, 12345, 12345);
+    assert.deepEqual(await machineKey("machine", foreign).open(header), key);
+    assert.equal(readFileSync(join(foreign, name), "utf8"), "ab".repeat(32));
+  }
+  assert.deepEqual(await machineKey("machine", "/proc/nobody/run").open(header), key);
+});
