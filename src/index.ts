@@ -16,3 +16,23 @@ export { type EventEnvelope, type EventInput, type ProjectContext } from "./sync
 export { type ArtifactInput } from "./sync/body-transport.ts";
 export { type DrainReport } from "./sync/drain.ts";
 export type * from "./cli/answers.ts";
+export type {
+  AuthStatus,
+  DefaultTeamAnswer,
+  DoctorReport,
+  DrainCountsAnswer,
+  EmitAnswer,
+  ExecCredential,
+  LoginExplanation,
+  LogoutAnswer,
+  ProfileList,
+  RefreshAnswer,
+  StorageStatus,
+  SwitchAnswer,
+  SyncNowAnswer,
+  SyncStatusAnswer,
+  TeamAnswer,
+  TokenAnswer,
+  UploadAnswer,
+  UserAnswer,
+} from "./cli/answers.ts";

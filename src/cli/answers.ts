@@ -2,6 +2,8 @@
  * What the commands print with `--json`, a type each. Times are ISO 8601 in UTC; a member that is not there is not known.
  */
 
+import type { AuthErrorCode } from "../errors.ts";
+
 /** A team, as the service calls it. */
 export interface TeamAnswer {
   readonly id: string;
@@ -131,4 +133,52 @@ export interface ExecCredential {
   readonly apiVersion: "client.authentication.k8s.io/v1";
   readonly kind: "ExecCredential";
   readonly status: { readonly expirationTimestamp?: string; readonly token: string };
+}
+
+/** `spec-kitty sync emit --json`. */
+export interface EmitAnswer {
+  readonly queued: true;
+  readonly eventId: string;
+}
+
+/** `spec-kitty sync upload --json`. */
+export interface UploadAnswer {
+  /** How many artifacts. */
+  readonly queued: number;
+}
+
+/** What became of events, or of artifacts, in a drain. */
+export interface DrainCountsAnswer {
+  readonly delivered: number;
+  /** Delivered earlier, as the service says. */
+  readonly duplicates: number;
+  /** The service has not decided yet; they stay queued. */
+  readonly pending: number;
+  readonly rejected: number;
+}
+
+/** `spec-kitty sync now --json`. */
+export interface SyncNowAnswer {
+  readonly events: DrainCountsAnswer;
+  readonly artifacts: DrainCountsAnswer;
+  /** How many of both still wait. */
+  readonly left: number;
+  /** Why it ended early; what it did not reach waits untouched. */
+  readonly stopped?: { readonly code: AuthErrorCode; readonly message: string };
+}
+
+/** `spec-kitty sync status --json`. */
+export interface SyncStatusAnswer {
+  readonly scopes: readonly {
+    /** For whom it waits; the three are absent while nobody has logged in since, and `team` is null for who is in none. */
+    readonly service?: string;
+    readonly user?: string;
+    readonly team?: string | null;
+    readonly events: number;
+    readonly artifacts: number;
+    /** Refused for good, and kept with the reason. */
+    readonly putAside: number;
+  }[];
+  /** How the service answers; there with `--check`. */
+  readonly health?: "connected" | "authentication_failed" | "denied" | "unexpected" | "unreachable";
 }

@@ -96,7 +96,7 @@ test("a folder's file chooses among the profiles that are there and makes none, 
 
 test("a profile that does not exist is an error for every command but login, with the list of those that do", async (t) => {
   const { here } = await twoAccounts(t);
-  for (const command of ["auth status", "auth whoami", "auth token", "auth refresh", "auth team", "auth logout", "auth status --check"]) {
+  for (const command of ["auth status", "auth whoami", "auth token", "auth refresh", "auth team", "auth logout", "auth status --check", "auth exec-credential", "api GET /api/v1/me"]) {
     const { code, stdout, stderr } = await here(`${command} --profile wrok`);
     assert.deepEqual([code, stdout], [4, ""], command);
     assert.match(stderr, /^error: there is no profile "wrok"/, command);

@@ -1,4 +1,5 @@
 import { createSync } from "../../../app-sync.ts";
+import type { EmitAnswer } from "../../answers.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { parseJsonObject, readInput } from "../../input.ts";
 import { usageError } from "../../usage.ts";
@@ -44,7 +45,8 @@ export const emit: Command = defineCommand({
     });
     if (report.outcome === "failed") throw report.error;
     if (report.outcome === "refused") throw usageError(`this is not an event that the service takes: ${report.problems.join("; ")}`, "See: spec-kitty sync emit --help");
-    if (values.json) out.json({ queued: true, eventId: report.event.event_id });
+    const answer: EmitAnswer = { queued: true, eventId: report.event.event_id };
+    if (values.json) out.json(answer);
     else out.done(`Queued ${report.event.event_type} ${report.event.event_id}.`);
   },
 });

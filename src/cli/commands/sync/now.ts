@@ -1,6 +1,7 @@
 import { createSync } from "../../../app-sync.ts";
 import { writeUserFile } from "../../../platform/user-files.ts";
 import type { Rejection } from "../../../sync/event-drain.ts";
+import type { SyncNowAnswer } from "../../answers.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 
 export const now: Command = defineCommand({
@@ -24,7 +25,8 @@ export const now: Command = defineCommand({
     const { events, artifacts, left, failure } = report;
     const refused = events.rejected + artifacts.rejected;
     if (values.report !== undefined) await writeUserFile(values.report, `${JSON.stringify({ rejections }, null, 2)}\n`);
-    if (values.json) out.json({ events, artifacts, left, ...(failure && { stopped: { code: failure.code, message: failure.message } }) });
+    const answer: SyncNowAnswer = { events, artifacts, left, ...(failure && { stopped: { code: failure.code, message: failure.message } }) };
+    if (values.json) out.json(answer);
     else out.done(`Sent ${events.delivered} events and ${artifacts.delivered} artifacts${details(events.duplicates, refused, left)}.`);
     if (!values.json) for (const { id, reason, dead } of rejections.slice(0, 10)) out.warn(`${id} was refused (${reason}) and ${dead ? "is put aside" : "waits to be tried again"}`);
     if (failure !== undefined) throw failure;

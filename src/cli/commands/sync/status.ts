@@ -1,5 +1,6 @@
 import { createSync } from "../../../app-sync.ts";
 import { syncHealth } from "../../../sync/health.ts";
+import type { SyncStatusAnswer } from "../../answers.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { columns } from "../../format.ts";
 
@@ -20,8 +21,9 @@ export const syncStatus: Command = defineCommand({
       putAside: events.countDead() + artifacts.countDead(),
     }));
     const health = values.check ? await syncHealth({ fetch: app.authorizedFetch, clock: app.clock, signal }) : undefined;
+    const answer: SyncStatusAnswer = { scopes, ...(health && { health: health.state }) };
     if (values.json) {
-      out.json({ scopes, ...(health && { health: health.state }) });
+      out.json(answer);
     } else {
       const rows = scopes.map(({ service, user, team, events, artifacts, putAside }): [string, string] => [
         user === undefined ? "nobody yet" : [user, team, service].filter(Boolean).join(", "),

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { createSync } from "../../../app-sync.ts";
+import type { UploadAnswer } from "../../answers.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { readNamedFile } from "../../input.ts";
 import { usageError } from "../../usage.ts";
@@ -39,7 +40,8 @@ export const upload: Command = defineCommand({
         content,
       });
     }
-    if (values.json) out.json({ queued: paths.length });
+    const answer: UploadAnswer = { queued: paths.length };
+    if (values.json) out.json(answer);
     else out.done(`Queued ${paths.length} artifact${paths.length === 1 ? "" : "s"}.`);
   },
 });
