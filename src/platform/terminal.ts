@@ -31,7 +31,10 @@ export function terminalOf(process: { stdin: Readable & { isTTY?: boolean }; std
     reader.once("close", () => signal.removeEventListener("abort", stop));
   };
   return {
-    isInteractive: process.stdin.isTTY === true && process.stderr.isTTY === true,
+    // Looked at when somebody is to be asked: opening the standard input costs more than most commands have to do.
+    get isInteractive() {
+      return process.stdin.isTTY === true && process.stderr.isTTY === true;
+    },
     onLine: lines,
     ask: (question, signal) =>
       new Promise((resolve, reject) => {

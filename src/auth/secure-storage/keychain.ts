@@ -1,8 +1,7 @@
-import { spawn } from "node:child_process";
 import { AuthError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { Secret } from "../../secret.ts";
-import { keychainProcess, type KeychainAnswer, type KeychainRequest } from "./keychain-process.ts";
+import type { KeychainAnswer, KeychainRequest } from "./keychain-process.ts";
 
 /** Where 256-bit keys live that the operating system guards: one per account, as base64url text inside a {@link Secret}. */
 export interface Keychain {
@@ -76,9 +75,10 @@ export function createKeychain({ clock, env, timeoutMs = 3000, ask = askProcess 
 /**
  * Asks in a process of its own. The library waits for the keychain on threads that nothing can cancel, and Node waits for
  * its threads before it ends: behind an unlock dialogue that nobody answers, neither `process.exit` nor the end of the
- * event loop would come. A process can be killed.
+ * event loop would come. A process can be killed. What starts one is loaded here, since no other kind of key needs it.
  */
-function askProcess(request: KeychainRequest, env: KeychainOptions["env"], signal: AbortSignal): Promise<KeychainAnswer> {
+async function askProcess(request: KeychainRequest, env: KeychainOptions["env"], signal: AbortSignal): Promise<KeychainAnswer> {
+  const [{ spawn }, { keychainProcess }] = await Promise.all([import("node:child_process"), import("./keychain-process.ts")]);
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...process.execArgv, keychainProcess], { env, signal, killSignal: "SIGKILL", stdio: ["pipe", "pipe", "ignore"], windowsHide: true });
     let text = "";
