@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, watch, writeFileSync } from "node:fs";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -245,8 +245,10 @@ test("what killed processes left beside a lock and beside the file goes with --u
   for (const name of [mine, dead]) writeFileSync(join(at.config, name), "", { mode: 0o600 });
   const holder = locker(t, "hold", join(at.config, "credentials.lock"));
   await once(holder.stdout ?? holder, "data");
+  const watcher = watch(at.config);
+  t.after(() => watcher.close());
   const waiting = locker(t, "exit", join(at.config, "credentials.lock"));
-  while (!readdirSync(at.config).some((name) => name.startsWith("credentials.lock."))) await once(waiting.stdout ?? waiting, "data", { signal: AbortSignal.timeout(20) }).catch(() => undefined);
+  while (!readdirSync(at.config).some((name) => name.startsWith("credentials.lock."))) await once(watcher, "change");
   waiting.kill("SIGKILL");
   await once(waiting, "close");
 

@@ -11,7 +11,7 @@ export const execCredential: Command = defineCommand({
   description: `Print an access token as Kubernetes clients take it, an ExecCredential of ${apiVersion}.\nWho is given it is named by the kubeconfig that calls this command.`,
   options: { ...profileOption },
   examples: [
-    [`kubectl config set-credentials spec-kitty --exec-api-version=${apiVersion} --exec-command=spec-kitty --exec-arg=auth --exec-arg=exec-credential`, "let kubectl ask"],
+    [`kubectl config set-credentials me --exec-api-version=${apiVersion} --exec-command=spec-kitty --exec-arg=auth,exec-credential`, "let kubectl ask"],
     ["spec-kitty auth exec-credential", "what kubectl would get"],
   ],
   async run(context) {
