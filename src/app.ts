@@ -48,8 +48,8 @@ export interface App {
   readonly store: SessionStore;
   /** What {@link SessionStore.read} gives, read so that nothing on disk changes, not even the cache of a key: for the doctor. */
   readProfiles(): Promise<Profiles>;
-  /** The token manager of the profile in use, or of a named one. */
-  tokens(profile?: string): TokenManager;
+  /** The token manager of the profile in use at the service in use, or of a named profile or service. */
+  tokens(profile?: string, service?: string): TokenManager;
   /** `fetch` with the token of the profile in use. */
   readonly authorizedFetch: AuthorizedFetch;
   /**
@@ -85,13 +85,13 @@ export function createApp(overrides: AppOverrides = {}): App {
   const sealedFile = lazily(() => sealed(true));
   const storage = overrides.storage ?? (settings.storage?.value === "memory" ? "memory" : undefined);
   const store = lazily(() => new SessionStore(storage === "memory" ? memoryVault() : (storage ?? sealedFile()), clock));
-  const managers = new Map<string | undefined, TokenManager>();
-  const tokens = (profile = settings.profile?.value): TokenManager => {
-    let manager = managers.get(profile);
+  const managers = new Map<string, TokenManager>();
+  const tokens = (profile = settings.profile?.value, service = settings.service?.value): TokenManager => {
+    const name = JSON.stringify([profile, service]);
+    let manager = managers.get(name);
     if (manager === undefined) {
-      const { accessToken, service } = settings;
-      manager = new TokenManager({ store: store(), profile, service: service?.value, accessToken, clock, fetch });
-      managers.set(profile, manager);
+      manager = new TokenManager({ store: store(), profile, service, accessToken: settings.accessToken, clock, fetch });
+      managers.set(name, manager);
     }
     return manager;
   };

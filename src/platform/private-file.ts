@@ -244,6 +244,7 @@ function unwritable(path: string, cause: unknown): AuthError {
   const hints: Record<string, string> = {
     ENOSPC: "Free some space, then try again",
     EDQUOT: "Free some space of your quota, then try again",
+    ERR_FS_EISDIR: `A folder has its name. Move it away: mv ${quoted(path)} ${quoted(`${path}.old`)}`,
     EROFS: "Set SPEC_KITTY_CONFIG_DIR to a folder that can be written",
   };
   return new AuthError("storage_unwritable", `"${path}" cannot be written (${code})`, {

@@ -17,7 +17,7 @@ export type LogoutOutcome =
  *
  * @param profile - its name
  * @param how - `force` leaves the server out
- * @throws {@link AuthError} when the session could not be removed here; it is still there then
+ * @throws {@link AuthError} `interrupted`, or when the session could not be removed here; it is still there then
  */
 export async function logout(
   profile: string,
@@ -38,12 +38,13 @@ export async function logout(
 async function endAtServer(tokens: TokenManager, exchange: ExchangeOptions): Promise<AuthError | undefined> {
   try {
     // With a token that is still good: one that is over would be answered with 401, which reads as "already ended".
-    const session = await tokens.getSession({ minValidityMs: 0 });
+    const session = await tokens.getSession(exchange.signal && { signal: exchange.signal });
     const endpoint = session.server.logout_endpoint;
     if (endpoint !== undefined) await sessionLogout(endpoint, session.accessToken, exchange);
     return undefined;
   } catch (error) {
-    if (!(error instanceof AuthError)) throw error;
+    // Interrupted: the user has changed their mind, so that the session stays here too.
+    if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
     return error.code === "session_ended" || error.code === "not_authenticated" ? undefined : error;
   }
 }

@@ -23,9 +23,10 @@ export const logoutCommand: Command = defineCommand({
     if (values.all && values.profile !== undefined) throw usageError("--all and --profile exclude each other", "Usage: spec-kitty auth logout --all");
     const names = await profilesToLeave(context, values.all === true, values.force === true);
     const outcomes = new Map<string, LogoutOutcome>();
-    for (const name of names) {
-      const exchange = { fetch: app.fetch, clock: app.clock, signal: context.signal };
-      outcomes.set(name, await logout(name, { store: app.store, tokens: app.tokens(name), exchange, force: values.force === true }));
+    const exchange = { fetch: app.fetch, clock: app.clock, signal: context.signal };
+    for (const [name, service] of names) {
+      // Each at its own service, whatever the environment says now: that is where its session has to end.
+      outcomes.set(name, await logout(name, { store: app.store, tokens: app.tokens(name, service), exchange, force: values.force === true }));
     }
     if (values.all) await removeEverything(context);
     if (values.json) {
@@ -44,9 +45,12 @@ export const logoutCommand: Command = defineCommand({
   },
 });
 
-async function profilesToLeave({ app }: Context, all: boolean, force: boolean): Promise<string[]> {
+/** Names, and the service that each has logged in to. */
+async function profilesToLeave({ app }: Context, all: boolean, force: boolean): Promise<[name: string, service: string | undefined][]> {
   if (all && force) return [];
-  return all ? [...(await app.store.read()).profiles.keys()] : [(await chosenProfile(app)).name];
+  if (all) return [...(await app.store.read()).profiles].map(([name, { service }]) => [name, service]);
+  const { name, profile } = await chosenProfile(app);
+  return [[name, profile?.service]];
 }
 
 async function removeEverything({ app, out }: Context): Promise<void> {

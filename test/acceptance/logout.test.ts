@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { Fault } from "../fake-saas/faults.ts";
+import { startFakeSaas } from "../fake-saas/server.ts";
+import { startCommand } from "../helpers/command.ts";
+import { filesUnder, hurried, scene, type Scene } from "../helpers/scene.ts";
+
+const done = '✓ Logged out (profile "default").\n';
+
+function allEnded({ saas }: Pick<Scene, "saas">): boolean {
+  return [...saas.sessions.values()].every(({ ended }) => ended !== undefined);
+}
+
+test("FR-013 logout ends the session at the service and here, and the profile remembers where it was", async (t) => {
+  const it = await scene(t);
+  await it.run("auth login");
+  const token = (await it.run("auth token")).stdout.trim();
+  const { code, stdout, stderr } = await it.run("auth logout");
+  assert.deepEqual([code, stdout, stderr], [0, done, ""]);
+  assert.equal(it.saas.counters.logouts, 1);
+  assert.ok(allEnded(it));
+  assert.equal(it.saas.requests.at(-1)?.headers.authorization, `Bearer ${token}`);
+  assert.equal((await it.run("auth status")).code, 4);
+  assert.equal((await it.run("auth token")).code, 4);
+  assert.equal((await it.run("auth login", { SPEC_KITTY_SAAS_URL: undefined })).code, 0);
+});
+
+test("logout where nobody is logged in says so and is no failure", async (t) => {
+  const { run, saas } = await scene(t);
+  const { code, stdout } = await run("auth logout");
+  assert.deepEqual([code, stdout], [0, 'Nobody was logged in (profile "default").\n']);
+  assert.deepEqual(JSON.parse((await run("auth logout --json")).stdout), { loggedOut: [{ profile: "default", server: "none" }] });
+  assert.equal(saas.requests.length, 0);
+});
+
+for (const [what, fault, nodeArgs] of [
+  ["answers 500", { status: 500 }, []],
+  ["answers 404", { status: 404, body: "<h1>not here</h1>" }, []],
+  ["answers 429", { status: 429, headers: { "Retry-After": "60" } }, []],
+  ["breaks the connection", { reset: "before" }, []],
+  ["does not answer within 10 seconds", { hang: true }, hurried(10_000, 300)],
+] as [string, Fault, string[]][]) {
+  test(`FR-014 a service that ${what} at logout does not keep the local session alive, and the user is warned`, async (t) => {
+    const { saas, run, env } = await scene(t);
+    await run("auth login");
+    saas.faults.always("/api/v1/logout", fault);
+    const { code, stdout, stderr } = await startCommand(t, ["auth", "logout"], env, { nodeArgs }).ended;
+    assert.deepEqual([code, stdout], [0, done]);
+    assert.match(stderr, /^warning: the service was not told \(.+\): its tokens may live on until they expire\n$/);
+    assert.equal((await run("auth status")).code, 4);
+  });
+}
+
+test("FR-014 a service that is not there does not keep the local session alive", async (t) => {
+  const { saas, run } = await scene(t);
+  await run("auth login");
+  await saas.stop();
+  const { code, stdout, stderr } = await run("auth logout");
+  assert.deepEqual([code, stdout], [0, done]);
+  assert.match(stderr, /^warning: the service was not told \(cannot reach /);
+});
+
+for (const status of [401, 403]) {
+  test(`FR-013 ${status} at logout means that the session is over already: success without a warning`, async (t) => {
+    const { saas, run } = await scene(t);
+    await run("auth login");
+    saas.faults.next("/api/v1/logout", { status, body: { error: "session_invalid" } });
+    const { code, stdout, stderr } = await run("auth logout");
+    assert.deepEqual([code, stdout, stderr], [0, done, ""]);
+  });
+}
+
+test("FR-013 a session whose access token is over is refreshed first, so that it really ends", async (t) => {
+  const it = await scene(t);
+  await it.run("auth login");
+  it.saas.expireAccessTokens();
+  it.saas.clockOffsetMs = 3_600_000;
+  const { code, stderr } = await startCommand(t, ["auth", "logout"], it.env, { nodeArgs: ["--import", laterBy(3_600_000)] }).ended;
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.equal(it.saas.counters.refreshes, 1);
+  assert.equal(it.saas.counters.logouts, 1);
+  assert.ok(allEnded(it));
+});
+
+test("a session that the service has ended is logged out of without a warning", async (t) => {
+  const it = await scene(t);
+  await it.run("auth login");
+  for (const id of it.saas.sessions.keys()) it.saas.revoke(id);
+  const { code, stdout, stderr } = await startCommand(t, ["auth", "logout"], it.env, { nodeArgs: ["--import", laterBy(3_600_000)] }).ended;
+  assert.deepEqual([code, stdout, stderr], [0, done, ""]);
+});
+
+test("--force tells no service, and --json says what each was told", async (t) => {
+  const { saas, run } = await scene(t);
+  await run("auth login");
+  const requests = saas.requests.length;
+  assert.deepEqual(JSON.parse((await run("auth logout --force --json")).stdout), { loggedOut: [{ profile: "default", server: "not told" }] });
+  assert.equal(saas.requests.length, requests);
+  assert.equal((await run("auth status")).code, 4);
+  await run("auth login");
+  assert.deepEqual(JSON.parse((await run("auth logout --json")).stdout), { loggedOut: [{ profile: "default", server: "ended" }] });
+  await run("auth login");
+  saas.faults.next("/api/v1/logout", { status: 500 });
+  assert.deepEqual(JSON.parse((await run("auth logout --json")).stdout), { loggedOut: [{ profile: "default", server: "not told" }] });
+});
+
+test("--profile logs one account out and leaves the others", async (t) => {
+  const { run } = await scene(t);
+  await run("auth login");
+  await run("auth login --profile work", { FAKE_SAAS_USER: "bob" });
+  assert.equal((await run("auth logout --profile work")).stdout, '✓ Logged out (profile "work").\n');
+  assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
+  assert.equal((await run("auth whoami --profile work")).code, 4);
+  const both = await run("auth logout --all --profile work");
+  assert.equal(both.code, 2);
+});
+
+test("--all ends every session at the service that issued it, whatever the environment says now, and removes the file", async (t) => {
+  const it = await scene(t);
+  const other = await startFakeSaas();
+  t.after(() => other.close());
+  await it.run("auth login");
+  await it.run("auth login --profile other", { SPEC_KITTY_SAAS_URL: other.url });
+  const { code, stdout, stderr } = await it.run("auth logout --all");
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.equal(stdout, `${done}✓ Logged out (profile "other").\n✓ Nothing is kept here any more.\n`);
+  assert.ok(allEnded(it) && allEnded({ saas: other }));
+  assert.equal(filesUnder(it.config).size, 0);
+});
+
+test("S-001 logout with another service in the environment tells the one that issued the session, and no other", async (t) => {
+  const it = await scene(t);
+  const other = await startFakeSaas();
+  t.after(() => other.close());
+  await it.run("auth login");
+  const { code, stdout, stderr } = await it.run("auth logout", { SPEC_KITTY_SAAS_URL: other.url });
+  assert.deepEqual([code, stdout, stderr], [0, done, ""]);
+  assert.ok(allEnded(it));
+  assert.equal(other.requests.length, 0);
+});
+
+for (const [what, spoil] of [
+  ["is damaged", ({ credentials }) => writeFileSync(credentials, "rubbish")],
+  ["others can read", ({ credentials }) => chmodSync(credentials, 0o644)],
+  ["is a newer version's", ({ credentials }) => writeFileSync(credentials, readFileSync(credentials, "utf8").replace('"version": 1', '"version": 9'))],
+  ["is a directory with something in it", ({ credentials }) => (rmSync(credentials), mkdirSync(credentials), writeFileSync(join(credentials, "x"), ""))],
+] as [string, (it: Scene) => void][]) {
+  test(`a file that ${what} goes with logout --all --force, and a login works again`, async (t) => {
+    const it = await scene(t);
+    await it.run("auth login");
+    spoil(it);
+    assert.equal((await it.run("auth logout")).code, 1);
+    const { code, stdout, stderr } = await it.run("auth logout --all --force");
+    if (what.includes("something in it")) {
+      // Whose that is nobody knows: it is named, and left.
+      assert.equal(code, 1);
+      assert.match(stderr, /^error: ".*credentials\.json" .*\nhint: .*mv /);
+      return;
+    }
+    assert.deepEqual([code, stdout, stderr], [0, "✓ Nothing is kept here any more.\n", ""]);
+    assert.equal(filesUnder(it.config).size, 0);
+    assert.equal((await it.run("auth login")).code, 0);
+  });
+}
+
+test("Ctrl-C while the service is told keeps the session", async (t) => {
+  const { saas, run, env } = await scene(t);
+  await run("auth login");
+  saas.faults.next("/api/v1/logout", { hang: true });
+  const running = startCommand(t, ["auth", "logout"], env);
+  await saas.until(() => saas.count("/api/v1/logout") === 1);
+  running.child.kill("SIGINT");
+  const { code, stderr } = await running.ended;
+  assert.equal(code, 130);
+  assert.match(stderr, /^error: interrupted \(SIGINT\)\nhint: /);
+  assert.equal((await run("auth status")).code, 0);
+  assert.equal((await run("auth logout")).code, 0);
+});
+
+/** A module that makes this process's clocks run ahead. */
+function laterBy(ms: number): string {
+  return `data:text/javascript,${encodeURIComponent(`const now = Date.now; Date.now = () => now() + ${ms};`)}`;
+}
