@@ -1,0 +1,43 @@
+// `npm run bench [-- --json]`: what an access token costs, ours and other libraries', all measured in this one run.
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { coldStart } from "./cold-start.ts";
+import { validToken } from "./valid-token.ts";
+import { wave, type WaveResult } from "./wave.ts";
+
+const { values } = parseArgs({ options: { json: { type: "boolean" } } });
+const peersFolder = fileURLToPath(new URL("../peers/", import.meta.url));
+const clientsFile: string = new URL("../peers/bench-clients.js", import.meta.url).href;
+if (!existsSync(`${peersFolder}node_modules/openid-client`) || !existsSync(fileURLToPath(new URL("../../dist/app.js", import.meta.url)))) {
+  console.error("Needed first: npm run build && npm ci --prefix test/peers");
+  process.exit(1);
+}
+
+const calls = await validToken((await import(clientsFile)) as Parameters<typeof validToken>[0]);
+const waves: WaveResult[] = [];
+for (const processes of [2, 16]) {
+  for (const client of ["googleAuthLibrary", "openidClient", "ours"] as const) waves.push(await wave(client, processes));
+}
+waves.push(await wave("ours", 64));
+const start = await coldStart(40);
+
+if (values.json) {
+  console.log(JSON.stringify({ node: process.version, calls, waves, coldStart: start }, null, 2));
+} else {
+  const table = (rows: (string | number | boolean)[][]): string => {
+    const texts = rows.map((row) => row.map(String));
+    const widths = (texts[0] ?? []).map((_, column) => Math.max(...texts.map((row) => row[column]?.length ?? 0)));
+    return texts.map((row) => row.map((text, column) => (column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0))).join("  ")).join("\n");
+  };
+  const names: Record<string, string> = { googleAuthLibrary: "google-auth-library", openidClient: "openid-client (keeps no token: a look at the clock)", msalNode: "@azure/msal-node" };
+  const nameOf = (client: string): string => names[client] ?? client;
+  console.log(`Node ${process.version}\n\nA valid token, one call:\n`);
+  console.log(table([["", "ns", "x bare"], ...calls.map(({ client, nanoseconds, ratio }) => [nameOf(client), nanoseconds.toFixed(0), ratio.toFixed(2)])]));
+  console.log("\nProcesses that hold the same expired session and want a token at the same moment:\n");
+  const rows = waves.map((row) => [nameOf(row.client).replace(/ \(.*/, ""), row.processes, row.requests, row.refreshes, row.reuses, `${row.served} of ${row.processes}`, row.survived ? "yes" : "no"]);
+  console.log(table([["", "processes", "requests", "refreshes", "reuses", "served", "session survived"], ...rows]));
+  console.log(`\nCold start, user and system time, medians of ${start.runs} runs in turns:\n`);
+  const beyond = (ms: number): string => `+${(ms - start.bareNode).toFixed(1)}`;
+  console.log(table([["", "ms", "beyond"], ["node -e 0", start.bareNode.toFixed(1), ""], ["auth token", start.authToken.toFixed(1), beyond(start.authToken)], ["auth token, key derived anew", start.authTokenFirst.toFixed(1), beyond(start.authTokenFirst)]]));
+}
