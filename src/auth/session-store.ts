@@ -56,6 +56,8 @@ export class SessionStore {
       const after = change(before);
       if (after === before && options.key === undefined) return before;
       const text = serializeProfiles(after);
+      // Only the lock of a holder that nobody can see (another container) is ever given away, after ten minutes of standing still.
+      if (lock?.held() === false) throw new AuthError("lock_unavailable", "the lock on the credentials was lost while this process stood still", { hint: "Try again" });
       await this.#vault.write(text, options);
       // Read back: what a disk that lies or a wrong key made of it shows now, while the session is still in memory.
       if ((await this.#vault.read()) !== text) {

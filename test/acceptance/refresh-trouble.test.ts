@@ -52,6 +52,22 @@ test("S-003 a logout beats the refresh that another command is in the middle of"
   assert.deepEqual(readdirSync(stage.config), ["credentials.json"]);
 });
 
+test("S-003 a logout that tells the service waits for the refresh that another command is in the middle of, and ends what that brought", async (t) => {
+  const stage = await sceneWithExpiredSession(t);
+  const { command, answer } = await refreshing(t, stage);
+  const logout = startCommand(t, ["auth", "logout"], stage.env);
+  if (process.platform === "linux") {
+    const watcher = watch(stage.config);
+    t.after(() => watcher.close());
+    while (!readdirSync(stage.config).some((name) => name.includes(`.${logout.child.pid}.`))) await once(watcher, "change");
+  }
+  answer();
+  assert.deepEqual((await logout.ended).stdout, '✓ Logged out (profile "default").\n');
+  await command.ended;
+  assert.equal(await storedSession(stage.env), undefined);
+  assert.deepEqual([stage.saas.counters.refreshes, stage.saas.counters.reuses, stage.saas.counters.logouts], [1, 0, 1]);
+});
+
 test("S-003 a login beats the refresh that another command is in the middle of, which then gives out the new session's token", async (t) => {
   const stage = await sceneWithExpiredSession(t);
   const { command, answer } = await refreshing(t, stage);
