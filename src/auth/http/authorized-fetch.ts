@@ -10,7 +10,10 @@ import { targetOf } from "./service-address.ts";
 export interface AuthorizedRequestInit extends RequestInit {
   /** How often a request that may be repeated is, after 429, 5xx or no answer; 2 by default, 0 for none. */
   retries?: number;
-  /** For each try, from the first byte sent to the last byte read, in milliseconds; 30,000 by default, or none with a `signal`. */
+  /**
+   * For each try, from the first byte sent to the last byte read, in milliseconds. By default `fetch`'s own limits hold, 10 s to
+   * connect and 5 minutes between two bytes: a signal of ours would cost every request a twentieth of its time on loopback.
+   */
   timeoutMs?: number;
 }
 
@@ -27,9 +30,8 @@ export interface AuthorizedFetchOptions {
   random?: () => number;
 }
 
-const defaultTimeoutMs = 30_000;
-/** Who asks for a longer wait than this is told to the caller, who may have better things to do. */
-const longestWaitMs = 30_000;
+/** After this long, or before a longer wait, the caller hears what there is to say instead of waiting for another try. */
+const patienceMs = 30_000;
 
 /**
  * Makes a `fetch` for the service, the only way in which an access token gets into a request.
@@ -50,13 +52,15 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
   return async (input, options = {}) => {
     const isRequest = input instanceof Request;
     const { url, isService } = targetOf(isRequest ? input.url : input, await tokens.service());
-    const { retries = 2, timeoutMs = options.signal ? undefined : defaultTimeoutMs, ...own } = options;
-    const init = isRequest ? await unfold(input, own) : own;
+    const { retries = 2, timeoutMs } = options;
+    const init = isRequest ? await unfold(input, options) : options;
     if (!isService) return fetch(url, init);
 
     const signal = init.signal ?? undefined;
     const canReplay = isReplayable(init.body);
-    const triesLeft = canReplay && isIdempotent(init) ? retries : 0;
+    const limit = canReplay && isIdempotent(init) ? retries : 0;
+    const startedAt = clock.monotonic();
+    const mayRepeat = (failures: number): boolean => failures < limit && clock.monotonic() - startedAt < patienceMs;
     let token = await tokens.getAccessToken(signal && { signal });
     let isReplay = false;
     for (let failures = 0; ; ) {
@@ -64,7 +68,7 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
         // Without a cause it is the caller's mistake, such as a header that is none.
         if (cause instanceof TypeError && cause.cause === undefined) throw cause;
         const failure = cause instanceof AuthError ? cause : unreachable(url, cause, signal);
-        if (signal?.aborted || failures >= triesLeft) throw failure;
+        if (signal?.aborted || !mayRepeat(failures)) throw failure;
         return undefined;
       });
       if (response?.status === 401 && isFrom(response, await tokens.service())) {
@@ -78,10 +82,10 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
         isReplay = true;
         continue;
       }
-      if (response !== undefined && (failures >= triesLeft || !mayPass(response.status))) return response;
+      if (response !== undefined && !(mayPass(response.status) && mayRepeat(failures))) return response;
       failures += 1;
       const waitMs = retryDelay({ attempt: failures, retryAfterMs: response && retryAfter(response), random: random() });
-      if (response !== undefined && waitMs > longestWaitMs) return response;
+      if (response !== undefined && waitMs > patienceMs) return response;
       await response?.body?.cancel();
       await clock.sleep(waitMs, { signal });
     }
@@ -89,9 +93,16 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
 }
 
 function attempt(fetch: Fetch, url: string, init: RequestInit, token: string, signal: AbortSignal | undefined): Promise<Response> {
-  const headers = new Headers(init.headers);
-  headers.set("authorization", `Bearer ${token}`);
-  return fetch(url, { ...init, headers, ...(signal && { signal }) });
+  return fetch(url, { ...init, headers: withToken(init.headers, token), ...(signal && { signal }) });
+}
+
+/** The headers with the token in them, and no other credentials. */
+function withToken(headers: RequestInit["headers"], token: string): Headers | Record<string, string> {
+  const authorization = `Bearer ${token}`;
+  if (headers === undefined) return { authorization };
+  const all = new Headers(headers);
+  all.set("authorization", authorization);
+  return all;
 }
 
 /** The caller's signal, and the time limit of one try. */

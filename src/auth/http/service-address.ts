@@ -7,6 +7,9 @@ export interface Target {
   readonly isService: boolean;
 }
 
+/** What needs no parsing to be known as harmless, as almost every path is: no segment begins with a dot, nothing is encoded. */
+const plainPath = /^(?:\/[\w~-][\w.~-]*)+\/?(?:\?[\w.~=&-]*)?$/;
+
 /**
  * Finds out where a request goes.
  *
@@ -24,6 +27,7 @@ export interface Target {
  */
 export function targetOf(input: string | URL, base: string): Target {
   const text = String(input);
+  if (plainPath.test(text)) return { url: base + text, isService: true };
   const isPath = text.startsWith("/") || !URL.canParse(text);
   const leaves = (): AuthError => new AuthError("usage_invalid", `"${text}" leaves the service`, { hint: `Give a path on ${base}, such as /api/v1/me` });
   if (isPath && /^[/\\]{2}/.test(text)) throw leaves();

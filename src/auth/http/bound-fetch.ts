@@ -1,0 +1,23 @@
+import type { Clock } from "../../platform/clock.ts";
+import { dpopFetch } from "../oauth/dpop.ts";
+import type { Fetch } from "../oauth/exchange.ts";
+import type { Session } from "../session.ts";
+
+/** An access token, and what it takes to present it. */
+export type Credential = Pick<Session, "accessToken" | "tokenType" | "dpopKey" | "clockOffsetMs">;
+
+/**
+ * The `fetch` for requests to the token endpoint: where there is a key, what is asked for will be bound to it, and what is
+ * bound already needs its proof (RFC 9449 §5).
+ */
+export function provingFetch({ dpopKey: key, clockOffsetMs = 0 }: Partial<Credential>, { fetch, clock }: { fetch: Fetch; clock: Clock }): Fetch {
+  return key === undefined ? fetch : dpopFetch({ fetch, clock, key, clockOffsetMs });
+}
+
+/**
+ * The `fetch` for requests that carry an access token: with a proof where it is bound to a key (RFC 9449 §7.1), so that the
+ * requests themselves are written as if it were not. A server may bind the refresh token and not this one.
+ */
+export function boundFetch(credential: Omit<Credential, "accessToken">, world: { fetch: Fetch; clock: Clock }): Fetch {
+  return credential.tokenType === "DPoP" ? provingFetch(credential, world) : world.fetch;
+}
