@@ -1,12 +1,14 @@
-import { AuthError, ServiceError } from "../../errors.ts";
+import { AuthError, NotAuthenticatedError, ServiceError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { ProcessLock } from "../../platform/process-lock.ts";
 import type { Secret } from "../../secret.ts";
+import { provingFetch } from "../http/bound-fetch.ts";
 import { retryDelay } from "../http/retry-delay.ts";
-import type { Fetch } from "../oauth/exchange.ts";
+import { readJsonObject, type Fetch } from "../oauth/exchange.ts";
+import { validateRefreshedIdToken } from "../oauth/id-token.ts";
 import { judgeRefreshFailure, refreshTokenGrant } from "../oauth/refresh.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
-import type { Session } from "../session.ts";
+import { sessionTokens, type Session } from "../session.ts";
 
 /** One refresh, all its tries and waits together, in milliseconds. A holder of the lock is done after this long. */
 export const refreshLimitMs = 10_000;
@@ -34,22 +36,28 @@ export interface RefreshContext {
  *
  * @param session - whose refresh token is spent, at the server that issued it
  * @param refreshToken - the session's
- * @throws {@link ServiceError} as `refreshTokenGrant`, of the last try; {@link AuthError} `lock_unavailable` when the lock was lost
+ * @throws {@link ServiceError} as `refreshTokenGrant`, of the last try; {@link AuthError} `lock_unavailable` when the lock was
+ * lost; {@link NotAuthenticatedError} when the answer is not this session's
  */
 export async function requestRefresh(
   session: Session,
   refreshToken: Secret,
   { clock, fetch, random, lock, waitedMs }: RefreshContext,
 ): Promise<TokenResponse> {
+  // Reading an answer for the first time loads code for some milliseconds. Here they cost nothing; once the service has
+  // rotated the token, each of them is one in which a process that is killed loses the session.
+  await readJsonObject(new Response("{}"));
   const signal = clock.timeout(refreshLimitMs);
-  const grant = { client_id: session.clientId, refresh_token: refreshToken };
+  const { clientId: client_id, resource } = session;
+  const proving = provingFetch(session, { fetch, clock });
   for (let attempt = 1, waited = waitedMs; ; attempt += 1) {
     // A process that was stopped for so long that its lock was given to another must not send what that one has spent.
     if (!lock.held()) throw new AuthError("lock_unavailable", "the lock on the session was lost while this process stood still", { hint: "Try again" });
     try {
       // A token that was sent and not answered may be spent already. Sending it again loses nothing: it is the only one
       // there is, and servers that rotate forgive a replay the more readily the sooner it comes.
-      return await refreshTokenGrant(session.server, grant, { clock, fetch, signal, timeoutMs: refreshLimitMs });
+      const grant = { client_id, refresh_token: refreshToken, resource };
+      return continuing(session, await refreshTokenGrant(session.server, grant, { clock, fetch: proving, signal, timeoutMs: refreshLimitMs }), clock.now());
     } catch (error) {
       if (signal.aborted) throw unanswered(session, error);
       if (judgeRefreshFailure(error) !== "transient") throw error;
@@ -58,6 +66,24 @@ export async function requestRefresh(
       if (waited > retryBudgetMs) throw error;
       await clock.sleep(waitMs);
     }
+  }
+}
+
+/**
+ * The tokens, if they continue the session. If they do not, they must not be stored, and the ones before them are spent: the
+ * session is over.
+ */
+function continuing(session: Session, tokens: TokenResponse, receivedAt: number): TokenResponse {
+  const { server, clientId: client_id, idToken, dpopKey } = session;
+  try {
+    if (tokens.token_type === "DPoP" && dpopKey === undefined) throw new AuthError("service_answer_invalid", `"${server.issuer}" bound the tokens to a key, and none was offered`);
+    const { access_token, id_token } = tokens;
+    const now = sessionTokens(tokens, receivedAt, session).issuedAt;
+    if (id_token !== undefined && idToken !== undefined) validateRefreshedIdToken(id_token, { server, client_id, access_token, now }, idToken);
+    return tokens;
+  } catch (cause) {
+    if (!(cause instanceof AuthError)) throw cause;
+    throw new NotAuthenticatedError(`the session was not continued: ${cause.message}`, { code: "session_ended", cause });
   }
 }
 
