@@ -33,7 +33,7 @@ export interface DrainAccountOptions extends ServiceAccess {
  */
 export async function drainAccount(queue: SyncQueue, account: Account, options: DrainAccountOptions): Promise<DrainReport> {
   const report: DrainReport = { events: noCounts(), artifacts: noCounts(), left: 0, failure: undefined };
-  const scopes = queue.scopesOf(account).filter((scope) => waiting(scope) > 0);
+  const scopes = queue.scopesOf(account).filter(({ events, artifacts }) => !events.isEmpty() || !artifacts.isEmpty());
   if (scopes.length > 0) {
     const { limits } = await syncHealth(options);
     for (const scope of scopes) {

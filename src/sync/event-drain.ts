@@ -163,10 +163,11 @@ export async function drainEvents({ events: queue, account }: QueueScope, option
   };
 
   // The end of the line now. What is left of a file that was shared has a name of its own later, but not behind this.
-  const { order = -1, count = 0 } = queueEntry(queue.names().at(-1) ?? "") ?? {};
-  for (;;) {
+  let line = queue.names();
+  const { order = -1, count = 0 } = queueEntry(line.at(-1) ?? "") ?? {};
+  for (;; line = queue.names().filter((name) => Number(name.slice(0, 16)) < order + count)) {
     const before = counts.delivered + counts.duplicates + counts.rejected;
-    await pass(queue.names().filter((name) => Number(name.slice(0, 16)) < order + count));
+    await pass(line);
     if (failure !== undefined || counts.delivered + counts.duplicates + counts.rejected === before) return failure;
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, fsyncSync, opendirSync, openSync, readdirSync, renameSync, rmSync, statSync, unlink, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AuthError } from "../errors.ts";
 
@@ -10,6 +10,22 @@ export function namesIn(folder: string): string[] {
   } catch (error) {
     if (isGone(error)) return [];
     throw new AuthError("storage_unreadable", `"${folder}" cannot be listed`, { cause: error });
+  }
+}
+
+/** Looks at the names in a folder, without holding them all, until `look` returns true. */
+export function eachName(folder: string, look: (name: string) => boolean): void {
+  let directory;
+  try {
+    directory = opendirSync(folder, { bufferSize: 1024 });
+  } catch (error) {
+    if (isGone(error)) return;
+    throw new AuthError("storage_unreadable", `"${folder}" cannot be listed`, { cause: error });
+  }
+  try {
+    for (let entry = directory.readSync(); entry !== null && !look(entry.name); entry = directory.readSync());
+  } finally {
+    directory.closeSync();
   }
 }
 
@@ -39,6 +55,30 @@ export function syncFolder(folder: string): void {
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * Removes files, a few at the same time. Those that are gone already are no error. With callbacks, since a queue may have
+ * a hundred thousand files, and promises for each of them cost more memory than all their contents.
+ *
+ * @throws {@link AuthError} `storage_unwritable`
+ */
+export function removeFiles(paths: readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const rest = paths.values();
+    let left = paths.length;
+    const next = (): void => {
+      const { value: path } = rest.next();
+      if (path === undefined) return;
+      unlink(path, (error) => {
+        if (error && !isGone(error)) return reject(unwritable(path, error));
+        if (--left === 0) resolve();
+        next();
+      });
+    };
+    if (left === 0) resolve();
+    for (let started = 0; started < 8; started++) next();
+  });
 }
 
 /** Removes the files in a folder that are older than `ageMs`. Names that vanish meanwhile are no error. */

@@ -1,11 +1,11 @@
 import { readFileSync, renameSync, rmSync } from "node:fs";
-import { unlink, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AuthError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { ensurePrivateFolder } from "../platform/private-file.ts";
 import { type QueueEntry, queueEntry, queueEntryName } from "./queue-entry.ts";
-import { isGone, namesIn, removeOlder, syncFolder, unwritable, writeWhole } from "./queue-files.ts";
+import { eachName, isGone, namesIn, removeFiles, removeOlder, syncFolder, unwritable, writeWhole } from "./queue-files.ts";
 
 /** Something that waits to be sent. */
 export interface QueueItem {
@@ -75,6 +75,16 @@ export class QueueFolder {
     return namesIn(this.#waiting).filter((name) => name.endsWith(".jsonl")).sort();
   }
 
+  /** Whether nothing waits; cheaper than counting. */
+  isEmpty(): boolean {
+    return isEmptyFolder(this.#waiting);
+  }
+
+  /** Whether nothing waits and nothing was given up. */
+  isUnused(): boolean {
+    return this.isEmpty() && isEmptyFolder(this.#dead);
+  }
+
   /** How many items wait. */
   count(): number {
     return countItems(this.#waiting);
@@ -97,13 +107,7 @@ export class QueueFolder {
 
   /** Removes files whose items were delivered. Those that are gone already are no error. */
   async remove(names: readonly string[]): Promise<void> {
-    await inGroups(names, async (name) => {
-      try {
-        await unlink(join(this.#waiting, name));
-      } catch (error) {
-        if (!isGone(error)) throw unwritable(this.#waiting, error);
-      }
-    });
+    await removeFiles(names.map((name) => join(this.#waiting, name)));
   }
 
   /** Counts a refusal, and moves the file to another place in the line when `order` is given. */
@@ -166,8 +170,19 @@ function inFiles(items: readonly QueueItem[]): { name: string; text: string }[] 
   });
 }
 
+function isEmptyFolder(folder: string): boolean {
+  let empty = true;
+  eachName(folder, (name) => !(empty = queueEntry(name) === undefined));
+  return empty;
+}
+
 function countItems(folder: string): number {
-  return namesIn(folder).reduce((sum, name) => sum + (queueEntry(name)?.count ?? 0), 0);
+  let count = 0;
+  eachName(folder, (name) => {
+    count += queueEntry(name)?.count ?? 0;
+    return false;
+  });
+  return count;
 }
 
 async function inGroups<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {

@@ -74,7 +74,11 @@ export class SyncQueue {
    */
   async bind(profile: string, account: Account): Promise<number> {
     const folders = [homeless(profile, account.service), homeless(profile, null)];
-    if (folders.every((folder) => sameAccount(this.#lastAccount(folder), account) && this.#scope(folder, undefined).events.count() === 0)) return 0;
+    const isSettled = (folder: string): boolean => {
+      const { events, artifacts } = this.#scope(folder, undefined);
+      return sameAccount(this.#lastAccount(folder), account) && events.isEmpty() && artifacts.isEmpty();
+    };
+    if (folders.every(isSettled)) return 0;
     ensurePrivateFolder(this.#root);
     const lock = await acquireProcessLock(join(this.#root, "bind.lock"), { clock: this.#clock, timeoutMs: 10_000 });
     try {
@@ -99,7 +103,7 @@ export class SyncQueue {
     for (const name of namesIn(this.#root)) {
       if (!/^[0-9a-f]{32}$/.test(name)) continue;
       const scope = this.#scope(name, this.#read(name, "account.json"));
-      if (scope.events.count() + scope.artifacts.count() + scope.events.countDead() + scope.artifacts.countDead() > 0) scopes.push(scope);
+      if (!scope.events.isUnused() || !scope.artifacts.isUnused()) scopes.push(scope);
     }
     return scopes;
   }

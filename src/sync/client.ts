@@ -1,0 +1,186 @@
+import { type ConnectOptions, connect, type Socket } from "../auth/websocket/connection.ts";
+import type { WebSocketTicket } from "../auth/websocket/ticket.ts";
+import { AuthError, ServiceError } from "../errors.ts";
+import type { EventEnvelope } from "./events.ts";
+import { type LiveFrame, parseFrame } from "./live-message.ts";
+import type { Account } from "./queue.ts";
+
+/**
+ * How things stand. `Reconnecting` after a loss, `OfflineBatchMode` once that has gone on for a while: events go in batches
+ * then, and a connection is still tried for. `Offline` before the start and after the end.
+ */
+export type LiveState = "Connected" | "Reconnecting" | "Offline" | "OfflineBatchMode";
+
+/** Something that a live connection has to tell. */
+export type LiveMessage = Exclude<LiveFrame, { kind: "ping" }> | { kind: "state"; state: LiveState; reason: AuthError | undefined };
+
+/** What a live client is made of. */
+export interface LiveClientOptions extends Pick<ConnectOptions, "clock" | "WebSocket" | "through"> {
+  /** Who is logged in now; asked for every connection, since that changes while a program runs. */
+  account: () => Promise<Account>;
+  /** Gets a new ticket for a team; one is used for every connection. */
+  ticket: (team: string, signal: AbortSignal) => Promise<WebSocketTicket>;
+  /** Told of everything that arrives and of every change of state. What it throws is ignored. */
+  onMessage?: (message: LiveMessage) => void;
+  /** What a pong says about the build that this runs in; nothing by default. */
+  buildId?: string;
+  /** From 0 to 1, for jitter; `Math.random` by default. */
+  random?: () => number;
+}
+
+const failuresBeforeBatches = 5;
+const answerLimitMs = 10_000;
+
+interface Connection {
+  readonly socket: Socket;
+  /** Whose ticket opened it. */
+  readonly account: Account;
+}
+
+/** The service's live connection: what happens arrives at once, and what is emitted leaves at once. */
+export class LiveClient {
+  readonly #options: LiveClientOptions;
+  readonly #stop = new AbortController();
+  readonly #waiting = new Map<string, (isDelivered: boolean) => void>();
+  #connection: Connection | undefined;
+  #state: LiveState = "Offline";
+  #failures = 0;
+
+  constructor(options: LiveClientOptions) {
+    this.#options = options;
+  }
+
+  get state(): LiveState {
+    return this.#state;
+  }
+
+  /**
+   * Connects, and connects again whenever the connection is lost, each time with a new ticket.
+   *
+   * @param signal - ends it, as {@link LiveClient.close} does
+   * @returns when it was ended
+   * @throws {@link AuthError} as soon as trying again cannot help: nobody is logged in, the session is over, the service denies
+   * the team or refuses two fresh tickets in a row, or the runtime has no WebSocket
+   */
+  async run(signal?: AbortSignal): Promise<void> {
+    const stop = signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
+    const { clock, random = Math.random } = this.#options;
+    let reason: AuthError | undefined;
+    try {
+      while (!stop.aborted) {
+        const previous = reason;
+        reason = await this.#connectOnce(stop).catch((error: unknown) => {
+          if (stop.aborted) return undefined;
+          if (!(error instanceof AuthError) || !mayPass(error, previous)) throw error;
+          return error;
+        });
+        if (stop.aborted) return;
+        this.#failures += 1;
+        this.#enter(this.#failures > failuresBeforeBatches ? "OfflineBatchMode" : "Reconnecting", reason);
+        const askedMs = reason instanceof ServiceError ? reason.retryAfterMs : undefined;
+        await clock.sleep(askedMs ?? reconnectDelay(this.#failures, random()), { signal: stop }).catch(() => undefined);
+      }
+    } catch (error) {
+      reason = error as AuthError;
+      throw error;
+    } finally {
+      this.#enter("Offline", reason);
+    }
+  }
+
+  /**
+   * Sends an event to the account it belongs to, if that is the one that is connected.
+   *
+   * @returns true once the service says that it has the event; false when it does not say so in 10 seconds, which means nothing:
+   * the event is in the queue, and the service knows it again
+   */
+  deliver(event: EventEnvelope, account: Account): Promise<boolean> {
+    const open = this.#connection;
+    if (open === undefined || !isSame(open.account, account)) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const id = event.event_id;
+      const settle = (isDelivered: boolean): void => {
+        this.#waiting.delete(id);
+        resolve(isDelivered);
+      };
+      this.#waiting.set(id, settle);
+      this.#options.clock.timeout(answerLimitMs).addEventListener("abort", () => settle(false), { once: true });
+      open.socket.send(JSON.stringify(event));
+    });
+  }
+
+  /** Ends {@link LiveClient.run} and the connection. */
+  close(): void {
+    this.#stop.abort();
+  }
+
+  /** One connection, from its ticket to its end. */
+  async #connectOnce(stop: AbortSignal): Promise<undefined> {
+    const { account: whose, ticket: getTicket } = this.#options;
+    const account = await whose();
+    if (account.team === null) throw new AuthError("access_denied", "this account is in no team, and live updates are a team's", { hint: "Your teams: spec-kitty auth team" });
+    const ticket = await getTicket(account.team, stop);
+    // Someone else may have logged in between the two: then it is their ticket, and their events.
+    if (!isSame(account, await whose())) return;
+    let socket: Socket | undefined;
+    const onStop = (): void => socket?.close();
+    try {
+      await new Promise<void>((resolve, reject) => {
+        stop.addEventListener("abort", () => resolve(), { once: true });
+        const onMessage = (data: unknown): void => this.#receive(data, socket);
+        connect(ticket, { ...this.#options, onMessage, onClose: resolve }).then((opened) => {
+          socket = opened;
+          if (stop.aborted) return onStop();
+          this.#connection = { socket, account };
+          this.#enter("Connected", undefined);
+        }, reject);
+      });
+    } finally {
+      this.#connection = undefined;
+      for (const settle of [...this.#waiting.values()]) settle(false);
+      onStop();
+    }
+  }
+
+  #receive(data: unknown, socket: Socket | undefined): void {
+    const frame = parseFrame(data);
+    // Only now: a service that accepts connections and drops them at once is not one to come back to ever faster.
+    if (frame.kind !== "ignored") this.#failures = 0;
+    if (frame.kind === "answer") this.#waiting.get(frame.answer.eventId)?.(frame.answer.status === "accepted" || frame.answer.status === "duplicate");
+    if (frame.kind !== "ping") return this.#tell(frame);
+    const { buildId } = this.#options;
+    socket?.send(JSON.stringify({ type: "pong", timestamp: frame.timestamp, ...(buildId && { build_id: buildId }) }));
+  }
+
+  #enter(state: LiveState, reason: AuthError | undefined): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#tell({ kind: "state", state, reason });
+  }
+
+  #tell(message: LiveMessage): void {
+    try {
+      this.#options.onMessage?.(message);
+    } catch {
+      // Whoever listens must not end the connection.
+    }
+  }
+}
+
+/** min(0.5·2ⁿ, 30) s, shortened by up to a half, so that a service that restarts is not met by all its clients at once. */
+function reconnectDelay(failures: number, random: number): number {
+  return Math.min(500 * 2 ** (failures - 1), 30_000) * (1 - random / 2);
+}
+
+/**
+ * Whether another try may succeed. A ticket refused at the upgrade may have come too late, so one more is tried; two in a row
+ * mean that the service does not want this client.
+ */
+function mayPass(error: AuthError, previous: AuthError | undefined): boolean {
+  if (error instanceof ServiceError && error.status === 401) return !(previous instanceof ServiceError && previous.status === 401);
+  return error.code === "network_unavailable" || error.code === "service_unavailable" || error.code === "lock_unavailable";
+}
+
+function isSame(a: Account, b: Account): boolean {
+  return a.service === b.service && a.user === b.user && a.team === b.team;
+}
