@@ -308,6 +308,20 @@ test("S-004 NFR-005 a queue of programs behind a failing service is held no long
   t.diagnostic(`16 programs, ${saas.count("/oauth/token")} requests, ${clock.monotonic() - startedAt} ms`);
 });
 
+test("NFR-005 a token that is still good is given out after three seconds when the holder of the lock does not get on", async (t) => {
+  const { saas, clock, another, tokens, session } = await stage(t, { vault: sealedFile(t), session: { leftMs: 30_000 } });
+  const { promise, open } = gate();
+  saas.faults.next("/oauth/token", { gate: promise });
+  const holder = tokens.getAccessToken();
+  await saas.until(() => saas.count("/oauth/token") === 1);
+  const startedAt = clock.monotonic();
+  assert.equal(await another().tokens().getAccessToken(), token(session));
+  const waitedMs = clock.monotonic() - startedAt;
+  assert.ok(waitedMs >= 3_000 && waitedMs < 3_100, `${waitedMs} ms`);
+  open();
+  assert.notEqual(await holder, token(session));
+});
+
 test("a token that is still good is given to everybody when it cannot be refreshed, after one attempt for all", async (t) => {
   const { saas, tokens, session } = await stage(t, { session: { leftMs: 30_000 } });
   saas.faults.always("/oauth/token", { status: 429, headers: { "Retry-After": "60" }, body: {} });

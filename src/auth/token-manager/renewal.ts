@@ -95,8 +95,10 @@ export class Renewal {
       if (this.#adopt(session, need)) return session;
       let lock: ProcessLock | undefined;
       try {
-        // While waiting, look at the file: what the holder of the lock has stored can be used at once, lock or no lock.
-        const left = Math.max(0, lockLimitMs - (clock.monotonic() - startedAt));
+        // While waiting, look at the file: what the holder of the lock has stored can be used at once, lock or no lock. Who has
+        // a token that is still good does not wait for a holder who is stopped, or whom the service keeps waiting.
+        const isGood = need.rejected !== session.accessToken.reveal() && remainingMs(session, clock.now()) > refreshLimitMs;
+        const left = Math.max(0, (isGood ? retryBudgetMs : lockLimitMs) - (clock.monotonic() - startedAt));
         lock = await store.lock(refreshLockName(this.#profile.name), left, () => store.mark() !== mark);
       } catch (error) {
         return this.#unrefreshed(session, need, error);
