@@ -16,18 +16,16 @@ export type Request =
  * Reads a command line. Loads the one command that it names.
  *
  * @param argv - without the program's own name
- * @param version - what `--version` prints
  * @throws AuthError `usage_invalid`
  */
-export async function dispatch(argv: readonly string[], version: () => string): Promise<Request> {
-  if (argv[0] === "--version" || argv[0] === "-V") return { kind: "text", text: version() };
+export async function dispatch(argv: readonly string[]): Promise<Request> {
   const { entry, words, rest } = findEntry(argv);
   if (entry === undefined) {
     const [next] = rest;
     const below = entriesBelow(words);
     if (next === undefined || next === "--help" || next === "-h" || next === "help") return { kind: "text", text: groupHelp(words, below, groupSummaries) };
     const name = ["spec-kitty", ...words].join(" ");
-    const known = new Set(below.map((candidate) => candidate.words[words.length] ?? ""));
+    const known = new Set([...below.map((candidate) => candidate.words[words.length] ?? ""), "--help", ...(words.length === 0 ? ["--version"] : [])]);
     const meant = nearest(next, known);
     throw usageError(
       `"${next}" is not ${next.startsWith("-") ? "an option" : "a command"} of ${name}`,

@@ -1,52 +1,23 @@
-import { createApp, type App } from "../app.ts";
-import { AuthError } from "../errors.ts";
-import { terminalOf } from "../platform/terminal.ts";
-import type { Context } from "./command.ts";
-import { commandTable, groupSummaries } from "./command-table.ts";
-import { dispatch } from "./dispatch.ts";
-import { createOutput } from "./output.ts";
-import { renderError } from "./render-error.ts";
-import { version } from "./version.ts";
+import { createRequire } from "node:module";
 
 /**
- * Runs a command line. The one place that catches and prints.
+ * The program. What only tells its version does not load the rest of it: scripts and installers ask for that to see
+ * whether the program is there at all.
  *
  * @param argv - without the runtime's and the program's own names
  * @returns the exit code
  */
 export async function main(argv: readonly string[]): Promise<number> {
-  const out = createOutput(process);
-  const interrupted = new AbortController();
-  const onSignal = (name: NodeJS.Signals): void => {
-    if (interrupted.signal.aborted) process.exit(130);
-    interrupted.abort(new AuthError("interrupted", `interrupted (${name})`, { hint: "Nothing was changed" }));
-  };
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, onSignal);
   // Whoever reads the answer may stop reading: `spec-kitty … | head -1` is no failure.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
     throw error;
   });
-  // Nobody listens to the conversation any more; the work goes on.
-  process.stderr.on("error", () => undefined);
-  let app: App | undefined;
-  let isDebug = argv.includes("--debug");
-  try {
-    const request = await dispatch(argv, version);
-    if (request.kind === "text") {
-      out.answer(request.text);
-      return 0;
-    }
-    const { command, values, positionals } = request;
-    isDebug = values["debug"] === true;
-    const text = (name: string): string | undefined => (typeof values[name] === "string" ? values[name] : undefined);
-    app = createApp({ options: { profile: text("profile"), storage: text("storage") } });
-    const context: Context = { app, out, terminal: terminalOf(process), signal: interrupted.signal, commands: commandTable, groups: groupSummaries };
-    return (await command.run(context, values as Parameters<typeof command.run>[1], positionals)) ?? 0;
-  } catch (error) {
-    return renderError(error, out, isDebug);
-  } finally {
-    await app?.close().catch((error: unknown) => renderError(error, out, isDebug));
-    for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(name, onSignal);
+  if (argv[0] === "--version" || argv[0] === "-V") {
+    const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
+    process.stdout.write(`${version}\n`);
+    return 0;
   }
+  const { run } = await import("./run.ts");
+  return run(argv);
 }

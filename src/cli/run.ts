@@ -1,0 +1,46 @@
+import { createApp, type App } from "../app.ts";
+import { AuthError } from "../errors.ts";
+import { terminalOf } from "../platform/terminal.ts";
+import type { Context } from "./command.ts";
+import { commandTable, groupSummaries } from "./command-table.ts";
+import { dispatch } from "./dispatch.ts";
+import { createOutput } from "./output.ts";
+
+/**
+ * Runs a command line. The one place that catches and prints.
+ *
+ * @param argv - without the runtime's and the program's own names
+ * @returns the exit code
+ */
+export async function run(argv: readonly string[]): Promise<number> {
+  const out = createOutput(process);
+  const interrupted = new AbortController();
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (interrupted.signal.aborted) process.exit(130);
+    interrupted.abort(new AuthError("interrupted", `interrupted (${name})`, { hint: "Nothing was changed" }));
+  };
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, onSignal);
+  // Nobody listens to the conversation any more; the work goes on.
+  process.stderr.on("error", () => undefined);
+  let app: App | undefined;
+  let isDebug = argv.includes("--debug");
+  const report = async (error: unknown): Promise<number> => (await import("./render-error.ts")).renderError(error, out, isDebug);
+  try {
+    const request = await dispatch(argv);
+    if (request.kind === "text") {
+      out.answer(request.text);
+      return 0;
+    }
+    const { command, values, positionals } = request;
+    isDebug = values["debug"] === true;
+    const text = (name: string): string | undefined => (typeof values[name] === "string" ? values[name] : undefined);
+    app = createApp({ options: { profile: text("profile"), storage: text("storage"), issuer: text("issuer"), "client-id": text("client-id") } });
+    const context: Context = { app, out, terminal: terminalOf(process), signal: interrupted.signal, commands: commandTable, groups: groupSummaries };
+    return (await command.run(context, values as Parameters<typeof command.run>[1], positionals)) ?? 0;
+  } catch (error) {
+    return await report(error);
+  } finally {
+    await app?.close().catch(report);
+    for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(name, onSignal);
+  }
+}
