@@ -1,0 +1,116 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { AuthError, ServiceError } from "../../errors.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { WebSocketTicket } from "./ticket.ts";
+
+/** What is used of a WebSocket, the runtime's own or one like it. */
+export interface Socket {
+  binaryType: string;
+  addEventListener(type: "open" | "error" | "close", listener: () => void): void;
+  addEventListener(type: "message", listener: (event: { data: unknown }) => void): void;
+  send(text: string): void;
+  close(): void;
+}
+
+/** A `WebSocket` that takes headers for the upgrade, as Node's does beside what the standard says. */
+export type SocketConstructor = new (url: string | URL, options: { headers: Record<string, string> }) => Socket;
+
+/** How to connect. */
+export interface ConnectionOptions {
+  clock: Clock;
+  /** `globalThis.WebSocket` of the runtime, which Node 20 has only when started with a flag. */
+  WebSocket: SocketConstructor | undefined;
+  /** Told when the connection is open, before anything is received. */
+  onOpen: (socket: Socket) => void;
+  /** Told of everything that is received. */
+  onMessage: (data: unknown, socket: Socket) => void;
+  /** Ends the connection. */
+  signal: AbortSignal;
+  /** Opens what `open` makes, through a proxy perhaps; calls it at once by default. */
+  through?: (url: URL, open: () => Socket) => Promise<Socket>;
+}
+
+const handshakeMs = 10_000;
+
+/**
+ * Opens a connection with a ticket in the header of the upgrade (RFC 6455 §4.1), never in the address, and holds it.
+ *
+ * @returns when a connection that was open is not any more, or the signal has aborted
+ * @throws {@link AuthError} `configuration_invalid` where the runtime has no WebSocket; {@link ServiceError} with the `status` that
+ * the upgrade was answered with: `access_denied` for 401 and 403, `service_unavailable` for others,
+ * `network_unavailable` with status 0 when there was no answer in 10 seconds
+ */
+export async function holdConnection({ url, ticket }: WebSocketTicket, options: ConnectionOptions): Promise<void> {
+  const { clock, WebSocket, onOpen, onMessage, signal, through = async (_, open) => open() } = options;
+  if (WebSocket === undefined) throw noWebSocket();
+  const authorization = `Bearer ${ticket.reveal()}`;
+  const upgrade = watchUpgrade(authorization);
+  let onAbort = (): void => undefined;
+  try {
+    const socket = await through(url, () => new WebSocket(url, { headers: { authorization } }));
+    socket.binaryType = "arraybuffer";
+    await new Promise<void>((resolve, reject) => {
+      let isOpen = false;
+      const end = (): void => (isOpen ? resolve() : reject(refused(url, upgrade.status())));
+      socket.addEventListener("open", () => {
+        isOpen = true;
+        upgrade.end();
+        onOpen(socket);
+      });
+      socket.addEventListener("message", ({ data }) => onMessage(data, socket));
+      socket.addEventListener("close", end);
+      // Before Node 24, a handshake that failed fires `error` and nothing more.
+      socket.addEventListener("error", end);
+      onAbort = () => {
+        socket.close();
+        resolve();
+      };
+      if (signal.aborted) return onAbort();
+      signal.addEventListener("abort", onAbort);
+      clock.timeout(handshakeMs).addEventListener("abort", () => {
+        if (isOpen) return;
+        end();
+        socket.close();
+      });
+    });
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    upgrade.end();
+  }
+}
+
+/**
+ * Finds out how an upgrade was answered. A WebSocket does not tell its user whether it was refused or never reached (for the
+ * sake of web pages, which must not scan networks with it), but Node publishes the answer on a diagnostics channel. Where it
+ * does not, the status stays unknown, and a refusal looks like a connection that failed.
+ */
+function watchUpgrade(authorization: string): { status(): number; end(): void } {
+  let status = 0;
+  const listen = (message: unknown): void => {
+    const { request, response } = message as { request?: { headers?: unknown }; response?: { statusCode?: unknown } };
+    const { headers } = request ?? {};
+    // The ticket is used once, so that it names the request.
+    const isOurs = Array.isArray(headers) ? headers.includes(authorization) : typeof headers === "string" && headers.includes(authorization);
+    if (isOurs && typeof response?.statusCode === "number") status = response.statusCode;
+  };
+  subscribe(channel, listen);
+  return { status: () => status, end: () => void unsubscribe(channel, listen) };
+}
+
+const channel = "undici:request:headers";
+
+function refused(url: URL, status: number): ServiceError {
+  const where = `"${url.origin}${url.pathname}"`;
+  if (status === 0) return new ServiceError("network_unavailable", `cannot open a connection to ${where}`, { hint: "Events still go in batches: spec-kitty sync now" });
+  const isRefusal = status === 401 || status === 403;
+  return new ServiceError(isRefusal ? "access_denied" : "service_unavailable", `${where} answered ${status} to ${isRefusal ? "a fresh ticket" : "the upgrade to a WebSocket"}`, {
+    status,
+    hint: isRefusal ? "Try again. If it stays so, log in again: spec-kitty auth login --force" : "Events still go in batches: spec-kitty sync now",
+  });
+}
+
+function noWebSocket(): AuthError {
+  return new AuthError("configuration_invalid", `Node.js ${process.versions.node} has no WebSocket`, {
+    hint: "Start it with --experimental-websocket, as in NODE_OPTIONS=--experimental-websocket, or use Node.js 22 or later",
+  });
+}

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { inspect } from "node:util";
+import { socketAddress } from "../../../src/auth/websocket/socket-address.ts";
+import { webSocketTicket, type WebSocketTicket } from "../../../src/auth/websocket/ticket.ts";
+import { AuthError, NotAuthenticatedError, type AuthErrorCode } from "../../../src/errors.ts";
+import { authorized, type Authorized } from "../../helpers/authorized.ts";
+
+const path = "/api/v1/ws-token";
+
+function ticket(world: Authorized, team = "tm_acme"): Promise<WebSocketTicket> {
+  return webSocketTicket(team, world);
+}
+
+function fails(code: AuthErrorCode, message: RegExp, hint: RegExp = /./): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof AuthError, inspect(error));
+    assert.equal(error.code, code);
+    assert.match(error.message, message);
+    assert.match(error.hint ?? "", hint);
+    return true;
+  };
+}
+
+test("FR-016 a ticket is got with the access token, for one team", async (t) => {
+  const world = await authorized(t);
+  const { url, ticket: secret } = await ticket(world);
+  assert.equal(url.href, `${world.saas.url.replace("http", "ws")}/ws`);
+  assert.equal(world.saas.issued.get(secret.reveal()), "ws_token");
+  assert.equal(world.saas.requests.at(-1)?.body, '{"team_id":"tm_acme"}');
+  assert.equal(world.saas.counters.refreshes, 0);
+});
+
+test("FR-009 an access token with less than 300 seconds left is refreshed first", async (t) => {
+  const world = await authorized(t, { session: { leftMs: 299_000 } });
+  await ticket(world);
+  assert.deepEqual(world.saas.requests.map((request) => request.path), ["/oauth/token", path]);
+  const other = await authorized(t, { session: { leftMs: 310_000 } });
+  await ticket(other);
+  assert.equal(other.saas.counters.refreshes, 0);
+});
+
+test("FR-011 a 401 is refreshed and repeated once; the second says to log in", async (t) => {
+  const world = await authorized(t);
+  world.saas.expireAccessTokens();
+  await ticket(world);
+  assert.equal(world.saas.counters.refreshes, 1);
+  world.saas.faults.always(path, { status: 401, body: { error: "invalid_token" } });
+  await assert.rejects(ticket(world), NotAuthenticatedError);
+  assert.equal(world.saas.counters.refreshes, 2);
+});
+
+test("every refusal is an error with a code and what to do next", async (t) => {
+  const world = await authorized(t);
+  await assert.rejects(ticket(world, "tm_bolt"), fails("access_denied", /not a member of team "tm_bolt"/, /auth team/));
+  await assert.rejects(ticket(world, "tm_none"), fails("service_rejected", /knows no team "tm_none"/, /auth team/));
+  world.saas.faults.next(path, { status: 403, body: { error: "forbidden" } });
+  await assert.rejects(ticket(world), fails("access_denied", /not a member/));
+  world.saas.faults.next(path, { status: 503 });
+  await assert.rejects(ticket(world), fails("service_unavailable", /503/));
+  world.saas.faults.next(path, { reset: "before" });
+  await assert.rejects(ticket(world), fails("network_unavailable", /cannot reach/));
+  world.saas.faults.next(path, { status: 302, headers: { Location: "http://127.0.0.1:1/" } });
+  await assert.rejects(ticket(world), fails("service_answer_invalid", /302/));
+});
+
+test("a service that does not answer in 10 seconds is unreachable", async (t) => {
+  const world = await authorized(t);
+  world.saas.faults.next(path, { hang: true });
+  const late = assert.rejects(ticket(world), fails("network_unavailable", /in time/));
+  await world.saas.until(() => world.saas.count(path) === 1);
+  world.clock.pass(10_000);
+  await late;
+});
+
+test("all four members are required", async (t) => {
+  const world = await authorized(t);
+  const wrong: Record<string, unknown>[] = [
+    { ws_token: undefined },
+    { ws_token: "a b" },
+    { ws_token: "a\r\nX: y" },
+    { ws_url: undefined },
+    { ws_url: 7 },
+    { expires_in: undefined },
+    { expires_in: 0 },
+    { expires_in: "60" },
+    { session_id: undefined },
+  ];
+  for (const change of wrong) {
+    world.saas.faults.next(path, { edit: (answer) => ({ ...answer, ...change }) });
+    await assert.rejects(ticket(world), fails("service_answer_invalid", /answered without/), inspect(change));
+  }
+  world.saas.faults.next(path, { body: "<html>" });
+  await assert.rejects(ticket(world), fails("service_answer_invalid", /ws_token/));
+});
+
+test("S-005 a ticket does not print itself, and no error quotes it", async (t) => {
+  const world = await authorized(t);
+  const got = await ticket(world);
+  assert.ok(!inspect(got, { depth: 9, showHidden: true }).includes(got.ticket.reveal()));
+  world.saas.faults.next(path, { edit: (answer) => ({ ...answer, ws_url: `ws://evil.example/ws?token=${String(answer["ws_token"])}` }) });
+  const error = await ticket(world).catch((caught: unknown) => caught);
+  for (const secret of world.saas.issued.keys()) assert.ok(!inspect(error, { depth: 9 }).includes(secret));
+});
+
+test("http becomes ws and https becomes wss, with path and query kept", () => {
+  assert.equal(socketAddress("https://live.example:8443/ws?team=a").href, "wss://live.example:8443/ws?team=a");
+  assert.equal(socketAddress("http://localhost:1/ws").href, "ws://localhost:1/ws");
+  assert.equal(socketAddress("wss://live.example/ws").href, "wss://live.example/ws");
+  assert.equal(socketAddress("ws://127.9.9.9/ws").href, "ws://127.9.9.9/ws");
+  assert.equal(socketAddress("WS://[::1]:5/ws").href, "ws://[::1]:5/ws");
+});
+
+test("S-007 an address that would carry the ticket in the clear, show it, or leave the protocol is refused", () => {
+  const refused = [
+    "ws://live.example/ws",
+    "http://localhost.evil.example/ws",
+    "ws://127.0.0.1.evil.example/",
+    "wss://live.example/ws?token=x",
+    "wss://live.example/ws?a=b&Access_TOKEN=x",
+    "wss://live.example/ws?%74oken",
+    "wss://user:pw@live.example/ws",
+    "wss://live.example/ws#x",
+    "ftp://localhost/",
+    "javascript:alert(1)",
+    "/ws",
+    "",
+  ];
+  for (const address of refused) assert.throws(() => socketAddress(address), fails("service_answer_invalid", /live updates/), address);
+});
