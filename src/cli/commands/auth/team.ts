@@ -4,6 +4,7 @@ import { NotAuthenticatedError } from "../../../errors.ts";
 import { chosenProfile } from "../../account.ts";
 import type { DefaultTeamAnswer, TeamAnswer } from "../../answers.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
+import { oneLine } from "../../output.ts";
 import { usageError } from "../../usage.ts";
 
 export const team: Command = defineCommand({
@@ -48,5 +49,5 @@ function teamCalled(wanted: string, teams: readonly TeamAnswer[]): TeamAnswer {
 }
 
 function described({ id, name }: TeamAnswer): string {
-  return `${name} (${id})`;
+  return oneLine(`${name} (${id})`);
 }
