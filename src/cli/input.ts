@@ -1,4 +1,4 @@
-import { readStandardInput, readUserFile } from "../platform/user-files.ts";
+import { readUserFile, standardInput } from "../platform/user-files.ts";
 import { usageError } from "./usage.ts";
 
 /**
@@ -6,10 +6,15 @@ import { usageError } from "./usage.ts";
  *
  * @param option - its name, for the message
  * @param value - as typed
+ * @param signal - ends the wait for standard input
  * @throws AuthError `usage_invalid` when the file cannot be read
  */
-export async function readInput(option: string, value: string): Promise<string> {
-  if (value === "-") return (await readStandardInput()).toString("utf8");
+export async function readInput(option: string, value: string, signal: AbortSignal): Promise<string> {
+  if (value === "-") {
+    let text = "";
+    for await (const piece of standardInput(signal)) text += piece;
+    return text;
+  }
   return value.startsWith("@") ? (await readNamedFile(value.slice(1), `--${option} names a file`)).toString("utf8") : value;
 }
 

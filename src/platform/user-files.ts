@@ -11,9 +11,19 @@ export async function writeUserFile(path: string, text: string): Promise<void> {
   await rename(`${path}.tmp`, path);
 }
 
-/** Everything on standard input, to its end. */
-export async function readStandardInput(): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin as AsyncIterable<Buffer>) chunks.push(chunk);
-  return Buffer.concat(chunks);
+/**
+ * Standard input as text, piece by piece as it comes. Whoever has enough stops reading.
+ *
+ * @param signal - ends it: the next piece is then the signal's reason, thrown
+ */
+export async function* standardInput(signal: AbortSignal): AsyncGenerator<string> {
+  signal.throwIfAborted();
+  const input = process.stdin.setEncoding("utf8");
+  const stop = (): void => void input.destroy(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    yield* input as AsyncIterable<string>;
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
 }

@@ -20,7 +20,7 @@ export const api: Command = defineCommand({
   ],
   async run({ app, out, signal }, values, [method = "", path = ""]) {
     if (!methods.includes(method.toUpperCase())) throw usageError(`"${method}" is not a method of HTTP`, `One of ${methods.join(", ")}. Usage: spec-kitty api METHOD PATH`);
-    const body = values.data === undefined ? undefined : await readInput("data", values.data);
+    const body = values.data === undefined ? undefined : await readInput("data", values.data, signal);
     if (body !== undefined && /^(GET|HEAD)$/i.test(method)) throw usageError(`${method} takes no body`, "Try: spec-kitty api POST PATH -d …");
     const headers = new Headers({ accept: "application/json", ...(body !== undefined && { "content-type": "application/json" }) });
     for (const line of values.header ?? []) {

@@ -1,4 +1,5 @@
 import { NotAuthenticatedError } from "../../../errors.ts";
+import { standardInput } from "../../../platform/user-files.ts";
 import { defineCommand, profileOption, type Command, type Context } from "../../command.ts";
 import { credentialOf } from "../../credential.ts";
 import { usageError } from "../../usage.ts";
@@ -66,17 +67,10 @@ const mostBytes = 256 * 1024;
 /** The attributes up to a blank line or the end; those that are lists (`capability[]`) with their values a line each. */
 async function readAttributes(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
   let text = "";
-  const input = process.stdin.setEncoding("utf8");
-  const stop = (): void => void input.destroy(signal.reason);
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    for await (const chunk of input as AsyncIterable<string>) {
-      text += chunk;
-      if (text.length > mostBytes) throw usageError("standard input is longer than anything git sends", "Let git call this command: git config credential.helper '!spec-kitty auth git-credential'");
-      if (/(?:^|\n)\n/.test(text)) break;
-    }
-  } finally {
-    signal.removeEventListener("abort", stop);
+  for await (const piece of standardInput(signal)) {
+    text += piece;
+    if (text.length > mostBytes) throw usageError("standard input is longer than anything git sends", "Let git call this command: git config credential.helper '!spec-kitty auth git-credential'");
+    if (/(?:^|\n)\n/.test(text)) break;
   }
   const attributes = new Map<string, string>();
   for (const line of text.split("\n")) {

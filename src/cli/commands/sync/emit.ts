@@ -26,10 +26,10 @@ export const emit: Command = defineCommand({
     [`spec-kitty sync emit WPStatusChanged --aggregate WP01 --payload '{"wp_id":"WP01","from_lane":"planned","to_lane":"claimed"}'`, "a work package moves"],
     ["spec-kitty sync emit WPCreated --aggregate WP02 --payload @wp02.json", "with its data from a file"],
   ],
-  async run({ app, out }, values, [type = ""]) {
+  async run({ app, out, signal }, values, [type = ""]) {
     if (values.aggregate === undefined) throw usageError("--aggregate is missing: what the event is about", "Try: --aggregate WP01");
     if (values.payload === undefined) throw usageError("--payload is missing: the event's own data", `Try: --payload '{"wp_id":"WP01"}'`);
-    const payload = parseJsonObject("payload", await readInput("payload", values.payload));
+    const payload = parseJsonObject("payload", await readInput("payload", values.payload, signal));
     const report = await createSync(app).emit({
       event_type: type,
       aggregate_id: values.aggregate,

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { test, type TestContext } from "node:test";
+import { commandTable } from "../../src/cli/command-table.ts";
+import { bin, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
+import { scene } from "../helpers/scene.ts";
+
+/** What a process without a terminal may find at its standard input: nothing open, nothing in it, or a pipe that stays open and says nothing. */
+type Input = "closed" | "empty" | "silent";
+
+async function runWith(t: TestContext, input: Input, args: readonly string[], env: CommandEnvironment): Promise<CommandResult & { ms: number }> {
+  const startedAt = performance.now();
+  const [file, argv] = input === "closed" ? ["/bin/sh", ["-c", 'exec "$@" 0<&-', "sh", process.execPath, bin, ...args]] : [process.execPath, [bin, ...args]];
+  const child = spawn(file, argv, { env, stdio: [input === "silent" ? "pipe" : "ignore", "pipe", "pipe"] });
+  t.after(() => void child.kill("SIGKILL"));
+  let [stdout, stderr] = ["", ""];
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+  return { code, signal, stdout, stderr, ms: performance.now() - startedAt };
+}
+
+/** Runs a command and asserts that it ended within a second of what the runtime takes to start. A machine that was busy gets two more chances. */
+async function endsAtOnce(t: TestContext, input: Input, args: readonly string[], env: CommandEnvironment): Promise<CommandResult> {
+  for (let left = 2; ; left -= 1) {
+    const { ms: startUp } = await runWith(t, "empty", ["--version"], env);
+    const { ms, ...result } = await runWith(t, input, args, env);
+    if (ms - startUp < 1_000) return result;
+    assert.ok(left > 0, `${args.join(" ")} took ${Math.round(ms - startUp)} ms`);
+  }
+}
+
+test("what would ask fails within a second and names the option that would have answered", async (t) => {
+  const { run, env } = await scene(t);
+  await run("auth login");
+  await run("auth login --profile work");
+  const questions: [args: string[], more: CommandEnvironment, option: RegExp][] = [
+    [["auth", "login", "--force", "--profile", "new"], { SPEC_KITTY_STORAGE: undefined, SPEC_KITTY_CONFIG_DIR: `${env["HOME"]}/fresh` }, /^hint: .*--storage file --yes/m],
+    [["auth", "switch"], {}, /^hint: Run: spec-kitty auth switch PROFILE, with one of: default, work$/m],
+  ];
+  for (const [args, more, option] of questions) {
+    for (const input of ["closed", "empty", "silent"] as const) {
+      const { code, stdout, stderr } = await endsAtOnce(t, input, args, { ...env, ...more });
+      assert.deepEqual([code, stdout], [2, ""], `${args.join(" ")} (${input}): ${stderr}`);
+      assert.match(stderr, /^error: .*nobody is here to/m);
+      assert.match(stderr, option);
+    }
+  }
+});
+
+test("every command ends by itself where there is neither a login nor a terminal", async (t) => {
+  const { env } = await scene(t);
+  for (const { words, load } of commandTable) {
+    const { arguments: [least] = [0] } = await load();
+    const args = [...words, ...Array.from({ length: least }, () => "GET")];
+    // A login is the one thing that has somebody to wait for, in a browser; without a service there is none.
+    const more = words.join(" ") === "auth login" ? { SPEC_KITTY_SAAS_URL: undefined } : {};
+    for (const input of ["closed", "empty"] as const) {
+      const { code, signal, stderr } = await endsAtOnce(t, input, args, { ...env, ...more });
+      assert.equal(signal, null);
+      assert.ok(code !== null && code >= 0 && code < 128, `${args.join(" ")}: ${code} ${stderr}`);
+      assert.doesNotMatch(stderr, /defect of spec-kitty/, args.join(" "));
+    }
+  }
+});
+
+test("Ctrl-C ends a wait for standard input that was asked for", async (t) => {
+  const { env } = await scene(t);
+  for (const args of [["api", "POST", "/api/v1/echo", "-d", "-"], ["sync", "emit", "WPCreated", "--aggregate", "WP01", "--payload", "-"], ["auth", "git-credential", "get"]]) {
+    const running = startCommand(t, args, env, { nodeArgs: ["--import", announceReading] });
+    await running.shows(/^reading$/m);
+    running.child.kill("SIGINT");
+    const { code, stderr } = await running.ended;
+    assert.equal(code, 130, args.join(" "));
+    assert.match(stderr, /^error: interrupted \(SIGINT\)$/m);
+  }
+});
+
+/** Makes the command say when it has begun to read its standard input. */
+const announceReading = `data:text/javascript,${encodeURIComponent('process.stdin.on("newListener", (name) => name === "readable" && console.error("reading"))')}`;
