@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { commandTable } from "../../src/cli/command-table.ts";
+import type {
+  AuthStatus,
+  DefaultTeamAnswer,
+  DoctorReport,
+  EmitAnswer,
+  ExecCredential,
+  LoginExplanation,
+  LogoutAnswer,
+  ProfileList,
+  RefreshAnswer,
+  SwitchAnswer,
+  SyncNowAnswer,
+  SyncStatusAnswer,
+  TokenAnswer,
+  UploadAnswer,
+} from "../../src/index.ts";
+import { scene } from "../helpers/scene.ts";
+
+/** Every member of a type, by whether it is always there: the compiler checks that this table and the type agree. */
+type Members<T> = { readonly [Name in keyof T]-?: object extends Pick<T, Name> ? "maybe" : "always" };
+
+const status: Members<AuthStatus> = {
+  authenticated: "always",
+  checked: "always",
+  profile: "always",
+  profileSource: "always",
+  tokenSource: "maybe",
+  service: "maybe",
+  issuer: "maybe",
+  tokenType: "maybe",
+  user: "maybe",
+  team: "maybe",
+  teams: "maybe",
+  accessTokenExpiresAt: "maybe",
+  refreshTokenExpiresAt: "maybe",
+  storage: "always",
+  sessionId: "maybe",
+  authFlow: "maybe",
+  authenticatedAt: "maybe",
+  lastUsedAt: "maybe",
+};
+const syncNow: Members<SyncNowAnswer> = { events: "always", artifacts: "always", left: "always", stopped: "maybe" };
+const listed: Members<ProfileList["profiles"][number]> = { profile: "always", service: "always", user: "maybe", active: "always", authenticated: "always" };
+const loggedOut: Members<LogoutAnswer["loggedOut"][number]> = { profile: "always", server: "always", tokens: "maybe" };
+const finding: Members<DoctorReport["findings"][number]> = { number: "always", severity: "always", subject: "always", sentence: "always", fix: "maybe" };
+const scope: Members<SyncStatusAnswer["scopes"][number]> = { service: "maybe", user: "maybe", team: "maybe", events: "always", artifacts: "always", putAside: "always" };
+const explanation: Members<LoginExplanation> = { login: "always", reason: "always", signals: "always" };
+const credential: Members<ExecCredential> = { apiVersion: "always", kind: "always", status: "always" };
+
+/** By the command's words: its members, and those of the things it lists. */
+const answers: Record<string, { members: Record<string, "always" | "maybe">; lists?: Record<string, Record<string, "always" | "maybe">> }> = {
+  "auth login": { members: status },
+  "auth status": { members: status },
+  "auth logout": { members: { loggedOut: "always" } satisfies Members<LogoutAnswer>, lists: { loggedOut } },
+  "auth token": { members: { accessToken: "always", tokenType: "always", expiresAt: "maybe", source: "maybe" } satisfies Members<TokenAnswer> },
+  "auth refresh": { members: { refreshed: "always", accessTokenExpiresAt: "maybe" } satisfies Members<RefreshAnswer> },
+  "auth list": { members: { profiles: "always" } satisfies Members<ProfileList>, lists: { profiles: listed } },
+  "auth switch": { members: { active: "always" } satisfies Members<SwitchAnswer> },
+  "auth team": { members: { profile: "always", team: "maybe", teams: "always" } satisfies Members<DefaultTeamAnswer> },
+  "auth doctor": {
+    members: { schemaVersion: "always", healthy: "always", critical: "always", warnings: "always", findings: "always" } satisfies Members<DoctorReport>,
+    lists: { findings: finding },
+  },
+  "sync emit": { members: { queued: "always", eventId: "always" } satisfies Members<EmitAnswer> },
+  "sync upload": { members: { queued: "always" } satisfies Members<UploadAnswer> },
+  "sync now": { members: syncNow },
+  "sync status": { members: { scopes: "always", health: "maybe" } satisfies Members<SyncStatusAnswer>, lists: { scopes: scope } },
+};
+
+function assertMembers(value: unknown, members: Record<string, "always" | "maybe">, where: string): void {
+  const found = Object.keys(value as object);
+  const always = Object.keys(members).filter((name) => members[name] === "always");
+  assert.deepEqual(always.filter((name) => !found.includes(name)), [], `${where} lacks members that its type has always`);
+  assert.deepEqual(found.filter((name) => members[name] === undefined), [], `${where} has members that its type has not`);
+}
+
+test("every command with --json prints what a type of the package describes, and nothing else on stdout", async (t) => {
+  const { saas, folder, run } = await scene(t);
+  writeFileSync(join(folder, "spec.md"), "# Spec\n");
+  const artifact = `${join(folder, "spec.md")} --project 6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111 --mission login`;
+  const event = `WPCreated --aggregate WP01 --payload {"wp_id":"WP01","title":"One","mission_slug":"login"}`;
+  const checked = new Set<string>();
+  const check = async (name: string, rest = "", more: Record<string, string> = {}): Promise<void> => {
+    const { code, stdout, stderr } = await run(`${name} --json ${rest}`.trim(), more);
+    const shape = answers[name];
+    assert.ok(shape, name);
+    assert.notEqual(stdout, "", `${name} ${rest} (exit ${code}): ${stderr}`);
+    const answer = JSON.parse(stdout) as Record<string, unknown>;
+    assertMembers(answer, shape.members, name);
+    for (const [list, members] of Object.entries(shape.lists ?? {})) {
+      for (const item of answer[list] as unknown[]) assertMembers(item, members, `${name}: ${list}`);
+    }
+    checked.add(name);
+  };
+  await check("auth status");
+  await check("auth list");
+  await check("sync emit", event);
+  await check("sync status");
+  await check("auth login");
+  await check("auth login", "--profile work");
+  await check("auth login");
+  const token = saas.issue().access_token;
+  for (const more of [{}, { SPEC_KITTY_ACCESS_TOKEN: token }]) {
+    await check("auth status", "", more);
+    await check("auth status", "--check", more);
+    await check("auth token", "", more);
+  }
+  await check("auth list");
+  await check("auth switch", "work");
+  await check("auth team");
+  await check("auth refresh");
+  await check("auth doctor");
+  await check("sync emit", event);
+  await check("sync upload", artifact);
+  await check("sync status", "--check");
+  await check("sync now");
+  await check("auth logout");
+  await check("sync now");
+  await check("auth logout", "--all");
+  assertMembers(JSON.parse((await run("auth login --explain --json")).stdout), explanation, "auth login --explain");
+  assertMembers(JSON.parse((await run("auth exec-credential", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout), credential, "auth exec-credential");
+
+  const withJson = (await Promise.all(commandTable.map(async ({ words, load }) => ("json" in (await load()).options ? words.join(" ") : undefined)))).filter((name) => name !== undefined);
+  assert.deepEqual(withJson.filter((name) => !checked.has(name)), [], "a command with --json is not checked here");
+});

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { commandTable, groupSummaries } from "../../src/cli/command-table.ts";
+import { dispatch } from "../../src/cli/dispatch.ts";
+import { commandHelp } from "../../src/cli/help.ts";
+
+const cli = fileURLToPath(new URL("../../src/cli", import.meta.url));
+
+test("every command has help with two examples, each of which the parser takes", async () => {
+  for (const { words, load } of commandTable) {
+    const command = await load();
+    const name = words.join(" ");
+    const shown = await dispatch([...words, "--help"]);
+    assert.deepEqual(shown, { kind: "text", text: commandHelp(command) }, name);
+    assert.ok(command.usage === name || command.usage.startsWith(`${name} `), `the usage of ${name} begins with ${command.usage}`);
+    assert.ok(command.examples.length >= 2, `${name} has ${command.examples.length} examples`);
+    assert.ok(command.examples.some(([line]) => line.includes(`spec-kitty ${name}`)), `no example of ${name} calls it`);
+    for (const [line] of command.examples) {
+      const own = new RegExp(`^spec-kitty ${name}(?= |$)((?: +(?:'[^']*'|"[^"]*"|[^\\s'"|>)]+))*)`).exec(line);
+      if (own === null) continue;
+      const args = [...(own[1] ?? "").matchAll(/'([^']*)'|"([^"]*)"|([^\s'"]+)/g)].map(([, single, double, bare]) => single ?? double ?? bare ?? "");
+      const request = await dispatch([...words, ...args]);
+      assert.equal(request.kind, "run", line);
+    }
+  }
+});
+
+test("every group of commands says what it is about, and its help names every command in it", async () => {
+  for (const group of new Set(commandTable.filter(({ words }) => words.length > 1).map(({ words }) => words[0] ?? ""))) {
+    assert.ok(groupSummaries[group], group);
+    const help = await dispatch([group]);
+    for (const { words, summary } of commandTable.filter(({ words: [first] }) => first === group)) {
+      assert.ok(help.kind === "text" && help.text.includes(`  ${words[1]} `) && help.text.includes(summary), words.join(" "));
+    }
+  }
+});
+
+test("two commands never have the same words, and two options of one never the same letter", async () => {
+  const names = commandTable.map(({ words }) => words.join(" "));
+  assert.deepEqual(names, [...new Set(names)]);
+  for (const { words, load } of commandTable) {
+    const letters = Object.values((await load()).options).flatMap(({ short }) => short ?? []);
+    assert.deepEqual(letters, [...new Set(letters)], words.join(" "));
+    assert.ok(!letters.includes("h"), `${words.join(" ")}: -h is help`);
+  }
+});
+
+test("nothing of the command line touches the process but its entry", () => {
+  const touching = readdirSync(cli, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts") && !["main.ts", "run.ts"].includes(path))
+    .filter((path) => /\bprocess\./.test(readFileSync(join(cli, path), "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "")));
+  assert.deepEqual(touching, []);
+});
