@@ -1,6 +1,7 @@
 import { AuthError, NotAuthenticatedError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 import type { AuthorizationServer } from "./oauth/authorization-server.ts";
+import type { IdTokenClaims } from "./oauth/id-token.ts";
 import type { TokenResponse } from "./oauth/token-endpoint.ts";
 import type { Team, UserInfo } from "./oauth/user-info.ts";
 
@@ -9,13 +10,21 @@ export type AuthFlow = "authorization_code" | "device_code";
 
 /** One login: whose, where, until when, and the tokens. Times are milliseconds since 1970 unless they say otherwise. */
 export interface Session {
-  /** The server that issued the tokens. They are sent to it, and to the service it belongs to, and nowhere else. */
+  /** The server that issued the tokens, as it was at login. They are sent to it, and to the service, and nowhere else. */
   readonly server: AuthorizationServer;
   readonly clientId: string;
   readonly accessToken: Secret;
+  /** How the access token is presented: alone, or with a proof of the key that it is bound to. */
+  readonly tokenType: TokenResponse["token_type"];
+  /** The key that the tokens are bound to (RFC 9449); undefined when the server binds none, or the user declined. */
+  readonly dpopKey?: Secret | undefined;
   /** Undefined when the server issued none: the session then ends with the access token. */
   readonly refreshToken: Secret | undefined;
   readonly scope: string;
+  /** What the access tokens are for, where the user has said so (RFC 8707): every refresh asks for the same. */
+  readonly resource?: string | undefined;
+  /** What the ID token of the login said; undefined where there was none. */
+  readonly idToken?: IdTokenClaims | undefined;
   /** When the tokens were received, by the server's clock as far as it is known. */
   readonly issuedAt: number;
   /** Undefined when the server does not say; a 401 is then the only sign. */
@@ -34,6 +43,8 @@ export interface Session {
 /** An account at a service. It outlives its session, so that the next login knows where to go. */
 export interface Profile {
   readonly service: string;
+  /** The authorization server that the user has named, exactly as it names itself; undefined: the service is its own. */
+  readonly issuer?: string | undefined;
   readonly clientId: string;
   /** The id of the team that the user chose; undefined leaves the choice to {@link defaultTeam}. */
   readonly team: string | undefined;
@@ -61,7 +72,7 @@ export function unknownProfile(name: string, { profiles }: Profiles, source?: st
 /** The members of a session that a token answer decides. */
 export type SessionTokens = Pick<
   Session,
-  "accessToken" | "refreshToken" | "scope" | "issuedAt" | "accessTokenExpiresAt" | "refreshTokenExpiresAt" | "clockOffsetMs" | "sessionId"
+  "accessToken" | "tokenType" | "refreshToken" | "scope" | "issuedAt" | "accessTokenExpiresAt" | "refreshTokenExpiresAt" | "clockOffsetMs" | "sessionId"
 >;
 
 /**
@@ -83,6 +94,7 @@ export function sessionTokens(tokens: TokenResponse, receivedAt: number, previou
     tokens.refresh_token_expires_at ?? (refreshSeconds === undefined ? undefined : new Date(issuedAt + refreshSeconds * 1000).toISOString());
   return {
     accessToken: tokens.access_token,
+    tokenType: tokens.token_type,
     // Absent on refresh: the old one stays good (RFC 6749 §6), and so does what is known of its end.
     refreshToken: tokens.refresh_token ?? previous?.refreshToken,
     refreshTokenExpiresAt: refreshTokenExpiresAt ?? (tokens.refresh_token === undefined ? previous?.refreshTokenExpiresAt : undefined),
@@ -160,13 +172,9 @@ export function serializeProfiles({ active, profiles }: Profiles): string {
 
 function revealed([name, profile]: [string, Profile]): [string, unknown] {
   const { session } = profile;
-  return [
-    name,
-    {
-      ...profile,
-      session: session && { ...session, accessToken: session.accessToken.reveal(), refreshToken: session.refreshToken?.reveal() },
-    },
-  ];
+  if (session === undefined) return [name, profile];
+  const { accessToken, refreshToken, dpopKey } = session;
+  return [name, { ...profile, session: { ...session, accessToken: accessToken.reveal(), refreshToken: refreshToken?.reveal(), dpopKey: dpopKey?.reveal() } }];
 }
 
 /**
@@ -176,7 +184,8 @@ function revealed([name, profile]: [string, Profile]): [string, unknown] {
  * @throws {@link AuthError} `storage_unreadable` when a newer version wrote it
  */
 export function parseProfiles(text: string): Profiles {
-  type Stored = Omit<Profile, "session"> & { session: undefined | Omit<Session, "accessToken" | "refreshToken"> & { accessToken: string; refreshToken?: string } };
+  type Sealed = { accessToken: string; refreshToken?: string; dpopKey?: string };
+  type Stored = Omit<Profile, "session"> & { session: undefined | (Omit<Session, keyof Sealed> & Sealed) };
   const stored = JSON.parse(text) as { version: number; active: string; profiles: Record<string, Stored> };
   if (stored.version !== formatVersion) {
     throw new AuthError("storage_unreadable", `the stored sessions have format ${stored.version}, and this version reads format ${formatVersion}`, {
@@ -191,6 +200,7 @@ export function parseProfiles(text: string): Profiles {
         ...session,
         accessToken: new Secret(session.accessToken),
         refreshToken: session.refreshToken === undefined ? undefined : new Secret(session.refreshToken),
+        dpopKey: session.dpopKey === undefined ? undefined : new Secret(session.dpopKey),
       },
     });
   }

@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import { AuthError, NotAuthenticatedError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Secret } from "../secret.ts";
+import type { Credential } from "./http/bound-fetch.ts";
 import type { Fetch } from "./oauth/exchange.ts";
 import type { Session } from "./session.ts";
 import type { SessionStore } from "./session-store.ts";
@@ -87,6 +88,15 @@ export class TokenManager {
       const session = await abortable(pending.session, options.signal);
       if (shared === undefined || this.#hasServed(shared, session, options)) return session;
     }
+  }
+
+  /**
+   * The access token together with what it takes to present it, for whoever sends requests with it. Same parameters and
+   * failures as {@link TokenManager.getAccessToken}.
+   */
+  async getCredential(options: AccessTokenOptions = {}): Promise<Credential> {
+    const { accessToken } = this.#options;
+    return accessToken === undefined ? this.getSession(options) : { accessToken, tokenType: "Bearer", clockOffsetMs: 0 };
   }
 
   /**

@@ -39,6 +39,10 @@ export interface AuthStatus {
   /** There when a token in this variable goes before the profile's own session, of which nothing else is said then. */
   readonly tokenSource?: "SPEC_KITTY_ACCESS_TOKEN";
   readonly service?: string;
+  /** Who issued the tokens, where that is not the service. */
+  readonly issuer?: string;
+  /** `DPoP` when the access token is bound to a key that is kept with the session. */
+  readonly tokenType?: "Bearer" | "DPoP";
   readonly user?: UserAnswer;
   /** The default team. */
   readonly team?: Pick<TeamAnswer, "id" | "name">;
@@ -65,14 +69,20 @@ export interface LoginExplanation {
 
 /** `spec-kitty auth logout --json`. */
 export interface LogoutAnswer {
-  /** `server` is `none` when nobody was logged in, and `not told` when the session was removed here only. */
-  readonly loggedOut: readonly { readonly profile: string; readonly server: "ended" | "not told" | "none" }[];
+  readonly loggedOut: readonly {
+    readonly profile: string;
+    /** `none` when nobody was logged in; `not told` when the session was removed here only. */
+    readonly server: "ended" | "not told" | "none";
+    /** How it went for each token, where the server revokes them one by one (RFC 7009). */
+    readonly tokens?: readonly { readonly token: "refresh_token" | "access_token"; readonly revoked: boolean }[];
+  }[];
 }
 
 /** `spec-kitty auth token --json`. It holds the token. */
 export interface TokenAnswer {
   readonly accessToken: string;
-  readonly tokenType: "Bearer";
+  /** A `DPoP` token is bound to a key that stays here: no other program can use it. */
+  readonly tokenType: "Bearer" | "DPoP";
   readonly expiresAt?: string;
   /** There when the token is that variable's. */
   readonly source?: "SPEC_KITTY_ACCESS_TOKEN";

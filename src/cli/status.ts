@@ -10,6 +10,7 @@ export function statusOf(name: string, profile: Profile | undefined, app: App): 
     profile: name,
     profileSource: app.settings.profile?.source ?? "active",
     ...(profile && { service: profile.service }),
+    ...(profile?.issuer !== undefined && { issuer: profile.issuer }),
     storage: storageOf(app),
   };
   const session = profile?.session;
@@ -19,6 +20,7 @@ export function statusOf(name: string, profile: Profile | undefined, app: App): 
   return {
     authenticated: isAlive(session, app.clock.now()),
     ...known,
+    tokenType: session.tokenType,
     user: session.user,
     ...(team && { team: { id: team.id, name: team.name } }),
     teams: session.teams,

@@ -15,7 +15,7 @@ import { AuthError } from "../errors.ts";
 export function parseServiceUrl(text: string, source: string): string {
   const refuse = (why: string): AuthError =>
     new AuthError("configuration_invalid", `${source} ${why}`, {
-      hint: "Give the address of the service: export SPEC_KITTY_SAAS_URL=https://service.example",
+      hint: source.startsWith("--") ? `Give an address: ${source} https://login.example` : "Give the address of the service: export SPEC_KITTY_SAAS_URL=https://service.example",
     });
   if (!URL.canParse(text)) throw refuse(`is "${text}", which is not an address such as https://service.example`);
   const url = new URL(text);
@@ -26,6 +26,17 @@ export function parseServiceUrl(text: string, source: string): string {
     throw refuse(`is "${text}": plain http is for this machine only, since whoever reads the token on the way has the session`);
   }
   return url.href.replace(/\/+$/, "");
+}
+
+/**
+ * The address of an authorization server: as `parseServiceUrl`, but given back exactly as it was written, since that is how it
+ * is compared with what the server calls itself (RFC 8414 §3.3).
+ *
+ * @throws {@link AuthError} `configuration_invalid`
+ */
+export function parseIssuer(text: string, source: string): string {
+  parseServiceUrl(text, source);
+  return text;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { AuthError } from "../errors.ts";
 import type { Environment } from "../platform/paths.ts";
 import { Secret } from "../secret.ts";
-import { parseServiceUrl } from "./service-url.ts";
+import { parseIssuer, parseServiceUrl } from "./service-url.ts";
 
 /** A value and where it comes from, in the words the user typed: `--profile`, `SPEC_KITTY_PROFILE`. */
 export interface Setting<T> {
@@ -22,6 +22,8 @@ export type StorageKind = "keychain" | "file" | "memory";
 export interface Settings {
   readonly profile: ProfileSetting | undefined;
   readonly service: Setting<string> | undefined;
+  /** Who issues the tokens, where that is not the service itself. */
+  readonly issuer: Setting<string> | undefined;
   readonly clientId: Setting<string> | undefined;
   readonly storage: Setting<StorageKind> | undefined;
   /** `SPEC_KITTY_ACCESS_TOKEN`: used as it is for every request, never stored or refreshed. */
@@ -34,6 +36,8 @@ export interface Settings {
 export interface SettingOptions {
   readonly profile?: string | undefined;
   readonly storage?: string | undefined;
+  readonly issuer?: string | undefined;
+  readonly "client-id"?: string | undefined;
 }
 
 /** The registered public client of the service (RFC 8252 §8.4). */
@@ -62,12 +66,14 @@ export function resolveSettings(options: SettingOptions, env: Environment, file?
     throw invalid(storage, `is "${storage.value}", not one of keychain, file, memory`, "Try: --storage file");
   }
   const service = fromEnvironment(env, "SPEC_KITTY_SAAS_URL");
+  const issuer = options.issuer;
   const accessToken = env["SPEC_KITTY_ACCESS_TOKEN"];
   const passphrase = env["SPEC_KITTY_PASSPHRASE"];
   return {
     profile: typed ? { ...typed, mayBeNew: true } : file && profileOfFolder(file),
     service: service && { ...service, value: parseServiceUrl(service.value, service.source) },
-    clientId: fromEnvironment(env, "SPEC_KITTY_CLIENT_ID"),
+    issuer: issuer === undefined ? undefined : { value: parseIssuer(issuer, "--issuer"), source: "--issuer" },
+    clientId: pick("client-id", "SPEC_KITTY_CLIENT_ID"),
     storage,
     accessToken: accessToken ? new Secret(accessToken) : undefined,
     passphrase: passphrase ? new Secret(passphrase) : undefined,

@@ -155,7 +155,8 @@ test("FR-003 --port takes that port and no other, and without it none need be na
   probe.close();
   await once(probe, "close");
   assert.equal((await run(`auth login --port ${port}`)).code, 0);
-  assert.equal(saas.requests[0]?.query.get("redirect_uri"), `http://127.0.0.1:${port}/callback`);
+  const asked = saas.requests.find(({ path }) => path === "/oauth/authorize");
+  assert.equal(asked?.query.get("redirect_uri"), `http://127.0.0.1:${port}/callback`);
 
   const first = startCommand(t, ["auth", "login", "--no-browser", "--profile", "one"], env);
   const second = startCommand(t, ["auth", "login", "--no-browser", "--profile", "two"], env);
@@ -180,12 +181,12 @@ test("--redirect-host localhost sends the browser to that name, and listens on l
 
 test("C-005 --scope asks for what is said, and always for offline_access too", async (t) => {
   const { saas, run, env } = await scene(t);
+  const asked = (): (string | null)[] => saas.requests.filter(({ method, path }) => method === "GET" && path === "/oauth/authorize").map(({ query }) => query.get("scope"));
   await run("auth login --scope api.read");
-  assert.equal(saas.requests[0]?.query.get("scope"), "offline_access api.read");
-  const before = saas.requests.length;
+  assert.deepEqual(asked(), ["offline_access api.read"]);
   const running = startCommand(t, ["auth", "login", "--force", "--scope", " api.read  offline_access "], env);
   assert.equal((await running.ended).code, 0);
-  assert.equal(saas.requests[before]?.query.get("scope"), "api.read offline_access");
+  assert.equal(asked()[1], "api.read offline_access");
 });
 
 test("--profile keeps accounts side by side, and the first one stays the active one", async (t) => {

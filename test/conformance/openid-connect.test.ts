@@ -37,10 +37,11 @@ const refusedIdTokens: [module: string, title: string, misbehaviour: Misbehaviou
   ["oidcc-client-test-invalid-sig-es256", "a wrong ES256 signature", { forge: breakSignature }, /wrong signature/, "ES256"],
 ];
 for (const [module, title, misbehaviour, message, alg] of refusedIdTokens) {
-  test(`${module}: an ID token with ${title} is refused, and nothing is asked with its access token`, async (t) => {
+  test(`${module}: an ID token with ${title} is refused, and all that is done with its tokens is to give them back`, async (t) => {
     const { provider, client } = await start(t, misbehaviour, alg ? { alg } : {});
     await refuses(client.login(), message);
-    assert.ok(!provider.paths.includes("/userinfo"));
+    assert.deepEqual(provider.paths.slice(provider.paths.indexOf("/token") + 1).filter((path) => path !== "/jwks"), ["/revoke", "/revoke"]);
+    assert.equal(await client.stored(), undefined);
   });
 }
 
@@ -53,15 +54,17 @@ for (const alg of ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"]) {
   const module = alg === "RS256" ? "oidcc-client-test, oidcc-client-test-idtoken-sig-rs256" : `oidcc-client-test with ${alg}`;
   test(`${module}: an ID token that is right is believed`, async (t) => {
     const { client } = await start(t, {}, { alg });
-    const { claims, user } = await client.login();
-    assert.deepEqual(claims, { sub: "u_alice", nonce: "n-0S6_WzA2Mj", email: "alice@example.com" });
-    assert.deepEqual(user, { id: "u_alice", email: "alice@example.com", name: "Alice", teams: [] });
+    const { idToken, user, teams } = await client.login();
+    const { nonce, ...claims } = idToken ?? {};
+    assert.match(String(nonce), /^[\w-]{43}$/);
+    assert.deepEqual(claims, { sub: "u_alice", email: "alice@example.com" });
+    assert.deepEqual({ user, teams }, { user: { id: "u_alice", email: "alice@example.com", name: "Alice" }, teams: [] });
   });
 }
 
 test("oidcc-client-test-kid-absent-single-jwks: without a key id the only key that fits is taken", async (t) => {
   const { client } = await start(t, { header: { kid: undefined } });
-  assert.equal((await client.login()).claims.sub, "u_alice");
+  assert.equal((await client.login()).idToken?.sub, "u_alice");
 });
 
 test("oidcc-client-test-kid-absent-multiple-jwks: without a key id and with several keys that fit, the ID token is refused", async (t) => {
@@ -83,6 +86,7 @@ test("oidcc-client-test-userinfo-invalid-sub: nor what it says of nobody", async
 test("oidcc-client-test-discovery-openid-config: the endpoints come from the metadata", async (t) => {
   const { provider, client } = await start(t);
   const { server } = await client.login();
+  assert.equal(server.token_endpoint, `${provider.issuer}/token`);
   assert.equal(server.userinfo_endpoint, `${provider.resource}/userinfo`);
   assert.deepEqual(provider.paths.slice(0, 2), ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]);
 });
@@ -146,7 +150,7 @@ test("keys that are damaged, too short, of unknown kinds or no keys at all spoil
       { ...keys[0], key_ops: ["sign"] },
     ],
   });
-  assert.equal((await client.login()).claims.sub, "u_alice");
+  assert.equal((await client.login()).idToken?.sub, "u_alice");
 });
 
 test("a forger's key that goes by the published name is not believed", async (t) => {
@@ -157,21 +161,23 @@ test("a forger's key that goes by the published name is not believed", async (t)
   await refuses(client.login(), /wrong signature/);
 });
 
-test("oidcc-client-test-refresh-token: a refresh rotates the token, and its ID token is checked", async (t) => {
+test("oidcc-client-test-refresh-token: a refresh rotates the token, its ID token is checked, and all it takes is one request", async (t) => {
   const { provider, client } = await start(t, { refreshedIdToken: ({ at_hash: _, ...claims }) => claims });
   const session = await client.login();
   const next = await client.refresh(session);
-  assert.ok(next.id_token !== undefined && next.refresh_token !== undefined && session.tokens.refresh_token !== undefined);
-  assert.ok(!next.refresh_token.equals(session.tokens.refresh_token));
-  await client.refresh({ ...session, tokens: next });
-  assert.equal(provider.paths.filter((path) => path === "/jwks").length, 1);
+  assert.ok(next.refreshToken !== undefined && session.refreshToken !== undefined);
+  assert.ok(!next.refreshToken.equals(session.refreshToken));
+  assert.deepEqual(next.idToken, session.idToken);
+  const before = provider.paths.length;
+  await client.refresh(next);
+  assert.deepEqual(provider.paths.slice(before), ["/token"]);
 });
 
 test("oidcc-client-test-refresh-token: a refresh without an ID token is a refresh too (Core §12.2)", async (t) => {
   const { provider, client } = await start(t);
   const session = await client.login();
   provider.misbehaviour = { tokens: ({ id_token: _, ...answer }) => answer };
-  assert.equal((await client.refresh(session)).id_token, undefined);
+  assert.ok((await client.refresh(session)).accessToken);
 });
 
 const refusedAfterRefresh: [module: string, title: string, change: Record<string, unknown>, message: RegExp][] = [
@@ -181,23 +187,25 @@ const refusedAfterRefresh: [module: string, title: string, change: Record<string
   ["Core §12.2", "another nonce", { nonce: "other" }, /nonce has changed/],
 ];
 for (const [module, title, change, message] of refusedAfterRefresh) {
-  test(`${module}: an ID token with ${title} after a refresh is refused`, async (t) => {
+  test(`${module}: an ID token with ${title} after a refresh ends the session, and nothing of it is stored`, async (t) => {
     const { client } = await start(t, { refreshedIdToken: (claims) => ({ ...claims, ...change }) });
-    await refuses(client.refresh(await client.login()), message);
+    await ends(client, message);
   });
 }
 
-test("Core §12.2: an ID token with another time of login after a refresh is refused", async (t) => {
+/** The old refresh token is spent and the new tokens are somebody else's: there is nothing left to keep. */
+async function ends(client: RelyingParty, message: RegExp): Promise<void> {
+  await assert.rejects(client.refresh(await client.login()), { code: "session_ended", message });
+  assert.equal(await client.stored(), undefined);
+}
+
+test("Core §12.2: an ID token with another time of login after a refresh ends the session", async (t) => {
   const { client } = await start(t, { idToken: (claims) => ({ ...claims, auth_time: 1 }), refreshedIdToken: (claims) => ({ ...claims, auth_time: 2 }) });
-  await refuses(client.refresh(await client.login()), /auth_time has changed/);
+  await ends(client, /auth_time has changed/);
 });
 
-test("keys that cannot be had do not cost a session that refreshes, and let nobody log in", async (t) => {
-  const { provider, client } = await start(t);
-  const session = await client.login();
-  const fresh = new RelyingParty(provider.issuer);
-  const broken = { ...session, server: { ...session.server, jwks_uri: "http://127.0.0.1:1/jwks" } };
-  assert.ok((await fresh.refresh(broken)).access_token);
-  provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, jwks_uri: "http://127.0.0.1:1/jwks" }) };
-  await assert.rejects(fresh.login(), { code: "network_unavailable" });
+test("keys that cannot be had let nobody log in", async (t) => {
+  const { provider, client } = await start(t, { metadata: (metadata) => ({ ...metadata, jwks_uri: "http://127.0.0.1:1/jwks" }) });
+  await assert.rejects(client.login(), { code: "network_unavailable" });
+  assert.ok(provider.paths.includes("/token"));
 });

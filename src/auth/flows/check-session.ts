@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import { AuthError, NotAuthenticatedError } from "../../errors.ts";
+import { NotAuthenticatedError } from "../../errors.ts";
 import type { Secret } from "../../secret.ts";
 import { invalidAnswer, type ExchangeOptions } from "../oauth/exchange.ts";
 import { userInfoRequest, userInfoResponse, type UserInfo } from "../oauth/user-info.ts";
+import { boundFetch } from "../http/bound-fetch.ts";
 import type { Session } from "../session.ts";
 import type { SessionStore } from "../session-store.ts";
 import type { TokenManager } from "../token-manager.ts";
@@ -17,6 +18,8 @@ import type { TokenManager } from "../token-manager.ts";
 export async function checkSession({ store, tokens, exchange }: { store: SessionStore; tokens: TokenManager; exchange: ExchangeOptions }): Promise<void> {
   const wait = exchange.signal && { signal: exchange.signal };
   let session = await tokens.getSession({ ...wait });
+  // Nobody to ask whose it is, where an ID token was all there was: that it can be refreshed says that it is good.
+  if (session.server.userinfo_endpoint === undefined) return void (await tokens.refresh({ ...wait }));
   let response = await ask(session, exchange);
   if (response.status === 401) {
     await response.body?.cancel();
@@ -46,7 +49,6 @@ export async function whoseToken(accessToken: Secret, endpoint: string, exchange
   });
 }
 
-async function ask({ server, accessToken }: Session, exchange: ExchangeOptions): Promise<Response> {
-  if (server.userinfo_endpoint === undefined) throw new AuthError("service_answer_invalid", `"${server.issuer}" has no way to say who is logged in`);
-  return userInfoRequest(server.userinfo_endpoint, accessToken, exchange);
+function ask(session: Session, exchange: ExchangeOptions): Promise<Response> {
+  return userInfoRequest(session.server.userinfo_endpoint ?? "", session.accessToken, { ...exchange, fetch: boundFetch(session, exchange) });
 }

@@ -1,61 +1,112 @@
-import { AuthError } from "../../errors.ts";
-import type { AuthorizationServer } from "../oauth/authorization-server.ts";
+import { AuthError, ServiceError } from "../../errors.ts";
+import { boundFetch } from "../http/bound-fetch.ts";
+import { defaultAuthorizationServer, type AuthorizationServer } from "../oauth/authorization-server.ts";
 import type { ExchangeOptions } from "../oauth/exchange.ts";
-import { sessionLogout } from "../oauth/session-logout.ts";
+import { validateIdToken, type IdTokenClaims } from "../oauth/id-token.ts";
+import { JwkSets } from "../oauth/jwks.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import { userInfoRequest, userInfoResponse, type UserInfo } from "../oauth/user-info.ts";
 import { sessionTokens, type AuthFlow, type Session } from "../session.ts";
+import { endSession } from "./end-session.ts";
+import type { LoginRequest } from "./login-request.ts";
 
-/** Scopes to ask for, always with the one that brings a refresh token (OpenID Connect Core §11). */
-export function requestedScope(scope: string | undefined): string {
-  const names = (scope ?? "offline_access api.read api.write").split(/\s+/).filter(Boolean);
-  return names.includes("offline_access") ? names.join(" ") : ["offline_access", ...names].join(" ");
-}
+/** Public keys, fetched again when they do not do: one set for the life of the process. */
+const keys = new JwkSets();
 
 /**
- * Makes a session of the tokens that a login brought, by asking the service whose they are, and has it stored.
+ * Makes a session of the tokens that a login brought, by finding out whose they are, and has it stored.
  *
  * @param tokens - the answer to the grant
- * @param login - the server that gave it, the client, the scope that was asked for, and how
+ * @param request - what was asked for, and of whom
+ * @param how - the flow, and the nonce that its request carried
  * @param store - stores the session and tells the user
  * @returns the session, and what `store` returned
- * @throws {@link AuthError} when the service does not say who is logged in, or as `store` does. The tokens are given back
- * then, as far as the service takes them: a session that nobody can name or find again must not live on.
+ * @throws {@link AuthError} when nobody says who is logged in, when what is said must not be believed, or as `store` does. The
+ * tokens are given back then, as far as the server takes them: a session that nobody can name or find again must not live on.
  */
 export async function completeLogin<T>(
   tokens: TokenResponse,
-  login: { server: AuthorizationServer; clientId: string; scope: string; authFlow: AuthFlow },
+  request: LoginRequest,
+  how: { authFlow: AuthFlow; nonce?: string | undefined },
   store: (session: Session) => Promise<T>,
   options: ExchangeOptions,
 ): Promise<{ session: Session; stored: T }> {
-  const receivedAt = options.clock.now();
+  const { clientId, dpopKey, resource } = request;
+  const held = sessionTokens(tokens, options.clock.now());
+  const common = { ...held, clientId, dpopKey };
   try {
-    const { teams, ...user } = await whoIsLoggedIn(tokens, login.server, options);
-    const held = sessionTokens(tokens, receivedAt);
+    if (tokens.token_type === "DPoP" && dpopKey === undefined) {
+      throw new AuthError("service_answer_invalid", `"${request.server.issuer}" bound the tokens to a key, and none was offered`);
+    }
+    const idToken = await whomItNames(tokens, request, how, held.issuedAt, options);
+    const bound = { ...options, fetch: boundFetch(common, options) };
+    const { user: { teams, ...user }, server } = await whoIsLoggedIn(tokens, request, idToken, bound);
     // A server that grants what was asked for may leave the scope out (RFC 6749 §5.1).
-    const session: Session = { ...held, ...login, scope: tokens.scope ?? login.scope, user, teams, authenticatedAt: held.issuedAt };
+    const scope = tokens.scope ?? request.scope;
+    const session: Session = { ...common, server, scope, resource, idToken, user, teams, authFlow: how.authFlow, authenticatedAt: held.issuedAt };
     // The last moment at which Ctrl-C still means that nothing was changed.
     options.signal?.throwIfAborted();
     return { session, stored: await store(session) };
   } catch (error) {
-    const endpoint = login.server.logout_endpoint;
     // Without the signal: it may be the one that ended the login, and this is what is left to do after that.
     const ending: ExchangeOptions = { fetch: options.fetch, clock: options.clock, timeoutMs: 3_000 };
-    if (endpoint) await sessionLogout(endpoint, tokens.access_token, ending).catch(() => undefined);
+    await endSession({ ...common, server: request.server }, ending).catch(() => undefined);
     throw error;
   }
 }
 
-async function whoIsLoggedIn(tokens: TokenResponse, server: AuthorizationServer, options: ExchangeOptions): Promise<UserInfo> {
-  const endpoint = server.userinfo_endpoint;
-  if (endpoint === undefined) throw new AuthError("service_answer_invalid", `"${server.issuer}" has no way to say who is logged in`);
+/** What the ID token says, checked before the access token that came with it is used for anything. */
+async function whomItNames(
+  { id_token, access_token }: TokenResponse,
+  { server, clientId: client_id, isOpenId }: LoginRequest,
+  { authFlow, nonce }: { authFlow: AuthFlow; nonce?: string | undefined },
+  now: number,
+  options: ExchangeOptions,
+): Promise<IdTokenClaims | undefined> {
+  if (!isOpenId) return undefined;
+  if (id_token !== undefined) return validateIdToken(id_token, { server, client_id, access_token, now, nonce }, keys, options);
+  // Servers differ on whether a device login is one of OpenID Connect, which does not mention it.
+  if (authFlow === "device_code") return undefined;
+  throw new AuthError("service_answer_invalid", `"${server.issuer}" gave no ID token, although "openid" was asked for`);
+}
+
+/**
+ * Finds out who is logged in: the service's own answer where it has one, with teams; else the server's UserInfo, else what
+ * the ID token said (OpenID Connect Core §5.3, §5.4).
+ *
+ * @returns the user, and the server with the endpoints that the session will use from now on
+ */
+async function whoIsLoggedIn(
+  { access_token }: TokenResponse,
+  { service, server, isDiscovered, isOpenId }: LoginRequest,
+  claims: IdTokenClaims | undefined,
+  options: ExchangeOptions,
+): Promise<{ user: UserInfo; server: AuthorizationServer }> {
+  const ask = async (endpoint: string, sub?: string): Promise<UserInfo> => userInfoResponse(await userInfoRequest(endpoint, access_token, options), sub);
+  const { userinfo_endpoint = "", logout_endpoint = "" } = defaultAuthorizationServer(service);
   try {
-    return await userInfoResponse(await userInfoRequest(endpoint, tokens.access_token, options));
+    try {
+      const user = await ask(userinfo_endpoint);
+      // Only where the service issues its own tokens does its logout end them.
+      return { user, server: { ...server, userinfo_endpoint, ...(server.issuer === service && { logout_endpoint }) } };
+    } catch (error) {
+      // Of another's tokens a service may know nothing at all; one that has the endpoint and refuses is an error.
+      if (!isDiscovered || !isNothingThere(error)) throw error;
+    }
+    if (server.userinfo_endpoint !== undefined) return { user: { ...(await ask(server.userinfo_endpoint, claims?.sub)), teams: [] }, server };
+    if (claims !== undefined) return { user: { id: claims.sub, ...(claims.email && { email: claims.email }), ...(claims.name && { name: claims.name }), teams: [] }, server };
+    throw new AuthError("service_answer_invalid", `"${server.issuer}" has no way to say it`);
   } catch (error) {
     if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
+    const again = isDiscovered && !isOpenId ? 'Ask for that too: spec-kitty auth login --scope "openid email"' : "Try again: spec-kitty auth login";
     throw new AuthError(error.code, `you were let in, but the service did not say who you are: ${error.message}`, {
-      hint: "Nothing was stored. Try again: spec-kitty auth login",
+      hint: `Nothing was stored. ${again}`,
       cause: error,
     });
   }
+}
+
+function isNothingThere(error: unknown): boolean {
+  if (!(error instanceof ServiceError) || error.status === 401 || error.status === 403) return false;
+  return error.status === 404 || error.code === "service_answer_invalid";
 }

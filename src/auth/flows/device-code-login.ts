@@ -1,23 +1,22 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Secret } from "../../secret.ts";
 import { nextPoll, startPolling, timeLeft, type PollReading } from "../device-flow/poller.ts";
+import { provingFetch } from "../http/bound-fetch.ts";
 import {
   deviceAuthorizationRequest,
   deviceAuthorizationResponse,
   deviceCodeGrant,
   type DeviceAuthorization,
 } from "../oauth/device-authorization.ts";
-import type { AuthorizationServer } from "../oauth/authorization-server.ts";
 import type { ExchangeOptions } from "../oauth/exchange.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import type { Session } from "../session.ts";
 import { completeLogin } from "./complete-login.ts";
+import type { LoginRequest } from "./login-request.ts";
 
 /** What a device login needs to know, and whom it talks to on the way. */
 export interface DeviceCodeLogin extends Omit<ExchangeOptions, "timeoutMs"> {
-  server: AuthorizationServer;
-  clientId: string;
-  scope: string;
+  request: LoginRequest;
   /** Shows the user where to go and what to type. */
   announce: (authorization: Omit<DeviceAuthorization, "device_code">) => void;
   /** Says how long the code still lives, in milliseconds: once a second while it waits. */
@@ -35,13 +34,14 @@ export interface DeviceCodeLogin extends Omit<ExchangeOptions, "timeoutMs"> {
  * stored then
  */
 export async function deviceCodeLogin(login: DeviceCodeLogin): Promise<Session> {
-  const { server, clientId: client_id, scope, fetch, clock, signal } = login;
+  const { request, fetch, clock, signal } = login;
+  const { server, clientId: client_id, scope, extra } = request;
   const exchange: ExchangeOptions = { fetch, clock, signal };
   const asked = readClocks(clock);
-  const authorization = await deviceAuthorizationResponse(await deviceAuthorizationRequest(server, { client_id, scope }, exchange));
+  const authorization = await deviceAuthorizationResponse(await deviceAuthorizationRequest(server, { ...extra, client_id, scope }, exchange));
   login.announce(authorization);
-  const tokens = await poll(authorization, asked, login, exchange);
-  return (await completeLogin(tokens, { server, clientId: client_id, scope, authFlow: "device_code" }, login.store, exchange)).session;
+  const tokens = await poll(authorization, asked, login, { ...exchange, fetch: provingFetch(request, exchange) });
+  return (await completeLogin(tokens, request, { authFlow: "device_code" }, login.store, exchange)).session;
 }
 
 async function poll(
@@ -50,7 +50,8 @@ async function poll(
   login: DeviceCodeLogin,
   exchange: ExchangeOptions,
 ): Promise<TokenResponse> {
-  const { clock, signal, server, clientId: client_id, random = Math.random } = login;
+  const { clock, signal, random = Math.random } = login;
+  const { server, clientId: client_id, resource } = login.request;
   let state = startPolling({ expires_in, interval }, asked);
   while (state.kind === "wait") {
     const current = state;
@@ -58,12 +59,12 @@ async function poll(
       login.waiting(timeLeft(current, readClocks(clock)));
       await clock.sleep(Math.min(left, 1_000), { signal });
     }
-    state = nextPoll(current, await ask({ client_id, device_code }), readClocks(clock), random());
+    state = nextPoll(current, await ask({ client_id, device_code, resource }), readClocks(clock), random());
   }
   if (state.kind === "failed") throw state.error;
   return state.tokens;
 
-  async function ask(grant: { client_id: string; device_code: Secret }): Promise<{ tokens: TokenResponse } | { error: unknown }> {
+  async function ask(grant: { client_id: string; device_code: Secret; resource: string | undefined }): Promise<{ tokens: TokenResponse } | { error: unknown }> {
     try {
       return { tokens: await deviceCodeGrant(server, grant, exchange) };
     } catch (error) {

@@ -1,16 +1,18 @@
 import { AuthError } from "../../errors.ts";
-import { sessionLogout } from "../oauth/session-logout.ts";
 import type { ExchangeOptions } from "../oauth/exchange.ts";
+import type { Revocation } from "../oauth/revocation.ts";
+import type { Session } from "../session.ts";
 import { withProfile, type SessionStore } from "../session-store.ts";
 import type { TokenManager } from "../token-manager.ts";
+import { endSession } from "./end-session.ts";
 
 /** How a logout went. The local session is gone in every case but `nobody`. */
 export type LogoutOutcome =
   | { readonly kind: "nobody" }
-  /** The server ended the session, or knew of none. */
-  | { readonly kind: "ended" }
-  /** Only the local session was removed: `force`, or `error` says why the server was not told. */
-  | { readonly kind: "local"; readonly error?: AuthError };
+  /** The server ended the session, or knew of none. `tokens`: how it went for each, where it revokes them one by one. */
+  | { readonly kind: "ended"; readonly tokens?: readonly Revocation[] }
+  /** Only the local session was removed: `force`, or `error` says why the server did not end it. */
+  | { readonly kind: "local"; readonly error?: AuthError; readonly tokens?: readonly Revocation[] };
 
 /**
  * Logs a profile out: tells the server, then removes the session here, whatever the server said.
@@ -25,26 +27,29 @@ export async function logout(
 ): Promise<LogoutOutcome> {
   const session = (await store.read()).profiles.get(profile)?.session;
   if (session === undefined) return { kind: "nobody" };
-  const error = force ? undefined : await endAtServer(tokens, exchange);
+  const outcome: LogoutOutcome = force ? { kind: "local" } : await endAtServer(session, tokens, exchange);
   await store.update((profiles) => {
     const stored = profiles.profiles.get(profile);
     return stored?.session === undefined ? profiles : withProfile(profiles, profile, { ...stored, session: undefined });
   });
-  if (force) return { kind: "local" };
-  return error === undefined ? { kind: "ended" } : { kind: "local", error };
+  return outcome;
 }
 
-/** @returns why the server was not told, or undefined when it was */
-async function endAtServer(tokens: TokenManager, exchange: ExchangeOptions): Promise<AuthError | undefined> {
+async function endAtServer(stored: Session, tokens: TokenManager, exchange: ExchangeOptions): Promise<LogoutOutcome> {
   try {
-    // With a token that is still good: one that is over would be answered with 401, which reads as "already ended".
-    const session = await tokens.getSession(exchange.signal && { signal: exchange.signal });
-    const endpoint = session.server.logout_endpoint;
-    if (endpoint !== undefined) await sessionLogout(endpoint, session.accessToken, exchange);
-    return undefined;
+    // The service's own logout takes a token that is still good: one that is over would be answered with 401, which reads as
+    // "already ended". To revoke tokens needs nothing but the tokens.
+    const needsGoodToken = stored.server.logout_endpoint !== undefined;
+    const session = needsGoodToken ? await tokens.getSession(exchange.signal && { signal: exchange.signal }) : stored;
+    const results = await endSession(session, exchange);
+    exchange.signal?.throwIfAborted();
+    // The first is the refresh token, which is the session; without it the access token ends by itself before long.
+    const error = results[0]?.error;
+    const told = results.length === 0 ? {} : { tokens: results };
+    return error === undefined ? { kind: "ended", ...told } : { kind: "local", error, ...told };
   } catch (error) {
     // Interrupted: the user has changed their mind, so that the session stays here too.
     if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
-    return error.code === "session_ended" || error.code === "not_authenticated" ? undefined : error;
+    return error.code === "session_ended" || error.code === "not_authenticated" ? { kind: "ended" } : { kind: "local", error };
   }
 }

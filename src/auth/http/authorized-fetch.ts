@@ -2,6 +2,7 @@ import { AuthError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { retryAfter, unreachable, type Fetch } from "../oauth/exchange.ts";
 import type { TokenManager } from "../token-manager.ts";
+import { boundFetch } from "./bound-fetch.ts";
 import { isSessionOver } from "./refusal.ts";
 import { retryDelay } from "./retry-delay.ts";
 import { targetOf } from "./service-address.ts";
@@ -23,7 +24,7 @@ export type AuthorizedFetch = (input: string | URL | Request, init?: AuthorizedR
 /** What an authorized fetch is made of. */
 export interface AuthorizedFetchOptions {
   /** Where the tokens come from, and the one service that they go to. */
-  tokens: Pick<TokenManager, "service" | "getAccessToken" | "sessionRefused">;
+  tokens: Pick<TokenManager, "service" | "getCredential" | "sessionRefused">;
   clock: Clock;
   fetch: Fetch;
   /** From 0 to 1, for jitter; `Math.random` by default. */
@@ -39,6 +40,7 @@ const patienceMs = 30_000;
  * - A path goes to the service, see {@link targetOf}. A request to anywhere else is passed on as it is and gets no token;
  *   neither does one that the service redirects to another origin, from which `fetch` takes the header away (Fetch standard
  *   §4.4, "HTTP-redirect fetch").
+ * - A token that is bound to a key goes along with a proof of it (RFC 9449).
  * - A 401 leads to one refresh and one replay; the second is final and is returned. A body that can be read only once, which
  *   a stream is, is not replayed. A `Request`'s body is read into memory for that.
  * - What may be repeated without doing it twice (RFC 9110 §9.2.2, or a request with an `Idempotency-Key`) is repeated after
@@ -61,10 +63,11 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
     const limit = canReplay && isIdempotent(init) ? retries : 0;
     const startedAt = clock.monotonic();
     const mayRepeat = (failures: number): boolean => failures < limit && clock.monotonic() - startedAt < patienceMs;
-    let token = await tokens.getAccessToken(signal && { signal });
+    let credential = await tokens.getCredential(signal && { signal });
     let isReplay = false;
     for (let failures = 0; ; ) {
-      const response = await attempt(fetch, url, init, token, limited(signal, timeoutMs, clock)).catch((cause: unknown) => {
+      const token = credential.accessToken.reveal();
+      const response = await attempt(boundFetch(credential, { fetch, clock }), url, init, token, limited(signal, timeoutMs, clock)).catch((cause: unknown) => {
         // Without a cause it is the caller's mistake, such as a header that is none.
         if (cause instanceof TypeError && cause.cause === undefined) throw cause;
         const failure = cause instanceof AuthError ? cause : unreachable(url, cause, signal);
@@ -74,11 +77,11 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
       if (response?.status === 401 && isFrom(response, await tokens.service())) {
         if (await isSessionOver(response)) await tokens.sessionRefused(token);
         if (isReplay) return response;
-        const next = await tokens.getAccessToken({ rejected: token, ...(signal && { signal }) });
-        if (next === token) return response;
+        const next = await tokens.getCredential({ rejected: token, ...(signal && { signal }) });
+        if (next.accessToken.reveal() === token) return response;
         await response.body?.cancel();
         if (!canReplay) throw notReplayable(url);
-        token = next;
+        credential = next;
         isReplay = true;
         continue;
       }

@@ -8,7 +8,7 @@ import { parseChallenges } from "../oauth/www-authenticate.ts";
  * @param response - its body is left to be read by others
  */
 export async function isSessionOver(response: Response): Promise<boolean> {
-  const error = (await errorInBody(response.clone())) ?? bearerError(response.headers);
+  const error = (await errorInBody(response.clone())) ?? challengeError(response.headers);
   return error === "session_invalid" || error === "token_revoked";
 }
 
@@ -22,8 +22,8 @@ async function errorInBody(response: Response): Promise<string | undefined> {
   }
 }
 
-/** The `error` of the Bearer challenge (RFC 6750 §3), for a service that says it in the header. */
-function bearerError(headers: Headers): string | undefined {
+/** The `error` of the challenge (RFC 6750 §3, RFC 9449 §7.1), for a service that says it in the header. */
+function challengeError(headers: Headers): string | undefined {
   const challenges = parseChallenges(headers.get("www-authenticate") ?? "");
-  return challenges.find(({ scheme, parameters }) => scheme === "bearer" && parameters.has("error"))?.parameters.get("error");
+  return challenges.find(({ scheme, parameters }) => (scheme === "bearer" || scheme === "dpop") && parameters.has("error"))?.parameters.get("error");
 }

@@ -9,12 +9,13 @@ import { tokenRequest, tokenResponse, type TokenResponse } from "./token-endpoin
  * Sent once and never again: a code is good for one use, and a server that sees it twice revokes what it issued (§4.1.2).
  *
  * @param server - the server that the user was sent to
- * @param grant - the code from the callback, the verifier whose challenge was sent, and the very redirect URI of the request
+ * @param grant - the code from the callback, the verifier whose challenge was sent, the very redirect URI of the request, and
+ * the resource that the token is for, where one was asked for (RFC 8707 §2.2)
  * @throws {@link ServiceError} as `tokenResponse`
  */
 export async function authorizationCodeGrant(
   server: AuthorizationServer,
-  grant: { client_id: string; code: Secret; code_verifier: Secret; redirect_uri: string },
+  grant: { client_id: string; code: Secret; code_verifier: Secret; redirect_uri: string; resource?: string | undefined },
   options: ExchangeOptions,
 ): Promise<TokenResponse> {
   const parameters = {
@@ -23,6 +24,7 @@ export async function authorizationCodeGrant(
     code: grant.code.reveal(),
     code_verifier: grant.code_verifier.reveal(),
     redirect_uri: grant.redirect_uri,
+    resource: grant.resource,
   };
   return tokenResponse(await tokenRequest(server, parameters, options));
 }

@@ -26,7 +26,7 @@ export interface AuthorizationServer {
   readonly id_token_signing_alg_values_supported?: readonly string[];
 }
 
-/** Where the service has its endpoints when it publishes no metadata. */
+/** Where an authorization server has its endpoints when it publishes no metadata. */
 const defaultPaths = {
   authorization_endpoint: "/oauth/authorize",
   token_endpoint: "/oauth/token",
@@ -36,17 +36,19 @@ const defaultPaths = {
 } as const;
 
 /**
- * The service's own authorization server.
+ * The authorization server as it is when it publishes no metadata.
  *
- * @param service - the service's address from `parseServiceUrl`; it is the issuer as well
+ * @param issuer - its address
+ * @param service - the service's address from `parseServiceUrl`, which is the issuer as well unless the user names another
  */
-export function defaultAuthorizationServer(service: string): AuthorizationServer {
+export function defaultAuthorizationServer(issuer: string, service: string = issuer): AuthorizationServer {
+  const base = issuer.replace(/\/$/, "");
   return {
-    issuer: service,
-    authorization_endpoint: service + defaultPaths.authorization_endpoint,
-    token_endpoint: service + defaultPaths.token_endpoint,
-    device_authorization_endpoint: service + defaultPaths.device_authorization_endpoint,
+    issuer,
+    authorization_endpoint: base + defaultPaths.authorization_endpoint,
+    token_endpoint: base + defaultPaths.token_endpoint,
+    device_authorization_endpoint: base + defaultPaths.device_authorization_endpoint,
     userinfo_endpoint: service + defaultPaths.userinfo_endpoint,
-    logout_endpoint: service + defaultPaths.logout_endpoint,
+    logout_endpoint: base + defaultPaths.logout_endpoint,
   };
 }

@@ -7,6 +7,11 @@ export function createState(): Secret {
   return new Secret(randomBytes(32).toString("base64url"));
 }
 
+/** A fresh `nonce`: 256 random bits. It binds the ID token to this one login (OpenID Connect Core §15.5.2). */
+export function createNonce(): string {
+  return randomBytes(32).toString("base64url");
+}
+
 /** The parameters of an authorization request, in the RFC's spelling (RFC 6749 §4.1.1, RFC 7636 §4.3). */
 interface AuthorizationRequest {
   /** The registered client. */

@@ -24,12 +24,13 @@ export interface DeviceAuthorization {
  * Asks for a pair of codes (RFC 8628 §3.1), as a public client.
  *
  * @param server - the server whose tokens are wanted
- * @param request - the registered client, and scopes separated by single spaces
+ * @param request - the registered client, scopes separated by single spaces, and what a foreign server wants besides, such as
+ * `resource` (RFC 8707 §2.1)
  * @throws {@link AuthError} `configuration_invalid` when the server has no device login; {@link ServiceError} as `send`
  */
 export async function deviceAuthorizationRequest(
   server: AuthorizationServer,
-  request: { client_id: string; scope: string },
+  request: { client_id: string; scope: string } & Readonly<Record<string, string>>,
   options: ExchangeOptions,
 ): Promise<Response> {
   const endpoint = server.device_authorization_endpoint;
@@ -86,18 +87,19 @@ export async function deviceAuthorizationResponse(response: Response): Promise<D
  * Asks once whether the user has decided (RFC 8628 §3.4). When to ask again is the poller's to say.
  *
  * @param server - the server that issued the code
- * @param grant - the registered client, and the code from {@link deviceAuthorizationResponse}
+ * @param grant - the registered client, the code from {@link deviceAuthorizationResponse}, and the resource of that request
  * @throws {@link ServiceError} as `tokenResponse`; while the user has not decided, with `error` `authorization_pending`
  */
 export async function deviceCodeGrant(
   server: AuthorizationServer,
-  grant: { client_id: string; device_code: Secret },
+  grant: { client_id: string; device_code: Secret; resource?: string | undefined },
   options: ExchangeOptions,
 ): Promise<TokenResponse> {
   const parameters = {
     grant_type: "urn:ietf:params:oauth:grant-type:device_code",
     client_id: grant.client_id,
     device_code: grant.device_code.reveal(),
+    resource: grant.resource,
   };
   return tokenResponse(await tokenRequest(server, parameters, options));
 }

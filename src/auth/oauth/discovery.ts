@@ -6,16 +6,26 @@ import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptio
 /**
  * Finds out where an authorization server has its endpoints: by RFC 8414, else by OpenID Connect Discovery.
  *
+ * No answer, 429 and 5xx are errors in any case: what may be another answer the next time must not decide how a login is
+ * done. So are metadata that are wrong.
+ *
  * @param issuer - exactly as the server calls itself, a trailing `/` included if it has one
- * @returns undefined when it publishes neither: both addresses answered with 404. Any other failure is an error, since an
- * attacker who can break the discovery must not choose the endpoints by that
+ * @param isNamed - whether the user has said that this is an issuer. Then whatever is neither metadata nor 404 is a mistake of
+ * somebody's, and an error. Else it is a service that may never have heard of metadata, and answers what it does not know with
+ * the page of its application, a redirection to its login or a refusal: it publishes none, then. Nothing is lost by that to
+ * whoever can bring about such an answer, since the endpoints are then those of the same host, over the same TLS
+ * @returns undefined when it publishes none
  * @throws {@link ServiceError} `network_unavailable`, `service_unavailable` or `service_answer_invalid`
  */
-export async function discoverAuthorizationServer(issuer: string, options: ExchangeOptions): Promise<AuthorizationServer | undefined> {
+export async function discoverAuthorizationServer(issuer: string, isNamed: boolean, options: ExchangeOptions): Promise<AuthorizationServer | undefined> {
   for (const address of metadataAddresses(issuer)) {
     const response = await send(address, { method: "GET" }, options);
-    if (response.status === 404) await response.body?.cancel();
-    else return metadataResponse(response, issuer);
+    const body = await readJsonObject(response);
+    if (response.status === 200 && body !== undefined) return metadata(body, response, issuer);
+    const mayPass = response.status === 429 || response.status >= 500;
+    if (response.status === 404 || (!isNamed && !mayPass)) continue;
+    if (response.status !== 200) throw serviceFailure(response, body);
+    throw invalidAnswer(response, "answered 200 with a body that is not a JSON object");
   }
   return undefined;
 }
@@ -31,16 +41,14 @@ function metadataAddresses(issuer: string): [string, string] {
 }
 
 /**
- * Judges what a metadata address answered (RFC 8414 §3.2, §3.3). Only what this program uses is taken over.
+ * Judges metadata (RFC 8414 §3.2, §3.3). Only what this program uses is taken over.
  *
+ * @param body - what `response` holds
  * @param issuer - who was asked
  * @throws {@link ServiceError} `service_answer_invalid` when it describes another server than the one that was asked, or one
  * that no secret may be sent to
  */
-async function metadataResponse(response: Response, issuer: string): Promise<AuthorizationServer> {
-  const body = await readJsonObject(response);
-  if (response.status !== 200) throw serviceFailure(response, body);
-  if (body === undefined) throw invalidAnswer(response, "answered 200 with a body that is not a JSON object");
+function metadata(body: Readonly<Record<string, unknown>>, response: Response, issuer: string): AuthorizationServer {
   const wrong = (name: string, expected: string): Error => invalidAnswer(response, `sent metadata whose "${name}" is not ${expected}`);
 
   // Identical, character by character (§3.3): whoever may write below some path of a host could else speak for all of it.

@@ -58,20 +58,28 @@ interface DpopOptions {
   clock: Clock;
   /** From {@link createDpopKey}; the session's own. */
   key: Secret;
-  /** The nonce that each origin gave last (RFC 9449 §8.2). One map for the life of the process. */
-  nonces: Map<string, string>;
-  /** What to add to this machine's clock to get the server's; 0 by default. */
+  /** The nonce that each origin gave last (RFC 9449 §8.2): one map for the life of the process, unless a test has its own. */
+  nonces?: Map<string, string>;
+  /** What to add to this machine's clock to get the server's, as far as it is known; 0 by default. */
   clockOffsetMs?: number;
 }
+
+/** A nonce is its server's, whoever asks: an old one, or another session's, costs one more request and nothing else. */
+const nonceOf = new Map<string, string>();
+/** Servers take proofs of some minutes; a difference of less than this, in milliseconds, is not why one was refused. */
+const toleranceMs = 60_000;
 
 /**
  * A `fetch` that proves possession of the key with every request. So every exchange of the protocol can be bound to a key
  * without knowing of it, and an access token that goes along as `Bearer` goes as `DPoP`, with its hash in the proof (§7.1).
  *
- * A server that wants a nonce of its own in the proof says so and has done nothing yet (§8, §9): the request is then sent once
- * more, even one with a code or a refresh token, unless its body was a stream, which can be sent once only.
+ * A server that wants a nonce of its own in the proof says so and has done nothing yet (§8, §9); neither has one that refuses a
+ * proof whose time is wrong (§4.3), which its `Date` then mends: at login nobody knows yet how wrong this machine's clock is,
+ * and it may have been set right since. The request is sent once more then, even one with a code or a refresh token, unless
+ * its body was a stream, which can be sent once only.
  */
-export function dpopFetch({ fetch, clock, key, nonces, clockOffsetMs = 0 }: DpopOptions): Fetch {
+export function dpopFetch({ fetch, clock, key, nonces = nonceOf, clockOffsetMs = 0 }: DpopOptions): Fetch {
+  let offsetMs = clockOffsetMs;
   return async (input, init = {}) => {
     const url = new URL(input);
     // In capitals on the wire as well: `fetch` leaves the case of some methods as it is, and the proof must say what was sent.
@@ -81,28 +89,32 @@ export function dpopFetch({ fetch, clock, key, nonces, clockOffsetMs = 0 }: Dpop
     if (access_token !== undefined) headers.set("authorization", `DPoP ${access_token}`);
     const attempt = async (): Promise<Response> => {
       const nonce = nonces.get(url.origin);
-      headers.set("dpop", dpopProof(key, { htm: method, htu: url, now: clock.now() + clockOffsetMs, access_token, nonce }));
+      headers.set("dpop", dpopProof(key, { htm: method, htu: url, now: clock.now() + offsetMs, access_token, nonce }));
       const response = await fetch(input, { ...init, method, headers: Object.fromEntries(headers) });
       const next = response.headers.get("dpop-nonce");
       if (next) nonces.set(url.origin, next);
       return response;
     };
     const response = await attempt();
-    if (init.body instanceof ReadableStream || !(await isNonceChallenge(response))) return response;
+    if (init.body instanceof ReadableStream) return response;
+    const fault = await proofFault(response);
+    const serverOffsetMs = Date.parse(response.headers.get("date") ?? "") - clock.now();
+    if (fault === "invalid_dpop_proof" && Math.abs(serverOffsetMs - offsetMs) > toleranceMs) offsetMs = serverOffsetMs;
+    else if (fault !== "use_dpop_nonce" || !response.headers.has("dpop-nonce")) return response;
     await response.body?.cancel();
     return attempt();
   };
 }
 
 /**
- * Whether an answer only asks for a nonce in the proof: an authorization server by the `error` of its JSON (RFC 9449 §8), a
- * resource server by its challenge (§9). The body can still be read afterwards.
+ * What an answer says is wrong with the proof, if that is what it is about: an authorization server by the `error` of its JSON
+ * (RFC 9449 §5, §8), a resource server by its challenge (§7.1, §9). The body can still be read afterwards.
  */
-async function isNonceChallenge(response: Response): Promise<boolean> {
-  if (!response.headers.has("dpop-nonce") || (response.status !== 400 && response.status !== 401)) return false;
+async function proofFault(response: Response): Promise<unknown> {
+  if (response.status !== 400 && response.status !== 401) return undefined;
   const challenges = parseChallenges(response.headers.get("www-authenticate") ?? "");
-  if (challenges.some(({ scheme, parameters }) => scheme === "dpop" && parameters.get("error") === "use_dpop_nonce")) return true;
-  return (await readJsonObject(response.clone()))?.["error"] === "use_dpop_nonce";
+  const challenge = challenges.find(({ scheme, parameters }) => scheme === "dpop" && parameters.has("error"));
+  return challenge?.parameters.get("error") ?? (await readJsonObject(response.clone()))?.["error"];
 }
 
 function parse(key: Secret): JsonWebKey {

@@ -1,4 +1,4 @@
-import { ServiceError } from "../../errors.ts";
+import { NotAuthenticatedError, ServiceError } from "../../errors.ts";
 import type { Secret } from "../../secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import type { ExchangeOptions } from "./exchange.ts";
@@ -9,14 +9,16 @@ import { tokenRequest, tokenResponse, type TokenResponse } from "./token-endpoin
  * tokens, and one that is presented twice ends the session (RFC 9700 §4.14.2).
  *
  * @param server - the server that issued the token, from the session itself (S-001)
+ * @param grant - the client, the token, and the resource that the session's access tokens are for (RFC 8707 §2.2)
  * @throws {@link ServiceError} as `tokenResponse`
  */
 export async function refreshTokenGrant(
   server: AuthorizationServer,
-  grant: { client_id: string; refresh_token: Secret },
+  grant: { client_id: string; refresh_token: Secret; resource?: string | undefined },
   options: ExchangeOptions,
 ): Promise<TokenResponse> {
-  const parameters = { grant_type: "refresh_token", client_id: grant.client_id, refresh_token: grant.refresh_token.reveal() };
+  const { client_id, resource } = grant;
+  const parameters = { grant_type: "refresh_token", client_id, refresh_token: grant.refresh_token.reveal(), resource };
   return tokenResponse(await tokenRequest(server, parameters, options));
 }
 
@@ -26,12 +28,13 @@ export type RefreshVerdict = "dead" | "replayed" | "transient" | "refused";
 /**
  * Judges a failed refresh.
  *
- * - `dead`: the grant is over; the session goes, if it is still the one that was refused.
+ * - `dead`: the grant is over, or continued as somebody else's; the session goes, if it is still the one that was refused.
  * - `replayed`: another holder refreshed first; what it stored is the session now.
  * - `transient`: no answer, or one that may be another next time. The session stays (S-004).
  * - `refused`: a mistake in the configuration, or something that is no OAuth answer. The session stays.
  */
 export function judgeRefreshFailure(error: unknown): RefreshVerdict {
+  if (error instanceof NotAuthenticatedError) return "dead";
   if (!(error instanceof ServiceError)) return "refused";
   if (error.error === "refresh_replay_benign_retry") return "replayed";
   const refusal = error.status === 400 || error.status === 401;

@@ -250,7 +250,8 @@ export class Renewal {
       // It will be refused again the next time; what the user has to know now is that it is over.
       if (!(error instanceof AuthError)) throw error;
     }
-    throw sessionOver(cause);
+    // One that says more than that it is over.
+    throw cause instanceof NotAuthenticatedError ? cause : sessionOver(cause);
   }
 
   /** A token that could not be refreshed and is still good is better than an error. */

@@ -10,14 +10,14 @@ const first = "https://login.example.com/.well-known/oauth-authorization-server/
 const second = "https://login.example.com/realms/acme/.well-known/openid-configuration";
 const metadata = { issuer, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token` };
 
-/** What discovery makes of answers by address; every other address is 404. */
-async function discover(answers: Record<string, Response>, of = issuer): Promise<{ found: AuthorizationServer | undefined; asked: string[] }> {
+/** What discovery makes of answers by address; every other address is 404. By default for an issuer that the user has named. */
+async function discover(answers: Record<string, Response>, of = issuer, isNamed = true): Promise<{ found: AuthorizationServer | undefined; asked: string[] }> {
   const asked: string[] = [];
   const fetch = async (input: string | URL): Promise<Response> => {
     asked.push(String(input));
     return answers[String(input)] ?? new Response("no", { status: 404 });
   };
-  return { found: await discoverAuthorizationServer(of, { fetch, clock: systemClock }), asked };
+  return { found: await discoverAuthorizationServer(of, isNamed, { fetch, clock: systemClock }), asked };
 }
 
 const refused = (answers: Record<string, Response>, code: string, message: RegExp): Promise<void> =>
@@ -58,16 +58,34 @@ test("OpenID Connect's metadata are taken where there are no others", async () =
   assert.deepEqual((await discover({ [second]: Response.json({ ...metadata, ...more, claims_supported: ["sub"] }) })).found, { ...metadata, ...more });
 });
 
+const page = (): Response => new Response("<!doctype html>", { headers: { "content-type": "text/html" } });
+
 for (const status of [301, 401, 403, 410]) {
-  test(`an answer of ${status} is an error and not "publishes nothing": defaults would be the choice of whoever caused it`, () =>
-    refused({ [first]: new Response("", { status }) }, "service_answer_invalid", new RegExp(`${status}`)));
+  test(`an answer of ${status} is an error where the user has named the issuer, and "publishes nothing" where it is only the service`, async () => {
+    await refused({ [first]: new Response("", { status }) }, "service_answer_invalid", new RegExp(`${status}`));
+    assert.equal((await discover({ [first]: new Response("", { status }) }, issuer, false)).found, undefined);
+  });
 }
 
-test("a server in trouble is an error that may pass", () =>
-  refused({ [second]: new Response("", { status: 503 }) }, "service_unavailable", /503/));
+test("a page instead of metadata is an error where the user has named the issuer, and the application of a service that publishes nothing", async () => {
+  await refused({ [first]: page() }, "service_answer_invalid", /not a JSON object/);
+  assert.equal((await discover({ [first]: page(), [second]: page() }, issuer, false)).found, undefined);
+});
 
-test("a page instead of metadata is an error", () =>
-  refused({ [first]: new Response("<!doctype html>", { headers: { "content-type": "text/html" } }) }, "service_answer_invalid", /not a JSON object/));
+test("a service that answers with a page where RFC 8414 looks may still have OpenID Connect's metadata", async () => {
+  assert.deepEqual((await discover({ [first]: page(), [second]: Response.json(metadata) }, issuer, false)).found, metadata);
+});
+
+for (const status of [429, 500, 503]) {
+  test(`an answer of ${status} is an error that may pass, whoever has named the server`, async () => {
+    for (const isNamed of [true, false]) {
+      await assert.rejects(discover({ [second]: new Response("", { status }) }, issuer, isNamed), { code: "service_unavailable", message: new RegExp(`${status}`) });
+    }
+  });
+}
+
+test("metadata that are wrong are an error, whoever has named the server", () =>
+  assert.rejects(discover({ [first]: Response.json({ ...metadata, issuer: "https://evil.example" }) }, issuer, false), { code: "service_answer_invalid" }));
 
 test("metadata of another issuer are refused, and so are those of none (RFC 8414 §3.3)", async () => {
   await refused({ [first]: Response.json({ ...metadata, issuer: "https://evil.example" }) }, "service_answer_invalid", /are those of "https:\/\/evil.example"/);

@@ -1,11 +1,11 @@
 import type { App } from "../../../app.ts";
 import { authorizationCodeLogin } from "../../../auth/flows/authorization-code-login.ts";
-import { requestedScope } from "../../../auth/flows/complete-login.ts";
-import { deviceCodeLogin } from "../../../auth/flows/device-code-login.ts";
-import { defaultAuthorizationServer } from "../../../auth/oauth/authorization-server.ts";
+import { deviceCodeLogin, type DeviceCodeLogin } from "../../../auth/flows/device-code-login.ts";
+import { endSession } from "../../../auth/flows/end-session.ts";
+import { prepareLogin } from "../../../auth/flows/login-request.ts";
 import { chooseKey } from "../../../auth/secure-storage/choice.ts";
 import type { KeyHeader } from "../../../auth/secure-storage/vault.ts";
-import { isAlive, remainingMs, unknownProfile, type Profile, type Profiles, type Session } from "../../../auth/session.ts";
+import { isAlive, isSameSession, remainingMs, unknownProfile, type Profile, type Profiles, type Session } from "../../../auth/session.ts";
 import { withProfile } from "../../../auth/session-store.ts";
 import { defaultClientId } from "../../../config/settings.ts";
 import { AuthError } from "../../../errors.ts";
@@ -29,6 +29,13 @@ export const login: Command = defineCommand({
     "redirect-host": { type: "string", value: "HOST", help: "127.0.0.1 (default), or localhost for a service that knows only that name" },
     timeout: { type: "string", value: "SECONDS", help: "how long to wait for the browser (default: 300)" },
     scope: { type: "string", value: '"…"', help: "what to ask for; offline_access is always included" },
+    issuer: { type: "string", value: "URL", help: "who issues the tokens, where that is not the service itself; remembered" },
+    "client-id": { type: "string", value: "ID", help: "what this program is registered as there (default: cli_native); remembered" },
+    resource: { type: "string", value: "URI", help: "what the tokens are for, where the issuer has to be told (RFC 8707)" },
+    audience: { type: "string", value: "NAME", help: "the same, where the issuer wants it under this name" },
+    prompt: { type: "string", value: "WORD", help: "what the issuer shall ask the user, such as login or select_account" },
+    "login-hint": { type: "string", value: "NAME", help: "whom the issuer shall expect, such as an e-mail address" },
+    "no-dpop": { type: "boolean", help: "take tokens that are not bound to a key of this machine, for other programs to use" },
     "no-qr": { type: "boolean", help: "do not draw the address of --headless as a QR code" },
     storage: { type: "string", value: "KIND", choices: ["keychain", "file", "memory"], help: "where the key lives: keychain (default), file, or memory (nothing is kept)" },
     yes: { type: "boolean", short: "y", help: "agree to the encrypted file where there is no keychain" },
@@ -41,12 +48,14 @@ export const login: Command = defineCommand({
     ["spec-kitty auth login", "log in through the browser"],
     ["spec-kitty auth login --headless", "log in on a machine without a browser"],
     ["spec-kitty auth login --profile work --storage file --yes", "a second account, in an encrypted file"],
+    ['spec-kitty auth login --issuer https://login.example --client-id my-client --scope "openid email"', "with tokens of another provider"],
   ],
   async run(context, values) {
     const { app, out } = context;
     const timeoutMs = 1000 * wholeNumber("timeout", values.timeout ?? "300", 1, 86_400);
     const port = values.port === undefined ? undefined : wholeNumber("port", values.port, 1, 65_535);
     const redirectHost = parseRedirectHost(values["redirect-host"]);
+    const resource = parseResource(values.resource);
     const environment = describeEnvironment(readFacts());
     if (values.explain) return void explain(context, environment, values.json === true);
 
@@ -56,7 +65,9 @@ export const login: Command = defineCommand({
     if (known === undefined && app.settings.profile?.mayBeNew === false) throw unknownProfile(name, profiles, app.settings.profile.source);
     const service = serviceOf(app, known);
     const clientId = app.settings.clientId?.value ?? known?.clientId ?? defaultClientId;
-    if (known?.session && known.service === service && !values.force && isAlive(known.session, app.clock.now())) {
+    // What a profile remembers of another service says nothing about this one.
+    const issuer = app.settings.issuer?.value ?? (known?.service === service ? known.issuer : undefined);
+    if (known?.session && known.service === service && known.issuer === issuer && !values.force && isAlive(known.session, app.clock.now())) {
       if (values.json) out.json(statusOf(name, known, app));
       else out.done(`Already logged in as ${accountName(known)}. To log in again: spec-kitty auth login --force`);
       return;
@@ -64,11 +75,16 @@ export const login: Command = defineCommand({
 
     // Before the user is sent anywhere: a login that cannot be stored must not be asked for.
     const key = await keyFor(context, values.yes === true);
-    const scope = requestedScope(values.scope);
-    const server = defaultAuthorizationServer(service);
+    const exchange = { fetch: app.fetch, clock: app.clock, signal: context.signal };
+    const { scope, audience, prompt, "login-hint": loginHint } = values;
+    const request = await prepareLogin({ service, issuer, clientId, scope, dpop: !values["no-dpop"], resource, audience, prompt, loginHint }, exchange);
+    let replaced: Session | undefined;
     const store = async (session: Session): Promise<string> => {
-      const profile: Profile = { service, clientId, team: known?.service === service ? known.team : undefined, session };
-      const add = (stored: Profiles): Profiles => ({ ...withProfile(stored, name, profile), active: activeAfter(stored, name) });
+      const profile: Profile = { service, issuer, clientId, team: known?.service === service ? known.team : undefined, session };
+      const add = (stored: Profiles): Profiles => {
+        replaced = stored.profiles.get(name)?.session;
+        return { ...withProfile(stored, name, profile), active: activeAfter(stored, name) };
+      };
       await app.store.update(add, key && { key });
       const life = session.accessTokenExpiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, app.clock.now()))}.`;
       const kept = app.isKept ? "" : " Nothing was kept: the session ends with this command.";
@@ -76,16 +92,16 @@ export const login: Command = defineCommand({
       else out.done(`Logged in as ${accountName(profile)}.${life}${kept}`);
       return accountName(profile);
     };
-    const common = { server, clientId, scope, fetch: app.fetch, clock: app.clock, signal: context.signal, store };
+    const common = { ...exchange, request, store };
 
     const isHeadless = values.headless === true || (!values["no-browser"] && environment.login === "device");
     if (isHeadless) {
       if (!values.headless) out.say(`Logging in by a code: ${environment.reason}.`);
       const { announceCode, countdown } = await import("../../device-screen.ts");
-      await deviceCodeLogin({ ...common, announce: (authorization) => announceCode(out, authorization, !values["no-qr"]), waiting: (left) => countdown(out, left) });
-      return;
+      const announce: DeviceCodeLogin["announce"] = (authorization) => announceCode(out, authorization, !values["no-qr"]);
+      return endReplaced(await deviceCodeLogin({ ...common, announce, waiting: (left) => countdown(out, left) }), replaced, context);
     }
-    await authorizationCodeLogin({
+    const session = await authorizationCodeLogin({
       ...common,
       port,
       redirectHost,
@@ -108,8 +124,20 @@ export const login: Command = defineCommand({
               }
             }, signal),
     });
+    await endReplaced(session, replaced, context);
   },
 });
+
+/**
+ * Revokes what a login has replaced. After the new session is stored: should that fail, the old one is all that there is. The
+ * service's own sessions are left to end by themselves, as the service has it.
+ */
+async function endReplaced(session: Session, replaced: Session | undefined, { app, out }: Context): Promise<void> {
+  if (replaced?.server.revocation_endpoint === undefined || replaced.server.logout_endpoint !== undefined || isSameSession(replaced, session)) return;
+  for (const { token, error } of await endSession(replaced, { fetch: app.fetch, clock: app.clock, timeoutMs: 3_000 })) {
+    if (error) out.warn(`the ${token.replace("_", " ")} of the login before this one could not be revoked (${error.message}): it may live on until it expires`);
+  }
+}
 
 /** The service to log in to: what the user says now, else what the profile remembers. */
 function serviceOf(app: App, known: Profile | undefined): string {
@@ -153,6 +181,12 @@ async function keyFor({ app, out, terminal, signal }: Context, granted: boolean)
 function parseRedirectHost(host: string | undefined): "127.0.0.1" | "localhost" | undefined {
   if (host === undefined || host === "127.0.0.1" || host === "localhost") return host;
   throw usageError(`--redirect-host is "${host}", not 127.0.0.1 or localhost`, "Try: --redirect-host localhost");
+}
+
+/** An absolute address without a fragment (RFC 8707 §2). */
+function parseResource(resource: string | undefined): string | undefined {
+  if (resource === undefined || (URL.canParse(resource) && !resource.includes("#"))) return resource;
+  throw usageError(`--resource is "${resource}", not an address without a fragment`, "Try: --resource https://api.example");
 }
 
 function explain({ out }: Context, environment: ReturnType<typeof describeEnvironment>, asJson: boolean): void {

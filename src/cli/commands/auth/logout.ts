@@ -31,19 +31,34 @@ export const logoutCommand: Command = defineCommand({
     if (values.all) await removeEverything(context);
     if (values.json) {
       const server = ({ kind }: LogoutOutcome): LogoutAnswer["loggedOut"][number]["server"] => (kind === "ended" ? "ended" : kind === "nobody" ? "none" : "not told");
-      const answer: LogoutAnswer = { loggedOut: [...outcomes].map(([profile, outcome]) => ({ profile, server: server(outcome) })) };
+      const answer: LogoutAnswer = { loggedOut: [...outcomes].map(([profile, outcome]) => ({ profile, server: server(outcome), ...tokensOf(outcome) })) };
       return out.json(answer);
     }
     for (const [name, outcome] of outcomes) {
       if (outcome.kind === "nobody") out.answer(`Nobody was logged in (profile "${name}").`);
-      else out.done(`Logged out (profile "${name}").`);
-      if (outcome.kind === "local" && outcome.error) {
+      else out.done(`Logged out (profile "${name}").${revoked(outcome)}`);
+      if ("tokens" in outcome) {
+        for (const { token, error } of outcome.tokens ?? []) {
+          if (error) out.warn(`the ${token.replace("_", " ")} could not be revoked (${error.message}): it may live on until it expires`);
+        }
+      } else if (outcome.kind === "local" && outcome.error) {
         out.warn(`the service was not told (${outcome.error.message}): its tokens may live on until they expire`);
       }
     }
     if (values.all) out.done("Nothing is kept here any more.");
   },
 });
+
+/** What is told of each token, where they were revoked one by one. */
+function tokensOf(outcome: LogoutOutcome): Pick<LogoutAnswer["loggedOut"][number], "tokens"> {
+  if (!("tokens" in outcome) || outcome.tokens === undefined) return {};
+  return { tokens: outcome.tokens.map(({ token, error }) => ({ token, revoked: error === undefined })) };
+}
+
+function revoked(outcome: LogoutOutcome): string {
+  const names = tokensOf(outcome).tokens?.filter((told) => told.revoked).map(({ token }) => token.replace("_", " ")) ?? [];
+  return names.length === 0 ? "" : ` Revoked: ${names.join(", ")}.`;
+}
 
 /** Names, and the service that each has logged in to. */
 async function profilesToLeave({ app }: Context, all: boolean, force: boolean): Promise<[name: string, service: string | undefined][]> {

@@ -81,12 +81,13 @@ function sessionRows(found: AuthStatus, now: number): [string, string][] {
     ["User", userName(found)],
     ["Default team", team ? `${team.name} (${team.id})` : "none"],
     ["Teams", teamNames(found)],
-    ["Access token", until(found.accessTokenExpiresAt, "valid until the service says otherwise")],
+    ["Access token", until(found.accessTokenExpiresAt, "valid until the service says otherwise") + (found.tokenType === "DPoP" ? "; bound to a key that is kept with the session" : "")],
     ["Refresh token", until(found.refreshTokenExpiresAt, "managed by the service")],
     ["Storage", describeStorage(found.storage)],
     ["Session", found.sessionId ?? "without a number"],
     ["Last use", found.lastUsedAt ?? ""],
     ["Service", `${found.service ?? ""}${found.checked ? " (asked just now)" : ""}`],
+    ...(found.issuer === undefined ? [] : ([["Issuer", found.issuer]] satisfies [string, string][])),
     ["Profile", `${found.profile} (${found.profileSource})`],
   ];
 }

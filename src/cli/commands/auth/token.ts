@@ -1,4 +1,5 @@
 import type { TokenAnswer } from "../../answers.ts";
+import { unboundToken } from "../../credential.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { wholeNumber } from "../../usage.ts";
 
@@ -18,14 +19,16 @@ export const token: Command = defineCommand({
     const seconds = values["min-validity"] === undefined ? 0 : wholeNumber("min-validity", values["min-validity"], 0, 31_536_000);
     const options = { minValidityMs: seconds * 1000, signal };
     if (out.isAnswerShown) out.warn("this is a secret: who has it can act as you until it expires");
-    if (!values.json) return out.answer(await app.tokens().getAccessToken(options));
     if (app.settings.accessToken) {
-      const answer: TokenAnswer = { accessToken: app.settings.accessToken.reveal(), tokenType: "Bearer", source: "SPEC_KITTY_ACCESS_TOKEN" };
-      return out.json(answer);
+      const accessToken = app.settings.accessToken.reveal();
+      const answer: TokenAnswer = { accessToken, tokenType: "Bearer", source: "SPEC_KITTY_ACCESS_TOKEN" };
+      return values.json ? out.json(answer) : out.answer(accessToken);
     }
-    const session = await app.tokens().getSession(options);
-    const expiresAt = session.accessTokenExpiresAt === undefined ? undefined : new Date(session.accessTokenExpiresAt).toISOString();
-    const answer: TokenAnswer = { accessToken: session.accessToken.reveal(), tokenType: "Bearer", ...(expiresAt && { expiresAt }) };
+    const { accessToken, accessTokenExpiresAt, tokenType } = await app.tokens().getSession(options);
+    if (tokenType === "DPoP") out.warn(`no other program can use this token: it is bound to a key that stays here. ${unboundToken}`);
+    if (!values.json) return out.answer(accessToken.reveal());
+    const expiresAt = accessTokenExpiresAt === undefined ? undefined : new Date(accessTokenExpiresAt).toISOString();
+    const answer: TokenAnswer = { accessToken: accessToken.reveal(), tokenType, ...(expiresAt && { expiresAt }) };
     out.json(answer);
   },
 });
