@@ -26,7 +26,7 @@ export function createSync(app: App, options: SyncOptions = {}): SyncRuntime {
 }
 
 /** Who is logged in now, and so to whom an event belongs that is emitted now. */
-async function originOf(app: App): Promise<Origin> {
+export async function originOf(app: App): Promise<Origin> {
   const { active, profiles } = await app.store.read();
   const profile = app.settings.profile?.value ?? active;
   const known = profiles.get(profile);

@@ -1,7 +1,10 @@
 import { createApp, type App, type AppOverrides } from "./app.ts";
+import { createLive } from "./app-live.ts";
 import { createSync, type SyncOptions } from "./app-sync.ts";
 import type { AuthorizedFetch } from "./auth/http/authorized-fetch.ts";
+import type { SocketConstructor } from "./auth/websocket/connection.ts";
 import type { TokenManager } from "./auth/token-manager.ts";
+import type { LiveClient, LiveMessage } from "./sync/client.ts";
 import type { SyncRuntime } from "./sync/runtime.ts";
 
 let ofThisProcess: App | undefined;
@@ -40,4 +43,23 @@ export function createAuthorizedFetch(overrides?: AppOverrides): AuthorizedFetch
  */
 export function createSyncRuntime(options: SyncOptions = {}, overrides?: AppOverrides): SyncRuntime {
   return createSync(appFor(overrides), options);
+}
+
+/**
+ * The service's live connection: what happens in the default team arrives at once. Hand it to {@link createSyncRuntime} as
+ * `live`, and what is emitted leaves at once too.
+ *
+ * @param options - `onMessage` is told of everything that arrives; `WebSocket` where the runtime has none of its own (Node 20
+ * without `--experimental-websocket`)
+ * @param overrides - what to use instead of the machine's own
+ * @throws AuthError `configuration_invalid` when a `SPEC_KITTY_…` variable cannot be used
+ */
+export function createLiveClient(options: LiveClientSettings = {}, overrides?: AppOverrides): LiveClient {
+  return createLive(appFor(overrides), options);
+}
+
+/** What {@link createLiveClient} takes. */
+export interface LiveClientSettings {
+  onMessage?: (message: LiveMessage) => void;
+  WebSocket?: SocketConstructor;
 }

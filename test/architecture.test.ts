@@ -62,6 +62,7 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^src\/(sync|tracker)\//],
   [/^src\/app\.ts$/],
   [/^src\/app-sync\.ts$/],
+  [/^src\/app-live\.ts$/],
   [/^src\/library\.ts$/],
   [/^src\/cli\//, /^src\/index\.ts$/],
 ];
@@ -142,7 +143,7 @@ function isNamedByAnExport(file: string, name: string): boolean {
 
 test("each ambient effect is in its one place", () => {
   assert.deepEqual(offenders(/"node:fs(\/promises)?"/, /^src\/(platform\/|auth\/secure-storage\/|sync\/queue)/), [], "files");
-  assert.deepEqual(offenders(/"node:child_process"/, /^src\/(platform\/browser|auth\/secure-storage\/keychain)\.ts$/), [], "processes");
+  assert.deepEqual(offenders(/"node:child_process"/, /^src\/(platform\/(browser|restart)|auth\/secure-storage\/keychain)\.ts$/), [], "processes");
   assert.deepEqual(offenders(/^import (?!type\b).*"node:(dns|net|tls|https)\b/, /^src\/platform\//), [], "sockets");
   assert.deepEqual(offenders(/\bcreateServer\(/, /^src\/auth\/loopback\/callback-(server|port)\.ts$/), [], "servers");
   assert.deepEqual(offenders(/\bset(Timeout|Interval|Immediate)\(|\bDate\.now\(|\bnew Date\(\)|performance\.now\(|AbortSignal\.timeout\(|timers\/promises/, /^src\/platform\/clock\.ts$/), [], "clocks");

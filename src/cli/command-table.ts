@@ -19,6 +19,7 @@ export const commandTable: readonly CommandEntry[] = [
   { words: ["sync", "emit"], summary: "queue an event", load: async () => (await import("./commands/sync/emit.ts")).emit },
   { words: ["sync", "now"], summary: "send what is queued", load: async () => (await import("./commands/sync/now.ts")).now },
   { words: ["sync", "status"], summary: "show what is queued", load: async () => (await import("./commands/sync/status.ts")).syncStatus },
+  { words: ["sync", "watch"], summary: "print what happens, as it happens", load: async () => (await import("./commands/sync/watch.ts")).watch },
   { words: ["sync", "run"], summary: "keep sending what is queued", load: async () => (await import("./commands/sync/run.ts")).run },
   { words: ["sync", "upload"], summary: "queue artifacts", load: async () => (await import("./commands/sync/upload.ts")).upload },
 ];

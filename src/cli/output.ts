@@ -9,6 +9,8 @@ export interface Output {
   done(text: string): void;
   /** The answer as JSON, for programs. */
   json(value: unknown): void;
+  /** The same on one line: one of many answers. */
+  jsonLine(value: unknown): void;
   /** The service's own answer: as it is for a program that reads it, printable where a terminal shows it. */
   relay(text: string): void;
   /** The conversation with the user. */
@@ -75,6 +77,7 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams): 
     done: (text) => line(stdout, green, "✓", text),
     // JSON escapes the C0 controls itself; the others are escaped here, so that the value survives and the terminal too.
     json: (value) => write(stdout, `${JSON.stringify(value, null, 2).replace(unprintable, escaped)}\n`),
+    jsonLine: (value) => write(stdout, `${JSON.stringify(value).replace(unprintable, escaped)}\n`),
     relay: (text) => write(stdout, stdout.isTTY ? `${printable(text).replace(/\n$/, "")}\n` : text),
     say: (text) => write(stderr, `${printable(text)}\n`),
     warn: (text) => line(stderr, yellow, "warning:", text),
