@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // A user with a real browser, for the BROWSER variable: opens its one argument in headless Chromium, presses the button
-// that CHROMIUM_USER_BUTTON names (`Approve` by default), waits for the page that the command shows, and writes what it
+// that CHROMIUM_USER_BUTTON names (`Approve` or `Allow` by default), waits for the page that the command shows, and writes what it
 // saw to the file CHROMIUM_USER_RECORD as JSON: address, title, text, the tab's history, what the console said, and
 // every address that was asked for. CHROMIUM_USER_SCREENSHOT names a PNG file to write. Chromium is CHROMIUM or
 // /usr/bin/chromium.
@@ -11,7 +11,7 @@ import process from "node:process";
 import { chromium } from "playwright-core";
 
 const address = process.argv[2];
-const { CHROMIUM, CHROMIUM_USER_BUTTON: button = "Approve", CHROMIUM_USER_RECORD: recordFile, CHROMIUM_USER_SCREENSHOT: screenshot } = process.env;
+const { CHROMIUM, CHROMIUM_USER_BUTTON: button, CHROMIUM_USER_RECORD: recordFile, CHROMIUM_USER_SCREENSHOT: screenshot } = process.env;
 
 const browser = await chromium.launch({
   executablePath: CHROMIUM ?? "/usr/bin/chromium",
@@ -31,10 +31,10 @@ try {
 
   await page.goto(address);
   record.asked = { url: page.url(), title: await page.title() };
-  // The outcome is on the loopback address that the authorization request named.
-  const callback = new URL(new URL(address).searchParams.get("redirect_uri"));
-  await page.getByRole("button", { name: button, exact: true }).click({ noWaitAfter: true });
-  await page.waitForURL((url) => url.host === callback.host && !url.searchParams.has("state"));
+  await page.getByRole("button", button ? { name: button, exact: true } : { name: /^(Approve|Allow)$/ }).click({ noWaitAfter: true });
+  // The outcome is on the loopback port of the command. A pushed request does not even name it.
+  const { host } = new URL(address);
+  await page.waitForURL((url) => url.host !== host && !url.searchParams.has("state"));
   await page.waitForLoadState("load");
 
   const devTools = await page.context().newCDPSession(page);

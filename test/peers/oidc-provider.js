@@ -54,6 +54,8 @@ const provider = new Provider(issuer, {
     revocation: { enabled: true },
     userinfo: { enabled: true },
     dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => manners.nonces },
+    // With a resource the access token is for that, and not for UserInfo (RFC 8707).
+    resourceIndicators: { enabled: true, getResourceServerInfo: (_context, resource) => ({ scope: "api.read api.write", audience: resource, accessTokenFormat: "jwt", jwt: { sign: { alg: manners.alg } } }) },
     pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: manners.par },
   },
   cookies: { keys: [randomBytes(16).toString("hex")] },
@@ -73,6 +75,7 @@ async function interact(request, response) {
   const accountId = session?.accountId ?? form.get("login");
   const grant = new provider.Grant({ accountId, clientId: params.client_id });
   grant.addOIDCScope(params.scope);
+  if (params.resource) grant.addResourceScope(params.resource, params.scope);
   return provider.interactionFinished(request, response, { login: { accountId }, consent: { grantId: await grant.save() } });
 }
 

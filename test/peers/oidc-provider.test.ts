@@ -1,87 +1,207 @@
-// The client against a certified OpenID provider that nobody here wrote, in a process of its own.
+// The real command against a certified OpenID provider that nobody here wrote, in a process of its own. Needs a build; one
+// test needs the Debian package chromium.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { cpSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test, type TestContext } from "node:test";
-import { deviceAuthorizationRequest, deviceAuthorizationResponse, deviceCodeGrant } from "../../src/auth/oauth/device-authorization.ts";
+import { fileURLToPath } from "node:url";
 import { createDpopKey, dpopFetch } from "../../src/auth/oauth/dpop.ts";
-import { revokeTokens } from "../../src/auth/oauth/revocation.ts";
+import type { Fetch } from "../../src/auth/oauth/exchange.ts";
+import type { Session } from "../../src/auth/session.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import type { Secret } from "../../src/secret.ts";
-import { RelyingParty } from "../conformance/relying-party.ts";
-import { fillForms } from "./form-user.ts";
+import { commandEnvironment, runCommand, scratchFolder, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
+import { storedSession } from "../helpers/stored-session.ts";
+import { appeared } from "./command.ts";
+import { fillForms } from "./form-user.js";
 
-/** Starts the provider; gives its issuer and what it was asked. */
-async function start(t: TestContext, ...manners: string[]): Promise<{ issuer: string; requests: string[] }> {
-  const provider = spawn(process.execPath, [new URL("oidc-provider.js", import.meta.url).pathname, ...manners], { stdio: ["ignore", "pipe", "ignore"] });
+const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+interface Stage {
+  issuer: string;
+  /** What the provider was asked since the last look, as method, path and status. */
+  asked(): string[];
+  folder: string;
+  env: CommandEnvironment;
+  run(...args: string[]): Promise<CommandResult>;
+  /** Runs the command and expects it to succeed. */
+  does(...args: string[]): Promise<CommandResult>;
+  session(): Promise<Session>;
+}
+
+/** The provider, which is the service as well and has no API but UserInfo, and a command that knows of it by its address alone. */
+async function stage(t: TestContext, ...manners: string[]): Promise<Stage> {
+  const provider = spawn(process.execPath, [program("oidc-provider.js"), ...manners], { stdio: ["ignore", "pipe", "ignore"] });
   t.after(() => provider.kill());
   const lines = createInterface({ input: provider.stdout });
-  const requests: string[] = [];
   const [issuer] = (await once(lines, "line")) as [string];
+  let requests: string[] = [];
   lines.on("line", (line) => requests.push(line));
-  return { issuer, requests };
+  const folder = scratchFolder(t);
+  const env = commandEnvironment(folder, issuer, { BROWSER: program("form-user.js") });
+  const run: Stage["run"] = (...args) => runCommand(t, args, env);
+  return {
+    issuer,
+    asked() {
+      const since = requests;
+      requests = [];
+      return since;
+    },
+    folder,
+    env,
+    run,
+    async does(...args) {
+      const result = await run(...args);
+      assert.equal(result.code, 0, result.stderr);
+      return result;
+    },
+    async session() {
+      const session = await storedSession(env);
+      assert.ok(session);
+      return session;
+    },
+  };
 }
 
-async function allow(address: string): Promise<URL> {
-  const { left, page } = await fillForms(address);
-  assert.ok(left, page);
-  return left;
-}
+const login = ["auth", "login", "--scope", "openid api.read"];
 
-const client_id = "cli_native";
-const refreshTokenOf = ({ refresh_token }: { refresh_token: Secret | undefined }): Secret => {
-  assert.ok(refresh_token);
-  return refresh_token;
-};
+/** What a thief sends who has the tokens: a refresh at the token endpoint, and a question to UserInfo. Gives both statuses. */
+async function use(session: Session, fetch: Fetch): Promise<[refresh: number, question: number]> {
+  const { server, clientId, refreshToken, accessToken } = session;
+  const body = new URLSearchParams({ grant_type: "refresh_token", client_id: clientId, refresh_token: (refreshToken as Secret).reveal() }).toString();
+  const refresh = await fetch(server.token_endpoint, { method: "POST", body, headers: { "content-type": "application/x-www-form-urlencoded" } });
+  const question = await fetch(server.userinfo_endpoint ?? "", { headers: { authorization: `Bearer ${accessToken.reveal()}` } });
+  return [refresh.status, question.status];
+}
 
 for (const alg of ["RS256", "PS256", "ES256", "Ed25519"]) {
   for (const manners of [[], ["--par", "--nonces"]]) {
-    test(`login, rotation, reuse and revocation with ${[alg, ...manners].join(" ")}`, async (t) => {
-      const { issuer, requests } = await start(t, "--alg", alg, ...manners);
-      const client = new RelyingParty(issuer, allow);
-      const session = await client.login();
-      assert.deepEqual(session.user, { id: "alice", email: "alice@example.com", name: "alice", teams: [] });
-      assert.equal(session.tokens.token_type, "DPoP");
-      if (manners.length > 0) assert.deepEqual(requests.filter((line) => line.includes("/request")), ["POST /request 400", "POST /request 201"]);
+    test(`login, refresh, rotation, a request, and a logout that revokes, with ${[alg, ...manners].join(" ")}`, async (t) => {
+      const { does, run, asked, session, issuer } = await stage(t, "--alg", alg, ...manners);
+      assert.match((await does(...login)).stdout, /^✓ Logged in as alice@example\.com\. Access token valid for 1 hour\.\n$/);
+      const first = asked();
+      assert.deepEqual(first.filter((line) => line.includes("/request")), manners.length > 0 ? ["POST /request 400", "POST /request 201"] : []);
+      const before = await session();
+      assert.deepEqual([before.user, before.teams, before.tokenType, before.idToken?.sub], [{ id: "alice", email: "alice@example.com", name: "alice" }, [], "DPoP", "alice"]);
+      assert.equal(before.server.issuer, issuer);
 
-      const second = await client.refresh(session);
-      assert.ok(!refreshTokenOf(second).equals(refreshTokenOf(session.tokens)));
-      // Another key, then none: the tokens alone are of no use.
-      await assert.rejects(client.refresh({ ...session, tokens: second, dpopKey: createDpopKey() }), { error: "invalid_grant" });
-      const third = await client.refresh({ ...session, tokens: second });
+      await does("auth", "refresh");
+      await does("auth", "refresh");
+      // No discovery and no keys: each is one request, or two where a new process has to be told the nonce.
+      assert.deepEqual(asked(), manners.length > 0 ? ["POST /token 400", "POST /token 200", "POST /token 400", "POST /token 200"] : ["POST /token 200", "POST /token 200"]);
+      const after = await session();
+      assert.ok(after.refreshToken && before.refreshToken && !after.refreshToken.equals(before.refreshToken));
+      assert.equal(after.dpopKey?.reveal(), before.dpopKey?.reveal());
 
-      const results = await revokeTokens(session.server.revocation_endpoint ?? "", { client_id, ...third }, { fetch, clock: systemClock });
-      assert.deepEqual(results.map(({ error }) => error), [undefined, undefined]);
-      await assert.rejects(client.refresh({ ...session, tokens: third }), { error: "invalid_grant" });
+      assert.match((await does("api", "GET", "/me")).stdout, /"sub":"alice"/);
+      const status = JSON.parse((await does("auth", "status", "--check", "--json")).stdout) as Record<string, unknown>;
+      assert.deepEqual([status["tokenType"], status["teams"]], ["DPoP", []]);
+      asked();
+
+      assert.match((await does("auth", "logout")).stdout, /Revoked: refresh token, access token\./);
+      assert.deepEqual(asked(), ["POST /token/revocation 200", "POST /token/revocation 200"]);
+      assert.equal((await run("auth", "status")).code, 4);
+      const proving = dpopFetch({ fetch, clock: systemClock, key: after.dpopKey as Secret });
+      assert.deepEqual(await use(after, proving), [400, 401], "the tokens live on");
     });
   }
 }
 
-test("a refresh token that is presented twice ends the session at this server too", async (t) => {
-  const client = new RelyingParty((await start(t)).issuer, allow);
-  const session = await client.login();
-  const next = await client.refresh(session);
-  await assert.rejects(client.refresh(session), { error: "invalid_grant" });
-  await assert.rejects(client.refresh({ ...session, tokens: next }), { error: "invalid_grant" });
+test("a refresh token that is presented twice ends the session at this server too, and says so", async (t) => {
+  const { does, run, folder, env } = await stage(t);
+  await does(...login);
+  const copy = join(folder, "copy");
+  cpSync(env["SPEC_KITTY_CONFIG_DIR"] ?? "", copy, { recursive: true });
+  await does("auth", "refresh");
+  const thief = await runCommand(t, ["auth", "refresh"], { ...env, SPEC_KITTY_CONFIG_DIR: copy });
+  assert.equal(thief.code, 4);
+  const owner = await run("auth", "refresh");
+  assert.equal(owner.code, 4);
+  assert.match(owner.stderr, /Session expired or revoked/);
 });
 
 test("a user who says no is told apart from a failure", async (t) => {
-  const { issuer } = await start(t);
-  const client = new RelyingParty(issuer, async (address) => (await fillForms(address, { answer: "deny" })).left ?? new URL(address));
-  await assert.rejects(client.login(), { message: "error" });
+  const { env } = await stage(t);
+  const { code, stderr } = await runCommand(t, login, { ...env, FORM_USER_ANSWER: "deny" });
+  assert.equal(code, 5, stderr);
+  assert.match(stderr, /the login was denied \(access_denied: the user said no\)/);
 });
 
-test("a device login with a bound token, the user typing the code", async (t) => {
-  const { issuer } = await start(t, "--nonces");
-  const { server } = await new RelyingParty(issuer, allow).login();
-  const exchange = { clock: systemClock, fetch: dpopFetch({ fetch, clock: systemClock, key: createDpopKey(), nonces: new Map() }) };
-  const device = await deviceAuthorizationResponse(await deviceAuthorizationRequest(server, { client_id, scope: "openid offline_access" }, exchange));
-  const { device_code } = device;
-  await assert.rejects(deviceCodeGrant(server, { client_id, device_code }, exchange), { error: "authorization_pending" });
-  const { page } = await fillForms(device.verification_uri, { user_code: device.user_code, login: "alice", answer: "allow" });
+test("a device login with bound tokens, the user typing the code", async (t) => {
+  const { env, does, session } = await stage(t, "--nonces");
+  const running = startCommand(t, [...login, "--headless"], env);
+  const [address, code] = await Promise.all([running.shows(/http:\S+\/device\b/), running.shows(/\b[A-Z]{4}-[A-Z]{4}\b/)]);
+  const { page } = await fillForms(address[0], { user_code: code[0], login: "alice", answer: "allow" });
   assert.match(page, /Success/);
-  const tokens = await deviceCodeGrant(server, { client_id, device_code }, exchange);
-  assert.equal(tokens.token_type, "DPoP");
-  assert.ok(tokens.id_token && tokens.refresh_token);
+  assert.equal((await running.ended).code, 0, running.stderr());
+  assert.deepEqual([(await session()).tokenType, (await session()).idToken?.sub], ["DPoP", "alice"]);
+  await does("auth", "refresh");
+});
+
+test("a login through Chromium: the provider's own page, the button Allow, and the page of the command", async (t) => {
+  const { env, folder, does } = await stage(t, "--par");
+  const record = join(folder, "record.json");
+  const [result, seen] = await Promise.all([
+    runCommand(t, login, { ...env, BROWSER: program("chromium-user.js"), CHROMIUM: process.env["CHROMIUM"], CHROMIUM_USER_RECORD: record }),
+    appeared(record),
+  ]);
+  assert.equal(result.code, 0, result.stderr + seen);
+  const { text, url, asked } = JSON.parse(seen) as { text: string; url: string; asked: { url: string } };
+  assert.match(text, /Logged in as alice@example\.com/);
+  assert.doesNotMatch(url, /code|state/);
+  assert.match(asked.url, /\/interaction\//);
+  await does("auth", "refresh");
+});
+
+test("a stolen session without its key is of no use, at the token endpoint or at a resource, and the owner's goes on working", async (t) => {
+  const { does, session } = await stage(t);
+  await does(...login);
+  const stolen = await session();
+  assert.deepEqual(await use(stolen, fetch), [400, 401], "without a proof");
+  assert.deepEqual(await use(stolen, dpopFetch({ fetch, clock: systemClock, key: createDpopKey() })), [400, 401], "with a key of the thief's");
+  await does("auth", "refresh");
+  await does("api", "GET", "/me");
+});
+
+test("auth token says that a bound token is of no use to others, the credential helpers give none, and --no-dpop gives one that is", async (t) => {
+  const { does, run, issuer } = await stage(t);
+  await does(...login);
+  const bound = await does("auth", "token");
+  assert.match(bound.stderr, /^warning: no other program can use this token: it is bound to a key .* auth login --force --no-dpop$/m);
+  const me = async (token: string): Promise<number> => (await fetch(`${issuer}/me`, { headers: { authorization: `Bearer ${token.trim()}` } })).status;
+  assert.equal(await me(bound.stdout), 401);
+  const helper = await run("auth", "exec-credential");
+  assert.equal(helper.code, 2);
+  assert.match(helper.stderr, /^hint: .*--no-dpop/m);
+
+  await does(...login, "--force", "--no-dpop");
+  const free = await does("auth", "token");
+  assert.equal(free.stderr, "");
+  assert.equal(await me(free.stdout), 200);
+});
+
+test("a login that takes the place of another revokes that one, after the new one is stored", async (t) => {
+  const { does, session, asked } = await stage(t);
+  await does(...login);
+  const old = await session();
+  asked();
+  await does(...login, "--force");
+  assert.deepEqual(asked().slice(-2), ["POST /token/revocation 200", "POST /token/revocation 200"]);
+  assert.deepEqual(await use(old, dpopFetch({ fetch, clock: systemClock, key: old.dpopKey as Secret })), [400, 401]);
+  await does("auth", "refresh");
+  await does("api", "GET", "/me");
+});
+
+test("a token for a resource names it, after a refresh too, and the user is known by the ID token alone", async (t) => {
+  const { does, session } = await stage(t);
+  await does(...login, "--resource", "https://api.example/v1");
+  const audience = async (): Promise<unknown> => JSON.parse(Buffer.from((await session()).accessToken.reveal().split(".")[1] ?? "", "base64url").toString()).aud;
+  assert.equal(await audience(), "https://api.example/v1");
+  assert.deepEqual((await session()).user, { id: "alice", email: "alice@example.com", name: "alice" });
+  await does("auth", "refresh");
+  assert.equal(await audience(), "https://api.example/v1");
+  await does("auth", "status", "--check");
 });

@@ -85,17 +85,20 @@ async function whoIsLoggedIn(
   const ask = async (endpoint: string, sub?: string): Promise<UserInfo> => userInfoResponse(await userInfoRequest(endpoint, access_token, options), sub);
   const { userinfo_endpoint = "", logout_endpoint = "" } = defaultAuthorizationServer(service);
   try {
-    try {
-      const user = await ask(userinfo_endpoint);
-      // Only where the service issues its own tokens does its logout end them.
-      return { user, server: { ...server, userinfo_endpoint, ...(server.issuer === service && { logout_endpoint }) } };
-    } catch (error) {
-      // Of another's tokens a service may know nothing at all; one that has the endpoint and refuses is an error.
-      if (!isDiscovered || !isNothingThere(error)) throw error;
+    // Of another server's tokens a service may know nothing at all; one that has the endpoint and refuses is an error.
+    const user = await ask(userinfo_endpoint).catch(unless((error) => isDiscovered && isNothingThere(error)));
+    // Only where the service issues its own tokens does its logout end them.
+    if (user !== undefined) return { user, server: { ...server, userinfo_endpoint, ...(server.issuer === service && { logout_endpoint }) } };
+
+    const { userinfo_endpoint: ofServer, ...rest } = server;
+    if (ofServer !== undefined) {
+      // A token for one resource is none for another (RFC 8707 §3), and UserInfo is one of its own.
+      const known = await ask(ofServer, claims?.sub).catch(unless((error) => claims !== undefined && isRefusal(error)));
+      if (known !== undefined) return { user: { ...known, teams: [] }, server };
     }
-    if (server.userinfo_endpoint !== undefined) return { user: { ...(await ask(server.userinfo_endpoint, claims?.sub)), teams: [] }, server };
-    if (claims !== undefined) return { user: { id: claims.sub, ...(claims.email && { email: claims.email }), ...(claims.name && { name: claims.name }), teams: [] }, server };
-    throw new AuthError("service_answer_invalid", `"${server.issuer}" has no way to say it`);
+    if (claims === undefined) throw new AuthError("service_answer_invalid", `"${server.issuer}" has no way to say it`);
+    const { sub: id, email, name } = claims;
+    return { user: { id, ...(email && { email }), ...(name && { name }), teams: [] }, server: rest };
   } catch (error) {
     if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
     const again = isDiscovered && !isOpenId ? 'Ask for that too: spec-kitty auth login --scope "openid email"' : "Try again: spec-kitty auth login";
@@ -106,7 +109,17 @@ async function whoIsLoggedIn(
   }
 }
 
+/** Makes nothing of an error that is expected, and lets every other one pass. */
+function unless(isExpected: (error: unknown) => boolean): (error: unknown) => undefined {
+  return (error) => {
+    if (!isExpected(error)) throw error;
+  };
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof ServiceError && (error.status === 401 || error.status === 403);
+}
+
 function isNothingThere(error: unknown): boolean {
-  if (!(error instanceof ServiceError) || error.status === 401 || error.status === 403) return false;
-  return error.status === 404 || error.code === "service_answer_invalid";
+  return error instanceof ServiceError && !isRefusal(error) && (error.status === 404 || error.code === "service_answer_invalid");
 }

@@ -1,16 +1,22 @@
+#!/usr/bin/env node
+// A user in front of a browser that has no script. As a program for the BROWSER variable it opens its one argument; what it
+// presses is FORM_USER_ANSWER, `allow` by default. Like a real browser it says nothing and never fails.
+import process from "node:process";
+
 /**
- * A user in front of a browser that has no script: opens an address, fills in and submits each page's form, keeps cookies,
- * and follows redirects.
+ * Opens an address, fills in and submits each page's form, keeps cookies, and follows redirects.
  *
- * @param address - of the authorization request, or of the page for device codes
- * @param fields - what to type, and which button to press, by the names in the forms; what a page has besides stays as it is
- * @returns the address behind the last redirect that left the origin, not opened; or the last page's text
+ * @param {string} address of the authorization request, or of the page for device codes
+ * @param {Record<string, string>} fields what to type, and which button to press, by the names in the forms; what a page has
+ * besides stays as it is
+ * @returns {Promise<{ left?: URL, page: string }>} the address behind the last redirect that left the origin, not opened; or
+ * the last page's text
  */
-export async function fillForms(address: string, fields: Record<string, string> = { login: "alice", answer: "allow" }): Promise<{ left?: URL; page: string }> {
+export async function fillForms(address, fields = { login: "alice", answer: "allow" }) {
   const { origin } = new URL(address);
-  const cookies = new Map<string, string>();
+  const cookies = new Map();
   let url = new URL(address);
-  let body: URLSearchParams | undefined;
+  let body;
   for (let step = 0; step < 20; step += 1) {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
     const response = await fetch(url, { redirect: "manual", headers: { cookie }, ...(body && { method: "POST", body }) });
@@ -31,7 +37,7 @@ export async function fillForms(address: string, fields: Record<string, string> 
     if (form === undefined) return { page };
     body = new URLSearchParams();
     for (const [, tag = ""] of form.matchAll(/<(?:input|button)\b([^>]*)>/g)) {
-      const attribute = (name: string): string | undefined => new RegExp(`\\b${name}="([^"]*)"`).exec(tag)?.[1];
+      const attribute = (name) => new RegExp(`\\b${name}="([^"]*)"`).exec(tag)?.[1];
       const name = attribute("name");
       if (name === undefined) continue;
       // A button sends its value only if it is the one that is pressed.
@@ -41,4 +47,10 @@ export async function fillForms(address: string, fields: Record<string, string> 
     url = new URL(/<form[^>]*\baction="([^"]*)"/.exec(form)?.[1]?.replaceAll("&amp;", "&") ?? "", url);
   }
   throw new Error("the pages never end");
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const answer = process.env.FORM_USER_ANSWER ?? "allow";
+  const { left } = await fillForms(process.argv[2] ?? "", { login: "alice", answer }).catch(() => ({}));
+  if (left) await fetch(left).then((page) => page.text(), () => undefined);
 }
