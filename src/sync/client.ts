@@ -1,4 +1,4 @@
-import { type ConnectOptions, connect, type Socket } from "../auth/websocket/connection.ts";
+import { type ConnectionOptions, holdConnection, type Socket } from "../auth/websocket/connection.ts";
 import type { WebSocketTicket } from "../auth/websocket/ticket.ts";
 import { AuthError, ServiceError } from "../errors.ts";
 import type { EventEnvelope } from "./events.ts";
@@ -15,7 +15,7 @@ export type LiveState = "Connected" | "Reconnecting" | "Offline" | "OfflineBatch
 export type LiveMessage = Exclude<LiveFrame, { kind: "ping" }> | { kind: "state"; state: LiveState; reason: AuthError | undefined };
 
 /** What a live client is made of. */
-export interface LiveClientOptions extends Pick<ConnectOptions, "clock" | "WebSocket" | "through"> {
+export interface LiveClientOptions extends Pick<ConnectionOptions, "clock" | "WebSocket" | "through"> {
   /** Who is logged in now; asked for every connection, since that changes while a program runs. */
   account: () => Promise<Account>;
   /** Gets a new ticket for a team; one is used for every connection. */
@@ -69,22 +69,22 @@ export class LiveClient {
     try {
       while (!stop.aborted) {
         const previous = reason;
-        reason = await this.#connectOnce(stop).catch((error: unknown) => {
-          if (stop.aborted) return undefined;
+        reason = undefined;
+        try {
+          await this.#connectOnce(stop);
+        } catch (error) {
+          if (stop.aborted) return;
           if (!(error instanceof AuthError) || !mayPass(error, previous)) throw error;
-          return error;
-        });
+          reason = error;
+        }
         if (stop.aborted) return;
         this.#failures += 1;
         this.#enter(this.#failures > failuresBeforeBatches ? "OfflineBatchMode" : "Reconnecting", reason);
         const askedMs = reason instanceof ServiceError ? reason.retryAfterMs : undefined;
         await clock.sleep(askedMs ?? reconnectDelay(this.#failures, random()), { signal: stop }).catch(() => undefined);
       }
-    } catch (error) {
-      reason = error as AuthError;
-      throw error;
     } finally {
-      this.#enter("Offline", reason);
+      this.#enter("Offline", undefined);
     }
   }
 
@@ -115,41 +115,34 @@ export class LiveClient {
   }
 
   /** One connection, from its ticket to its end. */
-  async #connectOnce(stop: AbortSignal): Promise<undefined> {
+  async #connectOnce(stop: AbortSignal): Promise<void> {
     const { account: whose, ticket: getTicket } = this.#options;
     const account = await whose();
     if (account.team === null) throw new AuthError("access_denied", "this account is in no team, and live updates are a team's", { hint: "Your teams: spec-kitty auth team" });
     const ticket = await getTicket(account.team, stop);
     // Someone else may have logged in between the two: then it is their ticket, and their events.
     if (!isSame(account, await whose())) return;
-    let socket: Socket | undefined;
-    const onStop = (): void => socket?.close();
+    const onOpen = (socket: Socket): void => {
+      this.#connection = { socket, account };
+      this.#enter("Connected", undefined);
+    };
+    const onMessage = (data: unknown, socket: Socket): void => this.#receive(data, socket);
     try {
-      await new Promise<void>((resolve, reject) => {
-        stop.addEventListener("abort", () => resolve(), { once: true });
-        const onMessage = (data: unknown): void => this.#receive(data, socket);
-        connect(ticket, { ...this.#options, onMessage, onClose: resolve }).then((opened) => {
-          socket = opened;
-          if (stop.aborted) return onStop();
-          this.#connection = { socket, account };
-          this.#enter("Connected", undefined);
-        }, reject);
-      });
+      await holdConnection(ticket, { ...this.#options, onOpen, onMessage, signal: stop });
     } finally {
       this.#connection = undefined;
       for (const settle of [...this.#waiting.values()]) settle(false);
-      onStop();
     }
   }
 
-  #receive(data: unknown, socket: Socket | undefined): void {
+  #receive(data: unknown, socket: Socket): void {
     const frame = parseFrame(data);
     // Only now: a service that accepts connections and drops them at once is not one to come back to ever faster.
     if (frame.kind !== "ignored") this.#failures = 0;
     if (frame.kind === "answer") this.#waiting.get(frame.answer.eventId)?.(frame.answer.status === "accepted" || frame.answer.status === "duplicate");
     if (frame.kind !== "ping") return this.#tell(frame);
     const { buildId } = this.#options;
-    socket?.send(JSON.stringify({ type: "pong", timestamp: frame.timestamp, ...(buildId && { build_id: buildId }) }));
+    socket.send(JSON.stringify({ type: "pong", timestamp: frame.timestamp, ...(buildId && { build_id: buildId }) }));
   }
 
   #enter(state: LiveState, reason: AuthError | undefined): void {
