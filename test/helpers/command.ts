@@ -53,9 +53,18 @@ export function commandEnvironment(folder: string, service: string | undefined, 
   };
 }
 
+/** Where and how the real command is started. */
+export interface CommandOptions {
+  cwd?: string;
+  /** Arguments for Node itself. */
+  nodeArgs?: readonly string[];
+  /** Another copy of the command than this folder's. */
+  program?: string;
+}
+
 /** Starts the real command. It is killed when the test ends before it does. */
-export function startCommand(t: TestContext, args: readonly string[], env: CommandEnvironment, options: { cwd?: string; nodeArgs?: readonly string[] } = {}): RunningCommand {
-  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), bin, ...args], { env, cwd: options.cwd, stdio: ["pipe", "pipe", "pipe"] });
+export function startCommand(t: TestContext, args: readonly string[], env: CommandEnvironment, options: CommandOptions = {}): RunningCommand {
+  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), options.program ?? bin, ...args], { env, cwd: options.cwd, stdio: ["pipe", "pipe", "pipe"] });
   t.after(() => void child.kill("SIGKILL"));
   let stdout = "";
   let stderr = "";
@@ -88,7 +97,7 @@ export function startCommand(t: TestContext, args: readonly string[], env: Comma
 }
 
 /** Runs the real command to its end, with nothing on its standard input. */
-export async function runCommand(t: TestContext, args: readonly string[], env: CommandEnvironment, options: { cwd?: string; input?: string } = {}): Promise<CommandResult> {
+export async function runCommand(t: TestContext, args: readonly string[], env: CommandEnvironment, options: CommandOptions & { input?: string } = {}): Promise<CommandResult> {
   const running = startCommand(t, args, env, options);
   running.child.stdin?.end(options.input ?? "");
   return running.ended;
