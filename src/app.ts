@@ -1,4 +1,4 @@
-import { homedir, hostname, tmpdir, userInfo } from "node:os";
+import { hostname, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { resolveSettings, type SettingOptions, type Settings } from "./config/settings.ts";
 import type { AuthorizedFetch } from "./auth/http/authorized-fetch.ts";
@@ -72,7 +72,7 @@ export function createApp(overrides: AppOverrides = {}): App {
   const fetch: Fetch = overrides.fetch ?? systemFetch(env);
   const settings = resolveSettings(overrides.options ?? {}, env, findProfileFile(env["HOME"] ?? env["USERPROFILE"], overrides.cwd));
 
-  const folder = lazily(() => configFolder(env, platform, homedir()));
+  const folder = lazily(() => configFolder(env, platform));
   const keychain = lazily(() => createKeychain({ clock, env }));
   const sealed = (leavesTraces: boolean): SealedFile =>
     new SealedFile(join(folder(), "credentials.json"), (source) => {

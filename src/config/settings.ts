@@ -70,7 +70,8 @@ export function resolveSettings(options: SettingOptions, env: Environment, file?
   const accessToken = env["SPEC_KITTY_ACCESS_TOKEN"];
   const passphrase = env["SPEC_KITTY_PASSPHRASE"];
   return {
-    profile: typed ? { ...typed, mayBeNew: true } : file && profileOfFolder(file),
+    // A token from the environment goes to the chosen profile's service, and a stranger's file must not choose that for it.
+    profile: typed ? { ...typed, mayBeNew: true } : file && !accessToken ? profileOfFolder(file) : undefined,
     service: service && { ...service, value: parseServiceUrl(service.value, service.source) },
     issuer: issuer === undefined ? undefined : { value: parseIssuer(issuer, "--issuer"), source: "--issuer" },
     clientId: pick("client-id", "SPEC_KITTY_CLIENT_ID"),

@@ -10,10 +10,10 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  *
  * @param env - the process's environment
  * @param platform - as `process.platform`
- * @param home - the user's home folder
+ * @param home - gives the user's home folder; may fail where there is none, and is asked only where it is needed
  * @throws {@link AuthError} `configuration_invalid` when there is no home folder to fall back to
  */
-export function configFolder(env: Environment, platform: NodeJS.Platform, home: string = homedir()): string {
+export function configFolder(env: Environment, platform: NodeJS.Platform, home: () => string = homedir): string {
   const path = platform === "win32" ? win32 : posix;
   const chosen = env["SPEC_KITTY_CONFIG_DIR"];
   if (chosen) return path.resolve(chosen);
@@ -21,14 +21,24 @@ export function configFolder(env: Environment, platform: NodeJS.Platform, home: 
   // The XDG base directory specification says to ignore a relative path.
   const xdg = env["XDG_CONFIG_HOME"];
   if (platform !== "win32" && platform !== "darwin" && xdg && path.isAbsolute(xdg)) return path.join(xdg, "spec-kitty");
-  if (!home) {
+  const folder = homeFolder(home);
+  if (!folder) {
     throw new AuthError("configuration_invalid", "there is no home folder to keep the session in", {
       hint: "Set SPEC_KITTY_CONFIG_DIR to a folder of yours",
     });
   }
-  if (platform === "win32") return path.join(home, "AppData", "Roaming", "spec-kitty");
-  if (platform === "darwin") return path.join(home, "Library", "Application Support", "spec-kitty");
-  return path.join(home, ".config", "spec-kitty");
+  if (platform === "win32") return path.join(folder, "AppData", "Roaming", "spec-kitty");
+  if (platform === "darwin") return path.join(folder, "Library", "Application Support", "spec-kitty");
+  return path.join(folder, ".config", "spec-kitty");
+}
+
+function homeFolder(home: () => string): string {
+  try {
+    return home();
+  } catch {
+    // No HOME, and a user number that nobody has given a name: a container's.
+    return "";
+  }
 }
 
 /**
