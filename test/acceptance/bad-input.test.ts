@@ -10,7 +10,7 @@ import { denyingBrowser } from "../fake-saas/browser.ts";
 import type { Fault } from "../fake-saas/faults.ts";
 import { approve, tamper } from "../fake-saas/user.ts";
 import { startCommand, type CommandResult } from "../helpers/command.ts";
-import { filesUnder, hurried, scene, type Scene } from "../helpers/scene.ts";
+import { filesUnder, freePort, hurried, scene, type Scene } from "../helpers/scene.ts";
 
 const address = /http:\/\/127\.0\.0\.1:\d+\S*\/oauth\/authorize\?\S+/;
 const isRoot = process.getuid?.() === 0;
@@ -30,10 +30,6 @@ function assertFailure({ code, stdout, stderr }: CommandResult, expected: { code
 
 async function assertClosed(port: number): Promise<void> {
   await assert.rejects(once(connect(port, "127.0.0.1"), "connect"), { code: "ECONNREFUSED" });
-}
-
-function callbackPort(link: string): number {
-  return Number(new URL(new URL(link).searchParams.get("redirect_uri") ?? "").port);
 }
 
 for (const [what, url, error] of [
@@ -99,7 +95,8 @@ test("a denied consent is exit 5, in the terminal and in the browser", async (t)
 
 test("S-006 a wrong state is shown a page and ends nothing; when no right one comes in time, that is exit 6", async (t) => {
   const { saas, env, folder } = await scene(t);
-  const running = startCommand(t, ["auth", "login", "--no-browser", "--timeout", "2"], env);
+  const port = await freePort();
+  const running = startCommand(t, ["auth", "login", "--no-browser", "--port", String(port), "--timeout", "2"], env);
   const [link] = await running.shows(address);
   const visit = await tamper(link, (callback) => callback.searchParams.set("state", "A".repeat(43)));
   assert.equal(visit.status, 400);
@@ -107,7 +104,7 @@ test("S-006 a wrong state is shown a page and ends nothing; when no right one co
   assertFailure(await running.ended, { code: 6, error: /nobody answered in the browser within 2 seconds/, hint: /--timeout 600/ });
   assert.equal(saas.count("/oauth/token"), 0);
   assert.equal(filesUnder(folder).size, 0);
-  await assertClosed(callbackPort(link));
+  await assertClosed(port);
 });
 
 const notOAuth = /which is not an answer of an OAuth service|with a body that is not a JSON object/;
@@ -141,7 +138,8 @@ for (const [what, fault, expected] of [
   test(`a token endpoint that answers with ${what} is an error in the terminal and in the browser, and leaves nothing`, async (t) => {
     const { saas, env, folder } = await scene(t);
     saas.faults.always("/oauth/token", fault);
-    const running = startCommand(t, ["auth", "login", "--no-browser"], env);
+    const port = await freePort();
+    const running = startCommand(t, ["auth", "login", "--no-browser", "--port", String(port)], env);
     const [link] = await running.shows(address);
     const visit = await approve(link);
     assert.match(visit.page, /The login did not succeed/);
@@ -149,7 +147,7 @@ for (const [what, fault, expected] of [
     // A code is good for one use: it is never sent twice.
     assert.equal(saas.count("/oauth/token"), 1);
     assert.equal(filesUnder(folder).size, 0);
-    await assertClosed(callbackPort(link));
+    await assertClosed(port);
   });
 }
 
@@ -335,14 +333,15 @@ for (const [stage, fault, path] of [
   test(`Ctrl-C ${stage} leaves nothing behind`, async (t) => {
     const { saas, env, folder } = await scene(t);
     saas.faults.next(path, fault);
-    const running = startCommand(t, ["auth", "login", "--no-browser"], env);
+    const port = await freePort();
+    const running = startCommand(t, ["auth", "login", "--no-browser", "--port", String(port)], env);
     const [link] = await running.shows(address);
     const visit = approve(link).catch(() => undefined);
     await saas.until(() => saas.count(path) === 1);
     running.child.kill("SIGINT");
     assertFailure(await running.ended, { code: 130, error: /^error: interrupted \(SIGINT\)$/, hint: /Nothing was changed/ });
     assert.equal(filesUnder(folder).size, 0);
-    await assertClosed(callbackPort(link));
+    await assertClosed(port);
     await visit;
     if (path === "/api/v1/me") assert.ok([...saas.sessions.values()].every(({ ended }) => ended !== undefined), "the server session lives on");
   });
@@ -351,12 +350,13 @@ for (const [stage, fault, path] of [
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   test(`${signal} before the browser answers ends the login at once and leaves nothing behind`, async (t) => {
     const { env, folder } = await scene(t);
-    const running = startCommand(t, ["auth", "login", "--no-browser"], env);
-    const [link] = await running.shows(address);
+    const port = await freePort();
+    const running = startCommand(t, ["auth", "login", "--no-browser", "--port", String(port)], env);
+    await running.shows(address);
     running.child.kill(signal);
     assertFailure(await running.ended, { code: 130, error: new RegExp(`^error: interrupted \\(${signal}\\)$`), hint: /Nothing was changed/ });
     assert.equal(filesUnder(folder).size, 0);
-    await assertClosed(callbackPort(link));
+    await assertClosed(port);
   });
 }
 

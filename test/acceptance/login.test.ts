@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { lstatSync, readdirSync, statSync } from "node:fs";
-import { createServer } from "node:http";
 import { once } from "node:events";
-import { type AddressInfo, connect } from "node:net";
+import { connect } from "node:net";
 import { test } from "node:test";
 import { approve } from "../fake-saas/user.ts";
 import { startCommand } from "../helpers/command.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
-import { filesUnder, hurried, scene } from "../helpers/scene.ts";
+import { filesUnder, freePort, hurried, scene } from "../helpers/scene.ts";
 
 const success = "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n";
 const address = /http:\/\/127\.0\.0\.1:\d+\S*\/oauth\/authorize\?\S+/;
@@ -149,11 +148,7 @@ test("--json answers a login as status does, and with nothing else on stdout", a
 
 test("FR-003 --port takes that port and no other, and without it none need be named", async (t) => {
   const { saas, run, env } = await scene(t);
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, "close");
+  const port = await freePort();
   assert.equal((await run(`auth login --port ${port}`)).code, 0);
   const asked = saas.requests.find(({ path }) => path === "/oauth/authorize");
   assert.equal(asked?.query.get("redirect_uri"), `http://127.0.0.1:${port}/callback`);
@@ -169,7 +164,7 @@ test("FR-003 --port takes that port and no other, and without it none need be na
 
 test("--redirect-host localhost sends the browser to that name, and listens on loopback alone", async (t) => {
   const { env } = await scene(t);
-  const running = startCommand(t, ["auth", "login", "--no-browser", "--redirect-host", "localhost"], env);
+  const running = startCommand(t, ["auth", "login", "--no-browser", "--redirect-host", "localhost", "--port", String(await freePort())], env);
   const [link] = await running.shows(address);
   const redirect = new URL(new URL(link).searchParams.get("redirect_uri") ?? "");
   assert.equal(redirect.hostname, "localhost");

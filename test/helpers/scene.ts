@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
@@ -67,4 +69,14 @@ export function accelerated(factor: number): string[] {
 export function fastNow(factor: number): () => number {
   const start = Date.now();
   return () => start + (Date.now() - start) * factor;
+}
+
+/** A port that nobody has. Those that a login searches by itself are shared with every other test that runs now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
 }
