@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -13,4 +13,10 @@ export function prepare() {
   const isCurrent = existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs;
   if (!isCurrent) run("ci", "--no-audit", "--no-fund", "--ignore-scripts");
   run("run", "--silent", "build");
+}
+
+/** Every test file. Those of test/peers are run by themselves: they have dependencies of their own. */
+export function testFiles() {
+  const isOurs = (path) => path.endsWith(".test.ts") && !path.startsWith("peers");
+  return readdirSync(join(root, "test"), { recursive: true }).filter(isOurs).sort().map((path) => join("test", path));
 }
