@@ -51,22 +51,23 @@ export function form(parameters: Readonly<Record<string, string | undefined>>): 
  * Reads an answer that should be a JSON object, within bounds.
  *
  * @param response - the answer to {@link send}
+ * @param maxBytes - the bounds; 1 MiB by default, which no answer of the protocol comes near
  * @returns its members, or undefined when the body is something else
  * @throws {@link ServiceError} `network_unavailable` when the connection ends before the body does,
- * `service_answer_invalid` when the body is larger than 1 MiB
+ * `service_answer_invalid` when the body is larger than that
  */
-export async function readJsonObject(response: Response): Promise<Readonly<Record<string, unknown>> | undefined> {
+export async function readJsonObject(response: Response, maxBytes: number = maxAnswerBytes): Promise<Readonly<Record<string, unknown>> | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
     for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
       size += chunk.length;
       // Leaving the loop cancels the stream, so that a body without end costs one megabyte and no more.
-      if (size > maxAnswerBytes) throw new AuthError("service_answer_invalid", "too large");
+      if (size > maxBytes) throw new AuthError("service_answer_invalid", "too large");
       chunks.push(chunk);
     }
   } catch (cause) {
-    if (cause instanceof AuthError) throw invalidAnswer(response, `sent more than ${maxAnswerBytes / 1024} KiB`);
+    if (cause instanceof AuthError) throw invalidAnswer(response, `sent more than ${maxBytes / 1024} KiB`);
     throw unreachable(response.url, cause, undefined);
   }
   try {
