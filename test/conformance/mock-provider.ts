@@ -23,6 +23,8 @@ export interface Misbehaviour {
   userinfo?: (claims: Json) => Json;
   /** Just before the ID token is signed. */
   beforeSigning?: () => void;
+  /** Instead of revoking, or before it when it gives no answer. */
+  revoke?: (form: Json) => Response | undefined;
   /** The resource server's challenge, as a header. */
   challenge?: (header: string) => string;
 }
@@ -134,10 +136,13 @@ export class MockProvider {
         return this.#withProof(request, (jkt) => this.#push(form, jkt));
       case "POST /token":
         return this.#withProof(request, (jkt) => this.#token(form, jkt));
-      case "POST /revoke":
+      case "POST /revoke": {
+        const refusal = this.misbehaviour.revoke?.(form);
+        if (refusal !== undefined) return refusal;
         this.#refreshTokens.delete(String(form["token"]));
         this.#accessTokens.delete(String(form["token"]));
         return new Response();
+      }
     }
     return failure(404, "not_found");
   }

@@ -1,0 +1,290 @@
+// Logging in to servers other than the service of the defaults, through the real command. That they are served as other
+// people's servers want it is tested against one of those, in test/peers.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import type { Session } from "../../src/auth/session.ts";
+import { MockProvider, type MockProviderOptions } from "../conformance/mock-provider.ts";
+import type { Fault } from "../fake-saas/faults.ts";
+import { commandEnvironment, runCommand, scratchFolder, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
+import { filesUnder, hurried, scene } from "../helpers/scene.ts";
+import { storedSession } from "../helpers/stored-session.ts";
+
+interface ApiRequest {
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+interface Provided {
+  provider: MockProvider;
+  /** The service that the provider issues tokens for. */
+  service: string;
+  /** Everything that the service was asked. */
+  requests: ApiRequest[];
+  env: CommandEnvironment;
+  credentials: string;
+  run(args: string, more?: CommandEnvironment): Promise<CommandResult>;
+  session(): Promise<Session | undefined>;
+}
+
+/** A provider and, somewhere else, a service with the API that `answers` has, by path. */
+async function provided(t: TestContext, options: MockProviderOptions = {}, answers: Record<string, object> = {}): Promise<Provided> {
+  const provider = await MockProvider.start(options);
+  t.after(() => provider.close());
+  const requests: ApiRequest[] = [];
+  const api = createServer(async (request, response) => {
+    let body = "";
+    for await (const chunk of request) body += String(chunk);
+    const path = request.url ?? "";
+    requests.push({ path, headers: request.headers, body });
+    const answer = answers[path];
+    response.writeHead(answer === undefined ? 404 : 200, { "content-type": "application/json" }).end(JSON.stringify(answer ?? { error: "not_found" }));
+  });
+  await new Promise<void>((listening) => api.listen(0, "127.0.0.1", listening));
+  t.after(() => void api.close());
+  const service = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
+  const folder = scratchFolder(t);
+  const env = commandEnvironment(folder, service);
+  return {
+    provider,
+    service,
+    requests,
+    env,
+    credentials: join(folder, "config", "credentials.json"),
+    run: (args, more = {}) => runCommand(t, args.split(" "), { ...env, ...more }),
+    session: () => storedSession(env),
+  };
+}
+
+const me = { user_id: "u_42", email: "alice@acme.example", teams: [{ id: "tm_acme", name: "Acme Corp" }] };
+const loginAt = (provider: MockProvider): string => `auth login --issuer ${provider.issuer} --scope openid`;
+
+test("S-001 with --issuer, tokens go to the endpoints of the issuer and to the API of the service, each what is its own", async (t) => {
+  const { provider, service, requests, run, session, env } = await provided(t, { dpop: "plain" }, { "/api/v1/me": me, "/api/v1/things": {} });
+  const login = await run(loginAt(provider));
+  assert.equal(login.stdout, "✓ Logged in as alice@acme.example (Acme Corp). Access token valid for 1 hour.\n", login.stderr);
+  const first = await session();
+  assert.ok(first?.refreshToken);
+  assert.equal((await run("auth refresh")).code, 0);
+  assert.equal((await run("api GET /api/v1/things")).code, 0);
+
+  // Another service in the environment changes nothing: it gets no token, and neither does it choose another issuer.
+  const stranger = await provided(t, {}, { "/api/v1/me": me });
+  const elsewhere = await run("api GET /api/v1/things", { SPEC_KITTY_SAAS_URL: stranger.service });
+  assert.equal(elsewhere.code, 4);
+  assert.match(elsewhere.stderr, new RegExp(`is logged in to ${service}, not to ${stranger.service}`));
+  assert.deepEqual(stranger.requests, []);
+
+  const last = await session();
+  assert.ok(last?.refreshToken);
+  assert.equal((await run("auth logout")).code, 0);
+  const refreshTokens = [first.refreshToken.reveal(), last.refreshToken.reveal()];
+  const accessTokens = [first.accessToken.reveal(), last.accessToken.reveal()];
+  // The service has seen access tokens, on its API and with a proof, and no refresh token.
+  assert.deepEqual(requests.map(({ path }) => path), ["/api/v1/me", "/api/v1/things"]);
+  assert.deepEqual(requests.map(({ headers }) => headers.authorization), accessTokens.map((token) => `DPoP ${token}`));
+  assert.ok(requests.every(({ headers, body }) => headers["dpop"] !== undefined && refreshTokens.every((token) => !(JSON.stringify(headers) + body).includes(token))));
+  // The issuer has seen refresh tokens, at its token and revocation endpoints; access tokens at the latter alone.
+  const seen = (tokens: readonly string[]): string[] => provider.requests.filter(({ form, headers }) => tokens.some((token) => JSON.stringify([form, headers]).includes(token))).map(({ path }) => path);
+  assert.deepEqual(seen(refreshTokens), ["/token", "/revoke"]);
+  assert.deepEqual(seen(accessTokens), ["/revoke"]);
+  // Sealed: neither token nor key lies in a file.
+  const secrets = [...refreshTokens, ...accessTokens, JSON.parse(first.dpopKey?.reveal() ?? "{}").d as string];
+  for (const [path, content] of filesUnder(env["HOME"] ?? "")) for (const secret of secrets) assert.ok(!content.includes(secret), path);
+});
+
+test("--issuer and --client-id are remembered by the profile, for its service alone, and status shows the issuer", async (t) => {
+  const { provider, service, run, env } = await provided(t, {}, { "/api/v1/me": me });
+  assert.equal((await run(`${loginAt(provider)} --client-id cli_native`)).code, 0);
+  assert.match((await run("auth status")).stdout, new RegExp(`Issuer +${provider.issuer}`));
+  provider.requests.length = 0;
+  const again = await runCommand(t, ["auth", "login", "--force", "--scope", "openid"], { ...env, SPEC_KITTY_SAAS_URL: undefined });
+  assert.equal(again.code, 0, again.stderr);
+  assert.ok(provider.paths.includes("/authorize"));
+  const status = JSON.parse((await run("auth status --json")).stdout) as Record<string, unknown>;
+  assert.deepEqual([status["service"], status["issuer"], status["tokenType"]], [service, provider.issuer, "Bearer"]);
+
+  const other = await scene(t);
+  provider.requests.length = 0;
+  assert.equal((await runCommand(t, ["auth", "login"], { ...env, SPEC_KITTY_SAAS_URL: other.saas.url })).code, 0);
+  assert.deepEqual(provider.paths.filter((path) => path !== "/revoke"), []);
+  assert.equal((JSON.parse((await run("auth status --json", { SPEC_KITTY_SAAS_URL: undefined })).stdout) as Record<string, unknown>)["issuer"], undefined);
+});
+
+test("where the service has no API the user is the provider's, and there are no teams", async (t) => {
+  const { provider, run } = await provided(t);
+  assert.match((await run(loginAt(provider))).stdout, /Logged in as alice@example\.com\./);
+  assert.match((await run("auth status --check")).stdout, /Teams +none/);
+  assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
+  assert.match((await run("auth team")).stdout + (await run("auth team")).stderr, /no team|none/i);
+});
+
+test("where nobody but the ID token says who it is, it is believed, and --check refreshes", async (t) => {
+  const { provider, run } = await provided(t);
+  provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, ...metadata }) => metadata };
+  assert.match((await run(loginAt(provider))).stdout, /Logged in as alice@example\.com\./);
+  provider.requests.length = 0;
+  assert.equal((await run("auth status --check")).code, 0);
+  assert.deepEqual(provider.paths, ["/token"]);
+});
+
+test("a login without openid at a provider that does not say who it is ends with what to ask for", async (t) => {
+  const { provider, run, session } = await provided(t);
+  provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, ...metadata }) => metadata };
+  const { code, stderr } = await run(`auth login --issuer ${provider.issuer} --scope api.read`);
+  assert.equal(code, 1);
+  assert.match(stderr, /^hint: .*--scope "openid email"$/m);
+  assert.equal(await session(), undefined);
+  assert.deepEqual(provider.paths.slice(-2), ["/revoke", "/revoke"]);
+});
+
+test("--prompt, --login-hint, --audience and --resource go along, and the standard's own parameters cannot be replaced", async (t) => {
+  const { provider, env } = await provided(t, {}, { "/api/v1/me": me });
+  const args = [...loginAt(provider).split(" "), "--no-browser", "--prompt", "select_account", "--login-hint", "alice@example.com", "--audience", "acme", "--resource", "https://api.example/v1"];
+  const running = startCommand(t, args, env);
+  const [address] = await running.shows(/http:\S+\/authorize\S*/);
+  const { searchParams } = new URL(address);
+  for (const [name, value] of [["prompt", "select_account"], ["login_hint", "alice@example.com"], ["audience", "acme"], ["resource", "https://api.example/v1"]] as const) {
+    assert.deepEqual(searchParams.getAll(name), [value]);
+  }
+  await (await fetch(address)).text();
+  assert.equal((await running.ended).code, 0);
+  assert.equal(provider.requests.find(({ path }) => path === "/token")?.form["resource"], "https://api.example/v1");
+  await runCommand(t, ["auth", "refresh"], env);
+  assert.equal(provider.requests.findLast(({ path }) => path === "/token")?.form["resource"], "https://api.example/v1");
+});
+
+test("a callback from another issuer is not believed, and nothing is stored", async (t) => {
+  const { provider, run, session } = await provided(t);
+  provider.misbehaviour = { redirect: (parameters) => parameters.set("iss", "https://evil.example") };
+  const { code, stderr } = await run(loginAt(provider));
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: the answer came from "https:\/\/evil\.example", and "http:\S+" was asked$/m);
+  assert.equal(await session(), undefined);
+  assert.ok(!provider.paths.includes("/token"));
+});
+
+test("logout tells of each token how it went", async (t) => {
+  const { provider, run, session } = await provided(t);
+  await run(loginAt(provider));
+  provider.misbehaviour = { revoke: ({ token_type_hint: hint }) => (hint === "access_token" ? Response.json({ error: "unsupported_token_type" }, { status: 400 }) : undefined) };
+  const half = await run("auth logout");
+  assert.equal(half.stdout, '✓ Logged out (profile "default"). Revoked: refresh token.\n');
+  assert.match(half.stderr, /^warning: the access token could not be revoked \(.*unsupported_token_type.*\): it may live on until it expires$/m);
+  assert.equal(await session(), undefined);
+
+  await run(loginAt(provider));
+  provider.misbehaviour = { revoke: () => new Response("", { status: 503 }) };
+  const none = await run("auth logout --json");
+  assert.equal(none.code, 0);
+  assert.deepEqual(JSON.parse(none.stdout), {
+    loggedOut: [{ profile: "default", server: "not told", tokens: [{ token: "refresh_token", revoked: false }, { token: "access_token", revoked: false }] }],
+  });
+  assert.equal(await session(), undefined);
+});
+
+test("a login that takes the place of another revokes it after the new one is stored, and a failure there is a warning", async (t) => {
+  const { provider, run, credentials, session } = await provided(t);
+  await run(loginAt(provider));
+  const before = readFileSync(credentials);
+  const old = await session();
+  const revoked: unknown[] = [];
+  let wasStored = true;
+  provider.misbehaviour = {
+    revoke: ({ token }) => {
+      revoked.push(token);
+      wasStored &&= !readFileSync(credentials).equals(before);
+      return new Response("", { status: 503 });
+    },
+  };
+  const { code, stderr } = await run(`${loginAt(provider)} --force`);
+  assert.equal(code, 0);
+  assert.deepEqual(revoked, [old?.refreshToken?.reveal(), old?.accessToken.reveal()]);
+  assert.ok(wasStored);
+  assert.match(stderr, /^warning: the refresh token of the login before this one could not be revoked \(.*503\): it may live on until it expires$/m);
+});
+
+test("an ID token of somebody else's in a refresh ends the session, and the command says why", async (t) => {
+  const { provider, run, session } = await provided(t);
+  await run(loginAt(provider));
+  provider.misbehaviour = { refreshedIdToken: (claims) => ({ ...claims, sub: "u_mallory" }) };
+  const { code, stderr } = await run("auth refresh");
+  assert.equal(code, 4);
+  assert.match(stderr, /^error: the session was not continued: the ID token of "\S+" names another user than the login did$/m);
+  assert.equal(await session(), undefined);
+});
+
+const wellKnown = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
+
+test("a login asks twice what the server is, before the browser is opened; nothing else ever does", async (t) => {
+  const { saas, run } = await scene(t);
+  await run("auth login");
+  assert.deepEqual(saas.requests.slice(0, 2).map(({ path, status }) => `${path} ${status}`), wellKnown.map((path) => `${path} 404`));
+  saas.requests.length = 0;
+  for (const args of ["auth login", "auth refresh", "auth token", "auth status --check", "api GET /api/v1/me", "auth logout"]) assert.equal((await run(args)).code, 0);
+  assert.deepEqual(saas.requests.filter(({ path }) => path.includes(".well-known")), []);
+});
+
+const pages: [string, Fault][] = [
+  ["the page of its application", { body: "<!doctype html><div id=app></div>", headers: { "content-type": "text/html" } }],
+  ["a redirection to its login page", { status: 302, headers: { location: "/login" } }],
+  ["a refusal", { status: 403, body: { message: "Missing Authentication Token" } }],
+];
+for (const [title, fault] of pages) {
+  test(`a service that answers ${title} where metadata would be is the service of the defaults`, async (t) => {
+    const { saas, run } = await scene(t);
+    for (const path of wellKnown) saas.faults.next(path, fault);
+    const { code, stdout } = await run("auth login");
+    assert.equal(code, 0);
+    assert.equal(stdout, "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n");
+    assert.equal((await run("auth logout --json")).stdout.includes('"ended"'), true);
+    assert.equal(saas.counters.logouts, 1);
+  });
+}
+
+const troubles: [string, Fault, RegExp][] = [
+  ["is in trouble", { status: 503 }, /^error: "\S+\/\.well-known\/oauth-authorization-server" answered 503$/m],
+  ["wants to be left alone for a while", { status: 429 }, /answered 429/],
+  ["does not answer", { hang: true }, /^error: "\S+\/\.well-known\/oauth-authorization-server" did not answer in time$/m],
+  ["hangs up", { reset: "before" }, /^error: cannot reach "\S+\/\.well-known\/oauth-authorization-server"/m],
+];
+for (const [title, fault, message] of troubles) {
+  test(`a service that ${title} when it is asked what it is ends the login with exit code 3, before anybody is sent anywhere`, async (t) => {
+    const { saas, env } = await scene(t);
+    saas.faults.next(wellKnown[0] ?? "", fault);
+    const running = startCommand(t, ["auth", "login"], env, { nodeArgs: hurried(10_000, 300) });
+    const { code, stderr } = await running.ended;
+    assert.equal(code, 3, stderr);
+    assert.match(stderr, message);
+    assert.match(stderr, /^hint: /m);
+    assert.equal(saas.requests.length, 1);
+  });
+}
+
+test("metadata that name another issuer end the login, with the name to use where a / is all that is wrong", async (t) => {
+  const { provider, run } = await provided(t);
+  provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, issuer: `${provider.issuer}/` }) };
+  const slash = await run(loginAt(provider));
+  assert.equal(slash.code, 1);
+  assert.match(slash.stderr, new RegExp(`^hint: Name it as it names itself: --issuer ${provider.issuer}/$`, "m"));
+  assert.ok(!provider.paths.includes("/authorize"));
+});
+
+test("--issuer and --resource take addresses only, and plain http for this machine only", async (t) => {
+  const { run } = await scene(t);
+  for (const [args, message] of [
+    ["--issuer login.example", /^error: --issuer is "login\.example", which is not an address/m],
+    ["--issuer http://login.example", /^error: --issuer is "http:\/\/login\.example": plain http is for this machine only/m],
+    ["--resource api", /^error: --resource is "api", not an address/m],
+    ["--resource https://api.example/#x", /^error: --resource is .*fragment/m],
+  ] as const) {
+    const { code, stderr } = await run(`auth login ${args}`);
+    assert.equal(code, 2);
+    assert.match(stderr, message);
+    assert.match(stderr, /^hint: .*--(issuer|resource) https:/m);
+  }
+});
