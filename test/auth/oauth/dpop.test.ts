@@ -107,7 +107,29 @@ test("the last nonce of each origin is kept for it alone, also when it comes wit
   assert.deepEqual([...nonces], [["https://a.example", "n2"]]);
 });
 
+const refusedProof = (date: string): Response => Response.json({ error: "invalid_dpop_proof" }, { status: 400, headers: { date } });
+
+test("a proof that is refused for its time is made again by the server's clock, and the next one is right at once", async () => {
+  const { ask, sent } = server(refusedProof("Thu, 04 Jul 2019 18:50:16 GMT"));
+  assert.equal((await ask("https://as.example/token", { method: "POST", body: "code=c" })).status, 200);
+  await ask("https://as.example/token", { method: "POST" });
+  assert.deepEqual(sent.map((request) => proofOf(request).claims["iat"]), [1562262616, 1562266216, 1562266216]);
+  assert.deepEqual(sent.map(({ init }) => init.body), ["code=c", "code=c", undefined]);
+});
+
+test("a known difference of the clocks that is none any more is forgotten", async () => {
+  const iats: unknown[] = [];
+  const fetch = async (_: unknown, init: RequestInit = {}): Promise<Response> => {
+    iats.push(readProof(new Headers(init.headers).get("dpop") ?? "").claims["iat"]);
+    return iats.length === 1 ? refusedProof("Thu, 04 Jul 2019 17:50:17 GMT") : new Response();
+  };
+  await dpopFetch({ fetch, clock, key, clockOffsetMs: 3_600_000 })("https://as.example/token");
+  assert.deepEqual(iats, [1562266216, 1562262617]);
+});
+
 const others: [string, Response][] = [
+  ["a proof that is refused while the clocks agree", refusedProof("Thu, 04 Jul 2019 17:50:16 GMT")],
+  ["a proof that is refused without a date", Response.json({ error: "invalid_dpop_proof" }, { status: 400 })],
   ["another error with a nonce", Response.json({ error: "invalid_grant" }, { status: 400, headers: { "dpop-nonce": "n" } })],
   ["the error without a nonce", Response.json({ error: "use_dpop_nonce" }, { status: 400 })],
   ["the error with status 403", Response.json({ error: "use_dpop_nonce" }, { status: 403, headers: { "dpop-nonce": "n" } })],
