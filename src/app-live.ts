@@ -1,8 +1,7 @@
 import type { App } from "./app.ts";
-import { originOf } from "./app-sync.ts";
+import { accountInUse } from "./app-sync.ts";
 import type { SocketConstructor } from "./auth/websocket/connection.ts";
 import { webSocketTicket } from "./auth/websocket/ticket.ts";
-import { NotAuthenticatedError } from "./errors.ts";
 import { openThroughProxy } from "./platform/proxy.ts";
 import { LiveClient, type LiveMessage } from "./sync/client.ts";
 
@@ -24,10 +23,6 @@ export function createLive(app: App, options: { onMessage?: (message: LiveMessag
     clock: app.clock,
     through: (url, open) => openThroughProxy(url, app.env, open),
     ticket: (team, signal) => webSocketTicket(team, { tokens: app.tokens(), fetch: app.authorizedFetch, signal }),
-    async account() {
-      const { account, profile } = await originOf(app);
-      if (account === undefined) throw new NotAuthenticatedError(`not logged in (profile "${profile}")`);
-      return account;
-    },
+    account: () => accountInUse(app),
   });
 }

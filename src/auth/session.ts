@@ -158,7 +158,7 @@ export function isSameSession(a: Session, b: Session): boolean {
 /**
  * The team that is meant when nobody names one: the user's choice, else the private teamspace, else the first.
  */
-export function defaultTeam(profile: Profile): Team | undefined {
+export function defaultTeam(profile: { team?: string | undefined; session: Pick<Session, "teams"> | undefined }): Team | undefined {
   const teams = profile.session?.teams ?? [];
   return teams.find((team) => team.id === profile.team) ?? teams.find((team) => team.isPrivateTeamspace) ?? teams[0];
 }

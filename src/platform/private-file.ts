@@ -61,13 +61,25 @@ function makeFolder(path: string): void {
 
 /** A link to a folder is the user's own arrangement (dot files under version control); what counts is where it leads. */
 function checkFolder(path: string): void {
-  const stats = statSync(path, { throwIfNoEntry: false });
+  const stats = statsOf(path);
   if (stats === undefined) return;
   if (!stats.isDirectory()) throw unsafe(path, "is not a folder", `Move it away: mv ${quoted(path)} ${quoted(`${path}.old`)}`);
   if (!posix) return;
   if (stats.uid !== process.geteuid?.()) throw foreign(path, stats);
   // Who can write in the folder can put another file in place of ours, whatever that file's mode is.
   if ((stats.mode & 0o022) !== 0) throw unsafe(path, `can be changed by others (mode ${octal(stats)})`, `Run: chmod 700 ${quoted(path)}`);
+}
+
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    // Such as ENOTDIR: one of the folders above it is a file.
+    throw new AuthError("storage_unreadable", `"${path}" cannot be looked at (${errno(cause)})`, {
+      hint: `Look at what is there: ls -ld ${quoted(dirname(path))}`,
+      cause,
+    });
+  }
 }
 
 /**

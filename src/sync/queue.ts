@@ -20,11 +20,11 @@ export interface Account {
 
 /** Where an event comes from: the account that is logged in, or what is known while nobody is. */
 export interface Origin {
-  /** The profile in use. */
+  /** The profile in use, or another name for whoever it is that emits. */
   profile: string;
   /** The service that the profile or the environment names; null when neither does. */
   service: string | null;
-  /** The account that is logged in on that profile; undefined when nobody is. */
+  /** The account that is logged in on that profile; undefined when nobody is, or nothing here knows who. */
   account: Account | undefined;
 }
 

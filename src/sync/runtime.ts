@@ -9,7 +9,7 @@ import { drainAccount, type DrainReport, waiting } from "./drain.ts";
 import { createEmitter, type Emitter, type EmitReport, type LiveChannel } from "./emitter.ts";
 import type { EventInput, ProjectContext } from "./events.ts";
 import { createLamportClock } from "./lamport-clock.ts";
-import { type Origin, SyncQueue } from "./queue.ts";
+import { type Account, type Origin, SyncQueue } from "./queue.ts";
 import type { AuthorizedFetch } from "./service-request.ts";
 import { createUlidSource } from "./ulid.ts";
 
@@ -28,6 +28,8 @@ export interface SyncRuntimeOptions {
   clock: Clock;
   /** The profile in use and who is logged in on it, now. */
   origin: () => Promise<Origin>;
+  /** Asks whose the token is, where the origin has no account; undefined when nobody is logged in. Called before a drain, never to emit. */
+  owner?: (origin: Origin, signal: AbortSignal | undefined) => Promise<Account | undefined>;
   /** From {@link nodeId}. */
   nodeId: string;
   /** What every event says about the project; nothing by default. */
@@ -113,10 +115,11 @@ export class SyncRuntime {
   async flush({ signal, waitMs = 60_000, onProgress }: FlushOptions = {}): Promise<DrainReport> {
     const { fetch, clock } = this.#options;
     const origin = await this.#options.origin();
-    if (!origin.account) return this.#nobody(origin);
-    await this.queue.bind(origin.profile, origin.account);
+    const account = origin.account ?? (await this.#ownerOf(origin, signal));
+    if (account instanceof AuthError) return this.#unsent(origin, account);
+    await this.queue.bind(origin.profile, account);
     const onRejected = (rejection: Rejection): void => this.#notify({ kind: "rejected", rejection });
-    const report = await drainAccount(this.queue, origin.account, { fetch, clock, signal, waitMs, onRejected, ...(onProgress && { onProgress }) });
+    const report = await drainAccount(this.queue, account, { fetch, clock, signal, waitMs, onRejected, ...(onProgress && { onProgress }) });
     this.#notify({ kind: "drained", report });
     return report;
   }
@@ -143,10 +146,21 @@ export class SyncRuntime {
     }
   }
 
-  #nobody(origin: Origin): DrainReport {
+  /** The account that a token belongs to, or why there is none. */
+  async #ownerOf(origin: Origin, signal: AbortSignal | undefined): Promise<Account | AuthError> {
+    try {
+      return (await this.#options.owner?.(origin, signal)) ?? new NotAuthenticatedError("nobody is logged in");
+    } catch (error) {
+      if (error instanceof AuthError && !signal?.aborted) return error;
+      throw error;
+    }
+  }
+
+  #unsent(origin: Origin, cause: AuthError): DrainReport {
     const left = waiting(this.queue.scopeOf(origin));
     const none = { delivered: 0, duplicates: 0, pending: 0, rejected: 0 };
-    const failure = new NotAuthenticatedError(`nobody is logged in${left > 0 ? `, and ${left} wait in the queue until somebody is` : ""}`);
+    const isNobody = cause instanceof NotAuthenticatedError && left > 0;
+    const failure = isNobody ? new NotAuthenticatedError(`${cause.message}, and ${left} wait in the queue until somebody is`) : cause;
     return { events: none, artifacts: none, left, failure };
   }
 

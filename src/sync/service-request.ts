@@ -1,9 +1,9 @@
-import { readJsonObject } from "../auth/oauth/exchange.ts";
+import { readJsonObject, retryAfter } from "../auth/oauth/exchange.ts";
 import { AuthError, ServiceError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 
 /** `fetch` that sends the access token along and takes care of a 401. A path without a host goes to the service. */
-export type AuthorizedFetch = (input: string, init?: RequestInit) => Promise<Response>;
+export type AuthorizedFetch = (input: string, init?: RequestInit & { retries?: number }) => Promise<Response>;
 
 /** What every request of the synchronisation needs. */
 export interface ServiceAccess {
@@ -18,7 +18,7 @@ export interface ServiceAnswer {
   status: number;
   /** Undefined when the body is no JSON object. */
   body: Readonly<Record<string, unknown>> | undefined;
-  /** `Retry-After` (RFC 9110 §10.2.3), in milliseconds; undefined when the service did not say. */
+  /** How long the service asked to wait, in milliseconds; undefined when it did not. */
   retryAfterMs: number | undefined;
 }
 
@@ -34,9 +34,10 @@ export async function requestService(path: string, init: RequestInit, access: Se
   const { fetch, clock, signal } = access;
   const limit = clock.timeout(timeoutMs);
   try {
-    const response = await fetch(path, { ...init, signal: signal ? AbortSignal.any([signal, limit]) : limit });
+    // Every request here has its own rule for what comes after a failure, and so none that is repeated behind its back.
+    const response = await fetch(path, { ...init, retries: 0, signal: signal ? AbortSignal.any([signal, limit]) : limit });
     const body = await readJsonObject(response);
-    return { status: response.status, body, retryAfterMs: retryAfter(response.headers, clock) };
+    return { status: response.status, body, retryAfterMs: retryAfter(response, body) };
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
     if (cause instanceof AuthError) throw cause;
@@ -46,16 +47,6 @@ export async function requestService(path: string, init: RequestInit, access: Se
       cause,
     });
   }
-}
-
-function retryAfter(headers: Headers, clock: Clock): number | undefined {
-  const value = headers.get("retry-after")?.trim();
-  if (!value) return undefined;
-  if (/^\d+$/.test(value)) return Number(value) * 1000;
-  const until = Date.parse(value);
-  // Against the server's own clock where it tells it, since ours may be wrong.
-  const now = Date.parse(headers.get("date") ?? "") || clock.now();
-  return Number.isNaN(until) ? undefined : Math.max(0, until - now);
 }
 
 /** Text from the service, for a message or a file that people will show on a terminal: on one line, and short. */

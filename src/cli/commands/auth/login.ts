@@ -90,6 +90,7 @@ export const login: Command = defineCommand({
       const kept = app.isKept ? "" : " Nothing was kept: the session ends with this command.";
       if (values.json) out.json(statusOf(name, profile, app));
       else out.done(`Logged in as ${accountName(profile)}.${life}${kept}`);
+      if (app.isKept) await giveQueue(context, name, profile);
       return accountName(profile);
     };
     const common = { ...exchange, request, store };
@@ -136,6 +137,17 @@ async function endReplaced(session: Session, replaced: Session | undefined, { ap
   if (replaced?.server.revocation_endpoint === undefined || replaced.server.logout_endpoint !== undefined || isSameSession(replaced, session)) return;
   for (const { token, error } of await endSession(replaced, { fetch: app.fetch, clock: app.clock, timeoutMs: 3_000 })) {
     if (error) out.warn(`the ${token.replace("_", " ")} of the login before this one could not be revoked (${error.message}): it may live on until it expires`);
+  }
+}
+
+/** What waits in the queue since before the first login is this account's from now on, even if another is the first to send. */
+async function giveQueue({ app, out }: Context, name: string, profile: Profile): Promise<void> {
+  try {
+    const { bindQueue } = await import("../../../app-sync.ts");
+    await bindQueue(app, name, profile);
+  } catch (error) {
+    // The login itself is done.
+    out.warn(`the queue cannot be written, so events that wait in it are not this account's yet: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
