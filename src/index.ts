@@ -1,4 +1,4 @@
-export { createAuthorizedFetch, createLiveClient, createSyncRuntime, getTokenManager, type LiveClientSettings } from "./library.ts";
+export { createAuthorizedFetch, createLiveClient, createSyncRuntime, createTrackerClient, getTokenManager, type LiveClientSettings } from "./library.ts";
 export { createApp, type App, type AppOverrides } from "./app.ts";
 export { AuthError, NotAuthenticatedError, ServiceError, type AuthErrorCode, type AuthErrorOptions } from "./errors.ts";
 export { Secret } from "./secret.ts";
@@ -14,9 +14,11 @@ export { type SyncNotice, type SyncRuntime } from "./sync/runtime.ts";
 export { type EmitReport, type LiveChannel } from "./sync/emitter.ts";
 export { type EventEnvelope, type EventInput, type ProjectContext } from "./sync/events.ts";
 export { type LiveClient, type LiveMessage, type LiveState } from "./sync/client.ts";
+export { TrackerClient, type CallOptions, type Routing, type TrackerClientOptions, type WriteOptions } from "./tracker/saas-client.ts";
+export { type TrackerResult } from "./tracker/request.ts";
+export { TrackerError, type TrackerFacts } from "./tracker/tracker-error.ts";
 export { type ArtifactInput } from "./sync/body-transport.ts";
 export { type DrainReport } from "./sync/drain.ts";
-export type * from "./cli/answers.ts";
 export type {
   AuthStatus,
   DefaultTeamAnswer,

@@ -1,11 +1,13 @@
 import { createApp, type App, type AppOverrides } from "./app.ts";
 import { createLive } from "./app-live.ts";
 import { createSync, type SyncOptions } from "./app-sync.ts";
+import { createTracker } from "./app-tracker.ts";
 import type { AuthorizedFetch } from "./auth/http/authorized-fetch.ts";
 import type { SocketConstructor } from "./auth/websocket/connection.ts";
 import type { TokenManager } from "./auth/token-manager.ts";
 import type { LiveClient, LiveMessage } from "./sync/client.ts";
 import type { SyncRuntime } from "./sync/runtime.ts";
+import type { TrackerClient } from "./tracker/saas-client.ts";
 
 let ofThisProcess: App | undefined;
 
@@ -56,6 +58,16 @@ export function createSyncRuntime(options: SyncOptions = {}, overrides?: AppOver
  */
 export function createLiveClient(options: LiveClientSettings = {}, overrides?: AppOverrides): LiveClient {
   return createLive(appFor(overrides), options);
+}
+
+/**
+ * The hosted tracker, for the default team of the profile in use. See {@link TrackerClient} for one that is made by hand.
+ *
+ * @param overrides - what to use instead of the machine's own
+ * @throws AuthError `configuration_invalid` when a `SPEC_KITTY_…` variable cannot be used
+ */
+export function createTrackerClient(overrides?: AppOverrides): TrackerClient {
+  return createTracker(appFor(overrides));
 }
 
 /** What {@link createLiveClient} takes. */

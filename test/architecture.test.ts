@@ -62,7 +62,7 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^src\/(sync|tracker)\//],
   [/^src\/app\.ts$/],
   [/^src\/app-sync\.ts$/],
-  [/^src\/app-live\.ts$/],
+  [/^src\/app-(live|tracker)\.ts$/],
   [/^src\/library\.ts$/],
   [/^src\/cli\//, /^src\/index\.ts$/],
 ];

@@ -37,12 +37,27 @@ export async function readNamedFile(path: string, what: string): Promise<Buffer>
  * @throws AuthError `usage_invalid` when it is not one
  */
 export function parseJsonObject(option: string, text: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw usageError(`--${option} is not JSON (${error instanceof Error ? error.message : String(error)})`, `Try: --${option} '{"key":"value"}'`);
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw usageError(`--${option} is not a JSON object`, `Try: --${option} '{"key":"value"}'`);
+  const example = `Try: --${option} '{"key":"value"}'`;
+  const value = parseJson(option, text, example);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw usageError(`--${option} is not a JSON object`, example);
   return value as Record<string, unknown>;
+}
+
+/**
+ * A JSON array that was given to an option.
+ * @throws AuthError `usage_invalid` when it is not one
+ */
+export function parseJsonArray(option: string, text: string): unknown[] {
+  const example = `Try: --${option} '[{"key":"value"}]'`;
+  const value = parseJson(option, text, example);
+  if (!Array.isArray(value)) throw usageError(`--${option} is not a JSON array`, example);
+  return value;
+}
+
+function parseJson(option: string, text: string, example: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw usageError(`--${option} is not JSON (${error instanceof Error ? error.message : String(error)})`, example);
+  }
 }
