@@ -47,7 +47,9 @@ async function launch({ program, args }: BrowserCommand, { env, clock }: Browser
   const settled = new AbortController();
   const ended = new Promise<string | undefined>((resolve) => {
     // Detached and without our streams: Ctrl-C here is not for the browser, nor is its chatter for this terminal.
-    const child = spawn(program, [...args], { env: { ...env }, detached: true, stdio: "ignore", windowsHide: true });
+    // A browser lives on for days, with helpers and extensions: our secrets are not for its environment.
+    const { SPEC_KITTY_PASSPHRASE: _passphrase, SPEC_KITTY_ACCESS_TOKEN: _token, ...theirs } = env;
+    const child = spawn(program, [...args], { env: theirs, detached: true, stdio: "ignore", windowsHide: true });
     child.unref();
     child.on("error", (error) => resolve("code" in error && error.code === "ENOENT" ? "not found" : error.message));
     child.once("exit", (status, signal) => resolve(status === 0 ? undefined : `ended with ${status ?? signal}`));

@@ -78,7 +78,8 @@ export function createKeychain({ clock, env, timeoutMs = 3000, ask = askProcess 
  * event loop would come. A process can be killed. What starts one is loaded here, since no other kind of key needs it.
  */
 async function askProcess(request: KeychainRequest, env: KeychainOptions["env"], signal: AbortSignal): Promise<KeychainAnswer> {
-  const [{ spawn }, { keychainProcess }] = await Promise.all([import("node:child_process"), import("./keychain-process.ts")]);
+  const { spawn } = await import("node:child_process");
+  const { keychainProcess } = await import("./keychain-process.ts");
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...process.execArgv, keychainProcess], { env, signal, killSignal: "SIGKILL", stdio: ["pipe", "pipe", "ignore"], windowsHide: true });
     let text = "";
