@@ -70,6 +70,8 @@ export function startCommand(t: TestContext, args: readonly string[], env: Comma
   let stderr = "";
   const waiting = new Set<() => void>();
   const note = (): void => waiting.forEach((check) => check());
+  // A command may end before it has read all that it was given.
+  child.stdin.on("error", () => undefined);
   child.stdout.setEncoding("utf8").on("data", (text: string) => ((stdout += text), note()));
   child.stderr.setEncoding("utf8").on("data", (text: string) => ((stderr += text), note()));
   const ended = new Promise<CommandResult>((resolve, reject) => {
