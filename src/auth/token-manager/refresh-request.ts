@@ -5,7 +5,6 @@ import type { Secret } from "../../secret.ts";
 import { provingFetch } from "../http/bound-fetch.ts";
 import { retryDelay } from "../http/retry-delay.ts";
 import { readJsonObject, type Fetch } from "../oauth/exchange.ts";
-import { validateRefreshedIdToken } from "../oauth/id-token.ts";
 import { judgeRefreshFailure, refreshTokenGrant } from "../oauth/refresh.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import { sessionTokens, type Session } from "../session.ts";
@@ -47,6 +46,7 @@ export async function requestRefresh(
   // Reading an answer for the first time loads code for some milliseconds. Here they cost nothing; once the service has
   // rotated the token, each of them is one in which a process that is killed loses the session.
   await readJsonObject(new Response("{}"));
+  const continuing = await checkFor(session, clock);
   const signal = clock.timeout(refreshLimitMs);
   const { clientId: client_id, resource } = session;
   const proving = provingFetch(session, { fetch, clock });
@@ -57,7 +57,7 @@ export async function requestRefresh(
       // A token that was sent and not answered may be spent already. Sending it again loses nothing: it is the only one
       // there is, and servers that rotate forgive a replay the more readily the sooner it comes.
       const grant = { client_id, refresh_token: refreshToken, resource };
-      return continuing(session, await refreshTokenGrant(session.server, grant, { clock, fetch: proving, signal, timeoutMs: refreshLimitMs }), clock.now());
+      return continuing(await refreshTokenGrant(session.server, grant, { clock, fetch: proving, signal, timeoutMs: refreshLimitMs }));
     } catch (error) {
       if (signal.aborted) throw unanswered(session, error);
       if (judgeRefreshFailure(error) !== "transient") throw error;
@@ -70,21 +70,24 @@ export async function requestRefresh(
 }
 
 /**
- * The tokens, if they continue the session. If they do not, they must not be stored, and the ones before them are spent: the
- * session is over.
+ * What gives back tokens if they continue the session. If they do not, they must not be stored, and the ones before them are
+ * spent: the session is over.
  */
-function continuing(session: Session, tokens: TokenResponse, receivedAt: number): TokenResponse {
+async function checkFor(session: Session, clock: Clock): Promise<(tokens: TokenResponse) => TokenResponse> {
   const { server, clientId: client_id, idToken, dpopKey } = session;
-  try {
-    if (tokens.token_type === "DPoP" && dpopKey === undefined) throw new AuthError("service_answer_invalid", `"${server.issuer}" bound the tokens to a key, and none was offered`);
-    const { access_token, id_token } = tokens;
-    const now = sessionTokens(tokens, receivedAt, session).issuedAt;
-    if (id_token !== undefined && idToken !== undefined) validateRefreshedIdToken(id_token, { server, client_id, access_token, now }, idToken);
-    return tokens;
-  } catch (cause) {
-    if (!(cause instanceof AuthError)) throw cause;
-    throw new NotAuthenticatedError(`the session was not continued: ${cause.message}`, { code: "session_ended", cause });
-  }
+  const validate = idToken && (await import("../oauth/id-token.ts")).validateRefreshedIdToken;
+  return (tokens) => {
+    const { access_token, id_token, token_type } = tokens;
+    try {
+      if (token_type === "DPoP" && dpopKey === undefined) throw new AuthError("service_answer_invalid", `"${server.issuer}" bound the tokens to a key, and none was offered`);
+      const now = sessionTokens(tokens, clock.now(), session).issuedAt;
+      if (id_token !== undefined && idToken !== undefined) validate?.(id_token, { server, client_id, access_token, now }, idToken);
+      return tokens;
+    } catch (cause) {
+      if (!(cause instanceof AuthError)) throw cause;
+      throw new NotAuthenticatedError(`the session was not continued: ${cause.message}`, { code: "session_ended", cause });
+    }
+  };
 }
 
 function unanswered({ server }: Session, cause: unknown): ServiceError {
