@@ -67,8 +67,14 @@ export function resolveSettings(options: SettingOptions, env: Environment, file?
   }
   const service = fromEnvironment(env, "SPEC_KITTY_SAAS_URL");
   const issuer = options.issuer;
-  const accessToken = env["SPEC_KITTY_ACCESS_TOKEN"];
+  const accessToken = fromEnvironment(env, "SPEC_KITTY_ACCESS_TOKEN")?.value;
   const passphrase = env["SPEC_KITTY_PASSPHRASE"];
+  // Else the runtime refuses the header, and quotes the token in saying so. It is not quoted here either (S-005).
+  if (accessToken && !/^[\x21-\x7e]+$/.test(accessToken)) {
+    throw new AuthError("configuration_invalid", "SPEC_KITTY_ACCESS_TOKEN holds no access token, which is letters, digits and signs without a blank or a line break", {
+      hint: "Set it to the token alone, without \"Bearer\": export SPEC_KITTY_ACCESS_TOKEN=…",
+    });
+  }
   return {
     // A token from the environment goes to the chosen profile's service, and a stranger's file must not choose that for it.
     profile: typed ? { ...typed, mayBeNew: true } : file && !accessToken ? profileOfFolder(file) : undefined,
