@@ -80,8 +80,11 @@ export function createKeychain({ clock, env, timeoutMs = 3000, ask = askProcess 
 async function askProcess(request: KeychainRequest, env: KeychainOptions["env"], signal: AbortSignal): Promise<KeychainAnswer> {
   const { spawn } = await import("node:child_process");
   const { keychainProcess } = await import("./keychain-process.ts");
+  // Node's own arguments only where the source runs, which needs a loader: `-e` would run the caller's program again, which
+  // asks the keychain again, and so on without an end.
+  const nodeArguments = keychainProcess.endsWith(".ts") ? process.execArgv : [];
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...process.execArgv, keychainProcess], { env, signal, killSignal: "SIGKILL", stdio: ["pipe", "pipe", "ignore"], windowsHide: true });
+    const child = spawn(process.execPath, [...nodeArguments, keychainProcess], { env, signal, killSignal: "SIGKILL", stdio: ["pipe", "pipe", "ignore"], windowsHide: true });
     let text = "";
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
     child.once("error", reject);

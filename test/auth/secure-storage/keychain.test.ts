@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { KeychainAnswer, KeychainRequest } from "../../../src/auth/secure-storage/keychain-process.ts";
 import { createKeychain, type Keychain } from "../../../src/auth/secure-storage/keychain.ts";
 import { AuthError } from "../../../src/errors.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { Secret } from "../../../src/secret.ts";
+import { scratchFolder } from "../../helpers/command.ts";
 
 const key = new Secret(Buffer.alloc(32, 7).toString("base64url"));
 
@@ -67,6 +71,20 @@ for (const [answer, says] of [
     }
   });
 }
+
+test("a program of one line, given to Node as an argument, is not run again to ask the keychain", async (t) => {
+  const runs = join(scratchFolder(t), "runs");
+  const program = `
+    import { appendFileSync } from "node:fs";
+    appendFileSync(${JSON.stringify(runs)}, "run\\n");
+    if (process.argv.length > 1) process.exit();
+    const { createKeychain } = await import(${JSON.stringify(new URL("../../../dist/auth/secure-storage/keychain.js", import.meta.url).href)});
+    const { systemClock } = await import(${JSON.stringify(new URL("../../../dist/platform/clock.js", import.meta.url).href)});
+    await createKeychain({ clock: systemClock, env: {}, timeoutMs: 20_000 }).read("a").catch((error) => console.log(error.message));`;
+  const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8", timeout: 20_000 });
+  assert.match(stdout, /no keychain/);
+  assert.equal(readFileSync(runs, "utf8"), "run\n");
+});
 
 test("S-005 the key is in no argument of the process that is asked, and in no error", async () => {
   const keychain = createKeychain({ clock: systemClock, env: { PATH: process.env["PATH"] }, timeoutMs: 20_000 });
