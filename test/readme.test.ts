@@ -1,0 +1,242 @@
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { Output } from "../src/cli/output.ts";
+import { dispatch } from "../src/cli/dispatch.ts";
+import { renderError } from "../src/cli/render-error.ts";
+import { AuthError, type AuthErrorCode } from "../src/errors.ts";
+import { withSections } from "./docs/sections.ts";
+import { approveDevice } from "./fake-saas/user.ts";
+import { bin, type CommandEnvironment, type CommandResult } from "./helpers/command.ts";
+import { scene } from "./helpers/scene.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const readme = readFileSync(join(root, "README.md"), "utf8");
+const scripts = (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: Record<string, string> }).scripts;
+
+/** The fenced blocks of a language, in order. */
+function blocks(language: string): string[] {
+  return [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].filter(([, found]) => found === language).map(([, , text = ""]) => text);
+}
+
+function section(title: string): string {
+  return readme.split(/^## /m).find((part) => part.startsWith(`${title}\n`)) ?? assert.fail(`there is no section "${title}"`);
+}
+
+/** The rows of the tables in a text, each a list of its cells, without the heads. */
+function rows(text: string): string[][] {
+  const lines = text.split("\n").filter((line) => /^\|(?!---)/.test(line));
+  return lines.slice(1).map((line) => line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim()));
+}
+
+/** A text that has `…` where something differs, as a pattern for the whole of it. */
+function pattern(text: string): RegExp {
+  return new RegExp(`^${text.split("…").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join("[^]*")}$`);
+}
+
+/** Runs a program to its end; who is asked to enter a code somewhere does. */
+async function run(t: TestContext, program: string, args: readonly string[], env: CommandEnvironment, cwd: string): Promise<CommandResult> {
+  const child = spawn(program, args, { env, cwd, stdio: ["ignore", "pipe", "pipe"] });
+  t.after(() => void child.kill("SIGKILL"));
+  let stdout = "";
+  let stderr = "";
+  let approved: Promise<unknown> | undefined;
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+    const [, address, code] = /on any device:\n\n {2}(\S+)\n[^]*enter this code:\n\n {2}(\S+)\n/.exec(stderr) ?? [];
+    if (address !== undefined && code !== undefined) approved ??= approveDevice(address, code);
+  });
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+}
+
+/** A scene with `spec-kitty` and `npx` on the path, and a working folder. */
+async function stage(t: TestContext): Promise<Awaited<ReturnType<typeof scene>> & { work: string; shell: (script: string) => Promise<CommandResult> }> {
+  const it = await scene(t, { deviceIntervalSeconds: 1 });
+  const work = join(it.folder, "work");
+  const programs = join(it.folder, "bin");
+  mkdirSync(work);
+  mkdirSync(programs);
+  const program = (name: string, line: string): void => {
+    writeFileSync(join(programs, name), `#!/bin/sh\n${line}\n`);
+    chmodSync(join(programs, name), 0o755);
+  };
+  program("spec-kitty", `exec '${process.execPath}' '${bin}' "$@"`);
+  program("npx", `exec "$@"`);
+  const env = { ...it.env, PATH: `${programs}:${it.env["PATH"]}` };
+  return { ...it, work, shell: (script) => run(t, "bash", ["-euc", script], env, work) };
+}
+
+/** Every `spec-kitty …` in a text, as a shell would split it. */
+function commandsIn(text: string): { line: string; args: string[] }[] {
+  return [...text.matchAll(/(?<![\w./-])spec-kitty((?: +(?:'[^']*'|"[^"]*"|[^\s'"`|<>();&!]+))*)/g)].map(([line, rest = ""]) => ({
+    line,
+    args: [...rest.matchAll(/'([^']*)'|"([^"]*)"|([^\s'"]+)/g)].map(([, single, double, bare]) => single ?? double ?? bare ?? ""),
+  }));
+}
+
+test("the README has its sections in the order in which a stranger needs them", () => {
+  const titles = [...readme.matchAll(/^## (.*)$/gm)].map(([, title]) => title);
+  assert.deepEqual(titles, [
+    "Try it",
+    "Install",
+    "Log in",
+    "Use it in a script",
+    "In CI",
+    "Behind a proxy",
+    "How it stores what",
+    "When two processes refresh",
+    "Exit codes",
+    "Environment",
+    "Troubleshooting",
+    "Security model",
+    "Architecture",
+    "Develop",
+    "API",
+    "Names",
+  ]);
+  for (const [, anchor = ""] of readme.matchAll(/\]\(#([\w-]+)\)/g)) {
+    const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) => title.toLowerCase().replace(/[^\w -]/g, "").replaceAll(" ", "-"));
+    assert.ok(anchors.includes(anchor), `nothing is called #${anchor}`);
+  }
+  for (const [, path = ""] of readme.matchAll(/`((?:src|test|bin)\/[\w./-]*)`/g)) {
+    assert.ok(existsSync(join(root, path)), `there is no ${path}`);
+  }
+});
+
+test("every command of the README runs as it stands, one block after the other", async (t) => {
+  if (process.platform === "win32") return t.skip("the blocks are for a shell of Unix");
+  const { shell } = await stage(t);
+  const all = blocks("sh");
+  assert.ok(all.length >= 5, "there are few");
+  for (const block of all) {
+    const { code, stdout, stderr } = await shell(block);
+    assert.equal(code, 0, `${block}\n${stderr}\n${stdout}`);
+  }
+});
+
+test("the README's first transcript is what the commands say", async (t) => {
+  if (process.platform === "win32") return t.skip("the blocks are for a shell of Unix");
+  const { shell, saas } = await stage(t);
+  const [transcript = ""] = blocks("console");
+  const [, ...steps] = transcript.split(/^\$ /m);
+  for (const step of steps) {
+    const [line = "", ...said] = step.split("\n");
+    if (line.startsWith("export ")) continue;
+    const { code, stdout, stderr } = await shell(line);
+    assert.equal(code, 0, stderr);
+    // The first says most of it to the terminal and the outcome to stdout; for a reader they are one text.
+    assert.match((stderr + stdout).replaceAll(saas.url, "https://service.example").trim(), pattern(said.join("\n").trim()));
+  }
+});
+
+test("every other command that the README names is one: words, options and scripts", async () => {
+  const named = [...blocks("console"), ...[...readme.replace(/^```[\s\S]*?^```$/gm, "").matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code)];
+  const found = named.flatMap(commandsIn).filter(({ args }) => args.length > 0 && !args.includes("…"));
+  assert.ok(found.length >= 10, "there are few");
+  // Git adds what it wants of a helper.
+  for (const { args } of found) if (args.at(-1) === "git-credential") args.push("get");
+  for (const { line, args } of found) if (args[0] !== "--version") await assert.doesNotReject(dispatch(args), line);
+  for (const [line, name = ""] of readme.matchAll(/npm (?:run )?((?<=run )[\w:-]+|test)/g)) assert.ok(Object.hasOwn(scripts, name), line);
+});
+
+test("every program in the README compiles against the package's own types, as strictly as the package itself, and runs", async (t) => {
+  const { folder, env, run: command } = await stage(t);
+  const programs = blocks("ts");
+  assert.ok(programs.length >= 2, "there are few");
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(root, join(folder, "node_modules", "spec-kitty"), "junction");
+  writeFileSync(join(folder, "package.json"), `{ "type": "module" }`);
+  const options = { rootDir: ".", outDir: "out", typeRoots: [join(root, "node_modules", "@types")], declaration: false, isolatedDeclarations: false, sourceMap: false, inlineSources: false, skipLibCheck: false };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions: options, include: ["*.ts"] }));
+  programs.forEach((text, index) => writeFileSync(join(folder, `program-${index}.ts`), text));
+  try {
+    execFileSync(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", folder], { encoding: "utf8" });
+  } catch (error) {
+    assert.fail((error as { stdout: string }).stdout);
+  }
+  assert.equal((await command("auth login")).code, 0);
+  for (const index of programs.keys()) {
+    const { code, stdout, stderr } = await run(t, process.execPath, [join(folder, "out", `program-${index}.js`)], env, folder);
+    assert.deepEqual([code, stderr], [0, ""], programs[index]);
+    t.diagnostic(stdout.trim());
+  }
+});
+
+test("the README's sync script queues without a network, and sends when there is one", async (t) => {
+  const { saas, folder, env, run: command } = await scene(t);
+  const script = blocks("ts").find((text) => text.includes("createSyncRuntime")) ?? "";
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(root, join(folder, "node_modules", "spec-kitty"), "junction");
+  // It has no types to take away.
+  writeFileSync(join(folder, "sync.mjs"), script);
+  const start = (): Promise<CommandResult> => run(t, process.execPath, [join(folder, "sync.mjs")], env, folder);
+  assert.equal((await command("auth login")).code, 0);
+  await saas.stop();
+  const offline = await start();
+  assert.equal(offline.code, 0, offline.stderr);
+  assert.match(offline.stdout, /^sent 0, 1 wait cannot reach /);
+  await saas.start();
+  const online = await start();
+  assert.equal(online.stdout, "sent 2, 0 wait \n", online.stderr);
+  assert.equal(saas.events.size, 2);
+});
+
+const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+  .filter((path) => path.endsWith(".ts"))
+  .map((path) => readFileSync(join(root, "src", path), "utf8").replace(/\/\*[\s\S]*?\*\/|(?<![:"'`\w])\/\/.*$/gm, ""));
+
+/** Every text in the code, with `…` for what is put into it. */
+const literals = new Set(
+  sources.flatMap((source) =>
+    [...source.matchAll(/"((?:[^"\\\n]|\\.)+)"|`((?:[^`\\]|\\.)+)`/g)].map(([, plain, template]) => (plain ?? template ?? "").replace(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, "…").replace(/\\(.)/g, "$1")),
+  ),
+);
+
+/** Whether the code has this text, in one piece or as one text put into another. */
+function isSaid(message: string): boolean {
+  if (literals.has(message)) return true;
+  return [...literals].some((frame) => {
+    if (!frame.includes("…") || !frame.includes(" ")) return false;
+    const filled = new RegExp(pattern(frame).source.replaceAll("[^]*", "(.+?)")).exec(message);
+    return filled !== null && filled.slice(1).every((part) => part === "…" || literals.has(part));
+  });
+}
+
+test("every message in the README's troubleshooting is one that the code has, word for word", async (t) => {
+  const messages = rows(section("Troubleshooting")).map(([message = ""]) => /^`(.*)`$/.exec(message)?.[1] ?? assert.fail(`${message} is not a message`));
+  assert.ok(messages.length >= 20, `${messages.length} of them`);
+  for (const message of messages) await t.test(message, () => assert.ok(isSaid(message), "the code does not say this"));
+  assert.ok(!isSaid("the keychain is unlocked"), "what the code does not say is not found in it");
+});
+
+test("the README's exit codes are those of the command, for every error code", () => {
+  const codes = [...(/export type AuthErrorCode =([^;]*);/.exec(readFileSync(join(root, "src", "errors.ts"), "utf8"))?.[1] ?? "").matchAll(/"(\w+)"/g)].map(([, code = ""]) => code as AuthErrorCode);
+  const silent = { error() {}, hint() {}, say() {} } as unknown as Output;
+  const actual = codes.map((code) => [code, renderError(new AuthError(code, "so it is"), silent, false)]);
+  const said = rows(section("Exit codes")).flatMap(([exit, , names = ""]) => [...names.matchAll(/`(\w+)`/g)].map(([, code]) => [code, Number(exit)]));
+  assert.ok(codes.length > 10, "there are few");
+  assert.deepEqual(new Map(said as [string, number][]), new Map(actual as [string, number][]));
+  assert.equal(said.length, codes.length);
+});
+
+test("the README's environment has every variable of ours that the code reads, and no other", () => {
+  const read = new Set(sources.flatMap((source) => source.match(/\bSPEC_KITTY_[A-Z_]+\b/g) ?? []));
+  const said = rows(section("Environment")).flatMap(([name = ""]) => [...name.matchAll(/`(\w+)`/g)].map(([, variable = ""]) => variable));
+  assert.deepEqual(said.filter((name) => name.startsWith("SPEC_KITTY_")).sort(), [...read].sort());
+  const all = sources.join("\n");
+  for (const name of said) assert.match(all, new RegExp(`\\b(?:${name}|${name.toLowerCase()})\\b`), `nothing reads ${name}`);
+});
+
+test("the README's API and names are those of the code", async () => {
+  // When this fails: npm run api-docs.
+  assert.equal(await withSections(readme), readme);
+  assert.match(section("API"), /`getTokenManager\(\): TokenManager`/);
+  assert.match(section("Names"), /\| `auth switch \[PROFILE\]` \|/);
+});
