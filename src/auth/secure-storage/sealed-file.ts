@@ -64,16 +64,18 @@ export class SealedFile implements Vault {
    */
   async read(): Promise<string | undefined> {
     const bytes = readPrivateFile(this.path);
-    if (bytes === undefined) return undefined;
+    // Without a file nothing is left that a remembered key could open, and what is written next may need another.
+    if (bytes === undefined) return (this.#opened = undefined);
     const envelope = this.#parse(bytes);
-    const key = await this.#key(envelope.key);
-    const sealed = Buffer.from(envelope.ciphertext, "base64");
-    const decipher = createDecipheriv(cipher, key, Buffer.from(envelope.nonce, "base64"), { authTagLength: tagBytes });
-    decipher.setAAD(additionalData(envelope));
+    const remembered = this.#opened?.key;
     try {
-      decipher.setAuthTag(sealed.subarray(-tagBytes));
-      return decipher.update(sealed.subarray(0, -tagBytes), undefined, "utf8") + decipher.final("utf8");
+      return unseal(envelope, await this.#key(envelope.key));
     } catch (cause) {
+      if (cause instanceof AuthError) throw cause;
+      // A keychain can have another key under the same name by now: everything was removed, and somebody logged in again.
+      const isOld = remembered !== undefined && remembered === this.#opened?.key;
+      this.#opened = undefined;
+      if (isOld) return this.read();
       const { message, hint } = this.#keySourceOf(envelope.key.source).mismatch;
       throw new AuthError("storage_damaged", `"${this.path}" cannot be opened: ${message}`, { hint, cause });
     }
@@ -137,6 +139,15 @@ export class SealedFile implements Vault {
     if (!isEnvelope(envelope) || !Buffer.from(serialize(envelope)).equals(bytes)) throw damaged("is damaged: it was changed");
     return envelope;
   }
+}
+
+/** @throws what `node:crypto` does, when the key is not the one or a byte was changed */
+function unseal(envelope: Envelope, key: Buffer): string {
+  const sealed = Buffer.from(envelope.ciphertext, "base64");
+  const decipher = createDecipheriv(cipher, key, Buffer.from(envelope.nonce, "base64"), { authTagLength: tagBytes });
+  decipher.setAAD(additionalData(envelope));
+  decipher.setAuthTag(sealed.subarray(-tagBytes));
+  return decipher.update(sealed.subarray(0, -tagBytes), undefined, "utf8") + decipher.final("utf8");
 }
 
 function isEnvelope(value: Envelope | null): value is Envelope {

@@ -221,3 +221,32 @@ test("a runtime folder of another user or open to others is neither believed nor
   }
   assert.deepEqual(await machineKey("machine", "/proc/nobody/run").open(header), key);
 });
+
+test("a key that was replaced under the same name, by a logout from everything and a new login elsewhere, is asked for again", async (t) => {
+  const path = join(scratchFolder(t), "config", "credentials.json");
+  const header: KeyHeader = { source: "keychain", account: "sessions-0123456789ab" };
+  let kept = 1;
+  const keychain: KeySource = { ...quickKey, open: async () => Buffer.alloc(32, kept) };
+  const [here, elsewhere] = [new SealedFile(path, () => keychain), new SealedFile(path, () => keychain)];
+  await here.write("first", { key: header });
+  elsewhere.remove();
+  kept = 2;
+  await new SealedFile(path, () => keychain).write("second", { key: header });
+  assert.equal(await here.read(), "second");
+  await here.write("third");
+  assert.equal(await new SealedFile(path, () => keychain).read(), "third");
+});
+
+test("a file that is gone takes its remembered key along: what is written next can be opened by others", async (t) => {
+  const path = join(scratchFolder(t), "config", "credentials.json");
+  const header: KeyHeader = { source: "keychain", account: "sessions-0123456789ab" };
+  let kept = 1;
+  const keychain: KeySource = { ...quickKey, open: async () => Buffer.alloc(32, kept) };
+  const here = new SealedFile(path, () => keychain);
+  await here.write("first", { key: header });
+  new SealedFile(path, () => keychain).remove();
+  kept = 2;
+  assert.equal(await here.read(), undefined);
+  await here.write("second", { key: header });
+  assert.equal(await new SealedFile(path, () => keychain).read(), "second");
+});
