@@ -1,4 +1,4 @@
-// `npm run bench [-- --json]`: what an access token costs, ours and other libraries', all measured in this one run.
+// `npm run bench [-- --json | --markdown]`: what an access token costs, ours and other libraries', all measured in this one run.
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -6,7 +6,7 @@ import { coldStart } from "./cold-start.ts";
 import { validToken } from "./valid-token.ts";
 import { wave, type WaveResult } from "./wave.ts";
 
-const { values } = parseArgs({ options: { json: { type: "boolean" } } });
+const { values } = parseArgs({ options: { json: { type: "boolean" }, markdown: { type: "boolean" } } });
 const peersFolder = fileURLToPath(new URL("../peers/", import.meta.url));
 const clientsFile: string = new URL("../peers/bench-clients.js", import.meta.url).href;
 if (!existsSync(`${peersFolder}node_modules/openid-client`) || !existsSync(fileURLToPath(new URL("../../dist/app.js", import.meta.url)))) {
@@ -26,6 +26,7 @@ if (values.json) {
   console.log(JSON.stringify({ node: process.version, calls, waves, coldStart: start }, null, 2));
 } else {
   const table = (rows: (string | number | boolean)[][]): string => {
+    if (values.markdown) return rows.map((row, index) => `| ${row.join(" | ")} |${index === 0 ? `\n|${row.map(() => "---|").join("")}` : ""}`).join("\n");
     const texts = rows.map((row) => row.map(String));
     const widths = (texts[0] ?? []).map((_, column) => Math.max(...texts.map((row) => row[column]?.length ?? 0)));
     return texts.map((row) => row.map((text, column) => (column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0))).join("  ")).join("\n");
