@@ -164,8 +164,16 @@ export function reservePrivateFile(path: string, bytes: number): Reservation {
     discard,
     commit(content) {
       if (fd === undefined || temporary === undefined) throw new TypeError("this reservation is spent");
+      const next = Buffer.from(content);
+      // What would not be read again must not take the place of what can be.
+      if (next.length > maxBytes) {
+        discard();
+        throw new AuthError("storage_unwritable", `"${path}" would be ${next.length} bytes long, and ${maxBytes} are the most that is read`, {
+          hint: "Log out where you need no login any more: spec-kitty auth logout --profile NAME",
+        });
+      }
       try {
-        ftruncateSync(fd, writeAll(fd, Buffer.from(content)));
+        ftruncateSync(fd, writeAll(fd, next));
         fsyncSync(fd);
         closeSync(fd);
         fd = undefined;

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, scrypt } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { AuthError } from "../../errors.ts";
@@ -50,8 +50,8 @@ export function passphraseKey(passphrase: Secret | undefined): KeySource {
  * scrypt: who can read that file can read the machine id and run scrypt too, and a copy of the home does not hold it.
  *
  * @param identity - from {@link machineIdentity}
- * @param cacheFolder - `runtimeFolder` of platform/paths; it is left alone when it is not this user's. Undefined: the key is
- * kept nowhere
+ * @param cacheFolder - `runtimeFolder` of platform/paths; it is left alone when it is not this user's, or a link. Undefined: the
+ * key is kept nowhere
  */
 export function machineKey(identity: string, cacheFolder: string | undefined): KeySource {
   return {
@@ -60,7 +60,7 @@ export function machineKey(identity: string, cacheFolder: string | undefined): K
       hint: "Start afresh here: spec-kitty auth logout --all --force, then spec-kitty auth login",
     },
     async open(header) {
-      if (cacheFolder === undefined) return derive(Buffer.from(identity), header);
+      if (cacheFolder === undefined || isLink(cacheFolder)) return derive(Buffer.from(identity), header);
       const name = createHash("sha256").update(JSON.stringify([identity, header])).digest("hex").slice(0, 32);
       const cached = join(cacheFolder, `${name}.key`);
       // Somebody else's folder, a full disk: neither is needed to open the file, so neither may be in the way.
@@ -98,6 +98,11 @@ async function derive(secret: Buffer, header: KeyHeader): Promise<Buffer> {
   }
   const run = promisify<Buffer, Buffer, number, typeof cost, Buffer>(scrypt);
   return run(secret, Buffer.from(header.salt, "base64"), keyBytes, cost);
+}
+
+/** In a temporary folder anybody can make one, to a folder of the user's that is copied or backed up, say. */
+function isLink(path: string): boolean {
+  return attempt(() => lstatSync(path).isSymbolicLink()) === true;
 }
 
 function attempt<T>(action: () => T): T | undefined {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { fork, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -249,4 +249,20 @@ test("a file that is gone takes its remembered key along: what is written next c
   assert.equal(await here.read(), undefined);
   await here.write("second", { key: header });
   assert.equal(await new SealedFile(path, () => keychain).read(), "second");
+});
+
+test("NFR-010 a content that is too long to be read again is not written, and the file stays as it was", async (t) => {
+  const { file, folder } = await sealed(t);
+  await assert.rejects(file.write("x".repeat(13 * 1024 * 1024)), (error) => error instanceof AuthError && error.code === "storage_unwritable" && /logout/.test(error.hint ?? ""));
+  assert.equal(await file.read(), content);
+  assert.deepEqual(readdirSync(folder), ["credentials.json"]);
+});
+
+test("a runtime folder that is a link leads nowhere: whoever can make one in the temporary folder does not choose where the key is put", async (t) => {
+  const scratch = scratchFolder(t);
+  mkdirSync(join(scratch, "home"), { mode: 0o700 });
+  symlinkSync(join(scratch, "home"), join(scratch, "run"));
+  const header = newDerivedHeader("machine");
+  assert.deepEqual(await machineKey("machine", join(scratch, "run")).open(header), await machineKey("machine", undefined).open(header));
+  assert.deepEqual(readdirSync(join(scratch, "home")), []);
 });
