@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+
+const folder = new URL("../.github/workflows/", import.meta.url);
+const workflows = readdirSync(folder).map((name): [string, string] => [name, readFileSync(new URL(name, folder), "utf8")]);
+
+test("every action is pinned by its full commit hash, with the version it is", () => {
+  for (const [name, text] of workflows) {
+    for (const [line, action = ""] of text.matchAll(/^.*\buses: *(.*)$/gm)) assert.match(action, /^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/, `${name}: ${line}`);
+  }
+});
+
+test("no workflow may write anything, and only publishing may prove who it is", () => {
+  for (const [name, text] of workflows) {
+    assert.match(text, /^permissions:( \{\}|\n  contents: read)\n/m, name);
+    const writes = [...text.matchAll(/^ *(\S+): *write/gm)].map(([, permission]) => permission);
+    assert.deepEqual(writes, name === "publish.yml" ? ["id-token"] : [], name);
+  }
+});
+
+test("no workflow runs text that a stranger can choose", () => {
+  // What an expression gives is put into the shell's line before the shell reads it: a branch's name could be a command.
+  for (const [name, text] of workflows) assert.doesNotMatch(text, /run:.*\$\{\{/, name);
+});
+
+test("every supported Node is tested on every platform", () => {
+  const text = workflows.find(([name]) => name === "ci.yml")?.[1] ?? "";
+  assert.match(text, /os: \[ubuntu-latest, macos-latest, windows-latest\]\n +node: \[20, 22, 24, 26\]/);
+});
