@@ -8,6 +8,7 @@ import type { Output } from "../src/cli/output.ts";
 import { dispatch } from "../src/cli/dispatch.ts";
 import { renderError } from "../src/cli/render-error.ts";
 import { AuthError, type AuthErrorCode } from "../src/errors.ts";
+import { MockProvider } from "./conformance/mock-provider.ts";
 import { withSections } from "./docs/sections.ts";
 import { approveDevice } from "./fake-saas/user.ts";
 import { bin, type CommandEnvironment, type CommandResult } from "./helpers/command.ts";
@@ -113,10 +114,14 @@ test("the README has its sections in the order in which a stranger needs them", 
 test("every command of the README runs as it stands, one block after the other", async (t) => {
   if (process.platform === "win32") return t.skip("the blocks are for a shell of Unix");
   const { shell } = await stage(t);
+  const provider = await MockProvider.start({ dpop: "nonces" });
+  t.after(() => provider.close());
   const all = blocks("sh");
   assert.ok(all.length >= 5, "there are few");
   for (const block of all) {
-    const { code, stdout, stderr } = await shell(block);
+    // Another provider is one for a service of its own.
+    const script = block.replaceAll("https://login.example", provider.issuer).replaceAll("my-client", "cli_native");
+    const { code, stdout, stderr } = await shell(script === block ? block : `SPEC_KITTY_SAAS_URL=${provider.resource}; ${script}`);
     assert.equal(code, 0, `${block}\n${stderr}\n${stdout}`);
   }
 });
@@ -232,6 +237,14 @@ test("the README's environment has every variable of ours that the code reads, a
   assert.deepEqual(said.filter((name) => name.startsWith("SPEC_KITTY_")).sort(), [...read].sort());
   const all = sources.join("\n");
   for (const name of said) assert.match(all, new RegExp(`\\b(?:${name}|${name.toLowerCase()})\\b`), `nothing reads ${name}`);
+});
+
+test("the README's table of re-created modules has those that are tested, and no other", () => {
+  const said = rows(section("Security model")).flatMap(([, modules = ""]) => [...modules.matchAll(/`([^`]+)`/g)].map(([, module]) => module));
+  const [openid = "", fapi = ""] = ["openid-connect", "fapi-2"].map((name) => readFileSync(join(root, "test", "conformance", `${name}.test.ts`), "utf8"));
+  // What is tested beyond the modules has a title in words.
+  const tested = [...openid.matchAll(/\b(oidcc-client-test[\w-]*)/g), ...fapi.matchAll(/(?:test\("|^ {2}\["|test\(`)([\w-]+-[\w-]+)(?:: |",)/gm)].map(([, module]) => module);
+  assert.deepEqual(said.sort(), [...new Set(tested)].sort());
 });
 
 test("the README's API and names are those of the code", async () => {
