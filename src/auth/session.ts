@@ -69,6 +69,9 @@ export function unknownProfile(name: string, { profiles }: Profiles, source?: st
   });
 }
 
+/** A machine without a clock starts in 1970; what is further off than this is no clock, and leads out of the range of dates. */
+const centuryMs = 3_155_760_000_000;
+
 /** The members of a session that a token answer decides. */
 export type SessionTokens = Pick<
   Session,
@@ -87,7 +90,7 @@ export type SessionTokens = Pick<
  */
 export function sessionTokens(tokens: TokenResponse, receivedAt: number, previous?: Session): SessionTokens {
   const offset = tokens.date === undefined ? 0 : tokens.date - receivedAt;
-  const clockOffsetMs = Math.abs(offset) > 60_000 ? offset : 0;
+  const clockOffsetMs = Math.abs(offset) > 60_000 && Math.abs(offset) < centuryMs ? offset : 0;
   const issuedAt = receivedAt + clockOffsetMs;
   const refreshSeconds = tokens.refresh_token_expires_in;
   const refreshTokenExpiresAt =

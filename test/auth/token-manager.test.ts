@@ -381,7 +381,7 @@ test("a service that gives the same access token again with a new end is believe
 
 for (const expires_in of [0, -60, "3600", 1e400]) {
   test(`a refresh answer with "expires_in" ${expires_in} is an error, and the session stays`, async (t) => {
-    const { saas, tokens, stored, session } = await stage(t);
+    const { saas, tokens, stored, session } = await stage(t, { saas: { rotate: false } });
     saas.faults.next("/oauth/token", { status: 200, body: `{"access_token":"at_x","token_type":"Bearer","expires_in":${typeof expires_in === "string" ? `"${expires_in}"` : expires_in === 1e400 ? "null" : expires_in}}` });
     if (expires_in === 1e400) {
       // Null is as good as absent: the service does not say, and a 401 is then the only sign.
@@ -390,9 +390,39 @@ for (const expires_in of [0, -60, "3600", 1e400]) {
       return;
     }
     await assert.rejects(tokens.getAccessToken(), failsWith("service_answer_invalid", /expires_in/));
-    assert.equal(token(await stored()), token(session));
+    assert.equal(refreshToken(await stored()), refreshToken(session));
+    assert.match(await tokens.getAccessToken(), /^at_/);
   });
 }
+
+for (const [what, wrong] of [
+  ["an access token that is over already", { expires_in: 0 }],
+  ["a negative life", { expires_in: -5 }],
+  ["a life that is a text", { expires_in: "3600" }],
+  ["a refresh token that ends at no date", { refresh_token_expires_at: "never" }],
+  ["a refresh token that lives for no number of seconds", { refresh_token_expires_at: undefined, refresh_token_expires_in: -1 }],
+  ["a scope that is a list", { scope: ["api.read"] }],
+  ["a session without a name", { session_id: "" }],
+] as const) {
+  test(`NFR-010 a refresh answer with ${what} does not lose the refresh token that came along`, async (t) => {
+    const { saas, tokens, stored, session } = await stage(t);
+    saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, ...wrong }) });
+    if ("expires_in" in wrong) await assert.rejects(tokens.getAccessToken(), failsWith("service_answer_invalid", /expires_in/));
+    else assert.match(await tokens.getAccessToken(), /^at_/);
+    assert.notEqual(refreshToken(await stored()), refreshToken(session));
+    assert.match(token(await tokens.refresh()) ?? "", /^at_/);
+    assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [2, 0]);
+  });
+}
+
+test("a service whose clock is out of all reason is not believed in that, and what is stored can be shown", async (t) => {
+  const { saas, tokens, stored } = await stage(t);
+  saas.faults.next("/oauth/token", { headers: { Date: "Sat, 13 Sep 275760 00:00:00 GMT" } });
+  await tokens.getAccessToken();
+  const after = await stored();
+  assert.equal(after?.clockOffsetMs, 0);
+  assert.match(new Date(after?.accessTokenExpiresAt ?? NaN).toISOString(), /^20/);
+});
 
 test("C-012 the end of the refresh token is the service's: stored as it came, in the past too, and the service is asked all the same", async (t) => {
   const { saas, clock, tokens, stored } = await stage(t);

@@ -19,7 +19,7 @@ export async function refreshTokenGrant(
 ): Promise<TokenResponse> {
   const { client_id, resource } = grant;
   const parameters = { grant_type: "refresh_token", client_id, refresh_token: grant.refresh_token.reveal(), resource };
-  return tokenResponse(await tokenRequest(server, parameters, options));
+  return tokenResponse(await tokenRequest(server, parameters, options), true);
 }
 
 /** What a failed refresh means for the session. */

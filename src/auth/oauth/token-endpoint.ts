@@ -7,7 +7,10 @@ export interface TokenResponse {
   readonly access_token: Secret;
   /** How it is presented (RFC 6750; RFC 9449 §7.1). The server writes it in any case (RFC 6749 §5.1). */
   readonly token_type: "Bearer" | "DPoP";
-  /** Seconds the access token lives from the moment of receipt; undefined when the server does not say. */
+  /**
+   * Seconds the access token lives from the moment of receipt; undefined when the server does not say, 0 when it is over
+   * already, which only the answer to a refresh may say.
+   */
   readonly expires_in: number | undefined;
   /** Undefined when the server keeps the old one valid (RFC 6749 §6) or issues none. */
   readonly refresh_token: Secret | undefined;
@@ -42,10 +45,12 @@ export function tokenRequest(
  * Judges what the token endpoint answered.
  *
  * @param response - the answer to {@link tokenRequest}
+ * @param isRefresh - whether it answers a refresh, which may have spent the token before: what is said wrongly of the new
+ * tokens is then taken as not said, or as an access token that is over, since an error would lose the refresh token with it
  * @throws {@link ServiceError} `service_rejected` with the server's `error`, `service_unavailable` for 429 and 5xx, or
  * `service_answer_invalid` when it is not RFC 6749 §5.1
  */
-export async function tokenResponse(response: Response): Promise<TokenResponse> {
+export async function tokenResponse(response: Response, isRefresh: boolean = false): Promise<TokenResponse> {
   const body = await readJsonObject(response);
   if (response.status !== 200) throw serviceFailure(response, body);
   const wrong = (name: string, expected: string): Error =>
@@ -66,6 +71,20 @@ export async function tokenResponse(response: Response): Promise<TokenResponse> 
     return Math.min(value, 3_155_760_000);
   };
 
+  const unlessRefresh = <T, F>(read: () => T, fallback: F): T | F => {
+    try {
+      return read();
+    } catch (error) {
+      if (isRefresh) return fallback;
+      throw error;
+    }
+  };
+  const date = (name: string): string | undefined => {
+    const value = string(name);
+    if (value !== undefined && Number.isNaN(Date.parse(value))) throw wrong(name, "a date");
+    return value;
+  };
+
   const accessToken = string("access_token");
   // What RFC 6750 §2.1 lets a bearer token be; anything else could split a header (CR, LF) or not be sent at all.
   if (accessToken === undefined || !/^[\w.~+/-]+=*$/.test(accessToken)) throw wrong("access_token", "a bearer token");
@@ -73,19 +92,17 @@ export async function tokenResponse(response: Response): Promise<TokenResponse> 
   if (tokenType !== "bearer" && tokenType !== "dpop") throw wrong("token_type", '"Bearer" or "DPoP"');
   const refreshToken = string("refresh_token");
   const idToken = string("id_token");
-  const refreshTokenExpiresAt = string("refresh_token_expires_at");
-  if (refreshTokenExpiresAt !== undefined && Number.isNaN(Date.parse(refreshTokenExpiresAt))) throw wrong("refresh_token_expires_at", "a date");
-  const date = Date.parse(response.headers.get("date") ?? "");
+  const now = Date.parse(response.headers.get("date") ?? "");
   return {
     access_token: new Secret(accessToken),
     token_type: tokenType === "bearer" ? "Bearer" : "DPoP",
-    expires_in: seconds("expires_in"),
+    expires_in: unlessRefresh(() => seconds("expires_in"), 0),
     refresh_token: refreshToken === undefined ? undefined : new Secret(refreshToken),
-    refresh_token_expires_at: refreshTokenExpiresAt,
-    refresh_token_expires_in: seconds("refresh_token_expires_in"),
-    scope: string("scope"),
-    session_id: string("session_id"),
+    refresh_token_expires_at: unlessRefresh(() => date("refresh_token_expires_at"), undefined),
+    refresh_token_expires_in: unlessRefresh(() => seconds("refresh_token_expires_in"), undefined),
+    scope: unlessRefresh(() => string("scope"), undefined),
+    session_id: unlessRefresh(() => string("session_id"), undefined),
     id_token: idToken === undefined ? undefined : new Secret(idToken),
-    date: Number.isNaN(date) ? undefined : date,
+    date: Number.isNaN(now) ? undefined : now,
   };
 }

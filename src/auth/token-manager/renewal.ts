@@ -191,15 +191,19 @@ export class Renewal {
     }
     const next: Session = { ...session, ...sessionTokens(tokens, clock.now(), session) };
     this.#unsaved = { expected: this.#unsaved?.expected ?? session, next, lock: turn.lock };
+    let renewed: Session;
     try {
-      return await this.#store(this.#unsaved, reservation);
+      renewed = await this.#store(this.#unsaved, reservation);
     } catch (error) {
       if (!(error instanceof AuthError) || error instanceof NotAuthenticatedError) throw error;
       this.#events.emit("unsaved", { profile: this.#profile.name, error });
-      return this.#hold(next).session;
+      renewed = this.#hold(next).session;
     } finally {
       reservation?.discard();
     }
+    // Only now: its refresh token is the one that there is.
+    if (tokens.expires_in === 0 && renewed.accessToken.equals(tokens.access_token)) throw overAlready(session);
+    return renewed;
   }
 
   /** Stores what was refreshed, unless a logout or a new login came first; then that is what counts (S-003). */
@@ -273,6 +277,13 @@ function sessionOver(cause?: unknown): NotAuthenticatedError {
 
 function noRefreshToken(): NotAuthenticatedError {
   return new NotAuthenticatedError("the access token is over, and the service gave no refresh token", { code: "session_ended" });
+}
+
+function overAlready({ server }: Session): ServiceError {
+  return new ServiceError("service_answer_invalid", `"${server.token_endpoint}" sent an access token that is over already ("expires_in")`, {
+    status: 200,
+    hint: "You are still logged in. Try again; if it stays so, the service has to be mended",
+  });
 }
 
 function refreshedElsewhere(cause: unknown): ServiceError {
