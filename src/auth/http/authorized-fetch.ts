@@ -96,15 +96,15 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
 }
 
 function attempt(fetch: Fetch, url: string, init: RequestInit, token: string, signal: AbortSignal | undefined): Promise<Response> {
-  return fetch(url, { ...init, headers: withToken(init.headers, token), ...(signal && { signal }) });
+  const asked: RequestInit = { ...init, headers: withToken(init.headers, token) };
+  if (signal !== undefined) asked.signal = signal;
+  return fetch(url, asked);
 }
 
 /** The headers with the token in them, and no other credentials. */
-function withToken(headers: RequestInit["headers"], token: string): Headers | Record<string, string> {
-  const authorization = `Bearer ${token}`;
-  if (headers === undefined) return { authorization };
+function withToken(headers: RequestInit["headers"], token: string): Headers {
   const all = new Headers(headers);
-  all.set("authorization", authorization);
+  all.set("authorization", `Bearer ${token}`);
   return all;
 }
 
