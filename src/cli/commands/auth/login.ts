@@ -15,6 +15,7 @@ import { accountName } from "../../account.ts";
 import type { LoginExplanation } from "../../answers.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { duration } from "../../format.ts";
+import { warnOfRevocations } from "../../revocation.ts";
 import { statusOf } from "../../status.ts";
 import { usageError, wholeNumber } from "../../usage.ts";
 
@@ -135,9 +136,7 @@ export const login: Command = defineCommand({
  */
 async function endReplaced(session: Session, replaced: Session | undefined, { app, out }: Context): Promise<void> {
   if (replaced?.server.revocation_endpoint === undefined || replaced.server.logout_endpoint !== undefined || isSameSession(replaced, session)) return;
-  for (const { token, error } of await endSession(replaced, { fetch: app.fetch, clock: app.clock, timeoutMs: 3_000 })) {
-    if (error) out.warn(`the ${token.replace("_", " ")} of the login before this one could not be revoked (${error.message}): it may live on until it expires`);
-  }
+  warnOfRevocations(out, await endSession(replaced, { fetch: app.fetch, clock: app.clock, timeoutMs: 3_000 }), " of the login before this one");
 }
 
 /** What waits in the queue since before the first login is this account's from now on, even if another is the first to send. */

@@ -3,6 +3,7 @@ import { AuthError } from "../../../errors.ts";
 import { chosenProfile } from "../../account.ts";
 import type { LogoutAnswer } from "../../answers.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
+import { tokenName, warnOfRevocations } from "../../revocation.ts";
 import { usageError } from "../../usage.ts";
 
 export const logoutCommand: Command = defineCommand({
@@ -37,11 +38,8 @@ export const logoutCommand: Command = defineCommand({
     for (const [name, outcome] of outcomes) {
       if (outcome.kind === "nobody") out.answer(`Nobody was logged in (profile "${name}").`);
       else out.done(`Logged out (profile "${name}").${revoked(outcome)}`);
-      if ("tokens" in outcome) {
-        for (const { token, error } of outcome.tokens ?? []) {
-          if (error) out.warn(`the ${token.replace("_", " ")} could not be revoked (${error.message}): it may live on until it expires`);
-        }
-      } else if (outcome.kind === "local" && outcome.error) {
+      if ("tokens" in outcome) warnOfRevocations(out, outcome.tokens ?? []);
+      else if (outcome.kind === "local" && outcome.error) {
         out.warn(`the service was not told (${outcome.error.message}): its tokens may live on until they expire`);
       }
     }
@@ -56,7 +54,7 @@ function tokensOf(outcome: LogoutOutcome): Pick<LogoutAnswer["loggedOut"][number
 }
 
 function revoked(outcome: LogoutOutcome): string {
-  const names = tokensOf(outcome).tokens?.filter((told) => told.revoked).map(({ token }) => token.replace("_", " ")) ?? [];
+  const names = tokensOf(outcome).tokens?.filter((told) => told.revoked).map(tokenName) ?? [];
   return names.length === 0 ? "" : ` Revoked: ${names.join(", ")}.`;
 }
 
