@@ -1,9 +1,10 @@
 import type { App } from "./app.ts";
-import { accountInUse } from "./app-sync.ts";
+import { accountInUse, lamportPath } from "./app-sync.ts";
 import type { SocketConstructor } from "./auth/websocket/connection.ts";
 import { webSocketTicket } from "./auth/websocket/ticket.ts";
 import { openThroughProxy } from "./platform/proxy.ts";
 import { LiveClient, type LiveMessage } from "./sync/client.ts";
+import { createLamportClock } from "./sync/lamport-clock.ts";
 
 /** The runtime's own WebSocket; undefined on a Node that has it only when started with a flag. */
 export function runtimeWebSocket(): SocketConstructor | undefined {
@@ -17,12 +18,37 @@ export function runtimeWebSocket(): SocketConstructor | undefined {
  * @param options - `onMessage` is told of everything that arrives; `WebSocket` instead of the runtime's own
  */
 export function createLive(app: App, options: { onMessage?: (message: LiveMessage) => void; WebSocket?: SocketConstructor | undefined } = {}): LiveClient {
+  const observe = lamportObserver(app);
   return new LiveClient({
     WebSocket: runtimeWebSocket(),
     ...options,
+    onMessage(message) {
+      if (message.kind === "event") observe(message.event["lamport_clock"]);
+      options.onMessage?.(message);
+    },
     clock: app.clock,
     through: (url, open) => openThroughProxy(url, app.env, open),
     ticket: (team, signal) => webSocketTicket(team, { tokens: app.tokens(), fetch: app.authorizedFetch, signal }),
     account: () => accountInUse(app),
   });
+}
+
+/** Takes the clocks of the events that arrive into this machine's, one write for all that arrive meanwhile. */
+function lamportObserver(app: App): (seen: unknown) => void {
+  const lamport = createLamportClock(lamportPath(app), app.clock);
+  let highest = 0;
+  let writing: Promise<void> | undefined;
+  const write = async (): Promise<void> => {
+    for (let written = 0; written < highest; ) {
+      written = highest;
+      // A disk that is full must not end the connection: the next event is another try.
+      await lamport.observe(written).catch(() => undefined);
+    }
+    writing = undefined;
+  };
+  return (seen) => {
+    if (typeof seen !== "number" || seen <= highest) return;
+    highest = seen;
+    writing ??= write();
+  };
 }

@@ -30,7 +30,7 @@ export const api: Command = defineCommand({
       if (/^(authorization|dpop)$/i.test(name)) throw usageError(`the header "${name}" is set by the command itself`, "To send another token: export SPEC_KITTY_ACCESS_TOKEN=…");
       headers.append(name, value);
     }
-    const response = await app.authorizedFetch(path, { method: method.toUpperCase(), headers, signal, ...(body !== undefined && { body }) });
+    const response = await app.authorizedFetch(path, { method: method.toUpperCase(), headers, signal, timeoutMs: 60_000, ...(body !== undefined && { body }) });
     if (values.include) {
       out.answer(`HTTP ${response.status} ${response.statusText}`.trim());
       for (const [name, value] of response.headers) out.answer(`${name}: ${value}`);
