@@ -21,11 +21,15 @@ import { findProfileFile } from "./platform/profile-file.ts";
 export interface AppOverrides {
   /** Options of the command line, which win over the environment. */
   options?: SettingOptions;
+  /** The variables; `process.env` by default. */
   env?: Environment;
+  /** As `process.platform`, which is the default: decides folders, modes and the keychain. */
   platform?: NodeJS.Platform;
   /** Where a `.spec-kitty-profile` is looked for, and above it; the process's working folder by default. */
   cwd?: string;
+  /** The machine's own by default. */
   clock?: Clock;
+  /** Sends every request. By default the runtime's own, which honours the proxy variables. */
   fetch?: Fetch;
   /** Where sessions are kept: `"memory"` keeps them for the life of this app; the sealed file by default. */
   storage?: "memory" | Vault;
@@ -33,18 +37,25 @@ export interface AppOverrides {
 
 /** Every collaborator, each made when it is first asked for. */
 export interface App {
+  /** What the settings were read from. */
   readonly env: Environment;
+  /** As `process.platform`. */
   readonly platform: NodeJS.Platform;
+  /** What everything here takes the time from. */
   readonly clock: Clock;
+  /** Sends requests without a token; {@link App.authorizedFetch} adds one. */
   readonly fetch: Fetch;
+  /** What was said by option or variable, and which. */
   readonly settings: Settings;
   /** The folder of everything that is kept. */
   readonly folder: string;
+  /** The OS keychain, asked when a key in it is needed. */
   readonly keychain: Keychain;
   /** The sealed file, whether or not the sessions of this app are kept in it. */
   readonly sealedFile: SealedFile;
   /** Whether sessions outlive this app. */
   readonly isKept: boolean;
+  /** The profiles and their sessions. */
   readonly store: SessionStore;
   /** What {@link SessionStore.read} gives, read so that nothing on disk changes, not even the cache of a key: for the doctor. */
   readProfiles(): Promise<Profiles>;

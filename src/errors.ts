@@ -48,6 +48,7 @@ export class AuthError extends Error {
   /** What to do next, for people. */
   readonly hint: string | undefined;
 
+  /** `message`: lower case, the thing quoted, what was expected and what was found. */
   constructor(code: AuthErrorCode, message: string, options: AuthErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
@@ -59,6 +60,7 @@ export class AuthError extends Error {
 export class NotAuthenticatedError extends AuthError {
   override readonly name: string = "NotAuthenticatedError";
 
+  /** `code`: `not_authenticated` by default; the hint is to log in, by default. */
   constructor(message: string, options: AuthErrorOptions & { code?: "not_authenticated" | "session_ended" } = {}) {
     super(options.code ?? "not_authenticated", message, { hint: "Run: spec-kitty auth login", ...options });
   }
@@ -74,6 +76,7 @@ export class ServiceError extends AuthError {
   /** How long the service asked to wait (`Retry-After`, RFC 9110 §10.2.3), in milliseconds; undefined when it did not. */
   readonly retryAfterMs: number | undefined;
 
+  /** `status`, `error` and `retryAfterMs` as the members have them. */
   constructor(
     code: AuthErrorCode,
     message: string,

@@ -72,6 +72,8 @@ export function createTrackerClient(overrides?: AppOverrides): TrackerClient {
 
 /** What {@link createLiveClient} takes. */
 export interface LiveClientSettings {
+  /** Told of everything that arrives and of every change of state. What it throws is ignored. */
   onMessage?: (message: LiveMessage) => void;
+  /** Instead of the runtime's own; needed on Node 20 without `--experimental-websocket`. It must take headers. */
   WebSocket?: SocketConstructor;
 }

@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 export class Secret {
   readonly #value: string;
 
+  /** `value`: as it came over the wire, or was made. */
   constructor(value: string) {
     this.#value = value;
   }
@@ -27,10 +28,12 @@ export class Secret {
     return createHash("sha256").update(this.#value).digest("hex");
   }
 
+  /** `[secret]`. */
   toString(): string {
     return "[secret]";
   }
 
+  /** `[secret]`. */
   toJSON(): string {
     return "[secret]";
   }

@@ -17,6 +17,7 @@ export class SessionStore {
   readonly #vault: Vault;
   readonly #clock: Clock;
 
+  /** `vault`: the sealed file, {@link Vault} of another kind, or `memoryVault()`. `clock`: how long a lock is waited for is measured by it. */
   constructor(vault: Vault, clock: Clock) {
     this.#vault = vault;
     this.#clock = clock;

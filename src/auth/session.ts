@@ -12,7 +12,9 @@ export type AuthFlow = "authorization_code" | "device_code";
 export interface Session {
   /** The server that issued the tokens, as it was at login. They are sent to it, and to the service, and nowhere else. */
   readonly server: AuthorizationServer;
+  /** What this program was registered as at login. */
   readonly clientId: string;
+  /** RFC 6749 §1.4. */
   readonly accessToken: Secret;
   /** How the access token is presented: alone, or with a proof of the key that it is bound to. */
   readonly tokenType: TokenResponse["token_type"];
@@ -20,6 +22,7 @@ export interface Session {
   readonly dpopKey?: Secret | undefined;
   /** Undefined when the server issued none: the session then ends with the access token. */
   readonly refreshToken: Secret | undefined;
+  /** What was granted, separated by spaces (RFC 6749 §3.3). */
   readonly scope: string;
   /** What the access tokens are for, where the user has said so (RFC 8707): every refresh asks for the same. */
   readonly resource?: string | undefined;
@@ -33,27 +36,37 @@ export interface Session {
   readonly refreshTokenExpiresAt: string | undefined;
   /** What to add to this machine's clock to get the server's; 0 unless they were more than a minute apart. */
   readonly clockOffsetMs: number;
+  /** The service's own name of it; undefined when it does not say. */
   readonly sessionId: string | undefined;
+  /** Who is logged in, as the service said at login. */
   readonly user: Omit<UserInfo, "teams">;
+  /** The user's teams at login; empty where the service has none. */
   readonly teams: readonly Team[];
+  /** How the user was authorized. */
   readonly authFlow: AuthFlow;
+  /** When the user was authorized; a refresh does not change it. */
   readonly authenticatedAt: number;
 }
 
 /** An account at a service. It outlives its session, so that the next login knows where to go. */
 export interface Profile {
+  /** Its address, without a trailing `/`: the only one that this profile's tokens go to. */
   readonly service: string;
   /** The authorization server that the user has named, exactly as it names itself; undefined: the service is its own. */
   readonly issuer?: string | undefined;
+  /** What this program is registered as there. */
   readonly clientId: string;
   /** The id of the team that the user chose; undefined leaves the choice to {@link defaultTeam}. */
   readonly team: string | undefined;
+  /** Undefined when nobody is logged in. */
   readonly session: Session | undefined;
 }
 
 /** All profiles on this machine and the one that is used when nobody names another. */
 export interface Profiles {
+  /** The name of that one; it may be of no profile yet. */
   readonly active: string;
+  /** By name. */
   readonly profiles: ReadonlyMap<string, Profile>;
 }
 
@@ -156,6 +169,11 @@ function lifetimeMs(session: Session): number {
 export function isSameSession(a: Session, b: Session): boolean {
   if (a.refreshToken === undefined || b.refreshToken === undefined) return a.accessToken.equals(b.accessToken);
   return a.refreshToken.equals(b.refreshToken);
+}
+
+/** Whether two sessions come from one login, whatever was refreshed in between: what a logout is about. */
+export function isSameLogin(a: Session, b: Session): boolean {
+  return a.authenticatedAt === b.authenticatedAt || (a.sessionId !== undefined && a.sessionId === b.sessionId);
 }
 
 /**

@@ -17,6 +17,7 @@ export type { AccessTokenOptions } from "./token-manager/freshness.ts";
 
 /** What a {@link TokenManager} works with. */
 export interface TokenManagerOptions {
+  /** Where the sessions are. */
   store: SessionStore;
   /** The profile whose tokens are given out; undefined: the one that is active when the first token is asked for. */
   profile?: string | undefined;
@@ -24,7 +25,9 @@ export interface TokenManagerOptions {
   service?: string | undefined;
   /** A token to give out as it is (`SPEC_KITTY_ACCESS_TOKEN`): nothing is read, stored or refreshed then. */
   accessToken?: Secret | undefined;
+  /** The machine's, or a test's. */
   clock: Clock;
+  /** Sends the refreshes. */
   fetch: Fetch;
   /** From 0 to 1, for jitter; `Math.random` by default. */
   random?: () => number;
@@ -43,6 +46,7 @@ interface Pending {
  * they share one promise, across processes one lock, and whoever gets the lock first looks whether the work is done.
  */
 export class TokenManager {
+  /** Tells what happens to the session, see {@link TokenEvents}. */
   readonly events: EventEmitter<TokenEvents> = new EventEmitter();
   readonly #options: TokenManagerOptions;
   readonly #random: () => number;
@@ -50,6 +54,7 @@ export class TokenManager {
   readonly #renewal: Renewal;
   #pending: Pending | undefined;
 
+  /** For who makes every part by hand; else `getTokenManager` or `createApp`. Nothing is read before a token is asked for. */
   constructor(options: TokenManagerOptions) {
     const { store, clock, fetch, random = Math.random } = options;
     this.#options = options;

@@ -8,7 +8,9 @@ import type { AuthErrorCode } from "../errors.ts";
 export interface TeamAnswer {
   readonly id: string;
   readonly name: string;
+  /** The user's role in it, in the service's word. */
   readonly role?: string;
+  /** Whether it is the user's own. It is the default team where the user has chosen none. */
   readonly isPrivateTeamspace?: boolean;
 }
 
@@ -25,6 +27,7 @@ export interface StorageStatus {
   readonly kind: "keychain" | "file" | "memory";
   /** Where the key of the sealed file comes from. */
   readonly key: "keychain" | "passphrase" | "machine" | "none";
+  /** Of the sealed file. */
   readonly path?: string;
 }
 
@@ -38,6 +41,7 @@ export interface AuthStatus {
   readonly profileSource: string;
   /** There when a token in this variable goes before the profile's own session, of which nothing else is said then. */
   readonly tokenSource?: "SPEC_KITTY_ACCESS_TOKEN";
+  /** The address that the tokens go to. */
   readonly service?: string;
   /** Who issued the tokens, where that is not the service. */
   readonly issuer?: string;
@@ -47,12 +51,16 @@ export interface AuthStatus {
   /** The default team. */
   readonly team?: Pick<TeamAnswer, "id" | "name">;
   readonly teams?: readonly TeamAnswer[];
+  /** Absent when the server does not say. */
   readonly accessTokenExpiresAt?: string;
   /** Absent when only the service knows. */
   readonly refreshTokenExpiresAt?: string;
   readonly storage: StorageStatus;
+  /** The service's own name of the session. */
   readonly sessionId?: string;
+  /** Through the browser, or by a code. */
   readonly authFlow?: "authorization_code" | "device_code";
+  /** When the user was let in; a refresh does not change it. */
   readonly authenticatedAt?: string;
   /** When tokens were last taken from the service: at login or by a refresh. */
   readonly lastUsedAt?: string;
@@ -120,6 +128,7 @@ export interface DefaultTeamAnswer {
 
 /** `spec-kitty auth doctor --json`. A later version adds members and numbers; `schemaVersion` changes when that is not enough. */
 export interface DoctorReport {
+  /** Of this answer. */
   readonly schemaVersion: 1;
   /** Whether there is no critical finding. */
   readonly healthy: boolean;
@@ -159,11 +168,13 @@ export interface UploadAnswer {
 
 /** What became of events, or of artifacts, in a drain. */
 export interface DrainCountsAnswer {
+  /** Taken by the service now. */
   readonly delivered: number;
   /** Delivered earlier, as the service says. */
   readonly duplicates: number;
   /** The service has not decided yet; they stay queued. */
   readonly pending: number;
+  /** Refused, for now or for good. */
   readonly rejected: number;
 }
 

@@ -17,10 +17,15 @@ const extensions = [".md", ".json", ".yaml", ".yml", ".csv"];
 
 /** A file to upload, and where it belongs. */
 export interface ArtifactInput {
+  /** A UUID. */
   project_uuid: string;
+  /** The mission, such as `login`. */
   mission_slug: string;
+  /** Such as `main`. */
   target_branch: string;
+  /** Such as `software-dev`. */
   mission_type: string;
+  /** The version of the manifest that names the artifact. */
   manifest_version: string;
   /** Path within the mission, with `/` between its parts. */
   artifact_path: string;

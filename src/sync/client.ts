@@ -1,3 +1,4 @@
+import { retryDelay, type RetryFacts } from "../auth/http/retry-delay.ts";
 import { type ConnectionOptions, holdConnection, type Socket } from "../auth/websocket/connection.ts";
 import type { WebSocketTicket } from "../auth/websocket/ticket.ts";
 import { AuthError, ServiceError } from "../errors.ts";
@@ -17,7 +18,7 @@ export type LiveMessage = Exclude<LiveFrame, { kind: "ping" }> | { kind: "state"
 /** What a live client is made of. */
 export interface LiveClientOptions extends Pick<ConnectionOptions, "clock" | "WebSocket" | "through"> {
   /** Who is logged in now; asked for every connection, since that changes while a program runs. */
-  account: () => Promise<Account>;
+  account: (signal: AbortSignal) => Promise<Account>;
   /** Gets a new ticket for a team; one is used for every connection. */
   ticket: (team: string, signal: AbortSignal) => Promise<WebSocketTicket>;
   /** Told of everything that arrives and of every change of state. What it throws is ignored. */
@@ -46,10 +47,12 @@ export class LiveClient {
   #state: LiveState = "Offline";
   #failures = 0;
 
+  /** For who makes every part by hand; else `createLiveClient`. Nothing is connected before {@link LiveClient.run}. */
   constructor(options: LiveClientOptions) {
     this.#options = options;
   }
 
+  /** How things stand now. */
   get state(): LiveState {
     return this.#state;
   }
@@ -80,8 +83,9 @@ export class LiveClient {
         if (stop.aborted) return;
         this.#failures += 1;
         this.#enter(this.#failures > failuresBeforeBatches ? "OfflineBatchMode" : "Reconnecting", reason);
-        const askedMs = reason instanceof ServiceError ? reason.retryAfterMs : undefined;
-        await clock.sleep(askedMs ?? reconnectDelay(this.#failures, random()), { signal: stop }).catch(() => undefined);
+        const retryAfterMs = reason instanceof ServiceError ? reason.retryAfterMs : undefined;
+        const asked = { attempt: this.#failures, retryAfterMs, random: random() };
+        await clock.sleep(retryAfterMs === undefined ? reconnectDelay(asked) : retryDelay(asked), { signal: stop }).catch(() => undefined);
       }
     } finally {
       this.#enter("Offline", undefined);
@@ -117,11 +121,11 @@ export class LiveClient {
   /** One connection, from its ticket to its end. */
   async #connectOnce(stop: AbortSignal): Promise<void> {
     const { account: whose, ticket: getTicket } = this.#options;
-    const account = await whose();
+    const account = await whose(stop);
     if (account.team === null) throw new AuthError("access_denied", "this account is in no team, and live updates are a team's", { hint: "Your teams: spec-kitty auth team" });
     const ticket = await getTicket(account.team, stop);
     // Someone else may have logged in between the two: then it is their ticket, and their events.
-    if (!isSame(account, await whose())) return;
+    if (!isSame(account, await whose(stop))) return;
     const onOpen = (socket: Socket): void => {
       this.#connection = { socket, account };
       this.#enter("Connected", undefined);
@@ -161,8 +165,8 @@ export class LiveClient {
 }
 
 /** min(0.5·2ⁿ, 30) s, shortened by up to a half, so that a service that restarts is not met by all its clients at once. */
-function reconnectDelay(failures: number, random: number): number {
-  return Math.min(500 * 2 ** (failures - 1), 30_000) * (1 - random / 2);
+function reconnectDelay({ attempt, random }: RetryFacts): number {
+  return Math.min(500 * 2 ** (attempt - 1), 30_000) * (1 - random / 2);
 }
 
 /**

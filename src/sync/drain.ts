@@ -8,7 +8,9 @@ import type { ServiceAccess } from "./service-request.ts";
 
 /** What a drain of everything that an account may send did. */
 export interface DrainReport {
+  /** What became of the events. */
   events: DrainCounts;
+  /** What became of the artifacts. */
   artifacts: DrainCounts;
   /** How many entries, of events and artifacts, still wait for this account. */
   left: number;

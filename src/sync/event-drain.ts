@@ -15,9 +15,11 @@ const suspicious = 8;
 
 /** Something that the service did not take. */
 export interface Rejection {
+  /** The `event_id` of an event, or what an artifact goes by in the queue. */
   id: string;
   /** The service's own word for it; undefined when it gave none. */
   category: string | undefined;
+  /** In words. */
   reason: string;
   /** Whether it was given up and now lies in the dead-letter folder, or waits to be tried again. */
   dead: boolean;
@@ -25,11 +27,13 @@ export interface Rejection {
 
 /** What a drain did. */
 export interface DrainCounts {
+  /** Taken by the service now. */
   delivered: number;
   /** Delivered earlier, as the service says. */
   duplicates: number;
   /** The service has not decided yet; they stay queued. */
   pending: number;
+  /** Refused; see {@link Rejection}. */
   rejected: number;
 }
 

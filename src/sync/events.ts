@@ -47,10 +47,15 @@ const payloads: Readonly<Record<EventType, Readonly<Record<string, Check>>>> = {
 
 /** Where in a project something happened. Each is null when unknown, which is also the default. */
 export interface ProjectContext {
+  /** The project's own id. */
   project_uuid: string | null;
+  /** The project's name in addresses. */
   project_slug: string | null;
+  /** The branch that is checked out. */
   git_branch: string | null;
+  /** The commit that is checked out. */
   head_commit_sha: string | null;
+  /** The repository, such as `owner/name`. */
   repo_slug: string | null;
 }
 
@@ -64,6 +69,7 @@ export interface EventInput extends Partial<ProjectContext> {
   aggregate_id: string;
   /** By default what the event type says: `Mission` for missions and for errors outside a work package, else `WorkPackage`. */
   aggregate_type?: string;
+  /** What happened; each event type has keys that must be there, and takes more. */
   payload: Readonly<Record<string, unknown>>;
   /** UUID of the build that this belongs to; none by default. */
   build_id?: string;
@@ -73,17 +79,29 @@ export interface EventInput extends Partial<ProjectContext> {
 
 /** An event as it travels and as it is queued: the service's own names. */
 export interface EventEnvelope extends ProjectContext {
+  /** A ULID: the service knows an event again by it. */
   event_id: string;
+  /** As in {@link EventInput}. */
   event_type: string;
+  /** As in {@link EventInput}. */
   aggregate_id: string;
+  /** As in {@link EventInput}. */
   aggregate_type: string;
+  /** Of this envelope. */
   schema_version: string;
+  /** As in {@link EventInput}; empty for none. */
   build_id: string;
+  /** As in {@link EventInput}. */
   payload: Readonly<Record<string, unknown>>;
+  /** This machine and user, as 12 hex digits that tell neither. */
   node_id: string;
+  /** Orders events of one queue; it only grows. */
   lamport_clock: number;
+  /** As in {@link EventInput}. */
   causation_id: string | null;
+  /** When it was emitted: ISO 8601 in UTC. */
   timestamp: string;
+  /** The team that it goes to; null for an account without teams. */
   team_slug: string | null;
 }
 

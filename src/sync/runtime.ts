@@ -48,6 +48,7 @@ export interface SyncRuntimeOptions {
 
 /** Options of {@link SyncRuntime.flush}. */
 export interface FlushOptions {
+  /** Ends it; what was sent stays sent, and the rest waits in the queue. */
   signal?: AbortSignal | undefined;
   /** How long to wait for another process that drains the same queue, in milliseconds; 60,000 by default. */
   waitMs?: number;
@@ -60,6 +61,7 @@ const finalFlushMs = 5000;
 
 /** The synchronisation of one process: emits, drains in the background, and flushes once more at the end. */
 export class SyncRuntime {
+  /** What is on disk: for a look at it, not for changes. */
   readonly queue: SyncQueue;
   readonly #options: SyncRuntimeOptions;
   readonly #emit: Emitter;
@@ -67,6 +69,7 @@ export class SyncRuntime {
   #background: Background | undefined;
   readonly #atExit: () => void = () => void this.stop();
 
+  /** For who makes every part by hand; else `createSyncRuntime`. Nothing is read or started. */
   constructor(options: SyncRuntimeOptions) {
     const { folder, clock } = options;
     this.#options = options;

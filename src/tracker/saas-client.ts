@@ -9,11 +9,13 @@ export interface Routing {
   provider: string;
   /** The binding of the project; goes before the project's name. */
   bindingRef?: string | undefined;
+  /** The project, where there is no binding. */
   projectSlug?: string | undefined;
 }
 
 /** What every call takes beside what it is about. */
 export interface CallOptions {
+  /** Ends the call; an operation that the service has accepted goes on there. */
   signal?: AbortSignal | undefined;
 }
 
@@ -39,6 +41,7 @@ export interface TrackerClientOptions extends TrackerAccess {
 export class TrackerClient {
   readonly #access: Required<TrackerClientOptions>;
 
+  /** For who makes every part by hand; else `createTrackerClient`. Nothing is asked before the first call. */
   constructor(options: TrackerClientOptions) {
     this.#access = { random: Math.random, ...options };
   }

@@ -6,6 +6,7 @@ export interface TrackerFacts {
   readonly status: number;
   /** The service's own name of the failure, such as `binding_stale`. */
   readonly errorCode: string | undefined;
+  /** The service's own kind of failure, such as `request`. */
   readonly category: string | undefined;
   /** Whether the same request may succeed later. */
   readonly retryable: boolean;
@@ -20,6 +21,7 @@ export interface TrackerFacts {
 /** The tracker refused or failed, in the service's own words. */
 export class TrackerError extends AuthError implements TrackerFacts {
   override readonly name: string = "TrackerError";
+  /** This and the members below: as in {@link TrackerFacts}. */
   readonly status: number;
   readonly errorCode: string | undefined;
   readonly category: string | undefined;
@@ -28,6 +30,7 @@ export class TrackerError extends AuthError implements TrackerFacts {
   readonly source: string | undefined;
   readonly retryAfterMs: number | undefined;
 
+  /** `message`: the service's own. The code and the hint come from the facts. */
   constructor(message: string, facts: TrackerFacts) {
     super(codeOf(facts), message, { hint: hintOf(facts) });
     this.status = facts.status;
