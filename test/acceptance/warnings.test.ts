@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { commandTable } from "../../src/cli/command-table.ts";
+import { runCommand, startCommand } from "../helpers/command.ts";
+import { scene } from "../helpers/scene.ts";
+
+const tracker = ["--provider", "github", "--project", "my-project"];
+
+/** What each command needs to do its work, and what shows that one is at work which ends by Ctrl-C alone. */
+const given: Record<string, { args?: string[]; input?: string; until?: RegExp }> = {
+  "auth switch": { args: ["default"] },
+  "auth git-credential": { args: ["get"], input: "protocol=https\nhost=elsewhere.example\n" },
+  api: { args: ["GET", "/api/v1/me"] },
+  "sync emit": { args: ["WPStatusChanged", "--aggregate", "WP01", "--payload", '{"wp_id":"WP01","from_lane":"planned","to_lane":"claimed"}'] },
+  "sync upload": { args: ["spec.md", "--project", "6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111", "--mission", "login"] },
+  "sync watch": { until: /Connected/ },
+  "sync run": { until: /./ },
+  "tracker push": { args: ["--items", "[]"] },
+  "tracker search": { args: ["login"] },
+  "tracker bind": { args: ["--json"] },
+  completion: { args: ["bash"] },
+};
+
+test("no warning of the runtime's own reaches the user of any command", async (t) => {
+  const at = await scene(t);
+  writeFileSync(join(at.folder, "spec.md"), "# spec\n");
+  const first = ["auth login"];
+  const last = ["auth logout"];
+  const all = commandTable.map(({ words }) => words.join(" "));
+  const order = [...first, ...all.filter((name) => ![...first, ...last].includes(name)), ...last];
+  for (const name of order) {
+    const { args = [], input, until } = given[name] ?? {};
+    const line = [...name.split(" "), ...(name.startsWith("tracker") ? tracker : []), ...args];
+    const env = { ...at.env, KUBERNETES_EXEC_INFO: JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", spec: { interactive: false } }) };
+    const options = { cwd: at.folder, ...(input !== undefined && { input }) };
+    let result;
+    if (until === undefined) {
+      result = await runCommand(t, line, env, options);
+    } else {
+      const running = startCommand(t, line, env, options);
+      await running.shows(until);
+      running.child.kill("SIGINT");
+      result = await running.ended;
+    }
+    assert.doesNotMatch(result.stderr, /Warning:|--trace-(warnings|deprecation)/, name);
+    assert.notEqual(result.code, 2, `${name} did not run: ${result.stderr}`);
+  }
+});
