@@ -41,10 +41,10 @@ export interface QueueScope {
 /**
  * The queue on disk: one folder for each account, so that what one account emitted never goes out under another.
  *
- * What is emitted while nobody is logged in belongs to the account that its profile was last logged in with, and waits for
- * that account to return, even if another logs in meanwhile. Only where a profile has never had an account does it wait in a
- * folder of the profile and the service, and the first account that logs in on that profile at that service adopts it.
- * What was emitted with no service configured goes to the first account of the profile, whatever its service.
+ * What is emitted while nobody is logged in belongs to the account that last used the queue on its profile, and waits for
+ * that account to return, even if another logs in meanwhile. Only where there was none does it wait in a folder of the
+ * profile and the service, and the first account that logs in on that profile at that service adopts it. What was emitted
+ * with no service configured goes to the first account of the profile, whatever its service.
  */
 export class SyncQueue {
   readonly #root: string;
@@ -61,18 +61,22 @@ export class SyncQueue {
 
   /** Where what is emitted now is queued. */
   scopeOf(origin: Origin): QueueScope {
-    const account = origin.account ?? this.#lastAccount(homeless(origin.profile, origin.service));
-    return account ? this.#accountScope(account) : this.#scope(homeless(origin.profile, origin.service), undefined);
+    const folder = homeless(origin.profile, origin.service);
+    const last = this.#lastAccount(folder);
+    if (origin.account && !sameAccount(last, origin.account)) this.#write(folder, "last-account.json", origin.account);
+    const account = origin.account ?? last;
+    return account ? this.#accountScope(account) : this.#scope(folder, undefined);
   }
 
   /**
    * Remembers that `account` is the one that `profile` is used with, and gives it what was emitted before the profile ever
-   * had one. To be called after a login and before a drain; nothing happens when nothing changed.
+   * had one. To be called after a login and before a drain; nothing happens when nothing changed or there is no queue yet.
    *
    * @returns how many entries were adopted
    * @throws {@link AuthError} when the queue cannot be written
    */
   async bind(profile: string, account: Account): Promise<number> {
+    if (namesIn(this.#root).length === 0) return 0;
     const folders = [homeless(profile, account.service), homeless(profile, null)];
     const isSettled = (folder: string): boolean => {
       const { events, artifacts } = this.#scope(folder, undefined);

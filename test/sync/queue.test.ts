@@ -95,23 +95,24 @@ test("what was emitted before the first login is adopted by the first account of
 
 test("what is emitted after a logout waits for the account that logged out, whoever logs in next", async (t) => {
   const queue = new SyncQueue(temporaryFolder(t), systemClock);
-  await queue.bind("default", alice(service));
-  await queue.scopeOf(nobody).events.add([item(1)]);
-  await queue.scopeOf({ ...nobody, service: null }).events.add([item(2)]);
+  queue.scopeOf({ ...nobody, account: alice(service) });
+  await queue.scopeOf(nobody).events.add([item(1), item(2)]);
   assert.equal(await queue.bind("default", bob(service)), 0);
   assert.equal(queue.scopeOf({ ...nobody, account: bob(service) }).events.count(), 0);
   assert.equal(queue.scopeOf({ ...nobody, account: alice(service) }).events.count(), 2);
   assert.deepEqual(queue.scopesOf(bob(service)), []);
+  await queue.bind("default", bob(service));
   assert.equal(queue.scopeOf(nobody).account?.user, "u_bob");
 });
 
 test("an event that was being written while its profile got an account is that account's, not the next one's", async (t) => {
   const queue = new SyncQueue(temporaryFolder(t), systemClock);
   const late = queue.scopeOf(nobody).events;
-  await queue.bind("default", alice(service));
   await late.add([item(1)]);
+  await queue.bind("default", alice(service));
+  await late.add([item(2)]);
   await queue.bind("default", bob(service));
-  assert.equal(queue.scopeOf({ ...nobody, account: alice(service) }).events.count(), 1);
+  assert.equal(queue.scopeOf({ ...nobody, account: alice(service) }).events.count(), 2);
   assert.deepEqual(queue.scopesOf(bob(service)), []);
 });
 
