@@ -165,6 +165,23 @@ for (const [what, spoil] of [
   });
 }
 
+test("S-003 a login that came while the service kept a logout waiting stays, and a refreshed session of the old login goes", async (t) => {
+  for (const [meanwhile, code] of [["auth login --force", 0], ["auth refresh", 4]] as const) {
+    const { saas, run, env } = await scene(t);
+    await run("auth login");
+    let answer = (): void => undefined;
+    saas.faults.next("/api/v1/logout", { gate: new Promise<void>((resolve) => (answer = resolve)), status: 503 });
+    const running = startCommand(t, ["auth", "logout"], env);
+    await saas.until(() => saas.count("/api/v1/logout") === 1);
+    assert.equal((await run(meanwhile)).code, 0);
+    answer();
+    const { stdout, stderr } = await running.ended;
+    assert.equal(stdout, done);
+    assert.equal(/there is a new login/.test(stderr), code === 0);
+    assert.equal((await run("auth status")).code, code, meanwhile);
+  }
+});
+
 test("Ctrl-C while the service is told keeps the session", async (t) => {
   const { saas, run, env } = await scene(t);
   await run("auth login");

@@ -1,13 +1,18 @@
 import { AuthError } from "../../errors.ts";
 import type { ExchangeOptions } from "../oauth/exchange.ts";
 import type { Revocation } from "../oauth/revocation.ts";
-import type { Session } from "../session.ts";
+import { isSameLogin, type Session } from "../session.ts";
 import { withProfile, type SessionStore } from "../session-store.ts";
 import type { TokenManager } from "../token-manager.ts";
 import { endSession } from "./end-session.ts";
 
-/** How a logout went. The local session is gone in every case but `nobody`. */
-export type LogoutOutcome =
+/**
+ * How a logout went. The local session is gone in every case but `nobody`. `hasNewLogin`: while the service was told, somebody
+ * has logged in again, and that session stays.
+ */
+export type LogoutOutcome = EndOutcome & { readonly hasNewLogin?: boolean };
+
+type EndOutcome =
   | { readonly kind: "nobody" }
   /** The server ended the session, or knew of none. `tokens`: how it went for each, where it revokes them one by one. */
   | { readonly kind: "ended"; readonly tokens?: readonly Revocation[] }
@@ -27,29 +32,34 @@ export async function logout(
 ): Promise<LogoutOutcome> {
   const session = (await store.read()).profiles.get(profile)?.session;
   if (session === undefined) return { kind: "nobody" };
-  const outcome: LogoutOutcome = force ? { kind: "local" } : await endAtServer(session, tokens, exchange);
-  await store.update((profiles) => {
+  const { session: ended, outcome } = force ? { session, outcome: { kind: "local" } as const } : await endAtServer(session, tokens, exchange);
+  const after = await store.update((profiles) => {
     const stored = profiles.profiles.get(profile);
-    return stored?.session === undefined ? profiles : withProfile(profiles, profile, { ...stored, session: undefined });
+    // Another program may have refreshed the session meanwhile; a login that is newer was not meant (S-003).
+    if (stored?.session === undefined || !isSameLogin(stored.session, ended)) return profiles;
+    return withProfile(profiles, profile, { ...stored, session: undefined });
   });
-  return outcome;
+  return { ...outcome, hasNewLogin: after.profiles.get(profile)?.session !== undefined };
 }
 
-async function endAtServer(stored: Session, tokens: TokenManager, exchange: ExchangeOptions): Promise<LogoutOutcome> {
+/** @returns how it went, and the session that it was tried with: the stored one, or what that had become by then */
+async function endAtServer(stored: Session, tokens: TokenManager, exchange: ExchangeOptions): Promise<{ session: Session; outcome: EndOutcome }> {
+  let session = stored;
   try {
     // The service's own logout takes a token that is still good: one that is over would be answered with 401, which reads as
     // "already ended". To revoke tokens needs nothing but the tokens.
     const needsGoodToken = stored.server.logout_endpoint !== undefined;
-    const session = needsGoodToken ? await tokens.getSession(exchange.signal && { signal: exchange.signal }) : stored;
+    if (needsGoodToken) session = await tokens.getSession(exchange.signal && { signal: exchange.signal });
     const results = await endSession(session, exchange);
     exchange.signal?.throwIfAborted();
     // The first is the refresh token, which is the session; without it the access token ends by itself before long.
     const error = results[0]?.error;
     const told = results.length === 0 ? {} : { tokens: results };
-    return error === undefined ? { kind: "ended", ...told } : { kind: "local", error, ...told };
+    return { session, outcome: error === undefined ? { kind: "ended", ...told } : { kind: "local", error, ...told } };
   } catch (error) {
     // Interrupted: the user has changed their mind, so that the session stays here too.
     if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
-    return error.code === "session_ended" || error.code === "not_authenticated" ? { kind: "ended" } : { kind: "local", error };
+    const isOver = error.code === "session_ended" || error.code === "not_authenticated";
+    return { session, outcome: isOver ? { kind: "ended" } : { kind: "local", error } };
   }
 }

@@ -43,6 +43,9 @@ export const logoutCommand: Command = defineCommand({
         out.warn(`the service was not told (${outcome.error.message}): its tokens may live on until they expire`);
       }
     }
+    for (const [name, { hasNewLogin }] of outcomes) {
+      if (hasNewLogin && !values.all) out.warn(`there is a new login (profile "${name}"), made meanwhile: it stays. To end it too: spec-kitty auth logout`);
+    }
     if (values.all) out.done("Nothing is kept here any more.");
   },
 });
