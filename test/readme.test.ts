@@ -250,6 +250,9 @@ test("the README's table of re-created modules has those that are tested, and no
 test("the README's API and names are those of the code", async () => {
   // When this fails: npm run api-docs.
   assert.equal(await withSections(readme), readme);
+  const index = readFileSync(join(root, "src", "index.ts"), "utf8");
+  const answers = [...readFileSync(join(root, "src", "cli", "answers.ts"), "utf8").matchAll(/^export interface (\w+)/gm)].map(([, name = ""]) => name);
+  assert.deepEqual(answers.filter((name) => !new RegExp(`\\b${name}\\b`).test(index)), [], "types of answers that the package does not export");
   assert.match(section("API"), /`getTokenManager\(\): TokenManager`/);
   assert.match(section("Names"), /\| `auth switch \[PROFILE\]` \|/);
 });

@@ -72,7 +72,7 @@ export class SessionStore {
 
   /**
    * Puts a session in the place of another, only if that one is still there: an answer that comes after a logout or a new
-   * login does not bring the old session back (S-003).
+   * login does not bring the old session back.
    *
    * @returns the profile as it is stored now, or undefined when there is none any more
    */
@@ -86,7 +86,7 @@ export class SessionStore {
   }
 
   /**
-   * Removes a session, only if it is the one that was refused (S-002). The profile stays and remembers its service.
+   * Removes a session, only if it is the one that was refused. The profile stays and remembers its service.
    *
    * @returns whether it was removed
    */

@@ -147,7 +147,7 @@ export class TokenManager {
   }
 
   /**
-   * The service that the tokens are for, and the only one that they may be sent to (S-001). It stays the same for the life
+   * The service that the tokens are for, and the only one that they may be sent to. It stays the same for the life
    * of this manager: tokens of another, which a later login may have brought, are refused instead of given out.
    *
    * @returns its address, without a trailing `/`
@@ -159,7 +159,7 @@ export class TokenManager {
 
   /**
    * To be told when the service says that the session of a token is over. What is stored goes only if it is that session
-   * still (S-002).
+   * still.
    *
    * @param accessToken - the token that was refused
    * @returns when another token has taken its place, which may be good
