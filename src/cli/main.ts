@@ -8,10 +8,14 @@ import { createRequire } from "node:module";
  * @returns the exit code
  */
 export async function main(argv: readonly string[]): Promise<number> {
-  // Whoever reads the answer may stop reading: `spec-kitty … | head -1` is no failure.
+  let isWritten = true;
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    // Whoever reads the answer may stop reading: `spec-kitty … | head -1` is no failure.
     if (error.code === "EPIPE") process.exit(0);
-    throw error;
+    // Anything else is one, also when it is heard of after the end; the work goes on, or a session could be lost.
+    if (isWritten) process.stderr.write(`error: the answer could not be written (${error.code})\nhint: Free some space, or send the answer somewhere else\n`);
+    isWritten = false;
+    process.exitCode ||= 1;
   });
   if (argv[0] === "--version" || argv[0] === "-V") {
     const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
@@ -19,5 +23,6 @@ export async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const { run } = await import("./run.ts");
-  return run(argv);
+  const code = await run(argv);
+  return isWritten ? code : code || 1;
 }

@@ -23,6 +23,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   // Nobody listens to the conversation any more; the work goes on.
   process.stderr.on("error", () => undefined);
   let app: App | undefined;
+  let code = 0;
   let isDebug = argv.includes("--debug");
   const report = async (error: unknown): Promise<number> => (await import("./render-error.ts")).renderError(error, out, isDebug);
   try {
@@ -36,11 +37,12 @@ export async function run(argv: readonly string[]): Promise<number> {
     const text = (name: string): string | undefined => (typeof values[name] === "string" ? values[name] : undefined);
     app = createApp({ options: { profile: text("profile"), storage: text("storage"), issuer: text("issuer"), "client-id": text("client-id") } });
     const context: Context = { app, out, terminal: terminalOf(process), signal: interrupted.signal, commands: commandTable, groups: groupSummaries };
-    return (await command.run(context, values as Parameters<typeof command.run>[1], positionals)) ?? 0;
+    code = (await command.run(context, values as Parameters<typeof command.run>[1], positionals)) ?? 0;
   } catch (error) {
-    return await report(error);
-  } finally {
-    await app?.close().catch(report);
-    for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(name, onSignal);
+    code = await report(error);
   }
+  // A session that ends with this process is a failure, whatever else the command has done.
+  await app?.close().catch(async (error: unknown) => (code = (await report(error)) || code));
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(name, onSignal);
+  return code;
 }

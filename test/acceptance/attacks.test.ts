@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, openSync } from "node:fs";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
+import { bin } from "../helpers/command.ts";
 import { scene } from "../helpers/scene.ts";
 
 for (const [what, token] of [
@@ -24,4 +30,15 @@ test("a token in the environment with a line break at its end, as a file has one
   const { saas, run } = await scene(t);
   const { access_token } = saas.issue({ user: "bob" });
   assert.equal((await run("auth whoami", { SPEC_KITTY_ACCESS_TOKEN: `${access_token}\r\n` })).stdout, "bob@example.com\n");
+});
+
+test("an answer that cannot be written is a failure of one line, and the work is done to its end", { skip: !existsSync("/dev/full") && "no /dev/full here" }, async (t) => {
+  const { run, env } = await scene(t);
+  await run("auth login");
+  for (const args of [["auth", "status"], ["auth", "token"], ["--version"], ["--help"], ["auth", "logout"]]) {
+    const child = spawn(process.execPath, [bin, ...args], { env, stdio: ["ignore", openSync("/dev/full", "w"), "pipe"] });
+    const [stderr, [status]] = await Promise.all([text(child.stderr as Readable), once(child, "exit")]);
+    assert.deepEqual([status, stderr], [1, "error: the answer could not be written (ENOSPC)\nhint: Free some space, or send the answer somewhere else\n"], args.join(" "));
+  }
+  assert.equal((await run("auth status")).code, 4);
 });

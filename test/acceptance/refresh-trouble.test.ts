@@ -245,7 +245,7 @@ test("NFR-010 a disk that fills up while the service works has room for the answ
   assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [1, 0]);
 });
 
-test("NFR-010 what could not be stored after all is told in plain words, and the token is given out", async (t) => {
+test("NFR-010 what could not be stored after all is told in plain words and by the exit code, and the token is given out", async (t) => {
   const stage = await sceneOnSmallDisk(t);
   if (stage === undefined) return;
   const { command, answer } = await refreshing(t, stage);
@@ -253,7 +253,7 @@ test("NFR-010 what could not be stored after all is told in plain words, and the
   stage.crowd();
   answer();
   const { code, stdout, stderr } = await command.ended;
-  assert.equal(code, 0);
+  assert.equal(code, 1);
   assert.equal(stage.saas.accessTokens.get(stdout.trim())?.session.user, "alice");
   assert.match(stderr, /^error: the refreshed session could not be stored and ends with this process: [^\n]+\nhint: [^\n]*auth login[^\n]*\n$/);
 });
