@@ -11,12 +11,14 @@ import { median } from "./valid-token.ts";
 export interface ColdStart {
   runs: number;
   bareNode: number;
+  version: number;
   authToken: number;
+  authStatus: number;
   /** The key derived anew, as in the first command after the machine has started. */
   authTokenFirst: number;
 }
 
-/** Measures `auth token` with a valid token and the machine's key against a Node that does nothing. */
+/** Measures `--version`, and `auth token` and `auth status` with a valid token and the machine's key, against a Node that does nothing. */
 export async function coldStart(runs: number): Promise<ColdStart> {
   const saas = await startFakeSaas();
   const folder = mkdtempSync(join(tmpdir(), "spec-kitty-bench-"));
@@ -31,16 +33,25 @@ export async function coldStart(runs: number): Promise<ColdStart> {
       if (status !== 0) throw new Error(stderr);
       return Number(output[3]) / 1000;
     };
-    const times = { bareNode: [] as number[], authToken: [] as number[], authTokenFirst: [] as number[] };
+    const times = { bareNode: [] as number[], version: [] as number[], authToken: [] as number[], authStatus: [] as number[], authTokenFirst: [] as number[] };
     run(bin, "auth", "token");
     for (let count = 0; count < runs; count += 1) {
       times.bareNode.push(run("-e", "0"));
+      times.version.push(run(bin, "--version"));
       times.authToken.push(run(bin, "auth", "token"));
+      times.authStatus.push(run(bin, "auth", "status"));
       if (count % 4 > 0) continue;
       rmSync(join(folder, "run"), { recursive: true });
       times.authTokenFirst.push(run(bin, "auth", "token"));
     }
-    return { runs, bareNode: median(times.bareNode), authToken: median(times.authToken), authTokenFirst: median(times.authTokenFirst) };
+    return {
+      runs,
+      bareNode: median(times.bareNode),
+      version: median(times.version),
+      authToken: median(times.authToken),
+      authStatus: median(times.authStatus),
+      authTokenFirst: median(times.authTokenFirst),
+    };
   } finally {
     await saas.close();
     rmSync(folder, { recursive: true, force: true });

@@ -41,6 +41,12 @@ if (values.json) {
   const rows = waves.map((row) => [nameOf(row.client).replace(/ \(.*/, ""), row.processes, row.requests, row.refreshes, row.reuses, `${row.served} of ${row.processes}`, row.survived ? "yes" : "no"]);
   console.log(table([["", "processes", "requests", "refreshes", "reuses", "served", "session survived"], ...rows]));
   console.log(`\nCold start, user and system time, medians of ${start.runs} runs in turns:\n`);
-  const costs: [string, number][] = [["node -e 0", start.bareNode], ["auth token", start.authToken], ["auth token, key derived anew", start.authTokenFirst]];
+  const costs: [string, number][] = [
+    ["node -e 0", start.bareNode],
+    ["--version", start.version],
+    ["auth token", start.authToken],
+    ["auth status", start.authStatus],
+    ["auth token, key derived anew", start.authTokenFirst],
+  ];
   console.log(table([["", "ms", "x node -e 0"], ...costs.map(([name, ms]) => [name, ms.toFixed(1), (ms / start.bareNode).toFixed(2)])].map(portable)));
 }
