@@ -54,7 +54,7 @@ function metadata(body: Readonly<Record<string, unknown>>, response: Response, i
   // Identical, character by character (§3.3): whoever may write below some path of a host could else speak for all of it.
   const found = body["issuer"];
   if (found !== issuer) {
-    throw new AuthError("service_answer_invalid", `the metadata of "${issuer}" are those of ${JSON.stringify(found) ?? "nobody"}`, {
+    throw new AuthError("service_answer_invalid", `the metadata of "${issuer}" are those of ${typeof found === "string" ? `"${found.slice(0, 200)}"` : "nobody"}`, {
       hint: isSlashApart(found, issuer) ? `Name it as it names itself: --issuer ${found}` : "Check the address of the issuer",
     });
   }
@@ -98,5 +98,5 @@ function metadata(body: Readonly<Record<string, unknown>>, response: Response, i
 }
 
 function isSlashApart(found: unknown, issuer: string): boolean {
-  return found === `${issuer}/` || `${String(found)}/` === issuer;
+  return typeof found === "string" && (found === `${issuer}/` || `${found}/` === issuer);
 }

@@ -88,7 +88,7 @@ export async function readJsonObject(response: Response, maxBytes: number = maxA
 export function serviceFailure(response: Response, body: Readonly<Record<string, unknown>> | undefined): ServiceError {
   const error = text(body?.["error"]);
   const description = text(body?.["error_description"])?.slice(0, 200);
-  const said = [response.status, error && `"${error}"`, description && `(${description})`].filter(Boolean).join(" ");
+  const said = [response.status, error && `"${error.slice(0, 200)}"`, description && `(${description})`].filter(Boolean).join(" ");
   const message = `${where(response.url)} answered ${said}`;
   const facts = { status: response.status, error, retryAfterMs: retryAfter(response, body) };
   if (response.status === 429 || response.status >= 500) {

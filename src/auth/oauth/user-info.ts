@@ -47,12 +47,12 @@ export async function userInfoResponse(response: Response, sub?: string): Promis
   return { id, ...(email && { email }), ...(name && { name }), teams: teams.flatMap(parseTeam) };
 }
 
-/** One member of `teams`, as the service or the stored session has it; empty when it has no id. */
+/** One member of `teams`; empty when it has no id, or one that the header `X-Team-Slug` cannot have. */
 function parseTeam(value: unknown): Team[] {
   if (typeof value !== "object" || value === null) return [];
   const team = value as Record<string, unknown>;
   const id = text(team["id"]);
-  if (id === undefined) return [];
+  if (id === undefined || !/^[\x21-\x7e]+$/.test(id)) return [];
   const role = text(team["role"]);
   return [{ id, name: text(team["name"]) ?? id, ...(role && { role }), ...(team["is_private_teamspace"] === true && { isPrivateTeamspace: true }) }];
 }
