@@ -38,6 +38,7 @@ export function terminalOf(process: { stdin: Readable & { isTTY?: boolean }; std
     onLine: lines,
     ask: (question, signal) =>
       new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(signal.reason);
         process.stderr.write(question);
         const done = new AbortController();
         const waiting = signal ? AbortSignal.any([signal, done.signal]) : done.signal;
