@@ -1,4 +1,4 @@
-import { readUserFile, standardInput } from "../platform/user-files.ts";
+import { readUserFile, standardInput, writeUserFile } from "../platform/user-files.ts";
 import { usageError } from "./usage.ts";
 
 /**
@@ -28,8 +28,26 @@ export async function readNamedFile(path: string, what: string): Promise<Buffer>
   try {
     return await readUserFile(path);
   } catch (cause) {
-    throw usageError(`${what} that cannot be read: "${path}" (${cause instanceof Error && "code" in cause ? String(cause.code) : String(cause)})`, `Try: ls -l ${path}`);
+    throw usageError(`${what} that cannot be read: "${path}" (${codeOf(cause)})`, `Try: ls -l ${path}`);
   }
+}
+
+/**
+ * Writes a file that was named on the command line.
+ *
+ * @param what - what the name is to the command, for the message
+ * @throws AuthError `usage_invalid` when it cannot be written
+ */
+export async function writeNamedFile(path: string, text: string, what: string): Promise<void> {
+  try {
+    await writeUserFile(path, text);
+  } catch (cause) {
+    throw usageError(`${what} that cannot be written: "${path}" (${codeOf(cause)})`, "Name a file in a folder that is there and yours");
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }
 
 /**

@@ -1,14 +1,27 @@
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { lstat, readFile, rename, rm, writeFile } from "node:fs/promises";
 
 /** Reads a file that the user named. Nothing of ours is kept in such files, so nothing is asked of their modes. */
 export function readUserFile(path: string): Promise<Buffer> {
   return readFile(path);
 }
 
-/** Replaces a file that the user named whole, so that whoever reads it meanwhile sees the old one or the new one. */
+/**
+ * Replaces a file that the user named whole, so that whoever reads it meanwhile sees the old one or the new one. What is there
+ * and no plain file, such as a device or a link, is written through and stays what it is.
+ */
 export async function writeUserFile(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.tmp`, text);
-  await rename(`${path}.tmp`, path);
+  const found = await lstat(path).catch(() => undefined);
+  if (found !== undefined && !found.isFile()) return writeFile(path, text);
+  // A name that nobody can have taken beforehand, with a link to another file of the user's, say.
+  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+  try {
+    await writeFile(temporary, text, { flag: "wx" });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
 }
 
 /**

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, openSync } from "node:fs";
+import { existsSync, lstatSync, openSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { bin } from "../helpers/command.ts";
+import { bin, runCommand } from "../helpers/command.ts";
 import { scene } from "../helpers/scene.ts";
 
 for (const [what, token] of [
@@ -41,4 +42,69 @@ test("an answer that cannot be written is a failure of one line, and the work is
     assert.deepEqual([status, stderr], [1, "error: the answer could not be written (ENOSPC)\nhint: Free some space, or send the answer somewhere else\n"], args.join(" "));
   }
   assert.equal((await run("auth status")).code, 4);
+});
+
+test("an address that is not the service's, and a header that is none, are wrong usage of api, and nothing is sent", async (t) => {
+  const { saas, env } = await scene(t);
+  await runCommand(t, ["auth", "login"], env);
+  const before = saas.requests.length;
+  for (const address of ["https:evil", "https://evil.invalid/api/v1/me", "//evil.invalid/", "/\\evil.invalid", `${saas.url}@evil.invalid/`, "file:///etc/passwd", "data:text/plain,hi"]) {
+    const { code, stdout, stderr } = await runCommand(t, ["api", "GET", address], env);
+    assert.deepEqual([code, stdout], [2, ""], address);
+    assert.match(stderr, /^error: [^\n]* is not on the service|leaves the service[^\n]*\nhint: Give a path on [^\n]+\n$/);
+  }
+  for (const value of ["hidden\nX-Other: 1", "hidden✓"]) {
+    const { code, stderr } = await runCommand(t, ["api", "GET", "/api/v1/me", "-H", `X-Key: ${value}`], env);
+    assert.deepEqual([code, stderr], [2, 'error: the value of the header "X-Key" cannot be sent\nhint: A header takes one line, of letters that Latin-1 has\n']);
+  }
+  assert.equal(saas.requests.length, before);
+});
+
+for (const [what, fault] of [
+  ["nested without an end", { body: `{"issuer":${"[".repeat(400_000)}${"]".repeat(400_000)}}` }],
+  ["as long as a book", { body: { issuer: "x".repeat(900_000) } }],
+] as const) {
+  test(`an issuer that is ${what} is an error of one line that can be read`, async (t) => {
+    const { saas, run } = await scene(t);
+    saas.faults.next("/.well-known/oauth-authorization-server", fault);
+    const { code, stderr } = await run("auth login");
+    assert.equal(code, 1);
+    assert.match(stderr, /^error: the metadata of "[^"]+" are those of [^\n]+\nhint: Check the address of the issuer\n$/);
+    assert.ok(stderr.length < 1_000, `${stderr.length} characters`);
+  });
+}
+
+test("an error that is as long as a book is cut", async (t) => {
+  const { saas, run } = await scene(t);
+  saas.faults.next("/oauth/token", { status: 400, body: { error: "x".repeat(400_000), error_description: "y".repeat(400_000) } });
+  const { code, stderr } = await run("auth login");
+  assert.equal(code, 1);
+  assert.ok(stderr.length < 2_000, `${stderr.length} characters`);
+});
+
+test("a team whose id no header can have is left out, since no request could name it", async (t) => {
+  const { saas, run } = await scene(t);
+  const teams = [{ id: "a\r\nX-Other: 1", name: "A" }, { id: "tm_ok", name: "B" }, { id: "köln✓", name: "C" }];
+  saas.faults.next("/api/v1/me", { edit: (answer) => ({ ...answer, teams }) });
+  await run("auth login");
+  assert.deepEqual((JSON.parse((await run("auth status --json")).stdout) as { teams: unknown }).teams, [{ id: "tm_ok", name: "B" }]);
+});
+
+test("a report is written beside nothing of the user's, through no link that lies there, and into what is no file", { skip: process.platform === "win32" && "links need a right there" }, async (t) => {
+  const { run, folder } = await scene(t);
+  await run("auth login");
+  const [report, precious] = [join(folder, "report.json"), join(folder, "precious")];
+  writeFileSync(precious, "precious");
+  symlinkSync(precious, `${report}.tmp`);
+  assert.equal((await run(`sync now --report ${report}`)).code, 0);
+  assert.deepEqual(JSON.parse(readFileSync(report, "utf8")), { rejections: [] });
+  assert.equal(readFileSync(precious, "utf8"), "precious");
+  // Through a link of this test's own: what went wrong here once, run by root, left the machine without its /dev/null.
+  const nowhere = join(folder, "null");
+  symlinkSync("/dev/null", nowhere);
+  assert.equal((await run(`sync now --report ${nowhere}`)).code, 0);
+  assert.ok(lstatSync(nowhere).isSymbolicLink());
+  const { code, stderr } = await run(`sync now --report ${folder}/no/report.json`);
+  assert.equal(code, 2);
+  assert.match(stderr, /^error: --report names a file that cannot be written: "[^\n]+" \(ENOENT\)\nhint: [^\n]+\n$/m);
 });

@@ -1,3 +1,4 @@
+import { targetOf } from "../../auth/http/service-address.ts";
 import { defineCommand, profileOption, type Command } from "../command.ts";
 import { readInput } from "../input.ts";
 import { usageError } from "../usage.ts";
@@ -28,8 +29,16 @@ export const api: Command = defineCommand({
       if (name === undefined || value === undefined) throw usageError(`"${line}" is not a header`, "Try: -H 'X-Request: 1'");
       // The token has one source; a second header would send another account's, or none.
       if (/^(authorization|dpop)$/i.test(name)) throw usageError(`the header "${name}" is set by the command itself`, "To send another token: export SPEC_KITTY_ACCESS_TOKEN=…");
-      headers.append(name, value);
+      try {
+        headers.append(name, value);
+      } catch {
+        // Without a cause, and not quoted: it may be a key.
+        throw usageError(`the value of the header "${name}" cannot be sent`, "A header takes one line, of letters that Latin-1 has");
+      }
     }
+    const service = await app.tokens().service();
+    // It would be sent without the token, and what comes back would be taken for the service's answer.
+    if (!targetOf(path, service).isService) throw usageError(`"${path}" is not on the service`, `Give a path on ${service}, such as /api/v1/me`);
     const response = await app.authorizedFetch(path, { method: method.toUpperCase(), headers, signal, timeoutMs: 60_000, ...(body !== undefined && { body }) });
     if (values.include) {
       out.answer(`HTTP ${response.status} ${response.statusText}`.trim());

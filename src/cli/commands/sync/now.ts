@@ -1,8 +1,8 @@
 import { createSync } from "../../../app-sync.ts";
-import { writeUserFile } from "../../../platform/user-files.ts";
 import type { Rejection } from "../../../sync/event-drain.ts";
 import type { SyncNowAnswer } from "../../answers.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
+import { writeNamedFile } from "../../input.ts";
 
 export const now: Command = defineCommand({
   usage: "sync now",
@@ -24,7 +24,7 @@ export const now: Command = defineCommand({
     out.progress("");
     const { events, artifacts, left, failure } = report;
     const refused = events.rejected + artifacts.rejected;
-    if (values.report !== undefined) await writeUserFile(values.report, `${JSON.stringify({ rejections }, null, 2)}\n`);
+    if (values.report !== undefined) await writeNamedFile(values.report, `${JSON.stringify({ rejections }, null, 2)}\n`, "--report names a file");
     const answer: SyncNowAnswer = { events, artifacts, left, ...(failure && { stopped: { code: failure.code, message: failure.message } }) };
     if (values.json) out.json(answer);
     else out.done(`Sent ${events.delivered} events and ${artifacts.delivered} artifacts${details(events.duplicates, refused, left)}.`);
