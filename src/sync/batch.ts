@@ -64,6 +64,8 @@ export function batchPacker(names: readonly string[], { queue, limits, skip, onD
       }
       files.push(file);
     }
+    // A file that was shared may have been written by a slow process behind a fast one, and around a file of one large event.
+    items.sort((a, b) => a.order - b.order);
     return items.length === 0 ? undefined : { items, files, body: await compress(items) };
   };
 }

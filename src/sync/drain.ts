@@ -56,6 +56,7 @@ export async function drainAccount(queue: SyncQueue, account: Account, options: 
       }
       try {
         scope.events.sweep();
+        scope.events.seal();
         scope.artifacts.sweep();
         const shared = { ...options, limits, held: () => lock.held() };
         const onProgress = (): void => options.onProgress?.(report.events);

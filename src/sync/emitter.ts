@@ -84,7 +84,10 @@ export function createEmitter({ queue, lamport, clock, nodeId, origin, context, 
     const first = await lamport.tick(taken.length);
     const team = scope.account?.team ?? null;
     const events = taken.map(({ input, at }, index) => eventEnvelope(input, { eventId: nextId(), nodeId, lamport: first + index, at, team }));
-    const names = await scope.events.add(events.map((event) => ({ order: event.lamport_clock, id: event.event_id, text: JSON.stringify(event) })));
+    const items = events.map((event) => ({ order: event.lamport_clock, id: event.event_id, text: JSON.stringify(event) }));
+    const [only, second] = items;
+    // What may go live is removed by itself then, and so has a file of its own.
+    const names = only && second === undefined && live === undefined ? await scope.events.append(only) : await scope.events.add(items);
     if (counted) counted.room -= room;
     events.forEach((event, index) => taken[index]?.resolve({ outcome: "queued", event }));
     const { account } = scope;

@@ -1,7 +1,7 @@
 import { AuthError, ServiceError } from "../errors.ts";
 import { type EventVerdict, judgeBatch } from "./batch-answer.ts";
 import { type Batch, type BatchFile, type BatchLimits, batchPacker, compress, sizeOf } from "./batch.ts";
-import { queueEntry } from "./queue-entry.ts";
+import { fileSpan, queueEntry } from "./queue-entry.ts";
 import type { QueueItem } from "./queue-folder.ts";
 import type { QueueScope } from "./queue.ts";
 import { requestService, type ServiceAccess, type ServiceAnswer } from "./service-request.ts";
@@ -169,7 +169,8 @@ export async function drainEvents({ events: queue, account }: QueueScope, option
   // The end of the line now. What is left of a file that was shared has a name of its own later, but not behind this.
   let line = queue.names();
   const { order = -1, count = 0 } = queueEntry(line.at(-1) ?? "") ?? {};
-  for (;; line = queue.names().filter((name) => Number(name.slice(0, 16)) < order + count)) {
+  const end = order + Math.max(count, fileSpan);
+  for (;; line = queue.names().filter((name) => Number(name.slice(0, 16)) < end)) {
     const before = counts.delivered + counts.duplicates + counts.rejected;
     await pass(line);
     if (failure !== undefined || counts.delivered + counts.duplicates + counts.rejected === before) return failure;

@@ -11,6 +11,9 @@ export interface QueueEntry {
   readonly retries: number;
 }
 
+/** So many places in the line share a file at most: some 50 KB of events, of which a batch takes four or five. */
+export const fileSpan = 128;
+
 const pattern = /^(\d{16})-([0-9A-Za-z]+)-(\d+)-(\d+)\.jsonl$/;
 
 /** What a name says; undefined when it is not one of ours. */

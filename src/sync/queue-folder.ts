@@ -5,6 +5,7 @@ import { AuthError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { ensurePrivateFolder } from "../platform/private-file.ts";
 import { type QueueEntry, queueEntry, queueEntryName } from "./queue-entry.ts";
+import { appendLine, countLines, isOpenFile, sealOpenFiles } from "./queue-open-files.ts";
 import { eachName, isGone, namesIn, removeFiles, removeOlder, syncFolder, unwritable, writeWhole } from "./queue-files.ts";
 
 /** Something that waits to be sent. */
@@ -21,6 +22,8 @@ export interface QueueItem {
 
 /** A file holds so many characters at most, unless one item is larger. A batch is made of whole files: five of these fill one. */
 const fileSize = 52_000;
+/** An item of so many characters at most shares a file: {@link fileSpan} of these still travel together. */
+const smallItem = 2000;
 /** Files that are written at the same time: enough for the disk, few enough for a limit of 256 open files. */
 const atOnce = 32;
 /** An unfinished file of this age was left by a process that died; milliseconds. */
@@ -30,7 +33,8 @@ const abandonedAfterMs = 60 * 60 * 1000;
  * A folder of items that any number of processes add to, list and remove from at once, without a lock. What is added
  * together is one file, or few, of one item a line; each is written aside, flushed, and renamed into place whole, and its
  * content never changes. A process that is killed at any moment leaves a file that is there or is not, and at worst
- * an unfinished one aside, which {@link QueueFolder.sweep} removes later.
+ * an unfinished one aside, which {@link QueueFolder.sweep} removes later. What is appended one by one shares files with its
+ * neighbours until {@link QueueFolder.seal} makes them files like the others.
  */
 export class QueueFolder {
   readonly #waiting: string;
@@ -70,6 +74,31 @@ export class QueueFolder {
     }
   }
 
+  /**
+   * Adds one item. It is on disk when the promise resolves.
+   * @returns the name of the file, where it has one of its own
+   * @throws {@link AuthError} `storage_unsafe` or `storage_unwritable`, such as on a full disk
+   */
+  async append(item: QueueItem): Promise<string[]> {
+    if (item.text.length > smallItem) return this.add([item]);
+    ensurePrivateFolder(this.#waiting);
+    try {
+      await appendLine(this.#waiting, item.order, item.text);
+      return [];
+    } catch (cause) {
+      throw unwritable(this.#waiting, cause);
+    }
+  }
+
+  /** Makes what was appended so far visible in {@link QueueFolder.names}. For the one process that drains or moves this queue. */
+  seal(): void {
+    try {
+      sealOpenFiles(this.#waiting);
+    } catch (cause) {
+      throw unwritable(this.#waiting, cause);
+    }
+  }
+
   /** Every file that waits, first in line first. Some may be gone when they are looked at. */
   names(): string[] {
     return namesIn(this.#waiting).filter((name) => name.endsWith(".jsonl")).sort();
@@ -98,7 +127,7 @@ export class QueueFolder {
   /** The items in a file, one JSON text each; none when it is gone. */
   read(name: string): string[] {
     try {
-      return readFileSync(join(this.#waiting, name), "utf8").trimEnd().split("\n");
+      return readFileSync(join(this.#waiting, name), "utf8").trim().split("\n");
     } catch (error) {
       if (isGone(error)) return [];
       throw new AuthError("storage_unreadable", `"${join(this.#waiting, name)}" cannot be read`, { cause: error });
@@ -127,6 +156,7 @@ export class QueueFolder {
 
   /** Moves everything that waits here to `other`, such as from "nobody yet" to the account that logged in. Returns how many items. */
   moveAllTo(other: QueueFolder): number {
+    this.seal();
     const names = this.names();
     if (names.length === 0) return 0;
     ensurePrivateFolder(other.#waiting);
@@ -172,14 +202,14 @@ function inFiles(items: readonly QueueItem[]): { name: string; text: string }[] 
 
 function isEmptyFolder(folder: string): boolean {
   let empty = true;
-  eachName(folder, (name) => !(empty = queueEntry(name) === undefined));
+  eachName(folder, (name) => !(empty = queueEntry(name) === undefined && !isOpenFile(name)));
   return empty;
 }
 
 function countItems(folder: string): number {
   let count = 0;
   eachName(folder, (name) => {
-    count += queueEntry(name)?.count ?? 0;
+    count += isOpenFile(name) ? countLines(join(folder, name)) : (queueEntry(name)?.count ?? 0);
     return false;
   });
   return count;

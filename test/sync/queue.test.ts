@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { AuthError } from "../../src/errors.ts";
@@ -154,4 +154,68 @@ test("eight processes that add at once lose nothing, kill -9 included", async (t
     assert.ok(there >= count && there <= count + 1, `${count} told, ${there} there`);
   }
   for (const name of names) assert.equal(JSON.parse(queue.read(name)[0] ?? "").pad.length, 3000);
+});
+
+test("what is appended one by one shares files of 128 places in the line, which a seal makes files like the others", async (t) => {
+  const folder = temporaryFolder(t);
+  const queue = new QueueFolder(folder, "events", systemClock);
+  const orders = [1, 127, 128, 300];
+  for (const order of orders) assert.deepEqual(await queue.append(item(order)), []);
+  assert.deepEqual([queue.count(), queue.isEmpty(), queue.names()], [4, false, []]);
+  queue.seal();
+  assert.deepEqual(queue.names().map((name) => [queueEntry(name)?.order, queueEntry(name)?.count]), [[0, 2], [128, 1], [256, 1]]);
+  assert.deepEqual(queue.names().flatMap((name) => queue.read(name)), orders.map((order) => item(order).text));
+  // The same place once more: the file that was sealed keeps its name.
+  await queue.append(item(2));
+  queue.seal();
+  assert.equal(queue.names().length, 4);
+  assert.equal(queue.count(), 5);
+});
+
+test("a line that was torn damages none that follows", async (t) => {
+  const folder = temporaryFolder(t);
+  const queue = new QueueFolder(folder, "events", systemClock);
+  await queue.append(item(1));
+  const [open = ""] = readdirSync(join(folder, "events"));
+  appendFileSync(join(folder, "events", open), '\n{"event_id":"02","lam');
+  await queue.append(item(3));
+  queue.seal();
+  const lines = queue.names().flatMap((name) => queue.read(name));
+  assert.deepEqual([lines[0], lines[2]], [item(1).text, item(3).text]);
+});
+
+test("eight processes that append while another drains lose nothing", async (t) => {
+  const folder = temporaryFolder(t);
+  const script = `
+    import { QueueFolder } from ${JSON.stringify(import.meta.resolve("../../src/sync/queue-folder.ts"))};
+    import { systemClock } from ${JSON.stringify(import.meta.resolve("../../src/platform/clock.ts"))};
+    const queue = new QueueFolder(process.argv[1], "events", systemClock);
+    for (let n = 0; n < 100; n++) {
+      const id = process.argv[2] + "x" + n;
+      await queue.append({ order: n, id, text: JSON.stringify({ event_id: id, lamport_clock: n }) });
+    }`;
+  const writers = Array.from({ length: 8 }, (_, n) =>
+    spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script, folder, String(n)], { stdio: "inherit" }),
+  );
+  const queue = new QueueFolder(folder, "events", systemClock);
+  const seen = new Set<string>();
+  const drain = async (): Promise<void> => {
+    queue.seal();
+    const names = queue.names();
+    for (const text of names.flatMap((name) => queue.read(name))) seen.add((JSON.parse(text) as { event_id: string }).event_id);
+    await queue.remove(names);
+  };
+  let left = writers.length;
+  const ended = writers.map(async (writer) => {
+    const [code] = (await once(writer, "exit")) as [number];
+    left -= 1;
+    assert.equal(code, 0);
+  });
+  while (left > 0) {
+    await drain();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await Promise.all(ended);
+  await drain();
+  assert.equal(seen.size, 800);
 });

@@ -1,0 +1,74 @@
+import { readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { fileSpan, queueEntryName } from "./queue-entry.ts";
+import { isGone, namesIn, syncFolder } from "./queue-files.ts";
+
+/**
+ * Files that are still written to. What is emitted one by one, by a process each, would be a file each: ten thousand files
+ * are slow to read and slower to remove. So neighbours in the line share one.
+ */
+const suffix = ".open";
+
+/** Whether a name is that of a file which is still written to. */
+export function isOpenFile(name: string): boolean {
+  return name.endsWith(suffix);
+}
+
+/**
+ * Appends a line to the file for this place in the line, and flushes it. Without a lock: what is written at the end of a
+ * file in one call is whole, whoever else writes there (POSIX `write`, `O_APPEND`). A drain renames a file before it reads
+ * it; who finds then that its file has gone from its place cannot know whether the line was read, and writes it again, in a
+ * new file. At worst the service is sent the event twice, and knows it again.
+ *
+ * The line break comes first: a line that a full disk or a power cut has torn damages none that follows.
+ *
+ * @param order - a whole number that is not negative
+ */
+export async function appendLine(folder: string, order: number, text: string): Promise<void> {
+  const path = join(folder, `${String(order - (order % fileSpan)).padStart(16, "0")}${suffix}`);
+  const line = Buffer.from(`\n${text}`);
+  for (let isThere = false; !isThere; ) {
+    const file = await open(path, "a", 0o600);
+    try {
+      const { bytesWritten } = await file.write(line);
+      if (bytesWritten < line.length) throw Object.assign(new Error("no space left"), { code: "ENOSPC" });
+      await file.sync();
+      syncFolder(folder);
+      const own = await file.stat({ bigint: true });
+      const there = statSync(path, { bigint: true, throwIfNoEntry: false });
+      isThere = there?.ino === own.ino && there.dev === own.dev;
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+/** How many lines an open file has; 0 when it is gone. */
+export function countLines(path: string): number {
+  return linesIn(path).length;
+}
+
+/** Gives open files the names that say what they hold, so that nobody writes to them any more. One process at a time may do this. */
+export function sealOpenFiles(folder: string): void {
+  for (const name of namesIn(folder).filter(isOpenFile)) {
+    const path = join(folder, name);
+    const [first, ...others] = linesIn(path);
+    if (first === undefined) {
+      rmSync(path, { force: true });
+      continue;
+    }
+    // The id tells this file from one that was sealed before it and had the same place in the line.
+    const id = /"event_id":"([0-9A-Za-z]+)"/.exec(first)?.[1] ?? "damaged";
+    renameSync(path, join(folder, queueEntryName({ order: Number.parseInt(name, 10), id, count: 1 + others.length, retries: 0 })));
+  }
+}
+
+function linesIn(path: string): string[] {
+  try {
+    return readFileSync(path, "utf8").split("\n").filter(Boolean);
+  } catch (error) {
+    if (isGone(error)) return [];
+    throw error;
+  }
+}
