@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { AuthError } from "../../errors.ts";
@@ -44,8 +45,8 @@ export interface CallbackListener {
 }
 
 // What a page says must not be in an address that also says code and state: the redirect away from it is what keeps
-// both out of the address bar and the history.
-const donePath = "/done";
+// both out of the address bar and the history. The outcome's address cannot be guessed: every local program can ask, would
+// be told who has logged in, and would end the wait for the browser that shall see it.
 const wrongStatePath = "/not-this-login";
 const alreadyUsedPath = "/already-used";
 
@@ -65,6 +66,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
   callback.catch(() => undefined);
 
   const gone = new AbortController();
+  const donePath = `/done/${randomBytes(16).toString("base64url")}`;
   let answered = false;
   /** The browser that brought the answer: it waits, so that it is never told of a success that did not come. */
   let held: ServerResponse | undefined;
@@ -93,7 +95,8 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
   const onPage = (path: string, request: IncomingMessage, response: ServerResponse): void => {
     if (path === wrongStatePath) return send(response, callbackPage({ kind: "wrong-state" }));
     if (path === alreadyUsedPath) return send(response, callbackPage({ kind: "already-used" }));
-    if (path !== donePath || outcome === undefined) return send(response, refusal(404, "nothing here"));
+    // That a login has expired is no secret, and whoever comes late may have any address left.
+    if (outcome === undefined || (path !== donePath && outcome.kind !== "expired")) return send(response, refusal(404, "nothing here"));
     // The socket's end, not the response's: closing everything earlier could cut the page off.
     if (answered) request.socket.once("close", () => gone.abort());
     send(response, callbackPage(outcome));

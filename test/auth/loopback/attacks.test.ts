@@ -175,16 +175,34 @@ test("S-006 a browser that leaves before the outcome is known takes nothing with
   await listener.finish({ kind: "success", who: "alice@example.com" });
 });
 
+test("another program that asks for the outcome is neither told who has logged in nor keeps the browser from its page", async () => {
+  const listener = await listen();
+  await honestLogin(listener, () => undefined, async () => {
+    for (const path of ["/done", "/done/", "/done/AAAAAAAAAAAAAAAAAAAAAA", "/", "/not-this-login"]) {
+      const { status, body } = await ask(new URL(path, listener.redirectUri).href);
+      assert.ok(status >= 400 && !body.includes("alice"), path);
+    }
+  });
+});
+
+const doneAddress = /^http:\/\/127\.0\.0\.1:\d+\/done\/[\w-]{22}$/;
+
 /** The browser comes back with the right state, waits for the outcome and is shown it. */
-async function honestLogin(listener: CallbackListener, meanwhile: () => void = () => undefined): Promise<void> {
-  const browser = browse(`${listener.redirectUri}${query}`);
+async function honestLogin(
+  listener: CallbackListener,
+  meanwhile: () => void = () => undefined,
+  beforeTheBrowser: () => Promise<void> = async () => undefined,
+): Promise<void> {
+  const redirected = ask(`${listener.redirectUri}${query}`);
   const answer = await listener.callback;
   assert.equal(answer.kind === "code" && answer.code.reveal(), "c0de");
   meanwhile();
   const finished = listener.finish({ kind: "success", who: "alice@example.com (Acme Corp)" });
-  const { status, body, shown } = await browser;
+  const { location = "" } = (await redirected).headers;
+  await beforeTheBrowser();
+  const { status, body, shown } = await browse(new URL(location, listener.redirectUri).href);
   assert.equal(status, 200);
   assert.match(body, /Logged in as alice@example\.com \(Acme Corp\)/);
-  assert.equal(shown, `${new URL(listener.redirectUri).origin}/done`);
+  assert.match(shown, doneAddress);
   await finished;
 }
