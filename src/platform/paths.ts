@@ -22,7 +22,8 @@ export function configFolder(env: Environment, platform: NodeJS.Platform, home: 
   const xdg = env["XDG_CONFIG_HOME"];
   if (platform !== "win32" && platform !== "darwin" && xdg && path.isAbsolute(xdg)) return path.join(xdg, "spec-kitty");
   const folder = homeFolder(home);
-  if (!folder) {
+  // A relative one would leave the sessions in whatever folder a command is run from.
+  if (!path.isAbsolute(folder)) {
     throw new AuthError("configuration_invalid", "there is no home folder to keep the session in", {
       hint: "Set SPEC_KITTY_CONFIG_DIR to a folder of yours",
     });

@@ -125,7 +125,7 @@ test("--all ends every session at the service that issued it, whatever the envir
   await it.run("auth login --profile other", { SPEC_KITTY_SAAS_URL: other.url });
   const { code, stdout, stderr } = await it.run("auth logout --all");
   assert.deepEqual([code, stderr], [0, ""]);
-  assert.equal(stdout, `${done}✓ Logged out (profile "other").\n✓ Nothing is kept here any more.\n`);
+  assert.equal(stdout, `${done}✓ Logged out (profile "other").\n✓ No login is kept here any more.\n`);
   assert.ok(allEnded(it) && allEnded({ saas: other }));
   assert.equal(filesUnder(it.config).size, 0);
 });
@@ -159,7 +159,7 @@ for (const [what, spoil] of [
       assert.match(stderr, /^error: ".*credentials\.json" .*\nhint: .*mv /);
       return;
     }
-    assert.deepEqual([code, stdout, stderr], [0, "✓ Nothing is kept here any more.\n", ""]);
+    assert.deepEqual([code, stdout, stderr], [0, "✓ No login is kept here any more.\n", ""]);
     assert.equal(filesUnder(it.config).size, 0);
     assert.equal((await it.run("auth login")).code, 0);
   });

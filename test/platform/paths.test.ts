@@ -23,8 +23,10 @@ for (const [title, platform, env, home, expected] of configured) {
 }
 
 for (const platform of ["linux", "darwin", "win32"] as const) {
-  test(`without a home folder the error on ${platform} names the variable that helps`, () => {
-    assert.throws(() => configFolder({}, platform, () => ""), (error) => error instanceof AuthError && error.code === "configuration_invalid" && /SPEC_KITTY_CONFIG_DIR/.test(error.hint ?? ""));
+  test(`without a home folder, or with one that depends on where a command is run, the error on ${platform} names the variable that helps`, () => {
+    for (const home of ["", ".", "home/a"]) {
+      assert.throws(() => configFolder({}, platform, () => home), (error) => error instanceof AuthError && error.code === "configuration_invalid" && /SPEC_KITTY_CONFIG_DIR/.test(error.hint ?? ""));
+    }
   });
 }
 

@@ -46,7 +46,7 @@ export const logoutCommand: Command = defineCommand({
     for (const [name, { hasNewLogin }] of outcomes) {
       if (hasNewLogin && !values.all) out.warn(`there is a new login (profile "${name}"), made meanwhile: it stays. To end it too: spec-kitty auth logout`);
     }
-    if (values.all) out.done("Nothing is kept here any more.");
+    if (values.all) out.done("No login is kept here any more.");
   },
 });
 
