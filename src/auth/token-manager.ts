@@ -140,7 +140,7 @@ export class TokenManager {
       if (error instanceof NotAuthenticatedError) return;
       if (!(error instanceof AuthError)) throw error;
       throw new AuthError(error.code, `the refreshed session could not be stored and ends with this process: ${error.message}`, {
-        hint: "Once there is room, log in again: spec-kitty auth login --force",
+        hint: "Mend that, then log in again: spec-kitty auth login --force",
         cause: error,
       });
     }
