@@ -19,6 +19,7 @@ export type Request =
  * @throws AuthError `usage_invalid`
  */
 export async function dispatch(argv: readonly string[]): Promise<Request> {
+  if (argv[0] === "help") return dispatch([...argv.slice(1), "--help"]);
   const { entry, words, rest } = findEntry(argv);
   if (entry === undefined) {
     const [next] = rest;
@@ -26,7 +27,8 @@ export async function dispatch(argv: readonly string[]): Promise<Request> {
     if (next === undefined || next === "--help" || next === "-h" || next === "help") return { kind: "text", text: groupHelp(words, below, groupSummaries) };
     const name = ["spec-kitty", ...words].join(" ");
     const known = new Set([...below.map((candidate) => candidate.words[words.length] ?? ""), "--help", ...(words.length === 0 ? ["--version"] : [])]);
-    const meant = nearest(next, known);
+    // `spec-kitty login`, as most programs have it, is not a slip of the pen but of the group.
+    const meant = nearest(next, known) ?? below.find((candidate) => candidate.words.at(-1) === next)?.words.slice(words.length).join(" ");
     throw usageError(
       `"${next}" is not ${next.startsWith("-") ? "an option" : "a command"} of ${name}`,
       meant ? `Did you mean: ${name} ${meant}? Usage: ${name} COMMAND [options]` : `Usage: ${name} COMMAND [options]. See: ${name} --help`,

@@ -60,6 +60,12 @@ test("an address that is not the service's, and a header that is none, are wrong
   assert.equal(saas.requests.length, before);
 });
 
+test("a command without its group, and help in front of a command, find the command", async (t) => {
+  const { run } = await scene(t);
+  assert.match((await run("login")).stderr, /^error: "login" is not a command of spec-kitty\nhint: Did you mean: spec-kitty auth login\? /);
+  for (const words of ["", " auth", " auth login"]) assert.equal((await run(`help${words}`)).stdout, (await run(`${words} --help`.trim())).stdout);
+});
+
 for (const [what, fault] of [
   ["nested without an end", { body: `{"issuer":${"[".repeat(400_000)}${"]".repeat(400_000)}}` }],
   ["as long as a book", { body: { issuer: "x".repeat(900_000) } }],
