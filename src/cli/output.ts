@@ -86,7 +86,7 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams): 
     progress(text) {
       if (!isScreen) return;
       // A line that wraps could not be redrawn: only its last row would go.
-      stderr.write(clearLine + oneLine(text).slice(0, (stderr.columns ?? 80) - 1));
+      stderr.write(clearLine + oneLine(text).slice(0, (stderr.columns || 80) - 1));
       isDrawn = true;
     },
     draw: (picture) => write(stderr, picture),

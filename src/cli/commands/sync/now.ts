@@ -1,4 +1,5 @@
 import { createSync } from "../../../app-sync.ts";
+import type { DrainReport } from "../../../sync/drain.ts";
 import type { Rejection } from "../../../sync/event-drain.ts";
 import type { SyncNowAnswer } from "../../answers.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
@@ -20,11 +21,16 @@ export const now: Command = defineCommand({
   async run({ app, out, signal }, values) {
     const rejections: Rejection[] = [];
     const sync = createSync(app, { onNotice: (notice) => void (notice.kind === "rejected" && rejections.push(notice.rejection)) });
-    const report = await sync.flush({ signal, onProgress: ({ delivered, duplicates }) => out.progress(`Sent ${delivered + duplicates} events …`) });
+    const writeReport = async (): Promise<void> => {
+      if (values.report !== undefined) await writeNamedFile(values.report, `${JSON.stringify({ rejections }, null, 2)}\n`, "--report names a file");
+    };
+    // Before anything is refused: a report that cannot be written would say it too late.
+    await writeReport();
+    const onProgress = ({ delivered, duplicates }: DrainReport["events"]): void => out.progress(`Sent ${delivered + duplicates} events …`);
+    const report = await sync.flush({ signal, onProgress }).finally(writeReport);
     out.progress("");
     const { events, artifacts, left, failure } = report;
     const refused = events.rejected + artifacts.rejected;
-    if (values.report !== undefined) await writeNamedFile(values.report, `${JSON.stringify({ rejections }, null, 2)}\n`, "--report names a file");
     const answer: SyncNowAnswer = { events, artifacts, left, ...(failure && { stopped: { code: failure.code, message: failure.message } }) };
     if (values.json) out.json(answer);
     else out.done(`Sent ${events.delivered} events and ${artifacts.delivered} artifacts${details(events.duplicates, refused, left)}.`);

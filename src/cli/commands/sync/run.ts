@@ -26,10 +26,12 @@ export const run: Command = defineCommand({
     sync.start();
     out.say("Sending what is queued. Press Ctrl-C to stop.");
     try {
-      await app.tokens().keepFresh({ signal });
+      // A token of the environment is nobody's to refresh.
+      if (app.settings.accessToken === undefined) await app.tokens().keepFresh({ signal });
       await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })));
     } finally {
       await sync.stop();
     }
+    return 130;
   },
 });

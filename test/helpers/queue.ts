@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { createApp } from "../../src/app.ts";
+import { createSync } from "../../src/app-sync.ts";
+import type { FakeOptions } from "../fake-saas/options.ts";
+import type { FakeSaas } from "../fake-saas/server.ts";
+import type { UserName } from "../fake-saas/users.ts";
+import type { CommandEnvironment } from "./command.ts";
+import { filesUnder, scene, type Scene } from "./scene.ts";
+import { sessionOf, storeSession } from "./stored-session.ts";
+
+export const batchPath = "/api/v1/events/batch/";
+
+/** A scene in which alice is logged in. */
+export async function loggedInScene(t: TestContext, options: Partial<FakeOptions> = {}): Promise<Scene> {
+  const at = await scene(t, options);
+  await logIn(at, "alice");
+  return at;
+}
+
+/** A login, as far as the folder can tell: the queue hears nothing of it. */
+export async function logIn({ saas, env }: Scene, user: UserName, profile = "default"): Promise<void> {
+  const teams = saas.users[user].teams.map(({ id, name = id }) => ({ id, name }));
+  await storeSession(saas, env, { ...sessionOf(saas, { user, leftMs: 3_600_000 }), teams }, { profile });
+}
+
+/** Queues events, many of them in one file, or one after the other; gives their ids. */
+export async function fill(env: CommandEnvironment, count: number, { together = true }: { together?: boolean } = {}): Promise<string[]> {
+  const sync = createSync(createApp({ env }));
+  const emit = async (n: number): Promise<string> => {
+    const report = await sync.emit({ event_type: "HistoryAdded", aggregate_id: "WP01", payload: { wp_id: "WP01", entry_type: "note", entry_content: `entry ${n}` } });
+    assert.ok(report.outcome === "queued", JSON.stringify(report));
+    return report.event.event_id;
+  };
+  if (together) return Promise.all(Array.from({ length: count }, (_, n) => emit(n)));
+  const ids: string[] = [];
+  for (let n = 0; n < count; n++) ids.push(await emit(n));
+  return ids;
+}
+
+/** What the queue holds on disk: paths within it that match, with their content. */
+export function queueFiles({ config }: Scene, pattern: RegExp): [path: string, content: string][] {
+  return [...filesUnder(join(config, "queue"))].filter(([path]) => pattern.test(path)).map(([path, content]) => [path, content.toString("utf8")]);
+}
+
+/** How often each event that arrived was sent. */
+export function deliveries(saas: FakeSaas): number[] {
+  return [...saas.events.values()].map((received) => received.deliveries);
+}
