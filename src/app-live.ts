@@ -29,7 +29,7 @@ export function createLive(app: App, options: { onMessage?: (message: LiveMessag
     clock: app.clock,
     through: (url, open) => openThroughProxy(url, app.env, open),
     ticket: (team, signal) => webSocketTicket(team, { tokens: app.tokens(), fetch: app.authorizedFetch, signal }),
-    account: () => accountInUse(app),
+    account: (signal) => accountInUse(app, signal),
   });
 }
 

@@ -1,16 +1,23 @@
 import { spawn } from "node:child_process";
+import { AuthError } from "../errors.ts";
 
 /**
  * Runs this very command line again with flags for the runtime, on the same streams, and waits for it.
  *
+ * Between the two is a channel that carries nothing: it closes when this process is interrupted, and also when it is killed and
+ * can say nothing any more. A signal passed on would be a second one where Ctrl-C has reached both already, through the terminal,
+ * and a second one cuts short what the first began.
+ *
  * @param flags - for Node, such as `--experimental-websocket`
- * @param signal - passed on as a termination when it aborts; Ctrl-C reaches the other process by itself, through the terminal
+ * @param signal - ends the other process, which learns of it by {@link starterEnd}
  * @returns its exit code
  */
 export function restartWith(flags: readonly string[], signal: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...process.execArgv, ...flags, ...process.argv.slice(1)], { stdio: "inherit" });
-    const end = (): void => void child.kill("SIGTERM");
+    const child = spawn(process.execPath, [...process.execArgv, ...flags, ...process.argv.slice(1)], { stdio: ["inherit", "inherit", "inherit", "ipc"] });
+    const end = (): void => {
+      if (child.connected) child.disconnect();
+    };
     signal.addEventListener("abort", end, { once: true });
     child.once("error", reject);
     child.once("exit", (code) => {
@@ -18,4 +25,15 @@ export function restartWith(flags: readonly string[], signal: AbortSignal): Prom
       resolve(code ?? 130);
     });
   });
+}
+
+/** In a process that {@link restartWith} started, aborts when the one that did is interrupted or gone; in any other, never. */
+export function starterEnd(): AbortSignal {
+  const ended = new AbortController();
+  const end = (): void => ended.abort(new AuthError("interrupted", "interrupted", { hint: "Nothing was changed" }));
+  if (process.send !== undefined && !process.connected) end();
+  process.once("disconnect", end);
+  // Listening for its end must not keep this process.
+  process.channel?.unref();
+  return ended.signal;
 }

@@ -129,12 +129,13 @@ export class FakeSaas extends FakeState {
   }
 
   async #upgrade(incoming: IncomingMessage, stream: Duplex): Promise<void> {
-    stream.on("error", () => stream.destroy());
+    // A client that goes away without a goodbye is gone too.
+    stream.on("error", () => stream.destroy()).on("end", () => stream.end());
     try {
       const request = await this.#record(incoming);
       const fault = this.faults.take(request);
       const answer = await this.#work(fault, () => this.#webSocket.judge(request));
-      if (answer === "silence") return;
+      if (answer === "silence") return void stream.resume();
       if (answer === "reset") return void incoming.socket.resetAndDestroy();
       request.status = answer.status;
       const { status, headers, payload } = encode(answer, this.now());

@@ -63,6 +63,8 @@ export async function holdConnection({ url, ticket }: WebSocketTicket, options: 
       socket.addEventListener("error", end);
       onAbort = () => {
         socket.close();
+        // The goodbye is on its way; a service that never answers it must not keep the process.
+        upgrade.release();
         resolve();
       };
       if (signal.aborted) return onAbort();
@@ -79,25 +81,42 @@ export async function holdConnection({ url, ticket }: WebSocketTicket, options: 
   }
 }
 
+/** What Node tells of an upgrade beside what a WebSocket tells. */
+interface Upgrade {
+  /** How it was answered; 0 while it was not. */
+  status(): number;
+  /** Lets the process end while the connection is still there. */
+  release(): void;
+  /** Listens no longer. */
+  end(): void;
+}
+
 /**
- * Finds out how an upgrade was answered. A WebSocket does not tell its user whether it was refused or never reached (for the
- * sake of web pages, which must not scan networks with it), but Node publishes the answer on a diagnostics channel. Where it
- * does not, the status stays unknown, and a refusal looks like a connection that failed.
+ * Finds out how an upgrade was answered, and on which connection. A WebSocket does not tell its user whether it was refused or
+ * never reached (for the sake of web pages, which must not scan networks with it), but Node publishes both on diagnostics
+ * channels. Where it does not, the status stays unknown, and a refusal looks like a connection that failed.
  */
-function watchUpgrade(authorization: string): { status(): number; end(): void } {
+function watchUpgrade(authorization: string): Upgrade {
   let status = 0;
+  let connection: { unref?: () => unknown } | undefined;
   const listen = (message: unknown): void => {
-    const { request, response } = message as { request?: { headers?: unknown }; response?: { statusCode?: unknown } };
+    const { request, response, socket } = message as { request?: { headers?: unknown }; response?: { statusCode?: unknown }; socket?: { unref?: () => unknown } };
     const { headers } = request ?? {};
     // The ticket is used once, so that it names the request.
     const isOurs = Array.isArray(headers) ? headers.includes(authorization) : typeof headers === "string" && headers.includes(authorization);
-    if (isOurs && typeof response?.statusCode === "number") status = response.statusCode;
+    if (!isOurs) return;
+    if (typeof response?.statusCode === "number") status = response.statusCode;
+    connection ??= socket;
   };
-  subscribe(channel, listen);
-  return { status: () => status, end: () => void unsubscribe(channel, listen) };
+  for (const channel of channels) subscribe(channel, listen);
+  return {
+    status: () => status,
+    release: () => void connection?.unref?.(),
+    end: () => channels.forEach((channel) => unsubscribe(channel, listen)),
+  };
 }
 
-const channel = "undici:request:headers";
+const channels = ["undici:client:sendHeaders", "undici:request:headers"];
 
 function refused(url: URL, status: number): ServiceError {
   const where = `"${url.origin}${url.pathname}"`;

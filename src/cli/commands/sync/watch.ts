@@ -1,7 +1,8 @@
 import { createLive, runtimeWebSocket } from "../../../app-live.ts";
-import { restartWith } from "../../../platform/restart.ts";
+import { restartWith, starterEnd } from "../../../platform/restart.ts";
 import type { LiveMessage } from "../../../sync/client.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
+import { oneLine } from "../../output.ts";
 
 export const watch: Command = defineCommand({
   usage: "sync watch",
@@ -16,7 +17,7 @@ export const watch: Command = defineCommand({
     if (runtimeWebSocket() === undefined) return restartWith(["--experimental-websocket", "--disable-warning=ExperimentalWarning"], signal);
     const show = (message: LiveMessage): void => {
       if (message.kind === "state") {
-        const why = message.reason === undefined ? "" : ` (${message.reason.message})`;
+        const why = message.reason === undefined ? "" : ` (${oneLine(message.reason.message)})`;
         if (message.state === "Connected") out.say("Connected.");
         else if (message.state === "Reconnecting") out.say(`Reconnecting …${why}`);
         else if (message.state === "OfflineBatchMode") out.warn(`no connection for a while${why}; what is emitted goes in batches, and this goes on trying`);
@@ -30,14 +31,16 @@ export const watch: Command = defineCommand({
         else out.answer(summary(message.event));
       }
     };
-    await createLive(app, { onMessage: show }).run(signal);
-    signal.throwIfAborted();
+    const end = AbortSignal.any([signal, starterEnd()]);
+    await createLive(app, { onMessage: show }).run(end);
+    end.throwIfAborted();
     return 0;
   },
 });
 
-/** An event in a line: when, what, about what, and its data. */
+/** An event in a line: when, what, about what, and its data. The whole of it where it has none of these. */
 function summary(event: Readonly<Record<string, unknown>>): string {
   const { timestamp, event_type: type, aggregate_id: about, payload } = event;
-  return [timestamp, type, about, payload === undefined ? undefined : JSON.stringify(payload)].filter((part) => part !== undefined).map(String).join("  ");
+  const parts = [timestamp, type, about, payload].filter((part) => part !== undefined);
+  return (parts.length > 0 ? parts : [event]).map((part) => (typeof part === "string" ? oneLine(part) : JSON.stringify(part))).join("  ");
 }
