@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { startCommand, type CommandEnvironment } from "../helpers/command.ts";
+import { batchPath, deliveries, fill, loggedInScene, queueFiles } from "../helpers/queue.ts";
+import { accelerated, fastNow, hurried, type Scene } from "../helpers/scene.ts";
+import { sessionOf, storeSession } from "../helpers/stored-session.ts";
+
+test("sync run drains while others emit, and Ctrl-C ends it with 130 and nothing left", async (t) => {
+  const at = await loggedInScene(t);
+  const running = startCommand(t, ["sync", "run", "--interval", "1"], at.env);
+  await running.shows(/Press Ctrl-C to stop/);
+  for (let round = 1; round <= 3; round++) {
+    await fill(at.env, 20, { together: false });
+    await at.saas.until(() => at.saas.events.size === 20 * round);
+  }
+  assert.ok(deliveries(at.saas).every((count) => count === 1));
+  // What is emitted last goes out with the flush at the end.
+  await fill(at.env, 5, { together: false });
+  running.child.kill("SIGINT");
+  const { code, signal } = await running.ended;
+  assert.deepEqual([code, signal], [130, null]);
+  assert.equal(at.saas.events.size, 65);
+  assert.deepEqual(queueFiles(at, /\/events\/./), []);
+});
+
+test("the flush at the end of sync run is bounded, and what it does not send waits", async (t) => {
+  const at = await loggedInScene(t);
+  const running = startCommand(t, ["sync", "run", "--interval", "1"], at.env, { nodeArgs: hurried(5000, 300) });
+  await running.shows(/Press Ctrl-C to stop/);
+  at.saas.faults.always(batchPath, { hang: true });
+  await fill(at.env, 5);
+  await at.saas.until(() => at.saas.count(batchPath) === 1);
+  running.child.kill("SIGINT");
+  assert.equal((await running.ended).code, 130);
+  at.saas.faults.clear();
+  assert.equal((await at.run("sync now")).stdout, "✓ Sent 5 events and 0 artifacts.\n");
+});
+
+test("FR-009 sync run keeps the token warm", async (t) => {
+  // A hundred times as fast, for both: the token lives ten minutes.
+  const at = await loggedInScene(t, { accessTokenSeconds: 600, now: fastNow(100) });
+  await storeSession(at.saas, at.env, sessionOf(at.saas, { leftMs: 600_000 }));
+  const running = startCommand(t, ["sync", "run"], at.env, { nodeArgs: accelerated(100) });
+  await at.saas.until(() => at.saas.counters.refreshes >= 2);
+  running.child.kill("SIGTERM");
+  assert.equal((await running.ended).code, 130);
+  assert.equal(at.saas.counters.reuses, 0);
+});
+
+test("sync run ends when the session does, with the command to run", async (t) => {
+  const at = await loggedInScene(t);
+  for (const id of at.saas.sessions.keys()) at.saas.revoke(id);
+  at.saas.expireAccessTokens();
+  await storeSession(at.saas, at.env, { ...sessionOf(at.saas), refreshToken: undefined });
+  const { code, stderr } = await at.run("sync run");
+  assert.equal(code, 4);
+  assert.match(stderr, /\nhint: .*spec-kitty auth login/);
+});
+
+test("sync run under a token of the environment sends that user's events", async (t) => {
+  const at = await loggedInScene(t);
+  const env = { ...at.env, SPEC_KITTY_ACCESS_TOKEN: at.saas.issue({ user: "bob" }).access_token };
+  const running = startCommand(t, ["sync", "run", "--interval", "1"], env);
+  await running.shows(/Press Ctrl-C to stop/);
+  await fill(env, 3);
+  await at.saas.until(() => at.saas.events.size === 3);
+  running.child.kill("SIGINT");
+  assert.equal((await running.ended).code, 130);
+  assert.ok([...at.saas.events.values()].every(({ user }) => user === "bob"));
+});
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Runs a script in a folder in which this package is installed, as far as imports can tell. */
+async function runScript(t: TestContext, at: Scene, text: string, more: CommandEnvironment = {}): Promise<{ code: number | null; stdout: string; stderr: string; seconds: number }> {
+  const project = join(at.folder, "project");
+  mkdirSync(join(project, "node_modules"), { recursive: true });
+  symlinkSync(root, join(project, "node_modules", "spec-kitty"));
+  writeFileSync(join(project, "script.mjs"), text);
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, ["script.mjs"], { cwd: project, env: { ...at.env, ...more }, stdio: ["ignore", "pipe", "pipe"] });
+  t.after(() => void child.kill("SIGKILL"));
+  const [stdout, stderr, [code]] = await Promise.all([child.stdout.toArray(), child.stderr.toArray(), once(child, "close") as Promise<[number | null]>]);
+  return { code, stdout: stdout.join(""), stderr: stderr.join(""), seconds: (performance.now() - startedAt) / 1000 };
+}
+
+const library = `
+  import { createSyncRuntime } from "spec-kitty";
+  const sync = createSyncRuntime();
+  sync.start();
+  const report = await sync.emit({ event_type: "HistoryAdded", aggregate_id: "WP01", payload: { wp_id: "WP01", entry_type: "note", entry_content: "hello" } });
+  if (report.outcome !== "queued") throw report;
+  process.exitCode = 42;`;
+
+test("a program that just ends has its events sent, with its own exit code", async (t) => {
+  const at = await loggedInScene(t);
+  assert.deepEqual((await runScript(t, at, library)).code, 42);
+  assert.equal(at.saas.events.size, 1);
+});
+
+test("a service that hangs holds up the end of a program by 5 s at most, says nothing, and changes no exit code", async (t) => {
+  const at = await loggedInScene(t);
+  at.saas.faults.always(batchPath, { hang: true });
+  const { code, stdout, stderr, seconds } = await runScript(t, at, library);
+  assert.deepEqual([code, stdout, stderr], [42, "", ""]);
+  assert.ok(seconds < 20, `held up for ${seconds} s`);
+  at.saas.faults.clear();
+  assert.equal((await at.run("sync now")).stdout, "✓ Sent 1 events and 0 artifacts.\n");
+});
+
+test("a program without a service or a login ends at once, with its own exit code, and its events wait", async (t) => {
+  const at = await loggedInScene(t);
+  const more = { SPEC_KITTY_SAAS_URL: undefined, SPEC_KITTY_CONFIG_DIR: join(at.folder, "other") };
+  const { code, stderr } = await runScript(t, at, library, more);
+  assert.deepEqual([code, stderr], [42, ""]);
+  assert.match((await at.run("sync status", more)).stdout, /nobody yet +1 events/);
+});
+
+test("the README's sync script runs as it stands", async (t) => {
+  const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/^```ts\n(.*?)^```$/gms)].map(([, text = ""]) => text);
+  const script = blocks.find((text) => text.includes("createSyncRuntime")) ?? "";
+  assert.ok(script.split("\n").length <= 18, "some fifteen lines");
+  const at = await loggedInScene(t);
+  const { code, stdout, stderr } = await runScript(t, at, script);
+  assert.deepEqual([code, stdout, stderr], [0, "sent 1, 0 wait \n", ""]);
+  assert.deepEqual([...at.saas.events.values()].map(({ event, user }) => [event["event_type"], user]), [["WPStatusChanged", "alice"]]);
+});
