@@ -191,3 +191,37 @@ test("the top level holds what the README says", () => {
   const expected = ["CHANGELOG.md", "LICENSE", "README.md", "bin", "package-lock.json", "package.json", "src", "test", "tsconfig.json"];
   assert.deepEqual([...top].sort(), expected);
 });
+
+/** What a module of `sync/` or `tracker/` can get a token into a request with: none of these gives the token itself. */
+const oneDoor = /\b(AuthorizedFetch|ServiceAccess|DrainOptions|TrackerAccess|TokenManager|WebSocketTicket)\b/;
+/** Where a token becomes text again: what sends it, what seals it, and the commands whose answer it is. */
+const revealing = /\.reveal\(\)/;
+const revealingPlace = /^src\/(auth\/|cli\/credential\.ts|cli\/commands\/auth\/token\.ts)/;
+/** Writing the header (RFC 6750 §2.1), in whichever way. */
+const header = /\b(?<!proxy-)authorization\b["'`]?\]?\s*[:,=]|\bBearer (\$\{|["'`] ?\+)/i;
+const headerPlace = /^src\/auth\//;
+
+test("FR-016 FR-017 at least eight modules of sync/ and tracker/ send their requests through the one door", () => {
+  const transports = files.filter((file) => /^src\/(sync|tracker)\//.test(file) && oneDoor.test(codeOf(file)));
+  assert.ok(transports.length >= 8, transports.join(", "));
+  // Each gets it from who made it: none makes a door of its own, and none opens a connection beside it.
+  const inTransports = (pattern: RegExp): string[] => offenders(pattern, /^src\/(?!sync\/|tracker\/)/);
+  assert.deepEqual(inTransports(/\bnew (TokenManager|WebSocket|SessionStore|SealedFile)\b|createAuthorizedFetch\(|globalThis|"(node:https?|node:http2|node:net|node:tls|undici)"/), []);
+  assert.deepEqual(inTransports(/^import (?!type).*\/auth\/(session-store|secure-storage|token-manager)/), []);
+  // A bare `fetch(` is the one that was handed in, and not the runtime's.
+  const bare = files.filter((file) => /^src\/(sync|tracker)\//.test(file) && /(?<![.\w])fetch\(/.test(codeOf(file)) && !/\{[^}]*\bfetch\b[^}]*\}/.test(codeOf(file)));
+  assert.deepEqual(bare, []);
+});
+
+test("FR-016 FR-017 there is no other way to a token: outside auth/ nothing reveals one and nothing writes the header", () => {
+  const proxy = /^src\/platform\/(proxy|proxied-fetch)\.ts/; // Its user and password, which are no token of ours.
+  assert.deepEqual(offenders(revealing, revealingPlace).filter((line) => !proxy.test(line)), []);
+  // The help of `auth token` shows how another program would write it.
+  const shown = /^src\/cli\/commands\/auth\/token\.ts: \['curl/;
+  assert.deepEqual(offenders(header, headerPlace).filter((line) => !proxy.test(line) && !shown.test(line)), []);
+  assert.deepEqual(offenders(/\b(access|refresh)_token\b/, /^src\/(auth\/|cli\/answers\.ts)/), []);
+  // The rules find what they are for.
+  for (const line of ["headers.set(\"authorization\", token)", "{ authorization: `Bearer ${token}` }", "headers['Authorization'] = token", '"Bearer " + token']) assert.match(line, header);
+  assert.match("session.accessToken.reveal()", revealing);
+  assert.doesNotMatch('"proxy-authorization": credentials', header);
+});
