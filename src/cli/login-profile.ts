@@ -65,9 +65,9 @@ export interface ProfileKeeper {
 /**
  * Keeps the session of a login in its profile.
  *
- * @param key - to seal it with; undefined where nothing is kept
+ * @param key - from `agreedKey`
  */
-export function profileKeeper(context: Context, target: LoginTarget, { key, asJson }: { key: KeyHeader | undefined; asJson: boolean }): ProfileKeeper {
+export function profileKeeper(context: Context, target: LoginTarget, { key, asJson }: { key: () => KeyHeader | undefined; asJson: boolean }): ProfileKeeper {
   const { app, out } = context;
   const { name, known, service, issuer, clientId } = target;
   let replaced: Session | undefined;
@@ -79,7 +79,8 @@ export function profileKeeper(context: Context, target: LoginTarget, { key, asJs
         // The first profile is active from the start; a later one when the user switches to it.
         return { ...withProfile(stored, name, profile), active: stored.profiles.has(stored.active) ? stored.active : name };
       };
-      await app.store.update(add, key && { key });
+      const header = key();
+      await app.store.update(add, header && { key: header });
       const life = session.accessTokenExpiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, app.clock.now()))}.`;
       const kept = app.isKept ? "" : " Nothing was kept: the session ends with this command.";
       if (asJson) out.json(statusOf(name, profile, app));

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { chooseKey } from "../auth/secure-storage/choice.ts";
 import type { KeyHeader } from "../auth/secure-storage/vault.ts";
 import { AuthError } from "../errors.ts";
@@ -8,14 +9,16 @@ import type { Context } from "./command.ts";
  * that cannot be stored must not be asked for.
  *
  * @param granted - whether the user has agreed to the encrypted file beforehand
- * @returns undefined where nothing is kept
+ * @returns the key, to be asked for when the session is stored: undefined then to leave the file's as it is. A login can take
+ * minutes, and one that changes nothing must not take back what another has changed meanwhile, to a better key perhaps
  * @throws AuthError as `chooseKey`, and `storage_unwritable` where there is no room
  */
-export async function agreedKey({ app, out, terminal, signal }: Context, granted: boolean): Promise<KeyHeader | undefined> {
-  if (!app.isKept) return undefined;
+export async function agreedKey({ app, out, terminal, signal }: Context, granted: boolean): Promise<() => KeyHeader | undefined> {
+  if (!app.isKept) return () => undefined;
+  const current = app.sealedFile.header();
   const key = await chooseKey({
     requested: app.settings.storage,
-    current: app.sealedFile.header(),
+    current,
     keychain: app.keychain,
     folder: app.folder,
     hasPassphrase: app.settings.passphrase !== undefined,
@@ -33,5 +36,6 @@ export async function agreedKey({ app, out, terminal, signal }: Context, granted
   });
   // A full disk, or a folder that cannot be written, shows now as well.
   app.store.reserve().discard();
-  return key;
+  const isKept = isDeepStrictEqual(key, current);
+  return () => (isKept && app.sealedFile.header() !== undefined ? undefined : key);
 }
