@@ -14,8 +14,8 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "spec-kitty-package-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The sources of this program fill more than 150 kB by themselves, compressed, and the maps carry them. */
-const packedLimit = 550_000;
+/** What is run fills less than a third of it. The rest is the maps, which carry the sources: those alone are 190 kB, compressed. */
+const packedLimit = 650_000;
 
 const shell = process.platform === "win32";
 const npm = (cwd: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): string =>
