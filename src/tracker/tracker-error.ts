@@ -60,7 +60,8 @@ export function trackerError(status: number, body: Readonly<Record<string, unkno
     source: text(body?.["source"]),
     retryAfterMs: retryAfterSeconds(body) ?? retryAfterMs,
   };
-  return new TrackerError(text(body?.["message"]) ?? `HTTP ${status}`, facts);
+  const named = facts.errorCode && `the tracker answered ${status} "${facts.errorCode}"`;
+  return new TrackerError(text(body?.["message"]) ?? named ?? `HTTP ${status}`, facts);
 }
 
 /** `retry_after_seconds` of a body, in milliseconds. */

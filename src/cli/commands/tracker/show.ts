@@ -1,6 +1,6 @@
 import type { TrackerResult } from "../../../tracker/request.ts";
 import { columns } from "../../format.ts";
-import type { Output } from "../../output.ts";
+import { oneLine, type Output } from "../../output.ts";
 
 /**
  * Shows a result of the tracker: as JSON, or its members in two columns and the members of its lists in a line each. What is in
@@ -12,16 +12,19 @@ export function showResult(out: Output, result: TrackerResult, asJson: boolean |
   if (plain.length > 0) out.answer(columns(plain.map(([name, value]) => [name, inWords(value)])));
   for (const [name, value] of Object.entries(result)) {
     if (!Array.isArray(value)) continue;
-    out.answer(`${name}${value.length === 0 ? ": none" : ""}`);
+    out.answer(`${oneLine(name)}${value.length === 0 ? ": none" : ""}`);
     for (const item of value as unknown[]) out.answer(`  ${inWords(item)}`);
   }
   if (Object.keys(result).length === 0) out.answer("Done.");
 }
 
 function inWords(value: unknown): string {
-  if (typeof value !== "object" || value === null) return String(value);
-  if (Array.isArray(value)) return JSON.stringify(value);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return cell(value);
   return Object.entries(value)
-    .map(([name, member]) => `${name} ${typeof member === "object" && member !== null ? JSON.stringify(member) : String(member)}`)
+    .map(([name, member]) => `${oneLine(name)} ${cell(member)}`)
     .join("  ");
+}
+
+function cell(value: unknown): string {
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : oneLine(String(value));
 }
