@@ -47,4 +47,5 @@ export type {
   TokenAnswer,
   UploadAnswer,
   UserAnswer,
+  WatchLine,
 } from "./cli/answers.ts";

@@ -203,3 +203,8 @@ export interface SyncStatusAnswer {
   /** How the service answers; there with `--check`. */
   readonly health?: "connected" | "authentication_failed" | "denied" | "unexpected" | "unreachable";
 }
+
+/** A line of `spec-kitty sync watch --json`: first what there is, and again after every new connection; then what happens, as the service tells it. */
+export type WatchLine =
+  | { readonly type: "snapshot"; readonly work_packages: readonly unknown[] }
+  | { readonly type: "event"; readonly [member: string]: unknown };

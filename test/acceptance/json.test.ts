@@ -17,8 +17,11 @@ import type {
   SyncNowAnswer,
   SyncStatusAnswer,
   TokenAnswer,
+  TrackerResult,
   UploadAnswer,
+  WatchLine,
 } from "../../src/index.ts";
+import { startCommand } from "../helpers/command.ts";
 import { scene } from "../helpers/scene.ts";
 
 /** Every member of a type, by whether it is always there: the compiler checks that this table and the type agree. */
@@ -72,6 +75,19 @@ const answers: Record<string, { members: Record<string, "always" | "maybe">; lis
   "sync status": { members: { scopes: "always", health: "maybe" } satisfies Members<SyncStatusAnswer>, lists: { scopes: scope } },
 };
 
+/** Commands of the tracker, whose answers are `TrackerResult`: what is in it is up to the provider. */
+const tracker: Record<string, { rest?: string; result: TrackerResult }> = {
+  status: { result: { provider: "linear", connected: true } },
+  mappings: { result: { mappings: [] } },
+  resources: { result: { resources: [{ id: "res_1", name: "Board" }] } },
+  pull: { result: { items: [], next_cursor: null } },
+  push: { rest: "--items []", result: { pushed: 0 } },
+  run: { result: { pulled: 0, pushed: 0 } },
+  search: { rest: "door", result: { items: [] } },
+  tickets: { result: { items: [] } },
+  bind: { result: { candidates: [{ candidate_token: "cand_1", name: "Board" }] } },
+};
+
 function assertMembers(value: unknown, members: Record<string, "always" | "maybe">, where: string): void {
   const found = Object.keys(value as object);
   const always = Object.keys(members).filter((name) => members[name] === "always");
@@ -80,7 +96,7 @@ function assertMembers(value: unknown, members: Record<string, "always" | "maybe
 }
 
 test("every command with --json prints what a type of the package describes, and nothing else on stdout", async (t) => {
-  const { saas, folder, run } = await scene(t);
+  const { saas, folder, env, run } = await scene(t);
   writeFileSync(join(folder, "spec.md"), "# Spec\n");
   const artifact = `${join(folder, "spec.md")} --project 6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111 --mission login`;
   const event = `WPCreated --aggregate WP01 --payload {"wp_id":"WP01","title":"One","mission_slug":"login"}`;
@@ -119,6 +135,21 @@ test("every command with --json prints what a type of the package describes, and
   await check("sync upload", artifact);
   await check("sync status", "--check");
   await check("sync now");
+  for (const [verb, { rest = "", result }] of Object.entries(tracker)) {
+    const { stdout, stderr } = await run(`tracker ${verb} --json --provider linear --project kitty ${rest}`.trim());
+    assert.deepEqual([JSON.parse(stdout), stderr], [result, ""], verb);
+    checked.add(`tracker ${verb}`);
+  }
+  const watching = startCommand(t, ["sync", "watch", "--json"], env);
+  await saas.until(() => saas.sockets.size > 0);
+  const told = { type: "event", event_type: "WPCreated", payload: {} } satisfies WatchLine;
+  saas.pushToSockets(told);
+  await watching.shows(/WPCreated/);
+  const snapshot = { type: "snapshot", work_packages: [] } satisfies WatchLine;
+  assert.deepEqual(watching.stdout().trimEnd().split("\n").map((line) => JSON.parse(line) as unknown), [snapshot, told]);
+  watching.child.kill("SIGINT");
+  await watching.ended;
+  checked.add("sync watch");
   await check("auth logout");
   await check("sync now");
   await check("auth logout", "--all");

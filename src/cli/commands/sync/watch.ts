@@ -1,6 +1,7 @@
 import { createLive, runtimeWebSocket } from "../../../app-live.ts";
 import { restartWith, starterEnd } from "../../../platform/restart.ts";
 import type { LiveMessage } from "../../../sync/client.ts";
+import type { WatchLine } from "../../answers.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { oneLine } from "../../output.ts";
 
@@ -22,12 +23,13 @@ export const watch: Command = defineCommand({
         else if (message.state === "Reconnecting") out.say(`Reconnecting …${why}`);
         else if (message.state === "OfflineBatchMode") out.warn(`no connection for a while${why}; what is emitted goes in batches, and this goes on trying`);
       }
+      const line = (value: WatchLine): void => out.jsonLine(value);
       if (message.kind === "snapshot") {
-        if (values.json) out.jsonLine({ type: "snapshot", work_packages: message.workPackages });
+        if (values.json) line({ type: "snapshot", work_packages: message.workPackages });
         else out.say(`${message.workPackages.length} work packages.`);
       }
       if (message.kind === "event") {
-        if (values.json) out.jsonLine(message.event);
+        if (values.json) line({ ...message.event, type: "event" });
         else out.answer(summary(message.event));
       }
     };
