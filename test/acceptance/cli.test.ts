@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,7 @@ import type { Fault } from "../fake-saas/faults.ts";
 import { approve, tamper } from "../fake-saas/user.ts";
 import { bin, commandEnvironment, runCommand, scratchFolder, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
-import { filesUnder, scene } from "../helpers/scene.ts";
+import { filesUnder, scene, type Scene } from "../helpers/scene.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const address = /http:\/\/127\.0\.0\.1:\d+\S*\/oauth\/authorize\?\S+/;
@@ -168,6 +168,63 @@ test("S-008 what the service calls a code and its address stays text on one line
   assertHarmless(await running.ended);
 });
 
+/** Looks at the arguments of every process there is, where that is to be had. */
+function assertNoArguments(assertClean: (text: string, where: string) => void): void {
+  if (process.platform !== "linux") return;
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      assertClean(readFileSync(`/proc/${pid}/cmdline`, "latin1"), `the arguments of process ${pid}`);
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error)) throw error;
+      if (error.code === "ERR_ASSERTION") throw error;
+    }
+  }
+}
+
+/** Every command that sends something, where it succeeds and where the service fails in the ways that say most. */
+async function checkTransports(t: TestContext, { saas, folder, env }: Scene, assertClean: (text: string, where: string) => void, run: (line: string, more?: CommandEnvironment) => Promise<CommandResult>): Promise<void> {
+  writeFileSync(join(folder, "spec.md"), "# Spec\n");
+  const emit = `sync emit WPCreated --aggregate WP01 --payload {"wp_id":"WP01","title":"One","mission_slug":"login"}`;
+  const route = "--provider linear --project kitty";
+  const tracker = ["status", "mappings", "resources", "pull", "push --items [1]", "run", "search door", "tickets", "bind", "bind --candidate cand_1", "bind --binding bind_1"].map((verb) => `tracker ${verb} ${route}`);
+  const queueing = [emit, `sync upload ${join(folder, "spec.md")} --project 6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111 --mission login`];
+  const sending = ["sync status --check", `sync now --report ${join(folder, "report.json")}`, ...tracker, "api GET /api/v1/me", "api POST /api/v1/echo -d {} --include"];
+  for (const line of [...queueing, ...sending, "auth git-credential get", "auth exec-credential"]) assert.equal((await run(line)).code, 0, line);
+
+  const faults: Fault[] = [{ status: 500, body: "oops" }, { status: 400, body: { error: "invalid_request" } }, { reset: "after" }, { malformed: true }, { status: 401, body: { error: "access_token_expired" }, times: 2 }];
+  const paths = ["/api/v1/sync/health/", "/api/v1/events/batch/", "/api/v1/tracker/push/", "/api/v1/tracker/status/", "/api/v1/echo"];
+  for (const fault of faults) {
+    await run(emit);
+    for (const path of paths) saas.faults.next(path, fault);
+    for (const line of ["sync status --check", "sync now", `tracker push --items [1] ${route}`, `tracker status ${route}`, "api POST /api/v1/echo -d {}"]) await run(line);
+    saas.faults.clear();
+  }
+
+  const ticketFaults: Fault[] = [
+    { edit: (answer) => ({ ...answer, ws_url: `ws://live.example/ws?token=${String(answer["ws_token"])}` }) },
+    { edit: (answer) => ({ ...answer, ws_url: `${String(answer["ws_url"])}?token=${String(answer["ws_token"])}` }) },
+    { edit: (answer) => ({ ...answer, ws_url: String(answer["ws_token"]) }) },
+    { edit: ({ ws_url: _, ...answer }) => answer },
+    { status: 401, body: { error: "access_token_expired" }, times: 2 },
+  ];
+  for (const fault of ticketFaults) {
+    saas.faults.next("/api/v1/ws-token", fault);
+    assert.notEqual((await run("sync watch")).code, 0);
+  }
+  saas.faults.next("/ws", { status: 403 });
+  assert.equal((await run("sync watch")).code, 5);
+  // While a connection is open, and while the foreground drain runs: what the process list shows.
+  const open = [["sync", "watch"], ["sync", "watch", "--json"], ["sync", "run", "--interval", "1"]].map((line) => startCommand(t, [...line, "--debug"], env));
+  await saas.until(() => saas.sockets.size === 2);
+  await open[2]?.shows(/Press Ctrl-C/);
+  assertNoArguments(assertClean);
+  for (const { child, ended } of open) {
+    child.kill("SIGINT");
+    const { stdout, stderr } = await ended;
+    assertClean(stdout + stderr, "the output of what was interrupted");
+  }
+}
+
 test("S-005 no secret is in any output, with --debug, in any file, or in the arguments of any process", async (t) => {
   const it = await scene(t, { deviceIntervalSeconds: 1 }, { SPEC_KITTY_PASSPHRASE: "correct horse battery staple" });
   const { saas, folder, env } = it;
@@ -190,17 +247,7 @@ test("S-005 no secret is in any output, with --debug, in any file, or in the arg
   saas.faults.next("/api/v1/me", { gateAnswer: held });
   const login = run("auth login");
   await saas.until(() => saas.count("/api/v1/me") === 1);
-  if (process.platform === "linux") {
-    const mine = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-    for (const pid of mine) {
-      try {
-        assertClean(readFileSync(`/proc/${pid}/cmdline`, "latin1"), `the arguments of process ${pid}`);
-      } catch (error) {
-        if (!(error instanceof Error && "code" in error)) throw error;
-        if (error.code === "ERR_ASSERTION") throw error;
-      }
-    }
-  }
+  assertNoArguments(assertClean);
   open();
   assert.equal((await login).code, 0);
   assert.ok(saas.issued.size >= 4);
@@ -208,6 +255,7 @@ test("S-005 no secret is in any output, with --debug, in any file, or in the arg
   for (const line of ["auth status", "auth status --json", "auth status --check", "auth token", "auth token --json", "auth refresh", "auth refresh --json", "auth whoami", "auth list", "auth team", "auth doctor", "api GET /api/v1/me", "sync status"]) {
     assert.ok([0, 1].includes((await run(line)).code ?? -1), line);
   }
+  await checkTransports(t, it, assertClean, run);
   // What fails says why, and still nothing else.
   await run("auth status", { SPEC_KITTY_PASSPHRASE: "another" });
   await run("auth login --storage cloud");
