@@ -9,7 +9,7 @@ export function namesIn(folder: string): string[] {
     return readdirSync(folder);
   } catch (error) {
     if (isGone(error)) return [];
-    throw new AuthError("storage_unreadable", `"${folder}" cannot be listed`, { cause: error });
+    throw unreadable(folder, error);
   }
 }
 
@@ -20,7 +20,7 @@ export function eachName(folder: string, look: (name: string) => boolean): void 
     directory = opendirSync(folder, { bufferSize: 1024 });
   } catch (error) {
     if (isGone(error)) return;
-    throw new AuthError("storage_unreadable", `"${folder}" cannot be listed`, { cause: error });
+    throw unreadable(folder, error);
   }
   try {
     for (let entry = directory.readSync(); entry !== null && !look(entry.name); entry = directory.readSync());
@@ -95,12 +95,21 @@ export function isGone(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
+/** A failure to read or list, with what to do about it. */
+export function unreadable(path: string, cause: unknown): AuthError {
+  return new AuthError("storage_unreadable", `"${path}" cannot be read (${codeOf(cause)})`, { hint: `Look at what is there, and whose it is: ls -ld ${path}`, cause });
+}
+
 /** A failure to write, with what to do about it. */
 export function unwritable(path: string, cause: unknown): AuthError {
   if (cause instanceof AuthError) return cause;
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown reason";
+  const code = codeOf(cause);
   return new AuthError("storage_unwritable", `"${path}" cannot be written (${code})`, {
     hint: code === "ENOSPC" ? "Free some space, then try again" : "Make the folder yours and writable, or set SPEC_KITTY_CONFIG_DIR to another",
     cause,
   });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
 }

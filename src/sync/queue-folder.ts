@@ -1,12 +1,11 @@
 import { readFileSync, renameSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { AuthError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { ensurePrivateFolder } from "../platform/private-file.ts";
 import { type QueueEntry, queueEntry, queueEntryName } from "./queue-entry.ts";
 import { appendLine, countLines, isOpenFile, sealOpenFiles } from "./queue-open-files.ts";
-import { eachName, isGone, namesIn, removeFiles, removeOlder, syncFolder, unwritable, writeWhole } from "./queue-files.ts";
+import { eachName, isGone, namesIn, removeFiles, removeOlder, syncFolder, unreadable, unwritable, writeWhole } from "./queue-files.ts";
 
 /** Something that waits to be sent. */
 export interface QueueItem {
@@ -130,7 +129,7 @@ export class QueueFolder {
       return readFileSync(join(this.#waiting, name), "utf8").trim().split("\n");
     } catch (error) {
       if (isGone(error)) return [];
-      throw new AuthError("storage_unreadable", `"${join(this.#waiting, name)}" cannot be read`, { cause: error });
+      throw unreadable(join(this.#waiting, name), error);
     }
   }
 

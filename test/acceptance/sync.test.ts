@@ -67,6 +67,17 @@ test("a queue that cannot be written is a warning to a login, and an error to wh
   assert.match(emitted.stderr, /^error: ".*queue.*" .*\nhint: /);
 });
 
+test("a file in the place of a folder is named, with what to look at", async (t) => {
+  const at = await scene(t);
+  const file = join(at.folder, "file");
+  writeFileSync(file, "");
+  for (const args of [emit, "sync now", "sync status", "auth status"]) {
+    const { code, stderr } = await at.run(args, { SPEC_KITTY_CONFIG_DIR: join(file, "config") });
+    assert.equal(code, 1);
+    assert.match(stderr, /^error: ".*\/file\/config.*" cannot be .* \(ENOTDIR\)\nhint: .*ls -ld .*\/file.*\n$/);
+  }
+});
+
 test("what is emitted under a token of the environment waits without the network until it is known whose it is", async (t) => {
   const at = await loggedInScene(t);
   const bob = { SPEC_KITTY_ACCESS_TOKEN: at.saas.issue({ user: "bob" }).access_token };

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { coldStart } from "./cold-start.ts";
+import { syncCosts, syncTables } from "./sync.ts";
 import { validToken } from "./valid-token.ts";
 import { wave, type WaveResult } from "./wave.ts";
 
@@ -21,9 +22,10 @@ for (const processes of [2, 16]) {
 }
 waves.push(await wave("ours", 64));
 const start = await coldStart(40);
+const sync = await syncCosts();
 
 if (values.json) {
-  console.log(JSON.stringify({ node: process.version, calls, waves, coldStart: start }, null, 2));
+  console.log(JSON.stringify({ node: process.version, calls, waves, coldStart: start, sync }, null, 2));
 } else {
   const table = (rows: (string | number | boolean)[][]): string => {
     if (values.markdown) return rows.map((row, index) => `| ${row.join(" | ")} |${index === 0 ? `\n|${row.map(() => "---|").join("")}` : ""}`).join("\n");
@@ -49,4 +51,5 @@ if (values.json) {
     ["auth token, key derived anew", start.authTokenFirst],
   ];
   console.log(table([["", "ms", "x node -e 0"], ...costs.map(([name, ms]) => [name, ms.toFixed(1), (ms / start.bareNode).toFixed(2)])].map(portable)));
+  for (const { title, rows } of syncTables(sync)) console.log(`\n${title}:\n\n${table(rows)}`);
 }
