@@ -19,7 +19,8 @@ export const ulidPattern: RegExp = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 export function createUlidSource(clock: Clock): () => string {
   let last = -1n;
   return () => {
-    const now = BigInt(clock.now());
+    // A clock that was passed in may know parts of a millisecond.
+    const now = BigInt(Math.floor(clock.now()));
     last = now > last >> 80n ? (now << 80n) | BigInt(`0x${randomBytes(10).toString("hex")}`) : last + 1n;
     let text = "";
     for (let rest = last, digit = 0; digit < 26; digit++, rest >>= 5n) text = alphabet.charAt(Number(rest & 31n)) + text;
