@@ -11,7 +11,7 @@ const titles = readdirSync(folder, { recursive: true, encoding: "utf8" })
   .filter((path) => path.endsWith(".test.ts") && !path.includes("node_modules"))
   .flatMap((path) =>
     [...readFileSync(join(folder, path), "utf8").matchAll(/\b(?:test|it)\(\s*(["'`])((?:(?:FR|NFR|C|S)-\d{3}[, ]+)+)(.*?)\1/g)].map(([, , numbers = "", title = ""]) => ({
-      numbers: numbers.match(/[A-Z]+-\d{3}/g) ?? [],
+      numbers: (numbers.match(/[A-Z]+-\d{3}/g) ?? []) as string[],
       line: `${title} (test/${path})`,
     })),
   );
