@@ -51,6 +51,10 @@ export class SessionStore {
    * @throws {@link AuthError} `lock_unavailable` or `storage_…`; what was stored is still there
    */
   async update(change: (profiles: Profiles) => Profiles, options: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<Profiles> {
+    return options.key === undefined ? this.#update(change, options) : this.#withoutRefreshes(() => this.#update(change, options));
+  }
+
+  async #update(change: (profiles: Profiles) => Profiles, options: { reservation?: Reservation; key?: KeyHeader }): Promise<Profiles> {
     const lock = await this.lock("credentials", 10_000);
     try {
       const before = await this.read();
@@ -67,6 +71,21 @@ export class SessionStore {
       return after;
     } finally {
       lock?.release();
+    }
+  }
+
+  /**
+   * Works while no profile is being refreshed. A process that waits for the service may not have the new key: what it is
+   * answered could not be stored, and the session would be lost with it.
+   */
+  async #withoutRefreshes<T>(work: () => Promise<T>): Promise<T> {
+    const locks: (ProcessLock | undefined)[] = [];
+    try {
+      // In one order for everybody, so that no two wait for each other.
+      for (const name of [...(await this.read()).profiles.keys()].sort()) locks.push(await this.lock(refreshLockName(name), 15_000));
+      return await work();
+    } finally {
+      for (const lock of locks) lock?.release();
     }
   }
 

@@ -81,6 +81,21 @@ test("S-003 a login beats the refresh that another command is in the middle of, 
   assert.equal((await stage.run("auth refresh")).code, 0);
 });
 
+test("NFR-010 a login that seals with another key waits for the refresh of another account, whose session lives on", { skip: process.platform !== "linux" && "watches the lock as Linux keeps it" }, async (t) => {
+  const stage = await sceneWithExpiredSession(t);
+  const { command, answer } = await refreshing(t, stage);
+  const withPassphrase = { SPEC_KITTY_PASSPHRASE: "correct horse" };
+  const login = startCommand(t, ["auth", "login", "--profile", "work"], { ...stage.env, ...withPassphrase });
+  const watcher = watch(stage.config);
+  t.after(() => watcher.close());
+  while (!readdirSync(stage.config).some((name) => name.includes(`.${login.child.pid}.`) && name.startsWith("refresh-"))) await once(watcher, "change");
+  answer();
+  assert.equal((await command.ended).code, 0);
+  assert.equal((await login.ended).code, 0, login.stderr());
+  const { code, stderr } = await stage.run("auth refresh --profile default", withPassphrase);
+  assert.deepEqual([code, stderr, stage.saas.counters.reuses], [0, "", 0]);
+});
+
 test("S-003 an account switch does not touch the refresh that another command is in the middle of", async (t) => {
   const stage = await sceneWithExpiredSession(t);
   await storeSession(stage.saas, stage.env, sessionOf(stage.saas, { user: "bob", leftMs: 3_600_000 }), { profile: "work" });
