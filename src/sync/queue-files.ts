@@ -33,12 +33,13 @@ export function eachName(folder: string, look: (name: string) => boolean): void 
  * Puts a small file in place, whole, however many processes do so at once. It is on disk no later than what is flushed
  * next in the same file system.
  *
+ * @param options - `flush`: whether its content is flushed first; without that, a power cut may leave a file that is empty
  * @throws {@link AuthError} `storage_unwritable`
  */
-export function writeWhole(path: string, text: string): void {
+export function writeWhole(path: string, text: string, { flush = true }: { flush?: boolean } = {}): void {
   const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
   try {
-    writeFileSync(temporary, text, { flag: "wx", mode: 0o600, flush: true });
+    writeFileSync(temporary, text, { flag: "wx", mode: 0o600, flush });
     renameSync(temporary, path);
   } catch (cause) {
     rmSync(temporary, { force: true });

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
@@ -34,8 +35,9 @@ export async function appendLine(folder: string, order: number, text: string): P
       const { bytesWritten } = await file.write(line);
       if (bytesWritten < line.length) throw Object.assign(new Error("no space left"), { code: "ENOSPC" });
       await file.sync();
-      syncFolder(folder);
       const own = await file.stat({ bigint: true });
+      // Whoever made the file flushes its name too, where flushing a file does not do that (as it does on ext4, XFS, Btrfs).
+      if (own.size === BigInt(line.length)) syncFolder(folder);
       const there = statSync(path, { bigint: true, throwIfNoEntry: false });
       isThere = there?.ino === own.ino && there.dev === own.dev;
     } finally {
@@ -46,29 +48,27 @@ export async function appendLine(folder: string, order: number, text: string): P
 
 /** How many lines an open file has; 0 when it is gone. */
 export function countLines(path: string): number {
-  return linesIn(path).length;
-}
-
-/** Gives open files the names that say what they hold, so that nobody writes to them any more. One process at a time may do this. */
-export function sealOpenFiles(folder: string): void {
-  for (const name of namesIn(folder).filter(isOpenFile)) {
-    const path = join(folder, name);
-    const [first, ...others] = linesIn(path);
-    if (first === undefined) {
-      rmSync(path, { force: true });
-      continue;
-    }
-    // The id tells this file from one that was sealed before it and had the same place in the line.
-    const id = /"event_id":"([0-9A-Za-z]+)"/.exec(first)?.[1] ?? "damaged";
-    renameSync(path, join(folder, queueEntryName({ order: Number.parseInt(name, 10), id, count: 1 + others.length, retries: 0 })));
+  try {
+    return readFileSync(path, "utf8").split("\n").filter(Boolean).length;
+  } catch (error) {
+    if (isGone(error)) return 0;
+    throw error;
   }
 }
 
-function linesIn(path: string): string[] {
-  try {
-    return readFileSync(path, "utf8").split("\n").filter(Boolean);
-  } catch (error) {
-    if (isGone(error)) return [];
-    throw error;
+/**
+ * Gives open files the names that say what they hold, so that nobody writes to them any more. One process at a time may do this.
+ *
+ * First the new name, then the look inside: a line that this look misses was written to a file that had gone from its place.
+ */
+export function sealOpenFiles(folder: string): void {
+  for (const name of namesIn(folder).filter(isOpenFile)) {
+    // The id tells it from what had the same place in the line and was sealed before.
+    const entry = { order: Number.parseInt(name, 10), id: randomBytes(8).toString("hex"), count: 1, retries: 0 };
+    const sealed = join(folder, queueEntryName(entry));
+    renameSync(join(folder, name), sealed);
+    const count = countLines(sealed);
+    if (count === 0) rmSync(sealed, { force: true });
+    else renameSync(sealed, join(folder, queueEntryName({ ...entry, count })));
   }
 }
