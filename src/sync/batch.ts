@@ -50,16 +50,20 @@ export function batchPacker(names: readonly string[], { queue, limits, skip, onD
   return async () => {
     const files: BatchFile[] = [];
     const items: QueueItem[] = [];
+    // What was emitted while a drain sealed its file may be in two of them, and travels once.
+    const packed = new Set<string>();
     let bytes = head.length + tail.length;
     for (; next < names.length; next++) {
       const file = await readFile(queue, names[next] ?? "", onDamaged);
-      const unsent = file?.items.filter(({ id }) => !skip.has(id)) ?? [];
-      if (file === undefined || unsent.length === 0) continue;
+      const unsettled = file?.items.filter(({ id }) => !skip.has(id)) ?? [];
+      if (file === undefined || unsettled.length === 0) continue;
+      const unsent = unsettled.filter(({ id }) => !packed.has(id));
       const fits = (count: number, size: number): boolean => items.length + count <= limits.events && bytes + size <= limits.bytes;
       if (items.length > 0 && !fits(unsent.length, sizeOf(unsent))) break;
       for (const item of unsent) {
         if (items.length > 0 && !fits(1, sizeOf([item]))) break;
         items.push(item);
+        packed.add(item.id);
         bytes += sizeOf([item]);
       }
       files.push(file);

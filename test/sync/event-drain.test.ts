@@ -254,6 +254,19 @@ test("401 ends the drain with the command to run, and every event is untouched",
   assert.equal(waiting(), 3);
 });
 
+test("an event that is in two files travels once, and both are done with it", async (t) => {
+  const { saas, runtime, emit, waiting } = await stage(t);
+  await emit(2);
+  const [scope] = runtime.queue.scopesOf(alice(saas.url));
+  scope?.events.seal();
+  const [name = ""] = scope?.events.names() ?? [];
+  await scope?.events.append({ order: 1, id: "copy", text: scope.events.read(name)[0] ?? "" });
+  assert.equal(waiting(), 3);
+  const { events } = await runtime.flush();
+  assert.deepEqual([events.delivered, events.duplicates, waiting()], [2, 0, 0]);
+  assert.deepEqual(deliveries(saas), [1, 1]);
+});
+
 test("a file that was damaged goes to the dead-letter folder, and its whole events are delivered", async (t) => {
   const { saas, folder, runtime, rejections, emitTogether, waiting } = await stage(t);
   await emitTogether(5);
