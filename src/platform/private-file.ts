@@ -101,7 +101,7 @@ export function readPrivateFile(path: string): Buffer | undefined {
     if (code === "ENOENT") return undefined;
     if (code === "ELOOP" || code === "EMLINK") throw unsafe(path, "is a symbolic link", `Remove the link: rm ${quoted(path)}`);
     throw new AuthError("storage_unreadable", `"${path}" cannot be read (${code})`, {
-      hint: `Look at who owns it: ls -la ${quoted(dirname(path))}`,
+      hint: `Look at what is there: ls -ld ${quoted(dirname(path))} ${quoted(path)}`,
       cause,
     });
   }
