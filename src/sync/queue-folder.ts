@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Clock } from "../platform/clock.ts";
 import { ensurePrivateFolder } from "../platform/private-file.ts";
 import { type QueueEntry, queueEntry, queueEntryName } from "./queue-entry.ts";
-import { appendLine, countLines, isOpenFile, sealOpenFiles } from "./queue-open-files.ts";
+import { appendLine, countLines, isOpenFile, linesOf, sealOpenFiles, unmark } from "./queue-open-files.ts";
 import { eachName, isGone, namesIn, removeFiles, removeOlder, syncFolder, unreadable, unwritable, writeWhole } from "./queue-files.ts";
 
 /** Something that waits to be sent. */
@@ -126,7 +126,7 @@ export class QueueFolder {
   /** The items in a file, one JSON text each; none when it is gone. */
   read(name: string): string[] {
     try {
-      return readFileSync(join(this.#waiting, name), "utf8").trim().split("\n");
+      return linesOf(readFileSync(join(this.#waiting, name), "utf8"));
     } catch (error) {
       if (isGone(error)) return [];
       throw unreadable(join(this.#waiting, name), error);
@@ -144,13 +144,15 @@ export class QueueFolder {
   }
 
   /**
-   * Gives a file up: moves it, unchanged, to the dead-letter folder, with the reason beside it. Moving it back is how
-   * the user has it tried again. The reason is written first: a reason without a file is harmless.
+   * Gives a file up: moves it, unchanged but for the mark that ended it, to the dead-letter folder, with the reason beside it.
+   * Moving it back is how the user has it tried again. The reason is written first: a reason without a file is harmless.
    */
   bury(entry: QueueEntry, reason: string): void {
     ensurePrivateFolder(this.#dead);
     writeWhole(join(this.#dead, `${entry.name}.reason.txt`), `${reason}\n`);
-    this.#move(entry.name, join(this.#dead, entry.name));
+    const buried = join(this.#dead, entry.name);
+    this.#move(entry.name, buried);
+    unmark(buried);
   }
 
   /** Moves everything that waits here to `other`, such as from "nobody yet" to the account that logged in. Returns how many items. */

@@ -1,15 +1,18 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, renameSync, rmSync, statSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { appendFileSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { fileSpan, queueEntryName } from "./queue-entry.ts";
-import { isGone, namesIn, syncFolder } from "./queue-files.ts";
+import { isGone, namesIn, syncFolder, writeWhole } from "./queue-files.ts";
 
 /**
  * Files that are still written to. What is emitted one by one, by a process each, would be a file each: ten thousand files
  * are slow to read and slower to remove. So neighbours in the line share one.
  */
 const suffix = ".open";
+
+/** The line that ends a file for good: no JSON text is this. What comes behind it was written too late, and is written again elsewhere. */
+const endMark = "#";
 
 /** Whether a name is that of a file which is still written to. */
 export function isOpenFile(name: string): boolean {
@@ -18,9 +21,9 @@ export function isOpenFile(name: string): boolean {
 
 /**
  * Appends a line to the file for this place in the line, and flushes it. Without a lock: what is written at the end of a
- * file in one call is whole, whoever else writes there (POSIX `write`, `O_APPEND`). A drain renames a file before it reads
- * it; who finds then that its file has gone from its place cannot know whether the line was read, and writes it again, in a
- * new file. At worst the service is sent the event twice, and knows it again.
+ * file in one call is whole, whoever else writes there (POSIX `write`, `O_APPEND`). A drain renames a file and then ends it with
+ * a mark, before it looks inside; who finds that its file has gone from its place looks on which side of the mark its line is,
+ * and writes it again, in a new file, if it came too late. So no line is lost, and none is in the queue twice.
  *
  * The line break comes first: a line that a full disk or a power cut has torn damages none that follows.
  *
@@ -30,7 +33,7 @@ export async function appendLine(folder: string, order: number, text: string): P
   const path = join(folder, `${String(order - (order % fileSpan)).padStart(16, "0")}${suffix}`);
   const line = Buffer.from(`\n${text}`);
   for (let isThere = false; !isThere; ) {
-    const file = await open(path, "a", 0o600);
+    const file = await open(path, "a+", 0o600);
     try {
       const { bytesWritten } = await file.write(line);
       if (bytesWritten < line.length) throw Object.assign(new Error("no space left"), { code: "ENOSPC" });
@@ -39,17 +42,43 @@ export async function appendLine(folder: string, order: number, text: string): P
       // Whoever made the file flushes its name too, where flushing a file does not do that (as it does on ext4, XFS, Btrfs).
       if (own.size === BigInt(line.length)) syncFolder(folder);
       const there = statSync(path, { bigint: true, throwIfNoEntry: false });
-      isThere = there?.ino === own.ino && there.dev === own.dev;
+      isThere = (there?.ino === own.ino && there.dev === own.dev) || (await isInTime(file, text));
     } finally {
       await file.close();
     }
   }
 }
 
-/** How many lines an open file has; 0 when it is gone. */
+/** Whether a line stands before the mark that ends its file. Where there is no mark yet, it will come behind the line. */
+async function isInTime(file: FileHandle, text: string): Promise<boolean> {
+  const bytes = Buffer.alloc((await file.stat()).size);
+  await file.read(bytes, 0, bytes.length, 0);
+  return linesOf(bytes.toString("utf8")).includes(text);
+}
+
+/** The lines of a file, up to the mark that ends it. */
+export function linesOf(text: string): string[] {
+  const lines = text.split("\n");
+  const end = lines.indexOf(endMark);
+  return lines.slice(0, end === -1 ? undefined : end).filter(Boolean);
+}
+
+/** Takes the mark and what came too late off a file that nobody writes to any more, for people to read it. */
+export function unmark(path: string): void {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if (isGone(error)) return;
+    throw error;
+  }
+  if (text.includes(`\n${endMark}\n`)) writeWhole(path, linesOf(text).map((line) => `${line}\n`).join(""));
+}
+
+/** How many lines a file has; 0 when it is gone. */
 export function countLines(path: string): number {
   try {
-    return readFileSync(path, "utf8").split("\n").filter(Boolean).length;
+    return linesOf(readFileSync(path, "utf8")).length;
   } catch (error) {
     if (isGone(error)) return 0;
     throw error;
@@ -59,7 +88,7 @@ export function countLines(path: string): number {
 /**
  * Gives open files the names that say what they hold, so that nobody writes to them any more. One process at a time may do this.
  *
- * First the new name, then the look inside: a line that this look misses was written to a file that had gone from its place.
+ * First the new name, then the mark, then the look inside, see {@link appendLine}.
  */
 export function sealOpenFiles(folder: string): void {
   for (const name of namesIn(folder).filter(isOpenFile)) {
@@ -67,6 +96,7 @@ export function sealOpenFiles(folder: string): void {
     const entry = { order: Number.parseInt(name, 10), id: randomBytes(8).toString("hex"), count: 1, retries: 0 };
     const sealed = join(folder, queueEntryName(entry));
     renameSync(join(folder, name), sealed);
+    appendFileSync(sealed, `\n${endMark}\n`);
     const count = countLines(sealed);
     if (count === 0) rmSync(sealed, { force: true });
     else renameSync(sealed, join(folder, queueEntryName({ ...entry, count })));
