@@ -17,6 +17,6 @@ for (const name of Object.keys(devDependencies)) {
   const node = join(folder, "node_modules", name, "bin", "node");
   console.log(`\n${name}: ${execFileSync(node, ["--version"], { encoding: "utf8" }).trim()}`);
   // The tests start the command with their own `process.execPath`, so it runs on the same Node.
-  const { status } = spawnSync(node, ["--import", "tsx", "--test", "--test-concurrency=2", "--test-timeout=600000", "--test-reporter=dot", ...files], { cwd: root, stdio: "inherit", env });
+  const { status } = spawnSync(node, ["--import", "tsx", "--test", "--test-timeout=600000", "--test-reporter=dot", ...files], { cwd: root, stdio: "inherit", env });
   if (status !== 0) process.exitCode = 1;
 }
