@@ -1,10 +1,10 @@
 import type { App } from "./app.ts";
-import { accountInUse, lamportPath } from "./app-sync.ts";
+import { accountInUse, queueFolder } from "./app-sync.ts";
 import type { SocketConstructor } from "./auth/websocket/connection.ts";
 import { webSocketTicket } from "./auth/websocket/ticket.ts";
 import { openThroughProxy } from "./platform/proxy.ts";
 import { LiveClient, type LiveMessage } from "./sync/client.ts";
-import { createLamportClock } from "./sync/lamport-clock.ts";
+import { createLamportClock, lamportPath } from "./sync/lamport-clock.ts";
 
 /** The runtime's own WebSocket; undefined on a Node that has it only when started with a flag. */
 export function runtimeWebSocket(): SocketConstructor | undefined {
@@ -35,7 +35,7 @@ export function createLive(app: App, options: { onMessage?: (message: LiveMessag
 
 /** Takes the clocks of the events that arrive into this machine's, one write for all that arrive meanwhile. */
 function lamportObserver(app: App): (seen: unknown) => void {
-  const lamport = createLamportClock(lamportPath(app), app.clock);
+  const lamport = createLamportClock(lamportPath(queueFolder(app)), app.clock);
   let highest = 0;
   let writing: Promise<void> | undefined;
   const write = async (): Promise<void> => {

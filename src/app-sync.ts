@@ -53,12 +53,8 @@ export async function accountInUse(app: App, signal?: AbortSignal): Promise<Acco
   return account;
 }
 
-/** Where this machine's Lamport clock is kept: beside the queue whose events it counts. */
-export function lamportPath(app: App): string {
-  return join(queueFolder(app), "lamport-clock");
-}
-
-function queueFolder({ folder }: App): string {
+/** The folder of what waits to be sent. */
+export function queueFolder({ folder }: App): string {
   return join(folder, "queue");
 }
 

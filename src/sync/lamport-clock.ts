@@ -1,4 +1,4 @@
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import type { Clock } from "../platform/clock.ts";
 import { ensurePrivateFolder, readPrivateFile } from "../platform/private-file.ts";
 import { acquireProcessLock } from "../platform/process-lock.ts";
@@ -20,6 +20,14 @@ export interface LamportClock {
 
 /** One event a microsecond for nine years. Far beyond every honest clock, and far below where integers end. */
 const highestBelievable = 2 ** 48;
+
+/**
+ * The file of this machine's clock, beside the queue whose events it counts.
+ * @param folder - the queue's
+ */
+export function lamportPath(folder: string): string {
+  return join(folder, "lamport-clock");
+}
 
 /**
  * The Lamport clock kept in `path`. Reading, adding and writing happen under a lock between processes, and the number is

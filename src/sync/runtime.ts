@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { AuthError, NotAuthenticatedError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { onlyOneConnectionLeft } from "../platform/event-loop.ts";
@@ -8,7 +7,7 @@ import type { ArtifactInput } from "./body-transport.ts";
 import type { DrainReport } from "./drain.ts";
 import { createEmitter, type Emitter, type EmitReport, type LiveChannel } from "./emitter.ts";
 import type { EventInput, ProjectContext } from "./events.ts";
-import { createLamportClock } from "./lamport-clock.ts";
+import { createLamportClock, lamportPath } from "./lamport-clock.ts";
 import { type Account, type Origin, SyncQueue } from "./queue.ts";
 import type { AuthorizedFetch } from "./service-request.ts";
 import { createUlidSource } from "./ulid.ts";
@@ -75,7 +74,7 @@ export class SyncRuntime {
     this.#options = options;
     this.queue = new SyncQueue(folder, clock);
     this.#nextId = createUlidSource(clock);
-    const lamport = createLamportClock(join(folder, "lamport-clock"), clock);
+    const lamport = createLamportClock(lamportPath(folder), clock);
     this.#emit = createEmitter({ ...options, queue: this.queue, lamport, onQueued: () => this.#background?.wake() });
   }
 
