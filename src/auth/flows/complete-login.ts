@@ -1,5 +1,5 @@
 import { AuthError, ServiceError } from "../../errors.ts";
-import { boundFetch } from "../http/bound-fetch.ts";
+import { boundFetch, refuseForeignKey } from "../http/bound-fetch.ts";
 import { defaultAuthorizationServer, type AuthorizationServer } from "../oauth/authorization-server.ts";
 import type { ExchangeOptions } from "../oauth/exchange.ts";
 import { validateIdToken, type IdTokenClaims } from "../oauth/id-token.ts";
@@ -35,9 +35,7 @@ export async function completeLogin<T>(
   const held = sessionTokens(tokens, options.clock.now());
   const common = { ...held, clientId, dpopKey };
   try {
-    if (tokens.token_type === "DPoP" && dpopKey === undefined) {
-      throw new AuthError("service_answer_invalid", `"${request.server.issuer}" bound the tokens to a key, and none was offered`);
-    }
+    refuseForeignKey(common, request.server.issuer);
     const idToken = await whomItNames(tokens, request, how, held.issuedAt, options);
     const bound = { ...options, fetch: boundFetch(common, options) };
     const { user: { teams, ...user }, server } = await whoIsLoggedIn(tokens, request, idToken, bound);

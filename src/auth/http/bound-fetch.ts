@@ -1,3 +1,4 @@
+import { AuthError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Fetch } from "../oauth/exchange.ts";
 import type { Session } from "../session.ts";
@@ -26,4 +27,14 @@ export function provingFetch({ dpopKey: key, clockOffsetMs = 0 }: Partial<Creden
  */
 export function boundFetch(credential: Omit<Credential, "accessToken">, world: { fetch: Fetch; clock: Clock }): Fetch {
   return credential.tokenType === "DPoP" ? provingFetch(credential, world) : world.fetch;
+}
+
+/**
+ * Refuses tokens that are bound to a key where this client has offered none: nothing could be done with them.
+ *
+ * @param issuer - who gave them, for the message
+ * @throws AuthError `service_answer_invalid`
+ */
+export function refuseForeignKey({ tokenType, dpopKey }: Pick<Credential, "tokenType" | "dpopKey">, issuer: string): void {
+  if (tokenType === "DPoP" && dpopKey === undefined) throw new AuthError("service_answer_invalid", `"${issuer}" bound the tokens to a key, and none was offered`);
 }

@@ -2,7 +2,7 @@ import { AuthError, NotAuthenticatedError, ServiceError } from "../../errors.ts"
 import type { Clock } from "../../platform/clock.ts";
 import type { ProcessLock } from "../../platform/process-lock.ts";
 import type { Secret } from "../../secret.ts";
-import { provingFetch } from "../http/bound-fetch.ts";
+import { provingFetch, refuseForeignKey } from "../http/bound-fetch.ts";
 import { retryDelay } from "../http/retry-delay.ts";
 import { readJsonObject, type Fetch } from "../oauth/exchange.ts";
 import { judgeRefreshFailure, refreshTokenGrant } from "../oauth/refresh.ts";
@@ -79,7 +79,7 @@ async function checkFor(session: Session, clock: Clock): Promise<(tokens: TokenR
   return (tokens) => {
     const { access_token, id_token, token_type } = tokens;
     try {
-      if (token_type === "DPoP" && dpopKey === undefined) throw new AuthError("service_answer_invalid", `"${server.issuer}" bound the tokens to a key, and none was offered`);
+      refuseForeignKey({ tokenType: token_type, dpopKey }, server.issuer);
       const now = sessionTokens(tokens, clock.now(), session).issuedAt;
       if (id_token !== undefined && idToken !== undefined) validate?.(id_token, { server, client_id, access_token, now }, idToken);
       return tokens;
