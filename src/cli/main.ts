@@ -1,28 +1,48 @@
-import { createRequire } from "node:module";
+import { createApp, type App } from "../app.ts";
+import { AuthError } from "../errors.ts";
+import { terminalOf } from "../platform/terminal.ts";
+import type { Context } from "./command.ts";
+import { commandTable, groupSummaries } from "./command-table.ts";
+import { dispatch } from "./dispatch.ts";
+import { createOutput } from "./output.ts";
 
 /**
- * The program. What only tells its version does not load the rest of it: scripts and installers ask for that to see
- * whether the program is there at all.
+ * Runs a command line. The one place that catches and prints.
  *
  * @param argv - without the runtime's and the program's own names
  * @returns the exit code
  */
 export async function main(argv: readonly string[]): Promise<number> {
-  let isWritten = true;
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    // Whoever reads the answer may stop reading: `spec-kitty … | head -1` is no failure.
-    if (error.code === "EPIPE") process.exit(0);
-    // Anything else is one, also when it is heard of after the end; the work goes on, or a session could be lost.
-    if (isWritten) process.stderr.write(`error: the answer could not be written (${error.code})\nhint: Free some space, or send the answer somewhere else\n`);
-    isWritten = false;
-    process.exitCode ||= 1;
-  });
-  if (argv[0] === "--version" || argv[0] === "-V") {
-    const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
-    process.stdout.write(`${version}\n`);
-    return 0;
+  const out = createOutput(process);
+  const interrupted = new AbortController();
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (interrupted.signal.aborted) process.exit(130);
+    interrupted.abort(new AuthError("interrupted", `interrupted (${name})`, { hint: "Nothing was changed" }));
+  };
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, onSignal);
+  // Nobody listens to the conversation any more; the work goes on.
+  process.stderr.on("error", () => undefined);
+  let app: App | undefined;
+  let code = 0;
+  let isDebug = argv.includes("--debug");
+  const report = async (error: unknown): Promise<number> => (await import("./render-error.ts")).renderError(error, out, isDebug);
+  try {
+    const request = await dispatch(argv);
+    if (request.kind === "text") {
+      out.answer(request.text);
+      return 0;
+    }
+    const { command, values, positionals } = request;
+    isDebug = values["debug"] === true;
+    const text = (name: string): string | undefined => (typeof values[name] === "string" ? values[name] : undefined);
+    app = createApp({ options: { profile: text("profile"), storage: text("storage"), issuer: text("issuer"), "client-id": text("client-id") } });
+    const context: Context = { app, out, terminal: terminalOf(process), signal: interrupted.signal, commands: commandTable, groups: groupSummaries };
+    code = (await command.run(context, values as Parameters<typeof command.run>[1], positionals)) ?? 0;
+  } catch (error) {
+    code = await report(error);
   }
-  const { run } = await import("./run.ts");
-  const code = await run(argv);
-  return isWritten ? code : code || 1;
+  // A session that ends with this process is a failure, whatever else the command has done.
+  await app?.close().catch(async (error: unknown) => (code = (await report(error)) || code));
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(name, onSignal);
+  return code;
 }

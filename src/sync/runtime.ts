@@ -1,3 +1,4 @@
+import type { AuthorizedFetch } from "../auth/http/authorized-fetch.ts";
 import { AuthError, NotAuthenticatedError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { onlyOneConnectionLeft } from "../platform/event-loop.ts";
@@ -9,7 +10,6 @@ import { createEmitter, type Emitter, type EmitReport, type LiveChannel } from "
 import type { EventInput, ProjectContext } from "./events.ts";
 import { createLamportClock, lamportPath } from "./lamport-clock.ts";
 import { type Account, type Origin, SyncQueue } from "./queue.ts";
-import type { AuthorizedFetch } from "./service-request.ts";
 import { createUlidSource } from "./ulid.ts";
 
 /** Something worth telling that no caller waits for. */

@@ -1,9 +1,7 @@
+import type { AuthorizedFetch } from "../auth/http/authorized-fetch.ts";
 import { readJsonObject, retryAfter } from "../auth/oauth/exchange.ts";
 import { AuthError, ServiceError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
-
-/** `fetch` that sends the access token along and takes care of a 401. A path without a host goes to the service. */
-export type AuthorizedFetch = (input: string, init?: RequestInit & { retries?: number }) => Promise<Response>;
 
 /** What every request of the synchronisation needs. */
 export interface ServiceAccess {

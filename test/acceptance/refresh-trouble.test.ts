@@ -279,7 +279,7 @@ test("NFR-009 while a program keeps a session that the disk does not take, no ot
   const { saas, crowd, makeRoom, env, run } = stage;
   const program = `
     import { createInterface } from "node:readline";
-    import { createApp } from ${JSON.stringify(new URL("../../dist/app.js", import.meta.url).href)};
+    import { createApp } from ${JSON.stringify(new URL("../../dist/index.js", import.meta.url).href)};
     const tokens = createApp().tokens();
     for await (const _ of createInterface({ input: process.stdin })) console.log(await tokens.getAccessToken());`;
   let answer = (): void => undefined;

@@ -10,7 +10,7 @@ import { wave, type WaveResult } from "./wave.ts";
 const { values } = parseArgs({ options: { json: { type: "boolean" }, markdown: { type: "boolean" } } });
 const peersFolder = fileURLToPath(new URL("../peers/", import.meta.url));
 const clientsFile: string = new URL("../peers/bench-clients.js", import.meta.url).href;
-if (!existsSync(`${peersFolder}node_modules/openid-client`) || !existsSync(fileURLToPath(new URL("../../dist/app.js", import.meta.url)))) {
+if (!existsSync(`${peersFolder}node_modules/openid-client`) || !existsSync(fileURLToPath(new URL("../../dist/index.js", import.meta.url)))) {
   console.error("Needed first: npm run build && npm ci --prefix test/peers");
   process.exit(1);
 }

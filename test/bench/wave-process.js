@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 const [, , name = "", file = ""] = process.argv;
 
 async function ours() {
-  const { createApp } = await import("../../dist/app.js");
+  const { createApp } = await import("../../dist/index.js");
   const tokens = createApp().tokens();
   await tokens.service();
   return { getAccessToken: () => tokens.getAccessToken(), store: () => undefined };

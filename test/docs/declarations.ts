@@ -1,9 +1,4 @@
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
+import { statementsOf } from "../build/statements.ts";
 
 /** What a doc comment says. `{@link X}` has become `X` in backticks, and every text is one line. */
 export interface Doc {
@@ -29,44 +24,19 @@ export interface Declaration {
   members: Member[];
 }
 
-/** Writes the declarations of `src/` as it is now below a folder: what is in `dist/` may be older. */
-export function emitDeclarations(folder: string): void {
-  const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
-  execFileSync(process.execPath, [compiler, "-p", join(root, "tsconfig.json"), "--emitDeclarationOnly", "--outDir", folder], { stdio: ["ignore", "inherit", "inherit"] });
+/** What a file of declarations exports, in its order. */
+export function exportsOf(text: string): Declaration[] {
+  return statementsOf(text).flatMap(({ comment, text: statement }) => {
+    const [head, kind = "", name = ""] = /^export (?:declare )?(?:abstract )?(class|interface|function|const|type) (?=(\w+))/.exec(statement) ?? [];
+    if (head === undefined) return [];
+    const rest = statement.slice(head.length);
+    const brace = kind === "class" || kind === "interface" ? bodyStart(rest) : rest.length;
+    return [{ kind, name, signature: oneLine(rest.slice(0, brace)), doc: docOf(comment), members: membersOf(rest.slice(brace + 1, -1)) }];
+  });
 }
 
-/** What the declarations of a module export, followed to where it is declared, in the order of the module. */
-export function exportsOf(file: string): Declaration[] {
-  const text = readFileSync(file, "utf8");
-  const found = declared(text);
-  for (const [, clause = "", from = ""] of text.matchAll(/^export (?:type )?(\*|\{[^}]*\}) from "([^"]+)"/gm)) {
-    const there = exportsOf(join(dirname(file), from.replace(/\.ts$/, ".d.ts")));
-    if (clause === "*") found.push(...there);
-    else for (const name of clause.match(/\w+(?=\s*[,}])/g) ?? []) found.push(named(there, name, file));
-  }
-  return found;
-}
-
-function named(declarations: readonly Declaration[], name: string, file: string): Declaration {
-  const found = declarations.find((declaration) => declaration.name === name);
-  if (found === undefined) throw new Error(`${file} exports "${name}", and it is declared nowhere`);
-  return found;
-}
-
-function declared(text: string): Declaration[] {
-  const found: Declaration[] = [];
-  for (const match of text.matchAll(/^(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?export (?:declare )?(?:abstract )?(class|interface|function|const|type) (?=(\w+))/gm)) {
-    const [whole, comment = "", kind = "", name = ""] = match;
-    const statement = statementAt(text, match.index + whole.length, kind === "class" || kind === "interface");
-    const brace = kind === "class" || kind === "interface" ? statement.indexOf("{", headEnd(statement)) : -1;
-    const members = brace === -1 ? [] : membersOf(statement.slice(brace + 1, -1));
-    found.push({ kind, name, signature: oneLine(brace === -1 ? statement : statement.slice(0, brace)), doc: docOf(comment), members });
-  }
-  return found;
-}
-
-/** Where a head's own braces are over: `Pick<X, { … }>` in what a class or an interface extends. */
-function headEnd(statement: string): number {
+/** Where the body of a class or an interface begins: after braces in what it extends, as in `Pick<X, { … }>`. */
+function bodyStart(statement: string): number {
   let depth = 0;
   for (let at = 0; at < statement.length; at += 1) {
     if (statement[at] === "<") depth += 1;
@@ -76,37 +46,10 @@ function headEnd(statement: string): number {
   return 0;
 }
 
-/** The text from here to the end of the statement, without its semicolon: the first one outside of all brackets, or the last brace. */
-function statementAt(text: string, start: number, endsWithBrace: boolean): string {
-  let depth = 0;
-  for (let at = start; at < text.length; at += 1) {
-    const rest = text.slice(at, at + 2);
-    const char = text[at] ?? "";
-    if (rest === "/*") at = text.indexOf("*/", at) + 1;
-    else if (char === '"') at = text.indexOf('"', at + 1);
-    else if ("{([".includes(char)) depth += 1;
-    else if ("})]".includes(char)) {
-      depth -= 1;
-      if (depth === 0 && endsWithBrace && char === "}") return text.slice(start, at + 1);
-    } else if (char === ";" && depth === 0) return text.slice(start, at);
-  }
-  throw new Error(`a statement has no end: ${text.slice(start, start + 60)}`);
-}
-
 /** The members in the body of a class, an interface or an object type. */
 export function membersOf(body: string): Member[] {
-  const members: Member[] = [];
-  let at = 0;
-  for (;;) {
-    const head = /\s*(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/)?\s*/y;
-    head.lastIndex = at;
-    const [skipped = "", comment = ""] = head.exec(body) ?? [];
-    at += skipped.length;
-    if (at >= body.length) return members;
-    const statement = statementAt(body, at, false);
-    at += statement.length + 1;
-    if (statement !== "#private") members.push({ signature: oneLine(statement), doc: docOf(comment) });
-  }
+  const isShown = ({ text }: { text: string }): boolean => text !== "#private;";
+  return statementsOf(body).filter(isShown).map(({ comment, text }) => ({ signature: oneLine(text), doc: docOf(comment) }));
 }
 
 /** A comment within a type says something of one of its alternatives, for which there is no room in a line. */
@@ -117,6 +60,7 @@ function oneLine(text: string): string {
     .replace(/\s+/g, " ")
     .replace(/; \}/g, " }")
     .replace(/= \| /g, "= ")
+    .replace(/;$/, "")
     .trim();
 }
 

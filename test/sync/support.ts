@@ -6,7 +6,7 @@ import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import type { EventInput } from "../../src/sync/events.ts";
 import type { Account, Origin } from "../../src/sync/queue.ts";
 import { SyncRuntime, type SyncRuntimeOptions } from "../../src/sync/runtime.ts";
-import type { AuthorizedFetch } from "../../src/sync/service-request.ts";
+import type { AuthorizedFetch } from "../../src/auth/http/authorized-fetch.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 
 /** A folder that is gone after the test. */
@@ -27,7 +27,7 @@ export function bearerFetch(service: string, token: string): AuthorizedFetch {
   return (path, init) => {
     const headers = new Headers(init?.headers);
     headers.set("authorization", `Bearer ${token}`);
-    return fetch(`${service}${path}`, { ...init, headers });
+    return fetch(new URL(String(path), service), { ...init, headers });
   };
 }
 

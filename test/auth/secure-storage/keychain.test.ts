@@ -78,9 +78,10 @@ test("a program of one line, given to Node as an argument, is not run again to a
     import { appendFileSync } from "node:fs";
     appendFileSync(${JSON.stringify(runs)}, "run\\n");
     if (process.argv.length > 1) process.exit();
-    const { createKeychain } = await import(${JSON.stringify(new URL("../../../dist/auth/secure-storage/keychain.js", import.meta.url).href)});
-    const { systemClock } = await import(${JSON.stringify(new URL("../../../dist/platform/clock.js", import.meta.url).href)});
-    await createKeychain({ clock: systemClock, env: {}, timeoutMs: 20_000 }).read("a").catch((error) => console.log(error.message));`;
+    const { createApp } = await import(${JSON.stringify(new URL("../../../dist/index.js", import.meta.url).href)});
+    const { clock } = createApp();
+    const { keychain } = createApp({ env: {}, clock: { ...clock, timeout: () => clock.timeout(20_000) } });
+    await keychain.read("a").catch((error) => console.log(error.message));`;
   const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8", timeout: 20_000 });
   assert.match(stdout, /no keychain/);
   assert.equal(readFileSync(runs, "utf8"), "run\n");
