@@ -60,17 +60,21 @@ export class SessionStore {
       const before = await this.read();
       const after = change(before);
       if (after === before && options.key === undefined) return before;
-      const text = serializeProfiles(after);
-      // Only the lock of a holder that nobody can see (another container) is ever given away, after ten minutes of standing still.
-      if (lock?.held() === false) throw new AuthError("lock_unavailable", "the lock on the credentials was lost while this process stood still", { hint: "Try again" });
-      await this.#vault.write(text, options);
-      // Read back: what a disk that lies or a wrong key made of it shows now, while the session is still in memory.
-      if ((await this.#vault.read()) !== text) {
-        throw new AuthError("storage_unwritable", `"${this.#vault.path}" does not hold what was just written`, { hint: "Run: spec-kitty auth doctor" });
-      }
+      await this.#write(after, lock, options);
       return after;
     } finally {
       lock?.release();
+    }
+  }
+
+  async #write(profiles: Profiles, lock: ProcessLock | undefined, options: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<void> {
+    const text = serializeProfiles(profiles);
+    // Only the lock of a holder that nobody can see (another container) is ever given away, after ten minutes of standing still.
+    if (lock?.held() === false) throw new AuthError("lock_unavailable", "the lock on the credentials was lost while this process stood still", { hint: "Try again" });
+    await this.#vault.write(text, options);
+    // Read back: what a disk that lies or a wrong key made of it shows now, while the session is still in memory.
+    if ((await this.#vault.read()) !== text) {
+      throw new AuthError("storage_unwritable", `"${this.#vault.path}" does not hold what was just written`, { hint: "Run: spec-kitty auth doctor" });
     }
   }
 
@@ -120,11 +124,24 @@ export class SessionStore {
     return cleared;
   }
 
-  /** Removes everything that is stored, readable or not. */
-  async removeAll(): Promise<void> {
+  /**
+   * Removes everything that is stored, readable or not; or all but the profiles that somebody is logged in to.
+   *
+   * @param but - `sessions`: after a logout of every profile, a session that is there is of a login made meanwhile, and stays
+   * @param removeKey - removes the key as well, once nothing is left; under the same lock, so that no login comes between that
+   * is sealed with it
+   * @returns what is still stored
+   */
+  async removeAll(but?: "sessions", removeKey: () => Promise<void> = async () => undefined): Promise<Profiles> {
     const lock = await this.lock("credentials", 10_000);
     try {
-      this.#vault.remove();
+      const left = but === undefined ? nobody : loggedIn(await this.read());
+      if (left.profiles.size > 0) await this.#write(left, lock);
+      else {
+        this.#vault.remove();
+        await removeKey();
+      }
+      return left;
     } finally {
       lock?.release();
     }
@@ -155,4 +172,11 @@ export function refreshLockName(profile: string): string {
 /** The profiles with one of them set. */
 export function withProfile(profiles: Profiles, name: string, profile: Profile): Profiles {
   return { ...profiles, profiles: new Map(profiles.profiles).set(name, profile) };
+}
+
+/** The profiles that somebody is logged in to. The one that is active is among them. */
+function loggedIn({ active, profiles }: Profiles): Profiles {
+  const left = new Map([...profiles].filter(([, { session }]) => session !== undefined));
+  const [first = active] = left.keys();
+  return { active: left.has(active) ? active : first, profiles: left };
 }

@@ -182,6 +182,28 @@ test("S-003 a login that came while the service kept a logout waiting stays, and
   }
 });
 
+test("S-003 a login that came while the service kept logout --all waiting stays, under a name that was there and under a new one", async (t) => {
+  for (const name of ["default", "late"]) {
+    const { saas, run, env, config } = await scene(t);
+    await run("auth login");
+    await run("auth login --profile work", { FAKE_SAAS_USER: "bob" });
+    let answer = (): void => undefined;
+    saas.faults.next("/api/v1/logout", { gate: new Promise<void>((resolve) => (answer = resolve)) });
+    const running = startCommand(t, ["auth", "logout", "--all"], env);
+    await saas.until(() => saas.count("/api/v1/logout") === 1);
+    assert.equal((await run(`auth login --force --profile ${name}`)).code, 0);
+    answer();
+    const { code, stdout, stderr } = await running.ended;
+    assert.deepEqual([code, stdout], [0, `${done}✓ Logged out (profile "work").\n`]);
+    assert.equal(stderr, `warning: there is a new login (profile "${name}"), made meanwhile: it stays. To end it too: spec-kitty auth logout --all\n`);
+    assert.equal((await run("auth whoami")).stdout, "alice@example.com\n", `"${name}" is the active one now`);
+    const { profiles } = JSON.parse((await run("auth list --json")).stdout) as { profiles: { profile: string }[] };
+    assert.deepEqual(profiles.map(({ profile }) => profile), [name], "and what was logged out is forgotten");
+    assert.equal((await run("auth logout --all")).stdout, `✓ Logged out (profile "${name}").\n✓ No login is kept here any more.\n`);
+    assert.equal(filesUnder(config).size, 0);
+  }
+});
+
 test("Ctrl-C while the service is told keeps the session", async (t) => {
   const { saas, run, env } = await scene(t);
   await run("auth login");

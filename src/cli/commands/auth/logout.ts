@@ -1,4 +1,5 @@
 import { logout, type LogoutOutcome } from "../../../auth/flows/logout.ts";
+import type { Profiles } from "../../../auth/session.ts";
 import { AuthError } from "../../../errors.ts";
 import { chosenProfile } from "../../account.ts";
 import type { LogoutAnswer } from "../../answers.ts";
@@ -29,7 +30,7 @@ export const logoutCommand: Command = defineCommand({
       // Each at its own service, whatever the environment says now: that is where its session has to end.
       outcomes.set(name, await logout(name, { store: app.store, tokens: app.tokens(name, service), exchange, force: values.force === true }));
     }
-    if (values.all) await removeEverything(context);
+    const left = values.all ? await removeEverything(context, values.force ? undefined : "sessions") : undefined;
     if (values.json) {
       const server = ({ kind }: LogoutOutcome): LogoutAnswer["loggedOut"][number]["server"] => (kind === "ended" ? "ended" : kind === "nobody" ? "none" : "not told");
       const answer: LogoutAnswer = { loggedOut: [...outcomes].map(([profile, outcome]) => ({ profile, server: server(outcome), ...tokensOf(outcome) })) };
@@ -43,10 +44,10 @@ export const logoutCommand: Command = defineCommand({
         out.warn(`the service was not told (${outcome.error.message}): its tokens may live on until they expire`);
       }
     }
-    for (const [name, { hasNewLogin }] of outcomes) {
-      if (hasNewLogin && !values.all) out.warn(`there is a new login (profile "${name}"), made meanwhile: it stays. To end it too: spec-kitty auth logout`);
-    }
-    if (values.all) out.done("No login is kept here any more.");
+    // Those too that have a name which was not there.
+    const newLogins = left === undefined ? [...outcomes].filter(([, { hasNewLogin }]) => hasNewLogin) : [...left];
+    for (const [name] of newLogins) out.warn(`there is a new login (profile "${name}"), made meanwhile: it stays. To end it too: spec-kitty auth logout${left ? " --all" : ""}`);
+    if (left?.size === 0) out.done("No login is kept here any more.");
   },
 });
 
@@ -69,7 +70,8 @@ async function profilesToLeave({ app }: Context, all: boolean, force: boolean): 
   return [[name, profile?.service]];
 }
 
-async function removeEverything({ app, out }: Context): Promise<void> {
+/** @returns what stays after all: the profiles of `but` */
+async function removeEverything({ app, out }: Context, but: "sessions" | undefined): Promise<Profiles["profiles"]> {
   let account: string | undefined;
   try {
     const header = app.sealedFile.header();
@@ -78,12 +80,14 @@ async function removeEverything({ app, out }: Context): Promise<void> {
     // Damaged or unsafe: it goes all the same, that is what --all is for.
     if (!(error instanceof AuthError)) throw error;
   }
-  await app.store.removeAll();
-  if (account === undefined) return;
-  try {
-    await app.keychain.remove(account);
-  } catch (error) {
-    if (!(error instanceof AuthError)) throw error;
-    out.warn(`the key is still in the keychain (${error.message}); it opens nothing any more`);
-  }
+  const { profiles } = await app.store.removeAll(but, async () => {
+    if (account === undefined) return;
+    try {
+      await app.keychain.remove(account);
+    } catch (error) {
+      if (!(error instanceof AuthError)) throw error;
+      out.warn(`the key is still in the keychain (${error.message}); it opens nothing any more`);
+    }
+  });
+  return profiles;
 }
