@@ -326,6 +326,25 @@ for (const [what, spoil, error, hint, skip] of [
   });
 }
 
+test("a kept key that is not the file's is derived again and replaced, and a file that is damaged is still said to be", { skip: process.platform === "win32" && "the runtime folder is not the test's there" }, async (t) => {
+  const { run, folder, credentials } = await scene(t);
+  await run("auth login");
+  const token = await run("auth token");
+  const [[name = "", key] = []] = [...filesUnder(join(folder, "run"))].filter(([file]) => file.endsWith(".key"));
+  assert.equal(key?.length, 64);
+  const kept = join(folder, "run", name);
+  writeFileSync(kept, "ab".repeat(32));
+  assert.deepEqual(await run("auth token"), token);
+  assert.deepEqual(readFileSync(kept), key);
+
+  const sealed = readFileSync(credentials, "utf8");
+  writeFileSync(kept, "ab".repeat(32));
+  writeFileSync(credentials, sealed.replace(/("ciphertext": ")(.)/, (_, start: string, first: string) => `${start}${first === "A" ? "B" : "A"}`));
+  assertFailure(await run("auth token"), { code: 1, error: /cannot be opened: it was sealed on another machine or by another user, or it was changed/, hint: /Start afresh here/ });
+  writeFileSync(credentials, sealed);
+  assert.deepEqual(await run("auth token"), token);
+});
+
 for (const [stage, fault, path] of [
   ["during the exchange", { delayMs: 60_000 }, "/oauth/token"],
   ["while it asks who is logged in", { delayAnswerMs: 60_000 }, "/api/v1/me"],

@@ -47,33 +47,41 @@ export function passphraseKey(passphrase: Secret | undefined): KeySource {
  * of the file (a backup, a synced or copied home), and nothing else.
  *
  * That is also why it may be kept, once derived, in the user's runtime folder, where a process finds it without paying for
- * scrypt: who can read that file can read the machine id and run scrypt too, and a copy of the home does not hold it.
+ * scrypt: who can read that file can read the machine id and run scrypt too, and a copy of the home does not hold it. What is
+ * found there is a guess: only a file that it opens shows that it is the key.
  *
  * @param identity - from {@link machineIdentity}
  * @param cacheFolder - `runtimeFolder` of platform/paths; it is left alone when it is not this user's, or a link. Undefined: the
  * key is kept nowhere
  */
 export function machineKey(identity: string, cacheFolder: string | undefined): KeySource {
+  const folder = cacheFolder === undefined || isLink(cacheFolder) ? undefined : cacheFolder;
+  const openAfresh = async (header: KeyHeader): Promise<Buffer> => {
+    const key = await derive(Buffer.from(identity), header);
+    // Somebody else's folder, a full disk: neither is needed to open the file, so neither may be in the way.
+    attempt(() => {
+      if (folder === undefined) return;
+      ensurePrivateFolder(folder);
+      replacePrivateFile(join(folder, cacheName(identity, header)), key.toString("hex"));
+    });
+    return key;
+  };
   return {
     mismatch: {
       message: "it was sealed on another machine or by another user, or it was changed",
       hint: "Start afresh here: spec-kitty auth logout --all --force, then spec-kitty auth login",
     },
     async open(header) {
-      if (cacheFolder === undefined || isLink(cacheFolder)) return derive(Buffer.from(identity), header);
-      const name = createHash("sha256").update(JSON.stringify([identity, header])).digest("hex").slice(0, 32);
-      const cached = join(cacheFolder, `${name}.key`);
-      // Somebody else's folder, a full disk: neither is needed to open the file, so neither may be in the way.
-      const kept = attempt(() => readPrivateFile(cached));
-      if (kept && /^[0-9a-f]{64}$/.test(kept.toString("latin1"))) return Buffer.from(kept.toString("latin1"), "hex");
-      const key = await derive(Buffer.from(identity), header);
-      attempt(() => {
-        ensurePrivateFolder(cacheFolder);
-        replacePrivateFile(cached, key.toString("hex"));
-      });
-      return key;
+      const kept = attempt(() => (folder ? readPrivateFile(join(folder, cacheName(identity, header)))?.toString("latin1") : undefined));
+      return kept && /^[0-9a-f]{64}$/.test(kept) ? Buffer.from(kept, "hex") : openAfresh(header);
     },
+    openAfresh,
   };
+}
+
+/** Another identity, another salt: another name, so that what is kept for one header is never tried for another. */
+function cacheName(identity: string, header: KeyHeader): string {
+  return `${createHash("sha256").update(JSON.stringify([identity, header])).digest("hex").slice(0, 32)}.key`;
 }
 
 /**

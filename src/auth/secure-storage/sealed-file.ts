@@ -10,6 +10,8 @@ export interface KeySource {
    * @throws AuthError `keychain_unavailable` or `storage_unreadable`, saying what is missing
    */
   open(header: KeyHeader): Promise<Buffer>;
+  /** Where `open` may give a key that was kept: makes it anew, as if none had been kept, and keeps that. */
+  openAfresh?(header: KeyHeader): Promise<Buffer>;
   /** What to say when the key does not open the file: most likely the wrong key, or else a changed file. */
   readonly mismatch: { readonly message: string; readonly hint: string };
 }
@@ -63,20 +65,26 @@ export class SealedFile implements Vault {
    * @throws AuthError `storage_unsafe`, `storage_damaged`, `storage_unreadable` or `keychain_unavailable`; the file is as it was
    */
   async read(): Promise<string | undefined> {
+    return this.#read(false);
+  }
+
+  async #read(afresh: boolean): Promise<string | undefined> {
     const bytes = readPrivateFile(this.path);
     // Without a file nothing is left that a remembered key could open, and what is written next may need another.
     if (bytes === undefined) return (this.#opened = undefined);
     const envelope = this.#parse(bytes);
     const remembered = this.#opened?.key;
     try {
-      return unseal(envelope, await this.#key(envelope.key));
+      return unseal(envelope, await this.#key(envelope.key, afresh));
     } catch (cause) {
       if (cause instanceof AuthError) throw cause;
       // A keychain can have another key under the same name by now: everything was removed, and somebody logged in again.
       const isOld = remembered !== undefined && remembered === this.#opened?.key;
       this.#opened = undefined;
-      if (isOld) return this.read();
-      const { message, hint } = this.#keySourceOf(envelope.key.source).mismatch;
+      if (isOld) return this.#read(false);
+      const { openAfresh, mismatch: { message, hint } } = this.#keySourceOf(envelope.key.source);
+      // Where a key is kept, anything can have become of it; the file is judged by one that was made for it now.
+      if (openAfresh && !afresh) return this.#read(true);
       throw new AuthError("storage_damaged", `"${this.path}" cannot be opened: ${message}`, { hint, cause });
     }
   }
@@ -98,7 +106,8 @@ export class SealedFile implements Vault {
     try {
       const header = newHeader ?? this.header();
       if (header === undefined) throw new TypeError("the first write of a sealed file names its key");
-      const key = await this.#key(header);
+      // A kept key that nothing has proved opens what it seals here for as long as it is kept, and not longer.
+      const key = await this.#key(header, newHeader !== undefined);
       // Random nonces under one key are safe for 2^32 writes (SP 800-38D §8.3): a refresh a second for 136 years.
       const nonce = randomBytes(12);
       const unsealed = { version, cipher: "AES-256-GCM", key: header, nonce: nonce.toString("base64") };
@@ -116,9 +125,12 @@ export class SealedFile implements Vault {
     removePrivateFile(this.path);
   }
 
-  async #key(header: KeyHeader): Promise<Buffer> {
+  async #key(header: KeyHeader, afresh = false): Promise<Buffer> {
     const text = JSON.stringify(header);
-    if (this.#opened?.header !== text) this.#opened = { header: text, key: await this.#keySourceOf(header.source).open(header) };
+    if (afresh || this.#opened?.header !== text) {
+      const source = this.#keySourceOf(header.source);
+      this.#opened = { header: text, key: await ((afresh && source.openAfresh?.(header)) || source.open(header)) };
+    }
     return this.#opened.key;
   }
 

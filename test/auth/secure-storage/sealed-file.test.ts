@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { fork, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -195,6 +195,19 @@ test("a derived machine key is kept in the runtime folder, for this user alone, 
     writeFileSync(join(run, name), spoilt);
     assert.deepEqual(await machineKey("machine", run).open(header), key);
   }
+});
+
+test("a kept machine key that is not the one seals nothing: what is written with it could not be opened once it is kept no more", async (t) => {
+  const scratch = scratchFolder(t);
+  const [run, path] = [join(scratch, "run"), join(scratch, "config", "credentials.json")];
+  const file = (): SealedFile => new SealedFile(path, () => machineKey("machine", run));
+  const header = newDerivedHeader("machine");
+  await file().write("first", { key: header });
+  file().remove();
+  for (const name of readdirSync(run)) writeFileSync(join(run, name), "ab".repeat(32));
+  await file().write(content, { key: header });
+  rmSync(run, { recursive: true });
+  assert.equal(await file().read(), content);
 });
 
 test("a runtime folder of another user or open to others is neither believed nor written to, and in nobody's way", async (t) => {
