@@ -11,12 +11,13 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * @param env - the process's environment
  * @param platform - as `process.platform`
  * @param home - gives the user's home folder; may fail where there is none, and is asked only where it is needed
- * @throws {@link AuthError} `configuration_invalid` when there is no home folder to fall back to
+ * @throws {@link AuthError} `configuration_invalid` when there is no home folder to fall back to, or the variable is relative to a
+ * working folder that is gone
  */
 export function configFolder(env: Environment, platform: NodeJS.Platform, home: () => string = homedir): string {
   const path = platform === "win32" ? win32 : posix;
   const chosen = env["SPEC_KITTY_CONFIG_DIR"];
-  if (chosen) return path.resolve(chosen);
+  if (chosen) return absolute(path, chosen);
   if (platform === "win32" && env["APPDATA"]) return path.join(env["APPDATA"], "spec-kitty");
   // The XDG base directory specification says to ignore a relative path.
   const xdg = env["XDG_CONFIG_HOME"];
@@ -31,6 +32,17 @@ export function configFolder(env: Environment, platform: NodeJS.Platform, home: 
   if (platform === "win32") return path.join(folder, "AppData", "Roaming", "spec-kitty");
   if (platform === "darwin") return path.join(folder, "Library", "Application Support", "spec-kitty");
   return path.join(folder, ".config", "spec-kitty");
+}
+
+function absolute(path: typeof posix, folder: string): string {
+  try {
+    return path.resolve(folder);
+  } catch (cause) {
+    throw new AuthError("configuration_invalid", `SPEC_KITTY_CONFIG_DIR is "${folder}", which is relative, and the folder that this command was started in is gone`, {
+      hint: "Set SPEC_KITTY_CONFIG_DIR to a path from the root, or go to the folder that it is relative to: cd FOLDER",
+      cause,
+    });
+  }
 }
 
 function homeFolder(home: () => string): string {

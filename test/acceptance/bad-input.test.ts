@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
@@ -9,7 +9,7 @@ import { test, type TestContext } from "node:test";
 import { denyingBrowser } from "../fake-saas/browser.ts";
 import type { Fault } from "../fake-saas/faults.ts";
 import { approve, tamper } from "../fake-saas/user.ts";
-import { startCommand, type CommandResult } from "../helpers/command.ts";
+import { bin, scratchFolder, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
 import { filesUnder, freePort, hurried, scene, type Scene } from "../helpers/scene.ts";
 
 const address = /http:\/\/127\.0\.0\.1:\d+\S*\/oauth\/authorize\?\S+/;
@@ -291,6 +291,28 @@ test("a configuration folder that does not exist is made, for this user alone", 
   assert.equal((await run("auth login")).code, 0);
   assert.equal(lstatSync(join(folder, ".config/spec-kitty")).mode & 0o777, 0o700);
   assert.equal(lstatSync(join(folder, ".config/spec-kitty/credentials.json")).mode & 0o777, 0o600);
+});
+
+/** Runs the command in a folder that is deleted before it starts. */
+async function runNowhere(t: TestContext, args: string, env: CommandEnvironment): Promise<CommandResult> {
+  const folder = scratchFolder(t);
+  const command = ["-c", 'rmdir "$0" && exec "$@"', folder, process.execPath, bin, ...args.split(" ")];
+  return new Promise((resolve) =>
+    execFile("sh", command, { cwd: folder, env }, (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), signal: null, stdout, stderr })),
+  );
+}
+
+test("in a folder that was deleted every command works that is not about it, and a relative SPEC_KITTY_CONFIG_DIR is an error that says so", { skip: process.platform === "win32" && "a folder in use cannot be deleted there" }, async (t) => {
+  const { env } = await scene(t);
+  for (const args of ["auth login", "auth status", "api GET /api/v1/me", "sync status", "auth doctor", "auth logout"]) {
+    const { code, stderr } = await runNowhere(t, args, env);
+    assert.deepEqual([args, code], [args, 0], stderr);
+    assert.doesNotMatch(stderr, /defect/);
+  }
+  for (const args of ["auth login", "auth token", "sync status", "auth doctor"]) {
+    const failure = { code: 2, error: /SPEC_KITTY_CONFIG_DIR is "config", which is relative, and the folder that this command was started in is gone/, hint: /Set SPEC_KITTY_CONFIG_DIR to a path from the root, or .*: cd FOLDER/ };
+    assertFailure(await runNowhere(t, args, { ...env, SPEC_KITTY_CONFIG_DIR: "config" }), failure);
+  }
 });
 
 for (const [what, spoil, error, hint, skip] of [
