@@ -56,6 +56,8 @@ export interface Profile {
   readonly issuer?: string | undefined;
   /** What this program is registered as there. */
   readonly clientId: string;
+  /** What the user has asked for there, separated by spaces; undefined: the default. */
+  readonly scope?: string | undefined;
   /** The id of the team that the user chose; undefined leaves the choice to {@link defaultTeam}. */
   readonly team: string | undefined;
   /** Undefined when nobody is logged in. */

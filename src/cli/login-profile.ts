@@ -18,15 +18,17 @@ export interface LoginTarget {
   readonly service: string;
   readonly clientId: string;
   readonly issuer: string | undefined;
+  readonly scope: string | undefined;
 }
 
 /**
  * Finds out where a login goes: what the user says now, else what the profile remembers of that very service.
  *
+ * @param scope - `--scope`
  * @throws AuthError `configuration_invalid` when nothing says which service; NotAuthenticatedError for a profile that only a
  * folder's file names
  */
-export async function loginTarget({ settings, store }: App): Promise<LoginTarget> {
+export async function loginTarget({ settings, store }: App, scope: string | undefined): Promise<LoginTarget> {
   const profiles = await store.read();
   const name = settings.profile?.value ?? profiles.active;
   const known = profiles.profiles.get(name);
@@ -39,12 +41,15 @@ export async function loginTarget({ settings, store }: App): Promise<LoginTarget
   }
   // What a profile remembers of another service says nothing about this one.
   const remembered = known?.service === service ? known : undefined;
+  const issuer = settings.issuer?.value ?? remembered?.issuer;
   return {
     name,
     known,
     service,
     clientId: settings.clientId?.value ?? remembered?.clientId ?? defaultClientId,
-    issuer: settings.issuer?.value ?? remembered?.issuer,
+    issuer,
+    // One issuer's scopes are not another's.
+    scope: scope ?? (remembered?.issuer === issuer ? remembered?.scope : undefined),
   };
 }
 
@@ -69,11 +74,11 @@ export interface ProfileKeeper {
  */
 export function profileKeeper(context: Context, target: LoginTarget, { key, asJson }: { key: () => KeyHeader | undefined; asJson: boolean }): ProfileKeeper {
   const { app, out } = context;
-  const { name, known, service, issuer, clientId } = target;
+  const { name, known, service, issuer, clientId, scope } = target;
   let replaced: Session | undefined;
   return {
     async store(session) {
-      const profile: Profile = { service, issuer, clientId, team: known?.service === service ? known.team : undefined, session };
+      const profile: Profile = { service, issuer, clientId, scope, team: known?.service === service ? known.team : undefined, session };
       const add = (stored: Profiles): Profiles => {
         replaced = stored.profiles.get(name)?.session;
         // The first profile is active from the start; a later one when the user switches to it.

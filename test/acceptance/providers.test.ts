@@ -115,6 +115,24 @@ test("--issuer and --client-id are remembered by the profile, for its service al
   assert.equal((JSON.parse((await run("auth status --json", { SPEC_KITTY_SAAS_URL: undefined })).stdout) as Record<string, unknown>)["issuer"], undefined);
 });
 
+test("--scope is remembered by the profile, for its issuer alone, until another is given", async (t) => {
+  const { provider, run } = await provided(t, {}, { "/api/v1/me": me });
+  const elsewhere = await MockProvider.start();
+  t.after(() => elsewhere.close());
+  const asked = async (args: string): Promise<string | null> => {
+    const { code, stderr } = await run(`auth login --force${args}`);
+    assert.equal(code, 0, stderr);
+    return new URL(/http:\S+\/authorize\S*/.exec(stderr)?.[0] ?? "").searchParams.get("scope");
+  };
+  assert.equal(await asked(` --issuer ${provider.issuer} --scope openid`), "offline_access openid");
+  assert.equal(await asked(""), "offline_access openid");
+  await run("auth logout");
+  assert.equal(await asked(""), "offline_access openid");
+  assert.equal(await asked(` --issuer ${elsewhere.issuer}`), "offline_access api.read api.write");
+  assert.equal(await asked(` --issuer ${provider.issuer} --scope api.read`), "offline_access api.read");
+  assert.equal(await asked(""), "offline_access api.read");
+});
+
 test("where the service has no API the user is the provider's, and there are no teams", async (t) => {
   const { provider, run } = await provided(t);
   assert.match((await run(loginAt(provider))).stdout, /Logged in as alice@example\.com\./);

@@ -23,7 +23,7 @@ export const login: Command = defineCommand({
     port: { type: "string", value: "N", help: "the port of the callback (default: a free one from 28888 on)" },
     "redirect-host": { type: "string", value: "HOST", help: "127.0.0.1 (default), or localhost for a service that knows only that name" },
     timeout: { type: "string", value: "SECONDS", help: "how long to wait for the browser (default: 300)" },
-    scope: { type: "string", value: '"…"', help: "what to ask for; offline_access is always included" },
+    scope: { type: "string", value: '"…"', help: "what to ask for; offline_access is always included; remembered" },
     issuer: { type: "string", value: "URL", help: "who issues the tokens, where that is not the service itself; remembered" },
     "client-id": { type: "string", value: "ID", help: "what this program is registered as there (default: cli_native); remembered" },
     resource: { type: "string", value: "URI", help: "what the tokens are for, where the issuer has to be told (RFC 8707)" },
@@ -55,7 +55,7 @@ export const login: Command = defineCommand({
     const environment = describeEnvironment(readFacts());
     if (values.explain) return void explain(context, environment, asJson);
 
-    const target = await loginTarget(app);
+    const target = await loginTarget(app, values.scope);
     const already = values.force ? undefined : loggedIn(target, app.clock.now());
     if (already !== undefined) {
       if (asJson) out.json(statusOf(target.name, already, app));
@@ -66,8 +66,8 @@ export const login: Command = defineCommand({
 
     const key = await agreedKey(context, values.yes === true);
     const exchange = { fetch: app.fetch, clock: app.clock, signal: context.signal };
-    const { scope, audience, prompt, "login-hint": loginHint } = values;
-    const request = await prepareLogin({ ...target, scope, dpop: !values["no-dpop"], resource, audience, prompt, loginHint }, exchange);
+    const { audience, prompt, "login-hint": loginHint } = values;
+    const request = await prepareLogin({ ...target, dpop: !values["no-dpop"], resource, audience, prompt, loginHint }, exchange);
     const keeper = profileKeeper(context, target, { key, asJson });
     const common = { ...exchange, request, store: keeper.store };
 
