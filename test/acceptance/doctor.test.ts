@@ -1,18 +1,19 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, watch, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, watch, writeFileSync } from "node:fs";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { SealedFile } from "../../src/auth/secure-storage/sealed-file.ts";
 import type { DoctorReport } from "../../src/cli/answers.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import { testCertificate } from "../helpers/certificate.ts";
-import { startCommand, type CommandEnvironment } from "../helpers/command.ts";
+import { bin, scratchFolder, startCommand, type CommandEnvironment } from "../helpers/command.ts";
 import { startProxy } from "../helpers/proxy.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storeSession, type SessionOptions } from "../helpers/stored-session.ts";
@@ -168,6 +169,49 @@ test("a folder that others can change is critical, one that they can look into i
   const report = await examine(at);
   assert.deepEqual(severities(report, "critical"), ["D401", "D402"]);
   assert.equal(report.of("D402")[0]?.fix, `chmod 700 ${at.config}`);
+});
+
+test("a folder above that others can change is a warning, by whichever way it leads down; a sticky one and this user's own group's are none", unix, async (t) => {
+  const at = await loggedIn(t);
+  const above = async (more: CommandEnvironment = {}): Promise<[severity: string, sentence: string][]> =>
+    (await examine(at, more)).of("D406").map(({ severity, sentence }) => [severity, sentence]);
+  const safe = [["ok", "nobody else can change them"]];
+  assert.deepEqual(await above(), safe);
+  chmodSync(at.folder, 0o1777);
+  assert.deepEqual(await above(), safe);
+
+  chmodSync(at.folder, 0o777);
+  const report = await examine(at);
+  assert.deepEqual([report.code, severities(report, "warning")], [0, ["D406"]]);
+  const [{ sentence, fix = "" } = { sentence: "" }] = report.of("D406");
+  assert.equal(sentence, `${at.folder} can be changed by others (mode 0777), who can put another folder in the place of yours`);
+  const elsewhere = scratchFolder(t);
+  symlinkSync(at.config, join(elsewhere, "link"));
+  assert.deepEqual(await above({ SPEC_KITTY_CONFIG_DIR: join(elsewhere, "link") }), [["warning", sentence]]);
+  await once(spawn("sh", ["-c", fix]), "close");
+  assert.deepEqual(await above(), safe);
+  chmodSync(elsewhere, 0o777);
+  assert.match((await above({ SPEC_KITTY_CONFIG_DIR: join(elsewhere, "link") }))[0]?.[1] ?? "", new RegExp(`^${elsewhere} can be changed`));
+});
+
+test("a folder above that a group can change is a warning, unless the group is this user's own; another user's is one always", { skip: process.getuid?.() !== 0 && "needs root" }, async (t) => {
+  const above = async (uid: number, gid: number, mode: number): Promise<string[]> => {
+    const at = await scene(t);
+    mkdirSync(at.config, { mode: 0o700 });
+    chownSync(at.config, 1, 1);
+    chownSync(at.folder, uid, gid);
+    chmodSync(at.folder, mode);
+    // User and group 1 have the same name wherever there is one.
+    const child = spawn(process.execPath, [bin, "auth", "doctor", "--json"], { env: at.env, uid: 1, gid: 1 });
+    const findings = (JSON.parse(await text(child.stdout)) as DoctorReport).findings.filter(({ number }) => number === "D406");
+    return findings.map(({ severity, sentence, fix = "" }) => `${severity}: ${sentence}; ${fix}`.replace(at.folder, "FOLDER").replace(at.folder, "FOLDER"));
+  };
+  const danger = "who can put another folder in the place of yours";
+  assert.deepEqual(await above(1, 1, 0o2775), ["ok: nobody else can change them; "]);
+  assert.deepEqual(await above(0, 0, 0o775), ["ok: nobody else can change them; "]);
+  assert.deepEqual(await above(1, 12345, 0o770), [`warning: FOLDER can be changed by others (mode 0770), ${danger}; chmod go-w FOLDER`]);
+  assert.deepEqual(await above(0, 12345, 0o775), [`warning: FOLDER can be changed by others (mode 0775), ${danger}; sudo chmod +t FOLDER`]);
+  assert.deepEqual(await above(12345, 1, 0o1755), [`warning: FOLDER belongs to another user (uid 12345), ${danger}; export SPEC_KITTY_CONFIG_DIR=…`]);
 });
 
 test("a damaged file, a link in its place and a newer format are findings and no crash", unix, async (t) => {

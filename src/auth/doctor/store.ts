@@ -1,4 +1,5 @@
 import { dirname, relative } from "node:path";
+import { openFoldersAbove } from "../../platform/folders-above.ts";
 import { inspectFolder, type Inspected } from "../../platform/inspect.ts";
 import { leftTemporaries, removePrivateFile } from "../../platform/private-file.ts";
 import type { SealedFile } from "../secure-storage/sealed-file.ts";
@@ -12,7 +13,7 @@ const keySources: Readonly<Record<KeyHeader["source"], string>> = {
 };
 
 /**
- * The sealed file, its folder, and everything in that.
+ * The sealed file, its folder, everything in that, and the folders above.
  *
  * @param unreadable - what reading the sessions failed with; undefined when it did not
  * @param unstick - removes what killed writers left
@@ -25,7 +26,7 @@ export function examineStore(file: SealedFile, isKept: boolean, unreadable: unkn
   const credentials = entries.find(({ path }) => path === file.path);
   findings.push(folderModes(top));
   if (credentials) findings.push(fileModes(credentials));
-  findings.push(otherModes(folder, entries.filter((entry) => entry !== credentials)), temporaries(folder, unstick));
+  findings.push(otherModes(folder, entries.filter((entry) => entry !== credentials)), temporaries(folder, unstick), ...(top.mode === undefined ? [] : foldersAbove(folder)));
   return findings;
 }
 
@@ -83,6 +84,26 @@ function temporaries(folder: string, unstick: boolean): Finding {
   const names = left.map((path) => relative(folder, path)).join(", ");
   if (unstick) return report("note", `removed what a killed process left: ${names}`);
   return report("warning", `a killed process left ${names}`, "spec-kitty auth doctor --unstick");
+}
+
+/**
+ * A warning and no more: what somebody puts in the place of the folder is not believed unless it is this user's own. But they
+ * can hide the sessions, or bring back a folder that was put away.
+ */
+function foldersAbove(folder: string): Finding[] {
+  const report = finder("D406", "folders above");
+  const me = process.geteuid?.();
+  const danger = "who can put another folder in the place of yours";
+  try {
+    const open = openFoldersAbove(folder).map(({ path, uid, mode }) => {
+      if (uid !== me && uid !== 0) return report("warning", `${path} belongs to another user (uid ${uid}), ${danger}`, "export SPEC_KITTY_CONFIG_DIR=…");
+      const fix = uid === me ? `chmod go-w ${quoted(path)}` : `sudo chmod +t ${quoted(path)}`;
+      return report("warning", `${path} can be changed by others (mode ${octal(mode)}), ${danger}`, fix);
+    });
+    return open.length > 0 ? open : [report("ok", "nobody else can change them")];
+  } catch (error) {
+    return [failed(report, error, "they cannot be looked at", `ls -ld ${quoted(dirname(folder))}`)];
+  }
 }
 
 function isForeign({ uid }: Inspected): boolean {
