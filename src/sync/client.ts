@@ -3,6 +3,7 @@ import { type ConnectionOptions, holdConnection, type Socket } from "../auth/web
 import type { WebSocketTicket } from "../auth/websocket/ticket.ts";
 import { AuthError, ServiceError } from "../errors.ts";
 import type { EventEnvelope } from "./events.ts";
+import { heartbeat } from "./heartbeat.ts";
 import { type LiveFrame, parseFrame } from "./live-message.ts";
 import type { Account } from "./queue.ts";
 
@@ -130,23 +131,30 @@ export class LiveClient {
       this.#connection = { socket, account };
       this.#enter("Connected", undefined);
     };
-    const onMessage = (data: unknown, socket: Socket): void => this.#receive(data, socket);
+    const { heard, lost, end } = heartbeat(this.#options.clock);
+    const onMessage = (data: unknown, socket: Socket): void => {
+      // What was given up may still have something to say, which comes again with the next snapshot.
+      if (!lost.aborted) heard(this.#receive(data, socket).kind === "ping");
+    };
     try {
-      await holdConnection(ticket, { ...this.#options, onOpen, onMessage, signal: stop });
+      await holdConnection(ticket, { ...this.#options, onOpen, onMessage, signal: AbortSignal.any([stop, lost]) });
+      lost.throwIfAborted();
     } finally {
+      end();
       this.#connection = undefined;
       for (const settle of [...this.#waiting.values()]) settle(false);
     }
   }
 
-  #receive(data: unknown, socket: Socket): void {
+  #receive(data: unknown, socket: Socket): LiveFrame {
     const frame = parseFrame(data);
     // Only now: a service that accepts connections and drops them at once is not one to come back to ever faster.
     if (frame.kind !== "ignored") this.#failures = 0;
     if (frame.kind === "answer") this.#waiting.get(frame.answer.eventId)?.(frame.answer.status === "accepted" || frame.answer.status === "duplicate");
-    if (frame.kind !== "ping") return this.#tell(frame);
     const { buildId } = this.#options;
-    socket.send(JSON.stringify({ type: "pong", timestamp: frame.timestamp, ...(buildId && { build_id: buildId }) }));
+    if (frame.kind !== "ping") this.#tell(frame);
+    else socket.send(JSON.stringify({ type: "pong", timestamp: frame.timestamp, ...(buildId && { build_id: buildId }) }));
+    return frame;
   }
 
   #enter(state: LiveState, reason: AuthError | undefined): void {

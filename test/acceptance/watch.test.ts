@@ -12,7 +12,7 @@ import { testCertificate } from "../helpers/certificate.ts";
 import { startCommand, type CommandEnvironment, type RunningCommand } from "../helpers/command.ts";
 import { startProxy } from "../helpers/proxy.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
-import { scene, type Scene } from "../helpers/scene.ts";
+import { accelerated, scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 
 interface Watched extends Scene {
@@ -155,6 +155,18 @@ for (const [what, lose] of [
     await interrupt(at, running);
   });
 }
+
+test("a service that pings, and then is silent for two minutes at least, is connected to again", async (t) => {
+  const at = await watched(t);
+  const running = startCommand(t, ["sync", "watch"], at.env, { nodeArgs: accelerated(200) });
+  await showsEvent(at, running, "before");
+  for (const timestamp of [1, 2]) at.saas.pushToSockets({ type: "ping", timestamp });
+  // The first connection is still there as far as the service can tell, and so it says nothing on it.
+  await at.saas.until(() => at.tickets().length === 2);
+  await running.shows(/Connected\.[^]*Reconnecting … \(the service has been silent for \d+ s\)\n[^]*Connected\./);
+  await showsEvent(at, running, "after");
+  await interrupt(at, running);
+});
 
 test("frames that say nothing are passed over, one of 10 MB is shown, and the connection goes on", async (t) => {
   const at = await watched(t);

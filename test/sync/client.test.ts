@@ -11,7 +11,7 @@ import type { Account } from "../../src/sync/queue.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import { authorized, type Authorized } from "../helpers/authorized.ts";
 import { withWebSocket } from "../helpers/web-socket.ts";
-import { alice, history } from "./support.ts";
+import { alice, history, standingClock } from "./support.ts";
 
 interface Live extends Authorized {
   client: LiveClient;
@@ -92,6 +92,33 @@ withWebSocket(import.meta.url, (WebSocket) => {
     stage.saas.pushToSockets({ type: "ping", timestamp: "2026-01-01T00:00:00Z" });
     await stage.saas.until(() => stage.saas.frames.length === 1);
     assert.deepEqual(stage.saas.frames, [{ type: "pong", timestamp: "2026-01-01T00:00:00Z", build_id: "build-1" }]);
+  });
+
+  test("how long a service may be silent is three times its longest pause between pings; one ping says nothing of it", async (t) => {
+    const clock = standingClock();
+    const stage = await live(t, { clock });
+    const ping = async (timestamp: number): Promise<void> => {
+      stage.saas.pushToSockets({ type: "ping", timestamp });
+      await stage.saas.until(() => stage.saas.frames.length === timestamp);
+    };
+    await stage.saas.until(() => snapshots(stage) === 1);
+    await ping(1);
+    clock.advance(50_000);
+    assert.deepEqual(clock.sleeping, []);
+    await ping(2);
+    assert.deepEqual(clock.sleeping, [150_000]);
+    clock.advance(50_000);
+    stage.saas.pushToSockets({ type: "event", event_type: "WPCreated" });
+    await stage.saas.until(() => stage.messages.some(({ kind }) => kind === "event"));
+    clock.advance(100_000);
+    await new Promise(setImmediate);
+    assert.deepEqual(clock.sleeping, [50_000], "counted from the last that was heard");
+    clock.advance(50_000);
+    await stage.saas.until(() => states(stage).includes("Reconnecting"));
+    const lost = stage.messages.at(-1);
+    assert.equal(lost?.kind === "state" && lost.reason?.message, "the service has been silent for 150 s");
+    clock.advance(500);
+    await stage.saas.until(() => snapshots(stage) === 2);
   });
 
   test("events arrive, answers are told, and what is unknown or garbage is passed over", async (t) => {
