@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { SealedFile } from "../../src/auth/secure-storage/sealed-file.ts";
 import type { Fault } from "../fake-saas/faults.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { startCommand } from "../helpers/command.ts";
@@ -180,6 +181,19 @@ test("S-003 a login that came while the service kept a logout waiting stays, and
     assert.equal(/there is a new login/.test(stderr), code === 0);
     assert.equal((await run("auth status")).code, code, meanwhile);
   }
+});
+
+test("with SPEC_KITTY_STORAGE=memory, logout --all leaves a stored session as it is, and the key that opens it", async (t) => {
+  const at = await scene(t, {}, { SPEC_KITTY_STORAGE: "memory", DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere" });
+  mkdirSync(at.config, { mode: 0o700 });
+  const file = new SealedFile(at.credentials, () => ({ mismatch: { message: "", hint: "" }, open: async () => Buffer.alloc(32) }));
+  await file.write('{"version":1,"active":"default","profiles":{}}', { key: { source: "keychain", account: "sessions-test" } });
+  const before = filesUnder(at.config);
+  // A keychain that was asked could not have answered, and there would be a warning.
+  for (const args of ["auth logout --all", "auth logout --all --force"]) {
+    assert.deepEqual(await at.run(args), { code: 0, signal: null, stdout: "Nothing is kept: SPEC_KITTY_STORAGE is memory. What was stored without it was left as it is.\n", stderr: "" });
+  }
+  assert.deepEqual(filesUnder(at.config), before);
 });
 
 test("S-003 a login that came while the service kept logout --all waiting stays, under a name that was there and under a new one", async (t) => {

@@ -30,7 +30,8 @@ export const logoutCommand: Command = defineCommand({
       // Each at its own service, whatever the environment says now: that is where its session has to end.
       outcomes.set(name, await logout(name, { store: app.store, tokens: app.tokens(name, service), exchange, force: values.force === true }));
     }
-    const left = values.all ? await removeEverything(context, values.force ? undefined : "sessions") : undefined;
+    // A file that is there belongs to other settings, and so does the key that opens it.
+    const left = values.all && app.isKept ? await removeEverything(context, values.force ? undefined : "sessions") : undefined;
     if (values.json) {
       const server = ({ kind }: LogoutOutcome): LogoutAnswer["loggedOut"][number]["server"] => (kind === "ended" ? "ended" : kind === "nobody" ? "none" : "not told");
       const answer: LogoutAnswer = { loggedOut: [...outcomes].map(([profile, outcome]) => ({ profile, server: server(outcome), ...tokensOf(outcome) })) };
@@ -47,6 +48,7 @@ export const logoutCommand: Command = defineCommand({
     // Those too that have a name which was not there.
     const newLogins = left === undefined ? [...outcomes].filter(([, { hasNewLogin }]) => hasNewLogin) : [...left];
     for (const [name] of newLogins) out.warn(`there is a new login (profile "${name}"), made meanwhile: it stays. To end it too: spec-kitty auth logout${left ? " --all" : ""}`);
+    if (values.all && !app.isKept) out.answer("Nothing is kept: SPEC_KITTY_STORAGE is memory. What was stored without it was left as it is.");
     if (left?.size === 0) out.done("No login is kept here any more.");
   },
 });
