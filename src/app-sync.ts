@@ -1,6 +1,8 @@
 import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import type { App } from "./app.ts";
+import { whoseToken } from "./auth/flows/check-session.ts";
+import { defaultAuthorizationServer } from "./auth/oauth/authorization-server.ts";
 import { defaultTeam, type Profile } from "./auth/session.ts";
 import { NotAuthenticatedError } from "./errors.ts";
 import { nodeId } from "./sync/events.ts";
@@ -78,10 +80,6 @@ function accountOf(profile: Profile): Account | undefined {
 /** Whose the token of the environment is: only the service can say. Undefined when there is no such token. */
 async function ownerOf({ settings, fetch, clock }: App, { service }: Origin, signal: AbortSignal | undefined): Promise<Account | undefined> {
   if (settings.accessToken === undefined || service === null) return undefined;
-  const [{ whoseToken }, { defaultAuthorizationServer }] = await Promise.all([
-    import("./auth/flows/check-session.ts"),
-    import("./auth/oauth/authorization-server.ts"),
-  ]);
   const { userinfo_endpoint = "" } = defaultAuthorizationServer(service);
   const { id, email, name, teams } = await whoseToken(settings.accessToken, userinfo_endpoint, { fetch, clock, signal });
   return { service, user: id, team: defaultTeam({ session: { teams } })?.id ?? null, label: email ?? name };

@@ -1,4 +1,5 @@
 import type { App } from "../app.ts";
+import { bindQueue } from "../app-sync.ts";
 import { endSession } from "../auth/flows/end-session.ts";
 import type { KeyHeader } from "../auth/secure-storage/vault.ts";
 import { isAlive, isSameSession, remainingMs, unknownProfile, type Profile, type Profiles, type Session } from "../auth/session.ts";
@@ -107,7 +108,6 @@ export function profileKeeper(context: Context, target: LoginTarget, { key, asJs
 /** What waits in the queue since before the first login is this account's from now on, even if another is the first to send. */
 async function giveQueue({ app, out }: Context, name: string, profile: Profile): Promise<void> {
   try {
-    const { bindQueue } = await import("../app-sync.ts");
     await bindQueue(app, name, profile);
   } catch (error) {
     // The login itself is done.

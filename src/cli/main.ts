@@ -5,6 +5,7 @@ import type { Context } from "./command.ts";
 import { commandTable, groupSummaries } from "./command-table.ts";
 import { dispatch } from "./dispatch.ts";
 import { createOutput } from "./output.ts";
+import { renderError } from "./render-error.ts";
 
 /**
  * Runs a command line. The one place that catches and prints.
@@ -25,7 +26,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   let app: App | undefined;
   let code = 0;
   let isDebug = argv.includes("--debug");
-  const report = async (error: unknown): Promise<number> => (await import("./render-error.ts")).renderError(error, out, isDebug);
+  const report = (error: unknown): number => renderError(error, out, isDebug);
   try {
     const request = await dispatch(argv);
     if (request.kind === "text") {
@@ -39,10 +40,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     const context: Context = { app, out, terminal: terminalOf(process), signal: interrupted.signal, commands: commandTable, groups: groupSummaries };
     code = (await command.run(context, values as Parameters<typeof command.run>[1], positionals)) ?? 0;
   } catch (error) {
-    code = await report(error);
+    code = report(error);
   }
   // A session that ends with this process is a failure, whatever else the command has done.
-  await app?.close().catch(async (error: unknown) => (code = (await report(error)) || code));
+  await app?.close().catch((error: unknown) => (code = report(error) || code));
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(name, onSignal);
   return code;
 }

@@ -4,8 +4,8 @@ import type { Clock } from "../platform/clock.ts";
 import { onlyOneConnectionLeft } from "../platform/event-loop.ts";
 import { type Background, startBackground } from "./background.ts";
 import type { Rejection } from "./event-drain.ts";
-import type { ArtifactInput } from "./body-transport.ts";
-import type { DrainReport } from "./drain.ts";
+import { artifactItem, type ArtifactInput } from "./body-transport.ts";
+import { drainAccount, type DrainReport, waiting } from "./drain.ts";
 import { createEmitter, type Emitter, type EmitReport, type LiveChannel } from "./emitter.ts";
 import type { EventInput, ProjectContext } from "./events.ts";
 import { createLamportClock, lamportPath } from "./lamport-clock.ts";
@@ -90,7 +90,6 @@ export class SyncRuntime {
    * @throws {@link AuthError} `usage_invalid` when the service would never take it, `storage_unwritable` when it cannot be queued
    */
   async upload(input: ArtifactInput): Promise<void> {
-    const { artifactItem } = await import("./body-transport.ts");
     const item = artifactItem(input, this.#nextId(), this.#options.clock.now());
     await this.queue.scopeOf(await this.#options.origin()).artifacts.add([item]);
     this.#background?.wake();
@@ -121,8 +120,6 @@ export class SyncRuntime {
     const account = origin.account ?? (await this.#ownerOf(origin, signal));
     if (account instanceof AuthError) return this.#unsent(origin, account);
     await this.queue.bind(origin.profile, account);
-    // Loaded when it is needed: who only emits does not pay for it.
-    const { drainAccount } = await import("./drain.ts");
     const onRejected = (rejection: Rejection): void => this.#notify({ kind: "rejected", rejection });
     const report = await drainAccount(this.queue, account, { fetch, clock, signal, waitMs, onRejected, ...(onProgress && { onProgress }) });
     this.#notify({ kind: "drained", report });
@@ -161,8 +158,7 @@ export class SyncRuntime {
     }
   }
 
-  async #unsent(origin: Origin, cause: AuthError): Promise<DrainReport> {
-    const { waiting } = await import("./drain.ts");
+  #unsent(origin: Origin, cause: AuthError): DrainReport {
     const left = waiting(this.queue.scopeOf(origin));
     const none = { delivered: 0, duplicates: 0, pending: 0, rejected: 0 };
     const isNobody = cause instanceof NotAuthenticatedError && left > 0;

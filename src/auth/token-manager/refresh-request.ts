@@ -5,6 +5,7 @@ import type { Secret } from "../../secret.ts";
 import { provingFetch, refuseForeignKey } from "../http/bound-fetch.ts";
 import { retryDelay } from "../http/retry-delay.ts";
 import { readJsonObject, type Fetch } from "../oauth/exchange.ts";
+import { validateRefreshedIdToken } from "../oauth/id-token.ts";
 import { judgeRefreshFailure, refreshTokenGrant } from "../oauth/refresh.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import { sessionTokens, type Session } from "../session.ts";
@@ -46,7 +47,7 @@ export async function requestRefresh(
   // Reading an answer for the first time loads code for some milliseconds. Here they cost nothing; once the service has
   // rotated the token, each of them is one in which a process that is killed loses the session.
   await readJsonObject(new Response("{}"));
-  const continuing = await checkFor(session, clock);
+  const continuing = checkFor(session, clock);
   const signal = clock.timeout(refreshLimitMs);
   const { clientId: client_id, resource } = session;
   const proving = provingFetch(session, { fetch, clock });
@@ -73,15 +74,14 @@ export async function requestRefresh(
  * What gives back tokens if they continue the session. If they do not, they must not be stored, and the ones before them are
  * spent: the session is over.
  */
-async function checkFor(session: Session, clock: Clock): Promise<(tokens: TokenResponse) => TokenResponse> {
+function checkFor(session: Session, clock: Clock): (tokens: TokenResponse) => TokenResponse {
   const { server, clientId: client_id, idToken, dpopKey } = session;
-  const validate = idToken && (await import("../oauth/id-token.ts")).validateRefreshedIdToken;
   return (tokens) => {
     const { access_token, id_token, token_type } = tokens;
     try {
       refuseForeignKey({ tokenType: token_type, dpopKey }, server.issuer);
       const now = sessionTokens(tokens, clock.now(), session).issuedAt;
-      if (id_token !== undefined && idToken !== undefined) validate?.(id_token, { server, client_id, access_token, now }, idToken);
+      if (id_token !== undefined && idToken !== undefined) validateRefreshedIdToken(id_token, { server, client_id, access_token, now }, idToken);
       return tokens;
     } catch (cause) {
       if (!(cause instanceof AuthError)) throw cause;
