@@ -170,6 +170,14 @@ test("an answer whose body hangs is given the same 10 seconds", async (t) => {
   assertFailure(await running.ended, { code: 3, error: /did not answer in time/, hint: /try again/ });
 });
 
+test("a service that leaves nothing out, and says nothing by an empty text, lets its users in", async (t) => {
+  const { saas, run } = await scene(t);
+  saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, refresh_token: "", id_token: "", scope: "", session_id: "", refresh_token_expires_at: "" }) });
+  const { code, stdout, stderr } = await run("auth login");
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n");
+});
+
 test("an expires_in beyond any date still logs in, and an absent one too", async (t) => {
   const { saas, run } = await scene(t);
   saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, expires_in: 1e300 }) });

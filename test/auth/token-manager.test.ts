@@ -402,7 +402,9 @@ for (const [what, wrong] of [
   ["a refresh token that ends at no date", { refresh_token_expires_at: "never" }],
   ["a refresh token that lives for no number of seconds", { refresh_token_expires_at: undefined, refresh_token_expires_in: -1 }],
   ["a scope that is a list", { scope: ["api.read"] }],
-  ["a session without a name", { session_id: "" }],
+  ["a session without a name", { session_id: 7 }],
+  ["an ID token that is none", { id_token: {} }],
+  ["empty members", { id_token: "", scope: "", session_id: "" }],
 ] as const) {
   test(`NFR-010 a refresh answer with ${what} does not lose the refresh token that came along`, async (t) => {
     const { saas, tokens, stored, session } = await stage(t);
@@ -414,6 +416,23 @@ for (const [what, wrong] of [
     assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [2, 0]);
   });
 }
+
+for (const [what, refresh_token] of [["an empty", ""], ["no readable", 7]] as const) {
+  test(`a refresh answer with ${what} refresh token keeps the one that there is, and gives the access token out`, async (t) => {
+    const { saas, tokens, stored, session } = await stage(t, { saas: { rotate: false } });
+    saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, refresh_token }) });
+    assert.match(await tokens.getAccessToken(), /^at_/);
+    assert.equal(refreshToken(await stored()), refreshToken(session));
+  });
+}
+
+test("NFR-010 a refresh answer that begins with a byte order mark is read", async (t) => {
+  const { saas, tokens, stored } = await stage(t);
+  const body = `\uFEFF${JSON.stringify({ access_token: "at_marked", token_type: "Bearer", expires_in: 3600, refresh_token: "rt_marked" })}`;
+  saas.faults.next("/oauth/token", { body });
+  assert.equal(await tokens.getAccessToken(), "at_marked");
+  assert.equal(refreshToken(await stored()), "rt_marked");
+});
 
 test("a service whose clock is out of all reason is not believed in that, and what is stored can be shown", async (t) => {
   const { saas, tokens, stored } = await stage(t);

@@ -71,7 +71,8 @@ export async function readJsonObject(response: Response, maxBytes: number = maxA
     throw unreachable(response.url, cause, undefined);
   }
   try {
-    const value: unknown = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+    // As `Response.json()` does, a byte order mark is passed over (RFC 8259 §8.1 lets a parser).
+    const value: unknown = JSON.parse(new TextDecoder().decode(Buffer.concat(chunks)));
     return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
   } catch {
     // Without a cause: the parser's message quotes the text, and the text may hold a token.

@@ -59,8 +59,9 @@ export async function tokenResponse(response: Response, isRefresh: boolean = fal
 
   const string = (name: string): string | undefined => {
     const value = body[name];
-    if (value === undefined || value === null) return undefined;
-    if (typeof value !== "string" || value === "") throw wrong(name, "a string");
+    // Some servers leave nothing out, and write "" for what they have nothing to say of.
+    if (value === undefined || value === null || value === "") return undefined;
+    if (typeof value !== "string") throw wrong(name, "a string");
     return value;
   };
   const seconds = (name: string): number | undefined => {
@@ -90,8 +91,8 @@ export async function tokenResponse(response: Response, isRefresh: boolean = fal
   if (accessToken === undefined || !/^[\w.~+/-]+=*$/.test(accessToken)) throw wrong("access_token", "a bearer token");
   const tokenType = string("token_type")?.toLowerCase();
   if (tokenType !== "bearer" && tokenType !== "dpop") throw wrong("token_type", '"Bearer" or "DPoP"');
-  const refreshToken = string("refresh_token");
-  const idToken = string("id_token");
+  const refreshToken = unlessRefresh(() => string("refresh_token"), undefined);
+  const idToken = unlessRefresh(() => string("id_token"), undefined);
   const now = Date.parse(response.headers.get("date") ?? "");
   return {
     access_token: new Secret(accessToken),
