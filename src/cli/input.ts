@@ -10,12 +10,17 @@ import { usageError } from "./usage.ts";
  * @throws AuthError `usage_invalid` when the file cannot be read
  */
 export async function readInput(option: string, value: string, signal: AbortSignal): Promise<string> {
+  return (await readInputBytes(option, value, signal)).toString("utf8");
+}
+
+/** The same as it is, for what need not be text. */
+export async function readInputBytes(option: string, value: string, signal: AbortSignal): Promise<Buffer> {
   if (value === "-") {
-    let text = "";
-    for await (const piece of standardInput(signal)) text += piece;
-    return text;
+    const pieces: Buffer[] = [];
+    for await (const piece of standardInput(signal)) pieces.push(piece);
+    return Buffer.concat(pieces);
   }
-  return value.startsWith("@") ? (await readNamedFile(value.slice(1), `--${option} names a file`)).toString("utf8") : value;
+  return value.startsWith("@") ? readNamedFile(value.slice(1), `--${option} names a file`) : Buffer.from(value);
 }
 
 /**

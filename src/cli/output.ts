@@ -12,7 +12,7 @@ export interface Output {
   /** The same on one line: one of many answers. */
   jsonLine(value: unknown): void;
   /** The service's own answer: as it is for a program that reads it, printable where a terminal shows it. */
-  relay(text: string): void;
+  relay(body: Uint8Array): void;
   /** The conversation with the user. */
   say(text: string): void;
   /** Something that went wrong and does not end the command. */
@@ -39,7 +39,7 @@ export interface Screen {
 }
 
 interface OutputStream {
-  write(text: string): unknown;
+  write(text: string | Uint8Array): unknown;
   readonly isTTY?: boolean;
 }
 
@@ -64,7 +64,7 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams): 
   };
   let isDrawn = false;
   /** Both streams may be the same terminal, so a line that is redrawn goes before either is written to. */
-  const write = (stream: OutputStream, text: string): void => {
+  const write = (stream: OutputStream, text: string | Uint8Array): void => {
     if (isDrawn) stderr.write(clearLine);
     isDrawn = false;
     stream.write(text);
@@ -78,7 +78,7 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams): 
     // JSON escapes the C0 controls itself; the others are escaped here, so that the value survives and the terminal too.
     json: (value) => write(stdout, `${JSON.stringify(value, null, 2).replace(unprintable, escaped)}\n`),
     jsonLine: (value) => write(stdout, `${JSON.stringify(value).replace(unprintable, escaped)}\n`),
-    relay: (text) => write(stdout, stdout.isTTY ? `${printable(text).replace(/\n$/, "")}\n` : text),
+    relay: (body) => write(stdout, stdout.isTTY ? `${printable(new TextDecoder().decode(body)).replace(/\n$/, "")}\n` : body),
     say: (text) => write(stderr, `${printable(text)}\n`),
     warn: (text) => line(stderr, yellow, "warning:", text),
     error: (text) => line(stderr, red, "error:", text),

@@ -25,17 +25,17 @@ export async function writeUserFile(path: string, text: string): Promise<void> {
 }
 
 /**
- * Standard input as text, piece by piece as it comes. Whoever has enough stops reading.
+ * Standard input, piece by piece as it comes. Whoever has enough stops reading.
  *
  * @param signal - ends it: the next piece is then the signal's reason, thrown
  */
-export async function* standardInput(signal: AbortSignal): AsyncGenerator<string> {
+export async function* standardInput(signal: AbortSignal): AsyncGenerator<Buffer> {
   signal.throwIfAborted();
-  const input = process.stdin.setEncoding("utf8");
+  const input = process.stdin;
   const stop = (): void => void input.destroy(signal.reason);
   signal.addEventListener("abort", stop, { once: true });
   try {
-    yield* input as AsyncIterable<string>;
+    yield* input as AsyncIterable<Buffer>;
   } finally {
     signal.removeEventListener("abort", stop);
   }

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { openSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { runCommand } from "../helpers/command.ts";
+import { bin, runCommand } from "../helpers/command.ts";
 import { loggedInScene } from "../helpers/queue.ts";
 import { scene } from "../helpers/scene.ts";
 import { storedSession } from "../helpers/stored-session.ts";
@@ -107,4 +110,30 @@ test("wrong usage is exit code 2, and asks the service nothing", async (t) => {
     assert.match(stderr, /\nhint: /);
   }
   assert.equal(saas.requests.length, 0);
+});
+
+test("a body that is no text goes out and comes in byte for byte", async (t) => {
+  const { env, saas, folder } = await loggedInScene(t);
+  const bytes = Buffer.from([0xff, 0xfe, 0x00, 0x80, 0xef, 0xbb, 0xbf, 0x0a]);
+  const [sent, received] = [join(folder, "sent.bin"), join(folder, "received.bin")];
+  writeFileSync(sent, bytes);
+  for (const [data, input] of [[`@${sent}`, "ignore"], ["-", openSync(sent, "r")]] as const) {
+    saas.faults.next(echo, { body: bytes });
+    const child = spawn(process.execPath, [bin, "api", "PUT", echo, "-d", data, "-H", "Content-Type: application/octet-stream"], { env, stdio: [input, openSync(received, "w"), "ignore"] });
+    assert.deepEqual(await once(child, "close"), [0, null]);
+    assert.deepEqual(saas.requests.at(-1)?.bytes, bytes);
+    assert.deepEqual(readFileSync(received), bytes);
+  }
+});
+
+test("an answer that breaks off is exit 3, and nothing of it is printed", async (t) => {
+  const { run } = await scene(t);
+  const half = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf";
+  const server = createServer((socket) => void socket.on("error", () => undefined).once("data", () => socket.end(half))).listen(0, "127.0.0.1");
+  t.after(() => server.close());
+  await once(server, "listening");
+  const service = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { code, stdout, stderr } = await run("api GET /x", { SPEC_KITTY_SAAS_URL: service, SPEC_KITTY_ACCESS_TOKEN: "at_given" });
+  assert.deepEqual([code, stdout], [3, ""]);
+  assert.match(stderr, /^error: cannot reach ".*\/x" \(\w+\)\nhint: .*try again\n$/);
 });

@@ -1,6 +1,7 @@
 import { targetOf } from "../../auth/http/service-address.ts";
+import { unreachable } from "../../auth/oauth/exchange.ts";
 import { defineCommand, profileOption, type Command } from "../command.ts";
-import { readInput } from "../input.ts";
+import { readInputBytes } from "../input.ts";
 import { usageError } from "../usage.ts";
 
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -21,7 +22,7 @@ export const api: Command = defineCommand({
   ],
   async run({ app, out, signal }, values, [method = "", path = ""]) {
     if (!methods.includes(method.toUpperCase())) throw usageError(`"${method}" is not a method of HTTP`, `One of ${methods.join(", ")}. Usage: spec-kitty api METHOD PATH`);
-    const body = values.data === undefined ? undefined : await readInput("data", values.data, signal);
+    const body = values.data === undefined ? undefined : await readInputBytes("data", values.data, signal);
     if (body !== undefined && /^(GET|HEAD)$/i.test(method)) throw usageError(`${method} takes no body`, "Try: spec-kitty api POST PATH -d …");
     const headers = new Headers({ accept: "application/json", ...(body !== undefined && { "content-type": "application/json" }) });
     for (const line of values.header ?? []) {
@@ -45,8 +46,11 @@ export const api: Command = defineCommand({
       for (const [name, value] of response.headers) out.answer(`${name}: ${value}`);
       out.answer("");
     }
-    const text = await response.text();
-    if (text) out.relay(text);
+    // Bytes, since an export or an image is none the less an answer; and one that breaks off is the network's fault.
+    const content = await response.arrayBuffer().catch((cause: unknown) => {
+      throw unreachable(response.url, cause, signal);
+    });
+    if (content.byteLength > 0) out.relay(new Uint8Array(content));
     if (response.status < 400) return 0;
     out.say(`HTTP ${response.status} ${response.statusText}`.trim());
     return 1;

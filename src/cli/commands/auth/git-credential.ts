@@ -66,9 +66,10 @@ const mostBytes = 256 * 1024;
 
 /** The attributes up to a blank line or the end; those that are lists (`capability[]`) with their values a line each. */
 async function readAttributes(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+  const decoder = new TextDecoder();
   let text = "";
   for await (const piece of standardInput(signal)) {
-    text += piece;
+    text += decoder.decode(piece, { stream: true });
     if (text.length > mostBytes) throw usageError("standard input is longer than anything git sends", "Let git call this command: git config credential.helper '!spec-kitty auth git-credential'");
     if (/(?:^|\n)\n/.test(text)) break;
   }
