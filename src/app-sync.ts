@@ -1,10 +1,11 @@
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import type { App } from "./app.ts";
 import { whoseToken } from "./auth/flows/check-session.ts";
 import { defaultAuthorizationServer } from "./auth/oauth/authorization-server.ts";
 import { defaultTeam, type Profile } from "./auth/session.ts";
 import { NotAuthenticatedError } from "./errors.ts";
+import { userName } from "./platform/user-name.ts";
 import { nodeId } from "./sync/events.ts";
 import { type Account, type Origin, SyncQueue } from "./sync/queue.ts";
 import { SyncRuntime, type SyncRuntimeOptions } from "./sync/runtime.ts";
@@ -23,7 +24,7 @@ export function createSync(app: App, options: SyncOptions = {}): SyncRuntime {
     folder: queueFolder(app),
     fetch: app.authorizedFetch,
     clock: app.clock,
-    nodeId: nodeId(hostname(), userInfo().username),
+    nodeId: nodeId(hostname(), userName()),
     origin: () => originOf(app),
     owner: (origin, signal) => ownerOf(app, origin, signal),
   });

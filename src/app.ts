@@ -1,4 +1,4 @@
-import { hostname, tmpdir, userInfo } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { resolveSettings, type SettingOptions, type Settings } from "./config/settings.ts";
 import type { AuthorizedFetch } from "./auth/http/authorized-fetch.ts";
@@ -16,6 +16,7 @@ import { systemClock, type Clock } from "./platform/clock.ts";
 import { systemFetch } from "./platform/system-fetch.ts";
 import { configFolder, runtimeFolder, type Environment } from "./platform/paths.ts";
 import { findProfileFile } from "./platform/profile-file.ts";
+import { userName } from "./platform/user-name.ts";
 
 /** What an embedder or a test may put in the place of the real thing. */
 export interface AppOverrides {
@@ -91,7 +92,7 @@ export function createApp(overrides: AppOverrides = {}): App {
       if (source === "passphrase") return passphraseKey(settings.passphrase);
       const uid = process.getuid?.();
       const cache = leavesTraces ? runtimeFolder(env, platform, tmpdir(), uid) : undefined;
-      return machineKey(machineIdentity(hostname(), uid ?? userInfo().username), cache);
+      return machineKey(machineIdentity(hostname(), uid ?? userName()), cache);
     });
   const sealedFile = lazily(() => sealed(true));
   const storage = overrides.storage ?? (settings.storage?.value === "memory" ? "memory" : undefined);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { writeFileSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { runCommand } from "../helpers/command.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
 import { deliveries, fill, loggedInScene, logIn, queueFiles } from "../helpers/queue.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
@@ -37,6 +38,19 @@ test("events emitted with neither a service nor a login wait, say so, and go out
   assert.deepEqual([...at.saas.events.values()].map(({ user, team, deliveries }) => [user, team, deliveries]), Array(3).fill(["alice", "tm_acme", 1]));
   assert.deepEqual([...at.saas.events.values()].map(({ event }) => event["lamport_clock"]), [1, 2, 3]);
   assert.deepEqual(await waiting(at), []);
+});
+
+test("a user whom the system has no name for, such as a container's, syncs as well", async (t) => {
+  const at = await loggedInScene(t);
+  // What `os.userInfo()` does for a number that is in no list of users.
+  const code = `import os from "node:os"; import { syncBuiltinESMExports } from "node:module";
+    os.userInfo = () => { throw new Error("uv_os_get_passwd returned ENOENT"); }; syncBuiltinESMExports();`;
+  const nodeArgs = ["--import", `data:text/javascript,${encodeURIComponent(code)}`];
+  for (const args of [emit, "sync status", "sync now"]) {
+    const { code: exit, stderr } = await runCommand(t, args.split(" "), at.env, { nodeArgs });
+    assert.deepEqual([exit, stderr], [0, ""], args);
+  }
+  assert.match(String([...at.saas.events.values()][0]?.event["node_id"]), /^[0-9a-f]{12}$/);
 });
 
 test("what was emitted before the first login is the first account's, even if it never sends it", async (t) => {
