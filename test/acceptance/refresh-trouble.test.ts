@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test, type TestContext } from "node:test";
+import { Worker } from "node:worker_threads";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { startCommand, type RunningCommand } from "../helpers/command.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
@@ -142,6 +143,18 @@ test("S-004 a service that is down, busy or broken costs exit 3, one line and no
   await saas.start();
   assert.equal((await run("auth token")).code, 0);
   assert.equal(saas.counters.reuses, 0);
+});
+
+test("NFR-009 a worker thread that is ended in the middle of its refresh keeps nobody from the next one, though its process lives on", async (t) => {
+  const { saas, env, run } = await sceneWithExpiredSession(t);
+  saas.faults.next("/oauth/token", { hang: true });
+  const library = new URL("../../dist/index.js", import.meta.url).href;
+  const worker = new Worker(`import(${JSON.stringify(library)}).then(({ getTokenManager }) => getTokenManager().getAccessToken());`, { eval: true, env });
+  await saas.until(() => saas.count("/oauth/token") === 1);
+  await worker.terminate();
+  const { code, stdout, stderr } = await run("auth token");
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.match(stdout, /^at_/);
 });
 
 test("NFR-010 Ctrl-C in the middle of a refresh does not lose what the service has rotated", { skip: process.platform === "win32" && "needs signals" }, async (t) => {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { readFileSync, readlinkSync } from "node:fs";
+import { lstatSync, readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Clock } from "../clock.ts";
 
@@ -53,6 +53,8 @@ export interface LockMechanism {
 /** What a file name can say about a process so that another one can tell whether it lives. */
 export interface Identity {
   pid: number;
+  /** The thread that holds it, where that is not the process's first: a worker can be ended alone, in the middle of anything. */
+  thread: string | undefined;
   /** Start of the process in clock ticks since boot (proc_pid_stat(5), field 22): pids are reused, pairs of both are not. */
   start: string;
   /** Digest of boot, pid namespace and time namespace: within one scope a pid and a start mean the same to everyone. */
@@ -63,14 +65,14 @@ export interface Identity {
 }
 
 const UNKNOWN = "0";
-const NAME = /^[0-9a-f]{16}\.([1-9]\d{0,9})\.(\d{1,20})\.([0-9a-f]{1,12})\.([0-9a-f]{1,12})\.([0-9a-f]{1,12})\.([\w%.~-]{1,32})$/;
+const NAME = /^[0-9a-f]{16}\.([1-9]\d{0,9})(?:-(\d{1,7}))?\.(\d{1,20})\.([0-9a-f]{1,12})\.([0-9a-f]{1,12})\.([0-9a-f]{1,12})\.([\w%.~-]{1,32})$/;
 
 let own: string | undefined;
 
 /**
  * A name for a lock of this process. 64 random bits make it unique, so that two holders in one process differ as well;
  * the rest says who it is. All of it is in the name because a name cannot be half written, before a crash or after.
- * At most 120 characters of `[\w%.~-]`: encrypted home folders allow 143.
+ * At most 128 characters of `[\w%.~-]`: encrypted home folders allow 143.
  */
 export function newName(): string {
   return `${randomBytes(8).toString("hex")}.${(own ??= describeSelf())}`;
@@ -78,9 +80,9 @@ export function newName(): string {
 
 /** Reads a name made by {@link newName}; undefined when it is not one. */
 export function parseName(name: string): Identity | undefined {
-  const [, pid, start, scope, boot, machine, host] = NAME.exec(name) ?? [];
+  const [, pid, thread, start, scope, boot, machine, host] = NAME.exec(name) ?? [];
   if (pid === undefined || !start || !scope || !boot || !machine || !host) return undefined;
-  return { pid: Number(pid), start, scope, boot, machine, host };
+  return { pid: Number(pid), thread, start, scope, boot, machine, host };
 }
 
 /**
@@ -91,7 +93,7 @@ export function parseName(name: string): Identity | undefined {
 export function stateOf(them: Identity): LockHolder["state"] {
   const me = parseName(newName());
   if (me === undefined || me.scope === UNKNOWN || them.scope === UNKNOWN) return "unknown";
-  if (them.scope === me.scope) return localState(them.pid, them.start);
+  if (them.scope === me.scope) return localState(them);
   return them.machine !== UNKNOWN && them.machine === me.machine && them.boot !== me.boot ? "dead" : "unknown";
 }
 
@@ -101,7 +103,7 @@ export function stateOf(them: Identity): LockHolder["state"] {
  * whose parent never waits, as in a container without an init, stays one for ever. A zombie with threads left is not
  * dead yet: one of them may be in the middle of the rename that stores a token.
  */
-function localState(pid: number, start: string): LockHolder["state"] {
+function localState({ pid, thread, start }: Identity): LockHolder["state"] {
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -109,7 +111,7 @@ function localState(pid: number, start: string): LockHolder["state"] {
   }
   const now = processStat(pid);
   if (now === undefined) return "running";
-  if (now.start !== start) return "dead";
+  if (now.start !== start || (thread !== undefined && isOver(pid, thread))) return "dead";
   if (now.state === "Z" || now.state === "X") return now.threads > 1 ? "running" : "dead";
   return now.state === "T" || now.state === "t" ? "stopped" : "running";
 }
@@ -123,6 +125,15 @@ function processStat(pid: number | "self"): { pid: number; state: string; thread
   return { pid: Number.parseInt(text, 10), state, threads: Number(rest[16]), start };
 }
 
+/** A thread has its entry until it does nothing any more. */
+function isOver(pid: number, thread: string): boolean {
+  try {
+    return lstatSync(`/proc/${pid}/task/${thread}`, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
+  }
+}
+
 function describeSelf(): string {
   const stat = processStat("self");
   const boot = read(() => readFileSync("/proc/sys/kernel/random/boot_id", "latin1"));
@@ -131,8 +142,10 @@ function describeSelf(): string {
   const host = hostname();
   // A /proc of another pid namespace (the host's, bound into a container) would answer about other processes.
   const comparable = stat?.pid === process.pid && boot !== "" && namespaces !== "";
+  // `PID/task/TID`: a link is read on the thread that asks.
+  const [, , thread = ""] = comparable ? read(() => readlinkSync("/proc/thread-self")).split("/") : [];
   return [
-    process.pid,
+    thread === "" || Number(thread) === process.pid ? process.pid : `${process.pid}-${thread}`,
     stat?.start ?? 0,
     comparable ? digest(`${boot} ${namespaces}`) : UNKNOWN,
     boot === "" ? UNKNOWN : digest(boot),
