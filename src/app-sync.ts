@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { App } from "./app.ts";
 import { whoseToken } from "./auth/flows/check-session.ts";
 import { defaultAuthorizationServer } from "./auth/oauth/authorization-server.ts";
-import { defaultTeam, type Profile } from "./auth/session.ts";
-import { NotAuthenticatedError } from "./errors.ts";
+import { defaultTeam, notLoggedIn, type Profile } from "./auth/session.ts";
+import { AuthError } from "./errors.ts";
 import { userName } from "./platform/user-name.ts";
 import { nodeId } from "./sync/events.ts";
 import { type Account, type Origin, SyncQueue } from "./sync/queue.ts";
@@ -52,7 +52,7 @@ export async function bindQueue(app: App, name: string, profile: Profile): Promi
 export async function accountInUse(app: App, signal?: AbortSignal): Promise<Account> {
   const origin = await originOf(app);
   const account = origin.account ?? (await ownerOf(app, origin, signal));
-  if (account === undefined) throw new NotAuthenticatedError(`not logged in (profile "${origin.profile}")`);
+  if (account === undefined) throw notLoggedIn(origin.profile);
   return account;
 }
 
@@ -80,7 +80,12 @@ function accountOf(profile: Profile): Account | undefined {
 
 /** Whose the token of the environment is: only the service can say. Undefined when there is no such token. */
 async function ownerOf({ settings, fetch, clock }: App, { service }: Origin, signal: AbortSignal | undefined): Promise<Account | undefined> {
-  if (settings.accessToken === undefined || service === null) return undefined;
+  if (settings.accessToken === undefined) return undefined;
+  if (service === null) {
+    throw new AuthError("configuration_invalid", "SPEC_KITTY_SAAS_URL is not set, so there is no service to ask whose the token is", {
+      hint: "export SPEC_KITTY_SAAS_URL=https://service.example",
+    });
+  }
   const { userinfo_endpoint = "" } = defaultAuthorizationServer(service);
   const { id, email, name, teams } = await whoseToken(settings.accessToken, userinfo_endpoint, { fetch, clock, signal });
   return { service, user: id, team: defaultTeam({ session: { teams } })?.id ?? null, label: email ?? name };

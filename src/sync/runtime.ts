@@ -1,4 +1,5 @@
 import type { AuthorizedFetch } from "../auth/http/authorized-fetch.ts";
+import { loginCommand } from "../auth/session.ts";
 import { AuthError, NotAuthenticatedError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { onlyOneConnectionLeft } from "../platform/event-loop.ts";
@@ -151,7 +152,7 @@ export class SyncRuntime {
   /** The account that a token belongs to, or why there is none. */
   async #ownerOf(origin: Origin, signal: AbortSignal | undefined): Promise<Account | AuthError> {
     try {
-      return (await this.#options.owner?.(origin, signal)) ?? new NotAuthenticatedError("nobody is logged in");
+      return (await this.#options.owner?.(origin, signal)) ?? new NotAuthenticatedError("nobody is logged in", { hint: `Run: ${loginCommand(origin.profile)}` });
     } catch (error) {
       if (error instanceof AuthError && !signal?.aborted) return error;
       throw error;
@@ -162,7 +163,7 @@ export class SyncRuntime {
     const left = waiting(this.queue.scopeOf(origin));
     const none = { delivered: 0, duplicates: 0, pending: 0, rejected: 0 };
     const isNobody = cause instanceof NotAuthenticatedError && left > 0;
-    const failure = isNobody ? new NotAuthenticatedError(`${cause.message}, and ${left} wait in the queue until somebody is`) : cause;
+    const failure = isNobody ? new NotAuthenticatedError(`${cause.message}, and ${left} wait in the queue until somebody is`, { ...(cause.hint && { hint: cause.hint }) }) : cause;
     return { events: none, artifacts: none, left, failure };
   }
 

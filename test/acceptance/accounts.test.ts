@@ -236,3 +236,19 @@ test("S-001 accounts at two services are asked about at their own", async (t) =>
   assert.equal((await run("auth status --check --profile there")).code, 4, "the environment means another service");
   assert.equal(saas.requests.length, sent);
 });
+
+test("who is sent to log in is sent to the profile that the command was about", async (t) => {
+  const { run, saas } = await twoAccounts(t);
+  const login = "spec-kitty auth login --profile work";
+  const commands = ["auth token", "auth status", "auth whoami", "auth refresh", "api GET /api/v1/me", "tracker status --provider github --project p", "sync now", "sync watch"];
+  for (const session of saas.sessions.keys()) saas.revoke(session);
+  const ended = await run("api GET /api/v1/me --profile work");
+  assert.deepEqual([ended.code, ended.stderr], [4, `error: Session expired or revoked. Run: ${login}\nhint: Run: ${login}\n`]);
+  for (const command of commands) {
+    const { code, stderr } = await run(`${command} --profile work`);
+    assert.equal(code, 4, command);
+    assert.ok(stderr.endsWith(`hint: Run: ${login}\n`), `${command}: ${stderr}`);
+  }
+  assert.equal((await run("auth login --profile work")).code, 0);
+  assert.match((await run("auth login --profile work")).stdout, /To log in again: spec-kitty auth login --profile work --force\n$/);
+});

@@ -109,6 +109,16 @@ test("what is emitted under a token of the environment waits without the network
   assert.deepEqual([...at.saas.events.values()].map(({ user, team }) => [user, team]), [["bob", "tm_bolt"], ["bob", "tm_bolt"]]);
 });
 
+test("a token of the environment without a service is told that the service is missing, not to log in", async (t) => {
+  const { run } = await scene(t);
+  const given = { SPEC_KITTY_ACCESS_TOKEN: "at_given", SPEC_KITTY_SAAS_URL: undefined };
+  assert.equal((await run(emit, given)).code, 0);
+  for (const command of ["sync now", "sync watch"]) {
+    const { code, stderr } = await run(command, given);
+    assert.deepEqual([code, stderr], [2, "error: SPEC_KITTY_SAAS_URL is not set, so there is no service to ask whose the token is\nhint: export SPEC_KITTY_SAAS_URL=https://service.example\n"], command);
+  }
+});
+
 test("a token of the environment that the service refuses leaves the queue as it is", async (t) => {
   const at = await scene(t);
   const dead = { SPEC_KITTY_ACCESS_TOKEN: "at_unknown" };

@@ -1,4 +1,4 @@
-import { isAlive, remainingMs, type Profile, type Session } from "../session.ts";
+import { isAlive, loginCommand, remainingMs, type Profile, type Session } from "../session.ts";
 import { finder, type Finding } from "./finding.ts";
 
 const threeDaysMs = 3 * 86_400_000;
@@ -10,7 +10,7 @@ const threeDaysMs = 3 * 86_400_000;
  */
 export function examineSession(name: string, profile: Profile | undefined, now: number): Finding[] {
   const session = profile?.session;
-  const login = `spec-kitty auth login${name === "default" ? "" : ` --profile ${name}`}`;
+  const login = loginCommand(name);
   const report = finder("D301", "session");
   if (profile === undefined || session === undefined) return [report("warning", `nobody is logged in (profile "${name}")`, login)];
   const { email, id } = session.user;

@@ -6,7 +6,7 @@ import type { ProcessLock } from "../../platform/process-lock.ts";
 import type { Fetch } from "../oauth/exchange.ts";
 import { judgeRefreshFailure } from "../oauth/refresh.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
-import { isSameSession, remainingMs, sessionTokens, type Profile, type Session } from "../session.ts";
+import { isSameSession, loginCommand, remainingMs, sessionTokens, type Profile, type Session } from "../session.ts";
 import { refreshLockName, type SessionStore } from "../session-store.ts";
 import type { TokenEvents } from "./events.ts";
 import { hold, isEnough, type AccessTokenOptions, type Held } from "./freshness.ts";
@@ -131,7 +131,7 @@ export class Renewal {
     const unsaved = this.#unsaved;
     const current = unsaved?.next ?? (await this.#profile.read())?.session;
     // Gone already: another request, or another process, was told the same and was faster.
-    if (current === undefined) throw sessionOver();
+    if (current === undefined) throw sessionOver(this.#profile.name);
     if (current.accessToken.reveal() !== accessToken) return;
     try {
       await this.#end(unsaved?.expected ?? current);
@@ -177,7 +177,7 @@ export class Renewal {
   /** Spends the refresh token, under the lock. */
   async #refresh(session: Session, turn: Turn): Promise<Session> {
     const { store, clock, fetch, random } = this.#options;
-    if (session.refreshToken === undefined) return this.#unrefreshed(session, turn.need, noRefreshToken());
+    if (session.refreshToken === undefined) return this.#unrefreshed(session, turn.need, noRefreshToken(this.#profile.name));
     let reservation: Reservation | undefined;
     let tokens: TokenResponse;
     try {
@@ -255,7 +255,7 @@ export class Renewal {
       if (!(error instanceof AuthError)) throw error;
     }
     // One that says more than that it is over.
-    throw cause instanceof NotAuthenticatedError ? cause : sessionOver(cause);
+    throw cause instanceof NotAuthenticatedError ? cause : sessionOver(this.#profile.name, cause);
   }
 
   /** A token that could not be refreshed and is still good is better than an error. */
@@ -271,12 +271,13 @@ export class Renewal {
   }
 }
 
-function sessionOver(cause?: unknown): NotAuthenticatedError {
-  return new NotAuthenticatedError("Session expired or revoked. Run: spec-kitty auth login", { code: "session_ended", cause });
+function sessionOver(profile: string, cause?: unknown): NotAuthenticatedError {
+  const hint = `Run: ${loginCommand(profile)}`;
+  return new NotAuthenticatedError(`Session expired or revoked. ${hint}`, { code: "session_ended", hint, cause });
 }
 
-function noRefreshToken(): NotAuthenticatedError {
-  return new NotAuthenticatedError("the access token is over, and the service gave no refresh token", { code: "session_ended" });
+function noRefreshToken(profile: string): NotAuthenticatedError {
+  return new NotAuthenticatedError("the access token is over, and the service gave no refresh token", { code: "session_ended", hint: `Run: ${loginCommand(profile)}` });
 }
 
 function overAlready({ server }: Session): ServiceError {

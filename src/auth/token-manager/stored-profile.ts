@@ -1,5 +1,5 @@
 import { AuthError, NotAuthenticatedError } from "../../errors.ts";
-import { unknownProfile, type Profile, type Session } from "../session.ts";
+import { notLoggedIn, unknownProfile, type Profile, type Session } from "../session.ts";
 import type { SessionStore } from "../session-store.ts";
 
 /** Whose tokens a program uses, and of which service: both are settled at the first look and stay for its life. */
@@ -42,7 +42,7 @@ export class StoredProfile {
    * @throws {@link NotAuthenticatedError} when there is none, or it is another service's
    */
   sessionOf(profile: Profile | undefined): Session {
-    if (profile?.session === undefined) throw new NotAuthenticatedError(`not logged in (profile "${this.name}")`);
+    if (profile?.session === undefined) throw notLoggedIn(this.name);
     this.#service ??= profile.service;
     // S-001: what one service issued is never sent to another, whatever the environment says now.
     if (this.#service !== profile.service) {

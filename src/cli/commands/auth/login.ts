@@ -1,7 +1,7 @@
 import { authorizationCodeLogin } from "../../../auth/flows/authorization-code-login.ts";
 import { deviceCodeLogin } from "../../../auth/flows/device-code-login.ts";
 import { prepareLogin } from "../../../auth/flows/login-request.ts";
-import type { Session } from "../../../auth/session.ts";
+import { loginCommand, type Session } from "../../../auth/session.ts";
 import { describeEnvironment, readFacts } from "../../../platform/environment.ts";
 import { accountName } from "../../account.ts";
 import type { LoginExplanation } from "../../answers.ts";
@@ -59,7 +59,7 @@ export const login: Command = defineCommand({
     const already = values.force ? undefined : loggedIn(target, app.clock.now());
     if (already !== undefined) {
       if (asJson) out.json(statusOf(target.name, already, app));
-      else out.done(`Already logged in as ${accountName(already)}. To log in again: spec-kitty auth login --force`);
+      else out.done(`Already logged in as ${accountName(already)}. To log in again: ${loginCommand(target.name)} --force`);
       return;
     }
     if (app.settings.accessToken) out.warn("SPEC_KITTY_ACCESS_TOKEN is set, and goes before the session of this login until it is unset");

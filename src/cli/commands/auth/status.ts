@@ -1,5 +1,5 @@
 import { checkSession } from "../../../auth/flows/check-session.ts";
-import type { Profile } from "../../../auth/session.ts";
+import { loginCommand, type Profile } from "../../../auth/session.ts";
 import { AuthError } from "../../../errors.ts";
 import { accountName, chosenProfile, ownerOfEnvironmentToken } from "../../account.ts";
 import type { AuthStatus } from "../../answers.ts";
@@ -30,13 +30,13 @@ export const status: Command = defineCommand({
     } else if (!found.authenticated || ended !== undefined) {
       out.answer(`Not logged in (profile "${found.profile}").`);
       if (ended !== undefined) out.warn(ended.message);
-      out.hint(ended?.hint ?? "Run: spec-kitty auth login");
+      out.hint(ended?.hint ?? `Run: ${loginCommand(found.profile)}`);
     } else {
       out.done(found.tokenSource ? `A token from ${found.tokenSource} is used` : `Logged in as ${profile ? accountName(profile) : found.profile}`);
       const now = app.clock.now() + (profile?.session?.clockOffsetMs ?? 0);
       out.answer(columns(found.tokenSource ? tokenRows(found) : sessionRows(found, now)));
       const ends = found.refreshTokenExpiresAt === undefined ? Infinity : Date.parse(found.refreshTokenExpiresAt) - now;
-      if (ends < threeDaysMs) out.warn(`the login ends in ${duration(ends)}; to renew it: spec-kitty auth login --force`);
+      if (ends < threeDaysMs) out.warn(`the login ends in ${duration(ends)}; to renew it: ${loginCommand(found.profile)} --force`);
     }
     return found.authenticated ? 0 : 4;
   },

@@ -1,6 +1,5 @@
-import { defaultTeam } from "../../../auth/session.ts";
+import { defaultTeam, notLoggedIn } from "../../../auth/session.ts";
 import { withProfile } from "../../../auth/session-store.ts";
-import { NotAuthenticatedError } from "../../../errors.ts";
 import { chosenProfile } from "../../account.ts";
 import type { DefaultTeamAnswer, TeamAnswer } from "../../answers.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
@@ -18,7 +17,7 @@ export const team: Command = defineCommand({
   ],
   async run({ app, out }, values, [wanted]) {
     let { name, profile } = await chosenProfile(app);
-    if (profile?.session === undefined) throw new NotAuthenticatedError(`not logged in (profile "${name}")`);
+    if (profile?.session === undefined) throw notLoggedIn(name);
     if (wanted !== undefined) {
       const chosen = teamCalled(wanted, profile.session.teams);
       const after = await app.store.update((profiles) => {

@@ -1,4 +1,4 @@
-import { NotAuthenticatedError } from "../../../errors.ts";
+import { notLoggedIn } from "../../../auth/session.ts";
 import { chosenProfile, ownerOfEnvironmentToken } from "../../account.ts";
 import { defineCommand, profileOption, type Command, type Context } from "../../command.ts";
 import { oneLine } from "../../output.ts";
@@ -22,6 +22,6 @@ export const whoami: Command = defineCommand({
 async function userHere({ app }: Context): Promise<UserAnswer> {
   const { name, profile } = await chosenProfile(app);
   const { authenticated, user } = statusOf(name, profile, app);
-  if (!authenticated || user === undefined) throw new NotAuthenticatedError(`not logged in (profile "${name}")`);
+  if (!authenticated || user === undefined) throw notLoggedIn(name);
   return user;
 }

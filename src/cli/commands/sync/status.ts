@@ -1,4 +1,5 @@
 import { createSync } from "../../../app-sync.ts";
+import { loginCommand } from "../../../auth/session.ts";
 import { syncHealth } from "../../../sync/health.ts";
 import type { SyncStatusAnswer } from "../../answers.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
@@ -33,7 +34,7 @@ export const syncStatus: Command = defineCommand({
       if (health) out.answer(`Service: ${health.state.replaceAll("_", " ")}`);
       const { active, profiles } = await app.store.read();
       const name = app.settings.profile?.value ?? active;
-      if (rows.length > 0 && profiles.get(name)?.session === undefined) out.warn(`nobody is logged in (profile "${name}"), so nothing is sent; to change that: spec-kitty auth login`);
+      if (rows.length > 0 && profiles.get(name)?.session === undefined) out.warn(`nobody is logged in (profile "${name}"), so nothing is sent; to change that: ${loginCommand(name)}`);
     }
     if (health === undefined || health.state === "connected") return 0;
     return health.state === "unreachable" || health.state === "unexpected" ? 3 : health.state === "denied" ? 5 : 4;
