@@ -1,5 +1,6 @@
 import type { App } from "./app.ts";
-import { accountInUse, queueFolder } from "./app-sync.ts";
+import { accountInUse, fetchAs, queueFolder } from "./app-sync.ts";
+import { tokensOfAccount } from "./auth/http/account-tokens.ts";
 import type { SocketConstructor } from "./auth/websocket/connection.ts";
 import { webSocketTicket } from "./auth/websocket/ticket.ts";
 import { openThroughProxy } from "./platform/proxy.ts";
@@ -28,7 +29,7 @@ export function createLive(app: App, options: { onMessage?: (message: LiveMessag
     },
     clock: app.clock,
     through: (url, open) => openThroughProxy(url, app.env, open),
-    ticket: (team, signal) => webSocketTicket(team, { tokens: app.tokens(), fetch: app.authorizedFetch, signal }),
+    ticket: (team, signal, account) => webSocketTicket(team, { tokens: tokensOfAccount(app.tokens(), account), fetch: fetchAs(app, account), signal }),
     account: (signal) => accountInUse(app, signal),
   });
 }

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import type { App } from "./app.ts";
 import { whoseToken } from "./auth/flows/check-session.ts";
 import { defaultAuthorizationServer } from "./auth/oauth/authorization-server.ts";
+import { tokensOfAccount } from "./auth/http/account-tokens.ts";
+import type { AuthorizedFetch } from "./auth/http/authorized-fetch.ts";
 import { defaultTeam, notLoggedIn, type Profile } from "./auth/session.ts";
 import { AuthError } from "./errors.ts";
 import { userName } from "./platform/user-name.ts";
@@ -22,7 +24,7 @@ export function createSync(app: App, options: SyncOptions = {}): SyncRuntime {
   return new SyncRuntime({
     ...options,
     folder: queueFolder(app),
-    fetch: app.authorizedFetch,
+    fetch: (account) => fetchAs(app, account),
     clock: app.clock,
     nodeId: nodeId(hostname(), userName()),
     origin: () => originOf(app),
@@ -56,15 +58,22 @@ export async function accountInUse(app: App, signal?: AbortSignal): Promise<Acco
   return account;
 }
 
+/** The authorized fetch with the tokens of an account, and no other's. */
+export function fetchAs(app: App, account: Account): AuthorizedFetch {
+  const { clock, fetch } = app;
+  const tokens = tokensOfAccount(app.tokens(), account);
+  return async (input, init) => (await import("./auth/http/authorized-fetch.ts")).createAuthorizedFetch({ tokens, clock, fetch })(input, init);
+}
+
 /** The folder of what waits to be sent. */
 export function queueFolder({ folder }: App): string {
   return join(folder, "queue");
 }
 
 /** Who is logged in now, and so to whom an event belongs that is emitted now, as far as that is known without asking anybody. */
-async function originOf({ settings, store }: App): Promise<Origin> {
+async function originOf({ settings, store, tokens }: App): Promise<Origin> {
   const { active, profiles } = await store.read();
-  const profile = settings.profile?.value ?? active;
+  const profile = tokens().settle(active);
   const known = profiles.get(profile);
   // A token of the environment goes before the session that is stored, and may be another user's: what is emitted under it
   // waits under its own name until a flush has asked whose it is. The next token may be yet another user's.

@@ -175,6 +175,14 @@ export class TokenManager {
     await this.#renewal.refused(accessToken);
   }
 
+  /**
+   * The profile's name, which is `active` from now on unless it is settled: for who has read the profiles and has to mean the
+   * same one.
+   */
+  settle(active: string): string {
+    return this.#profile.settle(active);
+  }
+
   /** The profile's name, once it is settled. */
   get profile(): string {
     return this.#profile.name;

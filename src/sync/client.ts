@@ -21,7 +21,7 @@ export interface LiveClientOptions extends Pick<ConnectionOptions, "clock" | "We
   /** Who is logged in now; asked for every connection, since that changes while a program runs. */
   account: (signal: AbortSignal) => Promise<Account>;
   /** Gets a new ticket for a team; one is used for every connection. */
-  ticket: (team: string, signal: AbortSignal) => Promise<WebSocketTicket>;
+  ticket: (team: string, signal: AbortSignal, account: Account) => Promise<WebSocketTicket>;
   /** Told of everything that arrives and of every change of state. What it throws is ignored. */
   onMessage?: (message: LiveMessage) => void;
   /** What a pong says about the build that this runs in; nothing by default. */
@@ -124,7 +124,7 @@ export class LiveClient {
     const { account: whose, ticket: getTicket } = this.#options;
     const account = await whose(stop);
     if (account.team === null) throw new AuthError("access_denied", "this account is in no team, and live updates are a team's", { hint: "Your teams: spec-kitty auth team" });
-    const ticket = await getTicket(account.team, stop);
+    const ticket = await getTicket(account.team, stop, account);
     // Someone else may have logged in between the two: then it is their ticket, and their events.
     if (!isSame(account, await whose(stop))) return;
     const onOpen = (socket: Socket): void => {

@@ -23,8 +23,8 @@ export type SyncNotice =
 export interface SyncRuntimeOptions {
   /** The folder `queue` in the configuration folder. */
   folder: string;
-  /** The authorized fetch. */
-  fetch: AuthorizedFetch;
+  /** The authorized fetch of an account: with its tokens, and no other's. */
+  fetch: (account: Account) => AuthorizedFetch;
   clock: Clock;
   /** The profile in use and who is logged in on it, now. */
   origin: () => Promise<Origin>;
@@ -122,7 +122,7 @@ export class SyncRuntime {
     if (account instanceof AuthError) return this.#unsent(origin, account);
     await this.queue.bind(origin.profile, account);
     const onRejected = (rejection: Rejection): void => this.#notify({ kind: "rejected", rejection });
-    const report = await drainAccount(this.queue, account, { fetch, clock, signal, waitMs, onRejected, ...(onProgress && { onProgress }) });
+    const report = await drainAccount(this.queue, account, { fetch: fetch(account), clock, signal, waitMs, onRejected, ...(onProgress && { onProgress }) });
     this.#notify({ kind: "drained", report });
     return report;
   }

@@ -5,8 +5,9 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { startFakeSaas } from "../fake-saas/server.ts";
 import { startCommand, type CommandEnvironment } from "../helpers/command.ts";
-import { batchPath, deliveries, fill, loggedInScene, queueFiles } from "../helpers/queue.ts";
+import { batchPath, deliveries, fill, loggedInScene, logIn, queueFiles } from "../helpers/queue.ts";
 import { accelerated, fastNow, hurried, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 
@@ -50,6 +51,43 @@ test("FR-009 sync run keeps the token warm", async (t) => {
   running.child.kill("SIGTERM");
   assert.equal((await running.ended).code, 130);
   assert.equal(at.saas.counters.reuses, 0);
+});
+
+test("after another login on its profile, sync run sends the new account's events with the new account's token", async (t) => {
+  const at = await loggedInScene(t);
+  // Both are in this team, so that the service itself would see nothing wrong.
+  at.saas.users.bob.teams = at.saas.users.alice.teams;
+  await fill(at.env, 1);
+  const running = startCommand(t, ["sync", "run", "--interval", "1"], at.env);
+  await at.saas.until(() => at.saas.events.size === 1);
+  await logIn(at, "bob");
+  await fill(at.env, 1);
+  await at.saas.until(() => at.saas.events.size === 2);
+  assert.deepEqual([...at.saas.events.values()].map(({ user }) => user), ["alice", "bob"]);
+  running.child.kill("SIGINT");
+  await running.ended;
+});
+
+test("S-001 after a switch to an account of another service, sync run sends none of its events to the service that it began with", async (t) => {
+  const at = await loggedInScene(t);
+  const other = await startFakeSaas();
+  t.after(() => other.close());
+  // In a team of the same name, so that the first service itself would see nothing wrong.
+  other.users.bob.teams = at.saas.users.alice.teams;
+  const env = { ...at.env, SPEC_KITTY_SAAS_URL: undefined };
+  await logIn({ ...at, saas: other }, "bob", "work");
+  await fill(env, 1);
+  const running = startCommand(t, ["sync", "run", "--interval", "1"], env);
+  await at.saas.until(() => at.saas.events.size === 1);
+  assert.equal((await at.run("auth switch work", env)).code, 0);
+  await fill(env, 1);
+  await fill({ ...env, SPEC_KITTY_PROFILE: "default" }, 1);
+  await at.saas.until(() => at.saas.events.size === 2);
+  running.child.kill("SIGINT");
+  await running.ended;
+  assert.equal((await at.run("sync now", env)).code, 0);
+  assert.deepEqual([...other.events.values()].map(({ user }) => user), ["bob"]);
+  assert.deepEqual([at.saas.events.size, queueFiles(at, /\/events\/./).length], [2, 0]);
 });
 
 test("sync run ends when the session does, with the command to run", async (t) => {

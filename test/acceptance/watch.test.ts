@@ -328,6 +328,19 @@ test("another default team is watched from the next connection on", async (t) =>
   await interrupt(at, running);
 });
 
+test("after another login on its profile, the next connection is the new account's", async (t) => {
+  const at = await watched(t);
+  at.saas.users.bob.teams = at.saas.users.alice.teams;
+  const running = at.watch();
+  await at.saas.until(() => at.saas.sockets.size === 1);
+  await storeSession(at.saas, at.env, { ...sessionOf(at.saas, { user: "bob", leftMs: 3_600_000 }), teams: [{ id: "tm_acme", name: "Acme Corp" }] });
+  at.saas.closeSockets();
+  await at.saas.until(() => at.tickets().length === 2);
+  const asked = at.saas.requests.filter(({ path }) => path === "/api/v1/ws-token").map(({ headers }) => at.saas.accessTokens.get(headers.authorization?.slice("Bearer ".length) ?? "")?.session.user);
+  await interrupt(at, running);
+  assert.deepEqual(asked, ["alice", "bob"]);
+});
+
 /** Takes connections and, after an upgrade, neither reads nor answers: a machine that has fallen asleep. */
 async function sleepingService(t: TestContext): Promise<{ url: string; upgrades(): number }> {
   let upgrades = 0;

@@ -6,7 +6,7 @@ import { alice, bearerFetch } from "./support.ts";
 const [, , folder = "", url = "", token = ""] = process.argv;
 const runtime = new SyncRuntime({
   folder,
-  fetch: bearerFetch(url, token),
+  fetch: () => bearerFetch(url, token),
   clock: systemClock,
   origin: () => Promise.resolve({ profile: "default", service: url, account: alice(url) }),
   nodeId: "0123456789ab",

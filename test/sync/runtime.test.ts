@@ -147,7 +147,7 @@ const program = (folder: string, url: string, token: string): string => `
   import { alice, bearerFetch, history } from ${JSON.stringify(import.meta.resolve("./support.ts"))};
   const url = ${JSON.stringify(url)};
   const origin = async () => ({ profile: "default", service: url, account: alice(url) });
-  const runtime = new SyncRuntime({ folder: ${JSON.stringify(folder)}, fetch: bearerFetch(url, ${JSON.stringify(token)}), clock: systemClock, origin, nodeId: "0123456789ab" });
+  const runtime = new SyncRuntime({ folder: ${JSON.stringify(folder)}, fetch: () => bearerFetch(url, ${JSON.stringify(token)}), clock: systemClock, origin, nodeId: "0123456789ab" });
   runtime.start();
   await runtime.emit(history());
   process.exitCode = 42;`;
@@ -180,6 +180,6 @@ test("the folder of the queue is refused when others may write in it", async (t)
   const folder = join(temporaryFolder(t), "queue");
   mkdirSync(folder);
   chmodSync(folder, 0o777);
-  const report = await runtimeFor(folder, saas, alice(saas.url), { fetch: bearerFetch(saas.url, "none") }).emit(history());
+  const report = await runtimeFor(folder, saas, alice(saas.url), { fetch: () => bearerFetch(saas.url, "none") }).emit(history());
   assert.ok(report.outcome === "failed" && report.error.code === "storage_unsafe");
 });

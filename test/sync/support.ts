@@ -50,7 +50,7 @@ export function runtimeFor(folder: string, saas: FakeSaas, account: Account | un
   const origin: Origin = { profile: "default", service: saas.url, account };
   return new SyncRuntime({
     folder,
-    fetch: bearerFetch(saas.url, token),
+    fetch: () => bearerFetch(saas.url, token),
     clock: systemClock,
     origin: () => Promise.resolve(origin),
     nodeId: "0123456789ab",

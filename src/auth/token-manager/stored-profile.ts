@@ -24,15 +24,19 @@ export class StoredProfile {
     return this.#name ?? "default";
   }
 
+  /** Settles the name, to that of the profile that is active, unless it is settled. */
+  settle(active: string): string {
+    // Once: a switch made elsewhere does not change whose name a running program acts in.
+    return (this.#name ??= active);
+  }
+
   /**
    * As it is stored now; undefined when it is not.
    * @throws {@link AuthError} as the store, or when there is none of the name that was asked for
    */
   async read(): Promise<Profile | undefined> {
     const stored = await this.#store.read();
-    // Settled once: a switch made elsewhere does not change whose name a running program acts in.
-    this.#name ??= stored.active;
-    const profile = stored.profiles.get(this.name);
+    const profile = stored.profiles.get(this.settle(stored.active));
     if (profile === undefined && this.#named !== undefined) throw unknownProfile(this.#named, stored);
     return profile;
   }

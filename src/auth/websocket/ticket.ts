@@ -13,7 +13,7 @@ export interface WebSocketTicket {
 
 /** What a ticket is got with. */
 export interface TicketOptions {
-  tokens: Pick<TokenManager, "getAccessToken">;
+  tokens: Pick<TokenManager, "getCredential">;
   fetch: AuthorizedFetch;
   signal?: AbortSignal | undefined;
 }
@@ -32,7 +32,7 @@ const timeoutMs = 10_000;
  * cannot be used
  */
 export async function webSocketTicket(team: string, { tokens, fetch, signal }: TicketOptions): Promise<WebSocketTicket> {
-  await tokens.getAccessToken({ minValidityMs, ...(signal && { signal }) });
+  await tokens.getCredential({ minValidityMs, ...(signal && { signal }) });
   const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ team_id: team }) };
   // To follow a redirect would ask a stranger for the address that the ticket is then taken to.
   const response = await fetch("/api/v1/ws-token", { ...init, redirect: "manual", timeoutMs, ...(signal && { signal }) });
