@@ -93,7 +93,7 @@ export function breakProcessLock(path: string): boolean {
 }
 
 function timedOut(path: string, timeoutMs: number): AuthError {
-  const waited = `waited ${timeoutMs / 1000} s for the lock "${path}"`;
+  const waited = `waited ${Math.round(timeoutMs / 100) / 10} s for the lock "${path}"`;
   const holder = inspectProcessLock(path);
   if (holder === undefined || holder.pid === 0) {
     return new AuthError("lock_unavailable", `${waited}, which others held`, { hint: "Run the command again" });

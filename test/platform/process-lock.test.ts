@@ -65,7 +65,7 @@ test("waiting ends at its limit, and the error names the holder and the next ste
   const { path } = place();
   const lock = await acquireProcessLock(path, once);
   const clock = jumpingClock();
-  await assert.rejects(acquireProcessLock(path, { clock, timeoutMs: 1000 }), (error: AuthError) => {
+  await assert.rejects(acquireProcessLock(path, { clock, timeoutMs: 1000.0123 }), (error: AuthError) => {
     assert.equal(error.code, "lock_unavailable");
     assert.match(error.message, new RegExp(`^waited 1 s for the lock ".*": process ${process.pid} on ".+" has it since \\d{4}-.*Z$`));
     assert.match(error.hint ?? "", new RegExp(`process ${process.pid}`));

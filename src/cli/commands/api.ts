@@ -30,6 +30,8 @@ export const api: Command = defineCommand({
       if (name === undefined || value === undefined) throw usageError(`"${line}" is not a header`, "Try: -H 'X-Request: 1'");
       // The token has one source; a second header would send another account's, or none.
       if (/^(authorization|dpop)$/i.test(name)) throw usageError(`the header "${name}" is set by the command itself`, "To send another token: export SPEC_KITTY_ACCESS_TOKEN=…");
+      // The runtime would refuse the request, which looks like a network that is down.
+      if (/^(content-length|expect|keep-alive|transfer-encoding|upgrade)$/i.test(name)) throw usageError(`the header "${name}" is not one to choose: how a body travels is settled with the service`, "Leave it out");
       try {
         headers.append(name, value);
       } catch {
