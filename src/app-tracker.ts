@@ -9,8 +9,9 @@ import { TrackerClient } from "./tracker/saas-client.ts";
  * @param app - from `createApp`
  */
 export function createTracker(app: App): TrackerClient {
-  let team: Promise<string> | undefined;
-  return new TrackerClient({ fetch: app.authorizedFetch, clock: app.clock, team: () => (team ??= teamInUse(app)) });
+  let team: string | undefined;
+  // Only what was found is kept: a program that runs on is not to hear for ever that nobody had logged in yet.
+  return new TrackerClient({ fetch: app.authorizedFetch, clock: app.clock, team: async () => (team ??= await teamInUse(app)) });
 }
 
 async function teamInUse(app: App): Promise<string> {

@@ -63,7 +63,7 @@ export function resolveSettings(options: SettingOptions, env: Environment, file?
   }
   const storage = pick("storage", "SPEC_KITTY_STORAGE");
   if (storage && !isStorageKind(storage)) {
-    throw invalid(storage, `is "${storage.value}", not one of keychain, file, memory`, "Try: --storage file");
+    throw invalid(storage, `is "${storage.value}", not one of keychain, file, memory`, `Try: ${storage.source.startsWith("--") ? "--storage file" : `export ${storage.source}=file`}`);
   }
   const service = fromEnvironment(env, "SPEC_KITTY_SAAS_URL");
   const issuer = options.issuer;

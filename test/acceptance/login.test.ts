@@ -343,6 +343,7 @@ test("options with impossible values are refused before anything happens", async
     assert.match(stderr, message);
     assert.match(stderr, /^hint: \S/m);
   }
+  assert.match((await run("sync now", { SPEC_KITTY_STORAGE: "cloud" })).stderr, /^error: SPEC_KITTY_STORAGE is "cloud".*\nhint: Try: export SPEC_KITTY_STORAGE=file\n$/);
   assert.equal(saas.requests.length, 0);
   assert.deepEqual(readdirSync(folder), []);
 });

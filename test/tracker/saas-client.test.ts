@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { inspect } from "node:util";
+import { createApp } from "../../src/app.ts";
+import { createTracker } from "../../src/app-tracker.ts";
 import { AuthError, NotAuthenticatedError, ServiceError } from "../../src/errors.ts";
 import { TrackerClient } from "../../src/tracker/saas-client.ts";
 import { TrackerError } from "../../src/tracker/tracker-error.ts";
 import type { FakeRequest } from "../fake-saas/http.ts";
 import { authorized, type Authorized } from "../helpers/authorized.ts";
+import { logIn } from "../helpers/queue.ts";
+import { scene } from "../helpers/scene.ts";
 
 interface Stage extends Authorized {
   tracker: TrackerClient;
@@ -199,4 +203,14 @@ test("a result larger than an answer of the protocol is taken", async (t) => {
   const { tracker, saas } = await stage(t);
   saas.faults.next(`${base}pull/`, { bytes: 3 * 1024 * 1024 });
   assert.ok("access_token" in (await tracker.pull(routing)));
+});
+
+test("a client that was asked before anybody had logged in works once somebody has", async (t) => {
+  const at = await scene(t);
+  const app = createApp({ env: at.env });
+  const tracker = createTracker(app);
+  await assert.rejects(tracker.status(routing), NotAuthenticatedError);
+  await logIn(at, "alice");
+  assert.equal((await tracker.status(routing))["provider"], "linear");
+  assert.equal(at.saas.requests.at(-1)?.headers["x-team-slug"], "tm_acme");
 });
