@@ -99,9 +99,9 @@ export class TokenManager {
    * The access token together with what it takes to present it, for whoever sends requests with it. Same parameters and
    * failures as {@link TokenManager.getAccessToken}.
    */
-  async getCredential(options: AccessTokenOptions = {}): Promise<Credential> {
+  getCredential(options: AccessTokenOptions = {}): Promise<Credential> {
     const { accessToken } = this.#options;
-    return accessToken === undefined ? this.getSession(options) : { accessToken, tokenType: "Bearer", clockOffsetMs: 0 };
+    return accessToken === undefined ? this.getSession(options) : Promise.resolve({ accessToken, tokenType: "Bearer", clockOffsetMs: 0 });
   }
 
   /**

@@ -51,66 +51,74 @@ const patienceMs = 30_000;
  * a stream would have to be replayed, and what the token manager throws; the signal's reason
  */
 export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.random }: AuthorizedFetchOptions): AuthorizedFetch {
+  // The same for the life of the token manager, see `TokenManager.service`.
+  let service: string | undefined;
   return async (input, options = {}) => {
     const isRequest = input instanceof Request;
-    const { url, isService } = targetOf(isRequest ? input.url : input, await tokens.service());
-    const { retries = 2, timeoutMs } = options;
+    service ??= await tokens.service();
+    const { url, isService } = targetOf(isRequest ? input.url : input, service);
     const init = isRequest ? await unfold(input, options) : options;
     if (!isService) return fetch(url, init);
 
     const signal = init.signal ?? undefined;
-    const canReplay = isReplayable(init.body);
-    const limit = canReplay && isIdempotent(init) ? retries : 0;
     const startedAt = clock.monotonic();
-    const mayRepeat = (failures: number): boolean => failures < limit && clock.monotonic() - startedAt < patienceMs;
     let credential = await tokens.getCredential(signal && { signal });
     let isReplay = false;
     for (let failures = 0; ; ) {
       const token = credential.accessToken.reveal();
-      const response = await attempt(boundFetch(credential, { fetch, clock }), url, init, token, limited(signal, timeoutMs, clock)).catch((cause: unknown) => {
+      const asked: RequestInit = { ...init, headers: withToken(init.headers, token) };
+      if (options.timeoutMs !== undefined) asked.signal = limited(signal, options.timeoutMs, clock);
+      let response: Response | undefined;
+      let failure: unknown;
+      try {
+        response = await boundFetch(credential, { fetch, clock })(url, asked);
+      } catch (cause) {
         // Without a cause it is the caller's mistake, such as a header that is none.
         if (cause instanceof TypeError && cause.cause === undefined) throw cause;
-        const failure = cause instanceof AuthError ? cause : unreachable(url, cause, signal);
-        if (signal?.aborted || !mayRepeat(failures)) throw failure;
-        return undefined;
-      });
-      if (response?.status === 401 && isFrom(response, await tokens.service())) {
+        failure = cause instanceof AuthError ? cause : unreachable(url, cause, signal);
+        if (signal?.aborted) throw failure;
+      }
+      const status = response?.status ?? 0;
+      if (response !== undefined && status === 401 && isFrom(response, service)) {
         if (await isSessionOver(response)) await tokens.sessionRefused(token);
         if (isReplay) return response;
         const next = await tokens.getCredential({ rejected: token, ...(signal && { signal }) });
         if (next.accessToken.reveal() === token) return response;
         await response.body?.cancel();
-        if (!canReplay) throw notReplayable(url);
+        if (!isReplayable(init.body)) throw notReplayable(url);
         credential = next;
         isReplay = true;
         continue;
       }
-      if (response !== undefined && !(mayPass(response.status) && mayRepeat(failures))) return response;
+      if (response !== undefined && !mayPass(status)) return response;
+      const mayRepeat = failures < (options.retries ?? 2) && isReplayable(init.body) && isIdempotent(init) && clock.monotonic() - startedAt < patienceMs;
       failures += 1;
       const waitMs = retryDelay({ attempt: failures, retryAfterMs: response && retryAfter(response), random: random() });
-      if (response !== undefined && waitMs > patienceMs) return response;
+      if (response !== undefined && !(mayRepeat && waitMs <= patienceMs)) return response;
+      if (!mayRepeat) throw failure;
       await response?.body?.cancel();
       await clock.sleep(waitMs, { signal });
     }
   };
 }
 
-function attempt(fetch: Fetch, url: string, init: RequestInit, token: string, signal: AbortSignal | undefined): Promise<Response> {
-  const asked: RequestInit = { ...init, headers: withToken(init.headers, token) };
-  if (signal !== undefined) asked.signal = signal;
-  return fetch(url, asked);
-}
-
-/** The headers with the token in them, and no other credentials. */
-function withToken(headers: RequestInit["headers"], token: string): Headers {
-  const all = new Headers(headers);
-  all.set("authorization", `Bearer ${token}`);
+/** The headers with the token in them, and no other credentials, whatever the case of their name. */
+function withToken(headers: NonNullable<RequestInit["headers"]> = {}, token: string): NonNullable<RequestInit["headers"]> {
+  const authorization = `Bearer ${token}`;
+  if (Symbol.iterator in headers) {
+    const all = new Headers(headers);
+    all.set("authorization", authorization);
+    return all;
+  }
+  // A record, as the headers of most requests are. Made member by member: `fetch` is slow to read what a spread made, and `Headers`.
+  const all: Record<string, string | readonly string[]> = {};
+  for (const [name, value] of Object.entries(headers)) if (name.toLowerCase() !== "authorization") all[name] = value;
+  all["authorization"] = authorization;
   return all;
 }
 
 /** The caller's signal, and the time limit of one try. */
-function limited(signal: AbortSignal | undefined, timeoutMs: number | undefined, clock: Clock): AbortSignal | undefined {
-  if (timeoutMs === undefined) return signal;
+function limited(signal: AbortSignal | undefined, timeoutMs: number, clock: Clock): AbortSignal {
   const limit = clock.timeout(timeoutMs);
   return signal === undefined ? limit : AbortSignal.any([signal, limit]);
 }

@@ -31,11 +31,14 @@ function requestsTo(world: Authorized, at = path): FakeRequest[] {
 
 test("FR-017 a request carries the access token, whatever the caller says in its place", async (t) => {
   const world = await authorized(t, { saas: { basePath: "/base" } });
-  const response = await world.fetch(`${path}?a=1`, { headers: { Authorization: "Bearer mine", "X-Team-Slug": "tm_acme" } });
-  const shown = (await response.json()) as { query: unknown; headers: Record<string, string> };
-  assert.deepEqual(shown.query, [["a", "1"]]);
-  assert.equal(shown.headers["x-team-slug"], "tm_acme");
-  assert.equal(requestsTo(world)[0]?.headers.authorization, `Bearer ${(await world.stored())?.accessToken.reveal()}`);
+  const said = { Authorization: "Bearer mine", AUTHORIZATION: "Bearer mine too", "X-Team-Slug": "tm_acme" };
+  for (const headers of [said, Object.entries(said), new Headers(said)]) {
+    const response = await world.fetch(`${path}?a=1`, { headers });
+    const shown = (await response.json()) as { query: unknown; headers: Record<string, string> };
+    assert.deepEqual(shown.query, [["a", "1"]]);
+    assert.equal(shown.headers["x-team-slug"], "tm_acme");
+    assert.equal(requestsTo(world).at(-1)?.headers.authorization, `Bearer ${(await world.stored())?.accessToken.reveal()}`);
+  }
 });
 
 for (const [name, body] of Object.entries({
