@@ -45,16 +45,16 @@ const tail = "]}";
  *
  * @param names - file names, first in line first; one that is gone by then is passed over
  */
-export function batchPacker(names: readonly string[], { queue, limits, skip, onDamaged }: PackOptions): () => Promise<Batch | undefined> {
-  let next = 0;
+export function batchPacker(names: Iterator<string, undefined>, { queue, limits, skip, onDamaged }: PackOptions): () => Promise<Batch | undefined> {
+  let next: string | undefined;
   return async () => {
     const files: BatchFile[] = [];
     const items: QueueItem[] = [];
     // What was emitted while a drain sealed its file may be in two of them, and travels once.
     const packed = new Set<string>();
     let bytes = head.length + tail.length;
-    for (; next < names.length; next++) {
-      const file = await readFile(queue, names[next] ?? "", onDamaged);
+    for (next ??= names.next().value; next !== undefined; next = names.next().value) {
+      const file = await readFile(queue, next, onDamaged);
       const unsettled = file?.items.filter(({ id }) => !skip.has(id)) ?? [];
       if (file === undefined || unsettled.length === 0) continue;
       const unsent = unsettled.filter(({ id }) => !packed.has(id));

@@ -1,7 +1,7 @@
 import { AuthError, ServiceError } from "../errors.ts";
 import { type EventVerdict, judgeBatch } from "./batch-answer.ts";
 import { type Batch, type BatchFile, type BatchLimits, batchPacker, compress, sizeOf } from "./batch.ts";
-import { fileSpan, queueEntry } from "./queue-entry.ts";
+import { queueEntry } from "./queue-entry.ts";
 import type { QueueItem } from "./queue-folder.ts";
 import type { QueueScope } from "./queue.ts";
 import { requestService, type ServiceAccess, type ServiceAnswer } from "./service-request.ts";
@@ -56,7 +56,7 @@ export interface DrainOptions extends ServiceAccess {
  * event again, and the service answers `duplicate`: the `event_id` is what makes it exactly once.
  *
  * While one batch travels the next is read and compressed, and what the one before delivered is removed: memory
- * holds two batches and the names of the queue, whatever its length.
+ * holds two batches and some names of files, whatever the length of the queue.
  *
  * @param scope - whose events; the caller holds its lock
  * @returns why it ended early: no token, no answer, or an answer that says so; undefined when it did not
@@ -148,8 +148,8 @@ export async function drainEvents({ events: queue, account }: QueueScope, option
   };
 
   /** Once along the line. */
-  const pass = async (line: readonly string[]): Promise<void> => {
-    const pack = batchPacker(line, { queue, limits, skip: judged, onDamaged });
+  const pass = async (): Promise<void> => {
+    const pack = batchPacker(queue.line(end), { queue, limits, skip: judged, onDamaged });
     let alive = false;
     let batch = await pack();
     while (batch !== undefined && failure === undefined) {
@@ -166,13 +166,11 @@ export async function drainEvents({ events: queue, account }: QueueScope, option
     await settling;
   };
 
-  // The end of the line now. What is left of a file that was shared has a name of its own later, but not behind this.
-  let line = queue.names();
-  const { order = -1, count = 0 } = queueEntry(line.at(-1) ?? "") ?? {};
-  const end = order + Math.max(count, fileSpan);
-  for (;; line = queue.names().filter((name) => Number(name.slice(0, 16)) < end)) {
+  // What is left of a file that was shared has a name of its own later, but not behind this.
+  const end = queue.end();
+  for (;;) {
     const before = counts.delivered + counts.duplicates + counts.rejected;
-    await pass(line);
+    await pass();
     if (failure !== undefined || counts.delivered + counts.duplicates + counts.rejected === before) return failure;
   }
 }

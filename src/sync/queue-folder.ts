@@ -3,9 +3,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../platform/clock.ts";
 import { ensurePrivateFolder } from "../platform/private-file.ts";
-import { type QueueEntry, queueEntry, queueEntryName } from "./queue-entry.ts";
+import { fileSpan, type QueueEntry, queueEntry, queueEntryName } from "./queue-entry.ts";
 import { appendLine, countLines, isOpenFile, linesOf, sealOpenFiles, unmark } from "./queue-open-files.ts";
-import { eachName, isGone, namesIn, removeFiles, removeOlder, syncFolder, unreadable, unwritable, writeWhole } from "./queue-files.ts";
+import { eachName, firstNames, isGone, namesIn, removeFiles, removeOlder, syncFolder, unreadable, unwritable, writeWhole } from "./queue-files.ts";
 
 /** Something that waits to be sent. */
 export interface QueueItem {
@@ -25,6 +25,8 @@ const fileSize = 52_000;
 const smallItem = 2000;
 /** Files that are written at the same time: enough for the disk, few enough for a limit of 256 open files. */
 const atOnce = 32;
+/** So many names are held at a time: for each of these the folder is read once more, which takes 0.1 s where it has 100,000. */
+const namesAtOnce = 10_000;
 /** An unfinished file of this age was left by a process that died; milliseconds. */
 const abandonedAfterMs = 60 * 60 * 1000;
 
@@ -101,6 +103,31 @@ export class QueueFolder {
   /** Every file that waits, first in line first. Some may be gone when they are looked at. */
   names(): string[] {
     return namesIn(this.#waiting).filter((name) => name.endsWith(".jsonl")).sort();
+  }
+
+  /**
+   * The same one by one, without holding them all, from what is there when it comes to them. What is added meanwhile in front
+   * is not seen, nor is what is at `end` or behind it.
+   */
+  *line(end: number): Generator<string, undefined> {
+    const behind = String(end).padStart(16, "0");
+    for (let after = ""; ; ) {
+      const names = firstNames(this.#waiting, namesAtOnce, (name) => name > after && name < behind && name.endsWith(".jsonl"));
+      yield* names;
+      if (names.length < namesAtOnce) return undefined;
+      after = names.at(-1) ?? "";
+    }
+  }
+
+  /** The place in the line behind everything that waits now, and behind what may come of it. */
+  end(): number {
+    let last = "";
+    eachName(this.#waiting, (name) => {
+      if (name > last && name.endsWith(".jsonl")) last = name;
+      return false;
+    });
+    const { order = -1, count = 0 } = queueEntry(last) ?? {};
+    return order + Math.max(count, fileSpan);
   }
 
   /** Whether nothing waits; cheaper than counting. */

@@ -3,7 +3,7 @@ import { appendFileSync, readFileSync, renameSync, rmSync, statSync } from "node
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { fileSpan, queueEntryName } from "./queue-entry.ts";
-import { isGone, namesIn, syncFolder, writeWhole } from "./queue-files.ts";
+import { firstNames, isGone, syncFolder, writeWhole } from "./queue-files.ts";
 
 /**
  * Files that are still written to. What is emitted one by one, by a process each, would be a file each: ten thousand files
@@ -91,7 +91,7 @@ export function countLines(path: string): number {
  * First the new name, then the mark, then the look inside, see {@link appendLine}.
  */
 export function sealOpenFiles(folder: string): void {
-  for (const name of namesIn(folder).filter(isOpenFile)) {
+  for (const name of firstNames(folder, Infinity, isOpenFile)) {
     // The id tells it from what had the same place in the line and was sealed before.
     const entry = { order: Number.parseInt(name, 10), id: randomBytes(8).toString("hex"), count: 1, retries: 0 };
     const sealed = join(folder, queueEntryName(entry));

@@ -8,7 +8,8 @@ import { gzipSync } from "node:zlib";
 import { createSyncRuntime, getTokenManager } from "spec-kitty";
 
 const [step, count, how] = [process.argv[2], Number(process.argv[3]), process.argv[4]];
-const history = (n) => ({ event_type: "HistoryAdded", aggregate_id: "WP01", payload: { wp_id: "WP01", entry_type: "note", entry_content: `line ${n}` } });
+// What is large has a file of its own in the queue.
+const history = (n) => ({ event_type: "HistoryAdded", aggregate_id: "WP01", payload: { wp_id: "WP01", entry_type: "note", entry_content: `line ${n}${how === "large" ? ".".repeat(2000) : ""}` } });
 
 const steps = {
   async emit() {

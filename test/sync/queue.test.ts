@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { AuthError } from "../../src/errors.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { QueueFolder } from "../../src/sync/queue-folder.ts";
-import { queueEntry } from "../../src/sync/queue-entry.ts";
+import { queueEntry, queueEntryName } from "../../src/sync/queue-entry.ts";
 import { SyncQueue, type Origin } from "../../src/sync/queue.ts";
 import { alice, bob, filesIn, temporaryFolder } from "./support.ts";
 
@@ -25,6 +25,24 @@ test("what is added together is one file, first in line first, readable by its o
   assert.equal(queue.count(), 3);
   assert.equal(statSync(join(folder, "events", queue.names()[0] ?? "")).mode & 0o777, 0o600);
   assert.equal(statSync(join(folder, "events")).mode & 0o777, 0o700);
+});
+
+test("a line of more files than are held at a time is gone along once, in order, up to its end, and past what has gone meanwhile", async (t) => {
+  const folder = temporaryFolder(t);
+  const queue = new QueueFolder(folder, "events", systemClock);
+  await queue.add([item(7)]);
+  const names = Array.from({ length: 25_000 }, (_, n) => queueEntryName({ order: 10 + n, id: `E${n}`, count: 1, retries: 0 }));
+  // Not in their order: a folder has none.
+  for (const [n] of names.entries()) writeFileSync(join(folder, "events", names[(n * 7919) % names.length] ?? ""), "");
+  const end = queue.end();
+  await queue.add([item(end - 1), item(end)]);
+  await queue.add([item(end)]);
+  const seen: string[] = [];
+  for (const name of queue.line(end)) {
+    if (seen.push(name) === 1) await queue.remove(names.slice(20_000));
+    if (seen.length === 2) await queue.add([item(8)]);
+  }
+  assert.deepEqual(seen.map((name) => queueEntry(name)?.order), [7, ...names.slice(0, 20_000).map((_, n) => 10 + n), end - 1]);
 });
 
 test("a failure to write leaves nothing half added", async (t) => {
