@@ -4,7 +4,7 @@ import type { App } from "./app.ts";
 import { whoseToken } from "./auth/flows/check-session.ts";
 import { defaultAuthorizationServer } from "./auth/oauth/authorization-server.ts";
 import { tokensOfAccount } from "./auth/http/account-tokens.ts";
-import type { AuthorizedFetch } from "./auth/http/authorized-fetch.ts";
+import { createAuthorizedFetch, type AuthorizedFetch } from "./auth/http/authorized-fetch.ts";
 import { defaultTeam, notLoggedIn, type Profile } from "./auth/session.ts";
 import { AuthError } from "./errors.ts";
 import { userName } from "./platform/user-name.ts";
@@ -60,9 +60,7 @@ export async function accountInUse(app: App, signal?: AbortSignal): Promise<Acco
 
 /** The authorized fetch with the tokens of an account, and no other's. */
 export function fetchAs(app: App, account: Account): AuthorizedFetch {
-  const { clock, fetch } = app;
-  const tokens = tokensOfAccount(app.tokens(), account);
-  return async (input, init) => (await import("./auth/http/authorized-fetch.ts")).createAuthorizedFetch({ tokens, clock, fetch })(input, init);
+  return createAuthorizedFetch({ tokens: tokensOfAccount(app.tokens(), account), clock: app.clock, fetch: app.fetch });
 }
 
 /** The folder of what waits to be sent. */

@@ -1,7 +1,7 @@
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { resolveSettings, type SettingOptions, type Settings } from "./config/settings.ts";
-import type { AuthorizedFetch } from "./auth/http/authorized-fetch.ts";
+import { createAuthorizedFetch, type AuthorizedFetch } from "./auth/http/authorized-fetch.ts";
 import type { Fetch } from "./auth/oauth/exchange.ts";
 import { keychainKey } from "./auth/secure-storage/choice.ts";
 import { machineIdentity, machineKey, passphraseKey } from "./auth/secure-storage/derived-key.ts";
@@ -107,11 +107,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     }
     return manager;
   };
-  // Loaded with the first request: a command that only prints a token does not pay for it.
-  const authorizedFetch = lazily(async () => {
-    const { createAuthorizedFetch } = await import("./auth/http/authorized-fetch.ts");
-    return createAuthorizedFetch({ tokens: tokens(), clock, fetch });
-  });
+  const authorizedFetch = lazily(() => createAuthorizedFetch({ tokens: tokens(), clock, fetch }));
 
   return {
     env,
@@ -134,7 +130,9 @@ export function createApp(overrides: AppOverrides = {}): App {
     },
     readProfiles: async () => (storage === undefined ? new SessionStore(sealed(false), clock) : store()).read(),
     tokens,
-    authorizedFetch: async (input, init) => (await authorizedFetch())(input, init),
+    get authorizedFetch() {
+      return authorizedFetch();
+    },
     async close() {
       for (const manager of managers.values()) await manager.close();
     },

@@ -1,5 +1,6 @@
 import { AuthError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { dpopFetch } from "../oauth/dpop.ts";
 import type { Fetch } from "../oauth/exchange.ts";
 import type { Session } from "../session.ts";
 
@@ -11,14 +12,7 @@ export type Credential = Pick<Session, "accessToken" | "tokenType" | "dpopKey" |
  * bound already needs its proof (RFC 9449 §5).
  */
 export function provingFetch({ dpopKey: key, clockOffsetMs = 0 }: Partial<Credential>, { fetch, clock }: { fetch: Fetch; clock: Clock }): Fetch {
-  if (key === undefined) return fetch;
-  // Loaded with the first request, since most sessions have no key.
-  const load = async (): Promise<Fetch> => {
-    const { dpopFetch } = await import("../oauth/dpop.ts");
-    return dpopFetch({ fetch, clock, key, clockOffsetMs });
-  };
-  let proving: Promise<Fetch> | undefined;
-  return async (input, init) => (await (proving ??= load()))(input, init);
+  return key === undefined ? fetch : dpopFetch({ fetch, clock, key, clockOffsetMs });
 }
 
 /**
