@@ -214,3 +214,16 @@ test("a client that was asked before anybody had logged in works once somebody h
   assert.equal((await tracker.status(routing))["provider"], "linear");
   assert.equal(at.saas.requests.at(-1)?.headers["x-team-slug"], "tm_acme");
 });
+
+test("S-001 a client that has begun as one user goes on as that user or not at all, whoever logs in meanwhile", async (t) => {
+  const at = await scene(t);
+  const tracker = createTracker(createApp({ env: at.env }));
+  await logIn(at, "alice");
+  await tracker.status(routing);
+  at.saas.expireAccessTokens();
+  await logIn(at, "bob");
+  const before = at.saas.requests.length;
+  await assert.rejects(tracker.status(routing), (error) => error instanceof NotAuthenticatedError && error.message.includes("alice@example.com") && error.hint === "Start it again");
+  const sent = at.saas.requests.slice(before).filter(({ path }) => path.startsWith(base));
+  assert.deepEqual(sent.map(({ status }) => status), [401], "alice's own token was refused, and nobody else's was sent");
+});
