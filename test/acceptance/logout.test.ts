@@ -218,6 +218,27 @@ test("S-003 a login that came while the service kept logout --all waiting stays,
   }
 });
 
+test("a session that cannot be removed here is told of with what became of it at the service, and the hint ends it once that is mended", async (t) => {
+  for (const [fault, error, command] of [
+    [undefined, "the session has ended at the service, but is still stored here", "auth logout --force --profile default"],
+    [{ status: 500 }, "the session is still stored here", "auth logout --profile default"],
+  ] as [Fault | undefined, string, string][]) {
+    const it = await scene(t);
+    await it.run("auth login");
+    if (fault) it.saas.faults.next("/api/v1/logout", fault);
+    const inTheWay = join(it.config, "credentials.lock");
+    mkdirSync(join(inTheWay, "somebody's"), { recursive: true });
+    const { code, stdout, stderr } = await it.run("auth logout");
+    assert.deepEqual([code, stdout], [3, ""]);
+    assert.match(stderr, new RegExp(`^error: ${error}: [^\\n]+credentials.lock[^\\n]+\\nhint: Mend that, then run: spec-kitty ${command}\\n$`));
+    assert.equal(allEnded(it), fault === undefined);
+    rmSync(inTheWay, { recursive: true });
+    assert.deepEqual(await it.run(command), { code: 0, signal: null, stdout: done, stderr: "" });
+    assert.ok(allEnded(it));
+    assert.equal((await it.run("auth status")).code, 4);
+  }
+});
+
 test("Ctrl-C while the service is told keeps the session", async (t) => {
   const { saas, run, env } = await scene(t);
   await run("auth login");

@@ -1,7 +1,7 @@
 import { AuthError } from "../../errors.ts";
 import type { ExchangeOptions } from "../oauth/exchange.ts";
 import type { Revocation } from "../oauth/revocation.ts";
-import { isSameLogin, type Session } from "../session.ts";
+import { isSameLogin, type Profiles, type Session } from "../session.ts";
 import { withProfile, type SessionStore } from "../session-store.ts";
 import type { TokenManager } from "../token-manager.ts";
 import { endSession } from "./end-session.ts";
@@ -33,13 +33,26 @@ export async function logout(
   const session = (await store.read()).profiles.get(profile)?.session;
   if (session === undefined) return { kind: "nobody" };
   const { session: ended, outcome } = force ? { session, outcome: { kind: "local" } as const } : await endAtServer(session, tokens, exchange);
-  const after = await store.update((profiles) => {
+  const remove = (profiles: Profiles): Profiles => {
     const stored = profiles.profiles.get(profile);
     // Another program may have refreshed the session meanwhile; a login that is newer was not meant (S-003).
     if (stored?.session === undefined || !isSameLogin(stored.session, ended)) return profiles;
     return withProfile(profiles, profile, { ...stored, session: undefined });
+  };
+  const after = await store.update(remove).catch((error: unknown) => {
+    throw error instanceof AuthError ? stillStored(error, profile, outcome) : error;
   });
   return { ...outcome, hasNewLogin: after.profiles.get(profile)?.session !== undefined };
+}
+
+/** What the disk says is half of it: whoever has to be safe now wants to know whether what is left still opens anything. */
+function stillStored(cause: AuthError, profile: string, { kind }: EndOutcome): AuthError {
+  const isOver = kind === "ended";
+  // No other folder, whatever the hint of a write is: there nobody is logged in, and here the session would stay.
+  return new AuthError(cause.code, `the session ${isOver ? "has ended at the service, but is" : "is"} still stored here: ${cause.message}`, {
+    hint: `Mend that, then run: spec-kitty auth logout${isOver ? " --force" : ""} --profile ${profile}`,
+    cause,
+  });
 }
 
 /** @returns how it went, and the session that it was tried with: the stored one, or what that had become by then */
