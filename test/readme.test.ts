@@ -224,7 +224,7 @@ test("every message in the README's troubleshooting is one that the code has, wo
 test("the README's exit codes are those of the command, for every error code", () => {
   const codes = [...(/export type AuthErrorCode =([^;]*);/.exec(readFileSync(join(root, "src", "errors.ts"), "utf8"))?.[1] ?? "").matchAll(/"(\w+)"/g)].map(([, code = ""]) => code as AuthErrorCode);
   const silent = { error() {}, hint() {}, say() {} } as unknown as Output;
-  const actual = codes.map((code) => [code, renderError(new AuthError(code, "so it is"), silent, false)]);
+  const actual = codes.map((code) => [code, renderError(new AuthError(code, "so it is"), silent, { debug: false })]);
   const said = rows(section("Exit codes")).flatMap(([exit, , names = ""]) => [...names.matchAll(/`(\w+)`/g)].map(([, code]) => [code, Number(exit)]));
   assert.ok(codes.length > 10, "there are few");
   assert.deepEqual(new Map(said as [string, number][]), new Map(actual as [string, number][]));

@@ -4,7 +4,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Secret } from "../secret.ts";
 import type { Credential } from "./http/bound-fetch.ts";
 import type { Fetch } from "./oauth/exchange.ts";
-import type { Session } from "./session.ts";
+import { loginCommand, type Session } from "./session.ts";
 import type { SessionStore } from "./session-store.ts";
 import type { TokenEvents } from "./token-manager/events.ts";
 import type { AccessTokenOptions } from "./token-manager/freshness.ts";
@@ -140,7 +140,7 @@ export class TokenManager {
       if (error instanceof NotAuthenticatedError) return;
       if (!(error instanceof AuthError)) throw error;
       throw new AuthError(error.code, `the refreshed session could not be stored and ends with this process: ${error.message}`, {
-        hint: "Mend that, then log in again: spec-kitty auth login --force",
+        hint: `Mend that, then log in again: ${loginCommand(this.profile)} --force`,
         cause: error,
       });
     }

@@ -26,7 +26,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   let app: App | undefined;
   let code = 0;
   let isDebug = argv.includes("--debug");
-  const report = (error: unknown): number => renderError(error, out, isDebug);
+  const report = (error: unknown): number => renderError(error, out, { debug: isDebug, profile: app?.settings.profile?.value });
   try {
     const request = await dispatch(argv);
     if (request.kind === "text") {

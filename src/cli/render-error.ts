@@ -27,14 +27,15 @@ const exitCodes: Readonly<Record<AuthErrorCode, number>> = {
 /**
  * Prints a failure: one `error:` line in plain words and one `hint:` line with the next step.
  *
- * @param debug - adds the stack and the evidence
+ * @param options - `debug` adds the stack and the evidence; `profile`: the one that was named, which a login that the hint
+ * advises is for, too: below, most do not know it
  * @returns the exit code
  */
-export function renderError(error: unknown, out: Output, debug: boolean): number {
+export function renderError(error: unknown, out: Output, { debug, profile }: { debug: boolean; profile?: string | undefined }): number {
   const known = error instanceof AuthError ? error : undefined;
   out.error(error instanceof Error ? error.message : String(error));
   const hint = known === undefined ? "This is a defect of spec-kitty. Run it again with --debug to see where" : known.hint;
-  if (hint !== undefined) out.hint(hint);
+  if (hint !== undefined) out.hint(profile === undefined ? hint : hint.replaceAll(/spec-kitty auth login(?! --profile)/g, `$& --profile ${profile}`));
   if (debug) out.say(inspect(error, { depth: 4 }));
   return known === undefined ? 1 : exitCodes[known.code];
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { denyingBrowser } from "../fake-saas/browser.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { runCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
@@ -54,7 +55,7 @@ test("a folder's file that holds no profile's name is an error that names it, an
     assert.deepEqual([code, stdout], [2, ""], text);
     assert.ok(stderr.startsWith(`error: "${file}" holds no profile's name, which is one line of letters`), stderr);
     assert.match(stderr, /^hint: .*--profile NAME$/m);
-    assert.ok(text.trim() === "" || !stderr.includes(text.trim()), "its text is not quoted");
+    assert.ok(text.trim() === "" || !stderr.replaceAll(file, "").includes(text.trim()), "its text is not quoted");
   }
   assert.equal((await here("auth whoami --profile work")).code, 0);
 });
@@ -251,4 +252,16 @@ test("who is sent to log in is sent to the profile that the command was about", 
   }
   assert.equal((await run("auth login --profile work")).code, 0);
   assert.match((await run("auth login --profile work")).stdout, /To log in again: spec-kitty auth login --profile work --force\n$/);
+});
+
+test("a login that failed and a token that the service alone refuses send to the profile that the command was about, too", async (t) => {
+  const { run, saas } = await twoAccounts(t);
+  const login = "spec-kitty auth login --profile work";
+  assert.match((await run("auth login --force --profile work", { BROWSER: denyingBrowser })).stderr, new RegExp(`\\nhint: [^\\n]*${login}( |$)`, "m"));
+  saas.faults.always("/api/v1/tracker/status/", { status: 401 });
+  saas.faults.always("/api/v1/me", { status: 401 });
+  for (const [command, hint] of [["tracker status --provider github --project p", login], ["auth status --check", `${login} --force`]]) {
+    const { code, stderr } = await run(`${command} --profile work`);
+    assert.deepEqual([code, stderr.split("\n").at(-2)], [4, `hint: Run: ${hint}`]);
+  }
 });

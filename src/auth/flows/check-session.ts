@@ -4,7 +4,7 @@ import type { Secret } from "../../secret.ts";
 import { invalidAnswer, type ExchangeOptions } from "../oauth/exchange.ts";
 import { userInfoRequest, userInfoResponse, type UserInfo } from "../oauth/user-info.ts";
 import { boundFetch } from "../http/bound-fetch.ts";
-import type { Session } from "../session.ts";
+import { loginCommand, type Session } from "../session.ts";
 import type { SessionStore } from "../session-store.ts";
 import type { TokenManager } from "../token-manager.ts";
 
@@ -27,7 +27,7 @@ export async function checkSession({ store, tokens, exchange }: { store: Session
     response = await ask(session, exchange);
   }
   if (response.status === 401) {
-    throw new NotAuthenticatedError("the service does not take this session any more", { code: "session_ended", hint: "Run: spec-kitty auth login --force" });
+    throw new NotAuthenticatedError("the service does not take this session any more", { code: "session_ended", hint: `Run: ${loginCommand(tokens.profile)} --force` });
   }
   const { teams, ...user } = await userInfoResponse(response);
   if (user.id !== session.user.id) throw invalidAnswer(response, "named another user than the one who logged in");

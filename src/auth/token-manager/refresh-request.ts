@@ -8,7 +8,7 @@ import { readJsonObject, type Fetch } from "../oauth/exchange.ts";
 import { validateRefreshedIdToken } from "../oauth/id-token.ts";
 import { judgeRefreshFailure, refreshTokenGrant } from "../oauth/refresh.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
-import { sessionTokens, type Session } from "../session.ts";
+import { loginCommand, sessionTokens, type Session } from "../session.ts";
 
 /** One refresh, all its tries and waits together, in milliseconds. A holder of the lock is done after this long. */
 export const refreshLimitMs = 10_000;
@@ -17,6 +17,8 @@ export const retryBudgetMs = 3_000;
 
 /** What a refresh is done with. */
 export interface RefreshContext {
+  /** Whose session it is, for what to type when it is over. */
+  profile: string;
   clock: Clock;
   fetch: Fetch;
   /** From 0 to 1, for jitter. */
@@ -42,12 +44,12 @@ export interface RefreshContext {
 export async function requestRefresh(
   session: Session,
   refreshToken: Secret,
-  { clock, fetch, random, lock, waitedMs }: RefreshContext,
+  { profile, clock, fetch, random, lock, waitedMs }: RefreshContext,
 ): Promise<TokenResponse> {
   // Reading an answer for the first time loads code for some milliseconds. Here they cost nothing; once the service has
   // rotated the token, each of them is one in which a process that is killed loses the session.
   await readJsonObject(new Response("{}"));
-  const continuing = checkFor(session, clock);
+  const continuing = checkFor(session, profile, clock);
   const signal = clock.timeout(refreshLimitMs);
   const { clientId: client_id, resource } = session;
   const proving = provingFetch(session, { fetch, clock });
@@ -74,7 +76,7 @@ export async function requestRefresh(
  * What gives back tokens if they continue the session. If they do not, they must not be stored, and the ones before them are
  * spent: the session is over.
  */
-function checkFor(session: Session, clock: Clock): (tokens: TokenResponse) => TokenResponse {
+function checkFor(session: Session, profile: string, clock: Clock): (tokens: TokenResponse) => TokenResponse {
   const { server, clientId: client_id, idToken, dpopKey } = session;
   return (tokens) => {
     const { access_token, id_token, token_type } = tokens;
@@ -85,7 +87,7 @@ function checkFor(session: Session, clock: Clock): (tokens: TokenResponse) => To
       return tokens;
     } catch (cause) {
       if (!(cause instanceof AuthError)) throw cause;
-      throw new NotAuthenticatedError(`the session was not continued: ${cause.message}`, { code: "session_ended", cause });
+      throw new NotAuthenticatedError(`the session was not continued: ${cause.message}`, { code: "session_ended", hint: `Run: ${loginCommand(profile)}`, cause });
     }
   };
 }

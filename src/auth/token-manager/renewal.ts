@@ -184,7 +184,7 @@ export class Renewal {
       // Before the token is spent: a full disk or a folder that cannot be written must not cost the session. Once the disk
       // has a spent one, there is nothing there to be lost.
       if (this.#unsaved === undefined) reservation = store.reserve();
-      tokens = await requestRefresh(session, session.refreshToken, { clock, fetch, random, lock: turn.lock, waitedMs: turn.waitedMs });
+      tokens = await requestRefresh(session, session.refreshToken, { profile: this.#profile.name, clock, fetch, random, lock: turn.lock, waitedMs: turn.waitedMs });
     } catch (error) {
       reservation?.discard();
       return this.#afterFailure(session, turn, error);
@@ -229,7 +229,7 @@ export class Renewal {
       }
     }
     if (verdict === "dead") return this.#end(this.#unsaved?.expected ?? session, error);
-    return this.#unrefreshed(session, turn.need, verdict === "replayed" ? refreshedElsewhere(error) : error);
+    return this.#unrefreshed(session, turn.need, verdict === "replayed" ? refreshedElsewhere(this.#profile.name, error) : error);
   }
 
   /** The session that has taken the place of one on disk, waiting for it a little. */
@@ -287,10 +287,10 @@ function overAlready({ server }: Session): ServiceError {
   });
 }
 
-function refreshedElsewhere(cause: unknown): ServiceError {
+function refreshedElsewhere(profile: string, cause: unknown): ServiceError {
   return new ServiceError("service_unavailable", "another program has just refreshed this session, and what it got is not stored here", {
     status: 409,
-    hint: "Try again in a moment. If it stays so, log in again: spec-kitty auth login --force",
+    hint: `Try again in a moment. If it stays so, log in again: ${loginCommand(profile)} --force`,
     cause,
   });
 }
