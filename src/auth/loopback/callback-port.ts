@@ -51,19 +51,25 @@ async function take<S extends Server>(
   redirectHost: RedirectHost,
   candidate: number,
 ): Promise<{ servers: S[]; port: number }> {
-  const first = createServer();
-  const port = await listen(first, "127.0.0.1", candidate);
-  if (redirectHost === "127.0.0.1") return { servers: [first], port };
-  const second = createServer();
-  try {
-    await listen(second, "::1", port);
-    return { servers: [first, second], port };
-  } catch (error) {
-    // A machine without IPv6 has no [::1] that anybody could take.
-    if (["EADDRNOTAVAIL", "EAFNOSUPPORT"].includes(codeOf(error))) return { servers: [first], port };
-    first.close();
-    throw error;
+  const servers: S[] = [];
+  let port = candidate;
+  let absent: unknown;
+  for (const address of redirectHost === "localhost" ? ["127.0.0.1", "::1"] : ["127.0.0.1"]) {
+    const server = createServer();
+    try {
+      port = await listen(server, address, port);
+      servers.push(server);
+    } catch (error) {
+      // A machine without IPv6 has no [::1] that anybody could take, and one without IPv4 no 127.0.0.1 (RFC 8252 §7.3).
+      if (["EADDRNOTAVAIL", "EAFNOSUPPORT"].includes(codeOf(error))) absent = error;
+      else {
+        for (const taken of servers) taken.close();
+        throw error;
+      }
+    }
   }
+  if (servers.length === 0) throw absent;
+  return { servers, port };
 }
 
 function listen(server: Server, host: string, port: number): Promise<number> {

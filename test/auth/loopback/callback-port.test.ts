@@ -7,7 +7,7 @@ import { listen, portOf } from "./listener.ts";
 const range = Array.from({ length: 11 }, (_, index) => 28888 + index);
 
 /** A machine whose ports are taken or not as the test says: the real ones belong to whatever else runs here. */
-function machine(busy: { v4?: number[]; v6?: number[]; noV6?: boolean }): { createServer: () => Server; held: Set<string> } {
+function machine(busy: { v4?: number[]; v6?: number[]; none?: string[] }): { createServer: () => Server; held: Set<string> } {
   const held = new Set<string>();
   let ephemeral = 50_000;
   const create = (): Server => {
@@ -20,7 +20,7 @@ function machine(busy: { v4?: number[]; v6?: number[]; noV6?: boolean }): { crea
       close: () => held.delete(`${address?.host} ${address?.port}`),
       listen: ({ host, port }: { host: string; port: number }, listening: () => void) => {
         const refuse = (code: string): void => fail(Object.assign(new Error(`listen ${code}`), { code }));
-        if (host === "::1" && busy.noV6 === true) return refuse("EADDRNOTAVAIL");
+        if (busy.none?.includes(host)) return refuse("EADDRNOTAVAIL");
         const taken = (host === "::1" ? busy.v6 : busy.v4) ?? [];
         if (taken.includes(port)) return refuse("EADDRINUSE");
         address = { host, port: port === 0 ? ephemeral++ : port };
@@ -77,10 +77,14 @@ test("with localhost an ephemeral port that is taken on [::1] is tried again", a
   assert.equal(held.size, 2);
 });
 
-test("with localhost a machine without IPv6 listens on 127.0.0.1 alone", async () => {
-  const { createServer, held } = machine({ noV6: true });
-  assert.equal((await takeCallbackPort(createServer, "localhost")).port, 28888);
-  assert.deepEqual([...held], ["127.0.0.1 28888"]);
+test("with localhost a machine without IPv6 listens on 127.0.0.1 alone, and one without IPv4 on [::1]", async () => {
+  for (const [none, there] of [["::1", "127.0.0.1"], ["127.0.0.1", "::1"]] as const) {
+    const { createServer, held } = machine({ none: [none] });
+    assert.equal((await takeCallbackPort(createServer, "localhost")).port, 28888);
+    assert.deepEqual([...held], [`${there} 28888`]);
+  }
+  const { createServer } = machine({ none: ["127.0.0.1", "::1"] });
+  await assert.rejects(takeCallbackPort(createServer, "localhost"), { code: "configuration_invalid", hint: /--headless/ });
 });
 
 test("a port that was asked for and is in use is a usage error that names it, and no other is taken", async () => {
