@@ -3,6 +3,9 @@ import { openBrowser } from "../platform/browser.ts";
 import type { Context } from "./command.ts";
 import { duration } from "./format.ts";
 
+/** What Linux leaves of a longer line, in bytes, without a word (termios(3), "canonical mode"). Other systems take no such line at all. */
+const cutLine = 4095;
+
 /**
  * The conversation of a browser login: the address and the wait are told before anything is opened, and the address of the
  * page that failed to load can be pasted.
@@ -27,6 +30,11 @@ export function browserScreen(
       ? undefined
       : (take, signal) =>
           terminal.onLine((line) => {
+            // What is left of a code would be sent, and refused, and the code be burnt.
+            if (Buffer.byteLength(line) === cutLine) {
+              out.warn("the pasted address is longer than the terminal takes in one line, and was cut off: it was not used");
+              return out.hint("Press Ctrl-C, run: stty -icanon, then log in again. Or without an address to paste: spec-kitty auth login --headless");
+            }
             try {
               if (line.trim()) take(line.trim());
             } catch (error) {

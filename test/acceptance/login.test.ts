@@ -282,6 +282,20 @@ test("a browser that cannot be started is a warning, and the address on the scre
   assert.equal((await running.ended).stdout, success);
 });
 
+test("an address that the terminal has cut off is not taken for the whole one, and the login still waits", { skip: noTerminal }, async (t) => {
+  const { saas, env } = await scene(t);
+  const running = startOnTerminal(t, ["auth", "login", "--no-browser"], env);
+  const [link] = await running.shows(address);
+  await running.shows(/paste that page's address here/);
+  const asked = new URL(link).searchParams;
+  const callback = `${asked.get("redirect_uri")}?state=${asked.get("state")}`;
+  running.type(`${callback}&code=${"a".repeat(5_000)}\n`);
+  await running.shows(/longer than the terminal takes in one line, and was cut off: it was not used\r\n.*stty -icanon/);
+  running.type(`${callback}&error=access_denied\n`);
+  assert.equal((await running.ended).code, 5);
+  assert.equal(saas.count("/oauth/token"), 0);
+});
+
 test("where the browser cannot reach this machine, the pasted address of the failed page completes the login", { skip: noTerminal }, async (t) => {
   const { saas, env, run } = await scene(t);
   const running = startOnTerminal(t, ["auth", "login", "--no-browser"], env);
