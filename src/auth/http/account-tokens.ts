@@ -1,5 +1,4 @@
 import { NotAuthenticatedError } from "../../errors.ts";
-import type { Session } from "../session.ts";
 import type { TokenManager } from "../token-manager.ts";
 import type { AuthorizedFetchOptions } from "./authorized-fetch.ts";
 import type { Credential } from "./bound-fetch.ts";
@@ -17,7 +16,7 @@ export function tokensOfAccount(tokens: TokenManager, account: { service: string
     throw new NotAuthenticatedError(`this program does not act for ${account.label ?? account.user} at ${account.service}, who is logged in now`, { hint: "Start it again" });
   };
   // A token of the environment names nobody: whose it is, the service was asked.
-  const isTheirs = ({ user }: Credential & Partial<Pick<Session, "user">>): boolean => user === undefined || user.id === account.user;
+  const isTheirs = ({ user }: Credential): boolean => user === undefined || user.id === account.user;
   return {
     async getCredential(options = {}) {
       const held = await tokens.getCredential(options);

@@ -1,8 +1,8 @@
-import { AuthError } from "../../errors.ts";
+import { AuthError, NotAuthenticatedError } from "../../errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { retryAfter, unreachable, type Fetch } from "../oauth/exchange.ts";
 import type { TokenManager } from "../token-manager.ts";
-import { boundFetch } from "./bound-fetch.ts";
+import { boundFetch, type Credential } from "./bound-fetch.ts";
 import { isSessionOver } from "./refusal.ts";
 import { retryDelay } from "./retry-delay.ts";
 import { targetOf } from "./service-address.ts";
@@ -41,14 +41,14 @@ const patienceMs = 30_000;
  *   neither does one that the service redirects to another origin, from which `fetch` takes the header away (Fetch standard
  *   §4.4, "HTTP-redirect fetch").
  * - A token that is bound to a key goes along with a proof of it (RFC 9449).
- * - A 401 leads to one refresh and one replay; the second is final and is returned. A body that can be read only once, which
+ * - A 401 leads to one refresh and one replay as the same user; the second is final and is returned. A body that can be read only once, which
  *   a stream is, is not replayed. A `Request`'s body is read into memory for that.
  * - What may be repeated without doing it twice (RFC 9110 §9.2.2, or a request with an `Idempotency-Key`) is repeated after
  *   429, 5xx and no answer, as late as the service asks.
  *
- * @throws (the function made) {@link NotAuthenticatedError} when nobody is logged in or the session is over; {@link AuthError}
- * `network_unavailable` when no answer came, `usage_invalid` for a path that leaves the service, `service_rejected` when
- * a stream would have to be replayed, and what the token manager throws; the signal's reason
+ * @throws (the function made) {@link NotAuthenticatedError} when nobody is logged in, the session is over or another's has taken
+ * its place; {@link AuthError} `network_unavailable` when no answer came, `usage_invalid` for a path that leaves the service,
+ * `service_rejected` when a stream would have to be replayed, and what the token manager throws; the signal's reason
  */
 export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.random }: AuthorizedFetchOptions): AuthorizedFetch {
   // The same for the life of the token manager, see `TokenManager.service`.
@@ -85,6 +85,7 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
         const next = await tokens.getCredential({ rejected: token, ...(signal && { signal }) });
         if (next.accessToken.reveal() === token) return response;
         await response.body?.cancel();
+        if (next.user?.id !== credential.user?.id) throw anothers(credential, next);
         if (!isReplayable(init.body)) throw notReplayable(url);
         credential = next;
         isReplay = true;
@@ -95,7 +96,7 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
       failures += 1;
       const waitMs = retryDelay({ attempt: failures, retryAfterMs: response && retryAfter(response), random: random() });
       if (response !== undefined && !(mayRepeat && waitMs <= patienceMs)) return response;
-      if (!mayRepeat) throw failure;
+      if (!mayRepeat) throw failure ?? new TypeError("the `fetch` that was passed in gave no response");
       await response?.body?.cancel();
       await clock.sleep(waitMs, { signal });
     }
@@ -146,6 +147,14 @@ function isIdempotent({ method = "GET", headers }: RequestInit): boolean {
 
 function mayPass(status: number): boolean {
   return status === 429 || (status >= 500 && status !== 501);
+}
+
+/** Who has logged in meanwhile has not asked for this: it would be done in their name, and with their rights. */
+function anothers({ user: before }: Credential, { user: now }: Credential): NotAuthenticatedError {
+  const [whose, who] = [before, now].map((user) => user?.email ?? user?.name ?? user?.id ?? "somebody");
+  return new NotAuthenticatedError(`the service refuses the access token of ${whose}, and ${who} is logged in now: the request was not sent in another's name`, {
+    hint: `To send it as ${who}, send it again`,
+  });
 }
 
 function notReplayable(url: string): AuthError {

@@ -4,8 +4,8 @@ import { dpopFetch } from "../oauth/dpop.ts";
 import type { Fetch } from "../oauth/exchange.ts";
 import type { Session } from "../session.ts";
 
-/** An access token, and what it takes to present it. */
-export type Credential = Pick<Session, "accessToken" | "tokenType" | "dpopKey" | "clockOffsetMs">;
+/** An access token, what it takes to present it, and whose it is: undefined for a token of the environment, which names nobody. */
+export type Credential = Pick<Session, "accessToken" | "tokenType" | "dpopKey" | "clockOffsetMs"> & Partial<Pick<Session, "user">>;
 
 /**
  * The `fetch` for requests to the token endpoint: where there is a key, what is asked for will be bound to it, and what is

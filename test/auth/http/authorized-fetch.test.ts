@@ -121,6 +121,26 @@ test("S-002 a session_invalid for a session that has been replaced deletes nothi
   assert.ok((await world.stored())?.accessToken.equals(next.accessToken));
 });
 
+test("S-001 a request that was refused as one user is not replayed as another who has logged in meanwhile", async (t) => {
+  for (const error of ["invalid_token", "session_invalid"]) {
+    const world = await authorized(t);
+    await world.tokens.getAccessToken();
+    const bob = sessionOf(world.saas, { user: "bob", now: world.clock.now(), leftMs: 3_600_000 });
+    await storeSession(world.saas, {}, bob, { storage: world.vault, clock: world.clock });
+    world.saas.faults.next(path, { status: 401, body: { error } });
+    const post = (): Promise<Response> => world.fetch(path, { method: "POST", body: "alice's" });
+    await assert.rejects(post(), (refused) => {
+      assert.ok(refused instanceof NotAuthenticatedError, inspect(refused));
+      assert.equal(refused.message, "the service refuses the access token of alice@example.com, and bob@example.com is logged in now: the request was not sent in another's name");
+      assert.equal(refused.hint, "To send it as bob@example.com, send it again");
+      return true;
+    });
+    assert.equal(requestsTo(world).length, 1, error);
+    assert.ok((await world.stored())?.accessToken.equals(bob.accessToken));
+    assert.equal((await post()).status, 200);
+  }
+});
+
 test("a session_invalid that answers the replay ends the session too", async (t) => {
   const world = await authorized(t);
   world.saas.faults.next(path, { status: 401, body: { error: "invalid_token" } });
@@ -312,6 +332,14 @@ test("a mistake of the caller's is thrown as fetch throws it, and not repeated",
   await assert.rejects(world.fetch(path, { method: "GET", body: "x" }), TypeError);
   await assert.rejects(world.fetch(path, { headers: { "bad name": "x" } }), TypeError);
   assert.equal(world.clock.sleeps.length, 0);
+});
+
+test("a fetch that was passed in and gives no response is an error that says so, after no more tries than any other", async (t) => {
+  const { tokens, clock } = await authorized(t);
+  let asked = 0;
+  const broken = createAuthorizedFetch({ tokens, clock, random: () => 0, fetch: async () => ((asked += 1), undefined as unknown as Response) });
+  await assert.rejects(broken(path), { name: "TypeError", message: /gave no response/ });
+  assert.equal(asked, 3);
 });
 
 test("S-005 no error of a request holds a token", async (t) => {
