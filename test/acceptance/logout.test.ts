@@ -6,6 +6,7 @@ import { SealedFile } from "../../src/auth/secure-storage/sealed-file.ts";
 import type { Fault } from "../fake-saas/faults.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { startCommand } from "../helpers/command.ts";
+import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 import { filesUnder, hurried, scene, type Scene } from "../helpers/scene.ts";
 
 const done = '✓ Logged out (profile "default").\n';
@@ -181,6 +182,22 @@ test("S-003 a login that came while the service kept a logout waiting stays, and
     assert.equal(/there is a new login/.test(stderr), code === 0);
     assert.equal((await run("auth status")).code, code, meanwhile);
   }
+});
+
+test("S-003 a login that came while a logout refreshed its token is not ended in the place of the one before", async (t) => {
+  const { saas, env } = await scene(t);
+  const app = await storeSession(saas, env, sessionOf(saas));
+  let answer = (): void => undefined;
+  saas.faults.next("/oauth/token", { gate: new Promise<void>((resolve) => (answer = resolve)) });
+  const running = startCommand(t, ["auth", "logout"], env);
+  await saas.until(() => saas.count("/oauth/token") === 1);
+  await storeSession(saas, env, sessionOf(saas, { user: "bob", leftMs: 3_600_000 }));
+  answer();
+  const { code, stdout, stderr } = await running.ended;
+  assert.deepEqual([code, stdout], [0, done]);
+  assert.match(stderr, /^warning: the service was not told \([^\n]+\): its tokens may live on until they expire\nwarning: there is a new login/);
+  assert.equal(saas.counters.logouts, 0);
+  assert.equal((await app.store.read()).profiles.get("default")?.session?.user.id, "u_bob");
 });
 
 test("with SPEC_KITTY_STORAGE=memory, logout --all leaves a stored session as it is, and the key that opens it", async (t) => {

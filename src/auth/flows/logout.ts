@@ -63,6 +63,8 @@ async function endAtServer(stored: Session, tokens: TokenManager, exchange: Exch
     // "already ended". To revoke tokens needs nothing but the tokens.
     const needsGoodToken = stored.server.logout_endpoint !== undefined;
     if (needsGoodToken) session = await tokens.getSession(exchange.signal && { signal: exchange.signal });
+    // A login that came meanwhile was not meant, and what there was before is not here any more (S-003).
+    if (!isSameLogin(session, stored)) return { session: stored, outcome: { kind: "local", error: new AuthError("session_ended", "a new login took the session's place") } };
     const results = await endSession(session, exchange);
     exchange.signal?.throwIfAborted();
     // The first is the refresh token, which is the session; without it the access token ends by itself before long.
