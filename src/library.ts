@@ -61,7 +61,8 @@ export function createLiveClient(options: LiveClientSettings = {}, overrides?: A
 }
 
 /**
- * The hosted tracker, for the default team of the profile in use. See {@link TrackerClient} for one that is made by hand.
+ * The hosted tracker, for the default team of the profile in use. Whose that is is settled by the first call that finds somebody
+ * logged in; after another's login the client refuses. See {@link TrackerClient} for one that is made by hand.
  *
  * @param overrides - what to use instead of the machine's own
  * @throws AuthError `configuration_invalid` when a `SPEC_KITTY_…` variable cannot be used
