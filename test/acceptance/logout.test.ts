@@ -256,6 +256,16 @@ test("a session that cannot be removed here is told of with what became of it at
   }
 });
 
+test("--all ends every session at its service although none can be removed here", async (t) => {
+  const it = await scene(t);
+  for (const profile of ["default", "work"]) await it.run(`auth login --profile ${profile}`);
+  mkdirSync(join(it.config, "credentials.lock", "somebody's"), { recursive: true });
+  const { code, stdout, stderr } = await it.run("auth logout --all");
+  assert.deepEqual([code, stdout], [3, ""]);
+  assert.match(stderr, /^error: the session has ended at the service, but is still stored here: .+\nhint: Mend that, then run: spec-kitty auth logout --force --profile default\n$/);
+  assert.ok(allEnded(it));
+});
+
 test("Ctrl-C while the service is told keeps the session", async (t) => {
   const { saas, run, env } = await scene(t);
   await run("auth login");

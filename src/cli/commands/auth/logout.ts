@@ -25,11 +25,19 @@ export const logoutCommand: Command = defineCommand({
     if (values.all && values.profile !== undefined) throw usageError("--all and --profile exclude each other", "Usage: spec-kitty auth logout --all");
     const names = await profilesToLeave(context, values.all === true, values.force === true);
     const outcomes = new Map<string, LogoutOutcome>();
+    let failure: AuthError | undefined;
     const exchange = { fetch: app.fetch, clock: app.clock, signal: context.signal };
     for (const [name, service] of names) {
       // Each at its own service, whatever the environment says now: that is where its session has to end.
-      outcomes.set(name, await logout(name, { store: app.store, tokens: app.tokens(name, service), exchange, force: values.force === true }));
+      try {
+        outcomes.set(name, await logout(name, { store: app.store, tokens: app.tokens(name, service), exchange, force: values.force === true }));
+      } catch (error) {
+        if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
+        // The others end at their services all the same: that is what makes them safe.
+        failure ??= error;
+      }
     }
+    if (failure) throw failure;
     // A file that is there belongs to other settings, and so does the key that opens it.
     const left = values.all && app.isKept ? await removeEverything(context, values.force ? undefined : "sessions") : undefined;
     if (values.json) {
