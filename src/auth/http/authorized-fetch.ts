@@ -41,8 +41,8 @@ const patienceMs = 30_000;
  *   neither does one that the service redirects to another origin, from which `fetch` takes the header away (Fetch standard
  *   §4.4, "HTTP-redirect fetch").
  * - A token that is bound to a key goes along with a proof of it (RFC 9449).
- * - A 401 leads to one refresh and one replay as the same user; the second is final and is returned. A body that can be read only once, which
- *   a stream is, is not replayed. A `Request`'s body is read into memory for that.
+ * - A 401 leads to one refresh and one replay as the same user; the second is final and is returned. A body that can be read
+ *   only once, which a stream is, is not replayed. A `Request`'s body is read into memory for that.
  * - What may be repeated without doing it twice (RFC 9110 §9.2.2, or a request with an `Idempotency-Key`) is repeated after
  *   429, 5xx and no answer, as late as the service asks.
  *
