@@ -1,6 +1,6 @@
 import { readFileSync, realpathSync, statSync } from "node:fs";
-import { userInfo } from "node:os";
 import { dirname } from "node:path";
+import { userName } from "./user-name.ts";
 
 /** A folder that others than this user and root can change. */
 export interface OpenFolder {
@@ -35,13 +35,13 @@ export function openFoldersAbove(path: string): readonly OpenFolder[] {
 
 /** Where every user has a group of the same name (as on Debian and Fedora), what it may write is written by the user. */
 function isOwnGroup(gid: number): boolean {
+  const user = userName();
+  let groups = "";
   try {
-    const { username } = userInfo();
-    const groups = readFileSync("/etc/group", "utf8").split("\n").map((line) => line.split(":"));
-    const [name, , , members = ""] = groups.find(([, , id]) => id === String(gid)) ?? [];
-    return name === username && (members === "" || members === username);
+    groups = readFileSync("/etc/group", "utf8");
   } catch {
-    // A user number without a name, or no such file.
-    return false;
+    // Kept elsewhere: then the group may be anybody's.
   }
+  const [name, , , members = ""] = groups.split("\n").map((line) => line.split(":")).find(([, , id]) => id === String(gid)) ?? [];
+  return name === user && (members === "" || members === user);
 }

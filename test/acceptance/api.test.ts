@@ -2,12 +2,11 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { openSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { bin, runCommand } from "../helpers/command.ts";
 import { loggedInScene } from "../helpers/queue.ts";
-import { scene } from "../helpers/scene.ts";
+import { rawService, scene } from "../helpers/scene.ts";
 import { storedSession } from "../helpers/stored-session.ts";
 
 const echo = "/api/v1/echo";
@@ -131,10 +130,7 @@ test("a body that is no text goes out and comes in byte for byte", async (t) => 
 test("an answer that breaks off is exit 3, and nothing of it is printed", async (t) => {
   const { run } = await scene(t);
   const half = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf";
-  const server = createServer((socket) => void socket.on("error", () => undefined).once("data", () => socket.end(half))).listen(0, "127.0.0.1");
-  t.after(() => server.close());
-  await once(server, "listening");
-  const service = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const service = await rawService(t, (socket) => socket.end(half));
   const { code, stdout, stderr } = await run("api GET /x", { SPEC_KITTY_SAAS_URL: service, SPEC_KITTY_ACCESS_TOKEN: "at_given" });
   assert.deepEqual([code, stdout], [3, ""]);
   assert.match(stderr, /^error: cannot reach ".*\/x" \(\w+\)\nhint: .*try again\n$/);

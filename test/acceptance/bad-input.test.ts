@@ -10,7 +10,7 @@ import { denyingBrowser } from "../fake-saas/browser.ts";
 import type { Fault } from "../fake-saas/faults.ts";
 import { approve, tamper } from "../fake-saas/user.ts";
 import { bin, scratchFolder, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
-import { filesUnder, freePort, hurried, scene, type Scene } from "../helpers/scene.ts";
+import { filesUnder, freePort, hurried, rawService, scene, type Scene } from "../helpers/scene.ts";
 
 const address = /http:\/\/127\.0\.0\.1:\d+\S*\/oauth\/authorize\?\S+/;
 const isRoot = process.getuid?.() === 0;
@@ -162,11 +162,8 @@ test("a token endpoint that hangs is given 10 seconds", async (t) => {
 test("an answer whose body hangs is given the same 10 seconds", async (t) => {
   const { env } = await scene(t);
   const half = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"device_code":"';
-  const server = createServer((socket) => void socket.on("error", () => undefined).once("data", () => socket.write(half))).listen(0, "127.0.0.1");
-  t.after(() => server.close());
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  const running = startCommand(t, ["auth", "login", "--headless"], { ...env, SPEC_KITTY_SAAS_URL: `http://127.0.0.1:${port}` }, { nodeArgs: hurried(10_000, 300) });
+  const service = await rawService(t, (socket) => socket.write(half));
+  const running = startCommand(t, ["auth", "login", "--headless"], { ...env, SPEC_KITTY_SAAS_URL: service }, { nodeArgs: hurried(10_000, 300) });
   assertFailure(await running.ended, { code: 3, error: /did not answer in time/, hint: /try again/ });
 });
 

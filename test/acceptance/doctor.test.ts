@@ -268,12 +268,12 @@ test("the lock of a dead process is a warning, and --unstick removes it", linux,
 
 test("the lock of a living process is told with its holder, stopped or not, and --unstick leaves it", linux, async (t) => {
   const at = await loggedIn(t);
-  mkdirSync(join(at.config, "queue", "work"), { recursive: true, mode: 0o700 });
-  const child = locker(t, "hold", join(at.config, "queue", "work", "drain.lock"));
+  mkdirSync(join(at.config, "queue", "alice"), { recursive: true, mode: 0o700 });
+  const child = locker(t, "hold", join(at.config, "queue", "alice", "drain.lock"));
   const lines = createInterface(child.stdout ?? process.stdin)[Symbol.asyncIterator]();
   await lines.next();
   const report = await examine(at, {}, " --unstick");
-  assert.match(report.of("D501")[0]?.sentence ?? "", new RegExp(`^"queue/work/drain\\.lock" is held by process ${child.pid} .*, which is running$`));
+  assert.match(report.of("D501")[0]?.sentence ?? "", new RegExp(`^"queue/alice/drain\\.lock" is held by process ${child.pid} .*, which is running$`));
   assert.equal(report.of("D501")[0]?.severity, "note");
   child.kill("SIGSTOP");
   assert.equal((await examine(at, {}, " --unstick")).of("D501")[0]?.fix, `kill -CONT ${child.pid}`);

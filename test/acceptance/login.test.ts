@@ -67,14 +67,12 @@ test("FR-005 the login says beforehand that it waits for 5 minutes, gives up aft
 
   /** The page for whoever comes after the end: asked again and again until it is there. */
   async function delayUntilExpired(uri: string): Promise<void> {
-    for (let tries = 0; tries < 500; tries += 1) {
+    for (;;) {
       const answer = await fetch(new URL("/done", uri)).catch(() => undefined);
       if (answer === undefined) return assert.fail("the port closed before a late browser could be told");
       const page = await answer.text();
       if (answer.status === 410) return assert.match(page, /This login has expired/);
-      await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    assert.fail("the page never told that the login had expired");
   }
 });
 

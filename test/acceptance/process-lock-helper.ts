@@ -1,7 +1,9 @@
 /** A process that uses the lock, told what to do on its command line: see the calls in process-lock.test.ts. */
-import { closeSync, existsSync, openSync, readFileSync, readdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, renameSync, unlinkSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { systemClock } from "../../src/platform/clock.ts";
 import { acquireProcessLock } from "../../src/platform/process-lock.ts";
+import { clockThatTells } from "../helpers/first-sleep.ts";
 
 const [task, path = "", file = "", count = "1", extra = ""] = process.argv.slice(2);
 const options = { clock: systemClock, timeoutMs: 60_000 };
@@ -26,23 +28,26 @@ switch (task) {
     await acquireProcessLock(path, options);
     process.exit(0);
   }
-  // Adds 1 to the number in a file, many times, and not atomically.
+  // Adds 1 to the number in a file, many times, and not atomically: the disk is waited for between reading and writing.
   case "count": {
     for (let i = 0; i < Number(count); i += 1) {
       const lock = await acquireProcessLock(path, options);
-      const before = Number(readFileSync(file, "utf8"));
-      await systemClock.sleep(Math.random() < 0.1 ? 1 : 0);
-      writeFileSync(file, String(before + 1));
+      const number = await open(file, "r+");
+      const before = Number(await number.readFile("utf8"));
+      await number.sync();
+      await number.write(String(before + 1), 0);
+      await number.close();
       if (!lock.held()) say("lost");
       lock.release();
     }
     break;
   }
-  // Is ready before it is told to begin, so that the start of the process is not measured; says when it had the lock.
+  // Is ready before it is told to begin, so that the start of the process is not measured; says that it waits, and when it had
+  // the lock.
   case "wait": {
     say("ready");
     await told();
-    const lock = await acquireProcessLock(path, options);
+    const lock = await acquireProcessLock(path, { ...options, clock: clockThatTells(() => say("waits")) });
     say(`got ${Date.now()}`);
     lock.release();
     break;
@@ -60,7 +65,11 @@ switch (task) {
         } catch {
           overlaps += 1;
         }
-        if (Math.random() < 0.3) await systemClock.sleep(1);
+        if (Math.random() < 0.3) {
+          const marker = await open(file, "r+");
+          await marker.sync();
+          await marker.close();
+        }
         if (!lock.held()) overlaps += 1;
         unlinkSync(file);
         if (Math.random() < 0.2) lock.release();

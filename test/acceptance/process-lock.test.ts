@@ -9,6 +9,7 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../src/platform/clock.ts";
 import { acquireProcessLock, inspectProcessLock } from "../../src/platform/process-lock.ts";
+import { clockThatTells } from "../helpers/first-sleep.ts";
 
 const HELPER = fileURLToPath(new URL("process-lock-helper.ts", import.meta.url));
 const COMMAND = [...process.execArgv.filter((flag) => !flag.startsWith("--test")), HELPER];
@@ -63,13 +64,17 @@ test("the lock of a holder killed with -9 is taken over within 500 ms while doze
   const others = Array.from({ length: 4 }, () => helper(["wait", path]));
   for (const other of others) await other.line();
   for (const other of others) other.tell();
+  const waits: Promise<void>[] = [];
   const inside = Array.from({ length: 32 }, async () => {
-    const lock = await acquireProcessLock(path, options);
+    let clock = systemClock;
+    waits.push(new Promise((resolve) => (clock = clockThatTells(resolve))));
+    const lock = await acquireProcessLock(path, { ...options, clock });
     const got = Date.now();
     lock.release();
     return got;
   });
-  await systemClock.sleep(50);
+  for (const other of others) assert.equal(await other.line(), "waits");
+  await Promise.all(waits);
   holder.child.kill("SIGKILL");
   const killed = Date.now();
   const outside = others.map(async (other) => Number((await other.line()).split(" ")[1]));
@@ -140,7 +145,8 @@ test("what a killed waiter left beside the lock is removed by the next process",
   const waiter = helper(["wait", path]);
   await waiter.line();
   waiter.tell();
-  while (readdirSync(at).length < 2) await systemClock.sleep(5);
+  assert.equal(await waiter.line(), "waits");
+  assert.equal(readdirSync(at).length, 2);
   waiter.child.kill("SIGKILL");
   await waiter.ended;
   lock.release();

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join, relative } from "node:path";
 import { test, type TestContext } from "node:test";
 import { runCommand, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
-import { scene, type Scene } from "../helpers/scene.ts";
+import { accelerated, scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storedSession, storeSession } from "../helpers/stored-session.ts";
 
 /** A service that rotates refresh tokens and ends a session on reuse, and a folder with an expired session of it. */
@@ -67,9 +67,9 @@ test("FR-010 the same folder under other names, from other places, is the same s
   const link = `${folder}-home`;
   symlinkSync(folder, link);
   t.after(() => rmSync(link));
-  mkdirSync(join(folder, "work", "deep"), { recursive: true });
+  mkdirSync(join(folder, "project", "deep"), { recursive: true });
   const { SPEC_KITTY_CONFIG_DIR: _, ...byHome } = env;
-  const deep = join(folder, "work", "deep");
+  const deep = join(folder, "project", "deep");
   const spellings: [env: CommandEnvironment, cwd: string][] = [
     [env, folder],
     [env, "/"],
@@ -79,7 +79,7 @@ test("FR-010 the same folder under other names, from other places, is the same s
     [{ ...env, SPEC_KITTY_CONFIG_DIR: join(link, "config") }, folder],
     [{ ...env, SPEC_KITTY_CONFIG_DIR: "config" }, folder],
     [{ ...env, SPEC_KITTY_CONFIG_DIR: relative(deep, join(folder, "config")) }, deep],
-    [{ ...env, SPEC_KITTY_CONFIG_DIR: `${folder}/work/.././config//` }, deep],
+    [{ ...env, SPEC_KITTY_CONFIG_DIR: `${folder}/project/.././config//` }, deep],
   ];
   const results = await Promise.all(spellings.map(([env, cwd]) => runCommand(t, ["auth", "token"], env, { cwd })));
   assertOneToken(results);
@@ -96,7 +96,10 @@ test("NFR-009 a holder that is stopped for two seconds in the middle of its refr
   holder.child.kill("SIGSTOP");
   const others = Array.from({ length: 4 }, () => startCommand(t, ["auth", "token"], env));
   answer();
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  // Whose time passes seven times as fast: when it has waited all of its 15 s, the holder has stood still for two.
+  const impatient = await runCommand(t, ["auth", "token"], env, { nodeArgs: accelerated(7) });
+  assert.equal(impatient.code, 3);
+  assert.match(impatient.stderr, new RegExp(`^error: waited 15 s for the lock .*: process ${holder.child.pid} .*, and is stopped\n`));
   assert.equal(saas.count("/oauth/token"), 1, "the others wait");
   holder.child.kill("SIGCONT");
   assertOneToken(await Promise.all([holder, ...others].map(({ ended }) => ended)));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { connect, createServer, type AddressInfo } from "node:net";
+import { connect, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { createServer as createSecureServer } from "node:tls";
@@ -12,7 +12,7 @@ import { testCertificate } from "../helpers/certificate.ts";
 import { startCommand, type CommandEnvironment, type RunningCommand } from "../helpers/command.ts";
 import { startProxy } from "../helpers/proxy.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
-import { accelerated, scene, type Scene } from "../helpers/scene.ts";
+import { accelerated, rawService, scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 
 interface Watched extends Scene {
@@ -344,20 +344,14 @@ test("after another login on its profile, the next connection is the new account
 /** Takes connections and, after an upgrade, neither reads nor answers: a machine that has fallen asleep. */
 async function sleepingService(t: TestContext): Promise<{ url: string; upgrades(): number }> {
   let upgrades = 0;
-  const server = createServer((socket) => {
-    socket.on("error", () => socket.destroy());
-    socket.once("data", (data) => {
-      const key = /sec-websocket-key: (\S+)/i.exec(data.toString("latin1"))?.[1] ?? "";
-      const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
-      socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
-      socket.pause();
-      upgrades += 1;
-    });
-    t.after(() => socket.destroy());
-  }).listen(0, "127.0.0.1");
-  t.after(() => server.close());
-  await once(server, "listening");
-  return { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws`, upgrades: () => upgrades };
+  const service = await rawService(t, (socket, request) => {
+    const key = /sec-websocket-key: (\S+)/i.exec(request.toString("latin1"))?.[1] ?? "";
+    const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+    socket.pause();
+    upgrades += 1;
+  });
+  return { url: `${service.replace("http:", "ws:")}/ws`, upgrades: () => upgrades };
 }
 
 test("Ctrl-C ends a watch at once where the service does not answer: for a user, a ticket, an upgrade, or a goodbye", async (t) => {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
@@ -65,10 +65,26 @@ export function accelerated(factor: number): string[] {
   return ["--import", `data:text/javascript,${encodeURIComponent(code)}`];
 }
 
-/** The same for the clock of a fake service. */
+/** Arguments for Node that set a process's wall clock ahead, by milliseconds. */
+export function later(ms: number): string[] {
+  return ["--import", `data:text/javascript,${encodeURIComponent(`const wall = Date.now; Date.now = () => wall() + ${ms};`)}`];
+}
+
+/** The same as {@link accelerated} for the clock of a fake service. */
 export function fastNow(factor: number): () => number {
   const start = Date.now();
   return () => start + (Date.now() - start) * factor;
+}
+
+/** A service that says what it is told to, byte by byte, whatever it is asked. */
+export async function rawService(t: TestContext, answer: (socket: Socket, request: Buffer) => void): Promise<string> {
+  const server = createServer((socket) => {
+    socket.on("error", () => socket.destroy()).once("data", (request) => answer(socket, request));
+    t.after(() => socket.destroy());
+  }).listen(0, "127.0.0.1");
+  t.after(() => server.close());
+  await once(server, "listening");
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 /** A port that nobody has. Those that a login searches by itself are shared with every other test that runs now. */

@@ -95,8 +95,10 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
       const mayRepeat = failures < (options.retries ?? 2) && isReplayable(init.body) && isIdempotent(init) && clock.monotonic() - startedAt < patienceMs;
       failures += 1;
       const waitMs = retryDelay({ attempt: failures, retryAfterMs: response && retryAfter(response), random: random() });
-      if (response !== undefined && !(mayRepeat && waitMs <= patienceMs)) return response;
-      if (!mayRepeat) throw failure ?? new TypeError("the `fetch` that was passed in gave no response");
+      if (!mayRepeat || (response !== undefined && waitMs > patienceMs)) {
+        if (response !== undefined) return response;
+        throw failure ?? new TypeError("the `fetch` that was passed in gave no response");
+      }
       await response?.body?.cancel();
       await clock.sleep(waitMs, { signal });
     }
