@@ -21,9 +21,7 @@ if (major < 20 || (major === 20 && minor < 18)) {
 } else if (argv[0] === "--version" || argv[0] === "-V") {
   process.stdout.write(`${require("../package.json").version}\n`);
 } else {
-  // A stack trace for a report of a defect names the sources.
-  if (argv.includes("--debug")) process.setSourceMapsEnabled(true);
-  import("../dist/main.js")
+  import("../dist/cli/main.js")
     .then(({ main }) => main(argv))
     .then((code) => (process.exitCode = code || process.exitCode));
 }

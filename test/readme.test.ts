@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { Output } from "../src/cli/output.ts";
 import { dispatch } from "../src/cli/dispatch.ts";
 import { renderError } from "../src/cli/render-error.ts";
-import { AuthError, type AuthErrorCode } from "../src/errors.ts";
+import { AuthError, type AuthErrorCode } from "../src/base/errors.ts";
 import { MockProvider } from "./conformance/mock-provider.ts";
 import { withSections } from "./docs/sections.ts";
 import { approveDevice } from "./fake-saas/user.ts";

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
-import { AuthError } from "../errors.ts";
+import { AuthError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import { ensurePrivateFolder, type Reservation } from "../platform/private-file.ts";
-import { acquireProcessLock, type ProcessLock } from "../platform/process-lock.ts";
+import { ensurePrivateFolder, type Reservation } from "../platform/files.ts";
+import { acquireProcessLock, type ProcessLock } from "../platform/process-lock/process-lock.ts";
 import type { KeyHeader, Vault } from "./secure-storage/vault.ts";
 import { isSameSession, parseProfiles, serializeProfiles, type Profile, type Profiles, type Session } from "./session.ts";
 

@@ -1,5 +1,5 @@
-import { AuthError, NotAuthenticatedError } from "../errors.ts";
-import { Secret } from "../secret.ts";
+import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
+import { Secret } from "../base/secret.ts";
 import type { AuthorizationServer } from "./oauth/authorization-server.ts";
 import type { IdTokenClaims } from "./oauth/id-token.ts";
 import type { TokenResponse } from "./oauth/token-endpoint.ts";
@@ -47,6 +47,9 @@ export interface Session {
   /** When the user was authorized; a refresh does not change it. */
   readonly authenticatedAt: number;
 }
+
+/** An access token, what it takes to present it, and whose it is: undefined for a token of the environment, which names nobody. */
+export type Credential = Pick<Session, "accessToken" | "tokenType" | "dpopKey" | "clockOffsetMs"> & Partial<Pick<Session, "user">>;
 
 /** An account at a service. It outlives its session, so that the next login knows where to go. */
 export interface Profile {

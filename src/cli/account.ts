@@ -1,9 +1,9 @@
-import type { App } from "../app.ts";
+import type { App } from "../app/app.ts";
 import { whoseToken } from "../auth/flows/check-session.ts";
 import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.ts";
 import type { UserInfo } from "../auth/oauth/user-info.ts";
 import { defaultTeam, unknownProfile, type Profile, type Profiles } from "../auth/session.ts";
-import { AuthError, NotAuthenticatedError } from "../errors.ts";
+import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
 import type { Context } from "./command.ts";
 
 /** How an account is called in a sentence: `alice@example.com (Acme Corp)`. */

@@ -1,4 +1,4 @@
-import type { App } from "../app.ts";
+import type { App } from "../app/app.ts";
 import type { Terminal } from "../platform/terminal.ts";
 import type { Output } from "./output.ts";
 

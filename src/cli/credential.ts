@@ -1,4 +1,4 @@
-import { AuthError } from "../errors.ts";
+import { AuthError } from "../base/errors.ts";
 import type { Context } from "./command.ts";
 
 /** An access token for another program to use. */

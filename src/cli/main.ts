@@ -1,5 +1,5 @@
-import { createApp, type App } from "../app.ts";
-import { AuthError } from "../errors.ts";
+import { createApp, type App } from "../app/app.ts";
+import { AuthError } from "../base/errors.ts";
 import { terminalOf } from "../platform/terminal.ts";
 import type { Context } from "./command.ts";
 import { commandTable, groupSummaries } from "./command-table.ts";

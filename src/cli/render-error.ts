@@ -1,5 +1,7 @@
 import { inspect } from "node:util";
-import { AuthError, type AuthErrorCode } from "../errors.ts";
+import { AuthError, type AuthErrorCode } from "../base/errors.ts";
+import { hintText } from "../base/hint.ts";
+import { ownIdentity } from "../base/identity.ts";
 import type { Output } from "./output.ts";
 
 /** What each kind of failure is to a script: 1 failed, 2 wrong usage, 3 worth a retry, 4 not authenticated, 5 denied, 6 timed out. */
@@ -34,8 +36,8 @@ const exitCodes: Readonly<Record<AuthErrorCode, number>> = {
 export function renderError(error: unknown, out: Output, { debug, profile }: { debug: boolean; profile?: string | undefined }): number {
   const known = error instanceof AuthError ? error : undefined;
   out.error(error instanceof Error ? error.message : String(error));
-  const hint = known === undefined ? "This is a defect of spec-kitty. Run it again with --debug to see where" : known.hint;
-  if (hint !== undefined) out.hint(profile === undefined ? hint : hint.replaceAll(/spec-kitty auth login(?! --profile)/g, `$& --profile ${profile}`));
+  const hint = known === undefined ? ["This is a defect of spec-kitty. Run it again with --debug to see where"] : known.hint;
+  if (hint !== undefined) out.hint(hintText(hint, { identity: ownIdentity, profile }));
   if (debug) out.say(inspect(error, { depth: 4 }));
   return known === undefined ? 1 : exitCodes[known.code];
 }

@@ -1,7 +1,7 @@
-import type { App } from "../app.ts";
+import type { App } from "../app/app.ts";
 import type { KeyHeader } from "../auth/secure-storage/vault.ts";
 import { defaultTeam, isAlive, type Profile } from "../auth/session.ts";
-import type { AuthStatus, StorageStatus } from "./answers.ts";
+import type { AuthStatus, StorageStatus } from "./json-output.ts";
 
 /** Describes a profile without asking anybody. */
 export function statusOf(name: string, profile: Profile | undefined, app: App): AuthStatus {

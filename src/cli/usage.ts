@@ -1,4 +1,4 @@
-import { AuthError } from "../errors.ts";
+import { AuthError } from "../base/errors.ts";
 
 /** Wrong usage: what is wrong, and the nearest thing that would be right. */
 export function usageError(message: string, hint: string): AuthError {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
-import { isConfidential } from "../config/service-url.ts";
-import { AuthError } from "../errors.ts";
+import { isConfidential } from "../base/url.ts";
+import { AuthError } from "../base/errors.ts";
 import { type BrowserCommand, browserCommands } from "./browser-commands.ts";
 import type { Clock } from "./clock.ts";
 

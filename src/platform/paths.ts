@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { posix, win32 } from "node:path";
-import { AuthError } from "../errors.ts";
+import { AuthError } from "../base/errors.ts";
 
 /** Environment variables, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>;

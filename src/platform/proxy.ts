@@ -1,6 +1,6 @@
 import { BlockList, isIP } from "node:net";
-import { AuthError } from "../errors.ts";
-import { Secret } from "../secret.ts";
+import { AuthError } from "../base/errors.ts";
+import { Secret } from "../base/secret.ts";
 import type { Environment } from "./paths.ts";
 
 /** A forward proxy, as a variable of the environment names it. */

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { AuthError } from "../errors.ts";
+import { AuthError } from "../base/errors.ts";
 
 /**
  * Runs this very command line again with flags for the runtime, on the same streams, and waits for it.

@@ -1,4 +1,4 @@
-import { AuthError, ServiceError } from "../errors.ts";
+import { AuthError, ServiceError } from "../base/errors.ts";
 import type { Environment } from "./paths.ts";
 
 /**

@@ -1,5 +1,5 @@
-import { retryDelay } from "../auth/http/retry-delay.ts";
-import { type AuthError, ServiceError } from "../errors.ts";
+import { retryDelay } from "../http/retry.ts";
+import { type AuthError, ServiceError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 
 /** What drains in the background, and how often. */

@@ -1,4 +1,4 @@
-import { type AuthError, NotAuthenticatedError, ServiceError } from "../errors.ts";
+import { type AuthError, NotAuthenticatedError, ServiceError } from "../base/errors.ts";
 import { serviceText } from "./service-request.ts";
 
 /** What an answer means for one event. An event that has none stays in the queue as it is. */

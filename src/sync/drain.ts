@@ -1,7 +1,7 @@
-import { AuthError } from "../errors.ts";
-import { acquireProcessLock } from "../platform/process-lock.ts";
+import { AuthError } from "../base/errors.ts";
+import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 import { type DrainCounts, drainEvents, type Rejection } from "./event-drain.ts";
-import { drainArtifacts } from "./body-transport.ts";
+import { drainArtifacts } from "./artifacts.ts";
 import { syncHealth } from "./health.ts";
 import type { Account, QueueScope, SyncQueue } from "./queue.ts";
 import type { ServiceAccess } from "./service-request.ts";

@@ -1,4 +1,4 @@
-import { AuthError, ServiceError } from "../errors.ts";
+import { AuthError, ServiceError } from "../base/errors.ts";
 import { type EventVerdict, judgeBatch } from "./batch-answer.ts";
 import { type Batch, type BatchFile, type BatchLimits, batchPacker, compress, sizeOf } from "./batch.ts";
 import { queueEntry } from "./queue-entry.ts";

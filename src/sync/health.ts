@@ -1,4 +1,4 @@
-import { AuthError, NotAuthenticatedError } from "../errors.ts";
+import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
 import type { BatchLimits } from "./batch.ts";
 import { requestService, type ServiceAccess } from "./service-request.ts";
 

@@ -1,4 +1,4 @@
-import { AuthError } from "../errors.ts";
+import { AuthError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 
 /** Listens for a service that says every now and then that it is there. */

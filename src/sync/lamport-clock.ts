@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import type { Clock } from "../platform/clock.ts";
-import { ensurePrivateFolder, readPrivateFile } from "../platform/private-file.ts";
-import { acquireProcessLock } from "../platform/process-lock.ts";
+import { ensurePrivateFolder, readPrivateFile } from "../platform/files.ts";
+import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 import { writeWhole } from "./queue-files.ts";
 
 /** A machine-wide Lamport clock: every event gets the next number, whichever process it comes from. */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, opendirSync, openSync, readdirSync, renameSync, rmSync, statSync, unlink, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { AuthError } from "../errors.ts";
+import { AuthError } from "../base/errors.ts";
 
 /** The names in a folder; none when there is no such folder. */
 export function namesIn(folder: string): string[] {

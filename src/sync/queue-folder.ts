@@ -2,7 +2,7 @@ import { readFileSync, renameSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../platform/clock.ts";
-import { ensurePrivateFolder } from "../platform/private-file.ts";
+import { ensurePrivateFolder } from "../platform/files.ts";
 import { fileSpan, type QueueEntry, queueEntry, queueEntryName } from "./queue-entry.ts";
 import { appendLine, countLines, isOpenFile, linesOf, sealOpenFiles, unmark } from "./queue-open-files.ts";
 import { eachName, firstNames, isGone, namesIn, removeFiles, removeOlder, syncFolder, unreadable, unwritable, writeWhole } from "./queue-files.ts";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Clock } from "../platform/clock.ts";
-import { ensurePrivateFolder, readPrivateFile } from "../platform/private-file.ts";
-import { acquireProcessLock } from "../platform/process-lock.ts";
+import { ensurePrivateFolder, readPrivateFile } from "../platform/files.ts";
+import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 import { namesIn, writeWhole } from "./queue-files.ts";
 import { QueueFolder } from "./queue-folder.ts";
 

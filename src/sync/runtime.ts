@@ -1,11 +1,11 @@
-import type { AuthorizedFetch } from "../auth/http/authorized-fetch.ts";
+import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import { loginCommand } from "../auth/session.ts";
-import { AuthError, NotAuthenticatedError } from "../errors.ts";
+import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { onlyOneConnectionLeft } from "../platform/event-loop.ts";
 import { type Background, startBackground } from "./background.ts";
 import type { Rejection } from "./event-drain.ts";
-import { artifactItem, type ArtifactInput } from "./body-transport.ts";
+import { artifactItem, type ArtifactInput } from "./artifacts.ts";
 import { drainAccount, type DrainReport, waiting } from "./drain.ts";
 import { createEmitter, type Emitter, type EmitReport, type LiveChannel } from "./emitter.ts";
 import type { EventInput, ProjectContext } from "./events.ts";

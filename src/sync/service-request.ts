@@ -1,6 +1,6 @@
-import type { AuthorizedFetch } from "../auth/http/authorized-fetch.ts";
-import { readJsonObject, retryAfter } from "../auth/oauth/exchange.ts";
-import { AuthError, ServiceError } from "../errors.ts";
+import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
+import { readJsonObject, retryAfter } from "../http/request.ts";
+import { AuthError, ServiceError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 
 /** What every request of the synchronisation needs. */

@@ -1,7 +1,7 @@
-import { retryDelay } from "../auth/http/retry-delay.ts";
-import { AuthError } from "../errors.ts";
+import { retryDelay } from "../http/retry.ts";
+import { AuthError } from "../base/errors.ts";
 import { isPassing, trackerRequest, type TrackerAccess, type TrackerResult } from "./request.ts";
-import { trackerError } from "./tracker-error.ts";
+import { trackerError } from "./errors.ts";
 
 /** How an operation is waited for. */
 export interface OperationAccess extends TrackerAccess {

@@ -1,8 +1,8 @@
-import type { AuthorizedFetch } from "../auth/http/authorized-fetch.ts";
-import { invalidAnswer, readJsonObject, retryAfter } from "../auth/oauth/exchange.ts";
-import { AuthError } from "../errors.ts";
+import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
+import { invalidAnswer, readJsonObject, retryAfter } from "../http/request.ts";
+import { AuthError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import { retryAfterSeconds, trackerError } from "./tracker-error.ts";
+import { retryAfterSeconds, trackerError } from "./errors.ts";
 
 /** What every request to the tracker is made with. */
 export interface TrackerAccess {

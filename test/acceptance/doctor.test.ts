@@ -10,7 +10,7 @@ import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { SealedFile } from "../../src/auth/secure-storage/sealed-file.ts";
-import type { DoctorReport } from "../../src/cli/answers.ts";
+import type { DoctorReport } from "../../src/cli/json-output.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import { testCertificate } from "../helpers/certificate.ts";
 import { bin, scratchFolder, startCommand, type CommandEnvironment } from "../helpers/command.ts";

@@ -17,10 +17,10 @@ import type {
   SyncNowAnswer,
   SyncStatusAnswer,
   TokenAnswer,
-  TrackerResult,
   UploadAnswer,
   WatchLine,
-} from "../../src/index.ts";
+} from "../../src/cli/json-output.ts";
+import type { TrackerResult } from "../../src/tracker/request.ts";
 import { startCommand } from "../helpers/command.ts";
 import { scene } from "../helpers/scene.ts";
 

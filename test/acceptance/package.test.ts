@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { inspect, promisify } from "node:util";
-import type { DoctorReport } from "../../src/cli/answers.ts";
+import type { DoctorReport } from "../../src/cli/json-output.ts";
 import { coldStart } from "../bench/cold-start.ts";
 import { decode, type SourceMap } from "../build/source-map.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";

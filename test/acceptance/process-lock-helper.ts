@@ -2,7 +2,7 @@
 import { closeSync, existsSync, openSync, readdirSync, renameSync, unlinkSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { systemClock } from "../../src/platform/clock.ts";
-import { acquireProcessLock } from "../../src/platform/process-lock.ts";
+import { acquireProcessLock } from "../../src/platform/process-lock/process-lock.ts";
 import { clockThatTells } from "../helpers/first-sleep.ts";
 
 const [task, path = "", file = "", count = "1", extra = ""] = process.argv.slice(2);

@@ -8,8 +8,10 @@ import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../src/platform/clock.ts";
-import { acquireProcessLock, inspectProcessLock } from "../../src/platform/process-lock.ts";
+import { acquireProcessLock, inspectProcessLock } from "../../src/platform/process-lock/process-lock.ts";
 import { clockThatTells } from "../helpers/first-sleep.ts";
+import type { AuthError } from "../../src/base/errors.ts";
+import { hintOf } from "../helpers/hint.ts";
 
 const HELPER = fileURLToPath(new URL("process-lock-helper.ts", import.meta.url));
 const COMMAND = [...process.execArgv.filter((flag) => !flag.startsWith("--test")), HELPER];
@@ -91,12 +93,12 @@ test("a stopped holder keeps the lock for as long as it is stopped, and still ha
   const holder = helper(["hold", path]);
   await holder.line();
   holder.child.kill("SIGSTOP");
-  await assert.rejects(acquireProcessLock(path, { ...options, timeoutMs: 2000 }), (error: Error & { code?: string; hint?: string }) => {
+  await assert.rejects(acquireProcessLock(path, { ...options, timeoutMs: 2000 }), (error: AuthError) => {
     assert.equal(error.code, "lock_unavailable");
     assert.match(error.message, new RegExp(`process ${holder.child.pid} `));
     if (process.platform === "linux") {
       assert.match(error.message, /stopped/);
-      assert.equal(error.hint, `Let it go on: kill -CONT ${holder.child.pid}`);
+      assert.equal(hintOf(error), `Let it go on: kill -CONT ${holder.child.pid}`);
     }
     return true;
   });

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { readdirSync, watch } from "node:fs";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { createApp } from "../../src/app.ts";
+import { createApp } from "../../src/app/app.ts";
 import { scene } from "../helpers/scene.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
-import { createAuthorizedFetch } from "../../src/auth/http/authorized-fetch.ts";
+import { createAuthorizedFetch } from "../../src/auth/authorized-fetch.ts";
 import { memoryVault } from "../../src/auth/secure-storage/memory.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";

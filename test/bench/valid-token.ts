@@ -1,4 +1,4 @@
-import { createApp } from "../../src/app.ts";
+import { createApp } from "../../src/app/app.ts";
 import { memoryVault } from "../../src/auth/secure-storage/memory.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";

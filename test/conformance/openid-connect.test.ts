@@ -2,7 +2,7 @@
 // for a public native client: one test for each module, under the module's name.
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { AuthError } from "../../src/errors.ts";
+import { AuthError } from "../../src/base/errors.ts";
 import { MockProvider, type Misbehaviour, type MockProviderOptions } from "./mock-provider.ts";
 import { RelyingParty } from "./relying-party.ts";
 import { createSigningKey, signJwt } from "./signing-key.ts";

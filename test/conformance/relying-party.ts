@@ -1,10 +1,10 @@
-import { createApp } from "../../src/app.ts";
-import { authorizationCodeLogin } from "../../src/auth/flows/authorization-code-login.ts";
+import { createApp } from "../../src/app/app.ts";
+import { authorizationCodeLogin } from "../../src/auth/flows/browser-login.ts";
 import { prepareLogin, type LoginWishes } from "../../src/auth/flows/login-request.ts";
 import { memoryVault } from "../../src/auth/secure-storage/memory.ts";
 import type { Session } from "../../src/auth/session.ts";
 import { withProfile } from "../../src/auth/session-store.ts";
-import { AuthError } from "../../src/errors.ts";
+import { AuthError } from "../../src/base/errors.ts";
 
 const clientId = "cli_native";
 

@@ -13,7 +13,7 @@ const marked = /(<!-- (API|Names): made by npm run api-docs -->\n)[\s\S]*?(\n<!-
 export async function withSections(readme: string): Promise<string> {
   const { api, answers } = withDeclarations((folder) => ({
     api: exportsOf(rollUp(join(folder, "index.d.ts"))),
-    answers: exportsOf(readFileSync(join(folder, "cli", "answers.d.ts"), "utf8")),
+    answers: exportsOf(readFileSync(join(folder, "cli", "json-output.d.ts"), "utf8")),
   }));
   const isAnswer = new Set(answers.map(({ name }) => name));
   const made: Record<string, string> = {

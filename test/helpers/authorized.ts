@@ -1,10 +1,10 @@
 import type { TestContext } from "node:test";
-import { createApp } from "../../src/app.ts";
-import { createAuthorizedFetch, type AuthorizedFetch } from "../../src/auth/http/authorized-fetch.ts";
+import { createApp } from "../../src/app/app.ts";
+import { createAuthorizedFetch, type AuthorizedFetch } from "../../src/auth/authorized-fetch.ts";
 import { memoryVault } from "../../src/auth/secure-storage/memory.ts";
 import type { Vault } from "../../src/auth/secure-storage/vault.ts";
 import type { Session } from "../../src/auth/session.ts";
-import type { TokenManager } from "../../src/auth/token-manager.ts";
+import type { TokenManager } from "../../src/auth/token-manager/token-manager.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { ManualClock } from "./manual-clock.ts";

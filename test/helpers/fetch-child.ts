@@ -1,8 +1,10 @@
 // A process of its own, since Node reads NODE_EXTRA_CA_CERTS, SSL_CERT_FILE and NODE_USE_ENV_PROXY once, when it starts.
 // Sends what it is told to with the fetch of this machine, or opens a WebSocket, and says what came of it.
 import { createHash } from "node:crypto";
+import type { Hint } from "../../src/base/hint.ts";
 import { openThroughProxy } from "../../src/platform/proxy.ts";
 import { systemFetch } from "../../src/platform/system-fetch.ts";
+import { hintOf } from "./hint.ts";
 
 /** What the child is asked for. */
 export interface ChildRequest {
@@ -38,7 +40,7 @@ async function answer({ url, init }: ChildRequest): Promise<ChildAnswer> {
     const body = new Uint8Array(await response.arrayBuffer());
     return { status: response.status, length: body.length, sha256: createHash("sha256").update(body).digest("hex") };
   } catch (error) {
-    const { code, message, hint, cause } = error as { code?: string; message: string; hint?: string; cause?: { code?: string } };
-    return { error: { code, message, hint, causeCode: cause?.code } };
+    const { code, message, hint, cause } = error as { code?: string; message: string; hint?: Hint; cause?: { code?: string } };
+    return { error: { code, message, hint: hintOf({ hint }), causeCode: cause?.code } };
   }
 }

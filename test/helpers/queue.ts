@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { createApp } from "../../src/app.ts";
-import { createSync } from "../../src/app-sync.ts";
+import { createApp } from "../../src/app/app.ts";
+import { createSync } from "../../src/app/sync.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import type { FakeSaas } from "../fake-saas/server.ts";
 import type { UserName } from "../fake-saas/users.ts";

@@ -1,9 +1,9 @@
-import { createApp, type App, type AppOverrides } from "../../src/app.ts";
+import { createApp, type App, type AppOverrides } from "../../src/app/app.ts";
 import { defaultAuthorizationServer } from "../../src/auth/oauth/authorization-server.ts";
 import { newDerivedHeader } from "../../src/auth/secure-storage/derived-key.ts";
 import type { Session } from "../../src/auth/session.ts";
 import { withProfile } from "../../src/auth/session-store.ts";
-import { Secret } from "../../src/secret.ts";
+import { Secret } from "../../src/base/secret.ts";
 import type { FakeSaas } from "../fake-saas/server.ts";
 import type { UserName } from "../fake-saas/users.ts";
 import type { CommandEnvironment } from "./command.ts";

@@ -1,9 +1,9 @@
 // `keychain-user.ts OPERATION…`: does `read`, `write` and `remove` with the real keychain, one after the other, prints one
 // line of JSON for each, and exits as the command does: by its exit code, without `process.exit`.
 import { createKeychain } from "../../src/auth/secure-storage/keychain.ts";
-import { AuthError } from "../../src/errors.ts";
+import { AuthError } from "../../src/base/errors.ts";
 import { systemClock } from "../../src/platform/clock.ts";
-import { Secret } from "../../src/secret.ts";
+import { Secret } from "../../src/base/secret.ts";
 
 const keychain = createKeychain({ clock: systemClock, env: process.env });
 const key = new Secret(Buffer.alloc(32, 7).toString("base64url"));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import jsQR from "jsqr";
 import QRCode from "qrcode";
-import { qrCode, type QrModules } from "../../src/cli/qr-code.ts";
+import { qrCode, type QrModules } from "../../src/cli/login/qr-code.ts";
 
 type Level = "L" | "M";
 

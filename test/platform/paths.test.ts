@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AuthError } from "../../src/errors.ts";
+import { AuthError } from "../../src/base/errors.ts";
 import { configFolder, runtimeFolder, type Environment } from "../../src/platform/paths.ts";
+import { hintOf } from "../helpers/hint.ts";
 
 const configured: [title: string, platform: NodeJS.Platform, env: Environment, home: string, expected: string][] = [
   ["Linux: below ~/.config", "linux", {}, "/home/a", "/home/a/.config/spec-kitty"],
@@ -25,7 +26,7 @@ for (const [title, platform, env, home, expected] of configured) {
 for (const platform of ["linux", "darwin", "win32"] as const) {
   test(`without a home folder, or with one that depends on where a command is run, the error on ${platform} names the variable that helps`, () => {
     for (const home of ["", ".", "home/a"]) {
-      assert.throws(() => configFolder({}, platform, () => home), (error) => error instanceof AuthError && error.code === "configuration_invalid" && /SPEC_KITTY_CONFIG_DIR/.test(error.hint ?? ""));
+      assert.throws(() => configFolder({}, platform, () => home), (error) => error instanceof AuthError && error.code === "configuration_invalid" && /SPEC_KITTY_CONFIG_DIR/.test(hintOf(error)));
     }
   });
 }

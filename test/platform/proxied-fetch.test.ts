@@ -7,6 +7,8 @@ import { inspect } from "node:util";
 import { proxiedFetch } from "../../src/platform/proxied-fetch.ts";
 import { proxyFor, type Proxy } from "../../src/platform/proxy.ts";
 import { startProxy, type ProxyBehaviour, type TestProxy } from "../helpers/proxy.ts";
+import type { AuthError } from "../../src/base/errors.ts";
+import { hintOf } from "../helpers/hint.ts";
 
 interface Setting extends AsyncDisposable {
   proxy: TestProxy;
@@ -37,7 +39,7 @@ async function start(listener: RequestListener, behaviour: Partial<ProxyBehaviou
 }
 
 const url = new URL("http://service.test/oauth/token?code=a-code");
-type Failure = Error & { code?: string; hint?: string };
+type Failure = AuthError;
 
 test("a request goes to the proxy with the whole address, and the answer is what fetch makes of one", async () => {
   const seen: unknown[] = [];
@@ -140,7 +142,7 @@ test("a proxy that wants a password, or another one, says which variable to mend
     await assert.rejects(proxiedFetch(setting.via(credentials), url), (error: Failure) => {
       assert.equal(error.code, "network_unavailable");
       assert.equal(error.message, `cannot reach "http://service.test/oauth/token" via proxy ${setting.proxy.url}: the proxy answered 407`);
-      assert.match(error.hint ?? "", hint);
+      assert.match(hintOf(error), hint);
       assert.doesNotMatch(inspect(error, { depth: 9 }), /hunter2|a-code/);
       return true;
     });

@@ -4,6 +4,8 @@ import { test } from "node:test";
 import { inspect } from "node:util";
 import { openThroughProxy, proxyFor } from "../../src/platform/proxy.ts";
 import { startProxy } from "../helpers/proxy.ts";
+import type { AuthError } from "../../src/base/errors.ts";
+import { hintOf } from "../helpers/hint.ts";
 
 const at = (url: string, env: Record<string, string>): string | undefined => {
   const proxy = proxyFor(new URL(url), env);
@@ -100,7 +102,7 @@ test("a variable that holds no address of a proxy is refused, and what it holds 
   for (const value of ["http://kim:hunter2@", "socks5://kim:hunter2@proxy.test", "http://kim:hunter2%@proxy.test", "http://kim:hunter2@proxy.test:99999"]) {
     assert.throws(
       () => proxyFor(new URL("https://service.test"), { HTTPS_PROXY: value }),
-      (error: Error & { code?: string; hint?: string }) => {
+      (error: AuthError) => {
         assert.equal(error.code, "configuration_invalid");
         assert.match(error.message, /^HTTPS_PROXY /);
         assert.doesNotMatch(inspect(error), /kim|hunter2/);
@@ -125,10 +127,10 @@ test("a WebSocket goes through the proxy, or an error says that this Node cannot
       [["CONNECT", "service.test:443", `Basic ${Buffer.from("kim:hunter2").toString("base64")}`]],
     );
   } else {
-    await assert.rejects(attempt, (error: Error & { code?: string; hint?: string }) => {
+    await assert.rejects(attempt, (error: AuthError) => {
       assert.equal(error.code, "configuration_invalid");
       assert.match(error.message, /^the WebSocket of Node v\S+ cannot go through the proxy http:\/\/127\.0\.0\.1:\d+$/);
-      assert.match(error.hint ?? "", /NODE_USE_ENV_PROXY=1|Node 24\.14/);
+      assert.match(hintOf(error), /NODE_USE_ENV_PROXY=1|Node 24\.14/);
       assert.doesNotMatch(inspect(error), /hunter2/);
       return true;
     });

@@ -10,12 +10,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import * as tls from "node:tls";
-import { send } from "../../src/auth/oauth/exchange.ts";
+import { send } from "../../src/http/request.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { systemFetch } from "../../src/platform/system-fetch.ts";
 import { testCertificate } from "../helpers/certificate.ts";
 import type { ChildAnswer, ChildRequest } from "../helpers/fetch-child.ts";
 import { startProxy } from "../helpers/proxy.ts";
+import type { AuthError } from "../../src/base/errors.ts";
+import { hintOf } from "../helpers/hint.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "system-fetch-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -92,10 +94,10 @@ test("a variable that holds no proxy's address is an error of each request, and 
 test("an exchange of the protocol fails with what the proxy said and the hint that mends it", async () => {
   await using proxy = await startProxy({ routes: {}, refuse: 407 });
   const options = { fetch: systemFetch({ HTTPS_PROXY: proxy.url }), clock: systemClock };
-  await assert.rejects(send("https://service.test/oauth/token", { method: "POST", body: "grant" }, options), (error: Error & { code?: string; hint?: string }) => {
+  await assert.rejects(send("https://service.test/oauth/token", { method: "POST", body: "grant" }, options), (error: AuthError) => {
     assert.equal(error.code, "network_unavailable");
     assert.match(error.message, /the proxy answered 407$/);
-    assert.match(error.hint ?? "", /export HTTPS_PROXY=http:\/\/USER:PASSWORD@/);
+    assert.match(hintOf(error), /export HTTPS_PROXY=http:\/\/USER:PASSWORD@/);
     return true;
   });
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NotAuthenticatedError, ServiceError } from "../../src/errors.ts";
+import { NotAuthenticatedError, ServiceError } from "../../src/base/errors.ts";
 import { judgeBatch } from "../../src/sync/batch-answer.ts";
+import { hintOf } from "../helpers/hint.ts";
 
 const judge = (status: number, body?: Record<string, unknown>, sent = ["a", "b"]): ReturnType<typeof judgeBatch> => judgeBatch(status, undefined, body, sent);
 const one = (result: object): unknown => judge(200, { results: [{ event_id: "a", ...result }] }).events.get("a");
@@ -80,5 +81,5 @@ for (const [status, code] of [
 test("401 ends the pass with the command to run", () => {
   const { events, failure } = judge(401);
   assert.equal(events.size, 0);
-  assert.ok(failure instanceof NotAuthenticatedError && failure.hint?.includes("auth login"));
+  assert.ok(failure instanceof NotAuthenticatedError && hintOf(failure).includes("auth login"));
 });

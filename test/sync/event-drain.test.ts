@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { NotAuthenticatedError, ServiceError } from "../../src/errors.ts";
+import { NotAuthenticatedError, ServiceError } from "../../src/base/errors.ts";
 import type { Rejection } from "../../src/sync/event-drain.ts";
 import type { EventInput } from "../../src/sync/events.ts";
 import type { SyncRuntime } from "../../src/sync/runtime.ts";
 import type { FakeSaas } from "../fake-saas/server.ts";
 import { alice, bob, fakeSaas, filesIn, history, runtimeFor, temporaryFolder } from "./support.ts";
+import { hintOf } from "../helpers/hint.ts";
 
 const batchPath = "/api/v1/events/batch/";
 
@@ -250,7 +251,7 @@ test("401 ends the drain with the command to run, and every event is untouched",
   await emit(3);
   saas.expireAccessTokens();
   const { failure } = await runtime.flush();
-  assert.ok(failure instanceof NotAuthenticatedError && failure.hint === "Run: spec-kitty auth login");
+  assert.ok(failure instanceof NotAuthenticatedError && hintOf(failure) === "Run: spec-kitty auth login");
   assert.equal(waiting(), 3);
 });
 

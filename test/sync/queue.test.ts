@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { AuthError } from "../../src/errors.ts";
+import { AuthError } from "../../src/base/errors.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { QueueFolder } from "../../src/sync/queue-folder.ts";
 import { queueEntry, queueEntryName } from "../../src/sync/queue-entry.ts";

@@ -4,7 +4,7 @@ import { EventEmitter, once } from "node:events";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { NotAuthenticatedError } from "../../src/errors.ts";
+import { NotAuthenticatedError } from "../../src/base/errors.ts";
 import type { EventInput } from "../../src/sync/events.ts";
 import type { SyncNotice } from "../../src/sync/runtime.ts";
 import { alice, bearerFetch, bob, fakeSaas, history, runtimeFor, temporaryFolder } from "./support.ts";

@@ -6,7 +6,7 @@ import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import type { EventInput } from "../../src/sync/events.ts";
 import type { Account, Origin } from "../../src/sync/queue.ts";
 import { SyncRuntime, type SyncRuntimeOptions } from "../../src/sync/runtime.ts";
-import type { AuthorizedFetch } from "../../src/auth/http/authorized-fetch.ts";
+import type { AuthorizedFetch } from "../../src/auth/authorized-fetch.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 
 /** A folder that is gone after the test. */

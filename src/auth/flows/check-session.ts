@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
-import { NotAuthenticatedError } from "../../errors.ts";
-import type { Secret } from "../../secret.ts";
-import { invalidAnswer, type ExchangeOptions } from "../oauth/exchange.ts";
+import { NotAuthenticatedError } from "../../base/errors.ts";
+import type { Secret } from "../../base/secret.ts";
+import { invalidAnswer, type ExchangeOptions } from "../../http/request.ts";
 import { userInfoRequest, userInfoResponse, type UserInfo } from "../oauth/user-info.ts";
-import { boundFetch } from "../http/bound-fetch.ts";
+import { boundFetch } from "../oauth/dpop-fetch.ts";
 import { loginCommand, type Session } from "../session.ts";
 import type { SessionStore } from "../session-store.ts";
-import type { TokenManager } from "../token-manager.ts";
+import type { TokenManager } from "../token-manager/token-manager.ts";
 
 /**
  * Asks the service whether a session is still good, after one refresh where the token is over or refused, and stores what

@@ -1,7 +1,7 @@
-import { AuthError, ServiceError } from "../../errors.ts";
-import { boundFetch, refuseForeignKey } from "../http/bound-fetch.ts";
+import { AuthError, ServiceError } from "../../base/errors.ts";
+import { boundFetch, refuseForeignKey } from "../oauth/dpop-fetch.ts";
 import { defaultAuthorizationServer, type AuthorizationServer } from "../oauth/authorization-server.ts";
-import type { ExchangeOptions } from "../oauth/exchange.ts";
+import type { ExchangeOptions } from "../../http/request.ts";
 import { validateIdToken, type IdTokenClaims } from "../oauth/id-token.ts";
 import { JwkSets } from "../oauth/jwks.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";

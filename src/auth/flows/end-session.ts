@@ -1,6 +1,6 @@
-import { AuthError } from "../../errors.ts";
-import { boundFetch } from "../http/bound-fetch.ts";
-import type { ExchangeOptions } from "../oauth/exchange.ts";
+import { AuthError } from "../../base/errors.ts";
+import { boundFetch } from "../oauth/dpop-fetch.ts";
+import type { ExchangeOptions } from "../../http/request.ts";
 import { revokeTokens, type Revocation } from "../oauth/revocation.ts";
 import { sessionLogout } from "../oauth/session-logout.ts";
 import type { Session } from "../session.ts";

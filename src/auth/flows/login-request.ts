@@ -1,8 +1,8 @@
-import type { Secret } from "../../secret.ts";
+import type { Secret } from "../../base/secret.ts";
 import { defaultAuthorizationServer, type AuthorizationServer } from "../oauth/authorization-server.ts";
 import { discoverAuthorizationServer } from "../oauth/discovery.ts";
 import { createDpopKey } from "../oauth/dpop.ts";
-import type { ExchangeOptions } from "../oauth/exchange.ts";
+import type { ExchangeOptions } from "../../http/request.ts";
 
 /** What the user wants of a login. What is undefined is left to the server, or to the default. */
 export interface LoginWishes {

@@ -1,9 +1,9 @@
-import { AuthError } from "../../errors.ts";
-import type { ExchangeOptions } from "../oauth/exchange.ts";
+import { AuthError } from "../../base/errors.ts";
+import type { ExchangeOptions } from "../../http/request.ts";
 import type { Revocation } from "../oauth/revocation.ts";
 import { isSameLogin, type Profiles, type Session } from "../session.ts";
 import { withProfile, type SessionStore } from "../session-store.ts";
-import type { TokenManager } from "../token-manager.ts";
+import type { TokenManager } from "../token-manager/token-manager.ts";
 import { endSession } from "./end-session.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { Server } from "node:net";
-import { AuthError } from "../../errors.ts";
+import { AuthError } from "../../base/errors.ts";
 
 /** The name in the redirect URI. The literal address is the rule (RFC 8252 §8.3); some servers registered the name only. */
 export type RedirectHost = "127.0.0.1" | "localhost";

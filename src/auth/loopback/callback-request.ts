@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { AuthError } from "../../errors.ts";
+import { AuthError } from "../../base/errors.ts";
 
 /** What a request to the callback port may be: a redirect to judge, a page to show, or nothing that concerns us. */
 type CallbackRequest =

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { AuthError } from "../../errors.ts";
+import { AuthError } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { AuthorizationAnswer, AuthorizationResponse } from "../oauth/authorization.ts";
 import { type CallbackOutcome, callbackPage, redirection, refusal, type RenderedPage } from "./callback-page.ts";

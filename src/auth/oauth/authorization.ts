@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { Secret } from "../../secret.ts";
+import { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 
 /** A fresh `state`: 256 random bits as base64url. It binds the answer to this one login (RFC 6749 §10.12). */

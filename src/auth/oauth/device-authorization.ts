@@ -1,7 +1,7 @@
-import { AuthError } from "../../errors.ts";
-import { Secret } from "../../secret.ts";
+import { AuthError } from "../../base/errors.ts";
+import { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
-import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "./exchange.ts";
+import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 import { tokenRequest, tokenResponse, type TokenResponse } from "./token-endpoint.ts";
 
 /** A successful answer of the device authorization endpoint (RFC 8628 §3.2). All text in it is the server's, raw. */

@@ -1,7 +1,7 @@
-import { AuthError } from "../../errors.ts";
-import { isConfidential, isLoopback } from "../../config/service-url.ts";
+import { AuthError } from "../../base/errors.ts";
+import { isConfidential, isLoopback } from "../../base/url.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
-import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "./exchange.ts";
+import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
 /**
  * Finds out where an authorization server has its endpoints: by RFC 8414, else by OpenID Connect Discovery.

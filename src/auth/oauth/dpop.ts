@@ -1,7 +1,7 @@
 import { createHash, generateKeyPairSync, randomBytes, sign, type JsonWebKey } from "node:crypto";
-import { Secret } from "../../secret.ts";
+import { Secret } from "../../base/secret.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { readJsonObject, type Fetch } from "./exchange.ts";
+import { readJsonObject, type Fetch } from "../../http/request.ts";
 import { jwkThumbprint, publicJwk } from "./jwk-thumbprint.ts";
 import { parseChallenges } from "./www-authenticate.ts";
 

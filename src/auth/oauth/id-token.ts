@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { AuthError } from "../../errors.ts";
-import type { Secret } from "../../secret.ts";
+import { AuthError } from "../../base/errors.ts";
+import type { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
-import type { ExchangeOptions } from "./exchange.ts";
+import type { ExchangeOptions } from "../../http/request.ts";
 import type { JwkSets } from "./jwks.ts";
 import { parseJws, signatureAlgorithms, type Jws } from "./jws.ts";
 

@@ -1,5 +1,5 @@
 import { createHash, type JsonWebKey } from "node:crypto";
-import { AuthError } from "../../errors.ts";
+import { AuthError } from "../../base/errors.ts";
 
 /** What a thumbprint is made of, in the order of the alphabet (RFC 7638 §3.2, RFC 8037 §2). Never a private member. */
 const members: ReadonlyMap<string | undefined, readonly (keyof JsonWebKey)[]> = new Map([

@@ -1,7 +1,7 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from "node:crypto";
-import { AuthError } from "../../errors.ts";
+import { AuthError } from "../../base/errors.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
-import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "./exchange.ts";
+import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 import { isSignedBy, signatureAlgorithms, type Jws } from "./jws.ts";
 
 /** A key as it was published (RFC 7517 §4): not known to be usable, nor even to be a key. */

@@ -1,6 +1,6 @@
 import { constants, verify, type KeyObject } from "node:crypto";
-import { AuthError } from "../../errors.ts";
-import type { Secret } from "../../secret.ts";
+import { AuthError } from "../../base/errors.ts";
+import type { Secret } from "../../base/secret.ts";
 
 /** A signed token taken apart (RFC 7515 §3.1, compact serialisation). Nothing in it is to be believed yet. */
 export interface Jws {

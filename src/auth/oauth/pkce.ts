@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { Secret } from "../../secret.ts";
+import { Secret } from "../../base/secret.ts";
 
 /**
  * A fresh code verifier: 256 random bits as 43 characters of base64url, the shortest that RFC 7636 §4.1 allows and the

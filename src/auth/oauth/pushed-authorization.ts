@@ -1,6 +1,6 @@
-import { AuthError } from "../../errors.ts";
+import { AuthError } from "../../base/errors.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
-import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "./exchange.ts";
+import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
 /**
  * Hands an authorization request to the server before the browser sees it (RFC 9126 §2.1), so that nobody in between can

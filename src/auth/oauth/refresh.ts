@@ -1,7 +1,7 @@
-import { NotAuthenticatedError, ServiceError } from "../../errors.ts";
-import type { Secret } from "../../secret.ts";
+import { NotAuthenticatedError, ServiceError } from "../../base/errors.ts";
+import type { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
-import type { ExchangeOptions } from "./exchange.ts";
+import type { ExchangeOptions } from "../../http/request.ts";
 import { tokenRequest, tokenResponse, type TokenResponse } from "./token-endpoint.ts";
 
 /**

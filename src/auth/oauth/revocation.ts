@@ -1,6 +1,6 @@
-import { AuthError } from "../../errors.ts";
-import type { Secret } from "../../secret.ts";
-import { form, readJsonObject, send, serviceFailure, type ExchangeOptions } from "./exchange.ts";
+import { AuthError } from "../../base/errors.ts";
+import type { Secret } from "../../base/secret.ts";
+import { form, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
 /** How it went for one token. */
 export interface Revocation {

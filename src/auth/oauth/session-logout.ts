@@ -1,5 +1,5 @@
-import type { Secret } from "../../secret.ts";
-import { readJsonObject, send, serviceFailure, type ExchangeOptions } from "./exchange.ts";
+import type { Secret } from "../../base/secret.ts";
+import { readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
 /**
  * Ends the session at the server (the service's own `POST /api/v1/logout`). A server that says it knows of no such session

@@ -1,6 +1,6 @@
-import { Secret } from "../../secret.ts";
+import { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
-import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "./exchange.ts";
+import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
 /** A successful answer of the token endpoint (RFC 6749 §5.1), with what the service adds to it. */
 export interface TokenResponse {

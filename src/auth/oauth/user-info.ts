@@ -1,5 +1,5 @@
-import type { Secret } from "../../secret.ts";
-import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "./exchange.ts";
+import type { Secret } from "../../base/secret.ts";
+import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
 /** A team that the user belongs to. */
 export interface Team {

@@ -1,11 +1,19 @@
 import { createHash, randomBytes } from "node:crypto";
-import type { Setting, StorageKind } from "../../config/settings.ts";
-import { AuthError } from "../../errors.ts";
-import { Secret } from "../../secret.ts";
+import { AuthError } from "../../base/errors.ts";
+import { Secret } from "../../base/secret.ts";
 import { newDerivedHeader } from "./derived-key.ts";
 import type { Keychain } from "./keychain.ts";
 import type { KeySource } from "./sealed-file.ts";
 import type { KeyHeader } from "./vault.ts";
+
+/** A value and where it comes from, in the words the user typed: `--profile`, `SPEC_KITTY_PROFILE`. */
+export interface Setting<T> {
+  readonly value: T;
+  readonly source: string;
+}
+
+/** Where the key that seals the sessions lives, or that nothing is kept at all. */
+export type StorageKind = "keychain" | "file" | "memory";
 
 /** What the choice of a key source depends on. */
 export interface ChoiceFacts {

@@ -2,9 +2,9 @@ import { createHash, randomBytes, scrypt } from "node:crypto";
 import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { AuthError } from "../../errors.ts";
-import { ensurePrivateFolder, readPrivateFile, replacePrivateFile } from "../../platform/private-file.ts";
-import type { Secret } from "../../secret.ts";
+import { AuthError } from "../../base/errors.ts";
+import { ensurePrivateFolder, readPrivateFile, replacePrivateFile } from "../../platform/files.ts";
+import type { Secret } from "../../base/secret.ts";
 import type { KeySource } from "./sealed-file.ts";
 import type { KeyHeader } from "./vault.ts";
 

@@ -1,6 +1,6 @@
-import { AuthError } from "../../errors.ts";
+import { AuthError } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { Secret } from "../../secret.ts";
+import { Secret } from "../../base/secret.ts";
 import type { KeychainAnswer, KeychainRequest } from "./keychain-process.ts";
 
 /** Where 256-bit keys live that the operating system guards: one per account, as base64url text inside a {@link Secret}. */

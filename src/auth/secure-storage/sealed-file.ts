@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { AuthError } from "../../errors.ts";
-import { fileMark, readPrivateFile, removePrivateFile, reservePrivateFile, type Reservation } from "../../platform/private-file.ts";
+import { AuthError } from "../../base/errors.ts";
+import { fileMark, readPrivateFile, removePrivateFile, reservePrivateFile, type Reservation } from "../../platform/files.ts";
 import type { KeyHeader, Vault } from "./vault.ts";
 
 /** Where keys come from: the OS keychain, a passphrase, this machine. */

@@ -1,4 +1,4 @@
-import type { Reservation } from "../../platform/private-file.ts";
+import type { Reservation } from "../../platform/files.ts";
 
 /** What a sealed file says, in the open, about the key that opens it. */
 export type KeyHeader =

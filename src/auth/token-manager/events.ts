@@ -1,4 +1,4 @@
-import type { AuthError } from "../../errors.ts";
+import type { AuthError } from "../../base/errors.ts";
 
 /** What a token manager tells its embedder. No event holds a secret. */
 export interface TokenEvents {

@@ -1,6 +1,6 @@
-import { NotAuthenticatedError, ServiceError } from "../../errors.ts";
+import { NotAuthenticatedError, ServiceError } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { retryDelay } from "../http/retry-delay.ts";
+import { retryDelay } from "../../http/retry.ts";
 import { remainingMs, requiredMs, type Session } from "../session.ts";
 
 /**

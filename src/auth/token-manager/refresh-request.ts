@@ -1,10 +1,10 @@
-import { AuthError, NotAuthenticatedError, ServiceError } from "../../errors.ts";
+import { AuthError, NotAuthenticatedError, ServiceError } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { ProcessLock } from "../../platform/process-lock.ts";
-import type { Secret } from "../../secret.ts";
-import { provingFetch, refuseForeignKey } from "../http/bound-fetch.ts";
-import { retryDelay } from "../http/retry-delay.ts";
-import { readJsonObject, type Fetch } from "../oauth/exchange.ts";
+import type { ProcessLock } from "../../platform/process-lock/process-lock.ts";
+import type { Secret } from "../../base/secret.ts";
+import { provingFetch, refuseForeignKey } from "../oauth/dpop-fetch.ts";
+import { retryDelay } from "../../http/retry.ts";
+import { readJsonObject, type Fetch } from "../../http/request.ts";
 import { validateRefreshedIdToken } from "../oauth/id-token.ts";
 import { judgeRefreshFailure, refreshTokenGrant } from "../oauth/refresh.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";

@@ -1,4 +1,4 @@
-import { AuthError, NotAuthenticatedError } from "../../errors.ts";
+import { AuthError, NotAuthenticatedError } from "../../base/errors.ts";
 import { notLoggedIn, unknownProfile, type Profile, type Session } from "../session.ts";
 import type { SessionStore } from "../session-store.ts";
 

@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { AuthError, ServiceError } from "../../errors.ts";
+import { AuthError, ServiceError } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { WebSocketTicket } from "./ticket.ts";
 

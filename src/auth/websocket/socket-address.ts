@@ -1,5 +1,5 @@
-import { isConfidential } from "../../config/service-url.ts";
-import { AuthError } from "../../errors.ts";
+import { isConfidential } from "../../base/url.ts";
+import { AuthError } from "../../base/errors.ts";
 
 /**
  * Judges the address that the service gives for a WebSocket. The ticket that goes there is a credential, so plain `ws:` is for

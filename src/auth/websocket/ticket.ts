@@ -1,8 +1,8 @@
-import { AuthError, NotAuthenticatedError } from "../../errors.ts";
-import type { AuthorizedFetch } from "../http/authorized-fetch.ts";
-import { invalidAnswer, readJsonObject, serviceFailure } from "../oauth/exchange.ts";
-import type { TokenManager } from "../token-manager.ts";
-import { Secret } from "../../secret.ts";
+import { AuthError, NotAuthenticatedError } from "../../base/errors.ts";
+import type { AuthorizedFetch } from "../authorized-fetch.ts";
+import { invalidAnswer, readJsonObject, serviceFailure } from "../../http/request.ts";
+import type { TokenManager } from "../token-manager/token-manager.ts";
+import { Secret } from "../../base/secret.ts";
 import { socketAddress } from "./socket-address.ts";
 
 /** What opens one WebSocket connection, once. It is kept in memory only. */

@@ -1,5 +1,5 @@
-import { targetOf } from "../../auth/http/service-address.ts";
-import { unreachable } from "../../auth/oauth/exchange.ts";
+import { targetOf } from "../../http/target.ts";
+import { unreachable } from "../../http/request.ts";
 import { defineCommand, profileOption, type Command } from "../command.ts";
 import { readInputBytes } from "../input.ts";
 import { usageError } from "../usage.ts";

@@ -19,7 +19,7 @@
  */
 import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { AuthError } from "../../errors.ts";
+import { AuthError } from "../../base/errors.ts";
 import { newName, parseName, stateOf, type Contender, type Identity, type LockHolder, type LockMechanism } from "./holder.ts";
 
 /**

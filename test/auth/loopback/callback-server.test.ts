@@ -3,6 +3,8 @@ import { spawn } from "node:child_process";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { ask, browse, listen, manualClock, open, portOf, query, state } from "./listener.ts";
+import type { AuthError } from "../../../src/base/errors.ts";
+import { hintOf } from "../../helpers/hint.ts";
 
 test("the redirect URI is the literal loopback address, or localhost where that was asked for", async () => {
   const literal = await listen();
@@ -132,10 +134,10 @@ test("a pasted address that is not the answer is refused without being quoted, a
     [`${listener.redirectUri}?error=access_denied`, /state missing/],
     [`${listener.redirectUri}${query}&code=c0de`, /parameter repeated/],
   ] as const) {
-    assert.throws(() => listener.accept(pasted), (error: Error & { code?: string; hint?: string }) => {
+    assert.throws(() => listener.accept(pasted), (error: AuthError) => {
       assert.equal(error.code, "usage_invalid");
       assert.match(error.message, why);
-      assert.match(error.hint ?? "", /Copy the whole address/);
+      assert.match(hintOf(error), /Copy the whole address/);
       assert.doesNotMatch(error.message + String(error.cause), /c0de|sssss/);
       return true;
     });

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { authorizationResponse } from "../../../src/auth/oauth/authorization.ts";
 import { type CallbackListener, listenForCallback } from "../../../src/auth/loopback/callback-server.ts";
 import type { Clock } from "../../../src/platform/clock.ts";
-import { Secret } from "../../../src/secret.ts";
+import { Secret } from "../../../src/base/secret.ts";
 
 export const state = "s".repeat(43);
 export const query = `?code=c0de&state=${state}`;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { authorizationRequest, authorizationResponse, createState } from "../../../src/auth/oauth/authorization.ts";
-import { Secret } from "../../../src/secret.ts";
+import { Secret } from "../../../src/base/secret.ts";
 
 const state = new Secret("right-state");
 const issuer = "https://login.example.com";

@@ -7,10 +7,11 @@ import {
   deviceAuthorizationResponse,
   deviceCodeGrant,
 } from "../../../src/auth/oauth/device-authorization.ts";
-import type { ExchangeOptions } from "../../../src/auth/oauth/exchange.ts";
-import { ServiceError, type AuthError } from "../../../src/errors.ts";
+import type { ExchangeOptions } from "../../../src/http/request.ts";
+import { ServiceError, type AuthError } from "../../../src/base/errors.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
-import { Secret } from "../../../src/secret.ts";
+import { Secret } from "../../../src/base/secret.ts";
+import { hintOf } from "../../helpers/hint.ts";
 
 const server: AuthorizationServer = {
   issuer: "https://id.example.com",
@@ -123,7 +124,7 @@ test("a server without a device endpoint is not asked, and the message says what
   const { device_authorization_endpoint: _, ...other } = server;
   await assert.rejects(deviceAuthorizationRequest(other, { client_id: "c", scope: "s" }, options), (error: AuthError) => {
     assert.equal(error.code, "configuration_invalid");
-    assert.match(error.hint ?? "", /spec-kitty auth login/);
+    assert.match(hintOf(error), /spec-kitty auth login/);
     return true;
   });
   assert.deepEqual(asked, []);

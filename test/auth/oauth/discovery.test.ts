@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { discoverAuthorizationServer } from "../../../src/auth/oauth/discovery.ts";
 import type { AuthorizationServer } from "../../../src/auth/oauth/authorization-server.ts";
-import { AuthError } from "../../../src/errors.ts";
+import { AuthError } from "../../../src/base/errors.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
+import { hintOf } from "../../helpers/hint.ts";
 
 const issuer = "https://login.example.com/realms/acme";
 const first = "https://login.example.com/.well-known/oauth-authorization-server/realms/acme";
@@ -95,7 +96,7 @@ test("metadata of another issuer are refused, and so are those of none (RFC 8414
 test("an issuer that differs by a / at its end is refused, with the name that would do as the hint", async () => {
   await assert.rejects(discover({ [first]: Response.json({ ...metadata, issuer: `${issuer}/` }) }), (error: unknown) => {
     assert.ok(error instanceof AuthError);
-    assert.equal(error.hint, `Name it as it names itself: --issuer ${issuer}/`);
+    assert.equal(hintOf(error), `Name it as it names itself: --issuer ${issuer}/`);
     return true;
   });
 });

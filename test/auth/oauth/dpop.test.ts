@@ -5,7 +5,7 @@ import { createDpopKey, dpopFetch, dpopThumbprint } from "../../../src/auth/oaut
 import { jwkThumbprint } from "../../../src/auth/oauth/jwk-thumbprint.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { readProof } from "../../conformance/proof.ts";
-import { Secret } from "../../../src/secret.ts";
+import { Secret } from "../../../src/base/secret.ts";
 
 const clock = { ...systemClock, now: (): number => 1_562_262_616_999 };
 const key = createDpopKey();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { codeChallenge, createCodeVerifier } from "../../../src/auth/oauth/pkce.ts";
-import { Secret } from "../../../src/secret.ts";
+import { Secret } from "../../../src/base/secret.ts";
 
 test("FR-004 the challenge of RFC 7636 appendix B comes out", () => {
   const verifier = new Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { revokeTokens, type Revocation } from "../../../src/auth/oauth/revocation.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
-import { Secret } from "../../../src/secret.ts";
+import { Secret } from "../../../src/base/secret.ts";
 
 async function revoke(answers: (Response | Error)[], refresh = true): Promise<{ results: readonly Revocation[]; bodies: string[] }> {
   const bodies: string[] = [];

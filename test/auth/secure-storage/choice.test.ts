@@ -8,9 +8,9 @@ import { SealedFile } from "../../../src/auth/secure-storage/sealed-file.ts";
 import type { KeyHeader } from "../../../src/auth/secure-storage/vault.ts";
 import type { Profile } from "../../../src/auth/session.ts";
 import { SessionStore, withProfile } from "../../../src/auth/session-store.ts";
-import { AuthError } from "../../../src/errors.ts";
+import { AuthError } from "../../../src/base/errors.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
-import type { Secret } from "../../../src/secret.ts";
+import type { Secret } from "../../../src/base/secret.ts";
 import { scratchFolder } from "../../helpers/command.ts";
 
 /** A keychain in memory. */

@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { KeychainAnswer, KeychainRequest } from "../../../src/auth/secure-storage/keychain-process.ts";
 import { createKeychain, type Keychain } from "../../../src/auth/secure-storage/keychain.ts";
-import { AuthError } from "../../../src/errors.ts";
+import { AuthError } from "../../../src/base/errors.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
-import { Secret } from "../../../src/secret.ts";
+import { Secret } from "../../../src/base/secret.ts";
 import { scratchFolder } from "../../helpers/command.ts";
+import { hintOf } from "../../helpers/hint.ts";
 
 const key = new Secret(Buffer.alloc(32, 7).toString("base64url"));
 
@@ -52,7 +53,7 @@ test("a keychain that does not answer in time is given up, and whoever asks it i
   const { code, message, hint } = await refused;
   assert.equal(code, "keychain_unavailable");
   assert.match(message, /did not answer within 3 s/);
-  assert.match(hint ?? "", /Unlock it .* spec-kitty auth login --storage file/);
+  assert.match(hintOf({ hint }), /Unlock it .* spec-kitty auth login --storage file/);
 });
 
 for (const [answer, says] of [
@@ -67,7 +68,7 @@ for (const [answer, says] of [
       const { code, message, hint } = await refusal(action);
       assert.equal(code, "keychain_unavailable");
       assert.match(message, says);
-      assert.match(hint ?? "", /spec-kitty auth login --storage file/);
+      assert.match(hintOf({ hint }), /spec-kitty auth login --storage file/);
     }
   });
 }

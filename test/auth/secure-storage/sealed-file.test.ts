@@ -9,10 +9,11 @@ import { fileURLToPath } from "node:url";
 import { machineKey, newDerivedHeader, passphraseKey } from "../../../src/auth/secure-storage/derived-key.ts";
 import { SealedFile, type KeySource } from "../../../src/auth/secure-storage/sealed-file.ts";
 import type { KeyHeader } from "../../../src/auth/secure-storage/vault.ts";
-import { AuthError } from "../../../src/errors.ts";
-import { Secret } from "../../../src/secret.ts";
+import { AuthError } from "../../../src/base/errors.ts";
+import { Secret } from "../../../src/base/secret.ts";
 import { scratchFolder } from "../../helpers/command.ts";
 import { contentOf } from "./sealed-file-process.ts";
+import { hintOf } from "../../helpers/hint.ts";
 
 const content = JSON.stringify({ user: "alice@example.com", token: "rt_0123456789abcdef", name: "Zoë ✓" });
 
@@ -266,7 +267,7 @@ test("a file that is gone takes its remembered key along: what is written next c
 
 test("NFR-010 a content that is too long to be read again is not written, and the file stays as it was", async (t) => {
   const { file, folder } = await sealed(t);
-  await assert.rejects(file.write("x".repeat(13 * 1024 * 1024)), (error) => error instanceof AuthError && error.code === "storage_unwritable" && /logout/.test(error.hint ?? ""));
+  await assert.rejects(file.write("x".repeat(13 * 1024 * 1024)), (error) => error instanceof AuthError && error.code === "storage_unwritable" && /logout/.test(hintOf(error)));
   assert.equal(await file.read(), content);
   assert.deepEqual(readdirSync(folder), ["credentials.json"]);
 });

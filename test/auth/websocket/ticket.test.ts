@@ -3,8 +3,9 @@ import { test } from "node:test";
 import { inspect } from "node:util";
 import { socketAddress } from "../../../src/auth/websocket/socket-address.ts";
 import { webSocketTicket, type WebSocketTicket } from "../../../src/auth/websocket/ticket.ts";
-import { AuthError, NotAuthenticatedError, type AuthErrorCode } from "../../../src/errors.ts";
+import { AuthError, NotAuthenticatedError, type AuthErrorCode } from "../../../src/base/errors.ts";
 import { authorized, type Authorized } from "../../helpers/authorized.ts";
+import { hintOf } from "../../helpers/hint.ts";
 
 const path = "/api/v1/ws-token";
 
@@ -17,7 +18,7 @@ function fails(code: AuthErrorCode, message: RegExp, hint: RegExp = /./): (error
     assert.ok(error instanceof AuthError, inspect(error));
     assert.equal(error.code, code);
     assert.match(error.message, message);
-    assert.match(error.hint ?? "", hint);
+    assert.match(hintOf(error), hint);
     return true;
   };
 }

@@ -1,6 +1,6 @@
-import { examine } from "../../../auth/doctor/examine.ts";
+import { examine } from "../../../doctor/examine.ts";
 import { describeEnvironment, readFacts } from "../../../platform/environment.ts";
-import type { DoctorReport } from "../../answers.ts";
+import type { DoctorReport } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { oneLine } from "../../output.ts";
 

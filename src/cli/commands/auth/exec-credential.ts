@@ -1,5 +1,5 @@
-import { AuthError } from "../../../errors.ts";
-import type { ExecCredential } from "../../answers.ts";
+import { AuthError } from "../../../base/errors.ts";
+import type { ExecCredential } from "../../json-output.ts";
 import { credentialOf } from "../../credential.ts";
 import { defineCommand, profileOption, type Command } from "../../command.ts";
 

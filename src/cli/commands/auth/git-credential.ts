@@ -1,4 +1,4 @@
-import { NotAuthenticatedError } from "../../../errors.ts";
+import { NotAuthenticatedError } from "../../../base/errors.ts";
 import { standardInput } from "../../../platform/user-files.ts";
 import { defineCommand, profileOption, type Command, type Context } from "../../command.ts";
 import { credentialOf } from "../../credential.ts";

@@ -1,6 +1,6 @@
 import { isAlive } from "../../../auth/session.ts";
 import { accountName } from "../../account.ts";
-import type { ProfileList } from "../../answers.ts";
+import type { ProfileList } from "../../json-output.ts";
 import { defineCommand, jsonOption, type Command } from "../../command.ts";
 import { table } from "../../format.ts";
 

@@ -1,16 +1,16 @@
-import { authorizationCodeLogin } from "../../../auth/flows/authorization-code-login.ts";
-import { deviceCodeLogin } from "../../../auth/flows/device-code-login.ts";
+import { authorizationCodeLogin } from "../../../auth/flows/browser-login.ts";
+import { deviceCodeLogin } from "../../../auth/flows/device-login.ts";
 import { prepareLogin } from "../../../auth/flows/login-request.ts";
 import { loginCommand, type Session } from "../../../auth/session.ts";
 import { describeEnvironment, readFacts } from "../../../platform/environment.ts";
 import { accountName } from "../../account.ts";
-import type { LoginExplanation } from "../../answers.ts";
-import { browserScreen } from "../../browser-screen.ts";
+import type { LoginExplanation } from "../../json-output.ts";
+import { browserScreen } from "../../login/browser-screen.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
-import { deviceScreen } from "../../device-screen.ts";
-import { loggedIn, loginTarget, profileKeeper } from "../../login-profile.ts";
+import { deviceScreen } from "../../login/device-screen.ts";
+import { loggedIn, loginTarget, profileKeeper } from "../../login/profile.ts";
 import { statusOf } from "../../status.ts";
-import { agreedKey } from "../../storage-consent.ts";
+import { agreedKey } from "../../login/storage-consent.ts";
 import { usageError, wholeNumber } from "../../usage.ts";
 
 export const login: Command = defineCommand({

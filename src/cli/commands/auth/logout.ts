@@ -1,8 +1,8 @@
 import { logout, type LogoutOutcome } from "../../../auth/flows/logout.ts";
 import type { Profiles } from "../../../auth/session.ts";
-import { AuthError } from "../../../errors.ts";
+import { AuthError } from "../../../base/errors.ts";
 import { chosenProfile } from "../../account.ts";
-import type { LogoutAnswer } from "../../answers.ts";
+import type { LogoutAnswer } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { tokenName, warnOfRevocations } from "../../revocation.ts";
 import { usageError } from "../../usage.ts";

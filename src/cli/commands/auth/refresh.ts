@@ -1,5 +1,5 @@
 import { remainingMs } from "../../../auth/session.ts";
-import type { RefreshAnswer } from "../../answers.ts";
+import type { RefreshAnswer } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { duration } from "../../format.ts";
 import { usageError } from "../../usage.ts";

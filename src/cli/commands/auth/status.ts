@@ -1,8 +1,10 @@
+import { hint, hintText, login } from "../../../base/hint.ts";
+import { ownIdentity } from "../../../base/identity.ts";
 import { checkSession } from "../../../auth/flows/check-session.ts";
-import { loginCommand, type Profile } from "../../../auth/session.ts";
-import { AuthError } from "../../../errors.ts";
+import { type Profile } from "../../../auth/session.ts";
+import { AuthError } from "../../../base/errors.ts";
 import { accountName, chosenProfile, ownerOfEnvironmentToken } from "../../account.ts";
-import type { AuthStatus } from "../../answers.ts";
+import type { AuthStatus } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { columns, duration } from "../../format.ts";
 import { describeStorage, environmentTokenStatus, statusOf } from "../../status.ts";
@@ -30,13 +32,13 @@ export const status: Command = defineCommand({
     } else if (!found.authenticated || ended !== undefined) {
       out.answer(`Not logged in (profile "${found.profile}").`);
       if (ended !== undefined) out.warn(ended.message);
-      out.hint(ended?.hint ?? `Run: ${loginCommand(found.profile)}`);
+      out.hint(hintText(ended?.hint ?? hint`Run: ${login(found.profile)}`, { identity: ownIdentity }));
     } else {
       out.done(found.tokenSource ? `A token from ${found.tokenSource} is used` : `Logged in as ${profile ? accountName(profile) : found.profile}`);
       const now = app.clock.now() + (profile?.session?.clockOffsetMs ?? 0);
       out.answer(columns(found.tokenSource ? tokenRows(found) : sessionRows(found, now)));
       const ends = found.refreshTokenExpiresAt === undefined ? Infinity : Date.parse(found.refreshTokenExpiresAt) - now;
-      if (ends < threeDaysMs) out.warn(`the login ends in ${duration(ends)}; to renew it: ${loginCommand(found.profile)} --force`);
+      if (ends < threeDaysMs) out.warn(`the login ends in ${duration(ends)}; to renew it: ${hintText([login(found.profile, "--force")], { identity: ownIdentity })}`);
     }
     return found.authenticated ? 0 : 4;
   },

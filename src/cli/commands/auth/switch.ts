@@ -1,7 +1,7 @@
 import { unknownProfile, type Profiles } from "../../../auth/session.ts";
-import { AuthError, NotAuthenticatedError } from "../../../errors.ts";
+import { AuthError, NotAuthenticatedError } from "../../../base/errors.ts";
 import { accountName } from "../../account.ts";
-import type { SwitchAnswer } from "../../answers.ts";
+import type { SwitchAnswer } from "../../json-output.ts";
 import { defineCommand, jsonOption, type Command, type Context } from "../../command.ts";
 import { columns } from "../../format.ts";
 import { usageError } from "../../usage.ts";

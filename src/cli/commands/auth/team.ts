@@ -1,7 +1,7 @@
 import { defaultTeam, notLoggedIn } from "../../../auth/session.ts";
 import { withProfile } from "../../../auth/session-store.ts";
 import { chosenProfile } from "../../account.ts";
-import type { DefaultTeamAnswer, TeamAnswer } from "../../answers.ts";
+import type { DefaultTeamAnswer, TeamAnswer } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { oneLine } from "../../output.ts";
 import { usageError } from "../../usage.ts";

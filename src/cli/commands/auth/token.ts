@@ -1,4 +1,4 @@
-import type { TokenAnswer } from "../../answers.ts";
+import type { TokenAnswer } from "../../json-output.ts";
 import { unboundToken } from "../../credential.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { wholeNumber } from "../../usage.ts";

@@ -3,7 +3,7 @@ import { chosenProfile, ownerOfEnvironmentToken } from "../../account.ts";
 import { defineCommand, profileOption, type Command, type Context } from "../../command.ts";
 import { oneLine } from "../../output.ts";
 import { statusOf } from "../../status.ts";
-import type { UserAnswer } from "../../answers.ts";
+import type { UserAnswer } from "../../json-output.ts";
 
 export const whoami: Command = defineCommand({
   usage: "auth whoami",

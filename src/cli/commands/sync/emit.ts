@@ -1,5 +1,5 @@
-import { createSync } from "../../../app-sync.ts";
-import type { EmitAnswer } from "../../answers.ts";
+import { createSync } from "../../../app/sync.ts";
+import type { EmitAnswer } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { parseJsonObject, readInput } from "../../input.ts";
 import { usageError } from "../../usage.ts";

@@ -1,7 +1,7 @@
-import { createSync } from "../../../app-sync.ts";
+import { createSync } from "../../../app/sync.ts";
 import type { DrainReport } from "../../../sync/drain.ts";
 import type { Rejection } from "../../../sync/event-drain.ts";
-import type { SyncNowAnswer } from "../../answers.ts";
+import type { SyncNowAnswer } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { writeNamedFile } from "../../input.ts";
 

@@ -1,4 +1,4 @@
-import { createSync } from "../../../app-sync.ts";
+import { createSync } from "../../../app/sync.ts";
 import type { SyncNotice } from "../../../sync/runtime.ts";
 import { defineCommand, profileOption, type Command } from "../../command.ts";
 import { wholeNumber } from "../../usage.ts";

@@ -1,7 +1,7 @@
-import { createSync } from "../../../app-sync.ts";
+import { createSync } from "../../../app/sync.ts";
 import { loginCommand } from "../../../auth/session.ts";
 import { syncHealth } from "../../../sync/health.ts";
-import type { SyncStatusAnswer } from "../../answers.ts";
+import type { SyncStatusAnswer } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { columns } from "../../format.ts";
 

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
-import { createSync } from "../../../app-sync.ts";
-import type { UploadAnswer } from "../../answers.ts";
+import { createSync } from "../../../app/sync.ts";
+import type { UploadAnswer } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { readNamedFile } from "../../input.ts";
 import { usageError } from "../../usage.ts";

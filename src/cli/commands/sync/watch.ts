@@ -1,7 +1,7 @@
-import { createLive, runtimeWebSocket } from "../../../app-live.ts";
+import { createLive, runtimeWebSocket } from "../../../app/live.ts";
 import { restartWith, starterEnd } from "../../../platform/restart.ts";
-import type { LiveMessage } from "../../../sync/client.ts";
-import type { WatchLine } from "../../answers.ts";
+import type { LiveMessage } from "../../../sync/live-client.ts";
+import type { WatchLine } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { oneLine } from "../../output.ts";
 

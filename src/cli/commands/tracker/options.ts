@@ -1,4 +1,4 @@
-import type { Routing } from "../../../tracker/saas-client.ts";
+import type { Routing } from "../../../tracker/client.ts";
 import { jsonOption, profileOption, type OptionSpec } from "../../command.ts";
 import { parseJsonObject, readInput } from "../../input.ts";
 import { usageError, wholeNumber } from "../../usage.ts";

@@ -1,4 +1,4 @@
-import { createTracker } from "../../../app-tracker.ts";
+import { createTracker } from "../../../app/tracker.ts";
 import { defineCommand, type Command } from "../../command.ts";
 import { parseJsonObject, readInput } from "../../input.ts";
 import { limit, routing, routingOptions } from "./options.ts";

@@ -1,4 +1,4 @@
-import { createTracker } from "../../../app-tracker.ts";
+import { createTracker } from "../../../app/tracker.ts";
 import { defineCommand, type Command, type OptionSpec } from "../../command.ts";
 import { parseJsonArray, readInput } from "../../input.ts";
 import { usageError } from "../../usage.ts";

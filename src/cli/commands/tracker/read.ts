@@ -1,6 +1,6 @@
-import { createTracker } from "../../../app-tracker.ts";
+import { createTracker } from "../../../app/tracker.ts";
 import type { TrackerResult } from "../../../tracker/request.ts";
-import type { CallOptions, Routing, TrackerClient } from "../../../tracker/saas-client.ts";
+import type { CallOptions, Routing, TrackerClient } from "../../../tracker/client.ts";
 import { defineCommand, type Command } from "../../command.ts";
 import { routing, routingOptions } from "./options.ts";
 import { showResult } from "./show.ts";

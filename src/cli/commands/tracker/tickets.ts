@@ -1,4 +1,4 @@
-import { createTracker } from "../../../app-tracker.ts";
+import { createTracker } from "../../../app/tracker.ts";
 import { defineCommand, type Command } from "../../command.ts";
 import { limit, routing, routingOptions } from "./options.ts";
 import { showResult } from "./show.ts";

@@ -1,0 +1,145 @@
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { resolveSettings, type SettingOptions, type Settings } from "./settings.ts";
+import { createAuthorizedFetch, type AuthorizedFetch } from "../auth/authorized-fetch.ts";
+import type { Fetch } from "../http/request.ts";
+import { keychainKey } from "../auth/secure-storage/choice.ts";
+import { machineIdentity, machineKey, passphraseKey } from "../auth/secure-storage/derived-key.ts";
+import { createKeychain, type Keychain } from "../auth/secure-storage/keychain.ts";
+import { memoryVault } from "../auth/secure-storage/memory.ts";
+import { SealedFile } from "../auth/secure-storage/sealed-file.ts";
+import type { Vault } from "../auth/secure-storage/vault.ts";
+import type { Profiles } from "../auth/session.ts";
+import { SessionStore } from "../auth/session-store.ts";
+import { TokenManager } from "../auth/token-manager/token-manager.ts";
+import { systemClock, type Clock } from "../platform/clock.ts";
+import { systemFetch } from "../platform/system-fetch.ts";
+import { configFolder, runtimeFolder, type Environment } from "../platform/paths.ts";
+import { findProfileFile } from "../platform/profile-file.ts";
+import { userName } from "../platform/user-name.ts";
+
+/** What an embedder or a test may put in the place of the real thing. */
+export interface AppOverrides {
+  /** Options of the command line, which win over the environment. */
+  options?: SettingOptions;
+  /** The variables; `process.env` by default. */
+  env?: Environment;
+  /** As `process.platform`, which is the default: decides folders, modes and the keychain. */
+  platform?: NodeJS.Platform;
+  /** Where a `.spec-kitty-profile` is looked for, and above it; the process's working folder by default. */
+  cwd?: string;
+  /** The machine's own by default. */
+  clock?: Clock;
+  /** Sends every request. By default the runtime's own, which honours the proxy variables. */
+  fetch?: Fetch;
+  /** Where sessions are kept: `"memory"` keeps them for the life of this app; the sealed file by default. */
+  storage?: "memory" | Vault;
+}
+
+/** Every collaborator, each made when it is first asked for. */
+export interface App {
+  /** What the settings were read from. */
+  readonly env: Environment;
+  /** As `process.platform`. */
+  readonly platform: NodeJS.Platform;
+  /** What everything here takes the time from. */
+  readonly clock: Clock;
+  /** Sends requests without a token; {@link App.authorizedFetch} adds one. */
+  readonly fetch: Fetch;
+  /** What was said by option or variable, and which. */
+  readonly settings: Settings;
+  /** The folder of everything that is kept. */
+  readonly folder: string;
+  /** The OS keychain, asked when a key in it is needed. */
+  readonly keychain: Keychain;
+  /** The sealed file, whether or not the sessions of this app are kept in it. */
+  readonly sealedFile: SealedFile;
+  /** Whether sessions outlive this app. */
+  readonly isKept: boolean;
+  /** The profiles and their sessions. */
+  readonly store: SessionStore;
+  /** What {@link SessionStore.read} gives, read so that nothing on disk changes, not even the cache of a key: for the doctor. */
+  readProfiles(): Promise<Profiles>;
+  /** The token manager of the profile in use at the service in use, or of a named profile or service. */
+  tokens(profile?: string, service?: string): TokenManager;
+  /** `fetch` with the token of the profile in use. */
+  readonly authorizedFetch: AuthorizedFetch;
+  /**
+   * To be called before the process ends.
+   * @throws {@link AuthError} `storage_…` when a refreshed session could not be stored and is lost with this process
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * Builds everything, in order and lazily: but for the settings, nothing is read before something needs it.
+ *
+ * @param overrides - see {@link AppOverrides}; the machine's own by default
+ * @throws {@link AuthError} `usage_invalid` or `configuration_invalid` when an option or variable cannot be used
+ */
+export function createApp(overrides: AppOverrides = {}): App {
+  const env = overrides.env ?? process.env;
+  const platform = overrides.platform ?? process.platform;
+  const clock = overrides.clock ?? systemClock;
+  const fetch: Fetch = overrides.fetch ?? systemFetch(env);
+  const settings = resolveSettings(overrides.options ?? {}, env, findProfileFile(env["HOME"] ?? env["USERPROFILE"], overrides.cwd));
+
+  const folder = lazily(() => configFolder(env, platform));
+  const keychain = lazily(() => createKeychain({ clock, env }));
+  const sealed = (leavesTraces: boolean): SealedFile =>
+    new SealedFile(join(folder(), "credentials.json"), (source) => {
+      if (source === "keychain") return keychainKey(keychain());
+      if (source === "passphrase") return passphraseKey(settings.passphrase);
+      const uid = process.getuid?.();
+      const cache = leavesTraces ? runtimeFolder(env, platform, tmpdir(), uid) : undefined;
+      return machineKey(machineIdentity(hostname(), uid ?? userName()), cache);
+    });
+  const sealedFile = lazily(() => sealed(true));
+  const storage = overrides.storage ?? (settings.storage?.value === "memory" ? "memory" : undefined);
+  const store = lazily(() => new SessionStore(storage === "memory" ? memoryVault() : (storage ?? sealedFile()), clock));
+  const managers = new Map<string, TokenManager>();
+  const tokens = (profile = settings.profile?.value, service = settings.service?.value): TokenManager => {
+    const name = JSON.stringify([profile, service]);
+    let manager = managers.get(name);
+    if (manager === undefined) {
+      manager = new TokenManager({ store: store(), profile, service, accessToken: settings.accessToken, clock, fetch });
+      managers.set(name, manager);
+    }
+    return manager;
+  };
+  const authorizedFetch = lazily(() => createAuthorizedFetch({ tokens: tokens(), clock, fetch }));
+
+  return {
+    env,
+    platform,
+    clock,
+    fetch,
+    settings,
+    isKept: storage !== "memory",
+    get folder() {
+      return folder();
+    },
+    get keychain() {
+      return keychain();
+    },
+    get sealedFile() {
+      return sealedFile();
+    },
+    get store() {
+      return store();
+    },
+    readProfiles: async () => (storage === undefined ? new SessionStore(sealed(false), clock) : store()).read(),
+    tokens,
+    get authorizedFetch() {
+      return authorizedFetch();
+    },
+    async close() {
+      for (const manager of managers.values()) await manager.close();
+    },
+  };
+}
+
+function lazily<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}

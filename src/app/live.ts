@@ -1,0 +1,55 @@
+import type { App } from "./app.ts";
+import { accountInUse, fetchAs, queueFolder } from "./sync.ts";
+import { tokensOfAccount } from "../auth/account-tokens.ts";
+import type { SocketConstructor } from "../auth/websocket/connection.ts";
+import { webSocketTicket } from "../auth/websocket/ticket.ts";
+import { openThroughProxy } from "../platform/proxy.ts";
+import { LiveClient, type LiveMessage } from "../sync/live-client.ts";
+import { createLamportClock, lamportPath } from "../sync/lamport-clock.ts";
+
+/** The runtime's own WebSocket; undefined on a Node that has it only when started with a flag. */
+export function runtimeWebSocket(): SocketConstructor | undefined {
+  return (globalThis as { WebSocket?: unknown }).WebSocket as SocketConstructor | undefined;
+}
+
+/**
+ * The live connection of an app: a ticket from the authorized fetch for each connection, through the proxy where there is one.
+ *
+ * @param app - from `createApp`
+ * @param options - `onMessage` is told of everything that arrives; `WebSocket` instead of the runtime's own
+ */
+export function createLive(app: App, options: { onMessage?: (message: LiveMessage) => void; WebSocket?: SocketConstructor | undefined } = {}): LiveClient {
+  const observe = lamportObserver(app);
+  return new LiveClient({
+    WebSocket: runtimeWebSocket(),
+    ...options,
+    onMessage(message) {
+      if (message.kind === "event") observe(message.event["lamport_clock"]);
+      options.onMessage?.(message);
+    },
+    clock: app.clock,
+    through: (url, open) => openThroughProxy(url, app.env, open),
+    ticket: (team, signal, account) => webSocketTicket(team, { tokens: tokensOfAccount(app.tokens(), account), fetch: fetchAs(app, account), signal }),
+    account: (signal) => accountInUse(app, signal),
+  });
+}
+
+/** Takes the clocks of the events that arrive into this machine's, one write for all that arrive meanwhile. */
+function lamportObserver(app: App): (seen: unknown) => void {
+  const lamport = createLamportClock(lamportPath(queueFolder(app)), app.clock);
+  let highest = 0;
+  let writing: Promise<void> | undefined;
+  const write = async (): Promise<void> => {
+    for (let written = 0; written < highest; ) {
+      written = highest;
+      // A disk that is full must not end the connection: the next event is another try.
+      await lamport.observe(written).catch(() => undefined);
+    }
+    writing = undefined;
+  };
+  return (seen) => {
+    if (typeof seen !== "number" || seen <= highest) return;
+    highest = seen;
+    writing ??= write();
+  };
+}

@@ -1,0 +1,108 @@
+import { hint, login, type Hint } from "./hint.ts";
+
+/**
+ * Stable names of everything that can go wrong. A program branches on these, never on a message.
+ *
+ * - `usage_invalid`, `configuration_invalid`, `consent_required`: the caller can mend it by typing something else.
+ * - `network_unavailable`, `service_unavailable`, `lock_unavailable`: may pass; the session, if any, is untouched.
+ * - `not_authenticated`, `session_ended`: a login is needed.
+ * - `access_denied`: the user or the service said no.
+ * - `service_rejected`: the service refused the request itself (RFC 6749 §5.2 other than a dead grant).
+ * - `service_answer_invalid`: the service answered with something that is not the protocol.
+ * - `storage_*`, `keychain_unavailable`: credentials at rest could not be used; they were not changed.
+ */
+export type AuthErrorCode = (typeof codes)[number];
+
+const codes = [
+  "usage_invalid",
+  "configuration_invalid",
+  "consent_required",
+  "network_unavailable",
+  "service_unavailable",
+  "lock_unavailable",
+  "not_authenticated",
+  "session_ended",
+  "access_denied",
+  "timed_out",
+  "interrupted",
+  "service_rejected",
+  "service_answer_invalid",
+  "storage_unsafe",
+  "storage_damaged",
+  "storage_unreadable",
+  "storage_unwritable",
+  "keychain_unavailable",
+] as const;
+
+/** Options of {@link AuthError}. */
+export interface AuthErrorOptions {
+  /** What to do next; text alone where there is no command or variable in it. */
+  hint?: string | Hint;
+  /** The evidence: the error or answer that led here. Never shown without `--debug`. */
+  cause?: unknown;
+}
+
+/**
+ * A failure as a fact: a stable {@link AuthErrorCode}, a message in plain words and the next step. No message and no
+ * `cause` ever holds a token, a code, a verifier or a key.
+ */
+export class AuthError extends Error {
+  override readonly name: string = "AuthError";
+  /** What went wrong, for programs. */
+  readonly code: AuthErrorCode;
+  /** What to do next, for people; {@link hintText} makes words of it. */
+  readonly hint: Hint | undefined;
+
+  /** `message`: lower case, the thing quoted, what was expected and what was found. */
+  constructor(code: AuthErrorCode, message: string, options: AuthErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = typeof options.hint === "string" ? [options.hint] : options.hint;
+  }
+}
+
+/** Nobody is logged in, or the session is over: only a login helps. */
+export class NotAuthenticatedError extends AuthError {
+  override readonly name: string = "NotAuthenticatedError";
+
+  /** `code`: `not_authenticated` by default; the hint is to log in, by default. */
+  constructor(message: string, options: AuthErrorOptions & { code?: "not_authenticated" | "session_ended" } = {}) {
+    super(options.code ?? "not_authenticated", message, { hint: hint`Run: ${login()}`, ...options });
+  }
+}
+
+/** The service answered with an error (RFC 6749 §5.2), or with nothing usable. */
+export class ServiceError extends AuthError {
+  override readonly name: string = "ServiceError";
+  /** HTTP status of the answer; 0 when there was none. */
+  readonly status: number;
+  /** The `error` member of the answer, such as `invalid_client`; undefined when there was none. */
+  readonly error: string | undefined;
+  /** How long the service asked to wait (`Retry-After`, RFC 9110 §10.2.3), in milliseconds; undefined when it did not. */
+  readonly retryAfterMs: number | undefined;
+
+  /** `status`, `error` and `retryAfterMs` as the members have them. */
+  constructor(
+    code: AuthErrorCode,
+    message: string,
+    options: AuthErrorOptions & { status?: number; error?: string | undefined; retryAfterMs?: number | undefined } = {},
+  ) {
+    super(code, message, options);
+    this.status = options.status ?? 0;
+    this.error = options.error;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/**
+ * Whether a value is an error of this library, also one of another copy of the package in the same program, whose classes are
+ * not these: it is the code that counts, not the class.
+ */
+export function isAuthError(value: unknown): value is AuthError {
+  return value instanceof Error && "code" in value && (codes as readonly unknown[]).includes(value.code) && "hint" in value;
+}
+
+/** Whether a failure may be gone at the next try: no answer, a service that cannot work now, a lock that is held (S-004). */
+export function isTransient(value: unknown): value is AuthError {
+  return isAuthError(value) && (value.code === "network_unavailable" || value.code === "service_unavailable" || value.code === "lock_unavailable");
+}

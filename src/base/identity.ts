@@ -1,0 +1,27 @@
+/** What a tool is called, and all that follows from it: everything that carries its name is made from this. */
+export interface Identity {
+  /** Names the configuration folder, the keychain's entry and the files of the shell's completion: `spec-kitty`. */
+  readonly name: string;
+  readonly version: string;
+  /** What the user types to run it; the name by default. */
+  readonly command: string;
+  /** `User-Agent` of every request (RFC 9110 §10.1.5): `spec-kitty/1.2.0`. */
+  readonly userAgent: string;
+  /** The name of one of its environment variables: `PROFILE` is `SPEC_KITTY_PROFILE`. */
+  variable(name: string): string;
+}
+
+/**
+ * The identity of a tool.
+ *
+ * @param options - `name`: lower-case letters, digits and dashes, as in a package's name; `version`: the tool's own
+ * @throws TypeError for a name that cannot name a folder and a variable everywhere
+ */
+export function createIdentity({ name, version }: { readonly name: string; readonly version: string }): Identity {
+  if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) throw new TypeError(`"${name}" cannot name a tool: lower-case letters, digits and single dashes are needed`);
+  const prefix = `${name.replaceAll("-", "_").toUpperCase()}_`;
+  return { name, version, command: name, userAgent: `${name}/${version}`, variable: (variable) => prefix + variable };
+}
+
+/** The identity of this package's own command. A test holds the version against the manifest. */
+export const ownIdentity: Identity = createIdentity({ name: "spec-kitty", version: "0.1.0" });

@@ -1,0 +1,45 @@
+import type { AuthorizationCodeLogin } from "../../auth/flows/browser-login.ts";
+import { openBrowser } from "../../platform/browser.ts";
+import type { Context } from "../command.ts";
+import { duration } from "../format.ts";
+
+/** What Linux leaves of a longer line, in bytes, without a word (termios(3), "canonical mode"). Other systems take no such line at all. */
+const cutLine = 4095;
+
+/**
+ * The conversation of a browser login: the address and the wait are told before anything is opened, and the address of the
+ * page that failed to load can be pasted.
+ *
+ * @param timeoutMs - how long the browser is waited for, in milliseconds
+ * @param opens - whether the browser is opened here, or by the user
+ */
+export function browserScreen(
+  { app, out, terminal }: Context,
+  timeoutMs: number,
+  opens: boolean,
+): Pick<AuthorizationCodeLogin, "announce" | "open" | "openFailed" | "pasted"> {
+  return {
+    announce(address) {
+      out.say(`${opens ? "Opening the browser. If it does not come up, open this address" : "Open this address in a browser"}:\n\n  ${address}\n`);
+      out.say(`Waiting for the browser, ${duration(timeoutMs)} at most. Press Ctrl-C to give up.`);
+      if (terminal.isInteractive) out.say("If the browser ends on a page that does not load, paste that page's address here.");
+    },
+    open: opens ? (address) => openBrowser(address, { env: app.env, platform: app.platform, clock: app.clock }) : undefined,
+    openFailed: (reason) => out.warn(`the browser could not be opened (${reason}). Open the address above yourself`),
+    pasted: !terminal.isInteractive
+      ? undefined
+      : (take, signal) =>
+          terminal.onLine((line) => {
+            // What is left of a code would be sent, and refused, and the code be burnt.
+            if (Buffer.byteLength(line) === cutLine) {
+              out.warn("the pasted address is longer than the terminal takes in one line, and was cut off: it was not used");
+              return out.hint("Press Ctrl-C, run: stty -icanon, then log in again. Or without an address to paste: spec-kitty auth login --headless");
+            }
+            try {
+              if (line.trim()) take(line.trim());
+            } catch (error) {
+              out.warn(error instanceof Error ? error.message : String(error));
+            }
+          }, signal),
+  };
+}

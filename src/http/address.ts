@@ -1,0 +1,41 @@
+import { isConfidential } from "../base/url.ts";
+import { AuthError } from "../base/errors.ts";
+
+/**
+ * The one resolver of a service's address. Every transport builds its addresses from what this returns: two readings of
+ * the same setting once sent one host's token to another.
+ *
+ * Plain `http:` is for this machine only, since a bearer token on the wire is the session (RFC 6750 §5.3, RFC 8252 §8.3).
+ * A user name would be a password by another name; a query or a fragment cannot be a base.
+ *
+ * @param text - as the user gave it
+ * @param source - where it comes from, for the message: an option, a variable, a profile
+ * @returns the address without a trailing `/`, a path kept
+ * @throws {@link AuthError} `configuration_invalid`
+ */
+export function parseServiceUrl(text: string, source: string): string {
+  const refuse = (why: string): AuthError =>
+    new AuthError("configuration_invalid", `${source} ${why}`, {
+      hint: source.startsWith("--") ? `Give an address: ${source} https://login.example` : "Give the address of the service: export SPEC_KITTY_SAAS_URL=https://service.example",
+    });
+  if (!URL.canParse(text)) throw refuse(`is "${text}", which is not an address such as https://service.example`);
+  const url = new URL(text);
+  if (url.username || url.password) throw refuse("holds a user name or password, which an address here never does");
+  if (url.protocol !== "https:" && url.protocol !== "http:") throw refuse(`is "${text}": "https:" is needed, not "${url.protocol}"`);
+  if (url.search || url.hash || text.includes("?") || text.includes("#")) throw refuse(`is "${text}": a query or a fragment cannot be part of it`);
+  if (!isConfidential(url)) {
+    throw refuse(`is "${text}": plain http is for this machine only, since whoever reads the token on the way has the session`);
+  }
+  return url.href.replace(/\/+$/, "");
+}
+
+/**
+ * The address of an authorization server: as `parseServiceUrl`, but given back exactly as it was written, since that is how it
+ * is compared with what the server calls itself (RFC 8414 §3.3).
+ *
+ * @throws {@link AuthError} `configuration_invalid`
+ */
+export function parseIssuer(text: string, source: string): string {
+  parseServiceUrl(text, source);
+  return text;
+}

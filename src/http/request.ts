@@ -1,0 +1,159 @@
+import { AuthError, ServiceError } from "../base/errors.ts";
+import type { Clock } from "../platform/clock.ts";
+
+/** `fetch`, as far as this program uses it: the global one, or a test's. */
+export type Fetch = (input: string | URL, init?: RequestInit) => Promise<Response>;
+
+/** What every request to the service needs. */
+export interface ExchangeOptions {
+  fetch: Fetch;
+  clock: Clock;
+  /** Ends the exchange; its reason is what the caller gets. */
+  signal?: AbortSignal | undefined;
+  /** From the first byte sent to the last byte read, in milliseconds; 10,000 by default. */
+  timeoutMs?: number;
+}
+
+const maxAnswerBytes = 1024 * 1024;
+
+/**
+ * Sends one request of the protocol. The time limit stays on while the answer's body is read.
+ *
+ * @param url - an endpoint of the service
+ * @param init - as for `fetch`
+ * @param options - see {@link ExchangeOptions}
+ * @throws {@link ServiceError} `network_unavailable` when no answer came
+ */
+export async function send(url: string, init: RequestInit, options: ExchangeOptions): Promise<Response> {
+  const { fetch, clock, signal, timeoutMs = 10_000 } = options;
+  const limit = clock.timeout(timeoutMs);
+  try {
+    return await fetch(url, {
+      ...init,
+      headers: { accept: "application/json", ...(init.headers as Record<string, string> | undefined) },
+      // A redirect would carry a code or a refresh token to an address that nobody vouched for (RFC 9700 §4.12).
+      redirect: "manual",
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    });
+  } catch (cause) {
+    throw unreachable(url, cause, signal);
+  }
+}
+
+/** The form body of token and device requests (RFC 6749 appendix B), undefined members left out. */
+export function form(parameters: Readonly<Record<string, string | undefined>>): RequestInit {
+  const body = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) if (value !== undefined) body.set(name, value);
+  return { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" }, body: body.toString() };
+}
+
+/**
+ * Reads an answer that should be a JSON object, within bounds.
+ *
+ * @param response - the answer to {@link send}
+ * @param maxBytes - the bounds; 1 MiB by default, which no answer of the protocol comes near
+ * @returns its members, or undefined when the body is something else
+ * @throws {@link ServiceError} `network_unavailable` when the connection ends before the body does,
+ * `service_answer_invalid` when the body is larger than that
+ */
+export async function readJsonObject(response: Response, maxBytes: number = maxAnswerBytes): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+      size += chunk.length;
+      // Leaving the loop cancels the stream, so that a body without end costs one megabyte and no more.
+      if (size > maxBytes) throw new AuthError("service_answer_invalid", "too large");
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    if (cause instanceof AuthError) throw invalidAnswer(response, `sent more than ${maxBytes / 1024} KiB`);
+    throw unreachable(response.url, cause, undefined);
+  }
+  try {
+    // As `Response.json()` does, a byte order mark is passed over (RFC 8259 §8.1 lets a parser).
+    const value: unknown = JSON.parse(new TextDecoder().decode(Buffer.concat(chunks)));
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    // Without a cause: the parser's message quotes the text, and the text may hold a token.
+    return undefined;
+  }
+}
+
+/**
+ * What an answer that is no success means (RFC 6749 §5.2), by its status and its `error` member.
+ *
+ * @param response - the answer
+ * @param body - what {@link readJsonObject} made of it
+ */
+export function serviceFailure(response: Response, body: Readonly<Record<string, unknown>> | undefined): ServiceError {
+  const error = text(body?.["error"]);
+  const description = text(body?.["error_description"])?.slice(0, 200);
+  const said = [response.status, error && `"${error.slice(0, 200)}"`, description && `(${description})`].filter(Boolean).join(" ");
+  const message = `${where(response.url)} answered ${said}`;
+  const facts = { status: response.status, error, retryAfterMs: retryAfter(response, body) };
+  if (response.status === 429 || response.status >= 500) {
+    return new ServiceError("service_unavailable", message, { ...facts, hint: "Nothing was lost. Try again in a moment" });
+  }
+  if (error === undefined) {
+    return new ServiceError("service_answer_invalid", `${message}, which is not an answer of an OAuth service`, { ...facts, hint: addressHint });
+  }
+  const configuration = /^(invalid_request|invalid_client|invalid_scope|unauthorized_client|unsupported_grant_type)$/.test(error);
+  return new ServiceError("service_rejected", message, {
+    ...facts,
+    hint: configuration ? "This is a mistake in the configuration: check SPEC_KITTY_SAAS_URL, SPEC_KITTY_CLIENT_ID and --scope" : "Try again: spec-kitty auth login",
+  });
+}
+
+/** An answer that succeeded by its status and is not the protocol. */
+export function invalidAnswer(response: Response, what: string): ServiceError {
+  return new ServiceError("service_answer_invalid", `${where(response.url)} ${what}`, { status: response.status, hint: addressHint });
+}
+
+const addressHint = "Check the address of the service: spec-kitty auth status";
+
+/**
+ * How long the service asks to wait: the body's `retry_after`, else `Retry-After` in seconds or as a date (RFC 9110
+ * §10.2.3).
+ *
+ * @returns milliseconds; undefined when it does not ask
+ */
+export function retryAfter(response: Response, body?: Readonly<Record<string, unknown>>): number | undefined {
+  const inBody = body?.["retry_after"];
+  if (typeof inBody === "number" && inBody >= 0) return inBody * 1000;
+  const header = response.headers.get("retry-after")?.trim();
+  if (!header) return undefined;
+  if (/^\d+$/.test(header)) return Number(header) * 1000;
+  const date = Date.parse(header);
+  const sent = Date.parse(response.headers.get("date") ?? "");
+  // The difference of two of the server's own readings, so that this machine's clock does not matter.
+  return Number.isNaN(date) || Number.isNaN(sent) ? undefined : Math.max(0, date - sent);
+}
+
+/**
+ * What a request that got no answer means.
+ *
+ * @param cause - what `fetch` rejected with
+ * @param signal - the caller's own: when it is what ended the request, its reason is the result
+ */
+export function unreachable(url: string, cause: unknown, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted) return signal.reason;
+  // From a fetch that knows more: which proxy refused, whose certificate is unknown, and what to do about it.
+  if (cause instanceof AuthError) return cause;
+  const timedOut = cause instanceof Error && cause.name === "TimeoutError";
+  const root = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+  const reason = root instanceof Error ? ("code" in root && typeof root.code === "string" ? root.code : root.message) : String(root);
+  return new ServiceError("network_unavailable", timedOut ? `${where(url)} did not answer in time` : `cannot reach ${where(url)} (${reason})`, {
+    hint: "Nothing was lost. Check the network and the address of the service, then try again",
+    cause,
+  });
+}
+
+/** An address without its query, which may hold what is secret. */
+function where(url: string): string {
+  return url ? `"${url.replace(/[?#].*$/s, "")}"` : "the service";
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}

@@ -1,0 +1,134 @@
+import { createHash } from "node:crypto";
+import { extname } from "node:path";
+import { AuthError, NotAuthenticatedError, ServiceError } from "../base/errors.ts";
+import type { DrainOptions } from "./event-drain.ts";
+import { queueEntry } from "./queue-entry.ts";
+import type { QueueItem } from "./queue-folder.ts";
+import type { QueueScope } from "./queue.ts";
+import { requestService, serviceText, type ServiceAnswer } from "./service-request.ts";
+
+const path = "/api/dossier/push-content/";
+const timeoutMs = 30_000;
+const maxBytes = 524_288;
+/** More refusals than this, and the artifact is given up. */
+const maxRetries = 20;
+const maxDelaySeconds = 300;
+const extensions = [".md", ".json", ".yaml", ".yml", ".csv"];
+
+/** A file to upload, and where it belongs. */
+export interface ArtifactInput {
+  /** A UUID. */
+  project_uuid: string;
+  /** The mission, such as `login`. */
+  mission_slug: string;
+  /** Such as `main`. */
+  target_branch: string;
+  /** Such as `software-dev`. */
+  mission_type: string;
+  /** The version of the manifest that names the artifact. */
+  manifest_version: string;
+  /** Path within the mission, with `/` between its parts. */
+  artifact_path: string;
+  /** The raw bytes of the file: UTF-8, at most 524,288 of them. */
+  content: Uint8Array;
+}
+
+/**
+ * An artifact as it is queued: the request that will be sent, checked now, while the one who can mend it is there.
+ *
+ * @param input - from the caller
+ * @param id - from a ULID source
+ * @param now - milliseconds since 1970: when it may be sent first
+ * @throws {@link AuthError} `usage_invalid` when the service would never take it
+ */
+export function artifactItem({ content, ...about }: ArtifactInput, id: string, now: number): QueueItem {
+  const name = about.artifact_path;
+  const refuse = (what: string, hint: string): AuthError => new AuthError("usage_invalid", `"${name}" ${what}`, { hint });
+  if (!extensions.includes(extname(name))) throw refuse("is not an artifact that the service takes", `Upload one of ${extensions.join(", ")}`);
+  if (content.length > maxBytes) throw refuse(`is ${content.length} bytes long`, `Upload at most ${maxBytes} bytes`);
+  let body: string;
+  try {
+    // The mark at the start stays: the service compares the hash of the bytes with the hash of what it gets.
+    body = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(content);
+  } catch {
+    throw refuse("is not valid UTF-8", "Save it as UTF-8 and upload it again");
+  }
+  const content_hash = createHash("sha256").update(content).digest("hex");
+  const request = { ...about, content_hash, hash_algorithm: "sha256", content_body: body };
+  return { order: now, id, text: JSON.stringify(request) };
+}
+
+/**
+ * Uploads the artifacts of a scope whose time has come, one at a time. An artifact's place in the queue is the moment at
+ * which it may be tried, so that one that the service is not ready for does not hold up the others.
+ *
+ * @param scope - whose artifacts; the caller holds its lock
+ * @returns why it ended early; undefined when it did not
+ * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
+ */
+export async function drainArtifacts(scope: QueueScope, options: DrainOptions): Promise<AuthError | undefined> {
+  const { artifacts: queue } = scope;
+  const { clock, counts } = options;
+  const start = clock.now();
+  for (const name of queue.names()) {
+    const entry = queueEntry(name);
+    if (entry === undefined || entry.order > start) continue;
+    const [text] = queue.read(name);
+    if (text === undefined) continue;
+    if (!options.held()) return undefined;
+
+    const verdict = await upload(text, options);
+    if (verdict.kind === "stop") return verdict.failure;
+    if (verdict.kind === "stored") {
+      await queue.remove([name]);
+      counts.delivered++;
+    } else {
+      const dead = verdict.kind === "never" || entry.retries >= maxRetries;
+      if (dead) queue.bury(entry, verdict.reason);
+      else queue.retry(entry, clock.now() + retryDelayMs(entry.retries + 1, verdict.kind === "later" ? verdict.retryAfterMs : undefined));
+      counts.rejected++;
+      options.onRejected?.({ id: entry.id, category: undefined, reason: verdict.reason, dead });
+    }
+    options.onProgress?.();
+    if (verdict.kind === "later" && verdict.failure) return verdict.failure;
+  }
+  return undefined;
+}
+
+type UploadVerdict =
+  | { kind: "stored" }
+  /** Given up at once. */
+  | { kind: "never"; reason: string }
+  /** Tried again later; with a failure, the others are too. */
+  | { kind: "later"; reason: string; retryAfterMs?: number | undefined; failure?: AuthError }
+  /** Nothing that is the artifact's fault, nor the service's: untouched. */
+  | { kind: "stop"; failure: AuthError };
+
+async function upload(text: string, options: DrainOptions): Promise<UploadVerdict> {
+  try {
+    return judgeUpload(await requestService(path, { method: "POST", headers: { "content-type": "application/json" }, body: text }, options, timeoutMs));
+  } catch (error) {
+    if (!(error instanceof AuthError)) throw error;
+    const unanswered = error.code === "network_unavailable" || error.code === "service_unavailable";
+    return unanswered ? { kind: "later", reason: error.message, failure: error } : { kind: "stop", failure: error };
+  }
+}
+
+/** What an answer means for the artifact that was sent. */
+function judgeUpload({ status, body, retryAfterMs }: ServiceAnswer): UploadVerdict {
+  const code = serviceText(body?.["error"]) ?? serviceText(body?.["code"]);
+  const reason = `the service answered ${status}${code ? ` "${code}"` : ""} to the upload`;
+  if (status >= 200 && status < 300) return { kind: "stored" };
+  if (status === 401) return { kind: "stop", failure: new NotAuthenticatedError(reason, { code: "session_ended" }) };
+  if (status === 404 && code !== "namespace_not_found") return { kind: "later", reason };
+  if (status === 408 || status === 429 || status >= 500) {
+    const failure = new ServiceError("service_unavailable", reason, { status, retryAfterMs, hint: "Nothing was lost. Try again later: spec-kitty sync now" });
+    return { kind: "later", reason, retryAfterMs, failure };
+  }
+  return { kind: "never", reason };
+}
+
+/** min(2^n, 300) seconds, or longer where the service asked for that; in milliseconds. */
+function retryDelayMs(retries: number, retryAfterMs: number = 0): number {
+  return Math.max(Math.min(2 ** retries, maxDelaySeconds) * 1000, retryAfterMs);
+}

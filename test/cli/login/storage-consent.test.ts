@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createApp } from "../../../src/app/app.ts";
+import { newDerivedHeader } from "../../../src/auth/secure-storage/derived-key.ts";
+import type { Context } from "../../../src/cli/command.ts";
+import { agreedKey } from "../../../src/cli/login/storage-consent.ts";
+import { commandEnvironment, scratchFolder } from "../../helpers/command.ts";
+
+test("a login that keeps the key of the sessions does not bring it back when another has moved them to a new one meanwhile", async (t) => {
+  const env = commandEnvironment(scratchFolder(t), "http://127.0.0.1:9");
+  const [first, second] = [newDerivedHeader("machine"), newDerivedHeader("machine")];
+  const app = createApp({ env });
+  await app.store.update((profiles) => profiles, { key: first });
+  const key = await agreedKey({ app } as Context, false);
+  assert.equal(key(), undefined, "as it is");
+  await createApp({ env }).store.update((profiles) => profiles, { key: second });
+  assert.equal(key(), undefined);
+  assert.deepEqual(app.sealedFile.header(), second);
+  await app.store.removeAll();
+  assert.deepEqual(key(), first, "where everything was removed meanwhile, a key is needed after all");
+});

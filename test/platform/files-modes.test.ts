@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { scratchFolder } from "../helpers/command.ts";
+
+const skip = process.platform === "win32" && "there are no modes here to set";
+const module = new URL("../../src/platform/files.ts", import.meta.url).href;
+
+const table: [platform: string, folderMode: number, fileMode: number, outcome: string][] = [
+  ["linux", 0o700, 0o600, "content"],
+  ["linux", 0o755, 0o600, "content"],
+  ["linux", 0o700, 0o640, "storage_unsafe"],
+  ["linux", 0o700, 0o604, "storage_unsafe"],
+  ["linux", 0o770, 0o600, "storage_unsafe"],
+  ["linux", 0o702, 0o600, "storage_unsafe"],
+  ["darwin", 0o700, 0o600, "content"],
+  ["darwin", 0o700, 0o640, "storage_unsafe"],
+  ["darwin", 0o770, 0o600, "storage_unsafe"],
+  // Modes say nothing there: the access list of the user's profile folder keeps others out.
+  ["win32", 0o777, 0o666, "content"],
+];
+for (const [platform, folderMode, fileMode, outcome] of table) {
+  const modes = `${fileMode.toString(8)} in a folder of mode ${folderMode.toString(8)}`;
+  test(`on ${platform} a file of mode ${modes} is ${outcome === "content" ? "read" : "refused"}`, { skip }, (t) => {
+    const folder = join(scratchFolder(t), "kept");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "file"), "content");
+    chmodSync(join(folder, "file"), fileMode);
+    chmodSync(folder, folderMode);
+    // In a process of its own, which is told its platform before the file looks at it.
+    const code = `
+      Object.defineProperty(process, "platform", { value: ${JSON.stringify(platform)} });
+      const { readPrivateFile } = await import(${JSON.stringify(module)});
+      try { process.stdout.write(readPrivateFile(${JSON.stringify(join(folder, "file"))})); } catch (error) { process.stdout.write(error.code); }`;
+    const { stdout, stderr } = spawnSync(process.execPath, ["--import", import.meta.resolve("tsx"), "--input-type=module", "-e", code], { encoding: "utf8" });
+    assert.equal(stdout, outcome, stderr);
+  });
+}
