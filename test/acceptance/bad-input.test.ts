@@ -142,7 +142,7 @@ for (const [what, fault, expected] of [
     const running = startCommand(t, ["auth", "login", "--no-browser", "--port", String(port)], env);
     const [link] = await running.shows(address);
     const visit = await approve(link);
-    assert.match(visit.page, /The login did not succeed/);
+    assert.match(visit.page, /The login failed/);
     assertFailure(await running.ended, expected);
     // A code is good for one use: it is never sent twice.
     assert.equal(saas.count("/oauth/token"), 1);
@@ -267,7 +267,7 @@ test("NFR-010 a disk that fills up while the browser is open stores nothing, and
   const [link] = await running.shows(address);
   disk.fill();
   const visit = await approve(link);
-  assert.match(visit.page, /The login did not succeed/);
+  assert.match(visit.page, /The login failed/);
   assertFailure(await running.ended, { code: 1, error: /cannot be written \(ENOSPC\)/, hint: /Free some space/ });
   assert.ok([...it.saas.sessions.values()].every(({ ended }) => ended !== undefined));
   assert.equal(filesUnder(it.config).size, 0);
