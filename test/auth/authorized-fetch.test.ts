@@ -109,7 +109,7 @@ for (const error of ["session_invalid", "token_revoked"] as const) {
 }
 
 function isOver(error: unknown): boolean {
-  return error instanceof NotAuthenticatedError && error.code === "session_ended" && error.message === "Session expired or revoked. Run: spec-kitty auth login";
+  return error instanceof NotAuthenticatedError && error.code === "session_ended" && error.message === "Session expired or revoked";
 }
 
 test("S-002 a session_invalid for a session that has been replaced deletes nothing, and the request is replayed with the new one", async (t) => {

@@ -174,7 +174,7 @@ for (const [name, script] of Object.entries({
     saas.faults.next("/oauth/token", script);
     const cleared: unknown[] = [];
     tokens.events.on("cleared", (event) => cleared.push(event));
-    await assert.rejects(tokens.getAccessToken(), failsWith("session_ended", /^Session expired or revoked\. Run: spec-kitty auth login$/));
+    await assert.rejects(tokens.getAccessToken(), failsWith("session_ended", /^Session expired or revoked$/));
     assert.equal(await stored(), undefined);
     assert.deepEqual(cleared, [{ profile: "default" }]);
     await assert.rejects(tokens.getAccessToken(), failsWith("not_authenticated"));
