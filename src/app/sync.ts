@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { App } from "./app.ts";
-import { whoseToken } from "../auth/flows/check-session.ts";
+import { userOfToken } from "../auth/flows/check-session.ts";
 import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.ts";
 import { tokensOfAccount } from "../auth/account-tokens.ts";
 import { createAuthorizedFetch, type AuthorizedFetch } from "../auth/authorized-fetch.ts";
@@ -94,6 +94,6 @@ async function ownerOf({ settings, fetch, clock }: App, { service }: Origin, sig
     });
   }
   const { userinfo_endpoint = "" } = defaultAuthorizationServer(service);
-  const { id, email, name, teams } = await whoseToken(settings.accessToken, userinfo_endpoint, { fetch, clock, signal });
+  const { id, email, name, teams } = await userOfToken(settings.accessToken, userinfo_endpoint, { fetch, clock, signal });
   return { service, user: id, team: defaultTeam({ session: { teams } })?.id ?? null, label: email ?? name };
 }

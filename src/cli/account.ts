@@ -1,5 +1,5 @@
 import type { App } from "../app/app.ts";
-import { whoseToken } from "../auth/flows/check-session.ts";
+import { userOfToken } from "../auth/flows/check-session.ts";
 import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.ts";
 import type { UserInfo } from "../auth/oauth/user-info.ts";
 import { defaultTeam, unknownProfile, type Profile, type Profiles } from "../auth/session.ts";
@@ -39,7 +39,7 @@ export async function chosenProfile({ store, settings }: App): Promise<ChosenPro
 /**
  * Asks the service whose the token in the environment is: nothing here knows.
  *
- * @throws {@link AuthError} `configuration_invalid` when nothing says which service, else as `whoseToken`
+ * @throws {@link AuthError} `configuration_invalid` when nothing says which service, else as `userOfToken`
  */
 export async function ownerOfEnvironmentToken({ app, signal }: Context): Promise<UserInfo> {
   const { accessToken, service } = app.settings;
@@ -51,5 +51,5 @@ export async function ownerOfEnvironmentToken({ app, signal }: Context): Promise
     });
   }
   const { userinfo_endpoint = "" } = defaultAuthorizationServer(address);
-  return whoseToken(accessToken, userinfo_endpoint, { fetch: app.fetch, clock: app.clock, signal });
+  return userOfToken(accessToken, userinfo_endpoint, { fetch: app.fetch, clock: app.clock, signal });
 }

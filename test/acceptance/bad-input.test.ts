@@ -201,11 +201,11 @@ test("a user without teams and without an e-mail address logs in all the same", 
 });
 
 for (const [what, fault, code, error] of [
-  ["fails", { status: 500 }, 3, /you were let in, but the service did not say who you are: .*\/api\/v1\/me" answered 500/],
-  ["refuses the new token", { status: 401, body: { error: "invalid_token" } }, 1, /you were let in, but .* answered 401 "invalid_token"/],
-  ["names nobody", { body: { email: "alice@example.com", teams: [] } }, 1, /you were let in, but .* answered without a "user_id"/],
-  ["answers with HTML", { body: "<h1>hello</h1>" }, 1, /you were let in, but .* without a "user_id"/],
-  ["breaks the connection", { reset: "before", times: 5 }, 3, /you were let in, but .*cannot reach/],
+  ["fails", { status: 500 }, 3, /the login was granted, but the service did not say who you are: .*\/api\/v1\/me" answered 500/],
+  ["refuses the new token", { status: 401, body: { error: "invalid_token" } }, 1, /the login was granted, but .* answered 401 "invalid_token"/],
+  ["names nobody", { body: { email: "alice@example.com", teams: [] } }, 1, /the login was granted, but .* answered without a "user_id"/],
+  ["answers with HTML", { body: "<h1>hello</h1>" }, 1, /the login was granted, but .* without a "user_id"/],
+  ["breaks the connection", { reset: "before", times: 5 }, 3, /the login was granted, but .*cannot reach/],
 ] as [string, Fault, number, RegExp][]) {
   test(`when /api/v1/me ${what} after the exchange, the user is told, nothing is stored, and the server session is ended`, async (t) => {
     const { saas, run, folder } = await scene(t);

@@ -109,7 +109,7 @@ for (const [module, idToken] of believedIdTokens) {
 
 const refusedRedirects: [module: string, redirect: (parameters: URLSearchParams) => void, message: RegExp][] = [
   ["invalid-authorization-response-iss", (parameters) => parameters.set("iss", "https://evil.example"), /came from "https:\/\/evil.example"/],
-  ["remove-authorization-response-iss", (parameters) => parameters.delete("iss"), /does not say whom it came from/],
+  ["remove-authorization-response-iss", (parameters) => parameters.delete("iss"), /does not name its issuer/],
   ["ensure-authorization-response-with-invalid-state-fails", (parameters) => parameters.set("state", "other"), /was ignored/],
   ["ensure-authorization-response-with-invalid-missing-state-fails", (parameters) => parameters.delete("state"), /was ignored/],
 ];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { createDpopKey, dpopFetch, dpopThumbprint } from "../../../src/auth/oauth/dpop.ts";
-import { jwkThumbprint } from "../../../src/auth/oauth/jwk-thumbprint.ts";
+import { jwkThumbprint } from "../../../src/auth/oauth/dpop-proof.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { readProof } from "../../conformance/proof.ts";
 import { Secret } from "../../../src/base/secret.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { jwkThumbprint } from "../../../src/auth/oauth/jwk-thumbprint.ts";
+import { jwkThumbprint } from "../../../src/auth/oauth/dpop-proof.ts";
 
 test("the RSA key of RFC 7638 §3.1 has the thumbprint that is printed there, whatever members it has besides", () => {
   const key = {
