@@ -25,12 +25,13 @@ export class RelyingParty {
 
   /** Logs in to the provider as the service that it is for, which has no API of its own. */
   async login(parameters: Partial<LoginParameters> = {}): Promise<Session> {
-    const { fetch, clock } = createApp({ env: {} });
+    const { fetch, clock, identity } = createApp({ env: {} });
     const ended = new AbortController();
     const exchange = { fetch, clock, signal: ended.signal };
     const request = await prepareLogin({ service: this.#issuer, clientId, scope: "openid", dpop: true, ...parameters }, exchange);
     return browserLogin({
       ...exchange,
+      identity,
       request,
       timeoutMs: 20_000,
       announce: () => undefined,

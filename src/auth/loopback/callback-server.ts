@@ -5,7 +5,7 @@ import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import type { Identity } from "../../base/identity.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { AuthorizationAnswer, AuthorizationResponse } from "../oauth/authorization.ts";
+import type { AuthorizationResponse, UnrelatedRedirect } from "../oauth/authorization-code.ts";
 import { type CallbackOutcome, callbackPage, redirection, refusal, type RenderedPage } from "./callback-page.ts";
 import { type RedirectHost, takeCallbackPort } from "./callback-port.ts";
 import { callbackRequest, pastedParameters, pasteRefused } from "./callback-request.ts";
@@ -13,7 +13,7 @@ import { callbackRequest, pastedParameters, pasteRefused } from "./callback-requ
 /** Options of {@link listenForCallback}. */
 interface ListenOptions {
   /** Judges the query of a redirect: `authorizationResponse` with the state of this login. */
-  judge: (params: URLSearchParams) => AuthorizationResponse;
+  judge: (params: URLSearchParams) => AuthorizationResponse | UnrelatedRedirect;
   /** The host in the redirect URI; `127.0.0.1` by default. */
   redirectHost?: RedirectHost | undefined;
   /** This port only; by default the first free one of 28888–28898, else any. */
@@ -28,7 +28,7 @@ export interface CallbackListener {
   /** For the authorization request and, unchanged, for the token request (RFC 6749 §4.1.3). */
   readonly redirectUri: string;
   /** The response to this login. Rejects with `interrupted` when the listener is closed before it arrives. */
-  readonly callback: Promise<AuthorizationAnswer>;
+  readonly callback: Promise<AuthorizationResponse>;
   /**
    * Takes the redirect address from a user whose browser could not reach this machine: the same checks, the same outcome.
    *
@@ -66,8 +66,8 @@ const maxSilentConnections = 64;
  */
 export async function listenForCallback(options: ListenOptions): Promise<CallbackListener> {
   const { judge, clock, identity, redirectHost = "127.0.0.1" } = options;
-  let settle: { resolve: (answer: AuthorizationAnswer) => void; reject: (error: AuthError) => void } | undefined;
-  const callback = new Promise<AuthorizationAnswer>((resolve, reject) => (settle = { resolve, reject }));
+  let settle: { resolve: (answer: AuthorizationResponse) => void; reject: (error: AuthError) => void } | undefined;
+  const callback = new Promise<AuthorizationResponse>((resolve, reject) => (settle = { resolve, reject }));
   // Closing while nothing awaits it must not be an unhandled rejection.
   callback.catch(() => undefined);
 
@@ -80,7 +80,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
   let finishing: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
 
-  const end = (answer: AuthorizationAnswer): void => {
+  const end = (answer: AuthorizationResponse): void => {
     answered = true;
     settle?.resolve(answer);
   };
@@ -90,7 +90,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
     if (asked.kind === "refused") return send(response, refusal(asked.status, asked.why, asked.headers));
     if (asked.kind === "page") return onPage(asked.path, request, response);
     const answer = judge(asked.params);
-    if (answer.kind === "not-ours") return send(response, redirection(wrongStatePath));
+    if (answer.kind === "unrelated") return send(response, redirection(wrongStatePath));
     if (answered) return send(response, redirection(alreadyUsedPath));
     if (outcome !== undefined) return send(response, redirection(donePath));
     held = response;
@@ -134,7 +134,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
 
   const accept = (pasted: string): void => {
     const answer = judge(pastedParameters(pasted, redirectUri));
-    if (answer.kind === "not-ours") throw pasteRefused(`does not belong to this login: ${answer.reason}`);
+    if (answer.kind === "unrelated") throw pasteRefused(`does not belong to this login: ${answer.reason}`);
     if (answered || outcome !== undefined || closing !== undefined) throw pasteRefused("came after this login had ended");
     end(answer);
   };

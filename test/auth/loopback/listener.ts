@@ -1,6 +1,6 @@
 import { request } from "node:http";
 import { connect, type Socket } from "node:net";
-import { authorizationResponse } from "../../../src/auth/oauth/authorization.ts";
+import { authorizationResponse } from "../../../src/auth/oauth/authorization-code.ts";
 import { type CallbackListener, listenForCallback } from "../../../src/auth/loopback/callback-server.ts";
 import type { Clock } from "../../../src/platform/clock.ts";
 import { ownIdentity } from "../../../src/base/identity.ts";
