@@ -12,6 +12,7 @@ import type { SimpleVault, Vault } from "../auth/secure-storage/vault.ts";
 import type { Profiles } from "../auth/session.ts";
 import { SessionStore } from "../auth/session-store.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
+import { ownIdentity, type Identity } from "../base/identity.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
 import { systemFetch } from "../platform/system-fetch.ts";
 import { configFolder, runtimeFolder, type Environment } from "../platform/paths.ts";
@@ -20,6 +21,8 @@ import { userName } from "../platform/user-name.ts";
 
 /** What an embedder or a test may put in the place of the real thing. */
 export interface AppOverrides {
+  /** The tool that this is: its own by default. */
+  identity?: Identity;
   /** Options of the command line, which win over the environment. */
   options?: SettingOptions;
   /** The variables; `process.env` by default. */
@@ -38,6 +41,8 @@ export interface AppOverrides {
 
 /** Every collaborator, each made when it is first asked for. */
 export interface App {
+  /** What the tool is called, and all that carries its name. */
+  readonly identity: Identity;
   /** What the settings were read from. */
   readonly env: Environment;
   /** As `process.platform`. */
@@ -78,6 +83,7 @@ export interface App {
  * @throws {@link AuthError} `usage_invalid` or `configuration_invalid` when an option or variable cannot be used
  */
 export function createApp(overrides: AppOverrides = {}): App {
+  const identity = overrides.identity ?? ownIdentity;
   const env = overrides.env ?? process.env;
   const platform = overrides.platform ?? process.platform;
   const clock = overrides.clock ?? systemClock;
@@ -110,6 +116,7 @@ export function createApp(overrides: AppOverrides = {}): App {
   const authorizedFetch = lazily(() => createAuthorizedFetch({ tokens: tokens(), clock, fetch }));
 
   return {
+    identity,
     env,
     platform,
     clock,
