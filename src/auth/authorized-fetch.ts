@@ -5,7 +5,7 @@ import type { TokenManager } from "./token-manager/token-manager.ts";
 import type { Credential } from "./session.ts";
 import { boundFetch } from "./oauth/dpop-fetch.ts";
 import { isSessionOver } from "./oauth/session-refusal.ts";
-import { retryDelay } from "../http/retry.ts";
+import { isTransientStatus, retryDelay } from "../http/retry.ts";
 import { targetOf } from "../http/target.ts";
 
 /** What an authorized fetch takes in addition to what `fetch` takes. */
@@ -92,7 +92,7 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
         isReplay = true;
         continue;
       }
-      if (response !== undefined && !mayPass(status)) return response;
+      if (response !== undefined && !isTransientStatus(status)) return response;
       const mayRepeat = failures < (options.retries ?? 2) && isReplayable(init.body) && isIdempotent(init) && clock.monotonic() - startedAt < patienceMs;
       failures += 1;
       const waitMs = retryDelay({ attempt: failures, retryAfterMs: response && retryAfter(response), random: random() });
@@ -146,10 +146,6 @@ function isReplayable(body: RequestInit["body"]): boolean {
 
 function isIdempotent({ method = "GET", headers }: RequestInit): boolean {
   return /^(GET|HEAD|OPTIONS|PUT|DELETE)$/i.test(method) || new Headers(headers).has("idempotency-key");
-}
-
-function mayPass(status: number): boolean {
-  return status === 429 || (status >= 500 && status !== 501);
 }
 
 /** A user who has logged in meanwhile did not ask for this request: it would be done in their name and with their rights. */
