@@ -4,7 +4,8 @@ import { retryAfter, unreachable, type Fetch } from "../http/request.ts";
 import type { TokenManager } from "./token-manager/token-manager.ts";
 import type { Credential } from "./session.ts";
 import { boundFetch } from "./oauth/dpop-fetch.ts";
-import { isSessionOver } from "./oauth/session-refusal.ts";
+import { peekBody } from "../http/peek.ts";
+import { saysSessionEnded } from "./oauth/session-refusal.ts";
 import { isTransientStatus, retryDelay } from "../http/retry.ts";
 import { targetOf } from "../http/target.ts";
 
@@ -81,7 +82,9 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
       }
       const status = response?.status ?? 0;
       if (response !== undefined && status === 401 && isFrom(response, service)) {
-        if (await isSessionOver(response)) await tokens.sessionRefused(token);
+        const refusal = await peekBody(response, { maxBytes: 65_536, timeoutMs: 5_000, clock });
+        response = refusal.response;
+        if (saysSessionEnded(response.headers, refusal.head)) await tokens.sessionRefused(token);
         if (isReplay) return response;
         const next = await tokens.getCredential({ rejected: token, ...(signal && { signal }) });
         if (next.accessToken.reveal() === token) return response;

@@ -73,9 +73,14 @@ export async function readJsonObject(response: Response, maxBytes: number = maxA
     if (cause instanceof AuthError) throw invalidAnswer(response, `sent more than ${maxBytes / 1024} KiB`);
     throw unreachable(response.url, cause, undefined);
   }
+  return parseJsonObject(Buffer.concat(chunks));
+}
+
+/** The JSON object that a body is, or undefined when it is something else. */
+export function parseJsonObject(body: Uint8Array): JsonObject | undefined {
   try {
     // As `Response.json()` does, a byte order mark is passed over (RFC 8259 §8.1 lets a parser).
-    const value: unknown = JSON.parse(new TextDecoder().decode(Buffer.concat(chunks)));
+    const value: unknown = JSON.parse(new TextDecoder().decode(body));
     return isJsonObject(value) ? value : undefined;
   } catch {
     // Without a cause: the parser's message quotes the text, and the text may hold a token.
