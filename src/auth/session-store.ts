@@ -4,7 +4,7 @@ import { AuthError } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
 import type { Clock } from "../platform/clock.ts";
 import { ensurePrivateFolder, type Reservation } from "../platform/files.ts";
-import { acquireProcessLock, type ProcessLock } from "../platform/process-lock/process-lock.ts";
+import type { ProcessLock } from "../platform/process-lock/process-lock.ts";
 import type { KeyHeader, Vault } from "./secure-storage/vault.ts";
 import { isSameSession, parseProfiles, serializeProfiles, type Profile, type Profiles, type Session } from "./session.ts";
 
@@ -160,6 +160,8 @@ export class SessionStore {
     const { path } = this.#vault;
     if (path === undefined) return { held: () => true, release() {} };
     ensurePrivateFolder(dirname(path));
+    // Loaded here, since a command that finds a good token takes no lock.
+    const { acquireProcessLock } = await import("../platform/process-lock/process-lock.ts");
     return acquireProcessLock(join(dirname(path), `${name}.lock`), { clock: this.#clock, timeoutMs, unless });
   }
 }

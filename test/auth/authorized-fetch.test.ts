@@ -132,7 +132,7 @@ test("S-001 a request that was refused as one user is not replayed as another us
     const post = (): Promise<Response> => world.fetch(path, { method: "POST", body: "alice's" });
     await assert.rejects(post(), (refused) => {
       assert.ok(refused instanceof NotAuthenticatedError, inspect(refused));
-      assert.equal(refused.message, "the service refuses the access token of alice@example.com, and bob@example.com is logged in now: the request was not sent in another's name");
+      assert.equal(refused.message, "the service refuses the access token of alice@example.com, and bob@example.com is logged in now: the request was not sent as another user");
       assert.equal(hintOf(refused), "To send it as bob@example.com, send it again");
       return true;
     });
