@@ -15,7 +15,7 @@ export { type SocketConstructor } from "./auth/websocket/connection.ts";
 export { SessionStore } from "./auth/session-store.ts";
 export { type AuthFlow, type Profile, type Profiles, type Session } from "./auth/session.ts";
 export { memoryVault } from "./auth/secure-storage/memory.ts";
-export { type KeyHeader, type Vault } from "./auth/secure-storage/vault.ts";
+export { type KeyHeader, type SimpleVault, type Vault, type VaultLock, type VaultLockOptions } from "./auth/secure-storage/vault.ts";
 export { type SyncOptions } from "./app/sync.ts";
 export { type FlushOptions, type SyncNotice, type SyncRuntime } from "./sync/runtime.ts";
 export { type EmitReport, type LiveChannel } from "./sync/emitter.ts";

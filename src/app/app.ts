@@ -6,12 +6,13 @@ import type { Fetch } from "../http/request.ts";
 import { keychainKey } from "../auth/secure-storage/choice.ts";
 import { machineIdentity, machineKey, passphraseKey } from "../auth/secure-storage/derived-key.ts";
 import { createKeychain, type Keychain } from "../auth/secure-storage/keychain.ts";
-import { memoryVault } from "../auth/secure-storage/memory.ts";
+import { memoryVault, vaultOf } from "../auth/secure-storage/memory.ts";
 import { SealedFile } from "../auth/secure-storage/sealed-file.ts";
-import type { Vault } from "../auth/secure-storage/vault.ts";
+import type { SimpleVault, Vault } from "../auth/secure-storage/vault.ts";
 import type { Profiles } from "../auth/session.ts";
 import { SessionStore } from "../auth/session-store.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
+import { ownIdentity, type Identity } from "../base/identity.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
 import { systemFetch } from "../platform/system-fetch.ts";
 import { configFolder, runtimeFolder, type Environment } from "../platform/paths.ts";
@@ -20,6 +21,8 @@ import { userName } from "../platform/user-name.ts";
 
 /** What an embedder or a test may put in the place of the real thing. */
 export interface AppOverrides {
+  /** The tool that this is: its own by default. */
+  identity?: Identity;
   /** Options of the command line, which win over the environment. */
   options?: SettingOptions;
   /** The variables; `process.env` by default. */
@@ -32,12 +35,14 @@ export interface AppOverrides {
   clock?: Clock;
   /** Sends every request. By default the runtime's own, which honours the proxy variables. */
   fetch?: Fetch;
-  /** Where sessions are kept: `"memory"` keeps them for the life of this app; the sealed file by default. */
-  storage?: "memory" | Vault;
+  /** Where sessions are kept: `"memory"` keeps them for the life of this app; a place of the embedding program; the sealed file by default. */
+  storage?: "memory" | Vault | SimpleVault;
 }
 
 /** Every collaborator, each made when it is first asked for. */
 export interface App {
+  /** What the tool is called, and all that carries its name. */
+  readonly identity: Identity;
   /** What the settings were read from. */
   readonly env: Environment;
   /** As `process.platform`. */
@@ -78,6 +83,7 @@ export interface App {
  * @throws {@link AuthError} `usage_invalid` or `configuration_invalid` when an option or variable cannot be used
  */
 export function createApp(overrides: AppOverrides = {}): App {
+  const identity = overrides.identity ?? ownIdentity;
   const env = overrides.env ?? process.env;
   const platform = overrides.platform ?? process.platform;
   const clock = overrides.clock ?? systemClock;
@@ -96,7 +102,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     });
   const sealedFile = lazily(() => sealed(true));
   const storage = overrides.storage ?? (settings.storage?.value === "memory" ? "memory" : undefined);
-  const store = lazily(() => new SessionStore(storage === "memory" ? memoryVault() : (storage ?? sealedFile()), clock));
+  const store = lazily(() => new SessionStore(storage === "memory" ? memoryVault() : storage === undefined ? sealedFile() : "get" in storage ? vaultOf(storage) : storage, clock));
   const managers = new Map<string, TokenManager>();
   const tokens = (profile = settings.profile?.value, service = settings.service?.value): TokenManager => {
     const name = JSON.stringify([profile, service]);
@@ -110,6 +116,7 @@ export function createApp(overrides: AppOverrides = {}): App {
   const authorizedFetch = lazily(() => createAuthorizedFetch({ tokens: tokens(), clock, fetch }));
 
   return {
+    identity,
     env,
     platform,
     clock,

@@ -4,8 +4,9 @@ import { retryAfter, unreachable, type Fetch } from "../http/request.ts";
 import type { TokenManager } from "./token-manager/token-manager.ts";
 import type { Credential } from "./session.ts";
 import { boundFetch } from "./oauth/dpop-fetch.ts";
-import { isSessionOver } from "./oauth/session-refusal.ts";
-import { retryDelay } from "../http/retry.ts";
+import { peekBody } from "../http/peek.ts";
+import { saysSessionEnded } from "./oauth/session-refusal.ts";
+import { isTransientStatus, retryDelay } from "../http/retry.ts";
 import { targetOf } from "../http/target.ts";
 
 /** What an authorized fetch takes in addition to what `fetch` takes. */
@@ -81,7 +82,9 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
       }
       const status = response?.status ?? 0;
       if (response !== undefined && status === 401 && isFrom(response, service)) {
-        if (await isSessionOver(response)) await tokens.sessionRefused(token);
+        const refusal = await peekBody(response, { maxBytes: 65_536, timeoutMs: 5_000, clock });
+        response = refusal.response;
+        if (saysSessionEnded(response.headers, refusal.head)) await tokens.sessionRefused(token);
         if (isReplay) return response;
         const next = await tokens.getCredential({ rejected: token, ...(signal && { signal }) });
         if (next.accessToken.reveal() === token) return response;
@@ -92,7 +95,7 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
         isReplay = true;
         continue;
       }
-      if (response !== undefined && !mayPass(status)) return response;
+      if (response !== undefined && !isTransientStatus(status)) return response;
       const mayRepeat = failures < (options.retries ?? 2) && isReplayable(init.body) && isIdempotent(init) && clock.monotonic() - startedAt < patienceMs;
       failures += 1;
       const waitMs = retryDelay({ attempt: failures, retryAfterMs: response && retryAfter(response), random: random() });
@@ -146,10 +149,6 @@ function isReplayable(body: RequestInit["body"]): boolean {
 
 function isIdempotent({ method = "GET", headers }: RequestInit): boolean {
   return /^(GET|HEAD|OPTIONS|PUT|DELETE)$/i.test(method) || new Headers(headers).has("idempotency-key");
-}
-
-function mayPass(status: number): boolean {
-  return status === 429 || (status >= 500 && status !== 501);
 }
 
 /** A user who has logged in meanwhile did not ask for this request: it would be done in their name and with their rights. */

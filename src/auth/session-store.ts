@@ -4,8 +4,7 @@ import { AuthError } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
 import type { Clock } from "../platform/clock.ts";
 import { ensurePrivateFolder, type Reservation } from "../platform/files.ts";
-import type { ProcessLock } from "../platform/process-lock/process-lock.ts";
-import type { KeyHeader, Vault } from "./secure-storage/vault.ts";
+import type { KeyHeader, Vault, VaultLock } from "./secure-storage/vault.ts";
 import { isSameSession, parseProfiles, serializeProfiles, type Profile, type Profiles, type Session } from "./session.ts";
 
 const nobody: Profiles = { active: "default", profiles: new Map() };
@@ -68,7 +67,7 @@ export class SessionStore {
     }
   }
 
-  async #write(profiles: Profiles, lock: ProcessLock | undefined, options: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<void> {
+  async #write(profiles: Profiles, lock: VaultLock | undefined, options: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<void> {
     const text = serializeProfiles(profiles);
     // A lock is only ever taken from a living holder that nobody can see (another container), after ten minutes of standing still.
     if (lock?.held() === false) throw new AuthError("lock_unavailable", "the lock on the credentials was lost while this process was stopped", { hint: "Try again" });
@@ -84,7 +83,7 @@ export class SessionStore {
    * not store the answer, and the session would be lost with it.
    */
   async #withoutRefreshes<T>(work: () => Promise<T>): Promise<T> {
-    const locks: (ProcessLock | undefined)[] = [];
+    const locks: (VaultLock | undefined)[] = [];
     try {
       // In the same order everywhere, so that no two processes wait for each other.
       for (const name of [...(await this.read()).profiles.keys()].sort()) locks.push(await this.lock(refreshLockName(name), 15_000));
@@ -139,7 +138,7 @@ export class SessionStore {
       const left = but === undefined ? nobody : loggedIn(await this.read());
       if (left.profiles.size > 0) await this.#write(left, lock);
       else {
-        this.#vault.remove();
+        await this.#vault.remove();
         await removeKey();
       }
       return left;
@@ -154,15 +153,17 @@ export class SessionStore {
    * @param name - what is locked: `credentials` for a change of the file, or a profile's refresh from {@link refreshLockName}
    * @param timeoutMs - how long to wait, in milliseconds
    * @param unless - ends the wait when it returns true
-   * @returns undefined when `unless` ended the wait; a lock that does nothing where nothing is on disk
+   * @returns undefined when `unless` ended the wait
    */
-  async lock(name: string, timeoutMs: number, unless: () => boolean = () => false): Promise<ProcessLock | undefined> {
-    const { path } = this.#vault;
-    if (path === undefined) return { held: () => true, release() {} };
-    ensurePrivateFolder(dirname(path));
+  async lock(name: string, timeoutMs: number, unless: () => boolean = () => false): Promise<VaultLock | undefined> {
+    const vault = this.#vault;
+    const options = { clock: this.#clock, timeoutMs, unless };
+    if (vault.lock !== undefined) return vault.lock(name, options);
+    if (vault.path === undefined) return (await import("./secure-storage/memory.ts")).lockInProcess(vault, name, options);
+    ensurePrivateFolder(dirname(vault.path));
     // Loaded here, since a command that finds a good token takes no lock.
     const { acquireProcessLock } = await import("../platform/process-lock/process-lock.ts");
-    return acquireProcessLock(join(dirname(path), `${name}.lock`), { clock: this.#clock, timeoutMs, unless });
+    return acquireProcessLock(join(dirname(vault.path), `${name}.lock`), options);
   }
 }
 

@@ -1,7 +1,6 @@
 import { AuthError, NotAuthenticatedError, ServiceError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { ProcessLock } from "../../platform/process-lock/process-lock.ts";
 import type { Secret } from "../../base/secret.ts";
 import { provingFetch, refuseForeignKey } from "../oauth/dpop-fetch.ts";
 import { retryDelay } from "../../http/retry.ts";
@@ -9,6 +8,7 @@ import { readJsonObject, type Fetch } from "../../http/request.ts";
 import { validateRefreshedIdToken } from "../oauth/id-token.ts";
 import { judgeRefreshFailure, refreshTokenGrant } from "../oauth/refresh.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
+import type { VaultLock } from "../secure-storage/vault.ts";
 import { sessionTokens, type Session } from "../session.ts";
 
 /** One refresh, all its tries and waits together, in milliseconds. The holder of the lock is done after this long. */
@@ -25,7 +25,7 @@ export interface RefreshContext {
   /** From 0 to 1, for jitter. */
   random: () => number;
   /** The lock under which the refresh happens. */
-  lock: ProcessLock;
+  lock: VaultLock;
   /**
    * How long the caller has waited for the lock, in milliseconds. It counts as waiting between tries: behind a holder that
    * failed for the whole budget, everyone else asks once, so that a failing service costs a queue of commands no more than

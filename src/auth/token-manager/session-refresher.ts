@@ -4,9 +4,9 @@ import { hint, login } from "../../base/hint.ts";
 import type { Fetch } from "../../http/request.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Reservation } from "../../platform/files.ts";
-import type { ProcessLock } from "../../platform/process-lock/process-lock.ts";
 import { judgeRefreshFailure } from "../oauth/refresh.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
+import type { VaultLock } from "../secure-storage/vault.ts";
 import { isSameSession, remainingMs, sessionTokens, type Session } from "../session.ts";
 import { refreshLockName, type SessionStore } from "../session-store.ts";
 import type { AccessTokenOptions, CurrentSession, TokenEvents } from "./current-session.ts";
@@ -30,7 +30,7 @@ export interface SessionRefresherOptions {
 interface UnsavedSession {
   readonly expected: Session;
   readonly next: Session;
-  readonly lock: ProcessLock;
+  readonly lock: VaultLock;
 }
 
 /** Refreshes a session so that its refresh token is spent once, whatever other processes do and whatever fails. */
@@ -65,7 +65,7 @@ export class SessionRefresher {
       const mark = this.#options.store.mark();
       const before = await this.load();
       if (this.#current.isEnough(before, need)) return before;
-      let lock: ProcessLock | undefined;
+      let lock: VaultLock | undefined;
       try {
         lock = await this.#lock(before, need, startedAt, mark);
       } catch (error) {
@@ -118,7 +118,7 @@ export class SessionRefresher {
   }
 
   /** @returns undefined when something was stored while this process waited: perhaps a token, which can be used without the lock */
-  async #lock(session: Session, need: AccessTokenOptions, startedAt: number, mark: string | undefined): Promise<ProcessLock | undefined> {
+  async #lock(session: Session, need: AccessTokenOptions, startedAt: number, mark: string | undefined): Promise<VaultLock | undefined> {
     if (this.#unsaved !== undefined) return this.#unsaved.lock;
     const { store, clock } = this.#options;
     // A caller whose token is still good does not wait for a holder that is stopped, or that the service keeps waiting.
@@ -128,12 +128,12 @@ export class SessionRefresher {
   }
 
   /** Kept while the disk has a spent refresh token: another process would send it, and end the session. */
-  #release(lock: ProcessLock): void {
+  #release(lock: VaultLock): void {
     if (this.#unsaved?.lock !== lock) lock.release();
   }
 
   /** Takes the room for the next session, then spends the refresh token: a full disk must not cost the session. */
-  async #request(session: Session, lock: ProcessLock, startedAt: number): Promise<{ tokens: TokenResponse; room: Reservation | undefined } | { error: unknown }> {
+  async #request(session: Session, lock: VaultLock, startedAt: number): Promise<{ tokens: TokenResponse; room: Reservation | undefined } | { error: unknown }> {
     const { store, clock, fetch, random } = this.#options;
     const { profile } = this.#current;
     if (session.refreshToken === undefined) return { error: noRefreshToken(profile) };
@@ -150,7 +150,7 @@ export class SessionRefresher {
   }
 
   /** Stores a refreshed session, or keeps it in memory, with the lock, until the disk takes it. */
-  async #store(session: Session, tokens: TokenResponse, lock: ProcessLock, room: Reservation | undefined): Promise<Session> {
+  async #store(session: Session, tokens: TokenResponse, lock: VaultLock, room: Reservation | undefined): Promise<Session> {
     const next: Session = { ...session, ...sessionTokens(tokens, this.#options.clock.now(), session) };
     this.#unsaved = { expected: this.#unsaved?.expected ?? session, next, lock };
     let stored: Session;
