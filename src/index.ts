@@ -38,4 +38,4 @@ export type { AuthFlow, Credential, Session } from "./auth/session.ts";
 export type { AuthorizationServer } from "./auth/oauth/authorization-server.ts";
 export type { IdTokenClaims } from "./auth/oauth/id-token.ts";
 export type { Team, UserInfo } from "./auth/oauth/user-info.ts";
-export type { KeyHeader, Vault } from "./auth/secure-storage/vault.ts";
+export type { KeyHeader, SimpleVault, Vault, VaultLock, VaultLockOptions } from "./auth/secure-storage/vault.ts";

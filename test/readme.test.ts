@@ -9,7 +9,6 @@ import { dispatch } from "../src/cli/dispatch.ts";
 import { renderError } from "../src/cli/render-error.ts";
 import { AuthError, type AuthErrorCode } from "../src/base/errors.ts";
 import { MockProvider } from "./conformance/mock-provider.ts";
-import { withSections } from "./docs/sections.ts";
 import { approveDevice } from "./fake-saas/user.ts";
 import { bin, type CommandEnvironment, type CommandResult } from "./helpers/command.ts";
 import { scene } from "./helpers/scene.ts";
@@ -99,8 +98,6 @@ test("the README has its sections in the order in which a stranger needs them", 
     "Security model",
     "Architecture",
     "Develop",
-    "API",
-    "Names",
   ]);
   for (const [, anchor = ""] of readme.matchAll(/\]\(#([\w-]+)\)/g)) {
     const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) => title.toLowerCase().replace(/[^\w -]/g, "").replaceAll(" ", "-"));
@@ -245,14 +242,4 @@ test("the README's table of re-created modules has those that are tested, and no
   // What is tested beyond the modules has a title in words.
   const tested = [...openid.matchAll(/\b(oidcc-client-test[\w-]*)/g), ...fapi.matchAll(/(?:test\("|^ {2}\["|test\(`)([\w-]+-[\w-]+)(?:: |",)/gm)].map(([, module]) => module);
   assert.deepEqual(said.sort(), [...new Set(tested)].sort());
-});
-
-test("the README's API and names are those of the code", async () => {
-  // When this fails: npm run api-docs.
-  assert.equal(await withSections(readme), readme);
-  const index = readFileSync(join(root, "src", "index.ts"), "utf8");
-  const answers = [...readFileSync(join(root, "src", "cli", "answers.ts"), "utf8").matchAll(/^export interface (\w+)/gm)].map(([, name = ""]) => name);
-  assert.deepEqual(answers.filter((name) => !new RegExp(`\\b${name}\\b`).test(index)), [], "types of answers that the package does not export");
-  assert.match(section("API"), /`getTokenManager\(\): TokenManager`/);
-  assert.match(section("Names"), /\| `auth switch \[PROFILE\]` \|/);
 });

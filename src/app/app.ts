@@ -6,9 +6,9 @@ import type { Fetch } from "../http/request.ts";
 import { keychainKey } from "../auth/secure-storage/choice.ts";
 import { machineIdentity, machineKey, passphraseKey } from "../auth/secure-storage/derived-key.ts";
 import { createKeychain, type Keychain } from "../auth/secure-storage/keychain.ts";
-import { memoryVault } from "../auth/secure-storage/memory.ts";
+import { memoryVault, vaultOf } from "../auth/secure-storage/memory.ts";
 import { SealedFile } from "../auth/secure-storage/sealed-file.ts";
-import type { Vault } from "../auth/secure-storage/vault.ts";
+import type { SimpleVault, Vault } from "../auth/secure-storage/vault.ts";
 import type { Profiles } from "../auth/session.ts";
 import { SessionStore } from "../auth/session-store.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
@@ -35,8 +35,8 @@ export interface AppOverrides {
   clock?: Clock;
   /** Sends every request. By default the runtime's own, which honours the proxy variables. */
   fetch?: Fetch;
-  /** Where sessions are kept: `"memory"` keeps them for the life of this app; the sealed file by default. */
-  storage?: "memory" | Vault;
+  /** Where sessions are kept: `"memory"` keeps them for the life of this app; a place of the embedding program; the sealed file by default. */
+  storage?: "memory" | Vault | SimpleVault;
 }
 
 /** Every collaborator, each made when it is first asked for. */
@@ -112,7 +112,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     });
   const sealedFile = lazily(() => sealed(true));
   const storage = overrides.storage ?? (settings.storage?.value === "memory" ? "memory" : undefined);
-  const store = lazily(() => new SessionStore(storage === "memory" ? memoryVault() : (storage ?? sealedFile()), clock));
+  const store = lazily(() => new SessionStore(storage === "memory" ? memoryVault() : storage === undefined ? sealedFile() : "get" in storage ? vaultOf(storage) : storage, clock));
   const managers = new Map<string, TokenManager>();
   const tokens = (profile = settings.profile?.value, service = settings.service?.value): TokenManager => {
     const name = JSON.stringify([profile, service]);

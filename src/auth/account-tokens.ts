@@ -4,24 +4,24 @@ import type { AuthorizedFetchOptions } from "./authorized-fetch.ts";
 import type { Credential } from "./session.ts";
 
 /**
- * The tokens of one user at one service. A program that runs for long may hold those of the one before: after a login or a
- * switch in another terminal, what belongs to one account must not be sent in another's name.
+ * The tokens of one user at one service. After a login or a switch in another terminal, a long-running program must not send
+ * what belongs to one account with the token of another.
  *
- * @param tokens - whoever's they are now
- * @param account - `user`: the service's own id; `label`: what people call it
- * @throws (the functions made) {@link NotAuthenticatedError} when they are another's, and what the token manager throws
+ * @param tokens - the tokens of the profile in use, which may change hands
+ * @param account - `user`: the service's own id; `label`: what people call the user
+ * @throws (the returned functions) {@link NotAuthenticatedError} when another user is logged in, and what the token manager throws
  */
 export function tokensOfAccount(tokens: TokenManager, account: { service: string; user: string; label?: string | undefined }): AuthorizedFetchOptions["tokens"] {
   const refuse = (): never => {
     throw new NotAuthenticatedError(`this program does not act for ${account.label ?? account.user} at ${account.service}, who is logged in now`, { hint: "Start it again" });
   };
-  // A token of the environment names nobody: whose it is, the service was asked.
+  // A token from the environment names nobody: the service was asked whose it is.
   const isTheirs = ({ user }: Credential): boolean => user === undefined || user.id === account.user;
   return {
     async getCredential(options = {}) {
       const held = await tokens.getCredential(options);
       if (isTheirs(held)) return held;
-      // In memory there may be the one before; what is stored counts.
+      // The one in memory may be from before; what is stored counts.
       const stored = options.rejected === undefined ? await tokens.getCredential({ ...options, rejected: held.accessToken.reveal() }) : held;
       return isTheirs(stored) ? stored : refuse();
     },

@@ -4,25 +4,26 @@ import { retryAfter, unreachable, type Fetch } from "../http/request.ts";
 import type { TokenManager } from "./token-manager/token-manager.ts";
 import type { Credential } from "./session.ts";
 import { boundFetch } from "./oauth/dpop-fetch.ts";
-import { isSessionOver } from "./oauth/session-refusal.ts";
-import { retryDelay } from "../http/retry.ts";
+import { peekBody } from "../http/peek.ts";
+import { saysSessionEnded } from "./oauth/session-refusal.ts";
+import { isTransientStatus, retryDelay } from "../http/retry.ts";
 import { targetOf } from "../http/target.ts";
 
-/** What an authorized fetch takes beside what `fetch` takes. */
+/** What an authorized fetch takes in addition to what `fetch` takes. */
 export interface AuthorizedRequestInit extends RequestInit {
-  /** How often a request that may be repeated is, after 429, 5xx or no answer; 2 by default, 0 for none. */
+  /** How often a request that may be repeated is repeated after 408, 429, 5xx or no answer; 2 by default, 0 for never. */
   retries?: number;
   /**
-   * For each try, from the first byte sent to the last byte read, in milliseconds. By default `fetch`'s own limits hold, 10 s to
-   * connect and 5 minutes between two bytes: a signal of ours would cost every request a twentieth of its time on loopback.
+   * The time limit of each try, from the first byte sent to the last byte read, in milliseconds. By default `fetch`'s own limits
+   * apply, 10 s to connect and 5 minutes between two bytes: another signal would cost a request on loopback 5 % of its time.
    */
   timeoutMs?: number;
 }
 
-/** `fetch` that sends the access token along and takes care of a 401. See {@link createAuthorizedFetch}. */
+/** A `fetch` that sends the access token and handles a 401. See {@link createAuthorizedFetch}. */
 export type AuthorizedFetch = (input: string | URL | Request, init?: AuthorizedRequestInit) => Promise<Response>;
 
-/** What an authorized fetch is made of. */
+/** What {@link createAuthorizedFetch} needs. */
 export interface AuthorizedFetchOptions {
   /** Where the tokens come from, and the one service that they go to. */
   tokens: Pick<TokenManager, "service" | "getCredential" | "sessionRefused">;
@@ -32,23 +33,23 @@ export interface AuthorizedFetchOptions {
   random?: () => number;
 }
 
-/** After this long, or before a longer wait, the caller hears what there is to say instead of waiting for another try. */
+/** After this long, or instead of a longer wait, the caller gets the failure and not another try. */
 const patienceMs = 30_000;
 
 /**
  * Makes a `fetch` for the service, the only way in which an access token gets into a request.
  *
- * - A path goes to the service, see {@link targetOf}. A request to anywhere else is passed on as it is and gets no token;
- *   neither does one that the service redirects to another origin, from which `fetch` takes the header away (Fetch standard
- *   §4.4, "HTTP-redirect fetch").
- * - A token that is bound to a key goes along with a proof of it (RFC 9449).
- * - A 401 leads to one refresh and one replay as the same user; the second is final and is returned. A body that can be read
- *   only once, which a stream is, is not replayed. A `Request`'s body is read into memory for that.
- * - What may be repeated without doing it twice (RFC 9110 §9.2.2, or a request with an `Idempotency-Key`) is repeated after
- *   429, 5xx and no answer, as late as the service asks.
+ * - A path goes to the service, see {@link targetOf}. A request to any other address is passed on unchanged, without a token;
+ *   so is one that the service redirects to another origin, for which `fetch` removes the header (Fetch standard §4.4,
+ *   "HTTP-redirect fetch").
+ * - A token that is bound to a key is sent with a proof of that key (RFC 9449).
+ * - A 401 leads to one refresh and one replay as the same user; the second 401 is final and is returned. A stream as a body can be
+ *   read only once and is not replayed; the body of a `Request` is read into memory for that.
+ * - A request that has the same effect when it is sent twice (RFC 9110 §9.2.2, or one with an `Idempotency-Key`) is repeated after
+ *   408, 429, 5xx and no answer, as late as the service asks.
  *
- * @throws (the function made) {@link NotAuthenticatedError} when nobody is logged in, the session is over or another's has taken
- * its place; {@link AuthError} `network_unavailable` when no answer came, `usage_invalid` for a path that leaves the service,
+ * @throws (the returned function) {@link NotAuthenticatedError} when nobody is logged in, the session expired or was revoked, or
+ * another user has logged in; {@link AuthError} `network_unavailable` when no answer came, `usage_invalid` for a path that leaves the service,
  * `service_rejected` when a stream would have to be replayed, and what the token manager throws; the signal's reason
  */
 export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.random }: AuthorizedFetchOptions): AuthorizedFetch {
@@ -74,25 +75,27 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
       try {
         response = await boundFetch(credential, { fetch, clock })(url, asked);
       } catch (cause) {
-        // Without a cause it is the caller's mistake, such as a header that is none.
+        // Without a cause it is the caller's mistake, such as an invalid header.
         if (cause instanceof TypeError && cause.cause === undefined) throw cause;
         failure = cause instanceof AuthError ? cause : unreachable(url, cause, signal);
         if (signal?.aborted) throw failure;
       }
       const status = response?.status ?? 0;
       if (response !== undefined && status === 401 && isFrom(response, service)) {
-        if (await isSessionOver(response)) await tokens.sessionRefused(token);
+        const refusal = await peekBody(response, { maxBytes: 65_536, timeoutMs: 5_000, clock });
+        response = refusal.response;
+        if (saysSessionEnded(response.headers, refusal.head)) await tokens.sessionRefused(token);
         if (isReplay) return response;
         const next = await tokens.getCredential({ rejected: token, ...(signal && { signal }) });
         if (next.accessToken.reveal() === token) return response;
         await response.body?.cancel();
-        if (next.user?.id !== credential.user?.id) throw anothers(credential, next);
+        if (next.user?.id !== credential.user?.id) throw anotherUser(credential, next);
         if (!isReplayable(init.body)) throw notReplayable(url);
         credential = next;
         isReplay = true;
         continue;
       }
-      if (response !== undefined && !mayPass(status)) return response;
+      if (response !== undefined && !isTransientStatus(status)) return response;
       const mayRepeat = failures < (options.retries ?? 2) && isReplayable(init.body) && isIdempotent(init) && clock.monotonic() - startedAt < patienceMs;
       failures += 1;
       const waitMs = retryDelay({ attempt: failures, retryAfterMs: response && retryAfter(response), random: random() });
@@ -106,7 +109,7 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
   };
 }
 
-/** The headers with the token in them, and no other credentials, whatever the case of their name. */
+/** The headers with the token, and without other credentials, whatever the case of their name. */
 function withToken(headers: NonNullable<RequestInit["headers"]> = {}, token: string): NonNullable<RequestInit["headers"]> {
   const authorization = `Bearer ${token}`;
   if (Symbol.iterator in headers) {
@@ -114,7 +117,7 @@ function withToken(headers: NonNullable<RequestInit["headers"]> = {}, token: str
     all.set("authorization", authorization);
     return all;
   }
-  // A record, as the headers of most requests are. Made member by member: `fetch` is slow to read what a spread made, and `Headers`.
+  // A record, as most requests have. Copied member by member: `fetch` is slow to read a spread object, and `Headers`.
   const all: Record<string, string | readonly string[]> = {};
   for (const [name, value] of Object.entries(headers)) if (name.toLowerCase() !== "authorization") all[name] = value;
   all["authorization"] = authorization;
@@ -127,14 +130,14 @@ function limited(signal: AbortSignal | undefined, timeoutMs: number, clock: Cloc
   return signal === undefined ? limit : AbortSignal.any([signal, limit]);
 }
 
-/** A `Request` as what it was made from. */
+/** A `Request` as the `init` it was made from. */
 async function unfold(request: Request, init: RequestInit): Promise<RequestInit> {
   const { method, headers, redirect, signal } = request;
   const body = request.body === null || init.body !== undefined ? undefined : await request.arrayBuffer();
   return { method, headers, redirect, signal, ...(body && { body }), ...init };
 }
 
-/** Whether an answer came from the service: after a redirect, a stranger's 401 says nothing about the session. */
+/** Whether a response came from the service: after a redirect, another server's 401 says nothing about the session. */
 function isFrom(response: Response, service: string): boolean {
   return !response.redirected || targetOf(response.url, service).isService;
 }
@@ -148,20 +151,16 @@ function isIdempotent({ method = "GET", headers }: RequestInit): boolean {
   return /^(GET|HEAD|OPTIONS|PUT|DELETE)$/i.test(method) || new Headers(headers).has("idempotency-key");
 }
 
-function mayPass(status: number): boolean {
-  return status === 429 || (status >= 500 && status !== 501);
-}
-
-/** Who has logged in meanwhile has not asked for this: it would be done in their name, and with their rights. */
-function anothers({ user: before }: Credential, { user: now }: Credential): NotAuthenticatedError {
+/** A user who has logged in meanwhile did not ask for this request: it would be done in their name and with their rights. */
+function anotherUser({ user: before }: Credential, { user: now }: Credential): NotAuthenticatedError {
   const [whose, who] = [before, now].map((user) => user?.email ?? user?.name ?? user?.id ?? "somebody");
-  return new NotAuthenticatedError(`the service refuses the access token of ${whose}, and ${who} is logged in now: the request was not sent in another's name`, {
+  return new NotAuthenticatedError(`the service refuses the access token of ${whose}, and ${who} is logged in now: the request was not sent as another user`, {
     hint: `To send it as ${who}, send it again`,
   });
 }
 
 function notReplayable(url: string): AuthError {
-  return new AuthError("service_rejected", `"${url.replace(/\?.*$/s, "")}" refused the access token, and the body of the request is a stream, which can be sent only once`, {
-    hint: "Send it again: there is a new access token now. A body in memory is sent again without being asked",
+  return new AuthError("service_rejected", `"${url.replace(/\?.*$/s, "")}" refused the access token, and the request's body is a stream, which can be sent only once`, {
+    hint: "Send the request again: there is a new access token now. A body in memory is sent again automatically",
   });
 }

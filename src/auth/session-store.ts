@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { AuthError } from "../base/errors.ts";
+import { hint } from "../base/hint.ts";
 import type { Clock } from "../platform/clock.ts";
 import { ensurePrivateFolder, type Reservation } from "../platform/files.ts";
-import { acquireProcessLock, type ProcessLock } from "../platform/process-lock/process-lock.ts";
-import type { KeyHeader, Vault } from "./secure-storage/vault.ts";
+import type { KeyHeader, Vault, VaultLock } from "./secure-storage/vault.ts";
 import { isSameSession, parseProfiles, serializeProfiles, type Profile, type Profiles, type Session } from "./session.ts";
 
 const nobody: Profiles = { active: "default", profiles: new Map() };
@@ -17,7 +17,7 @@ export class SessionStore {
   readonly #vault: Vault;
   readonly #clock: Clock;
 
-  /** `vault`: the sealed file, {@link Vault} of another kind, or `memoryVault()`. `clock`: how long a lock is waited for is measured by it. */
+  /** `vault`: the sealed file, another {@link Vault}, or `memoryVault()`. `clock` measures how long a lock is waited for. */
   constructor(vault: Vault, clock: Clock) {
     this.#vault = vault;
     this.#clock = clock;
@@ -45,7 +45,7 @@ export class SessionStore {
   /**
    * Changes what is stored.
    *
-   * @param change - from the profiles as they are now to what they shall be; the same value back means: leave them
+   * @param change - from the profiles as they are now to what they should be; returning the same value leaves them
    * @param options - `reservation` from {@link SessionStore.reserve}; `key` to seal with another key from now on
    * @returns what is stored now
    * @throws {@link AuthError} `lock_unavailable` or `storage_…`; what was stored is still there
@@ -67,25 +67,25 @@ export class SessionStore {
     }
   }
 
-  async #write(profiles: Profiles, lock: ProcessLock | undefined, options: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<void> {
+  async #write(profiles: Profiles, lock: VaultLock | undefined, options: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<void> {
     const text = serializeProfiles(profiles);
-    // Only the lock of a holder that nobody can see (another container) is ever given away, after ten minutes of standing still.
-    if (lock?.held() === false) throw new AuthError("lock_unavailable", "the lock on the credentials was lost while this process stood still", { hint: "Try again" });
+    // A lock is only ever taken from a living holder that nobody can see (another container), after ten minutes of standing still.
+    if (lock?.held() === false) throw new AuthError("lock_unavailable", "the lock on the credentials was lost while this process was stopped", { hint: "Try again" });
     await this.#vault.write(text, options);
-    // Read back: what a disk that lies or a wrong key made of it shows now, while the session is still in memory.
+    // Read back: a disk that lies or a wrong key shows now, while the session is still in memory.
     if ((await this.#vault.read()) !== text) {
-      throw new AuthError("storage_unwritable", `"${this.#vault.path}" does not hold what was just written`, { hint: "Run: spec-kitty auth doctor" });
+      throw new AuthError("storage_unwritable", `"${this.#vault.path}" does not hold what was just written`, { hint: hint`Run: ${{ command: "auth doctor" }}` });
     }
   }
 
   /**
-   * Works while no profile is being refreshed. A process that waits for the service may not have the new key: what it is
-   * answered could not be stored, and the session would be lost with it.
+   * Does something while no profile is being refreshed. A process that waits for the service may not have the new key: it could
+   * not store the answer, and the session would be lost with it.
    */
   async #withoutRefreshes<T>(work: () => Promise<T>): Promise<T> {
-    const locks: (ProcessLock | undefined)[] = [];
+    const locks: (VaultLock | undefined)[] = [];
     try {
-      // In one order for everybody, so that no two wait for each other.
+      // In the same order everywhere, so that no two processes wait for each other.
       for (const name of [...(await this.read()).profiles.keys()].sort()) locks.push(await this.lock(refreshLockName(name), 15_000));
       return await work();
     } finally {
@@ -94,8 +94,8 @@ export class SessionStore {
   }
 
   /**
-   * Puts a session in the place of another, only if that one is still there: an answer that comes after a logout or a new
-   * login does not bring the old session back.
+   * Replaces a session, only if it is still the one that is stored: an answer that arrives after a logout or a new login does
+   * not bring the old session back (S-003).
    *
    * @returns the profile as it is stored now, or undefined when there is none any more
    */
@@ -109,7 +109,7 @@ export class SessionStore {
   }
 
   /**
-   * Removes a session, only if it is the one that was refused. The profile stays and remembers its service.
+   * Removes a session, only if it is the one that was refused (S-002). The profile stays and remembers its service.
    *
    * @returns whether it was removed
    */
@@ -125,11 +125,11 @@ export class SessionStore {
   }
 
   /**
-   * Removes everything that is stored, readable or not; or all but the profiles that somebody is logged in to.
+   * Removes everything that is stored, readable or not; or everything but the profiles with a session.
    *
-   * @param but - `sessions`: after a logout of every profile, a session that is there is of a login made meanwhile, and stays
-   * @param removeKey - removes the key as well, once nothing is left; under the same lock, so that no login comes between that
-   * is sealed with it
+   * @param but - `sessions`: after a logout of every profile, a session that is there comes from a login made meanwhile, and stays
+   * @param removeKey - removes the key as well, once nothing is left; under the same lock, so that no login that is sealed with it
+   * comes in between
    * @returns what is still stored
    */
   async removeAll(but?: "sessions", removeKey: () => Promise<void> = async () => undefined): Promise<Profiles> {
@@ -138,7 +138,7 @@ export class SessionStore {
       const left = but === undefined ? nobody : loggedIn(await this.read());
       if (left.profiles.size > 0) await this.#write(left, lock);
       else {
-        this.#vault.remove();
+        await this.#vault.remove();
         await removeKey();
       }
       return left;
@@ -148,22 +148,26 @@ export class SessionStore {
   }
 
   /**
-   * A lock beside what it guards: whoever opens the same file, under whatever name of the folder, meets the same lock.
+   * A lock next to what it guards: every process that opens the same file, by whatever path, meets the same lock.
    *
    * @param name - what is locked: `credentials` for a change of the file, or a profile's refresh from {@link refreshLockName}
    * @param timeoutMs - how long to wait, in milliseconds
-   * @param unless - ends the wait when it answers true
-   * @returns undefined when `unless` ended the wait; a lock that does nothing where nothing is on disk
+   * @param unless - ends the wait when it returns true
+   * @returns undefined when `unless` ended the wait
    */
-  async lock(name: string, timeoutMs: number, unless: () => boolean = () => false): Promise<ProcessLock | undefined> {
-    const { path } = this.#vault;
-    if (path === undefined) return { held: () => true, release() {} };
-    ensurePrivateFolder(dirname(path));
-    return acquireProcessLock(join(dirname(path), `${name}.lock`), { clock: this.#clock, timeoutMs, unless });
+  async lock(name: string, timeoutMs: number, unless: () => boolean = () => false): Promise<VaultLock | undefined> {
+    const vault = this.#vault;
+    const options = { clock: this.#clock, timeoutMs, unless };
+    if (vault.lock !== undefined) return vault.lock(name, options);
+    if (vault.path === undefined) return (await import("./secure-storage/memory.ts")).lockInProcess(vault, name, options);
+    ensurePrivateFolder(dirname(vault.path));
+    // Loaded here, since a command that finds a good token takes no lock.
+    const { acquireProcessLock } = await import("../platform/process-lock/process-lock.ts");
+    return acquireProcessLock(join(dirname(vault.path), `${name}.lock`), options);
   }
 }
 
-/** The name of the lock that a profile's refresh is done under: two services do not wait for each other. */
+/** The name of the lock for refreshing a profile: two profiles do not wait for each other. */
 export function refreshLockName(profile: string): string {
   // Hashed, since file systems differ on which names are the same and profile names may differ only in case.
   return `refresh-${createHash("sha256").update(profile).digest("hex").slice(0, 12)}`;
@@ -174,7 +178,7 @@ export function withProfile(profiles: Profiles, name: string, profile: Profile):
   return { ...profiles, profiles: new Map(profiles.profiles).set(name, profile) };
 }
 
-/** The profiles that somebody is logged in to. The one that is active is among them. */
+/** The profiles with a session. The active one is among them. */
 function loggedIn({ active, profiles }: Profiles): Profiles {
   const left = new Map([...profiles].filter(([, { session }]) => session !== undefined));
   const [first = active] = left.keys();

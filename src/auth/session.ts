@@ -1,4 +1,5 @@
 import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
+import { hint, login } from "../base/hint.ts";
 import { Secret } from "../base/secret.ts";
 import type { AuthorizationServer } from "./oauth/authorization-server.ts";
 import type { IdTokenClaims } from "./oauth/id-token.ts";
@@ -8,23 +9,23 @@ import type { Team, UserInfo } from "./oauth/user-info.ts";
 /** How the user was authorized. */
 export type AuthFlow = "authorization_code" | "device_code";
 
-/** One login: whose, where, until when, and the tokens. Times are milliseconds since 1970 unless they say otherwise. */
+/** One login: the user, the server and the tokens. Times are milliseconds since 1970 unless they say otherwise. */
 export interface Session {
-  /** The server that issued the tokens, as it was at login. They are sent to it, and to the service, and nowhere else. */
+  /** The server that issued the tokens, as it was at login. They are sent to it and to the service, and nowhere else. */
   readonly server: AuthorizationServer;
-  /** What this program was registered as at login. */
+  /** The `client_id` of the login. */
   readonly clientId: string;
   /** RFC 6749 §1.4. */
   readonly accessToken: Secret;
   /** How the access token is presented: alone, or with a proof of the key that it is bound to. */
   readonly tokenType: TokenResponse["token_type"];
-  /** The key that the tokens are bound to (RFC 9449); undefined when the server binds none, or the user declined. */
+  /** The key that the tokens are bound to (RFC 9449); undefined when the server does not bind tokens, or the user declined. */
   readonly dpopKey?: Secret | undefined;
-  /** Undefined when the server issued none: the session then ends with the access token. */
+  /** Undefined when the server issued none: the session then expires with the access token. */
   readonly refreshToken: Secret | undefined;
   /** What was granted, separated by spaces (RFC 6749 §3.3). */
   readonly scope: string;
-  /** What the access tokens are for, where the user has said so (RFC 8707): every refresh asks for the same. */
+  /** What the access tokens are for, where the user named it (RFC 8707): every refresh asks for the same. */
   readonly resource?: string | undefined;
   /** What the ID token of the login said; undefined where there was none. */
   readonly idToken?: IdTokenClaims | undefined;
@@ -32,13 +33,13 @@ export interface Session {
   readonly issuedAt: number;
   /** Undefined when the server does not say; a 401 is then the only sign. */
   readonly accessTokenExpiresAt: number | undefined;
-  /** When the refresh token ends, as the server wrote it or computed from what it wrote; undefined: the server knows. */
+  /** When the refresh token expires, as the server wrote it or computed from that; undefined: only the server knows. */
   readonly refreshTokenExpiresAt: string | undefined;
   /** What to add to this machine's clock to get the server's; 0 unless they were more than a minute apart. */
   readonly clockOffsetMs: number;
-  /** The service's own name of it; undefined when it does not say. */
+  /** The service's own id of the session; undefined when it does not say. */
   readonly sessionId: string | undefined;
-  /** Who is logged in, as the service said at login. */
+  /** The user, as the service described them at login. */
   readonly user: Omit<UserInfo, "teams">;
   /** The user's teams at login; empty where the service has none. */
   readonly teams: readonly Team[];
@@ -48,18 +49,18 @@ export interface Session {
   readonly authenticatedAt: number;
 }
 
-/** An access token, what it takes to present it, and whose it is: undefined for a token of the environment, which names nobody. */
+/** An access token and what it takes to present it. `user` is undefined for a token from the environment, which names nobody. */
 export type Credential = Pick<Session, "accessToken" | "tokenType" | "dpopKey" | "clockOffsetMs"> & Partial<Pick<Session, "user">>;
 
 /** An account at a service. It outlives its session, so that the next login knows where to go. */
 export interface Profile {
-  /** Its address, without a trailing `/`: the only one that this profile's tokens go to. */
+  /** The service's address, without a trailing `/`: the only one that this profile's tokens go to. */
   readonly service: string;
-  /** The authorization server that the user has named, exactly as it names itself; undefined: the service is its own. */
+  /** The issuer that the user named, exactly as it names itself; undefined: the service is its own. */
   readonly issuer?: string | undefined;
-  /** What this program is registered as there. */
+  /** The `client_id` to log in with. */
   readonly clientId: string;
-  /** What the user has asked for there, separated by spaces; undefined: the default. */
+  /** The scopes that the user asked for, separated by spaces; undefined: the default. */
   readonly scope?: string | undefined;
   /** The id of the team that the user chose; undefined leaves the choice to {@link defaultTeam}. */
   readonly team: string | undefined;
@@ -67,9 +68,9 @@ export interface Profile {
   readonly session: Session | undefined;
 }
 
-/** All profiles on this machine and the one that is used when nobody names another. */
+/** All profiles on this machine, and the one that is used when none is named. */
 export interface Profiles {
-  /** The name of that one; it may be of no profile yet. */
+  /** The name of that one; there may be no such profile yet. */
   readonly active: string;
   /** By name. */
   readonly profiles: ReadonlyMap<string, Profile>;
@@ -82,22 +83,22 @@ export function loginCommand(profile: string): string {
 
 /** The error for a profile in which nobody is logged in. */
 export function notLoggedIn(profile: string): NotAuthenticatedError {
-  return new NotAuthenticatedError(`not logged in (profile "${profile}")`, { hint: `Run: ${loginCommand(profile)}` });
+  return new NotAuthenticatedError(`not logged in (profile "${profile}")`, { hint: hint`Run: ${login(profile)}` });
 }
 
 /**
- * The error for a profile that was named and is not there, so that a slip of the pen never acts in another's name.
+ * The error for a profile that was named and does not exist, so that a typing mistake never acts in another's name.
  *
- * @param source - what has named it, where that is worth telling
+ * @param source - the option, variable or file that named it, where that is worth telling
  */
 export function unknownProfile(name: string, { profiles }: Profiles, source?: string): NotAuthenticatedError {
   const known = profiles.size === 0 ? "" : `Known: ${[...profiles.keys()].join(", ")}. `;
   return new NotAuthenticatedError(`there is no profile "${name}"${source === undefined ? "" : `, which ${source} names`}`, {
-    hint: `${known}To make it: spec-kitty auth login --profile ${name}`,
+    hint: hint`${known}To create it: ${login(name)}`,
   });
 }
 
-/** A machine without a clock starts in 1970; what is further off than this is no clock, and leads out of the range of dates. */
+/** A machine without a clock starts in 1970; what is further off than this is not a clock, and leads out of the range of dates. */
 const centuryMs = 3_155_760_000_000;
 
 /** The members of a session that a token answer decides. */
@@ -107,12 +108,12 @@ export type SessionTokens = Pick<
 >;
 
 /**
- * What a token answer makes of a session.
+ * Makes the members of a session from a token response.
  *
- * Expiry counts from the moment of receipt, which is later than the moment of issue: the margin of {@link remainingMs}'s
- * callers covers the difference. The lifetime of the refresh token is the server's alone.
+ * Expiry counts from the moment of receipt, which is later than the moment of issue: the margin of
+ * {@link requiredMs} covers the difference. The lifetime of the refresh token is the server's alone.
  *
- * @param tokens - the answer
+ * @param tokens - the response
  * @param receivedAt - this machine's clock when it came, milliseconds since 1970
  * @param previous - the session that was refreshed; absent at login
  */
@@ -126,7 +127,7 @@ export function sessionTokens(tokens: TokenResponse, receivedAt: number, previou
   return {
     accessToken: tokens.access_token,
     tokenType: tokens.token_type,
-    // Absent on refresh: the old one stays good (RFC 6749 §6), and so does what is known of its end.
+    // Absent on refresh: the old one stays valid (RFC 6749 §6), and so does what is known of its expiry.
     refreshToken: tokens.refresh_token ?? previous?.refreshToken,
     refreshTokenExpiresAt: refreshTokenExpiresAt ?? (tokens.refresh_token === undefined ? previous?.refreshTokenExpiresAt : undefined),
     scope: tokens.scope ?? previous?.scope ?? "",
@@ -138,14 +139,14 @@ export function sessionTokens(tokens: TokenResponse, receivedAt: number, previou
 }
 
 /**
- * How long the access token is still good, in milliseconds; not positive when it is over, infinite when nobody knows.
+ * How long the access token is still valid, in milliseconds; not positive when it expired, infinite when nobody knows.
  *
  * @param now - this machine's clock, milliseconds since 1970
  */
 export function remainingMs(session: Session, now: number): number {
   if (session.accessTokenExpiresAt === undefined) return Number.POSITIVE_INFINITY;
   const serverNow = now + session.clockOffsetMs;
-  // Received in the future: the clock was set back since, and says nothing about how much of the life is left.
+  // Received in the future: the clock was set back since, and says nothing about how much of the lifetime is left.
   if (serverNow < session.issuedAt - marginMs(session)) return 0;
   return session.accessTokenExpiresAt - serverNow;
 }
@@ -162,10 +163,10 @@ export function isAlive(session: Session, now: number): boolean {
 }
 
 /**
- * How much life an access token must have left to be given out: what the caller asks for, at least a minute or a tenth
- * of the token's life, whichever is less, and never so much that a new token would not have it either.
+ * How long an access token must stay valid to be given out: what the caller asks for, at least a minute or a tenth of the
+ * token's lifetime, whichever is less, and never so long that a new token would not be enough either.
  *
- * @param minValidityMs - the caller's wish, in milliseconds
+ * @param minValidityMs - what the caller asks for, in milliseconds
  */
 export function requiredMs(session: Session, minValidityMs: number): number {
   const margin = marginMs(session);
@@ -180,19 +181,19 @@ function lifetimeMs(session: Session): number {
   return (session.accessTokenExpiresAt ?? Number.POSITIVE_INFINITY) - session.issuedAt;
 }
 
-/** Whether two sessions are the same one at the same point of its life: what compare-and-clear compares. */
+/** Whether two sessions are the same one, at the same point between two refreshes: what compare-and-clear compares. */
 export function isSameSession(a: Session, b: Session): boolean {
   if (a.refreshToken === undefined || b.refreshToken === undefined) return a.accessToken.equals(b.accessToken);
   return a.refreshToken.equals(b.refreshToken);
 }
 
-/** Whether two sessions come from one login, whatever was refreshed in between: what a logout is about. */
+/** Whether two sessions come from one login, whatever was refreshed in between: what a logout compares. */
 export function isSameLogin(a: Session, b: Session): boolean {
   return a.authenticatedAt === b.authenticatedAt || (a.sessionId !== undefined && a.sessionId === b.sessionId);
 }
 
 /**
- * The team that is meant when nobody names one: the user's choice, else the private teamspace, else the first.
+ * The team to use when none is named: the user's choice, else the private teamspace, else the first.
  */
 export function defaultTeam(profile: { team?: string | undefined; session: Pick<Session, "teams"> | undefined }): Team | undefined {
   const teams = profile.session?.teams ?? [];
@@ -201,7 +202,7 @@ export function defaultTeam(profile: { team?: string | undefined; session: Pick<
 
 const formatVersion = 1;
 
-/** The text that is sealed. It is the one place where a session's secrets become text again. */
+/** The text that is sealed: the one place where the secrets of a session become text again. */
 export function serializeProfiles({ active, profiles }: Profiles): string {
   return JSON.stringify({ version: formatVersion, active, profiles: Object.fromEntries([...profiles].map(revealed)) });
 }
@@ -215,7 +216,7 @@ function revealed([name, profile]: [string, Profile]): [string, unknown] {
 
 /**
  * Reads what {@link serializeProfiles} wrote. The text was authenticated when it was unsealed, so its members are what
- * this program put there; only the version can differ.
+ * this program wrote; only the version can differ.
  *
  * @throws {@link AuthError} `storage_unreadable` when a newer version wrote it
  */
@@ -225,7 +226,7 @@ export function parseProfiles(text: string): Profiles {
   const stored = JSON.parse(text) as { version: number; active: string; profiles: Record<string, Stored> };
   if (stored.version !== formatVersion) {
     throw new AuthError("storage_unreadable", `the stored sessions have format ${stored.version}, and this version reads format ${formatVersion}`, {
-      hint: "Update: npm install -g spec-kitty@latest",
+      hint: "Install the newest version of this tool",
     });
   }
   const profiles = new Map<string, Profile>();

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { ownIdentity } from "../base/identity.ts";
 import type { Command, CommandEntry, OptionSpec } from "./command.ts";
 import { commandTable, groupSummaries } from "./command-table.ts";
 import { commandHelp, commonOptions, groupHelp, usageLine } from "./help.ts";
@@ -19,12 +20,15 @@ export type Request =
  * @throws AuthError `usage_invalid`
  */
 export async function dispatch(argv: readonly string[]): Promise<Request> {
-  if (argv[0] === "help") return dispatch([...argv.slice(1), "--help"]);
+  if (argv[0] === "help") return (await helpTopic(argv.slice(1))) ?? dispatch([...argv.slice(1), "--help"]);
   const { entry, words, rest } = findEntry(argv);
   if (entry === undefined) {
     const [next] = rest;
     const below = entriesBelow(words);
-    if (next === undefined || next === "--help" || next === "-h" || next === "help") return { kind: "text", text: groupHelp(words, below, groupSummaries) };
+    if (next === undefined || next === "--help" || next === "-h" || next === "help") {
+      const topics = words.length === 0 ? (await import("./topic-table.ts")).topicTable : [];
+      return { kind: "text", text: groupHelp(words, below, groupSummaries, topics) };
+    }
     const name = ["spec-kitty", ...words].join(" ");
     const known = new Set([...below.map((candidate) => candidate.words[words.length] ?? ""), "--help", ...(words.length === 0 ? ["--version"] : [])]);
     // `spec-kitty login`, as most programs have it, is not a slip of the pen but of the group.
@@ -41,6 +45,17 @@ export async function dispatch(argv: readonly string[]): Promise<Request> {
   if (positionals.length < least) throw usageError(`"${words.join(" ")}" needs ${least} argument${least === 1 ? "" : "s"}, and ${positionals.length} came`, usageLine(command));
   if (positionals.length > most) throw usageError(`"${positionals[most]}" is one argument too many`, usageLine(command));
   return { kind: "run", command, values, positionals };
+}
+
+/** The text of a topic, if that is what the words after `help` name. */
+async function helpTopic(words: readonly string[]): Promise<Request | undefined> {
+  const [word = "", ...more] = words;
+  if (more.length > 0 || word === "" || word.startsWith("-") || entriesBelow([word]).length > 0) return undefined;
+  const { topicTable } = await import("./topic-table.ts");
+  const topic = topicTable.find(({ name }) => name === word);
+  if (topic !== undefined) return { kind: "text", text: (await topic.load())(ownIdentity) };
+  const meant = nearest(word, [...topicTable.map(({ name }) => name), ...commandTable.map(({ words: [first = ""] }) => first)]);
+  throw usageError(`"${word}" is not a command or a topic of ${ownIdentity.command}`, `${meant ? `Did you mean: ${ownIdentity.command} help ${meant}? ` : ""}See: ${ownIdentity.command} --help`);
 }
 
 function findEntry(argv: readonly string[]): { entry: CommandEntry | undefined; words: readonly string[]; rest: readonly string[] } {

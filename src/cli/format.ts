@@ -26,3 +26,19 @@ export function table(rows: readonly (readonly string[])[]): string {
   for (const row of cells) row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)));
   return cells.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n");
 }
+
+/** A list that reads the same in a terminal and as Markdown: what each item is about in backticks, 80 columns wide at most. */
+export function bulletList(rows: readonly (readonly [label: string, text: string])[]): string {
+  return rows.map(([label, text]) => wrapped(`- ${label.replace(/[^ ,]+/g, "`$&`")}: ${text}`, 80)).join("\n");
+}
+
+/** An item of a list, broken at blanks so that no line but a long word is wider than `columns`. */
+function wrapped(item: string, columns: number): string {
+  const lines: string[] = [];
+  for (const word of item.split(" ")) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + 1 + word.length <= columns) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(line === undefined ? word : `  ${word}`);
+  }
+  return lines.join("\n");
+}

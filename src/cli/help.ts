@@ -1,5 +1,6 @@
 import type { Command, CommandEntry, OptionSpec } from "./command.ts";
 import { columns } from "./format.ts";
+import type { TopicEntry } from "./topic-table.ts";
 
 /** The options that every command has. */
 export const commonOptions: { readonly help: OptionSpec; readonly debug: OptionSpec } = {
@@ -26,8 +27,9 @@ export function usageLine(command: Command): string {
  * The help of a group of commands, or of the program.
  * @param words - the words typed so far
  * @param entries - the commands below them
+ * @param topics - what `help` has besides, for the help of the program
  */
-export function groupHelp(words: readonly string[], entries: readonly CommandEntry[], groups: Readonly<Record<string, string>>): string {
+export function groupHelp(words: readonly string[], entries: readonly CommandEntry[], groups: Readonly<Record<string, string>>, topics: readonly TopicEntry[]): string {
   const below = new Map<string, string>();
   for (const { words: all, summary } of entries) {
     const word = all[words.length];
@@ -42,6 +44,7 @@ export function groupHelp(words: readonly string[], entries: readonly CommandEnt
     `Commands\n${columns([...below])}`,
     words.length === 0 ? `Options\n${columns([["-h, --help", "show this, at every level"], ["    --version", "show the version"]])}` : "",
     `Examples\n${examples.map((line) => `  ${line}`).join("\n")}`,
+    topics.length === 0 ? "" : `More to read\n${columns(topics.map(({ name: topic, summary }) => [`${name} help ${topic}`, summary]))}`,
   ]
     .filter(Boolean)
     .join("\n\n");

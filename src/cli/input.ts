@@ -1,3 +1,4 @@
+import { reasonOf } from "../base/system-error.ts";
 import { readUserFile, standardInput, writeUserFile } from "../platform/user-files.ts";
 import { usageError } from "./usage.ts";
 
@@ -33,7 +34,7 @@ export async function readNamedFile(path: string, what: string): Promise<Buffer>
   try {
     return await readUserFile(path);
   } catch (cause) {
-    throw usageError(`${what} that cannot be read: "${path}" (${codeOf(cause)})`, `Try: ls -l ${path}`);
+    throw usageError(`${what} that cannot be read: "${path}" (${reasonOf(cause)})`, `Try: ls -l ${path}`);
   }
 }
 
@@ -47,12 +48,8 @@ export async function writeNamedFile(path: string, text: string, what: string): 
   try {
     await writeUserFile(path, text);
   } catch (cause) {
-    throw usageError(`${what} that cannot be written: "${path}" (${codeOf(cause)})`, "Name a file in a folder that is there and yours");
+    throw usageError(`${what} that cannot be written: "${path}" (${reasonOf(cause)})`, "Name a file in a folder that is there and yours");
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }
 
 /**

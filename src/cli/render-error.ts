@@ -5,7 +5,7 @@ import { ownIdentity } from "../base/identity.ts";
 import type { Output } from "./output.ts";
 
 /** What each kind of failure is to a script: 1 failed, 2 wrong usage, 3 worth a retry, 4 not authenticated, 5 denied, 6 timed out. */
-const exitCodes: Readonly<Record<AuthErrorCode, number>> = {
+export const exitCodes: Readonly<Record<AuthErrorCode, number>> = {
   usage_invalid: 2,
   configuration_invalid: 2,
   consent_required: 2,

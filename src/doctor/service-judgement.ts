@@ -1,4 +1,6 @@
 import { AuthError } from "../base/errors.ts";
+import { reasonOf } from "../base/system-error.ts";
+import { isTransientStatus } from "../http/retry.ts";
 import type { Handshake } from "../platform/reachability.ts";
 import type { Finding, Report } from "./finding.ts";
 
@@ -22,7 +24,7 @@ export function judgeCertificate(report: Report, { failure, protocol, subject, i
 export function judgeAnswer(report: Report, { status, headers }: Response, url: URL): Finding {
   const asked = `${url.origin}${url.pathname}`;
   if (status === 401) return report("ok", `${asked} answers 401 to a request without a token, as it should`);
-  if (status === 429 || status >= 500) return report("critical", `${asked} answers ${status}`, "The service is there and cannot work now: try again in a moment");
+  if (isTransientStatus(status)) return report("critical", `${asked} answers ${status}`, "The service is there and cannot work now: try again in a moment");
   if (status >= 300 && status < 400) {
     const to = headers.get("location") ?? "";
     const target = URL.canParse(to, url.href) ? new URL(to, url).origin : "nowhere";
@@ -49,10 +51,8 @@ export function judgeClock(report: Report, { headers }: Response, here: number):
   return report("warning", said, setClock[process.platform] ?? "sudo timedatectl set-ntp true");
 }
 
-/** Why a step failed, in the system's own word where it has one. */
-export function reasonOf(error: unknown): string {
+/** Why a step failed. */
+export function failureReason(error: unknown): string {
   if (error instanceof AuthError) return error.message;
-  if (error instanceof Error && error.name === "TimeoutError") return "no answer in time";
-  const root = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  return root instanceof Error ? ("code" in root && typeof root.code === "string" ? root.code : root.message) : String(root);
+  return error instanceof Error && error.name === "TimeoutError" ? "no answer in time" : reasonOf(error);
 }

@@ -4,7 +4,7 @@ import { proxyFor, webSocketObstacle, type Proxy } from "../platform/proxy.ts";
 import { endpointOf, openConnection, resolveName, shakeHands, type Handshake } from "../platform/reachability.ts";
 import type { Fetch } from "../http/request.ts";
 import { failed, finder, type Finding } from "./finding.ts";
-import { judgeAnswer, judgeCertificate, judgeClock, reasonOf } from "./service-judgement.ts";
+import { judgeAnswer, judgeCertificate, judgeClock, failureReason } from "./service-judgement.ts";
 
 /** What the way to a service is tried with. */
 export interface ServiceCheck {
@@ -46,13 +46,13 @@ async function* way(url: URL, proxy: Proxy | undefined, check: ServiceCheck): As
   try {
     yield dns("ok", `${whose} is ${(await resolveName(next.host, limit())).join(", ")}`);
   } catch (error) {
-    return yield dns("critical", `${whose} has no address (${reasonOf(error)})`, proxy ? `Correct the proxy's address: echo "$${proxy.variable}"` : `nslookup ${next.host}`);
+    return yield dns("critical", `${whose} has no address (${failureReason(error)})`, proxy ? `Correct the proxy's address: echo "$${proxy.variable}"` : `nslookup ${next.host}`);
   }
   const tcp = finder("D203", "TCP");
   try {
     yield tcp("ok", `${await openConnection(next, limit())} answers at port ${next.port}`);
   } catch (error) {
-    return yield tcp("critical", `nothing answers at ${whose}, port ${next.port} (${reasonOf(error)})`, `Check the address, the network and any firewall: nc -vz ${next.host} ${next.port}`);
+    return yield tcp("critical", `nothing answers at ${whose}, port ${next.port} (${failureReason(error)})`, `Check the address, the network and any firewall: nc -vz ${next.host} ${next.port}`);
   }
   const tls = finder("D204", "TLS");
   let handshake: Handshake | undefined;
@@ -60,7 +60,7 @@ async function* way(url: URL, proxy: Proxy | undefined, check: ServiceCheck): As
     // Through a proxy the handshake is within the tunnel, and the request below says what is wrong with it.
     if (url.protocol === "https:" && proxy === undefined) handshake = await shakeHands(next, limit());
   } catch (error) {
-    return yield tls("critical", `no TLS connection to ${whose} can be made (${reasonOf(error)})`, `openssl s_client -connect ${next.host}:${next.port}`);
+    return yield tls("critical", `no TLS connection to ${whose} can be made (${failureReason(error)})`, `openssl s_client -connect ${next.host}:${next.port}`);
   }
 
   const http = finder("D205", "HTTP");
@@ -75,6 +75,6 @@ async function* way(url: URL, proxy: Proxy | undefined, check: ServiceCheck): As
   } catch (error) {
     // Whether a certificate is trusted is the request's word: the system's authorities may vouch for it where Node's do not.
     if (handshake) yield judgeCertificate(tls, handshake, whose, false);
-    if (handshake?.failure === undefined) yield failed(http, error, `${url.origin} does not answer (${reasonOf(error)})`, "Try again in a moment");
+    if (handshake?.failure === undefined) yield failed(http, error, `${url.origin} does not answer (${failureReason(error)})`, "Try again in a moment");
   }
 }

@@ -1,4 +1,7 @@
 import { AuthError, ServiceError } from "../base/errors.ts";
+import { reasonOf } from "../base/system-error.ts";
+import { isJsonObject, textOf, type JsonObject } from "./json-members.ts";
+import { isTransientStatus } from "./retry.ts";
 import type { Clock } from "../platform/clock.ts";
 
 /** `fetch`, as far as this program uses it: the global one, or a test's. */
@@ -56,7 +59,7 @@ export function form(parameters: Readonly<Record<string, string | undefined>>): 
  * @throws {@link ServiceError} `network_unavailable` when the connection ends before the body does,
  * `service_answer_invalid` when the body is larger than that
  */
-export async function readJsonObject(response: Response, maxBytes: number = maxAnswerBytes): Promise<Readonly<Record<string, unknown>> | undefined> {
+export async function readJsonObject(response: Response, maxBytes: number = maxAnswerBytes): Promise<JsonObject | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
@@ -70,10 +73,15 @@ export async function readJsonObject(response: Response, maxBytes: number = maxA
     if (cause instanceof AuthError) throw invalidAnswer(response, `sent more than ${maxBytes / 1024} KiB`);
     throw unreachable(response.url, cause, undefined);
   }
+  return parseJsonObject(Buffer.concat(chunks));
+}
+
+/** The JSON object that a body is, or undefined when it is something else. */
+export function parseJsonObject(body: Uint8Array): JsonObject | undefined {
   try {
     // As `Response.json()` does, a byte order mark is passed over (RFC 8259 §8.1 lets a parser).
-    const value: unknown = JSON.parse(new TextDecoder().decode(Buffer.concat(chunks)));
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+    const value: unknown = JSON.parse(new TextDecoder().decode(body));
+    return isJsonObject(value) ? value : undefined;
   } catch {
     // Without a cause: the parser's message quotes the text, and the text may hold a token.
     return undefined;
@@ -86,13 +94,13 @@ export async function readJsonObject(response: Response, maxBytes: number = maxA
  * @param response - the answer
  * @param body - what {@link readJsonObject} made of it
  */
-export function serviceFailure(response: Response, body: Readonly<Record<string, unknown>> | undefined): ServiceError {
-  const error = text(body?.["error"]);
-  const description = text(body?.["error_description"])?.slice(0, 200);
+export function serviceFailure(response: Response, body: JsonObject | undefined): ServiceError {
+  const error = textOf(body?.["error"]);
+  const description = textOf(body?.["error_description"])?.slice(0, 200);
   const said = [response.status, error && `"${error.slice(0, 200)}"`, description && `(${description})`].filter(Boolean).join(" ");
   const message = `${where(response.url)} answered ${said}`;
   const facts = { status: response.status, error, retryAfterMs: retryAfter(response, body) };
-  if (response.status === 429 || response.status >= 500) {
+  if (isTransientStatus(response.status)) {
     return new ServiceError("service_unavailable", message, { ...facts, hint: "Nothing was lost. Try again in a moment" });
   }
   if (error === undefined) {
@@ -118,7 +126,7 @@ const addressHint = "Check the address of the service: spec-kitty auth status";
  *
  * @returns milliseconds; undefined when it does not ask
  */
-export function retryAfter(response: Response, body?: Readonly<Record<string, unknown>>): number | undefined {
+export function retryAfter(response: Response, body?: JsonObject): number | undefined {
   const inBody = body?.["retry_after"];
   if (typeof inBody === "number" && inBody >= 0) return inBody * 1000;
   const header = response.headers.get("retry-after")?.trim();
@@ -141,9 +149,7 @@ export function unreachable(url: string, cause: unknown, signal: AbortSignal | u
   // From a fetch that knows more: which proxy refused, whose certificate is unknown, and what to do about it.
   if (cause instanceof AuthError) return cause;
   const timedOut = cause instanceof Error && cause.name === "TimeoutError";
-  const root = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-  const reason = root instanceof Error ? ("code" in root && typeof root.code === "string" ? root.code : root.message) : String(root);
-  return new ServiceError("network_unavailable", timedOut ? `${where(url)} did not answer in time` : `cannot reach ${where(url)} (${reason})`, {
+  return new ServiceError("network_unavailable", timedOut ? `${where(url)} did not answer in time` : `cannot reach ${where(url)} (${reasonOf(cause)})`, {
     hint: "Nothing was lost. Check the network and the address of the service, then try again",
     cause,
   });
@@ -152,8 +158,4 @@ export function unreachable(url: string, cause: unknown, signal: AbortSignal | u
 /** An address without its query, which may hold what is secret. */
 function where(url: string): string {
   return url ? `"${url.replace(/[?#].*$/s, "")}"` : "the service";
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === "string" ? value : undefined;
 }

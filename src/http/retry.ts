@@ -1,3 +1,11 @@
+/**
+ * Whether an answer of this status may be another one the next time: 408, 429, and 5xx but 501, which is a "no" to what was
+ * asked and stays one (RFC 9110 §15.6.2).
+ */
+export function isTransientStatus(status: number): boolean {
+  return status === 408 || status === 429 || (status >= 500 && status !== 501);
+}
+
 /** The facts that the next try depends on. */
 export interface RetryFacts {
   /** How many tries have failed so far: 1 after the first. */

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { isConfidential } from "../base/url.ts";
 import { AuthError } from "../base/errors.ts";
+import { systemErrorCode } from "../base/system-error.ts";
 import { type BrowserCommand, browserCommands } from "./browser-commands.ts";
 import type { Clock } from "./clock.ts";
 
@@ -51,7 +52,7 @@ async function launch({ program, args }: BrowserCommand, { env, clock }: Browser
     const { SPEC_KITTY_PASSPHRASE: _passphrase, SPEC_KITTY_ACCESS_TOKEN: _token, ...theirs } = env;
     const child = spawn(program, [...args], { env: theirs, detached: true, stdio: "ignore", windowsHide: true });
     child.unref();
-    child.on("error", (error) => resolve("code" in error && error.code === "ENOENT" ? "not found" : error.message));
+    child.on("error", (error) => resolve(systemErrorCode(error) === "ENOENT" ? "not found" : error.message));
     child.once("exit", (status, signal) => resolve(status === 0 ? undefined : `ended with ${status ?? signal}`));
   }).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
   const stayed = clock.sleep(earlyExitMs, { signal: settled.signal }).catch(() => undefined);

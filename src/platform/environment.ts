@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
+import { systemErrorCode } from "../base/system-error.ts";
 
 /** What is known about the place this process runs in: gathered by {@link readFacts}, made up in tests. */
 export interface EnvironmentFacts {
@@ -193,7 +194,7 @@ export function readFacts(): EnvironmentFacts {
       return [[path, readFileSync(path, "utf8")]];
     } catch (error) {
       // There, but a directory (`/run/WSL`) or closed to this user: its being there is what counts.
-      return /^(EISDIR|EACCES)$/.test((error as NodeJS.ErrnoException).code ?? "") ? [[path, ""]] : [];
+      return /^(EISDIR|EACCES)$/.test(systemErrorCode(error) ?? "") ? [[path, ""]] : [];
     }
   };
   return {

@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { AuthError } from "../base/errors.ts";
+import { reasonOf, systemErrorCode } from "../base/system-error.ts";
 
 /**
  * Files that only their owner can read, replaced whole.
@@ -55,7 +56,7 @@ function makeFolder(path: string): void {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
     // Another process made it just now.
-    if (errno(error) !== "EEXIST") throw error;
+    if (systemErrorCode(error) !== "EEXIST") throw error;
   }
 }
 
@@ -75,7 +76,7 @@ function statsOf(path: string): Stats | undefined {
     return statSync(path, { throwIfNoEntry: false });
   } catch (cause) {
     // Such as ENOTDIR: one of the folders above it is a file.
-    throw new AuthError("storage_unreadable", `"${path}" cannot be looked at (${errno(cause)})`, {
+    throw new AuthError("storage_unreadable", `"${path}" cannot be looked at (${reasonOf(cause)})`, {
       hint: `Look at what is there: ls -ld ${quoted(dirname(path))}`,
       cause,
     });
@@ -97,7 +98,7 @@ export function readPrivateFile(path: string): Buffer | undefined {
     // O_NONBLOCK: a named pipe put in the file's place must not hang the command before it is refused.
     fd = openSync(path, constants.O_RDONLY | O_NOFOLLOW | (constants.O_NONBLOCK ?? 0));
   } catch (cause) {
-    const code = errno(cause);
+    const code = reasonOf(cause);
     if (code === "ENOENT") return undefined;
     if (code === "ELOOP" || code === "EMLINK") throw unsafe(path, "is a symbolic link", `Remove the link: rm ${quoted(path)}`);
     throw new AuthError("storage_unreadable", `"${path}" cannot be read (${code})`, {
@@ -227,7 +228,7 @@ function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    return errno(error) !== "ESRCH";
+    return systemErrorCode(error) !== "ESRCH";
   }
 }
 
@@ -245,7 +246,7 @@ function syncFolder(folder: string): void {
     fd = openSync(folder, constants.O_RDONLY);
     fsyncSync(fd);
   } catch (error) {
-    if (errno(error) !== "EINVAL" && errno(error) !== "ENOENT") throw error;
+    if (systemErrorCode(error) !== "EINVAL" && systemErrorCode(error) !== "ENOENT") throw error;
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
@@ -260,7 +261,7 @@ function foreign(path: string, stats: Stats): AuthError {
 }
 
 function unwritable(path: string, cause: unknown): AuthError {
-  const code = errno(cause);
+  const code = reasonOf(cause);
   const hints: Record<string, string> = {
     ENOSPC: "Free some space, then try again",
     EDQUOT: "Free some space of your quota, then try again",
@@ -271,10 +272,6 @@ function unwritable(path: string, cause: unknown): AuthError {
     hint: hints[code] ?? `Make the folder yours and writable, or set SPEC_KITTY_CONFIG_DIR to another: ls -ld ${quoted(dirname(path))}`,
     cause,
   });
-}
-
-function errno(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : String(error);
 }
 
 function octal(stats: Stats): string {

@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
 import { ServiceError } from "../base/errors.ts";
+import { reasonOf } from "../base/system-error.ts";
 import type { Proxy } from "./proxy.ts";
 
 /**
@@ -128,8 +129,7 @@ function refused(proxy: Proxy, url: URL, status: number): ServiceError {
 }
 
 function unreachable(proxy: Proxy, url: URL, cause: unknown): ServiceError {
-  const reason = cause instanceof Error ? ("code" in cause && typeof cause.code === "string" ? cause.code : cause.message) : String(cause);
-  return new ServiceError("network_unavailable", `cannot reach ${where(url)} via proxy ${proxy.address} (${reason})`, {
+  return new ServiceError("network_unavailable", `cannot reach ${where(url)} via proxy ${proxy.address} (${reasonOf(cause)})`, {
     hint: `Nothing was lost. Check the network and ${proxy.variable}, or go around the proxy: add ${url.hostname} to NO_PROXY`,
     cause,
   });

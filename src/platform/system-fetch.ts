@@ -1,4 +1,5 @@
 import { AuthError, ServiceError } from "../base/errors.ts";
+import { systemErrorCode } from "../base/system-error.ts";
 import type { Environment } from "./paths.ts";
 
 /**
@@ -51,9 +52,8 @@ const unknownAuthorityCodes = new Set([
 ]);
 
 function unknownAuthority(error: unknown): string | undefined {
-  const cause = error instanceof Error ? error.cause : undefined;
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-  return typeof code === "string" && unknownAuthorityCodes.has(code) ? code : undefined;
+  const code = error instanceof Error ? systemErrorCode(error.cause) : undefined;
+  return code !== undefined && unknownAuthorityCodes.has(code) ? code : undefined;
 }
 
 /** The part of `node:tls` that came with Node 22.19 and 24.5. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { extname } from "node:path";
-import { AuthError, NotAuthenticatedError, ServiceError } from "../base/errors.ts";
+import { AuthError, isTransient, NotAuthenticatedError, ServiceError } from "../base/errors.ts";
+import { isTransientStatus } from "../http/retry.ts";
 import type { DrainOptions } from "./event-drain.ts";
 import { queueEntry } from "./queue-entry.ts";
 import type { QueueItem } from "./queue-folder.ts";
@@ -109,8 +110,9 @@ async function upload(text: string, options: DrainOptions): Promise<UploadVerdic
     return judgeUpload(await requestService(path, { method: "POST", headers: { "content-type": "application/json" }, body: text }, options, timeoutMs));
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;
-    const unanswered = error.code === "network_unavailable" || error.code === "service_unavailable";
-    return unanswered ? { kind: "later", reason: error.message, failure: error } : { kind: "stop", failure: error };
+    // A lock that another process holds must not count as a refusal of this artifact.
+    if (error.code === "lock_unavailable" || !isTransient(error)) return { kind: "stop", failure: error };
+    return { kind: "later", reason: error.message, failure: error };
   }
 }
 
@@ -120,8 +122,9 @@ function judgeUpload({ status, body, retryAfterMs }: ServiceAnswer): UploadVerdi
   const reason = `the service answered ${status}${code ? ` "${code}"` : ""} to the upload`;
   if (status >= 200 && status < 300) return { kind: "stored" };
   if (status === 401) return { kind: "stop", failure: new NotAuthenticatedError(reason, { code: "session_ended" }) };
-  if (status === 404 && code !== "namespace_not_found") return { kind: "later", reason };
-  if (status === 408 || status === 429 || status >= 500) {
+  // Not the artifact's fault either: the service lacks what the upload needs, and may get it.
+  if ((status === 404 && code !== "namespace_not_found") || status === 501) return { kind: "later", reason };
+  if (isTransientStatus(status)) {
     const failure = new ServiceError("service_unavailable", reason, { status, retryAfterMs, hint: "Nothing was lost. Try again later: spec-kitty sync now" });
     return { kind: "later", reason, retryAfterMs, failure };
   }

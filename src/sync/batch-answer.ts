@@ -1,4 +1,5 @@
 import { type AuthError, NotAuthenticatedError, ServiceError } from "../base/errors.ts";
+import { isTransientStatus } from "../http/retry.ts";
 import { serviceText } from "./service-request.ts";
 
 /** What an answer means for one event. An event that has none stays in the queue as it is. */
@@ -67,7 +68,7 @@ function failureOf(status: number, retryAfterMs: number | undefined): AuthError 
       hint: "Look at the teams of this account: spec-kitty auth team",
     });
   }
-  const mayPass = status === 408 || status === 429 || status >= 500;
+  const mayPass = isTransientStatus(status);
   return new ServiceError(mayPass ? "service_unavailable" : "service_answer_invalid", `the service answered ${status} to a batch of events`, {
     ...facts,
     hint: mayPass ? "Nothing was lost. Try again later: spec-kitty sync now" : "Check the address of the service: spec-kitty auth status",

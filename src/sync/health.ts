@@ -1,4 +1,4 @@
-import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
+import { isTransient, NotAuthenticatedError } from "../base/errors.ts";
 import type { BatchLimits } from "./batch.ts";
 import { requestService, type ServiceAccess } from "./service-request.ts";
 
@@ -33,7 +33,8 @@ export async function syncHealth(access: ServiceAccess): Promise<SyncHealth> {
     };
   } catch (error) {
     if (error instanceof NotAuthenticatedError) return { state: "authentication_failed", status: undefined, limits: protocolLimits };
-    if (error instanceof AuthError && (error.code === "network_unavailable" || error.code === "service_unavailable")) {
+    // A lock that another process holds says nothing about the service.
+    if (isTransient(error) && error.code !== "lock_unavailable") {
       return { state: "unreachable", status: undefined, limits: protocolLimits };
     }
     throw error;

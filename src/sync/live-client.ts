@@ -1,7 +1,7 @@
 import { retryDelay, type RetryFacts } from "../http/retry.ts";
 import { type ConnectionOptions, holdConnection, type Socket } from "../auth/websocket/connection.ts";
 import type { WebSocketTicket } from "../auth/websocket/ticket.ts";
-import { AuthError, ServiceError } from "../base/errors.ts";
+import { AuthError, isTransient, ServiceError } from "../base/errors.ts";
 import type { EventEnvelope } from "./events.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { type LiveFrame, parseFrame } from "./live-message.ts";
@@ -183,7 +183,7 @@ function reconnectDelay({ attempt, random }: RetryFacts): number {
  */
 function mayPass(error: AuthError, previous: AuthError | undefined): boolean {
   if (error instanceof ServiceError && error.status === 401) return !(previous instanceof ServiceError && previous.status === 401);
-  return error.code === "network_unavailable" || error.code === "service_unavailable" || error.code === "lock_unavailable";
+  return isTransient(error);
 }
 
 function isSame(a: Account, b: Account): boolean {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, opendirSync, openSync, readdirSync, renameSync, rmSync, statSync, unlink, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AuthError } from "../base/errors.ts";
+import { reasonOf, systemErrorCode } from "../base/system-error.ts";
 
 /** The names in a folder; none when there is no such folder. */
 export function namesIn(folder: string): string[] {
@@ -108,24 +109,20 @@ export function removeOlder(folder: string, ageMs: number, now: number): void {
 
 /** Whether a file system call failed because there is no such file. */
 export function isGone(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+  return systemErrorCode(error) === "ENOENT";
 }
 
 /** A failure to read or list, with what to do about it. */
 export function unreadable(path: string, cause: unknown): AuthError {
-  return new AuthError("storage_unreadable", `"${path}" cannot be read (${codeOf(cause)})`, { hint: `Look at what is there, and whose it is: ls -ld ${path}`, cause });
+  return new AuthError("storage_unreadable", `"${path}" cannot be read (${reasonOf(cause)})`, { hint: `Look at what is there, and whose it is: ls -ld ${path}`, cause });
 }
 
 /** A failure to write, with what to do about it. */
 export function unwritable(path: string, cause: unknown): AuthError {
   if (cause instanceof AuthError) return cause;
-  const code = codeOf(cause);
+  const code = reasonOf(cause);
   return new AuthError("storage_unwritable", `"${path}" cannot be written (${code})`, {
     hint: code === "ENOSPC" ? "Free some space, then try again" : "Make the folder yours and writable, or set SPEC_KITTY_CONFIG_DIR to another",
     cause,
   });
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "unknown reason";
 }

@@ -1,3 +1,5 @@
+import { textOf, type JsonObject } from "../http/json-members.ts";
+import { isTransientStatus } from "../http/retry.ts";
 import { AuthError, type AuthErrorCode } from "../base/errors.ts";
 
 /** What the service says about a failure of the tracker. What it does not say is undefined, or false. */
@@ -50,22 +52,22 @@ export class TrackerError extends AuthError implements TrackerFacts {
  * @param body - `{error_code|code, category, message, …}`; undefined when it was no JSON object
  * @param retryAfterMs - from `Retry-After`; what the body says goes first
  */
-export function trackerError(status: number, body: Readonly<Record<string, unknown>> | undefined, retryAfterMs?: number): TrackerError {
+export function trackerError(status: number, body: JsonObject | undefined, retryAfterMs?: number): TrackerError {
   const facts: TrackerFacts = {
     status,
-    errorCode: text(body?.["error_code"]) ?? text(body?.["code"]) ?? text(body?.["error"]),
-    category: text(body?.["category"]),
+    errorCode: textOf(body?.["error_code"]) ?? textOf(body?.["code"]) ?? textOf(body?.["error"]),
+    category: textOf(body?.["category"]),
     retryable: body?.["retryable"] === true,
     userActionRequired: body?.["user_action_required"] === true,
-    source: text(body?.["source"]),
+    source: textOf(body?.["source"]),
     retryAfterMs: retryAfterSeconds(body) ?? retryAfterMs,
   };
   const named = facts.errorCode && `the tracker answered ${status} "${facts.errorCode}"`;
-  return new TrackerError(text(body?.["message"]) ?? named ?? `HTTP ${status}`, facts);
+  return new TrackerError(textOf(body?.["message"]) ?? named ?? `HTTP ${status}`, facts);
 }
 
 /** `retry_after_seconds` of a body, in milliseconds. */
-export function retryAfterSeconds(body: Readonly<Record<string, unknown>> | undefined): number | undefined {
+export function retryAfterSeconds(body: JsonObject | undefined): number | undefined {
   const seconds = body?.["retry_after_seconds"];
   return typeof seconds === "number" && seconds >= 0 ? seconds * 1000 : undefined;
 }
@@ -73,7 +75,7 @@ export function retryAfterSeconds(body: Readonly<Record<string, unknown>> | unde
 function codeOf({ status, retryable }: TrackerFacts): AuthErrorCode {
   if (status === 401) return "not_authenticated";
   if (status === 403) return "access_denied";
-  return retryable || status === 408 || status === 429 || status >= 500 ? "service_unavailable" : "service_rejected";
+  return retryable || isTransientStatus(status) ? "service_unavailable" : "service_rejected";
 }
 
 function hintOf(facts: TrackerFacts): string {
@@ -82,8 +84,4 @@ function hintOf(facts: TrackerFacts): string {
   if (facts.userActionRequired) return "Somebody has to settle this on the pages of the service first";
   if (facts.retryAfterMs !== undefined) return `Try again in ${Math.ceil(facts.retryAfterMs / 1000)} s`;
   return code === "service_unavailable" ? "Try again in a moment" : "See how it is connected: spec-kitty tracker status --provider PROVIDER";
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
 }

@@ -1,6 +1,7 @@
 import { retryDelay } from "../http/retry.ts";
-import { AuthError } from "../base/errors.ts";
-import { isPassing, trackerRequest, type TrackerAccess, type TrackerResult } from "./request.ts";
+import { AuthError, isTransient } from "../base/errors.ts";
+import { isJsonObject } from "../http/json-members.ts";
+import { trackerRequest, type TrackerAccess, type TrackerResult } from "./request.ts";
 import { trackerError } from "./errors.ts";
 
 /** How an operation is waited for. */
@@ -40,17 +41,13 @@ export async function finishedOperation(id: unknown, access: OperationAccess, si
     const operation = await trackerRequest({ method: "GET", path: `operations/${id}/`, signal }, access).then(
       ({ result }) => result,
       (error: unknown) => {
-        if (!isPassing(error)) throw error;
+        if (!isTransient(error)) throw error;
         problem = error;
         return {};
       },
     );
     const { status, result, error }: TrackerResult = operation;
-    if (status === "completed") return isObject(result) ? result : operation;
-    if (status === "failed") throw trackerError(200, isObject(error) ? error : { message: typeof error === "string" ? error : `operation "${id}" failed` });
+    if (status === "completed") return isJsonObject(result) ? result : operation;
+    if (status === "failed") throw trackerError(200, isJsonObject(error) ? error : { message: typeof error === "string" ? error : `operation "${id}" failed` });
   }
-}
-
-function isObject(value: unknown): value is TrackerResult {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

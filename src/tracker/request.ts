@@ -1,6 +1,5 @@
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import { invalidAnswer, readJsonObject, retryAfter } from "../http/request.ts";
-import { AuthError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { retryAfterSeconds, trackerError } from "./errors.ts";
 
@@ -64,9 +63,4 @@ export async function trackerRequest(request: TrackerRequest, { fetch, clock, te
     if (response.status !== 429 || isResend || waitMs > longestWaitMs) throw trackerError(response.status, body, askedMs);
     await clock.sleep(waitMs, { signal });
   }
-}
-
-/** Whether a failure says nothing about the work, which may be going on. */
-export function isPassing(error: unknown): boolean {
-  return error instanceof AuthError && (error.code === "network_unavailable" || error.code === "service_unavailable");
 }

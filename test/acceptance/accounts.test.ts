@@ -244,7 +244,7 @@ test("who is sent to log in is sent to the profile that the command was about", 
   const commands = ["auth token", "auth status", "auth whoami", "auth refresh", "api GET /api/v1/me", "tracker status --provider github --project p", "sync now", "sync watch"];
   for (const session of saas.sessions.keys()) saas.revoke(session);
   const ended = await run("api GET /api/v1/me --profile work");
-  assert.deepEqual([ended.code, ended.stderr], [4, `error: Session expired or revoked. Run: ${login}\nhint: Run: ${login}\n`]);
+  assert.deepEqual([ended.code, ended.stderr], [4, `error: Session expired or revoked\nhint: Run: ${login}\n`]);
   for (const command of commands) {
     const { code, stderr } = await run(`${command} --profile work`);
     assert.equal(code, 4, command);

@@ -34,7 +34,7 @@ test("FR-012 a session that the service has ended ends here with exit 4, one lin
   const { saas, run, env } = await sceneWithExpiredSession(t);
   saas.revoke([...saas.sessions.keys()][0] ?? "");
   const ended = await run("auth token");
-  assert.deepEqual(ended, { code: 4, signal: null, stdout: "", stderr: "error: Session expired or revoked. Run: spec-kitty auth login\nhint: Run: spec-kitty auth login\n" });
+  assert.deepEqual(ended, { code: 4, signal: null, stdout: "", stderr: "error: Session expired or revoked\nhint: Run: spec-kitty auth login\n" });
   assert.equal(await storedSession(env), undefined);
   const after = await run("auth token");
   assert.deepEqual([after.code, after.stderr], [4, 'error: not logged in (profile "default")\nhint: Run: spec-kitty auth login\n']);

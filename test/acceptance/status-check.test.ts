@@ -48,7 +48,7 @@ test("with --check a session that the service has ended is over here too: exit 4
   assert.equal((await run("auth status")).code, 0, "here it cannot be known");
   const { code, stdout, stderr } = await run("auth status --check");
   assert.deepEqual([code, stdout], [4, 'Not logged in (profile "default").\n']);
-  assert.match(stderr, /^warning: Session expired or revoked\. Run: spec-kitty auth login\nhint: Run: spec-kitty auth login\n$/);
+  assert.match(stderr, /^warning: Session expired or revoked\nhint: Run: spec-kitty auth login\n$/);
   const after = await run("auth status --check --json");
   assert.equal(after.code, 4);
   assert.equal((JSON.parse(after.stdout) as { authenticated: boolean }).authenticated, false);

@@ -109,10 +109,10 @@ for (const error of ["session_invalid", "token_revoked"] as const) {
 }
 
 function isOver(error: unknown): boolean {
-  return error instanceof NotAuthenticatedError && error.code === "session_ended" && error.message === "Session expired or revoked. Run: spec-kitty auth login";
+  return error instanceof NotAuthenticatedError && error.code === "session_ended" && error.message === "Session expired or revoked";
 }
 
-test("S-002 a session_invalid for a session that has been replaced deletes nothing, and the request is replayed with the new one", async (t) => {
+test("S-002 session_invalid for a replaced session deletes nothing, and the request is replayed with the new one", async (t) => {
   const world = await authorized(t);
   await world.tokens.getAccessToken();
   for (const id of world.saas.sessions.keys()) world.saas.revoke(id);
@@ -122,7 +122,7 @@ test("S-002 a session_invalid for a session that has been replaced deletes nothi
   assert.ok((await world.stored())?.accessToken.equals(next.accessToken));
 });
 
-test("S-001 a request that was refused as one user is not replayed as another who has logged in meanwhile", async (t) => {
+test("S-001 a request that was refused as one user is not replayed as another user that logged in meanwhile", async (t) => {
   for (const error of ["invalid_token", "session_invalid"]) {
     const world = await authorized(t);
     await world.tokens.getAccessToken();
@@ -132,7 +132,7 @@ test("S-001 a request that was refused as one user is not replayed as another wh
     const post = (): Promise<Response> => world.fetch(path, { method: "POST", body: "alice's" });
     await assert.rejects(post(), (refused) => {
       assert.ok(refused instanceof NotAuthenticatedError, inspect(refused));
-      assert.equal(refused.message, "the service refuses the access token of alice@example.com, and bob@example.com is logged in now: the request was not sent in another's name");
+      assert.equal(refused.message, "the service refuses the access token of alice@example.com, and bob@example.com is logged in now: the request was not sent as another user");
       assert.equal(hintOf(refused), "To send it as bob@example.com, send it again");
       return true;
     });
@@ -150,7 +150,7 @@ test("a session_invalid that answers the replay ends the session too", async (t)
   assert.equal(await world.stored(), undefined);
 });
 
-test("WWW-Authenticate says that the session is over where there is no JSON", async (t) => {
+test("WWW-Authenticate says that the session was revoked where there is no JSON", async (t) => {
   const world = await authorized(t);
   const headers = { "WWW-Authenticate": 'Basic realm="x", Bearer realm="api, v1", error="token_revoked"' };
   world.saas.faults.next(path, { status: 401, headers });
@@ -263,7 +263,7 @@ test("what may be repeated is repeated after 429, 5xx and no answer, 2 times at 
   assert.equal(requestsTo(world).length, 6);
 });
 
-test("Retry-After is kept to, in seconds and as a date, and one that is too long is the caller's to keep", async (t) => {
+test("Retry-After is kept to, in seconds and as a date, and a very long one is left to the caller", async (t) => {
   const world = await authorized(t);
   world.saas.faults.next(path, { status: 429, headers: { "Retry-After": "7" } });
   world.saas.faults.next(path, { status: 503, headers: { Date: "Mon, 01 Jan 2024 00:00:00 GMT", "Retry-After": "Mon, 01 Jan 2024 00:00:09 GMT" } });
@@ -274,7 +274,7 @@ test("Retry-After is kept to, in seconds and as a date, and one that is too long
   assert.equal(world.clock.sleeps.length, 2);
 });
 
-test("a POST is sent once, unless an Idempotency-Key makes it safe to repeat; retries: 0 switches repeating off", async (t) => {
+test("a POST is sent once, unless an Idempotency-Key makes it safe to repeat; retries: 0 turns repeating off", async (t) => {
   const world = await authorized(t);
   world.saas.faults.always(path, { status: 503 });
   assert.equal((await world.fetch(path, { method: "POST", body: "a" })).status, 503);
@@ -335,7 +335,7 @@ test("a mistake of the caller's is thrown as fetch throws it, and not repeated",
   assert.equal(world.clock.sleeps.length, 0);
 });
 
-test("a fetch that was passed in and gives no response is an error that says so, after no more tries than any other", async (t) => {
+test("a passed-in fetch that returns no response is an error that says so, after no more tries than any other", async (t) => {
   const { tokens, clock } = await authorized(t);
   let asked = 0;
   const broken = createAuthorizedFetch({ tokens, clock, random: () => 0, fetch: async () => ((asked += 1), undefined as unknown as Response) });

@@ -1,40 +1,67 @@
-import type { Declaration, Doc, Member } from "./declarations.ts";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { OptionSpec } from "../../src/cli/command.ts";
+import { commandTable } from "../../src/cli/command-table.ts";
+import { commonOptions } from "../../src/cli/help.ts";
+import { exportsOf, constantsOf, type Declaration } from "./declarations.ts";
 
-/** The section "API": an entry for everything that it is given. */
-export function apiSection(declarations: readonly Declaration[]): string {
-  const kinds: [title: string, kinds: readonly string[]][] = [
-    ["Functions", ["function", "const"]],
-    ["Classes", ["class"]],
-    ["Types", ["interface", "type"]],
-  ];
-  return kinds
-    .map(([title, of]) => `${title}:\n\n${declarations.filter(({ kind }) => of.includes(kind)).map(entry).join("\n")}`)
-    .join("\n\n");
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The declaration file of every entry point, by the name to import: what the manifest's `exports` say. */
+export function entryPoints(): Map<string, string> {
+  const { name, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { name: string; exports: Record<string, string | { types: string }> };
+  return new Map(Object.entries(exports).flatMap(([path, target]) => (typeof target === "string" ? [] : [[name + path.slice(1), join(root, target.types)]])));
 }
 
-function entry({ kind, name, signature, doc, members }: Declaration): string {
-  const shown = kind === "class" || kind === "interface" ? `${kind} ${signature}` : signature;
-  const isTold = ({ doc: { summary } }: Member): boolean => summary !== "";
-  const told = members.filter(isTold).map(({ signature: text, doc: about }) => `\n  - ${code(constructed(text, name))}${said(about)}`);
-  const rest = members.filter((member) => !isTold(member)).map(({ signature: text }) => code(constructed(text, name)));
-  return `- **${code(shown)}**${said(doc)}${told.join("")}${rest.length === 0 ? "" : `\n  - ${rest.join(", ")}`}`;
+/** `src/API.md`, as the declarations in `dist/` and the tables of the commands are now. */
+export async function apiReference(): Promise<string> {
+  const entries = [...entryPoints()].map(([name, file]) => `## \`${name}\`\n\n${exportsOf(file).sort(byKind).map(entry).join("\n\n")}`);
+  const answers = exportsOf(join(root, "dist", "cli", "json-output.d.ts")).map(entry).join("\n\n");
+  return `${[
+    "# API",
+    "Made by `npm run api-docs` from the declarations of every entry point and the tables of the commands; a test fails when it is out of date.",
+    ...entries,
+    "## JSON output of the commands",
+    "What the commands print with `--json`. Times are ISO 8601 in UTC; a member that is absent is not known. `api` prints the body of the answer and `tracker … --json` what the tracker answers, both unchanged.",
+    answers,
+    "## Options of the commands",
+    `Every command also has ${optionList(commonOptions)}.`,
+    await optionTable(),
+    "## Numbers of the doctor's findings",
+    `A number keeps its meaning in every version: ${findings()}.`,
+  ].join("\n\n")}\n`;
 }
 
-function constructed(signature: string, name: string): string {
-  return signature.replace(/^constructor\(/, `new ${name}(`);
+const kinds: readonly Declaration["kind"][] = ["function", "const", "class", "interface", "type"];
+
+function byKind(one: Declaration, other: Declaration): number {
+  return kinds.indexOf(one.kind) - kinds.indexOf(other.kind);
 }
 
-function said({ summary, params, returns, throws }: Doc): string {
-  const parts = [
-    summary,
-    ...params.map(({ name, text }) => `\`${name}\`: ${text}`),
-    ...(returns === undefined ? [] : [`Returns ${returns}`]),
-    ...(throws === undefined ? [] : [`Throws ${throws}`]),
-  ];
-  return parts.filter(Boolean).map((part) => ` ${/[.!?]$/.test(part) ? part : `${part}.`}`).join("");
+/** The doc comment in Markdown, and below it the declaration with the comments of its members. */
+function entry(declaration: Declaration): string {
+  const { name, kind, isType, comment, text } = declaration;
+  const [summary = "", ...tags] = comment.replace(/^\s*\* ?/gm, "").replace(/\{@link ([\w.]+)\}/g, "`$1`").trim().split(/^@(?=\w)/m);
+  const told = tags.map((tag) => `- ${tag.trim().replace(/^param (\w+) - /, "`$1`: ").replace(/^returns /, "Returns ").replace(/^throws /, "Throws ")}`);
+  const code = [text, ...constantsOf(declaration)].map((one) => one.replace(/^export (declare )?|^declare /, "").replace(/^ +#private;\n/m, "")).join("\n");
+  const onlyType = kind === "class" && isType ? ["Exported as a type: the functions above make it."] : [];
+  return [`### \`${name}\``, summary.trim(), ...onlyType, told.join("\n"), `\`\`\`ts\n${code}\n\`\`\``].filter(Boolean).join("\n\n");
 }
 
-/** Code in Markdown; a type may hold a backtick, in a template. */
-function code(text: string): string {
-  return text.includes("`") ? `\`\` ${text} \`\`` : `\`${text}\``;
+async function optionTable(): Promise<string> {
+  const commands = await Promise.all(commandTable.map(({ load }) => load()));
+  return ["| Command | Options |", "|---|---|", ...commands.map(({ usage, options }) => `| \`${usage.replaceAll("|", "\\|")}\` | ${optionList(options)} |`)].join("\n");
+}
+
+function optionList(options: Readonly<Record<string, OptionSpec>>): string {
+  return Object.entries(options)
+    .map(([name, { type, value, short }]) => `\`${short === undefined ? "" : `-${short}, `}--${name}${type === "string" ? ` ${value ?? "VALUE"}` : ""}\``)
+    .join(", ");
+}
+
+function findings(): string {
+  const folder = join(root, "src", "doctor");
+  const found = readdirSync(folder).flatMap((file) => [...readFileSync(join(folder, file), "utf8").matchAll(/\bfinder\("(D\d+)", "([^"]+)"\)/g)]);
+  return [...new Set(found.map(([, number, subject]) => `\`${number}\` ${subject}`))].sort().join(", ");
 }

@@ -1,84 +1,108 @@
-import { statementsOf } from "../build/statements.ts";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 
-/** What a doc comment says. `{@link X}` has become `X` in backticks, and every text is one line. */
-export interface Doc {
-  summary: string;
-  params: { name: string; text: string }[];
-  returns: string | undefined;
-  throws: string | undefined;
-}
-
-/** One member of a class or an interface. */
-export interface Member {
-  signature: string;
-  doc: Doc;
-}
-
-/** One thing that a module exports. */
+/** One thing that a module exports, as the compiler's declaration file has it. */
 export interface Declaration {
-  kind: string;
-  name: string;
-  /** From the name on, in one line; of a class or an interface the members are not part of it. */
-  signature: string;
-  doc: Doc;
-  members: Member[];
+  readonly name: string;
+  readonly kind: "function" | "class" | "const" | "interface" | "type";
+  /** The inside of its doc comment. */
+  readonly comment: string;
+  /** From `export` on, comments of members included. */
+  readonly text: string;
+  /** The declaration file that it stands in. */
+  readonly file: string;
+  /** Whether it is exported as a type only: a class that nobody outside can construct. */
+  readonly isType: boolean;
 }
 
-/** What a file of declarations exports, in its order. */
-export function exportsOf(text: string): Declaration[] {
-  return statementsOf(text).flatMap(({ comment, text: statement }) => {
-    const [head, kind = "", name = ""] = /^export (?:declare )?(?:abstract )?(class|interface|function|const|type) (?=(\w+))/.exec(statement) ?? [];
-    if (head === undefined) return [];
-    const rest = statement.slice(head.length);
-    const brace = kind === "class" || kind === "interface" ? bodyStart(rest) : rest.length;
-    return [{ kind, name, signature: oneLine(rest.slice(0, brace)), doc: docOf(comment), members: membersOf(rest.slice(brace + 1, -1)) }];
-  });
+/** A statement starts in the first column and everything in it is indented: so the compiler writes it. */
+const statement = /^(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?((?:export|import|declare) (?:.*)(?:\n(?! ?\/\*\*|export |import |declare ).*)*)/gm;
+const declared = /^(?:export )?(?:declare )?(?:abstract )?(class|interface|function|const|type) (\w+)/;
+const linked = /^(?:export|import) (type )?\{([^}]*)\}(?: from "([^"]+)")?;/;
+
+interface Link {
+  readonly name: string;
+  readonly from: string;
+  readonly isType: boolean;
 }
 
-/** Where the body of a class or an interface begins: after braces in what it extends, as in `Pick<X, { … }>`. */
-function bodyStart(statement: string): number {
-  let depth = 0;
-  for (let at = 0; at < statement.length; at += 1) {
-    if (statement[at] === "<") depth += 1;
-    if (statement[at] === ">" && statement[at - 1] !== "=") depth -= 1;
-    if (statement[at] === "{" && depth === 0) return at;
+interface Module {
+  readonly declarations: ReadonlyMap<string, Declaration>;
+  readonly exported: ReadonlyMap<string, Link>;
+  readonly imported: ReadonlyMap<string, Link>;
+}
+
+function read(file: string): Module {
+  const declarations = new Map<string, Declaration>();
+  const exported = new Map<string, Link>();
+  const imported = new Map<string, Link>();
+  for (const [, comment = "", text = ""] of readFileSync(file, "utf8").matchAll(statement)) {
+    const [, kind, name = ""] = declared.exec(text) ?? [];
+    const [, all, clause, from] = linked.exec(text) ?? [];
+    if (kind !== undefined) declarations.set(name, { name, kind: kind as Declaration["kind"], comment, text: text.trim(), file, isType: kind === "interface" || kind === "type" });
+    else if (clause === undefined) throw new Error(`${file}: this statement is not understood: ${text}`);
+    else if (from !== undefined) {
+      for (const [, type, source = "", local = source] of clause.matchAll(/(type )?(\w+)(?: as (\w+))?/g)) {
+        (text.startsWith("export") ? exported : imported).set(local, { name: source, from, isType: (all ?? type) !== undefined });
+      }
+    }
   }
-  return 0;
+  return { declarations, exported, imported };
 }
 
-/** The members in the body of a class, an interface or an object type. */
-export function membersOf(body: string): Member[] {
-  const isShown = ({ text }: { text: string }): boolean => text !== "#private;";
-  return statementsOf(body).filter(isShown).map(({ comment, text }) => ({ signature: oneLine(text), doc: docOf(comment) }));
+/** The declaration file that an import of another one leads to; undefined for a package or a module of Node. */
+function fileOf(link: Link, importer: string): string | undefined {
+  return link.from.startsWith(".") ? join(dirname(importer), link.from.replace(/\.ts$/, ".d.ts")) : undefined;
 }
 
-/** A comment within a type says something of one of its alternatives, for which there is no room in a line. */
-function oneLine(text: string): string {
-  return text
-    .replace(/\/\*\*?[\s\S]*?\*\//g, " ")
-    .replace(/\breadonly (?=\w+\??:)/g, "")
-    .replace(/\s+/g, " ")
-    .replace(/; \}/g, " }")
-    .replace(/= \| /g, "= ")
-    .replace(/;$/, "")
-    .trim();
-}
-
-function docOf(comment: string): Doc {
-  const text = comment
-    .replace(/^\s*\* ?/gm, "")
-    .replace(/\{@link ([\w.]+)\}/g, "`$1`")
-    .trim();
-  const [summary = "", ...tags] = text.split(/^@(?=\w)/m);
-  const of = (name: string): string[] => tags.filter((tag) => tag.startsWith(`${name} `)).map((tag) => flow(tag.slice(name.length + 1)));
-  const params = of("param").map((param) => {
-    const [, name = "", said = ""] = /^(\w+) - (.*)$/.exec(param) ?? [];
-    return { name, text: said };
+/** What a declaration file exports, in its order; what it takes from another file is followed there. */
+export function exportsOf(file: string): Declaration[] {
+  const { declarations, exported } = read(file);
+  const own = [...declarations.values()].filter(({ text }) => text.startsWith("export "));
+  const passedOn = [...exported].map(([name, link]) => {
+    const from = fileOf(link, file);
+    const found = from === undefined ? undefined : exportsOf(from).find((one) => one.name === link.name);
+    if (found === undefined) throw new Error(`${file} exports ${name}, which "${link.from}" does not declare`);
+    return { ...found, name, isType: found.isType || link.isType };
   });
-  return { summary: flow(summary), params, returns: of("returns")[0], throws: of("throws").join("; ") || undefined };
+  return [...own, ...passedOn];
 }
 
-/** Paragraphs and lists of a comment, run on. */
-function flow(text: string): string {
-  return text.replace(/\n- /g, " ").replace(/\s+/g, " ").trim();
+/** The names in the signature of a declaration, comments aside. */
+function namesIn({ text }: Declaration): string[] {
+  return [...new Set(text.replace(/\/\*[\s\S]*?\*\//g, "").match(/\b[A-Za-z]\w*\b(?!\??:)/g))];
+}
+
+/** The exports of other files, and of its own, that the signature of a declaration names: by name and by file or package. */
+export function namedBy(declaration: Declaration): { name: string; from: string }[] {
+  const { declarations, imported } = read(declaration.file);
+  return namesIn(declaration).flatMap((name) => {
+    const link = imported.get(name);
+    if (link !== undefined) return [{ name: link.name, from: fileOf(link, declaration.file) ?? link.from }];
+    return name !== declaration.name && declarations.has(name) && !isLocalConstant(declarations.get(name)) ? [{ name, from: declaration.file }] : [];
+  });
+}
+
+/** The constants of its own file that a declaration takes its type from: `typeof codes`. */
+export function constantsOf(declaration: Declaration): string[] {
+  const { declarations } = read(declaration.file);
+  return namesIn(declaration).map((name) => declarations.get(name)).filter(isLocalConstant).map(({ text }) => text);
+}
+
+function isLocalConstant(declaration: Declaration | undefined): declaration is Declaration {
+  return declaration?.kind === "const" && !declaration.text.startsWith("export ");
+}
+
+/** The declaration files that an entry point leads a compiler to, itself first. */
+export function filesBehind(entry: string): string[] {
+  const found = new Set([entry]);
+  // It grows while it is gone through.
+  for (const file of found) {
+    const { exported, imported } = read(file);
+    for (const link of [...exported.values(), ...imported.values()]) {
+      const target = fileOf(link, file);
+      if (target !== undefined) found.add(target);
+    }
+  }
+  return [...found];
 }

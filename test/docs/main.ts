@@ -1,6 +1,5 @@
-// `npm run api-docs`: brings the sections of the README that are made from the code up to date.
-import { readFileSync, writeFileSync } from "node:fs";
-import { withSections } from "./sections.ts";
+// `npm run api-docs`: writes src/API.md, from what is built.
+import { writeFileSync } from "node:fs";
+import { apiReference } from "./api.ts";
 
-const readme = new URL("../../README.md", import.meta.url);
-writeFileSync(readme, await withSections(readFileSync(readme, "utf8")));
+writeFileSync(new URL("../../src/API.md", import.meta.url), await apiReference());

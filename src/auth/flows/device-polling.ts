@@ -1,4 +1,4 @@
-import { AuthError, ServiceError } from "../../base/errors.ts";
+import { AuthError, isTransient, ServiceError } from "../../base/errors.ts";
 import { retryDelay } from "../../http/retry.ts";
 import type { DeviceAuthorization } from "../oauth/device-authorization.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
@@ -103,7 +103,7 @@ export function nextPoll(
       return failed("service_rejected", "the service no longer accepts the code", error);
   }
   // What passes is waited out, for the user may be typing the code right now. Everything else will not get better.
-  if (error.code !== "network_unavailable" && error.code !== "service_unavailable") return { kind: "failed", error };
+  if (!isTransient(error)) return { kind: "failed", error };
   const failures = state.failures + 1;
   if (error.retryAfterMs !== undefined) return wait({ ...next, failures }, Math.max(intervalMs, toldMs), error);
   // On top of the interval, since RFC 8628 §3.5 wants polls to become rarer after a time-out, from the first one on; but

@@ -1,5 +1,6 @@
 import type { Server } from "node:net";
 import { AuthError } from "../../base/errors.ts";
+import { reasonOf } from "../../base/system-error.ts";
 
 /** The name in the redirect URI. The literal address is the rule (RFC 8252 §8.3); some servers registered the name only. */
 export type RedirectHost = "127.0.0.1" | "localhost";
@@ -34,12 +35,12 @@ export async function takeCallbackPort<S extends Server>(
     }
   }
   if (port === undefined) {
-    throw new AuthError("configuration_invalid", `no port can be opened on 127.0.0.1 (${codeOf(reason)})`, {
+    throw new AuthError("configuration_invalid", `no port can be opened on 127.0.0.1 (${reasonOf(reason)})`, {
       hint: "Log in without a port: spec-kitty auth login --headless",
       cause: reason,
     });
   }
-  const why = codeOf(reason) === "EADDRINUSE" ? "is in use by another program" : `cannot be opened (${codeOf(reason)})`;
+  const why = reasonOf(reason) === "EADDRINUSE" ? "is in use by another program" : `cannot be opened (${reasonOf(reason)})`;
   throw new AuthError("usage_invalid", `port ${port} ${why}`, {
     hint: "Leave --port out to have a free one found: spec-kitty auth login",
     cause: reason,
@@ -61,7 +62,7 @@ async function take<S extends Server>(
       servers.push(server);
     } catch (error) {
       // A machine without IPv6 has no [::1] that anybody could take, and one without IPv4 no 127.0.0.1 (RFC 8252 §7.3).
-      if (["EADDRNOTAVAIL", "EAFNOSUPPORT"].includes(codeOf(error))) absent = error;
+      if (["EADDRNOTAVAIL", "EAFNOSUPPORT"].includes(reasonOf(error))) absent = error;
       else {
         for (const taken of servers) taken.close();
         throw error;
@@ -82,8 +83,4 @@ function listen(server: Server, host: string, port: number): Promise<number> {
       resolve(typeof address === "object" && address !== null ? address.port : port);
     });
   });
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }

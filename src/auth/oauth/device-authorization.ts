@@ -1,6 +1,7 @@
 import { AuthError } from "../../base/errors.ts";
 import { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
+import { memberReader, seconds, text, type Kind } from "../../http/json-members.ts";
 import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 import { tokenRequest, tokenResponse, type TokenResponse } from "./token-endpoint.ts";
 
@@ -53,35 +54,24 @@ export async function deviceAuthorizationResponse(response: Response): Promise<D
   if (response.status !== 200) throw serviceFailure(response, body);
   if (body === undefined) throw invalidAnswer(response, "answered 200 with a body that is not a JSON object");
   // Without the value that was found: it may be the device code.
-  const wrong = (name: string, expected: string): Error =>
-    invalidAnswer(response, `sent a device authorization whose "${name}" is not ${expected}`);
-
-  const string = (name: string): string => {
-    const value = body[name];
-    if (typeof value !== "string" || value === "") throw wrong(name, "a string");
-    return value;
-  };
-  const address = (name: string): string => {
-    const value = string(name);
-    // Shown and drawn as a QR code for another device to open: nothing but a page may come of that (S-007).
-    if (!/^https?:/i.test(value) || !URL.canParse(value)) throw wrong(name, "the address of a page");
-    return value;
-  };
-  const seconds = (name: string): number => {
-    const value = body[name];
-    if (typeof value !== "number" || !(value > 0)) throw wrong(name, "a positive number of seconds");
-    return value;
-  };
-  const absent = (name: string): boolean => body[name] === undefined || body[name] === null;
+  const { required, optional } = memberReader(body, (name, expected) =>
+    invalidAnswer(response, `sent a device authorization whose "${name}" is not ${expected}`),
+  );
   return {
-    device_code: new Secret(string("device_code")),
-    user_code: string("user_code"),
-    verification_uri: address("verification_uri"),
-    verification_uri_complete: absent("verification_uri_complete") ? undefined : address("verification_uri_complete"),
-    expires_in: seconds("expires_in"),
-    interval: absent("interval") ? 5 : seconds("interval"),
+    device_code: new Secret(required("device_code", text)),
+    user_code: required("user_code", text),
+    verification_uri: required("verification_uri", page),
+    verification_uri_complete: optional("verification_uri_complete", page),
+    expires_in: required("expires_in", seconds),
+    interval: optional("interval", seconds) ?? 5,
   };
 }
+
+/** Shown and drawn as a QR code for another device to open: nothing but a page may come of that (S-007). */
+const page: Kind<string> = {
+  expected: "the address of a page",
+  read: (value) => (typeof value === "string" && /^https?:/i.test(value) && URL.canParse(value) ? value : undefined),
+};
 
 /**
  * Asks once whether the user has decided (RFC 8628 §3.4). When to ask again is the poller's to say.

@@ -1,6 +1,8 @@
 import { AuthError } from "../../base/errors.ts";
 import { isConfidential, isLoopback } from "../../base/url.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
+import { flag, memberReader, texts, type JsonObject, type Kind } from "../../http/json-members.ts";
+import { isTransientStatus } from "../../http/retry.ts";
 import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
 /**
@@ -22,8 +24,7 @@ export async function discoverAuthorizationServer(issuer: string, isNamed: boole
     const response = await send(address, { method: "GET" }, options);
     const body = await readJsonObject(response);
     if (response.status === 200 && body !== undefined) return metadata(body, response, issuer);
-    const mayPass = response.status === 429 || response.status >= 500;
-    if (response.status === 404 || (!isNamed && !mayPass)) continue;
+    if (response.status === 404 || (!isNamed && !isTransientStatus(response.status))) continue;
     if (response.status !== 200) throw serviceFailure(response, body);
     throw invalidAnswer(response, "answered 200 with a body that is not a JSON object");
   }
@@ -48,9 +49,7 @@ function metadataAddresses(issuer: string): [string, string] {
  * @throws {@link ServiceError} `service_answer_invalid` when it describes another server than the one that was asked, or one
  * that no secret may be sent to
  */
-function metadata(body: Readonly<Record<string, unknown>>, response: Response, issuer: string): AuthorizationServer {
-  const wrong = (name: string, expected: string): Error => invalidAnswer(response, `sent metadata whose "${name}" is not ${expected}`);
-
+function metadata(body: JsonObject, response: Response, issuer: string): AuthorizationServer {
   // Identical, character by character (§3.3): whoever may write below some path of a host could else speak for all of it.
   const found = body["issuer"];
   if (found !== issuer) {
@@ -60,40 +59,35 @@ function metadata(body: Readonly<Record<string, unknown>>, response: Response, i
   }
 
   const isLocal = isLoopback(new URL(issuer).hostname);
-  const endpoint = (name: string): string => {
-    const value = body[name];
-    if (typeof value !== "string" || !URL.canParse(value)) throw wrong(name, "an address");
-    const url = new URL(value);
-    // A server elsewhere has no business with the ports of this machine.
-    if (!isConfidential(url) || (isLoopback(url.hostname) && !isLocal)) throw wrong(name, 'an address with "https:"');
-    if (url.hash || url.username || url.password) throw wrong(name, "an address without a fragment and a user (RFC 6749 §3.1)");
-    return value;
+  const endpoint: Kind<string> = {
+    expected: 'an "https:" address without a user and a fragment (RFC 6749 §3.1)',
+    read(value) {
+      if (typeof value !== "string" || !URL.canParse(value)) return undefined;
+      const url = new URL(value);
+      // A server elsewhere has no business with the ports of this machine.
+      const isAllowed = isConfidential(url) && (isLocal || !isLoopback(url.hostname)) && !url.hash && !url.username && !url.password;
+      return isAllowed ? value : undefined;
+    },
   };
-  const flag = (name: string): boolean => {
-    if (typeof body[name] !== "boolean") throw wrong(name, "true or false");
-    return body[name];
+  const { required, optional } = memberReader(body, (name, expected) => invalidAnswer(response, `sent metadata whose "${name}" is not ${expected}`));
+  const member = <Name extends keyof AuthorizationServer, Value>(name: Name, kind: Kind<Value>): { [key in Name]?: Value } => {
+    const value = optional(name, kind);
+    return value === undefined ? {} : ({ [name]: value } as { [key in Name]: Value });
   };
-  const list = (name: string): readonly string[] => {
-    const value = body[name];
-    if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) throw wrong(name, "a list of strings");
-    return value;
-  };
-  const optional = <Name extends keyof AuthorizationServer, Value>(name: Name, read: (name: string) => Value): { [key in Name]?: Value } =>
-    body[name] === undefined || body[name] === null ? {} : ({ [name]: read(name) } as { [key in Name]: Value });
 
   return {
     issuer,
-    authorization_endpoint: endpoint("authorization_endpoint"),
-    token_endpoint: endpoint("token_endpoint"),
-    ...optional("device_authorization_endpoint", endpoint),
-    ...optional("userinfo_endpoint", endpoint),
-    ...optional("jwks_uri", endpoint),
-    ...optional("revocation_endpoint", endpoint),
-    ...optional("pushed_authorization_request_endpoint", endpoint),
-    ...optional("require_pushed_authorization_requests", flag),
-    ...optional("authorization_response_iss_parameter_supported", flag),
-    ...optional("dpop_signing_alg_values_supported", list),
-    ...optional("id_token_signing_alg_values_supported", list),
+    authorization_endpoint: required("authorization_endpoint", endpoint),
+    token_endpoint: required("token_endpoint", endpoint),
+    ...member("device_authorization_endpoint", endpoint),
+    ...member("userinfo_endpoint", endpoint),
+    ...member("jwks_uri", endpoint),
+    ...member("revocation_endpoint", endpoint),
+    ...member("pushed_authorization_request_endpoint", endpoint),
+    ...member("require_pushed_authorization_requests", flag),
+    ...member("authorization_response_iss_parameter_supported", flag),
+    ...member("dpop_signing_alg_values_supported", texts),
+    ...member("id_token_signing_alg_values_supported", texts),
   };
 }
 

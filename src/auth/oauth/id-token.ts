@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { AuthError } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
+import { memberReader, number, text, textOf } from "../../http/json-members.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import type { JwkSets } from "./jwks.ts";
 import { parseJws, signatureAlgorithms, type Jws } from "./jws.ts";
@@ -63,22 +64,14 @@ function idTokenClaims(jws: Jws, { server, client_id, access_token, now, nonce }
   const { claims, alg } = jws;
   // Names and addresses are shown; values that a forger chose are not, and neither is the nonce.
   const refuse = (why: string): AuthError => new AuthError("service_answer_invalid", `the ID token of "${server.issuer}" ${why}`, { hint: "Nothing of it was believed. Try again: spec-kitty auth login" });
-  const seconds = (name: string): number | undefined => {
-    const value = claims[name];
-    if (value !== undefined && (typeof value !== "number" || !Number.isFinite(value))) throw refuse(`has a "${name}" that is not a number`);
-    return value;
-  };
-  const needed = (name: string): number => {
-    const value = seconds(name);
-    if (value === undefined) throw refuse(`has no "${name}"`);
-    return value;
-  };
+  const { required, optional } = memberReader(claims, (name, expected) =>
+    refuse(claims[name] === undefined ? `has no "${name}"` : `has a "${name}" that is not ${expected}`),
+  );
 
   const algorithms = server.id_token_signing_alg_values_supported;
   if (algorithms !== undefined && !algorithms.includes(alg)) throw refuse(`is signed by ${alg}, which this server says it never uses`);
   if (claims["iss"] !== server.issuer) throw refuse(`was issued by ${JSON.stringify(claims["iss"]) ?? "nobody"}`);
-  const sub = text(claims["sub"]);
-  if (sub === undefined) throw refuse('has no "sub"');
+  const sub = required("sub", text);
 
   const aud = claims["aud"];
   const audience: unknown[] = Array.isArray(aud) ? aud : [aud];
@@ -88,15 +81,15 @@ function idTokenClaims(jws: Jws, { server, client_id, access_token, now, nonce }
   if ((azp !== undefined || audience.length > 1) && azp !== client_id) throw refuse(`was issued to another client than "${client_id}"`);
 
   const nowSeconds = now / 1000;
-  if (needed("exp") <= nowSeconds - toleranceSeconds) throw refuse("is over");
-  if (needed("iat") > nowSeconds + toleranceSeconds) throw refuse("was issued in the future");
-  if ((seconds("nbf") ?? 0) > nowSeconds + toleranceSeconds) throw refuse("is not good yet");
+  if (required("exp", number) <= nowSeconds - toleranceSeconds) throw refuse("is over");
+  if (required("iat", number) > nowSeconds + toleranceSeconds) throw refuse("was issued in the future");
+  if ((optional("nbf", number) ?? 0) > nowSeconds + toleranceSeconds) throw refuse("is not good yet");
 
   // Optional where it comes from the token endpoint (§3.1.3.6), and of no use if it is not compared when it is there.
   const at_hash = claims["at_hash"];
   if (at_hash !== undefined && at_hash !== leftHalfHash(alg, access_token)) throw refuse("belongs to another access token");
 
-  const auth_time = seconds("auth_time");
+  const auth_time = optional("auth_time", number);
   const sent = claims["nonce"];
   if (previous === undefined) {
     // One that nobody sent is another login's.
@@ -106,8 +99,8 @@ function idTokenClaims(jws: Jws, { server, client_id, access_token, now, nonce }
     if (sent !== undefined && sent !== previous.nonce) throw refuse("belongs to another login: its nonce has changed");
     if (auth_time !== undefined && previous.auth_time !== undefined && auth_time !== previous.auth_time) throw refuse("belongs to another login: its auth_time has changed");
   }
-  const email = text(claims["email"]);
-  const name = text(claims["name"]);
+  const email = textOf(claims["email"]);
+  const name = textOf(claims["name"]);
   return { sub, ...(typeof sent === "string" && { nonce: sent }), ...(auth_time !== undefined && { auth_time }), ...(email && { email }), ...(name && { name }) };
 }
 
@@ -115,8 +108,4 @@ function idTokenClaims(jws: Jws, { server, client_id, access_token, now, nonce }
 function leftHalfHash(alg: string, accessToken: Secret): string {
   const digest = createHash(signatureAlgorithms.get(alg)?.hash ?? "sha256").update(accessToken.reveal(), "ascii").digest();
   return digest.subarray(0, digest.length / 2).toString("base64url");
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
 }

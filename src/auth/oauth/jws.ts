@@ -1,6 +1,7 @@
 import { constants, verify, type KeyObject } from "node:crypto";
 import { AuthError } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
+import { isJsonObject, type JsonObject } from "../../http/json-members.ts";
 
 /** A signed token taken apart (RFC 7515 §3.1, compact serialisation). Nothing in it is to be believed yet. */
 export interface Jws {
@@ -69,10 +70,10 @@ export function isSignedBy(key: KeyObject, jws: Jws): boolean {
   return algorithm !== undefined && verify(algorithm.digest, Buffer.from(jws.input), { key, ...algorithm.how }, jws.signature);
 }
 
-function jsonObject(part: string): Record<string, unknown> | undefined {
+function jsonObject(part: string): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(part, "base64url").toString("utf8"));
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+    return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { NotAuthenticatedError, ServiceError } from "../../base/errors.ts";
+import { isTransient, NotAuthenticatedError, ServiceError } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
@@ -39,5 +39,5 @@ export function judgeRefreshFailure(error: unknown): RefreshVerdict {
   if (error.error === "refresh_replay_benign_retry") return "replayed";
   const refusal = error.status === 400 || error.status === 401;
   if (refusal && (error.error === "invalid_grant" || error.error === "session_invalid")) return "dead";
-  return error.code === "network_unavailable" || error.code === "service_unavailable" ? "transient" : "refused";
+  return isTransient(error) ? "transient" : "refused";
 }

@@ -1,5 +1,6 @@
 import { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
+import { memberReader, seconds, text, type Kind } from "../../http/json-members.ts";
 import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
 /** A successful answer of the token endpoint (RFC 6749 §5.1), with what the service adds to it. */
@@ -57,53 +58,42 @@ export async function tokenResponse(response: Response, isRefresh: boolean = fal
     invalidAnswer(response, `sent a token answer whose "${name}" is not ${expected}`);
   if (body === undefined) throw invalidAnswer(response, "answered 200 with a body that is not a JSON object");
 
-  const string = (name: string): string | undefined => {
-    const value = body[name];
-    // Some servers leave nothing out, and write "" for what they have nothing to say of.
-    if (value === undefined || value === null || value === "") return undefined;
-    if (typeof value !== "string") throw wrong(name, "a string");
-    return value;
-  };
-  const seconds = (name: string): number | undefined => {
-    const value = body[name];
-    if (value === undefined || value === null) return undefined;
-    if (typeof value !== "number" || !(value > 0)) throw wrong(name, "a positive number of seconds");
-    // A century: what is longer would leave the range of dates, and means "for ever" all the same.
-    return Math.min(value, 3_155_760_000);
-  };
-
-  const unlessRefresh = <T, F>(read: () => T, fallback: F): T | F => {
+  // Some servers leave nothing out, and write "" for what they have nothing to say of.
+  const { optional } = memberReader(Object.fromEntries(Object.entries(body).filter(([, value]) => value !== "")), wrong);
+  const unlessRefresh = <T, F>(name: string, kind: Kind<T>, fallback: F): T | F | undefined => {
     try {
-      return read();
+      return optional(name, kind);
     } catch (error) {
       if (isRefresh) return fallback;
       throw error;
     }
   };
-  const date = (name: string): string | undefined => {
-    const value = string(name);
-    if (value !== undefined && Number.isNaN(Date.parse(value))) throw wrong(name, "a date");
-    return value;
+  const lifetime = (name: string, fallback?: 0): number | undefined => {
+    const value = unlessRefresh(name, seconds, fallback);
+    // A century: what is longer would leave the range of dates, and means "for ever" all the same.
+    return value && Math.min(value, 3_155_760_000);
   };
 
-  const accessToken = string("access_token");
+  const accessToken = optional("access_token", text);
   // What RFC 6750 §2.1 lets a bearer token be; anything else could split a header (CR, LF) or not be sent at all.
   if (accessToken === undefined || !/^[\w.~+/-]+=*$/.test(accessToken)) throw wrong("access_token", "a bearer token");
-  const tokenType = string("token_type")?.toLowerCase();
+  const tokenType = optional("token_type", text)?.toLowerCase();
   if (tokenType !== "bearer" && tokenType !== "dpop") throw wrong("token_type", '"Bearer" or "DPoP"');
-  const refreshToken = unlessRefresh(() => string("refresh_token"), undefined);
-  const idToken = unlessRefresh(() => string("id_token"), undefined);
+  const refreshToken = unlessRefresh("refresh_token", text, undefined);
+  const idToken = unlessRefresh("id_token", text, undefined);
   const now = Date.parse(response.headers.get("date") ?? "");
   return {
     access_token: new Secret(accessToken),
     token_type: tokenType === "bearer" ? "Bearer" : "DPoP",
-    expires_in: unlessRefresh(() => seconds("expires_in"), 0),
+    expires_in: lifetime("expires_in", 0),
     refresh_token: refreshToken === undefined ? undefined : new Secret(refreshToken),
-    refresh_token_expires_at: unlessRefresh(() => date("refresh_token_expires_at"), undefined),
-    refresh_token_expires_in: unlessRefresh(() => seconds("refresh_token_expires_in"), undefined),
-    scope: unlessRefresh(() => string("scope"), undefined),
-    session_id: unlessRefresh(() => string("session_id"), undefined),
+    refresh_token_expires_at: unlessRefresh("refresh_token_expires_at", date, undefined),
+    refresh_token_expires_in: lifetime("refresh_token_expires_in"),
+    scope: unlessRefresh("scope", text, undefined),
+    session_id: unlessRefresh("session_id", text, undefined),
     id_token: idToken === undefined ? undefined : new Secret(idToken),
     date: Number.isNaN(now) ? undefined : now,
   };
 }
+
+const date: Kind<string> = { expected: "a date", read: (value) => (typeof value === "string" && !Number.isNaN(Date.parse(value)) ? value : undefined) };

@@ -1,4 +1,5 @@
 import type { Secret } from "../../base/secret.ts";
+import { isJsonObject, textOf } from "../../http/json-members.ts";
 import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
 /** A team that the user belongs to. */
@@ -39,24 +40,19 @@ export async function userInfoResponse(response: Response, sub?: string): Promis
   const body = await readJsonObject(response);
   if (response.status !== 200) throw serviceFailure(response, body);
   if (sub !== undefined && body?.["sub"] !== sub) throw invalidAnswer(response, "named another user than the ID token did");
-  const id = text(body?.["user_id"]) ?? text(body?.["sub"]);
+  const id = textOf(body?.["user_id"]) ?? textOf(body?.["sub"]);
   if (body === undefined || id === undefined) throw invalidAnswer(response, 'answered without a "user_id"');
-  const email = text(body["email"]);
-  const name = text(body["name"]);
+  const email = textOf(body["email"]);
+  const name = textOf(body["name"]);
   const teams = Array.isArray(body["teams"]) ? body["teams"] : [];
   return { id, ...(email && { email }), ...(name && { name }), teams: teams.flatMap(parseTeam) };
 }
 
 /** One member of `teams`; empty when it has no id, or one that the header `X-Team-Slug` cannot have. */
-function parseTeam(value: unknown): Team[] {
-  if (typeof value !== "object" || value === null) return [];
-  const team = value as Record<string, unknown>;
-  const id = text(team["id"]);
+function parseTeam(team: unknown): Team[] {
+  if (!isJsonObject(team)) return [];
+  const id = textOf(team["id"]);
   if (id === undefined || !/^[\x21-\x7e]+$/.test(id)) return [];
-  const role = text(team["role"]);
-  return [{ id, name: text(team["name"]) ?? id, ...(role && { role }), ...(team["is_private_teamspace"] === true && { isPrivateTeamspace: true }) }];
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
+  const role = textOf(team["role"]);
+  return [{ id, name: textOf(team["name"]) ?? id, ...(role && { role }), ...(team["is_private_teamspace"] === true && { isPrivateTeamspace: true }) }];
 }

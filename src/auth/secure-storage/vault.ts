@@ -1,22 +1,66 @@
 import type { Reservation } from "../../platform/files.ts";
+import type { Clock } from "../../platform/clock.ts";
 
 /** What a sealed file says, in the open, about the key that opens it. */
 export type KeyHeader =
   | { readonly source: "keychain"; readonly account: string }
   | { readonly source: "passphrase" | "machine"; readonly kdf: "scrypt"; readonly N: number; readonly r: number; readonly p: number; readonly salt: string };
 
-/** What keeps the sessions' text at rest: a sealed file, or memory. */
+/** A lock that is held. */
+export interface VaultLock {
+  /** Whether it is still held: asked before a refresh token is sent, and again before a write. */
+  held(): boolean;
+  /** Releases it. Never throws; a second call does nothing. */
+  release(): void;
+}
+
+/** How a lock is waited for. */
+export interface VaultLockOptions {
+  readonly clock: Clock;
+  /** How long to wait at most, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Asked between tries; when it returns true, the wait ends with undefined. */
+  readonly unless: () => boolean;
+}
+
+/** Where the text of the sessions is kept at rest: a sealed file, memory, or a place of the embedding program. */
 export interface Vault {
-  /** Where it is on disk; undefined when it is nowhere. */
+  /** The path on disk; undefined when there is none. */
   readonly path: string | undefined;
-  /** Changes with every write; undefined when there is nothing. Cheap enough to be asked many times a second. */
+  /** Changes with every write; undefined when nothing is stored. Cheap enough to be asked many times a second. */
   mark(): string | undefined;
   /** The text, or undefined when there is none. */
   read(): Promise<string | undefined>;
-  /** Takes the room for the next write before something is done that cannot be done twice. */
+  /** Takes the room for the next write, before something is done that cannot be undone. */
   reserve(): Reservation;
-  /** Replaces the text whole; `key` seals it with another key from now on. */
+  /** Replaces the text as a whole; `key` seals it with another key from now on. */
   write(content: string, options?: { reservation?: Reservation; key?: KeyHeader }): Promise<void>;
   /** Removes the text. */
-  remove(): void;
+  remove(): void | Promise<void>;
+  /**
+   * Takes a lock that excludes every other holder of the same name that uses this vault. Without this method, users of one vault
+   * object exclude each other within the process, and processes do not: then two of them may send the same refresh token.
+   *
+   * @returns undefined when `unless` ended the wait
+   * @throws {@link AuthError} `lock_unavailable` after `timeoutMs`
+   */
+  lock?(name: string, options: VaultLockOptions): Promise<VaultLock | undefined>;
+}
+
+/**
+ * The small form of a vault, for an embedding program that keeps the sessions itself: in a database, in a keychain of its own, in a
+ * test. The text holds tokens, so that it has to be kept as a secret.
+ *
+ * What it must promise: `set` replaces the text as a whole, and when it has settled, every later `get` sees it, from any process
+ * that uses the same place. If several processes do, it needs a `lock` that excludes them all and that a process that dies loses.
+ */
+export interface SimpleVault {
+  /** The text, or undefined when there is none. */
+  get(): string | undefined | Promise<string | undefined>;
+  /** Replaces the text as a whole. What it throws is told as `storage_unwritable`, and the session is kept in memory meanwhile. */
+  set(text: string): void | Promise<void>;
+  /** Removes the text. */
+  delete(): void | Promise<void>;
+  /** See {@link Vault.lock}. */
+  lock?: NonNullable<Vault["lock"]>;
 }

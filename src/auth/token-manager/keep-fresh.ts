@@ -4,12 +4,12 @@ import { retryDelay } from "../../http/retry.ts";
 import { remainingMs, requiredMs, type Session } from "../session.ts";
 
 /**
- * Refreshes a token before it ends, again and again, without keeping the process alive.
+ * Refreshes a token before it expires, again and again, without keeping the process alive.
  *
- * @param renew - gives a session whose token is good for so many milliseconds, refreshed if need be
+ * @param renew - returns a session whose token stays valid for so many milliseconds, refreshed if need be
  * @param options - `random`: from 0 to 1, for jitter; `signal` ends it
  * @returns when the signal aborts
- * @throws {@link NotAuthenticatedError} when the session is over
+ * @throws {@link NotAuthenticatedError} when the session expired or was revoked
  */
 export async function keepFresh(
   renew: (minValidityMs: number) => Promise<Session>,
@@ -19,11 +19,11 @@ export async function keepFresh(
   while (!signal.aborted) {
     let waitMs: number;
     try {
-      // Ahead of everybody who refreshes on demand, by up to a minute more, so that processes do not do it in step.
+      // Ahead of callers that refresh on demand, by up to a minute more, so that processes do not refresh in step.
       const aheadMs = 60_000 * (1 + random());
       const session = await renew(aheadMs);
       failures = 0;
-      // In short steps: a machine that slept through the moment wakes up within one of them.
+      // In short steps: a machine that was asleep at the right moment notices within one of them.
       waitMs = Math.min(30_000, Math.max(1_000, remainingMs(session, clock.now()) - requiredMs(session, aheadMs)));
     } catch (error) {
       if (signal.aborted) return;

@@ -1,6 +1,6 @@
 import { AuthError, NotAuthenticatedError, ServiceError } from "../../base/errors.ts";
+import { hint, login } from "../../base/hint.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { ProcessLock } from "../../platform/process-lock/process-lock.ts";
 import type { Secret } from "../../base/secret.ts";
 import { provingFetch, refuseForeignKey } from "../oauth/dpop-fetch.ts";
 import { retryDelay } from "../../http/retry.ts";
@@ -8,38 +8,39 @@ import { readJsonObject, type Fetch } from "../../http/request.ts";
 import { validateRefreshedIdToken } from "../oauth/id-token.ts";
 import { judgeRefreshFailure, refreshTokenGrant } from "../oauth/refresh.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
-import { loginCommand, sessionTokens, type Session } from "../session.ts";
+import type { VaultLock } from "../secure-storage/vault.ts";
+import { sessionTokens, type Session } from "../session.ts";
 
-/** One refresh, all its tries and waits together, in milliseconds. A holder of the lock is done after this long. */
+/** One refresh, all its tries and waits together, in milliseconds. The holder of the lock is done after this long. */
 export const refreshLimitMs = 10_000;
-/** What our own waiting may add to the service's time, in milliseconds (NFR-005). */
+/** How long this client may wait beyond the service's own time, in milliseconds (NFR-005). */
 export const retryBudgetMs = 3_000;
 
-/** What a refresh is done with. */
+/** What a refresh needs. */
 export interface RefreshContext {
-  /** Whose session it is, for what to type when it is over. */
+  /** The profile of the session, for the hint when it ended. */
   profile: string;
   clock: Clock;
   fetch: Fetch;
   /** From 0 to 1, for jitter. */
   random: () => number;
-  /** The lock that the refresh is done under. */
-  lock: ProcessLock;
+  /** The lock under which the refresh happens. */
+  lock: VaultLock;
   /**
-   * How long the caller has waited for the lock, in milliseconds. It counts as waiting between tries: behind a holder who
-   * tried in vain for all of the budget, everybody asks once, so that a failing service costs a queue of commands no more
-   * than it costs one.
+   * How long the caller has waited for the lock, in milliseconds. It counts as waiting between tries: behind a holder that
+   * failed for the whole budget, everyone else asks once, so that a failing service costs a queue of commands no more than
+   * it costs one.
    */
   waitedMs: number;
 }
 
 /**
- * Asks the service for new tokens, again where that may help, within the limits.
+ * Asks the service for new tokens, again where that may help, within the limits above.
  *
- * @param session - whose refresh token is spent, at the server that issued it
+ * @param session - the session to refresh, at the server that issued it
  * @param refreshToken - the session's
  * @throws {@link ServiceError} as `refreshTokenGrant`, of the last try; {@link AuthError} `lock_unavailable` when the lock was
- * lost; {@link NotAuthenticatedError} when the answer is not this session's
+ * lost; {@link NotAuthenticatedError} when the answer does not belong to this session
  */
 export async function requestRefresh(
   session: Session,
@@ -54,11 +55,11 @@ export async function requestRefresh(
   const { clientId: client_id, resource } = session;
   const proving = provingFetch(session, { fetch, clock });
   for (let attempt = 1, waited = waitedMs; ; attempt += 1) {
-    // A process that was stopped for so long that its lock was given to another must not send what that one has spent.
-    if (!lock.held()) throw new AuthError("lock_unavailable", "the lock on the session was lost while this process stood still", { hint: "Try again" });
+    // A process that was stopped for so long that another took its lock must not send what the other has spent.
+    if (!lock.held()) throw new AuthError("lock_unavailable", "the lock on the session was lost while this process was stopped", { hint: "Try again" });
     try {
-      // A token that was sent and not answered may be spent already. Sending it again loses nothing: it is the only one
-      // there is, and servers that rotate forgive a replay the more readily the sooner it comes.
+      // A token that was sent without an answer may be spent already. Sending it again loses nothing: it is the only one there
+      // is, and servers that rotate tokens are more likely to forgive a replay the sooner it comes.
       const grant = { client_id, refresh_token: refreshToken, resource };
       return continuing(await refreshTokenGrant(session.server, grant, { clock, fetch: proving, signal, timeoutMs: refreshLimitMs }));
     } catch (error) {
@@ -73,8 +74,8 @@ export async function requestRefresh(
 }
 
 /**
- * What gives back tokens if they continue the session. If they do not, they must not be stored, and the ones before them are
- * spent: the session is over.
+ * Checks that new tokens continue the session. If they do not, they must not be stored, and the ones before them are spent: the
+ * session ended.
  */
 function checkFor(session: Session, profile: string, clock: Clock): (tokens: TokenResponse) => TokenResponse {
   const { server, clientId: client_id, idToken, dpopKey } = session;
@@ -87,7 +88,7 @@ function checkFor(session: Session, profile: string, clock: Clock): (tokens: Tok
       return tokens;
     } catch (cause) {
       if (!(cause instanceof AuthError)) throw cause;
-      throw new NotAuthenticatedError(`the session was not continued: ${cause.message}`, { code: "session_ended", hint: `Run: ${loginCommand(profile)}`, cause });
+      throw new NotAuthenticatedError(`the session was not continued: ${cause.message}`, { code: "session_ended", hint: hint`Run: ${login(profile)}`, cause });
     }
   };
 }

@@ -1,296 +1,252 @@
 import type { EventEmitter } from "node:events";
 import { AuthError, NotAuthenticatedError, ServiceError } from "../../base/errors.ts";
+import { hint, login } from "../../base/hint.ts";
+import type { Fetch } from "../../http/request.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Reservation } from "../../platform/files.ts";
-import type { ProcessLock } from "../../platform/process-lock/process-lock.ts";
-import type { Fetch } from "../../http/request.ts";
 import { judgeRefreshFailure } from "../oauth/refresh.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
-import { isSameSession, loginCommand, remainingMs, sessionTokens, type Profile, type Session } from "../session.ts";
+import type { VaultLock } from "../secure-storage/vault.ts";
+import { isSameSession, remainingMs, sessionTokens, type Session } from "../session.ts";
 import { refreshLockName, type SessionStore } from "../session-store.ts";
-import type { TokenEvents } from "./events.ts";
-import { hold, isEnough, type AccessTokenOptions, type Held } from "./freshness.ts";
+import type { AccessTokenOptions, CurrentSession, TokenEvents } from "./current-session.ts";
 import { refreshLimitMs, requestRefresh, retryBudgetMs } from "./refresh-request.ts";
-import type { StoredProfile } from "./stored-profile.ts";
 
-/** Longer than a holder that lives and runs needs, in milliseconds. */
+/** Longer than a holder that is alive and running needs, in milliseconds. */
 const lockLimitMs = refreshLimitMs + 5_000;
 
-/** What a {@link Renewal} works with. */
-export interface RenewalOptions {
-  store: SessionStore;
-  profile: StoredProfile;
-  clock: Clock;
-  fetch: Fetch;
+/** What a {@link SessionRefresher} works with. */
+export interface SessionRefresherOptions {
+  readonly store: SessionStore;
+  readonly current: CurrentSession;
+  readonly clock: Clock;
+  readonly fetch: Fetch;
   /** From 0 to 1, for jitter. */
-  random: () => number;
-  events: EventEmitter<TokenEvents>;
+  readonly random: () => number;
+  readonly events: EventEmitter<TokenEvents>;
 }
 
-/** A refreshed session that the disk has not taken yet, the one it replaces there, and the lock that keeps others from that one. */
-interface Unsaved {
+/** A refreshed session that the disk has not taken yet, the one that is stored instead, and the lock that keeps others from using that. */
+interface UnsavedSession {
   readonly expected: Session;
   readonly next: Session;
-  readonly lock: ProcessLock;
+  readonly lock: VaultLock;
 }
 
-/** What a refresh is done for and under. */
-interface Turn {
-  readonly need: AccessTokenOptions;
-  readonly lock: ProcessLock;
-  /** How long the lock was waited for, in milliseconds. */
-  readonly waitedMs: number;
-  /** The session that was refused as replaced or over, when this is the try with its successor. */
-  readonly successorOf?: Session;
-}
+/** Refreshes a session so that its refresh token is spent once, whatever other processes do and whatever fails. */
+export class SessionRefresher {
+  readonly #options: SessionRefresherOptions;
+  readonly #current: CurrentSession;
+  #unsaved: UnsavedSession | undefined;
 
-/**
- * One process's turn at renewing a session: lock, read again, refresh, store, release. It keeps what was stored last in
- * memory, and in memory alone what the disk would not take.
- */
-export class Renewal {
-  readonly #options: RenewalOptions;
-  readonly #profile: StoredProfile;
-  readonly #events: EventEmitter<TokenEvents>;
-  #held: Held | undefined;
-  #unsaved: Unsaved | undefined;
-
-  constructor(options: RenewalOptions) {
+  constructor(options: SessionRefresherOptions) {
     this.#options = options;
-    this.#profile = options.profile;
-    this.#events = options.events;
+    this.#current = options.current;
   }
 
-  /** What this process holds, if it will do. While the disk has an old session, every caller is a reason to try that again. */
-  usable(need: AccessTokenOptions): Held | undefined {
-    const held = this.#held;
-    return held !== undefined && this.#unsaved === undefined && isEnough(held, need, this.#options.clock) ? held : undefined;
-  }
-
-  /** Whether a session, which {@link Renewal.renew} gave to somebody, is enough for somebody else. */
-  suffices(session: Session, need: AccessTokenOptions): boolean {
-    return isEnough(this.#hold(session), need, this.#options.clock);
-  }
-
-  /** The session as it is now, good or not. */
-  async current(): Promise<Session> {
-    return this.#unsaved?.next ?? (await this.#load());
+  /** Whether the disk has an old session. While it has, every caller is a reason to try to store the new one again. */
+  get isUnsaved(): boolean {
+    return this.#unsaved !== undefined;
   }
 
   /**
-   * A session that is enough, refreshed if need be. One call at a time.
+   * A session that is enough for a caller, refreshed if need be. One call at a time.
+   *
+   * The order is what makes it safe. Everything is looked at again under the lock, since the process that had it before may have
+   * refreshed. The room on disk is taken before the refresh token is spent. The lock is released after the new session is stored;
+   * a process that gets it earlier would send a spent refresh token, and the service would revoke the session (RFC 9700 §4.14.2).
+   *
    * @throws as `TokenManager.getAccessToken`
    */
-  async renew(need: AccessTokenOptions): Promise<Session> {
-    const { store, clock } = this.#options;
-    if (this.#unsaved !== undefined) await this.save().catch(() => undefined);
-    if (this.#unsaved !== undefined) {
-      const { next, lock } = this.#unsaved;
-      return this.#adopt(next, need) ? next : this.#underLock(lock, () => this.#refresh(next, { need, lock, waitedMs: 0 }));
-    }
-    const startedAt = clock.monotonic();
-    for (;;) {
-      const mark = store.mark();
-      const session = await this.#load();
-      if (this.#adopt(session, need)) return session;
-      let lock: ProcessLock | undefined;
+  async refresh(need: AccessTokenOptions): Promise<Session> {
+    await this.save().catch(() => undefined);
+    const startedAt = this.#options.clock.monotonic();
+    for (let isSuccessor = false; ; ) {
+      const mark = this.#options.store.mark();
+      const before = await this.load();
+      if (this.#current.isEnough(before, need)) return before;
+      let lock: VaultLock | undefined;
       try {
-        // While waiting, look at the file: what the holder of the lock has stored can be used at once, lock or no lock. Who has
-        // a token that is still good does not wait for a holder who is stopped, or whom the service keeps waiting.
-        const isGood = need.rejected !== session.accessToken.reveal() && remainingMs(session, clock.now()) > refreshLimitMs;
-        const left = Math.max(0, (isGood ? retryBudgetMs : lockLimitMs) - (clock.monotonic() - startedAt));
-        lock = await store.lock(refreshLockName(this.#profile.name), left, () => store.mark() !== mark);
+        lock = await this.#lock(before, need, startedAt, mark);
       } catch (error) {
-        return this.#unrefreshed(session, need, error);
+        return this.#fallBack(before, need, error);
       }
       if (lock === undefined) continue;
-      const turn: Turn = { need, lock, waitedMs: clock.monotonic() - startedAt };
-      return this.#underLock(lock, async () => {
-        // Again, under the lock: the process that had it before may have refreshed.
-        const current = await this.#load();
-        return this.#adopt(current, need) ? current : this.#refresh(current, turn);
-      });
+      try {
+        const session = await this.load();
+        if (this.#current.isEnough(session, need)) return session;
+        const answer = await this.#request(session, lock, startedAt);
+        if ("tokens" in answer) return await this.#store(session, answer.tokens, lock, answer.room);
+        if (isSuccessor || !(await this.#hasSuccessor(session, answer.error))) return await this.#giveUp(session, need, answer.error);
+        isSuccessor = true;
+      } finally {
+        this.#release(lock);
+      }
     }
+  }
+
+  /** The newest session there is: in memory alone when the disk refused it, else as stored. Fails as {@link CurrentSession.load}. */
+  async load(): Promise<Session> {
+    return this.#unsaved?.next ?? this.#current.load();
   }
 
   /**
    * Stores what could not be stored before, if there is anything.
-   * @throws {@link AuthError} `storage_…`; {@link NotAuthenticatedError} when there is no session any more
+   * @throws {@link AuthError} `storage_…`; {@link NotAuthenticatedError} when the session was removed meanwhile
    */
   async save(): Promise<void> {
-    if (this.#unsaved !== undefined) await this.#store(this.#unsaved);
+    if (this.#unsaved !== undefined) await this.#replace(this.#unsaved);
   }
 
   /**
-   * To be told that the service has refused a token, and its session with it.
+   * Ends the session of a token that the service has refused for good.
    * @returns when another token has taken its place
    * @throws {@link NotAuthenticatedError} `session_ended` when there is none
    */
-  async refused(accessToken: string): Promise<void> {
+  async end(accessToken: string): Promise<void> {
     await this.save().catch(() => undefined);
     const unsaved = this.#unsaved;
-    const current = unsaved?.next ?? (await this.#profile.read())?.session;
+    const session = unsaved?.next ?? (await this.#current.profileStored())?.session;
     // Gone already: another request, or another process, was told the same and was faster.
-    if (current === undefined) throw sessionOver(this.#profile.name);
-    if (current.accessToken.reveal() !== accessToken) return;
+    if (session === undefined) throw this.#ended();
+    if (session.accessToken.reveal() !== accessToken) return;
     try {
-      await this.#end(unsaved?.expected ?? current);
+      await this.#clear(unsaved?.expected ?? session);
     } finally {
       unsaved?.lock.release();
     }
   }
 
-  #hold(session: Session): Held {
-    return (this.#held = hold(session, this.#held, this.#options.clock));
+  /** @returns undefined when something was stored while this process waited: perhaps a token, which can be used without the lock */
+  async #lock(session: Session, need: AccessTokenOptions, startedAt: number, mark: string | undefined): Promise<VaultLock | undefined> {
+    if (this.#unsaved !== undefined) return this.#unsaved.lock;
+    const { store, clock } = this.#options;
+    // A caller whose token is still good does not wait for a holder that is stopped, or that the service keeps waiting.
+    const isGood = need.rejected !== session.accessToken.reveal() && remainingMs(session, clock.now()) > refreshLimitMs;
+    const left = Math.max(0, (isGood ? retryBudgetMs : lockLimitMs) - (clock.monotonic() - startedAt));
+    return store.lock(refreshLockName(this.#current.profile), left, () => store.mark() !== mark);
   }
 
-  /** What is stored now. */
-  async #load(): Promise<Session> {
-    return this.#sessionOf(await this.#profile.read());
+  /** Kept while the disk has a spent refresh token: another process would send it, and end the session. */
+  #release(lock: VaultLock): void {
+    if (this.#unsaved?.lock !== lock) lock.release();
   }
 
-  #sessionOf(profile: Profile | undefined): Session {
-    try {
-      return this.#profile.sessionOf(profile);
-    } catch (error) {
-      this.#held = undefined;
-      throw error;
-    }
-  }
-
-  async #underLock(lock: ProcessLock, work: () => Promise<Session>): Promise<Session> {
-    try {
-      return await work();
-    } finally {
-      // Kept while the disk has a spent refresh token: another process would present it, and end the session.
-      if (this.#unsaved === undefined) lock.release();
-    }
-  }
-
-  #adopt(session: Session, need: AccessTokenOptions): boolean {
-    const known = this.#held?.session;
-    const isGood = isEnough(this.#hold(session), need, this.#options.clock);
-    if (isGood && known !== undefined && !known.accessToken.equals(session.accessToken)) this.#emit("adopted", session);
-    return isGood;
-  }
-
-  /** Spends the refresh token, under the lock. */
-  async #refresh(session: Session, turn: Turn): Promise<Session> {
+  /** Takes the room for the next session, then spends the refresh token: a full disk must not cost the session. */
+  async #request(session: Session, lock: VaultLock, startedAt: number): Promise<{ tokens: TokenResponse; room: Reservation | undefined } | { error: unknown }> {
     const { store, clock, fetch, random } = this.#options;
-    if (session.refreshToken === undefined) return this.#unrefreshed(session, turn.need, noRefreshToken(this.#profile.name));
-    let reservation: Reservation | undefined;
-    let tokens: TokenResponse;
+    const { profile } = this.#current;
+    if (session.refreshToken === undefined) return { error: noRefreshToken(profile) };
+    let room: Reservation | undefined;
     try {
-      // Before the token is spent: a full disk or a folder that cannot be written must not cost the session. Once the disk
-      // has a spent one, there is nothing there to be lost.
-      if (this.#unsaved === undefined) reservation = store.reserve();
-      tokens = await requestRefresh(session, session.refreshToken, { profile: this.#profile.name, clock, fetch, random, lock: turn.lock, waitedMs: turn.waitedMs });
+      // Once the disk has a spent token, there is nothing on it to lose.
+      if (this.#unsaved === undefined) room = store.reserve();
+      const tokens = await requestRefresh(session, session.refreshToken, { profile, clock, fetch, random, lock, waitedMs: clock.monotonic() - startedAt });
+      return { tokens, room };
     } catch (error) {
-      reservation?.discard();
-      return this.#afterFailure(session, turn, error);
+      room?.discard();
+      return { error };
     }
-    const next: Session = { ...session, ...sessionTokens(tokens, clock.now(), session) };
-    this.#unsaved = { expected: this.#unsaved?.expected ?? session, next, lock: turn.lock };
-    let renewed: Session;
+  }
+
+  /** Stores a refreshed session, or keeps it in memory, with the lock, until the disk takes it. */
+  async #store(session: Session, tokens: TokenResponse, lock: VaultLock, room: Reservation | undefined): Promise<Session> {
+    const next: Session = { ...session, ...sessionTokens(tokens, this.#options.clock.now(), session) };
+    this.#unsaved = { expected: this.#unsaved?.expected ?? session, next, lock };
+    let stored: Session;
     try {
-      renewed = await this.#store(this.#unsaved, reservation);
+      stored = await this.#replace(this.#unsaved, room);
     } catch (error) {
       if (!(error instanceof AuthError) || error instanceof NotAuthenticatedError) throw error;
-      this.#events.emit("unsaved", { profile: this.#profile.name, error });
-      renewed = this.#hold(next).session;
+      this.#options.events.emit("unsaved", { profile: this.#current.profile, error });
+      stored = this.#current.hold(next).session;
     } finally {
-      reservation?.discard();
+      room?.discard();
     }
-    // Only now: its refresh token is the one that there is.
-    if (tokens.expires_in === 0 && renewed.accessToken.equals(tokens.access_token)) throw overAlready(session);
-    return renewed;
+    // Only now: its refresh token is the one that counts.
+    if (tokens.expires_in === 0 && stored.accessToken.equals(tokens.access_token)) throw expiredOnArrival(session);
+    return stored;
   }
 
-  /** Stores what was refreshed, unless a logout or a new login came first; then that is what counts (S-003). */
-  async #store({ expected, next, lock }: Unsaved, reservation?: Reservation): Promise<Session> {
-    const stored = await this.#options.store.replaceSession(this.#profile.name, expected, next, reservation);
+  /** Puts the new session in the place of the old one, unless a logout or a new login came first: then that is what counts (S-003). */
+  async #replace({ expected, next, lock }: UnsavedSession, room?: Reservation): Promise<Session> {
+    const profile = await this.#options.store.replaceSession(this.#current.profile, expected, next, room);
     this.#unsaved = undefined;
     lock.release();
-    const session = this.#sessionOf(stored);
-    this.#hold(session);
-    this.#emit(isSameSession(session, next) ? "refreshed" : "adopted", session);
+    const session = this.#current.sessionIn(profile);
+    this.#current.hold(session);
+    this.#current.announce(isSameSession(session, next) ? "refreshed" : "adopted", session);
     return session;
   }
 
-  async #afterFailure(session: Session, turn: Turn, error: unknown): Promise<Session> {
+  /**
+   * Whether another holder has refreshed although this process has the lock: another machine on the same home folder. What it
+   * stored is the session then, and the whole thing begins again with that, once.
+   */
+  async #hasSuccessor(session: Session, error: unknown): Promise<boolean> {
     const verdict = judgeRefreshFailure(error);
-    if ((verdict === "dead" || verdict === "replayed") && turn.successorOf === undefined) {
-      // Another holder whom the lock does not reach (another machine on the same home) may have stored its successor.
-      const askedMs = verdict === "replayed" && error instanceof ServiceError ? (error.retryAfterMs ?? 0) : 0;
-      const stored = await this.#successor(this.#unsaved?.expected ?? session, Math.min(askedMs, retryBudgetMs));
-      if (stored !== undefined) {
-        this.#unsaved = undefined;
-        return this.#adopt(stored, turn.need) ? stored : this.#refresh(stored, { ...turn, successorOf: session });
-      }
-    }
-    if (verdict === "dead") return this.#end(this.#unsaved?.expected ?? session, error);
-    return this.#unrefreshed(session, turn.need, verdict === "replayed" ? refreshedElsewhere(this.#profile.name, error) : error);
-  }
-
-  /** The session that has taken the place of one on disk, waiting for it a little. */
-  async #successor(session: Session, waitMs: number): Promise<Session | undefined> {
+    if (session.refreshToken === undefined || (verdict !== "dead" && verdict !== "replayed")) return false;
     const { clock } = this.#options;
-    const until = clock.monotonic() + waitMs;
-    for (;;) {
-      const stored = await this.#load();
-      if (!isSameSession(stored, session)) return stored;
-      if (clock.monotonic() >= until) return undefined;
-      await clock.sleep(50);
+    const refused = this.#unsaved?.expected ?? session;
+    const waitMs = verdict === "replayed" && error instanceof ServiceError ? Math.min(error.retryAfterMs ?? 0, retryBudgetMs) : 0;
+    for (const until = clock.monotonic() + waitMs; ; await clock.sleep(50)) {
+      if (!isSameSession(await this.#current.load(), refused)) {
+        this.#unsaved = undefined;
+        return true;
+      }
+      if (clock.monotonic() >= until) return false;
     }
   }
 
-  /** The service says that the session is over. It goes, if it is the one that is stored (S-002). */
-  async #end(stored: Session, cause?: unknown): Promise<never> {
-    this.#held = undefined;
+  async #giveUp(session: Session, need: AccessTokenOptions, error: unknown): Promise<Session> {
+    const verdict = judgeRefreshFailure(error);
+    if (session.refreshToken !== undefined && verdict === "dead") return this.#clear(this.#unsaved?.expected ?? session, error);
+    return this.#fallBack(session, need, verdict === "replayed" ? refreshedElsewhere(this.#current.profile, error) : error);
+  }
+
+  /** Removes a session that expired or was revoked, if it is the one that is stored (S-002). */
+  async #clear(stored: Session, cause?: unknown): Promise<never> {
+    this.#current.forget();
     this.#unsaved = undefined;
+    const { profile } = this.#current;
     try {
-      if (await this.#options.store.clearSession(this.#profile.name, stored)) this.#events.emit("cleared", { profile: this.#profile.name });
+      if (await this.#options.store.clearSession(profile, stored)) this.#options.events.emit("cleared", { profile });
     } catch (error) {
-      // It will be refused again the next time; what the user has to know now is that it is over.
+      // The service will refuse it again next time; what the user has to know now is that the session ended.
       if (!(error instanceof AuthError)) throw error;
     }
-    // One that says more than that it is over.
-    throw cause instanceof NotAuthenticatedError ? cause : sessionOver(this.#profile.name, cause);
+    // An error that says more than that it ended.
+    throw cause instanceof NotAuthenticatedError ? cause : this.#ended(cause);
   }
 
   /** A token that could not be refreshed and is still good is better than an error. */
-  #unrefreshed(session: Session, need: AccessTokenOptions, error: unknown): Session {
+  #fallBack(session: Session, need: AccessTokenOptions, error: unknown): Session {
     if (!(error instanceof AuthError)) throw error;
-    this.#events.emit("refused", { profile: this.#profile.name, error });
+    this.#options.events.emit("refused", { profile: this.#current.profile, error });
     if (need.rejected === session.accessToken.reveal() || remainingMs(session, this.#options.clock.now()) <= 0) throw error;
     return session;
   }
 
-  #emit(event: "refreshed" | "adopted", session: Session): void {
-    this.#events.emit(event, { profile: this.#profile.name, expiresAt: session.accessTokenExpiresAt });
+  #ended(cause?: unknown): NotAuthenticatedError {
+    return new NotAuthenticatedError("Session expired or revoked", { code: "session_ended", hint: hint`Run: ${login(this.#current.profile)}`, cause });
   }
 }
 
-function sessionOver(profile: string, cause?: unknown): NotAuthenticatedError {
-  const hint = `Run: ${loginCommand(profile)}`;
-  return new NotAuthenticatedError(`Session expired or revoked. ${hint}`, { code: "session_ended", hint, cause });
-}
-
 function noRefreshToken(profile: string): NotAuthenticatedError {
-  return new NotAuthenticatedError("the access token is over, and the service gave no refresh token", { code: "session_ended", hint: `Run: ${loginCommand(profile)}` });
+  return new NotAuthenticatedError("the access token expired, and the service gave no refresh token", { code: "session_ended", hint: hint`Run: ${login(profile)}` });
 }
 
-function overAlready({ server }: Session): ServiceError {
-  return new ServiceError("service_answer_invalid", `"${server.token_endpoint}" sent an access token that is over already ("expires_in")`, {
+function expiredOnArrival({ server }: Session): ServiceError {
+  return new ServiceError("service_answer_invalid", `"${server.token_endpoint}" sent an access token that has expired already ("expires_in")`, {
     status: 200,
-    hint: "You are still logged in. Try again; if it stays so, the service has to be mended",
+    hint: "You are still logged in. Try again; if it happens every time, the service has to be fixed",
   });
 }
 
 function refreshedElsewhere(profile: string, cause: unknown): ServiceError {
-  return new ServiceError("service_unavailable", "another program has just refreshed this session, and what it got is not stored here", {
+  return new ServiceError("service_unavailable", "another program has just refreshed this session, and its result is not stored here", {
     status: 409,
-    hint: `Try again in a moment. If it stays so, log in again: ${loginCommand(profile)} --force`,
+    hint: hint`Try again in a moment. If it happens every time, log in again: ${login(profile, "--force")}`,
     cause,
   });
 }

@@ -1,18 +1,15 @@
 import { EventEmitter } from "node:events";
 import { AuthError, NotAuthenticatedError } from "../../base/errors.ts";
-import type { Clock } from "../../platform/clock.ts";
+import { hint, login } from "../../base/hint.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { Fetch } from "../../http/request.ts";
-import { loginCommand, type Credential, type Session } from "../session.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Credential, Session } from "../session.ts";
 import type { SessionStore } from "../session-store.ts";
-import type { TokenEvents } from "./events.ts";
-import type { AccessTokenOptions } from "./freshness.ts";
-import { keepFresh } from "./keep-fresh.ts";
-import { Renewal } from "./session-refresher.ts";
-import { StoredProfile } from "./stored-profile.ts";
+import { CurrentSession, type AccessTokenOptions, type TokenEvents } from "./current-session.ts";
+import type { SessionRefresher } from "./session-refresher.ts";
 
-export type { TokenEvents } from "./events.ts";
-export type { AccessTokenOptions } from "./freshness.ts";
+export type { AccessTokenOptions, TokenEvents } from "./current-session.ts";
 
 /** What a {@link TokenManager} works with. */
 export interface TokenManagerOptions {
@@ -20,9 +17,9 @@ export interface TokenManagerOptions {
   store: SessionStore;
   /** The profile whose tokens are given out; undefined: the one that is active when the first token is asked for. */
   profile?: string | undefined;
-  /** The service that the caller means to talk to; undefined: the profile's own, from the first look on. */
+  /** The service that the caller wants to talk to; undefined: the profile's own. */
   service?: string | undefined;
-  /** A token to give out as it is (`SPEC_KITTY_ACCESS_TOKEN`): nothing is read, stored or refreshed then. */
+  /** A token to give out as it is, from the environment: nothing is read, stored or refreshed then. */
   accessToken?: Secret | undefined;
   /** The machine's, or a test's. */
   clock: Clock;
@@ -32,46 +29,45 @@ export interface TokenManagerOptions {
   random?: () => number;
 }
 
-/** A refresh under way, and what it was begun for. */
+/** A request for a session that is under way, and what it was begun for. */
 interface Pending {
   readonly session: Promise<Session>;
-  /** One promise for all who ask for nothing special, however many they are. */
+  /** One promise for all callers without special needs, however many they are. */
   readonly accessToken: Promise<string>;
   readonly minValidityMs: number;
 }
 
 /**
- * The one source of access tokens. Any number of callers in any number of processes cause one refresh: in this process
- * they share one promise, across processes one lock, and whoever gets the lock first looks whether the work is done.
+ * The one source of access tokens. Any number of callers in any number of processes cause one refresh: callers in this process
+ * share one promise, processes share one lock, and the process that gets the lock first looks whether the work is done.
  */
 export class TokenManager {
-  /** Tells what happens to the session, see {@link TokenEvents}. */
+  /** What happens to the session, see {@link TokenEvents}. */
   readonly events: EventEmitter<TokenEvents> = new EventEmitter();
   readonly #options: TokenManagerOptions;
   readonly #random: () => number;
-  readonly #profile: StoredProfile;
-  readonly #renewal: Renewal;
+  readonly #current: CurrentSession;
+  #refresher: SessionRefresher | undefined;
   #pending: Pending | undefined;
 
-  /** For who makes every part by hand; else `getTokenManager` or `createApp`. Nothing is read before a token is asked for. */
+  /** For callers that wire the parts themselves; others use `getTokenManager`. Nothing is read before a token is asked for. */
   constructor(options: TokenManagerOptions) {
-    const { store, clock, fetch, random = Math.random } = options;
+    const { store, clock, profile, service, random = Math.random } = options;
     this.#options = options;
     this.#random = random;
-    this.#profile = new StoredProfile(store, options.profile, options.service);
-    this.#renewal = new Renewal({ store, profile: this.#profile, clock, fetch, random, events: this.events });
+    this.#current = new CurrentSession({ store, clock, events: this.events, profile, service });
   }
 
   /**
-   * A valid access token, refreshed when that is needed.
+   * A valid access token, refreshed when needed.
    *
-   * @throws {@link NotAuthenticatedError} when nobody is logged in or the session is over; {@link AuthError}
-   * `network_unavailable`, `service_unavailable`, `lock_unavailable` or `storage_…` when a refresh was needed and could not
-   * be done: the session is then as it was. The signal's reason when it aborts.
+   * @throws {@link NotAuthenticatedError} when nobody is logged in, or the session expired or was revoked; {@link AuthError}
+   * `network_unavailable`, `service_unavailable`, `lock_unavailable` or `storage_…` when a refresh was needed and failed: the
+   * session is then unchanged. The signal's reason when it aborts.
    */
   getAccessToken(options: AccessTokenOptions = {}): Promise<string> {
     if (this.#options.accessToken) return Promise.resolve(this.#options.accessToken.reveal());
-    const held = this.#renewal.usable(options);
+    const held = this.#held(options);
     if (held !== undefined) return Promise.resolve(held.token);
     const isPlain = options.signal === undefined && options.rejected === undefined && !options.minValidityMs;
     if (isPlain && this.#pending !== undefined) return this.#pending.accessToken;
@@ -79,13 +75,13 @@ export class TokenManager {
   }
 
   /**
-   * The session that {@link TokenManager.getAccessToken} takes its token from: for what else it knows, such as its teams.
+   * The session that {@link TokenManager.getAccessToken} takes its token from, for what else it holds, such as the teams.
    * Same parameters and failures.
    */
   async getSession(options: AccessTokenOptions = {}): Promise<Session> {
     options.signal?.throwIfAborted();
     for (;;) {
-      const held = this.#renewal.usable(options);
+      const held = this.#held(options);
       if (held !== undefined) return held.session;
       const shared = this.#pending;
       const pending = shared ?? this.#begin(options);
@@ -95,7 +91,7 @@ export class TokenManager {
   }
 
   /**
-   * The access token together with what it takes to present it, for whoever sends requests with it. Same parameters and
+   * The access token together with what it takes to present it, for callers that send requests with it. Same parameters and
    * failures as {@link TokenManager.getAccessToken}.
    */
   getCredential(options: AccessTokenOptions = {}): Promise<Credential> {
@@ -109,37 +105,38 @@ export class TokenManager {
    * @throws as {@link TokenManager.getAccessToken}
    */
   async refresh({ signal }: { signal?: AbortSignal } = {}): Promise<Session> {
-    const session = await this.#renewal.current();
+    const session = await (this.#refresher ?? this.#current).load();
     return this.getSession({ rejected: session.accessToken.reveal(), ...(signal && { signal }) });
   }
 
   /**
-   * Keeps the token warm: refreshes it before it ends, again and again, without keeping the process alive.
+   * Refreshes the token before it expires, again and again, without keeping the process alive.
    *
    * @param options - `signal` ends it
    * @returns when the signal aborts
-   * @throws {@link NotAuthenticatedError} when the session is over
+   * @throws {@link NotAuthenticatedError} when the session expired or was revoked
    */
-  keepFresh({ signal }: { signal: AbortSignal }): Promise<void> {
+  async keepFresh({ signal }: { signal: AbortSignal }): Promise<void> {
+    const { keepFresh } = await import("./keep-fresh.ts");
     const renew = (minValidityMs: number): Promise<Session> => this.getSession({ minValidityMs, signal });
     return keepFresh(renew, { clock: this.#options.clock, random: this.#random, signal });
   }
 
   /**
-   * To be called before the process ends: a refresh under way is waited for, and what could not be stored is tried once more.
+   * To be called before the process ends: waits for a refresh under way, and tries once more to store what could not be stored.
    *
    * @throws {@link AuthError} `storage_…` when the session is lost with this process
    */
   async close(): Promise<void> {
     await this.#pending?.session.catch(() => undefined);
     try {
-      await this.#renewal.save();
+      await this.#refresher?.save();
     } catch (error) {
-      // Logged out meanwhile: then there is nothing to be lost.
+      // Logged out meanwhile: then there is nothing to lose.
       if (error instanceof NotAuthenticatedError) return;
       if (!(error instanceof AuthError)) throw error;
       throw new AuthError(error.code, `the refreshed session could not be stored and ends with this process: ${error.message}`, {
-        hint: `Mend that, then log in again: ${loginCommand(this.profile)} --force`,
+        hint: hint`Fix that, then log in again: ${login(this.profile, "--force")}`,
         cause: error,
       });
     }
@@ -147,18 +144,18 @@ export class TokenManager {
 
   /**
    * The service that the tokens are for, and the only one that they may be sent to. It stays the same for the life
-   * of this manager: tokens of another, which a later login may have brought, are refused instead of given out.
+   * of this manager: tokens of another service, which a later login may have brought, are refused instead of given out.
    *
    * @returns its address, without a trailing `/`
    * @throws {@link AuthError} `configuration_invalid` when nothing names a service
    */
   service(): Promise<string> {
-    return this.#profile.service();
+    return this.#current.service();
   }
 
   /**
-   * To be told when the service says that the session of a token is over. What is stored goes only if it is that session
-   * still.
+   * To be called when the service says that the session of a token ended. What is stored is removed only if it is still that
+   * session.
    *
    * @param accessToken - the token that was refused
    * @returns when another token has taken its place, which may be good
@@ -168,40 +165,60 @@ export class TokenManager {
     if (this.#options.accessToken) {
       throw new NotAuthenticatedError("the service refuses the access token that was given to this program", {
         code: "session_ended",
-        hint: "Set SPEC_KITTY_ACCESS_TOKEN to a new one",
+        hint: hint`Set ${{ variable: "ACCESS_TOKEN" }} to a new one`,
       });
     }
-    await this.#renewal.refused(accessToken);
+    await (await this.#loadRefresher()).end(accessToken);
   }
 
   /**
-   * The profile's name, which is `active` from now on unless it is settled: for who has read the profiles and has to mean the
-   * same one.
+   * Decides the profile: the given one, unless that was decided before. For callers that have read the profiles and have to mean
+   * the same one.
    */
   settle(active: string): string {
-    return this.#profile.settle(active);
+    return this.#current.settle(active);
   }
 
-  /** The profile's name, once it is settled. */
+  /** The profile's name, once it is decided. */
   get profile(): string {
-    return this.#profile.name;
+    return this.#current.profile;
+  }
+
+  /** What is in memory, if it is enough. While it is not stored, every caller is a reason to try that again. */
+  #held(need: AccessTokenOptions): ReturnType<CurrentSession["held"]> {
+    return this.#refresher?.isUnsaved ? undefined : this.#current.held(need);
   }
 
   #begin(need: AccessTokenOptions): Pending {
-    const session = this.#renewal.renew(need).finally(() => (this.#pending = undefined));
+    const session = this.#obtain(need).finally(() => (this.#pending = undefined));
     const accessToken = session.then((renewed) => renewed.accessToken.reveal());
-    // Whoever began it hears of its failure; perhaps nobody else waits.
+    // The caller that began it hears of its failure; perhaps nobody else waits.
     accessToken.catch(() => undefined);
     return (this.#pending = { session, accessToken, minValidityMs: need.minValidityMs ?? 0 });
   }
 
+  /** What is stored, if it is enough; else a refresh. The code of that is loaded when it is needed: most commands never do. */
+  async #obtain(need: AccessTokenOptions): Promise<Session> {
+    if (this.#refresher === undefined) {
+      const session = await this.#current.load();
+      if (this.#current.isEnough(session, need)) return session;
+    }
+    return (await this.#loadRefresher()).refresh(need);
+  }
+
+  async #loadRefresher(): Promise<SessionRefresher> {
+    const { SessionRefresher } = await import("./session-refresher.ts");
+    const { store, clock, fetch } = this.#options;
+    return (this.#refresher ??= new SessionRefresher({ store, current: this.#current, clock, fetch, random: this.#random, events: this.events }));
+  }
+
   /**
-   * Whether what others waited for will do for this caller too. It need not be enough: a token that nobody could refresh
-   * and that is still good is given to all who wait, or each of them would ask the failing service in turn.
+   * Whether the session that others waited for will do for this caller too. It need not be enough: a token that could not be
+   * refreshed and is still good is given to all callers that wait, or each of them would ask the failing service in turn.
    */
   #hasServed(pending: Pending, session: Session, need: AccessTokenOptions): boolean {
     if (session.accessToken.reveal() === need.rejected) return false;
-    return (need.minValidityMs ?? 0) <= pending.minValidityMs || this.#renewal.suffices(session, need);
+    return (need.minValidityMs ?? 0) <= pending.minValidityMs || this.#current.isEnough(session, need);
   }
 }
 

@@ -20,6 +20,7 @@
 import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { AuthError } from "../../base/errors.ts";
+import { systemErrorCode } from "../../base/system-error.ts";
 import { newName, parseName, stateOf, type Contender, type Identity, type LockHolder, type LockMechanism } from "./holder.ts";
 
 /**
@@ -67,7 +68,7 @@ export const directoryLock: LockMechanism = {
           return { held: () => exists(entry), release: () => tidy(path, name) };
         }
         first = false;
-        const code = codeOf(failure);
+        const code = systemErrorCode(failure);
         if (code === "ENOTEMPTY" || code === "EEXIST") return undefined;
         if (code === "ENOTDIR") throw notALock(path);
         if (failure !== undefined && code !== "ENOENT") throw failure;
@@ -109,7 +110,7 @@ function clear(path: string, now: number | undefined): boolean {
   try {
     if (holder !== undefined) unlinkSync(join(path, holder.name));
   } catch (error) {
-    if (codeOf(error) !== "ENOENT") throw error;
+    if (systemErrorCode(error) !== "ENOENT") throw error;
   }
   tidy(path);
   return true;
@@ -156,8 +157,8 @@ function list(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return [];
-    throw codeOf(error) === "ENOTDIR" ? notALock(folder) : error;
+    if (systemErrorCode(error) === "ENOENT") return [];
+    throw systemErrorCode(error) === "ENOTDIR" ? notALock(folder) : error;
   }
 }
 
@@ -182,10 +183,6 @@ function modifiedAt(file: string): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException | undefined)?.code;
 }
 
 function notALock(path: string): AuthError {

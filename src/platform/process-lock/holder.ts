@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { lstatSync, readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
+import { systemErrorCode } from "../../base/system-error.ts";
 import type { Clock } from "../clock.ts";
 
 /** A lock that is held. */
@@ -107,7 +108,7 @@ function localState({ pid, thread, start }: Identity): LockHolder["state"] {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return "dead";
+    if (systemErrorCode(error) === "ESRCH") return "dead";
   }
   const now = processStat(pid);
   if (now === undefined) return "running";

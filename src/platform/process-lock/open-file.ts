@@ -15,6 +15,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { systemErrorCode } from "../../base/system-error.ts";
 import type { LockHolder, LockMechanism, ProcessLock } from "./holder.ts";
 
 /** The flag that locks at open(2), a number of the platform's C interface that `fs.constants` lacks; undefined where there is none. */
@@ -34,7 +35,7 @@ export function openFileLock(flag: number, open: (path: string, flags: number, m
     try {
       return open(path, flags | flag | (constants.O_NONBLOCK ?? 0), 0o600);
     } catch (error) {
-      if (["EAGAIN", "EWOULDBLOCK", "EBUSY"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+      if (["EAGAIN", "EWOULDBLOCK", "EBUSY"].includes(systemErrorCode(error) ?? "")) return undefined;
       throw error;
     }
   }
@@ -67,7 +68,7 @@ export function openFileLock(flag: number, open: (path: string, flags: number, m
       try {
         fd = tryOpen(path, constants.O_RDONLY);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+        if (systemErrorCode(error) === "ENOENT") return undefined;
         throw error;
       }
       if (fd === undefined) return readHolder(path);

@@ -143,7 +143,7 @@ test("FR-010 one caller that gives up does not take the others' refresh along", 
   assert.equal(saas.counters.refreshes, 1, "an ended signal asks for nothing");
 });
 
-test("a token that the service has refused is refreshed once, and what replaced it meanwhile is given without a request", async (t) => {
+test("a token that the service refused is refreshed once, and one that replaced it meanwhile costs no request", async (t) => {
   const { saas, session, tokens, another } = await stage(t, { session: { leftMs: lifetimeMs } });
   const rejected = token(session) ?? "";
   const renewed = await Promise.all(Array.from({ length: 10 }, () => tokens.getAccessToken({ rejected })));
@@ -154,7 +154,7 @@ test("a token that the service has refused is refreshed once, and what replaced 
   assert.equal(saas.counters.refreshes, 1);
 });
 
-test("S-001 a session is not used, and nothing is sent, when the environment names another service than the one that issued it", async (t) => {
+test("S-001 a session is not used, and nothing is sent, when the environment names another service than its own", async (t) => {
   const { saas, another, session, stored } = await stage(t);
   const other = await startFakeSaas();
   t.after(() => other.close());
@@ -174,7 +174,7 @@ for (const [name, script] of Object.entries({
     saas.faults.next("/oauth/token", script);
     const cleared: unknown[] = [];
     tokens.events.on("cleared", (event) => cleared.push(event));
-    await assert.rejects(tokens.getAccessToken(), failsWith("session_ended", /^Session expired or revoked\. Run: spec-kitty auth login$/));
+    await assert.rejects(tokens.getAccessToken(), failsWith("session_ended", /^Session expired or revoked$/));
     assert.equal(await stored(), undefined);
     assert.deepEqual(cleared, [{ profile: "default" }]);
     await assert.rejects(tokens.getAccessToken(), failsWith("not_authenticated"));
@@ -212,7 +212,7 @@ test("S-002 a successor that is expired itself is refreshed once, and when that 
   assert.equal(saas.count("/oauth/token"), 2);
 });
 
-test("a 409 says that another has refreshed: what that one stored is used, and waited for as long as the service says", async (t) => {
+test("after a 409 the session that another holder stored is used, and waited for as long as the service says", async (t) => {
   const { saas, clock, tokens, app } = await stage(t);
   const newer = sessionOf(saas, { leftMs: lifetimeMs, now: clock.now() });
   let looks = 0;
@@ -278,14 +278,14 @@ test("S-004 a service that hangs is given up after ten seconds, and the session 
   assert.match(await tokens.getAccessToken(), /^at_/);
 });
 
-test("S-004 a connection that is lost before the work is done is tried again", async (t) => {
+test("S-004 a connection that is lost before the refresh is done is tried again", async (t) => {
   const { saas, tokens } = await stage(t);
   saas.faults.next("/oauth/token", { reset: "before" });
   assert.match(await tokens.getAccessToken(), /^at_/);
   assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [1, 0]);
 });
 
-test("a connection that is lost after the work was done is the window that nobody can close: a lenient service keeps the session, a strict one ends it", async (t) => {
+test("an answer lost on the way is the one window: a lenient service keeps the session, a strict one revokes it", async (t) => {
   const strict = await stage(t);
   strict.saas.faults.next("/oauth/token", { reset: "after" });
   await assert.rejects(strict.tokens.getAccessToken(), failsWith("session_ended"));
@@ -308,7 +308,7 @@ test("S-004 NFR-005 a queue of programs behind a failing service is held no long
   t.diagnostic(`16 programs, ${saas.count("/oauth/token")} requests, ${clock.monotonic() - startedAt} ms`);
 });
 
-test("NFR-005 a token that is still good is given out after three seconds when the holder of the lock does not get on", async (t) => {
+test("NFR-005 a token that is still good is given out after three seconds when the lock's holder makes no progress", async (t) => {
   const { saas, clock, another, tokens, session } = await stage(t, { vault: sealedFile(t), session: { leftMs: 30_000 } });
   const { promise, open } = gate();
   saas.faults.next("/oauth/token", { gate: promise });
@@ -322,7 +322,7 @@ test("NFR-005 a token that is still good is given out after three seconds when t
   assert.notEqual(await holder, token(session));
 });
 
-test("a token that is still good is given to everybody when it cannot be refreshed, after one attempt for all", async (t) => {
+test("when a refresh fails, a token that is still good goes to all callers, after one attempt for all", async (t) => {
   const { saas, tokens, session } = await stage(t, { session: { leftMs: 30_000 } });
   saas.faults.always("/oauth/token", { status: 429, headers: { "Retry-After": "60" }, body: {} });
   const all = await Promise.all(Array.from({ length: 1_000 }, () => tokens.getAccessToken()));
@@ -348,7 +348,7 @@ test("NFR-008 setting the clock an hour back or forward costs one refresh at mos
   }
 });
 
-test("FR-009 a clock that is set back does not lengthen the life of a token that is in memory, and one that stood still does not either", async (t) => {
+test("FR-009 a clock that is set back or stopped does not lengthen the lifetime of a token in memory", async (t) => {
   const { saas, clock, tokens, session } = await stage(t, { session: { leftMs: 120_000 } });
   assert.equal(await tokens.getAccessToken(), token(session));
   clock.pass(110_000);
@@ -361,7 +361,7 @@ test("FR-009 a clock that is set back does not lengthen the life of a token that
   assert.equal(saas.counters.refreshes, 2);
 });
 
-test("a service that does not rotate keeps its refresh token in use, with the end that was known", async (t) => {
+test("a service that does not rotate keeps its refresh token in use, with the known expiry", async (t) => {
   const { saas, tokens, stored, session } = await stage(t, { saas: { rotate: false } });
   assert.match(await tokens.getAccessToken(), /^at_/);
   const after = await stored();
@@ -371,7 +371,7 @@ test("a service that does not rotate keeps its refresh token in use, with the en
   assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [2, 0]);
 });
 
-test("a service that gives the same access token again with a new end is believed", async (t) => {
+test("a service that gives the same access token again with a new expiry is believed", async (t) => {
   const { saas, tokens, session } = await stage(t, { session: { leftMs: 30_000 } });
   saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, access_token: token(session) }) });
   assert.equal(await tokens.getAccessToken(), token(session));
@@ -396,7 +396,7 @@ for (const expires_in of [0, -60, "3600", 1e400]) {
 }
 
 for (const [what, wrong] of [
-  ["an access token that is over already", { expires_in: 0 }],
+  ["an access token that has expired already", { expires_in: 0 }],
   ["a negative life", { expires_in: -5 }],
   ["a life that is a text", { expires_in: "3600" }],
   ["a refresh token that ends at no date", { refresh_token_expires_at: "never" }],
@@ -418,7 +418,7 @@ for (const [what, wrong] of [
 }
 
 for (const [what, refresh_token] of [["an empty", ""], ["no readable", 7]] as const) {
-  test(`a refresh answer with ${what} refresh token keeps the one that there is, and gives the access token out`, async (t) => {
+  test(`a refresh answer with ${what} refresh token keeps the stored one, and gives the access token out`, async (t) => {
     const { saas, tokens, stored, session } = await stage(t, { saas: { rotate: false } });
     saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, refresh_token }) });
     assert.match(await tokens.getAccessToken(), /^at_/);
@@ -434,7 +434,7 @@ test("NFR-010 a refresh answer that begins with a byte order mark is read", asyn
   assert.equal(refreshToken(await stored()), "rt_marked");
 });
 
-test("a service whose clock is out of all reason is not believed in that, and what is stored can be shown", async (t) => {
+test("a service whose clock is absurd is not believed, and the stored session can still be shown", async (t) => {
   const { saas, tokens, stored } = await stage(t);
   saas.faults.next("/oauth/token", { headers: { Date: "Sat, 13 Sep 275760 00:00:00 GMT" } });
   await tokens.getAccessToken();
@@ -443,7 +443,7 @@ test("a service whose clock is out of all reason is not believed in that, and wh
   assert.match(new Date(after?.accessTokenExpiresAt ?? NaN).toISOString(), /^20/);
 });
 
-test("C-012 the end of the refresh token is the service's: stored as it came, in the past too, and the service is asked all the same", async (t) => {
+test("C-012 the refresh token's expiry is stored as the service gave it, and even in the past the service is asked", async (t) => {
   const { saas, clock, tokens, stored } = await stage(t);
   const past = "2020-01-01T00:00:00Z";
   saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, refresh_token_expires_at: past }) });
@@ -474,7 +474,7 @@ test("S-003 a logout while a refresh is in flight wins: the late answer is dropp
   await assert.rejects(tokens.getAccessToken(), failsWith("not_authenticated"), "nothing is left in memory");
 });
 
-test("S-003 a new login while a refresh is in flight wins: its session is the one that is stored and given out", async (t) => {
+test("S-003 a new login during a refresh wins: its session is the one that is stored and given out", async (t) => {
   const { saas, tokens, stored, another, clock } = await stage(t);
   const { promise, open } = gate();
   saas.faults.next("/oauth/token", { gateAnswer: promise });
@@ -487,7 +487,7 @@ test("S-003 a new login while a refresh is in flight wins: its session is the on
   assert.equal(token(await stored()), token(newer));
 });
 
-test("S-003 an account switch while a refresh is in flight changes neither whose refresh it is nor who is active", async (t) => {
+test("S-003 an account switch during a refresh changes neither whose refresh it is nor the active profile", async (t) => {
   const { saas, tokens, stored, another, app, clock } = await stage(t);
   const bob = sessionOf(saas, { user: "bob", leftMs: lifetimeMs, now: clock.now() });
   const { promise, open } = gate();
@@ -583,7 +583,7 @@ test("NFR-010 a session that only memory holds is refreshed again and again unti
   assert.equal(token(await stored()), saved);
 });
 
-test("FR-012 a session that only memory holds and the service ends is removed from the disk too, and the spent token is never sent", async (t) => {
+test("FR-012 a session held in memory alone that is revoked is removed from the disk too; the spent token is not sent", async (t) => {
   const { vault, broken } = failingVault();
   const { saas, tokens, stored, clock, session } = await stage(t, { vault });
   broken.write = true;
@@ -593,7 +593,7 @@ test("FR-012 a session that only memory holds and the service ends is removed fr
   await assert.rejects(tokens.getAccessToken(), failsWith("session_ended"));
   broken.write = false;
   assert.equal(saas.counters.reuses, 0);
-  // The disk did not take the removal either; whoever asks next is told by the service.
+  // The disk did not take the removal either; the next caller is told by the service.
   assert.equal(token(await stored()), token(session));
   await tokens.close();
 });
@@ -609,7 +609,7 @@ test("S-003 a login beats a session that only memory holds", async (t) => {
   assert.equal(await tokens.getAccessToken(), token(newer));
 });
 
-test("a session without a refresh token ends with its access token", async (t) => {
+test("a session without a refresh token expires with its access token", async (t) => {
   const { saas, app, tokens, session } = await stage(t);
   const bare: Session = { ...session, refreshToken: undefined };
   await app.store.update((profiles) => withProfile(profiles, "default", { service: saas.url, clientId: "cli_native", team: undefined, session: bare }));

@@ -1,0 +1,183 @@
+import type { EventEmitter } from "node:events";
+import { AuthError, NotAuthenticatedError } from "../../base/errors.ts";
+import { hint } from "../../base/hint.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { notLoggedIn, remainingMs, requiredMs, unknownProfile, type Profile, type Session } from "../session.ts";
+import type { SessionStore } from "../session-store.ts";
+
+/** What a caller needs of an access token. */
+export interface AccessTokenOptions {
+  /** How long the token must stay valid, in milliseconds; at least a minute or a tenth of its lifetime, whichever is less. */
+  minValidityMs?: number;
+  /** A token that the service has just answered with 401: it is replaced, unless that has happened already. */
+  rejected?: string;
+  /** Ends this caller's wait. A refresh that other callers wait for goes on. */
+  signal?: AbortSignal;
+}
+
+/** What a token manager tells its embedder. No event holds a secret. */
+export interface TokenEvents {
+  /** A refresh succeeded and is stored. `expiresAt`: milliseconds since 1970, undefined when the service does not say. */
+  refreshed: [{ profile: string; expiresAt: number | undefined }];
+  /** A token that another process stored is used, without a request. */
+  adopted: [{ profile: string; expiresAt: number | undefined }];
+  /** A refresh failed. */
+  refused: [{ profile: string; error: AuthError }];
+  /** The session expired or was revoked, and was removed. */
+  cleared: [{ profile: string }];
+  /** The refreshed session could not be stored: it lives in this process only, until a later try succeeds. */
+  unsaved: [{ profile: string; error: AuthError }];
+}
+
+/** A session in memory. */
+export interface HeldSession {
+  readonly session: Session;
+  readonly token: string;
+  /** When the token expires on the monotonic clock, which nobody sets back. */
+  readonly expiresAtMonotonic: number;
+  /** Between these two readings of the wall clock the token is enough for a caller without special needs. */
+  enoughFrom: number;
+  enoughUntil: number;
+}
+
+/**
+ * The session that a token manager gives out. Its profile and its service are decided at the first read and stay the same for the
+ * life of the manager; what was read last is held in memory.
+ */
+export class CurrentSession {
+  readonly #store: SessionStore;
+  readonly #clock: Clock;
+  readonly #events: EventEmitter<TokenEvents>;
+  readonly #requested: string | undefined;
+  #profile: string | undefined;
+  #service: string | undefined;
+  #held: HeldSession | undefined;
+
+  /** `profile`: undefined for the one that is active at the first read; `service`: undefined for the profile's own. */
+  constructor({ store, clock, events, profile, service }: { store: SessionStore; clock: Clock; events: EventEmitter<TokenEvents>; profile: string | undefined; service: string | undefined }) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#events = events;
+    this.#requested = this.#profile = profile;
+    this.#service = service;
+  }
+
+  /** The profile's name, once it is decided. */
+  get profile(): string {
+    return this.#profile ?? "default";
+  }
+
+  /** Decides the profile: the active one, unless that was decided before. A later switch does not change whose tokens a running program uses. */
+  settle(active: string): string {
+    return (this.#profile ??= active);
+  }
+
+  /**
+   * The address of the service, without a trailing `/`.
+   * @throws {@link AuthError} `configuration_invalid` when nothing names one
+   */
+  async service(): Promise<string> {
+    this.#service ??= (await this.profileStored())?.service;
+    if (this.#service !== undefined) return this.#service;
+    throw new AuthError("configuration_invalid", `no service is known for profile "${this.profile}"`, {
+      hint: hint`Set its address: ${{ variable: "SAAS_URL", value: "https://service.example" }}`,
+    });
+  }
+
+  /**
+   * The profile as it is stored now; undefined when there is none.
+   * @throws {@link AuthError} as the store, or when the profile that was requested does not exist
+   */
+  async profileStored(): Promise<Profile | undefined> {
+    const stored = await this.#store.read();
+    const profile = stored.profiles.get(this.settle(stored.active));
+    if (profile === undefined && this.#requested !== undefined) throw unknownProfile(this.#requested, stored);
+    return profile;
+  }
+
+  /**
+   * The session as it is stored now.
+   * @throws {@link NotAuthenticatedError} when there is none, or it belongs to another service
+   */
+  async load(): Promise<Session> {
+    return this.sessionIn(await this.profileStored());
+  }
+
+  /** The session of a profile that was just read or written. Fails as {@link CurrentSession.load}. */
+  sessionIn(profile: Profile | undefined): Session {
+    if (profile?.session === undefined) {
+      this.#held = undefined;
+      throw notLoggedIn(this.profile);
+    }
+    this.#service ??= profile.service;
+    // S-001: what one service issued is never sent to another, whatever the environment says now.
+    if (this.#service !== profile.service) {
+      this.#held = undefined;
+      throw new NotAuthenticatedError(`profile "${this.profile}" is logged in to ${profile.service}, not to ${this.#service}`, {
+        hint: hint`Log in there with a profile of its own: ${{ command: "auth login", options: ["--profile", "NAME"] }}`,
+      });
+    }
+    return profile.session;
+  }
+
+  /** The session in memory, if it is enough for a caller. */
+  held(need: AccessTokenOptions): HeldSession | undefined {
+    return this.#held !== undefined && isEnough(this.#held, need, this.#clock) ? this.#held : undefined;
+  }
+
+  /** Takes a session into memory. */
+  hold(session: Session): HeldSession {
+    return (this.#held = hold(session, this.#held, this.#clock));
+  }
+
+  /** Takes a session into memory and says whether it is enough for a caller. One that another process has refreshed is announced. */
+  isEnough(session: Session, need: AccessTokenOptions): boolean {
+    const known = this.#held?.session;
+    const enough = isEnough(this.hold(session), need, this.#clock);
+    if (enough && known !== undefined && !known.accessToken.equals(session.accessToken)) this.announce("adopted", session);
+    return enough;
+  }
+
+  /** Tells the embedder where the tokens come from now. */
+  announce(event: "refreshed" | "adopted", session: Session): void {
+    this.#events.emit(event, { profile: this.profile, expiresAt: session.accessTokenExpiresAt });
+  }
+
+  /** Forgets the session in memory. */
+  forget(): void {
+    this.#held = undefined;
+  }
+}
+
+/**
+ * Takes a session into memory. Its lifetime counts from now on both clocks: the wall clock may be set back, and the monotonic
+ * one may stand still while the machine sleeps, but not both at once.
+ *
+ * @param previous - what is in memory so far. If that is the same token, its readings stay: they were taken closer to its issue
+ */
+function hold(session: Session, previous: HeldSession | undefined, clock: Clock): HeldSession {
+  const known = previous?.session;
+  // A server may give the same token again with a new expiry.
+  if (previous && known?.accessToken.equals(session.accessToken) && known.accessTokenExpiresAt === session.accessTokenExpiresAt) {
+    return known === session ? previous : { ...previous, session };
+  }
+  const expiresAtMonotonic = clock.monotonic() + remainingMs(session, clock.now());
+  return { session, token: session.accessToken.reveal(), expiresAtMonotonic, enoughFrom: 0, enoughUntil: 0 };
+}
+
+/**
+ * Whether what is in memory is enough for a caller.
+ *
+ * Reading both clocks costs more than everything else that giving out a token takes. So one reading is good for a second of the
+ * wall clock, or for less if the token needs replacing sooner; a clock that was set back in that second is outside of it.
+ */
+function isEnough(held: HeldSession, { minValidityMs = 0, rejected }: AccessTokenOptions, clock: Clock): boolean {
+  const now = clock.now();
+  if (now >= held.enoughFrom && now < held.enoughUntil && minValidityMs === 0 && rejected === undefined) return true;
+  if (held.token === rejected) return false;
+  const left = Math.min(held.expiresAtMonotonic - clock.monotonic(), remainingMs(held.session, now)) - requiredMs(held.session, minValidityMs);
+  if (left <= 0) return false;
+  held.enoughFrom = now;
+  held.enoughUntil = now + Math.min(left, 1_000);
+  return true;
+}

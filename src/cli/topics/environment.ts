@@ -1,0 +1,29 @@
+import type { Identity } from "../../base/identity.ts";
+import { bulletList } from "../format.ts";
+
+/** The variables of the environment. */
+export function environment({ name, variable }: Identity): string {
+  const variables = bulletList([
+    [variable("SAAS_URL"), "the service. Needed for the first login; after that the profile remembers it, and a different value never receives its tokens"],
+    [variable("CLIENT_ID"), "the registered client; `cli_native` by default"],
+    [variable("PROFILE"), "the account to use, like `--profile`"],
+    [variable("STORAGE"), "where the key of the session lives, like `--storage`; `file` is also consent to the encrypted file"],
+    [variable("PASSPHRASE"), "the secret that the key of the encrypted file is derived from"],
+    [variable("ACCESS_TOKEN"), "a token that is used as it is for every request, and never stored or refreshed. It takes precedence over the stored session"],
+    [
+      variable("CONFIG_DIR"),
+      `the folder for everything that is kept, instead of \`$XDG_CONFIG_HOME/${name}\` or \`~/.config/${name}\`; ` +
+        `on macOS \`~/Library/Application Support/${name}\`; on Windows \`%APPDATA%\\${name}\``,
+    ],
+    ["BROWSER", "the program that opens addresses. The address is its one argument; no shell is involved"],
+    ["HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "the proxy for every request, and the hosts that need none. The lower-case name takes precedence. This machine is never reached through a proxy"],
+    ["NODE_EXTRA_CA_CERTS", "a file of further certificate authorities, such as a company's own"],
+    ["NO_COLOR, FORCE_COLOR, CI", "their usual meaning"],
+  ]);
+  return `${variables}
+
+An option takes precedence over a variable, and an empty variable counts as not
+set. The profile in use is the one that \`--profile\` names, else
+\`${variable("PROFILE")}\`, else the file \`.${name}-profile\` in the working
+folder or the nearest folder above it, else the active one (\`auth switch\`).`;
+}

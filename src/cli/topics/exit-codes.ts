@@ -1,0 +1,28 @@
+import type { AuthErrorCode } from "../../base/errors.ts";
+import { bulletList } from "../format.ts";
+import { exitCodes } from "../render-error.ts";
+
+const meanings: readonly (readonly [code: number, meaning: string])[] = [
+  [0, "done"],
+  [1, "failed"],
+  [2, "wrong usage"],
+  [3, "the network or the service is unavailable: worth a retry"],
+  [4, "not authenticated, or the session has expired or was revoked"],
+  [5, "denied by the user or the service"],
+  [6, "timed out"],
+  [130, "interrupted"],
+];
+
+/** The exit codes, and the error codes of the library that each of them stands for. */
+export function exitCodesTopic(): string {
+  const codesFor = (exit: number): string[] => (Object.keys(exitCodes) as AuthErrorCode[]).filter((code) => exitCodes[code] === exit);
+  const rows = meanings.map(([exit, meaning]): [string, string] => {
+    const codes = codesFor(exit).map((code) => `\`${code}\``);
+    return [String(exit), codes.length === 0 ? meaning : `${meaning} (${codes.join(", ")})`];
+  });
+  return `${bulletList(rows)}
+
+In parentheses: the \`code\` of the library's errors. Every failure is one
+\`error:\` line in plain words and one \`hint:\` line with the next step; a stack
+trace only with \`--debug\`. stdout carries the answer, stderr the conversation.`;
+}

@@ -1,0 +1,46 @@
+import type { Identity } from "../../base/identity.ts";
+
+/** The threat model. */
+export function security({ command }: Identity): string {
+  return `What is protected, and against whom:
+
+- Another page or program that calls the callback port. Only a GET of the exact
+  path, with a loopback Host and the exact 256-bit state, compared in constant
+  time, ends a login. Everything else is answered and ignored, and cannot fill,
+  slow or hold the listener. (RFC 8252 section 8, RFC 9700 section 4.7)
+- A stolen authorization code. It is useless without the verifier, which never
+  leaves the process except to the token endpoint (RFC 7636), and useless at any
+  other server than the one that was asked (RFC 9207).
+- A service that lies. Its addresses are opened only if they are https: or
+  loopback, as one argument, never through a shell. Its text cannot move the
+  cursor or run in a page. Its answers are limited in size and time.
+- The wrong service. Tokens go to the service that issued them and nowhere
+  else, redirects included.
+- Another user of the machine. Files are 0600 in folders of 0700; mode and owner
+  are checked on the open file at every read. Links are refused, and a file that
+  others can read is not used. If others can change a folder above, they can
+  hide what is below it; "${command} auth doctor" names such folders.
+- A copy of the file. It is sealed: see "${command} help storage".
+- A thief with the tokens alone, where the provider binds them (DPoP, RFC 9449).
+  Neither the access token nor the refresh token is of any use without the key,
+  which no request carries. The key is part of the session and sealed with it.
+- A forged ID token, or one issued to another client. Issuer, audience,
+  signature, times and nonce are checked as OpenID Connect Core 3.1.3.7 says.
+- Logs. A secret is a type that does not print itself. No token, code, verifier,
+  ticket or key is printed by any command but "auth token",
+  "auth git-credential" and "auth exec-credential", which exist to do so.
+
+What is not protected:
+
+- Your own programs, on your own machine, while you are logged in, can do what
+  you can do: run "auth token", read the memory of your processes or, with the
+  encrypted file and no passphrase, derive the key.
+- An administrator of the machine can do all of that too.
+- An access token that leaked is good until it expires, unless it is bound to a
+  key (DPoP).
+- A session that was copied together with its key is a second holder of one
+  refresh token. At a service that detects reuse, the first refresh by the
+  second holder ends the session for both, which is how you notice.
+- Another of your programs can deny you service: it can hold the lock, fill the
+  disk or occupy ports.`;
+}

@@ -1,0 +1,54 @@
+import type { Identity } from "../../base/identity.ts";
+
+/** Where sessions are kept, and how. */
+export function storage({ command, variable }: Identity): string {
+  return `Sessions are kept in one file, credentials.json, mode 0600, in a folder of mode
+0700 (${variable("CONFIG_DIR")}; see "${command} help environment"). It is sealed
+with AES-256-GCM and holds the tokens, the key that they are bound to where the
+provider offers DPoP, and what the service said about the user. What differs is
+where the key of the file lives. "${command} auth status" always says which.
+
+- keychain: a random 256-bit key in the OS keychain (macOS Keychain, Windows
+  Credential Manager, Secret Service). Protects against a copy of the file,
+  other users, and programs that the keychain does not let in. Does not protect
+  against your own programs once the keychain is unlocked.
+- file, with ${variable("PASSPHRASE")}: scrypt (N 16384, r 8, p 1, random salt) of
+  the passphrase. Protects against a copy of the file, other users, and your
+  own programs that do not know the passphrase. Does not protect against those
+  that can read the environment of a running command, or a weak passphrase.
+- file, without a passphrase: scrypt of the machine's id and your user id.
+  Protects against a stray copy of the file, such as a backup or a synced home.
+  Does not protect against your own programs, or against those who have all of
+  the machine's disk.
+- memory: nothing is written, and the session ends with the command.
+
+The keychain is the default if one answers within 3 seconds. Otherwise the file
+needs one explicit yes: at the prompt, by --yes, or by ${variable("STORAGE")}=file.
+There is no plain text and no silent step from one to the other: a keychain
+that is locked later is an error that says so.
+
+Without a passphrase, the derived key is kept in your runtime folder
+($XDG_RUNTIME_DIR, else the temporary folder, whose owner is checked), so that a
+command does not pay for scrypt each time. Anyone who can read it there can
+derive it too, and a copy of the home folder does not contain it. If it does not
+open the file, it is derived again before the file is called damaged. The key
+from a passphrase is never kept.
+
+The keychain is asked in a process of its own. The library that speaks to it
+waits on threads that nothing can cancel, and behind an unlock dialogue that
+nobody answers, the command could not even exit; a process can be killed. This
+costs one more start of Node for each command that opens the keychain.
+
+The file is replaced as a whole: temporary file, fsync, rename, fsync of the
+folder. A changed byte anywhere in it is detected. The space for the next
+content is reserved before a refresh token is spent, so a full disk costs an
+error and not a session.
+
+The lock for a refresh is a folder next to the file, with one file in it whose
+name says who holds it: taken by one rename, released by one unlink, and taken
+from a dead holder by the same unlink. Dead is proved (no such process, another
+start time, a zombie, another boot of the machine); a stopped process keeps its
+lock. A holder that cannot be seen from here, in another container or on another
+machine that shares the home folder, is presumed dead after 10 minutes. On macOS
+and Windows the kernel holds the lock.`;
+}

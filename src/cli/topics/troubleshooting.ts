@@ -1,0 +1,105 @@
+import type { Identity } from "../../base/identity.ts";
+
+/** Messages word for word, indented, and what to do about each. */
+export function troubleshooting({ command, variable }: Identity): string {
+  return `"${command} auth doctor" looks at everything at once and says what to type. By
+message, with … for what differs:
+
+    ${variable("SAAS_URL")} is not set, so there is no service to log in to
+
+Nothing was done. Set it once; the profile remembers it.
+
+    … is "…": plain http is for this machine only, since whoever reads the token on the way has the session
+
+Use the https: address of the service.
+
+    the session would be kept in an encrypted file (…), and nobody is here to agree to that
+
+There is no keychain and no terminal. Agree beforehand: --storage file --yes.
+
+    the keychain is locked
+
+The session is unchanged. Unlock the keychain and run the command again.
+
+    the keychain did not answer within … s; it may be waiting to be unlocked
+
+The session is unchanged. Look for the keychain's dialogue.
+
+    the keychain no longer has the key of the session ("…")
+
+The sealed file cannot be opened any more. Run
+"${command} auth logout --all --force", then log in.
+
+    the session is sealed with a passphrase, and ${variable("PASSPHRASE")} is not set
+
+The session is unchanged. Set the variable to the passphrase of the login.
+
+    "…" cannot be opened: …
+
+A wrong passphrase, another machine, or a changed file; the message says which.
+Nothing was changed.
+
+    "…" is damaged: it is cut short or was changed
+
+The file is not as it was written. Restore a backup, or start afresh as the hint
+says.
+
+    "…" can be read by others (mode …), so it is not trusted
+
+Somebody may have read it. Run the chmod of the hint, and log in again if others
+use this machine.
+
+    "…" cannot be written (…)
+
+The disk is full or the folder is not writable. Nothing was sent, and the
+session is unchanged.
+
+    port … is in use by another program
+
+Leave out --port, and a free one is found.
+
+    the browser could not be opened (…). Open the address above yourself
+
+The login still waits: open the address in any browser on this machine.
+
+    nobody answered in the browser within … seconds
+
+Nothing was stored. Try again, or use --headless if the browser cannot reach
+this machine.
+
+    the login was denied (…)
+
+Nothing was stored. Somebody pressed Deny, or the service does not let this
+account in.
+
+    the code expired before it was approved
+
+Nothing was stored. Run the login again to get a new code.
+
+    you were let in, but the service did not say who you are: …
+
+Nothing was stored, and the tokens were given back. Try again later.
+
+    not logged in (profile "…")
+
+Log in, or choose another profile: "${command} auth list".
+
+    Session expired or revoked. Run: ${command} auth login
+
+The service ended the session, and it was removed here. Log in again.
+
+    profile "…" is logged in to …, not to …
+
+${variable("SAAS_URL")} names another service than the profile's. Unset it, or log
+in there under another name.
+
+    cannot reach … (…)
+
+You are still logged in. It is the network, a proxy or the address:
+"${command} auth doctor" says which.
+
+    waited … s for the lock "…": process … on "…" has it since …
+
+That process is refreshing, or hangs while it does. You are still logged in. Let
+it end, or end it.`;
+}

@@ -1,0 +1,62 @@
+/** A JSON object from outside: each member is `unknown` until something has looked at it. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** A kind of value: how a message names it, and how to read one. */
+export interface Kind<T> {
+  /** The end of the sentence "it is not …". */
+  readonly expected: string;
+  /** The value, or undefined when it is of another kind. */
+  readonly read: (value: unknown) => T | undefined;
+}
+
+/** A string that says something. */
+export const text: Kind<string> = { expected: "a string", read: (value) => (typeof value === "string" && value !== "" ? value : undefined) };
+
+/** A number, which `1e999` is not: JavaScript reads it as infinity. */
+export const number: Kind<number> = { expected: "a number", read: (value) => (typeof value === "number" && Number.isFinite(value) ? value : undefined) };
+
+/** A lifetime or an interval, in the unit of the RFCs. */
+export const seconds: Kind<number> = {
+  expected: "a positive number of seconds",
+  read: (value) => (typeof value === "number" && value > 0 ? value : undefined),
+};
+
+/** `true` or `false`, and no word for it. */
+export const flag: Kind<boolean> = { expected: "true or false", read: (value) => (typeof value === "boolean" ? value : undefined) };
+
+/** A list of strings, empty or not. */
+export const texts: Kind<readonly string[]> = {
+  expected: "a list of strings",
+  read: (value) => (Array.isArray(value) && value.every((item) => typeof item === "string") ? value : undefined),
+};
+
+/** Reads the members of one JSON object. */
+export interface MemberReader {
+  /** Undefined when the member is absent or `null`. */
+  optional<T>(name: string, kind: Kind<T>): T | undefined;
+  required<T>(name: string, kind: Kind<T>): T;
+}
+
+/**
+ * A reader of an object's members.
+ *
+ * @param wrong - makes the error for a member that is not what it should be. It is not given the value, which may be a secret
+ */
+export function memberReader(object: JsonObject, wrong: (name: string, expected: string) => Error): MemberReader {
+  const required = <T>(name: string, { read, expected }: Kind<T>): T => {
+    const value = read(object[name]);
+    if (value === undefined) throw wrong(name, expected);
+    return value;
+  };
+  return { required, optional: (name, kind) => (object[name] === undefined || object[name] === null ? undefined : required(name, kind)) };
+}
+
+/** A string that says something, else undefined: for members that may be absent or wrong without any harm. */
+export function textOf(value: unknown): string | undefined {
+  return text.read(value);
+}
+
+/** Whether a JSON value is an object, and neither `null` nor a list. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,62 @@
+import type { Clock } from "../platform/clock.ts";
+
+/** A response whose body has been looked at. */
+export interface Peeked {
+  /** The beginning of the body: up to `maxBytes` and the chunk that crossed them, or what had arrived in time. */
+  readonly head: Uint8Array;
+  /** The same response with its whole body, to be read or cancelled by the caller. */
+  readonly response: Response;
+}
+
+/**
+ * Reads the beginning of a body, and leaves the whole of it to the caller.
+ *
+ * Not with `Response.clone()`: of its two branches one would be left unread, and a body larger than the buffer between them then
+ * never ends for the other.
+ *
+ * @param response - its body must not have been read
+ * @param limits - `maxBytes` to read at least, unless the body is shorter; `timeoutMs`: how long to wait for them, in milliseconds
+ */
+export async function peekBody(response: Response, { maxBytes, timeoutMs, clock }: { maxBytes: number; timeoutMs: number; clock: Clock }): Promise<Peeked> {
+  if (response.body === null) return { head: new Uint8Array(), response };
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  const limit = new AbortController();
+  const late = clock.sleep(timeoutMs, { signal: limit.signal, background: true }).catch(() => undefined);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  let next = reader.read();
+  for (;;) {
+    const result = await Promise.race([next.catch(() => undefined), late]);
+    // Too late, or the connection was lost: whoever reads on gets the chunk, or the error.
+    if (result === undefined || result.done) break;
+    chunks.push(result.value);
+    size += result.value.length;
+    next = reader.read();
+    if (size >= maxBytes) break;
+  }
+  limit.abort();
+  const head = Buffer.concat(chunks);
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      if (head.length > 0) controller.enqueue(head);
+    },
+    async pull(controller) {
+      const { done, value } = await next;
+      if (done) return controller.close();
+      next = reader.read();
+      controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+  return { head, response: withBody(response, body) };
+}
+
+/** A response with another body. `Response` takes neither address nor redirection from its caller, so they are set afterwards. */
+function withBody(response: Response, body: ReadableStream<Uint8Array>): Response {
+  const { status, statusText, headers, url, redirected, type } = response;
+  return Object.defineProperties(new Response(body, { status, statusText, headers }), {
+    url: { value: url },
+    redirected: { value: redirected },
+    type: { value: type },
+  });
+}

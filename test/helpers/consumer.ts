@@ -1,0 +1,78 @@
+import { execFile } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { exportsOf, type Declaration } from "../docs/declarations.ts";
+
+const typesOfNode = fileURLToPath(new URL("../../node_modules/@types", import.meta.url));
+
+/** An installed package and what its manifest says of its entry points: by the name to import, the code and its types. */
+export function entryPointsOf(packageFolder: string): { name: string; code: string; types: string }[] {
+  const manifest = JSON.parse(readFileSync(join(packageFolder, "package.json"), "utf8")) as { name: string; exports: Record<string, string | { types: string; default: string }> };
+  return Object.entries(manifest.exports).flatMap(([path, target]) =>
+    typeof target === "string" ? [] : [{ name: manifest.name + path.slice(1), code: join(packageFolder, target.default), types: join(packageFolder, target.types) }],
+  );
+}
+
+/** Settings of a caller's project that change what the compiler knows besides the package. Each is strict and checks libraries. */
+export const consumerSettings: readonly [title: string, options: Readonly<Record<string, unknown>>][] = [
+  ["the compiler's defaults, which have lib dom and no types of Node", { types: [] }],
+  ["neither lib dom nor the types of Node", { types: [], lib: ["es2023"] }],
+  ["the types of Node and no lib dom", { types: ["node"], lib: ["es2023"] }],
+  ["the types of Node and lib dom", { types: ["node"], lib: ["es2023", "dom"] }],
+  ["moduleResolution bundler", { types: [], module: "esnext", moduleResolution: "bundler" }],
+  ["moduleResolution node16", { types: [], module: "node16", moduleResolution: "node16" }],
+];
+
+/**
+ * Compiles a project that has the package in its `node_modules`, for every entry point:
+ *
+ * - the values that the types declare are those that the code exports;
+ * - whatever a caller can infer from an export has a name that the caller's own declarations can import (else TS4023 or TS2742).
+ *
+ * @param compiler - the path of a `tsc`
+ * @param project - the folder whose `node_modules` has the package
+ * @param options - from {@link consumerSettings}
+ * @throws what the compiler printed
+ */
+export async function compileConsumer(compiler: string, project: string, options: Readonly<Record<string, unknown>>): Promise<void> {
+  const folder = join(project, `types-${JSON.stringify(options).replace(/\W+/g, "-")}`);
+  mkdirSync(folder);
+  for (const [index, { name, code, types }] of entryPointsOf(join(project, "node_modules", "spec-kitty")).entries()) {
+    const values = Object.keys((await import(pathToFileURL(code).href)) as object);
+    writeFileSync(join(folder, `esm-${index}.mts`), [`import * as entry from "${name}";`, ...program(values, exportsOf(types))].join("\n"));
+    const required = `declare const entry: typeof import("${name}", { with: { "resolution-mode": "import" } });`;
+    writeFileSync(join(folder, `commonjs-${index}.cts`), [required, ...sameValues(values)].join("\n"));
+  }
+  const compilerOptions = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, declaration: true, emitDeclarationOnly: true, rootDir: ".", outDir: "out", typeRoots: [typesOfNode], ...options };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*"] }));
+  await promisify(execFile)(process.execPath, [compiler, "-p", folder], { encoding: "utf8" }).catch((error: { stdout: string }) => {
+    throw new Error(error.stdout);
+  });
+}
+
+function sameValues(values: readonly string[]): string[] {
+  return [
+    `type Values = ${values.map((value) => JSON.stringify(value)).join(" | ") || "never"};`,
+    "type Declared = keyof typeof entry;",
+    "export const undeclared: Exclude<Values, Declared>[] = [] satisfies never[];",
+    "export const missing: Exclude<Declared, Values>[] = [] satisfies never[];",
+    "export const allDeclared: [Values] extends [Declared] ? true : Exclude<Values, Declared> = true;",
+    "export const allThere: [Declared] extends [Values] ? true : Exclude<Declared, Values> = true;",
+  ];
+}
+
+function program(values: readonly string[], declarations: readonly Declaration[]): string[] {
+  return [...sameValues(values), ...declarations.flatMap(inferred)];
+}
+
+/** Exports that have no type of their own: the compiler has to write down what it infers. */
+function inferred({ name, kind, text }: Declaration): string[] {
+  if (kind === "const") return [`export const value_${name} = entry.${name};`];
+  if (kind === "function") return [`export const result_${name} = entry.${name}(...([] as unknown as Parameters<typeof entry.${name}>));`, `export const function_${name} = entry.${name};`];
+  if (kind === "type") return [];
+  const members = [...text.matchAll(/^ {4}(?:readonly |get )?(\w+)[?(:]/gm)].map(([, member = ""]) => member).filter((member) => member !== "constructor");
+  const taken = members.map((member) => `${member}: ${name}_${member}`).join(", ");
+  return [`declare const one_${name}: entry.${name};`, `export const { ${taken} } = one_${name};`];
+}

@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { test } from "node:test";
+import { peekBody } from "../../src/http/peek.ts";
+import { systemClock } from "../../src/platform/clock.ts";
+import { ManualClock } from "../helpers/manual-clock.ts";
+
+const limits = { maxBytes: 1024, timeoutMs: 5_000, clock: systemClock };
+
+/** A body that comes in chunks, and tells when it is cancelled. */
+function bodyOf(chunks: readonly string[], end: "close" | "stall" | "fail" = "close"): { body: ReadableStream<Uint8Array>; cancelled: () => boolean } {
+  let at = 0;
+  let isCancelled = false;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const chunk = chunks[at++];
+      if (chunk !== undefined) return controller.enqueue(new TextEncoder().encode(chunk));
+      if (end === "close") return controller.close();
+      if (end === "fail") return controller.error(new Error("connection lost"));
+      return new Promise(() => undefined);
+    },
+    cancel: () => void (isCancelled = true),
+  });
+  return { body, cancelled: () => isCancelled };
+}
+
+test("the whole body is still there after a look at its beginning", async () => {
+  const { head, response } = await peekBody(new Response(bodyOf(["one ", "two"]).body, { status: 401, headers: { "x-id": "7" } }), limits);
+  assert.equal(Buffer.from(head).toString(), "one two");
+  assert.deepEqual([response.status, response.headers.get("x-id"), await response.text()], [401, "7", "one two"]);
+});
+
+test("S-014 no more than the limit and one chunk of a large body is read", async () => {
+  const { body, cancelled } = bodyOf(Array<string>(1000).fill("x".repeat(1000)));
+  const { head, response } = await peekBody(new Response(body), limits);
+  assert.equal(head.length, 2000);
+  await response.body?.cancel();
+  assert.equal(cancelled(), true);
+});
+
+test("a body of which nothing comes is waited for as long as the limit says, and goes on being there", async () => {
+  const clock = new ManualClock();
+  const { head, response } = await peekBody(new Response(bodyOf(["beginning"], "stall").body), { ...limits, clock });
+  assert.equal(Buffer.from(head).toString(), "beginning");
+  const reader = response.body?.getReader();
+  assert.equal(Buffer.from((await reader?.read())?.value ?? []).toString(), "beginning");
+  await reader?.cancel();
+});
+
+test("a connection that is lost during the look is an error of the one who reads on", async () => {
+  const { head, response } = await peekBody(new Response(bodyOf(["beginning"], "fail").body), limits);
+  assert.equal(Buffer.from(head).toString(), "beginning");
+  await assert.rejects(response.text(), /connection lost/);
+});
+
+test("address and redirection of a response stay known", async (t) => {
+  const server = createServer((request, response) => (request.url === "/from" ? response.writeHead(302, { location: "/to" }) : response.writeHead(401)).end("no"));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close());
+  const { port } = server.address() as { port: number };
+  const { response } = await peekBody(await fetch(`http://127.0.0.1:${port}/from`), limits);
+  assert.deepEqual([response.url, response.redirected, response.status], [`http://127.0.0.1:${port}/to`, true, 401]);
+});
