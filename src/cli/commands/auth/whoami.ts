@@ -3,7 +3,7 @@ import type { App } from "../../../app/app.ts";
 import { notLoggedIn } from "../../../auth/session.ts";
 import { chosenProfile } from "../../account.ts";
 import { defineCommand, profileOption, type Command } from "../../command.ts";
-import { oneLine } from "../../output.ts";
+import { oneLine } from "../../../base/text.ts";
 import { statusOf } from "../../status.ts";
 import type { UserAnswer } from "../../json-output.ts";
 
