@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { App } from "./app.ts";
 import { tokensOfAccount } from "../auth/account-tokens.ts";
 import { createAuthorizedFetch, type AuthorizedFetch } from "../auth/authorized-fetch.ts";
-import { whoseToken } from "../auth/flows/check-session.ts";
+import { userOfToken } from "../auth/flows/check-session.ts";
 import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.ts";
 import type { UserInfo } from "../auth/oauth/user-info.ts";
 import { defaultTeam, notLoggedIn, type Profile } from "../auth/session.ts";
@@ -58,7 +58,7 @@ export async function ownerOfEnvironmentToken(app: App, signal: AbortSignal | un
     });
   }
   const { userinfo_endpoint = "" } = defaultAuthorizationServer(service);
-  return { service, user: await whoseToken(accessToken, userinfo_endpoint, { fetch: app.fetch, clock: app.clock, signal }) };
+  return { service, user: await userOfToken(accessToken, userinfo_endpoint, { fetch: app.fetch, clock: app.clock, signal }) };
 }
 
 /** The authorized fetch with the tokens of this account, and of no other. */
