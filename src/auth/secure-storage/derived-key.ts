@@ -3,7 +3,7 @@ import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { AuthError } from "../../base/errors.ts";
-import { ensurePrivateFolder, readPrivateFile, replacePrivateFile } from "../../platform/files.ts";
+import { readPrivateFile, reservePrivateFile } from "../../platform/private-files.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { KeySource } from "./sealed-file.ts";
 import type { KeyHeader } from "./vault.ts";
@@ -60,9 +60,7 @@ export function machineKey(identity: string, cacheFolder: string | undefined): K
     const key = await derive(Buffer.from(identity), header);
     // Somebody else's folder, a full disk: neither is needed to open the file, so neither may be in the way.
     attempt(() => {
-      if (folder === undefined) return;
-      ensurePrivateFolder(folder);
-      replacePrivateFile(join(folder, cacheName(identity, header)), key.toString("hex"));
+      if (folder !== undefined) reservePrivateFile(join(folder, cacheName(identity, header)), 0).commit(key.toString("hex"));
     });
     return key;
   };

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { AuthError } from "../../base/errors.ts";
-import { fileMark, readPrivateFile, removePrivateFile, reservePrivateFile, type Reservation } from "../../platform/files.ts";
+import type { Reservation } from "../../platform/files.ts";
+import { fileMark, readPrivateFile, removePrivateFile, reservePrivateFile } from "../../platform/private-files.ts";
 import type { KeyHeader, Vault } from "./vault.ts";
 
 /** Where keys come from: the OS keychain, a passphrase, this machine. */
