@@ -1,9 +1,9 @@
-import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
+import { AuthError, isTransient, NotAuthenticatedError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { retryAfter, unreachable, type Fetch } from "../http/request.ts";
 import type { TokenManager } from "./token-manager/token-manager.ts";
 import type { Credential } from "./session.ts";
-import { boundFetch } from "./oauth/dpop-fetch.ts";
+import { resourceFetch } from "./oauth/dpop-fetch.ts";
 import { peekBody } from "../http/peek.ts";
 import { saysSessionEnded } from "./oauth/session-refusal.ts";
 import { isTransientStatus, retryDelay } from "../http/retry.ts";
@@ -79,11 +79,12 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
       let isFromService = false;
       let failure: unknown;
       try {
-        const door = { token, service, scope: options.redirects ?? "anywhere", fetch, boundFetch: boundFetch(credential, { fetch, clock }) };
+        const door = { token, service, scope: options.redirects ?? "anywhere", fetch, resourceFetch: resourceFetch(credential, { fetch, clock }) };
         ({ response, isFromService } = await sendThrough(door, { url, init: asked, isService }));
       } catch (cause) {
         // Without a cause it is the caller's mistake, such as an invalid header.
         if (cause instanceof TypeError && cause.cause === undefined) throw cause;
+        if (cause instanceof AuthError && !isTransient(cause)) throw cause;
         failure = cause instanceof AuthError ? cause : unreachable(url, cause, signal);
         if (signal?.aborted) throw failure;
       }
@@ -151,7 +152,7 @@ interface Door {
   readonly scope: RedirectScope;
   readonly fetch: Fetch;
   /** For requests with the token. */
-  readonly boundFetch: Fetch;
+  readonly resourceFetch: Fetch;
 }
 
 /**
@@ -159,12 +160,12 @@ interface Door {
  *
  * @returns the response, and whether it came from the service: another server's 401 says nothing about the session
  */
-async function sendThrough({ token, service, scope, fetch, boundFetch }: Door, first: Hop): Promise<{ response: Response; isFromService: boolean }> {
+async function sendThrough({ token, service, scope, fetch, resourceFetch }: Door, first: Hop): Promise<{ response: Response; isFromService: boolean }> {
   const redirect = first.init.redirect ?? "follow";
   for (let hop = first, hops = 0; ; hops += 1) {
     const sent: RequestInit = { ...hop.init, redirect: redirect === "follow" ? "manual" : redirect };
     if (hop.isService) sent.headers = withToken(hop.init.headers, token);
-    const response = await (hop.isService ? boundFetch : fetch)(hop.url, sent);
+    const response = await (hop.isService ? resourceFetch : fetch)(hop.url, sent);
     const next = redirect === "follow" && response !== undefined ? nextHop(response, hop, service, scope) : undefined;
     if (next === undefined) {
       if (hops > 0) Object.defineProperty(response, "redirected", { value: true });
