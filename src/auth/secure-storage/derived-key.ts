@@ -6,7 +6,7 @@ import { AuthError } from "../../base/errors.ts";
 import { hint } from "../../base/hint.ts";
 import type { Identity } from "../../base/identity.ts";
 import type { Secret } from "../../base/secret.ts";
-import { ensurePrivateFolder, readPrivateFile, replacePrivateFile } from "../../platform/files.ts";
+import { readPrivateFile, reservePrivateFile } from "../../platform/private-files.ts";
 import { startOver, type KeySource } from "./sealed-file.ts";
 import type { KeyHeader } from "./vault.ts";
 
@@ -55,9 +55,7 @@ export function machineKey(fingerprint: string, cacheFolder: string | undefined)
     const key = await derive(Buffer.from(fingerprint), header);
     // Another user's folder, a full disk: the file can be opened without a cache, so no failure of the cache is an error.
     attempt(() => {
-      if (folder === undefined) return;
-      ensurePrivateFolder(folder);
-      replacePrivateFile(join(folder, cacheName(fingerprint, header)), key.toString("hex"));
+      if (folder !== undefined) reservePrivateFile(join(folder, cacheName(fingerprint, header)), 0).commit(key.toString("hex"));
     });
     return key;
   };

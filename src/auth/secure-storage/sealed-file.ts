@@ -1,7 +1,8 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login, type Hint } from "../../base/hint.ts";
-import { fileMark, readPrivateFile, removePrivateFile, reservePrivateFile, type Reservation } from "../../platform/files.ts";
+import type { Reservation } from "../../platform/files.ts";
+import { fileMark, readPrivateFile, removePrivateFile, reservePrivateFile } from "../../platform/private-files.ts";
 import type { KeyHeader, Vault } from "./vault.ts";
 
 /** A source of keys: the OS keychain, a passphrase, this machine. */
