@@ -1,0 +1,154 @@
+import { programs, worldOf, type Scenario } from "./programs.ts";
+import { kinds } from "./service.ts";
+import type { Choice, World } from "./world.ts";
+
+/** How one schedule went. */
+export interface Schedule {
+  /** What happened, one choice after the other, and the number that each has among those there were. */
+  readonly steps: readonly string[];
+  readonly choices: readonly number[];
+  readonly violation: string | undefined;
+}
+
+/** A failure, and what replays it. */
+export interface Failure extends Schedule {
+  readonly replay: string;
+  readonly seed?: number;
+}
+
+/** What an exploration has seen. */
+export interface Exploration {
+  schedules: number;
+  steps: number;
+  states: number;
+  failure?: Failure;
+}
+
+const stepLimit = 3_000;
+
+/**
+ * Waits until nothing is left to run but what waits for the world. All else that the code under test waits for is settled in microtasks,
+ * an `import()` of what is loaded already included, and Node runs the next tick when there is none left.
+ */
+const quiet = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
+
+/**
+ * Runs a scenario once.
+ * @param pick - the number of the choice to make; undefined to leave it there
+ */
+export async function schedule(scenario: Scenario, pick: (choices: readonly Choice[], world: World) => number | undefined): Promise<Schedule> {
+  const world = worldOf(scenario);
+  const { ledger } = world;
+  const made: number[] = [];
+  const steps: Choice[] = [];
+  const end = (): Schedule => ({ steps: steps.map(({ what, process, wait }) => [process?.name, wait?.name, what].filter(Boolean).join(" ")), choices: made, violation: ledger.violation });
+  await quiet();
+  while (ledger.violation === undefined) {
+    const choices = world.choices();
+    if (choices.length === 0) {
+      if (world.isOver) ledger.end();
+      else ledger.violate("nobody can go on");
+      break;
+    }
+    if (made.length > stepLimit) ledger.violate("it does not end");
+    const number = pick(choices, world);
+    if (number === undefined) break;
+    const choice = choices[number];
+    if (choice === undefined) throw new RangeError(`there is no choice ${number}`);
+    made.push(number);
+    steps.push(choice);
+    world.take(choice);
+    await quiet();
+  }
+  return end();
+}
+
+/** Every schedule of a scenario, but for those that come to a state that has been seen: what follows that is known. */
+export async function exhaustively(scenario: Scenario): Promise<Exploration> {
+  const seen = new Set<string>();
+  /** The way to the choice that is tried now: the number that is next at each, and how many there are. */
+  const path: { next: number; count: number }[] = [];
+  const exploration: Exploration = { schedules: 0, steps: 0, states: 0 };
+  do {
+    let depth = 0;
+    const ended = await schedule(scenario, (choices, world) => {
+      if (choices.length === 1) return 0;
+      const known = path[depth++];
+      if (known) return known.next;
+      const { state } = world;
+      if (seen.has(state)) return undefined;
+      seen.add(state);
+      path.push({ next: 0, count: choices.length });
+      return 0;
+    });
+    exploration.schedules += 1;
+    exploration.steps += ended.steps.length;
+    exploration.states = seen.size;
+    if (ended.violation) return { ...exploration, failure: { ...ended, replay: replayOf(scenario, ended.choices) } };
+    for (let last = path.at(-1); last && ++last.next >= last.count; last = path.at(-1)) path.pop();
+  } while (path.length > 0);
+  return exploration;
+}
+
+/** Walks through scenarios of three to five processes. One seed is one walk. */
+export async function walk(firstSeed: number, walks: number): Promise<Exploration> {
+  const exploration: Exploration = { schedules: 0, steps: 0, states: 0 };
+  for (let seed = firstSeed; seed < firstSeed + walks; seed += 1) {
+    const { scenario, pick } = randomWalk(seed);
+    const ended = await schedule(scenario, pick);
+    exploration.schedules += 1;
+    exploration.steps += ended.steps.length;
+    if (ended.violation) return { ...exploration, failure: { ...ended, replay: replayOf(scenario, ended.choices), seed } };
+  }
+  return exploration;
+}
+
+/** A scenario and the choices in it, from one seed. Each walk has its own mind: how often it disturbs, and how long it stays with one process. */
+function randomWalk(seed: number): { scenario: Scenario; pick: (choices: readonly Choice[]) => number } {
+  const random = numbersFrom(seed);
+  const one = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T;
+  const names = Object.keys(programs) as (keyof typeof programs)[];
+  const scenario: Scenario = {
+    programs: Array.from({ length: one([3, 4, 5]) }, () => one([...names, "token"] as const)),
+    kind: one(kinds),
+    leftMs: one([0, 30_000, 600_000]),
+    disturbances: one([0, 1, 2, 3, 5, 8]),
+  };
+  const disturbs = one([0.02, 0.05, 0.2]);
+  const stays = one([0, 0.5, 0.9]);
+  let last: Choice["process"];
+  const pick = (choices: readonly Choice[]): number => {
+    const wanted = random() < disturbs;
+    const numbers = [...choices.keys()];
+    const liked = numbers.filter((number) => choices[number]?.isDisturbance === wanted);
+    const usual = liked.length > 0 ? liked : numbers;
+    const same = random() < stays ? usual.filter((number) => choices[number]?.process === last) : [];
+    const number = one(same.length > 0 ? same : usual);
+    last = choices[number]?.process;
+    return number;
+  };
+  return { scenario, pick };
+}
+
+/** The same numbers for the same seed (mulberry32). */
+function numbersFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** A scenario and choices as a word, for {@link replay}. */
+function replayOf({ programs, kind, leftMs, disturbances }: Scenario, choices: readonly number[]): string {
+  return `${programs.join("+")}/${kind}/${leftMs}/${disturbances}/${choices.join(".")}`;
+}
+
+export async function replay(word: string): Promise<Schedule> {
+  const [names = "", kind, leftMs, disturbances, choices = ""] = word.split("/");
+  const numbers = choices.split(".").map(Number);
+  const scenario = { programs: names.split("+"), kind, leftMs: Number(leftMs), disturbances: Number(disturbances) } as Scenario;
+  return schedule(scenario, () => numbers.shift());
+}
