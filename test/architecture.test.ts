@@ -230,7 +230,7 @@ test("the top level holds what ARCHITECTURE asks for: manifest, sources, tests, 
 const oneDoor = /\b(AuthorizedFetch|ServiceAccess|DrainOptions|TrackerAccess|TokenManager|WebSocketTicket)\b/;
 /** Where a token becomes text again: what sends it, what seals it, and the commands whose answer it is. */
 const revealing = /\.reveal\(\)/;
-const revealingPlace = /^src\/(auth\/|cli\/credential\.ts|cli\/commands\/auth\/token\.ts)/;
+const revealingPlace = /^src\/(auth\/|base\/secret\.ts|cli\/credential\.ts|cli\/commands\/auth\/token\.ts)/;
 /** Writing the header (RFC 6750 §2.1), in any way. */
 const header = /\b(?<!proxy-)authorization\b["'`]?\]?\s*[:,=]|\bBearer (\$\{|["'`] ?\+)/i;
 const headerPlace = /^src\/auth\//;

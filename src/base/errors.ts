@@ -1,9 +1,11 @@
 import { hint, login, type Hint } from "./hint.ts";
+import { redact } from "./secret.ts";
+import { printable } from "./text.ts";
 
 /**
  * Stable names of everything that can go wrong. A program branches on these, never on a message.
  *
- * - `usage_invalid`, `configuration_invalid`, `consent_required`: the caller can mend it by typing something else.
+ * - `usage_invalid`, `configuration_invalid`, `consent_required`: the caller can fix it by typing something else.
  * - `network_unavailable`, `service_unavailable`, `lock_unavailable`: may pass; the session, if any, is untouched.
  * - `not_authenticated`, `session_ended`: a login is needed.
  * - `access_denied`: the user or the service said no.
@@ -43,8 +45,8 @@ export interface AuthErrorOptions {
 }
 
 /**
- * A failure as a fact: a stable {@link AuthErrorCode}, a message in plain words and the next step. No message and no
- * `cause` ever holds a token, a code, a verifier or a key.
+ * A failure as a fact: a stable {@link AuthErrorCode}, a message in plain words and the next step. Messages quote servers, and end
+ * up in terminals and logs: so a message holds no control character (S-008) and none of this process's secrets (S-005).
  */
 export class AuthError extends Error {
   override readonly name: string = "AuthError";
@@ -55,13 +57,13 @@ export class AuthError extends Error {
 
   /** `message`: lower case, the thing quoted, what was expected and what was found. */
   constructor(code: AuthErrorCode, message: string, options: AuthErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(redact(printable(message.replace(/\s*[\r\n]+\s*/g, " "))), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = typeof options.hint === "string" ? [options.hint] : options.hint;
   }
 }
 
-/** Nobody is logged in, or the session is over: only a login helps. */
+/** Nobody is logged in, or the session expired or was revoked: only a login helps. */
 export class NotAuthenticatedError extends AuthError {
   override readonly name: string = "NotAuthenticatedError";
 

@@ -1,5 +1,9 @@
 import { createHash } from "node:crypto";
 
+/** The secrets that this process still has, for {@link redact}. */
+const live = new Set<WeakRef<Secret>>();
+const forgotten = new FinalizationRegistry<WeakRef<Secret>>((ref) => live.delete(ref));
+
 /**
  * A value that does not print itself: a token, a code, a verifier, a key. String conversion, template literals and
  * `JSON.stringify` give `[secret]`, and `console.log` shows no private field, so that forgetting to redact is not a
@@ -11,6 +15,9 @@ export class Secret {
   /** `value`: as it came over the wire, or was made. */
   constructor(value: string) {
     this.#value = value;
+    const ref = new WeakRef(this);
+    live.add(ref);
+    forgotten.register(this, ref);
   }
 
   /** The value itself, for the request or the seal. */
@@ -18,12 +25,12 @@ export class Secret {
     return this.#value;
   }
 
-  /** Whether both hold the same value. For two values that are ours; what a stranger sent is compared in constant time. */
+  /** Whether both hold the same value. For two values of this process; one from outside is compared in constant time. */
   equals(other: Secret): boolean {
     return this.#value === other.#value;
   }
 
-  /** A name for the value that does not tell it: SHA-256, in hex. Only for values that nobody can guess, such as tokens. */
+  /** A name for the value that does not reveal it: SHA-256, in hex. Only for values that cannot be guessed, such as tokens. */
   fingerprint(): string {
     return createHash("sha256").update(this.#value).digest("hex");
   }
@@ -37,4 +44,24 @@ export class Secret {
   toJSON(): string {
     return "[secret]";
   }
+}
+
+/** Shorter values, such as a careless passphrase, are in many words by chance. */
+const leastLength = 8;
+
+/**
+ * Text in which every secret of this process is replaced: a service, a proxy or the runtime may quote what it was sent, and an
+ * error's message ends up in logs (S-005). Also as the value is spelled in a form body, in an address or in JSON.
+ */
+export function redact(text: string): string {
+  if (text.length < leastLength) return text;
+  let clean = text;
+  for (const ref of live) {
+    const value = ref.deref()?.reveal() ?? "";
+    if (value.length < leastLength) continue;
+    for (const spelling of new Set([value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)])) {
+      if (clean.includes(spelling)) clean = clean.replaceAll(spelling, "[secret]");
+    }
+  }
+  return clean;
 }

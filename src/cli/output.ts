@@ -1,3 +1,5 @@
+import { oneLine, printable, unprintable } from "../base/text.ts";
+
 /**
  * Where a command talks to: stdout carries the answer, stderr the conversation. Only labels of ours are coloured;
  * whatever else is printed has its control characters removed here, on the way out (S-008).
@@ -100,19 +102,6 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams): 
 }
 
 const clearLine = "\r\u001b[K";
-
-/** Everything that moves the cursor, colours or titles the terminal, is invisible, or turns the reading direction around. */
-const unprintable = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
-
-/** Text as a terminal may have it. */
-function printable(text: string): string {
-  return text.replace(unprintable, "");
-}
-
-/** A server's text may have line breaks, and a line of its own could look like one of ours. */
-export function oneLine(text: string): string {
-  return printable(text.replace(/\s+/g, " ").trim());
-}
 
 function escaped(character: string): string {
   return [...Array(character.length).keys()].map((index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`).join("");

@@ -1,7 +1,8 @@
 import type { DeviceCodeLogin } from "../../auth/flows/device-login.ts";
 import { isConfidential } from "../../base/url.ts";
 import { duration } from "../format.ts";
-import { oneLine, type Output, type Screen } from "../output.ts";
+import { oneLine } from "../../base/text.ts";
+import type { Output, Screen } from "../output.ts";
 import { qrCode } from "./qr-code.ts";
 import { renderQrCode } from "./qr-render.ts";
 

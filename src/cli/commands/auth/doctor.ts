@@ -2,7 +2,7 @@ import { examine } from "../../../doctor/examine.ts";
 import { describeEnvironment, readFacts } from "../../../platform/environment.ts";
 import type { DoctorReport } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
-import { oneLine } from "../../output.ts";
+import { oneLine } from "../../../base/text.ts";
 
 const marks = { ok: "✓", note: "·", warning: "!", critical: "✗" } as const;
 

@@ -3,7 +3,7 @@ import { withProfile } from "../../../auth/session-store.ts";
 import { chosenProfile } from "../../account.ts";
 import type { DefaultTeamAnswer, TeamAnswer } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
-import { oneLine } from "../../output.ts";
+import { oneLine } from "../../../base/text.ts";
 import { usageError } from "../../usage.ts";
 
 export const team: Command = defineCommand({

@@ -1,7 +1,7 @@
 import { notLoggedIn } from "../../../auth/session.ts";
 import { chosenProfile, ownerOfEnvironmentToken } from "../../account.ts";
 import { defineCommand, profileOption, type Command, type Context } from "../../command.ts";
-import { oneLine } from "../../output.ts";
+import { oneLine } from "../../../base/text.ts";
 import { statusOf } from "../../status.ts";
 import type { UserAnswer } from "../../json-output.ts";
 

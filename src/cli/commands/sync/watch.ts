@@ -3,7 +3,7 @@ import { restartWith, starterEnd } from "../../../platform/restart.ts";
 import type { LiveMessage } from "../../../sync/live-client.ts";
 import type { WatchLine } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
-import { oneLine } from "../../output.ts";
+import { oneLine } from "../../../base/text.ts";
 
 export const watch: Command = defineCommand({
   usage: "sync watch",

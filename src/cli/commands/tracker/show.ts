@@ -1,6 +1,7 @@
 import type { TrackerResult } from "../../../tracker/request.ts";
 import { columns } from "../../format.ts";
-import { oneLine, type Output } from "../../output.ts";
+import { oneLine } from "../../../base/text.ts";
+import type { Output } from "../../output.ts";
 
 /**
  * Shows a result of the tracker: as JSON, or its members in two columns and the members of its lists in a line each. What is in
