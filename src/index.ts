@@ -1,30 +1,41 @@
-export { createAuthorizedFetch, createLiveClient, createSyncRuntime, createTrackerClient, getTokenManager, type LiveClientSettings } from "./app/library.ts";
-export { createApp, type App, type AppOverrides } from "./app/app.ts";
-export { AuthError, NotAuthenticatedError, ServiceError, type AuthErrorCode, type AuthErrorOptions } from "./base/errors.ts";
-export { Secret } from "./base/secret.ts";
-export { type Settings, type SettingOptions } from "./app/settings.ts";
-export { type Clock } from "./platform/clock.ts";
-export { type Environment } from "./platform/paths.ts";
-export { type Reservation } from "./platform/files.ts";
-export { type AuthorizedFetch, type AuthorizedRequestInit } from "./auth/authorized-fetch.ts";
-export { TokenManager, type AccessTokenOptions, type TokenEvents, type TokenManagerOptions } from "./auth/token-manager/token-manager.ts";
-export { type Credential } from "./auth/session.ts";
-export { type Fetch } from "./http/request.ts";
-export { type Team, type UserInfo } from "./auth/oauth/user-info.ts";
-export { type SocketConstructor } from "./auth/websocket/connection.ts";
-export { SessionStore } from "./auth/session-store.ts";
-export { type AuthFlow, type Profile, type Profiles, type Session } from "./auth/session.ts";
-export { memoryVault } from "./auth/secure-storage/memory.ts";
-export { type KeyHeader, type SimpleVault, type Vault, type VaultLock, type VaultLockOptions } from "./auth/secure-storage/vault.ts";
-export { type SyncOptions } from "./app/sync.ts";
-export { type FlushOptions, type SyncNotice, type SyncRuntime } from "./sync/runtime.ts";
-export { type EmitReport, type LiveChannel } from "./sync/emitter.ts";
-export { type EventEnvelope, type EventInput, type ProjectContext } from "./sync/events.ts";
-export { type Account } from "./sync/queue.ts";
-export { type LiveClient, type LiveMessage, type LiveState } from "./sync/live-client.ts";
-export { TrackerClient, type CallOptions, type Routing, type TrackerClientOptions, type WriteOptions } from "./tracker/client.ts";
-export { type TrackerResult } from "./tracker/request.ts";
-export { TrackerError, type TrackerFacts } from "./tracker/errors.ts";
-export { type ArtifactInput } from "./sync/artifacts.ts";
-export { type DrainCounts, type Rejection } from "./sync/event-drain.ts";
-export { type DrainReport } from "./sync/drain.ts";
+import { appFor, type AppOverrides } from "./app/app.ts";
+import type { AuthorizedFetch } from "./auth/authorized-fetch.ts";
+import type { TokenManager } from "./auth/token-manager/token-manager.ts";
+
+/**
+ * The token manager of this process: one, made on first use, with the profile and the settings that the command would use.
+ *
+ * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used
+ */
+export function getTokenManager(): TokenManager {
+  return appFor(undefined).tokens();
+}
+
+/**
+ * `fetch` with an access token from {@link getTokenManager}: paths go to the service; a request to another origin gets no
+ * token. See {@link AuthorizedFetch} for what it adds, and RFC 6750 for what it sends.
+ *
+ * @param overrides - what to use instead of the machine's own; such a fetch has a token manager of its own
+ * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used
+ */
+export function createAuthorizedFetch(overrides?: AppOverrides): AuthorizedFetch {
+  return appFor(overrides).authorizedFetch;
+}
+
+export { AuthError, isAuthError, isTransient, NotAuthenticatedError, ServiceError, type AuthErrorCode, type AuthErrorOptions } from "./base/errors.ts";
+export { hintText, type ForeignVariable, type Hint, type HintContext, type HintPart, type SystemCommand, type ToolCommand, type ToolVariable } from "./base/hint.ts";
+export { createIdentity, ownIdentity, type Identity } from "./base/identity.ts";
+export type { Secret } from "./base/secret.ts";
+export type { AppOverrides } from "./app/app.ts";
+export type { SettingOptions } from "./app/settings.ts";
+export type { Clock } from "./platform/clock.ts";
+export type { Environment } from "./platform/paths.ts";
+export type { Reservation } from "./platform/files.ts";
+export type { Fetch } from "./http/request.ts";
+export type { AuthorizedFetch, AuthorizedRequestInit } from "./auth/authorized-fetch.ts";
+export type { AccessTokenOptions, TokenEvents, TokenManager } from "./auth/token-manager/token-manager.ts";
+export type { AuthFlow, Credential, Session } from "./auth/session.ts";
+export type { AuthorizationServer } from "./auth/oauth/authorization-server.ts";
+export type { IdTokenClaims } from "./auth/oauth/id-token.ts";
+export type { Team, UserInfo } from "./auth/oauth/user-info.ts";
+export type { KeyHeader, SimpleVault, Vault, VaultLock, VaultLockOptions } from "./auth/secure-storage/vault.ts";

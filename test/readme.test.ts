@@ -1,20 +1,30 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Output } from "../src/cli/output.ts";
 import { dispatch } from "../src/cli/dispatch.ts";
-import { renderError } from "../src/cli/render-error.ts";
+import { exitCodes, renderError } from "../src/cli/render-error.ts";
 import { AuthError, type AuthErrorCode } from "../src/base/errors.ts";
+import { ownIdentity } from "../src/base/identity.ts";
+import { topicTable } from "../src/cli/topic-table.ts";
 import { MockProvider } from "./conformance/mock-provider.ts";
+import { recordLogin, rowsOf, textOf } from "./docs/login-picture.ts";
+import { withTopics } from "./docs/topics.ts";
 import { approveDevice } from "./fake-saas/user.ts";
 import { bin, type CommandEnvironment, type CommandResult } from "./helpers/command.ts";
 import { scene } from "./helpers/scene.ts";
+import { noTmux } from "./helpers/tmux.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const readme = readFileSync(join(root, "README.md"), "utf8");
+const read = (path: string): string => readFileSync(join(root, path), "utf8");
+const readme = read("README.md");
+/** The documents that stand next to what they are about, by their paths. */
+const documents = new Map(["README.md", "src/README.md", "test/README.md", "CHANGELOG.md"].map((path) => [path, read(path)]));
+/** The topics of the help, as the command prints them. */
+const topics = new Map(await Promise.all(topicTable.map(async ({ name, load }) => [name, (await load())(ownIdentity)] as const)));
 const scripts = (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: Record<string, string> }).scripts;
 
 /** The fenced blocks of a language, in order. */
@@ -22,8 +32,12 @@ function blocks(language: string): string[] {
   return [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].filter(([, found]) => found === language).map(([, , text = ""]) => text);
 }
 
-function section(title: string): string {
-  return readme.split(/^## /m).find((part) => part.startsWith(`${title}\n`)) ?? assert.fail(`there is no section "${title}"`);
+/** The items of a list, each with what it is about, which is in backticks before a colon. */
+function items(text: string): { about: string[]; text: string }[] {
+  return [...text.matchAll(/^- ((?:`[^`]+`(?:, )?)+): ((?:.|\n {2})*)/gm)].map(([, about = "", meaning = ""]) => ({
+    about: [...about.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name),
+    text: meaning,
+  }));
 }
 
 /** The rows of the tables in a text, each a list of its cells, without the heads. */
@@ -75,37 +89,47 @@ async function stage(t: TestContext): Promise<Awaited<ReturnType<typeof scene>> 
 
 /** Every `spec-kitty …` in a text, as a shell would split it. */
 function commandsIn(text: string): { line: string; args: string[] }[] {
-  return [...text.matchAll(/(?<![\w./-])spec-kitty((?: +(?:'[^']*'|"[^"]*"|[^\s'"`|<>();&!]+))*)/g)].map(([line, rest = ""]) => ({
+  return [...text.matchAll(/(?<![\w./=-])spec-kitty((?: +(?:'[^']*'|"[^"]*"|[^\s'"`|<>();&!]+))*)/g)].map(([line, rest = ""]) => ({
     line,
     args: [...rest.matchAll(/'([^']*)'|"([^"]*)"|([^\s'"]+)/g)].map(([, single, double, bare]) => single ?? double ?? bare ?? ""),
   }));
 }
 
-test("the README has its sections in the order in which a stranger needs them", () => {
+test("the README has its sections in the order in which a stranger needs them, and is read in one go", () => {
   const titles = [...readme.matchAll(/^## (.*)$/gm)].map(([, title]) => title);
   assert.deepEqual(titles, [
     "Try it",
     "Install",
     "Log in",
-    "Use it in a script",
-    "In CI",
-    "Behind a proxy",
-    "How it stores what",
-    "When two processes refresh",
+    "Several accounts",
+    "Scripts",
+    "CI",
+    "git and kubectl",
+    "How sessions are stored",
+    "Two processes, one refresh",
     "Exit codes",
     "Environment",
-    "Troubleshooting",
     "Security model",
-    "Architecture",
-    "Develop",
+    "More",
   ]);
-  for (const [, anchor = ""] of readme.matchAll(/\]\(#([\w-]+)\)/g)) {
-    const anchors = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) => title.toLowerCase().replace(/[^\w -]/g, "").replaceAll(" ", "-"));
-    assert.ok(anchors.includes(anchor), `nothing is called #${anchor}`);
+  assert.ok(Buffer.byteLength(readme) <= 20_000, `${Buffer.byteLength(readme)} bytes`);
+});
+
+test("every file that a document names or links to is there", () => {
+  for (const [document, text] of documents) {
+    const from = dirname(join(root, document));
+    for (const [, path = ""] of text.matchAll(/\]\((?!https?:)([^)#]+)\)/g)) assert.ok(existsSync(join(from, path)), `${document} links to ${path}`);
+    for (const [, path = ""] of text.matchAll(/`((?:src|test|bin)\/[\w./-]*)`/g)) assert.ok(existsSync(join(root, path)), `${document} names ${path}`);
   }
-  for (const [, path = ""] of readme.matchAll(/`((?:src|test|bin)\/[\w./-]*)`/g)) {
-    assert.ok(existsSync(join(root, path)), `there is no ${path}`);
+  for (const [, path = ""] of (documents.get("src/README.md") ?? "").matchAll(/`((?:\.\.\/)?[\w-]+(?:\/[\w-]+)*(?:\/|\.ts|\.js))`/g)) {
+    assert.ok(["src", "src/app", "src/cli", "src/auth"].some((folder) => existsSync(join(root, folder, path))) || existsSync(join(root, path)), `src/README.md names ${path}`);
   }
+});
+
+test("src/README.md has a paragraph for every folder with a layer of its own", () => {
+  const folders = (below: string): string[] => readdirSync(join(root, "src", below), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => `${below}${name}/`);
+  const described = [...(documents.get("src/README.md") ?? "").matchAll(/\*\*`([\w/-]+\/)`\*\*/g)].map(([, folder = ""]) => folder);
+  assert.deepEqual(described.sort(), [...folders(""), ...folders("auth/")].sort());
 });
 
 test("every command of the README runs as it stands, one block after the other", async (t) => {
@@ -123,29 +147,31 @@ test("every command of the README runs as it stands, one block after the other",
   }
 });
 
-test("the README's first transcript is what the commands say", async (t) => {
-  if (process.platform === "win32") return t.skip("the blocks are for a shell of Unix");
-  const { shell, saas } = await stage(t);
-  const [transcript = ""] = blocks("console");
-  const [, ...steps] = transcript.split(/^\$ /m);
-  for (const step of steps) {
-    const [line = "", ...said] = step.split("\n");
-    if (line.startsWith("export ")) continue;
-    const { code, stdout, stderr } = await shell(line);
-    assert.equal(code, 0, stderr);
-    // The first says most of it to the terminal and the outcome to stdout; for a reader they are one text.
-    assert.match((stderr + stdout).replaceAll(saas.url, "https://service.example").trim(), pattern(said.join("\n").trim()));
-  }
+test("the README's picture shows what a terminal shows: nothing in it is older than the command", { skip: noTmux }, async (t) => {
+  const picture = read("test/docs/login.svg");
+  // Of every login a port, a state and a challenge are its own; that they are as long as those of the next keeps the rows as they are.
+  const same = (rows: readonly string[]): string => rows.join("\n").replace(/(?<=127\.0\.0\.1(?::|%3A))\d{5}/g, "PORT").replace(/(?<=state=)[\w-\n]{44}|(?<=challenge=)[\w-\n]{44}/g, "RANDOM");
+  assert.match(same(rowsOf(picture)), /PORT[^]*state=RANDOM&code_challenge=RANDOM&/);
+  // When this fails: node --import tsx test/docs/picture.ts
+  assert.equal(same(rowsOf(picture)), same((await recordLogin(t)).map(textOf)));
+  assert.ok(picture.length < 15_000);
 });
 
-test("every other command that the README names is one: words, options and scripts", async () => {
-  const named = [...blocks("console"), ...[...readme.replace(/^```[\s\S]*?^```$/gm, "").matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code)];
+test("the README shows the topics of the help as the command prints them", async () => {
+  // When this fails: npm run api-docs
+  assert.equal(await withTopics(readme), readme);
+  assert.ok(["exit-codes", "environment"].every((name) => readme.includes(topics.get(name) ?? "?")));
+});
+
+test("every other command that a document or a topic names is one: words, options and scripts", async () => {
+  const texts = [...documents.values()];
+  const named = [...blocks("console"), ...texts.flatMap((text) => [...text.replace(/^```[\s\S]*?^```$/gm, "").matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code)), ...topics.values()];
   const found = named.flatMap(commandsIn).filter(({ args }) => args.length > 0 && !args.includes("…"));
   assert.ok(found.length >= 10, "there are few");
   // Git adds what it wants of a helper.
   for (const { args } of found) if (args.at(-1) === "git-credential") args.push("get");
   for (const { line, args } of found) if (args[0] !== "--version") await assert.doesNotReject(dispatch(args), line);
-  for (const [line, name = ""] of readme.matchAll(/npm (?:run )?((?<=run )[\w:-]+|test)/g)) assert.ok(Object.hasOwn(scripts, name), line);
+  for (const [line, name = ""] of texts.join("\n").matchAll(/npm (?:run )?((?<=run )[\w:-]+|test)/g)) assert.ok(Object.hasOwn(scripts, name), line);
 });
 
 test("every program in the README compiles against the package's own types, as strictly as the package itself, and runs", async (t) => {
@@ -183,15 +209,16 @@ test("the README's sync script queues without a network, and sends when there is
   await saas.stop();
   const offline = await start();
   assert.equal(offline.code, 0, offline.stderr);
-  assert.match(offline.stdout, /^sent 0, 1 wait cannot reach /);
+  assert.match(offline.stdout, /^sent 0, 1 left cannot reach /);
   await saas.start();
   const online = await start();
-  assert.equal(online.stdout, "sent 2, 0 wait \n", online.stderr);
+  assert.equal(online.stdout, "sent 2, 0 left \n", online.stderr);
   assert.equal(saas.events.size, 2);
 });
 
 const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
-  .filter((path) => path.endsWith(".ts"))
+  // What the topics say is what is compared with the rest.
+  .filter((path) => path.endsWith(".ts") && !/[\\/]topics[\\/]/.test(path))
   .map((path) => readFileSync(join(root, "src", path), "utf8").replace(/\/\*[\s\S]*?\*\/|(?<![:"'`\w])\/\/.*$/gm, ""));
 
 /** Every text in the code, with `…` for what is put into it. */
@@ -207,37 +234,37 @@ function isSaid(message: string): boolean {
   return [...literals].some((frame) => {
     if (!frame.includes("…") || !frame.includes(" ")) return false;
     const filled = new RegExp(pattern(frame).source.replaceAll("[^]*", "(.+?)")).exec(message);
-    return filled !== null && filled.slice(1).every((part) => part === "…" || literals.has(part));
+    return filled !== null && filled.slice(1).every((part) => part === "…" || literals.has(part) || literals.has(part.replace(ownIdentity.variable(""), "")));
   });
 }
 
-test("every message in the README's troubleshooting is one that the code has, word for word", async (t) => {
-  const messages = rows(section("Troubleshooting")).map(([message = ""]) => /^`(.*)`$/.exec(message)?.[1] ?? assert.fail(`${message} is not a message`));
+test("every message in the troubleshooting topic is one that the code has, word for word", async (t) => {
+  const messages = [...(topics.get("troubleshooting") ?? "").matchAll(/^ {4}(.*)$/gm)].map(([, message = ""]) => message);
   assert.ok(messages.length >= 20, `${messages.length} of them`);
   for (const message of messages) await t.test(message, () => assert.ok(isSaid(message), "the code does not say this"));
   assert.ok(!isSaid("the keychain is unlocked"), "what the code does not say is not found in it");
 });
 
-test("the README's exit codes are those of the command, for every error code", () => {
-  const codes = [...(/export type AuthErrorCode =([^;]*);/.exec(readFileSync(join(root, "src", "errors.ts"), "utf8"))?.[1] ?? "").matchAll(/"(\w+)"/g)].map(([, code = ""]) => code as AuthErrorCode);
+test("the exit codes of the help are those of the command, for every error code", () => {
+  const codes = Object.keys(exitCodes) as AuthErrorCode[];
   const silent = { error() {}, hint() {}, say() {} } as unknown as Output;
-  const actual = codes.map((code) => [code, renderError(new AuthError(code, "so it is"), silent, { debug: false })]);
-  const said = rows(section("Exit codes")).flatMap(([exit, , names = ""]) => [...names.matchAll(/`(\w+)`/g)].map(([, code]) => [code, Number(exit)]));
+  const actual = codes.map((code): [string, number] => [code, renderError(new AuthError(code, "so it is"), silent, { debug: false })]);
+  const said = items(topics.get("exit-codes") ?? "").flatMap(({ about: [exit], text }) => [...text.matchAll(/`(\w+)`/g)].map(([, code = ""]): [string, number] => [code, Number(exit)]));
   assert.ok(codes.length > 10, "there are few");
-  assert.deepEqual(new Map(said as [string, number][]), new Map(actual as [string, number][]));
+  assert.deepEqual(new Map(said), new Map(actual));
   assert.equal(said.length, codes.length);
 });
 
-test("the README's environment has every variable of ours that the code reads, and no other", () => {
-  const read = new Set(sources.flatMap((source) => source.match(/\bSPEC_KITTY_[A-Z_]+\b/g) ?? []));
-  const said = rows(section("Environment")).flatMap(([name = ""]) => [...name.matchAll(/`(\w+)`/g)].map(([, variable = ""]) => variable));
-  assert.deepEqual(said.filter((name) => name.startsWith("SPEC_KITTY_")).sort(), [...read].sort());
+test("the environment of the help has every variable of ours that the code reads, and no other", () => {
   const all = sources.join("\n");
-  for (const name of said) assert.match(all, new RegExp(`\\b(?:${name}|${name.toLowerCase()})\\b`), `nothing reads ${name}`);
+  const ours = new Set([...all.matchAll(/\bSPEC_KITTY_([A-Z_]+)\b|\bvariable(?:\(|: )"([A-Z_]+)"/g)].map(([, literal, name]) => ownIdentity.variable(literal ?? name ?? "")));
+  const said = items(topics.get("environment") ?? "").flatMap(({ about }) => about);
+  assert.deepEqual(said.filter((name) => name.startsWith("SPEC_KITTY_")).sort(), [...ours].sort());
+  for (const name of said.filter((name) => !ours.has(name))) assert.match(all, new RegExp(`\\b(?:${name}|${name.toLowerCase()})\\b`), `nothing reads ${name}`);
 });
 
-test("the README's table of re-created modules has those that are tested, and no other", () => {
-  const said = rows(section("Security model")).flatMap(([, modules = ""]) => [...modules.matchAll(/`([^`]+)`/g)].map(([, module]) => module));
+test("the table of re-created modules has those that are tested, and no other", () => {
+  const said = rows((documents.get("test/README.md") ?? "").split("## Conformance")[1] ?? "").flatMap(([, modules = ""]) => [...modules.matchAll(/`([^`]+)`/g)].map(([, module]) => module));
   const [openid = "", fapi = ""] = ["openid-connect", "fapi-2"].map((name) => readFileSync(join(root, "test", "conformance", `${name}.test.ts`), "utf8"));
   // What is tested beyond the modules has a title in words.
   const tested = [...openid.matchAll(/\b(oidcc-client-test[\w-]*)/g), ...fapi.matchAll(/(?:test\("|^ {2}\["|test\(`)([\w-]+-[\w-]+)(?:: |",)/gm)].map(([, module]) => module);

@@ -1,7 +1,7 @@
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { resolveSettings, type SettingOptions, type Settings } from "./settings.ts";
-import { createAuthorizedFetch, type AuthorizedFetch } from "../auth/authorized-fetch.ts";
+import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import type { Fetch } from "../http/request.ts";
 import { keychainKey } from "../auth/secure-storage/choice.ts";
 import { machineIdentity, machineKey, passphraseKey } from "../auth/secure-storage/derived-key.ts";
@@ -19,17 +19,17 @@ import { configFolder, runtimeFolder, type Environment } from "../platform/paths
 import { findProfileFile } from "../platform/profile-file.ts";
 import { userName } from "../platform/user-name.ts";
 
-/** What an embedder or a test may put in the place of the real thing. */
+/** What an embedding program or a test uses instead of the real thing. */
 export interface AppOverrides {
-  /** The tool that this is: its own by default. */
+  /** The tool's name and what follows from it: folder, variables, keychain entry, User-Agent. This package's own by default. */
   identity?: Identity;
-  /** Options of the command line, which win over the environment. */
+  /** Options of the command line, which take precedence over the environment. */
   options?: SettingOptions;
   /** The variables; `process.env` by default. */
   env?: Environment;
   /** As `process.platform`, which is the default: decides folders, modes and the keychain. */
   platform?: NodeJS.Platform;
-  /** Where a `.spec-kitty-profile` is looked for, and above it; the process's working folder by default. */
+  /** Where the search for the file that names a profile begins, going upwards; the process's working folder by default. */
   cwd?: string;
   /** The machine's own by default. */
   clock?: Clock;
@@ -41,29 +41,29 @@ export interface AppOverrides {
 
 /** Every collaborator, each made when it is first asked for. */
 export interface App {
-  /** What the tool is called, and all that carries its name. */
+  /** What the tool is called, and what follows from that. */
   readonly identity: Identity;
-  /** What the settings were read from. */
+  /** The environment variables. */
   readonly env: Environment;
   /** As `process.platform`. */
   readonly platform: NodeJS.Platform;
-  /** What everything here takes the time from. */
+  /** Where everything here takes the time from. */
   readonly clock: Clock;
   /** Sends requests without a token; {@link App.authorizedFetch} adds one. */
   readonly fetch: Fetch;
-  /** What was said by option or variable, and which. */
+  /** What options and variables say, and which of them said it. */
   readonly settings: Settings;
-  /** The folder of everything that is kept. */
+  /** The folder of everything that is stored. */
   readonly folder: string;
-  /** The OS keychain, asked when a key in it is needed. */
+  /** The OS keychain; nothing is asked of it before a key in it is needed. */
   readonly keychain: Keychain;
-  /** The sealed file, whether or not the sessions of this app are kept in it. */
+  /** The sealed file, whether or not the sessions of this app are stored in it. */
   readonly sealedFile: SealedFile;
   /** Whether sessions outlive this app. */
   readonly isKept: boolean;
   /** The profiles and their sessions. */
   readonly store: SessionStore;
-  /** What {@link SessionStore.read} gives, read so that nothing on disk changes, not even the cache of a key: for the doctor. */
+  /** Reads what {@link SessionStore.read} reads and changes nothing on disk, not even the cache of a key: for the doctor. */
   readProfiles(): Promise<Profiles>;
   /** The token manager of the profile in use at the service in use, or of a named profile or service. */
   tokens(profile?: string, service?: string): TokenManager;
@@ -71,13 +71,23 @@ export interface App {
   readonly authorizedFetch: AuthorizedFetch;
   /**
    * To be called before the process ends.
-   * @throws {@link AuthError} `storage_…` when a refreshed session could not be stored and is lost with this process
+   * @throws {@link AuthError} `storage_…` when a refreshed session could not be stored and will be lost with this process
    */
   close(): Promise<void>;
 }
 
+let ofThisProcess: App | undefined;
+
 /**
- * Builds everything, in order and lazily: but for the settings, nothing is read before something needs it.
+ * The app that the library's functions share, made by the first of them that is called; an app of its own for a caller with
+ * overrides. {@link AuthError} as {@link createApp}.
+ */
+export function appFor(overrides: AppOverrides | undefined): App {
+  return overrides === undefined ? (ofThisProcess ??= createApp()) : createApp(overrides);
+}
+
+/**
+ * Builds everything, in order and lazily: apart from the settings, nothing is read before something needs it.
  *
  * @param overrides - see {@link AppOverrides}; the machine's own by default
  * @throws {@link AuthError} `usage_invalid` or `configuration_invalid` when an option or variable cannot be used
@@ -88,7 +98,7 @@ export function createApp(overrides: AppOverrides = {}): App {
   const platform = overrides.platform ?? process.platform;
   const clock = overrides.clock ?? systemClock;
   const fetch: Fetch = overrides.fetch ?? systemFetch(env);
-  const settings = resolveSettings(overrides.options ?? {}, env, findProfileFile(env["HOME"] ?? env["USERPROFILE"], overrides.cwd));
+  const settings = resolveSettings(overrides.options ?? {}, env, identity, findProfileFile(env["HOME"] ?? env["USERPROFILE"], overrides.cwd));
 
   const folder = lazily(() => configFolder(env, platform));
   const keychain = lazily(() => createKeychain({ clock, env }));
@@ -113,7 +123,11 @@ export function createApp(overrides: AppOverrides = {}): App {
     }
     return manager;
   };
-  const authorizedFetch = lazily(() => createAuthorizedFetch({ tokens: tokens(), clock, fetch }));
+  // Loaded with the first request: a command that only prints a token sends none.
+  const authorizedFetch = lazily((): AuthorizedFetch => {
+    const made = lazily(async () => (await import("../auth/authorized-fetch.ts")).createAuthorizedFetch({ tokens: tokens(), clock, fetch }));
+    return async (input, init) => (await made())(input, init);
+  });
 
   return {
     identity,

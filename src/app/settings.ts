@@ -1,26 +1,28 @@
 import { AuthError } from "../base/errors.ts";
-import type { Environment } from "../platform/paths.ts";
+import { hint, type Hint } from "../base/hint.ts";
+import type { Identity } from "../base/identity.ts";
 import { Secret } from "../base/secret.ts";
+import type { Environment } from "../platform/paths.ts";
 import type { Setting, StorageKind } from "../auth/secure-storage/choice.ts";
 import { parseIssuer, parseServiceUrl } from "../http/address.ts";
 
-/** The profile that was named, and by whom. */
+/** The name of a profile, and where it comes from. */
 export interface ProfileSetting extends Setting<string> {
-  /** Whether a login may make this profile: one that the user has typed, and not one that a file has named. */
+  /** Whether a login may create this profile: true for a name that the user typed, false for one from a file. */
   readonly mayBeNew: boolean;
 }
 
-/** What the user has said, by option or variable. What is undefined is left to the profile, then to the default. */
+/** What options and variables say. What is undefined is left to the profile, then to the default. */
 export interface Settings {
   readonly profile: ProfileSetting | undefined;
   readonly service: Setting<string> | undefined;
-  /** Who issues the tokens, where that is not the service itself. */
+  /** The issuer of the tokens, where that is not the service itself. */
   readonly issuer: Setting<string> | undefined;
   readonly clientId: Setting<string> | undefined;
   readonly storage: Setting<StorageKind> | undefined;
-  /** `SPEC_KITTY_ACCESS_TOKEN`: used as it is for every request, never stored or refreshed. */
+  /** The variable `…_ACCESS_TOKEN`: used as it is for every request, never stored or refreshed. */
   readonly accessToken: Secret | undefined;
-  /** `SPEC_KITTY_PASSPHRASE`: what the file's key is derived from. */
+  /** The variable `…_PASSPHRASE`: the file's key is derived from it. */
   readonly passphrase: Secret | undefined;
 }
 
@@ -36,45 +38,53 @@ export interface SettingOptions {
 export const defaultClientId = "cli_native";
 
 /**
- * Reads the settings: an option before a variable, and for the profile both before the folder's file.
+ * Reads the settings. An option takes precedence over a variable, and for the profile both take precedence over the folder's file.
  *
  * @param options - from the command line
  * @param env - the process's environment; an empty variable counts as not set
+ * @param identity - names the variables
  * @param file - the file that names the profile of the working folder, as it was found
  * @throws {@link AuthError} `usage_invalid` for an option, `configuration_invalid` for a variable
  */
-export function resolveSettings(options: SettingOptions, env: Environment, file?: { path: string; text: string }): Settings {
+export function resolveSettings(options: SettingOptions, env: Environment, identity: Identity, file?: { path: string; text: string }): Settings {
+  const fromEnvironment = (name: string): Setting<string> | undefined => {
+    const source = identity.variable(name);
+    const value = env[source]?.trim();
+    return value ? { value, source } : undefined;
+  };
   const pick = (name: keyof SettingOptions, variable: string): Setting<string> | undefined => {
     const option = options[name];
-    if (option !== undefined) return { value: option, source: `--${name}` };
-    return fromEnvironment(env, variable);
+    return option === undefined ? fromEnvironment(variable) : { value: option, source: `--${name}` };
   };
-  const typed = pick("profile", "SPEC_KITTY_PROFILE");
+  const typed = pick("profile", "PROFILE");
   if (typed && !profileName.test(typed.value)) {
-    throw invalid(typed, `is "${typed.value}": a profile's name is ${namesAre}`, "Try: --profile work");
+    throw invalid(typed, `is "${typed.value}": a profile's name is ${namesAre}`, hint`Try: --profile work`);
   }
-  const storage = pick("storage", "SPEC_KITTY_STORAGE");
+  const storage = pick("storage", "STORAGE");
   if (storage && !isStorageKind(storage)) {
-    throw invalid(storage, `is "${storage.value}", not one of keychain, file, memory`, `Try: ${storage.source.startsWith("--") ? "--storage file" : `export ${storage.source}=file`}`);
+    const example = options.storage === undefined ? { variable: "STORAGE", value: "file" } : "--storage file";
+    throw invalid(storage, `is "${storage.value}", not one of keychain, file, memory`, hint`Try: ${example}`);
   }
-  const service = fromEnvironment(env, "SPEC_KITTY_SAAS_URL");
+  const service = fromEnvironment("SAAS_URL");
   const issuer = options.issuer;
-  const accessToken = fromEnvironment(env, "SPEC_KITTY_ACCESS_TOKEN")?.value;
-  const passphrase = env["SPEC_KITTY_PASSPHRASE"];
-  // Else the runtime refuses the header, and quotes the token in saying so. It is not quoted here either (S-005).
-  if (accessToken && !/^[\x21-\x7e]+$/.test(accessToken)) {
-    throw new AuthError("configuration_invalid", "SPEC_KITTY_ACCESS_TOKEN holds no access token, which is letters, digits and signs without a blank or a line break", {
-      hint: "Set it to the token alone, without \"Bearer\": export SPEC_KITTY_ACCESS_TOKEN=…",
-    });
+  const accessToken = fromEnvironment("ACCESS_TOKEN");
+  const passphrase = env[identity.variable("PASSPHRASE")];
+  // Else the runtime refuses the header, and quotes the token in its error. It is not quoted here either (S-005).
+  if (accessToken && !/^[\x21-\x7e]+$/.test(accessToken.value)) {
+    throw invalid(
+      accessToken,
+      "holds no access token, which is letters, digits and signs without a blank or a line break",
+      hint`Set it to the token alone, without "Bearer": ${{ variable: "ACCESS_TOKEN", value: "…" }}`,
+    );
   }
   return {
-    // A token from the environment goes to the chosen profile's service, and a stranger's file must not choose that for it.
+    // A token from the environment goes to the chosen profile's service, and a file from somebody else must not choose that service.
     profile: typed ? { ...typed, mayBeNew: true } : file && !accessToken ? profileOfFolder(file) : undefined,
     service: service && { ...service, value: parseServiceUrl(service.value, service.source) },
     issuer: issuer === undefined ? undefined : { value: parseIssuer(issuer, "--issuer"), source: "--issuer" },
-    clientId: pick("client-id", "SPEC_KITTY_CLIENT_ID"),
+    clientId: pick("client-id", "CLIENT_ID"),
     storage,
-    accessToken: accessToken ? new Secret(accessToken) : undefined,
+    accessToken: accessToken && new Secret(accessToken.value),
     passphrase: passphrase ? new Secret(passphrase) : undefined,
   };
 }
@@ -83,9 +93,9 @@ const profileName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const namesAre = 'letters, digits, ".", "_" and "-", 64 at most';
 
 /**
- * A cloned repository brings its files along, so this one is a stranger's as likely as the user's. All it can do is to
- * choose among the profiles that the user has made: their addresses were typed by the user, and every token stays with the
- * service that issued it. An address in here would send the user to a login page of the stranger's.
+ * A cloned repository brings its files along, so this one may well come from an attacker. All it can do is choose among the
+ * profiles that the user has made: the user typed their addresses, and every token stays with the service that issued it. An
+ * address in this file would send the user to the attacker's login page.
  */
 function profileOfFolder({ path, text }: { path: string; text: string }): ProfileSetting {
   const value = text.trim();
@@ -95,15 +105,10 @@ function profileOfFolder({ path, text }: { path: string; text: string }): Profil
   });
 }
 
-function fromEnvironment(env: Environment, variable: string): Setting<string> | undefined {
-  const value = env[variable]?.trim();
-  return value ? { value, source: variable } : undefined;
-}
-
 function isStorageKind(setting: Setting<string>): setting is Setting<StorageKind> {
   return ["keychain", "file", "memory"].includes(setting.value);
 }
 
-function invalid(setting: Setting<string>, what: string, hint: string): AuthError {
+function invalid(setting: Setting<string>, what: string, hint: Hint): AuthError {
   return new AuthError(setting.source.startsWith("--") ? "usage_invalid" : "configuration_invalid", `${setting.source} ${what}`, { hint });
 }

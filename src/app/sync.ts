@@ -1,99 +1,40 @@
-import { hostname } from "node:os";
-import { join } from "node:path";
-import type { App } from "./app.ts";
-import { whoseToken } from "../auth/flows/check-session.ts";
-import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.ts";
-import { tokensOfAccount } from "../auth/account-tokens.ts";
-import { createAuthorizedFetch, type AuthorizedFetch } from "../auth/authorized-fetch.ts";
-import { defaultTeam, notLoggedIn, type Profile } from "../auth/session.ts";
-import { AuthError } from "../base/errors.ts";
-import { userName } from "../platform/user-name.ts";
-import { nodeId } from "../sync/events.ts";
-import { type Account, type Origin, SyncQueue } from "../sync/queue.ts";
-import { SyncRuntime, type SyncRuntimeOptions } from "../sync/runtime.ts";
-
-/** What the caller of {@link createSync} may say about the synchronisation. */
-export type SyncOptions = Pick<SyncRuntimeOptions, "context" | "live" | "intervalMs" | "keepAlive" | "onNotice">;
+import { appFor, type AppOverrides } from "./app.ts";
+import { liveClientOf, type LiveOptions } from "./live-client.ts";
+import { syncRuntimeOf } from "./sync-runtime.ts";
+import type { LiveClient } from "../sync/live-client.ts";
+import type { SyncOptions, SyncRuntime } from "../sync/runtime.ts";
 
 /**
- * The synchronisation of an app: its queue beside the session, its requests through the authorized fetch.
+ * The synchronisation of this process: a queue on disk next to the session, drained through the authorized fetch.
  *
- * @param app - from `createApp`
+ * @param options - see {@link SyncOptions}
+ * @param overrides - what to use instead of the machine's own
+ * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used
  */
-export function createSync(app: App, options: SyncOptions = {}): SyncRuntime {
-  return new SyncRuntime({
-    ...options,
-    folder: queueFolder(app),
-    fetch: (account) => fetchAs(app, account),
-    clock: app.clock,
-    nodeId: nodeId(hostname(), userName()),
-    origin: () => originOf(app),
-    owner: (origin, signal) => ownerOf(app, origin, signal),
-  });
+export function createSyncRuntime(options: SyncOptions = {}, overrides?: AppOverrides): SyncRuntime {
+  return syncRuntimeOf(appFor(overrides), options);
 }
 
 /**
- * Gives an account what was emitted before its profile ever had one. To be called after a login.
+ * The service's live connection: what happens in the default team arrives at once. Pass it to {@link createSyncRuntime} as
+ * `live`, and what is emitted leaves at once too.
  *
- * @param name - the profile's
- * @param profile - with the session that was just stored
- * @throws AuthError when the queue cannot be written
+ * @param options - see {@link LiveOptions}
+ * @param overrides - what to use instead of the machine's own
+ * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used
  */
-export async function bindQueue(app: App, name: string, profile: Profile): Promise<void> {
-  const account = accountOf(profile);
-  if (account) await new SyncQueue(queueFolder(app), app.clock).bind(name, account);
+export function createLiveClient(options: LiveOptions = {}, overrides?: AppOverrides): LiveClient {
+  return liveClientOf(appFor(overrides), options);
 }
 
-/**
- * Whose name this app acts in now.
- *
- * @param app - from `createApp`
- * @param signal - ends the question to the service, which a token of the environment leads to
- * @throws NotAuthenticatedError when nobody is logged in; what the service answers when it is asked
- */
-export async function accountInUse(app: App, signal?: AbortSignal): Promise<Account> {
-  const origin = await originOf(app);
-  const account = origin.account ?? (await ownerOf(app, origin, signal));
-  if (account === undefined) throw notLoggedIn(origin.profile);
-  return account;
-}
-
-/** The authorized fetch with the tokens of an account, and no other's. */
-export function fetchAs(app: App, account: Account): AuthorizedFetch {
-  return createAuthorizedFetch({ tokens: tokensOfAccount(app.tokens(), account), clock: app.clock, fetch: app.fetch });
-}
-
-/** The folder of what waits to be sent. */
-export function queueFolder({ folder }: App): string {
-  return join(folder, "queue");
-}
-
-/** Who is logged in now, and so to whom an event belongs that is emitted now, as far as that is known without asking anybody. */
-async function originOf({ settings, store, tokens }: App): Promise<Origin> {
-  const { active, profiles } = await store.read();
-  const profile = tokens().settle(active);
-  const known = profiles.get(profile);
-  // A token of the environment goes before the session that is stored, and may be another user's: what is emitted under it
-  // waits under its own name until a flush has asked whose it is. The next token may be yet another user's.
-  if (settings.accessToken) return { profile: `token ${settings.accessToken.fingerprint()}`, service: settings.service?.value ?? known?.service ?? null, account: undefined };
-  return { profile, service: known?.service ?? settings.service?.value ?? null, account: known && accountOf(known) };
-}
-
-function accountOf(profile: Profile): Account | undefined {
-  const { service, session } = profile;
-  if (session === undefined) return undefined;
-  return { service, user: session.user.id, team: defaultTeam(profile)?.id ?? null, label: session.user.email ?? session.user.name };
-}
-
-/** Whose the token of the environment is: only the service can say. Undefined when there is no such token. */
-async function ownerOf({ settings, fetch, clock }: App, { service }: Origin, signal: AbortSignal | undefined): Promise<Account | undefined> {
-  if (settings.accessToken === undefined) return undefined;
-  if (service === null) {
-    throw new AuthError("configuration_invalid", "SPEC_KITTY_SAAS_URL is not set, so there is no service to ask whose the token is", {
-      hint: "export SPEC_KITTY_SAAS_URL=https://service.example",
-    });
-  }
-  const { userinfo_endpoint = "" } = defaultAuthorizationServer(service);
-  const { id, email, name, teams } = await whoseToken(settings.accessToken, userinfo_endpoint, { fetch, clock, signal });
-  return { service, user: id, team: defaultTeam({ session: { teams } })?.id ?? null, label: email ?? name };
-}
+export type { LiveOptions } from "./live-client.ts";
+export type { Socket, SocketConstructor } from "../auth/websocket/connection.ts";
+export type { ArtifactInput } from "../sync/artifacts.ts";
+export type { DrainReport } from "../sync/drain.ts";
+export type { EmitReport, LiveChannel } from "../sync/emitter.ts";
+export type { DrainCounts, Rejection } from "../sync/event-drain.ts";
+export type { EventEnvelope, EventInput, ProjectContext } from "../sync/events.ts";
+export type { LiveClient, LiveMessage, LiveState } from "../sync/live-client.ts";
+export type { LiveAnswer, LiveFrame } from "../sync/live-message.ts";
+export type { Account } from "../sync/queue.ts";
+export type { FlushOptions, SyncNotice, SyncOptions, SyncRuntime } from "../sync/runtime.ts";

@@ -1,31 +1,18 @@
-import type { App } from "./app.ts";
-import { accountInUse, fetchAs } from "./sync.ts";
-import { AuthError } from "../base/errors.ts";
-import { TrackerClient, type TrackerClientOptions } from "../tracker/client.ts";
-
-type Access = Pick<TrackerClientOptions, "fetch"> & { readonly team: string };
+import { appFor, type AppOverrides } from "./app.ts";
+import { trackerClientOf } from "./tracker-client.ts";
+import type { TrackerClient } from "../tracker/client.ts";
 
 /**
- * The hosted tracker of an app, for its default team, through the authorized fetch.
+ * The hosted tracker, for the default team of the profile in use. The first call that finds an account settles whose tracker it
+ * is; after another user's login the client refuses.
  *
- * Whose it is is settled by the first call that finds somebody: after another's login one user's token would go out with the
- * other's team, or a poll ask for an operation that the other has begun.
- *
- * @param app - from `createApp`
+ * @param overrides - what to use instead of the machine's own
+ * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used
  */
-export function createTracker(app: App): TrackerClient {
-  let settled: Promise<Access> | undefined;
-  // Only what was found is kept: a program that runs on is not to hear for ever that nobody had logged in yet.
-  const access = (): Promise<Access> =>
-    (settled ??= accessInUse(app).catch((error: unknown) => {
-      settled = undefined;
-      throw error;
-    }));
-  return new TrackerClient({ clock: app.clock, team: async () => (await access()).team, fetch: async (input, init) => (await access()).fetch(input, init) });
+export function createTrackerClient(overrides?: AppOverrides): TrackerClient {
+  return trackerClientOf(appFor(overrides));
 }
 
-async function accessInUse(app: App): Promise<Access> {
-  const account = await accountInUse(app);
-  if (account.team === null) throw new AuthError("access_denied", "this account is in no team, and a tracker is a team's", { hint: "Your teams: spec-kitty auth team" });
-  return { team: account.team, fetch: fetchAs(app, account) };
-}
+export type { CallOptions, Routing, TrackerClient, WriteOptions } from "../tracker/client.ts";
+export { TrackerError, type TrackerFacts } from "../tracker/errors.ts";
+export type { TrackerResult } from "../tracker/request.ts";

@@ -3,7 +3,7 @@ import type { Clock } from "../platform/clock.ts";
 import { retryAfter, unreachable, type Fetch } from "../http/request.ts";
 import type { TokenManager } from "./token-manager/token-manager.ts";
 import type { Credential } from "./session.ts";
-import { boundFetch } from "./oauth/dpop-fetch.ts";
+import { resourceFetch } from "./oauth/dpop-fetch.ts";
 import { peekBody } from "../http/peek.ts";
 import { saysSessionEnded } from "./oauth/session-refusal.ts";
 import { isTransientStatus, retryDelay } from "../http/retry.ts";
@@ -73,7 +73,7 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
       let response: Response | undefined;
       let failure: unknown;
       try {
-        response = await boundFetch(credential, { fetch, clock })(url, asked);
+        response = await resourceFetch(credential, { fetch, clock })(url, asked);
       } catch (cause) {
         // Without a cause it is the caller's mistake, such as an invalid header.
         if (cause instanceof TypeError && cause.cause === undefined) throw cause;

@@ -1,10 +1,5 @@
 import type { App } from "../app/app.ts";
-import { whoseToken } from "../auth/flows/check-session.ts";
-import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.ts";
-import type { UserInfo } from "../auth/oauth/user-info.ts";
 import { defaultTeam, unknownProfile, type Profile, type Profiles } from "../auth/session.ts";
-import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
-import type { Context } from "./command.ts";
 
 /** How an account is called in a sentence: `alice@example.com (Acme Corp)`. */
 export function accountName(profile: Profile): string {
@@ -34,22 +29,4 @@ export async function chosenProfile({ store, settings }: App): Promise<ChosenPro
   // With a token of the environment no profile is needed, and a job on a clone whose file names one has none.
   if (profile === undefined && settings.profile && !settings.accessToken) throw unknownProfile(name, all, settings.profile.source);
   return { name, profile, all };
-}
-
-/**
- * Asks the service whose the token in the environment is: nothing here knows.
- *
- * @throws {@link AuthError} `configuration_invalid` when nothing says which service, else as `whoseToken`
- */
-export async function ownerOfEnvironmentToken({ app, signal }: Context): Promise<UserInfo> {
-  const { accessToken, service } = app.settings;
-  if (accessToken === undefined) throw new NotAuthenticatedError("SPEC_KITTY_ACCESS_TOKEN is not set");
-  const address = service?.value ?? (await chosenProfile(app)).profile?.service;
-  if (address === undefined) {
-    throw new AuthError("configuration_invalid", "SPEC_KITTY_SAAS_URL is not set, so there is no service to ask whose the token is", {
-      hint: "export SPEC_KITTY_SAAS_URL=https://service.example",
-    });
-  }
-  const { userinfo_endpoint = "" } = defaultAuthorizationServer(address);
-  return whoseToken(accessToken, userinfo_endpoint, { fetch: app.fetch, clock: app.clock, signal });
 }

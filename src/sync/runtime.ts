@@ -19,9 +19,23 @@ export type SyncNotice =
   | { kind: "rejected"; rejection: Rejection }
   | { kind: "drained"; report: DrainReport };
 
-/** What the synchronisation of one process is made of. */
-export interface SyncRuntimeOptions {
-  /** The folder `queue` in the configuration folder. */
+/** Options of the synchronisation of one process. */
+export interface SyncOptions {
+  /** What every event says about the project; nothing by default. */
+  context?: Partial<ProjectContext>;
+  /** An open connection for live delivery; none by default. */
+  live?: LiveChannel;
+  /** Between two drains in the background, in milliseconds; 60,000 by default. */
+  intervalMs?: number;
+  /** Whether the background keeps the process alive; false by default. */
+  keepAlive?: boolean;
+  /** Receives everything that happens in the background. What it throws is ignored. */
+  onNotice?: (notice: SyncNotice) => void;
+}
+
+/** What a {@link SyncRuntime} is made of. */
+export interface SyncRuntimeOptions extends SyncOptions {
+  /** The folder of the queue. */
   folder: string;
   /** The authorized fetch of an account: with its tokens, and no other's. */
   fetch: (account: Account) => AuthorizedFetch;
@@ -32,16 +46,6 @@ export interface SyncRuntimeOptions {
   owner?: (origin: Origin, signal: AbortSignal | undefined) => Promise<Account | undefined>;
   /** From {@link nodeId}. */
   nodeId: string;
-  /** What every event says about the project; nothing by default. */
-  context?: Partial<ProjectContext>;
-  /** An open connection for live delivery; none by default. */
-  live?: LiveChannel;
-  /** Between two drains in the background, in milliseconds; 60,000 by default. */
-  intervalMs?: number;
-  /** Whether the background keeps the process alive; false by default. */
-  keepAlive?: boolean;
-  /** Told of everything that happens in the background. What it throws is ignored. */
-  onNotice?: (notice: SyncNotice) => void;
   /** Where the end of the process is announced; `process` by default. */
   exit?: { once(event: "beforeExit", listener: () => void): unknown; off(event: "beforeExit", listener: () => void): unknown };
 }

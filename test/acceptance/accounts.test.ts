@@ -221,7 +221,7 @@ test("a token in the environment is shown as what it is, before every profile, a
   assert.equal((await here("auth whoami", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout, "bob@example.com\n", "it needs no profile");
   const refused = await here("auth status --check", { SPEC_KITTY_ACCESS_TOKEN: "at_wrong" });
   assert.equal(refused.code, 4);
-  assert.match(refused.stderr, /^error: the service does not take the token in SPEC_KITTY_ACCESS_TOKEN\nhint: .*unset SPEC_KITTY_ACCESS_TOKEN\n$/);
+  assert.match(refused.stderr, /^error: the service refuses the access token from the environment\nhint: .*unset SPEC_KITTY_ACCESS_TOKEN\n$/);
 });
 
 test("S-001 accounts at two services are asked about at their own", async (t) => {

@@ -142,7 +142,7 @@ for (const [what, fault, expected] of [
     const running = startCommand(t, ["auth", "login", "--no-browser", "--port", String(port)], env);
     const [link] = await running.shows(address);
     const visit = await approve(link);
-    assert.match(visit.page, /The login did not succeed/);
+    assert.match(visit.page, /The login failed/);
     assertFailure(await running.ended, expected);
     // A code is good for one use: it is never sent twice.
     assert.equal(saas.count("/oauth/token"), 1);
@@ -201,11 +201,11 @@ test("a user without teams and without an e-mail address logs in all the same", 
 });
 
 for (const [what, fault, code, error] of [
-  ["fails", { status: 500 }, 3, /you were let in, but the service did not say who you are: .*\/api\/v1\/me" answered 500/],
-  ["refuses the new token", { status: 401, body: { error: "invalid_token" } }, 1, /you were let in, but .* answered 401 "invalid_token"/],
-  ["names nobody", { body: { email: "alice@example.com", teams: [] } }, 1, /you were let in, but .* answered without a "user_id"/],
-  ["answers with HTML", { body: "<h1>hello</h1>" }, 1, /you were let in, but .* without a "user_id"/],
-  ["breaks the connection", { reset: "before", times: 5 }, 3, /you were let in, but .*cannot reach/],
+  ["fails", { status: 500 }, 3, /the login was granted, but the service did not say who you are: .*\/api\/v1\/me" answered 500/],
+  ["refuses the new token", { status: 401, body: { error: "invalid_token" } }, 1, /the login was granted, but .* answered 401 "invalid_token"/],
+  ["names nobody", { body: { email: "alice@example.com", teams: [] } }, 1, /the login was granted, but .* answered without a "user_id"/],
+  ["answers with HTML", { body: "<h1>hello</h1>" }, 1, /the login was granted, but .* without a "user_id"/],
+  ["breaks the connection", { reset: "before", times: 5 }, 3, /the login was granted, but .*cannot reach/],
 ] as [string, Fault, number, RegExp][]) {
   test(`when /api/v1/me ${what} after the exchange, the user is told, nothing is stored, and the server session is ended`, async (t) => {
     const { saas, run, folder } = await scene(t);
@@ -267,7 +267,7 @@ test("NFR-010 a disk that fills up while the browser is open stores nothing, and
   const [link] = await running.shows(address);
   disk.fill();
   const visit = await approve(link);
-  assert.match(visit.page, /The login did not succeed/);
+  assert.match(visit.page, /The login failed/);
   assertFailure(await running.ended, { code: 1, error: /cannot be written \(ENOSPC\)/, hint: /Free some space/ });
   assert.ok([...it.saas.sessions.values()].every(({ ended }) => ended !== undefined));
   assert.equal(filesUnder(it.config).size, 0);

@@ -247,7 +247,7 @@ test("a session that cannot be removed here is told of with what became of it at
     mkdirSync(join(inTheWay, "somebody's"), { recursive: true });
     const { code, stdout, stderr } = await it.run("auth logout");
     assert.deepEqual([code, stdout], [3, ""]);
-    assert.match(stderr, new RegExp(`^error: ${error}: [^\\n]+credentials.lock[^\\n]+\\nhint: Mend that, then run: spec-kitty ${command}\\n$`));
+    assert.match(stderr, new RegExp(`^error: ${error}: [^\\n]+credentials.lock[^\\n]+\\nhint: Fix that, then run: spec-kitty ${command}\\n$`));
     assert.equal(allEnded(it), fault === undefined);
     rmSync(inTheWay, { recursive: true });
     assert.deepEqual(await it.run(command), { code: 0, signal: null, stdout: done, stderr: "" });
@@ -262,7 +262,7 @@ test("--all ends every session at its service although none can be removed here"
   mkdirSync(join(it.config, "credentials.lock", "somebody's"), { recursive: true });
   const { code, stdout, stderr } = await it.run("auth logout --all");
   assert.deepEqual([code, stdout], [3, ""]);
-  assert.match(stderr, /^error: the session has ended at the service, but is still stored here: .+\nhint: Mend that, then run: spec-kitty auth logout --force --profile default\n$/);
+  assert.match(stderr, /^error: the session has ended at the service, but is still stored here: .+\nhint: Fix that, then run: spec-kitty auth logout --force --profile default\n$/);
   assert.ok(allEnded(it));
 });
 

@@ -128,7 +128,7 @@ async function runScript(t: TestContext, at: Scene, text: string, more: CommandE
 }
 
 const library = `
-  import { createSyncRuntime } from "spec-kitty";
+  import { createSyncRuntime } from "spec-kitty/sync";
   const sync = createSyncRuntime();
   sync.start();
   const report = await sync.emit({ event_type: "HistoryAdded", aggregate_id: "WP01", payload: { wp_id: "WP01", entry_type: "note", entry_content: "hello" } });

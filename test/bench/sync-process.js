@@ -5,7 +5,8 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { createSyncRuntime, getTokenManager } from "spec-kitty";
+import { getTokenManager } from "spec-kitty";
+import { createSyncRuntime } from "spec-kitty/sync";
 
 const [step, count, how] = [process.argv[2], Number(process.argv[3]), process.argv[4]];
 // What is large has a file of its own in the queue.

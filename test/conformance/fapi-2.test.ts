@@ -75,14 +75,14 @@ const refusedIdTokens: [module: string, misbehaviour: Misbehaviour, message: Reg
   ["invalid-null-alg", { header: { alg: "none" }, forge: (token) => token.replace(/[^.]*$/, "") }, /"none"/],
   ["invalid-alternate-alg", { header: { alg: "RS256" } }, /not among those it publishes for RS256/],
   ["invalid-missing-exp", { idToken: ({ exp: _, ...claims }) => claims }, /no "exp"/],
-  ["invalid-expired-exp", { idToken: (claims) => ({ ...claims, exp: now() - 61 }) }, /is over/],
+  ["invalid-expired-exp", { idToken: (claims) => ({ ...claims, exp: now() - 61 }) }, /has expired/],
   ["exp as text", { idToken: (claims) => ({ ...claims, exp: String(claims["exp"]) }) }, /"exp" that is not a number/],
   ["iat in the future", { idToken: (claims) => ({ ...claims, iat: now() + 120 }) }, /in the future/],
-  ["nbf in the future", { idToken: (claims) => ({ ...claims, nbf: now() + 120 }) }, /not good yet/],
+  ["nbf in the future", { idToken: (claims) => ({ ...claims, nbf: now() + 120 }) }, /not valid yet/],
   ["invalid-nonce", { idToken: (claims) => ({ ...claims, nonce: "other" }) }, /nonce/],
   ["invalid-missing-nonce", { idToken: ({ nonce: _, ...claims }) => claims }, /nonce/],
   ["a critical header that nobody knows", { header: { crit: ["x"], x: 1 } }, /"crit"/],
-  ["an algorithm that the metadata rule out", { metadata: (metadata) => ({ ...metadata, id_token_signing_alg_values_supported: ["ES256"] }) }, /never uses/],
+  ["an algorithm that the metadata rule out", { metadata: (metadata) => ({ ...metadata, id_token_signing_alg_values_supported: ["ES256"] }) }, /metadata rule out/],
   ["an encrypted token", { forge: (token) => `${token}.a.b` }, /not a signed JWT/],
   ["characters that decoders skip", { forge: (token) => token.replace(".", "=.") }, /not a signed JWT/],
 ];
@@ -109,7 +109,7 @@ for (const [module, idToken] of believedIdTokens) {
 
 const refusedRedirects: [module: string, redirect: (parameters: URLSearchParams) => void, message: RegExp][] = [
   ["invalid-authorization-response-iss", (parameters) => parameters.set("iss", "https://evil.example"), /came from "https:\/\/evil.example"/],
-  ["remove-authorization-response-iss", (parameters) => parameters.delete("iss"), /does not say whom it came from/],
+  ["remove-authorization-response-iss", (parameters) => parameters.delete("iss"), /does not name its issuer/],
   ["ensure-authorization-response-with-invalid-state-fails", (parameters) => parameters.set("state", "other"), /was ignored/],
   ["ensure-authorization-response-with-invalid-missing-state-fails", (parameters) => parameters.delete("state"), /was ignored/],
 ];

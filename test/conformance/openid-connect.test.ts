@@ -91,11 +91,11 @@ test("oidcc-client-test-discovery-openid-config: the endpoints come from the met
   assert.deepEqual(provider.paths.slice(0, 2), ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]);
 });
 
-test("oidcc-client-test-discovery-jwks-uri-keys: the keys are fetched from jwks_uri, once for two logins", async (t) => {
+test("oidcc-client-test-discovery-jwks-uri-keys: the keys are fetched from jwks_uri, once for each login", async (t) => {
   const { provider, client } = await start(t);
   await client.login();
   await client.login();
-  assert.equal(provider.paths.filter((path) => path === "/jwks").length, 1);
+  assert.equal(provider.paths.filter((path) => path === "/jwks").length, 2);
 });
 
 test("oidcc-client-test-discovery-issuer-mismatch: metadata of another issuer end the login before the browser is opened", async (t) => {
@@ -126,12 +126,18 @@ test("oidcc-client-test-signing-key-rotation-just-before-signing: keys that chan
   await client.login();
 });
 
-test("oidcc-client-test-signing-key-rotation: an unknown key is looked for once and then refused", async (t) => {
+test("oidcc-client-test-signing-key-rotation: for an unknown key the keys are fetched once more, and then the token is refused", async (t) => {
   const { provider, client } = await start(t);
-  await client.login();
   provider.misbehaviour = { header: { kid: "nobody's" } };
   await refuses(client.login(), /the key "nobody's" that is not among/);
   assert.equal(provider.paths.filter((path) => path === "/jwks").length, 2);
+});
+
+test("oidcc-client-test-signing-key-rotation: a key that is published a moment late is found by the second request", async (t) => {
+  let requests = 0;
+  const { client } = await start(t, { keySet: (keys) => ((requests += 1) === 1 ? [] : keys) });
+  assert.equal((await client.login()).idToken?.sub, "u_alice");
+  assert.equal(requests, 2);
 });
 
 test("keys that are damaged, too short, of unknown kinds or no keys at all spoil nothing for the one that is good", async (t) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createPublicKey, verify, type JsonWebKey } from "node:crypto";
-import { jwkThumbprint } from "../../src/auth/oauth/jwk-thumbprint.ts";
+import { jwkThumbprint } from "../../src/auth/oauth/dpop-proof.ts";
 
 /** Reads a DPoP proof as a server does: the signature is that of the key inside (RFC 9449 §4.3). */
 export function readProof(proof: string): { header: Record<string, unknown>; claims: Record<string, unknown>; jwk: JsonWebKey; jkt: string } {

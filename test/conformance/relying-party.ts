@@ -1,6 +1,6 @@
 import { createApp } from "../../src/app/app.ts";
-import { authorizationCodeLogin } from "../../src/auth/flows/browser-login.ts";
-import { prepareLogin, type LoginWishes } from "../../src/auth/flows/login-request.ts";
+import { browserLogin } from "../../src/auth/flows/browser-login.ts";
+import { prepareLogin, type LoginParameters } from "../../src/auth/flows/login-request.ts";
 import { memoryVault } from "../../src/auth/secure-storage/memory.ts";
 import type { Session } from "../../src/auth/session.ts";
 import { withProfile } from "../../src/auth/session-store.ts";
@@ -24,13 +24,14 @@ export class RelyingParty {
   }
 
   /** Logs in to the provider as the service that it is for, which has no API of its own. */
-  async login(wishes: Partial<LoginWishes> = {}): Promise<Session> {
-    const { fetch, clock } = createApp({ env: {} });
+  async login(parameters: Partial<LoginParameters> = {}): Promise<Session> {
+    const { fetch, clock, identity } = createApp({ env: {} });
     const ended = new AbortController();
     const exchange = { fetch, clock, signal: ended.signal };
-    const request = await prepareLogin({ service: this.#issuer, clientId, scope: "openid", dpop: true, ...wishes }, exchange);
-    return authorizationCodeLogin({
+    const request = await prepareLogin({ service: this.#issuer, clientId, scope: "openid", dpop: true, ...parameters }, exchange);
+    return browserLogin({
       ...exchange,
+      identity,
       request,
       timeoutMs: 20_000,
       announce: () => undefined,

@@ -30,7 +30,7 @@ export interface RunningCommand {
 export type CommandEnvironment = Record<string, string | undefined>;
 
 /** A folder that is gone after the test. */
-export function scratchFolder(t: TestContext): string {
+export function scratchFolder(t: Pick<TestContext, "after">): string {
   const folder = mkdtempSync(join(tmpdir(), "spec-kitty-test-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;

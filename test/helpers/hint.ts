@@ -1,8 +1,21 @@
-import type { AuthError } from "../../src/base/errors.ts";
+import assert from "node:assert/strict";
+import { inspect } from "node:util";
+import { AuthError, type AuthErrorCode } from "../../src/base/errors.ts";
 import { hintText } from "../../src/base/hint.ts";
 import { ownIdentity } from "../../src/base/identity.ts";
 
 /** The hint of an error as the command shows it on Linux; empty where it has none. */
 export function hintOf(error: Pick<AuthError, "hint"> | undefined): string {
   return hintText(error?.hint ?? [], { identity: ownIdentity, platform: "linux" });
+}
+
+/** For `assert.rejects` and `assert.throws`: an {@link AuthError} with this code, message and hint. */
+export function refusedWith(code: AuthErrorCode, message: RegExp, hint: RegExp = /^/): (error: unknown) => true {
+  return (error) => {
+    assert.ok(error instanceof AuthError, inspect(error));
+    assert.equal(error.code, code);
+    assert.match(error.message, message);
+    assert.match(hintOf(error), hint);
+    return true;
+  };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { createApp } from "../../src/app/app.ts";
-import { createSync } from "../../src/app/sync.ts";
+import { syncRuntimeOf } from "../../src/app/sync-runtime.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import type { FakeSaas } from "../fake-saas/server.ts";
 import type { UserName } from "../fake-saas/users.ts";
@@ -27,7 +27,7 @@ export async function logIn({ saas, env }: Scene, user: UserName, profile = "def
 
 /** Queues events, many of them in one file, or one after the other; gives their ids. */
 export async function fill(env: CommandEnvironment, count: number, { together = true }: { together?: boolean } = {}): Promise<string[]> {
-  const sync = createSync(createApp({ env }));
+  const sync = syncRuntimeOf(createApp({ env }));
   const emit = async (n: number): Promise<string> => {
     const report = await sync.emit({ event_type: "HistoryAdded", aggregate_id: "WP01", payload: { wp_id: "WP01", entry_type: "note", entry_content: `entry ${n}` } });
     assert.ok(report.outcome === "queued", JSON.stringify(report));

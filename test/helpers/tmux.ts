@@ -14,6 +14,8 @@ export const noTmux: string | false = spawnSync("tmux", ["-V"]).status === 0 ? f
 export interface Screen {
   /** The lines that a person would see, without the blanks at their ends. */
   lines(): Promise<string[]>;
+  /** The same with the escape sequences (SGR) that colour them. */
+  colored(): Promise<string[]>;
   /** Settles when the screen matches; rejects with the screen after 20 seconds. */
   shows(pattern: RegExp): Promise<RegExpMatchArray>;
   /** Presses keys, by tmux's names (`Tab`, `Enter`, `C-c`) or as text. */
@@ -22,7 +24,7 @@ export interface Screen {
 
 /** Starts a program in a terminal of its own, with this environment and nothing else. What it ends with stays on the screen. */
 export async function startOnScreen(
-  t: TestContext,
+  t: Pick<TestContext, "after">,
   program: readonly string[],
   env: CommandEnvironment,
   { columns = 100, rows = 50 }: { columns?: number; rows?: number } = {},
@@ -36,9 +38,11 @@ export async function startOnScreen(
   // The command waits until the screen has been told to stay, or its end could come first.
   await tmux("new-session", "-d", "-x", String(columns), "-y", String(rows), "cat", ";", "set-option", "-g", "remain-on-exit", "on");
   await tmux("respawn-pane", "-k", "env", "-i", ...variables, ...program);
-  const lines = async (): Promise<string[]> => (await tmux("capture-pane", "-p")).split("\n").map((line) => line.trimEnd());
+  const captured = async (...options: string[]): Promise<string[]> => (await tmux("capture-pane", "-p", ...options)).split("\n").map((line) => line.trimEnd());
+  const lines = (): Promise<string[]> => captured();
   return {
     lines,
+    colored: () => captured("-e"),
     press: async (...keys) => void (await tmux("send-keys", ...keys)),
     async shows(pattern) {
       for (const until = Date.now() + 20_000; ; ) {

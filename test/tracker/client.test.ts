@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { inspect } from "node:util";
 import { createApp } from "../../src/app/app.ts";
-import { createTracker } from "../../src/app/tracker.ts";
+import { trackerClientOf } from "../../src/app/tracker-client.ts";
 import { AuthError, NotAuthenticatedError, ServiceError } from "../../src/base/errors.ts";
 import { TrackerClient } from "../../src/tracker/client.ts";
 import { TrackerError } from "../../src/tracker/errors.ts";
@@ -209,7 +209,7 @@ test("a result larger than an answer of the protocol is taken", async (t) => {
 test("a client that was asked before anybody had logged in works once somebody has", async (t) => {
   const at = await scene(t);
   const app = createApp({ env: at.env });
-  const tracker = createTracker(app);
+  const tracker = trackerClientOf(app);
   await assert.rejects(tracker.status(routing), NotAuthenticatedError);
   await logIn(at, "alice");
   assert.equal((await tracker.status(routing))["provider"], "linear");
@@ -218,7 +218,7 @@ test("a client that was asked before anybody had logged in works once somebody h
 
 test("S-001 a client that has begun as one user goes on as that user or not at all, whoever logs in meanwhile", async (t) => {
   const at = await scene(t);
-  const tracker = createTracker(createApp({ env: at.env }));
+  const tracker = trackerClientOf(createApp({ env: at.env }));
   await logIn(at, "alice");
   await tracker.status(routing);
   at.saas.expireAccessTokens();

@@ -1,65 +1,75 @@
 import { AuthError } from "../../base/errors.ts";
-import type { BrowserOutcome } from "../../platform/browser.ts";
+import { hint, login } from "../../base/hint.ts";
+import type { Identity } from "../../base/identity.ts";
 import type { Secret } from "../../base/secret.ts";
-import { provingFetch } from "../oauth/dpop-fetch.ts";
-import { listenForCallback, type CallbackListener } from "../loopback/callback-server.ts";
-import { authorizationCodeGrant } from "../oauth/authorization-code.ts";
-import { authorizationRequest, authorizationResponse, createNonce, createState, type AuthorizationAnswer } from "../oauth/authorization.ts";
-import type { AuthorizationServer } from "../oauth/authorization-server.ts";
-import { dpopThumbprint } from "../oauth/dpop.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
+import type { BrowserOutcome } from "../../platform/browser.ts";
+import { listenForCallback, type CallbackListener } from "../loopback/callback-server.ts";
+import {
+  authorizationCodeGrant,
+  authorizationRequest,
+  authorizationResponse,
+  createNonce,
+  createState,
+  type AuthorizationResponse,
+} from "../oauth/authorization-code.ts";
+import type { AuthorizationServer } from "../oauth/authorization-server.ts";
+import { tokenEndpointFetch } from "../oauth/dpop-fetch.ts";
+import { dpopThumbprint } from "../oauth/dpop-proof.ts";
 import { codeChallenge, createCodeVerifier } from "../oauth/pkce.ts";
 import { pushedAuthorizationRequest, pushedAuthorizationResponse } from "../oauth/pushed-authorization.ts";
 import type { Session } from "../session.ts";
 import { completeLogin } from "./complete-login.ts";
 import type { LoginRequest } from "./login-request.ts";
 
-/** What a browser login needs to know, and whom it talks to on the way. */
-export interface AuthorizationCodeLogin extends Omit<ExchangeOptions, "timeoutMs"> {
+/** Options of {@link browserLogin}. */
+export interface BrowserLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> {
   request: LoginRequest;
+  /** The tool that logs in, for the pages in the browser. */
+  identity: Identity;
   redirectHost?: "127.0.0.1" | "localhost" | undefined;
-  /** This port and no other; undefined: the first free one. */
+  /** This port only; by default the first free one. */
   port?: number | undefined;
   /** How long to wait for the callback, in milliseconds. */
   timeoutMs: number;
-  /** Tells the user the address, before anything is opened and before the wait begins. */
+  /** Shows the user the address, before anything is opened and before the wait begins. */
   announce: (address: string) => void;
   /** Opens the address; undefined leaves that to the user. */
   open?: ((address: string) => Promise<BrowserOutcome>) | undefined;
-  /** No browser could be started: a warning, since the address is on the screen. */
+  /** Called when no browser could be started: a warning, since the address is on the screen. */
   openFailed: (reason: string) => void;
-  /** Calls back with each line that the user pastes; what `take` throws is told to the user, and the wait goes on. */
+  /** Calls `take` with each line that the user pastes; what `take` throws is shown to the user, and the wait goes on. */
   pasted?: ((take: (line: string) => void, signal: AbortSignal) => void) | undefined;
-  /** Stores the session and tells the user: the browser is told of a success only after that. Returns how to call the account. */
+  /** Stores the session and tells the user; only then does the browser show success. Returns the account's name. */
   store: (session: Session) => Promise<string>;
 }
 
 /**
  * Logs in through the user's browser: authorization code with PKCE over a loopback callback (RFC 8252, RFC 7636), pushed
- * beforehand where the server wants that (RFC 9126).
+ * beforehand where the server requires that (RFC 9126).
  *
- * @throws {@link AuthError} `timed_out`, `access_denied`, `interrupted`, or as the exchange and the store do; nothing listens
- * and nothing is stored then
+ * @throws {@link AuthError} `timed_out`, `access_denied`, `interrupted`, or as the exchange and the store do; nothing is
+ * listening and nothing is stored then
  */
-export async function authorizationCodeLogin(login: AuthorizationCodeLogin): Promise<Session> {
-  const { request, fetch, clock, signal } = login;
+export async function browserLogin(options: BrowserLoginOptions): Promise<Session> {
+  const { request, fetch, clock, identity, signal, redirectHost, port } = options;
   const { server, clientId: client_id, resource } = request;
   const exchange: ExchangeOptions = { fetch, clock, signal };
-  const proving: ExchangeOptions = { ...exchange, fetch: provingFetch(request, exchange) };
+  const tokenExchange: ExchangeOptions = { ...exchange, fetch: tokenEndpointFetch(request, exchange) };
   const state = createState();
   const nonce = request.isOpenId ? createNonce() : undefined;
   const verifier = createCodeVerifier();
   const judge = (params: URLSearchParams): ReturnType<typeof authorizationResponse> => authorizationResponse(params, { state, ...server });
-  const listener = await listenForCallback({ judge, clock, redirectHost: login.redirectHost, port: login.port });
+  const listener = await listenForCallback({ judge, clock, identity, redirectHost, port });
   try {
     const redirect_uri = listener.redirectUri;
-    const address = await addressFor(request, { redirect_uri, state, code_challenge: codeChallenge(verifier), nonce }, proving);
-    login.announce(address);
-    const answer = await answerTo(listener, address, login);
-    const code = grantedCode(answer, server);
-    const tokens = await authorizationCodeGrant(server, { client_id, code, code_verifier: verifier, redirect_uri, resource }, proving);
-    const { session, stored: who } = await completeLogin(tokens, request, { authFlow: "authorization_code", nonce }, login.store, exchange);
-    await listener.finish({ kind: "success", who });
+    const address = await authorizationAddress(request, { redirect_uri, state, code_challenge: codeChallenge(verifier), nonce }, tokenExchange);
+    options.announce(address);
+    const response = await waitForResponse(listener, address, options);
+    const code = grantedCode(response, server);
+    const tokens = await authorizationCodeGrant(server, { client_id, code, code_verifier: verifier, redirect_uri, resource }, tokenExchange);
+    const { session, stored: account } = await completeLogin(tokens, request, { authFlow: "authorization_code", nonce }, options.store, exchange);
+    await listener.finish({ kind: "success", account });
     return session;
   } catch (error) {
     if (!signal?.aborted) await listener.finish(pageFor(error), { lingerMs: 3_000 });
@@ -69,50 +79,50 @@ export async function authorizationCodeLogin(login: AuthorizationCodeLogin): Pro
   }
 }
 
-/** Where to send the browser. */
-async function addressFor(
+/** The address to open in the browser. */
+async function authorizationAddress(
   { server, clientId: client_id, scope, dpopKey, extra }: LoginRequest,
   { nonce, ...own }: { redirect_uri: string; state: Secret; code_challenge: string; nonce: string | undefined },
   exchange: ExchangeOptions,
 ): Promise<string> {
-  // With `dpop_jkt` the code itself is bound to the key: whoever steals it can redeem it no more than the tokens (RFC 9449 §10).
+  // With `dpop_jkt` the code itself is bound to the key: stolen, it can be redeemed no more than the tokens (RFC 9449 §10).
   const binding = { ...(nonce && { nonce }), ...(dpopKey && { dpop_jkt: dpopThumbprint(dpopKey) }) };
   const address = authorizationRequest(server.authorization_endpoint, { client_id, scope, ...own }, { ...extra, ...binding });
   if (!server.require_pushed_authorization_requests) return address;
   return pushedAuthorizationResponse(await pushedAuthorizationRequest(server, address, exchange), server, client_id);
 }
 
-/** Waits for the callback, or for the same address pasted, or for the time to be over. */
-async function answerTo(listener: CallbackListener, address: string, login: AuthorizationCodeLogin): Promise<AuthorizationAnswer> {
+/** Waits for the callback, for its address to be pasted, or for the time limit. */
+async function waitForResponse(listener: CallbackListener, address: string, options: BrowserLoginOptions): Promise<AuthorizationResponse> {
   const done = new AbortController();
-  const waiting = login.signal ? AbortSignal.any([login.signal, done.signal]) : done.signal;
-  const late = login.clock.sleep(login.timeoutMs, { signal: waiting }).then(() => {
-    throw new AuthError("timed_out", `nobody answered in the browser within ${login.timeoutMs / 1000} seconds`, {
-      hint: "Run it again, with more time or without a browser here: spec-kitty auth login --timeout 600, or spec-kitty auth login --headless",
+  const waiting = options.signal ? AbortSignal.any([options.signal, done.signal]) : done.signal;
+  const late = options.clock.sleep(options.timeoutMs, { signal: waiting }).then(() => {
+    throw new AuthError("timed_out", `nobody answered in the browser within ${options.timeoutMs / 1000} seconds`, {
+      hint: hint`Try again, with more time or without a browser on this machine: ${login(undefined, "--timeout", "600")}, or ${login(undefined, "--headless")}`,
     });
   });
   late.catch(() => undefined);
   try {
-    login.pasted?.(listener.accept, waiting);
-    void login.open?.(address).then((outcome) => {
-      if ("failed" in outcome && !waiting.aborted) login.openFailed(outcome.failed);
-    }, (error: unknown) => login.openFailed(error instanceof Error ? error.message : String(error)));
+    options.pasted?.(listener.accept, waiting);
+    void options.open?.(address).then((outcome) => {
+      if ("failed" in outcome && !waiting.aborted) options.openFailed(outcome.failed);
+    }, (error: unknown) => options.openFailed(error instanceof Error ? error.message : String(error)));
     return await Promise.race([listener.callback, late]);
   } finally {
     done.abort();
   }
 }
 
-function grantedCode(answer: AuthorizationAnswer, server: AuthorizationServer): Secret {
-  if (answer.kind === "code") return answer.code;
-  const again = "Try again: spec-kitty auth login";
-  if (answer.kind === "mix-up") {
-    const found = answer.issuer === undefined ? "the answer does not say whom it came from" : `the answer came from "${answer.issuer}"`;
+function grantedCode(response: AuthorizationResponse, server: AuthorizationServer): Secret {
+  if (response.kind === "code") return response.code;
+  if (response.kind === "mix-up") {
+    const found = response.issuer === undefined ? "the answer does not name its issuer" : `the answer came from "${response.issuer}"`;
     throw new AuthError("service_rejected", `${found}, and "${server.issuer}" was asked`, { hint: "Do not log in there. Check the address of the service" });
   }
-  const said = answer.description ? `${answer.error}: ${answer.description}` : answer.error;
-  if (answer.error === "access_denied") throw new AuthError("access_denied", `the login was denied (${said})`, { hint: again });
-  throw new AuthError("service_rejected", `the service refused the login (${said})`, { hint: again });
+  const tryAgain = hint`Try again: ${login()}`;
+  const said = response.description ? `${response.error}: ${response.description}` : response.error;
+  if (response.error === "access_denied") throw new AuthError("access_denied", `the login was denied (${said})`, { hint: tryAgain });
+  throw new AuthError("service_rejected", `the service refused the login (${said})`, { hint: tryAgain });
 }
 
 function pageFor(error: unknown): Parameters<CallbackListener["finish"]>[0] {

@@ -1,24 +1,25 @@
 import { isDeepStrictEqual } from "node:util";
 import { NotAuthenticatedError } from "../../base/errors.ts";
+import { hint, login } from "../../base/hint.ts";
 import type { Secret } from "../../base/secret.ts";
 import { invalidAnswer, type ExchangeOptions } from "../../http/request.ts";
+import { resourceFetch } from "../oauth/dpop-fetch.ts";
 import { userInfoRequest, userInfoResponse, type UserInfo } from "../oauth/user-info.ts";
-import { boundFetch } from "../oauth/dpop-fetch.ts";
-import { loginCommand, type Session } from "../session.ts";
+import type { Session } from "../session.ts";
 import type { SessionStore } from "../session-store.ts";
 import type { TokenManager } from "../token-manager/token-manager.ts";
 
 /**
- * Asks the service whether a session is still good, after one refresh where the token is over or refused, and stores what
- * the service says now of its user and teams.
+ * Asks the service whether a session is still valid, after one refresh if the access token has expired or is refused, and stores
+ * the user and teams that the service names now.
  *
- * @throws {@link NotAuthenticatedError} when it is not; {@link ServiceError} when the service cannot be asked, or names
+ * @throws {@link NotAuthenticatedError} when it is not valid; {@link ServiceError} when the service cannot be asked, or names
  * another user than the one who logged in; {@link AuthError} `storage_…`
  */
 export async function checkSession({ store, tokens, exchange }: { store: SessionStore; tokens: TokenManager; exchange: ExchangeOptions }): Promise<void> {
   const wait = exchange.signal && { signal: exchange.signal };
   let session = await tokens.getSession({ ...wait });
-  // Nobody to ask whose it is, where an ID token was all there was: that it can be refreshed says that it is good.
+  // Where an ID token was the only source, no endpoint names the user: that the session can be refreshed shows that it is valid.
   if (session.server.userinfo_endpoint === undefined) return void (await tokens.refresh({ ...wait }));
   let response = await ask(session, exchange);
   if (response.status === 401) {
@@ -27,7 +28,7 @@ export async function checkSession({ store, tokens, exchange }: { store: Session
     response = await ask(session, exchange);
   }
   if (response.status === 401) {
-    throw new NotAuthenticatedError("the service does not take this session any more", { code: "session_ended", hint: `Run: ${loginCommand(tokens.profile)} --force` });
+    throw new NotAuthenticatedError("the service no longer accepts this session", { code: "session_ended", hint: hint`Run: ${login(tokens.profile, "--force")}` });
   }
   const { teams, ...user } = await userInfoResponse(response);
   if (user.id !== session.user.id) throw invalidAnswer(response, "named another user than the one who logged in");
@@ -36,19 +37,20 @@ export async function checkSession({ store, tokens, exchange }: { store: Session
 }
 
 /**
- * Asks the service whose access token this is, one that belongs to no session here.
+ * Asks the service for the user of an access token that belongs to no session here: one from the environment.
  *
  * @param endpoint - `userinfo_endpoint` of the service
  * @throws {@link NotAuthenticatedError} when the service refuses it; {@link ServiceError} when it cannot be asked
  */
-export async function whoseToken(accessToken: Secret, endpoint: string, exchange: ExchangeOptions): Promise<UserInfo> {
+export async function userOfToken(accessToken: Secret, endpoint: string, exchange: ExchangeOptions): Promise<UserInfo> {
   const response = await userInfoRequest(endpoint, accessToken, exchange);
   if (response.status !== 401) return userInfoResponse(response);
-  throw new NotAuthenticatedError("the service does not take the token in SPEC_KITTY_ACCESS_TOKEN", {
-    hint: "Put a new one there, or use the login: unset SPEC_KITTY_ACCESS_TOKEN",
+  const variable = { variable: "ACCESS_TOKEN" };
+  throw new NotAuthenticatedError("the service refuses the access token from the environment", {
+    hint: hint`Set ${variable} to a new token. To use the login instead: unset ${variable}`,
   });
 }
 
 function ask(session: Session, exchange: ExchangeOptions): Promise<Response> {
-  return userInfoRequest(session.server.userinfo_endpoint ?? "", session.accessToken, { ...exchange, fetch: boundFetch(session, exchange) });
+  return userInfoRequest(session.server.userinfo_endpoint ?? "", session.accessToken, { ...exchange, fetch: resourceFetch(session, exchange) });
 }

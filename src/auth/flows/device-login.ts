@@ -1,25 +1,19 @@
-import type { Clock } from "../../platform/clock.ts";
-import type { Secret } from "../../base/secret.ts";
-import { nextPoll, startPolling, timeLeft, type PollReading } from "./device-polling.ts";
-import { provingFetch } from "../oauth/dpop-fetch.ts";
-import {
-  deviceAuthorizationRequest,
-  deviceAuthorizationResponse,
-  deviceCodeGrant,
-  type DeviceAuthorization,
-} from "../oauth/device-authorization.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { deviceAuthorizationRequest, deviceAuthorizationResponse, deviceCodeGrant, type DeviceAuthorization } from "../oauth/device-authorization.ts";
+import { tokenEndpointFetch } from "../oauth/dpop-fetch.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import type { Session } from "../session.ts";
 import { completeLogin } from "./complete-login.ts";
+import { nextPoll, startPolling, timeLeft, type ClockReading } from "./device-polling.ts";
 import type { LoginRequest } from "./login-request.ts";
 
-/** What a device login needs to know, and whom it talks to on the way. */
-export interface DeviceCodeLogin extends Omit<ExchangeOptions, "timeoutMs"> {
+/** Options of {@link deviceLogin}. */
+export interface DeviceLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> {
   request: LoginRequest;
-  /** Shows the user where to go and what to type. */
+  /** Shows the user the address to open and the code to enter. */
   announce: (authorization: Omit<DeviceAuthorization, "device_code">) => void;
-  /** Says how long the code still lives, in milliseconds: once a second while it waits. */
+  /** Called once a second during the wait, with the time until the code expires, in milliseconds. */
   waiting: (leftMs: number) => void;
   /** Stores the session and tells the user. */
   store: (session: Session) => Promise<unknown>;
@@ -28,51 +22,44 @@ export interface DeviceCodeLogin extends Omit<ExchangeOptions, "timeoutMs"> {
 }
 
 /**
- * Logs in by a code that the user types into a browser elsewhere (RFC 8628). Opens nothing and listens on nothing.
+ * Logs in by a code that the user enters in a browser on another device (RFC 8628). Opens nothing and listens on nothing.
  *
  * @throws {@link AuthError} `timed_out`, `access_denied`, `interrupted`, or as the exchange and the store do; nothing is
  * stored then
  */
-export async function deviceCodeLogin(login: DeviceCodeLogin): Promise<Session> {
-  const { request, fetch, clock, signal } = login;
+export async function deviceLogin(options: DeviceLoginOptions): Promise<Session> {
+  const { request, fetch, clock, signal } = options;
   const { server, clientId: client_id, scope, extra } = request;
   const exchange: ExchangeOptions = { fetch, clock, signal };
-  const asked = readClocks(clock);
+  const requestedAt = readClocks(clock);
   const authorization = await deviceAuthorizationResponse(await deviceAuthorizationRequest(server, { ...extra, client_id, scope }, exchange));
-  login.announce(authorization);
-  const tokens = await poll(authorization, asked, login, { ...exchange, fetch: provingFetch(request, exchange) });
-  return (await completeLogin(tokens, request, { authFlow: "device_code" }, login.store, exchange)).session;
+  options.announce(authorization);
+  const tokens = await poll(authorization, requestedAt, options, { ...exchange, fetch: tokenEndpointFetch(request, exchange) });
+  return (await completeLogin(tokens, request, { authFlow: "device_code" }, options.store, exchange)).session;
 }
 
 async function poll(
-  { expires_in, interval, device_code }: DeviceAuthorization,
-  asked: PollReading,
-  login: DeviceCodeLogin,
+  authorization: DeviceAuthorization,
+  requestedAt: ClockReading,
+  { request, waiting, clock, signal, random = Math.random }: DeviceLoginOptions,
   exchange: ExchangeOptions,
 ): Promise<TokenResponse> {
-  const { clock, signal, random = Math.random } = login;
-  const { server, clientId: client_id, resource } = login.request;
-  let state = startPolling({ expires_in, interval }, asked);
+  const { server, clientId: client_id, resource } = request;
+  const grant = { client_id, device_code: authorization.device_code, resource };
+  let state = startPolling(authorization, requestedAt);
   while (state.kind === "wait") {
     const current = state;
     for (let left = current.ms; left > 0; left -= 1_000) {
-      login.waiting(timeLeft(current, readClocks(clock)));
+      waiting(timeLeft(current, readClocks(clock)));
       await clock.sleep(Math.min(left, 1_000), { signal });
     }
-    state = nextPoll(current, await ask({ client_id, device_code, resource }), readClocks(clock), random());
+    const answer = await deviceCodeGrant(server, grant, exchange).then((tokens) => ({ tokens }), (error: unknown) => ({ error }));
+    state = nextPoll(current, answer, readClocks(clock), random());
   }
   if (state.kind === "failed") throw state.error;
   return state.tokens;
-
-  async function ask(grant: { client_id: string; device_code: Secret; resource: string | undefined }): Promise<{ tokens: TokenResponse } | { error: unknown }> {
-    try {
-      return { tokens: await deviceCodeGrant(server, grant, exchange) };
-    } catch (error) {
-      return { error };
-    }
-  }
 }
 
-function readClocks(clock: Clock): PollReading {
+function readClocks(clock: Clock): ClockReading {
   return { wall: clock.now(), monotonic: clock.monotonic() };
 }

@@ -1,27 +1,34 @@
 import { AuthError } from "../../base/errors.ts";
-import { boundFetch } from "../oauth/dpop-fetch.ts";
-import type { ExchangeOptions } from "../../http/request.ts";
+import type { Secret } from "../../base/secret.ts";
+import { readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
+import { resourceFetch } from "../oauth/dpop-fetch.ts";
 import { revokeTokens, type Revocation } from "../oauth/revocation.ts";
-import { sessionLogout } from "../oauth/session-logout.ts";
 import type { Session } from "../session.ts";
 
-/** What of a session its server has to know to end it. */
-export type EndingSession = Pick<Session, "server" | "clientId" | "accessToken" | "tokenType" | "refreshToken" | "dpopKey" | "clockOffsetMs">;
+/** The part of a session that its server needs to end it. */
+export type EndableSession = Pick<Session, "server" | "clientId" | "accessToken" | "tokenType" | "refreshToken" | "dpopKey" | "clockOffsetMs">;
 
 /**
- * Ends a session at the server that issued it: at the service's own logout where that is the server, else by revoking its
- * tokens (RFC 7009). A logout at a service that another server issues tokens for would leave those tokens alive.
+ * Ends a session at the server that issued it: at the service's own logout where the service is that server, else by revoking
+ * the tokens (RFC 7009). A logout at a service whose tokens another server issues would leave the tokens valid.
  *
- * @returns how it went for each token; nothing where the server ends sessions as a whole
+ * @returns one result for each token; empty where the server ends the session as a whole
  * @throws {@link ServiceError} when the service did not end it; {@link AuthError} `configuration_invalid` when the server has no
  * way to
  */
-export async function endSession(session: EndingSession, exchange: ExchangeOptions): Promise<readonly Revocation[]> {
+export async function endSession(session: EndableSession, exchange: ExchangeOptions): Promise<readonly Revocation[]> {
   const { server, clientId: client_id, accessToken: access_token, refreshToken: refresh_token } = session;
   if (server.logout_endpoint !== undefined) {
-    await sessionLogout(server.logout_endpoint, access_token, { ...exchange, fetch: boundFetch(session, exchange) });
+    await logoutRequest(server.logout_endpoint, access_token, { ...exchange, fetch: resourceFetch(session, exchange) });
     return [];
   }
   if (server.revocation_endpoint !== undefined) return revokeTokens(server.revocation_endpoint, { client_id, refresh_token, access_token }, exchange);
   throw new AuthError("configuration_invalid", `"${server.issuer}" has no way to end a session`);
+}
+
+/** The service's own `POST /api/v1/logout`. A server that knows no such session (401, 403) has nothing left to end: success too. */
+async function logoutRequest(endpoint: string, accessToken: Secret, options: ExchangeOptions): Promise<void> {
+  const response = await send(endpoint, { method: "POST", headers: { authorization: `Bearer ${accessToken.reveal()}` } }, options);
+  if (response.ok || response.status === 401 || response.status === 403) return void (await response.body?.cancel());
+  throw serviceFailure(response, await readJsonObject(response));
 }

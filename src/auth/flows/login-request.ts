@@ -1,14 +1,14 @@
 import type { Secret } from "../../base/secret.ts";
+import type { ExchangeOptions } from "../../http/request.ts";
 import { defaultAuthorizationServer, type AuthorizationServer } from "../oauth/authorization-server.ts";
 import { discoverAuthorizationServer } from "../oauth/discovery.ts";
-import { createDpopKey } from "../oauth/dpop.ts";
-import type { ExchangeOptions } from "../../http/request.ts";
+import { createDpopKey } from "../oauth/dpop-proof.ts";
 
-/** What the user wants of a login. What is undefined is left to the server, or to the default. */
-export interface LoginWishes {
+/** What the user asks for. Undefined members are left to the server, or to the default. */
+export interface LoginParameters {
   /** The service that the tokens are for, from `parseServiceUrl`. */
   readonly service: string;
-  /** Who issues them, exactly as it names itself; undefined: the service does. */
+  /** The authorization server, exactly as it names itself; by default the service itself. */
   readonly issuer?: string | undefined;
   readonly clientId: string;
   /** Scopes, separated by spaces; `offline_access` is added. */
@@ -23,36 +23,36 @@ export interface LoginWishes {
   readonly loginHint?: string | undefined;
 }
 
-/** What a login asks for, and of whom: settled before the user is sent anywhere. */
+/** A login's server and parameters, settled before the user is sent anywhere. */
 export interface LoginRequest {
   readonly service: string;
   readonly server: AuthorizationServer;
-  /** Whether the server has published what it is. One that has not is the service of the defaults, and nothing else is tried. */
+  /** Whether the server publishes metadata. If not, the default endpoints are used and nothing else is tried. */
   readonly isDiscovered: boolean;
-  /** Whether an ID token is due. */
+  /** Whether an ID token is expected. */
   readonly isOpenId: boolean;
   readonly clientId: string;
   readonly scope: string;
-  /** The key that the tokens are to be bound to, a new one for each login. */
+  /** The key to bind the tokens to, a new one for each login. */
   readonly dpopKey: Secret | undefined;
   readonly resource: string | undefined;
-  /** What the request for authorization carries besides the parameters of its flow, in the standards' spelling. */
+  /** Further parameters of the authorization request, in the standards' spelling. */
   readonly extra: Readonly<Record<string, string>>;
 }
 
 /**
- * Finds out what the server is and can do, and settles what a login asks of it.
+ * Discovers the authorization server and its features, and settles what the login requests.
  *
  * @throws {@link ServiceError} as `discoverAuthorizationServer`
  */
-export async function prepareLogin(wishes: LoginWishes, exchange: ExchangeOptions): Promise<LoginRequest> {
-  const { service, issuer = service, clientId, resource, audience, loginHint: login_hint } = wishes;
+export async function prepareLogin(parameters: LoginParameters, exchange: ExchangeOptions): Promise<LoginRequest> {
+  const { service, issuer = service, clientId, resource, audience, loginHint: login_hint } = parameters;
   const discovered = await discoverAuthorizationServer(issuer, issuer !== service, exchange);
   const server = discovered ?? defaultAuthorizationServer(issuer, service);
-  const scope = requestedScope(wishes.scope);
+  const scope = requestedScope(parameters.scope);
   const isOpenId = discovered !== undefined && scope.split(" ").includes("openid");
-  // Without it an OpenID provider leaves `offline_access` out (Core §11).
-  const prompt = wishes.prompt ?? (isOpenId ? "consent" : undefined);
+  // Without it, an OpenID provider ignores `offline_access` (Core §11).
+  const prompt = parameters.prompt ?? (isOpenId ? "consent" : undefined);
   const canBind = server.dpop_signing_alg_values_supported?.includes("ES256") ?? false;
   return {
     service,
@@ -61,13 +61,13 @@ export async function prepareLogin(wishes: LoginWishes, exchange: ExchangeOption
     isOpenId,
     clientId,
     scope,
-    dpopKey: wishes.dpop && canBind ? createDpopKey() : undefined,
+    dpopKey: parameters.dpop && canBind ? createDpopKey() : undefined,
     resource,
     extra: { ...(resource && { resource }), ...(audience && { audience }), ...(prompt && { prompt }), ...(login_hint && { login_hint }) },
   };
 }
 
-/** Scopes to ask for, always with the one that brings a refresh token (OpenID Connect Core §11). */
+/** The scopes to request, always with the one that gives a refresh token (OpenID Connect Core §11). */
 function requestedScope(scope: string | undefined): string {
   const names = (scope ?? "offline_access api.read api.write").split(/\s+/).filter(Boolean);
   return names.includes("offline_access") ? names.join(" ") : ["offline_access", ...names].join(" ");

@@ -1,4 +1,5 @@
 import { AuthError } from "../../base/errors.ts";
+import { hint } from "../../base/hint.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import type { Revocation } from "../oauth/revocation.ts";
 import { isSameLogin, type Profiles, type Session } from "../session.ts";
@@ -7,20 +8,20 @@ import type { TokenManager } from "../token-manager/token-manager.ts";
 import { endSession } from "./end-session.ts";
 
 /**
- * How a logout went. The local session is gone in every case but `nobody`. `hasNewLogin`: while the service was told, somebody
- * has logged in again, and that session stays.
+ * The outcome of a logout. The local session is gone in every case but `not-logged-in`. `hasNewLogin`: while the service was
+ * asked, there was a new login, and that session stays.
  */
 export type LogoutOutcome = EndOutcome & { readonly hasNewLogin?: boolean };
 
 type EndOutcome =
-  | { readonly kind: "nobody" }
-  /** The server ended the session, or knew of none. `tokens`: how it went for each, where it revokes them one by one. */
+  | { readonly kind: "not-logged-in" }
+  /** The server ended the session, or knew of none. `tokens`: the result for each, where they are revoked one by one. */
   | { readonly kind: "ended"; readonly tokens?: readonly Revocation[] }
-  /** Only the local session was removed: `force`, or `error` says why the server did not end it. */
+  /** Only the local session was removed: because of `force`, or because of `error`, with which the server did not end it. */
   | { readonly kind: "local"; readonly error?: AuthError; readonly tokens?: readonly Revocation[] };
 
 /**
- * Logs a profile out: tells the server, then removes the session here, whatever the server said.
+ * Logs out of a profile: ends the session at the server, then removes it here, whatever the server answered.
  *
  * @param profile - its name
  * @param how - `force` leaves the server out
@@ -31,11 +32,11 @@ export async function logout(
   { store, tokens, exchange, force }: { store: SessionStore; tokens: TokenManager; exchange: ExchangeOptions; force: boolean },
 ): Promise<LogoutOutcome> {
   const session = (await store.read()).profiles.get(profile)?.session;
-  if (session === undefined) return { kind: "nobody" };
+  if (session === undefined) return { kind: "not-logged-in" };
   const { session: ended, outcome } = force ? { session, outcome: { kind: "local" } as const } : await endAtServer(session, tokens, exchange);
   const remove = (profiles: Profiles): Profiles => {
     const stored = profiles.profiles.get(profile);
-    // Another program may have refreshed the session meanwhile; a login that is newer was not meant (S-003).
+    // Another process may have refreshed the session meanwhile; a newer login is not the one to log out of (S-003).
     if (stored?.session === undefined || !isSameLogin(stored.session, ended)) return profiles;
     return withProfile(profiles, profile, { ...stored, session: undefined });
   };
@@ -45,36 +46,36 @@ export async function logout(
   return { ...outcome, hasNewLogin: after.profiles.get(profile)?.session !== undefined };
 }
 
-/** What the disk says is half of it: whoever has to be safe now wants to know whether what is left still opens anything. */
+/** Says more than the error of the disk: a user who has to be safe now needs to know whether what is left is still valid. */
 function stillStored(cause: AuthError, profile: string, { kind }: EndOutcome): AuthError {
-  const isOver = kind === "ended";
-  // No other folder, whatever the hint of a write is: there nobody is logged in, and here the session would stay.
-  return new AuthError(cause.code, `the session ${isOver ? "has ended at the service, but is" : "is"} still stored here: ${cause.message}`, {
-    hint: `Mend that, then run: spec-kitty auth logout${isOver ? " --force" : ""} --profile ${profile}`,
+  const hasEnded = kind === "ended";
+  const again = { command: "auth logout", options: [...(hasEnded ? ["--force"] : []), "--profile", profile] };
+  // Not the hint of a failed write, which may be to use another folder: nobody is logged in there, and the session would stay here.
+  return new AuthError(cause.code, `the session ${hasEnded ? "has ended at the service, but is" : "is"} still stored here: ${cause.message}`, {
+    hint: hint`Fix that, then run: ${again}`,
     cause,
   });
 }
 
-/** @returns how it went, and the session that it was tried with: the stored one, or what that had become by then */
+/** @returns the outcome, and the session that it is about: the stored one, or what a refresh has made of it */
 async function endAtServer(stored: Session, tokens: TokenManager, exchange: ExchangeOptions): Promise<{ session: Session; outcome: EndOutcome }> {
   let session = stored;
   try {
-    // The service's own logout takes a token that is still good: one that is over would be answered with 401, which reads as
-    // "already ended". To revoke tokens needs nothing but the tokens.
-    const needsGoodToken = stored.server.logout_endpoint !== undefined;
-    if (needsGoodToken) session = await tokens.getSession(exchange.signal && { signal: exchange.signal });
-    // A login that came meanwhile was not meant, and what there was before is not here any more (S-003).
-    if (!isSameLogin(session, stored)) return { session: stored, outcome: { kind: "local", error: new AuthError("session_ended", "a new login took the session's place") } };
+    // The service's own logout needs a valid access token: an expired one would be answered with 401, which reads as "already
+    // ended". Revoking needs nothing but the tokens.
+    if (stored.server.logout_endpoint !== undefined) session = await tokens.getSession(exchange.signal && { signal: exchange.signal });
+    // A login made meanwhile is not the one to log out of, and the session before it is no longer here (S-003).
+    if (!isSameLogin(session, stored)) return { session: stored, outcome: { kind: "local", error: new AuthError("session_ended", "a new login replaced the session") } };
     const results = await endSession(session, exchange);
     exchange.signal?.throwIfAborted();
-    // The first is the refresh token, which is the session; without it the access token ends by itself before long.
+    // The first is the refresh token, which is the session; without it the access token expires before long.
     const error = results[0]?.error;
     const told = results.length === 0 ? {} : { tokens: results };
     return { session, outcome: error === undefined ? { kind: "ended", ...told } : { kind: "local", error, ...told } };
   } catch (error) {
-    // Interrupted: the user has changed their mind, so that the session stays here too.
+    // Interrupted: the user has changed their mind, so the session stays here too.
     if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
-    const isOver = error.code === "session_ended" || error.code === "not_authenticated";
-    return { session, outcome: isOver ? { kind: "ended" } : { kind: "local", error } };
+    const hasEnded = error.code === "session_ended" || error.code === "not_authenticated";
+    return { session, outcome: hasEnded ? { kind: "ended" } : { kind: "local", error } };
   }
 }

@@ -1,20 +1,22 @@
 import { createHash } from "node:crypto";
+import { hint, hintText, login } from "../../base/hint.ts";
+import type { Identity } from "../../base/identity.ts";
 
-/** How a login ended, as its browser tab tells it. Text in it may be the server's, raw. */
+/** How a login ended, as its browser tab shows it. Text in it may come from the server, unescaped. */
 export type CallbackOutcome =
-  /** `who`: the account, such as `alice@example.com (Acme Corp)`. */
-  | { kind: "success"; who: string }
+  /** `account`: such as `alice@example.com (Acme Corp)`. */
+  | { kind: "success"; account: string }
   /** The user or the server said no; `reason`: the server's `error_description`. */
   | { kind: "denied"; reason?: string | undefined }
-  /** The answer came but the login did not succeed; `reason`: why, in a sentence. */
+  /** The redirect arrived but the login failed; `reason`: why, in a sentence. */
   | { kind: "failed"; reason?: string | undefined }
-  /** Nobody answered in time. */
+  /** No redirect arrived in time. */
   | { kind: "expired" };
 
-/** What a request to the callback port can be shown: an outcome, or that it had no part in one. */
+/** What a request to the callback port can be shown: an outcome, or that it played no part in one. */
 type CallbackPage = CallbackOutcome | { kind: "wrong-state" } | { kind: "already-used" };
 
-/** A complete answer to a browser. */
+/** A complete response to a browser. */
 export interface RenderedPage {
   status: number;
   headers: Record<string, string>;
@@ -32,13 +34,13 @@ p{margin:.5rem 0;overflow-wrap:anywhere}
 p.soft{color:var(--soft)}
 `;
 
-// The style is allowed by its hash and nothing else is allowed at all: text that got past the escaping could still
-// neither run, nor load, nor send a form, nor be framed by a page that wants a click.
+// The style is allowed by its hash and nothing else is allowed at all: text that got past the escaping still could not run,
+// load anything, send a form, or be framed by a page that wants a click.
 const policy =
   `default-src 'none'; style-src 'sha256-${createHash("sha256").update(style).digest("base64")}'; ` +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** Nothing that the callback port says is stored, sniffed, or told to another site. */
+/** No response of the callback port is stored, sniffed, or passed on to another site. */
 const commonHeaders: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
   "content-security-policy": policy,
@@ -48,10 +50,13 @@ const commonHeaders: Readonly<Record<string, string>> = {
 
 /**
  * The page for a browser tab: self-contained, without script, readable in light and dark.
- * @param page - what it tells
+ *
+ * @param page - what it shows
+ * @param identity - the tool that logs in, for the command that tries again
  */
-export function callbackPage(page: CallbackPage): RenderedPage {
-  const { status, title, lines } = wording(page);
+export function callbackPage(page: CallbackPage, identity: Identity): RenderedPage {
+  const tryAgain = hintText(hint`Return to the terminal. To try again, run: ${login()}`, { identity });
+  const { status, title, lines } = wording(page, tryAgain);
   const paragraphs = lines.map((line, index) => `<p${index === 0 ? "" : ' class="soft"'}>${escaped(line)}</p>`);
   const body = `<!doctype html>
 <html lang="en">
@@ -74,6 +79,7 @@ ${paragraphs.join("\n")}
 
 /**
  * A redirect that the browser follows with GET (RFC 9110 §15.4.4).
+ *
  * @param path - where to, on the callback port
  */
 export function redirection(path: string): RenderedPage {
@@ -81,33 +87,31 @@ export function redirection(path: string): RenderedPage {
 }
 
 /**
- * A refusal for whoever is no browser on its way back from a login.
+ * A refusal, for anything but a browser on its way back from a login.
+ *
  * @param status - HTTP status
  * @param why - our own words
- * @param headers - what the status demands, such as `allow`
+ * @param headers - what the status requires, such as `allow`
  */
 export function refusal(status: number, why: string, headers: Readonly<Record<string, string>> = {}): RenderedPage {
-  return { status, headers: { ...commonHeaders, "content-type": "text/plain; charset=utf-8", ...headers }, body: `${why}
-` };
+  return { status, headers: { ...commonHeaders, "content-type": "text/plain; charset=utf-8", ...headers }, body: `${why}\n` };
 }
 
-const tryAgain = "Return to the terminal. To try again, run: spec-kitty auth login";
-
-function wording(page: CallbackPage): { status: number; title: string; lines: string[] } {
+function wording(page: CallbackPage, tryAgain: string): { status: number; title: string; lines: string[] } {
   switch (page.kind) {
     case "success":
       return {
         status: 200,
         title: "You are logged in",
-        lines: [`Logged in as ${page.who}.`, "You can close this window and return to the terminal."],
+        lines: [`Logged in as ${page.account}.`, "You can close this window and return to the terminal."],
       };
     case "denied":
       return { status: 403, title: "Access was denied", lines: [reasonOr(page.reason, "Nothing was changed."), tryAgain] };
     case "failed":
       return {
         status: 500,
-        title: "The login did not succeed",
-        lines: [reasonOr(page.reason, "The terminal says why."), tryAgain],
+        title: "The login failed",
+        lines: [reasonOr(page.reason, "The terminal shows why."), tryAgain],
       };
     case "expired":
       return {
@@ -120,15 +124,15 @@ function wording(page: CallbackPage): { status: number; title: string; lines: st
         status: 400,
         title: "This is not the login we started",
         lines: [
-          "The address of this page does not belong to the login that is waiting, so it was ignored. That login still waits.",
+          "The address of this page does not belong to the login in progress, so it was ignored. That login is still waiting.",
           "If you started more than one, use the window that was opened last.",
         ],
       };
     case "already-used":
       return {
         status: 409,
-        title: "This login was already used",
-        lines: ["The terminal has its answer. Opening the address again changes nothing.", "You can close this window."],
+        title: "This address was already used",
+        lines: ["The terminal has received the answer. Opening the address again changes nothing.", "You can close this window."],
       };
   }
 }
@@ -138,8 +142,8 @@ function reasonOr(reason: string | undefined, otherwise: string): string {
 }
 
 /**
- * Text for HTML. Control and format characters go first: invisible there, they could turn a name around (bidirectional
- * override) or break it apart. The length is bounded, since the text is the server's to choose.
+ * Text for HTML. Control and format characters are removed first: invisible there, they could reverse a name (bidirectional
+ * override) or split it. The length is bounded, since the server chooses the text.
  */
 function escaped(text: string): string {
   const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };

@@ -1,57 +1,55 @@
 import type { Server } from "node:net";
 import { AuthError } from "../../base/errors.ts";
+import { hint, login } from "../../base/hint.ts";
 import { reasonOf } from "../../base/system-error.ts";
 
-/** The name in the redirect URI. The literal address is the rule (RFC 8252 §8.3); some servers registered the name only. */
+/** The host in the redirect URI. The literal address is the rule (RFC 8252 §8.3); some servers have registered the name only. */
 export type RedirectHost = "127.0.0.1" | "localhost";
 
 const searched = Array.from({ length: 11 }, (_, index) => 28888 + index);
 const ephemeral = 0;
 
 /**
- * Takes a port on the loopback interface: the first free one of 28888–28898, else whichever the system has left.
- * With `localhost` the same port is taken on `[::1]` too: a browser may try either, and a port that is ours on one
- * address only would leave the other to any program of any user, who would then receive the code.
- * @param createServer - gives a server that does not listen yet; called once for each address and attempt
- * @param redirectHost - the name in the redirect URI
- * @param port - take this one or none
- * @returns the servers that listen now, and their port
- * @throws {AuthError} `usage_invalid` when `port` cannot be had, `configuration_invalid` when none can
+ * Takes a port on the loopback interface: the first free one of 28888–28898, else one that the system assigns. With `localhost`
+ * the same port is taken on `[::1]` too: a browser may try either address, and a port taken on only one of them would leave the
+ * other to any program of any user, which would then receive the code.
+ *
+ * @param createServer - makes a server that does not listen yet; called once for each address and attempt
+ * @param redirectHost - the host in the redirect URI
+ * @param port - this port only
+ * @returns the servers, listening, and their port
+ * @throws {@link AuthError} `usage_invalid` when `port` cannot be taken, `configuration_invalid` when none can
  */
 export async function takeCallbackPort<S extends Server>(
   createServer: () => S,
   redirectHost: RedirectHost,
   port?: number,
 ): Promise<{ servers: S[]; port: number }> {
-  // An ephemeral port that is free on one address can be taken on the other, so that it is worth a few attempts.
+  // An ephemeral port that is free on one address may be taken on the other, so it is worth a few attempts.
   const candidates = port === undefined ? [...searched, ephemeral, ephemeral, ephemeral] : [port];
   let reason: unknown;
   for (const candidate of candidates) {
     try {
       return await take(createServer, redirectHost, candidate);
     } catch (error) {
-      // Whatever it is (in use, reserved by the system, not permitted), the next port may not have it.
+      // Whatever the problem is (in use, reserved by the system, not permitted), the next port may not have it.
       reason = error;
     }
   }
   if (port === undefined) {
     throw new AuthError("configuration_invalid", `no port can be opened on 127.0.0.1 (${reasonOf(reason)})`, {
-      hint: "Log in without a port: spec-kitty auth login --headless",
+      hint: hint`Log in without a port: ${login(undefined, "--headless")}`,
       cause: reason,
     });
   }
   const why = reasonOf(reason) === "EADDRINUSE" ? "is in use by another program" : `cannot be opened (${reasonOf(reason)})`;
   throw new AuthError("usage_invalid", `port ${port} ${why}`, {
-    hint: "Leave --port out to have a free one found: spec-kitty auth login",
+    hint: hint`Leave --port out to use a free one: ${login()}`,
     cause: reason,
   });
 }
 
-async function take<S extends Server>(
-  createServer: () => S,
-  redirectHost: RedirectHost,
-  candidate: number,
-): Promise<{ servers: S[]; port: number }> {
+async function take<S extends Server>(createServer: () => S, redirectHost: RedirectHost, candidate: number): Promise<{ servers: S[]; port: number }> {
   const servers: S[] = [];
   let port = candidate;
   let absent: unknown;
@@ -61,7 +59,7 @@ async function take<S extends Server>(
       port = await listen(server, address, port);
       servers.push(server);
     } catch (error) {
-      // A machine without IPv6 has no [::1] that anybody could take, and one without IPv4 no 127.0.0.1 (RFC 8252 §7.3).
+      // A machine without IPv6 has no [::1] that another program could take, and one without IPv4 no 127.0.0.1 (RFC 8252 §7.3).
       if (["EADDRNOTAVAIL", "EAFNOSUPPORT"].includes(reasonOf(error))) absent = error;
       else {
         for (const taken of servers) taken.close();
@@ -76,7 +74,7 @@ async function take<S extends Server>(
 function listen(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    // `exclusive`: in a cluster the port would otherwise be shared with the other workers.
+    // `exclusive`: in a cluster, the port would otherwise be shared with the other workers.
     server.listen({ host, port, exclusive: true }, () => {
       server.off("error", reject);
       const address = server.address();

@@ -2,8 +2,10 @@ import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { AuthError } from "../../base/errors.ts";
+import { hint, login } from "../../base/hint.ts";
+import type { Identity } from "../../base/identity.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { AuthorizationAnswer, AuthorizationResponse } from "../oauth/authorization.ts";
+import type { AuthorizationResponse, UnrelatedRedirect } from "../oauth/authorization-code.ts";
 import { type CallbackOutcome, callbackPage, redirection, refusal, type RenderedPage } from "./callback-page.ts";
 import { type RedirectHost, takeCallbackPort } from "./callback-port.ts";
 import { callbackRequest, pastedParameters, pasteRefused } from "./callback-request.ts";
@@ -11,70 +13,74 @@ import { callbackRequest, pastedParameters, pasteRefused } from "./callback-requ
 /** Options of {@link listenForCallback}. */
 interface ListenOptions {
   /** Judges the query of a redirect: `authorizationResponse` with the state of this login. */
-  judge: (params: URLSearchParams) => AuthorizationResponse;
-  /** The name in the redirect URI. Default `127.0.0.1`. */
+  judge: (params: URLSearchParams) => AuthorizationResponse | UnrelatedRedirect;
+  /** The host in the redirect URI; `127.0.0.1` by default. */
   redirectHost?: RedirectHost | undefined;
-  /** This port or none. Default: the first free one of 28888–28898, else any. */
+  /** This port only; by default the first free one of 28888–28898, else any. */
   port?: number | undefined;
   clock: Clock;
+  /** The tool that logs in, for the pages. */
+  identity: Identity;
 }
 
 /** A port that waits for the redirect of one login. */
 export interface CallbackListener {
   /** For the authorization request and, unchanged, for the token request (RFC 6749 §4.1.3). */
   readonly redirectUri: string;
-  /** The one answer to this login. Rejects with `interrupted` when the listener is closed before there is one. */
-  readonly callback: Promise<AuthorizationAnswer>;
+  /** The response to this login. Rejects with `interrupted` when the listener is closed before it arrives. */
+  readonly callback: Promise<AuthorizationResponse>;
   /**
-   * Takes the redirect address from the clipboard of a user whose browser could not reach this machine: the same
-   * checks, the same outcome.
+   * Takes the redirect address from a user whose browser could not reach this machine: the same checks, the same outcome.
+   *
    * @param pasted - the whole address; it holds a code, so it is never quoted
-   * @throws {AuthError} `usage_invalid` when it is not the answer; the login still waits
+   * @throws {@link AuthError} `usage_invalid` when it is not the response to this login, which goes on waiting
    */
   accept(pasted: string): void;
   /**
-   * Shows the outcome to the browser that brought the answer, then closes everything. Only the first call counts.
+   * Shows the outcome to the browser that brought the response, then closes everything. Only the first call counts.
+   *
    * @param outcome - success only once the session is stored
-   * @param options - `lingerMs`: how long to wait for the browser to fetch the page, and, when the login expired, how
-   *   long a late one is still told so; milliseconds, default 2000
-   * @returns settles when everything is closed; never rejects
+   * @param options - `lingerMs`: how long to wait for the browser to fetch the page and, when the login has expired, how long a
+   * late browser still gets the page that says so; milliseconds, 2000 by default
+   * @returns when everything is closed; never rejects
    */
   finish(outcome: CallbackOutcome, options?: { lingerMs?: number }): Promise<void>;
-  /** Closes every socket at once, whatever they are doing, so that the process can exit. As often as you like. */
+  /** Closes every socket at once, whatever it is doing, so that the process can exit. May be called again. */
   close(): Promise<void>;
 }
 
-// What a page says must not be in an address that also says code and state: the redirect away from it is what keeps
-// both out of the address bar and the history. The outcome's address cannot be guessed: every local program can ask, would
-// be told who has logged in, and would end the wait for the browser that shall see it.
+// No page is shown at the address that holds code and state: the redirect away from it keeps both out of the address bar and
+// the history. The address of the outcome cannot be guessed: any local program can ask for it, would learn who has logged in,
+// and would end the wait for the browser that should see it.
 const wrongStatePath = "/not-this-login";
 const alreadyUsedPath = "/already-used";
 
-// Enough for any browser, which opens six at most; the silent ones beyond it make way, the oldest first.
+// Enough for any browser, which opens six at most; silent connections beyond that are closed, the oldest first.
 const maxSilentConnections = 64;
 
 /**
  * Listens for the redirect of one login (RFC 8252 §7.3), on the loopback interface only. Nothing but a GET of the exact
- * path with the exact state ends the wait; everything else that can reach the port is answered and ignored.
- * @throws {AuthError} when no port can be had, see {@link takeCallbackPort}
+ * path with the exact state ends the wait; every other request to the port is answered and ignored.
+ *
+ * @throws {@link AuthError} when no port can be taken, see {@link takeCallbackPort}
  */
 export async function listenForCallback(options: ListenOptions): Promise<CallbackListener> {
-  const { judge, clock, redirectHost = "127.0.0.1" } = options;
-  let settle: { resolve: (answer: AuthorizationAnswer) => void; reject: (error: AuthError) => void } | undefined;
-  const callback = new Promise<AuthorizationAnswer>((resolve, reject) => (settle = { resolve, reject }));
-  // Closed while nobody happens to be waiting is not an unhandled rejection.
+  const { judge, clock, identity, redirectHost = "127.0.0.1" } = options;
+  let settle: { resolve: (answer: AuthorizationResponse) => void; reject: (error: AuthError) => void } | undefined;
+  const callback = new Promise<AuthorizationResponse>((resolve, reject) => (settle = { resolve, reject }));
+  // Closing while nothing awaits it must not be an unhandled rejection.
   callback.catch(() => undefined);
 
   const gone = new AbortController();
   const donePath = `/done/${randomBytes(16).toString("base64url")}`;
   let answered = false;
-  /** The browser that brought the answer: it waits, so that it is never told of a success that did not come. */
+  /** The browser that brought the response: it waits, so that it is never shown a success that then fails. */
   let held: ServerResponse | undefined;
   let outcome: CallbackOutcome | undefined;
   let finishing: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
 
-  const end = (answer: AuthorizationAnswer): void => {
+  const end = (answer: AuthorizationResponse): void => {
     answered = true;
     settle?.resolve(answer);
   };
@@ -84,7 +90,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
     if (asked.kind === "refused") return send(response, refusal(asked.status, asked.why, asked.headers));
     if (asked.kind === "page") return onPage(asked.path, request, response);
     const answer = judge(asked.params);
-    if (answer.kind === "not-ours") return send(response, redirection(wrongStatePath));
+    if (answer.kind === "unrelated") return send(response, redirection(wrongStatePath));
     if (answered) return send(response, redirection(alreadyUsedPath));
     if (outcome !== undefined) return send(response, redirection(donePath));
     held = response;
@@ -93,13 +99,13 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
   };
 
   const onPage = (path: string, request: IncomingMessage, response: ServerResponse): void => {
-    if (path === wrongStatePath) return send(response, callbackPage({ kind: "wrong-state" }));
-    if (path === alreadyUsedPath) return send(response, callbackPage({ kind: "already-used" }));
-    // That a login has expired is no secret, and whoever comes late may have any address left.
+    if (path === wrongStatePath) return send(response, callbackPage({ kind: "wrong-state" }, identity));
+    if (path === alreadyUsedPath) return send(response, callbackPage({ kind: "already-used" }, identity));
+    // That a login has expired is no secret, and a late browser may be at any address.
     if (outcome === undefined || (path !== donePath && outcome.kind !== "expired")) return send(response, refusal(404, "nothing here"));
-    // The socket's end, not the response's: closing everything earlier could cut the page off.
+    // When the socket closes, not the response: closing everything earlier could cut the page off.
     if (answered) request.socket.once("close", () => gone.abort());
-    send(response, callbackPage(outcome));
+    send(response, callbackPage(outcome, identity));
   };
 
   const { servers, port } = await takeCallbackPort(() => boundedServer(onRequest), redirectHost, options.port);
@@ -107,8 +113,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
 
   const close = (): Promise<void> => {
     closing ??= (async () => {
-      const hint = "Run: spec-kitty auth login";
-      settle?.reject(new AuthError("interrupted", "the login was given up before an answer came", { hint }));
+      settle?.reject(new AuthError("interrupted", "the login was cancelled before the browser came back", { hint: hint`Run: ${login()}` }));
       gone.abort();
       await Promise.all(servers.map(closeServer));
     })();
@@ -118,10 +123,10 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
   const finish: CallbackListener["finish"] = (result, { lingerMs = 2_000 } = {}) => {
     finishing ??= (async () => {
       outcome = result;
-      // Nobody to tell: the answer was pasted, or the tab is closed, or no browser came and the user was interrupted.
-      const someoneComes = held !== undefined || result.kind === "expired";
+      // Otherwise no browser is left to see it: the address was pasted, the tab is closed, or the login was interrupted.
+      const isAwaited = held !== undefined || result.kind === "expired";
       if (held !== undefined) send(held, redirection(donePath));
-      if (someoneComes) await clock.sleep(lingerMs, { signal: gone.signal }).catch(() => undefined);
+      if (isAwaited) await clock.sleep(lingerMs, { signal: gone.signal }).catch(() => undefined);
       await close();
     })();
     return finishing;
@@ -129,7 +134,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
 
   const accept = (pasted: string): void => {
     const answer = judge(pastedParameters(pasted, redirectUri));
-    if (answer.kind === "not-ours") throw pasteRefused(`does not belong to this login: ${answer.reason}`);
+    if (answer.kind === "unrelated") throw pasteRefused(`does not belong to this login: ${answer.reason}`);
     if (answered || outcome !== undefined || closing !== undefined) throw pasteRefused("came after this login had ended");
     end(answer);
   };
@@ -137,11 +142,11 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
   return { redirectUri, callback, accept, finish, close };
 }
 
-/** A server that no peer can fill, slow down or keep open: size, time and number of what it reads are bounded. */
+/** A server that no peer can flood, slow down or keep open: size, time and number of what it reads are bounded. */
 function boundedServer(onRequest: (request: IncomingMessage, response: ServerResponse) => void): Server {
   const server = createServer(
     {
-      // Cookies count, and those of every local program come along: a port does not separate them (RFC 6265 §8.5).
+      // Cookies count too, including those of every other local server: ports do not isolate them (RFC 6265 §8.5).
       maxHeaderSize: 16 * 1024,
       headersTimeout: 5_000,
       requestTimeout: 5_000,
@@ -149,7 +154,7 @@ function boundedServer(onRequest: (request: IncomingMessage, response: ServerRes
     },
     onRequest,
   );
-  // With it even the answers that node:http gives by itself say `Connection: close`, and nothing can ride behind them.
+  // With this, even the answers that node:http gives by itself say `Connection: close`, and no pipelined request follows.
   server.maxRequestsPerSocket = 1;
   const silent = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
@@ -163,7 +168,7 @@ function boundedServer(onRequest: (request: IncomingMessage, response: ServerRes
 }
 
 function send(response: ServerResponse, { status, headers, body }: RenderedPage): void {
-  // Said here, `close` also makes node:http close: a connection that is kept would keep the process.
+  // Set here, `close` also makes node:http close the connection: an open one would keep the process running.
   response.writeHead(status, { ...headers, connection: "close", "content-length": Buffer.byteLength(body) }).end(body);
 }
 

@@ -1,7 +1,115 @@
-import type { Secret } from "../../base/secret.ts";
-import type { AuthorizationServer } from "./authorization-server.ts";
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { Secret } from "../../base/secret.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
+import type { AuthorizationServer } from "./authorization-server.ts";
 import { tokenRequest, tokenResponse, type TokenResponse } from "./token-endpoint.ts";
+
+/** A fresh `state`: 256 random bits as base64url. It binds the response to this one login (RFC 6749 §10.12). */
+export function createState(): Secret {
+  return new Secret(randomBytes(32).toString("base64url"));
+}
+
+/** A fresh `nonce`: 256 random bits. It binds the ID token to this one login (OpenID Connect Core §15.5.2). */
+export function createNonce(): string {
+  return randomBytes(32).toString("base64url");
+}
+
+/** The parameters of an authorization request, in the RFC's spelling (RFC 6749 §4.1.1, RFC 7636 §4.3). */
+interface AuthorizationRequest {
+  /** The registered client. */
+  client_id: string;
+  /** The loopback address that is listening, port included (RFC 8252 §7.3). */
+  redirect_uri: string;
+  /** Scopes, separated by single spaces. */
+  scope: string;
+  /** From {@link createState}. */
+  state: Secret;
+  /** From `codeChallenge`; the method sent is always S256. */
+  code_challenge: string;
+}
+
+/**
+ * The address for the browser. It holds the state, but no secret that would let a reader redeem the code.
+ *
+ * @param endpoint - `authorization_endpoint`; its query, if it has one, is kept (RFC 6749 §3.1)
+ * @param request - the parameters of this login
+ * @param extra - further parameters, such as `prompt`; they never override one of the protocol
+ */
+export function authorizationRequest(endpoint: string, request: AuthorizationRequest, extra: Readonly<Record<string, string>> = {}): string {
+  const url = new URL(endpoint);
+  const parameters = {
+    ...extra,
+    response_type: "code",
+    client_id: request.client_id,
+    redirect_uri: request.redirect_uri,
+    scope: request.scope,
+    state: request.state.reveal(),
+    code_challenge: request.code_challenge,
+    code_challenge_method: "S256",
+  };
+  // `set`, not `append`: no parameter may be there twice (RFC 6749 §3.1), not even one that the endpoint brought along.
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  return url.href;
+}
+
+/** A response to this login: it carried the right state. Text in it comes from the server, unescaped. */
+export type AuthorizationResponse =
+  | { kind: "code"; code: Secret }
+  /** RFC 6749 §4.1.2.1. */
+  | { kind: "error"; error: string; description: string | undefined }
+  /**
+   * Another server responded than the one that was asked: its code must be sent nowhere (RFC 9207 §2.4). `issuer` is undefined
+   * when the response named none although the server that was asked always does.
+   */
+  | { kind: "mix-up"; issuer: string | undefined };
+
+/** A redirect that has nothing to do with this login and changes nothing. */
+export interface UnrelatedRedirect {
+  kind: "unrelated";
+  reason: "state missing" | "state wrong" | "parameter repeated" | "neither code nor error";
+}
+
+const known = ["state", "iss", "error", "error_description", "code"] as const; // unknown ones are ignored, §4.1.2
+
+/**
+ * Judges a redirect (RFC 6749 §4.1.2). The state comes first: without it a redirect can neither hand in a code (§10.12) nor end
+ * the login with an `error`. Then the issuer, since neither the code nor the error of another server may be trusted
+ * (RFC 9207 §2.4).
+ *
+ * @param params - the query of the redirect
+ * @param expected - `state` of this login; the rest from the server's metadata
+ */
+export function authorizationResponse(
+  params: URLSearchParams,
+  expected: { state: Secret } & Partial<Pick<AuthorizationServer, "issuer" | "authorization_response_iss_parameter_supported">>,
+): AuthorizationResponse | UnrelatedRedirect {
+  // Parsers differ on which of two values counts, and attacks use the difference (RFC 6749 §3.1).
+  if (known.some((name) => params.getAll(name).length > 1)) return { kind: "unrelated", reason: "parameter repeated" };
+  // A parameter without a value is treated as omitted (RFC 6749 §3.1).
+  const given = (name: (typeof known)[number]): string | undefined => params.get(name) || undefined;
+
+  const state = given("state");
+  if (state === undefined) return { kind: "unrelated", reason: "state missing" };
+  if (!equalInConstantTime(state, expected.state)) return { kind: "unrelated", reason: "state wrong" };
+
+  const iss = given("iss");
+  // Simple string comparison, as RFC 9207 §2.4 requires: no normalisation.
+  if (iss !== undefined && expected.issuer !== undefined && iss !== expected.issuer) return { kind: "mix-up", issuer: iss };
+  // Otherwise a server in a mix-up attack would only have to leave its name out.
+  if (iss === undefined && expected.authorization_response_iss_parameter_supported) return { kind: "mix-up", issuer: undefined };
+
+  const error = given("error");
+  if (error !== undefined) return { kind: "error", error, description: given("error_description") };
+  const code = given("code");
+  if (code !== undefined) return { kind: "code", code: new Secret(code) };
+  return { kind: "unrelated", reason: "neither code nor error" };
+}
+
+/** Compares digests, so that the time it takes reveals neither the length nor the first wrong character. */
+function equalInConstantTime(found: string, expected: Secret): boolean {
+  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(found), digest(expected.reveal()));
+}
 
 /**
  * Exchanges an authorization code for tokens (RFC 6749 §4.1.3, RFC 7636 §4.5).
@@ -9,8 +117,8 @@ import { tokenRequest, tokenResponse, type TokenResponse } from "./token-endpoin
  * Sent once and never again: a code is good for one use, and a server that sees it twice revokes what it issued (§4.1.2).
  *
  * @param server - the server that the user was sent to
- * @param grant - the code from the callback, the verifier whose challenge was sent, the very redirect URI of the request, and
- * the resource that the token is for, where one was asked for (RFC 8707 §2.2)
+ * @param grant - the code from the redirect; the verifier whose challenge was sent; the redirect URI of the request, unchanged;
+ * and the resource that the token is for, where one was asked for (RFC 8707 §2.2)
  * @throws {@link ServiceError} as `tokenResponse`
  */
 export async function authorizationCodeGrant(

@@ -1,40 +1,106 @@
 import { AuthError } from "../../base/errors.ts";
-import type { Clock } from "../../platform/clock.ts";
-import { dpopFetch } from "./dpop.ts";
-import type { Fetch } from "../../http/request.ts";
 import type { Secret } from "../../base/secret.ts";
+import { readJsonObject, type Fetch } from "../../http/request.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { dpopProof } from "./dpop-proof.ts";
 import type { TokenResponse } from "./token-endpoint.ts";
+import { parseChallenges } from "./www-authenticate.ts";
 
 /** How a token is presented: alone, or with a proof of the key that it is bound to (RFC 9449). */
 export interface TokenBinding {
   readonly tokenType: TokenResponse["token_type"];
   readonly dpopKey?: Secret | undefined;
-  /** What to add to this machine's clock to get the server's, in milliseconds. */
+  /** Added to this machine's clock to get the server's, in milliseconds. */
   readonly clockOffsetMs: number;
 }
 
 /**
- * The `fetch` for requests to the token endpoint: where there is a key, what is asked for will be bound to it, and what is
- * bound already needs its proof (RFC 9449 §5).
+ * The `fetch` for requests to the token endpoint: with a key, the new tokens are bound to it, and tokens that are bound already
+ * need its proof (RFC 9449 §5).
  */
-export function provingFetch({ dpopKey: key, clockOffsetMs = 0 }: Partial<TokenBinding>, { fetch, clock }: { fetch: Fetch; clock: Clock }): Fetch {
+export function tokenEndpointFetch({ dpopKey: key, clockOffsetMs = 0 }: Partial<TokenBinding>, { fetch, clock }: { fetch: Fetch; clock: Clock }): Fetch {
   return key === undefined ? fetch : dpopFetch({ fetch, clock, key, clockOffsetMs });
 }
 
 /**
- * The `fetch` for requests that carry an access token: with a proof where it is bound to a key (RFC 9449 §7.1), so that the
+ * The `fetch` for requests with an access token: with a proof where the token is bound to a key (RFC 9449 §7.1), so that the
  * requests themselves are written as if it were not. A server may bind the refresh token and not this one.
  */
-export function boundFetch(binding: TokenBinding, world: { fetch: Fetch; clock: Clock }): Fetch {
-  return binding.tokenType === "DPoP" ? provingFetch(binding, world) : world.fetch;
+export function resourceFetch(binding: TokenBinding, { fetch, clock }: { fetch: Fetch; clock: Clock }): Fetch {
+  return binding.tokenType === "DPoP" ? tokenEndpointFetch(binding, { fetch, clock }) : fetch;
 }
 
 /**
- * Refuses tokens that are bound to a key where this client has offered none: nothing could be done with them.
+ * Refuses tokens that are bound to a key when this client offered none: they could not be used for anything.
  *
- * @param issuer - who gave them, for the message
- * @throws AuthError `service_answer_invalid`
+ * @param issuer - named in the message
+ * @throws {@link AuthError} `service_answer_invalid`
  */
-export function refuseForeignKey({ tokenType, dpopKey }: Omit<TokenBinding, "clockOffsetMs">, issuer: string): void {
+export function validateTokenType({ tokenType, dpopKey }: Omit<TokenBinding, "clockOffsetMs">, issuer: string): void {
   if (tokenType === "DPoP" && dpopKey === undefined) throw new AuthError("service_answer_invalid", `"${issuer}" bound the tokens to a key, and none was offered`);
+}
+
+/** Options of {@link dpopFetch}. */
+interface DpopOptions {
+  fetch: Fetch;
+  clock: Clock;
+  /** From `createDpopKey`; the session's own. */
+  key: Secret;
+  /** The last nonce of each origin (RFC 9449 §8.2): one map for the life of the process, unless a test has its own. */
+  nonces?: Map<string, string>;
+  /** Added to this machine's clock to get the server's, as far as it is known, in milliseconds; 0 by default. */
+  clockOffsetMs?: number;
+}
+
+/** A nonce belongs to its server, not to a session: an old one, or another session's, costs one more request and nothing else. */
+const nonceOf = new Map<string, string>();
+/** Servers accept proofs for some minutes; a difference of less than this, in milliseconds, is not why one was refused. */
+const toleranceMs = 60_000;
+
+/**
+ * A `fetch` that proves possession of the key with every request. So every exchange of the protocol can be bound to a key
+ * without knowing of it, and an access token that is sent as `Bearer` goes out as `DPoP`, with its hash in the proof (§7.1).
+ *
+ * A server that wants a nonce of its own in the proof says so and has done nothing yet (§8, §9); nor has one that refuses a
+ * proof because its time is wrong (§4.3). The server's `Date` corrects the time: at login nobody knows yet how wrong this
+ * machine's clock is, and it may have been set since. In both cases the request is sent once more, even one with a code or a
+ * refresh token, unless its body was a stream, which can be sent only once.
+ */
+export function dpopFetch({ fetch, clock, key, nonces = nonceOf, clockOffsetMs = 0 }: DpopOptions): Fetch {
+  let offsetMs = clockOffsetMs;
+  return async (input, init = {}) => {
+    const url = new URL(input);
+    // In capitals on the wire as well: `fetch` leaves the case of some methods as it is, and the proof must name what was sent.
+    const method = init.method?.toUpperCase() ?? "GET";
+    const headers = new Headers(init.headers);
+    const access_token = /^(?:Bearer|DPoP) +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
+    if (access_token !== undefined) headers.set("authorization", `DPoP ${access_token}`);
+    const attempt = async (): Promise<Response> => {
+      const nonce = nonces.get(url.origin);
+      headers.set("dpop", dpopProof(key, { htm: method, htu: url, now: clock.now() + offsetMs, access_token, nonce }));
+      const response = await fetch(input, { ...init, method, headers: Object.fromEntries(headers) });
+      const next = response.headers.get("dpop-nonce");
+      if (next) nonces.set(url.origin, next);
+      return response;
+    };
+    const response = await attempt();
+    if (init.body instanceof ReadableStream) return response;
+    const error = await proofError(response);
+    const serverOffsetMs = Date.parse(response.headers.get("date") ?? "") - clock.now();
+    if (error === "invalid_dpop_proof" && Math.abs(serverOffsetMs - offsetMs) > toleranceMs) offsetMs = serverOffsetMs;
+    else if (error !== "use_dpop_nonce" || !response.headers.has("dpop-nonce")) return response;
+    await response.body?.cancel();
+    return attempt();
+  };
+}
+
+/**
+ * The error of a response that may be about the proof: an authorization server puts it in its JSON (RFC 9449 §5, §8), a resource
+ * server in its challenge (§7.1, §9). The body can still be read afterwards.
+ */
+async function proofError(response: Response): Promise<unknown> {
+  if (response.status !== 400 && response.status !== 401) return undefined;
+  const challenges = parseChallenges(response.headers.get("www-authenticate") ?? "");
+  const challenge = challenges.find(({ scheme, parameters }) => scheme === "dpop" && parameters.has("error"));
+  return challenge?.parameters.get("error") ?? (await readJsonObject(response.clone()))?.["error"];
 }

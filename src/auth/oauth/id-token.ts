@@ -1,59 +1,59 @@
 import { createHash } from "node:crypto";
 import { AuthError } from "../../base/errors.ts";
+import { hint, login } from "../../base/hint.ts";
 import type { Secret } from "../../base/secret.ts";
-import type { AuthorizationServer } from "./authorization-server.ts";
 import { memberReader, number, text, textOf } from "../../http/json-members.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
-import type { JwkSets } from "./jwks.ts";
+import type { AuthorizationServer } from "./authorization-server.ts";
+import { verifySignature } from "./jwks.ts";
 import { parseJws, signatureAlgorithms, type Jws } from "./jws.ts";
 
-/** What an ID token said, once all of it was checked (OpenID Connect Core §2). Kept with the session, for the next one. */
+/** The claims of an ID token that was validated (OpenID Connect Core §2). Kept with the session, to compare with the next one. */
 export interface IdTokenClaims {
-  /** Who logged in, for this issuer and for ever. */
+  /** The user's permanent id at this issuer. */
   readonly sub: string;
   readonly nonce?: string;
-  /** When the user last proved who they are, in seconds since 1970. */
+  /** When the user last authenticated, in seconds since 1970. */
   readonly auth_time?: number;
   readonly email?: string;
   readonly name?: string;
 }
 
-/** What an ID token must agree with. */
+/** The values that an ID token must match. */
 interface ExpectedIdToken {
   server: AuthorizationServer;
   client_id: string;
-  /** The access token that came along. */
+  /** The access token that came with it. */
   access_token: Secret;
   /** The server's clock, in milliseconds since 1970: `issuedAt` of the session's tokens. */
   now: number;
-  /** What the authorization request sent; undefined where there was none, as in a device login. */
+  /** From the authorization request; undefined where none was sent, as in a device login. */
   nonce?: string | undefined;
 }
 
-/** How far the two clocks may be apart, in seconds. The server's `Date` has already been allowed for. */
+/** How far apart the two clocks may be, in seconds. The server's `Date` is already taken into account. */
 const toleranceSeconds = 60;
 
 /**
- * Checks the ID token of a login, as OpenID Connect Core §3.1.3.7 says.
+ * Validates the ID token of a login (OpenID Connect Core §3.1.3.7).
  *
- * @param idToken - `id_token` of the token answer
- * @param keys - one for the life of the process
- * @throws {@link AuthError} `service_answer_invalid` when it must not be believed; {@link ServiceError} when the keys cannot be had
+ * @param idToken - `id_token` of the token response
+ * @throws {@link AuthError} `service_answer_invalid` when it is not valid; {@link ServiceError} when the keys cannot be fetched
  */
-export async function validateIdToken(idToken: Secret, expected: ExpectedIdToken, keys: JwkSets, options: ExchangeOptions): Promise<IdTokenClaims> {
+export async function validateIdToken(idToken: Secret, expected: ExpectedIdToken, options: ExchangeOptions): Promise<IdTokenClaims> {
   const jws = parseJws(idToken);
   const claims = idTokenClaims(jws, expected);
-  await keys.verify(jws, expected.server, options);
+  await verifySignature(jws, expected.server, options);
   return claims;
 }
 
 /**
- * Checks the ID token that came with a refresh against the one of the login (Core §12.2). Nothing of it is used further.
+ * Validates the ID token of a refresh against the one of the login (Core §12.2). None of its claims are used.
  *
- * Its signature is left to TLS, as §3.1.3.7 item 6 allows for what comes straight from the token endpoint: fetching keys would
- * put a request between the moment at which the old refresh token is spent and the one at which the new one is stored.
+ * Its signature is left to TLS, as §3.1.3.7 item 6 allows for a token that comes directly from the token endpoint: fetching keys
+ * would put a request between spending the old refresh token and storing the new one.
  *
- * @param previous - what the ID token of the login said
+ * @param previous - the claims of the login's ID token
  * @throws {@link AuthError} `service_answer_invalid` when it is about another login
  */
 export function validateRefreshedIdToken(idToken: Secret, expected: Omit<ExpectedIdToken, "nonce">, previous: IdTokenClaims): void {
@@ -62,37 +62,38 @@ export function validateRefreshedIdToken(idToken: Secret, expected: Omit<Expecte
 
 function idTokenClaims(jws: Jws, { server, client_id, access_token, now, nonce }: ExpectedIdToken, previous?: IdTokenClaims): IdTokenClaims {
   const { claims, alg } = jws;
-  // Names and addresses are shown; values that a forger chose are not, and neither is the nonce.
-  const refuse = (why: string): AuthError => new AuthError("service_answer_invalid", `the ID token of "${server.issuer}" ${why}`, { hint: "Nothing of it was believed. Try again: spec-kitty auth login" });
+  // Names and addresses are shown; values that a forger may have chosen are not, nor is the nonce.
+  const refuse = (why: string): AuthError =>
+    new AuthError("service_answer_invalid", `the ID token of "${server.issuer}" ${why}`, { hint: hint`None of it was trusted. Try again: ${login()}` });
   const { required, optional } = memberReader(claims, (name, expected) =>
     refuse(claims[name] === undefined ? `has no "${name}"` : `has a "${name}" that is not ${expected}`),
   );
 
   const algorithms = server.id_token_signing_alg_values_supported;
-  if (algorithms !== undefined && !algorithms.includes(alg)) throw refuse(`is signed by ${alg}, which this server says it never uses`);
+  if (algorithms !== undefined && !algorithms.includes(alg)) throw refuse(`is signed by ${alg}, which the server's metadata rule out`);
   if (claims["iss"] !== server.issuer) throw refuse(`was issued by ${JSON.stringify(claims["iss"]) ?? "nobody"}`);
   const sub = required("sub", text);
 
   const aud = claims["aud"];
   const audience: unknown[] = Array.isArray(aud) ? aud : [aud];
   if (!audience.includes(client_id)) throw refuse(`is not for the client "${client_id}"`);
-  // One that is for others too must have been issued to this client, or any of them could hand it in here.
+  // A token for several audiences must have been issued to this client, or any of them could present its own here.
   const azp = claims["azp"];
   if ((azp !== undefined || audience.length > 1) && azp !== client_id) throw refuse(`was issued to another client than "${client_id}"`);
 
   const nowSeconds = now / 1000;
-  if (required("exp", number) <= nowSeconds - toleranceSeconds) throw refuse("is over");
+  if (required("exp", number) <= nowSeconds - toleranceSeconds) throw refuse("has expired");
   if (required("iat", number) > nowSeconds + toleranceSeconds) throw refuse("was issued in the future");
-  if ((optional("nbf", number) ?? 0) > nowSeconds + toleranceSeconds) throw refuse("is not good yet");
+  if ((optional("nbf", number) ?? 0) > nowSeconds + toleranceSeconds) throw refuse("is not valid yet");
 
-  // Optional where it comes from the token endpoint (§3.1.3.6), and of no use if it is not compared when it is there.
+  // Optional in an answer of the token endpoint (§3.1.3.6), but compared whenever it is present.
   const at_hash = claims["at_hash"];
   if (at_hash !== undefined && at_hash !== leftHalfHash(alg, access_token)) throw refuse("belongs to another access token");
 
   const auth_time = optional("auth_time", number);
   const sent = claims["nonce"];
   if (previous === undefined) {
-    // One that nobody sent is another login's.
+    // A nonce that was not sent belongs to another login.
     if (sent !== nonce) throw refuse("belongs to another login: its nonce is not the one that was sent");
   } else {
     if (sub !== previous.sub) throw refuse("names another user than the login did");

@@ -3,25 +3,25 @@ import { AuthError } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import { isJsonObject, type JsonObject } from "../../http/json-members.ts";
 
-/** A signed token taken apart (RFC 7515 §3.1, compact serialisation). Nothing in it is to be believed yet. */
+/** A parsed signed token (RFC 7515 §3.1, compact serialization). Nothing in it may be trusted yet. */
 export interface Jws {
   /** A key of {@link signatureAlgorithms}. */
   readonly alg: string;
-  /** The key that signed, by its name in the signer's set (§4.1.4). */
+  /** The id of the signing key in the issuer's set (§4.1.4). */
   readonly kid: string | undefined;
   readonly claims: Readonly<Record<string, unknown>>;
-  /** What was signed. */
+  /** The signed text. */
   readonly input: string;
   readonly signature: Buffer;
 }
 
-/** How a signature is checked, and with what kind of key (RFC 7518 §3.1, RFC 8037 §3.1). */
+/** How a signature is verified, and with what kind of key (RFC 7518 §3.1, RFC 8037 §3.1). */
 interface SignatureAlgorithm {
   readonly kty: "RSA" | "EC" | "OKP";
   readonly crv?: string;
-  /** For the signature; null where the algorithm hashes for itself. */
+  /** For the signature; null where the algorithm includes its own hash. */
   readonly digest: string | null;
-  /** For `at_hash` (OpenID Connect Core §3.1.3.6): the one inside the algorithm. */
+  /** For `at_hash` (OpenID Connect Core §3.1.3.6): the hash function inside the algorithm. */
   readonly hash: string;
   readonly how: { padding?: number; saltLength?: number; dsaEncoding?: "ieee-p1363" };
 }
@@ -29,8 +29,8 @@ interface SignatureAlgorithm {
 const eddsa: SignatureAlgorithm = { kty: "OKP", crv: "Ed25519", digest: null, hash: "sha512", how: {} };
 
 /**
- * The algorithms that are believed. Not `none`, and none with a shared key: a public client has no secret to share, and the
- * server's public key taken for one is the oldest forgery there is (RFC 8725 §2.1).
+ * The accepted algorithms. Not `none`, and none with a shared key: a public client shares no secret with the server, and using
+ * the server's public key as one is a classic forgery (RFC 8725 §2.1).
  */
 export const signatureAlgorithms: ReadonlyMap<string, SignatureAlgorithm> = new Map<string, SignatureAlgorithm>([
   ["RS256", { kty: "RSA", digest: "sha256", hash: "sha256", how: { padding: constants.RSA_PKCS1_PADDING } }],
@@ -41,30 +41,30 @@ export const signatureAlgorithms: ReadonlyMap<string, SignatureAlgorithm> = new 
 ]);
 
 /**
- * Takes a signed token apart.
+ * Parses a signed token.
  *
- * @throws {@link AuthError} `service_answer_invalid` when it is none, or is signed in a way that is not believed
+ * @throws {@link AuthError} `service_answer_invalid` when it is not one, or its algorithm is not accepted
  */
 export function parseJws(token: Secret): Jws {
   const refuse = (why: string): AuthError => new AuthError("service_answer_invalid", `the ID token ${why}`);
   const parts = token.reveal().split(".");
   const [header = "", payload = "", signature = ""] = parts;
-  // Five parts are an encrypted one; characters outside base64url are skipped by decoders, so that two texts would be one token.
+  // Five parts are an encrypted token; decoders skip characters outside base64url, so that two texts would be the same token.
   if (parts.length !== 3 || !/^[\w-]+\.[\w-]+\.[\w-]*$/.test(token.reveal())) throw refuse("is not a signed JWT");
   const parameters = jsonObject(header);
   const claims = jsonObject(payload);
-  if (parameters === undefined || claims === undefined) throw refuse("holds something else than JSON objects");
+  if (parameters === undefined || claims === undefined) throw refuse("holds something other than JSON objects");
   const { alg, kid, crit } = parameters;
   if (typeof alg !== "string" || !signatureAlgorithms.has(alg)) {
-    throw refuse(`is signed by ${JSON.stringify(alg) ?? "nothing"}, and only ${[...signatureAlgorithms.keys()].join(", ")} are believed`);
+    throw refuse(`is signed by ${JSON.stringify(alg) ?? "nothing"}, and only ${[...signatureAlgorithms.keys()].join(", ")} are accepted`);
   }
-  // What must be understood and is not makes the whole invalid (RFC 7515 §4.1.11); nothing is understood here.
+  // A critical header that is not understood makes the token invalid (RFC 7515 §4.1.11), and none is understood here.
   if (crit !== undefined) throw refuse('has a "crit" header that is not understood');
   if (kid !== undefined && typeof kid !== "string") throw refuse('has a "kid" that is not a string');
   return { alg, kid, claims, input: `${header}.${payload}`, signature: Buffer.from(signature, "base64url") };
 }
 
-/** Whether a key made the signature. The caller has seen to it that the key is of the algorithm's kind. */
+/** Whether a key made the signature. The caller has checked that the key is of the algorithm's kind. */
 export function isSignedBy(key: KeyObject, jws: Jws): boolean {
   const algorithm = signatureAlgorithms.get(jws.alg);
   return algorithm !== undefined && verify(algorithm.digest, Buffer.from(jws.input), { key, ...algorithm.how }, jws.signature);

@@ -2,7 +2,7 @@ import { AuthError, NotAuthenticatedError, ServiceError } from "../../base/error
 import { hint, login } from "../../base/hint.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Secret } from "../../base/secret.ts";
-import { provingFetch, refuseForeignKey } from "../oauth/dpop-fetch.ts";
+import { tokenEndpointFetch, validateTokenType } from "../oauth/dpop-fetch.ts";
 import { retryDelay } from "../../http/retry.ts";
 import { readJsonObject, type Fetch } from "../../http/request.ts";
 import { validateRefreshedIdToken } from "../oauth/id-token.ts";
@@ -53,7 +53,7 @@ export async function requestRefresh(
   const continuing = checkFor(session, profile, clock);
   const signal = clock.timeout(refreshLimitMs);
   const { clientId: client_id, resource } = session;
-  const proving = provingFetch(session, { fetch, clock });
+  const proving = tokenEndpointFetch(session, { fetch, clock });
   for (let attempt = 1, waited = waitedMs; ; attempt += 1) {
     // A process that was stopped for so long that another took its lock must not send what the other has spent.
     if (!lock.held()) throw new AuthError("lock_unavailable", "the lock on the session was lost while this process was stopped", { hint: "Try again" });
@@ -82,7 +82,7 @@ function checkFor(session: Session, profile: string, clock: Clock): (tokens: Tok
   return (tokens) => {
     const { access_token, id_token, token_type } = tokens;
     try {
-      refuseForeignKey({ tokenType: token_type, dpopKey }, server.issuer);
+      validateTokenType({ tokenType: token_type, dpopKey }, server.issuer);
       const now = sessionTokens(tokens, clock.now(), session).issuedAt;
       if (id_token !== undefined && idToken !== undefined) validateRefreshedIdToken(id_token, { server, client_id, access_token, now }, idToken);
       return tokens;

@@ -1,9 +1,10 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { AuthError, ServiceError } from "../../base/errors.ts";
+import { hint, login } from "../../base/hint.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { WebSocketTicket } from "./ticket.ts";
 
-/** What is used of a WebSocket, the runtime's own or one like it. */
+/** The part of a WebSocket that is used: the runtime's own, or a compatible one. */
 export interface Socket {
   binaryType: string;
   addEventListener(type: "open" | "error" | "close", listener: () => void): void;
@@ -12,21 +13,21 @@ export interface Socket {
   close(): void;
 }
 
-/** A `WebSocket` that takes headers for the upgrade, as Node's does beside what the standard says. */
+/** A `WebSocket` that takes headers for the upgrade: Node's does, beyond the standard. */
 export type SocketConstructor = new (url: string | URL, options: { headers: Record<string, string> }) => Socket;
 
-/** How to connect. */
+/** Options of {@link holdConnection}. */
 export interface ConnectionOptions {
   clock: Clock;
-  /** `globalThis.WebSocket` of the runtime, which Node 20 has only when started with a flag. */
+  /** `globalThis.WebSocket`, which Node 20 has only when started with a flag. */
   WebSocket: SocketConstructor | undefined;
-  /** Told when the connection is open, before anything is received. */
+  /** Called when the connection is open, before anything is received. */
   onOpen: (socket: Socket) => void;
-  /** Told of everything that is received. */
+  /** Called with everything that is received. */
   onMessage: (data: unknown, socket: Socket) => void;
-  /** Ends the connection. */
+  /** Closes the connection. */
   signal: AbortSignal;
-  /** Opens what `open` makes, through a proxy perhaps; calls it at once by default. */
+  /** Calls `open`, perhaps with a proxy in place for it; calls it at once by default. */
   through?: (url: URL, open: () => Socket) => Promise<Socket>;
 }
 
@@ -35,10 +36,10 @@ const handshakeMs = 10_000;
 /**
  * Opens a connection with a ticket in the header of the upgrade (RFC 6455 §4.1), never in the address, and holds it.
  *
- * @returns when a connection that was open is not any more, or the signal has aborted
- * @throws {@link AuthError} `configuration_invalid` where the runtime has no WebSocket; {@link ServiceError} with the `status` that
- * the upgrade was answered with: `access_denied` for 401 and 403, `service_unavailable` for others,
- * `network_unavailable` with status 0 when there was no answer in 10 seconds
+ * @returns when the open connection has closed, or the signal has aborted
+ * @throws {@link AuthError} `configuration_invalid` where the runtime has no WebSocket; {@link ServiceError} with the `status` of
+ * the answer to the upgrade: `access_denied` for 401 and 403, `service_unavailable` for others, `network_unavailable` with
+ * status 0 when there was no answer within 10 seconds
  */
 export async function holdConnection({ url, ticket }: WebSocketTicket, options: ConnectionOptions): Promise<void> {
   const { clock, WebSocket, onOpen, onMessage, signal, through = async (_, open) => open() } = options;
@@ -63,7 +64,7 @@ export async function holdConnection({ url, ticket }: WebSocketTicket, options: 
       socket.addEventListener("error", end);
       onAbort = () => {
         socket.close();
-        // The goodbye is on its way; a service that never answers it must not keep the process.
+        // The close frame is on its way; a service that never answers it must not keep the process running.
         upgrade.release();
         resolve();
       };
@@ -81,20 +82,20 @@ export async function holdConnection({ url, ticket }: WebSocketTicket, options: 
   }
 }
 
-/** What Node tells of an upgrade beside what a WebSocket tells. */
+/** What Node reports of an upgrade and a WebSocket does not. */
 interface Upgrade {
-  /** How it was answered; 0 while it was not. */
+  /** HTTP status of the answer; 0 while there is none. */
   status(): number;
-  /** Lets the process end while the connection is still there. */
+  /** Lets the process exit while the connection is still open. */
   release(): void;
-  /** Listens no longer. */
+  /** Stops listening. */
   end(): void;
 }
 
 /**
- * Finds out how an upgrade was answered, and on which connection. A WebSocket does not tell its user whether it was refused or
- * never reached (for the sake of web pages, which must not scan networks with it), but Node publishes both on diagnostics
- * channels. Where it does not, the status stays unknown, and a refusal looks like a connection that failed.
+ * Finds out how an upgrade was answered, and on which connection. A WebSocket does not say whether it was refused or could not
+ * connect (so that web pages cannot scan networks with it), but Node publishes both on diagnostics channels. Where it does not,
+ * the status stays unknown, and a refusal looks like a failed connection.
  */
 function watchUpgrade(authorization: string): Upgrade {
   let status = 0;
@@ -102,7 +103,7 @@ function watchUpgrade(authorization: string): Upgrade {
   const listen = (message: unknown): void => {
     const { request, response, socket } = message as { request?: { headers?: unknown }; response?: { statusCode?: unknown }; socket?: { unref?: () => unknown } };
     const { headers } = request ?? {};
-    // The ticket is used once, so that it names the request.
+    // The ticket is used once, so it identifies the request.
     const isOurs = Array.isArray(headers) ? headers.includes(authorization) : typeof headers === "string" && headers.includes(authorization);
     if (!isOurs) return;
     if (typeof response?.statusCode === "number") status = response.statusCode;
@@ -120,12 +121,15 @@ const channels = ["undici:client:sendHeaders", "undici:request:headers"];
 
 function refused(url: URL, status: number): ServiceError {
   const where = `"${url.origin}${url.pathname}"`;
-  if (status === 0) return new ServiceError("network_unavailable", `cannot open a connection to ${where}`, { hint: "Events still go in batches: spec-kitty sync now" });
-  const isRefusal = status === 401 || status === 403;
-  return new ServiceError(isRefusal ? "access_denied" : "service_unavailable", `${where} answered ${status} to ${isRefusal ? "a fresh ticket" : "the upgrade to a WebSocket"}`, {
-    status,
-    hint: isRefusal ? "Try again. If it stays so, log in again: spec-kitty auth login --force" : "Events still go in batches: spec-kitty sync now",
-  });
+  const batches = hint`Events are still sent in batches: ${{ command: "sync now" }}`;
+  if (status === 0) return new ServiceError("network_unavailable", `cannot open a connection to ${where}`, { hint: batches });
+  if (status === 401 || status === 403) {
+    return new ServiceError("access_denied", `${where} answered ${status} to a fresh ticket`, {
+      status,
+      hint: hint`Try again. If it happens again, log in again: ${login(undefined, "--force")}`,
+    });
+  }
+  return new ServiceError("service_unavailable", `${where} answered ${status} to the upgrade to a WebSocket`, { status, hint: batches });
 }
 
 function noWebSocket(): AuthError {

@@ -1,32 +1,33 @@
-import { AuthError, NotAuthenticatedError } from "../../base/errors.ts";
-import type { AuthorizedFetch } from "../authorized-fetch.ts";
-import { invalidAnswer, readJsonObject, serviceFailure } from "../../http/request.ts";
-import type { TokenManager } from "../token-manager/token-manager.ts";
+import { AuthError, NotAuthenticatedError, type AuthErrorOptions } from "../../base/errors.ts";
+import { hint } from "../../base/hint.ts";
 import { Secret } from "../../base/secret.ts";
-import { socketAddress } from "./socket-address.ts";
+import { isConfidential } from "../../base/url.ts";
+import { invalidAnswer, readJsonObject, serviceFailure } from "../../http/request.ts";
+import type { AuthorizedFetch } from "../authorized-fetch.ts";
+import type { TokenManager } from "../token-manager/token-manager.ts";
 
-/** What opens one WebSocket connection, once. It is kept in memory only. */
+/** Opens one WebSocket connection, once. It is kept in memory only. */
 export interface WebSocketTicket {
   readonly url: URL;
   readonly ticket: Secret;
 }
 
-/** What a ticket is got with. */
+/** Options of {@link webSocketTicket}. */
 export interface TicketOptions {
   tokens: Pick<TokenManager, "getCredential">;
   fetch: AuthorizedFetch;
   signal?: AbortSignal | undefined;
 }
 
-/** A connection outlives its ticket, and what it stands for should not end right after it was opened. */
+/** A connection outlives its ticket; the session behind it should not end right after it was opened. */
 const minValidityMs = 300_000;
 const timeoutMs = 10_000;
 
 /**
- * Gets a ticket from the service, with an access token that has at least 5 minutes left.
+ * Requests a ticket from the service, with an access token that is valid for at least 5 more minutes.
  *
  * @param team - id of the team whose events are wanted
- * @throws {@link NotAuthenticatedError} when nobody is logged in, the session is over, or the token is refused even after a
+ * @throws {@link NotAuthenticatedError} when nobody is logged in, the session has ended, or the token is refused even after a
  * refresh; {@link AuthError} `access_denied` for a team that the user is not in, `service_rejected` for one that does not
  * exist, `service_unavailable` and `network_unavailable` when a later try may succeed, `service_answer_invalid` when the answer
  * cannot be used
@@ -34,12 +35,12 @@ const timeoutMs = 10_000;
 export async function webSocketTicket(team: string, { tokens, fetch, signal }: TicketOptions): Promise<WebSocketTicket> {
   await tokens.getCredential({ minValidityMs, ...(signal && { signal }) });
   const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ team_id: team }) };
-  // To follow a redirect would ask a stranger for the address that the ticket is then taken to.
+  // Following a redirect would let another server choose the address that the ticket is then sent to.
   const response = await fetch("/api/v1/ws-token", { ...init, redirect: "manual", timeoutMs, ...(signal && { signal }) });
-  return ticketOf(response, team);
+  return ticketResponse(response, team);
 }
 
-async function ticketOf(response: Response, team: string): Promise<WebSocketTicket> {
+async function ticketResponse(response: Response, team: string): Promise<WebSocketTicket> {
   const body = await readJsonObject(response);
   if (response.status !== 200) throw refusal(response, body, team);
   const { ws_token: ticket, ws_url: url, expires_in: expiresIn, session_id: sessionId } = body ?? {};
@@ -52,9 +53,32 @@ async function ticketOf(response: Response, team: string): Promise<WebSocketTick
 
 function refusal(response: Response, body: Readonly<Record<string, unknown>> | undefined, team: string): AuthError {
   const cause = serviceFailure(response, body);
-  const hint = "Your teams: spec-kitty auth team";
+  const options: AuthErrorOptions = { hint: hint`Your teams: ${{ command: "auth team" }}`, cause };
   if (response.status === 401) return new NotAuthenticatedError("the service refuses the access token even after a refresh", { cause });
-  if (response.status === 403) return new AuthError("access_denied", `you are not a member of team "${team}"`, { hint, cause });
-  if (response.status === 404) return new AuthError("service_rejected", `the service knows no team "${team}"`, { hint, cause });
+  if (response.status === 403) return new AuthError("access_denied", `you are not a member of team "${team}"`, options);
+  if (response.status === 404) return new AuthError("service_rejected", `the service knows no team "${team}"`, options);
   return cause;
+}
+
+/**
+ * Judges the address that the service gives for a WebSocket. The ticket that goes there is a credential, so plain `ws:` is for
+ * this machine only. An address with a token in its query is refused: queries end up in logs (RFC 6750 §5.3), and the service
+ * does not look there.
+ *
+ * @param text - `ws_url`; `http:` and `https:` count as `ws:` and `wss:`
+ * @throws {@link AuthError} `service_answer_invalid`
+ */
+export function socketAddress(text: string): URL {
+  const refuse = (why: string): AuthError =>
+    new AuthError("service_answer_invalid", `the service gave an address for live updates that ${why}`, {
+      hint: hint`Report this to the operator of the service. Events are still sent in batches: ${{ command: "sync now" }}`,
+    });
+  if (!URL.canParse(text)) throw refuse("is not an address");
+  const url = new URL(text.replace(/^\s*(http|ws)(s?):/i, "http$2:"));
+  // Without quoting it: what is refused here may hold a credential.
+  if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse(`is neither "ws:" nor "wss:"`);
+  if (!isConfidential(url)) throw refuse(`would carry the ticket in the clear to ${url.host}`);
+  if (url.username || url.password || url.hash) throw refuse("holds a user name, a password or a fragment");
+  if ([...url.searchParams.keys()].some((key) => /token/i.test(key))) throw refuse("carries a token in its query");
+  return new URL(url.href.replace(/^http/, "ws"));
 }

@@ -1,4 +1,4 @@
-import type { AuthorizationCodeLogin } from "../../auth/flows/browser-login.ts";
+import type { BrowserLoginOptions } from "../../auth/flows/browser-login.ts";
 import { openBrowser } from "../../platform/browser.ts";
 import type { Context } from "../command.ts";
 import { duration } from "../format.ts";
@@ -17,7 +17,7 @@ export function browserScreen(
   { app, out, terminal }: Context,
   timeoutMs: number,
   opens: boolean,
-): Pick<AuthorizationCodeLogin, "announce" | "open" | "openFailed" | "pasted"> {
+): Pick<BrowserLoginOptions, "announce" | "open" | "openFailed" | "pasted"> {
   return {
     announce(address) {
       out.say(`${opens ? "Opening the browser. If it does not come up, open this address" : "Open this address in a browser"}:\n\n  ${address}\n`);

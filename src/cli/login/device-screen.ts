@@ -1,4 +1,4 @@
-import type { DeviceCodeLogin } from "../../auth/flows/device-login.ts";
+import type { DeviceLoginOptions } from "../../auth/flows/device-login.ts";
 import { isConfidential } from "../../base/url.ts";
 import { duration } from "../format.ts";
 import { oneLine } from "../../base/text.ts";
@@ -13,7 +13,7 @@ import { renderQrCode } from "./qr-render.ts";
  *
  * @param withQr - false draws nothing
  */
-export function deviceScreen(out: Output, withQr: boolean): Pick<DeviceCodeLogin, "announce" | "waiting"> {
+export function deviceScreen(out: Output, withQr: boolean): Pick<DeviceLoginOptions, "announce" | "waiting"> {
   return {
     announce({ verification_uri, verification_uri_complete, user_code }) {
       out.say(`Open this address in a browser, on any device:\n\n  ${oneLine(verification_uri)}\n\nand enter this code:\n\n  ${oneLine(user_code)}\n`);

@@ -1,5 +1,5 @@
 import type { App } from "../../app/app.ts";
-import { bindQueue } from "../../app/sync.ts";
+import { bindQueue } from "../../app/account.ts";
 import { endSession } from "../../auth/flows/end-session.ts";
 import type { KeyHeader } from "../../auth/secure-storage/vault.ts";
 import { isAlive, isSameSession, remainingMs, unknownProfile, type Profile, type Profiles, type Session } from "../../auth/session.ts";

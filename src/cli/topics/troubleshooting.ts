@@ -84,7 +84,7 @@ Nothing was stored, and the tokens were given back. Try again later.
 
 Log in, or choose another profile: "${command} auth list".
 
-    Session expired or revoked. Run: ${command} auth login
+    Session expired or revoked
 
 The service ended the session, and it was removed here. Log in again.
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nextPoll, startPolling, timeLeft, type PollReading, type PollState, type PollWait } from "../../../src/auth/flows/device-polling.ts";
+import { nextPoll, startPolling, timeLeft, type ClockReading, type PollState, type PollWait } from "../../../src/auth/flows/device-polling.ts";
 import type { TokenResponse } from "../../../src/auth/oauth/token-endpoint.ts";
 import { AuthError, ServiceError, type AuthErrorCode } from "../../../src/base/errors.ts";
 import { Secret } from "../../../src/base/secret.ts";
@@ -29,8 +29,8 @@ const broken = (retryAfterMs?: number, status = 503): Answer => ({ error: new Se
 
 const minutes = 60_000;
 const authorization = { expires_in: 900, interval: 5 };
-const at = (ms: number): PollReading => ({ wall: 1_750_000_000_000 + ms, monotonic: 5000 + ms });
-const later = ({ wall, monotonic }: PollReading, ms: number): PollReading => ({ wall: wall + ms, monotonic: monotonic + ms });
+const at = (ms: number): ClockReading => ({ wall: 1_750_000_000_000 + ms, monotonic: 5000 + ms });
+const later = ({ wall, monotonic }: ClockReading, ms: number): ClockReading => ({ wall: wall + ms, monotonic: monotonic + ms });
 
 function waiting(state: PollState): PollWait {
   assert.equal(state.kind, "wait", state.kind === "failed" ? String(state.error) : state.kind);
@@ -201,7 +201,7 @@ test("NFR-003 a wall clock that is set back makes the code no younger, and one t
   let state = startPolling(authorization, at(0));
   for (let polls = 1; state.kind === "wait"; polls++) {
     assert.ok(polls < 200);
-    const reading: PollReading = { wall: state.reading.wall - 60 * minutes, monotonic: state.reading.monotonic + state.ms };
+    const reading: ClockReading = { wall: state.reading.wall - 60 * minutes, monotonic: state.reading.monotonic + state.ms };
     state = nextPoll(state, pending, reading, 0.5);
   }
   assert.equal(code(state), "timed_out");
@@ -224,7 +224,7 @@ test("FR-018 NFR-003 whatever the answers and the clocks do, no wait is shorter 
       const slept = random() < 0.1 ? random() * 3 * minutes : 0;
       const took = state.ms + random() * 10_000;
       elapsed += took + slept;
-      const { wall, monotonic }: PollReading = state.reading;
+      const { wall, monotonic }: ClockReading = state.reading;
       const before: number = state.leftMs;
       state = nextPoll(state, answer, { wall: wall + took + slept, monotonic: monotonic + took }, random());
       if (state.kind === "wait") {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { CallbackListener } from "../../../src/auth/loopback/callback-server.ts";
 import { ask, browse, heard, listen, open, portOf, query, state } from "./listener.ts";
 
-/** One line of the table: something that reaches the port, tried while a login waits, and what it is answered. */
+/** One row of the table: something that reaches the port while a login waits, and the response to it. */
 interface Attack {
   title: string;
   run: (listener: CallbackListener, base: string) => Promise<void>;
@@ -95,7 +95,7 @@ const attacks: Attack[] = [
     },
   },
   {
-    title: "an address of 1 MB is refused",
+    title: "a request target of 1 MB is refused",
     run: async (listener) => {
       const socket = await open(portOf(listener));
       const answer = heard(socket);
@@ -104,14 +104,14 @@ const attacks: Attack[] = [
     },
   },
   {
-    title: "what is not HTTP is refused",
+    title: "bytes that are not HTTP are refused",
     run: async (listener) => {
       const socket = await open(portOf(listener), "\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003");
       assert.match(await heard(socket), /^HTTP\/1\.1 400 /);
     },
   },
   {
-    title: "two requests in one go count as one",
+    title: "of two pipelined requests only the first is answered",
     run: async (listener, base) => {
       const one = (path: string): string => `GET ${path} HTTP/1.1${crlf}Host: ${new URL(base).host}${crlf}${crlf}`;
       const said = await heard(await open(portOf(listener), one("/x") + one(`/callback${query}`)));
@@ -121,31 +121,31 @@ const attacks: Attack[] = [
 ];
 
 for (const { title, run } of attacks) {
-  test(`S-006 ${title}, and the honest callback still completes the login`, async () => {
+  test(`S-006 ${title}, and the genuine callback still completes the login`, async () => {
     const listener = await listen();
     try {
       await run(listener, new URL(listener.redirectUri).origin);
-      await honestLogin(listener);
+      await genuineLogin(listener);
     } finally {
       await listener.close();
     }
   });
 }
 
-test("S-006 a peer that sends one byte a second does not delay the honest callback", async () => {
+test("S-006 a peer that sends one byte a second does not delay the genuine callback", async () => {
   const listener = await listen();
   const slow = await open(portOf(listener), "G");
   const ended = heard(slow);
   slow.write("E");
-  await honestLogin(listener, () => slow.write("T"));
+  await genuineLogin(listener, () => slow.write("T"));
   assert.equal(await ended, "", "it is cut off at the end");
 });
 
-test("S-006 200 sockets that say nothing do not lock the browser out, and do not outlive the login", async () => {
+test("S-006 200 silent sockets do not lock the browser out, and do not outlive the login", async () => {
   const listener = await listen();
   const sockets = await Promise.all(Array.from({ length: 200 }, () => open(portOf(listener))));
   const closed = sockets.map((socket) => new Promise((resolve) => socket.resume().once("close", resolve)));
-  await honestLogin(listener);
+  await genuineLogin(listener);
   await Promise.all(closed);
 });
 
@@ -160,24 +160,24 @@ test("S-006 the right state a second time changes nothing, before the outcome an
   }
   assert.equal(await listener.callback, answer);
   assert.equal(answer.kind === "code" && answer.code.reveal(), "c0de");
-  const finished = listener.finish({ kind: "success", who: "alice@example.com" });
+  const finished = listener.finish({ kind: "success", account: "alice@example.com" });
   assert.match((await winner).body, /Logged in as alice@example\.com/);
   await finished;
 });
 
-test("S-006 a browser that leaves before the outcome is known takes nothing with it", async () => {
+test("S-006 a browser that leaves before the outcome is known does not harm the login", async () => {
   const listener = await listen();
   const { host } = new URL(listener.redirectUri);
   const socket = await open(portOf(listener), `GET /callback${query} HTTP/1.1${crlf}Host: ${host}${crlf}${crlf}`);
   assert.equal((await listener.callback).kind, "code");
   socket.destroy();
   assert.equal((await browse(`${listener.redirectUri}${query}`)).status, 409);
-  await listener.finish({ kind: "success", who: "alice@example.com" });
+  await listener.finish({ kind: "success", account: "alice@example.com" });
 });
 
-test("another program that asks for the outcome is neither told who has logged in nor keeps the browser from its page", async () => {
+test("another program that asks for the outcome neither learns who has logged in nor keeps the browser from its page", async () => {
   const listener = await listen();
-  await honestLogin(listener, () => undefined, async () => {
+  await genuineLogin(listener, () => undefined, async () => {
     for (const path of ["/done", "/done/", "/done/AAAAAAAAAAAAAAAAAAAAAA", "/", "/not-this-login"]) {
       const { status, body } = await ask(new URL(path, listener.redirectUri).href);
       assert.ok(status >= 400 && !body.includes("alice"), path);
@@ -188,7 +188,7 @@ test("another program that asks for the outcome is neither told who has logged i
 const doneAddress = /^http:\/\/127\.0\.0\.1:\d+\/done\/[\w-]{22}$/;
 
 /** The browser comes back with the right state, waits for the outcome and is shown it. */
-async function honestLogin(
+async function genuineLogin(
   listener: CallbackListener,
   meanwhile: () => void = () => undefined,
   beforeTheBrowser: () => Promise<void> = async () => undefined,
@@ -197,7 +197,7 @@ async function honestLogin(
   const answer = await listener.callback;
   assert.equal(answer.kind === "code" && answer.code.reveal(), "c0de");
   meanwhile();
-  const finished = listener.finish({ kind: "success", who: "alice@example.com (Acme Corp)" });
+  const finished = listener.finish({ kind: "success", account: "alice@example.com (Acme Corp)" });
   const { location = "" } = (await redirected).headers;
   await beforeTheBrowser();
   const { status, body, shown } = await browse(new URL(location, listener.redirectUri).href);

@@ -2,9 +2,13 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { callbackPage, redirection, refusal } from "../../../src/auth/loopback/callback-page.ts";
+import { createIdentity, ownIdentity } from "../../../src/base/identity.ts";
 
-const pages: Parameters<typeof callbackPage>[0][] = [
-  { kind: "success", who: "alice@example.com (Acme Corp)" },
+type Page = Parameters<typeof callbackPage>[0];
+const render = (page: Page): ReturnType<typeof callbackPage> => callbackPage(page, ownIdentity);
+
+const pages: Page[] = [
+  { kind: "success", account: "alice@example.com (Acme Corp)" },
   { kind: "denied" },
   { kind: "denied", reason: "Policy says no" },
   { kind: "failed" },
@@ -16,7 +20,7 @@ const pages: Parameters<typeof callbackPage>[0][] = [
 
 test("every page is self-contained and forbids everything but its own style", () => {
   for (const page of pages) {
-    const { headers, body } = callbackPage(page);
+    const { headers, body } = render(page);
     const style = /<style>([\s\S]*)<\/style>/.exec(body)?.[1] ?? "";
     const hash = createHash("sha256").update(style).digest("base64");
     assert.equal(
@@ -29,8 +33,8 @@ test("every page is self-contained and forbids everything but its own style", ()
   }
 });
 
-test("everything that is answered is kept by no cache, sniffed by no browser and told to no other site", () => {
-  for (const { headers } of [...pages.map(callbackPage), redirection("/done"), refusal(404, "nothing here")]) {
+test("no response is cached, sniffed by a browser or passed on to another site", () => {
+  for (const { headers } of [...pages.map(render), redirection("/done"), refusal(404, "nothing here")]) {
     assert.equal(headers["cache-control"], "no-store");
     assert.equal(headers["referrer-policy"], "no-referrer");
     assert.equal(headers["x-content-type-options"], "nosniff");
@@ -38,8 +42,8 @@ test("everything that is answered is kept by no cache, sniffed by no browser and
   }
 });
 
-test("every outcome has its own title and status, and says what to do", () => {
-  const rendered = new Map(pages.map((page) => [page.kind, callbackPage(page)]));
+test("every outcome has its own title and status, and says what to do next", () => {
+  const rendered = new Map(pages.map((page) => [page.kind, render(page)]));
   const titles = [...rendered.values()].map(({ body }) => /<title>(.*)<\/title>/.exec(body)?.[1]);
   assert.equal(new Set(titles).size, rendered.size);
   assert.deepEqual(
@@ -52,27 +56,31 @@ test("every outcome has its own title and status, and says what to do", () => {
   }
 });
 
-test("S-008 text from the server cannot run in the page, nor leave its paragraph", () => {
+test("the command to try again is the command of the tool that logs in", () => {
+  assert.match(callbackPage({ kind: "denied" }, createIdentity({ name: "acme", version: "1.0.0" })).body, /run: acme auth login</);
+});
+
+test("S-008 text from the server cannot run in the page or break out of its paragraph", () => {
   const hostile = `<script>alert(1)</script><img src=x onerror="x">&'</p></style>`;
   for (const page of [
-    { kind: "success", who: hostile },
+    { kind: "success", account: hostile },
     { kind: "denied", reason: hostile },
     { kind: "failed", reason: hostile },
   ] as const) {
-    const { body } = callbackPage(page);
+    const { body } = render(page);
     assert.ok(body.includes("&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=&quot;x&quot;&gt;&amp;&#39;&lt;/p&gt;"));
     assert.doesNotMatch(body, /<script|<img|onerror="/);
   }
 });
 
-test("S-008 control, direction and half characters are removed from text of the server, and its length is bounded", () => {
-  const { body } = callbackPage({ kind: "denied", reason: `a\u0000b\u001b[31mc\u202ed\u2066e\u200bf\ud800g\u2028h\u0085i` });
+test("S-008 control characters, direction marks and lone surrogates are removed from the server's text, and its length is bounded", () => {
+  const { body } = render({ kind: "denied", reason: `a\u0000b\u001b[31mc\u202ed\u2066e\u200bf\ud800g\u2028h\u0085i` });
   assert.match(body, /The reason given: ab\[31mcdefghi</);
-  const long = callbackPage({ kind: "denied", reason: "\u{1f600}".repeat(100_000) }).body;
+  const long = render({ kind: "denied", reason: "\u{1f600}".repeat(100_000) }).body;
   assert.ok(long.length < 5_000);
   assert.doesNotMatch(long, /\p{Cs}/u, "no character is cut in half");
 });
 
-test("a reason that is empty is none", () => {
-  assert.doesNotMatch(callbackPage({ kind: "denied", reason: " " }).body, /reason given/);
+test("an empty reason counts as none", () => {
+  assert.doesNotMatch(render({ kind: "denied", reason: " " }).body, /reason given/);
 });

@@ -6,7 +6,7 @@ import { ask, browse, listen, manualClock, open, portOf, query, state } from "./
 import type { AuthError } from "../../../src/base/errors.ts";
 import { hintOf } from "../../helpers/hint.ts";
 
-test("the redirect URI is the literal loopback address, or localhost where that was asked for", async () => {
+test("the redirect URI has the literal loopback address, or localhost on request", async () => {
   const literal = await listen();
   assert.match(literal.redirectUri, /^http:\/\/127\.0\.0\.1:\d+\/callback$/);
   const named = await listen({ redirectHost: "localhost" });
@@ -14,7 +14,7 @@ test("the redirect URI is the literal loopback address, or localhost where that 
   await Promise.all([literal.close(), named.close()]);
 });
 
-test("it listens on the loopback address only, and answers for one name only", async () => {
+test("it listens on the loopback address only, and answers for one host only", async () => {
   const listener = await listen({ redirectHost: "localhost" });
   const port = portOf(listener);
   assert.equal((await ask(`http://127.0.0.1:${port}/callback${query}`)).status, 421);
@@ -41,9 +41,9 @@ test("with localhost the browser may come over IPv4 or IPv6", async (t) => {
   }
 });
 
-test("the browser that brings the answer waits for the outcome, and its address then shows neither code nor state", async () => {
+test("the browser that brings the response waits for the outcome, and its address then holds neither code nor state", async () => {
   for (const [outcome, status, text] of [
-    [{ kind: "success", who: "alice@example.com" }, 200, /close this window and return to the terminal/],
+    [{ kind: "success", account: "alice@example.com" }, 200, /close this window and return to the terminal/],
     [{ kind: "denied", reason: "not today" }, 403, /not today/],
     [{ kind: "failed", reason: "the exchange failed" }, 500, /the exchange failed/],
   ] as const) {
@@ -63,19 +63,19 @@ test("the browser that brings the answer waits for the outcome, and its address 
   }
 });
 
-test("an error with the right state is the answer", async () => {
+test("an error with the right state is the response", async () => {
   const listener = await listen();
   const browser = browse(`${listener.redirectUri}?error=access_denied&error_description=no&state=${state}`);
   assert.deepEqual(await listener.callback, { kind: "error", error: "access_denied", description: "no" });
   await Promise.all([listener.finish({ kind: "denied" }), browser]);
 });
 
-test("a browser that never fetches the outcome is waited for no longer than the time given", async () => {
+test("the wait for a browser that never fetches the outcome ends after the given time", async () => {
   const clock = manualClock();
   const listener = await listen({ clock });
   const held = ask(`${listener.redirectUri}${query}`);
   await listener.callback;
-  const finished = listener.finish({ kind: "success", who: "alice@example.com" }, { lingerMs: 2_000 });
+  const finished = listener.finish({ kind: "success", account: "alice@example.com" }, { lingerMs: 2_000 });
   assert.equal((await held).status, 303);
   clock.advance(1_999);
   assert.equal((await ask(listener.redirectUri)).status, 303, "it still listens");
@@ -84,7 +84,7 @@ test("a browser that never fetches the outcome is waited for no longer than the 
   await assert.rejects(ask(listener.redirectUri), { code: "ECONNREFUSED" });
 });
 
-test("after the time-out every late browser is told so, for a while", async () => {
+test("after the time-out, every late browser is told so for a while", async () => {
   const clock = manualClock();
   const listener = await listen({ clock });
   listener.callback.catch(() => undefined);
@@ -102,14 +102,14 @@ test("after the time-out every late browser is told so, for a while", async () =
   await assert.rejects(ask(listener.redirectUri), { code: "ECONNREFUSED" });
 });
 
-test("an outcome that no browser waits for closes at once", async () => {
+test("with no browser waiting, the listener closes at once", async () => {
   const listener = await listen();
   listener.accept(`${listener.redirectUri}${query}`);
-  await listener.finish({ kind: "success", who: "alice@example.com" });
+  await listener.finish({ kind: "success", account: "alice@example.com" });
   await assert.rejects(ask(listener.redirectUri), { code: "ECONNREFUSED" });
 });
 
-test("the pasted redirect address is as good as the redirect", async () => {
+test("a pasted redirect address works like the redirect itself", async () => {
   const listener = await listen();
   listener.accept(`  ${listener.redirectUri}${query}\r\n`);
   const answer = await listener.callback;
@@ -118,12 +118,12 @@ test("the pasted redirect address is as good as the redirect", async () => {
   await listener.close();
 });
 
-test("a pasted address that is not the answer is refused without being quoted, and the login still waits", async () => {
+test("a pasted address that is not the response is refused without being quoted, and the login still waits", async () => {
   const listener = await listen();
   const port = portOf(listener);
   for (const [pasted, why] of [
-    ["", /no address/],
-    ["c0de", /no address/],
+    ["", /not an address/],
+    ["c0de", /not an address/],
     [`http://127.0.0.1:${port}/${query}`, /does not begin with/],
     [`http://127.0.0.1:${port}/callback/${query}`, /does not begin with/],
     [`http://127.0.0.1:1/callback${query}`, /does not begin with/],
@@ -148,7 +148,7 @@ test("a pasted address that is not the answer is refused without being quoted, a
   await listener.close();
 });
 
-test("closing while the login waits rejects the wait, frees the port, and may be repeated", async () => {
+test("closing while the login waits rejects the wait and frees the port, and closing again is harmless", async () => {
   const listener = await listen();
   const silent = await open(portOf(listener));
   const cut = new Promise((resolve) => silent.resume().once("close", resolve));
@@ -159,12 +159,12 @@ test("closing while the login waits rejects the wait, frees the port, and may be
   await next.close();
 });
 
-test("closing while a browser waits for the outcome cuts it off, and an outcome after that changes nothing", async () => {
+test("closing while a browser waits for the outcome cuts it off, and a later outcome changes nothing", async () => {
   const listener = await listen();
   const browser = assert.rejects(ask(`${listener.redirectUri}${query}`));
   assert.equal((await listener.callback).kind, "code");
   await listener.close();
-  await listener.finish({ kind: "success", who: "alice@example.com" });
+  await listener.finish({ kind: "success", account: "alice@example.com" });
   await listener.finish({ kind: "expired" });
   await browser;
   assert.throws(() => listener.accept(`${listener.redirectUri}${query}`), { code: "usage_invalid" });
@@ -174,17 +174,18 @@ test("only the first outcome counts", async () => {
   const listener = await listen();
   const browser = browse(`${listener.redirectUri}${query}`);
   await listener.callback;
-  const finished = [listener.finish({ kind: "success", who: "alice@example.com" }), listener.finish({ kind: "expired" })];
+  const finished = [listener.finish({ kind: "success", account: "alice@example.com" }), listener.finish({ kind: "expired" })];
   assert.equal((await browser).status, 200);
   await Promise.all(finished);
 });
 
 const program = (end: string): string => `
   import { listenForCallback } from "./src/auth/loopback/callback-server.ts";
+  import { ownIdentity } from "./src/base/identity.ts";
   import { systemClock } from "./src/platform/clock.ts";
   import { connect } from "node:net";
-  const judge = (params) => params.get("state") === "s" ? { kind: "code" } : { kind: "not-ours", reason: "state wrong" };
-  const listener = await listenForCallback({ judge, clock: systemClock });
+  const judge = (params) => params.get("state") === "s" ? { kind: "code" } : { kind: "unrelated", reason: "state wrong" };
+  const listener = await listenForCallback({ judge, clock: systemClock, identity: ownIdentity });
   for (let i = 0; i < 3; i++) connect(Number(new URL(listener.redirectUri).port), "127.0.0.1").on("error", () => {}).unref();
   ${end}
   console.log("drained");
@@ -192,12 +193,12 @@ const program = (end: string): string => `
 
 for (const [title, end] of [
   ["an outcome", `const browser = fetch(listener.redirectUri + "?state=s"); await listener.callback;
-    const finished = listener.finish({ kind: "success", who: "a" }); await (await browser).text(); await finished;`],
+    const finished = listener.finish({ kind: "success", account: "a" }); await (await browser).text(); await finished;`],
   ["a pasted answer", `listener.accept(listener.redirectUri + "?state=s"); await listener.finish({ kind: "failed" });`],
   ["an expired login", `await listener.finish({ kind: "expired" }, { lingerMs: 10 });`],
-  ["an interrupted one", `await listener.close();`],
+  ["an interrupted login", `await listener.close();`],
 ] as const) {
-  test(`after ${title} nothing keeps the process and nothing is left unhandled`, async () => {
+  test(`after ${title} the process can exit and no rejection is left unhandled`, async () => {
     const args = ["--import", "tsx", "--input-type=module", "--eval", program(end)];
     const child = spawn(process.execPath, args, { cwd: new URL("../../..", import.meta.url), stdio: ["ignore", "pipe", "pipe"] });
     let output = "";

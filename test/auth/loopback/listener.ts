@@ -1,14 +1,15 @@
 import { request } from "node:http";
 import { connect, type Socket } from "node:net";
-import { authorizationResponse } from "../../../src/auth/oauth/authorization.ts";
+import { authorizationResponse } from "../../../src/auth/oauth/authorization-code.ts";
 import { type CallbackListener, listenForCallback } from "../../../src/auth/loopback/callback-server.ts";
 import type { Clock } from "../../../src/platform/clock.ts";
+import { ownIdentity } from "../../../src/base/identity.ts";
 import { Secret } from "../../../src/base/secret.ts";
 
 export const state = "s".repeat(43);
 export const query = `?code=c0de&state=${state}`;
 
-/** A clock that stands still until it is told to go on. */
+/** A clock that stands still until `advance` is called. */
 export function manualClock(): Clock & { advance(ms: number): void } {
   let now = 0;
   const sleepers = new Set<{ due: number; wake: () => void }>();
@@ -36,6 +37,7 @@ export function listen(options: Partial<Parameters<typeof listenForCallback>[0]>
   return listenForCallback({
     judge: (params) => authorizationResponse(params, { state: new Secret(state) }),
     clock: manualClock(),
+    identity: ownIdentity,
     ...options,
   });
 }
@@ -63,7 +65,7 @@ export function ask(
   });
 }
 
-/** As a browser: follows redirects, and says which addresses it showed. */
+/** Acts as a browser: follows redirects, and reports the address that it ends at. */
 export async function browse(url: string): Promise<Answer & { shown: string }> {
   const answer = await ask(url);
   const { location } = answer.headers;
@@ -71,7 +73,7 @@ export async function browse(url: string): Promise<Answer & { shown: string }> {
   return browse(new URL(location, url).href);
 }
 
-/** A connection that has said `text` so far and stays open. */
+/** A connection that has sent `text` and stays open. */
 export function open(port: number, text = ""): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, "127.0.0.1", () => {
@@ -84,7 +86,7 @@ export function open(port: number, text = ""): Promise<Socket> {
   });
 }
 
-/** All that a connection is told until it is closed. */
+/** All that a connection receives until it is closed. */
 export async function heard(socket: Socket): Promise<string> {
   let text = "";
   socket.setEncoding("latin1");

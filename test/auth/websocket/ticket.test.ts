@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import { socketAddress } from "../../../src/auth/websocket/socket-address.ts";
-import { webSocketTicket, type WebSocketTicket } from "../../../src/auth/websocket/ticket.ts";
+import { socketAddress, webSocketTicket, type WebSocketTicket } from "../../../src/auth/websocket/ticket.ts";
 import { AuthError, NotAuthenticatedError, type AuthErrorCode } from "../../../src/base/errors.ts";
 import { authorized, type Authorized } from "../../helpers/authorized.ts";
 import { hintOf } from "../../helpers/hint.ts";
@@ -23,7 +22,7 @@ function fails(code: AuthErrorCode, message: RegExp, hint: RegExp = /./): (error
   };
 }
 
-test("FR-016 a ticket is got with the access token, for one team", async (t) => {
+test("FR-016 a ticket is requested with the access token, for one team", async (t) => {
   const world = await authorized(t);
   const { url, ticket: secret } = await ticket(world);
   assert.equal(url.href, `${world.saas.url.replace("http", "ws")}/ws`);
@@ -41,7 +40,7 @@ test("FR-009 an access token with less than 300 seconds left is refreshed first"
   assert.equal(other.saas.counters.refreshes, 0);
 });
 
-test("FR-011 a 401 is refreshed and repeated once; the second says to log in", async (t) => {
+test("FR-011 a 401 leads to one refresh and one replay; a second 401 says to log in", async (t) => {
   const world = await authorized(t);
   world.saas.expireAccessTokens();
   await ticket(world);
@@ -51,7 +50,7 @@ test("FR-011 a 401 is refreshed and repeated once; the second says to log in", a
   assert.equal(world.saas.counters.refreshes, 2);
 });
 
-test("every refusal is an error with a code and what to do next", async (t) => {
+test("every refusal is an error with a code and a next step", async (t) => {
   const world = await authorized(t);
   await assert.rejects(ticket(world, "tm_bolt"), fails("access_denied", /not a member of team "tm_bolt"/, /auth team/));
   await assert.rejects(ticket(world, "tm_none"), fails("service_rejected", /knows no team "tm_none"/, /auth team/));
@@ -65,7 +64,7 @@ test("every refusal is an error with a code and what to do next", async (t) => {
   await assert.rejects(ticket(world), fails("service_answer_invalid", /302/));
 });
 
-test("a service that does not answer in 10 seconds is unreachable", async (t) => {
+test("a service that does not answer within 10 seconds is unreachable", async (t) => {
   const world = await authorized(t);
   world.saas.faults.next(path, { hang: true });
   const late = assert.rejects(ticket(world), fails("network_unavailable", /in time/));
@@ -74,7 +73,7 @@ test("a service that does not answer in 10 seconds is unreachable", async (t) =>
   await late;
 });
 
-test("all four members are required", async (t) => {
+test("all four members of the answer are required", async (t) => {
   const world = await authorized(t);
   const wrong: Record<string, unknown>[] = [
     { ws_token: undefined },
@@ -112,7 +111,7 @@ test("http becomes ws and https becomes wss, with path and query kept", () => {
   assert.equal(socketAddress("WS://[::1]:5/ws").href, "ws://[::1]:5/ws");
 });
 
-test("S-007 an address that would carry the ticket in the clear, show it, or leave the protocol is refused", () => {
+test("S-007 an address that would send the ticket in the clear, expose it in a log, or use another protocol is refused", () => {
   const refused = [
     "ws://live.example/ws",
     "http://localhost.evil.example/ws",

@@ -1,7 +1,8 @@
-import { authorizationCodeLogin } from "../../../auth/flows/browser-login.ts";
-import { deviceCodeLogin } from "../../../auth/flows/device-login.ts";
+import { browserLogin } from "../../../auth/flows/browser-login.ts";
+import { deviceLogin } from "../../../auth/flows/device-login.ts";
 import { prepareLogin } from "../../../auth/flows/login-request.ts";
-import { loginCommand, type Session } from "../../../auth/session.ts";
+import type { Session } from "../../../auth/session.ts";
+import { hintText, login as loginAgain } from "../../../base/hint.ts";
 import { describeEnvironment, readFacts } from "../../../platform/environment.ts";
 import { accountName } from "../../account.ts";
 import type { LoginExplanation } from "../../json-output.ts";
@@ -59,7 +60,7 @@ export const login: Command = defineCommand({
     const already = values.force ? undefined : loggedIn(target, app.clock.now());
     if (already !== undefined) {
       if (asJson) out.json(statusOf(target.name, already, app));
-      else out.done(`Already logged in as ${accountName(already)}. To log in again: ${loginCommand(target.name)} --force`);
+      else out.done(`Already logged in as ${accountName(already)}. To log in again: ${hintText([loginAgain(target.name, "--force")], { identity: app.identity })}`);
       return;
     }
     if (app.settings.accessToken) out.warn("SPEC_KITTY_ACCESS_TOKEN is set, and goes before the session of this login until it is unset");
@@ -74,9 +75,9 @@ export const login: Command = defineCommand({
     let session: Session;
     if (values.headless || (!values["no-browser"] && environment.login === "device")) {
       if (!values.headless) out.say(`Logging in by a code: ${environment.reason}.`);
-      session = await deviceCodeLogin({ ...common, ...deviceScreen(out, !values["no-qr"]) });
+      session = await deviceLogin({ ...common, ...deviceScreen(out, !values["no-qr"]) });
     } else {
-      session = await authorizationCodeLogin({ ...common, port, redirectHost, timeoutMs, ...browserScreen(context, timeoutMs, !values["no-browser"]) });
+      session = await browserLogin({ ...common, identity: app.identity, port, redirectHost, timeoutMs, ...browserScreen(context, timeoutMs, !values["no-browser"]) });
     }
     await keeper.endReplaced(session);
   },

@@ -41,12 +41,12 @@ export const logoutCommand: Command = defineCommand({
     // A file that is there belongs to other settings, and so does the key that opens it.
     const left = values.all && app.isKept ? await removeEverything(context, values.force ? undefined : "sessions") : undefined;
     if (values.json) {
-      const server = ({ kind }: LogoutOutcome): LogoutAnswer["loggedOut"][number]["server"] => (kind === "ended" ? "ended" : kind === "nobody" ? "none" : "not told");
+      const server = ({ kind }: LogoutOutcome): LogoutAnswer["loggedOut"][number]["server"] => (kind === "ended" ? "ended" : kind === "not-logged-in" ? "none" : "not told");
       const answer: LogoutAnswer = { loggedOut: [...outcomes].map(([profile, outcome]) => ({ profile, server: server(outcome), ...tokensOf(outcome) })) };
       return out.json(answer);
     }
     for (const [name, outcome] of outcomes) {
-      if (outcome.kind === "nobody") out.answer(`Nobody was logged in (profile "${name}").`);
+      if (outcome.kind === "not-logged-in") out.answer(`Nobody was logged in (profile "${name}").`);
       else out.done(`Logged out (profile "${name}").${revoked(outcome)}`);
       if ("tokens" in outcome) warnOfRevocations(out, outcome.tokens ?? []);
       else if (outcome.kind === "local" && outcome.error) {

@@ -1,9 +1,10 @@
+import { ownerOfEnvironmentToken } from "../../../app/account.ts";
 import { hint, hintText, login } from "../../../base/hint.ts";
 import { ownIdentity } from "../../../base/identity.ts";
 import { checkSession } from "../../../auth/flows/check-session.ts";
 import { type Profile } from "../../../auth/session.ts";
 import { AuthError } from "../../../base/errors.ts";
-import { accountName, chosenProfile, ownerOfEnvironmentToken } from "../../account.ts";
+import { accountName, chosenProfile } from "../../account.ts";
 import type { AuthStatus } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { columns, duration } from "../../format.ts";
@@ -64,11 +65,11 @@ async function ofProfile({ app, signal }: Context, check: boolean): Promise<Find
   return { found: { ...statusOf(name, current, app), checked: true }, profile: current };
 }
 
-async function ofEnvironmentToken(context: Context, check: boolean): Promise<Findings> {
-  const { name, profile } = await chosenProfile(context.app);
-  const found = environmentTokenStatus(name, profile, context.app);
+async function ofEnvironmentToken({ app, signal }: Context, check: boolean): Promise<Findings> {
+  const { name, profile } = await chosenProfile(app);
+  const found = environmentTokenStatus(name, profile, app);
   if (!check) return { found };
-  const { teams, ...user } = await ownerOfEnvironmentToken(context);
+  const { teams, ...user } = (await ownerOfEnvironmentToken(app, signal)).user;
   return { found: { ...found, checked: true, user, teams } };
 }
 

@@ -1,6 +1,8 @@
+import { ownerOfEnvironmentToken } from "../../../app/account.ts";
+import type { App } from "../../../app/app.ts";
 import { notLoggedIn } from "../../../auth/session.ts";
-import { chosenProfile, ownerOfEnvironmentToken } from "../../account.ts";
-import { defineCommand, profileOption, type Command, type Context } from "../../command.ts";
+import { chosenProfile } from "../../account.ts";
+import { defineCommand, profileOption, type Command } from "../../command.ts";
 import { oneLine } from "../../../base/text.ts";
 import { statusOf } from "../../status.ts";
 import type { UserAnswer } from "../../json-output.ts";
@@ -13,13 +15,13 @@ export const whoami: Command = defineCommand({
     ["spec-kitty auth whoami", "who am I here"],
     ['git config user.email "$(spec-kitty auth whoami)"', "use it"],
   ],
-  async run(context) {
-    const user = await (context.app.settings.accessToken ? ownerOfEnvironmentToken(context) : userHere(context));
-    context.out.answer(oneLine(user.email ?? user.name ?? user.id));
+  async run({ app, out, signal }) {
+    const user = app.settings.accessToken ? (await ownerOfEnvironmentToken(app, signal)).user : await userHere(app);
+    out.answer(oneLine(user.email ?? user.name ?? user.id));
   },
 });
 
-async function userHere({ app }: Context): Promise<UserAnswer> {
+async function userHere(app: App): Promise<UserAnswer> {
   const { name, profile } = await chosenProfile(app);
   const { authenticated, user } = statusOf(name, profile, app);
   if (!authenticated || user === undefined) throw notLoggedIn(name);

@@ -1,4 +1,4 @@
-import { createSync } from "../../../app/sync.ts";
+import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import type { EmitAnswer } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { parseJsonObject, readInput } from "../../input.ts";
@@ -30,7 +30,7 @@ export const emit: Command = defineCommand({
     if (values.aggregate === undefined) throw usageError("--aggregate is missing: what the event is about", "Try: --aggregate WP01");
     if (values.payload === undefined) throw usageError("--payload is missing: the event's own data", `Try: --payload '{"wp_id":"WP01"}'`);
     const payload = parseJsonObject("payload", await readInput("payload", values.payload, signal));
-    const report = await createSync(app).emit({
+    const report = await syncRuntimeOf(app).emit({
       event_type: type,
       aggregate_id: values.aggregate,
       payload,

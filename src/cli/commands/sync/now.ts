@@ -1,4 +1,4 @@
-import { createSync } from "../../../app/sync.ts";
+import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import type { DrainReport } from "../../../sync/drain.ts";
 import type { Rejection } from "../../../sync/event-drain.ts";
 import type { SyncNowAnswer } from "../../json-output.ts";
@@ -20,7 +20,7 @@ export const now: Command = defineCommand({
   ],
   async run({ app, out, signal }, values) {
     const rejections: Rejection[] = [];
-    const sync = createSync(app, { onNotice: (notice) => void (notice.kind === "rejected" && rejections.push(notice.rejection)) });
+    const sync = syncRuntimeOf(app, { onNotice: (notice) => void (notice.kind === "rejected" && rejections.push(notice.rejection)) });
     const writeReport = async (): Promise<void> => {
       if (values.report !== undefined) await writeNamedFile(values.report, `${JSON.stringify({ rejections }, null, 2)}\n`, "--report names a file");
     };

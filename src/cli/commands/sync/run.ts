@@ -1,4 +1,4 @@
-import { createSync } from "../../../app/sync.ts";
+import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import type { SyncNotice } from "../../../sync/runtime.ts";
 import { defineCommand, profileOption, type Command } from "../../command.ts";
 import { wholeNumber } from "../../usage.ts";
@@ -21,7 +21,7 @@ export const run: Command = defineCommand({
       if (sent > 0) out.say(`Sent ${sent}; ${left} wait.`);
       if (failure) out.warn(failure.message);
     };
-    const sync = createSync(app, { intervalMs, keepAlive: true, onNotice: tell });
+    const sync = syncRuntimeOf(app, { intervalMs, keepAlive: true, onNotice: tell });
     app.tokens().events.on("unsaved", ({ error }) => out.warn(`the refreshed session is in memory only: ${error.message}`));
     sync.start();
     out.say("Sending what is queued. Press Ctrl-C to stop.");

@@ -1,6 +1,7 @@
-import { createSync } from "../../../app/sync.ts";
+import { queueFolder } from "../../../app/account.ts";
 import { loginCommand } from "../../../auth/session.ts";
 import { syncHealth } from "../../../sync/health.ts";
+import { SyncQueue } from "../../../sync/queue.ts";
 import type { SyncStatusAnswer } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { columns } from "../../format.ts";
@@ -14,7 +15,7 @@ export const syncStatus: Command = defineCommand({
     ["spec-kitty sync status --check", "and whether the service takes it"],
   ],
   async run({ app, out, signal }, values) {
-    const { queue } = createSync(app);
+    const queue = new SyncQueue(queueFolder(app), app.clock);
     const scopes = queue.scopes().map(({ account, events, artifacts }) => ({
       ...(account && { service: account.service, user: account.label ?? account.user, team: account.team }),
       events: events.count(),

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { createSync } from "../../../app/sync.ts";
+import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import type { UploadAnswer } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { readNamedFile } from "../../input.ts";
@@ -27,7 +27,7 @@ export const upload: Command = defineCommand({
     const { project, mission } = values;
     if (project === undefined || mission === undefined) throw usageError("--project and --mission say where the artifacts belong, and one is missing", "See: spec-kitty sync upload --help");
     if (values.as !== undefined && paths.length > 1) throw usageError("--as names one path, and several files came", "Upload them one by one");
-    const sync = createSync(app);
+    const sync = syncRuntimeOf(app);
     for (const path of paths) {
       const content = await readNamedFile(path, "this is a file");
       await sync.upload({

@@ -1,4 +1,4 @@
-import { createLive, runtimeWebSocket } from "../../../app/live.ts";
+import { liveClientOf, runtimeWebSocket } from "../../../app/live-client.ts";
 import { restartWith, starterEnd } from "../../../platform/restart.ts";
 import type { LiveMessage } from "../../../sync/live-client.ts";
 import type { WatchLine } from "../../json-output.ts";
@@ -34,7 +34,7 @@ export const watch: Command = defineCommand({
       }
     };
     const end = AbortSignal.any([signal, starterEnd()]);
-    await createLive(app, { onMessage: show }).run(end);
+    await liveClientOf(app, { onMessage: show }).run(end);
     end.throwIfAborted();
     return 0;
   },

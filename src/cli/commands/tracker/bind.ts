@@ -1,4 +1,4 @@
-import { createTracker } from "../../../app/tracker.ts";
+import { trackerClientOf } from "../../../app/tracker-client.ts";
 import { defineCommand, type Command } from "../../command.ts";
 import { projectIdentity, provider, routingOptions } from "./options.ts";
 import { idempotencyOption, writeOptions } from "./push.ts";
@@ -20,7 +20,7 @@ export const bind: Command = defineCommand({
   ],
   async run({ app, out, signal }, values) {
     const call = { provider: provider(values), projectIdentity: await projectIdentity(values, signal) };
-    const tracker = createTracker(app);
+    const tracker = trackerClientOf(app);
     const { candidate, binding } = values;
     const result =
       candidate !== undefined

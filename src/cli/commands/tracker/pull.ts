@@ -1,4 +1,4 @@
-import { createTracker } from "../../../app/tracker.ts";
+import { trackerClientOf } from "../../../app/tracker-client.ts";
 import { defineCommand, type Command } from "../../command.ts";
 import { parseJsonObject, readInput } from "../../input.ts";
 import { limit, routing, routingOptions } from "./options.ts";
@@ -24,6 +24,6 @@ export const pull: Command = defineCommand({
       ...(values.cursor !== undefined && { cursor: values.cursor }),
       ...(values.filters !== undefined && { filters: parseJsonObject("filters", await readInput("filters", values.filters, signal)) }),
     };
-    showResult(out, await createTracker(app).pull(call, { signal }), values.json);
+    showResult(out, await trackerClientOf(app).pull(call, { signal }), values.json);
   },
 });

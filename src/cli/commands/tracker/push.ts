@@ -1,4 +1,4 @@
-import { createTracker } from "../../../app/tracker.ts";
+import { trackerClientOf } from "../../../app/tracker-client.ts";
 import { defineCommand, type Command, type OptionSpec } from "../../command.ts";
 import { parseJsonArray, readInput } from "../../input.ts";
 import { usageError } from "../../usage.ts";
@@ -27,6 +27,6 @@ export const push: Command = defineCommand({
   async run({ app, out, signal }, values) {
     if (values.items === undefined) throw usageError("--items is missing: what to send", `Try: --items '[{"id":"WP01"}]'`);
     const items = parseJsonArray("items", await readInput("items", values.items, signal));
-    showResult(out, await createTracker(app).push({ ...routing(values), items }, writeOptions(values["idempotency-key"], signal)), values.json);
+    showResult(out, await trackerClientOf(app).push({ ...routing(values), items }, writeOptions(values["idempotency-key"], signal)), values.json);
   },
 });

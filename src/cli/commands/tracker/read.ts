@@ -1,4 +1,4 @@
-import { createTracker } from "../../../app/tracker.ts";
+import { trackerClientOf } from "../../../app/tracker-client.ts";
 import type { TrackerResult } from "../../../tracker/request.ts";
 import type { CallOptions, Routing, TrackerClient } from "../../../tracker/client.ts";
 import { defineCommand, type Command } from "../../command.ts";
@@ -16,7 +16,7 @@ function reading(name: string, description: string, read: (client: TrackerClient
       [`spec-kitty tracker ${name} --provider github --binding bind_1 --json`, "of a binding, for a program"],
     ],
     async run({ app, out, signal }, values) {
-      showResult(out, await read(createTracker(app), routing(values), { signal }), values.json);
+      showResult(out, await read(trackerClientOf(app), routing(values), { signal }), values.json);
     },
   });
 }

@@ -1,4 +1,4 @@
-import { createTracker } from "../../../app/tracker.ts";
+import { trackerClientOf } from "../../../app/tracker-client.ts";
 import { defineCommand, type Command } from "../../command.ts";
 import { limit, routing, routingOptions } from "./options.ts";
 import { idempotencyOption, writeOptions } from "./push.ts";
@@ -19,6 +19,6 @@ export const trackerRun: Command = defineCommand({
   ],
   async run({ app, out, signal }, values) {
     const call = { ...routing(values), pullFirst: !values["no-pull"], ...limit(values.limit) };
-    showResult(out, await createTracker(app).run(call, writeOptions(values["idempotency-key"], signal)), values.json);
+    showResult(out, await trackerClientOf(app).run(call, writeOptions(values["idempotency-key"], signal)), values.json);
   },
 });

@@ -1,4 +1,4 @@
-import { createTracker } from "../../../app/tracker.ts";
+import { trackerClientOf } from "../../../app/tracker-client.ts";
 import { defineCommand, type Command } from "../../command.ts";
 import { limit, routing, routingOptions } from "./options.ts";
 import { showResult } from "./show.ts";
@@ -18,6 +18,6 @@ export const search: Command = defineCommand({
   ],
   async run({ app, out, signal }, values, [text]) {
     const call = { ...routing(values), ...limit(values.limit), ...(text !== undefined && { queryText: text }), ...(values.key !== undefined && { queryKey: values.key }) };
-    showResult(out, await createTracker(app).searchIssues(call, { signal }), values.json);
+    showResult(out, await trackerClientOf(app).searchIssues(call, { signal }), values.json);
   },
 });

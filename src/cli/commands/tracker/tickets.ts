@@ -1,4 +1,4 @@
-import { createTracker } from "../../../app/tracker.ts";
+import { trackerClientOf } from "../../../app/tracker-client.ts";
 import { defineCommand, type Command } from "../../command.ts";
 import { limit, routing, routingOptions } from "./options.ts";
 import { showResult } from "./show.ts";
@@ -12,6 +12,6 @@ export const tickets: Command = defineCommand({
     ["spec-kitty tracker tickets --provider linear --limit 100 --json", "more, for a program"],
   ],
   async run({ app, out, signal }, values) {
-    showResult(out, await createTracker(app).listTickets({ ...routing(values), ...limit(values.limit) }, { signal }), values.json);
+    showResult(out, await trackerClientOf(app).listTickets({ ...routing(values), ...limit(values.limit) }, { signal }), values.json);
   },
 });

@@ -1,24 +1,27 @@
+import { accountInUse, fetchAs, queueFolder } from "./account.ts";
 import type { App } from "./app.ts";
-import { accountInUse, fetchAs, queueFolder } from "./sync.ts";
 import { tokensOfAccount } from "../auth/account-tokens.ts";
 import type { SocketConstructor } from "../auth/websocket/connection.ts";
 import { webSocketTicket } from "../auth/websocket/ticket.ts";
 import { openThroughProxy } from "../platform/proxy.ts";
-import { LiveClient, type LiveMessage } from "../sync/live-client.ts";
 import { createLamportClock, lamportPath } from "../sync/lamport-clock.ts";
+import { LiveClient, type LiveMessage } from "../sync/live-client.ts";
+
+/** Options of a live connection. */
+export interface LiveOptions {
+  /** Receives everything that arrives and every change of state. What it throws is ignored. */
+  onMessage?: (message: LiveMessage) => void;
+  /** Instead of the runtime's own; needed on Node 20 without `--experimental-websocket`. It must take headers. */
+  WebSocket?: SocketConstructor;
+}
 
 /** The runtime's own WebSocket; undefined on a Node that has it only when started with a flag. */
 export function runtimeWebSocket(): SocketConstructor | undefined {
   return (globalThis as { WebSocket?: unknown }).WebSocket as SocketConstructor | undefined;
 }
 
-/**
- * The live connection of an app: a ticket from the authorized fetch for each connection, through the proxy where there is one.
- *
- * @param app - from `createApp`
- * @param options - `onMessage` is told of everything that arrives; `WebSocket` instead of the runtime's own
- */
-export function createLive(app: App, options: { onMessage?: (message: LiveMessage) => void; WebSocket?: SocketConstructor | undefined } = {}): LiveClient {
+/** The live connection of an app: the authorized fetch gets a ticket for each connection, which goes through the proxy where there is one. */
+export function liveClientOf(app: App, options: LiveOptions = {}): LiveClient {
   const observe = lamportObserver(app);
   return new LiveClient({
     WebSocket: runtimeWebSocket(),
@@ -34,7 +37,7 @@ export function createLive(app: App, options: { onMessage?: (message: LiveMessag
   });
 }
 
-/** Takes the clocks of the events that arrive into this machine's, one write for all that arrive meanwhile. */
+/** Merges the clocks of the events that arrive into this machine's, with one write for all that arrive in the meantime. */
 function lamportObserver(app: App): (seen: unknown) => void {
   const lamport = createLamportClock(lamportPath(queueFolder(app)), app.clock);
   let highest = 0;
@@ -42,7 +45,7 @@ function lamportObserver(app: App): (seen: unknown) => void {
   const write = async (): Promise<void> => {
     for (let written = 0; written < highest; ) {
       written = highest;
-      // A disk that is full must not end the connection: the next event is another try.
+      // A full disk must not end the connection: the next event is another try.
       await lamport.observe(written).catch(() => undefined);
     }
     writing = undefined;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { createDpopKey, dpopFetch, dpopThumbprint } from "../../../src/auth/oauth/dpop.ts";
-import { jwkThumbprint } from "../../../src/auth/oauth/jwk-thumbprint.ts";
+import { dpopFetch } from "../../../src/auth/oauth/dpop-fetch.ts";
+import { createDpopKey, dpopThumbprint, jwkThumbprint } from "../../../src/auth/oauth/dpop-proof.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { readProof } from "../../conformance/proof.ts";
 import { Secret } from "../../../src/base/secret.ts";
@@ -12,7 +12,7 @@ const key = createDpopKey();
 const challenge = (nonce: string): Response =>
   Response.json({ error: "use_dpop_nonce" }, { status: 400, headers: { "dpop-nonce": nonce } });
 
-/** Runs requests through {@link dpopFetch} and gives what reached the server. */
+/** Runs requests through {@link dpopFetch} and returns what reached the server. */
 function server(...answers: Response[]): { ask: ReturnType<typeof dpopFetch>; sent: { url: string; init: RequestInit; headers: Headers }[]; nonces: Map<string, string> } {
   const sent: { url: string; init: RequestInit; headers: Headers }[] = [];
   const nonces = new Map<string, string>();
@@ -31,14 +31,14 @@ const vectors: [string, string, Record<string, unknown>][] = [
   ["figure 12 (resource)", ".eyJqdGkiOiJlMWozVl9iS2ljOC1MQUVCIiwiaHRtIjoiR0VUIiwiaHR1IjoiaHR0cHM6Ly9yZXNvdXJjZS5leGFtcGxlLm9yZy9wcm90ZWN0ZWRyZXNvdXJjZSIsImlhdCI6MTU2MjI2MjYxOCwiYXRoIjoiZlVIeU8ycjJaM0RaNTNFc05yV0JiMHhXWG9hTnk1OUlpS0NBcWtzbVFFbyJ9.2oW9RP35yRqzhrtNP86L-Ey71EOptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy1dqd-jfxSYoMxhAJpLjA", { jti: "e1j3V_bKic8-LAEB", htm: "GET", htu: "https://resource.example.org/protectedresource", iat: 1562262618, ath: "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo" }],
 ];
 for (const [figure, rest, claims] of vectors) {
-  test(`the reader of these tests accepts the proof of RFC 9449 ${figure}`, () => {
+  test(`the proof reader of these tests accepts the proof of RFC 9449 ${figure}`, () => {
     const proof = readProof(publicKey + rest);
     assert.equal(proof.jkt, "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
     assert.deepEqual(proof.claims, claims);
   });
 }
 
-test("a proof names method, address without query and fragment, and the server's time; it shows the public key only", async () => {
+test("a proof names the method, the address without query and fragment, and the server's time, and holds only the public key", async () => {
   const { ask, sent } = server();
   await ask("https://server.example.com/token?a=b#c", { method: "post", body: "grant_type=x" });
   const { claims, jwk, header } = proofOf(sent[0]);
@@ -62,7 +62,7 @@ test("the time of a proof is the server's, not this machine's", async () => {
   assert.equal(readProof(header).claims["iat"], 1562262016);
 });
 
-test("a bearer token goes as a DPoP token, with the hash of RFC 9449 §7.1", async () => {
+test("a bearer token is sent as a DPoP token, with the hash of RFC 9449 §7.1", async () => {
   const { ask, sent } = server();
   await ask("https://resource.example.org/protectedresource", { headers: { authorization: "Bearer Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU" } });
   assert.equal(sent[0]?.headers.get("authorization"), "DPoP Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU");
@@ -91,13 +91,13 @@ test("a resource server's challenge is answered once, with its nonce and the sam
   assert.equal(proofOf(sent[1]).claims["ath"], createHash("sha256").update("at").digest("base64url"));
 });
 
-test("a server that is never content is asked twice and no more, and its answer can still be read", async () => {
+test("a server that keeps asking for a nonce is asked twice and no more, and its answer can still be read", async () => {
   const { ask, sent } = server(challenge("n1"), challenge("n2"), challenge("n3"));
   assert.deepEqual(await (await ask("https://as.example/token", { method: "POST" })).json(), { error: "use_dpop_nonce" });
   assert.equal(sent.length, 2);
 });
 
-test("the last nonce of each origin is kept for it alone, also when it comes with a success", async () => {
+test("the last nonce of each origin is kept for that origin alone, also when it comes with a success", async () => {
   const { ask, sent, nonces } = server(new Response("", { headers: { "dpop-nonce": "n1" } }), new Response("", { headers: { "dpop-nonce": "n2" } }));
   await ask("https://a.example/x");
   await ask("https://a.example/y");
@@ -117,7 +117,7 @@ test("a proof that is refused for its time is made again by the server's clock, 
   assert.deepEqual(sent.map(({ init }) => init.body), ["code=c", "code=c", undefined]);
 });
 
-test("a known difference of the clocks that is none any more is forgotten", async () => {
+test("a known clock difference that no longer exists is forgotten", async () => {
   const iats: unknown[] = [];
   const fetch = async (_: unknown, init: RequestInit = {}): Promise<Response> => {
     iats.push(readProof(new Headers(init.headers).get("dpop") ?? "").claims["iat"]);
@@ -128,15 +128,15 @@ test("a known difference of the clocks that is none any more is forgotten", asyn
 });
 
 const others: [string, Response][] = [
-  ["a proof that is refused while the clocks agree", refusedProof("Thu, 04 Jul 2019 17:50:16 GMT")],
-  ["a proof that is refused without a date", Response.json({ error: "invalid_dpop_proof" }, { status: 400 })],
+  ["a refused proof while the clocks agree", refusedProof("Thu, 04 Jul 2019 17:50:16 GMT")],
+  ["a refused proof without a date", Response.json({ error: "invalid_dpop_proof" }, { status: 400 })],
   ["another error with a nonce", Response.json({ error: "invalid_grant" }, { status: 400, headers: { "dpop-nonce": "n" } })],
   ["the error without a nonce", Response.json({ error: "use_dpop_nonce" }, { status: 400 })],
   ["the error with status 403", Response.json({ error: "use_dpop_nonce" }, { status: 403, headers: { "dpop-nonce": "n" } })],
   ["another challenge", new Response("{}", { status: 401, headers: { "www-authenticate": 'DPoP error="invalid_token"', "dpop-nonce": "n" } })],
 ];
 for (const [title, answer] of others) {
-  test(`${title} is no challenge and is handed on as it is`, async () => {
+  test(`${title} is not a challenge and is returned unchanged`, async () => {
     const { ask, sent } = server(answer);
     assert.equal(await ask("https://as.example/token", { method: "POST" }), answer);
     assert.equal(answer.bodyUsed, false);
@@ -144,14 +144,14 @@ for (const [title, answer] of others) {
   });
 }
 
-test("a body that is a stream is not sent twice", async () => {
+test("a stream body is not sent twice", async () => {
   const { ask, sent } = server(challenge("n1"));
   const body = new Blob(["x"]).stream();
   assert.equal((await ask("https://as.example/upload", { method: "POST", body, duplex: "half" } as RequestInit)).status, 400);
   assert.equal(sent.length, 1);
 });
 
-test("a key prints nothing of itself, and every session has its own", () => {
+test("a key does not print itself, and every key is different", () => {
   assert.equal(JSON.stringify({ key }), '{"key":"[secret]"}');
   assert.ok(key instanceof Secret);
   assert.notEqual(dpopThumbprint(createDpopKey()), dpopThumbprint(key));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { authorizationRequest, authorizationResponse, createState } from "../../../src/auth/oauth/authorization.ts";
+import { authorizationRequest, authorizationResponse, createState } from "../../../src/auth/oauth/authorization-code.ts";
 import { Secret } from "../../../src/base/secret.ts";
 
 const state = new Secret("right-state");
@@ -20,7 +20,7 @@ test("a state has at least 128 random bits in base64url", () => {
   assert.notEqual(createState().reveal(), createState().reveal());
 });
 
-test("an authorization request carries what RFC 6749 §4.1.1 and RFC 7636 §4.3 ask for, and S256", () => {
+test("an authorization request carries the parameters of RFC 6749 §4.1.1 and RFC 7636 §4.3, with S256", () => {
   const url = new URL(authorizationRequest("https://login.example.com/oauth/authorize", request));
   assert.equal(url.origin + url.pathname, "https://login.example.com/oauth/authorize");
   assert.deepEqual(Object.fromEntries(url.searchParams), {
@@ -34,7 +34,7 @@ test("an authorization request carries what RFC 6749 §4.1.1 and RFC 7636 §4.3 
   });
 });
 
-test("a query that the endpoint has is kept, and no parameter is there twice", () => {
+test("the endpoint's own query is kept, and no parameter is there twice", () => {
   const url = new URL(
     authorizationRequest("https://login.example.com/a?tenant=acme&state=old", request, { prompt: "consent", client_id: "x" }),
   );
@@ -44,14 +44,14 @@ test("a query that the endpoint has is kept, and no parameter is there twice", (
   assert.deepEqual(url.searchParams.getAll("client_id"), ["cli_native"]);
 });
 
-test("a code with the right state is the answer, and does not print itself", () => {
-  const answer = judge("code=c0de&state=right-state");
-  assert.equal(answer.kind, "code");
-  assert.equal(answer.kind === "code" && answer.code.reveal(), "c0de");
-  assert.doesNotMatch(JSON.stringify(answer), /c0de/);
+test("a code with the right state is the response, and does not print itself", () => {
+  const response = judge("code=c0de&state=right-state");
+  assert.equal(response.kind, "code");
+  assert.equal(response.kind === "code" && response.code.reveal(), "c0de");
+  assert.doesNotMatch(JSON.stringify(response), /c0de/);
 });
 
-test("an error with the right state is the answer, its text untouched", () => {
+test("an error with the right state is the response, its text unchanged", () => {
   assert.deepEqual(judge("error=access_denied&error_description=No%1b[31m&state=right-state"), {
     kind: "error",
     error: "access_denied",
@@ -64,7 +64,7 @@ test("an error with the right state is the answer, its text untouched", () => {
   });
 });
 
-test("an error beats a code that comes with it", () => {
+test("an error takes precedence over a code that comes with it", () => {
   assert.equal(judge("code=c0de&error=server_error&state=right-state").kind, "error");
 });
 
@@ -84,15 +84,15 @@ const strangers: [string, string, string][] = [
   ["an empty code", "code=&state=right-state", "neither code nor error"],
 ];
 for (const [title, query, reason] of strangers) {
-  test(`${title} is not ours`, () => assert.deepEqual(judge(query), { kind: "not-ours", reason }));
+  test(`${title} is unrelated to this login`, () => assert.deepEqual(judge(query), { kind: "unrelated", reason }));
 }
 
-test("an answer from another issuer is a mix-up, whether code or error (RFC 9207)", () => {
+test("a response from another issuer is a mix-up, whether code or error (RFC 9207)", () => {
   const foreign = encodeURIComponent("https://evil.example");
   for (const query of [`code=c0de&state=right-state&iss=${foreign}`, `error=e&state=right-state&iss=${foreign}`]) {
     assert.deepEqual(judge(query), { kind: "mix-up", issuer: "https://evil.example" });
   }
-  assert.equal(judge(`code=c0de&state=wrong&iss=${foreign}`).kind, "not-ours");
+  assert.equal(judge(`code=c0de&state=wrong&iss=${foreign}`).kind, "unrelated");
 });
 
 test("the issuer is compared as a string, and only where both sides name one", () => {
@@ -102,11 +102,11 @@ test("the issuer is compared as a string, and only where both sides name one", (
   assert.equal(authorizationResponse(new URLSearchParams("code=c&state=right-state&iss=x"), { state }).kind, "code");
 });
 
-test("an answer without an issuer is a mix-up where the metadata promise one, whether code or error (RFC 9207 §2.4)", () => {
+test("a response without an issuer is a mix-up where the metadata promise one, whether code or error (RFC 9207 §2.4)", () => {
   const promised = { state, issuer, authorization_response_iss_parameter_supported: true };
   for (const query of ["code=c0de&state=right-state", "error=e&state=right-state", "code=c0de&state=right-state&iss="]) {
     assert.deepEqual(judge(query, promised), { kind: "mix-up", issuer: undefined });
   }
   assert.equal(judge(`code=c0de&state=right-state&iss=${encodeURIComponent(issuer)}`, promised).kind, "code");
-  assert.equal(judge("code=c0de&state=wrong", promised).kind, "not-ours");
+  assert.equal(judge("code=c0de&state=wrong", promised).kind, "unrelated");
 });

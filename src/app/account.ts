@@ -1,0 +1,90 @@
+import { join } from "node:path";
+import type { App } from "./app.ts";
+import { tokensOfAccount } from "../auth/account-tokens.ts";
+import { createAuthorizedFetch, type AuthorizedFetch } from "../auth/authorized-fetch.ts";
+import { userOfToken } from "../auth/flows/check-session.ts";
+import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.ts";
+import type { UserInfo } from "../auth/oauth/user-info.ts";
+import { defaultTeam, notLoggedIn, type Profile } from "../auth/session.ts";
+import { AuthError } from "../base/errors.ts";
+import { hint } from "../base/hint.ts";
+import { type Account, type Origin, SyncQueue } from "../sync/queue.ts";
+
+/**
+ * The account that this app acts for now.
+ *
+ * @param signal - ends the request to the service that a token of the environment needs
+ * @throws {@link NotAuthenticatedError} when nobody is logged in; what {@link ownerOfEnvironmentToken} throws
+ */
+export async function accountInUse(app: App, signal?: AbortSignal): Promise<Account> {
+  const origin = await originOf(app);
+  const account = origin.account ?? (await accountOfToken(app, origin, signal));
+  if (account === undefined) throw notLoggedIn(origin.profile);
+  return account;
+}
+
+/** The profile in use and the account that is logged in on it, which an event that is emitted now belongs to: what is known without a request. */
+export async function originOf({ settings, store, tokens }: App): Promise<Origin> {
+  const { active, profiles } = await store.read();
+  const profile = tokens().settle(active);
+  const known = profiles.get(profile);
+  // A token of the environment takes precedence over the stored session, and may be another user's: what is emitted under it
+  // waits under a name of its own until a flush has asked the service whose it is. The next token may be yet another user's.
+  if (settings.accessToken) return { profile: `token ${settings.accessToken.fingerprint()}`, service: settings.service?.value ?? known?.service ?? null, account: undefined };
+  return { profile, service: known?.service ?? settings.service?.value ?? null, account: known && accountOf(known) };
+}
+
+/** The account of a token of the environment; undefined when there is no such token. */
+export async function accountOfToken(app: App, origin: Origin, signal: AbortSignal | undefined): Promise<Account | undefined> {
+  if (app.settings.accessToken === undefined) return undefined;
+  const { service, user } = await ownerOfEnvironmentToken(app, signal, origin);
+  return { service, user: user.id, team: defaultTeam({ session: user })?.id ?? null, label: user.email ?? user.name };
+}
+
+/**
+ * Asks the service whose the token of the environment is: only the service knows.
+ *
+ * @param origin - from {@link originOf}, where it was asked already
+ * @throws {@link AuthError} `configuration_invalid` when nothing names a service; {@link NotAuthenticatedError} without such a token,
+ * or when the service refuses it; {@link ServiceError} when the service cannot be asked
+ */
+export async function ownerOfEnvironmentToken(app: App, signal: AbortSignal | undefined, origin?: Origin): Promise<{ service: string; user: UserInfo }> {
+  const { profile, service } = origin ?? (await originOf(app));
+  const { accessToken } = app.settings;
+  if (accessToken === undefined) throw notLoggedIn(profile);
+  if (service === null) {
+    throw new AuthError("configuration_invalid", `${app.identity.variable("SAAS_URL")} is not set, so there is no service to ask whose the token is`, {
+      hint: hint`${{ variable: "SAAS_URL", value: "https://service.example" }}`,
+    });
+  }
+  const { userinfo_endpoint = "" } = defaultAuthorizationServer(service);
+  return { service, user: await userOfToken(accessToken, userinfo_endpoint, { fetch: app.fetch, clock: app.clock, signal }) };
+}
+
+/** The authorized fetch with the tokens of this account, and of no other. */
+export function fetchAs({ tokens, clock, fetch }: App, account: Account): AuthorizedFetch {
+  return createAuthorizedFetch({ tokens: tokensOfAccount(tokens(), account), clock, fetch });
+}
+
+/** The folder of what waits to be sent. */
+export function queueFolder({ folder }: App): string {
+  return join(folder, "queue");
+}
+
+/**
+ * Assigns to an account what was emitted before its profile ever had one. To be called after a login.
+ *
+ * @param name - the profile's
+ * @param profile - with the session that was just stored
+ * @throws {@link AuthError} when the queue cannot be written
+ */
+export async function bindQueue(app: App, name: string, profile: Profile): Promise<void> {
+  const account = accountOf(profile);
+  if (account) await new SyncQueue(queueFolder(app), app.clock).bind(name, account);
+}
+
+function accountOf(profile: Profile): Account | undefined {
+  const { service, session } = profile;
+  if (session === undefined) return undefined;
+  return { service, user: session.user.id, team: defaultTeam(profile)?.id ?? null, label: session.user.email ?? session.user.name };
+}

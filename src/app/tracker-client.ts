@@ -1,0 +1,30 @@
+import { accountInUse, fetchAs } from "./account.ts";
+import type { App } from "./app.ts";
+import { AuthError } from "../base/errors.ts";
+import { hint } from "../base/hint.ts";
+import { TrackerClient, type TrackerClientOptions } from "../tracker/client.ts";
+
+type Access = Pick<TrackerClientOptions, "fetch"> & { readonly team: string };
+
+/**
+ * The hosted tracker of an app, for its default team, through the authorized fetch.
+ *
+ * The first call that finds an account settles whose it is: else, after another user's login, one user's token would go out with
+ * the other's team, or a poll would ask for an operation that the other has begun.
+ */
+export function trackerClientOf(app: App): TrackerClient {
+  let settled: Promise<Access> | undefined;
+  // Only success is kept: a long-lived program must not be told forever that nobody had logged in yet.
+  const access = (): Promise<Access> =>
+    (settled ??= accessInUse(app).catch((error: unknown) => {
+      settled = undefined;
+      throw error;
+    }));
+  return new TrackerClient({ clock: app.clock, team: async () => (await access()).team, fetch: async (input, init) => (await access()).fetch(input, init) });
+}
+
+async function accessInUse(app: App): Promise<Access> {
+  const account = await accountInUse(app);
+  if (account.team === null) throw new AuthError("access_denied", "this account is in no team, and a tracker is a team's", { hint: hint`Your teams: ${{ command: "auth team" }}` });
+  return { team: account.team, fetch: fetchAs(app, account) };
+}

@@ -1,0 +1,67 @@
+import { createHash, generateKeyPairSync, randomBytes, sign, type JsonWebKey } from "node:crypto";
+import { Secret } from "../../base/secret.ts";
+
+/** A fresh ES256 key pair, as the text of a JWK. It is as secret as the tokens that are bound to it, and sealed with them. */
+export function createDpopKey(): Secret {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  return new Secret(JSON.stringify(privateKey.export({ format: "jwk" })));
+}
+
+/**
+ * The value of `dpop_jkt` in an authorization request: the code is bound to the key before it is even issued (RFC 9449 §10).
+ *
+ * @param key - from {@link createDpopKey}
+ */
+export function dpopThumbprint(key: Secret): string {
+  return jwkThumbprint(parse(key));
+}
+
+/** The SHA-256 thumbprint of an EC key (RFC 7638 §3), in base64url: the same for both halves of a pair. */
+export function jwkThumbprint(key: JsonWebKey): string {
+  return createHash("sha256").update(JSON.stringify(publicJwk(key))).digest("base64url");
+}
+
+/** The public half of an EC key, in the order that a thumbprint needs (RFC 7638 §3.2). */
+function publicJwk({ crv, kty, x, y }: JsonWebKey): JsonWebKey {
+  return { crv, kty, x, y } as JsonWebKey;
+}
+
+/** The request that a proof is for. */
+interface DpopProofClaims {
+  /** The method, as it is sent. */
+  htm: string;
+  /** The address; its query and fragment stay out of the proof (RFC 9449 §4.2). */
+  htu: string | URL;
+  /** The server's clock as far as it is known, in milliseconds since 1970. */
+  now: number;
+  /** The access token that is sent with the request. */
+  access_token?: string | undefined;
+  /** The last nonce that the server gave. */
+  nonce?: string | undefined;
+}
+
+/**
+ * A proof that the sender of a request has the key (RFC 9449 §4.2). Good for one request, to one address, for a moment.
+ *
+ * @param key - from {@link createDpopKey}
+ */
+export function dpopProof(key: Secret, { htm, htu, now, access_token, nonce }: DpopProofClaims): string {
+  const jwk = parse(key);
+  const { origin, pathname } = new URL(htu);
+  const header = { typ: "dpop+jwt", alg: "ES256", jwk: publicJwk(jwk) };
+  const claims = {
+    jti: randomBytes(16).toString("base64url"),
+    htm,
+    htu: origin + pathname,
+    iat: Math.floor(now / 1000),
+    ath: access_token === undefined ? undefined : createHash("sha256").update(access_token, "ascii").digest("base64url"),
+    nonce,
+  };
+  const input = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".");
+  const signature = sign("sha256", Buffer.from(input), { key: jwk, format: "jwk", dsaEncoding: "ieee-p1363" });
+  return `${input}.${signature.toString("base64url")}`;
+}
+
+function parse(key: Secret): JsonWebKey {
+  return JSON.parse(key.reveal()) as JsonWebKey;
+}
