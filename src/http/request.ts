@@ -1,15 +1,13 @@
 import { AuthError, ServiceError } from "../base/errors.ts";
+import type * as runtime from "../base/runtime-types.ts";
 import { reasonOf } from "../base/system-error.ts";
 import { isJsonObject, textOf, type JsonObject } from "./json-members.ts";
 import { isTransientStatus } from "./retry.ts";
 import type { Clock } from "../platform/clock.ts";
 
-/** `fetch`, as far as this program uses it: the global one, or a test's. */
-export type Fetch = (input: string | URL, init?: RequestInit) => Promise<Response>;
-
 /** What every request to the service needs. */
 export interface ExchangeOptions {
-  fetch: Fetch;
+  fetch: runtime.Fetch;
   clock: Clock;
   /** Ends the exchange; its reason is what the caller gets. */
   signal?: AbortSignal | undefined;

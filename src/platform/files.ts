@@ -90,6 +90,7 @@ function statsOf(path: string): Stats | undefined {
  * @param path - the file; a symbolic link is refused
  * @returns its bytes, or undefined when there is no such file
  * @throws {@link AuthError} `storage_unsafe` with the `chmod` that mends it, or `storage_unreadable`
+ * @internal
  */
 export function readPrivateFile(path: string): Buffer | undefined {
   checkFolder(dirname(path));

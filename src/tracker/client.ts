@@ -1,3 +1,4 @@
+import type * as runtime from "../base/runtime-types.ts";
 import { randomUUID } from "node:crypto";
 import { AuthError } from "../base/errors.ts";
 import { finishedOperation } from "./operation.ts";
@@ -16,7 +17,7 @@ export interface Routing {
 /** What every call takes beside what it is about. */
 export interface CallOptions {
   /** Ends the call; an operation that the service has accepted goes on there. */
-  signal?: AbortSignal | undefined;
+  signal?: runtime.AbortSignal | undefined;
 }
 
 /** Options of a call that changes something. */
@@ -25,7 +26,7 @@ export interface WriteOptions extends CallOptions {
   idempotencyKey?: string;
 }
 
-/** What a {@link TrackerClient} is made of. */
+/** What a {@link TrackerClient} is made of. @internal */
 export interface TrackerClientOptions extends TrackerAccess {
   /** From 0 to 1, for jitter; `Math.random` by default. */
   random?: () => number;
@@ -41,7 +42,7 @@ export interface TrackerClientOptions extends TrackerAccess {
 export class TrackerClient {
   readonly #access: Required<TrackerClientOptions>;
 
-  /** For who makes every part by hand; else `createTrackerClient`. Nothing is asked before the first call. */
+  /** Nothing is asked before the first call. @internal */
   constructor(options: TrackerClientOptions) {
     this.#access = { random: Math.random, ...options };
   }

@@ -3,7 +3,7 @@ import { invalidAnswer, readJsonObject, retryAfter } from "../http/request.ts";
 import type { Clock } from "../platform/clock.ts";
 import { retryAfterSeconds, trackerError } from "./errors.ts";
 
-/** What every request to the tracker is made with. */
+/** What every request to the tracker is made with. @internal */
 export interface TrackerAccess {
   fetch: AuthorizedFetch;
   clock: Clock;
@@ -14,7 +14,7 @@ export interface TrackerAccess {
 /** A JSON object from the tracker. */
 export type TrackerResult = Readonly<Record<string, unknown>>;
 
-/** One request. */
+/** One request. @internal */
 export interface TrackerRequest {
   method: "GET" | "POST";
   /** Below `/api/v1/tracker/`, with the slash at its end, which matters. */
@@ -37,6 +37,7 @@ const longestWaitMs = 300_000;
  *
  * @returns the answer, which is a success
  * @throws {@link TrackerError} for every other answer, and what the authorized fetch throws
+ * @internal
  */
 export async function trackerRequest(request: TrackerRequest, { fetch, clock, team }: TrackerAccess): Promise<{ status: number; result: TrackerResult }> {
   const { method, path, parameters = {}, idempotencyKey, signal } = request;

@@ -1,10 +1,13 @@
 /**
- * The web's types as a caller's project has them: those of lib dom or of `@types/node`, and a minimum where it has neither. Public
+ * Types of the runtime as a caller's project knows them: from lib dom, from `@types/node`, or a minimum where it has neither. Public
  * signatures take them from here. A global name in them would be an error in a project without lib dom; a reference to
  * `@types/node` would be a dependency, and would put Node's globals into projects that keep them out (`types: []`, the compiler's
  * default since TypeScript 6).
  */
 type Global<Name extends string, Otherwise> = typeof globalThis extends { readonly [name in Name]: { prototype: infer Instance } } ? Instance : Otherwise;
+
+/** As `process.platform`. */
+export type Platform = typeof globalThis extends { readonly process: { readonly platform: infer Name } } ? Name : string;
 
 /** Ends work under way (DOM, interface AbortSignal). */
 export type AbortSignal = Global<
