@@ -32,6 +32,7 @@ export type { Clock } from "./platform/clock.ts";
 export type { Environment } from "./platform/paths.ts";
 export type { Reservation } from "./platform/files.ts";
 export type { Fetch } from "./base/runtime-types.ts";
+export type { RedirectScope } from "./http/redirect.ts";
 export type { AuthorizedFetch, AuthorizedRequestInit } from "./auth/authorized-fetch.ts";
 export type { AccessTokenOptions, TokenEventListeners, TokenEvents, TokenManager } from "./auth/token-manager/token-manager.ts";
 export type { AuthFlow, Credential, Session } from "./auth/session.ts";

@@ -15,5 +15,5 @@ export function createTrackerClient(overrides?: AppOverrides): TrackerClient {
 }
 
 export type { CallOptions, Routing, TrackerClient, WriteOptions } from "../tracker/client.ts";
-export { TrackerError, type TrackerFacts } from "../tracker/errors.ts";
+export { TrackerError, trackerFacts, type TrackerFacts } from "../tracker/errors.ts";
 export type { TrackerResult } from "../tracker/request.ts";
