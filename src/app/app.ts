@@ -4,11 +4,10 @@ import type { AppOverrides } from "./overrides.ts";
 import { resolveSettings, type Settings } from "./settings.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import type { Fetch } from "../base/runtime-types.ts";
-import { keychainKey } from "../auth/secure-storage/choice.ts";
-import { machineIdentity, machineKey, passphraseKey } from "../auth/secure-storage/derived-key.ts";
-import { createKeychain, type Keychain } from "../auth/secure-storage/keychain.ts";
+import type { Keychain } from "../auth/secure-storage/keychain.ts";
 import { memoryVault, vaultOf } from "../auth/secure-storage/memory.ts";
-import { SealedFile } from "../auth/secure-storage/sealed-file.ts";
+import { SealedFile, type KeySource } from "../auth/secure-storage/sealed-file.ts";
+import type { KeyHeader } from "../auth/secure-storage/vault.ts";
 import type { Profiles } from "../auth/session.ts";
 import { SessionStore } from "../auth/session-store.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
@@ -81,14 +80,15 @@ export function createApp(overrides: AppOverrides = {}): App {
   const settings = resolveSettings(overrides.options ?? {}, env, identity, findProfileFile(env["HOME"] ?? env["USERPROFILE"], overrides.cwd));
 
   const folder = lazily(() => configFolder(env, platform));
-  const keychain = lazily(() => createKeychain({ clock, env }));
+  const keychain = lazily(() => loadedKeychain(async () => (await import("../auth/secure-storage/keychain.ts")).createKeychain({ identity, clock, env })));
   const sealed = (leavesTraces: boolean): SealedFile =>
-    new SealedFile(join(folder(), "credentials.json"), (source) => {
-      if (source === "keychain") return keychainKey(keychain());
+    new SealedFile(join(folder(), "credentials.json"), async (source: KeyHeader["source"]): Promise<KeySource> => {
+      if (source === "keychain") return (await import("../auth/secure-storage/keychain.ts")).keychainKey(keychain());
+      const { machineFingerprint, machineKey, passphraseKey } = await import("../auth/secure-storage/derived-key.ts");
       if (source === "passphrase") return passphraseKey(settings.passphrase);
       const uid = process.getuid?.();
       const cache = leavesTraces ? runtimeFolder(env, platform, tmpdir(), uid) : undefined;
-      return machineKey(machineIdentity(hostname(), uid ?? userName()), cache);
+      return machineKey(machineFingerprint(identity, hostname(), uid ?? userName()), cache);
     });
   const sealedFile = lazily(() => sealed(true));
   const storage = overrides.storage ?? (settings.storage?.value === "memory" ? "memory" : undefined);
@@ -137,6 +137,16 @@ export function createApp(overrides: AppOverrides = {}): App {
     async close() {
       for (const manager of managers.values()) await manager.close();
     },
+  };
+}
+
+/** A keychain whose code is loaded with the first call: a key that is derived needs none of it. */
+function loadedKeychain(load: () => Promise<Keychain>): Keychain {
+  const loaded = lazily(load);
+  return {
+    read: async (account) => (await loaded()).read(account),
+    write: async (account, key) => (await loaded()).write(account, key),
+    remove: async (account) => (await loaded()).remove(account),
   };
 }
 

@@ -4,7 +4,7 @@ import { hint, type Hint } from "../base/hint.ts";
 import type { Identity } from "../base/identity.ts";
 import { Secret } from "../base/secret.ts";
 import type { Environment } from "../platform/paths.ts";
-import type { Setting, StorageKind } from "../auth/secure-storage/choice.ts";
+import type { Setting, StorageKind } from "../auth/secure-storage/key-choice.ts";
 import { parseIssuer, parseServiceUrl } from "../http/address.ts";
 
 /** The name of a profile, and where it comes from. */

@@ -38,9 +38,9 @@ export type HintPart = string | ToolCommand | ToolVariable | ForeignVariable | S
  */
 export type Hint = readonly HintPart[];
 
-/** Builds a hint: ``hint`Run: ${login(profile)}` ``. */
-export function hint(text: TemplateStringsArray, ...parts: readonly HintPart[]): Hint {
-  return text.flatMap((words, index) => [words, parts[index] ?? ""]).filter((part) => part !== "");
+/** Builds a hint, of words, commands and other hints: ``hint`Run: ${login(profile)}` ``. */
+export function hint(text: TemplateStringsArray, ...parts: readonly (HintPart | Hint)[]): Hint {
+  return text.flatMap((words, index) => [words, parts[index] ?? ""].flat()).filter((part) => part !== "");
 }
 
 /**

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Clock } from "../platform/clock.ts";
-import { ensurePrivateFolder, readPrivateFile } from "../platform/files.ts";
+import { ensurePrivateFolder, readPrivateFile, replacePrivateFile } from "../platform/private-files.ts";
 import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
-import { namesIn, writeWhole } from "./queue-files.ts";
+import { namesIn } from "./queue-files.ts";
 import { QueueFolder } from "./queue-folder.ts";
 
 /** Whose events: the three things that together decide under which token and to which team something is sent. */
@@ -141,7 +141,7 @@ export class SyncQueue {
   #write(folder: string, file: string, account: Account): void {
     const { service, user, team, label } = account;
     ensurePrivateFolder(join(this.#root, folder));
-    writeWhole(join(this.#root, folder, file), `${JSON.stringify({ service, user, team, label })}\n`);
+    replacePrivateFile(join(this.#root, folder, file), `${JSON.stringify({ service, user, team, label })}\n`);
   }
 
   #read(folder: string, file: string): Account | undefined {
