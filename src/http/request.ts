@@ -1,16 +1,14 @@
 import { AuthError, ServiceError } from "../base/errors.ts";
 import { hint, login, type Hint } from "../base/hint.ts";
+import type * as runtime from "../base/runtime-types.ts";
 import { reasonOf } from "../base/system-error.ts";
 import type { Clock } from "../platform/clock.ts";
 import { isJsonObject, textOf, type JsonObject } from "./json-members.ts";
 import { isTransientStatus, retryAfter } from "./retry.ts";
 
-/** `fetch`, as far as it is used here: the global one, or another that does the same. */
-export type Fetch = (input: string | URL, init?: RequestInit) => Promise<Response>;
-
 /** What every request to the service needs. */
 export interface ExchangeOptions {
-  fetch: Fetch;
+  fetch: runtime.Fetch;
   clock: Clock;
   /** Ends the exchange; the caller gets its reason. */
   signal?: AbortSignal | undefined;
