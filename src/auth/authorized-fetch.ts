@@ -2,15 +2,15 @@ import { AuthError, isTransient, NotAuthenticatedError } from "../base/errors.ts
 import type { Clock } from "../platform/clock.ts";
 import type { Fetch } from "../base/runtime-types.ts";
 import type * as runtime from "../base/runtime-types.ts";
-import { retryAfter, unreachable } from "../http/request.ts";
+import { unreachable } from "../http/request.ts";
 import type { TokenManager } from "./token-manager/token-manager.ts";
 import type { Credential } from "./session.ts";
 import { resourceFetch } from "./oauth/dpop-fetch.ts";
 import { peekBody } from "../http/peek.ts";
 import { saysSessionEnded } from "./oauth/session-refusal.ts";
-import { isTransientStatus, retryDelay } from "../http/retry.ts";
+import { isTransientStatus, retryAfter, retryDelay } from "../http/retry.ts";
 import { mostHops, nextHop, type Hop, type RedirectScope } from "../http/redirect.ts";
-import { targetOf } from "../http/target.ts";
+import { targetOf } from "../http/address.ts";
 
 /** What an authorized fetch takes in addition to what `fetch` takes. */
 export interface AuthorizedRequestInit extends runtime.RequestInit {
