@@ -1,3 +1,4 @@
+import type * as runtime from "./runtime-types.ts";
 import type { Identity } from "./identity.ts";
 import { shellWord } from "./shell.ts";
 
@@ -37,9 +38,9 @@ export type HintPart = string | ToolCommand | ToolVariable | ForeignVariable | S
  */
 export type Hint = readonly HintPart[];
 
-/** Builds a hint: ``hint`Run: ${login(profile)}` ``. */
-export function hint(text: TemplateStringsArray, ...parts: readonly HintPart[]): Hint {
-  return text.flatMap((words, index) => [words, parts[index] ?? ""]).filter((part) => part !== "");
+/** Builds a hint, of words, commands and other hints: ``hint`Run: ${login(profile)}` ``. */
+export function hint(text: TemplateStringsArray, ...parts: readonly (HintPart | Hint)[]): Hint {
+  return text.flatMap((words, index) => [words, parts[index] ?? ""].flat()).filter((part) => part !== "");
 }
 
 /**
@@ -56,7 +57,7 @@ export function login(profile?: string, ...options: readonly string[]): ToolComm
 export interface HintContext {
   readonly identity: Identity;
   /** Decides how words are quoted and variables are set; `process.platform` by default. */
-  readonly platform?: NodeJS.Platform;
+  readonly platform?: runtime.Platform;
   /** The profile in use, for a login whose hint was written where it was not known. */
   readonly profile?: string | undefined;
 }

@@ -4,7 +4,7 @@ import { AuthError, isTransient, NotAuthenticatedError, ServiceError } from "../
 import { hint } from "../base/hint.ts";
 import { isTransientStatus } from "../http/retry.ts";
 import type { DrainOptions } from "./event-drain.ts";
-import { queueEntry } from "./queue-entry.ts";
+import { queueEntry } from "./queue-file.ts";
 import type { QueueItem } from "./queue-folder.ts";
 import type { QueueScope } from "./queue.ts";
 import { requestService, serviceText, type ServiceAnswer } from "./service-request.ts";
@@ -42,6 +42,7 @@ export interface ArtifactInput {
  * @param id - from a ULID source
  * @param now - milliseconds since 1970: when it may be sent first
  * @throws {@link AuthError} `usage_invalid` when the service would never accept it
+ * @internal
  */
 export function artifactItem({ content, ...about }: ArtifactInput, id: string, now: number): QueueItem {
   const name = about.artifact_path;
@@ -67,6 +68,7 @@ export function artifactItem({ content, ...about }: ArtifactInput, id: string, n
  * @param scope - the part of the queue to drain; the caller holds its lock
  * @returns why it ended early; undefined when it did not
  * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
+ * @internal
  */
 export async function drainArtifacts(scope: QueueScope, options: DrainOptions): Promise<AuthError | undefined> {
   const { artifacts: queue } = scope;

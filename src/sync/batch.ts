@@ -1,6 +1,6 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { type QueueEntry, queueEntry } from "./queue-entry.ts";
+import { type QueueEntry, queueEntry } from "./queue-file.ts";
 import type { QueueFolder, QueueItem } from "./queue-folder.ts";
 
 /** How large a batch may be. */

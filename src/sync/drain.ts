@@ -20,7 +20,7 @@ export interface DrainReport {
   failure: AuthError | undefined;
 }
 
-/** What {@link drainAccount} needs. */
+/** What {@link drainAccount} needs. @internal */
 export interface DrainAccountOptions extends ServiceAccess {
   clock: Clock;
   /** How long to wait for another process that drains the same queue, in milliseconds. */
@@ -35,6 +35,7 @@ export interface DrainAccountOptions extends ServiceAccess {
  *
  * @param account - the one that is logged in
  * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
+ * @internal
  */
 export async function drainAccount(queue: SyncQueue, account: Account, options: DrainAccountOptions): Promise<DrainReport> {
   const report = emptyReport();
@@ -74,12 +75,12 @@ async function drainScope(scope: QueueScope, limits: BatchLimits, report: DrainR
   }
 }
 
-/** How many entries wait in a scope. */
+/** How many entries wait in a scope. @internal */
 export function waiting({ events, artifacts }: QueueScope): number {
   return events.count() + artifacts.count();
 }
 
-/** The report of a drain that has not begun. */
+/** The report of a drain that has not begun. @internal */
 export function emptyReport(): DrainReport {
   const counts = (): DrainCounts => ({ delivered: 0, duplicates: 0, pending: 0, rejected: 0 });
   return { events: counts(), artifacts: counts(), left: 0, failure: undefined };

@@ -3,7 +3,7 @@ import { hint } from "../base/hint.ts";
 import type { Clock } from "../platform/clock.ts";
 import { type EventVerdict, judgeBatch } from "./batch-answer.ts";
 import { type Batch, type BatchFile, type BatchLimits, batchPacker, compress, sizeOf } from "./batch.ts";
-import { queueEntry } from "./queue-entry.ts";
+import { queueEntry } from "./queue-file.ts";
 import type { QueueItem } from "./queue-folder.ts";
 import type { QueueScope } from "./queue.ts";
 import { requestService, type ServiceAccess, type ServiceAnswer } from "./service-request.ts";
@@ -39,7 +39,7 @@ export interface DrainCounts {
   rejected: number;
 }
 
-/** What a drain of one scope needs. */
+/** What a drain of one scope needs. @internal */
 export interface DrainOptions extends ServiceAccess {
   clock: Clock;
   limits: BatchLimits;
@@ -64,6 +64,7 @@ export interface DrainOptions extends ServiceAccess {
  * @param scope - the part of the queue to drain; the caller holds its lock
  * @returns why it ended early: no token, no answer, or an answer that says so; undefined when it did not
  * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
+ * @internal
  */
 export async function drainEvents({ events: queue, account }: QueueScope, options: DrainOptions): Promise<AuthError | undefined> {
   const { counts } = options;

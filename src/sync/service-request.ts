@@ -1,7 +1,8 @@
 import type { AuthorizedFetch, AuthorizedRequestInit } from "../auth/authorized-fetch.ts";
 import { oneLine } from "../base/text.ts";
 import { type JsonObject, textOf } from "../http/json-members.ts";
-import { readJsonObject, retryAfter } from "../http/request.ts";
+import { readJsonObject } from "../http/request.ts";
+import { retryAfter } from "../http/retry.ts";
 
 /** What every request of the synchronisation needs. */
 export interface ServiceAccess {
