@@ -18,7 +18,7 @@ export interface Declaration {
 /** A statement starts in the first column and everything in it is indented: so the compiler writes it. */
 const statement = /^(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?((?:export|import|declare) (?:.*)(?:\n(?! ?\/\*\*|export |import |declare ).*)*)/gm;
 const declared = /^(?:export )?(?:declare )?(?:abstract )?(class|interface|function|const|type) (\w+)/;
-const linked = /^(?:export|import) (type )?(\{[^}]*\}|\* as \w+)(?: from "([^"]+)")?;/;
+const linked = /^(?:export|import) (type )?(\{[^}]*\}|\*(?: as \w+)?)(?: from "([^"]+)")?;/;
 
 interface Link {
   readonly name: string;
@@ -59,9 +59,11 @@ function fileOf(link: Link, importer: string): string | undefined {
 export function exportsOf(file: string): Declaration[] {
   const { declarations, exported } = read(file);
   const own = [...declarations.values()].filter(({ text }) => text.startsWith("export "));
-  const passedOn = [...exported].map(([name, link]) => {
+  const passedOn = [...exported].flatMap(([name, link]) => {
     const from = fileOf(link, file);
-    const found = from === undefined ? undefined : exportsOf(from).find((one) => one.name === link.name);
+    const all = from === undefined ? [] : exportsOf(from);
+    if (name === "*") return all.map((one) => ({ ...one, isType: one.isType || link.isType }));
+    const found = all.find((one) => one.name === link.name);
     if (found === undefined) throw new Error(`${file} exports ${name}, which "${link.from}" does not declare`);
     return { ...found, name, isType: found.isType || link.isType };
   });
