@@ -1,12 +1,13 @@
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { resolveSettings, type SettingOptions, type Settings } from "./settings.ts";
+import type { AppOverrides } from "./overrides.ts";
+import { resolveSettings, type Settings } from "./settings.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
-import type { Fetch } from "../http/request.ts";
+import type { Fetch } from "../base/runtime-types.ts";
 import type { Keychain } from "../auth/secure-storage/keychain.ts";
 import { memoryVault, vaultOf } from "../auth/secure-storage/memory.ts";
 import { SealedFile, type KeySource } from "../auth/secure-storage/sealed-file.ts";
-import type { KeyHeader, SimpleVault, Vault } from "../auth/secure-storage/vault.ts";
+import type { KeyHeader } from "../auth/secure-storage/vault.ts";
 import type { Profiles } from "../auth/session.ts";
 import { SessionStore } from "../auth/session-store.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
@@ -16,26 +17,6 @@ import { systemFetch } from "../platform/system-fetch.ts";
 import { configFolder, runtimeFolder, type Environment } from "../platform/paths.ts";
 import { findProfileFile } from "../platform/profile-file.ts";
 import { userName } from "../platform/user-name.ts";
-
-/** What an embedding program or a test uses instead of the real thing. */
-export interface AppOverrides {
-  /** The tool's name and what follows from it: folder, variables, keychain entry, User-Agent. This package's own by default. */
-  identity?: Identity;
-  /** Options of the command line, which take precedence over the environment. */
-  options?: SettingOptions;
-  /** The variables; `process.env` by default. */
-  env?: Environment;
-  /** As `process.platform`, which is the default: decides folders, modes and the keychain. */
-  platform?: NodeJS.Platform;
-  /** Where the search for the file that names a profile begins, going upwards; the process's working folder by default. */
-  cwd?: string;
-  /** The machine's own by default. */
-  clock?: Clock;
-  /** Sends every request. By default the runtime's own, which honours the proxy variables. */
-  fetch?: Fetch;
-  /** Where sessions are kept: `"memory"` keeps them for the life of this app; a place of the embedding program; the sealed file by default. */
-  storage?: "memory" | Vault | SimpleVault;
-}
 
 /** Every collaborator, each made when it is first asked for. */
 export interface App {

@@ -1,3 +1,4 @@
+import type * as runtime from "./runtime-types.ts";
 import type { Identity } from "./identity.ts";
 import { shellWord } from "./shell.ts";
 
@@ -56,7 +57,7 @@ export function login(profile?: string, ...options: readonly string[]): ToolComm
 export interface HintContext {
   readonly identity: Identity;
   /** Decides how words are quoted and variables are set; `process.platform` by default. */
-  readonly platform?: NodeJS.Platform;
+  readonly platform?: runtime.Platform;
   /** The profile in use, for a login whose hint was written where it was not known. */
   readonly profile?: string | undefined;
 }

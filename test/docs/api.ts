@@ -16,15 +16,16 @@ export function entryPoints(): Map<string, string> {
 
 /** `src/API.md`, as the declarations in `dist/` and the tables of the commands are now. */
 export async function apiReference(): Promise<string> {
-  const entries = [...entryPoints()].map(([name, file]) => `## \`${name}\`\n\n${exportsOf(file).sort(byKind).map(entry).join("\n\n")}`);
-  const answers = exportsOf(join(root, "dist", "cli", "json-output.d.ts")).map(entry).join("\n\n");
+  const answers = join(root, "dist", "cli", "json-output.d.ts");
+  const isAnswer = ({ file }: Declaration): boolean => file === answers;
+  const entries = [...entryPoints()].map(([name, file]) => `## \`${name}\`\n\n${exportsOf(file).filter((one) => !isAnswer(one)).sort(byKind).map(entry).join("\n\n")}`);
   return `${[
     "# API",
     "Made by `npm run api-docs` from the declarations of every entry point and the tables of the commands; a test fails when it is out of date.",
     ...entries,
     "## JSON output of the commands",
-    "What the commands print with `--json`. Times are ISO 8601 in UTC; a member that is absent is not known. `api` prints the body of the answer and `tracker … --json` what the tracker answers, both unchanged.",
-    answers,
+    "What the commands print with `--json`; `spec-kitty/cli` exports the types. Times are ISO 8601 in UTC; a member that is absent is not known. `api` prints the body of the answer and `tracker … --json` what the tracker answers, both unchanged.",
+    exportsOf(answers).map(entry).join("\n\n"),
     "## Options of the commands",
     `Every command also has ${optionList(commonOptions)}.`,
     await optionTable(),

@@ -33,6 +33,7 @@ export interface TokenResponse {
  * @param server - the server that issued the grant, and no other
  * @param parameters - `grant_type` and its own parameters
  * @throws {@link ServiceError} `network_unavailable`
+ * @internal
  */
 export function tokenRequest(
   server: AuthorizationServer,
@@ -50,6 +51,7 @@ export function tokenRequest(
  * absent, and an invalid `expires_in` as expired, since an error would lose the new refresh token
  * @throws {@link ServiceError} `service_rejected` with the server's `error`, `service_unavailable` for 429 and 5xx, or
  * `service_answer_invalid` when it is not RFC 6749 §5.1
+ * @internal
  */
 export async function tokenResponse(response: Response, isRefresh: boolean = false): Promise<TokenResponse> {
   const body = await readJsonObject(response);
