@@ -13,6 +13,7 @@ export async function apiReference(): Promise<string> {
   return `${[
     "# API",
     "Made by `npm run api-docs` from the declarations of every entry point and the tables of the commands; a test fails when it is out of date.",
+    "`runtime.Response` and the other types with that prefix are the global ones of the project that imports the package: those of lib dom, or of Node, or a minimum where it has neither.",
     ...entries,
     "## JSON output of the commands",
     "What the commands print with `--json`; `spec-kitty/cli` exports the types. Times are ISO 8601 in UTC; a member that is absent is not known. `api` prints the body of the answer and `tracker … --json` what the tracker answers, both unchanged.",

@@ -29,6 +29,13 @@ test("every export has a doc comment, and what a signature names is exported as 
   assert.deepEqual([...new Set(unnamed)], []);
 });
 
+test("the doc comment of every exported function describes each parameter", () => {
+  const functions = entryPointsOf(root).flatMap(({ types }) => exportsOf(types)).filter(({ kind }) => kind === "function");
+  const parameters = (text: string): number => /^[^(]*\(\)/.test(text) ? 0 : (text.match(/^[^(]*\((.*?)\): /s)?.[1] ?? "").replace(/\{[^}]*\}|<[^>]*>/g, "").split(",").length;
+  assert.ok(functions.length >= 8);
+  assert.deepEqual(functions.filter(({ comment, text }) => (comment.match(/^ \* @param /gm)?.length ?? 0) !== parameters(text)).map(({ name }) => name), []);
+});
+
 test("the types of no entry point lead a compiler to the sealed file, the keychain, the queue's folder or a process lock", () => {
   const behind = entryPointsOf(root).flatMap(({ types }) => filesBehind(types));
   assert.ok(behind.some((file) => file.endsWith("session.d.ts")), "the rule finds what is there");
