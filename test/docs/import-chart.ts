@@ -39,9 +39,8 @@ function roomOf(file: string): string {
   return file.split("/").slice(0, file.startsWith("src/auth/") ? 3 : 2).join("/");
 }
 
-/** Mermaid takes some words, `end` among them, for its own. */
 function idOf(room: string): string {
-  return room.replace(/\.ts$/, "").replace(/\W/g, "_");
+  return room.replace(/^src\/|\.ts$/g, "").replace(/\W/g, "_");
 }
 
 function reachableFrom(room: string, direct: ReadonlyMap<string, ReadonlySet<string>>): Set<string> {
