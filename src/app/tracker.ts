@@ -1,4 +1,5 @@
-import { appFor, type AppOverrides } from "./app.ts";
+import { appFor } from "./app.ts";
+import type { AppOverrides } from "./overrides.ts";
 import { trackerClientOf } from "./tracker-client.ts";
 import type { TrackerClient } from "../tracker/client.ts";
 

@@ -1,17 +1,19 @@
 import { AuthError, isTransient, NotAuthenticatedError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import { retryAfter, unreachable, type Fetch } from "../http/request.ts";
+import type { Fetch } from "../base/runtime-types.ts";
+import type * as runtime from "../base/runtime-types.ts";
+import { unreachable } from "../http/request.ts";
 import type { TokenManager } from "./token-manager/token-manager.ts";
 import type { Credential } from "./session.ts";
 import { resourceFetch } from "./oauth/dpop-fetch.ts";
 import { peekBody } from "../http/peek.ts";
-import { saysSessionEnded } from "./oauth/session-refusal.ts";
-import { isTransientStatus, retryDelay } from "../http/retry.ts";
+import { saysSessionEnded } from "./oauth/session-ended.ts";
+import { isTransientStatus, retryAfter, retryDelay } from "../http/retry.ts";
 import { mostHops, nextHop, type Hop, type RedirectScope } from "../http/redirect.ts";
-import { targetOf } from "../http/target.ts";
+import { targetOf } from "../http/address.ts";
 
 /** What an authorized fetch takes in addition to what `fetch` takes. */
-export interface AuthorizedRequestInit extends RequestInit {
+export interface AuthorizedRequestInit extends runtime.RequestInit {
   /** How often a request that may be repeated is repeated after 408, 429, 5xx or no answer; 2 by default, 0 for never. */
   retries?: number;
   /**
@@ -27,9 +29,9 @@ export interface AuthorizedRequestInit extends RequestInit {
 }
 
 /** A `fetch` that sends the access token and handles a 401. See {@link createAuthorizedFetch}. */
-export type AuthorizedFetch = (input: string | URL | Request, init?: AuthorizedRequestInit) => Promise<Response>;
+export type AuthorizedFetch = (input: string | runtime.URL | runtime.Request, init?: AuthorizedRequestInit) => Promise<runtime.Response>;
 
-/** What {@link createAuthorizedFetch} needs. */
+/** What {@link createAuthorizedFetch} needs. @internal */
 export interface AuthorizedFetchOptions {
   /** Where the tokens come from, and the one service that they go to. */
   tokens: Pick<TokenManager, "service" | "getCredential" | "sessionRefused">;
@@ -57,6 +59,7 @@ const patienceMs = 30_000;
  * @throws (the returned function) {@link NotAuthenticatedError} when nobody is logged in, the session expired or was revoked, or
  * another user has logged in; {@link AuthError} `network_unavailable` when no answer came, `usage_invalid` for a path that leaves the service,
  * `service_rejected` when a stream would have to be replayed, and what the token manager throws; the signal's reason
+ * @internal
  */
 export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.random }: AuthorizedFetchOptions): AuthorizedFetch {
   // The same for the life of the token manager, see `TokenManager.service`.

@@ -1,3 +1,4 @@
+import type * as runtime from "./runtime-types.ts";
 import type { Identity } from "./identity.ts";
 import { shellWord } from "./shell.ts";
 
@@ -52,16 +53,21 @@ export function login(profile?: string, ...options: readonly string[]): ToolComm
   return { command: "auth login", profile, options };
 }
 
-/** Who shows a hint, and where. */
+/** The program that shows a hint, and where. */
 export interface HintContext {
   readonly identity: Identity;
   /** Decides how words are quoted and variables are set; `process.platform` by default. */
-  readonly platform?: NodeJS.Platform;
+  readonly platform?: runtime.Platform;
   /** The profile in use, for a login whose hint was written where it was not known. */
   readonly profile?: string | undefined;
 }
 
-/** The words of a hint. */
+/**
+ * The words of a hint, ready to show.
+ *
+ * @param hint - from an error
+ * @param context - under what name, on which platform and about which profile it is shown
+ */
 export function hintText(hint: Hint, { identity, platform = process.platform, profile }: HintContext): string {
   const word = (text: string): string => shellWord(text, platform);
   const assignment = (name: string, value: string): string => (platform === "win32" ? `$env:${name} = ${word(value)}` : `export ${name}=${word(value)}`);

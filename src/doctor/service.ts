@@ -1,8 +1,10 @@
+import { hintText } from "../base/hint.ts";
+import { ownIdentity } from "../base/identity.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Environment } from "../platform/paths.ts";
 import { proxyFor, webSocketObstacle, type Proxy } from "../platform/proxy.ts";
 import { endpointOf, openConnection, resolveName, shakeHands, type Handshake } from "../platform/reachability.ts";
-import type { Fetch } from "../http/request.ts";
+import type { Fetch } from "../base/runtime-types.ts";
 import { failed, finder, type Finding } from "./finding.ts";
 import { judgeAnswer, judgeCertificate, judgeClock, failureReason } from "./service-judgement.ts";
 
@@ -28,7 +30,7 @@ export async function examineService(check: ServiceCheck): Promise<Finding[]> {
     const toProxy = proxy && `requests to ${url.hostname} go through ${proxy.address}, from ${proxy.variable}`;
     findings.push(finder("D201", "proxy")(proxy ? "note" : "ok", toProxy ?? `none for ${url.hostname}`));
     const obstacle = proxy && (await webSocketObstacle(check.env));
-    if (obstacle) findings.push(finder("D207", "WebSocket")("warning", `the WebSocket of Node ${process.version} cannot go through the proxy ${proxy.address}`, obstacle));
+    if (obstacle) findings.push(finder("D207", "WebSocket")("warning", `the WebSocket of Node ${process.version} cannot go through the proxy ${proxy.address}`, hintText(obstacle, { identity: ownIdentity })));
     for await (const finding of way(url, proxy, check)) findings.push(finding);
   } catch (error) {
     findings.push(failed(finder("D201", "proxy"), error));

@@ -1,11 +1,11 @@
 import { AuthError } from "../base/errors.ts";
 import { isConfidential, isLoopback } from "../base/url.ts";
-import { targetOf } from "./target.ts";
+import { targetOf } from "./address.ts";
 
 /** Where redirects of a request may lead: within the service only, or anywhere, though there without token, body and headers. */
 export type RedirectScope = "service" | "anywhere";
 
-/** What is sent next. */
+/** What is sent next. @internal */
 export interface Hop {
   readonly url: string;
   readonly init: RequestInit;
@@ -27,6 +27,7 @@ export const mostHops = 20;
  * @param scope - see {@link RedirectScope}
  * @returns undefined when the response is no redirect
  * @throws {@link AuthError} `service_rejected` for a hop that is not followed
+ * @internal
  */
 export function nextHop(response: Response, from: Hop, service: string, scope: RedirectScope): Hop | undefined {
   const { status, headers } = response;

@@ -1,3 +1,4 @@
+import type * as runtime from "../base/runtime-types.ts";
 import { randomUUID } from "node:crypto";
 import { AuthError } from "../base/errors.ts";
 import { type TrackerAccess, trackerResult, type TrackerResult } from "./request.ts";
@@ -15,7 +16,7 @@ export interface Routing {
 /** What every call takes in addition to its subject. */
 export interface CallOptions {
   /** Ends the call; an operation that the service has accepted goes on there. */
-  signal?: AbortSignal | undefined;
+  signal?: runtime.AbortSignal | undefined;
 }
 
 /** Options of a call that changes something. */
@@ -24,7 +25,7 @@ export interface WriteOptions extends CallOptions {
   idempotencyKey?: string;
 }
 
-/** What a {@link TrackerClient} is made of: {@link TrackerAccess}, with `Math.random` by default. */
+/** What a {@link TrackerClient} is made of: {@link TrackerAccess}, with `Math.random` by default. @internal */
 export type TrackerClientOptions = Omit<TrackerAccess, "random"> & Partial<Pick<TrackerAccess, "random">>;
 
 /**
@@ -37,7 +38,7 @@ export type TrackerClientOptions = Omit<TrackerAccess, "random"> & Partial<Pick<
 export class TrackerClient {
   readonly #access: TrackerAccess;
 
-  /** For callers that wire the parts themselves; others use `createTrackerClient`. Nothing is sent before the first call. */
+  /** Nothing is asked before the first call. @internal */
   constructor(options: TrackerClientOptions) {
     this.#access = { random: Math.random, ...options };
   }

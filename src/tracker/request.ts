@@ -2,12 +2,12 @@ import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import { AuthError, isTransient } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
 import { isJsonObject } from "../http/json-members.ts";
-import { invalidAnswer, readJsonObject, retryAfter } from "../http/request.ts";
-import { retryDelay } from "../http/retry.ts";
+import { invalidAnswer, readJsonObject } from "../http/request.ts";
+import { retryAfter, retryDelay } from "../http/retry.ts";
 import type { Clock } from "../platform/clock.ts";
 import { retryAfterSeconds, trackerFailure, trackerStatus } from "./errors.ts";
 
-/** What every request to the tracker is made with. */
+/** What every request to the tracker is made with. @internal */
 export interface TrackerAccess {
   fetch: AuthorizedFetch;
   clock: Clock;
@@ -20,7 +20,7 @@ export interface TrackerAccess {
 /** A JSON object from the tracker. */
 export type TrackerResult = Readonly<Record<string, unknown>>;
 
-/** One request. */
+/** One request. @internal */
 export interface TrackerRequest {
   method: "GET" | "POST";
   /** Below `/api/v1/tracker/`, with the slash at its end, which matters. */
@@ -44,6 +44,7 @@ const longestPauseMs = 30_000;
  *
  * @throws {@link TrackerError} or {@link NotAuthenticatedError} for what the service refuses, {@link AuthError} `timed_out` after
  * 300 s, `service_answer_invalid`, and what the authorized fetch throws
+ * @internal
  */
 export async function trackerResult(request: TrackerRequest, access: TrackerAccess): Promise<TrackerResult> {
   const { status, result } = await send(request, access);
@@ -66,9 +67,7 @@ async function send(request: TrackerRequest, { fetch, clock, team }: TrackerAcce
   const init = { method, headers, retries: 0, timeoutMs, ...(!isRead && { body: JSON.stringify(parameters) }), ...(signal && { signal }) };
   for (let isResend = false; ; isResend = true) {
     const response = await fetch(url, init);
-    const body = await readJsonObject(response, maxResultBytes).catch((error: unknown) => {
-      throw signal?.aborted ? signal.reason : error;
-    });
+    const body = await readJsonObject(response, maxResultBytes, signal);
     if (response.ok && body !== undefined) return { status: response.status, result: body };
     if (response.ok) throw invalidAnswer(response, "answered without a JSON object");
     const askedMs = retryAfter(response);

@@ -1,6 +1,7 @@
 import { AuthError } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
-import { readJsonObject, type Fetch } from "../../http/request.ts";
+import type { Fetch } from "../../base/runtime-types.ts";
+import { readJsonObject } from "../../http/request.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { dpopProof } from "./dpop-proof.ts";
 import type { TokenResponse } from "./token-endpoint.ts";

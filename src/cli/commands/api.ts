@@ -1,4 +1,4 @@
-import { targetOf } from "../../http/target.ts";
+import { targetOf } from "../../http/address.ts";
 import { unreachable } from "../../http/request.ts";
 import { defineCommand, profileOption, type Command } from "../command.ts";
 import { readInputBytes } from "../input.ts";
