@@ -22,7 +22,7 @@ export interface Stored {
 /** What may make a caller fail: an error that nothing here explains is a violation, and so is every other code. */
 const explanations: Readonly<Record<string | number, readonly string[]>> = {
   lock_unavailable: ["stop", "lock lost", "silent", "time passes", "disk full", "write fails"],
-  network_unavailable: ["silent", "reset", "dropped", "time passes"],
+  network_unavailable: ["silent", "reset", "dropped", "time passes", "stop"],
   service_unavailable: ["busy", "replay"],
   storage_unwritable: ["disk full", "write fails", "lock lost"],
   not_authenticated: ["logout", "revoke", "window"],
@@ -63,10 +63,12 @@ export class Ledger {
   /** No refresh token is sent without the lock, by two living processes, or after another one took its place. */
   sent(process: Process, token: string): RefreshRequest {
     if (!this.#world.holdsRefreshLock(process)) this.violate(`${process.name} sends ${token} without the lock`);
-    if (this.#replaced.has(token) && !this.#lost.has(this.#world.service.loginOf(token))) this.violate(`${process.name} sends ${token}, which has been replaced in the store`);
-    // A request that was not answered has ended before it is repeated: then the token is the only one there is.
+    const login = this.#world.service.loginOf(token);
+    if (this.#replaced.has(token) && !this.#lost.has(login)) this.violate(`${process.name} sends ${token}, which has been replaced in the store`);
     for (const other of this.#requests) {
-      if (other.token === token) this.violate(`${process.name} sends ${token}, and ${other.process.name} ${other.isAnswered ? "has not stored the answer to it yet" : "waits for an answer to it"}`);
+      // One that was not answered has ended before it is repeated: then the token is the only one there is. Without rotation it is not spent.
+      if (other.token !== token || other.next === token || this.#world.service.endedOnPurpose.has(login)) continue;
+      this.violate(`${process.name} sends ${token}, and ${other.process.name} ${other.isAnswered ? "has not stored the answer to it yet" : "waits for an answer to it"}`);
     }
     const request = { process, token, next: undefined, isAnswered: false };
     this.#requests.add(request);

@@ -1,7 +1,7 @@
 import type { Vault, VaultLock, VaultLockOptions } from "../../src/auth/secure-storage/vault.ts";
 import { refreshLockName } from "../../src/auth/session-store.ts";
 import { AuthError } from "../../src/base/errors.ts";
-import type { Fetch } from "../../src/http/request.ts";
+import type { Fetch } from "../../src/base/runtime-types.ts";
 import type { Clock } from "../../src/platform/clock.ts";
 import { address, type Answer } from "./service.ts";
 import type { World } from "./world.ts";

@@ -11,7 +11,7 @@ export const lifetime = 3_600;
 /**
  * How the service treats a refresh token that it sees again, and what it gives for one:
  * `strict` ends the session (RFC 9700 §4.14.2), `lenient` answers 409 and asks to look again in 0.1 s, `plain` refuses the token and no
- * more, and gives the same access token with every new refresh token; `static` does not rotate (RFC 6749 §6).
+ * more, and prolongs the access token while that is valid; `static` does not rotate (RFC 6749 §6).
  */
 export const kinds = ["strict", "lenient", "plain", "static"] as const;
 export type ServiceKind = (typeof kinds)[number];
@@ -50,7 +50,7 @@ export class Service {
   login(now: number, leftMs: number = lifetime * 1000): Session {
     const login: Login = { name: `login${this.#logins.length + 1}`, access: "", refresh: "", isEnded: false };
     this.#logins.push(login);
-    this.#issue(login, now + leftMs);
+    this.#issue(login, now + leftMs, now);
     return {
       server,
       clientId: "cli",
@@ -80,7 +80,7 @@ export class Service {
       if (this.kind === "strict") login.isEnded = true;
       return refusal;
     }
-    this.#issue(login, now + lifetime * 1000);
+    this.#issue(login, now + lifetime * 1000, now);
     if (login.refresh !== token) this.#next.set(token, login.refresh);
     const body = { access_token: login.access, token_type: "Bearer", expires_in: lifetime, session_id: login.name };
     return { status: 200, body: this.kind === "static" ? body : { ...body, refresh_token: login.refresh }, next: login.refresh };
@@ -128,8 +128,8 @@ export class Service {
     return `${logins.join()} ${[...this.endedOnPurpose].join()}`;
   }
 
-  #issue(login: Login, expiresAt: number): void {
-    if (this.kind !== "plain" || login.access === "") login.access = `a${this.#access.size + 1}`;
+  #issue(login: Login, expiresAt: number, now: number): void {
+    if (this.kind !== "plain" || !this.isValid(login.access, now)) login.access = `a${this.#access.size + 1}`;
     if (this.kind !== "static" || login.refresh === "") login.refresh = `r${this.#refresh.size + 1}`;
     this.#access.set(login.access, { login, expiresAt });
     this.#refresh.set(login.refresh, login);
