@@ -1,6 +1,6 @@
-import { programs, worldOf, type Scenario } from "./programs.ts";
+import { programs, worldOf, type ProgramName, type Scenario } from "./programs.ts";
 import { kinds } from "./service.ts";
-import type { Choice, World } from "./world.ts";
+import { disturbances, relieves, type Choice, type World } from "./world.ts";
 
 /** How one schedule went. */
 export interface Schedule {
@@ -103,11 +103,14 @@ export async function walk(firstSeed: number, walks: number): Promise<Exploratio
   return exploration;
 }
 
-/** A scenario and the choices in it, from one seed. Each walk has its own mind: how often it disturbs, and how long it stays with one process. */
+/**
+ * A scenario and the choices in it, from one seed. Each walk has its own mind: which disturbances there are, how often, and how long it
+ * stays with one process. With all of them in every walk, two of the same kind would hardly ever come together.
+ */
 function randomWalk(seed: number): { scenario: Scenario; pick: (choices: readonly Choice[]) => number } {
   const random = numbersFrom(seed);
   const one = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T;
-  const names = Object.keys(programs) as (keyof typeof programs)[];
+  const names = Object.keys(programs) as ProgramName[];
   const scenario: Scenario = {
     programs: Array.from({ length: one([3, 4, 5]) }, () => one([...names, "token"] as const)),
     kind: one(kinds),
@@ -116,16 +119,18 @@ function randomWalk(seed: number): { scenario: Scenario; pick: (choices: readonl
   };
   const disturbs = one([0.02, 0.05, 0.2]);
   const stays = one([0, 0.5, 0.9]);
+  const kindsHere = new Set(disturbances.filter(() => random() < 0.35));
   let last: Choice["process"];
   const pick = (choices: readonly Choice[]): number => {
     const wanted = random() < disturbs;
-    const numbers = [...choices.keys()];
-    const liked = numbers.filter((number) => choices[number]?.isDisturbance === wanted);
-    const usual = liked.length > 0 ? liked : numbers;
-    const same = random() < stays ? usual.filter((number) => choices[number]?.process === last) : [];
-    const number = one(same.length > 0 ? same : usual);
-    last = choices[number]?.process;
-    return number;
+    const isWanted = ({ what, isDisturbance }: Choice): boolean => (isDisturbance ? wanted && kindsHere.has(what) : wanted === relieves.has(what));
+    let liked = choices.filter(isWanted);
+    if (liked.length === 0) liked = choices.filter(({ isDisturbance }) => !isDisturbance);
+    const { what } = one(liked);
+    const same = liked.filter((choice) => (wanted ? choice.what === what : choice.process === last));
+    const choice = one(same.length > 0 && (wanted || random() < stays) ? same : liked);
+    last = choice.process;
+    return choices.indexOf(choice);
   };
   return { scenario, pick };
 }
@@ -146,9 +151,20 @@ function replayOf({ programs, kind, leftMs, disturbances }: Scenario, choices: r
   return `${programs.join("+")}/${kind}/${leftMs}/${disturbances}/${choices.join(".")}`;
 }
 
-export async function replay(word: string): Promise<Schedule> {
+export async function replay(word: string): Promise<Exploration> {
   const [names = "", kind, leftMs, disturbances, choices = ""] = word.split("/");
   const numbers = choices.split(".").map(Number);
   const scenario = { programs: names.split("+"), kind, leftMs: Number(leftMs), disturbances: Number(disturbances) } as Scenario;
-  return schedule(scenario, () => numbers.shift());
+  const ended = await schedule(scenario, () => numbers.shift());
+  return { schedules: 1, steps: ended.steps.length, states: 0, failure: { ...ended, replay: word } };
+}
+
+/** Each pair of programs, with each kind of service, and with a token that has expired and one that is about to. */
+export function pairs(disturbances: number): Scenario[] {
+  const names = Object.keys(programs) as ProgramName[];
+  return names.flatMap((one, index) =>
+    names.slice(index).flatMap((other) =>
+      kinds.flatMap((kind) => [0, 30_000].map((leftMs) => ({ programs: [one, other], kind, leftMs, disturbances }))),
+    ),
+  );
 }

@@ -78,6 +78,9 @@ export class Ledger {
   /** A request ended without new tokens for its process. */
   failed(request: RefreshRequest): void {
     this.#requests.delete(request);
+    const { service, stored } = this.#world;
+    const isFollowed = stored !== undefined && stored.refresh !== request.token && service.isSuccessor(stored.refresh, request.token);
+    request.process.successor = isFollowed ? stored.refresh : undefined;
     if (request.next !== undefined) this.#lose(request.next);
   }
 
@@ -124,8 +127,21 @@ export class Ledger {
       if (!this.#world.service.isValid(result, this.#world.now - pausedMs)) this.violate(`${process.name} gets ${result}, which has expired`);
     } else if (result !== undefined && result !== 200) {
       const failure = result instanceof AuthError ? result.code : (result as number);
+      if (failure === "session_ended" || failure === "service_unavailable") this.#hasLooked(process);
       if (!explanations[failure]?.some((event) => this.happened.has(event))) this.violate(`${process.name} fails with ${result instanceof Error ? result.stack : failure}, which nothing explains`);
     }
+  }
+
+  /** A process whose token was refused when another one had taken its place must have found that. */
+  #hasLooked({ name, successor }: Process): void {
+    const { stored, service } = this.#world;
+    if (successor !== undefined && stored?.refresh === successor && service.goesOnWith(successor)) this.violate(`${name} fails, although ${successor} is stored and good`);
+  }
+
+  /** A process ends and says that its session could not be stored. A disk that was full before the token was sent is no reason. */
+  gaveUp(process: Process): void {
+    if (!["write fails", "lock lost", "stop", "time passes"].some((event) => this.happened.has(event))) this.violate(`${process.name} could not store its session, although room was taken for it`);
+    this.interrupted(process);
   }
 
   /** What is stored in the end is what the service goes on with. */

@@ -1,13 +1,26 @@
-import { exhaustively, replay, walk } from "./explore.ts";
+// One task, given as JSON, in a process of its own: runs without a loader, in which every `import()` would ask another thread.
 import "../../src/auth/token-manager/session-refresher.ts";
+import { exhaustively, replay, walk, type Exploration } from "./explore.ts";
 import { installModels } from "./process.ts";
+import type { Scenario } from "./programs.ts";
+
+/** What to explore: some scenarios, exhaustively; or so many walks, from a seed on; or one schedule again. */
+export type Task = { scenarios: readonly Scenario[] } | { seed: number; walks: number } | { replay: string };
+
+async function explore(task: Task): Promise<Exploration> {
+  if ("replay" in task) return replay(task.replay);
+  if ("seed" in task) return walk(task.seed, task.walks);
+  const sum: Exploration = { schedules: 0, steps: 0, states: 0 };
+  for (const scenario of task.scenarios) {
+    const { schedules, steps, states, failure } = await exhaustively(scenario);
+    sum.schedules += schedules;
+    sum.steps += steps;
+    sum.states += states;
+    if (failure) return { ...sum, failure };
+  }
+  return sum;
+}
+
 installModels();
 Error.stackTraceLimit = 0;
-const [command = "", ...args] = process.argv.slice(2);
-let r: any;
-if (command === "walk") r = await walk(Number(args[0]), Number(args[1]));
-else if (command === "replay") { Error.stackTraceLimit = 10; r = await replay(args[0]!); }
-else { const [names = "", kind, leftMs, disturbances] = args[0]!.split("/"); r = await exhaustively({ programs: names.split("+"), kind, leftMs: Number(leftMs), disturbances: Number(disturbances) } as any); }
-console.log(JSON.stringify(r, null, 1));
-const s = process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6;
-console.log(s.toFixed(2), "s", (r.schedules / s).toFixed(0), "schedules/s", (r.steps / s).toFixed(0), "steps/s");
+console.log(JSON.stringify(await explore(JSON.parse(process.argv[2] ?? "{}") as Task)));

@@ -53,6 +53,8 @@ export class Process {
   /** Whether it logs out, and the login that it found stored first: that one it may end. */
   isLogout = false;
   found: string | undefined;
+  /** The refresh token that was stored already when one was refused that it had sent. */
+  successor: string | undefined;
   /** Whether it has failed to store a session: then it may give out what was never stored. */
   isUnsaved = false;
   /**
@@ -71,7 +73,7 @@ export class Process {
   get state(): string {
     let waits = "";
     for (const { name, phase, due } of this.waits) waits += `${name}${phase}${due},`;
-    return `${this.status}${this.#seen} ${this.#seenToo}${waits}${this.isActing}${this.#stoppedAt}-${this.stoppedMs}${this.ownLogin}${this.found}${this.isUnsaved}`;
+    return `${this.status}${this.#seen} ${this.#seenToo}${waits}${this.isActing}${this.#stoppedAt}-${this.stoppedMs}${this.ownLogin}${this.found}${this.isUnsaved}${this.successor}`;
   }
 
   /** Takes down what the process sees. */
@@ -132,8 +134,7 @@ export class Process {
     this.status = "running";
   }
 
-  /** Killed, or it has said that it could not store its session. */
-  giveUp(): void {
+  kill(): void {
     this.world.ledger.interrupted(this);
     this.end();
   }

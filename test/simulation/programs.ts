@@ -59,8 +59,11 @@ export const programs = {
   },
 };
 
+export type ProgramName = keyof typeof programs;
+
+/** What is simulated. */
 export interface Scenario {
-  readonly programs: readonly (keyof typeof programs)[];
+  readonly programs: readonly ProgramName[];
   readonly kind: ServiceKind;
   /** How long the stored token is valid, in milliseconds. */
   readonly leftMs: number;
@@ -76,7 +79,7 @@ export function worldOf({ programs: names, kind, leftMs, disturbances }: Scenari
   return world;
 }
 
-async function live(process: Process, program: keyof typeof programs): Promise<void> {
+async function live(process: Process, program: ProgramName): Promise<void> {
   const { world, vault, clock, fetch } = process;
   await process.wait("start", () => process.start());
   const store = new SessionStore(vault, clock);
@@ -93,7 +96,8 @@ async function live(process: Process, program: keyof typeof programs): Promise<v
   await serve(() =>
     tokens.close().catch((error: unknown) => {
       // The caller is told, and ends: so does its lock.
-      process.giveUp();
+      world.ledger.gaveUp(process);
+      process.end();
       throw error;
     }),
   );

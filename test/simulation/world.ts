@@ -16,7 +16,10 @@ export interface Choice {
 
 /** What the network and the service do, whether the process that waits for it runs or is stopped. */
 const remote = new Set(["arrives", "busy", "rejected", "silent", "reset", "dropped"]);
-const disturbances = new Set(["busy", "rejected", "silent", "reset", "dropped", "write fails"]);
+const disturbingOutcomes = new Set(["busy", "rejected", "silent", "reset", "dropped", "write fails"]);
+export const disturbances = [...disturbingOutcomes, "kill", "stop", "lock lost", "disk full", "revoke", "time passes"];
+/** What ends a disturbance. */
+export const relieves = new Set(["continue", "disk has room"]);
 
 const parsed = new Map<string, Stored | undefined>();
 
@@ -77,7 +80,7 @@ export class World {
     this.ledger.written(process, before, this.stored);
   }
 
-  /** All that can happen now; nothing when every process has ended. */
+  /** All that can happen now; nothing when every process has ended, or when nobody would ever go on. */
   choices(): Choice[] {
     run(undefined);
     const choices: Choice[] = [];
@@ -88,7 +91,7 @@ export class World {
       const isStopped = process.status === "stopped";
       for (const wait of process.waits) {
         for (const what of wait.outcomes()) {
-          const isDisturbance = disturbances.has(what);
+          const isDisturbance = disturbingOutcomes.has(what);
           if ((isStopped && !remote.has(what)) || (isDisturbance && !mayDisturb)) continue;
           canGoOn ||= !isDisturbance;
           choices.push({ what, isDisturbance, process, wait });
@@ -100,6 +103,8 @@ export class World {
     // Time passes when nobody can go on. That it passes before, since everybody is slow, is a disturbance.
     if (nextTime < Infinity && (mayDisturb || !canGoOn)) choices.push({ what: "time passes", isDisturbance: canGoOn, nextTime });
     if (this.isDiskFull) choices.push({ what: "disk has room", isDisturbance: false });
+    const isStuck = this.isOver || choices.every(({ isDisturbance }) => isDisturbance);
+    if (isStuck) return [];
     if (mayDisturb) this.#addDisturbances(choices);
     return choices;
   }
@@ -142,10 +147,8 @@ export class World {
         this.locks.delete(lock ?? "");
         if (lock === refreshLock && process) this.ledger.interrupted(process);
         return;
-      case "kill":
-        return process?.giveUp();
       default:
-        process?.[what as "stop" | "continue"]();
+        process?.[what as "kill" | "stop" | "continue"]();
     }
   }
 
