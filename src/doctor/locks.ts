@@ -1,6 +1,6 @@
 import { relative } from "node:path";
 import { inspectFolder } from "../platform/inspect.ts";
-import { breakProcessLock, inspectProcessLock, processLockLitter } from "../platform/process-lock/process-lock.ts";
+import { inspectProcessLock, lockLeftovers, removeDeadLock } from "../platform/process-lock/process-lock.ts";
 import { failed, finder, quoted, type Finding } from "./finding.ts";
 
 const report = finder("D501", "lock");
@@ -23,12 +23,12 @@ export function examineLocks(folder: string, unstick: boolean): Finding[] {
 function examineLock(path: string, name: string, unstick: boolean): Finding[] {
   try {
     const holder = inspectProcessLock(path);
-    const litter = processLockLitter(path);
+    const left = lockLeftovers(path);
     const isDead = holder?.state === "dead";
-    const isRemoved = unstick && (isDead || litter.length > 0) && breakProcessLock(path);
+    const isRemoved = unstick && (isDead || left.length > 0) && removeDeadLock(path);
     const findings: Finding[] = [];
-    if (litter.length > 0) {
-      const said = `${litter.length === 1 ? "a process" : `${litter.length} processes`} killed while waiting for "${name}"`;
+    if (left.length > 0) {
+      const said = `${left.length === 1 ? "a process" : `${left.length} processes`} killed while waiting for "${name}"`;
       findings.push(isRemoved ? report("note", `removed what was left by ${said}`) : report("note", `something is left by ${said}`, "spec-kitty auth doctor --unstick"));
     }
     if (holder === undefined) return findings;

@@ -1,3 +1,5 @@
+import { hintText } from "../base/hint.ts";
+import { ownIdentity } from "../base/identity.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Environment } from "../platform/paths.ts";
 import { proxyFor, webSocketObstacle, type Proxy } from "../platform/proxy.ts";
@@ -28,7 +30,7 @@ export async function examineService(check: ServiceCheck): Promise<Finding[]> {
     const toProxy = proxy && `requests to ${url.hostname} go through ${proxy.address}, from ${proxy.variable}`;
     findings.push(finder("D201", "proxy")(proxy ? "note" : "ok", toProxy ?? `none for ${url.hostname}`));
     const obstacle = proxy && (await webSocketObstacle(check.env));
-    if (obstacle) findings.push(finder("D207", "WebSocket")("warning", `the WebSocket of Node ${process.version} cannot go through the proxy ${proxy.address}`, obstacle));
+    if (obstacle) findings.push(finder("D207", "WebSocket")("warning", `the WebSocket of Node ${process.version} cannot go through the proxy ${proxy.address}`, hintText(obstacle, { identity: ownIdentity })));
     for await (const finding of way(url, proxy, check)) findings.push(finding);
   } catch (error) {
     findings.push(failed(finder("D201", "proxy"), error));

@@ -57,7 +57,7 @@ function packagesIn(project: string): string[] {
 test("the tarball holds the command, what tsc makes of src/ file by file, the documents, and nothing else", () => {
   const files = (folder: string): string[] => readdirSync(join(root, folder), { recursive: true, encoding: "utf8", withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll("\\", "/"));
   const built = files("src").filter((path) => path.endsWith(".ts")).flatMap((path) => [".js", ".d.ts"].map((end) => path.replace("src/", "dist/").replace(/\.ts$/, end)));
-  const expected = ["CHANGELOG.md", "LICENSE", "README.md", "package.json", "src/API.md", ...files("bin"), ...built];
+  const expected = ["CHANGELOG.md", "LICENSE", "README.md", "package.json", "src/API.md", "src/README.md", ...files("bin"), ...built];
   assert.deepEqual(names.sort(), expected.map((path) => `package/${path}`).sort());
   // Packed from another folder, where it was built afresh: what is installed can be compared with what any checkout makes.
   for (const path of built) assert.ok(readFileSync(join(packageFolder, path)).equals(readFileSync(join(root, path))), `${path} differs`);
