@@ -22,7 +22,7 @@ export const syncStatus: Command = defineCommand({
       artifacts: artifacts.count(),
       putAside: events.countDead() + artifacts.countDead(),
     }));
-    const health = values.check ? await syncHealth({ fetch: app.authorizedFetch, clock: app.clock, signal }) : undefined;
+    const health = values.check ? await syncHealth({ fetch: app.authorizedFetch, signal }) : undefined;
     const answer: SyncStatusAnswer = { scopes, ...(health && { health: health.state }) };
     if (values.json) {
       out.json(answer);
