@@ -92,7 +92,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     });
   const sealedFile = lazily(() => sealed(true));
   const storage = overrides.storage ?? (settings.storage?.value === "memory" ? "memory" : undefined);
-  const store = lazily(() => new SessionStore(storage === "memory" ? memoryVault() : storage === undefined ? sealedFile() : "get" in storage ? vaultOf(storage) : storage, clock));
+  const store = lazily(() => new SessionStore(storage === "memory" ? memoryVault() : storage === undefined ? sealedFile() : "get" in storage ? vaultOf(storage) : storage, clock, overrides.onWait));
   const managers = new Map<string, TokenManager>();
   const tokens = (profile = settings.profile?.value, service = settings.service?.value): TokenManager => {
     const name = JSON.stringify([profile, service]);

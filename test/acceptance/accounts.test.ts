@@ -87,7 +87,7 @@ test("a folder's file chooses among the profiles that are there and makes none, 
     const { code, stdout, stderr } = await here(command);
     assert.deepEqual([code, stdout], [4, ""], command);
     assert.match(stderr, /^error: there is no profile "theirs"/m, command);
-    assert.match(stderr, /^hint: Known: default, work\. To make it: spec-kitty auth login --profile theirs$/m, command);
+    assert.match(stderr, /^hint: Known: default, work\. To create it: spec-kitty auth login --profile theirs$/m, command);
   }
   assert.equal(saas.counters.logins, logins);
   assert.ok((await here("auth whoami")).stderr.includes(`which ${file} names`));
@@ -101,7 +101,7 @@ test("a profile that does not exist is an error for every command but login, wit
     const { code, stdout, stderr } = await here(`${command} --profile wrok`);
     assert.deepEqual([code, stdout], [4, ""], command);
     assert.match(stderr, /^error: there is no profile "wrok"/, command);
-    assert.match(stderr, /^hint: Known: default, work\. To make it: spec-kitty auth login --profile wrok$/m, command);
+    assert.match(stderr, /^hint: Known: default, work\. To create it: spec-kitty auth login --profile wrok$/m, command);
   }
   assert.equal((await here("auth list")).stdout.match(/logged in/g)?.length, 2, "nobody was logged out");
 });
