@@ -24,7 +24,8 @@ export function createAuthorizedFetch(overrides?: AppOverrides): AuthorizedFetch
 }
 
 export { AuthError, isAuthError, isTransient, NotAuthenticatedError, ServiceError, type AuthErrorCode, type AuthErrorOptions } from "./base/errors.ts";
-export { hintText, type ForeignVariable, type Hint, type HintContext, type HintPart, type SystemCommand, type ToolCommand, type ToolVariable } from "./base/hint.ts";
+export type { ForeignVariable, Hint, HintPart, SystemCommand, ToolCommand, ToolVariable } from "./base/hint.ts";
+export { hintText, type HintContext } from "./base/hint-text.ts";
 export { createIdentity, ownIdentity, type Identity } from "./base/identity.ts";
 export type { Secret } from "./base/secret.ts";
 export type { AppOverrides, SettingOptions } from "./app/overrides.ts";
