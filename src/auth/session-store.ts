@@ -31,6 +31,7 @@ const nobody: Profiles = { active: "default", profiles: new Map() };
 /**
  * The profiles at rest. Reading takes no lock, since a vault is replaced whole; every change reads, decides and writes
  * under one lock, so that two changes never lose each other.
+ * @internal
  */
 export class SessionStore {
   readonly #vault: Vault;
