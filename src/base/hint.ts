@@ -1,5 +1,4 @@
 import type { Identity } from "./identity.ts";
-import { shellWord } from "./shell.ts";
 
 /** A command of this tool. How the tool itself is called is not part of it: that depends on the program that shows the hint. */
 export interface ToolCommand {
@@ -37,9 +36,9 @@ export type HintPart = string | ToolCommand | ToolVariable | ForeignVariable | S
  */
 export type Hint = readonly HintPart[];
 
-/** Builds a hint: ``hint`Run: ${login(profile)}` ``. */
-export function hint(text: TemplateStringsArray, ...parts: readonly HintPart[]): Hint {
-  return text.flatMap((words, index) => [words, parts[index] ?? ""]).filter((part) => part !== "");
+/** Builds a hint: ``hint`Run: ${login(profile)}` ``. A hint within a hint is part of it. */
+export function hint(text: TemplateStringsArray, ...parts: readonly (HintPart | Hint)[]): Hint {
+  return text.flatMap((words, index) => [words, parts[index] ?? ""].flat()).filter((part) => part !== "");
 }
 
 /**
@@ -80,4 +79,14 @@ export function hintText(hint: Hint, { identity, platform = process.platform, pr
       return [identity.command, part.command, ...[...named, ...(part.options ?? [])].map(word)].join(" ");
     })
     .join("");
+}
+
+/**
+ * A word as the user's shell takes it: POSIX, or PowerShell on Windows. Both take a word in single quotes as it is, so a path
+ * or a name from outside that holds `$(…)` or a backquote is a word and never a command.
+ */
+function shellWord(text: string, platform: NodeJS.Platform): string {
+  if (/^[\w@%+=:,./~…-]+$/.test(text)) return text;
+  if (platform === "win32") return /^[\w@%+=:,./\\~…-]+$/.test(text) ? text : `'${text.replaceAll("'", "''")}'`;
+  return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,9 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { OptionSpec } from "../../src/cli/command.ts";
+import { commonOptions, type OptionSpec } from "../../src/cli/command.ts";
 import { commandTable } from "../../src/cli/command-table.ts";
-import { commonOptions } from "../../src/cli/help.ts";
 import { exportsOf, constantsOf, type Declaration } from "./declarations.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -56,7 +55,7 @@ async function optionTable(): Promise<string> {
 
 function optionList(options: Readonly<Record<string, OptionSpec>>): string {
   return Object.entries(options)
-    .map(([name, { type, value, short }]) => `\`${short === undefined ? "" : `-${short}, `}--${name}${type === "string" ? ` ${value ?? "VALUE"}` : ""}\``)
+    .map(([name, { type, value, short }]) => `\`${short === undefined ? "" : `-${short}, `}--${name}${type !== "boolean" ? ` ${value ?? "VALUE"}` : ""}\``)
     .join(", ");
 }
 
