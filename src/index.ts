@@ -1,4 +1,5 @@
-import { appFor, type AppOverrides } from "./app/app.ts";
+import { appFor } from "./app/app.ts";
+import type { AppOverrides } from "./app/overrides.ts";
 import type { AuthorizedFetch } from "./auth/authorized-fetch.ts";
 import type { TokenManager } from "./auth/token-manager/token-manager.ts";
 
@@ -26,14 +27,14 @@ export { AuthError, isAuthError, isTransient, NotAuthenticatedError, ServiceErro
 export { hintText, type ForeignVariable, type Hint, type HintContext, type HintPart, type SystemCommand, type ToolCommand, type ToolVariable } from "./base/hint.ts";
 export { createIdentity, ownIdentity, type Identity } from "./base/identity.ts";
 export type { Secret } from "./base/secret.ts";
-export type { AppOverrides } from "./app/app.ts";
-export type { SettingOptions } from "./app/settings.ts";
+export type { AppOverrides, SettingOptions } from "./app/overrides.ts";
 export type { Clock } from "./platform/clock.ts";
 export type { Environment } from "./platform/paths.ts";
 export type { Reservation } from "./platform/files.ts";
-export type { Fetch } from "./http/request.ts";
+export type { Fetch } from "./base/runtime-types.ts";
+export type { RedirectScope } from "./http/redirect.ts";
 export type { AuthorizedFetch, AuthorizedRequestInit } from "./auth/authorized-fetch.ts";
-export type { AccessTokenOptions, TokenEvents, TokenManager } from "./auth/token-manager/token-manager.ts";
+export type { AccessTokenOptions, TokenEventListeners, TokenEvents, TokenManager } from "./auth/token-manager/token-manager.ts";
 export type { AuthFlow, Credential, Session } from "./auth/session.ts";
 export type { AuthorizationServer } from "./auth/oauth/authorization-server.ts";
 export type { IdTokenClaims } from "./auth/oauth/id-token.ts";

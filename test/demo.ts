@@ -37,14 +37,14 @@ try {
   await type("auth status");
   tell("An authenticated request:");
   await type("api GET /api/v1/me");
-  tell("The service declares every access token over. The next request is refused once, refreshed once and sent again:");
+  tell("The service declares every access token expired. The next request is refused once, refreshed once and sent again:");
   const before = saas.counters.refreshes;
   saas.expireAccessTokens();
   await type("api GET /api/v1/me");
   tell(`Refreshes that the service saw: ${saas.counters.refreshes - before}.`);
   await type("auth logout");
   await type("auth status", 4);
-  tell("That was all of it. Next: export SPEC_KITTY_SAAS_URL=… and npx spec-kitty auth login");
+  tell("That was all of it. The README says how to install the command and log in to a service of your own.");
 } finally {
   await saas.close();
   rmSync(folder, { recursive: true, force: true });

@@ -51,7 +51,7 @@ function pattern(text: string): RegExp {
   return new RegExp(`^${text.split("…").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join("[^]*")}$`);
 }
 
-/** Runs a program to its end; who is asked to enter a code somewhere does. */
+/** Runs a program to its end. If it asks for a code to be entered somewhere, that is done. */
 async function run(t: TestContext, program: string, args: readonly string[], env: CommandEnvironment, cwd: string): Promise<CommandResult> {
   const child = spawn(program, args, { env, cwd, stdio: ["ignore", "pipe", "pipe"] });
   t.after(() => void child.kill("SIGKILL"));
@@ -70,19 +70,15 @@ async function run(t: TestContext, program: string, args: readonly string[], env
   });
 }
 
-/** A scene with `spec-kitty` and `npx` on the path, and a working folder. */
+/** A scene with `spec-kitty` on the path, and a working folder. */
 async function stage(t: TestContext): Promise<Awaited<ReturnType<typeof scene>> & { work: string; shell: (script: string) => Promise<CommandResult> }> {
   const it = await scene(t, { deviceIntervalSeconds: 1 });
   const work = join(it.folder, "work");
   const programs = join(it.folder, "bin");
   mkdirSync(work);
   mkdirSync(programs);
-  const program = (name: string, line: string): void => {
-    writeFileSync(join(programs, name), `#!/bin/sh\n${line}\n`);
-    chmodSync(join(programs, name), 0o755);
-  };
-  program("spec-kitty", `exec '${process.execPath}' '${bin}' "$@"`);
-  program("npx", `exec "$@"`);
+  writeFileSync(join(programs, "spec-kitty"), `#!/bin/sh\nexec '${process.execPath}' '${bin}' "$@"\n`);
+  chmodSync(join(programs, "spec-kitty"), 0o755);
   const env = { ...it.env, PATH: `${programs}:${it.env["PATH"]}` };
   return { ...it, work, shell: (script) => run(t, "bash", ["-euc", script], env, work) };
 }
@@ -95,7 +91,7 @@ function commandsIn(text: string): { line: string; args: string[] }[] {
   }));
 }
 
-test("the README has its sections in the order in which a stranger needs them, and is read in one go", () => {
+test("the README has its sections in the order in which a stranger needs them, and at most 20 kB", () => {
   const titles = [...readme.matchAll(/^## (.*)$/gm)].map(([, title]) => title);
   assert.deepEqual(titles, [
     "Try it",
@@ -118,7 +114,10 @@ test("the README has its sections in the order in which a stranger needs them, a
 test("every file that a document names or links to is there", () => {
   for (const [document, text] of documents) {
     const from = dirname(join(root, document));
-    for (const [, path = ""] of text.matchAll(/\]\((?!https?:)([^)#]+)\)/g)) assert.ok(existsSync(join(from, path)), `${document} links to ${path}`);
+    const anchors = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) => title.toLowerCase().replace(/[^\w -]/g, "").replaceAll(" ", "-"));
+    for (const [, target = ""] of text.matchAll(/\]\((?!https?:)([^)]+)\)/g)) {
+      assert.ok(target.startsWith("#") ? anchors.includes(target.slice(1)) : existsSync(join(from, target)), `${document} links to ${target}`);
+    }
     for (const [, path = ""] of text.matchAll(/`((?:src|test|bin)\/[\w./-]*)`/g)) assert.ok(existsSync(join(root, path)), `${document} names ${path}`);
   }
   for (const [, path = ""] of (documents.get("src/README.md") ?? "").matchAll(/`((?:\.\.\/)?[\w-]+(?:\/[\w-]+)*(?:\/|\.ts|\.js))`/g)) {
@@ -147,9 +146,9 @@ test("every command of the README runs as it stands, one block after the other",
   }
 });
 
-test("the README's picture shows what a terminal shows: nothing in it is older than the command", { skip: noTmux }, async (t) => {
+test("the README's picture shows what a terminal shows: it is not older than the command", { skip: noTmux }, async (t) => {
   const picture = read("test/docs/login.svg");
-  // Of every login a port, a state and a challenge are its own; that they are as long as those of the next keeps the rows as they are.
+  // Every login has a port, a state and a challenge of its own, all as long as those of the next: the rows break at the same places.
   const same = (rows: readonly string[]): string => rows.join("\n").replace(/(?<=127\.0\.0\.1(?::|%3A))\d{5}/g, "PORT").replace(/(?<=state=)[\w-\n]{44}|(?<=challenge=)[\w-\n]{44}/g, "RANDOM");
   assert.match(same(rowsOf(picture)), /PORT[^]*state=RANDOM&code_challenge=RANDOM&/);
   // When this fails: node --import tsx test/docs/picture.ts
@@ -166,7 +165,7 @@ test("the README shows the topics of the help as the command prints them", async
 test("every other command that a document or a topic names is one: words, options and scripts", async () => {
   const texts = [...documents.values()];
   const named = [...blocks("console"), ...texts.flatMap((text) => [...text.replace(/^```[\s\S]*?^```$/gm, "").matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code)), ...topics.values()];
-  const found = named.flatMap(commandsIn).filter(({ args }) => args.length > 0 && !args.includes("…"));
+  const found = named.flatMap(commandsIn).filter(({ args }) => args.length > 0 && !args.some((arg) => /^(?:…|TOPIC)$/.test(arg)));
   assert.ok(found.length >= 10, "there are few");
   // Git adds what it wants of a helper.
   for (const { args } of found) if (args.at(-1) === "git-credential") args.push("get");
@@ -202,7 +201,7 @@ test("the README's sync script queues without a network, and sends when there is
   const script = blocks("ts").find((text) => text.includes("createSyncRuntime")) ?? "";
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(root, join(folder, "node_modules", "spec-kitty"), "junction");
-  // It has no types to take away.
+  // There are no types in it to strip.
   writeFileSync(join(folder, "sync.mjs"), script);
   const start = (): Promise<CommandResult> => run(t, process.execPath, [join(folder, "sync.mjs")], env, folder);
   assert.equal((await command("auth login")).code, 0);

@@ -1,14 +1,13 @@
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { resolveSettings, type SettingOptions, type Settings } from "./settings.ts";
+import type { AppOverrides } from "./overrides.ts";
+import { resolveSettings, type Settings } from "./settings.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
-import type { Fetch } from "../http/request.ts";
-import { keychainKey } from "../auth/secure-storage/choice.ts";
-import { machineIdentity, machineKey, passphraseKey } from "../auth/secure-storage/derived-key.ts";
-import { createKeychain, type Keychain } from "../auth/secure-storage/keychain.ts";
+import type { Fetch } from "../base/runtime-types.ts";
+import type { Keychain } from "../auth/secure-storage/keychain.ts";
 import { memoryVault, vaultOf } from "../auth/secure-storage/memory.ts";
-import { SealedFile } from "../auth/secure-storage/sealed-file.ts";
-import type { SimpleVault, Vault } from "../auth/secure-storage/vault.ts";
+import { SealedFile, type KeySource } from "../auth/secure-storage/sealed-file.ts";
+import type { KeyHeader } from "../auth/secure-storage/vault.ts";
 import type { Profiles } from "../auth/session.ts";
 import { SessionStore } from "../auth/session-store.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
@@ -18,26 +17,6 @@ import { systemFetch } from "../platform/system-fetch.ts";
 import { configFolder, runtimeFolder, type Environment } from "../platform/paths.ts";
 import { findProfileFile } from "../platform/profile-file.ts";
 import { userName } from "../platform/user-name.ts";
-
-/** What an embedding program or a test uses instead of the real thing. */
-export interface AppOverrides {
-  /** The tool's name and what follows from it: folder, variables, keychain entry, User-Agent. This package's own by default. */
-  identity?: Identity;
-  /** Options of the command line, which take precedence over the environment. */
-  options?: SettingOptions;
-  /** The variables; `process.env` by default. */
-  env?: Environment;
-  /** As `process.platform`, which is the default: decides folders, modes and the keychain. */
-  platform?: NodeJS.Platform;
-  /** Where the search for the file that names a profile begins, going upwards; the process's working folder by default. */
-  cwd?: string;
-  /** The machine's own by default. */
-  clock?: Clock;
-  /** Sends every request. By default the runtime's own, which honours the proxy variables. */
-  fetch?: Fetch;
-  /** Where sessions are kept: `"memory"` keeps them for the life of this app; a place of the embedding program; the sealed file by default. */
-  storage?: "memory" | Vault | SimpleVault;
-}
 
 /** Every collaborator, each made when it is first asked for. */
 export interface App {
@@ -101,14 +80,15 @@ export function createApp(overrides: AppOverrides = {}): App {
   const settings = resolveSettings(overrides.options ?? {}, env, identity, findProfileFile(env["HOME"] ?? env["USERPROFILE"], overrides.cwd));
 
   const folder = lazily(() => configFolder(env, platform));
-  const keychain = lazily(() => createKeychain({ clock, env }));
+  const keychain = lazily(() => loadedKeychain(async () => (await import("../auth/secure-storage/keychain.ts")).createKeychain({ identity, clock, env })));
   const sealed = (leavesTraces: boolean): SealedFile =>
-    new SealedFile(join(folder(), "credentials.json"), (source) => {
-      if (source === "keychain") return keychainKey(keychain());
+    new SealedFile(join(folder(), "credentials.json"), async (source: KeyHeader["source"]): Promise<KeySource> => {
+      if (source === "keychain") return (await import("../auth/secure-storage/keychain.ts")).keychainKey(keychain());
+      const { machineFingerprint, machineKey, passphraseKey } = await import("../auth/secure-storage/derived-key.ts");
       if (source === "passphrase") return passphraseKey(settings.passphrase);
       const uid = process.getuid?.();
       const cache = leavesTraces ? runtimeFolder(env, platform, tmpdir(), uid) : undefined;
-      return machineKey(machineIdentity(hostname(), uid ?? userName()), cache);
+      return machineKey(machineFingerprint(identity, hostname(), uid ?? userName()), cache);
     });
   const sealedFile = lazily(() => sealed(true));
   const storage = overrides.storage ?? (settings.storage?.value === "memory" ? "memory" : undefined);
@@ -157,6 +137,16 @@ export function createApp(overrides: AppOverrides = {}): App {
     async close() {
       for (const manager of managers.values()) await manager.close();
     },
+  };
+}
+
+/** A keychain whose code is loaded with the first call: a key that is derived needs none of it. */
+function loadedKeychain(load: () => Promise<Keychain>): Keychain {
+  const loaded = lazily(load);
+  return {
+    read: async (account) => (await loaded()).read(account),
+    write: async (account, key) => (await loaded()).write(account, key),
+    remove: async (account) => (await loaded()).remove(account),
   };
 }
 

@@ -15,12 +15,12 @@ export interface LiveOptions {
   WebSocket?: SocketConstructor;
 }
 
-/** The runtime's own WebSocket; undefined on a Node that has it only when started with a flag. */
+/** The runtime's own WebSocket; undefined on a Node that has it only when started with a flag. @internal */
 export function runtimeWebSocket(): SocketConstructor | undefined {
   return (globalThis as { WebSocket?: unknown }).WebSocket as SocketConstructor | undefined;
 }
 
-/** The live connection of an app: the authorized fetch gets a ticket for each connection, which goes through the proxy where there is one. */
+/** The live connection of an app: the authorized fetch gets a ticket for each connection, which goes through the proxy where there is one. @internal */
 export function liveClientOf(app: App, options: LiveOptions = {}): LiveClient {
   const observe = lamportObserver(app);
   return new LiveClient({

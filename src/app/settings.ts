@@ -1,9 +1,10 @@
+import type { SettingOptions } from "./overrides.ts";
 import { AuthError } from "../base/errors.ts";
 import { hint, type Hint } from "../base/hint.ts";
 import type { Identity } from "../base/identity.ts";
 import { Secret } from "../base/secret.ts";
 import type { Environment } from "../platform/paths.ts";
-import type { Setting, StorageKind } from "../auth/secure-storage/choice.ts";
+import type { Setting, StorageKind } from "../auth/secure-storage/key-choice.ts";
 import { parseIssuer, parseServiceUrl } from "../http/address.ts";
 
 /** The name of a profile, and where it comes from. */
@@ -24,14 +25,6 @@ export interface Settings {
   readonly accessToken: Secret | undefined;
   /** The variable `…_PASSPHRASE`: the file's key is derived from it. */
   readonly passphrase: Secret | undefined;
-}
-
-/** The options of the command line that are settings. */
-export interface SettingOptions {
-  readonly profile?: string | undefined;
-  readonly storage?: string | undefined;
-  readonly issuer?: string | undefined;
-  readonly "client-id"?: string | undefined;
 }
 
 /** The registered public client of the service (RFC 8252 §8.4). */

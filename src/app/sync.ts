@@ -1,4 +1,5 @@
-import { appFor, type AppOverrides } from "./app.ts";
+import { appFor } from "./app.ts";
+import type { AppOverrides } from "./overrides.ts";
 import { liveClientOf, type LiveOptions } from "./live-client.ts";
 import { syncRuntimeOf } from "./sync-runtime.ts";
 import type { LiveClient } from "../sync/live-client.ts";

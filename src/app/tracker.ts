@@ -1,4 +1,5 @@
-import { appFor, type AppOverrides } from "./app.ts";
+import { appFor } from "./app.ts";
+import type { AppOverrides } from "./overrides.ts";
 import { trackerClientOf } from "./tracker-client.ts";
 import type { TrackerClient } from "../tracker/client.ts";
 
@@ -14,5 +15,5 @@ export function createTrackerClient(overrides?: AppOverrides): TrackerClient {
 }
 
 export type { CallOptions, Routing, TrackerClient, WriteOptions } from "../tracker/client.ts";
-export { TrackerError, type TrackerFacts } from "../tracker/errors.ts";
+export { TrackerError, trackerFacts, type TrackerFacts } from "../tracker/errors.ts";
 export type { TrackerResult } from "../tracker/request.ts";

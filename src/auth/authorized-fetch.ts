@@ -1,16 +1,19 @@
-import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
+import { AuthError, isTransient, NotAuthenticatedError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import { retryAfter, unreachable, type Fetch } from "../http/request.ts";
+import type { Fetch } from "../base/runtime-types.ts";
+import type * as runtime from "../base/runtime-types.ts";
+import { unreachable } from "../http/request.ts";
 import type { TokenManager } from "./token-manager/token-manager.ts";
 import type { Credential } from "./session.ts";
 import { resourceFetch } from "./oauth/dpop-fetch.ts";
 import { peekBody } from "../http/peek.ts";
 import { saysSessionEnded } from "./oauth/session-refusal.ts";
-import { isTransientStatus, retryDelay } from "../http/retry.ts";
-import { targetOf } from "../http/target.ts";
+import { isTransientStatus, retryAfter, retryDelay } from "../http/retry.ts";
+import { mostHops, nextHop, type Hop, type RedirectScope } from "../http/redirect.ts";
+import { targetOf } from "../http/address.ts";
 
 /** What an authorized fetch takes in addition to what `fetch` takes. */
-export interface AuthorizedRequestInit extends RequestInit {
+export interface AuthorizedRequestInit extends runtime.RequestInit {
   /** How often a request that may be repeated is repeated after 408, 429, 5xx or no answer; 2 by default, 0 for never. */
   retries?: number;
   /**
@@ -18,12 +21,17 @@ export interface AuthorizedRequestInit extends RequestInit {
    * apply, 10 s to connect and 5 minutes between two bytes: another signal would cost a request on loopback 5 % of its time.
    */
   timeoutMs?: number;
+  /**
+   * Where redirects may lead: `"service"`, within the service only, or `"anywhere"`, the default: to another address then goes a plain
+   * GET or HEAD, without token, body or any header of the request. `redirect` (`"manual"`, `"error"`) is as `fetch` has it.
+   */
+  redirects?: RedirectScope;
 }
 
 /** A `fetch` that sends the access token and handles a 401. See {@link createAuthorizedFetch}. */
-export type AuthorizedFetch = (input: string | URL | Request, init?: AuthorizedRequestInit) => Promise<Response>;
+export type AuthorizedFetch = (input: string | runtime.URL | runtime.Request, init?: AuthorizedRequestInit) => Promise<runtime.Response>;
 
-/** What {@link createAuthorizedFetch} needs. */
+/** What {@link createAuthorizedFetch} needs. @internal */
 export interface AuthorizedFetchOptions {
   /** Where the tokens come from, and the one service that they go to. */
   tokens: Pick<TokenManager, "service" | "getCredential" | "sessionRefused">;
@@ -39,9 +47,9 @@ const patienceMs = 30_000;
 /**
  * Makes a `fetch` for the service, the only way in which an access token gets into a request.
  *
- * - A path goes to the service, see {@link targetOf}. A request to any other address is passed on unchanged, without a token;
- *   so is one that the service redirects to another origin, for which `fetch` removes the header (Fetch standard §4.4,
- *   "HTTP-redirect fetch").
+ * - A path goes to the service, see {@link targetOf}. A request to any other address is passed on unchanged, without a token.
+ * - A redirect takes token, body and headers along only within the service, and never leads to plain http, or from another
+ *   machine to this one.
  * - A token that is bound to a key is sent with a proof of that key (RFC 9449).
  * - A 401 leads to one refresh and one replay as the same user; the second 401 is final and is returned. A stream as a body can be
  *   read only once and is not replayed; the body of a `Request` is read into memory for that.
@@ -51,6 +59,7 @@ const patienceMs = 30_000;
  * @throws (the returned function) {@link NotAuthenticatedError} when nobody is logged in, the session expired or was revoked, or
  * another user has logged in; {@link AuthError} `network_unavailable` when no answer came, `usage_invalid` for a path that leaves the service,
  * `service_rejected` when a stream would have to be replayed, and what the token manager throws; the signal's reason
+ * @internal
  */
 export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.random }: AuthorizedFetchOptions): AuthorizedFetch {
   // The same for the life of the token manager, see `TokenManager.service`.
@@ -68,20 +77,22 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
     let isReplay = false;
     for (let failures = 0; ; ) {
       const token = credential.accessToken.reveal();
-      const asked: RequestInit = { ...init, headers: withToken(init.headers, token) };
-      if (options.timeoutMs !== undefined) asked.signal = limited(signal, options.timeoutMs, clock);
+      const asked: RequestInit = options.timeoutMs === undefined ? init : { ...init, signal: limited(signal, options.timeoutMs, clock) };
       let response: Response | undefined;
+      let isFromService = false;
       let failure: unknown;
       try {
-        response = await resourceFetch(credential, { fetch, clock })(url, asked);
+        const door = { token, service, scope: options.redirects ?? "anywhere", fetch, resourceFetch: resourceFetch(credential, { fetch, clock }) };
+        ({ response, isFromService } = await sendThrough(door, { url, init: asked, isService }));
       } catch (cause) {
         // Without a cause it is the caller's mistake, such as an invalid header.
         if (cause instanceof TypeError && cause.cause === undefined) throw cause;
+        if (cause instanceof AuthError && !isTransient(cause)) throw cause;
         failure = cause instanceof AuthError ? cause : unreachable(url, cause, signal);
         if (signal?.aborted) throw failure;
       }
       const status = response?.status ?? 0;
-      if (response !== undefined && status === 401 && isFrom(response, service)) {
+      if (response !== undefined && status === 401 && isFromService) {
         const refusal = await peekBody(response, { maxBytes: 65_536, timeoutMs: 5_000, clock });
         response = refusal.response;
         if (saysSessionEnded(response.headers, refusal.head)) await tokens.sessionRefused(token);
@@ -90,7 +101,7 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
         if (next.accessToken.reveal() === token) return response;
         await response.body?.cancel();
         if (next.user?.id !== credential.user?.id) throw anotherUser(credential, next);
-        if (!isReplayable(init.body)) throw notReplayable(url);
+        if (!isReplayable(init.body)) throw notReplayable(url, "refused the access token");
         credential = next;
         isReplay = true;
         continue;
@@ -137,9 +148,43 @@ async function unfold(request: Request, init: RequestInit): Promise<RequestInit>
   return { method, headers, redirect, signal, ...(body && { body }), ...init };
 }
 
-/** Whether a response came from the service: after a redirect, another server's 401 says nothing about the session. */
-function isFrom(response: Response, service: string): boolean {
-  return !response.redirected || targetOf(response.url, service).isService;
+/** What one try needs. */
+interface Door {
+  readonly token: string;
+  readonly service: string;
+  readonly scope: RedirectScope;
+  readonly fetch: Fetch;
+  /** For requests with the token. */
+  readonly resourceFetch: Fetch;
+}
+
+/**
+ * Sends a request with the token and follows its redirects, see {@link nextHop}.
+ *
+ * @returns the response, and whether it came from the service: another server's 401 says nothing about the session
+ */
+async function sendThrough({ token, service, scope, fetch, resourceFetch }: Door, first: Hop): Promise<{ response: Response; isFromService: boolean }> {
+  const redirect = first.init.redirect ?? "follow";
+  for (let hop = first, hops = 0; ; hops += 1) {
+    const sent: RequestInit = { ...hop.init, redirect: redirect === "follow" ? "manual" : redirect };
+    if (hop.isService) sent.headers = withToken(hop.init.headers, token);
+    const response = await (hop.isService ? resourceFetch : fetch)(hop.url, sent);
+    const next = redirect === "follow" && response !== undefined ? nextHop(response, hop, service, scope) : undefined;
+    if (next === undefined) {
+      if (hops > 0) Object.defineProperty(response, "redirected", { value: true });
+      // A fetch that was passed in may have followed redirects itself.
+      return { response, isFromService: hop.isService && (hops > 0 || !response?.redirected || targetOf(response.url, service).isService) };
+    }
+    await response.body?.cancel();
+    if (hops === mostHops) throw new AuthError("service_rejected", `"${bare(first.url)}" redirects again and again`, { hint: "Check the address" });
+    if (!isReplayable(next.init.body)) throw notReplayable(hop.url, "redirected the request");
+    hop = next;
+  }
+}
+
+/** An address without its query, which may hold what is secret. */
+function bare(url: string): string {
+  return url.replace(/\?.*$/s, "");
 }
 
 function isReplayable(body: RequestInit["body"]): boolean {
@@ -159,8 +204,8 @@ function anotherUser({ user: before }: Credential, { user: now }: Credential): N
   });
 }
 
-function notReplayable(url: string): AuthError {
-  return new AuthError("service_rejected", `"${url.replace(/\?.*$/s, "")}" refused the access token, and the request's body is a stream, which can be sent only once`, {
-    hint: "Send the request again: there is a new access token now. A body in memory is sent again automatically",
+function notReplayable(url: string, why: string): AuthError {
+  return new AuthError("service_rejected", `"${bare(url)}" ${why}, and the request's body is a stream, which can be sent only once`, {
+    hint: "Send the request again, with a body in memory: that is sent again automatically",
   });
 }

@@ -3,7 +3,8 @@ import { dirname, join } from "node:path";
 import { AuthError } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
 import type { Clock } from "../platform/clock.ts";
-import { ensurePrivateFolder, type Reservation } from "../platform/files.ts";
+import type { Reservation } from "../platform/files.ts";
+import { ensurePrivateFolder } from "../platform/private-files.ts";
 import type { KeyHeader, Vault, VaultLock } from "./secure-storage/vault.ts";
 import { isSameSession, parseProfiles, serializeProfiles, type Profile, type Profiles, type Session } from "./session.ts";
 

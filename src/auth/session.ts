@@ -18,7 +18,7 @@ export interface Session {
   /** RFC 6749 §1.4. */
   readonly accessToken: Secret;
   /** How the access token is presented: alone, or with a proof of the key that it is bound to. */
-  readonly tokenType: TokenResponse["token_type"];
+  readonly tokenType: "Bearer" | "DPoP";
   /** The key that the tokens are bound to (RFC 9449); undefined when the server does not bind tokens, or the user declined. */
   readonly dpopKey?: Secret | undefined;
   /** Undefined when the server issued none: the session then expires with the access token. */
@@ -101,7 +101,7 @@ export function unknownProfile(name: string, { profiles }: Profiles, source?: st
 /** A machine without a clock starts in 1970; what is further off than this is not a clock, and leads out of the range of dates. */
 const centuryMs = 3_155_760_000_000;
 
-/** The members of a session that a token answer decides. */
+/** The members of a session that a token answer decides. @internal */
 export type SessionTokens = Pick<
   Session,
   "accessToken" | "tokenType" | "refreshToken" | "scope" | "issuedAt" | "accessTokenExpiresAt" | "refreshTokenExpiresAt" | "clockOffsetMs" | "sessionId"
@@ -116,6 +116,7 @@ export type SessionTokens = Pick<
  * @param tokens - the response
  * @param receivedAt - this machine's clock when it came, milliseconds since 1970
  * @param previous - the session that was refreshed; absent at login
+ * @internal
  */
 export function sessionTokens(tokens: TokenResponse, receivedAt: number, previous?: Session): SessionTokens {
   const offset = tokens.date === undefined ? 0 : tokens.date - receivedAt;

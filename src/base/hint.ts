@@ -1,3 +1,4 @@
+import type * as runtime from "./runtime-types.ts";
 import type { Identity } from "./identity.ts";
 
 /** A command of this tool. How the tool itself is called is not part of it: that depends on the program that shows the hint. */
@@ -36,7 +37,7 @@ export type HintPart = string | ToolCommand | ToolVariable | ForeignVariable | S
  */
 export type Hint = readonly HintPart[];
 
-/** Builds a hint: ``hint`Run: ${login(profile)}` ``. A hint within a hint is part of it. */
+/** Builds a hint, of words, commands and other hints: ``hint`Run: ${login(profile)}` ``. */
 export function hint(text: TemplateStringsArray, ...parts: readonly (HintPart | Hint)[]): Hint {
   return text.flatMap((words, index) => [words, parts[index] ?? ""].flat()).filter((part) => part !== "");
 }
@@ -55,7 +56,7 @@ export function login(profile?: string, ...options: readonly string[]): ToolComm
 export interface HintContext {
   readonly identity: Identity;
   /** Decides how words are quoted and variables are set; `process.platform` by default. */
-  readonly platform?: NodeJS.Platform;
+  readonly platform?: runtime.Platform;
   /** The profile in use, for a login whose hint was written where it was not known. */
   readonly profile?: string | undefined;
 }

@@ -5,7 +5,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Environment as LoginEnvironment } from "../platform/environment.ts";
 import type { Environment } from "../platform/paths.ts";
 import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.ts";
-import type { Fetch } from "../http/request.ts";
+import type { Fetch } from "../base/runtime-types.ts";
 import type { Keychain } from "../auth/secure-storage/keychain.ts";
 import type { SealedFile } from "../auth/secure-storage/sealed-file.ts";
 import type { Profile, Profiles } from "../auth/session.ts";

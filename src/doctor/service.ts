@@ -2,7 +2,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Environment } from "../platform/paths.ts";
 import { proxyFor, webSocketObstacle, type Proxy } from "../platform/proxy.ts";
 import { endpointOf, openConnection, resolveName, shakeHands, type Handshake } from "../platform/reachability.ts";
-import type { Fetch } from "../http/request.ts";
+import type { Fetch } from "../base/runtime-types.ts";
 import { failed, finder, type Finding } from "./finding.ts";
 import { judgeAnswer, judgeCertificate, judgeClock, failureReason } from "./service-judgement.ts";
 

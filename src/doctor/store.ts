@@ -1,7 +1,8 @@
 import { dirname, relative } from "node:path";
 import { openFoldersAbove } from "../platform/folders-above.ts";
 import { inspectFolder, type Inspected } from "../platform/inspect.ts";
-import { leftTemporaries, removePrivateFile } from "../platform/files.ts";
+import { leftTemporaries } from "../platform/files.ts";
+import { removePrivateFile } from "../platform/private-files.ts";
 import type { SealedFile } from "../auth/secure-storage/sealed-file.ts";
 import type { KeyHeader } from "../auth/secure-storage/vault.ts";
 import { failed, finder, quoted, type Finding } from "./finding.ts";
@@ -75,7 +76,7 @@ function temporaries(folder: string, unstick: boolean): Finding {
   const report = finder("D405", "temporary files");
   let left: readonly string[];
   try {
-    left = leftTemporaries(folder);
+    left = leftTemporaries(folder, { recursive: true });
     if (unstick) left.forEach(removePrivateFile);
   } catch (error) {
     return failed(report, error, `${folder} cannot be listed`, `ls -la ${quoted(folder)}`);

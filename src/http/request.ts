@@ -1,17 +1,16 @@
 import { AuthError, ServiceError } from "../base/errors.ts";
+import { hint, login, type Hint } from "../base/hint.ts";
+import type * as runtime from "../base/runtime-types.ts";
 import { reasonOf } from "../base/system-error.ts";
-import { isJsonObject, textOf, type JsonObject } from "./json-members.ts";
-import { isTransientStatus } from "./retry.ts";
 import type { Clock } from "../platform/clock.ts";
-
-/** `fetch`, as far as this program uses it: the global one, or a test's. */
-export type Fetch = (input: string | URL, init?: RequestInit) => Promise<Response>;
+import { isJsonObject, textOf, type JsonObject } from "./json-members.ts";
+import { isTransientStatus, retryAfter } from "./retry.ts";
 
 /** What every request to the service needs. */
 export interface ExchangeOptions {
-  fetch: Fetch;
+  fetch: runtime.Fetch;
   clock: Clock;
-  /** Ends the exchange; its reason is what the caller gets. */
+  /** Ends the exchange; the caller gets its reason. */
   signal?: AbortSignal | undefined;
   /** From the first byte sent to the last byte read, in milliseconds; 10,000 by default. */
   timeoutMs?: number;
@@ -20,7 +19,7 @@ export interface ExchangeOptions {
 const maxAnswerBytes = 1024 * 1024;
 
 /**
- * Sends one request of the protocol. The time limit stays on while the answer's body is read.
+ * Sends one request of the protocol. The time limit still applies while the answer's body is read.
  *
  * @param url - an endpoint of the service
  * @param init - as for `fetch`
@@ -34,7 +33,7 @@ export async function send(url: string, init: RequestInit, options: ExchangeOpti
     return await fetch(url, {
       ...init,
       headers: { accept: "application/json", ...(init.headers as Record<string, string> | undefined) },
-      // A redirect would carry a code or a refresh token to an address that nobody vouched for (RFC 9700 §4.12).
+      // A redirect would carry a code or a refresh token to an address that nobody has vouched for (RFC 9700 §4.12).
       redirect: "manual",
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
@@ -43,7 +42,7 @@ export async function send(url: string, init: RequestInit, options: ExchangeOpti
   }
 }
 
-/** The form body of token and device requests (RFC 6749 appendix B), undefined members left out. */
+/** A request with a form as its body, as token and device requests have it (RFC 6749 appendix B); undefined members are left out. */
 export function form(parameters: Readonly<Record<string, string | undefined>>): RequestInit {
   const body = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) if (value !== undefined) body.set(name, value);
@@ -51,13 +50,13 @@ export function form(parameters: Readonly<Record<string, string | undefined>>): 
 }
 
 /**
- * Reads an answer that should be a JSON object, within bounds.
+ * Reads an answer that should be a JSON object, up to a limit.
  *
  * @param response - the answer to {@link send}
- * @param maxBytes - the bounds; 1 MiB by default, which no answer of the protocol comes near
+ * @param maxBytes - the limit; 1 MiB by default, which no answer of the protocol comes near
  * @returns its members, or undefined when the body is something else
  * @throws {@link ServiceError} `network_unavailable` when the connection ends before the body does,
- * `service_answer_invalid` when the body is larger than that
+ * `service_answer_invalid` when the body is larger than the limit
  */
 export async function readJsonObject(response: Response, maxBytes: number = maxAnswerBytes): Promise<JsonObject | undefined> {
   const chunks: Uint8Array[] = [];
@@ -65,7 +64,7 @@ export async function readJsonObject(response: Response, maxBytes: number = maxA
   try {
     for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
       size += chunk.length;
-      // Leaving the loop cancels the stream, so that a body without end costs one megabyte and no more.
+      // Leaving the loop cancels the stream, so that an endless body costs one megabyte and no more.
       if (size > maxBytes) throw new AuthError("service_answer_invalid", "too large");
       chunks.push(chunk);
     }
@@ -79,7 +78,7 @@ export async function readJsonObject(response: Response, maxBytes: number = maxA
 /** The JSON object that a body is, or undefined when it is something else. */
 export function parseJsonObject(body: Uint8Array): JsonObject | undefined {
   try {
-    // As `Response.json()` does, a byte order mark is passed over (RFC 8259 §8.1 lets a parser).
+    // Like `Response.json()`, this ignores a byte order mark (RFC 8259 §8.1 allows it).
     const value: unknown = JSON.parse(new TextDecoder().decode(body));
     return isJsonObject(value) ? value : undefined;
   } catch {
@@ -89,64 +88,43 @@ export function parseJsonObject(body: Uint8Array): JsonObject | undefined {
 }
 
 /**
- * What an answer that is no success means (RFC 6749 §5.2), by its status and its `error` member.
+ * What an answer other than success means (RFC 6749 §5.2), by its status and its `error` member.
  *
- * @param response - the answer
- * @param body - what {@link readJsonObject} made of it
+ * @param body - from {@link readJsonObject}
  */
 export function serviceFailure(response: Response, body: JsonObject | undefined): ServiceError {
   const error = textOf(body?.["error"]);
   const description = textOf(body?.["error_description"])?.slice(0, 200);
-  const said = [response.status, error && `"${error.slice(0, 200)}"`, description && `(${description})`].filter(Boolean).join(" ");
-  const message = `${where(response.url)} answered ${said}`;
+  const summary = [response.status, error && `"${error.slice(0, 200)}"`, description && `(${description})`].filter(Boolean).join(" ");
+  const message = `${where(response.url)} answered ${summary}`;
   const facts = { status: response.status, error, retryAfterMs: retryAfter(response, body) };
   if (isTransientStatus(response.status)) {
     return new ServiceError("service_unavailable", message, { ...facts, hint: "Nothing was lost. Try again in a moment" });
   }
   if (error === undefined) {
-    return new ServiceError("service_answer_invalid", `${message}, which is not an answer of an OAuth service`, { ...facts, hint: addressHint });
+    return new ServiceError("service_answer_invalid", `${message}, which is not an answer of an OAuth service`, { ...facts, hint: checkAddress });
   }
-  const configuration = /^(invalid_request|invalid_client|invalid_scope|unauthorized_client|unsupported_grant_type)$/.test(error);
-  return new ServiceError("service_rejected", message, {
-    ...facts,
-    hint: configuration ? "This is a mistake in the configuration: check SPEC_KITTY_SAAS_URL, SPEC_KITTY_CLIENT_ID and --scope" : "Try again: spec-kitty auth login",
-  });
+  const isConfiguration = /^(invalid_request|invalid_client|invalid_scope|unauthorized_client|unsupported_grant_type)$/.test(error);
+  return new ServiceError("service_rejected", message, { ...facts, hint: isConfiguration ? checkConfiguration : hint`Try again: ${login()}` });
 }
 
-/** An answer that succeeded by its status and is not the protocol. */
+/** The error for an answer whose status says success and whose content is not the protocol. `what` ends the sentence about it. */
 export function invalidAnswer(response: Response, what: string): ServiceError {
-  return new ServiceError("service_answer_invalid", `${where(response.url)} ${what}`, { status: response.status, hint: addressHint });
+  return new ServiceError("service_answer_invalid", `${where(response.url)} ${what}`, { status: response.status, hint: checkAddress });
 }
 
-const addressHint = "Check the address of the service: spec-kitty auth status";
+const checkAddress: Hint = hint`Check the address of the service: ${{ command: "auth status" }}`;
+const checkConfiguration: Hint = hint`This is a mistake in the configuration: check ${{ variable: "SAAS_URL" }}, ${{ variable: "CLIENT_ID" }} and --scope`;
 
 /**
- * How long the service asks to wait: the body's `retry_after`, else `Retry-After` in seconds or as a date (RFC 9110
- * §10.2.3).
- *
- * @returns milliseconds; undefined when it does not ask
- */
-export function retryAfter(response: Response, body?: JsonObject): number | undefined {
-  const inBody = body?.["retry_after"];
-  if (typeof inBody === "number" && inBody >= 0) return inBody * 1000;
-  const header = response.headers.get("retry-after")?.trim();
-  if (!header) return undefined;
-  if (/^\d+$/.test(header)) return Number(header) * 1000;
-  const date = Date.parse(header);
-  const sent = Date.parse(response.headers.get("date") ?? "");
-  // The difference of two of the server's own readings, so that this machine's clock does not matter.
-  return Number.isNaN(date) || Number.isNaN(sent) ? undefined : Math.max(0, date - sent);
-}
-
-/**
- * What a request that got no answer means.
+ * The error for a request that got no answer.
  *
  * @param cause - what `fetch` rejected with
- * @param signal - the caller's own: when it is what ended the request, its reason is the result
+ * @param signal - the caller's own: if it ended the request, its reason is the result
  */
 export function unreachable(url: string, cause: unknown, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason;
-  // From a fetch that knows more: which proxy refused, whose certificate is unknown, and what to do about it.
+  // From a fetch that knows more: which proxy refused, which certificate is unknown, and what to do about it.
   if (cause instanceof AuthError) return cause;
   const timedOut = cause instanceof Error && cause.name === "TimeoutError";
   return new ServiceError("network_unavailable", timedOut ? `${where(url)} did not answer in time` : `cannot reach ${where(url)} (${reasonOf(cause)})`, {
@@ -155,7 +133,7 @@ export function unreachable(url: string, cause: unknown, signal: AbortSignal | u
   });
 }
 
-/** An address without its query, which may hold what is secret. */
+/** An address without its query, which may hold a secret. */
 function where(url: string): string {
   return url ? `"${url.replace(/[?#].*$/s, "")}"` : "the service";
 }

@@ -1,9 +1,28 @@
+import type { JsonObject } from "./json-members.ts";
+
 /**
  * Whether an answer of this status may be another one the next time: 408, 429, and 5xx but 501, which is a "no" to what was
  * asked and stays one (RFC 9110 §15.6.2).
  */
 export function isTransientStatus(status: number): boolean {
   return status === 408 || status === 429 || (status >= 500 && status !== 501);
+}
+
+/**
+ * How long the service asks to wait: `retry_after` of the body, else `Retry-After` in seconds or as a date (RFC 9110 §10.2.3).
+ *
+ * @returns milliseconds; undefined when it does not ask
+ */
+export function retryAfter(response: Response, body?: JsonObject): number | undefined {
+  const inBody = body?.["retry_after"];
+  if (typeof inBody === "number" && inBody >= 0) return inBody * 1000;
+  const header = response.headers.get("retry-after")?.trim();
+  if (!header) return undefined;
+  if (/^\d+$/.test(header)) return Number(header) * 1000;
+  const date = Date.parse(header);
+  const sent = Date.parse(response.headers.get("date") ?? "");
+  // The difference of two of the server's own readings, so that this machine's clock does not matter.
+  return Number.isNaN(date) || Number.isNaN(sent) ? undefined : Math.max(0, date - sent);
 }
 
 /** The facts that the next try depends on. */

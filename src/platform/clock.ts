@@ -1,3 +1,5 @@
+import type * as runtime from "../base/runtime-types.ts";
+
 /** Time, as everything here sees it. Tests pass their own; nothing else in `src/` reads a clock or starts a timer. */
 export interface Clock {
   /** Wall clock: milliseconds since 1970, as wrong as the machine's is. */
@@ -9,9 +11,9 @@ export interface Clock {
    * @param ms - milliseconds
    * @param options - `background` when the wait must not keep the process alive
    */
-  sleep(ms: number, options?: { signal?: AbortSignal | undefined; background?: boolean }): Promise<void>;
+  sleep(ms: number, options?: { signal?: runtime.AbortSignal | undefined; background?: boolean }): Promise<void>;
   /** A signal that aborts with a `TimeoutError` after `ms` milliseconds and does not keep the process alive. */
-  timeout(ms: number): AbortSignal;
+  timeout(ms: number): runtime.AbortSignal;
 }
 
 /** The machine's own clock. */

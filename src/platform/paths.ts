@@ -13,6 +13,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * @param home - gives the user's home folder; may fail where there is none, and is asked only where it is needed
  * @throws {@link AuthError} `configuration_invalid` when there is no home folder to fall back to, or the variable is relative to a
  * working folder that is gone
+ * @internal
  */
 export function configFolder(env: Environment, platform: NodeJS.Platform, home: () => string = homedir): string {
   const path = platform === "win32" ? win32 : posix;
@@ -62,6 +63,7 @@ function homeFolder(home: () => string): string {
  * @param platform - as `process.platform`
  * @param temporary - the system's temporary folder, `os.tmpdir()`
  * @param uid - the user's number, undefined on Windows, whose temporary folder is per user already
+ * @internal
  */
 export function runtimeFolder(env: Environment, platform: NodeJS.Platform, temporary: string, uid: number | undefined): string {
   const path = platform === "win32" ? win32 : posix;

@@ -1,5 +1,5 @@
-import { randomBytes } from "node:crypto";
-import { lstat, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { lstat, readFile, writeFile } from "node:fs/promises";
+import { replaceFile } from "./files.ts";
 
 /** Reads a file that the user named. Nothing of ours is kept in such files, so nothing is asked of their modes. */
 export function readUserFile(path: string): Promise<Buffer> {
@@ -13,15 +13,7 @@ export function readUserFile(path: string): Promise<Buffer> {
 export async function writeUserFile(path: string, text: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found !== undefined && !found.isFile()) return writeFile(path, text);
-  // A name that nobody can have taken beforehand, with a link to another file of the user's, say.
-  const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
-  try {
-    await writeFile(temporary, text, { flag: "wx" });
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  replaceFile(path, text, { mode: 0o666 });
 }
 
 /**

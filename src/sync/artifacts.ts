@@ -41,6 +41,7 @@ export interface ArtifactInput {
  * @param id - from a ULID source
  * @param now - milliseconds since 1970: when it may be sent first
  * @throws {@link AuthError} `usage_invalid` when the service would never take it
+ * @internal
  */
 export function artifactItem({ content, ...about }: ArtifactInput, id: string, now: number): QueueItem {
   const name = about.artifact_path;
@@ -66,6 +67,7 @@ export function artifactItem({ content, ...about }: ArtifactInput, id: string, n
  * @param scope - whose artifacts; the caller holds its lock
  * @returns why it ended early; undefined when it did not
  * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
+ * @internal
  */
 export async function drainArtifacts(scope: QueueScope, options: DrainOptions): Promise<AuthError | undefined> {
   const { artifacts: queue } = scope;

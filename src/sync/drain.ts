@@ -18,7 +18,7 @@ export interface DrainReport {
   failure: AuthError | undefined;
 }
 
-/** What {@link drainAccount} needs. */
+/** What {@link drainAccount} needs. @internal */
 export interface DrainAccountOptions extends ServiceAccess {
   /** How long to wait for another process that drains the same queue, in milliseconds. */
   waitMs: number;
@@ -32,6 +32,7 @@ export interface DrainAccountOptions extends ServiceAccess {
  *
  * @param account - who is logged in
  * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
+ * @internal
  */
 export async function drainAccount(queue: SyncQueue, account: Account, options: DrainAccountOptions): Promise<DrainReport> {
   const report: DrainReport = { events: noCounts(), artifacts: noCounts(), left: 0, failure: undefined };
@@ -72,7 +73,7 @@ export async function drainAccount(queue: SyncQueue, account: Account, options: 
   return report;
 }
 
-/** How much waits in a scope. */
+/** How much waits in a scope. @internal */
 export function waiting(scope: QueueScope): number {
   return scope.events.count() + scope.artifacts.count();
 }

@@ -20,7 +20,7 @@ export interface LiveChannel {
   deliver(event: EventEnvelope, account: Account): Promise<boolean>;
 }
 
-/** What an emitter is made of. */
+/** What an emitter is made of. @internal */
 export interface EmitterOptions {
   queue: SyncQueue;
   lamport: LamportClock;
@@ -42,7 +42,7 @@ const capacity = 100_000;
 const countEvery = 1000;
 const groupSize = 1000;
 
-/** Puts events into the queue. See {@link createEmitter}. */
+/** Puts events into the queue. See {@link createEmitter}. @internal */
 export type Emitter = (input: EventInput) => Promise<EmitReport>;
 
 /**
@@ -51,6 +51,7 @@ export type Emitter = (input: EventInput) => Promise<EmitReport>;
  *
  * Events that are emitted while others are being written are written together afterwards: one turn of the Lamport clock
  * and one flush of the folder serve them all.
+ * @internal
  */
 export function createEmitter({ queue, lamport, clock, nodeId, origin, context, live, onQueued }: EmitterOptions): Emitter {
   interface Pending {

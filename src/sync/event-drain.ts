@@ -37,7 +37,7 @@ export interface DrainCounts {
   rejected: number;
 }
 
-/** What a drain of one scope needs. */
+/** What a drain of one scope needs. @internal */
 export interface DrainOptions extends ServiceAccess {
   limits: BatchLimits;
   /** Whether the lock on the queue is still ours, asked before each request. */
@@ -61,6 +61,7 @@ export interface DrainOptions extends ServiceAccess {
  * @param scope - whose events; the caller holds its lock
  * @returns why it ended early: no token, no answer, or an answer that says so; undefined when it did not
  * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
+ * @internal
  */
 export async function drainEvents({ events: queue, account }: QueueScope, options: DrainOptions): Promise<AuthError | undefined> {
   const { counts } = options;

@@ -1,8 +1,7 @@
 import { dirname, join } from "node:path";
 import type { Clock } from "../platform/clock.ts";
-import { ensurePrivateFolder, readPrivateFile } from "../platform/files.ts";
+import { ensurePrivateFolder, readPrivateFile, replacePrivateFile } from "../platform/private-files.ts";
 import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
-import { writeWhole } from "./queue-files.ts";
 
 /** A machine-wide Lamport clock: every event gets the next number, whichever process it comes from. */
 export interface LamportClock {
@@ -45,7 +44,7 @@ export function createLamportClock(path: string, clock: Clock): LamportClock {
     const lock = await acquireProcessLock(`${path}.lock`, { clock, timeoutMs: 10_000 });
     try {
       const current = parse(readPrivateFile(path)?.toString("utf8"), clock);
-      writeWhole(path, `${next(current)}\n`, { flush: false });
+      replacePrivateFile(path, `${next(current)}\n`, { flush: false });
       return current;
     } finally {
       lock.release();

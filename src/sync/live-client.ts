@@ -1,3 +1,4 @@
+import type * as runtime from "../base/runtime-types.ts";
 import { retryDelay, type RetryFacts } from "../http/retry.ts";
 import { type ConnectionOptions, holdConnection, type Socket } from "../auth/websocket/connection.ts";
 import type { WebSocketTicket } from "../auth/websocket/ticket.ts";
@@ -16,7 +17,7 @@ export type LiveState = "Connected" | "Reconnecting" | "Offline" | "OfflineBatch
 /** Something that a live connection has to tell. */
 export type LiveMessage = Exclude<LiveFrame, { kind: "ping" }> | { kind: "state"; state: LiveState; reason: AuthError | undefined };
 
-/** What a live client is made of. */
+/** What a live client is made of. @internal */
 export interface LiveClientOptions extends Pick<ConnectionOptions, "clock" | "WebSocket" | "through"> {
   /** Who is logged in now; asked for every connection, since that changes while a program runs. */
   account: (signal: AbortSignal) => Promise<Account>;
@@ -48,7 +49,7 @@ export class LiveClient {
   #state: LiveState = "Offline";
   #failures = 0;
 
-  /** For who makes every part by hand; else `createLiveClient`. Nothing is connected before {@link LiveClient.run}. */
+  /** Nothing is connected before {@link LiveClient.run}. @internal */
   constructor(options: LiveClientOptions) {
     this.#options = options;
   }
@@ -66,7 +67,7 @@ export class LiveClient {
    * @throws {@link AuthError} as soon as trying again cannot help: nobody is logged in, the session is over, the service denies
    * the team or refuses two fresh tickets in a row, or the runtime has no WebSocket
    */
-  async run(signal?: AbortSignal): Promise<void> {
+  async run(signal?: runtime.AbortSignal): Promise<void> {
     const stop = signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
     const { clock, random = Math.random } = this.#options;
     let reason: AuthError | undefined;

@@ -2,10 +2,11 @@ import { readFileSync, renameSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../platform/clock.ts";
-import { ensurePrivateFolder } from "../platform/files.ts";
+import { syncFolder } from "../platform/files.ts";
+import { ensurePrivateFolder, replacePrivateFile, unreadable, unwritable } from "../platform/private-files.ts";
 import { fileSpan, type QueueEntry, queueEntry, queueEntryName } from "./queue-entry.ts";
 import { appendLine, countLines, isOpenFile, linesOf, sealOpenFiles, unmark } from "./queue-open-files.ts";
-import { eachName, firstNames, isGone, namesIn, removeFiles, removeOlder, syncFolder, unreadable, unwritable, writeWhole } from "./queue-files.ts";
+import { eachName, firstNames, isGone, namesIn, removeFiles, removeOlder } from "./queue-files.ts";
 
 /** Something that waits to be sent. */
 export interface QueueItem {
@@ -176,7 +177,7 @@ export class QueueFolder {
    */
   bury(entry: QueueEntry, reason: string): void {
     ensurePrivateFolder(this.#dead);
-    writeWhole(join(this.#dead, `${entry.name}.reason.txt`), `${reason}\n`);
+    replacePrivateFile(join(this.#dead, `${entry.name}.reason.txt`), `${reason}\n`);
     const buried = join(this.#dead, entry.name);
     this.#move(entry.name, buried);
     unmark(buried);

@@ -2,8 +2,10 @@ import { randomBytes } from "node:crypto";
 import { appendFileSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { syncFolder } from "../platform/files.ts";
+import { replacePrivateFile } from "../platform/private-files.ts";
 import { fileSpan, queueEntryName } from "./queue-entry.ts";
-import { firstNames, isGone, syncFolder, writeWhole } from "./queue-files.ts";
+import { firstNames, isGone } from "./queue-files.ts";
 
 /**
  * Files that are still written to. What is emitted one by one, by a process each, would be a file each: ten thousand files
@@ -72,7 +74,7 @@ export function unmark(path: string): void {
     if (isGone(error)) return;
     throw error;
   }
-  if (text.includes(`\n${endMark}\n`)) writeWhole(path, linesOf(text).map((line) => `${line}\n`).join(""));
+  if (text.includes(`\n${endMark}\n`)) replacePrivateFile(path, linesOf(text).map((line) => `${line}\n`).join(""));
 }
 
 /** How many lines a file has; 0 when it is gone. */

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Clock } from "../platform/clock.ts";
-import { ensurePrivateFolder, readPrivateFile } from "../platform/files.ts";
+import { ensurePrivateFolder, readPrivateFile, replacePrivateFile } from "../platform/private-files.ts";
 import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
-import { namesIn, writeWhole } from "./queue-files.ts";
+import { namesIn } from "./queue-files.ts";
 import { QueueFolder } from "./queue-folder.ts";
 
 /** Whose events: the three things that together decide under which token and to which team something is sent. */
@@ -18,7 +18,7 @@ export interface Account {
   label?: string | undefined;
 }
 
-/** Where an event comes from: the account that is logged in, or what is known while nobody is. */
+/** Where an event comes from: the account that is logged in, or what is known while nobody is. @internal */
 export interface Origin {
   /** The profile in use, or another name for whoever it is that emits. */
   profile: string;
@@ -28,7 +28,7 @@ export interface Origin {
   account: Account | undefined;
 }
 
-/** The part of the queue that belongs to one account, or to nobody yet. */
+/** The part of the queue that belongs to one account, or to nobody yet. @internal */
 export interface QueueScope {
   /** The only account that this may be sent under; undefined while nobody has ever logged in on its profile. */
   readonly account: Account | undefined;
@@ -45,6 +45,7 @@ export interface QueueScope {
  * that account to return, even if another logs in meanwhile. Only where there was none does it wait in a folder of the
  * profile and the service, and the first account that logs in on that profile at that service adopts it. What was emitted
  * with no service configured goes to the first account of the profile, whatever its service.
+ * @internal
  */
 export class SyncQueue {
   readonly #root: string;
@@ -140,7 +141,7 @@ export class SyncQueue {
   #write(folder: string, file: string, account: Account): void {
     const { service, user, team, label } = account;
     ensurePrivateFolder(join(this.#root, folder));
-    writeWhole(join(this.#root, folder, file), `${JSON.stringify({ service, user, team, label })}\n`);
+    replacePrivateFile(join(this.#root, folder, file), `${JSON.stringify({ service, user, team, label })}\n`);
   }
 
   #read(folder: string, file: string): Account | undefined {

@@ -1,3 +1,4 @@
+import type * as runtime from "../base/runtime-types.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import { loginCommand } from "../auth/session.ts";
 import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
@@ -33,7 +34,7 @@ export interface SyncOptions {
   onNotice?: (notice: SyncNotice) => void;
 }
 
-/** What a {@link SyncRuntime} is made of. */
+/** What a {@link SyncRuntime} is made of. @internal */
 export interface SyncRuntimeOptions extends SyncOptions {
   /** The folder of the queue. */
   folder: string;
@@ -53,7 +54,7 @@ export interface SyncRuntimeOptions extends SyncOptions {
 /** Options of {@link SyncRuntime.flush}. */
 export interface FlushOptions {
   /** Ends it; what was sent stays sent, and the rest waits in the queue. */
-  signal?: AbortSignal | undefined;
+  signal?: runtime.AbortSignal | undefined;
   /** How long to wait for another process that drains the same queue, in milliseconds; 60,000 by default. */
   waitMs?: number;
   /** Told after every answer. */
@@ -65,7 +66,7 @@ const finalFlushMs = 5000;
 
 /** The synchronisation of one process: emits, drains in the background, and flushes once more at the end. */
 export class SyncRuntime {
-  /** What is on disk: for a look at it, not for changes. */
+  /** What is on disk: for a look at it, not for changes. @internal */
   readonly queue: SyncQueue;
   readonly #options: SyncRuntimeOptions;
   readonly #emit: Emitter;
@@ -73,7 +74,7 @@ export class SyncRuntime {
   #background: Background | undefined;
   readonly #atExit: () => void = () => void this.stop();
 
-  /** For who makes every part by hand; else `createSyncRuntime`. Nothing is read or started. */
+  /** Nothing is read or started. @internal */
   constructor(options: SyncRuntimeOptions) {
     const { folder, clock } = options;
     this.#options = options;

@@ -1,5 +1,6 @@
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
-import { readJsonObject, retryAfter } from "../http/request.ts";
+import { readJsonObject } from "../http/request.ts";
+import { retryAfter } from "../http/retry.ts";
 import { AuthError, ServiceError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 

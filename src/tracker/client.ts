@@ -1,47 +1,44 @@
+import type * as runtime from "../base/runtime-types.ts";
 import { randomUUID } from "node:crypto";
 import { AuthError } from "../base/errors.ts";
-import { finishedOperation } from "./operation.ts";
-import { trackerRequest, type TrackerAccess, type TrackerRequest, type TrackerResult } from "./request.ts";
+import { type TrackerAccess, trackerResult, type TrackerResult } from "./request.ts";
 
 /** Which tracker of which project a call is about. */
 export interface Routing {
   /** Such as `linear` or `jira`. */
   provider: string;
-  /** The binding of the project; goes before the project's name. */
+  /** The binding of the project; takes precedence over the project's name. */
   bindingRef?: string | undefined;
   /** The project, where there is no binding. */
   projectSlug?: string | undefined;
 }
 
-/** What every call takes beside what it is about. */
+/** What every call takes in addition to its subject. */
 export interface CallOptions {
   /** Ends the call; an operation that the service has accepted goes on there. */
-  signal?: AbortSignal | undefined;
+  signal?: runtime.AbortSignal | undefined;
 }
 
 /** Options of a call that changes something. */
 export interface WriteOptions extends CallOptions {
-  /** A UUID, sent again when a call whose outcome is unknown is made again; a new one by default. */
+  /** A UUID; pass the same one to repeat a call whose outcome is unknown. A new one by default. */
   idempotencyKey?: string;
 }
 
-/** What a {@link TrackerClient} is made of. */
-export interface TrackerClientOptions extends TrackerAccess {
-  /** From 0 to 1, for jitter; `Math.random` by default. */
-  random?: () => number;
-}
+/** What a {@link TrackerClient} is made of: {@link TrackerAccess}, with `Math.random` by default. @internal */
+export type TrackerClientOptions = Omit<TrackerAccess, "random"> & Partial<Pick<TrackerAccess, "random">>;
 
 /**
- * The hosted tracker, call by call. What the service does by and by is waited for, so that every call gives its result.
+ * The hosted tracker, call by call. Where the service does the work later, the client waits, so that every call returns its result.
  *
- * All calls throw {@link TrackerError} for what the service or its provider refuses, {@link AuthError} `usage_invalid` without
- * `bindingRef` and `projectSlug` where one is needed, `timed_out` for an operation of more than 5 minutes, and what the authorized
- * fetch throws.
+ * All calls throw {@link TrackerError} for what the service or its provider refuses, {@link NotAuthenticatedError} for a 401,
+ * {@link AuthError} `usage_invalid` without `bindingRef` and `projectSlug` where one is needed, `timed_out` for an operation of more
+ * than 5 minutes, and what the authorized fetch throws.
  */
 export class TrackerClient {
-  readonly #access: Required<TrackerClientOptions>;
+  readonly #access: TrackerAccess;
 
-  /** For who makes every part by hand; else `createTrackerClient`. Nothing is asked before the first call. */
+  /** Nothing is asked before the first call. @internal */
   constructor(options: TrackerClientOptions) {
     this.#access = { random: Math.random, ...options };
   }
@@ -107,29 +104,24 @@ export class TrackerClient {
   }
 
   async #read(path: string, routing: Routing, options: CallOptions = {}): Promise<TrackerResult> {
-    return this.#finish({ method: "GET", path, parameters: routed(routing), ...options });
+    return trackerResult({ method: "GET", path, parameters: routed(routing), ...options }, this.#access);
   }
 
   async #send(path: string, parameters: TrackerResult, options: CallOptions = {}): Promise<TrackerResult> {
-    return this.#finish({ method: "POST", path, parameters, ...options });
+    return trackerResult({ method: "POST", path, parameters, ...options }, this.#access);
   }
 
   async #write(path: string, parameters: TrackerResult, { idempotencyKey = randomUUID(), signal }: WriteOptions = {}): Promise<TrackerResult> {
-    return this.#finish({ method: "POST", path, parameters, idempotencyKey, signal });
-  }
-
-  async #finish(request: TrackerRequest): Promise<TrackerResult> {
-    const { status, result } = await trackerRequest(request, this.#access);
-    return status === 202 ? finishedOperation(result["operation_id"], this.#access, request.signal) : result;
+    return trackerResult({ method: "POST", path, parameters, idempotencyKey, signal }, this.#access);
   }
 }
 
-/** The binding, else the project: never both, so that the service has nothing to choose between. */
+/** The binding, else the project: never both, so that the service has no choice to make. */
 function routed({ provider, bindingRef, projectSlug }: Routing, need: "required" | "optional" = "required"): TrackerResult {
   if (bindingRef) return { provider, binding_ref: bindingRef };
   if (projectSlug) return { provider, project_slug: projectSlug };
   if (need === "optional") return { provider };
   throw new AuthError("usage_invalid", `neither a binding nor a project says which tracker of "${provider}" is meant`, {
-    hint: "Name one: --binding REF or --project SLUG",
+    hint: "Name the project, or its binding",
   });
 }

@@ -1,6 +1,7 @@
-import { textOf, type JsonObject } from "../http/json-members.ts";
+import { type AuthErrorCode, NotAuthenticatedError, ServiceError } from "../base/errors.ts";
+import { hint, type Hint } from "../base/hint.ts";
+import { type JsonObject, textOf } from "../http/json-members.ts";
 import { isTransientStatus } from "../http/retry.ts";
-import { AuthError, type AuthErrorCode } from "../base/errors.ts";
 
 /** What the service says about a failure of the tracker. What it does not say is undefined, or false. */
 export interface TrackerFacts {
@@ -12,37 +13,43 @@ export interface TrackerFacts {
   readonly category: string | undefined;
   /** Whether the same request may succeed later. */
   readonly retryable: boolean;
-  /** Whether somebody has to do something first, such as connecting the provider again. */
+  /** Whether somebody has to act first, for example by connecting the provider again. */
   readonly userActionRequired: boolean;
-  /** Who failed: the service itself, or the provider behind it. */
+  /** What failed: the service itself, or the provider behind it. */
   readonly source: string | undefined;
   /** How long the service asks to wait, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 }
 
-/** The tracker refused or failed, in the service's own words. */
-export class TrackerError extends AuthError implements TrackerFacts {
+/**
+ * The tracker refused or failed, in the service's own words. For a 401, which only a login helps against, it is the `cause` of a
+ * {@link NotAuthenticatedError}; {@link trackerFacts} finds it there, too.
+ */
+export class TrackerError extends ServiceError implements TrackerFacts {
   override readonly name: string = "TrackerError";
   /** This and the members below: as in {@link TrackerFacts}. */
-  readonly status: number;
   readonly errorCode: string | undefined;
   readonly category: string | undefined;
   readonly retryable: boolean;
   readonly userActionRequired: boolean;
   readonly source: string | undefined;
-  readonly retryAfterMs: number | undefined;
 
   /** `message`: the service's own. The code and the hint come from the facts. */
   constructor(message: string, facts: TrackerFacts) {
-    super(codeOf(facts), message, { hint: hintOf(facts) });
-    this.status = facts.status;
-    this.errorCode = facts.errorCode;
+    const { status, errorCode, retryAfterMs } = facts;
+    super(codeOf(facts), message, { status, error: errorCode, retryAfterMs, hint: hintOf(facts) });
+    this.errorCode = errorCode;
     this.category = facts.category;
     this.retryable = facts.retryable;
     this.userActionRequired = facts.userActionRequired;
     this.source = facts.source;
-    this.retryAfterMs = facts.retryAfterMs;
   }
+}
+
+/** What the service said about a failed call of the tracker; undefined for an error that has another origin, such as no connection. */
+export function trackerFacts(error: unknown): TrackerFacts | undefined {
+  if (error instanceof TrackerError) return error;
+  return error instanceof NotAuthenticatedError ? trackerFacts(error.cause) : undefined;
 }
 
 /**
@@ -50,20 +57,21 @@ export class TrackerError extends AuthError implements TrackerFacts {
  *
  * @param status - of the answer
  * @param body - `{error_code|code, category, message, …}`; undefined when it was no JSON object
- * @param retryAfterMs - from `Retry-After`; what the body says goes first
+ * @param retryAfterMs - from `Retry-After`; the body takes precedence
  */
-export function trackerError(status: number, body: JsonObject | undefined, retryAfterMs?: number): TrackerError {
-  const facts: TrackerFacts = {
+export function trackerFailure(status: number, body: JsonObject | undefined, retryAfterMs?: number): TrackerError | NotAuthenticatedError {
+  const errorCode = textOf(body?.["error_code"]) ?? textOf(body?.["code"]) ?? textOf(body?.["error"]);
+  const named = errorCode && `the tracker answered ${status} "${errorCode}"`;
+  const error = new TrackerError(textOf(body?.["message"]) ?? named ?? `HTTP ${status}`, {
     status,
-    errorCode: textOf(body?.["error_code"]) ?? textOf(body?.["code"]) ?? textOf(body?.["error"]),
+    errorCode,
     category: textOf(body?.["category"]),
     retryable: body?.["retryable"] === true,
     userActionRequired: body?.["user_action_required"] === true,
     source: textOf(body?.["source"]),
     retryAfterMs: retryAfterSeconds(body) ?? retryAfterMs,
-  };
-  const named = facts.errorCode && `the tracker answered ${status} "${facts.errorCode}"`;
-  return new TrackerError(textOf(body?.["message"]) ?? named ?? `HTTP ${status}`, facts);
+  });
+  return error.code === "not_authenticated" ? new NotAuthenticatedError(error.message, { cause: error }) : error;
 }
 
 /** `retry_after_seconds` of a body, in milliseconds. */
@@ -78,10 +86,12 @@ function codeOf({ status, retryable }: TrackerFacts): AuthErrorCode {
   return retryable || isTransientStatus(status) ? "service_unavailable" : "service_rejected";
 }
 
-function hintOf(facts: TrackerFacts): string {
-  const code = codeOf(facts);
-  if (code === "not_authenticated") return "Run: spec-kitty auth login";
-  if (facts.userActionRequired) return "Somebody has to settle this on the pages of the service first";
-  if (facts.retryAfterMs !== undefined) return `Try again in ${Math.ceil(facts.retryAfterMs / 1000)} s`;
-  return code === "service_unavailable" ? "Try again in a moment" : "See how it is connected: spec-kitty tracker status --provider PROVIDER";
+function hintOf(facts: TrackerFacts): Hint {
+  if (facts.userActionRequired) return hint`Fix this on the pages of the service first`;
+  if (facts.retryAfterMs !== undefined) return hint`Try again in ${String(Math.ceil(facts.retryAfterMs / 1000))} s`;
+  if (codeOf(facts) === "service_unavailable") return hint`Try again in a moment`;
+  return hint`See how it is connected: ${trackerStatus}`;
 }
+
+/** The command that shows how a tracker is connected. */
+export const trackerStatus = { command: "tracker status", options: ["--provider", "PROVIDER"] } as const;

@@ -1,44 +1,59 @@
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
-import { invalidAnswer, readJsonObject, retryAfter } from "../http/request.ts";
+import { AuthError, isTransient } from "../base/errors.ts";
+import { hint } from "../base/hint.ts";
+import { isJsonObject } from "../http/json-members.ts";
+import { invalidAnswer, readJsonObject } from "../http/request.ts";
+import { retryAfter } from "../http/retry.ts";
+import { retryDelay } from "../http/retry.ts";
 import type { Clock } from "../platform/clock.ts";
-import { retryAfterSeconds, trackerError } from "./errors.ts";
+import { retryAfterSeconds, trackerFailure, trackerStatus } from "./errors.ts";
 
-/** What every request to the tracker is made with. */
+/** What every request to the tracker is made with. @internal */
 export interface TrackerAccess {
   fetch: AuthorizedFetch;
   clock: Clock;
   /** The id of the team whose tracker it is. */
   team: () => string | Promise<string>;
+  /** From 0 to 1, for jitter. */
+  random: () => number;
 }
 
 /** A JSON object from the tracker. */
 export type TrackerResult = Readonly<Record<string, unknown>>;
 
-/** One request. */
+/** One request. @internal */
 export interface TrackerRequest {
   method: "GET" | "POST";
   /** Below `/api/v1/tracker/`, with the slash at its end, which matters. */
   path: string;
   /** The query of a GET, the JSON body of a POST. Undefined members are left out. */
-  parameters?: Readonly<Record<string, unknown>>;
+  parameters?: TrackerResult;
   /** The same on every resend, so that the work is done once. */
   idempotencyKey?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
 const timeoutMs = 30_000;
-/** A result may hold hundreds of issues with all that was written about them. */
+/** A result may hold hundreds of issues with everything that was written about them. */
 const maxResultBytes = 64 * 1024 * 1024;
-/** Who is told to wait for longer than an operation may take hears so instead. */
+/** An operation may take this long, and a 429 that asks for a longer wait is an error at once. */
 const longestWaitMs = 300_000;
+const longestPauseMs = 30_000;
 
 /**
- * Sends one request, and once more after a 429. All other repeating is switched off, so that the rule is the tracker's own.
+ * Sends one request and waits for its result, also where the service answers 202 and does the work later.
  *
- * @returns the answer, which is a success
- * @throws {@link TrackerError} for every other answer, and what the authorized fetch throws
+ * @throws {@link TrackerError} or {@link NotAuthenticatedError} for what the service refuses, {@link AuthError} `timed_out` after
+ * 300 s, `service_answer_invalid`, and what the authorized fetch throws
+ * @internal
  */
-export async function trackerRequest(request: TrackerRequest, { fetch, clock, team }: TrackerAccess): Promise<{ status: number; result: TrackerResult }> {
+export async function trackerResult(request: TrackerRequest, access: TrackerAccess): Promise<TrackerResult> {
+  const { status, result } = await send(request, access);
+  return status === 202 ? resultOfOperation(result["operation_id"], access, request.signal) : result;
+}
+
+/** Sends one request, and once more after a 429. All other retries are switched off, so that the rule is the tracker's own. */
+async function send(request: TrackerRequest, { fetch, clock, team }: TrackerAccess): Promise<{ status: number; result: TrackerResult }> {
   const { method, path, parameters = {}, idempotencyKey, signal } = request;
   const isRead = method === "GET";
   const query = new URLSearchParams();
@@ -60,7 +75,38 @@ export async function trackerRequest(request: TrackerRequest, { fetch, clock, te
     if (response.ok) throw invalidAnswer(response, "answered without a JSON object");
     const askedMs = retryAfter(response);
     const waitMs = retryAfterSeconds(body) ?? askedMs ?? 5000;
-    if (response.status !== 429 || isResend || waitMs > longestWaitMs) throw trackerError(response.status, body, askedMs);
+    if (response.status !== 429 || isResend || waitMs > longestWaitMs) throw trackerFailure(response.status, body, askedMs);
     await clock.sleep(waitMs, { signal });
+  }
+}
+
+/**
+ * Polls an operation after 1, 2, 4 … 30 s, each shortened by up to a half, and gives up after 300 s. A poll that fails for a
+ * passing reason ends nothing, since the work goes on without it.
+ *
+ * @param id - `operation_id` of a 202
+ */
+async function resultOfOperation(id: unknown, access: TrackerAccess, signal: AbortSignal | undefined): Promise<TrackerResult> {
+  const { clock, random } = access;
+  // It becomes a part of a path, and must not lead to another one.
+  if (typeof id !== "string" || !/^[\w-][\w.:-]{0,199}$/.test(id)) {
+    throw new AuthError("service_answer_invalid", 'the tracker answered 202 without a usable "operation_id"', { hint: "Report this to the operator of the service" });
+  }
+  const startedAt = clock.monotonic();
+  let problem: unknown;
+  for (let attempt = 1; ; attempt += 1) {
+    const pauseMs = Math.min(longestPauseMs, retryDelay({ attempt, random: random() }));
+    if (clock.monotonic() - startedAt + pauseMs > longestWaitMs) {
+      throw new AuthError("timed_out", `operation "${id}" was not done after ${longestWaitMs / 1000} s`, { hint: hint`It may still end. See: ${trackerStatus}`, cause: problem });
+    }
+    await clock.sleep(pauseMs, { signal });
+    const { result: operation } = await send({ method: "GET", path: `operations/${id}/`, signal }, access).catch((error: unknown) => {
+      if (!isTransient(error)) throw error;
+      problem = error;
+      return { result: {} as TrackerResult };
+    });
+    const { status, result, error } = operation;
+    if (status === "completed") return isJsonObject(result) ? result : operation;
+    if (status === "failed") throw trackerFailure(200, isJsonObject(error) ? error : { message: typeof error === "string" ? error : `operation "${id}" failed` });
   }
 }

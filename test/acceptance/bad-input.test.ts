@@ -331,7 +331,7 @@ for (const [what, spoil, error, hint, skip] of [
   ["is truncated", ({ credentials }) => writeFileSync(credentials, readFileSync(credentials).subarray(0, 700)), /is damaged: it is cut short or was changed/, /spec-kitty auth logout --all --force, then spec-kitty auth login/, false],
   ["is empty", ({ credentials }) => writeFileSync(credentials, ""), /is damaged/, /logout --all --force/, false],
   ["holds something else", ({ credentials }) => writeFileSync(credentials, "null\n"), /is damaged/, /logout --all --force/, false],
-  ["is from a newer version", ({ credentials }) => writeFileSync(credentials, readFileSync(credentials, "utf8").replace('"version": 1', '"version": 2')), /was written by a newer version \(format 2; this one reads 1\)/, /Update: npm install -g spec-kitty@latest/, false],
+  ["is from a newer version", ({ credentials }) => writeFileSync(credentials, readFileSync(credentials, "utf8").replace('"version": 1', '"version": 2')), /was written by a newer version \(format 2; this one reads 1\)/, /Update to the latest version/, false],
   ["lies in a folder that others can write in", ({ config }) => chmodSync(config, 0o777), /config" can be changed by others \(mode 0777\), so it is not trusted/, /Run: chmod 700 \S+config$/, false],
   ["lies in a folder of another user", ({ config }) => chownSync(config, 12345, 12345), /config" belongs to another user \(uid 12345\)/, /Set SPEC_KITTY_CONFIG_DIR/, needsRoot],
 ] as [string, (it: Scene) => void, RegExp, RegExp, string | false][]) {
@@ -367,7 +367,7 @@ test("a kept key that is not the file's is derived again and replaced, and a fil
   const sealed = readFileSync(credentials, "utf8");
   writeFileSync(kept, "ab".repeat(32));
   writeFileSync(credentials, sealed.replace(/("ciphertext": ")(.)/, (_, start: string, first: string) => `${start}${first === "A" ? "B" : "A"}`));
-  assertFailure(await run("auth token"), { code: 1, error: /cannot be opened: it was sealed on another machine or by another user, or it was changed/, hint: /Start afresh here/ });
+  assertFailure(await run("auth token"), { code: 1, error: /cannot be opened: it was sealed on another machine or by another user, or it was changed/, hint: /Start over: spec-kitty auth logout --all --force, then spec-kitty auth login/ });
   writeFileSync(credentials, sealed);
   assert.deepEqual(await run("auth token"), token);
 });

@@ -233,7 +233,7 @@ test("a damaged file, a link in its place and a newer format are findings and no
 test("a session whose key is in a keychain that does not answer is critical", async (t) => {
   const at = await scene(t);
   mkdirSync(at.config, { mode: 0o700 });
-  const file = new SealedFile(at.credentials, () => ({ mismatch: { message: "", hint: "" }, open: async () => Buffer.alloc(32) }));
+  const file = new SealedFile(at.credentials, () => ({ mismatch: { message: "", hint: [] }, open: async () => Buffer.alloc(32) }));
   await file.write('{"version":1,"active":"default","profiles":{}}', { key: { source: "keychain", account: "sessions-test" } });
   const report = await examine(at, { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere" });
   assert.deepEqual(severities(report, "critical"), ["D401", "D601"]);

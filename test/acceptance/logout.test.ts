@@ -203,7 +203,7 @@ test("S-003 a login that came while a logout refreshed its token is not ended in
 test("with SPEC_KITTY_STORAGE=memory, logout --all leaves a stored session as it is, and the key that opens it", async (t) => {
   const at = await scene(t, {}, { SPEC_KITTY_STORAGE: "memory", DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere" });
   mkdirSync(at.config, { mode: 0o700 });
-  const file = new SealedFile(at.credentials, () => ({ mismatch: { message: "", hint: "" }, open: async () => Buffer.alloc(32) }));
+  const file = new SealedFile(at.credentials, () => ({ mismatch: { message: "", hint: [] }, open: async () => Buffer.alloc(32) }));
   await file.write('{"version":1,"active":"default","profiles":{}}', { key: { source: "keychain", account: "sessions-test" } });
   const before = filesUnder(at.config);
   // A keychain that was asked could not have answered, and there would be a warning.

@@ -215,7 +215,7 @@ test("a 429 is waited for as long as it says and the request sent once more, wit
 });
 
 for (const [what, fault, code, error, hint] of [
-  ["that somebody has to settle", { status: 409, body: { error_code: "binding_stale", message: "the board is gone", user_action_required: true } }, 1, "the board is gone", "Somebody has to settle this on the pages of the service first"],
+  ["that somebody has to settle", { status: 409, body: { error_code: "binding_stale", message: "the board is gone", user_action_required: true } }, 1, "the board is gone", "Fix this on the pages of the service first"],
   ["of the request", { status: 422, body: { code: "bad_filter", message: "no such field" } }, 1, "no such field", "See how it is connected: spec-kitty tracker status --provider PROVIDER"],
   ["that may pass", { status: 502, body: { error_code: "provider_down", message: "linear is down", retryable: true } }, 3, "linear is down", "Try again in a moment"],
   ["that may pass, at a known time", { status: 503, body: { message: "maintenance", retry_after_seconds: 90 } }, 3, "maintenance", "Try again in 90 s"],

@@ -196,10 +196,28 @@ test("S-001 a redirect to another origin loses the token, and the 401 there touc
   assert.ok(await world.stored());
 });
 
+test("S-013 a 307 to another origin takes neither the body of a POST nor a header of the request along", async (t) => {
+  const world = await authorized(t);
+  const { url, authorizations } = await stranger(t, 200, "{}");
+  world.saas.faults.next(path, { status: 307, headers: { Location: `${url}/steal` } });
+  await assert.rejects(world.fetch(path, { method: "POST", body: "artifact" }), (error) => error instanceof AuthError && error.code === "service_rejected" && /was not followed/.test(error.message));
+  world.saas.faults.next(path, { status: 302, headers: { Location: `${url}/steal` } });
+  await assert.rejects(world.fetch(path, { redirects: "service" }), (error) => error instanceof AuthError && error.code === "service_rejected");
+  assert.deepEqual(authorizations, [], "nothing was sent there");
+});
+
+test("redirects without an end are an error after twenty, and a caller that follows none gets the first", async (t) => {
+  const world = await authorized(t);
+  for (let count = 0; count < 30; count += 1) world.saas.faults.next("/loop", { status: 302, headers: { Location: "/loop" } });
+  await assert.rejects(world.fetch("/loop"), (error) => error instanceof AuthError && /again and again/.test(error.message));
+  assert.equal((await world.fetch("/loop", { redirect: "manual" })).status, 302);
+});
+
 test("a redirect within the service keeps the token", async (t) => {
   const world = await authorized(t);
   world.saas.faults.next("/old", { status: 307, headers: { Location: path } });
-  assert.equal((await world.fetch("/old")).status, 200);
+  const response = await world.fetch("/old");
+  assert.deepEqual([response.status, response.redirected], [200, true]);
 });
 
 test("S-001 a profile that logs in to another service under a running program is not used by it", async (t) => {

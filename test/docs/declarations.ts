@@ -18,7 +18,7 @@ export interface Declaration {
 /** A statement starts in the first column and everything in it is indented: so the compiler writes it. */
 const statement = /^(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?((?:export|import|declare) (?:.*)(?:\n(?! ?\/\*\*|export |import |declare ).*)*)/gm;
 const declared = /^(?:export )?(?:declare )?(?:abstract )?(class|interface|function|const|type) (\w+)/;
-const linked = /^(?:export|import) (type )?\{([^}]*)\}(?: from "([^"]+)")?;/;
+const linked = /^(?:export|import) (type )?(\{[^}]*\}|\* as \w+)(?: from "([^"]+)")?;/;
 
 interface Link {
   readonly name: string;
@@ -42,7 +42,7 @@ function read(file: string): Module {
     if (kind !== undefined) declarations.set(name, { name, kind: kind as Declaration["kind"], comment, text: text.trim(), file, isType: kind === "interface" || kind === "type" });
     else if (clause === undefined) throw new Error(`${file}: this statement is not understood: ${text}`);
     else if (from !== undefined) {
-      for (const [, type, source = "", local = source] of clause.matchAll(/(type )?(\w+)(?: as (\w+))?/g)) {
+      for (const [, type, source = "", local = source] of clause.matchAll(/(type )?(\w+|\*)(?: as (\w+))?/g)) {
         (text.startsWith("export") ? exported : imported).set(local, { name: source, from, isType: (all ?? type) !== undefined });
       }
     }

@@ -1,8 +1,7 @@
-// `npm run api-docs`: writes src/API.md from what is built, and the topics of the help that the README shows.
-import { readFileSync, writeFileSync } from "node:fs";
-import { apiReference } from "./api.ts";
-import { withTopics } from "./topics.ts";
+// `npm run api-docs`: brings what the documents take from the code up to date.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../helpers/import-graph.ts";
+import { documents } from "./documents.ts";
 
-const readme = new URL("../../README.md", import.meta.url);
-writeFileSync(new URL("../../src/API.md", import.meta.url), await apiReference());
-writeFileSync(readme, await withTopics(readFileSync(readme, "utf8")));
+for (const [path, text] of await documents()) writeFileSync(join(root, path), text);

@@ -72,7 +72,7 @@ function inferred({ name, kind, text }: Declaration): string[] {
   if (kind === "const") return [`export const value_${name} = entry.${name};`];
   if (kind === "function") return [`export const result_${name} = entry.${name}(...([] as unknown as Parameters<typeof entry.${name}>));`, `export const function_${name} = entry.${name};`];
   if (kind === "type") return [];
-  const members = [...text.matchAll(/^ {4}(?:readonly |get )?(\w+)[?(:]/gm)].map(([, member = ""]) => member).filter((member) => member !== "constructor");
+  const members = [...new Set([...text.matchAll(/^ {4}(?:readonly |get )?(\w+)[?(<:]/gm)].map(([, member = ""]) => member))].filter((member) => member !== "constructor");
   const taken = members.map((member) => `${member}: ${name}_${member}`).join(", ");
   return [`declare const one_${name}: entry.${name};`, `export const { ${taken} } = one_${name};`];
 }

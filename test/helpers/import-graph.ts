@@ -44,10 +44,10 @@ export function importsOf(file: string): Import[] {
     isType: type !== undefined,
     isLazy: false,
   }));
-  // `const { a, b } = await import("…")` or `(await import("…")).a`; in a type it is `import("…").A`.
-  const lazy = [...code.matchAll(/(?:const (\{[^}]*\}) = await )?(typeof )?\bimport\("([^"]+)"\)(?:\)?\.(\w+))?/g)].map(([, clause = "", type, specifier = "", member]) => ({
+  // `const { a, b } = await import("…")`, `(await import("…")).a` or `import("…").then(({ a }) => …)`; in a type it is `import("…").A`.
+  const lazy = [...code.matchAll(/(?:const (\{[^}]*\}) = await )?(typeof )?\bimport\("([^"]+)"\)(?:\)?\.(\w+)(?:\(\((\{[^}]*\})\))?)?/g)].map(([, clause, type, specifier = "", member, then = ""]) => ({
     from: path(specifier),
-    names: member !== undefined && member !== "then" ? [member] : [...clause.matchAll(/[{,]\s*(\w+)/g)].map(([, name = ""]) => name),
+    names: member !== undefined && member !== "then" ? [member] : [...(clause ?? then).matchAll(/[{,]\s*(\w+)/g)].map(([, name = ""]) => name),
     isType: type !== undefined,
     isLazy: true,
   }));

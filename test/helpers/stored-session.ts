@@ -1,4 +1,5 @@
-import { createApp, type App, type AppOverrides } from "../../src/app/app.ts";
+import { createApp, type App } from "../../src/app/app.ts";
+import type { AppOverrides } from "../../src/app/overrides.ts";
 import { defaultAuthorizationServer } from "../../src/auth/oauth/authorization-server.ts";
 import { newDerivedHeader } from "../../src/auth/secure-storage/derived-key.ts";
 import type { Session } from "../../src/auth/session.ts";

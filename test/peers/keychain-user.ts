@@ -2,10 +2,11 @@
 // line of JSON for each, and exits as the command does: by its exit code, without `process.exit`.
 import { createKeychain } from "../../src/auth/secure-storage/keychain.ts";
 import { AuthError } from "../../src/base/errors.ts";
+import { ownIdentity } from "../../src/base/identity.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { Secret } from "../../src/base/secret.ts";
 
-const keychain = createKeychain({ clock: systemClock, env: process.env });
+const keychain = createKeychain({ identity: ownIdentity, clock: systemClock, env: process.env });
 const key = new Secret(Buffer.alloc(32, 7).toString("base64url"));
 
 // Ticks on while a call waits: the longest gap tells whether the event loop was blocked.

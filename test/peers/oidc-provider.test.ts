@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createDpopKey, dpopFetch } from "../../src/auth/oauth/dpop.ts";
-import type { Fetch } from "../../src/http/request.ts";
+import type { Fetch } from "../../src/base/runtime-types.ts";
 import type { Session } from "../../src/auth/session.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import type { Secret } from "../../src/base/secret.ts";

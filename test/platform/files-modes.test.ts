@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { scratchFolder } from "../helpers/command.ts";
 
 const skip = process.platform === "win32" && "there are no modes here to set";
-const module = new URL("../../src/platform/files.ts", import.meta.url).href;
+const module = new URL("../../src/platform/private-files.ts", import.meta.url).href;
 
 const table: [platform: string, folderMode: number, fileMode: number, outcome: string][] = [
   ["linux", 0o700, 0o600, "content"],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { inspect } from "node:util";
-import type { AppOverrides } from "../../src/app/app.ts";
+import type { AppOverrides } from "../../src/app/overrides.ts";
 import { createLiveClient, createSyncRuntime, type EmitReport, type LiveClient, type LiveState, type SyncRuntime } from "../../src/app/sync.ts";
 import { memoryVault } from "../../src/auth/secure-storage/memory.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";

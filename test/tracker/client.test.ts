@@ -3,9 +3,9 @@ import { test, type TestContext } from "node:test";
 import { inspect } from "node:util";
 import { createApp } from "../../src/app/app.ts";
 import { trackerClientOf } from "../../src/app/tracker-client.ts";
-import { AuthError, NotAuthenticatedError, ServiceError } from "../../src/base/errors.ts";
+import { AuthError, isAuthError, NotAuthenticatedError, ServiceError } from "../../src/base/errors.ts";
 import { TrackerClient } from "../../src/tracker/client.ts";
-import { TrackerError } from "../../src/tracker/errors.ts";
+import { TrackerError, trackerFacts } from "../../src/tracker/errors.ts";
 import type { FakeRequest } from "../fake-saas/http.ts";
 import { authorized, type Authorized } from "../helpers/authorized.ts";
 import { logIn } from "../helpers/queue.ts";
@@ -36,9 +36,9 @@ function trackerError(facts: Partial<Record<keyof TrackerError, unknown>>): (err
   };
 }
 
-test("FR-016 every call of the tracker carries the token and the team, and says what it is about", async (t) => {
-  const stageful = await stage(t);
-  const { tracker, saas } = stageful;
+test("FR-016 every call of the tracker sends the token, the team and its own parameters", async (t) => {
+  const world = await stage(t);
+  const { tracker, saas } = world;
   saas.tracker.items = [{ id: 1 }, { id: 2 }, { id: 3 }];
   const projectIdentity = { project_slug: "kitty" };
   assert.deepEqual(await tracker.status(routing), { provider: "linear", connected: true });
@@ -54,9 +54,9 @@ test("FR-016 every call of the tracker carries the token and the team, and says 
   assert.deepEqual(await tracker.bindConfirm({ provider: "linear", candidateToken: "cand_1", projectIdentity }), { binding_ref: "bind_1" });
   assert.deepEqual(await tracker.bindValidate({ provider: "linear", bindingRef: "bind_1", projectIdentity }), { valid: true });
 
-  assert.deepEqual([...(requestsTo(stageful, "status")[0]?.query ?? [])], [["provider", "linear"], ["project_slug", "kitty"]]);
-  assert.deepEqual([...(requestsTo(stageful, "resources")[0]?.query ?? [])], [["provider", "linear"], ["binding_ref", "bind_1"]]);
-  const bodies = (verb: string): unknown[] => requestsTo(stageful, verb).map(({ body }) => JSON.parse(body) as unknown);
+  assert.deepEqual([...(requestsTo(world, "status")[0]?.query ?? [])], [["provider", "linear"], ["project_slug", "kitty"]]);
+  assert.deepEqual([...(requestsTo(world, "resources")[0]?.query ?? [])], [["provider", "linear"], ["binding_ref", "bind_1"]]);
+  const bodies = (verb: string): unknown[] => requestsTo(world, verb).map(({ body }) => JSON.parse(body) as unknown);
   assert.deepEqual(bodies("pull"), [
     { provider: "linear", project_slug: "kitty", limit: 2 },
     { provider: "linear", project_slug: "kitty", limit: 2, cursor: "2", filters: { state: "open" } },
@@ -68,7 +68,7 @@ test("FR-016 every call of the tracker carries the token and the team, and says 
   assert.deepEqual(keyed, [`${base}push/`, `${base}run/`, `${base}bind-confirm/`]);
 });
 
-test("without a binding and a project the mistake is found before anything is sent", async (t) => {
+test("a call without a binding and a project fails before anything is sent", async (t) => {
   const { tracker, saas } = await stage(t);
   const provider = "linear";
   for (const call of [() => tracker.status({ provider }), () => tracker.pull({ provider }), () => tracker.push({ provider, items: [] }), () => tracker.run({ provider, bindingRef: "", projectSlug: "" })]) {
@@ -87,16 +87,24 @@ test("FR-011 a 401 is refreshed and replayed with the same key, and the work is 
   assert.deepEqual(world.saas.tracker.pushed, [1]);
 });
 
-test("a session that is over is the session's error, not the tracker's", async (t) => {
+test("every 401 is an error of authentication: of a session that has ended, or of the tracker with all that the service said", async (t) => {
   const world = await stage(t);
   for (const id of world.saas.sessions.keys()) world.saas.revoke(id);
   await assert.rejects(world.tracker.status(routing), NotAuthenticatedError);
   const refused = await stage(t);
-  refused.saas.faults.always(`${base}status/`, { status: 401, body: { error_code: "not_yours", message: "no" } });
-  await assert.rejects(refused.tracker.status(routing), trackerError({ code: "not_authenticated", status: 401, errorCode: "not_yours" }));
+  refused.saas.faults.always(`${base}status/`, { status: 401, body: { error_code: "not_yours", category: "session", message: "no" } });
+  await assert.rejects(refused.tracker.status(routing), (error) => {
+    assert.ok(error instanceof NotAuthenticatedError && isAuthError(error), inspect(error));
+    assert.deepEqual([error.code, error.message, hintOf(error)], ["not_authenticated", "no", "Run: spec-kitty auth login"]);
+    assert.ok(error.cause instanceof TrackerError);
+    const { status, errorCode, category, retryable } = trackerFacts(error) ?? assert.fail("no facts");
+    assert.deepEqual({ status, errorCode, category, retryable }, { status: 401, errorCode: "not_yours", category: "session", retryable: false });
+    return true;
+  });
+  assert.equal(trackerFacts(new NotAuthenticatedError("not logged in")), undefined);
 });
 
-test("a 429 is waited for as the body says, else as the header says, else 5 s, and resent once with the same key", async (t) => {
+test("after a 429 the client waits as the body says, else as the header says, else 5 s, and resends once with the same key", async (t) => {
   const world = await stage(t);
   const path = `${base}push/`;
   const waits: [object, number][] = [
@@ -118,7 +126,7 @@ test("a 429 is waited for as the body says, else as the header says, else 5 s, a
   assert.equal(requestsTo(world, "push").length, 8, "resent once, and by nobody else");
 });
 
-test("an error carries all that the service says", async (t) => {
+test("an error carries everything that the service says", async (t) => {
   const { tracker, saas } = await stage(t);
   const body = { error_code: "binding_stale", category: "binding", message: "the board is gone", retryable: false, user_action_required: true, source: "linear", retry_after_seconds: 3 };
   saas.faults.next(`${base}pull/`, { status: 409, body });
@@ -134,7 +142,7 @@ test("an error carries all that the service says", async (t) => {
   await assert.rejects(outside.status(routing), trackerError({ code: "access_denied", errorCode: "not_a_team_member" }));
 });
 
-test("a failure is not repeated behind the caller's back, and the key can be used again", async (t) => {
+test("a failed request is not repeated behind the caller's back, and its key can be used again", async (t) => {
   const world = await stage(t);
   const idempotencyKey = "3f2504e0-4f89-41d3-9a0c-0305e82c3301";
   world.saas.faults.next(`${base}push/`, { reset: "after" });
@@ -158,7 +166,7 @@ test("a 202 is polled after 1, 2, 4 … 30 s until it is done", async (t) => {
   assert.ok(polls.every(({ headers }) => headers["x-team-slug"] === "tm_acme"));
 });
 
-test("an operation that fails gives its error, and one that takes more than 300 s a time-out", async (t) => {
+test("an operation that fails throws its error, and one that takes more than 300 s times out", async (t) => {
   const world = await stage(t);
   world.saas.tracker.asynchronous.set("run", { polls: 1, error: { error_code: "provider_down", message: "linear is down", retryable: true, source: "linear" } });
   await assert.rejects(world.tracker.run(routing), trackerError({ code: "service_unavailable", errorCode: "provider_down", message: "linear is down", retryable: true, source: "linear" }));
@@ -168,7 +176,7 @@ test("an operation that fails gives its error, and one that takes more than 300 
   assert.ok(world.clock.elapsed - startedAt <= 300_000);
 });
 
-test("a poll that fails for a while, or whose token expires, ends nothing", async (t) => {
+test("a poll that fails for a passing reason, or whose token expires, does not end the wait", async (t) => {
   const world = await stage(t);
   world.saas.tracker.asynchronous.set("push", { polls: 1 });
   const isPoll = ({ path }: FakeRequest): boolean => path.startsWith(`${base}operations/`);
@@ -181,7 +189,7 @@ test("a poll that fails for a while, or whose token expires, ends nothing", asyn
   await assert.rejects(world.tracker.push({ ...routing, items: [1] }), trackerError({ status: 404, errorCode: "operation_not_found" }));
 });
 
-test("an operation id cannot lead to another path, and a result that is no JSON object is an error", async (t) => {
+test("an operation id cannot lead to another path, and a result that is not a JSON object is an error", async (t) => {
   const { tracker, saas } = await stage(t);
   for (const id of [undefined, "", "..", "../status", "a/b", "a?b", 7]) {
     saas.faults.next(`${base}push/`, { status: 202, body: { operation_id: id } });
@@ -191,7 +199,7 @@ test("an operation id cannot lead to another path, and a result that is no JSON 
   await assert.rejects(tracker.status(routing), (error) => error instanceof ServiceError && error.code === "service_answer_invalid");
 });
 
-test("a signal ends a call that waits", async (t) => {
+test("a signal ends a call that is waiting", async (t) => {
   const world = await stage(t);
   const reason = new Error("enough");
   const controller = new AbortController();
@@ -200,13 +208,13 @@ test("a signal ends a call that waits", async (t) => {
   await assert.rejects(world.tracker.push({ ...routing, items: [1] }, { signal: controller.signal }), reason);
 });
 
-test("a result larger than an answer of the protocol is taken", async (t) => {
+test("a result may be larger than any answer of the OAuth protocol", async (t) => {
   const { tracker, saas } = await stage(t);
   saas.faults.next(`${base}pull/`, { bytes: 3 * 1024 * 1024 });
   assert.ok("access_token" in (await tracker.pull(routing)));
 });
 
-test("a client that was asked before anybody had logged in works once somebody has", async (t) => {
+test("a client that was called before anybody had logged in works after a login", async (t) => {
   const at = await scene(t);
   const app = createApp({ env: at.env });
   const tracker = trackerClientOf(app);
@@ -216,7 +224,7 @@ test("a client that was asked before anybody had logged in works once somebody h
   assert.equal(at.saas.requests.at(-1)?.headers["x-team-slug"], "tm_acme");
 });
 
-test("S-001 a client that has begun as one user goes on as that user or not at all, whoever logs in meanwhile", async (t) => {
+test("S-001 a client that began as one user continues as that user or not at all, even after another user's login", async (t) => {
   const at = await scene(t);
   const tracker = trackerClientOf(createApp({ env: at.env }));
   await logIn(at, "alice");

@@ -1,6 +1,7 @@
 import { AuthError } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
-import { readJsonObject, type Fetch } from "../../http/request.ts";
+import type { Fetch } from "../../base/runtime-types.ts";
+import { readJsonObject } from "../../http/request.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { dpopProof } from "./dpop-proof.ts";
 import type { TokenResponse } from "./token-endpoint.ts";
@@ -14,20 +15,28 @@ export interface TokenBinding {
   readonly clockOffsetMs: number;
 }
 
+/** Sends the requests. */
+interface Sender {
+  fetch: Fetch;
+  clock: Clock;
+  /** The last nonce of each origin (RFC 9449 §8.2): one map for the life of the process, unless a test has its own. */
+  nonces?: Map<string, string>;
+}
+
 /**
  * The `fetch` for requests to the token endpoint: with a key, the new tokens are bound to it, and tokens that are bound already
  * need its proof (RFC 9449 §5).
  */
-export function tokenEndpointFetch({ dpopKey: key, clockOffsetMs = 0 }: Partial<TokenBinding>, { fetch, clock }: { fetch: Fetch; clock: Clock }): Fetch {
-  return key === undefined ? fetch : dpopFetch({ fetch, clock, key, clockOffsetMs });
+export function tokenEndpointFetch({ dpopKey, clockOffsetMs = 0 }: Partial<TokenBinding>, sender: Sender): Fetch {
+  return dpopKey === undefined ? sender.fetch : dpopFetch(dpopKey, clockOffsetMs, sender);
 }
 
 /**
  * The `fetch` for requests with an access token: with a proof where the token is bound to a key (RFC 9449 §7.1), so that the
  * requests themselves are written as if it were not. A server may bind the refresh token and not this one.
  */
-export function resourceFetch(binding: TokenBinding, { fetch, clock }: { fetch: Fetch; clock: Clock }): Fetch {
-  return binding.tokenType === "DPoP" ? tokenEndpointFetch(binding, { fetch, clock }) : fetch;
+export function resourceFetch(binding: TokenBinding, sender: Sender): Fetch {
+  return binding.tokenType === "DPoP" ? tokenEndpointFetch(binding, sender) : sender.fetch;
 }
 
 /**
@@ -38,18 +47,6 @@ export function resourceFetch(binding: TokenBinding, { fetch, clock }: { fetch: 
  */
 export function validateTokenType({ tokenType, dpopKey }: Omit<TokenBinding, "clockOffsetMs">, issuer: string): void {
   if (tokenType === "DPoP" && dpopKey === undefined) throw new AuthError("service_answer_invalid", `"${issuer}" bound the tokens to a key, and none was offered`);
-}
-
-/** Options of {@link dpopFetch}. */
-interface DpopOptions {
-  fetch: Fetch;
-  clock: Clock;
-  /** From `createDpopKey`; the session's own. */
-  key: Secret;
-  /** The last nonce of each origin (RFC 9449 §8.2): one map for the life of the process, unless a test has its own. */
-  nonces?: Map<string, string>;
-  /** Added to this machine's clock to get the server's, as far as it is known, in milliseconds; 0 by default. */
-  clockOffsetMs?: number;
 }
 
 /** A nonce belongs to its server, not to a session: an old one, or another session's, costs one more request and nothing else. */
@@ -66,7 +63,7 @@ const toleranceMs = 60_000;
  * machine's clock is, and it may have been set since. In both cases the request is sent once more, even one with a code or a
  * refresh token, unless its body was a stream, which can be sent only once.
  */
-export function dpopFetch({ fetch, clock, key, nonces = nonceOf, clockOffsetMs = 0 }: DpopOptions): Fetch {
+function dpopFetch(key: Secret, clockOffsetMs: number, { fetch, clock, nonces = nonceOf }: Sender): Fetch {
   let offsetMs = clockOffsetMs;
   return async (input, init = {}) => {
     const url = new URL(input);

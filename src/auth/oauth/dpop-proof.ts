@@ -8,17 +8,13 @@ export function createDpopKey(): Secret {
 }
 
 /**
- * The value of `dpop_jkt` in an authorization request: the code is bound to the key before it is even issued (RFC 9449 §10).
+ * The SHA-256 thumbprint of a key (RFC 7638 §3), in base64url: the same for both halves of a pair. As `dpop_jkt` of an
+ * authorization request it binds the code to the key before the code is even issued (RFC 9449 §10).
  *
  * @param key - from {@link createDpopKey}
  */
 export function dpopThumbprint(key: Secret): string {
-  return jwkThumbprint(parse(key));
-}
-
-/** The SHA-256 thumbprint of an EC key (RFC 7638 §3), in base64url: the same for both halves of a pair. */
-export function jwkThumbprint(key: JsonWebKey): string {
-  return createHash("sha256").update(JSON.stringify(publicJwk(key))).digest("base64url");
+  return createHash("sha256").update(JSON.stringify(publicJwk(parse(key)))).digest("base64url");
 }
 
 /** The public half of an EC key, in the order that a thumbprint needs (RFC 7638 §3.2). */

@@ -39,6 +39,7 @@ const toleranceSeconds = 60;
  *
  * @param idToken - `id_token` of the token response
  * @throws {@link AuthError} `service_answer_invalid` when it is not valid; {@link ServiceError} when the keys cannot be fetched
+ * @internal
  */
 export async function validateIdToken(idToken: Secret, expected: ExpectedIdToken, options: ExchangeOptions): Promise<IdTokenClaims> {
   const jws = parseJws(idToken);
@@ -55,6 +56,7 @@ export async function validateIdToken(idToken: Secret, expected: ExpectedIdToken
  *
  * @param previous - the claims of the login's ID token
  * @throws {@link AuthError} `service_answer_invalid` when it is about another login
+ * @internal
  */
 export function validateRefreshedIdToken(idToken: Secret, expected: Omit<ExpectedIdToken, "nonce">, previous: IdTokenClaims): void {
   idTokenClaims(parseJws(idToken), expected, previous);

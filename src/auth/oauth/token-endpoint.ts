@@ -33,6 +33,7 @@ export interface TokenResponse {
  * @param server - the server that issued the grant, and no other
  * @param parameters - `grant_type` and what belongs to it
  * @throws {@link ServiceError} `network_unavailable`
+ * @internal
  */
 export function tokenRequest(
   server: AuthorizationServer,
@@ -50,6 +51,7 @@ export function tokenRequest(
  * tokens is then taken as not said, or as an access token that is over, since an error would lose the refresh token with it
  * @throws {@link ServiceError} `service_rejected` with the server's `error`, `service_unavailable` for 429 and 5xx, or
  * `service_answer_invalid` when it is not RFC 6749 §5.1
+ * @internal
  */
 export async function tokenResponse(response: Response, isRefresh: boolean = false): Promise<TokenResponse> {
   const body = await readJsonObject(response);

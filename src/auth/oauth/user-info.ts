@@ -23,6 +23,7 @@ export interface UserInfo {
  *
  * @param endpoint - `userinfo_endpoint` of the authorization server
  * @throws {@link ServiceError} `network_unavailable`
+ * @internal
  */
 export function userInfoRequest(endpoint: string, accessToken: Secret, options: ExchangeOptions): Promise<Response> {
   return send(endpoint, { headers: { authorization: `Bearer ${accessToken.reveal()}` } }, options);
@@ -35,6 +36,7 @@ export function userInfoRequest(endpoint: string, accessToken: Secret, options: 
  * @param sub - whom the ID token names: OpenID Connect's UserInfo must name the same, or none of it may be used, since the
  * access token may then be another user's (Core §5.3.2, §16.11). Undefined for the service's own endpoint
  * @throws {@link ServiceError} when it is an error, or names no user
+ * @internal
  */
 export async function userInfoResponse(response: Response, sub?: string): Promise<UserInfo> {
   const body = await readJsonObject(response);

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
-/** What the process is asked, as one line of JSON on its standard input: a key must not be in anybody's process list. */
+/** The request to the process, as JSON on its standard input: a key must not show in a process list. */
 export interface KeychainRequest {
   readonly operation: "read" | "write" | "remove";
   readonly service: string;
@@ -11,7 +11,7 @@ export interface KeychainRequest {
   readonly key?: string;
 }
 
-/** What it answers, as JSON on its standard output. */
+/** Its answer, as JSON on its standard output. */
 export type KeychainAnswer = { readonly key: string | null } | { readonly missing: string } | { readonly failed: string };
 
 /** The part of `@napi-rs/keyring` that is used: bytes only, since its text functions re-encode on Windows. */
@@ -23,7 +23,7 @@ interface NativeKeyring {
   };
 }
 
-/** This file, to be started as a program: the only place where the native library is loaded. */
+/** The path of this file, to start it as a program: the only place where the native library is loaded. */
 export const keychainProcess: string = fileURLToPath(import.meta.url);
 
 if (process.argv[1] === keychainProcess) {
@@ -38,7 +38,7 @@ function answer({ operation, service, account, key = "" }: KeychainRequest): Key
     return { missing: firstLine(error) };
   }
   try {
-    // By name: without one the library falls back to the kernel's key ring, which forgets everything at logout.
+    // By name: otherwise the library falls back to the kernel's key ring, which forgets everything at logout.
     const entry = new library.Entry(service, account, { linux: { store: "secret-service" } });
     if (operation === "write") entry.setSecret(Buffer.from(key, "base64url"));
     if (operation === "remove") entry.deleteCredential();

@@ -1,47 +1,56 @@
 import { AuthError } from "../../base/errors.ts";
-import type { Clock } from "../../platform/clock.ts";
+import { hint, login } from "../../base/hint.ts";
+import type { Identity } from "../../base/identity.ts";
 import { Secret } from "../../base/secret.ts";
+import type { Clock } from "../../platform/clock.ts";
 import type { KeychainAnswer, KeychainRequest } from "./keychain-process.ts";
+import { startOver, type KeySource } from "./sealed-file.ts";
 
-/** Where 256-bit keys live that the operating system guards: one per account, as base64url text inside a {@link Secret}. */
+/** Keeps 256-bit keys where the operating system guards them: one per account, as base64url text inside a {@link Secret}. */
 export interface Keychain {
   /**
-   * The key kept for `account`, or undefined when there is none.
-   * @throws AuthError `keychain_unavailable`; `storage_damaged` when what is kept there is not a key of ours
+   * The key of `account`, or undefined when there is none.
+   *
+   * @throws {@link AuthError} `keychain_unavailable`; `storage_damaged` when the entry is not a key of this tool
    */
   read(account: string): Promise<Secret | undefined>;
   /**
-   * Keeps `key`, replacing the one before.
-   * @throws AuthError `keychain_unavailable`
+   * Stores `key`, replacing the one before.
+   *
+   * @throws {@link AuthError} `keychain_unavailable`
    */
   write(account: string, key: Secret): Promise<void>;
   /**
-   * Forgets the key; none is fine.
-   * @throws AuthError `keychain_unavailable`
+   * Removes the key, if there is one.
+   *
+   * @throws {@link AuthError} `keychain_unavailable`
    */
   remove(account: string): Promise<void>;
 }
 
-/** What {@link createKeychain} takes. */
+/** Options of {@link createKeychain}. */
 export interface KeychainOptions {
+  /** The tool: its name is the service under which the entries are stored. */
+  identity: Identity;
   clock: Clock;
-  /** Where the keychain is looked for: on Linux the session bus is named here. */
+  /** The environment of the process that is asked: on Linux it names the session bus. */
   env: Readonly<Record<string, string | undefined>>;
-  /** Milliseconds that one call may take altogether; 3000 by default. */
+  /** How long one call may take in all, in milliseconds; 3000 by default. */
   timeoutMs?: number;
   /** Asks the keychain; a process of its own by default. */
   ask?: (request: KeychainRequest, env: KeychainOptions["env"], signal: AbortSignal) => Promise<KeychainAnswer>;
 }
 
-const service = "spec-kitty";
 const keyBytes = 32;
-const elsewhere = "spec-kitty auth login --storage file";
+const useFile = login(undefined, "--storage", "file");
+const unlock = hint`Unlock it and run the command again, or keep the key elsewhere: ${useFile}`;
 
 /**
  * The keychain of this system: macOS Keychain, Windows Credential Manager, or the Secret Service, through
  * `@napi-rs/keyring`. Each call answers within its time limit, whatever the keychain does.
  */
-export function createKeychain({ clock, env, timeoutMs = 3000, ask = askProcess }: KeychainOptions): Keychain {
+export function createKeychain({ identity, clock, env, timeoutMs = 3000, ask = askProcess }: KeychainOptions): Keychain {
+  const service = identity.name;
   const call = async (request: Omit<KeychainRequest, "service">): Promise<Secret | undefined> => {
     const limit = clock.timeout(timeoutMs);
     let answer: KeychainAnswer;
@@ -49,9 +58,7 @@ export function createKeychain({ clock, env, timeoutMs = 3000, ask = askProcess 
       answer = await ask({ ...request, service }, env, limit);
     } catch (cause) {
       if (!limit.aborted) throw unavailable(`the keychain cannot be asked (${cause instanceof Error ? cause.message : String(cause)})`, cause);
-      throw new AuthError("keychain_unavailable", `the keychain did not answer within ${timeoutMs / 1000} s; it may be waiting to be unlocked`, {
-        hint: `Unlock it and run the command again, or keep the key elsewhere: ${elsewhere}`,
-      });
+      throw new AuthError("keychain_unavailable", `the keychain did not answer within ${timeoutMs / 1000} s; it may be waiting to be unlocked`, { hint: unlock });
     }
     if ("missing" in answer) throw unavailable(`there is no keychain here: the optional package "@napi-rs/keyring" cannot be loaded (${answer.missing})`);
     if ("failed" in answer) throw explain(answer.failed);
@@ -61,9 +68,7 @@ export function createKeychain({ clock, env, timeoutMs = 3000, ask = askProcess 
     async read(account) {
       const key = await call({ operation: "read", account });
       if (key !== undefined && Buffer.from(key.reveal(), "base64url").length !== keyBytes) {
-        throw new AuthError("storage_damaged", `the keychain's entry "${service}" for "${account}" is not a key of ${keyBytes} bytes`, {
-          hint: "Start afresh: spec-kitty auth logout --all --force, then spec-kitty auth login",
-        });
+        throw new AuthError("storage_damaged", `the keychain's entry "${service}" for "${account}" is not a key of ${keyBytes} bytes`, { hint: startOver });
       }
       return key;
     },
@@ -72,16 +77,28 @@ export function createKeychain({ clock, env, timeoutMs = 3000, ask = askProcess 
   };
 }
 
+/** The key that a header names in the keychain. */
+export function keychainKey(keychain: Keychain): KeySource {
+  return {
+    mismatch: { message: "it was sealed with another key than the one in the keychain, or it was changed", hint: startOver },
+    async open(header) {
+      if (header.source !== "keychain") throw new TypeError("not a keychain key");
+      const key = await keychain.read(header.account);
+      if (key !== undefined) return Buffer.from(key.reveal(), "base64url");
+      throw new AuthError("keychain_unavailable", `the keychain no longer has the key of the session ("${header.account}")`, { hint: startOver });
+    },
+  };
+}
+
 /**
- * Asks in a process of its own. The library waits for the keychain on threads that nothing can cancel, and Node waits for
- * its threads before it ends: behind an unlock dialogue that nobody answers, neither `process.exit` nor the end of the
- * event loop would come. A process can be killed. What starts one is loaded here, since no other kind of key needs it.
+ * Asks in a process of its own. The library waits for the keychain on threads that nothing can cancel, and Node waits for its
+ * threads before it exits: behind an unlock dialog that nobody answers, even `process.exit` would hang. A process can be killed.
  */
 async function askProcess(request: KeychainRequest, env: KeychainOptions["env"], signal: AbortSignal): Promise<KeychainAnswer> {
   const { spawn } = await import("node:child_process");
   const { keychainProcess } = await import("./keychain-process.ts");
-  // Node's own arguments only where the source runs, which needs a loader: `-e` would run the caller's program again, which
-  // asks the keychain again, and so on without an end.
+  // Node's own arguments only when the TypeScript source runs, which needs a loader: with `-e` among them the caller's program
+  // would run again, ask the keychain again, and so on without end.
   const nodeArguments = keychainProcess.endsWith(".ts") ? process.execArgv : [];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...nodeArguments, keychainProcess], { env, signal, killSignal: "SIGKILL", stdio: ["pipe", "pipe", "ignore"], windowsHide: true });
@@ -100,12 +117,10 @@ async function askProcess(request: KeychainRequest, env: KeychainOptions["env"],
   });
 }
 
-/** Says in plain words what the library's own words mean. */
+/** Translates the library's messages into plain words. */
 function explain(reason: string): AuthError {
   if (/prompt was dismissed|\bis locked\b|interaction is not allowed/i.test(reason)) {
-    return new AuthError("keychain_unavailable", "the keychain is locked", {
-      hint: `Unlock it and run the command again, or keep the key elsewhere: ${elsewhere}`,
-    });
+    return new AuthError("keychain_unavailable", "the keychain is locked", { hint: unlock });
   }
   if (/did not receive a reply/i.test(reason)) return unavailable("the keychain does not answer");
   if (/no result found/i.test(reason)) return unavailable("the Secret Service has no default keyring to keep a key in");
@@ -113,5 +128,5 @@ function explain(reason: string): AuthError {
 }
 
 function unavailable(message: string, cause?: unknown): AuthError {
-  return new AuthError("keychain_unavailable", message, { hint: `Keep the key elsewhere: ${elsewhere}`, cause });
+  return new AuthError("keychain_unavailable", message, { hint: hint`Keep the key elsewhere: ${useFile}`, cause });
 }

@@ -1,20 +1,26 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { AuthError } from "../../base/errors.ts";
-import { fileMark, readPrivateFile, removePrivateFile, reservePrivateFile, type Reservation } from "../../platform/files.ts";
+import { hint, login, type Hint } from "../../base/hint.ts";
+import type { Reservation } from "../../platform/files.ts";
+import { fileMark, readPrivateFile, removePrivateFile, reservePrivateFile } from "../../platform/private-files.ts";
 import type { KeyHeader, Vault } from "./vault.ts";
 
-/** Where keys come from: the OS keychain, a passphrase, this machine. */
+/** A source of keys: the OS keychain, a passphrase, this machine. */
 export interface KeySource {
   /**
    * The 256-bit key that a header names.
-   * @throws AuthError `keychain_unavailable` or `storage_unreadable`, saying what is missing
+   *
+   * @throws {@link AuthError} `keychain_unavailable` or `storage_unreadable`, naming what is missing
    */
   open(header: KeyHeader): Promise<Buffer>;
-  /** Where `open` may give a key that was kept: makes it anew, as if none had been kept, and keeps that. */
-  openAfresh?(header: KeyHeader): Promise<Buffer>;
-  /** What to say when the key does not open the file: most likely the wrong key, or else a changed file. */
-  readonly mismatch: { readonly message: string; readonly hint: string };
+  /** Where `open` may return a cached key: derives it again, as if none were cached, and caches the result. */
+  openUncached?(header: KeyHeader): Promise<Buffer>;
+  /** The error when the key does not open the file: most likely it is the wrong key, else the file was changed. */
+  readonly mismatch: { readonly message: string; readonly hint: Hint };
 }
+
+/** The next step when the file cannot be opened any more. */
+export const startOver: Hint = hint`Start over: ${{ command: "auth logout", options: ["--all", "--force"] }}, then ${login()}`;
 
 interface Envelope {
   readonly version: number;
@@ -29,20 +35,20 @@ const tagBytes = 16;
 const version = 1;
 
 /**
- * One file, sealed with AES-256-GCM (NIST SP 800-38D). The header, which says in the open where the key comes from, is
- * authenticated with the content, and the file must be byte for byte what this program would have written: so a changed
- * byte anywhere is noticed, white space and unused base64 bits included.
+ * One file, sealed with AES-256-GCM (NIST SP 800-38D). The header, which names the source of the key in the clear, is
+ * authenticated with the content, and the file must be byte for byte what this program would have written: so a change of any
+ * byte is detected, including white space and unused base64 bits.
  */
 export class SealedFile implements Vault {
   readonly path: string;
-  readonly #keySourceOf: (source: KeyHeader["source"]) => KeySource;
+  readonly #keySourceOf: (source: KeyHeader["source"]) => KeySource | Promise<KeySource>;
   #opened: { header: string; key: Buffer } | undefined;
 
   /**
    * @param path - the file, in a private folder
-   * @param keySourceOf - the key source of a given name, made when it is needed
+   * @param keySourceOf - the key source of a given name, made (and its code loaded) when it is needed
    */
-  constructor(path: string, keySourceOf: (source: KeyHeader["source"]) => KeySource) {
+  constructor(path: string, keySourceOf: (source: KeyHeader["source"]) => KeySource | Promise<KeySource>) {
     this.path = path;
     this.#keySourceOf = keySourceOf;
   }
@@ -52,7 +58,7 @@ export class SealedFile implements Vault {
     return fileMark(this.path);
   }
 
-  /** What the file says of its key, without opening it; undefined when there is no file. */
+  /** The header with the source of the key, without opening the file; undefined when there is no file. */
   header(): KeyHeader | undefined {
     const bytes = readPrivateFile(this.path);
     return bytes && this.#parse(bytes).key;
@@ -62,51 +68,51 @@ export class SealedFile implements Vault {
    * Opens the file.
    *
    * @returns its content, or undefined when there is no file
-   * @throws AuthError `storage_unsafe`, `storage_damaged`, `storage_unreadable` or `keychain_unavailable`; the file is as it was
+   * @throws {@link AuthError} `storage_unsafe`, `storage_damaged`, `storage_unreadable` or `keychain_unavailable`; the file is unchanged
    */
   async read(): Promise<string | undefined> {
     return this.#read(false);
   }
 
-  async #read(afresh: boolean): Promise<string | undefined> {
+  async #read(uncached: boolean): Promise<string | undefined> {
     const bytes = readPrivateFile(this.path);
-    // Without a file nothing is left that a remembered key could open, and what is written next may need another.
+    // Without a file nothing is left that a remembered key could open, and the next file may need another.
     if (bytes === undefined) return (this.#opened = undefined);
     const envelope = this.#parse(bytes);
     const remembered = this.#opened?.key;
     try {
-      return unseal(envelope, await this.#key(envelope.key, afresh));
+      return unseal(envelope, await this.#key(envelope.key, uncached));
     } catch (cause) {
       if (cause instanceof AuthError) throw cause;
-      // A keychain can have another key under the same name by now: everything was removed, and somebody logged in again.
+      // The keychain may hold another key under the same name by now: after everything was removed, and a new login.
       const isOld = remembered !== undefined && remembered === this.#opened?.key;
       this.#opened = undefined;
       if (isOld) return this.#read(false);
-      const { openAfresh, mismatch: { message, hint } } = this.#keySourceOf(envelope.key.source);
-      // Where a key is kept, anything can have become of it; the file is judged by one that was made for it now.
-      if (openAfresh && !afresh) return this.#read(true);
+      const { openUncached, mismatch: { message, hint } } = await this.#keySourceOf(envelope.key.source);
+      // A cached key may have been changed; the file is judged by one that was derived for it now.
+      if (openUncached && !uncached) return this.#read(true);
       throw new AuthError("storage_damaged", `"${this.path}" cannot be opened: ${message}`, { hint, cause });
     }
   }
 
-  /** Takes the room for the next content, before anything is done that cannot be done twice. */
+  /** Takes the room for the next content, before something is done that cannot be undone. */
   reserve(): Reservation {
     return reservePrivateFile(this.path, (readPrivateFile(this.path)?.length ?? 0) + 16 * 1024);
   }
 
   /**
-   * Seals a content and puts it in the file's place.
+   * Seals a content and replaces the file with it.
    *
    * @param content - the new content
-   * @param options - `reservation`: room taken before by {@link SealedFile.reserve}, else no more is taken than the content
-   *   needs, on a disk that may be all but full; `key`: another key from now on
-   * @throws AuthError `storage_unwritable`; the old file is still there
+   * @param options - `reservation`: room taken before by {@link SealedFile.reserve}; by default no more is taken than the content
+   * needs, since the disk may be almost full. `key`: another key from now on
+   * @throws {@link AuthError} `storage_unwritable`; the old file is still there
    */
   async write(content: string, { reservation = reservePrivateFile(this.path, 0), key: newHeader }: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<void> {
     try {
       const header = newHeader ?? this.header();
       if (header === undefined) throw new TypeError("the first write of a sealed file names its key");
-      // A kept key that nothing has proved opens what it seals here for as long as it is kept, and not longer.
+      // Not a cached key, which no file has proved right: what it seals could be opened only for as long as it stays cached.
       const key = await this.#key(header, newHeader !== undefined);
       // Random nonces under one key are safe for 2^32 writes (SP 800-38D §8.3): a refresh a second for 136 years.
       const nonce = randomBytes(12);
@@ -125,18 +131,18 @@ export class SealedFile implements Vault {
     removePrivateFile(this.path);
   }
 
-  async #key(header: KeyHeader, afresh = false): Promise<Buffer> {
+  async #key(header: KeyHeader, uncached = false): Promise<Buffer> {
     const text = JSON.stringify(header);
-    if (afresh || this.#opened?.header !== text) {
-      const source = this.#keySourceOf(header.source);
-      this.#opened = { header: text, key: await ((afresh && source.openAfresh?.(header)) || source.open(header)) };
+    if (uncached || this.#opened?.header !== text) {
+      const source = await this.#keySourceOf(header.source);
+      this.#opened = { header: text, key: await ((uncached && source.openUncached?.(header)) || source.open(header)) };
     }
     return this.#opened.key;
   }
 
   #parse(bytes: Buffer): Envelope {
     const damaged = (what: string): AuthError =>
-      new AuthError("storage_damaged", `"${this.path}" ${what}`, { hint: "Start afresh: spec-kitty auth logout --all --force, then spec-kitty auth login" });
+      new AuthError("storage_damaged", `"${this.path}" ${what}`, { hint: startOver });
     let envelope: Envelope;
     try {
       envelope = JSON.parse(bytes.toString("utf8")) as Envelope;
@@ -145,7 +151,7 @@ export class SealedFile implements Vault {
     }
     if (typeof envelope?.version === "number" && envelope.version > version) {
       throw new AuthError("storage_unreadable", `"${this.path}" was written by a newer version (format ${envelope.version}; this one reads ${version})`, {
-        hint: "Update: npm install -g spec-kitty@latest",
+        hint: "Update to the latest version",
       });
     }
     if (!isEnvelope(envelope) || !Buffer.from(serialize(envelope)).equals(bytes)) throw damaged("is damaged: it was changed");
@@ -153,7 +159,7 @@ export class SealedFile implements Vault {
   }
 }
 
-/** @throws what `node:crypto` does, when the key is not the one or a byte was changed */
+/** @throws the error of `node:crypto`, when the key is wrong or a byte was changed */
 function unseal(envelope: Envelope, key: Buffer): string {
   const sealed = Buffer.from(envelope.ciphertext, "base64");
   const decipher = createDecipheriv(cipher, key, Buffer.from(envelope.nonce, "base64"), { authTagLength: tagBytes });
@@ -173,14 +179,14 @@ function isEnvelope(value: Envelope | null): value is Envelope {
   return known && isBase64(value.nonce, 12) && isBase64(value.ciphertext, tagBytes);
 }
 
-/** Base64 as this program writes it: no stray bits after the last byte, or a changed one could go unnoticed. */
+/** Base64 as this program writes it: no stray bits after the last byte, or a changed bit could go undetected. */
 function isBase64(value: unknown, least: number): boolean {
   if (typeof value !== "string") return false;
   const bytes = Buffer.from(value, "base64");
   return bytes.length >= least && bytes.toString("base64") === value;
 }
 
-/** The members in their one order, so that equal envelopes are equal bytes. */
+/** The members in a fixed order, so that equal envelopes are equal bytes. */
 function serialize({ version, cipher, key, nonce, ciphertext }: Envelope): string {
   return `${JSON.stringify({ version, cipher, key: orderedKey(key), nonce, ciphertext }, null, 2)}\n`;
 }

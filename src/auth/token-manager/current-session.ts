@@ -1,3 +1,4 @@
+import type * as runtime from "../../base/runtime-types.ts";
 import type { EventEmitter } from "node:events";
 import { AuthError, NotAuthenticatedError } from "../../base/errors.ts";
 import { hint } from "../../base/hint.ts";
@@ -12,7 +13,7 @@ export interface AccessTokenOptions {
   /** A token that the service has just answered with 401: it is replaced, unless that has happened already. */
   rejected?: string;
   /** Ends this caller's wait. A refresh that other callers wait for goes on. */
-  signal?: AbortSignal;
+  signal?: runtime.AbortSignal;
 }
 
 /** What a token manager tells its embedder. No event holds a secret. */
@@ -29,7 +30,14 @@ export interface TokenEvents {
   unsaved: [{ profile: string; error: AuthError }];
 }
 
-/** A session in memory. */
+/** The part of Node's `EventEmitter` that listens, without a need for Node's types. */
+export interface TokenEventListeners {
+  on<Name extends keyof TokenEvents>(name: Name, listener: (...event: TokenEvents[Name]) => void): unknown;
+  once<Name extends keyof TokenEvents>(name: Name, listener: (...event: TokenEvents[Name]) => void): unknown;
+  off<Name extends keyof TokenEvents>(name: Name, listener: (...event: TokenEvents[Name]) => void): unknown;
+}
+
+/** A session in memory. @internal */
 export interface HeldSession {
   readonly session: Session;
   readonly token: string;
@@ -43,6 +51,7 @@ export interface HeldSession {
 /**
  * The session that a token manager gives out. Its profile and its service are decided at the first read and stay the same for the
  * life of the manager; what was read last is held in memory.
+ * @internal
  */
 export class CurrentSession {
   readonly #store: SessionStore;

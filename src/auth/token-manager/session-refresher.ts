@@ -1,7 +1,7 @@
 import type { EventEmitter } from "node:events";
 import { AuthError, NotAuthenticatedError, ServiceError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
-import type { Fetch } from "../../http/request.ts";
+import type { Fetch } from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Reservation } from "../../platform/files.ts";
 import { judgeRefreshFailure } from "../oauth/refresh.ts";

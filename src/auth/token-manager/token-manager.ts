@@ -2,16 +2,17 @@ import { EventEmitter } from "node:events";
 import { AuthError, NotAuthenticatedError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import type { Secret } from "../../base/secret.ts";
-import type { Fetch } from "../../http/request.ts";
+import type { Fetch } from "../../base/runtime-types.ts";
+import type * as runtime from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Credential, Session } from "../session.ts";
 import type { SessionStore } from "../session-store.ts";
-import { CurrentSession, type AccessTokenOptions, type TokenEvents } from "./current-session.ts";
+import { CurrentSession, type AccessTokenOptions, type TokenEventListeners, type TokenEvents } from "./current-session.ts";
 import type { SessionRefresher } from "./session-refresher.ts";
 
-export type { AccessTokenOptions, TokenEvents } from "./current-session.ts";
+export type { AccessTokenOptions, TokenEventListeners, TokenEvents } from "./current-session.ts";
 
-/** What a {@link TokenManager} works with. */
+/** What a {@link TokenManager} works with. @internal */
 export interface TokenManagerOptions {
   /** Where the sessions are. */
   store: SessionStore;
@@ -43,19 +44,21 @@ interface Pending {
  */
 export class TokenManager {
   /** What happens to the session, see {@link TokenEvents}. */
-  readonly events: EventEmitter<TokenEvents> = new EventEmitter();
+  readonly events: TokenEventListeners;
+  readonly #emitter: EventEmitter<TokenEvents> = new EventEmitter();
   readonly #options: TokenManagerOptions;
   readonly #random: () => number;
   readonly #current: CurrentSession;
   #refresher: SessionRefresher | undefined;
   #pending: Pending | undefined;
 
-  /** For callers that wire the parts themselves; others use `getTokenManager`. Nothing is read before a token is asked for. */
+  /** Nothing is read before a token is asked for. @internal */
   constructor(options: TokenManagerOptions) {
     const { store, clock, profile, service, random = Math.random } = options;
     this.#options = options;
     this.#random = random;
-    this.#current = new CurrentSession({ store, clock, events: this.events, profile, service });
+    this.events = this.#emitter;
+    this.#current = new CurrentSession({ store, clock, events: this.#emitter, profile, service });
   }
 
   /**
@@ -104,7 +107,7 @@ export class TokenManager {
    *
    * @throws as {@link TokenManager.getAccessToken}
    */
-  async refresh({ signal }: { signal?: AbortSignal } = {}): Promise<Session> {
+  async refresh({ signal }: { signal?: runtime.AbortSignal } = {}): Promise<Session> {
     const session = await (this.#refresher ?? this.#current).load();
     return this.getSession({ rejected: session.accessToken.reveal(), ...(signal && { signal }) });
   }
@@ -116,7 +119,7 @@ export class TokenManager {
    * @returns when the signal aborts
    * @throws {@link NotAuthenticatedError} when the session expired or was revoked
    */
-  async keepFresh({ signal }: { signal: AbortSignal }): Promise<void> {
+  async keepFresh({ signal }: { signal: runtime.AbortSignal }): Promise<void> {
     const { keepFresh } = await import("./keep-fresh.ts");
     const renew = (minValidityMs: number): Promise<Session> => this.getSession({ minValidityMs, signal });
     return keepFresh(renew, { clock: this.#options.clock, random: this.#random, signal });
@@ -209,7 +212,7 @@ export class TokenManager {
   async #loadRefresher(): Promise<SessionRefresher> {
     const { SessionRefresher } = await import("./session-refresher.ts");
     const { store, clock, fetch } = this.#options;
-    return (this.#refresher ??= new SessionRefresher({ store, current: this.#current, clock, fetch, random: this.#random, events: this.events }));
+    return (this.#refresher ??= new SessionRefresher({ store, current: this.#current, clock, fetch, random: this.#random, events: this.#emitter }));
   }
 
   /**

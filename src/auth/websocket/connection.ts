@@ -1,3 +1,4 @@
+import type * as runtime from "../../base/runtime-types.ts";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { AuthError, ServiceError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
@@ -14,9 +15,9 @@ export interface Socket {
 }
 
 /** A `WebSocket` that takes headers for the upgrade: Node's does, beyond the standard. */
-export type SocketConstructor = new (url: string | URL, options: { headers: Record<string, string> }) => Socket;
+export type SocketConstructor = new (url: string | runtime.URL, options: { headers: Record<string, string> }) => Socket;
 
-/** Options of {@link holdConnection}. */
+/** Options of {@link holdConnection}. @internal */
 export interface ConnectionOptions {
   clock: Clock;
   /** `globalThis.WebSocket`, which Node 20 has only when started with a flag. */
@@ -40,6 +41,7 @@ const handshakeMs = 10_000;
  * @throws {@link AuthError} `configuration_invalid` where the runtime has no WebSocket; {@link ServiceError} with the `status` of
  * the answer to the upgrade: `access_denied` for 401 and 403, `service_unavailable` for others, `network_unavailable` with
  * status 0 when there was no answer within 10 seconds
+ * @internal
  */
 export async function holdConnection({ url, ticket }: WebSocketTicket, options: ConnectionOptions): Promise<void> {
   const { clock, WebSocket, onOpen, onMessage, signal, through = async (_, open) => open() } = options;

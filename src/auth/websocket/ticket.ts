@@ -68,7 +68,7 @@ function refusal(response: Response, body: Readonly<Record<string, unknown>> | u
  * @param text - `ws_url`; `http:` and `https:` count as `ws:` and `wss:`
  * @throws {@link AuthError} `service_answer_invalid`
  */
-export function socketAddress(text: string): URL {
+function socketAddress(text: string): URL {
   const refuse = (why: string): AuthError =>
     new AuthError("service_answer_invalid", `the service gave an address for live updates that ${why}`, {
       hint: hint`Report this to the operator of the service. Events are still sent in batches: ${{ command: "sync now" }}`,

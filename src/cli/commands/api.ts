@@ -1,6 +1,6 @@
 import { hint } from "../../base/hint.ts";
+import { targetOf } from "../../http/address.ts";
 import { unreachable } from "../../http/request.ts";
-import { targetOf } from "../../http/target.ts";
 import { defineCommand, profileOption, usageError, type Command } from "../command.ts";
 import { readInputBytes } from "../input.ts";
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { chooseKey } from "../../auth/secure-storage/choice.ts";
+import { chooseKey } from "../../auth/secure-storage/key-choice.ts";
 import type { KeyHeader } from "../../auth/secure-storage/vault.ts";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";

@@ -25,5 +25,11 @@ export function environment({ name, variable }: Identity): string {
 An option takes precedence over a variable, and an empty variable counts as not
 set. The profile in use is the one that \`--profile\` names, else
 \`${variable("PROFILE")}\`, else the file \`.${name}-profile\` in the working
-folder or the nearest folder above it, else the active one (\`auth switch\`).`;
+folder or the nearest folder above it, else the active one (\`auth switch\`).
+
+The proxy variables are honoured on every supported Node. A WebSocket goes
+through the proxy if the runtime can do that; otherwise it is refused, with the
+reason, and never connected directly. A company's own certificate authority is
+trusted through the system's store if the runtime can read it, else through
+\`NODE_EXTRA_CA_CERTS\`.`;
 }

@@ -17,9 +17,10 @@ export function security({ command }: Identity): string {
 - The wrong service. Tokens go to the service that issued them and nowhere
   else, redirects included.
 - Another user of the machine. Files are 0600 in folders of 0700; mode and owner
-  are checked on the open file at every read. Links are refused, and a file that
-  others can read is not used. If others can change a folder above, they can
-  hide what is below it; "${command} auth doctor" names such folders.
+  are checked on the open file at every read. A file that is a link, or that
+  others can read, is not used. If others can change a folder above, they can
+  hide what is below it; "${command} auth doctor" names such folders. On Windows
+  the access list of your profile folder keeps others out.
 - A copy of the file. It is sealed: see "${command} help storage".
 - A thief with the tokens alone, where the provider binds them (DPoP, RFC 9449).
   Neither the access token nor the refresh token is of any use without the key,

@@ -16,7 +16,8 @@ where the key of the file lives. "${command} auth status" always says which.
   the passphrase. Protects against a copy of the file, other users, and your
   own programs that do not know the passphrase. Does not protect against those
   that can read the environment of a running command, or a weak passphrase.
-- file, without a passphrase: scrypt of the machine's id and your user id.
+- file, without a passphrase: scrypt of the machine's id, or its host name if
+  the system has none, and your user id.
   Protects against a stray copy of the file, such as a backup or a synced home.
   Does not protect against your own programs, or against those who have all of
   the machine's disk.

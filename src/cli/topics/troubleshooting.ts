@@ -76,7 +76,7 @@ account in.
 
 Nothing was stored. Run the login again to get a new code.
 
-    you were let in, but the service did not say who you are: …
+    the login was granted, but the service did not say who you are: …
 
 Nothing was stored, and the tokens were given back. Try again later.
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { dpopFetch } from "../../../src/auth/oauth/dpop-fetch.ts";
-import { createDpopKey, dpopThumbprint, jwkThumbprint } from "../../../src/auth/oauth/dpop-proof.ts";
+import { tokenEndpointFetch } from "../../../src/auth/oauth/dpop-fetch.ts";
+import { createDpopKey, dpopThumbprint } from "../../../src/auth/oauth/dpop-proof.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { readProof } from "../../conformance/proof.ts";
 import { Secret } from "../../../src/base/secret.ts";
@@ -12,15 +12,15 @@ const key = createDpopKey();
 const challenge = (nonce: string): Response =>
   Response.json({ error: "use_dpop_nonce" }, { status: 400, headers: { "dpop-nonce": nonce } });
 
-/** Runs requests through {@link dpopFetch} and returns what reached the server. */
-function server(...answers: Response[]): { ask: ReturnType<typeof dpopFetch>; sent: { url: string; init: RequestInit; headers: Headers }[]; nonces: Map<string, string> } {
+/** Runs requests through {@link tokenEndpointFetch} and returns what reached the server. */
+function server(...answers: Response[]): { ask: ReturnType<typeof tokenEndpointFetch>; sent: { url: string; init: RequestInit; headers: Headers }[]; nonces: Map<string, string> } {
   const sent: { url: string; init: RequestInit; headers: Headers }[] = [];
   const nonces = new Map<string, string>();
   const fetch = async (input: string | URL, init: RequestInit = {}): Promise<Response> => {
     sent.push({ url: String(input), init, headers: new Headers(init.headers) });
     return answers.shift() ?? new Response("{}");
   };
-  return { ask: dpopFetch({ fetch, clock, key, nonces }), sent, nonces };
+  return { ask: tokenEndpointFetch({ dpopKey: key }, { fetch, clock, nonces }), sent, nonces };
 }
 const proofOf = ({ headers }: { headers: Headers } = { headers: new Headers() }): ReturnType<typeof readProof> => readProof(headers.get("dpop") ?? "");
 
@@ -45,7 +45,7 @@ test("a proof names the method, the address without query and fragment, and the 
   assert.equal(header["typ"], "dpop+jwt");
   assert.equal(header["alg"], "ES256");
   assert.deepEqual(Object.keys(jwk).sort(), ["crv", "kty", "x", "y"]);
-  assert.equal(jwkThumbprint(jwk), dpopThumbprint(key));
+  assert.equal(dpopThumbprint(new Secret(JSON.stringify(jwk))), dpopThumbprint(key));
   const { jti, ...rest } = claims;
   assert.match(String(jti), /^[\w-]{22}$/);
   assert.deepEqual(rest, { htm: "POST", htu: "https://server.example.com/token", iat: 1562262616 });
@@ -58,7 +58,7 @@ test("the time of a proof is the server's, not this machine's", async () => {
     header = new Headers(init.headers).get("dpop") ?? "";
     return new Response();
   };
-  await dpopFetch({ fetch, clock, key, nonces: new Map(), clockOffsetMs: -600_000 })("https://api.example");
+  await tokenEndpointFetch({ dpopKey: key, clockOffsetMs: -600_000 }, { fetch, clock, nonces: new Map() })("https://api.example");
   assert.equal(readProof(header).claims["iat"], 1562262016);
 });
 
@@ -123,7 +123,7 @@ test("a known clock difference that no longer exists is forgotten", async () => 
     iats.push(readProof(new Headers(init.headers).get("dpop") ?? "").claims["iat"]);
     return iats.length === 1 ? refusedProof("Thu, 04 Jul 2019 17:50:17 GMT") : new Response();
   };
-  await dpopFetch({ fetch, clock, key, clockOffsetMs: 3_600_000 })("https://as.example/token");
+  await tokenEndpointFetch({ dpopKey: key, clockOffsetMs: 3_600_000 }, { fetch, clock, nonces: new Map() })("https://as.example/token");
   assert.deepEqual(iats, [1562266216, 1562262617]);
 });
 

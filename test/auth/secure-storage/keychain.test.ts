@@ -6,6 +6,7 @@ import { test } from "node:test";
 import type { KeychainAnswer, KeychainRequest } from "../../../src/auth/secure-storage/keychain-process.ts";
 import { createKeychain, type Keychain } from "../../../src/auth/secure-storage/keychain.ts";
 import { AuthError } from "../../../src/base/errors.ts";
+import { createIdentity, ownIdentity } from "../../../src/base/identity.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { Secret } from "../../../src/base/secret.ts";
 import { scratchFolder } from "../../helpers/command.ts";
@@ -14,7 +15,7 @@ import { hintOf } from "../../helpers/hint.ts";
 const key = new Secret(Buffer.alloc(32, 7).toString("base64url"));
 
 function keychainThat(answers: (request: KeychainRequest, signal: AbortSignal) => Promise<KeychainAnswer>, timedOut?: AbortSignal): Keychain {
-  return createKeychain({ clock: { ...systemClock, timeout: () => timedOut ?? new AbortController().signal }, env: {}, ask: (request, _env, signal) => answers(request, signal) });
+  return createKeychain({ identity: ownIdentity, clock: { ...systemClock, timeout: () => timedOut ?? new AbortController().signal }, env: {}, ask: (request, _env, signal) => answers(request, signal) });
 }
 
 async function refusal(action: Promise<unknown>): Promise<AuthError> {
@@ -24,7 +25,7 @@ async function refusal(action: Promise<unknown>): Promise<AuthError> {
   return found;
 }
 
-test("a key is kept under the program's name and read back as it was", async () => {
+test("a key is stored under the tool's name and read back unchanged", async () => {
   const kept = new Map<string, string>();
   const keychain = keychainThat(async ({ operation, service, account, key: given }) => {
     const name = `${service}/${account}`;
@@ -40,12 +41,19 @@ test("a key is kept under the program's name and read back as it was", async () 
   assert.equal(await keychain.read("a"), undefined);
 });
 
-test("an entry that is not 32 bytes long is damage and not a key", async () => {
+test("another tool's keys are stored under its own name", async () => {
+  const services: string[] = [];
+  const ask = async ({ service }: KeychainRequest): Promise<KeychainAnswer> => (services.push(service), { key: null });
+  await createKeychain({ identity: createIdentity({ name: "acme", version: "1.0.0" }), clock: systemClock, env: {}, ask }).read("a");
+  assert.deepEqual(services, ["acme"]);
+});
+
+test("an entry that is not 32 bytes long is reported as damaged", async () => {
   const { code } = await refusal(keychainThat(async () => ({ key: "c2hvcnQ" })).read("a"));
   assert.equal(code, "storage_damaged");
 });
 
-test("a keychain that does not answer in time is given up, and whoever asks it is told to stop", async () => {
+test("a keychain that does not answer in time is an error, and the process that asks it is told to stop", async () => {
   const timedOut = new AbortController();
   const keychain = keychainThat((_request, signal) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("killed")))), timedOut.signal);
   const refused = refusal(keychain.read("a"));
@@ -63,7 +71,7 @@ for (const [answer, says] of [
   [{ failed: "Platform failure: User interaction is not allowed." }, /^the keychain is locked$/],
   [{ failed: "Platform failure: DBus error: no bus" }, /no keychain answers here \(.*DBus error: no bus\)/],
 ] as const) {
-  test(`"${"missing" in answer ? answer.missing : answer.failed}" is told as ${says}`, async () => {
+  test(`"${"missing" in answer ? answer.missing : answer.failed}" is reported as ${says}`, async () => {
     for (const action of [keychainThat(async () => answer).read("a"), keychainThat(async () => answer).write("a", key), keychainThat(async () => answer).remove("a")]) {
       const { code, message, hint } = await refusal(action);
       assert.equal(code, "keychain_unavailable");
@@ -73,13 +81,13 @@ for (const [answer, says] of [
   });
 }
 
-test("a program of one line, given to Node as an argument, is not run again to ask the keychain", async (t) => {
+test("a program given to Node with -e is not run again to ask the keychain", async (t) => {
   const runs = join(scratchFolder(t), "runs");
   const program = `
     import { appendFileSync } from "node:fs";
     appendFileSync(${JSON.stringify(runs)}, "run\\n");
     if (process.argv.length > 1) process.exit();
-    const { createApp } = await import(${JSON.stringify(new URL("../../../dist/index.js", import.meta.url).href)});
+    const { createApp } = await import(${JSON.stringify(new URL("../../../dist/app/app.js", import.meta.url).href)});
     const { clock } = createApp();
     const { keychain } = createApp({ env: {}, clock: { ...clock, timeout: () => clock.timeout(20_000) } });
     await keychain.read("a").catch((error) => console.log(error.message));`;
@@ -88,8 +96,8 @@ test("a program of one line, given to Node as an argument, is not run again to a
   assert.equal(readFileSync(runs, "utf8"), "run\n");
 });
 
-test("S-005 the key is in no argument of the process that is asked, and in no error", async () => {
-  const keychain = createKeychain({ clock: systemClock, env: { PATH: process.env["PATH"] }, timeoutMs: 20_000 });
+test("S-005 the key is in no argument of the process that asks the keychain, and in no error", async () => {
+  const keychain = createKeychain({ identity: ownIdentity, clock: systemClock, env: { PATH: process.env["PATH"] }, timeoutMs: 20_000 });
   // No session bus is named here: the real process answers that there is no keychain.
   const error = await refusal(keychain.write("a", key));
   assert.equal(error.code, "keychain_unavailable");

@@ -2,10 +2,10 @@
 import { SealedFile } from "../../../src/auth/secure-storage/sealed-file.ts";
 
 const [, , mode, path = ""] = process.argv;
-const file = new SealedFile(path, () => ({ open: async () => Buffer.alloc(32, 7), mismatch: { message: "", hint: "" } }));
+const file = new SealedFile(path, () => ({ open: async () => Buffer.alloc(32, 7), mismatch: { message: "", hint: [] } }));
 const key = { source: "keychain", account: "test" } as const;
 
-/** A content of a length of its own, so that the start of one and the end of another would show. */
+/** A content whose length depends on its version, so that a mix of two versions would show. */
 export function contentOf(version: number): string {
   return `${version}:${"x".repeat((version * 7919) % 30_000)}:${version}`;
 }

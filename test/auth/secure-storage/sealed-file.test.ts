@@ -13,14 +13,14 @@ import { AuthError } from "../../../src/base/errors.ts";
 import { Secret } from "../../../src/base/secret.ts";
 import { scratchFolder } from "../../helpers/command.ts";
 import { contentOf } from "./sealed-file-process.ts";
-import { hintOf } from "../../helpers/hint.ts";
+import { hintOf, refusedWith } from "../../helpers/hint.ts";
 
 const content = JSON.stringify({ user: "alice@example.com", token: "rt_0123456789abcdef", name: "Zoë ✓" });
 
 /** Keys that cost nothing, so that thousands of damaged files can be tried. Each header has its own. */
 const quickKey: KeySource = {
   open: async (header) => createHash("sha256").update(JSON.stringify(header)).digest(),
-  mismatch: { message: "it was changed", hint: "Start afresh" },
+  mismatch: { message: "it was changed", hint: [] },
 };
 
 async function sealed(t: TestContext, header: KeyHeader = newDerivedHeader("machine"), source: KeySource = quickKey): Promise<{ file: SealedFile; path: string; folder: string }> {
@@ -36,7 +36,7 @@ function isStorageError(error: unknown): boolean {
 }
 
 for (const header of [newDerivedHeader("machine"), newDerivedHeader("passphrase"), { source: "keychain", account: "sessions-0123456789ab" }] as const) {
-  test(`NFR-010 every single changed bit of a file sealed by a ${header.source} key is noticed, and reading changes nothing`, async (t) => {
+  test(`NFR-010 every changed bit of a file sealed with a ${header.source} key is detected, and reading changes nothing`, async (t) => {
     const { path } = await sealed(t, header);
     const original = readFileSync(path);
     for (let byte = 0; byte < original.length; byte += 1) {
@@ -44,7 +44,7 @@ for (const header of [newDerivedHeader("machine"), newDerivedHeader("passphrase"
         const changed = Buffer.from(original);
         changed[byte] = (changed[byte] ?? 0) ^ (1 << bit);
         writeFileSync(path, changed);
-        // Opened by a new process, as it were: no key is remembered.
+        // As a new process would open it: no key is remembered.
         await assert.rejects(new SealedFile(path, () => quickKey).read(), isStorageError, `bit ${bit} of byte ${byte}`);
         assert.ok(readFileSync(path).equals(changed));
       }
@@ -54,7 +54,7 @@ for (const header of [newDerivedHeader("machine"), newDerivedHeader("passphrase"
   });
 }
 
-test("NFR-010 a file that is cut at any byte, or has one too many, is noticed", async (t) => {
+test("NFR-010 a file that is cut at any byte, or has one too many, is detected", async (t) => {
   const { path, file } = await sealed(t);
   const original = readFileSync(path);
   for (let length = 0; length < original.length; length += 1) {
@@ -68,21 +68,21 @@ test("NFR-010 a file that is cut at any byte, or has one too many, is noticed", 
   }
 });
 
-test("a changed salt of a real machine key is noticed", async (t) => {
+test("a changed salt of a real machine key is detected", async (t) => {
   const source = machineKey("machine", join(scratchFolder(t), "run"));
   const { path, file } = await sealed(t, newDerivedHeader("machine"), source);
   writeFileSync(path, readFileSync(path, "utf8").replace(/("salt": ")(.)/, (_, start: string, first: string) => `${start}${first === "A" ? "B" : "A"}`));
   await assert.rejects(file.read(), { code: "storage_damaged" });
 });
 
-test("a cost of somebody else's choosing is refused before any memory is spent on it", async (t) => {
+test("a cost that this program never wrote is refused before any memory is spent on it", async (t) => {
   const source = passphraseKey(new Secret("correct horse"));
   const { path, file } = await sealed(t, newDerivedHeader("passphrase"), source);
   writeFileSync(path, readFileSync(path, "utf8").replace('"N": 16384', '"N": 1073741824'));
   await assert.rejects(file.read(), { code: "storage_damaged", message: /asks for scrypt with N 1073741824/ });
 });
 
-test("two files with the same content share neither nonce nor ciphertext, and neither holds it in the open", async (t) => {
+test("two files with the same content share neither nonce nor ciphertext, and neither holds it in the clear", async (t) => {
   const { path, file } = await sealed(t);
   const read = (): { nonce: string; ciphertext: string } => JSON.parse(readFileSync(path, "utf8")) as { nonce: string; ciphertext: string };
   const first = read();
@@ -107,7 +107,7 @@ test("NFR-013 the file has mode 0600 from its first byte on and its folder 0700,
   assert.deepEqual(readdirSync(folder), ["credentials.json"]);
 });
 
-test("a reservation that is not used leaves nothing, and neither does a write that fails", async (t) => {
+test("an unused reservation leaves nothing behind, and neither does a failed write", async (t) => {
   const { file, folder, path } = await sealed(t);
   const before = readFileSync(path);
   file.reserve().discard();
@@ -122,9 +122,9 @@ function startProcess(t: TestContext, mode: string, path: string): ChildProcess 
   return child;
 }
 
-const fixedKey: KeySource = { open: async () => Buffer.alloc(32, 7), mismatch: { message: "", hint: "" } };
+const fixedKey: KeySource = { open: async () => Buffer.alloc(32, 7), mismatch: { message: "", hint: [] } };
 
-test("NFR-011 a process that reads while another replaces the file 500 times sees whole versions only", async (t) => {
+test("NFR-011 a process that reads while another replaces the file 500 times sees only whole versions", async (t) => {
   const path = join(scratchFolder(t), "config", "credentials.json");
   const file = new SealedFile(path, () => fixedKey);
   await file.write(contentOf(1), { key: { source: "keychain", account: "test" } });
@@ -141,7 +141,7 @@ test("NFR-011 a process that reads while another replaces the file 500 times see
   t.diagnostic(`${said.reads} reads`);
 });
 
-test("NFR-010 a writer killed at any moment leaves a whole file, and the next one sweeps up after it", async (t) => {
+test("NFR-010 a writer killed at any moment leaves a whole file, and the next one cleans up after it", async (t) => {
   const folder = join(scratchFolder(t), "config");
   const path = join(folder, "credentials.json");
   const file = new SealedFile(path, () => fixedKey);
@@ -163,16 +163,16 @@ test("NFR-010 a writer killed at any moment leaves a whole file, and the next on
   assert.deepEqual(readdirSync(folder), ["credentials.json"]);
 });
 
-test("FR-007 the right passphrase opens the file, in either Unicode form; another one and none do not", async (t) => {
+test("FR-007 the right passphrase opens the file, in either Unicode form; a wrong one or none does not", async (t) => {
   const { path } = await sealed(t, newDerivedHeader("passphrase"), passphraseKey(new Secret("caf\u00e9")));
   const open = (passphrase: string | undefined): Promise<string | undefined> =>
     new SealedFile(path, () => passphraseKey(passphrase === undefined ? undefined : new Secret(passphrase))).read();
   assert.equal(await open("cafe\u0301"), content);
-  await assert.rejects(open("coffee"), { code: "storage_damaged", message: /SPEC_KITTY_PASSPHRASE is not the one it was sealed with/, hint: /Set SPEC_KITTY_PASSPHRASE/ });
-  await assert.rejects(open(undefined), { code: "storage_unreadable", message: /SPEC_KITTY_PASSPHRASE is not set/ });
+  await assert.rejects(open("coffee"), refusedWith("storage_damaged", /the passphrase is not the one it was sealed with/, /Set SPEC_KITTY_PASSPHRASE/));
+  await assert.rejects(open(undefined), refusedWith("storage_unreadable", /sealed with a passphrase, and none is set/, /Set SPEC_KITTY_PASSPHRASE/));
 });
 
-test("FR-007 a copy of the file on another machine, or of another user, does not open", async (t) => {
+test("FR-007 a copy of the file on another machine, or of another user, cannot be opened", async (t) => {
   const run = join(scratchFolder(t), "run");
   const { path } = await sealed(t, newDerivedHeader("machine"), machineKey('["here",1000]', run));
   for (const identity of ['["there",1000]', '["here",1001]']) {
@@ -181,7 +181,7 @@ test("FR-007 a copy of the file on another machine, or of another user, does not
   assert.equal(await new SealedFile(path, () => machineKey('["here",1000]', run)).read(), content);
 });
 
-test("a derived machine key is kept in the runtime folder, for this user alone, and is used from there", async (t) => {
+test("a derived machine key is cached in the runtime folder, for this user alone, and used from there", async (t) => {
   const run = join(scratchFolder(t), "run");
   const header = newDerivedHeader("machine");
   const key = await machineKey("machine", run).open(header);
@@ -189,7 +189,7 @@ test("a derived machine key is kept in the runtime folder, for this user alone, 
   assert.deepEqual(others, []);
   assert.equal(lstatSync(run).mode & 0o777, 0o700);
   assert.equal(lstatSync(join(run, name)).mode & 0o777, 0o600);
-  // Another key in its place is what is used then: it came from there and not from scrypt.
+  // A replaced key is what is used then: it came from the cache and not from scrypt.
   writeFileSync(join(run, name), "ab".repeat(32));
   assert.equal((await machineKey("machine", run).open(header)).toString("hex"), "ab".repeat(32));
   for (const spoilt of ["", "ab", "not a key", "zz".repeat(32), `${"ab".repeat(32)}\n`]) {
@@ -198,7 +198,7 @@ test("a derived machine key is kept in the runtime folder, for this user alone, 
   }
 });
 
-test("a kept machine key that is not the one seals nothing: what is written with it could not be opened once it is kept no more", async (t) => {
+test("a wrong cached machine key seals nothing: the file could not be opened once the cache is gone", async (t) => {
   const scratch = scratchFolder(t);
   const [run, path] = [join(scratch, "run"), join(scratch, "config", "credentials.json")];
   const file = (): SealedFile => new SealedFile(path, () => machineKey("machine", run));
@@ -211,7 +211,7 @@ test("a kept machine key that is not the one seals nothing: what is written with
   assert.equal(await file().read(), content);
 });
 
-test("a runtime folder of another user or open to others is neither believed nor written to, and in nobody's way", async (t) => {
+test("a runtime folder that belongs to another user or is open to others is neither trusted nor written to, and is no error", async (t) => {
   const scratch = scratchFolder(t);
   const header = newDerivedHeader("machine");
   const key = await machineKey("machine", join(scratch, "good")).open(header);
@@ -236,7 +236,7 @@ test("a runtime folder of another user or open to others is neither believed nor
   assert.deepEqual(await machineKey("machine", "/proc/nobody/run").open(header), key);
 });
 
-test("a key that was replaced under the same name, by a logout from everything and a new login elsewhere, is asked for again", async (t) => {
+test("a key that was replaced under the same name, by a full logout and a new login in another process, is read again", async (t) => {
   const path = join(scratchFolder(t), "config", "credentials.json");
   const header: KeyHeader = { source: "keychain", account: "sessions-0123456789ab" };
   let kept = 1;
@@ -251,7 +251,7 @@ test("a key that was replaced under the same name, by a logout from everything a
   assert.equal(await new SealedFile(path, () => keychain).read(), "third");
 });
 
-test("a file that is gone takes its remembered key along: what is written next can be opened by others", async (t) => {
+test("with the file its remembered key is dropped, so that other processes can open the next file", async (t) => {
   const path = join(scratchFolder(t), "config", "credentials.json");
   const header: KeyHeader = { source: "keychain", account: "sessions-0123456789ab" };
   let kept = 1;
@@ -265,14 +265,14 @@ test("a file that is gone takes its remembered key along: what is written next c
   assert.equal(await new SealedFile(path, () => keychain).read(), "second");
 });
 
-test("NFR-010 a content that is too long to be read again is not written, and the file stays as it was", async (t) => {
+test("NFR-010 a content that is too long to be read back is not written, and the file is unchanged", async (t) => {
   const { file, folder } = await sealed(t);
   await assert.rejects(file.write("x".repeat(13 * 1024 * 1024)), (error) => error instanceof AuthError && error.code === "storage_unwritable" && /logout/.test(hintOf(error)));
   assert.equal(await file.read(), content);
   assert.deepEqual(readdirSync(folder), ["credentials.json"]);
 });
 
-test("a runtime folder that is a link leads nowhere: whoever can make one in the temporary folder does not choose where the key is put", async (t) => {
+test("a runtime folder that is a link is not used: planting one in the temporary folder does not redirect the key", async (t) => {
   const scratch = scratchFolder(t);
   mkdirSync(join(scratch, "home"), { mode: 0o700 });
   symlinkSync(join(scratch, "home"), join(scratch, "run"));

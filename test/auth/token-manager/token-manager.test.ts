@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { createApp, type App, type AppOverrides } from "../../../src/app/app.ts";
+import { createApp, type App } from "../../../src/app/app.ts";
+import type { AppOverrides } from "../../../src/app/overrides.ts";
 import { newDerivedHeader } from "../../../src/auth/secure-storage/derived-key.ts";
 import { memoryVault } from "../../../src/auth/secure-storage/memory.ts";
 import type { Vault } from "../../../src/auth/secure-storage/vault.ts";

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import { socketAddress, webSocketTicket, type WebSocketTicket } from "../../../src/auth/websocket/ticket.ts";
+import { webSocketTicket, type WebSocketTicket } from "../../../src/auth/websocket/ticket.ts";
+import type { Credential } from "../../../src/auth/session.ts";
 import { AuthError, NotAuthenticatedError, type AuthErrorCode } from "../../../src/base/errors.ts";
+import { Secret } from "../../../src/base/secret.ts";
 import { authorized, type Authorized } from "../../helpers/authorized.ts";
 import { hintOf } from "../../helpers/hint.ts";
 
@@ -103,15 +105,22 @@ test("S-005 a ticket does not print itself, and no error quotes it", async (t) =
   for (const secret of world.saas.issued.keys()) assert.ok(!inspect(error, { depth: 9 }).includes(secret));
 });
 
-test("http becomes ws and https becomes wss, with path and query kept", () => {
-  assert.equal(socketAddress("https://live.example:8443/ws?team=a").href, "wss://live.example:8443/ws?team=a");
-  assert.equal(socketAddress("http://localhost:1/ws").href, "ws://localhost:1/ws");
-  assert.equal(socketAddress("wss://live.example/ws").href, "wss://live.example/ws");
-  assert.equal(socketAddress("ws://127.9.9.9/ws").href, "ws://127.9.9.9/ws");
-  assert.equal(socketAddress("WS://[::1]:5/ws").href, "ws://[::1]:5/ws");
+/** The address that comes of a `ws_url`. */
+async function socketAddress(ws_url: string): Promise<URL> {
+  const credential: Credential = { accessToken: new Secret("at"), tokenType: "Bearer", clockOffsetMs: 0 };
+  const fetch = async (): Promise<Response> => Response.json({ ws_token: "wt", ws_url, expires_in: 60, session_id: "s" });
+  return (await webSocketTicket("tm_acme", { tokens: { getCredential: async () => credential }, fetch })).url;
+}
+
+test("http becomes ws and https becomes wss, with path and query kept", async () => {
+  assert.equal((await socketAddress("https://live.example:8443/ws?team=a")).href, "wss://live.example:8443/ws?team=a");
+  assert.equal((await socketAddress("http://localhost:1/ws")).href, "ws://localhost:1/ws");
+  assert.equal((await socketAddress("wss://live.example/ws")).href, "wss://live.example/ws");
+  assert.equal((await socketAddress("ws://127.9.9.9/ws")).href, "ws://127.9.9.9/ws");
+  assert.equal((await socketAddress("WS://[::1]:5/ws")).href, "ws://[::1]:5/ws");
 });
 
-test("S-007 an address that would send the ticket in the clear, expose it in a log, or use another protocol is refused", () => {
+test("S-007 an address that would send the ticket in the clear, expose it in a log, or use another protocol is refused", async () => {
   const refused = [
     "ws://live.example/ws",
     "http://localhost.evil.example/ws",
@@ -126,5 +135,5 @@ test("S-007 an address that would send the ticket in the clear, expose it in a l
     "/ws",
     "",
   ];
-  for (const address of refused) assert.throws(() => socketAddress(address), fails("service_answer_invalid", /live updates/), address);
+  for (const address of refused) await assert.rejects(socketAddress(address), fails("service_answer_invalid", /live updates/), address);
 });

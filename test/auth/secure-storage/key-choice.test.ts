@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { chooseKey, keychainKey, type ChoiceFacts } from "../../../src/auth/secure-storage/choice.ts";
+import { chooseKey, type ChoiceFacts } from "../../../src/auth/secure-storage/key-choice.ts";
 import { machineKey, newDerivedHeader } from "../../../src/auth/secure-storage/derived-key.ts";
-import type { Keychain } from "../../../src/auth/secure-storage/keychain.ts";
+import { keychainKey, type Keychain } from "../../../src/auth/secure-storage/keychain.ts";
 import { SealedFile } from "../../../src/auth/secure-storage/sealed-file.ts";
 import type { KeyHeader } from "../../../src/auth/secure-storage/vault.ts";
 import type { Profile } from "../../../src/auth/session.ts";
@@ -12,6 +12,7 @@ import { AuthError } from "../../../src/base/errors.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import type { Secret } from "../../../src/base/secret.ts";
 import { scratchFolder } from "../../helpers/command.ts";
+import { refusedWith } from "../../helpers/hint.ts";
 
 /** A keychain in memory. */
 function keychainOf(entries: Map<string, Secret> = new Map()): Keychain & { entries: Map<string, Secret> } {
@@ -35,25 +36,25 @@ type Facts = Partial<Omit<ChoiceFacts, "consent">> & { answer?: boolean };
 type Outcome = { source: KeyHeader["source"]; asked: boolean; kept?: true } | { error: string; asked: boolean };
 
 const table: [title: string, facts: Facts, outcome: Outcome][] = [
-  ["FR-006 a keychain that answers is taken without a question", {}, { source: "keychain", asked: false }],
-  ["FR-006 and although a yes to the file was given beforehand", { granted: true }, { source: "keychain", asked: false }],
+  ["FR-006 a keychain that answers is used without a question", {}, { source: "keychain", asked: false }],
+  ["FR-006 also when the user agreed to the file in advance", { granted: true }, { source: "keychain", asked: false }],
   ["FR-007 no keychain: the file, after a yes", { keychain: locked, answer: true }, { source: "machine", asked: true }],
-  ["FR-007 no keychain, and a yes beforehand", { keychain: locked, granted: true }, { source: "machine", asked: false }],
+  ["FR-007 no keychain, and a yes in advance", { keychain: locked, granted: true }, { source: "machine", asked: false }],
   ["FR-007 no keychain, and a no", { keychain: locked, answer: false }, { error: "consent_required", asked: true }],
   ["FR-007 no keychain, a yes, and a passphrase", { keychain: locked, answer: true, hasPassphrase: true }, { source: "passphrase", asked: true }],
-  ["FR-006 a keychain that was asked for and is not there is an error", { requested: option("keychain"), keychain: locked, granted: true }, { error: "keychain_unavailable", asked: false }],
-  ["FR-006 also when the variable asks for it", { requested: variable("keychain"), keychain: locked, granted: true }, { error: "keychain_unavailable", asked: false }],
-  ["FR-006 a keychain that holds the sessions and is locked now is an error, and no step down", { current: inKeychain, keychain: locked, granted: true }, { error: "keychain_unavailable", asked: false }],
-  ["FR-007 the file asked for by option still needs a yes", { requested: option("file"), answer: true }, { source: "machine", asked: true }],
+  ["FR-006 a requested keychain that is missing is an error", { requested: option("keychain"), keychain: locked, granted: true }, { error: "keychain_unavailable", asked: false }],
+  ["FR-006 also when the variable requests it", { requested: variable("keychain"), keychain: locked, granted: true }, { error: "keychain_unavailable", asked: false }],
+  ["FR-006 a locked keychain that holds the sessions is an error, with no fallback", { current: inKeychain, keychain: locked, granted: true }, { error: "keychain_unavailable", asked: false }],
+  ["FR-007 the file requested by option still needs a yes", { requested: option("file"), answer: true }, { source: "machine", asked: true }],
   ["FR-007 and a no is a no", { requested: option("file"), answer: false }, { error: "consent_required", asked: true }],
-  ["FR-007 the file asked for by variable is agreed to", { requested: variable("file") }, { source: "machine", asked: false }],
-  ["FR-007 the file asked for, with a passphrase", { requested: variable("file"), hasPassphrase: true }, { source: "passphrase", asked: false }],
-  ["FR-007 a file that is there was agreed to when it was made", { current: machine, keychain: locked }, { source: "machine", asked: false, kept: true }],
-  ["FR-007 also when it is asked for again", { current: machine, requested: option("file") }, { source: "machine", asked: false, kept: true }],
-  ["FR-007 a file that is there stays the choice, keychain or not", { current: passphrase, hasPassphrase: true }, { source: "passphrase", asked: false, kept: true }],
-  ["FR-007 a passphrase that came since is used from now on", { current: machine, hasPassphrase: true }, { source: "passphrase", asked: false }],
-  ["FR-007 out of the keychain into the file needs a yes", { current: inKeychain, requested: option("file"), answer: true }, { source: "machine", asked: true }],
-  ["FR-006 out of the file into the keychain needs none", { current: machine, requested: option("keychain") }, { source: "keychain", asked: false }],
+  ["FR-007 the file requested by variable counts as agreed", { requested: variable("file") }, { source: "machine", asked: false }],
+  ["FR-007 the file requested, with a passphrase", { requested: variable("file"), hasPassphrase: true }, { source: "passphrase", asked: false }],
+  ["FR-007 an existing file was agreed to when it was made", { current: machine, keychain: locked }, { source: "machine", asked: false, kept: true }],
+  ["FR-007 also when it is requested again", { current: machine, requested: option("file") }, { source: "machine", asked: false, kept: true }],
+  ["FR-007 an existing file stays the choice, keychain or not", { current: passphrase, hasPassphrase: true }, { source: "passphrase", asked: false, kept: true }],
+  ["FR-007 a passphrase set since then is used from now on", { current: machine, hasPassphrase: true }, { source: "passphrase", asked: false }],
+  ["FR-007 moving from the keychain to the file needs a yes", { current: inKeychain, requested: option("file"), answer: true }, { source: "machine", asked: true }],
+  ["FR-006 moving from the file to the keychain needs none", { current: machine, requested: option("keychain") }, { source: "keychain", asked: false }],
 ];
 
 for (const [title, facts, outcome] of table) {
@@ -95,12 +96,12 @@ const facts = (more: Partial<ChoiceFacts>): ChoiceFacts => ({
   ...more,
 });
 
-test("FR-006 a keychain that takes a key and does not give it back is noticed before the login", async () => {
+test("FR-006 a keychain that accepts a key and does not give it back is detected before the login", async () => {
   const forgetful: Keychain = { ...keychainOf(), write: async () => undefined };
   await assert.rejects(chooseKey(facts({ keychain: forgetful, requested: option("keychain") })), { code: "keychain_unavailable", message: /does not give it back/ });
 });
 
-test("FR-006 each folder has a keychain entry of its own, made once and used again", async () => {
+test("FR-006 each folder has its own keychain entry, made once and reused", async () => {
   const keychain = keychainOf();
   const first = await chooseKey(facts({ keychain }));
   assert.deepEqual(await chooseKey(facts({ keychain })), first);
@@ -110,7 +111,7 @@ test("FR-006 each folder has a keychain entry of its own, made once and used aga
   for (const key of keychain.entries.values()) assert.equal(Buffer.from(key.reveal(), "base64url").length, 32);
 });
 
-test("from the file into the keychain and back, every profile is kept", async (t) => {
+test("moving from the file to the keychain and back keeps every profile", async (t) => {
   const scratch = scratchFolder(t);
   const keychain = keychainOf();
   const path = join(scratch, "config", "credentials.json");
@@ -132,5 +133,5 @@ test("from the file into the keychain and back, every profile is kept", async (t
   }
 
   keychain.entries.clear();
-  await assert.rejects(open().store.read(), { code: "keychain_unavailable", message: /no longer has the key/, hint: /logout --all --force/ });
+  await assert.rejects(open().store.read(), refusedWith("keychain_unavailable", /no longer has the key/, /logout --all --force/));
 });

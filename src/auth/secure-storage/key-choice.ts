@@ -1,0 +1,89 @@
+import { createHash, randomBytes } from "node:crypto";
+import { AuthError } from "../../base/errors.ts";
+import { hint, login } from "../../base/hint.ts";
+import { Secret } from "../../base/secret.ts";
+import { newDerivedHeader } from "./derived-key.ts";
+import type { Keychain } from "./keychain.ts";
+import type { KeyHeader } from "./vault.ts";
+
+/** A value and where it comes from, in the words that the user typed: an option such as `--profile`, or the name of a variable. */
+export interface Setting<T> {
+  readonly value: T;
+  readonly source: string;
+}
+
+/** Where the key that seals the sessions is kept, or that nothing is kept at all. */
+export type StorageKind = "keychain" | "file" | "memory";
+
+/** The facts that the choice of a key depends on. */
+export interface ChoiceFacts {
+  /** The user's request; undefined when there is none. */
+  requested: Setting<StorageKind> | undefined;
+  /** The key of the existing file; undefined when there is no file. */
+  current: KeyHeader | undefined;
+  keychain: Keychain;
+  /** The folder of the file: each has a keychain entry of its own. */
+  folder: string;
+  hasPassphrase: boolean;
+  /** Whether the user has agreed to the file in advance: `--yes`. */
+  granted: boolean;
+  /**
+   * Asks the user to agree to the file, once.
+   *
+   * @throws {@link AuthError} `consent_required` where there is no terminal to ask on
+   */
+  consent: (reason: string) => Promise<boolean>;
+}
+
+/**
+ * Chooses, at login and before the user is sent anywhere, where the key that seals the sessions is kept. A keychain is written
+ * to and read here, so that a locked one shows now and not when there is a session to lose.
+ *
+ * There is no silent fallback: without a keychain, the encrypted file needs one explicit yes.
+ *
+ * @throws {@link AuthError} `keychain_unavailable` when one was requested, `consent_required`
+ */
+export async function chooseKey(facts: ChoiceFacts): Promise<KeyHeader> {
+  const { requested, current, keychain, folder } = facts;
+  const isFile = current !== undefined && current.source !== "keychain";
+  if (requested?.value === "file" || (requested === undefined && isFile)) {
+    const source = facts.hasPassphrase ? "passphrase" : "machine";
+    // The user agreed when the file was made.
+    if (current?.source === source) return current;
+    // A variable that asks for the file is an agreement too; the option alone is not.
+    if (!isFile && requested?.source.startsWith("--")) await agree(facts, "--storage file was requested");
+    return newDerivedHeader(source);
+  }
+  try {
+    return await keychainHeader(keychain, current?.source === "keychain" ? current.account : accountOf(folder));
+  } catch (error) {
+    const mayFallBack = requested === undefined && current?.source !== "keychain" && error instanceof AuthError && error.code === "keychain_unavailable";
+    if (!mayFallBack) throw error;
+    await agree(facts, error.message);
+    return newDerivedHeader(facts.hasPassphrase ? "passphrase" : "machine");
+  }
+}
+
+async function keychainHeader(keychain: Keychain, account: string): Promise<KeyHeader> {
+  if ((await keychain.read(account)) === undefined) {
+    const key = new Secret(randomBytes(32).toString("base64url"));
+    await keychain.write(account, key);
+    const kept = await keychain.read(account);
+    if (kept === undefined || !kept.equals(key)) {
+      throw new AuthError("keychain_unavailable", "the keychain accepts a key and does not give it back", { hint: hint`Run: ${login(undefined, "--storage", "file")}` });
+    }
+  }
+  return { source: "keychain", account };
+}
+
+/** Derived from the folder and not random, so that an abandoned login leaves no entry behind that the next one does not use. */
+function accountOf(folder: string): string {
+  return `sessions-${createHash("sha256").update(folder).digest("hex").slice(0, 12)}`;
+}
+
+async function agree({ granted, consent }: ChoiceFacts, reason: string): Promise<void> {
+  if (granted || (await consent(reason))) return;
+  throw new AuthError("consent_required", "the session was not stored: the encrypted file was declined", {
+    hint: hint`To keep it in memory, for this one command: ${login(undefined, "--storage", "memory")}`,
+  });
+}

@@ -1,0 +1,63 @@
+import { AuthError } from "../base/errors.ts";
+import { isConfidential, isLoopback } from "../base/url.ts";
+import { targetOf } from "./address.ts";
+
+/** Where redirects of a request may lead: within the service only, or anywhere, though there without token, body and headers. */
+export type RedirectScope = "service" | "anywhere";
+
+/** What is sent next. @internal */
+export interface Hop {
+  readonly url: string;
+  readonly init: RequestInit;
+  /** Whether that is the service. Only then does the token go along. */
+  readonly isService: boolean;
+}
+
+/** As many as `fetch` follows (Fetch standard, "HTTP-redirect fetch"). */
+export const mostHops = 20;
+
+/**
+ * The request that a redirect leads to. `fetch` follows redirects by origin, and a service at `https://host/tenant` shares its
+ * origin with its neighbours; it also takes the body of a 307 and every header but `Authorization` anywhere (S-013). So each hop
+ * is judged here, by the same function that judges every other address.
+ *
+ * @param response - from a request with `redirect: "manual"`
+ * @param from - what that request was
+ * @param service - the service's address from `parseServiceUrl`
+ * @param scope - see {@link RedirectScope}
+ * @returns undefined when the response is no redirect
+ * @throws {@link AuthError} `service_rejected` for a hop that is not followed
+ * @internal
+ */
+export function nextHop(response: Response, from: Hop, service: string, scope: RedirectScope): Hop | undefined {
+  const { status, headers } = response;
+  const location = headers.get("location");
+  if (![301, 302, 303, 307, 308].includes(status) || location === null) return undefined;
+  const refuse = (why: string): AuthError =>
+    new AuthError("service_rejected", `"${from.url.replace(/[?#].*$/s, "")}" redirects to ${why}: it was not followed`, { hint: "Use the address that it redirects to, if it is one that you trust" });
+  if (!URL.canParse(location, from.url)) throw refuse("something that is not an address");
+  const url = new URL(location, from.url);
+  const where = `"${url.origin}${url.pathname}"`;
+  // A service elsewhere has no business with what runs on this machine.
+  if (isLoopback(url.hostname) && !isLoopback(new URL(from.url).hostname)) throw refuse(`${where}, which is this machine`);
+  if (!isConfidential(url)) throw refuse(`${where}, where everybody on the way could read it`);
+  const init = redirected(from.init, status);
+  const isService = targetOf(url, service).isService;
+  if (isService && from.isService) return { url: url.href, init, isService };
+  if (scope === "service") throw refuse(`${where}, which is not the service`);
+  // RFC 9110 §15.4: only what reads may be sent again without asking the user.
+  if (!/^(GET|HEAD)$/i.test(init.method ?? "GET")) throw refuse(`${where}, which is not the service and would get what was sent`);
+  const { method, signal } = init;
+  return { url: url.href, init: { ...(method && { method }), ...(signal && { signal }) }, isService: false };
+}
+
+/** The same request at its next address: 303 always, and 301 and 302 after a POST, become a GET without a body. */
+function redirected(init: RequestInit, status: number): RequestInit {
+  const method = init.method ?? "GET";
+  const becomesGet = (status === 303 && !/^(GET|HEAD)$/i.test(method)) || ((status === 301 || status === 302) && /^POST$/i.test(method));
+  if (!becomesGet) return init;
+  const { body: _, ...rest } = init;
+  const headers = new Headers(init.headers);
+  for (const name of ["content-type", "content-encoding", "content-language", "content-location", "content-length"]) headers.delete(name);
+  return { ...rest, method: "GET", headers };
+}

@@ -1,0 +1,51 @@
+import { basename } from "node:path";
+import { filesIn, importGraph } from "../helpers/import-graph.ts";
+
+const marked = /(<!-- imports: [^\n]*-->\n)[\s\S]*?(<!-- end -->)/;
+
+/** A document with the import graph between its marks, as it is now. */
+export function withImportGraph(document: string): string {
+  if (!marked.test(document)) throw new Error("the document has no place for the import graph");
+  return document.replace(marked, (_, start: string, end: string) => `${start}\n\`\`\`mermaid\n${importGraphChart()}\n\`\`\`\n\n${end}`);
+}
+
+/**
+ * Folders and who imports whom, as a flow chart of Mermaid. An arrow that follows from others is left out: with
+ * `cli → doctor → app` there is none from `cli` to `app`. What only types need counts too.
+ */
+export function importGraphChart(): string {
+  const direct = new Map<string, Set<string>>();
+  for (const [file, targets] of importGraph(filesIn("src"))) {
+    const from = roomOf(file);
+    for (const to of [...targets].map(roomOf)) if (from !== to) direct.set(from, (direct.get(from) ?? new Set()).add(to));
+  }
+  const all = new Map([...direct.keys()].map((room) => [room, reachableFrom(room, direct)]));
+  const arrows = [...direct].flatMap(([from, targets]) => [...targets].filter((to) => ![...targets].some((between) => between !== to && all.get(between)?.has(to))).map((to) => [from, to] as const));
+  const rooms = [...new Set([...direct.keys(), ...[...direct.values()].flatMap((targets) => [...targets])])].sort();
+  const inAuth = rooms.filter((room) => room.startsWith("src/auth/"));
+  const node = (room: string): string => `${idOf(room)}["${basename(room)}${room.endsWith(".ts") ? "" : "/"}"]`;
+  return [
+    "flowchart TD",
+    ...rooms.filter((room) => !inAuth.includes(room)).map((room) => `  ${node(room)}`),
+    "  subgraph auth",
+    ...inAuth.map((room) => `    ${node(room)}`),
+    "  end",
+    ...arrows.map(([from, to]) => `  ${idOf(from)} --> ${idOf(to)}`).sort(),
+  ].join("\n");
+}
+
+/** The part of the picture that a file is in: its folder below `src/`, in `auth/` the folder or file below that. */
+function roomOf(file: string): string {
+  return file.split("/").slice(0, file.startsWith("src/auth/") ? 3 : 2).join("/");
+}
+
+function idOf(room: string): string {
+  return room.replace(/^src\/|\.ts$/g, "").replace(/\W/g, "_");
+}
+
+function reachableFrom(room: string, direct: ReadonlyMap<string, ReadonlySet<string>>): Set<string> {
+  const reached = new Set(direct.get(room));
+  // It grows while it is gone through.
+  for (const next of reached) for (const further of direct.get(next) ?? []) reached.add(further);
+  return reached;
+}

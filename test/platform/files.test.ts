@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { leftTemporaries, replaceFile, reserveFile } from "../../src/platform/files.ts";
+import { scratchFolder } from "../helpers/command.ts";
+
+test("a file is replaced as a whole, and nothing else is left in its folder", (t) => {
+  const path = join(scratchFolder(t), "file");
+  for (const content of ["a long first content", "short", ""]) {
+    replaceFile(path, content, { flush: content !== "short" });
+    assert.equal(readFileSync(path, "utf8"), content);
+  }
+  assert.deepEqual(readdirSync(join(path, "..")), ["file"]);
+});
+
+test("a new file is closed to others unless its mode says otherwise", { skip: process.platform === "win32" && "there are no modes" }, (t) => {
+  const folder = scratchFolder(t);
+  replaceFile(join(folder, "private"), "x");
+  replaceFile(join(folder, "open"), "x", { mode: 0o644 });
+  assert.deepEqual(["private", "open"].map((name) => statSync(join(folder, name)).mode & 0o777), [0o600, 0o644 & ~process.umask()]);
+});
+
+test("reserved room may turn out too large or too small, and can be used once", (t) => {
+  const path = join(scratchFolder(t), "file");
+  for (const content of ["tiny", "x".repeat(5000)]) {
+    const reservation = reserveFile(path, 1000);
+    reservation.commit(content);
+    assert.equal(readFileSync(path, "utf8"), content);
+    assert.throws(() => reservation.commit("again"), TypeError);
+    reservation.discard();
+    assert.equal(readFileSync(path, "utf8"), content);
+  }
+});
+
+test("a file that cannot be replaced stays as it is, and no temporary file stays either", (t) => {
+  const folder = scratchFolder(t);
+  mkdirSync(join(folder, "taken", "inside"), { recursive: true });
+  assert.throws(() => replaceFile(join(folder, "taken"), "x"));
+  assert.throws(() => replaceFile(join(folder, "missing", "file"), "x"));
+  assert.deepEqual(readdirSync(folder), ["taken"]);
+});
+
+test("a link in the file's place is replaced, and what it leads to is not touched", { skip: process.platform === "win32" && "links need a privilege there" }, (t) => {
+  const folder = scratchFolder(t);
+  writeFileSync(join(folder, "precious"), "precious");
+  symlinkSync(join(folder, "precious"), join(folder, "file"));
+  replaceFile(join(folder, "file"), "new");
+  assert.deepEqual(["precious", "file"].map((name) => readFileSync(join(folder, name), "utf8")), ["precious", "new"]);
+});
+
+test("what killed writers left is found, in folders below too, and what a living one writes is not", (t) => {
+  const folder = scratchFolder(t);
+  const { pid: dead } = spawnSync(process.execPath, ["-e", ""]);
+  mkdirSync(join(folder, "queue"));
+  const left = [`.credentials.json.${dead}.0123456789ab.tmp`, join("queue", `.lamport-clock.${dead}.0123456789ab.tmp`)];
+  for (const name of [...left, `.credentials.json.${process.pid}.0123456789ab.tmp`, "notes.tmp", ".credentials.json"]) writeFileSync(join(folder, name), "");
+  const paths = left.map((name) => join(folder, name));
+  assert.deepEqual(leftTemporaries(folder, { recursive: true }).sort(), paths.sort());
+  assert.deepEqual(leftTemporaries(folder), [join(folder, left[0] ?? "")]);
+  assert.deepEqual(leftTemporaries(folder, { of: "other" }), []);
+});
