@@ -97,8 +97,8 @@ const wrong: [args: string[], message: RegExp][] = [
   [["api", "GET", "/x", "-d", "{}"], /^error: GET takes no body\n/],
   [["api", "GET", "/x", "-H", "nonsense"], /^error: "nonsense" is not a header\n/],
   [["api", "GET", "/x", "-H", "Authorization: Bearer x"], /^error: the header "Authorization" is set by the command itself\n/],
-  [["api", "POST", "/x", "-d", "{}", "-H", "Transfer-Encoding: chunked"], /^error: the header "Transfer-Encoding" is not one to choose: /],
-  [["api", "POST", "/x", "-d", "{}", "-H", "Content-Length: 7"], /^error: the header "Content-Length" is not one to choose: /],
+  [["api", "POST", "/x", "-d", "{}", "-H", "Transfer-Encoding: chunked"], /^error: the header "Transfer-Encoding" cannot be chosen: /],
+  [["api", "POST", "/x", "-d", "{}", "-H", "Content-Length: 7"], /^error: the header "Content-Length" cannot be chosen: /],
   [["api", "POST", "/x", "-d", "@/nowhere"], /^error: --data: cannot read "\/nowhere" \(ENOENT\)\n/],
   [["api", "GET"], /^error: /],
 ];

@@ -1,3 +1,4 @@
+import { shellWord } from "../../base/hint.ts";
 import { candidates, paths, valueOptions, type Place, type Values } from "./places.ts";
 
 /**
@@ -9,7 +10,7 @@ export function zshCompletion(name: string, places: readonly Place[]): string {
   const complete = `_${name.replaceAll("-", "_")}`;
   const ofOptions = places.flatMap(valueOptions).map(({ pattern, values }) => `    (${pattern}) ${replies(values)}return ;;`);
   const ofPlaces = places.map((place) => {
-    const found = candidates(place).map(([word, summary]) => quoted(summary ? `${word}:${summary}` : word));
+    const found = candidates(place).map(([word, summary]) => shellWord(summary ? `${word}:${summary}` : word, "linux"));
     return `    ('${place.path}')${place.values === "files" ? " _files;" : ""} found=(${found.join(" ")}) ;;`;
   });
   return `#compdef ${name}
@@ -37,8 +38,4 @@ if [[ $funcstack[1] == ${complete} || $funcstack[1] == _${name} ]]; then ${compl
 function replies(values: Values): string {
   if (values === "files") return "_files; ";
   return values === "unknown" ? "" : `compadd -- ${values.join(" ")}; `;
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }
