@@ -23,29 +23,34 @@ const graph = importGraph(files);
 /** The source files that callers and the command start from. */
 const entries = ["src/cli/main.ts", ...Object.values(manifest.exports ?? {}).flatMap((target) => (typeof target === "string" ? [] : [target.default.replace("./dist/", "src/").replace(/\.js$/, ".ts")]))];
 
-/** The folders from the bottom up: a file imports from its own layer, or from one further down. */
+/** The layers from the bottom up: a file imports from its own part of its layer, or from a layer further down. */
 const layers: readonly (readonly RegExp[])[] = [
   [/^src\/base\//],
   [/^src\/platform\//],
   [/^src\/http\//],
   [/^src\/auth\/oauth\//],
-  [/^src\/auth\/secure-storage\//],
-  [/^src\/auth\/session\.ts$/],
+  [/^src\/auth\/secure-storage\//, /^src\/auth\/session\.ts$/],
   [/^src\/auth\/session-store\.ts$/],
   [/^src\/auth\/token-manager\//],
-  [/^src\/auth\/(account-tokens|authorized-fetch)\.ts$/, /^src\/auth\/websocket\//],
-  [/^src\/auth\/loopback\//],
+  [/^src\/auth\/(account-tokens|authorized-fetch)\.ts$/],
+  [/^src\/auth\/websocket\//, /^src\/auth\/loopback\//],
   [/^src\/auth\/flows\//],
-  [/^src\/(sync|tracker)\//],
+  [/^src\/sync\//, /^src\/tracker\//],
   [/^src\/app\//],
   [/^src\/doctor\//, /^src\/index\.ts$/],
   [/^src\/cli\//],
 ];
 
-function layerOf(file: string): number {
-  const layer = layers.findIndex((patterns) => patterns.some((pattern) => pattern.test(file)));
-  assert.notEqual(layer, -1, `${file} is in no layer`);
-  return layer;
+/** The layer of a file and its part of that. */
+function placeOf(file: string): { layer: number; part: RegExp } {
+  const layer = layers.findIndex((parts) => parts.some((part) => part.test(file)));
+  const part = layers[layer]?.find((pattern) => pattern.test(file)) ?? assert.fail(`${file} is in no layer`);
+  return { layer, part };
+}
+
+function isDownward(file: string, target: string): boolean {
+  const [from, to] = [placeOf(file), placeOf(target)];
+  return to.layer < from.layer || to.part === from.part;
 }
 
 /** The lines of code that a rule forbids, except in the files that are their place. */
@@ -63,7 +68,7 @@ function linesOf(text: string, pattern: RegExp, file: string): string[] {
 const nowhere = /^$/;
 
 test("imports go downwards", () => {
-  const upward = [...graph].flatMap(([file, targets]) => [...targets].filter((target) => layerOf(target) > layerOf(file)).map((target) => `${file} imports ${target}`));
+  const upward = [...graph].flatMap(([file, targets]) => [...targets].filter((target) => !isDownward(file, target)).map((target) => `${file} imports ${target}`));
   assert.deepEqual(upward, []);
 });
 
@@ -156,12 +161,9 @@ test("nothing below the command line prints or exits", () => {
 /** Files that do not keep a rule yet. A list may only become shorter. */
 const pending = {
   unused: /^src\/base\//,
-  name: /^src\/(app|auth|http|platform|sync|tracker)\//,
-  commandLine: /^src\/(app|auth|http|platform|sync|tracker)\//,
-  status: /^src\/(auth\/(oauth\/discovery|authorized-fetch)|tracker\/(errors|request)|sync\/(artifacts|batch-answer))\.ts$/,
-  transient: /^src\/(auth\/(oauth\/refresh|flows\/device-polling)|tracker\/request|sync\/(artifacts|health|live-client))\.ts$/,
-  replace: /^src\/(platform\/user-files|sync\/queue-files)\.ts$/,
-  quoting: /^src\/platform\/(files|browser-commands)\.ts$/,
+  name: /^src\/(auth\/session\.ts|platform\/(browser\.ts|paths\.ts|process-lock\/|profile-file\.ts)|sync\/(artifacts|batch-answer|emitter|event-drain|live-client|service-request)\.ts)/,
+  commandLine: /^src\/(auth\/session|platform\/browser|sync\/(emitter|artifacts|live-client|service-request|event-drain|batch-answer))\.ts$/,
+  quoting: /^src\/platform\/browser-commands\.ts$/,
 };
 
 /** One of the rules that still have exceptions. */
@@ -183,10 +185,12 @@ test("below cli/ and doctor/ no text holds a command line: a hint is data", () =
 });
 
 test("each decision has one definition", () => {
-  assert.deepEqual(offenders(/\b(408|429|50[1-4])\b|\bstatus >= 500\b/, except(/^src\/http\/retry\.ts$/, pending.status)), [], "which HTTP status may pass");
-  assert.deepEqual(offenders(/\b(network|service)_unavailable".*\b(network|service)_unavailable"/, except(/^src\/base\/errors\.ts$/, pending.transient)), [], "which error is transient");
-  assert.deepEqual(offenders(/\bf(data)?sync(Sync)?\(|\brename(Sync)?\((temporary|candidate)\b/, except(/^src\/platform\/(files|process-lock\/directory)\.ts$/, pending.replace)), [], "how a file is replaced");
-  assert.deepEqual(offenders(/\.replaceAll\("'"/, except(/^src\/(base\/hint|cli\/completion\/fish)\.ts$/, pending.quoting)), [], "how a word is quoted for a shell; fish has rules of its own");
+  // The tracker has a rule of its own for 429, and 501 is the answer of a service that lacks the endpoint.
+  assert.deepEqual(offenders(/\b(408|429|50[2-4])\b|\bstatus >= 500\b/, /^src\/(http\/retry|tracker\/request)\.ts$/), [], "which HTTP status may pass");
+  assert.deepEqual(offenders(/\b(network|service)_unavailable".*\b(network|service)_unavailable"/, /^src\/base\/errors\.ts$/), [], "which error is transient");
+  assert.deepEqual(offenders(/\bf(data)?sync(Sync)?\(|\brename(Sync)?\((temporary|candidate)\b/, /^src\/platform\/(files|process-lock\/directory)\.ts$/), [], "how a file is replaced");
+  // fish has quotes of its own, in which a backslash escapes.
+  assert.deepEqual(offenders(/\.replaceAll\("'"/, except(/^src\/(base\/hint|cli\/completion\/fish)\.ts$/, pending.quoting)), [], "how a word is quoted for a shell");
 });
 
 test("C-001 no command and no prompt knows a password", () => {

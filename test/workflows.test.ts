@@ -11,7 +11,7 @@ test("every action is pinned by its full commit hash, with the version it is", (
   }
 });
 
-test("no workflow may write anything, and only publishing may prove who it is", () => {
+test("no workflow may write anything, and only publishing gets a token that proves its identity", () => {
   for (const [name, text] of workflows) {
     assert.match(text, /^permissions:( \{\}|\n  contents: read)\n/m, name);
     const writes = [...text.matchAll(/^ *(\S+): *write/gm)].map(([, permission]) => permission);
@@ -19,8 +19,8 @@ test("no workflow may write anything, and only publishing may prove who it is", 
   }
 });
 
-test("no workflow runs text that a stranger can choose", () => {
-  // What an expression gives is put into the shell's line before the shell reads it: a branch's name could be a command.
+test("no workflow runs text that a stranger can choose, such as the name of a branch", () => {
+  // The value of an expression becomes part of the line before the shell reads it: it could be a command.
   for (const [name, text] of workflows) assert.doesNotMatch(text, /run:.*\$\{\{/, name);
 });
 

@@ -76,10 +76,10 @@ export function createApp(overrides: AppOverrides = {}): App {
   const env = overrides.env ?? process.env;
   const platform = overrides.platform ?? process.platform;
   const clock = overrides.clock ?? systemClock;
-  const fetch: Fetch = overrides.fetch ?? systemFetch(env);
-  const settings = resolveSettings(overrides.options ?? {}, env, identity, findProfileFile(env["HOME"] ?? env["USERPROFILE"], overrides.cwd));
+  const fetch: Fetch = overrides.fetch ?? systemFetch(env, identity);
+  const settings = resolveSettings(overrides.options ?? {}, env, identity, findProfileFile(identity, env["HOME"] ?? env["USERPROFILE"], overrides.cwd));
 
-  const folder = lazily(() => configFolder(env, platform));
+  const folder = lazily(() => configFolder(identity, env, platform));
   const keychain = lazily(() => loadedKeychain(async () => (await import("../auth/secure-storage/keychain.ts")).createKeychain({ identity, clock, env })));
   const sealed = (leavesTraces: boolean): SealedFile =>
     new SealedFile(join(folder(), "credentials.json"), async (source: KeyHeader["source"]): Promise<KeySource> => {
@@ -87,7 +87,7 @@ export function createApp(overrides: AppOverrides = {}): App {
       const { machineFingerprint, machineKey, passphraseKey } = await import("../auth/secure-storage/derived-key.ts");
       if (source === "passphrase") return passphraseKey(settings.passphrase);
       const uid = process.getuid?.();
-      const cache = leavesTraces ? runtimeFolder(env, platform, tmpdir(), uid) : undefined;
+      const cache = leavesTraces ? runtimeFolder(identity, env, platform, tmpdir(), uid) : undefined;
       return machineKey(machineFingerprint(identity, hostname(), uid ?? userName()), cache);
     });
   const sealedFile = lazily(() => sealed(true));

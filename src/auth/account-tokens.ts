@@ -13,7 +13,7 @@ import type { Credential } from "./session.ts";
  */
 export function tokensOfAccount(tokens: TokenManager, account: { service: string; user: string; label?: string | undefined }): AuthorizedFetchOptions["tokens"] {
   const refuse = (): never => {
-    throw new NotAuthenticatedError(`this program does not act for ${account.label ?? account.user} at ${account.service}, who is logged in now`, { hint: "Start it again" });
+    throw new NotAuthenticatedError(`this program acts for ${account.label ?? account.user} at ${account.service}, and another user is logged in now`, { hint: "Start it again" });
   };
   // A token from the environment names nobody: the service was asked whose it is.
   const isTheirs = ({ user }: Credential): boolean => user === undefined || user.id === account.user;

@@ -99,12 +99,18 @@ export class ServiceError extends AuthError {
 /**
  * Whether a value is an error of this library, also one of another copy of the package in the same program, whose classes are
  * not these: it is the code that counts, not the class.
+ *
+ * @param value - what was caught
  */
 export function isAuthError(value: unknown): value is AuthError {
   return value instanceof Error && "code" in value && (codes as readonly unknown[]).includes(value.code) && "hint" in value;
 }
 
-/** Whether a failure may be gone at the next try: no answer, a service that cannot work now, a lock that is held (S-004). */
+/**
+ * Whether a failure may be gone at the next try: no answer, a service that cannot work now, a lock that is held (S-004).
+ *
+ * @param value - what was caught
+ */
 export function isTransient(value: unknown): value is AuthError {
   return isAuthError(value) && (value.code === "network_unavailable" || value.code === "service_unavailable" || value.code === "lock_unavailable");
 }

@@ -52,7 +52,7 @@ export function login(profile?: string, ...options: readonly string[]): ToolComm
   return { command: "auth login", profile, options };
 }
 
-/** Who shows a hint, and where. */
+/** The program that shows a hint, and where. */
 export interface HintContext {
   readonly identity: Identity;
   /** Decides how words are quoted and variables are set; `process.platform` by default. */
@@ -61,7 +61,12 @@ export interface HintContext {
   readonly profile?: string | undefined;
 }
 
-/** The words of a hint. */
+/**
+ * The words of a hint, ready to show.
+ *
+ * @param hint - from an error
+ * @param context - under what name, on which platform and about which profile it is shown
+ */
 export function hintText(hint: Hint, { identity, platform = process.platform, profile }: HintContext): string {
   const word = (text: string): string => shellWord(text, platform);
   const assignment = (name: string, value: string): string => (platform === "win32" ? `$env:${name} = ${word(value)}` : `export ${name}=${word(value)}`);

@@ -8,6 +8,8 @@ import { dispatch } from "./dispatch.ts";
 import { createOutput } from "./output.ts";
 import { renderError } from "./render-error.ts";
 
+export type * from "./json-output.ts";
+
 /**
  * Runs a command line. The one place that catches and prints.
  *

@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import { hint } from "../base/hint.ts";
 import { inspectFolder } from "../platform/inspect.ts";
-import { breakProcessLock, inspectProcessLock, processLockLitter } from "../platform/process-lock/process-lock.ts";
+import { inspectProcessLock, lockLeftovers, removeDeadLock } from "../platform/process-lock/process-lock.ts";
 import { failed, finder, repairCommand, type Finding } from "./finding.ts";
 
 const report = finder("D501", "lock");
@@ -25,9 +25,9 @@ export function examineLocks(folder: string, repair: boolean): Finding[] {
 function examineLock(path: string, name: string, repair: boolean): Finding[] {
   try {
     const holder = inspectProcessLock(path);
-    const left = processLockLitter(path);
+    const left = lockLeftovers(path);
     const isDead = holder?.state === "dead";
-    const isRemoved = repair && (isDead || left.length > 0) && breakProcessLock(path);
+    const isRemoved = repair && (isDead || left.length > 0) && removeDeadLock(path);
     const findings: Finding[] = [];
     if (left.length > 0) {
       const by = `${left.length === 1 ? "a process" : `${left.length} processes`} killed while waiting for "${name}"`;

@@ -54,11 +54,12 @@ export function form(parameters: Readonly<Record<string, string | undefined>>): 
  *
  * @param response - the answer to {@link send}
  * @param maxBytes - the limit; 1 MiB by default, which no answer of the protocol comes near
+ * @param signal - the one that the request was sent with, whose reason is thrown when it ends the reading
  * @returns its members, or undefined when the body is something else
  * @throws {@link ServiceError} `network_unavailable` when the connection ends before the body does,
  * `service_answer_invalid` when the body is larger than the limit
  */
-export async function readJsonObject(response: Response, maxBytes: number = maxAnswerBytes): Promise<JsonObject | undefined> {
+export async function readJsonObject(response: Response, maxBytes: number = maxAnswerBytes, signal?: AbortSignal): Promise<JsonObject | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
@@ -70,7 +71,7 @@ export async function readJsonObject(response: Response, maxBytes: number = maxA
     }
   } catch (cause) {
     if (cause instanceof AuthError) throw invalidAnswer(response, `sent more than ${maxBytes / 1024} KiB`);
-    throw unreachable(response.url, cause, undefined);
+    throw unreachable(response.url, cause, signal);
   }
   return parseJsonObject(Buffer.concat(chunks));
 }

@@ -1,26 +1,26 @@
+import type { Environment } from "./paths.ts";
+
 /** A program and its arguments, the address among them. Never a line for a shell. */
 export interface BrowserCommand {
   program: string;
   args: readonly string[];
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
 /**
- * What to try, best first: the user's own `BROWSER`, then what the platform has.
- * @param address - the one thing to open, already checked
- * @param platform - as `process.platform` says it
- * @param env - `BROWSER`, what tells WSL, `SystemRoot`
+ * The commands to try, in order: the user's own `BROWSER`, then those of the platform.
+ * @param address - the page to open, already checked
+ * @param platform - as `process.platform`
+ * @param env - for `BROWSER`, `SystemRoot` and the variables of WSL
  */
 export function browserCommands(address: string, platform: NodeJS.Platform, env: Environment): BrowserCommand[] {
   const opened = (program: string, ...args: string[]): BrowserCommand => ({ program, args: [...args, address] });
   return [...chosenBrowsers(platform, env).map((program) => opened(program)), ...systemBrowsers(address, platform, env, opened)];
 }
 
-/** `BROWSER` is a list separated by colons, as xdg-open has it, except on Windows, where `C:\…` is one program. */
+/** `BROWSER` is a list separated by colons, as for xdg-open, except on Windows, where `C:\…` is one program. */
 function chosenBrowsers(platform: NodeJS.Platform, env: Environment): string[] {
   const value = env["BROWSER"] ?? "";
-  // Never split at spaces: "/opt/my browser/run" is one program, and what looks like an option to it is none.
+  // Never split at spaces: "/opt/my browser/run" is one program, and nothing in it is an option.
   return (platform === "win32" ? [value] : value.split(":")).filter((program) => program.trim() !== "");
 }
 
@@ -34,7 +34,7 @@ function systemBrowsers(
     case "darwin":
       return [opened("open")];
     case "win32": {
-      // Whole paths: a bare name would be looked for in the current folder first, which may be a stranger's project.
+      // Absolute paths: Windows looks for a bare name in the current folder first, which may be somebody else's project.
       const system = `${env["SystemRoot"] ?? "C:\\Windows"}\\System32`;
       return [
         opened(`${system}\\rundll32.exe`, "url.dll,FileProtocolHandler"),
@@ -43,7 +43,7 @@ function systemBrowsers(
     }
     default: {
       const desktop = [opened("xdg-open"), opened("gio", "open")];
-      // Under WSL the browser is on the Windows side: wslview if it is installed, else Windows' own way.
+      // Under WSL the browser is on the Windows side: wslview if it is installed, else the way of Windows itself.
       const wsl = env["WSL_DISTRO_NAME"] !== undefined || env["WSL_INTEROP"] !== undefined;
       return wsl
         ? [opened("wslview"), ...desktop, opened("rundll32.exe", "url.dll,FileProtocolHandler")]
@@ -52,7 +52,7 @@ function systemBrowsers(
   }
 }
 
-/** Encoded, the address meets no parser but PowerShell's own, and there it is a string in which `'` is doubled. */
+/** Encoded, the address meets no other parser than PowerShell's own, and there it is a string in which `'` is doubled. */
 function throughPowerShell(program: string, address: string): BrowserCommand {
   const script = `Start-Process '${address.replaceAll("'", "''")}'`;
   const encoded = Buffer.from(script, "utf16le").toString("base64");

@@ -1,28 +1,33 @@
 import { spawn } from "node:child_process";
-import { isConfidential } from "../base/url.ts";
 import { AuthError } from "../base/errors.ts";
+import { hint } from "../base/hint.ts";
+import type { Identity } from "../base/identity.ts";
 import { systemErrorCode } from "../base/system-error.ts";
+import { isConfidential } from "../base/url.ts";
 import { type BrowserCommand, browserCommands } from "./browser-commands.ts";
 import type { Clock } from "./clock.ts";
+import type { Environment } from "./paths.ts";
 
-/** Whether some program took the address. A failure is no more than a warning: the address was printed before. */
+/** Whether some program took the address. A failure is only a warning: the address was printed before. */
 export type BrowserOutcome = { launched: string } | { failed: string };
 
 /** What {@link openBrowser} needs to know of the machine. */
 interface BrowserOptions {
-  env: Readonly<Record<string, string | undefined>>;
+  env: Environment;
+  /** Names the variables that hold secrets. */
+  identity: Identity;
   platform: NodeJS.Platform;
   clock: Clock;
 }
 
-// A launcher that cannot do it says so at once; one that is still busy after this is a browser at work.
+// A launcher that fails says so at once; one that is still busy after this is a browser at work.
 const earlyExitMs = 1_000;
 
 /**
  * Hands an address to the user's browser, and does not wait for that browser to end.
- * @param address - where to; may come from the service
+ * @param address - the page to open; may come from the service
  * @returns which program took it, or what each candidate said
- * @throws {AuthError} `service_answer_invalid` for anything but `https:` and loopback `http:`: other schemes start other
+ * @throws {@link AuthError} `service_answer_invalid` for anything but `https:` and loopback `http:`: other schemes start other
  *   programs (S-007), and plain http would show the login to the network
  */
 export async function openBrowser(address: string, options: BrowserOptions): Promise<BrowserOutcome> {
@@ -30,7 +35,7 @@ export async function openBrowser(address: string, options: BrowserOptions): Pro
   if (url === undefined || !isConfidential(url)) {
     const found = url === undefined ? "no address at all" : `an address of "${url.protocol}//${url.hostname}"`;
     throw new AuthError("service_answer_invalid", `the browser opens https addresses only, and this is ${found}`, {
-      hint: "Check the address of the service: spec-kitty auth doctor",
+      hint: hint`Check the address of the service: ${{ command: "auth doctor" }}`,
     });
   }
   const failures: string[] = [];
@@ -43,13 +48,14 @@ export async function openBrowser(address: string, options: BrowserOptions): Pro
   return { failed: failures.join("; ") };
 }
 
-/** Starts a program on its own and looks whether it stays or ends well. Gives what went wrong, if anything did. */
-async function launch({ program, args }: BrowserCommand, { env, clock }: BrowserOptions): Promise<string | undefined> {
+/** Starts a program on its own, and waits to see whether it fails. Returns what went wrong, if anything did. */
+async function launch({ program, args }: BrowserCommand, { env, identity, clock }: BrowserOptions): Promise<string | undefined> {
+  // A browser lives on for days, with helpers and extensions: our secrets are not for its environment.
+  const secrets = ["PASSPHRASE", "ACCESS_TOKEN"].map((name) => identity.variable(name));
+  const theirs = Object.fromEntries(Object.entries(env).filter(([name]) => !secrets.includes(name.toUpperCase())));
   const settled = new AbortController();
   const ended = new Promise<string | undefined>((resolve) => {
-    // Detached and without our streams: Ctrl-C here is not for the browser, nor is its chatter for this terminal.
-    // A browser lives on for days, with helpers and extensions: our secrets are not for its environment.
-    const { SPEC_KITTY_PASSPHRASE: _passphrase, SPEC_KITTY_ACCESS_TOKEN: _token, ...theirs } = env;
+    // Detached and without our streams: Ctrl-C here is not for the browser, nor is its output for this terminal.
     const child = spawn(program, [...args], { env: theirs, detached: true, stdio: "ignore", windowsHide: true });
     child.unref();
     child.on("error", (error) => resolve(systemErrorCode(error) === "ENOENT" ? "not found" : error.message));

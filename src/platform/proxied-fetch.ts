@@ -4,19 +4,20 @@ import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
 import { ServiceError } from "../base/errors.ts";
+import { hint, type Hint } from "../base/hint.ts";
 import { reasonOf } from "../base/system-error.ts";
-import type { Proxy } from "./proxy.ts";
+import { bypassProxy, type Proxy } from "./proxy.ts";
 
 /**
  * `fetch` through a proxy: a tunnel for `https:` (CONNECT, RFC 9110 §9.3.6), a request with a whole address for `http:`
  * (RFC 9112 §3.2.2).
  *
  * One way for every Node: the global `fetch` takes a proxy from Node 22.21 on, by a variable read when the process
- * starts, and from 24.14 on by a setting of the whole process, which is not a library's to change. So this is made of
+ * starts, and from 24.14 on by a setting of the whole process, which a library must not change. So this is made of
  * `node:http` and `node:tls`, which do the same everywhere. Each request has a connection of its own.
  *
  * As with `fetch`, the target's certificate is verified, the body arrives as it is read, and the signal ends it all.
- * Unlike it, a redirect is never followed: with anything but `redirect: "manual"` it is an error.
+ * Unlike with `fetch`, a redirect is never followed: without `redirect: "manual"` it is an error.
  *
  * @param proxy - from `proxyFor`
  * @param url - where the request goes, `http:` or `https:`
@@ -28,13 +29,13 @@ export async function proxiedFetch(proxy: Proxy, url: URL, init: RequestInit = {
   const signal = init.signal ?? undefined;
   try {
     signal?.throwIfAborted();
-    // The platform's own reading of `init`: names of headers, the content type that a kind of body brings along.
+    // The platform's own reading of `init`: names of headers, the content type that follows from the kind of body.
     const asked = new Request(url, { ...init, signal: null });
     const body = new Uint8Array(await asked.arrayBuffer());
     const options: RequestOptions = {
       method: asked.method,
-      // Without the header any coding would do (RFC 9110 §12.5.3), and nothing here undoes one.
-      headers: { "user-agent": "node", "accept-encoding": "identity", ...Object.fromEntries(asked.headers), host: url.host },
+      // Without the header any coding would do (RFC 9110 §12.5.3), and nothing here decodes one.
+      headers: { "accept-encoding": "identity", ...Object.fromEntries(asked.headers), host: url.host },
       signal,
     };
     if (body.length > 0 || asked.method === "POST" || asked.method === "PUT") options.headers = { ...options.headers, "content-length": body.length };
@@ -42,7 +43,7 @@ export async function proxiedFetch(proxy: Proxy, url: URL, init: RequestInit = {
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       request.on("response", resolve).on("error", reject).end(body);
     });
-    // 407 is a proxy's word only (RFC 9110 §15.5.8), and the challenge is none of the caller's business.
+    // Only a proxy says 407 (RFC 9110 §15.5.8), and its challenge is not for the caller.
     if (answer.statusCode === 407 && url.protocol === "http:") {
       answer.destroy();
       throw refused(proxy, url, 407);
@@ -74,7 +75,7 @@ async function throughTunnel(proxy: Proxy, url: URL, options: RequestOptions): P
       .on("connect", ({ statusCode = 0 }: IncomingMessage, socket: Duplex, head: Buffer) => {
         if (statusCode >= 200 && statusCode < 300 && head.length === 0) return resolve(socket);
         socket.destroy();
-        // In TLS the client speaks first: bytes from before that are nobody's that we asked.
+        // In TLS the client speaks first: bytes that come before are not from the server that was asked for.
         reject(head.length > 0 && statusCode < 300 ? new Error("the proxy spoke into the tunnel") : refused(proxy, url, statusCode));
       })
       .on("error", reject)
@@ -95,7 +96,7 @@ function toResponse(answer: IncomingMessage, url: URL, init: RequestInit): Respo
   const isEmpty = init.method === "HEAD" || status === 204 || status === 205 || status === 304;
   if (isEmpty) answer.resume();
   const response = new Response(isEmpty ? null : bodyOf(answer, init.signal), { status, statusText, headers });
-  // What a constructor cannot set, and messages about the answer are made from.
+  // The constructor cannot set it, and messages about the answer need it.
   return Object.defineProperty(response, "url", { value: url.href });
 }
 
@@ -118,30 +119,31 @@ function bodyOf(answer: IncomingMessage, signal: AbortSignal | null | undefined)
 }
 
 function refused(proxy: Proxy, url: URL, status: number): ServiceError {
-  const hints: Record<number, string> = {
+  const hints: Partial<Record<number, Hint>> = {
     407: proxy.authorization
-      ? `The proxy does not take the user name and password in ${proxy.variable}: correct them there`
-      : `The proxy wants a user name and password: export ${proxy.variable}=${proxy.address.replace("//", "//USER:PASSWORD@")}`,
-    403: `The proxy does not allow this address. Ask those who run it, or go around it: add ${url.hostname} to NO_PROXY`,
+      ? hint`The proxy does not accept the user name and password in ${proxy.variable}: correct them there`
+      : hint`The proxy wants a user name and password: ${{ set: proxy.variable, value: proxy.address.replace("//", "//USER:PASSWORD@") }}`,
+    403: hint`The proxy does not allow this address. Ask its operators, or ${bypassProxy(url)}`,
   };
-  const hint = hints[status] ?? `Check ${proxy.variable} and the address of the service, or go around the proxy: add ${url.hostname} to NO_PROXY`;
-  return new ServiceError("network_unavailable", `cannot reach ${where(url)} via proxy ${proxy.address}: the proxy answered ${status}`, { hint });
+  return new ServiceError("network_unavailable", `cannot reach ${where(url)} via proxy ${proxy.address}: the proxy answered ${status}`, {
+    hint: hints[status] ?? hint`Check ${proxy.variable} and the address of the service, or ${bypassProxy(url)}`,
+  });
 }
 
 function unreachable(proxy: Proxy, url: URL, cause: unknown): ServiceError {
   return new ServiceError("network_unavailable", `cannot reach ${where(url)} via proxy ${proxy.address} (${reasonOf(cause)})`, {
-    hint: `Nothing was lost. Check the network and ${proxy.variable}, or go around the proxy: add ${url.hostname} to NO_PROXY`,
+    hint: hint`Nothing was lost. Check the network and ${proxy.variable}, or ${bypassProxy(url)}`,
     cause,
   });
 }
 
-/** An address without its query, which may hold what is secret. */
+/** An address without its query, which may hold a secret. */
 function where(url: URL): string {
   return `"${url.origin}${url.pathname}"`;
 }
 
 /**
- * Whom a connection is with, and whose certificate is expected. A name goes into the handshake and an address does not
+ * The host to connect to, and the name that its certificate must be for. A name goes into the handshake and an address does not
  * (RFC 6066 §3); left open, the name would be taken from the header `Host`, which on the way to a proxy is the target's.
  */
 function endpoint(hostname: string): { host: string; servername: string } {

@@ -1,29 +1,30 @@
 import { BlockList, isIP } from "node:net";
 import { AuthError } from "../base/errors.ts";
+import { hint, type Hint } from "../base/hint.ts";
 import { Secret } from "../base/secret.ts";
 import type { Environment } from "./paths.ts";
 
-/** A forward proxy, as a variable of the environment names it. */
+/** A forward proxy that a variable of the environment names. */
 export interface Proxy {
-  /** The variable that it comes from, such as `HTTPS_PROXY`. */
+  /** The variable that names it, such as `HTTPS_PROXY`. */
   readonly variable: string;
-  /** Scheme, host and port, such as `http://proxy.example:3128`: what may be shown. */
+  /** Scheme, host and port, such as `http://proxy.example:3128`: without secrets. */
   readonly address: string;
-  /** The whole address, with the user name and password if there are any. */
-  readonly href: Secret;
+  /** The address with the user name and password in it; undefined when there are none. */
+  readonly href: Secret | undefined;
   /** The value of `Proxy-Authorization` (RFC 9110 §11.7.2); undefined when there are no credentials. */
   readonly authorization: Secret | undefined;
 }
 
 /**
- * The proxy that a request goes through, by curl's conventions: `https_proxy` for `https:` and `wss:`, `http_proxy` for
- * `http:` and `ws:`, neither standing in for the other; the lower-case name wins, an empty value is none, and an address
+ * The proxy for a request, by curl's conventions: `https_proxy` for `https:` and `wss:`, `http_proxy` for `http:` and `ws:`,
+ * neither standing in for the other; the lower-case name takes precedence, an empty value counts as not set, and an address
  * without a scheme is `http:`. Its port is the scheme's own (80, 443) where none is given.
  *
- * This machine is never asked for through a proxy: "127.0.0.1" would name the proxy's machine there, and what was meant
- * for a service on this one, tokens too, would go to whatever listens on that one. Nor is what `no_proxy` names: `*`, a
- * host and everything below it (`example.com`, `.example.com`, `*.example.com`), an address or a range of them
- * (`10.0.0.0/8`), each but a range with a port if it is for that port only; separated by commas or blanks.
+ * Requests to this machine never go through a proxy: "127.0.0.1" would name the proxy's machine there, and what was meant
+ * for a service on this one, tokens included, would go to whatever listens on that one. Nor do requests to what `no_proxy`
+ * names: `*`, a host and everything below it (`example.com`, `.example.com`, `*.example.com`), an address or a range of
+ * addresses (`10.0.0.0/8`), each but a range with a port if it is for that port only; separated by commas or blanks.
  *
  * @param url - where the request goes
  * @param env - the process's environment
@@ -37,15 +38,20 @@ export function proxyFor(url: URL, env: Environment): Proxy | undefined {
   return exempt.split(/[\s,]+/).some((entry) => matches(entry.toLowerCase(), url)) ? undefined : parse(found);
 }
 
-/** The part of `node:http` that came with Node 24.14. */
+/** How to send requests to an address without the proxy: the end of a hint. */
+export function bypassProxy({ hostname }: URL): string {
+  return `bypass the proxy: add ${hostname} to NO_PROXY`;
+}
+
+/** The part of `node:http` that Node has from 24.14 on. */
 interface GlobalProxy {
   setGlobalProxyFromEnv(env: Readonly<Record<string, string>>): () => void;
 }
 
 /**
- * Opens what has no setting for a proxy of its own, the global `WebSocket`, through the proxy that its address calls for.
- * Node 24.14 and later are told for as long as `open` runs, which is when a WebSocket chooses its way; the rest of the
- * process notices nothing. Node 22.21 and later know only a variable, read when the process starts.
+ * Opens what has no setting for a proxy, the global `WebSocket`, through the proxy for its address. In Node 24.14 and later the
+ * proxy is set for as long as `open` runs, which is when a WebSocket chooses its way; the rest of the process notices nothing.
+ * Node 22.21 and later know only a variable, read when the process starts.
  *
  * @param url - where the connection goes, `ws:` or `wss:`
  * @param env - the process's environment
@@ -58,12 +64,12 @@ export async function openThroughProxy<T>(url: URL, env: Environment, open: () =
   const obstacle = await webSocketObstacle(env);
   if (obstacle !== undefined) {
     throw new AuthError("configuration_invalid", `the WebSocket of Node ${process.version} cannot go through the proxy ${proxy.address}`, {
-      hint: `${obstacle}, or go around the proxy: add ${url.hostname} to NO_PROXY`,
+      hint: hint`${obstacle}, or ${bypassProxy(url)}`,
     });
   }
   const { setGlobalProxyFromEnv } = (await import("node:http")) as Partial<GlobalProxy>;
   if (setGlobalProxyFromEnv === undefined) return open();
-  const href = proxy.href.reveal();
+  const href = proxy.href?.reveal() ?? proxy.address;
   const restore = setGlobalProxyFromEnv({ http_proxy: href, https_proxy: href });
   try {
     return open();
@@ -73,14 +79,14 @@ export async function openThroughProxy<T>(url: URL, env: Environment, open: () =
 }
 
 /**
- * What has to be done before a WebSocket of this process can go through a proxy; undefined when it can.
+ * The step that is needed before a WebSocket of this process can go through a proxy; undefined when none is.
  * @param env - the process's environment
  */
-export async function webSocketObstacle(env: Environment): Promise<string | undefined> {
+export async function webSocketObstacle(env: Environment): Promise<Hint | undefined> {
   const { setGlobalProxyFromEnv } = (await import("node:http")) as Partial<GlobalProxy>;
   if (setGlobalProxyFromEnv !== undefined) return undefined;
-  if (!process.allowedNodeEnvironmentFlags.has("--use-env-proxy")) return "Use Node 24.14 or later";
-  return env["NODE_USE_ENV_PROXY"] === "1" ? undefined : "Let Node use the proxy from its start: export NODE_USE_ENV_PROXY=1";
+  if (!process.allowedNodeEnvironmentFlags.has("--use-env-proxy")) return hint`Use Node 24.14 or later`;
+  return env["NODE_USE_ENV_PROXY"] === "1" ? undefined : hint`Let Node use the proxy from its start: ${{ set: "NODE_USE_ENV_PROXY", value: "1" }}`;
 }
 
 interface Variable {
@@ -90,7 +96,7 @@ interface Variable {
 
 function variable(env: Environment, lower: string): Variable | undefined {
   for (const name of [lower, lower.toUpperCase()]) {
-    // To a CGI program HTTP_PROXY is the request's header "Proxy", which is whatever the client says ("httpoxy").
+    // In a CGI program HTTP_PROXY is the request's header "Proxy", which any client can set ("httpoxy").
     if (name === "HTTP_PROXY" && env["REQUEST_METHOD"] !== undefined) continue;
     const value = env[name]?.trim();
     if (value) return { name, value };
@@ -121,9 +127,9 @@ function matches(entry: string, url: URL): boolean {
 }
 
 function parse({ name, value }: Variable): Proxy {
-  // The value itself is in no message: there may be a password in it, wherever it is wrong.
+  // Without the value itself: wherever it is wrong, there may be a password in it.
   const refuse = (why: string): AuthError =>
-    new AuthError("configuration_invalid", `${name} ${why}`, { hint: `Give the address of the proxy: export ${name}=http://proxy.example:3128` });
+    new AuthError("configuration_invalid", `${name} ${why}`, { hint: hint`Give the address of the proxy: ${{ set: name, value: "http://proxy.example:3128" }}` });
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
   if (!URL.canParse(text)) throw refuse("is not the address of a proxy");
   const { protocol, host, username, password } = new URL(text);
@@ -134,10 +140,11 @@ function parse({ name, value }: Variable): Proxy {
   } catch {
     throw refuse('has a "%" in the user name or password that is not written as "%25"');
   }
+  const isOpen = credentials === ":";
   return {
     variable: name,
     address: `${protocol}//${host}`,
-    href: new Secret(text),
-    authorization: credentials === ":" ? undefined : new Secret(`Basic ${Buffer.from(credentials).toString("base64")}`),
+    href: isOpen ? undefined : new Secret(text),
+    authorization: isOpen ? undefined : new Secret(`Basic ${Buffer.from(credentials).toString("base64")}`),
   };
 }

@@ -1,21 +1,25 @@
 import { AuthError, ServiceError } from "../base/errors.ts";
+import { hint } from "../base/hint.ts";
+import type { Identity } from "../base/identity.ts";
+import type { Fetch } from "../base/runtime-types.ts";
 import { systemErrorCode } from "../base/system-error.ts";
 import type { Environment } from "./paths.ts";
 
 /**
  * `fetch` as this machine is set up: through the proxy that `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name, and trusting
- * the authorities that the machine trusts. With no such variable it is the global `fetch`, and nothing else is loaded.
+ * the authorities that the machine trusts. Without such a variable it is the global `fetch`, and nothing else is loaded. Each
+ * request says what sends it (`User-Agent`), unless the caller has said so.
  *
  * The system's certificates are read when a server has shown one that Node's own list does not cover, since reading them
  * takes longer (50 to 300 ms on Linux) than the rest of most commands. The request is then sent once more, whatever it
- * is: the handshake had failed, so nobody has read a byte of it. Its body must therefore be no stream.
+ * is: the handshake had failed, so nobody has read a byte of it. Its body must therefore not be a stream.
  *
  * @param env - the process's environment
+ * @param identity - what sends the requests
  * @returns a function that throws what the global one does, {@link AuthError} `configuration_invalid` when a variable does
- * not hold the address of a proxy, and {@link ServiceError} `network_unavailable` for what is the proxy's fault or a
- * certificate's
+ * not hold the address of a proxy, and {@link ServiceError} `network_unavailable` when a proxy or a certificate is the cause
  */
-export function systemFetch(env: Environment): (input: string | URL, init?: RequestInit) => Promise<Response> {
+export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
   const mayUseProxy = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"].some((name) => env[name]);
   const attempt = async (input: string | URL, init: RequestInit | undefined): Promise<Response> => {
     if (mayUseProxy) {
@@ -27,7 +31,8 @@ export function systemFetch(env: Environment): (input: string | URL, init?: Requ
     // Looked up at each call: reading `fetch` loads it, and most commands never send anything.
     return globalThis.fetch(input, init);
   };
-  return async (input, init) => {
+  return async (input, options) => {
+    const init = withUserAgent(options, userAgent);
     try {
       return await attempt(input, init);
     } catch (error) {
@@ -42,7 +47,25 @@ export function systemFetch(env: Environment): (input: string | URL, init?: Requ
   };
 }
 
-/** What OpenSSL calls a chain that ends in no authority it knows. A name or a date that is wrong is not among them. */
+function withUserAgent(init: RequestInit = {}, userAgent: string): RequestInit {
+  const { headers = {} } = init;
+  if (Symbol.iterator in headers) {
+    const all = new Headers(headers);
+    if (!all.has("user-agent")) all.set("user-agent", userAgent);
+    return { ...init, headers: all };
+  }
+  // Member by member: `fetch` is slow to read what a spread made.
+  const all: Record<string, string | readonly string[]> = {};
+  let isNamed = false;
+  for (const [name, value] of Object.entries(headers)) {
+    all[name] = value;
+    isNamed ||= name.toLowerCase() === "user-agent";
+  }
+  if (!isNamed) all["user-agent"] = userAgent;
+  return { ...init, headers: all };
+}
+
+/** OpenSSL's codes for a chain that ends in no authority it knows. A wrong name or date is not among them. */
 const unknownAuthorityCodes = new Set([
   "DEPTH_ZERO_SELF_SIGNED_CERT",
   "SELF_SIGNED_CERT_IN_CHAIN",
@@ -56,7 +79,7 @@ function unknownAuthority(error: unknown): string | undefined {
   return code !== undefined && unknownAuthorityCodes.has(code) ? code : undefined;
 }
 
-/** The part of `node:tls` that came with Node 22.19 and 24.5. */
+/** The part of `node:tls` that Node has from 22.19 and 24.5 on. */
 interface CertificateStore {
   getCACertificates(type: "default" | "system"): string[];
   setDefaultCACertificates(certificates: readonly string[]): void;
@@ -64,7 +87,7 @@ interface CertificateStore {
 
 let system: Promise<boolean> | undefined;
 
-/** Adds the system's authorities to those of this process, which `NODE_EXTRA_CA_CERTS` is among. False where Node cannot. */
+/** Adds the system's authorities to those of this process, `NODE_EXTRA_CA_CERTS` included. False where Node cannot. */
 function useSystemCertificates(): Promise<boolean> {
   return (system ??= import("node:tls").then((tls) => {
     const { getCACertificates, setDefaultCACertificates } = tls as Partial<CertificateStore>;
@@ -77,8 +100,8 @@ function useSystemCertificates(): Promise<boolean> {
 function untrusted(input: string | URL, error: unknown): ServiceError {
   const { origin, pathname } = new URL(input);
   const message = error instanceof AuthError ? error.message : `cannot reach "${origin}${pathname}" (${unknownAuthority(error)})`;
-  return new ServiceError("network_unavailable", `${message}: nobody known here vouches for its certificate`, {
-    hint: "Where the network has an authority of its own, name its certificate: export NODE_EXTRA_CA_CERTS=/path/to/authority.pem",
+  return new ServiceError("network_unavailable", `${message}: its certificate is from an authority that is not trusted here`, {
+    hint: hint`If the network has an authority of its own, name its certificate: ${{ set: "NODE_EXTRA_CA_CERTS", value: "/path/to/authority.pem" }}`,
     cause: error instanceof Error ? error.cause : undefined,
   });
 }

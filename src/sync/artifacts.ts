@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { extname } from "node:path";
 import { AuthError, isTransient, NotAuthenticatedError, ServiceError } from "../base/errors.ts";
+import { hint } from "../base/hint.ts";
 import { isTransientStatus } from "../http/retry.ts";
 import type { DrainOptions } from "./event-drain.ts";
-import { queueEntry } from "./queue-entry.ts";
+import { queueEntry } from "./queue-file.ts";
 import type { QueueItem } from "./queue-folder.ts";
 import type { QueueScope } from "./queue.ts";
 import { requestService, serviceText, type ServiceAnswer } from "./service-request.ts";
@@ -30,27 +31,27 @@ export interface ArtifactInput {
   manifest_version: string;
   /** Path within the mission, with `/` between its parts. */
   artifact_path: string;
-  /** The raw bytes of the file: UTF-8, at most 524,288 of them. */
+  /** The raw bytes of the file: UTF-8, at most 524,288 bytes. */
   content: Uint8Array;
 }
 
 /**
- * An artifact as it is queued: the request that will be sent, checked now, while the one who can mend it is there.
+ * An artifact as it is queued: the request that will be sent, checked now, while the caller can still fix it.
  *
  * @param input - from the caller
  * @param id - from a ULID source
  * @param now - milliseconds since 1970: when it may be sent first
- * @throws {@link AuthError} `usage_invalid` when the service would never take it
+ * @throws {@link AuthError} `usage_invalid` when the service would never accept it
  * @internal
  */
 export function artifactItem({ content, ...about }: ArtifactInput, id: string, now: number): QueueItem {
   const name = about.artifact_path;
   const refuse = (what: string, hint: string): AuthError => new AuthError("usage_invalid", `"${name}" ${what}`, { hint });
-  if (!extensions.includes(extname(name))) throw refuse("is not an artifact that the service takes", `Upload one of ${extensions.join(", ")}`);
+  if (!extensions.includes(extname(name))) throw refuse("is not an artifact that the service accepts", `Upload one of ${extensions.join(", ")}`);
   if (content.length > maxBytes) throw refuse(`is ${content.length} bytes long`, `Upload at most ${maxBytes} bytes`);
   let body: string;
   try {
-    // The mark at the start stays: the service compares the hash of the bytes with the hash of what it gets.
+    // A byte order mark stays: the service compares the hash of the bytes with the hash of what it receives.
     body = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(content);
   } catch {
     throw refuse("is not valid UTF-8", "Save it as UTF-8 and upload it again");
@@ -61,10 +62,10 @@ export function artifactItem({ content, ...about }: ArtifactInput, id: string, n
 }
 
 /**
- * Uploads the artifacts of a scope whose time has come, one at a time. An artifact's place in the queue is the moment at
- * which it may be tried, so that one that the service is not ready for does not hold up the others.
+ * Uploads the artifacts of a scope that are due, one at a time. An artifact's position in the queue is the time from which it may
+ * be tried, so that an artifact that the service is not ready for does not hold up the others.
  *
- * @param scope - whose artifacts; the caller holds its lock
+ * @param scope - the part of the queue to drain; the caller holds its lock
  * @returns why it ended early; undefined when it did not
  * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
  * @internal
@@ -86,8 +87,8 @@ export async function drainArtifacts(scope: QueueScope, options: DrainOptions): 
       await queue.remove([name]);
       counts.delivered++;
     } else {
-      const dead = verdict.kind === "never" || entry.retries >= maxRetries;
-      if (dead) queue.bury(entry, verdict.reason);
+      const dead = verdict.kind === "refused" || entry.retries >= maxRetries;
+      if (dead) queue.giveUp(entry, verdict.reason);
       else queue.retry(entry, clock.now() + retryDelayMs(entry.retries + 1, verdict.kind === "later" ? verdict.retryAfterMs : undefined));
       counts.rejected++;
       options.onRejected?.({ id: entry.id, category: undefined, reason: verdict.reason, dead });
@@ -100,11 +101,11 @@ export async function drainArtifacts(scope: QueueScope, options: DrainOptions): 
 
 type UploadVerdict =
   | { kind: "stored" }
-  /** Given up at once. */
-  | { kind: "never"; reason: string }
-  /** Tried again later; with a failure, the others are too. */
+  /** For good: given up at once. */
+  | { kind: "refused"; reason: string }
+  /** To be tried again later; with a failure, so are the others. */
   | { kind: "later"; reason: string; retryAfterMs?: number | undefined; failure?: AuthError }
-  /** Nothing that is the artifact's fault, nor the service's: untouched. */
+  /** Caused by neither the artifact nor the service: untouched. */
   | { kind: "stop"; failure: AuthError };
 
 async function upload(text: string, options: DrainOptions): Promise<UploadVerdict> {
@@ -124,13 +125,13 @@ function judgeUpload({ status, body, retryAfterMs }: ServiceAnswer): UploadVerdi
   const reason = `the service answered ${status}${code ? ` "${code}"` : ""} to the upload`;
   if (status >= 200 && status < 300) return { kind: "stored" };
   if (status === 401) return { kind: "stop", failure: new NotAuthenticatedError(reason, { code: "session_ended" }) };
-  // Not the artifact's fault either: the service lacks what the upload needs, and may get it.
+  // The service lacks something that the upload needs, and may get it.
   if ((status === 404 && code !== "namespace_not_found") || status === 501) return { kind: "later", reason };
   if (isTransientStatus(status)) {
-    const failure = new ServiceError("service_unavailable", reason, { status, retryAfterMs, hint: "Nothing was lost. Try again later: spec-kitty sync now" });
+    const failure = new ServiceError("service_unavailable", reason, { status, retryAfterMs, hint: hint`Nothing was lost. Try again later: ${{ command: "sync now" }}` });
     return { kind: "later", reason, retryAfterMs, failure };
   }
-  return { kind: "never", reason };
+  return { kind: "refused", reason };
 }
 
 /** min(2^n, 300) seconds, or longer where the service asked for that; in milliseconds. */

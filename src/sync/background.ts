@@ -7,11 +7,11 @@ export interface BackgroundOptions {
   /** Drains once; resolves to why it ended early, if it did. Must not reject unless `signal` aborts. */
   drain: (signal: AbortSignal) => Promise<AuthError | undefined>;
   clock: Clock;
-  /** Between two drains when nobody wakes it and nothing fails, in milliseconds. */
+  /** Between two drains when nothing wakes it and nothing fails, in milliseconds. */
   intervalMs: number;
   /** Whether the wait keeps the process alive: true for a process that does nothing else. */
   keepAlive: boolean;
-  /** Whether the process has nothing to do but wait for this drain, which `keepAlive` rules out. */
+  /** Whether the process has nothing left to do but wait for this drain. Not asked with `keepAlive`. */
   isLast: () => boolean;
   /** From 0 to 1; `Math.random` by default. */
   random?: () => number;
@@ -19,16 +19,16 @@ export interface BackgroundOptions {
 
 /** A drain that goes on in the background. */
 export interface Background {
-  /** Drains at once, or once more if a drain is going on. After a failure, the back-off comes first: whoever emits must not hammer a service that asked for peace. */
+  /** Drains at once, or once more if a drain is running. After a failure the back-off comes first: a busy program must not hammer a service that asked it to wait. */
   wake(): void;
   /**
-   * Begins no other drain, and waits for the one that is going on until `deadline` cuts it short.
-   * @returns false when the last drain was given up because the process waited for nothing else: it had its time
+   * Begins no other drain, and waits for the running one until `deadline` cuts it short.
+   * @returns false when the last drain was given up because the process waited for nothing else: then it has had its time
    */
   stop(deadline: AbortSignal): Promise<boolean>;
 }
 
-/** How long a process that has nothing else to do is held up by a drain, in milliseconds, and how often to look. */
+/** How long a drain may hold up a process that has nothing else to do, in milliseconds, and how often to look. */
 const patienceMs = 5000;
 const lookEveryMs = 500;
 
@@ -47,15 +47,15 @@ export function startBackground({ drain, clock, intervalMs, keepAlive, isLast, r
       // Woken or stopped.
     }
   };
-  /** A request under way keeps the process alive, for a minute where the service hangs. That is too long for a program that is done. */
-  const drainPatiently = async (): Promise<AuthError | undefined> => {
-    const over = new AbortController();
+  /** A pending request keeps the process alive, for a minute if the service hangs. That is too long for a program that is done. */
+  const drainWithLimit = async (): Promise<AuthError | undefined> => {
+    const ended = new AbortController();
     const giveUp = new AbortController();
     const watch = async (): Promise<void> => {
-      for (let waited = 0; !over.signal.aborted && waited < patienceMs; waited = isLast() ? waited + lookEveryMs : 0) {
-        await sleep(lookEveryMs, over.signal);
+      for (let waited = 0; !ended.signal.aborted && waited < patienceMs; waited = isLast() ? waited + lookEveryMs : 0) {
+        await sleep(lookEveryMs, ended.signal);
       }
-      if (over.signal.aborted) return;
+      if (ended.signal.aborted) return;
       givenUp = true;
       giveUp.abort(new Error("the process has nothing else to do"));
     };
@@ -64,13 +64,13 @@ export function startBackground({ drain, clock, intervalMs, keepAlive, isLast, r
     try {
       return await drain(AbortSignal.any([cut.signal, giveUp.signal]));
     } finally {
-      over.abort();
+      ended.abort();
     }
   };
   const run = async (): Promise<void> => {
     for (let failures = 0; !stopping.signal.aborted; ) {
       woken = false;
-      const failure = await drainPatiently();
+      const failure = await drainWithLimit();
       failures = failure === undefined ? 0 : failures + 1;
       if (failure !== undefined) {
         const retryAfterMs = failure instanceof ServiceError ? failure.retryAfterMs : undefined;

@@ -1,8 +1,10 @@
 import { type AuthError, NotAuthenticatedError, ServiceError } from "../base/errors.ts";
+import { hint } from "../base/hint.ts";
+import { isJsonObject, type JsonObject } from "../http/json-members.ts";
 import { isTransientStatus } from "../http/retry.ts";
-import { serviceText } from "./service-request.ts";
+import { type ServiceAnswer, serviceText } from "./service-request.ts";
 
-/** What an answer means for one event. An event that has none stays in the queue as it is. */
+/** What an answer means for one event. An event without a verdict stays in the queue as it is. */
 export type EventVerdict =
   | { kind: "delivered" | "duplicate" | "pending" }
   | {
@@ -18,7 +20,7 @@ export type EventVerdict =
 export interface BatchVerdict {
   /** By `event_id`; only events that were sent. */
   events: ReadonlyMap<string, EventVerdict>;
-  /** Go on with the next batch, send this one again in two halves, or end the pass because of {@link BatchVerdict.failure}. */
+  /** Continue with the next batch, send this one again in two halves, or end the pass because of {@link BatchVerdict.failure}. */
   next: "continue" | "halve" | "stop";
   failure?: AuthError;
 }
@@ -26,23 +28,15 @@ export interface BatchVerdict {
 const finalCategories = ["schema_mismatch", "project_not_admitted", "project_refused"];
 
 /**
- * Judges the answer to a batch of events. It never drops what the service did not say that it has: an answer that is no
- * JSON, has no `results`, or names other events leaves every event where it is.
+ * Judges the answer to a batch of events. An event is dropped only when the service says that it has the event: an answer that is
+ * not JSON, has no `results`, or names other events leaves every event where it is.
  *
- * @param status - HTTP status
- * @param retryAfterMs - how long the service asked to wait, in milliseconds; undefined when it did not
- * @param body - the answer's JSON, undefined when it is none
  * @param sent - the `event_id` of every event in the batch
  */
-export function judgeBatch(
-  status: number,
-  retryAfterMs: number | undefined,
-  body: Readonly<Record<string, unknown>> | undefined,
-  sent: readonly string[],
-): BatchVerdict {
+export function judgeBatch({ status, retryAfterMs, body }: ServiceAnswer, sent: readonly string[]): BatchVerdict {
   if (status >= 200 && status < 300) return { events: verdicts(body?.["results"], sent, judgeResult), next: "continue" };
   if (status === 413) {
-    return halve(sent, { kind: "rejected", category: "too_large", reason: "the service does not take an event of this size (413)", final: true });
+    return halve(sent, { kind: "rejected", category: "too_large", reason: "the service does not accept an event of this size (413)", final: true });
   }
   if (status === 400) {
     const events = verdicts(body?.["details"], sent, (detail) => rejected(detail, "the service refused it (400)"));
@@ -52,7 +46,7 @@ export function judgeBatch(
   return { events: new Map(), next: "stop", failure: failureOf(status, retryAfterMs) };
 }
 
-/** One event cannot be halved: it is the culprit. */
+/** A single event cannot be halved: the refusal is about it. */
 function halve(sent: readonly string[], verdict: EventVerdict): BatchVerdict {
   const [only] = sent;
   if (sent.length > 1 || only === undefined) return { events: new Map(), next: "halve" };
@@ -63,19 +57,19 @@ function failureOf(status: number, retryAfterMs: number | undefined): AuthError 
   if (status === 401) return new NotAuthenticatedError("the service refused the access token, and a refreshed one too", { code: "session_ended" });
   const facts = { status, retryAfterMs };
   if (status === 403) {
-    return new ServiceError("access_denied", "the service does not take events from this account for this team (403)", {
+    return new ServiceError("access_denied", "the service does not accept events from this account for this team (403)", {
       ...facts,
-      hint: "Look at the teams of this account: spec-kitty auth team",
+      hint: hint`Look at the teams of this account: ${{ command: "auth team" }}`,
     });
   }
-  const mayPass = isTransientStatus(status);
-  return new ServiceError(mayPass ? "service_unavailable" : "service_answer_invalid", `the service answered ${status} to a batch of events`, {
+  const isPassing = isTransientStatus(status);
+  return new ServiceError(isPassing ? "service_unavailable" : "service_answer_invalid", `the service answered ${status} to a batch of events`, {
     ...facts,
-    hint: mayPass ? "Nothing was lost. Try again later: spec-kitty sync now" : "Check the address of the service: spec-kitty auth status",
+    hint: isPassing ? hint`Nothing was lost. Try again later: ${{ command: "sync now" }}` : hint`Check the address of the service: ${{ command: "auth status" }}`,
   });
 }
 
-function judgeResult(result: Readonly<Record<string, unknown>>): EventVerdict | undefined {
+function judgeResult(result: JsonObject): EventVerdict | undefined {
   switch (result["status"]) {
     case "success":
     case "accepted":
@@ -87,30 +81,25 @@ function judgeResult(result: Readonly<Record<string, unknown>>): EventVerdict | 
     case "pending":
       return { kind: "pending" };
     default:
-      // Only a status that is there and says something else is a refusal; half an entry says nothing.
+      // Only a status that is present and is another word is a refusal; half an entry says nothing.
       return typeof result["status"] === "string" ? rejected(result, `the service answered "${serviceText(result["status"])}"`) : undefined;
   }
 }
 
-function rejected(entry: Readonly<Record<string, unknown>>, otherwise: string): EventVerdict {
+function rejected(entry: JsonObject, otherwise: string): EventVerdict {
   const category = serviceText(entry["error_category"]);
   const said = ["error_message", "detail", "error", "reason"].map((key) => serviceText(entry[key])).find((value) => value !== undefined);
   return { kind: "rejected", category, reason: said ?? otherwise, final: category !== undefined && finalCategories.includes(category) };
 }
 
 /** The verdicts of a list of entries that each have an `event_id`; some services send the list as a JSON string. */
-function verdicts(
-  list: unknown,
-  sent: readonly string[],
-  judge: (entry: Readonly<Record<string, unknown>>) => EventVerdict | undefined,
-): Map<string, EventVerdict> {
+function verdicts(list: unknown, sent: readonly string[], judge: (entry: JsonObject) => EventVerdict | undefined): Map<string, EventVerdict> {
   const events = new Map<string, EventVerdict>();
   const known = new Set(sent);
   for (const entry of parseList(list)) {
-    if (typeof entry !== "object" || entry === null) continue;
-    const members = entry as Readonly<Record<string, unknown>>;
-    const id = members["event_id"];
-    const verdict = judge(members);
+    if (!isJsonObject(entry)) continue;
+    const id = entry["event_id"];
+    const verdict = judge(entry);
     if (typeof id === "string" && known.has(id) && verdict) events.set(id, verdict);
   }
   return events;

@@ -1,13 +1,13 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { type QueueEntry, queueEntry } from "./queue-entry.ts";
+import { type QueueEntry, queueEntry } from "./queue-file.ts";
 import type { QueueFolder, QueueItem } from "./queue-folder.ts";
 
 /** How large a batch may be. */
 export interface BatchLimits {
   /** Number of events. */
   events: number;
-  /** Bytes of JSON before compression; a single larger event travels alone. */
+  /** Bytes of JSON before compression; a single larger event is sent alone. */
   bytes: number;
 }
 
@@ -17,23 +17,23 @@ export interface BatchFile {
   items: readonly QueueItem[];
 }
 
-/** Events that travel together. */
+/** Events that are sent together. */
 export interface Batch {
-  /** What is sent: all of the files, or part of a single one that is larger than a batch may be. */
+  /** The events to send: all of the files, or part of a single file that is larger than a batch may be. */
   items: readonly QueueItem[];
   files: readonly BatchFile[];
   /** The request's body: compressed JSON. */
   body: Buffer;
 }
 
-/** What {@link batchPacker} reads from. */
+/** Options of {@link batchPacker}. */
 export interface PackOptions {
   queue: QueueFolder;
-  /** Looked at anew for each batch, since an answer may lower them. */
+  /** Read anew for each batch, since an answer may lower them. */
   limits: Readonly<BatchLimits>;
-  /** Events that are not to be sent again in this drain. */
+  /** Ids of events that are not to be sent again in this drain. */
   skip: ReadonlySet<string>;
-  /** Told of a file that holds something else than events. */
+  /** Called for a file that holds something other than events. */
   onDamaged: (file: BatchFile) => Promise<void>;
 }
 
@@ -41,16 +41,16 @@ const head = '{"events":[';
 const tail = "]}";
 
 /**
- * A function that reads and packs the next batch along a line of files, and gives undefined at its end.
+ * A function that reads the next files and packs them into a batch, and returns undefined at their end.
  *
- * @param names - file names, first in line first; one that is gone by then is passed over
+ * @param names - file names in the order of the queue; a file that is gone by then is skipped
  */
 export function batchPacker(names: Iterator<string, undefined>, { queue, limits, skip, onDamaged }: PackOptions): () => Promise<Batch | undefined> {
   let next: string | undefined;
   return async () => {
     const files: BatchFile[] = [];
     const items: QueueItem[] = [];
-    // What was emitted while a drain sealed its file may be in two of them, and travels once.
+    // An event that was emitted while a drain closed its file may be in two files, and is sent once.
     const packed = new Set<string>();
     let bytes = head.length + tail.length;
     for (next ??= names.next().value; next !== undefined; next = names.next().value) {
@@ -68,7 +68,7 @@ export function batchPacker(names: Iterator<string, undefined>, { queue, limits,
       }
       files.push(file);
     }
-    // A file that was shared may have been written by a slow process behind a fast one, and around a file of one large event.
+    // In a shared file, a slow process may have written behind a fast one, and a large event in between has a file of its own.
     items.sort((a, b) => a.order - b.order);
     return items.length === 0 ? undefined : { items, files, body: await compress(items) };
   };
@@ -79,12 +79,12 @@ export async function compress(items: readonly QueueItem[]): Promise<Buffer> {
   return await promisify(gzip)(head + items.map(({ text }) => text).join(",") + tail);
 }
 
-/** Bytes that events take in a batch, each with its comma. */
+/** The bytes that events take in a batch, each with its comma. */
 export function sizeOf(items: readonly QueueItem[]): number {
   return items.reduce((sum, { text }) => sum + Buffer.byteLength(text) + 1, 0);
 }
 
-/** One line that is no event would have the service refuse the whole batch, so what others did to the file is found here. */
+/** A single line that is not an event would make the service refuse the whole batch, so damage to a file is found here. */
 async function readFile(queue: QueueFolder, name: string, onDamaged: PackOptions["onDamaged"]): Promise<BatchFile | undefined> {
   const entry = queueEntry(name);
   if (entry === undefined) return undefined;

@@ -1,12 +1,14 @@
 import { AuthError } from "../base/errors.ts";
+import type { Clock } from "../platform/clock.ts";
 import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
-import { type DrainCounts, drainEvents, type Rejection } from "./event-drain.ts";
 import { drainArtifacts } from "./artifacts.ts";
+import type { BatchLimits } from "./batch.ts";
+import { type DrainCounts, drainEvents, type Rejection } from "./event-drain.ts";
 import { syncHealth } from "./health.ts";
 import type { Account, QueueScope, SyncQueue } from "./queue.ts";
 import type { ServiceAccess } from "./service-request.ts";
 
-/** What a drain of everything that an account may send did. */
+/** The result of draining everything that an account may send. */
 export interface DrainReport {
   /** What became of the events. */
   events: DrainCounts;
@@ -14,70 +16,72 @@ export interface DrainReport {
   artifacts: DrainCounts;
   /** How many entries, of events and artifacts, still wait for this account. */
   left: number;
-  /** Why it ended early; undefined when it went along the whole queue. What it did not reach waits untouched. */
+  /** Why the drain ended early; undefined when it reached the end of the queue. What it did not reach waits untouched. */
   failure: AuthError | undefined;
 }
 
 /** What {@link drainAccount} needs. @internal */
 export interface DrainAccountOptions extends ServiceAccess {
+  clock: Clock;
   /** How long to wait for another process that drains the same queue, in milliseconds. */
   waitMs: number;
   onRejected?: (rejection: Rejection) => void;
-  /** Told the counts of delivered events so far. */
-  onProgress?: (events: Readonly<DrainCounts>) => void;
+  /** Receives the counts of events so far. */
+  onProgress?: ((events: Readonly<DrainCounts>) => void) | undefined;
 }
 
 /**
- * Sends everything that waits for an account: its events and artifacts, also those of its other teams, each to its team.
+ * Sends everything that waits for an account: its events and artifacts, and those of the user's other teams, each to its team.
  *
- * @param account - who is logged in
+ * @param account - the one that is logged in
  * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
  * @internal
  */
 export async function drainAccount(queue: SyncQueue, account: Account, options: DrainAccountOptions): Promise<DrainReport> {
-  const report: DrainReport = { events: noCounts(), artifacts: noCounts(), left: 0, failure: undefined };
+  const report = emptyReport();
   const scopes = queue.scopesOf(account).filter(({ events, artifacts }) => !events.isEmpty() || !artifacts.isEmpty());
-  if (scopes.length > 0) {
-    const { limits } = await syncHealth(options);
-    for (const scope of scopes) {
-      const failure = await drainScope(scope);
-      report.failure ??= failure;
-      // What one team's membership does not allow, another's may; everything else is the same for all of them.
-      if (failure !== undefined && failure.code !== "access_denied") break;
-    }
-    report.left = scopes.reduce((sum, scope) => sum + waiting(scope), 0);
-
-    async function drainScope(scope: QueueScope): Promise<AuthError | undefined> {
-      let lock;
-      try {
-        lock = await acquireProcessLock(scope.lock, { clock: options.clock, timeoutMs: options.waitMs, signal: options.signal });
-      } catch (error) {
-        if (error instanceof AuthError && error.code === "lock_unavailable") return error;
-        throw error;
-      }
-      try {
-        scope.events.sweep();
-        scope.events.seal();
-        scope.artifacts.sweep();
-        const shared = { ...options, limits, held: () => lock.held() };
-        const onProgress = (): void => options.onProgress?.(report.events);
-        return (
-          (await drainEvents(scope, { ...shared, counts: report.events, onProgress })) ??
-          (await drainArtifacts(scope, { ...shared, counts: report.artifacts, onProgress: undefined }))
-        );
-      } finally {
-        lock.release();
-      }
-    }
+  if (scopes.length === 0) return report;
+  const { limits } = await syncHealth(options);
+  for (const scope of scopes) {
+    const failure = await drainScope(scope, limits, report, options);
+    report.failure ??= failure;
+    // A missing membership in one team says nothing about the others; every other failure is the same for all of them.
+    if (failure !== undefined && failure.code !== "access_denied") break;
   }
+  report.left = scopes.reduce((sum, scope) => sum + waiting(scope), 0);
   return report;
 }
 
-/** How much waits in a scope. @internal */
-export function waiting(scope: QueueScope): number {
-  return scope.events.count() + scope.artifacts.count();
+/** Drains one scope under its lock, and adds to the counts of the report. Returns why it ended early. */
+async function drainScope(scope: QueueScope, limits: BatchLimits, report: DrainReport, options: DrainAccountOptions): Promise<AuthError | undefined> {
+  let lock;
+  try {
+    lock = await acquireProcessLock(scope.lock, { clock: options.clock, timeoutMs: options.waitMs, signal: options.signal });
+  } catch (error) {
+    if (error instanceof AuthError && error.code === "lock_unavailable") return error;
+    throw error;
+  }
+  try {
+    scope.events.removeAbandoned();
+    scope.events.closeOpenFiles();
+    scope.artifacts.removeAbandoned();
+    const shared = { ...options, limits, held: () => lock.held() };
+    return (
+      (await drainEvents(scope, { ...shared, counts: report.events, onProgress: () => options.onProgress?.(report.events) })) ??
+      (await drainArtifacts(scope, { ...shared, counts: report.artifacts, onProgress: undefined }))
+    );
+  } finally {
+    lock.release();
+  }
 }
 
-function noCounts(): DrainCounts {
-  return { delivered: 0, duplicates: 0, pending: 0, rejected: 0 };
+/** How many entries wait in a scope. @internal */
+export function waiting({ events, artifacts }: QueueScope): number {
+  return events.count() + artifacts.count();
+}
+
+/** The report of a drain that has not begun. @internal */
+export function emptyReport(): DrainReport {
+  const counts = (): DrainCounts => ({ delivered: 0, duplicates: 0, pending: 0, rejected: 0 });
+  return { events: counts(), artifacts: counts(), left: 0, failure: undefined };
 }

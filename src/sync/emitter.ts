@@ -1,4 +1,5 @@
 import { AuthError } from "../base/errors.ts";
+import { hint } from "../base/hint.ts";
 import type { Clock } from "../platform/clock.ts";
 import { eventEnvelope, eventProblems, type EventEnvelope, type EventInput, type ProjectContext } from "./events.ts";
 import type { LamportClock } from "./lamport-clock.ts";
@@ -7,16 +8,16 @@ import { createUlidSource } from "./ulid.ts";
 
 /** What became of an event that was emitted. */
 export type EmitReport =
-  /** It is on disk, and will be sent however this process ends. */
+  /** It is on disk, and will be sent whatever happens to this process. */
   | { outcome: "queued"; event: EventEnvelope }
-  /** It is not an event that the service takes; each problem names a key, what was found and what was expected. */
+  /** It is not an event that the service accepts; each problem names a key, what was found and what was expected. */
   | { outcome: "refused"; problems: readonly string[] }
   /** It could not be queued, and is lost unless the caller emits it again. */
   | { outcome: "failed"; error: AuthError };
 
-/** An open connection over which events can go at once. */
+/** An open connection that can send events at once. */
 export interface LiveChannel {
-  /** Sends an event; true once the service says that it has it, false when there is no connection for that account. */
+  /** Sends an event. Resolves to true once the service says that it has the event, to false when there is no connection for that account. */
   deliver(event: EventEnvelope, account: Account): Promise<boolean>;
 }
 
@@ -27,18 +28,18 @@ export interface EmitterOptions {
   clock: Clock;
   /** From {@link nodeId}. */
   nodeId: string;
-  /** Who is logged in now; asked anew for every group of events, since that changes while a process runs. */
+  /** The account that is logged in now; asked anew for every group of events, since it changes while a process runs. */
   origin: () => Promise<Origin>;
-  /** Where in which project this happens; what the event itself says goes first. */
+  /** The project in which this happens; the members of an event take precedence. */
   context?: Partial<ProjectContext>;
   live?: LiveChannel | undefined;
-  /** Told after events were queued. */
+  /** Called after events were queued. */
   onQueued?: () => void;
 }
 
-/** Events that one account's queue holds at most. */
+/** The most events that one account's queue holds. */
 const capacity = 100_000;
-/** Other processes fill and drain the same queue, so it is counted again after this many events of ours. */
+/** Other processes fill and drain the same queue, so it is counted again after this many events of this process. */
 const countEvery = 1000;
 const groupSize = 1000;
 
@@ -46,10 +47,10 @@ const groupSize = 1000;
 export type Emitter = (input: EventInput) => Promise<EmitReport>;
 
 /**
- * An emitter: it validates, queues, and only then sends live where a connection is open, so that nothing depends on the
- * connection. It never throws and never rejects into its caller, whose own work an event must not break.
+ * Creates an emitter. It validates, queues, and only then sends live where a connection is open, so that nothing depends on the
+ * connection. It never throws and never rejects: an event must not break the caller's own work.
  *
- * Events that are emitted while others are being written are written together afterwards: one turn of the Lamport clock
+ * Events that are emitted while others are being written are written together afterwards: one step of the Lamport clock
  * and one flush of the folder serve them all.
  * @internal
  */
@@ -76,8 +77,8 @@ export function createEmitter({ queue, lamport, clock, nodeId, origin, context, 
     const from = await origin();
     const scope = queue.scopeOf(from);
     const room = roomIn(scope, group.length);
-    const full = new AuthError("storage_unwritable", `the queue holds ${capacity} events, which is all it takes, so this one was not queued`, {
-      hint: "Run: spec-kitty sync now",
+    const full = new AuthError("storage_unwritable", `the queue holds ${capacity} events and is full, so this one was not queued`, {
+      hint: hint`Run: ${{ command: "sync now" }}`,
     });
     for (const { resolve } of group.slice(room)) resolve({ outcome: "failed", error: full });
     if (room === 0) return;
@@ -87,7 +88,7 @@ export function createEmitter({ queue, lamport, clock, nodeId, origin, context, 
     const events = taken.map(({ input, at }, index) => eventEnvelope(input, { eventId: nextId(), nodeId, lamport: first + index, at, team }));
     const items = events.map((event) => ({ order: event.lamport_clock, id: event.event_id, text: JSON.stringify(event) }));
     const [only, second] = items;
-    // What may go live is removed by itself then, and so has a file of its own.
+    // An event that may be delivered live is then removed on its own, and so has a file of its own.
     const names = only && second === undefined && live === undefined ? await scope.events.append(only) : await scope.events.add(items);
     if (counted) counted.room -= room;
     events.forEach((event, index) => taken[index]?.resolve({ outcome: "queued", event }));
@@ -111,7 +112,7 @@ export function createEmitter({ queue, lamport, clock, nodeId, origin, context, 
 
   return async (input) => {
     try {
-      // A copy, as it will be after the wire: what the caller changes later is not half in the event.
+      // A copy, as JSON: a later change by the caller does not get into the event.
       const copy = { ...context, ...input, payload: JSON.parse(JSON.stringify(input.payload ?? null)) as EventInput["payload"] };
       const problems = eventProblems(copy);
       if (problems.length > 0) return { outcome: "refused", problems };
@@ -120,21 +121,21 @@ export function createEmitter({ queue, lamport, clock, nodeId, origin, context, 
         if (!writing) void write();
       });
     } catch (error) {
-      return { outcome: "refused", problems: [`this is no event: ${error instanceof Error ? error.message : String(error)}`] };
+      return { outcome: "refused", problems: [`this is not an event: ${error instanceof Error ? error.message : String(error)}`] };
     }
   };
 }
 
-/** They stay queued unless the service says that it has them all; a drain that sends them too is answered `duplicate`. */
+/** They stay queued unless the service says that it has all of them; when a drain sends them too, the service answers `duplicate`. */
 async function sendLive(events: readonly EventEnvelope[], deliver: (event: EventEnvelope) => Promise<boolean>, remove: () => Promise<void>): Promise<void> {
   try {
     const delivered = await Promise.all(events.map(deliver));
     if (!delivered.includes(false)) await remove();
   } catch {
-    // The queue has them.
+    // They are in the queue.
   }
 }
 
 function asAuthError(error: unknown): AuthError {
-  return error instanceof AuthError ? error : new AuthError("storage_unwritable", "the event cannot be queued", { hint: "Run: spec-kitty auth doctor", cause: error });
+  return error instanceof AuthError ? error : new AuthError("storage_unwritable", "the event cannot be queued", { hint: hint`Run: ${{ command: "auth doctor" }}`, cause: error });
 }

@@ -10,7 +10,7 @@ const lanes = ["planned", "claimed", "in_progress", "in_review", "for_review", "
 /** What an event is about. */
 export type AggregateType = (typeof aggregateTypes)[number];
 
-/** Says what is expected when the value is not that; undefined when it is. */
+/** Returns what was expected of an invalid value; undefined for a valid one. */
 type Check = (value: unknown) => string | undefined;
 
 const text: Check = (value) => (typeof value === "string" && value.trim() !== "" ? undefined : "expected a text that is not empty");
@@ -33,7 +33,7 @@ export type EventType =
   | "ErrorLogged"
   | "DependencyResolved";
 
-/** The events that the service knows, and the payload keys that each must have. More keys are allowed. */
+/** The events that the service knows, and the payload keys that each requires. More keys are allowed. */
 const payloads: Readonly<Record<EventType, Readonly<Record<string, Check>>>> = {
   WPStatusChanged: { wp_id: workPackage, from_lane: oneOf(...lanes), to_lane: oneOf(...lanes) },
   WPCreated: { wp_id: workPackage, title: text, mission_slug: text },
@@ -45,7 +45,7 @@ const payloads: Readonly<Record<EventType, Readonly<Record<string, Check>>>> = {
   DependencyResolved: { wp_id: workPackage, dependency_wp_id: workPackage, resolution_type: oneOf("completed", "skipped", "merged") },
 };
 
-/** Where in a project something happened. Each is null when unknown, which is also the default. */
+/** Where in a project something happened. Each member is null when unknown, which is also the default. */
 export interface ProjectContext {
   /** The project's own id. */
   project_uuid: string | null;
@@ -61,25 +61,25 @@ export interface ProjectContext {
 
 const contextKeys = ["project_uuid", "project_slug", "git_branch", "head_commit_sha", "repo_slug"] as const satisfies (keyof ProjectContext)[];
 
-/** An event as the caller states it. Everything else in the envelope is the emitter's to fill in. */
+/** An event as the caller passes it. The emitter fills in the rest of the envelope. */
 export interface EventInput extends Partial<ProjectContext> {
-  /** Such as `WPStatusChanged`; an unknown one is refused. */
+  /** Such as `WPStatusChanged`; an unknown type is refused. */
   event_type: string;
   /** The id of what the event is about, such as `WP01`. */
   aggregate_id: string;
-  /** By default what the event type says: `Mission` for missions and for errors outside a work package, else `WorkPackage`. */
+  /** By default it follows from the event type: `Mission` for missions and for errors outside a work package, else `WorkPackage`. */
   aggregate_type?: string;
-  /** What happened; each event type has keys that must be there, and takes more. */
+  /** What happened; each event type requires some keys, and allows more. */
   payload: Readonly<Record<string, unknown>>;
-  /** UUID of the build that this belongs to; none by default. */
+  /** UUID of the build that the event belongs to; none by default. */
   build_id?: string;
   /** The `event_id` that led to this one; none by default. */
   causation_id?: string | null;
 }
 
-/** An event as it travels and as it is queued: the service's own names. */
+/** An event as it is queued and sent, with the service's names. */
 export interface EventEnvelope extends ProjectContext {
-  /** A ULID: the service knows an event again by it. */
+  /** A ULID: the idempotency key of the event. */
   event_id: string;
   /** As in {@link EventInput}. */
   event_type: string;
@@ -87,13 +87,13 @@ export interface EventEnvelope extends ProjectContext {
   aggregate_id: string;
   /** As in {@link EventInput}. */
   aggregate_type: string;
-  /** Of this envelope. */
+  /** The version of this envelope. */
   schema_version: string;
-  /** As in {@link EventInput}; empty for none. */
+  /** As in {@link EventInput}; empty without a build. */
   build_id: string;
   /** As in {@link EventInput}. */
   payload: Readonly<Record<string, unknown>>;
-  /** This machine and user, as 12 hex digits that tell neither. */
+  /** This machine and user, as 12 hex digits that reveal neither. */
   node_id: string;
   /** Orders events of one queue; it only grows. */
   lamport_clock: number;
@@ -101,13 +101,13 @@ export interface EventEnvelope extends ProjectContext {
   causation_id: string | null;
   /** When it was emitted: ISO 8601 in UTC. */
   timestamp: string;
-  /** The team that it goes to; null for an account without teams. */
+  /** The team that it is sent to; null for an account without teams. */
   team_slug: string | null;
 }
 
 /**
- * Everything that is wrong with an event, each as a sentence that names the key, what was found and what was expected.
- * Empty when it can be sent. All at once, because whoever writes the call mends it in one go.
+ * Everything that is wrong with an event: sentences that each name the key, what was found and what was expected. Empty when
+ * the event can be sent. All problems are listed at once, so that the caller can fix them in one go.
  *
  * @param input - from the caller; its types are not trusted, since it may come from a command line
  */
@@ -137,7 +137,7 @@ export function eventProblems(input: EventInput): string[] {
   return problems;
 }
 
-/** What only the emitter knows about an event. */
+/** What the emitter adds to an event. */
 export interface EventStamp {
   eventId: string;
   nodeId: string;
@@ -147,7 +147,7 @@ export interface EventStamp {
   team: string | null;
 }
 
-/** The envelope of an event that has no {@link eventProblems}. */
+/** The envelope of an event without {@link eventProblems}. */
 export function eventEnvelope(input: EventInput, stamp: EventStamp): EventEnvelope {
   return {
     event_id: stamp.eventId,
@@ -170,7 +170,7 @@ export function eventEnvelope(input: EventInput, stamp: EventStamp): EventEnvelo
   };
 }
 
-/** Names this machine and user to the service without telling either: 12 hex digits of a hash. */
+/** Identifies this machine and user to the service without revealing either: 12 hex digits of a hash. */
 export function nodeId(hostname: string, username: string): string {
   return createHash("sha256").update(`${hostname}:${username}`).digest("hex").slice(0, 12);
 }
@@ -186,13 +186,13 @@ function defaultAggregateType(input: EventInput): AggregateType {
   return input.event_type === "ErrorLogged" && workPackage(input.aggregate_id) ? "Mission" : "WorkPackage";
 }
 
-/** The value as JSON, short: a wrong payload may be a whole document. */
+/** The value as JSON, shortened: a wrong payload may be a whole document. */
 function quoted(value: unknown): string {
   if (value === undefined) return "missing";
   try {
     const json = JSON.stringify(value) ?? typeof value;
     return json.length > 60 ? `${json.slice(0, 57)}…` : json;
   } catch {
-    return `a ${typeof value} that JSON cannot say`;
+    return `a ${typeof value} that JSON cannot represent`;
   }
 }

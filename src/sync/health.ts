@@ -1,12 +1,11 @@
 import { isTransient, NotAuthenticatedError } from "../base/errors.ts";
+import { isJsonObject } from "../http/json-members.ts";
 import type { BatchLimits } from "./batch.ts";
 import { requestService, type ServiceAccess } from "./service-request.ts";
 
-/** How the service's ingress answers, without sending it anything. */
+/** Whether the service would take events now. */
 export interface SyncHealth {
   state: "connected" | "authentication_failed" | "denied" | "unexpected" | "unreachable";
-  /** HTTP status; undefined when there was no answer. */
-  status: number | undefined;
   /** The protocol's limits, or the service's where those are lower. */
   limits: BatchLimits;
 }
@@ -14,7 +13,7 @@ export interface SyncHealth {
 const protocolLimits: BatchLimits = { events: 1000, bytes: 262_144 };
 
 /**
- * Asks `GET /api/v1/sync/health/`, for 5 seconds at most. No answer is an answer here.
+ * Asks `GET /api/v1/sync/health/`, for 5 seconds at most. A service that cannot be reached is a state and not an error.
  *
  * @throws the signal's reason, and {@link AuthError} when the session itself cannot be read
  */
@@ -25,18 +24,15 @@ export async function syncHealth(access: ServiceAccess): Promise<SyncHealth> {
     const limits = member(member(body, "sync_ingress"), "limits");
     return {
       state,
-      status,
       limits: {
         events: lower(protocolLimits.events, member(limits, "max_events_per_batch")),
         bytes: lower(protocolLimits.bytes, member(limits, "max_decompressed_bytes_per_batch")),
       },
     };
   } catch (error) {
-    if (error instanceof NotAuthenticatedError) return { state: "authentication_failed", status: undefined, limits: protocolLimits };
+    if (error instanceof NotAuthenticatedError) return { state: "authentication_failed", limits: protocolLimits };
     // A lock that another process holds says nothing about the service.
-    if (isTransient(error) && error.code !== "lock_unavailable") {
-      return { state: "unreachable", status: undefined, limits: protocolLimits };
-    }
+    if (isTransient(error) && error.code !== "lock_unavailable") return { state: "unreachable", limits: protocolLimits };
     throw error;
   }
 }
@@ -47,5 +43,5 @@ function lower(limit: number, said: unknown): number {
 }
 
 function member(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+  return isJsonObject(value) ? value[name] : undefined;
 }

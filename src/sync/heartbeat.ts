@@ -1,26 +1,27 @@
 import { AuthError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 
-/** Listens for a service that says every now and then that it is there. */
+/** Detects a service that has fallen silent. */
 export interface Heartbeat {
-  /** Aborts once it has fallen silent; never for a service of which no rhythm is known. */
+  /** Aborts once the service has fallen silent; never while the interval of its pings is unknown. */
   readonly lost: AbortSignal;
-  /** To be told of everything that arrives. */
+  /** To be called for everything that arrives. */
   heard(isPing: boolean): void;
-  /** Listens no longer. */
+  /** Stops the detection. */
   end(): void;
 }
 
-/** Pings that may be missing in a row, and the least that is silence however fast they came. */
+/** How many pings in a row may be missing, and the shortest silence that counts, however fast they came. */
 const missing = 3;
 const leastMs = 120_000;
-/** Below what a timer can hold. */
+/** Well below the longest delay of a timer. */
 const longestSleepMs = 3_600_000;
 
 /**
- * Notices a service that is gone without a goodbye: a laptop that was carried elsewhere, a router that forgot the connection. The
- * connection itself would not tell for a quarter of an hour, and a WebSocket lets no client ping. How often the service does is
- * its own affair, so the longest pause between two of its pings so far is the measure, and there is none before the second.
+ * Detects a service that is gone without closing the connection: the laptop was moved to another network, or a router dropped the
+ * connection. TCP itself would not report that for a quarter of an hour, and the WebSocket API lets no client ping. The interval of
+ * the service's own pings is not specified, so the longest pause between two of them so far is the measure; before the second ping
+ * there is none.
  */
 export function heartbeat(clock: Clock): Heartbeat {
   const lost = new AbortController();

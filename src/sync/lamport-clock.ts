@@ -6,22 +6,22 @@ import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 /** A machine-wide Lamport clock: every event gets the next number, whichever process it comes from. */
 export interface LamportClock {
   /**
-   * Advances by `count` and gives the first of the numbers that are now the caller's: `first` … `first + count - 1`.
-   * @throws {@link AuthError} when the lock or the file is not to be had; no number was given out then
+   * Advances by `count` and returns the first of the numbers that are now the caller's: `first` … `first + count - 1`.
+   * @throws {@link AuthError} when the lock or the file cannot be used; no number was given out then
    */
   tick(count: number): Promise<number>;
   /**
-   * Takes in the number of an event that was received: max(local, seen) + 1. A number that no honest clock reaches is
-   * ignored, since one message with 2^53 in it would otherwise stop this clock for good.
+   * Advances past the number of a received event: max(local, seen) + 1. A number that no honest clock reaches is
+   * ignored, or one message with 2^53 in it would stop this clock for good.
    */
   observe(seen: number): Promise<void>;
 }
 
-/** One event a microsecond for nine years. Far beyond every honest clock, and far below where integers end. */
-const highestBelievable = 2 ** 48;
+/** One event a microsecond for nine years: far beyond every honest clock, and far below the largest safe integer. */
+const highestPlausible = 2 ** 48;
 
 /**
- * The file of this machine's clock, beside the queue whose events it counts.
+ * The file of this machine's clock, next to the queue whose events it counts.
  * @param folder - the queue's
  */
 export function lamportPath(folder: string): string {
@@ -29,14 +29,14 @@ export function lamportPath(folder: string): string {
 }
 
 /**
- * The Lamport clock kept in `path`. Reading, adding and writing happen under a lock between processes, and the number is
- * in the file before it is given out: none is used twice, whatever is killed when. After a power cut too, on a file
- * system that keeps the order of renames: the event that carries the number is flushed later than the number was renamed
+ * The Lamport clock stored in `path`. Reading, adding and writing happen under a lock between processes, and the number is
+ * in the file before it is given out: no number is used twice, whichever process is killed when. That holds after a power cut
+ * too, on a file system that keeps the order of renames: the event with the number is flushed after the number was renamed
  * into place. Flushing the number itself would cost each event a quarter of its time, and a file that a power cut leaves
- * empty is one of those that {@link parse} knows what to do about.
+ * empty is handled by {@link parse}.
  *
- * @param path - the file; its folder is made when it is not there
- * @param clock - for the lock's time limit, and as said under {@link parse}
+ * @param path - the file; its folder is created when it does not exist
+ * @param clock - for the lock's time limit, and for {@link parse}
  */
 export function createLamportClock(path: string, clock: Clock): LamportClock {
   const advance = async (next: (current: number) => number): Promise<number> => {
@@ -53,14 +53,14 @@ export function createLamportClock(path: string, clock: Clock): LamportClock {
   return {
     tick: async (count) => (await advance((current) => current + count)) + 1,
     observe: async (seen) => {
-      if (Number.isSafeInteger(seen) && seen >= 0 && seen <= highestBelievable) await advance((current) => Math.max(current, seen) + 1);
+      if (Number.isSafeInteger(seen) && seen >= 0 && seen <= highestPlausible) await advance((current) => Math.max(current, seen) + 1);
     },
   };
 }
 
 /**
- * The number in the file. A file that holds none was damaged by somebody else, and the last number is lost: the wall
- * clock in milliseconds goes on from a number that a clock which grew by one per event has not reached.
+ * The number in the file. A file without a number was damaged, and the last number is lost: then the clock continues from the
+ * time in milliseconds, which a clock that grew by one per event has not reached.
  */
 function parse(text: string | undefined, clock: Clock): number {
   if (text === undefined) return 0;

@@ -3,29 +3,30 @@ import { retryDelay, type RetryFacts } from "../http/retry.ts";
 import { type ConnectionOptions, holdConnection, type Socket } from "../auth/websocket/connection.ts";
 import type { WebSocketTicket } from "../auth/websocket/ticket.ts";
 import { AuthError, isTransient, ServiceError } from "../base/errors.ts";
+import { hint } from "../base/hint.ts";
 import type { EventEnvelope } from "./events.ts";
 import { heartbeat } from "./heartbeat.ts";
 import { type LiveFrame, parseFrame } from "./live-message.ts";
-import type { Account } from "./queue.ts";
+import { type Account, isSameAccount } from "./queue.ts";
 
 /**
- * How things stand. `Reconnecting` after a loss, `OfflineBatchMode` once that has gone on for a while: events go in batches
- * then, and a connection is still tried for. `Offline` before the start and after the end.
+ * The state of the connection. `Reconnecting` after a loss, `OfflineBatchMode` once that has lasted for a while: events are then
+ * sent in batches, and the client still tries to connect. `Offline` before the start and after the end.
  */
 export type LiveState = "Connected" | "Reconnecting" | "Offline" | "OfflineBatchMode";
 
-/** Something that a live connection has to tell. */
+/** What a live connection reports. */
 export type LiveMessage = Exclude<LiveFrame, { kind: "ping" }> | { kind: "state"; state: LiveState; reason: AuthError | undefined };
 
 /** What a live client is made of. @internal */
 export interface LiveClientOptions extends Pick<ConnectionOptions, "clock" | "WebSocket" | "through"> {
-  /** Who is logged in now; asked for every connection, since that changes while a program runs. */
+  /** The account that is logged in now; asked for every connection, since it changes while a program runs. */
   account: (signal: AbortSignal) => Promise<Account>;
-  /** Gets a new ticket for a team; one is used for every connection. */
+  /** Gets a new ticket for a team; each connection uses one. */
   ticket: (team: string, signal: AbortSignal, account: Account) => Promise<WebSocketTicket>;
-  /** Told of everything that arrives and of every change of state. What it throws is ignored. */
+  /** Receives everything that arrives and every change of state. What it throws is ignored. */
   onMessage?: (message: LiveMessage) => void;
-  /** What a pong says about the build that this runs in; nothing by default. */
+  /** The build that a pong names; none by default. */
   buildId?: string;
   /** From 0 to 1, for jitter; `Math.random` by default. */
   random?: () => number;
@@ -36,11 +37,11 @@ const answerLimitMs = 10_000;
 
 interface Connection {
   readonly socket: Socket;
-  /** Whose ticket opened it. */
+  /** The account whose ticket opened it. */
   readonly account: Account;
 }
 
-/** The service's live connection: what happens arrives at once, and what is emitted leaves at once. */
+/** The service's live connection: events arrive at once, and emitted events leave at once. */
 export class LiveClient {
   readonly #options: LiveClientOptions;
   readonly #stop = new AbortController();
@@ -54,7 +55,7 @@ export class LiveClient {
     this.#options = options;
   }
 
-  /** How things stand now. */
+  /** The state of the connection now. */
   get state(): LiveState {
     return this.#state;
   }
@@ -63,9 +64,9 @@ export class LiveClient {
    * Connects, and connects again whenever the connection is lost, each time with a new ticket.
    *
    * @param signal - ends it, as {@link LiveClient.close} does
-   * @returns when it was ended
-   * @throws {@link AuthError} as soon as trying again cannot help: nobody is logged in, the session is over, the service denies
-   * the team or refuses two fresh tickets in a row, or the runtime has no WebSocket
+   * @returns once it was ended
+   * @throws {@link AuthError} as soon as another try cannot help: nobody is logged in, the session expired or was revoked, the service
+   * denies the team or refuses two fresh tickets in a row, or the runtime has no WebSocket
    */
   async run(signal?: runtime.AbortSignal): Promise<void> {
     const stop = signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
@@ -79,7 +80,7 @@ export class LiveClient {
           await this.#connectOnce(stop);
         } catch (error) {
           if (stop.aborted) return;
-          if (!(error instanceof AuthError) || !mayPass(error, previous)) throw error;
+          if (!(error instanceof AuthError) || !mayRetry(error, previous)) throw error;
           reason = error;
         }
         if (stop.aborted) return;
@@ -95,14 +96,14 @@ export class LiveClient {
   }
 
   /**
-   * Sends an event to the account it belongs to, if that is the one that is connected.
+   * Sends an event, if the account that it belongs to is the connected one.
    *
-   * @returns true once the service says that it has the event; false when it does not say so in 10 seconds, which means nothing:
-   * the event is in the queue, and the service knows it again
+   * @returns true once the service says that it has the event; false when it does not say so in 10 seconds, which does no harm:
+   * the event is in the queue, and its `event_id` makes a second delivery a duplicate
    */
   deliver(event: EventEnvelope, account: Account): Promise<boolean> {
     const open = this.#connection;
-    if (open === undefined || !isSame(open.account, account)) return Promise.resolve(false);
+    if (open === undefined || !isSameAccount(open.account, account)) return Promise.resolve(false);
     return new Promise((resolve) => {
       const id = event.event_id;
       const settle = (isDelivered: boolean): void => {
@@ -122,19 +123,19 @@ export class LiveClient {
 
   /** One connection, from its ticket to its end. */
   async #connectOnce(stop: AbortSignal): Promise<void> {
-    const { account: whose, ticket: getTicket } = this.#options;
-    const account = await whose(stop);
-    if (account.team === null) throw new AuthError("access_denied", "this account is in no team, and live updates are a team's", { hint: "Your teams: spec-kitty auth team" });
+    const { account: currentAccount, ticket: getTicket } = this.#options;
+    const account = await currentAccount(stop);
+    if (account.team === null) throw new AuthError("access_denied", "this account is in no team, and live updates are a team's", { hint: hint`Your teams: ${{ command: "auth team" }}` });
     const ticket = await getTicket(account.team, stop, account);
-    // Someone else may have logged in between the two: then it is their ticket, and their events.
-    if (!isSame(account, await whose(stop))) return;
+    // Another user may have logged in between the two: then the ticket and its events are that user's.
+    if (!isSameAccount(account, await currentAccount(stop))) return;
     const onOpen = (socket: Socket): void => {
       this.#connection = { socket, account };
       this.#enter("Connected", undefined);
     };
     const { heard, lost, end } = heartbeat(this.#options.clock);
     const onMessage = (data: unknown, socket: Socket): void => {
-      // What was given up may still have something to say, which comes again with the next snapshot.
+      // A connection that was given up may still deliver something; it comes again with the next snapshot.
       if (!lost.aborted) heard(this.#receive(data, socket).kind === "ping");
     };
     try {
@@ -149,11 +150,11 @@ export class LiveClient {
 
   #receive(data: unknown, socket: Socket): LiveFrame {
     const frame = parseFrame(data);
-    // Only now: a service that accepts connections and drops them at once is not one to come back to ever faster.
+    // Only now: a service that accepts connections and drops them at once must not reset the back-off.
     if (frame.kind !== "ignored") this.#failures = 0;
     if (frame.kind === "answer") this.#waiting.get(frame.answer.eventId)?.(frame.answer.status === "accepted" || frame.answer.status === "duplicate");
     const { buildId } = this.#options;
-    if (frame.kind !== "ping") this.#tell(frame);
+    if (frame.kind !== "ping") this.#report(frame);
     else socket.send(JSON.stringify({ type: "pong", timestamp: frame.timestamp, ...(buildId && { build_id: buildId }) }));
     return frame;
   }
@@ -161,32 +162,28 @@ export class LiveClient {
   #enter(state: LiveState, reason: AuthError | undefined): void {
     if (state === this.#state) return;
     this.#state = state;
-    this.#tell({ kind: "state", state, reason });
+    this.#report({ kind: "state", state, reason });
   }
 
-  #tell(message: LiveMessage): void {
+  #report(message: LiveMessage): void {
     try {
       this.#options.onMessage?.(message);
     } catch {
-      // Whoever listens must not end the connection.
+      // A listener must not end the connection.
     }
   }
 }
 
-/** min(0.5·2ⁿ, 30) s, shortened by up to a half, so that a service that restarts is not met by all its clients at once. */
+/** min(0.5·2ⁿ, 30) s, shortened by up to a half, so that not all clients return at once after a restart of the service. */
 function reconnectDelay({ attempt, random }: RetryFacts): number {
   return Math.min(500 * 2 ** (attempt - 1), 30_000) * (1 - random / 2);
 }
 
 /**
- * Whether another try may succeed. A ticket refused at the upgrade may have come too late, so one more is tried; two in a row
- * mean that the service does not want this client.
+ * Whether another try may succeed. A ticket that is refused at the upgrade may have expired, so one more is tried; two refusals in
+ * a row mean that the service denies this client.
  */
-function mayPass(error: AuthError, previous: AuthError | undefined): boolean {
+function mayRetry(error: AuthError, previous: AuthError | undefined): boolean {
   if (error instanceof ServiceError && error.status === 401) return !(previous instanceof ServiceError && previous.status === 401);
   return isTransient(error);
-}
-
-function isSame(a: Account, b: Account): boolean {
-  return a.service === b.service && a.user === b.user && a.team === b.team;
 }

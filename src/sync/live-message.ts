@@ -1,4 +1,6 @@
-/** What became of an event that was sent over the connection. */
+import { isJsonObject, type JsonObject } from "../http/json-members.ts";
+
+/** The service's answer to an event that was sent over the connection. */
 export interface LiveAnswer {
   eventId: string;
   /** `accepted`, `duplicate` or `rejected`; another word counts as rejected. */
@@ -14,16 +16,16 @@ export type LiveFrame =
   | { kind: "event"; event: Readonly<Record<string, unknown>> }
   | { kind: "ping"; timestamp: unknown }
   | { kind: "answer"; answer: LiveAnswer }
-  /** Nothing that is understood: passed over, since a newer service may say more than this client knows. */
+  /** Not understood: ignored, since a newer service may send more than this client knows. */
   | { kind: "ignored"; why: string };
 
-/** Above this, parsing would stop the whole program for seconds. */
+/** Above this length, parsing would block the whole program for seconds. */
 const longestFrame = 16 * 1024 * 1024;
 
 /**
- * Reads one frame. Never throws: whatever arrives, the connection goes on.
+ * Parses one frame. Never throws: whatever arrives, the connection continues.
  *
- * @param data - as a WebSocket gives it: a string for a text frame
+ * @param data - as a WebSocket delivers it: a string for a text frame
  */
 export function parseFrame(data: unknown): LiveFrame {
   if (typeof data !== "string") return ignored("it is not text");
@@ -34,11 +36,10 @@ export function parseFrame(data: unknown): LiveFrame {
   } catch {
     return ignored("it is not JSON");
   }
-  if (typeof frame !== "object" || frame === null || Array.isArray(frame)) return ignored("it is no JSON object");
-  return understood(frame as Readonly<Record<string, unknown>>);
+  return isJsonObject(frame) ? frameOf(frame) : ignored("it is not a JSON object");
 }
 
-function understood(frame: Readonly<Record<string, unknown>>): LiveFrame {
+function frameOf(frame: JsonObject): LiveFrame {
   const { type, work_packages: workPackages, event_id: eventId, error_category: category } = frame;
   switch (type) {
     case "snapshot":

@@ -3,34 +3,34 @@ import { join } from "node:path";
 import type { Clock } from "../platform/clock.ts";
 import { ensurePrivateFolder, readPrivateFile, replacePrivateFile } from "../platform/private-files.ts";
 import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
-import { namesIn } from "./queue-files.ts";
+import { firstNames, namesIn } from "../platform/large-folder.ts";
 import { QueueFolder } from "./queue-folder.ts";
 
-/** Whose events: the three things that together decide under which token and to which team something is sent. */
+/** The owner of events: service, user and team together decide with which token and to which team something is sent. */
 export interface Account {
-  /** The service's base URL, as the one resolver gives it. */
+  /** The service's base URL, as the one resolver returns it. */
   service: string;
   /** The service's own id of the user, `user_id` of `/api/v1/me`. */
   user: string;
   /** Team id; null for an account without teams. */
   team: string | null;
-  /** What people call it, such as the e-mail address; for messages only. */
+  /** A name for people, such as the e-mail address; for messages only. */
   label?: string | undefined;
 }
 
-/** Where an event comes from: the account that is logged in, or what is known while nobody is. @internal */
+/** Where an event comes from: the account that is logged in, or what is known without one. @internal */
 export interface Origin {
-  /** The profile in use, or another name for whoever it is that emits. */
+  /** The profile in use, or another name for the emitter. */
   profile: string;
   /** The service that the profile or the environment names; null when neither does. */
   service: string | null;
-  /** The account that is logged in on that profile; undefined when nobody is, or nothing here knows who. */
+  /** The account that is logged in on that profile; undefined when there is none, or it is not known here. */
   account: Account | undefined;
 }
 
-/** The part of the queue that belongs to one account, or to nobody yet. @internal */
+/** The part of the queue that belongs to one account, or to none yet. @internal */
 export interface QueueScope {
-  /** The only account that this may be sent under; undefined while nobody has ever logged in on its profile. */
+  /** The only account that this may be sent for; undefined while nobody has ever logged in on its profile. */
   readonly account: Account | undefined;
   readonly events: QueueFolder;
   readonly artifacts: QueueFolder;
@@ -39,12 +39,12 @@ export interface QueueScope {
 }
 
 /**
- * The queue on disk: one folder for each account, so that what one account emitted never goes out under another.
+ * The queue on disk: one folder for each account, so that events of one account are never sent as another.
  *
- * What is emitted while nobody is logged in belongs to the account that last used the queue on its profile, and waits for
- * that account to return, even if another logs in meanwhile. Only where there was none does it wait in a folder of the
- * profile and the service, and the first account that logs in on that profile at that service adopts it. What was emitted
- * with no service configured goes to the first account of the profile, whatever its service.
+ * Events that are emitted while nobody is logged in belong to the account that last used the queue on their profile, and wait for
+ * that account to return, even if another logs in first. Only without such an account do they wait in a folder of the
+ * profile and the service, until the first account that logs in on that profile at that service adopts them. Events that were emitted
+ * with no service configured go to the first account of the profile, at whatever service.
  * @internal
  */
 export class SyncQueue {
@@ -60,28 +60,28 @@ export class SyncQueue {
     this.#clock = clock;
   }
 
-  /** Where what is emitted now is queued. */
+  /** The scope in which an event of this origin is queued now. */
   scopeOf(origin: Origin): QueueScope {
-    const folder = homeless(origin.profile, origin.service);
+    const folder = unassigned(origin.profile, origin.service);
     const last = this.#lastAccount(folder);
-    if (origin.account && !sameAccount(last, origin.account)) this.#write(folder, "last-account.json", origin.account);
+    if (origin.account && !isSameAccount(last, origin.account)) this.#write(folder, "last-account.json", origin.account);
     const account = origin.account ?? last;
     return account ? this.#accountScope(account) : this.#scope(folder, undefined);
   }
 
   /**
-   * Remembers that `account` is the one that `profile` is used with, and gives it what was emitted before the profile ever
-   * had one. To be called after a login and before a drain; nothing happens when nothing changed or there is no queue yet.
+   * Remembers that `account` is the one of `profile`, and assigns to it what was emitted before the profile ever had one. To be
+   * called after a login and before a drain; does nothing when nothing has changed or there is no queue yet.
    *
    * @returns how many entries were adopted
    * @throws {@link AuthError} when the queue cannot be written
    */
   async bind(profile: string, account: Account): Promise<number> {
-    if (namesIn(this.#root).length === 0) return 0;
-    const folders = [homeless(profile, account.service), homeless(profile, null)];
+    if (firstNames(this.#root, 1, () => true).length === 0) return 0;
+    const folders = [unassigned(profile, account.service), unassigned(profile, null)];
     const isSettled = (folder: string): boolean => {
       const { events, artifacts } = this.#scope(folder, undefined);
-      return sameAccount(this.#lastAccount(folder), account) && events.isEmpty() && artifacts.isEmpty();
+      return isSameAccount(this.#lastAccount(folder), account) && events.isEmpty() && artifacts.isEmpty();
     };
     if (folders.every(isSettled)) return 0;
     ensurePrivateFolder(this.#root);
@@ -89,12 +89,12 @@ export class SyncQueue {
     try {
       let adopted = 0;
       for (const folder of folders) {
-        // An entry that was being written while the profile got its account is that account's, not the next one's.
+        // An entry that was being written while the profile got its account belongs to that account, not to the next one.
         const owner = this.#lastAccount(folder) ?? account;
         const from = this.#scope(folder, undefined);
         const to = this.#accountScope(owner);
         adopted += from.events.moveAllTo(to.events) + from.artifacts.moveAllTo(to.artifacts);
-        if (!sameAccount(owner, account) || this.#lastAccount(folder) === undefined) this.#write(folder, "last-account.json", account);
+        if (!isSameAccount(owner, account) || this.#lastAccount(folder) === undefined) this.#write(folder, "last-account.json", account);
       }
       return adopted;
     } finally {
@@ -102,7 +102,7 @@ export class SyncQueue {
     }
   }
 
-  /** Every scope in which something waits or was given up, whoever it belongs to. */
+  /** Every scope in which something waits or was given up, of all accounts. */
   scopes(): QueueScope[] {
     const scopes: QueueScope[] = [];
     for (const name of namesIn(this.#root)) {
@@ -113,7 +113,7 @@ export class SyncQueue {
     return scopes;
   }
 
-  /** The scopes that an account may drain: its own, and those of its user's other teams, each sent to its own team. */
+  /** The scopes that an account may drain: its own, and those of its user's other teams, each of which is sent to its own team. */
   scopesOf(account: Account): QueueScope[] {
     return this.scopes().filter((scope) => scope.account?.service === account.service && scope.account.user === account.user);
   }
@@ -150,21 +150,22 @@ export class SyncQueue {
   }
 }
 
-/** A folder name that any file system takes, and that is the same for every process. */
+/** A folder name that is valid in any file system and the same for every process. */
 function hash(...parts: readonly (string | null)[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
 }
 
 /** The folder of what a profile emitted before it ever had an account. */
-function homeless(profile: string, service: string | null): string {
+function unassigned(profile: string, service: string | null): string {
   return hash("profile", profile, service);
 }
 
-function sameAccount(a: Account | undefined, b: Account): boolean {
+/** Whether both are the same user, for the same team, at the same service. */
+export function isSameAccount(a: Account | undefined, b: Account): boolean {
   return a?.service === b.service && a.user === b.user && a.team === b.team;
 }
 
-/** Undefined for a damaged file, which is then written anew by the account whose folder it is in. */
+/** Undefined for a damaged file, which the account of its folder then writes anew. */
 function parseAccount(text: string): Account | undefined {
   try {
     const { service, user, team = null, label } = Object(JSON.parse(text)) as Record<string, unknown>;

@@ -1,20 +1,20 @@
 import type * as runtime from "../base/runtime-types.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
-import { loginCommand } from "../auth/session.ts";
 import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
+import { hint, login } from "../base/hint.ts";
 import type { Clock } from "../platform/clock.ts";
 import { onlyOneConnectionLeft } from "../platform/event-loop.ts";
 import { type Background, startBackground } from "./background.ts";
 import type { Rejection } from "./event-drain.ts";
 import { artifactItem, type ArtifactInput } from "./artifacts.ts";
-import { drainAccount, type DrainReport, waiting } from "./drain.ts";
+import { drainAccount, type DrainReport, emptyReport, waiting } from "./drain.ts";
 import { createEmitter, type Emitter, type EmitReport, type LiveChannel } from "./emitter.ts";
 import type { EventInput, ProjectContext } from "./events.ts";
 import { createLamportClock, lamportPath } from "./lamport-clock.ts";
 import { type Account, type Origin, SyncQueue } from "./queue.ts";
 import { createUlidSource } from "./ulid.ts";
 
-/** Something worth telling that no caller waits for. */
+/** A report of something that no caller waits for. */
 export type SyncNotice =
   | { kind: "emitted"; report: EmitReport }
   | { kind: "rejected"; rejection: Rejection }
@@ -38,12 +38,12 @@ export interface SyncOptions {
 export interface SyncRuntimeOptions extends SyncOptions {
   /** The folder of the queue. */
   folder: string;
-  /** The authorized fetch of an account: with its tokens, and no other's. */
+  /** The authorized fetch of an account, with its tokens and no other's. */
   fetch: (account: Account) => AuthorizedFetch;
   clock: Clock;
-  /** The profile in use and who is logged in on it, now. */
+  /** The profile in use and the account that is logged in on it, now. */
   origin: () => Promise<Origin>;
-  /** Asks whose the token is, where the origin has no account; undefined when nobody is logged in. Called before a drain, never to emit. */
+  /** Asks the service whose the token is, where the origin has no account; undefined when nobody is logged in. Called before a drain, never to emit. */
   owner?: (origin: Origin, signal: AbortSignal | undefined) => Promise<Account | undefined>;
   /** From {@link nodeId}. */
   nodeId: string;
@@ -57,7 +57,7 @@ export interface FlushOptions {
   signal?: runtime.AbortSignal | undefined;
   /** How long to wait for another process that drains the same queue, in milliseconds; 60,000 by default. */
   waitMs?: number;
-  /** Told after every answer. */
+  /** Called after every answer. */
   onProgress?: (events: Readonly<DrainReport["events"]>) => void;
 }
 
@@ -66,7 +66,7 @@ const finalFlushMs = 5000;
 
 /** The synchronisation of one process: emits, drains in the background, and flushes once more at the end. */
 export class SyncRuntime {
-  /** What is on disk: for a look at it, not for changes. @internal */
+  /** What is on disk, for reading. @internal */
   readonly queue: SyncQueue;
   readonly #options: SyncRuntimeOptions;
   readonly #emit: Emitter;
@@ -84,7 +84,7 @@ export class SyncRuntime {
     this.#emit = createEmitter({ ...options, queue: this.queue, lamport, onQueued: () => this.#background?.wake() });
   }
 
-  /** Queues an event. Never rejects: the report says what became of it. */
+  /** Queues an event. Never rejects: the report says what became of the event. */
   async emit(input: EventInput): Promise<EmitReport> {
     const report = await this.#emit(input);
     this.#notify({ kind: "emitted", report });
@@ -93,7 +93,7 @@ export class SyncRuntime {
 
   /**
    * Queues an artifact.
-   * @throws {@link AuthError} `usage_invalid` when the service would never take it, `storage_unwritable` when it cannot be queued
+   * @throws {@link AuthError} `usage_invalid` when the service would never accept it, `storage_unwritable` when it cannot be queued
    */
   async upload(input: ArtifactInput): Promise<void> {
     const item = artifactItem(input, this.#nextId(), this.#options.clock.now());
@@ -101,7 +101,7 @@ export class SyncRuntime {
     this.#background?.wake();
   }
 
-  /** Drains in the background from now on, and once more before the process ends. Does nothing when it was started already. */
+  /** Drains in the background from now on, and once more before the process ends. Does nothing when it is already started. */
   start(): void {
     if (this.#background) return;
     const { clock, intervalMs = 60_000, keepAlive = false, exit = process } = this.#options;
@@ -116,7 +116,7 @@ export class SyncRuntime {
   }
 
   /**
-   * Drains now what waits for the account that is logged in.
+   * Sends now what waits for the account that is logged in.
    * @returns what was sent and what was left; without an account, a report that says so
    * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
    */
@@ -127,14 +127,14 @@ export class SyncRuntime {
     if (account instanceof AuthError) return this.#unsent(origin, account);
     await this.queue.bind(origin.profile, account);
     const onRejected = (rejection: Rejection): void => this.#notify({ kind: "rejected", rejection });
-    const report = await drainAccount(this.queue, account, { fetch: fetch(account), clock, signal, waitMs, onRejected, ...(onProgress && { onProgress }) });
+    const report = await drainAccount(this.queue, account, { fetch: fetch(account), clock, signal, waitMs, onRejected, onProgress });
     this.#notify({ kind: "drained", report });
     return report;
   }
 
   /**
-   * Ends the background and flushes once more, in 5 seconds at most. Never rejects and never touches the exit code: what
-   * was not sent is on disk. A process that is ended by `process.exit()` or a signal skips this, and loses nothing either.
+   * Ends the background and flushes once more, for 5 seconds at most. Never rejects and never changes the exit code: what
+   * was not sent is on disk. A process that ends by `process.exit()` or a signal skips this, and loses nothing either.
    */
   async stop(): Promise<void> {
     const { clock, exit = process } = this.#options;
@@ -157,7 +157,7 @@ export class SyncRuntime {
   /** The account that a token belongs to, or why there is none. */
   async #ownerOf(origin: Origin, signal: AbortSignal | undefined): Promise<Account | AuthError> {
     try {
-      return (await this.#options.owner?.(origin, signal)) ?? new NotAuthenticatedError("nobody is logged in", { hint: `Run: ${loginCommand(origin.profile)}` });
+      return (await this.#options.owner?.(origin, signal)) ?? new NotAuthenticatedError("nobody is logged in", { hint: hint`Run: ${login(origin.profile)}` });
     } catch (error) {
       if (error instanceof AuthError && !signal?.aborted) return error;
       throw error;
@@ -166,17 +166,16 @@ export class SyncRuntime {
 
   #unsent(origin: Origin, cause: AuthError): DrainReport {
     const left = waiting(this.queue.scopeOf(origin));
-    const none = { delivered: 0, duplicates: 0, pending: 0, rejected: 0 };
-    const isNobody = cause instanceof NotAuthenticatedError && left > 0;
-    const failure = isNobody ? new NotAuthenticatedError(`${cause.message}, and ${left} wait in the queue until somebody is`, { ...(cause.hint && { hint: cause.hint }) }) : cause;
-    return { events: none, artifacts: none, left, failure };
+    const isWaiting = cause instanceof NotAuthenticatedError && left > 0;
+    const failure = isWaiting ? new NotAuthenticatedError(`${cause.message}, and ${left} wait in the queue`, { ...(cause.hint && { hint: cause.hint }) }) : cause;
+    return { ...emptyReport(), left, failure };
   }
 
   #notify(notice: SyncNotice): void {
     try {
       this.#options.onNotice?.(notice);
     } catch {
-      // Whoever listens must not break what is being done.
+      // A listener must not break the work.
     }
   }
 }

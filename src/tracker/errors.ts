@@ -46,7 +46,12 @@ export class TrackerError extends ServiceError implements TrackerFacts {
   }
 }
 
-/** What the service said about a failed call of the tracker; undefined for an error that has another origin, such as no connection. */
+/**
+ * What the service said about a failed call of the tracker.
+ *
+ * @param error - what was caught
+ * @returns undefined for an error that has another origin, such as no connection
+ */
 export function trackerFacts(error: unknown): TrackerFacts | undefined {
   if (error instanceof TrackerError) return error;
   return error instanceof NotAuthenticatedError ? trackerFacts(error.cause) : undefined;

@@ -3,8 +3,7 @@ import { AuthError, isTransient } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
 import { isJsonObject } from "../http/json-members.ts";
 import { invalidAnswer, readJsonObject } from "../http/request.ts";
-import { retryAfter } from "../http/retry.ts";
-import { retryDelay } from "../http/retry.ts";
+import { retryAfter, retryDelay } from "../http/retry.ts";
 import type { Clock } from "../platform/clock.ts";
 import { retryAfterSeconds, trackerFailure, trackerStatus } from "./errors.ts";
 
@@ -68,9 +67,7 @@ async function send(request: TrackerRequest, { fetch, clock, team }: TrackerAcce
   const init = { method, headers, retries: 0, timeoutMs, ...(!isRead && { body: JSON.stringify(parameters) }), ...(signal && { signal }) };
   for (let isResend = false; ; isResend = true) {
     const response = await fetch(url, init);
-    const body = await readJsonObject(response, maxResultBytes).catch((error: unknown) => {
-      throw signal?.aborted ? signal.reason : error;
-    });
+    const body = await readJsonObject(response, maxResultBytes, signal);
     if (response.ok && body !== undefined) return { status: response.status, result: body };
     if (response.ok) throw invalidAnswer(response, "answered without a JSON object");
     const askedMs = retryAfter(response);

@@ -315,7 +315,7 @@ test("in a folder that was deleted every command works that is not about it, and
     assert.doesNotMatch(stderr, /This is a bug/);
   }
   for (const args of ["auth login", "auth token", "sync status", "auth doctor"]) {
-    const failure = { code: 2, error: /SPEC_KITTY_CONFIG_DIR is "config", which is relative, and the folder that this command was started in is gone/, hint: /Set SPEC_KITTY_CONFIG_DIR to a path from the root, or .*: cd FOLDER/ };
+    const failure = { code: 2, error: /SPEC_KITTY_CONFIG_DIR is "config", which is relative, and the folder that this command was started in no longer exists/, hint: /Set SPEC_KITTY_CONFIG_DIR to an absolute path, or .*: cd FOLDER/ };
     assertFailure(await runNowhere(t, args, { ...env, SPEC_KITTY_CONFIG_DIR: "config" }), failure);
   }
 });

@@ -98,7 +98,7 @@ test("a stopped holder keeps the lock for as long as it is stopped, and still ha
     assert.match(error.message, new RegExp(`process ${holder.child.pid} `));
     if (process.platform === "linux") {
       assert.match(error.message, /stopped/);
-      assert.equal(hintOf(error), `Let it go on: kill -CONT ${holder.child.pid}`);
+      assert.equal(hintOf(error), `Continue it: kill -CONT ${holder.child.pid}`);
     }
     return true;
   });

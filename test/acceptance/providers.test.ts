@@ -155,7 +155,7 @@ test("a login without openid at a provider that does not say who it is ends with
   provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, ...metadata }) => metadata };
   const { code, stderr } = await run(`auth login --issuer ${provider.issuer} --scope api.read`);
   assert.equal(code, 1);
-  assert.match(stderr, /^hint: .*--scope "openid email"$/m);
+  assert.match(stderr, /^hint: .*--scope 'openid email'$/m);
   assert.equal(await session(), undefined);
   assert.deepEqual(provider.paths.slice(-2), ["/revoke", "/revoke"]);
 });

@@ -84,7 +84,7 @@ test("FR-011 an access token that expired is refreshed, and the artifact sent", 
 });
 
 const refused: [title: string, name: string, content: Buffer, message: RegExp][] = [
-  ["another extension", "plan.txt", Buffer.from("x"), /^error: "plan\.txt" is not an artifact that the service takes\nhint: Upload one of \.md, \.json, \.yaml, \.yml, \.csv\n$/],
+  ["another extension", "plan.txt", Buffer.from("x"), /^error: "plan\.txt" is not an artifact that the service accepts\nhint: Upload one of \.md, \.json, \.yaml, \.yml, \.csv\n$/],
   ["524,289 bytes", "plan.md", Buffer.alloc(524_289, "x"), /^error: "plan\.md" is 524289 bytes long\nhint: Upload at most 524288 bytes\n$/],
   ["invalid UTF-8", "plan.md", Buffer.from([0x61, 0xff]), /^error: "plan\.md" is not valid UTF-8\nhint: /],
 ];

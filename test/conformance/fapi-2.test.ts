@@ -1,5 +1,5 @@
 // Re-created from the client plan of FAPI 2.0 (security profile) of the OpenID Foundation's conformance suite, as far as it does
-// not depend on how a client authenticates: one test for each module, under the end of the module's name.
+// not depend on how a client authenticates: one test for each module, titled with the end of the module's name.
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { MockProvider, type Misbehaviour, type MockProviderOptions } from "./mock-provider.ts";
@@ -46,13 +46,13 @@ test("happy-path: the authorization address holds nothing but the client and the
   assert.match(String(pushed?.form["dpop_jkt"]), /^[\w-]{43}$/);
 });
 
-test("happy-path-no-dpop-nonce: where no nonce is asked for, none is sent and nothing is repeated", async (t) => {
+test("happy-path-no-dpop-nonce: where no nonce is requested, none is sent and nothing is repeated", async (t) => {
   const { provider, client } = await start(t, {}, { dpop: "plain" });
   await client.refresh(await client.login());
   assert.deepEqual(provider.requests.filter(({ status }) => status >= 400).map(({ path }) => path), ["/.well-known/oauth-authorization-server", "/api/v1/me"]);
 });
 
-test("a stolen refresh token without its key is of no use", async (t) => {
+test("a stolen refresh token is useless without its key", async (t) => {
   const { client } = await start(t);
   const session = await client.login();
   await assert.rejects(client.refresh({ ...session, dpopKey: undefined }), { code: "session_ended" });
@@ -81,27 +81,27 @@ const refusedIdTokens: [module: string, misbehaviour: Misbehaviour, message: Reg
   ["nbf in the future", { idToken: (claims) => ({ ...claims, nbf: now() + 120 }) }, /not valid yet/],
   ["invalid-nonce", { idToken: (claims) => ({ ...claims, nonce: "other" }) }, /nonce/],
   ["invalid-missing-nonce", { idToken: ({ nonce: _, ...claims }) => claims }, /nonce/],
-  ["a critical header that nobody knows", { header: { crit: ["x"], x: 1 } }, /"crit"/],
+  ["an unknown critical header", { header: { crit: ["x"], x: 1 } }, /"crit"/],
   ["an algorithm that the metadata rule out", { metadata: (metadata) => ({ ...metadata, id_token_signing_alg_values_supported: ["ES256"] }) }, /metadata rule out/],
   ["an encrypted token", { forge: (token) => `${token}.a.b` }, /not a signed JWT/],
   ["characters that decoders skip", { forge: (token) => token.replace(".", "=.") }, /not a signed JWT/],
 ];
 for (const [module, misbehaviour, message] of refusedIdTokens) {
-  test(`${module}: the ID token is refused, and all that is done with its tokens is to give them back`, async (t) => {
+  test(`${module}: the ID token is refused, and the tokens are only revoked`, async (t) => {
     const { provider, client } = await start(t, misbehaviour);
     await assert.rejects(client.login(), { code: "service_answer_invalid", message });
     assert.deepEqual(provider.paths.slice(provider.paths.indexOf("/token") + 1).filter((path) => path !== "/jwks"), ["/revoke", "/revoke"]);
   });
 }
 
-const believedIdTokens: [module: string, idToken: NonNullable<Misbehaviour["idToken"]>][] = [
+const acceptedIdTokens: [module: string, idToken: NonNullable<Misbehaviour["idToken"]>][] = [
   ["valid-aud-as-array", (claims) => ({ ...claims, aud: ["cli_native"] })],
   ["azp of this client", (claims) => ({ ...claims, aud: ["other", "cli_native"], azp: "cli_native" })],
   ["no at_hash", ({ at_hash: _, ...claims }) => claims],
   ["clocks less than a minute apart", (claims) => ({ ...claims, iat: now() + 50, exp: now() - 50 })],
 ];
-for (const [module, idToken] of believedIdTokens) {
-  test(`${module}: the ID token is believed`, async (t) => {
+for (const [module, idToken] of acceptedIdTokens) {
+  test(`${module}: the ID token is accepted`, async (t) => {
     const { client } = await start(t, { idToken });
     assert.equal((await client.login()).idToken?.sub, "u_alice");
   });

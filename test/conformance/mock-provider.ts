@@ -6,24 +6,24 @@ import { createSigningKey, firstSigningKey, signJwt, type SigningKey } from "./s
 
 type Json = Record<string, unknown>;
 
-/** What the provider does wrong, each a change to what it would have said. */
+/** Deviations of the provider: each changes what it would have answered. */
 export interface Misbehaviour {
   metadata?: (metadata: Json) => Json;
-  /** The query of the redirect; absent `state` or `iss` is the caller's to delete. */
+  /** Edits the query of the redirect in place. */
   redirect?: (parameters: URLSearchParams) => void;
-  /** The claims of the ID token that a login brings. */
+  /** The claims of a login's ID token. */
   idToken?: (claims: Json) => Json;
-  /** The claims of the ID token that a refresh brings. */
+  /** The claims of a refresh's ID token. */
   refreshedIdToken?: (claims: Json) => Json;
   header?: Json;
-  /** The ID token as text, once it is signed. */
+  /** The signed ID token as text. */
   forge?: (token: string) => string;
   keySet?: (keys: Json[]) => unknown[];
   tokens?: (answer: Json) => Json;
   userinfo?: (claims: Json) => Json;
-  /** Just before the ID token is signed. */
+  /** Called just before the ID token is signed. */
   beforeSigning?: () => void;
-  /** Instead of revoking, or before it when it gives no answer. */
+  /** Answers instead of revoking; undefined revokes. */
   revoke?: (form: Json) => Response | undefined;
   /** The resource server's challenge, as a header. */
   challenge?: (header: string) => string;
@@ -31,9 +31,9 @@ export interface Misbehaviour {
 
 export interface MockProviderOptions {
   alg?: string;
-  /** `required`: no authorization request that was not pushed. */
+  /** `required`: only pushed authorization requests. */
   par?: "required";
-  /** Both servers bind tokens to keys; `nonces`: and want one of theirs in every proof. */
+  /** Both servers bind tokens to keys; with `nonces` they also require a nonce of theirs in every proof. */
   dpop?: "plain" | "nonces" | undefined;
 }
 
@@ -56,7 +56,7 @@ const token = (): string => randomBytes(16).toString("base64url");
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("base64url");
 
 /**
- * A small OpenID provider on loopback sockets, with a resource server of its own port. It keeps the rules of a public native
+ * A small OpenID provider on loopback sockets, with a resource server on another port. It enforces the rules for a public native
  * client (PKCE, exact redirect, rotation with reuse detection) until it is told to misbehave.
  */
 export class MockProvider {
@@ -97,12 +97,12 @@ export class MockProvider {
     this.#keys = [createSigningKey(this.#keys[0]?.alg ?? "RS256", kid)];
   }
 
-  /** Publishes one more key, and goes on signing with the first. */
+  /** Publishes one more key, and keeps signing with the first. */
   addKey(kid: string): void {
     this.#keys.push(createSigningKey(this.#keys[0]?.alg ?? "RS256", kid));
   }
 
-  /** The paths asked for, in order. */
+  /** The requested paths, in order. */
   get paths(): string[] {
     return this.requests.map(({ path }) => path);
   }
@@ -170,7 +170,7 @@ export class MockProvider {
     return Response.json({ request_uri, expires_in: 60 }, { status: 201 });
   }
 
-  /** The user says yes at once. */
+  /** The user approves at once. */
   #authorize(query: Json): Response {
     const request = query["request_uri"] === undefined ? query : this.#pushed.get(String(query["request_uri"]));
     if (request === undefined || (this.#options.par && query["request_uri"] === undefined)) return failure(400, "invalid_request");
@@ -188,7 +188,7 @@ export class MockProvider {
     const isRefresh = form["grant_type"] === "refresh_token";
     const [store, name] = isRefresh ? [this.#refreshTokens, "refresh_token"] : [this.#codes, "code"];
     const grant = store.get(String(form[name]));
-    // Each is good for one use; a refresh token that comes twice finds nothing.
+    // Each is good for one use; a refresh token that is sent twice finds nothing.
     store.delete(String(form[name]));
     if (grant === undefined || (grant.jkt !== undefined && grant.jkt !== jkt)) return failure(400, "invalid_grant");
     const { request } = grant;
@@ -221,7 +221,7 @@ export class MockProvider {
     const refuse = (error: string, headers = {}): Response => failure(401, error, { "www-authenticate": this.misbehaviour.challenge?.(`${scheme} error="${error}"`) ?? `${scheme} error="${error}"`, ...headers });
     if (grant === undefined) return refuse("invalid_token");
     if (grant.jkt !== undefined) {
-      // A bound token is no bearer token (RFC 9449 §7.2).
+      // A bound token is not a bearer token (RFC 9449 §7.2).
       if (scheme.toLowerCase() !== "dpop") return refuse("invalid_token");
       const { claims, jkt } = readProof(String(request.headers["dpop"]));
       if (jkt !== grant.jkt || claims["ath"] !== sha256(access_token) || claims["htu"] !== this.resource + String(request.url)) return refuse("invalid_dpop_proof");
@@ -231,7 +231,7 @@ export class MockProvider {
     return Response.json(this.misbehaviour.userinfo?.(claims) ?? claims);
   }
 
-  /** Checks the proof of a request to the issuer, if there is one, and goes on with its key's thumbprint. */
+  /** Checks the proof of a request to the issuer, if there is one, and continues with the thumbprint of its key. */
   #withProof(request: IncomingMessage, goOn: (jkt: string | undefined) => Response): Response {
     const proof = request.headers["dpop"];
     if (proof === undefined) return goOn(undefined);

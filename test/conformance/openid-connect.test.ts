@@ -1,5 +1,5 @@
 // Re-created from the relying-party plans of the OpenID Foundation's conformance suite (basic, configuration, refresh token),
-// for a public native client: one test for each module, under the module's name.
+// for a public native client: one test for each module, titled with the module's name.
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { AuthError } from "../../src/base/errors.ts";
@@ -22,7 +22,7 @@ const refuses = (work: Promise<unknown>, message: RegExp): Promise<void> =>
     return true;
   });
 
-/** One that must not be believed: the login ends before anything is asked in its name. */
+/** Invalid ID tokens: the login ends before the access token is used for anything. */
 const refusedIdTokens: [module: string, title: string, misbehaviour: Misbehaviour, message: RegExp, alg?: string][] = [
   ["oidcc-client-test-invalid-iss", "another issuer", { idToken: (claims) => ({ ...claims, iss: "https://evil.example" }) }, /was issued by "https:\/\/evil.example"/],
   ["oidcc-client-test-missing-sub", "no subject", { idToken: ({ sub: _, ...claims }) => claims }, /no "sub"/],
@@ -37,7 +37,7 @@ const refusedIdTokens: [module: string, title: string, misbehaviour: Misbehaviou
   ["oidcc-client-test-invalid-sig-es256", "a wrong ES256 signature", { forge: breakSignature }, /wrong signature/, "ES256"],
 ];
 for (const [module, title, misbehaviour, message, alg] of refusedIdTokens) {
-  test(`${module}: an ID token with ${title} is refused, and all that is done with its tokens is to give them back`, async (t) => {
+  test(`${module}: an ID token with ${title} is refused, and the tokens are only revoked`, async (t) => {
     const { provider, client } = await start(t, misbehaviour, alg ? { alg } : {});
     await refuses(client.login(), message);
     assert.deepEqual(provider.paths.slice(provider.paths.indexOf("/token") + 1).filter((path) => path !== "/jwks"), ["/revoke", "/revoke"]);
@@ -52,7 +52,7 @@ function breakSignature(token: string): string {
 
 for (const alg of ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"]) {
   const module = alg === "RS256" ? "oidcc-client-test, oidcc-client-test-idtoken-sig-rs256" : `oidcc-client-test with ${alg}`;
-  test(`${module}: an ID token that is right is believed`, async (t) => {
+  test(`${module}: a valid ID token is accepted`, async (t) => {
     const { client } = await start(t, {}, { alg });
     const { idToken, user, teams } = await client.login();
     const { nonce, ...claims } = idToken ?? {};
@@ -62,23 +62,23 @@ for (const alg of ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"]) {
   });
 }
 
-test("oidcc-client-test-kid-absent-single-jwks: without a key id the only key that fits is taken", async (t) => {
+test("oidcc-client-test-kid-absent-single-jwks: without a key id, the only matching key is used", async (t) => {
   const { client } = await start(t, { header: { kid: undefined } });
   assert.equal((await client.login()).idToken?.sub, "u_alice");
 });
 
-test("oidcc-client-test-kid-absent-multiple-jwks: without a key id and with several keys that fit, the ID token is refused", async (t) => {
+test("oidcc-client-test-kid-absent-multiple-jwks: without a key id and with several matching keys, the ID token is refused", async (t) => {
   const { provider, client } = await start(t, { header: { kid: undefined } });
   provider.addKey("key-2");
   await refuses(client.login(), /does not say which of 2 keys/);
 });
 
-test("oidcc-client-test-userinfo-invalid-sub: what UserInfo says of another user is not used", async (t) => {
+test("oidcc-client-test-userinfo-invalid-sub: UserInfo of another user is not used", async (t) => {
   const { client } = await start(t, { userinfo: (claims) => ({ ...claims, sub: "u_mallory" }) });
   await refuses(client.login(), /another user than the ID token/);
 });
 
-test("oidcc-client-test-userinfo-invalid-sub: nor what it says of nobody", async (t) => {
+test("oidcc-client-test-userinfo-invalid-sub: nor is UserInfo without a user", async (t) => {
   const { client } = await start(t, { userinfo: ({ sub: _, ...claims }) => claims });
   await refuses(client.login(), /another user than the ID token/);
 });
@@ -98,7 +98,7 @@ test("oidcc-client-test-discovery-jwks-uri-keys: the keys are fetched from jwks_
   assert.equal(provider.paths.filter((path) => path === "/jwks").length, 2);
 });
 
-test("oidcc-client-test-discovery-issuer-mismatch: metadata of another issuer end the login before the browser is opened", async (t) => {
+test("oidcc-client-test-discovery-issuer-mismatch: metadata of another issuer end the login before the browser opens", async (t) => {
   const { provider, client } = await start(t, { metadata: (metadata) => ({ ...metadata, issuer: "https://evil.example" }) });
   await refuses(client.login(), /are those of "https:\/\/evil.example"/);
   assert.deepEqual(provider.paths, ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]);
@@ -112,14 +112,14 @@ test("oidcc-client-test-signing-key-rotation: new keys between two logins are fe
   assert.equal(provider.paths.filter((path) => path === "/jwks").length, 2);
 });
 
-test("oidcc-client-test-signing-key-rotation: so are new keys under the old name", async (t) => {
+test("oidcc-client-test-signing-key-rotation: so are new keys under the old key id", async (t) => {
   const { provider, client } = await start(t);
   await client.login();
   provider.rotateKeys("key-1");
   await client.login();
 });
 
-test("oidcc-client-test-signing-key-rotation-just-before-signing: keys that change after the code was spent are fetched", async (t) => {
+test("oidcc-client-test-signing-key-rotation-just-before-signing: keys rotated after the code was spent are fetched", async (t) => {
   const { provider, client } = await start(t);
   await client.login();
   provider.misbehaviour = { beforeSigning: () => provider.rotateKeys("key-2") };
@@ -140,7 +140,7 @@ test("oidcc-client-test-signing-key-rotation: a key that is published a moment l
   assert.equal(requests, 2);
 });
 
-test("keys that are damaged, too short, of unknown kinds or no keys at all spoil nothing for the one that is good", async (t) => {
+test("keys that are damaged, too short, of unknown kinds or not keys at all do not affect the valid one", async (t) => {
   const { client } = await start(t, {
     keySet: (keys) => [
       { kty: "XYZ", kid: "key-1" },
@@ -159,7 +159,7 @@ test("keys that are damaged, too short, of unknown kinds or no keys at all spoil
   assert.equal((await client.login()).idToken?.sub, "u_alice");
 });
 
-test("a forger's key that goes by the published name is not believed", async (t) => {
+test("a forged key with a published key id is not accepted", async (t) => {
   const forger = createSigningKey("RS256", "key-1");
   const { client } = await start(t, {
     forge: (token) => signJwt(forger, JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as object, { jwk: forger.publicJwk }),
@@ -167,7 +167,7 @@ test("a forger's key that goes by the published name is not believed", async (t)
   await refuses(client.login(), /wrong signature/);
 });
 
-test("oidcc-client-test-refresh-token: a refresh rotates the token, its ID token is checked, and all it takes is one request", async (t) => {
+test("oidcc-client-test-refresh-token: a refresh rotates the token and validates its ID token, with a single request", async (t) => {
   const { provider, client } = await start(t, { refreshedIdToken: ({ at_hash: _, ...claims }) => claims });
   const session = await client.login();
   const next = await client.refresh(session);
@@ -179,7 +179,7 @@ test("oidcc-client-test-refresh-token: a refresh rotates the token, its ID token
   assert.deepEqual(provider.paths.slice(before), ["/token"]);
 });
 
-test("oidcc-client-test-refresh-token: a refresh without an ID token is a refresh too (Core §12.2)", async (t) => {
+test("oidcc-client-test-refresh-token: a refresh without an ID token succeeds too (Core §12.2)", async (t) => {
   const { provider, client } = await start(t);
   const session = await client.login();
   provider.misbehaviour = { tokens: ({ id_token: _, ...answer }) => answer };
@@ -199,18 +199,18 @@ for (const [module, title, change, message] of refusedAfterRefresh) {
   });
 }
 
-/** The old refresh token is spent and the new tokens are somebody else's: there is nothing left to keep. */
+/** The old refresh token is spent and the new tokens belong to another login: there is nothing left to keep. */
 async function ends(client: RelyingParty, message: RegExp): Promise<void> {
   await assert.rejects(client.refresh(await client.login()), { code: "session_ended", message });
   assert.equal(await client.stored(), undefined);
 }
 
-test("Core §12.2: an ID token with another time of login after a refresh ends the session", async (t) => {
+test("Core §12.2: an ID token with another auth_time after a refresh ends the session", async (t) => {
   const { client } = await start(t, { idToken: (claims) => ({ ...claims, auth_time: 1 }), refreshedIdToken: (claims) => ({ ...claims, auth_time: 2 }) });
   await ends(client, /auth_time has changed/);
 });
 
-test("keys that cannot be had let nobody log in", async (t) => {
+test("if the keys cannot be fetched, the login fails", async (t) => {
   const { provider, client } = await start(t, { metadata: (metadata) => ({ ...metadata, jwks_uri: "http://127.0.0.1:1/jwks" }) });
   await assert.rejects(client.login(), { code: "network_unavailable" });
   assert.ok(provider.paths.includes("/token"));

@@ -11,19 +11,19 @@ const clientId = "cli_native";
 const followOnce = async (address: string): Promise<URL> =>
   new URL((await fetch(address, { redirect: "manual" })).headers.get("location") ?? "about:blank");
 
-/** The client under test: the login and the refresh of the command, put together as there, without its terminal. */
+/** The client under test: the login and the refresh of the command, wired the same way, without its terminal. */
 export class RelyingParty {
   readonly #vault = memoryVault();
   readonly #issuer: string;
   readonly #browse: (address: string) => Promise<URL>;
 
-  /** @param browse - the user: opens an address, and gives the one that the browser is sent back to */
+  /** @param browse - the user: opens an address, and returns the one that the browser is redirected to */
   constructor(issuer: string, browse: (address: string) => Promise<URL> = followOnce) {
     this.#issuer = issuer;
     this.#browse = browse;
   }
 
-  /** Logs in to the provider as the service that it is for, which has no API of its own. */
+  /** Logs in to the provider, which is also the service: one without an API of its own. */
   async login(parameters: Partial<LoginParameters> = {}): Promise<Session> {
     const { fetch, clock, identity } = createApp({ env: {} });
     const ended = new AbortController();
@@ -37,7 +37,7 @@ export class RelyingParty {
       announce: () => undefined,
       open: async (address) => {
         const response = await fetch(await this.#browse(address));
-        // Such a callback ends nothing: the login goes on waiting, and here there is nobody else to wait for.
+        // Such a callback ends nothing: the login goes on waiting, and in the test no other browser will come.
         if ((await response.text()).includes("not the login we started")) ended.abort(new AuthError("interrupted", "the callback was ignored"));
         return { launched: "the test" };
       },
@@ -46,13 +46,13 @@ export class RelyingParty {
     });
   }
 
-  /** Refreshes a session, as whoever has it would. */
+  /** Refreshes a session, with whatever tokens and key it holds. */
   async refresh(session: Session): Promise<Session> {
     await this.#put(session);
     return createApp({ env: {}, storage: this.#vault }).tokens().refresh();
   }
 
-  /** What is stored now. */
+  /** The stored session. */
   async stored(): Promise<Session | undefined> {
     return (await createApp({ env: {}, storage: this.#vault }).store.read()).profiles.get("default")?.session;
   }

@@ -19,8 +19,8 @@ const pairs: Record<string, () => { privateKey: KeyObject; publicKey: KeyObject 
 let spare: ReturnType<(typeof pairs)[string]> | undefined;
 
 /**
- * A provider's first key. RSA keys take long to make, so that one is made for all providers of a process; it tells nothing
- * about them that it is the same.
+ * A provider's first key. RSA keys take long to generate, so all providers of a process share one; no test depends on their
+ * being different.
  */
 export function firstSigningKey(alg: string): SigningKey {
   if (!alg.endsWith("S256") || alg === "ES256") return createSigningKey(alg, "key-1");
@@ -34,7 +34,7 @@ export function createSigningKey(alg: string, kid: string, pair = (pairs[alg] as
   return { alg, kid, privateKey: pair.privateKey, publicJwk };
 }
 
-/** A compact JWS. `header` adds to or replaces what the key says of itself; a member set to undefined is left out. */
+/** A compact JWS. `header` adds to the header or replaces members of it; a member set to undefined is left out. */
 export function signJwt(key: SigningKey, claims: object, header: Record<string, unknown> = {}): string {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
   const input = `${part({ alg: key.alg, kid: key.kid, ...header })}.${part(claims)}`;

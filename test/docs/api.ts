@@ -1,29 +1,22 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { commonOptions, type OptionSpec } from "../../src/cli/command.ts";
 import { commandTable } from "../../src/cli/command-table.ts";
-import { exportsOf, constantsOf, type Declaration } from "./declarations.ts";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
-
-/** The declaration file of every entry point, by the name to import: what the manifest's `exports` say. */
-export function entryPoints(): Map<string, string> {
-  const { name, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { name: string; exports: Record<string, string | { types: string }> };
-  return new Map(Object.entries(exports).flatMap(([path, target]) => (typeof target === "string" ? [] : [[name + path.slice(1), join(root, target.types)]])));
-}
+import { filesIn, root, textOf } from "../helpers/import-graph.ts";
+import { constantsOf, entryPointsOf, exportsOf, type Declaration } from "./declarations.ts";
 
 /** `src/API.md`, as the declarations in `dist/` and the tables of the commands are now. */
 export async function apiReference(): Promise<string> {
-  const entries = [...entryPoints()].map(([name, file]) => `## \`${name}\`\n\n${exportsOf(file).sort(byKind).map(entry).join("\n\n")}`);
-  const answers = exportsOf(join(root, "dist", "cli", "json-output.d.ts")).map(entry).join("\n\n");
+  const answers = join(root, "dist", "cli", "json-output.d.ts");
+  const isAnswer = ({ file }: Declaration): boolean => file === answers;
+  const entries = entryPointsOf(root).map(({ name, types }) => `## \`${name}\`\n\n${exportsOf(types).filter((one) => !isAnswer(one)).sort(byKind).map(entry).join("\n\n")}`);
   return `${[
     "# API",
     "Made by `npm run api-docs` from the declarations of every entry point and the tables of the commands; a test fails when it is out of date.",
+    "`runtime.Response` and the other types with that prefix are the global ones of the project that imports the package: those of lib dom, or of Node, or a minimum where it has neither.",
     ...entries,
     "## JSON output of the commands",
-    "What the commands print with `--json`. Times are ISO 8601 in UTC; a member that is absent is not known. `api` prints the body of the answer and `tracker … --json` what the tracker answers, both unchanged.",
-    answers,
+    "What the commands print with `--json`; `spec-kitty/cli` exports the types. Times are ISO 8601 in UTC; a member that is absent is not known. `api` prints the body of the answer and `tracker … --json` what the tracker answers, both unchanged.",
+    exportsOf(answers).map(entry).join("\n\n"),
     "## Options of the commands",
     `Every command also has ${optionList(commonOptions)}.`,
     await optionTable(),
@@ -44,7 +37,7 @@ function entry(declaration: Declaration): string {
   const [summary = "", ...tags] = comment.replace(/^\s*\* ?/gm, "").replace(/\{@link ([\w.]+)\}/g, "`$1`").trim().split(/^@(?=\w)/m);
   const told = tags.map((tag) => `- ${tag.trim().replace(/^param (\w+) - /, "`$1`: ").replace(/^returns /, "Returns ").replace(/^throws /, "Throws ")}`);
   const code = [text, ...constantsOf(declaration)].map((one) => one.replace(/^export (declare )?|^declare /, "").replace(/^ +#private;\n/m, "")).join("\n");
-  const onlyType = kind === "class" && isType ? ["Exported as a type: the functions above make it."] : [];
+  const onlyType = kind === "class" && isType ? ["Exported as a type: a function of the same entry point returns it."] : [];
   return [`### \`${name}\``, summary.trim(), ...onlyType, told.join("\n"), `\`\`\`ts\n${code}\n\`\`\``].filter(Boolean).join("\n\n");
 }
 
@@ -60,7 +53,6 @@ function optionList(options: Readonly<Record<string, OptionSpec>>): string {
 }
 
 function findings(): string {
-  const folder = join(root, "src", "doctor");
-  const found = readdirSync(folder).flatMap((file) => [...readFileSync(join(folder, file), "utf8").matchAll(/\bfinder\("(D\d+)", "([^"]+)"\)/g)]);
+  const found = filesIn("src/doctor").flatMap((file) => [...textOf(file).matchAll(/\bfinder\("(D\d+)", "([^"]+)"\)/g)]);
   return [...new Set(found.map(([, number, subject]) => `\`${number}\` ${subject}`))].sort().join(", ");
 }

@@ -1,6 +1,19 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
+/** A name that callers import, the code behind it, and the types. */
+export interface EntryPoint {
+  readonly name: string;
+  readonly code: string;
+  readonly types: string;
+}
+
+/** The entry points of a package: what `exports` in its manifest says. */
+export function entryPointsOf(packageFolder: string): EntryPoint[] {
+  const { name, exports } = JSON.parse(readFileSync(join(packageFolder, "package.json"), "utf8")) as { name: string; exports: Record<string, string | { types: string; default: string }> };
+  return Object.entries(exports).flatMap(([path, target]) => (typeof target === "string" ? [] : [{ name: name + path.slice(1), code: join(packageFolder, target.default), types: join(packageFolder, target.types) }]));
+}
+
 /** One thing that a module exports, as the compiler's declaration file has it. */
 export interface Declaration {
   readonly name: string;
@@ -16,9 +29,9 @@ export interface Declaration {
 }
 
 /** A statement starts in the first column and everything in it is indented: so the compiler writes it. */
-const statement = /^(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?((?:export|import|declare) (?:.*)(?:\n(?! ?\/\*\*|export |import |declare ).*)*)/gm;
+const statement = /^(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?((?:export|import|declare) (?:.*)(?:\n(?!\/\*\*|export |import |declare ).*)*)/gm;
 const declared = /^(?:export )?(?:declare )?(?:abstract )?(class|interface|function|const|type) (\w+)/;
-const linked = /^(?:export|import) (type )?(\{[^}]*\}|\* as \w+)(?: from "([^"]+)")?;/;
+const linked = /^(?:export|import) (type )?(\{[^}]*\}|\*(?: as \w+)?)(?: from "([^"]+)")?;/;
 
 interface Link {
   readonly name: string;
@@ -59,9 +72,11 @@ function fileOf(link: Link, importer: string): string | undefined {
 export function exportsOf(file: string): Declaration[] {
   const { declarations, exported } = read(file);
   const own = [...declarations.values()].filter(({ text }) => text.startsWith("export "));
-  const passedOn = [...exported].map(([name, link]) => {
+  const passedOn = [...exported].flatMap(([name, link]) => {
     const from = fileOf(link, file);
-    const found = from === undefined ? undefined : exportsOf(from).find((one) => one.name === link.name);
+    const all = from === undefined ? [] : exportsOf(from);
+    if (name === "*") return all.map((one) => ({ ...one, isType: one.isType || link.isType }));
+    const found = all.find((one) => one.name === link.name);
     if (found === undefined) throw new Error(`${file} exports ${name}, which "${link.from}" does not declare`);
     return { ...found, name, isType: found.isType || link.isType };
   });

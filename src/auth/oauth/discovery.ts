@@ -1,4 +1,5 @@
 import { AuthError } from "../../base/errors.ts";
+import { hint, login } from "../../base/hint.ts";
 import { isConfidential, isLoopback } from "../../base/url.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { flag, memberReader, texts, type JsonObject, type Kind } from "../../http/json-members.ts";
@@ -6,17 +7,17 @@ import { isTransientStatus } from "../../http/retry.ts";
 import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
 /**
- * Finds out where an authorization server has its endpoints: by RFC 8414, else by OpenID Connect Discovery.
+ * Discovers the endpoints of an authorization server: by RFC 8414, else by OpenID Connect Discovery.
  *
- * No answer, 429 and 5xx are errors in any case: what may be another answer the next time must not decide how a login is
- * done. So are metadata that are wrong.
+ * No answer, 429 and 5xx are errors in any case: a failure that may be gone at the next try must not decide how a login is done.
+ * So are invalid metadata.
  *
- * @param issuer - exactly as the server calls itself, a trailing `/` included if it has one
- * @param isNamed - whether the user has said that this is an issuer. Then whatever is neither metadata nor 404 is a mistake of
- * somebody's, and an error. Else it is a service that may never have heard of metadata, and answers what it does not know with
- * the page of its application, a redirection to its login or a refusal: it publishes none, then. Nothing is lost by that to
- * whoever can bring about such an answer, since the endpoints are then those of the same host, over the same TLS
- * @returns undefined when it publishes none
+ * @param issuer - exactly as the server names itself, with a trailing `/` if it has one
+ * @param isNamed - whether the user has named this issuer. If so, an answer that is neither metadata nor 404 is an error. If not,
+ * it is a service that may know nothing of metadata, and answers with a page of its application, a redirect to its login or a
+ * refusal: it publishes none, then. An attacker who can cause such an answer gains nothing, since the default endpoints are on
+ * the same host, over the same TLS
+ * @returns undefined when it publishes no metadata
  * @throws {@link ServiceError} `network_unavailable`, `service_unavailable` or `service_answer_invalid`
  */
 export async function discoverAuthorizationServer(issuer: string, isNamed: boolean, options: ExchangeOptions): Promise<AuthorizationServer | undefined> {
@@ -32,8 +33,8 @@ export async function discoverAuthorizationServer(issuer: string, isNamed: boole
 }
 
 /**
- * Where the metadata of an issuer may be: RFC 8414 puts the well-known part before the issuer's path (§3.1), OpenID Connect
- * Discovery behind it (§4.1). Both drop a trailing `/` first.
+ * The addresses of an issuer's metadata: RFC 8414 puts the well-known part before the issuer's path (§3.1), OpenID Connect
+ * Discovery after it (§4.1). Both drop a trailing `/` first.
  */
 function metadataAddresses(issuer: string): [string, string] {
   const { origin, pathname } = new URL(issuer);
@@ -42,19 +43,19 @@ function metadataAddresses(issuer: string): [string, string] {
 }
 
 /**
- * Judges metadata (RFC 8414 §3.2, §3.3). Only what this program uses is taken over.
+ * Judges metadata (RFC 8414 §3.2, §3.3). Only the members that this program uses are returned.
  *
- * @param body - what `response` holds
- * @param issuer - who was asked
- * @throws {@link ServiceError} `service_answer_invalid` when it describes another server than the one that was asked, or one
+ * @param body - the JSON of `response`
+ * @param issuer - the issuer that was asked
+ * @throws {@link ServiceError} `service_answer_invalid` when they describe another server than the one that was asked, or one
  * that no secret may be sent to
  */
 function metadata(body: JsonObject, response: Response, issuer: string): AuthorizationServer {
-  // Identical, character by character (§3.3): whoever may write below some path of a host could else speak for all of it.
+  // Identical, character by character (§3.3): otherwise a user who may publish below some path of a host could speak for all of it.
   const found = body["issuer"];
   if (found !== issuer) {
     throw new AuthError("service_answer_invalid", `the metadata of "${issuer}" are those of ${typeof found === "string" ? `"${found.slice(0, 200)}"` : "nobody"}`, {
-      hint: isSlashApart(found, issuer) ? `Name it as it names itself: --issuer ${found}` : "Check the address of the issuer",
+      hint: differsBySlash(found, issuer) ? hint`Name it as it names itself: ${login(undefined, "--issuer", found)}` : "Check the address of the issuer",
     });
   }
 
@@ -64,7 +65,7 @@ function metadata(body: JsonObject, response: Response, issuer: string): Authori
     read(value) {
       if (typeof value !== "string" || !URL.canParse(value)) return undefined;
       const url = new URL(value);
-      // A server elsewhere has no business with the ports of this machine.
+      // A server on another machine has no endpoints on this one.
       const isAllowed = isConfidential(url) && (isLocal || !isLoopback(url.hostname)) && !url.hash && !url.username && !url.password;
       return isAllowed ? value : undefined;
     },
@@ -91,6 +92,6 @@ function metadata(body: JsonObject, response: Response, issuer: string): Authori
   };
 }
 
-function isSlashApart(found: unknown, issuer: string): boolean {
+function differsBySlash(found: unknown, issuer: string): found is string {
   return typeof found === "string" && (found === `${issuer}/` || `${found}/` === issuer);
 }

@@ -3,8 +3,8 @@ import type { AuthorizationServer } from "./authorization-server.ts";
 import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
 /**
- * Hands an authorization request to the server before the browser sees it (RFC 9126 §2.1), so that nobody in between can
- * read or change it.
+ * Sends an authorization request to the server before the browser sees it (RFC 9126 §2.1), so that nothing in between can read
+ * or change it.
  *
  * @param server - one with a `pushed_authorization_request_endpoint`
  * @param address - from `authorizationRequest`
@@ -12,15 +12,15 @@ import { form, invalidAnswer, readJsonObject, send, serviceFailure, type Exchang
  */
 export function pushedAuthorizationRequest(server: AuthorizationServer, address: string, options: ExchangeOptions): Promise<Response> {
   const endpoint = server.pushed_authorization_request_endpoint;
-  if (endpoint === undefined) throw new AuthError("service_answer_invalid", `"${server.issuer}" takes pushed requests only, and does not say where`);
+  if (endpoint === undefined) throw new AuthError("service_answer_invalid", `"${server.issuer}" accepts only pushed requests, and does not say where`);
   return send(endpoint, form(Object.fromEntries(new URL(address).searchParams)), options);
 }
 
 /**
  * Judges the answer to {@link pushedAuthorizationRequest}.
  *
- * @param client_id - as in the request that was pushed
- * @returns the address for the browser in its place: nothing but the client and the reference (RFC 9126 §4)
+ * @param client_id - as in the pushed request
+ * @returns the address to open in the browser instead: nothing but the client and the reference (RFC 9126 §4)
  * @throws {@link ServiceError} as `serviceFailure` when it is an error, `service_answer_invalid` when it is not RFC 9126 §2.2
  */
 export async function pushedAuthorizationResponse(response: Response, server: AuthorizationServer, client_id: string): Promise<string> {

@@ -5,8 +5,8 @@ import type { ExchangeOptions } from "../../http/request.ts";
 import { tokenRequest, tokenResponse, type TokenResponse } from "./token-endpoint.ts";
 
 /**
- * Spends a refresh token (RFC 6749 §6). Only the token manager calls this, under its lock: the server rotates refresh
- * tokens, and one that is presented twice ends the session (RFC 9700 §4.14.2).
+ * Spends a refresh token (RFC 6749 §6). Only the token manager calls this, under its lock: the server rotates refresh tokens, and
+ * a token presented twice ends the session (RFC 9700 §4.14.2).
  *
  * @param server - the server that issued the token, from the session itself (S-001)
  * @param grant - the client, the token, and the resource that the session's access tokens are for (RFC 8707 §2.2)
@@ -22,16 +22,17 @@ export async function refreshTokenGrant(
   return tokenResponse(await tokenRequest(server, parameters, options), true);
 }
 
-/** What a failed refresh means for the session. */
+/** The meaning of a failed refresh for the session, see {@link judgeRefreshFailure}. */
 export type RefreshVerdict = "dead" | "replayed" | "transient" | "refused";
 
 /**
  * Judges a failed refresh.
  *
- * - `dead`: the grant is over, or continued as somebody else's; the session goes, if it is still the one that was refused.
- * - `replayed`: another holder refreshed first; what it stored is the session now.
- * - `transient`: no answer, or one that may be another next time. The session stays (S-004).
- * - `refused`: a mistake in the configuration, or something that is no OAuth answer. The session stays.
+ * - `dead`: the grant was revoked or has expired, or the answer belongs to another user; the session is removed, if it is still
+ *   the one that was refused.
+ * - `replayed`: another process refreshed first, and what it stored is the session now.
+ * - `transient`: no answer, or one that may be different at the next try. The session stays (S-004).
+ * - `refused`: a mistake in the configuration, or not an OAuth answer. The session stays.
  */
 export function judgeRefreshFailure(error: unknown): RefreshVerdict {
   if (error instanceof NotAuthenticatedError) return "dead";

@@ -2,20 +2,20 @@ import { AuthError } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import { form, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
-/** How it went for one token. */
+/** The result for one token. */
 export interface Revocation {
   readonly token: "refresh_token" | "access_token";
-  /** Why it may live on until it expires; undefined when it does not. */
+  /** Why it may stay valid until it expires; undefined when it was revoked. */
   readonly error: AuthError | undefined;
 }
 
 /**
- * Revokes what a session holds (RFC 7009 §2.1). The refresh token comes first: it is the one that lives long, and a server
- * revokes the rest of the grant with it where it can. A failure with one is no reason to spare the other.
+ * Revokes the tokens of a session (RFC 7009 §2.1). The refresh token comes first: it is the long-lived one, and a server revokes
+ * the rest of the grant with it where it can. If one fails, the other is revoked all the same.
  *
  * @param endpoint - `revocation_endpoint` of the server that issued the tokens
  * @param grant - the client and its tokens
- * @returns one result for each token, in the order they were sent
+ * @returns one result for each token, in the order of the requests
  */
 export async function revokeTokens(
   endpoint: string,
@@ -39,7 +39,7 @@ export async function revokeTokens(
 }
 
 /**
- * Judges what the revocation endpoint answered. A token that it does not know is success: there is nothing left to revoke
+ * Judges the answer of the revocation endpoint. A token that it does not know is a success: there is nothing left to revoke
  * (RFC 7009 §2.2).
  *
  * @throws {@link ServiceError} as `serviceFailure`, such as `unsupported_token_type` for an access token that cannot be revoked

@@ -10,7 +10,7 @@ export interface Team {
   readonly isPrivateTeamspace?: boolean;
 }
 
-/** Who is logged in, as the service says. */
+/** The user who is logged in, as the service names them. */
 export interface UserInfo {
   readonly id: string;
   readonly email?: string;
@@ -19,7 +19,7 @@ export interface UserInfo {
 }
 
 /**
- * Asks the service whose access token this is.
+ * Asks the service for the user of an access token.
  *
  * @param endpoint - `userinfo_endpoint` of the authorization server
  * @throws {@link ServiceError} `network_unavailable`
@@ -30,11 +30,11 @@ export function userInfoRequest(endpoint: string, accessToken: Secret, options: 
 }
 
 /**
- * Judges the answer to {@link userInfoRequest}. Teams and e-mail may be absent; a team that cannot be understood is left
- * out, since it must not keep its user from logging in.
+ * Judges the answer to {@link userInfoRequest}. Teams and e-mail may be absent; an invalid team is left out, since it must not
+ * keep its user from logging in.
  *
- * @param sub - whom the ID token names: OpenID Connect's UserInfo must name the same, or none of it may be used, since the
- * access token may then be another user's (Core §5.3.2, §16.11). Undefined for the service's own endpoint
+ * @param sub - the user of the ID token: OpenID Connect's UserInfo must name the same, or none of it may be used, since the
+ * access token may belong to another user (Core §5.3.2, §16.11). Undefined for the service's own endpoint
  * @throws {@link ServiceError} when it is an error, or names no user
  * @internal
  */
@@ -50,7 +50,7 @@ export async function userInfoResponse(response: Response, sub?: string): Promis
   return { id, ...(email && { email }), ...(name && { name }), teams: teams.flatMap(parseTeam) };
 }
 
-/** One member of `teams`; empty when it has no id, or one that the header `X-Team-Slug` cannot have. */
+/** One member of `teams`; empty when it has no id, or an id that the header `X-Team-Slug` cannot carry. */
 function parseTeam(team: unknown): Team[] {
   if (!isJsonObject(team)) return [];
   const id = textOf(team["id"]);

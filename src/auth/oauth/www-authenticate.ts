@@ -2,19 +2,19 @@
 export interface Challenge {
   /** In lower case, since schemes are compared without case: `bearer`. */
   readonly scheme: string;
-  /** By name in lower case; of a name that is given twice, the first value. */
+  /** By name in lower case; the first value of a name that appears twice. */
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-// The character classes do not overlap with what follows them, so no input makes these go back and try again.
+// No character class overlaps with what follows it, so no input makes these patterns backtrack.
 const scheme = /[ \t,]*([!#$%&'*+.^_`|~\w-]+)(?=[ \t,]|$)/y;
 const parameter = /[ \t,]*([!#$%&'*+.^_`|~\w-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~\w-]+)(?=[ \t,]|$))/y;
 const token68 = /[ \t]+[\w.~+/-]+=*(?=[ \t]*(?:,|$))/y;
 
 /**
- * Reads the challenges of one header, or of several that `Headers` has joined with commas. A comma parts parameters as well as
- * challenges; what follows it is a challenge when it has no `=`. Reading ends at the first thing that is neither: what came
- * before it still counts, and nothing is guessed.
+ * Parses the challenges of one header, or of several that `Headers` has joined with commas. A comma separates parameters as well
+ * as challenges; what follows it is a challenge when it has no `=`. Parsing ends at the first invalid character: what came before
+ * still counts, and nothing is guessed.
  *
  * @param header - the header's value
  */
@@ -30,7 +30,7 @@ export function parseChallenges(header: string): Challenge[] {
   for (let name = take(scheme)?.[1]; name !== undefined; name = take(scheme)?.[1]) {
     const parameters = new Map<string, string>();
     challenges.push({ scheme: name.toLowerCase(), parameters });
-    // A token68 such as `Negotiate YII=` stands in the place of parameters; nothing here needs its value.
+    // A token68, as in `Negotiate YII=`, takes the place of parameters; its value is not needed.
     let found = take(parameter);
     if (found === undefined) take(token68);
     for (; found !== undefined; found = take(parameter)) {

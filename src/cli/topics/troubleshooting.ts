@@ -9,7 +9,7 @@ message, with … for what differs:
 
 Nothing was done. Set it once; the profile remembers it.
 
-    … is "…": plain http is for this machine only, since whoever reads the token on the way has the session
+    … is "…": plain http is for this machine only, since anyone who reads the token on the way has the session
 
 Use the https: address of the service.
 
@@ -30,9 +30,10 @@ The session is unchanged. Look for the keychain's dialogue.
 The sealed file cannot be opened any more. Run
 "${command} auth logout --all --force", then log in.
 
-    the session is sealed with a passphrase, and ${variable("PASSPHRASE")} is not set
+    the session is sealed with a passphrase, and none is set
 
-The session is unchanged. Set the variable to the passphrase of the login.
+The session is unchanged. Set ${variable("PASSPHRASE")} to the passphrase of the
+login.
 
     "…" cannot be opened: …
 

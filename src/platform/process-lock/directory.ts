@@ -1,34 +1,37 @@
 /**
- * The lock where the kernel gives Node none (Linux): a directory at `path` that holds one empty file, whose name says
- * who holds the lock. Each change of hands is one system call that names the instance it is about:
+ * The lock where Node has none of the kernel's (Linux): a directory at `path` that contains one empty file, whose name is
+ * that of the holder. Each change of hands is one system call that names the instance it is about:
  *
- * - take: `rename("<path>.<me>", path)`, of a directory that already holds the file `<me>`. POSIX lets a directory replace
- *   nothing or an EMPTY directory, atomically, and else fails with ENOTEMPTY or EEXIST. So of any number of takers one
- *   wins, and nobody ever sees a lock without its holder's name.
- * - give up: `unlink(path/<me>)`. If the lock has meanwhile gone to another, this fails and harms nobody: there is no gap
- *   between looking whose lock it is and removing it, which is the race of every lock that is one file.
- * - take from the dead: `unlink(path/<them>)`, the same call. When two waiters find the same dead holder, one call succeeds
- *   and one fails; a new holder has another name, so neither can hit it, however late it comes. A breaker that
- *   dies half way has done all of it or nothing, so no second lock is needed to guard the breaking.
+ * - take: `rename("<path>.<me>", path)`, of a directory that already contains the file `<me>`. POSIX lets a directory replace
+ *   nothing or an EMPTY directory, atomically, and otherwise fails with ENOTEMPTY or EEXIST. So of any number of contenders one
+ *   wins, and no process ever sees a lock without its holder's name.
+ * - release: `unlink(path/<me>)`. If the lock has meanwhile gone to another process, this fails and does no harm: there is no
+ *   gap between seeing whose lock it is and removing it, which is the race of every lock that is one file.
+ * - take over from a dead holder: `unlink(path/<them>)`, the same call. If two waiters find the same dead holder, one call
+ *   succeeds and one fails; a new holder has another name, so neither call can hit it, however late it comes. A waiter that
+ *   dies half way has done all of it or nothing, so no second lock is needed to guard the takeover.
  *
- * An empty directory is a free lock; removing it is tidiness and cannot hurt either, since rmdir(2) removes no other.
+ * An empty directory is a free lock. Removing it only keeps the folder tidy and does no harm either: rmdir(2) removes no other.
  * No step follows `path` if it is a symbolic link, and every spelling of the folder leads to the same directory entry.
  *
- * A process that ends while it holds the lock, in whatever way, leaves it to be taken as a dead one's. A child process
- * inherits nothing.
+ * The renames here move a directory, not a file, into place: that is the lock's protocol, and has nothing to do with
+ * replacing files (platform/files.ts).
+ *
+ * A process that ends while it holds the lock, in whatever way, leaves it to be taken over. A child process inherits nothing.
  */
 import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { AuthError } from "../../base/errors.ts";
+import { hint } from "../../base/hint.ts";
 import { systemErrorCode } from "../../base/system-error.ts";
-import { newName, parseName, stateOf, type Contender, type Identity, type LockHolder, type LockMechanism } from "./holder.ts";
+import { newName, parseName, stateOf, type Contender, type LockHolder, type LockMechanism, type ProcessName } from "./holder.ts";
 
 /**
- * How old the lock of a holder on another machine or in another container must be before it is taken: nobody here can
- * prove it dead, and a lock that a vanished container left must not last for ever. A holder in sight is never
+ * How old the lock of a holder on another machine or in another container must be before it is taken over: it cannot be
+ * proved dead from here, and a lock that a vanished container left must not last for ever. A holder that can be seen is never
  * judged by age.
  */
-const UNSEEN_HOLDER_MS = 600_000;
+const unseenHolderMs = 600_000;
 
 /** See the head of this file. */
 export const directoryLock: LockMechanism = {
@@ -50,7 +53,7 @@ export const directoryLock: LockMechanism = {
         throw error;
       }
     }
-    // Time as the file system counts it, which is another machine's on a shared home folder. The local clock may have been set.
+    // The time of the file system, which is another machine's on a shared home folder. The local clock may have been set.
     const now = (): number => createdAt + clock.monotonic() - startedAt;
 
     const contender: Contender = {
@@ -61,8 +64,8 @@ export const directoryLock: LockMechanism = {
         } catch (error) {
           failure = error;
         }
-        // The entry is the truth, not the answer: a network file system that lost the answer repeats the rename, and hears
-        // that it failed. And a success counts only with the name inside.
+        // The entry is the truth, not the result: a network file system that lost the answer repeats the rename, and is told
+        // that it failed. And success counts only with the name inside.
         if (exists(entry)) {
           if (first) sweep(path, now());
           return { held: () => exists(entry), release: () => tidy(path, name) };
@@ -72,13 +75,13 @@ export const directoryLock: LockMechanism = {
         if (code === "ENOTEMPTY" || code === "EEXIST") return undefined;
         if (code === "ENOTDIR") throw notALock(path);
         if (failure !== undefined && code !== "ENOENT") throw failure;
-        createdAt = create() - (clock.monotonic() - startedAt); // Somebody removed it, with the folder perhaps.
+        createdAt = create() - (clock.monotonic() - startedAt); // It was removed, perhaps with the folder.
         return undefined;
       },
-      clear() {
-        const cleared = clear(path, now());
-        if (cleared) sweep(path, now());
-        return cleared;
+      evictDead() {
+        const isFree = evictDead(path, now());
+        if (isFree) sweep(path, now());
+        return isFree;
       },
       withdraw: () => tidy(candidate, name),
     };
@@ -90,23 +93,23 @@ export const directoryLock: LockMechanism = {
     if (holder === undefined) return undefined;
     const since = modifiedAt(join(path, holder.name));
     if (since === undefined) return undefined;
-    const { pid, host } = holder.identity;
-    return { pid, host, since: new Date(since).toISOString(), state: stateOf(holder.identity) } satisfies LockHolder;
+    const { pid, host } = holder.process;
+    return { pid, host, since: new Date(since).toISOString(), state: stateOf(holder.process) } satisfies LockHolder;
   },
 
-  litter: (path) => litter(path, undefined),
+  leftovers: (path) => leftovers(path, undefined),
 
-  unstick(path) {
-    const left = litter(path, undefined);
+  removeDead(path) {
+    const left = leftovers(path, undefined);
     sweep(path, undefined);
-    return (exists(path) && clear(path, undefined)) || left.length > 0;
+    return (exists(path) && evictDead(path, undefined)) || left.length > 0;
   },
 };
 
 /** Frees the lock if its holder is dead. True when it is free now. */
-function clear(path: string, now: number | undefined): boolean {
+function evictDead(path: string, now: number | undefined): boolean {
   const holder = readHolder(path);
-  if (holder !== undefined && !isGone(holder.identity, join(path, holder.name), now)) return false;
+  if (holder !== undefined && !isGone(holder.process, join(path, holder.name), now)) return false;
   try {
     if (holder !== undefined) unlinkSync(join(path, holder.name));
   } catch (error) {
@@ -116,38 +119,39 @@ function clear(path: string, now: number | undefined): boolean {
   return true;
 }
 
-/** Removes what contenders that were killed left beside the lock. */
+/** Removes what contenders that were killed left next to the lock. */
 function sweep(path: string, now: number | undefined): void {
-  for (const candidate of litter(path, now)) tidy(candidate, candidate.slice(path.length + 1));
+  for (const candidate of leftovers(path, now)) tidy(candidate, candidate.slice(path.length + 1));
 }
 
-/** The directories of contenders that are gone. One in sight that lives is left alone. */
-function litter(path: string, now: number | undefined): string[] {
+/** The directories of contenders that are gone. */
+function leftovers(path: string, now: number | undefined): string[] {
   const prefix = `${basename(path)}.`;
   const folder = dirname(path);
   const isLeft = (file: string): boolean => {
-    const identity = file.startsWith(prefix) ? parseName(file.slice(prefix.length)) : undefined;
-    return identity !== undefined && isGone(identity, join(folder, file), now);
+    const contender = file.startsWith(prefix) ? parseName(file.slice(prefix.length)) : undefined;
+    return contender !== undefined && isGone(contender, join(folder, file), now);
   };
   try {
     return list(folder).filter(isLeft).map((file) => `${path}.${file.slice(prefix.length)}`);
   } catch {
-    // A folder that may be searched but not listed. The lock, which we may hold by now, matters more than the litter.
+    // A folder that may be searched but not listed. The lock, which this process may hold by now, matters more.
     return [];
   }
 }
 
-function isGone(them: Identity, file: string, now: number | undefined): boolean {
+/** Whether a process is dead, or cannot be seen and has been there for too long. Without `now`, only proof counts. */
+function isGone(them: ProcessName, file: string, now: number | undefined): boolean {
   const state = stateOf(them);
   if (state !== "unknown" || now === undefined) return state === "dead";
-  return now - (modifiedAt(file) ?? now) > UNSEEN_HOLDER_MS;
+  return now - (modifiedAt(file) ?? now) > unseenHolderMs;
 }
 
-function readHolder(path: string): { name: string; identity: Identity } | undefined {
+function readHolder(path: string): { name: string; process: ProcessName } | undefined {
   const names = list(path);
   for (const name of names) {
-    const identity = parseName(name);
-    if (identity !== undefined) return { name, identity };
+    const process = parseName(name);
+    if (process !== undefined) return { name, process };
   }
   if (names.length > 0) throw notALock(path);
   return undefined;
@@ -162,7 +166,7 @@ function list(folder: string): string[] {
   }
 }
 
-/** Removes the entry, if a name is given, and the directory if it is empty. Whatever goes wrong is for the next contender to find. */
+/** Removes the entry, if a name is given, and the directory if it is empty. A failure is left to the next contender. */
 function tidy(directory: string, name?: string): void {
   try {
     if (name !== undefined) unlinkSync(join(directory, name));
@@ -187,6 +191,6 @@ function modifiedAt(file: string): number | undefined {
 
 function notALock(path: string): AuthError {
   return new AuthError("lock_unavailable", `"${path}" is in the place of the lock and was not made by this program`, {
-    hint: `Move it away: mv "${path}" "${path}.old"`,
+    hint: hint`Move it away: ${{ run: ["mv", path, `${path}.old`] }}`,
   });
 }

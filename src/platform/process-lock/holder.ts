@@ -6,59 +6,59 @@ import type { Clock } from "../clock.ts";
 
 /** A lock that is held. */
 export interface ProcessLock {
-  /** Is it still ours? One look at the file system: ask before the request is sent and again before the write. */
+  /** Whether it is still ours. Costs one look at the file system: ask before the request is sent and again before the write. */
   held(): boolean;
-  /** Gives the lock up. Never throws; a second call does nothing. */
+  /** Releases the lock. Never throws; a second call does nothing. */
   release(): void;
 }
 
-/** Whoever holds a lock, for messages and for the doctor. */
+/** The process that holds a lock, for messages and for the doctor. */
 export interface LockHolder {
-  /** Its process id, as its own machine or container counts. */
+  /** Its process id, on its own machine or in its own container. */
   pid: number;
   /** Its machine's name. */
   host: string;
-  /** ISO 8601: when it began to wait for the lock, which it got at that moment or later. */
+  /** ISO 8601: when it began to wait for the lock, which it took at that moment or later. */
   since: string;
   /**
-   * - `running`: it lives; where the kernel keeps the lock (macOS, Windows) a stopped one counts as running.
-   * - `stopped`: it lives, and does nothing until somebody continues it.
-   * - `dead`: proved; the next one who wants the lock takes it.
-   * - `unknown`: on another machine or in another container, so that nobody here can tell.
+   * - `running`: it is alive; where the kernel keeps the lock (macOS, Windows) a stopped one counts as running.
+   * - `stopped`: it is alive, and does nothing until it is continued (SIGCONT).
+   * - `dead`: proved; the next process that wants the lock takes it over.
+   * - `unknown`: on another machine or in another container, so that it cannot be told from here.
    */
   state: "running" | "stopped" | "dead" | "unknown";
 }
 
-/** One process's wish for a lock. */
+/** One process that wants a lock. */
 export interface Contender {
-  /** One try, without waiting: the lock, or undefined while another holds it. */
+  /** One try, without waiting: the lock, or undefined while another process holds it. */
   attempt(): ProcessLock | undefined;
-  /** Takes the lock away from a holder that is dead. True when a new attempt is worth while at once. */
-  clear(): boolean;
-  /** Gives the wish up. Never throws; after a successful attempt it does nothing. */
+  /** Frees the lock if its holder is dead. True when another attempt should follow at once. */
+  evictDead(): boolean;
+  /** Stops wanting it. Never throws; after a successful attempt it does nothing. */
   withdraw(): void;
 }
 
 /** One way of locking. */
 export interface LockMechanism {
-  /** Enters the contest for the lock at `path`; throws `storage_unwritable` when its folder does not allow it. */
+  /** Begins to contend for the lock at `path`; throws what the file system says when its folder does not allow it. */
   contend(path: string, clock: Clock): Contender;
-  /** Who holds the lock, changing nothing; undefined when nobody does. */
+  /** The holder of the lock, undefined when it is free; changes nothing. */
   inspect(path: string): LockHolder | undefined;
-  /** What contenders that are proved dead left beside the lock at `path`, by path. */
-  litter(path: string): string[];
-  /** Removes what a proved dead holder or contender left; true if there was something. */
-  unstick(path: string): boolean;
+  /** The paths of what contenders that are proved dead left next to the lock at `path`; changes nothing. */
+  leftovers(path: string): string[];
+  /** Removes what a holder or contenders that are proved dead left; true if there was anything. */
+  removeDead(path: string): boolean;
 }
 
-/** What a file name can say about a process so that another one can tell whether it lives. */
-export interface Identity {
+/** What a file name says about a process, so that another process can tell whether it is alive. */
+export interface ProcessName {
   pid: number;
-  /** The thread that holds it, where that is not the process's first: a worker can be ended alone, in the middle of anything. */
+  /** The thread that holds it, unless it is the process's first: a worker can be ended alone, in the middle of anything. */
   thread: string | undefined;
-  /** Start of the process in clock ticks since boot (proc_pid_stat(5), field 22): pids are reused, pairs of both are not. */
+  /** Start of the process in clock ticks since boot (proc_pid_stat(5), field 22): pids are reused, pairs of pid and start are not. */
   start: string;
-  /** Digest of boot, pid namespace and time namespace: within one scope a pid and a start mean the same to everyone. */
+  /** Digest of boot, pid namespace and time namespace: within one scope a pid and a start mean the same to every process. */
   scope: string;
   boot: string;
   machine: string;
@@ -72,7 +72,7 @@ let own: string | undefined;
 
 /**
  * A name for a lock of this process. 64 random bits make it unique, so that two holders in one process differ as well;
- * the rest says who it is. All of it is in the name because a name cannot be half written, before a crash or after.
+ * the rest identifies the process. All of it is in the name because a name is never half written, whatever crashes.
  * At most 128 characters of `[\w%.~-]`: encrypted home folders allow 143.
  */
 export function newName(): string {
@@ -80,18 +80,18 @@ export function newName(): string {
 }
 
 /** Reads a name made by {@link newName}; undefined when it is not one. */
-export function parseName(name: string): Identity | undefined {
+export function parseName(name: string): ProcessName | undefined {
   const [, pid, thread, start, scope, boot, machine, host] = NAME.exec(name) ?? [];
   if (pid === undefined || !start || !scope || !boot || !machine || !host) return undefined;
   return { pid: Number(pid), thread, start, scope, boot, machine, host };
 }
 
 /**
- * Does it live? "dead" is a proof and stays true for ever; everything that falls short of one is some other state.
- * A different boot of the same machine proves it too. Machine id and host name must both agree for that: cloned
+ * Whether a process is alive. `dead` is proved and stays true for ever; where there is no proof, it is another state.
+ * A later boot of the same machine is a proof too. Machine id and host name must both agree for that: cloned
  * machines share the first, containers without a name of their own the second.
  */
-export function stateOf(them: Identity): LockHolder["state"] {
+export function stateOf(them: ProcessName): LockHolder["state"] {
   const me = parseName(newName());
   if (me === undefined || me.scope === UNKNOWN || them.scope === UNKNOWN) return "unknown";
   if (them.scope === me.scope) return localState(them);
@@ -99,12 +99,12 @@ export function stateOf(them: Identity): LockHolder["state"] {
 }
 
 /**
- * The kernel is asked by signal 0 first: with `hidepid` a process of another user (`sudo`) has no entry in /proc though
- * it lives, while the signal says EPERM. Then /proc tells a reused pid by its start, and a zombie: a killed process
+ * Signal 0 asks the kernel first: with `hidepid` a living process of another user (`sudo`) has no entry in /proc,
+ * while the signal says EPERM. Then /proc shows a reused pid by its start, and a zombie: a killed process
  * whose parent never waits, as in a container without an init, stays one for ever. A zombie with threads left is not
  * dead yet: one of them may be in the middle of the rename that stores a token.
  */
-function localState({ pid, thread, start }: Identity): LockHolder["state"] {
+function localState({ pid, thread, start }: ProcessName): LockHolder["state"] {
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -112,22 +112,22 @@ function localState({ pid, thread, start }: Identity): LockHolder["state"] {
   }
   const now = processStat(pid);
   if (now === undefined) return "running";
-  if (now.start !== start || (thread !== undefined && isOver(pid, thread))) return "dead";
+  if (now.start !== start || (thread !== undefined && hasEnded(pid, thread))) return "dead";
   if (now.state === "Z" || now.state === "X") return now.threads > 1 ? "running" : "dead";
   return now.state === "T" || now.state === "t" ? "stopped" : "running";
 }
 
 function processStat(pid: number | "self"): { pid: number; state: string; threads: number; start: string } | undefined {
   const text = read(() => readFileSync(`/proc/${pid}/stat`, "latin1"));
-  // The second field is the program's name, which may hold blanks and brackets: count from its end.
+  // The second field is the program's name, which may contain blanks and brackets: count from its end.
   const [state, ...rest] = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const start = rest[18];
   if (!state || start === undefined) return undefined;
   return { pid: Number.parseInt(text, 10), state, threads: Number(rest[16]), start };
 }
 
-/** A thread has its entry until it does nothing any more. */
-function isOver(pid: number, thread: string): boolean {
+/** A thread has its entry until it has done its last step. */
+function hasEnded(pid: number, thread: string): boolean {
   try {
     return lstatSync(`/proc/${pid}/task/${thread}`, { throwIfNoEntry: false }) === undefined;
   } catch {
@@ -141,9 +141,9 @@ function describeSelf(): string {
   const namespaces = read(() => `${readlinkSync("/proc/self/ns/pid")} ${read(() => readlinkSync("/proc/self/ns/time"))}`);
   const machine = read(() => readFileSync("/etc/machine-id", "latin1"));
   const host = hostname();
-  // A /proc of another pid namespace (the host's, bound into a container) would answer about other processes.
+  // A /proc of another pid namespace (the host's, mounted in a container) would be about other processes.
   const comparable = stat?.pid === process.pid && boot !== "" && namespaces !== "";
-  // `PID/task/TID`: a link is read on the thread that asks.
+  // `PID/task/TID`: the link is resolved on the thread that reads it.
   const [, , thread = ""] = comparable ? read(() => readlinkSync("/proc/thread-self")).split("/") : [];
   return [
     thread === "" || Number(thread) === process.pid ? process.pid : `${process.pid}-${thread}`,
@@ -155,7 +155,7 @@ function describeSelf(): string {
   ].join(".");
 }
 
-/** Shorter, and machine-id(5) asks that the id itself be shown to nobody. */
+/** Shorter, and machine-id(5) asks not to show the id itself. */
 function digest(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 12);
 }

@@ -1,24 +1,24 @@
 /**
- * The lock where the kernel gives Node one: a file opened with an exclusive lock in the same call, and kept open.
+ * The lock where Node has one of the kernel's: a file opened with an exclusive lock in the same call, and kept open.
  *
  * - macOS and the BSDs: `O_EXLOCK` of open(2), which has the semantics of flock(2) and belongs to this one opening, so that
  *   two openings in one process exclude each other too. With `O_NONBLOCK` a held lock is EAGAIN at once.
- * - Windows: libuv's `UV_FS_O_EXLOCK`, which asks CreateFileW for share mode 0: nobody else can open the file in any way
- *   while it is open, and hears EBUSY (ERROR_SHARING_VIOLATION).
+ * - Windows: libuv's `UV_FS_O_EXLOCK`, which asks CreateFileW for share mode 0: while the file is open, every other attempt to
+ *   open it fails with EBUSY (ERROR_SHARING_VIOLATION).
  *
- * In both cases the kernel closes the file when its process ends, by whatever end, and never before: a dead holder needs no
- * taking over, a stopped one keeps its lock, and no pid is ever judged. A browser that we start does not inherit the lock:
+ * In both cases the kernel closes the file when its process ends, in whatever way, and never before: the lock of a dead holder
+ * is free, a stopped one keeps its lock, and no pid is ever judged. A browser that is started meanwhile does not inherit the lock:
  * libuv opens with O_CLOEXEC, and on Windows with a handle that is not inheritable.
  *
- * The file stays where it is for ever. Removing it would let one process lock the removed file and another the new one. Should
- * somebody else remove it (the whole folder, say), the holder sees so when it is asked.
+ * The file stays where it is for ever. Removing it would let one process lock the removed file and another the new one. If
+ * something else removes it (with the whole folder, say), `held` says so.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { systemErrorCode } from "../../base/system-error.ts";
 import type { LockHolder, LockMechanism, ProcessLock } from "./holder.ts";
 
-/** The flag that locks at open(2), a number of the platform's C interface that `fs.constants` lacks; undefined where there is none. */
+/** The flag that locks in open(2), a number of the platform's C interface that `fs.constants` lacks; undefined where there is none. */
 export function exclusiveOpenFlag(platform: NodeJS.Platform): number | undefined {
   if (platform === "win32") return 0x1000_0000;
   return platform === "darwin" || platform.endsWith("bsd") ? 0x20 : undefined;
@@ -27,7 +27,7 @@ export function exclusiveOpenFlag(platform: NodeJS.Platform): number | undefined
 /**
  * See the head of this file.
  * @param flag - from {@link exclusiveOpenFlag}
- * @param open - opens a file; the system's own unless a test plays another system
+ * @param open - opens a file; the system's own unless a test simulates another system
  */
 export function openFileLock(flag: number, open: (path: string, flags: number, mode: number) => number = openSync): LockMechanism {
   /** The file, or undefined while another has it open. */
@@ -43,7 +43,7 @@ export function openFileLock(flag: number, open: (path: string, flags: number, m
   function attempt(path: string, since: string): ProcessLock | undefined {
     const fd = tryOpen(path, constants.O_RDWR | constants.O_CREAT);
     if (fd === undefined) return undefined;
-    if (!isStillAt(path, fd)) return void closeSync(fd); // Removed between opening and locking: this lock excludes nobody.
+    if (!isStillAt(path, fd)) return void closeSync(fd); // Removed between opening and locking: this lock excludes no one.
     quietly(() => writeFileSync(`${path}.holder`, JSON.stringify({ pid: process.pid, host: hostname(), since }), { mode: 0o600 }));
     let open = true;
     return {
@@ -51,7 +51,7 @@ export function openFileLock(flag: number, open: (path: string, flags: number, m
       release() {
         if (!open) return;
         open = false;
-        quietly(() => unlinkSync(`${path}.holder`)); // Before the lock goes: afterwards it may be the next one's.
+        quietly(() => unlinkSync(`${path}.holder`)); // Before the lock is released: afterwards it may be the next holder's.
         quietly(() => closeSync(fd));
       },
     };
@@ -60,7 +60,7 @@ export function openFileLock(flag: number, open: (path: string, flags: number, m
   return {
     contend: (path, clock) => ({
       attempt: () => attempt(path, new Date(clock.now()).toISOString()),
-      clear: () => false,
+      evictDead: () => false,
       withdraw: () => {},
     }),
     inspect(path) {
@@ -75,14 +75,14 @@ export function openFileLock(flag: number, open: (path: string, flags: number, m
       closeSync(fd);
       return undefined;
     },
-    litter: () => [],
-    unstick: () => false,
+    leftovers: () => [],
+    removeDead: () => false,
   };
 }
 
 /**
- * Information, never evidence: a file beside the lock, since on Windows nobody can read a file that is locked. A holder that
- * was killed leaves it behind, and for a moment the next holder goes by that name.
+ * For information only: a file next to the lock, since a locked file cannot be read on Windows. A holder that
+ * was killed leaves it behind, and for a moment the next holder appears under that name.
  */
 function readHolder(path: string): LockHolder {
   let seen: Partial<Record<keyof LockHolder, unknown>> = {};

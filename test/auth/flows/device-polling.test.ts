@@ -41,7 +41,7 @@ function code(state: PollState): AuthErrorCode {
   assert.ok(state.kind === "failed" && state.error instanceof AuthError);
   return state.error.code;
 }
-/** Waits as long as told, then has that answer at once. */
+/** Waits as long as the state says, then gets that answer at once. */
 const step = (state: PollState, answer: Answer, random = 0.5): PollState => {
   const current = waiting(state);
   return nextPoll(current, answer, later(current.reading, current.ms), random);
@@ -49,7 +49,7 @@ const step = (state: PollState, answer: Answer, random = 0.5): PollState => {
 const steps = (answers: Answer[], from: PollState = startPolling(authorization, at(0))): PollState =>
   answers.reduce((state, answer) => step(state, answer), from);
 
-test("FR-018 the server's interval is kept, for the first poll and for every later one", () => {
+test("FR-018 the server's interval is respected, for the first poll and for every later one", () => {
   assert.equal(waiting(startPolling(authorization, at(0))).ms, 5000);
   assert.equal(waiting(steps([pending, pending, pending])).ms, 5000);
   assert.equal(waiting(steps([pending], startPolling({ ...authorization, interval: 7 }, at(0)))).ms, 7000);
@@ -59,7 +59,7 @@ test("FR-018 an interval beyond 10 seconds is capped at 10", () => {
   assert.equal(waiting(startPolling({ ...authorization, interval: 60 }, at(0))).ms, 10_000);
 });
 
-test("an interval near zero does not become a loop at full speed", () => {
+test("an interval near zero does not become a busy loop", () => {
   assert.equal(waiting(startPolling({ ...authorization, interval: 0.001 }, at(0))).ms, 1000);
 });
 
@@ -75,20 +75,20 @@ test("FR-018 slow_down from a server whose interval was capped counts from that 
   assert.equal(waiting(steps([slowDown, slowDown, pending], start)).ms, 24_000);
 });
 
-test("slow_down counts by its name, whatever status it comes with, and a Retry-After with it is obeyed", () => {
+test("slow_down is recognized by its name, whatever its status, and a Retry-After with it is obeyed", () => {
   const told: Answer = { error: new ServiceError("service_unavailable", "told", { error: "slow_down", status: 429, retryAfterMs: 30_000 }) };
   const state = waiting(steps([told]));
   assert.equal(state.ms, 30_000);
   assert.equal(waiting(step(state, pending)).ms, 10_000);
 });
 
-test("the interval runs from the answer, however slow that was", () => {
+test("the interval starts at the answer, however slow that was", () => {
   const first = waiting(startPolling(authorization, at(0)));
   const second = waiting(nextPoll(first, pending, at(5000 + 9000), 0.5));
   assert.deepEqual([second.ms, second.reading, second.leftMs], [5000, at(14_000), 886_000]);
 });
 
-test("lost connections and 5xx are waited out, rarer each time by 1, 2, 4 … 60 seconds on top of the interval", () => {
+test("lost connections and 5xx are retried, each time later by 1, 2, 4 … 60 seconds on top of the interval", () => {
   for (const answer of [lost, broken()]) {
     let state = startPolling(authorization, at(0));
     const waits = [0, 0, 0, 0, 0, 0, 0, 0].map((random) => waiting((state = step(state, answer, random))).ms);
@@ -96,34 +96,34 @@ test("lost connections and 5xx are waited out, rarer each time by 1, 2, 4 … 60
   }
 });
 
-test("an answer ends the backing off", () => {
+test("an answer ends the back-off", () => {
   assert.equal(waiting(steps([lost, lost, lost, pending])).ms, 5000);
   assert.equal(waiting(steps([lost, lost, lost, pending, lost])).ms, 5750);
 });
 
-test("clients that lost the same server do not come back together, and none before its interval", () => {
+test("clients that lost the same server do not return together, and none before its interval", () => {
   const waits = [0, 0.25, 0.5, 0.999].map((random) => waiting(step(steps([lost, lost, lost]), lost, random)).ms);
   assert.equal(new Set(waits).size, 4);
   for (const ms of waits) assert.ok(ms > 5000 && ms <= 13_000, String(ms));
 });
 
-test("429 waits as told, and never less than the interval", () => {
+test("429 waits as long as Retry-After says, and never less than the interval", () => {
   assert.equal(waiting(steps([broken(42_000, 429)])).ms, 42_000);
   assert.equal(waiting(steps([broken(1000, 429)])).ms, 5000);
   assert.equal(waiting(steps([broken(0, 429)])).ms, 5000);
 });
 
-test("a server that asks for more time than the code has ends the login at once", () => {
+test("a server that asks for more time than the code has left ends the login at once", () => {
   assert.equal(code(steps([broken(900_000, 429)])), "timed_out");
 });
 
-test("backing off ends one interval before the code does, so that the last try is not lost", () => {
+test("the back-off ends one interval before the code expires, so that the last try is not lost", () => {
   const start = waiting(startPolling({ expires_in: 30, interval: 5 }, at(0)));
   const state = waiting(nextPoll({ ...start, failures: 6 }, lost, at(5000), 0));
   assert.deepEqual([state.ms, state.leftMs], [20_000, 25_000]);
 });
 
-test("tokens end it, even when by these clocks the code has expired", () => {
+test("tokens end the polling, even if the code has expired by these clocks", () => {
   const state = nextPoll(waiting(startPolling(authorization, at(0))), { tokens }, at(16 * minutes), 0.5);
   assert.deepEqual(state, { kind: "done", tokens });
 });
@@ -135,14 +135,14 @@ const ends: [error: string, status: number, code: AuthErrorCode][] = [
   ["invalid_grant", 400, "service_rejected"],
 ];
 for (const [error, status, expected] of ends)
-  test(`${status} ${error} ends it with the next command`, () => {
+  test(`${status} ${error} ends the polling, and the hint is the next command`, () => {
     const state = steps([pending, says(error, status)]);
     assert.equal(code(state), expected);
     assert.ok(state.kind === "failed" && state.error instanceof AuthError);
     assert.match(hintOf(state.error), /spec-kitty auth login --headless/);
   });
 
-test("what will not get better ends it as it is: a wrong configuration, an answer that is no protocol, an interruption", () => {
+test("a permanent error ends the polling unchanged: a wrong configuration, an invalid answer, an interruption", () => {
   const errors = [
     new ServiceError("service_rejected", "told", { error: "invalid_client", status: 401 }),
     new ServiceError("service_answer_invalid", "told", { status: 200 }),
@@ -152,7 +152,7 @@ test("what will not get better ends it as it is: a wrong configuration, an answe
   for (const error of errors) assert.deepEqual(steps([{ error }]), { kind: "failed", error });
 });
 
-test("NFR-003 polling ends with the code's own lifetime, and no poll is made that it does not live to see", () => {
+test("NFR-003 polling ends with the code's lifetime, and no poll is made after it", () => {
   for (const expires_in of [2, 5, 12, 60, 899]) {
     let state = startPolling({ expires_in, interval: 5 }, at(0));
     let polls = 0;
@@ -169,7 +169,7 @@ test("NFR-003 a code that lives longer than 15 minutes is polled for 15 minutes"
   assert.equal(now.monotonic - at(0).monotonic, 15 * minutes - 5000);
 });
 
-test("NFR-003 a server that never answers is given up when the code expires", () => {
+test("NFR-003 polling a server that never answers ends when the code expires", () => {
   let state = startPolling(authorization, at(0));
   let now = at(0);
   for (; state.kind === "wait"; state = step(state, lost)) now = later(state.reading, state.ms);
@@ -177,7 +177,7 @@ test("NFR-003 a server that never answers is given up when the code expires", ()
   assert.ok(now.monotonic - at(0).monotonic > 14.5 * minutes, "the last try comes close to the end");
 });
 
-test("NFR-003 time asleep counts, though the monotonic clock stood still", () => {
+test("NFR-003 time asleep counts, although the monotonic clock stood still", () => {
   const first = waiting(startPolling(authorization, at(0)));
   const awake = { wall: first.reading.wall + 10 * minutes, monotonic: first.reading.monotonic + 5000 };
   assert.equal(timeLeft(first, awake), 5 * minutes);
@@ -187,7 +187,7 @@ test("NFR-003 time asleep counts, though the monotonic clock stood still", () =>
   assert.equal(code(nextPoll(first, lost, { ...awake, wall: first.reading.wall + 15 * minutes }, 0.5)), "timed_out");
 });
 
-test("FR-018 after a sleep the interval is the server's again: neither a burst of missed polls nor a pause", () => {
+test("FR-018 after a sleep the interval is the server's again: no burst of missed polls, and no pause", () => {
   const first = waiting(startPolling(authorization, at(0)));
   const awake = { wall: first.reading.wall + 10 * minutes, monotonic: first.reading.monotonic + 5000 };
   const second = waiting(nextPoll(first, pending, awake, 0.5));
@@ -197,7 +197,7 @@ test("FR-018 after a sleep the interval is the server's again: neither a burst o
   assert.equal(third.leftMs, 5 * minutes - 5000, "the time asleep is counted once");
 });
 
-test("NFR-003 a wall clock that is set back makes the code no younger, and one that is set back again and again neither", () => {
+test("NFR-003 setting the wall clock back does not make the code younger, not even again and again", () => {
   let state = startPolling(authorization, at(0));
   for (let polls = 1; state.kind === "wait"; polls++) {
     assert.ok(polls < 200);
@@ -207,7 +207,7 @@ test("NFR-003 a wall clock that is set back makes the code no younger, and one t
   assert.equal(code(state), "timed_out");
 });
 
-test("FR-018 NFR-003 whatever the answers and the clocks do, no wait is shorter than the interval, none outlives the code, and it ends", () => {
+test("FR-018 NFR-003 whatever the answers and clocks do, no wait is shorter than the interval or outlives the code", () => {
   const answers = [pending, slowDown, lost, broken(), broken(3000, 429), broken(20_000, 429), says("slow_down", 429, 1000)];
   let seed = 1;
   const random = (): number => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) / 2 ** 32;

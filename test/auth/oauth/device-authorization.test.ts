@@ -33,7 +33,7 @@ const example = {
 const answer = (body: unknown, status = 200): Response =>
   new Response(typeof body === "string" ? body : JSON.stringify(body), { status });
 
-/** A service that gives one answer and remembers what it was asked. */
+/** A service that gives one answer and records the requests. */
 function service(reply: Response): { options: ExchangeOptions; asked: { url: string; body: string }[] } {
   const asked: { url: string; body: string }[] = [];
   const fetch: ExchangeOptions["fetch"] = async (url, init) => {
@@ -43,7 +43,7 @@ function service(reply: Response): { options: ExchangeOptions; asked: { url: str
   return { options: { fetch, clock: systemClock }, asked };
 }
 
-test("the RFC's example is read as it stands, and the device code does not print itself", async () => {
+test("the RFC's example is read unchanged, and the device code does not print itself", async () => {
   const authorization = await deviceAuthorizationResponse(answer(example));
   assert.deepEqual({ ...authorization, device_code: authorization.device_code.reveal() }, example);
   assert.doesNotMatch(inspect(authorization) + JSON.stringify(authorization), /GmRhmhcx/);
@@ -54,12 +54,12 @@ test("FR-019 the user code is kept exactly as the server formats it", async () =
     assert.equal((await deviceAuthorizationResponse(answer({ ...example, user_code }))).user_code, user_code);
 });
 
-test("FR-018 a server that names no interval means 5 seconds", async () => {
+test("FR-018 without an interval the default is 5 seconds", async () => {
   for (const interval of [undefined, null])
     assert.equal((await deviceAuthorizationResponse(answer({ ...example, interval }))).interval, 5);
 });
 
-test("an address that holds the code is optional, and members nobody knows are ignored", async () => {
+test("the address that holds the code is optional, and unknown members are ignored", async () => {
   const { verification_uri_complete: _, ...rest } = example;
   const authorization = await deviceAuthorizationResponse(answer({ ...rest, message: "hello" }));
   assert.equal(authorization.verification_uri_complete, undefined);
@@ -74,7 +74,7 @@ const wrong: Record<string, unknown[]> = {
   interval: [0, -5, "5", {}],
 };
 for (const [name, values] of Object.entries(wrong))
-  test(`an answer with a wrong "${name}" is refused by that name, and without its secrets`, async () => {
+  test(`an invalid "${name}" is an error that names it and holds no secret`, async () => {
     for (const value of values)
       await assert.rejects(deviceAuthorizationResponse(answer({ ...example, [name]: value })), (error: ServiceError) => {
         assert.equal(error.code, "service_answer_invalid");
@@ -84,7 +84,7 @@ for (const [name, values] of Object.entries(wrong))
       });
   });
 
-test("an answer that is no JSON object is refused", async () => {
+test("an answer that is not a JSON object is refused", async () => {
   for (const body of ["<html>", "[]", "null", '"text"', ""])
     await assert.rejects(deviceAuthorizationResponse(answer(body)), { code: "service_answer_invalid" });
 });
@@ -95,13 +95,13 @@ test("an error of the server keeps its name, status and meaning", async () => {
   await assert.rejects(deviceAuthorizationResponse(answer("busy", 503)), { code: "service_unavailable", status: 503 });
 });
 
-test("C-006 the codes are asked for at the device endpoint, with client and scope and nothing else", async () => {
+test("C-006 the codes are requested at the device endpoint, with client and scope and nothing else", async () => {
   const { options, asked } = service(answer(example));
   await deviceAuthorizationRequest(server, { client_id: "cli_native", scope: "offline_access api.read" }, options);
   assert.deepEqual(asked, [{ url: "https://id.example.com/oauth/device", body: "client_id=cli_native&scope=offline_access+api.read" }]);
 });
 
-test("C-006 the code is exchanged at the token endpoint, under the grant type of RFC 8628", async () => {
+test("C-006 the code is exchanged at the token endpoint, with the grant type of RFC 8628", async () => {
   const { options, asked } = service(answer({ access_token: "at_1", token_type: "Bearer", expires_in: 60 }));
   const tokens = await deviceCodeGrant(server, { client_id: "cli_native", device_code: new Secret("dc_1") }, options);
   assert.equal(tokens.access_token.reveal(), "at_1");
@@ -113,13 +113,13 @@ test("C-006 the code is exchanged at the token endpoint, under the grant type of
   });
 });
 
-test("a poll that finds the user undecided says so by the server's own name", async () => {
+test("while the user has not decided, a poll fails with the server's error name", async () => {
   const { options } = service(answer({ error: "authorization_pending" }, 400));
   const poll = deviceCodeGrant(server, { client_id: "cli_native", device_code: new Secret("dc_1") }, options);
   await assert.rejects(poll, (error) => error instanceof ServiceError && error.error === "authorization_pending");
 });
 
-test("a server without a device endpoint is not asked, and the message says what works instead", async () => {
+test("a server without a device endpoint is not asked, and the hint says what works instead", async () => {
   const { options, asked } = service(answer(example));
   const { device_authorization_endpoint: _, ...other } = server;
   await assert.rejects(deviceAuthorizationRequest(other, { client_id: "c", scope: "s" }, options), (error: AuthError) => {

@@ -11,7 +11,7 @@ const first = "https://login.example.com/.well-known/oauth-authorization-server/
 const second = "https://login.example.com/realms/acme/.well-known/openid-configuration";
 const metadata = { issuer, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token` };
 
-/** What discovery makes of answers by address; every other address is 404. By default for an issuer that the user has named. */
+/** Runs discovery against answers by address; every other address is 404. By default the user has named the issuer. */
 async function discover(answers: Record<string, Response>, of = issuer, isNamed = true): Promise<{ found: AuthorizationServer | undefined; asked: string[] }> {
   const asked: string[] = [];
   const fetch = async (input: string | URL): Promise<Response> => {
@@ -29,13 +29,13 @@ const refused = (answers: Record<string, Response>, code: string, message: RegEx
     return true;
   });
 
-test("the well-known part goes before the path by RFC 8414 §3.1 and behind it by OpenID Connect, in this order", async () => {
+test("the well-known part comes before the path by RFC 8414 §3.1 and after it by OpenID Connect, tried in this order", async () => {
   const { found, asked } = await discover({});
   assert.equal(found, undefined);
   assert.deepEqual(asked, [first, second]);
 });
 
-test("an issuer without a path, with a / at its end or with a port is asked at the right addresses", async () => {
+test("an issuer without a path, with a trailing / or with a port is asked at the right addresses", async () => {
   for (const root of ["https://login.example.com", "https://login.example.com/"]) {
     assert.deepEqual((await discover({}, root)).asked, [
       "https://login.example.com/.well-known/oauth-authorization-server",
@@ -48,13 +48,13 @@ test("an issuer without a path, with a / at its end or with a port is asked at t
   ]);
 });
 
-test("the first metadata that are there are taken, and the second are not asked for", async () => {
+test("the first metadata found are used, and the second address is not asked", async () => {
   const { found, asked } = await discover({ [first]: Response.json(metadata) });
   assert.deepEqual(found, metadata);
   assert.deepEqual(asked, [first]);
 });
 
-test("OpenID Connect's metadata are taken where there are no others", async () => {
+test("OpenID Connect's metadata are used where there are no others", async () => {
   const more = { jwks_uri: `${issuer}/jwks`, userinfo_endpoint: `${issuer}/me`, dpop_signing_alg_values_supported: ["ES256"] };
   assert.deepEqual((await discover({ [second]: Response.json({ ...metadata, ...more, claims_supported: ["sub"] }) })).found, { ...metadata, ...more });
 });
@@ -62,41 +62,41 @@ test("OpenID Connect's metadata are taken where there are no others", async () =
 const page = (): Response => new Response("<!doctype html>", { headers: { "content-type": "text/html" } });
 
 for (const status of [301, 401, 403, 410]) {
-  test(`an answer of ${status} is an error where the user has named the issuer, and "publishes nothing" where it is only the service`, async () => {
+  test(`status ${status} is an error for an issuer that the user has named, and means no metadata for a service`, async () => {
     await refused({ [first]: new Response("", { status }) }, "service_answer_invalid", new RegExp(`${status}`));
     assert.equal((await discover({ [first]: new Response("", { status }) }, issuer, false)).found, undefined);
   });
 }
 
-test("a page instead of metadata is an error where the user has named the issuer, and the application of a service that publishes nothing", async () => {
+test("a page instead of metadata is an error for an issuer that the user has named, and means no metadata for a service", async () => {
   await refused({ [first]: page() }, "service_answer_invalid", /not a JSON object/);
   assert.equal((await discover({ [first]: page(), [second]: page() }, issuer, false)).found, undefined);
 });
 
-test("a service that answers with a page where RFC 8414 looks may still have OpenID Connect's metadata", async () => {
+test("a service that answers with a page at the address of RFC 8414 may still have OpenID Connect's metadata", async () => {
   assert.deepEqual((await discover({ [first]: page(), [second]: Response.json(metadata) }, issuer, false)).found, metadata);
 });
 
 for (const status of [429, 500, 503]) {
-  test(`an answer of ${status} is an error that may pass, whoever has named the server`, async () => {
+  test(`status ${status} is a transient error, whether or not the user has named the issuer`, async () => {
     for (const isNamed of [true, false]) {
       await assert.rejects(discover({ [second]: new Response("", { status }) }, issuer, isNamed), { code: "service_unavailable", message: new RegExp(`${status}`) });
     }
   });
 }
 
-test("metadata that are wrong are an error, whoever has named the server", () =>
+test("invalid metadata are an error, whether or not the user has named the issuer", () =>
   assert.rejects(discover({ [first]: Response.json({ ...metadata, issuer: "https://evil.example" }) }, issuer, false), { code: "service_answer_invalid" }));
 
-test("metadata of another issuer are refused, and so are those of none (RFC 8414 §3.3)", async () => {
+test("metadata of another issuer are refused, and so are metadata without an issuer (RFC 8414 §3.3)", async () => {
   await refused({ [first]: Response.json({ ...metadata, issuer: "https://evil.example" }) }, "service_answer_invalid", /are those of "https:\/\/evil.example"/);
   await refused({ [first]: Response.json({ ...metadata, issuer: undefined }) }, "service_answer_invalid", /are those of nobody/);
 });
 
-test("an issuer that differs by a / at its end is refused, with the name that would do as the hint", async () => {
+test("an issuer that differs by a trailing / is refused, and the hint names the right one", async () => {
   await assert.rejects(discover({ [first]: Response.json({ ...metadata, issuer: `${issuer}/` }) }), (error: unknown) => {
     assert.ok(error instanceof AuthError);
-    assert.equal(hintOf(error), `Name it as it names itself: --issuer ${issuer}/`);
+    assert.equal(hintOf(error), `Name it as it names itself: spec-kitty auth login --issuer ${issuer}/`);
     return true;
   });
 });
@@ -120,7 +120,7 @@ for (const [name, value] of badMembers) {
     refused({ [first]: Response.json({ ...metadata, [name]: value }) }, "service_answer_invalid", new RegExp(`"${name}" is not`)));
 }
 
-test("a server on this machine may have its endpoints here", async () => {
+test("a server on this machine may have its endpoints on this machine", async () => {
   const local = "http://127.0.0.1:4444";
   const answer = { issuer: local, authorization_endpoint: `${local}/a`, token_endpoint: `${local}/t` };
   const { found } = await discover({ [`${local}/.well-known/oauth-authorization-server`]: Response.json(answer) }, local);

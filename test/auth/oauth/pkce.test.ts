@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { codeChallenge, createCodeVerifier } from "../../../src/auth/oauth/pkce.ts";
 import { Secret } from "../../../src/base/secret.ts";
 
-test("FR-004 the challenge of RFC 7636 appendix B comes out", () => {
+test("FR-004 the verifier of RFC 7636 appendix B gives the challenge printed there", () => {
   const verifier = new Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
   assert.equal(codeChallenge(verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
 });

@@ -20,7 +20,7 @@ test("the whole request is pushed as a form (RFC 9126 §2.1)", async () => {
   assert.equal(sent[1]?.body, "tenant=acme&response_type=code&client_id=cli_native&state=s&code_challenge=c");
 });
 
-test("a server that wants pushed requests and does not say where is an error", () => {
+test("a server that requires pushed requests without naming the endpoint is an error", () => {
   const { pushed_authorization_request_endpoint: _, ...without } = server;
   assert.throws(() => pushedAuthorizationRequest(without, address, { fetch, clock: systemClock }), { code: "service_answer_invalid" });
 });
@@ -33,7 +33,7 @@ test("the browser gets the client and the reference, and the endpoint keeps its 
   );
 });
 
-test("an error is told with the server's word, and an answer without a reference is refused", async () => {
+test("an error keeps the server's error name, and an answer without a reference is refused", async () => {
   const judge = (response: Response): Promise<string> => pushedAuthorizationResponse(response, server, "cli_native");
   await assert.rejects(judge(Response.json({ error: "invalid_request" }, { status: 400 })), { code: "service_rejected", error: "invalid_request" });
   await assert.rejects(judge(new Response("", { status: 503 })), { code: "service_unavailable" });

@@ -27,7 +27,7 @@ test("without a refresh token the access token alone is revoked", async () => {
   assert.deepEqual((await revoke([], false)).bodies, ["token=at&token_type_hint=access_token&client_id=cli_native"]);
 });
 
-test("a failure is told for its token, and the other one is revoked all the same", async () => {
+test("a failure is reported for its token, and the other one is revoked all the same", async () => {
   const { results } = await revoke([new Response("", { status: 503 }), Response.json({ error: "unsupported_token_type" }, { status: 400 })]);
   assert.deepEqual(results.map(({ token, error }) => [token, error?.code]), [["refresh_token", "service_unavailable"], ["access_token", "service_rejected"]]);
   const offline = await revoke([new TypeError("fetch failed"), new Response()]);

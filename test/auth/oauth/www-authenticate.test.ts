@@ -6,7 +6,7 @@ function parsed(header: string): [string, Record<string, string>][] {
   return parseChallenges(header).map(({ scheme, parameters }) => [scheme, Object.fromEntries(parameters)]);
 }
 
-test("RFC 9110 §11.6.1 one header holds several challenges, and commas part both them and their parameters", () => {
+test("RFC 9110 §11.6.1 one header holds several challenges, and commas separate both them and their parameters", () => {
   assert.deepEqual(parsed('Basic realm="simple", Newauth realm="apps", type=1, title="Login to \\"apps\\""'), [
     ["basic", { realm: "simple" }],
     ["newauth", { realm: "apps", type: "1", title: 'Login to "apps"' }],
@@ -47,13 +47,13 @@ test("two headers are read as one list", () => {
   ]);
 });
 
-test("of a parameter that is given twice the first counts, and a broken rest takes nothing away from what came before", () => {
+test("the first value of a repeated parameter counts, and an invalid rest does not affect what came before", () => {
   assert.deepEqual(parsed('Bearer error="a", error="b", realm="unended'), [["bearer", { error: "a" }]]);
   assert.deepEqual(parsed(""), []);
   assert.deepEqual(parsed("=;,"), []);
 });
 
-test("a header made to be slow is read in a moment", () => {
+test("a header designed to be slow is parsed quickly", () => {
   for (const piece of ['a="\\', "a=b,", " ,", "Bearer ", 'x="', "\\\\"]) {
     const started = performance.now();
     parseChallenges(`Bearer ${piece.repeat(20_000)}`);

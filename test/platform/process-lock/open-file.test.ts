@@ -61,8 +61,8 @@ for (const [platform, code] of [["darwin", "EAGAIN"], ["win32", "EBUSY"]] as con
     assert.equal(first?.held(), true);
     const waiting = lock.contend(path, systemClock);
     assert.equal(waiting.attempt(), undefined);
-    assert.equal(waiting.clear(), false);
-    assert.equal(lock.unstick(path), false);
+    assert.equal(waiting.evictDead(), false);
+    assert.equal(lock.removeDead(path), false);
     const holder = lock.inspect(path);
     assert.equal(holder?.pid, process.pid);
     assert.equal(holder?.state, "running");

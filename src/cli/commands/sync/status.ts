@@ -22,7 +22,7 @@ export const status: Command = defineCommand({
       artifacts: artifacts.count(),
       putAside: events.countDead() + artifacts.countDead(),
     }));
-    const health = values.check ? await syncHealth({ fetch: app.authorizedFetch, clock: app.clock, signal }) : undefined;
+    const health = values.check ? await syncHealth({ fetch: app.authorizedFetch, signal }) : undefined;
     const answer: SyncStatusOutput = { scopes, ...(health && { health: health.state }) };
     if (values.json) {
       out.json(answer);

@@ -15,7 +15,7 @@ import type { FakeOptions } from "../../fake-saas/options.ts";
 import { startFakeSaas, type FakeSaas } from "../../fake-saas/server.ts";
 import { approveDevice, denyDevice } from "../../fake-saas/user.ts";
 
-/** The service over a real socket, and a client that lives on the service's time, which passes only while it waits. */
+/** The service over a real socket, and a client on the service's clock, which advances only while the client waits. */
 async function login(
   t: TestContext,
   options: Partial<FakeOptions>,
@@ -50,7 +50,7 @@ test("FR-018 a service that enforces its interval, announced or not, never has t
   }
 });
 
-test("FR-018 a service with an interval beyond the cap says slow_down once, and is kept to from then on", async (t) => {
+test("FR-018 a service with an interval beyond the cap says slow_down once, and its interval is respected from then on", async (t) => {
   const { state, saas } = await login(t, { deviceIntervalSeconds: 14 }, async (poll, _, authorization) => {
     if (poll === 8) await approveDevice(authorization.verification_uri, authorization.user_code);
   });
@@ -58,7 +58,7 @@ test("FR-018 a service with an interval beyond the cap says slow_down once, and 
   assert.equal(saas.counters.slowDowns, 1);
 });
 
-test("a service that fails, cuts the connection and asks for patience does not end the login", async (t) => {
+test("a service that fails, cuts the connection or asks to wait does not end the login", async (t) => {
   const { state, seconds } = await login(t, {}, async (poll, saas, authorization) => {
     if (poll === 1) saas.faults.next("/oauth/token", { status: 503, body: "<html>busy</html>" });
     if (poll === 2) saas.faults.next("/oauth/token", { status: 429, headers: { "Retry-After": "40" }, body: "slow" });
@@ -69,7 +69,7 @@ test("a service that fails, cuts the connection and asks for patience does not e
   assert.equal(seconds, 5 + 5.75 + 40 + 8);
 });
 
-test("a denial ends the login as such, and silence as a time-out", async (t) => {
+test("a denial ends the login as denied, and silence ends it as timed out", async (t) => {
   const denied = await login(t, {}, (_, __, { verification_uri, user_code }) => denyDevice(verification_uri, user_code));
   assert.ok(denied.state.kind === "failed" && denied.state.error instanceof AuthError && denied.state.error.code === "access_denied");
   const silent = await login(t, { deviceCodeSeconds: 30 }, () => {});

@@ -2,18 +2,18 @@ import { parseJsonObject } from "../../http/request.ts";
 import { parseChallenges } from "./www-authenticate.ts";
 
 /**
- * Whether a 401 says that the session itself expired or was revoked, so that no refresh can help. Everything else that a 401 says,
- * or does not say, is about the access token alone.
+ * Whether a 401 says that the session itself has expired or was revoked, so that no refresh can help. Any other 401 is about the
+ * access token alone.
  *
  * @param headers - of the response: a challenge (RFC 6750 §3, RFC 9449 §7.1) is read where there is no JSON
- * @param body - its beginning; what is not a whole JSON object says nothing
+ * @param body - its beginning; ignored when it is not a whole JSON object
  */
 export function saysSessionEnded(headers: Headers, body: Uint8Array): boolean {
   const error = parseJsonObject(body)?.["error"] ?? challengeError(headers);
   return error === "session_invalid" || error === "token_revoked";
 }
 
-/** The `error` of the challenge, for a service that says it in the header. */
+/** The `error` of the challenge, for a service that puts it in the header. */
 function challengeError(headers: Headers): string | undefined {
   const challenges = parseChallenges(headers.get("www-authenticate") ?? "");
   return challenges.find(({ scheme, parameters }) => (scheme === "bearer" || scheme === "dpop") && parameters.has("error"))?.parameters.get("error");
