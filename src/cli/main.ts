@@ -1,6 +1,6 @@
 import { createApp, type App } from "../app/app.ts";
 import { AuthError } from "../base/errors.ts";
-import { hintText } from "../base/hint.ts";
+import { hintText } from "../base/hint-text.ts";
 import { ownIdentity, type Identity } from "../base/identity.ts";
 import type { Context } from "./command.ts";
 import { commandTable, groupSummaries } from "./command-table.ts";

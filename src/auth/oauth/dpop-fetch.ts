@@ -58,9 +58,9 @@ const toleranceMs = 60_000;
  * A `fetch` that proves possession of the key with every request. So every exchange of the protocol can be bound to a key
  * without knowing of it, and an access token that is sent as `Bearer` goes out as `DPoP`, with its hash in the proof (§7.1).
  *
- * A server that wants a nonce of its own in the proof says so and has done nothing yet (§8, §9); nor has one that refuses a
- * proof because its time is wrong (§4.3). The server's `Date` corrects the time: at login nobody knows yet how wrong this
- * machine's clock is, and it may have been set since. In both cases the request is sent once more, even one with a code or a
+ * A server that requires a nonce in the proof says so and has done nothing yet (§8, §9); nor has one that refuses a proof
+ * because its time is wrong (§4.3). The server's `Date` corrects the time: at login it is not known yet how wrong this machine's
+ * clock is, and it may have been set since. In both cases the request is sent once more, even one with a code or a
  * refresh token, unless its body was a stream, which can be sent only once.
  */
 function dpopFetch(key: Secret, clockOffsetMs: number, { fetch, clock, nonces = nonceOf }: Sender): Fetch {

@@ -73,7 +73,7 @@ function idTokenClaims(jws: Jws, { server, client_id, access_token, now, nonce }
 
   const algorithms = server.id_token_signing_alg_values_supported;
   if (algorithms !== undefined && !algorithms.includes(alg)) throw refuse(`is signed by ${alg}, which the server's metadata rule out`);
-  if (claims["iss"] !== server.issuer) throw refuse(`was issued by ${JSON.stringify(claims["iss"]) ?? "nobody"}`);
+  if (claims["iss"] !== server.issuer) throw refuse(claims["iss"] === undefined ? 'has no "iss"' : `was issued by ${JSON.stringify(claims["iss"])}`);
   const sub = required("sub", text);
 
   const aud = claims["aud"];

@@ -1,4 +1,4 @@
-import { shellWord } from "../../base/hint.ts";
+import { shellWord } from "../../base/hint-text.ts";
 import { candidates, paths, valueOptions, type Place, type Values } from "./places.ts";
 
 /**
