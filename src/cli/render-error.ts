@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { AuthError, type AuthErrorCode } from "../base/errors.ts";
-import { hintText } from "../base/hint.ts";
+import { hintText } from "../base/hint-text.ts";
 import { ownIdentity } from "../base/identity.ts";
 import type { Output } from "./output.ts";
 

@@ -1,4 +1,4 @@
-import { hintText } from "../base/hint.ts";
+import { hintText } from "../base/hint-text.ts";
 import { ownIdentity } from "../base/identity.ts";
 import { AuthError } from "../base/errors.ts";
 

@@ -1,4 +1,4 @@
-import { hintText } from "../base/hint.ts";
+import { hintText } from "../base/hint-text.ts";
 import { ownIdentity } from "../base/identity.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Environment } from "../platform/paths.ts";

@@ -35,7 +35,7 @@ export async function agreedKey({ app, out, terminal, signal }: Context, granted
     },
   });
   // A full disk, or a folder that cannot be written, shows now as well.
-  app.store.reserve().discard();
+  (await app.store.reserve()).discard();
   const isKept = isDeepStrictEqual(key, current);
   return () => (isKept && app.sealedFile.header() !== undefined ? undefined : key);
 }

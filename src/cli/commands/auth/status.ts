@@ -1,5 +1,6 @@
 import { ownerOfEnvironmentToken } from "../../../app/account.ts";
-import { hint, hintText, login } from "../../../base/hint.ts";
+import { hint, login } from "../../../base/hint.ts";
+import { hintText } from "../../../base/hint-text.ts";
 import { ownIdentity } from "../../../base/identity.ts";
 import { checkSession } from "../../../auth/flows/check-session.ts";
 import { type Profile } from "../../../auth/session.ts";
