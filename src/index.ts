@@ -36,6 +36,7 @@ export type { Fetch } from "./base/runtime-types.ts";
 export type { RedirectScope } from "./http/redirect.ts";
 export type { AuthorizedFetch, AuthorizedRequestInit } from "./auth/authorized-fetch.ts";
 export type { AccessTokenOptions, TokenEventListeners, TokenEvents, TokenManager } from "./auth/token-manager/token-manager.ts";
+export type { AwaitedProcess } from "./auth/session-store.ts";
 export type { AuthFlow, Credential, Session } from "./auth/session.ts";
 export type { AuthorizationServer } from "./auth/oauth/authorization-server.ts";
 export type { IdTokenClaims } from "./auth/oauth/id-token.ts";

@@ -17,7 +17,7 @@ export interface AwaitedProcess {
   readonly pid: number | undefined;
 }
 
-/** What {@link SessionStore.reserve} has taken. */
+/** What {@link SessionStore.reserve} has taken. @internal */
 export interface StoreReservation {
   readonly room: Reservation;
   /** Undefined where nothing is on disk. */
@@ -31,6 +31,7 @@ const nobody: Profiles = { active: "default", profiles: new Map() };
 /**
  * The profiles at rest. Reading takes no lock, since a vault is replaced whole; every change reads, decides and writes
  * under one lock, so that two changes never lose each other.
+ * @internal
  */
 export class SessionStore {
   readonly #vault: Vault;
