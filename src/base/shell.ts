@@ -8,14 +8,15 @@
 export function shellWord(text: string, platform: string): string {
   // Without "@" and "," for PowerShell, where they make lists; without "~" and "=" at the start for POSIX shells, which expand them.
   const isPlain = platform === "win32" ? /^[\w%+=:./\\~…-]+$/ : /^[\w@%+:,./…-][\w@%+=:,./~…-]*$/;
-  return isPlain.test(text) ? text : quoted(text, platform);
+  return isPlain.test(text) ? text : shellQuoted(text, platform);
 }
 
 /** What sets a variable of the environment in the user's shell. PowerShell would take an unquoted value for a command. */
 export function shellAssignment(name: string, value: string, platform: string): string {
-  return platform === "win32" ? `$env:${name} = ${quoted(value, platform)}` : `export ${name}=${shellWord(value, platform)}`;
+  return platform === "win32" ? `$env:${name} = ${shellQuoted(value, platform)}` : `export ${name}=${shellWord(value, platform)}`;
 }
 
-function quoted(text: string, platform: string): string {
+/** A word in quotes, whether it needs them or not. */
+export function shellQuoted(text: string, platform: string): string {
   return `'${text.replaceAll("'", platform === "win32" ? "''" : `'\\''`)}'`;
 }
