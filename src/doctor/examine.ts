@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import type { Settings } from "../app/settings.ts";
 import { AuthError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Environment as LoginEnvironment } from "../platform/environment.ts";
+import type { LoginEnvironment } from "../platform/environment.ts";
 import type { Environment } from "../platform/paths.ts";
 import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.ts";
 import type { Fetch } from "../base/runtime-types.ts";

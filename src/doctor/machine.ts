@@ -1,5 +1,5 @@
 import { browserCommands } from "../platform/browser-commands.ts";
-import type { Environment as LoginEnvironment } from "../platform/environment.ts";
+import type { LoginEnvironment } from "../platform/environment.ts";
 import { findProgram } from "../platform/inspect.ts";
 import type { Environment } from "../platform/paths.ts";
 import { finder, type Finding } from "./finding.ts";
