@@ -4,7 +4,7 @@ import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.t
 import type { SealedFile } from "../auth/secure-storage/sealed-file.ts";
 import type { Profile, Profiles } from "../auth/session.ts";
 import { isAuthError } from "../base/errors.ts";
-import type { Environment } from "../platform/environment.ts";
+import type { LoginEnvironment } from "../platform/environment.ts";
 import { examineConfiguration } from "./configuration.ts";
 import type { Finding } from "./finding.ts";
 import { examineKeychain } from "./keychain.ts";
@@ -17,7 +17,7 @@ import { examineStore } from "./store.ts";
 /** How to examine. */
 export interface Examination {
   /** Which login works here, from `describeEnvironment`. */
-  readonly login: Environment;
+  readonly login: LoginEnvironment;
   /** Removes locks whose holders are proved dead, and what killed writers left. Otherwise nothing is changed. */
   readonly repair: boolean;
   readonly signal: AbortSignal;

@@ -1,7 +1,7 @@
 import type { App } from "../app/app.ts";
 import { login as loginCommand } from "../base/hint.ts";
 import { browserCommands } from "../platform/browser-commands.ts";
-import type { Environment } from "../platform/environment.ts";
+import type { LoginEnvironment } from "../platform/environment.ts";
 import { findProgram } from "../platform/inspect.ts";
 import { finder, type Finding } from "./finding.ts";
 
@@ -14,7 +14,7 @@ const tested = [20, 22, 24, 26];
  *
  * @param login - from `describeEnvironment`
  */
-export function examineMachine(login: Environment, app: App): Finding[] {
+export function examineMachine(login: LoginEnvironment, app: App): Finding[] {
   return [
     finder("D701", "login")("ok", `${login.login === "device" ? "with a code" : "through the browser"}: ${login.reason}`),
     browser(login, app),
@@ -23,7 +23,7 @@ export function examineMachine(login: Environment, app: App): Finding[] {
   ];
 }
 
-function browser(login: Environment, { env, platform }: App): Finding {
+function browser(login: LoginEnvironment, { env, platform }: App): Finding {
   const report = finder("D702", "browser");
   const candidates = browserCommands("https://service.example/", platform, env).map(({ program }) => program);
   const found = candidates.map((program) => findProgram(program, env, platform)).find((path) => path !== undefined);

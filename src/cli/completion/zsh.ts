@@ -1,4 +1,4 @@
-import { shellWord } from "../../base/hint-text.ts";
+import { shellQuoted } from "../../base/shell.ts";
 import { candidates, paths, valueOptions, type Place, type Values } from "./places.ts";
 
 /**
@@ -10,7 +10,7 @@ export function zshCompletion(name: string, places: readonly Place[]): string {
   const complete = `_${name.replaceAll("-", "_")}`;
   const ofOptions = places.flatMap(valueOptions).map(({ pattern, values }) => `    (${pattern}) ${replies(values)}return ;;`);
   const ofPlaces = places.map((place) => {
-    const found = candidates(place).map(([word, summary]) => shellWord(summary ? `${word}:${summary}` : word, "linux"));
+    const found = candidates(place).map(([word, summary]) => shellQuoted(summary ? `${word}:${summary}` : word, "linux"));
     return `    ('${place.path}')${place.values === "files" ? " _files;" : ""} found=(${found.join(" ")}) ;;`;
   });
   return `#compdef ${name}
