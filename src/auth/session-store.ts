@@ -17,7 +17,7 @@ export interface AwaitedProcess {
   readonly pid: number | undefined;
 }
 
-/** What {@link SessionStore.reserve} has taken. */
+/** What {@link SessionStore.reserve} has taken. @internal */
 export interface StoreReservation {
   readonly room: Reservation;
   /** Undefined where nothing is on disk. */

@@ -1,14 +1,14 @@
 import type { Hint } from "./hint.ts";
 import type { Identity } from "./identity.ts";
 import type * as runtime from "./runtime-types.ts";
-import { shellWord } from "./shell.ts";
+import { shellAssignment, shellWord } from "./shell.ts";
 
 /** The program that shows a hint, and where. */
 export interface HintContext {
   readonly identity: Identity;
   /** Decides how words are quoted and variables are set; `process.platform` by default. */
   readonly platform?: runtime.Platform;
-  /** The profile in use, for a login whose hint was written where it was not known. */
+  /** The profile in use, for a login that does not name one. */
   readonly profile?: string | undefined;
 }
 
@@ -20,18 +20,17 @@ export interface HintContext {
  */
 export function hintText(hint: Hint, { identity, platform = process.platform, profile }: HintContext): string {
   const word = (text: string): string => shellWord(text, platform);
-  const assignment = (name: string, value: string): string => (platform === "win32" ? `$env:${name} = ${word(value)}` : `export ${name}=${word(value)}`);
   return hint
     .map((part) => {
       if (typeof part === "string") return part;
       if ("run" in part) return part.run.map(word).join(" ");
-      if ("set" in part) return assignment(part.set, part.value);
+      if ("set" in part) return shellAssignment(part.set, part.value, platform);
       if ("variable" in part) {
         const name = identity.variable(part.variable);
-        return part.value === undefined ? name : assignment(name, part.value);
+        return part.value === undefined ? name : shellAssignment(name, part.value, platform);
       }
       const about = part.profile ?? (part.command === "auth login" ? profile : undefined);
-      // "default" is the profile in use until the user makes another: naming it would only be noise.
+      // "default" is the profile in use until the user makes another: its name would only be noise.
       const named = about === undefined || about === "default" || part.options?.includes("--profile") ? [] : ["--profile", about];
       return [identity.command, part.command, ...[...named, ...(part.options ?? [])].map(word)].join(" ");
     })

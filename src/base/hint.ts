@@ -1,8 +1,8 @@
-/** A command of this tool. How the tool itself is called is not part of it: that depends on the program that shows the hint. */
+/** A command of this tool, without the tool's own name: that depends on the program that shows the hint. */
 export interface ToolCommand {
-  /** Without the tool's name: `auth login`. */
+  /** Such as `auth login`. */
   readonly command: string;
-  /** The profile that the command is about; undefined: the one in use. */
+  /** The profile that the command is about; undefined for the one in use. */
   readonly profile?: string | undefined;
   /** Further options and arguments, one word each, unquoted. */
   readonly options?: readonly string[];

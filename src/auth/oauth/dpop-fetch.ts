@@ -46,7 +46,8 @@ export function resourceFetch(binding: TokenBinding, sender: Sender): Fetch {
  * @throws {@link AuthError} `service_answer_invalid`
  */
 export function validateTokenType({ tokenType, dpopKey }: Omit<TokenBinding, "clockOffsetMs">, issuer: string): void {
-  if (tokenType === "DPoP" && dpopKey === undefined) throw new AuthError("service_answer_invalid", `"${issuer}" bound the tokens to a key, and none was offered`);
+  if (tokenType !== "DPoP" || dpopKey !== undefined) return;
+  throw new AuthError("service_answer_invalid", `"${issuer}" bound the tokens to a key, and none was offered`);
 }
 
 /** A nonce belongs to its server, not to a session: an old one, or another session's, costs one more request and nothing else. */
