@@ -159,7 +159,7 @@ test("nothing below the command line prints or exits", () => {
 
 /** Files that do not keep a rule yet. A list may only become shorter. */
 const pending = {
-  unused: /^src\/base\//,
+  unused: /^src\/base\/runtime-types\.ts$/,
   name: /^src\/(auth\/session\.ts|cli\/|doctor\/)/,
   commandLine: /^src\/auth\/session\.ts$/,
   quoting: /^src\/(doctor\/finding|cli\/completion\/zsh)\.ts$/,

@@ -1,4 +1,4 @@
-import { reasonOf } from "../base/system-error.ts";
+import { reasonOf } from "../base/errors.ts";
 import { readUserFile, standardInput, writeUserFile } from "../platform/user-files.ts";
 import { usageError } from "./usage.ts";
 

@@ -1,5 +1,4 @@
-import { AuthError } from "../base/errors.ts";
-import { reasonOf } from "../base/system-error.ts";
+import { AuthError, reasonOf } from "../base/errors.ts";
 import { isTransientStatus } from "../http/retry.ts";
 import type { Handshake } from "../platform/reachability.ts";
 import type { Finding, Report } from "./finding.ts";
