@@ -112,5 +112,5 @@ test("a report is written beside nothing of the user's, through no link that lie
   assert.ok(lstatSync(nowhere).isSymbolicLink());
   const { code, stderr } = await run(`sync now --report ${folder}/no/report.json`);
   assert.equal(code, 2);
-  assert.match(stderr, /^error: --report names a file that cannot be written: "[^\n]+" \(ENOENT\)\nhint: [^\n]+\n$/m);
+  assert.match(stderr, /^error: --report: cannot write "[^\n]+" \(ENOENT\)\nhint: [^\n]+\n$/m);
 });
