@@ -160,7 +160,7 @@ test("nothing below the command line prints or exits", () => {
 
 /** Files that do not keep a rule yet. A list may only become shorter. */
 const pending = {
-  unused: /^src\/base\//,
+  unused: /^src\/base\/runtime-types\.ts$/,
 };
 
 test("the tool's own name is in bin/, the manifest and the one file that makes the identity, and in no other, comments included", () => {

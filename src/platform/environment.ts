@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { systemErrorCode } from "../base/system-error.ts";
+import { systemErrorCode } from "../base/errors.ts";
 
 /** The facts about where this process runs: from {@link readFacts}, or made up in tests. */
 export interface EnvironmentFacts {
