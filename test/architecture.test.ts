@@ -160,8 +160,8 @@ test("nothing below the command line prints or exits", () => {
 /** Files that do not keep a rule yet. A list may only become shorter. */
 const pending = {
   unused: /^src\/base\//,
-  name: /^src\/(auth\/session\.ts|cli\/|doctor\/(configuration|keychain|locks|machine|service-judgement|store)\.ts|platform\/(browser\.ts|paths\.ts|process-lock\/|profile-file\.ts)|sync\/(artifacts|batch-answer|emitter|event-drain|live-client|service-request)\.ts)/,
-  commandLine: /^src\/(auth\/session|platform\/browser|sync\/(emitter|artifacts|live-client|service-request|event-drain|batch-answer))\.ts$/,
+  name: /^src\/(auth\/session\.ts|cli\/|doctor\/(configuration|keychain|locks|machine|service-judgement|store)\.ts|platform\/(browser\.ts|paths\.ts|process-lock\/|profile-file\.ts))/,
+  commandLine: /^src\/(auth\/session|platform\/browser)\.ts$/,
   quoting: /^src\/(doctor\/finding|platform\/browser-commands|cli\/completion\/zsh)\.ts$/,
 };
 
