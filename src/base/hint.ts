@@ -1,12 +1,8 @@
-import type * as runtime from "./runtime-types.ts";
-import type { Identity } from "./identity.ts";
-import { shellWord } from "./shell.ts";
-
-/** A command of this tool. How the tool itself is called is not part of it: that depends on the program that shows the hint. */
+/** A command of this tool, without the tool's own name: that depends on the program that shows the hint. */
 export interface ToolCommand {
-  /** Without the tool's name: `auth login`. */
+  /** Such as `auth login`. */
   readonly command: string;
-  /** The profile that the command is about; undefined: the one in use. */
+  /** The profile that the command is about; undefined for the one in use. */
   readonly profile?: string | undefined;
   /** Further options and arguments, one word each, unquoted. */
   readonly options?: readonly string[];
@@ -33,8 +29,8 @@ export interface SystemCommand {
 export type HintPart = string | ToolCommand | ToolVariable | ForeignVariable | SystemCommand;
 
 /**
- * The next step, as data. The words depend on who shows it (under what name, on which platform), so they are made last, by
- * {@link hintText}; and what to type is quoted for the shell there and nowhere else.
+ * The next step, as data. The words depend on the program that shows it (its name, its platform), so `hintText` makes them
+ * last; only there is what to type quoted for the shell.
  */
 export type Hint = readonly HintPart[];
 
@@ -51,39 +47,4 @@ export function hint(text: TemplateStringsArray, ...parts: readonly (HintPart | 
  */
 export function login(profile?: string, ...options: readonly string[]): ToolCommand {
   return { command: "auth login", profile, options };
-}
-
-/** The program that shows a hint, and where. */
-export interface HintContext {
-  readonly identity: Identity;
-  /** Decides how words are quoted and variables are set; `process.platform` by default. */
-  readonly platform?: runtime.Platform;
-  /** The profile in use, for a login whose hint was written where it was not known. */
-  readonly profile?: string | undefined;
-}
-
-/**
- * The words of a hint, ready to show.
- *
- * @param hint - from an error
- * @param context - under what name, on which platform and about which profile it is shown
- */
-export function hintText(hint: Hint, { identity, platform = process.platform, profile }: HintContext): string {
-  const word = (text: string): string => shellWord(text, platform);
-  const assignment = (name: string, value: string): string => (platform === "win32" ? `$env:${name} = ${word(value)}` : `export ${name}=${word(value)}`);
-  return hint
-    .map((part) => {
-      if (typeof part === "string") return part;
-      if ("run" in part) return part.run.map(word).join(" ");
-      if ("set" in part) return assignment(part.set, part.value);
-      if ("variable" in part) {
-        const name = identity.variable(part.variable);
-        return part.value === undefined ? name : assignment(name, part.value);
-      }
-      const about = part.profile ?? (part.command === "auth login" ? profile : undefined);
-      // "default" is the profile in use until the user makes another: naming it would only be noise.
-      const named = about === undefined || about === "default" || part.options?.includes("--profile") ? [] : ["--profile", about];
-      return [identity.command, part.command, ...[...named, ...(part.options ?? [])].map(word)].join(" ");
-    })
-    .join("");
 }

@@ -6,7 +6,7 @@ export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return counted(seconds, "second");
   if (seconds < 3_570) return counted(Math.round(seconds / 60), "minute");
-  if (seconds < 172_800) return counted(Math.round(seconds / 3_600), "hour");
+  if (seconds < 171_000) return counted(Math.round(seconds / 3_600), "hour");
   return counted(Math.round(seconds / 86_400), "day");
 }
 

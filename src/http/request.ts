@@ -1,7 +1,6 @@
-import { AuthError, ServiceError } from "../base/errors.ts";
+import { AuthError, reasonOf, ServiceError } from "../base/errors.ts";
 import { hint, login, type Hint } from "../base/hint.ts";
 import type * as runtime from "../base/runtime-types.ts";
-import { reasonOf } from "../base/system-error.ts";
 import type { Clock } from "../platform/clock.ts";
 import { isJsonObject, textOf, type JsonObject } from "./json-members.ts";
 import { isTransientStatus, retryAfter } from "./retry.ts";

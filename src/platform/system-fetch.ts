@@ -1,8 +1,7 @@
-import { AuthError, ServiceError } from "../base/errors.ts";
+import { AuthError, ServiceError, systemErrorCode } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
 import type { Identity } from "../base/identity.ts";
 import type { Fetch } from "../base/runtime-types.ts";
-import { systemErrorCode } from "../base/system-error.ts";
 import type { Environment } from "./paths.ts";
 
 /**

@@ -288,7 +288,7 @@ test("metadata that name another issuer end the login, with the name to use wher
   provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, issuer: `${provider.issuer}/` }) };
   const slash = await run(loginAt(provider));
   assert.equal(slash.code, 1);
-  assert.match(slash.stderr, new RegExp(`^hint: Name it as it names itself: --issuer ${provider.issuer}/$`, "m"));
+  assert.match(slash.stderr, new RegExp(`^hint: Name it as it names itself: spec-kitty auth login --issuer ${provider.issuer}/$`, "m"));
   assert.ok(!provider.paths.includes("/authorize"));
 });
 

@@ -1,7 +1,6 @@
 import { join } from "node:path";
-import type { OptionSpec } from "../../src/cli/command.ts";
+import { commonOptions, type OptionSpec } from "../../src/cli/command.ts";
 import { commandTable } from "../../src/cli/command-table.ts";
-import { commonOptions } from "../../src/cli/help.ts";
 import { filesIn, root, textOf } from "../helpers/import-graph.ts";
 import { constantsOf, entryPointsOf, exportsOf, type Declaration } from "./declarations.ts";
 
@@ -49,7 +48,7 @@ async function optionTable(): Promise<string> {
 
 function optionList(options: Readonly<Record<string, OptionSpec>>): string {
   return Object.entries(options)
-    .map(([name, { type, value, short }]) => `\`${short === undefined ? "" : `-${short}, `}--${name}${type === "string" ? ` ${value ?? "VALUE"}` : ""}\``)
+    .map(([name, { type, value, short }]) => `\`${short === undefined ? "" : `-${short}, `}--${name}${type !== "boolean" ? ` ${value ?? "VALUE"}` : ""}\``)
     .join(", ");
 }
 

@@ -45,9 +45,12 @@ export function importsOf(file: string): Import[] {
     isLazy: false,
   }));
   // `const { a, b } = await import("…")`, `(await import("…")).a` or `import("…").then(({ a }) => …)`; in a type it is `import("…").A`.
+  // Where a function of its own loads the module, any member in the file may be the module's.
+  const namesIn = (clause: string): string[] | undefined => (clause === "" ? undefined : [...clause.matchAll(/[{,]\s*(\w+)/g)].map(([, name = ""]) => name));
+  const members = [...code.matchAll(/\.(\w+)/g)].map(([, name = ""]) => name);
   const lazy = [...code.matchAll(/(?:const (\{[^}]*\}) = await )?(typeof )?\bimport\("([^"]+)"\)(?:\)?\.(\w+)(?:\(\((\{[^}]*\})\))?)?/g)].map(([, clause, type, specifier = "", member, then = ""]) => ({
     from: path(specifier),
-    names: member !== undefined && member !== "then" ? [member] : [...(clause ?? then).matchAll(/[{,]\s*(\w+)/g)].map(([, name = ""]) => name),
+    names: member !== undefined && member !== "then" ? [member] : namesIn(clause ?? then) ?? members,
     isType: type !== undefined,
     isLazy: true,
   }));

@@ -3,12 +3,11 @@ import { AuthError, NotAuthenticatedError, ServiceError } from "../../base/error
 import { hint, login } from "../../base/hint.ts";
 import type { Fetch } from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { Reservation } from "../../platform/files.ts";
 import { judgeRefreshFailure } from "../oauth/refresh.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import type { VaultLock } from "../secure-storage/vault.ts";
 import { isSameSession, remainingMs, sessionTokens, type Session } from "../session.ts";
-import { refreshLockName, type SessionStore } from "../session-store.ts";
+import { refreshLockName, type SessionStore, type StoreReservation } from "../session-store.ts";
 import type { AccessTokenOptions, CurrentSession, TokenEvents } from "./current-session.ts";
 import { refreshLimitMs, requestRefresh, retryBudgetMs } from "./refresh-request.ts";
 
@@ -133,14 +132,14 @@ export class SessionRefresher {
   }
 
   /** Takes the room for the next session, then spends the refresh token: a full disk must not cost the session. */
-  async #request(session: Session, lock: VaultLock, startedAt: number): Promise<{ tokens: TokenResponse; room: Reservation | undefined } | { error: unknown }> {
+  async #request(session: Session, lock: VaultLock, startedAt: number): Promise<{ tokens: TokenResponse; room: StoreReservation | undefined } | { error: unknown }> {
     const { store, clock, fetch, random } = this.#options;
     const { profile } = this.#current;
     if (session.refreshToken === undefined) return { error: noRefreshToken(profile) };
-    let room: Reservation | undefined;
+    let room: StoreReservation | undefined;
     try {
       // Once the disk has a spent token, there is nothing on it to lose.
-      if (this.#unsaved === undefined) room = store.reserve();
+      if (this.#unsaved === undefined) room = await store.reserve();
       const tokens = await requestRefresh(session, session.refreshToken, { profile, clock, fetch, random, lock, waitedMs: clock.monotonic() - startedAt });
       return { tokens, room };
     } catch (error) {
@@ -150,7 +149,7 @@ export class SessionRefresher {
   }
 
   /** Stores a refreshed session, or keeps it in memory, with the lock, until the disk takes it. */
-  async #store(session: Session, tokens: TokenResponse, lock: VaultLock, room: Reservation | undefined): Promise<Session> {
+  async #store(session: Session, tokens: TokenResponse, lock: VaultLock, room: StoreReservation | undefined): Promise<Session> {
     const next: Session = { ...session, ...sessionTokens(tokens, this.#options.clock.now(), session) };
     this.#unsaved = { expected: this.#unsaved?.expected ?? session, next, lock };
     let stored: Session;
@@ -169,7 +168,7 @@ export class SessionRefresher {
   }
 
   /** Puts the new session in the place of the old one, unless a logout or a new login came first: then that is what counts (S-003). */
-  async #replace({ expected, next, lock }: UnsavedSession, room?: Reservation): Promise<Session> {
+  async #replace({ expected, next, lock }: UnsavedSession, room?: StoreReservation): Promise<Session> {
     const profile = await this.#options.store.replaceSession(this.#current.profile, expected, next, room);
     this.#unsaved = undefined;
     lock.release();
