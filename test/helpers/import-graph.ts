@@ -40,7 +40,7 @@ export function importsOf(file: string): Import[] {
   const path = (specifier: string): string => (specifier.startsWith(".") ? relative(root, resolve(root, dirname(file), specifier)).replaceAll("\\", "/") : specifier);
   const fixed = [...code.matchAll(/^(?:import|export) (type )?(?:([^;"']*?) from )?"([^"]+)"/gm)].map(([, type, clause = "", specifier = ""]) => ({
     from: path(specifier),
-    names: [...clause.matchAll(/[{,]\s*(?:type )?(\w+)(?: as \w+)?/g)].map(([, name = ""]) => name),
+    names: [...(/^\* as (\w+)/.test(clause) ? code.matchAll(new RegExp(`\\b${clause.slice(5)}\\.(\\w+)`, "g")) : clause.matchAll(/[{,]\s*(?:type )?(\w+)(?: as \w+)?/g))].map(([, name = ""]) => name),
     isType: type !== undefined,
     isLazy: false,
   }));
