@@ -32,7 +32,7 @@ export async function send(url: string, init: RequestInit, options: ExchangeOpti
     return await fetch(url, {
       ...init,
       headers: { accept: "application/json", ...(init.headers as Record<string, string> | undefined) },
-      // A redirect would carry a code or a refresh token to an address that nobody has vouched for (RFC 9700 §4.12).
+      // A redirect would carry a code or a refresh token to an address that is not vouched for (RFC 9700 §4.12).
       redirect: "manual",
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });

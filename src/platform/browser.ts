@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { AuthError, systemErrorCode } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
 import type { Identity } from "../base/identity.ts";
-import { isConfidential } from "../base/url.ts";
+import { isConfidential } from "../base/address.ts";
 import { type BrowserCommand, browserCommands } from "./browser-commands.ts";
 import type { Clock } from "./clock.ts";
 import type { Environment } from "./paths.ts";

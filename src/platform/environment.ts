@@ -160,7 +160,7 @@ const rules: readonly Rule[] = [
   rootForAnother,
   onScreen,
   ({ stdinIsTTY }) =>
-    stdinIsTTY ? undefined : { name: "stdin", value: "not a terminal", meaning: "nobody can be asked", login: "either" },
+    stdinIsTTY ? undefined : { name: "stdin", value: "not a terminal", meaning: "there is no user to ask", login: "either" },
 ];
 
 /**
