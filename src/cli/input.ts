@@ -1,5 +1,5 @@
+import { reasonOf } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
-import { reasonOf } from "../base/system-error.ts";
 import { readUserFile, standardInput, writeUserFile } from "../platform/user-files.ts";
 import { usageError } from "./command.ts";
 

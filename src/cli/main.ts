@@ -1,12 +1,11 @@
 import { createApp, type App } from "../app/app.ts";
 import { AuthError } from "../base/errors.ts";
-import { hintText } from "../base/hint-text.ts";
+import { hintText } from "../base/hint.ts";
 import { ownIdentity, type Identity } from "../base/identity.ts";
 import type { Context } from "./command.ts";
 import { commandTable, groupSummaries } from "./command-table.ts";
 import { dispatch } from "./dispatch.ts";
 import { createOutput } from "./output.ts";
-import { renderError } from "./render-error.ts";
 
 export type * from "./json-output.ts";
 
@@ -31,7 +30,7 @@ export async function main(argv: readonly string[], identity: Identity = ownIden
   process.stderr.on("error", () => undefined);
   let code = 0;
   let debug = argv.includes("--debug");
-  const report = (error: unknown): number => renderError(error, { out, identity, debug });
+  const report = async (error: unknown): Promise<number> => (await import("./render-error.ts")).renderError(error, { out, identity, debug });
   try {
     const request = await dispatch(argv, identity);
     if (request.kind === "text") {
@@ -53,10 +52,10 @@ export async function main(argv: readonly string[], identity: Identity = ownIden
     };
     code = (await command.run(context, values as Parameters<typeof command.run>[1], positionals)) ?? 0;
   } catch (error) {
-    code = report(error);
+    code = await report(error);
   }
   // A session that is lost with this process is a failure, whatever else the command has done.
-  await app?.close().catch((error: unknown) => (code = report(error) || code));
+  await app?.close().catch(async (error: unknown) => (code = (await report(error)) || code));
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(name, onSignal);
   return code;
 }

@@ -1,7 +1,6 @@
 import type { App } from "../app/app.ts";
-import { isAuthError } from "../base/errors.ts";
+import { isAuthError, reasonOf } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
-import { reasonOf } from "../base/system-error.ts";
 import { isTransientStatus } from "../http/retry.ts";
 import { proxyFor, webSocketObstacle, type Proxy } from "../platform/proxy.ts";
 import { endpointOf, openConnection, resolveName, shakeHands, type Handshake } from "../platform/reachability.ts";

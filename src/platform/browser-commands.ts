@@ -1,4 +1,4 @@
-import { shellQuoted } from "../base/shell.ts";
+import { shellQuoted } from "../base/hint.ts";
 import type { Environment } from "./paths.ts";
 
 /** A program and its arguments, the address among them. Never a line for a shell. */

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { systemErrorCode } from "../base/system-error.ts";
+import { systemErrorCode } from "../base/errors.ts";
 
 /** The facts about where this process runs: from {@link readFacts}, or made up in tests. */
 export interface EnvironmentFacts {
@@ -160,7 +160,7 @@ const rules: readonly Rule[] = [
   rootForAnother,
   onScreen,
   ({ stdinIsTTY }) =>
-    stdinIsTTY ? undefined : { name: "stdin", value: "not a terminal", meaning: "nobody can be asked", login: "either" },
+    stdinIsTTY ? undefined : { name: "stdin", value: "not a terminal", meaning: "there is no user to ask", login: "either" },
 ];
 
 /**

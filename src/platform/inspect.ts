@@ -12,7 +12,7 @@ export interface Inspected {
   readonly uid: number | undefined;
 }
 
-/** A queue may have a file for each event; nobody needs a list of more than this. */
+/** A queue may have a file for each event; a list of more than this is of no use. */
 const mostEntries = 10_000;
 
 /**

@@ -57,7 +57,7 @@ export async function shakeHands({ host, port }: Endpoint, signal: AbortSignal):
   await untilEvent(socket, "secureConnect", signal);
   const certificate = socket.getPeerCertificate();
   const failure = socket.authorized ? undefined : String((socket.authorizationError as Error & { code?: string })?.code ?? socket.authorizationError);
-  const named = (party: { CN?: unknown; O?: unknown } | undefined): string => [party?.CN, party?.O].filter(Boolean).join(", ") || "nobody named";
+  const named = (party: { CN?: unknown; O?: unknown } | undefined): string => [party?.CN, party?.O].filter(Boolean).join(", ") || "unnamed";
   const protocol = socket.getProtocol() ?? "TLS";
   socket.destroy();
   const { subject, issuer, valid_to: validTo } = certificate;

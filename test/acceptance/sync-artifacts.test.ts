@@ -21,7 +21,7 @@ async function queued(t: TestContext, content = "# Plan\n"): Promise<Scene> {
   return at;
 }
 
-test("an artifact is stored once (201), and one that is there already is done too (200)", async (t) => {
+test("an artifact is stored once (201), and one that the service already has counts as delivered (200)", async (t) => {
   const at = await queued(t, "\ufeff# Plän\n");
   assert.equal((await at.run("sync now")).stdout, "✓ Sent 0 events and 1 artifact.\n");
   const stored = at.saas.artifacts.get("docs/plan.md");
@@ -39,7 +39,7 @@ const terminal: [title: string, fault: Fault][] = [
   ["413", { status: 413, body: { error: "content_too_large" } }],
 ];
 for (const [title, fault] of terminal) {
-  test(`after ${title} an artifact lies in the dead-letter folder with the reason, and is not tried again`, async (t) => {
+  test(`after ${title} an artifact goes to the dead-letter folder with the reason, and is not tried again`, async (t) => {
     const at = await queued(t);
     at.saas.faults.next(uploadPath, fault);
     const { code, stdout, stderr } = await at.run("sync now --strict");
@@ -76,7 +76,7 @@ for (const [title, fault, expected] of passing) {
   });
 }
 
-test("FR-011 an access token that expired is refreshed, and the artifact sent", async (t) => {
+test("FR-011 an expired access token is refreshed, and the artifact sent", async (t) => {
   const at = await queued(t);
   at.saas.faults.next(uploadPath, { when: () => (at.saas.count(uploadPath) === 1 && at.saas.expireAccessTokens(), false) });
   assert.equal((await at.run("sync now")).stdout, "✓ Sent 0 events and 1 artifact.\n");
@@ -99,7 +99,7 @@ for (const [title, name, content, message] of refused) {
   });
 }
 
-test("524,288 bytes are taken", async (t) => {
+test("an artifact of 524,288 bytes is accepted", async (t) => {
   const at = await queued(t, "x".repeat(524_288));
   assert.equal((await at.run("sync now --strict")).code, 0);
   assert.equal(at.saas.artifacts.size, 1);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import { AuthError, type AuthErrorCode } from "../../src/base/errors.ts";
-import { hintText } from "../../src/base/hint-text.ts";
+import { hintText } from "../../src/base/hint.ts";
 import { ownIdentity } from "../../src/base/identity.ts";
 
 /** The hint of an error as the command shows it on Linux; empty where it has none. */

@@ -22,7 +22,7 @@ for (const [kind, good, bad] of kinds) {
   });
 }
 
-test("an object is neither null nor a list, and text says something", () => {
+test("an object is neither null nor a list, and text is not empty", () => {
   assert.deepEqual([{}, { a: 1 }, null, [], "a", 7, undefined].map(isJsonObject), [true, true, false, false, false, false, false]);
   assert.deepEqual(["a", "", null, 7].map(textOf), ["a", undefined, undefined, undefined]);
 });

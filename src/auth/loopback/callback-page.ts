@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { hint, login } from "../../base/hint.ts";
-import { hintText } from "../../base/hint-text.ts";
+import { hint, login, hintText } from "../../base/hint.ts";
 import type { Identity } from "../../base/identity.ts";
 
 /** How a login ended, as its browser tab shows it. Text in it may come from the server, unescaped. */

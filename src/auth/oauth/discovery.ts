@@ -1,6 +1,6 @@
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
-import { isConfidential, isLoopback } from "../../base/url.ts";
+import { isConfidential, isLoopback } from "../../base/address.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { flag, memberReader, texts, type JsonObject, type Kind } from "../../http/json-members.ts";
 import { isTransientStatus } from "../../http/retry.ts";

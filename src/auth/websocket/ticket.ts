@@ -1,7 +1,7 @@
 import { AuthError, NotAuthenticatedError, type AuthErrorOptions } from "../../base/errors.ts";
 import { hint } from "../../base/hint.ts";
 import { Secret } from "../../base/secret.ts";
-import { isConfidential } from "../../base/url.ts";
+import { isConfidential } from "../../base/address.ts";
 import { invalidAnswer, readJsonObject, serviceFailure } from "../../http/request.ts";
 import type { AuthorizedFetch } from "../authorized-fetch.ts";
 import type { TokenManager } from "../token-manager/token-manager.ts";

@@ -1,4 +1,4 @@
-import { shellQuoted } from "../../base/shell.ts";
+import { shellQuoted } from "../../base/hint.ts";
 import { candidates, paths, valueOptions, type Place, type Values } from "./places.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { DeviceLoginOptions } from "../../auth/flows/device-login.ts";
 import { oneLine } from "../../base/text.ts";
-import { isConfidential } from "../../base/url.ts";
+import { isConfidential } from "../../base/address.ts";
 import { duration } from "../format.ts";
 import type { Output, Screen } from "../output.ts";
 import { qrCode } from "./qr-code.ts";

@@ -3,9 +3,8 @@
  * of its path, meets the same lock. The two files that keep it say how, and why that is right on each platform.
  */
 import { dirname, resolve } from "node:path";
-import { AuthError } from "../../base/errors.ts";
+import { AuthError, systemErrorCode } from "../../base/errors.ts";
 import { hint, type Hint } from "../../base/hint.ts";
-import { systemErrorCode } from "../../base/system-error.ts";
 import type { Clock } from "../clock.ts";
 import { userName } from "../user-name.ts";
 import { directoryLock } from "./directory.ts";

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { hint, login, type Hint } from "../../src/base/hint.ts";
-import { hintText } from "../../src/base/hint-text.ts";
+import { hint, login, type Hint, hintText, shellWord } from "../../src/base/hint.ts";
 import { createIdentity, ownIdentity } from "../../src/base/identity.ts";
-import { shellWord } from "../../src/base/shell.ts";
 
 const other = createIdentity({ name: "acme-cli", version: "2.0.0" });
 

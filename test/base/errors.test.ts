@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { reasonOf, systemErrorCode } from "../../src/base/system-error.ts";
+import { reasonOf, systemErrorCode } from "../../src/base/errors.ts";
 
 const missing = ((): unknown => {
   try {
