@@ -55,7 +55,7 @@ test("an address that is not the service's, and a header that is none, are wrong
   }
   for (const value of ["hidden\nX-Other: 1", "hidden✓"]) {
     const { code, stderr } = await runCommand(t, ["api", "GET", "/api/v1/me", "-H", `X-Key: ${value}`], env);
-    assert.deepEqual([code, stderr], [2, 'error: the value of the header "X-Key" cannot be sent\nhint: A header takes one line, of letters that Latin-1 has\n']);
+    assert.deepEqual([code, stderr], [2, 'error: the value of the header "X-Key" cannot be sent\nhint: Use a single line of Latin-1 characters\n']);
   }
   assert.equal(saas.requests.length, before);
 });

@@ -103,7 +103,7 @@ for (const [title, fault, message] of endings) {
     assert.equal(at.saas.count(batchPath), 3);
     const left = await waiting(at);
     assert.ok(left > 0 && left + at.saas.events.size === full);
-    assert.match(stdout, new RegExp(`^✓ Sent ${full - left} events and 0 artifacts; ${left} wait\\.\n$`));
+    assert.match(stdout, new RegExp(`^✓ Sent ${full - left} events and 0 artifacts; ${left} still queued\\.\n$`));
     assert.ok(queueFiles(at, /-\d+-[1-9]\d*\.jsonl$/).length === 0, "no retry was counted");
     assert.equal((await at.run("sync now")).code, 0);
     assert.ok(deliveries(at.saas).every((count) => count === 1));
@@ -124,7 +124,7 @@ test("a single event that is too large for the service goes to the dead-letter f
   await fill(at.env, 20);
   at.saas.faults.always(batchPath, { status: 413, when: ({ body }) => body.includes('"entry 7"') });
   const { code, stdout } = await at.run("sync now --strict");
-  assert.deepEqual([code, stdout], [1, "✓ Sent 19 events and 0 artifacts; 1 were refused.\n"]);
+  assert.deepEqual([code, stdout], [1, "✓ Sent 19 events and 0 artifacts; 1 refused.\n"]);
   assert.match(queueFiles(at, /dead-letter.*\.jsonl$/)[0]?.[1] ?? "", /"entry 7"/);
   assert.match(queueFiles(at, /dead-letter.*\.reason\.txt$/)[0]?.[1] ?? "", /413/);
 });
@@ -135,7 +135,7 @@ test("after a partial success accepted events are removed, refused ones are coun
   const [refused, pending, omitted] = [ids[700], ids[701], ids[702]];
   at.saas.judge = ({ event_id: id }) => (id === refused ? { status: "rejected" } : id === pending ? { status: "queued" } : id === omitted ? "omit" : undefined);
   const { code, stdout } = await at.run("sync now");
-  assert.deepEqual([code, stdout], [0, `✓ Sent ${full - 3} events and 0 artifacts; 1 were refused, 3 wait.\n`]);
+  assert.deepEqual([code, stdout], [0, `✓ Sent ${full - 3} events and 0 artifacts; 1 refused, 3 still queued.\n`]);
   const retries = Object.fromEntries(queueFiles(at, /\/events\/.*\.jsonl$/).map(([path, text]) => [(JSON.parse(text) as { event_id: string }).event_id, /-(\d+)\.jsonl$/.exec(path)?.[1]]));
   assert.deepEqual(retries, { [String(refused)]: "1", [String(pending)]: "0", [String(omitted)]: "0" });
 });

@@ -148,7 +148,7 @@ test("a service that hangs holds up the end of a program for 5 s at most, prints
   assert.deepEqual([code, stdout, stderr], [42, "", ""]);
   assert.ok(seconds < 20, `held up for ${seconds} s`);
   at.saas.faults.clear();
-  assert.equal((await at.run("sync now")).stdout, "✓ Sent 1 events and 0 artifacts.\n");
+  assert.equal((await at.run("sync now")).stdout, "✓ Sent 1 event and 0 artifacts.\n");
 });
 
 test("a program without a service or a login ends at once, keeps its exit code, and its events wait", async (t) => {
@@ -156,7 +156,7 @@ test("a program without a service or a login ends at once, keeps its exit code, 
   const more = { SPEC_KITTY_SAAS_URL: undefined, SPEC_KITTY_CONFIG_DIR: join(at.folder, "other") };
   const { code, stderr } = await runScript(t, at, library, more);
   assert.deepEqual([code, stderr], [42, ""]);
-  assert.match((await at.run("sync status", more)).stdout, /nobody yet +1 events/);
+  assert.match((await at.run("sync status", more)).stdout, /no account yet +1 event/);
 });
 
 test("the README's sync script runs unchanged", async (t) => {

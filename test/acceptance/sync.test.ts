@@ -28,7 +28,7 @@ test("events that are emitted without a service and a login wait, and are sent a
     assert.deepEqual([code, stderr], [0, ""]);
     assert.match(stdout, /^✓ Queued HistoryAdded [0-9A-Z]{26}\.\n$/);
   }
-  assert.match((await at.run("sync status", offline)).stdout, /nobody yet +3 events, 0 artifacts wait/);
+  assert.match((await at.run("sync status", offline)).stdout, /no account yet +3 events, 0 artifacts queued/);
   const early = await at.run("sync now", offline);
   assert.equal(early.code, 4);
   assert.match(early.stderr, /^error: nobody is logged in, and 3 wait in the queue\nhint: Run: spec-kitty auth login\n$/);
@@ -105,7 +105,7 @@ test("events emitted with a token of the environment are queued without a reques
   assert.equal((await at.run("sync now", bob)).code, 0);
   assert.equal((await at.run(emit, bob)).code, 0);
   const renewed = { SPEC_KITTY_ACCESS_TOKEN: at.saas.issue({ user: "bob" }).access_token };
-  assert.equal((await at.run("sync now", renewed)).stdout, "✓ Sent 1 events and 0 artifacts.\n");
+  assert.equal((await at.run("sync now", renewed)).stdout, "✓ Sent 1 event and 0 artifacts.\n");
   assert.deepEqual([...at.saas.events.values()].map(({ user, team }) => [user, team]), [["bob", "tm_bolt"], ["bob", "tm_bolt"]]);
 });
 
@@ -152,8 +152,8 @@ test("--report writes what was refused and why, and --strict turns that into an 
   const path = join(at.folder, "report.json");
   const { code, stdout, stderr } = await at.run(`sync now --strict --report ${path}`);
   assert.equal(code, 1);
-  assert.equal(stdout, "✓ Sent 1 events and 0 artifacts; 2 were refused, 1 wait.\n");
-  assert.equal(stderr, `warning: ${first} was refused (no such lane) and is put aside\nwarning: ${second} was refused (busy) and waits to be tried again\n`);
+  assert.equal(stdout, "✓ Sent 1 event and 0 artifacts; 2 refused, 1 still queued.\n");
+  assert.equal(stderr, `warning: ${first} was refused (no such lane) and set aside\nwarning: ${second} was refused (busy) and stays queued\n`);
   assert.deepEqual(JSON.parse(readFileSync(path, "utf8")), {
     rejections: [
       { id: first, category: "schema_mismatch", reason: "no such lane", dead: true },
@@ -175,7 +175,7 @@ test("a report that cannot be written is an error before anything is sent", asyn
   await fill(at.env, 1);
   const { code, stderr } = await at.run(`sync now --report ${join(at.folder, "nowhere", "report.json")}`);
   assert.equal(code, 2);
-  assert.match(stderr, /^error: --report names a file .*ENOENT.*\nhint: /);
+  assert.match(stderr, /^error: --report: cannot write .*ENOENT.*\nhint: /);
   assert.equal(at.saas.requests.length, 0);
 });
 

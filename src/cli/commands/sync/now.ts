@@ -2,6 +2,7 @@ import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import type { DrainReport } from "../../../sync/drain.ts";
 import type { Rejection } from "../../../sync/event-drain.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
+import { counted } from "../../format.ts";
 import { writeNamedFile } from "../../input.ts";
 import type { SyncNowOutput } from "../../json-output.ts";
 
@@ -26,14 +27,14 @@ export const now: Command = defineCommand({
     };
     // Before anything is sent: a report that cannot be written would be noticed too late.
     await writeReport();
-    const onProgress = ({ delivered, duplicates }: DrainReport["events"]): void => out.progress(`Sent ${delivered + duplicates} events …`);
+    const onProgress = ({ delivered, duplicates }: DrainReport["events"]): void => out.progress(`Sent ${counted(delivered + duplicates, "event")} …`);
     const report = await sync.flush({ signal, onProgress }).finally(writeReport);
     out.progress("");
     const { events, artifacts, left, failure } = report;
     const refused = events.rejected + artifacts.rejected;
     const answer: SyncNowOutput = { events, artifacts, left, ...(failure && { stopped: { code: failure.code, message: failure.message } }) };
     if (values.json) out.json(answer);
-    else out.done(`Sent ${events.delivered} events and ${artifacts.delivered} artifacts${details(events.duplicates, refused, left)}.`);
+    else out.done(`Sent ${counted(events.delivered, "event")} and ${counted(artifacts.delivered, "artifact")}${details(events.duplicates, refused, left)}.`);
     if (!values.json) for (const { id, reason, dead } of rejections.slice(0, 10)) out.warn(`${id} was refused (${reason}) and ${dead ? "set aside" : "stays queued"}`);
     if (failure !== undefined) throw failure;
     return values.strict && refused > 0 ? 1 : 0;

@@ -3,7 +3,7 @@ import { hint, login } from "../../../base/hint.ts";
 import { syncHealth } from "../../../sync/health.ts";
 import { SyncQueue } from "../../../sync/queue.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
-import { columns } from "../../format.ts";
+import { columns, counted } from "../../format.ts";
 import type { SyncStatusOutput } from "../../json-output.ts";
 
 export const status: Command = defineCommand({
@@ -29,7 +29,7 @@ export const status: Command = defineCommand({
     } else {
       const rows = scopes.map(({ service, user, team, events, artifacts, putAside }): [string, string] => [
         user === undefined ? "no account yet" : [user, team, service].filter(Boolean).join(", "),
-        `${events} events, ${artifacts} artifacts queued${putAside > 0 ? `, ${putAside} set aside` : ""}`,
+        `${counted(events, "event")}, ${counted(artifacts, "artifact")} queued${putAside > 0 ? `, ${putAside} set aside` : ""}`,
       ]);
       out.answer(rows.length === 0 ? "The queue is empty." : columns(rows));
       if (health) out.answer(`Service: ${health.state.replaceAll("_", " ")}`);

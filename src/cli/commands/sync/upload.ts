@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import { hint } from "../../../base/hint.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
+import { counted } from "../../format.ts";
 import { readNamedFile } from "../../input.ts";
 import type { UploadOutput } from "../../json-output.ts";
 
@@ -42,6 +43,6 @@ export const upload: Command = defineCommand({
     }
     const answer: UploadOutput = { queued: paths.length };
     if (values.json) out.json(answer);
-    else out.done(`Queued ${paths.length} artifact${paths.length === 1 ? "" : "s"}.`);
+    else out.done(`Queued ${counted(paths.length, "artifact")}.`);
   },
 });

@@ -3,6 +3,7 @@ import { restartWith, starterEnd } from "../../../platform/restart.ts";
 import { oneLine } from "../../../base/text.ts";
 import type { LiveMessage } from "../../../sync/live-client.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
+import { counted } from "../../format.ts";
 import type { WatchLine } from "../../json-output.ts";
 
 export const watch: Command = defineCommand({
@@ -26,7 +27,7 @@ export const watch: Command = defineCommand({
       const line = (value: WatchLine): void => out.jsonLine(value);
       if (message.kind === "snapshot") {
         if (values.json) line({ type: "snapshot", work_packages: message.workPackages });
-        else out.say(`${message.workPackages.length} work packages.`);
+        else out.say(`${counted(message.workPackages.length, "work package")}.`);
       }
       if (message.kind === "event") {
         if (values.json) line({ ...message.event, type: "event" });
