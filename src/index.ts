@@ -24,7 +24,7 @@ export function createAuthorizedFetch(overrides?: AppOverrides): AuthorizedFetch
 }
 
 export { AuthError, isAuthError, isTransient, NotAuthenticatedError, ServiceError, type AuthErrorCode, type AuthErrorOptions } from "./base/errors.ts";
-export { hintText, type ForeignVariable, type Hint, type HintContext, type HintPart, type SystemCommand, type ToolCommand, type ToolVariable } from "./base/hint.ts";
+export { type ForeignVariable, type Hint, type HintPart, type SystemCommand, type ToolCommand, type ToolVariable, hintText, type HintContext } from "./base/hint.ts";
 export { createIdentity, ownIdentity, type Identity } from "./base/identity.ts";
 export type { Secret } from "./base/secret.ts";
 export type { AppOverrides, SettingOptions } from "./app/overrides.ts";
@@ -35,6 +35,7 @@ export type { Fetch } from "./base/runtime-types.ts";
 export type { RedirectScope } from "./http/redirect.ts";
 export type { AuthorizedFetch, AuthorizedRequestInit } from "./auth/authorized-fetch.ts";
 export type { AccessTokenOptions, TokenEventListeners, TokenEvents, TokenManager } from "./auth/token-manager/token-manager.ts";
+export type { AwaitedProcess } from "./auth/session-store.ts";
 export type { AuthFlow, Credential, Session } from "./auth/session.ts";
 export type { AuthorizationServer } from "./auth/oauth/authorization-server.ts";
 export type { IdTokenClaims } from "./auth/oauth/id-token.ts";

@@ -169,7 +169,7 @@ test("every other command that a document or a topic names is one: words, option
   assert.ok(found.length >= 10, "there are few");
   // Git adds what it wants of a helper.
   for (const { args } of found) if (args.at(-1) === "git-credential") args.push("get");
-  for (const { line, args } of found) if (args[0] !== "--version") await assert.doesNotReject(dispatch(args), line);
+  for (const { line, args } of found) if (args[0] !== "--version") await assert.doesNotReject(dispatch(args, ownIdentity), line);
   for (const [line, name = ""] of texts.join("\n").matchAll(/npm (?:run )?((?<=run )[\w:-]+|test)/g)) assert.ok(Object.hasOwn(scripts, name), line);
 });
 
@@ -247,7 +247,7 @@ test("every message in the troubleshooting topic is one that the code has, word 
 test("the exit codes of the help are those of the command, for every error code", () => {
   const codes = Object.keys(exitCodes) as AuthErrorCode[];
   const silent = { error() {}, hint() {}, say() {} } as unknown as Output;
-  const actual = codes.map((code): [string, number] => [code, renderError(new AuthError(code, "so it is"), silent, { debug: false })]);
+  const actual = codes.map((code): [string, number] => [code, renderError(new AuthError(code, "so it is"), { out: silent, identity: ownIdentity, debug: false })]);
   const said = items(topics.get("exit-codes") ?? "").flatMap(({ about: [exit], text }) => [...text.matchAll(/`(\w+)`/g)].map(([, code = ""]): [string, number] => [code, Number(exit)]));
   assert.ok(codes.length > 10, "there are few");
   assert.deepEqual(new Map(said), new Map(actual));

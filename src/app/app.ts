@@ -13,10 +13,8 @@ import { SessionStore } from "../auth/session-store.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
 import { ownIdentity, type Identity } from "../base/identity.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
-import { systemFetch } from "../platform/system-fetch.ts";
 import { configFolder, runtimeFolder, type Environment } from "../platform/paths.ts";
 import { findProfileFile } from "../platform/profile-file.ts";
-import { userName } from "../platform/user-name.ts";
 
 /** Every collaborator, each made when it is first asked for. */
 export interface App {
@@ -76,7 +74,9 @@ export function createApp(overrides: AppOverrides = {}): App {
   const env = overrides.env ?? process.env;
   const platform = overrides.platform ?? process.platform;
   const clock = overrides.clock ?? systemClock;
-  const fetch: Fetch = overrides.fetch ?? systemFetch(env, identity);
+  // Loaded with the first request: a command that only prints a token sends none.
+  const systemFetch = lazily(async () => (await import("../platform/system-fetch.ts")).systemFetch(env, identity));
+  const fetch: Fetch = overrides.fetch ?? (async (input, init) => (await systemFetch())(input, init));
   const settings = resolveSettings(overrides.options ?? {}, env, identity, findProfileFile(identity, env["HOME"] ?? env["USERPROFILE"], overrides.cwd));
 
   const folder = lazily(() => configFolder(identity, env, platform));
@@ -88,11 +88,11 @@ export function createApp(overrides: AppOverrides = {}): App {
       if (source === "passphrase") return passphraseKey(settings.passphrase);
       const uid = process.getuid?.();
       const cache = leavesTraces ? runtimeFolder(identity, env, platform, tmpdir(), uid) : undefined;
-      return machineKey(machineFingerprint(identity, hostname(), uid ?? userName()), cache);
+      return machineKey(machineFingerprint(identity, hostname(), uid ?? (await import("../platform/user-name.ts")).userName()), cache);
     });
   const sealedFile = lazily(() => sealed(true));
   const storage = overrides.storage ?? (settings.storage?.value === "memory" ? "memory" : undefined);
-  const store = lazily(() => new SessionStore(storage === "memory" ? memoryVault() : storage === undefined ? sealedFile() : "get" in storage ? vaultOf(storage) : storage, clock));
+  const store = lazily(() => new SessionStore(storage === "memory" ? memoryVault() : storage === undefined ? sealedFile() : "get" in storage ? vaultOf(storage) : storage, clock, overrides.onWait));
   const managers = new Map<string, TokenManager>();
   const tokens = (profile = settings.profile?.value, service = settings.service?.value): TokenManager => {
     const name = JSON.stringify([profile, service]);
@@ -103,7 +103,6 @@ export function createApp(overrides: AppOverrides = {}): App {
     }
     return manager;
   };
-  // Loaded with the first request: a command that only prints a token sends none.
   const authorizedFetch = lazily((): AuthorizedFetch => {
     const made = lazily(async () => (await import("../auth/authorized-fetch.ts")).createAuthorizedFetch({ tokens: tokens(), clock, fetch }));
     return async (input, init) => (await made())(input, init);

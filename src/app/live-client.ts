@@ -4,7 +4,7 @@ import { tokensOfAccount } from "../auth/account-tokens.ts";
 import type { SocketConstructor } from "../auth/websocket/connection.ts";
 import { webSocketTicket } from "../auth/websocket/ticket.ts";
 import { openThroughProxy } from "../platform/proxy.ts";
-import { createLamportClock, lamportPath } from "../sync/lamport-clock.ts";
+import { createLamportClock } from "../sync/lamport-clock.ts";
 import { LiveClient, type LiveMessage } from "../sync/live-client.ts";
 
 /** Options of a live connection. */
@@ -39,7 +39,7 @@ export function liveClientOf(app: App, options: LiveOptions = {}): LiveClient {
 
 /** Merges the clocks of the events that arrive into this machine's, with one write for all that arrive in the meantime. */
 function lamportObserver(app: App): (seen: unknown) => void {
-  const lamport = createLamportClock(lamportPath(queueFolder(app)), app.clock);
+  const lamport = createLamportClock(queueFolder(app), app.clock);
   let highest = 0;
   let writing: Promise<void> | undefined;
   const write = async (): Promise<void> => {

@@ -1,3 +1,4 @@
+import type { AwaitedProcess } from "../auth/session-store.ts";
 import type { SimpleVault, Vault } from "../auth/secure-storage/vault.ts";
 import type { Identity } from "../base/identity.ts";
 import type * as runtime from "../base/runtime-types.ts";
@@ -22,6 +23,8 @@ export interface AppOverrides {
   fetch?: runtime.Fetch;
   /** Where sessions are kept: `"memory"` keeps them for the life of this app; a place of the embedding program; the sealed file by default. */
   storage?: "memory" | Vault | SimpleVault;
+  /** Called when another process has been waited for a second: that one refreshes the session, or changes what is stored. */
+  onWait?: (awaited: AwaitedProcess) => void;
 }
 
 /** The options of the command line that are settings. */

@@ -4,8 +4,14 @@ import { hint, type Hint } from "../base/hint.ts";
 import type { Identity } from "../base/identity.ts";
 import { Secret } from "../base/secret.ts";
 import type { Environment } from "../platform/paths.ts";
-import type { Setting, StorageKind } from "../auth/secure-storage/key-choice.ts";
-import { parseIssuer, parseServiceUrl } from "../http/address.ts";
+import type { StorageKind } from "../auth/secure-storage/key-choice.ts";
+import { parseIssuer, parseServiceUrl } from "../base/address.ts";
+
+/** A value and where it comes from, in the words that the user typed: an option such as `--profile`, or the name of a variable. */
+export interface Setting<T> {
+  readonly value: T;
+  readonly source: string;
+}
 
 /** The name of a profile, and where it comes from. */
 export interface ProfileSetting extends Setting<string> {

@@ -10,7 +10,7 @@ import { peekBody } from "../http/peek.ts";
 import { saysSessionEnded } from "./oauth/session-ended.ts";
 import { isTransientStatus, retryAfter, retryDelay } from "../http/retry.ts";
 import { mostHops, nextHop, type Hop, type RedirectScope } from "../http/redirect.ts";
-import { targetOf } from "../http/address.ts";
+import { targetOf } from "../http/target.ts";
 
 /** What an authorized fetch takes in addition to what `fetch` takes. */
 export interface AuthorizedRequestInit extends runtime.RequestInit {

@@ -4,24 +4,45 @@ import { AuthError } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Reservation } from "../platform/files.ts";
+import type { LockHolder, PreparedLock } from "../platform/process-lock/process-lock.ts";
 import { ensurePrivateFolder } from "../platform/private-files.ts";
 import type { KeyHeader, Vault, VaultLock } from "./secure-storage/vault.ts";
 import { isSameSession, parseProfiles, serializeProfiles, type Profile, type Profiles, type Session } from "./session.ts";
+
+/** Another process that this one waits for. */
+export interface AwaitedProcess {
+  /** What it does: refresh the session, or change what is stored. */
+  readonly work: "refresh" | "change";
+  /** Undefined where it is in another container or on another machine, and where the system does not say. */
+  readonly pid: number | undefined;
+}
+
+/** What {@link SessionStore.reserve} has taken. @internal */
+export interface StoreReservation {
+  readonly room: Reservation;
+  /** Undefined where nothing is on disk. */
+  readonly lock: PreparedLock | undefined;
+  /** Gives it back. Does nothing after it was used. */
+  discard(): void;
+}
 
 const nobody: Profiles = { active: "default", profiles: new Map() };
 
 /**
  * The profiles at rest. Reading takes no lock, since a vault is replaced whole; every change reads, decides and writes
  * under one lock, so that two changes never lose each other.
+ * @internal
  */
 export class SessionStore {
   readonly #vault: Vault;
   readonly #clock: Clock;
+  readonly #onWait: (awaited: AwaitedProcess) => void;
 
-  /** `vault`: the sealed file, another {@link Vault}, or `memoryVault()`. `clock` measures how long a lock is waited for. */
-  constructor(vault: Vault, clock: Clock) {
+  /** `vault`: the sealed file, another {@link Vault}, or `memoryVault()`. `clock` measures how long a lock is waited for; `onWait` is called after a second. */
+  constructor(vault: Vault, clock: Clock, onWait: (awaited: AwaitedProcess) => void = () => undefined) {
     this.#vault = vault;
     this.#clock = clock;
+    this.#onWait = onWait;
   }
 
   /** Changes whenever anything that is stored changes. */
@@ -38,9 +59,29 @@ export class SessionStore {
     return text === undefined ? nobody : parseProfiles(text);
   }
 
-  /** Takes the room for the next write, see {@link Vault}. */
-  reserve(): Reservation {
-    return this.#vault.reserve();
+  /**
+   * Takes everything on disk that the next {@link SessionStore.replaceSession} needs, before something is done that cannot be
+   * undone: room for the file, and the entries of the lock under which it is replaced.
+   *
+   * @throws {@link AuthError} `storage_unwritable` when the disk does not have that
+   */
+  async reserve(): Promise<StoreReservation> {
+    const room = this.#vault.reserve();
+    try {
+      const path = this.#lockPath("credentials");
+      const lock = path === undefined ? undefined : (await processLock()).prepareProcessLock(path, this.#clock);
+      return {
+        room,
+        lock,
+        discard() {
+          room.discard();
+          lock?.discard();
+        },
+      };
+    } catch (error) {
+      room.discard();
+      throw error;
+    }
   }
 
   /**
@@ -51,17 +92,17 @@ export class SessionStore {
    * @returns what is stored now
    * @throws {@link AuthError} `lock_unavailable` or `storage_…`; what was stored is still there
    */
-  async update(change: (profiles: Profiles) => Profiles, options: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<Profiles> {
+  async update(change: (profiles: Profiles) => Profiles, options: { reservation?: StoreReservation; key?: KeyHeader } = {}): Promise<Profiles> {
     return options.key === undefined ? this.#update(change, options) : this.#withoutRefreshes(() => this.#update(change, options));
   }
 
-  async #update(change: (profiles: Profiles) => Profiles, options: { reservation?: Reservation; key?: KeyHeader }): Promise<Profiles> {
-    const lock = await this.lock("credentials", 10_000);
+  async #update(change: (profiles: Profiles) => Profiles, { reservation, key }: { reservation?: StoreReservation; key?: KeyHeader }): Promise<Profiles> {
+    const lock = await (reservation?.lock?.acquire({ clock: this.#clock, timeoutMs: 10_000, onWait: this.#waiting("change") }) ?? this.lock("credentials", 10_000));
     try {
       const before = await this.read();
       const after = change(before);
-      if (after === before && options.key === undefined) return before;
-      await this.#write(after, lock, options);
+      if (after === before && key === undefined) return before;
+      await this.#write(after, lock, { ...(reservation && { reservation: reservation.room }), ...(key && { key }) });
       return after;
     } finally {
       lock?.release();
@@ -100,7 +141,7 @@ export class SessionStore {
    *
    * @returns the profile as it is stored now, or undefined when there is none any more
    */
-  async replaceSession(name: string, expected: Session, next: Session, reservation?: Reservation): Promise<Profile | undefined> {
+  async replaceSession(name: string, expected: Session, next: Session, reservation?: StoreReservation): Promise<Profile | undefined> {
     const swap = (profiles: Profiles): Profiles => {
       const profile = profiles.profiles.get(name);
       if (profile?.session === undefined || !isSameSession(profile.session, expected)) return profiles;
@@ -160,12 +201,26 @@ export class SessionStore {
     const vault = this.#vault;
     const options = { clock: this.#clock, timeoutMs, unless };
     if (vault.lock !== undefined) return vault.lock(name, options);
-    if (vault.path === undefined) return (await import("./secure-storage/memory.ts")).lockInProcess(vault, name, options);
-    ensurePrivateFolder(dirname(vault.path));
-    // Loaded here, since a command that finds a good token takes no lock.
-    const { acquireProcessLock } = await import("../platform/process-lock/process-lock.ts");
-    return acquireProcessLock(join(dirname(vault.path), `${name}.lock`), options);
+    const path = this.#lockPath(name);
+    if (path === undefined) return (await import("./secure-storage/memory.ts")).lockInProcess(vault, name, options);
+    ensurePrivateFolder(dirname(path));
+    return (await processLock()).acquireProcessLock(path, { ...options, onWait: this.#waiting(name === "credentials" ? "change" : "refresh") });
   }
+
+  #waiting(work: AwaitedProcess["work"]): (holder: LockHolder | undefined) => void {
+    return (holder) => this.#onWait({ work, pid: holder?.state === "unknown" ? undefined : holder?.pid || undefined });
+  }
+
+  /** Undefined where nothing is on disk, or the vault has locks of its own. */
+  #lockPath(name: string): string | undefined {
+    const { path, lock } = this.#vault;
+    return path === undefined || lock !== undefined ? undefined : join(dirname(path), `${name}.lock`);
+  }
+}
+
+/** Loaded when a lock is taken: a command that finds a good token takes none. */
+function processLock(): Promise<typeof import("../platform/process-lock/process-lock.ts")> {
+  return import("../platform/process-lock/process-lock.ts");
 }
 
 /** The name of the lock for refreshing a profile: two profiles do not wait for each other. */

@@ -76,11 +76,6 @@ export interface Profiles {
   readonly profiles: ReadonlyMap<string, Profile>;
 }
 
-/** The command that logs in to a profile: without its name it would be another account's login, or "already logged in". */
-export function loginCommand(profile: string): string {
-  return `spec-kitty auth login${profile === "default" ? "" : ` --profile ${profile}`}`;
-}
-
 /** The error for a profile in which nobody is logged in. */
 export function notLoggedIn(profile: string): NotAuthenticatedError {
   return new NotAuthenticatedError(`not logged in (profile "${profile}")`, { hint: hint`Run: ${login(profile)}` });

@@ -6,7 +6,7 @@ import { printable } from "./text.ts";
  * Stable names of everything that can go wrong. A program branches on these, never on a message.
  *
  * - `usage_invalid`, `configuration_invalid`, `consent_required`: the caller can fix it by typing something else.
- * - `network_unavailable`, `service_unavailable`, `lock_unavailable`: may pass; the session, if any, is untouched.
+ * - `network_unavailable`, `service_unavailable`, `lock_unavailable`: the next try may succeed; the session, if any, is untouched.
  * - `not_authenticated`, `session_ended`: a login is needed.
  * - `access_denied`: the user or the service said no.
  * - `service_rejected`: the service refused the request itself (RFC 6749 §5.2 other than a dead grant).
@@ -38,7 +38,7 @@ const codes = [
 
 /** Options of {@link AuthError}. */
 export interface AuthErrorOptions {
-  /** What to do next; text alone where there is no command or variable in it. */
+  /** What to do next; a string where there is no command or variable in it. */
   hint?: string | Hint;
   /** The evidence: the error or answer that led here. Never shown without `--debug`. */
   cause?: unknown;
@@ -52,7 +52,7 @@ export class AuthError extends Error {
   override readonly name: string = "AuthError";
   /** What went wrong, for programs. */
   readonly code: AuthErrorCode;
-  /** What to do next, for people; {@link hintText} makes words of it. */
+  /** What to do next, for people; {@link hintText} turns it into words. */
   readonly hint: Hint | undefined;
 
   /** `message`: lower case, the thing quoted, what was expected and what was found. */
@@ -97,8 +97,8 @@ export class ServiceError extends AuthError {
 }
 
 /**
- * Whether a value is an error of this library, also one of another copy of the package in the same program, whose classes are
- * not these: it is the code that counts, not the class.
+ * Whether a value is an error of this library, also of another copy of the package in the same program, which has other
+ * classes: the code counts, not the class.
  *
  * @param value - what was caught
  */
@@ -107,10 +107,21 @@ export function isAuthError(value: unknown): value is AuthError {
 }
 
 /**
- * Whether a failure may be gone at the next try: no answer, a service that cannot work now, a lock that is held (S-004).
+ * Whether the next try may succeed: there was no answer, the service cannot work now, or a lock is held (S-004).
  *
  * @param value - what was caught
  */
 export function isTransient(value: unknown): value is AuthError {
   return isAuthError(value) && (value.code === "network_unavailable" || value.code === "service_unavailable" || value.code === "lock_unavailable");
+}
+
+/** The system's name for a failure, such as `ENOENT` or `ECONNREFUSED`; undefined for a failure that has none. */
+export function systemErrorCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+/** Why something failed, for a message: the system's name for it or for its cause, where `fetch` puts it, else the words. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return systemErrorCode(error) ?? (error.cause instanceof Error ? reasonOf(error.cause) : error.message);
 }

@@ -1,12 +1,11 @@
-import type * as runtime from "./runtime-types.ts";
 import type { Identity } from "./identity.ts";
-import { shellWord } from "./shell.ts";
+import type * as runtime from "./runtime-types.ts";
 
-/** A command of this tool. How the tool itself is called is not part of it: that depends on the program that shows the hint. */
+/** A command of this tool, without the tool's own name: that depends on the program that shows the hint. */
 export interface ToolCommand {
-  /** Without the tool's name: `auth login`. */
+  /** Such as `auth login`. */
   readonly command: string;
-  /** The profile that the command is about; undefined: the one in use. */
+  /** The profile that the command is about; undefined for the one in use. */
   readonly profile?: string | undefined;
   /** Further options and arguments, one word each, unquoted. */
   readonly options?: readonly string[];
@@ -33,8 +32,8 @@ export interface SystemCommand {
 export type HintPart = string | ToolCommand | ToolVariable | ForeignVariable | SystemCommand;
 
 /**
- * The next step, as data. The words depend on who shows it (under what name, on which platform), so they are made last, by
- * {@link hintText}; and what to type is quoted for the shell there and nowhere else.
+ * The next step, as data. The words depend on the program that shows it (its name, its platform), so {@link hintText} makes them
+ * last; only there is what to type quoted for the shell.
  */
 export type Hint = readonly HintPart[];
 
@@ -58,7 +57,7 @@ export interface HintContext {
   readonly identity: Identity;
   /** Decides how words are quoted and variables are set; `process.platform` by default. */
   readonly platform?: runtime.Platform;
-  /** The profile in use, for a login whose hint was written where it was not known. */
+  /** The profile in use, for a login that does not name one. */
   readonly profile?: string | undefined;
 }
 
@@ -70,20 +69,42 @@ export interface HintContext {
  */
 export function hintText(hint: Hint, { identity, platform = process.platform, profile }: HintContext): string {
   const word = (text: string): string => shellWord(text, platform);
-  const assignment = (name: string, value: string): string => (platform === "win32" ? `$env:${name} = ${word(value)}` : `export ${name}=${word(value)}`);
   return hint
     .map((part) => {
       if (typeof part === "string") return part;
       if ("run" in part) return part.run.map(word).join(" ");
-      if ("set" in part) return assignment(part.set, part.value);
+      if ("set" in part) return shellAssignment(part.set, part.value, platform);
       if ("variable" in part) {
         const name = identity.variable(part.variable);
-        return part.value === undefined ? name : assignment(name, part.value);
+        return part.value === undefined ? name : shellAssignment(name, part.value, platform);
       }
       const about = part.profile ?? (part.command === "auth login" ? profile : undefined);
-      // "default" is the profile in use until the user makes another: naming it would only be noise.
+      // "default" is the profile in use until the user makes another: its name would only be noise.
       const named = about === undefined || about === "default" || part.options?.includes("--profile") ? [] : ["--profile", about];
       return [identity.command, part.command, ...[...named, ...(part.options ?? [])].map(word)].join(" ");
     })
     .join("");
+}
+
+/**
+ * A word for the user's shell: POSIX, or PowerShell on Windows. Both take a word in single quotes literally, so a path
+ * or a name from outside that contains `$(…)` or a backquote stays a word and never becomes a command.
+ *
+ * @param text - the word, unquoted
+ * @param platform - as `process.platform`
+ */
+export function shellWord(text: string, platform: string): string {
+  // Without "@" and "," for PowerShell, where they make lists; without "~" and "=" at the start for POSIX shells, which expand them.
+  const isPlain = platform === "win32" ? /^[\w%+=:./\\~…-]+$/ : /^[\w@%+:,./…-][\w@%+=:,./~…-]*$/;
+  return isPlain.test(text) ? text : shellQuoted(text, platform);
+}
+
+/** What sets a variable of the environment in the user's shell. PowerShell would take an unquoted value for a command. */
+function shellAssignment(name: string, value: string, platform: string): string {
+  return platform === "win32" ? `$env:${name} = ${shellQuoted(value, platform)}` : `export ${name}=${shellWord(value, platform)}`;
+}
+
+/** A word in quotes, whether it needs them or not. */
+export function shellQuoted(text: string, platform: string): string {
+  return `'${text.replaceAll("'", platform === "win32" ? "''" : `'\\''`)}'`;
 }

@@ -1,6 +1,6 @@
-/** What a tool is called, and all that follows from it: everything that carries its name is made from this. */
+/** A tool's name, and all that follows from it. */
 export interface Identity {
-  /** Names the configuration folder, the keychain's entry and the files of the shell's completion: `spec-kitty`. */
+  /** Names the configuration folder, the keychain's entry and the shell completions: `spec-kitty`. */
   readonly name: string;
   readonly version: string;
   /** What the user types to run it; the name by default. */
@@ -23,5 +23,5 @@ export function createIdentity({ name, version }: { readonly name: string; reado
   return { name, version, command: name, userAgent: `${name}/${version}`, variable: (variable) => prefix + variable };
 }
 
-/** The identity of this package's own command. A test holds the version against the manifest. */
+/** The identity of this package's own command. A test compares the version with the manifest. */
 export const ownIdentity: Identity = createIdentity({ name: "spec-kitty", version: "0.1.0" });

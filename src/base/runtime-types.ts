@@ -12,7 +12,12 @@ export type Platform = typeof globalThis extends { readonly process: { readonly 
 /** Ends work under way (DOM, interface AbortSignal). */
 export type AbortSignal = Global<
   "AbortSignal",
-  { readonly aborted: boolean; readonly reason: unknown; addEventListener(type: "abort", listener: () => void): void; removeEventListener(type: "abort", listener: () => void): void }
+  {
+    readonly aborted: boolean;
+    readonly reason: unknown;
+    addEventListener(type: "abort", listener: () => void): void;
+    removeEventListener(type: "abort", listener: () => void): void;
+  }
 >;
 
 /** An address that is parsed (URL Standard). */

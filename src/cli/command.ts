@@ -1,60 +1,74 @@
 import type { App } from "../app/app.ts";
+import { AuthError } from "../base/errors.ts";
+import type { Hint } from "../base/hint.ts";
+import type { Identity } from "../base/identity.ts";
 import type { Terminal } from "../platform/terminal.ts";
 import type { Output } from "./output.ts";
 
 /** One option of a command: what the parser needs and what the help says. */
 export interface OptionSpec {
-  readonly type: "string" | "boolean";
+  readonly type: "string" | "number" | "boolean";
   readonly short?: string;
+  /** An earlier name of the option, which is still understood. */
+  readonly alias?: string;
   /** The placeholder of its value in the help, such as `SECONDS`. */
   readonly value?: string;
-  /** The values that it takes, where they are few: for completion. */
+  /** The least and the greatest value of a number. All numbers are whole. */
+  readonly range?: readonly [least: number, greatest: number];
+  /** The values that it takes, if they are few: for completion. */
   readonly choices?: readonly string[];
-  /** Whether it may be given again and again; its value is then a list. */
+  /** Whether it may be repeated; its value is then a list. */
   readonly multiple?: true;
   readonly help: string;
 }
 
 /** The values of a command's options, by name. */
 export type OptionValues<O extends Readonly<Record<string, OptionSpec>>> = {
-  readonly [Name in keyof O]: (O[Name]["type"] extends "boolean" ? boolean : O[Name]["multiple"] extends true ? readonly string[] : string) | undefined;
+  readonly [Name in keyof O]: OptionValue<O[Name]> | undefined;
 };
+
+type OptionValue<O extends OptionSpec> = O["type"] extends "boolean" ? boolean : O["type"] extends "number" ? number : O["multiple"] extends true ? readonly string[] : string;
+
+/** A text of the help. One that contains the tool's name, or a variable's, is a function of the identity. */
+export type HelpText = string | ((identity: Identity) => string);
 
 /** What a command runs with. */
 export interface Context {
+  readonly identity: Identity;
   readonly app: App;
   readonly out: Output;
-  readonly terminal: Terminal;
+  /** Loads the terminal: most commands never ask anything. */
+  readonly terminal: () => Promise<Terminal>;
   /** Aborts when the user presses Ctrl-C; its reason is the error to end with. */
   readonly signal: AbortSignal;
-  /** Every command of the program. */
+  /** Every command of the tool. */
   readonly commands: readonly CommandEntry[];
-  /** What the groups of them are about, by their first word. */
+  /** What each group of commands is about, by its first word. */
   readonly groups: Readonly<Record<string, string>>;
 }
 
-/** A command's place in the program. It is loaded when it is called, so that one command does not pay for another. */
+/** A command's place in the tool. It is loaded when it is called, so that no command pays for another. */
 export interface CommandEntry {
   readonly words: readonly string[];
   readonly summary: string;
   readonly load: () => Promise<Command>;
 }
 
-/** A command: options, what the help says of it, and a run. */
+/** A command: its options, its help, and what it does. */
 export interface Command {
-  /** Its words and arguments, without the program's name: `auth switch [PROFILE]`. */
+  /** Its words and arguments, without the tool's name: `auth switch [PROFILE]`. */
   readonly usage: string;
-  readonly description: string;
+  readonly description: HelpText;
   readonly options: Readonly<Record<string, OptionSpec>>;
-  /** How many arguments it takes at least and at most. */
+  /** How many arguments it takes at least and at most; none by default. */
   readonly arguments?: readonly [least: number, most: number];
-  /** Ready to paste, with what each does. */
-  readonly examples: readonly (readonly [command: string, does: string])[];
+  /** Lines ready to paste. A string is what follows the tool's name; a function gives the whole line. */
+  readonly examples: readonly (readonly [line: HelpText, does: string])[];
   /** @returns the exit code; 0 when it returns nothing */
   run(context: Context, values: OptionValues<Readonly<Record<string, OptionSpec>>>, positionals: readonly string[]): Promise<number | void>;
 }
 
-/** A command whose run sees its own options by name and type. */
+/** Defines a command whose `run` sees its own options by name and type. */
 export function defineCommand<const O extends Readonly<Record<string, OptionSpec>>>(
   command: Omit<Command, "options" | "run"> & {
     options: O;
@@ -66,8 +80,19 @@ export function defineCommand<const O extends Readonly<Record<string, OptionSpec
 
 /** Options that several commands share. */
 export const profileOption: { readonly profile: OptionSpec & { type: "string" } } = {
-  profile: { type: "string", value: "NAME", help: "the account to use instead of the active one" },
+  profile: { type: "string", value: "NAME", help: "account to use instead of the active one" },
 };
 export const jsonOption: { readonly json: OptionSpec & { type: "boolean" } } = {
-  json: { type: "boolean", help: "print the answer as JSON" },
+  json: { type: "boolean", help: "print JSON" },
 };
+
+/** Options that every command has. */
+export const commonOptions: { readonly help: OptionSpec; readonly debug: OptionSpec } = {
+  help: { type: "boolean", short: "h", help: "show this help" },
+  debug: { type: "boolean", help: "show where an error comes from" },
+};
+
+/** Wrong usage: what is wrong, and the nearest thing that would be right. */
+export function usageError(message: string, hint: Hint | string): AuthError {
+  return new AuthError("usage_invalid", message, { hint });
+}

@@ -1,12 +1,11 @@
 import { parseArgs } from "node:util";
-import { ownIdentity } from "../base/identity.ts";
-import type { Command, CommandEntry, OptionSpec } from "./command.ts";
+import { hint, type Hint } from "../base/hint.ts";
+import type { Identity } from "../base/identity.ts";
+import { commonOptions, usageError, type Command, type CommandEntry, type OptionSpec } from "./command.ts";
 import { commandTable, groupSummaries } from "./command-table.ts";
-import { commandHelp, commonOptions, groupHelp, usageLine } from "./help.ts";
-import { nearest, usageError } from "./usage.ts";
 
-/** What an option was given; a list where it may be given more than once. */
-type OptionValue = string | boolean | string[] | undefined;
+/** What an option was given; a list if it may be repeated. */
+type OptionValue = string | number | boolean | string[] | undefined;
 
 /** What a command line asks for. */
 export type Request =
@@ -14,48 +13,56 @@ export type Request =
   | { readonly kind: "run"; readonly command: Command; readonly values: Readonly<Record<string, OptionValue>>; readonly positionals: readonly string[] };
 
 /**
- * Reads a command line. Loads the one command that it names.
+ * Reads a command line. Loads the one command that it names, and the help only if it is wanted.
  *
- * @param argv - without the program's own name
+ * @param argv - without the tool's own name
  * @throws AuthError `usage_invalid`
  */
-export async function dispatch(argv: readonly string[]): Promise<Request> {
-  if (argv[0] === "help") return (await helpTopic(argv.slice(1))) ?? dispatch([...argv.slice(1), "--help"]);
+export async function dispatch(argv: readonly string[], identity: Identity): Promise<Request> {
+  if (argv[0] === "help") return (await helpTopic(argv.slice(1), identity)) ?? dispatch([...argv.slice(1), "--help"], identity);
   const { entry, words, rest } = findEntry(argv);
-  if (entry === undefined) {
-    const [next] = rest;
-    const below = entriesBelow(words);
-    if (next === undefined || next === "--help" || next === "-h" || next === "help") {
-      const topics = words.length === 0 ? (await import("./topic-table.ts")).topicTable : [];
-      return { kind: "text", text: groupHelp(words, below, groupSummaries, topics) };
-    }
-    const name = ["spec-kitty", ...words].join(" ");
-    const known = new Set([...below.map((candidate) => candidate.words[words.length] ?? ""), "--help", ...(words.length === 0 ? ["--version"] : [])]);
-    // `spec-kitty login`, as most programs have it, is not a slip of the pen but of the group.
-    const meant = nearest(next, known) ?? below.find((candidate) => candidate.words.at(-1) === next)?.words.slice(words.length).join(" ");
-    throw usageError(
-      `"${next}" is not ${next.startsWith("-") ? "an option" : "a command"} of ${name}`,
-      meant ? `Did you mean: ${name} ${meant}? Usage: ${name} COMMAND [options]` : `Usage: ${name} COMMAND [options]. See: ${name} --help`,
-    );
-  }
+  if (entry === undefined) return groupRequest(words, rest[0], identity);
   const command = await entry.load();
-  const { values, positionals } = parse(command, rest);
-  if (values["help"] === true) return { kind: "text", text: commandHelp(command) };
+  const { values, positionals } = await parse(command, rest);
+  if (values["help"] === true) return { kind: "text", text: (await import("./help.ts")).commandHelp(command, identity) };
   const [least, most] = command.arguments ?? [0, 0];
-  if (positionals.length < least) throw usageError(`"${words.join(" ")}" needs ${least} argument${least === 1 ? "" : "s"}, and ${positionals.length} came`, usageLine(command));
-  if (positionals.length > most) throw usageError(`"${positionals[most]}" is one argument too many`, usageLine(command));
+  if (positionals.length < least) throw usageError(`"${words.join(" ")}" needs ${least} argument${least === 1 ? "" : "s"}, and got ${positionals.length}`, usageOf(command));
+  if (positionals.length > most) throw usageError(`unexpected argument "${positionals[most]}"`, usageOf(command));
   return { kind: "run", command, values, positionals };
 }
 
 /** The text of a topic, if that is what the words after `help` name. */
-async function helpTopic(words: readonly string[]): Promise<Request | undefined> {
+async function helpTopic(words: readonly string[], identity: Identity): Promise<Request | undefined> {
   const [word = "", ...more] = words;
   if (more.length > 0 || word === "" || word.startsWith("-") || entriesBelow([word]).length > 0) return undefined;
   const { topicTable } = await import("./topic-table.ts");
   const topic = topicTable.find(({ name }) => name === word);
-  if (topic !== undefined) return { kind: "text", text: (await topic.load())(ownIdentity) };
+  if (topic !== undefined) return { kind: "text", text: (await topic.load())(identity) };
+  const { nearest } = await import("./nearest.ts");
   const meant = nearest(word, [...topicTable.map(({ name }) => name), ...commandTable.map(({ words: [first = ""] }) => first)]);
-  throw usageError(`"${word}" is not a command or a topic of ${ownIdentity.command}`, `${meant ? `Did you mean: ${ownIdentity.command} help ${meant}? ` : ""}See: ${ownIdentity.command} --help`);
+  const see = hint`See: ${{ command: "--help" }}`;
+  throw usageError(`"${word}" is not a command or a topic of ${identity.command}`, meant ? hint`Did you mean: ${{ command: `help ${meant}` }}? ${see}` : see);
+}
+
+/** What a group of commands, or the tool itself, makes of a word that is none of its commands. */
+async function groupRequest(words: readonly string[], next: string | undefined, identity: Identity): Promise<Request> {
+  const below = entriesBelow(words);
+  const isTop = words.length === 0;
+  if (next === undefined || next === "--help" || next === "-h" || next === "help") {
+    const { groupHelp } = await import("./help.ts");
+    const topics = isTop ? (await import("./topic-table.ts")).topicTable : [];
+    return { kind: "text", text: groupHelp(words, below, { identity, groups: groupSummaries, topics }) };
+  }
+  const { nearest } = await import("./nearest.ts");
+  const known = new Set([...below.map((entry) => entry.words[words.length] ?? ""), "--help", ...(isTop ? ["--version"] : [])]);
+  // `login` without its group, as most tools have it, is not a typing error.
+  const meant = nearest(next, known) ?? below.find((entry) => entry.words.at(-1) === next)?.words.slice(words.length).join(" ");
+  const inGroup = (rest: string): { command: string } => ({ command: [...words, rest].join(" ") });
+  const usage = hint`Usage: ${inGroup("COMMAND [options]")}`;
+  throw usageError(
+    `"${next}" is not ${next.startsWith("-") ? "an option" : "a command"} of ${[identity.command, ...words].join(" ")}`,
+    meant ? hint`Did you mean: ${inGroup(meant)}? ${usage}` : hint`${usage}. See: ${inGroup("--help")}`,
+  );
 }
 
 function findEntry(argv: readonly string[]): { entry: CommandEntry | undefined; words: readonly string[]; rest: readonly string[] } {
@@ -73,27 +80,49 @@ function entriesBelow(words: readonly string[]): readonly CommandEntry[] {
   return commandTable.filter((entry) => words.every((word, index) => entry.words[index] === word));
 }
 
-/** The standard parser, not strict: it says what it saw, and what is wrong with that is said here, with the nearest name. */
-function parse(command: Command, args: readonly string[]): { values: Record<string, OptionValue>; positionals: string[] } {
-  const options: Readonly<Record<string, OptionSpec>> = { ...command.options, ...commonOptions };
-  const parserOptions = Object.fromEntries(Object.entries(options).map(([name, { type, short }]) => [name, { type, ...(short && { short }) }]));
+/** Node's own parser, not strict: it says what it found, and what is wrong with that is said here, with the nearest name. */
+async function parse(command: Command, args: readonly string[]): Promise<{ values: Record<string, OptionValue>; positionals: string[] }> {
+  const options = new Map<string, { name: string; option: OptionSpec }>();
+  const parserOptions: Record<string, { type: "string" | "boolean"; short?: string }> = {};
+  for (const [name, option] of Object.entries<OptionSpec>({ ...command.options, ...commonOptions })) {
+    const type = option.type === "boolean" ? "boolean" : "string";
+    for (const spelling of [name, option.alias ?? name]) {
+      options.set(spelling, { name, option });
+      parserOptions[spelling] = { type, ...(option.short && spelling === name && { short: option.short }) };
+    }
+  }
   const { tokens, positionals } = parseArgs({ args: [...args], options: parserOptions, strict: false, allowPositionals: true, tokens: true });
   const values: Record<string, OptionValue> = {};
   for (const token of tokens) {
     if (token.kind !== "option") continue;
-    const option = Object.hasOwn(options, token.name) ? options[token.name] : undefined;
-    if (option === undefined) {
-      const meant = nearest(token.name, Object.keys(options));
-      throw usageError(`"${token.rawName}" is not an option of "${command.usage.split(" [")[0]}"`, meant ? `Did you mean --${meant}? ${usageLine(command)}` : usageLine(command));
+    const { rawName, value } = token;
+    const known = options.get(token.name);
+    if (known === undefined) {
+      const { nearest } = await import("./nearest.ts");
+      const meant = nearest(token.name, options.keys());
+      throw usageError(`"${rawName}" is not an option of "${command.usage.split(" [")[0]}"`, meant ? hint`Did you mean --${meant}? ${usageOf(command)}` : usageOf(command));
     }
-    if (option.type === "boolean" && token.value !== undefined) throw usageError(`${token.rawName} takes no value`, usageLine(command));
+    const { name, option } = known;
+    if (option.type === "boolean") {
+      if (value !== undefined) throw usageError(`${rawName} takes no value`, usageOf(command));
+      values[name] = true;
+      continue;
+    }
     // An option in the place of a value is a forgotten value: `--profile --json` names no profile.
-    if (option.type === "string" && (token.value === undefined || (!token.inlineValue && token.value.startsWith("-") && token.value !== "-"))) {
-      throw usageError(`${token.rawName} needs a value`, usageLine(command));
-    }
-    const earlier = values[token.name];
-    if (option.multiple) values[token.name] = [...(Array.isArray(earlier) ? earlier : []), token.value ?? ""];
-    else values[token.name] = option.type === "boolean" ? true : token.value;
+    if (value === undefined || (!token.inlineValue && value.startsWith("-") && value !== "-")) throw usageError(`${rawName} needs a value`, usageOf(command));
+    const earlier = values[name];
+    if (option.multiple) values[name] = [...(Array.isArray(earlier) ? earlier : []), value];
+    else values[name] = option.type === "number" ? wholeNumber(name, value, option.range) : value;
   }
   return { values, positionals };
+}
+
+function wholeNumber(name: string, text: string, [least, greatest]: OptionSpec["range"] = [0, Number.MAX_SAFE_INTEGER]): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= least && value <= greatest) return value;
+  throw usageError(`--${name} is "${text}", not a whole number from ${least} to ${greatest}`, `Try: --${name} ${Math.min(Math.max(least, 300), greatest)}`);
+}
+
+function usageOf({ usage }: Command): Hint {
+  return hint`Usage: ${{ command: `${usage} [options]` }}`;
 }

@@ -1,25 +1,27 @@
 /**
- * A length of time for people, in the largest unit that says it well: `1 hour`, `59 minutes`, `36 hours`, `90 days`.
+ * A length of time for people, in the largest unit that is exact enough: `1 hour`, `59 minutes`, `36 hours`, `90 days`.
+ *
  * @param ms - milliseconds
  */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return counted(seconds, "second");
   if (seconds < 3_570) return counted(Math.round(seconds / 60), "minute");
-  if (seconds < 172_800) return counted(Math.round(seconds / 3_600), "hour");
+  if (seconds < 171_000) return counted(Math.round(seconds / 3_600), "hour");
   return counted(Math.round(seconds / 86_400), "day");
 }
 
-function counted(count: number, unit: string): string {
+/** A number and what it counts: `1 hour`, `2 events`. */
+export function counted(count: number, unit: string): string {
   return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }
 
-/** Labels and values in two columns, a value on one line whatever is in it. */
+/** Labels and values in two columns, each value on one line whatever it contains. */
 export function columns(rows: readonly (readonly [label: string, value: string])[]): string {
   return table(rows).replace(/^/gm, "  ");
 }
 
-/** Rows in columns as wide as the widest of each, every cell on one line whatever is in it. */
+/** Rows in columns, each as wide as its widest cell, and every cell on one line whatever it contains. */
 export function table(rows: readonly (readonly string[])[]): string {
   const cells = rows.map((row) => row.map((cell) => cell.replace(/[\r\n\t]+/g, " ")));
   const widths: number[] = [];

@@ -1,50 +1,56 @@
-import type { Command, CommandEntry, OptionSpec } from "./command.ts";
+import type { Identity } from "../base/identity.ts";
+import { commonOptions, type Command, type CommandEntry, type HelpText, type OptionSpec } from "./command.ts";
 import { columns } from "./format.ts";
 import type { TopicEntry } from "./topic-table.ts";
 
-/** The options that every command has. */
-export const commonOptions: { readonly help: OptionSpec; readonly debug: OptionSpec } = {
-  help: { type: "boolean", short: "h", help: "show this" },
-  debug: { type: "boolean", help: "show where an error comes from" },
-};
-
 /** The help of one command. */
-export function commandHelp(command: Command): string {
-  const options = Object.entries({ ...command.options, ...commonOptions }).map(([name, option]: [string, OptionSpec]): [string, string] => {
-    const value = option.type === "string" ? ` ${option.value ?? "VALUE"}` : "";
-    return [`${option.short ? `-${option.short}, ` : "    "}--${name}${value}`, option.help];
-  });
-  const examples = command.examples.map(([line, does]): [string, string] => [line, does]);
-  return `${usageLine(command)}\n\n${command.description}\n\nOptions\n${columns(options)}\n\nExamples\n${columns(examples)}`;
+export function commandHelp(command: Command, identity: Identity): string {
+  const options = Object.entries<OptionSpec>({ ...command.options, ...commonOptions }).map(([name, { type, short, value = "VALUE", help }]): [string, string] => [
+    `${short ? `-${short}, ` : "    "}--${name}${type === "boolean" ? "" : ` ${value}`}`,
+    help,
+  ]);
+  const examples = command.examples.map(([line, does]): [string, string] => [exampleLine(line, identity), does]);
+  const description = typeof command.description === "function" ? command.description(identity) : command.description;
+  return `Usage: ${identity.command} ${command.usage} [options]\n\n${description}\n\nOptions\n${columns(options)}\n\nExamples\n${columns(examples)}`;
 }
 
-/** How a command is called. */
-export function usageLine(command: Command): string {
-  return `Usage: spec-kitty ${command.usage} [options]`;
+/** An example as it is typed. */
+export function exampleLine(line: HelpText, identity: Identity): string {
+  return typeof line === "function" ? line(identity) : `${identity.command} ${line}`;
+}
+
+/** What the help of a group needs to know besides its commands. */
+interface GroupHelpOptions {
+  readonly identity: Identity;
+  /** What each group is about, by its first word. */
+  readonly groups: Readonly<Record<string, string>>;
+  /** The topics of `help TOPIC`, for the help of the tool itself. */
+  readonly topics: readonly TopicEntry[];
 }
 
 /**
- * The help of a group of commands, or of the program.
- * @param words - the words typed so far
+ * The help of a group of commands, or of the tool itself.
+ *
+ * @param words - the words typed so far; none for the tool
  * @param entries - the commands below them
- * @param topics - what `help` has besides, for the help of the program
  */
-export function groupHelp(words: readonly string[], entries: readonly CommandEntry[], groups: Readonly<Record<string, string>>, topics: readonly TopicEntry[]): string {
+export function groupHelp(words: readonly string[], entries: readonly CommandEntry[], { identity, groups, topics }: GroupHelpOptions): string {
   const below = new Map<string, string>();
   for (const { words: all, summary } of entries) {
     const word = all[words.length];
     if (word !== undefined) below.set(word, all.length === words.length + 1 ? summary : (groups[word] ?? ""));
   }
-  const name = ["spec-kitty", ...words].join(" ");
-  const first = [...below.keys()][0] ?? "";
-  const examples = [`${name} ${first} --help`, "spec-kitty auth login"];
+  const isTop = words.length === 0;
+  const name = [identity.command, ...words].join(" ");
+  const [first = ""] = below.keys();
+  const summary = groups[words[0] ?? ""] ?? "";
   return [
     `Usage: ${name} COMMAND [options]`,
-    words.length === 0 ? "Log in to a service from the terminal, once, and stay logged in." : `To ${groups[words[0] ?? ""] ?? ""}.`,
+    isTop ? "Log in to a service from the terminal, once, and stay logged in." : `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`,
     `Commands\n${columns([...below])}`,
-    words.length === 0 ? `Options\n${columns([["-h, --help", "show this, at every level"], ["    --version", "show the version"]])}` : "",
-    `Examples\n${examples.map((line) => `  ${line}`).join("\n")}`,
-    topics.length === 0 ? "" : `More to read\n${columns(topics.map(({ name: topic, summary }) => [`${name} help ${topic}`, summary]))}`,
+    isTop ? `Options\n${columns([["-h, --help", "show this help, at every level"], ["    --version", "show the version"]])}` : "",
+    `Examples\n  ${name} ${first} --help\n  ${identity.command} auth login`,
+    topics.length === 0 ? "" : `More to read\n${columns(topics.map((topic) => [`${name} help ${topic.name}`, topic.summary]))}`,
   ]
     .filter(Boolean)
     .join("\n\n");

@@ -1,9 +1,10 @@
-import { reasonOf } from "../base/system-error.ts";
+import { reasonOf } from "../base/errors.ts";
+import { hint } from "../base/hint.ts";
 import { readUserFile, standardInput, writeUserFile } from "../platform/user-files.ts";
-import { usageError } from "./usage.ts";
+import { usageError } from "./command.ts";
 
 /**
- * What an option gives as its value, as `@FILE`, or as `-` for standard input.
+ * The value of an option that is given as it is, as `@FILE`, or as `-` for standard input.
  *
  * @param option - its name, for the message
  * @param value - as typed
@@ -14,41 +15,41 @@ export async function readInput(option: string, value: string, signal: AbortSign
   return (await readInputBytes(option, value, signal)).toString("utf8");
 }
 
-/** The same as it is, for what need not be text. */
+/** The same as bytes, for what need not be text. */
 export async function readInputBytes(option: string, value: string, signal: AbortSignal): Promise<Buffer> {
   if (value === "-") {
     const pieces: Buffer[] = [];
     for await (const piece of standardInput(signal)) pieces.push(piece);
     return Buffer.concat(pieces);
   }
-  return value.startsWith("@") ? readNamedFile(value.slice(1), `--${option} names a file`) : Buffer.from(value);
+  return value.startsWith("@") ? readNamedFile(value.slice(1), `--${option}: `) : Buffer.from(value);
 }
 
 /**
- * A file that was named on the command line.
+ * Reads a file that was named on the command line.
  *
- * @param what - what the name is to the command, for the message
+ * @param where - what the message begins with, such as the option
  * @throws AuthError `usage_invalid` when it cannot be read
  */
-export async function readNamedFile(path: string, what: string): Promise<Buffer> {
+export async function readNamedFile(path: string, where = ""): Promise<Buffer> {
   try {
     return await readUserFile(path);
   } catch (cause) {
-    throw usageError(`${what} that cannot be read: "${path}" (${reasonOf(cause)})`, `Try: ls -l ${path}`);
+    throw usageError(`${where}cannot read "${path}" (${reasonOf(cause)})`, hint`Try: ${{ run: ["ls", "-l", path] }}`);
   }
 }
 
 /**
  * Writes a file that was named on the command line.
  *
- * @param what - what the name is to the command, for the message
+ * @param where - what the message begins with, such as the option
  * @throws AuthError `usage_invalid` when it cannot be written
  */
-export async function writeNamedFile(path: string, text: string, what: string): Promise<void> {
+export async function writeNamedFile(path: string, text: string, where: string): Promise<void> {
   try {
     await writeUserFile(path, text);
   } catch (cause) {
-    throw usageError(`${what} that cannot be written: "${path}" (${reasonOf(cause)})`, "Name a file in a folder that is there and yours");
+    throw usageError(`${where}cannot write "${path}" (${reasonOf(cause)})`, "Name a file in an existing folder that you can write to");
   }
 }
 
@@ -80,4 +81,9 @@ function parseJson(option: string, text: string, example: string): unknown {
   } catch (error) {
     throw usageError(`--${option} is not JSON (${error instanceof Error ? error.message : String(error)})`, example);
   }
+}
+
+/** An object without the members that are undefined: what the user did not give is not passed on. */
+export function defined<T extends object>(members: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as { [Name in keyof T]?: Exclude<T[Name], undefined> };
 }

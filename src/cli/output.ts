@@ -1,35 +1,41 @@
+import type { Hint } from "../base/hint.ts";
 import { oneLine, printable, unprintable } from "../base/text.ts";
+
+/** What is said to the user: a string, or a hint when it contains something to type. */
+export type Text = string | Hint;
 
 /**
  * Where a command talks to: stdout carries the answer, stderr the conversation. Only labels of ours are coloured;
  * whatever else is printed has its control characters removed here, on the way out (S-008).
  */
 export interface Output {
-  /** The answer, for whoever reads stdout. */
+  /** The answer, for those that read stdout. */
   answer(text: string): void;
   /** The answer to a command that changes something: what is true now, with a tick, on one line. */
-  done(text: string): void;
+  done(text: Text): void;
   /** The answer as JSON, for programs. */
   json(value: unknown): void;
   /** The same on one line: one of many answers. */
   jsonLine(value: unknown): void;
-  /** The service's own answer: as it is for a program that reads it, printable where a terminal shows it. */
+  /** The service's own answer: byte for byte for a program that reads it, made printable for a terminal. */
   relay(body: Uint8Array): void;
   /** The conversation with the user. */
   say(text: string): void;
   /** Something that went wrong and does not end the command. */
-  warn(text: string): void;
+  warn(text: Text): void;
   /** What ended the command. */
   error(text: string): void;
   /** What to do next. */
-  hint(text: string): void;
-  /** How far a wait has come: on a terminal one line, redrawn in its place and gone before anything else is said; nowhere else. */
+  hint(text: Text): void;
+  /** How far a wait has come: on a terminal one line, redrawn in place and removed before anything else is said; nothing elsewhere. */
   progress(text: string): void;
-  /** A drawing of our own for {@link Output.screen}, escape sequences and all: never a text that comes from elsewhere. */
+  /** A drawing of our own for {@link Output.screen}, escape sequences included: never a text that comes from elsewhere. */
   draw(picture: string): void;
-  /** Where the conversation is shown, if that is a terminal on which things can be drawn. */
+  /** The words of a hint, for a text of several columns or for JSON. */
+  words(text: Text): string;
+  /** Where the conversation is shown, if that is a terminal that can be drawn on. */
   readonly screen: Screen | undefined;
-  /** Whether the answer appears on a terminal, before whoever looks at it. */
+  /** Whether the answer appears on a terminal, visible to anyone who looks at it. */
   readonly isAnswerShown: boolean;
 }
 
@@ -58,21 +64,26 @@ const red = 31;
 const yellow = 33;
 const dim = 2;
 
-/** Output on a process's streams. */
-export function createOutput({ stdout, stderr, env, platform }: OutputStreams): Output {
+/**
+ * Output on a process's streams.
+ *
+ * @param hintWords - makes the words of a hint: the one place that knows the tool's name and the shell
+ */
+export function createOutput({ stdout, stderr, env, platform }: OutputStreams, hintWords: (hint: Hint) => string): Output {
+  const words = (text: Text): string => (typeof text === "string" ? text : hintWords(text));
   const canColor = (stream: OutputStream): boolean => {
     const forced = env["FORCE_COLOR"];
     return forced ? forced !== "0" : !env["NO_COLOR"] && env["TERM"] !== "dumb" && stream.isTTY === true;
   };
   let isDrawn = false;
-  /** Both streams may be the same terminal, so a line that is redrawn goes before either is written to. */
+  /** Both streams may be the same terminal, so the line that is redrawn is removed before either is written to. */
   const write = (stream: OutputStream, text: string | Uint8Array): void => {
     if (isDrawn) stderr.write(clearLine);
     isDrawn = false;
     stream.write(text);
   };
-  const line = (stream: OutputStream, color: number, label: string, text: string): void =>
-    write(stream, `${canColor(stream) ? `\u001b[${color}m${label}\u001b[0m` : label} ${oneLine(text)}\n`);
+  const line = (stream: OutputStream, color: number, label: string, text: Text): void =>
+    write(stream, `${canColor(stream) ? `\u001b[${color}m${label}\u001b[0m` : label} ${oneLine(words(text))}\n`);
   const isScreen = stderr.isTTY === true && env["TERM"] !== "dumb";
   return {
     answer: (text) => write(stdout, `${printable(text)}\n`),
@@ -92,6 +103,7 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams): 
       isDrawn = true;
     },
     draw: (picture) => write(stderr, picture),
+    words,
     // Block characters are noise where the locale does not say UTF-8; macOS and Windows say nothing and have it.
     screen:
       isScreen && (platform === "darwin" || platform === "win32" || /utf-?8/i.test(env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || ""))

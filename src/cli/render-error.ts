@@ -1,10 +1,9 @@
 import { inspect } from "node:util";
-import { AuthError, type AuthErrorCode } from "../base/errors.ts";
-import { hintText } from "../base/hint.ts";
-import { ownIdentity } from "../base/identity.ts";
+import { isAuthError, type AuthErrorCode } from "../base/errors.ts";
+import type { Identity } from "../base/identity.ts";
 import type { Output } from "./output.ts";
 
-/** What each kind of failure is to a script: 1 failed, 2 wrong usage, 3 worth a retry, 4 not authenticated, 5 denied, 6 timed out. */
+/** The exit code for each error code: 1 failed, 2 wrong usage, 3 worth a retry, 4 not authenticated, 5 denied, 6 timed out. */
 export const exitCodes: Readonly<Record<AuthErrorCode, number>> = {
   usage_invalid: 2,
   configuration_invalid: 2,
@@ -27,17 +26,16 @@ export const exitCodes: Readonly<Record<AuthErrorCode, number>> = {
 };
 
 /**
- * Prints a failure: one `error:` line in plain words and one `hint:` line with the next step.
+ * Prints a failure: one `error:` line in plain words, and one `hint:` line with the next step.
  *
- * @param options - `debug` adds the stack and the evidence; `profile`: the one that was named, which a login that the hint
- * advises is for, too: below, most do not know it
+ * @param debug - whether to print the stack and the evidence too
  * @returns the exit code
  */
-export function renderError(error: unknown, out: Output, { debug, profile }: { debug: boolean; profile?: string | undefined }): number {
-  const known = error instanceof AuthError ? error : undefined;
+export function renderError(error: unknown, { out, identity, debug }: { out: Output; identity: Identity; debug: boolean }): number {
+  const known = isAuthError(error) ? error : undefined;
   out.error(error instanceof Error ? error.message : String(error));
-  const hint = known === undefined ? ["This is a defect of spec-kitty. Run it again with --debug to see where"] : known.hint;
-  if (hint !== undefined) out.hint(hintText(hint, { identity: ownIdentity, profile }));
+  const next = known === undefined ? `This is a bug in ${identity.name}. Run it again with --debug to see where` : known.hint;
+  if (next !== undefined) out.hint(next);
   if (debug) out.say(inspect(error, { depth: 4 }));
   return known === undefined ? 1 : exitCodes[known.code];
 }

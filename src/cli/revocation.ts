@@ -1,18 +1,18 @@
 import type { Revocation } from "../auth/oauth/revocation.ts";
 import type { Output } from "./output.ts";
 
-/** A token, as it is called in a sentence. */
+/** What a token is called in a sentence. */
 export function tokenName({ token }: Pick<Revocation, "token">): string {
   return token.replace("_", " ");
 }
 
 /**
- * Tells of every token that could not be revoked.
+ * Warns about every token that could not be revoked.
  *
- * @param whose - which tokens they are, where that is not plain
+ * @param of - which session they are of, if that is not obvious: ` of the previous login`
  */
-export function warnOfRevocations(out: Output, results: readonly Revocation[], whose = ""): void {
+export function warnOfRevocations(out: Output, results: readonly Revocation[], of = ""): void {
   for (const { token, error } of results) {
-    if (error) out.warn(`the ${tokenName({ token })}${whose} could not be revoked (${error.message}): it may live on until it expires`);
+    if (error) out.warn(`the ${tokenName({ token })}${of} could not be revoked (${error.message}): it may remain valid until it expires`);
   }
 }

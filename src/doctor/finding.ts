@@ -1,41 +1,39 @@
-import { hintText } from "../base/hint.ts";
-import { ownIdentity } from "../base/identity.ts";
-import { AuthError } from "../base/errors.ts";
+import { isAuthError } from "../base/errors.ts";
+import type { Hint } from "../base/hint.ts";
 
-/** One thing that was looked at, and what was found. No member ever holds a secret. */
+/** One thing that was examined, and what was found. No member ever contains a secret. */
 export interface Finding {
   /** Stable: the same thing has the same number in every version. */
   readonly number: string;
-  /** `critical`: something a login or a request needs does not work. `warning`: it works, and should be seen to. */
+  /** `critical`: something that a login or a request needs does not work. `warning`: it works, but needs attention. */
   readonly severity: "ok" | "note" | "warning" | "critical";
-  /** What was looked at, in a word or two. */
+  /** What was examined, in a word or two. */
   readonly subject: string;
   /** What was found. */
   readonly sentence: string;
-  /** What mends it: a command to paste wherever one does. */
-  readonly fix?: string;
+  /** What fixes it: a command to paste, if there is one. */
+  readonly fix?: Hint;
 }
 
 /** Makes findings of one number. */
-export type Report = (severity: Finding["severity"], sentence: string, fix?: string) => Finding;
+export type Report = (severity: Finding["severity"], sentence: string, fix?: Hint | string) => Finding;
 
-/** A report on one thing. */
+/** A report on one subject. */
 export function finder(number: string, subject: string): Report {
-  return (severity, sentence, fix) => ({ number, severity, subject, sentence, ...(fix !== undefined && { fix }) });
+  return (severity, sentence, fix) => ({ number, severity, subject, sentence, ...(fix !== undefined && { fix: typeof fix === "string" ? [fix] : fix }) });
 }
 
 /**
- * A failure as a finding: the doctor is there for what does not work, so nothing of the kind may end it.
- * @param sentence - for what is no error of ours, and says nothing to people
- * @throws the error itself when it is a defect
+ * A failure as a finding: the doctor is there for what does not work, so no failure of that kind may end it.
+ *
+ * @param sentence - for an error that is not one of ours, and says nothing to people
+ * @throws the error itself when it is a bug
  */
-export function failed(report: Report, error: unknown, sentence?: string, fix?: string): Finding {
-  if (error instanceof AuthError) return report("critical", error.message, error.hint === undefined ? fix : hintText(error.hint, { identity: ownIdentity }).replace(/^Run: /, ""));
+export function failed(report: Report, error: unknown, sentence?: string, fix?: Hint | string): Finding {
+  if (isAuthError(error)) return report("critical", error.message, error.hint ?? fix);
   if (sentence === undefined) throw error;
   return report("critical", sentence, fix);
 }
 
-/** A path as a shell takes it. */
-export function quoted(path: string): string {
-  return /^[\w./~-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
-}
+/** Removes what dead processes have left. */
+export const repairCommand: Hint = [{ command: "auth doctor --repair" }];

@@ -1,82 +1,132 @@
-import { hintText } from "../base/hint.ts";
-import { ownIdentity } from "../base/identity.ts";
-import type { Clock } from "../platform/clock.ts";
-import type { Environment } from "../platform/paths.ts";
+import type { App } from "../app/app.ts";
+import { isAuthError, reasonOf } from "../base/errors.ts";
+import { hint } from "../base/hint.ts";
+import { isTransientStatus } from "../http/retry.ts";
 import { proxyFor, webSocketObstacle, type Proxy } from "../platform/proxy.ts";
 import { endpointOf, openConnection, resolveName, shakeHands, type Handshake } from "../platform/reachability.ts";
-import type { Fetch } from "../base/runtime-types.ts";
 import { failed, finder, type Finding } from "./finding.ts";
-import { judgeAnswer, judgeCertificate, judgeClock, failureReason } from "./service-judgement.ts";
-
-/** What the way to a service is tried with. */
-export interface ServiceCheck {
-  /** An endpoint of the service that answers 401 to a request without a token. */
-  readonly endpoint: string;
-  readonly env: Environment;
-  readonly fetch: Fetch;
-  readonly clock: Clock;
-  /** Ends it all; each step has 3 s besides. */
-  readonly signal: AbortSignal;
-}
 
 const stepMs = 3_000;
 
-/** Goes the way to the service step by step, up to the first that cannot be taken. No token is sent. */
-export async function examineService(check: ServiceCheck): Promise<Finding[]> {
-  const url = new URL(check.endpoint);
+/**
+ * Goes the way to the service step by step, up to the first step that fails. No token is sent.
+ *
+ * @param endpoint - an address of the service that answers 401 to a request without a token
+ * @param signal - ends all of it; each step has 3 s besides
+ */
+export async function examineService(app: App, endpoint: string, signal: AbortSignal): Promise<Finding[]> {
+  const url = new URL(endpoint);
   const findings: Finding[] = [];
   try {
-    const proxy = proxyFor(url, check.env);
+    const proxy = proxyFor(url, app.env);
     const toProxy = proxy && `requests to ${url.hostname} go through ${proxy.address}, from ${proxy.variable}`;
     findings.push(finder("D201", "proxy")(proxy ? "note" : "ok", toProxy ?? `none for ${url.hostname}`));
-    const obstacle = proxy && (await webSocketObstacle(check.env));
-    if (obstacle) findings.push(finder("D207", "WebSocket")("warning", `the WebSocket of Node ${process.version} cannot go through the proxy ${proxy.address}`, hintText(obstacle, { identity: ownIdentity })));
-    for await (const finding of way(url, proxy, check)) findings.push(finding);
+    const obstacle = proxy && (await webSocketObstacle(app.env));
+    if (obstacle) findings.push(finder("D207", "WebSocket")("warning", `the WebSocket of Node ${process.version} cannot go through the proxy ${proxy.address}`, obstacle));
+    for await (const finding of examineSteps(app, url, proxy, signal)) findings.push(finding);
   } catch (error) {
     findings.push(failed(finder("D201", "proxy"), error));
   }
   return findings;
 }
 
-async function* way(url: URL, proxy: Proxy | undefined, check: ServiceCheck): AsyncGenerator<Finding, void> {
-  const { clock } = check;
-  const limit = (): AbortSignal => AbortSignal.any([check.signal, clock.timeout(stepMs)]);
+async function* examineSteps({ clock, fetch }: App, url: URL, proxy: Proxy | undefined, signal: AbortSignal): AsyncGenerator<Finding, void> {
+  const limit = (): AbortSignal => AbortSignal.any([signal, clock.timeout(stepMs)]);
   const next = endpointOf(proxy ? new URL(proxy.address) : url);
-  const whose = proxy ? `the proxy "${next.host}"` : `"${next.host}"`;
+  const port = String(next.port);
+  const name = proxy ? `the proxy "${next.host}"` : `"${next.host}"`;
 
   const dns = finder("D202", "DNS");
   try {
-    yield dns("ok", `${whose} is ${(await resolveName(next.host, limit())).join(", ")}`);
+    yield dns("ok", `${name} is ${(await resolveName(next.host, limit())).join(", ")}`);
   } catch (error) {
-    return yield dns("critical", `${whose} has no address (${failureReason(error)})`, proxy ? `Correct the proxy's address: echo "$${proxy.variable}"` : `nslookup ${next.host}`);
+    const fix = proxy ? `Correct the proxy's address: echo "$${proxy.variable}"` : [{ run: ["nslookup", next.host] }];
+    return yield dns("critical", `${name} has no address (${failureReason(error)})`, fix);
   }
+
   const tcp = finder("D203", "TCP");
   try {
-    yield tcp("ok", `${await openConnection(next, limit())} answers at port ${next.port}`);
+    yield tcp("ok", `${await openConnection(next, limit())} answers on port ${port}`);
   } catch (error) {
-    return yield tcp("critical", `nothing answers at ${whose}, port ${next.port} (${failureReason(error)})`, `Check the address, the network and any firewall: nc -vz ${next.host} ${next.port}`);
+    const fix = hint`Check the address, the network and any firewall: ${{ run: ["nc", "-vz", next.host, port] }}`;
+    return yield tcp("critical", `nothing answers at ${name}, port ${port} (${failureReason(error)})`, fix);
   }
+
   const tls = finder("D204", "TLS");
   let handshake: Handshake | undefined;
   try {
     // Through a proxy the handshake is within the tunnel, and the request below says what is wrong with it.
     if (url.protocol === "https:" && proxy === undefined) handshake = await shakeHands(next, limit());
   } catch (error) {
-    return yield tls("critical", `no TLS connection to ${whose} can be made (${failureReason(error)})`, `openssl s_client -connect ${next.host}:${next.port}`);
+    return yield tls("critical", `no TLS connection to ${name} can be made (${failureReason(error)})`, [{ run: ["openssl", "s_client", "-connect", `${next.host}:${port}`] }]);
   }
 
   const http = finder("D205", "HTTP");
   const sentAt = clock.now();
   try {
-    const response = await check.fetch(url, { redirect: "manual", headers: { accept: "application/json" }, signal: limit() });
+    const response = await fetch(url, { redirect: "manual", headers: { accept: "application/json" }, signal: limit() });
     const receivedAt = clock.now();
     await response.body?.cancel();
-    if (handshake) yield judgeCertificate(tls, handshake, whose, true);
-    yield judgeAnswer(http, response, url);
-    yield judgeClock(finder("D206", "clock"), response, (sentAt + receivedAt) / 2);
+    if (handshake) yield certificateFinding(handshake, name, true);
+    yield responseFinding(response, url);
+    yield clockFinding(response, (sentAt + receivedAt) / 2);
   } catch (error) {
-    // Whether a certificate is trusted is the request's word: the system's authorities may vouch for it where Node's do not.
-    if (handshake) yield judgeCertificate(tls, handshake, whose, false);
+    // Whether a certificate is trusted is for the request to say: the system's authorities may vouch for it where Node's do not.
+    if (handshake) yield certificateFinding(handshake, name, false);
     if (handshake?.failure === undefined) yield failed(http, error, `${url.origin} does not answer (${failureReason(error)})`, "Try again in a moment");
   }
+}
+
+/** @param isAnswered - whether a request that verifies the certificate got a response */
+function certificateFinding({ failure, protocol, subject, issuer, validTo }: Handshake, name: string, isAnswered: boolean): Finding {
+  const report = finder("D204", "TLS");
+  const certificate = `for ${subject}, issued by ${issuer}, valid until ${validTo}`;
+  if (failure === undefined || isAnswered) {
+    const by = failure === undefined ? "" : "; an authority of this system vouches for it";
+    return report("ok", `${protocol}, with a certificate ${certificate}${by}`);
+  }
+  const said = `the certificate of ${name} is not trusted (${failure}): it is ${certificate}`;
+  if (failure === "ERR_TLS_CERT_ALTNAME_INVALID") return report("critical", said, hint`Correct the host name: ${{ variable: "SAAS_URL", value: "https://service.example" }}`);
+  if (/EXPIRED|NOT_YET_VALID/.test(failure)) return report("critical", said, "Compare this machine's clock, and tell the operator of the service: date -u");
+  return report("critical", said, hint`If that issuer is an authority of your network: ${{ set: "NODE_EXTRA_CA_CERTS", value: "/path/to/authority.pem" }}`);
+}
+
+/** What the response to a request without a token says about the server. */
+function responseFinding({ status, headers }: Response, url: URL): Finding {
+  const report = finder("D205", "HTTP");
+  const address = `${url.origin}${url.pathname}`;
+  if (status === 401) return report("ok", `${address} answers 401 to a request without a token, as it should`);
+  if (isTransientStatus(status)) return report("critical", `${address} answers ${status}`, "The service is reachable but does not work now: try again in a moment");
+  if (status >= 300 && status < 400) {
+    const to = headers.get("location") ?? "";
+    const target = URL.canParse(to, url.href) ? new URL(to, url).origin : "nowhere";
+    const said = `${address} redirects to ${target}: the network may require a sign-in of its own, or the address is wrong`;
+    return report("warning", said, `Open it in a browser: ${url.origin}`);
+  }
+  return report("warning", `${address} answers ${status} to a request without a token, not 401: this may be another service`, hint`Check the address: echo "$${{ variable: "SAAS_URL" }}"`);
+}
+
+const skewMs = 60_000;
+const setClock: Partial<Record<NodeJS.Platform, string>> = { win32: "w32tm /resync", darwin: "sudo sntp -sS time.apple.com" };
+
+/**
+ * How far this machine's clock is from the server's.
+ *
+ * @param here - this machine's time when the response was made, milliseconds since 1970
+ */
+function clockFinding({ headers }: Response, here: number): Finding {
+  const report = finder("D206", "clock");
+  const date = Date.parse(headers.get("date") ?? "");
+  if (Number.isNaN(date)) return report("note", "the service does not say what time it is");
+  // The header has whole seconds (RFC 9110 §6.6.1): half a second is the best guess at the rest.
+  const offset = date + 500 - here;
+  const seconds = Math.max(1, Math.round(Math.abs(offset) / 1000));
+  if (Math.abs(offset) <= skewMs) return report("ok", `within ${seconds} s of the service's`);
+  const said = `this machine's clock is ${seconds} s ${offset > 0 ? "behind" : "ahead of"} the service's. Sessions allow for it; certificates and other programs do not`;
+  return report("warning", said, setClock[process.platform] ?? "sudo timedatectl set-ntp true");
+}
+
+function failureReason(error: unknown): string {
+  if (isAuthError(error)) return error.message;
+  return error instanceof Error && error.name === "TimeoutError" ? "no answer in time" : reasonOf(error);
 }

@@ -1,38 +1,40 @@
-import { isAlive, loginCommand, remainingMs, type Profile, type Session } from "../auth/session.ts";
+import { isAlive, remainingMs, type Profile, type Session } from "../auth/session.ts";
+import { login } from "../base/hint.ts";
 import { finder, type Finding } from "./finding.ts";
 
 const threeDaysMs = 3 * 86_400_000;
 
 /**
- * Who is logged in, and both ends of it, as far as is known here.
+ * Who is logged in, and when both tokens expire, as far as is known here.
+ *
  * @param name - the profile in use
  * @param now - this machine's clock, milliseconds since 1970
  */
 export function examineSession(name: string, profile: Profile | undefined, now: number): Finding[] {
   const session = profile?.session;
-  const login = loginCommand(name);
   const report = finder("D301", "session");
-  if (profile === undefined || session === undefined) return [report("warning", `nobody is logged in (profile "${name}")`, login)];
+  if (profile === undefined || session === undefined) return [report("warning", `not logged in (profile "${name}")`, [login(name)])];
   const { email, id } = session.user;
   const who = `${email ?? id} at ${profile.service}, since ${new Date(session.authenticatedAt).toISOString()}`;
-  return [isAlive(session, now) ? report("ok", who) : report("warning", `${who}, and over`, `${login} --force`), accessToken(session, now), refreshToken(session, now, login)];
+  const summary = isAlive(session, now) ? report("ok", who) : report("warning", `${who}; it has expired`, [login(name, "--force")]);
+  return [summary, accessToken(session, now), refreshToken(session, now, name)];
 }
 
 function accessToken(session: Session, now: number): Finding {
   const report = finder("D302", "access token");
-  const { accessTokenExpiresAt: ends, refreshToken } = session;
-  if (ends === undefined) return report("ok", "good until the service says otherwise");
-  const at = new Date(ends).toISOString();
-  if (remainingMs(session, now) > 0) return report("ok", `good until ${at}`);
-  return refreshToken === undefined ? report("note", `over since ${at}, and there is no refresh token`) : report("ok", `over since ${at}: the next command refreshes it`);
+  const { accessTokenExpiresAt: expires, refreshToken } = session;
+  if (expires === undefined) return report("ok", "valid until the service refuses it");
+  const at = new Date(expires).toISOString();
+  if (remainingMs(session, now) > 0) return report("ok", `valid until ${at}`);
+  return refreshToken === undefined ? report("note", `expired at ${at}, and there is no refresh token`) : report("ok", `expired at ${at}: the next command refreshes it`);
 }
 
-function refreshToken(session: Session, now: number, login: string): Finding {
+function refreshToken(session: Session, now: number, profile: string): Finding {
   const report = finder("D303", "refresh token");
-  if (session.refreshToken === undefined) return report("note", "there is none: the login ends with the access token");
-  const ends = session.refreshTokenExpiresAt;
-  if (ends === undefined) return report("ok", "the service alone knows when it ends");
-  const left = Date.parse(ends) - now - session.clockOffsetMs;
-  if (left > threeDaysMs) return report("ok", `good until ${ends}`);
-  return report("warning", left > 0 ? `ends soon: ${ends}` : `over since ${ends}`, `${login} --force`);
+  if (session.refreshToken === undefined) return report("note", "there is none: the session ends when the access token expires");
+  const expires = session.refreshTokenExpiresAt;
+  if (expires === undefined) return report("ok", "only the service knows when it expires");
+  const left = Date.parse(expires) - now - session.clockOffsetMs;
+  if (left > threeDaysMs) return report("ok", `valid until ${expires}`);
+  return report("warning", left > 0 ? `expires soon: ${expires}` : `expired at ${expires}`, [login(profile, "--force")]);
 }

@@ -9,7 +9,7 @@ export interface Kind<T> {
   readonly read: (value: unknown) => T | undefined;
 }
 
-/** A string that says something. */
+/** A string that is not empty. */
 export const text: Kind<string> = { expected: "a string", read: (value) => (typeof value === "string" && value !== "" ? value : undefined) };
 
 /** A number, which `1e999` is not: JavaScript reads it as infinity. */
@@ -51,7 +51,7 @@ export function memberReader(object: JsonObject, wrong: (name: string, expected:
   return { required, optional: (name, kind) => (object[name] === undefined || object[name] === null ? undefined : required(name, kind)) };
 }
 
-/** A string that says something, else undefined: for members that may be absent or wrong without any harm. */
+/** A string that is not empty, else undefined: for members that may be absent or wrong without harm. */
 export function textOf(value: unknown): string | undefined {
   return text.read(value);
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../platform/clock.ts";
 
-/** A response whose body has been looked at. */
+/** A response, and the beginning of its body. */
 export interface Peeked {
   /** The beginning of the body: up to `maxBytes` and the chunk that crossed them, or what had arrived in time. */
   readonly head: Uint8Array;
@@ -27,7 +27,7 @@ export async function peekBody(response: Response, { maxBytes, timeoutMs, clock 
   let next = reader.read();
   for (;;) {
     const result = await Promise.race([next.catch(() => undefined), late]);
-    // Too late, or the connection was lost: whoever reads on gets the chunk, or the error.
+    // Too late, or the connection was lost: the next reader gets the chunk, or the error.
     if (result === undefined || result.done) break;
     chunks.push(result.value);
     size += result.value.length;

@@ -1,7 +1,6 @@
-import { AuthError, ServiceError } from "../base/errors.ts";
+import { AuthError, reasonOf, ServiceError } from "../base/errors.ts";
 import { hint, login, type Hint } from "../base/hint.ts";
 import type * as runtime from "../base/runtime-types.ts";
-import { reasonOf } from "../base/system-error.ts";
 import type { Clock } from "../platform/clock.ts";
 import { isJsonObject, textOf, type JsonObject } from "./json-members.ts";
 import { isTransientStatus, retryAfter } from "./retry.ts";
@@ -33,7 +32,7 @@ export async function send(url: string, init: RequestInit, options: ExchangeOpti
     return await fetch(url, {
       ...init,
       headers: { accept: "application/json", ...(init.headers as Record<string, string> | undefined) },
-      // A redirect would carry a code or a refresh token to an address that nobody has vouched for (RFC 9700 §4.12).
+      // A redirect would carry a code or a refresh token to an address that is not vouched for (RFC 9700 §4.12).
       redirect: "manual",
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });

@@ -1,3 +1,4 @@
+import { shellQuoted } from "../base/hint.ts";
 import type { Environment } from "./paths.ts";
 
 /** A program and its arguments, the address among them. Never a line for a shell. */
@@ -52,9 +53,9 @@ function systemBrowsers(
   }
 }
 
-/** Encoded, the address meets no other parser than PowerShell's own, and there it is a string in which `'` is doubled. */
+/** Encoded, the script meets no other parser than PowerShell's own, and for that one the address is quoted. */
 function throughPowerShell(program: string, address: string): BrowserCommand {
-  const script = `Start-Process '${address.replaceAll("'", "''")}'`;
+  const script = `Start-Process ${shellQuoted(address, "win32")}`;
   const encoded = Buffer.from(script, "utf16le").toString("base64");
   return { program, args: ["-NoProfile", "-NonInteractive", "-EncodedCommand", encoded] };
 }

@@ -1,9 +1,8 @@
 import { spawn } from "node:child_process";
-import { AuthError } from "../base/errors.ts";
+import { AuthError, systemErrorCode } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
 import type { Identity } from "../base/identity.ts";
-import { systemErrorCode } from "../base/system-error.ts";
-import { isConfidential } from "../base/url.ts";
+import { isConfidential } from "../base/address.ts";
 import { type BrowserCommand, browserCommands } from "./browser-commands.ts";
 import type { Clock } from "./clock.ts";
 import type { Environment } from "./paths.ts";

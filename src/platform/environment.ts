@@ -1,44 +1,44 @@
 import { readFileSync, statSync } from "node:fs";
-import { systemErrorCode } from "../base/system-error.ts";
+import { systemErrorCode } from "../base/errors.ts";
 
-/** What is known about the place this process runs in: gathered by {@link readFacts}, made up in tests. */
+/** The facts about where this process runs: from {@link readFacts}, or made up in tests. */
 export interface EnvironmentFacts {
   env: Readonly<Record<string, string | undefined>>;
   platform: NodeJS.Platform;
   /** Of the effective user; undefined on Windows. */
   uid: number | undefined;
-  /** Contents by path; `""` for what is there but is no readable text, and no member for what is not there. */
+  /** Contents by path; `""` for what exists but cannot be read as a file. What does not exist has no member. */
   files: Readonly<Record<string, string>>;
-  /** Owner of `/dev/console`: on macOS whoever sits at the screen, and root when nobody does. */
+  /** Owner of `/dev/console`: on macOS the user at the screen, and root when there is none. */
   consoleUid: number | undefined;
-  /** Whether somebody can be asked. */
+  /** Whether there is a user to ask. */
   stdinIsTTY: boolean;
 }
 
-/** One thing that was found, and what it says. */
+/** One thing that was found, and what it means. */
 export interface EnvironmentSignal {
   /** A variable, a file, or another fact. */
   name: string;
-  /** What was found there, raw; `set` where the content says nothing more or is nobody's business, such as an IP address. */
+  /** Its value, raw; `set` where the value adds nothing or is private, such as an IP address. */
   value: string;
-  /** What it means, as the end of a sentence. */
+  /** Its meaning, as the end of a sentence. */
   meaning: string;
   /** The login it speaks for. */
   login: "browser" | "device" | "either";
 }
 
 /** Which login can work here, and why. */
-export interface Environment {
+export interface LoginEnvironment {
   login: "browser" | "device";
   /** For people, such as `no browser can be shown here: this is an SSH session (SSH_CONNECTION is set)`. */
   reason: string;
-  /** Everything that was found. The first one that does not say `either` has decided. */
+  /** Everything that was found. The first one that does not say `either` decides. */
   signals: readonly EnvironmentSignal[];
 }
 
 type Rule = (facts: EnvironmentFacts) => EnvironmentSignal | undefined;
 
-/** The first of these variables that is set. An empty one is not: that is how a shell takes one back for one command. */
+/** The first of these variables that is set. An empty one counts as not set: that is how a shell unsets one for one command. */
 const set =
   (meaning: string, ...names: string[]): Rule =>
   ({ env }) => {
@@ -48,40 +48,40 @@ const set =
 
 const bySsh = set("this is an SSH session", "SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY");
 
-/** ssh forwards a display as a TCP port of this host, never as a local one such as `:0`, which shows it to an empty chair. */
+/** ssh forwards a display as a TCP port of this host; a local one such as `:0` is a screen with nobody in front of it. */
 const forwardedDisplay: Rule = (facts) => {
   const display = facts.env["DISPLAY"] ?? "";
-  // What macOS and Windows call their browser does not speak X11.
+  // The browsers of macOS and Windows do not use X11.
   if (!bySsh(facts) || !/^[^:/]+:\d+/.test(display) || /darwin|win32/.test(facts.platform)) return undefined;
   return { name: "DISPLAY", value: display, meaning: `this SSH session forwards a display (DISPLAY is ${display})`, login: "browser" };
 };
 
 const inCi: Rule = (facts) =>
-  // CI=false is how a build is told that it is none. The names after CI are of services that do not set it.
+  // CI=false tells a build that it is not a CI job. The names after CI are those of services that do not set it.
   /^(false|0|no)$/i.test(facts.env["CI"] ?? "")
     ? undefined
     : set("this is a CI job", "CI", "TF_BUILD", "JENKINS_URL", "TEAMCITY_VERSION", "CODEBUILD_BUILD_ID")(facts);
 
 const inContainer: Rule = ({ env, files }) => {
-  // A toolbox has the host's network and display, and hands addresses to the host's browser.
+  // A toolbox shares the host's network and display, and opens addresses in the host's browser.
   if ("/run/.toolboxenv" in files || env["DISTROBOX_ENTER_PATH"]) return undefined;
-  // systemd's container interface. It counts WSL as a container, and so does Flatpak itself: both show the user's browser.
+  // systemd's container interface. It counts WSL as a container, and Flatpak counts itself as one: both can show the user's browser.
   const byName = (text = ""): string | undefined => (/^(wsl|flatpak|snap)?$/i.test(text.trim()) ? undefined : text.trim());
   const kinds: [name: string, kind: string | undefined][] = [
-    // The pod first: its runtime leaves its own traces too, but Kubernetes is what people know.
+    // The pod first: its runtime leaves traces too, but people know the place as Kubernetes.
     ["KUBERNETES_SERVICE_HOST", env["KUBERNETES_SERVICE_HOST"] && "Kubernetes"],
     ["/.dockerenv", "/.dockerenv" in files ? "Docker" : undefined],
     ["/run/.containerenv", "/run/.containerenv" in files ? "Podman" : undefined],
     ["/run/systemd/container", byName(files["/run/systemd/container"])],
     ["container", byName(env["container"])],
-    // Last, since version 2 of control groups often says no more than `/`. A host's first process is in none of these.
+    // Last, since version 2 of control groups often shows only `/`. A host's first process is in none of these.
     ["/proc/1/cgroup", /kubepods|docker|containerd|libpod|lxc/.exec(files["/proc/1/cgroup"] ?? "")?.[0]],
   ];
   const [name, kind] = kinds.find(([, kind]) => kind) ?? [];
   return name && kind ? { name, value: kind, meaning: `this is a ${kind} container (${name})`, login: "device" } : undefined;
 };
 
-/** 1, 2 or undefined. The kernel's name is no proof alone: a container on Docker Desktop has the same. Containers go first. */
+/** 1, 2 or undefined. The kernel's name alone proves nothing: a container on Docker Desktop has the same. So containers are ruled out first. */
 const wsl = ({ env, files, platform }: EnvironmentFacts): 1 | 2 | undefined => {
   const kernel = files["/proc/version"] ?? "";
   if (platform !== "linux" || !(/microsoft/i.test(kernel) || "/run/WSL" in files || env["WSL_DISTRO_NAME"])) return undefined;
@@ -91,18 +91,18 @@ const wsl = ({ env, files, platform }: EnvironmentFacts): 1 | 2 | undefined => {
 const inWsl: Rule = (facts) => {
   const version = wsl(facts);
   const interop = ["", "-late"].map((end) => `/proc/sys/fs/binfmt_misc/WSLInterop${end}`).find((name) => name in facts.files);
-  // Without it, WSL is a Linux like any other, with a display (WSLg) or with none, and the rules below say which.
+  // Without it, WSL is like any Linux, with a display (WSLg) or without one, and the rules below decide.
   if (version === undefined || interop === undefined) return undefined;
   return { name: interop, value: "enabled", meaning: `this is WSL ${version}, and Windows opens addresses for it`, login: "browser" };
 };
 
-/** VS Code's `code` itself tells by this variable that its terminal is not on the user's machine; WSL has it and is. */
+/** By this variable VS Code's own `code` knows that its terminal is not on the user's machine. WSL has it too, and is that machine. */
 const inRemoteEditor: Rule = (facts) =>
   wsl(facts) ? undefined : set("this is a VS Code remote session", "VSCODE_IPC_HOOK_CLI")(facts);
 
 /**
- * Root by `sudo`, `pkexec` or `su` out of another user's session. DISPLAY may have come along, but display servers turn
- * root away without that user's cookie, and browsers do not run as root there. A graphic session of root's own has none
+ * Root by `sudo`, `pkexec` or `su` from another user's session. DISPLAY may have come along, but display servers refuse
+ * root without that user's cookie, and browsers do not run as root there. A graphical session of root's own has none
  * of these traces.
  */
 const rootForAnother: Rule = ({ env, uid }) => {
@@ -113,18 +113,18 @@ const rootForAnother: Rule = ({ env, uid }) => {
   return { name, value: env[name] ?? "", meaning, login: "device" };
 };
 
-/** What the platform itself says, when nothing unusual was found. */
+/** The platform's own answer, when nothing unusual was found. */
 const onScreen: Rule = ({ env, platform, uid, consoleUid }) => {
   if (platform === "win32") {
-    // Set at every interactive logon (`Console`, `RDP-Tcp#0`); services and scheduled tasks live in session 0, unseen.
+    // Set at every interactive logon (`Console`, `RDP-Tcp#0`); services and scheduled tasks run in session 0, out of sight.
     const session = env["SESSIONNAME"] ?? "";
     return session === "" || /^services$/i.test(session)
       ? { name: "SESSIONNAME", value: session, meaning: "this is no interactive Windows session (SESSIONNAME names none)", login: "device" }
       : { name: "SESSIONNAME", value: session, meaning: `this is an interactive Windows session (SESSIONNAME is ${session})`, login: "browser" };
   }
   if (platform === "darwin") {
-    // No variable tells for sure: SECURITYSESSIONID and XPC_FLAGS come and go with the version and the program. The
-    // window server's user owns the console device, and `open` works for that user's processes alone.
+    // No variable is reliable: SECURITYSESSIONID and XPC_FLAGS come and go with the version and the program. The
+    // window server's user owns the console device, and `open` works only for that user's processes.
     if (consoleUid === undefined || (consoleUid === uid && uid !== 0))
       return { name: "/dev/console", value: "own", meaning: "this user is at the screen (/dev/console)", login: "browser" };
     const meaning = consoleUid === 0 ? "nobody is at the screen" : "another user is at the screen";
@@ -136,11 +136,11 @@ const onScreen: Rule = ({ env, platform, uid, consoleUid }) => {
     : { name, value: env[name] ?? "", meaning: `there is a display (${name} is ${env[name]})`, login: "browser" };
 };
 
-/** In the order in which they count. */
+/** In order of precedence. */
 const rules: readonly Rule[] = [
-  // A choice, where everything below is a guess. Editors' servers set it too, to a program that opens the user's browser.
+  // A choice, while everything below is a guess. Editors' servers set it too, to a program that opens the user's browser.
   ({ env }) => (env["BROWSER"] ? { name: "BROWSER", value: env["BROWSER"], meaning: "BROWSER names one", login: "browser" } : undefined),
-  // From the special to the general, so that the reason is the name that people know the place by: a codespace is also
+  // From the special to the general, so that the reason is the name that people use: a codespace is also
   // a container, a dev container is also a remote editor, a cloud shell may be reached by SSH.
   inCi,
   set("this is a GitHub codespace", "CODESPACES"),
@@ -149,10 +149,10 @@ const rules: readonly Rule[] = [
   set("this is Azure Cloud Shell", "ACC_CLOUD"),
   (facts) => (facts.env["AWS_EXECUTION_ENV"] === "CloudShell" ? set("this is AWS CloudShell", "AWS_EXECUTION_ENV")(facts) : undefined),
   set("this is a dev container", "REMOTE_CONTAINERS"),
-  // Before containers: whoever forwards a display out of one wants programs to be shown.
+  // Before containers: a user who forwards a display out of one wants programs to be shown.
   forwardedDisplay,
   inContainer,
-  // Before WSL and the screen: this machine has one, but the user sits elsewhere.
+  // Before WSL and the screen: this machine has a screen, but the user is elsewhere.
   bySsh,
   inRemoteEditor,
   // Before root: the browser is the Windows user's, and root is the default user of many distributions.
@@ -160,14 +160,14 @@ const rules: readonly Rule[] = [
   rootForAnother,
   onScreen,
   ({ stdinIsTTY }) =>
-    stdinIsTTY ? undefined : { name: "stdin", value: "not a terminal", meaning: "nobody can be asked", login: "either" },
+    stdinIsTTY ? undefined : { name: "stdin", value: "not a terminal", meaning: "there is no user to ask", login: "either" },
 ];
 
 /**
- * Which login can work, from facts alone: the browser login, unless something says that no browser can be shown.
+ * Decides which login can work, from facts alone: the browser login, unless something says that no browser can be shown.
  * @param facts - from {@link readFacts}
  */
-export function describeEnvironment(facts: EnvironmentFacts): Environment {
+export function describeEnvironment(facts: EnvironmentFacts): LoginEnvironment {
   const signals = rules.map((rule) => rule(facts)).filter((signal) => signal !== undefined);
   const decisive = signals.find(({ login }) => login !== "either");
   const login = decisive?.login === "device" ? "device" : "browser";
@@ -186,14 +186,14 @@ const paths = [
   "/proc/sys/fs/binfmt_misc/WSLInterop-late",
 ];
 
-/** The facts of this process. Reads a few files of the system and never fails: what cannot be seen is not there. */
+/** The facts of this process. Reads a few system files and never fails: what cannot be seen counts as absent. */
 export function readFacts(): EnvironmentFacts {
   const { platform } = process;
   const read = (path: string): [string, string][] => {
     try {
       return [[path, readFileSync(path, "utf8")]];
     } catch (error) {
-      // There, but a directory (`/run/WSL`) or closed to this user: its being there is what counts.
+      // It exists, but is a directory (`/run/WSL`) or closed to this user: that it exists is enough.
       return /^(EISDIR|EACCES)$/.test(systemErrorCode(error) ?? "") ? [[path, ""]] : [];
     }
   };

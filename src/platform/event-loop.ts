@@ -1,9 +1,9 @@
-/** What does not keep a program at work: a request of ours under way, and standard streams. */
+/** Resources that are not a program's own work: a request of this library under way, and standard streams. */
 const ours = ["TCPSocketWrap", "TCPConnectWrap", "PipeWrap", "TTYWrap"];
 
 /**
- * Whether this program has nothing left to do but wait for one connection, as far as the runtime can tell. It cannot tell
- * whose connection that is: this is for deciding how long to wait in the background, not for what is right or wrong.
+ * Whether the program is only waiting for one connection, as far as the runtime can tell. It cannot tell which part of the
+ * program that connection belongs to, so this may decide how long to wait in the background, and nothing that must be right.
  */
 export function onlyOneConnectionLeft(): boolean {
   const active = process.getActiveResourcesInfo();

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, constants, fsyncSync, ftruncateSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { systemErrorCode } from "../base/system-error.ts";
+import { systemErrorCode } from "../base/errors.ts";
 
 /**
  * The one way in which a file is replaced: the new content is written to a temporary file in the same folder, and that is renamed

@@ -2,7 +2,7 @@ import { accessSync, constants, lstatSync, readdirSync, statSync } from "node:fs
 import { posix, win32 } from "node:path";
 import type { Environment } from "./paths.ts";
 
-/** What lies in a folder, seen from outside: nothing is opened. */
+/** An entry of a folder, seen from outside: nothing is opened. */
 export interface Inspected {
   readonly path: string;
   readonly kind: "file" | "folder" | "link" | "other";
@@ -12,13 +12,13 @@ export interface Inspected {
   readonly uid: number | undefined;
 }
 
-/** A queue has a file for each event; who has more of them needs no list. */
+/** A queue may have a file for each event; a list of more than this is of no use. */
 const mostEntries = 10_000;
 
 /**
- * A folder and everything below it, the folder first. Links are named and not followed, and what cannot be seen is left out.
- * @param path - the folder, itself reached through a link or not
- * @returns nothing when there is no such folder
+ * A folder and everything below it, the folder first. Links are listed and not followed; what cannot be seen is left out.
+ * @param path - the folder, or a link to it
+ * @returns an empty list when there is no such folder
  */
 export function inspectFolder(path: string): readonly Inspected[] {
   const top = described(path, true);
@@ -54,8 +54,8 @@ function described(path: string, follow: boolean): Inspected | undefined {
 }
 
 /**
- * Where a program is that `spawn` would start under this name; undefined when there is none.
- * @param program - a path, or a name to be looked for in `PATH`
+ * The path of the program that `spawn` would start under this name; undefined when there is none.
+ * @param program - a path, or a name to look for in `PATH`
  */
 export function findProgram(program: string, env: Environment, platform: NodeJS.Platform): string | undefined {
   const { delimiter, join } = platform === "win32" ? win32 : posix;

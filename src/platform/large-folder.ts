@@ -1,6 +1,6 @@
 import { opendirSync, rmSync, statSync, unlink } from "node:fs";
 import { join } from "node:path";
-import { systemErrorCode } from "../base/system-error.ts";
+import { systemErrorCode } from "../base/errors.ts";
 import { unreadable, unwritable } from "./private-files.ts";
 
 /** The names in a folder one by one, so that a folder of any size needs no memory; none when there is no such folder. */

@@ -16,6 +16,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
  * @param home - returns the user's home folder; may fail where there is none, and is called only where it is needed
  * @throws {@link AuthError} `configuration_invalid` when there is no home folder to fall back to, or the variable is relative to a
  * working folder that no longer exists
+ * @internal
  */
 export function configFolder(identity: Identity, env: Environment, platform: NodeJS.Platform, home: () => string = homedir): string {
   const { name } = identity;
@@ -68,6 +69,7 @@ function homeFolder(home: () => string): string {
  * @param platform - as `process.platform`
  * @param temporary - the system's temporary folder, `os.tmpdir()`
  * @param uid - the user's number, undefined on Windows, where each user has a temporary folder already
+ * @internal
  */
 export function runtimeFolder({ name }: Identity, env: Environment, platform: NodeJS.Platform, temporary: string, uid: number | undefined): string {
   const path = platform === "win32" ? win32 : posix;

@@ -1,8 +1,7 @@
 import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, rmSync, statSync, type Stats } from "node:fs";
 import { basename, dirname } from "node:path";
-import { AuthError } from "../base/errors.ts";
+import { AuthError, reasonOf, systemErrorCode } from "../base/errors.ts";
 import { hint, type Hint, type SystemCommand, type ToolVariable } from "../base/hint.ts";
-import { reasonOf, systemErrorCode } from "../base/system-error.ts";
 import { leftTemporaries, replaceFile, reserveFile, syncFolder, type ReplaceOptions, type Reservation } from "./files.ts";
 
 /**

@@ -3,9 +3,8 @@ import { request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
-import { ServiceError } from "../base/errors.ts";
+import { reasonOf, ServiceError } from "../base/errors.ts";
 import { hint, type Hint } from "../base/hint.ts";
-import { reasonOf } from "../base/system-error.ts";
 import { bypassProxy, type Proxy } from "./proxy.ts";
 
 /**

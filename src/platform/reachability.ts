@@ -9,25 +9,25 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** What a server shows of itself in the TLS handshake (RFC 8446). */
+/** What a server shows in the TLS handshake (RFC 8446). */
 export interface Handshake {
   readonly protocol: string;
-  /** Why Node's own list of authorities does not vouch for it, in OpenSSL's word; undefined when it does. */
+  /** OpenSSL's code for why Node's own list of authorities does not cover the certificate; undefined when it does. */
   readonly failure: string | undefined;
-  /** Whom the certificate is for, who signed it, and until when it is good, as it says itself. */
+  /** The certificate's holder, its signer and its end, as the certificate says. */
   readonly subject: string;
   readonly issuer: string;
   readonly validTo: string;
 }
 
-/** The host and port of an address, the scheme's own port where none is given. */
+/** The host and port of an address, with the scheme's own port where none is given. */
 export function endpointOf({ protocol, hostname, port }: URL): Endpoint {
   return { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || (/^(?:http|ws):$/.test(protocol) ? 80 : 443) };
 }
 
 /**
- * The addresses of a name, from where every connection of this process takes them.
- * @param signal - ends the wait, though not the system's own search, which nothing can cancel
+ * The addresses of a name, by the same lookup as for every connection of this process.
+ * @param signal - ends the wait, though not the system's own lookup, which cannot be cancelled
  * @throws what the system says, such as `ENOTFOUND`; the signal's reason
  */
 export async function resolveName(host: string, signal: AbortSignal): Promise<readonly string[]> {
@@ -48,16 +48,16 @@ export async function openConnection({ host, port }: Endpoint, signal: AbortSign
 }
 
 /**
- * Shakes hands and hangs up.
+ * Does a TLS handshake and closes the connection.
  * @throws what the system says; the signal's reason
  */
 export async function shakeHands({ host, port }: Endpoint, signal: AbortSignal): Promise<Handshake> {
-  // Unverified on purpose, since a certificate that fails is what this is here to show. Nothing is ever sent on it.
+  // Unverified on purpose: this is here to show a certificate that fails. Nothing is ever sent on the connection.
   const socket: TLSSocket = connectTls({ host, port, rejectUnauthorized: false, ...(isIP(host) === 0 && { servername: host }) });
   await untilEvent(socket, "secureConnect", signal);
   const certificate = socket.getPeerCertificate();
   const failure = socket.authorized ? undefined : String((socket.authorizationError as Error & { code?: string })?.code ?? socket.authorizationError);
-  const named = (party: { CN?: unknown; O?: unknown } | undefined): string => [party?.CN, party?.O].filter(Boolean).join(", ") || "nobody named";
+  const named = (party: { CN?: unknown; O?: unknown } | undefined): string => [party?.CN, party?.O].filter(Boolean).join(", ") || "unnamed";
   const protocol = socket.getProtocol() ?? "TLS";
   socket.destroy();
   const { subject, issuer, valid_to: validTo } = certificate;
@@ -69,7 +69,7 @@ function untilEvent(socket: Socket, event: "connect" | "secureConnect", signal: 
     const stop = (): void => void socket.destroy(signal.reason);
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
-    // Kept after the event: a socket that is being closed may still be reset, and an error that nobody hears ends the process.
+    // Kept after the event: a socket that is being closed may still be reset, and an error without a listener ends the process.
     socket.on("error", reject);
     socket.once(event, () => {
       signal.removeEventListener("abort", stop);

@@ -2,13 +2,13 @@ import { spawn } from "node:child_process";
 import { AuthError } from "../base/errors.ts";
 
 /**
- * Runs this very command line again with flags for the runtime, on the same streams, and waits for it.
+ * Runs the same command line again with flags for Node, on the same streams, and waits for it.
  *
- * Between the two is a channel that carries nothing: it closes when this process is interrupted, and also when it is killed and
- * can say nothing any more. A signal passed on would be a second one where Ctrl-C has reached both already, through the terminal,
+ * The two processes share a channel that carries no messages: it closes when this process is interrupted, and also when it is
+ * killed. A signal passed on would be the second one where Ctrl-C has reached both processes already, through the terminal,
  * and a second one cuts short what the first began.
  *
- * @param flags - for Node, such as `--experimental-websocket`
+ * @param flags - such as `--experimental-websocket`
  * @param signal - ends the other process, which learns of it by {@link starterEnd}
  * @returns its exit code
  */
@@ -27,13 +27,13 @@ export function restartWith(flags: readonly string[], signal: AbortSignal): Prom
   });
 }
 
-/** In a process that {@link restartWith} started, aborts when the one that did is interrupted or gone; in any other, never. */
+/** In a process that {@link restartWith} started, aborts when the starter is interrupted or has ended; in any other, never. */
 export function starterEnd(): AbortSignal {
   const ended = new AbortController();
   const end = (): void => ended.abort(new AuthError("interrupted", "interrupted", { hint: "Nothing was changed" }));
   if (process.send !== undefined && !process.connected) end();
   process.once("disconnect", end);
-  // Listening for its end must not keep this process.
+  // Listening for its end must not keep this process alive.
   process.channel?.unref();
   return ended.signal;
 }

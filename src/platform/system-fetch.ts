@@ -1,8 +1,7 @@
-import { AuthError, ServiceError } from "../base/errors.ts";
+import { AuthError, ServiceError, systemErrorCode } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
 import type { Identity } from "../base/identity.ts";
 import type { Fetch } from "../base/runtime-types.ts";
-import { systemErrorCode } from "../base/system-error.ts";
 import type { Environment } from "./paths.ts";
 
 /**
@@ -12,7 +11,7 @@ import type { Environment } from "./paths.ts";
  *
  * The system's certificates are read when a server has shown one that Node's own list does not cover, since reading them
  * takes longer (50 to 300 ms on Linux) than the rest of most commands. The request is then sent once more, whatever it
- * is: the handshake had failed, so nobody has read a byte of it. Its body must therefore not be a stream.
+ * is: the handshake failed, so no byte of it has been read. Its body must therefore not be a stream.
  *
  * @param env - the process's environment
  * @param identity - what sends the requests

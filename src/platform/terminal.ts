@@ -1,16 +1,16 @@
 import type { Readable } from "node:stream";
 import { createInterface } from "node:readline";
 
-/** The person at the keyboard, if there is one. */
+/** The user at the keyboard, if there is one. */
 export interface Terminal {
   /** Whether a question can be asked and answered. */
   readonly isInteractive: boolean;
   /**
    * Asks one question on stderr.
-   * @returns the answer; an empty one at the end of input
+   * @returns the answer; empty at the end of input
    */
   ask(question: string, signal?: AbortSignal): Promise<string>;
-  /** Calls back with each line that is typed or pasted, until the signal aborts. */
+  /** Calls `callback` with each line that is typed or pasted, until the signal aborts. */
   onLine(callback: (line: string) => void, signal: AbortSignal): void;
 }
 
@@ -22,7 +22,7 @@ export function terminalOf(process: { stdin: Readable & { isTTY?: boolean }; std
     reader.on("line", callback);
     const stop = (): void => {
       reader.close();
-      // A standard input that is still being read would keep the process.
+      // A standard input that is still being read would keep the process alive.
       process.stdin.pause();
       (process.stdin as { unref?: () => void }).unref?.();
     };
@@ -31,7 +31,7 @@ export function terminalOf(process: { stdin: Readable & { isTTY?: boolean }; std
     reader.once("close", () => signal.removeEventListener("abort", stop));
   };
   return {
-    // Looked at when somebody is to be asked: opening the standard input costs more than most commands have to do.
+    // Determined when a question comes up: opening the standard input costs more than all the work of most commands.
     get isInteractive() {
       return process.stdin.isTTY === true && process.stderr.isTTY === true;
     },

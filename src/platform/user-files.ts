@@ -1,14 +1,14 @@
 import { lstat, readFile, writeFile } from "node:fs/promises";
 import { replaceFile } from "./files.ts";
 
-/** Reads a file that the user named. Nothing of ours is kept in such files, so nothing is asked of their modes. */
+/** Reads a file that the user named. Such files hold no secrets of ours, so their modes do not matter. */
 export function readUserFile(path: string): Promise<Buffer> {
   return readFile(path);
 }
 
 /**
- * Replaces a file that the user named whole, so that whoever reads it meanwhile sees the old one or the new one. What is there
- * and no plain file, such as a device or a link, is written through and stays what it is.
+ * Replaces a file that the user named as a whole, so that every reader sees the old one or the new one. Anything but a plain
+ * file, such as a device or a link, is written to and stays what it is.
  */
 export async function writeUserFile(path: string, text: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
@@ -17,9 +17,9 @@ export async function writeUserFile(path: string, text: string): Promise<void> {
 }
 
 /**
- * Standard input, piece by piece as it comes. Whoever has enough stops reading.
+ * Standard input, piece by piece as it comes. A reader that has enough stops.
  *
- * @param signal - ends it: the next piece is then the signal's reason, thrown
+ * @param signal - ends it: asking for the next piece then throws the signal's reason
  */
 export async function* standardInput(signal: AbortSignal): AsyncGenerator<Buffer> {
   signal.throwIfAborted();

@@ -1,6 +1,6 @@
 import { userInfo } from "node:os";
 
-/** What the system calls this process's user; the user's number where it has no name for it, as in many a container. */
+/** The system's name for this process's user; the user's number where it has no name, as in many containers. */
 export function userName(): string {
   try {
     return userInfo().username;

@@ -1,14 +1,11 @@
 import { createHash } from "node:crypto";
 import { ulidPattern } from "./ulid.ts";
 
-/** Version of the event envelope that this program writes. */
+/** The version of the event envelope that this program writes. */
 const schemaVersion = "3.0.0";
 
 const aggregateTypes = ["WorkPackage", "Mission", "MissionDossier", "Build"] as const;
 const lanes = ["planned", "claimed", "in_progress", "in_review", "for_review", "approved", "done", "blocked", "canceled"] as const;
-
-/** What an event is about. */
-export type AggregateType = (typeof aggregateTypes)[number];
 
 /** Returns what was expected of an invalid value; undefined for a valid one. */
 type Check = (value: unknown) => string | undefined;
@@ -22,19 +19,8 @@ const oneOf =
   (value) =>
     typeof value === "string" && known.includes(value) ? undefined : `expected one of ${known.join(", ")}`;
 
-/** The name of an event that the service knows. */
-export type EventType =
-  | "WPStatusChanged"
-  | "WPCreated"
-  | "WPAssigned"
-  | "MissionCreated"
-  | "MissionClosed"
-  | "HistoryAdded"
-  | "ErrorLogged"
-  | "DependencyResolved";
-
 /** The events that the service knows, and the payload keys that each requires. More keys are allowed. */
-const payloads: Readonly<Record<EventType, Readonly<Record<string, Check>>>> = {
+const payloads = {
   WPStatusChanged: { wp_id: workPackage, from_lane: oneOf(...lanes), to_lane: oneOf(...lanes) },
   WPCreated: { wp_id: workPackage, title: text, mission_slug: text },
   WPAssigned: { wp_id: workPackage, agent_id: text, phase: oneOf("implementation", "review") },
@@ -43,7 +29,7 @@ const payloads: Readonly<Record<EventType, Readonly<Record<string, Check>>>> = {
   HistoryAdded: { wp_id: workPackage, entry_type: oneOf("note", "review", "error", "comment"), entry_content: text },
   ErrorLogged: { error_type: oneOf("validation", "runtime", "network", "auth", "unknown"), error_message: text },
   DependencyResolved: { wp_id: workPackage, dependency_wp_id: workPackage, resolution_type: oneOf("completed", "skipped", "merged") },
-};
+} satisfies Readonly<Record<string, Readonly<Record<string, Check>>>>;
 
 /** Where in a project something happened. Each member is null when unknown, which is also the default. */
 export interface ProjectContext {
@@ -77,28 +63,16 @@ export interface EventInput extends Partial<ProjectContext> {
   causation_id?: string | null;
 }
 
-/** An event as it is queued and sent, with the service's names. */
-export interface EventEnvelope extends ProjectContext {
+/** An event as it is queued and sent, with the service's names: the caller's input with nothing left out, and what the emitter adds. */
+export interface EventEnvelope extends ProjectContext, Required<Omit<EventInput, keyof ProjectContext>> {
   /** A ULID: the idempotency key of the event. */
   event_id: string;
-  /** As in {@link EventInput}. */
-  event_type: string;
-  /** As in {@link EventInput}. */
-  aggregate_id: string;
-  /** As in {@link EventInput}. */
-  aggregate_type: string;
   /** The version of this envelope. */
   schema_version: string;
-  /** As in {@link EventInput}; empty without a build. */
-  build_id: string;
-  /** As in {@link EventInput}. */
-  payload: Readonly<Record<string, unknown>>;
   /** This machine and user, as 12 hex digits that reveal neither. */
   node_id: string;
   /** Orders events of one queue; it only grows. */
   lamport_clock: number;
-  /** As in {@link EventInput}. */
-  causation_id: string | null;
   /** When it was emitted: ISO 8601 in UTC. */
   timestamp: string;
   /** The team that it is sent to; null for an account without teams. */
@@ -118,7 +92,7 @@ export function eventProblems(input: EventInput): string[] {
   };
   const { event_type: type, payload } = input;
   for (const key of ["feature_slug", "feature_number"]) if (key in input) problems.push(`${key} is no longer part of an event`);
-  check("event_type", type, Object.hasOwn(payloads, type) ? undefined : `expected one of ${Object.keys(payloads).join(", ")}`);
+  check("event_type", type, isEventType(type) ? undefined : `expected one of ${Object.keys(payloads).join(", ")}`);
   check("aggregate_id", input.aggregate_id, text(input.aggregate_id));
   if (input.aggregate_type !== undefined) check("aggregate_type", input.aggregate_type, oneOf(...aggregateTypes)(input.aggregate_type));
   if (input.build_id) check("build_id", input.build_id, uuid.test(input.build_id) ? undefined : "expected a UUID");
@@ -177,11 +151,11 @@ export function nodeId(hostname: string, username: string): string {
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-function isEventType(type: string): type is EventType {
+function isEventType(type: string): type is keyof typeof payloads {
   return Object.hasOwn(payloads, type);
 }
 
-function defaultAggregateType(input: EventInput): AggregateType {
+function defaultAggregateType(input: EventInput): (typeof aggregateTypes)[number] {
   if (input.event_type.startsWith("Mission")) return "Mission";
   return input.event_type === "ErrorLogged" && workPackage(input.aggregate_id) ? "Mission" : "WorkPackage";
 }

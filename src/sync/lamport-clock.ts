@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Clock } from "../platform/clock.ts";
 import { ensurePrivateFolder, readPrivateFile, replacePrivateFile } from "../platform/private-files.ts";
 import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
@@ -21,26 +21,19 @@ export interface LamportClock {
 const highestPlausible = 2 ** 48;
 
 /**
- * The file of this machine's clock, next to the queue whose events it counts.
- * @param folder - the queue's
- */
-export function lamportPath(folder: string): string {
-  return join(folder, "lamport-clock");
-}
-
-/**
- * The Lamport clock stored in `path`. Reading, adding and writing happen under a lock between processes, and the number is
+ * The Lamport clock of this machine, stored in the folder of the queue. Reading, adding and writing happen under a lock between processes, and the number is
  * in the file before it is given out: no number is used twice, whichever process is killed when. That holds after a power cut
  * too, on a file system that keeps the order of renames: the event with the number is flushed after the number was renamed
  * into place. Flushing the number itself would cost each event a quarter of its time, and a file that a power cut leaves
  * empty is handled by {@link parse}.
  *
- * @param path - the file; its folder is created when it does not exist
+ * @param folder - the queue's; created when it does not exist
  * @param clock - for the lock's time limit, and for {@link parse}
  */
-export function createLamportClock(path: string, clock: Clock): LamportClock {
+export function createLamportClock(folder: string, clock: Clock): LamportClock {
+  const path = join(folder, "lamport-clock");
   const advance = async (next: (current: number) => number): Promise<number> => {
-    ensurePrivateFolder(dirname(path));
+    ensurePrivateFolder(folder);
     const lock = await acquireProcessLock(`${path}.lock`, { clock, timeoutMs: 10_000 });
     try {
       const current = parse(readPrivateFile(path)?.toString("utf8"), clock);

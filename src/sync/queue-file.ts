@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { appendFileSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { systemErrorCode } from "../base/system-error.ts";
+import { systemErrorCode } from "../base/errors.ts";
 import { syncFolder } from "../platform/files.ts";
 import { firstNames } from "../platform/large-folder.ts";
 import { replacePrivateFile, unreadable } from "../platform/private-files.ts";

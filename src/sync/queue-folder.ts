@@ -1,7 +1,7 @@
 import { renameSync, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { systemErrorCode } from "../base/system-error.ts";
+import { systemErrorCode } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { syncFolder } from "../platform/files.ts";
 import { firstNames, namesIn, removeFiles, removeFilesBefore } from "../platform/large-folder.ts";

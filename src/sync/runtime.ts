@@ -10,7 +10,7 @@ import { artifactItem, type ArtifactInput } from "./artifacts.ts";
 import { drainAccount, type DrainReport, emptyReport, waiting } from "./drain.ts";
 import { createEmitter, type Emitter, type EmitReport, type LiveChannel } from "./emitter.ts";
 import type { EventInput, ProjectContext } from "./events.ts";
-import { createLamportClock, lamportPath } from "./lamport-clock.ts";
+import { createLamportClock } from "./lamport-clock.ts";
 import { type Account, type Origin, SyncQueue } from "./queue.ts";
 import { createUlidSource } from "./ulid.ts";
 
@@ -80,7 +80,7 @@ export class SyncRuntime {
     this.#options = options;
     this.queue = new SyncQueue(folder, clock);
     this.#nextId = createUlidSource(clock);
-    const lamport = createLamportClock(lamportPath(folder), clock);
+    const lamport = createLamportClock(folder, clock);
     this.#emit = createEmitter({ ...options, queue: this.queue, lamport, onQueued: () => this.#background?.wake() });
   }
 
@@ -167,7 +167,7 @@ export class SyncRuntime {
   #unsent(origin: Origin, cause: AuthError): DrainReport {
     const left = waiting(this.queue.scopeOf(origin));
     const isWaiting = cause instanceof NotAuthenticatedError && left > 0;
-    const failure = isWaiting ? new NotAuthenticatedError(`${cause.message}, and ${left} wait in the queue`, { ...(cause.hint && { hint: cause.hint }) }) : cause;
+    const failure = isWaiting ? new NotAuthenticatedError(`${cause.message}, and ${left} ${left === 1 ? "entry is" : "entries are"} still queued`, { ...(cause.hint && { hint: cause.hint }) }) : cause;
     return { ...emptyReport(), left, failure };
   }
 

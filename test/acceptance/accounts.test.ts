@@ -87,7 +87,7 @@ test("a folder's file chooses among the profiles that are there and makes none, 
     const { code, stdout, stderr } = await here(command);
     assert.deepEqual([code, stdout], [4, ""], command);
     assert.match(stderr, /^error: there is no profile "theirs"/m, command);
-    assert.match(stderr, /^hint: Known: default, work\. To make it: spec-kitty auth login --profile theirs$/m, command);
+    assert.match(stderr, /^hint: Known: default, work\. To create it: spec-kitty auth login --profile theirs$/m, command);
   }
   assert.equal(saas.counters.logins, logins);
   assert.ok((await here("auth whoami")).stderr.includes(`which ${file} names`));
@@ -101,7 +101,7 @@ test("a profile that does not exist is an error for every command but login, wit
     const { code, stdout, stderr } = await here(`${command} --profile wrok`);
     assert.deepEqual([code, stdout], [4, ""], command);
     assert.match(stderr, /^error: there is no profile "wrok"/, command);
-    assert.match(stderr, /^hint: Known: default, work\. To make it: spec-kitty auth login --profile wrok$/m, command);
+    assert.match(stderr, /^hint: Known: default, work\. To create it: spec-kitty auth login --profile wrok$/m, command);
   }
   assert.equal((await here("auth list")).stdout.match(/logged in/g)?.length, 2, "nobody was logged out");
 });
@@ -121,13 +121,13 @@ test("auth list shows every account, its service, and which one is active", asyn
       { profile: "work", service: saas.url, active: false, authenticated: false },
     ],
   });
-  assert.match((await here("auth list", { ...env, SPEC_KITTY_PROFILE: "work" })).stderr, /^Here, "work" is used: SPEC_KITTY_PROFILE says so\.$/m);
+  assert.match((await here("auth list", { ...env, SPEC_KITTY_PROFILE: "work" })).stderr, /^Here, "work" is used, because of SPEC_KITTY_PROFILE\.$/m);
 });
 
 test("auth list where nobody has logged in says so and is no failure", async (t) => {
   const { run } = await scene(t);
   const { code, stdout, stderr } = await run("auth list");
-  assert.deepEqual([code, stdout, stderr], [0, "Nobody has logged in from here.\n", "hint: Run: spec-kitty auth login\n"]);
+  assert.deepEqual([code, stdout, stderr], [0, "No account has logged in here yet.\n", "hint: Run: spec-kitty auth login\n"]);
   assert.deepEqual(JSON.parse((await run("auth list --json")).stdout), { profiles: [] });
 });
 
@@ -137,8 +137,8 @@ test("auth switch makes another account the active one, and says when something 
   assert.deepEqual([code, stdout, stderr], [0, `✓ The active profile is "work": bob@example.com (Bolt Ltd), ${saas.url}.\n`, ""]);
   assert.equal((await run("auth whoami")).stdout, "bob@example.com\n");
   assert.deepEqual(JSON.parse((await run("auth switch default --json")).stdout), { active: "default" });
-  assert.match((await here("auth switch default", { SPEC_KITTY_PROFILE: "work" })).stderr, /^warning: here, "work" is used all the same: SPEC_KITTY_PROFILE says so$/m);
-  assert.match((await here("auth switch default", { SPEC_KITTY_ACCESS_TOKEN: "t" })).stderr, /^warning: the token in SPEC_KITTY_ACCESS_TOKEN goes before every profile$/m);
+  assert.match((await here("auth switch default", { SPEC_KITTY_PROFILE: "work" })).stderr, /^warning: here, "work" is still used, because of SPEC_KITTY_PROFILE$/m);
+  assert.match((await here("auth switch default", { SPEC_KITTY_ACCESS_TOKEN: "t" })).stderr, /^warning: the token in SPEC_KITTY_ACCESS_TOKEN takes precedence over every profile$/m);
   const wrong = await run("auth switch nobody");
   assert.equal(wrong.code, 4);
   assert.match(wrong.stderr, /^error: there is no profile "nobody"\nhint: Known: default, work\./);
@@ -148,7 +148,7 @@ test("auth switch without a name lists the names where nobody can be asked", asy
   const { run } = await twoAccounts(t);
   const { code, stderr } = await run("auth switch");
   assert.equal(code, 2);
-  assert.match(stderr, /^error: no profile was named, and nobody is here to be asked\nhint: Run: spec-kitty auth switch PROFILE, with one of: default, work\n$/);
+  assert.match(stderr, /^error: no profile was named, and there is no terminal to ask on\nhint: Run: spec-kitty auth switch PROFILE, with one of: default, work\n$/);
 });
 
 test("auth switch without a name asks on a terminal, and takes a number or a name", { skip: noTerminal }, async (t) => {
@@ -205,7 +205,7 @@ test("a token in the environment is shown as what it is, before every profile, a
   const { code, stdout, stderr } = await here("auth status", { SPEC_KITTY_ACCESS_TOKEN: token });
   assert.equal(code, 0);
   assert.match(stdout, /^✓ A token from SPEC_KITTY_ACCESS_TOKEN is used$/m);
-  assert.match(stdout, /^ {2}Access token +from SPEC_KITTY_ACCESS_TOKEN, as it is: it goes before every login/m);
+  assert.match(stdout, /^ {2}Access token +from SPEC_KITTY_ACCESS_TOKEN, as it is: it takes precedence over every login/m);
   assert.match(stdout, /^ {2}Profile +default \(active\), whose own session is not used$/m);
   assert.ok(!(stdout + stderr).includes(token) && !stdout.includes("alice"));
   const asJson = JSON.parse((await here("auth status --json", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout) as Record<string, unknown>;

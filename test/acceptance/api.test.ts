@@ -93,13 +93,13 @@ test("S-001 no other address gets the token, however it is written", async (t) =
 });
 
 const wrong: [args: string[], message: RegExp][] = [
-  [["api", "FETCH", "/x"], /^error: "FETCH" is not a method of HTTP\n/],
+  [["api", "FETCH", "/x"], /^error: "FETCH" is not an HTTP method\n/],
   [["api", "GET", "/x", "-d", "{}"], /^error: GET takes no body\n/],
   [["api", "GET", "/x", "-H", "nonsense"], /^error: "nonsense" is not a header\n/],
   [["api", "GET", "/x", "-H", "Authorization: Bearer x"], /^error: the header "Authorization" is set by the command itself\n/],
-  [["api", "POST", "/x", "-d", "{}", "-H", "Transfer-Encoding: chunked"], /^error: the header "Transfer-Encoding" is not one to choose: /],
-  [["api", "POST", "/x", "-d", "{}", "-H", "Content-Length: 7"], /^error: the header "Content-Length" is not one to choose: /],
-  [["api", "POST", "/x", "-d", "@/nowhere"], /^error: --data names a file that cannot be read: "\/nowhere" \(ENOENT\)\n/],
+  [["api", "POST", "/x", "-d", "{}", "-H", "Transfer-Encoding: chunked"], /^error: the header "Transfer-Encoding" cannot be chosen: /],
+  [["api", "POST", "/x", "-d", "{}", "-H", "Content-Length: 7"], /^error: the header "Content-Length" cannot be chosen: /],
+  [["api", "POST", "/x", "-d", "@/nowhere"], /^error: --data: cannot read "\/nowhere" \(ENOENT\)\n/],
   [["api", "GET"], /^error: /],
 ];
 test("wrong usage is exit code 2, and asks the service nothing", async (t) => {

@@ -55,7 +55,7 @@ test("an address that is not the service's, and a header that is none, are wrong
   }
   for (const value of ["hidden\nX-Other: 1", "hidden✓"]) {
     const { code, stderr } = await runCommand(t, ["api", "GET", "/api/v1/me", "-H", `X-Key: ${value}`], env);
-    assert.deepEqual([code, stderr], [2, 'error: the value of the header "X-Key" cannot be sent\nhint: A header takes one line, of letters that Latin-1 has\n']);
+    assert.deepEqual([code, stderr], [2, 'error: the value of the header "X-Key" cannot be sent\nhint: Use a single line of Latin-1 characters\n']);
   }
   assert.equal(saas.requests.length, before);
 });
@@ -75,7 +75,7 @@ for (const [what, fault] of [
     saas.faults.next("/.well-known/oauth-authorization-server", fault);
     const { code, stderr } = await run("auth login");
     assert.equal(code, 1);
-    assert.match(stderr, /^error: the metadata of "[^"]+" are those of [^\n]+\nhint: Check the address of the issuer\n$/);
+    assert.match(stderr, /^error: the metadata of "[^"]+" (are those of [^\n]+|name no issuer)\nhint: Check the address of the issuer\n$/);
     assert.ok(stderr.length < 1_000, `${stderr.length} characters`);
   });
 }
@@ -112,5 +112,5 @@ test("a report is written beside nothing of the user's, through no link that lie
   assert.ok(lstatSync(nowhere).isSymbolicLink());
   const { code, stderr } = await run(`sync now --report ${folder}/no/report.json`);
   assert.equal(code, 2);
-  assert.match(stderr, /^error: --report names a file that cannot be written: "[^\n]+" \(ENOENT\)\nhint: [^\n]+\n$/m);
+  assert.match(stderr, /^error: --report: cannot write "[^\n]+" \(ENOENT\)\nhint: [^\n]+\n$/m);
 });

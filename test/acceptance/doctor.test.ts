@@ -56,7 +56,7 @@ function listing(folder: string): string[] {
   });
 }
 
-test("a healthy login has no finding that is critical, and each number is about one subject", async (t) => {
+test("a healthy login has no critical finding, and each number is about one subject", async (t) => {
   const at = await loggedIn(t);
   const report = await examine(at);
   assert.equal(report.code, 0);
@@ -72,10 +72,10 @@ test("a healthy login has no finding that is critical, and each number is about 
   const { code, stdout } = await at.run("auth doctor");
   assert.equal(code, 0);
   assert.match(stdout, /^✓ D101 profile +"default", the active one\n/);
-  assert.match(stdout, /\nNothing is wrong\.\n$/);
+  assert.match(stdout, /\nNo problems found\.\n$/);
 });
 
-test("the JSON has a schema version, and members that stay", async (t) => {
+test("the JSON has a schema version and stable members", async (t) => {
   const report = JSON.parse((await (await loggedIn(t)).run("auth doctor --json")).stdout) as DoctorReport;
   assert.deepEqual(Object.keys(report), ["schemaVersion", "healthy", "critical", "warnings", "findings"]);
   assert.equal(report.schemaVersion, 1);
@@ -86,7 +86,7 @@ test("the JSON has a schema version, and members that stay", async (t) => {
   }
 });
 
-test("without --unstick nothing is changed on disk, not even the cache of a key", async (t) => {
+test("without --repair nothing is changed on disk, not even the cache of a key", async (t) => {
   const at = await loggedIn(t);
   rmSync(join(at.folder, "run"), { recursive: true });
   writeFileSync(join(at.config, `.credentials.json.${await deadPid()}.0123456789ab.tmp`), "x", { mode: 0o600 });
@@ -115,16 +115,16 @@ test("S-005 the doctor prints no secret: no token, passphrase, key or credential
   }
 });
 
-test("nobody logged in is a warning with the login to paste, and no service at all is critical", async (t) => {
+test("not being logged in is a warning with the command to paste, and a missing service is critical", async (t) => {
   const at = await scene(t);
   const report = await examine(at);
   assert.equal(report.code, 0);
-  assert.deepEqual(report.of("D301"), [{ number: "D301", severity: "warning", subject: "session", sentence: 'nobody is logged in (profile "default")', fix: "spec-kitty auth login" }]);
+  assert.deepEqual(report.of("D301"), [{ number: "D301", severity: "warning", subject: "session", sentence: 'not logged in (profile "default")', fix: "spec-kitty auth login" }]);
   assert.equal(existsSync(at.config), false, "and nothing was made");
   assert.deepEqual(severities(await examine(at, { SPEC_KITTY_SAAS_URL: undefined }), "critical"), ["D102"]);
 });
 
-test("each setting is told with its source, and a variable that nobody reads is told too", async (t) => {
+test("each setting is reported with its source, and so is a variable that does not exist", async (t) => {
   const at = await loggedIn(t);
   assert.match((await examine(at)).of("D102")[0]?.sentence ?? "", /^http:\S+, from SPEC_KITTY_SAAS_URL$/);
   const remembered = await examine(at, { SPEC_KITTY_SAAS_URL: undefined, SPEC_KITTY_SAS_URL: "x" });
@@ -135,7 +135,7 @@ test("each setting is told with its source, and a variable that nobody reads is 
   assert.match((await examine(at, {}, " --profile work")).of("D101")[0]?.sentence ?? "", /^"work", named by --profile/);
 });
 
-test("a login that is over, or about to be, is a warning", async (t) => {
+test("a login that has expired, or is about to, is a warning", async (t) => {
   const at = await scene(t);
   const session = sessionOf(at.saas, { leftMs: -1000 });
   const until = async (days: number): Promise<Examined> => {
@@ -148,7 +148,7 @@ test("a login that is over, or about to be, is a warning", async (t) => {
   assert.deepEqual(severities(await until(4), "warning"), []);
 });
 
-test("a file that others can read is critical, and the fix mends it", unix, async (t) => {
+test("a file that others can read is critical, and the suggested command fixes it", unix, async (t) => {
   const at = await loggedIn(t);
   chmodSync(at.credentials, 0o644);
   const report = await examine(at);
@@ -159,7 +159,7 @@ test("a file that others can read is critical, and the fix mends it", unix, asyn
   assert.equal((await examine(at)).code, 0);
 });
 
-test("a folder that others can change is critical, one that they can look into is a warning, and so are open files in it", unix, async (t) => {
+test("a folder that others can change is critical; one that they can list is a warning, and so are open files in it", unix, async (t) => {
   const at = await loggedIn(t);
   mkdirSync(join(at.config, "queue"), { mode: 0o700 });
   writeFileSync(join(at.config, "queue", "event"), "", { mode: 0o644 });
@@ -171,7 +171,7 @@ test("a folder that others can change is critical, one that they can look into i
   assert.equal(report.of("D402")[0]?.fix, `chmod 700 ${at.config}`);
 });
 
-test("a folder above that others can change is a warning, by whichever way it leads down; a sticky one and this user's own group's are none", unix, async (t) => {
+test("a folder above that others can change is a warning, through links too; a sticky one or one of the user's own group is not", unix, async (t) => {
   const at = await loggedIn(t);
   const above = async (more: CommandEnvironment = {}): Promise<[severity: string, sentence: string][]> =>
     (await examine(at, more)).of("D406").map(({ severity, sentence }) => [severity, sentence]);
@@ -184,7 +184,7 @@ test("a folder above that others can change is a warning, by whichever way it le
   const report = await examine(at);
   assert.deepEqual([report.code, severities(report, "warning")], [0, ["D406"]]);
   const [{ sentence, fix = "" } = { sentence: "" }] = report.of("D406");
-  assert.equal(sentence, `${at.folder} can be changed by others (mode 0777), who can put another folder in the place of yours`);
+  assert.equal(sentence, `${at.folder} can be changed by others (mode 0777), who could put another folder in its place`);
   const elsewhere = scratchFolder(t);
   symlinkSync(at.config, join(elsewhere, "link"));
   assert.deepEqual(await above({ SPEC_KITTY_CONFIG_DIR: join(elsewhere, "link") }), [["warning", sentence]]);
@@ -194,7 +194,7 @@ test("a folder above that others can change is a warning, by whichever way it le
   assert.match((await above({ SPEC_KITTY_CONFIG_DIR: join(elsewhere, "link") }))[0]?.[1] ?? "", new RegExp(`^${elsewhere} can be changed`));
 });
 
-test("a folder above that a group can change is a warning, unless the group is this user's own; another user's is one always", { skip: process.getuid?.() !== 0 && "needs root" }, async (t) => {
+test("a folder above that a group can change is a warning unless the group is the user's own; another user's always is", { skip: process.getuid?.() !== 0 && "needs root" }, async (t) => {
   const above = async (uid: number, gid: number, mode: number): Promise<string[]> => {
     const at = await scene(t);
     mkdirSync(at.config, { mode: 0o700 });
@@ -206,7 +206,7 @@ test("a folder above that a group can change is a warning, unless the group is t
     const findings = (JSON.parse(await text(child.stdout)) as DoctorReport).findings.filter(({ number }) => number === "D406");
     return findings.map(({ severity, sentence, fix = "" }) => `${severity}: ${sentence}; ${fix}`.replace(at.folder, "FOLDER").replace(at.folder, "FOLDER"));
   };
-  const danger = "who can put another folder in the place of yours";
+  const danger = "who could put another folder in its place";
   assert.deepEqual(await above(1, 1, 0o2775), ["ok: nobody else can change them; "]);
   assert.deepEqual(await above(0, 0, 0o775), ["ok: nobody else can change them; "]);
   assert.deepEqual(await above(1, 12345, 0o770), [`warning: FOLDER can be changed by others (mode 0770), ${danger}; chmod go-w FOLDER`]);
@@ -214,7 +214,7 @@ test("a folder above that a group can change is a warning, unless the group is t
   assert.deepEqual(await above(12345, 1, 0o1755), [`warning: FOLDER belongs to another user (uid 12345), ${danger}; export SPEC_KITTY_CONFIG_DIR=…`]);
 });
 
-test("a damaged file, a link in its place and a newer format are findings and no crash", unix, async (t) => {
+test("a damaged file, a link in its place and a newer format are findings, not crashes", unix, async (t) => {
   const at = await loggedIn(t);
   const text = readFileSync(at.credentials, "utf8");
   const damaged = [text.slice(0, 100), "", text.replace(/"nonce": "./, '"nonce": "!'), text.replace('"version": 1', '"version": 9')];
@@ -248,7 +248,7 @@ function locker(t: TestContext, task: "hold" | "exit", path: string): ReturnType
   return child;
 }
 
-test("the lock of a dead process is a warning, and --unstick removes it", linux, async (t) => {
+test("the lock of a dead process is a warning, and --repair removes it, under its earlier name --unstick too", linux, async (t) => {
   const at = await loggedIn(t);
   const lock = join(at.config, "credentials.lock");
   const child = locker(t, "exit", lock);
@@ -257,32 +257,32 @@ test("the lock of a dead process is a warning, and --unstick removes it", linux,
   const report = await examine(at);
   assert.match(report.of("D501")[0]?.sentence ?? "", new RegExp(`^"credentials\\.lock" is held by process ${child.pid} on ".+", since \\d{4}-.+Z, which is dead`));
   assert.equal(report.of("D501")[0]?.severity, "warning");
-  assert.equal(report.of("D501")[0]?.fix, "spec-kitty auth doctor --unstick");
+  assert.equal(report.of("D501")[0]?.fix, "spec-kitty auth doctor --repair");
   assert.deepEqual(listing(at.config), before);
 
-  const mended = await examine(at, {}, " --unstick");
-  assert.match(mended.of("D501")[0]?.sentence ?? "", /^removed: "credentials\.lock" is held by process/);
+  const repaired = await examine(at, {}, " --unstick");
+  assert.match(repaired.of("D501")[0]?.sentence ?? "", /^removed: "credentials\.lock" is held by process/);
   assert.deepEqual(readdirSync(at.config), ["credentials.json"]);
   assert.equal((await examine(at)).of("D501")[0]?.sentence, "none is held");
 });
 
-test("the lock of a living process is told with its holder, stopped or not, and --unstick leaves it", linux, async (t) => {
+test("the lock of a living process is reported with its holder, stopped or not, and --repair leaves it", linux, async (t) => {
   const at = await loggedIn(t);
   mkdirSync(join(at.config, "queue", "alice"), { recursive: true, mode: 0o700 });
   const child = locker(t, "hold", join(at.config, "queue", "alice", "drain.lock"));
   const lines = createInterface(child.stdout ?? process.stdin)[Symbol.asyncIterator]();
   await lines.next();
-  const report = await examine(at, {}, " --unstick");
+  const report = await examine(at, {}, " --repair");
   assert.match(report.of("D501")[0]?.sentence ?? "", new RegExp(`^"queue/alice/drain\\.lock" is held by process ${child.pid} .*, which is running$`));
   assert.equal(report.of("D501")[0]?.severity, "note");
   child.kill("SIGSTOP");
-  assert.equal((await examine(at, {}, " --unstick")).of("D501")[0]?.fix, `kill -CONT ${child.pid}`);
+  assert.equal((await examine(at, {}, " --repair")).of("D501")[0]?.fix, `kill -CONT ${child.pid}`);
   child.kill("SIGCONT");
   child.stdin?.write("\n");
   assert.equal((await lines.next()).value, "still true");
 });
 
-test("what killed processes left beside a lock and beside the file goes with --unstick, and a living writer's stays", linux, async (t) => {
+test("--repair removes what killed processes left next to a lock and next to the file, and leaves what a living writer has", linux, async (t) => {
   const at = await loggedIn(t);
   const mine = `.credentials.json.${process.pid}.0123456789ab.tmp`;
   const dead = `.credentials.json.${await deadPid()}.0123456789ab.tmp`;
@@ -299,8 +299,8 @@ test("what killed processes left beside a lock and beside the file goes with --u
   const report = await examine(at);
   assert.equal(report.of("D405")[0]?.sentence, `a killed process left ${dead}`);
   assert.equal(report.of("D501")[0]?.sentence, 'something is left by a process killed while waiting for "credentials.lock"');
-  const mended = await examine(at, {}, " --unstick");
-  assert.equal(mended.of("D405")[0]?.sentence, `removed what a killed process left: ${dead}`);
+  const repaired = await examine(at, {}, " --repair");
+  assert.equal(repaired.of("D405")[0]?.sentence, `removed what a killed process left: ${dead}`);
   assert.deepEqual(readdirSync(at.config).sort(), [mine, "credentials.json", "credentials.lock"]);
 });
 
@@ -311,7 +311,7 @@ async function deadPid(): Promise<number> {
   return child.pid ?? 0;
 }
 
-test("a clock that is minutes off is told with its direction", async (t) => {
+test("a clock that is minutes off is reported with its direction", async (t) => {
   const at = await loggedIn(t, { clockOffsetMs: 300_000 });
   const behind = (await examine(at)).of("D206")[0];
   assert.equal(behind?.severity, "warning");
@@ -336,8 +336,8 @@ test("the way to the service ends at the step that fails", async (t) => {
 
   const answers: [fault: Parameters<Scene["saas"]["faults"]["next"]>[1], severity: string, sentence: RegExp][] = [
     [{ status: 503 }, "critical", /answers 503$/],
-    [{ status: 302, headers: { Location: "https://portal.example/sign-in?secret" } }, "warning", /sends on to https:\/\/portal\.example: /],
-    [{ status: 200, body: "<html>" }, "warning", /answers 200 to a request without a token, and not 401/],
+    [{ status: 302, headers: { Location: "https://portal.example/sign-in?secret" } }, "warning", /redirects to https:\/\/portal\.example: /],
+    [{ status: 200, body: "<html>" }, "warning", /answers 200 to a request without a token, not 401/],
     [{ reset: "before" }, "critical", /does not answer/],
   ];
   for (const [fault, severity, sentence] of answers) {
@@ -348,7 +348,7 @@ test("the way to the service ends at the step that fails", async (t) => {
   }
 });
 
-test("a service that never answers costs the doctor 3 s and not 10, and Ctrl-C ends it before", unix, async (t) => {
+test("a service that never answers costs the doctor 3 s, not 10, and Ctrl-C ends it earlier", unix, async (t) => {
   const at = await scene(t);
   at.saas.faults.always("/api/v1/me", { hang: true });
   const startedAt = performance.now();
@@ -375,14 +375,14 @@ async function secureService(t: TestContext, host: string): Promise<{ port: numb
   return { port: (server.address() as AddressInfo).port, cert };
 }
 
-test("a certificate that is not trusted is told with its issuer, and trusting that issuer is the fix", async (t) => {
+test("a certificate that is not trusted is reported with its issuer, and trusting that issuer is the fix", async (t) => {
   const at = await scene(t);
   const { port, cert } = await secureService(t, "localhost");
   const SPEC_KITTY_SAAS_URL = `https://localhost:${port}`;
   const report = await examine(at, { SPEC_KITTY_SAAS_URL });
   assert.deepEqual(severities(report, "critical"), ["D204"]);
   const found = report.of("D204")[0];
-  assert.match(found?.sentence ?? "", /is not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\): it is for localhost, issued by localhost, good until Dec 31/);
+  assert.match(found?.sentence ?? "", /is not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\): it is for localhost, issued by localhost, valid until Dec 31/);
   assert.match(found?.fix ?? "", /export NODE_EXTRA_CA_CERTS=/);
 
   const authority = join(at.folder, "authority.pem");
@@ -395,7 +395,7 @@ test("a certificate that is not trusted is told with its issuer, and trusting th
   assert.match(misnamed.of("D204")[0]?.sentence ?? "", /ERR_TLS_CERT_ALTNAME_INVALID/);
 });
 
-test("a proxy is told with the variable that names it, and the way to it is what is tried", async (t) => {
+test("a proxy is reported with the variable that names it, and it is the proxy that is connected to", async (t) => {
   const at = await scene(t);
   const { port, cert } = await secureService(t, "service.example");
   await using proxy = await startProxy({ routes: { "service.example:443": port } });
@@ -415,12 +415,12 @@ test("a proxy is told with the variable that names it, and the way to it is what
   assert.deepEqual(severities(wrong, "critical"), ["D201"]);
 });
 
-test("a machine on which nothing opens a browser is told which programs were looked for", unix, async (t) => {
+test("on a machine where nothing opens a browser, the programs that were looked for are named", unix, async (t) => {
   const at = await loggedIn(t);
   const found = (await examine(at)).of("D702")[0];
   assert.equal(found?.sentence, `${at.env["BROWSER"]} opens addresses`);
   const none = (await examine(at, { BROWSER: "/nowhere/browser", PATH: "/nowhere" })).of("D702")[0];
   assert.equal(none?.severity, "warning");
-  assert.match(none.sentence, /^no program that opens addresses is found, of \/nowhere\/browser, /);
+  assert.match(none.sentence, /^no program to open addresses with was found: \/nowhere\/browser, /);
   assert.equal(none.fix, "spec-kitty auth login --no-browser");
 });

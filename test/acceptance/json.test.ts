@@ -5,19 +5,19 @@ import { test } from "node:test";
 import { commandTable } from "../../src/cli/command-table.ts";
 import type {
   AuthStatus,
-  DefaultTeamAnswer,
+  DefaultTeamOutput,
   DoctorReport,
-  EmitAnswer,
+  EmitOutput,
   ExecCredential,
   LoginExplanation,
-  LogoutAnswer,
+  LogoutOutput,
   ProfileList,
-  RefreshAnswer,
-  SwitchAnswer,
-  SyncNowAnswer,
-  SyncStatusAnswer,
-  TokenAnswer,
-  UploadAnswer,
+  RefreshOutput,
+  SwitchOutput,
+  SyncNowOutput,
+  SyncStatusOutput,
+  TokenOutput,
+  UploadOutput,
   WatchLine,
 } from "../../src/cli/json-output.ts";
 import type { TrackerResult } from "../../src/tracker/request.ts";
@@ -47,11 +47,11 @@ const status: Members<AuthStatus> = {
   authenticatedAt: "maybe",
   lastUsedAt: "maybe",
 };
-const syncNow: Members<SyncNowAnswer> = { events: "always", artifacts: "always", left: "always", stopped: "maybe" };
+const syncNow: Members<SyncNowOutput> = { events: "always", artifacts: "always", left: "always", stopped: "maybe" };
 const listed: Members<ProfileList["profiles"][number]> = { profile: "always", service: "always", user: "maybe", active: "always", authenticated: "always" };
-const loggedOut: Members<LogoutAnswer["loggedOut"][number]> = { profile: "always", server: "always", tokens: "maybe" };
+const loggedOut: Members<LogoutOutput["loggedOut"][number]> = { profile: "always", server: "always", tokens: "maybe" };
 const finding: Members<DoctorReport["findings"][number]> = { number: "always", severity: "always", subject: "always", sentence: "always", fix: "maybe" };
-const scope: Members<SyncStatusAnswer["scopes"][number]> = { service: "maybe", user: "maybe", team: "maybe", events: "always", artifacts: "always", putAside: "always" };
+const scope: Members<SyncStatusOutput["scopes"][number]> = { service: "maybe", user: "maybe", team: "maybe", events: "always", artifacts: "always", putAside: "always" };
 const explanation: Members<LoginExplanation> = { login: "always", reason: "always", signals: "always" };
 const credential: Members<ExecCredential> = { apiVersion: "always", kind: "always", status: "always" };
 
@@ -59,20 +59,20 @@ const credential: Members<ExecCredential> = { apiVersion: "always", kind: "alway
 const answers: Record<string, { members: Record<string, "always" | "maybe">; lists?: Record<string, Record<string, "always" | "maybe">> }> = {
   "auth login": { members: status },
   "auth status": { members: status },
-  "auth logout": { members: { loggedOut: "always" } satisfies Members<LogoutAnswer>, lists: { loggedOut } },
-  "auth token": { members: { accessToken: "always", tokenType: "always", expiresAt: "maybe", source: "maybe" } satisfies Members<TokenAnswer> },
-  "auth refresh": { members: { refreshed: "always", accessTokenExpiresAt: "maybe" } satisfies Members<RefreshAnswer> },
+  "auth logout": { members: { loggedOut: "always" } satisfies Members<LogoutOutput>, lists: { loggedOut } },
+  "auth token": { members: { accessToken: "always", tokenType: "always", expiresAt: "maybe", source: "maybe" } satisfies Members<TokenOutput> },
+  "auth refresh": { members: { refreshed: "always", accessTokenExpiresAt: "maybe" } satisfies Members<RefreshOutput> },
   "auth list": { members: { profiles: "always" } satisfies Members<ProfileList>, lists: { profiles: listed } },
-  "auth switch": { members: { active: "always" } satisfies Members<SwitchAnswer> },
-  "auth team": { members: { profile: "always", team: "maybe", teams: "always" } satisfies Members<DefaultTeamAnswer> },
+  "auth switch": { members: { active: "always" } satisfies Members<SwitchOutput> },
+  "auth team": { members: { profile: "always", team: "maybe", teams: "always" } satisfies Members<DefaultTeamOutput> },
   "auth doctor": {
     members: { schemaVersion: "always", healthy: "always", critical: "always", warnings: "always", findings: "always" } satisfies Members<DoctorReport>,
     lists: { findings: finding },
   },
-  "sync emit": { members: { queued: "always", eventId: "always" } satisfies Members<EmitAnswer> },
-  "sync upload": { members: { queued: "always" } satisfies Members<UploadAnswer> },
+  "sync emit": { members: { queued: "always", eventId: "always" } satisfies Members<EmitOutput> },
+  "sync upload": { members: { queued: "always" } satisfies Members<UploadOutput> },
   "sync now": { members: syncNow },
-  "sync status": { members: { scopes: "always", health: "maybe" } satisfies Members<SyncStatusAnswer>, lists: { scopes: scope } },
+  "sync status": { members: { scopes: "always", health: "maybe" } satisfies Members<SyncStatusOutput>, lists: { scopes: scope } },
 };
 
 /** Commands of the tracker, whose answers are `TrackerResult`: what is in it is up to the provider. */

@@ -212,7 +212,7 @@ test("FR-007 without a keychain the encrypted file needs a yes: without one, nob
   for (const args of ["auth login", "auth login --storage file"]) {
     const { code, stdout, stderr } = await run(args);
     assert.deepEqual([code, stdout], [2, ""]);
-    assert.match(stderr, /^error: the session would be kept in an encrypted file \(.*\), and nobody is here to agree to that$/m);
+    assert.match(stderr, /^error: the session would be stored in an encrypted file \(.*\), and there is no terminal to ask for your consent$/m);
     assert.match(stderr, /^hint: Agree beforehand: spec-kitty auth login --storage file --yes, or export SPEC_KITTY_STORAGE=file$/m);
   }
   assert.equal(saas.requests.length, 0);
@@ -317,7 +317,7 @@ test("where the browser cannot reach this machine, the pasted address of the fai
 test("FR-007 on a terminal the encrypted file is asked about, and a no stores nothing", { skip: noTerminal }, async (t) => {
   const { saas, env, folder, run } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
   const declined = startOnTerminal(t, ["auth", "login"], env);
-  await declined.shows(/Keep it in the encrypted file\? \[y\/N\] /);
+  await declined.shows(/Store it in the encrypted file\? \[y\/N\] /);
   declined.type("\n");
   assert.equal((await declined.ended).code, 2);
   assert.match(declined.stdout(), /the session was not stored: the encrypted file was declined/);

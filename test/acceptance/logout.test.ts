@@ -50,7 +50,7 @@ for (const [what, fault, nodeArgs] of [
     saas.faults.always("/api/v1/logout", fault);
     const { code, stdout, stderr } = await startCommand(t, ["auth", "logout"], env, { nodeArgs }).ended;
     assert.deepEqual([code, stdout], [0, done]);
-    assert.match(stderr, /^warning: the service was not told \(.+\): its tokens may live on until they expire\n$/);
+    assert.match(stderr, /^warning: the service was not told \(.+\): its tokens may remain valid until they expire\n$/);
     assert.equal((await run("auth status")).code, 4);
   });
 }
@@ -195,7 +195,7 @@ test("S-003 a login that came while a logout refreshed its token is not ended in
   answer();
   const { code, stdout, stderr } = await running.ended;
   assert.deepEqual([code, stdout], [0, done]);
-  assert.match(stderr, /^warning: the service was not told \([^\n]+\): its tokens may live on until they expire\nwarning: there is a new login/);
+  assert.match(stderr, /^warning: the service was not told \([^\n]+\): its tokens may remain valid until they expire\nwarning: there is a new login/);
   assert.equal(saas.counters.logouts, 0);
   assert.equal((await app.store.read()).profiles.get("default")?.session?.user.id, "u_bob");
 });

@@ -43,7 +43,7 @@ test("what would ask fails within a second and names the option that would have 
     for (const input of ["closed", "empty", "silent"] as const) {
       const { code, stdout, stderr } = await endsAtOnce(t, input, args, { ...env, ...more });
       assert.deepEqual([code, stdout], [2, ""], `${args.join(" ")} (${input}): ${stderr}`);
-      assert.match(stderr, /^error: .*nobody is here to/m);
+      assert.match(stderr, /^error: .*there is no terminal to ask/m);
       assert.match(stderr, option);
     }
   }
@@ -60,7 +60,7 @@ test("every command ends by itself where there is neither a login nor a terminal
       const { code, signal, stderr } = await endsAtOnce(t, input, args, { ...env, ...more });
       assert.equal(signal, null);
       assert.ok(code !== null && code >= 0 && code < 128, `${args.join(" ")}: ${code} ${stderr}`);
-      assert.doesNotMatch(stderr, /defect of spec-kitty/, args.join(" "));
+      assert.doesNotMatch(stderr, /bug in spec-kitty/, args.join(" "));
     }
   }
 });

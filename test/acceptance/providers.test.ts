@@ -192,7 +192,7 @@ test("logout tells of each token how it went", async (t) => {
   provider.misbehaviour = { revoke: ({ token_type_hint: hint }) => (hint === "access_token" ? Response.json({ error: "unsupported_token_type" }, { status: 400 }) : undefined) };
   const half = await run("auth logout");
   assert.equal(half.stdout, '✓ Logged out (profile "default"). Revoked: refresh token.\n');
-  assert.match(half.stderr, /^warning: the access token could not be revoked \(.*unsupported_token_type.*\): it may live on until it expires$/m);
+  assert.match(half.stderr, /^warning: the access token could not be revoked \(.*unsupported_token_type.*\): it may remain valid until it expires$/m);
   assert.equal(await session(), undefined);
 
   await run(loginAt(provider));
@@ -223,7 +223,7 @@ test("a login that takes the place of another revokes it after the new one is st
   assert.equal(code, 0);
   assert.deepEqual(revoked, [old?.refreshToken?.reveal(), old?.accessToken.reveal()]);
   assert.ok(wasStored);
-  assert.match(stderr, /^warning: the refresh token of the login before this one could not be revoked \(.*503\): it may live on until it expires$/m);
+  assert.match(stderr, /^warning: the refresh token of the previous login could not be revoked \(.*503\): it may remain valid until it expires$/m);
 });
 
 test("an ID token of somebody else's in a refresh ends the session, and the command says why", async (t) => {
@@ -288,7 +288,7 @@ test("metadata that name another issuer end the login, with the name to use wher
   provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, issuer: `${provider.issuer}/` }) };
   const slash = await run(loginAt(provider));
   assert.equal(slash.code, 1);
-  assert.match(slash.stderr, new RegExp(`^hint: Name it as it names itself: --issuer ${provider.issuer}/$`, "m"));
+  assert.match(slash.stderr, new RegExp(`^hint: Name it as it names itself: spec-kitty auth login --issuer ${provider.issuer}/$`, "m"));
   assert.ok(!provider.paths.includes("/authorize"));
 });
 

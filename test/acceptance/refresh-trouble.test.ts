@@ -209,8 +209,8 @@ function smallDisk(t: TestContext): string | undefined {
 interface SmallScene extends Scene {
   /** Fills the disk to the last byte. */
   fill(): void;
-  /** Uses up the files that the disk can have. */
-  crowd(): void;
+  /** Uses up the files that the disk can have, but for so many. */
+  crowd(free?: number): void;
   makeRoom(): void;
 }
 
@@ -236,7 +236,11 @@ async function sceneOnSmallDisk(t: TestContext): Promise<SmallScene | undefined>
     config,
     credentials: join(config, "credentials.json"),
     fill: () => [65_536, 4_096, 1].forEach((size) => untilFull(() => writeFileSync(ballast, Buffer.alloc(size), { flag: "a" }))),
-    crowd: () => untilFull((count) => writeFileSync(`${ballast}-${count}`, "", { flag: "wx" })),
+    crowd(free = 0) {
+      let made = 0;
+      untilFull((count) => (writeFileSync(`${ballast}-${count}`, "", { flag: "wx" }), (made += 1)));
+      for (let count = 1; count <= free; count += 1) rmSync(`${ballast}-${made - count}`);
+    },
     makeRoom() {
       for (const name of readdirSync(config)) if (name.startsWith("ballast")) rmSync(join(config, name));
     },
@@ -257,6 +261,26 @@ test("NFR-010 a full disk costs nothing before the refresh: nothing is sent, and
   makeRoom();
   assert.equal((await run("auth token")).code, 0);
   assert.deepEqual(readdirSync(config), ["credentials.json"]);
+});
+
+test("NFR-010 however few files the disk can still have, a refresh is either not begun or stored", async (t) => {
+  const stage = await sceneOnSmallDisk(t);
+  if (stage === undefined) return;
+  const { saas, run, crowd, makeRoom, env } = stage;
+  const outcomes: string[] = [];
+  for (let free = 0; free <= 7; free += 1) {
+    saas.expireAccessTokens();
+    await storeSession(saas, env, sessionOf(saas));
+    const { refreshes } = saas.counters;
+    crowd(free);
+    const { code, stderr } = await run("auth token");
+    assert.equal(saas.counters.refreshes - refreshes, code === 0 ? 1 : 0, `${free} free: ${stderr}`);
+    outcomes.push(code === 0 ? "refreshed" : "not begun");
+    makeRoom();
+    const after = await run("auth token");
+    assert.deepEqual([after.code, saas.counters.reuses], [0, 0], `${free} free: ${after.stderr}`);
+  }
+  assert.deepEqual([...new Set(outcomes)], ["not begun", "refreshed"], outcomes.join(", "));
 });
 
 test("NFR-010 a disk that fills up while the service works has room for the answer all the same: it was taken before", async (t) => {

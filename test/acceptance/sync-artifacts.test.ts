@@ -21,9 +21,9 @@ async function queued(t: TestContext, content = "# Plan\n"): Promise<Scene> {
   return at;
 }
 
-test("an artifact is stored once (201), and one that is there already is done too (200)", async (t) => {
+test("an artifact is stored once (201), and one that the service already has counts as delivered (200)", async (t) => {
   const at = await queued(t, "\ufeff# Plän\n");
-  assert.equal((await at.run("sync now")).stdout, "✓ Sent 0 events and 1 artifacts.\n");
+  assert.equal((await at.run("sync now")).stdout, "✓ Sent 0 events and 1 artifact.\n");
   const stored = at.saas.artifacts.get("docs/plan.md");
   assert.equal(stored?.body["content_body"], "\ufeff# Plän\n");
   assert.deepEqual([stored?.body["mission_slug"], stored?.body["target_branch"], stored?.user], ["login", "main", "alice"]);
@@ -39,12 +39,12 @@ const terminal: [title: string, fault: Fault][] = [
   ["413", { status: 413, body: { error: "content_too_large" } }],
 ];
 for (const [title, fault] of terminal) {
-  test(`after ${title} an artifact lies in the dead-letter folder with the reason, and is not tried again`, async (t) => {
+  test(`after ${title} an artifact goes to the dead-letter folder with the reason, and is not tried again`, async (t) => {
     const at = await queued(t);
     at.saas.faults.next(uploadPath, fault);
     const { code, stdout, stderr } = await at.run("sync now --strict");
-    assert.deepEqual([code, stdout], [1, "✓ Sent 0 events and 0 artifacts; 1 were refused.\n"]);
-    assert.match(stderr, /is put aside\n$/);
+    assert.deepEqual([code, stdout], [1, "✓ Sent 0 events and 0 artifacts; 1 refused.\n"]);
+    assert.match(stderr, /and set aside\n$/);
     const [aside, reason] = queueFiles(at, /artifacts-dead-letter/);
     assert.equal((JSON.parse(aside?.[1] ?? "") as { content_body: string }).content_body, "# Plan\n");
     assert.match(reason?.[1] ?? "", new RegExp(title.slice(0, 3)));
@@ -71,15 +71,15 @@ for (const [title, fault, expected] of passing) {
     const left = Number(due) - Date.now();
     assert.ok(left > -3000 && left <= 2000, `due in ${left} ms`);
     const afterwards = await runCommand(t, ["sync", "now"], at.env, { nodeArgs: later(2000) });
-    assert.equal(afterwards.stdout, "✓ Sent 0 events and 1 artifacts.\n");
+    assert.equal(afterwards.stdout, "✓ Sent 0 events and 1 artifact.\n");
     assert.equal(at.saas.artifacts.size, 1);
   });
 }
 
-test("FR-011 an access token that expired is refreshed, and the artifact sent", async (t) => {
+test("FR-011 an expired access token is refreshed, and the artifact sent", async (t) => {
   const at = await queued(t);
   at.saas.faults.next(uploadPath, { when: () => (at.saas.count(uploadPath) === 1 && at.saas.expireAccessTokens(), false) });
-  assert.equal((await at.run("sync now")).stdout, "✓ Sent 0 events and 1 artifacts.\n");
+  assert.equal((await at.run("sync now")).stdout, "✓ Sent 0 events and 1 artifact.\n");
   assert.equal(at.saas.counters.refreshes, 1);
 });
 
@@ -99,7 +99,7 @@ for (const [title, name, content, message] of refused) {
   });
 }
 
-test("524,288 bytes are taken", async (t) => {
+test("an artifact of 524,288 bytes is accepted", async (t) => {
   const at = await queued(t, "x".repeat(524_288));
   assert.equal((await at.run("sync now --strict")).code, 0);
   assert.equal(at.saas.artifacts.size, 1);

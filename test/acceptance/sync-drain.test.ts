@@ -5,7 +5,7 @@ import { startCommand } from "../helpers/command.ts";
 import { batchPath, deliveries, fill, loggedInScene, queueFiles } from "../helpers/queue.ts";
 import type { Scene } from "../helpers/scene.ts";
 
-/** Three batches and some, each of which travels while the next is packed. */
+/** A little more than three batches, each of which is sent while the next is packed. */
 const full = 2000;
 
 async function waiting({ run }: Scene): Promise<number> {
@@ -13,16 +13,16 @@ async function waiting({ run }: Scene): Promise<number> {
   return scopes.reduce((sum, { events }) => sum + events, 0);
 }
 
-/** A fault for one request for a batch: the third, unless it says another. */
+/** A fault for one batch request: the third by default. */
 function third({ saas }: Scene, fault: Fault, number = 3): void {
   saas.faults.next(batchPath, { ...fault, when: (request) => saas.count(batchPath) === number && (fault.when?.(request) ?? true) });
 }
 
-test("10,000 events drained with kill -9 in the middle, twice, are at the service exactly once", async (t) => {
+test("10,000 events whose drain is killed twice reach the service exactly once", async (t) => {
   const at = await loggedInScene(t);
   const { saas, env } = at;
   const ids = await fill(env, 10_000);
-  // Once the service has taken a batch and nobody hears of it; once the answers are out and files are being removed.
+  // Once after the service has stored a batch and before it answers; once after the answers, while files are being removed.
   saas.faults.next(batchPath, { hang: "after", when: () => saas.count(batchPath) === 4 });
   const first = startCommand(t, ["sync", "now"], env);
   await saas.until(() => saas.events.size > 0 && saas.count(batchPath) === 4 && saas.requests.at(-1)?.status === 0);
@@ -36,12 +36,12 @@ test("10,000 events drained with kill -9 in the middle, twice, are at the servic
   assert.deepEqual([code, stderr], [0, ""]);
   assert.deepEqual(new Set(saas.events.keys()), new Set(ids));
   assert.ok([...saas.events.values()].every(({ taken }) => taken));
-  // What crossed the wire twice is at most what was under way when a process was killed, and the service knew it again.
+  // At most the batches in progress when a process was killed were sent twice, and the service recognised them.
   assert.ok(deliveries(saas).filter((count) => count > 1).length <= 4000);
   assert.equal(await waiting(at), 0);
 });
 
-test("two drains at once send nothing twice, and both say what they did", async (t) => {
+test("two drains at once send nothing twice, and both report what they did", async (t) => {
   const at = await loggedInScene(t);
   await fill(at.env, 5000);
   const both = await Promise.all([at.run("sync now --json"), at.run("sync now --json")]);
@@ -51,7 +51,7 @@ test("two drains at once send nothing twice, and both say what they did", async 
   assert.ok(deliveries(at.saas).every((count) => count === 1));
 });
 
-test("events emitted one after the other by processes of their own drain together", async (t) => {
+test("events that separate processes emit one after the other drain together", async (t) => {
   const at = await loggedInScene(t);
   await Promise.all(Array.from({ length: 4 }, () => fill(at.env, 50, { together: false })));
   await at.run("sync now");
@@ -72,7 +72,7 @@ test("FR-011 an access token that expires in the middle of a drain leads to one 
   assert.ok(deliveries(at.saas).every((count) => count === 1));
 });
 
-test("FR-012 a session that is revoked in the middle of a drain ends it with the command to run, and the rest waits untouched", async (t) => {
+test("FR-012 a session that is revoked in the middle of a drain ends it with a hint to log in, and the rest waits untouched", async (t) => {
   const at = await loggedInScene(t);
   await fill(at.env, full);
   third(at, { when: () => ([...at.saas.sessions.keys()].forEach((id) => at.saas.revoke(id)), false) });
@@ -103,7 +103,7 @@ for (const [title, fault, message] of endings) {
     assert.equal(at.saas.count(batchPath), 3);
     const left = await waiting(at);
     assert.ok(left > 0 && left + at.saas.events.size === full);
-    assert.match(stdout, new RegExp(`^✓ Sent ${full - left} events and 0 artifacts; ${left} wait\\.\n$`));
+    assert.match(stdout, new RegExp(`^✓ Sent ${full - left} events and 0 artifacts; ${left} still queued\\.\n$`));
     assert.ok(queueFiles(at, /-\d+-[1-9]\d*\.jsonl$/).length === 0, "no retry was counted");
     assert.equal((await at.run("sync now")).code, 0);
     assert.ok(deliveries(at.saas).every((count) => count === 1));
@@ -119,35 +119,35 @@ test("413 in the middle of a drain halves the batch, and everything arrives", as
   assert.ok(deliveries(at.saas).every((count) => count === 1));
 });
 
-test("a single event that the service finds too large is put aside, and the others arrive", async (t) => {
+test("a single event that is too large for the service goes to the dead-letter folder, and the others arrive", async (t) => {
   const at = await loggedInScene(t);
   await fill(at.env, 20);
   at.saas.faults.always(batchPath, { status: 413, when: ({ body }) => body.includes('"entry 7"') });
   const { code, stdout } = await at.run("sync now --strict");
-  assert.deepEqual([code, stdout], [1, "✓ Sent 19 events and 0 artifacts; 1 were refused.\n"]);
+  assert.deepEqual([code, stdout], [1, "✓ Sent 19 events and 0 artifacts; 1 refused.\n"]);
   assert.match(queueFiles(at, /dead-letter.*\.jsonl$/)[0]?.[1] ?? "", /"entry 7"/);
   assert.match(queueFiles(at, /dead-letter.*\.reason\.txt$/)[0]?.[1] ?? "", /413/);
 });
 
-test("of a partial success what was taken goes, what was refused is counted, and what was not mentioned waits untouched", async (t) => {
+test("after a partial success accepted events are removed, refused ones are counted, and the others wait untouched", async (t) => {
   const at = await loggedInScene(t);
   const ids = await fill(at.env, full);
   const [refused, pending, omitted] = [ids[700], ids[701], ids[702]];
   at.saas.judge = ({ event_id: id }) => (id === refused ? { status: "rejected" } : id === pending ? { status: "queued" } : id === omitted ? "omit" : undefined);
   const { code, stdout } = await at.run("sync now");
-  assert.deepEqual([code, stdout], [0, `✓ Sent ${full - 3} events and 0 artifacts; 1 were refused, 3 wait.\n`]);
+  assert.deepEqual([code, stdout], [0, `✓ Sent ${full - 3} events and 0 artifacts; 1 refused, 3 still queued.\n`]);
   const retries = Object.fromEntries(queueFiles(at, /\/events\/.*\.jsonl$/).map(([path, text]) => [(JSON.parse(text) as { event_id: string }).event_id, /-(\d+)\.jsonl$/.exec(path)?.[1]]));
   assert.deepEqual(retries, { [String(refused)]: "1", [String(pending)]: "0", [String(omitted)]: "0" });
 });
 
-test("an empty list of results in the middle of a drain leaves those events untouched, and they are made good", async (t) => {
+test("events without a result in the middle of a drain are untouched, and sent again in the same drain", async (t) => {
   const at = await loggedInScene(t);
   await fill(at.env, full);
   third(at, { status: 200, body: { results: [] } });
   const { code, stdout } = await at.run("sync now");
   assert.deepEqual([code, stdout], [0, `✓ Sent ${full} events and 0 artifacts.\n`]);
   assert.ok(deliveries(at.saas).every((count) => count === 1));
-  // A service that says nothing else is not asked again and again.
+  // A service that gives no other answer is not asked again and again.
   const other = await loggedInScene(t);
   await fill(other.env, full);
   other.saas.faults.always(batchPath, { status: 200, body: { results: [] } });

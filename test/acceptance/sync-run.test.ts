@@ -11,7 +11,7 @@ import { batchPath, deliveries, fill, loggedInScene, logIn, queueFiles } from ".
 import { accelerated, fastNow, hurried, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 
-test("sync run drains while others emit, and Ctrl-C ends it with 130 and nothing left", async (t) => {
+test("sync run drains while other processes emit, and Ctrl-C ends it with 130 and an empty queue", async (t) => {
   const at = await loggedInScene(t);
   const running = startCommand(t, ["sync", "run", "--interval", "1"], at.env);
   await running.shows(/Press Ctrl-C to stop/);
@@ -20,7 +20,7 @@ test("sync run drains while others emit, and Ctrl-C ends it with 130 and nothing
     await at.saas.until(() => at.saas.events.size === 20 * round);
   }
   assert.ok(deliveries(at.saas).every((count) => count === 1));
-  // What is emitted last goes out with the flush at the end.
+  // The last events are sent by the flush at the end.
   await fill(at.env, 5, { together: false });
   running.child.kill("SIGINT");
   const { code, signal } = await running.ended;
@@ -42,7 +42,7 @@ test("the flush at the end of sync run is bounded, and what it does not send wai
   assert.equal((await at.run("sync now")).stdout, "✓ Sent 5 events and 0 artifacts.\n");
 });
 
-test("FR-009 sync run keeps the token warm", async (t) => {
+test("FR-009 sync run keeps the token fresh", async (t) => {
   // A hundred times as fast, for both: the token lives ten minutes.
   const at = await loggedInScene(t, { accessTokenSeconds: 600, now: fastNow(100) });
   await storeSession(at.saas, at.env, sessionOf(at.saas, { leftMs: 600_000 }));
@@ -68,7 +68,7 @@ test("after another login on its profile, sync run sends the new account's event
   await running.ended;
 });
 
-test("S-001 after a switch to an account of another service, sync run sends none of its events to the service that it began with", async (t) => {
+test("S-001 after a switch to an account of another service, sync run sends none of its events to the first service", async (t) => {
   const at = await loggedInScene(t);
   const other = await startFakeSaas();
   t.after(() => other.close());
@@ -90,7 +90,7 @@ test("S-001 after a switch to an account of another service, sync run sends none
   assert.deepEqual([at.saas.events.size, queueFiles(at, /\/events\/./).length], [2, 0]);
 });
 
-test("sync run ends when the session does, with the command to run", async (t) => {
+test("sync run ends when the session is revoked, with a hint to log in", async (t) => {
   const at = await loggedInScene(t);
   for (const id of at.saas.sessions.keys()) at.saas.revoke(id);
   at.saas.expireAccessTokens();
@@ -135,31 +135,31 @@ const library = `
   if (report.outcome !== "queued") throw report;
   process.exitCode = 42;`;
 
-test("a program that just ends has its events sent, with its own exit code", async (t) => {
+test("a program that simply ends has its events sent, and keeps its exit code", async (t) => {
   const at = await loggedInScene(t);
   assert.deepEqual((await runScript(t, at, library)).code, 42);
   assert.equal(at.saas.events.size, 1);
 });
 
-test("a service that hangs holds up the end of a program by 5 s at most, says nothing, and changes no exit code", async (t) => {
+test("a service that hangs holds up the end of a program for 5 s at most, prints nothing, and does not change its exit code", async (t) => {
   const at = await loggedInScene(t);
   at.saas.faults.always(batchPath, { hang: true });
   const { code, stdout, stderr, seconds } = await runScript(t, at, library);
   assert.deepEqual([code, stdout, stderr], [42, "", ""]);
   assert.ok(seconds < 20, `held up for ${seconds} s`);
   at.saas.faults.clear();
-  assert.equal((await at.run("sync now")).stdout, "✓ Sent 1 events and 0 artifacts.\n");
+  assert.equal((await at.run("sync now")).stdout, "✓ Sent 1 event and 0 artifacts.\n");
 });
 
-test("a program without a service or a login ends at once, with its own exit code, and its events wait", async (t) => {
+test("a program without a service or a login ends at once, keeps its exit code, and its events wait", async (t) => {
   const at = await loggedInScene(t);
   const more = { SPEC_KITTY_SAAS_URL: undefined, SPEC_KITTY_CONFIG_DIR: join(at.folder, "other") };
   const { code, stderr } = await runScript(t, at, library, more);
   assert.deepEqual([code, stderr], [42, ""]);
-  assert.match((await at.run("sync status", more)).stdout, /nobody yet +1 events/);
+  assert.match((await at.run("sync status", more)).stdout, /no account yet +1 event/);
 });
 
-test("the README's sync script runs as it stands", async (t) => {
+test("the README's sync script runs unchanged", async (t) => {
   const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/^```ts\n(.*?)^```$/gms)].map(([, text = ""]) => text);
   const script = blocks.find((text) => text.includes("createSyncRuntime")) ?? "";
   assert.ok(script.split("\n").length <= 18, "some fifteen lines");

@@ -20,7 +20,7 @@ async function waiting(at: Scene, more = {}): Promise<Status["scopes"]> {
   return (JSON.parse(stdout) as Status).scopes;
 }
 
-test("events emitted with neither a service nor a login wait, say so, and go out after the first login", async (t) => {
+test("events that are emitted without a service and a login wait, and are sent after the first login", async (t) => {
   const at = await scene(t);
   const offline = { SPEC_KITTY_SAAS_URL: undefined };
   for (let n = 0; n < 3; n++) {
@@ -28,10 +28,10 @@ test("events emitted with neither a service nor a login wait, say so, and go out
     assert.deepEqual([code, stderr], [0, ""]);
     assert.match(stdout, /^✓ Queued HistoryAdded [0-9A-Z]{26}\.\n$/);
   }
-  assert.match((await at.run("sync status", offline)).stdout, /nobody yet +3 events, 0 artifacts wait/);
+  assert.match((await at.run("sync status", offline)).stdout, /no account yet +3 events, 0 artifacts queued/);
   const early = await at.run("sync now", offline);
   assert.equal(early.code, 4);
-  assert.match(early.stderr, /^error: nobody is logged in, and 3 wait in the queue\nhint: Run: spec-kitty auth login\n$/);
+  assert.match(early.stderr, /^error: nobody is logged in, and 3 entries are still queued\nhint: Run: spec-kitty auth login\n$/);
   assert.equal((await at.run("auth login")).code, 0);
   const { code, stdout, stderr } = await at.run("sync now");
   assert.deepEqual([code, stdout, stderr], [0, "✓ Sent 3 events and 0 artifacts.\n", ""]);
@@ -40,9 +40,9 @@ test("events emitted with neither a service nor a login wait, say so, and go out
   assert.deepEqual(await waiting(at), []);
 });
 
-test("a user whom the system has no name for, such as a container's, syncs as well", async (t) => {
+test("a user without a name in the system, as in a container, can synchronise too", async (t) => {
   const at = await loggedInScene(t);
-  // What `os.userInfo()` does for a number that is in no list of users.
+  // As `os.userInfo()` does for a user id without a user.
   const code = `import os from "node:os"; import { syncBuiltinESMExports } from "node:module";
     os.userInfo = () => { throw new Error("uv_os_get_passwd returned ENOENT"); }; syncBuiltinESMExports();`;
   const nodeArgs = ["--import", `data:text/javascript,${encodeURIComponent(code)}`];
@@ -53,7 +53,7 @@ test("a user whom the system has no name for, such as a container's, syncs as we
   assert.match(String([...at.saas.events.values()][0]?.event["node_id"]), /^[0-9a-f]{12}$/);
 });
 
-test("what was emitted before the first login is the first account's, even if it never sends it", async (t) => {
+test("events from before the first login belong to the first account, even if it never sends them", async (t) => {
   const at = await scene(t);
   await at.run(emit);
   await at.run("auth login");
@@ -68,7 +68,7 @@ test("what was emitted before the first login is the first account's, even if it
   assert.deepEqual([...at.saas.events.values()].map(({ user }) => user), ["alice"]);
 });
 
-test("a queue that cannot be written is a warning to a login, and an error to who emits", async (t) => {
+test("a queue that cannot be written is a warning of a login, and an error of sync emit", async (t) => {
   const at = await scene(t);
   await logIn(at, "alice");
   writeFileSync(join(at.config, "queue"), "");
@@ -81,7 +81,7 @@ test("a queue that cannot be written is a warning to a login, and an error to wh
   assert.match(emitted.stderr, /^error: ".*queue.*" .*\nhint: /);
 });
 
-test("a file in the place of a folder is named, with what to look at", async (t) => {
+test("a file in the place of a folder is named, with a command to look at it", async (t) => {
   const at = await scene(t);
   const file = join(at.folder, "file");
   writeFileSync(file, "");
@@ -92,7 +92,7 @@ test("a file in the place of a folder is named, with what to look at", async (t)
   }
 });
 
-test("what is emitted under a token of the environment waits without the network until it is known whose it is", async (t) => {
+test("events emitted with a token of the environment are queued without a request, until the service has named its user", async (t) => {
   const at = await loggedInScene(t);
   const bob = { SPEC_KITTY_ACCESS_TOKEN: at.saas.issue({ user: "bob" }).access_token };
   const alice = { SPEC_KITTY_ACCESS_TOKEN: at.saas.issue({ user: "alice" }).access_token };
@@ -101,15 +101,15 @@ test("what is emitted under a token of the environment waits without the network
   for (const [path, content] of queueFiles(at, /./)) assert.ok(!`${path}${content}`.includes(bob.SPEC_KITTY_ACCESS_TOKEN));
   for (const other of [{}, alice]) assert.equal((await at.run("sync now", other)).code, 0);
   assert.equal(at.saas.events.size, 0, "nobody else sends it");
-  // Once that is known, what follows is bob's at once, whichever token he has then.
+  // Once that is known, the following events are bob's at once, with whatever token.
   assert.equal((await at.run("sync now", bob)).code, 0);
   assert.equal((await at.run(emit, bob)).code, 0);
   const renewed = { SPEC_KITTY_ACCESS_TOKEN: at.saas.issue({ user: "bob" }).access_token };
-  assert.equal((await at.run("sync now", renewed)).stdout, "✓ Sent 1 events and 0 artifacts.\n");
+  assert.equal((await at.run("sync now", renewed)).stdout, "✓ Sent 1 event and 0 artifacts.\n");
   assert.deepEqual([...at.saas.events.values()].map(({ user, team }) => [user, team]), [["bob", "tm_bolt"], ["bob", "tm_bolt"]]);
 });
 
-test("a token of the environment without a service is told that the service is missing, not to log in", async (t) => {
+test("with a token of the environment and no service, the error is about the service, not about a login", async (t) => {
   const { run } = await scene(t);
   const given = { SPEC_KITTY_ACCESS_TOKEN: "at_given", SPEC_KITTY_SAAS_URL: undefined };
   assert.equal((await run(emit, given)).code, 0);
@@ -129,7 +129,7 @@ test("a token of the environment that the service refuses leaves the queue as it
   assert.equal((await waiting(at))[0]?.events, 1);
 });
 
-test("after a switch with a full queue nothing of the first account goes out under the second, and both drain in their turn", async (t) => {
+test("after a switch, no event of the first account is sent as the second, and each account drains its own", async (t) => {
   const at = await loggedInScene(t);
   await fill(at.env, 1500);
   await logIn(at, "bob", "work");
@@ -144,7 +144,7 @@ test("after a switch with a full queue nothing of the first account goes out und
   assert.ok(deliveries(at.saas).every((count) => count === 1));
 });
 
-test("--report writes what was refused and why, and --strict makes that an exit code", async (t) => {
+test("--report writes what was refused and why, and --strict turns that into an exit code", async (t) => {
   const at = await loggedInScene(t);
   const [first = "", second = ""] = await fill(at.env, 3);
   at.saas.judge = ({ event_id }) =>
@@ -152,15 +152,15 @@ test("--report writes what was refused and why, and --strict makes that an exit 
   const path = join(at.folder, "report.json");
   const { code, stdout, stderr } = await at.run(`sync now --strict --report ${path}`);
   assert.equal(code, 1);
-  assert.equal(stdout, "✓ Sent 1 events and 0 artifacts; 2 were refused, 1 wait.\n");
-  assert.equal(stderr, `warning: ${first} was refused (no such lane) and is put aside\nwarning: ${second} was refused (busy) and waits to be tried again\n`);
+  assert.equal(stdout, "✓ Sent 1 event and 0 artifacts; 2 refused, 1 still queued.\n");
+  assert.equal(stderr, `warning: ${first} was refused (no such lane) and set aside\nwarning: ${second} was refused (busy) and stays queued\n`);
   assert.deepEqual(JSON.parse(readFileSync(path, "utf8")), {
     rejections: [
       { id: first, category: "schema_mismatch", reason: "no such lane", dead: true },
       { id: second, reason: "busy", dead: false },
     ],
   });
-  // What is put aside is whole, with the reason beside it, and goes out once the user has moved it back.
+  // The dead letter is complete, with the reason next to it, and is sent once the user has moved it back.
   const [[aside = "", text = ""] = []] = queueFiles(at, /dead-letter.*\.jsonl$/);
   assert.equal((JSON.parse(text) as { event_id: string }).event_id, first);
   assert.deepEqual(queueFiles(at, /dead-letter.*\.txt$/), [[`${aside}.reason.txt`, "no such lane\n"]]);
@@ -170,16 +170,16 @@ test("--report writes what was refused and why, and --strict makes that an exit 
   assert.equal((await at.run("sync now --strict")).stdout, "✓ Sent 2 events and 0 artifacts.\n");
 });
 
-test("a report that cannot be written is said before anything is sent", async (t) => {
+test("a report that cannot be written is an error before anything is sent", async (t) => {
   const at = await loggedInScene(t);
   await fill(at.env, 1);
   const { code, stderr } = await at.run(`sync now --report ${join(at.folder, "nowhere", "report.json")}`);
   assert.equal(code, 2);
-  assert.match(stderr, /^error: --report names a file .*ENOENT.*\nhint: /);
+  assert.match(stderr, /^error: --report: cannot write .*ENOENT.*\nhint: /);
   assert.equal(at.saas.requests.length, 0);
 });
 
-test("on a terminal a line shows how far a drain has come", { skip: noTerminal }, async (t) => {
+test("on a terminal a line shows the progress of a drain", { skip: noTerminal }, async (t) => {
   const at = await loggedInScene(t);
   await fill(at.env, 1500);
   const running = startOnTerminal(t, ["sync", "now"], at.env);

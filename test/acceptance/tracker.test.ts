@@ -88,14 +88,14 @@ for (const [args, error] of [
   ["pull --provider linear", 'neither a binding nor a project says which tracker of "linear" is meant'],
   ["push --provider linear --items []", 'neither a binding nor a project says which tracker of "linear" is meant'],
   ["run --provider linear", 'neither a binding nor a project says which tracker of "linear" is meant'],
-  ["status --project kitty", "--provider is missing: which tracker is meant"],
-  ["bind --provider linear", "--project is missing: which project is to be bound"],
+  ["status --project kitty", "--provider is missing: which tracker to use"],
+  ["bind --provider linear", "--project is missing: which project to bind"],
   ["push --provider linear --project kitty", "--items is missing: what to send"],
   ["push --provider linear --project kitty --items {}", "--items is not a JSON array"],
-  ["push --provider linear --project kitty --items [] --idempotency-key 1", '--idempotency-key is "1", which is not a UUID'],
-  ["pull --provider linear --project kitty --limit 0", '--limit is "0", and a whole number from 1 to 1000 is needed'],
+  ["push --provider linear --project kitty --items [] --idempotency-key 1", '--idempotency-key is "1", not a UUID'],
+  ["pull --provider linear --project kitty --limit 0", '--limit is "0", not a whole number from 1 to 1000'],
   ["pull --provider linear --project kitty --filters []", "--filters is not a JSON object"],
-  ["search a b --provider linear", '"b" is one argument too many'],
+  ["search a b --provider linear", 'unexpected argument "b"'],
 ] as const) {
   test(`wrong usage is exit 2 before anything is asked: tracker ${args}`, async (t) => {
     const { saas, run } = await scene(t);

@@ -38,7 +38,7 @@ function event(text: string, more: object = {}): object {
   return { type: "event", event_id: "01ARZ3NDEKTSV4RRFFQ69G5FAV", event_type: "HistoryAdded", aggregate_id: "WP01", timestamp: "2026-01-02T03:04:05Z", payload: { text }, ...more };
 }
 
-/** Sends an event over whatever connection there is then, until the command has shown it. */
+/** Sends an event over the current connection until the command has shown it. */
 async function showsEvent({ saas }: Scene, running: RunningCommand, text: string): Promise<void> {
   await saas.until(() => saas.sockets.size > 0);
   saas.pushToSockets(event(text));
@@ -65,7 +65,7 @@ async function interrupt(at: Scene, running: RunningCommand): Promise<void> {
   assert.deepEqual(processesOf(at), []);
 }
 
-test("sync watch shows the snapshot and every event on its line, says nothing else, and ends at Ctrl-C", async (t) => {
+test("sync watch prints the snapshot and each event on a line, nothing else, and ends at Ctrl-C", async (t) => {
   const at = await watched(t);
   at.saas.workPackages = [{ id: "WP01" }, { id: "WP02" }];
   const running = at.watch();
@@ -74,13 +74,13 @@ test("sync watch shows the snapshot and every event on its line, says nothing el
   await showsEvent(at, running, "two");
   const line = (text: string): string => `2026-01-02T03:04:05Z  HistoryAdded  WP01  {"text":"${text}"}\n`;
   assert.equal(running.stdout(), line("one") + line("two"));
-  // Exactly this: no warning of the runtime's about its WebSocket.
+  // Exactly this: no warning by the runtime about its WebSocket.
   assert.equal(running.stderr(), "Connected.\n2 work packages.\n");
   await interrupt(at, running);
   await at.saas.until(() => at.saas.sockets.size === 0);
 });
 
-test("FR-016 a watch asks for a ticket of the default team with the access token, and shows it on the upgrade, in the header alone", async (t) => {
+test("FR-016 a watch gets a ticket for the default team with the access token, and sends it only in the header of the upgrade", async (t) => {
   const at = await watched(t);
   const running = at.watch();
   await running.shows(/Connected/);
@@ -92,7 +92,7 @@ test("FR-016 a watch asks for a ticket of the default team with the access token
   await interrupt(at, running);
 });
 
-test("sync watch --json prints one JSON object a line, whatever is in the event", async (t) => {
+test("sync watch --json prints one JSON object a line, whatever an event contains", async (t) => {
   const at = await watched(t);
   at.saas.workPackages = [{ id: "WP01" }];
   const running = at.watch("--json");
@@ -106,7 +106,7 @@ test("sync watch --json prints one JSON object a line, whatever is in the event"
   await interrupt(at, running);
 });
 
-test("S-008 an event takes one line of the terminal, whatever the service puts in it", async (t) => {
+test("S-008 an event takes one line of the terminal, whatever the service sends in it", async (t) => {
   const at = await watched(t);
   const running = at.watch();
   const hostile = "\u001b[2J\nerror: forged\r\u202e";
@@ -132,8 +132,8 @@ test("a ping is answered with its own timestamp", async (t) => {
 
 for (const [what, lose] of [
   ["closes the connection", ({ saas }) => saas.closeSockets(1001)],
-  ["drops the connection without a word", ({ saas }) => saas.closeSockets("abrupt")],
-  ["sends bytes that are no frame", ({ saas }) => saas.pushToSockets(Buffer.from([0xff, 0xff, 0, 1, 2, 3, 0x7f, 9, 9, 9]))],
+  ["drops the connection without closing it", ({ saas }) => saas.closeSockets("abrupt")],
+  ["sends bytes that are not a frame", ({ saas }) => saas.pushToSockets(Buffer.from([0xff, 0xff, 0, 1, 2, 3, 0x7f, 9, 9, 9]))],
   ["sends text that is not UTF-8", ({ saas }) => saas.pushToSockets(Buffer.from([0x81, 2, 0xc3, 0x28]))],
   [
     "restarts",
@@ -161,14 +161,14 @@ test("a service that pings, and then is silent for two minutes at least, is conn
   const running = startCommand(t, ["sync", "watch"], at.env, { nodeArgs: accelerated(200) });
   await showsEvent(at, running, "before");
   for (const timestamp of [1, 2]) at.saas.pushToSockets({ type: "ping", timestamp });
-  // The first connection is still there as far as the service can tell, and so it says nothing on it.
+  // The service still considers the first connection open, so it sends nothing about it.
   await at.saas.until(() => at.tickets().length === 2);
   await running.shows(/Connected\.[^]*Reconnecting … \(the service has been silent for \d+ s\)\n[^]*Connected\./);
   await showsEvent(at, running, "after");
   await interrupt(at, running);
 });
 
-test("frames that say nothing are passed over, one of 10 MB is shown, and the connection goes on", async (t) => {
+test("malformed frames are ignored, one of 10 MB is shown, and the connection continues", async (t) => {
   const at = await watched(t);
   const running = at.watch("--json");
   await at.saas.until(() => at.saas.sockets.size > 0);
@@ -186,9 +186,9 @@ for (const [what, fault] of [
   ["503 with Retry-After", { status: 503, headers: { "Retry-After": "0" } }],
   ["429", { status: 429, headers: { "Retry-After": "0" } }],
   ["nothing at all", { reset: "before" }],
-  ["401, which a refresh mends", { status: 401, body: { error: "access_token_expired" } }],
+  ["401, which a refresh fixes", { status: 401, body: { error: "access_token_expired" } }],
 ] satisfies [string, Fault][]) {
-  test(`a ticket that is answered with ${what} is asked for again`, async (t) => {
+  test(`a ticket request that is answered with ${what} is repeated`, async (t) => {
     const at = await watched(t);
     at.saas.faults.next("/api/v1/ws-token", fault);
     const running = at.watch();
@@ -205,12 +205,12 @@ for (const [what, fault, code, error, hint] of [
   ["404", { status: 404, body: { error: "team_not_found" } }, 1, 'the service knows no team "tm_acme"', "Your teams: spec-kitty auth team"],
   ["401 again and again", { status: 401, body: { error: "access_token_expired" }, times: 2 }, 4, "the service refuses the access token even after a refresh", "Run: spec-kitty auth login"],
   ["a revoked session", { status: 401, body: { error: "session_invalid" } }, 4, /session .*(expired|revoked|over)/i, "Run: spec-kitty auth login"],
-  ["something that is no ticket", { body: { ws_token: "a b" } }, 1, /answered without a usable "ws_token"/, /auth status/],
+  ["something that is not a ticket", { body: { ws_token: "a b" } }, 1, /answered without a usable "ws_token"/, /auth status/],
   ["HTML", { body: "<html>welcome</html>" }, 1, /answered without a usable "ws_token"/, /auth status/],
-  ["a far address without encryption", { edit: (answer) => ({ ...answer, ws_url: "ws://live.example/ws" }) }, 1, /would carry the ticket in the clear to live\.example$/, /spec-kitty sync now/],
+  ["a remote address without encryption", { edit: (answer) => ({ ...answer, ws_url: "ws://live.example/ws" }) }, 1, /would carry the ticket in the clear to live\.example$/, /spec-kitty sync now/],
   ["an address with a token in its query", { edit: (answer) => ({ ...answer, ws_url: `${String(answer["ws_url"])}?access_token=${String(answer["ws_token"])}` }) }, 1, /carries a token in its query$/, /spec-kitty sync now/],
 ] satisfies [string, Fault, number, string | RegExp, string | RegExp][]) {
-  test(`a ticket that is answered with ${what} ends the watch with exit ${code}, and nothing is connected to`, async (t) => {
+  test(`a ticket request that is answered with ${what} ends the watch with exit ${code}, without a connection`, async (t) => {
     const at = await watched(t);
     at.saas.faults.next("/api/v1/ws-token", fault);
     const result = await at.watch("--json").ended;
@@ -225,7 +225,7 @@ for (const [what, fault, code, error, hint] of [
   });
 }
 
-test("a ticket that has expired before it is used is replaced by a new one, and two in a row end the watch", async (t) => {
+test("a ticket that expired before it was used is replaced, and two in a row end the watch", async (t) => {
   const at = await watched(t);
   const late: Fault = {
     edit: (answer) => {
@@ -247,7 +247,7 @@ test("a ticket that has expired before it is used is replaced by a new one, and 
   assert.equal(new Set(at.tickets()).size, 4);
 });
 
-test("an upgrade that is answered 503, with a redirect or not at all is tried again, and one that is forbidden is not", async (t) => {
+test("an upgrade that is answered with 503, a redirect or nothing is tried again, and a forbidden one is not", async (t) => {
   const at = await watched(t);
   at.saas.faults.next("/ws", { status: 503 });
   at.saas.faults.next("/ws", { status: 302, headers: { Location: "http://127.0.0.1:1/ws" } });
@@ -273,7 +273,7 @@ test("a session that is revoked while a watch runs ends it once the connection i
   assert.match(stderr, /error: .*\nhint: Run: spec-kitty auth login\n$/);
 });
 
-test("where nobody is logged in a watch says so with exit 4, and asks nobody", async (t) => {
+test("without a login a watch fails with exit 4, and sends no request", async (t) => {
   const { saas, run } = await scene(t);
   const { code, stdout, stderr } = await run("sync watch");
   assert.deepEqual([code, stdout], [4, ""]);
@@ -281,7 +281,7 @@ test("where nobody is logged in a watch says so with exit 4, and asks nobody", a
   assert.equal(saas.requests.length, 0);
 });
 
-test("a member of no team is told so, with exit 5", async (t) => {
+test("without a team a watch fails with exit 5", async (t) => {
   const { saas, run } = await scene(t);
   saas.users.alice.teams = [];
   assert.equal((await run("auth login")).code, 0);
@@ -316,7 +316,7 @@ test("two terminals watch at once, each with a ticket of its own", async (t) => 
   await interrupt(at, both[1]);
 });
 
-test("another default team is watched from the next connection on", async (t) => {
+test("from the next connection on, a watch follows a changed default team", async (t) => {
   const at = await watched(t, { privateTeamspace: true });
   const running = at.watch();
   await at.saas.until(() => at.saas.sockets.size === 1);
@@ -328,7 +328,7 @@ test("another default team is watched from the next connection on", async (t) =>
   await interrupt(at, running);
 });
 
-test("after another login on its profile, the next connection is the new account's", async (t) => {
+test("after another login on its profile, the next connection belongs to the new account", async (t) => {
   const at = await watched(t);
   at.saas.users.bob.teams = at.saas.users.alice.teams;
   const running = at.watch();
@@ -341,7 +341,7 @@ test("after another login on its profile, the next connection is the new account
   assert.deepEqual(asked, ["alice", "bob"]);
 });
 
-/** Takes connections and, after an upgrade, neither reads nor answers: a machine that has fallen asleep. */
+/** Accepts connections and, after an upgrade, neither reads nor answers, as a machine that is asleep. */
 async function sleepingService(t: TestContext): Promise<{ url: string; upgrades(): number }> {
   let upgrades = 0;
   const service = await rawService(t, (socket, request) => {
@@ -354,7 +354,7 @@ async function sleepingService(t: TestContext): Promise<{ url: string; upgrades(
   return { url: `${service.replace("http:", "ws:")}/ws`, upgrades: () => upgrades };
 }
 
-test("Ctrl-C ends a watch at once where the service does not answer: for a user, a ticket, an upgrade, or a goodbye", async (t) => {
+test("Ctrl-C ends a watch at once even if the service does not answer: about the user, a ticket, an upgrade or a close", async (t) => {
   const at = await watched(t);
   const sleeping = await sleepingService(t);
   const token = at.saas.issue().access_token;
@@ -385,7 +385,7 @@ test("Ctrl-C ends a watch that waits to connect again", async (t) => {
   await interrupt(at, running);
 });
 
-test("a time to come back that no timer can hold does not make a watch knock all the time", async (t) => {
+test("a Retry-After longer than any timer does not make a watch reconnect in a loop", async (t) => {
   const at = await watched(t);
   at.saas.faults.always("/api/v1/ws-token", { status: 503, headers: { "Retry-After": "99999999999" } });
   const running = at.watch();
@@ -396,7 +396,7 @@ test("a time to come back that no timer can hold does not make a watch knock all
   await interrupt(at, running);
 });
 
-test("Ctrl-C in a terminal ends a watch with one error and nothing left behind", { skip: noTerminal }, async (t) => {
+test("Ctrl-C in a terminal ends a watch with one error, and leaves nothing behind", { skip: noTerminal }, async (t) => {
   const at = await watched(t);
   const running = startOnTerminal(t, ["sync", "watch"], { ...at.env, NO_COLOR: "1" });
   await running.shows(/work packages/);
@@ -413,12 +413,12 @@ test("a watch that is killed leaves no process behind", async (t) => {
   const running = at.watch();
   await running.shows(/Connected/);
   running.child.kill("SIGKILL");
-  // Whoever holds its output keeps this waiting.
+  // A process that holds its output would make this wait.
   assert.equal((await running.ended).signal, "SIGKILL");
   await at.saas.until(() => at.saas.sockets.size === 0);
 });
 
-test("a watch whose output nobody reads any more ends", async (t) => {
+test("a watch ends when nothing reads its output any more", async (t) => {
   const at = await watched(t);
   const running = at.watch("--json");
   await running.shows(/snapshot/);
@@ -428,12 +428,12 @@ test("a watch whose output nobody reads any more ends", async (t) => {
   assert.equal((await running.ended).code, 0);
 });
 
-test("behind a proxy a watch goes through it or says why it cannot, and never goes directly", async (t) => {
+test("behind a proxy a watch connects through it or says why it cannot, and never connects directly", async (t) => {
   const at = await scene(t);
   const { saas, folder } = at;
   const { key, cert } = testCertificate("service.test");
   writeFileSync(join(folder, "authority.pem"), cert);
-  // The service under a name, with TLS, since for this machine no proxy is used.
+  // The service has a name and TLS, since no proxy is used for this machine.
   const service = createSecureServer({ key, cert }, (socket) => {
     const onward = connect(Number(new URL(saas.url).port), "127.0.0.1");
     socket.on("error", () => onward.destroy());

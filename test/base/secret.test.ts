@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { AuthError } from "../../src/base/errors.ts";
 import { redact, Secret } from "../../src/base/secret.ts";
 
-test("S-005 a secret prints itself in no way that a program prints things", () => {
+test("S-005 a secret is not shown in any of the ways in which a program prints values", () => {
   const secret = new Secret("rt_very-secret-value");
   for (const text of [String(secret), `${secret}`, JSON.stringify({ secret }), inspect(secret, { showHidden: true, depth: 9 })]) {
     assert.doesNotMatch(text, /very-secret/);
@@ -23,7 +23,7 @@ test("S-005 a secret that a server quotes is not in the message of an error, how
   assert.equal(redact("nothing of it is here"), "nothing of it is here");
 });
 
-test("a secret of a few characters, which many words have, is not looked for", () => {
+test("a secret of a few characters, which many words contain, is not replaced", () => {
   const short = new Secret("no");
   assert.equal(redact("no session is known"), "no session is known");
   assert.equal(short.reveal(), "no");

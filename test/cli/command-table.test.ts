@@ -3,9 +3,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { createIdentity, ownIdentity } from "../../src/base/identity.ts";
 import { commandTable, groupSummaries } from "../../src/cli/command-table.ts";
 import { dispatch } from "../../src/cli/dispatch.ts";
-import { commandHelp } from "../../src/cli/help.ts";
+import { commandHelp, exampleLine } from "../../src/cli/help.ts";
 
 const cli = fileURLToPath(new URL("../../src/cli", import.meta.url));
 
@@ -13,25 +14,35 @@ test("every command has help with two examples, each of which the parser takes",
   for (const { words, load } of commandTable) {
     const command = await load();
     const name = words.join(" ");
-    const shown = await dispatch([...words, "--help"]);
-    assert.deepEqual(shown, { kind: "text", text: commandHelp(command) }, name);
+    const shown = await dispatch([...words, "--help"], ownIdentity);
+    assert.deepEqual(shown, { kind: "text", text: commandHelp(command, ownIdentity) }, name);
     assert.ok(command.usage === name || command.usage.startsWith(`${name} `), `the usage of ${name} begins with ${command.usage}`);
     assert.ok(command.examples.length >= 2, `${name} has ${command.examples.length} examples`);
-    assert.ok(command.examples.some(([line]) => line.includes(`spec-kitty ${name}`)), `no example of ${name} calls it`);
-    for (const [line] of command.examples) {
+    const lines = command.examples.map(([line]) => exampleLine(line, ownIdentity));
+    assert.ok(lines.some((line) => line.includes(`spec-kitty ${name}`)), `no example of ${name} calls it`);
+    for (const line of lines) {
       const own = new RegExp(`^spec-kitty ${name}(?= |$)((?: +(?:'[^']*'|"[^"]*"|[^\\s'"|>)]+))*)`).exec(line);
       if (own === null) continue;
       const args = [...(own[1] ?? "").matchAll(/'([^']*)'|"([^"]*)"|([^\s'"]+)/g)].map(([, single, double, bare]) => single ?? double ?? bare ?? "");
-      const request = await dispatch([...words, ...args]);
+      const request = await dispatch([...words, ...args], ownIdentity);
       assert.equal(request.kind, "run", line);
     }
   }
 });
 
+test("FR-021 under another tool's name no help mentions this one", async () => {
+  const acme = createIdentity({ name: "acme-cli", version: "1.0.0" });
+  const requests = await Promise.all(["", ...Object.keys(groupSummaries), ...commandTable.map(({ words }) => words.join(" "))].map((line) => dispatch([...line.split(" ").filter(Boolean), "--help"], acme)));
+  const help = requests.map((request) => (request.kind === "text" ? request.text : "")).join("\n");
+  assert.doesNotMatch(help, /spec.?kitty/i);
+  assert.match(help, /acme-cli auth login/);
+  assert.match(help, /ACME_CLI_PROFILE/);
+});
+
 test("every group of commands says what it is about, and its help names every command in it", async () => {
   for (const group of new Set(commandTable.filter(({ words }) => words.length > 1).map(({ words }) => words[0] ?? ""))) {
     assert.ok(groupSummaries[group], group);
-    const help = await dispatch([group]);
+    const help = await dispatch([group], ownIdentity);
     for (const { words, summary } of commandTable.filter(({ words: [first] }) => first === group)) {
       assert.ok(help.kind === "text" && help.text.includes(`  ${words[1]} `) && help.text.includes(summary), words.join(" "));
     }

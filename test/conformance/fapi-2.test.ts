@@ -67,7 +67,7 @@ test("discovery-issuer-mismatch: nothing is pushed", async (t) => {
 const now = (): number => Math.floor(Date.now() / 1000);
 const refusedIdTokens: [module: string, misbehaviour: Misbehaviour, message: RegExp][] = [
   ["invalid-iss", { idToken: (claims) => ({ ...claims, iss: `${String(claims["iss"])}/` }) }, /was issued by/],
-  ["invalid-missing-iss", { idToken: ({ iss: _, ...claims }) => claims }, /was issued by nobody/],
+  ["invalid-missing-iss", { idToken: ({ iss: _, ...claims }) => claims }, /has no "iss"/],
   ["invalid-aud", { idToken: (claims) => ({ ...claims, aud: "other" }) }, /not for the client/],
   ["invalid-missing-aud", { idToken: ({ aud: _, ...claims }) => claims }, /not for the client/],
   ["invalid-secondary-aud", { idToken: (claims) => ({ ...claims, aud: ["cli_native", "other"] }) }, /another client than/],

@@ -1,7 +1,6 @@
 import { join } from "node:path";
-import type { OptionSpec } from "../../src/cli/command.ts";
+import { commonOptions, type OptionSpec } from "../../src/cli/command.ts";
 import { commandTable } from "../../src/cli/command-table.ts";
-import { commonOptions } from "../../src/cli/help.ts";
 import { filesIn, root, textOf } from "../helpers/import-graph.ts";
 import { constantsOf, entryPointsOf, exportsOf, type Declaration } from "./declarations.ts";
 
@@ -9,14 +8,15 @@ import { constantsOf, entryPointsOf, exportsOf, type Declaration } from "./decla
 export async function apiReference(): Promise<string> {
   const answers = join(root, "dist", "cli", "json-output.d.ts");
   const isAnswer = ({ file }: Declaration): boolean => file === answers;
-  const entries = entryPointsOf(root).map(({ name, types }) => `## \`${name}\`\n\n${exportsOf(types).filter((one) => !isAnswer(one)).sort(byKind).map(entry).join("\n\n")}`);
+  const entries = entryPointsOf(root).flatMap(({ name, types }) => [`## \`${name}\``, ...exportsOf(types).filter((one) => !isAnswer(one)).sort(byKind).map(entry)]);
   return `${[
     "# API",
-    "Made by `npm run api-docs` from the declarations of every entry point and the tables of the commands; a test fails when it is out of date.",
-    "`runtime.Response` and the other types with that prefix are the global ones of the project that imports the package: those of lib dom, or of Node, or a minimum where it has neither.",
+    "Made by `npm run api-docs` from the declarations of every entry point and the tables of the commands; a test fails when it\nis out of date.",
+    "`runtime.Response` and the other types with that prefix are the global ones of the project that imports the package:\nthose of lib dom, or of Node, or a minimum where it has neither.",
     ...entries,
     "## JSON output of the commands",
-    "What the commands print with `--json`; `spec-kitty/cli` exports the types. Times are ISO 8601 in UTC; a member that is absent is not known. `api` prints the body of the answer and `tracker … --json` what the tracker answers, both unchanged.",
+    "What the commands print with `--json`; `spec-kitty/cli` exports the types. Times are ISO 8601 in UTC; a member that is absent\nis not known.",
+    "`api` prints the body of the answer and `tracker … --json` what the tracker answers, both unchanged.",
     exportsOf(answers).map(entry).join("\n\n"),
     "## Options of the commands",
     `Every command also has ${optionList(commonOptions)}.`,
@@ -44,12 +44,13 @@ function entry(declaration: Declaration): string {
 
 async function optionTable(): Promise<string> {
   const commands = await Promise.all(commandTable.map(({ load }) => load()));
-  return ["| Command | Options |", "|---|---|", ...commands.map(({ usage, options }) => `| \`${usage.replaceAll("|", "\\|")}\` | ${optionList(options)} |`)].join("\n");
+  const rows = commands.map(({ usage, options }) => `| \`${usage.replaceAll("|", "\\|")}\` | ${optionList(options)} |`);
+  return ["| Command | Options |", "|---|---|", ...rows].join("\n");
 }
 
 function optionList(options: Readonly<Record<string, OptionSpec>>): string {
   return Object.entries(options)
-    .map(([name, { type, value, short }]) => `\`${short === undefined ? "" : `-${short}, `}--${name}${type === "string" ? ` ${value ?? "VALUE"}` : ""}\``)
+    .map(([name, { type, value, short }]) => `\`${short === undefined ? "" : `-${short}, `}--${name}${type !== "boolean" ? ` ${value ?? "VALUE"}` : ""}\``)
     .join(", ");
 }
 

@@ -1,6 +1,11 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
+interface Manifest {
+  readonly name: string;
+  readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>;
+}
+
 /** A name that callers import, the code behind it, and the types. */
 export interface EntryPoint {
   readonly name: string;
@@ -10,8 +15,10 @@ export interface EntryPoint {
 
 /** The entry points of a package: what `exports` in its manifest says. */
 export function entryPointsOf(packageFolder: string): EntryPoint[] {
-  const { name, exports } = JSON.parse(readFileSync(join(packageFolder, "package.json"), "utf8")) as { name: string; exports: Record<string, string | { types: string; default: string }> };
-  return Object.entries(exports).flatMap(([path, target]) => (typeof target === "string" ? [] : [{ name: name + path.slice(1), code: join(packageFolder, target.default), types: join(packageFolder, target.types) }]));
+  const { name, exports } = JSON.parse(readFileSync(join(packageFolder, "package.json"), "utf8")) as Manifest;
+  return Object.entries(exports).flatMap(([path, target]) =>
+    typeof target === "string" ? [] : [{ name: name + path.slice(1), code: join(packageFolder, target.default), types: join(packageFolder, target.types) }],
+  );
 }
 
 /** One thing that a module exports, as the compiler's declaration file has it. */
@@ -52,8 +59,10 @@ function read(file: string): Module {
   for (const [, comment = "", text = ""] of readFileSync(file, "utf8").matchAll(statement)) {
     const [, kind, name = ""] = declared.exec(text) ?? [];
     const [, all, clause, from] = linked.exec(text) ?? [];
-    if (kind !== undefined) declarations.set(name, { name, kind: kind as Declaration["kind"], comment, text: text.trim(), file, isType: kind === "interface" || kind === "type" });
-    else if (clause === undefined) throw new Error(`${file}: this statement is not understood: ${text}`);
+    if (kind !== undefined) {
+      const isType = kind === "interface" || kind === "type";
+      declarations.set(name, { name, kind: kind as Declaration["kind"], comment, text: text.trim(), file, isType });
+    } else if (clause === undefined) throw new Error(`${file}: this statement is not understood: ${text}`);
     else if (from !== undefined) {
       for (const [, type, source = "", local = source] of clause.matchAll(/(type )?(\w+|\*)(?: as (\w+))?/g)) {
         (text.startsWith("export") ? exported : imported).set(local, { name: source, from, isType: (all ?? type) !== undefined });

@@ -10,7 +10,7 @@ export function withImportGraph(document: string): string {
 }
 
 /**
- * Folders and who imports whom, as a flow chart of Mermaid. An arrow that follows from others is left out: with
+ * Which folder imports which, as a flow chart of Mermaid. An arrow that follows from others is left out: with
  * `cli → doctor → app` there is none from `cli` to `app`. What only types need counts too.
  */
 export function importGraphChart(): string {
@@ -20,7 +20,10 @@ export function importGraphChart(): string {
     for (const to of [...targets].map(roomOf)) if (from !== to) direct.set(from, (direct.get(from) ?? new Set()).add(to));
   }
   const all = new Map([...direct.keys()].map((room) => [room, reachableFrom(room, direct)]));
-  const arrows = [...direct].flatMap(([from, targets]) => [...targets].filter((to) => ![...targets].some((between) => between !== to && all.get(between)?.has(to))).map((to) => [from, to] as const));
+  const arrows = [...direct].flatMap(([from, targets]) => {
+    const follows = (to: string): boolean => [...targets].some((between) => between !== to && all.get(between)?.has(to));
+    return [...targets].filter((to) => !follows(to)).map((to) => [from, to] as const);
+  });
   const rooms = [...new Set([...direct.keys(), ...[...direct.values()].flatMap((targets) => [...targets])])].sort();
   const inAuth = rooms.filter((room) => room.startsWith("src/auth/"));
   const node = (room: string): string => `${idOf(room)}["${basename(room)}${room.endsWith(".ts") ? "" : "/"}"]`;

@@ -8,6 +8,6 @@ const answering: Keychain = { read: async () => undefined, write: async () => {}
 for (const [platform, name] of [["darwin", "the macOS Keychain"], ["win32", "the Windows Credential Manager"], ["linux", "the Secret Service"], ["freebsd", "the Secret Service"]] as const) {
   test(`on ${platform} the keychain that answers is called ${name}`, async () => {
     const { severity, sentence } = await examineKeychain(answering, undefined, platform);
-    assert.deepEqual([severity, sentence], ["ok", `${name} answers, and keeps what it is given; it is not in use`]);
+    assert.deepEqual([severity, sentence], ["ok", `${name} answers and is persistent; it is not in use`]);
   });
 }

@@ -33,11 +33,13 @@ export async function compileConsumer(compiler: string, project: string, options
   mkdirSync(folder);
   for (const [index, { name, code, types }] of entryPointsOf(join(project, "node_modules", "spec-kitty")).entries()) {
     const values = Object.keys((await import(pathToFileURL(code).href)) as object);
-    writeFileSync(join(folder, `esm-${index}.mts`), [`import * as entry from "${name}";`, ...sameValues(values), ...exportsOf(types).flatMap(inferred)].join("\n"));
+    const imported = `import * as entry from "${name}";`;
+    writeFileSync(join(folder, `esm-${index}.mts`), [imported, ...sameValues(values), ...exportsOf(types).flatMap(inferred)].join("\n"));
     const required = `declare const entry: typeof import("${name}", { with: { "resolution-mode": "import" } });`;
     writeFileSync(join(folder, `commonjs-${index}.cts`), [required, ...sameValues(values)].join("\n"));
   }
-  const compilerOptions = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, declaration: true, emitDeclarationOnly: true, rootDir: ".", outDir: "out", typeRoots: [typesOfNode], ...options };
+  const strict = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false };
+  const compilerOptions = { ...strict, declaration: true, emitDeclarationOnly: true, rootDir: ".", outDir: "out", typeRoots: [typesOfNode], ...options };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*"] }));
   await promisify(execFile)(process.execPath, [compiler, "-p", folder], { encoding: "utf8" }).catch((error: { stdout: string }) => {
     throw new Error(error.stdout);
@@ -57,9 +59,12 @@ function sameValues(values: readonly string[]): string[] {
 /** Exports without a type of their own, for what a caller can get out of a declaration: the compiler has to write down what it infers. */
 function inferred({ name, kind, text }: Declaration): string[] {
   if (kind === "const") return [`export const value_${name} = entry.${name};`];
-  if (kind === "function") return [`export const result_${name} = entry.${name}(...([] as unknown as Parameters<typeof entry.${name}>));`, `export const function_${name} = entry.${name};`];
+  if (kind === "function") {
+    const result = `entry.${name}(...([] as unknown as Parameters<typeof entry.${name}>))`;
+    return [`export const result_${name} = ${result};`, `export const function_${name} = entry.${name};`];
+  }
   if (kind === "type") return [];
-  const members = [...new Set([...text.matchAll(/^ {4}(?:readonly |get )?(\w+)[?(<:]/gm)].map(([, member = ""]) => member))].filter((member) => member !== "constructor");
-  const taken = members.map((member) => `${member}: ${name}_${member}`).join(", ");
+  const members = new Set([...text.matchAll(/^ {4}(?:readonly |get )?(?!constructor\b)(\w+)[?(<:]/gm)].map(([, member = ""]) => member));
+  const taken = [...members].map((member) => `${member}: ${name}_${member}`).join(", ");
   return [`declare const one_${name}: entry.${name};`, `export const { ${taken} } = one_${name};`];
 }

@@ -37,20 +37,24 @@ export interface Import {
 /** What a file imports and re-exports. */
 export function importsOf(file: string): Import[] {
   const code = codeOf(file);
-  const path = (specifier: string): string => (specifier.startsWith(".") ? relative(root, resolve(root, dirname(file), specifier)).replaceAll("\\", "/") : specifier);
+  const path = (specifier: string): string =>
+    specifier.startsWith(".") ? relative(root, resolve(root, dirname(file), specifier)).replaceAll("\\", "/") : specifier;
+  const namesIn = (clause: string): string[] => [...clause.matchAll(/[{,]\s*(?:type )?(\w+)(?: as \w+)?/g)].map(([, name = ""]) => name);
+  const membersOf = (object: string): string[] => [...code.matchAll(new RegExp(`(?:${object})\\.(\\w+)`, "g"))].map(([, name = ""]) => name);
   const fixed = [...code.matchAll(/^(?:import|export) (type )?(?:([^;"']*?) from )?"([^"]+)"/gm)].map(([, type, clause = "", specifier = ""]) => ({
     from: path(specifier),
-    names: [...clause.matchAll(/[{,]\s*(?:type )?(\w+)(?: as \w+)?/g)].map(([, name = ""]) => name),
+    names: clause.startsWith("* as ") ? membersOf(clause.slice(5)) : namesIn(clause),
     isType: type !== undefined,
     isLazy: false,
   }));
   // `const { a, b } = await import("…")`, `(await import("…")).a` or `import("…").then(({ a }) => …)`; in a type it is `import("…").A`.
-  const lazy = [...code.matchAll(/(?:const (\{[^}]*\}) = await )?(typeof )?\bimport\("([^"]+)"\)(?:\)?\.(\w+)(?:\(\((\{[^}]*\})\))?)?/g)].map(([, clause, type, specifier = "", member, then = ""]) => ({
-    from: path(specifier),
-    names: member !== undefined && member !== "then" ? [member] : [...(clause ?? then).matchAll(/[{,]\s*(\w+)/g)].map(([, name = ""]) => name),
-    isType: type !== undefined,
-    isLazy: true,
-  }));
+  const statement = /(?:const (\{[^}]*\}) = await )?(typeof )?\bimport\("([^"]+)"\)(?:\)?\.(\w+)(?:\(\((\{[^}]*\})\))?)?/g;
+  const lazy = [...code.matchAll(statement)].map(([, clause, type, specifier = "", member, then]) => {
+    const taken = clause ?? then;
+    // Where a function of its own loads the module, any member in the file may be the module's.
+    const all = taken === undefined ? membersOf("\\w+|\\)") : namesIn(taken);
+    return { from: path(specifier), names: member !== undefined && member !== "then" ? [member] : all, isType: type !== undefined, isLazy: true };
+  });
   return [...fixed, ...lazy];
 }
 

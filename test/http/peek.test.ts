@@ -38,7 +38,7 @@ test("S-014 no more than the limit and one chunk of a large body is read", async
   assert.equal(cancelled(), true);
 });
 
-test("a body of which nothing comes is waited for as long as the limit says, and goes on being there", async () => {
+test("a body of which nothing comes is waited for until the limit, and can still be read afterwards", async () => {
   const clock = new ManualClock();
   const { head, response } = await peekBody(new Response(bodyOf(["beginning"], "stall").body), { ...limits, clock });
   assert.equal(Buffer.from(head).toString(), "beginning");
@@ -47,13 +47,13 @@ test("a body of which nothing comes is waited for as long as the limit says, and
   await reader?.cancel();
 });
 
-test("a connection that is lost during the look is an error of the one who reads on", async () => {
+test("a connection that is lost during the look is an error for the next reader", async () => {
   const { head, response } = await peekBody(new Response(bodyOf(["beginning"], "fail").body), limits);
   assert.equal(Buffer.from(head).toString(), "beginning");
   await assert.rejects(response.text(), /connection lost/);
 });
 
-test("address and redirection of a response stay known", async (t) => {
+test("a response keeps its address and whether it was redirected", async (t) => {
   const server = createServer((request, response) => (request.url === "/from" ? response.writeHead(302, { location: "/to" }) : response.writeHead(401)).end("no"));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.close());

@@ -50,7 +50,7 @@ test("a POST becomes a GET without a body after 301, 302 and 303, and stays one 
   assert.equal(hop({ method: "HEAD" }, "other", { status: 303 })?.init.method, "HEAD");
 });
 
-test("on this machine a service may redirect to plain http on this machine, and what is no redirect is none", () => {
+test("a service on this machine may redirect to plain http on this machine, and any other answer is not a redirect", () => {
   assert.equal(hop({}, "http://127.0.0.1:5000/next", { from: "http://127.0.0.1:5000/", base: "http://127.0.0.1:5000" })?.isService, true);
   assert.equal(nextHop(new Response(null, { status: 304, headers: { location: "/x" } }), { url: service, init: {}, isService: true }, service, "anywhere"), undefined);
   assert.equal(nextHop(new Response(null, { status: 302 }), { url: service, init: {}, isService: true }, service, "anywhere"), undefined);

@@ -22,12 +22,12 @@ const table: [string, NodeJS.Platform, Record<string, string>, string[]][] = [
   ["macOS", "darwin", {}, [`open | ${address}`]],
 ];
 for (const [name, platform, env, expected] of table) {
-  test(`on ${name} the address is one argument of what the system has, best first`, () => {
+  test(`on ${name} the address is one argument of each launcher that the system has, the best first`, () => {
     assert.deepEqual(lines(browserCommands(address, platform, env)), expected);
   });
 }
 
-test("on Windows whole paths are used, and PowerShell gets the address encoded", () => {
+test("on Windows absolute paths are used, and PowerShell gets the address encoded", () => {
   const [first, second, ...rest] = browserCommands("https://login.example.com/it's", "win32", { SystemRoot: "D:\\Win" });
   assert.deepEqual(first, {
     program: "D:\\Win\\System32\\rundll32.exe",

@@ -50,7 +50,7 @@ test("a launcher that is missing or fails is followed by the next", async (t) =>
   assert.deepEqual(await opened(), [`xdg-open [${address}]`, `wslview [${address}]`]);
 });
 
-test("BROWSER is tried before the system's own, spaces in its path and all", async (t) => {
+test("BROWSER is tried before the system's own browsers, and a path with blanks in it is one program", async (t) => {
   const { open, folder, opened } = await desktop(t, { "my browser": "exit 0", "xdg-open": "exit 0" });
   assert.deepEqual(await open(address, { BROWSER: join(folder, "my browser") }), { launched: join(folder, "my browser") });
   assert.deepEqual(await opened(), [`my browser [${address}]`]);
@@ -65,7 +65,7 @@ test("when nothing works the outcome says what each launcher said, without the a
   assert.doesNotMatch(outcome.failed, /login\.example\.com/);
 });
 
-test("a browser that runs on counts as launched, and is not waited for", async (t) => {
+test("a browser that keeps running counts as launched, and is not waited for", async (t) => {
   let started = async (): Promise<boolean> => false;
   const untilStarted = async (): Promise<void> => {
     while (!(await started())) await new Promise(setImmediate);

@@ -109,7 +109,7 @@ for (const [place, facts, login, meaning] of rows)
     assert.equal(found.login, login);
   });
 
-test("every signal is told, in the order in which it counts, also those that did not decide", () => {
+test("every signal is reported in order of precedence, those that did not decide included", () => {
   const { signals } = describeEnvironment({ ...desk, env: { ...ssh, CI: "true", BROWSER: "my-browser" }, files: { "/.dockerenv": "" }, stdinIsTTY: false });
   assert.deepEqual(
     signals.map(({ name, login }) => [name, login]),
@@ -122,11 +122,11 @@ test("a missing terminal decides nothing", () => {
     assert.equal(describeEnvironment({ ...facts, stdinIsTTY: false }).login, describeEnvironment(facts).login);
 });
 
-test("no address of the user is told", () => {
+test("no address of the user is reported", () => {
   assert.doesNotMatch(JSON.stringify(describeEnvironment({ ...desk, env: { ...ssh, JENKINS_URL: "https://alice:pw@192.0.2.9/" } })), /192\.0\.2|pw/);
 });
 
-test("the facts of this very process are read without an error, and decide for something", () => {
+test("the facts of this process are read without an error, and lead to a decision", () => {
   const facts = readFacts();
   assert.equal(facts.platform, process.platform);
   assert.match(describeEnvironment(facts).reason, /^(a|no) browser can be shown here: ./);

@@ -7,7 +7,7 @@ import { hintOf } from "../helpers/hint.ts";
 
 const configured: [title: string, platform: NodeJS.Platform, env: Environment, home: string, expected: string][] = [
   ["Linux: below ~/.config", "linux", {}, "/home/a", "/home/a/.config/spec-kitty"],
-  ["Linux: XDG_CONFIG_HOME goes before ~/.config", "linux", { XDG_CONFIG_HOME: "/x" }, "/home/a", "/x/spec-kitty"],
+  ["Linux: XDG_CONFIG_HOME takes precedence over ~/.config", "linux", { XDG_CONFIG_HOME: "/x" }, "/home/a", "/x/spec-kitty"],
   ["Linux: a relative XDG_CONFIG_HOME is ignored, as its specification says", "linux", { XDG_CONFIG_HOME: "x" }, "/home/a", "/home/a/.config/spec-kitty"],
   ["Linux: APPDATA is nothing", "linux", { APPDATA: "/w" }, "/home/a", "/home/a/.config/spec-kitty"],
   ["FreeBSD: as on Linux", "freebsd", { XDG_CONFIG_HOME: "/x" }, "/home/a", "/x/spec-kitty"],
@@ -16,9 +16,9 @@ const configured: [title: string, platform: NodeJS.Platform, env: Environment, h
   ["Windows: in APPDATA", "win32", { APPDATA: "D:\\Roam" }, "C:\\Users\\a", "D:\\Roam\\spec-kitty"],
   ["Windows: without APPDATA where it would be", "win32", {}, "C:\\Users\\a", "C:\\Users\\a\\AppData\\Roaming\\spec-kitty"],
   ["Windows: XDG_CONFIG_HOME is nothing", "win32", { XDG_CONFIG_HOME: "C:\\x" }, "C:\\Users\\a", "C:\\Users\\a\\AppData\\Roaming\\spec-kitty"],
-  ["Linux: SPEC_KITTY_CONFIG_DIR goes before all, and needs no home", "linux", { SPEC_KITTY_CONFIG_DIR: "/c", XDG_CONFIG_HOME: "/x" }, "", "/c"],
-  ["macOS: SPEC_KITTY_CONFIG_DIR goes before all", "darwin", { SPEC_KITTY_CONFIG_DIR: "/c/../d" }, "/Users/a", "/d"],
-  ["Windows: SPEC_KITTY_CONFIG_DIR goes before all", "win32", { SPEC_KITTY_CONFIG_DIR: "E:/c", APPDATA: "D:\\Roam" }, "C:\\Users\\a", "E:\\c"],
+  ["Linux: SPEC_KITTY_CONFIG_DIR takes precedence, and needs no home", "linux", { SPEC_KITTY_CONFIG_DIR: "/c", XDG_CONFIG_HOME: "/x" }, "", "/c"],
+  ["macOS: SPEC_KITTY_CONFIG_DIR takes precedence", "darwin", { SPEC_KITTY_CONFIG_DIR: "/c/../d" }, "/Users/a", "/d"],
+  ["Windows: SPEC_KITTY_CONFIG_DIR takes precedence", "win32", { SPEC_KITTY_CONFIG_DIR: "E:/c", APPDATA: "D:\\Roam" }, "C:\\Users\\a", "E:\\c"],
 ];
 for (const [title, platform, env, home, expected] of configured) {
   test(`sessions are kept, on ${title}`, () => assert.equal(configFolder(ownIdentity, env, platform, () => home), expected));

@@ -41,7 +41,7 @@ async function start(listener: RequestListener, behaviour: Partial<ProxyBehaviou
 const url = new URL("http://service.test/oauth/token?code=a-code");
 type Failure = AuthError;
 
-test("a request goes to the proxy with the whole address, and the answer is what fetch makes of one", async () => {
+test("a request goes to the proxy with the whole address, and the answer is like that of fetch", async () => {
   const seen: unknown[] = [];
   await using setting = await start(async (request, response) => {
     let body = "";
@@ -59,7 +59,7 @@ test("a request goes to the proxy with the whole address, and the answer is what
   assert.deepEqual([asked?.target, asked?.headers["proxy-authorization"]], [url.href, `Basic ${Buffer.from("kim:hunter2").toString("base64")}`]);
 });
 
-test("an answer without a body has none, whatever it says of one", async () => {
+test("an answer that cannot have a body has none, whatever its headers say", async () => {
   await using setting = await start((request, response) => void response.writeHead(request.url === "/304" ? 304 : 204, { "x-a": "1" }).end());
   for (const [path, init] of [["/204", {}], ["/304", { redirect: "manual" }], ["/204", { method: "HEAD" }]] as const) {
     const response = await proxiedFetch(setting.via(), new URL(path, url), init);
@@ -67,14 +67,14 @@ test("an answer without a body has none, whatever it says of one", async () => {
   }
 });
 
-test("a redirect is handed to the caller who asked for that, and an error for any other", async () => {
+test("a redirect is returned to a caller that asked for it, and an error for any other", async () => {
   await using setting = await start((_, response) => void response.writeHead(302, { location: "http://elsewhere.test/" }).end("moved"));
   const response = await proxiedFetch(setting.via(), url, { redirect: "manual" });
   assert.deepEqual([response.status, response.headers.get("location"), await response.text()], [302, "http://elsewhere.test/", "moved"]);
   await assert.rejects(proxiedFetch(setting.via(), url), /\(redirect \(302\)\)$/);
 });
 
-test("a body arrives as it is read: one of 64 MiB is held back by a reader who reads none, and ends when it is cancelled", async () => {
+test("a body arrives as it is read: one of 64 MiB waits for its reader, and ends when it is cancelled", async () => {
   let written = 0;
   let closed: (() => void) | undefined;
   const end = new Promise<void>((resolve) => (closed = resolve));
@@ -94,7 +94,7 @@ test("a body arrives as it is read: one of 64 MiB is held back by a reader who r
   assert.ok(written < 1024 * 65_536, `${written} bytes were sent to nobody`);
 });
 
-test("a body that ends too early is an error and no shorter body", async () => {
+test("a body that ends too early is an error, not a shorter body", async () => {
   await using setting = await start((_, response) => {
     response.writeHead(200, { "content-length": "1000" });
     response.write("half", () => response.destroy());
@@ -126,7 +126,7 @@ test("the signal ends a request before it is sent, while it waits, and while its
   await assert.rejects(next, (error) => error === reason);
 });
 
-test("the signal ends a request whose answer nobody is reading, and the process lives on", async () => {
+test("the signal ends a request whose answer is not being read, and the process goes on", async () => {
   await using setting = await start((_, response) => void response.write("first"));
   const controller = new AbortController();
   const response = await proxiedFetch(setting.via(), url, { signal: controller.signal });
@@ -135,7 +135,7 @@ test("the signal ends a request whose answer nobody is reading, and the process 
   await assert.rejects(response.text(), (error) => error === reason);
 });
 
-test("a proxy that wants a password, or another one, says which variable to mend, without showing it", async () => {
+test("a proxy that wants a password, or another one, says which variable to correct, without showing it", async () => {
   await using setting = await start((_, response) => void response.end("hello"), { basic: "kim:s3cret" });
   assert.equal(await (await proxiedFetch(setting.via("kim:s3cret@"), url)).text(), "hello");
   for (const [credentials, hint] of [["", /export HTTP_PROXY=http:\/\/USER:PASSWORD@127/], ["kim:hunter2@", /user name and password in HTTP_PROXY/]] as const) {
@@ -149,7 +149,7 @@ test("a proxy that wants a password, or another one, says which variable to mend
   }
 });
 
-test("a tunnel that the proxy refuses is an error with the proxy's status, and the target hears nothing", async () => {
+test("a tunnel that the proxy refuses is an error with the proxy's status, and nothing reaches the target", async () => {
   await using setting = await start((_, response) => void response.end());
   for (const refuse of [403, 407, 502, 302]) {
     setting.proxy.behaviour.refuse = refuse;

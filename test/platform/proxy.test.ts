@@ -12,7 +12,7 @@ const at = (url: string, env: Record<string, string>): string | undefined => {
   return proxy && `${proxy.variable} ${proxy.address}`;
 };
 
-test("each scheme has its own variable, the lower-case name wins, and an empty value is none", () => {
+test("each scheme has its own variable, the lower-case name takes precedence, and an empty value counts as not set", () => {
   const rows: [string, Record<string, string>, string | undefined][] = [
     ["https://service.test/", {}, undefined],
     ["https://service.test/", { HTTPS_PROXY: "http://proxy.test:3128" }, "HTTPS_PROXY http://proxy.test:3128"],
@@ -35,7 +35,7 @@ test("a CGI program does not take the request's header Proxy for a proxy", () =>
   assert.equal(at("http://service.test/", { http_proxy: "http://proxy.test", REQUEST_METHOD: "GET" }), "http_proxy http://proxy.test");
 });
 
-test("this machine is never asked for through a proxy", () => {
+test("requests to this machine never go through a proxy", () => {
   const env = { HTTPS_PROXY: "http://proxy.test", HTTP_PROXY: "http://proxy.test" };
   for (const host of ["localhost", "localhost.", "app.localhost", "127.0.0.1:8080", "127.8.9.1", "0x7f.1", "[::1]:8080"]) {
     assert.equal(at(`http://${host}/`, env), undefined, host);
@@ -98,7 +98,7 @@ test("the user name and password of a proxy are sent decoded and shown nowhere",
   assert.equal(proxyFor(new URL("https://service.test"), { HTTPS_PROXY: "http://proxy.test" })?.authorization, undefined);
 });
 
-test("a variable that holds no address of a proxy is refused, and what it holds is not repeated", () => {
+test("a variable that does not hold a proxy's address is refused, and its value is not repeated", () => {
   for (const value of ["http://kim:hunter2@", "socks5://kim:hunter2@proxy.test", "http://kim:hunter2%@proxy.test", "http://kim:hunter2@proxy.test:99999"]) {
     assert.throws(
       () => proxyFor(new URL("https://service.test"), { HTTPS_PROXY: value }),

@@ -100,7 +100,7 @@ test("every request says what sends it, unless the caller has said so, and keeps
   }
 });
 
-test("a variable that holds no proxy's address is an error of each request, and nothing is sent directly", async (context) => {
+test("a variable that does not hold a proxy's address makes each request an error, and nothing is sent directly", async (context) => {
   const spy = context.mock.method(globalThis, "fetch", async () => new Response());
   await assert.rejects(systemFetch({ HTTPS_PROXY: "socks5://proxy.test" }, ownIdentity)("https://service.test/"), { code: "configuration_invalid" });
   assert.equal(spy.mock.callCount(), 0);
@@ -129,7 +129,7 @@ test("what was meant for this machine stays on it", async () => {
   service.close();
 });
 
-test("TLS through a proxy: verified with NODE_EXTRA_CA_CERTS, whole however big, and the proxy's password ends at the proxy", async () => {
+test("TLS through a proxy is verified with NODE_EXTRA_CA_CERTS, any size arrives whole, and the proxy's password ends at the proxy", async () => {
   await using service = await startService();
   await using proxy = await startProxy({ routes: { "service.test:443": service.port, "other.test:443": service.port }, basic: "kim:hunter2" });
   // The variable that lets Node use the proxy by itself must not lead through it twice.
@@ -150,7 +150,7 @@ test("TLS through a proxy: verified with NODE_EXTRA_CA_CERTS, whole however big,
   assert.ok(proxy.requests.every(({ method, headers }) => method === "CONNECT" && headers["proxy-authorization"] !== undefined));
 });
 
-test("a proxy may speak TLS itself, and its certificate is verified as its own", async () => {
+test("a proxy may speak TLS itself, and its certificate is verified", async () => {
   await using service = await startService();
   await using proxy = await startProxy({ routes: { "service.test:443": service.port }, certificate: proxyCertificate });
   const request = { url: "https://service.test/token", init: { method: "POST", body: "grant" } };

@@ -51,7 +51,7 @@ for (const [title, input, expected] of [
   });
 }
 
-test("an artifact of 524,288 bytes is taken, and its hash is that of the raw bytes, mark included", () => {
+test("an artifact of 524,288 bytes is accepted, and its hash is that of the raw bytes, including a byte order mark", () => {
   const { text } = artifactItem(artifact(`\ufeff${"x".repeat(524_285)}`), "A", 0);
   const { content_hash, content_body, hash_algorithm } = JSON.parse(text);
   assert.equal(hash_algorithm, "sha256");
@@ -59,7 +59,7 @@ test("an artifact of 524,288 bytes is taken, and its hash is that of the raw byt
   assert.equal(content_body.codePointAt(0), 0xfeff);
 });
 
-test("an artifact is uploaded once, and one that is there already is done too", async (t) => {
+test("an artifact is uploaded once, and one that the service already has counts as delivered", async (t) => {
   const { saas, runtime, waiting } = await stage(t);
   await runtime.upload(artifact());
   assert.equal((await runtime.flush()).artifacts.delivered, 1);
@@ -75,7 +75,7 @@ for (const [title, answer] of [
   ["422", { status: 422 }],
   ["404 namespace_not_found", { status: 404, body: { error: "namespace_not_found" } }],
 ] as const) {
-  test(`${title} is final: the artifact lies in the dead-letter folder with the reason`, async (t) => {
+  test(`${title} is final: the artifact goes to the dead-letter folder with the reason`, async (t) => {
     const { saas, folder, runtime, waiting, dead } = await stage(t);
     await runtime.upload(artifact());
     saas.faults.next(path, answer);

@@ -43,7 +43,7 @@ test("it drains at once, and again after each interval", async () => {
   await background.stop(AbortSignal.timeout(1000));
 });
 
-test("a wake drains at once, and one that comes during a drain leads to one more", async () => {
+test("a wake-up starts a drain at once, and wake-ups during a drain start one more", async () => {
   const { drains, background, hold } = stage();
   await setImmediate();
   let release = (): void => undefined;
@@ -59,7 +59,7 @@ test("a wake drains at once, and one that comes during a drain leads to one more
   await background.stop(AbortSignal.timeout(1000));
 });
 
-test("after failures it waits 1, 2, 4 s, or what the service asked for, whoever wakes it; then the interval again", async () => {
+test("after failures it waits 1, 2, 4 s, or as long as the service asked, despite wake-ups; then the interval again", async () => {
   const down = new ServiceError("service_unavailable", "down");
   const busy = new ServiceError("service_unavailable", "busy", { retryAfterMs: 90_000 });
   const { clock, drains, background } = stage([down, down, down, busy, undefined]);
@@ -78,7 +78,7 @@ test("after failures it waits 1, 2, 4 s, or what the service asked for, whoever 
   await background.stop(AbortSignal.timeout(1000));
 });
 
-test("a stop waits for the drain that is going on, and begins no other", async () => {
+test("a stop waits for the running drain, and begins no other", async () => {
   const { clock, drains, background, hold, aborted } = stage();
   await setImmediate();
   let release = (): void => undefined;
@@ -105,7 +105,7 @@ test("the deadline of a stop cuts a drain short", async () => {
   assert.deepEqual(aborted.at(-1), "late");
 });
 
-test("a drain that the process waits for alone is given up after 5 s, and there is no last one then", async () => {
+test("a drain that is all the process waits for is given up after 5 s, and there is no final drain then", async () => {
   const { clock, background, hold, aborted, facts } = stage();
   await setImmediate();
   hold.until = new Promise(() => undefined);

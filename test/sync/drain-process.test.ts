@@ -25,11 +25,11 @@ async function fill(folder: string, saas: FakeSaas, count: number): Promise<void
   assert.ok(reports.every(({ outcome }) => outcome === "queued"));
 }
 
-test("10,000 events drained with kill -9 in the middle, twice, are at the service exactly once", async (t) => {
+test("10,000 events whose drain is killed twice reach the service exactly once", async (t) => {
   const saas = await fakeSaas(t);
   const folder = temporaryFolder(t);
   await fill(folder, saas, 10_000);
-  // Once before the answer is sent, once when it is out and the removal is under way.
+  // Once before the answer is sent, once after it was sent and during the removal.
   const first = drain(folder, saas);
   saas.faults.next(batchPath, { hang: "after", when: () => saas.count(batchPath) === 3 });
   await saas.until(() => saas.count(batchPath) === 3 && saas.events.size > 1000);
@@ -43,7 +43,7 @@ test("10,000 events drained with kill -9 in the middle, twice, are at the servic
   assert.equal(saas.events.size, 10_000);
   assert.ok([...saas.events.values()].every(({ taken }) => taken));
   assert.ok(last.delivered > 0);
-  // What crossed the wire twice is at most what was under way when a process was killed: three batches.
+  // At most the batches in progress when a process was killed were sent twice: three.
   const repeats = [...saas.events.values()].filter(({ deliveries }) => deliveries > 1).length;
   assert.ok(repeats > 0 && repeats < 3 * 1000, `${repeats} repeats`);
   assert.equal(runtimeFor(folder, saas, alice(saas.url)).queue.scopes().length, 0);

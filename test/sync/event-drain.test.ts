@@ -47,7 +47,7 @@ async function stage(t: TestContext): Promise<Stage> {
       return ids;
     },
     async emitTogether(count) {
-      // The first goes alone; those that follow while it is being written go together.
+      // The first is written alone; those that follow during the write are written together.
       const ids = await Promise.all(Array.from({ length: count + 1 }, (_, n) => one(history(`entry ${n}`))));
       return ids.slice(1);
     },
@@ -85,7 +85,7 @@ test("an empty queue asks the service nothing", async (t) => {
   assert.equal(saas.requests.length, 0);
 });
 
-test("the limits that the health endpoint tells are kept", async (t) => {
+test("a drain keeps to the limits that the health endpoint reports", async (t) => {
   const { saas, runtime, emitTogether } = await stage(t);
   Object.assign(saas.limits, { maxEvents: 7, maxBytes: 100_000 });
   await emitTogether(20);
@@ -96,7 +96,7 @@ test("the limits that the health endpoint tells are kept", async (t) => {
   assert.equal(saas.events.size, 21);
 });
 
-test("an event larger than a batch travels alone", async (t) => {
+test("an event larger than a batch is sent alone", async (t) => {
   const { saas, runtime, emit, waiting } = await stage(t);
   await emit(3, (n) => history("x".repeat(n === 1 ? 300_000 : 10)));
   await runtime.flush();
@@ -105,7 +105,7 @@ test("an event larger than a batch travels alone", async (t) => {
   assert.equal(waiting(), 0);
 });
 
-test("of a partial success, what was taken goes and the rest stays, in order", async (t) => {
+test("after a partial success, accepted events are removed and the others stay, in order", async (t) => {
   const { saas, runtime, rejections, emitTogether, waiting } = await stage(t);
   const ids = await emitTogether(6);
   const [taken, refused, terminal, pending, omitted, duplicate] = ids;
@@ -124,7 +124,7 @@ test("of a partial success, what was taken goes and the rest stays, in order", a
     [refused, undefined, "not now", false],
     [terminal, "project_refused", "never", true],
   ]);
-  // What the service said nothing about is asked again while anything moves; what it judged is not.
+  // An event without a verdict is sent again while others make progress; one that was judged is not.
   const asked = [taken, refused, terminal, pending, omitted].map((id) => saas.events.get(id ?? "")?.deliveries);
   assert.deepEqual(asked, [1, 1, 1, 1, 2]);
   saas.judge = () => undefined;
@@ -132,7 +132,7 @@ test("of a partial success, what was taken goes and the rest stays, in order", a
   assert.equal(waiting(), 0);
 });
 
-test("an event that is refused twenty times lies in the dead-letter folder, whole, with the last reason", async (t) => {
+test("an event that is refused twenty times goes to the dead-letter folder, complete, with the last reason", async (t) => {
   const { saas, folder, runtime, rejections, emit, waiting } = await stage(t);
   const [id = ""] = await emit(1);
   saas.judge = () => ({ status: "rejected", error_message: "odd project" });
@@ -157,7 +157,7 @@ test("an answer whose results are empty leaves every event untouched and ends th
   assert.equal(waiting(), 1501);
 });
 
-test("empty results in the middle of a drain are made good in the same drain", async (t) => {
+test("events without a result in the middle of a drain are sent again in the same drain", async (t) => {
   const { saas, runtime, emitTogether, waiting } = await stage(t);
   await emitTogether(1500);
   let batch = 0;
@@ -167,7 +167,7 @@ test("empty results in the middle of a drain are made good in the same drain", a
   assert.equal(waiting(), 0);
 });
 
-test("413 halves the batch until it is taken, and what is too large alone is given up", async (t) => {
+test("413 halves the batch until it is accepted, and a single event that is too large is given up", async (t) => {
   const { saas, runtime, rejections, emit, waiting } = await stage(t);
   const ids = await emit(9, (n) => history("x".repeat(n === 4 ? 30_000 : 500)));
   saas.limits.maxEventBytes = 20_000;
@@ -180,7 +180,7 @@ test("413 halves the batch until it is taken, and what is too large alone is giv
   assert.ok(deliveries(saas).every((count) => count === 1));
 });
 
-test("400 without details is halved until the culprit is found, and the others are delivered", async (t) => {
+test("400 without details halves the batch until the bad event is found, and the others are delivered", async (t) => {
   const { saas, runtime, rejections, emit, waiting } = await stage(t);
   const ids = await emit(9);
   saas.faults.always(batchPath, { status: 400, body: { error: "invalid_request" }, when: ({ body }) => body.includes(ids[5] ?? "-") });
@@ -201,7 +201,7 @@ test("400 with details refuses those events and sends the others again", async (
   assert.equal(waiting(), 1);
 });
 
-test("a service that answers 400 to everything is told from a bad event", async (t) => {
+test("a service that answers 400 to everything is distinguished from a bad event", async (t) => {
   const { saas, runtime, emit, waiting } = await stage(t);
   await emit(40);
   saas.faults.always(batchPath, { status: 400 });
@@ -238,7 +238,7 @@ for (const [title, fault, code, retryAfterMs] of [
   });
 }
 
-test("an answer that breaks off is no answer", async (t) => {
+test("an answer that breaks off counts as no answer", async (t) => {
   const { saas, runtime, emit, waiting } = await stage(t);
   await emit(3);
   saas.faults.next(batchPath, { malformed: true });
@@ -246,7 +246,7 @@ test("an answer that breaks off is no answer", async (t) => {
   assert.equal(waiting(), 3);
 });
 
-test("401 ends the drain with the command to run, and every event is untouched", async (t) => {
+test("401 ends the drain with a hint to log in, and every event is untouched", async (t) => {
   const { saas, runtime, emit, waiting } = await stage(t);
   await emit(3);
   saas.expireAccessTokens();
@@ -255,7 +255,7 @@ test("401 ends the drain with the command to run, and every event is untouched",
   assert.equal(waiting(), 3);
 });
 
-test("an event that is in two files travels once, and both are done with it", async (t) => {
+test("an event that is in two files is sent once, and removed from both", async (t) => {
   const { saas, runtime, emit, waiting } = await stage(t);
   await emit(2);
   const [scope] = runtime.queue.scopesOf(alice(saas.url));
@@ -268,7 +268,7 @@ test("an event that is in two files travels once, and both are done with it", as
   assert.deepEqual(deliveries(saas), [1, 1]);
 });
 
-test("a file that was damaged goes to the dead-letter folder, and its whole events are delivered", async (t) => {
+test("a damaged file goes to the dead-letter folder, and its intact events are delivered", async (t) => {
   const { saas, folder, runtime, rejections, emitTogether, waiting } = await stage(t);
   await emitTogether(5);
   const path = filesIn(folder, "/events/").map((name) => join(folder, name)).find((name) => readFileSync(name, "utf8").trim().split("\n").length === 5) ?? "";
@@ -281,7 +281,7 @@ test("a file that was damaged goes to the dead-letter folder, and its whole even
   assert.equal(saas.events.size, 5);
 });
 
-test("an event whose text has lines of its own arrives as it was", async (t) => {
+test("an event whose text has line breaks arrives unchanged", async (t) => {
   const { saas, runtime } = await stage(t);
   const content = "a\nb\u2028c\r\n\"d\" \u{1f431}";
   await runtime.emit(history(content));
@@ -289,7 +289,7 @@ test("an event whose text has lines of its own arrives as it was", async (t) => 
   assert.deepEqual([...saas.events.values()].map(({ event }) => (event["payload"] as Record<string, unknown>)["entry_content"]), [content]);
 });
 
-test("with a full queue, another account's drain sends nothing of the first's, and both drain in their turn", async (t) => {
+test("a drain sends no event of another account, and each account drains its own", async (t) => {
   const { saas, folder, emit, runtime, waiting } = await stage(t);
   await emit(5);
   await runtime.queue.bind("default", alice(saas.url));
@@ -302,7 +302,7 @@ test("with a full queue, another account's drain sends nothing of the first's, a
   assert.equal([...saas.events.values()].filter(({ user, team }) => user === "alice" && team === "tm_acme").length, 5);
 });
 
-test("what waits for another team of the same user is sent to that team, and one team's 403 does not hold up the other", async (t) => {
+test("events for another team of the same user are sent to that team, and the 403 of one team does not hold up another", async (t) => {
   const { saas, folder, runtime, emit } = await stage(t);
   saas.users.alice.teams.push({ id: "tm_two" });
   await emit(2);
@@ -322,7 +322,7 @@ test("two drains at once send nothing twice", async (t) => {
   assert.equal(waiting(), 0);
 });
 
-test("a drain that finds another one at work says so when it may not wait, and sends nothing", async (t) => {
+test("a drain that may not wait for a running one reports that, and sends nothing", async (t) => {
   const { saas, folder, runtime, emit } = await stage(t);
   await emit(1);
   let release = (): void => undefined;
@@ -336,7 +336,7 @@ test("a drain that finds another one at work says so when it may not wait, and s
   assert.equal((await first).events.delivered, 1);
 });
 
-test("a signal ends a drain that waits for an answer, and the events stay", async (t) => {
+test("a signal ends a drain that waits for an answer, and its events stay queued", async (t) => {
   const { saas, runtime, emit, waiting } = await stage(t);
   await emit(2);
   saas.faults.next(batchPath, { hang: true });

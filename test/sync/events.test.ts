@@ -20,7 +20,7 @@ const good: EventInput[] = [
 ];
 
 for (const input of good) {
-  test(`${input.event_type} with its required payload becomes an envelope that the service takes`, () => {
+  test(`${input.event_type} with its required payload becomes an envelope that the service accepts`, () => {
     assert.deepEqual(eventProblems(input), []);
     assert.equal(envelopeDefect({ ...eventEnvelope(input, stamp) }), undefined);
     assert.deepEqual(eventEnvelope(input, stamp).payload, input.payload);
@@ -52,7 +52,7 @@ for (const [title, change, expected] of bad) {
   test(title, () => assert.match(eventProblems({ ...history(), ...change }).join("; "), expected));
 }
 
-test("all problems are told at once, and none of them at length", () => {
+test("all problems are reported at once, each in a short sentence", () => {
   const problems = eventProblems(about("WPCreated", { wp_id: "x".repeat(10_000), title: "" }));
   assert.equal(problems.length, 3);
   assert.ok(problems.every((problem) => problem.length < 200));
@@ -64,6 +64,6 @@ test("an error outside a work package is about the mission", () => {
   assert.equal(eventEnvelope({ ...error, aggregate_id: "my-mission" }, stamp).aggregate_type, "Mission");
 });
 
-test("a node is named by 12 hex digits of the hash of host and user", () => {
+test("a node id is 12 hex digits of the hash of host and user", () => {
   assert.equal(nodeId("host", "user"), createHash("sha256").update("host:user").digest("hex").slice(0, 12));
 });

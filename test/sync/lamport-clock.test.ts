@@ -8,15 +8,15 @@ import { systemClock } from "../../src/platform/clock.ts";
 import { createLamportClock } from "../../src/sync/lamport-clock.ts";
 import { temporaryFolder } from "./support.ts";
 
-test("each event gets the next number, across clocks of the same file", async (t) => {
-  const path = join(temporaryFolder(t), "lamport-clock");
-  assert.equal(await createLamportClock(path, systemClock).tick(1), 1);
-  assert.equal(await createLamportClock(path, systemClock).tick(3), 2);
-  assert.equal(await createLamportClock(path, systemClock).tick(1), 5);
+test("each event gets the next number, across clocks of the same folder", async (t) => {
+  const folder = temporaryFolder(t);
+  assert.equal(await createLamportClock(folder, systemClock).tick(1), 1);
+  assert.equal(await createLamportClock(folder, systemClock).tick(3), 2);
+  assert.equal(await createLamportClock(folder, systemClock).tick(1), 5);
 });
 
 test("a received event moves the clock to max(local, seen) + 1", async (t) => {
-  const clock = createLamportClock(join(temporaryFolder(t), "lamport-clock"), systemClock);
+  const clock = createLamportClock(temporaryFolder(t), systemClock);
   await clock.observe(41);
   assert.equal(await clock.tick(1), 43);
   await clock.observe(7);
@@ -25,26 +25,26 @@ test("a received event moves the clock to max(local, seen) + 1", async (t) => {
 
 for (const seen of [Number.MAX_SAFE_INTEGER, 2 ** 53, -1, 1.5, NaN, Infinity]) {
   test(`a received ${seen} does not move the clock`, async (t) => {
-    const clock = createLamportClock(join(temporaryFolder(t), "lamport-clock"), systemClock);
+    const clock = createLamportClock(temporaryFolder(t), systemClock);
     await clock.observe(seen);
     assert.equal(await clock.tick(1), 1);
   });
 }
 
 for (const damage of ["", "NaN", "-5", "99999999999999999999", "{}"]) {
-  test(`a file that holds ${JSON.stringify(damage)} is left behind by the wall clock`, async (t) => {
-    const path = join(temporaryFolder(t), "lamport-clock");
-    writeFileSync(path, damage, { mode: 0o600 });
-    assert.ok((await createLamportClock(path, systemClock).tick(1)) > 1_600_000_000_000);
+  test(`after a file that holds ${JSON.stringify(damage)}, the clock continues from the time of day`, async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(join(folder, "lamport-clock"), damage, { mode: 0o600 });
+    assert.ok((await createLamportClock(folder, systemClock).tick(1)) > 1_600_000_000_000);
   });
 }
 
-test("six processes at once use every number once", async (t) => {
-  const path = join(temporaryFolder(t), "lamport-clock");
+test("six processes at once use each number once", async (t) => {
+  const folder = temporaryFolder(t);
   const script = `
     import { createLamportClock } from ${JSON.stringify(import.meta.resolve("../../src/sync/lamport-clock.ts"))};
     import { systemClock } from ${JSON.stringify(import.meta.resolve("../../src/platform/clock.ts"))};
-    const clock = createLamportClock(${JSON.stringify(path)}, systemClock);
+    const clock = createLamportClock(${JSON.stringify(folder)}, systemClock);
     for (let n = 0; n < 25; n++) console.log(await clock.tick(1));`;
   const outputs = Array.from({ length: 6 }, async () => {
     const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
@@ -53,5 +53,5 @@ test("six processes at once use every number once", async (t) => {
   });
   const numbers = (await Promise.all(outputs)).flat().sort((a, b) => a - b);
   assert.deepEqual(numbers, Array.from({ length: 150 }, (_, n) => n + 1));
-  assert.equal(readFileSync(path, "utf8"), "150\n");
+  assert.equal(readFileSync(join(folder, "lamport-clock"), "utf8"), "150\n");
 });

@@ -70,7 +70,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
   const snapshots = ({ messages }: Live): number => messages.filter(({ kind }) => kind === "snapshot").length;
   const upgrades = ({ saas }: Live): number => saas.count("/ws");
 
-  test("FR-016 the ticket goes in the header of the upgrade and nowhere else, and the snapshot comes first", async (t) => {
+  test("FR-016 the ticket is sent in the header of the upgrade and nowhere else, and the snapshot comes first", async (t) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
     const upgrade = stage.saas.requests.find(({ path }) => path === "/ws");
@@ -87,7 +87,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     await stage.saas.until(() => stage.saas.sockets.size === 0);
   });
 
-  test("a ping is answered with its timestamp and the build", async (t) => {
+  test("a ping is answered with its own timestamp and the build", async (t) => {
     const stage = await live(t, { buildId: "build-1" });
     await stage.saas.until(() => snapshots(stage) === 1);
     stage.saas.pushToSockets({ type: "ping", timestamp: "2026-01-01T00:00:00Z" });
@@ -95,7 +95,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     assert.deepEqual(stage.saas.frames, [{ type: "pong", timestamp: "2026-01-01T00:00:00Z", build_id: "build-1" }]);
   });
 
-  test("how long a service may be silent is three times its longest pause between pings; one ping says nothing of it", async (t) => {
+  test("a service may be silent for three times its longest pause between pings, and a single ping sets no limit", async (t) => {
     const clock = standingClock();
     const stage = await live(t, { clock });
     const ping = async (timestamp: number): Promise<void> => {
@@ -113,7 +113,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     await stage.saas.until(() => stage.messages.some(({ kind }) => kind === "event"));
     clock.advance(100_000);
     await new Promise(setImmediate);
-    assert.deepEqual(clock.sleeping, [50_000], "counted from the last that was heard");
+    assert.deepEqual(clock.sleeping, [50_000], "counted from the last message");
     clock.advance(50_000);
     await stage.saas.until(() => states(stage).includes("Reconnecting"));
     const lost = stage.messages.at(-1);
@@ -122,7 +122,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     await stage.saas.until(() => snapshots(stage) === 2);
   });
 
-  test("events arrive, answers are told, and what is unknown or garbage is passed over", async (t) => {
+  test("events and answers are reported, and frames that are unknown or malformed are ignored", async (t) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
     for (const frame of [{ type: "tea" }, "{", "[]", "null", '"x"', { type: "ack" }, { no: "type" }]) stage.saas.pushToSockets(frame);
@@ -137,7 +137,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     assert.equal(upgrades(stage), 1);
   });
 
-  test("a frame of 10 MB is taken in, and the connection goes on", async (t) => {
+  test("a frame of 10 MB is accepted, and the connection continues", async (t) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
     stage.saas.pushToSockets({ type: "event", note: "x".repeat(10 * 1024 * 1024) });
@@ -148,7 +148,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     assert.equal(upgrades(stage), 1);
   });
 
-  test("bytes that are no frame end the connection, and a new one is opened", async (t) => {
+  test("bytes that are not a frame end the connection, and a new one is opened", async (t) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
     stage.saas.pushToSockets(Buffer.from("HTTP/1.1 200 OK\r\n\r\nnot a frame at all"));
@@ -161,15 +161,15 @@ withWebSocket(import.meta.url, (WebSocket) => {
     assert.equal(await stage.client.deliver(event(), stage.account), false, "not connected yet");
     await stage.saas.until(() => snapshots(stage) === 1);
     assert.equal(await stage.client.deliver(event(), stage.account), true);
-    assert.equal(await stage.client.deliver(event(), stage.account), true, "a duplicate is there too");
+    assert.equal(await stage.client.deliver(event(), stage.account), true, "a duplicate counts as delivered");
     assert.equal(stage.saas.events.get(event().event_id)?.via, "websocket");
     stage.saas.judge = () => ({ status: "rejected", error_category: "schema_mismatch" });
     assert.equal(await stage.client.deliver(event("01ARZ3NDEKTSV4RRFFQ69G5FAW"), stage.account), false);
-    assert.equal(await stage.client.deliver(event("01ARZ3NDEKTSV4RRFFQ69G5FAX"), { ...stage.account, user: "u_bob" }), false, "another account's events stay where they are");
+    assert.equal(await stage.client.deliver(event("01ARZ3NDEKTSV4RRFFQ69G5FAX"), { ...stage.account, user: "u_bob" }), false, "another account's events stay queued");
     assert.equal(stage.saas.frames.length, 3);
   });
 
-  test("an event whose answer does not come was not delivered", async (t) => {
+  test("an event without an answer counts as not delivered", async (t) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
     stage.saas.judge = () => "omit";
@@ -196,7 +196,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     });
   }
 
-  test("a service that restarts is found again: waits double up to 30 s, and batches take over meanwhile", async (t) => {
+  test("while a service is down, waits double up to 30 s and events are sent in batches, and afterwards the client reconnects", async (t) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
     let back: Promise<void> | undefined;
@@ -219,7 +219,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     assert.deepEqual(stage.clock.sleeps, [250, 9000]);
   });
 
-  test("a service that accepts and drops at once is come back to ever more slowly", async (t) => {
+  test("a service that accepts a connection and drops it at once is contacted less and less often", async (t) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
     stage.saas.faults.next("/ws", { status: 503, times: 3 });
@@ -228,7 +228,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     assert.deepEqual(stage.clock.sleeps, [500, 1000, 2000, 4000]);
   });
 
-  test("a ticket that came too late is replaced, and two refused in a row end it", async (t) => {
+  test("an expired ticket is replaced, and two refusals in a row end the client", async (t) => {
     const late = await live(t, {}, { ticketSeconds: 60 });
     await late.saas.until(() => snapshots(late) === 1);
     late.saas.faults.next("/ws", { status: 401, body: { error: "ticket_expired" }, when: ({ headers }) => headers.authorization === lastTicket(late, 1) });
@@ -244,12 +244,12 @@ withWebSocket(import.meta.url, (WebSocket) => {
     assert.equal(refused.client.state, "Offline");
   });
 
-  /** The authorization that the upgrade with this index will carry, or is carrying. */
+  /** The authorization header of the upgrade with this index, which may still come. */
   function lastTicket({ saas }: Live, index: number): string {
     return `Bearer ${[...saas.tickets.keys()][index]}`;
   }
 
-  test("an upgrade that is forbidden stops at once", async (t) => {
+  test("a forbidden upgrade ends the client at once", async (t) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
     stage.saas.faults.always("/ws", { status: 403 });
@@ -258,7 +258,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     assert.equal(stage.saas.counters.tickets, 2);
   });
 
-  test("a session that is revoked, a team that is left and a login that is gone stop at once, with the reason", async (t) => {
+  test("a revoked session, a lost membership and a missing login end the client at once, with the reason", async (t) => {
     const revoked = await live(t);
     await revoked.saas.until(() => snapshots(revoked) === 1);
     for (const id of revoked.saas.sessions.keys()) revoked.saas.revoke(id);
@@ -280,7 +280,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     await assert.rejects(teamless.ended, is("access_denied", /no team/));
   });
 
-  test("a ticket that another login got in between opens nothing", async (t) => {
+  test("a ticket is not used when another user has logged in since the account was read", async (t) => {
     let asked = 0;
     const bobFirst = (world: string): Account => ({ ...alice(world), user: (asked += 1) === 2 ? "u_bob" : "u_alice" });
     const stage = await live(t, { account: async () => bobFirst("http://x") });
@@ -289,7 +289,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     assert.equal(upgrades(stage), 1);
   });
 
-  test("an upgrade that is not answered is given up after 10 seconds and tried again", async (t) => {
+  test("an upgrade without an answer is given up after 10 seconds and tried again", async (t) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
     stage.saas.faults.next("/ws", { delayMs: 600_000 });
@@ -299,7 +299,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     await stage.saas.until(() => snapshots(stage) === 2);
   });
 
-  test("what listens cannot end the connection by throwing", async (t) => {
+  test("a listener that throws does not end the connection", async (t) => {
     let told = 0;
     const stage = await live(t, {
       onMessage: () => {
@@ -313,7 +313,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     assert.equal(told, 2);
   });
 
-  test("it can be ended while it waits, while it connects, and before it starts", async (t) => {
+  test("a client can be ended while it waits, while it connects, and before it starts", async (t) => {
     const hanging = createServer().listen(0, "127.0.0.1");
     t.after(() => hanging.close());
     await new Promise((resolve) => hanging.once("listening", resolve));
@@ -341,7 +341,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     await new LiveClient({ account: async () => waiting.account, clock: waiting.clock, WebSocket, ticket: () => assert.fail("asked for a ticket") }).run(AbortSignal.abort());
   });
 
-  test("S-005 nothing that is told or thrown holds a token or a ticket", async (t) => {
+  test("S-005 no message and no error holds a token or a ticket", async (t) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
     stage.saas.faults.always("/ws", { status: 401 });

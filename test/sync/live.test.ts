@@ -28,7 +28,7 @@ interface Program {
 }
 
 withWebSocket(import.meta.url, () => {
-  /** A program that uses the library as the README says: its connection handed to its synchronisation. */
+  /** A program that uses the library as the README says: its connection is passed to its synchronisation. */
   async function program(t: TestContext): Promise<Program> {
     const clock = new ManualClock();
     const saas = await startFakeSaas({ now: () => clock.now() });
@@ -68,7 +68,7 @@ withWebSocket(import.meta.url, () => {
     }
   }
 
-  test("FR-016 an event that is emitted while the connection is open leaves at once, over it, and waits for nothing", async (t) => {
+  test("FR-016 an event that is emitted while the connection is open is sent over it at once", async (t) => {
     const { saas, live, emit, connect, waiting, arrived } = await program(t);
     const { ended } = await connect();
     const ids = [await emit("one"), await emit("two")];
@@ -81,7 +81,7 @@ withWebSocket(import.meta.url, () => {
     await ended;
   });
 
-  test("before the connection is open and after it is closed an event waits, and a drain sends it once", async (t) => {
+  test("before the connection is open and after it is closed, an event waits and a drain sends it once", async (t) => {
     const { live, sync, emit, connect, waiting, arrived } = await program(t);
     await emit("before");
     const { ended } = await connect();
@@ -93,7 +93,7 @@ withWebSocket(import.meta.url, () => {
     assert.deepEqual([waiting(), ...arrived()], [0, ["batch", 1], ["batch", 1]]);
   });
 
-  test("what the service refuses over the connection stays in the queue, where a drain puts it aside with the reason", async (t) => {
+  test("an event that is refused over the connection stays queued until a drain moves it to the dead-letter folder", async (t) => {
     const { saas, sync, emit, connect, waiting } = await program(t);
     await connect();
     saas.judge = () => ({ status: "rejected", error_category: "schema_mismatch" });
@@ -105,7 +105,7 @@ withWebSocket(import.meta.url, () => {
     assert.equal(sync.queue.scopes()[0]?.events.countDead(), 1);
   });
 
-  test("while the service is away events go to the queue, in OfflineBatchMode, and live again once it is back", async (t) => {
+  test("while the service is down, events are queued in OfflineBatchMode, and afterwards they are sent live again", async (t) => {
     const { saas, sync, emit, connect, enters, waiting, arrived } = await program(t);
     await connect();
     await saas.stop();
@@ -122,7 +122,7 @@ withWebSocket(import.meta.url, () => {
     assert.deepEqual(arrived(), [["websocket", 1], ["batch", 1], ["batch", 1]]);
   });
 
-  test("an event whose answer is lost with the connection is sent again by a drain, and taken once", async (t) => {
+  test("an event whose answer is lost with the connection is sent again by a drain, and stored once", async (t) => {
     const { saas, sync, emit, connect, waiting } = await program(t);
     await connect();
     const id = await emit("taken");
@@ -142,7 +142,7 @@ withWebSocket(import.meta.url, () => {
     assert.equal(saas.events.get(id)?.deliveries, 1);
   });
 
-  test("a connection that nobody runs delivers nothing, and costs nothing", async (t) => {
+  test("a client that was never started delivers nothing and sends no request", async (t) => {
     const { saas, emit, waiting, live } = await program(t);
     await emit("one");
     assert.deepEqual([live.state, waiting(), saas.requests.length], ["Offline", 1, 0]);

@@ -11,7 +11,7 @@ import { alice, bearerFetch, bob, fakeSaas, history, runtimeFor, temporaryFolder
 
 const batchPath = "/api/v1/events/batch/";
 
-test("an event that the service would not take is refused, and nothing is queued", async (t) => {
+test("an event that the service would not accept is refused, and nothing is queued", async (t) => {
   const saas = await fakeSaas(t);
   const runtime = runtimeFor(temporaryFolder(t), saas, alice(saas.url));
   const cycle: Record<string, unknown> = {};
@@ -24,7 +24,7 @@ test("an event that the service would not take is refused, and nothing is queued
   assert.deepEqual(runtime.queue.scopes(), []);
 });
 
-test("a queue that cannot be written is a report and not an exception", async (t) => {
+test("a queue that cannot be written leads to a report, not an exception", async (t) => {
   const saas = await fakeSaas(t);
   const folder = join(temporaryFolder(t), "queue");
   writeFileSync(folder, "a file in the way");
@@ -32,7 +32,7 @@ test("a queue that cannot be written is a report and not an exception", async (t
   assert.ok(report.outcome === "failed" && report.error.hint !== undefined);
 });
 
-test("an origin that fails is a report and not an exception", async (t) => {
+test("an origin that fails leads to a report, not an exception", async (t) => {
   const saas = await fakeSaas(t);
   const runtime = runtimeFor(temporaryFolder(t), saas, undefined, { origin: () => Promise.reject(new Error("no session store")) });
   assert.equal((await runtime.emit(history())).outcome, "failed");
@@ -48,13 +48,13 @@ test("what the caller changes after emitting is not in the event", async (t) => 
   assert.ok(report.outcome === "queued" && report.event.payload["entry_content"] === "before");
 });
 
-test("a queue of 100,000 takes no more, says so, and keeps what it has", async (t) => {
+test("a queue of 100,000 events refuses another, reports that, and keeps what it has", async (t) => {
   const saas = await fakeSaas(t);
   const folder = temporaryFolder(t);
   const runtime = runtimeFor(folder, saas, alice(saas.url));
   await runtime.emit(history());
   const [scope] = runtime.queue.scopes();
-  // The names say how many events a file holds, so one empty file is as good as 99,997 events here.
+  // The names say how many events a file holds, so one empty file stands for 99,997 events here.
   writeFileSync(join(scope?.lock ?? "", "../events/0000000000000002-A-99997-0.jsonl"), "");
   const later = runtimeFor(folder, saas, alice(saas.url));
   const reports = await Promise.all([history(), history(), history(), history()].map((input) => later.emit(input)));
@@ -64,20 +64,20 @@ test("a queue of 100,000 takes no more, says so, and keeps what it has", async (
   assert.equal(scope?.events.count(), 100_000);
 });
 
-test("what is emitted while nobody is logged in says so, and goes out once somebody is", async (t) => {
+test("events that are emitted while nobody is logged in wait, and are sent after a login", async (t) => {
   const saas = await fakeSaas(t);
   const folder = temporaryFolder(t);
   const offline = runtimeFor(folder, saas, undefined);
   await offline.emit(history());
   const report = await offline.flush();
   assert.ok(report.failure instanceof NotAuthenticatedError);
-  assert.match(report.failure.message, /nobody is logged in, and 1 wait in the queue/);
+  assert.match(report.failure.message, /nobody is logged in, and 1 entry is still queued/);
   assert.equal(report.left, 1);
   assert.equal((await runtimeFor(folder, saas, alice(saas.url)).flush()).events.delivered, 1);
   assert.equal((await runtimeFor(folder, saas, bob(saas.url)).flush()).events.delivered, 0);
 });
 
-test("live delivery comes after the queue, and what the service has is removed from it", async (t) => {
+test("an event is queued before it is sent live, and removed from the queue once the service has it", async (t) => {
   const saas = await fakeSaas(t);
   const queued: number[] = [];
   let answer = (): Promise<boolean> => Promise.resolve(true);
@@ -101,7 +101,7 @@ test("live delivery comes after the queue, and what the service has is removed f
   assert.equal(runtime.queue.scopes()[0]?.events.count(), 2);
 });
 
-test("in the background, an event is sent soon after it was emitted", async (t) => {
+test("the background sends an event soon after it was emitted", async (t) => {
   const saas = await fakeSaas(t);
   const notices: SyncNotice[] = [];
   const runtime = runtimeFor(temporaryFolder(t), saas, alice(saas.url), {
@@ -128,7 +128,7 @@ test("a stop flushes what is left", async (t) => {
   assert.equal(saas.events.size, 1);
 });
 
-test("the end of the process flushes once, and a listener is left behind by nobody", async (t) => {
+test("the end of the process flushes once, and no listener is left behind", async (t) => {
   const saas = await fakeSaas(t);
   const folder = temporaryFolder(t);
   const exit = new EventEmitter();
@@ -152,14 +152,14 @@ const program = (folder: string, url: string, token: string): string => `
   await runtime.emit(history());
   process.exitCode = 42;`;
 
-test("a program that just ends has its events sent, with its own exit code", async (t) => {
+test("a program that simply ends has its events sent, and keeps its exit code", async (t) => {
   const saas = await fakeSaas(t);
   const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program(temporaryFolder(t), saas.url, saas.issue().access_token)], { stdio: "inherit" });
   assert.deepEqual(await once(child, "exit"), [42, null]);
   assert.equal(saas.events.size, 1);
 });
 
-test("a service that hangs holds up the end of a program for 5 s, and changes nothing about its exit code", async (t) => {
+test("a service that hangs holds up the end of a program for 5 s, and does not change its exit code", async (t) => {
   const saas = await fakeSaas(t);
   const folder = temporaryFolder(t);
   saas.faults.always(batchPath, { hang: true });

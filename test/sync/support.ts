@@ -10,7 +10,7 @@ import { createAuthorizedFetch, type AuthorizedFetch } from "../../src/auth/auth
 import { Secret } from "../../src/base/secret.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 
-/** A folder that is gone after the test. */
+/** A folder that is removed after the test. */
 export function temporaryFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "spec-kitty-sync-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -38,12 +38,12 @@ export function bob(service: string): Account {
   return { service, user: "u_bob", team: "tm_bolt", label: "bob@example.com" };
 }
 
-/** An event that the service takes. */
+/** An event that the service accepts. */
 export function history(content = "wrote a line"): EventInput {
   return { event_type: "HistoryAdded", aggregate_id: "WP01", payload: { wp_id: "WP01", entry_type: "note", entry_content: content } };
 }
 
-/** A runtime of an account at a fake service; `account` undefined is nobody. */
+/** A runtime of an account at a fake service; without an account, nobody is logged in. */
 export function runtimeFor(folder: string, saas: FakeSaas, account: Account | undefined, more: Partial<SyncRuntimeOptions> = {}): SyncRuntime {
   const token = saas.issue({ user: account?.user === "u_bob" ? "bob" : "alice" }).access_token;
   const origin: Origin = { profile: "default", service: saas.url, account };
@@ -63,7 +63,7 @@ export function filesIn(folder: string, part: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.includes(part) && /\.(jsonl?|txt)$/.test(name));
 }
 
-/** A clock that stands still until it is told; sleeps end when it is moved past them. */
+/** A clock that only `advance` moves; a sleep ends when the clock passes its end. */
 export function standingClock(start = 1_700_000_000_000): Clock & { advance(ms: number): void; sleeping: number[] } {
   let at = start;
   const sleepers: { until: number; wake: () => void }[] = [];

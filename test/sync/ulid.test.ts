@@ -15,7 +15,7 @@ test("ten thousand ULIDs of one millisecond are different and in order", () => {
   assert.ok(ids.every((id) => ulidPattern.test(id)));
 });
 
-test("a clock that is set back does not turn the order round", () => {
+test("a clock that is set back does not reverse the order", () => {
   const clock = standingClock();
   const next = createUlidSource(clock);
   const before = next();

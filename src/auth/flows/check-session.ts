@@ -28,7 +28,10 @@ export async function checkSession({ store, tokens, exchange }: { store: Session
     response = await ask(session, exchange);
   }
   if (response.status === 401) {
-    throw new NotAuthenticatedError("the service no longer accepts this session", { code: "session_ended", hint: hint`Run: ${login(tokens.profile, "--force")}` });
+    throw new NotAuthenticatedError("the service no longer accepts this session", {
+      code: "session_ended",
+      hint: hint`Run: ${login(tokens.profile, "--force")}`,
+    });
   }
   const { teams, ...user } = await userInfoResponse(response);
   if (user.id !== session.user.id) throw invalidAnswer(response, "named another user than the one who logged in");

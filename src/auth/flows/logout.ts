@@ -65,7 +65,9 @@ async function endAtServer(stored: Session, tokens: TokenManager, exchange: Exch
     // ended". Revoking needs nothing but the tokens.
     if (stored.server.logout_endpoint !== undefined) session = await tokens.getSession(exchange.signal && { signal: exchange.signal });
     // A login made meanwhile is not the one to log out of, and the session before it is no longer here (S-003).
-    if (!isSameLogin(session, stored)) return { session: stored, outcome: { kind: "local", error: new AuthError("session_ended", "a new login replaced the session") } };
+    if (!isSameLogin(session, stored)) {
+      return { session: stored, outcome: { kind: "local", error: new AuthError("session_ended", "a new login replaced the session") } };
+    }
     const results = await endSession(session, exchange);
     exchange.signal?.throwIfAborted();
     // The first is the refresh token, which is the session; without it the access token expires before long.

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { hint, hintText, login } from "../../base/hint.ts";
+import { hint, login, hintText } from "../../base/hint.ts";
 import type { Identity } from "../../base/identity.ts";
 
 /** How a login ended, as its browser tab shows it. Text in it may come from the server, unescaped. */

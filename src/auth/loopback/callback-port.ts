@@ -1,7 +1,6 @@
 import type { Server } from "node:net";
-import { AuthError } from "../../base/errors.ts";
+import { AuthError, reasonOf } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
-import { reasonOf } from "../../base/system-error.ts";
 
 /** The host in the redirect URI. The literal address is the rule (RFC 8252 §8.3); some servers have registered the name only. */
 export type RedirectHost = "127.0.0.1" | "localhost";

@@ -1,6 +1,6 @@
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
-import { isConfidential, isLoopback } from "../../base/url.ts";
+import { isConfidential, isLoopback } from "../../base/address.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { flag, memberReader, texts, type JsonObject, type Kind } from "../../http/json-members.ts";
 import { isTransientStatus } from "../../http/retry.ts";
@@ -54,7 +54,8 @@ function metadata(body: JsonObject, response: Response, issuer: string): Authori
   // Identical, character by character (§3.3): otherwise a user who may publish below some path of a host could speak for all of it.
   const found = body["issuer"];
   if (found !== issuer) {
-    throw new AuthError("service_answer_invalid", `the metadata of "${issuer}" are those of ${typeof found === "string" ? `"${found.slice(0, 200)}"` : "nobody"}`, {
+    const named = typeof found === "string" ? `are those of "${found.slice(0, 200)}"` : "name no issuer";
+    throw new AuthError("service_answer_invalid", `the metadata of "${issuer}" ${named}`, {
       hint: differsBySlash(found, issuer) ? hint`Name it as it names itself: ${login(undefined, "--issuer", found)}` : "Check the address of the issuer",
     });
   }

@@ -46,7 +46,8 @@ export function resourceFetch(binding: TokenBinding, sender: Sender): Fetch {
  * @throws {@link AuthError} `service_answer_invalid`
  */
 export function validateTokenType({ tokenType, dpopKey }: Omit<TokenBinding, "clockOffsetMs">, issuer: string): void {
-  if (tokenType === "DPoP" && dpopKey === undefined) throw new AuthError("service_answer_invalid", `"${issuer}" bound the tokens to a key, and none was offered`);
+  if (tokenType !== "DPoP" || dpopKey !== undefined) return;
+  throw new AuthError("service_answer_invalid", `"${issuer}" bound the tokens to a key, and none was offered`);
 }
 
 /** A nonce belongs to its server, not to a session: an old one, or another session's, costs one more request and nothing else. */
@@ -58,9 +59,9 @@ const toleranceMs = 60_000;
  * A `fetch` that proves possession of the key with every request. So every exchange of the protocol can be bound to a key
  * without knowing of it, and an access token that is sent as `Bearer` goes out as `DPoP`, with its hash in the proof (§7.1).
  *
- * A server that wants a nonce of its own in the proof says so and has done nothing yet (§8, §9); nor has one that refuses a
- * proof because its time is wrong (§4.3). The server's `Date` corrects the time: at login nobody knows yet how wrong this
- * machine's clock is, and it may have been set since. In both cases the request is sent once more, even one with a code or a
+ * A server that requires a nonce in the proof says so and has done nothing yet (§8, §9); nor has one that refuses a proof
+ * because its time is wrong (§4.3). The server's `Date` corrects the time: at login it is not known yet how wrong this machine's
+ * clock is, and it may have been set since. In both cases the request is sent once more, even one with a code or a
  * refresh token, unless its body was a stream, which can be sent only once.
  */
 function dpopFetch(key: Secret, clockOffsetMs: number, { fetch, clock, nonces = nonceOf }: Sender): Fetch {

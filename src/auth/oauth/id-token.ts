@@ -73,7 +73,7 @@ function idTokenClaims(jws: Jws, { server, client_id, access_token, now, nonce }
 
   const algorithms = server.id_token_signing_alg_values_supported;
   if (algorithms !== undefined && !algorithms.includes(alg)) throw refuse(`is signed by ${alg}, which the server's metadata rule out`);
-  if (claims["iss"] !== server.issuer) throw refuse(`was issued by ${JSON.stringify(claims["iss"]) ?? "nobody"}`);
+  if (claims["iss"] !== server.issuer) throw refuse(claims["iss"] === undefined ? 'has no "iss"' : `was issued by ${JSON.stringify(claims["iss"])}`);
   const sub = required("sub", text);
 
   const aud = claims["aud"];
@@ -100,11 +100,18 @@ function idTokenClaims(jws: Jws, { server, client_id, access_token, now, nonce }
   } else {
     if (sub !== previous.sub) throw refuse("names another user than the login did");
     if (sent !== undefined && sent !== previous.nonce) throw refuse("belongs to another login: its nonce has changed");
-    if (auth_time !== undefined && previous.auth_time !== undefined && auth_time !== previous.auth_time) throw refuse("belongs to another login: its auth_time has changed");
+    const hasChanged = auth_time !== undefined && previous.auth_time !== undefined && auth_time !== previous.auth_time;
+    if (hasChanged) throw refuse("belongs to another login: its auth_time has changed");
   }
   const email = textOf(claims["email"]);
   const name = textOf(claims["name"]);
-  return { sub, ...(typeof sent === "string" && { nonce: sent }), ...(auth_time !== undefined && { auth_time }), ...(email && { email }), ...(name && { name }) };
+  return {
+    sub,
+    ...(typeof sent === "string" && { nonce: sent }),
+    ...(auth_time !== undefined && { auth_time }),
+    ...(email && { email }),
+    ...(name && { name }),
+  };
 }
 
 /** The left half of the hash, by the hash function of the signature (§3.1.3.6). */

@@ -42,7 +42,8 @@ async function jwkSetResponse(response: Response): Promise<readonly Jwk[]> {
 function signatureFault(jws: Jws, keys: readonly Jwk[]): string | undefined {
   const matching = keys.filter((key) => matches(key, jws)).flatMap(importKey);
   const [key] = matching;
-  if (key === undefined) return `is signed with ${jws.kid === undefined ? "a key" : `the key "${jws.kid}"`} that is not among those it publishes for ${jws.alg}`;
+  const named = jws.kid === undefined ? "a key" : `the key "${jws.kid}"`;
+  if (key === undefined) return `is signed with ${named} that is not among those it publishes for ${jws.alg}`;
   // Where there are several, the token must say which (Core §10.1): trying all would accept the weakest.
   if (matching.length > 1) return `does not say which of ${matching.length} keys signed it`;
   return isSignedBy(key, jws) ? undefined : "has a wrong signature";

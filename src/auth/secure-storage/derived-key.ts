@@ -91,7 +91,8 @@ async function derive(secret: Buffer, header: KeyHeader): Promise<Buffer> {
   if (header.source === "keychain") throw new TypeError("a keychain key is not derived");
   // The header is not authenticated until the key is known: a cost chosen by an attacker could use up all memory.
   if (header.N !== cost.N || header.r !== cost.r || header.p !== cost.p) {
-    throw new AuthError("storage_damaged", `the session file asks for scrypt with N ${header.N}, r ${header.r}, p ${header.p}, which this version never wrote`, { hint: startOver });
+    const asked = `N ${header.N}, r ${header.r}, p ${header.p}`;
+    throw new AuthError("storage_damaged", `the session file asks for scrypt with ${asked}, which this version never wrote`, { hint: startOver });
   }
   const run = promisify<Buffer, Buffer, number, typeof cost, Buffer>(scrypt);
   return run(secret, Buffer.from(header.salt, "base64"), keyBytes, cost);

@@ -6,19 +6,13 @@ import { newDerivedHeader } from "./derived-key.ts";
 import type { Keychain } from "./keychain.ts";
 import type { KeyHeader } from "./vault.ts";
 
-/** A value and where it comes from, in the words that the user typed: an option such as `--profile`, or the name of a variable. */
-export interface Setting<T> {
-  readonly value: T;
-  readonly source: string;
-}
-
 /** Where the key that seals the sessions is kept, or that nothing is kept at all. */
 export type StorageKind = "keychain" | "file" | "memory";
 
 /** The facts that the choice of a key depends on. */
 export interface ChoiceFacts {
-  /** The user's request; undefined when there is none. */
-  requested: Setting<StorageKind> | undefined;
+  /** The user's request, and whether it was made by option (`--storage`) or by variable; undefined when there is none. */
+  requested: { readonly value: StorageKind; readonly source: string } | undefined;
   /** The key of the existing file; undefined when there is no file. */
   current: KeyHeader | undefined;
   keychain: Keychain;
@@ -70,7 +64,9 @@ async function keychainHeader(keychain: Keychain, account: string): Promise<KeyH
     await keychain.write(account, key);
     const kept = await keychain.read(account);
     if (kept === undefined || !kept.equals(key)) {
-      throw new AuthError("keychain_unavailable", "the keychain accepts a key and does not give it back", { hint: hint`Run: ${login(undefined, "--storage", "file")}` });
+      throw new AuthError("keychain_unavailable", "the keychain accepts a key and does not give it back", {
+        hint: hint`Run: ${login(undefined, "--storage", "file")}`,
+      });
     }
   }
   return { source: "keychain", account };

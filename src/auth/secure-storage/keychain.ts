@@ -58,7 +58,8 @@ export function createKeychain({ identity, clock, env, timeoutMs = 3000, ask = a
       answer = await ask({ ...request, service }, env, limit);
     } catch (cause) {
       if (!limit.aborted) throw unavailable(`the keychain cannot be asked (${cause instanceof Error ? cause.message : String(cause)})`, cause);
-      throw new AuthError("keychain_unavailable", `the keychain did not answer within ${timeoutMs / 1000} s; it may be waiting to be unlocked`, { hint: unlock });
+      const waited = `${timeoutMs / 1000} s`;
+      throw new AuthError("keychain_unavailable", `the keychain did not answer within ${waited}; it may be waiting to be unlocked`, { hint: unlock });
     }
     if ("missing" in answer) throw unavailable(`there is no keychain here: the optional package "@napi-rs/keyring" cannot be loaded (${answer.missing})`);
     if ("failed" in answer) throw explain(answer.failed);
@@ -101,7 +102,13 @@ async function askProcess(request: KeychainRequest, env: KeychainOptions["env"],
   // would run again, ask the keychain again, and so on without end.
   const nodeArguments = keychainProcess.endsWith(".ts") ? process.execArgv : [];
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...nodeArguments, keychainProcess], { env, signal, killSignal: "SIGKILL", stdio: ["pipe", "pipe", "ignore"], windowsHide: true });
+    const child = spawn(process.execPath, [...nodeArguments, keychainProcess], {
+      env,
+      signal,
+      killSignal: "SIGKILL",
+      stdio: ["pipe", "pipe", "ignore"],
+      windowsHide: true,
+    });
     let text = "";
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
     child.once("error", reject);

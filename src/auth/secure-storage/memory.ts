@@ -52,7 +52,10 @@ export async function lockInProcess(vault: Vault, name: string, { clock, timeout
   const startedAt = clock.monotonic();
   for (let holder = held.get(name); holder !== undefined; holder = held.get(name)) {
     const left = timeoutMs - (clock.monotonic() - startedAt);
-    if (left <= 0) throw new AuthError("lock_unavailable", `waited ${Math.round(timeoutMs / 100) / 10} s for another part of this program to refresh or store the session`, { hint: "Try again" });
+    if (left <= 0) {
+      const waited = `waited ${Math.round(timeoutMs / 100) / 10} s`;
+      throw new AuthError("lock_unavailable", `${waited} for another part of this program to refresh or store the session`, { hint: "Try again" });
+    }
     const released = new AbortController();
     await Promise.race([holder, clock.sleep(left, { signal: released.signal }).catch(() => undefined)]);
     released.abort();

@@ -57,7 +57,7 @@ export interface Vault {
 export interface SimpleVault {
   /** The text, or undefined when there is none. */
   get(): string | undefined | Promise<string | undefined>;
-  /** Replaces the text as a whole. What it throws is told as `storage_unwritable`, and the session is kept in memory meanwhile. */
+  /** Replaces the text as a whole. An error it throws becomes `storage_unwritable`, and the session is kept in memory meanwhile. */
   set(text: string): void | Promise<void>;
   /** Removes the text. */
   delete(): void | Promise<void>;

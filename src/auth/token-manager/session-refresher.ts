@@ -3,11 +3,10 @@ import { AuthError, NotAuthenticatedError, ServiceError } from "../../base/error
 import { hint, login } from "../../base/hint.ts";
 import type { Fetch } from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { Reservation } from "../../platform/files.ts";
 import { judgeRefreshFailure } from "../oauth/refresh.ts";
 import type { VaultLock } from "../secure-storage/vault.ts";
 import { isSameSession, remainingMs, sessionTokens, type Session } from "../session.ts";
-import { refreshLockName, type SessionStore } from "../session-store.ts";
+import { refreshLockName, type SessionStore, type StoreReservation } from "../session-store.ts";
 import type { AccessTokenOptions, CurrentSession, TokenEvents } from "./current-session.ts";
 import { refreshLimitMs, requestRefresh, retryBudgetMs, type RefreshedTokens } from "./refresh-request.ts";
 
@@ -27,7 +26,7 @@ export interface SessionRefresherOptions {
 
 /** New tokens, and the room that was taken for them. */
 interface StorableTokens extends RefreshedTokens {
-  readonly room: Reservation | undefined;
+  readonly room: StoreReservation | undefined;
 }
 
 /** A refreshed session that the disk has not taken yet, the one that is stored instead, and the lock that keeps others from using that. */
@@ -145,10 +144,10 @@ export class SessionRefresher {
     const { store, clock, fetch, random } = this.#options;
     const { profile } = this.#current;
     if (session.refreshToken === undefined) return { error: noRefreshToken(profile) };
-    let room: Reservation | undefined;
+    let room: StoreReservation | undefined;
     try {
       // Once the disk has a spent token, there is nothing on it to lose.
-      if (this.#unsaved === undefined) room = store.reserve();
+      if (this.#unsaved === undefined) room = await store.reserve();
       return { ...(await requestRefresh(session, session.refreshToken, { profile, clock, fetch, random, lock, waitedMs: clock.monotonic() - startedAt })), room };
     } catch (error) {
       room?.discard();
@@ -179,7 +178,7 @@ export class SessionRefresher {
   }
 
   /** Puts the new session in the place of the old one, unless a logout or a new login came first: then that is what counts (S-003). */
-  async #replace({ expected, next, lock }: UnsavedSession, room?: Reservation): Promise<Session> {
+  async #replace({ expected, next, lock }: UnsavedSession, room?: StoreReservation): Promise<Session> {
     const profile = await this.#options.store.replaceSession(this.#current.profile, expected, next, room);
     this.#unsaved = undefined;
     lock.release();

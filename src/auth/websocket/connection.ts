@@ -94,6 +94,13 @@ interface Upgrade {
   end(): void;
 }
 
+/** The part of a message on undici's diagnostics channels that is used. */
+interface UpgradeMessage {
+  request?: { headers?: unknown };
+  response?: { statusCode?: unknown };
+  socket?: { unref?: () => unknown };
+}
+
 /**
  * Finds out how an upgrade was answered, and on which connection. A WebSocket does not say whether it was refused or could not
  * connect (so that web pages cannot scan networks with it), but Node publishes both on diagnostics channels. Where it does not,
@@ -103,7 +110,7 @@ function watchUpgrade(authorization: string): Upgrade {
   let status = 0;
   let connection: { unref?: () => unknown } | undefined;
   const listen = (message: unknown): void => {
-    const { request, response, socket } = message as { request?: { headers?: unknown }; response?: { statusCode?: unknown }; socket?: { unref?: () => unknown } };
+    const { request, response, socket } = message as UpgradeMessage;
     const { headers } = request ?? {};
     // The ticket is used once, so it identifies the request.
     const isOurs = Array.isArray(headers) ? headers.includes(authorization) : typeof headers === "string" && headers.includes(authorization);

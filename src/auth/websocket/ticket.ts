@@ -1,7 +1,7 @@
 import { AuthError, NotAuthenticatedError, type AuthErrorOptions } from "../../base/errors.ts";
 import { hint } from "../../base/hint.ts";
 import { Secret } from "../../base/secret.ts";
-import { isConfidential } from "../../base/url.ts";
+import { isConfidential } from "../../base/address.ts";
 import { invalidAnswer, readJsonObject, serviceFailure } from "../../http/request.ts";
 import type { AuthorizedFetch } from "../authorized-fetch.ts";
 import type { TokenManager } from "../token-manager/token-manager.ts";
@@ -26,7 +26,7 @@ const timeoutMs = 10_000;
 /**
  * Requests a ticket from the service, with an access token that is valid for at least 5 more minutes.
  *
- * @param team - id of the team whose events are wanted
+ * @param team - id of the team to receive events of
  * @throws {@link NotAuthenticatedError} when nobody is logged in, the session has ended, or the token is refused even after a
  * refresh; {@link AuthError} `access_denied` for a team that the user is not in, `service_rejected` for one that does not
  * exist, `service_unavailable` and `network_unavailable` when a later try may succeed, `service_answer_invalid` when the answer

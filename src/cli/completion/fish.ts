@@ -1,35 +1,41 @@
-import type { Place, Values } from "./places.ts";
+import { paths, type Place, type Values } from "./places.ts";
 
-/** A script for fish. */
-export function fishCompletion(places: readonly Place[]): string {
+/**
+ * A script for fish.
+ *
+ * @param name - of the tool
+ */
+export function fishCompletion(name: string, places: readonly Place[]): string {
+  const isAt = `__${name.replaceAll("-", "_")}_at`;
   const lines = places.flatMap(({ path, words, values, options }) => {
-    const at = (rest: string): string => `complete -c spec-kitty -n '__spec_kitty_at "${path}"' ${rest}`;
+    const at = (rest: string): string => `complete -c ${name} -n '${isAt} "${path}"' ${rest}`;
     return [
       ...words.map(([word, summary]) => at(`-a ${word} -d ${quoted(summary)}`)),
-      ...(values === "unknown" ? [] : [at(complete(values))]),
-      ...options.map(({ name, short, help, values: own }) =>
-        at(`-l ${name}${short === undefined ? "" : ` -s ${short}`}${own === undefined ? "" : ` -r ${complete(own)}`} -d ${quoted(help)}`),
-      ),
+      ...(values === "unknown" ? [] : [at(replies(values))]),
+      ...options.map((option) => {
+        const flags = `-l ${option.name}${option.short === undefined ? "" : ` -s ${option.short}`}`;
+        return at(`${flags}${option.values === undefined ? "" : ` -r ${replies(option.values)}`} -d ${quoted(option.help)}`);
+      }),
     ];
   });
-  return `# spec-kitty completion for fish. Once: spec-kitty completion fish > ~/.config/fish/completions/spec-kitty.fish
-function __spec_kitty_at
+  return `# ${name} completion for fish. Once: ${name} completion fish > ~/.config/fish/completions/${name}.fish
+function ${isAt}
     set -l place ""
     set -l words (commandline -opc)
     set -e words[1]
     for word in $words
         switch "$place/$word"
-            case ${places.flatMap(({ path }) => path || []).join(" ")}
+            case ${paths(places).join(" ")}
                 set place "$place/$word"
         end
     end
     test "$place" = "$argv[1]"
 end
-complete -c spec-kitty -f
+complete -c ${name} -f
 ${lines.join("\n")}`;
 }
 
-function complete(values: Values): string {
+function replies(values: Values): string {
   if (values === "files") return "-F";
   return values === "unknown" ? "-f" : `-f -a '${values.join(" ")}'`;
 }

@@ -1,20 +1,22 @@
-import type { Command, CommandEntry, OptionSpec } from "../command.ts";
-import { commonOptions } from "../help.ts";
+import { commonOptions, type Command, type CommandEntry, type OptionSpec } from "../command.ts";
 
 /** What a value is completed from: a few words, the names of files, or nothing that is known here. */
 export type Values = readonly string[] | "files" | "unknown";
 
 /** An option at a place. */
-export interface CompletionOption extends OptionSpec {
+export interface CompletionOption {
   readonly name: string;
+  readonly short: string | undefined;
+  readonly help: string;
   /** Undefined for an option without a value. */
   readonly values: Values | undefined;
 }
 
-/** A command, a group of them or the program itself, and what may come next there. */
+/** The tool itself, a group of commands or a command, and what may come next there. */
 export interface Place {
-  /** Its words, each behind a slash: `/auth/login`; empty for the program. */
+  /** Its words, each after a slash: `/auth/login`; empty for the tool. */
   readonly path: string;
+  /** The commands and groups below it. */
   readonly words: readonly (readonly [word: string, summary: string])[];
   readonly options: readonly CompletionOption[];
   /** What its arguments are completed from. */
@@ -22,31 +24,53 @@ export interface Place {
 }
 
 /**
- * Every place of the program.
+ * Every place of the tool.
  *
- * @param commands - the command table; all of it is loaded, for its options
+ * @param commands - the command table; all of it is loaded, for the options
+ * @param groups - what each group of commands is about
  */
 export async function completionPlaces(commands: readonly CommandEntry[], groups: Readonly<Record<string, string>>): Promise<Place[]> {
-  const places = new Map<string, Map<string, string>>([["", new Map()]]);
-  const loaded: Place[] = [];
+  const above = new Map<string, Map<string, string>>([["", new Map()]]);
+  const places: Place[] = [];
   for (const { words, summary, load } of commands) {
     words.forEach((word, depth) => {
-      const above = words.slice(0, depth).map((name) => `/${name}`).join("");
-      const below = places.get(above) ?? new Map<string, string>();
-      places.set(above, below.set(word, depth === words.length - 1 ? summary : (groups[word] ?? "")));
+      const path = pathOf(words.slice(0, depth));
+      const below = above.get(path) ?? new Map<string, string>();
+      above.set(path, below.set(word, depth === words.length - 1 ? summary : (groups[word] ?? "")));
     });
     const command = await load();
-    const options = Object.entries({ ...command.options, ...commonOptions }).map(([name, option]) => optionAt(name, option));
-    loaded.push({ path: words.map((word) => `/${word}`).join(""), words: [], options, values: argumentValues(command) });
+    const options = Object.entries({ ...command.options, ...commonOptions }).map(([name, option]) => completionOption(name, option));
+    places.push({ path: pathOf(words), words: [], options, values: argumentValues(command) });
   }
-  const help = optionAt("help", commonOptions.help);
-  const version = optionAt("version", { type: "boolean", help: "show the version" });
-  const above = [...places].map(([path, words]): Place => ({ path, words: [...words], options: path === "" ? [help, version] : [help], values: "unknown" }));
-  return [...above, ...loaded];
+  const help = completionOption("help", commonOptions.help);
+  const version = completionOption("version", { type: "boolean", help: "show the version" });
+  return [...[...above].map(([path, words]): Place => ({ path, words: [...words], options: path === "" ? [help, version] : [help], values: "unknown" })), ...places];
 }
 
-function optionAt(name: string, option: OptionSpec): CompletionOption {
-  return { ...option, name, values: option.type === "boolean" ? undefined : (option.choices ?? (option.value === "FILE" ? "files" : "unknown")) };
+/** Everything that can be typed at a place, options included, and what it is for. */
+export function candidates({ words, values, options }: Place): (readonly [word: string, summary: string])[] {
+  const choices = Array.isArray(values) ? (values as readonly string[]).map((value) => [value, ""] as const) : [];
+  return [...words, ...choices, ...options.map(({ name, help }) => [`--${name}`, help] as const)];
+}
+
+/** The options at a place that take a value, as a shell's `case` matches them: the place, a colon and the option, in both spellings. */
+export function valueOptions({ path, options }: Place): { pattern: string; values: Values }[] {
+  return options.flatMap(({ name, short, values }) =>
+    values === undefined ? [] : [{ pattern: [`--${name}`, ...(short === undefined ? [] : [`-${short}`])].map((flag) => `${path}:${flag}`).join("|"), values }],
+  );
+}
+
+/** The paths of all places but the tool's own. */
+export function paths(places: readonly Place[]): string[] {
+  return places.flatMap(({ path }) => path || []);
+}
+
+function pathOf(words: readonly string[]): string {
+  return words.map((word) => `/${word}`).join("");
+}
+
+function completionOption(name: string, { type, short, value, choices, help }: OptionSpec): CompletionOption {
+  return { name, short, help, values: type === "boolean" ? undefined : (choices ?? (value === "FILE" ? "files" : "unknown")) };
 }
 
 /** As the usage line has them: `bash|zsh|fish`, or `FILE`. */

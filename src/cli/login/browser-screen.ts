@@ -1,23 +1,26 @@
 import type { BrowserLoginOptions } from "../../auth/flows/browser-login.ts";
+import { hint, login } from "../../base/hint.ts";
 import { openBrowser } from "../../platform/browser.ts";
 import type { Context } from "../command.ts";
 import { duration } from "../format.ts";
 
-/** What Linux leaves of a longer line, in bytes, without a word (termios(3), "canonical mode"). Other systems take no such line at all. */
+/** Where Linux cuts a longer line, in bytes, without saying so (termios(3), "canonical mode"). Other systems do not take such a line at all. */
 const cutLine = 4095;
 
 /**
- * The conversation of a browser login: the address and the wait are told before anything is opened, and the address of the
- * page that failed to load can be pasted.
+ * The conversation of a browser login: the address and the length of the wait are shown before anything is opened, and the
+ * address of the page that failed to load can be pasted.
  *
- * @param timeoutMs - how long the browser is waited for, in milliseconds
+ * @param timeoutMs - how long to wait for the browser, in milliseconds
  * @param opens - whether the browser is opened here, or by the user
  */
-export function browserScreen(
-  { app, out, terminal }: Context,
+export async function browserScreen(
+  context: Context,
   timeoutMs: number,
   opens: boolean,
-): Pick<BrowserLoginOptions, "announce" | "open" | "openFailed" | "pasted"> {
+): Promise<Pick<BrowserLoginOptions, "announce" | "open" | "openFailed" | "pasted">> {
+  const { app, out } = context;
+  const terminal = await context.terminal();
   return {
     announce(address) {
       out.say(`${opens ? "Opening the browser. If it does not come up, open this address" : "Open this address in a browser"}:\n\n  ${address}\n`);
@@ -30,10 +33,10 @@ export function browserScreen(
       ? undefined
       : (take, signal) =>
           terminal.onLine((line) => {
-            // What is left of a code would be sent, and refused, and the code be burnt.
+            // The rest of the code would be sent and refused, and the code would be spent.
             if (Buffer.byteLength(line) === cutLine) {
-              out.warn("the pasted address is longer than the terminal takes in one line, and was cut off: it was not used");
-              return out.hint("Press Ctrl-C, run: stty -icanon, then log in again. Or without an address to paste: spec-kitty auth login --headless");
+              out.warn("the pasted address is longer than the terminal takes in one line and was cut off, so it was not used");
+              return out.hint(hint`Press Ctrl-C, run: stty -icanon, then log in again. Or, without an address to paste: ${login(undefined, "--headless")}`);
             }
             try {
               if (line.trim()) take(line.trim());

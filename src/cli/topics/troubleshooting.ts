@@ -13,7 +13,7 @@ Nothing was done. Set it once; the profile remembers it.
 
 Use the https: address of the service.
 
-    the session would be kept in an encrypted file (…), and nobody is here to agree to that
+    the session would be stored in an encrypted file (…), and there is no terminal to ask for your consent
 
 There is no keychain and no terminal. Agree beforehand: --storage file --yes.
 

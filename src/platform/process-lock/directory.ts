@@ -21,9 +21,8 @@
  */
 import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { AuthError } from "../../base/errors.ts";
+import { AuthError, systemErrorCode } from "../../base/errors.ts";
 import { hint } from "../../base/hint.ts";
-import { systemErrorCode } from "../../base/system-error.ts";
 import { newName, parseName, stateOf, type Contender, type LockHolder, type LockMechanism, type ProcessName } from "./holder.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { lstatSync, readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
-import { systemErrorCode } from "../../base/system-error.ts";
+import { systemErrorCode } from "../../base/errors.ts";
 import type { Clock } from "../clock.ts";
 
 /** A lock that is held. */

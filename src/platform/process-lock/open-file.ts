@@ -15,7 +15,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { systemErrorCode } from "../../base/system-error.ts";
+import { systemErrorCode } from "../../base/errors.ts";
 import type { LockHolder, LockMechanism, ProcessLock } from "./holder.ts";
 
 /** The flag that locks in open(2), a number of the platform's C interface that `fs.constants` lacks; undefined where there is none. */

@@ -3,9 +3,8 @@
  * of its path, meets the same lock. The two files that keep it say how, and why that is right on each platform.
  */
 import { dirname, resolve } from "node:path";
-import { AuthError } from "../../base/errors.ts";
+import { AuthError, systemErrorCode } from "../../base/errors.ts";
 import { hint, type Hint } from "../../base/hint.ts";
-import { systemErrorCode } from "../../base/system-error.ts";
 import type { Clock } from "../clock.ts";
 import { userName } from "../user-name.ts";
 import { directoryLock } from "./directory.ts";
@@ -26,10 +25,15 @@ export interface LockOptions {
    * one process has stored must be usable in the others within 50.
    */
   pollMs?: number;
+  /** Called once, when the lock has been waited for a second: with its holder, as far as that can be known. */
+  onWait?: (holder: LockHolder | undefined) => void;
 }
 
 /** Each waiter looks at the holder this often, in milliseconds: a look costs more than a try, and a takeover within 500 is required. */
 const lookMs = 200;
+
+/** From then on a user wonders what is going on. */
+const tellAfterMs = 1_000;
 
 const flag = exclusiveOpenFlag(process.platform);
 const mechanism: LockMechanism = flag === undefined ? directoryLock : openFileLock(flag);
@@ -44,16 +48,35 @@ const mechanism: LockMechanism = flag === undefined ? directoryLock : openFileLo
  */
 export function acquireProcessLock(path: string, options: LockOptions): Promise<ProcessLock>;
 export function acquireProcessLock(path: string, options: LockOptions & { unless: () => boolean }): Promise<ProcessLock | undefined>;
-export async function acquireProcessLock(
-  path: string,
-  { clock, timeoutMs, signal, pollMs = 12, unless }: LockOptions & { unless?: () => boolean },
-): Promise<ProcessLock | undefined> {
-  signal?.throwIfAborted();
-  const place = resolve(path); // The working directory may change before the lock is released.
-  const startedAt = clock.monotonic();
-  let lookAt = startedAt;
-  const contender = explained(place, () => mechanism.contend(place, clock));
+export async function acquireProcessLock(path: string, options: LockOptions & { unless?: () => boolean }): Promise<ProcessLock | undefined> {
+  options.signal?.throwIfAborted();
+  const prepared = prepareProcessLock(path, options.clock);
   try {
+    return await prepared.acquire(options);
+  } finally {
+    prepared.discard();
+  }
+}
+
+/** Everything on disk that taking a lock needs, before it is taken: on a disk without a free inode it can be taken all the same. */
+export interface PreparedLock {
+  /** Waits for the lock, as {@link acquireProcessLock} does. */
+  acquire(options: LockOptions & { unless?: () => boolean }): Promise<ProcessLock | undefined>;
+  /** Gives up what was prepared. Never throws; after the lock was taken it does nothing. */
+  discard(): void;
+}
+
+/**
+ * Prepares to take the lock at `path`, without waiting for it.
+ * @throws {@link AuthError} `storage_unwritable` when the folder is missing, read-only or full
+ */
+export function prepareProcessLock(path: string, clock: Clock): PreparedLock {
+  const place = resolve(path); // The working directory may change before the lock is released.
+  const contender = explained(place, () => mechanism.contend(place, clock));
+  const acquire: PreparedLock["acquire"] = async ({ timeoutMs, signal, pollMs = 12, unless, onWait }) => {
+    const startedAt = clock.monotonic();
+    let lookAt = startedAt;
+    let isTold = onWait === undefined;
     for (;;) {
       const lock = explained(place, contender.attempt);
       if (lock !== undefined) return lock;
@@ -63,14 +86,17 @@ export async function acquireProcessLock(
         if (explained(place, contender.evictDead)) continue;
       }
       if (now - startedAt >= timeoutMs) throw timedOut(place, timeoutMs);
+      if (!isTold && now - startedAt >= tellAfterMs) {
+        isTold = true;
+        onWait?.(inspectProcessLock(place));
+      }
       // With jitter, or waiters that began together would all try in the same millisecond.
       await clock.sleep(pollMs * (0.5 + Math.random()), { signal });
       // Before the next try, so that sixty-four waiters do not take the lock one after the other for nothing.
       if (unless?.()) return undefined;
     }
-  } finally {
-    contender.withdraw();
-  }
+  };
+  return { acquire, discard: () => contender.withdraw() };
 }
 
 /**

@@ -20,7 +20,7 @@ async function refusedWith(status: number, url: string, options: Parameters<type
   assert.equal(answer.headers["access-control-allow-origin"], undefined);
 }
 
-async function shownAsForeign(url: string): Promise<void> {
+async function shownAsUnrelated(url: string): Promise<void> {
   const { status, shown, body } = await browse(url);
   assert.deepEqual({ status, shown: new URL(shown).pathname }, wrongState);
   assert.equal(new URL(shown).search, "");
@@ -65,24 +65,24 @@ const attacks: Attack[] = [
       }
     },
   },
-  { title: "a code without state is ignored", run: (_, base) => shownAsForeign(`${base}/callback?code=evil`) },
+  { title: "a code without state is ignored", run: (_, base) => shownAsUnrelated(`${base}/callback?code=evil`) },
   {
     title: "an error without state is ignored",
-    run: (_, base) => shownAsForeign(`${base}/callback?error=access_denied`),
+    run: (_, base) => shownAsUnrelated(`${base}/callback?error=access_denied`),
   },
   {
     title: "a wrong state is ignored, with a code or with an error",
     run: async (_, base) => {
-      await shownAsForeign(`${base}/callback?code=evil&state=${"x".repeat(43)}`);
-      await shownAsForeign(`${base}/callback?error=access_denied&state=${state}x`);
+      await shownAsUnrelated(`${base}/callback?code=evil&state=${"x".repeat(43)}`);
+      await shownAsUnrelated(`${base}/callback?error=access_denied&state=${state}x`);
     },
   },
   {
     title: "duplicated parameters are ignored",
     run: async (_, base) => {
-      await shownAsForeign(`${base}/callback?code=evil&code=c0de&state=${state}`);
-      await shownAsForeign(`${base}/callback${query}&state=wrong`);
-      await shownAsForeign(`${base}/callback${query}&state=${state}`);
+      await shownAsUnrelated(`${base}/callback?code=evil&code=c0de&state=${state}`);
+      await shownAsUnrelated(`${base}/callback${query}&state=wrong`);
+      await shownAsUnrelated(`${base}/callback${query}&state=${state}`);
     },
   },
   {

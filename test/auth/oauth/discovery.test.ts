@@ -90,7 +90,7 @@ test("invalid metadata are an error, whether or not the user has named the issue
 
 test("metadata of another issuer are refused, and so are metadata without an issuer (RFC 8414 §3.3)", async () => {
   await refused({ [first]: Response.json({ ...metadata, issuer: "https://evil.example" }) }, "service_answer_invalid", /are those of "https:\/\/evil.example"/);
-  await refused({ [first]: Response.json({ ...metadata, issuer: undefined }) }, "service_answer_invalid", /are those of nobody/);
+  await refused({ [first]: Response.json({ ...metadata, issuer: undefined }) }, "service_answer_invalid", /name no issuer/);
 });
 
 test("an issuer that differs by a trailing / is refused, and the hint names the right one", async () => {

@@ -19,7 +19,7 @@ function place(): SimpleVault & { text(): string | undefined } {
   };
 }
 
-test("NFR-015 four apps that share a vault of the embedding program make one refresh and no reuse", async (t) => {
+test("NFR-015 four apps that share the vault of an embedding program make one refresh and no reuse", async (t) => {
   const saas = await startFakeSaas();
   t.after(() => saas.close());
   const storage = place();
@@ -31,7 +31,7 @@ test("NFR-015 four apps that share a vault of the embedding program make one ref
   assert.ok(storage.text()?.includes(tokens[0] ?? "none"), "what was refreshed is stored in the program's own place");
 });
 
-test("a vault's own lock is used instead of the one of this process", async (t) => {
+test("a vault's own lock is used instead of the lock of this process", async (t) => {
   const saas = await startFakeSaas();
   t.after(() => saas.close());
   const taken: string[] = [];
@@ -42,7 +42,7 @@ test("a vault's own lock is used instead of the one of this process", async (t) 
   assert.match(taken.join(" "), /^refresh-[0-9a-f]{12} credentials$/);
 });
 
-test("what the vault of an embedding program throws is told as a session that could not be stored", async (t) => {
+test("an error of an embedding program's vault becomes storage_unwritable, and names the cause", async (t) => {
   const saas = await startFakeSaas();
   t.after(() => saas.close());
   const storage = place();
@@ -53,7 +53,7 @@ test("what the vault of an embedding program throws is told as a session that co
   await assert.rejects(app.close(), (error) => error instanceof AuthError && error.code === "storage_unwritable" && /no space in the database/.test(error.message));
 });
 
-test("the lock of this process is waited for, given up for what it was wanted for, and times out", async () => {
+test("the lock of this process is handed over on release, not waited for any longer than needed, and times out", async () => {
   const vault = memoryVault();
   const clock = new ManualClock();
   const options = { clock, timeoutMs: 1_000, unless: () => false };

@@ -105,7 +105,7 @@ test("S-005 a ticket does not print itself, and no error quotes it", async (t) =
   for (const secret of world.saas.issued.keys()) assert.ok(!inspect(error, { depth: 9 }).includes(secret));
 });
 
-/** The address that comes of a `ws_url`. */
+/** The address made from a `ws_url`. */
 async function socketAddress(ws_url: string): Promise<URL> {
   const credential: Credential = { accessToken: new Secret("at"), tokenType: "Bearer", clockOffsetMs: 0 };
   const fetch = async (): Promise<Response> => Response.json({ ws_token: "wt", ws_url, expires_in: 60, session_id: "s" });

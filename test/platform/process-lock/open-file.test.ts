@@ -41,7 +41,7 @@ function place(): string {
   return join(folder, "lock");
 }
 
-test("the kernel's lock at open is used where there is one", () => {
+test("the kernel's lock in open(2) is used where there is one", () => {
   assert.equal(exclusiveOpenFlag("darwin"), 0x20);
   assert.equal(exclusiveOpenFlag("freebsd"), 0x20);
   assert.equal(exclusiveOpenFlag("win32"), 0x10000000);
@@ -77,7 +77,7 @@ for (const [platform, code] of [["darwin", "EAGAIN"], ["win32", "EBUSY"]] as con
     assert.ok(asked.every((flags) => (flags & flag) === flag));
   });
 
-  test(`on ${platform} a failure that is not a held lock is one`, () => {
+  test(`on ${platform} a failure other than a held lock is an error`, () => {
     const { open } = kernel(flag, code);
     const lock = openFileLock(flag, open);
     assert.throws(() => lock.contend(join(place(), "missing", "lock"), systemClock).attempt(), { code: "ENOENT" });

@@ -10,7 +10,7 @@ import { hintOf } from "../../helpers/hint.ts";
 
 const linux = process.platform === "linux" ? {} : { skip: "about the lock of Linux" };
 
-/** A clock that jumps: each wait is over at once, after what `during` does meanwhile. */
+/** A clock that jumps: each wait ends at once, after what `during` does. */
 function jumpingClock(during: (waits: number) => void = () => {}): Clock & { waits: number[] } {
   let time = 0;
   const waits: number[] = [];
@@ -36,7 +36,7 @@ function place(): { folder: string; path: string } {
 
 const once = { clock: systemClock, timeoutMs: 0 };
 
-/** A lock as somebody else would have left it: the name of one of ours with some fields replaced. */
+/** A lock as another process would have left it: a name of this process with some fields replaced. */
 async function forge(path: string, change: { pid?: string; start?: string; scope?: string; boot?: string; machine?: string }): Promise<string> {
   const lock = await acquireProcessLock(path, once);
   const [id, pid, start, scope, boot, machine, host] = (readdirSync(path)[0] ?? "").split(".");
@@ -57,7 +57,7 @@ test("two openings of a lock in one process exclude each other", async () => {
   assert.equal(first.held(), false);
   const second = await acquireProcessLock(path, once);
   first.release();
-  assert.equal(second.held(), true, "a second release does not give up another's lock");
+  assert.equal(second.held(), true, "a second release does not release another's lock");
   second.release();
   if (process.platform === "linux") assert.deepEqual(readdirSync(folder), []);
 });
@@ -77,7 +77,7 @@ test("waiting ends at its limit, and the error names the holder and the next ste
   lock.release();
 });
 
-test("NFR-006 a waiter ends without the lock, at its next look, when what it wanted has been done", async () => {
+test("NFR-006 a waiter ends without the lock, at its next look, when its purpose has been fulfilled", async () => {
   const { path, folder } = place();
   const lock = await acquireProcessLock(path, once);
   let done = false;
@@ -133,7 +133,7 @@ for (const [where, change] of [
       assert.match(hintOf(error), /10 minutes.*rm -r/);
       return true;
     });
-    assert.equal(removeDeadLock(path), false, "and no command takes it: nobody can prove it dead");
+    assert.equal(removeDeadLock(path), false, "and no command takes it: it is not proved dead");
     const before = Date.now() / 1000;
     utimesSync(entry, before - 590, before - 590);
     await assert.rejects(acquireProcessLock(path, once), { code: "lock_unavailable" });
@@ -142,7 +142,7 @@ for (const [where, change] of [
   });
 }
 
-test("a holder that lost its lock is told so, and its late release harms nobody", linux, async () => {
+test("a holder that lost its lock can see it, and its late release does no harm", linux, async () => {
   const { path, folder } = place();
   const lost = await acquireProcessLock(path, once);
   rmSync(path, { recursive: true });
@@ -154,7 +154,7 @@ test("a holder that lost its lock is told so, and its late release harms nobody"
   assert.deepEqual(readdirSync(folder), []);
 });
 
-test("whatever a process left that died between two steps is no obstacle", linux, async () => {
+test("what a process left that died between two steps is no obstacle", linux, async () => {
   const { path, folder } = place();
   const entry = await forge(path, { start: "1" });
   const name = entry.slice(path.length + 1);
@@ -229,7 +229,7 @@ test("a folder that is missing, is a file or may not be written is storage that 
   };
   await refused(join(folder, "missing", "lock"), "ENOENT", /^Make it: mkdir -p/);
   await refused(join(folder, "file", "lock"), "ENOTDIR", /^Set SPEC_KITTY_CONFIG_DIR/);
-  // The superuser may write everywhere, so for this one it becomes somebody else for a moment.
+  // The superuser may write everywhere, so for this one it becomes another user for a moment.
   const superuser = process.getuid?.() === 0;
   mkdirSync(join(folder, "closed"), { mode: 0o555 });
   if (superuser) process.seteuid?.(65534);

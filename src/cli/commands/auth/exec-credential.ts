@@ -1,18 +1,21 @@
 import { AuthError } from "../../../base/errors.ts";
-import type { ExecCredential } from "../../json-output.ts";
-import { credentialOf } from "../../credential.ts";
 import { defineCommand, profileOption, type Command } from "../../command.ts";
+import { credentialOf } from "../../credential.ts";
+import type { ExecCredential } from "../../json-output.ts";
 
 const apiVersion = "client.authentication.k8s.io/v1";
 
-/** Kubernetes' client authentication: kubectl runs this command, and reads an ExecCredential from its standard output. */
+/** Kubernetes client authentication: kubectl runs this command and reads an ExecCredential from its standard output. */
 export const execCredential: Command = defineCommand({
   usage: "auth exec-credential",
-  description: `Print an access token as Kubernetes clients take it, an ExecCredential of ${apiVersion}.\nWho is given it is named by the kubeconfig that calls this command.`,
+  description: `A credential plugin for kubectl: prints an access token as an ExecCredential of ${apiVersion}.\nThe kubeconfig that runs this command decides which cluster receives it.`,
   options: { ...profileOption },
   examples: [
-    [`kubectl config set-credentials me --exec-api-version=${apiVersion} --exec-command=spec-kitty --exec-arg=auth,exec-credential`, "let kubectl ask"],
-    ["spec-kitty auth exec-credential", "what kubectl would get"],
+    [
+      ({ command }) => `kubectl config set-credentials me --exec-api-version=${apiVersion} --exec-command=${command} --exec-arg=auth,exec-credential`,
+      "make kubectl use it",
+    ],
+    ["auth exec-credential", "show what kubectl would get"],
   ],
   async run(context) {
     checkVersion(context.app.env["KUBERNETES_EXEC_INFO"]);
@@ -26,7 +29,7 @@ export const execCredential: Command = defineCommand({
   },
 });
 
-/** The client says what it wants in this variable; it takes no answer of another version than the one it named. */
+/** The client says in this variable what it wants; it rejects an answer of another version than the one it named. */
 function checkVersion(info: string | undefined): void {
   if (!info) return;
   let asked: unknown;
@@ -37,7 +40,7 @@ function checkVersion(info: string | undefined): void {
   }
   if (asked === apiVersion) return;
   const found = typeof asked === "string" ? `asks for "${asked}"` : "names no version";
-  throw new AuthError("configuration_invalid", `KUBERNETES_EXEC_INFO ${found}, and "${apiVersion}" is what this command answers`, {
+  throw new AuthError("configuration_invalid", `KUBERNETES_EXEC_INFO ${found}, but this command answers with "${apiVersion}"`, {
     hint: `Set apiVersion in the exec section of the kubeconfig: ${apiVersion}`,
   });
 }

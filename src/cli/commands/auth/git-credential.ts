@@ -1,38 +1,38 @@
 import { NotAuthenticatedError } from "../../../base/errors.ts";
+import { hint } from "../../../base/hint.ts";
 import { standardInput } from "../../../platform/user-files.ts";
-import { defineCommand, profileOption, type Command, type Context } from "../../command.ts";
+import { defineCommand, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import { credentialOf } from "../../credential.ts";
-import { usageError } from "../../usage.ts";
 
 /**
  * git's credential helper protocol, gitcredentials(7) and git-credential(1): attributes as `name=value` lines on standard
- * input and output. The word "password" below is that protocol's name for what it carries, here an access token: nobody is
- * asked for one, and none is kept.
+ * input and output. The word "password" below is that protocol's name for what it carries, here an access token: no
+ * password is asked for, and none is stored.
  */
 export const gitCredential: Command = defineCommand({
   usage: "auth git-credential get|store|erase",
   description:
-    "Answer git when it asks for a credential, with an access token for the service of the profile and with\nnothing for any other. git keeps no copy: it is told that the token is ephemeral, and when it ends.",
+    "A credential helper for git: answers with an access token for the service of the profile, and with nothing\nfor any other host. git keeps no copy: it is told that the token is ephemeral, and when it expires.",
   options: { ...profileOption },
   arguments: [1, 1],
   examples: [
-    ["git config --global credential.https://service.example.helper '!spec-kitty auth git-credential'", "let git ask"],
-    ["printf 'protocol=https\\nhost=service.example\\n' | spec-kitty auth git-credential get", "what git would get"],
+    [({ command }) => `git config --global credential.https://service.example.helper '!${command} auth git-credential'`, "make git use it"],
+    [({ command }) => `printf 'protocol=https\\nhost=service.example\\n' | ${command} auth git-credential get`, "show what git would get"],
   ],
   async run(context, _values, [operation]) {
     const asked = await readAttributes(context.signal);
     const isOurs = await isForOurService(context, asked);
     if (operation === "get" && isOurs) return answer(context, asked);
-    // A token that the server refused. If it is still the one in store, this is its one refresh, and git asks again.
+    // A token that the server refused. If it is still the stored one, this is its one refresh, and git asks again.
     const refused = asked.get("credential") ?? asked.get("password");
     if (operation === "erase" && isOurs && refused && !context.app.settings.accessToken) await replaceRefused(context, refused);
-    // "store" keeps nothing, since the session is kept already. gitcredentials(7): an operation that is not known is ignored.
+    // "store" has nothing to do: the session is stored already. gitcredentials(7): an unknown operation is ignored.
   },
 });
 
 async function answer(context: Context, asked: ReadonlyMap<string, string>): Promise<void> {
   const { token, expiresAt } = await credentialOf(context);
-  // Bearer (RFC 6750 §2.1), where this git can: before 2.46 it knows user names and passwords only, sent as Basic.
+  // Bearer (RFC 6750 §2.1), if this git can: before 2.46 it knows only user names and passwords, sent as Basic.
   const lines = asked.get("capability[]")?.split("\n").includes("authtype")
     ? ["capability[]=authtype", "authtype=Bearer", `credential=${token}`, "ephemeral=1"]
     : [`username=${asked.get("username") ?? "oauth2"}`, `password=${token}`];
@@ -44,16 +44,16 @@ async function replaceRefused({ app, signal }: Context, refused: string): Promis
   try {
     await app.tokens().getSession({ rejected: refused, signal });
   } catch (error) {
-    // git's next question says so, to somebody who can do something about it.
+    // git's next request will say so, to a user who can do something about it.
     if (!(error instanceof NotAuthenticatedError)) throw error;
   }
 }
 
-/** S-001: git asks for every host it meets, and a repository's submodules name any they like. */
+/** S-001: git asks for every host it meets, and a repository's submodules can name any host. */
 async function isForOurService({ app }: Context, asked: ReadonlyMap<string, string>): Promise<boolean> {
   const host = asked.get("host") ?? "";
   const origin = `${asked.get("protocol")}://${host}`;
-  // Only a name or an address and a port: what else a parser here might leave out, git's own might not.
+  // Only a name or an address, and a port: anything else might be read one way here and another way by git.
   if (!/^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i.test(host) || !/^https?:\/\//.test(origin) || !URL.canParse(origin)) return false;
   const { active, profiles } = await app.store.read();
   const profile = profiles.get(app.settings.profile?.value ?? active);
@@ -64,13 +64,13 @@ async function isForOurService({ app }: Context, asked: ReadonlyMap<string, stri
 /** git's longest line is 64 KiB, and it sends a handful of short ones. */
 const mostBytes = 256 * 1024;
 
-/** The attributes up to a blank line or the end; those that are lists (`capability[]`) with their values a line each. */
+/** The attributes up to a blank line or the end; for those that are lists (`capability[]`), one value per line. */
 async function readAttributes(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
   const decoder = new TextDecoder();
   let text = "";
   for await (const piece of standardInput(signal)) {
     text += decoder.decode(piece, { stream: true });
-    if (text.length > mostBytes) throw usageError("standard input is longer than anything git sends", "Let git call this command: git config credential.helper '!spec-kitty auth git-credential'");
+    if (text.length > mostBytes) throw usageError("standard input is longer than anything git sends", hint`Let git run it: git config credential.helper '!${{ command: "auth git-credential" }}'`);
     if (/(?:^|\n)\n/.test(text)) break;
   }
   const attributes = new Map<string, string>();

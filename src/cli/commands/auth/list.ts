@@ -1,16 +1,17 @@
 import { isAlive } from "../../../auth/session.ts";
+import { hint, login } from "../../../base/hint.ts";
 import { accountName } from "../../account.ts";
-import type { ProfileList } from "../../json-output.ts";
 import { defineCommand, jsonOption, type Command } from "../../command.ts";
 import { table } from "../../format.ts";
+import type { ProfileList } from "../../json-output.ts";
 
 export const list: Command = defineCommand({
   usage: "auth list",
-  description: "List the accounts that were logged in to from here. Asks nobody.",
+  description: "List the accounts that have logged in on this machine. Sends nothing.",
   options: { ...jsonOption },
   examples: [
-    ["spec-kitty auth list", "every account, and which one is active"],
-    ["spec-kitty auth list --json", "the same for a program"],
+    ["auth list", "every account, and which one is active"],
+    ["auth list --json", "the same for a program"],
   ],
   async run({ app, out }, values) {
     const { active, profiles } = await app.store.read();
@@ -25,8 +26,8 @@ export const list: Command = defineCommand({
     };
     if (values.json) return out.json(answer);
     if (profiles.size === 0) {
-      out.answer("Nobody has logged in from here.");
-      return out.hint("Run: spec-kitty auth login");
+      out.answer("No account has logged in here yet.");
+      return out.hint(hint`Run: ${login()}`);
     }
     const rows = answer.profiles.map(({ profile, service, active: isActive, authenticated }) => {
       const stored = profiles.get(profile);
@@ -34,6 +35,6 @@ export const list: Command = defineCommand({
     });
     out.answer(table([["", "PROFILE", "USER", "SERVICE", "STATE"], ...rows]));
     const { profile } = app.settings;
-    if (profile && profile.value !== active) out.say(`Here, "${profile.value}" is used: ${profile.source} says so.`);
+    if (profile && profile.value !== active) out.say(`Here, "${profile.value}" is used, because of ${profile.source}.`);
   },
 });

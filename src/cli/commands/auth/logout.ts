@@ -1,48 +1,34 @@
-import { logout, type LogoutOutcome } from "../../../auth/flows/logout.ts";
+import { logout as logOut, type LogoutOutcome } from "../../../auth/flows/logout.ts";
 import type { Profiles } from "../../../auth/session.ts";
 import { AuthError } from "../../../base/errors.ts";
+import { hint } from "../../../base/hint.ts";
 import { chosenProfile } from "../../account.ts";
-import type { LogoutAnswer } from "../../json-output.ts";
-import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
+import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
+import type { LogoutOutput } from "../../json-output.ts";
 import { tokenName, warnOfRevocations } from "../../revocation.ts";
-import { usageError } from "../../usage.ts";
 
-export const logoutCommand: Command = defineCommand({
+export const logout: Command = defineCommand({
   usage: "auth logout",
-  description: "End the session at the service, then here, whatever the service says. The profile keeps the address of\nits service for the next login; --all forgets that too.",
+  description: "End the session at the service, then remove it here, whatever the service answers. The profile keeps the\naddress of its service for the next login; --all removes that too.",
   options: {
-    force: { type: "boolean", help: "only here: do not tell the service" },
-    all: { type: "boolean", help: "every profile, and the file and the keychain entry too" },
+    force: { type: "boolean", help: "log out here only, without telling the service" },
+    all: { type: "boolean", help: "log out of every profile, and remove the file and the keychain entry" },
     ...profileOption,
     ...jsonOption,
   },
   examples: [
-    ["spec-kitty auth logout", "log out"],
-    ["spec-kitty auth logout --all --force", "remove everything here, even what cannot be opened"],
+    ["auth logout", "log out"],
+    ["auth logout --all --force", "remove everything here, even if it cannot be opened"],
   ],
   async run(context, values) {
     const { app, out } = context;
-    if (values.all && values.profile !== undefined) throw usageError("--all and --profile exclude each other", "Usage: spec-kitty auth logout --all");
-    const names = await profilesToLeave(context, values.all === true, values.force === true);
-    const outcomes = new Map<string, LogoutOutcome>();
-    let failure: AuthError | undefined;
-    const exchange = { fetch: app.fetch, clock: app.clock, signal: context.signal };
-    for (const [name, service] of names) {
-      // Each at its own service, whatever the environment says now: that is where its session has to end.
-      try {
-        outcomes.set(name, await logout(name, { store: app.store, tokens: app.tokens(name, service), exchange, force: values.force === true }));
-      } catch (error) {
-        if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
-        // The others end at their services all the same: that is what makes them safe.
-        failure ??= error;
-      }
-    }
-    if (failure) throw failure;
-    // A file that is there belongs to other settings, and so does the key that opens it.
+    if (values.all && values.profile !== undefined) throw usageError("--all and --profile exclude each other", hint`Usage: ${{ command: "auth logout --all" }}`);
+    const outcomes = await logOutOfEach(context, await profilesToEnd(context, values.all === true, values.force === true), values.force === true);
+    // Without storage, a file that exists belongs to other settings, and so does the key that opens it.
     const left = values.all && app.isKept ? await removeEverything(context, values.force ? undefined : "sessions") : undefined;
     if (values.json) {
-      const server = ({ kind }: LogoutOutcome): LogoutAnswer["loggedOut"][number]["server"] => (kind === "ended" ? "ended" : kind === "not-logged-in" ? "none" : "not told");
-      const answer: LogoutAnswer = { loggedOut: [...outcomes].map(([profile, outcome]) => ({ profile, server: server(outcome), ...tokensOf(outcome) })) };
+      const server = ({ kind }: LogoutOutcome): LogoutOutput["loggedOut"][number]["server"] => (kind === "ended" ? "ended" : kind === "not-logged-in" ? "none" : "not told");
+      const answer: LogoutOutput = { loggedOut: [...outcomes].map(([profile, outcome]) => ({ profile, server: server(outcome), ...tokensOf(outcome) })) };
       return out.json(answer);
     }
     for (const [name, outcome] of outcomes) {
@@ -50,44 +36,63 @@ export const logoutCommand: Command = defineCommand({
       else out.done(`Logged out (profile "${name}").${revoked(outcome)}`);
       if ("tokens" in outcome) warnOfRevocations(out, outcome.tokens ?? []);
       else if (outcome.kind === "local" && outcome.error) {
-        out.warn(`the service was not told (${outcome.error.message}): its tokens may live on until they expire`);
+        out.warn(`the service was not told (${outcome.error.message}): its tokens may remain valid until they expire`);
       }
     }
-    // Those too that have a name which was not there.
+    // With --all, also those under a name that did not exist before.
     const newLogins = left === undefined ? [...outcomes].filter(([, { hasNewLogin }]) => hasNewLogin) : [...left];
-    for (const [name] of newLogins) out.warn(`there is a new login (profile "${name}"), made meanwhile: it stays. To end it too: spec-kitty auth logout${left ? " --all" : ""}`);
-    if (values.all && !app.isKept) out.answer("Nothing is kept: SPEC_KITTY_STORAGE is memory. What was stored without it was left as it is.");
-    if (left?.size === 0) out.done("No login is kept here any more.");
+    const again = { command: "auth logout", options: left ? ["--all"] : [] };
+    for (const [name] of newLogins) out.warn(hint`there is a new login (profile "${name}"), made in the meantime, and it stays. To end it too: ${again}`);
+    if (values.all && !app.isKept) out.answer(`Nothing is stored: ${app.settings.storage?.source} is memory. What was stored without it was left as it is.`);
+    if (left?.size === 0) out.done("No login is stored here any more.");
   },
 });
 
-/** What is told of each token, where they were revoked one by one. */
-function tokensOf(outcome: LogoutOutcome): Pick<LogoutAnswer["loggedOut"][number], "tokens"> {
+/** Logs out of each profile at its own service, whatever the environment says now: that is where its session has to end. */
+async function logOutOfEach({ app, signal }: Context, profiles: readonly (readonly [name: string, service: string | undefined])[], force: boolean): Promise<Map<string, LogoutOutcome>> {
+  const outcomes = new Map<string, LogoutOutcome>();
+  const exchange = { fetch: app.fetch, clock: app.clock, signal };
+  let failure: AuthError | undefined;
+  for (const [name, service] of profiles) {
+    try {
+      outcomes.set(name, await logOut(name, { store: app.store, tokens: app.tokens(name, service), exchange, force }));
+    } catch (error) {
+      if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
+      // The others still end at their services: that is what makes them safe.
+      failure ??= error;
+    }
+  }
+  if (failure) throw failure;
+  return outcomes;
+}
+
+/** The result for each token, if they were revoked one by one. */
+function tokensOf(outcome: LogoutOutcome): Pick<LogoutOutput["loggedOut"][number], "tokens"> {
   if (!("tokens" in outcome) || outcome.tokens === undefined) return {};
   return { tokens: outcome.tokens.map(({ token, error }) => ({ token, revoked: error === undefined })) };
 }
 
 function revoked(outcome: LogoutOutcome): string {
-  const names = tokensOf(outcome).tokens?.filter((told) => told.revoked).map(tokenName) ?? [];
+  const names = tokensOf(outcome).tokens?.filter((result) => result.revoked).map(tokenName) ?? [];
   return names.length === 0 ? "" : ` Revoked: ${names.join(", ")}.`;
 }
 
-/** Names, and the service that each has logged in to. */
-async function profilesToLeave({ app }: Context, all: boolean, force: boolean): Promise<[name: string, service: string | undefined][]> {
+/** The names of the profiles to log out of, and the service that each is logged in to. */
+async function profilesToEnd({ app }: Context, all: boolean, force: boolean): Promise<[name: string, service: string | undefined][]> {
   if (all && force) return [];
   if (all) return [...(await app.store.read()).profiles].map(([name, { service }]) => [name, service]);
   const { name, profile } = await chosenProfile(app);
   return [[name, profile?.service]];
 }
 
-/** @returns what stays after all: the profiles of `but` */
+/** @returns the profiles that stay because of `but` */
 async function removeEverything({ app, out }: Context, but: "sessions" | undefined): Promise<Profiles["profiles"]> {
   let account: string | undefined;
   try {
     const header = app.sealedFile.header();
     if (header?.source === "keychain") account = header.account;
   } catch (error) {
-    // Damaged or unsafe: it goes all the same, that is what --all is for.
+    // A file that is damaged or unsafe is removed all the same: that is what --all is for.
     if (!(error instanceof AuthError)) throw error;
   }
   const { profiles } = await app.store.removeAll(but, async () => {
@@ -96,7 +101,7 @@ async function removeEverything({ app, out }: Context, but: "sessions" | undefin
       await app.keychain.remove(account);
     } catch (error) {
       if (!(error instanceof AuthError)) throw error;
-      out.warn(`the key is still in the keychain (${error.message}); it opens nothing any more`);
+      out.warn(`the key is still in the keychain (${error.message}); it no longer opens anything`);
     }
   });
   return profiles;

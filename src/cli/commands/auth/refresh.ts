@@ -1,22 +1,22 @@
 import { remainingMs } from "../../../auth/session.ts";
-import type { RefreshAnswer } from "../../json-output.ts";
-import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
+import { hint } from "../../../base/hint.ts";
+import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import { duration } from "../../format.ts";
-import { usageError } from "../../usage.ts";
+import type { RefreshOutput } from "../../json-output.ts";
 
 export const refresh: Command = defineCommand({
   usage: "auth refresh",
-  description: "Refresh the access token now, whether that is needed or not.",
+  description: "Refresh the access token now, even if it is still valid.",
   options: { ...profileOption, ...jsonOption },
   examples: [
-    ["spec-kitty auth refresh", "one refresh"],
-    ["spec-kitty auth refresh --profile work", "of another account"],
+    ["auth refresh", "refresh once"],
+    ["auth refresh --profile work", "for another account"],
   ],
-  async run({ app, out, signal }, values) {
-    if (app.settings.accessToken) throw usageError("SPEC_KITTY_ACCESS_TOKEN is set, and such a token is never refreshed", "unset SPEC_KITTY_ACCESS_TOKEN");
+  async run({ app, identity, out, signal }, values) {
+    if (app.settings.accessToken) throw usageError(`${identity.variable("ACCESS_TOKEN")} is set, and such a token is never refreshed`, hint`unset ${{ variable: "ACCESS_TOKEN" }}`);
     const session = await app.tokens().refresh({ signal });
     const expiresAt = session.accessTokenExpiresAt;
-    const answer: RefreshAnswer = { refreshed: true, ...(expiresAt !== undefined && { accessTokenExpiresAt: new Date(expiresAt).toISOString() }) };
+    const answer: RefreshOutput = { refreshed: true, ...(expiresAt !== undefined && { accessTokenExpiresAt: new Date(expiresAt).toISOString() }) };
     if (values.json) return out.json(answer);
     out.done(`Refreshed.${expiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, app.clock.now()))}.`}`);
   },

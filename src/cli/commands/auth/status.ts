@@ -1,51 +1,55 @@
 import { ownerOfEnvironmentToken } from "../../../app/account.ts";
-import { hint, hintText, login } from "../../../base/hint.ts";
-import { ownIdentity } from "../../../base/identity.ts";
+import type { App } from "../../../app/app.ts";
 import { checkSession } from "../../../auth/flows/check-session.ts";
-import { type Profile } from "../../../auth/session.ts";
+import type { Profile } from "../../../auth/session.ts";
 import { AuthError } from "../../../base/errors.ts";
-import { accountName, chosenProfile } from "../../account.ts";
-import type { AuthStatus } from "../../json-output.ts";
+import { hint, login } from "../../../base/hint.ts";
+import type { Identity } from "../../../base/identity.ts";
+import { accountName, chosenProfile, statusOf } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { columns, duration } from "../../format.ts";
-import { describeStorage, environmentTokenStatus, statusOf } from "../../status.ts";
+import type { AuthStatus, StorageStatus } from "../../json-output.ts";
 
 const threeDaysMs = 3 * 86_400_000;
 
 export const status: Command = defineCommand({
   usage: "auth status",
-  description: "Show who is logged in, where, until when, and where the session is kept. All of it is known here, and nobody\nis asked without --check. Exits 0 when somebody is logged in and 4 when nobody is.",
+  description: "Show who is logged in, where, until when, and where the session is stored. The service is asked only with\n--check. Exits 0 when logged in, and 4 when not.",
   options: {
-    check: { type: "boolean", help: "ask the service too: exits 3 when it cannot be asked" },
+    check: { type: "boolean", help: "ask the service too; exits 3 when it cannot be reached" },
     ...profileOption,
     ...jsonOption,
   },
   examples: [
-    ["spec-kitty auth status", "who is logged in"],
-    ["spec-kitty auth status --check", "whether the service agrees"],
-    ["spec-kitty auth status --json", "the same for a program"],
+    ["auth status", "show who is logged in"],
+    ["auth status --check", "ask the service whether the session is still valid"],
+    ["auth status --json", "the same for a program"],
   ],
   async run(context, values) {
-    const { app, out } = context;
+    const { app, identity, out } = context;
     const { found, profile, ended } = await (app.settings.accessToken ? ofEnvironmentToken : ofProfile)(context, values.check === true);
     if (values.json) {
       out.json(found);
     } else if (!found.authenticated || ended !== undefined) {
       out.answer(`Not logged in (profile "${found.profile}").`);
       if (ended !== undefined) out.warn(ended.message);
-      out.hint(hintText(ended?.hint ?? hint`Run: ${login(found.profile)}`, { identity: ownIdentity }));
+      out.hint(ended?.hint ?? hint`Run: ${login(found.profile)}`);
+    } else if (found.tokenSource) {
+      out.done(`A token from ${found.tokenSource} is used`);
+      const asked = found.checked ? undefined : out.words(hint`known only to the service; to ask it: ${{ command: "auth status --check" }}`);
+      out.answer(columns(tokenRows(found, asked, identity)));
     } else {
-      out.done(found.tokenSource ? `A token from ${found.tokenSource} is used` : `Logged in as ${profile ? accountName(profile) : found.profile}`);
+      out.done(`Logged in as ${profile ? accountName(profile) : found.profile}`);
       const now = app.clock.now() + (profile?.session?.clockOffsetMs ?? 0);
-      out.answer(columns(found.tokenSource ? tokenRows(found) : sessionRows(found, now)));
-      const ends = found.refreshTokenExpiresAt === undefined ? Infinity : Date.parse(found.refreshTokenExpiresAt) - now;
-      if (ends < threeDaysMs) out.warn(`the login ends in ${duration(ends)}; to renew it: ${hintText([login(found.profile, "--force")], { identity: ownIdentity })}`);
+      out.answer(columns(sessionRows(found, now, identity)));
+      const left = found.refreshTokenExpiresAt === undefined ? Infinity : Date.parse(found.refreshTokenExpiresAt) - now;
+      if (left < threeDaysMs) out.warn(hint`the login expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);
     }
     return found.authenticated ? 0 : 4;
   },
 });
 
-/** What is to be told: of which profile, and why the service says that it is over. */
+/** The status, the profile it is of, and the error with which the service refused the session. */
 interface Findings {
   readonly found: AuthStatus;
   readonly profile?: Profile | undefined;
@@ -73,21 +77,31 @@ async function ofEnvironmentToken({ app, signal }: Context, check: boolean): Pro
   return { found: { ...found, checked: true, user, teams } };
 }
 
-function sessionRows(found: AuthStatus, now: number): [string, string][] {
+/**
+ * The status with a token of the environment: requests go to the profile's service, or to the one that the environment names, and
+ * whose token it is is not known here. The profile's own session is not used, so nothing is said of it.
+ */
+function environmentTokenStatus(name: string, profile: Profile | undefined, app: App): AuthStatus {
+  const service = app.settings.service?.value ?? profile?.service;
+  const known = statusOf(name, profile && { ...profile, session: undefined }, app);
+  return { ...known, authenticated: true, tokenSource: app.identity.variable("ACCESS_TOKEN"), ...(service !== undefined && { service }) };
+}
+
+function sessionRows(found: AuthStatus, now: number, identity: Identity): [string, string][] {
   const { team } = found;
   const until = (time: string | undefined, unknown: string): string => {
     if (time === undefined) return unknown;
     const left = Date.parse(time) - now;
-    return left > 0 ? `valid for ${duration(left)}, until ${time}` : `over since ${time}`;
+    return left > 0 ? `valid for ${duration(left)}, until ${time}` : `expired at ${time}`;
   };
   return [
     ["User", userName(found)],
     ["Default team", team ? `${team.name} (${team.id})` : "none"],
     ["Teams", teamNames(found)],
-    ["Access token", until(found.accessTokenExpiresAt, "valid until the service says otherwise") + (found.tokenType === "DPoP" ? "; bound to a key that is kept with the session" : "")],
+    ["Access token", until(found.accessTokenExpiresAt, "valid until the service refuses it") + (found.tokenType === "DPoP" ? "; bound to a key that is stored with the session" : "")],
     ["Refresh token", until(found.refreshTokenExpiresAt, "managed by the service")],
-    ["Storage", describeStorage(found.storage)],
-    ["Session", found.sessionId ?? "without a number"],
+    ["Storage", storageText(found.storage, identity)],
+    ["Session", found.sessionId ?? "no id from the service"],
     ["Last use", found.lastUsedAt ?? ""],
     ["Service", `${found.service ?? ""}${found.checked ? " (asked just now)" : ""}`],
     ...(found.issuer === undefined ? [] : ([["Issuer", found.issuer]] satisfies [string, string][])),
@@ -95,14 +109,25 @@ function sessionRows(found: AuthStatus, now: number): [string, string][] {
   ];
 }
 
-function tokenRows(found: AuthStatus): [string, string][] {
-  const asked: [string, string][] = [["User", userName(found)], ["Teams", teamNames(found)]];
+/** @param unknownUser - what to say instead of the user while the service has not been asked */
+function tokenRows(found: AuthStatus, unknownUser: string | undefined, { variable }: Identity): [string, string][] {
+  const user: [string, string][] = unknownUser === undefined ? [["User", userName(found)], ["Teams", teamNames(found)]] : [["User", unknownUser]];
   return [
-    ...(found.checked ? asked : ([["User", "only the service knows; to ask it: spec-kitty auth status --check"]] satisfies [string, string][])),
-    ["Access token", `from ${found.tokenSource}, as it is: it goes before every login, and is never stored or refreshed`],
-    ["Service", found.service ?? "none: SPEC_KITTY_SAAS_URL is not set"],
+    ...user,
+    ["Access token", `from ${found.tokenSource}, as it is: it takes precedence over every login, and is never stored or refreshed`],
+    ["Service", found.service ?? `none: ${variable("SAAS_URL")} is not set`],
     ["Profile", `${found.profile} (${found.profileSource}), whose own session is not used`],
   ];
+}
+
+/** What each place protects against, and how long a session lasts there. */
+function storageText({ kind, key, path }: StorageStatus, { variable }: Identity): string {
+  if (kind === "memory") return "memory: ends with this process";
+  if (key === "none") return `nothing stored in ${path}`;
+  const lasts = "lasts until you log out";
+  if (key === "keychain") return `keychain: sealed in ${path}, the key in the OS keychain; ${lasts}`;
+  if (key === "passphrase") return `file: sealed in ${path} with ${variable("PASSPHRASE")}; ${lasts}`;
+  return `file: sealed in ${path} for this machine and user, safe from a stray copy but not from your own programs; ${lasts}`;
 }
 
 function userName({ user }: AuthStatus): string {

@@ -1,19 +1,19 @@
 import { ownerOfEnvironmentToken } from "../../../app/account.ts";
 import type { App } from "../../../app/app.ts";
 import { notLoggedIn } from "../../../auth/session.ts";
-import { chosenProfile } from "../../account.ts";
-import { defineCommand, profileOption, type Command } from "../../command.ts";
 import { oneLine } from "../../../base/text.ts";
-import { statusOf } from "../../status.ts";
-import type { UserAnswer } from "../../json-output.ts";
+import { chosenProfile, statusOf } from "../../account.ts";
+import { defineCommand, profileOption, type Command } from "../../command.ts";
+import type { UserOutput } from "../../json-output.ts";
 
 export const whoami: Command = defineCommand({
   usage: "auth whoami",
-  description: "Print the e-mail address of who is logged in, and nothing else. Exits 4 when nobody is. Only the service\nknows whose a token in SPEC_KITTY_ACCESS_TOKEN is, so it is asked then.",
+  description: ({ variable }) =>
+    `Print the e-mail address of the logged-in user, and nothing else. Exits 4 when nobody is logged in. For a token in\n${variable("ACCESS_TOKEN")} the service is asked: only it knows whose token that is.`,
   options: { ...profileOption },
   examples: [
-    ["spec-kitty auth whoami", "who am I here"],
-    ['git config user.email "$(spec-kitty auth whoami)"', "use it"],
+    ["auth whoami", "show who is logged in here"],
+    [({ command }) => `git config user.email "$(${command} auth whoami)"`, "use the address"],
   ],
   async run({ app, out, signal }) {
     const user = app.settings.accessToken ? (await ownerOfEnvironmentToken(app, signal)).user : await userHere(app);
@@ -21,7 +21,7 @@ export const whoami: Command = defineCommand({
   },
 });
 
-async function userHere(app: App): Promise<UserAnswer> {
+async function userHere(app: App): Promise<UserOutput> {
   const { name, profile } = await chosenProfile(app);
   const { authenticated, user } = statusOf(name, profile, app);
   if (!authenticated || user === undefined) throw notLoggedIn(name);

@@ -1,47 +1,48 @@
 import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import type { DrainReport } from "../../../sync/drain.ts";
 import type { Rejection } from "../../../sync/event-drain.ts";
-import type { SyncNowAnswer } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
+import { counted } from "../../format.ts";
 import { writeNamedFile } from "../../input.ts";
+import type { SyncNowOutput } from "../../json-output.ts";
 
 export const now: Command = defineCommand({
   usage: "sync now",
-  description: "Send everything that waits in the queue of who is logged in, oldest first. What the service does not take\nstays, and what it will never take is put aside with the reason, never deleted.",
+  description: "Send everything that is queued for the account in use, oldest first. What the service does not accept stays\nqueued; what it will never accept is set aside with the reason, and never deleted.",
   options: {
-    report: { type: "string", value: "FILE", help: "write what was refused, and why, to a file as JSON" },
-    strict: { type: "boolean", help: "exit 1 when anything was refused" },
+    report: { type: "string", value: "FILE", help: "write what was refused, and why, to a JSON file" },
+    strict: { type: "boolean", help: "exit 1 if anything was refused" },
     ...profileOption,
     ...jsonOption,
   },
   examples: [
-    ["spec-kitty sync now", "send what waits"],
-    ["spec-kitty sync now --strict --report refused.json", "for a pipeline that must know"],
+    ["sync now", "send what is queued"],
+    ["sync now --strict --report refused.json", "for a pipeline that has to notice refusals"],
   ],
   async run({ app, out, signal }, values) {
     const rejections: Rejection[] = [];
     const sync = syncRuntimeOf(app, { onNotice: (notice) => void (notice.kind === "rejected" && rejections.push(notice.rejection)) });
     const writeReport = async (): Promise<void> => {
-      if (values.report !== undefined) await writeNamedFile(values.report, `${JSON.stringify({ rejections }, null, 2)}\n`, "--report names a file");
+      if (values.report !== undefined) await writeNamedFile(values.report, `${JSON.stringify({ rejections }, null, 2)}\n`, "--report: ");
     };
-    // Before anything is refused: a report that cannot be written would say it too late.
+    // Before anything is sent: a report that cannot be written would be noticed too late.
     await writeReport();
-    const onProgress = ({ delivered, duplicates }: DrainReport["events"]): void => out.progress(`Sent ${delivered + duplicates} events …`);
+    const onProgress = ({ delivered, duplicates }: DrainReport["events"]): void => out.progress(`Sent ${counted(delivered + duplicates, "event")} …`);
     const report = await sync.flush({ signal, onProgress }).finally(writeReport);
     out.progress("");
     const { events, artifacts, left, failure } = report;
     const refused = events.rejected + artifacts.rejected;
-    const answer: SyncNowAnswer = { events, artifacts, left, ...(failure && { stopped: { code: failure.code, message: failure.message } }) };
+    const answer: SyncNowOutput = { events, artifacts, left, ...(failure && { stopped: { code: failure.code, message: failure.message } }) };
     if (values.json) out.json(answer);
-    else out.done(`Sent ${events.delivered} events and ${artifacts.delivered} artifacts${details(events.duplicates, refused, left)}.`);
-    if (!values.json) for (const { id, reason, dead } of rejections.slice(0, 10)) out.warn(`${id} was refused (${reason}) and ${dead ? "is put aside" : "waits to be tried again"}`);
+    else out.done(`Sent ${counted(events.delivered, "event")} and ${counted(artifacts.delivered, "artifact")}${details(events.duplicates, refused, left)}.`);
+    if (!values.json) for (const { id, reason, dead } of rejections.slice(0, 10)) out.warn(`${id} was refused (${reason}) and ${dead ? "set aside" : "stays queued"}`);
     if (failure !== undefined) throw failure;
     return values.strict && refused > 0 ? 1 : 0;
   },
 });
 
 function details(duplicates: number, refused: number, left: number): string {
-  const parts = [duplicates > 0 && `${duplicates} were there already`, refused > 0 && `${refused} were refused`, left > 0 && `${left} wait`];
+  const parts = [duplicates > 0 && `${duplicates} already there`, refused > 0 && `${refused} refused`, left > 0 && `${left} still queued`];
   const said = parts.filter(Boolean).join(", ");
   return said && `; ${said}`;
 }

@@ -1,24 +1,23 @@
 import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import type { SyncNotice } from "../../../sync/runtime.ts";
 import { defineCommand, profileOption, type Command } from "../../command.ts";
-import { wholeNumber } from "../../usage.ts";
 
 export const run: Command = defineCommand({
   usage: "sync run",
-  description: "Keep sending what is queued, in the foreground, until Ctrl-C. The token is kept warm meanwhile.",
-  options: { interval: { type: "string", value: "SECONDS", help: "between two looks at the queue (default: 60)" }, ...profileOption },
+  description: "Keep sending what is queued, in the foreground, until Ctrl-C. The access token is refreshed before it expires.",
+  options: { interval: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how often to look at the queue (default: 60)" }, ...profileOption },
   examples: [
-    ["spec-kitty sync run", "keep sending"],
-    ["spec-kitty sync run --interval 5", "look every five seconds"],
+    ["sync run", "keep sending"],
+    ["sync run --interval 5", "look every five seconds"],
   ],
   async run({ app, out, signal }, values) {
-    const intervalMs = 1000 * wholeNumber("interval", values.interval ?? "60", 1, 86_400);
+    const intervalMs = 1000 * (values.interval ?? 60);
     const tell = (notice: SyncNotice): void => {
       if (notice.kind === "rejected") out.warn(`${notice.rejection.id} was refused (${notice.rejection.reason})`);
       if (notice.kind !== "drained") return;
       const { events, artifacts, failure, left } = notice.report;
       const sent = events.delivered + events.duplicates + artifacts.delivered;
-      if (sent > 0) out.say(`Sent ${sent}; ${left} wait.`);
+      if (sent > 0) out.say(`Sent ${sent}; ${left} still queued.`);
       if (failure) out.warn(failure.message);
     };
     const sync = syncRuntimeOf(app, { intervalMs, keepAlive: true, onNotice: tell });
@@ -26,7 +25,7 @@ export const run: Command = defineCommand({
     sync.start();
     out.say("Sending what is queued. Press Ctrl-C to stop.");
     try {
-      // A token of the environment is nobody's to refresh.
+      // A token of the environment cannot be refreshed.
       if (app.settings.accessToken === undefined) await app.tokens().keepFresh({ signal });
       await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })));
     } finally {

@@ -1,18 +1,18 @@
 import { queueFolder } from "../../../app/account.ts";
-import { loginCommand } from "../../../auth/session.ts";
+import { hint, login } from "../../../base/hint.ts";
 import { syncHealth } from "../../../sync/health.ts";
 import { SyncQueue } from "../../../sync/queue.ts";
-import type { SyncStatusAnswer } from "../../json-output.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
-import { columns } from "../../format.ts";
+import { columns, counted } from "../../format.ts";
+import type { SyncStatusOutput } from "../../json-output.ts";
 
-export const syncStatus: Command = defineCommand({
+export const status: Command = defineCommand({
   usage: "sync status",
-  description: "Show what waits in the queue, for whom, and what was put aside. Asks nobody, unless told to.",
-  options: { check: { type: "boolean", help: "ask the service whether it would take events now" }, ...profileOption, ...jsonOption },
+  description: "Show what is queued, for which account, and what was set aside. The service is asked only with --check.",
+  options: { check: { type: "boolean", help: "ask the service whether it accepts events now" }, ...profileOption, ...jsonOption },
   examples: [
-    ["spec-kitty sync status", "what waits"],
-    ["spec-kitty sync status --check", "and whether the service takes it"],
+    ["sync status", "show what is queued"],
+    ["sync status --check", "and whether the service accepts it"],
   ],
   async run({ app, out, signal }, values) {
     const queue = new SyncQueue(queueFolder(app), app.clock);
@@ -23,19 +23,19 @@ export const syncStatus: Command = defineCommand({
       putAside: events.countDead() + artifacts.countDead(),
     }));
     const health = values.check ? await syncHealth({ fetch: app.authorizedFetch, signal }) : undefined;
-    const answer: SyncStatusAnswer = { scopes, ...(health && { health: health.state }) };
+    const answer: SyncStatusOutput = { scopes, ...(health && { health: health.state }) };
     if (values.json) {
       out.json(answer);
     } else {
       const rows = scopes.map(({ service, user, team, events, artifacts, putAside }): [string, string] => [
-        user === undefined ? "nobody yet" : [user, team, service].filter(Boolean).join(", "),
-        `${events} events, ${artifacts} artifacts wait${putAside > 0 ? `, ${putAside} put aside` : ""}`,
+        user === undefined ? "no account yet" : [user, team, service].filter(Boolean).join(", "),
+        `${counted(events, "event")}, ${counted(artifacts, "artifact")} queued${putAside > 0 ? `, ${putAside} set aside` : ""}`,
       ]);
       out.answer(rows.length === 0 ? "The queue is empty." : columns(rows));
       if (health) out.answer(`Service: ${health.state.replaceAll("_", " ")}`);
       const { active, profiles } = await app.store.read();
       const name = app.settings.profile?.value ?? active;
-      if (rows.length > 0 && profiles.get(name)?.session === undefined) out.warn(`nobody is logged in (profile "${name}"), so nothing is sent; to change that: ${loginCommand(name)}`);
+      if (rows.length > 0 && profiles.get(name)?.session === undefined) out.warn(hint`not logged in (profile "${name}"), so nothing is sent; to log in: ${login(name)}`);
     }
     if (health === undefined || health.state === "connected") return 0;
     return health.state === "unreachable" || health.state === "unexpected" ? 3 : health.state === "denied" ? 5 : 4;

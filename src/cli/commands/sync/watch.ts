@@ -1,32 +1,33 @@
 import { liveClientOf, runtimeWebSocket } from "../../../app/live-client.ts";
 import { restartWith, starterEnd } from "../../../platform/restart.ts";
-import type { LiveMessage } from "../../../sync/live-client.ts";
-import type { WatchLine } from "../../json-output.ts";
-import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { oneLine } from "../../../base/text.ts";
+import type { LiveMessage } from "../../../sync/live-client.ts";
+import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
+import { counted } from "../../format.ts";
+import type { WatchLine } from "../../json-output.ts";
 
 export const watch: Command = defineCommand({
   usage: "sync watch",
-  description: "Print what happens in the default team, as it happens, until Ctrl-C. A connection that is lost is made again.",
-  options: { ...profileOption, json: { ...jsonOption.json, help: "print one JSON object a line" } },
+  description: "Print the events of the default team as they happen, until Ctrl-C. Reconnects when the connection is lost.",
+  options: { ...profileOption, json: { ...jsonOption.json, help: "print one JSON object per line" } },
   examples: [
-    ["spec-kitty sync watch", "look on"],
-    ["spec-kitty sync watch --json | jq .event_type", "for a program"],
+    ["sync watch", "follow what happens"],
+    ["sync watch --json | jq .event_type", "for a program"],
   ],
   async run({ app, out, signal }, values) {
-    // Node 20 has a WebSocket behind a flag, and prints a warning about it that is no concern of the user's.
+    // Node 20 has a WebSocket behind a flag, and prints a warning about it that does not concern the user.
     if (runtimeWebSocket() === undefined) return restartWith(["--experimental-websocket", "--disable-warning=ExperimentalWarning"], signal);
     const show = (message: LiveMessage): void => {
       if (message.kind === "state") {
         const why = message.reason === undefined ? "" : ` (${oneLine(message.reason.message)})`;
         if (message.state === "Connected") out.say("Connected.");
         else if (message.state === "Reconnecting") out.say(`Reconnecting …${why}`);
-        else if (message.state === "OfflineBatchMode") out.warn(`no connection for a while${why}; what is emitted goes in batches, and this goes on trying`);
+        else if (message.state === "OfflineBatchMode") out.warn(`no connection for a while${why}: events are sent in batches instead, while this keeps trying`);
       }
       const line = (value: WatchLine): void => out.jsonLine(value);
       if (message.kind === "snapshot") {
         if (values.json) line({ type: "snapshot", work_packages: message.workPackages });
-        else out.say(`${message.workPackages.length} work packages.`);
+        else out.say(`${counted(message.workPackages.length, "work package")}.`);
       }
       if (message.kind === "event") {
         if (values.json) line({ ...message.event, type: "event" });
@@ -40,7 +41,7 @@ export const watch: Command = defineCommand({
   },
 });
 
-/** An event in a line: when, what, about what, and its data. The whole of it where it has none of these. */
+/** An event on one line: time, type, subject and data. All of it if it has none of these. */
 function summary(event: Readonly<Record<string, unknown>>): string {
   const { timestamp, event_type: type, aggregate_id: about, payload } = event;
   const parts = [timestamp, type, about, payload].filter((part) => part !== undefined);

@@ -1,12 +1,6 @@
-import { AuthError } from "../base/errors.ts";
-
-/** Wrong usage: what is wrong, and the nearest thing that would be right. */
-export function usageError(message: string, hint: string): AuthError {
-  return new AuthError("usage_invalid", message, { hint });
-}
-
 /**
- * The known word that is nearest to a mistyped one, or undefined when none is near.
+ * The known word that is nearest to a mistyped one; undefined when none is near.
+ *
  * @param word - as typed
  */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
@@ -32,14 +26,4 @@ function editDistance(from: string, to: string): number {
     }
   }
   return at(from.length, to.length);
-}
-
-/**
- * A number that was given to an option.
- * @throws {@link AuthError} `usage_invalid` when it is no whole number in the range
- */
-export function wholeNumber(option: string, text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-  throw usageError(`--${option} is "${text}", and a whole number from ${least} to ${most} is needed`, `Try: --${option} ${Math.min(Math.max(least, 300), most)}`);
 }

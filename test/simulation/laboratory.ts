@@ -25,13 +25,14 @@ export interface Laboratory extends Disposable {
   explore(task: Task): Promise<Exploration>;
 }
 
-export async function laboratory(mutations: readonly Mutation[] = []): Promise<Laboratory> {
+export async function laboratory(mutation?: Mutation): Promise<Laboratory> {
   const folder = mkdtempSync(join(tmpdir(), "simulation-"));
   for (const part of ["src", "test/simulation"]) cpSync(join(root, part), join(folder, part), { recursive: true });
-  for (const { file, from, to } of mutations) {
-    const parts = readFileSync(join(folder, file), "utf8").split(from);
-    assert.equal(parts.length, 2, `${file} holds this once: ${from}`);
-    writeFileSync(join(folder, file), parts.join(to));
+  if (mutation) {
+    const path = join(folder, mutation.file);
+    const parts = readFileSync(path, "utf8").split(mutation.from);
+    assert.equal(parts.length, 2, `${mutation.file} has this once: ${mutation.from}`);
+    writeFileSync(path, parts.join(mutation.to));
   }
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   const options = ["--module", "nodenext", "--target", "es2023", "--rewriteRelativeImportExtensions", "--noCheck", "--ignoreConfig"];

@@ -4,8 +4,8 @@ import { oneLine } from "../../../base/text.ts";
 import type { Output } from "../../output.ts";
 
 /**
- * Shows a result of the tracker: as JSON, or its members in two columns and the members of its lists in a line each. What is in
- * it is up to the provider.
+ * Shows a result of the tracker: as JSON, or its members in two columns and the items of its lists on a line each. What it
+ * contains is up to the provider.
  */
 export function showResult(out: Output, result: TrackerResult, asJson: boolean | undefined): void {
   if (asJson) return out.json(result);

@@ -1,0 +1,54 @@
+import { AuthError } from "./errors.ts";
+import { hint } from "./hint.ts";
+
+/**
+ * The only reader of a service's address. Every request builds its address from what this returns: two readings of
+ * the same setting once sent one host's token to another.
+ *
+ * Plain `http:` is for this machine only, since a bearer token on the wire is the session (RFC 6750 §5.3, RFC 8252 §8.3).
+ * A user name would be a password by another name; a query or a fragment cannot be part of a base.
+ *
+ * @param text - as the user gave it
+ * @param source - where it comes from, for the message: an option, or a variable of the environment
+ * @returns the address without a trailing `/`, a path kept
+ * @throws {@link AuthError} `configuration_invalid`
+ */
+export function parseServiceUrl(text: string, source: string): string {
+  const refuse = (why: string): AuthError =>
+    new AuthError("configuration_invalid", `${source} ${why}`, {
+      hint: source.startsWith("--")
+        ? `Give an address: ${source} https://login.example`
+        : hint`Give the address of the service: ${{ set: source, value: "https://service.example" }}`,
+    });
+  if (!URL.canParse(text)) throw refuse(`is "${text}", which is not an address such as https://service.example`);
+  const url = new URL(text);
+  if (url.username || url.password) throw refuse("holds a user name or password, which has no place in it");
+  if (url.protocol !== "https:" && url.protocol !== "http:") throw refuse(`is "${text}": "https:" is needed, not "${url.protocol}"`);
+  if (url.search || url.hash || text.includes("?") || text.includes("#")) throw refuse(`is "${text}": a query or a fragment cannot be part of it`);
+  if (!isConfidential(url)) {
+    throw refuse(`is "${text}": plain http is for this machine only, since anyone who reads the token on the way has the session`);
+  }
+  return url.href.replace(/\/+$/, "");
+}
+
+/**
+ * The address of an authorization server: checked as by {@link parseServiceUrl}, but returned exactly as it was written, since
+ * that is how it is compared with what the server calls itself (RFC 8414 §3.3).
+ *
+ * @throws {@link AuthError} `configuration_invalid`
+ */
+export function parseIssuer(text: string, source: string): string {
+  parseServiceUrl(text, source);
+  return text;
+}
+
+/** Whether only the server can read what is sent to an address: `https:`, or `http:` that never leaves this machine. */
+export function isConfidential(url: URL): boolean {
+  return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
+}
+
+/** Whether a host name of a {@link URL} is this machine: `localhost`, 127.0.0.0/8 or `[::1]`. */
+export function isLoopback(hostname: string): boolean {
+  // The URL parser has turned every spelling of an IPv4 address (0x7f.1, 2130706433) into the dotted one.
+  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}

@@ -1,0 +1,172 @@
+import { trackerClientOf } from "../../../app/tracker-client.ts";
+import type { Routing, TrackerClient, WriteOptions } from "../../../tracker/client.ts";
+import type { TrackerResult } from "../../../tracker/request.ts";
+import { defineCommand, jsonOption, profileOption, usageError, type Command, type OptionSpec, type OptionValues } from "../../command.ts";
+import { defined, parseJsonArray, parseJsonObject, readInput } from "../../input.ts";
+import { showResult } from "./result.ts";
+
+/** Options that every call takes: which tracker, and which project in it. */
+const routingOptions = {
+  provider: { type: "string", value: "NAME", help: "tracker behind the service, such as linear, jira or github" },
+  binding: { type: "string", value: "REF", help: "binding of the project" },
+  project: { type: "string", value: "SLUG", help: "project, if it has no binding" },
+} satisfies Record<string, OptionSpec>;
+
+/** Options that some calls take. */
+const callOptions = {
+  limit: { type: "number", range: [1, 1000], value: "N", help: "maximum number of items" },
+  cursor: { type: "string", value: "CURSOR", help: "where to continue, from the previous result" },
+  filters: { type: "string", value: "JSON", help: "items to select: JSON, @FILE, or - for standard input" },
+  items: { type: "string", short: "d", value: "JSON", help: "JSON array of items: as it is, @FILE, or - for standard input" },
+  "no-pull": { type: "boolean", help: "only send" },
+  key: { type: "string", value: "KEY", help: "key of the issue, such as ENG-12" },
+  candidate: { type: "string", value: "TOKEN", help: "candidate_token of the board to bind to" },
+  identity: { type: "string", value: "JSON", help: "further members of the project's identity: JSON, @FILE, or - for standard input" },
+  // Sent again when a command whose outcome is unknown is run again.
+  "idempotency-key": { type: "string", value: "UUID", help: "key of an earlier attempt, so that the work is done only once" },
+} satisfies Record<string, OptionSpec>;
+
+type Values = Partial<OptionValues<typeof routingOptions & typeof callOptions>>;
+
+/** What a call is made with. */
+interface Call {
+  readonly tracker: TrackerClient;
+  readonly route: Routing;
+  readonly values: Values;
+  /** The argument, if the command takes one. */
+  readonly text: string | undefined;
+  /** The signal, and the key of an earlier attempt. */
+  readonly options: WriteOptions & { readonly signal: AbortSignal };
+}
+
+interface CallDefinition extends Pick<Command, "description" | "arguments"> {
+  readonly options?: readonly (keyof typeof callOptions)[];
+  /** What follows the words of the command. */
+  readonly examples: readonly (readonly [rest: string, does: string])[];
+  call(call: Call): Promise<TrackerResult>;
+}
+
+/** A command that makes one call and shows its result. */
+function trackerCommand(usage: string, { options = [], examples, call, ...command }: CallDefinition): Command {
+  return defineCommand({
+    ...command,
+    usage,
+    options: { ...Object.fromEntries(options.map((name) => [name, callOptions[name]])), ...routingOptions, ...profileOption, ...jsonOption },
+    examples: examples.map(([rest, does]) => [`${usage.split(" [")[0]} ${rest}`, does]),
+    async run({ app, out, signal }, given, [text]) {
+      const values = given as Values;
+      if (values.provider === undefined) throw usageError("--provider is missing: which tracker to use", "Try: --provider github");
+      const key = values["idempotency-key"];
+      if (key !== undefined && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(key)) throw usageError(`--idempotency-key is "${key}", not a UUID`, "Leave it out to use a new one");
+      const route = { provider: values.provider, bindingRef: values.binding, projectSlug: values.project };
+      const result = await call({ tracker: trackerClientOf(app), route, values, text, options: { signal, ...defined({ idempotencyKey: key }) } });
+      showResult(out, result, given.json);
+    },
+  });
+}
+
+/** The members of a JSON option; undefined if it was not given. */
+async function jsonObject(name: "filters" | "identity", { values, options: { signal } }: Call): Promise<Record<string, unknown> | undefined> {
+  const value = values[name];
+  return value === undefined ? undefined : parseJsonObject(name, await readInput(name, value, signal));
+}
+
+const readExamples = [
+  ["--provider github --project my-project", "of a project"],
+  ["--provider github --binding bind_1 --json", "of a binding, for a program"],
+] as const;
+
+export const status: Command = trackerCommand("tracker status", {
+  description: "Show whether the tracker is connected, and how the last synchronization went.",
+  examples: readExamples,
+  call: ({ tracker, route, options }) => tracker.status(route, options),
+});
+
+export const mappings: Command = trackerCommand("tracker mappings", {
+  description: "Show how the fields of the tracker are mapped to those of the service.",
+  examples: readExamples,
+  call: ({ tracker, route, options }) => tracker.mappings(route, options),
+});
+
+export const resources: Command = trackerCommand("tracker resources", {
+  description: "Show what a project can be bound to.",
+  examples: readExamples,
+  call: ({ tracker, route, options }) => tracker.resources(route, options),
+});
+
+export const pull: Command = trackerCommand("tracker pull", {
+  description: "Get items from the tracker, 100 at a time by default.",
+  options: ["limit", "cursor", "filters"],
+  examples: [
+    ["--provider github --project my-project", "the first hundred"],
+    [`--provider github --project my-project --filters '{"state":"open"}'`, "the open ones"],
+  ],
+  async call(call) {
+    const { limit, cursor } = call.values;
+    return call.tracker.pull({ ...call.route, ...defined({ limit, cursor, filters: await jsonObject("filters", call) }) }, call.options);
+  },
+});
+
+export const push: Command = trackerCommand("tracker push", {
+  description: "Send items to the tracker.",
+  options: ["items", "idempotency-key"],
+  examples: [
+    [`--provider github --project my-project --items '[{"id":"WP01","title":"Login"}]'`, "one item"],
+    ["--provider github --project my-project --items @items.json", "from a file"],
+  ],
+  async call({ tracker, route, values, options }) {
+    if (values.items === undefined) throw usageError("--items is missing: what to send", `Try: --items '[{"id":"WP01"}]'`);
+    return tracker.push({ ...route, items: parseJsonArray("items", await readInput("items", values.items, options.signal)) }, options);
+  },
+});
+
+export const run: Command = trackerCommand("tracker run", {
+  description: "Synchronize with the tracker: get items first, then send. Waits until it is done, five minutes at most.\nHandles 100 items by default.",
+  options: ["no-pull", "limit", "idempotency-key"],
+  examples: [
+    ["--provider github --project my-project", "in both directions"],
+    ["--provider github --project my-project --no-pull", "only send"],
+  ],
+  call: ({ tracker, route, values: { limit, "no-pull": noPull }, options }) => tracker.run({ ...route, pullFirst: !noPull, ...defined({ limit }) }, options),
+});
+
+export const search: Command = trackerCommand("tracker search [TEXT]", {
+  description: "Find issues by text or by key, 20 at most by default.",
+  options: ["key", "limit"],
+  arguments: [0, 1],
+  examples: [
+    ["login --provider linear", "by text"],
+    ["--key ENG-12 --provider linear", "by key"],
+  ],
+  call: ({ tracker, route, values, text, options }) => tracker.searchIssues({ ...route, ...defined({ limit: values.limit, queryText: text, queryKey: values.key }) }, options),
+});
+
+export const tickets: Command = trackerCommand("tracker tickets", {
+  description: "List the tickets that the binding shows, 20 at most by default.",
+  options: ["limit"],
+  examples: [
+    ["--provider linear", "the first twenty"],
+    ["--provider linear --limit 100 --json", "more, for a program"],
+  ],
+  call: ({ tracker, route, values: { limit }, options }) => tracker.listTickets({ ...route, ...defined({ limit }) }, options),
+});
+
+export const bind: Command = trackerCommand("tracker bind", {
+  description:
+    "Bind a project to a board of the tracker. Without further options, lists what it can be bound to; with\n--candidate, binds it to one of those; with --binding, checks whether that binding is still valid.",
+  options: ["candidate", "identity", "idempotency-key"],
+  examples: [
+    ["--provider linear --project my-project", "list what it can be bound to"],
+    ["--provider linear --project my-project --candidate cand_1", "bind it"],
+  ],
+  async call(call) {
+    const { tracker, values, options } = call;
+    const { provider, projectSlug } = call.route;
+    const more = await jsonObject("identity", call);
+    if (projectSlug === undefined && more === undefined) throw usageError("--project is missing: which project to bind", "Try: --project SLUG");
+    const about = { provider, projectIdentity: { ...defined({ project_slug: projectSlug }), ...more } };
+    if (values.candidate !== undefined) return tracker.bindConfirm({ ...about, candidateToken: values.candidate }, options);
+    if (values.binding !== undefined) return tracker.bindValidate({ ...about, bindingRef: values.binding }, options);
+    return tracker.bindResolve(about, options);
+  },
+});

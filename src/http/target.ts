@@ -1,0 +1,40 @@
+import { AuthError } from "../base/errors.ts";
+
+/** Where a request goes, and whether the token goes with it. */
+export interface Target {
+  readonly url: string;
+  /** Whether that is the service: its origin, and at or below its path. */
+  readonly isService: boolean;
+}
+
+/** A path that is harmless as it is, as almost every path is: no segment begins with a dot, nothing is encoded. */
+const plainPath = /^(?:\/[\w~-][\w.~-]*)+\/?(?:\?[\w.~=&-]*)?$/;
+
+/**
+ * Finds out where a request goes.
+ *
+ * A path goes to the service. It is appended to the base with a `/` between them, so that nothing in it can become a part of
+ * the host: `@evil.example` would otherwise make the host a user name, and `.evil.example` a longer host. Only then is it
+ * parsed, which resolves `..`, `%2e%2e` and `\` as the sender will, and the result must still be below the base. `//host`
+ * names a host where addresses are relative; it is refused, since it is either meant so or a mistake.
+ *
+ * An absolute address is left as it is. It is the service only if its origin is the same and its path is below the base: on
+ * a shared host, the neighbour's path is another service (S-001).
+ *
+ * @param input - a path, or an absolute address
+ * @param base - the service's address from `parseServiceUrl`
+ * @throws {@link AuthError} `usage_invalid` for a path that leaves the service
+ */
+export function targetOf(input: string | URL, base: string): Target {
+  const text = String(input);
+  if (plainPath.test(text)) return { url: base + text, isService: true };
+  const isPath = text.startsWith("/") || !URL.canParse(text);
+  const leaves = (): AuthError => new AuthError("usage_invalid", `"${text}" leaves the service`, { hint: `Give a path on ${base}, such as /api/v1/me` });
+  if (isPath && /^[/\\]{2}/.test(text)) throw leaves();
+  const url = new URL(isPath ? `${base}/${text.replace(/^\//, "")}` : text);
+  const service = new URL(base);
+  const isBelow = url.pathname === service.pathname || url.pathname.startsWith(service.pathname.replace(/\/?$/, "/"));
+  const isService = url.origin === service.origin && isBelow;
+  if (isPath && !isService) throw leaves();
+  return { url: url.href, isService };
+}

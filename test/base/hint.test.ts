@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+import { hint, login, type Hint, hintText, shellWord } from "../../src/base/hint.ts";
+import { createIdentity, ownIdentity } from "../../src/base/identity.ts";
+
+const other = createIdentity({ name: "acme-cli", version: "2.0.0" });
+
+test("a hint names the tool that shows it", () => {
+  const text = hint`Run: ${login("work", "--force")}, or set ${{ variable: "STORAGE" }}`;
+  assert.equal(hintText(text, { identity: other, platform: "linux" }), "Run: acme-cli auth login --profile work --force, or set ACME_CLI_STORAGE");
+  assert.equal(hintText(text, { identity: ownIdentity, platform: "linux" }), "Run: spec-kitty auth login --profile work --force, or set SPEC_KITTY_STORAGE");
+});
+
+test("a login without a profile is one to the profile in use, and the default profile is not named", () => {
+  const text = hint`${login()}`;
+  assert.equal(hintText(text, { identity: other, profile: "work" }), "acme-cli auth login --profile work");
+  assert.equal(hintText(text, { identity: other, profile: "default" }), "acme-cli auth login");
+  assert.equal(hintText(hint`${{ command: "auth doctor" }}`, { identity: other, profile: "work" }), "acme-cli auth doctor");
+});
+
+const words: [what: string, text: Hint, posix: string, powerShell: string][] = [
+  ["a plain path", hint`${{ run: ["chmod", "600", "/home/kim/a-b_c.json"] }}`, "chmod 600 /home/kim/a-b_c.json", "chmod 600 /home/kim/a-b_c.json"],
+  ["a path with a blank", hint`${{ run: ["rm", "/home/kim k/x"] }}`, "rm '/home/kim k/x'", "rm '/home/kim k/x'"],
+  ["a path of Windows", hint`${{ run: ["rm", "C:\\Users\\kim"] }}`, "rm 'C:\\Users\\kim'", "rm C:\\Users\\kim"],
+  ["a command in a path", hint`${{ run: ["rm", "/tmp/$(id)`id`"] }}`, "rm '/tmp/$(id)`id`'", "rm '/tmp/$(id)`id`'"],
+  ["a quote", hint`${{ run: ["rm", "it's"] }}`, "rm 'it'\\''s'", "rm 'it''s'"],
+  ["a home folder that is none", hint`${{ run: ["rm", "~kim"] }}`, "rm '~kim'", "rm ~kim"],
+  ["a list", hint`${{ run: ["x", "a,b"] }}`, "x a,b", "x 'a,b'"],
+  ["nothing", hint`${{ run: ["x", ""] }}`, "x ''", "x ''"],
+  ["an address for a variable", hint`${{ set: "HTTPS_PROXY", value: "http://proxy.example:3128" }}`, "export HTTPS_PROXY=http://proxy.example:3128", "$env:HTTPS_PROXY = 'http://proxy.example:3128'"],
+  ["a value for a variable of the tool", hint`${{ variable: "STORAGE", value: "file" }}`, "export ACME_CLI_STORAGE=file", "$env:ACME_CLI_STORAGE = 'file'"],
+  ["an option of the tool", hint`${{ command: "auth login", options: ["--scope", "openid email"] }}`, "acme-cli auth login --scope 'openid email'", "acme-cli auth login --scope 'openid email'"],
+];
+for (const [what, text, posix, powerShell] of words) {
+  test(`${what} is quoted for the shell that the user has`, () => {
+    assert.equal(hintText(text, { identity: other, platform: "linux" }), posix);
+    assert.equal(hintText(text, { identity: other, platform: "darwin" }), posix);
+    assert.equal(hintText(text, { identity: other, platform: "win32" }), powerShell);
+  });
+}
+
+test("a shell gives every word back as it was", { skip: process.platform === "win32" && "there is no sh" }, () => {
+  const hostile = ["plain", "", "a b", "~", "~root", "$HOME", "$(id)", "`id`", "it's", '"', "*", "a\nb", "=ls", "-n", "#x", "{a,b}", "…", "!!", "\\"];
+  const line = `printf '%s\\0' ${hostile.map((word) => shellWord(word, "linux")).join(" ")}`;
+  assert.deepEqual(execFileSync("sh", ["-c", line], { encoding: "utf8" }).split("\0").slice(0, -1), hostile);
+});
+
+test("a name that cannot name a folder and a variable is refused", () => {
+  for (const name of ["", "Acme", "acme cli", "acme--cli", "-acme", "acme-", "9lives", "acme/cli"]) {
+    assert.throws(() => createIdentity({ name, version: "1.0.0" }), TypeError, name);
+  }
+});
