@@ -1,17 +1,18 @@
 import { programs, worldOf, type ProgramName, type Scenario } from "./programs.ts";
 import { kinds } from "./service.ts";
-import { disturbances, relieves, type Choice, type World } from "./world.ts";
+import { disturbances, reliefs, type Choice, type World } from "./world.ts";
 
 /** How one schedule went. */
-export interface Schedule {
-  /** What happened, one choice after the other, and the number that each has among those there were. */
-  readonly steps: readonly string[];
+interface Schedule {
+  /** The number of each choice that was made, among those there were. */
   readonly choices: readonly number[];
+  /** What happened, step by step. */
+  readonly steps: readonly string[];
   readonly violation: string | undefined;
 }
 
 /** A failure, and what replays it. */
-export interface Failure extends Schedule {
+export interface Failure extends Omit<Schedule, "choices"> {
   readonly replay: string;
   readonly seed?: number;
 }
@@ -20,6 +21,7 @@ export interface Failure extends Schedule {
 export interface Exploration {
   schedules: number;
   steps: number;
+  /** Different states, where every schedule is tried. */
   states: number;
   failure?: Failure;
 }
@@ -39,9 +41,8 @@ const quiet = (): Promise<void> => new Promise((resolve) => process.nextTick(res
 export async function schedule(scenario: Scenario, pick: (choices: readonly Choice[], world: World) => number | undefined): Promise<Schedule> {
   const world = worldOf(scenario);
   const { ledger } = world;
-  const made: number[] = [];
-  const steps: Choice[] = [];
-  const end = (): Schedule => ({ steps: steps.map(({ what, process, wait }) => [process?.name, wait?.name, what].filter(Boolean).join(" ")), choices: made, violation: ledger.violation });
+  const numbers: number[] = [];
+  const made: Choice[] = [];
   await quiet();
   while (ledger.violation === undefined) {
     const choices = world.choices();
@@ -50,17 +51,18 @@ export async function schedule(scenario: Scenario, pick: (choices: readonly Choi
       else ledger.violate("nobody can go on");
       break;
     }
-    if (made.length > stepLimit) ledger.violate("it does not end");
+    if (numbers.length > stepLimit) ledger.violate("it does not end");
     const number = pick(choices, world);
     if (number === undefined) break;
     const choice = choices[number];
     if (choice === undefined) throw new RangeError(`there is no choice ${number}`);
-    made.push(number);
-    steps.push(choice);
+    numbers.push(number);
+    made.push(choice);
     world.take(choice);
     await quiet();
   }
-  return end();
+  const steps = made.map(({ what, process, waitsFor }) => [process?.name, waitsFor, what].filter(Boolean).join(" "));
+  return { choices: numbers, steps, violation: ledger.violation };
 }
 
 /** Every schedule of a scenario, but for those that come to a state that has been seen: what follows that is known. */
@@ -84,7 +86,7 @@ export async function exhaustively(scenario: Scenario): Promise<Exploration> {
     exploration.schedules += 1;
     exploration.steps += ended.steps.length;
     exploration.states = seen.size;
-    if (ended.violation) return { ...exploration, failure: { ...ended, replay: replayOf(scenario, ended.choices) } };
+    if (ended.violation) return { ...exploration, failure: failureOf(scenario, ended) };
     for (let last = path.at(-1); last && ++last.next >= last.count; last = path.at(-1)) path.pop();
   } while (path.length > 0);
   return exploration;
@@ -98,7 +100,7 @@ export async function walk(firstSeed: number, walks: number): Promise<Exploratio
     const ended = await schedule(scenario, pick);
     exploration.schedules += 1;
     exploration.steps += ended.steps.length;
-    if (ended.violation) return { ...exploration, failure: { ...ended, replay: replayOf(scenario, ended.choices), seed } };
+    if (ended.violation) return { ...exploration, failure: { ...failureOf(scenario, ended), seed } };
   }
   return exploration;
 }
@@ -123,7 +125,7 @@ function randomWalk(seed: number): { scenario: Scenario; pick: (choices: readonl
   let last: Choice["process"];
   const pick = (choices: readonly Choice[]): number => {
     const wanted = random() < disturbs;
-    const isWanted = ({ what, isDisturbance }: Choice): boolean => (isDisturbance ? wanted && kindsHere.has(what) : wanted === relieves.has(what));
+    const isWanted = ({ what, isDisturbance }: Choice): boolean => (isDisturbance ? wanted && kindsHere.has(what) : wanted === reliefs.includes(what));
     let liked = choices.filter(isWanted);
     if (liked.length === 0) liked = choices.filter(({ isDisturbance }) => !isDisturbance);
     const { what } = one(liked);
@@ -146,17 +148,23 @@ function numbersFrom(seed: number): () => number {
   };
 }
 
-/** A scenario and choices as a word, for {@link replay}. */
-function replayOf({ programs, kind, leftMs, disturbances }: Scenario, choices: readonly number[]): string {
-  return `${programs.join("+")}/${kind}/${leftMs}/${disturbances}/${choices.join(".")}`;
+function failureOf({ programs, kind, leftMs, disturbances }: Scenario, { steps, violation, choices }: Schedule): Failure {
+  return { steps, violation, replay: `${programs.join("+")}/${kind}/${leftMs}/${disturbances}/${choices.join(".")}` };
 }
 
+/** Runs one schedule again. `word`: from a {@link Failure}. */
 export async function replay(word: string): Promise<Exploration> {
   const [names = "", kind, leftMs, disturbances, choices = ""] = word.split("/");
   const numbers = choices.split(".").map(Number);
   const scenario = { programs: names.split("+"), kind, leftMs: Number(leftMs), disturbances: Number(disturbances) } as Scenario;
   const ended = await schedule(scenario, () => numbers.shift());
-  return { schedules: 1, steps: ended.steps.length, states: 0, failure: { ...ended, replay: word } };
+  return { schedules: 1, steps: ended.steps.length, states: 0, failure: failureOf(scenario, ended) };
+}
+
+/** A failure as people read it, and how to see it again. */
+export function textOf({ steps, violation = "nothing violated", replay, seed }: Failure): string {
+  const lines = steps.map((step, index) => `${String(index + 1).padStart(4)}  ${step}`).join("\n");
+  return `${lines}\n\n${violation}\n${seed === undefined ? "" : `seed ${seed}; `}again: npm run bench -- explore --replay '${replay}'`;
 }
 
 /** Each pair of programs, with each kind of service, and with a token that has expired and one that is about to. */

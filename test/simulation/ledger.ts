@@ -43,17 +43,13 @@ export class Ledger {
   readonly #lost = new Set<string>();
   readonly #world: World;
   readonly #requests = new Set<RefreshRequest>();
-  /** Refresh tokens that were stored, and in whose place one is stored that was given for it. */
+  /** Refresh tokens in whose place one that was given for them was stored. */
   readonly #replaced = new Set<string>();
   /** Access tokens that were stored. */
   readonly #access = new Set<string>();
 
   constructor(world: World) {
     this.#world = world;
-  }
-
-  begin(stored: Stored | undefined): void {
-    if (stored) this.#access.add(stored.access);
   }
 
   violate(what: string): void {
@@ -66,9 +62,9 @@ export class Ledger {
     const login = this.#world.service.loginOf(token);
     if (this.#replaced.has(token) && !this.#lost.has(login)) this.violate(`${process.name} sends ${token}, which has been replaced in the store`);
     for (const other of this.#requests) {
-      // One that was not answered has ended before it is repeated: then the token is the only one there is. Without rotation it is not spent.
-      if (other.token !== token || other.next === token || this.#world.service.endedOnPurpose.has(login)) continue;
-      this.violate(`${process.name} sends ${token}, and ${other.process.name} ${other.isAnswered ? "has not stored the answer to it yet" : "waits for an answer to it"}`);
+      // One that was not answered has ended before it is repeated: then the token is the only one there is.
+      const isSpent = other.token === token && other.next !== token && !this.#world.service.endedOnPurpose.has(login);
+      if (isSpent) this.violate(`${process.name} sends ${token}, and ${other.process.name} ${other.isAnswered ? "has not stored" : "waits for"} the answer to it`);
     }
     const request = { process, token, next: undefined, isAnswered: false };
     this.#requests.add(request);
@@ -98,7 +94,9 @@ export class Ledger {
   }
 
   /** What is stored changes in these ways only: a logout and a newer login win, and nothing transient removes a session. */
-  written(process: Process, before: Stored | undefined, after: Stored | undefined): void {
+  written(process: Process | undefined, before: Stored | undefined, after: Stored | undefined): void {
+    if (after !== undefined) this.#access.add(after.access);
+    if (process === undefined) return;
     const { service } = this.#world;
     const change = `${process.name} stores ${after?.refresh ?? "no session"} in the place of ${before?.refresh ?? "none"}`;
     const isLogin = after !== undefined && after.login === process.ownLogin;
@@ -110,8 +108,7 @@ export class Ledger {
       else if (after === undefined && service.goesOnWith(before.refresh)) this.violate(`${change}, which the service still takes`);
       else if (after === undefined && !this.#mayBeLost(before.login)) this.violate(`${change}: a login is lost outside of the window`);
     }
-    if (before && after && before.refresh !== after.refresh && service.isSuccessor(after.refresh, before.refresh)) this.#replaced.add(before.refresh);
-    if (after !== undefined) this.#access.add(after.access);
+    if (before && after && before.refresh !== after.refresh && after.login === before.login) this.#replaced.add(before.refresh);
     for (const request of this.#requests) if (request.process === process && request.isAnswered) this.#requests.delete(request);
   }
 
@@ -128,20 +125,30 @@ export class Ledger {
     } else if (result !== undefined && result !== 200) {
       const failure = result instanceof AuthError ? result.code : (result as number);
       if (failure === "session_ended" || failure === "service_unavailable") this.#hasLooked(process);
-      if (!explanations[failure]?.some((event) => this.happened.has(event))) this.violate(`${process.name} fails with ${result instanceof Error ? result.stack : failure}, which nothing explains`);
+      const isExplained = explanations[failure]?.some((event) => this.happened.has(event)) === true;
+      if (!isExplained) this.violate(`${process.name} fails with ${result instanceof Error ? result.stack : failure}, which nothing explains`);
     }
   }
 
   /** A process whose token was refused when another one had taken its place must have found that. */
   #hasLooked({ name, successor }: Process): void {
     const { stored, service } = this.#world;
-    if (successor !== undefined && stored?.refresh === successor && service.goesOnWith(successor)) this.violate(`${name} fails, although ${successor} is stored and good`);
+    const isThere = successor !== undefined && stored?.refresh === successor && service.goesOnWith(successor);
+    if (isThere) this.violate(`${name} fails, although ${successor} is stored and good`);
   }
 
   /** A process ends and says that its session could not be stored. A disk that was full before the token was sent is no reason. */
   gaveUp(process: Process): void {
-    if (!["write fails", "lock lost", "stop", "time passes"].some((event) => this.happened.has(event))) this.violate(`${process.name} could not store its session, although room was taken for it`);
+    const isExplained = ["write fails", "lock lost", "stop", "time passes"].some((event) => this.happened.has(event));
+    if (!isExplained) this.violate(`${process.name} could not store its session, although room was taken for it`);
     this.interrupted(process);
+    process.end();
+  }
+
+  /** A process has done its work. */
+  ended(process: Process): void {
+    const isHolder = [...this.#world.locks.values()].some((holder) => holder.process === process);
+    if (isHolder) this.violate(`${process.name} ends with a lock`);
   }
 
   /** What is stored in the end is what the service goes on with. */

@@ -1,4 +1,5 @@
 import { logout } from "../../src/auth/flows/logout.ts";
+import type { KeyHeader } from "../../src/auth/secure-storage/vault.ts";
 import { serializeProfiles, type Profile, type Session } from "../../src/auth/session.ts";
 import { SessionStore, withProfile } from "../../src/auth/session-store.ts";
 import { TokenManager } from "../../src/auth/token-manager/token-manager.ts";
@@ -51,13 +52,18 @@ export const programs = {
     await serve(async () => void (await logout("default", { store, tokens, exchange, force: false })));
   },
 
-  async login({ serve, store, process }: Tools) {
-    const { service, now } = process.world;
-    const session = await process.wait("authorize", () => service.login(now));
-    process.ownLogin = session.sessionId;
-    await serve(async () => void (await store.update((profiles) => withProfile(profiles, "default", profileOf(session)))));
-  },
+  login: (tools: Tools) => logIn(tools),
+
+  /** It seals the store with another key, for which it waits until no refresh is under way. */
+  loginWithKey: (tools: Tools) => logIn(tools, { key: { source: "keychain", account: "new" } }),
 };
+
+async function logIn({ serve, store, process }: Tools, options: { key?: KeyHeader } = {}): Promise<void> {
+  await process.wait("log in");
+  const session = process.world.service.login(process.world.now);
+  process.ownLogin = session.sessionId;
+  await serve(async () => void (await store.update((profiles) => withProfile(profiles, "default", profileOf(session)), options)));
+}
 
 export type ProgramName = keyof typeof programs;
 
@@ -74,14 +80,16 @@ export interface Scenario {
 /** A world in which a session is stored and every process is about to start. */
 export function worldOf({ programs: names, kind, leftMs, disturbances }: Scenario): World {
   const world = new World(kind, disturbances);
-  world.begin(serializeProfiles({ active: "default", profiles: new Map([["default", profileOf(world.service.login(world.now, leftMs))]]) }));
+  const profiles = new Map([["default", profileOf(world.service.login(world.now, leftMs))]]);
+  world.write(undefined, serializeProfiles({ active: "default", profiles }));
   names.forEach((name, index) => void live(new Process(`${name}${index + 1}`, world), name));
   return world;
 }
 
 async function live(process: Process, program: ProgramName): Promise<void> {
   const { world, vault, clock, fetch } = process;
-  await process.wait("start", () => process.start());
+  await process.wait("start");
+  process.status = "running";
   const store = new SessionStore(vault, clock);
   const tokens = new TokenManager({ store, clock, fetch, random: () => 0.5 });
   tokens.events.on("unsaved", () => (process.isUnsaved = true));
@@ -95,11 +103,10 @@ async function live(process: Process, program: ProgramName): Promise<void> {
   await programs[program]({ process, store, tokens, serve });
   await serve(() =>
     tokens.close().catch((error: unknown) => {
-      // The caller is told, and ends: so does its lock.
       world.ledger.gaveUp(process);
-      process.end();
       throw error;
     }),
   );
-  process.leave();
+  world.ledger.ended(process);
+  process.end();
 }

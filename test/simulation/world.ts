@@ -1,39 +1,29 @@
+import { refreshLockName } from "../../src/auth/session-store.ts";
 import { Ledger, type Stored } from "./ledger.ts";
-import { refreshLock, run, type Process, type Wait } from "./process.ts";
+import { setRunning, type Process } from "./process.ts";
 import { Service, type ServiceKind } from "./service.ts";
 
 const beginning = 1_700_000_000_000;
+const refreshLock = refreshLockName("default");
 
 /** One way to go on. */
 export interface Choice {
   readonly what: string;
   readonly isDisturbance: boolean;
+  /** Whose turn it is, and what it waits for. */
   readonly process?: Process | undefined;
-  readonly wait?: Wait | undefined;
-  readonly lock?: string | undefined;
-  readonly nextTime?: number;
+  readonly waitsFor?: string;
+  act(): void;
 }
 
 /** What the network and the service do, whether the process that waits for it runs or is stopped. */
 const remote = new Set(["arrives", "busy", "rejected", "silent", "reset", "dropped"]);
-const disturbingOutcomes = new Set(["busy", "rejected", "silent", "reset", "dropped", "write fails"]);
-export const disturbances = [...disturbingOutcomes, "kill", "stop", "lock lost", "disk full", "revoke", "time passes"];
+const bad = new Set(["busy", "rejected", "silent", "reset", "dropped", "write fails"]);
+export const disturbances: readonly string[] = [...bad, "kill", "stop", "lock lost", "disk full", "revoke", "time passes"];
 /** What ends a disturbance. */
-export const relieves = new Set(["continue", "disk has room"]);
+export const reliefs: readonly string[] = ["continue", "disk has room"];
 
-const parsed = new Map<string, Stored | undefined>();
-
-/** What a text of the vault holds; most texts come again in other schedules. */
-function storedIn(text: string): Stored | undefined {
-  if (!parsed.has(text)) {
-    type Kept = { sessionId: string; accessToken: string; refreshToken: string };
-    const session = (JSON.parse(text) as { profiles: Record<string, { session?: Kept }> }).profiles["default"]?.session;
-    parsed.set(text, session && { login: session.sessionId, access: session.accessToken, refresh: session.refreshToken });
-  }
-  return parsed.get(text);
-}
-
-/** What the processes share, and the choices that the scheduler has. */
+/** What the processes share, and what the scheduler can do with them. */
 export class World {
   time = 0;
   /** How much of it passed although somebody could go on. */
@@ -49,9 +39,9 @@ export class World {
   readonly ledger: Ledger = new Ledger(this);
   #disturbancesLeft: number;
 
-  constructor(kind: ServiceKind, disturbances: number) {
+  constructor(kind: ServiceKind, disturbancesLeft: number) {
     this.service = new Service(kind);
-    this.#disturbancesLeft = disturbances;
+    this.#disturbancesLeft = disturbancesLeft;
   }
 
   get now(): number {
@@ -66,13 +56,8 @@ export class World {
     return this.locks.get(refreshLock)?.process === process;
   }
 
-  begin(text: string): void {
-    this.text = text;
-    this.stored = storedIn(text);
-    this.ledger.begin(this.stored);
-  }
-
-  write(process: Process, text: string): void {
+  /** `process`: undefined for what is there from the beginning. */
+  write(process: Process | undefined, text: string): void {
     const before = this.stored;
     this.text = text;
     this.stored = storedIn(text);
@@ -80,82 +65,92 @@ export class World {
     this.ledger.written(process, before, this.stored);
   }
 
-  /** All that can happen now; nothing when every process has ended, or when nobody would ever go on. */
+  /** All that can happen now; nothing when every process has ended, or when none of them would ever go on. */
   choices(): Choice[] {
-    run(undefined);
+    setRunning(undefined);
+    if (this.isOver) return [];
     const choices: Choice[] = [];
-    const mayDisturb = this.#disturbancesLeft > 0;
-    let canGoOn = false;
     let nextTime = Infinity;
     for (const process of this.processes) {
       const isStopped = process.status === "stopped";
-      for (const wait of process.waits) {
-        for (const what of wait.outcomes()) {
-          const isDisturbance = disturbingOutcomes.has(what);
-          if ((isStopped && !remote.has(what)) || (isDisturbance && !mayDisturb)) continue;
-          canGoOn ||= !isDisturbance;
-          choices.push({ what, isDisturbance, process, wait });
+      for (const { name, outcomes, due, settle } of process.waits) {
+        for (const what of outcomes()) {
+          if (isStopped && !remote.has(what)) continue;
+          choices.push({ what, isDisturbance: bad.has(what), process, waitsFor: name, act: () => settle(what) });
         }
-        if (!isStopped && wait.due > this.time) nextTime = Math.min(nextTime, wait.due);
+        if (!isStopped && due > this.time) nextTime = Math.min(nextTime, due);
       }
-      if (isStopped) choices.push({ what: "continue", isDisturbance: false, process });
     }
     // Time passes when nobody can go on. That it passes before, since everybody is slow, is a disturbance.
-    if (nextTime < Infinity && (mayDisturb || !canGoOn)) choices.push({ what: "time passes", isDisturbance: canGoOn, nextTime });
-    if (this.isDiskFull) choices.push({ what: "disk has room", isDisturbance: false });
-    const isStuck = this.isOver || choices.every(({ isDisturbance }) => isDisturbance);
-    if (isStuck) return [];
-    if (mayDisturb) this.#addDisturbances(choices);
-    return choices;
+    const isSlow = choices.some(({ isDisturbance }) => !isDisturbance);
+    const pass = (): void => {
+      if (isSlow) this.delayedMs += nextTime - this.time;
+      this.time = nextTime;
+    };
+    if (nextTime < Infinity) choices.push({ what: "time passes", isDisturbance: isSlow, act: pass });
+    for (const process of this.processes) this.#addSignals(process, choices);
+    const setFull = (isFull: boolean) => (): void => void (this.isDiskFull = isFull);
+    if (this.isDiskFull) choices.push({ what: "disk has room", isDisturbance: false, act: setFull(false) });
+    else choices.push({ what: "disk full", isDisturbance: true, act: setFull(true) });
+    const { login = "" } = this.stored ?? {};
+    const isAlive = login !== "" && !this.service.endedOnPurpose.has(login);
+    if (isAlive) choices.push({ what: "revoke", isDisturbance: true, act: () => this.service.end(login) });
+    const ordinary = choices.filter(({ isDisturbance }) => !isDisturbance);
+    return this.#disturbancesLeft > 0 && ordinary.length > 0 ? choices : ordinary;
   }
 
-  #addDisturbances(choices: Choice[]): void {
-    const disturb = (what: string, process?: Process, lock?: string): void => void choices.push({ what, isDisturbance: true, process, lock });
-    for (const process of this.processes) {
-      if (process.status !== "running") continue;
-      disturb("kill", process);
-      disturb("stop", process);
-      if (!process.isActing) for (const [lock, holder] of this.locks) if (holder.process === process) disturb("lock lost", process, lock);
+  #addSignals(process: Process, choices: Choice[]): void {
+    const { status, stoppedAt } = process;
+    const become = (next: Process["status"]) => (): void => {
+      process.status = next;
+      if (next === "stopped") process.stoppedAt = this.time;
+      else process.stoppedMs += this.time - stoppedAt;
+    };
+    if (status === "stopped") choices.push({ what: "continue", isDisturbance: false, process, act: become("running") });
+    if (status !== "running") return;
+    choices.push({ what: "stop", isDisturbance: true, process, act: become("stopped") });
+    const kill = (): void => {
+      this.ledger.interrupted(process);
+      process.end();
+    };
+    choices.push({ what: "kill", isDisturbance: true, process, act: kill });
+    for (const [name, holder] of this.locks) {
+      const lose = (): void => {
+        this.locks.delete(name);
+        if (name === refreshLock) this.ledger.interrupted(process);
+      };
+      if (holder.process === process && !process.isActing) choices.push({ what: "lock lost", isDisturbance: true, process, act: lose });
     }
-    if (!this.isDiskFull) disturb("disk full");
-    if (this.stored && !this.service.endedOnPurpose.has(this.stored.login)) disturb("revoke");
   }
 
   /** Makes it happen. What the code of the process does then, it does when the caller lets other code run. */
-  take({ what, isDisturbance, process, wait, lock, nextTime = 0 }: Choice): void {
+  take({ what, isDisturbance, process, waitsFor, act }: Choice): void {
     if (isDisturbance) {
       this.#disturbancesLeft -= 1;
       this.ledger.happened.add(what);
     }
-    run(process);
-    if (wait) {
-      if (process) process.isActing = false;
-      return wait.take(what);
-    }
-    switch (what) {
-      case "time passes":
-        if (isDisturbance) this.delayedMs += nextTime - this.time;
-        this.time = nextTime;
-        return;
-      case "disk full":
-      case "disk has room":
-        this.isDiskFull = what === "disk full";
-        return;
-      case "revoke":
-        return this.service.end(this.stored?.login ?? "");
-      case "lock lost":
-        this.locks.delete(lock ?? "");
-        if (lock === refreshLock && process) this.ledger.interrupted(process);
-        return;
-      default:
-        process?.[what as "kill" | "stop" | "continue"]();
-    }
+    setRunning(process);
+    if (process && waitsFor !== undefined) process.isActing = false;
+    act();
   }
 
-  /** All that decides how it goes on: two worlds with the same go on alike, and what has been found of one holds for the other. */
+  /** All that decides how it goes on: what has been found of one world holds for every other one with the same state. */
   get state(): string {
-    const locks = [...this.locks].map(([name, { process }]) => `${name}:${process.name}`);
+    const { time, delayedMs, text, writes, isDiskFull, service, ledger } = this;
+    const locks = [...this.locks].map(([name, { process }]) => name + process.name);
     const processes = this.processes.map(({ state }) => state);
-    return [this.time, this.delayedMs, this.writes, this.text, this.isDiskFull, this.#disturbancesLeft, locks, processes, this.service.state, this.ledger.state].join("|");
+    return [time, delayedMs, text, writes, isDiskFull, this.#disturbancesLeft, locks, processes, service.state, ledger.state].join("|");
   }
+}
+
+const parsed = new Map<string, Stored | undefined>();
+
+/** What a text of the vault holds; most texts come again in other schedules. */
+function storedIn(text: string): Stored | undefined {
+  if (!parsed.has(text)) {
+    type Kept = { sessionId: string; accessToken: string; refreshToken: string };
+    const session = (JSON.parse(text) as { profiles: Record<string, { session?: Kept }> }).profiles["default"]?.session;
+    parsed.set(text, session && { login: session.sessionId, access: session.accessToken, refresh: session.refreshToken });
+  }
+  return parsed.get(text);
 }
