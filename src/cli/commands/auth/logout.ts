@@ -92,7 +92,7 @@ async function removeEverything({ app, out }: Context, but: "sessions" | undefin
     const header = app.sealedFile.header();
     if (header?.source === "keychain") account = header.account;
   } catch (error) {
-    // A file that is damaged or unsafe is removed all the same: that is what --all is for.
+    // A file that is damaged or unsafe is removed anyway: that is what --all is for.
     if (!(error instanceof AuthError)) throw error;
   }
   const { profiles } = await app.store.removeAll(but, async () => {
