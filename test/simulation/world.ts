@@ -1,3 +1,12 @@
+/**
+ * The world of the simulation. The token manager, its refresher, the session store, the logout and all that they use are the real code, as
+ * many times as there are processes. The vault, the locks, the clock, the network and the service are models, and each `await` of one is a
+ * point where the scheduler picks who goes on, or disturbs. Between two such points real processes do only what nobody else can see, or
+ * what no other can come in between: one look, one release, the start of one request.
+ *
+ * Left out: a request that arrives after its sender was killed or gave up; a lock that is lost between the look at it and the act; files,
+ * and how locks are made of them (test/platform/); a clock that is set; several profiles; bound tokens, ID tokens and the authorized fetch.
+ */
 import { refreshLockName } from "../../src/auth/session-store.ts";
 import { Ledger, type Stored } from "./ledger.ts";
 import { setRunning, type Process } from "./process.ts";
