@@ -19,6 +19,7 @@ export type Request =
  * @throws AuthError `usage_invalid`
  */
 export async function dispatch(argv: readonly string[], identity: Identity): Promise<Request> {
+  if (argv[0] === "--version" || argv[0] === "-V") return { kind: "text", text: identity.version };
   if (argv[0] === "help") return (await helpTopic(argv.slice(1), identity)) ?? dispatch([...argv.slice(1), "--help"], identity);
   const { entry, words, rest } = findEntry(argv);
   if (entry === undefined) return groupRequest(words, rest[0], identity);
@@ -108,7 +109,7 @@ async function parse(command: Command, args: readonly string[]): Promise<{ value
       values[name] = true;
       continue;
     }
-    // An option in the place of a value is a forgotten value: `--profile --json` names no profile.
+    // An option where the value should be means that the value was forgotten: `--profile --json` names no profile.
     if (value === undefined || (!token.inlineValue && value.startsWith("-") && value !== "-")) throw usageError(`${rawName} needs a value`, usageOf(command));
     const earlier = values[name];
     if (option.multiple) values[name] = [...(Array.isArray(earlier) ? earlier : []), value];

@@ -39,7 +39,7 @@ export interface AuthStatus {
   readonly profile: string;
   /** What selected the profile: `--profile`, the name of the variable, the path of the folder's file, or `active`. */
   readonly profileSource: string;
-  /** The name of the variable whose token takes precedence over the profile's own session, of which nothing else is said then. */
+  /** The name of the variable, if a token in it takes precedence over the profile's own session. Nothing else is said of that session then. */
   readonly tokenSource?: string;
   /** The address that the tokens go to. */
   readonly service?: string;

@@ -1,9 +1,8 @@
 import { dirname } from "node:path";
 import type { App } from "../app/app.ts";
 import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.ts";
-import type { SealedFile } from "../auth/secure-storage/sealed-file.ts";
+import { keychainAccount } from "../auth/secure-storage/keychain.ts";
 import type { Profile, Profiles } from "../auth/session.ts";
-import { isAuthError } from "../base/errors.ts";
 import type { LoginEnvironment } from "../platform/environment.ts";
 import { examineConfiguration } from "./configuration.ts";
 import type { Finding } from "./finding.ts";
@@ -64,15 +63,4 @@ function protectedEndpoint({ settings: { service } }: App, profile: Profile | un
   const address = service?.value ?? profile?.service;
   const remembered = profile?.service === address ? profile?.session?.server.userinfo_endpoint : undefined;
   return remembered ?? (address === undefined ? undefined : defaultAuthorizationServer(address).userinfo_endpoint);
-}
-
-/** The keychain's entry that opens the file; undefined when the file needs none, or cannot be read at all. */
-function keychainAccount(file: SealedFile): string | undefined {
-  try {
-    const header = file.header();
-    return header?.source === "keychain" ? header.account : undefined;
-  } catch (error) {
-    if (isAuthError(error)) return undefined;
-    throw error;
-  }
 }

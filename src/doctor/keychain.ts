@@ -1,6 +1,6 @@
 import type { Keychain } from "../auth/secure-storage/keychain.ts";
+import { startOver } from "../auth/secure-storage/sealed-file.ts";
 import { isAuthError } from "../base/errors.ts";
-import { hint, login } from "../base/hint.ts";
 import { failed, finder, type Finding } from "./finding.ts";
 
 /** An account that no session has: reading it asks the keychain and finds nothing. */
@@ -24,7 +24,6 @@ export async function examineKeychain(keychain: Keychain, account: string | unde
     const answers = `${names[platform] ?? "the Secret Service"} answers and is persistent`;
     if (account === undefined) return report("ok", `${answers}; it is not in use`);
     if (key !== undefined) return report("ok", `${answers}; it has the key of the sessions`);
-    const startOver = hint`${{ command: "auth logout", options: ["--all", "--force"] }}, then ${login()}`;
     return report("critical", `it answers, but no longer has the key of the sessions ("${account}")`, startOver);
   } catch (error) {
     // Where the sessions need no keychain, a missing one is not a fault.

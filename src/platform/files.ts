@@ -1,16 +1,17 @@
+/**
+ * The one way in which a file is replaced: the new content goes to a temporary file in the same folder, which is then renamed
+ * over the old one, atomically (rename(2)). A reader sees the old file or the new one and never a part of either, also after
+ * the writer was killed.
+ *
+ * Everything here is synchronous on purpose: between the service's answer to a refresh and the rename lies the one moment in
+ * which a killed process loses a session, and no other work of the process may come in between.
+ */
 import { randomBytes } from "node:crypto";
 import { closeSync, constants, fsyncSync, ftruncateSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { systemErrorCode } from "../base/errors.ts";
 
-/**
- * The one way in which a file is replaced: the new content is written to a temporary file in the same folder, and that is renamed
- * over the old one (rename(2) is atomic). A reader sees the old file or the new one, never a part; so does the next process after
- * this one was killed.
- *
- * Everything here is synchronous on purpose: between the service's answer to a refresh and the rename lies the one moment in
- * which a killed process loses a session, and no other work of this process may come in between.
- */
+/** Room on disk for the next content of a file, taken before the content is known. */
 export interface Reservation {
   /**
    * Puts the content in the file's place.
@@ -23,11 +24,11 @@ export interface Reservation {
 
 /** How a file is replaced. */
 export interface ReplaceOptions {
-  /** Permission bits of the new file, of which the umask takes its share; 0600 by default. */
+  /** Permission bits of the new file, less those of the umask; 0600 by default. */
   readonly mode?: number;
   /**
-   * Whether content and name are on disk when the call returns, which is the default. Without that, a power cut may leave the old
-   * file, or one that is empty; a killed process never does.
+   * Whether the new file has reached the disk when the call returns, which is the default. Otherwise a power cut may leave the
+   * old file, or an empty one; a killed process never does.
    */
   readonly flush?: boolean;
 }
@@ -41,7 +42,7 @@ export interface ReplaceOptions {
  */
 export function reserveFile(path: string, bytes: number, { mode = 0o600, flush = true }: ReplaceOptions = {}): Reservation {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
-  // The name cannot be guessed, and must be new all the same: it could be a link to another file of the user's.
+  // The name cannot be guessed. It must be new all the same, so that no link to another file of the user's is followed.
   let fd: number | undefined = openSync(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | (constants.O_NOFOLLOW ?? 0), mode);
   let isDone = false;
   const discard = (): void => {
@@ -112,7 +113,7 @@ export function leftTemporaries(folder: string, { recursive = false, of }: { rec
     .map((path) => join(folder, path));
 }
 
-/** A number that has been given to another process by now keeps a small file a little longer; nothing else depends on it. */
+/** A pid that belongs to another process by now only keeps a small file a little longer. */
 function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0);

@@ -44,7 +44,8 @@ function absolute(path: typeof posix, folder: string, source: string): string {
   try {
     return path.resolve(folder);
   } catch (cause) {
-    throw new AuthError("configuration_invalid", `${source} is "${folder}", which is relative, and the folder that this command was started in no longer exists`, {
+    const gone = "the folder that this command was started in no longer exists";
+    throw new AuthError("configuration_invalid", `${source} is "${folder}", which is relative, and ${gone}`, {
       hint: hint`Set ${{ variable: "CONFIG_DIR" }} to an absolute path, or go to the folder that it is relative to: cd FOLDER`,
       cause,
     });

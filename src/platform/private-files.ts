@@ -51,7 +51,10 @@ function statsOf(path: string): Stats | undefined {
     return statSync(path, { throwIfNoEntry: false });
   } catch (cause) {
     // Such as ENOTDIR: one of the folders above it is a file.
-    throw new AuthError("storage_unreadable", `"${path}" cannot be looked at (${reasonOf(cause)})`, { hint: hint`Look at what is there: ${list(dirname(path))}`, cause });
+    throw new AuthError("storage_unreadable", `"${path}" cannot be looked at (${reasonOf(cause)})`, {
+      hint: hint`Look at what is there: ${list(dirname(path))}`,
+      cause,
+    });
   }
 }
 
@@ -146,7 +149,10 @@ export function fileMark(path: string): string | undefined {
 
 /** A failure to read or list, with what to do about it. */
 export function unreadable(path: string, cause: unknown): AuthError {
-  return new AuthError("storage_unreadable", `"${path}" cannot be read (${reasonOf(cause)})`, { hint: hint`Look at what is there: ${list(dirname(path), path)}`, cause });
+  return new AuthError("storage_unreadable", `"${path}" cannot be read (${reasonOf(cause)})`, {
+    hint: hint`Look at what is there: ${list(dirname(path), path)}`,
+    cause,
+  });
 }
 
 /** A failure to write, with what to do about it. An error that says so already is returned as it is. */
@@ -160,7 +166,7 @@ export function unwritable(path: string, cause: unknown): AuthError {
     EROFS: hint`Set ${folderVariable} to a folder that can be written`,
   };
   return new AuthError("storage_unwritable", `"${path}" cannot be written (${reasonOf(cause)})`, {
-    hint: hints[code] ?? hint`Make the folder yours and writable, or set ${folderVariable} to another: ${list(dirname(path))}`,
+    hint: hints[code] ?? hint`Make the folder yours and writable, or set ${folderVariable} to another. To see it: ${list(dirname(path))}`,
     cause,
   });
 }

@@ -129,7 +129,9 @@ function matches(entry: string, url: URL): boolean {
 function parse({ name, value }: Variable): Proxy {
   // Without the value itself: wherever it is wrong, there may be a password in it.
   const refuse = (why: string): AuthError =>
-    new AuthError("configuration_invalid", `${name} ${why}`, { hint: hint`Give the address of the proxy: ${{ set: name, value: "http://proxy.example:3128" }}` });
+    new AuthError("configuration_invalid", `${name} ${why}`, {
+      hint: hint`Give the address of the proxy: ${{ set: name, value: "http://proxy.example:3128" }}`,
+    });
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
   if (!URL.canParse(text)) throw refuse("is not the address of a proxy");
   const { protocol, host, username, password } = new URL(text);

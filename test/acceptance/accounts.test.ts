@@ -23,7 +23,7 @@ async function twoAccounts(t: TestContext): Promise<Here> {
   return { ...found, project, here };
 }
 
-test("flag goes before environment, environment before folder, folder before the active profile, and status says which it was", async (t) => {
+test("the option takes precedence over the variable, that over the file, that over the active profile; status says which", async (t) => {
   const { folder, project, run, here } = await twoAccounts(t);
   await run("auth login --profile other");
   const chosen = async (args = "", more: CommandEnvironment = {}): Promise<string | undefined> => {
@@ -46,7 +46,7 @@ test("flag goes before environment, environment before folder, folder before the
   assert.equal((await here("auth whoami")).stdout, "alice@example.com\n");
 });
 
-test("a folder's file that holds no profile's name is an error that names it, and an option goes before it", async (t) => {
+test("a folder's file without a valid name is an error that names the file, and an option takes precedence", async (t) => {
   const { project, here } = await twoAccounts(t);
   const file = join(project, ".spec-kitty-profile");
   for (const text of ["", "no such\n", "https://elsewhere.example\n", "-x", "\u001b[2J", `${"a".repeat(65)}`, "x".repeat(5000)]) {
@@ -60,7 +60,7 @@ test("a folder's file that holds no profile's name is an error that names it, an
   assert.equal((await here("auth whoami --profile work")).code, 0);
 });
 
-test("a link in the place of the folder's file shows nothing of what it leads to", async (t) => {
+test("a link in place of the folder's file reveals nothing of its target", async (t) => {
   const { folder, project, here } = await twoAccounts(t);
   writeFileSync(join(folder, "one-word"), "hunter2\n");
   symlinkSync(join(folder, "one-word"), join(project, ".spec-kitty-profile"));
@@ -69,7 +69,7 @@ test("a link in the place of the folder's file shows nothing of what it leads to
   assert.ok(!stderr.includes("hunter2"), stderr);
 });
 
-test("a folder's file is looked for up to the home folder, and not in a folder that is everybody's", async (t) => {
+test("a folder's file is looked for up to the home folder, and not in a folder that everybody can write to", async (t) => {
   const { folder, project, env, here } = await twoAccounts(t);
   writeFileSync(join(folder, ".spec-kitty-profile"), "work\n");
   assert.equal((await here("auth whoami")).stdout, "bob@example.com\n", "the home folder is the last one");
@@ -78,7 +78,7 @@ test("a folder's file is looked for up to the home folder, and not in a folder t
   assert.equal((await here("auth whoami")).stdout, "alice@example.com\n");
 });
 
-test("a folder's file chooses among the profiles that are there and makes none, by no command and no login", async (t) => {
+test("a folder's file chooses among existing profiles, and no command or login creates one from it", async (t) => {
   const { saas, project, here, run } = await twoAccounts(t);
   const file = join(project, ".spec-kitty-profile");
   writeFileSync(file, "theirs\n");
@@ -95,7 +95,7 @@ test("a folder's file chooses among the profiles that are there and makes none, 
   assert.equal((await run("auth list")).stdout.match(/logged in/g)?.length, 3);
 });
 
-test("a profile that does not exist is an error for every command but login, with the list of those that do", async (t) => {
+test("a profile that does not exist is an error for every command but login, with a list of those that do", async (t) => {
   const { here } = await twoAccounts(t);
   for (const command of ["auth status", "auth whoami", "auth token", "auth refresh", "auth team", "auth logout", "auth status --check", "auth exec-credential", "api GET /api/v1/me"]) {
     const { code, stdout, stderr } = await here(`${command} --profile wrok`);
@@ -124,14 +124,14 @@ test("auth list shows every account, its service, and which one is active", asyn
   assert.match((await here("auth list", { ...env, SPEC_KITTY_PROFILE: "work" })).stderr, /^Here, "work" is used, because of SPEC_KITTY_PROFILE\.$/m);
 });
 
-test("auth list where nobody has logged in says so and is no failure", async (t) => {
+test("auth list before the first login says so and is not a failure", async (t) => {
   const { run } = await scene(t);
   const { code, stdout, stderr } = await run("auth list");
   assert.deepEqual([code, stdout, stderr], [0, "No account has logged in here yet.\n", "hint: Run: spec-kitty auth login\n"]);
   assert.deepEqual(JSON.parse((await run("auth list --json")).stdout), { profiles: [] });
 });
 
-test("auth switch makes another account the active one, and says when something goes before it", async (t) => {
+test("auth switch makes another account the active one, and warns when something takes precedence over it", async (t) => {
   const { saas, run, here } = await twoAccounts(t);
   const { code, stdout, stderr } = await run("auth switch work");
   assert.deepEqual([code, stdout, stderr], [0, `✓ The active profile is "work": bob@example.com (Bolt Ltd), ${saas.url}.\n`, ""]);
@@ -144,7 +144,7 @@ test("auth switch makes another account the active one, and says when something 
   assert.match(wrong.stderr, /^error: there is no profile "nobody"\nhint: Known: default, work\./);
 });
 
-test("auth switch without a name lists the names where nobody can be asked", async (t) => {
+test("auth switch without a name lists the names if there is no terminal", async (t) => {
   const { run } = await twoAccounts(t);
   const { code, stderr } = await run("auth switch");
   assert.equal(code, 2);
@@ -169,7 +169,7 @@ test("auth switch without a name asks on a terminal, and takes a number or a nam
   assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
 });
 
-test("auth team shows the default team, sets another by id or name, and keeps it over a refresh and the next login", async (t) => {
+test("auth team shows the default team and sets another by id or name, which a refresh and the next login keep", async (t) => {
   const { saas, run, here } = await twoAccounts(t);
   assert.equal((await run("auth team")).stdout, "Alice's space (tm_alice)\n");
   assert.equal((await run("auth team tm_acme")).stdout, "✓ The default team is Acme Corp (tm_acme).\n");
@@ -187,7 +187,7 @@ test("auth team shows the default team, sets another by id or name, and keeps it
   assert.equal((await run("auth team tm_acme2")).code, 0);
 });
 
-test("auth team takes a name in any case, and an id where two teams have one name", async (t) => {
+test("auth team takes a name in any case, and an id if two teams have the same name", async (t) => {
   const { saas, env, run } = await scene(t);
   saas.users.alice.teams.push({ id: "tm_two", name: "Acme Corp" }, { id: "tm_low", name: "zeta" });
   await run("auth login");
@@ -198,7 +198,7 @@ test("auth team takes a name in any case, and an id where two teams have one nam
   assert.equal((await run("auth team tm_two")).stdout, "✓ The default team is Acme Corp (tm_two).\n");
 });
 
-test("a token in the environment is shown as what it is, before every profile, and only the service knows whose it is", async (t) => {
+test("a token in the environment is shown as one, takes precedence over every profile, and its user is asked of the service", async (t) => {
   const { saas, here, project } = await twoAccounts(t);
   const token = saas.issue({ user: "bob" }).access_token;
   const sent = saas.requests.length;
@@ -224,7 +224,7 @@ test("a token in the environment is shown as what it is, before every profile, a
   assert.match(refused.stderr, /^error: the service refuses the access token from the environment\nhint: .*unset SPEC_KITTY_ACCESS_TOKEN\n$/);
 });
 
-test("S-001 accounts at two services are asked about at their own", async (t) => {
+test("S-001 each of two accounts is asked about at its own service", async (t) => {
   const { saas, here, run } = await twoAccounts(t);
   const elsewhere = await startFakeSaas();
   t.after(() => elsewhere.close());
@@ -238,7 +238,7 @@ test("S-001 accounts at two services are asked about at their own", async (t) =>
   assert.equal(saas.requests.length, sent);
 });
 
-test("who is sent to log in is sent to the profile that the command was about", async (t) => {
+test("the hint to log in names the profile that the command was about", async (t) => {
   const { run, saas } = await twoAccounts(t);
   const login = "spec-kitty auth login --profile work";
   const commands = ["auth token", "auth status", "auth whoami", "auth refresh", "api GET /api/v1/me", "tracker status --provider github --project p", "sync now", "sync watch"];
@@ -254,7 +254,7 @@ test("who is sent to log in is sent to the profile that the command was about", 
   assert.match((await run("auth login --profile work")).stdout, /To log in again: spec-kitty auth login --profile work --force\n$/);
 });
 
-test("a login that failed and a token that the service alone refuses send to the profile that the command was about, too", async (t) => {
+test("the hint of a failed login, or of a refused token, names the profile that the command was about", async (t) => {
   const { run, saas } = await twoAccounts(t);
   const login = "spec-kitty auth login --profile work";
   assert.match((await run("auth login --force --profile work", { BROWSER: denyingBrowser })).stderr, new RegExp(`\\nhint: [^\\n]*${login}( |$)`, "m"));

@@ -17,7 +17,7 @@ interface Echo {
   body: string;
 }
 
-test("FR-017 api sends the token and prints the body of the answer, and nothing else", async (t) => {
+test("FR-017 api sends the token and prints the body of the response, and nothing else", async (t) => {
   const { run, saas, env } = await loggedInScene(t);
   const { code, stdout, stderr } = await run("api GET /api/v1/me");
   assert.deepEqual([code, stderr], [0, ""]);
@@ -26,7 +26,7 @@ test("FR-017 api sends the token and prints the body of the answer, and nothing 
   assert.equal(saas.requests.at(-1)?.headers.authorization, `Bearer ${token}`);
 });
 
-test("a body comes from the command line, from a file or from standard input, with the headers that are asked for", async (t) => {
+test("a body comes from the command line, a file or standard input, with the headers that were given", async (t) => {
   const { env, folder } = await loggedInScene(t);
   const file = join(folder, "body.json");
   writeFileSync(file, '{"from":"file"}');
@@ -49,7 +49,7 @@ test("--include prints status and headers before the body", async (t) => {
   assert.match(stdout, /^HTTP 200 OK\n(?:[\w-]+: .*\n)*content-type: application\/json\n(?:[\w-]+: .*\n)*\n\{"user_id":"u_alice"/);
 });
 
-test("an answer of 400 or more is exit code 1, with its body on stdout and its status on stderr", async (t) => {
+test("a status of 400 or more is exit code 1, with the body on stdout and the status on stderr", async (t) => {
   const { run, saas } = await loggedInScene(t);
   saas.faults.next(echo, { status: 404, body: { error: "not_here" } });
   const { code, stdout, stderr } = await run(`api GET ${echo}`);
@@ -66,7 +66,7 @@ test("FR-011 a 401 leads to one refresh and one replay, body included", async (t
   assert.deepEqual(saas.requests.filter(({ path }) => path === echo).map(({ status }) => status), [401, 200]);
 });
 
-test("FR-012 a session that is over is exit code 4, with the command to run", async (t) => {
+test("FR-012 a session that has ended is exit code 4, with the command to run", async (t) => {
   const { run, saas } = await loggedInScene(t);
   for (const id of saas.sessions.keys()) saas.revoke(id);
   const { code, stdout, stderr } = await run("api GET /api/v1/me");
@@ -102,7 +102,7 @@ const wrong: [args: string[], message: RegExp][] = [
   [["api", "POST", "/x", "-d", "@/nowhere"], /^error: --data: cannot read "\/nowhere" \(ENOENT\)\n/],
   [["api", "GET"], /^error: /],
 ];
-test("wrong usage is exit code 2, and asks the service nothing", async (t) => {
+test("wrong usage is exit code 2, and sends nothing", async (t) => {
   const { env, saas } = await loggedInScene(t);
   for (const [args, message] of wrong) {
     const { code, stderr } = await runCommand(t, args, env);
@@ -113,7 +113,7 @@ test("wrong usage is exit code 2, and asks the service nothing", async (t) => {
   assert.equal(saas.requests.length, 0);
 });
 
-test("a body that is no text goes out and comes in byte for byte", async (t) => {
+test("a binary body is sent and received byte for byte", async (t) => {
   const { env, saas, folder } = await loggedInScene(t);
   const bytes = Buffer.from([0xff, 0xfe, 0x00, 0x80, 0xef, 0xbb, 0xbf, 0x0a]);
   const [sent, received] = [join(folder, "sent.bin"), join(folder, "received.bin")];
@@ -127,7 +127,7 @@ test("a body that is no text goes out and comes in byte for byte", async (t) => 
   }
 });
 
-test("an answer that breaks off is exit 3, and nothing of it is printed", async (t) => {
+test("a response that breaks off is exit 3, and nothing of it is printed", async (t) => {
   const { run } = await scene(t);
   const half = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf";
   const service = await rawService(t, (socket) => socket.end(half));

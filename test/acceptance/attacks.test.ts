@@ -39,7 +39,7 @@ test("an answer that cannot be written is a failure of one line, and the work is
   for (const args of [["auth", "status"], ["auth", "token"], ["--version"], ["--help"], ["auth", "logout"]]) {
     const child = spawn(process.execPath, [bin, ...args], { env, stdio: ["ignore", openSync("/dev/full", "w"), "pipe"] });
     const [stderr, [status]] = await Promise.all([text(child.stderr as Readable), once(child, "exit")]);
-    assert.deepEqual([status, stderr], [1, "error: the answer could not be written (ENOSPC)\nhint: Free some space, or send the answer somewhere else\n"], args.join(" "));
+    assert.deepEqual([status, stderr], [1, "error: the output could not be written (ENOSPC)\nhint: Free some space, or redirect the output to another place\n"], args.join(" "));
   }
   assert.equal((await run("auth status")).code, 4);
 });

@@ -54,7 +54,7 @@ for (const [what, url, error] of [
   });
 }
 
-test("a service that is not there is exit 3", async (t) => {
+test("a service that cannot be reached is exit 3", async (t) => {
   const { saas, run, folder } = await scene(t);
   await saas.stop();
   assertFailure(await run("auth login --headless"), { code: 3, error: /cannot reach "http:\/\/127.*(ECONNREFUSED)/, hint: /Check the network/ });
@@ -93,7 +93,7 @@ test("a denied consent is exit 5, in the terminal and in the browser", async (t)
   assert.equal(filesUnder(folder).size, 0);
 });
 
-test("S-006 a wrong state is shown a page and ends nothing; when no right one comes in time, that is exit 6", async (t) => {
+test("S-006 a wrong state gets a page and ends nothing; if no right one arrives in time, that is exit 6", async (t) => {
   const { saas, env, folder } = await scene(t);
   const port = await freePort();
   const running = startCommand(t, ["auth", "login", "--no-browser", "--port", String(port), "--timeout", "2"], env);
@@ -151,7 +151,7 @@ for (const [what, fault, expected] of [
   });
 }
 
-test("a token endpoint that hangs is given 10 seconds", async (t) => {
+test("a token endpoint that hangs gets 10 seconds", async (t) => {
   const { saas, env, folder } = await scene(t);
   saas.faults.next("/oauth/token", { hang: true });
   const running = startCommand(t, ["auth", "login"], env, { nodeArgs: hurried(10_000, 300) });
@@ -159,7 +159,7 @@ test("a token endpoint that hangs is given 10 seconds", async (t) => {
   assert.equal(filesUnder(folder).size, 0);
 });
 
-test("an answer whose body hangs is given the same 10 seconds", async (t) => {
+test("a response whose body hangs gets the same 10 seconds", async (t) => {
   const { env } = await scene(t);
   const half = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"device_code":"';
   const service = await rawService(t, (socket) => socket.write(half));
@@ -167,7 +167,7 @@ test("an answer whose body hangs is given the same 10 seconds", async (t) => {
   assertFailure(await running.ended, { code: 3, error: /did not answer in time/, hint: /try again/ });
 });
 
-test("a service that leaves nothing out, and says nothing by an empty text, lets its users in", async (t) => {
+test("a service that sends empty strings instead of leaving members out lets its users log in", async (t) => {
   const { saas, run } = await scene(t);
   saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, refresh_token: "", id_token: "", scope: "", session_id: "", refresh_token_expires_at: "" }) });
   const { code, stdout, stderr } = await run("auth login");
@@ -175,7 +175,7 @@ test("a service that leaves nothing out, and says nothing by an empty text, lets
   assert.equal(stdout, "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n");
 });
 
-test("an expires_in beyond any date still logs in, and an absent one too", async (t) => {
+test("a login succeeds with an expires_in beyond any date, and without one", async (t) => {
   const { saas, run } = await scene(t);
   saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, expires_in: 1e300 }) });
   const huge = await run("auth login");
@@ -188,7 +188,7 @@ test("an expires_in beyond any date still logs in, and an absent one too", async
   assert.match((await run("auth status")).stdout, /Access token +valid until the service refuses it/);
 });
 
-test("a user without teams and without an e-mail address logs in all the same", async (t) => {
+test("a user without teams and without an e-mail address can log in", async (t) => {
   const { saas, run } = await scene(t);
   saas.users.alice.teams = [];
   assert.equal((await run("auth login")).stdout, "✓ Logged in as alice@example.com. Access token valid for 1 hour.\n");
@@ -219,7 +219,7 @@ for (const [what, fault, code, error] of [
   });
 }
 
-/** A small file system to keep the configuration folder on; undefined where none can be mounted. */
+/** A small file system for the configuration folder; undefined where none can be mounted. */
 function smallDisk(t: TestContext): { config: string; fill(): void; free(): void; readOnly(): void } | undefined {
   const disk = mkdtempSync(join(tmpdir(), "spec-kitty-disk-"));
   if (!isRoot || spawnSync("mount", ["-t", "tmpfs", "-o", "size=128k,mode=0700", "none", disk]).status !== 0) return void rmdirSync(disk);
@@ -238,7 +238,7 @@ function smallDisk(t: TestContext): { config: string; fill(): void; free(): void
   };
 }
 
-test("NFR-010 a full disk shows before the browser is opened, and costs no session that is there", async (t) => {
+test("NFR-010 a full disk is noticed before the browser is opened, and costs no existing session", async (t) => {
   const disk = smallDisk(t);
   if (disk === undefined) return t.skip("no file system can be mounted here");
   const it = await scene(t, {}, { SPEC_KITTY_CONFIG_DIR: disk.config });
@@ -251,10 +251,10 @@ test("NFR-010 a full disk shows before the browser is opened, and costs no sessi
   assert.ok(it.saas.requests.slice(requests).every(({ path }) => !path.startsWith("/oauth")));
   assert.deepEqual(readFileSync(it.credentials), before);
   assert.deepEqual([...filesUnder(it.config).keys()], ["credentials.json"]);
-  // What does not need the disk still works, and what does works again afterwards.
+  // What does not need the disk still works; the rest works again afterwards.
   assert.equal((await it.run("auth token")).code, 0);
   assertFailure(await it.run("auth refresh"), expected);
-  assert.equal(it.saas.counters.refreshes, 0, "a refresh token was spent that cannot be replaced");
+  assert.equal(it.saas.counters.refreshes, 0, "a refresh token was spent whose successor cannot be stored");
   disk.free();
   assert.equal((await it.run("auth refresh")).code, 0);
 });
@@ -273,7 +273,7 @@ test("NFR-010 a disk that fills up while the browser is open stores nothing, and
   assert.equal(filesUnder(it.config).size, 0);
 });
 
-test("a read-only disk shows before the browser is opened", async (t) => {
+test("a read-only disk is noticed before the browser is opened", async (t) => {
   const disk = smallDisk(t);
   if (disk === undefined) return t.skip("no file system can be mounted here");
   const it = await scene(t, {}, { SPEC_KITTY_CONFIG_DIR: disk.config });
@@ -283,7 +283,7 @@ test("a read-only disk shows before the browser is opened", async (t) => {
   assert.equal((await it.run("auth status")).code, 4);
 });
 
-test("a home that does not exist and cannot be made is an error at login, and nothing else", async (t) => {
+test("a home that does not exist and cannot be created is an error at login, and nowhere else", async (t) => {
   const { saas, run } = await scene(t, {}, { HOME: "/proc/nobody", SPEC_KITTY_CONFIG_DIR: undefined, XDG_CONFIG_HOME: undefined });
   assertFailure(await run("auth login"), { code: 1, error: /"\/proc\/nobody\/\.config\/spec-kitty.*" cannot be written \(E\w+\)/, hint: /SPEC_KITTY_CONFIG_DIR/ });
   assert.equal(saas.count("/oauth/authorize"), 0);
@@ -291,7 +291,7 @@ test("a home that does not exist and cannot be made is an error at login, and no
   assert.equal((await run("auth login --storage memory")).code, 0);
 });
 
-test("a configuration folder that does not exist is made, for this user alone", async (t) => {
+test("a configuration folder that does not exist is created, for this user alone", async (t) => {
   const { run, folder } = await scene(t, {}, { SPEC_KITTY_CONFIG_DIR: undefined });
   assert.equal((await run("auth login")).code, 0);
   assert.equal(lstatSync(join(folder, ".config/spec-kitty")).mode & 0o777, 0o700);
@@ -307,7 +307,7 @@ async function runNowhere(t: TestContext, args: string, env: CommandEnvironment)
   );
 }
 
-test("in a folder that was deleted every command works that is not about it, and a relative SPEC_KITTY_CONFIG_DIR is an error that says so", { skip: process.platform === "win32" && "a folder in use cannot be deleted there" }, async (t) => {
+test("commands work in a deleted folder, and a relative SPEC_KITTY_CONFIG_DIR is an error there that says so", { skip: process.platform === "win32" && "a folder in use cannot be deleted there" }, async (t) => {
   const { env } = await scene(t);
   for (const args of ["auth login", "auth status", "api GET /api/v1/me", "sync status", "auth doctor", "auth logout"]) {
     const { code, stderr } = await runNowhere(t, args, env);
@@ -353,7 +353,7 @@ for (const [what, spoil, error, hint, skip] of [
   });
 }
 
-test("a kept key that is not the file's is derived again and replaced, and a file that is damaged is still said to be", { skip: process.platform === "win32" && "the runtime folder is not the test's there" }, async (t) => {
+test("a cached key that does not fit the file is derived again and replaced; a damaged file is still reported as damaged", { skip: process.platform === "win32" && "the runtime folder is not the test's there" }, async (t) => {
   const { run, folder, credentials } = await scene(t);
   await run("auth login");
   const token = await run("auth token");
@@ -389,7 +389,7 @@ for (const [stage, fault, path] of [
     assert.equal(filesUnder(folder).size, 0);
     await assertClosed(port);
     await visit;
-    if (path === "/api/v1/me") assert.ok([...saas.sessions.values()].every(({ ended }) => ended !== undefined), "the server session lives on");
+    if (path === "/api/v1/me") assert.ok([...saas.sessions.values()].every(({ ended }) => ended !== undefined), "the session still exists at the server");
   });
 }
 
@@ -406,7 +406,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   });
 }
 
-test("Ctrl-C while a code waits for its approval leaves nothing behind", async (t) => {
+test("Ctrl-C while a code waits for approval leaves nothing behind", async (t) => {
   const { saas, env, folder } = await scene(t, { deviceIntervalSeconds: 1 });
   const running = startCommand(t, ["auth", "login", "--headless"], env);
   await saas.until(() => saas.counters.devicePolls > 0);

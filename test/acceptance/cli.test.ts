@@ -71,14 +71,14 @@ for (const [line, error, hint] of [
   });
 }
 
-test("an answer that nobody reads to its end is no failure", async (t) => {
+test("a reader of stdout that stops early is not a failure", async (t) => {
   const running = startCommand(t, ["auth", "login", "--help"], commandEnvironment(scratchFolder(t), undefined));
   running.child.stdout?.destroy();
   const { code, stderr } = await running.ended;
   assert.deepEqual([code, stderr], [0, ""]);
 });
 
-test("a conversation that nobody reads does not end the work", async (t) => {
+test("a closed stderr does not end the work", async (t) => {
   const { run, env } = await scene(t);
   const child = spawn(process.execPath, [bin, "auth", "login"], { env, stdio: ["ignore", "pipe", "pipe"] });
   child.stderr.destroy();
@@ -88,7 +88,7 @@ test("a conversation that nobody reads does not end the work", async (t) => {
   assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
 });
 
-test("colour is for terminals, FORCE_COLOR wants it anyway, NO_COLOR never, and no variable changes what is said", { skip: noTerminal }, async (t) => {
+test("colour is for terminals, FORCE_COLOR forces it, NO_COLOR forbids it, and no variable changes the words", { skip: noTerminal }, async (t) => {
   const plain = await alone(t, ["auth", "whoami"]);
   assert.doesNotMatch(plain.stderr, /\u001b/);
   const forced = await alone(t, ["auth", "whoami"], { FORCE_COLOR: "1" });
@@ -108,7 +108,7 @@ test("a failure shows a stack only with --debug", async (t) => {
   assert.match((await run("auth token --debug")).stderr, /^\s+at /m);
 });
 
-/** Moves the cursor, sets the title, hides text, turns the direction around, draws lines of its own. */
+/** Moves the cursor, sets the title, hides text, reverses the direction, and forges lines. */
 const hostile = "\u001b[2J\u001b]0;owned\u0007\u009b31mEvil\u202eLtd\u2066\u200b\r\nerror: forged\n✓ Logged in as root\u2028hint: rm -rf\u0000</p><script>alert(1)</script>";
 
 function assertHarmless({ stdout, stderr }: Pick<CommandResult, "stdout" | "stderr">): void {
@@ -118,7 +118,7 @@ function assertHarmless({ stdout, stderr }: Pick<CommandResult, "stdout" | "stde
   }
 }
 
-test("S-008 what the service calls users and teams stays text on one line, in every command", async (t) => {
+test("S-008 names of users and teams from the service stay text on one line, in every command", async (t) => {
   const { saas, run, env } = await scene(t);
   Object.assign(saas.users.alice, { email: `a${hostile}`, name: hostile, teams: [{ id: `tm${hostile}`, name: hostile, role: hostile }] });
   const running = startCommand(t, ["auth", "login", "--no-browser"], env);
@@ -137,7 +137,7 @@ test("S-008 what the service calls users and teams stays text on one line, in ev
   }
 });
 
-test("S-008 what the service says of an error stays text on one line, in the terminal and in the page", async (t) => {
+test("S-008 error descriptions from the service stay text on one line, in the terminal and on the page", async (t) => {
   const { saas, env, run } = await scene(t);
   const denied = startCommand(t, ["auth", "login", "--no-browser"], env);
   const [link] = await denied.shows(address);
@@ -159,7 +159,7 @@ test("S-008 what the service says of an error stays text on one line, in the ter
   }
 });
 
-test("S-008 what the service calls a code and its address stays text on one line", async (t) => {
+test("S-008 the user code and its address stay text on one line", async (t) => {
   const { saas, env } = await scene(t);
   saas.faults.next("/oauth/device", { edit: (answer) => ({ ...answer, user_code: hostile, verification_uri: `https://service.example/${hostile}` }) });
   const running = startCommand(t, ["auth", "login", "--headless"], env);
@@ -168,7 +168,7 @@ test("S-008 what the service calls a code and its address stays text on one line
   assertHarmless(await running.ended);
 });
 
-/** Looks at the arguments of every process there is, where that is to be had. */
+/** Examines the arguments of every process, where the system shows them. */
 function assertNoArguments(assertClean: (text: string, where: string) => void): void {
   if (process.platform !== "linux") return;
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
@@ -181,7 +181,7 @@ function assertNoArguments(assertClean: (text: string, where: string) => void): 
   }
 }
 
-/** Every command that sends something, where it succeeds and where the service fails in the ways that say most. */
+/** Every command that sends something, when it succeeds and when the service fails in telling ways. */
 async function checkTransports(t: TestContext, { saas, folder, env }: Scene, assertClean: (text: string, where: string) => void, run: (line: string, more?: CommandEnvironment) => Promise<CommandResult>): Promise<void> {
   writeFileSync(join(folder, "spec.md"), "# Spec\n");
   const emit = `sync emit WPCreated --aggregate WP01 --payload {"wp_id":"WP01","title":"One","mission_slug":"login"}`;
@@ -213,7 +213,7 @@ async function checkTransports(t: TestContext, { saas, folder, env }: Scene, ass
   }
   saas.faults.next("/ws", { status: 403 });
   assert.equal((await run("sync watch")).code, 5);
-  // While a connection is open, and while the foreground drain runs: what the process list shows.
+  // What the process list shows while a connection is open and while the foreground drain runs.
   const open = [["sync", "watch"], ["sync", "watch", "--json"], ["sync", "run", "--interval", "1"]].map((line) => startCommand(t, [...line, "--debug"], env));
   await saas.until(() => saas.sockets.size === 2);
   await open[2]?.shows(/Press Ctrl-C/);
@@ -235,13 +235,13 @@ test("S-005 no secret is in any output, with --debug, in any file, or in the arg
   const run = async (line: string, more: CommandEnvironment = {}): Promise<CommandResult> => {
     const result = await runCommand(t, [...line.split(" "), "--debug"], { ...env, ...more });
     assertClean(result.stderr, `stderr of ${line}`);
-    // Their answer is the token, on purpose.
+    // These print the token on purpose.
     if (!/^auth (token|git-credential|exec-credential)/.test(line)) assertClean(result.stdout, `stdout of ${line}`);
     for (const [name, content] of filesUnder(folder)) assertClean(content.toString("latin1"), `${name} after ${line}`);
     return result;
   };
 
-  // While a code and a verifier, and then the tokens, are under way: what the process list shows.
+  // What the process list shows while a code and a verifier, and then the tokens, are in use.
   let open = (): void => undefined;
   const held = new Promise<void>((resolve) => (open = resolve));
   saas.faults.next("/api/v1/me", { gateAnswer: held });
@@ -256,7 +256,7 @@ test("S-005 no secret is in any output, with --debug, in any file, or in the arg
     assert.ok([0, 1].includes((await run(line)).code ?? -1), line);
   }
   await checkTransports(t, it, assertClean, run);
-  // What fails says why, and still nothing else.
+  // A failure says why, and still reveals nothing.
   await run("auth status", { SPEC_KITTY_PASSPHRASE: "another" });
   await run("auth login --storage cloud");
   const faults: Fault[] = [

@@ -11,7 +11,7 @@ import { noTmux, startOnScreen } from "../helpers/tmux.ts";
 const run = promisify(execFile);
 const missing = (shell: string): string | false => (spawnSync(shell, ["--version"]).status === 0 ? false : `${shell} is not installed`);
 
-/** The script for a shell in a file, and an environment in which the command itself cannot be found: completion has to do without. */
+/** The script for a shell in a file, and an environment in which the command itself cannot be found: completion has to work without it. */
 async function scriptFor(t: TestContext, shell: string): Promise<{ file: string; folder: string; env: CommandEnvironment }> {
   const folder = scratchFolder(t);
   const { code, stdout, stderr } = await runCommand(t, ["completion", shell], commandEnvironment(folder, undefined));
@@ -21,7 +21,7 @@ async function scriptFor(t: TestContext, shell: string): Promise<{ file: string;
   return { file, folder, env: { PATH: process.env["PATH"], HOME: folder } };
 }
 
-/** What is typed, and what it completes to: a list is all of it, a `has` some of it. */
+/** What is typed, and what it completes to: exactly `is`, or at least `has`. */
 const cases: readonly { typed: readonly string[]; is?: readonly string[]; has?: readonly string[] }[] = [
   { typed: [""], has: [...new Set(commandTable.map(({ words: [first = ""] }) => first))] },
   { typed: ["auth", ""], has: commandTable.filter(({ words: [first] }) => first === "auth").map(({ words: [, second = ""] }) => second) },
@@ -51,7 +51,7 @@ test("bash completes commands, options and their values", { skip: missing("bash"
   assert.match((await run("bash", ["--norc", "-c", 'source "$1"; complete -p spec-kitty', "bash", file], { env })).stdout, /-F _spec_kitty spec-kitty/);
 });
 
-test("fish completes commands, options and their values, with what they are for", { skip: missing("fish") }, async (t) => {
+test("fish completes commands, options and their values, with descriptions", { skip: missing("fish") }, async (t) => {
   const { file, env } = await scriptFor(t, "fish");
   const complete = async (typed: readonly string[]): Promise<string[]> => {
     const { stdout } = await run("fish", ["--no-config", "-c", `source $argv[1]; complete -C "spec-kitty $argv[2]"`, file, typed.join(" ")], { env });
@@ -59,14 +59,14 @@ test("fish completes commands, options and their values, with what they are for"
   };
   for (const each of cases) {
     const last = each.typed.at(-1) ?? "";
-    // Where nothing begins with it, fish offers what holds it.
+    // If nothing begins with it, fish offers what contains it.
     check((await complete(each.typed)).map((line) => line.split("\t")[0] ?? "").filter((word) => word.startsWith(last)), each);
   }
   assert.deepEqual(await complete(["auth", "logi"]), ["login\tlog in through the browser"]);
   assert.deepEqual((await complete(["auth", "login", "--storage=f"])).map((line) => line.split("\t")[0]), ["--storage=file"]);
 });
 
-test("zsh completes commands, options and their values, with what they are for", { skip: missing("zsh") || noTmux }, async (t) => {
+test("zsh completes commands, options and their values, with descriptions", { skip: missing("zsh") || noTmux }, async (t) => {
   const { file, folder, env } = await scriptFor(t, "zsh");
   writeFileSync(join(folder, ".zshrc"), `PS1='> '\nautoload -Uz compinit\ncompinit -D\nsource '${file}'\n`);
   const screen = await startOnScreen(t, ["zsh", "-i", "+o", "globalrcs"], { ...env, ZDOTDIR: folder }, { columns: 140 });
@@ -86,7 +86,7 @@ test("zsh completes commands, options and their values, with what they are for",
   await types("spec-kitty ", /^auth +-- log in, log out, and see who is logged in$/m);
 });
 
-test("a shell that completion does not know is named, and so are those that it knows", async (t) => {
+test("an unknown shell is an error that names the known ones", async (t) => {
   const { code, stderr } = await runCommand(t, ["completion", "tcsh"], commandEnvironment(scratchFolder(t), undefined));
   assert.equal(code, 2);
   assert.equal(stderr, 'error: "tcsh" is not bash, zsh or fish\nhint: Usage: spec-kitty completion bash|zsh|fish\n');

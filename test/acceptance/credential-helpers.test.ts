@@ -19,7 +19,7 @@ interface Ended {
   stderr: string;
 }
 
-/** The real git with the real command as its only credential helper, and nobody to ask. */
+/** The real git with the real command as its only credential helper, and no terminal. */
 async function git({ env, folder }: Scene, args: readonly string[], input = "", more: Record<string, string> = {}): Promise<Ended> {
   const config = join(folder, "gitconfig");
   writeFileSync(config, `[credential]\n\thelper = "!'${process.execPath}' '${bin}' auth git-credential"\n`);
@@ -44,7 +44,7 @@ function attributes(text: string): Record<string, string> {
   return Object.fromEntries(text.trim().split("\n").map((line) => line.split(/=(.*)/s).slice(0, 2)));
 }
 
-test("git is given the access token as Bearer, with its end, and told to keep no copy", withBearer, async (t) => {
+test("git is given the access token as Bearer, with its expiry, and told to keep no copy", withBearer, async (t) => {
   const at = await loggedIn(t);
   const { code, stdout, stderr } = await git(at, ["credential", "fill"], `capability[]=authtype\nprotocol=http\nhost=${at.host}\n\n`);
   assert.equal(code, 0, stderr);
@@ -56,7 +56,7 @@ test("git is given the access token as Bearer, with its end, and told to keep no
   assert.equal(answer["password"], undefined);
 });
 
-test("a git that knows names and passwords only is given the token in the place of one", withGit, async (t) => {
+test("a git that knows only names and passwords is given the token as a password", withGit, async (t) => {
   const at = await loggedIn(t);
   const { code, stdout, stderr } = await git(at, ["credential", "fill"], `protocol=http\nhost=${at.host}\nusername=someone\n\n`);
   assert.equal(code, 0, stderr);
@@ -70,7 +70,7 @@ const sha = "0123456789012345678901234567890123456789";
 const packet = (text: string): string => (text.length + 4).toString(16).padStart(4, "0") + text;
 const advertisement = `${packet("# service=git-upload-pack\n")}0000${packet(`${sha} refs/heads/main\0\n`)}0000`;
 
-/** Makes the service one that also has a repository, for whoever shows its token. */
+/** Makes the service serve a repository too, to requests with its token. */
 function haveRepository({ saas }: Scene, accepts: (authorization: string) => boolean): void {
   const path = "/repository.git/info/refs";
   saas.faults.always(path, {
@@ -86,7 +86,7 @@ function shown({ saas }: Scene): string[] {
   return saas.requests.filter(({ path }) => path.startsWith("/repository.git")).map(({ headers }) => headers.authorization ?? "nothing");
 }
 
-test("S-001 git reads a repository of the service with the access token, and shows it to no other", withBearer, async (t) => {
+test("S-001 git reads a repository of the service with the access token, and sends it to no other host", withBearer, async (t) => {
   const at = await loggedIn(t);
   const stranger = await scene(t);
   for (const one of [at, stranger]) haveRepository(one, (authorization) => authorization === `Bearer ${at.token}`);
@@ -101,7 +101,7 @@ test("S-001 git reads a repository of the service with the access token, and sho
   assert.deepEqual([...new Set(shown(stranger))], ["nothing"]);
 });
 
-test("a token that the service refuses to git is replaced once, and git's next try works", withBearer, async (t) => {
+test("a token that the service refuses from git is replaced once, and git's next attempt works", withBearer, async (t) => {
   const at = await loggedIn(t);
   haveRepository(at, (authorization) => authorization.startsWith("Bearer ") && authorization !== `Bearer ${at.token}`);
   assert.notEqual((await git(at, ["ls-remote", `${at.saas.url}/repository.git`])).code, 0);
@@ -111,7 +111,7 @@ test("a token that the service refuses to git is replaced once, and git's next t
   assert.equal(at.saas.counters.refreshes, 1);
 });
 
-test("S-001 another host, port or scheme, and a host that two parsers read in two ways, have no answer", async (t) => {
+test("S-001 another host, port or scheme, and a host that parsers read differently, get no answer", async (t) => {
   const at = await loggedIn(t);
   const port = new URL(at.saas.url).port;
   const asked = [
@@ -137,7 +137,7 @@ test("S-001 another host, port or scheme, and a host that two parsers read in tw
   assert.deepEqual(at.saas.requests, []);
 });
 
-test("git-credential keeps nothing, ignores what it does not know, and says nothing when nobody is logged in", async (t) => {
+test("git-credential stores nothing, ignores unknown operations, and says nothing when not logged in", async (t) => {
   const at = await loggedIn(t);
   const input = `protocol=http\nhost=${at.host}\nusername=a\npassword=b\n`;
   for (const operation of ["store", "erase", "capability", "whatever"]) {
@@ -161,7 +161,7 @@ test("git-credential reads a bounded input", async (t) => {
 
 const v1 = "client.authentication.k8s.io/v1";
 
-test("exec-credential gives Kubernetes clients a token that is refreshed when need be, and its end", async (t) => {
+test("exec-credential gives Kubernetes clients a token that is refreshed if necessary, and its expiry", async (t) => {
   const at = await loggedIn(t, -1000);
   const info = JSON.stringify({ apiVersion: v1, kind: "ExecCredential", spec: { interactive: false } });
   const { code, stdout, stderr } = await at.run("auth exec-credential", { KUBERNETES_EXEC_INFO: info });
@@ -176,7 +176,7 @@ test("exec-credential gives Kubernetes clients a token that is refreshed when ne
   assert.equal((await at.run("auth exec-credential")).code, 0, "without the variable too");
 });
 
-test("exec-credential answers no version but its own, and nobody who is not logged in", async (t) => {
+test("exec-credential answers only its own version, and only when logged in", async (t) => {
   const at = await loggedIn(t);
   for (const info of [JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1beta1" }), "null", "{}", "not JSON"]) {
     const { code, stdout, stderr } = await at.run("auth exec-credential", { KUBERNETES_EXEC_INFO: info });

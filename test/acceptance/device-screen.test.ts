@@ -17,13 +17,13 @@ function drawn(address: string): string[] {
   return (renderQrCode(modules, { color: false, columns: 100 }) ?? "").trimEnd().split("\n").map((line) => line.trimEnd());
 }
 
-test("FR-002 FR-019 on a terminal the code is shown in its chunks and as a QR code, time counts down in one place, and the approval ends it", { skip: noTmux }, async (t) => {
+test("FR-002 FR-019 a terminal shows the code in chunks and as a QR code, and a countdown on one line", { skip: noTmux }, async (t) => {
   const { saas, env, run } = await scene(t, { deviceIntervalSeconds: 1, deviceCodeSeconds: 55 });
   const screen = await startOnScreen(t, headless, env);
   const [, code = ""] = await screen.shows(userCode);
   const [, first] = await screen.shows(/^Waiting for the approval, (\d+) seconds left\. Press Ctrl-C to give up\.$/m);
   const before = await screen.lines();
-  assert.ok(before.includes(`  ${saas.url}/device`), "the address to type stands beside the QR code");
+  assert.ok(before.includes(`  ${saas.url}/device`), "the address to type is shown next to the QR code");
   assert.ok(before.join("\n").includes(drawn(`${saas.url}/device?user_code=${code}`).join("\n")), before.join("\n"));
 
   await screen.shows(new RegExp(`Waiting for the approval, (?!${first} )\\d+ seconds left`));
@@ -51,7 +51,7 @@ test("--no-qr draws nothing, and Ctrl-C leaves a clean line", { skip: noTmux }, 
   assert.equal(saas.counters.logins, 0);
 });
 
-test("a QR code that the screen is too small for is left out, and so is one on a terminal without UTF-8", { skip: noTmux }, async (t) => {
+test("a QR code is left out if the screen is too small or the terminal has no UTF-8", { skip: noTmux }, async (t) => {
   const { env } = await scene(t, { deviceIntervalSeconds: 1 });
   for (const [size, more] of [[{ rows: 15 }, {}], [{ columns: 30 }, {}], [{}, { LC_ALL: "C" }], [{}, { TERM: "dumb" }]] as const) {
     const screen = await startOnScreen(t, headless, { ...env, ...more }, size);
@@ -60,7 +60,7 @@ test("a QR code that the screen is too small for is left out, and so is one on a
   }
 });
 
-test("S-007 an address with the code in it is drawn only when it is https or this machine's", { skip: noTmux }, async (t) => {
+test("S-007 an address that contains the code is drawn only if it is https or on this machine", { skip: noTmux }, async (t) => {
   const { saas, env } = await scene(t, { deviceIntervalSeconds: 1 });
   for (const [address, isDrawn] of [["http://198.51.100.7/device?user_code=1", false], ["https://id.example/device?user_code=1", true]] as const) {
     saas.faults.next("/oauth/device", { edit: (answer) => ({ ...answer, verification_uri_complete: address }) });
@@ -70,7 +70,7 @@ test("S-007 an address with the code in it is drawn only when it is https or thi
   }
 });
 
-test("S-008 what the service calls its code and its address cannot move the cursor", { skip: noTmux }, async (t) => {
+test("S-008 neither the code nor the address from the service can move the cursor", { skip: noTmux }, async (t) => {
   const { saas, env } = await scene(t, { deviceIntervalSeconds: 1 });
   const hostile = { user_code: "AB\u001b[2J\u001b]0;owned\u0007\nerror: CD", verification_uri: "https://id.example/\u001b[31mdevice\n  EVIL-CODE", verification_uri_complete: undefined };
   saas.faults.next("/oauth/device", { edit: (answer) => ({ ...answer, ...hostile }) });

@@ -8,8 +8,8 @@ import { accelerated, fastNow, filesUnder, scene } from "../helpers/scene.ts";
 
 const success = "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n";
 
-/** Where the user is sent, and what they are told to type. */
-async function told(running: RunningCommand): Promise<{ address: string; code: string }> {
+/** The address and the code that the user is shown. */
+async function announced(running: RunningCommand): Promise<{ address: string; code: string }> {
   const [, address = ""] = await running.shows(/Open this address in a browser, on any device:\n\n {2}(\S+)\n/);
   const [, code = ""] = await running.shows(/and enter this code:\n\n {2}(\S+)\n/);
   return { address, code };
@@ -28,13 +28,13 @@ function listeningSockets(pid: number): number {
   return rows.map((row) => row.trim().split(/\s+/)).filter(([, , , state, , , , , , inode = ""]) => state === "0A" && own.includes(inode)).length;
 }
 
-test("FR-002 FR-019 FR-020 C-006 --headless logs in by a code, opens no browser and no port", async (t) => {
+test("FR-002 FR-019 FR-020 C-006 --headless logs in with a code, and opens neither browser nor port", async (t) => {
   const it = await scene(t, { deviceIntervalSeconds: 1 });
   const mark = join(it.folder, "browser-was-opened");
   const browser = join(it.folder, "browser");
   writeFileSync(browser, `#!/bin/sh\ntouch '${mark}'\n`, { mode: 0o755 });
   const running = startCommand(t, ["auth", "login", "--headless"], { ...it.env, BROWSER: browser });
-  const { address, code } = await told(running);
+  const { address, code } = await announced(running);
   assert.equal(address, `${it.saas.url}/device`);
   assert.match(code, /^[A-Z]{4}-[A-Z]{4}$/);
   await it.saas.until(() => it.saas.counters.devicePolls > 0);
@@ -54,7 +54,7 @@ test("FR-002 FR-019 FR-020 C-006 --headless logs in by a code, opens no browser 
 test("NFR-002 FR-018 the machine's part of a device login takes less than a second, and no poll comes too early", async (t) => {
   const { saas, env, credentials } = await scene(t, { deviceIntervalSeconds: 1 });
   const running = startCommand(t, ["auth", "login", "--headless"], env);
-  const { address, code } = await told(running);
+  const { address, code } = await announced(running);
   const shownMs = Date.now() - (saas.requests.find(({ path }) => path === "/oauth/device")?.at ?? 0);
   await saas.until(() => saas.counters.devicePolls === 2);
   await approveDevice(address, code);
@@ -66,12 +66,12 @@ test("NFR-002 FR-018 the machine's part of a device login takes less than a seco
   assert.equal(saas.counters.slowDowns, 0);
 });
 
-test("FR-018 without an interval polls are 5 seconds apart; one of a minute is cut to 10 seconds until the service insists", async (t) => {
+test("FR-018 polls are 5 seconds apart by default; an interval of a minute is cut to 10 s until the service insists", async (t) => {
   const factor = 10;
   for (const [interval, leastMs, mostMs] of [[null, 5_000, 10_000], [60, 10_000, 40_000]] as const) {
     const { saas, env } = await scene(t, { deviceIntervalSeconds: interval, now: fastNow(factor) });
     const running = startCommand(t, ["auth", "login", "--headless"], env, { nodeArgs: accelerated(factor) });
-    await told(running);
+    await announced(running);
     await saas.until(() => saas.counters.devicePolls === 1);
     const at = (path: string): number => saas.requests.find((request) => request.path === path)?.at ?? NaN;
     const waitedMs = (at("/oauth/token") - at("/oauth/device")) * factor;
@@ -80,12 +80,12 @@ test("FR-018 without an interval polls are 5 seconds apart; one of a minute is c
   }
 });
 
-test("FR-018 slow_down makes polls 5 seconds rarer, and the login still succeeds", async (t) => {
+test("FR-018 slow_down adds 5 seconds between polls, and the login still succeeds", async (t) => {
   const factor = 20;
   const { saas, env } = await scene(t, { deviceIntervalSeconds: 1, now: fastNow(factor) });
   saas.faults.next("/oauth/token", { status: 400, body: { error: "slow_down" } });
   const running = startCommand(t, ["auth", "login", "--headless"], env, { nodeArgs: accelerated(factor) });
-  const { address, code } = await told(running);
+  const { address, code } = await announced(running);
   await approveDevice(address, code);
   assert.equal((await running.ended).code, 0);
   const [first, second] = saas.requests.filter(({ path }) => path === "/oauth/token");
@@ -93,14 +93,14 @@ test("FR-018 slow_down makes polls 5 seconds rarer, and the login still succeeds
   assert.ok(gapMs >= 6_000 - 300, `${gapMs} ms`);
 });
 
-test("FR-002 a device login survives connections that break, a service that is down and one that is busy", async (t) => {
+test("FR-002 a device login survives broken connections, a service that is down and one that is busy", async (t) => {
   const factor = 20;
   const { saas, env } = await scene(t, { deviceIntervalSeconds: 1, now: fastNow(factor) });
   saas.faults.next("/oauth/token", { reset: "before" });
   saas.faults.next("/oauth/token", { status: 503 });
   saas.faults.next("/oauth/token", { status: 429, headers: { "Retry-After": "2" } });
   const running = startCommand(t, ["auth", "login", "--headless"], env, { nodeArgs: accelerated(factor) });
-  const { address, code } = await told(running);
+  const { address, code } = await announced(running);
   await saas.until(() => saas.count("/oauth/token") === 3);
   await saas.stop();
   await saas.start();
@@ -112,7 +112,7 @@ test("FR-002 a device login survives connections that break, a service that is d
 test("FR-002 a denied code is exit 5 and stores nothing", async (t) => {
   const { saas, env, folder } = await scene(t, { deviceIntervalSeconds: 1 });
   const running = startCommand(t, ["auth", "login", "--headless"], env);
-  const { address, code } = await told(running);
+  const { address, code } = await announced(running);
   await denyDevice(address, code);
   const { code: exit, stdout, stderr } = await running.ended;
   assert.deepEqual([exit, stdout], [5, ""]);
@@ -121,7 +121,7 @@ test("FR-002 a denied code is exit 5 and stores nothing", async (t) => {
   assert.equal(filesUnder(folder).size, 0);
 });
 
-test("NFR-003 polling ends with the code's own lifetime", async (t) => {
+test("NFR-003 polling ends when the code expires", async (t) => {
   const { env, folder } = await scene(t, { deviceIntervalSeconds: 1, deviceCodeSeconds: 2 });
   const { code, stdout, stderr } = await startCommand(t, ["auth", "login", "--headless"], env).ended;
   assert.deepEqual([code, stdout], [6, ""]);
@@ -144,7 +144,7 @@ test("FR-002 two device logins at once each get their own account", async (t) =>
   const { saas, env, run } = await scene(t, { deviceIntervalSeconds: 1 });
   const one = startCommand(t, ["auth", "login", "--headless", "--profile", "one"], env);
   const two = startCommand(t, ["auth", "login", "--headless", "--profile", "two"], env);
-  const [first, second] = await Promise.all([told(one), told(two)]);
+  const [first, second] = await Promise.all([announced(one), announced(two)]);
   assert.notEqual(first.code, second.code);
   await Promise.all([approveDevice(second.address, second.code, { as: "bob" }), approveDevice(first.address, first.code)]);
   assert.deepEqual([(await one.ended).code, (await two.ended).code], [0, 0]);
@@ -159,7 +159,7 @@ for (const [what, fault, exit, error] of [
   ["is down", { status: 500 }, 3, /answered 500/],
   ["gives no code", { body: { device_code: "dc", verification_uri: "https://service.example/device", expires_in: 900 } }, 1, /"user_code" is not a string/],
   ["gives an address that is no page", { body: { device_code: "dc", user_code: "A", verification_uri: "javascript:alert(1)", expires_in: 900 } }, 1, /"verification_uri" is not the address of a page/],
-  ["gives a code that is over already", { body: { device_code: "dc", user_code: "A", verification_uri: "https://service.example/device", expires_in: -1 } }, 1, /"expires_in" is not a positive number of seconds/],
+  ["gives a code that has expired already", { body: { device_code: "dc", user_code: "A", verification_uri: "https://service.example/device", expires_in: -1 } }, 1, /"expires_in" is not a positive number of seconds/],
 ] as const) {
   test(`FR-002 a service that ${what} ends a device login with an error and a hint`, async (t) => {
     const { saas, run, folder } = await scene(t);

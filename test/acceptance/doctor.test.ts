@@ -120,7 +120,7 @@ test("not being logged in is a warning with the command to paste, and a missing 
   const report = await examine(at);
   assert.equal(report.code, 0);
   assert.deepEqual(report.of("D301"), [{ number: "D301", severity: "warning", subject: "session", sentence: 'not logged in (profile "default")', fix: "spec-kitty auth login" }]);
-  assert.equal(existsSync(at.config), false, "and nothing was made");
+  assert.equal(existsSync(at.config), false, "and nothing was created");
   assert.deepEqual(severities(await examine(at, { SPEC_KITTY_SAAS_URL: undefined }), "critical"), ["D102"]);
 });
 
@@ -365,7 +365,7 @@ test("a service that never answers costs the doctor 3 s, not 10, and Ctrl-C ends
   assert.equal(stdout, "");
 });
 
-/** A service of another kind behind a certificate that nobody has signed but itself. */
+/** Another kind of service, with a self-signed certificate. */
 async function secureService(t: TestContext, host: string): Promise<{ port: number; cert: string }> {
   const { key, cert } = testCertificate(host);
   const server = createServer({ key, cert }, (_, answer) => void answer.writeHead(401).end());

@@ -24,7 +24,7 @@ import type { TrackerResult } from "../../src/tracker/request.ts";
 import { startCommand } from "../helpers/command.ts";
 import { scene } from "../helpers/scene.ts";
 
-/** Every member of a type, by whether it is always there: the compiler checks that this table and the type agree. */
+/** Every member of a type, and whether it is always present: the compiler checks that this table and the type agree. */
 type Members<T> = { readonly [Name in keyof T]-?: object extends Pick<T, Name> ? "maybe" : "always" };
 
 const status: Members<AuthStatus> = {
@@ -55,7 +55,7 @@ const scope: Members<SyncStatusOutput["scopes"][number]> = { service: "maybe", u
 const explanation: Members<LoginExplanation> = { login: "always", reason: "always", signals: "always" };
 const credential: Members<ExecCredential> = { apiVersion: "always", kind: "always", status: "always" };
 
-/** By the command's words: its members, and those of the things it lists. */
+/** By the command's words: its members, and those of what it lists. */
 const answers: Record<string, { members: Record<string, "always" | "maybe">; lists?: Record<string, Record<string, "always" | "maybe">> }> = {
   "auth login": { members: status },
   "auth status": { members: status },
@@ -75,7 +75,7 @@ const answers: Record<string, { members: Record<string, "always" | "maybe">; lis
   "sync status": { members: { scopes: "always", health: "maybe" } satisfies Members<SyncStatusOutput>, lists: { scopes: scope } },
 };
 
-/** Commands of the tracker, whose answers are `TrackerResult`: what is in it is up to the provider. */
+/** Commands of the tracker, which answer with a `TrackerResult`: its content is up to the provider. */
 const tracker: Record<string, { rest?: string; result: TrackerResult }> = {
   status: { result: { provider: "linear", connected: true } },
   mappings: { result: { mappings: [] } },

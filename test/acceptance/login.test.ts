@@ -12,7 +12,7 @@ import { filesUnder, freePort, hurried, scene } from "../helpers/scene.ts";
 const success = "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n";
 const address = /http:\/\/127\.0\.0\.1:\d+\S*\/oauth\/authorize\?\S+/;
 
-test("FR-001 C-005 NFR-007 one command logs in through the browser, and asks for nothing", async (t) => {
+test("FR-001 C-005 NFR-007 one command logs in through the browser, and asks the user nothing", async (t) => {
   const { saas, config, folder, run } = await scene(t);
   const { code, stdout, stderr } = await run("auth login");
   assert.equal(stdout, success);
@@ -39,7 +39,7 @@ test("FR-001 C-005 NFR-007 one command logs in through the browser, and asks for
   }
 });
 
-test("FR-004 the verifier has 43 characters, is another one each time, and only its SHA-256 goes through the browser", async (t) => {
+test("FR-004 the verifier has 43 characters, is new each time, and only its SHA-256 passes through the browser", async (t) => {
   const { saas, run } = await scene(t);
   await run("auth login");
   await run("auth login --force");
@@ -52,7 +52,7 @@ test("FR-004 the verifier has 43 characters, is another one each time, and only 
   }
 });
 
-test("FR-005 the login says beforehand that it waits for 5 minutes, gives up after them, and shows a late browser why", async (t) => {
+test("FR-005 the login announces that it waits 5 minutes, gives up after them, and shows a late browser why", async (t) => {
   const { env, config } = await scene(t);
   const running = startCommand(t, ["auth", "login", "--no-browser"], env, { nodeArgs: hurried(300_000, 500) });
   await running.shows(/Waiting for the browser, 5 minutes at most/);
@@ -65,7 +65,7 @@ test("FR-005 the login says beforehand that it waits for 5 minutes, gives up aft
   assert.match(stderr, /^hint: .*spec-kitty auth login --timeout 600.*--headless$/m);
   assert.deepEqual(filesUnder(config).size, 0);
 
-  /** The page for whoever comes after the end: asked again and again until it is there. */
+  /** The page for a browser that arrives after the end: requested until it is there. */
   async function delayUntilExpired(uri: string): Promise<void> {
     for (;;) {
       const answer = await fetch(new URL("/done", uri)).catch(() => undefined);
@@ -76,7 +76,7 @@ test("FR-005 the login says beforehand that it waits for 5 minutes, gives up aft
   }
 });
 
-test("FR-015 NFR-012 status shows user, team, expiry and where the session is kept, for people and for programs", async (t) => {
+test("FR-015 NFR-012 status shows user, team, expiry and where the session is stored, for people and programs", async (t) => {
   const { saas, run, credentials } = await scene(t, { privateTeamspace: true });
   await run("auth login");
   const said = await run("auth status");
@@ -105,7 +105,7 @@ test("FR-015 NFR-012 status shows user, team, expiry and where the session is ke
   assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
 });
 
-test("status and whoami exit 4 when nobody is logged in", async (t) => {
+test("status and whoami exit 4 when not logged in", async (t) => {
   const { run, folder } = await scene(t);
   const said = await run("auth status");
   assert.deepEqual([said.code, said.stdout, said.stderr], [4, 'Not logged in (profile "default").\n', "hint: Run: spec-kitty auth login\n"]);
@@ -125,7 +125,7 @@ test("NFR-001 from the callback to the stored session a browser login takes less
   assert.ok(tookMs < 1_000, `${tookMs} ms`);
 });
 
-test("a second login while somebody is logged in asks nobody; --force does", async (t) => {
+test("a second login while already logged in sends nothing; --force logs in again", async (t) => {
   const { saas, run } = await scene(t);
   await run("auth login");
   const again = await run("auth login");
@@ -136,7 +136,7 @@ test("a second login while somebody is logged in asks nobody; --force does", asy
   assert.equal((await run("auth whoami")).stdout, "bob@example.com\n");
 });
 
-test("--json answers a login as status does, and with nothing else on stdout", async (t) => {
+test("login --json prints the same as status --json, and nothing else on stdout", async (t) => {
   const { run } = await scene(t);
   const { code, stdout } = await run("auth login --json");
   assert.equal(code, 0);
@@ -144,7 +144,7 @@ test("--json answers a login as status does, and with nothing else on stdout", a
   assert.deepEqual([answer.authenticated, answer.profile, answer.authFlow], [true, "default", "authorization_code"]);
 });
 
-test("FR-003 --port takes that port and no other, and without it none need be named", async (t) => {
+test("FR-003 --port uses that port and no other, and without it a free one is found", async (t) => {
   const { saas, run, env } = await scene(t);
   const port = await freePort();
   assert.equal((await run(`auth login --port ${port}`)).code, 0);
@@ -160,7 +160,7 @@ test("FR-003 --port takes that port and no other, and without it none need be na
   assert.equal((await run("auth whoami --profile two")).stdout, "bob@example.com\n");
 });
 
-test("--redirect-host localhost sends the browser to that name, and listens on loopback alone", async (t) => {
+test("--redirect-host localhost sends the browser to that name, and listens only on loopback", async (t) => {
   const { env } = await scene(t);
   const running = startCommand(t, ["auth", "login", "--no-browser", "--redirect-host", "localhost", "--port", String(await freePort())], env);
   const [link] = await running.shows(address);
@@ -172,7 +172,7 @@ test("--redirect-host localhost sends the browser to that name, and listens on l
   await assert.rejects(once(connect(Number(redirect.port), "127.0.0.1"), "connect"), { code: "ECONNREFUSED" });
 });
 
-test("C-005 --scope asks for what is said, and always for offline_access too", async (t) => {
+test("C-005 --scope requests what it says, and always offline_access too", async (t) => {
   const { saas, run, env } = await scene(t);
   const asked = (): (string | null)[] => saas.requests.filter(({ method, path }) => method === "GET" && path === "/oauth/authorize").map(({ query }) => query.get("scope"));
   await run("auth login --scope api.read");
@@ -200,14 +200,14 @@ test("the service may live under a path, and the profile remembers it", async (t
   assert.equal((await run("auth login", { SPEC_KITTY_SAAS_URL: undefined })).stdout, success);
 });
 
-test("--storage memory keeps nothing anywhere, and says so", async (t) => {
+test("--storage memory stores nothing anywhere, and says so", async (t) => {
   const { run, folder } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
   const { code, stdout } = await run("auth login --storage memory");
-  assert.deepEqual([code, stdout], [0, `${success.trimEnd()} Nothing was kept: the session ends with this command.\n`]);
+  assert.deepEqual([code, stdout], [0, `${success.trimEnd()} Nothing was stored: the session ends with this command.\n`]);
   assert.equal(filesUnder(folder).size, 0);
 });
 
-test("FR-007 without a keychain the encrypted file needs a yes: without one, nobody is sent to a browser", async (t) => {
+test("FR-007 without a keychain the encrypted file needs consent: without it, no browser is opened", async (t) => {
   const { saas, run, folder } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
   for (const args of ["auth login", "auth login --storage file"]) {
     const { code, stdout, stderr } = await run(args);
@@ -219,11 +219,11 @@ test("FR-007 without a keychain the encrypted file needs a yes: without one, nob
   assert.equal(filesUnder(folder).size, 0);
   assert.equal((await run("auth login --yes")).stdout, success);
   assert.match((await run("auth status")).stdout, /Storage +file: /);
-  // Agreed to once, for this file.
+  // Consent is given once for each file.
   assert.equal((await run("auth login --force")).stdout, success);
 });
 
-test("FR-006 --storage keychain without a keychain is an error, and never the file, --yes or not", async (t) => {
+test("FR-006 --storage keychain without a keychain is an error and never the file, with --yes or without", async (t) => {
   const { saas, run, folder } = await scene(t);
   const { code, stderr } = await run("auth login --storage keychain --yes");
   assert.equal(code, 1);
@@ -246,11 +246,11 @@ test("FR-007 SPEC_KITTY_PASSPHRASE seals the file, and without it the session ca
   assert.ok(!wrong.stderr.includes("battery"));
 });
 
-test("FR-002 over SSH the login is by a code, and says why", async (t) => {
+test("FR-002 over SSH the login is with a code, and says why", async (t) => {
   const { saas, run, env } = await scene(t, { deviceIntervalSeconds: 1 }, { BROWSER: undefined, SSH_CONNECTION: "10.0.0.1 4711 10.0.0.2 22" });
   const running = startCommand(t, ["auth", "login"], env);
   await running.shows(/enter this code/);
-  assert.match(running.stderr(), /^Logging in by a code: no browser can be shown here: .*$/m);
+  assert.match(running.stderr(), /^Logging in with a code: no browser can be shown here: .*$/m);
   assert.equal(saas.count("/oauth/device"), 1);
   assert.equal(saas.count("/oauth/authorize"), 0);
   running.child.kill("SIGINT");
@@ -280,7 +280,7 @@ test("a browser that cannot be started is a warning, and the address on the scre
   assert.equal((await running.ended).stdout, success);
 });
 
-test("an address that the terminal has cut off is not taken for the whole one, and the login still waits", { skip: noTerminal }, async (t) => {
+test("an address that the terminal has cut off is not used, and the login still waits", { skip: noTerminal }, async (t) => {
   const { saas, env } = await scene(t);
   const running = startOnTerminal(t, ["auth", "login", "--no-browser"], env);
   const [link] = await running.shows(address);
@@ -288,13 +288,13 @@ test("an address that the terminal has cut off is not taken for the whole one, a
   const asked = new URL(link).searchParams;
   const callback = `${asked.get("redirect_uri")}?state=${asked.get("state")}`;
   running.type(`${callback}&code=${"a".repeat(5_000)}\n`);
-  await running.shows(/longer than the terminal takes in one line, and was cut off: it was not used\r\n.*stty -icanon/);
+  await running.shows(/longer than the terminal takes in one line and was cut off, so it was not used\r\n.*stty -icanon/);
   running.type(`${callback}&error=access_denied\n`);
   assert.equal((await running.ended).code, 5);
   assert.equal(saas.count("/oauth/token"), 0);
 });
 
-test("where the browser cannot reach this machine, the pasted address of the failed page completes the login", { skip: noTerminal }, async (t) => {
+test("if the browser cannot reach this machine, the pasted address of the failed page completes the login", { skip: noTerminal }, async (t) => {
   const { saas, env, run } = await scene(t);
   const running = startOnTerminal(t, ["auth", "login", "--no-browser"], env);
   const [link] = await running.shows(address);
@@ -314,7 +314,7 @@ test("where the browser cannot reach this machine, the pasted address of the fai
   assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
 });
 
-test("FR-007 on a terminal the encrypted file is asked about, and a no stores nothing", { skip: noTerminal }, async (t) => {
+test("FR-007 on a terminal the user is asked about the encrypted file, and a no stores nothing", { skip: noTerminal }, async (t) => {
   const { saas, env, folder, run } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
   const declined = startOnTerminal(t, ["auth", "login"], env);
   await declined.shows(/Store it in the encrypted file\? \[y\/N\] /);
@@ -339,7 +339,7 @@ test("FR-007 on a terminal the encrypted file is asked about, and a no stores no
 test("options with impossible values are refused before anything happens", async (t) => {
   const { saas, run, folder } = await scene(t);
   for (const [args, message] of [
-    ["--port 0", /--port is "0", and a whole number from 1 to 65535 is needed/],
+    ["--port 0", /--port is "0", not a whole number from 1 to 65535/],
     ["--port 99999", /--port is "99999"/],
     ["--timeout soon", /--timeout is "soon"/],
     ["--timeout -5", /--timeout needs a value/],

@@ -15,7 +15,7 @@ function allEnded({ saas }: Pick<Scene, "saas">): boolean {
   return [...saas.sessions.values()].every(({ ended }) => ended !== undefined);
 }
 
-test("FR-013 logout ends the session at the service and here, and the profile remembers where it was", async (t) => {
+test("FR-013 logout ends the session at the service and here, and the profile remembers its service", async (t) => {
   const it = await scene(t);
   await it.run("auth login");
   const token = (await it.run("auth token")).stdout.trim();
@@ -29,7 +29,7 @@ test("FR-013 logout ends the session at the service and here, and the profile re
   assert.equal((await it.run("auth login", { SPEC_KITTY_SAAS_URL: undefined })).code, 0);
 });
 
-test("logout where nobody is logged in says so and is no failure", async (t) => {
+test("logout when not logged in says so and is not a failure", async (t) => {
   const { run, saas } = await scene(t);
   const { code, stdout } = await run("auth logout");
   assert.deepEqual([code, stdout], [0, 'Nobody was logged in (profile "default").\n']);
@@ -55,7 +55,7 @@ for (const [what, fault, nodeArgs] of [
   });
 }
 
-test("FR-014 a service that is not there does not keep the local session alive", async (t) => {
+test("FR-014 a service that is down does not keep the local session alive", async (t) => {
   const { saas, run } = await scene(t);
   await run("auth login");
   await saas.stop();
@@ -65,7 +65,7 @@ test("FR-014 a service that is not there does not keep the local session alive",
 });
 
 for (const status of [401, 403]) {
-  test(`FR-013 ${status} at logout means that the session is over already: success without a warning`, async (t) => {
+  test(`FR-013 ${status} at logout means that the session has ended already: success without a warning`, async (t) => {
     const { saas, run } = await scene(t);
     await run("auth login");
     saas.faults.next("/api/v1/logout", { status, body: { error: "session_invalid" } });
@@ -74,7 +74,7 @@ for (const status of [401, 403]) {
   });
 }
 
-test("FR-013 a session whose access token is over is refreshed first, so that it really ends", async (t) => {
+test("FR-013 a session whose access token has expired is refreshed first, so that it really ends", async (t) => {
   const it = await scene(t);
   await it.run("auth login");
   it.saas.expireAccessTokens();
@@ -94,7 +94,7 @@ test("a session that the service has ended is logged out of without a warning", 
   assert.deepEqual([code, stdout, stderr], [0, done, ""]);
 });
 
-test("--force tells no service, and --json says what each was told", async (t) => {
+test("--force does not tell the service, and --json says what it was told", async (t) => {
   const { saas, run } = await scene(t);
   await run("auth login");
   const requests = saas.requests.length;
@@ -108,7 +108,7 @@ test("--force tells no service, and --json says what each was told", async (t) =
   assert.deepEqual(JSON.parse((await run("auth logout --json")).stdout), { loggedOut: [{ profile: "default", server: "not told" }] });
 });
 
-test("--profile logs one account out and leaves the others", async (t) => {
+test("--profile logs out of one account and leaves the others", async (t) => {
   const { run } = await scene(t);
   await run("auth login");
   await run("auth login --profile work", { FAKE_SAAS_USER: "bob" });
@@ -119,7 +119,7 @@ test("--profile logs one account out and leaves the others", async (t) => {
   assert.equal(both.code, 2);
 });
 
-test("--all ends every session at the service that issued it, whatever the environment says now, and removes the file", async (t) => {
+test("--all ends every session at the service that issued it, whatever the environment says, and removes the file", async (t) => {
   const it = await scene(t);
   const other = await startFakeSaas();
   t.after(() => other.close());
@@ -127,12 +127,12 @@ test("--all ends every session at the service that issued it, whatever the envir
   await it.run("auth login --profile other", { SPEC_KITTY_SAAS_URL: other.url });
   const { code, stdout, stderr } = await it.run("auth logout --all");
   assert.deepEqual([code, stderr], [0, ""]);
-  assert.equal(stdout, `${done}✓ Logged out (profile "other").\n✓ No login is kept here any more.\n`);
+  assert.equal(stdout, `${done}✓ Logged out (profile "other").\n✓ No login is stored here any more.\n`);
   assert.ok(allEnded(it) && allEnded({ saas: other }));
   assert.equal(filesUnder(it.config).size, 0);
 });
 
-test("S-001 logout with another service in the environment tells the one that issued the session, and no other", async (t) => {
+test("S-001 logout with another service in the environment tells only the one that issued the session", async (t) => {
   const it = await scene(t);
   const other = await startFakeSaas();
   t.after(() => other.close());
@@ -149,25 +149,25 @@ for (const [what, spoil] of [
   ["is a newer version's", ({ credentials }) => writeFileSync(credentials, readFileSync(credentials, "utf8").replace('"version": 1', '"version": 9'))],
   ["is a directory with something in it", ({ credentials }) => (rmSync(credentials), mkdirSync(credentials), writeFileSync(join(credentials, "x"), ""))],
 ] as [string, (it: Scene) => void][]) {
-  test(`a file that ${what} goes with logout --all --force, and a login works again`, async (t) => {
+  test(`a file that ${what} is removed by logout --all --force, and a login works again`, async (t) => {
     const it = await scene(t);
     await it.run("auth login");
     spoil(it);
     assert.equal((await it.run("auth logout")).code, 1);
     const { code, stdout, stderr } = await it.run("auth logout --all --force");
     if (what.includes("something in it")) {
-      // Whose that is nobody knows: it is named, and left.
+      // Its owner is unknown: it is named, and left alone.
       assert.equal(code, 1);
       assert.match(stderr, /^error: ".*credentials\.json" .*\nhint: .*mv /);
       return;
     }
-    assert.deepEqual([code, stdout, stderr], [0, "✓ No login is kept here any more.\n", ""]);
+    assert.deepEqual([code, stdout, stderr], [0, "✓ No login is stored here any more.\n", ""]);
     assert.equal(filesUnder(it.config).size, 0);
     assert.equal((await it.run("auth login")).code, 0);
   });
 }
 
-test("S-003 a login that came while the service kept a logout waiting stays, and a refreshed session of the old login goes", async (t) => {
+test("S-003 a login made while the service delays a logout stays; a refreshed session of the old login is removed", async (t) => {
   for (const [meanwhile, code] of [["auth login --force", 0], ["auth refresh", 4]] as const) {
     const { saas, run, env } = await scene(t);
     await run("auth login");
@@ -184,7 +184,7 @@ test("S-003 a login that came while the service kept a logout waiting stays, and
   }
 });
 
-test("S-003 a login that came while a logout refreshed its token is not ended in the place of the one before", async (t) => {
+test("S-003 a login made while a logout refreshes its token is not ended instead of the previous one", async (t) => {
   const { saas, env } = await scene(t);
   const app = await storeSession(saas, env, sessionOf(saas));
   let answer = (): void => undefined;
@@ -200,20 +200,20 @@ test("S-003 a login that came while a logout refreshed its token is not ended in
   assert.equal((await app.store.read()).profiles.get("default")?.session?.user.id, "u_bob");
 });
 
-test("with SPEC_KITTY_STORAGE=memory, logout --all leaves a stored session as it is, and the key that opens it", async (t) => {
+test("with SPEC_KITTY_STORAGE=memory, logout --all leaves a stored session and its key as they are", async (t) => {
   const at = await scene(t, {}, { SPEC_KITTY_STORAGE: "memory", DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere" });
   mkdirSync(at.config, { mode: 0o700 });
   const file = new SealedFile(at.credentials, () => ({ mismatch: { message: "", hint: [] }, open: async () => Buffer.alloc(32) }));
   await file.write('{"version":1,"active":"default","profiles":{}}', { key: { source: "keychain", account: "sessions-test" } });
   const before = filesUnder(at.config);
-  // A keychain that was asked could not have answered, and there would be a warning.
+  // If a keychain had been asked, it could not have answered, and there would be a warning.
   for (const args of ["auth logout --all", "auth logout --all --force"]) {
-    assert.deepEqual(await at.run(args), { code: 0, signal: null, stdout: "Nothing is kept: SPEC_KITTY_STORAGE is memory. What was stored without it was left as it is.\n", stderr: "" });
+    assert.deepEqual(await at.run(args), { code: 0, signal: null, stdout: "Nothing is stored: SPEC_KITTY_STORAGE is memory. What was stored without it was left as it is.\n", stderr: "" });
   }
   assert.deepEqual(filesUnder(at.config), before);
 });
 
-test("S-003 a login that came while the service kept logout --all waiting stays, under a name that was there and under a new one", async (t) => {
+test("S-003 a login made while the service delays logout --all stays, under a known name and under a new one", async (t) => {
   for (const name of ["default", "late"]) {
     const { saas, run, env, config } = await scene(t);
     await run("auth login");
@@ -226,16 +226,16 @@ test("S-003 a login that came while the service kept logout --all waiting stays,
     answer();
     const { code, stdout, stderr } = await running.ended;
     assert.deepEqual([code, stdout], [0, `${done}✓ Logged out (profile "work").\n`]);
-    assert.equal(stderr, `warning: there is a new login (profile "${name}"), made meanwhile: it stays. To end it too: spec-kitty auth logout --all\n`);
+    assert.equal(stderr, `warning: there is a new login (profile "${name}"), made in the meantime, and it stays. To end it too: spec-kitty auth logout --all\n`);
     assert.equal((await run("auth whoami")).stdout, "alice@example.com\n", `"${name}" is the active one now`);
     const { profiles } = JSON.parse((await run("auth list --json")).stdout) as { profiles: { profile: string }[] };
-    assert.deepEqual(profiles.map(({ profile }) => profile), [name], "and what was logged out is forgotten");
-    assert.equal((await run("auth logout --all")).stdout, `✓ Logged out (profile "${name}").\n✓ No login is kept here any more.\n`);
+    assert.deepEqual(profiles.map(({ profile }) => profile), [name], "and the profile that was logged out of is removed");
+    assert.equal((await run("auth logout --all")).stdout, `✓ Logged out (profile "${name}").\n✓ No login is stored here any more.\n`);
     assert.equal(filesUnder(config).size, 0);
   }
 });
 
-test("a session that cannot be removed here is told of with what became of it at the service, and the hint ends it once that is mended", async (t) => {
+test("a session that cannot be removed here is an error that says whether it ended at the service, and how to remove it", async (t) => {
   for (const [fault, error, command] of [
     [undefined, "the session has ended at the service, but is still stored here", "auth logout --force --profile default"],
     [{ status: 500 }, "the session is still stored here", "auth logout --profile default"],

@@ -6,7 +6,7 @@ import { commandTable } from "../../src/cli/command-table.ts";
 import { bin, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
 import { scene } from "../helpers/scene.ts";
 
-/** What a process without a terminal may find at its standard input: nothing open, nothing in it, or a pipe that stays open and says nothing. */
+/** The standard input of a process without a terminal: not open, empty, or a pipe that stays open and silent. */
 type Input = "closed" | "empty" | "silent";
 
 async function runWith(t: TestContext, input: Input, args: readonly string[], env: CommandEnvironment): Promise<CommandResult & { ms: number }> {
@@ -21,7 +21,7 @@ async function runWith(t: TestContext, input: Input, args: readonly string[], en
   return { code, signal, stdout, stderr, ms: performance.now() - startedAt };
 }
 
-/** Runs a command and asserts that it ended within a second of what the runtime takes to start. A machine that was busy gets two more chances. */
+/** Runs a command and asserts that it takes at most a second more than the runtime's start. A busy machine gets two more chances. */
 async function endsAtOnce(t: TestContext, input: Input, args: readonly string[], env: CommandEnvironment): Promise<CommandResult> {
   for (let left = 2; ; left -= 1) {
     const { ms: startUp } = await runWith(t, "empty", ["--version"], env);
@@ -31,7 +31,7 @@ async function endsAtOnce(t: TestContext, input: Input, args: readonly string[],
   }
 }
 
-test("what would ask fails within a second and names the option that would have answered", async (t) => {
+test("a question without a terminal fails within a second and names the option that would have answered it", async (t) => {
   const { run, env } = await scene(t);
   await run("auth login");
   await run("auth login --profile work");
@@ -49,12 +49,12 @@ test("what would ask fails within a second and names the option that would have 
   }
 });
 
-test("every command ends by itself where there is neither a login nor a terminal", async (t) => {
+test("every command ends by itself without a login and without a terminal", async (t) => {
   const { env } = await scene(t);
   for (const { words, load } of commandTable) {
     const { arguments: [least] = [0] } = await load();
     const args = [...words, ...Array.from({ length: least }, () => "GET")];
-    // A login is the one thing that has somebody to wait for, in a browser; without a service there is none.
+    // Only a login has a user to wait for, in a browser; without a service it does not start.
     const more = words.join(" ") === "auth login" ? { SPEC_KITTY_SAAS_URL: undefined } : {};
     for (const input of ["closed", "empty"] as const) {
       const { code, signal, stderr } = await endsAtOnce(t, input, args, { ...env, ...more });
@@ -65,7 +65,7 @@ test("every command ends by itself where there is neither a login nor a terminal
   }
 });
 
-test("Ctrl-C ends a wait for standard input that was asked for", async (t) => {
+test("Ctrl-C ends a wait for standard input", async (t) => {
   const { env } = await scene(t);
   for (const args of [["api", "POST", "/api/v1/echo", "-d", "-"], ["sync", "emit", "WPCreated", "--aggregate", "WP01", "--payload", "-"], ["auth", "git-credential", "get"]]) {
     const running = startCommand(t, args, env, { nodeArgs: ["--import", announceReading] });
@@ -77,5 +77,5 @@ test("Ctrl-C ends a wait for standard input that was asked for", async (t) => {
   }
 });
 
-/** Makes the command say when it has begun to read its standard input. */
+/** Makes the command announce that it reads its standard input. */
 const announceReading = `data:text/javascript,${encodeURIComponent('process.stdin.on("newListener", (name) => name === "readable" && console.error("reading"))')}`;

@@ -10,7 +10,7 @@ async function loggedIn(t: Parameters<typeof scene>[0], options: Parameters<type
   return found;
 }
 
-test("FR-015 auth status asks nobody; with --check it asks the service who is logged in, once", async (t) => {
+test("FR-015 auth status sends nothing; with --check it asks the service who is logged in, once", async (t) => {
   const { saas, run } = await loggedIn(t);
   assert.equal((await run("auth status")).code, 0);
   assert.equal((JSON.parse((await run("auth status --json")).stdout) as { checked: boolean }).checked, false);
@@ -23,7 +23,7 @@ test("FR-015 auth status asks nobody; with --check it asks the service who is lo
   assert.equal((JSON.parse((await run("auth status --check --json")).stdout) as { checked: boolean }).checked, true);
 });
 
-test("with --check what the service says of the user and the teams is shown and kept", async (t) => {
+test("with --check what the service says about the user and the teams is shown and stored", async (t) => {
   const { saas, run } = await loggedIn(t);
   saas.users.alice.email = "alice@new.example";
   saas.users.alice.teams = [{ id: "tm_new", name: "New Ltd" }];
@@ -34,7 +34,7 @@ test("with --check what the service says of the user and the teams is shown and 
   assert.equal((await run("auth refresh")).code, 0, "the tokens are the same as before");
 });
 
-test("with --check a token that is over or refused is refreshed, once", async (t) => {
+test("with --check a token that has expired or is refused is refreshed, once", async (t) => {
   const { saas, run } = await loggedIn(t);
   saas.expireAccessTokens();
   assert.equal((await run("auth status --check")).code, 0);
@@ -42,10 +42,10 @@ test("with --check a token that is over or refused is refreshed, once", async (t
   assert.equal(saas.count("/api/v1/me"), 2);
 });
 
-test("with --check a session that the service has ended is over here too: exit 4, and nobody is logged in", async (t) => {
+test("with --check a session that the service has ended is removed here: exit 4, not logged in", async (t) => {
   const { saas, run } = await loggedIn(t);
   for (const id of saas.sessions.keys()) saas.revoke(id);
-  assert.equal((await run("auth status")).code, 0, "here it cannot be known");
+  assert.equal((await run("auth status")).code, 0, "it is not known here");
   const { code, stdout, stderr } = await run("auth status --check");
   assert.deepEqual([code, stdout], [4, 'Not logged in (profile "default").\n']);
   assert.match(stderr, /^warning: Session expired or revoked\nhint: Run: spec-kitty auth login\n$/);
@@ -54,7 +54,7 @@ test("with --check a session that the service has ended is over here too: exit 4
   assert.equal((JSON.parse(after.stdout) as { authenticated: boolean }).authenticated, false);
 });
 
-test("S-004 with --check a service that cannot be asked is exit 3, and the login stays", async (t) => {
+test("S-004 with --check a service that cannot be reached is exit 3, and the login stays", async (t) => {
   const { saas, run } = await loggedIn(t);
   saas.faults.next("/api/v1/me", { status: 503, body: { error: "maintenance" } });
   const busy = await run("auth status --check");
@@ -67,7 +67,7 @@ test("S-004 with --check a service that cannot be asked is exit 3, and the login
   assert.equal((await run("auth status")).code, 0);
 });
 
-test("with --check another user than the one who logged in is not believed", async (t) => {
+test("with --check another user than the one who logged in is an error", async (t) => {
   const { saas, run } = await loggedIn(t);
   saas.faults.next("/api/v1/me", { edit: (answer) => ({ ...answer, user_id: "u_mallory", email: "mallory@example.com" }) });
   const { code, stdout, stderr } = await run("auth status --check");
@@ -76,7 +76,7 @@ test("with --check another user than the one who logged in is not believed", asy
   assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
 });
 
-test("status warns when the login ends within three days, and not before", async (t) => {
+test("status warns when the login expires within three days, and not before", async (t) => {
   for (const [days, warning] of [[2, /^warning: the login expires in 2 days; to renew it: spec-kitty auth login --force$/m], [4, /^$/]] as const) {
     const { run } = await loggedIn(t, { refreshTokenSeconds: days * 86_400 });
     const { code, stderr } = await run("auth status");
@@ -85,7 +85,7 @@ test("status warns when the login ends within three days, and not before", async
   }
 });
 
-test("status counts by the service's clock where this machine's is off", async (t) => {
+test("status counts by the service's clock if this machine's is off", async (t) => {
   const { run } = await loggedIn(t, { clockOffsetMs: -10 * 86_400_000, refreshTokenSeconds: 5 * 86_400 });
   const { code, stdout, stderr } = await run("auth status");
   assert.equal(code, 0);

@@ -31,7 +31,7 @@ test("events that are emitted without a service and a login wait, and are sent a
   assert.match((await at.run("sync status", offline)).stdout, /no account yet +3 events, 0 artifacts queued/);
   const early = await at.run("sync now", offline);
   assert.equal(early.code, 4);
-  assert.match(early.stderr, /^error: nobody is logged in, and 3 wait in the queue\nhint: Run: spec-kitty auth login\n$/);
+  assert.match(early.stderr, /^error: nobody is logged in, and 3 entries are still queued\nhint: Run: spec-kitty auth login\n$/);
   assert.equal((await at.run("auth login")).code, 0);
   const { code, stdout, stderr } = await at.run("sync now");
   assert.deepEqual([code, stdout, stderr], [0, "✓ Sent 3 events and 0 artifacts.\n", ""]);

@@ -12,9 +12,9 @@ const base = "/api/v1/tracker/";
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 interface Tracked extends Scene {
-  /** Runs `tracker …`, a hundred times as fast as the clock on the wall. Its arguments are split at spaces. */
+  /** Runs `tracker …` with a clock that is a hundred times as fast. The arguments are split at spaces. */
   tracker(args: string, more?: CommandEnvironment & { input?: string }): Promise<CommandResult>;
-  /** What was asked of the tracker, polls included, in order. */
+  /** The requests to the tracker, polls included, in order. */
   asked(): FakeRequest[];
 }
 
@@ -29,7 +29,7 @@ async function tracked(t: TestContext): Promise<Tracked> {
   };
 }
 
-/** Runs once for people and once for programs, since both show one and the same thing. */
+/** Runs once for people and once for programs: both show the same result. */
 async function both(at: Tracked, args: string): Promise<{ shown: string; json: unknown; requests: FakeRequest[] }> {
   const before = at.asked().length;
   const [shown, json] = [await at.tracker(args), await at.tracker(`${args} --json`)];
@@ -72,7 +72,7 @@ for (const [args, verb, parameters, result, shown] of [
   });
 }
 
-test("what is sent comes from the command line, from a file or from standard input", async (t) => {
+test("items come from the command line, a file or standard input", async (t) => {
   const at = await tracked(t);
   const file = join(at.folder, "items.json");
   writeFileSync(file, '[{"id":"file"}]');
@@ -107,7 +107,7 @@ for (const [args, error] of [
   });
 }
 
-test("where nobody is logged in every call says so with exit 4, and asks nobody", async (t) => {
+test("without a login every call says so with exit 4, and sends nothing", async (t) => {
   const { saas, run } = await scene(t);
   for (const verb of ["status", "push --items []", "search door", "bind"]) {
     const { code, stdout, stderr } = await run(`tracker ${verb} --provider linear --project kitty`);
@@ -153,7 +153,7 @@ test("FR-012 a revoked session ends a call with exit 4 and the command to run", 
   assert.match(stderr, /^error: .*\nhint: Run: spec-kitty auth login\n$/);
 });
 
-test("the key of an earlier try is sent again, and the work is done once in all", async (t) => {
+test("with the key of an earlier attempt the work is done only once", async (t) => {
   const at = await tracked(t);
   const push = 'push --provider linear --project kitty --items [{"id":1}] --idempotency-key 3f2504e0-4f89-41d3-9a0c-0305e82c3301';
   at.saas.faults.next(`${base}push/`, { reset: "after" });
@@ -165,7 +165,7 @@ test("the key of an earlier try is sent again, and the work is done once in all"
   assert.deepEqual([at.saas.tracker.pushed, at.saas.counters.idempotentReplays], [[{ id: 1 }], 1]);
 });
 
-test("what the service does by and by is waited for: its result, its failure, or exit 6 after five minutes", async (t) => {
+test("an asynchronous operation is waited for: its result, its failure, or exit 6 after five minutes", async (t) => {
   const at = await tracked(t);
   at.saas.tracker.items = [1];
   const call = "run --provider linear --project kitty --json";
@@ -196,7 +196,7 @@ test("Ctrl-C ends the wait for an operation at once", async (t) => {
   assert.deepEqual([code, stdout], [130, ""]);
 });
 
-test("a 429 is waited for as long as it says and the request sent once more, with the same key", async (t) => {
+test("after a 429 the request is sent once more when the service says, with the same key", async (t) => {
   const at = await tracked(t);
   for (const fault of [{ body: { retry_after_seconds: 20 } }, { body: {}, headers: { "Retry-After": "20" } }, { body: "slow down" }] satisfies Fault[]) {
     const before = at.asked().length;
@@ -215,7 +215,7 @@ test("a 429 is waited for as long as it says and the request sent once more, wit
 });
 
 for (const [what, fault, code, error, hint] of [
-  ["that somebody has to settle", { status: 409, body: { error_code: "binding_stale", message: "the board is gone", user_action_required: true } }, 1, "the board is gone", "Fix this on the pages of the service first"],
+  ["that the user has to fix", { status: 409, body: { error_code: "binding_stale", message: "the board is gone", user_action_required: true } }, 1, "the board is gone", "Fix this on the pages of the service first"],
   ["of the request", { status: 422, body: { code: "bad_filter", message: "no such field" } }, 1, "no such field", "See how it is connected: spec-kitty tracker status --provider PROVIDER"],
   ["that may pass", { status: 502, body: { error_code: "provider_down", message: "linear is down", retryable: true } }, 3, "linear is down", "Try again in a moment"],
   ["that may pass, at a known time", { status: 503, body: { message: "maintenance", retry_after_seconds: 90 } }, 3, "maintenance", "Try again in 90 s"],
@@ -243,7 +243,7 @@ for (const [what, fault, code, error, hint] of [
   });
 }
 
-test("S-008 what is in a result stays text on its line", async (t) => {
+test("S-008 the content of a result stays text on its line", async (t) => {
   const at = await tracked(t);
   const hostile = "\u001b[2Ja\nerror: forged\r\u202eb";
   at.saas.faults.always(`${base}status/`, { body: { [hostile]: hostile, items: [hostile, { [hostile]: hostile, more: { a: hostile } }, null, 1, [hostile]], [`${hostile}s`]: [] } });

@@ -10,7 +10,7 @@ import { commandHelp, exampleLine } from "../../src/cli/help.ts";
 
 const cli = fileURLToPath(new URL("../../src/cli", import.meta.url));
 
-test("every command has help with two examples, each of which the parser takes", async () => {
+test("every command has help with two examples that the parser accepts", async () => {
   for (const { words, load } of commandTable) {
     const command = await load();
     const name = words.join(" ");
@@ -49,7 +49,7 @@ test("every group of commands says what it is about, and its help names every co
   }
 });
 
-test("two commands never have the same words, and two options of one never the same letter", async () => {
+test("no two commands have the same words, and no two options of a command the same letter", async () => {
   const names = commandTable.map(({ words }) => words.join(" "));
   assert.deepEqual(names, [...new Set(names)]);
   for (const { words, load } of commandTable) {
@@ -59,7 +59,7 @@ test("two commands never have the same words, and two options of one never the s
   }
 });
 
-test("nothing of the command line touches the process but its entry", () => {
+test("in cli/ only main touches the process", () => {
   const touching = readdirSync(cli, { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith(".ts") && !["main.ts", "run.ts"].includes(path))
     .filter((path) => /\bprocess\./.test(readFileSync(join(cli, path), "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "")));

@@ -71,7 +71,7 @@ test("events that are emitted while nobody is logged in wait, and are sent after
   await offline.emit(history());
   const report = await offline.flush();
   assert.ok(report.failure instanceof NotAuthenticatedError);
-  assert.match(report.failure.message, /nobody is logged in, and 1 wait in the queue/);
+  assert.match(report.failure.message, /nobody is logged in, and 1 entry is still queued/);
   assert.equal(report.left, 1);
   assert.equal((await runtimeFor(folder, saas, alice(saas.url)).flush()).events.delivered, 1);
   assert.equal((await runtimeFor(folder, saas, bob(saas.url)).flush()).events.delivered, 0);

@@ -1,11 +1,11 @@
-import { AuthError } from "../../base/errors.ts";
+import { AuthError, isAuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import type { Identity } from "../../base/identity.ts";
 import { Secret } from "../../base/secret.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Environment } from "../../platform/paths.ts";
 import type { askKeychainProcess, KeychainAnswer, KeychainRequest } from "./keychain-process.ts";
-import { startOver, type KeySource } from "./sealed-file.ts";
+import { startOver, type KeySource, type SealedFile } from "./sealed-file.ts";
 
 /** Keeps 256-bit keys where the operating system guards them: one per account, as base64url text inside a {@link Secret}. */
 export interface Keychain {
@@ -76,6 +76,17 @@ export function createKeychain({ identity, clock, env, timeoutMs = 3000, ask }: 
     write: async (account, key) => void (await call({ operation: "write", account, key: key.reveal() })),
     remove: async (account) => void (await call({ operation: "remove", account })),
   };
+}
+
+/** The keychain's entry that the key of a sealed file is in; undefined if it is in none, or if the file cannot be read at all. */
+export function keychainAccount(file: SealedFile): string | undefined {
+  try {
+    const header = file.header();
+    return header?.source === "keychain" ? header.account : undefined;
+  } catch (error) {
+    if (isAuthError(error)) return undefined;
+    throw error;
+  }
 }
 
 /** The key that a header names in the keychain. */

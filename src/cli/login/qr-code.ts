@@ -3,8 +3,8 @@ export type QrModules = readonly (readonly boolean[])[];
 
 type Level = "L" | "M";
 
-// ISO/IEC 18004 "Error correction characteristics", versions 1 to 10: enough for 271 bytes, and no address that a person
-// could be asked to open is longer. `bits` are the level's indicator in the format information.
+// ISO/IEC 18004 "Error correction characteristics", versions 1 to 10: enough for 271 bytes, longer than any address that a
+// person could be asked to open. `bits` are the level's indicator in the format information.
 const codewords = [26, 44, 70, 100, 134, 172, 196, 242, 292, 346];
 const levels = {
   L: { bits: 0b01, ecc: [7, 10, 15, 20, 26, 18, 20, 24, 30, 18], blocks: [1, 1, 1, 1, 1, 2, 2, 2, 2, 4] },
@@ -25,10 +25,11 @@ const masks: readonly ((i: number, j: number) => boolean)[] = [
 
 /**
  * The QR code of a text (ISO/IEC 18004), in byte mode only: an address mixes cases, which the denser modes cannot hold.
- * The bytes are UTF-8 without an ECI designator, which readers detect and some cannot skip.
+ * The bytes are UTF-8 without an ECI designator: readers detect UTF-8, and some cannot skip the designator.
+ *
  * @param text - such as `verification_uri_complete`
- * @param level - error correction; left out: L, or M where that costs no larger symbol
- * @returns `undefined` when the text does not fit: then the address in plain text has to do
+ * @param level - of error correction; by default L, or M if that needs no larger symbol
+ * @returns `undefined` if the text does not fit: then the address in plain text has to do
  */
 export function qrCode(text: string, level?: Level): QrModules | undefined {
   const bytes = Buffer.from(text, "utf8");
@@ -56,10 +57,10 @@ function dataCodewords(bytes: Buffer, version: number, level: Level): Buffer {
   return Buffer.concat([data, Buffer.alloc(dataCapacity(version, level) - data.length, "ec11", "hex")]);
 }
 
-/** "Constructing the final message codeword sequence": blocks side by side, so that one smudge spares most of each. */
+/** "Constructing the final message codeword sequence": blocks interleaved, so that one smudge spares most of each. */
 function interleave(data: Buffer, version: number, level: Level): number[] {
   const count = levels[level].blocks[version - 1]!;
-  const longer = data.length % count; // that many blocks, the last ones, have one codeword more
+  const longer = data.length % count; // this many blocks, the last ones, have one more codeword
   const start = (block: number): number => block * Math.floor(data.length / count) + Math.max(0, block - (count - longer));
   const blocks = Array.from({ length: count }, (_, block) => [...data.subarray(start(block), start(block + 1))]);
   const ecc = blocks.map((block) => errorCorrection(block, levels[level].ecc[version - 1]!));
@@ -146,7 +147,7 @@ function symbol(stream: number[], version: number, level: Level, mask: number): 
   return grid as boolean[][]; // the loop above has left no module undefined
 }
 
-/** "Evaluation of data masking results": runs, blocks, what looks like a finder pattern, and the balance. */
+/** "Evaluation of data masking results": runs, blocks, finder-like patterns, and the balance. */
 function penalty(modules: boolean[][]): number {
   const rows = modules.map((row) => row.map(Number).join(""));
   const lines = [...rows, ...modules.map((_, column) => rows.map((row) => row[column]).join(""))];

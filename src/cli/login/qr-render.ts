@@ -1,6 +1,6 @@
 import type { QrModules } from "./qr-code.ts";
 
-/** What the terminal can do. */
+/** What the terminal supports. */
 interface QrRendering {
   /** Whether escape sequences for colour may be written. */
   color: boolean;
@@ -9,15 +9,16 @@ interface QrRendering {
 }
 
 /**
- * A QR code as lines of half blocks, two modules to a character, each line ended by a line feed. The ink is the light
- * modules: on a terminal of light on dark, the usual one, that is the right way round without any colour, and with
- * colour black and white are named from the 256-colour cube, which themes leave alone, unlike colours 0 to 15.
+ * A QR code as lines of half blocks, two modules per character, each line ended by a line feed. The ink is the light modules: on
+ * a light-on-dark terminal, the usual kind, that is right even without colour; with colour, black and white are from the
+ * 256-colour cube, which themes leave alone, unlike colours 0 to 15.
+ *
  * @param modules - from `qrCode`
- * @param rendering - what the terminal can do
- * @returns `undefined` when the terminal is too narrow, since a code with wrapped lines is noise
+ * @param rendering - what the terminal supports
+ * @returns `undefined` if the terminal is too narrow: a code with wrapped lines is noise
  */
 export function renderQrCode(modules: QrModules, { color, columns }: QrRendering): string | undefined {
-  // ISO/IEC 18004 "Quiet zone": 4 modules. Readers of today find a code with 2, which beats no code at all.
+  // ISO/IEC 18004 "Quiet zone": 4 modules. Today's readers find a code with 2, which is better than no code at all.
   const quiet = [4, 2].find((margin) => modules.length + 2 * margin <= columns);
   if (quiet === undefined) return undefined;
   const light = (row: number, column: number): boolean => !modules[row]?.[column];

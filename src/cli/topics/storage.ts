@@ -14,13 +14,12 @@ where the key of the file lives. "${command} auth status" always says which.
   against your own programs once the keychain is unlocked.
 - file, with ${variable("PASSPHRASE")}: scrypt (N 16384, r 8, p 1, random salt) of
   the passphrase. Protects against a copy of the file, other users, and your
-  own programs that do not know the passphrase. Does not protect against those
-  that can read the environment of a running command, or a weak passphrase.
+  own programs that do not know the passphrase. Does not protect against anyone
+  who can read the environment of a running command or guess the passphrase.
 - file, without a passphrase: scrypt of the machine's id, or its host name if
-  the system has none, and your user id.
-  Protects against a stray copy of the file, such as a backup or a synced home.
-  Does not protect against your own programs, or against those who have all of
-  the machine's disk.
+  the system has none, and your user id. Protects against a stray copy of the
+  file, such as a backup or a synced home folder. Does not protect against your
+  own programs, or against anyone who has the whole disk of the machine.
 - memory: nothing is written, and the session ends with the command.
 
 The keychain is the default if one answers within 3 seconds. Otherwise the file

@@ -18,7 +18,7 @@ const formats = {
 // ISO/IEC 18004, table of the version information bit streams.
 const versions = ["000111110010010100", "001000010110111100", "001001101010011001", "001010010011010011"];
 
-test("a user code gives the very symbol that another encoder gives", () => {
+test("a user code gives the same symbol as another encoder", () => {
   assert.deepEqual(draw(qrCode("WDJB-MJHT")), [
     "#######...###.#######",
     "#.....#..#....#.....#",
@@ -81,7 +81,7 @@ test("the symbol is the smallest that holds the text, by the standard's table of
     }
 });
 
-test("the better error correction is taken where it costs no larger symbol", () => {
+test("the better error correction is used if it costs no larger symbol", () => {
   const text = (length: number): string => "y".repeat(length);
   assert.deepEqual(qrCode(text(26)), qrCode(text(26), "M"));
   assert.deepEqual(qrCode(text(27)), qrCode(text(27), "L"));

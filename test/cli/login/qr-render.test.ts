@@ -23,7 +23,7 @@ test("what is drawn is the symbol, dark on light, within a quiet zone of four mo
   }
 });
 
-test("with colour every line says black and white itself, and leaves the terminal as it was", () => {
+test("with colour every line sets black and white itself, and resets the terminal", () => {
   const plain = renderQrCode(modules, { color: false, columns: 80 })?.split("\n");
   const coloured = renderQrCode(modules, { color: true, columns: 80 })?.split("\n");
   assert.equal(coloured?.length, plain?.length);

@@ -6,7 +6,7 @@ import type { Context } from "../../../src/cli/command.ts";
 import { agreedKey } from "../../../src/cli/login/storage-consent.ts";
 import { commandEnvironment, scratchFolder } from "../../helpers/command.ts";
 
-test("a login that keeps the key of the sessions does not bring it back when another has moved them to a new one meanwhile", async (t) => {
+test("a login that keeps the key does not undo a change of key that was made in the meantime", async (t) => {
   const env = commandEnvironment(scratchFolder(t), "http://127.0.0.1:9");
   const [first, second] = [newDerivedHeader("machine"), newDerivedHeader("machine")];
   const app = createApp({ env });
@@ -17,5 +17,5 @@ test("a login that keeps the key of the sessions does not bring it back when ano
   assert.equal(key(), undefined);
   assert.deepEqual(app.sealedFile.header(), second);
   await app.store.removeAll();
-  assert.deepEqual(key(), first, "where everything was removed meanwhile, a key is needed after all");
+  assert.deepEqual(key(), first, "if everything was removed in the meantime, a key is needed after all");
 });

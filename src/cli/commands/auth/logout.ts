@@ -1,5 +1,6 @@
 import { logout as logOut, type LogoutOutcome } from "../../../auth/flows/logout.ts";
 import type { Profiles } from "../../../auth/session.ts";
+import { keychainAccount } from "../../../auth/secure-storage/keychain.ts";
 import { AuthError } from "../../../base/errors.ts";
 import { hint } from "../../../base/hint.ts";
 import { chosenProfile } from "../../account.ts";
@@ -87,14 +88,8 @@ async function profilesToEnd({ app }: Context, all: boolean, force: boolean): Pr
 
 /** @returns the profiles that stay because of `but` */
 async function removeEverything({ app, out }: Context, but: "sessions" | undefined): Promise<Profiles["profiles"]> {
-  let account: string | undefined;
-  try {
-    const header = app.sealedFile.header();
-    if (header?.source === "keychain") account = header.account;
-  } catch (error) {
-    // A file that is damaged or unsafe is removed all the same: that is what --all is for.
-    if (!(error instanceof AuthError)) throw error;
-  }
+  // A file that cannot be read is removed too: that is what --all is for.
+  const account = keychainAccount(app.sealedFile);
   const { profiles } = await app.store.removeAll(but, async () => {
     if (account === undefined) return;
     try {

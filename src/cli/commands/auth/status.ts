@@ -78,8 +78,8 @@ async function ofEnvironmentToken({ app, signal }: Context, check: boolean): Pro
 }
 
 /**
- * The status with a token of the environment: requests go to the profile's service, or to the one that the environment names, and
- * whose token it is is not known here. The profile's own session is not used, so nothing is said of it.
+ * The status with a token of the environment: requests go to the profile's service, or to the one that the environment names. The
+ * user of the token is not known here, and the profile's own session is not used, so nothing is said of it.
  */
 function environmentTokenStatus(name: string, profile: Profile | undefined, app: App): AuthStatus {
   const service = app.settings.service?.value ?? profile?.service;
