@@ -26,6 +26,9 @@ export function security({ command }: Identity): string {
   others can read, is not used. If others can change a folder above, they can
   hide what is below it; "${command} auth doctor" names such folders. On Windows
   the access list of your profile folder keeps others out.
+- Code that somebody else has put where programs look for code. Only the files
+  of this package are loaded, and its one dependency, from the package's own
+  place for it and only if nobody but you and root can change the way there.
 - A copy of the file. It is sealed: see "${command} help storage".
 - A thief with the tokens alone, where the provider binds them (DPoP, RFC 9449).
   Neither the access token nor the refresh token is of any use without the key,
