@@ -13,7 +13,7 @@ import { SealedFile } from "../../src/auth/secure-storage/sealed-file.ts";
 import type { DoctorReport } from "../../src/cli/answers.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import { testCertificate } from "../helpers/certificate.ts";
-import { bin, scratchFolder, startCommand, type CommandEnvironment } from "../helpers/command.ts";
+import { bin, scratchFolder, startCommand, typescript, type CommandEnvironment } from "../helpers/command.ts";
 import { startProxy } from "../helpers/proxy.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storeSession, type SessionOptions } from "../helpers/stored-session.ts";
@@ -243,7 +243,7 @@ const helper = fileURLToPath(new URL("process-lock-helper.ts", import.meta.url))
 
 /** A process that takes the lock: `exit` ends with it, `hold` keeps it until a line comes. */
 function locker(t: TestContext, task: "hold" | "exit", path: string): ReturnType<typeof spawn> {
-  const child = spawn(process.execPath, ["--import", "tsx", helper, task, path], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [...typescript, helper, task, path], { stdio: ["pipe", "pipe", "inherit"] });
   t.after(() => void child.kill("SIGKILL"));
   return child;
 }

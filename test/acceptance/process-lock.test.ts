@@ -9,10 +9,11 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../src/platform/clock.ts";
 import { acquireProcessLock, inspectProcessLock } from "../../src/platform/process-lock.ts";
+import { typescript } from "../helpers/command.ts";
 import { clockThatTells } from "../helpers/first-sleep.ts";
 
 const HELPER = fileURLToPath(new URL("process-lock-helper.ts", import.meta.url));
-const COMMAND = [...process.execArgv.filter((flag) => !flag.startsWith("--test")), HELPER];
+const COMMAND = [...typescript, HELPER];
 const linux = process.platform === "linux" ? {} : { skip: "about the lock of Linux" };
 const unix = process.platform === "win32" ? { skip: "needs signals" } : {};
 const options = { clock: systemClock, timeoutMs: 30_000 };

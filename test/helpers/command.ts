@@ -8,6 +8,9 @@ import { approvingBrowser } from "../fake-saas/browser.ts";
 
 export const bin = fileURLToPath(new URL("../../bin/spec-kitty.js", import.meta.url));
 
+/** Arguments for Node, so that a process of a test runs TypeScript. */
+export const typescript: readonly string[] = ["--import", new URL("../typescript.js", import.meta.url).href];
+
 /** How a run of the real command ended, and what it said. */
 export interface CommandResult {
   code: number | null;

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 import type { FakeSaas } from "../fake-saas/server.ts";
+import { typescript } from "../helpers/command.ts";
 import { alice, fakeSaas, history, runtimeFor, temporaryFolder } from "./support.ts";
 
 const batchPath = "/api/v1/events/batch/";
@@ -11,7 +12,7 @@ const batchPath = "/api/v1/events/batch/";
 function drain(folder: string, saas: FakeSaas): ChildProcess {
   const script = fileURLToPath(import.meta.resolve("./drain-process.ts"));
   const token = saas.issue().access_token;
-  return spawn(process.execPath, ["--import", "tsx", script, folder, saas.url, token], { stdio: ["ignore", "pipe", "inherit"] });
+  return spawn(process.execPath, [...typescript, script, folder, saas.url, token], { stdio: ["ignore", "pipe", "inherit"] });
 }
 
 async function end(child: ChildProcess): Promise<{ delivered: number; duplicates: number }> {

@@ -11,7 +11,7 @@ import { SealedFile, type KeySource } from "../../../src/auth/secure-storage/sea
 import type { KeyHeader } from "../../../src/auth/secure-storage/vault.ts";
 import { AuthError } from "../../../src/errors.ts";
 import { Secret } from "../../../src/secret.ts";
-import { scratchFolder } from "../../helpers/command.ts";
+import { scratchFolder, typescript } from "../../helpers/command.ts";
 import { contentOf } from "./sealed-file-process.ts";
 
 const content = JSON.stringify({ user: "alice@example.com", token: "rt_0123456789abcdef", name: "Zoë ✓" });
@@ -116,7 +116,7 @@ test("a reservation that is not used leaves nothing, and neither does a write th
 });
 
 function startProcess(t: TestContext, mode: string, path: string): ChildProcess {
-  const child = fork(fileURLToPath(new URL("sealed-file-process.ts", import.meta.url)), [mode, path], { execArgv: ["--import", "tsx"] });
+  const child = fork(fileURLToPath(new URL("sealed-file-process.ts", import.meta.url)), [mode, path], { execArgv: [...typescript] });
   t.after(() => child.kill("SIGKILL"));
   return child;
 }
