@@ -78,7 +78,7 @@ test("with --check another user than the one who logged in is not believed", asy
 
 test("status warns when the login ends within three days, and not before", async (t) => {
   for (const [days, warning] of [[2, /^warning: the login ends in 2 days; to renew it: spec-kitty auth login --force$/m], [4, /^$/]] as const) {
-    const { run } = await loggedIn(t, { refreshTokenSeconds: days * 86_400 });
+    const { run } = await loggedIn(t, { refreshTokenSeconds: (days + 0.2) * 86_400 });
     const { code, stderr } = await run("auth status");
     assert.equal(code, 0);
     assert.match(stderr, warning);

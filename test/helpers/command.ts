@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TestContext } from "node:test";
-import { approvingBrowser } from "../fake-saas/browser.ts";
+import { scriptedBrowser } from "./scripted-browser.ts";
 
 export const bin = fileURLToPath(new URL("../../bin/spec-kitty.js", import.meta.url));
 
@@ -51,7 +51,7 @@ export function commandEnvironment(folder: string, service: string | undefined, 
     SPEC_KITTY_CONFIG_DIR: join(folder, "config"),
     SPEC_KITTY_STORAGE: "file",
     SPEC_KITTY_SAAS_URL: service,
-    BROWSER: approvingBrowser,
+    BROWSER: scriptedBrowser(),
     ...more,
   };
 }
