@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, chownSync, cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, watch, writeFileSync } from "node:fs";
 import { createServer } from "node:https";
@@ -197,12 +197,12 @@ test("a folder above that others can change is a warning, by whichever way it le
 /** A copy of the command, and a Node, that another user can start although the folder of this package is closed to others. */
 function openToAll(t: TestContext): { node: string; program: string } {
   const folder = scratchFolder(t);
-  chmodSync(folder, 0o755);
   const root = dirname(dirname(bin));
   for (const name of ["package.json", "bin", "dist"]) cpSync(join(root, name), join(folder, name), { recursive: true });
   const isOpen = (path: string): boolean => (statSync(path).mode & 0o001) !== 0 && (path === dirname(path) || isOpen(dirname(path)));
   const node = isOpen(process.execPath) ? process.execPath : join(folder, "node");
   if (node !== process.execPath) cpSync(process.execPath, node);
+  execFileSync("chmod", ["-R", "a+rX", folder]);
   return { node, program: join(folder, "bin", basename(bin)) };
 }
 
