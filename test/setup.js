@@ -36,14 +36,15 @@ export function runScript(path, args = process.argv.slice(2)) {
 }
 
 /**
- * Runs test files with Node's runner, as many at once as there are processors: its own default leaves one of them idle.
+ * Runs test files with Node's runner, one more at once than there are processors, since tests also wait. The runner's own default
+ * leaves a processor idle.
  *
  * @param files - relative to the package's folder
  * @returns the exit code
  */
 export function runTests(files, { node = process.execPath, reporter = "spec", env = process.env } = {}) {
   const timeLimit = ["--import", new URL("time-limit.js", import.meta.url).href, "--test-timeout=300000"];
-  const options = ["--test", `--test-concurrency=${availableParallelism()}`, "--test-reporter", reporter];
+  const options = ["--test", `--test-concurrency=${availableParallelism() + 1}`, "--test-reporter", reporter];
   return spawnSync(node, [...typescript, ...timeLimit, ...options, ...files], { cwd: root, stdio: "inherit", env }).status ?? 1;
 }
 

@@ -11,6 +11,7 @@ import type { Fault } from "../fake-saas/faults.ts";
 import { approve, tamper } from "../fake-saas/user.ts";
 import { bin, scratchFolder, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
 import { filesUnder, freePort, hurried, rawService, scene, type Scene } from "../helpers/scene.ts";
+import { signIn } from "../helpers/stored-session.ts";
 
 const address = /http:\/\/127\.0\.0\.1:\d+\S*\/oauth\/authorize\?\S+/;
 const isRoot = process.getuid?.() === 0;
@@ -337,7 +338,7 @@ for (const [what, spoil, error, hint, skip] of [
 ] as [string, (it: Scene) => void, RegExp, RegExp, string | false][]) {
   test(`NFR-013 a credentials file that ${what} is refused by every command and left as it is`, { skip }, async (t) => {
     const it = await scene(t);
-    await it.run("auth login");
+    await signIn(it.saas, it.env);
     spoil(it);
     const requests = it.saas.requests.length;
     const seen = (): unknown => {
@@ -345,9 +346,8 @@ for (const [what, spoil, error, hint, skip] of [
       return [stats.ino, stats.mode, stats.uid, stats.size, stats.mtimeMs, stats.isFile() && readFileSync(it.credentials, "hex")];
     };
     const before = seen();
-    for (const args of ["auth status", "auth token", "auth login", "auth login --force", "auth refresh", "auth whoami", "auth logout"]) {
-      assertFailure(await it.run(args), { code: 1, error, hint });
-    }
+    const commands = ["auth status", "auth token", "auth login", "auth login --force", "auth refresh", "auth whoami", "auth logout"];
+    for (const result of await Promise.all(commands.map((args) => it.run(args)))) assertFailure(result, { code: 1, error, hint });
     assert.deepEqual(seen(), before);
     assert.equal(it.saas.requests.length, requests, "the service was asked");
   });
