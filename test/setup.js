@@ -43,7 +43,7 @@ export function runScript(path, args = process.argv.slice(2)) {
  * @returns the exit code
  */
 export function runTests(files, { node = process.execPath, reporter = "spec", env = process.env } = {}) {
-  const timeLimit = ["--import", new URL("time-limit.js", import.meta.url).href, "--test-timeout=300000"];
+  const timeLimit = ["--import", new URL("time-limit.js", import.meta.url).href, "--test-timeout=180000"];
   const options = ["--test", `--test-concurrency=${availableParallelism() + 1}`, "--test-reporter", reporter];
   return spawnSync(node, [...typescript, ...timeLimit, ...options, ...files], { cwd: root, stdio: "inherit", env }).status ?? 1;
 }

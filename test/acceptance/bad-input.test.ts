@@ -155,7 +155,7 @@ for (const [what, fault, expected] of [
 test("a token endpoint that hangs is given 10 seconds", async (t) => {
   const { saas, env, folder } = await scene(t);
   saas.faults.next("/oauth/token", { hang: true });
-  const running = startCommand(t, ["auth", "login"], env, { nodeArgs: hurried(10_000, 300) });
+  const running = startCommand(t, ["auth", "login"], env, { nodeArgs: hurried(10_000, 2_000) });
   assertFailure(await running.ended, { code: 3, error: /\/oauth\/token" did not answer in time/, hint: /try again/ });
   assert.equal(filesUnder(folder).size, 0);
 });
@@ -164,7 +164,7 @@ test("an answer whose body hangs is given the same 10 seconds", async (t) => {
   const { env } = await scene(t);
   const half = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"device_code":"';
   const service = await rawService(t, (socket) => socket.write(half));
-  const running = startCommand(t, ["auth", "login", "--headless"], { ...env, SPEC_KITTY_SAAS_URL: service }, { nodeArgs: hurried(10_000, 300) });
+  const running = startCommand(t, ["auth", "login", "--headless"], { ...env, SPEC_KITTY_SAAS_URL: service }, { nodeArgs: hurried(10_000, 2_000) });
   assertFailure(await running.ended, { code: 3, error: /did not answer in time/, hint: /try again/ });
 });
 

@@ -103,7 +103,9 @@ test("FR-002 a device login survives connections that break, a service that is d
   await saas.start();
   await approveDevice(address, code);
   const { code: exit, stdout, stderr } = await running.ended;
-  assert.deepEqual([exit, stdout], [0, success], stderr);
+  assert.equal(exit, 0, stderr);
+  // How long the token is still good for depends on how fast the clock ran meanwhile.
+  assert.match(stdout, /^✓ Logged in as alice@example\.com \(Acme Corp\)\. Access token valid for /);
 });
 
 test("FR-002 a denied code is exit 5 and stores nothing", async (t) => {

@@ -42,7 +42,7 @@ for (const [what, fault, nodeArgs] of [
   ["answers 404", { status: 404, body: "<h1>not here</h1>" }, []],
   ["answers 429", { status: 429, headers: { "Retry-After": "60" } }, []],
   ["breaks the connection", { reset: "before" }, []],
-  ["does not answer within 10 seconds", { hang: true }, hurried(10_000, 300)],
+  ["does not answer within 10 seconds", { hang: true }, hurried(10_000, 2_000)],
 ] as [string, Fault, string[]][]) {
   test(`FR-014 a service that ${what} at logout does not keep the local session alive, and the user is warned`, async (t) => {
     const { saas, run, env } = await scene(t);
