@@ -23,7 +23,8 @@ function assertOneToken(results: CommandResult[]): void {
   assert.equal(new Set(results.map(({ stdout }) => stdout)).size, 1, "all print the same token");
 }
 
-for (const size of [2, 16, 64]) {
+// Sixty-four of them, with a limit by the clock, are for `npm run bench`.
+for (const size of [2, 32]) {
   test(`FR-010 NFR-008 NFR-009 ${size} processes with the same expired session refresh once, and all get the same token`, async (t) => {
     const { saas, env, run } = await sceneWithExpiredSession(t);
     const results = await wave(t, size, env);
