@@ -105,18 +105,18 @@ export type SessionTokens = Pick<
 /**
  * Makes the members of a session from a token response.
  *
- * Expiry counts from the moment of receipt, which is later than the moment of issue: the margin of
- * {@link requiredMs} covers the difference. The lifetime of the refresh token is the server's alone.
+ * Expiry counts from when a refresh was sent, which is earlier than the moment of issue; for a login from when the answer came, which is
+ * later: the margin of {@link requiredMs} covers the difference. The lifetime of the refresh token is the server's alone.
  *
  * @param tokens - the response
- * @param receivedAt - this machine's clock when it came, milliseconds since 1970
+ * @param at - this machine's clock at that moment, milliseconds since 1970
  * @param previous - the session that was refreshed; absent at login
  * @internal
  */
-export function sessionTokens(tokens: TokenResponse, receivedAt: number, previous?: Session): SessionTokens {
-  const offset = tokens.date === undefined ? 0 : tokens.date - receivedAt;
+export function sessionTokens(tokens: TokenResponse, at: number, previous?: Session): SessionTokens {
+  const offset = tokens.date === undefined ? 0 : tokens.date - at;
   const clockOffsetMs = Math.abs(offset) > 60_000 && Math.abs(offset) < centuryMs ? offset : 0;
-  const issuedAt = receivedAt + clockOffsetMs;
+  const issuedAt = at + clockOffsetMs;
   const refreshSeconds = tokens.refresh_token_expires_in;
   const refreshTokenExpiresAt =
     tokens.refresh_token_expires_at ?? (refreshSeconds === undefined ? undefined : new Date(issuedAt + refreshSeconds * 1000).toISOString());

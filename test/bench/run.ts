@@ -7,6 +7,12 @@ import { syncCosts, syncTables } from "./sync.ts";
 import { validToken } from "./valid-token.ts";
 import { wave, type WaveResult } from "./wave.ts";
 
+if (process.argv[2] === "explore") {
+  const { explore } = await import("./explore.ts");
+  await explore(process.argv.slice(3));
+  process.exit();
+}
+
 const { values } = parseArgs({ options: { json: { type: "boolean" }, markdown: { type: "boolean" } } });
 const peersFolder = fileURLToPath(new URL("../peers/", import.meta.url));
 const clientsFile: string = new URL("../peers/bench-clients.js", import.meta.url).href;

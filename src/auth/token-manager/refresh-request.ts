@@ -35,6 +35,16 @@ export interface RefreshContext {
   waitedMs: number;
 }
 
+/** What a refresh brings. */
+export interface RefreshedTokens {
+  readonly tokens: TokenResponse;
+  /**
+   * When the request was sent that brought them, milliseconds since 1970. Their lifetime counts from then: a process that was stopped, or
+   * whose machine was asleep, may read an answer long after it came.
+   */
+  readonly sentAt: number;
+}
+
 /**
  * Asks the service for new tokens, again where that may help, within the limits above.
  *
@@ -47,22 +57,23 @@ export async function requestRefresh(
   session: Session,
   refreshToken: Secret,
   { profile, clock, fetch, random, lock, waitedMs }: RefreshContext,
-): Promise<TokenResponse> {
+): Promise<RefreshedTokens> {
   // Reading an answer for the first time loads code for some milliseconds. Here they cost nothing; once the service has
   // rotated the token, each of them is one in which a process that is killed loses the session.
   await readJsonObject(new Response("{}"));
-  const continuing = checkFor(session, profile, clock);
+  const continuing = checkFor(session, profile);
   const signal = clock.timeout(refreshLimitMs);
   const { clientId: client_id, resource } = session;
   const proving = tokenEndpointFetch(session, { fetch, clock });
   for (let attempt = 1, waited = waitedMs; ; attempt += 1) {
     // A process that was stopped for so long that another took its lock must not send what the other has spent.
     if (!lock.held()) throw new AuthError("lock_unavailable", "the lock on the session was lost while this process was stopped", { hint: "Try again" });
+    const sentAt = clock.now();
     try {
       // A token that was sent without an answer may be spent already. Sending it again loses nothing: it is the only one there
       // is, and servers that rotate tokens are more likely to forgive a replay the sooner it comes.
       const grant = { client_id, refresh_token: refreshToken, resource };
-      return continuing(await refreshTokenGrant(session.server, grant, { clock, fetch: proving, signal, timeoutMs: refreshLimitMs }));
+      return continuing(await refreshTokenGrant(session.server, grant, { clock, fetch: proving, signal, timeoutMs: refreshLimitMs }), sentAt);
     } catch (error) {
       if (signal.aborted) throw unanswered(session, error);
       if (judgeRefreshFailure(error) !== "transient") throw error;
@@ -78,15 +89,15 @@ export async function requestRefresh(
  * Checks that new tokens continue the session. If they do not, they must not be stored, and the ones before them are spent: the
  * session ended.
  */
-function checkFor(session: Session, profile: string, clock: Clock): (tokens: TokenResponse) => TokenResponse {
+function checkFor(session: Session, profile: string): (tokens: TokenResponse, sentAt: number) => RefreshedTokens {
   const { server, clientId: client_id, idToken, dpopKey } = session;
-  return (tokens) => {
+  return (tokens, sentAt) => {
     const { access_token, id_token, token_type } = tokens;
     try {
       validateTokenType({ tokenType: token_type, dpopKey }, server.issuer);
-      const now = sessionTokens(tokens, clock.now(), session).issuedAt;
+      const now = sessionTokens(tokens, sentAt, session).issuedAt;
       if (id_token !== undefined && idToken !== undefined) validateRefreshedIdToken(id_token, { server, client_id, access_token, now }, idToken);
-      return tokens;
+      return { tokens, sentAt };
     } catch (cause) {
       if (!(cause instanceof AuthError)) throw cause;
       throw new NotAuthenticatedError(`the session was not continued: ${cause.message}`, { code: "session_ended", hint: hint`Run: ${login(profile)}`, cause });

@@ -4,12 +4,11 @@ import { hint, login } from "../../base/hint.ts";
 import type { Fetch } from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { judgeRefreshFailure } from "../oauth/refresh.ts";
-import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import type { VaultLock } from "../secure-storage/vault.ts";
 import { isSameSession, remainingMs, sessionTokens, type Session } from "../session.ts";
 import { refreshLockName, type SessionStore, type StoreReservation } from "../session-store.ts";
 import type { AccessTokenOptions, CurrentSession, TokenEvents } from "./current-session.ts";
-import { refreshLimitMs, requestRefresh, retryBudgetMs } from "./refresh-request.ts";
+import { refreshLimitMs, requestRefresh, retryBudgetMs, type RefreshedTokens } from "./refresh-request.ts";
 
 /** Longer than a holder that is alive and running needs, in milliseconds. */
 const lockLimitMs = refreshLimitMs + 5_000;
@@ -23,6 +22,11 @@ export interface SessionRefresherOptions {
   /** From 0 to 1, for jitter. */
   readonly random: () => number;
   readonly events: EventEmitter<TokenEvents>;
+}
+
+/** New tokens, and the room that was taken for them. */
+interface StorableTokens extends RefreshedTokens {
+  readonly room: StoreReservation | undefined;
 }
 
 /** A refreshed session that the disk has not taken yet, the one that is stored instead, and the lock that keeps others from using that. */
@@ -75,7 +79,11 @@ export class SessionRefresher {
         const session = await this.load();
         if (this.#current.isEnough(session, need)) return session;
         const answer = await this.#request(session, lock, startedAt);
-        if ("tokens" in answer) return await this.#store(session, answer.tokens, lock, answer.room);
+        if ("tokens" in answer) {
+          const stored = await this.#store(session, answer, lock);
+          if (stored !== undefined) return stored;
+          continue;
+        }
         if (isSuccessor || !(await this.#hasSuccessor(session, answer.error))) return await this.#giveUp(session, need, answer.error);
         isSuccessor = true;
       } finally {
@@ -132,7 +140,7 @@ export class SessionRefresher {
   }
 
   /** Takes the room for the next session, then spends the refresh token: a full disk must not cost the session. */
-  async #request(session: Session, lock: VaultLock, startedAt: number): Promise<{ tokens: TokenResponse; room: StoreReservation | undefined } | { error: unknown }> {
+  async #request(session: Session, lock: VaultLock, startedAt: number): Promise<StorableTokens | { error: unknown }> {
     const { store, clock, fetch, random } = this.#options;
     const { profile } = this.#current;
     if (session.refreshToken === undefined) return { error: noRefreshToken(profile) };
@@ -140,17 +148,19 @@ export class SessionRefresher {
     try {
       // Once the disk has a spent token, there is nothing on it to lose.
       if (this.#unsaved === undefined) room = await store.reserve();
-      const tokens = await requestRefresh(session, session.refreshToken, { profile, clock, fetch, random, lock, waitedMs: clock.monotonic() - startedAt });
-      return { tokens, room };
+      return { ...(await requestRefresh(session, session.refreshToken, { profile, clock, fetch, random, lock, waitedMs: clock.monotonic() - startedAt })), room };
     } catch (error) {
       room?.discard();
       return { error };
     }
   }
 
-  /** Stores a refreshed session, or keeps it in memory, with the lock, until the disk takes it. */
-  async #store(session: Session, tokens: TokenResponse, lock: VaultLock, room: StoreReservation | undefined): Promise<Session> {
-    const next: Session = { ...session, ...sessionTokens(tokens, this.#options.clock.now(), session) };
+  /**
+   * Stores a refreshed session, or keeps it in memory, with the lock, until the disk takes it.
+   * @returns undefined when a new login came first: its token may not be enough either
+   */
+  async #store(session: Session, { tokens, sentAt, room }: StorableTokens, lock: VaultLock): Promise<Session | undefined> {
+    const next: Session = { ...session, ...sessionTokens(tokens, sentAt, session) };
     this.#unsaved = { expected: this.#unsaved?.expected ?? session, next, lock };
     let stored: Session;
     try {
@@ -164,7 +174,7 @@ export class SessionRefresher {
     }
     // Only now: its refresh token is the one that counts.
     if (tokens.expires_in === 0 && stored.accessToken.equals(tokens.access_token)) throw expiredOnArrival(session);
-    return stored;
+    return isSameSession(stored, next) ? stored : undefined;
   }
 
   /** Puts the new session in the place of the old one, unless a logout or a new login came first: then that is what counts (S-003). */

@@ -5,7 +5,7 @@ import type { AppOverrides } from "../../../src/app/overrides.ts";
 import { newDerivedHeader } from "../../../src/auth/secure-storage/derived-key.ts";
 import { memoryVault } from "../../../src/auth/secure-storage/memory.ts";
 import type { Vault } from "../../../src/auth/secure-storage/vault.ts";
-import type { Session } from "../../../src/auth/session.ts";
+import { remainingMs, type Session } from "../../../src/auth/session.ts";
 import { withProfile } from "../../../src/auth/session-store.ts";
 import type { TokenManager } from "../../../src/auth/token-manager/token-manager.ts";
 import { AuthError, type AuthErrorCode } from "../../../src/base/errors.ts";
@@ -486,6 +486,35 @@ test("S-003 a new login during a refresh wins: its session is the one that is st
   open();
   assert.equal(await asked, token(newer));
   assert.equal(token(await stored()), token(newer));
+});
+
+test("S-003 a new login during a refresh whose token has expired already is refreshed before it is given out", async (t) => {
+  const { saas, tokens, stored, another, clock } = await stage(t);
+  const { promise, open } = gate();
+  saas.faults.next("/oauth/token", { gateAnswer: promise });
+  const asked = tokens.getAccessToken();
+  await saas.until(() => saas.counters.refreshes === 1);
+  // The process of the login was stopped for hours between the answer that it got and the store.
+  const newer = sessionOf(saas, { user: "bob", now: clock.now() });
+  await another().store.update((profiles) => withProfile(profiles, "default", { service: saas.url, clientId: "cli_native", team: undefined, session: newer }));
+  open();
+  assert.equal(await asked, token(await stored()));
+  assert.equal(remainingMs((await stored()) as Session, clock.now()), lifetimeMs);
+  assert.equal((await stored())?.user.name, "bob");
+  assert.equal(saas.counters.refreshes, 2);
+});
+
+test("a lifetime counts from when the refresh was sent, however late a process that was stopped reads the answer", async (t) => {
+  const { saas, tokens, stored, clock } = await stage(t);
+  const { promise, open } = gate();
+  saas.faults.next("/oauth/token", { gateAnswer: promise });
+  const asked = tokens.getAccessToken();
+  await saas.until(() => saas.counters.refreshes === 1);
+  // Only the wall clock: the time limit is for a process that runs.
+  clock.wall += lifetimeMs / 2;
+  open();
+  assert.equal(await asked, token(await stored()));
+  assert.equal(remainingMs((await stored()) as Session, clock.now()), lifetimeMs / 2);
 });
 
 test("S-003 an account switch during a refresh changes neither whose refresh it is nor the active profile", async (t) => {

@@ -1,0 +1,73 @@
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { pairs, textOf, type Exploration } from "../simulation/explore.ts";
+import { laboratory } from "../simulation/laboratory.ts";
+import type { Task } from "../simulation/main.ts";
+import type { Scenario } from "../simulation/programs.ts";
+
+const goal = 1_000_000;
+const walksATask = 10_000;
+
+/**
+ * `npm run bench -- explore [--seed N] [--replay WORD]`: the refresh in a simulated world. Every schedule of two processes with one
+ * disturbance, and of some with two; then random schedules of three to five processes, until there are a million.
+ */
+export async function explore(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({ args: [...args], options: { seed: { type: "string" }, replay: { type: "string" } } });
+  using lab = await laboratory();
+  if (values.replay !== undefined) {
+    const { failure } = await lab.explore({ replay: values.replay });
+    return console.log(failure && textOf(failure));
+  }
+
+  const startedAt = performance.now();
+  const seed = Number(values.seed ?? Date.now());
+  const deep = pairs(2).filter(({ kind, leftMs, programs: [one, other = ""] }) => {
+    return kind !== "static" && leftMs === 0 && one === "token" && ["token", "logout", "login"].includes(other);
+  });
+  const exhaustive = (scenarios: readonly Scenario[]): Task[] => scenarios.map((scenario) => ({ scenarios: [scenario] }));
+  const parts: [what: string, tasks: (schedules: number) => Task[]][] = [
+    ["two processes, one disturbance", () => exhaustive(pairs(1))],
+    ["two processes, two disturbances", () => exhaustive(deep)],
+    [`three to five processes, seeds from ${seed}`, (schedules) => walks(seed, Math.max(100_000, goal - schedules))],
+  ];
+  let schedules = 0;
+  for (const [what, tasks] of parts) {
+    const explored = await all(tasks(schedules), lab.explore);
+    schedules += explored.schedules;
+    report(what, explored);
+    if (explored.failure) {
+      console.log(textOf(explored.failure));
+      process.exitCode = 1;
+      return;
+    }
+  }
+  const seconds = (performance.now() - startedAt) / 1000;
+  console.log(`${schedules.toLocaleString("en")} schedules in ${seconds.toFixed(0)} s: ${(schedules / seconds).toFixed(0)} a second`);
+}
+
+function walks(seed: number, count: number): Task[] {
+  return Array.from({ length: Math.ceil(count / walksATask) }, (_, index) => ({ seed: seed + index * walksATask, walks: walksATask }));
+}
+
+/** Runs tasks on every processor, until they are done or one has failed. */
+async function all(tasks: Task[], run: (task: Task) => Promise<Exploration>): Promise<Exploration> {
+  const sum: Exploration = { schedules: 0, steps: 0, states: 0 };
+  const left = [...tasks];
+  const work = async (): Promise<void> => {
+    for (let task = left.shift(); task !== undefined && sum.failure === undefined; task = left.shift()) {
+      const { schedules, steps, states, failure } = await run(task);
+      sum.schedules += schedules;
+      sum.steps += steps;
+      sum.states += states;
+      if (failure) sum.failure = failure;
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  return sum;
+}
+
+function report(what: string, { schedules, steps, states, failure }: Exploration): void {
+  const count = (number: number, of: string): string => (number === 0 ? "" : `${number.toLocaleString("en")} ${of}, `);
+  console.log(`${what}: ${count(schedules, "schedules")}${count(states, "states")}${count(steps, "steps")}${failure ? "VIOLATED" : "nothing violated"}`);
+}

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { systemClock } from "../../src/platform/clock.ts";
+
+const server = `
+  const { createServer } = require("node:http");
+  const { parentPort, workerData } = require("node:worker_threads");
+  const tell = (state) => { Atomics.store(workerData, 0, state); Atomics.notify(workerData, 0); };
+  createServer((request, response) => {
+    tell(1);
+    response.on("finish", () => tell(2)).end("an answer");
+  }).listen(0, "127.0.0.1", function () { parentPort.postMessage(this.address().port); });
+`;
+
+test("what came while a process was stopped is read before a time limit strikes that has passed meanwhile", async (t) => {
+  const state = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(server, { eval: true, workerData: state });
+  t.after(() => worker.terminate());
+  const [port] = (await once(worker, "message")) as [number];
+  const startedAt = performance.now();
+  const asked = fetch(`http://127.0.0.1:${port}/`, { signal: systemClock.timeout(1_000) });
+  while (Atomics.load(state, 0) === 0) await turn();
+  // As in a stopped process, nothing of this thread runs until the answer has come and the limit has passed.
+  Atomics.wait(state, 0, 1, 10_000);
+  Atomics.wait(state, 0, 2, startedAt + 1_100 - performance.now());
+  assert.equal(await (await asked).text(), "an answer");
+});
+
+test("a time limit ends what takes longer", async () => {
+  const signal = systemClock.timeout(20);
+  await Promise.all([once(signal, "abort"), systemClock.sleep(30)]);
+  assert.equal((signal.reason as Error).name, "TimeoutError");
+});

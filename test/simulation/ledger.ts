@@ -1,0 +1,166 @@
+import { AuthError } from "../../src/base/errors.ts";
+import type { Process } from "./process.ts";
+import type { World } from "./world.ts";
+
+/** A request with a refresh token, from when it is sent until it has failed, or what it brought is stored. */
+export interface RefreshRequest {
+  readonly process: Process;
+  readonly token: string;
+  /** The refresh token that the service gave for it. */
+  next: string | undefined;
+  /** Whether the process has that too. */
+  isAnswered: boolean;
+}
+
+/** A stored session, as far as the invariants go. */
+export interface Stored {
+  readonly login: string;
+  readonly access: string;
+  readonly refresh: string;
+}
+
+/** What may make a caller fail: an error that nothing here explains is a violation, and so is every other code. */
+const explanations: Readonly<Record<string | number, readonly string[]>> = {
+  lock_unavailable: ["stop", "lock lost", "silent", "time passes", "disk full", "write fails"],
+  network_unavailable: ["silent", "reset", "dropped", "time passes", "stop"],
+  service_unavailable: ["busy", "replay"],
+  storage_unwritable: ["disk full", "write fails", "lock lost"],
+  not_authenticated: ["logout", "revoke", "window"],
+  session_ended: ["logout", "revoke", "window"],
+  401: ["logout", "revoke", "window", "rejected"],
+  503: ["busy"],
+};
+
+/** No caller waits longer than this, in milliseconds during which its process is not stopped. */
+const patienceMs = 45_000;
+
+/** The invariants, each where it is decided. The first violation is kept and not thrown: the code under test catches errors. */
+export class Ledger {
+  violation: string | undefined;
+  /** What happened that may explain an error. */
+  readonly happened = new Set<string>();
+  /** Logins that may be lost, see {@link Ledger.interrupted}. */
+  readonly #lost = new Set<string>();
+  readonly #world: World;
+  readonly #requests = new Set<RefreshRequest>();
+  /** Refresh tokens in whose place one that was given for them was stored. */
+  readonly #replaced = new Set<string>();
+  /** Access tokens that were stored. */
+  readonly #access = new Set<string>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  violate(what: string): void {
+    this.violation ??= what;
+  }
+
+  /** No refresh token is sent without the lock, by two living processes, or after another one took its place. */
+  sent(process: Process, token: string): RefreshRequest {
+    if (!this.#world.holdsRefreshLock(process)) this.violate(`${process.name} sends ${token} without the lock`);
+    const login = this.#world.service.loginOf(token);
+    if (this.#replaced.has(token) && !this.#lost.has(login)) this.violate(`${process.name} sends ${token}, which has been replaced in the store`);
+    for (const other of this.#requests) {
+      // One that was not answered has ended before it is repeated: then the token is the only one there is.
+      const isSpent = other.token === token && other.next !== token && !this.#world.service.endedOnPurpose.has(login);
+      if (isSpent) this.violate(`${process.name} sends ${token}, and ${other.process.name} ${other.isAnswered ? "has not stored" : "waits for"} the answer to it`);
+    }
+    const request = { process, token, next: undefined, isAnswered: false };
+    this.#requests.add(request);
+    return request;
+  }
+
+  /** A request ended without new tokens for its process. */
+  failed(request: RefreshRequest): void {
+    this.#requests.delete(request);
+    const { service, stored } = this.#world;
+    const isFollowed = stored !== undefined && stored.refresh !== request.token && service.isSuccessor(stored.refresh, request.token);
+    request.process.successor = isFollowed ? stored.refresh : undefined;
+    if (request.next !== undefined) this.#lose(request.next);
+  }
+
+  /**
+   * A process was killed, lost its lock, or ended and said that it could not store the session. The one window: if the service has rotated
+   * its token and the new one is not stored, the login may be lost. Nothing else may lose one.
+   */
+  interrupted(process: Process): void {
+    for (const request of this.#requests) if (request.process === process) this.failed(request);
+  }
+
+  #lose(token: string): void {
+    this.#lost.add(this.#world.service.loginOf(token));
+    this.happened.add("window");
+  }
+
+  /** What is stored changes in these ways only: a logout and a newer login win, and nothing transient removes a session. */
+  written(process: Process | undefined, before: Stored | undefined, after: Stored | undefined): void {
+    if (after !== undefined) this.#access.add(after.access);
+    if (process === undefined) return;
+    const { service } = this.#world;
+    const change = `${process.name} stores ${after?.refresh ?? "no session"} in the place of ${before?.refresh ?? "none"}`;
+    const isLogin = after !== undefined && after.login === process.ownLogin;
+    const isLogout = after === undefined && process.isLogout && before?.login === process.found;
+    if (isLogout) this.happened.add("logout");
+    if (before?.refresh !== after?.refresh && !isLogin && !isLogout) {
+      if (before === undefined) this.violate(`${change}, which brings a session back`);
+      else if (after !== undefined && !service.isSuccessor(after.refresh, before.refresh)) this.violate(`${change}, which it does not follow`);
+      else if (after === undefined && service.goesOnWith(before.refresh)) this.violate(`${change}, which the service still takes`);
+      else if (after === undefined && !this.#mayBeLost(before.login)) this.violate(`${change}: a login is lost outside of the window`);
+    }
+    if (before && after && before.refresh !== after.refresh && after.login === before.login) this.#replaced.add(before.refresh);
+    for (const request of this.#requests) if (request.process === process && request.isAnswered) this.#requests.delete(request);
+  }
+
+  #mayBeLost(login: string): boolean {
+    return this.#lost.has(login) || this.#world.service.endedOnPurpose.has(login);
+  }
+
+  /** Every caller is served in time: with a token that is valid and stored, or with an error that something explains. */
+  served(process: Process, { waitedMs, pausedMs, result }: { waitedMs: number; pausedMs: number; result: unknown }): void {
+    if (waitedMs > patienceMs) this.violate(`${process.name} is served after ${waitedMs} ms`);
+    if (typeof result === "string") {
+      if (!this.#access.has(result) && !process.isUnsaved) this.violate(`${process.name} gets ${result}, which was never stored`);
+      if (!this.#world.service.isValid(result, this.#world.now - pausedMs)) this.violate(`${process.name} gets ${result}, which has expired`);
+    } else if (result !== undefined && result !== 200) {
+      const failure = result instanceof AuthError ? result.code : (result as number);
+      if (failure === "session_ended" || failure === "service_unavailable") this.#hasLooked(process);
+      const isExplained = explanations[failure]?.some((event) => this.happened.has(event)) === true;
+      if (!isExplained) this.violate(`${process.name} fails with ${result instanceof Error ? result.stack : failure}, which nothing explains`);
+    }
+  }
+
+  /** A process whose token was refused when another one had taken its place must have found that. */
+  #hasLooked({ name, successor }: Process): void {
+    const { stored, service } = this.#world;
+    const isThere = successor !== undefined && stored?.refresh === successor && service.goesOnWith(successor);
+    if (isThere) this.violate(`${name} fails, although ${successor} is stored and good`);
+  }
+
+  /** A process ends and says that its session could not be stored. A disk that was full before the token was sent is no reason. */
+  gaveUp(process: Process): void {
+    const isExplained = ["write fails", "lock lost", "stop", "time passes"].some((event) => this.happened.has(event));
+    if (!isExplained) this.violate(`${process.name} could not store its session, although room was taken for it`);
+    this.interrupted(process);
+    process.end();
+  }
+
+  /** A process has done its work. */
+  ended(process: Process): void {
+    const isHolder = [...this.#world.locks.values()].some((holder) => holder.process === process);
+    if (isHolder) this.violate(`${process.name} ends with a lock`);
+  }
+
+  /** What is stored in the end is what the service goes on with. */
+  end(): void {
+    const { service, stored } = this.#world;
+    if (stored === undefined || this.#mayBeLost(stored.login) || service.goesOnWith(stored.refresh)) return;
+    this.violate(`${stored.refresh} is stored in the end, and the service does not take it`);
+  }
+
+  /** All that the verdicts to come depend on. */
+  get state(): string {
+    const requests = [...this.#requests].map(({ process, token, next, isAnswered }) => `${process.name} ${token} ${next} ${isAnswered}`);
+    return [requests, [...this.happened].sort(), [...this.#lost].sort(), [...this.#replaced].sort(), [...this.#access].sort()].join(";");
+  }
+}

@@ -1,0 +1,26 @@
+// One task, given as JSON, in a process of its own: runs without a loader, in which every `import()` would ask another thread.
+import "../../src/auth/token-manager/session-refresher.ts";
+import { exhaustively, replay, walk, type Exploration } from "./explore.ts";
+import { installModels } from "./process.ts";
+import type { Scenario } from "./programs.ts";
+
+/** What to explore: some scenarios, exhaustively; or so many walks, from a seed on; or one schedule again. */
+export type Task = { scenarios: readonly Scenario[] } | { seed: number; walks: number } | { replay: string };
+
+async function explore(task: Task): Promise<Exploration> {
+  if ("replay" in task) return replay(task.replay);
+  if ("seed" in task) return walk(task.seed, task.walks);
+  const sum: Exploration = { schedules: 0, steps: 0, states: 0 };
+  for (const scenario of task.scenarios) {
+    const { schedules, steps, states, failure } = await exhaustively(scenario);
+    sum.schedules += schedules;
+    sum.steps += steps;
+    sum.states += states;
+    if (failure) return { ...sum, failure };
+  }
+  return sum;
+}
+
+installModels();
+Error.stackTraceLimit = 0;
+console.log(JSON.stringify(await explore(JSON.parse(process.argv[2] ?? "{}") as Task)));

@@ -1,0 +1,215 @@
+import type { Vault, VaultLock, VaultLockOptions } from "../../src/auth/secure-storage/vault.ts";
+import { AuthError } from "../../src/base/errors.ts";
+import type { Fetch } from "../../src/base/runtime-types.ts";
+import type { Clock } from "../../src/platform/clock.ts";
+import { address, type Answer } from "./service.ts";
+import type { World } from "./world.ts";
+
+/** What a process waits for. Nothing becomes of it until the scheduler picks one of its outcomes. */
+interface Wait {
+  readonly name: string;
+  outcomes(): readonly string[];
+  /** When time alone makes another outcome possible. */
+  readonly due: number;
+  settle(outcome: string): void;
+}
+
+const numbers = new Map<string, number>();
+/** A number for a text, the same in every schedule. */
+function numberOf(text: string): number {
+  if (!numbers.has(text)) numbers.set(text, numbers.size);
+  return numbers.get(text) ?? 0;
+}
+
+/** The process whose code runs. Only one does, until all that it has begun waits for the scheduler. */
+let running: Process | undefined;
+export const setRunning = (process: Process | undefined): void => void (running = process);
+
+/** A process: what it is doing, and its view of the world. */
+export class Process {
+  readonly name: string;
+  readonly world: World;
+  status: "new" | "running" | "stopped" | "over" = "new";
+  readonly waits = new Set<Wait>();
+  stoppedAt = 0;
+  stoppedMs = 0;
+  /** It has just found its lock held. What it does next counts as the same moment, since no code can look and act in one. */
+  isActing = false;
+  /** The login that it makes; the one that it found stored first, and whether it ends that. */
+  ownLogin: string | undefined;
+  found: string | undefined;
+  isLogout = false;
+  /** Whether it has failed to store a session: then it may give out what is stored nowhere. */
+  isUnsaved = false;
+  /** The refresh token that was stored when another one, which it had sent, was refused. */
+  successor: string | undefined;
+  /**
+   * Two hashes of all that it has seen of the world. Its code is deterministic, so this is its state: where every process has seen the
+   * same and the world is the same, two schedules go on alike, and one of them is enough.
+   */
+  #seen = 0;
+  #seenToo = 0;
+
+  constructor(name: string, world: World) {
+    this.name = name;
+    this.world = world;
+    world.processes.push(this);
+  }
+
+  get state(): string {
+    const { status, stoppedAt, stoppedMs, isActing, ownLogin, found, isUnsaved, successor } = this;
+    const waits = [...this.waits].map(({ name, due }) => name + due);
+    return [status, stoppedAt, stoppedMs, isActing, ownLogin, found, isUnsaved, successor, this.#seen, this.#seenToo, waits].join();
+  }
+
+  /** Takes down what the process sees. */
+  see<T extends string | number | boolean>(value: T): T {
+    if (running !== this) return value;
+    const number = numberOf(String(value));
+    this.#seen = Math.imul(this.#seen ^ number, 0x9e3779b1) ^ (this.#seen >>> 15);
+    this.#seenToo = Math.imul(this.#seenToo + number + 1, 0x85ebca6b) ^ (this.#seenToo >>> 13);
+    return value;
+  }
+
+  /** Waits for the scheduler: here others may go on, and the process may be stopped or killed. Returns the outcome that it picked. */
+  wait(name: string, outcomes: () => readonly string[] = () => ["goes on"], due = Infinity): Promise<string> {
+    return new Promise((resolve) => {
+      const wait: Wait = { name, outcomes, due, settle: (outcome) => (this.waits.delete(wait), resolve(this.see(outcome))) };
+      this.waits.add(wait);
+    });
+  }
+
+  /** Ends it, whether it is done or killed: its locks are free then, and what it has not sent or written never will be. */
+  end(): void {
+    this.status = "over";
+    this.waits.clear();
+    for (const [name, { process }] of this.world.locks) if (process === this) this.world.locks.delete(name);
+  }
+
+  /** A write is whole or fails. A full disk refuses room, and every write for which none was taken. */
+  readonly vault: Vault = {
+    path: undefined,
+    mark: () => this.see(String(this.world.writes)),
+    read: async () => {
+      await this.wait("read");
+      this.found ??= this.world.stored?.login;
+      return this.see(this.world.text);
+    },
+    reserve: () => {
+      if (this.see(this.world.isDiskFull)) throw diskFull();
+      return { commit() {}, discard() {} };
+    },
+    write: async (text, { reservation } = {}) => {
+      const outcome = await this.wait("write", () => ["goes on", "write fails"]);
+      if (outcome === "write fails" || (this.see(this.world.isDiskFull) && reservation === undefined)) throw diskFull();
+      this.world.write(this, text);
+    },
+    remove: () => this.world.ledger.violate("the vault is removed"),
+    lock: (name, options) => this.#lock(name, options),
+  };
+
+  /** As `acquireProcessLock`: one try; then a waiter is asked, before each further one, whether it still wants the lock. */
+  async #lock(name: string, { timeoutMs, unless }: VaultLockOptions): Promise<VaultLock | undefined> {
+    const { world } = this;
+    const due = world.time + timeoutMs;
+    await this.wait(`try ${name}`);
+    if (this.see(world.locks.has(name))) {
+      const outcomes = (): readonly string[] => (unless() ? ["gives way"] : !world.locks.has(name) ? ["gets it"] : world.time >= due ? ["times out"] : []);
+      const outcome = await this.wait(`wait for ${name}`, outcomes, due);
+      if (outcome === "gives way") return undefined;
+      if (outcome === "times out") throw new AuthError("lock_unavailable", `waited for ${name}`);
+    }
+    const holding = { process: this };
+    world.locks.set(name, holding);
+    const isHeld = (): boolean => world.locks.get(name) === holding;
+    return { held: () => (this.isActing = this.see(isHeld())), release: () => void (isHeld() && world.locks.delete(name)) };
+  }
+
+  /** All processes have the same time, and it passes when the scheduler lets it. */
+  readonly clock: Clock = {
+    now: () => this.see(this.world.now),
+    monotonic: () => this.see(this.world.time),
+    sleep: async (ms) => {
+      const due = this.world.time + ms;
+      await this.wait("sleep", () => (this.world.time >= due ? ["goes on"] : []), due);
+    },
+    timeout: (ms) => new Limit(this, this.world.time + ms) as unknown as AbortSignal,
+  };
+
+  readonly fetch: Fetch = async (input, { headers, body, signal } = {}) => {
+    const { authorization = "" } = (headers ?? {}) as Record<string, string>;
+    const refreshToken = new URLSearchParams(String(body)).get("refresh_token") ?? undefined;
+    const answer = await this.ask(String(input).slice(address.length), authorization.replace("Bearer ", ""), refreshToken, (signal as Limit | undefined)?.at);
+    // As much of a `Response` as the code under test looks at.
+    const chunks = Object.assign([Buffer.from(JSON.stringify(answer.body))], { cancel: async () => undefined });
+    return { status: answer.status, ok: answer.status === 200, url: "", headers: { get: () => null }, body: chunks } as unknown as Response;
+  };
+
+  /** The network, with the service behind it: a request arrives, which is when the service acts, and its answer comes later, or never. */
+  async ask(path: string, accessToken: string, refreshToken?: string, due: number = this.world.time + 300_000): Promise<Answer> {
+    const { world } = this;
+    const { service, ledger } = world;
+    const request = refreshToken === undefined ? undefined : ledger.sent(this, refreshToken);
+    const isDue = (): readonly string[] => (world.time >= due ? ["times out"] : []);
+    let outcome = await this.wait(`send ${path}`, () => ["arrives", "busy", "silent", "reset", "dropped", ...(request ? [] : ["rejected"]), ...isDue()], due);
+    let answer: Answer | undefined;
+    if (outcome === "busy") answer = { status: 503, body: {} };
+    if (outcome === "rejected") answer = { status: 401, body: { error: "invalid_token" } };
+    if (outcome === "arrives" || outcome === "silent" || outcome === "reset") {
+      const served = request ? service.refresh(request.token, world.now) : service.request(path, accessToken, world.now);
+      if (request) request.next = served.next;
+      if (outcome === "arrives") answer = served;
+      if (served.status === 409) ledger.happened.add("replay");
+      if (path === "/api/v1/logout") ledger.happened.add("logout");
+    }
+    this.see(JSON.stringify(answer ?? outcome));
+    // What has come is read before a time limit strikes, however late that is: see `systemClock.timeout`.
+    if (outcome === "silent") outcome = await this.wait(`no answer ${path}`, isDue, due);
+    else if (outcome !== "times out") await this.wait(`receive ${path}`);
+    if (request && answer?.next !== undefined) request.isAnswered = true;
+    else if (request) ledger.failed(request);
+    if (answer !== undefined) return answer;
+    throw outcome === "times out" ? new DOMException("the time is up", "TimeoutError") : new TypeError("fetch failed", { cause: new Error("ECONNRESET") });
+  }
+}
+
+function diskFull(): AuthError {
+  return new AuthError("storage_unwritable", "the disk is full");
+}
+
+/** A time limit in the place of an `AbortSignal`: the code under test looks at it, combines it with another, and passes it on. */
+class Limit {
+  readonly #process: Process | undefined;
+  readonly at: number;
+
+  constructor(process: Process | undefined, at: number) {
+    this.#process = process;
+    this.at = at;
+  }
+
+  get aborted(): boolean {
+    return this.#process?.see(this.#process.world.time >= this.at) ?? false;
+  }
+}
+
+/**
+ * Puts models in the place of parts of the runtime that take more time than all the rest: combined signals; the `Response` that a refresh
+ * reads to have the code for that loaded, which takes some time in a real process and is a point where others go on; weak references,
+ * by which the text of every error is searched for secrets: those of the simulation are too short to be found.
+ */
+export function installModels(): void {
+  const nothing = { deref: () => undefined };
+  globalThis.WeakRef = class {
+    constructor() {
+      return nothing;
+    }
+  } as unknown as WeakRefConstructor;
+  AbortSignal.any = (limits) => new Limit(running, Math.min(...(limits as unknown as Limit[]).map(({ at }) => at))) as unknown as AbortSignal;
+  async function* load(process: Process | undefined): AsyncGenerator<Uint8Array> {
+    await process?.wait("load");
+    yield Buffer.from("{}");
+  }
+  globalThis.Response = class {
+    readonly body = load(running);
+  } as unknown as typeof Response;
+}

@@ -1,0 +1,112 @@
+import { logout } from "../../src/auth/flows/logout.ts";
+import type { KeyHeader } from "../../src/auth/secure-storage/vault.ts";
+import { serializeProfiles, type Profile, type Session } from "../../src/auth/session.ts";
+import { SessionStore, withProfile } from "../../src/auth/session-store.ts";
+import { TokenManager } from "../../src/auth/token-manager/token-manager.ts";
+import { Process } from "./process.ts";
+import { address, lifetime, type ServiceKind } from "./service.ts";
+import { World } from "./world.ts";
+
+/** What a program works with: the real things, in the world that its process sees. */
+interface Tools {
+  readonly process: Process;
+  readonly store: SessionStore;
+  readonly tokens: TokenManager;
+  /** Waits as a caller does, and has the result judged: an access token, the status of an answer, an error, or nothing. */
+  serve(work: () => Promise<string | number | void>): Promise<void>;
+}
+
+const profileOf = (session: Session): Profile => ({ service: address, clientId: "cli", team: undefined, session });
+
+/** What processes do. */
+export const programs = {
+  token: ({ serve, tokens }: Tools) => serve(() => tokens.getAccessToken()),
+
+  /** Two callers at once; then, when the token has expired, one more. */
+  async longLived({ serve, tokens, process }: Tools) {
+    await Promise.all([serve(() => tokens.getAccessToken()), serve(() => tokens.getAccessToken({ minValidityMs: 120_000 }))]);
+    await process.clock.sleep(lifetime * 1000);
+    await serve(() => tokens.getAccessToken());
+  },
+
+  /** A request for the service: what an authorized fetch makes of a 401, which is about the session or about the token alone. */
+  async request({ serve, tokens, process }: Tools) {
+    await serve(async () => {
+      let token = await tokens.getAccessToken();
+      for (let isReplay = false; ; isReplay = true) {
+        const answer = await process.ask("/api/v1/me", token, undefined, process.world.time + 10_000).catch(() => undefined);
+        if (answer === undefined) return;
+        const { status, body } = answer;
+        if (status === 401 && body["error"] === "session_invalid") await tokens.sessionRefused(token);
+        if (status !== 401 || isReplay) return status;
+        const next = await tokens.getAccessToken({ rejected: token });
+        if (next === token) return status;
+        token = next;
+      }
+    });
+  },
+
+  async logout({ serve, store, tokens, process }: Tools) {
+    process.isLogout = true;
+    const exchange = { fetch: process.fetch, clock: process.clock };
+    await serve(async () => void (await logout("default", { store, tokens, exchange, force: false })));
+  },
+
+  login: (tools: Tools) => logIn(tools),
+
+  /** It seals the store with another key, for which it waits until no refresh is under way. */
+  loginWithKey: (tools: Tools) => logIn(tools, { key: { source: "keychain", account: "new" } }),
+};
+
+async function logIn({ serve, store, process }: Tools, options: { key?: KeyHeader } = {}): Promise<void> {
+  await process.wait("log in");
+  const session = process.world.service.login(process.world.now);
+  process.ownLogin = session.sessionId;
+  await serve(async () => void (await store.update((profiles) => withProfile(profiles, "default", profileOf(session)), options)));
+}
+
+export type ProgramName = keyof typeof programs;
+
+/** What is simulated. */
+export interface Scenario {
+  readonly programs: readonly ProgramName[];
+  readonly kind: ServiceKind;
+  /** How long the stored token is valid, in milliseconds. */
+  readonly leftMs: number;
+  /** How many disturbances there may be. */
+  readonly disturbances: number;
+}
+
+/** A world in which a session is stored and every process is about to start. */
+export function worldOf({ programs: names, kind, leftMs, disturbances }: Scenario): World {
+  const world = new World(kind, disturbances);
+  const profiles = new Map([["default", profileOf(world.service.login(world.now, leftMs))]]);
+  world.write(undefined, serializeProfiles({ active: "default", profiles }));
+  names.forEach((name, index) => void live(new Process(`${name}${index + 1}`, world), name));
+  return world;
+}
+
+async function live(process: Process, program: ProgramName): Promise<void> {
+  const { world, vault, clock, fetch } = process;
+  await process.wait("start");
+  process.status = "running";
+  const store = new SessionStore(vault, clock);
+  const tokens = new TokenManager({ store, clock, fetch, random: () => 0.5 });
+  tokens.events.on("unsaved", () => (process.isUnsaved = true));
+  const serve = async (work: () => Promise<string | number | void>): Promise<void> => {
+    const paused = (): number => world.delayedMs + process.stoppedMs;
+    const [time, pausedBefore] = [world.time, paused()];
+    const result = await work().catch((error: unknown) => error);
+    const pausedMs = paused() - pausedBefore;
+    world.ledger.served(process, { waitedMs: world.time - time - pausedMs, pausedMs, result });
+  };
+  await programs[program]({ process, store, tokens, serve });
+  await serve(() =>
+    tokens.close().catch((error: unknown) => {
+      world.ledger.gaveUp(process);
+      throw error;
+    }),
+  );
+  world.ledger.ended(process);
+  process.end();
+}

@@ -1,0 +1,156 @@
+import { refreshLockName } from "../../src/auth/session-store.ts";
+import { Ledger, type Stored } from "./ledger.ts";
+import { setRunning, type Process } from "./process.ts";
+import { Service, type ServiceKind } from "./service.ts";
+
+const beginning = 1_700_000_000_000;
+const refreshLock = refreshLockName("default");
+
+/** One way to go on. */
+export interface Choice {
+  readonly what: string;
+  readonly isDisturbance: boolean;
+  /** Whose turn it is, and what it waits for. */
+  readonly process?: Process | undefined;
+  readonly waitsFor?: string;
+  act(): void;
+}
+
+/** What the network and the service do, whether the process that waits for it runs or is stopped. */
+const remote = new Set(["arrives", "busy", "rejected", "silent", "reset", "dropped"]);
+const bad = new Set(["busy", "rejected", "silent", "reset", "dropped", "write fails"]);
+export const disturbances: readonly string[] = [...bad, "kill", "stop", "lock lost", "disk full", "revoke", "time passes"];
+/** What ends a disturbance. */
+export const reliefs: readonly string[] = ["continue", "disk has room"];
+
+/** What the processes share, and what the scheduler can do with them. */
+export class World {
+  time = 0;
+  /** How much of it passed although somebody could go on. */
+  delayedMs = 0;
+  /** What the vault holds, and what that is. */
+  text = "";
+  stored: Stored | undefined;
+  writes = 0;
+  isDiskFull = false;
+  readonly locks = new Map<string, { readonly process: Process }>();
+  readonly processes: Process[] = [];
+  readonly service: Service;
+  readonly ledger: Ledger = new Ledger(this);
+  #disturbancesLeft: number;
+
+  constructor(kind: ServiceKind, disturbancesLeft: number) {
+    this.service = new Service(kind);
+    this.#disturbancesLeft = disturbancesLeft;
+  }
+
+  get now(): number {
+    return beginning + this.time;
+  }
+
+  get isOver(): boolean {
+    return this.processes.every(({ status }) => status === "over");
+  }
+
+  holdsRefreshLock(process: Process): boolean {
+    return this.locks.get(refreshLock)?.process === process;
+  }
+
+  /** `process`: undefined for what is there from the beginning. */
+  write(process: Process | undefined, text: string): void {
+    const before = this.stored;
+    this.text = text;
+    this.stored = storedIn(text);
+    this.writes += 1;
+    this.ledger.written(process, before, this.stored);
+  }
+
+  /** All that can happen now; nothing when every process has ended, or when none of them would ever go on. */
+  choices(): Choice[] {
+    setRunning(undefined);
+    if (this.isOver) return [];
+    const choices: Choice[] = [];
+    let nextTime = Infinity;
+    for (const process of this.processes) {
+      const isStopped = process.status === "stopped";
+      for (const { name, outcomes, due, settle } of process.waits) {
+        for (const what of outcomes()) {
+          if (isStopped && !remote.has(what)) continue;
+          choices.push({ what, isDisturbance: bad.has(what), process, waitsFor: name, act: () => settle(what) });
+        }
+        if (!isStopped && due > this.time) nextTime = Math.min(nextTime, due);
+      }
+    }
+    // Time passes when nobody can go on. That it passes before, since everybody is slow, is a disturbance.
+    const isSlow = choices.some(({ isDisturbance }) => !isDisturbance);
+    const pass = (): void => {
+      if (isSlow) this.delayedMs += nextTime - this.time;
+      this.time = nextTime;
+    };
+    if (nextTime < Infinity) choices.push({ what: "time passes", isDisturbance: isSlow, act: pass });
+    for (const process of this.processes) this.#addSignals(process, choices);
+    const setFull = (isFull: boolean) => (): void => void (this.isDiskFull = isFull);
+    if (this.isDiskFull) choices.push({ what: "disk has room", isDisturbance: false, act: setFull(false) });
+    else choices.push({ what: "disk full", isDisturbance: true, act: setFull(true) });
+    const { login = "" } = this.stored ?? {};
+    const isAlive = login !== "" && !this.service.endedOnPurpose.has(login);
+    if (isAlive) choices.push({ what: "revoke", isDisturbance: true, act: () => this.service.end(login) });
+    const ordinary = choices.filter(({ isDisturbance }) => !isDisturbance);
+    return this.#disturbancesLeft > 0 && ordinary.length > 0 ? choices : ordinary;
+  }
+
+  #addSignals(process: Process, choices: Choice[]): void {
+    const { status, stoppedAt } = process;
+    const become = (next: Process["status"]) => (): void => {
+      process.status = next;
+      if (next === "stopped") process.stoppedAt = this.time;
+      else process.stoppedMs += this.time - stoppedAt;
+    };
+    if (status === "stopped") choices.push({ what: "continue", isDisturbance: false, process, act: become("running") });
+    if (status !== "running") return;
+    choices.push({ what: "stop", isDisturbance: true, process, act: become("stopped") });
+    const kill = (): void => {
+      this.ledger.interrupted(process);
+      process.end();
+    };
+    choices.push({ what: "kill", isDisturbance: true, process, act: kill });
+    for (const [name, holder] of this.locks) {
+      const lose = (): void => {
+        this.locks.delete(name);
+        if (name === refreshLock) this.ledger.interrupted(process);
+      };
+      if (holder.process === process && !process.isActing) choices.push({ what: "lock lost", isDisturbance: true, process, act: lose });
+    }
+  }
+
+  /** Makes it happen. What the code of the process does then, it does when the caller lets other code run. */
+  take({ what, isDisturbance, process, waitsFor, act }: Choice): void {
+    if (isDisturbance) {
+      this.#disturbancesLeft -= 1;
+      this.ledger.happened.add(what);
+    }
+    setRunning(process);
+    if (process && waitsFor !== undefined) process.isActing = false;
+    act();
+  }
+
+  /** All that decides how it goes on: what has been found of one world holds for every other one with the same state. */
+  get state(): string {
+    const { time, delayedMs, text, writes, isDiskFull, service, ledger } = this;
+    const locks = [...this.locks].map(([name, { process }]) => name + process.name);
+    const processes = this.processes.map(({ state }) => state);
+    return [time, delayedMs, text, writes, isDiskFull, this.#disturbancesLeft, locks, processes, service.state, ledger.state].join("|");
+  }
+}
+
+const parsed = new Map<string, Stored | undefined>();
+
+/** What a text of the vault holds; most texts come again in other schedules. */
+function storedIn(text: string): Stored | undefined {
+  if (!parsed.has(text)) {
+    type Kept = { sessionId: string; accessToken: string; refreshToken: string };
+    const session = (JSON.parse(text) as { profiles: Record<string, { session?: Kept }> }).profiles["default"]?.session;
+    parsed.set(text, session && { login: session.sessionId, access: session.accessToken, refresh: session.refreshToken });
+  }
+  return parsed.get(text);
+}
