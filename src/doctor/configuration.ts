@@ -32,7 +32,8 @@ function service({ identity, settings }: App, profiles: Profiles | undefined): F
   const stored = name === undefined ? undefined : profiles?.profiles.get(name);
   if (service === undefined) {
     if (stored) return report("ok", `${stored.service}, remembered by profile "${name}"`);
-    return report("critical", `neither ${identity.variable("SAAS_URL")} nor a profile names a service`, [{ variable: "SAAS_URL", value: "https://service.example" }]);
+    const fix = { variable: "SAAS_URL", value: "https://service.example" };
+    return report("critical", `neither ${identity.variable("SAAS_URL")} nor a profile names a service`, [fix]);
   }
   if (stored?.session && stored.service !== service.value) {
     // S-001: every command would say that nobody is logged in there.
