@@ -9,7 +9,7 @@ import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import { scene } from "../helpers/scene.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 
-const library = JSON.stringify(new URL("../../dist/index.js", import.meta.url).href);
+const library = JSON.stringify(new URL("../../dist/app/app.js", import.meta.url).href);
 
 test("NFR-004 a refresh sends one request, and waits for nothing but the service's answer and the disk", async (t) => {
   const { saas, env } = await scene(t);
