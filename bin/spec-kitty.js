@@ -24,17 +24,13 @@ if (major < 20 || (major === 20 && minor < 18)) {
 } else if (argv[0] === "--version" || argv[0] === "-V") {
   process.stdout.write(`${require("../package.json").version}\n`);
 } else {
-  // Until there is an outcome, there is none: a program that runs out of work before that has not succeeded.
+  // A program that runs out of work before there is an outcome has not succeeded. One that is ended on purpose does not come here.
   let isDone = false;
-  const fail = (what, hint) => {
-    process.stderr.write(`error: ${what}\nhint: ${hint}\n`);
-    process.exitCode = 1;
-  };
-  process.on("exit", () => isDone || fail("the command ended before its work was done", "This is a bug. Run it again with --debug to see more"));
+  process.once("beforeExit", () => isDone || fail("the command ended before its work was done", "This is a bug. Run it again with --debug to see more"));
   import("../dist/cli/main.js")
     .then(({ main }) => main(argv))
     .then((code) => (process.exitCode = code || process.exitCode))
-    // Before the program is there to say it: no file can be opened any more, or the installation is damaged.
-    .catch(({ code, message }) => fail(`the program could not be loaded (${code ?? message})`, "Close some programs or raise the limit of open files; or install it again"))
+    // No file can be opened any more, or the installation is damaged: there is no program to say it.
+    .catch(({ code, message }) => fail(`the program could not be loaded (${code ?? message})`, "Close some programs or raise the limit of open files, or reinstall it"))
     .finally(() => (isDone = true));
 }
