@@ -147,6 +147,7 @@ test("what is imported, or run from node_modules, is declared in a package.json,
 function packagesUsedBy(file: string): string[] {
   const code = codeOf(file);
   const ways = [
+    /\bdependency = "([^"]+)"/g,
     /\b(?:require|resolve|createRequire\(import\.meta\.url\))\("([^"]+)"\)/g,
     /node_modules(?:\/|", ")(@[\w.-]+(?:\/|", ")[\w.-]+|[\w-][\w.-]*)/g,
     /"--import", "([^"]+)"/g,
@@ -158,13 +159,13 @@ function packagesUsedBy(file: string): string[] {
 
 test("each effect is in its one place", () => {
   assert.deepEqual(offenders(/"node:fs(\/promises)?"/, /^src\/(platform\/|auth\/secure-storage\/|sync\/queue)/), [], "files");
-  assert.deepEqual(offenders(/"node:child_process"/, /^src\/(platform\/(browser|restart)|auth\/secure-storage\/keychain)\.ts$/), [], "processes");
+  assert.deepEqual(offenders(/"node:child_process"/, /^src\/(platform\/(browser|restart)|auth\/secure-storage\/keychain-process)\.ts$/), [], "processes");
   assert.deepEqual(offenders(/^import (?!type\b).*"node:(dns|net|tls|https)\b/, /^src\/platform\//), [], "sockets");
   assert.deepEqual(offenders(/\bcreateServer\(/, /^src\/auth\/loopback\/callback-(server|port)\.ts$/), [], "servers");
   const clocks = /\bset(Timeout|Interval|Immediate)\(|\bDate\.now\(|\bnew Date\(\)|performance\.now\(|AbortSignal\.timeout\(|timers\/promises/;
   assert.deepEqual(offenders(clocks, /^src\/platform\/clock\.ts$/), [], "clocks");
-  assert.deepEqual(offenders(/\("@napi-rs\/keyring"\)/, /^src\/auth\/secure-storage\/keychain-process\.ts$/), [], "keychain");
-  assert.deepEqual(offenders(/from "@napi-rs\/keyring"/, nowhere), [], "the keychain's library is loaded when it is needed");
+  assert.deepEqual(offenders(/\bdlopen\(|@napi-rs\/keyring"(?! cannot)/, /^src\/auth\/secure-storage\/keychain-(library|process)\.ts$/), [], "the keychain's library");
+  assert.deepEqual(offenders(/\bcreateRequire\b|(?<!\w)require\((?!"node:)/, nowhere), [], "nothing is looked for in the folders above, as require does (S-012)");
 });
 
 test("nothing below the command line prints or exits", () => {

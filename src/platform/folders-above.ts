@@ -1,5 +1,5 @@
-import { readFileSync, realpathSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { userName } from "./user-name.ts";
 
 /** A folder that users other than this one and root can change. */
@@ -18,19 +18,45 @@ const sticky = 0o1000;
  * `authorized_keys` (StrictModes), but only up to the home; this one goes up to the root, and accepts the user's own group.
  * Not for Windows, where modes say nothing.
  *
- * @param path - the folder; if a link leads to it, the folders on both ways count
+ * @param path - the folder; if links lead to it, the folders of each link count too
  * @throws what the file system says, when one of them cannot be looked at
  */
 export function openFoldersAbove(path: string): readonly OpenFolder[] {
   const folders = new Set<string>();
-  for (let at of [path, realpathSync(path)]) while (at !== dirname(at)) folders.add((at = dirname(at)));
-  return [...folders].flatMap((folder) => {
-    const { uid, gid, mode } = statSync(folder);
-    const isTrusted = [0, unmapped, process.geteuid?.()].includes(uid);
-    const others = (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0 && !isOwnGroup(gid));
-    // In a sticky folder, as /tmp is, only the owner of an entry can rename it.
-    return isTrusted && (!others || (mode & sticky) !== 0) ? [] : [{ path: folder, uid, mode: mode & 0o7777 }];
-  });
+  // The real path first: links that lead in a circle end here.
+  for (const way of [realpathSync(path), path]) addFoldersOnTheWay(way, folders);
+  return [...folders].flatMap((folder) => openEntry(folder, true));
+}
+
+/**
+ * What another user could change to have another file read at a path: the file itself, and {@link openFoldersAbove} it.
+ *
+ * @param path - the file
+ * @throws what the file system says, when something on the way cannot be looked at
+ */
+export function openWayTo(path: string): readonly OpenFolder[] {
+  return [...openEntry(path, false), ...openFoldersAbove(path)];
+}
+
+/** Adds the folders in which the system looks a path up: those above it, and those above each place that a link on the way names. */
+function addFoldersOnTheWay(path: string, folders: Set<string>): void {
+  const above = dirname(path);
+  if (above === path) return;
+  if (!folders.has(above)) addFoldersOnTheWay(above, folders.add(above));
+  if (lstatSync(path).isSymbolicLink()) addFoldersOnTheWay(resolve(realpathSync(above), readlinkSync(path)), folders);
+}
+
+function openEntry(path: string, isFolder: boolean): OpenFolder[] {
+  const { uid, gid, mode } = statSync(path);
+  const isTrusted = [0, unmapped, process.geteuid?.()].includes(uid);
+  const others = (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && !isTrustedGroup(gid));
+  // In a sticky folder, as /tmp is, only the owner of an entry can rename it.
+  return isTrusted && (!others || (isFolder && (mode & sticky) !== 0)) ? [] : [{ path, uid, mode: mode & 0o7777 }];
+}
+
+/** On macOS, Homebrew's folders belong to the group of administrators, each of whom can become root. */
+function isTrustedGroup(gid: number): boolean {
+  return gid === 0 || (process.platform === "darwin" && gid === 80) || isOwnGroup(gid);
 }
 
 /** Where every user has a group of the same name (as on Debian and Fedora), that group is the user alone. */

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, lstatSync, openSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, openSync, readFileSync, symlinkSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { bin, runCommand } from "../helpers/command.ts";
+import { approve } from "../fake-saas/user.ts";
+import { bin, runCommand, scratchFolder, startCommand } from "../helpers/command.ts";
 import { scene } from "../helpers/scene.ts";
 
 for (const [what, token] of [
@@ -113,4 +114,61 @@ test("a report is written beside nothing of the user's, through no link that lie
   const { code, stderr } = await run(`sync now --report ${folder}/no/report.json`);
   assert.equal(code, 2);
   assert.match(stderr, /^error: --report: cannot write "[^\n]+" \(ENOENT\)\nhint: [^\n]+\n$/m);
+});
+
+/** A browser that only writes down what it was started with, as anybody reads it in the process list. */
+function recordingBrowser(folder: string): { program: string; address: () => Promise<string> } {
+  const program = join(folder, "browser.js");
+  const record = join(folder, "started-with");
+  writeFileSync(program, `#!${process.execPath}\nrequire("fs").writeFileSync(${JSON.stringify(`${record}.part`)}, process.argv[2]); require("fs").renameSync(${JSON.stringify(`${record}.part`)}, ${JSON.stringify(record)});\n`, { mode: 0o755 });
+  const address = async (): Promise<string> => {
+    const there = watch(folder);
+    try {
+      while (!existsSync(record)) await once(there, "change");
+      return readFileSync(record, "utf8");
+    } finally {
+      there.close();
+    }
+  };
+  return { program, address };
+}
+
+/** Opens an address as a browser of its own does, and approves as Bob. Returns where the service leads back to, and the cookie. */
+async function takeOver(address: string): Promise<{ callback: string; cookie: string }> {
+  const first = await fetch(address, { redirect: "manual" });
+  const cookie = first.headers.getSetCookie().map((line) => line.split(";")[0]).join("; ");
+  const { callback } = await approve(first.headers.get("location") ?? "", { as: "bob", follow: false });
+  return { callback: callback ?? "", cookie };
+}
+
+test("S-009 who opens the address of the process list before the user's browser ends the login and does not take it over", async (t) => {
+  const { saas, env } = await scene(t);
+  const { program, address } = recordingBrowser(scratchFolder(t));
+  const running = startCommand(t, ["auth", "login"], { ...env, BROWSER: program });
+  const oneTime = await address();
+  assert.doesNotMatch(oneTime, /state=/);
+  const { callback } = await takeOver(oneTime);
+  // The user's own browser is the second to open it.
+  assert.equal((await fetch(oneTime, { redirect: "manual" })).headers.get("location"), "/already-used");
+  const { code, stderr } = await running.ended;
+  assert.equal(code, 5);
+  assert.match(stderr, /\nerror: the address for the browser was opened twice[^\n]*\nhint: Nothing was changed\. Try again: spec-kitty auth login/);
+  await assert.rejects(fetch(callback));
+  assert.equal(saas.count("/oauth/token"), 0, "no code was redeemed");
+});
+
+test("S-009 who reads the address of the process list after the user's browser cannot complete the login as somebody else", async (t) => {
+  const { saas, env } = await scene(t);
+  const { program, address } = recordingBrowser(scratchFolder(t));
+  const running = startCommand(t, ["auth", "login"], { ...env, BROWSER: program });
+  const own = await fetch(await address(), { redirect: "manual" });
+  const cookie = own.headers.getSetCookie().map((line) => line.split(";")[0]).join("; ");
+  // Even with the authorization address, which only the user's terminal shows.
+  const { callback = "" } = await approve(own.headers.get("location") ?? "", { as: "bob", follow: false });
+  const refused = await fetch(callback);
+  assert.deepEqual([refused.status, new URL(refused.url).pathname], [403, "/another-browser"]);
+  assert.equal(saas.count("/oauth/token"), 0);
+  const alice = await approve(own.headers.get("location") ?? "", { as: "alice", follow: false });
+  assert.equal((await fetch(alice.callback ?? "", { headers: { cookie } })).status, 200);
+  assert.match((await running.ended).stdout, /Logged in as alice@example\.com/);
 });

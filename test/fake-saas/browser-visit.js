@@ -8,7 +8,8 @@
  */
 export async function visit(address, decision) {
   try {
-    const page = await fetch(address ?? "");
+    const cookies = new Map();
+    const page = await open(address ?? "", {}, cookies);
     const html = await page.text();
     const action = /<form method="post" action="([^"]*)"/.exec(html)?.[1];
     if (action === undefined) return;
@@ -16,9 +17,28 @@ export async function visit(address, decision) {
     for (const [, name, value] of html.matchAll(/<input[^>]* name="([^"]*)" value="([^"]*)"/g)) form.set(name, value);
     form.set("user", process.env.FAKE_SAAS_USER ?? "alice");
     form.set("decision", decision);
-    const answer = await fetch(new URL(action, page.url), { method: "POST", body: form });
+    const answer = await open(new URL(action, page.url), { method: "POST", body: form }, cookies);
     await answer.arrayBuffer();
   } catch {
     // Nobody listens to a browser's troubles.
+  }
+}
+
+/**
+ * Opens an address and follows its redirects, with the cookies of each host.
+ *
+ * @param {string | URL} address
+ * @param {RequestInit} init
+ * @param {Map<string, string>} cookies by host name, as browsers keep them: a port is not part of it
+ */
+async function open(address, init, cookies) {
+  let url = new URL(address);
+  for (let asked = init; ; asked = {}) {
+    const answer = await fetch(url, { ...asked, redirect: "manual", headers: { cookie: cookies.get(url.hostname) ?? "" } });
+    const set = answer.headers.getSetCookie().map((line) => line.split(";")[0]);
+    if (set.length > 0) cookies.set(url.hostname, set.join("; "));
+    const location = answer.headers.get("location");
+    if (location === null || answer.status < 300 || answer.status > 399) return answer;
+    url = new URL(location, url);
   }
 }

@@ -33,7 +33,7 @@ try {
   record.asked = { url: page.url(), title: await page.title() };
   await page.getByRole("button", button ? { name: button, exact: true } : { name: /^(Approve|Allow)$/ }).click({ noWaitAfter: true });
   // The outcome is on the loopback port of the command. A pushed request does not even name it.
-  const { host } = new URL(address);
+  const { host } = new URL(page.url());
   await page.waitForURL((url) => url.host !== host && !url.searchParams.has("state"));
   await page.waitForLoadState("load");
 

@@ -104,7 +104,8 @@ async function waitForResponse(listener: CallbackListener, address: string, opti
   late.catch(() => undefined);
   try {
     options.pasted?.(listener.accept, waiting);
-    void options.open?.(address).then((outcome) => {
+    // Another user of the machine can read what a browser is started with, but not this terminal (S-009).
+    void options.open?.(listener.startAddress(address)).then((outcome) => {
       if ("failed" in outcome && !waiting.aborted) options.openFailed(outcome.failed);
     }, (error: unknown) => options.openFailed(error instanceof Error ? error.message : String(error)));
     return await Promise.race([listener.callback, late]);

@@ -14,7 +14,7 @@ export type CallbackOutcome =
   | { kind: "expired" };
 
 /** What a request to the callback port can be shown: an outcome, or that it played no part in one. */
-type CallbackPage = CallbackOutcome | { kind: "wrong-state" } | { kind: "already-used" };
+type CallbackPage = CallbackOutcome | { kind: "wrong-state" } | { kind: "already-used" } | { kind: "other-browser" };
 
 /** A complete response to a browser. */
 export interface RenderedPage {
@@ -80,10 +80,11 @@ ${paragraphs.join("\n")}
 /**
  * A redirect that the browser follows with GET (RFC 9110 §15.4.4).
  *
- * @param path - where to, on the callback port
+ * @param path - where to: a path on the callback port, or the address of the service
+ * @param headers - more of them, such as `set-cookie`
  */
-export function redirection(path: string): RenderedPage {
-  return { status: 303, headers: { ...commonHeaders, location: path }, body: "" };
+export function redirection(path: string, headers: Readonly<Record<string, string>> = {}): RenderedPage {
+  return { status: 303, headers: { ...commonHeaders, ...headers, location: path }, body: "" };
 }
 
 /**
@@ -126,6 +127,15 @@ function wording(page: CallbackPage, tryAgain: string): { status: number; title:
         lines: [
           "The address of this page does not belong to the login in progress, so it was ignored. That login is still waiting.",
           "If you started more than one, use the window that was opened last.",
+        ],
+      };
+    case "other-browser":
+      return {
+        status: 403,
+        title: "This login belongs to another browser",
+        lines: [
+          "The login was started in another browser or window of this machine, and only that one can complete it. It is still waiting.",
+          "Go on in that window; or press Ctrl-C in the terminal and log in again.",
         ],
       };
     case "already-used":

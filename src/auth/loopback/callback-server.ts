@@ -5,7 +5,9 @@ import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import type { Identity } from "../../base/identity.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { isOtherUser } from "../../platform/peer-user.ts";
 import type { AuthorizationResponse, UnrelatedRedirect } from "../oauth/authorization-code.ts";
+import { browserStart } from "./browser-start.ts";
 import { type CallbackOutcome, callbackPage, redirection, refusal, type RenderedPage } from "./callback-page.ts";
 import { type RedirectHost, takeCallbackPort } from "./callback-port.ts";
 import { callbackRequest, pastedParameters, pasteRefused } from "./callback-request.ts";
@@ -21,13 +23,21 @@ interface ListenOptions {
   clock: Clock;
   /** The tool that logs in, for the pages. */
   identity: Identity;
+  /** Whether a connection comes from another user of this machine; by default as the system says. */
+  isForeign?: (socket: Socket) => boolean;
 }
 
 /** A port that waits for the redirect of one login. */
 export interface CallbackListener {
   /** For the authorization request and, unchanged, for the token request (RFC 6749 §4.1.3). */
   readonly redirectUri: string;
-  /** The response to this login. Rejects with `interrupted` when the listener is closed before it arrives. */
+  /**
+   * The one-time address with which a browser is started here, see {@link browserStart}.
+   *
+   * @param address - of the authorization request, where it leads to
+   */
+  startAddress(address: string): string;
+  /** The response to this login. Rejects with `interrupted` when the listener is closed before it arrives, with `access_denied` when two browsers took part. */
   readonly callback: Promise<AuthorizationResponse>;
   /**
    * Takes the redirect address from a user whose browser could not reach this machine: the same checks, the same outcome.
@@ -54,6 +64,7 @@ export interface CallbackListener {
 // and would end the wait for the browser that should see it.
 const wrongStatePath = "/not-this-login";
 const alreadyUsedPath = "/already-used";
+const otherBrowserPath = "/another-browser";
 
 // Enough for any browser, which opens six at most; silent connections beyond that are closed, the oldest first.
 const maxSilentConnections = 64;
@@ -65,7 +76,7 @@ const maxSilentConnections = 64;
  * @throws {@link AuthError} when no port can be taken, see {@link takeCallbackPort}
  */
 export async function listenForCallback(options: ListenOptions): Promise<CallbackListener> {
-  const { judge, clock, identity, redirectHost = "127.0.0.1" } = options;
+  const { judge, clock, identity, redirectHost = "127.0.0.1", isForeign = isOtherUser } = options;
   let settle: { resolve: (answer: AuthorizationResponse) => void; reject: (error: AuthError) => void } | undefined;
   const callback = new Promise<AuthorizationResponse>((resolve, reject) => (settle = { resolve, reject }));
   // Closing while nothing awaits it must not be an unhandled rejection.
@@ -86,11 +97,13 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
   };
 
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+    if (isForeign(request.socket)) return send(response, refusal(403, "this port serves another user"));
     const asked = callbackRequest(request, `${redirectHost}:${request.socket.localPort}`);
     if (asked.kind === "refused") return send(response, refusal(asked.status, asked.why, asked.headers));
     if (asked.kind === "page") return onPage(asked.path, request, response);
     const answer = judge(asked.params);
     if (answer.kind === "unrelated") return send(response, redirection(wrongStatePath));
+    if (!start.admits(request)) return send(response, redirection(otherBrowserPath));
     if (answered) return send(response, redirection(alreadyUsedPath));
     if (outcome !== undefined) return send(response, redirection(donePath));
     held = response;
@@ -98,7 +111,18 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
     end(answer);
   };
 
+  const onStart = (request: IncomingMessage, response: ServerResponse): void => {
+    const opened = start.open(request);
+    if (opened === "prefetch") return send(response, refusal(425, "not before somebody looks at it"));
+    if (opened !== "opened-twice") return send(response, redirection(startsAt, { "set-cookie": start.setCookie }));
+    // One of the two may be another user's, and nobody can say which.
+    if (!answered) settle?.reject(openedTwice());
+    send(response, redirection(alreadyUsedPath));
+  };
+
   const onPage = (path: string, request: IncomingMessage, response: ServerResponse): void => {
+    if (path === start.path && startsAt !== "") return onStart(request, response);
+    if (path === otherBrowserPath) return send(response, callbackPage({ kind: "other-browser" }, identity));
     if (path === wrongStatePath) return send(response, callbackPage({ kind: "wrong-state" }, identity));
     if (path === alreadyUsedPath) return send(response, callbackPage({ kind: "already-used" }, identity));
     // That a login has expired is no secret, and a late browser may be at any address.
@@ -110,6 +134,12 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
 
   const { servers, port } = await takeCallbackPort(() => boundedServer(onRequest), redirectHost, options.port);
   const redirectUri = `http://${redirectHost}:${port}/callback`;
+  const start = browserStart(port);
+  let startsAt = "";
+  const startAddress = (address: string): string => {
+    startsAt = address;
+    return `http://${redirectHost}:${port}${start.path}`;
+  };
 
   const close = (): Promise<void> => {
     closing ??= (async () => {
@@ -139,7 +169,13 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
     end(answer);
   };
 
-  return { redirectUri, callback, accept, finish, close };
+  return { redirectUri, startAddress, callback, accept, finish, close };
+}
+
+function openedTwice(): AuthError {
+  return new AuthError("access_denied", "the address for the browser was opened twice, so somebody else may have taken part in this login", {
+    hint: hint`Nothing was changed. Try again: ${login()}. If it happens again, open the address yourself: ${login(undefined, "--no-browser")}`,
+  });
 }
 
 /** A server that no peer can flood, slow down or keep open: size, time and number of what it reads are bounded. */

@@ -1,8 +1,10 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
+import { spawn } from "node:child_process";
+import { dirname } from "node:path";
+import type { Readable } from "node:stream";
+import type { Environment } from "../../platform/paths.ts";
+import { findKeychainLibrary, type KeychainLibrary } from "./keychain-library.ts";
 
-/** The request to the process, as JSON on its standard input: a key must not show in a process list. */
+/** A request to the keychain. */
 export interface KeychainRequest {
   readonly operation: "read" | "write" | "remove";
   readonly service: string;
@@ -11,44 +13,116 @@ export interface KeychainRequest {
   readonly key?: string;
 }
 
-/** Its answer, as JSON on its standard output. */
-export type KeychainAnswer = { readonly key: string | null } | { readonly missing: string } | { readonly failed: string };
+/** The keychain's answer, or why it could not be asked. */
+export type KeychainAnswer =
+  | { readonly key: string | null }
+  | { readonly failed: string }
+  /** Where no Node can be started: what was there instead. */
+  | { readonly noNode: string }
+  | Exclude<KeychainLibrary, { files: unknown }>;
 
-/** The part of `@napi-rs/keyring` that is used: bytes only, since its text functions re-encode on Windows. */
-interface NativeKeyring {
-  readonly Entry: new (service: string, account: string, options: { linux: { store: "secret-service" } }) => {
-    getSecret(): ArrayLike<number> | null;
-    setSecret(secret: Uint8Array): void;
-    deleteCredential(): boolean;
-  };
-}
-
-/** The path of this file, to start it as a program: the only place where the native library is loaded. */
-export const keychainProcess: string = fileURLToPath(import.meta.url);
-
-if (process.argv[1] === keychainProcess) {
-  process.stdout.write(JSON.stringify(answer(JSON.parse(readFileSync(0, "utf8")) as KeychainRequest)));
-}
-
-function answer({ operation, service, account, key = "" }: KeychainRequest): KeychainAnswer {
-  let library: NativeKeyring;
+/**
+ * The program of the process that asks: the one place where the native library is loaded. It is given as text, not as a file:
+ * bundled into one file with an embedding program, this module is that program, and started again it would not ask the keychain
+ * but start itself, again and again.
+ *
+ * It takes the request from standard input, since a key must not show in a process list, and answers on a descriptor of its own,
+ * since anything may print. An empty line comes first, as a sign of life.
+ */
+const program = `
+const { readFileSync, writeSync } = require("node:fs");
+const reason = (error) => String((error && error.message) || error).split("\\n", 1)[0];
+const load = (files) => {
+  let failure;
+  for (const file of files) {
+    const library = { exports: {} };
+    try {
+      process.dlopen(library, file);
+      return library.exports;
+    } catch (error) {
+      failure = failure || error;
+    }
+  }
+  throw failure;
+};
+const answer = ({ files, operation, service, account, key }) => {
+  let library;
   try {
-    library = createRequire(import.meta.url)("@napi-rs/keyring") as NativeKeyring;
+    library = load(files);
   } catch (error) {
-    return { missing: firstLine(error) };
+    return { missing: reason(error) };
   }
   try {
-    // By name: otherwise the library falls back to the kernel's key ring, which forgets everything at logout.
+    // By name: otherwise the library falls back to the kernel's key ring, which forgets everything at logout. And bytes only: its
+    // text functions re-encode on Windows.
     const entry = new library.Entry(service, account, { linux: { store: "secret-service" } });
     if (operation === "write") entry.setSecret(Buffer.from(key, "base64url"));
     if (operation === "remove") entry.deleteCredential();
     const secret = operation === "read" ? entry.getSecret() : null;
     return { key: secret && Buffer.from(secret).toString("base64url") };
   } catch (error) {
-    return { failed: firstLine(error) };
+    return { failed: reason(error) };
   }
+};
+writeSync(3, "\\n");
+writeSync(3, JSON.stringify(answer(JSON.parse(readFileSync(0, "utf8")))) + "\\n");
+`;
+
+/** Set in the environment of the process that asks, which must never start another. The same for tools of every name. */
+const marker = "IN_KEYCHAIN_PROCESS";
+
+/** What the process is given of the environment: how to find the session bus, a display and system libraries. No secret is among them. */
+const passed = /^(PATH|HOME|USER|LOGNAME|TMPDIR|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_\w+|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|LD_LIBRARY_PATH|NIX_LD\w*|SYSTEMROOT|WINDIR)$/i;
+
+/**
+ * Asks in a process of its own. The library waits for the keychain on threads that nothing can cancel, and Node waits for its
+ * threads before it exits: behind an unlock dialog that nobody answers, even `process.exit` would hang. A process can be killed.
+ *
+ * @param env - variables that take precedence over this process's own
+ * @param signal - kills the process
+ * @throws what the system says when no process can be started, and the signal's reason
+ */
+export async function askKeychainProcess(request: KeychainRequest, env: Environment, signal: AbortSignal): Promise<KeychainAnswer> {
+  if (process.env[marker] !== undefined) return { noNode: "this process was itself started as one" };
+  // A single executable runs its own program, whatever its arguments are.
+  if (process.getBuiltinModule?.("node:sea")?.isSea()) return { noNode: `"${process.execPath}" is a single executable` };
+  const library = findKeychainLibrary();
+  if (!("files" in library)) return library;
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ["--input-type=commonjs", "-e", program], {
+      env: { ...environmentOf(env), [marker]: "1", ELECTRON_RUN_AS_NODE: "1" },
+      // Node starts in no folder that was removed, and where it starts Windows may look for libraries.
+      cwd: dirname(process.execPath),
+      signal,
+      killSignal: "SIGKILL",
+      stdio: ["pipe", "ignore", "ignore", "pipe"],
+      windowsHide: true,
+    });
+    let text = "";
+    const settle = (whatItDid: string): void => {
+      const [sign, line, rest] = text.split("\n");
+      if (sign !== "" || line === undefined) return resolve({ noNode: `"${process.execPath}" ${whatItDid}` });
+      try {
+        if (rest !== undefined) return resolve(JSON.parse(line) as KeychainAnswer);
+      } catch {
+        // Without a cause: the text may hold the key.
+      }
+      reject(new Error(`its process ${whatItDid}`));
+    };
+    child.once("error", (error) => (signal.aborted ? settle("gives no sign of life") : reject(error)));
+    child.once("close", (code) => settle(`ended with ${code}`));
+    // It has none where no process could be started.
+    const answer = child.stdio?.[3] as Readable | null | undefined;
+    answer?.setEncoding("utf8").on("error", () => undefined);
+    answer?.on("data", (chunk: string) => {
+      text += chunk;
+      // The answer is all that is wanted of it.
+      if (/\n.*\n/.test(text)) child.kill("SIGKILL");
+    });
+    child.stdin?.on("error", () => undefined).end(JSON.stringify({ ...request, files: library.files }));
+  });
 }
 
-function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
+function environmentOf(env: Environment): Environment {
+  return Object.fromEntries(Object.entries({ ...process.env, ...env }).filter(([name]) => passed.test(name)));
 }

@@ -3,7 +3,8 @@ import { hint, login } from "../../base/hint.ts";
 import type { Identity } from "../../base/identity.ts";
 import { Secret } from "../../base/secret.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { KeychainAnswer, KeychainRequest } from "./keychain-process.ts";
+import type { Environment } from "../../platform/paths.ts";
+import type { askKeychainProcess, KeychainAnswer, KeychainRequest } from "./keychain-process.ts";
 import { startOver, type KeySource, type SealedFile } from "./sealed-file.ts";
 
 /** Keeps 256-bit keys where the operating system guards them: one per account, as base64url text inside a {@link Secret}. */
@@ -33,12 +34,12 @@ export interface KeychainOptions {
   /** The tool: its name is the service under which the entries are stored. */
   identity: Identity;
   clock: Clock;
-  /** The environment of the process that is asked: on Linux it names the session bus. */
-  env: Readonly<Record<string, string | undefined>>;
+  /** On Linux it names the session bus. A variable that it does not have is taken from this process's own. */
+  env: Environment;
   /** How long one call may take in all, in milliseconds; 3000 by default. */
   timeoutMs?: number;
   /** Asks the keychain; a process of its own by default. */
-  ask?: (request: KeychainRequest, env: KeychainOptions["env"], signal: AbortSignal) => Promise<KeychainAnswer>;
+  ask?: typeof askKeychainProcess;
 }
 
 const keyBytes = 32;
@@ -49,20 +50,19 @@ const unlock = hint`Unlock it and run the command again, or keep the key elsewhe
  * The keychain of this system: macOS Keychain, Windows Credential Manager, or the Secret Service, through
  * `@napi-rs/keyring`. Each call answers within its time limit, whatever the keychain does.
  */
-export function createKeychain({ identity, clock, env, timeoutMs = 3000, ask = askProcess }: KeychainOptions): Keychain {
+export function createKeychain({ identity, clock, env, timeoutMs = 3000, ask }: KeychainOptions): Keychain {
   const service = identity.name;
   const call = async (request: Omit<KeychainRequest, "service">): Promise<Secret | undefined> => {
     const limit = clock.timeout(timeoutMs);
     let answer: KeychainAnswer;
     try {
-      answer = await ask({ ...request, service }, env, limit);
+      answer = await (ask ?? (await import("./keychain-process.ts")).askKeychainProcess)({ ...request, service }, env, limit);
     } catch (cause) {
       if (!limit.aborted) throw unavailable(`the keychain cannot be asked (${cause instanceof Error ? cause.message : String(cause)})`, cause);
       const waited = `${timeoutMs / 1000} s`;
       throw new AuthError("keychain_unavailable", `the keychain did not answer within ${waited}; it may be waiting to be unlocked`, { hint: unlock });
     }
-    if ("missing" in answer) throw unavailable(`there is no keychain here: the optional package "@napi-rs/keyring" cannot be loaded (${answer.missing})`);
-    if ("failed" in answer) throw explain(answer.failed);
+    if (!("key" in answer)) throw explain(answer);
     return answer.key === null ? undefined : new Secret(answer.key);
   };
   return {
@@ -102,41 +102,20 @@ export function keychainKey(keychain: Keychain): KeySource {
   };
 }
 
-/**
- * Asks in a process of its own. The library waits for the keychain on threads that nothing can cancel, and Node waits for its
- * threads before it exits: behind an unlock dialog that nobody answers, even `process.exit` would hang. A process can be killed.
- */
-async function askProcess(request: KeychainRequest, env: KeychainOptions["env"], signal: AbortSignal): Promise<KeychainAnswer> {
-  const { spawn } = await import("node:child_process");
-  const { keychainProcess } = await import("./keychain-process.ts");
-  // Node's own arguments only when the TypeScript source runs, which needs a loader: with `-e` among them the caller's program
-  // would run again, ask the keychain again, and so on without end.
-  const nodeArguments = keychainProcess.endsWith(".ts") ? process.execArgv : [];
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...nodeArguments, keychainProcess], {
-      env,
-      signal,
-      killSignal: "SIGKILL",
-      stdio: ["pipe", "pipe", "ignore"],
-      windowsHide: true,
-    });
-    let text = "";
-    child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-    child.once("error", reject);
-    child.once("close", (code) => {
-      try {
-        resolve(JSON.parse(text) as KeychainAnswer);
-      } catch {
-        // Without a cause: the text may hold the key.
-        reject(new Error(`its process ended with ${code}`));
-      }
-    });
-    child.stdin.on("error", () => undefined).end(JSON.stringify(request));
-  });
+/** Why there is no key, in plain words. */
+function explain(answer: Exclude<KeychainAnswer, { key: unknown }>): AuthError {
+  if ("failed" in answer) return explainFailure(answer.failed);
+  if ("missing" in answer) return unavailable(`there is no keychain here: the optional package "@napi-rs/keyring" cannot be loaded (${answer.missing})`);
+  if ("noNode" in answer) return unavailable(`the keychain is asked by a process of Node.js, and none can be started here (${answer.noNode})`);
+  const { path, uid, mode } = answer.open;
+  const isOurs = uid === process.geteuid?.() || uid === 0;
+  const who = isOurs ? `can be changed by others (mode ${mode.toString(8).padStart(4, "0")})` : `belongs to another user (uid ${uid})`;
+  const next = isOurs ? hint`Run: ${{ run: ["chmod", "go-w", path] }}; or keep` : hint`Keep`;
+  return new AuthError("keychain_unavailable", `the keychain's library is not loaded, since "${path}" ${who}`, { hint: hint`${next} the key elsewhere: ${useFile}` });
 }
 
-/** Translates the library's messages into plain words. */
-function explain(reason: string): AuthError {
+/** Translates the library's messages. */
+function explainFailure(reason: string): AuthError {
   if (/prompt was dismissed|\bis locked\b|interaction is not allowed/i.test(reason)) {
     return new AuthError("keychain_unavailable", "the keychain is locked", { hint: unlock });
   }
@@ -146,5 +125,5 @@ function explain(reason: string): AuthError {
 }
 
 function unavailable(message: string, cause?: unknown): AuthError {
-  return new AuthError("keychain_unavailable", message, { hint: hint`Keep the key elsewhere: ${useFile}`, cause });
+  return new AuthError("keychain_unavailable", message, { hint: hint`Keep the key elsewhere: ${useFile}. A program can pass a "storage" of its own`, cause });
 }

@@ -16,11 +16,19 @@ export function security({ command }: Identity): string {
   cursor or run in a page. Its answers are limited in size and time.
 - The wrong service. Tokens go to the service that issued them and nowhere
   else, redirects included.
+- Another user who reads the process list while a login waits. The browser is
+  started with a one-time address on the callback port, without the state. Once
+  it has been opened, only that browser, which got a cookie, can complete the
+  login; if another opens it too, the login ends. On Linux, connections of other
+  users are refused. The service's own address is shown in your terminal alone.
 - Another user of the machine. Files are 0600 in folders of 0700; mode and owner
   are checked on the open file at every read. A file that is a link, or that
   others can read, is not used. If others can change a folder above, they can
   hide what is below it; "${command} auth doctor" names such folders. On Windows
   the access list of your profile folder keeps others out.
+- Code that somebody else has put where programs look for code. Only the files
+  of this package are loaded, and its one dependency, from the package's own
+  place for it and only if nobody but you and root can change the way there.
 - A copy of the file. It is sealed: see "${command} help storage".
 - A thief with the tokens alone, where the provider binds them (DPoP, RFC 9449).
   Neither the access token nor the refresh token is of any use without the key,
@@ -42,6 +50,9 @@ What is not protected:
 - A session that was copied together with its key is a second holder of one
   refresh token. At a service that detects reuse, the first refresh by the
   second holder ends the session for both, which is how you notice.
+- Where the system does not say whose a connection is (macOS, Windows), another
+  user who reads the process list and is faster than your browser can log you in
+  to their own account: "Logged in as" names it.
 - Another of your programs can deny you service: it can hold the lock, fill the
   disk or occupy ports.`;
 }

@@ -66,12 +66,16 @@ test("a keychain that does not answer in time is an error, and the process that 
 
 for (const [answer, says] of [
   [{ missing: "Cannot find module '@napi-rs/keyring'" }, /optional package "@napi-rs\/keyring" cannot be loaded \(Cannot find module/],
+  [{ missing: "it is not installed next to this program" }, /cannot be loaded \(it is not installed/],
+  [{ noNode: '"/opt/tool" is a single executable' }, /asked by a process of Node\.js, and none can be started here \("\/opt\/tool" is a single executable\)$/],
+  [{ open: { path: "/srv/shared", uid: 0, mode: 0o777 } }, /library is not loaded, since "\/srv\/shared" can be changed by others \(mode 0777\)$/],
+  [{ open: { path: "/srv/shared", uid: 12345, mode: 0o755 } }, /library is not loaded, since "\/srv\/shared" belongs to another user \(uid 12345\)$/],
   [{ missing: "libc.musl-x86_64.so.1: cannot open shared object file" }, /cannot be loaded \(libc\.musl/],
   [{ failed: "Couldn't access platform storage: Secret Service: unlock prompt was dismissed" }, /^the keychain is locked$/],
   [{ failed: "Platform failure: User interaction is not allowed." }, /^the keychain is locked$/],
   [{ failed: "Platform failure: DBus error: no bus" }, /no keychain answers here \(.*DBus error: no bus\)/],
 ] as const) {
-  test(`"${"missing" in answer ? answer.missing : answer.failed}" is reported as ${says}`, async () => {
+  test(`${JSON.stringify(Object.values(answer)[0])} is reported as ${says}`, async () => {
     for (const action of [keychainThat(async () => answer).read("a"), keychainThat(async () => answer).write("a", key), keychainThat(async () => answer).remove("a")]) {
       const { code, message, hint } = await refusal(action);
       assert.equal(code, "keychain_unavailable");
@@ -89,7 +93,7 @@ test("a program given to Node with -e is not run again to ask the keychain", asy
     if (process.argv.length > 1) process.exit();
     const { createApp } = await import(${JSON.stringify(new URL("../../../dist/app/app.js", import.meta.url).href)});
     const { clock } = createApp();
-    const { keychain } = createApp({ env: {}, clock: { ...clock, timeout: () => clock.timeout(20_000) } });
+    const { keychain } = createApp({ env: { DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: undefined }, clock: { ...clock, timeout: () => clock.timeout(20_000) } });
     await keychain.read("a").catch((error) => console.log(error.message));`;
   const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8", timeout: 20_000 });
   assert.match(stdout, /no keychain/);
@@ -97,8 +101,9 @@ test("a program given to Node with -e is not run again to ask the keychain", asy
 });
 
 test("S-005 the key is in no argument of the process that asks the keychain, and in no error", async () => {
-  const keychain = createKeychain({ identity: ownIdentity, clock: systemClock, env: { PATH: process.env["PATH"] }, timeoutMs: 20_000 });
-  // No session bus is named here: the real process answers that there is no keychain.
+  // No session bus: the real process answers that there is no keychain.
+  const env = { DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: undefined };
+  const keychain = createKeychain({ identity: ownIdentity, clock: systemClock, env, timeoutMs: 20_000 });
   const error = await refusal(keychain.write("a", key));
   assert.equal(error.code, "keychain_unavailable");
   assert.ok(!JSON.stringify([error.message, error.hint, String(error.cause)]).includes(key.reveal()));
