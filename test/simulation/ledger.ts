@@ -58,15 +58,18 @@ export class Ledger {
 
   /** No refresh token is sent without the lock, by two living processes, or after another one took its place. */
   sent(process: Process, token: string): RefreshRequest {
+    const { service } = this.#world;
+    const login = service.loginOf(token);
+    const request = { process, token, next: undefined, isAnswered: false };
+    // The process of a login has one reason to send another session's token: to end it, when its own is stored in the place of that.
+    if (process.ownLogin !== undefined) return request;
     if (!this.#world.holdsRefreshLock(process)) this.violate(`${process.name} sends ${token} without the lock`);
-    const login = this.#world.service.loginOf(token);
     if (this.#replaced.has(token) && !this.#lost.has(login)) this.violate(`${process.name} sends ${token}, which has been replaced in the store`);
     for (const other of this.#requests) {
       // One that was not answered has ended before it is repeated: then the token is the only one there is.
-      const isSpent = other.token === token && other.next !== token && !this.#world.service.endedOnPurpose.has(login);
+      const isSpent = other.token === token && other.next !== token && !service.endedOnPurpose.has(login);
       if (isSpent) this.violate(`${process.name} sends ${token}, and ${other.process.name} ${other.isAnswered ? "has not stored" : "waits for"} the answer to it`);
     }
-    const request = { process, token, next: undefined, isAnswered: false };
     this.#requests.add(request);
     return request;
   }

@@ -204,6 +204,7 @@ export function installModels(): void {
       return nothing;
     }
   } as unknown as WeakRefConstructor;
+  Math.random = () => 0.5;
   AbortSignal.any = (limits) => new Limit(running, Math.min(...(limits as unknown as Limit[]).map(({ at }) => at))) as unknown as AbortSignal;
   async function* load(process: Process | undefined): AsyncGenerator<Uint8Array> {
     await process?.wait("load");

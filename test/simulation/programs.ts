@@ -1,6 +1,6 @@
-import { logout } from "../../src/auth/flows/logout.ts";
+import { endReplacedSession, logout } from "../../src/auth/flows/logout.ts";
 import type { KeyHeader } from "../../src/auth/secure-storage/vault.ts";
-import { serializeProfiles, type Profile, type Session } from "../../src/auth/session.ts";
+import { serializeProfiles, type Profile, type Profiles, type Session } from "../../src/auth/session.ts";
 import { SessionStore, withProfile } from "../../src/auth/session-store.ts";
 import { TokenManager } from "../../src/auth/token-manager/token-manager.ts";
 import { Process } from "./process.ts";
@@ -59,10 +59,17 @@ export const programs = {
 };
 
 async function logIn({ serve, store, process }: Tools, options: { key?: KeyHeader } = {}): Promise<void> {
+  const { world, clock, fetch } = process;
   await process.wait("log in");
-  const session = process.world.service.login(process.world.now);
+  const session = world.service.login(world.now);
   process.ownLogin = session.sessionId;
-  await serve(async () => void (await store.update((profiles) => withProfile(profiles, "default", profileOf(session)), options)));
+  let replaced: Session | undefined;
+  const add = (profiles: Profiles): Profiles => {
+    replaced = profiles.profiles.get("default")?.session;
+    return withProfile(profiles, "default", profileOf(session));
+  };
+  await serve(async () => void (await store.update(add, options)));
+  if (replaced && world.stored?.login !== replaced.sessionId) await endReplacedSession(replaced, { clock, fetch });
 }
 
 export type ProgramName = keyof typeof programs;
