@@ -307,6 +307,8 @@ test("NFR-010 what could not be stored after all is told in plain words and by t
   if (stage === undefined) return;
   const { command, answer } = await refreshing(t, stage);
   stage.spoil();
+  // Nor is there room for another when the command tries again before it ends.
+  stage.crowd();
   answer();
   const { code, stdout, stderr } = await command.ended;
   assert.equal(code, 1);
