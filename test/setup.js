@@ -1,18 +1,51 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 /** The folder of the package. */
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
+const shell = process.platform === "win32";
+
 /** Installs what package-lock.json names, where that is not done, and builds: a fresh clone needs no step before this one. */
 export function prepare() {
-  const run = (...args) => execFileSync("npm", args, { cwd: root, stdio: ["ignore", "ignore", "inherit"], shell: process.platform === "win32" });
+  const run = (...args) => execFileSync("npm", args, { cwd: root, stdio: ["ignore", "ignore", "inherit"], shell });
   const installed = join(root, "node_modules", ".package-lock.json");
   const isCurrent = existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs;
   if (!isCurrent) run("ci", "--no-audit", "--no-fund", "--ignore-scripts");
   run("run", "--silent", "build");
+  // What typescript.js hands to every process. The compiler compares contents, not dates, and writes only what has changed.
+  const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
+  const args = [compiler, "-p", join(root, "test", "tsconfig.run.json"), "--sourceRoot", `${pathToFileURL(root)}/`];
+  execFileSync(process.execPath, args, { stdio: ["ignore", "inherit", "inherit"] });
+}
+
+/** Installs the dependencies of a folder below test/peers. */
+export function installPeers(folder) {
+  execFileSync("npm", ["ci", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts"], { stdio: ["ignore", "ignore", "inherit"], shell });
+}
+
+/** Arguments for Node to run a TypeScript file that `prepare` has compiled. */
+export const typescript = ["--import", new URL("typescript.js", import.meta.url).href];
+
+/** Runs a TypeScript file of test/ to its end. @returns its exit code */
+export function runScript(path, args = process.argv.slice(2)) {
+  return spawnSync(process.execPath, [...typescript, join(root, "test", path), ...args], { stdio: "inherit" }).status ?? 1;
+}
+
+/**
+ * Runs test files with Node's runner, one more at once than there are processors, since tests also wait. The runner's own default
+ * leaves a processor idle.
+ *
+ * @param files - relative to the package's folder
+ * @returns the exit code
+ */
+export function runTests(files, { node = process.execPath, reporter = "spec", env = process.env } = {}) {
+  const timeLimit = ["--import", new URL("time-limit.js", import.meta.url).href, "--test-timeout=180000"];
+  const options = ["--test", `--test-concurrency=${availableParallelism() + 1}`, "--test-reporter", reporter];
+  return spawnSync(node, [...typescript, ...timeLimit, ...options, ...files], { cwd: root, stdio: "inherit", env }).status ?? 1;
 }
 
 /** Every test file. Those of test/peers are run by themselves: they have dependencies of their own. */

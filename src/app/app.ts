@@ -1,7 +1,7 @@
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AppOverrides } from "./overrides.ts";
-import { resolveSettings, type Settings } from "./settings.ts";
+import { resolveSettings, secretVariables, type Settings } from "./settings.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import type { Fetch } from "../base/runtime-types.ts";
 import type { Keychain } from "../auth/secure-storage/keychain.ts";
@@ -19,7 +19,7 @@ import { findProfileFile } from "../platform/profile-file.ts";
 export interface App {
   /** What the tool is called, and what follows from that. */
   readonly identity: Identity;
-  /** The environment variables. */
+  /** The environment variables, without those that are secrets: an app may be printed, and gives these to other programs. */
   readonly env: Environment;
   /** As `process.platform`. */
   readonly platform: NodeJS.Platform;
@@ -70,13 +70,14 @@ export function appFor(overrides: AppOverrides | undefined): App {
  */
 export function createApp(overrides: AppOverrides = {}): App {
   const identity = overrides.identity ?? ownIdentity;
-  const env = overrides.env ?? process.env;
+  const variables = overrides.env ?? process.env;
+  const env = withoutSecrets(variables, identity);
   const platform = overrides.platform ?? process.platform;
   const clock = overrides.clock ?? systemClock;
   // Loaded with the first request: a command that only prints a token sends none.
   const systemFetch = lazily(async () => (await import("../platform/system-fetch.ts")).systemFetch(env, identity));
   const fetch: Fetch = overrides.fetch ?? (async (input, init) => (await systemFetch())(input, init));
-  const settings = resolveSettings(overrides.options ?? {}, env, identity, findProfileFile(identity, env["HOME"] ?? env["USERPROFILE"], overrides.cwd));
+  const settings = resolveSettings(overrides.options ?? {}, variables, identity, findProfileFile(identity, env["HOME"] ?? env["USERPROFILE"], overrides.cwd));
 
   const folder = lazily(() => configFolder(identity, env, platform));
   const keychain = lazily(() => loadedKeychain(async () => (await import("../auth/secure-storage/keychain.ts")).createKeychain({ identity, clock, env })));
@@ -165,6 +166,11 @@ function loadedVault(place: "memory" | SimpleVault): Vault {
     remove: async () => (await loaded()).remove(),
     lock: async (name, options) => (await loaded()).lock?.(name, options),
   };
+}
+
+function withoutSecrets(variables: Environment, identity: Identity): Environment {
+  const secret = new Set(secretVariables.map((name) => identity.variable(name)));
+  return Object.fromEntries(Object.entries(variables).filter(([name]) => !secret.has(name.toUpperCase())));
 }
 
 function lazily<T>(make: () => T): () => T {

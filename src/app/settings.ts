@@ -88,6 +88,9 @@ export function resolveSettings(options: SettingOptions, env: Environment, ident
   };
 }
 
+/** The variables whose values are secrets. An app has them as {@link Secret} and passes them to no other program. */
+export const secretVariables: readonly string[] = ["ACCESS_TOKEN", "PASSPHRASE"];
+
 const profileName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const namesAre = 'letters, digits, ".", "_" and "-", 64 at most';
 

@@ -27,7 +27,13 @@ export type OptionValues<O extends Readonly<Record<string, OptionSpec>>> = {
   readonly [Name in keyof O]: OptionValue<O[Name]> | undefined;
 };
 
-type OptionValue<O extends OptionSpec> = O["type"] extends "boolean" ? boolean : O["type"] extends "number" ? number : O["multiple"] extends true ? readonly string[] : string;
+type OptionValue<O extends OptionSpec> = O["type"] extends "boolean"
+  ? boolean
+  : O["type"] extends "number"
+    ? number
+    : O["multiple"] extends true
+      ? readonly string[]
+      : string;
 
 /** A text of the help. One that contains the tool's name, or a variable's, is a function of the identity. */
 export type HelpText = string | ((identity: Identity) => string);
@@ -58,6 +64,7 @@ export interface CommandEntry {
 export interface Command {
   /** Its words and arguments, without the tool's name: `auth switch [PROFILE]`. */
   readonly usage: string;
+  /** In sentences, without line breaks. */
   readonly description: HelpText;
   readonly options: Readonly<Record<string, OptionSpec>>;
   /** How many arguments it takes at least and at most; none by default. */

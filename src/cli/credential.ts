@@ -10,7 +10,8 @@ export interface Credential {
 }
 
 /** What to do when another program needs a token, and this one is bound to a key that only this program has (RFC 9449). */
-export const unboundToken: Hint = hint`To send a request with it: ${{ command: "api" }}. To get one that others can use: ${login(undefined, "--force", "--no-dpop")}`;
+const loginWithoutKey = login(undefined, "--force", "--no-dpop");
+export const unboundToken: Hint = hint`To send a request with it: ${{ command: "api" }}. To get one that others can use: ${loginWithoutKey}`;
 
 /**
  * A valid access token of the profile in use, or the token of the environment as it is, whose expiry is unknown.
@@ -20,6 +21,8 @@ export const unboundToken: Hint = hint`To send a request with it: ${{ command: "
 export async function credentialOf({ app, signal }: Context): Promise<Credential> {
   if (app.settings.accessToken) return { token: app.settings.accessToken.reveal(), expiresAt: undefined };
   const { accessToken, accessTokenExpiresAt, clockOffsetMs, tokenType } = await app.tokens().getSession({ signal });
-  if (tokenType === "DPoP") throw new AuthError("configuration_invalid", "the access token is bound to a key that stays here, so no other program can use it", { hint: unboundToken });
+  if (tokenType === "DPoP") {
+    throw new AuthError("configuration_invalid", "the access token is bound to a key that stays here, so no other program can use it", { hint: unboundToken });
+  }
   return { token: accessToken.reveal(), expiresAt: accessTokenExpiresAt === undefined ? undefined : accessTokenExpiresAt - clockOffsetMs };
 }

@@ -27,7 +27,9 @@ export async function dispatch(argv: readonly string[], identity: Identity): Pro
   const { values, positionals } = await parse(command, rest);
   if (values["help"] === true) return { kind: "text", text: (await import("./help.ts")).commandHelp(command, identity) };
   const [least, most] = command.arguments ?? [0, 0];
-  if (positionals.length < least) throw usageError(`"${words.join(" ")}" needs ${least} argument${least === 1 ? "" : "s"}, and got ${positionals.length}`, usageOf(command));
+  if (positionals.length < least) {
+    throw usageError(`"${words.join(" ")}" needs ${least} argument${least === 1 ? "" : "s"}, and got ${positionals.length}`, usageOf(command));
+  }
   if (positionals.length > most) throw usageError(`unexpected argument "${positionals[most]}"`, usageOf(command));
   return { kind: "run", command, values, positionals };
 }
@@ -101,7 +103,8 @@ async function parse(command: Command, args: readonly string[]): Promise<{ value
     if (known === undefined) {
       const { nearest } = await import("./nearest.ts");
       const meant = nearest(token.name, options.keys());
-      throw usageError(`"${rawName}" is not an option of "${command.usage.split(" [")[0]}"`, meant ? hint`Did you mean --${meant}? ${usageOf(command)}` : usageOf(command));
+      const usage = usageOf(command);
+      throw usageError(`"${rawName}" is not an option of "${command.usage.split(" [")[0]}"`, meant ? hint`Did you mean --${meant}? ${usage}` : usage);
     }
     const { name, option } = known;
     if (option.type === "boolean") {

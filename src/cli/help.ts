@@ -1,17 +1,19 @@
 import type { Identity } from "../base/identity.ts";
 import { commonOptions, type Command, type CommandEntry, type HelpText, type OptionSpec } from "./command.ts";
-import { columns } from "./format.ts";
+import { columns, wrapped } from "./format.ts";
 import type { TopicEntry } from "./topic-table.ts";
 
 /** The help of one command. */
 export function commandHelp(command: Command, identity: Identity): string {
-  const options = Object.entries<OptionSpec>({ ...command.options, ...commonOptions }).map(([name, { type, short, value = "VALUE", help }]): [string, string] => [
+  const specs = Object.entries<OptionSpec>({ ...command.options, ...commonOptions });
+  const options = specs.map(([name, { type, short, value = "VALUE", help }]): [string, string] => [
     `${short ? `-${short}, ` : "    "}--${name}${type === "boolean" ? "" : ` ${value}`}`,
     help,
   ]);
   const examples = command.examples.map(([line, does]): [string, string] => [exampleLine(line, identity), does]);
   const description = typeof command.description === "function" ? command.description(identity) : command.description;
-  return `Usage: ${identity.command} ${command.usage} [options]\n\n${description}\n\nOptions\n${columns(options)}\n\nExamples\n${columns(examples)}`;
+  const usage = `Usage: ${identity.command} ${command.usage} [options]`;
+  return `${usage}\n\n${wrapped(description, 100)}\n\nOptions\n${columns(options)}\n\nExamples\n${columns(examples)}`;
 }
 
 /** An example as it is typed. */

@@ -40,7 +40,11 @@ export async function main(argv: readonly string[], identity: Identity = ownIden
     const { command, values, positionals } = request;
     debug = values["debug"] === true;
     const text = (name: string): string | undefined => (typeof values[name] === "string" ? values[name] : undefined);
-    app = createApp({ identity, options: { profile: text("profile"), storage: text("storage"), issuer: text("issuer"), "client-id": text("client-id") } });
+    app = createApp({
+      identity,
+      onWait: ({ work, pid }) => out.say(`Waiting for ${pid === undefined ? "another process" : `process ${pid}`} to ${work === "refresh" ? "refresh the session" : "store its changes"} …`),
+      options: { profile: text("profile"), storage: text("storage"), issuer: text("issuer"), "client-id": text("client-id") },
+    });
     const context: Context = {
       identity,
       app,

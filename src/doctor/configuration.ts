@@ -1,18 +1,11 @@
 import type { App } from "../app/app.ts";
+import { secretVariables } from "../app/settings.ts";
 import type { Profiles } from "../auth/session.ts";
 import { login } from "../base/hint.ts";
 import { finder, type Finding } from "./finding.ts";
 
-/** The variables that are read, and whether their value may be shown. */
-const variables: Readonly<Record<string, "shown" | "secret">> = {
-  SAAS_URL: "shown",
-  CLIENT_ID: "shown",
-  PROFILE: "shown",
-  STORAGE: "shown",
-  CONFIG_DIR: "shown",
-  ACCESS_TOKEN: "secret",
-  PASSPHRASE: "secret",
-};
+/** The variables that are read and may be shown. Those that are secrets are in the settings only. */
+const variables = ["SAAS_URL", "CLIENT_ID", "PROFILE", "STORAGE", "CONFIG_DIR"];
 
 /**
  * What is configured, and by what.
@@ -39,7 +32,8 @@ function service({ identity, settings }: App, profiles: Profiles | undefined): F
   const stored = name === undefined ? undefined : profiles?.profiles.get(name);
   if (service === undefined) {
     if (stored) return report("ok", `${stored.service}, remembered by profile "${name}"`);
-    return report("critical", `neither ${identity.variable("SAAS_URL")} nor a profile names a service`, [{ variable: "SAAS_URL", value: "https://service.example" }]);
+    const fix = { variable: "SAAS_URL", value: "https://service.example" };
+    return report("critical", `neither ${identity.variable("SAAS_URL")} nor a profile names a service`, [fix]);
   }
   if (stored?.session && stored.service !== service.value) {
     // S-001: every command would say that nobody is logged in there.
@@ -49,21 +43,23 @@ function service({ identity, settings }: App, profiles: Profiles | undefined): F
   return report("ok", `${service.value}, from ${service.source}`);
 }
 
-function knownVariables({ env, identity }: App): Finding[] {
+function knownVariables({ env, identity, settings }: App): Finding[] {
   const report = finder("D103", "variable");
-  return Object.entries(variables).flatMap(([variable, kind]) => {
-    const name = identity.variable(variable);
-    const value = env[name]?.trim();
-    if (!value) return [];
-    if (variable === "ACCESS_TOKEN") return [report("note", `${name} is set: it is used for every request, instead of the login`)];
-    return [report("ok", kind === "secret" ? `${name} is set` : `${name} is ${withoutCredentials(value)}`)];
+  const shown = variables.flatMap((variable) => {
+    const value = env[identity.variable(variable)]?.trim();
+    return value ? [report("ok", `${identity.variable(variable)} is ${withoutCredentials(value)}`)] : [];
   });
+  return [
+    ...shown,
+    ...(settings.accessToken ? [report("note", `${identity.variable("ACCESS_TOKEN")} is set: it is used for every request, instead of the login`)] : []),
+    ...(settings.passphrase ? [report("ok", `${identity.variable("PASSPHRASE")} is set`)] : []),
+  ];
 }
 
 /** The value of an unknown variable is not shown: it may be a secret under a mistyped name. */
 function unknownVariables({ env, identity }: App): Finding[] {
   const report = finder("D104", "variable");
-  const known = Object.keys(variables).map((variable) => identity.variable(variable));
+  const known = [...variables, ...secretVariables].map((variable) => identity.variable(variable));
   const unknown = Object.keys(env).filter((name) => name.startsWith(identity.variable("")) && !known.includes(name) && env[name]);
   return unknown.sort().map((name) => report("warning", `${name} is set, but there is no such variable. There are: ${known.join(", ")}`, `unset ${name}`));
 }

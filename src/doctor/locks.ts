@@ -41,7 +41,8 @@ function examineLock(path: string, name: string, repair: boolean): Finding[] {
     else if (isDead) findings.push(report("warning", `${held}, which is dead: the next process that needs it takes it over`, repairCommand));
     else if (holder.state === "stopped") findings.push(report("warning", `${held}, which is stopped`, `kill -CONT ${holder.pid}`));
     else if (holder.state === "unknown") {
-      findings.push(report("warning", `${held}, which cannot be seen from this machine or container`, hint`Wait 10 minutes; or, if it has ended: ${{ run: ["rm", "-r", path] }}`));
+      const fix = hint`Wait 10 minutes; or, if it has ended: ${{ run: ["rm", "-r", path] }}`;
+      findings.push(report("warning", `${held}, which cannot be seen from this machine or container`, fix));
     } else findings.push(report("note", `${held}, which is running`));
     return findings;
   } catch (error) {

@@ -35,12 +35,14 @@ function browser(login: LoginEnvironment, { env, platform }: App): Finding {
 function node(version: string): Finding {
   const report = finder("D703", "Node");
   const [major = 0, minor = 0] = version.split(".").map(Number);
-  if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) return report("critical", `${version} is older than ${oldest.join(".")}`, "nvm install --lts");
+  const isTooOld = major < oldest[0] || (major === oldest[0] && minor < oldest[1]);
+  if (isTooOld) return report("critical", `${version} is older than ${oldest.join(".")}`, "nvm install --lts");
   return tested.includes(major) ? report("ok", version) : report("note", `${version} is not one of the tested versions: ${tested.join(", ")}`);
 }
 
 function webSocket(exists: boolean): Finding {
   const report = finder("D704", "WebSocket");
   if (exists) return report("ok", "this Node has one");
-  return report("note", "this Node has one only behind a flag, and following events live needs it", [{ set: "NODE_OPTIONS", value: "--experimental-websocket" }]);
+  const fix = { set: "NODE_OPTIONS", value: "--experimental-websocket" };
+  return report("note", "this Node has one only behind a flag, and following events live needs it", [fix]);
 }

@@ -22,7 +22,8 @@ export async function examineService(app: App, endpoint: string, signal: AbortSi
     const toProxy = proxy && `requests to ${url.hostname} go through ${proxy.address}, from ${proxy.variable}`;
     findings.push(finder("D201", "proxy")(proxy ? "note" : "ok", toProxy ?? `none for ${url.hostname}`));
     const obstacle = proxy && (await webSocketObstacle(app.env));
-    if (obstacle) findings.push(finder("D207", "WebSocket")("warning", `the WebSocket of Node ${process.version} cannot go through the proxy ${proxy.address}`, obstacle));
+    const said = `the WebSocket of Node ${process.version} cannot go through the proxy ${proxy?.address}`;
+    if (obstacle) findings.push(finder("D207", "WebSocket")("warning", said, obstacle));
     for await (const finding of examineSteps(app, url, proxy, signal)) findings.push(finding);
   } catch (error) {
     findings.push(failed(finder("D201", "proxy"), error));
@@ -58,7 +59,8 @@ async function* examineSteps({ clock, fetch }: App, url: URL, proxy: Proxy | und
     // Through a proxy the handshake is within the tunnel, and the request below says what is wrong with it.
     if (url.protocol === "https:" && proxy === undefined) handshake = await shakeHands(next, limit());
   } catch (error) {
-    return yield tls("critical", `no TLS connection to ${name} can be made (${failureReason(error)})`, [{ run: ["openssl", "s_client", "-connect", `${next.host}:${port}`] }]);
+    const fix = { run: ["openssl", "s_client", "-connect", `${next.host}:${port}`] };
+    return yield tls("critical", `no TLS connection to ${name} can be made (${failureReason(error)})`, [fix]);
   }
 
   const http = finder("D205", "HTTP");
@@ -86,7 +88,9 @@ function certificateFinding({ failure, protocol, subject, issuer, validTo }: Han
     return report("ok", `${protocol}, with a certificate ${certificate}${by}`);
   }
   const said = `the certificate of ${name} is not trusted (${failure}): it is ${certificate}`;
-  if (failure === "ERR_TLS_CERT_ALTNAME_INVALID") return report("critical", said, hint`Correct the host name: ${{ variable: "SAAS_URL", value: "https://service.example" }}`);
+  if (failure === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    return report("critical", said, hint`Correct the host name: ${{ variable: "SAAS_URL", value: "https://service.example" }}`);
+  }
   if (/EXPIRED|NOT_YET_VALID/.test(failure)) return report("critical", said, "Compare this machine's clock, and tell the operator of the service: date -u");
   return report("critical", said, hint`If that issuer is an authority of your network: ${{ set: "NODE_EXTRA_CA_CERTS", value: "/path/to/authority.pem" }}`);
 }
@@ -96,14 +100,15 @@ function responseFinding({ status, headers }: Response, url: URL): Finding {
   const report = finder("D205", "HTTP");
   const address = `${url.origin}${url.pathname}`;
   if (status === 401) return report("ok", `${address} answers 401 to a request without a token, as it should`);
-  if (isTransientStatus(status)) return report("critical", `${address} answers ${status}`, "The service is reachable but does not work now: try again in a moment");
+  if (isTransientStatus(status)) return report("critical", `${address} answers ${status}`, "The service does not work now: try again in a moment");
   if (status >= 300 && status < 400) {
     const to = headers.get("location") ?? "";
     const target = URL.canParse(to, url.href) ? new URL(to, url).origin : "nowhere";
     const said = `${address} redirects to ${target}: the network may require a sign-in of its own, or the address is wrong`;
     return report("warning", said, `Open it in a browser: ${url.origin}`);
   }
-  return report("warning", `${address} answers ${status} to a request without a token, not 401: this may be another service`, hint`Check the address: echo "$${{ variable: "SAAS_URL" }}"`);
+  const said = `${address} answers ${status} to a request without a token, not 401: this may be another service`;
+  return report("warning", said, hint`Check the address: echo "$${{ variable: "SAAS_URL" }}"`);
 }
 
 const skewMs = 60_000;
@@ -122,7 +127,8 @@ function clockFinding({ headers }: Response, here: number): Finding {
   const offset = date + 500 - here;
   const seconds = Math.max(1, Math.round(Math.abs(offset) / 1000));
   if (Math.abs(offset) <= skewMs) return report("ok", `within ${seconds} s of the service's`);
-  const said = `this machine's clock is ${seconds} s ${offset > 0 ? "behind" : "ahead of"} the service's. Sessions allow for it; certificates and other programs do not`;
+  const difference = `${seconds} s ${offset > 0 ? "behind" : "ahead of"} the service's`;
+  const said = `this machine's clock is ${difference}. Sessions allow for it; certificates and other programs do not`;
   return report("warning", said, setClock[process.platform] ?? "sudo timedatectl set-ntp true");
 }
 

@@ -26,7 +26,8 @@ function accessToken(session: Session, now: number): Finding {
   if (expires === undefined) return report("ok", "valid until the service refuses it");
   const at = new Date(expires).toISOString();
   if (remainingMs(session, now) > 0) return report("ok", `valid until ${at}`);
-  return refreshToken === undefined ? report("note", `expired at ${at}, and there is no refresh token`) : report("ok", `expired at ${at}: the next command refreshes it`);
+  if (refreshToken === undefined) return report("note", `expired at ${at}, and there is no refresh token`);
+  return report("ok", `expired at ${at}: the next command refreshes it`);
 }
 
 function refreshToken(session: Session, now: number, profile: string): Finding {

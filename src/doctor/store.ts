@@ -22,7 +22,8 @@ export function examineStore(app: App, unreadable: unknown, repair: boolean): Fi
   const credentials = entries.find(({ path }) => path === file);
   findings.push(folderModes(top));
   if (credentials) findings.push(fileModes(credentials));
-  findings.push(otherModes(folder, entries.filter((entry) => entry !== credentials)), temporaries(folder, repair), ...(top.mode === undefined ? [] : foldersAbove(folder)));
+  findings.push(otherModes(folder, entries.filter((entry) => entry !== credentials)), temporaries(folder, repair));
+  if (top.mode !== undefined) findings.push(...foldersAbove(folder));
   return findings;
 }
 
@@ -98,7 +99,9 @@ function foldersAbove(folder: string): Finding[] {
   const danger = "who could put another folder in its place";
   try {
     const open = openFoldersAbove(folder).map(({ path, uid, mode }) => {
-      if (uid !== me && uid !== 0) return report("warning", `${path} belongs to another user (uid ${uid}), ${danger}`, [{ variable: "CONFIG_DIR", value: "…" }]);
+      if (uid !== me && uid !== 0) {
+        return report("warning", `${path} belongs to another user (uid ${uid}), ${danger}`, [{ variable: "CONFIG_DIR", value: "…" }]);
+      }
       const fix = uid === me ? command("chmod", "go-w", path) : command("sudo", "chmod", "+t", path);
       return report("warning", `${path} can be changed by others (mode ${octal(mode)}), ${danger}`, [fix]);
     });

@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { AuthError, systemErrorCode } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
-import type { Identity } from "../base/identity.ts";
 import { isConfidential } from "../base/address.ts";
 import { type BrowserCommand, browserCommands } from "./browser-commands.ts";
 import type { Clock } from "./clock.ts";
@@ -12,9 +11,8 @@ export type BrowserOutcome = { launched: string } | { failed: string };
 
 /** What {@link openBrowser} needs to know of the machine. */
 interface BrowserOptions {
+  /** For the browser too: without secrets, since it lives on for days with helpers and extensions. */
   env: Environment;
-  /** Names the variables that hold secrets. */
-  identity: Identity;
   platform: NodeJS.Platform;
   clock: Clock;
 }
@@ -48,14 +46,11 @@ export async function openBrowser(address: string, options: BrowserOptions): Pro
 }
 
 /** Starts a program on its own, and waits to see whether it fails. Returns what went wrong, if anything did. */
-async function launch({ program, args }: BrowserCommand, { env, identity, clock }: BrowserOptions): Promise<string | undefined> {
-  // A browser lives on for days, with helpers and extensions: our secrets are not for its environment.
-  const secrets = ["PASSPHRASE", "ACCESS_TOKEN"].map((name) => identity.variable(name));
-  const theirs = Object.fromEntries(Object.entries(env).filter(([name]) => !secrets.includes(name.toUpperCase())));
+async function launch({ program, args }: BrowserCommand, { env, clock }: BrowserOptions): Promise<string | undefined> {
   const settled = new AbortController();
   const ended = new Promise<string | undefined>((resolve) => {
     // Detached and without our streams: Ctrl-C here is not for the browser, nor is its output for this terminal.
-    const child = spawn(program, [...args], { env: theirs, detached: true, stdio: "ignore", windowsHide: true });
+    const child = spawn(program, [...args], { env, detached: true, stdio: "ignore", windowsHide: true });
     child.unref();
     child.on("error", (error) => resolve(systemErrorCode(error) === "ENOENT" ? "not found" : error.message));
     child.once("exit", (status, signal) => resolve(status === 0 ? undefined : `ended with ${status ?? signal}`));

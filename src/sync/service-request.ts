@@ -30,7 +30,7 @@ export interface ServiceAnswer {
  */
 export async function requestService(path: string, init: AuthorizedRequestInit, { fetch, signal }: ServiceAccess, timeoutMs: number): Promise<ServiceAnswer> {
   // Each caller has a rule of its own for what follows a failure, so that nothing is repeated behind its back.
-  const response = await fetch(path, { ...init, retries: 0, timeoutMs, ...(signal && { signal }) });
+  const response = await fetch(path, { ...init, redirects: "service", retries: 0, timeoutMs, ...(signal && { signal }) });
   const body = await readJsonObject(response, undefined, signal);
   return { status: response.status, body, retryAfterMs: retryAfter(response, body) };
 }

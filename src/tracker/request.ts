@@ -1,4 +1,4 @@
-import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
+import type { AuthorizedFetch, AuthorizedRequestInit } from "../auth/authorized-fetch.ts";
 import { AuthError, isTransient } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
 import { isJsonObject } from "../http/json-members.ts";
@@ -64,7 +64,7 @@ async function send(request: TrackerRequest, { fetch, clock, team }: TrackerAcce
     ...(!isRead && { "content-type": "application/json" }),
     ...(idempotencyKey !== undefined && { "idempotency-key": idempotencyKey }),
   };
-  const init = { method, headers, retries: 0, timeoutMs, ...(!isRead && { body: JSON.stringify(parameters) }), ...(signal && { signal }) };
+  const init: AuthorizedRequestInit = { method, headers, redirects: "service", retries: 0, timeoutMs, ...(!isRead && { body: JSON.stringify(parameters) }), ...(signal && { signal }) };
   for (let isResend = false; ; isResend = true) {
     const response = await fetch(url, init);
     const body = await readJsonObject(response, maxResultBytes, signal);

@@ -7,6 +7,7 @@ import { startFakeSaas } from "../fake-saas/server.ts";
 import { runCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
+import { signIn } from "../helpers/stored-session.ts";
 
 type Here = Scene & { project: string; here(args: string, more?: CommandEnvironment, cwd?: string): Promise<CommandResult> };
 
@@ -15,10 +16,8 @@ async function twoAccounts(t: TestContext): Promise<Here> {
   const found = await scene(t, { privateTeamspace: true });
   const project = join(found.folder, "projects", "one");
   mkdirSync(project, { recursive: true });
-  for (const [args, user] of [["auth login", "alice"], ["auth login --profile work", "bob"]] as const) {
-    const { code, stderr } = await found.run(args, { FAKE_SAAS_USER: user });
-    assert.equal(code, 0, stderr);
-  }
+  await signIn(found.saas, found.env);
+  await signIn(found.saas, found.env, { user: "bob", profile: "work" });
   const here: Here["here"] = (args, more = {}, cwd = project) => runCommand(t, args.split(" "), { ...found.env, ...more }, { cwd });
   return { ...found, project, here };
 }

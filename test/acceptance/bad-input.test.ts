@@ -11,6 +11,7 @@ import type { Fault } from "../fake-saas/faults.ts";
 import { approve, tamper } from "../fake-saas/user.ts";
 import { bin, scratchFolder, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
 import { filesUnder, freePort, hurried, rawService, scene, type Scene } from "../helpers/scene.ts";
+import { signIn } from "../helpers/stored-session.ts";
 
 const address = /http:\/\/127\.0\.0\.1:\d+\S*\/oauth\/authorize\?\S+/;
 const isRoot = process.getuid?.() === 0;
@@ -154,7 +155,7 @@ for (const [what, fault, expected] of [
 test("a token endpoint that hangs gets 10 seconds", async (t) => {
   const { saas, env, folder } = await scene(t);
   saas.faults.next("/oauth/token", { hang: true });
-  const running = startCommand(t, ["auth", "login"], env, { nodeArgs: hurried(10_000, 300) });
+  const running = startCommand(t, ["auth", "login"], env, { nodeArgs: hurried(10_000, 2_000) });
   assertFailure(await running.ended, { code: 3, error: /\/oauth\/token" did not answer in time/, hint: /try again/ });
   assert.equal(filesUnder(folder).size, 0);
 });
@@ -163,7 +164,7 @@ test("a response whose body hangs gets the same 10 seconds", async (t) => {
   const { env } = await scene(t);
   const half = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"device_code":"';
   const service = await rawService(t, (socket) => socket.write(half));
-  const running = startCommand(t, ["auth", "login", "--headless"], { ...env, SPEC_KITTY_SAAS_URL: service }, { nodeArgs: hurried(10_000, 300) });
+  const running = startCommand(t, ["auth", "login", "--headless"], { ...env, SPEC_KITTY_SAAS_URL: service }, { nodeArgs: hurried(10_000, 2_000) });
   assertFailure(await running.ended, { code: 3, error: /did not answer in time/, hint: /try again/ });
 });
 
@@ -337,7 +338,7 @@ for (const [what, spoil, error, hint, skip] of [
 ] as [string, (it: Scene) => void, RegExp, RegExp, string | false][]) {
   test(`NFR-013 a credentials file that ${what} is refused by every command and left as it is`, { skip }, async (t) => {
     const it = await scene(t);
-    await it.run("auth login");
+    await signIn(it.saas, it.env);
     spoil(it);
     const requests = it.saas.requests.length;
     const seen = (): unknown => {
@@ -345,9 +346,8 @@ for (const [what, spoil, error, hint, skip] of [
       return [stats.ino, stats.mode, stats.uid, stats.size, stats.mtimeMs, stats.isFile() && readFileSync(it.credentials, "hex")];
     };
     const before = seen();
-    for (const args of ["auth status", "auth token", "auth login", "auth login --force", "auth refresh", "auth whoami", "auth logout"]) {
-      assertFailure(await it.run(args), { code: 1, error, hint });
-    }
+    const commands = ["auth status", "auth token", "auth login", "auth login --force", "auth refresh", "auth whoami", "auth logout"];
+    for (const result of await Promise.all(commands.map((args) => it.run(args)))) assertFailure(result, { code: 1, error, hint });
     assert.deepEqual(seen(), before);
     assert.equal(it.saas.requests.length, requests, "the service was asked");
   });

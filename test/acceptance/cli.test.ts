@@ -181,25 +181,64 @@ function assertNoArguments(assertClean: (text: string, where: string) => void): 
   }
 }
 
-/** Every command that sends something, when it succeeds and when the service fails in telling ways. */
-async function checkTransports(t: TestContext, { saas, folder, env }: Scene, assertClean: (text: string, where: string) => void, run: (line: string, more?: CommandEnvironment) => Promise<CommandResult>): Promise<void> {
+interface Watched extends Scene {
+  /** Fails when a text holds a secret that the service has issued, or the passphrase. */
+  assertClean(text: string, where: string): void;
+  /** Runs a command with --debug, and looks for secrets in what it says and in every file. */
+  watched(line: string, more?: CommandEnvironment): Promise<CommandResult>;
+}
+
+/** A service and a passphrase, and whatever runs is looked through for secrets. */
+async function watchedScene(t: TestContext): Promise<Watched> {
+  const it = await scene(t, { deviceIntervalSeconds: 1 }, { SPEC_KITTY_PASSPHRASE: "correct horse battery staple" });
+  const { saas, folder, env } = it;
+  const secrets = (): string[] => [...saas.issued.keys(), "correct horse battery staple"];
+  const assertClean = (text: string, where: string): void => {
+    for (const secret of secrets()) if (text.includes(secret)) assert.fail(`${saas.issued.get(secret) ?? "the passphrase"} in ${where}`);
+  };
+  const watched = async (line: string, more: CommandEnvironment = {}): Promise<CommandResult> => {
+    const result = await runCommand(t, [...line.split(" "), "--debug"], { ...env, ...more });
+    assertClean(result.stderr, `stderr of ${line}`);
+    // Their answer is the token, on purpose.
+    if (!/^auth (token|git-credential|exec-credential)/.test(line)) assertClean(result.stdout, `stdout of ${line}`);
+    for (const [name, content] of filesUnder(folder)) assertClean(content.toString("latin1"), `${name} after ${line}`);
+    return result;
+  };
+  return { ...it, assertClean, watched };
+}
+
+const emit = `sync emit WPCreated --aggregate WP01 --payload {"wp_id":"WP01","title":"One","mission_slug":"login"}`;
+const route = "--provider linear --project kitty";
+
+test("S-005 no secret is in any output with --debug or in any file when a command sends something", async (t) => {
+  const { folder, watched: run } = await watchedScene(t);
+  await run("auth login");
   writeFileSync(join(folder, "spec.md"), "# Spec\n");
-  const emit = `sync emit WPCreated --aggregate WP01 --payload {"wp_id":"WP01","title":"One","mission_slug":"login"}`;
-  const route = "--provider linear --project kitty";
   const tracker = ["status", "mappings", "resources", "pull", "push --items [1]", "run", "search door", "tickets", "bind", "bind --candidate cand_1", "bind --binding bind_1"].map((verb) => `tracker ${verb} ${route}`);
   const queueing = [emit, `sync upload ${join(folder, "spec.md")} --project 6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111 --mission login`];
   const sending = ["sync status --check", `sync now --report ${join(folder, "report.json")}`, ...tracker, "api GET /api/v1/me", "api POST /api/v1/echo -d {} --include"];
   for (const line of [...queueing, ...sending, "auth git-credential get", "auth exec-credential"]) assert.equal((await run(line)).code, 0, line);
+});
 
-  const faults: Fault[] = [{ status: 500, body: "oops" }, { status: 400, body: { error: "invalid_request" } }, { reset: "after" }, { malformed: true }, { status: 401, body: { error: "access_token_expired" }, times: 2 }];
-  const paths = ["/api/v1/sync/health/", "/api/v1/events/batch/", "/api/v1/tracker/push/", "/api/v1/tracker/status/", "/api/v1/echo"];
-  for (const fault of faults) {
+for (const [what, fault] of [
+  ["500", { status: 500, body: "oops" }],
+  ["400", { status: 400, body: { error: "invalid_request" } }],
+  ["nothing", { reset: "after" }],
+  ["broken JSON", { malformed: true }],
+  ["401", { status: 401, body: { error: "access_token_expired" }, times: 2 }],
+] as [string, Fault][]) {
+  test(`S-005 no secret is in any output with --debug or in any file when the service answers with ${what}`, async (t) => {
+    const { saas, watched: run } = await watchedScene(t);
+    await run("auth login");
     await run(emit);
-    for (const path of paths) saas.faults.next(path, fault);
+    for (const path of ["/api/v1/sync/health/", "/api/v1/events/batch/", "/api/v1/tracker/push/", "/api/v1/tracker/status/", "/api/v1/echo"]) saas.faults.next(path, fault);
     for (const line of ["sync status --check", "sync now", `tracker push --items [1] ${route}`, `tracker status ${route}`, "api POST /api/v1/echo -d {}"]) await run(line);
-    saas.faults.clear();
-  }
+  });
+}
 
+test("S-005 no secret is in any output with --debug, in any file, or in any process's arguments during a watch", async (t) => {
+  const { saas, env, watched: run, assertClean } = await watchedScene(t);
+  await run("auth login");
   const ticketFaults: Fault[] = [
     { edit: (answer) => ({ ...answer, ws_url: `ws://live.example/ws?token=${String(answer["ws_token"])}` }) },
     { edit: (answer) => ({ ...answer, ws_url: `${String(answer["ws_url"])}?token=${String(answer["ws_token"])}` }) },
@@ -223,25 +262,11 @@ async function checkTransports(t: TestContext, { saas, folder, env }: Scene, ass
     const { stdout, stderr } = await ended;
     assertClean(stdout + stderr, "the output of what was interrupted");
   }
-}
+});
 
-test("S-005 no secret is in any output, with --debug, in any file, or in the arguments of any process", async (t) => {
-  const it = await scene(t, { deviceIntervalSeconds: 1 }, { SPEC_KITTY_PASSPHRASE: "correct horse battery staple" });
-  const { saas, folder, env } = it;
-  const secrets = (): string[] => [...saas.issued.keys(), "correct horse battery staple"];
-  const assertClean = (text: string, where: string): void => {
-    for (const secret of secrets()) if (text.includes(secret)) assert.fail(`${saas.issued.get(secret) ?? "the passphrase"} in ${where}`);
-  };
-  const run = async (line: string, more: CommandEnvironment = {}): Promise<CommandResult> => {
-    const result = await runCommand(t, [...line.split(" "), "--debug"], { ...env, ...more });
-    assertClean(result.stderr, `stderr of ${line}`);
-    // These print the token on purpose.
-    if (!/^auth (token|git-credential|exec-credential)/.test(line)) assertClean(result.stdout, `stdout of ${line}`);
-    for (const [name, content] of filesUnder(folder)) assertClean(content.toString("latin1"), `${name} after ${line}`);
-    return result;
-  };
-
-  // What the process list shows while a code and a verifier, and then the tokens, are in use.
+test("S-005 no secret is in any output with --debug, in any file, or in any process's arguments at and after a login", async (t) => {
+  const { saas, watched: run, assertClean } = await watchedScene(t);
+  // While a code and a verifier, and then the tokens, are under way: what the process list shows.
   let open = (): void => undefined;
   const held = new Promise<void>((resolve) => (open = resolve));
   saas.faults.next("/api/v1/me", { gateAnswer: held });
@@ -255,8 +280,12 @@ test("S-005 no secret is in any output, with --debug, in any file, or in the arg
   for (const line of ["auth status", "auth status --json", "auth status --check", "auth token", "auth token --json", "auth refresh", "auth refresh --json", "auth whoami", "auth list", "auth team", "auth doctor", "api GET /api/v1/me", "sync status"]) {
     assert.ok([0, 1].includes((await run(line)).code ?? -1), line);
   }
-  await checkTransports(t, it, assertClean, run);
-  // A failure says why, and still reveals nothing.
+});
+
+test("S-005 no secret is in any output with --debug or in any file when a login or a refresh fails", async (t) => {
+  const { saas, env, watched: run, assertClean } = await watchedScene(t);
+  await run("auth login");
+  // What fails says why, and still nothing else.
   await run("auth status", { SPEC_KITTY_PASSPHRASE: "another" });
   await run("auth login --storage cloud");
   const faults: Fault[] = [

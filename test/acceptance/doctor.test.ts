@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, watch, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, watch, writeFileSync } from "node:fs";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
@@ -13,7 +13,7 @@ import { SealedFile } from "../../src/auth/secure-storage/sealed-file.ts";
 import type { DoctorReport } from "../../src/cli/json-output.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import { testCertificate } from "../helpers/certificate.ts";
-import { bin, scratchFolder, startCommand, type CommandEnvironment } from "../helpers/command.ts";
+import { bin, scratchFolder, startCommand, typescript, type CommandEnvironment } from "../helpers/command.ts";
 import { startProxy } from "../helpers/proxy.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storeSession, type SessionOptions } from "../helpers/stored-session.ts";
@@ -194,7 +194,20 @@ test("a folder above that others can change is a warning, through links too; a s
   assert.match((await above({ SPEC_KITTY_CONFIG_DIR: join(elsewhere, "link") }))[0]?.[1] ?? "", new RegExp(`^${elsewhere} can be changed`));
 });
 
+/** A copy of the command, and a Node, that another user can start although the folder of this package is closed to others. */
+function openToAll(t: TestContext): { node: string; program: string } {
+  const folder = scratchFolder(t);
+  const root = dirname(dirname(bin));
+  for (const name of ["package.json", "bin", "dist"]) cpSync(join(root, name), join(folder, name), { recursive: true });
+  const isOpen = (path: string): boolean => (statSync(path).mode & 0o001) !== 0 && (path === dirname(path) || isOpen(dirname(path)));
+  const node = isOpen(process.execPath) ? process.execPath : join(folder, "node");
+  if (node !== process.execPath) cpSync(process.execPath, node);
+  execFileSync("chmod", ["-R", "a+rX", folder]);
+  return { node, program: join(folder, "bin", basename(bin)) };
+}
+
 test("a folder above that a group can change is a warning unless the group is the user's own; another user's always is", { skip: process.getuid?.() !== 0 && "needs root" }, async (t) => {
+  const { node, program } = openToAll(t);
   const above = async (uid: number, gid: number, mode: number): Promise<string[]> => {
     const at = await scene(t);
     mkdirSync(at.config, { mode: 0o700 });
@@ -202,7 +215,7 @@ test("a folder above that a group can change is a warning unless the group is th
     chownSync(at.folder, uid, gid);
     chmodSync(at.folder, mode);
     // User and group 1 have the same name wherever there is one.
-    const child = spawn(process.execPath, [bin, "auth", "doctor", "--json"], { env: at.env, uid: 1, gid: 1 });
+    const child = spawn(node, [program, "auth", "doctor", "--json"], { env: at.env, cwd: "/", uid: 1, gid: 1 });
     const findings = (JSON.parse(await text(child.stdout)) as DoctorReport).findings.filter(({ number }) => number === "D406");
     return findings.map(({ severity, sentence, fix = "" }) => `${severity}: ${sentence}; ${fix}`.replace(at.folder, "FOLDER").replace(at.folder, "FOLDER"));
   };
@@ -243,7 +256,7 @@ const helper = fileURLToPath(new URL("process-lock-helper.ts", import.meta.url))
 
 /** A process that takes the lock: `exit` ends with it, `hold` keeps it until a line comes. */
 function locker(t: TestContext, task: "hold" | "exit", path: string): ReturnType<typeof spawn> {
-  const child = spawn(process.execPath, ["--import", "tsx", helper, task, path], { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [...typescript, helper, task, path], { stdio: ["pipe", "pipe", "inherit"] });
   t.after(() => void child.kill("SIGKILL"));
   return child;
 }

@@ -9,8 +9,7 @@ import { scene } from "../helpers/scene.ts";
 /** The standard input of a process without a terminal: not open, empty, or a pipe that stays open and silent. */
 type Input = "closed" | "empty" | "silent";
 
-async function runWith(t: TestContext, input: Input, args: readonly string[], env: CommandEnvironment): Promise<CommandResult & { ms: number }> {
-  const startedAt = performance.now();
+async function runWith(t: TestContext, input: Input, args: readonly string[], env: CommandEnvironment): Promise<CommandResult> {
   const [file, argv] = input === "closed" ? ["/bin/sh", ["-c", 'exec "$@" 0<&-', "sh", process.execPath, bin, ...args]] : [process.execPath, [bin, ...args]];
   const child = spawn(file, argv, { env, stdio: [input === "silent" ? "pipe" : "ignore", "pipe", "pipe"] });
   t.after(() => void child.kill("SIGKILL"));
@@ -18,20 +17,10 @@ async function runWith(t: TestContext, input: Input, args: readonly string[], en
   child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
-  return { code, signal, stdout, stderr, ms: performance.now() - startedAt };
+  return { code, signal, stdout, stderr };
 }
 
-/** Runs a command and asserts that it takes at most a second more than the runtime's start. A busy machine gets two more chances. */
-async function endsAtOnce(t: TestContext, input: Input, args: readonly string[], env: CommandEnvironment): Promise<CommandResult> {
-  for (let left = 2; ; left -= 1) {
-    const { ms: startUp } = await runWith(t, "empty", ["--version"], env);
-    const { ms, ...result } = await runWith(t, input, args, env);
-    if (ms - startUp < 1_000) return result;
-    assert.ok(left > 0, `${args.join(" ")} took ${Math.round(ms - startUp)} ms`);
-  }
-}
-
-test("a question without a terminal fails within a second and names the option that would have answered it", async (t) => {
+test("a question without a terminal fails without waiting, and names the option that would have answered it", async (t) => {
   const { run, env } = await scene(t);
   await run("auth login");
   await run("auth login --profile work");
@@ -41,7 +30,7 @@ test("a question without a terminal fails within a second and names the option t
   ];
   for (const [args, more, option] of questions) {
     for (const input of ["closed", "empty", "silent"] as const) {
-      const { code, stdout, stderr } = await endsAtOnce(t, input, args, { ...env, ...more });
+      const { code, stdout, stderr } = await runWith(t, input, args, { ...env, ...more });
       assert.deepEqual([code, stdout], [2, ""], `${args.join(" ")} (${input}): ${stderr}`);
       assert.match(stderr, /^error: .*there is no terminal to ask/m);
       assert.match(stderr, option);
@@ -56,8 +45,8 @@ test("every command ends by itself without a login and without a terminal", asyn
     const args = [...words, ...Array.from({ length: least }, () => "GET")];
     // Only a login has a user to wait for, in a browser; without a service it does not start.
     const more = words.join(" ") === "auth login" ? { SPEC_KITTY_SAAS_URL: undefined } : {};
-    for (const input of ["closed", "empty"] as const) {
-      const { code, signal, stderr } = await endsAtOnce(t, input, args, { ...env, ...more });
+    const ends = (["closed", "empty"] as const).map((input) => runWith(t, input, args, { ...env, ...more }));
+    for (const { code, signal, stderr } of await Promise.all(ends)) {
       assert.equal(signal, null);
       assert.ok(code !== null && code >= 0 && code < 128, `${args.join(" ")}: ${code} ${stderr}`);
       assert.doesNotMatch(stderr, /bug in spec-kitty/, args.join(" "));

@@ -17,7 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), "spec-kitty-package-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** For a quick `npx`, though what matters more is that all of it can be read where it is installed. */
-const packedLimit = 300_000;
+const packedLimit = 320_000;
 
 const shell = process.platform === "win32";
 const npm = (cwd: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): string =>
@@ -84,8 +84,8 @@ test("on a Node that is too old the command says so, and what to do", async (t) 
   const { code, stdout, stderr } = await runCommand(t, ["auth", "token"], env, { program, nodeArgs: ["-r", disguise] });
   assert.deepEqual([code, stdout], [1, ""]);
   const [error, hint] = stderr.trimEnd().split("\n");
-  assert.equal(error, `error: this is Node 20.17.0, and spec-kitty needs ${engines.node.replace(">=", "")} or later`);
-  assert.equal(hint, "hint: Install a newer Node, and run the command again");
+  assert.equal(error, `error: spec-kitty needs Node ${engines.node.replace(">=", "")} or later, and this is 20.17.0`);
+  assert.equal(hint, "hint: Install a newer Node, then run the command again");
 });
 
 test("without the key ring one package is installed, with it the key ring and its native part as well", (t) => {
@@ -177,6 +177,6 @@ test("with a native part that does not load it logs in, and the doctor says why 
   const keyring = join(broken, "node_modules", "@napi-rs", "keyring");
   mkdirSync(keyring, { recursive: true });
   const build = { linux: "-gnu", win32: "-msvc" }[process.platform as string] ?? "";
-  writeFileSync(join(keyring, `keyring.${process.platform}-${process.arch}${build}.node`), "no library, but long enough to look like one".repeat(100));
-  await logsInWithoutKeychain(t, join(broken, "node_modules", "spec-kitty", "bin", "spec-kitty.js"), /"@napi-rs\/keyring" cannot be loaded \([^\n]*(keyring\.|not a valid)/);
+  writeFileSync(join(keyring, `keyring.${process.platform}-${process.arch}${build}.node`), "this is no library, however much of it is read\n".repeat(100));
+  await logsInWithoutKeychain(t, join(broken, "node_modules", "spec-kitty", "bin", "spec-kitty.js"), /cannot be loaded \((?!it is not installed).*keyring/);
 });

@@ -9,12 +9,13 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { systemClock } from "../../src/platform/clock.ts";
 import { acquireProcessLock, inspectProcessLock } from "../../src/platform/process-lock/process-lock.ts";
+import { typescript } from "../helpers/command.ts";
 import { clockThatTells } from "../helpers/first-sleep.ts";
 import type { AuthError } from "../../src/base/errors.ts";
 import { hintOf } from "../helpers/hint.ts";
 
 const HELPER = fileURLToPath(new URL("process-lock-helper.ts", import.meta.url));
-const COMMAND = [...process.execArgv.filter((flag) => !flag.startsWith("--test")), HELPER];
+const COMMAND = [...typescript, HELPER];
 const linux = process.platform === "linux" ? {} : { skip: "about the lock of Linux" };
 const unix = process.platform === "win32" ? { skip: "needs signals" } : {};
 const options = { clock: systemClock, timeoutMs: 30_000 };
@@ -49,12 +50,12 @@ function helper(args: string[]): Helper {
   };
 }
 
-test("16 processes that add 50 each under the lock lose no addition", async () => {
+test("eight processes that add 25 each under the lock lose no addition", async () => {
   const at = folder();
   writeFileSync(join(at, "number"), "0");
-  const helpers = Array.from({ length: 16 }, () => helper(["count", join(at, "lock"), join(at, "number"), "50"]));
+  const helpers = Array.from({ length: 8 }, () => helper(["count", join(at, "lock"), join(at, "number"), "25"]));
   for (const { ended } of helpers) assert.deepEqual(await ended, [0, null]);
-  assert.equal(readFileSync(join(at, "number"), "utf8"), "800");
+  assert.equal(readFileSync(join(at, "number"), "utf8"), "200");
   assert.deepEqual(readdirSync(at), ["number"]);
 });
 
@@ -133,7 +134,7 @@ test("many waiters at one dead holder's lock never become two holders", linux, a
   const at = folder();
   const path = join(at, "lock");
   const dead = await deadName(path);
-  const helpers = Array.from({ length: 4 }, () => helper(["die", path, join(at, "marker"), "250", dead]));
+  const helpers = Array.from({ length: 4 }, () => helper(["die", path, join(at, "marker"), "100", dead]));
   for (const one of helpers) assert.match(await one.line(), /^taken \d+ overlaps 0 left (true|false)$/);
   for (const { ended } of helpers) assert.deepEqual(await ended, [0, null]);
   (await acquireProcessLock(path, options)).release();

@@ -274,7 +274,7 @@ for (const [title, fault, message] of troubles) {
   test(`a service that ${title} when it is asked what it is ends the login with exit code 3, before anybody is sent anywhere`, async (t) => {
     const { saas, env } = await scene(t);
     saas.faults.next(wellKnown[0] ?? "", fault);
-    const running = startCommand(t, ["auth", "login"], env, { nodeArgs: hurried(10_000, 300) });
+    const running = startCommand(t, ["auth", "login"], env, { nodeArgs: fault.hang ? hurried(10_000, 2_000) : [] });
     const { code, stderr } = await running.ended;
     assert.equal(code, 3, stderr);
     assert.match(stderr, message);

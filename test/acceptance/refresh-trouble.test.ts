@@ -209,6 +209,8 @@ function smallDisk(t: TestContext): string | undefined {
 interface SmallScene extends Scene {
   /** Fills the disk to the last byte. */
   fill(): void;
+  /** Takes away the file that a refresh under way has reserved, so that its answer cannot be stored. */
+  spoil(): void;
   /** Uses up the files that the disk can have, but for so many. */
   crowd(free?: number): void;
   makeRoom(): void;
@@ -236,6 +238,9 @@ async function sceneOnSmallDisk(t: TestContext): Promise<SmallScene | undefined>
     config,
     credentials: join(config, "credentials.json"),
     fill: () => [65_536, 4_096, 1].forEach((size) => untilFull(() => writeFileSync(ballast, Buffer.alloc(size), { flag: "a" }))),
+    spoil() {
+      for (const name of readdirSync(config)) if (/^\.credentials\.json\..*\.tmp$/.test(name)) rmSync(join(config, name));
+    },
     crowd(free = 0) {
       let made = 0;
       untilFull((count) => (writeFileSync(`${ballast}-${count}`, "", { flag: "wx" }), (made += 1)));
@@ -301,8 +306,7 @@ test("NFR-010 what could not be stored after all is told in plain words and by t
   const stage = await sceneOnSmallDisk(t);
   if (stage === undefined) return;
   const { command, answer } = await refreshing(t, stage);
-  // No more files: not even the lock that the writing is done under can be made.
-  stage.crowd();
+  stage.spoil();
   answer();
   const { code, stdout, stderr } = await command.ended;
   assert.equal(code, 1);
@@ -313,10 +317,10 @@ test("NFR-010 what could not be stored after all is told in plain words and by t
 test("NFR-009 while a program keeps a session that the disk does not take, no other presents the token that it has spent", async (t) => {
   const stage = await sceneOnSmallDisk(t);
   if (stage === undefined) return;
-  const { saas, crowd, makeRoom, env, run } = stage;
+  const { saas, spoil, env, run } = stage;
   const program = `
     import { createInterface } from "node:readline";
-    import { createApp } from ${JSON.stringify(new URL("../../dist/index.js", import.meta.url).href)};
+    import { createApp } from ${JSON.stringify(new URL("../../dist/app/app.js", import.meta.url).href)};
     const tokens = createApp().tokens();
     for await (const _ of createInterface({ input: process.stdin })) console.log(await tokens.getAccessToken());`;
   let answer = (): void => undefined;
@@ -326,10 +330,9 @@ test("NFR-009 while a program keeps a session that the disk does not take, no ot
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   child.stdin.write("1\n");
   await saas.until(() => saas.counters.refreshes === 1);
-  crowd();
+  spoil();
   answer();
   const kept = String((await lines.next()).value);
-  makeRoom();
   const another = startCommand(t, ["auth", "token"], env);
   // It waits for the lock, which leaves an entry with its pid, until the program has tried again.
   const watcher = watch(stage.config);

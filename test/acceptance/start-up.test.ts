@@ -9,7 +9,10 @@ import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-test("auth token with a good token loads at most 25 of the package's files", async (t) => {
+/** The number may only become smaller. */
+const mostFiles = 25;
+
+test(`auth token with a good token loads at most ${mostFiles} of the package's files`, async (t) => {
   const saas = await startFakeSaas();
   t.after(() => saas.close());
   const folder = scratchFolder(t);
@@ -30,5 +33,5 @@ test("auth token with a good token loads at most 25 of the package's files", asy
     .map((path) => path.slice(root.length).replaceAll("\\", "/"))
     .sort();
   assert.ok(loaded.includes("dist/cli/commands/auth/token.js"), loaded.join("\n"));
-  assert.ok(loaded.length <= 25, `${loaded.length} files:\n${loaded.join("\n")}`);
+  assert.ok(loaded.length <= mostFiles, `${loaded.length} files:\n${loaded.join("\n")}`);
 });

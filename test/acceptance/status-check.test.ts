@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { scene, type Scene } from "../helpers/scene.ts";
+import { signIn } from "../helpers/stored-session.ts";
 
 async function loggedIn(t: Parameters<typeof scene>[0], options: Parameters<typeof scene>[1] = {}): Promise<Scene> {
   const found = await scene(t, options);
-  const { code, stderr } = await found.run("auth login");
-  assert.equal(code, 0, stderr);
-  found.saas.requests.length = 0;
+  await signIn(found.saas, found.env);
   return found;
 }
 
@@ -78,7 +77,7 @@ test("with --check another user than the one who logged in is an error", async (
 
 test("status warns when the login expires within three days, and not before", async (t) => {
   for (const [days, warning] of [[2, /^warning: the login expires in 2 days; to renew it: spec-kitty auth login --force$/m], [4, /^$/]] as const) {
-    const { run } = await loggedIn(t, { refreshTokenSeconds: days * 86_400 });
+    const { run } = await loggedIn(t, { refreshTokenSeconds: (days + 0.2) * 86_400 });
     const { code, stderr } = await run("auth status");
     assert.equal(code, 0);
     assert.match(stderr, warning);
@@ -86,7 +85,8 @@ test("status warns when the login expires within three days, and not before", as
 });
 
 test("status counts by the service's clock if this machine's is off", async (t) => {
-  const { run } = await loggedIn(t, { clockOffsetMs: -10 * 86_400_000, refreshTokenSeconds: 5 * 86_400 });
+  const { run } = await scene(t, { clockOffsetMs: -10 * 86_400_000, refreshTokenSeconds: 5 * 86_400 });
+  await run("auth login");
   const { code, stdout, stderr } = await run("auth status");
   assert.equal(code, 0);
   assert.equal(stderr, "");

@@ -12,8 +12,10 @@ const base = "/api/v1/tracker/";
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 interface Tracked extends Scene {
-  /** Runs `tracker …` with a clock that is a hundred times as fast. The arguments are split at spaces. */
+  /** Runs `tracker …`. The arguments are split at spaces. */
   tracker(args: string, more?: CommandEnvironment & { input?: string }): Promise<CommandResult>;
+  /** The same with a clock that is a hundred times as fast, for waits. Its time limits are as short. */
+  fastTracker(args: string): Promise<CommandResult>;
   /** The requests to the tracker, polls included, in order. */
   asked(): FakeRequest[];
 }
@@ -24,7 +26,8 @@ async function tracked(t: TestContext): Promise<Tracked> {
   const { saas, env } = at;
   return {
     ...at,
-    tracker: (args, { input = "", ...more } = {}) => runCommand(t, ["tracker", ...args.split(" ")], { ...env, ...more }, { input, nodeArgs: accelerated(100) }),
+    tracker: (args, { input = "", ...more } = {}) => runCommand(t, ["tracker", ...args.split(" ")], { ...env, ...more }, { input }),
+    fastTracker: (args) => runCommand(t, ["tracker", ...args.split(" ")], env, { nodeArgs: accelerated(100) }),
     asked: () => saas.requests.filter(({ path }) => path.startsWith(base)),
   };
 }
@@ -170,18 +173,18 @@ test("an asynchronous operation is waited for: its result, its failure, or exit 
   at.saas.tracker.items = [1];
   const call = "run --provider linear --project kitty --json";
   at.saas.tracker.asynchronous.set("run", { polls: 3 });
-  const done = await at.tracker(call);
+  const done = await at.fastTracker(call);
   assert.deepEqual([done.code, done.stderr, JSON.parse(done.stdout)], [0, "", { pulled: 1, pushed: 0 }]);
   const polls = at.asked().slice(1);
   assert.equal(polls.length, 3);
   assert.ok(polls.every(({ method, path, headers }) => method === "GET" && /\/operations\/[\w-]{36}\/$/.test(path) && headers["x-team-slug"] === "tm_acme"));
 
   at.saas.tracker.asynchronous.set("run", { polls: 1, error: { error_code: "provider_down", message: "linear is down", retryable: true, source: "linear" } });
-  const failed = await at.tracker(call);
+  const failed = await at.fastTracker(call);
   assert.deepEqual([failed.code, failed.stdout, failed.stderr], [3, "", "error: linear is down\nhint: Try again in a moment\n"]);
 
   at.saas.tracker.asynchronous.set("run", { polls: Infinity });
-  const endless = await at.tracker(call);
+  const endless = await at.fastTracker(call);
   assert.deepEqual([endless.code, endless.stdout], [6, ""]);
   assert.match(endless.stderr, /^error: operation "[\w-]{36}" was not done after 300 s\nhint: It may still end\. See: spec-kitty tracker status --provider PROVIDER\n$/);
 });
@@ -201,7 +204,7 @@ test("after a 429 the request is sent once more when the service says, with the 
   for (const fault of [{ body: { retry_after_seconds: 20 } }, { body: {}, headers: { "Retry-After": "20" } }, { body: "slow down" }] satisfies Fault[]) {
     const before = at.asked().length;
     at.saas.faults.next(`${base}push/`, { status: 429, ...fault });
-    const { code, stderr } = await at.tracker('push --provider linear --project kitty --items [{"id":1}]');
+    const { code, stderr } = await at.fastTracker('push --provider linear --project kitty --items [{"id":1}]');
     assert.deepEqual([code, stderr], [0, ""]);
     const [first, second, ...more] = at.asked().slice(before);
     assert.deepEqual([first?.status, second?.status, more], [429, 200, []]);
@@ -210,7 +213,7 @@ test("after a 429 the request is sent once more when the service says, with the 
     assert.ok((second?.at ?? 0) - (first?.at ?? 0) >= (fault.body === "slow down" ? 45 : 190));
   }
   at.saas.faults.always(`${base}push/`, { status: 429, body: { error_code: "rate_limited", message: "too fast", retry_after_seconds: 7 } });
-  const { code, stderr } = await at.tracker('push --provider linear --project kitty --items [{"id":1}]');
+  const { code, stderr } = await at.fastTracker('push --provider linear --project kitty --items [{"id":1}]');
   assert.deepEqual([code, stderr], [3, "error: too fast\nhint: Try again in 7 s\n"]);
 });
 

@@ -1,4 +1,4 @@
-// What the authorized fetch adds to a bare one on loopback: `node --import tsx test/bench/authorized-fetch.ts [ROUNDS]`.
+// What the authorized fetch adds to a bare one on loopback: `node --import ./test/typescript.js test/bench/authorized-fetch.ts [ROUNDS]`.
 // Both ask the same server, which is a process of its own, in turns: whatever else the machine does meets both alike.
 import { fork } from "node:child_process";
 import { once } from "node:events";

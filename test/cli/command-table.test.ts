@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { AuthError } from "../../src/base/errors.ts";
+import { hintText } from "../../src/base/hint.ts";
 import { createIdentity, ownIdentity } from "../../src/base/identity.ts";
 import { commandTable, groupSummaries } from "../../src/cli/command-table.ts";
 import { dispatch } from "../../src/cli/dispatch.ts";
@@ -37,6 +39,14 @@ test("FR-021 under another tool's name no help mentions this one", async () => {
   assert.doesNotMatch(help, /spec.?kitty/i);
   assert.match(help, /acme-cli auth login/);
   assert.match(help, /ACME_CLI_PROFILE/);
+  assert.deepEqual(await dispatch(["--version"], acme), { kind: "text", text: "1.0.0" });
+  for (const line of ["auth lgoin", "frobnicate", "auth login --stroage x", "help stoarge", "completion"]) {
+    await assert.rejects(dispatch(line.split(" "), acme), (error: AuthError) => {
+      assert.doesNotMatch(error.message, /spec.?kitty/i);
+      assert.match(hintText(error.hint ?? [], { identity: acme }), /acme-cli/);
+      return true;
+    });
+  }
 });
 
 test("every group of commands says what it is about, and its help names every command in it", async () => {

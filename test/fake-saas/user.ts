@@ -58,7 +58,8 @@ async function decide(
   change: (callback: URL) => URL | void = () => undefined,
   userCode?: string,
 ): Promise<Visit> {
-  const { origin } = new URL(start);
+  let { origin } = new URL(start);
+  const cookies = new Map<string, string>();
   const chain: string[] = [];
   let callback: string | undefined;
   let next: { url: URL; form?: URLSearchParams } | undefined = { url: new URL(start) };
@@ -66,12 +67,17 @@ async function decide(
   while (next !== undefined && chain.length < 20) {
     const { url, form }: { url: URL; form?: URLSearchParams } = next;
     chain.push(url.href);
-    const answer = await fetch(url, { redirect: "manual", ...(form === undefined ? {} : { method: "POST", body: form }) });
+    // As browsers keep them, by host: a port is not part of it.
+    const headers = { cookie: cookies.get(url.hostname) ?? "" };
+    const answer = await fetch(url, { redirect: "manual", headers, ...(form === undefined ? {} : { method: "POST", body: form }) });
+    for (const line of answer.headers.getSetCookie()) cookies.set(url.hostname, line.split(";")[0] ?? "");
     last = { status: answer.status, page: await answer.text(), headers: answer.headers };
     next = undefined;
     const location = answer.headers.get("location");
     if (location !== null && answer.status >= 300 && answer.status < 400) {
       let target = new URL(location, url);
+      // The one-time address that the command starts a browser with leads to the service.
+      if (chain.length === 1 && url.pathname.startsWith("/start/")) origin = target.origin;
       if (callback === undefined && target.origin !== origin) {
         target = change(target) ?? target;
         callback = target.href;

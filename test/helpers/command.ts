@@ -4,9 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TestContext } from "node:test";
-import { approvingBrowser } from "../fake-saas/browser.ts";
+import { scriptedBrowser } from "./scripted-browser.ts";
 
 export const bin = fileURLToPath(new URL("../../bin/spec-kitty.js", import.meta.url));
+
+/** Arguments for Node, so that a process of a test runs TypeScript. */
+export const typescript: readonly string[] = ["--import", new URL("../typescript.js", import.meta.url).href];
 
 /** How a run of the real command ended, and what it said. */
 export interface CommandResult {
@@ -48,7 +51,7 @@ export function commandEnvironment(folder: string, service: string | undefined, 
     SPEC_KITTY_CONFIG_DIR: join(folder, "config"),
     SPEC_KITTY_STORAGE: "file",
     SPEC_KITTY_SAAS_URL: service,
-    BROWSER: approvingBrowser,
+    BROWSER: scriptedBrowser(),
     ...more,
   };
 }

@@ -54,6 +54,13 @@ export async function storeSession(
   return app;
 }
 
+/** Leaves a session as `auth login` does, for a test that needs one and is not about the login: it starts no process. */
+export async function signIn(saas: FakeSaas, env: CommandEnvironment, { user = "alice", profile = "default" }: { user?: UserName; profile?: string } = {}): Promise<void> {
+  const { user_id: id, email = "", name = "", teams: told } = saas.users[user];
+  const teams = told.map(({ id, name = id, role = "member", is_private_teamspace: isPrivateTeamspace = false }) => ({ id, name, role, isPrivateTeamspace }));
+  await storeSession(saas, env, { ...sessionOf(saas, { user, leftMs: 3_600_000 }), user: { id, email, name }, teams }, { profile });
+}
+
 /** The session that is on disk now. */
 export async function storedSession(env: CommandEnvironment, profile = "default"): Promise<Session | undefined> {
   return (await createApp({ env }).store.read()).profiles.get(profile)?.session;

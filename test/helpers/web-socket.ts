@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { SocketConstructor } from "../../src/auth/websocket/connection.ts";
+import { typescript } from "./command.ts";
 
 /**
  * Defines tests that need the runtime's own WebSocket. Where it has none without a flag (Node 20), the file is run once more
@@ -16,7 +17,7 @@ export function withWebSocket(file: string, define: (WebSocket: SocketConstructo
   if (found !== undefined) return define(found);
   test("all of this holds on this Node with --experimental-websocket", () => {
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-    const args = ["--experimental-websocket", "--no-warnings", "--import", "tsx", "--test-reporter", "tap", fileURLToPath(file)];
+    const args = ["--experimental-websocket", "--no-warnings", ...typescript, "--test-reporter", "tap", fileURLToPath(file)];
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { env, encoding: "utf8", timeout: 120_000 });
     assert.equal(status, 0, `${stdout}\n${stderr}`);
   });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { typescript } from "../helpers/command.ts";
 import { runNode, startSession, type Run, type Session } from "./session.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -14,7 +15,7 @@ async function session(t: TestContext): Promise<Session> {
 }
 
 async function use({ env }: Session, ...operations: string[]): Promise<{ run: Run; lines: Record<string, unknown>[] }> {
-  const run = await runNode(["--import", "tsx", `${root}test/peers/keychain-user.ts`, ...operations], env);
+  const run = await runNode([...typescript, `${root}test/peers/keychain-user.ts`, ...operations], env);
   const lines = run.stdout.trim().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
   return { run, lines };
 }

@@ -3,7 +3,6 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { ownIdentity } from "../../src/base/identity.ts";
 import { type BrowserOutcome, openBrowser } from "../../src/platform/browser.ts";
 import { type Clock, systemClock } from "../../src/platform/clock.ts";
 
@@ -96,7 +95,7 @@ async function desktop(
   const opened = async (): Promise<string[]> => (await readFile(log, "utf8")).split("\n").filter((line) => line !== "");
   return {
     folder,
-    open: (text, env = {}) => openBrowser(text, { identity: ownIdentity, env: { PATH: folder, ...env }, platform: "linux", clock }),
+    open: (text, env = {}) => openBrowser(text, { env: { PATH: folder, ...env }, platform: "linux", clock }),
     opened,
   };
 }

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { scratchFolder } from "../helpers/command.ts";
+import { scratchFolder, typescript } from "../helpers/command.ts";
 
 const skip = process.platform === "win32" && "there are no modes here to set";
 const module = new URL("../../src/platform/private-files.ts", import.meta.url).href;
@@ -34,7 +34,7 @@ for (const [platform, folderMode, fileMode, outcome] of table) {
       Object.defineProperty(process, "platform", { value: ${JSON.stringify(platform)} });
       const { readPrivateFile } = await import(${JSON.stringify(module)});
       try { process.stdout.write(readPrivateFile(${JSON.stringify(join(folder, "file"))})); } catch (error) { process.stdout.write(error.code); }`;
-    const { stdout, stderr } = spawnSync(process.execPath, ["--import", import.meta.resolve("tsx"), "--input-type=module", "-e", code], { encoding: "utf8" });
+    const { stdout, stderr } = spawnSync(process.execPath, [...typescript, "--input-type=module", "-e", code], { encoding: "utf8" });
     assert.equal(stdout, outcome, stderr);
   });
 }

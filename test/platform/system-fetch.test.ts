@@ -15,6 +15,7 @@ import { systemClock } from "../../src/platform/clock.ts";
 import { ownIdentity } from "../../src/base/identity.ts";
 import { systemFetch } from "../../src/platform/system-fetch.ts";
 import { testCertificate } from "../helpers/certificate.ts";
+import { typescript } from "../helpers/command.ts";
 import type { ChildAnswer, ChildRequest } from "../helpers/fetch-child.ts";
 import { startProxy } from "../helpers/proxy.ts";
 import type { AuthError } from "../../src/base/errors.ts";
@@ -61,7 +62,7 @@ async function startService(): Promise<{ port: number; sent: string[] } & AsyncD
 async function fromChild(env: Record<string, string>, ...requests: ChildRequest[]): Promise<ChildAnswer[]> {
   const { SSL_CERT_FILE: _, NODE_EXTRA_CA_CERTS: __, NODE_OPTIONS: ___, ...inherited } = process.env;
   const child = fork(join(import.meta.dirname, "../helpers/fetch-child.ts"), {
-    execArgv: ["--import", "tsx", ...(process.versions.node.startsWith("20.") ? ["--experimental-websocket"] : [])],
+    execArgv: [...typescript, ...(process.versions.node.startsWith("20.") ? ["--experimental-websocket"] : [])],
     env: { ...inherited, SSL_CERT_DIR: none, SSL_CERT_FILE: "/dev/null", ...env },
   });
   const exit = once(child, "exit");

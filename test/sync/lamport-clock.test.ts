@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { systemClock } from "../../src/platform/clock.ts";
 import { createLamportClock } from "../../src/sync/lamport-clock.ts";
+import { typescript } from "../helpers/command.ts";
 import { temporaryFolder } from "./support.ts";
 
 test("each event gets the next number, across clocks of the same folder", async (t) => {
@@ -47,7 +48,7 @@ test("six processes at once use each number once", async (t) => {
     const clock = createLamportClock(${JSON.stringify(folder)}, systemClock);
     for (let n = 0; n < 25; n++) console.log(await clock.tick(1));`;
   const outputs = Array.from({ length: 6 }, async () => {
-    const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [...typescript, "--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
     const [chunks] = await Promise.all([child.stdout.toArray(), once(child, "exit")]);
     return chunks.join("").trim().split("\n").map(Number);
   });

@@ -9,6 +9,7 @@ import { systemClock } from "../../src/platform/clock.ts";
 import { queueEntry, queueEntryName } from "../../src/sync/queue-file.ts";
 import { QueueFolder } from "../../src/sync/queue-folder.ts";
 import { SyncQueue, type Origin } from "../../src/sync/queue.ts";
+import { typescript } from "../helpers/command.ts";
 import { alice, bob, filesIn, temporaryFolder } from "./support.ts";
 
 const service = "https://service.example";
@@ -154,7 +155,7 @@ test("eight processes that add at once lose nothing, even when they are killed",
     }`;
   const reported = await Promise.all(
     Array.from({ length: 8 }, async (_, index) => {
-      const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+      const child = spawn(process.execPath, [...typescript, "--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
       let lines = "";
       child.stdout.on("data", (chunk) => {
         lines += String(chunk);
@@ -213,7 +214,7 @@ test("eight processes that append while another drains lose nothing and duplicat
       await queue.append({ order: n, id, text: JSON.stringify({ event_id: id, lamport_clock: n }) });
     }`;
   const writers = Array.from({ length: 8 }, (_, n) =>
-    spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script, folder, String(n)], { stdio: "inherit" }),
+    spawn(process.execPath, [...typescript, "--input-type=module", "-e", script, folder, String(n)], { stdio: "inherit" }),
   );
   const queue = new QueueFolder(folder, "events", systemClock);
   const seen: string[] = [];

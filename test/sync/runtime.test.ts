@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { NotAuthenticatedError } from "../../src/base/errors.ts";
 import type { EventInput } from "../../src/sync/events.ts";
 import type { SyncNotice } from "../../src/sync/runtime.ts";
+import { typescript } from "../helpers/command.ts";
 import { alice, bearerFetch, bob, fakeSaas, history, runtimeFor, temporaryFolder } from "./support.ts";
 
 const batchPath = "/api/v1/events/batch/";
@@ -154,7 +155,7 @@ const program = (folder: string, url: string, token: string): string => `
 
 test("a program that simply ends has its events sent, and keeps its exit code", async (t) => {
   const saas = await fakeSaas(t);
-  const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program(temporaryFolder(t), saas.url, saas.issue().access_token)], { stdio: "inherit" });
+  const child = spawn(process.execPath, [...typescript, "--input-type=module", "-e", program(temporaryFolder(t), saas.url, saas.issue().access_token)], { stdio: "inherit" });
   assert.deepEqual(await once(child, "exit"), [42, null]);
   assert.equal(saas.events.size, 1);
 });
@@ -164,7 +165,7 @@ test("a service that hangs holds up the end of a program for 5 s, and does not c
   const folder = temporaryFolder(t);
   saas.faults.always(batchPath, { hang: true });
   saas.faults.always("/api/v1/sync/health/", { status: 500 });
-  const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", program(folder, saas.url, saas.issue().access_token)], { stdio: "inherit" });
+  const child = spawn(process.execPath, [...typescript, "--input-type=module", "-e", program(folder, saas.url, saas.issue().access_token)], { stdio: "inherit" });
   const exited = once(child, "exit");
   await saas.until(() => saas.count(batchPath) === 1);
   const asked = performance.now();

@@ -8,7 +8,7 @@ const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 export const api: Command = defineCommand({
   usage: "api METHOD PATH",
-  description: "Send an authenticated request to the service and print the body of the response. Exits 0 for a status below\n400, and 1 otherwise.",
+  description: "Send an authenticated request to the service and print the body of the response. Exits 0 for a status below 400, and 1 otherwise.",
   options: {
     data: { type: "string", short: "d", value: "JSON", help: "body of the request: JSON, @FILE, or - for standard input" },
     header: { type: "string", short: "H", value: "'K: V'", help: "further header; may be repeated", multiple: true },
@@ -21,7 +21,9 @@ export const api: Command = defineCommand({
     [`api POST /api/v1/echo -d '{"hello":"world"}'`, "send JSON"],
   ],
   async run({ app, out, signal }, values, [method = "", path = ""]) {
-    if (!methods.includes(method.toUpperCase())) throw usageError(`"${method}" is not an HTTP method`, hint`One of ${methods.join(", ")}. Usage: ${{ command: "api METHOD PATH" }}`);
+    if (!methods.includes(method.toUpperCase())) {
+      throw usageError(`"${method}" is not an HTTP method`, hint`One of ${methods.join(", ")}. Usage: ${{ command: "api METHOD PATH" }}`);
+    }
     const body = values.data === undefined ? undefined : await readInputBytes("data", values.data, signal);
     if (body !== undefined && /^(GET|HEAD)$/i.test(method)) throw usageError(`${method} takes no body`, hint`Try: ${{ command: "api POST PATH -d …" }}`);
     const headers = new Headers({ accept: "application/json", ...(body !== undefined && { "content-type": "application/json" }) });
@@ -29,9 +31,13 @@ export const api: Command = defineCommand({
       const [, name, value] = /^([\w!#$%&'*+.^`|~-]+):\s*(.*)$/s.exec(line) ?? [];
       if (name === undefined || value === undefined) throw usageError(`"${line}" is not a header`, "Try: -H 'X-Request: 1'");
       // The token has one source; a second header would send another account's token, or none.
-      if (/^(authorization|dpop)$/i.test(name)) throw usageError(`the header "${name}" is set by the command itself`, hint`To send another token: ${{ variable: "ACCESS_TOKEN", value: "…" }}`);
+      if (/^(authorization|dpop)$/i.test(name)) {
+        throw usageError(`the header "${name}" is set by the command itself`, hint`To send another token: ${{ variable: "ACCESS_TOKEN", value: "…" }}`);
+      }
       // The runtime would refuse the request, which would look like a network failure.
-      if (/^(content-length|expect|keep-alive|transfer-encoding|upgrade)$/i.test(name)) throw usageError(`the header "${name}" cannot be chosen: it is about the connection`, "Leave it out");
+      if (/^(content-length|expect|keep-alive|transfer-encoding|upgrade)$/i.test(name)) {
+        throw usageError(`the header "${name}" cannot be chosen: it is about the connection`, "Leave it out");
+      }
       try {
         headers.append(name, value);
       } catch {

@@ -5,12 +5,17 @@ import { fishCompletion } from "../completion/fish.ts";
 import { completionPlaces, type Place } from "../completion/places.ts";
 import { zshCompletion } from "../completion/zsh.ts";
 
-const writers: Readonly<Record<string, (name: string, places: readonly Place[]) => string>> = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion };
+const writers: Readonly<Record<string, (name: string, places: readonly Place[]) => string>> = {
+  bash: bashCompletion,
+  zsh: zshCompletion,
+  fish: fishCompletion,
+};
 
 export const completion: Command = defineCommand({
   usage: "completion bash|zsh|fish",
   description: ({ command }) =>
-    `Print a script that makes the shell complete the commands and options of ${command}. The script contains all of\nthem and runs nothing, so completion takes no time.`,
+    `Print a script that makes the shell complete the commands and options of ${command}. ` +
+    "The script contains all of them and runs nothing, so completion takes no time.",
   options: {},
   arguments: [1, 1],
   examples: [

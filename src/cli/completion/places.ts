@@ -44,7 +44,8 @@ export async function completionPlaces(commands: readonly CommandEntry[], groups
   }
   const help = completionOption("help", commonOptions.help);
   const version = completionOption("version", { type: "boolean", help: "show the version" });
-  return [...[...above].map(([path, words]): Place => ({ path, words: [...words], options: path === "" ? [help, version] : [help], values: "unknown" })), ...places];
+  const groupOptions = (path: string): CompletionOption[] => (path === "" ? [help, version] : [help]);
+  return [...[...above].map(([path, words]): Place => ({ path, words: [...words], options: groupOptions(path), values: "unknown" })), ...places];
 }
 
 /** Everything that can be typed at a place, options included, and what it is for. */

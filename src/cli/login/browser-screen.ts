@@ -27,7 +27,7 @@ export async function browserScreen(
       out.say(`Waiting for the browser, ${duration(timeoutMs)} at most. Press Ctrl-C to give up.`);
       if (terminal.isInteractive) out.say("If the browser ends on a page that does not load, paste that page's address here.");
     },
-    open: opens ? (address) => openBrowser(address, { identity: app.identity, env: app.env, platform: app.platform, clock: app.clock }) : undefined,
+    open: opens ? (address) => openBrowser(address, { env: app.env, platform: app.platform, clock: app.clock }) : undefined,
     openFailed: (reason) => out.warn(`the browser could not be opened (${reason}). Open the address above yourself`),
     pasted: !terminal.isInteractive
       ? undefined

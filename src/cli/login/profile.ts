@@ -110,6 +110,7 @@ async function assignQueue({ app, out }: Context, name: string, profile: Profile
     await bindQueue(app, name, profile);
   } catch (error) {
     // The login itself is done.
-    out.warn(`the queue cannot be written, so the events in it are not assigned to this account yet: ${error instanceof Error ? error.message : String(error)}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    out.warn(`the queue cannot be written, so the events in it are not assigned to this account yet: ${reason}`);
   }
 }

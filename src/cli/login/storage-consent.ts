@@ -27,12 +27,14 @@ export async function agreedKey({ app, out, terminal, signal }: Context, granted
     async consent(reason) {
       const { isInteractive, ask } = await terminal();
       if (!isInteractive) {
-        throw new AuthError("consent_required", `the session would be stored in an encrypted file (${reason}), and there is no terminal to ask for your consent`, {
+        const problem = `the session would be stored in an encrypted file (${reason}), and there is no terminal to ask for your consent`;
+        throw new AuthError("consent_required", problem, {
           hint: hint`Agree beforehand: ${login(undefined, "--storage", "file", "--yes")}, or ${{ variable: "STORAGE", value: "file" }}`,
         });
       }
       out.say(`The key of the session would not be in a keychain: ${reason}.`);
-      out.say("The session would be stored in an encrypted file that your user can open on this machine: it is safe from a stray copy, not from your own programs.");
+      out.say("The session would be stored in an encrypted file that your user can open on this machine.");
+      out.say("It is safe from a stray copy, not from your own programs.");
       return /^y(es)?$/i.test(await ask("Store it in the encrypted file? [y/N] ", signal));
     },
   });

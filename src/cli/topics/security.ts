@@ -18,9 +18,9 @@ export function security({ command }: Identity): string {
   else, redirects included.
 - Another user who reads the process list while a login waits. The browser is
   started with a one-time address on the callback port, without the state. Once
-  it was opened, only that browser, which got a cookie, completes the login; if
-  it is opened twice, the login ends. On Linux, connections of other users are
-  refused. The service's own address is shown in your terminal alone.
+  it has been opened, only that browser, which got a cookie, can complete the
+  login; if another opens it too, the login ends. On Linux, connections of other
+  users are refused. The service's own address is shown in your terminal alone.
 - Another user of the machine. Files are 0600 in folders of 0700; mode and owner
   are checked on the open file at every read. A file that is a link, or that
   others can read, is not used. If others can change a folder above, they can
@@ -50,9 +50,9 @@ What is not protected:
 - A session that was copied together with its key is a second holder of one
   refresh token. At a service that detects reuse, the first refresh by the
   second holder ends the session for both, which is how you notice.
-- Where the system does not tell whose a connection is (macOS, Windows), another
+- Where the system does not say whose a connection is (macOS, Windows), another
   user who reads the process list and is faster than your browser can log you in
-  as herself: "Logged in as" names the account.
+  to their own account: "Logged in as" names it.
 - Another of your programs can deny you service: it can hold the lock, fill the
   disk or occupy ports.`;
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { connect } from "node:net";
 import { test } from "node:test";
+import { typescript } from "../../helpers/command.ts";
 import { ask, browse, listen, manualClock, open, portOf, query, state } from "./listener.ts";
 import type { AuthError } from "../../../src/base/errors.ts";
 import { hintOf } from "../../helpers/hint.ts";
@@ -199,7 +200,7 @@ for (const [title, end] of [
   ["an interrupted login", `await listener.close();`],
 ] as const) {
   test(`after ${title} the process can exit and no rejection is left unhandled`, async () => {
-    const args = ["--import", "tsx", "--input-type=module", "--eval", program(end)];
+    const args = [...typescript, "--input-type=module", "--eval", program(end)];
     const child = spawn(process.execPath, args, { cwd: new URL("../../..", import.meta.url), stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (part: Buffer) => (output += part.toString()));

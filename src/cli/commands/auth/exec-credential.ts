@@ -8,7 +8,9 @@ const apiVersion = "client.authentication.k8s.io/v1";
 /** Kubernetes client authentication: kubectl runs this command and reads an ExecCredential from its standard output. */
 export const execCredential: Command = defineCommand({
   usage: "auth exec-credential",
-  description: `A credential plugin for kubectl: prints an access token as an ExecCredential of ${apiVersion}.\nThe kubeconfig that runs this command decides which cluster receives it.`,
+  description:
+    `A credential plugin for kubectl: prints an access token as an ExecCredential of ${apiVersion}. ` +
+    "The kubeconfig that runs this command decides which cluster receives it.",
   options: { ...profileOption },
   examples: [
     [

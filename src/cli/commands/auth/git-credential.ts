@@ -12,7 +12,8 @@ import { credentialOf } from "../../credential.ts";
 export const gitCredential: Command = defineCommand({
   usage: "auth git-credential get|store|erase",
   description:
-    "A credential helper for git: answers with an access token for the service of the profile, and with nothing\nfor any other host. git keeps no copy: it is told that the token is ephemeral, and when it expires.",
+    "A credential helper for git: answers with an access token for the service of the profile, and with nothing for any other host. " +
+    "git keeps no copy: it is told that the token is ephemeral, and when it expires.",
   options: { ...profileOption },
   arguments: [1, 1],
   examples: [
@@ -70,7 +71,10 @@ async function readAttributes(signal: AbortSignal): Promise<ReadonlyMap<string, 
   let text = "";
   for await (const piece of standardInput(signal)) {
     text += decoder.decode(piece, { stream: true });
-    if (text.length > mostBytes) throw usageError("standard input is longer than anything git sends", hint`Let git run it: git config credential.helper '!${{ command: "auth git-credential" }}'`);
+    if (text.length > mostBytes) {
+      const fix = hint`Let git run it: git config credential.helper '!${{ command: "auth git-credential" }}'`;
+      throw usageError("standard input is longer than anything git sends", fix);
+    }
     if (/(?:^|\n)\n/.test(text)) break;
   }
   const attributes = new Map<string, string>();

@@ -15,7 +15,8 @@ import { agreedKey } from "../../login/storage-consent.ts";
 export const login: Command = defineCommand({
   usage: "auth login",
   description:
-    "Log in through the browser. Where no browser can be shown (over SSH, in a container), log in with a code\nthat you enter in a browser on another device. The session is sealed with a key in the OS keychain.",
+    "Log in through the browser. Where no browser can be shown (over SSH, in a container), log in with a code that you enter in a " +
+    "browser on another device. The session is sealed with a key in the OS keychain.",
   options: {
     headless: { type: "boolean", help: "log in with a code, using a browser on any other device" },
     "no-browser": { type: "boolean", help: "print the address instead of opening it" },
@@ -31,7 +32,12 @@ export const login: Command = defineCommand({
     "login-hint": { type: "string", value: "NAME", help: "account that the issuer should expect, such as an e-mail address" },
     "no-dpop": { type: "boolean", help: "request tokens that are not bound to a key of this machine, so that other programs can use them" },
     "no-qr": { type: "boolean", help: "do not draw the address of --headless as a QR code" },
-    storage: { type: "string", value: "KIND", choices: ["keychain", "file", "memory"], help: "where the key lives: keychain (default), file, or memory (nothing is stored)" },
+    storage: {
+      type: "string",
+      value: "KIND",
+      choices: ["keychain", "file", "memory"],
+      help: "where the key lives: keychain (default), file, or memory (nothing is stored)",
+    },
     yes: { type: "boolean", short: "y", help: "agree to the encrypted file if there is no keychain" },
     force: { type: "boolean", help: "log in again even if already logged in" },
     explain: { type: "boolean", help: "show which login would be used here, and why, without logging in" },

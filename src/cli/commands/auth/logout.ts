@@ -10,7 +10,9 @@ import { tokenName, warnOfRevocations } from "../../revocation.ts";
 
 export const logout: Command = defineCommand({
   usage: "auth logout",
-  description: "End the session at the service, then remove it here, whatever the service answers. The profile keeps the\naddress of its service for the next login; --all removes that too.",
+  description:
+    "End the session at the service, then remove it here, whatever the service answers. The profile keeps the address of its service " +
+    "for the next login; --all removes that too.",
   options: {
     force: { type: "boolean", help: "log out here only, without telling the service" },
     all: { type: "boolean", help: "log out of every profile, and remove the file and the keychain entry" },
@@ -23,13 +25,14 @@ export const logout: Command = defineCommand({
   ],
   async run(context, values) {
     const { app, out } = context;
-    if (values.all && values.profile !== undefined) throw usageError("--all and --profile exclude each other", hint`Usage: ${{ command: "auth logout --all" }}`);
-    const outcomes = await logOutOfEach(context, await profilesToEnd(context, values.all === true, values.force === true), values.force === true);
+    const [all, force] = [values.all === true, values.force === true];
+    if (all && values.profile !== undefined) throw usageError("--all and --profile exclude each other", hint`Usage: ${{ command: "auth logout --all" }}`);
+    const outcomes = await logOutOfEach(context, await profilesToEnd(context, all, force), force);
     // Without storage, a file that exists belongs to other settings, and so does the key that opens it.
-    const left = values.all && app.isKept ? await removeEverything(context, values.force ? undefined : "sessions") : undefined;
+    const left = all && app.isKept ? await removeEverything(context, force ? undefined : "sessions") : undefined;
     if (values.json) {
-      const server = ({ kind }: LogoutOutcome): LogoutOutput["loggedOut"][number]["server"] => (kind === "ended" ? "ended" : kind === "not-logged-in" ? "none" : "not told");
-      const answer: LogoutOutput = { loggedOut: [...outcomes].map(([profile, outcome]) => ({ profile, server: server(outcome), ...tokensOf(outcome) })) };
+      const server = { ended: "ended", local: "not told", "not-logged-in": "none" } as const;
+      const answer: LogoutOutput = { loggedOut: [...outcomes].map(([profile, outcome]) => ({ profile, server: server[outcome.kind], ...tokensOf(outcome) })) };
       return out.json(answer);
     }
     for (const [name, outcome] of outcomes) {
@@ -44,13 +47,16 @@ export const logout: Command = defineCommand({
     const newLogins = left === undefined ? [...outcomes].filter(([, { hasNewLogin }]) => hasNewLogin) : [...left];
     const again = { command: "auth logout", options: left ? ["--all"] : [] };
     for (const [name] of newLogins) out.warn(hint`there is a new login (profile "${name}"), made in the meantime, and it stays. To end it too: ${again}`);
-    if (values.all && !app.isKept) out.answer(`Nothing is stored: ${app.settings.storage?.source} is memory. What was stored without it was left as it is.`);
+    if (all && !app.isKept) out.answer(`Nothing is stored: ${app.settings.storage?.source} is memory. What was stored without it was left as it is.`);
     if (left?.size === 0) out.done("No login is stored here any more.");
   },
 });
 
+/** The name of a profile, and the service that it is logged in to. */
+type Target = readonly [name: string, service: string | undefined];
+
 /** Logs out of each profile at its own service, whatever the environment says now: that is where its session has to end. */
-async function logOutOfEach({ app, signal }: Context, profiles: readonly (readonly [name: string, service: string | undefined])[], force: boolean): Promise<Map<string, LogoutOutcome>> {
+async function logOutOfEach({ app, signal }: Context, profiles: readonly Target[], force: boolean): Promise<Map<string, LogoutOutcome>> {
   const outcomes = new Map<string, LogoutOutcome>();
   const exchange = { fetch: app.fetch, clock: app.clock, signal };
   let failure: AuthError | undefined;
@@ -78,8 +84,7 @@ function revoked(outcome: LogoutOutcome): string {
   return names.length === 0 ? "" : ` Revoked: ${names.join(", ")}.`;
 }
 
-/** The names of the profiles to log out of, and the service that each is logged in to. */
-async function profilesToEnd({ app }: Context, all: boolean, force: boolean): Promise<[name: string, service: string | undefined][]> {
+async function profilesToEnd({ app }: Context, all: boolean, force: boolean): Promise<Target[]> {
   if (all && force) return [];
   if (all) return [...(await app.store.read()).profiles].map(([name, { service }]) => [name, service]);
   const { name, profile } = await chosenProfile(app);

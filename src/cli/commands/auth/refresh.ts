@@ -13,7 +13,9 @@ export const refresh: Command = defineCommand({
     ["auth refresh --profile work", "for another account"],
   ],
   async run({ app, identity, out, signal }, values) {
-    if (app.settings.accessToken) throw usageError(`${identity.variable("ACCESS_TOKEN")} is set, and such a token is never refreshed`, hint`unset ${{ variable: "ACCESS_TOKEN" }}`);
+    if (app.settings.accessToken) {
+      throw usageError(`${identity.variable("ACCESS_TOKEN")} is set, and such a token is never refreshed`, hint`unset ${{ variable: "ACCESS_TOKEN" }}`);
+    }
     const session = await app.tokens().refresh({ signal });
     const expiresAt = session.accessTokenExpiresAt;
     const answer: RefreshOutput = { refreshed: true, ...(expiresAt !== undefined && { accessTokenExpiresAt: new Date(expiresAt).toISOString() }) };

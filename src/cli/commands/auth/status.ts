@@ -14,7 +14,9 @@ const threeDaysMs = 3 * 86_400_000;
 
 export const status: Command = defineCommand({
   usage: "auth status",
-  description: "Show who is logged in, where, until when, and where the session is stored. The service is asked only with\n--check. Exits 0 when logged in, and 4 when not.",
+  description:
+    "Show who is logged in, where, until when, and where the session is stored. The service is asked only with --check. " +
+    "Exits 0 when logged in, and 4 when not.",
   options: {
     check: { type: "boolean", help: "ask the service too; exits 3 when it cannot be reached" },
     ...profileOption,
@@ -94,11 +96,12 @@ function sessionRows(found: AuthStatus, now: number, identity: Identity): [strin
     const left = Date.parse(time) - now;
     return left > 0 ? `valid for ${duration(left)}, until ${time}` : `expired at ${time}`;
   };
+  const bound = found.tokenType === "DPoP" ? "; bound to a key that is stored with the session" : "";
   return [
     ["User", userName(found)],
     ["Default team", team ? `${team.name} (${team.id})` : "none"],
     ["Teams", teamNames(found)],
-    ["Access token", until(found.accessTokenExpiresAt, "valid until the service refuses it") + (found.tokenType === "DPoP" ? "; bound to a key that is stored with the session" : "")],
+    ["Access token", `${until(found.accessTokenExpiresAt, "valid until the service refuses it")}${bound}`],
     ["Refresh token", until(found.refreshTokenExpiresAt, "managed by the service")],
     ["Storage", storageText(found.storage, identity)],
     ["Session", found.sessionId ?? "no id from the service"],

@@ -9,7 +9,8 @@ import type { SwitchOutput } from "../../json-output.ts";
 export const switchProfile: Command = defineCommand({
   usage: "auth switch [PROFILE]",
   description: ({ name, variable }) =>
-    `Make another account the active one, which is used when neither --profile nor ${variable("PROFILE")} nor a file\n.${name}-profile in the working folder or above names one. Without PROFILE, asks which.`,
+    `Make another account the active one, which is used when neither --profile nor ${variable("PROFILE")} nor a file .${name}-profile ` +
+    "in the working folder or above names one. Without PROFILE, asks which.",
   options: { ...jsonOption },
   arguments: [0, 1],
   examples: [
@@ -39,7 +40,8 @@ async function askWhich({ out, terminal, signal }: Context, { active, profiles }
   if (names.length === 0) throw new NotAuthenticatedError("no account has logged in here yet, so there is no profile to switch to");
   const { isInteractive, ask } = await terminal();
   if (!isInteractive) {
-    throw usageError("no profile was named, and there is no terminal to ask on", hint`Run: ${{ command: "auth switch PROFILE" }}, with one of: ${names.join(", ")}`);
+    const choose = hint`Run: ${{ command: "auth switch PROFILE" }}, with one of: ${names.join(", ")}`;
+    throw usageError("no profile was named, and there is no terminal to ask on", choose);
   }
   const rows = [...profiles].map(([name, profile], index): [string, string] => [
     `${name === active ? "*" : " "} ${index + 1}  ${name}`,

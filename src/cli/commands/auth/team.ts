@@ -41,7 +41,9 @@ function findTeam(wanted: string, teams: readonly TeamOutput[]): TeamOutput {
   const isSameName = ({ name }: TeamOutput): boolean => name.toLowerCase() === wanted.toLowerCase();
   for (const matches of [teams.filter(({ id }) => id === wanted), teams.filter(({ name }) => name === wanted), teams.filter(isSameName)]) {
     const [first, second] = matches;
-    if (second !== undefined) throw usageError(`"${wanted}" is the name of ${matches.length} of your teams`, `Give the id of one of them: ${matches.map(described).join(", ")}`);
+    if (second !== undefined) {
+      throw usageError(`"${wanted}" is the name of ${matches.length} of your teams`, `Give the id of one of them: ${matches.map(described).join(", ")}`);
+    }
     if (first !== undefined) return first;
   }
   throw usageError(`you are in no team "${wanted}"`, hint`Your teams: ${known}. If it is a new one, first run: ${{ command: "auth status --check" }}`);

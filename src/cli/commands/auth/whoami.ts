@@ -9,7 +9,8 @@ import type { UserOutput } from "../../json-output.ts";
 export const whoami: Command = defineCommand({
   usage: "auth whoami",
   description: ({ variable }) =>
-    `Print the e-mail address of the logged-in user, and nothing else. Exits 4 when nobody is logged in. For a token in\n${variable("ACCESS_TOKEN")} the service is asked, since only it knows the user.`,
+    "Print the e-mail address of the logged-in user, and nothing else. Exits 4 when nobody is logged in. " +
+    `For a token in ${variable("ACCESS_TOKEN")} the service is asked, since only it knows the user.`,
   options: { ...profileOption },
   examples: [
     ["auth whoami", "show who is logged in here"],

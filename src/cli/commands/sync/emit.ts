@@ -6,7 +6,7 @@ import type { EmitOutput } from "../../json-output.ts";
 
 export const emit: Command = defineCommand({
   usage: "sync emit TYPE",
-  description: "Queue an event. It is on disk when this returns, and is sent by the next \"sync now\". Works without a network,\nand before the first login.",
+  description: "Queue an event. It is on disk when this returns, and is sent by the next \"sync now\". Works without a network, and before the first login.",
   options: {
     aggregate: { type: "string", value: "ID", help: "what the event is about, such as WP01; required" },
     "aggregate-type": { type: "string", value: "TYPE", help: "WorkPackage, Mission, MissionDossier or Build (default: depends on the event's type)" },
@@ -42,7 +42,9 @@ export const emit: Command = defineCommand({
       repo_slug: values.repo ?? null,
     });
     if (report.outcome === "failed") throw report.error;
-    if (report.outcome === "refused") throw usageError(`the service does not accept such an event: ${report.problems.join("; ")}`, hint`See: ${{ command: "sync emit --help" }}`);
+    if (report.outcome === "refused") {
+      throw usageError(`the service does not accept such an event: ${report.problems.join("; ")}`, hint`See: ${{ command: "sync emit --help" }}`);
+    }
     const answer: EmitOutput = { queued: true, eventId: report.event.event_id };
     if (values.json) out.json(answer);
     else out.done(`Queued ${report.event.event_type} ${report.event.event_id}.`);

@@ -8,7 +8,9 @@ import type { SyncNowOutput } from "../../json-output.ts";
 
 export const now: Command = defineCommand({
   usage: "sync now",
-  description: "Send everything that is queued for the account in use, oldest first. What the service does not accept stays\nqueued; what it will never accept is set aside with the reason, and never deleted.",
+  description:
+    "Send everything that is queued for the account in use, oldest first. What the service does not accept stays queued; " +
+    "what it will never accept is set aside with the reason, and never deleted.",
   options: {
     report: { type: "string", value: "FILE", help: "write what was refused, and why, to a JSON file" },
     strict: { type: "boolean", help: "exit 1 if anything was refused" },
@@ -33,9 +35,12 @@ export const now: Command = defineCommand({
     const { events, artifacts, left, failure } = report;
     const refused = events.rejected + artifacts.rejected;
     const answer: SyncNowOutput = { events, artifacts, left, ...(failure && { stopped: { code: failure.code, message: failure.message } }) };
-    if (values.json) out.json(answer);
-    else out.done(`Sent ${counted(events.delivered, "event")} and ${counted(artifacts.delivered, "artifact")}${details(events.duplicates, refused, left)}.`);
-    if (!values.json) for (const { id, reason, dead } of rejections.slice(0, 10)) out.warn(`${id} was refused (${reason}) and ${dead ? "set aside" : "stays queued"}`);
+    if (values.json) {
+      out.json(answer);
+    } else {
+      out.done(`Sent ${counted(events.delivered, "event")} and ${counted(artifacts.delivered, "artifact")}${details(events.duplicates, refused, left)}.`);
+      for (const { id, reason, dead } of rejections.slice(0, 10)) out.warn(`${id} was refused (${reason}) and ${dead ? "set aside" : "stays queued"}`);
+    }
     if (failure !== undefined) throw failure;
     return values.strict && refused > 0 ? 1 : 0;
   },

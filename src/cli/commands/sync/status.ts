@@ -35,7 +35,8 @@ export const status: Command = defineCommand({
       if (health) out.answer(`Service: ${health.state.replaceAll("_", " ")}`);
       const { active, profiles } = await app.store.read();
       const name = app.settings.profile?.value ?? active;
-      if (rows.length > 0 && profiles.get(name)?.session === undefined) out.warn(hint`not logged in (profile "${name}"), so nothing is sent; to log in: ${login(name)}`);
+      const isLoggedIn = profiles.get(name)?.session !== undefined;
+      if (rows.length > 0 && !isLoggedIn) out.warn(hint`not logged in (profile "${name}"), so nothing is sent; to log in: ${login(name)}`);
     }
     if (health === undefined || health.state === "connected") return 0;
     return health.state === "unreachable" || health.state === "unexpected" ? 3 : health.state === "denied" ? 5 : 4;

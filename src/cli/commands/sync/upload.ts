@@ -26,7 +26,9 @@ export const upload: Command = defineCommand({
   ],
   async run({ app, out }, values, paths) {
     const { project, mission } = values;
-    if (project === undefined || mission === undefined) throw usageError("--project and --mission are both required: where the artifacts belong", hint`See: ${{ command: "sync upload --help" }}`);
+    if (project === undefined || mission === undefined) {
+      throw usageError("--project and --mission are both required: where the artifacts belong", hint`See: ${{ command: "sync upload --help" }}`);
+    }
     if (values.as !== undefined && paths.length > 1) throw usageError("--as is for a single file, and several were given", "Upload them one by one");
     const sync = syncRuntimeOf(app);
     for (const path of paths) {

@@ -46,6 +46,8 @@ interface CallDefinition extends Pick<Command, "description" | "arguments"> {
   call(call: Call): Promise<TrackerResult>;
 }
 
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 /** A command that makes one call and shows its result. */
 function trackerCommand(usage: string, { options = [], examples, call, ...command }: CallDefinition): Command {
   return defineCommand({
@@ -57,7 +59,7 @@ function trackerCommand(usage: string, { options = [], examples, call, ...comman
       const values = given as Values;
       if (values.provider === undefined) throw usageError("--provider is missing: which tracker to use", "Try: --provider github");
       const key = values["idempotency-key"];
-      if (key !== undefined && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(key)) throw usageError(`--idempotency-key is "${key}", not a UUID`, "Leave it out to use a new one");
+      if (key !== undefined && !uuid.test(key)) throw usageError(`--idempotency-key is "${key}", not a UUID`, "Leave it out to use a new one");
       const route = { provider: values.provider, bindingRef: values.binding, projectSlug: values.project };
       const result = await call({ tracker: trackerClientOf(app), route, values, text, options: { signal, ...defined({ idempotencyKey: key }) } });
       showResult(out, result, given.json);
@@ -121,7 +123,7 @@ export const push: Command = trackerCommand("tracker push", {
 });
 
 export const run: Command = trackerCommand("tracker run", {
-  description: "Synchronize with the tracker: get items first, then send. Waits until it is done, five minutes at most.\nHandles 100 items by default.",
+  description: "Synchronize with the tracker: get items first, then send. Waits until it is done, five minutes at most. Handles 100 items by default.",
   options: ["no-pull", "limit", "idempotency-key"],
   examples: [
     ["--provider github --project my-project", "in both directions"],
@@ -138,7 +140,8 @@ export const search: Command = trackerCommand("tracker search [TEXT]", {
     ["login --provider linear", "by text"],
     ["--key ENG-12 --provider linear", "by key"],
   ],
-  call: ({ tracker, route, values, text, options }) => tracker.searchIssues({ ...route, ...defined({ limit: values.limit, queryText: text, queryKey: values.key }) }, options),
+  call: ({ tracker, route, values: { limit, key: queryKey }, text: queryText, options }) =>
+    tracker.searchIssues({ ...route, ...defined({ limit, queryText, queryKey }) }, options),
 });
 
 export const tickets: Command = trackerCommand("tracker tickets", {
@@ -153,7 +156,8 @@ export const tickets: Command = trackerCommand("tracker tickets", {
 
 export const bind: Command = trackerCommand("tracker bind", {
   description:
-    "Bind a project to a board of the tracker. Without further options, lists what it can be bound to; with\n--candidate, binds it to one of those; with --binding, checks whether that binding is still valid.",
+    "Bind a project to a board of the tracker. Without further options, lists what it can be bound to; with --candidate, binds it to " +
+    "one of those; with --binding, checks whether that binding is still valid.",
   options: ["candidate", "identity", "idempotency-key"],
   examples: [
     ["--provider linear --project my-project", "list what it can be bound to"],

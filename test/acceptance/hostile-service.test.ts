@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { scene } from "../helpers/scene.ts";
+import { sessionOf, storeSession } from "../helpers/stored-session.ts";
+
+for (const bytes of [100_000, 3_000_000]) {
+  test(`S-014 S-015 a 401 with a body of ${bytes} bytes is a failure of every command, and never a silent success`, async (t) => {
+    const { saas, env, run } = await scene(t);
+    await storeSession(saas, env, sessionOf(saas, { leftMs: 3_600_000 }));
+    await run("sync emit WPStatusChanged --aggregate WP01 --payload {\"wp_id\":\"WP01\",\"from_lane\":\"planned\",\"to_lane\":\"claimed\"}");
+    saas.faults.always("/api/v1/me", { status: 401, bytes });
+    saas.faults.always("/api/v1/events/batch/", { status: 401, bytes });
+    const api = await run("api GET /api/v1/me");
+    assert.notEqual(api.code, 0);
+    assert.match(api.stderr, /HTTP 401/);
+    assert.ok(api.stdout.length >= bytes, `${api.stdout.length} bytes of the answer`);
+    const now = await run("sync now --strict");
+    assert.notEqual(now.code, 0);
+    assert.match(now.stderr, /\nhint: |^error: /);
+    assert.equal((await run("auth token")).code, 0, "the session is still there");
+  });
+}
+
+test("S-015 a command that runs out of work before it has an outcome is a failure that says so", async (t) => {
+  const { saas, env, run } = await scene(t);
+  await storeSession(saas, env, sessionOf(saas));
+  // A fetch that never settles and keeps nothing alive, as an abandoned stream does.
+  const broken = "data:text/javascript,globalThis.fetch=()=>new%20Promise(()=>{})";
+  const { code, stdout, stderr } = await run("auth token", { NODE_OPTIONS: `--import=${broken}` });
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(stderr, /^error: the command ended before its work was done\nhint: [^\n]+\n$/m);
+});

@@ -1,0 +1,38 @@
+import { mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { approvingBrowser } from "../fake-saas/browser.ts";
+import { approve } from "../fake-saas/user.ts";
+import type { UserName } from "../fake-saas/users.ts";
+
+let program: string | undefined;
+
+/**
+ * A program for `BROWSER` that hands the address to this process, where the scripted user opens it and approves. Starting a shell
+ * costs a tenth of what starting Node does, and the tests log in some three hundred times. `FAKE_SAAS_USER` chooses the account.
+ */
+export function scriptedBrowser(): string {
+  // No script starts by its first line there.
+  if (process.platform === "win32") return approvingBrowser;
+  if (program !== undefined) return program;
+  const folder = mkdtempSync(join(tmpdir(), "spec-kitty-browser-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  program = join(folder, "browser");
+  writeFileSync(program, `#!/bin/sh\nprintf '%s\\n%s\\nend\\n' "$1" "$FAKE_SAAS_USER" >'${folder}'/visit-$$\n`, { mode: 0o755 });
+  watch(folder, { persistent: false }, (_, name) => {
+    if (!name?.startsWith("visit-")) return;
+    const path = join(folder, name);
+    let lines: string[] = [];
+    try {
+      lines = readFileSync(path, "utf8").split("\n");
+    } catch {
+      // The visit is under way: this is the news that its file is gone.
+    }
+    const [address = "", user = "", end] = lines;
+    if (end !== "end") return;
+    rmSync(path);
+    // Nobody listens to a browser's troubles.
+    approve(address, user === "" ? {} : { as: user as UserName }).catch(() => undefined);
+  });
+  return program;
+}
