@@ -2,7 +2,7 @@ import { AuthError, isTransient, NotAuthenticatedError } from "../base/errors.ts
 import type { Clock } from "../platform/clock.ts";
 import type { Fetch } from "../base/runtime-types.ts";
 import type * as runtime from "../base/runtime-types.ts";
-import { unreachable } from "../http/request.ts";
+import { parseJsonObject, unreachable } from "../http/request.ts";
 import type { TokenManager } from "./token-manager/token-manager.ts";
 import type { Credential } from "./session.ts";
 import { resourceFetch } from "./oauth/dpop-fetch.ts";
@@ -95,7 +95,7 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
       if (response !== undefined && status === 401 && isFromService) {
         const refusal = await peekBody(response, { maxBytes: 65_536, timeoutMs: 5_000, clock });
         response = refusal.response;
-        if (saysSessionEnded(response.headers, refusal.head)) await tokens.sessionRefused(token);
+        if (saysSessionEnded(response.headers, parseJsonObject(refusal.head))) await tokens.sessionRefused(token);
         if (isReplay) return response;
         const next = await tokens.getCredential({ rejected: token, ...(signal && { signal }) });
         if (next.accessToken.reveal() === token) return response;

@@ -79,8 +79,13 @@ export interface LoginExplanation {
 export interface LogoutOutput {
   readonly loggedOut: readonly {
     readonly profile: string;
-    /** `none` when nobody was logged in; `not told` when the session was removed only here. */
-    readonly server: "ended" | "not told" | "none";
+    /**
+     * `none` when nobody was logged in; `not told` when it was left out (`--force`); `unconfirmed` when it was asked and may not have
+     * ended the session. In each case the session is gone here.
+     */
+    readonly server: "ended" | "unconfirmed" | "not told" | "none";
+    /** Why it is `unconfirmed`. */
+    readonly error?: { readonly code: AuthErrorCode; readonly message: string };
     /** The result for each token, if the server revokes them one by one (RFC 7009). */
     readonly tokens?: readonly { readonly token: "refresh_token" | "access_token"; readonly revoked: boolean }[];
   }[];

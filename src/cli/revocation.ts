@@ -1,3 +1,4 @@
+import type { LogoutOutcome } from "../auth/flows/logout.ts";
 import type { Revocation } from "../auth/oauth/revocation.ts";
 import type { Output } from "./output.ts";
 
@@ -7,12 +8,17 @@ export function tokenName({ token }: Pick<Revocation, "token">): string {
 }
 
 /**
- * Warns about every token that could not be revoked.
+ * Warns when a session may live on at its service: of every token that could not be revoked, or of the session as a whole.
  *
- * @param of - which session they are of, if that is not obvious: ` of the previous login`
+ * @param previous - whether it is the session that a new login has replaced
  */
-export function warnOfRevocations(out: Output, results: readonly Revocation[], of = ""): void {
-  for (const { token, error } of results) {
-    if (error) out.warn(`the ${tokenName({ token })}${of} could not be revoked (${error.message}): it may remain valid until it expires`);
+export function warnOfOutcome(out: Output, outcome: LogoutOutcome, previous: boolean = false): void {
+  const of = previous ? " of the previous login" : "";
+  if ("tokens" in outcome) {
+    for (const { token, error } of outcome.tokens ?? []) {
+      if (error) out.warn(`the ${tokenName({ token })}${of} could not be revoked (${error.message}): it may remain valid until it expires`);
+    }
+  } else if (outcome.kind === "local" && outcome.error) {
+    out.warn(`the service did not confirm the end of the session${of} (${outcome.error.message}): its tokens may remain valid until they expire`);
   }
 }

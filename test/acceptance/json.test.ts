@@ -49,7 +49,7 @@ const status: Members<AuthStatus> = {
 };
 const syncNow: Members<SyncNowOutput> = { events: "always", artifacts: "always", left: "always", stopped: "maybe" };
 const listed: Members<ProfileList["profiles"][number]> = { profile: "always", service: "always", user: "maybe", active: "always", authenticated: "always" };
-const loggedOut: Members<LogoutOutput["loggedOut"][number]> = { profile: "always", server: "always", tokens: "maybe" };
+const loggedOut: Members<LogoutOutput["loggedOut"][number]> = { profile: "always", server: "always", error: "maybe", tokens: "maybe" };
 const finding: Members<DoctorReport["findings"][number]> = { number: "always", severity: "always", subject: "always", sentence: "always", fix: "maybe" };
 const scope: Members<SyncStatusOutput["scopes"][number]> = { service: "maybe", user: "maybe", team: "maybe", events: "always", artifacts: "always", putAside: "always" };
 const explanation: Members<LoginExplanation> = { login: "always", reason: "always", signals: "always" };

@@ -10,6 +10,8 @@ import { sessionOf, signIn, storeSession } from "../helpers/stored-session.ts";
 import { filesUnder, hurried, scene, type Scene } from "../helpers/scene.ts";
 
 const done = '✓ Logged out (profile "default").\n';
+const doneHere = '✓ Logged out here (profile "default").\n';
+const unconfirmed = "the service did not confirm the end of the session";
 
 function allEnded({ saas }: Pick<Scene, "saas">): boolean {
   return [...saas.sessions.values()].every(({ ended }) => ended !== undefined);
@@ -49,8 +51,8 @@ for (const [what, fault, nodeArgs] of [
     await signIn(saas, env);
     saas.faults.always("/api/v1/logout", fault);
     const { code, stdout, stderr } = await startCommand(t, ["auth", "logout"], env, { nodeArgs }).ended;
-    assert.deepEqual([code, stdout], [0, done]);
-    assert.match(stderr, /^warning: the service was not told \(.+\): its tokens may remain valid until they expire\n$/);
+    assert.deepEqual([code, stdout], [0, doneHere]);
+    assert.match(stderr, new RegExp(`^warning: ${unconfirmed} \\(.+\\): its tokens may remain valid until they expire\\n$`));
     assert.equal((await run("auth status")).code, 4);
   });
 }
@@ -60,19 +62,79 @@ test("FR-014 a service that is down does not keep the local session alive", asyn
   await signIn(saas, env);
   await saas.stop();
   const { code, stdout, stderr } = await run("auth logout");
-  assert.deepEqual([code, stdout], [0, done]);
-  assert.match(stderr, /^warning: the service was not told \(cannot reach /);
+  assert.deepEqual([code, stdout], [0, doneHere]);
+  assert.match(stderr, new RegExp(`^warning: ${unconfirmed} \\(cannot reach `));
 });
 
 for (const status of [401, 403]) {
-  test(`FR-013 ${status} at logout means that the session has ended already: success without a warning`, async (t) => {
+  for (const error of ["session_invalid", "token_revoked"]) {
+    test(`FR-013 ${status} ${error} at logout means that the session has ended already: success without a warning`, async (t) => {
+      const { saas, run, env } = await scene(t);
+      await signIn(saas, env);
+      saas.faults.next("/api/v1/logout", { status, body: { error } });
+      const { code, stdout, stderr } = await run("auth logout");
+      assert.deepEqual([code, stdout, stderr], [0, done, ""]);
+      assert.equal(saas.counters.refreshes, 0);
+    });
+  }
+}
+
+test("S-015 an access token that only the service takes for expired is refreshed, and the session really ends", async (t) => {
+  const it = await scene(t);
+  await signIn(it.saas, it.env);
+  it.saas.expireAccessTokens();
+  const { code, stdout, stderr } = await it.run("auth logout");
+  assert.deepEqual([code, stdout, stderr], [0, done, ""]);
+  assert.deepEqual([it.saas.count("/api/v1/logout"), it.saas.counters.refreshes, it.saas.counters.logouts], [2, 1, 1]);
+  assert.ok(allEnded(it));
+});
+
+for (const [what, fault, tries] of [
+  ["a 403 page of a filter in front of the service", { status: 403, body: "<h1>CSRF verification failed</h1>", headers: { "content-type": "text/html" } }, 1],
+  ["a 403 that says something else", { status: 403, body: { error: "forbidden" } }, 1],
+  ["a 401 to every token", { status: 401, body: { error: "invalid_token" } }, 2],
+  ["a bare 401 of 3 MB", { status: 401, body: "x".repeat(3_000_000) }, 2],
+  ["a redirect to a login page", { status: 302, headers: { location: "/login" } }, 1],
+] as [string, Fault, number][]) {
+  test(`S-015 ${what} is no logout: the session is gone here, and the user is told`, async (t) => {
     const { saas, run, env } = await scene(t);
-    await signIn(saas, env);
-    saas.faults.next("/api/v1/logout", { status, body: { error: "session_invalid" } });
-    const { code, stdout, stderr } = await run("auth logout");
-    assert.deepEqual([code, stdout, stderr], [0, done, ""]);
+    for (const json of [false, true]) {
+      await signIn(saas, env);
+      saas.faults.always("/api/v1/logout", fault);
+      const before = saas.count("/api/v1/logout");
+      const { code, stdout, stderr } = await run(`auth logout${json ? " --json" : ""}`);
+      assert.equal(code, 0);
+      assert.equal(saas.count("/api/v1/logout") - before, tries);
+      if (json) {
+        const [answer] = (JSON.parse(stdout) as { loggedOut: { server: string; error: { code: string; message: string } }[] }).loggedOut;
+        assert.equal(answer?.server, "unconfirmed");
+        assert.match(answer?.error.message ?? "", new RegExp(`/api/v1/logout" .*${what.includes("3 MB") ? "more than" : fault.status}`));
+      } else {
+        assert.equal(stdout, doneHere);
+        assert.match(stderr, new RegExp(`^warning: ${unconfirmed} \\([^\\n]+\\): its tokens may remain valid until they expire\\n$`));
+      }
+      assert.equal((await run("auth status")).code, 4);
+    }
   });
 }
+
+test("S-015 a refresh that fails while the service refuses the token is told; a dead grant there is a session that has ended", async (t) => {
+  const { saas, run, env } = await scene(t);
+  for (const [answer, stdout] of [
+    [{ status: 503 }, doneHere],
+    [{ status: 400, body: { error: "invalid_grant" } }, done],
+    [{ status: 401, body: { error: "invalid_client" } }, doneHere],
+  ] as [Fault, string][]) {
+    await signIn(saas, env);
+    saas.expireAccessTokens();
+    saas.faults.always("/oauth/token", answer);
+    const ended = await run("auth logout");
+    assert.equal(ended.stdout, stdout);
+    assert.equal(ended.stderr === "", stdout === done);
+    assert.equal((await run("auth status")).code, 4);
+    saas.faults.clear();
+  }
+});
 
 test("FR-013 a session whose access token has expired is refreshed first, so that it really ends", async (t) => {
   const it = await scene(t);
@@ -105,7 +167,8 @@ test("--force does not tell the service, and --json says what it was told", asyn
   assert.deepEqual(JSON.parse((await run("auth logout --json")).stdout), { loggedOut: [{ profile: "default", server: "ended" }] });
   await signIn(saas, env);
   saas.faults.next("/api/v1/logout", { status: 500 });
-  assert.deepEqual(JSON.parse((await run("auth logout --json")).stdout), { loggedOut: [{ profile: "default", server: "not told" }] });
+  const error = { code: "service_unavailable", message: `"${saas.url}/api/v1/logout" answered 500` };
+  assert.deepEqual(JSON.parse((await run("auth logout --json")).stdout), { loggedOut: [{ profile: "default", server: "unconfirmed", error }] });
 });
 
 test("--profile logs out of one account and leaves the others", async (t) => {
@@ -178,7 +241,7 @@ test("S-003 a login made while the service delays a logout stays; a refreshed se
     assert.equal((await run(meanwhile)).code, 0);
     answer();
     const { stdout, stderr } = await running.ended;
-    assert.equal(stdout, done);
+    assert.equal(stdout, doneHere);
     assert.equal(/there is a new login/.test(stderr), code === 0);
     assert.equal((await run("auth status")).code, code, meanwhile);
   }
@@ -194,8 +257,8 @@ test("S-003 a login made while a logout refreshes its token is not ended instead
   await storeSession(saas, env, sessionOf(saas, { user: "bob", leftMs: 3_600_000 }));
   answer();
   const { code, stdout, stderr } = await running.ended;
-  assert.deepEqual([code, stdout], [0, done]);
-  assert.match(stderr, /^warning: the service was not told \([^\n]+\): its tokens may remain valid until they expire\nwarning: there is a new login/);
+  assert.deepEqual([code, stdout], [0, doneHere]);
+  assert.match(stderr, new RegExp(`^warning: ${unconfirmed} \\([^\\n]+\\): its tokens may remain valid until they expire\\nwarning: there is a new login`));
   assert.equal(saas.counters.logouts, 0);
   assert.equal((await app.store.read()).profiles.get("default")?.session?.user.id, "u_bob");
 });
@@ -250,7 +313,7 @@ test("a session that cannot be removed here is an error that says whether it end
     assert.match(stderr, new RegExp(`^error: ${error}: [^\\n]+credentials.lock[^\\n]+\\nhint: Fix that, then run: spec-kitty ${command}\\n$`));
     assert.equal(allEnded(it), fault === undefined);
     rmSync(inTheWay, { recursive: true });
-    assert.deepEqual(await it.run(command), { code: 0, signal: null, stdout: done, stderr: "" });
+    assert.deepEqual(await it.run(command), { code: 0, signal: null, stdout: command.includes("--force") ? doneHere : done, stderr: "" });
     assert.ok(allEnded(it));
     assert.equal((await it.run("auth status")).code, 4);
   }

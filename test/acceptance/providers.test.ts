@@ -110,7 +110,7 @@ test("--issuer and --client-id are remembered by the profile, for its service al
 
   const other = await scene(t);
   provider.requests.length = 0;
-  assert.equal((await runCommand(t, ["auth", "login"], { ...env, SPEC_KITTY_SAAS_URL: other.saas.url })).code, 0);
+  assert.equal((await runCommand(t, ["auth", "login", "--yes"], { ...env, SPEC_KITTY_SAAS_URL: other.saas.url })).code, 0);
   assert.deepEqual(provider.paths.filter((path) => path !== "/revoke"), []);
   assert.equal((JSON.parse((await run("auth status --json", { SPEC_KITTY_SAAS_URL: undefined })).stdout) as Record<string, unknown>)["issuer"], undefined);
 });
@@ -199,8 +199,9 @@ test("logout tells of each token how it went", async (t) => {
   provider.misbehaviour = { revoke: () => new Response("", { status: 503 }) };
   const none = await run("auth logout --json");
   assert.equal(none.code, 0);
+  const error = { code: "service_unavailable", message: `"${provider.issuer}/revoke" answered 503` };
   assert.deepEqual(JSON.parse(none.stdout), {
-    loggedOut: [{ profile: "default", server: "not told", tokens: [{ token: "refresh_token", revoked: false }, { token: "access_token", revoked: false }] }],
+    loggedOut: [{ profile: "default", server: "unconfirmed", error, tokens: [{ token: "refresh_token", revoked: false }, { token: "access_token", revoked: false }] }],
   });
   assert.equal(await session(), undefined);
 });

@@ -3,6 +3,7 @@ import type { Secret } from "../../base/secret.ts";
 import { readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 import { resourceFetch } from "../oauth/dpop-fetch.ts";
 import { revokeTokens, type Revocation } from "../oauth/revocation.ts";
+import { saysSessionEnded } from "../oauth/session-ended.ts";
 import type { Session } from "../session.ts";
 
 /** The part of a session that its server needs to end it. */
@@ -13,7 +14,7 @@ export type EndableSession = Pick<Session, "server" | "clientId" | "accessToken"
  * the tokens (RFC 7009). A logout at a service whose tokens another server issues would leave the tokens valid.
  *
  * @returns one result for each token; empty where the server ends the session as a whole
- * @throws {@link ServiceError} when the service did not end it; {@link AuthError} `configuration_invalid` when the server has no
+ * @throws {@link ServiceError} when the service did not say that it ended; {@link AuthError} `configuration_invalid` when the server has no
  * way to
  */
 export async function endSession(session: EndableSession, exchange: ExchangeOptions): Promise<readonly Revocation[]> {
@@ -26,9 +27,15 @@ export async function endSession(session: EndableSession, exchange: ExchangeOpti
   throw new AuthError("configuration_invalid", `"${server.issuer}" has no way to end a session`);
 }
 
-/** The service's own `POST /api/v1/logout`. A server that knows no such session (401, 403) has nothing left to end: success too. */
+/**
+ * The service's own `POST /api/v1/logout`. A server that says that the session has ended already has nothing left to end: success
+ * too. A bare 401 or 403 says no such thing: it may be about an expired access token, or come from a filter in front of the service
+ * (S-015).
+ */
 async function logoutRequest(endpoint: string, accessToken: Secret, options: ExchangeOptions): Promise<void> {
   const response = await send(endpoint, { method: "POST", headers: { authorization: `Bearer ${accessToken.reveal()}` } }, options);
-  if (response.ok || response.status === 401 || response.status === 403) return void (await response.body?.cancel());
-  throw serviceFailure(response, await readJsonObject(response));
+  if (response.ok) return void (await response.body?.cancel());
+  const body = await readJsonObject(response);
+  const isRefusal = response.status === 401 || response.status === 403;
+  if (!isRefusal || !saysSessionEnded(response.headers, body)) throw serviceFailure(response, body);
 }

@@ -1,10 +1,12 @@
-import { AuthError } from "../../base/errors.ts";
+import { AuthError, ServiceError } from "../../base/errors.ts";
 import { hint } from "../../base/hint.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
+import { judgeRefreshFailure } from "../oauth/refresh.ts";
 import type { Revocation } from "../oauth/revocation.ts";
+import { memoryVault } from "../secure-storage/memory.ts";
 import { isSameLogin, type Profiles, type Session } from "../session.ts";
-import { withProfile, type SessionStore } from "../session-store.ts";
-import type { TokenManager } from "../token-manager/token-manager.ts";
+import { SessionStore, withProfile } from "../session-store.ts";
+import { TokenManager } from "../token-manager/token-manager.ts";
 import { endSession } from "./end-session.ts";
 
 /**
@@ -15,9 +17,9 @@ export type LogoutOutcome = EndOutcome & { readonly hasNewLogin?: boolean };
 
 type EndOutcome =
   | { readonly kind: "not-logged-in" }
-  /** The server ended the session, or knew of none. `tokens`: the result for each, where they are revoked one by one. */
+  /** The server ended the session, or said that it had ended before. `tokens`: the result for each, where they are revoked one by one. */
   | { readonly kind: "ended"; readonly tokens?: readonly Revocation[] }
-  /** Only the local session was removed: because of `force`, or because of `error`, with which the server did not end it. */
+  /** Only the local session was removed: because of `force`, or because of `error`, after which it may live on at the server. */
   | { readonly kind: "local"; readonly error?: AuthError; readonly tokens?: readonly Revocation[] };
 
 /**
@@ -57,18 +59,27 @@ function stillStored(cause: AuthError, profile: string, { kind }: EndOutcome): A
   });
 }
 
+/**
+ * Ends a session that a new login has replaced, at the server that issued it. It is stored nowhere any more, so it gets a store of
+ * its own in memory, where it can be refreshed once more if the server wants that.
+ *
+ * @param replaced - what was stored before the login
+ * @throws {@link AuthError} `interrupted`
+ */
+export async function endReplacedSession(replaced: Session, exchange: ExchangeOptions): Promise<EndOutcome> {
+  const { clock, fetch } = exchange;
+  const profile = "replaced";
+  const service = replaced.server.issuer;
+  const store = new SessionStore(memoryVault(), clock);
+  await store.update((profiles) => withProfile(profiles, profile, { service, clientId: replaced.clientId, team: undefined, session: replaced }));
+  return (await endAtServer(replaced, new TokenManager({ store, profile, service, clock, fetch }), exchange)).outcome;
+}
+
 /** @returns the outcome, and the session that it is about: the stored one, or what a refresh has made of it */
 async function endAtServer(stored: Session, tokens: TokenManager, exchange: ExchangeOptions): Promise<{ session: Session; outcome: EndOutcome }> {
   let session = stored;
   try {
-    // The service's own logout needs a valid access token: an expired one would be answered with 401, which reads as "already
-    // ended". Revoking needs nothing but the tokens.
-    if (stored.server.logout_endpoint !== undefined) session = await tokens.getSession(exchange.signal && { signal: exchange.signal });
-    // A login made meanwhile is not the one to log out of, and the session before it is no longer here (S-003).
-    if (!isSameLogin(session, stored)) {
-      return { session: stored, outcome: { kind: "local", error: new AuthError("session_ended", "a new login replaced the session") } };
-    }
-    const results = await endSession(session, exchange);
+    const results = await end();
     exchange.signal?.throwIfAborted();
     // The first is the refresh token, which is the session; without it the access token expires before long.
     const error = results[0]?.error;
@@ -77,7 +88,34 @@ async function endAtServer(stored: Session, tokens: TokenManager, exchange: Exch
   } catch (error) {
     // Interrupted: the user has changed their mind, so the session stays here too.
     if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
-    const hasEnded = error.code === "session_ended" || error.code === "not_authenticated";
-    return { session, outcome: hasEnded ? { kind: "ended" } : { kind: "local", error } };
+    return { session, outcome: isGrantDead(error) ? { kind: "ended" } : { kind: "local", error } };
   }
+
+  async function end(): Promise<readonly Revocation[]> {
+    // Revoking needs nothing but the tokens.
+    if (stored.server.logout_endpoint === undefined) return endSession(stored, exchange);
+    await renew();
+    try {
+      return await endSession(session, exchange);
+    } catch (error) {
+      if (!(error instanceof ServiceError) || error.status !== 401) throw error;
+      // The service may hold the access token for expired while the session lives: with the next one it can be ended (S-015).
+      await renew(session.accessToken.reveal());
+      return endSession(session, exchange);
+    }
+  }
+
+  /** The service's own logout needs an access token that is valid. */
+  async function renew(rejected?: string): Promise<void> {
+    const { signal } = exchange;
+    const current = await tokens.getSession({ ...(rejected !== undefined && { rejected }), ...(signal && { signal }) });
+    // A login made meanwhile is not the one to log out of, and the session before it is no longer here (S-003).
+    if (!isSameLogin(current, stored)) throw new AuthError("session_ended", "a new login replaced the session");
+    session = current;
+  }
+}
+
+/** Whether the server has refused the refresh token itself: then there is no session left to end. */
+function isGrantDead({ code, cause }: AuthError): boolean {
+  return code === "session_ended" && judgeRefreshFailure(cause) === "dead";
 }

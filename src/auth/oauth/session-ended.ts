@@ -1,15 +1,15 @@
-import { parseJsonObject } from "../../http/request.ts";
+import type { JsonObject } from "../../http/json-members.ts";
 import { parseChallenges } from "./www-authenticate.ts";
 
 /**
- * Whether a 401 says that the session itself has expired or was revoked, so that no refresh can help. Any other 401 is about the
- * access token alone.
+ * Whether a refusal says that the session itself has expired or was revoked, so that no refresh can help. Any other 401 is about
+ * the access token alone.
  *
  * @param headers - of the response: a challenge (RFC 6750 §3, RFC 9449 §7.1) is read where there is no JSON
- * @param body - its beginning; ignored when it is not a whole JSON object
+ * @param body - undefined when it is not a JSON object
  */
-export function saysSessionEnded(headers: Headers, body: Uint8Array): boolean {
-  const error = parseJsonObject(body)?.["error"] ?? challengeError(headers);
+export function saysSessionEnded(headers: Headers, body: JsonObject | undefined): boolean {
+  const error = body?.["error"] ?? challengeError(headers);
   return error === "session_invalid" || error === "token_revoked";
 }
 

@@ -1,16 +1,16 @@
 import { bindQueue } from "../../app/account.ts";
 import type { App } from "../../app/app.ts";
 import { defaultClientId } from "../../app/settings.ts";
-import { endSession } from "../../auth/flows/end-session.ts";
+import { endReplacedSession } from "../../auth/flows/logout.ts";
 import type { KeyHeader } from "../../auth/secure-storage/vault.ts";
-import { isAlive, isSameSession, remainingMs, unknownProfile, type Profile, type Profiles, type Session } from "../../auth/session.ts";
+import { isAlive, isSameLogin, isSameSession, remainingMs, unknownProfile, type Profile, type Profiles, type Session } from "../../auth/session.ts";
 import { withProfile } from "../../auth/session-store.ts";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import { accountName, statusOf } from "../account.ts";
 import type { Context } from "../command.ts";
 import { duration } from "../format.ts";
-import { warnOfRevocations } from "../revocation.ts";
+import { warnOfOutcome } from "../revocation.ts";
 
 /** Which profile a login is for, and where it goes. */
 export interface LoginTarget {
@@ -55,6 +55,34 @@ export async function loginTarget({ identity, settings, store }: App, scope: str
   };
 }
 
+/**
+ * Has the user agree before a profile changes hands: what runs with this profile would from then on talk to another service, or
+ * trust another issuer.
+ *
+ * @param granted - whether the user has agreed beforehand
+ * @throws AuthError `consent_required` when there is no terminal to ask on, or the answer is no
+ */
+export async function agreedRebinding({ out, terminal, signal }: Context, target: LoginTarget, granted: boolean): Promise<void> {
+  const { known, name } = target;
+  if (granted || known === undefined || placeOf(known) === placeOf(target)) return;
+  const { isInteractive, ask } = await terminal();
+  if (!isInteractive) throw rebindingRefused(target, known);
+  out.say(`Profile "${name}" belongs to ${placeOf(known)}. This login is at ${placeOf(target)}.`);
+  if (!/^y(es)?$/i.test(await ask(`Change the profile to ${placeOf(target)}? [y/N] `, signal))) throw rebindingRefused(target, known);
+}
+
+function rebindingRefused(target: LoginTarget, stored: Profile): AuthError {
+  const place = placeOf(target);
+  return new AuthError("consent_required", `profile "${target.name}" belongs to ${placeOf(stored)}, and the login at ${place} was not agreed to`, {
+    hint: hint`To keep both: ${login("NAME")}. To change the profile to ${place}: ${login(target.name, "--yes")}`,
+  });
+}
+
+/** The service and, where it is another, the issuer, as they are named in a sentence. */
+function placeOf({ service, issuer = service }: Pick<Profile, "service" | "issuer">): string {
+  return issuer === service ? service : `${service} (issuer ${issuer})`;
+}
+
 /** The profile, if it is logged in already, as far as this machine can tell. */
 export function loggedIn({ known, service, issuer }: LoginTarget, now: number): Profile | undefined {
   if (known?.session === undefined || known.service !== service || known.issuer !== issuer) return undefined;
@@ -65,7 +93,7 @@ export function loggedIn({ known, service, issuer }: LoginTarget, now: number): 
 export interface LoginStorage {
   /** Stores the session and tells the user. Returns the account's name. */
   store(session: Session): Promise<string>;
-  /** Ends the session that this one has replaced, if its tokens have to be revoked one by one. */
+  /** Ends the session that this one has replaced, at the server that issued it; a failure is a warning. */
   endReplaced(session: Session): Promise<void>;
 }
 
@@ -82,7 +110,11 @@ export function loginStorage(context: Context, target: LoginTarget, { key, asJso
     async store(session) {
       const profile: Profile = { service, issuer, clientId, scope, team: known?.service === service ? known.team : undefined, session };
       const add = (stored: Profiles): Profiles => {
-        replaced = stored.profiles.get(name)?.session;
+        const before = stored.profiles.get(name);
+        // Another login was faster: the user has agreed to change what the profile was then, not what it is now.
+        const isForeign = before !== undefined && placeOf(before) !== placeOf(target) && (known === undefined || placeOf(before) !== placeOf(known));
+        if (isForeign) throw rebindingRefused(target, before);
+        replaced = before?.session;
         // The first profile is active from the start; a later one when the user switches to it.
         return { ...withProfile(stored, name, profile), active: stored.profiles.has(stored.active) ? stored.active : name };
       };
@@ -95,11 +127,12 @@ export function loginStorage(context: Context, target: LoginTarget, { key, asJso
       if (app.isKept) await assignQueue(context, name, profile);
       return accountName(profile);
     },
-    // After the new one is stored: if that fails, the old one is all that there is. A service with a logout of its own is left to
-    // end the session that was replaced by itself.
+    // After the new one is stored: if that fails, the old one is all that there is.
     async endReplaced(session) {
-      if (replaced?.server.revocation_endpoint === undefined || replaced.server.logout_endpoint !== undefined || isSameSession(replaced, session)) return;
-      warnOfRevocations(out, await endSession(replaced, { fetch: app.fetch, clock: app.clock, timeoutMs: 3_000 }), " of the previous login");
+      // A server may also answer a second login with the same session: ending that would end this login.
+      if (replaced === undefined || isSameSession(replaced, session) || isSameLogin(replaced, session)) return;
+      const exchange = { fetch: app.fetch, clock: app.clock, signal: context.signal, timeoutMs: 3_000 };
+      warnOfOutcome(out, await endReplacedSession(replaced, exchange), true);
     },
   };
 }

@@ -17,6 +17,16 @@ Use the https: address of the service.
 
 There is no keychain and no terminal. Agree beforehand: --storage file --yes.
 
+    profile "…" belongs to …, and the login at … was not agreed to
+
+Nothing was done. Give the other service a profile of its own: --profile NAME.
+Or change the profile: --yes.
+
+    the service did not confirm the end of the session… (…): its tokens may remain valid until they expire
+
+You are logged out here. What the service did with the session is not known: end
+it on the service's own page, if it has one.
+
     the keychain is locked
 
 The session is unchanged. Unlock the keychain and run the command again.

@@ -9,7 +9,7 @@ import { defineCommand, jsonOption, profileOption, usageError, type Command, typ
 import type { LoginExplanation } from "../../json-output.ts";
 import { browserScreen } from "../../login/browser-screen.ts";
 import { deviceScreen } from "../../login/device-screen.ts";
-import { loggedIn, loginStorage, loginTarget } from "../../login/profile.ts";
+import { agreedRebinding, loggedIn, loginStorage, loginTarget } from "../../login/profile.ts";
 import { agreedKey } from "../../login/storage-consent.ts";
 
 export const login: Command = defineCommand({
@@ -38,8 +38,8 @@ export const login: Command = defineCommand({
       choices: ["keychain", "file", "memory"],
       help: "where the key lives: keychain (default), file, or memory (nothing is stored)",
     },
-    yes: { type: "boolean", short: "y", help: "agree to the encrypted file if there is no keychain" },
-    force: { type: "boolean", help: "log in again even if already logged in" },
+    yes: { type: "boolean", short: "y", help: "agree to the encrypted file if there is no keychain, and to a change of the profile's service" },
+    force: { type: "boolean", help: "log in again even if already logged in, or with a profile of another service" },
     explain: { type: "boolean", help: "show which login would be used here, and why, without logging in" },
     ...profileOption,
     ...jsonOption,
@@ -66,6 +66,7 @@ export const login: Command = defineCommand({
       else out.done(hint`Already logged in as ${accountName(already)}. To log in again: ${loginCommand(target.name, "--force")}`);
       return;
     }
+    await agreedRebinding(context, target, values.yes === true || values.force === true);
     if (app.settings.accessToken) out.warn(`${identity.variable("ACCESS_TOKEN")} is set, and takes precedence over this login until it is unset`);
 
     const key = await agreedKey(context, values.yes === true);

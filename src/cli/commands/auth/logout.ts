@@ -6,7 +6,7 @@ import { hint } from "../../../base/hint.ts";
 import { chosenProfile } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import type { LogoutOutput } from "../../json-output.ts";
-import { tokenName, warnOfRevocations } from "../../revocation.ts";
+import { tokenName, warnOfOutcome } from "../../revocation.ts";
 
 export const logout: Command = defineCommand({
   usage: "auth logout",
@@ -31,17 +31,13 @@ export const logout: Command = defineCommand({
     // Without storage, a file that exists belongs to other settings, and so does the key that opens it.
     const left = all && app.isKept ? await removeEverything(context, force ? undefined : "sessions") : undefined;
     if (values.json) {
-      const server = { ended: "ended", local: "not told", "not-logged-in": "none" } as const;
-      const answer: LogoutOutput = { loggedOut: [...outcomes].map(([profile, outcome]) => ({ profile, server: server[outcome.kind], ...tokensOf(outcome) })) };
+      const answer: LogoutOutput = { loggedOut: [...outcomes].map(([profile, outcome]) => ({ profile, ...atServer(outcome), ...tokensOf(outcome) })) };
       return out.json(answer);
     }
     for (const [name, outcome] of outcomes) {
       if (outcome.kind === "not-logged-in") out.answer(`Nobody was logged in (profile "${name}").`);
-      else out.done(`Logged out (profile "${name}").${revoked(outcome)}`);
-      if ("tokens" in outcome) warnOfRevocations(out, outcome.tokens ?? []);
-      else if (outcome.kind === "local" && outcome.error) {
-        out.warn(`the service was not told (${outcome.error.message}): its tokens may remain valid until they expire`);
-      }
+      else out.done(`Logged out${outcome.kind === "local" ? " here" : ""} (profile "${name}").${revoked(outcome)}`);
+      warnOfOutcome(out, outcome);
     }
     // With --all, also those under a name that did not exist before.
     const newLogins = left === undefined ? [...outcomes].filter(([, { hasNewLogin }]) => hasNewLogin) : [...left];
@@ -71,6 +67,14 @@ async function logOutOfEach({ app, signal }: Context, profiles: readonly Target[
   }
   if (failure) throw failure;
   return outcomes;
+}
+
+/** What became of the session at its server. */
+function atServer(outcome: LogoutOutcome): Pick<LogoutOutput["loggedOut"][number], "server" | "error"> {
+  if (outcome.kind === "ended") return { server: "ended" };
+  if (outcome.kind === "not-logged-in") return { server: "none" };
+  const { error } = outcome;
+  return error === undefined ? { server: "not told" } : { server: "unconfirmed", error: { code: error.code, message: error.message } };
 }
 
 /** The result for each token, if they were revoked one by one. */
