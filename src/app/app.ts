@@ -5,9 +5,8 @@ import { resolveSettings, secretVariables, type Settings } from "./settings.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import type { Fetch } from "../base/runtime-types.ts";
 import type { Keychain } from "../auth/secure-storage/keychain.ts";
-import { memoryVault, vaultOf } from "../auth/secure-storage/memory.ts";
 import { SealedFile, type KeySource } from "../auth/secure-storage/sealed-file.ts";
-import type { KeyHeader } from "../auth/secure-storage/vault.ts";
+import type { KeyHeader, SimpleVault, Vault } from "../auth/secure-storage/vault.ts";
 import type { Profiles } from "../auth/session.ts";
 import { SessionStore } from "../auth/session-store.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
@@ -93,7 +92,8 @@ export function createApp(overrides: AppOverrides = {}): App {
     });
   const sealedFile = lazily(() => sealed(true));
   const storage = overrides.storage ?? (settings.storage?.value === "memory" ? "memory" : undefined);
-  const store = lazily(() => new SessionStore(storage === "memory" ? memoryVault() : storage === undefined ? sealedFile() : "get" in storage ? vaultOf(storage) : storage, clock, overrides.onWait));
+  const vault = (): Vault => (storage === undefined ? sealedFile() : storage === "memory" || "get" in storage ? loadedVault(storage) : storage);
+  const store = lazily(() => new SessionStore(vault(), clock, overrides.onWait));
   const managers = new Map<string, TokenManager>();
   const tokens = (profile = settings.profile?.value, service = settings.service?.value): TokenManager => {
     const name = JSON.stringify([profile, service]);
@@ -147,6 +147,24 @@ function loadedKeychain(load: () => Promise<Keychain>): Keychain {
     read: async (account) => (await loaded()).read(account),
     write: async (account, key) => (await loaded()).write(account, key),
     remove: async (account) => (await loaded()).remove(account),
+  };
+}
+
+/** A vault in memory or in a place of the embedding program, whose code is loaded with its first use: the sealed file needs none of it. */
+function loadedVault(place: "memory" | SimpleVault): Vault {
+  let made: Vault | undefined;
+  const loaded = async (): Promise<Vault> => {
+    const { memoryVault, vaultOf } = await import("../auth/secure-storage/memory.ts");
+    return (made ??= place === "memory" ? memoryVault() : vaultOf(place));
+  };
+  return {
+    path: undefined,
+    mark: () => made?.mark(),
+    read: async () => (await loaded()).read(),
+    reserve: async () => (await loaded()).reserve(),
+    write: async (text) => (await loaded()).write(text),
+    remove: async () => (await loaded()).remove(),
+    lock: async (name, options) => (await loaded()).lock?.(name, options),
   };
 }
 

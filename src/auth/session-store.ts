@@ -5,7 +5,6 @@ import { hint } from "../base/hint.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Reservation } from "../platform/files.ts";
 import type { LockHolder, PreparedLock } from "../platform/process-lock/process-lock.ts";
-import { ensurePrivateFolder } from "../platform/private-files.ts";
 import type { KeyHeader, Vault, VaultLock } from "./secure-storage/vault.ts";
 import { isSameSession, parseProfiles, serializeProfiles, type Profile, type Profiles, type Session } from "./session.ts";
 
@@ -66,7 +65,7 @@ export class SessionStore {
    * @throws {@link AuthError} `storage_unwritable` when the disk does not have that
    */
   async reserve(): Promise<StoreReservation> {
-    const room = this.#vault.reserve();
+    const room = await this.#vault.reserve();
     try {
       const path = this.#lockPath("credentials");
       const lock = path === undefined ? undefined : (await processLock()).prepareProcessLock(path, this.#clock);
@@ -203,7 +202,7 @@ export class SessionStore {
     if (vault.lock !== undefined) return vault.lock(name, options);
     const path = this.#lockPath(name);
     if (path === undefined) return (await import("./secure-storage/memory.ts")).lockInProcess(vault, name, options);
-    ensurePrivateFolder(dirname(path));
+    (await import("../platform/private-file-changes.ts")).ensurePrivateFolder(dirname(path));
     return (await processLock()).acquireProcessLock(path, { ...options, onWait: this.#waiting(name === "credentials" ? "change" : "refresh") });
   }
 

@@ -4,7 +4,7 @@ import { hint, type SystemCommand } from "../base/hint.ts";
 import { leftTemporaries } from "../platform/files.ts";
 import { openFoldersAbove } from "../platform/folders-above.ts";
 import { inspectFolder, type Inspected } from "../platform/inspect.ts";
-import { removePrivateFile } from "../platform/private-files.ts";
+import { removePrivateFile } from "../platform/private-file-changes.ts";
 import { failed, finder, repairCommand, type Finding } from "./finding.ts";
 
 /**

@@ -1,7 +1,8 @@
 import { opendirSync, rmSync, statSync, unlink } from "node:fs";
 import { join } from "node:path";
 import { systemErrorCode } from "../base/errors.ts";
-import { unreadable, unwritable } from "./private-files.ts";
+import { unwritable } from "./private-file-changes.ts";
+import { unreadable } from "./private-files.ts";
 
 /** The names in a folder one by one, so that a folder of any size needs no memory; none when there is no such folder. */
 export function* namesIn(folder: string): Generator<string, void> {

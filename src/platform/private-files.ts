@@ -1,42 +1,28 @@
-import { closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync, readFileSync, rmSync, statSync, type Stats } from "node:fs";
-import { basename, dirname } from "node:path";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, statSync, type Stats } from "node:fs";
+import { dirname } from "node:path";
 import { AuthError, reasonOf, systemErrorCode } from "../base/errors.ts";
 import { hint, type Hint, type SystemCommand, type ToolVariable } from "../base/hint.ts";
-import { leftTemporaries, replaceFile, reserveFile, syncFolder, type ReplaceOptions, type Reservation } from "./files.ts";
 
 /**
- * Files that only their owner can read, in a folder that only their owner can change. What is found is trusted only if it is so.
+ * Reading files that only their owner can read, in a folder that only their owner can change. What is found is trusted only if it
+ * is so. How they are changed is in private-file-changes.ts, which a command that only reads does not load.
  *
  * On Windows modes say nothing: the access list of the profile folder, which new files inherit, keeps others out.
  */
 const posix = process.platform !== "win32";
-const maxBytes = 16 * 1024 * 1024;
+/** The length of a file that is read. */
+export const maxBytes: number = 16 * 1024 * 1024;
+
+/** Names another folder, where this one cannot be used. */
+export const folderVariable: ToolVariable = { variable: "CONFIG_DIR" };
 
 /**
- * Makes sure that a folder exists and that only this user can change it, creating it with mode 0700.
+ * Checks that only this user can change a folder, if there is one. A link to a folder is the user's own arrangement (dot files
+ * under version control); what counts is where it leads.
  *
- * @throws {@link AuthError} `storage_unsafe` when it is another user's or others may write in it,
- * `storage_unwritable` when it cannot be created
+ * @throws {@link AuthError} `storage_unsafe` or `storage_unreadable`
  */
-export function ensurePrivateFolder(path: string): void {
-  explained(path, () => makeFolder(path));
-  checkFolder(path);
-}
-
-/** Not `recursive`: that never returns where a parent exists and making a folder in it says ENOENT all the same (/proc). */
-function makeFolder(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false }) !== undefined) return;
-  if (path !== dirname(path)) makeFolder(dirname(path));
-  try {
-    mkdirSync(path, { mode: 0o700 });
-  } catch (error) {
-    // Another process made it just now.
-    if (systemErrorCode(error) !== "EEXIST") throw error;
-  }
-}
-
-/** A link to a folder is the user's own arrangement (dot files under version control); what counts is where it leads. */
-function checkFolder(path: string): void {
+export function checkFolder(path: string): void {
   const stats = statsOf(path);
   if (stats === undefined) return;
   if (!stats.isDirectory()) throw unsafe(path, "is not a folder", moveAway(path));
@@ -94,53 +80,6 @@ export function readPrivateFile(path: string): Buffer | undefined {
   }
 }
 
-/**
- * Takes the room that the next content of a private file needs, so that a full disk shows before a refresh token is
- * spent and not after. What earlier writers left when they were killed is removed.
- *
- * @param path - the file that will be replaced
- * @param bytes - how long the new content may become; more can still be written if the disk has it
- * @throws {@link AuthError} `storage_unwritable` when the folder or the disk does not take it; so does its `commit`
- */
-export function reservePrivateFile(path: string, bytes: number): Reservation {
-  const folder = dirname(path);
-  ensurePrivateFolder(folder);
-  const reservation = explained(path, () => {
-    for (const left of leftTemporaries(folder, { of: basename(path) })) rmSync(left, { force: true });
-    return reserveFile(path, bytes);
-  });
-  return {
-    discard: reservation.discard,
-    commit(content) {
-      const length = Buffer.byteLength(content);
-      // What could not be read again must not take the place of what can be.
-      if (length > maxBytes) {
-        reservation.discard();
-        throw new AuthError("storage_unwritable", `"${path}" would be ${length} bytes long, and ${maxBytes} are the most that is read`, {
-          hint: hint`Log out where you no longer need a login: ${{ command: "auth logout", profile: "NAME" }}`,
-        });
-      }
-      explained(path, () => reservation.commit(content));
-    },
-  };
-}
-
-/**
- * {@link reservePrivateFile} and its `commit` at once, for content that is known already and in a folder that was checked.
- * @throws {@link AuthError} `storage_unwritable`; the old file is still there
- */
-export function replacePrivateFile(path: string, content: string, options?: ReplaceOptions): void {
-  explained(path, () => replaceFile(path, content, options));
-}
-
-/** Removes a private file. It is no error when there is none. */
-export function removePrivateFile(path: string): void {
-  explained(path, () => {
-    rmSync(path, { force: true });
-    if (statSync(dirname(path), { throwIfNoEntry: false }) !== undefined) syncFolder(dirname(path));
-  });
-}
-
 /** A mark that changes whenever the file is replaced; undefined when there is no file. */
 export function fileMark(path: string): string | undefined {
   const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
@@ -155,33 +94,6 @@ export function unreadable(path: string, cause: unknown): AuthError {
   });
 }
 
-/** A failure to write, with what to do about it. An error that says so already is returned as it is. */
-export function unwritable(path: string, cause: unknown): AuthError {
-  if (cause instanceof AuthError) return cause;
-  const code = systemErrorCode(cause) ?? "";
-  const hints: Partial<Record<string, Hint>> = {
-    ENOSPC: hint`Free some space, then try again`,
-    EDQUOT: hint`Free some space of your quota, then try again`,
-    ERR_FS_EISDIR: hint`A folder has its name. ${moveAway(path)}`,
-    EROFS: hint`Set ${folderVariable} to a folder that can be written`,
-  };
-  return new AuthError("storage_unwritable", `"${path}" cannot be written (${reasonOf(cause)})`, {
-    hint: hints[code] ?? hint`Make the folder yours and writable, or set ${folderVariable} to another. To see it: ${list(dirname(path))}`,
-    cause,
-  });
-}
-
-/** Does what touches the file at `path`, and explains what the system says to it. A defect of ours stays what it is. */
-function explained<T>(path: string, action: () => T): T {
-  try {
-    return action();
-  } catch (cause) {
-    throw systemErrorCode(cause) === undefined ? cause : unwritable(path, cause);
-  }
-}
-
-const folderVariable: ToolVariable = { variable: "CONFIG_DIR" };
-
 function unsafe(path: string, what: string, next: Hint): AuthError {
   return new AuthError("storage_unsafe", `"${path}" ${what}, so it is not trusted`, { hint: next });
 }
@@ -190,11 +102,13 @@ function foreign(path: string, stats: Stats): AuthError {
   return unsafe(path, `belongs to another user (uid ${stats.uid})`, hint`Set ${folderVariable} to a folder of yours`);
 }
 
-function moveAway(path: string): Hint {
+/** What to do about something else in the place of a file or folder. */
+export function moveAway(path: string): Hint {
   return hint`Move it away: ${{ run: ["mv", path, `${path}.old`] }}`;
 }
 
-function list(...paths: string[]): SystemCommand {
+/** What shows who may change something. */
+export function list(...paths: string[]): SystemCommand {
   return { run: ["ls", "-ld", ...paths] };
 }
 

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Clock } from "../platform/clock.ts";
-import { ensurePrivateFolder, readPrivateFile, replacePrivateFile } from "../platform/private-files.ts";
+import { ensurePrivateFolder, replacePrivateFile } from "../platform/private-file-changes.ts";
+import { readPrivateFile } from "../platform/private-files.ts";
 import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 
 /** A machine-wide Lamport clock: every event gets the next number, whichever process it comes from. */

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { systemErrorCode } from "../base/errors.ts";
 import { syncFolder } from "../platform/files.ts";
 import { firstNames } from "../platform/large-folder.ts";
-import { replacePrivateFile, unreadable } from "../platform/private-files.ts";
+import { replacePrivateFile } from "../platform/private-file-changes.ts";
+import { unreadable } from "../platform/private-files.ts";
 
 /** What the name of a file in the queue says, so that a queue of 100,000 events is listed and counted without opening one file. */
 export interface QueueEntry {

@@ -5,7 +5,7 @@ import { systemErrorCode } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { syncFolder } from "../platform/files.ts";
 import { firstNames, namesIn, removeFiles, removeFilesBefore } from "../platform/large-folder.ts";
-import { ensurePrivateFolder, replacePrivateFile, unwritable } from "../platform/private-files.ts";
+import { ensurePrivateFolder, replacePrivateFile, unwritable } from "../platform/private-file-changes.ts";
 import { appendLine, closeOpenFiles, countItems, fileSpan, isClosedFile, isOpenFile, positionName, type QueueEntry, queueEntry, queueEntryName, readLines, removeEndMark } from "./queue-file.ts";
 
 /** Something that waits to be sent. */

@@ -6,7 +6,7 @@ import { AuthError } from "../../base/errors.ts";
 import { hint } from "../../base/hint.ts";
 import type { Identity } from "../../base/identity.ts";
 import type { Secret } from "../../base/secret.ts";
-import { readPrivateFile, reservePrivateFile } from "../../platform/private-files.ts";
+import { readPrivateFile } from "../../platform/private-files.ts";
 import { startOver, type KeySource } from "./sealed-file.ts";
 import type { KeyHeader } from "./vault.ts";
 
@@ -54,9 +54,10 @@ export function machineKey(fingerprint: string, cacheFolder: string | undefined)
   const openUncached = async (header: KeyHeader): Promise<Buffer> => {
     const key = await derive(Buffer.from(fingerprint), header);
     // Another user's folder, a full disk: the file can be opened without a cache, so no failure of the cache is an error.
-    attempt(() => {
-      if (folder !== undefined) reservePrivateFile(join(folder, cacheName(fingerprint, header)), 0).commit(key.toString("hex"));
-    });
+    if (folder !== undefined) {
+      const { reservePrivateFile } = await import("../../platform/private-file-changes.ts");
+      attempt(() => reservePrivateFile(join(folder, cacheName(fingerprint, header)), 0).commit(key.toString("hex")));
+    }
     return key;
   };
   return {

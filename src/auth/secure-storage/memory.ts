@@ -36,7 +36,7 @@ export function vaultOf(place: SimpleVault): Vault {
       await place.delete();
       writes += 1;
     },
-    ...(place.lock && { lock: place.lock.bind(place) }),
+    lock: place.lock?.bind(place) ?? ((name, options) => lockInProcess(vault, name, options)),
   };
   vaults.set(place, vault);
   return vault;

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login, type Hint } from "../../base/hint.ts";
 import type { Reservation } from "../../platform/files.ts";
-import { fileMark, readPrivateFile, removePrivateFile, reservePrivateFile } from "../../platform/private-files.ts";
+import { fileMark, readPrivateFile } from "../../platform/private-files.ts";
 import type { KeyHeader, Vault } from "./vault.ts";
 
 /** A source of keys: the OS keychain, a passphrase, this machine. */
@@ -96,8 +96,8 @@ export class SealedFile implements Vault {
   }
 
   /** Takes the room for the next content, before something is done that cannot be undone. */
-  reserve(): Reservation {
-    return reservePrivateFile(this.path, (readPrivateFile(this.path)?.length ?? 0) + 16 * 1024);
+  async reserve(): Promise<Reservation> {
+    return (await changes()).reservePrivateFile(this.path, (readPrivateFile(this.path)?.length ?? 0) + 16 * 1024);
   }
 
   /**
@@ -108,7 +108,8 @@ export class SealedFile implements Vault {
    * needs, since the disk may be almost full. `key`: another key from now on
    * @throws {@link AuthError} `storage_unwritable`; the old file is still there
    */
-  async write(content: string, { reservation = reservePrivateFile(this.path, 0), key: newHeader }: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<void> {
+  async write(content: string, { reservation: given, key: newHeader }: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<void> {
+    const reservation = given ?? (await changes()).reservePrivateFile(this.path, 0);
     try {
       const header = newHeader ?? this.header();
       if (header === undefined) throw new TypeError("the first write of a sealed file names its key");
@@ -127,8 +128,8 @@ export class SealedFile implements Vault {
   }
 
   /** Removes the file. */
-  remove(): void {
-    removePrivateFile(this.path);
+  async remove(): Promise<void> {
+    (await changes()).removePrivateFile(this.path);
   }
 
   async #key(header: KeyHeader, uncached = false): Promise<Buffer> {
@@ -157,6 +158,11 @@ export class SealedFile implements Vault {
     if (!isEnvelope(envelope) || !Buffer.from(serialize(envelope)).equals(bytes)) throw damaged("is damaged: it was changed");
     return envelope;
   }
+}
+
+/** Loaded when something changes: most commands only read. */
+function changes(): Promise<typeof import("../../platform/private-file-changes.ts")> {
+  return import("../../platform/private-file-changes.ts");
 }
 
 /** @throws the error of `node:crypto`, when the key is wrong or a byte was changed */

@@ -32,7 +32,7 @@ export interface Vault {
   /** The text, or undefined when there is none. */
   read(): Promise<string | undefined>;
   /** Takes the room for the next write, before something is done that cannot be undone. */
-  reserve(): Reservation;
+  reserve(): Reservation | Promise<Reservation>;
   /** Replaces the text as a whole; `key` seals it with another key from now on. */
   write(content: string, options?: { reservation?: Reservation; key?: KeyHeader }): Promise<void>;
   /** Removes the text. */

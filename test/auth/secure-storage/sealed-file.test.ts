@@ -101,7 +101,7 @@ test("NFR-013 the file has mode 0600 from its first byte on and its folder 0700,
   t.after(() => process.umask(before));
   const { file, path, folder } = await sealed(t);
   assert.equal(lstatSync(folder).mode & 0o777, 0o700);
-  const reservation = file.reserve();
+  const reservation = await file.reserve();
   const [temporary = ""] = readdirSync(folder).filter((name) => name.endsWith(".tmp"));
   assert.equal(lstatSync(join(folder, temporary)).mode & 0o777, 0o600);
   assert.ok(!readFileSync(join(folder, temporary)).some((byte) => byte !== 0), "only zeros before there is something to seal");
@@ -113,7 +113,7 @@ test("NFR-013 the file has mode 0600 from its first byte on and its folder 0700,
 test("an unused reservation leaves nothing behind, and neither does a failed write", async (t) => {
   const { file, folder, path } = await sealed(t);
   const before = readFileSync(path);
-  file.reserve().discard();
+  (await file.reserve()).discard();
   await assert.rejects(new SealedFile(path, () => ({ ...quickKey, open: () => Promise.reject(new AuthError("keychain_unavailable", "gone")) })).write("new"), { code: "keychain_unavailable" });
   assert.deepEqual(readdirSync(folder), ["credentials.json"]);
   assert.deepEqual(readFileSync(path), before);
@@ -207,7 +207,7 @@ test("a wrong cached machine key seals nothing: the file could not be opened onc
   const file = (): SealedFile => new SealedFile(path, () => machineKey("machine", run));
   const header = newDerivedHeader("machine");
   await file().write("first", { key: header });
-  file().remove();
+  await file().remove();
   for (const name of readdirSync(run)) writeFileSync(join(run, name), "ab".repeat(32));
   await file().write(content, { key: header });
   rmSync(run, { recursive: true });
@@ -246,7 +246,7 @@ test("a key that was replaced under the same name, by a full logout and a new lo
   const keychain: KeySource = { ...quickKey, open: async () => Buffer.alloc(32, kept) };
   const [here, elsewhere] = [new SealedFile(path, () => keychain), new SealedFile(path, () => keychain)];
   await here.write("first", { key: header });
-  elsewhere.remove();
+  await elsewhere.remove();
   kept = 2;
   await new SealedFile(path, () => keychain).write("second", { key: header });
   assert.equal(await here.read(), "second");
@@ -261,7 +261,7 @@ test("with the file its remembered key is dropped, so that other processes can o
   const keychain: KeySource = { ...quickKey, open: async () => Buffer.alloc(32, kept) };
   const here = new SealedFile(path, () => keychain);
   await here.write("first", { key: header });
-  new SealedFile(path, () => keychain).remove();
+  await new SealedFile(path, () => keychain).remove();
   kept = 2;
   assert.equal(await here.read(), undefined);
   await here.write("second", { key: header });

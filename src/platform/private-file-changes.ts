@@ -1,0 +1,102 @@
+import { mkdirSync, rmSync, statSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { AuthError, reasonOf, systemErrorCode } from "../base/errors.ts";
+import { hint, type Hint } from "../base/hint.ts";
+import { leftTemporaries, replaceFile, reserveFile, syncFolder, type ReplaceOptions, type Reservation } from "./files.ts";
+import { checkFolder, folderVariable, list, maxBytes, moveAway } from "./private-files.ts";
+
+/**
+ * Makes sure that a folder exists and that only this user can change it, creating it with mode 0700.
+ *
+ * @throws {@link AuthError} `storage_unsafe` when it is another user's or others may write in it,
+ * `storage_unwritable` when it cannot be created
+ */
+export function ensurePrivateFolder(path: string): void {
+  explained(path, () => makeFolder(path));
+  checkFolder(path);
+}
+
+/** Not `recursive`: that never returns where a parent exists and making a folder in it says ENOENT all the same (/proc). */
+function makeFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false }) !== undefined) return;
+  if (path !== dirname(path)) makeFolder(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another process made it just now.
+    if (systemErrorCode(error) !== "EEXIST") throw error;
+  }
+}
+
+/**
+ * Takes the room that the next content of a private file needs, so that a full disk shows before a refresh token is
+ * spent and not after. What earlier writers left when they were killed is removed.
+ *
+ * @param path - the file that will be replaced
+ * @param bytes - how long the new content may become; more can still be written if the disk has it
+ * @throws {@link AuthError} `storage_unwritable` when the folder or the disk does not take it; so does its `commit`
+ */
+export function reservePrivateFile(path: string, bytes: number): Reservation {
+  const folder = dirname(path);
+  ensurePrivateFolder(folder);
+  const reservation = explained(path, () => {
+    for (const left of leftTemporaries(folder, { of: basename(path) })) rmSync(left, { force: true });
+    return reserveFile(path, bytes);
+  });
+  return {
+    discard: reservation.discard,
+    commit(content) {
+      const length = Buffer.byteLength(content);
+      // What could not be read again must not take the place of what can be.
+      if (length > maxBytes) {
+        reservation.discard();
+        throw new AuthError("storage_unwritable", `"${path}" would be ${length} bytes long, and ${maxBytes} are the most that is read`, {
+          hint: hint`Log out where you no longer need a login: ${{ command: "auth logout", profile: "NAME" }}`,
+        });
+      }
+      explained(path, () => reservation.commit(content));
+    },
+  };
+}
+
+/**
+ * {@link reservePrivateFile} and its `commit` at once, for content that is known already and in a folder that was checked.
+ * @throws {@link AuthError} `storage_unwritable`; the old file is still there
+ */
+export function replacePrivateFile(path: string, content: string, options?: ReplaceOptions): void {
+  explained(path, () => replaceFile(path, content, options));
+}
+
+/** Removes a private file. It is no error when there is none. */
+export function removePrivateFile(path: string): void {
+  explained(path, () => {
+    rmSync(path, { force: true });
+    if (statSync(dirname(path), { throwIfNoEntry: false }) !== undefined) syncFolder(dirname(path));
+  });
+}
+
+/** A failure to write, with what to do about it. An error that says so already is returned as it is. */
+export function unwritable(path: string, cause: unknown): AuthError {
+  if (cause instanceof AuthError) return cause;
+  const code = systemErrorCode(cause) ?? "";
+  const hints: Partial<Record<string, Hint>> = {
+    ENOSPC: hint`Free some space, then try again`,
+    EDQUOT: hint`Free some space of your quota, then try again`,
+    ERR_FS_EISDIR: hint`A folder has its name. ${moveAway(path)}`,
+    EROFS: hint`Set ${folderVariable} to a folder that can be written`,
+  };
+  return new AuthError("storage_unwritable", `"${path}" cannot be written (${reasonOf(cause)})`, {
+    hint: hints[code] ?? hint`Make the folder yours and writable, or set ${folderVariable} to another. To see it: ${list(dirname(path))}`,
+    cause,
+  });
+}
+
+/** Does what touches the file at `path`, and explains what the system says to it. A defect of ours stays what it is. */
+function explained<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    throw systemErrorCode(cause) === undefined ? cause : unwritable(path, cause);
+  }
+}
+
