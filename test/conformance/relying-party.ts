@@ -36,7 +36,10 @@ export class RelyingParty {
       timeoutMs: 20_000,
       announce: () => undefined,
       open: async (address) => {
-        const response = await fetch(await this.#browse(address));
+        // The one-time address of the login leads to the provider, and sets the cookie that the way back needs.
+        const started = await fetch(address, { redirect: "manual" });
+        const cookie = started.headers.getSetCookie().map((line) => line.split(";")[0]).join("; ");
+        const response = await fetch(await this.#browse(started.headers.get("location") ?? "about:blank"), { headers: { cookie } });
         // Such a callback ends nothing: the login goes on waiting, and in the test no other browser will come.
         if ((await response.text()).includes("not the login we started")) ended.abort(new AuthError("interrupted", "the callback was ignored"));
         return { launched: "the test" };

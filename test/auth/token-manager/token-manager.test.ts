@@ -294,12 +294,13 @@ test("an answer lost on the way is the one window: a lenient service keeps the s
 test("S-004 NFR-005 a queue of programs behind a failing service is held no longer than one", async (t) => {
   const { saas, clock, another, stored, session } = await stage(t, { vault: sealedFile(t) });
   saas.faults.always("/oauth/token", { status: 503, body: {} });
-  const startedAt = clock.monotonic();
   const answers = await Promise.allSettled(Array.from({ length: 16 }, () => another().tokens().getAccessToken()));
   for (const answer of answers) assert.ok(answer.status === "rejected" && failsWith("service_unavailable")(answer.reason));
   assert.equal(token(await stored()), token(session));
-  assert.ok(clock.monotonic() - startedAt < 3_500, `${clock.monotonic() - startedAt} ms`);
-  t.diagnostic(`16 programs, ${saas.count("/oauth/token")} requests, ${clock.monotonic() - startedAt} ms`);
+  // The first one uses up the three seconds between its tries; each of the others asks once. What is shorter is a look at the lock.
+  const pauses = clock.sleeps.filter((ms) => ms >= 500);
+  assert.ok(pauses.reduce((sum, ms) => sum + ms, 0) <= 3_000, pauses.join(", "));
+  assert.equal(saas.count("/oauth/token"), 16 + pauses.length);
 });
 
 test("NFR-005 a token that is still good is given out after three seconds when the lock's holder makes no progress", async (t) => {
