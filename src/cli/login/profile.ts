@@ -4,6 +4,7 @@ import type { KnownServer } from "../../auth/flows/login-request.ts";
 import { endReplacedSession } from "../../auth/flows/logout.ts";
 import { identifyAddress } from "../../auth/flows/named-address.ts";
 import type { KeyHeader } from "../../auth/secure-storage/vault.ts";
+import { missingScope, scopeNames } from "../../auth/oauth/scope.ts";
 import { isAlive, isSameLogin, isSameSession, remainingMs, unknownProfile, type Profile, type Profiles, type Session } from "../../auth/session.ts";
 import { withProfile } from "../../auth/session-store.ts";
 import { parseIssuer } from "../../base/address.ts";
@@ -11,7 +12,7 @@ import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import type { Identity } from "../../base/identity.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
-import { accountName, statusOf } from "../account.ts";
+import { accountName, endOfSession, statusOf } from "../account.ts";
 import { usageError, type Context } from "../command.ts";
 import { duration } from "../format.ts";
 import { warnOfOutcome } from "../revocation.ts";
@@ -26,6 +27,8 @@ export interface LoginTarget {
   /** Undefined: the service is its own. */
   readonly issuer: string | undefined;
   readonly scope: string | undefined;
+  /** The profile, if it is logged in already with all that is asked for, as far as this machine can tell, and `--force` was not given. */
+  readonly already: Profile | undefined;
   /** The server, where it was asked what it is, to find out where the login goes. */
   readonly server: KnownServer | undefined;
 }
@@ -36,6 +39,8 @@ export interface LoginWords {
   readonly address: string | undefined;
   /** `--scope`. */
   readonly scope: string | undefined;
+  /** `--force`: the login starts anew, whatever was granted before. */
+  readonly force: boolean;
 }
 
 /**
@@ -44,7 +49,7 @@ export interface LoginWords {
  * @throws AuthError `configuration_invalid` when nothing names a service; NotAuthenticatedError for a profile that only a
  * folder's file names; ServiceError when it is not known yet what ADDRESS is, and cannot be found out
  */
-export async function loginTarget({ app, identity, signal }: Context, { address, scope }: LoginWords): Promise<LoginTarget> {
+export async function loginTarget({ app, identity, signal }: Context, { address, scope: asked, force }: LoginWords): Promise<LoginTarget> {
   const { settings, store, fetch, clock } = app;
   const profiles = await store.read();
   const name = settings.profile?.value ?? profiles.active;
@@ -56,6 +61,9 @@ export async function loginTarget({ app, identity, signal }: Context, { address,
       : await placeOfAddress(parseIssuer(address, "ADDRESS"), settings, known, { fetch, clock, signal });
   // What a profile remembers of another service says nothing about this one.
   const remembered = known?.service === service ? known : undefined;
+  // One issuer's scopes are not another's.
+  const same = remembered !== undefined && issuerOf(remembered) === issuerOf({ service, issuer }) ? remembered : undefined;
+  const alive = same?.session !== undefined && !force && isAlive(same.session, clock.now()) ? same.session : undefined;
   return {
     name,
     known,
@@ -63,9 +71,14 @@ export async function loginTarget({ app, identity, signal }: Context, { address,
     issuer,
     server,
     clientId: settings.clientId?.value ?? remembered?.clientId ?? defaultClientId,
-    // One issuer's scopes are not another's.
-    scope: scope ?? (remembered !== undefined && issuerOf(remembered) === issuerOf({ service, issuer }) ? remembered.scope : undefined),
+    scope: asked !== undefined && alive ? union(same?.scope ?? alive.scope, asked) : (asked ?? same?.scope),
+    already: alive && (asked === undefined || missingScope(asked, alive) === undefined) ? same : undefined,
   };
+}
+
+/** Scopes of a login that is to grant more than the one before it, and not something else. */
+function union(before: string, asked: string): string {
+  return [...new Set([...scopeNames(before), ...scopeNames(asked)])].join(" ");
 }
 
 /** Where a login goes, and the server if it was asked. */
@@ -135,13 +148,6 @@ function issuerOf({ service, issuer = service }: Pick<Profile, "service" | "issu
   return issuer;
 }
 
-/** The profile, if it is logged in already, as far as this machine can tell. */
-export function loggedIn(target: LoginTarget, now: number): Profile | undefined {
-  const { known, service } = target;
-  if (known?.session === undefined || known.service !== service || issuerOf(known) !== issuerOf(target)) return undefined;
-  return isAlive(known.session, now) ? known : undefined;
-}
-
 /** What happens to the session of a login. */
 export interface LoginStorage {
   /** Stores the session and tells the user. Returns the account's name. */
@@ -174,9 +180,11 @@ export function loginStorage(context: Context, target: LoginTarget, { key, asJso
       const header = key();
       await app.store.update(add, header && { key: header });
       const life = session.accessTokenExpiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, app.clock.now()))}.`;
+      const ends = session.refreshToken === undefined ? ` There is no refresh token: ${endOfSession(session, app.clock.now())}.` : "";
       const kept = app.isKept ? "" : " Nothing was stored: the session ends with this command.";
       if (asJson) out.json(statusOf(name, profile, app));
-      else out.done(`Logged in as ${accountName(profile)}.${life}${kept}`);
+      else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
+      if (session.missingScope !== undefined) out.warn(`less was granted than was asked for: not ${session.missingScope}`);
       if (app.isKept) await assignQueue(context, name, profile);
       return accountName(profile);
     },

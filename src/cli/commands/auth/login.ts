@@ -9,7 +9,7 @@ import { defineCommand, jsonOption, profileOption, usageError, type Command, typ
 import type { LoginExplanation } from "../../json-output.ts";
 import { browserScreen } from "../../login/browser-screen.ts";
 import { deviceScreen } from "../../login/device-screen.ts";
-import { agreedRebinding, loggedIn, loginStorage, loginTarget } from "../../login/profile.ts";
+import { agreedRebinding, loginStorage, loginTarget } from "../../login/profile.ts";
 import { agreedKey } from "../../login/storage-consent.ts";
 
 export const login: Command = defineCommand({
@@ -25,7 +25,7 @@ export const login: Command = defineCommand({
     port: { type: "number", range: [1, 65_535], value: "N", help: "port of the callback (default: a free one from 28888 on)" },
     "redirect-host": { type: "string", value: "HOST", choices: ["127.0.0.1", "localhost"], help: "127.0.0.1 (default), or localhost for services that know only that name" },
     timeout: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how long to wait for the browser (default: 300)" },
-    scope: { type: "string", value: '"…"', help: "scopes to request; offline_access is always included; remembered" },
+    scope: { type: "string", value: '"…"', help: "scopes to request, added to those of the session; offline_access is included where the issuer knows it; remembered" },
     service: { type: "string", value: "URL", help: "service that the tokens are for, if it is not the issuer itself; remembered" },
     issuer: { type: "string", value: "URL", help: "issuer of the tokens, exactly as it names itself; remembered" },
     "client-id": { type: "string", value: "ID", help: "client ID registered there (default: cli_native); remembered" },
@@ -62,8 +62,8 @@ export const login: Command = defineCommand({
     const environment = describeEnvironment(readFacts());
     if (values.explain) return explain(context, environment, asJson);
 
-    const target = await loginTarget(context, { address, scope: values.scope });
-    const already = values.force ? undefined : loggedIn(target, app.clock.now());
+    const target = await loginTarget(context, { address, scope: values.scope, force: values.force === true });
+    const { already } = target;
     if (already !== undefined) {
       if (asJson) out.json(statusOf(target.name, already, app));
       else out.done(hint`Already logged in as ${accountName(already)}. To log in again: ${loginCommand(target.name, "--force")}`);
