@@ -1,5 +1,5 @@
 import { AuthError } from "./errors.ts";
-import { hint } from "./hint.ts";
+import { hint, login } from "./hint.ts";
 
 /**
  * The only reader of a service's address. Every request builds its address from what this returns: two readings of
@@ -9,7 +9,7 @@ import { hint } from "./hint.ts";
  * A user name would be a password by another name; a query or a fragment cannot be part of a base.
  *
  * @param text - as the user gave it
- * @param source - where it comes from, for the message: an option, or a variable of the environment
+ * @param source - where it comes from, for the message: an option, the argument ADDRESS, or a variable of the environment
  * @returns the address without a trailing `/`, a path kept
  * @throws {@link AuthError} `configuration_invalid`
  */
@@ -18,7 +18,9 @@ export function parseServiceUrl(text: string, source: string): string {
     new AuthError("configuration_invalid", `${source} ${why}`, {
       hint: source.startsWith("--")
         ? `Give an address: ${source} https://login.example`
-        : hint`Give the address of the service: ${{ set: source, value: "https://service.example" }}`,
+        : source === "ADDRESS"
+          ? hint`Give an address: ${login(undefined, "https://login.example")}`
+          : hint`Give the address of the service: ${{ set: source, value: "https://service.example" }}`,
     });
   if (!URL.canParse(text)) throw refuse(`is "${text}", which is not an address such as https://service.example`);
   const url = new URL(text);
