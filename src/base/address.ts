@@ -50,7 +50,22 @@ export function isConfidential(url: URL): boolean {
 }
 
 /** Whether a host name of a {@link URL} is this machine: `localhost`, 127.0.0.0/8 or `[::1]`. */
-export function isLoopback(hostname: string): boolean {
+function isLoopback(hostname: string): boolean {
   // The URL parser has turned every spelling of an IPv4 address (0x7f.1, 2130706433) into the dotted one.
   return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+/**
+ * Whether a host name of a {@link URL} may lead to this machine, however it is written. Wider than {@link isLoopback}, which says
+ * where plain `http:` is safe: this one says where a service on another machine has no business (S-013).
+ */
+export function isThisMachine(hostname: string): boolean {
+  const name = hostname.replace(/\.$/, "");
+  // RFC 6761 §6.3 gives all names below "localhost" to the loopback interface; a connection to 0.0.0.0 or [::] ends there as well.
+  return isLoopback(name) || name.endsWith(".localhost") || /^0\.\d+\.\d+\.\d+$|^\[::\]$|^\[::ffff:(?:7f[0-9a-f]{2}|0):[0-9a-f]+\]$/.test(name);
+}
+
+/** Whether an address that a server gave leads from another machine to this one. */
+export function leadsHome(url: URL, server: URL): boolean {
+  return isThisMachine(url.hostname) && !isThisMachine(server.hostname);
 }

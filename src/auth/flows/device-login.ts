@@ -34,7 +34,7 @@ export async function deviceLogin(options: DeviceLoginOptions): Promise<Session>
   const exchange: ExchangeOptions = { fetch, clock, signal };
   const requestedAt = readClocks(clock);
   const response = await deviceAuthorizationRequest(server, { ...extra, client_id, ...(scope && { scope }) }, exchange);
-  const authorization = await deviceAuthorizationResponse(response).catch((error: unknown) => {
+  const authorization = await deviceAuthorizationResponse(response, server).catch((error: unknown) => {
     throw withScopes(error, request);
   });
   options.announce(authorization);

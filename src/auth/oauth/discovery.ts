@@ -1,6 +1,6 @@
 import { AuthError, ServiceError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
-import { isConfidential, isLoopback } from "../../base/address.ts";
+import { isConfidential, leadsHome } from "../../base/address.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { flag, memberReader, texts, type JsonObject, type Kind } from "../../http/json-members.ts";
 import { isTransientStatus } from "../../http/retry.ts";
@@ -84,14 +84,13 @@ function metadata(body: JsonObject, response: Response, issuers: readonly [strin
     });
   }
 
-  const isLocal = isLoopback(new URL(issuer).hostname);
   const endpoint: Kind<string> = {
     expected: 'an "https:" address without a user and a fragment (RFC 6749 §3.1)',
     read(value) {
       if (typeof value !== "string" || !URL.canParse(value)) return undefined;
       const url = new URL(value);
       // A server on another machine has no endpoints on this one.
-      const isAllowed = isConfidential(url) && (isLocal || !isLoopback(url.hostname)) && !url.hash && !url.username && !url.password;
+      const isAllowed = isConfidential(url) && !leadsHome(url, new URL(issuer)) && !url.hash && !url.username && !url.password;
       return isAllowed ? value : undefined;
     },
   };
