@@ -1,7 +1,7 @@
 import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
 import { hint, login } from "../base/hint.ts";
 import { Secret } from "../base/secret.ts";
-import type { AuthorizationServer } from "./oauth/authorization-server.ts";
+import type { AuthorizationServer, KnownServer } from "./oauth/authorization-server.ts";
 import type { IdTokenClaims } from "./oauth/id-token.ts";
 import type { TokenResponse } from "./oauth/token-endpoint.ts";
 import type { Team, UserInfo } from "./oauth/user-info.ts";
@@ -60,6 +60,8 @@ export interface Profile {
   readonly service: string;
   /** The issuer that the user named, exactly as it names itself; undefined: the service is its own. */
   readonly issuer?: string | undefined;
+  /** What the last login has found out about the server, so that the next one need not ask. */
+  readonly metadata?: KnownServer | undefined;
   /** The `client_id` to log in with. */
   readonly clientId: string;
   /** The scopes that the user asked for, separated by spaces; undefined: the default. */

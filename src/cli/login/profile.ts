@@ -1,9 +1,9 @@
 import { bindQueue } from "../../app/account.ts";
 import { defaultClientId, type Settings } from "../../app/settings.ts";
-import type { KnownServer } from "../../auth/flows/login-request.ts";
 import { endReplacedSession } from "../../auth/flows/logout.ts";
 import { identifyAddress } from "../../auth/flows/named-address.ts";
 import type { KeyHeader } from "../../auth/secure-storage/vault.ts";
+import type { KnownServer } from "../../auth/oauth/authorization-server.ts";
 import { missingScope, scopeNames } from "../../auth/oauth/scope.ts";
 import { isAlive, isSameLogin, isSameSession, remainingMs, unknownProfile, type Profile, type Profiles, type Session } from "../../auth/session.ts";
 import { withProfile } from "../../auth/session-store.ts";
@@ -29,7 +29,7 @@ export interface LoginTarget {
   readonly scope: string | undefined;
   /** The profile, if it is logged in already with all that is asked for, as far as this machine can tell, and `--force` was not given. */
   readonly already: Profile | undefined;
-  /** The server, where it was asked what it is, to find out where the login goes. */
+  /** The server, where it was asked what it is, to find out where the login goes, or for the login before. */
   readonly server: KnownServer | undefined;
 }
 
@@ -69,11 +69,17 @@ export async function loginTarget({ app, identity, signal }: Context, { address,
     known,
     service,
     issuer,
-    server,
+    server: server ?? knownServer(same, issuer),
     clientId: settings.clientId?.value ?? remembered?.clientId ?? defaultClientId,
     scope: asked !== undefined && alive ? union(same?.scope ?? alive.scope, asked) : (asked ?? same?.scope),
     already: alive && (asked === undefined || missingScope(asked, alive) === undefined) ? same : undefined,
   };
+}
+
+/** What the profile knows of the server. That a service has no metadata does not count once the user calls it an issuer. */
+function knownServer(profile: Profile | undefined, issuer: string | undefined): KnownServer | undefined {
+  const { metadata } = profile ?? {};
+  return issuer === undefined || metadata?.isDiscovered ? metadata : undefined;
 }
 
 /** Scopes of a login that is to grant more than the one before it, and not something else. */
@@ -160,14 +166,21 @@ export interface LoginStorage {
  * Stores the session of a login in its profile.
  *
  * @param key - from `agreedKey`
+ * @param request - from `prepareLogin`
  */
-export function loginStorage(context: Context, target: LoginTarget, { key, asJson }: { key: () => KeyHeader | undefined; asJson: boolean }): LoginStorage {
+export function loginStorage(
+  context: Context,
+  target: LoginTarget,
+  { key, request, asJson }: { key: () => KeyHeader | undefined; request: KnownServer; asJson: boolean },
+): LoginStorage {
   const { app, out } = context;
   const { name, known, service, issuer, clientId, scope } = target;
   let replaced: Session | undefined;
   return {
     async store(session) {
-      const profile: Profile = { service, issuer, clientId, scope, team: known?.service === service ? known.team : undefined, session };
+      const { server, isDiscovered, askedAt } = request;
+      const metadata = askedAt === undefined ? undefined : { server, isDiscovered, askedAt };
+      const profile: Profile = { service, issuer, metadata, clientId, scope, team: known?.service === service ? known.team : undefined, session };
       const add = (stored: Profiles): Profiles => {
         const before = stored.profiles.get(name);
         // Another login was faster: the user has agreed to change what the profile was then, not what it is now.

@@ -76,7 +76,7 @@ export const login: Command = defineCommand({
     const exchange = { fetch: app.fetch, clock: app.clock, signal: context.signal };
     const { audience, prompt, "login-hint": loginHint } = values;
     const request = await prepareLogin({ ...target, known: target.server, dpop: !values["no-dpop"], resource, audience, prompt, loginHint }, exchange);
-    const storage = loginStorage(context, target, { key, asJson });
+    const storage = loginStorage(context, target, { key, request, asJson });
     const common = { ...exchange, request, store: storage.store };
 
     let session: Session;
