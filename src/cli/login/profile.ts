@@ -3,7 +3,7 @@ import type { App } from "../../app/app.ts";
 import { defaultClientId } from "../../app/settings.ts";
 import { endReplacedSession } from "../../auth/flows/logout.ts";
 import type { KeyHeader } from "../../auth/secure-storage/vault.ts";
-import { isAlive, isSameLogin, isSameSession, remainingMs, unknownProfile, type Profile, type Profiles, type Session } from "../../auth/session.ts";
+import { isAlive, isSameLogin, isSameSession, remainingMs, type Profile, type Profiles, type Session } from "../../auth/session.ts";
 import { withProfile } from "../../auth/session-store.ts";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
@@ -15,6 +15,8 @@ import { warnOfOutcome } from "../revocation.ts";
 /** Which profile a login is for, and where it goes. */
 export interface LoginTarget {
   readonly name: string;
+  /** The folder that the profile was chosen for, if it was. */
+  readonly here: string | undefined;
   /** The stored profile; undefined when this login creates it. */
   readonly known: Profile | undefined;
   readonly service: string;
@@ -27,14 +29,12 @@ export interface LoginTarget {
  * Decides where a login goes: what options and variables say, else what the profile remembers of that very service.
  *
  * @param scope - `--scope`
- * @throws AuthError `configuration_invalid` when nothing names a service; NotAuthenticatedError for a profile that only a
- * folder's file names
+ * @throws AuthError `configuration_invalid` when nothing names a service
  */
 export async function loginTarget({ identity, settings, store }: App, scope: string | undefined): Promise<LoginTarget> {
   const profiles = await store.read();
   const name = settings.profile?.value ?? profiles.active;
   const known = profiles.profiles.get(name);
-  if (known === undefined && settings.profile?.mayBeNew === false) throw unknownProfile(name, profiles, settings.profile.source);
   const service = settings.service?.value ?? known?.service;
   if (service === undefined) {
     throw new AuthError("configuration_invalid", `${identity.variable("SAAS_URL")} is not set, so there is no service to log in to`, {
@@ -46,6 +46,7 @@ export async function loginTarget({ identity, settings, store }: App, scope: str
   const issuer = settings.issuer?.value ?? remembered?.issuer;
   return {
     name,
+    here: settings.profile === undefined ? profiles.here : undefined,
     known,
     service,
     clientId: settings.clientId?.value ?? remembered?.clientId ?? defaultClientId,
@@ -122,7 +123,7 @@ export function loginStorage(context: Context, target: LoginTarget, { key, asJso
       await app.store.update(add, header && { key: header });
       const life = session.accessTokenExpiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, app.clock.now()))}.`;
       const kept = app.isKept ? "" : " Nothing was stored: the session ends with this command.";
-      if (asJson) out.json(statusOf(name, profile, app));
+      if (asJson) out.json(statusOf(name, profile, app, target.here));
       else out.done(`Logged in as ${accountName(profile)}.${life}${kept}`);
       if (app.isKept) await assignQueue(context, name, profile);
       return accountName(profile);

@@ -62,7 +62,7 @@ export const login: Command = defineCommand({
     const target = await loginTarget(app, values.scope);
     const already = values.force ? undefined : loggedIn(target, app.clock.now());
     if (already !== undefined) {
-      if (asJson) out.json(statusOf(target.name, already, app));
+      if (asJson) out.json(statusOf(target.name, already, app, target.here));
       else out.done(hint`Already logged in as ${accountName(already)}. To log in again: ${loginCommand(target.name, "--force")}`);
       return;
     }
