@@ -57,7 +57,7 @@ export function resolveSettings(options: SettingOptions, env: Environment, ident
     const example = options.storage === undefined ? { variable: "STORAGE", value: "file" } : "--storage file";
     throw invalid(storage, `is "${storage.value}", not one of keychain, file, memory`, hint`Try: ${example}`);
   }
-  const service = fromEnvironment("SAAS_URL");
+  const service = pick("service", "SAAS_URL");
   const issuer = options.issuer;
   const accessToken = fromEnvironment("ACCESS_TOKEN");
   const passphrase = env[identity.variable("PASSPHRASE")];

@@ -1,5 +1,6 @@
 import type { App } from "../app/app.ts";
-import { defaultTeam, isAlive, unknownProfile, type Profile, type Profiles } from "../auth/session.ts";
+import { defaultTeam, isAlive, unknownProfile, type Profile, type Profiles, type Session } from "../auth/session.ts";
+import { timeHere } from "./format.ts";
 import type { AuthStatus, StorageStatus } from "./json-output.ts";
 
 /** How an account is named in a sentence: `alice@example.com (Acme Corp)`. */
@@ -7,6 +8,15 @@ export function accountName(profile: Profile): string {
   const user = profile.session?.user;
   const team = defaultTeam(profile);
   return `${user?.email ?? user?.name ?? user?.id ?? "somebody"}${team ? ` (${team.name})` : ""}`;
+}
+
+/**
+ * What a session that cannot be refreshed comes to, as the end of a sentence.
+ *
+ * @param now - this machine's clock, milliseconds since 1970
+ */
+export function endOfSession({ accessTokenExpiresAt: ends, clockOffsetMs }: Session, now: number): string {
+  return ends === undefined ? "log in again when the service refuses the access token" : `log in again at ${timeHere(ends - clockOffsetMs, now)}`;
 }
 
 /** The profile that a command is about. */
@@ -49,7 +59,7 @@ export function statusOf(name: string, profile: Profile | undefined, app: App, h
     profile: name,
     profileSource: app.settings.profile?.source ?? (here === undefined ? "active" : chosenFor(here)),
     ...(profile && { service: profile.service }),
-    ...(profile?.issuer !== undefined && { issuer: profile.issuer }),
+    ...(profile?.issuer !== undefined && profile.issuer !== profile.service && { issuer: profile.issuer }),
     storage: storageOf(app),
   };
   const session = profile?.session;
@@ -60,6 +70,9 @@ export function statusOf(name: string, profile: Profile | undefined, app: App, h
     authenticated: isAlive(session, app.clock.now()),
     ...known,
     tokenType: session.tokenType,
+    hasRefreshToken: session.refreshToken !== undefined,
+    scope: session.scope,
+    ...(session.missingScope !== undefined && { missingScope: session.missingScope }),
     user: session.user,
     ...(team && { team: { id: team.id, name: team.name } }),
     teams: session.teams,

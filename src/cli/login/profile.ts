@@ -1,14 +1,19 @@
 import { bindQueue } from "../../app/account.ts";
-import type { App } from "../../app/app.ts";
-import { defaultClientId } from "../../app/settings.ts";
+import { defaultClientId, type Settings } from "../../app/settings.ts";
+import type { KnownServer } from "../../auth/flows/login-request.ts";
 import { endReplacedSession } from "../../auth/flows/logout.ts";
+import { identifyAddress } from "../../auth/flows/named-address.ts";
 import type { KeyHeader } from "../../auth/secure-storage/vault.ts";
+import { missingScope, scopeNames } from "../../auth/oauth/scope.ts";
 import { isAlive, isSameLogin, isSameSession, remainingMs, type Profile, type Profiles, type Session } from "../../auth/session.ts";
 import { withProfile } from "../../auth/session-store.ts";
+import { parseIssuer } from "../../base/address.ts";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
-import { accountName, statusOf } from "../account.ts";
-import type { Context } from "../command.ts";
+import type { Identity } from "../../base/identity.ts";
+import type { ExchangeOptions } from "../../http/request.ts";
+import { accountName, endOfSession, statusOf } from "../account.ts";
+import { usageError, type Context } from "../command.ts";
 import { duration } from "../format.ts";
 import { warnOfOutcome } from "../revocation.ts";
 
@@ -21,39 +26,95 @@ export interface LoginTarget {
   readonly known: Profile | undefined;
   readonly service: string;
   readonly clientId: string;
+  /** Undefined: the service is its own. */
   readonly issuer: string | undefined;
   readonly scope: string | undefined;
+  /** The profile, if it is logged in already with all that is asked for, as far as this machine can tell, and `--force` was not given. */
+  readonly already: Profile | undefined;
+  /** The server, where it was asked what it is, to find out where the login goes. */
+  readonly server: KnownServer | undefined;
+}
+
+/** What the user typed that decides where a login goes, apart from the settings. */
+export interface LoginWords {
+  /** `ADDRESS`: the service, or the issuer. */
+  readonly address: string | undefined;
+  /** `--scope`. */
+  readonly scope: string | undefined;
+  /** `--force`: the login starts anew, whatever was granted before. */
+  readonly force: boolean;
 }
 
 /**
- * Decides where a login goes: what options and variables say, else what the profile remembers of that very service.
+ * Decides where a login goes: what the user typed and the variables say, else what the profile remembers of that very service.
  *
- * @param scope - `--scope`
- * @throws AuthError `configuration_invalid` when nothing names a service
+ * @throws AuthError `configuration_invalid` when nothing names a service; ServiceError when it is not known yet what ADDRESS is, and
+ * cannot be found out
  */
-export async function loginTarget({ identity, settings, store }: App, scope: string | undefined): Promise<LoginTarget> {
+export async function loginTarget({ app, identity, signal }: Context, { address, scope: asked, force }: LoginWords): Promise<LoginTarget> {
+  const { settings, store, fetch, clock } = app;
   const profiles = await store.read();
   const name = settings.profile?.value ?? profiles.active;
   const known = profiles.profiles.get(name);
-  const service = settings.service?.value ?? known?.service;
-  if (service === undefined) {
-    throw new AuthError("configuration_invalid", `${identity.variable("SAAS_URL")} is not set, so there is no service to log in to`, {
-      hint: hint`${{ variable: "SAAS_URL", value: "https://service.example" }}, then run: ${login()}`,
-    });
-  }
+  const { service, issuer, server } =
+    address === undefined
+      ? placeOfSettings(settings, known, identity)
+      : await placeOfAddress(parseIssuer(address, "ADDRESS"), settings, known, { fetch, clock, signal });
   // What a profile remembers of another service says nothing about this one.
   const remembered = known?.service === service ? known : undefined;
-  const issuer = settings.issuer?.value ?? remembered?.issuer;
+  // One issuer's scopes are not another's.
+  const same = remembered !== undefined && issuerOf(remembered) === issuerOf({ service, issuer }) ? remembered : undefined;
+  const alive = same?.session !== undefined && !force && isAlive(same.session, clock.now()) ? same.session : undefined;
   return {
     name,
     here: settings.profile === undefined ? profiles.here : undefined,
     known,
     service,
-    clientId: settings.clientId?.value ?? remembered?.clientId ?? defaultClientId,
     issuer,
-    // One issuer's scopes are not another's.
-    scope: scope ?? (remembered?.issuer === issuer ? remembered?.scope : undefined),
+    server,
+    clientId: settings.clientId?.value ?? remembered?.clientId ?? defaultClientId,
+    scope: asked !== undefined && alive ? union(same?.scope ?? alive.scope, asked) : (asked ?? same?.scope),
+    already: alive && (asked === undefined || missingScope(asked, alive) === undefined) ? same : undefined,
   };
+}
+
+/** Scopes of a login that is to grant more than the one before it, and not something else. */
+function union(before: string, asked: string): string {
+  return [...new Set([...scopeNames(before), ...scopeNames(asked)])].join(" ");
+}
+
+/** Where a login goes, and the server if it was asked. */
+type Place = Pick<Profile, "service" | "issuer"> & { readonly server?: KnownServer | undefined };
+
+function placeOfSettings(settings: Settings, known: Profile | undefined, { variable }: Identity): Place {
+  const issuer = settings.issuer?.value;
+  // One address is enough: a service whose issuer the user names, and nothing else, is the issuer's own.
+  const own = issuer === undefined || known?.issuer === issuer ? known?.service : issuer.replace(/\/+$/, "");
+  const service = settings.service?.value ?? own;
+  const remembered = known?.service === service ? known : undefined;
+  // Where the service was named by other means as well, that is what it is, with or without metadata.
+  const isService = issuer === service && (settings.service !== undefined || remembered !== undefined);
+  if (service !== undefined) return { service, issuer: isService ? undefined : (issuer ?? remembered?.issuer) };
+  throw new AuthError("configuration_invalid", `${variable("SAAS_URL")} is not set, so there is no service to log in to`, {
+    hint: hint`Name it: ${login(undefined, "https://service.example")}, or ${{ variable: "SAAS_URL", value: "https://service.example" }}`,
+  });
+}
+
+/**
+ * An issuer's tokens are for the service that is set, if there is one, else for the issuer itself; any other address is the service.
+ * What the profile knows is not asked again.
+ */
+async function placeOfAddress(address: string, settings: Settings, known: Profile | undefined, exchange: ExchangeOptions): Promise<Place> {
+  if (settings.issuer !== undefined) throw usageError("ADDRESS and --issuer both name the issuer", hint`Name one: ${login(undefined, address)}`);
+  const bare = (text: string | undefined): string | undefined => text?.replace(/\/+$/, "");
+  const base = bare(address) ?? address;
+  const set = settings.service;
+  const isKnown = known !== undefined && (known.service === base || (bare(known.issuer) === base && (set === undefined || set.value === known.service)));
+  if (isKnown && (set?.source !== "--service" || set.value === known.service)) return { service: known.service, issuer: known.issuer };
+  const { kind, known: server } = await identifyAddress(address, exchange);
+  if (kind === "issuer") return { service: set?.value ?? base, issuer: server.server.issuer, server };
+  if (set?.source !== "--service" || set.value === base) return { service: base, issuer: undefined, server };
+  throw usageError(`ADDRESS is "${address}", which is not an issuer, and --service names another service`, hint`Name one: ${login(undefined, address)}`);
 }
 
 /**
@@ -80,14 +141,13 @@ function rebindingRefused(target: LoginTarget, stored: Profile): AuthError {
 }
 
 /** The service and, where it is another, the issuer, as they are named in a sentence. */
-function placeOf({ service, issuer = service }: Pick<Profile, "service" | "issuer">): string {
-  return issuer === service ? service : `${service} (issuer ${issuer})`;
+function placeOf(place: Pick<Profile, "service" | "issuer">): string {
+  const issuer = issuerOf(place);
+  return issuer.replace(/\/+$/, "") === place.service ? place.service : `${place.service} (issuer ${issuer})`;
 }
 
-/** The profile, if it is logged in already, as far as this machine can tell. */
-export function loggedIn({ known, service, issuer }: LoginTarget, now: number): Profile | undefined {
-  if (known?.session === undefined || known.service !== service || known.issuer !== issuer) return undefined;
-  return isAlive(known.session, now) ? known : undefined;
+function issuerOf({ service, issuer = service }: Pick<Profile, "service" | "issuer">): string {
+  return issuer;
 }
 
 /** What happens to the session of a login. */
@@ -122,9 +182,11 @@ export function loginStorage(context: Context, target: LoginTarget, { key, asJso
       const header = key();
       await app.store.update(add, header && { key: header });
       const life = session.accessTokenExpiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, app.clock.now()))}.`;
+      const ends = session.refreshToken === undefined ? ` There is no refresh token: ${endOfSession(session, app.clock.now())}.` : "";
       const kept = app.isKept ? "" : " Nothing was stored: the session ends with this command.";
       if (asJson) out.json(statusOf(name, profile, app, target.here));
-      else out.done(`Logged in as ${accountName(profile)}.${life}${kept}`);
+      else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
+      if (session.missingScope !== undefined) out.warn(`less was granted than was asked for: not ${session.missingScope}`);
       if (app.isKept) await assignQueue(context, name, profile);
       return accountName(profile);
     },
