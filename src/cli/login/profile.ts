@@ -5,7 +5,7 @@ import { identifyAddress } from "../../auth/flows/named-address.ts";
 import type { KeyHeader } from "../../auth/secure-storage/vault.ts";
 import type { KnownServer } from "../../auth/oauth/authorization-server.ts";
 import { missingScope, scopeNames } from "../../auth/oauth/scope.ts";
-import { isAlive, isSameLogin, isSameSession, remainingMs, unknownProfile, type Profile, type Profiles, type Session } from "../../auth/session.ts";
+import { isAlive, isSameLogin, isSameSession, remainingMs, type Profile, type Profiles, type Session } from "../../auth/session.ts";
 import { withProfile } from "../../auth/session-store.ts";
 import { parseIssuer } from "../../base/address.ts";
 import { AuthError } from "../../base/errors.ts";
@@ -20,6 +20,8 @@ import { warnOfOutcome } from "../revocation.ts";
 /** Which profile a login is for, and where it goes. */
 export interface LoginTarget {
   readonly name: string;
+  /** The folder that the profile was chosen for, if it was. */
+  readonly here: string | undefined;
   /** The stored profile; undefined when this login creates it. */
   readonly known: Profile | undefined;
   readonly service: string;
@@ -46,15 +48,14 @@ export interface LoginWords {
 /**
  * Decides where a login goes: what the user typed and the variables say, else what the profile remembers of that very service.
  *
- * @throws AuthError `configuration_invalid` when nothing names a service; NotAuthenticatedError for a profile that only a
- * folder's file names; ServiceError when it is not known yet what ADDRESS is, and cannot be found out
+ * @throws AuthError `configuration_invalid` when nothing names a service; ServiceError when it is not known yet what ADDRESS is, and
+ * cannot be found out
  */
 export async function loginTarget({ app, identity, signal }: Context, { address, scope: asked, force }: LoginWords): Promise<LoginTarget> {
   const { settings, store, fetch, clock } = app;
   const profiles = await store.read();
   const name = settings.profile?.value ?? profiles.active;
   const known = profiles.profiles.get(name);
-  if (known === undefined && settings.profile?.mayBeNew === false) throw unknownProfile(name, profiles, settings.profile.source);
   const { service, issuer, server } =
     address === undefined
       ? placeOfSettings(settings, known, identity)
@@ -66,6 +67,7 @@ export async function loginTarget({ app, identity, signal }: Context, { address,
   const alive = same?.session !== undefined && !force && isAlive(same.session, clock.now()) ? same.session : undefined;
   return {
     name,
+    here: settings.profile === undefined ? profiles.here : undefined,
     known,
     service,
     issuer,
@@ -195,7 +197,7 @@ export function loginStorage(
       const life = session.accessTokenExpiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, app.clock.now()))}.`;
       const ends = session.refreshToken === undefined ? ` There is no refresh token: ${endOfSession(session, app.clock.now())}.` : "";
       const kept = app.isKept ? "" : " Nothing was stored: the session ends with this command.";
-      if (asJson) out.json(statusOf(name, profile, app));
+      if (asJson) out.json(statusOf(name, profile, app, target.here));
       else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
       if (session.missingScope !== undefined) out.warn(`less was granted than was asked for: not ${session.missingScope}`);
       if (app.isKept) await assignQueue(context, name, profile);

@@ -65,7 +65,7 @@ export const login: Command = defineCommand({
     const target = await loginTarget(context, { address, scope: values.scope, force: values.force === true });
     const { already } = target;
     if (already !== undefined) {
-      if (asJson) out.json(statusOf(target.name, already, app));
+      if (asJson) out.json(statusOf(target.name, already, app, target.here));
       else out.done(hint`Already logged in as ${accountName(already)}. To log in again: ${loginCommand(target.name, "--force")}`);
       return;
     }
