@@ -29,7 +29,7 @@ export async function agreedKey({ app, out, terminal, signal }: Context, granted
       if (!isInteractive) {
         const problem = `the session would be stored in an encrypted file (${reason}), and there is no terminal to ask for your consent`;
         throw new AuthError("consent_required", problem, {
-          hint: hint`Agree beforehand: ${login(undefined, "--storage", "file", "--yes")}, or ${{ variable: "STORAGE", value: "file" }}`,
+          hint: hint`Agree beforehand: ${{ variable: "STORAGE", value: "file" }}, or ${login(undefined, "--storage", "file", "--yes")}`,
         });
       }
       out.say(`The key of the session would not be in a keychain: ${reason}.`);

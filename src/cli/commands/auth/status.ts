@@ -35,7 +35,7 @@ export const status: Command = defineCommand({
     } else if (!found.authenticated || ended !== undefined) {
       out.answer(`Not logged in (profile "${found.profile}").`);
       if (ended !== undefined) out.warn(ended.message);
-      out.hint(ended?.hint ?? hint`Run: ${login(found.profile)}`);
+      out.hint(ended?.next ?? hint`Run: ${login(found.profile)}`);
     } else if (found.tokenSource) {
       out.done(`A token from ${found.tokenSource} is used`);
       const asked = found.checked ? undefined : out.words(hint`known only to the service; to ask it: ${{ command: "auth status --check" }}`);
