@@ -93,9 +93,9 @@ export function hintText(hint: Hint, { identity, platform = process.platform, pr
 const unsayable = "\u0000";
 
 /** A tool's own command for one of ours. Its options are the tool's business: one with more than a profile or `--force` is not there. */
-function ownCommand({ command, options = [] }: ToolCommand, commands: OwnCommands): string | undefined {
+function ownCommand({ command, profile, options = [] }: ToolCommand, commands: OwnCommands): string | undefined {
   const [group, verb = ""] = command.split(" ");
-  const isPlain = options.every((option, index) => /^--(force|profile)$/.test(option) || options[index - 1] === "--profile");
+  const isPlain = profile !== "NAME" && options.every((option, index) => /^--(force|profile)$/.test(option) || (options[index - 1] === "--profile" && option !== "NAME"));
   return group === "auth" && isPlain ? commands[verb as keyof OwnCommands] : undefined;
 }
 

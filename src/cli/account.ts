@@ -2,13 +2,6 @@ import type { App } from "../app/app.ts";
 import { defaultTeam, isAlive, unknownProfile, type Profile, type Profiles } from "../auth/session.ts";
 import type { AuthStatus, StorageStatus } from "./json-output.ts";
 
-/** How an account is named in a sentence: `alice@example.com (Acme Corp)`. */
-export function accountName(profile: Profile): string {
-  const user = profile.session?.user;
-  const team = defaultTeam(profile);
-  return `${user?.email ?? user?.name ?? user?.id ?? "somebody"}${team ? ` (${team.name})` : ""}`;
-}
-
 /** The profile that a command is about. */
 export interface ChosenProfile {
   readonly name: string;

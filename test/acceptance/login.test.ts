@@ -279,7 +279,7 @@ test("a browser that cannot be started is a warning, and the address on the scre
   const { env } = await scene(t, {}, { BROWSER: "/nowhere/browser" });
   const running = startCommand(t, ["auth", "login"], env);
   const [link] = await running.shows(address);
-  await running.shows(/^warning: the browser could not be opened \(\/nowhere\/browser: not found.*\)\. Open the address above yourself$/m);
+  await running.shows(/^warning: the browser could not be opened \(\/nowhere\/browser: not found.*\)\. Open the address yourself$/m);
   await approve(link);
   assert.equal((await running.ended).stdout, success);
 });

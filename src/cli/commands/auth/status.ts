@@ -1,11 +1,11 @@
 import { ownerOfEnvironmentToken } from "../../../app/account.ts";
 import type { App } from "../../../app/app.ts";
 import { checkSession } from "../../../auth/flows/check-session.ts";
-import type { Profile } from "../../../auth/session.ts";
+import { accountName, type Profile } from "../../../auth/session.ts";
 import { AuthError } from "../../../base/errors.ts";
 import { hint, login } from "../../../base/hint.ts";
 import type { Identity } from "../../../base/identity.ts";
-import { accountName, chosenProfile, statusOf } from "../../account.ts";
+import { chosenProfile, statusOf } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { columns, duration } from "../../format.ts";
 import type { AuthStatus, StorageStatus } from "../../json-output.ts";
