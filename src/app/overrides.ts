@@ -49,6 +49,7 @@ export interface AppOverrides {
 export interface SettingOptions {
   readonly profile?: string | undefined;
   readonly storage?: string | undefined;
+  readonly service?: string | undefined;
   readonly issuer?: string | undefined;
   readonly "client-id"?: string | undefined;
 }

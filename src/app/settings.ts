@@ -73,7 +73,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
     const example = options.storage === undefined ? { variable: "STORAGE", value: "file" } : "--storage file";
     throw invalid(storage, `is "${storage.value}", not one of keychain, file, memory`, hint`Try: ${example}`);
   }
-  const service = fromEnvironment("SAAS_URL") ?? fromProgram("service") ?? fromProgram("issuer");
+  const service = fromOption("service") ?? fromEnvironment("SAAS_URL") ?? fromProgram("service") ?? fromProgram("issuer");
   const issuer = fromOption("issuer") ?? fromProgram("issuer");
   const accessToken = fromEnvironment("ACCESS_TOKEN");
   const passphrase = env[identity.variable("PASSPHRASE")];

@@ -48,6 +48,8 @@ export interface AuthErrorOptions {
 /** Outside of the errors, so that one that is printed does not show it. */
 const contexts = new WeakMap<AuthError, HintContext>();
 
+const inspect: unique symbol = Symbol.for("nodejs.util.inspect.custom");
+
 /**
  * A failure as a fact: a stable {@link AuthErrorCode}, a message in plain words and the next step. Messages quote servers, and end
  * up in terminals and logs: so a message holds no control character (S-008) and none of this process's secrets (S-005).
@@ -76,6 +78,29 @@ export class AuthError extends Error {
     contexts.set(this, context);
     return this;
   }
+
+  /** What `console.log` shows: {@link evidence}. @internal */
+  [inspect](): string {
+    return evidence(this);
+  }
+}
+
+/**
+ * Where an error comes from: its stack, and of each cause its name, code and message. What else a runtime or a library has put on
+ * an error may be what was sent or answered, such as `data` of undici's `HTTPParserError` (S-005).
+ */
+export function evidence(error: unknown): string {
+  const seen = new Set<unknown>();
+  const described = (value: unknown): string[] => {
+    if (seen.has(value) || !(value instanceof Error)) return [];
+    const { name, message, cause } = seen.add(value) && value;
+    const code = systemErrorCode(value);
+    const nested = value instanceof AggregateError ? (value.errors as unknown[]) : [];
+    return [`${name}${code === undefined ? "" : ` [${code}]`}: ${message}`, ...[cause, ...nested].flatMap(described)];
+  };
+  const [first = String(error), ...causes] = described(error);
+  const [frames = ""] = /^ +at [^]*/m.exec((error instanceof Error && error.stack) || "") ?? [];
+  return redact([first, frames, ...causes.map((line) => `  caused by ${line}`)].filter(Boolean).join("\n"));
 }
 
 /** Nobody is logged in, or the session expired or was revoked: only a login helps. */

@@ -32,7 +32,7 @@ export function statusOf(name: string, profile: Profile | undefined, app: App): 
     profile: name,
     profileSource: app.settings.profile?.source ?? "active",
     ...(profile && { service: profile.service }),
-    ...(profile?.issuer !== undefined && { issuer: profile.issuer }),
+    ...(profile?.issuer !== undefined && profile.issuer !== profile.service && { issuer: profile.issuer }),
     storage: storageOf(app),
   };
   const session = profile?.session;

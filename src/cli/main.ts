@@ -43,7 +43,7 @@ export async function main(argv: readonly string[], identity: Identity = ownIden
     app = createApp({
       identity,
       onWait: ({ work, pid }) => out.say(`Waiting for ${pid === undefined ? "another process" : `process ${pid}`} to ${work === "refresh" ? "refresh the session" : "store its changes"} …`),
-      options: { profile: text("profile"), storage: text("storage"), issuer: text("issuer"), "client-id": text("client-id") },
+      options: { profile: text("profile"), storage: text("storage"), service: text("service"), issuer: text("issuer"), "client-id": text("client-id") },
     });
     const context: Context = {
       identity,

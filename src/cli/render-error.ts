@@ -1,5 +1,4 @@
-import { inspect } from "node:util";
-import { isAuthError, type AuthErrorCode } from "../base/errors.ts";
+import { evidence, isAuthError, type AuthErrorCode } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import type { Output } from "./output.ts";
 
@@ -36,6 +35,6 @@ export function renderError(error: unknown, { out, identity, debug }: { out: Out
   out.error(error instanceof Error ? error.message : String(error));
   const next = known === undefined ? `This is a bug in ${identity.name}. Run it again with --debug to see where` : (known.next ?? known.hint);
   if (next !== undefined) out.hint(next);
-  if (debug) out.say(inspect(error, { depth: 4 }));
+  if (debug) out.say(evidence(error));
   return known === undefined ? 1 : exitCodes[known.code];
 }

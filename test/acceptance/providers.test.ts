@@ -237,6 +237,69 @@ test("an ID token of somebody else's in a refresh ends the session, and the comm
   assert.equal((await run("auth token --profile work")).code, 4);
 });
 
+test("FR-022 one address is enough: the issuer is the service, as ADDRESS or with --issuer, with or without its last slash", async (t) => {
+  for (const named of ["", "--issuer "]) {
+    const { provider, run } = await provided(t);
+    const nowhere = { SPEC_KITTY_SAAS_URL: undefined };
+    const { stdout, stderr } = await run(`auth login ${named}${provider.issuer} --scope openid`, nowhere);
+    assert.match(stdout, /^✓ Logged in as alice@example\.com\./, stderr);
+    const status = JSON.parse((await run("auth status --json", nowhere)).stdout) as Record<string, unknown>;
+    assert.deepEqual([status["service"], status["issuer"]], [provider.issuer, undefined]);
+    assert.equal((await run(`auth login ${provider.issuer}`, nowhere)).stdout.startsWith("✓ Already logged in"), true);
+  }
+  const { provider, run, session } = await provided(t);
+  provider.misbehaviour = {
+    metadata: (metadata) => ({ ...metadata, issuer: `${provider.issuer}/` }),
+    redirect: (parameters) => parameters.set("iss", `${provider.issuer}/`),
+    idToken: (claims) => ({ ...claims, iss: `${provider.issuer}/` }),
+  };
+  const { code, stderr } = await run(`auth login ${provider.issuer} --scope openid`, { SPEC_KITTY_SAAS_URL: undefined });
+  assert.equal(code, 0, stderr);
+  assert.equal((await session())?.server.issuer, `${provider.issuer}/`);
+});
+
+test("FR-022 ADDRESS is the issuer of the service that the variable or --service names, and a service where it has no metadata", async (t) => {
+  const { provider, service, run } = await provided(t, {}, { "/api/v1/me": me });
+  const place = async (more = {}): Promise<unknown[]> => {
+    const { service: at, issuer } = JSON.parse((await run("auth status --json", more)).stdout) as Record<string, unknown>;
+    return [at, issuer];
+  };
+  assert.match((await run(`auth login ${provider.issuer} --scope openid`)).stdout, /alice@acme\.example \(Acme Corp\)/);
+  assert.deepEqual(await place(), [service, provider.issuer]);
+  const away = { SPEC_KITTY_SAAS_URL: undefined };
+  assert.match((await run(`auth login ${provider.issuer} --service ${service} --scope openid --profile second`, away)).stdout, /alice@acme\.example/);
+  assert.deepEqual(await place({ ...away, SPEC_KITTY_PROFILE: "second" }), [service, provider.issuer]);
+
+  const { saas } = await scene(t);
+  assert.match((await run(`auth login ${saas.url}/ --profile third`)).stdout, /Logged in as alice@example\.com \(Acme Corp\)/);
+  assert.deepEqual(await place({ ...away, SPEC_KITTY_PROFILE: "third" }), [saas.url, undefined]);
+});
+
+test("an address that is neither an issuer nor a service ends the login at once, and nobody is sent anywhere", async (t) => {
+  const { service, requests, run } = await provided(t);
+  for (const args of [`auth login ${service}`, `auth login --issuer ${service}`]) {
+    const { code, stderr } = await run(args, { SPEC_KITTY_SAAS_URL: undefined });
+    assert.equal(code, 1);
+    assert.match(stderr, /^error: "\S+" publishes no metadata of an authorization server: "\S+\/oauth-authorization-server" answered 404, "\S+" answered 404$/m);
+    assert.match(stderr, /^hint: Check the address of the issuer$/m);
+  }
+  assert.deepEqual(requests.map(({ path }) => path), [...wellKnown, "/api/v1/me", ...wellKnown]);
+});
+
+test("ADDRESS is one address, of the kind that an option takes, and not two things at once", async (t) => {
+  const { run } = await scene(t);
+  for (const [args, message] of [
+    ["login.example", /^error: ADDRESS is "login\.example", which is not an address.*\nhint: Give an address: spec-kitty auth login https:\/\/login\.example$/m],
+    ["https://a.example --issuer https://b.example", /^error: ADDRESS and --issuer both name the issuer$/m],
+    ["https://a.example https://b.example", /^error: unexpected argument "https:\/\/b\.example"$/m],
+    ["--service b.example", /^error: --service is "b\.example", which is not an address/m],
+  ] as const) {
+    const { code, stderr } = await run(`auth login ${args}`);
+    assert.equal(code, 2);
+    assert.match(stderr, message);
+  }
+});
+
 const wellKnown = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
 
 test("a login asks twice what the server is, before the browser is opened; nothing else ever does", async (t) => {
@@ -265,9 +328,15 @@ for (const [title, fault] of pages) {
   });
 }
 
+for (const fault of [{ status: 503 }, { status: 429 }] satisfies Fault[]) {
+  test(`a service that answers ${fault.status} when it is asked what it is does not keep anybody from logging in`, async (t) => {
+    const { saas, run } = await scene(t);
+    for (const path of wellKnown) saas.faults.next(path, fault);
+    assert.equal((await run("auth login")).stdout, "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n");
+  });
+}
+
 const troubles: [string, Fault, RegExp][] = [
-  ["is in trouble", { status: 503 }, /^error: "\S+\/\.well-known\/oauth-authorization-server" answered 503$/m],
-  ["wants to be left alone for a while", { status: 429 }, /answered 429/],
   ["does not answer", { hang: true }, /^error: "\S+\/\.well-known\/oauth-authorization-server" did not answer in time$/m],
   ["hangs up", { reset: "before" }, /^error: cannot reach "\S+\/\.well-known\/oauth-authorization-server"/m],
 ];

@@ -23,7 +23,7 @@ import { agreedRebinding, isSamePlace, rebindingRefused, type LoginTarget } from
  * @throws {@link AuthError} `consent_required`, `timed_out`, `access_denied`, and as the service and the storage do; `usage_invalid`
  * for a device login without {@link LoginOptions.onCode}; the signal's reason. Nothing is changed then
  */
-export async function logIn(app: App, target: LoginTarget, options: LoginOptions, stored: (profile: Profile) => void): Promise<Profile> {
+export async function logIn(app: App, target: LoginTarget, options: LoginOptions, stored: (profile: Profile) => void): Promise<void> {
   const { signal, resource, audience, prompt, loginHint, dpop = true, timeoutMs = 300_000, redirectHost, port, open = true } = options;
   const warn = options.onWarning ?? (() => undefined);
   await agreedRebinding(target, options.onConsent);
@@ -33,9 +33,8 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
     throw new AuthError("usage_invalid", "a device login needs `onCode`: without it nobody sees the code that has to be entered");
   }
   const exchange = { fetch: app.fetch, clock: app.clock, signal };
-  const request = await prepareLogin({ ...target, dpop, resource, audience, prompt, loginHint }, exchange);
+  const request = await prepareLogin({ ...target, known: target.server, dpop, resource, audience, prompt, loginHint }, exchange);
 
-  let profile: Profile | undefined;
   let replaced: Session | undefined;
   const store = async (session: Session): Promise<Profile> => {
     const { name, known, service, issuer, clientId, scope } = target;
@@ -53,7 +52,7 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
     await app.store.update(add, header && { key: header });
     // What is in memory is of the session before.
     app.tokens().forget();
-    stored((profile = next));
+    stored(next);
     // Events that were queued before the first login belong to this account from now on, even if another is the first to send.
     await (app.isKept ? bindQueue(app, name, next) : undefined)?.catch((error: unknown) => {
       warn(`the queue cannot be written, so the events in it are not assigned to this account yet: ${error instanceof Error ? error.message : String(error)}`);
@@ -93,5 +92,4 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   if (replaced !== undefined && !isSameSession(replaced, session) && !isSameLogin(replaced, session)) {
     for (const warning of unconfirmed(await endReplacedSession(replaced, { ...exchange, timeoutMs: 3_000 }), true)) warn(warning);
   }
-  return profile ?? { ...target, team: undefined, session };
 }

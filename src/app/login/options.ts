@@ -31,7 +31,10 @@ export interface LoginCode {
 
 /** How to log in, and how to talk to the user meanwhile. Whatever is left out is as in the command `auth login`. */
 export interface LoginOptions {
-  /** `"browser"` on this machine, or `"device"`: a code for a browser on any device. By default what can work here: the device login over SSH, in a container, in CI. */
+  /**
+   * `"browser"` on this machine, or `"device"`: a code for a browser on any device. By default what can work here: the device login over
+   * SSH, in a container, in CI.
+   */
   flow?: "browser" | "device" | undefined;
   /** Shows the address of a browser login; called before the browser is opened. What it throws ends the login. */
   onAddress?: ((address: LoginAddress) => void) | undefined;

@@ -1,8 +1,13 @@
+import type { KnownServer } from "../../auth/flows/login-request.ts";
+import { identifyAddress } from "../../auth/flows/named-address.ts";
 import { isAlive, unknownProfile, type Profile } from "../../auth/session.ts";
+import { parseIssuer } from "../../base/address.ts";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
+import type { Identity } from "../../base/identity.ts";
+import type { ExchangeOptions } from "../../http/request.ts";
 import type { App } from "../app.ts";
-import { defaultClientId } from "../settings.ts";
+import { defaultClientId, type Settings } from "../settings.ts";
 import type { LoginOptions } from "./options.ts";
 
 /** Which profile a login is for, and where it goes. */
@@ -12,40 +17,85 @@ export interface LoginTarget {
   readonly known: Profile | undefined;
   readonly service: string;
   readonly clientId: string;
+  /** Undefined: the service is its own. */
   readonly issuer: string | undefined;
   readonly scope: string | undefined;
+  /** The server, where it was asked what it is, to find out where the login goes. */
+  readonly server: KnownServer | undefined;
+}
+
+/** What the user typed that decides where a login goes, apart from the settings. */
+export interface LoginWords {
+  /** `ADDRESS`: the service, or the issuer. */
+  readonly address?: string | undefined;
+  /** What is asked for this time. */
+  readonly scope: string | undefined;
+  readonly signal: LoginOptions["signal"];
 }
 
 /**
- * Decides where a login goes: what options, variables and the tool say, else what the profile remembers of that very service.
+ * Decides where a login goes: what the user typed and the variables say, else what the profile remembers of that very service.
  *
- * @param scope - what is asked for this time
  * @throws AuthError `configuration_invalid` when nothing names a service; NotAuthenticatedError for a profile that only a
- * folder's file names
+ * folder's file names; ServiceError when it is not known yet what ADDRESS is, and cannot be found out
  */
-export async function loginTarget({ identity, settings, store, tokens }: App, scope: string | undefined): Promise<LoginTarget> {
+export async function loginTarget(app: App, { address, scope, signal }: LoginWords): Promise<LoginTarget> {
+  const { identity, settings, store, fetch, clock } = app;
   const profiles = await store.read();
-  const name = tokens().settle(profiles.active);
+  const name = app.tokens().settle(profiles.active);
   const known = profiles.profiles.get(name);
   if (known === undefined && settings.profile?.mayBeNew === false) throw unknownProfile(name, profiles, settings.profile.source);
-  const service = settings.service?.value ?? known?.service;
-  if (service === undefined) {
-    throw new AuthError("configuration_invalid", `${identity.variable("SAAS_URL")} is not set, so there is no service to log in to`, {
-      hint: hint`${{ variable: "SAAS_URL", value: "https://service.example" }}, then run: ${login()}`,
-    });
-  }
+  const { service, issuer, server } =
+    address === undefined
+      ? placeOfSettings(settings, known, identity)
+      : await placeOfAddress(parseIssuer(address, "ADDRESS"), settings, known, { fetch, clock, signal });
   // What a profile remembers of another service says nothing about this one.
   const remembered = known?.service === service ? known : undefined;
-  const issuer = settings.issuer?.value ?? remembered?.issuer;
   return {
     name,
     known,
     service,
-    clientId: settings.clientId?.value ?? remembered?.clientId ?? defaultClientId,
     issuer,
+    server,
+    clientId: settings.clientId?.value ?? remembered?.clientId ?? defaultClientId,
     // One issuer's scopes are not another's.
-    scope: scope ?? settings.scope ?? (remembered?.issuer === issuer ? remembered?.scope : undefined),
+    scope: scope ?? settings.scope ?? (remembered !== undefined && issuerOf(remembered) === issuerOf({ service, issuer }) ? remembered.scope : undefined),
   };
+}
+
+/** Where a login goes, and the server if it was asked. */
+type Place = Pick<Profile, "service" | "issuer"> & { readonly server?: KnownServer | undefined };
+
+function placeOfSettings(settings: Settings, known: Profile | undefined, { variable }: Identity): Place {
+  const issuer = settings.issuer?.value;
+  // One address is enough: a service whose issuer the user names, and nothing else, is the issuer's own.
+  const own = issuer === undefined || known?.issuer === issuer ? known?.service : issuer.replace(/\/+$/, "");
+  const service = settings.service?.value ?? own;
+  const remembered = known?.service === service ? known : undefined;
+  // Where the service was named by other means as well, that is what it is, with or without metadata.
+  const isService = issuer === service && (settings.service !== undefined || remembered !== undefined);
+  if (service !== undefined) return { service, issuer: isService ? undefined : (issuer ?? remembered?.issuer) };
+  throw new AuthError("configuration_invalid", `${variable("SAAS_URL")} is not set, so there is no service to log in to`, {
+    hint: hint`Name it: ${login(undefined, "https://service.example")}, or ${{ variable: "SAAS_URL", value: "https://service.example" }}`,
+  });
+}
+
+/**
+ * An issuer's tokens are for the service that is set, if there is one, else for the issuer itself; any other address is the service.
+ * What the profile knows is not asked again.
+ */
+async function placeOfAddress(address: string, settings: Settings, known: Profile | undefined, exchange: ExchangeOptions): Promise<Place> {
+  const nameOne = { hint: hint`Name one: ${login(undefined, address)}` };
+  if (settings.issuer?.source === "--issuer") throw new AuthError("usage_invalid", "ADDRESS and --issuer both name the issuer", nameOne);
+  const bare = (text: string | undefined): string | undefined => text?.replace(/\/+$/, "");
+  const base = bare(address) ?? address;
+  const set = settings.service;
+  const isKnown = known !== undefined && (known.service === base || (bare(known.issuer) === base && (set === undefined || set.value === known.service)));
+  if (isKnown && (set?.source !== "--service" || set.value === known.service)) return { service: known.service, issuer: known.issuer };
+  const { kind, known: server } = await identifyAddress(address, exchange);
+  if (kind === "issuer") return { service: set?.value ?? base, issuer: server.server.issuer, server };
+  if (set?.source !== "--service" || set.value === base) return { service: base, issuer: undefined, server };
+  throw new AuthError("usage_invalid", `ADDRESS is "${address}", which is not an issuer, and --service names another service`, nameOne);
 }
 
 /**
@@ -74,12 +124,18 @@ export function isSamePlace(one: Pick<Profile, "service" | "issuer">, other: Pic
 }
 
 /** The service and, where it is another, the issuer, as they are named in a sentence. */
-function placeOf({ service, issuer = service }: Pick<Profile, "service" | "issuer">): string {
-  return issuer === service ? service : `${service} (issuer ${issuer})`;
+function placeOf(place: Pick<Profile, "service" | "issuer">): string {
+  const issuer = issuerOf(place);
+  return issuer.replace(/\/+$/, "") === place.service ? place.service : `${place.service} (issuer ${issuer})`;
+}
+
+function issuerOf({ service, issuer = service }: Pick<Profile, "service" | "issuer">): string {
+  return issuer;
 }
 
 /** The profile, if it is logged in already, as far as this machine can tell. */
-export function loggedIn({ known, service, issuer }: LoginTarget, now: number): Profile | undefined {
-  if (known?.session === undefined || known.service !== service || known.issuer !== issuer) return undefined;
+export function loggedIn(target: LoginTarget, now: number): Profile | undefined {
+  const { known, service } = target;
+  if (known?.session === undefined || known.service !== service || issuerOf(known) !== issuerOf(target)) return undefined;
   return isAlive(known.session, now) ? known : undefined;
 }

@@ -32,7 +32,7 @@ export async function deviceLogin(options: DeviceLoginOptions): Promise<Session>
   const { server, clientId: client_id, scope, extra } = request;
   const exchange: ExchangeOptions = { fetch, clock, signal };
   const requestedAt = readClocks(clock);
-  const authorization = await deviceAuthorizationResponse(await deviceAuthorizationRequest(server, { ...extra, client_id, scope }, exchange));
+  const authorization = await deviceAuthorizationResponse(await deviceAuthorizationRequest(server, { ...extra, client_id, scope }, exchange), server);
   options.announce(authorization);
   const tokens = await poll(authorization, requestedAt, options, { ...exchange, fetch: tokenEndpointFetch(request, exchange) });
   return (await completeLogin(tokens, request, { authFlow: "device_code" }, options.store, exchange)).session;

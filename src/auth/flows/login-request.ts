@@ -8,8 +8,10 @@ import { createDpopKey } from "../oauth/dpop-proof.ts";
 export interface LoginParameters {
   /** The service that the tokens are for, from `parseServiceUrl`. */
   readonly service: string;
-  /** The authorization server, exactly as it names itself; by default the service itself. */
+  /** The authorization server, exactly as it names itself; undefined: the service itself, whether or not it publishes metadata. */
   readonly issuer?: string | undefined;
+  /** The server, where it is known already: then nothing is asked. */
+  readonly known?: KnownServer | undefined;
   readonly clientId: string;
   /** Scopes, separated by spaces; `offline_access` is added. */
   readonly scope?: string | undefined;
@@ -23,12 +25,16 @@ export interface LoginParameters {
   readonly loginHint?: string | undefined;
 }
 
-/** A login's server and parameters, settled before the user is sent anywhere. */
-export interface LoginRequest {
-  readonly service: string;
+/** What is known of an authorization server before a login. */
+export interface KnownServer {
   readonly server: AuthorizationServer;
   /** Whether the server publishes metadata. If not, the default endpoints are used and nothing else is tried. */
   readonly isDiscovered: boolean;
+}
+
+/** A login's server and parameters, settled before the user is sent anywhere. */
+export interface LoginRequest extends KnownServer {
+  readonly service: string;
   /** Whether an ID token is expected. */
   readonly isOpenId: boolean;
   readonly clientId: string;
@@ -46,18 +52,17 @@ export interface LoginRequest {
  * @throws {@link ServiceError} as `discoverAuthorizationServer`
  */
 export async function prepareLogin(parameters: LoginParameters, exchange: ExchangeOptions): Promise<LoginRequest> {
-  const { service, issuer = service, clientId, resource, audience, loginHint: login_hint } = parameters;
-  const discovered = await discoverAuthorizationServer(issuer, issuer !== service, exchange);
-  const server = discovered ?? defaultAuthorizationServer(issuer, service);
+  const { service, clientId, resource, audience, loginHint: login_hint } = parameters;
+  const { server, isDiscovered } = parameters.known ?? (await findServer(parameters, exchange));
   const scope = requestedScope(parameters.scope);
-  const isOpenId = discovered !== undefined && scope.split(" ").includes("openid");
+  const isOpenId = isDiscovered && scope.split(" ").includes("openid");
   // Without it, an OpenID provider ignores `offline_access` (Core §11).
   const prompt = parameters.prompt ?? (isOpenId ? "consent" : undefined);
   const canBind = server.dpop_signing_alg_values_supported?.includes("ES256") ?? false;
   return {
     service,
     server,
-    isDiscovered: discovered !== undefined,
+    isDiscovered,
     isOpenId,
     clientId,
     scope,
@@ -65,6 +70,18 @@ export async function prepareLogin(parameters: LoginParameters, exchange: Exchan
     resource,
     extra: { ...(resource && { resource }), ...(audience && { audience }), ...(prompt && { prompt }), ...(login_hint && { login_hint }) },
   };
+}
+
+/**
+ * Finds the server of a login by its address. A server that the user has named as the issuer must publish metadata: nothing else
+ * says where its endpoints are, and an address that was made up would only be seen to be wrong in the browser. A service without
+ * any has the default endpoints, which are on the same host, over the same TLS.
+ */
+async function findServer({ service, issuer }: LoginParameters, exchange: ExchangeOptions): Promise<KnownServer> {
+  const discovery = await discoverAuthorizationServer(issuer ?? service, exchange);
+  if (discovery.server !== undefined) return { server: discovery.server, isDiscovered: true };
+  if (issuer !== undefined) throw discovery.reason;
+  return { server: defaultAuthorizationServer(service), isDiscovered: false };
 }
 
 /** The scopes to request, always with the one that gives a refresh token (OpenID Connect Core §11). */

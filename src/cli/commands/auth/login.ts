@@ -12,18 +12,21 @@ import { askedConsent } from "../../login/consent.ts";
 import { deviceScreen } from "../../login/device-screen.ts";
 
 export const login: Command = defineCommand({
-  usage: "auth login",
+  usage: "auth login [ADDRESS]",
   description:
     "Log in through the browser. Where no browser can be shown (over SSH, in a container), log in with a code that you enter in a " +
-    "browser on another device. The session is sealed with a key in the OS keychain.",
+    "browser on another device. The session is sealed with a key in the OS keychain. ADDRESS is the service, or the issuer of its tokens; " +
+    "the profile remembers it.",
+  arguments: [0, 1],
   options: {
     headless: { type: "boolean", help: "log in with a code, using a browser on any other device" },
     "no-browser": { type: "boolean", help: "print the address instead of opening it" },
     port: { type: "number", range: [1, 65_535], value: "N", help: "port of the callback (default: a free one from 28888 on)" },
-    "redirect-host": { type: "string", value: "HOST", help: "127.0.0.1 (default), or localhost for services that know only that name" },
+    "redirect-host": { type: "string", value: "HOST", choices: ["127.0.0.1", "localhost"], help: "127.0.0.1 (default), or localhost for services that know only that name" },
     timeout: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how long to wait for the browser (default: 300)" },
     scope: { type: "string", value: '"…"', help: "scopes to request; offline_access is always included; remembered" },
-    issuer: { type: "string", value: "URL", help: "issuer of the tokens, if it is not the service itself; remembered" },
+    service: { type: "string", value: "URL", help: "service that the tokens are for, if it is not the issuer itself; remembered" },
+    issuer: { type: "string", value: "URL", help: "issuer of the tokens, exactly as it names itself; remembered" },
     "client-id": { type: "string", value: "ID", help: "client ID registered there (default: cli_native); remembered" },
     resource: { type: "string", value: "URI", help: "resource that the tokens are for, if the issuer asks for it (RFC 8707)" },
     audience: { type: "string", value: "NAME", help: "the same, for issuers that use this parameter" },
@@ -44,12 +47,12 @@ export const login: Command = defineCommand({
     ...jsonOption,
   },
   examples: [
-    ["auth login", "log in through the browser"],
+    ["auth login https://service.example", "log in through the browser"],
     ["auth login --headless", "log in on a machine without a browser"],
     ["auth login --profile work --storage file --yes", "a second account, in an encrypted file"],
-    ['auth login --issuer https://login.example --client-id my-client --scope "openid email"', "with tokens of another provider"],
+    ['auth login https://login.example --client-id my-client --scope "openid email"', "at another provider"],
   ],
-  async run(context, values) {
+  async run(context, values, [address]) {
     const { app, identity, out } = context;
     const asJson = values.json === true;
     const timeoutMs = 1000 * (values.timeout ?? 300);
@@ -58,7 +61,7 @@ export const login: Command = defineCommand({
     const environment = describeEnvironment(readFacts());
     if (values.explain) return explain(context, environment, asJson);
 
-    const target = await loginTarget(app, values.scope);
+    const target = await loginTarget(app, { address, scope: values.scope, signal: context.signal });
     const already = values.force ? undefined : loggedIn(target, app.clock.now());
     if (already !== undefined) {
       if (asJson) out.json(statusOf(target.name, already, app));
