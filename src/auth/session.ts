@@ -25,6 +25,8 @@ export interface Session {
   readonly refreshToken: Secret | undefined;
   /** What was granted, separated by spaces (RFC 6749 §3.3). */
   readonly scope: string;
+  /** What the login requested and did not get, separated by spaces; undefined when nothing is missing. */
+  readonly missingScope?: string | undefined;
   /** What the access tokens are for, where the user named it (RFC 8707): every refresh asks for the same. */
   readonly resource?: string | undefined;
   /** What the ID token of the login said; undefined where there was none. */

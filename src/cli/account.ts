@@ -1,6 +1,16 @@
 import type { App } from "../app/app.ts";
-import { defaultTeam, isAlive, unknownProfile, type Profile, type Profiles } from "../auth/session.ts";
+import { defaultTeam, isAlive, unknownProfile, type Profile, type Profiles, type Session } from "../auth/session.ts";
+import { timeHere } from "./format.ts";
 import type { AuthStatus, StorageStatus } from "./json-output.ts";
+
+/**
+ * What a session that cannot be refreshed comes to, as the end of a sentence.
+ *
+ * @param now - this machine's clock, milliseconds since 1970
+ */
+export function endOfSession({ accessTokenExpiresAt: ends, clockOffsetMs }: Session, now: number): string {
+  return ends === undefined ? "log in again when the service refuses the access token" : `log in again at ${timeHere(ends - clockOffsetMs, now)}`;
+}
 
 /** The profile that a command is about. */
 export interface ChosenProfile {
@@ -43,6 +53,9 @@ export function statusOf(name: string, profile: Profile | undefined, app: App): 
     authenticated: isAlive(session, app.clock.now()),
     ...known,
     tokenType: session.tokenType,
+    hasRefreshToken: session.refreshToken !== undefined,
+    scope: session.scope,
+    ...(session.missingScope !== undefined && { missingScope: session.missingScope }),
     user: session.user,
     ...(team && { team: { id: team.id, name: team.name } }),
     teams: session.teams,

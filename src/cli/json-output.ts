@@ -47,13 +47,19 @@ export interface AuthStatus {
   readonly issuer?: string;
   /** `DPoP` when the access token is bound to a key that is stored with the session. */
   readonly tokenType?: "Bearer" | "DPoP";
+  /** False: the session cannot be refreshed, and ends with its access token. */
+  readonly hasRefreshToken?: boolean;
+  /** What was granted, separated by spaces (RFC 6749 §3.3). */
+  readonly scope?: string;
+  /** What the login asked for and did not get, separated by spaces; absent when nothing is missing. */
+  readonly missingScope?: string;
   readonly user?: UserOutput;
   /** The default team. */
   readonly team?: Pick<TeamOutput, "id" | "name">;
   readonly teams?: readonly TeamOutput[];
   /** Absent when the server does not say when it expires. */
   readonly accessTokenExpiresAt?: string;
-  /** Absent when only the service knows when it expires. */
+  /** Absent when only the service knows when it expires, and when there is none. */
   readonly refreshTokenExpiresAt?: string;
   readonly storage: StorageStatus;
   /** The service's own id of the session. */

@@ -35,7 +35,7 @@ const status: Members<AuthStatus> = {
   tokenSource: "maybe",
   service: "maybe",
   issuer: "maybe",
-  tokenType: "maybe",
+  tokenType: "maybe", hasRefreshToken: "maybe", scope: "maybe", missingScope: "maybe",
   user: "maybe",
   team: "maybe",
   teams: "maybe",

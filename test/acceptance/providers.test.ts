@@ -124,13 +124,84 @@ test("--scope is remembered by the profile, for its issuer alone, until another 
     assert.equal(code, 0, stderr);
     return new URL(/http:\S+\/authorize\S*/.exec(stderr)?.[0] ?? "").searchParams.get("scope");
   };
-  assert.equal(await asked(` --issuer ${provider.issuer} --scope openid`), "offline_access openid");
-  assert.equal(await asked(""), "offline_access openid");
+  assert.equal(await asked(` --issuer ${provider.issuer} --scope openid`), "openid");
+  assert.equal(await asked(""), "openid");
   await run("auth logout");
-  assert.equal(await asked(""), "offline_access openid");
+  assert.equal(await asked(""), "openid");
   assert.equal(await asked(` --issuer ${elsewhere.issuer}`), "offline_access api.read api.write");
-  assert.equal(await asked(` --issuer ${provider.issuer} --scope api.read`), "offline_access api.read");
-  assert.equal(await asked(""), "offline_access api.read");
+  assert.equal(await asked(` --issuer ${provider.issuer} --scope api.read`), "api.read");
+  assert.equal(await asked(""), "api.read");
+});
+
+const lists: [listed: string[] | undefined, asked: string | undefined, sent: string | null][] = [
+  [undefined, undefined, "offline_access api.read api.write"],
+  [undefined, "openid", "openid"],
+  [["openid", "email", "offline_access"], undefined, "offline_access openid email"],
+  [["openid", "email", "offline_access"], "openid", "offline_access openid"],
+  [["openid", "email", "offline_access"], "openid offline_access", "openid offline_access"],
+  [["openid", "email"], undefined, "openid email"],
+  [["openid", "email"], "projects", "projects"],
+  [["openid", "email"], "offline_access openid", "offline_access openid"],
+  [["mcp:tools"], undefined, null],
+];
+for (const [listed, asked, sent] of lists) {
+  test(`a server that lists ${listed?.join(" ") ?? "no scopes"} is asked for ${sent ?? "none"} with ${asked ? `--scope "${asked}"` : "no --scope"}`, async (t) => {
+    const { provider, env } = await provided(t, {}, { "/api/v1/me": me });
+    provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, scopes_supported: listed }) };
+    const { stderr, code } = await runCommand(t, ["auth", "login", provider.issuer, ...(asked ? ["--scope", asked] : [])], env);
+    assert.equal(code, 0, stderr);
+    assert.equal(new URL(/http:\S+\/authorize\S*/.exec(stderr)?.[0] ?? "").searchParams.get("scope"), sent);
+  });
+}
+
+test("invalid_scope says which scopes were sent and which the provider lists, in the browser and with a code", async (t) => {
+  const { provider, env, session } = await provided(t);
+  provider.misbehaviour = {
+    metadata: (metadata) => ({ ...metadata, scopes_supported: ["openid", "projects"], device_authorization_endpoint: `${provider.issuer}/device` }),
+    redirect: (parameters) => (parameters.delete("code"), parameters.set("error", "invalid_scope")),
+    device: () => Response.json({ error: "invalid_scope" }, { status: 400 }),
+  };
+  for (const flow of [[], ["--headless"]]) {
+    const { code, stderr } = await runCommand(t, ["auth", "login", provider.issuer, "--scope", "openid project", ...flow], env);
+    assert.equal(code, 1);
+    assert.match(stderr, /^error: .*invalid_scope.*: "openid project" was sent, and the issuer lists "openid", "projects"\nhint: Name those that you need: spec-kitty auth login --scope openid$/m);
+  }
+  assert.equal(await session(), undefined);
+});
+
+test("a login that is granted less than it asked for says so, and so does auth status", async (t) => {
+  const { provider, env, run } = await provided(t, {}, { "/api/v1/me": me });
+  provider.misbehaviour = { tokens: (answer) => ({ ...answer, scope: "https://api.example/projects.read" }) };
+  const { stderr, code } = await runCommand(t, ["auth", "login", provider.issuer, "--scope", "openid offline_access projects.read projects.write"], env);
+  assert.equal(code, 0);
+  assert.match(stderr, /^warning: less was granted than was asked for: not projects\.write$/m);
+  assert.match((await run("auth status")).stdout, /Scope +https:\/\/api\.example\/projects\.read; not granted: projects\.write$/m);
+  const status = JSON.parse((await run("auth status --json")).stdout) as Record<string, unknown>;
+  assert.deepEqual([status["scope"], status["missingScope"]], ["https://api.example/projects.read", "projects.write"]);
+});
+
+test("a session without a refresh token is said to be one, with the time of its end", async (t) => {
+  const { provider, run } = await provided(t, {}, { "/api/v1/me": me });
+  provider.misbehaviour = { tokens: ({ refresh_token: _, ...answer }) => answer };
+  const { stdout } = await run(loginAt(provider));
+  assert.match(stdout, /Access token valid for 1 hour\. There is no refresh token: log in again at (\d{4}-\d\d-\d\d )?\d\d:\d\d\.\n$/);
+  const status = await run("auth status");
+  assert.match(status.stdout, /Refresh token +none: log in again at (\d{4}-\d\d-\d\d )?\d\d:\d\d$/m);
+  assert.equal((JSON.parse((await run("auth status --json")).stdout) as Record<string, unknown>)["hasRefreshToken"], false);
+
+  provider.misbehaviour = { tokens: ({ refresh_token: _, expires_in: __, ...answer }) => answer };
+  assert.match((await run(`${loginAt(provider)} --force`)).stdout, /There is no refresh token: log in again when the service refuses the access token\.\n$/);
+});
+
+test("--scope on a session that has it already changes nothing, and one that it has not is asked for with those before", async (t) => {
+  const { provider, env } = await provided(t, {}, { "/api/v1/me": me });
+  const login = (...args: string[]): Promise<CommandResult> => runCommand(t, ["auth", "login", ...args], env);
+  await login(provider.issuer, "--scope", "openid projects");
+  assert.match((await login("--scope", "projects")).stdout, /^✓ Already logged in/);
+  const more = await login("--scope", "projects builds");
+  assert.equal(new URL(/http:\S+\/authorize\S*/.exec(more.stderr)?.[0] ?? "").searchParams.get("scope"), "openid projects builds");
+  assert.match(more.stdout, /^✓ Logged in as/);
+  assert.match((await login("--scope", "builds openid")).stdout, /^✓ Already logged in/);
 });
 
 test("where the service has no API the user is the provider's, and there are no teams", async (t) => {

@@ -25,6 +25,8 @@ export interface Misbehaviour {
   beforeSigning?: () => void;
   /** Answers instead of revoking; undefined revokes. */
   revoke?: (form: Json) => Response | undefined;
+  /** Answers the request for a device code, which the provider does not know of itself. */
+  device?: (form: Json) => Response;
   /** The resource server's challenge, as a header. */
   challenge?: (header: string) => string;
 }
@@ -136,6 +138,8 @@ export class MockProvider {
         return this.#withProof(request, (jkt) => this.#push(form, jkt));
       case "POST /token":
         return this.#withProof(request, (jkt) => this.#token(form, jkt));
+      case "POST /device":
+        return this.misbehaviour.device?.(form) ?? failure(404, "not_found");
       case "POST /revoke": {
         const refusal = this.misbehaviour.revoke?.(form);
         if (refusal !== undefined) return refusal;

@@ -23,7 +23,7 @@ import { agreedRebinding, isSamePlace, rebindingRefused, type LoginTarget } from
  * @throws {@link AuthError} `consent_required`, `timed_out`, `access_denied`, and as the service and the storage do; `usage_invalid`
  * for a device login without {@link LoginOptions.onCode}; the signal's reason. Nothing is changed then
  */
-export async function logIn(app: App, target: LoginTarget, options: LoginOptions, stored: (profile: Profile) => void): Promise<void> {
+export async function logIn(app: App, target: LoginTarget, options: LoginOptions, stored: (profile: Profile & { session: Session }) => void): Promise<void> {
   const { signal, resource, audience, prompt, loginHint, dpop = true, timeoutMs = 300_000, redirectHost, port, open = true } = options;
   const warn = options.onWarning ?? (() => undefined);
   await agreedRebinding(target, options.onConsent);
@@ -38,7 +38,7 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   let replaced: Session | undefined;
   const store = async (session: Session): Promise<Profile> => {
     const { name, known, service, issuer, clientId, scope } = target;
-    const next: Profile = { service, issuer, clientId, scope, team: known?.service === service ? known.team : undefined, session };
+    const next = { service, issuer, clientId, scope, team: known?.service === service ? known.team : undefined, session };
     const add = (profiles: Profiles): Profiles => {
       const before = profiles.profiles.get(name);
       // Another login was faster: the user has agreed to change what the profile was then, not what it is now.

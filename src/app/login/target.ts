@@ -1,5 +1,6 @@
 import type { KnownServer } from "../../auth/flows/login-request.ts";
 import { identifyAddress } from "../../auth/flows/named-address.ts";
+import { missingScope, scopeNames } from "../../auth/oauth/scope.ts";
 import { isAlive, unknownProfile, type Profile } from "../../auth/session.ts";
 import { parseIssuer } from "../../base/address.ts";
 import { AuthError } from "../../base/errors.ts";
@@ -20,6 +21,8 @@ export interface LoginTarget {
   /** Undefined: the service is its own. */
   readonly issuer: string | undefined;
   readonly scope: string | undefined;
+  /** The profile, if it is logged in already with all that is asked for, as far as this machine can tell, and `force` is false. */
+  readonly already: Profile | undefined;
   /** The server, where it was asked what it is, to find out where the login goes. */
   readonly server: KnownServer | undefined;
 }
@@ -31,6 +34,8 @@ export interface LoginWords {
   /** What is asked for this time. */
   readonly scope: string | undefined;
   readonly signal: LoginOptions["signal"];
+  /** The login starts anew, whatever was granted before. */
+  readonly force: boolean;
 }
 
 /**
@@ -39,8 +44,9 @@ export interface LoginWords {
  * @throws AuthError `configuration_invalid` when nothing names a service; NotAuthenticatedError for a profile that only a
  * folder's file names; ServiceError when it is not known yet what ADDRESS is, and cannot be found out
  */
-export async function loginTarget(app: App, { address, scope, signal }: LoginWords): Promise<LoginTarget> {
+export async function loginTarget(app: App, { address, scope, force, signal }: LoginWords): Promise<LoginTarget> {
   const { identity, settings, store, fetch, clock } = app;
+  const asked = scope ?? settings.scope;
   const profiles = await store.read();
   const name = app.tokens().settle(profiles.active);
   const known = profiles.profiles.get(name);
@@ -51,6 +57,9 @@ export async function loginTarget(app: App, { address, scope, signal }: LoginWor
       : await placeOfAddress(parseIssuer(address, "ADDRESS"), settings, known, { fetch, clock, signal });
   // What a profile remembers of another service says nothing about this one.
   const remembered = known?.service === service ? known : undefined;
+  // One issuer's scopes are not another's.
+  const same = remembered !== undefined && issuerOf(remembered) === issuerOf({ service, issuer }) ? remembered : undefined;
+  const alive = same?.session !== undefined && !force && isAlive(same.session, clock.now()) ? same.session : undefined;
   return {
     name,
     known,
@@ -58,9 +67,14 @@ export async function loginTarget(app: App, { address, scope, signal }: LoginWor
     issuer,
     server,
     clientId: settings.clientId?.value ?? remembered?.clientId ?? defaultClientId,
-    // One issuer's scopes are not another's.
-    scope: scope ?? settings.scope ?? (remembered !== undefined && issuerOf(remembered) === issuerOf({ service, issuer }) ? remembered.scope : undefined),
+    scope: asked !== undefined && alive ? union(same?.scope ?? alive.scope, asked) : (asked ?? same?.scope),
+    already: alive && (asked === undefined || missingScope(asked, alive) === undefined) ? same : undefined,
   };
+}
+
+/** Scopes of a login that is to grant more than the one before it, and not something else. */
+function union(before: string, asked: string): string {
+  return [...new Set([...scopeNames(before), ...scopeNames(asked)])].join(" ");
 }
 
 /** Where a login goes, and the server if it was asked. */
@@ -131,11 +145,4 @@ function placeOf(place: Pick<Profile, "service" | "issuer">): string {
 
 function issuerOf({ service, issuer = service }: Pick<Profile, "service" | "issuer">): string {
   return issuer;
-}
-
-/** The profile, if it is logged in already, as far as this machine can tell. */
-export function loggedIn(target: LoginTarget, now: number): Profile | undefined {
-  const { known, service } = target;
-  if (known?.session === undefined || known.service !== service || issuerOf(known) !== issuerOf(target)) return undefined;
-  return isAlive(known.session, now) ? known : undefined;
 }

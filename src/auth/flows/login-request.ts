@@ -2,6 +2,7 @@ import type { Secret } from "../../base/secret.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import { defaultAuthorizationServer, type AuthorizationServer } from "../oauth/authorization-server.ts";
 import { discoverAuthorizationServer } from "../oauth/discovery.ts";
+import { requestedScope, scopeNames } from "../oauth/scope.ts";
 import { createDpopKey } from "../oauth/dpop-proof.ts";
 
 /** What the user asks for. Undefined members are left to the server, or to the default. */
@@ -13,7 +14,7 @@ export interface LoginParameters {
   /** The server, where it is known already: then nothing is asked. */
   readonly known?: KnownServer | undefined;
   readonly clientId: string;
-  /** Scopes, separated by spaces; `offline_access` is added. */
+  /** Scopes, separated by spaces; see `requestedScope`. */
   readonly scope?: string | undefined;
   /** Whether tokens may be bound to a key, where the server can do that. */
   readonly dpop: boolean;
@@ -54,10 +55,11 @@ export interface LoginRequest extends KnownServer {
 export async function prepareLogin(parameters: LoginParameters, exchange: ExchangeOptions): Promise<LoginRequest> {
   const { service, clientId, resource, audience, loginHint: login_hint } = parameters;
   const { server, isDiscovered } = parameters.known ?? (await findServer(parameters, exchange));
-  const scope = requestedScope(parameters.scope);
-  const isOpenId = isDiscovered && scope.split(" ").includes("openid");
+  const scope = requestedScope(parameters.scope, isDiscovered ? server : undefined);
+  const names = scopeNames(scope);
+  const isOpenId = isDiscovered && names.includes("openid");
   // Without it, an OpenID provider ignores `offline_access` (Core §11).
-  const prompt = parameters.prompt ?? (isOpenId ? "consent" : undefined);
+  const prompt = parameters.prompt ?? (isOpenId && names.includes("offline_access") ? "consent" : undefined);
   const canBind = server.dpop_signing_alg_values_supported?.includes("ES256") ?? false;
   return {
     service,
@@ -82,10 +84,4 @@ async function findServer({ service, issuer }: LoginParameters, exchange: Exchan
   if (discovery.server !== undefined) return { server: discovery.server, isDiscovered: true };
   if (issuer !== undefined) throw discovery.reason;
   return { server: defaultAuthorizationServer(service), isDiscovered: false };
-}
-
-/** The scopes to request, always with the one that gives a refresh token (OpenID Connect Core §11). */
-function requestedScope(scope: string | undefined): string {
-  const names = (scope ?? "offline_access api.read api.write").split(/\s+/).filter(Boolean);
-  return names.includes("offline_access") ? names.join(" ") : ["offline_access", ...names].join(" ");
 }

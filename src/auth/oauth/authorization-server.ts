@@ -10,6 +10,8 @@ export interface AuthorizationServer {
   readonly logout_endpoint?: string;
   /** The keys that sign its ID tokens (RFC 7517 §5). */
   readonly jwks_uri?: string;
+  /** The scopes that it knows; it may know more (RFC 8414 §2). */
+  readonly scopes_supported?: readonly string[];
   /** RFC 7009. */
   readonly revocation_endpoint?: string;
   /** RFC 9126 §5. */

@@ -1,9 +1,9 @@
 import { logIn } from "../../../app/login/log-in.ts";
-import { loggedIn, loginTarget } from "../../../app/login/target.ts";
+import { loginTarget } from "../../../app/login/target.ts";
 import { accountName, remainingMs } from "../../../auth/session.ts";
 import { hint, login as loginCommand } from "../../../base/hint.ts";
 import { describeEnvironment, readFacts } from "../../../platform/environment.ts";
-import { statusOf } from "../../account.ts";
+import { endOfSession, statusOf } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import { duration } from "../../format.ts";
 import type { LoginExplanation } from "../../json-output.ts";
@@ -24,7 +24,7 @@ export const login: Command = defineCommand({
     port: { type: "number", range: [1, 65_535], value: "N", help: "port of the callback (default: a free one from 28888 on)" },
     "redirect-host": { type: "string", value: "HOST", choices: ["127.0.0.1", "localhost"], help: "127.0.0.1 (default), or localhost for services that know only that name" },
     timeout: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how long to wait for the browser (default: 300)" },
-    scope: { type: "string", value: '"…"', help: "scopes to request; offline_access is always included; remembered" },
+    scope: { type: "string", value: '"…"', help: "scopes to request, added to those of the session; offline_access is included where the issuer knows it; remembered" },
     service: { type: "string", value: "URL", help: "service that the tokens are for, if it is not the issuer itself; remembered" },
     issuer: { type: "string", value: "URL", help: "issuer of the tokens, exactly as it names itself; remembered" },
     "client-id": { type: "string", value: "ID", help: "client ID registered there (default: cli_native); remembered" },
@@ -61,8 +61,8 @@ export const login: Command = defineCommand({
     const environment = describeEnvironment(readFacts());
     if (values.explain) return explain(context, environment, asJson);
 
-    const target = await loginTarget(app, { address, scope: values.scope, signal: context.signal });
-    const already = values.force ? undefined : loggedIn(target, app.clock.now());
+    const target = await loginTarget(app, { address, scope: values.scope, force: values.force === true, signal: context.signal });
+    const { already } = target;
     if (already !== undefined) {
       if (asJson) out.json(statusOf(target.name, already, app));
       else out.done(hint`Already logged in as ${accountName(already)}. To log in again: ${loginCommand(target.name, "--force")}`);
@@ -83,10 +83,13 @@ export const login: Command = defineCommand({
     };
     await logIn(app, target, options, (profile) => {
       const { session } = profile;
-      const life = session?.accessTokenExpiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, app.clock.now()))}.`;
+      const now = app.clock.now();
+      const life = session.accessTokenExpiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, now))}.`;
+      const ends = session.refreshToken === undefined ? ` There is no refresh token: ${endOfSession(session, now)}.` : "";
       const kept = app.isKept ? "" : " Nothing was stored: the session ends with this command.";
       if (asJson) out.json(statusOf(target.name, profile, app));
-      else out.done(`Logged in as ${accountName(profile)}.${life}${kept}`);
+      else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
+      if (session.missingScope !== undefined) out.warn(`less was granted than was asked for: not ${session.missingScope}`);
     });
   },
 });

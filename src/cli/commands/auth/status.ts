@@ -1,11 +1,11 @@
 import { ownerOfEnvironmentToken } from "../../../app/account.ts";
 import type { App } from "../../../app/app.ts";
 import { checkSession } from "../../../auth/flows/check-session.ts";
-import { accountName, type Profile } from "../../../auth/session.ts";
+import { accountName, type Profile, type Session } from "../../../auth/session.ts";
 import { AuthError } from "../../../base/errors.ts";
 import { hint, login } from "../../../base/hint.ts";
 import type { Identity } from "../../../base/identity.ts";
-import { chosenProfile, statusOf } from "../../account.ts";
+import { chosenProfile, endOfSession, statusOf } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { columns, duration } from "../../format.ts";
 import type { AuthStatus, StorageStatus } from "../../json-output.ts";
@@ -43,7 +43,7 @@ export const status: Command = defineCommand({
     } else {
       out.done(`Logged in as ${profile ? accountName(profile) : found.profile}`);
       const now = app.clock.now() + (profile?.session?.clockOffsetMs ?? 0);
-      out.answer(columns(sessionRows(found, now, identity)));
+      out.answer(columns(sessionRows(found, profile?.session, now, identity)));
       const left = found.refreshTokenExpiresAt === undefined ? Infinity : Date.parse(found.refreshTokenExpiresAt) - now;
       if (left < threeDaysMs) out.warn(hint`the login expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);
     }
@@ -89,7 +89,7 @@ function environmentTokenStatus(name: string, profile: Profile | undefined, app:
   return { ...known, authenticated: true, tokenSource: app.identity.variable("ACCESS_TOKEN"), ...(service !== undefined && { service }) };
 }
 
-function sessionRows(found: AuthStatus, now: number, identity: Identity): [string, string][] {
+function sessionRows(found: AuthStatus, session: Session | undefined, now: number, identity: Identity): [string, string][] {
   const { team } = found;
   const until = (time: string | undefined, unknown: string): string => {
     if (time === undefined) return unknown;
@@ -102,7 +102,8 @@ function sessionRows(found: AuthStatus, now: number, identity: Identity): [strin
     ["Default team", team ? `${team.name} (${team.id})` : "none"],
     ["Teams", teamNames(found)],
     ["Access token", `${until(found.accessTokenExpiresAt, "valid until the service refuses it")}${bound}`],
-    ["Refresh token", until(found.refreshTokenExpiresAt, "managed by the service")],
+    ["Refresh token", session?.refreshToken ? until(found.refreshTokenExpiresAt, "managed by the service") : `none: ${session ? endOfSession(session, now - session.clockOffsetMs) : ""}`],
+    ["Scope", `${found.scope || "not told by the service"}${found.missingScope ? `; not granted: ${found.missingScope}` : ""}`],
     ["Storage", storageText(found.storage, identity)],
     ["Session", found.sessionId ?? "no id from the service"],
     ["Last use", found.lastUsedAt ?? ""],
