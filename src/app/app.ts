@@ -13,7 +13,7 @@ import { TokenManager } from "../auth/token-manager/token-manager.ts";
 import { ownIdentity, type Identity } from "../base/identity.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
 import { configFolder, runtimeFolder, type Environment } from "../platform/paths.ts";
-import { findProfileFile } from "../platform/profile-file.ts";
+import { findProfileFile, realFolder, type ProfileFile } from "../platform/profile-file.ts";
 
 /** Every collaborator, each made when it is first asked for. */
 export interface App {
@@ -31,6 +31,10 @@ export interface App {
   readonly settings: Settings;
   /** The folder of everything that is stored. */
   readonly folder: string;
+  /** The real path of the working folder, for which the user may have chosen a profile; undefined when it no longer exists. */
+  readonly folderHere: string | undefined;
+  /** The file of the working folder or one above that suggests a profile; not looked for where the user has named one. */
+  readonly profileFile: ProfileFile | undefined;
   /** The OS keychain; nothing is asked of it before a key in it is needed. */
   readonly keychain: Keychain;
   /** The sealed file, whether or not the sessions of this app are stored in it. */
@@ -79,7 +83,8 @@ export function createApp(overrides: AppOverrides = {}): App {
   // Loaded with the first request: a command that only prints a token sends none.
   const systemFetch = lazily(async () => (await import("../platform/system-fetch.ts")).systemFetch(env, identity));
   const fetch: Fetch = overrides.fetch ?? (async (input, init) => (await systemFetch())(input, init));
-  const settings = resolveSettings(overrides, variables, identity, findProfileFile(identity, env["HOME"] ?? env["USERPROFILE"], overrides.cwd));
+  const settings = resolveSettings(overrides, variables, identity);
+  const folderHere = lazily(() => realFolder(overrides.cwd));
 
   const folder = lazily(() => (overrides.folder === undefined ? configFolder(identity, env, platform) : resolve(overrides.folder)));
   const keychain = lazily(() => loadedKeychain(async () => {
@@ -98,7 +103,7 @@ export function createApp(overrides: AppOverrides = {}): App {
   const sealedFile = lazily(() => sealed(true));
   const storage = typeof overrides.storage === "object" ? overrides.storage : settings.storage?.value === "memory" ? "memory" : undefined;
   const vault = (): Vault => (storage === undefined ? sealedFile() : storage === "memory" || "get" in storage ? loadedVault(storage) : storage);
-  const store = lazily(() => new SessionStore(vault(), clock, overrides.onWait));
+  const store = lazily(() => new SessionStore(vault(), clock, { onWait: overrides.onWait, folder: folderHere() }));
   const managers = new Map<string, TokenManager>();
   const tokens = (profile = settings.profile?.value, service = settings.service?.value): TokenManager => {
     const name = JSON.stringify([profile, service]);
@@ -126,6 +131,12 @@ export function createApp(overrides: AppOverrides = {}): App {
     get folder() {
       return folder();
     },
+    get folderHere() {
+      return folderHere();
+    },
+    get profileFile() {
+      return settings.profile ?? settings.accessToken ? undefined : findProfileFile(identity, env["HOME"] ?? env["USERPROFILE"], folderHere());
+    },
     get keychain() {
       return keychain();
     },
@@ -135,7 +146,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     get store() {
       return store();
     },
-    readProfiles: async () => (storage === undefined ? new SessionStore(sealed(false), clock) : store()).read(),
+    readProfiles: async () => (storage === undefined ? new SessionStore(sealed(false), clock, { folder: folderHere() }) : store()).read(),
     tokens,
     get authorizedFetch() {
       return authorizedFetch();

@@ -25,7 +25,7 @@ export interface AppOverrides {
   env?: Environment;
   /** As `process.platform`, which is the default: decides folders, modes and the keychain. */
   platform?: runtime.Platform;
-  /** Where the search for the file that names a profile begins, going upwards; the process's working folder by default. */
+  /** The folder that this program works in, for which the user may have chosen a profile; the process's own by default. */
   cwd?: string;
   /** The machine's own by default. */
   clock?: Clock;

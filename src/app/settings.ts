@@ -13,15 +13,9 @@ export interface Setting<T> {
   readonly source: string;
 }
 
-/** The name of a profile, and where it comes from. */
-export interface ProfileSetting extends Setting<string> {
-  /** Whether a login may create this profile: true for a name that the user typed, false for one from a file. */
-  readonly mayBeNew: boolean;
-}
-
 /** What options and variables say. What is undefined is left to the profile, then to the default. */
 export interface Settings {
-  readonly profile: ProfileSetting | undefined;
+  readonly profile: Setting<string> | undefined;
   readonly service: Setting<string> | undefined;
   /** The issuer of the tokens, where that is not the service itself. */
   readonly issuer: Setting<string> | undefined;
@@ -39,17 +33,15 @@ export interface Settings {
 export const defaultClientId = "cli_native";
 
 /**
- * Reads the settings. An option of the command line takes precedence over a variable, and for the profile both take precedence over the
- * folder's file. What a program says of the profile and the storage counts like an option; what it says of the service is the
- * default of the tool, and a variable can name another.
+ * Reads the settings. An option of the command line takes precedence over a variable. What a program says of the profile and the storage
+ * counts like an option; what it says of the service is the default of the tool, and a variable can name another.
  *
  * @param program - what the program says, and the options of the command line
  * @param env - the process's environment; an empty variable counts as not set
  * @param identity - names the variables
- * @param file - the file that names the profile of the working folder, as it was found
  * @throws {@link AuthError} `usage_invalid` for an option, `configuration_invalid` for a variable
  */
-export function resolveSettings(program: AppOverrides, env: Environment, identity: Identity, file?: { path: string; text: string }): Settings {
+export function resolveSettings(program: AppOverrides, env: Environment, identity: Identity): Settings {
   const { options = {} } = program;
   const fromProgram = (name: "profile" | "storage" | "service" | "issuer" | "clientId"): Setting<string> | undefined => {
     const value = program[name];
@@ -65,7 +57,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
     return value === undefined ? undefined : { value, source: `--${name}` };
   };
   const typed = fromOption("profile") ?? fromProgram("profile") ?? fromEnvironment("PROFILE");
-  if (typed && !profileName.test(typed.value)) {
+  if (typed && !isProfileName(typed.value)) {
     throw invalid(typed, `is "${typed.value}": a profile's name is ${namesAre}`, hint`Try: --profile work`);
   }
   const storage = fromOption("storage") ?? fromProgram("storage") ?? fromEnvironment("STORAGE");
@@ -86,8 +78,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
     );
   }
   return {
-    // A token from the environment goes to the chosen profile's service, and a file from somebody else must not choose that service.
-    profile: typed ? { ...typed, mayBeNew: true } : file && !accessToken ? profileOfFolder(file) : undefined,
+    profile: typed,
     service: service && { ...service, value: parseServiceUrl(service.value, service.source) },
     issuer: issuer && { ...issuer, value: parseIssuer(issuer.value, issuer.source) },
     clientId: fromOption("client-id") ?? fromEnvironment("CLIENT_ID") ?? fromProgram("clientId"),
@@ -101,21 +92,12 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
 /** The variables whose values are secrets. An app has them as {@link Secret} and passes them to no other program. */
 export const secretVariables: readonly string[] = ["ACCESS_TOKEN", "PASSPHRASE"];
 
-const profileName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-const namesAre = 'letters, digits, ".", "_" and "-", 64 at most';
-
-/**
- * A cloned repository brings its files along, so this one may well come from an attacker. All it can do is choose among the
- * profiles that the user has made: the user typed their addresses, and every token stays with the service that issued it. An
- * address in this file would send the user to the attacker's login page.
- */
-function profileOfFolder({ path, text }: { path: string; text: string }): ProfileSetting {
-  const value = text.trim();
-  if (profileName.test(value)) return { value, source: path, mayBeNew: false };
-  throw new AuthError("configuration_invalid", `"${path}" holds no profile's name, which is one line of ${namesAre}`, {
-    hint: "Correct or remove the file, or name the profile yourself: --profile NAME",
-  });
+/** Whether a profile can have this name. */
+export function isProfileName(text: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text);
 }
+
+const namesAre = 'letters, digits, ".", "_" and "-", 64 at most';
 
 function isStorageKind(setting: Setting<string>): setting is Setting<StorageKind> {
   return ["keychain", "file", "memory"].includes(setting.value);

@@ -37,7 +37,7 @@ export interface AuthStatus {
   /** Whether the service was asked just now (`--check`). Everything else is known here. */
   readonly checked: boolean;
   readonly profile: string;
-  /** What selected the profile: `--profile`, the name of the variable, the path of the folder's file, or `active`. */
+  /** What selected the profile: `--profile`, the name of the variable, the folder that it was chosen for (`--here in …`), or `active`. */
   readonly profileSource: string;
   /** The name of the variable, if a token in it takes precedence over the profile's own session. Nothing else is said of that session then. */
   readonly tokenSource?: string;
@@ -128,6 +128,8 @@ export interface ProfileList {
 /** `auth switch --json`. */
 export interface SwitchOutput {
   readonly active: string;
+  /** With `--here`: the folder in which, and below which, it is the active one. */
+  readonly folder?: string;
 }
 
 /** `auth team --json`. */

@@ -38,7 +38,9 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   let replaced: Session | undefined;
   const store = async (session: Session): Promise<Profile> => {
     const { name, known, service, issuer, clientId, scope } = target;
-    const next = { service, issuer, clientId, scope, team: known?.service === service ? known.team : undefined, session };
+    const { server, isDiscovered, askedAt } = request;
+    const metadata = askedAt === undefined ? undefined : { server, isDiscovered, askedAt };
+    const next = { service, issuer, metadata, clientId, scope, team: known?.service === service ? known.team : undefined, session };
     const add = (profiles: Profiles): Profiles => {
       const before = profiles.profiles.get(name);
       // Another login was faster: the user has agreed to change what the profile was then, not what it is now.

@@ -1,7 +1,7 @@
-import type { KnownServer } from "../../auth/flows/login-request.ts";
 import { identifyAddress } from "../../auth/flows/named-address.ts";
+import type { KnownServer } from "../../auth/oauth/authorization-server.ts";
 import { missingScope, scopeNames } from "../../auth/oauth/scope.ts";
-import { isAlive, unknownProfile, type Profile } from "../../auth/session.ts";
+import { isAlive, type Profile } from "../../auth/session.ts";
 import { parseIssuer } from "../../base/address.ts";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
@@ -14,6 +14,8 @@ import type { LoginOptions } from "./options.ts";
 /** Which profile a login is for, and where it goes. */
 export interface LoginTarget {
   readonly name: string;
+  /** The folder that the profile was chosen for, if it was. */
+  readonly here: string | undefined;
   /** The stored profile; undefined when this login creates it. */
   readonly known: Profile | undefined;
   readonly service: string;
@@ -23,7 +25,7 @@ export interface LoginTarget {
   readonly scope: string | undefined;
   /** The profile, if it is logged in already with all that is asked for, as far as this machine can tell, and `force` is false. */
   readonly already: Profile | undefined;
-  /** The server, where it was asked what it is, to find out where the login goes. */
+  /** The server, where it was asked what it is, to find out where the login goes, or for the login before. */
   readonly server: KnownServer | undefined;
 }
 
@@ -41,8 +43,8 @@ export interface LoginWords {
 /**
  * Decides where a login goes: what the user typed and the variables say, else what the profile remembers of that very service.
  *
- * @throws AuthError `configuration_invalid` when nothing names a service; NotAuthenticatedError for a profile that only a
- * folder's file names; ServiceError when it is not known yet what ADDRESS is, and cannot be found out
+ * @throws AuthError `configuration_invalid` when nothing names a service; ServiceError when it is not known yet what ADDRESS is, and
+ * cannot be found out
  */
 export async function loginTarget(app: App, { address, scope, force, signal }: LoginWords): Promise<LoginTarget> {
   const { identity, settings, store, fetch, clock } = app;
@@ -50,7 +52,6 @@ export async function loginTarget(app: App, { address, scope, force, signal }: L
   const profiles = await store.read();
   const name = app.tokens().settle(profiles.active);
   const known = profiles.profiles.get(name);
-  if (known === undefined && settings.profile?.mayBeNew === false) throw unknownProfile(name, profiles, settings.profile.source);
   const { service, issuer, server } =
     address === undefined
       ? placeOfSettings(settings, known, identity)
@@ -62,14 +63,21 @@ export async function loginTarget(app: App, { address, scope, force, signal }: L
   const alive = same?.session !== undefined && !force && isAlive(same.session, clock.now()) ? same.session : undefined;
   return {
     name,
+    here: settings.profile === undefined ? profiles.here : undefined,
     known,
     service,
     issuer,
-    server,
+    server: server ?? knownServer(same, issuer),
     clientId: settings.clientId?.value ?? remembered?.clientId ?? defaultClientId,
     scope: asked !== undefined && alive ? union(same?.scope ?? alive.scope, asked) : (asked ?? same?.scope),
     already: alive && (asked === undefined || missingScope(asked, alive) === undefined) ? same : undefined,
   };
+}
+
+/** What the profile knows of the server. That a service has no metadata does not count once the user calls it an issuer. */
+function knownServer(profile: Profile | undefined, issuer: string | undefined): KnownServer | undefined {
+  const { metadata } = profile ?? {};
+  return issuer === undefined || metadata?.isDiscovered ? metadata : undefined;
 }
 
 /** Scopes of a login that is to grant more than the one before it, and not something else. */

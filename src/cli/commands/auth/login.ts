@@ -64,7 +64,7 @@ export const login: Command = defineCommand({
     const target = await loginTarget(app, { address, scope: values.scope, force: values.force === true, signal: context.signal });
     const { already } = target;
     if (already !== undefined) {
-      if (asJson) out.json(statusOf(target.name, already, app));
+      if (asJson) out.json(statusOf(target.name, already, app, target.here));
       else out.done(hint`Already logged in as ${accountName(already)}. To log in again: ${loginCommand(target.name, "--force")}`);
       return;
     }
@@ -87,7 +87,7 @@ export const login: Command = defineCommand({
       const life = session.accessTokenExpiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, now))}.`;
       const ends = session.refreshToken === undefined ? ` There is no refresh token: ${endOfSession(session, now)}.` : "";
       const kept = app.isKept ? "" : " Nothing was stored: the session ends with this command.";
-      if (asJson) out.json(statusOf(target.name, profile, app));
+      if (asJson) out.json(statusOf(target.name, profile, app, target.here));
       else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
       if (session.missingScope !== undefined) out.warn(`less was granted than was asked for: not ${session.missingScope}`);
     });

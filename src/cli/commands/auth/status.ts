@@ -59,21 +59,21 @@ interface Findings {
 }
 
 async function ofProfile({ app, signal }: Context, check: boolean): Promise<Findings> {
-  const { name, profile } = await chosenProfile(app);
-  if (!check || profile?.session === undefined) return { found: statusOf(name, profile, app), profile };
+  const { name, profile, all: { here } } = await chosenProfile(app);
+  if (!check || profile?.session === undefined) return { found: statusOf(name, profile, app, here), profile };
   try {
     await checkSession({ store: app.store, tokens: app.tokens(name), exchange: { fetch: app.fetch, clock: app.clock, signal } });
   } catch (error) {
     if (!(error instanceof AuthError) || error.code !== "session_ended") throw error;
-    return { found: { ...statusOf(name, { ...profile, session: undefined }, app), checked: true }, ended: error };
+    return { found: { ...statusOf(name, { ...profile, session: undefined }, app, here), checked: true }, ended: error };
   }
   const current = (await app.store.read()).profiles.get(name);
-  return { found: { ...statusOf(name, current, app), checked: true }, profile: current };
+  return { found: { ...statusOf(name, current, app, here), checked: true }, profile: current };
 }
 
 async function ofEnvironmentToken({ app, signal }: Context, check: boolean): Promise<Findings> {
-  const { name, profile } = await chosenProfile(app);
-  const found = environmentTokenStatus(name, profile, app);
+  const { name, profile, all: { here } } = await chosenProfile(app);
+  const found = environmentTokenStatus(name, profile, app, here);
   if (!check) return { found };
   const { teams, ...user } = (await ownerOfEnvironmentToken(app, signal)).user;
   return { found: { ...found, checked: true, user, teams } };
@@ -83,9 +83,9 @@ async function ofEnvironmentToken({ app, signal }: Context, check: boolean): Pro
  * The status with a token of the environment: requests go to the profile's service, or to the one that the environment names. The
  * user of the token is not known here, and the profile's own session is not used, so nothing is said of it.
  */
-function environmentTokenStatus(name: string, profile: Profile | undefined, app: App): AuthStatus {
+function environmentTokenStatus(name: string, profile: Profile | undefined, app: App, here: string | undefined): AuthStatus {
   const service = app.settings.service?.value ?? profile?.service;
-  const known = statusOf(name, profile && { ...profile, session: undefined }, app);
+  const known = statusOf(name, profile && { ...profile, session: undefined }, app, here);
   return { ...known, authenticated: true, tokenSource: app.identity.variable("ACCESS_TOKEN"), ...(service !== undefined && { service }) };
 }
 
