@@ -219,6 +219,13 @@ export function defaultTeam(profile: { team?: string | undefined; session: Pick<
   return teams.find((team) => team.id === profile.team) ?? teams.find((team) => team.isPrivateTeamspace) ?? teams[0];
 }
 
+/** How an account is named in a sentence: `alice@example.com (Acme Corp)`. */
+export function accountName(profile: Profile): string {
+  const user = profile.session?.user;
+  const team = defaultTeam(profile);
+  return `${user?.email ?? user?.name ?? user?.id ?? "somebody"}${team ? ` (${team.name})` : ""}`;
+}
+
 const formatVersion = 1;
 
 /** The text that is sealed: the one place where the secrets of a session become text again. */
