@@ -62,10 +62,11 @@ export class SessionStore {
    * Takes everything on disk that the next {@link SessionStore.replaceSession} needs, before something is done that cannot be
    * undone: room for the file, and the entries of the lock under which it is replaced.
    *
+   * @param key - the key of the next write, if it is a new one
    * @throws {@link AuthError} `storage_unwritable` when the disk does not have that
    */
-  async reserve(): Promise<StoreReservation> {
-    const room = await this.#vault.reserve();
+  async reserve(key?: KeyHeader): Promise<StoreReservation> {
+    const room = await this.#vault.reserve(key);
     try {
       const path = this.#lockPath("credentials");
       const lock = path === undefined ? undefined : (await processLock()).prepareProcessLock(path, this.#clock);

@@ -4,7 +4,18 @@ import type { Clock } from "../../platform/clock.ts";
 /** What a sealed file says, in the open, about the key that opens it. */
 export type KeyHeader =
   | { readonly source: "keychain"; readonly account: string }
-  | { readonly source: "passphrase" | "machine"; readonly kdf: "scrypt"; readonly N: number; readonly r: number; readonly p: number; readonly salt: string };
+  | ScryptHeader
+  | { readonly source: "machine"; readonly kdf: "hkdf"; readonly machineId: boolean; readonly salt: string };
+
+/** A key that scrypt derives: of a passphrase, or of the machine in files from before there was a secret. */
+export interface ScryptHeader {
+  readonly source: "passphrase" | "machine";
+  readonly kdf: "scrypt";
+  readonly N: number;
+  readonly r: number;
+  readonly p: number;
+  readonly salt: string;
+}
 
 /** A lock that is held. */
 export interface VaultLock {
@@ -31,8 +42,8 @@ export interface Vault {
   mark(): string | undefined;
   /** The text, or undefined when there is none. */
   read(): Promise<string | undefined>;
-  /** Takes the room for the next write, before something is done that cannot be undone. */
-  reserve(): Reservation | Promise<Reservation>;
+  /** Takes the room for the next write, with `key` if that is a new one, before something is done that cannot be undone. */
+  reserve(key?: KeyHeader): Reservation | Promise<Reservation>;
   /** Replaces the text as a whole; `key` seals it with another key from now on. */
   write(content: string, options?: { reservation?: Reservation; key?: KeyHeader }): Promise<void>;
   /** Removes the text. */

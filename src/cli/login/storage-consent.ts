@@ -38,8 +38,8 @@ export async function agreedKey({ app, out, terminal, signal }: Context, granted
       return /^y(es)?$/i.test(await ask("Store it in the encrypted file? [y/N] ", signal));
     },
   });
-  // A full disk, or a folder that cannot be written, shows now as well.
-  (await app.store.reserve()).discard();
   const isKept = isDeepStrictEqual(key, current);
+  // A full disk, or a folder that cannot be written, shows now as well.
+  (await app.store.reserve(isKept ? undefined : key)).discard();
   return () => (isKept && app.sealedFile.header() !== undefined ? undefined : key);
 }
