@@ -67,7 +67,7 @@ export function reserveFile(path: string, bytes: number, { mode = 0o600, flush =
         if (flush) fsyncSync(fd);
         closeSync(fd);
         fd = undefined;
-        renameSync(temporary, path);
+        moveFile(temporary, path);
         isDone = true;
         if (flush) syncFolder(dirname(path));
       } finally {
@@ -80,6 +80,40 @@ export function reserveFile(path: string, bytes: number, { mode = 0o600, flush =
 /** {@link reserveFile} and {@link Reservation.commit} at once, for content that is known already. */
 export function replaceFile(path: string, content: string, options?: ReplaceOptions): void {
   reserveFile(path, 0, options).commit(content);
+}
+
+/** How {@link moveFile} moves, for tests of another platform. */
+export interface MoveOptions {
+  /** As `process.platform`, which is the default. */
+  readonly platform?: NodeJS.Platform;
+  /** The system's own by default. */
+  readonly rename?: (from: string, to: string) => void;
+}
+
+/** How often a move is tried on Windows, {@link betweenMovesMs} apart: for 2 s. */
+const moves = 200;
+const betweenMovesMs = 10;
+/** What Windows says of a file that is open: access denied, of which libuv makes EPERM, or a sharing violation. */
+const inUse: readonly string[] = ["EPERM", "EACCES", "EBUSY"];
+
+/**
+ * Gives a file another name, in place of a file that may have it.
+ *
+ * Windows refuses that while any process has the file open whose name it is, be it a reader of ours or a virus scanner. What was
+ * to be stored may exist nowhere else, such as a refreshed session, so it tries again: those open a file for moments only. It does
+ * not matter that this process waits meanwhile, see the head of this file.
+ *
+ * @throws what the file system says
+ */
+export function moveFile(from: string, to: string, { platform = process.platform, rename = renameSync }: MoveOptions = {}): void {
+  for (let left = platform === "win32" ? moves : 1; ; left -= 1) {
+    try {
+      return rename(from, to);
+    } catch (error) {
+      if (left === 1 || !inUse.includes(systemErrorCode(error) ?? "")) throw error;
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, betweenMovesMs);
+  }
 }
 
 /**

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { appendFileSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, readFileSync, rmSync, statSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { systemErrorCode } from "../base/errors.ts";
-import { syncFolder } from "../platform/files.ts";
+import { moveFile, syncFolder } from "../platform/files.ts";
 import { firstNames } from "../platform/large-folder.ts";
 import { replacePrivateFile } from "../platform/private-file-changes.ts";
 import { unreadable } from "../platform/private-files.ts";
@@ -125,11 +125,11 @@ export function closeOpenFiles(folder: string): void {
     // The id distinguishes it from files for the same position that were closed before.
     const entry = { order: Number.parseInt(name, 10), id: randomBytes(8).toString("hex"), count: 1, retries: 0 };
     const closed = join(folder, queueEntryName(entry));
-    renameSync(join(folder, name), closed);
+    moveFile(join(folder, name), closed);
     appendFileSync(closed, `\n${endMark}\n`);
     const count = readLines(closed).length;
     if (count === 0) rmSync(closed, { force: true });
-    else renameSync(closed, join(folder, queueEntryName({ ...entry, count })));
+    else moveFile(closed, join(folder, queueEntryName({ ...entry, count })));
   }
 }
 

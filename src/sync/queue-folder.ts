@@ -1,9 +1,9 @@
-import { renameSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemErrorCode } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import { syncFolder } from "../platform/files.ts";
+import { moveFile, syncFolder } from "../platform/files.ts";
 import { firstNames, namesIn, removeFiles, removeFilesBefore } from "../platform/large-folder.ts";
 import { ensurePrivateFolder, replacePrivateFile, unwritable } from "../platform/private-file-changes.ts";
 import { appendLine, closeOpenFiles, countItems, fileSpan, isClosedFile, isOpenFile, positionName, type QueueEntry, queueEntry, queueEntryName, readLines, removeEndMark } from "./queue-file.ts";
@@ -71,7 +71,7 @@ export class QueueFolder {
     const files = inFiles(items);
     try {
       await inGroups(files, ({ name, text }) => writeFile(join(this.#unfinished, name), text, { flag: "wx", mode: 0o600, flush: true }));
-      for (const { name } of files) renameSync(join(this.#unfinished, name), join(this.#waiting, name));
+      for (const { name } of files) moveFile(join(this.#unfinished, name), join(this.#waiting, name));
       syncFolder(this.#waiting);
       return files.map(({ name }) => name);
     } catch (cause) {
@@ -197,7 +197,7 @@ export class QueueFolder {
 
   #move(name: string, to: string): void {
     try {
-      renameSync(join(this.#waiting, name), to);
+      moveFile(join(this.#waiting, name), to);
     } catch (error) {
       // Another process has delivered or moved it: there is nothing left to count.
       if (systemErrorCode(error) !== "ENOENT") throw unwritable(to, error);

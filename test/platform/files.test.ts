@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { leftTemporaries, replaceFile, reserveFile } from "../../src/platform/files.ts";
+import { leftTemporaries, moveFile, replaceFile, reserveFile } from "../../src/platform/files.ts";
 import { scratchFolder } from "../helpers/command.ts";
 
 test("a file is replaced as a whole, and nothing else is left in its folder", (t) => {
@@ -40,6 +40,48 @@ test("a file that cannot be replaced stays as it is, and no temporary file stays
   assert.throws(() => replaceFile(join(folder, "taken"), "x"));
   assert.throws(() => replaceFile(join(folder, "missing", "file"), "x"));
   assert.deepEqual(readdirSync(folder), ["taken"]);
+});
+
+/** A file system that says these, one a call, before it does what it is asked. */
+function reluctant(...answers: string[]): { rename: (from: string, to: string) => void; calls: () => number } {
+  let calls = 0;
+  return {
+    calls: () => calls,
+    rename(from, to) {
+      const code = answers[calls];
+      calls += 1;
+      if (code !== undefined) throw Object.assign(new Error(`${code}: ${from} -> ${to}`), { code });
+      renameSync(from, to);
+    },
+  };
+}
+
+for (const code of ["EPERM", "EACCES", "EBUSY"]) {
+  test(`NFR-014 on Windows a file is put in its place although another process has that open (${code})`, (t) => {
+    const folder = scratchFolder(t);
+    const [from, to] = [join(folder, "new"), join(folder, "file")];
+    writeFileSync(to, "old");
+    writeFileSync(from, "new");
+    const { rename, calls } = reluctant(code, code, code);
+    moveFile(from, to, { platform: "win32", rename });
+    assert.equal(calls(), 4);
+    assert.deepEqual(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")]), [["file", "new"]]);
+    const elsewhere = reluctant(code);
+    assert.throws(() => moveFile(to, from, { platform: "linux", rename: elsewhere.rename }), { code });
+    assert.equal(elsewhere.calls(), 1);
+  });
+}
+
+test("NFR-014 on Windows a file that stays open is given up after 2 s, and any other failure is one at once", (t) => {
+  const path = join(scratchFolder(t), "file");
+  let waitedMs = 0;
+  t.mock.method(Atomics, "wait", (_array: Int32Array, _index: number, _value: number, ms: number) => void (waitedMs += ms));
+  for (const [code, tries] of [["ENOENT", 1], ["EISDIR", 1], ["EPERM", 200]] as const) {
+    const { rename, calls } = reluctant(...Array.from({ length: 1000 }, () => code));
+    assert.throws(() => moveFile(path, `${path}.new`, { platform: "win32", rename }), { code });
+    assert.equal(calls(), tries);
+    assert.equal(waitedMs, (tries - 1) * 10);
+  }
 });
 
 test("a link in the file's place is replaced, and what it leads to is not touched", { skip: process.platform === "win32" && "links need a privilege there" }, (t) => {

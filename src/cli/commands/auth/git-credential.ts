@@ -16,6 +16,7 @@ export const gitCredential: Command = defineCommand({
     "git keeps no copy: it is told that the token is ephemeral, and when it expires.",
   options: { ...profileOption },
   arguments: [1, 1],
+  choices: ["get", "store", "erase"],
   examples: [
     [({ command }) => `git config --global credential.https://service.example.helper '!${command} auth git-credential'`, "make git use it"],
     [({ command }) => `printf 'protocol=https\\nhost=service.example\\n' | ${command} auth git-credential get`, "show what git would get"],

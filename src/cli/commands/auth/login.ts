@@ -21,7 +21,7 @@ export const login: Command = defineCommand({
     headless: { type: "boolean", help: "log in with a code, using a browser on any other device" },
     "no-browser": { type: "boolean", help: "print the address instead of opening it" },
     port: { type: "number", range: [1, 65_535], value: "N", help: "port of the callback (default: a free one from 28888 on)" },
-    "redirect-host": { type: "string", value: "HOST", help: "127.0.0.1 (default), or localhost for services that know only that name" },
+    "redirect-host": { type: "string", value: "HOST", choices: ["127.0.0.1", "localhost"], help: "127.0.0.1 (default), or localhost for services that know only that name" },
     timeout: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how long to wait for the browser (default: 300)" },
     scope: { type: "string", value: '"…"', help: "scopes to request; offline_access is always included; remembered" },
     issuer: { type: "string", value: "URL", help: "issuer of the tokens, if it is not the service itself; remembered" },

@@ -13,6 +13,7 @@ export const switchProfile: Command = defineCommand({
     "in the working folder or above names one. Without PROFILE, asks which.",
   options: { ...jsonOption },
   arguments: [0, 1],
+  choices: "profiles",
   examples: [
     ["auth switch", "choose from a list"],
     ["auth switch work", "use the account of the profile work"],
