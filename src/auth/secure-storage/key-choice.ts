@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import { Secret } from "../../base/secret.ts";
-import type { Keychain } from "./keychain.ts";
+import { whereSealed, type Keychain } from "./keychain.ts";
 import { newMachineHeader } from "./machine-key.ts";
 import { newPassphraseHeader } from "./passphrase-key.ts";
 import type { KeyHeader } from "./vault.ts";
@@ -53,7 +53,7 @@ export async function chooseKey(facts: ChoiceFacts): Promise<KeyHeader> {
     return await keychainHeader(keychain, current?.source === "keychain" ? current.account : accountOf(folder));
   } catch (error) {
     const mayFallBack = requested === undefined && current?.source !== "keychain" && error instanceof AuthError && error.code === "keychain_unavailable";
-    if (!mayFallBack) throw error;
+    if (!mayFallBack) throw current?.source === "keychain" ? whereSealed(error) : error;
     await agree(facts, error.message);
     return newFileHeader(facts);
   }

@@ -18,7 +18,12 @@ export interface MachineKeyOptions {
   readonly folder: () => string;
   readonly platform: NodeJS.Platform;
   readonly clock: Clock;
+  /** The machine's; by default the system is asked. */
+  readonly machine?: () => string | undefined;
 }
+
+/** The key of this machine, which can make what it needs. */
+export type MachineKey = KeySource & Required<Pick<KeySource, "prepare">>;
 
 /** A header with a fresh salt, for a new key of this machine and user. */
 export function newMachineHeader(): KeyHeader {
@@ -33,7 +38,7 @@ export function newMachineHeader(): KeyHeader {
  *
  * The secret has 256 bits, so that nothing can be guessed, and a fast derivation will do (HKDF, RFC 5869).
  */
-export function machineKey({ identity, folder, platform, clock }: MachineKeyOptions): Required<Pick<KeySource, "prepare">> & KeySource {
+export function machineKey({ identity, folder, platform, clock, machine = machineId }: MachineKeyOptions): MachineKey {
   const path = (): string => join(folder(), "credentials.secret");
   const variable = stateVariable(platform);
   const restore = hint`Restore it from a backup, or set ${variable} as it was at the login. If it is lost: ${login(undefined, "--force")}`;
@@ -49,7 +54,7 @@ export function machineKey({ identity, folder, platform, clock }: MachineKeyOpti
     },
     async open(header) {
       if (!isMachineHeader(header)) throw new TypeError("not a key of this machine");
-      const id = header.machineId ? machineId() : "";
+      const id = header.machineId ? machine() : "";
       if (id === undefined) {
         throw new AuthError("storage_unreadable", "the session is sealed with the id of a machine, and this one has none", { hint: "Restore /etc/machine-id" });
       }

@@ -4,7 +4,7 @@ import { isAbsolute, join } from "node:path";
 import type { Identity } from "../../base/identity.ts";
 import type { Environment } from "../../platform/paths.ts";
 import { userName } from "../../platform/user-name.ts";
-import { machineId, newMachineHeader } from "./machine-key.ts";
+import { machineId, newMachineHeader, type MachineKey } from "./machine-key.ts";
 import { scryptKey } from "./passphrase-key.ts";
 import { startOver, type KeySource } from "./sealed-file.ts";
 
@@ -15,7 +15,7 @@ import { startOver, type KeySource } from "./sealed-file.ts";
  * @param fingerprint - from {@link oldFingerprint}
  * @param successor - the key of the secret
  */
-export function oldMachineKey(fingerprint: string, successor: Required<Pick<KeySource, "prepare">> & KeySource): KeySource {
+export function oldMachineKey(fingerprint: string, successor: MachineKey): KeySource {
   return {
     mismatch: { message: "it was sealed on another machine or by another user, or it was changed", hint: startOver },
     open: async (header) => scryptKey(Buffer.from(fingerprint), header),
@@ -45,7 +45,11 @@ export function removeCachedKeys({ name }: Identity, env: Environment): void {
   const uid = process.getuid?.();
   const runtime = uid === undefined ? undefined : env["XDG_RUNTIME_DIR"];
   const folder = runtime && isAbsolute(runtime) ? join(runtime, name) : join(tmpdir(), uid === undefined ? name : `${name}-${uid}`);
-  const stats = lstatSync(folder, { throwIfNoEntry: false });
-  if (!stats?.isDirectory() || (uid !== undefined && stats.uid !== uid)) return;
-  for (const file of readdirSync(folder)) if (/^[0-9a-f]{32}\.key$/.test(file)) rmSync(join(folder, file), { force: true });
+  try {
+    const stats = lstatSync(folder);
+    if (!stats.isDirectory() || (uid !== undefined && stats.uid !== uid)) return;
+    for (const file of readdirSync(folder)) if (/^[0-9a-f]{32}\.key$/.test(file)) rmSync(join(folder, file), { force: true });
+  } catch {
+    // There is none, most likely.
+  }
 }

@@ -4,7 +4,7 @@ import { AuthError } from "../../base/errors.ts";
 import { hint } from "../../base/hint.ts";
 import type { Secret } from "../../base/secret.ts";
 import { startOver, type KeySource } from "./sealed-file.ts";
-import type { KeyHeader, ScryptHeader } from "./vault.ts";
+import type { KeyHeader } from "./vault.ts";
 
 /** 16 MiB of memory and about 35 ms for each guess at a passphrase (RFC 7914 §2). */
 const cost = { N: 16384, r: 8, p: 1 } as const;
@@ -38,7 +38,7 @@ export function passphraseKey(passphrase: Secret | undefined): KeySource {
  * @throws {@link AuthError} `storage_damaged` when the header asks for a cost that this program never wrote
  */
 export async function scryptKey(secret: Buffer, header: KeyHeader): Promise<Buffer> {
-  const { N, r, p, salt } = header as ScryptHeader;
+  const { N, r, p, salt } = header as Extract<KeyHeader, { kdf: "scrypt" }>;
   // The header is not authenticated until the key is known: a cost chosen by an attacker could use up all memory.
   if (N !== cost.N || r !== cost.r || p !== cost.p) {
     const asked = `N ${N}, r ${r}, p ${p}`;

@@ -27,8 +27,8 @@ export interface SealingKey {
   readonly key: Buffer;
 }
 
-/** The next step when the file cannot be opened any more. */
-export const startOver: Hint = hint`Start over: ${{ command: "auth logout", options: ["--all", "--force"] }}, then ${login()}`;
+/** The next step when the file cannot be opened any more. It destroys nothing: {@link SealedFile.setAside}. */
+export const startOver: Hint = hint`Log in again: ${login(undefined, "--force")}`;
 
 interface Envelope {
   readonly version: number;
@@ -51,6 +51,7 @@ const newestVersion = 2;
  */
 export class SealedFile implements Vault {
   readonly path: string;
+  readonly #aside: string;
   readonly #keySourceOf: (header: KeyHeader) => KeySource | Promise<KeySource>;
   #opened: { header: string; key: Buffer } | undefined;
 
@@ -60,6 +61,7 @@ export class SealedFile implements Vault {
    */
   constructor(path: string, keySourceOf: (header: KeyHeader) => KeySource | Promise<KeySource>) {
     this.path = path;
+    this.#aside = `${path}.old`;
     this.#keySourceOf = keySourceOf;
   }
 
@@ -135,9 +137,17 @@ export class SealedFile implements Vault {
     }
   }
 
-  /** Removes the file. */
+  /** Removes the file, and one that was set aside. */
   async remove(): Promise<void> {
-    (await changes()).removePrivateFile(this.path);
+    const { removePrivateFile } = await changes();
+    removePrivateFile(this.path);
+    removePrivateFile(this.#aside);
+  }
+
+  /** Moves the file out of the way, unopened. Returns its new path. */
+  async setAside(): Promise<string> {
+    (await changes()).movePrivateFile(this.path, this.#aside);
+    return this.#aside;
   }
 
   async #key(header: KeyHeader): Promise<Buffer> {

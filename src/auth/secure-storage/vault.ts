@@ -4,18 +4,9 @@ import type { Clock } from "../../platform/clock.ts";
 /** What a sealed file says, in the open, about the key that opens it. */
 export type KeyHeader =
   | { readonly source: "keychain"; readonly account: string }
-  | ScryptHeader
+  // Of a passphrase; of the machine, in files from before there was a secret.
+  | { readonly source: "passphrase" | "machine"; readonly kdf: "scrypt"; readonly N: number; readonly r: number; readonly p: number; readonly salt: string }
   | { readonly source: "machine"; readonly kdf: "hkdf"; readonly machineId: boolean; readonly salt: string };
-
-/** A key that scrypt derives: of a passphrase, or of the machine in files from before there was a secret. */
-export interface ScryptHeader {
-  readonly source: "passphrase" | "machine";
-  readonly kdf: "scrypt";
-  readonly N: number;
-  readonly r: number;
-  readonly p: number;
-  readonly salt: string;
-}
 
 /** A lock that is held. */
 export interface VaultLock {
@@ -48,6 +39,8 @@ export interface Vault {
   write(content: string, options?: { reservation?: Reservation; key?: KeyHeader }): Promise<void>;
   /** Removes the text. */
   remove(): void | Promise<void>;
+  /** Moves a text that cannot be read out of the way. Returns where it is now. Without this method, such a text stays an error. */
+  setAside?(): string | Promise<string>;
   /**
    * Takes a lock that excludes every other holder of the same name that uses this vault. Without this method, users of one vault
    * object exclude each other within the process, and processes do not: then two of them may send the same refresh token.

@@ -4,7 +4,7 @@ import { defaultClientId } from "../../app/settings.ts";
 import { endReplacedSession } from "../../auth/flows/logout.ts";
 import type { KeyHeader } from "../../auth/secure-storage/vault.ts";
 import { isAlive, isSameLogin, isSameSession, remainingMs, unknownProfile, type Profile, type Profiles, type Session } from "../../auth/session.ts";
-import { withProfile } from "../../auth/session-store.ts";
+import { isUnopenable, nobody, withProfile } from "../../auth/session-store.ts";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import { accountName, statusOf } from "../account.ts";
@@ -15,6 +15,8 @@ import { warnOfOutcome } from "../revocation.ts";
 /** Which profile a login is for, and where it goes. */
 export interface LoginTarget {
   readonly name: string;
+  /** Why what is stored cannot be opened: it will be moved aside. Undefined where it can. */
+  readonly unopened: AuthError | undefined;
   /** The stored profile; undefined when this login creates it. */
   readonly known: Profile | undefined;
   readonly service: string;
@@ -27,11 +29,18 @@ export interface LoginTarget {
  * Decides where a login goes: what options and variables say, else what the profile remembers of that very service.
  *
  * @param scope - `--scope`
+ * @param force - `--force`: what is stored is done without if it cannot be opened, or nobody could get away from a keychain that
+ * stays locked
  * @throws AuthError `configuration_invalid` when nothing names a service; NotAuthenticatedError for a profile that only a
  * folder's file names
  */
-export async function loginTarget({ identity, settings, store }: App, scope: string | undefined): Promise<LoginTarget> {
-  const profiles = await store.read();
+export async function loginTarget({ identity, settings, store }: App, scope: string | undefined, force: boolean): Promise<LoginTarget> {
+  let unopened: AuthError | undefined;
+  const profiles = await store.read().catch((error: unknown) => {
+    if (!force || !isUnopenable(error)) throw error;
+    unopened = error;
+    return nobody;
+  });
   const name = settings.profile?.value ?? profiles.active;
   const known = profiles.profiles.get(name);
   if (known === undefined && settings.profile?.mayBeNew === false) throw unknownProfile(name, profiles, settings.profile.source);
@@ -46,6 +55,7 @@ export async function loginTarget({ identity, settings, store }: App, scope: str
   const issuer = settings.issuer?.value ?? remembered?.issuer;
   return {
     name,
+    unopened,
     known,
     service,
     clientId: settings.clientId?.value ?? remembered?.clientId ?? defaultClientId,
@@ -119,7 +129,8 @@ export function loginStorage(context: Context, target: LoginTarget, { key, asJso
         return { ...withProfile(stored, name, profile), active: stored.profiles.has(stored.active) ? stored.active : name };
       };
       const header = key();
-      await app.store.update(add, header && { key: header });
+      const moved = (path: string): void => out.warn(`the logins that were stored could not be opened (${target.unopened?.message}) and are kept in "${path}"`);
+      await app.store.update(add, { ...(header && { key: header }), onSetAside: target.unopened && moved });
       const life = session.accessTokenExpiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, app.clock.now()))}.`;
       const kept = app.isKept ? "" : " Nothing was stored: the session ends with this command.";
       if (asJson) out.json(statusOf(name, profile, app));

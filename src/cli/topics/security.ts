@@ -43,7 +43,7 @@ What is not protected:
 
 - Your own programs, on your own machine, while you are logged in, can do what
   you can do: run "auth token", read the memory of your processes or, with the
-  encrypted file and no passphrase, derive the key.
+  encrypted file and no passphrase, read the secret of its key.
 - An administrator of the machine can do all of that too.
 - An access token that leaked is good until it expires, unless it is bound to a
   key (DPoP).

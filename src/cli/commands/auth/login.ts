@@ -39,7 +39,7 @@ export const login: Command = defineCommand({
       help: "where the key lives: keychain (default), file, or memory (nothing is stored)",
     },
     yes: { type: "boolean", short: "y", help: "agree to the encrypted file if there is no keychain, and to a change of the profile's service" },
-    force: { type: "boolean", help: "log in again even if already logged in, or with a profile of another service" },
+    force: { type: "boolean", help: "log in again even if already logged in, with a profile of another service, or if what is stored cannot be opened" },
     explain: { type: "boolean", help: "show which login would be used here, and why, without logging in" },
     ...profileOption,
     ...jsonOption,
@@ -59,7 +59,7 @@ export const login: Command = defineCommand({
     const environment = describeEnvironment(readFacts());
     if (values.explain) return explain(context, environment, asJson);
 
-    const target = await loginTarget(app, values.scope);
+    const target = await loginTarget(app, values.scope, values.force === true);
     const already = values.force ? undefined : loggedIn(target, app.clock.now());
     if (already !== undefined) {
       if (asJson) out.json(statusOf(target.name, already, app));
@@ -69,7 +69,7 @@ export const login: Command = defineCommand({
     await agreedRebinding(context, target, values.yes === true || values.force === true);
     if (app.settings.accessToken) out.warn(`${identity.variable("ACCESS_TOKEN")} is set, and takes precedence over this login until it is unset`);
 
-    const key = await agreedKey(context, values.yes === true);
+    const key = await agreedKey(context, { granted: values.yes === true, startsOver: target.unopened !== undefined });
     const exchange = { fetch: app.fetch, clock: app.clock, signal: context.signal };
     const { audience, prompt, "login-hint": loginHint } = values;
     const request = await prepareLogin({ ...target, dpop: !values["no-dpop"], resource, audience, prompt, loginHint }, exchange);
