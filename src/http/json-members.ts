@@ -60,3 +60,26 @@ export function textOf(value: unknown): string | undefined {
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
+
+/** No answer that is used here comes near it, and printing or comparing what is nested without an end fails far beyond it. */
+const deepest = 100;
+
+/**
+ * Parses JSON from outside.
+ *
+ * @returns undefined when it is not JSON, or nested so deeply that what handles the value afterwards would run out of stack
+ */
+export function parseJson(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isDeeper(value, deepest) ? undefined : value;
+  } catch {
+    // Without a cause: the parser's message quotes the text, and the text may hold a token.
+    return undefined;
+  }
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
+}

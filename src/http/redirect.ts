@@ -1,5 +1,5 @@
 import { AuthError } from "../base/errors.ts";
-import { isConfidential, isLoopback } from "../base/address.ts";
+import { isConfidential, leadsHome } from "../base/address.ts";
 import { targetOf } from "./target.ts";
 
 /** Where redirects of a request may lead: within the service only, or anywhere, though there without token, body and headers. */
@@ -39,7 +39,7 @@ export function nextHop(response: Response, from: Hop, service: string, scope: R
   const url = new URL(location, from.url);
   const where = `"${url.origin}${url.pathname}"`;
   // A service elsewhere has no business with what runs on this machine.
-  if (isLoopback(url.hostname) && !isLoopback(new URL(from.url).hostname)) throw refuse(`${where}, which is this machine`);
+  if (leadsHome(url, new URL(from.url))) throw refuse(`${where}, which is this machine`);
   if (!isConfidential(url)) throw refuse(`${where}, where everybody on the way could read it`);
   const init = redirected(from.init, status);
   const isService = targetOf(url, service).isService;

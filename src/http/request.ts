@@ -2,7 +2,7 @@ import { AuthError, reasonOf, ServiceError } from "../base/errors.ts";
 import { hint, login, type Hint } from "../base/hint.ts";
 import type * as runtime from "../base/runtime-types.ts";
 import type { Clock } from "../platform/clock.ts";
-import { isJsonObject, textOf, type JsonObject } from "./json-members.ts";
+import { isJsonObject, parseJson, textOf, type JsonObject } from "./json-members.ts";
 import { isTransientStatus, retryAfter } from "./retry.ts";
 
 /** What every request to the service needs. */
@@ -77,14 +77,9 @@ export async function readJsonObject(response: Response, maxBytes: number = maxA
 
 /** The JSON object that a body is, or undefined when it is something else. */
 export function parseJsonObject(body: Uint8Array): JsonObject | undefined {
-  try {
-    // Like `Response.json()`, this ignores a byte order mark (RFC 8259 §8.1 allows it).
-    const value: unknown = JSON.parse(new TextDecoder().decode(body));
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    // Without a cause: the parser's message quotes the text, and the text may hold a token.
-    return undefined;
-  }
+  // Like `Response.json()`, this ignores a byte order mark (RFC 8259 §8.1 allows it).
+  const value = parseJson(new TextDecoder().decode(body));
+  return isJsonObject(value) ? value : undefined;
 }
 
 /**

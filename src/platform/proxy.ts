@@ -1,4 +1,5 @@
 import { BlockList, isIP } from "node:net";
+import { isThisMachine } from "../base/address.ts";
 import { AuthError } from "../base/errors.ts";
 import { hint, type Hint } from "../base/hint.ts";
 import { Secret } from "../base/secret.ts";
@@ -102,11 +103,6 @@ function variable(env: Environment, lower: string): Variable | undefined {
     if (value) return { name, value };
   }
   return undefined;
-}
-
-function isThisMachine(hostname: string): boolean {
-  // RFC 6761 §6.3 gives all names below "localhost" to the loopback interface.
-  return /(?:^|\.)localhost\.?$|^127(?:\.\d+){3}$|^\[::1\]$/.test(hostname);
 }
 
 function matches(entry: string, url: URL): boolean {
