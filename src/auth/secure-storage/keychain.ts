@@ -129,8 +129,8 @@ export function keychainKey(keychain: Keychain): KeySource {
 
 /** A failure of the keychain that has the key of the sessions: the way out is a login that does without them. */
 export function whereSealed(error: unknown): unknown {
-  if (!isAuthError(error) || error.hint === undefined) return error;
-  return new AuthError(error.code, error.message, { hint: error.hint.map((part) => (part === useFile ? useFileInstead : part)), cause: error.cause });
+  if (!(error instanceof AuthError) || error.next === undefined) return error;
+  return new AuthError(error.code, error.message, { hint: error.next.map((part) => (part === useFile ? useFileInstead : part)), cause: error.cause });
 }
 
 /** Why there is no key, in plain words. */

@@ -1,7 +1,7 @@
 import { hkdfSync, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { AuthError, isAuthError } from "../../base/errors.ts";
+import { AuthError } from "../../base/errors.ts";
 import { hint, login, type Hint } from "../../base/hint.ts";
 import type { Identity } from "../../base/identity.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -105,11 +105,11 @@ function about<T>(variable: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    if (!isAuthError(error)) throw error;
-    const isOfOtherFolder = error.hint?.some((part) => typeof part === "object" && "variable" in part);
+    if (!(error instanceof AuthError)) throw error;
+    const isOfOtherFolder = error.next?.some((part) => typeof part === "object" && "variable" in part);
     const elsewhere: Hint = hint`Set ${variable} to a folder of yours that can be written, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`;
     throw new AuthError(error.code, `the secret of the session's key cannot be kept or read: ${error.message}`, {
-      ...(error.hint && { hint: isOfOtherFolder ? elsewhere : error.hint }),
+      ...(error.next && { hint: isOfOtherFolder ? elsewhere : error.next }),
       cause: error,
     });
   }
