@@ -31,7 +31,7 @@ export const login: Command = defineCommand({
     resource: { type: "string", value: "URI", help: "resource that the tokens are for, if the issuer asks for it (RFC 8707)" },
     audience: { type: "string", value: "NAME", help: "the same, for issuers that use this parameter" },
     prompt: { type: "string", value: "WORD", help: "prompt that the issuer should show, such as login or select_account" },
-    "login-hint": { type: "string", value: "NAME", help: "account that the issuer should expect, such as an e-mail address" },
+    "login-hint": { type: "string", value: "NAME", help: "account that the issuer should expect, such as an email address" },
     "no-dpop": { type: "boolean", help: "request tokens that are not bound to a key of this machine, so that other programs can use them" },
     "no-qr": { type: "boolean", help: "do not draw the address of --headless as a QR code" },
     storage: {
