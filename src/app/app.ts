@@ -1,5 +1,5 @@
 import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { AppOverrides } from "./overrides.ts";
 import { resolveSettings, secretVariables, type Settings } from "./settings.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
@@ -41,6 +41,8 @@ export interface App {
   readonly sealedFile: SealedFile;
   /** Whether sessions outlive this app. */
   readonly isKept: boolean;
+  /** Whether that is in the sealed file, and not in a place of the embedding program. */
+  readonly isSealed: boolean;
   /** The profiles and their sessions. */
   readonly store: SessionStore;
   /** Reads what {@link SessionStore.read} reads and changes nothing on disk, not even the cache of a key: for the doctor. */
@@ -81,11 +83,14 @@ export function createApp(overrides: AppOverrides = {}): App {
   // Loaded with the first request: a command that only prints a token sends none.
   const systemFetch = lazily(async () => (await import("../platform/system-fetch.ts")).systemFetch(env, identity));
   const fetch: Fetch = overrides.fetch ?? (async (input, init) => (await systemFetch())(input, init));
-  const settings = resolveSettings(overrides.options ?? {}, variables, identity);
+  const settings = resolveSettings(overrides, variables, identity);
   const folderHere = lazily(() => realFolder(overrides.cwd));
 
-  const folder = lazily(() => configFolder(identity, env, platform));
-  const keychain = lazily(() => loadedKeychain(async () => (await import("../auth/secure-storage/keychain.ts")).createKeychain({ identity, clock, env })));
+  const folder = lazily(() => (overrides.folder === undefined ? configFolder(identity, env, platform) : resolve(overrides.folder)));
+  const keychain = lazily(() => loadedKeychain(async () => {
+    const { createKeychain, keychainOf } = await import("../auth/secure-storage/keychain.ts");
+    return overrides.keychain === undefined ? createKeychain({ identity, clock, env }) : keychainOf(overrides.keychain);
+  }));
   const sealed = (leavesTraces: boolean): SealedFile =>
     new SealedFile(join(folder(), "credentials.json"), async (source: KeyHeader["source"]): Promise<KeySource> => {
       if (source === "keychain") return (await import("../auth/secure-storage/keychain.ts")).keychainKey(keychain());
@@ -96,7 +101,7 @@ export function createApp(overrides: AppOverrides = {}): App {
       return machineKey(machineFingerprint(identity, hostname(), uid ?? (await import("../platform/user-name.ts")).userName()), cache);
     });
   const sealedFile = lazily(() => sealed(true));
-  const storage = overrides.storage ?? (settings.storage?.value === "memory" ? "memory" : undefined);
+  const storage = typeof overrides.storage === "object" ? overrides.storage : settings.storage?.value === "memory" ? "memory" : undefined;
   const vault = (): Vault => (storage === undefined ? sealedFile() : storage === "memory" || "get" in storage ? loadedVault(storage) : storage);
   const store = lazily(() => new SessionStore(vault(), clock, { onWait: overrides.onWait, folder: folderHere() }));
   const managers = new Map<string, TokenManager>();
@@ -122,6 +127,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     fetch,
     settings,
     isKept: storage !== "memory",
+    isSealed: storage === undefined,
     get folder() {
       return folder();
     },

@@ -1,4 +1,4 @@
-import type { SettingOptions } from "./overrides.ts";
+import type { AppOverrides, SettingOptions } from "./overrides.ts";
 import { AuthError } from "../base/errors.ts";
 import { hint, type Hint } from "../base/hint.ts";
 import type { Identity } from "../base/identity.ts";
@@ -20,6 +20,8 @@ export interface Settings {
   /** The issuer of the tokens, where that is not the service itself. */
   readonly issuer: Setting<string> | undefined;
   readonly clientId: Setting<string> | undefined;
+  /** What a login requests, where it is not told anything else. */
+  readonly scope: string | undefined;
   readonly storage: Setting<StorageKind> | undefined;
   /** The variable `…_ACCESS_TOKEN`: used as it is for every request, never stored or refreshed. */
   readonly accessToken: Secret | undefined;
@@ -31,34 +33,40 @@ export interface Settings {
 export const defaultClientId = "cli_native";
 
 /**
- * Reads the settings. An option takes precedence over a variable.
+ * Reads the settings. An option of the command line takes precedence over a variable. What a program says of the profile and the storage
+ * counts like an option; what it says of the service is the default of the tool, and a variable can name another.
  *
- * @param options - from the command line
+ * @param program - what the program says, and the options of the command line
  * @param env - the process's environment; an empty variable counts as not set
  * @param identity - names the variables
  * @throws {@link AuthError} `usage_invalid` for an option, `configuration_invalid` for a variable
  */
-export function resolveSettings(options: SettingOptions, env: Environment, identity: Identity): Settings {
+export function resolveSettings(program: AppOverrides, env: Environment, identity: Identity): Settings {
+  const { options = {} } = program;
+  const fromProgram = (name: "profile" | "storage" | "service" | "issuer" | "clientId"): Setting<string> | undefined => {
+    const value = program[name];
+    return typeof value === "string" ? { value, source: name } : undefined;
+  };
   const fromEnvironment = (name: string): Setting<string> | undefined => {
     const source = identity.variable(name);
     const value = env[source]?.trim();
     return value ? { value, source } : undefined;
   };
-  const pick = (name: keyof SettingOptions, variable: string): Setting<string> | undefined => {
-    const option = options[name];
-    return option === undefined ? fromEnvironment(variable) : { value: option, source: `--${name}` };
+  const fromOption = (name: keyof SettingOptions): Setting<string> | undefined => {
+    const value = options[name];
+    return value === undefined ? undefined : { value, source: `--${name}` };
   };
-  const typed = pick("profile", "PROFILE");
+  const typed = fromOption("profile") ?? fromProgram("profile") ?? fromEnvironment("PROFILE");
   if (typed && !isProfileName(typed.value)) {
     throw invalid(typed, `is "${typed.value}": a profile's name is ${namesAre}`, hint`Try: --profile work`);
   }
-  const storage = pick("storage", "STORAGE");
+  const storage = fromOption("storage") ?? fromProgram("storage") ?? fromEnvironment("STORAGE");
   if (storage && !isStorageKind(storage)) {
     const example = options.storage === undefined ? { variable: "STORAGE", value: "file" } : "--storage file";
     throw invalid(storage, `is "${storage.value}", not one of keychain, file, memory`, hint`Try: ${example}`);
   }
-  const service = pick("service", "SAAS_URL");
-  const issuer = options.issuer;
+  const service = fromOption("service") ?? fromEnvironment("SAAS_URL") ?? fromProgram("service") ?? fromProgram("issuer");
+  const issuer = fromOption("issuer") ?? fromProgram("issuer");
   const accessToken = fromEnvironment("ACCESS_TOKEN");
   const passphrase = env[identity.variable("PASSPHRASE")];
   // Else the runtime refuses the header, and quotes the token in its error. It is not quoted here either (S-005).
@@ -72,8 +80,9 @@ export function resolveSettings(options: SettingOptions, env: Environment, ident
   return {
     profile: typed,
     service: service && { ...service, value: parseServiceUrl(service.value, service.source) },
-    issuer: issuer === undefined ? undefined : { value: parseIssuer(issuer, "--issuer"), source: "--issuer" },
-    clientId: pick("client-id", "CLIENT_ID"),
+    issuer: issuer && { ...issuer, value: parseIssuer(issuer.value, issuer.source) },
+    clientId: fromOption("client-id") ?? fromEnvironment("CLIENT_ID") ?? fromProgram("clientId"),
+    scope: program.scope,
     storage,
     accessToken: accessToken && new Secret(accessToken.value),
     passphrase: passphrase ? new Secret(passphrase) : undefined,

@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
 import { hint, login } from "../base/hint.ts";
 import { Secret } from "../base/secret.ts";
-import type { AuthorizationServer } from "./oauth/authorization-server.ts";
+import type { AuthorizationServer, KnownServer } from "./oauth/authorization-server.ts";
 import type { IdTokenClaims } from "./oauth/id-token.ts";
 import type { TokenResponse } from "./oauth/token-endpoint.ts";
 import type { Team, UserInfo } from "./oauth/user-info.ts";
@@ -61,6 +61,8 @@ export interface Profile {
   readonly service: string;
   /** The issuer that the user named, exactly as it names itself; undefined: the service is its own. */
   readonly issuer?: string | undefined;
+  /** What the last login has found out about the server, so that the next one need not ask. */
+  readonly metadata?: KnownServer | undefined;
   /** The `client_id` to log in with. */
   readonly clientId: string;
   /** The scopes that the user asked for, separated by spaces; undefined: the default. */
@@ -215,6 +217,13 @@ export function isSameLogin(a: Session, b: Session): boolean {
 export function defaultTeam(profile: { team?: string | undefined; session: Pick<Session, "teams"> | undefined }): Team | undefined {
   const teams = profile.session?.teams ?? [];
   return teams.find((team) => team.id === profile.team) ?? teams.find((team) => team.isPrivateTeamspace) ?? teams[0];
+}
+
+/** How an account is named in a sentence: `alice@example.com (Acme Corp)`. */
+export function accountName(profile: Profile): string {
+  const user = profile.session?.user;
+  const team = defaultTeam(profile);
+  return `${user?.email ?? user?.name ?? user?.id ?? "somebody"}${team ? ` (${team.name})` : ""}`;
 }
 
 const formatVersion = 1;

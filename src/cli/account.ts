@@ -3,13 +3,6 @@ import { defaultTeam, isAlive, unknownProfile, type Profile, type Profiles, type
 import { timeHere } from "./format.ts";
 import type { AuthStatus, StorageStatus } from "./json-output.ts";
 
-/** How an account is named in a sentence: `alice@example.com (Acme Corp)`. */
-export function accountName(profile: Profile): string {
-  const user = profile.session?.user;
-  const team = defaultTeam(profile);
-  return `${user?.email ?? user?.name ?? user?.id ?? "somebody"}${team ? ` (${team.name})` : ""}`;
-}
-
 /**
  * What a session that cannot be refreshed comes to, as the end of a sentence.
  *

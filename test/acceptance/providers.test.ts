@@ -10,7 +10,7 @@ import type { Session } from "../../src/auth/session.ts";
 import { MockProvider, type MockProviderOptions } from "../conformance/mock-provider.ts";
 import type { Fault } from "../fake-saas/faults.ts";
 import { commandEnvironment, runCommand, scratchFolder, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
-import { filesUnder, hurried, scene } from "../helpers/scene.ts";
+import { filesUnder, hurried, later, scene } from "../helpers/scene.ts";
 import { storedSession } from "../helpers/stored-session.ts";
 
 interface ApiRequest {
@@ -373,13 +373,43 @@ test("ADDRESS is one address, of the kind that an option takes, and not two thin
 
 const wellKnown = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
 
-test("a login asks twice what the server is, before the browser is opened; nothing else ever does", async (t) => {
-  const { saas, run } = await scene(t);
+test("a profile's first login asks twice what the server is, before the browser is opened; nothing else does for a day", async (t) => {
+  const { saas, run, env } = await scene(t);
   await run("auth login");
   assert.deepEqual(saas.requests.slice(0, 2).map(({ path, status }) => `${path} ${status}`), wellKnown.map((path) => `${path} 404`));
   saas.requests.length = 0;
-  for (const args of ["auth login", "auth refresh", "auth token", "auth status --check", "api GET /api/v1/me", "auth logout"]) assert.equal((await run(args)).code, 0);
-  assert.deepEqual(saas.requests.filter(({ path }) => path.includes(".well-known")), []);
+  const asked = (): unknown[] => saas.requests.filter(({ path }) => path.includes(".well-known"));
+  for (const args of ["auth login", "auth refresh", "auth token", "auth status --check", "api GET /api/v1/me", "auth login --force", "auth logout", "auth login"]) {
+    assert.equal((await run(args)).code, 0, args);
+  }
+  assert.deepEqual(asked(), []);
+  assert.equal((await runCommand(t, ["auth", "login", "--force"], env, { nodeArgs: later(86_400_001) })).code, 0);
+  assert.equal(asked().length, 2);
+});
+
+test("metadata that were read are used again, a day later where the issuer is in trouble then, and never for another issuer", async (t) => {
+  const { provider, env, run } = await provided(t, {}, { "/api/v1/me": me });
+  const other = await MockProvider.start();
+  t.after(() => other.close());
+  const asked = ({ paths }: MockProvider): number => paths.filter((path) => path.includes(".well-known")).length;
+  assert.equal((await run(loginAt(provider))).code, 0);
+  assert.equal(asked(provider), 2);
+  for (const args of ["auth login --force", `${loginAt(provider)} --force`, `auth login ${provider.issuer} --force`]) assert.equal((await run(args)).code, 0, args);
+  assert.equal(asked(provider), 2);
+  assert.equal((await run(`${loginAt(other)} --force`)).code, 0);
+  assert.equal(asked(other), 2);
+  assert.equal((await run(`${loginAt(provider)} --force`)).code, 0);
+  assert.equal(asked(provider), 4);
+  provider.misbehaviour = { discovery: () => new Response("", { status: 503 }) };
+  assert.equal((await runCommand(t, ["auth", "login", "--force"], env, { nodeArgs: later(86_400_001) })).code, 0);
+  assert.equal(asked(provider), 6);
+});
+
+test("a service that was in trouble when it was asked what it is, is asked again at the next login", async (t) => {
+  const { saas, run } = await scene(t);
+  saas.faults.next(wellKnown[0] ?? "", { status: 503 });
+  for (const args of ["auth login", "auth login --force"]) assert.equal((await run(args)).code, 0);
+  assert.equal(saas.requests.filter(({ path }) => path.includes(".well-known")).length, 4);
 });
 
 const pages: [string, Fault][] = [

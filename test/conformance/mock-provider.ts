@@ -9,6 +9,8 @@ type Json = Record<string, unknown>;
 /** Deviations of the provider: each changes what it would have answered. */
 export interface Misbehaviour {
   metadata?: (metadata: Json) => Json;
+  /** Answers instead of the metadata. */
+  discovery?: () => Response;
   /** Edits the query of the redirect in place. */
   redirect?: (parameters: URLSearchParams) => void;
   /** The claims of a login's ID token. */
@@ -129,7 +131,7 @@ export class MockProvider {
   #answerAsIssuer(request: IncomingMessage, url: URL, form: Json): Response {
     switch (`${request.method} ${url.pathname}`) {
       case "GET /.well-known/openid-configuration":
-        return Response.json(this.#metadata());
+        return this.misbehaviour.discovery?.() ?? Response.json(this.#metadata());
       case "GET /jwks":
         return Response.json({ keys: (this.misbehaviour.keySet ?? ((keys) => keys))(this.#keys.map(({ publicJwk }) => ({ ...publicJwk }))) });
       case "GET /authorize":

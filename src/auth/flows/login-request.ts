@@ -1,6 +1,7 @@
+import { isTransient } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
-import { defaultAuthorizationServer, type AuthorizationServer } from "../oauth/authorization-server.ts";
+import { defaultAuthorizationServer, type KnownServer } from "../oauth/authorization-server.ts";
 import { discoverAuthorizationServer } from "../oauth/discovery.ts";
 import { requestedScope, scopeNames } from "../oauth/scope.ts";
 import { createDpopKey } from "../oauth/dpop-proof.ts";
@@ -11,7 +12,7 @@ export interface LoginParameters {
   readonly service: string;
   /** The authorization server, exactly as it names itself; undefined: the service itself, whether or not it publishes metadata. */
   readonly issuer?: string | undefined;
-  /** The server, where it is known already: then nothing is asked. */
+  /** The server, where it is known already. It is not asked then, unless that was long ago. */
   readonly known?: KnownServer | undefined;
   readonly clientId: string;
   /** Scopes, separated by spaces; see `requestedScope`. */
@@ -24,13 +25,6 @@ export interface LoginParameters {
   /** OpenID Connect Core §3.1.2.1. */
   readonly prompt?: string | undefined;
   readonly loginHint?: string | undefined;
-}
-
-/** What is known of an authorization server before a login. */
-export interface KnownServer {
-  readonly server: AuthorizationServer;
-  /** Whether the server publishes metadata. If not, the default endpoints are used and nothing else is tried. */
-  readonly isDiscovered: boolean;
 }
 
 /** A login's server and parameters, settled before the user is sent anywhere. */
@@ -54,7 +48,7 @@ export interface LoginRequest extends KnownServer {
  */
 export async function prepareLogin(parameters: LoginParameters, exchange: ExchangeOptions): Promise<LoginRequest> {
   const { service, clientId, resource, audience, loginHint: login_hint } = parameters;
-  const { server, isDiscovered } = parameters.known ?? (await findServer(parameters, exchange));
+  const { server, isDiscovered, askedAt } = await findServer(parameters, exchange);
   const scope = requestedScope(parameters.scope, isDiscovered ? server : undefined);
   const names = scopeNames(scope);
   const isOpenId = isDiscovered && names.includes("openid");
@@ -65,6 +59,7 @@ export async function prepareLogin(parameters: LoginParameters, exchange: Exchan
     service,
     server,
     isDiscovered,
+    askedAt,
     isOpenId,
     clientId,
     scope,
@@ -74,14 +69,23 @@ export async function prepareLogin(parameters: LoginParameters, exchange: Exchan
   };
 }
 
+/** How long metadata are used that were read before, in milliseconds: endpoints rarely move, and never from one minute to the next. */
+const maxAgeMs = 86_400_000;
+
 /**
  * Finds the server of a login by its address. A server that the user has named as the issuer must publish metadata: nothing else
  * says where its endpoints are, and an address that was made up would only be seen to be wrong in the browser. A service without
  * any has the default endpoints, which are on the same host, over the same TLS.
  */
-async function findServer({ service, issuer }: LoginParameters, exchange: ExchangeOptions): Promise<KnownServer> {
+async function findServer({ service, issuer, known }: LoginParameters, exchange: ExchangeOptions): Promise<KnownServer> {
+  const now = exchange.clock.now();
+  const age = now - (known?.askedAt ?? Number.NEGATIVE_INFINITY);
+  if (known !== undefined && age >= 0 && age < maxAgeMs) return known;
   const discovery = await discoverAuthorizationServer(issuer ?? service, exchange);
-  if (discovery.server !== undefined) return { server: discovery.server, isDiscovered: true };
+  if (discovery.server !== undefined) return { server: discovery.server, isDiscovered: true, askedAt: now };
+  const isTrouble = isTransient(discovery.reason);
+  // What it published the day before is a better guess than that it publishes nothing.
+  if (isTrouble && known?.isDiscovered) return known;
   if (issuer !== undefined) throw discovery.reason;
-  return { server: defaultAuthorizationServer(service), isDiscovered: false };
+  return { server: defaultAuthorizationServer(service), isDiscovered: false, askedAt: isTrouble ? undefined : now };
 }

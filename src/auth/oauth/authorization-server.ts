@@ -26,6 +26,15 @@ export interface AuthorizationServer {
   readonly id_token_signing_alg_values_supported?: readonly string[];
 }
 
+/** What is known of an authorization server before a login. */
+export interface KnownServer {
+  readonly server: AuthorizationServer;
+  /** Whether the server publishes metadata. If not, the default endpoints are used and nothing else is tried. */
+  readonly isDiscovered: boolean;
+  /** When the server was asked, milliseconds since 1970; undefined when its answer was no answer to that, and is not to be remembered. */
+  readonly askedAt: number | undefined;
+}
+
 /** The endpoints of an authorization server that publishes no metadata. */
 const defaultPaths = {
   authorization_endpoint: "/oauth/authorize",

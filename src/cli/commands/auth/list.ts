@@ -1,6 +1,6 @@
-import { isAlive } from "../../../auth/session.ts";
+import { accountName, isAlive } from "../../../auth/session.ts";
 import { hint, login } from "../../../base/hint.ts";
-import { accountName, chosenFor } from "../../account.ts";
+import { chosenFor } from "../../account.ts";
 import { defineCommand, jsonOption, type Command } from "../../command.ts";
 import { table } from "../../format.ts";
 import type { ProfileList } from "../../json-output.ts";

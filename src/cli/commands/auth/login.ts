@@ -1,16 +1,15 @@
-import { browserLogin } from "../../../auth/flows/browser-login.ts";
-import { deviceLogin } from "../../../auth/flows/device-login.ts";
-import { prepareLogin } from "../../../auth/flows/login-request.ts";
-import type { Session } from "../../../auth/session.ts";
+import { logIn } from "../../../app/login/log-in.ts";
+import { loginTarget } from "../../../app/login/target.ts";
+import { accountName, remainingMs } from "../../../auth/session.ts";
 import { hint, login as loginCommand } from "../../../base/hint.ts";
 import { describeEnvironment, readFacts } from "../../../platform/environment.ts";
-import { accountName, statusOf } from "../../account.ts";
+import { endOfSession, statusOf } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
+import { duration } from "../../format.ts";
 import type { LoginExplanation } from "../../json-output.ts";
 import { browserScreen } from "../../login/browser-screen.ts";
+import { askedConsent } from "../../login/consent.ts";
 import { deviceScreen } from "../../login/device-screen.ts";
-import { agreedRebinding, loginStorage, loginTarget } from "../../login/profile.ts";
-import { agreedKey } from "../../login/storage-consent.ts";
 
 export const login: Command = defineCommand({
   usage: "auth login [ADDRESS]",
@@ -62,32 +61,36 @@ export const login: Command = defineCommand({
     const environment = describeEnvironment(readFacts());
     if (values.explain) return explain(context, environment, asJson);
 
-    const target = await loginTarget(context, { address, scope: values.scope, force: values.force === true });
+    const target = await loginTarget(app, { address, scope: values.scope, force: values.force === true, signal: context.signal });
     const { already } = target;
     if (already !== undefined) {
       if (asJson) out.json(statusOf(target.name, already, app, target.here));
       else out.done(hint`Already logged in as ${accountName(already)}. To log in again: ${loginCommand(target.name, "--force")}`);
       return;
     }
-    await agreedRebinding(context, target, values.yes === true || values.force === true);
     if (app.settings.accessToken) out.warn(`${identity.variable("ACCESS_TOKEN")} is set, and takes precedence over this login until it is unset`);
 
-    const key = await agreedKey(context, values.yes === true);
-    const exchange = { fetch: app.fetch, clock: app.clock, signal: context.signal };
-    const { audience, prompt, "login-hint": loginHint } = values;
-    const request = await prepareLogin({ ...target, known: target.server, dpop: !values["no-dpop"], resource, audience, prompt, loginHint }, exchange);
-    const storage = loginStorage(context, target, { key, asJson });
-    const common = { ...exchange, request, store: storage.store };
-
-    let session: Session;
-    if (values.headless || (!values["no-browser"] && environment.login === "device")) {
-      if (!values.headless) out.say(`Logging in with a code: ${environment.reason}.`);
-      session = await deviceLogin({ ...common, ...deviceScreen(out, !values["no-qr"]) });
-    } else {
-      const screen = await browserScreen(context, timeoutMs, !values["no-browser"]);
-      session = await browserLogin({ ...common, identity, port: values.port, redirectHost, timeoutMs, ...screen });
-    }
-    await storage.endReplaced(session);
+    const open = !values["no-browser"];
+    const isDevice = values.headless === true || (open && environment.login === "device");
+    if (isDevice && !values.headless) out.say(`Logging in with a code: ${environment.reason}.`);
+    const { port, audience, prompt, "login-hint": loginHint, yes = false, force = false } = values;
+    const options = {
+      ...(isDevice ? deviceScreen(context, !values["no-qr"]) : await browserScreen(context, timeoutMs, open)),
+      ...{ flow: isDevice ? "device" : "browser", open, port, redirectHost, timeoutMs, resource, audience, prompt, loginHint, dpop: !values["no-dpop"] } as const,
+      onConsent: askedConsent(context, { file: yes, profile: yes || force }),
+      onWarning: out.warn,
+      signal: context.signal,
+    };
+    await logIn(app, target, options, (profile) => {
+      const { session } = profile;
+      const now = app.clock.now();
+      const life = session.accessTokenExpiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, now))}.`;
+      const ends = session.refreshToken === undefined ? ` There is no refresh token: ${endOfSession(session, now)}.` : "";
+      const kept = app.isKept ? "" : " Nothing was stored: the session ends with this command.";
+      if (asJson) out.json(statusOf(target.name, profile, app, target.here));
+      else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
+      if (session.missingScope !== undefined) out.warn(`less was granted than was asked for: not ${session.missingScope}`);
+    });
   },
 });
 

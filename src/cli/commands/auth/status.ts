@@ -1,11 +1,11 @@
 import { ownerOfEnvironmentToken } from "../../../app/account.ts";
 import type { App } from "../../../app/app.ts";
 import { checkSession } from "../../../auth/flows/check-session.ts";
-import type { Profile, Session } from "../../../auth/session.ts";
+import { accountName, type Profile, type Session } from "../../../auth/session.ts";
 import { AuthError } from "../../../base/errors.ts";
 import { hint, login } from "../../../base/hint.ts";
 import type { Identity } from "../../../base/identity.ts";
-import { accountName, chosenProfile, endOfSession, statusOf } from "../../account.ts";
+import { chosenProfile, endOfSession, statusOf } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { columns, duration } from "../../format.ts";
 import type { AuthStatus, StorageStatus } from "../../json-output.ts";
@@ -35,7 +35,7 @@ export const status: Command = defineCommand({
     } else if (!found.authenticated || ended !== undefined) {
       out.answer(`Not logged in (profile "${found.profile}").`);
       if (ended !== undefined) out.warn(ended.message);
-      out.hint(ended?.hint ?? hint`Run: ${login(found.profile)}`);
+      out.hint(ended?.next ?? hint`Run: ${login(found.profile)}`);
     } else if (found.tokenSource) {
       out.done(`A token from ${found.tokenSource} is used`);
       const asked = found.checked ? undefined : out.words(hint`known only to the service; to ask it: ${{ command: "auth status --check" }}`);

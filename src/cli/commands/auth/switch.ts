@@ -1,8 +1,8 @@
 import type { App } from "../../../app/app.ts";
-import { unknownProfile, type Profiles } from "../../../auth/session.ts";
+import { accountName, unknownProfile, type Profiles } from "../../../auth/session.ts";
 import { AuthError, NotAuthenticatedError } from "../../../base/errors.ts";
 import { hint } from "../../../base/hint.ts";
-import { accountName, chosenFor } from "../../account.ts";
+import { chosenFor } from "../../account.ts";
 import { defineCommand, jsonOption, usageError, type Command, type Context } from "../../command.ts";
 import { columns } from "../../format.ts";
 import type { SwitchOutput } from "../../json-output.ts";

@@ -1,21 +1,15 @@
-import { bindQueue } from "../../app/account.ts";
-import { defaultClientId, type Settings } from "../../app/settings.ts";
-import type { KnownServer } from "../../auth/flows/login-request.ts";
-import { endReplacedSession } from "../../auth/flows/logout.ts";
 import { identifyAddress } from "../../auth/flows/named-address.ts";
-import type { KeyHeader } from "../../auth/secure-storage/vault.ts";
+import type { KnownServer } from "../../auth/oauth/authorization-server.ts";
 import { missingScope, scopeNames } from "../../auth/oauth/scope.ts";
-import { isAlive, isSameLogin, isSameSession, remainingMs, type Profile, type Profiles, type Session } from "../../auth/session.ts";
-import { withProfile } from "../../auth/session-store.ts";
+import { isAlive, type Profile } from "../../auth/session.ts";
 import { parseIssuer } from "../../base/address.ts";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import type { Identity } from "../../base/identity.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
-import { accountName, endOfSession, statusOf } from "../account.ts";
-import { usageError, type Context } from "../command.ts";
-import { duration } from "../format.ts";
-import { warnOfOutcome } from "../revocation.ts";
+import type { App } from "../app.ts";
+import { defaultClientId, type Settings } from "../settings.ts";
+import type { LoginOptions } from "./options.ts";
 
 /** Which profile a login is for, and where it goes. */
 export interface LoginTarget {
@@ -29,19 +23,20 @@ export interface LoginTarget {
   /** Undefined: the service is its own. */
   readonly issuer: string | undefined;
   readonly scope: string | undefined;
-  /** The profile, if it is logged in already with all that is asked for, as far as this machine can tell, and `--force` was not given. */
+  /** The profile, if it is logged in already with all that is asked for, as far as this machine can tell, and `force` is false. */
   readonly already: Profile | undefined;
-  /** The server, where it was asked what it is, to find out where the login goes. */
+  /** The server, where it was asked what it is, to find out where the login goes, or for the login before. */
   readonly server: KnownServer | undefined;
 }
 
 /** What the user typed that decides where a login goes, apart from the settings. */
 export interface LoginWords {
   /** `ADDRESS`: the service, or the issuer. */
-  readonly address: string | undefined;
-  /** `--scope`. */
+  readonly address?: string | undefined;
+  /** What is asked for this time. */
   readonly scope: string | undefined;
-  /** `--force`: the login starts anew, whatever was granted before. */
+  readonly signal: LoginOptions["signal"];
+  /** The login starts anew, whatever was granted before. */
   readonly force: boolean;
 }
 
@@ -51,10 +46,11 @@ export interface LoginWords {
  * @throws AuthError `configuration_invalid` when nothing names a service; ServiceError when it is not known yet what ADDRESS is, and
  * cannot be found out
  */
-export async function loginTarget({ app, identity, signal }: Context, { address, scope: asked, force }: LoginWords): Promise<LoginTarget> {
-  const { settings, store, fetch, clock } = app;
+export async function loginTarget(app: App, { address, scope, force, signal }: LoginWords): Promise<LoginTarget> {
+  const { identity, settings, store, fetch, clock } = app;
+  const asked = scope ?? settings.scope;
   const profiles = await store.read();
-  const name = settings.profile?.value ?? profiles.active;
+  const name = app.tokens().settle(profiles.active);
   const known = profiles.profiles.get(name);
   const { service, issuer, server } =
     address === undefined
@@ -71,11 +67,17 @@ export async function loginTarget({ app, identity, signal }: Context, { address,
     known,
     service,
     issuer,
-    server,
+    server: server ?? knownServer(same, issuer),
     clientId: settings.clientId?.value ?? remembered?.clientId ?? defaultClientId,
     scope: asked !== undefined && alive ? union(same?.scope ?? alive.scope, asked) : (asked ?? same?.scope),
     already: alive && (asked === undefined || missingScope(asked, alive) === undefined) ? same : undefined,
   };
+}
+
+/** What the profile knows of the server. That a service has no metadata does not count once the user calls it an issuer. */
+function knownServer(profile: Profile | undefined, issuer: string | undefined): KnownServer | undefined {
+  const { metadata } = profile ?? {};
+  return issuer === undefined || metadata?.isDiscovered ? metadata : undefined;
 }
 
 /** Scopes of a login that is to grant more than the one before it, and not something else. */
@@ -105,7 +107,8 @@ function placeOfSettings(settings: Settings, known: Profile | undefined, { varia
  * What the profile knows is not asked again.
  */
 async function placeOfAddress(address: string, settings: Settings, known: Profile | undefined, exchange: ExchangeOptions): Promise<Place> {
-  if (settings.issuer !== undefined) throw usageError("ADDRESS and --issuer both name the issuer", hint`Name one: ${login(undefined, address)}`);
+  const nameOne = { hint: hint`Name one: ${login(undefined, address)}` };
+  if (settings.issuer?.source === "--issuer") throw new AuthError("usage_invalid", "ADDRESS and --issuer both name the issuer", nameOne);
   const bare = (text: string | undefined): string | undefined => text?.replace(/\/+$/, "");
   const base = bare(address) ?? address;
   const set = settings.service;
@@ -114,30 +117,32 @@ async function placeOfAddress(address: string, settings: Settings, known: Profil
   const { kind, known: server } = await identifyAddress(address, exchange);
   if (kind === "issuer") return { service: set?.value ?? base, issuer: server.server.issuer, server };
   if (set?.source !== "--service" || set.value === base) return { service: base, issuer: undefined, server };
-  throw usageError(`ADDRESS is "${address}", which is not an issuer, and --service names another service`, hint`Name one: ${login(undefined, address)}`);
+  throw new AuthError("usage_invalid", `ADDRESS is "${address}", which is not an issuer, and --service names another service`, nameOne);
 }
 
 /**
  * Has the user agree before a profile changes hands: what runs with this profile would from then on talk to another service, or
  * trust another issuer.
  *
- * @param granted - whether the user has agreed beforehand
- * @throws AuthError `consent_required` when there is no terminal to ask on, or the answer is no
+ * @throws AuthError `consent_required` when there is nobody to ask, or the answer is no
  */
-export async function agreedRebinding({ out, terminal, signal }: Context, target: LoginTarget, granted: boolean): Promise<void> {
-  const { known, name } = target;
-  if (granted || known === undefined || placeOf(known) === placeOf(target)) return;
-  const { isInteractive, ask } = await terminal();
-  if (!isInteractive) throw rebindingRefused(target, known);
-  out.say(`Profile "${name}" belongs to ${placeOf(known)}. This login is at ${placeOf(target)}.`);
-  if (!/^y(es)?$/i.test(await ask(`Change the profile to ${placeOf(target)}? [y/N] `, signal))) throw rebindingRefused(target, known);
+export async function agreedRebinding(target: LoginTarget, onConsent: LoginOptions["onConsent"]): Promise<void> {
+  const { known, name: profile } = target;
+  if (known === undefined || isSamePlace(known, target)) return;
+  if (!(await onConsent?.({ about: "profile", profile, from: placeOf(known), to: placeOf(target) }))) throw rebindingRefused(target, known);
 }
 
-function rebindingRefused(target: LoginTarget, stored: Profile): AuthError {
+/** The error for a login that would take a profile to another place without its user's consent. */
+export function rebindingRefused(target: LoginTarget, stored: Profile): AuthError {
   const place = placeOf(target);
   return new AuthError("consent_required", `profile "${target.name}" belongs to ${placeOf(stored)}, and the login at ${place} was not agreed to`, {
     hint: hint`To keep both: ${login("NAME")}. To change the profile to ${place}: ${login(target.name, "--yes")}`,
   });
+}
+
+/** Whether two logins are at one service with the tokens of one issuer. */
+export function isSamePlace(one: Pick<Profile, "service" | "issuer">, other: Pick<Profile, "service" | "issuer">): boolean {
+  return placeOf(one) === placeOf(other);
 }
 
 /** The service and, where it is another, the issuer, as they are named in a sentence. */
@@ -148,65 +153,4 @@ function placeOf(place: Pick<Profile, "service" | "issuer">): string {
 
 function issuerOf({ service, issuer = service }: Pick<Profile, "service" | "issuer">): string {
   return issuer;
-}
-
-/** What happens to the session of a login. */
-export interface LoginStorage {
-  /** Stores the session and tells the user. Returns the account's name. */
-  store(session: Session): Promise<string>;
-  /** Ends the session that this one has replaced, at the server that issued it; a failure is a warning. */
-  endReplaced(session: Session): Promise<void>;
-}
-
-/**
- * Stores the session of a login in its profile.
- *
- * @param key - from `agreedKey`
- */
-export function loginStorage(context: Context, target: LoginTarget, { key, asJson }: { key: () => KeyHeader | undefined; asJson: boolean }): LoginStorage {
-  const { app, out } = context;
-  const { name, known, service, issuer, clientId, scope } = target;
-  let replaced: Session | undefined;
-  return {
-    async store(session) {
-      const profile: Profile = { service, issuer, clientId, scope, team: known?.service === service ? known.team : undefined, session };
-      const add = (stored: Profiles): Profiles => {
-        const before = stored.profiles.get(name);
-        // Another login was faster: the user has agreed to change what the profile was then, not what it is now.
-        const isForeign = before !== undefined && placeOf(before) !== placeOf(target) && (known === undefined || placeOf(before) !== placeOf(known));
-        if (isForeign) throw rebindingRefused(target, before);
-        replaced = before?.session;
-        // The first profile is active from the start; a later one when the user switches to it.
-        return { ...withProfile(stored, name, profile), active: stored.profiles.has(stored.active) ? stored.active : name };
-      };
-      const header = key();
-      await app.store.update(add, header && { key: header });
-      const life = session.accessTokenExpiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, app.clock.now()))}.`;
-      const ends = session.refreshToken === undefined ? ` There is no refresh token: ${endOfSession(session, app.clock.now())}.` : "";
-      const kept = app.isKept ? "" : " Nothing was stored: the session ends with this command.";
-      if (asJson) out.json(statusOf(name, profile, app, target.here));
-      else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
-      if (session.missingScope !== undefined) out.warn(`less was granted than was asked for: not ${session.missingScope}`);
-      if (app.isKept) await assignQueue(context, name, profile);
-      return accountName(profile);
-    },
-    // After the new one is stored: if that fails, the old one is all that there is.
-    async endReplaced(session) {
-      // A server may also answer a second login with the same session: ending that would end this login.
-      if (replaced === undefined || isSameSession(replaced, session) || isSameLogin(replaced, session)) return;
-      const exchange = { fetch: app.fetch, clock: app.clock, signal: context.signal, timeoutMs: 3_000 };
-      warnOfOutcome(out, await endReplacedSession(replaced, exchange), true);
-    },
-  };
-}
-
-/** Events that were queued before the first login belong to this account from now on, even if another is the first to send. */
-async function assignQueue({ app, out }: Context, name: string, profile: Profile): Promise<void> {
-  try {
-    await bindQueue(app, name, profile);
-  } catch (error) {
-    // The login itself is done.
-    const reason = error instanceof Error ? error.message : String(error);
-    out.warn(`the queue cannot be written, so the events in it are not assigned to this account yet: ${reason}`);
-  }
 }
