@@ -173,7 +173,7 @@ test("a service that sends empty strings instead of leaving members out lets its
   saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, refresh_token: "", id_token: "", scope: "", session_id: "", refresh_token_expires_at: "" }) });
   const { code, stdout, stderr } = await run("auth login");
   assert.equal(code, 0, stderr);
-  assert.equal(stdout, "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n");
+  assert.match(stdout, /^✓ Logged in as alice@example\.com \(Acme Corp\)\. Access token valid for 1 hour\. There is no refresh token: log in again at \d\d:\d\d\.\n$/);
 });
 
 test("a login succeeds with an expires_in beyond any date, and without one", async (t) => {

@@ -60,10 +60,10 @@ for (const [line, error, hint] of [
   ["auth lgoin", '"lgoin" is not a command of spec-kitty auth', "Did you mean: spec-kitty auth login? Usage: spec-kitty auth COMMAND [options]"],
   ["auth frobnicate", '"frobnicate" is not a command of spec-kitty auth', "Usage: spec-kitty auth COMMAND [options]. See: spec-kitty auth --help"],
   ["--verison", '"--verison" is not an option of spec-kitty', "Did you mean: spec-kitty --version? Usage: spec-kitty COMMAND [options]"],
-  ["auth login --stroage file", '"--stroage" is not an option of "auth login"', "Did you mean --storage? Usage: spec-kitty auth login [options]"],
-  ["auth login -x", '"-x" is not an option of "auth login"', "Usage: spec-kitty auth login [options]"],
-  ["auth login --constructor", '"--constructor" is not an option of "auth login"', "Usage: spec-kitty auth login [options]"],
-  ["auth login --password hunter2", '"--password" is not an option of "auth login"', "Usage: spec-kitty auth login [options]"],
+  ["auth login --stroage file", '"--stroage" is not an option of "auth login"', "Did you mean --storage? Usage: spec-kitty auth login [ADDRESS] [options]"],
+  ["auth login -x", '"-x" is not an option of "auth login"', "Usage: spec-kitty auth login [ADDRESS] [options]"],
+  ["auth login --constructor", '"--constructor" is not an option of "auth login"', "Usage: spec-kitty auth login [ADDRESS] [options]"],
+  ["auth login --password hunter2", '"--password" is not an option of "auth login"', "Usage: spec-kitty auth login [ADDRESS] [options]"],
   ["auth status extra", 'unexpected argument "extra"', "Usage: spec-kitty auth status [options]"],
 ] as const) {
   test(`wrong usage is exit 2, with the nearest name and the usage line: ${line}`, async (t) => {
