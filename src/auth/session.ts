@@ -1,7 +1,8 @@
+import { dirname } from "node:path";
 import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
 import { hint, login } from "../base/hint.ts";
 import { Secret } from "../base/secret.ts";
-import type { AuthorizationServer } from "./oauth/authorization-server.ts";
+import type { AuthorizationServer, KnownServer } from "./oauth/authorization-server.ts";
 import type { IdTokenClaims } from "./oauth/id-token.ts";
 import type { TokenResponse } from "./oauth/token-endpoint.ts";
 import type { Team, UserInfo } from "./oauth/user-info.ts";
@@ -25,6 +26,8 @@ export interface Session {
   readonly refreshToken: Secret | undefined;
   /** What was granted, separated by spaces (RFC 6749 §3.3). */
   readonly scope: string;
+  /** What the login requested and did not get, separated by spaces; undefined when nothing is missing. */
+  readonly missingScope?: string | undefined;
   /** What the access tokens are for, where the user named it (RFC 8707): every refresh asks for the same. */
   readonly resource?: string | undefined;
   /** What the ID token of the login said; undefined where there was none. */
@@ -56,8 +59,10 @@ export type Credential = Pick<Session, "accessToken" | "tokenType" | "dpopKey" |
 export interface Profile {
   /** The service's address, without a trailing `/`: the only one that this profile's tokens go to. */
   readonly service: string;
-  /** The issuer that the user named, exactly as it names itself; undefined: the service is its own. */
+  /** The issuer that the user named, exactly as it names itself; undefined: the service is its own issuer. */
   readonly issuer?: string | undefined;
+  /** What the last login found out about the server, so that the next one need not ask. */
+  readonly metadata?: KnownServer | undefined;
   /** The `client_id` to log in with. */
   readonly clientId: string;
   /** The scopes that the user asked for, separated by spaces; undefined: the default. */
@@ -72,8 +77,26 @@ export interface Profile {
 export interface Profiles {
   /** The name of that one; there may be no such profile yet. */
   readonly active: string;
+  /** The profiles that the user has chosen for folders and everything below them, by the folder's real path. */
+  readonly folders?: ReadonlyMap<string, string>;
+  /** The folder that `active` was chosen for, if it was chosen for one; not stored. */
+  readonly here?: string;
   /** By name. */
   readonly profiles: ReadonlyMap<string, Profile>;
+}
+
+/**
+ * The profiles as they are used in a folder: what the user has chosen for it, or for the nearest folder above, is the active one.
+ * The folder itself says nothing: what is in it may have come with a clone (S-010).
+ *
+ * @param folder - its real path; undefined when there is none
+ */
+export function usedIn(profiles: Profiles, folder: string | undefined): Profiles {
+  for (let at = folder; at !== undefined && profiles.folders !== undefined; at = dirname(at) === at ? undefined : dirname(at)) {
+    const active = profiles.folders.get(at);
+    if (active !== undefined) return { ...profiles, active, here: at };
+  }
+  return profiles;
 }
 
 /** The error for a profile in which nobody is logged in. */
@@ -82,7 +105,7 @@ export function notLoggedIn(profile: string): NotAuthenticatedError {
 }
 
 /**
- * The error for a profile that was named and does not exist, so that a typing mistake never acts in another's name.
+ * The error for a profile that was named and does not exist, so that a typing mistake never acts as another account.
  *
  * @param source - the option, variable or file that named it, where that is worth telling
  */
@@ -93,7 +116,7 @@ export function unknownProfile(name: string, { profiles }: Profiles, source?: st
   });
 }
 
-/** A machine without a clock starts in 1970; what is further off than this is not a clock, and leads out of the range of dates. */
+/** A machine without a clock starts in 1970. A larger difference does not come from a clock, and would leave the range of dates. */
 const centuryMs = 3_155_760_000_000;
 
 /** The members of a session that a token answer decides. @internal */
@@ -142,7 +165,7 @@ export function sessionTokens(tokens: TokenResponse, at: number, previous?: Sess
 export function remainingMs(session: Session, now: number): number {
   if (session.accessTokenExpiresAt === undefined) return Number.POSITIVE_INFINITY;
   const serverNow = now + session.clockOffsetMs;
-  // Received in the future: the clock was set back since, and says nothing about how much of the lifetime is left.
+  // Received in the future: the clock has been set back since, and says nothing about how much of the lifetime is left.
   if (serverNow < session.issuedAt - marginMs(session)) return 0;
   return session.accessTokenExpiresAt - serverNow;
 }
@@ -196,11 +219,18 @@ export function defaultTeam(profile: { team?: string | undefined; session: Pick<
   return teams.find((team) => team.id === profile.team) ?? teams.find((team) => team.isPrivateTeamspace) ?? teams[0];
 }
 
+/** How an account is named in a sentence: `alice@example.com (Acme Corp)`. */
+export function accountName(profile: Profile): string {
+  const user = profile.session?.user;
+  const team = defaultTeam(profile);
+  return `${user?.email ?? user?.name ?? user?.id ?? "somebody"}${team ? ` (${team.name})` : ""}`;
+}
+
 const formatVersion = 1;
 
 /** The text that is sealed: the one place where the secrets of a session become text again. */
-export function serializeProfiles({ active, profiles }: Profiles): string {
-  return JSON.stringify({ version: formatVersion, active, profiles: Object.fromEntries([...profiles].map(revealed)) });
+export function serializeProfiles({ active, folders, profiles }: Profiles): string {
+  return JSON.stringify({ version: formatVersion, active, folders: folders && Object.fromEntries(folders), profiles: Object.fromEntries([...profiles].map(revealed)) });
 }
 
 function revealed([name, profile]: [string, Profile]): [string, unknown] {
@@ -219,7 +249,7 @@ function revealed([name, profile]: [string, Profile]): [string, unknown] {
 export function parseProfiles(text: string): Profiles {
   type Sealed = { accessToken: string; refreshToken?: string; dpopKey?: string };
   type Stored = Omit<Profile, "session"> & { session: undefined | (Omit<Session, keyof Sealed> & Sealed) };
-  const stored = JSON.parse(text) as { version: number; active: string; profiles: Record<string, Stored> };
+  const stored = JSON.parse(text) as { version: number; active: string; folders?: Record<string, string>; profiles: Record<string, Stored> };
   if (stored.version !== formatVersion) {
     throw new AuthError("storage_unreadable", `the stored sessions have format ${stored.version}, and this version reads format ${formatVersion}`, {
       hint: "Install the newest version of this tool",
@@ -237,5 +267,5 @@ export function parseProfiles(text: string): Profiles {
       },
     });
   }
-  return { active: stored.active, profiles };
+  return { active: stored.active, ...(stored.folders && { folders: new Map(Object.entries(stored.folders)) }), profiles };
 }

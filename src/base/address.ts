@@ -1,5 +1,5 @@
 import { AuthError } from "./errors.ts";
-import { hint } from "./hint.ts";
+import { hint, login } from "./hint.ts";
 
 /**
  * The only reader of a service's address. Every request builds its address from what this returns: two readings of
@@ -9,20 +9,23 @@ import { hint } from "./hint.ts";
  * A user name would be a password by another name; a query or a fragment cannot be part of a base.
  *
  * @param text - as the user gave it
- * @param source - where it comes from, for the message: an option, or a variable of the environment
+ * @param source - where it comes from, for the message: an option of the command line or of a program, the argument ADDRESS, or a variable
+ * of the environment
  * @returns the address without a trailing `/`, a path kept
  * @throws {@link AuthError} `configuration_invalid`
  */
 export function parseServiceUrl(text: string, source: string): string {
   const refuse = (why: string): AuthError =>
     new AuthError("configuration_invalid", `${source} ${why}`, {
-      hint: source.startsWith("--")
+      hint: !/^[A-Z]/.test(source)
         ? `Give an address: ${source} https://login.example`
-        : hint`Give the address of the service: ${{ set: source, value: "https://service.example" }}`,
+        : source === "ADDRESS"
+          ? hint`Give an address: ${login(undefined, "https://login.example")}`
+          : hint`Give the address of the service: ${{ set: source, value: "https://service.example" }}`,
     });
   if (!URL.canParse(text)) throw refuse(`is "${text}", which is not an address such as https://service.example`);
   const url = new URL(text);
-  if (url.username || url.password) throw refuse("holds a user name or password, which has no place in it");
+  if (url.username || url.password) throw refuse("contains a user name or password, which does not belong in it");
   if (url.protocol !== "https:" && url.protocol !== "http:") throw refuse(`is "${text}": "https:" is needed, not "${url.protocol}"`);
   if (url.search || url.hash || text.includes("?") || text.includes("#")) throw refuse(`is "${text}": a query or a fragment cannot be part of it`);
   if (!isConfidential(url)) {
@@ -48,7 +51,22 @@ export function isConfidential(url: URL): boolean {
 }
 
 /** Whether a host name of a {@link URL} is this machine: `localhost`, 127.0.0.0/8 or `[::1]`. */
-export function isLoopback(hostname: string): boolean {
+function isLoopback(hostname: string): boolean {
   // The URL parser has turned every spelling of an IPv4 address (0x7f.1, 2130706433) into the dotted one.
   return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+/**
+ * Whether a host name of a {@link URL} may lead to this machine, however it is written. Wider than {@link isLoopback}, which says
+ * where plain `http:` is safe: this one says where a service on another machine has no business (S-013).
+ */
+export function isThisMachine(hostname: string): boolean {
+  const name = hostname.replace(/\.$/, "");
+  // RFC 6761 §6.3 gives all names below "localhost" to the loopback interface; a connection to 0.0.0.0 or [::] ends there as well.
+  return isLoopback(name) || name.endsWith(".localhost") || /^0\.\d+\.\d+\.\d+$|^\[::\]$|^\[::ffff:(?:7f[0-9a-f]{2}|0):[0-9a-f]+\]$/.test(name);
+}
+
+/** Whether an address that a server gave leads from another machine to this one. */
+export function leadsHome(url: URL, server: URL): boolean {
+  return isThisMachine(url.hostname) && !isThisMachine(server.hostname);
 }

@@ -1,4 +1,5 @@
-import { hint, login, type Hint } from "./hint.ts";
+import { hint, hintText, login, type Hint, type HintContext } from "./hint.ts";
+import { ownIdentity } from "./identity.ts";
 import { redact } from "./secret.ts";
 import { printable } from "./text.ts";
 
@@ -44,6 +45,11 @@ export interface AuthErrorOptions {
   cause?: unknown;
 }
 
+/** Outside of the errors, so that one that is printed does not show it. */
+const contexts = new WeakMap<AuthError, HintContext>();
+
+const inspect: unique symbol = Symbol.for("nodejs.util.inspect.custom");
+
 /**
  * A failure as a fact: a stable {@link AuthErrorCode}, a message in plain words and the next step. Messages quote servers, and end
  * up in terminals and logs: so a message holds no control character (S-008) and none of this process's secrets (S-005).
@@ -52,15 +58,49 @@ export class AuthError extends Error {
   override readonly name: string = "AuthError";
   /** What went wrong, for programs. */
   readonly code: AuthErrorCode;
-  /** What to do next, for people; {@link hintText} turns it into words. */
-  readonly hint: Hint | undefined;
+  /** What to do next, as data: its words depend on the tool. @internal */
+  readonly next: Hint | undefined;
 
   /** `message`: lower case, the thing quoted, what was expected and what was found. */
   constructor(code: AuthErrorCode, message: string, options: AuthErrorOptions = {}) {
     super(redact(printable(message.replace(/\s*[\r\n]+\s*/g, " "))), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.hint = typeof options.hint === "string" ? [options.hint] : options.hint;
+    this.next = typeof options.hint === "string" ? [options.hint] : options.hint;
   }
+
+  /** What to do next, for people: in the words of the tool that the error comes from, with the commands that its users type. */
+  get hint(): string | undefined {
+    return this.next === undefined ? undefined : hintText(this.next, contexts.get(this) ?? { identity: ownIdentity });
+  }
+
+  /** Makes the hint speak for a tool: what throws does not know under which name. @internal */
+  speakFor(context: HintContext): this {
+    contexts.set(this, context);
+    return this;
+  }
+
+  /** What `console.log` shows: {@link evidence}. @internal */
+  [inspect](): string {
+    return evidence(this);
+  }
+}
+
+/**
+ * Where an error comes from: its stack, and of each cause its name, code and message. Anything else that a runtime or a library puts
+ * on an error may be what was sent or received, such as `data` of undici's `HTTPParserError` (S-005).
+ */
+export function evidence(error: unknown): string {
+  const seen = new Set<unknown>();
+  const described = (value: unknown): string[] => {
+    if (seen.has(value) || !(value instanceof Error)) return [];
+    const { name, message, cause } = seen.add(value) && value;
+    const code = systemErrorCode(value);
+    const nested = value instanceof AggregateError ? (value.errors as unknown[]) : [];
+    return [`${name}${code === undefined ? "" : ` [${code}]`}: ${message}`, ...[cause, ...nested].flatMap(described)];
+  };
+  const [first = String(error), ...causes] = described(error);
+  const [frames = ""] = /^ +at [^]*/m.exec((error instanceof Error && error.stack) || "") ?? [];
+  return redact([first, frames, ...causes.map((line) => `  caused by ${line}`)].filter(Boolean).join("\n"));
 }
 
 /** Nobody is logged in, or the session expired or was revoked: only a login helps. */
@@ -83,7 +123,7 @@ export class ServiceError extends AuthError {
   /** How long the service asked to wait (`Retry-After`, RFC 9110 §10.2.3), in milliseconds; undefined when it did not. */
   readonly retryAfterMs: number | undefined;
 
-  /** `status`, `error` and `retryAfterMs` as the members have them. */
+  /** `status`, `error` and `retryAfterMs`: see the members. */
   constructor(
     code: AuthErrorCode,
     message: string,
@@ -97,8 +137,8 @@ export class ServiceError extends AuthError {
 }
 
 /**
- * Whether a value is an error of this library, also of another copy of the package in the same program, which has other
- * classes: the code counts, not the class.
+ * Whether a value is an error of this library, or of another copy of the package in the same program. That copy has classes of its
+ * own, so the code decides, not the class.
  *
  * @param value - what was caught
  */

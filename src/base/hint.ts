@@ -1,4 +1,4 @@
-import type { Identity } from "./identity.ts";
+import type { Identity, OwnCommands } from "./identity.ts";
 import type * as runtime from "./runtime-types.ts";
 
 /** A command of this tool, without the tool's own name: that depends on the program that shows the hint. */
@@ -33,11 +33,11 @@ export type HintPart = string | ToolCommand | ToolVariable | ForeignVariable | S
 
 /**
  * The next step, as data. The words depend on the program that shows it (its name, its platform), so {@link hintText} makes them
- * last; only there is what to type quoted for the shell.
+ * last, and quotes for the shell what there is to type.
  */
 export type Hint = readonly HintPart[];
 
-/** Builds a hint, of words, commands and other hints: ``hint`Run: ${login(profile)}` ``. */
+/** Builds a hint from words, commands and other hints: ``hint`Run: ${login(profile)}` ``. */
 export function hint(text: TemplateStringsArray, ...parts: readonly (HintPart | Hint)[]): Hint {
   return text.flatMap((words, index) => [words, parts[index] ?? ""].flat()).filter((part) => part !== "");
 }
@@ -45,7 +45,7 @@ export function hint(text: TemplateStringsArray, ...parts: readonly (HintPart | 
 /**
  * The command that logs in.
  *
- * @param profile - where it is known which one is meant
+ * @param profile - the one that is meant, if it is known
  * @param options - such as `--force`
  */
 export function login(profile?: string, ...options: readonly string[]): ToolCommand {
@@ -65,11 +65,12 @@ export interface HintContext {
  * The words of a hint, ready to show.
  *
  * @param hint - from an error
- * @param context - under what name, on which platform and about which profile it is shown
+ * @param context - the tool, the platform and the profile that it is shown for
  */
 export function hintText(hint: Hint, { identity, platform = process.platform, profile }: HintContext): string {
   const word = (text: string): string => shellWord(text, platform);
-  return hint
+  const { commands } = identity;
+  const text = hint
     .map((part) => {
       if (typeof part === "string") return part;
       if ("run" in part) return part.run.map(word).join(" ");
@@ -78,12 +79,30 @@ export function hintText(hint: Hint, { identity, platform = process.platform, pr
         const name = identity.variable(part.variable);
         return part.value === undefined ? name : shellAssignment(name, part.value, platform);
       }
+      if (commands !== undefined) return ownCommand(part, commands) ?? unsayable;
       const about = part.profile ?? (part.command === "auth login" ? profile : undefined);
       // "default" is the profile in use until the user makes another: its name would only be noise.
       const named = about === undefined || about === "default" || part.options?.includes("--profile") ? [] : ["--profile", about];
       return [identity.command, part.command, ...[...named, ...(part.options ?? [])].map(word)].join(" ");
     })
     .join("");
+  return commands !== undefined && text.includes(unsayable) ? withoutUnsayable(text) || `Try again: ${commands.login}` : text;
+}
+
+/** In the place of a command that the tool does not have: no text holds this character. */
+const unsayable = "\u0000";
+
+/** A tool's own command for one of ours. Its options are the tool's business: one with more than a profile or `--force` is not there. */
+function ownCommand({ command, profile, options = [] }: ToolCommand, commands: OwnCommands): string | undefined {
+  const [group, verb = ""] = command.split(" ");
+  const isPlain = profile !== "NAME" && options.every((option, index) => /^--(force|profile)$/.test(option) || (options[index - 1] === "--profile" && option !== "NAME"));
+  return group === "auth" && isPlain ? commands[verb as keyof OwnCommands] : undefined;
+}
+
+/** A hint without the clauses that tell the user to type what does not exist. */
+function withoutUnsayable(text: string): string {
+  const clauses = text.split(/(?<=[.;,])\s+/).filter((clause) => !clause.includes(unsayable));
+  return clauses.join(" ").replace(/^or /, "").replace(/[,;]$/, "");
 }
 
 /**

@@ -5,6 +5,9 @@ import type { Identity } from "../base/identity.ts";
 import type { Terminal } from "../platform/terminal.ts";
 import type { Output } from "./output.ts";
 
+/** What a shell completes a value from: a few words, or the names of what is on this machine. */
+export type Choices = readonly string[] | "files" | "profiles" | "teams";
+
 /** One option of a command: what the parser needs and what the help says. */
 export interface OptionSpec {
   readonly type: "string" | "number" | "boolean";
@@ -15,8 +18,8 @@ export interface OptionSpec {
   readonly value?: string;
   /** The least and the greatest value of a number. All numbers are whole. */
   readonly range?: readonly [least: number, greatest: number];
-  /** The values that it takes, if they are few: for completion. */
-  readonly choices?: readonly string[];
+  /** What its value is completed from. */
+  readonly choices?: Choices;
   /** Whether it may be repeated; its value is then a list. */
   readonly multiple?: true;
   readonly help: string;
@@ -67,6 +70,8 @@ export interface Command {
   /** In sentences, without line breaks. */
   readonly description: HelpText;
   readonly options: Readonly<Record<string, OptionSpec>>;
+  /** What its arguments are completed from. */
+  readonly choices?: Choices;
   /** How many arguments it takes at least and at most; none by default. */
   readonly arguments?: readonly [least: number, most: number];
   /** Lines ready to paste. A string is what follows the tool's name; a function gives the whole line. */
@@ -87,7 +92,7 @@ export function defineCommand<const O extends Readonly<Record<string, OptionSpec
 
 /** Options that several commands share. */
 export const profileOption: { readonly profile: OptionSpec & { type: "string" } } = {
-  profile: { type: "string", value: "NAME", help: "account to use instead of the active one" },
+  profile: { type: "string", value: "NAME", choices: "profiles", help: "account to use instead of the active one" },
 };
 export const jsonOption: { readonly json: OptionSpec & { type: "boolean" } } = {
   json: { type: "boolean", help: "print JSON" },

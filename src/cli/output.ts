@@ -1,4 +1,5 @@
 import type { Hint } from "../base/hint.ts";
+import { redact } from "../base/secret.ts";
 import { oneLine, printable, unprintable } from "../base/text.ts";
 
 /** What is said to the user: a string, or a hint when it contains something to type. */
@@ -83,7 +84,7 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
     stream.write(text);
   };
   const line = (stream: OutputStream, color: number, label: string, text: Text): void =>
-    write(stream, `${canColor(stream) ? `\u001b[${color}m${label}\u001b[0m` : label} ${oneLine(words(text))}\n`);
+    write(stream, `${canColor(stream) ? `\u001b[${color}m${label}\u001b[0m` : label} ${oneLine(redact(words(text)))}\n`);
   const isScreen = stderr.isTTY === true && env["TERM"] !== "dumb";
   return {
     answer: (text) => write(stdout, `${printable(text)}\n`),

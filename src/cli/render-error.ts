@@ -1,5 +1,4 @@
-import { inspect } from "node:util";
-import { isAuthError, type AuthErrorCode } from "../base/errors.ts";
+import { evidence, isAuthError, type AuthErrorCode } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import type { Output } from "./output.ts";
 
@@ -34,8 +33,8 @@ export const exitCodes: Readonly<Record<AuthErrorCode, number>> = {
 export function renderError(error: unknown, { out, identity, debug }: { out: Output; identity: Identity; debug: boolean }): number {
   const known = isAuthError(error) ? error : undefined;
   out.error(error instanceof Error ? error.message : String(error));
-  const next = known === undefined ? `This is a bug in ${identity.name}. Run it again with --debug to see where` : known.hint;
+  const next = known === undefined ? `This is a bug in ${identity.name}. Run it again with --debug to see where` : (known.next ?? known.hint);
   if (next !== undefined) out.hint(next);
-  if (debug) out.say(inspect(error, { depth: 4 }));
+  if (debug) out.say(evidence(error));
   return known === undefined ? 1 : exitCodes[known.code];
 }

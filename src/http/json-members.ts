@@ -21,7 +21,7 @@ export const seconds: Kind<number> = {
   read: (value) => (typeof value === "number" && value > 0 ? value : undefined),
 };
 
-/** `true` or `false`, and no word for it. */
+/** `true` or `false`, and not a word for either. */
 export const flag: Kind<boolean> = { expected: "true or false", read: (value) => (typeof value === "boolean" ? value : undefined) };
 
 /** A list of strings, empty or not. */
@@ -59,4 +59,27 @@ export function textOf(value: unknown): string | undefined {
 /** Whether a JSON value is an object, and neither `null` nor a list. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** No answer that is used here comes near it. Printing or comparing a value runs out of stack only far beyond it. */
+const deepest = 100;
+
+/**
+ * Parses JSON from outside.
+ *
+ * @returns undefined when it is not JSON, or nested so deeply that later code could run out of stack
+ */
+export function parseJson(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isDeeper(value, deepest) ? undefined : value;
+  } catch {
+    // Without a cause: the parser's message quotes the text, and the text may hold a token.
+    return undefined;
+  }
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
 }

@@ -42,7 +42,7 @@ export interface ReplaceOptions {
  */
 export function reserveFile(path: string, bytes: number, { mode = 0o600, flush = true }: ReplaceOptions = {}): Reservation {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
-  // The name cannot be guessed. It must be new all the same, so that no link to another file of the user's is followed.
+  // The name cannot be guessed. It must be new all the same, so that no link to another of the user's files is followed.
   let fd: number | undefined = openSync(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | (constants.O_NOFOLLOW ?? 0), mode);
   let isDone = false;
   const discard = (): void => {
@@ -82,15 +82,15 @@ export function replaceFile(path: string, content: string, options?: ReplaceOpti
   reserveFile(path, 0, options).commit(content);
 }
 
-/** What Windows says of a file that another process has open: access denied, of which libuv makes EPERM, or a sharing violation. */
+/** What Windows says of a file that another process has open: access denied, which libuv turns into EPERM, or a sharing violation. */
 const inUse: readonly string[] = ["EPERM", "EACCES", "EBUSY"];
 
 /**
  * Does something to a file; on Windows again, every 10 ms for 2 s, while another process has the file open. Windows refuses to
  * replace or rename such a file, and to open one that was removed and is still open elsewhere.
  *
- * What was to be stored may exist nowhere else, such as a refreshed session, and those that have it open, be it a reader of ours or
- * a virus scanner, have it open for moments. That this process does nothing else meanwhile is no loss, see the head of this file.
+ * The content that is to be stored, such as a refreshed session, may exist nowhere else, so it is tried again: readers of ours and
+ * virus scanners have a file open for moments only. It does not matter that this process waits meanwhile, see the head of this file.
  *
  * @param platform - as `process.platform`
  * @throws what the file system says

@@ -1,6 +1,6 @@
 import { type AuthError, NotAuthenticatedError, ServiceError } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
-import { isJsonObject, type JsonObject } from "../http/json-members.ts";
+import { isJsonObject, parseJson, type JsonObject } from "../http/json-members.ts";
 import { isTransientStatus } from "../http/retry.ts";
 import { type ServiceAnswer, serviceText } from "./service-request.ts";
 
@@ -106,11 +106,6 @@ function verdicts(list: unknown, sent: readonly string[], judge: (entry: JsonObj
 }
 
 function parseList(list: unknown): readonly unknown[] {
-  if (Array.isArray(list)) return list;
-  try {
-    const value: unknown = typeof list === "string" ? JSON.parse(list) : undefined;
-    return Array.isArray(value) ? value : [];
-  } catch {
-    return [];
-  }
+  const value = typeof list === "string" ? parseJson(list) : list;
+  return Array.isArray(value) ? value : [];
 }

@@ -4,7 +4,8 @@ import { ulidPattern } from "./ulid.ts";
 /** The version of the event envelope that this program writes. */
 const schemaVersion = "3.0.0";
 
-const aggregateTypes = ["WorkPackage", "Mission", "MissionDossier", "Build"] as const;
+/** What an event can be about. */
+export const aggregateTypes = ["WorkPackage", "Mission", "MissionDossier", "Build"] as const;
 const lanes = ["planned", "claimed", "in_progress", "in_review", "for_review", "approved", "done", "blocked", "canceled"] as const;
 
 /** Returns what was expected of an invalid value; undefined for a valid one. */
@@ -30,6 +31,9 @@ const payloads = {
   ErrorLogged: { error_type: oneOf("validation", "runtime", "network", "auth", "unknown"), error_message: text },
   DependencyResolved: { wp_id: workPackage, dependency_wp_id: workPackage, resolution_type: oneOf("completed", "skipped", "merged") },
 } satisfies Readonly<Record<string, Readonly<Record<string, Check>>>>;
+
+/** The types that an event can have. */
+export const eventTypes: readonly string[] = Object.keys(payloads);
 
 /** Where in a project something happened. Each member is null when unknown, which is also the default. */
 export interface ProjectContext {

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from "../http/json-members.ts";
+import { isJsonObject, parseJson, type JsonObject } from "../http/json-members.ts";
 
 /** The service's answer to an event that was sent over the connection. */
 export interface LiveAnswer {
@@ -30,12 +30,7 @@ const longestFrame = 16 * 1024 * 1024;
 export function parseFrame(data: unknown): LiveFrame {
   if (typeof data !== "string") return ignored("it is not text");
   if (data.length > longestFrame) return ignored(`it has ${data.length} characters`);
-  let frame: unknown;
-  try {
-    frame = JSON.parse(data);
-  } catch {
-    return ignored("it is not JSON");
-  }
+  const frame = parseJson(data);
   return isJsonObject(frame) ? frameOf(frame) : ignored("it is not a JSON object");
 }
 

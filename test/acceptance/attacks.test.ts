@@ -21,7 +21,7 @@ for (const [what, token] of [
     for (const args of ["api GET /api/v1/me --debug", "auth status --check", "auth token", "auth git-credential get"]) {
       const { code, stdout, stderr } = await run(args, env);
       assert.deepEqual([code, stdout], [2, ""], args);
-      assert.match(stderr, /^error: SPEC_KITTY_ACCESS_TOKEN holds no access token[^\n]*\nhint: [^\n]+\n/);
+      assert.match(stderr, /^error: SPEC_KITTY_ACCESS_TOKEN does not hold an access token[^\n]*\nhint: [^\n]+\n/);
       assert.ok(!stderr.includes("at_hidden"), stderr);
     }
     assert.equal(saas.requests.length, 0);
@@ -67,17 +67,28 @@ test("a command without its group, and help in front of a command, find the comm
   for (const words of ["", " auth", " auth login"]) assert.equal((await run(`help${words}`)).stdout, (await run(`${words} --help`.trim())).stdout);
 });
 
-for (const [what, fault] of [
-  ["nested without an end", { body: `{"issuer":${"[".repeat(400_000)}${"]".repeat(400_000)}}` }],
-  ["as long as a book", { body: { issuer: "x".repeat(900_000) } }],
+test("an issuer that is as long as a book is an error of one line that can be read", async (t) => {
+  const { saas, run } = await scene(t);
+  saas.faults.next("/.well-known/oauth-authorization-server", { body: { issuer: "x".repeat(900_000) } });
+  const { code, stderr } = await run("auth login");
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: the metadata of "[^"]+" are those of [^\n]+\nhint: Check the address of the issuer\n$/);
+  assert.ok(stderr.length < 1_000, `${stderr.length} characters`);
+});
+
+for (const [path, member, args] of [
+  ["/oauth/token", "scope", "auth login"],
+  ["/api/v1/tracker/status/", "connected", "tracker status --provider github --project p"],
+  ["/api/v1/tracker/status/", "connected", "tracker status --provider github --project p --json"],
 ] as const) {
-  test(`an issuer that is ${what} is an error of one line that can be read`, async (t) => {
+  test(`S-014 an answer whose "${member}" is nested without an end is an error of the service in "${args}"`, async (t) => {
     const { saas, run } = await scene(t);
-    saas.faults.next("/.well-known/oauth-authorization-server", fault);
-    const { code, stderr } = await run("auth login");
-    assert.equal(code, 1);
-    assert.match(stderr, /^error: the metadata of "[^"]+" (are those of [^\n]+|name no issuer)\nhint: Check the address of the issuer\n$/);
-    assert.ok(stderr.length < 1_000, `${stderr.length} characters`);
+    if (args !== "auth login") await run("auth login");
+    saas.faults.always(path, { body: `{"${member}":${"[".repeat(400_000)}${"]".repeat(400_000)}}` });
+    const { code, stdout, stderr } = await run(args);
+    assert.deepEqual([code, stdout.includes("[[")], [1, false]);
+    assert.match(stderr, /^error: [^\n]*JSON object[^\n]*\nhint: [^\n]+\n$/m);
+    assert.doesNotMatch(stderr, /bug/);
   });
 }
 

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { test, type TestContext } from "node:test";
 import { commandTable } from "../../src/cli/command-table.ts";
 import { commandEnvironment, runCommand, scratchFolder, type CommandEnvironment } from "../helpers/command.ts";
-import { noTmux, startOnScreen } from "../helpers/tmux.ts";
+import { scene } from "../helpers/scene.ts";
+import { noTmux, startOnScreen, type Screen } from "../helpers/tmux.ts";
 
 const run = promisify(execFile);
 const missing = (shell: string): string | false => (spawnSync(shell, ["--version"]).status === 0 ? false : `${shell} is not installed`);
@@ -31,6 +32,8 @@ const cases: readonly { typed: readonly string[]; is?: readonly string[]; has?: 
   { typed: ["auth", "login", "--storage", ""], is: ["file", "keychain", "memory"] },
   { typed: ["auth", "login", "--profile", ""], is: [] },
   { typed: ["completion", "z"], is: ["zsh"] },
+  { typed: ["sync", "emit", "WPS"], is: ["WPStatusChanged"] },
+  { typed: ["auth", "git-credential", ""], has: ["get", "store", "erase"] },
 ];
 
 function check(found: readonly string[], { typed, is, has }: (typeof cases)[number]): void {
@@ -84,6 +87,79 @@ test("zsh completes commands, options and their values, with descriptions", { sk
   await types("spec-kitty auth login --storage=m", /^> spec-kitty auth login --storage=memory$/m);
   await types("spec-kitty completion f", /^> spec-kitty completion fish$/m);
   await types("spec-kitty ", /^auth +-- log in, log out, and see who is logged in$/m);
+});
+
+const hostile = ["a`id>ran`.md", "b$(id>ran).md", "c;id>ran;.md", "d e'f\".md", "g&id>ran&.md"];
+
+/** A real shell on a terminal, with its completion, in a folder of files that somebody else has named. The command only notes what it gets. */
+async function shellAmongFiles(t: TestContext, shell: "bash" | "zsh" | "fish"): Promise<{ screen: Screen; folder: string; env: CommandEnvironment; got: () => string[] }> {
+  const { file, folder, env } = await scriptFor(t, shell);
+  const [tools, files] = [join(folder, "tools"), join(folder, "files")];
+  for (const made of [tools, files, join(folder, ".config")]) mkdirSync(made);
+  for (const name of hostile) writeFileSync(join(files, name), "");
+  const answers = `case $1 in completion) cat '${folder}/'$2 2>/dev/null ;; *) printf '%s\\0' "$@" > '${folder}/got.part'; mv '${folder}/got.part' '${folder}/got' ;; esac`;
+  writeFileSync(join(tools, "spec-kitty"), `#!/bin/sh\n${answers}\n`, { mode: 0o755 });
+  const start = `cd '${files}'\nsource '${file}'\n`;
+  writeFileSync(join(folder, "rc.bash"), `PS1='> '\n${start}`);
+  writeFileSync(join(folder, ".zshrc"), `PS1='> '\nautoload -Uz compinit\ncompinit -D\n${start}`);
+  writeFileSync(join(folder, "rc.fish"), `function fish_prompt; printf '> '; end\nfunction fish_right_prompt; end\nset -g fish_greeting\n${start}`);
+  const programs = {
+    bash: ["bash", "--noprofile", "--rcfile", join(folder, "rc.bash"), "-i"],
+    zsh: ["zsh", "-i", "+o", "globalrcs"],
+    fish: ["fish", "--no-config", "-i", "-C", `source ${join(folder, "rc.fish")}`],
+  };
+  const screen = await startOnScreen(t, programs[shell], { ...env, PATH: `${tools}:${env["PATH"]}`, ZDOTDIR: folder }, { columns: 140 });
+  await screen.shows(/^>$/m);
+  const got = (): string[] => {
+    const words = readFileSync(join(folder, "got"), "utf8").split("\0").slice(0, -1);
+    rmSync(join(folder, "got"));
+    return words;
+  };
+  return { screen, folder: files, env, got };
+}
+
+for (const shell of ["bash", "zsh", "fish"] as const) {
+  test(`in ${shell} the name of a file that is completed stays one word, and nothing in it runs`, { skip: missing(shell) || noTmux }, async (t) => {
+    const { screen, folder, got } = await shellAmongFiles(t, shell);
+    for (const [place, before] of [["sync upload ", ["sync", "upload"]], ["sync now --report ", ["sync", "now", "--report"]]] as const) {
+      for (const name of hostile) {
+        await screen.press("C-u", "C-l", `spec-kitty ${place}${name.charAt(0)}`, "Tab");
+        await screen.shows(/\.md'?"? *$/m);
+        await screen.press("Enter");
+        while (!existsSync(join(folder, "..", "got"))) await screen.shows(/^>/m);
+        assert.deepEqual(got(), [...before, name], place);
+      }
+    }
+    assert.deepEqual(readdirSync(folder).toSorted(), hostile.toSorted(), "nothing ran");
+  });
+
+  test(`${shell} completes profiles and teams from the tool, and an id that looks like a command stays a word`, { skip: missing(shell) || noTmux }, async (t) => {
+    const { screen, folder, got } = await shellAmongFiles(t, shell);
+    writeFileSync(join(folder, "..", "profiles"), "default\nwork\n");
+    writeFileSync(join(folder, "..", "teams"), "tm_acme\nx$(id>ran)`id>ran`;id>ran\n");
+    for (const [typed, words] of [
+      ["auth switch w", ["auth", "switch", "work"]],
+      ["auth token --profile d", ["auth", "token", "--profile", "default"]],
+      ["auth team t", ["auth", "team", "tm_acme"]],
+      ["auth team x", ["auth", "team", "x$(id>ran)`id>ran`;id>ran"]],
+    ] as const) {
+      await screen.press("C-u", "C-l", `spec-kitty ${typed}`, "Tab");
+      await screen.shows(new RegExp(`^> spec-kitty ${typed}\\S.*$`, "m"));
+      await screen.press("Enter");
+      while (!existsSync(join(folder, "..", "got"))) await screen.shows(/^>/m);
+      assert.deepEqual(got(), [...words]);
+    }
+    assert.deepEqual(readdirSync(folder).toSorted(), hostile.toSorted(), "nothing ran");
+  });
+}
+
+test("completion prints the profiles, and the ids of the teams, one a line", async (t) => {
+  const { run } = await scene(t);
+  assert.deepEqual(await run("completion profiles"), { code: 0, signal: null, stdout: "", stderr: "" });
+  await run("auth login");
+  await run("auth login --profile work");
+  assert.equal((await run("completion profiles")).stdout, "default\nwork\n");
+  assert.equal((await run("completion teams")).stdout, "tm_acme\n");
 });
 
 test("an unknown shell is an error that names the known ones", async (t) => {

@@ -99,7 +99,7 @@ test("without the key ring one package is installed, with it the key ring and it
 
 test("an error and the token manager are inspected under their own names", async () => {
   const library = (await import(pathToFileURL(join(packageFolder, "dist", "index.js")).href)) as typeof import("../../src/index.ts");
-  assert.match(inspect(new library.NotAuthenticatedError("not logged in")), /^NotAuthenticatedError: not logged in\n/);
+  assert.match(inspect(new library.NotAuthenticatedError("not logged in")), /^NotAuthenticatedError \[not_authenticated\]: not logged in\n/);
   assert.match(inspect(library.getTokenManager()), /^TokenManager /);
 });
 

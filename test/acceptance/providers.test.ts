@@ -10,7 +10,7 @@ import type { Session } from "../../src/auth/session.ts";
 import { MockProvider, type MockProviderOptions } from "../conformance/mock-provider.ts";
 import type { Fault } from "../fake-saas/faults.ts";
 import { commandEnvironment, runCommand, scratchFolder, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
-import { filesUnder, hurried, scene } from "../helpers/scene.ts";
+import { filesUnder, hurried, later, scene } from "../helpers/scene.ts";
 import { storedSession } from "../helpers/stored-session.ts";
 
 interface ApiRequest {
@@ -32,7 +32,12 @@ interface Provided {
 }
 
 /** A provider and, somewhere else, a service with the API that `answers` has, by path. */
-async function provided(t: TestContext, options: MockProviderOptions = {}, answers: Record<string, object> = {}): Promise<Provided> {
+async function provided(
+  t: TestContext,
+  options: MockProviderOptions = {},
+  answers: Record<string, object> = {},
+  refusals: Record<string, { status: number; headers?: Record<string, string> }> = {},
+): Promise<Provided> {
   const provider = await MockProvider.start(options);
   t.after(() => provider.close());
   const requests: ApiRequest[] = [];
@@ -42,6 +47,8 @@ async function provided(t: TestContext, options: MockProviderOptions = {}, answe
     const path = request.url ?? "";
     requests.push({ path, headers: request.headers, body });
     const answer = answers[path];
+    const refusal = refusals[path];
+    if (refusal) return void response.writeHead(refusal.status, refusal.headers).end();
     response.writeHead(answer === undefined ? 404 : 200, { "content-type": "application/json" }).end(JSON.stringify(answer ?? { error: "not_found" }));
   });
   await new Promise<void>((listening) => api.listen(0, "127.0.0.1", listening));
@@ -124,13 +131,84 @@ test("--scope is remembered by the profile, for its issuer alone, until another 
     assert.equal(code, 0, stderr);
     return new URL(/http:\S+\/authorize\S*/.exec(stderr)?.[0] ?? "").searchParams.get("scope");
   };
-  assert.equal(await asked(` --issuer ${provider.issuer} --scope openid`), "offline_access openid");
-  assert.equal(await asked(""), "offline_access openid");
+  assert.equal(await asked(` --issuer ${provider.issuer} --scope openid`), "openid");
+  assert.equal(await asked(""), "openid");
   await run("auth logout");
-  assert.equal(await asked(""), "offline_access openid");
+  assert.equal(await asked(""), "openid");
   assert.equal(await asked(` --issuer ${elsewhere.issuer}`), "offline_access api.read api.write");
-  assert.equal(await asked(` --issuer ${provider.issuer} --scope api.read`), "offline_access api.read");
-  assert.equal(await asked(""), "offline_access api.read");
+  assert.equal(await asked(` --issuer ${provider.issuer} --scope api.read`), "api.read");
+  assert.equal(await asked(""), "api.read");
+});
+
+const lists: [listed: string[] | undefined, asked: string | undefined, sent: string | null][] = [
+  [undefined, undefined, "offline_access api.read api.write"],
+  [undefined, "openid", "openid"],
+  [["openid", "email", "offline_access"], undefined, "offline_access openid email"],
+  [["openid", "email", "offline_access"], "openid", "offline_access openid"],
+  [["openid", "email", "offline_access"], "openid offline_access", "openid offline_access"],
+  [["openid", "email"], undefined, "openid email"],
+  [["openid", "email"], "projects", "projects"],
+  [["openid", "email"], "offline_access openid", "offline_access openid"],
+  [["mcp:tools"], undefined, null],
+];
+for (const [listed, asked, sent] of lists) {
+  test(`a server that lists ${listed?.join(" ") ?? "no scopes"} is asked for ${sent ?? "none"} with ${asked ? `--scope "${asked}"` : "no --scope"}`, async (t) => {
+    const { provider, env } = await provided(t, {}, { "/api/v1/me": me });
+    provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, scopes_supported: listed }) };
+    const { stderr, code } = await runCommand(t, ["auth", "login", provider.issuer, ...(asked ? ["--scope", asked] : [])], env);
+    assert.equal(code, 0, stderr);
+    assert.equal(new URL(/http:\S+\/authorize\S*/.exec(stderr)?.[0] ?? "").searchParams.get("scope"), sent);
+  });
+}
+
+test("invalid_scope says which scopes were sent and which the provider lists, in the browser and with a code", async (t) => {
+  const { provider, env, session } = await provided(t);
+  provider.misbehaviour = {
+    metadata: (metadata) => ({ ...metadata, scopes_supported: ["openid", "projects"], device_authorization_endpoint: `${provider.issuer}/device` }),
+    redirect: (parameters) => (parameters.delete("code"), parameters.set("error", "invalid_scope")),
+    device: () => Response.json({ error: "invalid_scope" }, { status: 400 }),
+  };
+  for (const flow of [[], ["--headless"]]) {
+    const { code, stderr } = await runCommand(t, ["auth", "login", provider.issuer, "--scope", "openid project", ...flow], env);
+    assert.equal(code, 1);
+    assert.match(stderr, /^error: .*invalid_scope.*: "openid project" was sent, and the issuer lists "openid", "projects"\nhint: Name those that you need: spec-kitty auth login --scope openid$/m);
+  }
+  assert.equal(await session(), undefined);
+});
+
+test("a login that is granted less than it asked for says so, and so does auth status", async (t) => {
+  const { provider, env, run } = await provided(t, {}, { "/api/v1/me": me });
+  provider.misbehaviour = { tokens: (answer) => ({ ...answer, scope: "https://api.example/projects.read" }) };
+  const { stderr, code } = await runCommand(t, ["auth", "login", provider.issuer, "--scope", "openid offline_access projects.read projects.write"], env);
+  assert.equal(code, 0);
+  assert.match(stderr, /^warning: less was granted than was asked for: not projects\.write$/m);
+  assert.match((await run("auth status")).stdout, /Scope +https:\/\/api\.example\/projects\.read; not granted: projects\.write$/m);
+  const status = JSON.parse((await run("auth status --json")).stdout) as Record<string, unknown>;
+  assert.deepEqual([status["scope"], status["missingScope"]], ["https://api.example/projects.read", "projects.write"]);
+});
+
+test("a session without a refresh token is said to be one, with the time of its end", async (t) => {
+  const { provider, run } = await provided(t, {}, { "/api/v1/me": me });
+  provider.misbehaviour = { tokens: ({ refresh_token: _, ...answer }) => answer };
+  const { stdout } = await run(loginAt(provider));
+  assert.match(stdout, /Access token valid for 1 hour\. There is no refresh token: log in again at (\d{4}-\d\d-\d\d )?\d\d:\d\d\.\n$/);
+  const status = await run("auth status");
+  assert.match(status.stdout, /Refresh token +none: log in again at (\d{4}-\d\d-\d\d )?\d\d:\d\d$/m);
+  assert.equal((JSON.parse((await run("auth status --json")).stdout) as Record<string, unknown>)["hasRefreshToken"], false);
+
+  provider.misbehaviour = { tokens: ({ refresh_token: _, expires_in: __, ...answer }) => answer };
+  assert.match((await run(`${loginAt(provider)} --force`)).stdout, /There is no refresh token: log in again when the service refuses the access token\.\n$/);
+});
+
+test("--scope on a session that has it already changes nothing, and one that it has not is asked for with those before", async (t) => {
+  const { provider, env } = await provided(t, {}, { "/api/v1/me": me });
+  const login = (...args: string[]): Promise<CommandResult> => runCommand(t, ["auth", "login", ...args], env);
+  await login(provider.issuer, "--scope", "openid projects");
+  assert.match((await login("--scope", "projects")).stdout, /^✓ Already logged in/);
+  const more = await login("--scope", "projects builds");
+  assert.equal(new URL(/http:\S+\/authorize\S*/.exec(more.stderr)?.[0] ?? "").searchParams.get("scope"), "openid projects builds");
+  assert.match(more.stdout, /^✓ Logged in as/);
+  assert.match((await login("--scope", "builds openid")).stdout, /^✓ Already logged in/);
 });
 
 test("where the service has no API the user is the provider's, and there are no teams", async (t) => {
@@ -150,14 +228,54 @@ test("where nobody but the ID token says who it is, it is believed, and --check 
   assert.deepEqual(provider.paths, ["/token"]);
 });
 
-test("a login without openid at a provider that does not say who it is ends with what to ask for", async (t) => {
+test("at a server of OAuth 2.0 alone the account is called by its issuer and scope, and whoami says so", async (t) => {
   const { provider, run, session } = await provided(t);
-  provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, ...metadata }) => metadata };
-  const { code, stderr } = await run(`auth login --issuer ${provider.issuer} --scope api.read`);
-  assert.equal(code, 1);
-  assert.match(stderr, /^hint: .*--scope 'openid email'$/m);
-  assert.equal(await session(), undefined);
-  assert.deepEqual(provider.paths.slice(-2), ["/revoke", "/revoke"]);
+  provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, jwks_uri: __, ...metadata }) => metadata };
+  const name = `${provider.issuer} (api.read)`;
+  assert.equal((await run(`auth login ${provider.issuer} --scope api.read`)).stdout, `✓ Logged in as ${name}. Access token valid for 1 hour.\n`);
+  const whoami = await run("auth whoami");
+  assert.deepEqual([whoami.code, whoami.stdout], [0, `${name}\n`]);
+  assert.match(whoami.stderr, /^The issuer does not say who its users are/);
+  const first = await session();
+  assert.equal((await run("auth status --check")).code, 0);
+  assert.equal((await run("auth refresh")).code, 0);
+  assert.equal((await session())?.user.id, first?.user.id);
+  // Nobody knows whether that is the same user.
+  assert.equal((await run("auth login --force")).code, 0);
+  assert.notEqual((await session())?.user.id, first?.user.id);
+
+  provider.misbehaviour.tokens = ({ refresh_token: _, ...answer }) => answer;
+  await run("auth login --force");
+  const status = await run("auth status --check");
+  assert.equal(status.code, 0);
+  assert.match(status.stderr, /^warning: the issuer names nobody and gave no refresh token, so there is nothing to ask it$/m);
+  assert.doesNotMatch(status.stdout, /asked just now/);
+});
+
+for (const status of [401, 403]) {
+  test(`a service that answers ${status} at /api/v1/me without asking for a token has no such endpoint, where another source names the user`, async (t) => {
+    const { provider, run, service } = await provided(t, {}, {}, { "/api/v1/me": { status } });
+    assert.match((await run(loginAt(provider))).stdout, /Logged in as alice@example\.com\./);
+    provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, ...metadata }) => metadata };
+    assert.match((await run(`${loginAt(provider)} --profile second`)).stdout, /Logged in as alice@example\.com\./);
+    const nobody = await run(`auth login --issuer ${provider.issuer} --scope api.read --profile third`);
+    assert.equal(nobody.code, 1);
+    assert.match(nobody.stderr, new RegExp(`^error: the login was granted, but the service did not say who you are: "${service}/api/v1/me" answered ${status}`, "m"));
+  });
+
+  test(`a service that answers ${status} at /api/v1/me and asks for a token refuses this one, and the login fails`, async (t) => {
+    const { provider, run } = await provided(t, {}, {}, { "/api/v1/me": { status, headers: { "www-authenticate": 'Bearer realm="api"' } } });
+    const { code, stderr } = await run(loginAt(provider));
+    assert.equal(code, 1);
+    assert.match(stderr, /the service did not say who you are/);
+    assert.deepEqual(provider.paths.slice(-2), ["/revoke", "/revoke"]);
+  });
+}
+
+test("a token without openid is not refused because UserInfo refuses it", async (t) => {
+  const { provider, run, service } = await provided(t, {}, {}, { "/who": { status: 403, headers: { "www-authenticate": 'Bearer error="insufficient_scope"' } } });
+  provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, userinfo_endpoint: `${service}/who` }) };
+  assert.equal((await run(`auth login ${provider.issuer} --scope api.read`)).stdout, `✓ Logged in as ${provider.issuer} (api.read). Access token valid for 1 hour.\n`);
 });
 
 test("--prompt, --login-hint, --audience and --resource go along, and the standard's own parameters cannot be replaced", async (t) => {
@@ -237,15 +355,108 @@ test("an ID token of somebody else's in a refresh ends the session, and the comm
   assert.equal((await run("auth token --profile work")).code, 4);
 });
 
+test("FR-022 one address is enough: the issuer is the service, as ADDRESS or with --issuer, with or without its last slash", async (t) => {
+  for (const named of ["", "--issuer "]) {
+    const { provider, run } = await provided(t);
+    const nowhere = { SPEC_KITTY_SAAS_URL: undefined };
+    const { stdout, stderr } = await run(`auth login ${named}${provider.issuer} --scope openid`, nowhere);
+    assert.match(stdout, /^✓ Logged in as alice@example\.com\./, stderr);
+    const status = JSON.parse((await run("auth status --json", nowhere)).stdout) as Record<string, unknown>;
+    assert.deepEqual([status["service"], status["issuer"]], [provider.issuer, undefined]);
+    assert.equal((await run(`auth login ${provider.issuer}`, nowhere)).stdout.startsWith("✓ Already logged in"), true);
+  }
+  const { provider, run, session } = await provided(t);
+  provider.misbehaviour = {
+    metadata: (metadata) => ({ ...metadata, issuer: `${provider.issuer}/` }),
+    redirect: (parameters) => parameters.set("iss", `${provider.issuer}/`),
+    idToken: (claims) => ({ ...claims, iss: `${provider.issuer}/` }),
+  };
+  const { code, stderr } = await run(`auth login ${provider.issuer} --scope openid`, { SPEC_KITTY_SAAS_URL: undefined });
+  assert.equal(code, 0, stderr);
+  assert.equal((await session())?.server.issuer, `${provider.issuer}/`);
+});
+
+test("FR-022 ADDRESS is the issuer of the service that the variable or --service names, and a service where it has no metadata", async (t) => {
+  const { provider, service, run } = await provided(t, {}, { "/api/v1/me": me });
+  const place = async (more = {}): Promise<unknown[]> => {
+    const { service: at, issuer } = JSON.parse((await run("auth status --json", more)).stdout) as Record<string, unknown>;
+    return [at, issuer];
+  };
+  assert.match((await run(`auth login ${provider.issuer} --scope openid`)).stdout, /alice@acme\.example \(Acme Corp\)/);
+  assert.deepEqual(await place(), [service, provider.issuer]);
+  const away = { SPEC_KITTY_SAAS_URL: undefined };
+  assert.match((await run(`auth login ${provider.issuer} --service ${service} --scope openid --profile second`, away)).stdout, /alice@acme\.example/);
+  assert.deepEqual(await place({ ...away, SPEC_KITTY_PROFILE: "second" }), [service, provider.issuer]);
+
+  const { saas } = await scene(t);
+  assert.match((await run(`auth login ${saas.url}/ --profile third`)).stdout, /Logged in as alice@example\.com \(Acme Corp\)/);
+  assert.deepEqual(await place({ ...away, SPEC_KITTY_PROFILE: "third" }), [saas.url, undefined]);
+});
+
+test("an address that is neither an issuer nor a service ends the login at once, and nobody is sent anywhere", async (t) => {
+  const { service, requests, run } = await provided(t);
+  for (const args of [`auth login ${service}`, `auth login --issuer ${service}`]) {
+    const { code, stderr } = await run(args, { SPEC_KITTY_SAAS_URL: undefined });
+    assert.equal(code, 1);
+    assert.match(stderr, /^error: "\S+" publishes no metadata of an authorization server: "\S+\/oauth-authorization-server" answered 404, "\S+" answered 404$/m);
+    assert.match(stderr, /^hint: Check the address of the issuer$/m);
+  }
+  assert.deepEqual(requests.map(({ path }) => path), [...wellKnown, "/api/v1/me", ...wellKnown]);
+});
+
+test("ADDRESS is one address, of the kind that an option takes, and not two things at once", async (t) => {
+  const { run } = await scene(t);
+  for (const [args, message] of [
+    ["login.example", /^error: ADDRESS is "login\.example", which is not an address.*\nhint: Give an address: spec-kitty auth login https:\/\/login\.example$/m],
+    ["https://a.example --issuer https://b.example", /^error: ADDRESS and --issuer both name the issuer$/m],
+    ["https://a.example https://b.example", /^error: unexpected argument "https:\/\/b\.example"$/m],
+    ["--service b.example", /^error: --service is "b\.example", which is not an address/m],
+  ] as const) {
+    const { code, stderr } = await run(`auth login ${args}`);
+    assert.equal(code, 2);
+    assert.match(stderr, message);
+  }
+});
+
 const wellKnown = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
 
-test("a login asks twice what the server is, before the browser is opened; nothing else ever does", async (t) => {
-  const { saas, run } = await scene(t);
+test("a profile's first login asks twice what the server is, before the browser is opened; nothing else does for a day", async (t) => {
+  const { saas, run, env } = await scene(t);
   await run("auth login");
   assert.deepEqual(saas.requests.slice(0, 2).map(({ path, status }) => `${path} ${status}`), wellKnown.map((path) => `${path} 404`));
   saas.requests.length = 0;
-  for (const args of ["auth login", "auth refresh", "auth token", "auth status --check", "api GET /api/v1/me", "auth logout"]) assert.equal((await run(args)).code, 0);
-  assert.deepEqual(saas.requests.filter(({ path }) => path.includes(".well-known")), []);
+  const asked = (): unknown[] => saas.requests.filter(({ path }) => path.includes(".well-known"));
+  for (const args of ["auth login", "auth refresh", "auth token", "auth status --check", "api GET /api/v1/me", "auth login --force", "auth logout", "auth login"]) {
+    assert.equal((await run(args)).code, 0, args);
+  }
+  assert.deepEqual(asked(), []);
+  assert.equal((await runCommand(t, ["auth", "login", "--force"], env, { nodeArgs: later(86_400_001) })).code, 0);
+  assert.equal(asked().length, 2);
+});
+
+test("metadata that were read are used again, a day later where the issuer is in trouble then, and never for another issuer", async (t) => {
+  const { provider, env, run } = await provided(t, {}, { "/api/v1/me": me });
+  const other = await MockProvider.start();
+  t.after(() => other.close());
+  const asked = ({ paths }: MockProvider): number => paths.filter((path) => path.includes(".well-known")).length;
+  assert.equal((await run(loginAt(provider))).code, 0);
+  assert.equal(asked(provider), 2);
+  for (const args of ["auth login --force", `${loginAt(provider)} --force`, `auth login ${provider.issuer} --force`]) assert.equal((await run(args)).code, 0, args);
+  assert.equal(asked(provider), 2);
+  assert.equal((await run(`${loginAt(other)} --force`)).code, 0);
+  assert.equal(asked(other), 2);
+  assert.equal((await run(`${loginAt(provider)} --force`)).code, 0);
+  assert.equal(asked(provider), 4);
+  provider.misbehaviour = { discovery: () => new Response("", { status: 503 }) };
+  assert.equal((await runCommand(t, ["auth", "login", "--force"], env, { nodeArgs: later(86_400_001) })).code, 0);
+  assert.equal(asked(provider), 6);
+});
+
+test("a service that was in trouble when it was asked what it is, is asked again at the next login", async (t) => {
+  const { saas, run } = await scene(t);
+  saas.faults.next(wellKnown[0] ?? "", { status: 503 });
+  for (const args of ["auth login", "auth login --force"]) assert.equal((await run(args)).code, 0);
+  assert.equal(saas.requests.filter(({ path }) => path.includes(".well-known")).length, 4);
 });
 
 const pages: [string, Fault][] = [
@@ -265,9 +476,15 @@ for (const [title, fault] of pages) {
   });
 }
 
+for (const fault of [{ status: 503 }, { status: 429 }] satisfies Fault[]) {
+  test(`a service that answers ${fault.status} when it is asked what it is does not keep anybody from logging in`, async (t) => {
+    const { saas, run } = await scene(t);
+    for (const path of wellKnown) saas.faults.next(path, fault);
+    assert.equal((await run("auth login")).stdout, "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n");
+  });
+}
+
 const troubles: [string, Fault, RegExp][] = [
-  ["is in trouble", { status: 503 }, /^error: "\S+\/\.well-known\/oauth-authorization-server" answered 503$/m],
-  ["wants to be left alone for a while", { status: 429 }, /answered 429/],
   ["does not answer", { hang: true }, /^error: "\S+\/\.well-known\/oauth-authorization-server" did not answer in time$/m],
   ["hangs up", { reset: "before" }, /^error: cannot reach "\S+\/\.well-known\/oauth-authorization-server"/m],
 ];

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { reasonOf, systemErrorCode } from "../../src/base/errors.ts";
+import { inspect } from "node:util";
+import { AuthError, evidence, reasonOf, systemErrorCode } from "../../src/base/errors.ts";
 
 const missing = ((): unknown => {
   try {
@@ -21,4 +22,19 @@ test("the reason is the code of the failure or of its cause, else the words", ()
   assert.equal(reasonOf(new TypeError("fetch failed", { cause: new Error("bad port") })), "bad port");
   assert.equal(reasonOf(new Error("x", { cause: "y" })), "x");
   assert.equal(reasonOf("thrown as it is"), "thrown as it is");
+});
+
+test("S-005 what is shown of an error has the stack, and of its causes name, code and message but nothing that hangs on them", () => {
+  const parser = Object.assign(new Error("no HTTP"), { name: "HTTPParserError", code: "HPE_INVALID_CONSTANT", data: "grant=hunter2hunter2" });
+  const both = new AggregateError([parser, Object.assign(new Error("refused"), { code: "ECONNREFUSED", socket: { sent: "hunter2hunter2" } })], "every way failed");
+  const error = new AuthError("network_unavailable", "cannot reach it", { cause: new TypeError("fetch failed", { cause: both }) });
+  for (const text of [evidence(error), inspect(error), inspect({ error }, { depth: 9, showHidden: true })]) {
+    assert.match(text, /AuthError \[network_unavailable\]: cannot reach it\n +at .*errors\.test/);
+    assert.match(text, /caused by TypeError: fetch failed\n +caused by AggregateError: every way failed\n +caused by HTTPParserError \[HPE_INVALID_CONSTANT\]: no HTTP\n +caused by Error \[ECONNREFUSED\]: refused/);
+    assert.doesNotMatch(text, /hunter2/);
+  }
+  const circle = new Error("round");
+  circle.cause = circle;
+  assert.match(evidence(circle), /^Error: round\n +at /);
+  assert.equal(evidence("thrown as it is"), "thrown as it is");
 });

@@ -1,6 +1,7 @@
 // Re-created from the relying-party plans of the OpenID Foundation's conformance suite (basic, configuration, refresh token),
 // for a public native client: one test for each module, titled with the module's name.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test, type TestContext } from "node:test";
 import { AuthError } from "../../src/base/errors.ts";
 import { MockProvider, type Misbehaviour, type MockProviderOptions } from "./mock-provider.ts";
@@ -165,6 +166,20 @@ test("a forged key with a published key id is not accepted", async (t) => {
     forge: (token) => signJwt(forger, JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as object, { jwk: forger.publicJwk }),
   });
   await refuses(client.login(), /wrong signature/);
+});
+
+test("a signature by an RSA key whose exponent is 1, which everybody can make for every text, is not accepted", async (t) => {
+  const { client } = await start(t, {
+    keySet: (keys) => keys.map((key) => ({ ...(key as object), e: "AQ" })),
+    forge(token) {
+      const input = token.slice(0, token.lastIndexOf("."));
+      // RFC 8017 §9.2: what verifying must find. With an exponent of 1 it is the signature.
+      const info = Buffer.concat([Buffer.from("3031300d060960864801650304020105000420", "hex"), createHash("sha256").update(input).digest()]);
+      const encoded = Buffer.concat([Buffer.from([0, 1]), Buffer.alloc(256 - 3 - info.length, 0xff), Buffer.from([0]), info]);
+      return `${input}.${encoded.toString("base64url")}`;
+    },
+  });
+  await refuses(client.login(), /a key that is not among those it publishes|the key "key-1" that is not among/);
 });
 
 test("oidcc-client-test-refresh-token: a refresh rotates the token and validates its ID token, with a single request", async (t) => {

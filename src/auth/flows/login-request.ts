@@ -1,17 +1,21 @@
+import { isTransient } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
-import { defaultAuthorizationServer, type AuthorizationServer } from "../oauth/authorization-server.ts";
+import { defaultAuthorizationServer, type KnownServer } from "../oauth/authorization-server.ts";
 import { discoverAuthorizationServer } from "../oauth/discovery.ts";
+import { requestedScope, scopeNames } from "../oauth/scope.ts";
 import { createDpopKey } from "../oauth/dpop-proof.ts";
 
 /** What the user asks for. Undefined members are left to the server, or to the default. */
 export interface LoginParameters {
   /** The service that the tokens are for, from `parseServiceUrl`. */
   readonly service: string;
-  /** The authorization server, exactly as it names itself; by default the service itself. */
+  /** The authorization server, exactly as it names itself; undefined: the service itself, whether or not it publishes metadata. */
   readonly issuer?: string | undefined;
+  /** The server, where it is known already. It is not asked then, unless that was long ago. */
+  readonly known?: KnownServer | undefined;
   readonly clientId: string;
-  /** Scopes, separated by spaces; `offline_access` is added. */
+  /** Scopes, separated by spaces; see `requestedScope`. */
   readonly scope?: string | undefined;
   /** Whether tokens may be bound to a key, where the server can do that. */
   readonly dpop: boolean;
@@ -24,11 +28,8 @@ export interface LoginParameters {
 }
 
 /** A login's server and parameters, settled before the user is sent anywhere. */
-export interface LoginRequest {
+export interface LoginRequest extends KnownServer {
   readonly service: string;
-  readonly server: AuthorizationServer;
-  /** Whether the server publishes metadata. If not, the default endpoints are used and nothing else is tried. */
-  readonly isDiscovered: boolean;
   /** Whether an ID token is expected. */
   readonly isOpenId: boolean;
   readonly clientId: string;
@@ -46,18 +47,19 @@ export interface LoginRequest {
  * @throws {@link ServiceError} as `discoverAuthorizationServer`
  */
 export async function prepareLogin(parameters: LoginParameters, exchange: ExchangeOptions): Promise<LoginRequest> {
-  const { service, issuer = service, clientId, resource, audience, loginHint: login_hint } = parameters;
-  const discovered = await discoverAuthorizationServer(issuer, issuer !== service, exchange);
-  const server = discovered ?? defaultAuthorizationServer(issuer, service);
-  const scope = requestedScope(parameters.scope);
-  const isOpenId = discovered !== undefined && scope.split(" ").includes("openid");
+  const { service, clientId, resource, audience, loginHint: login_hint } = parameters;
+  const { server, isDiscovered, askedAt } = await findServer(parameters, exchange);
+  const scope = requestedScope(parameters.scope, isDiscovered ? server : undefined);
+  const names = scopeNames(scope);
+  const isOpenId = isDiscovered && names.includes("openid");
   // Without it, an OpenID provider ignores `offline_access` (Core §11).
-  const prompt = parameters.prompt ?? (isOpenId ? "consent" : undefined);
+  const prompt = parameters.prompt ?? (isOpenId && names.includes("offline_access") ? "consent" : undefined);
   const canBind = server.dpop_signing_alg_values_supported?.includes("ES256") ?? false;
   return {
     service,
     server,
-    isDiscovered: discovered !== undefined,
+    isDiscovered,
+    askedAt,
     isOpenId,
     clientId,
     scope,
@@ -67,8 +69,23 @@ export async function prepareLogin(parameters: LoginParameters, exchange: Exchan
   };
 }
 
-/** The scopes to request, always with the one that gives a refresh token (OpenID Connect Core §11). */
-function requestedScope(scope: string | undefined): string {
-  const names = (scope ?? "offline_access api.read api.write").split(/\s+/).filter(Boolean);
-  return names.includes("offline_access") ? names.join(" ") : ["offline_access", ...names].join(" ");
+/** How long metadata are used that were read before, in milliseconds: endpoints rarely move, and never from one minute to the next. */
+const maxAgeMs = 86_400_000;
+
+/**
+ * Finds the server of a login by its address. A server that the user has named as the issuer must publish metadata: nothing else
+ * says where its endpoints are, and an address that was made up would only be seen to be wrong in the browser. A service without
+ * any has the default endpoints, which are on the same host, over the same TLS.
+ */
+async function findServer({ service, issuer, known }: LoginParameters, exchange: ExchangeOptions): Promise<KnownServer> {
+  const now = exchange.clock.now();
+  const age = now - (known?.askedAt ?? Number.NEGATIVE_INFINITY);
+  if (known !== undefined && age >= 0 && age < maxAgeMs) return known;
+  const discovery = await discoverAuthorizationServer(issuer ?? service, exchange);
+  if (discovery.server !== undefined) return { server: discovery.server, isDiscovered: true, askedAt: now };
+  const isTrouble = isTransient(discovery.reason);
+  // What it published the day before is a better guess than that it publishes nothing.
+  if (isTrouble && known?.isDiscovered) return known;
+  if (issuer !== undefined) throw discovery.reason;
+  return { server: defaultAuthorizationServer(service), isDiscovered: false, askedAt: isTrouble ? undefined : now };
 }

@@ -1,3 +1,4 @@
+import { leadsHome } from "../../base/address.ts";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import { Secret } from "../../base/secret.ts";
@@ -32,7 +33,7 @@ export interface DeviceAuthorization {
  */
 export async function deviceAuthorizationRequest(
   server: AuthorizationServer,
-  request: { client_id: string; scope: string } & Readonly<Record<string, string>>,
+  request: { client_id: string; scope?: string } & Readonly<Record<string, string>>,
   options: ExchangeOptions,
 ): Promise<Response> {
   const endpoint = server.device_authorization_endpoint;
@@ -47,10 +48,11 @@ export async function deviceAuthorizationRequest(
 /**
  * Judges the answer to {@link deviceAuthorizationRequest}.
  *
+ * @param server - the server that was asked
  * @throws {@link ServiceError} as `serviceFailure` when it is an error, or `service_answer_invalid` when it is not
  * RFC 8628 §3.2
  */
-export async function deviceAuthorizationResponse(response: Response): Promise<DeviceAuthorization> {
+export async function deviceAuthorizationResponse(response: Response, { issuer }: Pick<AuthorizationServer, "issuer">): Promise<DeviceAuthorization> {
   const body = await readJsonObject(response);
   if (response.status !== 200) throw serviceFailure(response, body);
   if (body === undefined) throw invalidAnswer(response, "answered 200 with a body that is not a JSON object");
@@ -58,6 +60,7 @@ export async function deviceAuthorizationResponse(response: Response): Promise<D
   const { required, optional } = memberReader(body, (name, expected) =>
     invalidAnswer(response, `sent a device authorization whose "${name}" is not ${expected}`),
   );
+  const page = pageOf(new URL(issuer));
   return {
     device_code: new Secret(required("device_code", text)),
     user_code: required("user_code", text),
@@ -68,11 +71,17 @@ export async function deviceAuthorizationResponse(response: Response): Promise<D
   };
 }
 
-/** It is shown, and drawn as a QR code for another device to open: it may be nothing but the address of a page (S-007). */
-const page: Kind<string> = {
-  expected: "the address of a page",
-  read: (value) => (typeof value === "string" && /^https?:/i.test(value) && URL.canParse(value) ? value : undefined),
-};
+/**
+ * It is shown, and drawn as a QR code for another device to open: it may be nothing but the address of a page (S-007). In front of
+ * an `@`, a name would be read as the host; and a server elsewhere must not send the user to what runs on this machine.
+ */
+function pageOf(server: URL): Kind<string> {
+  const isPage = (url: URL): boolean => /^https?:$/.test(url.protocol) && !url.username && !url.password && !leadsHome(url, server);
+  return {
+    expected: "the address of a page",
+    read: (value) => (typeof value === "string" && URL.canParse(value) && isPage(new URL(value)) ? value : undefined),
+  };
+}
 
 /**
  * Polls once whether the user has decided (RFC 8628 §3.4). The caller decides when to poll again.

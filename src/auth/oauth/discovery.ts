@@ -1,73 +1,96 @@
-import { AuthError } from "../../base/errors.ts";
+import { AuthError, ServiceError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
-import { isConfidential, isLoopback } from "../../base/address.ts";
+import { isConfidential, leadsHome } from "../../base/address.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { flag, memberReader, texts, type JsonObject, type Kind } from "../../http/json-members.ts";
 import { isTransientStatus } from "../../http/retry.ts";
 import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
+/** What an issuer publishes about itself. */
+export type Discovery =
+  | { readonly server: AuthorizationServer }
+  /** No metadata. `reason`: what to report where there must be some. */
+  | { readonly server?: undefined; readonly reason: ServiceError };
+
 /**
  * Discovers the endpoints of an authorization server: by RFC 8414, else by OpenID Connect Discovery.
  *
- * No answer, 429 and 5xx are errors in any case: a failure that may be gone at the next try must not decide how a login is done.
- * So are invalid metadata.
+ * The addresses are independent of each other: a refusal, a redirect, a page, an error of the server or the metadata of another
+ * issuer at one of them says nothing about the next. An attacker who can cause such an answer gains nothing by that, since the
+ * metadata that are used are this issuer's in any case.
  *
  * @param issuer - exactly as the server names itself, with a trailing `/` if it has one
- * @param isNamed - whether the user has named this issuer. If so, an answer that is neither metadata nor 404 is an error. If not,
- * it is a service that may know nothing of metadata, and answers with a page of its application, a redirect to its login or a
- * refusal: it publishes none, then. An attacker who can cause such an answer gains nothing, since the default endpoints are on
- * the same host, over the same TLS
- * @returns undefined when it publishes no metadata
- * @throws {@link ServiceError} `network_unavailable`, `service_unavailable` or `service_answer_invalid`
+ * @param alias - another spelling of the same addresses, if the server may name itself that way too
+ * @throws {@link ServiceError} `network_unavailable` when there is no answer, and `service_answer_invalid` when all metadata that were found
+ * are invalid
  */
-export async function discoverAuthorizationServer(issuer: string, isNamed: boolean, options: ExchangeOptions): Promise<AuthorizationServer | undefined> {
+export async function discoverAuthorizationServer(issuer: string, options: ExchangeOptions, alias: string = issuer): Promise<Discovery> {
+  const found: { address: string; response: Response; body: JsonObject | undefined }[] = [];
+  let invalid: unknown;
   for (const address of metadataAddresses(issuer)) {
     const response = await send(address, { method: "GET" }, options);
-    const body = await readJsonObject(response);
-    if (response.status === 200 && body !== undefined) return metadata(body, response, issuer);
-    if (response.status === 404 || (!isNamed && !isTransientStatus(response.status))) continue;
-    if (response.status !== 200) throw serviceFailure(response, body);
-    throw invalidAnswer(response, "answered 200 with a body that is not a JSON object");
+    // A page that is larger than any metadata is a page like any other.
+    const body = await readJsonObject(response).catch((error: unknown) => {
+      if (!(error instanceof ServiceError) || error.code !== "service_answer_invalid") throw error;
+      return undefined;
+    });
+    found.push({ address, response, body });
+    if (response.status !== 200 || body === undefined) continue;
+    try {
+      return { server: metadata(body, response, [issuer, alias]) };
+    } catch (error) {
+      invalid ??= error;
+    }
   }
-  return undefined;
+  if (invalid !== undefined) throw invalid;
+  const said = found.map(({ address, response }) => `"${address}" answered ${response.status}`).join(", ");
+  // What may be different at the next try counts: the issuer is in trouble, and not necessarily the wrong one.
+  const trouble = found.find(({ response }) => isTransientStatus(response.status));
+  const reason = trouble
+    ? serviceFailure(trouble.response, trouble.body)
+    : new ServiceError("service_answer_invalid", `"${issuer}" publishes no metadata of an authorization server: ${said}`, { hint: "Check the address of the issuer" });
+  return { reason };
 }
 
 /**
  * The addresses of an issuer's metadata: RFC 8414 puts the well-known part before the issuer's path (§3.1), OpenID Connect
- * Discovery after it (§4.1). Both drop a trailing `/` first.
+ * Discovery after it (§4.1), and some servers have the latter's document where the former's rule puts it. All drop a trailing `/`
+ * first.
  */
-function metadataAddresses(issuer: string): [string, string] {
+function metadataAddresses(issuer: string): readonly string[] {
   const { origin, pathname } = new URL(issuer);
   const path = pathname.replace(/\/$/, "");
-  return [`${origin}/.well-known/oauth-authorization-server${path}`, `${origin}${path}/.well-known/openid-configuration`];
+  const name = ".well-known/openid-configuration";
+  return [...new Set([`${origin}/.well-known/oauth-authorization-server${path}`, `${origin}${path}/${name}`, `${origin}/${name}${path}`])];
 }
 
 /**
  * Judges metadata (RFC 8414 §3.2, §3.3). Only the members that this program uses are returned.
  *
  * @param body - the JSON of `response`
- * @param issuer - the issuer that was asked
+ * @param issuers - the issuer that was asked, in each spelling that is accepted
  * @throws {@link ServiceError} `service_answer_invalid` when they describe another server than the one that was asked, or one
  * that no secret may be sent to
  */
-function metadata(body: JsonObject, response: Response, issuer: string): AuthorizationServer {
+function metadata(body: JsonObject, response: Response, issuers: readonly [string, ...string[]]): AuthorizationServer {
   // Identical, character by character (§3.3): otherwise a user who may publish below some path of a host could speak for all of it.
   const found = body["issuer"];
-  if (found !== issuer) {
+  const issuer = issuers.find((name) => name === found);
+  if (issuer === undefined) {
+    const [asked] = issuers;
     const named = typeof found === "string" ? `are those of "${found.slice(0, 200)}"` : "name no issuer";
-    throw new AuthError("service_answer_invalid", `the metadata of "${issuer}" ${named}`, {
-      hint: differsBySlash(found, issuer) ? hint`Name it as it names itself: ${login(undefined, "--issuer", found)}` : "Check the address of the issuer",
+    throw new AuthError("service_answer_invalid", `the metadata of "${asked}" ${named}`, {
+      hint: differsBySlash(found, asked) ? hint`Name it as it names itself: ${login(undefined, "--issuer", found)}` : "Check the address of the issuer",
     });
   }
 
-  const isLocal = isLoopback(new URL(issuer).hostname);
   const endpoint: Kind<string> = {
     expected: 'an "https:" address without a user and a fragment (RFC 6749 §3.1)',
     read(value) {
       if (typeof value !== "string" || !URL.canParse(value)) return undefined;
       const url = new URL(value);
       // A server on another machine has no endpoints on this one.
-      const isAllowed = isConfidential(url) && (isLocal || !isLoopback(url.hostname)) && !url.hash && !url.username && !url.password;
+      const isAllowed = isConfidential(url) && !leadsHome(url, new URL(issuer)) && !url.hash && !url.username && !url.password;
       return isAllowed ? value : undefined;
     },
   };
@@ -84,6 +107,7 @@ function metadata(body: JsonObject, response: Response, issuer: string): Authori
     ...member("device_authorization_endpoint", endpoint),
     ...member("userinfo_endpoint", endpoint),
     ...member("jwks_uri", endpoint),
+    ...member("scopes_supported", texts),
     ...member("revocation_endpoint", endpoint),
     ...member("pushed_authorization_request_endpoint", endpoint),
     ...member("require_pushed_authorization_requests", flag),

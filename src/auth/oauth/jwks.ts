@@ -61,12 +61,15 @@ function matches(key: Jwk, { alg, kid }: Jws): boolean {
   return operations === undefined || (Array.isArray(operations) && operations.includes("verify"));
 }
 
-/** The key itself; empty when it is damaged, or RSA with less than 2048 bits (RFC 7518 §3.3). */
+/**
+ * The key itself; empty when it is damaged, or an RSA key that is none: with less than 2048 bits it can be broken (RFC 7518 §3.3),
+ * and with an exponent of 1 every text is its own signature (RFC 8017 §3.1 has 3 as the least).
+ */
 function importKey({ kty, n, e, crv, x, y }: Jwk): KeyObject[] {
   try {
     const key = createPublicKey({ key: { kty, n, e, crv, x, y } as JsonWebKey, format: "jwk" });
-    const bits = key.asymmetricKeyDetails?.modulusLength;
-    return bits !== undefined && bits < 2048 ? [] : [key];
+    const { modulusLength: bits = 2048, publicExponent: exponent = 3n } = key.asymmetricKeyDetails ?? {};
+    return bits < 2048 || exponent < 3n || exponent % 2n === 0n ? [] : [key];
   } catch {
     return [];
   }

@@ -1,7 +1,7 @@
 import { constants, verify, type KeyObject } from "node:crypto";
 import { AuthError } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
-import { isJsonObject, type JsonObject } from "../../http/json-members.ts";
+import { isJsonObject, parseJson, type JsonObject } from "../../http/json-members.ts";
 
 /** A parsed signed token (RFC 7515 §3.1, compact serialization). Nothing in it may be trusted yet. */
 export interface Jws {
@@ -71,10 +71,6 @@ export function isSignedBy(key: KeyObject, jws: Jws): boolean {
 }
 
 function jsonObject(part: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(part, "base64url").toString("utf8"));
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(Buffer.from(part, "base64url").toString("utf8"));
+  return isJsonObject(value) ? value : undefined;
 }

@@ -1,7 +1,7 @@
 import { AuthError, NotAuthenticatedError, type AuthErrorOptions } from "../../base/errors.ts";
 import { hint } from "../../base/hint.ts";
 import { Secret } from "../../base/secret.ts";
-import { isConfidential } from "../../base/address.ts";
+import { isConfidential, leadsHome } from "../../base/address.ts";
 import { invalidAnswer, readJsonObject, serviceFailure } from "../../http/request.ts";
 import type { AuthorizedFetch } from "../authorized-fetch.ts";
 import type { TokenManager } from "../token-manager/token-manager.ts";
@@ -14,7 +14,7 @@ export interface WebSocketTicket {
 
 /** Options of {@link webSocketTicket}. */
 export interface TicketOptions {
-  tokens: Pick<TokenManager, "getCredential">;
+  tokens: Pick<TokenManager, "getCredential" | "service">;
   fetch: AuthorizedFetch;
   signal?: AbortSignal | undefined;
 }
@@ -37,10 +37,10 @@ export async function webSocketTicket(team: string, { tokens, fetch, signal }: T
   const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ team_id: team }) };
   // Following a redirect would let another server choose the address that the ticket is then sent to.
   const response = await fetch("/api/v1/ws-token", { ...init, redirect: "manual", timeoutMs, ...(signal && { signal }) });
-  return ticketResponse(response, team);
+  return ticketResponse(response, team, await tokens.service());
 }
 
-async function ticketResponse(response: Response, team: string): Promise<WebSocketTicket> {
+async function ticketResponse(response: Response, team: string, service: string): Promise<WebSocketTicket> {
   const body = await readJsonObject(response);
   if (response.status !== 200) throw refusal(response, body, team);
   const { ws_token: ticket, ws_url: url, expires_in: expiresIn, session_id: sessionId } = body ?? {};
@@ -48,7 +48,7 @@ async function ticketResponse(response: Response, team: string): Promise<WebSock
   if (typeof url !== "string") throw invalidAnswer(response, 'answered without "ws_url"');
   if (typeof expiresIn !== "number" || !(expiresIn > 0)) throw invalidAnswer(response, 'answered without a usable "expires_in"');
   if (typeof sessionId !== "string") throw invalidAnswer(response, 'answered without "session_id"');
-  return { url: socketAddress(url), ticket: new Secret(ticket) };
+  return { url: socketAddress(url, service), ticket: new Secret(ticket) };
 }
 
 function refusal(response: Response, body: Readonly<Record<string, unknown>> | undefined, team: string): AuthError {
@@ -62,13 +62,14 @@ function refusal(response: Response, body: Readonly<Record<string, unknown>> | u
 
 /**
  * Judges the address that the service gives for a WebSocket. The ticket that goes there is a credential, so plain `ws:` is for
- * this machine only. An address with a token in its query is refused: queries end up in logs (RFC 6750 §5.3), and the service
+ * this machine only, and a service elsewhere does not lead here (S-013). An address with a token in its query is refused: queries end up in logs (RFC 6750 §5.3), and the service
  * does not look there.
  *
  * @param text - `ws_url`; `http:` and `https:` count as `ws:` and `wss:`
+ * @param service - the service's address
  * @throws {@link AuthError} `service_answer_invalid`
  */
-function socketAddress(text: string): URL {
+function socketAddress(text: string, service: string): URL {
   const refuse = (why: string): AuthError =>
     new AuthError("service_answer_invalid", `the service gave an address for live updates that ${why}`, {
       hint: hint`Report this to the operator of the service. Events are still sent in batches: ${{ command: "sync now" }}`,
@@ -77,6 +78,7 @@ function socketAddress(text: string): URL {
   const url = new URL(text.replace(/^\s*(http|ws)(s?):/i, "http$2:"));
   // Without quoting it: what is refused here may hold a credential.
   if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse(`is neither "ws:" nor "wss:"`);
+  if (leadsHome(url, new URL(service))) throw refuse(`leads to this machine (${url.host})`);
   if (!isConfidential(url)) throw refuse(`would carry the ticket in the clear to ${url.host}`);
   if (url.username || url.password || url.hash) throw refuse("holds a user name, a password or a fragment");
   if ([...url.searchParams.keys()].some((key) => /token/i.test(key))) throw refuse("carries a token in its query");

@@ -1,4 +1,6 @@
 import { hint } from "../../base/hint.ts";
+import { oneLine } from "../../base/text.ts";
+import { chosenProfile } from "../account.ts";
 import { defineCommand, usageError, type Command } from "../command.ts";
 import { bashCompletion } from "../completion/bash.ts";
 import { fishCompletion } from "../completion/fish.ts";
@@ -14,15 +16,21 @@ const writers: Readonly<Record<string, (name: string, places: readonly Place[]) 
 export const completion: Command = defineCommand({
   usage: "completion bash|zsh|fish",
   description: ({ command }) =>
-    `Print a script that makes the shell complete the commands and options of ${command}. ` +
-    "The script contains all of them and runs nothing, so completion takes no time.",
+    `Print a script that makes the shell complete the commands and options of ${command}, which it contains. ` +
+    "For the names of profiles and the ids of teams it asks this command: for profiles, or for teams.",
   options: {},
   arguments: [1, 1],
+  choices: Object.keys(writers),
   examples: [
     [({ command }) => `source <(${command} completion bash)`, "in ~/.bashrc; the same with zsh in ~/.zshrc, after compinit"],
     [({ command, name }) => `${command} completion fish > ~/.config/fish/completions/${name}.fish`, "once"],
   ],
-  async run({ identity, out, commands, groups }, _values, [shell = ""]) {
+  async run({ app, identity, out, commands, groups }, _values, [shell = ""]) {
+    if (shell === "profiles" || shell === "teams") {
+      const { profile, all } = await chosenProfile(app);
+      const names = shell === "profiles" ? [...all.profiles.keys()] : (profile?.session?.teams ?? []).map(({ id }) => id);
+      return names.forEach((each) => out.answer(oneLine(each)));
+    }
     const write = Object.hasOwn(writers, shell) ? writers[shell] : undefined;
     if (write === undefined) throw usageError(`"${shell}" is not bash, zsh or fish`, hint`Usage: ${{ command: "completion bash|zsh|fish" }}`);
     out.answer(write(identity.name, await completionPlaces(commands, groups)));

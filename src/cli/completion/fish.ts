@@ -6,6 +6,12 @@ import { paths, type Place, type Values } from "./places.ts";
  * @param name - of the tool
  */
 export function fishCompletion(name: string, places: readonly Place[]): string {
+  const replies = (values: Values): string => {
+    if (values === "files") return "-F";
+    // fish quotes what it inserts.
+    if (values === "profiles" || values === "teams") return `-f -a '(${name} completion ${values} 2>/dev/null)'`;
+    return values === "unknown" ? "-f" : `-f -a '${values.join(" ")}'`;
+  };
   const isAt = `__${name.replaceAll("-", "_")}_at`;
   const lines = places.flatMap(({ path, words, values, options }) => {
     const at = (rest: string): string => `complete -c ${name} -n '${isAt} "${path}"' ${rest}`;
@@ -33,11 +39,6 @@ function ${isAt}
 end
 complete -c ${name} -f
 ${lines.join("\n")}`;
-}
-
-function replies(values: Values): string {
-  if (values === "files") return "-F";
-  return values === "unknown" ? "-f" : `-f -a '${values.join(" ")}'`;
 }
 
 function quoted(text: string): string {

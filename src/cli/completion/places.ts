@@ -1,7 +1,7 @@
-import { commonOptions, type Command, type CommandEntry, type OptionSpec } from "../command.ts";
+import { commonOptions, type Choices, type CommandEntry, type OptionSpec } from "../command.ts";
 
-/** What a value is completed from: a few words, the names of files, or nothing that is known here. */
-export type Values = readonly string[] | "files" | "unknown";
+/** What a value is completed from; `unknown` where nothing is known of it. */
+export type Values = Choices | "unknown";
 
 /** An option at a place. */
 export interface CompletionOption {
@@ -40,7 +40,7 @@ export async function completionPlaces(commands: readonly CommandEntry[], groups
     });
     const command = await load();
     const options = Object.entries({ ...command.options, ...commonOptions }).map(([name, option]) => completionOption(name, option));
-    places.push({ path: pathOf(words), words: [], options, values: argumentValues(command) });
+    places.push({ path: pathOf(words), words: [], options, values: command.choices ?? "unknown" });
   }
   const help = completionOption("help", commonOptions.help);
   const version = completionOption("version", { type: "boolean", help: "show the version" });
@@ -70,12 +70,6 @@ function pathOf(words: readonly string[]): string {
   return words.map((word) => `/${word}`).join("");
 }
 
-function completionOption(name: string, { type, short, value, choices, help }: OptionSpec): CompletionOption {
-  return { name, short, help, values: type === "boolean" ? undefined : (choices ?? (value === "FILE" ? "files" : "unknown")) };
-}
-
-/** As the usage line has them: `bash|zsh|fish`, or `FILE`. */
-function argumentValues({ usage }: Command): Values {
-  const choices = usage.split(" ").find((word) => /^\w+(\|\w+)+$/.test(word));
-  return choices?.split("|") ?? (/\bFILE\b/.test(usage) ? "files" : "unknown");
+function completionOption(name: string, { type, short, choices, help }: OptionSpec): CompletionOption {
+  return { name, short, help, values: type === "boolean" ? undefined : (choices ?? "unknown") };
 }

@@ -8,10 +8,17 @@ import { candidates, paths, valueOptions, type Place, type Values } from "./plac
  */
 export function zshCompletion(name: string, places: readonly Place[]): string {
   const complete = `_${name.replaceAll("-", "_")}`;
+  const replies = (values: Values): string => {
+    if (values === "files") return "_files; ";
+    // zsh quotes what it inserts.
+    if (values === "profiles" || values === "teams") return `compadd -- \${(f)"$(${name} completion ${values} 2>/dev/null)"}; `;
+    return values === "unknown" ? "" : `compadd -- ${values.join(" ")}; `;
+  };
+  const ofValue = (values: Values): string => (typeof values === "string" ? ` ${replies(values)}`.trimEnd() : "");
   const ofOptions = places.flatMap(valueOptions).map(({ pattern, values }) => `    (${pattern}) ${replies(values)}return ;;`);
   const ofPlaces = places.map((place) => {
     const found = candidates(place).map(([word, summary]) => shellQuoted(summary ? `${word}:${summary}` : word, "linux"));
-    return `    ('${place.path}')${place.values === "files" ? " _files;" : ""} found=(${found.join(" ")}) ;;`;
+    return `    ('${place.path}')${ofValue(place.values)} found=(${found.join(" ")}) ;;`;
   });
   return `#compdef ${name}
 # ${name} completion for zsh. In ~/.zshrc, after compinit: source <(${name} completion zsh)
@@ -33,9 +40,4 @@ ${ofPlaces.join("\n")}
   _describe ${name} found
 }
 if [[ $funcstack[1] == ${complete} || $funcstack[1] == _${name} ]]; then ${complete}; else compdef ${complete} ${name}; fi`;
-}
-
-function replies(values: Values): string {
-  if (values === "files") return "_files; ";
-  return values === "unknown" ? "" : `compadd -- ${values.join(" ")}; `;
 }

@@ -1,8 +1,9 @@
-import type { DeviceLoginOptions } from "../../auth/flows/device-login.ts";
+import type { LoginOptions } from "../../app/login/options.ts";
 import { oneLine } from "../../base/text.ts";
 import { isConfidential } from "../../base/address.ts";
 import { duration } from "../format.ts";
-import type { Output, Screen } from "../output.ts";
+import type { Context } from "../command.ts";
+import type { Screen } from "../output.ts";
 import { qrCode } from "./qr-code.ts";
 import { renderQrCode } from "./qr-render.ts";
 
@@ -13,15 +14,15 @@ import { renderQrCode } from "./qr-render.ts";
  *
  * @param withQr - false draws nothing
  */
-export function deviceScreen(out: Output, withQr: boolean): Pick<DeviceLoginOptions, "announce" | "waiting"> {
+export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptions, "onCode" | "onWaiting"> {
   return {
-    announce({ verification_uri, verification_uri_complete, user_code }) {
-      out.say(`Open this address in a browser, on any device:\n\n  ${oneLine(verification_uri)}\n\nand enter this code:\n\n  ${oneLine(user_code)}\n`);
-      const picture = withQr && out.screen && verification_uri_complete ? drawn(verification_uri_complete, out.screen) : undefined;
+    onCode({ verificationUri, verificationUriComplete, userCode }) {
+      out.say(`Open this address in a browser, on any device:\n\n  ${oneLine(verificationUri)}\n\nand enter this code:\n\n  ${oneLine(userCode)}\n`);
+      const picture = withQr && out.screen && verificationUriComplete ? drawn(verificationUriComplete, out.screen) : undefined;
       // Last, so that on a small screen it leaves room for the code and the countdown.
       if (picture) out.draw(picture);
     },
-    waiting: (leftMs) => out.progress(`Waiting for the approval, ${duration(leftMs)} left. Press Ctrl-C to give up.`),
+    onWaiting: (leftMs) => out.progress(`Waiting for the approval, ${duration(leftMs)} left. Press Ctrl-C to give up.`),
   };
 }
 

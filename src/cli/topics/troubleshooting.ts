@@ -69,7 +69,7 @@ session is unchanged.
 
 Leave out --port, and a free one is found.
 
-    the browser could not be opened (…). Open the address above yourself
+    the browser could not be opened (…). Open the address yourself
 
 The login still waits: open the address in any browser on this machine.
 
@@ -109,7 +109,7 @@ in there under another name.
 You are still logged in. It is the network, a proxy or the address:
 "${command} auth doctor" says which.
 
-    waited … s for the lock "…": process … on "…" has it since …
+    waited … s for the lock "…": process … on "…" has held it since …
 
 That process is refreshing, or hangs while it does. You are still logged in. Let
 it end, or end it.`;

@@ -27,7 +27,7 @@ async function login(
   const server = defaultAuthorizationServer(saas.url);
   const exchange: ExchangeOptions = { fetch, clock: systemClock };
   const request = await deviceAuthorizationRequest(server, { client_id: "cli_native", scope: "offline_access" }, exchange);
-  const authorization = await deviceAuthorizationResponse(request);
+  const authorization = await deviceAuthorizationResponse(request, server);
   const reading = (): { wall: number; monotonic: number } => ({ wall: now, monotonic: now });
   let state = startPolling(authorization, reading());
   for (let poll = 1; state.kind === "wait"; poll++) {

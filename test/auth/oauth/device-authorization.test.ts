@@ -44,39 +44,39 @@ function service(reply: Response): { options: ExchangeOptions; asked: { url: str
 }
 
 test("the RFC's example is read unchanged, and the device code does not print itself", async () => {
-  const authorization = await deviceAuthorizationResponse(answer(example));
+  const authorization = await deviceAuthorizationResponse(answer(example), server);
   assert.deepEqual({ ...authorization, device_code: authorization.device_code.reveal() }, example);
   assert.doesNotMatch(inspect(authorization) + JSON.stringify(authorization), /GmRhmhcx/);
 });
 
 test("FR-019 the user code is kept exactly as the server formats it", async () => {
   for (const user_code of ["ABCD-1234", "abc 123", "123456789", "Ä-B"])
-    assert.equal((await deviceAuthorizationResponse(answer({ ...example, user_code }))).user_code, user_code);
+    assert.equal((await deviceAuthorizationResponse(answer({ ...example, user_code }), server)).user_code, user_code);
 });
 
 test("FR-018 without an interval the default is 5 seconds", async () => {
   for (const interval of [undefined, null])
-    assert.equal((await deviceAuthorizationResponse(answer({ ...example, interval }))).interval, 5);
+    assert.equal((await deviceAuthorizationResponse(answer({ ...example, interval }), server)).interval, 5);
 });
 
 test("the address that holds the code is optional, and unknown members are ignored", async () => {
   const { verification_uri_complete: _, ...rest } = example;
-  const authorization = await deviceAuthorizationResponse(answer({ ...rest, message: "hello" }));
+  const authorization = await deviceAuthorizationResponse(answer({ ...rest, message: "hello" }), server);
   assert.equal(authorization.verification_uri_complete, undefined);
 });
 
 const wrong: Record<string, unknown[]> = {
   device_code: [undefined, null, "", 7, {}],
   user_code: [undefined, "", 12345678],
-  verification_uri: [undefined, "", 7, "example.com/device", "javascript:alert(1)", "file:///etc/passwd", "https://", "http://a b/"],
-  verification_uri_complete: [7, "", "javascript:alert(1)", "data:text/html,x"],
+  verification_uri: [undefined, "", 7, "example.com/device", "javascript:alert(1)", "file:///etc/passwd", "https://", "http://a b/", "https://bank.example@evil.example/", "https://:pw@evil.example/", "http://127.0.0.1:631/admin", "https://localhost./", "http://a.localhost/"],
+  verification_uri_complete: [7, "", "javascript:alert(1)", "data:text/html,x", "https://bank.example@evil.example/", "http://[::1]:631/admin"],
   expires_in: [undefined, null, 0, -1, "1800"],
   interval: [0, -5, "5", {}],
 };
 for (const [name, values] of Object.entries(wrong))
-  test(`an invalid "${name}" is an error that names it and holds no secret`, async () => {
+  test(`${name.startsWith("verification") ? "S-007 " : ""}an invalid "${name}" is an error that names it and holds no secret`, async () => {
     for (const value of values)
-      await assert.rejects(deviceAuthorizationResponse(answer({ ...example, [name]: value })), (error: ServiceError) => {
+      await assert.rejects(deviceAuthorizationResponse(answer({ ...example, [name]: value }), server), (error: ServiceError) => {
         assert.equal(error.code, "service_answer_invalid");
         assert.match(error.message, new RegExp(`"${name}"`));
         assert.doesNotMatch(inspect(error), /GmRhmhcx/);
@@ -86,13 +86,13 @@ for (const [name, values] of Object.entries(wrong))
 
 test("an answer that is not a JSON object is refused", async () => {
   for (const body of ["<html>", "[]", "null", '"text"', ""])
-    await assert.rejects(deviceAuthorizationResponse(answer(body)), { code: "service_answer_invalid" });
+    await assert.rejects(deviceAuthorizationResponse(answer(body), server), { code: "service_answer_invalid" });
 });
 
 test("an error of the server keeps its name, status and meaning", async () => {
-  const refused = deviceAuthorizationResponse(answer({ error: "invalid_client" }, 401));
+  const refused = deviceAuthorizationResponse(answer({ error: "invalid_client" }, 401), server);
   await assert.rejects(refused, { code: "service_rejected", error: "invalid_client", status: 401 });
-  await assert.rejects(deviceAuthorizationResponse(answer("busy", 503)), { code: "service_unavailable", status: 503 });
+  await assert.rejects(deviceAuthorizationResponse(answer("busy", 503), server), { code: "service_unavailable", status: 503 });
 });
 
 test("C-006 the codes are requested at the device endpoint, with client and scope and nothing else", async () => {

@@ -2,23 +2,29 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { discoverAuthorizationServer } from "../../../src/auth/oauth/discovery.ts";
 import type { AuthorizationServer } from "../../../src/auth/oauth/authorization-server.ts";
-import { AuthError } from "../../../src/base/errors.ts";
+import { AuthError, type ServiceError } from "../../../src/base/errors.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { hintOf } from "../../helpers/hint.ts";
 
 const issuer = "https://login.example.com/realms/acme";
 const first = "https://login.example.com/.well-known/oauth-authorization-server/realms/acme";
 const second = "https://login.example.com/realms/acme/.well-known/openid-configuration";
+const third = "https://login.example.com/.well-known/openid-configuration/realms/acme";
 const metadata = { issuer, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token` };
 
-/** Runs discovery against answers by address; every other address is 404. By default the user has named the issuer. */
-async function discover(answers: Record<string, Response>, of = issuer, isNamed = true): Promise<{ found: AuthorizationServer | undefined; asked: string[] }> {
+/** Runs discovery against answers by address; every other address is 404. */
+async function discover(
+  answers: Record<string, Response>,
+  of = issuer,
+  alias = of,
+): Promise<{ found: AuthorizationServer | undefined; asked: string[]; reason: ServiceError | undefined }> {
   const asked: string[] = [];
   const fetch = async (input: string | URL): Promise<Response> => {
     asked.push(String(input));
     return answers[String(input)] ?? new Response("no", { status: 404 });
   };
-  return { found: await discoverAuthorizationServer(of, isNamed, { fetch, clock: systemClock }), asked };
+  const discovery = await discoverAuthorizationServer(of, { fetch, clock: systemClock }, alias);
+  return { found: discovery.server, asked, reason: discovery.server === undefined ? discovery.reason : undefined };
 }
 
 const refused = (answers: Record<string, Response>, code: string, message: RegExp): Promise<void> =>
@@ -30,9 +36,11 @@ const refused = (answers: Record<string, Response>, code: string, message: RegEx
   });
 
 test("the well-known part comes before the path by RFC 8414 §3.1 and after it by OpenID Connect, tried in this order", async () => {
-  const { found, asked } = await discover({});
+  const { found, asked, reason } = await discover({});
   assert.equal(found, undefined);
-  assert.deepEqual(asked, [first, second]);
+  assert.deepEqual(asked, [first, second, third]);
+  assert.equal(reason?.code, "service_answer_invalid");
+  for (const address of asked) assert.ok(reason.message.includes(`"${address}" answered 404`), reason.message);
 });
 
 test("an issuer without a path, with a trailing / or with a port is asked at the right addresses", async () => {
@@ -45,6 +53,7 @@ test("an issuer without a path, with a trailing / or with a port is asked at the
   assert.deepEqual((await discover({}, "https://login.example.com:8443/a/")).asked, [
     "https://login.example.com:8443/.well-known/oauth-authorization-server/a",
     "https://login.example.com:8443/a/.well-known/openid-configuration",
+    "https://login.example.com:8443/.well-known/openid-configuration/a",
   ]);
 });
 
@@ -61,32 +70,34 @@ test("OpenID Connect's metadata are used where there are no others", async () =>
 
 const page = (): Response => new Response("<!doctype html>", { headers: { "content-type": "text/html" } });
 
-for (const status of [301, 401, 403, 410]) {
-  test(`status ${status} is an error for an issuer that the user has named, and means no metadata for a service`, async () => {
-    await refused({ [first]: new Response("", { status }) }, "service_answer_invalid", new RegExp(`${status}`));
-    assert.equal((await discover({ [first]: new Response("", { status }) }, issuer, false)).found, undefined);
+const elsewhere = (): Response => Response.json({ ...metadata, issuer: "https://evil.example" });
+const answers: [string, () => Response][] = [
+  ...[301, 302, 400, 401, 403, 405, 410, 429, 500, 503].map((status): [string, () => Response] => [`status ${status}`, () => new Response("", { status })]),
+  ["a page", page],
+  ["a page that is larger than any metadata", () => new Response("x".repeat(2 ** 20 + 1))],
+  ["the metadata of another issuer", elsewhere],
+  ["metadata without a token endpoint", () => Response.json({ ...metadata, token_endpoint: undefined })],
+];
+for (const [title, answer] of answers) {
+  test(`${title} at one address does not keep the next from being asked`, async () => {
+    assert.deepEqual((await discover({ [first]: answer(), [second]: Response.json(metadata) })).found, metadata);
+    assert.deepEqual((await discover({ [first]: answer(), [second]: answer(), [third]: Response.json(metadata) })).found, metadata);
   });
 }
-
-test("a page instead of metadata is an error for an issuer that the user has named, and means no metadata for a service", async () => {
-  await refused({ [first]: page() }, "service_answer_invalid", /not a JSON object/);
-  assert.equal((await discover({ [first]: page(), [second]: page() }, issuer, false)).found, undefined);
-});
-
-test("a service that answers with a page at the address of RFC 8414 may still have OpenID Connect's metadata", async () => {
-  assert.deepEqual((await discover({ [first]: page(), [second]: Response.json(metadata) }, issuer, false)).found, metadata);
-});
 
 for (const status of [429, 500, 503]) {
-  test(`status ${status} is a transient error, whether or not the user has named the issuer`, async () => {
-    for (const isNamed of [true, false]) {
-      await assert.rejects(discover({ [second]: new Response("", { status }) }, issuer, isNamed), { code: "service_unavailable", message: new RegExp(`${status}`) });
-    }
+  test(`without any metadata, status ${status} at one address is the reason, since it may pass`, async () => {
+    const { reason } = await discover({ [second]: new Response("", { status }) });
+    assert.equal(reason?.code, "service_unavailable");
+    assert.match(reason.message, new RegExp(`${status}`));
   });
 }
 
-test("invalid metadata are an error, whether or not the user has named the issuer", () =>
-  assert.rejects(discover({ [first]: Response.json({ ...metadata, issuer: "https://evil.example" }) }, issuer, false), { code: "service_answer_invalid" }));
+test("another spelling of the issuer is accepted where it is allowed, and no third", async () => {
+  const slash = { ...metadata, issuer: `${issuer}/` };
+  assert.deepEqual((await discover({ [first]: Response.json(slash) }, issuer, `${issuer}/`)).found, slash);
+  await assert.rejects(discover({ [first]: elsewhere() }, issuer, `${issuer}/`), { code: "service_answer_invalid" });
+});
 
 test("metadata of another issuer are refused, and so are metadata without an issuer (RFC 8414 §3.3)", async () => {
   await refused({ [first]: Response.json({ ...metadata, issuer: "https://evil.example" }) }, "service_answer_invalid", /are those of "https:\/\/evil.example"/);

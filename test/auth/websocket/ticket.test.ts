@@ -106,10 +106,10 @@ test("S-005 a ticket does not print itself, and no error quotes it", async (t) =
 });
 
 /** The address made from a `ws_url`. */
-async function socketAddress(ws_url: string): Promise<URL> {
+async function socketAddress(ws_url: string, service = "http://127.0.0.1:1"): Promise<URL> {
   const credential: Credential = { accessToken: new Secret("at"), tokenType: "Bearer", clockOffsetMs: 0 };
   const fetch = async (): Promise<Response> => Response.json({ ws_token: "wt", ws_url, expires_in: 60, session_id: "s" });
-  return (await webSocketTicket("tm_acme", { tokens: { getCredential: async () => credential }, fetch })).url;
+  return (await webSocketTicket("tm_acme", { tokens: { getCredential: async () => credential, service: async () => service }, fetch })).url;
 }
 
 test("http becomes ws and https becomes wss, with path and query kept", async () => {
@@ -136,4 +136,11 @@ test("S-007 an address that would send the ticket in the clear, expose it in a l
     "",
   ];
   for (const address of refused) await assert.rejects(socketAddress(address), fails("service_answer_invalid", /live updates/), address);
+});
+
+test("S-013 a service elsewhere does not lead the ticket to this machine, however the machine is written", async () => {
+  const hosts = ["127.0.0.1:1", "localhost", "localhost.:8443", "live.localhost", "0.0.0.0", "2130706433", "0x7f.1", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:0.0.0.0]"];
+  for (const host of hosts)
+    for (const scheme of ["wss", "ws"]) await assert.rejects(socketAddress(`${scheme}://${host}/ws`, "https://service.example"), fails("service_answer_invalid", /leads to this machine/), host);
+  assert.equal((await socketAddress("wss://localhost.example/ws", "https://service.example")).host, "localhost.example");
 });

@@ -1,30 +1,32 @@
-import { browserLogin } from "../../../auth/flows/browser-login.ts";
-import { deviceLogin } from "../../../auth/flows/device-login.ts";
-import { prepareLogin } from "../../../auth/flows/login-request.ts";
-import type { Session } from "../../../auth/session.ts";
+import { logIn } from "../../../app/login/log-in.ts";
+import { loginTarget } from "../../../app/login/target.ts";
+import { accountName, remainingMs } from "../../../auth/session.ts";
 import { hint, login as loginCommand } from "../../../base/hint.ts";
 import { describeEnvironment, readFacts } from "../../../platform/environment.ts";
-import { accountName, statusOf } from "../../account.ts";
+import { endOfSession, statusOf } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
+import { duration } from "../../format.ts";
 import type { LoginExplanation } from "../../json-output.ts";
 import { browserScreen } from "../../login/browser-screen.ts";
+import { askedConsent } from "../../login/consent.ts";
 import { deviceScreen } from "../../login/device-screen.ts";
-import { agreedRebinding, loggedIn, loginStorage, loginTarget } from "../../login/profile.ts";
-import { agreedKey } from "../../login/storage-consent.ts";
 
 export const login: Command = defineCommand({
-  usage: "auth login",
+  usage: "auth login [ADDRESS]",
   description:
     "Log in through the browser. Where no browser can be shown (over SSH, in a container), log in with a code that you enter in a " +
-    "browser on another device. The session is sealed with a key in the OS keychain.",
+    "browser on another device. The session is sealed with a key in the OS keychain. ADDRESS is the service, or the issuer of its tokens; " +
+    "the profile remembers it.",
+  arguments: [0, 1],
   options: {
     headless: { type: "boolean", help: "log in with a code, using a browser on any other device" },
     "no-browser": { type: "boolean", help: "print the address instead of opening it" },
     port: { type: "number", range: [1, 65_535], value: "N", help: "port of the callback (default: a free one from 28888 on)" },
-    "redirect-host": { type: "string", value: "HOST", help: "127.0.0.1 (default), or localhost for services that know only that name" },
+    "redirect-host": { type: "string", value: "HOST", choices: ["127.0.0.1", "localhost"], help: "127.0.0.1 (default), or localhost for services that know only that name" },
     timeout: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how long to wait for the browser (default: 300)" },
-    scope: { type: "string", value: '"…"', help: "scopes to request; offline_access is always included; remembered" },
-    issuer: { type: "string", value: "URL", help: "issuer of the tokens, if it is not the service itself; remembered" },
+    scope: { type: "string", value: '"…"', help: "scopes to request, added to those of the session; offline_access is included where the issuer knows it; remembered" },
+    service: { type: "string", value: "URL", help: "service that the tokens are for, if it is not the issuer itself; remembered" },
+    issuer: { type: "string", value: "URL", help: "issuer of the tokens, exactly as it names itself; remembered" },
     "client-id": { type: "string", value: "ID", help: "client ID registered there (default: cli_native); remembered" },
     resource: { type: "string", value: "URI", help: "resource that the tokens are for, if the issuer asks for it (RFC 8707)" },
     audience: { type: "string", value: "NAME", help: "the same, for issuers that use this parameter" },
@@ -45,12 +47,12 @@ export const login: Command = defineCommand({
     ...jsonOption,
   },
   examples: [
-    ["auth login", "log in through the browser"],
+    ["auth login https://service.example", "log in through the browser"],
     ["auth login --headless", "log in on a machine without a browser"],
     ["auth login --profile work --storage file --yes", "a second account, in an encrypted file"],
-    ['auth login --issuer https://login.example --client-id my-client --scope "openid email"', "with tokens of another provider"],
+    ['auth login https://login.example --client-id my-client --scope "openid email"', "at another provider"],
   ],
-  async run(context, values) {
+  async run(context, values, [address]) {
     const { app, identity, out } = context;
     const asJson = values.json === true;
     const timeoutMs = 1000 * (values.timeout ?? 300);
@@ -59,32 +61,36 @@ export const login: Command = defineCommand({
     const environment = describeEnvironment(readFacts());
     if (values.explain) return explain(context, environment, asJson);
 
-    const target = await loginTarget(app, values.scope);
-    const already = values.force ? undefined : loggedIn(target, app.clock.now());
+    const target = await loginTarget(app, { address, scope: values.scope, force: values.force === true, signal: context.signal });
+    const { already } = target;
     if (already !== undefined) {
-      if (asJson) out.json(statusOf(target.name, already, app));
+      if (asJson) out.json(statusOf(target.name, already, app, target.here));
       else out.done(hint`Already logged in as ${accountName(already)}. To log in again: ${loginCommand(target.name, "--force")}`);
       return;
     }
-    await agreedRebinding(context, target, values.yes === true || values.force === true);
     if (app.settings.accessToken) out.warn(`${identity.variable("ACCESS_TOKEN")} is set, and takes precedence over this login until it is unset`);
 
-    const key = await agreedKey(context, values.yes === true);
-    const exchange = { fetch: app.fetch, clock: app.clock, signal: context.signal };
-    const { audience, prompt, "login-hint": loginHint } = values;
-    const request = await prepareLogin({ ...target, dpop: !values["no-dpop"], resource, audience, prompt, loginHint }, exchange);
-    const storage = loginStorage(context, target, { key, asJson });
-    const common = { ...exchange, request, store: storage.store };
-
-    let session: Session;
-    if (values.headless || (!values["no-browser"] && environment.login === "device")) {
-      if (!values.headless) out.say(`Logging in with a code: ${environment.reason}.`);
-      session = await deviceLogin({ ...common, ...deviceScreen(out, !values["no-qr"]) });
-    } else {
-      const screen = await browserScreen(context, timeoutMs, !values["no-browser"]);
-      session = await browserLogin({ ...common, identity, port: values.port, redirectHost, timeoutMs, ...screen });
-    }
-    await storage.endReplaced(session);
+    const open = !values["no-browser"];
+    const isDevice = values.headless === true || (open && environment.login === "device");
+    if (isDevice && !values.headless) out.say(`Logging in with a code: ${environment.reason}.`);
+    const { port, audience, prompt, "login-hint": loginHint, yes = false, force = false } = values;
+    const options = {
+      ...(isDevice ? deviceScreen(context, !values["no-qr"]) : await browserScreen(context, timeoutMs, open)),
+      ...{ flow: isDevice ? "device" : "browser", open, port, redirectHost, timeoutMs, resource, audience, prompt, loginHint, dpop: !values["no-dpop"] } as const,
+      onConsent: askedConsent(context, { file: yes, profile: yes || force }),
+      onWarning: out.warn,
+      signal: context.signal,
+    };
+    await logIn(app, target, options, (profile) => {
+      const { session } = profile;
+      const now = app.clock.now();
+      const life = session.accessTokenExpiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, now))}.`;
+      const ends = session.refreshToken === undefined ? ` There is no refresh token: ${endOfSession(session, now)}.` : "";
+      const kept = app.isKept ? "" : " Nothing was stored: the session ends with this command.";
+      if (asJson) out.json(statusOf(target.name, profile, app, target.here));
+      else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
+      if (session.missingScope !== undefined) out.warn(`less was granted than was asked for: not ${session.missingScope}`);
+    });
   },
 });
 

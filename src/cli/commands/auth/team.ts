@@ -11,6 +11,7 @@ export const team: Command = defineCommand({
   description: "Show the default team, or make TEAM the default. TEAM is an id or a name.",
   options: { ...profileOption, ...jsonOption },
   arguments: [0, 1],
+  choices: "teams",
   examples: [
     ["auth team", "show the default team"],
     ['auth team "Acme Corp"', "use this team from now on"],

@@ -1,5 +1,6 @@
 import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import { hint } from "../../../base/hint.ts";
+import { aggregateTypes, eventTypes } from "../../../sync/events.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import { defined, parseJsonObject, readInput } from "../../input.ts";
 import type { EmitOutput } from "../../json-output.ts";
@@ -9,7 +10,7 @@ export const emit: Command = defineCommand({
   description: "Queue an event. It is on disk when this returns, and is sent by the next \"sync now\". Works without a network, and before the first login.",
   options: {
     aggregate: { type: "string", value: "ID", help: "what the event is about, such as WP01; required" },
-    "aggregate-type": { type: "string", value: "TYPE", help: "WorkPackage, Mission, MissionDossier or Build (default: depends on the event's type)" },
+    "aggregate-type": { type: "string", value: "TYPE", choices: aggregateTypes, help: "WorkPackage, Mission, MissionDossier or Build (default: depends on the event's type)" },
     payload: { type: "string", short: "d", value: "JSON", help: "data of the event: JSON, @FILE, or - for standard input; required" },
     "build-id": { type: "string", value: "UUID", help: "build that it belongs to" },
     "caused-by": { type: "string", value: "ID", help: "event that caused it" },
@@ -22,6 +23,7 @@ export const emit: Command = defineCommand({
     ...jsonOption,
   },
   arguments: [1, 1],
+  choices: eventTypes,
   examples: [
     [`sync emit WPStatusChanged --aggregate WP01 --payload '{"wp_id":"WP01","from_lane":"planned","to_lane":"claimed"}'`, "a work package moves"],
     ["sync emit WPCreated --aggregate WP02 --payload @wp02.json", "with data from a file"],

@@ -12,7 +12,7 @@ export const now: Command = defineCommand({
     "Send everything that is queued for the account in use, oldest first. What the service does not accept stays queued; " +
     "what it will never accept is set aside with the reason, and never deleted.",
   options: {
-    report: { type: "string", value: "FILE", help: "write what was refused, and why, to a JSON file" },
+    report: { type: "string", value: "FILE", choices: "files", help: "write what was refused, and why, to a JSON file" },
     strict: { type: "boolean", help: "exit 1 if anything was refused" },
     ...profileOption,
     ...jsonOption,

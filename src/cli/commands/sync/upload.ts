@@ -20,6 +20,7 @@ export const upload: Command = defineCommand({
     ...jsonOption,
   },
   arguments: [1, 1000],
+  choices: "files",
   examples: [
     ["sync upload spec.md --project 6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111 --mission login", "one file"],
     ["sync upload plan.md tasks.md --project 6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111 --mission login", "several"],

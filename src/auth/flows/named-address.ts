@@ -1,0 +1,34 @@
+import { type ExchangeOptions, readJsonObject, send } from "../../http/request.ts";
+import { defaultAuthorizationServer, type KnownServer } from "../oauth/authorization-server.ts";
+import { discoverAuthorizationServer } from "../oauth/discovery.ts";
+
+/** What an address turns out to be that the user has typed without saying what it is. */
+export interface NamedAddress {
+  /** `issuer`: it publishes metadata; `service`: it does not, and has the API of a service with the default endpoints. */
+  readonly kind: "issuer" | "service";
+  readonly known: KnownServer;
+}
+
+/**
+ * Finds out what an address is.
+ *
+ * A trailing `/` belongs to the name of some issuers and is easily left out. Both spellings have the same metadata, and the one that
+ * the metadata use is the issuer from then on: nobody else can publish there.
+ *
+ * @param address - from `parseIssuer`
+ * @throws {@link ServiceError} when it is neither, or does not answer. Nobody is sent anywhere then
+ */
+export async function identifyAddress(address: string, exchange: ExchangeOptions): Promise<NamedAddress> {
+  const askedAt = exchange.clock.now();
+  const discovery = await discoverAuthorizationServer(address, exchange, address.endsWith("/") ? address.slice(0, -1) : `${address}/`);
+  if (discovery.server !== undefined) return { kind: "issuer", known: { server: discovery.server, isDiscovered: true, askedAt } };
+  const server = defaultAuthorizationServer(address.replace(/\/+$/, ""));
+  if (await isProtected(server.userinfo_endpoint ?? "", exchange)) return { kind: "service", known: { server, isDiscovered: false, askedAt } };
+  throw discovery.reason;
+}
+
+/** Whether an endpoint of the API exists: it refuses a request without a token, in the API's language. */
+async function isProtected(endpoint: string, exchange: ExchangeOptions): Promise<boolean> {
+  const response = await send(endpoint, { method: "GET" }, exchange);
+  return (await readJsonObject(response)) !== undefined && response.status === 401;
+}
