@@ -25,6 +25,8 @@ export interface Misbehaviour {
   beforeSigning?: () => void;
   /** Answers instead of revoking; undefined revokes. */
   revoke?: (form: Json) => Response | undefined;
+  /** The answer of a device endpoint; there is none by default. */
+  device?: Json;
   /** The resource server's challenge, as a header. */
   challenge?: (header: string) => string;
 }
@@ -132,6 +134,8 @@ export class MockProvider {
         return Response.json({ keys: (this.misbehaviour.keySet ?? ((keys) => keys))(this.#keys.map(({ publicJwk }) => ({ ...publicJwk }))) });
       case "GET /authorize":
         return this.#authorize(Object.fromEntries(url.searchParams));
+      case "POST /device":
+        return this.misbehaviour.device ? Response.json(this.misbehaviour.device) : failure(404, "not_found");
       case "POST /par":
         return this.#withProof(request, (jkt) => this.#push(form, jkt));
       case "POST /token":

@@ -11,18 +11,18 @@ const cutLine = 4095;
  * The conversation of a browser login: the address and the length of the wait are shown before anything is opened, and the
  * address of the page that failed to load can be pasted.
  *
- * @param timeoutMs - how long to wait for the browser, in milliseconds
- * @param opens - whether the browser is opened here, or by the user
+ * @param how - `timeoutMs`: how long to wait for the browser, in milliseconds; `opens`: whether the browser is opened here, or by the
+ * user; `isFirst`: whether nobody has logged in to this profile yet
  */
 export async function browserScreen(
   context: Context,
-  timeoutMs: number,
-  opens: boolean,
+  { timeoutMs, opens, isFirst }: { timeoutMs: number; opens: boolean; isFirst: boolean },
 ): Promise<Pick<BrowserLoginOptions, "announce" | "open" | "openFailed" | "pasted">> {
   const { app, out } = context;
   const terminal = await context.terminal();
   return {
-    announce(address) {
+    announce(address, redirectUri) {
+      if (isFirst && new URL(redirectUri).pathname !== "/callback") out.say(`The redirect address is ${redirectUri}. The issuer must know it for this client, with any port.`);
       out.say(`${opens ? "Opening the browser. If it does not come up, open this address" : "Open this address in a browser"}:\n\n  ${address}\n`);
       out.say(`Waiting for the browser, ${duration(timeoutMs)} at most. Press Ctrl-C to give up.`);
       if (terminal.isInteractive) out.say("If the browser ends on a page that does not load, paste that page's address here.");

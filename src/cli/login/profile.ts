@@ -26,6 +26,9 @@ export interface LoginTarget {
   /** Undefined: the service is its own. */
   readonly issuer: string | undefined;
   readonly scope: string | undefined;
+  /** Hosts that the user has agreed to, see `--trust-host`. */
+  readonly trustedHosts: readonly string[];
+  readonly redirectPath: string | undefined;
   /** The server, where it was asked what it is, to find out where the login goes. */
   readonly server: KnownServer | undefined;
 }
@@ -36,6 +39,10 @@ export interface LoginWords {
   readonly address: string | undefined;
   /** `--scope`. */
   readonly scope: string | undefined;
+  /** `--trust-host`. */
+  readonly trustedHosts: readonly string[];
+  /** `--redirect-path`. */
+  readonly redirectPath: string | undefined;
 }
 
 /**
@@ -44,7 +51,7 @@ export interface LoginWords {
  * @throws AuthError `configuration_invalid` when nothing names a service; NotAuthenticatedError for a profile that only a
  * folder's file names; ServiceError when it is not known yet what ADDRESS is, and cannot be found out
  */
-export async function loginTarget({ app, identity, signal }: Context, { address, scope }: LoginWords): Promise<LoginTarget> {
+export async function loginTarget({ app, identity, signal }: Context, { address, scope, trustedHosts, redirectPath }: LoginWords): Promise<LoginTarget> {
   const { settings, store, fetch, clock } = app;
   const profiles = await store.read();
   const name = settings.profile?.value ?? profiles.active;
@@ -56,6 +63,8 @@ export async function loginTarget({ app, identity, signal }: Context, { address,
       : await placeOfAddress(parseIssuer(address, "ADDRESS"), settings, known, { fetch, clock, signal });
   // What a profile remembers of another service says nothing about this one.
   const remembered = known?.service === service ? known : undefined;
+  // What one issuer wants or is trusted with says nothing about another.
+  const sameIssuer = remembered !== undefined && issuerOf(remembered) === issuerOf({ service, issuer }) ? remembered : undefined;
   return {
     name,
     known,
@@ -63,8 +72,9 @@ export async function loginTarget({ app, identity, signal }: Context, { address,
     issuer,
     server,
     clientId: settings.clientId?.value ?? remembered?.clientId ?? defaultClientId,
-    // One issuer's scopes are not another's.
-    scope: scope ?? (remembered !== undefined && issuerOf(remembered) === issuerOf({ service, issuer }) ? remembered.scope : undefined),
+    scope: scope ?? sameIssuer?.scope,
+    redirectPath: redirectPath ?? sameIssuer?.redirectPath,
+    trustedHosts: [...new Set([...(sameIssuer?.trustedHosts ?? []), ...trustedHosts])],
   };
 }
 
@@ -153,15 +163,20 @@ export interface LoginStorage {
 /**
  * Stores the session of a login in its profile.
  *
- * @param key - from `agreedKey`
+ * @param how - `key` from `agreedKey`; `trustedHosts` for the profile to remember
  */
-export function loginStorage(context: Context, target: LoginTarget, { key, asJson }: { key: () => KeyHeader | undefined; asJson: boolean }): LoginStorage {
+export function loginStorage(
+  context: Context,
+  target: LoginTarget,
+  { key, trustedHosts, asJson }: { key: () => KeyHeader | undefined; trustedHosts: readonly string[]; asJson: boolean },
+): LoginStorage {
   const { app, out } = context;
-  const { name, known, service, issuer, clientId, scope } = target;
+  const { name, known, service, issuer, clientId, scope, redirectPath } = target;
   let replaced: Session | undefined;
   return {
     async store(session) {
-      const profile: Profile = { service, issuer, clientId, scope, team: known?.service === service ? known.team : undefined, session };
+      const trusted = trustedHosts.length > 0 ? trustedHosts : undefined;
+      const profile: Profile = { service, issuer, clientId, scope, redirectPath, trustedHosts: trusted, team: known?.service === service ? known.team : undefined, session };
       const add = (stored: Profiles): Profiles => {
         const before = stored.profiles.get(name);
         // Another login was faster: the user has agreed to change what the profile was then, not what it is now.

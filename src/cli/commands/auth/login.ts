@@ -9,6 +9,7 @@ import { defineCommand, jsonOption, profileOption, usageError, type Command, typ
 import type { LoginExplanation } from "../../json-output.ts";
 import { browserScreen } from "../../login/browser-screen.ts";
 import { deviceScreen } from "../../login/device-screen.ts";
+import { agreedHost, parseHosts } from "../../login/host-consent.ts";
 import { agreedRebinding, loggedIn, loginStorage, loginTarget } from "../../login/profile.ts";
 import { agreedKey } from "../../login/storage-consent.ts";
 
@@ -24,11 +25,18 @@ export const login: Command = defineCommand({
     "no-browser": { type: "boolean", help: "print the address instead of opening it" },
     port: { type: "number", range: [1, 65_535], value: "N", help: "port of the callback (default: a free one from 28888 on)" },
     "redirect-host": { type: "string", value: "HOST", choices: ["127.0.0.1", "localhost"], help: "127.0.0.1 (default), or localhost for services that know only that name" },
+    "redirect-path": { type: "string", value: "PATH", help: "path of the callback, for issuers that know only this one; remembered" },
     timeout: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how long to wait for the browser (default: 300)" },
     scope: { type: "string", value: '"…"', help: "scopes to request; offline_access is always included; remembered" },
     service: { type: "string", value: "URL", help: "service that the tokens are for, if it is not the issuer itself; remembered" },
     issuer: { type: "string", value: "URL", help: "issuer of the tokens, exactly as it names itself; remembered" },
     "client-id": { type: "string", value: "ID", help: "client ID registered there (default: cli_native); remembered" },
+    "trust-host": {
+      type: "string",
+      value: "HOST",
+      multiple: true,
+      help: "agree that logins at this issuer begin at this other host; repeatable, remembered",
+    },
     resource: { type: "string", value: "URI", help: "resource that the tokens are for, if the issuer asks for it (RFC 8707)" },
     audience: { type: "string", value: "NAME", help: "the same, for issuers that use this parameter" },
     prompt: { type: "string", value: "WORD", help: "prompt that the issuer should show, such as login or select_account" },
@@ -62,7 +70,8 @@ export const login: Command = defineCommand({
     const environment = describeEnvironment(readFacts());
     if (values.explain) return explain(context, environment, asJson);
 
-    const target = await loginTarget(context, { address, scope: values.scope });
+    const redirectPath = parseRedirectPath(values["redirect-path"]);
+    const target = await loginTarget(context, { address, scope: values.scope, trustedHosts: parseHosts(values["trust-host"] ?? []), redirectPath });
     const already = values.force ? undefined : loggedIn(target, app.clock.now());
     if (already !== undefined) {
       if (asJson) out.json(statusOf(target.name, already, app));
@@ -75,16 +84,18 @@ export const login: Command = defineCommand({
     const key = await agreedKey(context, values.yes === true);
     const exchange = { fetch: app.fetch, clock: app.clock, signal: context.signal };
     const { audience, prompt, "login-hint": loginHint } = values;
-    const request = await prepareLogin({ ...target, known: target.server, dpop: !values["no-dpop"], resource, audience, prompt, loginHint }, exchange);
-    const storage = loginStorage(context, target, { key, asJson });
+    const isDevice = values.headless === true || (!values["no-browser"] && environment.login === "device");
+    const prepared = await prepareLogin({ ...target, known: target.server, dpop: !values["no-dpop"], resource, audience, prompt, loginHint }, exchange);
+    const request = await agreedHost(context, prepared, isDevice ? "device_code" : "authorization_code");
+    const storage = loginStorage(context, target, { key, trustedHosts: request.trustedHosts, asJson });
     const common = { ...exchange, request, store: storage.store };
 
     let session: Session;
-    if (values.headless || (!values["no-browser"] && environment.login === "device")) {
+    if (isDevice) {
       if (!values.headless) out.say(`Logging in with a code: ${environment.reason}.`);
-      session = await deviceLogin({ ...common, ...deviceScreen(out, !values["no-qr"]) });
+      session = await deviceLogin({ ...common, ...deviceScreen(out, request.server.issuer, !values["no-qr"]) });
     } else {
-      const screen = await browserScreen(context, timeoutMs, !values["no-browser"]);
+      const screen = await browserScreen(context, { timeoutMs, opens: !values["no-browser"], isFirst: target.known === undefined });
       session = await browserLogin({ ...common, identity, port: values.port, redirectHost, timeoutMs, ...screen });
     }
     await storage.endReplaced(session);
@@ -94,6 +105,12 @@ export const login: Command = defineCommand({
 function parseRedirectHost(host: string | undefined): "127.0.0.1" | "localhost" | undefined {
   if (host === undefined || host === "127.0.0.1" || host === "localhost") return host;
   throw usageError(`--redirect-host is "${host}", not 127.0.0.1 or localhost`, "Try: --redirect-host localhost");
+}
+
+/** As a browser leaves it: it must come back as it was sent. */
+function parseRedirectPath(path: string | undefined): string | undefined {
+  if (path === undefined || (/^\/[\w.~/-]*$/.test(path) && new URL(path, "http://127.0.0.1").pathname === path)) return path;
+  throw usageError(`--redirect-path is "${path}", not a path of letters, digits, "/", "-", "." and "_"`, "Try: --redirect-path /callback");
 }
 
 /** An absolute address without a fragment (RFC 8707 §2). */
