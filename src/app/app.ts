@@ -1,5 +1,5 @@
 import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { AppOverrides } from "./overrides.ts";
 import { resolveSettings, secretVariables, type Settings } from "./settings.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
@@ -13,7 +13,7 @@ import { TokenManager } from "../auth/token-manager/token-manager.ts";
 import { ownIdentity, type Identity } from "../base/identity.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
 import { configFolder, runtimeFolder, type Environment } from "../platform/paths.ts";
-import { findProfileFile } from "../platform/profile-file.ts";
+import { findProfileFile, realFolder, type ProfileFile } from "../platform/profile-file.ts";
 
 /** Every collaborator, each made when it is first asked for. */
 export interface App {
@@ -31,12 +31,18 @@ export interface App {
   readonly settings: Settings;
   /** The folder of everything that is stored. */
   readonly folder: string;
+  /** The real path of the working folder, for which the user may have chosen a profile; undefined when it no longer exists. */
+  readonly folderHere: string | undefined;
+  /** The file of the working folder or one above that suggests a profile; not looked for where the user has named one. */
+  readonly profileFile: ProfileFile | undefined;
   /** The OS keychain; nothing is asked of it before a key in it is needed. */
   readonly keychain: Keychain;
   /** The sealed file, whether or not the sessions of this app are stored in it. */
   readonly sealedFile: SealedFile;
   /** Whether sessions outlive this app. */
   readonly isKept: boolean;
+  /** Whether that is in the sealed file, and not in a place of the embedding program. */
+  readonly isSealed: boolean;
   /** The profiles and their sessions. */
   readonly store: SessionStore;
   /** Reads what {@link SessionStore.read} reads and changes nothing on disk, not even the cache of a key: for the doctor. */
@@ -77,10 +83,14 @@ export function createApp(overrides: AppOverrides = {}): App {
   // Loaded with the first request: a command that only prints a token sends none.
   const systemFetch = lazily(async () => (await import("../platform/system-fetch.ts")).systemFetch(env, identity));
   const fetch: Fetch = overrides.fetch ?? (async (input, init) => (await systemFetch())(input, init));
-  const settings = resolveSettings(overrides.options ?? {}, variables, identity, findProfileFile(identity, env["HOME"] ?? env["USERPROFILE"], overrides.cwd));
+  const settings = resolveSettings(overrides, variables, identity);
+  const folderHere = lazily(() => realFolder(overrides.cwd));
 
-  const folder = lazily(() => configFolder(identity, env, platform));
-  const keychain = lazily(() => loadedKeychain(async () => (await import("../auth/secure-storage/keychain.ts")).createKeychain({ identity, clock, env })));
+  const folder = lazily(() => (overrides.folder === undefined ? configFolder(identity, env, platform) : resolve(overrides.folder)));
+  const keychain = lazily(() => loadedKeychain(async () => {
+    const { createKeychain, keychainOf } = await import("../auth/secure-storage/keychain.ts");
+    return overrides.keychain === undefined ? createKeychain({ identity, clock, env }) : keychainOf(overrides.keychain);
+  }));
   const sealed = (leavesTraces: boolean): SealedFile =>
     new SealedFile(join(folder(), "credentials.json"), async (source: KeyHeader["source"]): Promise<KeySource> => {
       if (source === "keychain") return (await import("../auth/secure-storage/keychain.ts")).keychainKey(keychain());
@@ -91,9 +101,9 @@ export function createApp(overrides: AppOverrides = {}): App {
       return machineKey(machineFingerprint(identity, hostname(), uid ?? (await import("../platform/user-name.ts")).userName()), cache);
     });
   const sealedFile = lazily(() => sealed(true));
-  const storage = overrides.storage ?? (settings.storage?.value === "memory" ? "memory" : undefined);
+  const storage = typeof overrides.storage === "object" ? overrides.storage : settings.storage?.value === "memory" ? "memory" : undefined;
   const vault = (): Vault => (storage === undefined ? sealedFile() : storage === "memory" || "get" in storage ? loadedVault(storage) : storage);
-  const store = lazily(() => new SessionStore(vault(), clock, overrides.onWait));
+  const store = lazily(() => new SessionStore(vault(), clock, { onWait: overrides.onWait, folder: folderHere() }));
   const managers = new Map<string, TokenManager>();
   const tokens = (profile = settings.profile?.value, service = settings.service?.value): TokenManager => {
     const name = JSON.stringify([profile, service]);
@@ -117,8 +127,15 @@ export function createApp(overrides: AppOverrides = {}): App {
     fetch,
     settings,
     isKept: storage !== "memory",
+    isSealed: storage === undefined,
     get folder() {
       return folder();
+    },
+    get folderHere() {
+      return folderHere();
+    },
+    get profileFile() {
+      return settings.profile ?? settings.accessToken ? undefined : findProfileFile(identity, env["HOME"] ?? env["USERPROFILE"], folderHere());
     },
     get keychain() {
       return keychain();
@@ -129,7 +146,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     get store() {
       return store();
     },
-    readProfiles: async () => (storage === undefined ? new SessionStore(sealed(false), clock) : store()).read(),
+    readProfiles: async () => (storage === undefined ? new SessionStore(sealed(false), clock, { folder: folderHere() }) : store()).read(),
     tokens,
     get authorizedFetch() {
       return authorizedFetch();

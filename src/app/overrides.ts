@@ -1,5 +1,5 @@
 import type { AwaitedProcess } from "../auth/session-store.ts";
-import type { SimpleVault, Vault } from "../auth/secure-storage/vault.ts";
+import type { SimpleKeychain, SimpleVault, Vault } from "../auth/secure-storage/vault.ts";
 import type { Identity } from "../base/identity.ts";
 import type * as runtime from "../base/runtime-types.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -11,18 +11,36 @@ export interface AppOverrides {
   identity?: Identity;
   /** Options of the command line, which take precedence over the environment. */
   options?: SettingOptions;
+  /** The profile, instead of the one that a variable, the folder's file or `auth switch` chooses. */
+  profile?: string | undefined;
+  /** Where the tokens go, unless a variable names another service; by default the issuer. */
+  service?: string | undefined;
+  /** The authorization server, exactly as it names itself; by default the service itself. */
+  issuer?: string | undefined;
+  /** The public client that is registered there. */
+  clientId?: string | undefined;
+  /** The scopes that a login requests, separated by spaces. */
+  scope?: string | undefined;
   /** The variables; `process.env` by default. */
   env?: Environment;
   /** As `process.platform`, which is the default: decides folders, modes and the keychain. */
   platform?: runtime.Platform;
-  /** Where the search for the file that names a profile begins, going upwards; the process's working folder by default. */
+  /** The folder that this program works in, for which the user may have chosen a profile; the process's own by default. */
   cwd?: string;
   /** The machine's own by default. */
   clock?: Clock;
   /** Sends every request. By default the runtime's own, which honours the proxy variables. */
   fetch?: runtime.Fetch;
-  /** Where sessions are kept: `"memory"` keeps them for the life of this app; a place of the embedding program; the sealed file by default. */
-  storage?: "memory" | Vault | SimpleVault;
+  /** The folder of everything that is stored; by default the one that a variable names, else the platform's place for the tool's name. */
+  folder?: string | undefined;
+  /**
+   * Where sessions are kept. `"keychain"`: in the sealed file, with its key in the OS keychain, which is the default if it answers;
+   * `"file"`: in the sealed file, with a derived key, without further consent; `"memory"`: for the life of this app; or a place of the
+   * embedding program.
+   */
+  storage?: "keychain" | "file" | "memory" | Vault | SimpleVault | undefined;
+  /** Instead of the OS keychain; false for none. */
+  keychain?: SimpleKeychain | false | undefined;
   /** Called when another process has been waited for a second: that one refreshes the session, or changes what is stored. */
   onWait?: (awaited: AwaitedProcess) => void;
 }

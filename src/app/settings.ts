@@ -1,4 +1,4 @@
-import type { SettingOptions } from "./overrides.ts";
+import type { AppOverrides, SettingOptions } from "./overrides.ts";
 import { AuthError } from "../base/errors.ts";
 import { hint, type Hint } from "../base/hint.ts";
 import type { Identity } from "../base/identity.ts";
@@ -13,19 +13,15 @@ export interface Setting<T> {
   readonly source: string;
 }
 
-/** The name of a profile, and where it comes from. */
-export interface ProfileSetting extends Setting<string> {
-  /** Whether a login may create this profile: true for a name that the user typed, false for one from a file. */
-  readonly mayBeNew: boolean;
-}
-
 /** What options and variables say. What is undefined is left to the profile, then to the default. */
 export interface Settings {
-  readonly profile: ProfileSetting | undefined;
+  readonly profile: Setting<string> | undefined;
   readonly service: Setting<string> | undefined;
   /** The issuer of the tokens, where that is not the service itself. */
   readonly issuer: Setting<string> | undefined;
   readonly clientId: Setting<string> | undefined;
+  /** What a login requests, where it is not told anything else. */
+  readonly scope: string | undefined;
   readonly storage: Setting<StorageKind> | undefined;
   /** The variable `…_ACCESS_TOKEN`: used as it is for every request, never stored or refreshed. */
   readonly accessToken: Secret | undefined;
@@ -37,35 +33,40 @@ export interface Settings {
 export const defaultClientId = "cli_native";
 
 /**
- * Reads the settings. An option takes precedence over a variable, and for the profile both take precedence over the folder's file.
+ * Reads the settings. An option of the command line takes precedence over a variable. What a program says of the profile and the storage
+ * counts like an option; what it says of the service is the default of the tool, and a variable can name another.
  *
- * @param options - from the command line
+ * @param program - what the program says, and the options of the command line
  * @param env - the process's environment; an empty variable counts as not set
  * @param identity - names the variables
- * @param file - the file that names the profile of the working folder, as it was found
  * @throws {@link AuthError} `usage_invalid` for an option, `configuration_invalid` for a variable
  */
-export function resolveSettings(options: SettingOptions, env: Environment, identity: Identity, file?: { path: string; text: string }): Settings {
+export function resolveSettings(program: AppOverrides, env: Environment, identity: Identity): Settings {
+  const { options = {} } = program;
+  const fromProgram = (name: "profile" | "storage" | "service" | "issuer" | "clientId"): Setting<string> | undefined => {
+    const value = program[name];
+    return typeof value === "string" ? { value, source: name } : undefined;
+  };
   const fromEnvironment = (name: string): Setting<string> | undefined => {
     const source = identity.variable(name);
     const value = env[source]?.trim();
     return value ? { value, source } : undefined;
   };
-  const pick = (name: keyof SettingOptions, variable: string): Setting<string> | undefined => {
-    const option = options[name];
-    return option === undefined ? fromEnvironment(variable) : { value: option, source: `--${name}` };
+  const fromOption = (name: keyof SettingOptions): Setting<string> | undefined => {
+    const value = options[name];
+    return value === undefined ? undefined : { value, source: `--${name}` };
   };
-  const typed = pick("profile", "PROFILE");
-  if (typed && !profileName.test(typed.value)) {
+  const typed = fromOption("profile") ?? fromProgram("profile") ?? fromEnvironment("PROFILE");
+  if (typed && !isProfileName(typed.value)) {
     throw invalid(typed, `is "${typed.value}": a profile's name is ${namesAre}`, hint`Try: --profile work`);
   }
-  const storage = pick("storage", "STORAGE");
+  const storage = fromOption("storage") ?? fromProgram("storage") ?? fromEnvironment("STORAGE");
   if (storage && !isStorageKind(storage)) {
     const example = options.storage === undefined ? { variable: "STORAGE", value: "file" } : "--storage file";
     throw invalid(storage, `is "${storage.value}", not one of keychain, file, memory`, hint`Try: ${example}`);
   }
-  const service = pick("service", "SAAS_URL");
-  const issuer = options.issuer;
+  const service = fromOption("service") ?? fromEnvironment("SAAS_URL") ?? fromProgram("service") ?? fromProgram("issuer");
+  const issuer = fromOption("issuer") ?? fromProgram("issuer");
   const accessToken = fromEnvironment("ACCESS_TOKEN");
   const passphrase = env[identity.variable("PASSPHRASE")];
   // Else the runtime refuses the header, and quotes the token in its error. It is not quoted here either (S-005).
@@ -77,11 +78,11 @@ export function resolveSettings(options: SettingOptions, env: Environment, ident
     );
   }
   return {
-    // A token from the environment goes to the chosen profile's service, and a file from somebody else must not choose that service.
-    profile: typed ? { ...typed, mayBeNew: true } : file && !accessToken ? profileOfFolder(file) : undefined,
+    profile: typed,
     service: service && { ...service, value: parseServiceUrl(service.value, service.source) },
-    issuer: issuer === undefined ? undefined : { value: parseIssuer(issuer, "--issuer"), source: "--issuer" },
-    clientId: pick("client-id", "CLIENT_ID"),
+    issuer: issuer && { ...issuer, value: parseIssuer(issuer.value, issuer.source) },
+    clientId: fromOption("client-id") ?? fromEnvironment("CLIENT_ID") ?? fromProgram("clientId"),
+    scope: program.scope,
     storage,
     accessToken: accessToken && new Secret(accessToken.value),
     passphrase: passphrase ? new Secret(passphrase) : undefined,
@@ -91,21 +92,12 @@ export function resolveSettings(options: SettingOptions, env: Environment, ident
 /** The variables whose values are secrets. An app has them as {@link Secret} and passes them to no other program. */
 export const secretVariables: readonly string[] = ["ACCESS_TOKEN", "PASSPHRASE"];
 
-const profileName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-const namesAre = 'letters, digits, ".", "_" and "-", 64 at most';
-
-/**
- * A cloned repository brings its files along, so this one may well come from an attacker. All it can do is choose among the
- * profiles that the user has made: the user typed their addresses, and every token stays with the service that issued it. An
- * address in this file would send the user to the attacker's login page.
- */
-function profileOfFolder({ path, text }: { path: string; text: string }): ProfileSetting {
-  const value = text.trim();
-  if (profileName.test(value)) return { value, source: path, mayBeNew: false };
-  throw new AuthError("configuration_invalid", `"${path}" holds no profile's name, which is one line of ${namesAre}`, {
-    hint: "Correct or remove the file, or name the profile yourself: --profile NAME",
-  });
+/** Whether a profile can have this name. */
+export function isProfileName(text: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text);
 }
+
+const namesAre = 'letters, digits, ".", "_" and "-", 64 at most';
 
 function isStorageKind(setting: Setting<string>): setting is Setting<StorageKind> {
   return ["keychain", "file", "memory"].includes(setting.value);

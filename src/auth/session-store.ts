@@ -6,7 +6,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Reservation } from "../platform/files.ts";
 import type { LockHolder, PreparedLock } from "../platform/process-lock/process-lock.ts";
 import type { KeyHeader, Vault, VaultLock } from "./secure-storage/vault.ts";
-import { isSameSession, parseProfiles, serializeProfiles, type Profile, type Profiles, type Session } from "./session.ts";
+import { isSameSession, parseProfiles, serializeProfiles, usedIn, type Profile, type Profiles, type Session } from "./session.ts";
 
 /** Another process that this one waits for. */
 export interface AwaitedProcess {
@@ -36,12 +36,17 @@ export class SessionStore {
   readonly #vault: Vault;
   readonly #clock: Clock;
   readonly #onWait: (awaited: AwaitedProcess) => void;
+  readonly #folder: string | undefined;
 
-  /** `vault`: the sealed file, another {@link Vault}, or `memoryVault()`. `clock` measures how long a lock is waited for; `onWait` is called after a second. */
-  constructor(vault: Vault, clock: Clock, onWait: (awaited: AwaitedProcess) => void = () => undefined) {
+  /**
+   * `vault`: the sealed file, another {@link Vault}, or `memoryVault()`. `clock` measures how long a lock is waited for; `onWait` is called
+   * after a second. `folder`: the real path of the working folder, see {@link usedIn}.
+   */
+  constructor(vault: Vault, clock: Clock, { onWait = () => undefined, folder }: { onWait?: ((awaited: AwaitedProcess) => void) | undefined; folder?: string | undefined } = {}) {
     this.#vault = vault;
     this.#clock = clock;
     this.#onWait = onWait;
+    this.#folder = folder;
   }
 
   /** Changes whenever anything that is stored changes. */
@@ -50,10 +55,14 @@ export class SessionStore {
   }
 
   /**
-   * All profiles; none when nothing is stored.
+   * All profiles, as they are used in the working folder; none when nothing is stored.
    * @throws {@link AuthError} `storage_unsafe`, `storage_damaged`, `storage_unreadable` or `keychain_unavailable`
    */
   async read(): Promise<Profiles> {
+    return usedIn(await this.#stored(), this.#folder);
+  }
+
+  async #stored(): Promise<Profiles> {
     const text = await this.#vault.read();
     return text === undefined ? nobody : parseProfiles(text);
   }
@@ -98,7 +107,7 @@ export class SessionStore {
   async #update(change: (profiles: Profiles) => Profiles, { reservation, key }: { reservation?: StoreReservation; key?: KeyHeader }): Promise<Profiles> {
     const lock = await (reservation?.lock?.acquire({ clock: this.#clock, timeoutMs: 10_000, onWait: this.#waiting("change") }) ?? this.lock("credentials", 10_000));
     try {
-      const before = await this.read();
+      const before = await this.#stored();
       const after = change(before);
       if (after === before && key === undefined) return before;
       await this.#write(after, lock, { ...(reservation && { reservation: reservation.room }), ...(key && { key }) });
@@ -176,7 +185,7 @@ export class SessionStore {
   async removeAll(but?: "sessions", removeKey: () => Promise<void> = async () => undefined): Promise<Profiles> {
     const lock = await this.lock("credentials", 10_000);
     try {
-      const left = but === undefined ? nobody : loggedIn(await this.read());
+      const left = but === undefined ? nobody : loggedIn(await this.#stored());
       if (left.profiles.size > 0) await this.#write(left, lock);
       else {
         await this.#vault.remove();
@@ -234,8 +243,8 @@ export function withProfile(profiles: Profiles, name: string, profile: Profile):
 }
 
 /** The profiles with a session. The active one is among them. */
-function loggedIn({ active, profiles }: Profiles): Profiles {
+function loggedIn({ active, folders = new Map<string, string>(), profiles }: Profiles): Profiles {
   const left = new Map([...profiles].filter(([, { session }]) => session !== undefined));
   const [first = active] = left.keys();
-  return { active: left.has(active) ? active : first, profiles: left };
+  return { active: left.has(active) ? active : first, folders: new Map([...folders].filter(([, name]) => left.has(name))), profiles: left };
 }

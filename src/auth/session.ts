@@ -1,7 +1,8 @@
+import { dirname } from "node:path";
 import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
 import { hint, login } from "../base/hint.ts";
 import { Secret } from "../base/secret.ts";
-import type { AuthorizationServer } from "./oauth/authorization-server.ts";
+import type { AuthorizationServer, KnownServer } from "./oauth/authorization-server.ts";
 import type { IdTokenClaims } from "./oauth/id-token.ts";
 import type { TokenResponse } from "./oauth/token-endpoint.ts";
 import type { Team, UserInfo } from "./oauth/user-info.ts";
@@ -25,6 +26,8 @@ export interface Session {
   readonly refreshToken: Secret | undefined;
   /** What was granted, separated by spaces (RFC 6749 §3.3). */
   readonly scope: string;
+  /** What the login requested and did not get, separated by spaces; undefined when nothing is missing. */
+  readonly missingScope?: string | undefined;
   /** What the access tokens are for, where the user named it (RFC 8707): every refresh asks for the same. */
   readonly resource?: string | undefined;
   /** What the ID token of the login said; undefined where there was none. */
@@ -58,6 +61,8 @@ export interface Profile {
   readonly service: string;
   /** The issuer that the user named, exactly as it names itself; undefined: the service is its own. */
   readonly issuer?: string | undefined;
+  /** What the last login has found out about the server, so that the next one need not ask. */
+  readonly metadata?: KnownServer | undefined;
   /** The `client_id` to log in with. */
   readonly clientId: string;
   /** The scopes that the user asked for, separated by spaces; undefined: the default. */
@@ -76,8 +81,26 @@ export interface Profile {
 export interface Profiles {
   /** The name of that one; there may be no such profile yet. */
   readonly active: string;
+  /** The profiles that the user has chosen for folders and all that is below them, by the folder's real path. */
+  readonly folders?: ReadonlyMap<string, string>;
+  /** The folder that `active` was chosen for, if it was chosen for one; not stored. */
+  readonly here?: string;
   /** By name. */
   readonly profiles: ReadonlyMap<string, Profile>;
+}
+
+/**
+ * The profiles as they are used in a folder: what the user has chosen for it, or for the nearest folder above, is the active one.
+ * The folder itself says nothing: what is in it may have come with a clone (S-010).
+ *
+ * @param folder - its real path; undefined when there is none
+ */
+export function usedIn(profiles: Profiles, folder: string | undefined): Profiles {
+  for (let at = folder; at !== undefined && profiles.folders !== undefined; at = dirname(at) === at ? undefined : dirname(at)) {
+    const active = profiles.folders.get(at);
+    if (active !== undefined) return { ...profiles, active, here: at };
+  }
+  return profiles;
 }
 
 /** The error for a profile in which nobody is logged in. */
@@ -200,11 +223,18 @@ export function defaultTeam(profile: { team?: string | undefined; session: Pick<
   return teams.find((team) => team.id === profile.team) ?? teams.find((team) => team.isPrivateTeamspace) ?? teams[0];
 }
 
+/** How an account is named in a sentence: `alice@example.com (Acme Corp)`. */
+export function accountName(profile: Profile): string {
+  const user = profile.session?.user;
+  const team = defaultTeam(profile);
+  return `${user?.email ?? user?.name ?? user?.id ?? "somebody"}${team ? ` (${team.name})` : ""}`;
+}
+
 const formatVersion = 1;
 
 /** The text that is sealed: the one place where the secrets of a session become text again. */
-export function serializeProfiles({ active, profiles }: Profiles): string {
-  return JSON.stringify({ version: formatVersion, active, profiles: Object.fromEntries([...profiles].map(revealed)) });
+export function serializeProfiles({ active, folders, profiles }: Profiles): string {
+  return JSON.stringify({ version: formatVersion, active, folders: folders && Object.fromEntries(folders), profiles: Object.fromEntries([...profiles].map(revealed)) });
 }
 
 function revealed([name, profile]: [string, Profile]): [string, unknown] {
@@ -223,7 +253,7 @@ function revealed([name, profile]: [string, Profile]): [string, unknown] {
 export function parseProfiles(text: string): Profiles {
   type Sealed = { accessToken: string; refreshToken?: string; dpopKey?: string };
   type Stored = Omit<Profile, "session"> & { session: undefined | (Omit<Session, keyof Sealed> & Sealed) };
-  const stored = JSON.parse(text) as { version: number; active: string; profiles: Record<string, Stored> };
+  const stored = JSON.parse(text) as { version: number; active: string; folders?: Record<string, string>; profiles: Record<string, Stored> };
   if (stored.version !== formatVersion) {
     throw new AuthError("storage_unreadable", `the stored sessions have format ${stored.version}, and this version reads format ${formatVersion}`, {
       hint: "Install the newest version of this tool",
@@ -241,5 +271,5 @@ export function parseProfiles(text: string): Profiles {
       },
     });
   }
-  return { active: stored.active, profiles };
+  return { active: stored.active, ...(stored.folders && { folders: new Map(Object.entries(stored.folders)) }), profiles };
 }

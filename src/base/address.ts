@@ -9,14 +9,15 @@ import { hint, login } from "./hint.ts";
  * A user name would be a password by another name; a query or a fragment cannot be part of a base.
  *
  * @param text - as the user gave it
- * @param source - where it comes from, for the message: an option, the argument ADDRESS, or a variable of the environment
+ * @param source - where it comes from, for the message: an option of the command line or of a program, the argument ADDRESS, or a variable
+ * of the environment
  * @returns the address without a trailing `/`, a path kept
  * @throws {@link AuthError} `configuration_invalid`
  */
 export function parseServiceUrl(text: string, source: string): string {
   const refuse = (why: string): AuthError =>
     new AuthError("configuration_invalid", `${source} ${why}`, {
-      hint: source.startsWith("--")
+      hint: !/^[A-Z]/.test(source)
         ? `Give an address: ${source} https://login.example`
         : source === "ADDRESS"
           ? hint`Give an address: ${login(undefined, "https://login.example")}`

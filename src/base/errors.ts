@@ -1,4 +1,5 @@
-import { hint, login, type Hint } from "./hint.ts";
+import { hint, hintText, login, type Hint, type HintContext } from "./hint.ts";
+import { ownIdentity } from "./identity.ts";
 import { redact } from "./secret.ts";
 import { printable } from "./text.ts";
 
@@ -44,6 +45,9 @@ export interface AuthErrorOptions {
   cause?: unknown;
 }
 
+/** Outside of the errors, so that one that is printed does not show it. */
+const contexts = new WeakMap<AuthError, HintContext>();
+
 const inspect: unique symbol = Symbol.for("nodejs.util.inspect.custom");
 
 /**
@@ -54,14 +58,25 @@ export class AuthError extends Error {
   override readonly name: string = "AuthError";
   /** What went wrong, for programs. */
   readonly code: AuthErrorCode;
-  /** What to do next, for people; {@link hintText} turns it into words. */
-  readonly hint: Hint | undefined;
+  /** What to do next, as data: its words depend on the tool. @internal */
+  readonly next: Hint | undefined;
 
   /** `message`: lower case, the thing quoted, what was expected and what was found. */
   constructor(code: AuthErrorCode, message: string, options: AuthErrorOptions = {}) {
     super(redact(printable(message.replace(/\s*[\r\n]+\s*/g, " "))), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.hint = typeof options.hint === "string" ? [options.hint] : options.hint;
+    this.next = typeof options.hint === "string" ? [options.hint] : options.hint;
+  }
+
+  /** What to do next, for people: in the words of the tool that the error comes from, with the commands that its users type. */
+  get hint(): string | undefined {
+    return this.next === undefined ? undefined : hintText(this.next, contexts.get(this) ?? { identity: ownIdentity });
+  }
+
+  /** Makes the hint speak for a tool: what throws does not know under which name. @internal */
+  speakFor(context: HintContext): this {
+    contexts.set(this, context);
+    return this;
   }
 
   /** What `console.log` shows: {@link evidence}. @internal */

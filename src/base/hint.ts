@@ -1,4 +1,4 @@
-import type { Identity } from "./identity.ts";
+import type { Identity, OwnCommands } from "./identity.ts";
 import type * as runtime from "./runtime-types.ts";
 
 /** A command of this tool, without the tool's own name: that depends on the program that shows the hint. */
@@ -69,7 +69,8 @@ export interface HintContext {
  */
 export function hintText(hint: Hint, { identity, platform = process.platform, profile }: HintContext): string {
   const word = (text: string): string => shellWord(text, platform);
-  return hint
+  const { commands } = identity;
+  const text = hint
     .map((part) => {
       if (typeof part === "string") return part;
       if ("run" in part) return part.run.map(word).join(" ");
@@ -78,12 +79,30 @@ export function hintText(hint: Hint, { identity, platform = process.platform, pr
         const name = identity.variable(part.variable);
         return part.value === undefined ? name : shellAssignment(name, part.value, platform);
       }
+      if (commands !== undefined) return ownCommand(part, commands) ?? unsayable;
       const about = part.profile ?? (part.command === "auth login" ? profile : undefined);
       // "default" is the profile in use until the user makes another: its name would only be noise.
       const named = about === undefined || about === "default" || part.options?.includes("--profile") ? [] : ["--profile", about];
       return [identity.command, part.command, ...[...named, ...(part.options ?? [])].map(word)].join(" ");
     })
     .join("");
+  return commands !== undefined && text.includes(unsayable) ? withoutUnsayable(text) || `Try again: ${commands.login}` : text;
+}
+
+/** In the place of a command that the tool does not have: no text holds this character. */
+const unsayable = "\u0000";
+
+/** A tool's own command for one of ours. Its options are the tool's business: one with more than a profile or `--force` is not there. */
+function ownCommand({ command, profile, options = [] }: ToolCommand, commands: OwnCommands): string | undefined {
+  const [group, verb = ""] = command.split(" ");
+  const isPlain = profile !== "NAME" && options.every((option, index) => /^--(force|profile)$/.test(option) || (options[index - 1] === "--profile" && option !== "NAME"));
+  return group === "auth" && isPlain ? commands[verb as keyof OwnCommands] : undefined;
+}
+
+/** A hint without the clauses that tell the user to type what does not exist. */
+function withoutUnsayable(text: string): string {
+  const clauses = text.split(/(?<=[.;,])\s+/).filter((clause) => !clause.includes(unsayable));
+  return clauses.join(" ").replace(/^or /, "").replace(/[,;]$/, "");
 }
 
 /**

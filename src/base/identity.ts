@@ -1,3 +1,14 @@
+/** What users type in a tool that does not have the commands of this package but its own; what is not named here does not exist there. */
+export interface OwnCommands {
+  /** How a user logs in (again): `acme login`. */
+  readonly login: string;
+  readonly logout?: string;
+  readonly status?: string;
+  readonly list?: string;
+  readonly switch?: string;
+  readonly doctor?: string;
+}
+
 /** A tool's name, and all that follows from it. */
 export interface Identity {
   /** Names the configuration folder, the keychain's entry and the shell completions: `spec-kitty`. */
@@ -5,6 +16,8 @@ export interface Identity {
   readonly version: string;
   /** What the user types to run it; the name by default. */
   readonly command: string;
+  /** What its users type instead of `auth login` and the like; undefined: the commands of this package, after {@link Identity.command}. */
+  readonly commands?: OwnCommands | undefined;
   /** `User-Agent` of every request (RFC 9110 §10.1.5): `spec-kitty/1.2.0`. */
   readonly userAgent: string;
   /** The name of one of its environment variables: `PROFILE` is `SPEC_KITTY_PROFILE`. */
@@ -14,13 +27,14 @@ export interface Identity {
 /**
  * The identity of a tool.
  *
- * @param options - `name`: lower-case letters, digits and dashes, as in a package's name; `version`: the tool's own
+ * @param options - `name`: lower-case letters, digits and dashes, as in a package's name; `version`: the tool's own; `commands`: where it has
+ * commands of its own
  * @throws TypeError for a name that cannot name a folder and a variable everywhere
  */
-export function createIdentity({ name, version }: { readonly name: string; readonly version: string }): Identity {
+export function createIdentity({ name, version, commands }: { readonly name: string; readonly version: string; readonly commands?: OwnCommands | undefined }): Identity {
   if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) throw new TypeError(`"${name}" cannot name a tool: lower-case letters, digits and single dashes are needed`);
   const prefix = `${name.replaceAll("-", "_").toUpperCase()}_`;
-  return { name, version, command: name, userAgent: `${name}/${version}`, variable: (variable) => prefix + variable };
+  return { name, version, command: name, commands, userAgent: `${name}/${version}`, variable: (variable) => prefix + variable };
 }
 
 /** The identity of this package's own command. A test compares the version with the manifest. */

@@ -1,12 +1,15 @@
 import type { App } from "../app/app.ts";
-import { defaultTeam, isAlive, unknownProfile, type Profile, type Profiles } from "../auth/session.ts";
+import { defaultTeam, isAlive, unknownProfile, type Profile, type Profiles, type Session } from "../auth/session.ts";
+import { timeHere } from "./format.ts";
 import type { AuthStatus, StorageStatus } from "./json-output.ts";
 
-/** How an account is named in a sentence: `alice@example.com (Acme Corp)`. */
-export function accountName(profile: Profile): string {
-  const user = profile.session?.user;
-  const team = defaultTeam(profile);
-  return `${user?.email ?? user?.name ?? user?.id ?? "somebody"}${team ? ` (${team.name})` : ""}`;
+/**
+ * What a session that cannot be refreshed comes to, as the end of a sentence.
+ *
+ * @param now - this machine's clock, milliseconds since 1970
+ */
+export function endOfSession({ accessTokenExpiresAt: ends, clockOffsetMs }: Session, now: number): string {
+  return ends === undefined ? "log in again when the service refuses the access token" : `log in again at ${timeHere(ends - clockOffsetMs, now)}`;
 }
 
 /** The profile that a command is about. */
@@ -18,8 +21,8 @@ export interface ChosenProfile {
 }
 
 /**
- * The profile that a command is about: the one that the option names, else the variable, else the folder's file, else the
- * active one.
+ * The profile that a command is about: the one that the option names, else the variable, else the one that the user chose for
+ * the folder, else the active one.
  *
  * @throws {@link NotAuthenticatedError} when the one that is named does not exist; {@link AuthError} `storage_…`
  */
@@ -27,17 +30,27 @@ export async function chosenProfile({ store, settings }: App): Promise<ChosenPro
   const all = await store.read();
   const name = settings.profile?.value ?? all.active;
   const profile = all.profiles.get(name);
-  // A token of the environment needs no profile, and a job on a clone whose file names one has none.
-  if (profile === undefined && settings.profile && !settings.accessToken) throw unknownProfile(name, all, settings.profile.source);
+  const source = settings.profile?.source ?? (all.here && chosenFor(all.here));
+  // A token of the environment needs no profile.
+  if (profile === undefined && source && !settings.accessToken) throw unknownProfile(name, all, source);
   return { name, profile, all };
 }
 
-/** The status of a profile, as far as it is known without asking the service. */
-export function statusOf(name: string, profile: Profile | undefined, app: App): AuthStatus {
+/** The source of a profile that was chosen for a folder. */
+export function chosenFor(folder: string): string {
+  return `--here in ${folder}`;
+}
+
+/**
+ * The status of a profile, as far as it is known without asking the service.
+ *
+ * @param here - the folder that it was chosen for, if it was
+ */
+export function statusOf(name: string, profile: Profile | undefined, app: App, here?: string): AuthStatus {
   const known = {
     checked: false,
     profile: name,
-    profileSource: app.settings.profile?.source ?? "active",
+    profileSource: app.settings.profile?.source ?? (here === undefined ? "active" : chosenFor(here)),
     ...(profile && { service: profile.service }),
     ...(profile?.issuer !== undefined && profile.issuer !== profile.service && { issuer: profile.issuer }),
     storage: storageOf(app),
@@ -50,6 +63,9 @@ export function statusOf(name: string, profile: Profile | undefined, app: App): 
     authenticated: isAlive(session, app.clock.now()),
     ...known,
     tokenType: session.tokenType,
+    hasRefreshToken: session.refreshToken !== undefined,
+    scope: session.scope,
+    ...(session.missingScope !== undefined && { missingScope: session.missingScope }),
     user: session.user,
     ...(team && { team: { id: team.id, name: team.name } }),
     teams: session.teams,

@@ -11,6 +11,17 @@ export function duration(ms: number): string {
   return counted(Math.round(seconds / 86_400), "day");
 }
 
+/**
+ * A time for people, by the clock on their wall: `15:04`, with the date before it if that is not today's.
+ *
+ * @param time - milliseconds since 1970, as `now`
+ */
+export function timeHere(time: number, now: number): string {
+  const [date, today] = [time, now].map((ms) => new Date(ms).toLocaleDateString("sv"));
+  const clock = new Date(time).toLocaleTimeString("sv", { hour: "2-digit", minute: "2-digit" });
+  return date === today ? clock : `${date} ${clock}`;
+}
+
 /** A number and what it counts: `1 hour`, `2 events`. */
 export function counted(count: number, unit: string): string {
   return `${count} ${unit}${count === 1 ? "" : "s"}`;

@@ -37,7 +37,7 @@ export interface AuthStatus {
   /** Whether the service was asked just now (`--check`). Everything else is known here. */
   readonly checked: boolean;
   readonly profile: string;
-  /** What selected the profile: `--profile`, the name of the variable, the path of the folder's file, or `active`. */
+  /** What selected the profile: `--profile`, the name of the variable, the folder that it was chosen for (`--here in …`), or `active`. */
   readonly profileSource: string;
   /** The name of the variable, if a token in it takes precedence over the profile's own session. Nothing else is said of that session then. */
   readonly tokenSource?: string;
@@ -47,13 +47,19 @@ export interface AuthStatus {
   readonly issuer?: string;
   /** `DPoP` when the access token is bound to a key that is stored with the session. */
   readonly tokenType?: "Bearer" | "DPoP";
+  /** False: the session cannot be refreshed, and ends with its access token. */
+  readonly hasRefreshToken?: boolean;
+  /** What was granted, separated by spaces (RFC 6749 §3.3). */
+  readonly scope?: string;
+  /** What the login asked for and did not get, separated by spaces; absent when nothing is missing. */
+  readonly missingScope?: string;
   readonly user?: UserOutput;
   /** The default team. */
   readonly team?: Pick<TeamOutput, "id" | "name">;
   readonly teams?: readonly TeamOutput[];
   /** Absent when the server does not say when it expires. */
   readonly accessTokenExpiresAt?: string;
-  /** Absent when only the service knows when it expires. */
+  /** Absent when only the service knows when it expires, and when there is none. */
   readonly refreshTokenExpiresAt?: string;
   readonly storage: StorageStatus;
   /** The service's own id of the session. */
@@ -122,6 +128,8 @@ export interface ProfileList {
 /** `auth switch --json`. */
 export interface SwitchOutput {
   readonly active: string;
+  /** With `--here`: the folder in which, and below which, it is the active one. */
+  readonly folder?: string;
 }
 
 /** `auth team --json`. */

@@ -54,6 +54,9 @@ export async function main(argv: readonly string[], identity: Identity = ownIden
       commands: commandTable,
       groups: groupSummaries,
     };
+    // Before the command acts for one account where the folder suggests another.
+    const suggested = "profile" in command.options ? app.profileFile : undefined;
+    if (suggested !== undefined) await (await import("./suggestion.ts")).showSuggestion(context, suggested);
     code = (await command.run(context, values as Parameters<typeof command.run>[1], positionals)) ?? 0;
   } catch (error) {
     code = await report(error);

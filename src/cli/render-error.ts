@@ -33,7 +33,7 @@ export const exitCodes: Readonly<Record<AuthErrorCode, number>> = {
 export function renderError(error: unknown, { out, identity, debug }: { out: Output; identity: Identity; debug: boolean }): number {
   const known = isAuthError(error) ? error : undefined;
   out.error(error instanceof Error ? error.message : String(error));
-  const next = known === undefined ? `This is a bug in ${identity.name}. Run it again with --debug to see where` : known.hint;
+  const next = known === undefined ? `This is a bug in ${identity.name}. Run it again with --debug to see where` : (known.next ?? known.hint);
   if (next !== undefined) out.hint(next);
   if (debug) out.say(evidence(error));
   return known === undefined ? 1 : exitCodes[known.code];

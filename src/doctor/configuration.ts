@@ -1,7 +1,6 @@
 import type { App } from "../app/app.ts";
 import { secretVariables } from "../app/settings.ts";
 import type { Profiles } from "../auth/session.ts";
-import { login } from "../base/hint.ts";
 import { finder, type Finding } from "./finding.ts";
 
 /** The variables that are read and may be shown. Those that are secrets are in the settings only. */
@@ -18,11 +17,12 @@ export function examineConfiguration(app: App, profiles: Profiles | undefined): 
 
 function chosenProfile({ settings: { profile } }: App, profiles: Profiles | undefined): Finding {
   const report = finder("D101", "profile");
-  if (profile === undefined) return report("ok", profiles ? `"${profiles.active}", the active one` : "the active one, whose name cannot be read");
-  const others = [...(profiles?.profiles.keys() ?? [])];
-  if (profile.mayBeNew || others.includes(profile.value)) return report("ok", `"${profile.value}", named by ${profile.source}`);
-  const known = others.length === 0 ? "there is none" : `there are: ${others.join(", ")}`;
-  return report("warning", `"${profile.value}", named by ${profile.source}, does not exist; ${known}`, [login(profile.value)]);
+  if (profile !== undefined) return report("ok", `"${profile.value}", named by ${profile.source}`);
+  if (profiles === undefined) return report("ok", "the active one, whose name cannot be read");
+  const { active, here, profiles: all } = profiles;
+  if (here === undefined) return report("ok", `"${active}", the active one`);
+  if (all.has(active)) return report("ok", `"${active}", chosen for ${here}`);
+  return report("warning", `"${active}", chosen for ${here}, does not exist; there are: ${[...all.keys()].join(", ")}`, [{ command: "auth switch", options: ["--here"] }]);
 }
 
 function service({ identity, settings }: App, profiles: Profiles | undefined): Finding {

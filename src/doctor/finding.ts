@@ -30,7 +30,7 @@ export function finder(number: string, subject: string): Report {
  * @throws the error itself when it is a bug
  */
 export function failed(report: Report, error: unknown, sentence?: string, fix?: Hint | string): Finding {
-  if (isAuthError(error)) return report("critical", error.message, error.hint ?? fix);
+  if (isAuthError(error)) return report("critical", error.message, error.next ?? error.hint ?? fix);
   if (sentence === undefined) throw error;
   return report("critical", sentence, fix);
 }

@@ -1,4 +1,4 @@
-import { lstatSync, readFileSync, type Stats } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Identity } from "../base/identity.ts";
 
@@ -7,55 +7,61 @@ const maxBytes = 1024;
 /** Deeper than any project, and a bound for a file system whose root is never reached. */
 const maxLevels = 64;
 
+/** A file that suggests a profile for its folder. */
+export interface ProfileFile {
+  readonly path: string;
+  /** Empty where it is no small file. */
+  readonly text: string;
+}
+
 /**
- * Looks for the file that names the profile of a folder and of everything below it: there, then in each folder above, up
- * to the home folder or the root. Never fails: anything but a small file is found with an empty text, which is no name. So is
- * a link: a repository could have one to a file of the user's, and an error would then show that file's content.
+ * Looks for the file that suggests a profile for a folder and everything below it: there, then in each folder above, up to the home
+ * folder or the root. It decides nothing: a clone brings it along (S-010). Never fails and never waits: anything but a small file,
+ * such as a named pipe or a link to a file of the user's, is found with an empty text.
  *
  * @param identity - names the file: `.NAME-profile`
  * @param home - the user's home folder, the last one to be looked in; undefined when it is not known
- * @param from - where to begin; the working folder by default
- * @returns the nearest file's path and text, or undefined
+ * @param from - where to begin
+ * @returns the nearest file, or undefined
  */
-export function findProfileFile(
-  { name }: Identity,
-  home: string | undefined,
-  from: string | undefined = workingFolder(),
-): { path: string; text: string } | undefined {
+export function findProfileFile({ name }: Identity, home: string | undefined, from: string | undefined): ProfileFile | undefined {
   const last = home && resolve(home);
   let folder = from;
   for (let level = 0; folder !== undefined && level < maxLevels; level += 1) {
     const path = join(folder, `.${name}-profile`);
-    const stats = look(path);
-    // In a folder that everybody may write to (sticky, as /tmp is), the file may be anybody's.
-    if (stats !== undefined && ((look(folder)?.mode ?? 0) & 0o1002) !== 0o1002) return { path, text: textOf(path, stats) };
+    if (isThere(path)) return { path, text: smallText(path) };
     const parent = dirname(folder);
     folder = folder === last || parent === folder ? undefined : parent;
   }
   return undefined;
 }
 
-function look(path: string): Stats | undefined {
+/** The real path of a folder, the process's working folder by default; undefined when it no longer exists. */
+export function realFolder(path?: string): string | undefined {
   try {
-    return lstatSync(path, { throwIfNoEntry: false });
+    return realpathSync.native(path ?? process.cwd());
   } catch {
     return undefined;
   }
 }
 
-function textOf(path: string, stats: Stats): string {
+function isThere(path: string): boolean {
   try {
-    return stats.isFile() && stats.size <= maxBytes ? readFileSync(path, "utf8") : "";
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function smallText(path: string): string {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+    const stats = fstatSync(fd);
+    return stats.isFile() && stats.size <= maxBytes ? readFileSync(fd, "utf8") : "";
   } catch {
     return "";
-  }
-}
-
-/** Undefined when the folder that this process was started in no longer exists. */
-function workingFolder(): string | undefined {
-  try {
-    return process.cwd();
-  } catch {
-    return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }

@@ -167,7 +167,7 @@ export class SyncRuntime {
   #unsent(origin: Origin, cause: AuthError): DrainReport {
     const left = waiting(this.queue.scopeOf(origin));
     const isWaiting = cause instanceof NotAuthenticatedError && left > 0;
-    const failure = isWaiting ? new NotAuthenticatedError(`${cause.message}, and ${left} ${left === 1 ? "entry is" : "entries are"} still queued`, { ...(cause.hint && { hint: cause.hint }) }) : cause;
+    const failure = isWaiting ? new NotAuthenticatedError(`${cause.message}, and ${left} ${left === 1 ? "entry is" : "entries are"} still queued`, { ...(cause.next && { hint: cause.next }) }) : cause;
     return { ...emptyReport(), left, failure };
   }
 

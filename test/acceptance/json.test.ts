@@ -35,7 +35,7 @@ const status: Members<AuthStatus> = {
   tokenSource: "maybe",
   service: "maybe",
   issuer: "maybe",
-  tokenType: "maybe",
+  tokenType: "maybe", hasRefreshToken: "maybe", scope: "maybe", missingScope: "maybe",
   user: "maybe",
   team: "maybe",
   teams: "maybe",
@@ -63,7 +63,7 @@ const answers: Record<string, { members: Record<string, "always" | "maybe">; lis
   "auth token": { members: { accessToken: "always", tokenType: "always", expiresAt: "maybe", source: "maybe" } satisfies Members<TokenOutput> },
   "auth refresh": { members: { refreshed: "always", accessTokenExpiresAt: "maybe" } satisfies Members<RefreshOutput> },
   "auth list": { members: { profiles: "always" } satisfies Members<ProfileList>, lists: { profiles: listed } },
-  "auth switch": { members: { active: "always" } satisfies Members<SwitchOutput> },
+  "auth switch": { members: { active: "always", folder: "maybe" } satisfies Members<SwitchOutput> },
   "auth team": { members: { profile: "always", team: "maybe", teams: "always" } satisfies Members<DefaultTeamOutput> },
   "auth doctor": {
     members: { schemaVersion: "always", healthy: "always", critical: "always", warnings: "always", findings: "always" } satisfies Members<DoctorReport>,

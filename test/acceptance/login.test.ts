@@ -217,7 +217,7 @@ test("FR-007 without a keychain the encrypted file needs consent: without it, no
     const { code, stdout, stderr } = await run(args);
     assert.deepEqual([code, stdout], [2, ""]);
     assert.match(stderr, /^error: the session would be stored in an encrypted file \(.*\), and there is no terminal to ask for your consent$/m);
-    assert.match(stderr, /^hint: Agree beforehand: spec-kitty auth login --storage file --yes, or export SPEC_KITTY_STORAGE=file$/m);
+    assert.match(stderr, /^hint: Agree beforehand: export SPEC_KITTY_STORAGE=file, or spec-kitty auth login --storage file --yes$/m);
   }
   assert.equal(saas.requests.length, 0);
   assert.equal(filesUnder(folder).size, 0);
@@ -279,7 +279,7 @@ test("a browser that cannot be started is a warning, and the address on the scre
   const { env } = await scene(t, {}, { BROWSER: "/nowhere/browser" });
   const running = startCommand(t, ["auth", "login"], env);
   const [link] = await running.shows(address);
-  await running.shows(/^warning: the browser could not be opened \(\/nowhere\/browser: not found.*\)\. Open the address above yourself$/m);
+  await running.shows(/^warning: the browser could not be opened \(\/nowhere\/browser: not found.*\)\. Open the address yourself$/m);
   await approve(link);
   assert.equal((await running.ended).stdout, success);
 });

@@ -10,7 +10,7 @@ import type { Session } from "../../src/auth/session.ts";
 import { MockProvider, type MockProviderOptions } from "../conformance/mock-provider.ts";
 import type { Fault } from "../fake-saas/faults.ts";
 import { commandEnvironment, runCommand, scratchFolder, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
-import { filesUnder, hurried, scene } from "../helpers/scene.ts";
+import { filesUnder, hurried, later, scene } from "../helpers/scene.ts";
 import { storedSession } from "../helpers/stored-session.ts";
 
 interface ApiRequest {
@@ -124,13 +124,84 @@ test("--scope is remembered by the profile, for its issuer alone, until another 
     assert.equal(code, 0, stderr);
     return new URL(/http:\S+\/authorize\S*/.exec(stderr)?.[0] ?? "").searchParams.get("scope");
   };
-  assert.equal(await asked(` --issuer ${provider.issuer} --scope openid`), "offline_access openid");
-  assert.equal(await asked(""), "offline_access openid");
+  assert.equal(await asked(` --issuer ${provider.issuer} --scope openid`), "openid");
+  assert.equal(await asked(""), "openid");
   await run("auth logout");
-  assert.equal(await asked(""), "offline_access openid");
+  assert.equal(await asked(""), "openid");
   assert.equal(await asked(` --issuer ${elsewhere.issuer}`), "offline_access api.read api.write");
-  assert.equal(await asked(` --issuer ${provider.issuer} --scope api.read`), "offline_access api.read");
-  assert.equal(await asked(""), "offline_access api.read");
+  assert.equal(await asked(` --issuer ${provider.issuer} --scope api.read`), "api.read");
+  assert.equal(await asked(""), "api.read");
+});
+
+const lists: [listed: string[] | undefined, asked: string | undefined, sent: string | null][] = [
+  [undefined, undefined, "offline_access api.read api.write"],
+  [undefined, "openid", "openid"],
+  [["openid", "email", "offline_access"], undefined, "offline_access openid email"],
+  [["openid", "email", "offline_access"], "openid", "offline_access openid"],
+  [["openid", "email", "offline_access"], "openid offline_access", "openid offline_access"],
+  [["openid", "email"], undefined, "openid email"],
+  [["openid", "email"], "projects", "projects"],
+  [["openid", "email"], "offline_access openid", "offline_access openid"],
+  [["mcp:tools"], undefined, null],
+];
+for (const [listed, asked, sent] of lists) {
+  test(`a server that lists ${listed?.join(" ") ?? "no scopes"} is asked for ${sent ?? "none"} with ${asked ? `--scope "${asked}"` : "no --scope"}`, async (t) => {
+    const { provider, env } = await provided(t, {}, { "/api/v1/me": me });
+    provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, scopes_supported: listed }) };
+    const { stderr, code } = await runCommand(t, ["auth", "login", provider.issuer, ...(asked ? ["--scope", asked] : [])], env);
+    assert.equal(code, 0, stderr);
+    assert.equal(new URL(/http:\S+\/authorize\S*/.exec(stderr)?.[0] ?? "").searchParams.get("scope"), sent);
+  });
+}
+
+test("invalid_scope says which scopes were sent and which the provider lists, in the browser and with a code", async (t) => {
+  const { provider, env, session } = await provided(t);
+  provider.misbehaviour = {
+    metadata: (metadata) => ({ ...metadata, scopes_supported: ["openid", "projects"], device_authorization_endpoint: `${provider.issuer}/device` }),
+    redirect: (parameters) => (parameters.delete("code"), parameters.set("error", "invalid_scope")),
+    device: () => Response.json({ error: "invalid_scope" }, { status: 400 }),
+  };
+  for (const flow of [[], ["--headless"]]) {
+    const { code, stderr } = await runCommand(t, ["auth", "login", provider.issuer, "--scope", "openid project", ...flow], env);
+    assert.equal(code, 1);
+    assert.match(stderr, /^error: .*invalid_scope.*: "openid project" was sent, and the issuer lists "openid", "projects"\nhint: Name those that you need: spec-kitty auth login --scope openid$/m);
+  }
+  assert.equal(await session(), undefined);
+});
+
+test("a login that is granted less than it asked for says so, and so does auth status", async (t) => {
+  const { provider, env, run } = await provided(t, {}, { "/api/v1/me": me });
+  provider.misbehaviour = { tokens: (answer) => ({ ...answer, scope: "https://api.example/projects.read" }) };
+  const { stderr, code } = await runCommand(t, ["auth", "login", provider.issuer, "--scope", "openid offline_access projects.read projects.write"], env);
+  assert.equal(code, 0);
+  assert.match(stderr, /^warning: less was granted than was asked for: not projects\.write$/m);
+  assert.match((await run("auth status")).stdout, /Scope +https:\/\/api\.example\/projects\.read; not granted: projects\.write$/m);
+  const status = JSON.parse((await run("auth status --json")).stdout) as Record<string, unknown>;
+  assert.deepEqual([status["scope"], status["missingScope"]], ["https://api.example/projects.read", "projects.write"]);
+});
+
+test("a session without a refresh token is said to be one, with the time of its end", async (t) => {
+  const { provider, run } = await provided(t, {}, { "/api/v1/me": me });
+  provider.misbehaviour = { tokens: ({ refresh_token: _, ...answer }) => answer };
+  const { stdout } = await run(loginAt(provider));
+  assert.match(stdout, /Access token valid for 1 hour\. There is no refresh token: log in again at (\d{4}-\d\d-\d\d )?\d\d:\d\d\.\n$/);
+  const status = await run("auth status");
+  assert.match(status.stdout, /Refresh token +none: log in again at (\d{4}-\d\d-\d\d )?\d\d:\d\d$/m);
+  assert.equal((JSON.parse((await run("auth status --json")).stdout) as Record<string, unknown>)["hasRefreshToken"], false);
+
+  provider.misbehaviour = { tokens: ({ refresh_token: _, expires_in: __, ...answer }) => answer };
+  assert.match((await run(`${loginAt(provider)} --force`)).stdout, /There is no refresh token: log in again when the service refuses the access token\.\n$/);
+});
+
+test("--scope on a session that has it already changes nothing, and one that it has not is asked for with those before", async (t) => {
+  const { provider, env } = await provided(t, {}, { "/api/v1/me": me });
+  const login = (...args: string[]): Promise<CommandResult> => runCommand(t, ["auth", "login", ...args], env);
+  await login(provider.issuer, "--scope", "openid projects");
+  assert.match((await login("--scope", "projects")).stdout, /^✓ Already logged in/);
+  const more = await login("--scope", "projects builds");
+  assert.equal(new URL(/http:\S+\/authorize\S*/.exec(more.stderr)?.[0] ?? "").searchParams.get("scope"), "openid projects builds");
+  assert.match(more.stdout, /^✓ Logged in as/);
+  assert.match((await login("--scope", "builds openid")).stdout, /^✓ Already logged in/);
 });
 
 test("where the service has no API the user is the provider's, and there are no teams", async (t) => {
@@ -302,13 +373,43 @@ test("ADDRESS is one address, of the kind that an option takes, and not two thin
 
 const wellKnown = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
 
-test("a login asks twice what the server is, before the browser is opened; nothing else ever does", async (t) => {
-  const { saas, run } = await scene(t);
+test("a profile's first login asks twice what the server is, before the browser is opened; nothing else does for a day", async (t) => {
+  const { saas, run, env } = await scene(t);
   await run("auth login");
   assert.deepEqual(saas.requests.slice(0, 2).map(({ path, status }) => `${path} ${status}`), wellKnown.map((path) => `${path} 404`));
   saas.requests.length = 0;
-  for (const args of ["auth login", "auth refresh", "auth token", "auth status --check", "api GET /api/v1/me", "auth logout"]) assert.equal((await run(args)).code, 0);
-  assert.deepEqual(saas.requests.filter(({ path }) => path.includes(".well-known")), []);
+  const asked = (): unknown[] => saas.requests.filter(({ path }) => path.includes(".well-known"));
+  for (const args of ["auth login", "auth refresh", "auth token", "auth status --check", "api GET /api/v1/me", "auth login --force", "auth logout", "auth login"]) {
+    assert.equal((await run(args)).code, 0, args);
+  }
+  assert.deepEqual(asked(), []);
+  assert.equal((await runCommand(t, ["auth", "login", "--force"], env, { nodeArgs: later(86_400_001) })).code, 0);
+  assert.equal(asked().length, 2);
+});
+
+test("metadata that were read are used again, a day later where the issuer is in trouble then, and never for another issuer", async (t) => {
+  const { provider, env, run } = await provided(t, {}, { "/api/v1/me": me });
+  const other = await MockProvider.start();
+  t.after(() => other.close());
+  const asked = ({ paths }: MockProvider): number => paths.filter((path) => path.includes(".well-known")).length;
+  assert.equal((await run(loginAt(provider))).code, 0);
+  assert.equal(asked(provider), 2);
+  for (const args of ["auth login --force", `${loginAt(provider)} --force`, `auth login ${provider.issuer} --force`]) assert.equal((await run(args)).code, 0, args);
+  assert.equal(asked(provider), 2);
+  assert.equal((await run(`${loginAt(other)} --force`)).code, 0);
+  assert.equal(asked(other), 2);
+  assert.equal((await run(`${loginAt(provider)} --force`)).code, 0);
+  assert.equal(asked(provider), 4);
+  provider.misbehaviour = { discovery: () => new Response("", { status: 503 }) };
+  assert.equal((await runCommand(t, ["auth", "login", "--force"], env, { nodeArgs: later(86_400_001) })).code, 0);
+  assert.equal(asked(provider), 6);
+});
+
+test("a service that was in trouble when it was asked what it is, is asked again at the next login", async (t) => {
+  const { saas, run } = await scene(t);
+  saas.faults.next(wellKnown[0] ?? "", { status: 503 });
+  for (const args of ["auth login", "auth login --force"]) assert.equal((await run(args)).code, 0);
+  assert.equal(saas.requests.filter(({ path }) => path.includes(".well-known")).length, 4);
 });
 
 const pages: [string, Fault][] = [

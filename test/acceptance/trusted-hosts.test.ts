@@ -176,7 +176,7 @@ test("--trust-host takes the name of a host and nothing else", async (t) => {
 
 test("S-011 where the page of a device login is not at the issuer, both are named in one line", async (t) => {
   const at = await stage(t, (metadata, { issuer }) => ({ ...metadata, device_authorization_endpoint: `${issuer.issuer}/device` }));
-  at.issuer.misbehaviour.device = { device_code: "dc", user_code: "ABCD-EFGH", verification_uri: "https://bank.example/device", expires_in: 900 };
+  at.issuer.misbehaviour.device = () => Response.json({ device_code: "dc", user_code: "ABCD-EFGH", verification_uri: "https://bank.example/device", expires_in: 900 });
   const running = startCommand(t, ["auth", "login", "--headless", "--issuer", at.issuer.issuer], at.env);
   await running.shows(new RegExp(`^The login is at ${at.issuer.issuer}, and its page is at bank\\.example\\.$`, "m"));
   running.child.kill("SIGINT");

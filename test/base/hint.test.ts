@@ -19,6 +19,16 @@ test("a login without a profile is one to the profile in use, and the default pr
   assert.equal(hintText(hint`${{ command: "auth doctor" }}`, { identity: other, profile: "work" }), "acme-cli auth doctor");
 });
 
+test("a tool with commands of its own names those, and no hint tells its users to type what it does not have", () => {
+  const acme = createIdentity({ name: "acme", version: "1.0.0", commands: { login: "acme sign-in", logout: "acme sign-out" } });
+  const said = (text: Hint): string => hintText(text, { identity: acme, platform: "linux" });
+  assert.equal(said(hint`Run: ${login("work", "--force")}`), "Run: acme sign-in");
+  assert.equal(said(hint`Fix that, then run: ${{ command: "auth logout", options: ["--profile", "work"] }}`), "Fix that, then run: acme sign-out");
+  assert.equal(said(hint`Unlock it and run the command again, or keep the key elsewhere: ${login(undefined, "--storage", "file")}`), "Unlock it and run the command again");
+  assert.equal(said(hint`Agree beforehand: ${{ variable: "STORAGE", value: "file" }}, or ${login(undefined, "--yes")}`), "Agree beforehand: export ACME_STORAGE=file");
+  assert.equal(said(hint`Run: ${{ command: "auth doctor" }}`), "Try again: acme sign-in");
+});
+
 const words: [what: string, text: Hint, posix: string, powerShell: string][] = [
   ["a plain path", hint`${{ run: ["chmod", "600", "/home/kim/a-b_c.json"] }}`, "chmod 600 /home/kim/a-b_c.json", "chmod 600 /home/kim/a-b_c.json"],
   ["a path with a blank", hint`${{ run: ["rm", "/home/kim k/x"] }}`, "rm '/home/kim k/x'", "rm '/home/kim k/x'"],

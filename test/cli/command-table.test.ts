@@ -43,7 +43,7 @@ test("FR-021 under another tool's name no help mentions this one", async () => {
   for (const line of ["auth lgoin", "frobnicate", "auth login --stroage x", "help stoarge", "completion"]) {
     await assert.rejects(dispatch(line.split(" "), acme), (error: AuthError) => {
       assert.doesNotMatch(error.message, /spec.?kitty/i);
-      assert.match(hintText(error.hint ?? [], { identity: acme }), /acme-cli/);
+      assert.match(hintText(error.next ?? [], { identity: acme }), /acme-cli/);
       return true;
     });
   }

@@ -9,6 +9,8 @@ type Json = Record<string, unknown>;
 /** Deviations of the provider: each changes what it would have answered. */
 export interface Misbehaviour {
   metadata?: (metadata: Json) => Json;
+  /** Answers instead of the metadata. */
+  discovery?: () => Response;
   /** Edits the query of the redirect in place. */
   redirect?: (parameters: URLSearchParams) => void;
   /** The claims of a login's ID token. */
@@ -25,8 +27,8 @@ export interface Misbehaviour {
   beforeSigning?: () => void;
   /** Answers instead of revoking; undefined revokes. */
   revoke?: (form: Json) => Response | undefined;
-  /** The answer of a device endpoint; there is none by default. */
-  device?: Json;
+  /** Answers the request for a device code, which the provider does not know of itself. */
+  device?: (form: Json) => Response;
   /** The resource server's challenge, as a header. */
   challenge?: (header: string) => string;
 }
@@ -129,17 +131,17 @@ export class MockProvider {
   #answerAsIssuer(request: IncomingMessage, url: URL, form: Json): Response {
     switch (`${request.method} ${url.pathname}`) {
       case "GET /.well-known/openid-configuration":
-        return Response.json(this.#metadata());
+        return this.misbehaviour.discovery?.() ?? Response.json(this.#metadata());
       case "GET /jwks":
         return Response.json({ keys: (this.misbehaviour.keySet ?? ((keys) => keys))(this.#keys.map(({ publicJwk }) => ({ ...publicJwk }))) });
       case "GET /authorize":
         return this.#authorize(Object.fromEntries(url.searchParams));
-      case "POST /device":
-        return this.misbehaviour.device ? Response.json(this.misbehaviour.device) : failure(404, "not_found");
       case "POST /par":
         return this.#withProof(request, (jkt) => this.#push(form, jkt));
       case "POST /token":
         return this.#withProof(request, (jkt) => this.#token(form, jkt));
+      case "POST /device":
+        return this.misbehaviour.device?.(form) ?? failure(404, "not_found");
       case "POST /revoke": {
         const refusal = this.misbehaviour.revoke?.(form);
         if (refusal !== undefined) return refusal;

@@ -2,7 +2,6 @@
 // line of JSON for each, and exits as the command does: by its exit code, without `process.exit`.
 import { createKeychain } from "../../src/auth/secure-storage/keychain.ts";
 import { AuthError } from "../../src/base/errors.ts";
-import { hintText } from "../../src/base/hint.ts";
 import { ownIdentity } from "../../src/base/identity.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { Secret } from "../../src/base/secret.ts";
@@ -29,7 +28,7 @@ for (const operation of process.argv.slice(2)) {
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;
     const { code, message, hint } = error;
-    console.log(JSON.stringify({ operation, code, message, hint: hint && hintText(hint, { identity: ownIdentity }), took: performance.now() - started, longestGapMs }));
+    console.log(JSON.stringify({ operation, code, message, hint, took: performance.now() - started, longestGapMs }));
     process.exitCode = 7;
     break;
   }

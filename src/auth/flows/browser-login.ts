@@ -1,4 +1,4 @@
-import { AuthError } from "../../base/errors.ts";
+import { AuthError, ServiceError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import type { Identity } from "../../base/identity.ts";
 import type { Secret } from "../../base/secret.ts";
@@ -18,6 +18,7 @@ import { tokenEndpointFetch } from "../oauth/dpop-fetch.ts";
 import { dpopThumbprint } from "../oauth/dpop-proof.ts";
 import { codeChallenge, createCodeVerifier } from "../oauth/pkce.ts";
 import { pushedAuthorizationRequest, pushedAuthorizationResponse } from "../oauth/pushed-authorization.ts";
+import { withScopes } from "../oauth/scope.ts";
 import type { Session } from "../session.ts";
 import { requireAgreedHost } from "./agreed-host.ts";
 import { completeLogin } from "./complete-login.ts";
@@ -73,7 +74,8 @@ export async function browserLogin(options: BrowserLoginOptions): Promise<Sessio
     const { session, stored: account } = await completeLogin(tokens, request, { authFlow: "authorization_code", nonce }, options.store, exchange);
     await listener.finish({ kind: "success", account });
     return session;
-  } catch (error) {
+  } catch (cause) {
+    const error = withScopes(cause, request);
     if (!signal?.aborted) await listener.finish(pageFor(error), { lingerMs: 3_000 });
     throw error;
   } finally {
@@ -125,7 +127,7 @@ function grantedCode(response: AuthorizationResponse, server: AuthorizationServe
   const tryAgain = hint`Try again: ${login()}`;
   const said = response.description ? `${response.error}: ${response.description}` : response.error;
   if (response.error === "access_denied") throw new AuthError("access_denied", `the login was denied (${said})`, { hint: tryAgain });
-  throw new AuthError("service_rejected", `the service refused the login (${said})`, { hint: tryAgain });
+  throw new ServiceError("service_rejected", `the service refused the login (${said})`, { error: response.error, hint: tryAgain });
 }
 
 function pageFor(error: unknown): Parameters<CallbackListener["finish"]>[0] {

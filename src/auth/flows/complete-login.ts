@@ -4,6 +4,7 @@ import type { ExchangeOptions } from "../../http/request.ts";
 import { defaultAuthorizationServer, type AuthorizationServer } from "../oauth/authorization-server.ts";
 import { resourceFetch, validateTokenType } from "../oauth/dpop-fetch.ts";
 import { validateIdToken, type IdTokenClaims } from "../oauth/id-token.ts";
+import { missingScope } from "../oauth/scope.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import { userInfoRequest, userInfoResponse, type UserInfo } from "../oauth/user-info.ts";
 import { sessionTokens, type AuthFlow, type Session } from "../session.ts";
@@ -38,7 +39,8 @@ export async function completeLogin<T>(
     const { user: { teams, ...user }, server } = await findUser(tokens, request, idToken, { ...options, fetch: resourceFetch(common, options) });
     // A server that grants what was requested may leave the scope out (RFC 6749 §5.1).
     const scope = tokens.scope ?? request.scope;
-    const session: Session = { ...common, server, scope, resource, idToken, user, teams, authFlow, authenticatedAt: issuedAt };
+    const missing = missingScope(request.scope, { ...common, scope, idToken });
+    const session: Session = { ...common, server, scope, missingScope: missing, resource, idToken, user, teams, authFlow, authenticatedAt: issuedAt };
     // The last moment at which Ctrl-C still means that nothing was changed.
     options.signal?.throwIfAborted();
     return { session, stored: await store(session) };

@@ -2,6 +2,7 @@ import type { ExchangeOptions } from "../../http/request.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { deviceAuthorizationRequest, deviceAuthorizationResponse, deviceCodeGrant, type DeviceAuthorization } from "../oauth/device-authorization.ts";
 import { tokenEndpointFetch } from "../oauth/dpop-fetch.ts";
+import { withScopes } from "../oauth/scope.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import type { Session } from "../session.ts";
 import { requireAgreedHost } from "./agreed-host.ts";
@@ -34,7 +35,10 @@ export async function deviceLogin(options: DeviceLoginOptions): Promise<Session>
   const { server, clientId: client_id, scope, extra } = request;
   const exchange: ExchangeOptions = { fetch, clock, signal };
   const requestedAt = readClocks(clock);
-  const authorization = await deviceAuthorizationResponse(await deviceAuthorizationRequest(server, { ...extra, client_id, scope }, exchange), server);
+  const response = await deviceAuthorizationRequest(server, { ...extra, client_id, ...(scope && { scope }) }, exchange);
+  const authorization = await deviceAuthorizationResponse(response, server).catch((error: unknown) => {
+    throw withScopes(error, request);
+  });
   options.announce(authorization);
   const tokens = await poll(authorization, requestedAt, options, { ...exchange, fetch: tokenEndpointFetch(request, exchange) });
   return (await completeLogin(tokens, request, { authFlow: "device_code" }, options.store, exchange)).session;

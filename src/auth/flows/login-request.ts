@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
+import { isTransient } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
-import { defaultAuthorizationServer, type AuthorizationServer } from "../oauth/authorization-server.ts";
+import { defaultAuthorizationServer, type AuthorizationServer, type KnownServer } from "../oauth/authorization-server.ts";
 import { discoverAuthorizationServer } from "../oauth/discovery.ts";
+import { requestedScope, scopeNames } from "../oauth/scope.ts";
 import { createDpopKey } from "../oauth/dpop-proof.ts";
 
 /** What the user asks for. Undefined members are left to the server, or to the default. */
@@ -11,10 +13,10 @@ export interface LoginParameters {
   readonly service: string;
   /** The authorization server, exactly as it names itself; undefined: the service itself, whether or not it publishes metadata. */
   readonly issuer?: string | undefined;
-  /** The server, where it is known already: then nothing is asked. */
+  /** The server, where it is known already. It is not asked then, unless that was long ago. */
   readonly known?: KnownServer | undefined;
   readonly clientId: string;
-  /** Scopes, separated by spaces; `offline_access` is added. */
+  /** Scopes, separated by spaces; see `requestedScope`. */
   readonly scope?: string | undefined;
   /** Hosts that the user has agreed to by name, as {@link URL} writes them: a login may begin there although it is not at the issuer. */
   readonly trustedHosts?: readonly string[] | undefined;
@@ -28,13 +30,6 @@ export interface LoginParameters {
   /** OpenID Connect Core §3.1.2.1. */
   readonly prompt?: string | undefined;
   readonly loginHint?: string | undefined;
-}
-
-/** What is known of an authorization server before a login. */
-export interface KnownServer {
-  readonly server: AuthorizationServer;
-  /** Whether the server publishes metadata. If not, the default endpoints are used and nothing else is tried. */
-  readonly isDiscovered: boolean;
 }
 
 /** A login's server and parameters, settled before the user is sent anywhere. */
@@ -61,16 +56,18 @@ export interface LoginRequest extends KnownServer {
  */
 export async function prepareLogin(parameters: LoginParameters, exchange: ExchangeOptions): Promise<LoginRequest> {
   const { service, clientId, resource, audience, loginHint: login_hint } = parameters;
-  const { server, isDiscovered } = parameters.known ?? (await findServer(parameters, exchange));
-  const scope = requestedScope(parameters.scope);
-  const isOpenId = isDiscovered && scope.split(" ").includes("openid");
+  const { server, isDiscovered, askedAt } = await findServer(parameters, exchange);
+  const scope = requestedScope(parameters.scope, isDiscovered ? server : undefined);
+  const names = scopeNames(scope);
+  const isOpenId = isDiscovered && names.includes("openid");
   // Without it, an OpenID provider ignores `offline_access` (Core §11).
-  const prompt = parameters.prompt ?? (isOpenId ? "consent" : undefined);
+  const prompt = parameters.prompt ?? (isOpenId && names.includes("offline_access") ? "consent" : undefined);
   const canBind = server.dpop_signing_alg_values_supported?.includes("ES256") ?? false;
   return {
     service,
     server,
     isDiscovered,
+    askedAt,
     isOpenId,
     clientId,
     scope,
@@ -82,16 +79,25 @@ export async function prepareLogin(parameters: LoginParameters, exchange: Exchan
   };
 }
 
+/** How long metadata are used that were read before, in milliseconds: endpoints rarely move, and never from one minute to the next. */
+const maxAgeMs = 86_400_000;
+
 /**
  * Finds the server of a login by its address. A server that the user has named as the issuer must publish metadata: nothing else
  * says where its endpoints are, and an address that was made up would only be seen to be wrong in the browser. A service without
  * any has the default endpoints, which are on the same host, over the same TLS.
  */
-async function findServer({ service, issuer }: LoginParameters, exchange: ExchangeOptions): Promise<KnownServer> {
+async function findServer({ service, issuer, known }: LoginParameters, exchange: ExchangeOptions): Promise<KnownServer> {
+  const now = exchange.clock.now();
+  const age = now - (known?.askedAt ?? Number.NEGATIVE_INFINITY);
+  if (known !== undefined && age >= 0 && age < maxAgeMs) return known;
   const discovery = await discoverAuthorizationServer(issuer ?? service, exchange);
-  if (discovery.server !== undefined) return { server: discovery.server, isDiscovered: true };
+  if (discovery.server !== undefined) return { server: discovery.server, isDiscovered: true, askedAt: now };
+  const isTrouble = isTransient(discovery.reason);
+  // What it published the day before is a better guess than that it publishes nothing.
+  if (isTrouble && known?.isDiscovered) return known;
   if (issuer !== undefined) throw discovery.reason;
-  return { server: defaultAuthorizationServer(service), isDiscovered: false };
+  return { server: defaultAuthorizationServer(service), isDiscovered: false, askedAt: isTrouble ? undefined : now };
 }
 
 /**
@@ -102,10 +108,4 @@ async function findServer({ service, issuer }: LoginParameters, exchange: Exchan
  */
 function redirectPathOf({ issuer, authorization_response_iss_parameter_supported: namesIssuer = false }: AuthorizationServer, isService: boolean): string {
   return isService || namesIssuer ? "/callback" : `/callback/${createHash("sha256").update(issuer).digest("base64url").slice(0, 12)}`;
-}
-
-/** The scopes to request, always with the one that gives a refresh token (OpenID Connect Core §11). */
-function requestedScope(scope: string | undefined): string {
-  const names = (scope ?? "offline_access api.read api.write").split(/\s+/).filter(Boolean);
-  return names.includes("offline_access") ? names.join(" ") : ["offline_access", ...names].join(" ");
 }

@@ -1,7 +1,6 @@
 import { type ExchangeOptions, readJsonObject, send } from "../../http/request.ts";
-import { defaultAuthorizationServer } from "../oauth/authorization-server.ts";
+import { defaultAuthorizationServer, type KnownServer } from "../oauth/authorization-server.ts";
 import { discoverAuthorizationServer } from "../oauth/discovery.ts";
-import type { KnownServer } from "./login-request.ts";
 
 /** What an address turns out to be that the user has typed without saying what it is. */
 export interface NamedAddress {
@@ -20,10 +19,11 @@ export interface NamedAddress {
  * @throws {@link ServiceError} when it is neither, or does not answer. Nobody is sent anywhere then
  */
 export async function identifyAddress(address: string, exchange: ExchangeOptions): Promise<NamedAddress> {
+  const askedAt = exchange.clock.now();
   const discovery = await discoverAuthorizationServer(address, exchange, address.endsWith("/") ? address.slice(0, -1) : `${address}/`);
-  if (discovery.server !== undefined) return { kind: "issuer", known: { server: discovery.server, isDiscovered: true } };
+  if (discovery.server !== undefined) return { kind: "issuer", known: { server: discovery.server, isDiscovered: true, askedAt } };
   const server = defaultAuthorizationServer(address.replace(/\/+$/, ""));
-  if (await isProtected(server.userinfo_endpoint ?? "", exchange)) return { kind: "service", known: { server, isDiscovered: false } };
+  if (await isProtected(server.userinfo_endpoint ?? "", exchange)) return { kind: "service", known: { server, isDiscovered: false, askedAt } };
   throw discovery.reason;
 }
 

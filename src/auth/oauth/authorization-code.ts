@@ -20,7 +20,7 @@ interface AuthorizationRequest {
   client_id: string;
   /** The loopback address that is listening, port included (RFC 8252 §7.3). */
   redirect_uri: string;
-  /** Scopes, separated by single spaces. */
+  /** Scopes, separated by single spaces; empty to leave the choice to the server. */
   scope: string;
   /** From {@link createState}. */
   state: Secret;
@@ -42,7 +42,7 @@ export function authorizationRequest(endpoint: string, request: AuthorizationReq
     response_type: "code",
     client_id: request.client_id,
     redirect_uri: request.redirect_uri,
-    scope: request.scope,
+    ...(request.scope && { scope: request.scope }),
     state: request.state.reveal(),
     code_challenge: request.code_challenge,
     code_challenge_method: "S256",

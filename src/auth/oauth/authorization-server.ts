@@ -10,6 +10,8 @@ export interface AuthorizationServer {
   readonly logout_endpoint?: string;
   /** The keys that sign its ID tokens (RFC 7517 §5). */
   readonly jwks_uri?: string;
+  /** The scopes that it knows; it may know more (RFC 8414 §2). */
+  readonly scopes_supported?: readonly string[];
   /** RFC 7009. */
   readonly revocation_endpoint?: string;
   /** RFC 9126 §5. */
@@ -22,6 +24,15 @@ export interface AuthorizationServer {
   readonly dpop_signing_alg_values_supported?: readonly string[];
   /** OpenID Connect Discovery §3; an ID token signed with another algorithm does not come from it. */
   readonly id_token_signing_alg_values_supported?: readonly string[];
+}
+
+/** What is known of an authorization server before a login. */
+export interface KnownServer {
+  readonly server: AuthorizationServer;
+  /** Whether the server publishes metadata. If not, the default endpoints are used and nothing else is tried. */
+  readonly isDiscovered: boolean;
+  /** When the server was asked, milliseconds since 1970; undefined when its answer was no answer to that, and is not to be remembered. */
+  readonly askedAt: number | undefined;
 }
 
 /** The endpoints of an authorization server that publishes no metadata. */

@@ -33,7 +33,7 @@ export interface DeviceAuthorization {
  */
 export async function deviceAuthorizationRequest(
   server: AuthorizationServer,
-  request: { client_id: string; scope: string } & Readonly<Record<string, string>>,
+  request: { client_id: string; scope?: string } & Readonly<Record<string, string>>,
   options: ExchangeOptions,
 ): Promise<Response> {
   const endpoint = server.device_authorization_endpoint;

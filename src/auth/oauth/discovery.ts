@@ -107,6 +107,7 @@ function metadata(body: JsonObject, response: Response, issuers: readonly [strin
     ...member("device_authorization_endpoint", endpoint),
     ...member("userinfo_endpoint", endpoint),
     ...member("jwks_uri", endpoint),
+    ...member("scopes_supported", texts),
     ...member("revocation_endpoint", endpoint),
     ...member("pushed_authorization_request_endpoint", endpoint),
     ...member("require_pushed_authorization_requests", flag),

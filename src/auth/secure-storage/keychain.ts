@@ -5,6 +5,7 @@ import { Secret } from "../../base/secret.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Environment } from "../../platform/paths.ts";
 import type { askKeychainProcess, KeychainAnswer, KeychainRequest } from "./keychain-process.ts";
+import type { SimpleKeychain } from "./vault.ts";
 import { startOver, type KeySource, type SealedFile } from "./sealed-file.ts";
 
 /** Keeps 256-bit keys where the operating system guards them: one per account, as base64url text inside a {@link Secret}. */
@@ -75,6 +76,26 @@ export function createKeychain({ identity, clock, env, timeoutMs = 3000, ask }: 
     },
     write: async (account, key) => void (await call({ operation: "write", account, key: key.reveal() })),
     remove: async (account) => void (await call({ operation: "remove", account })),
+  };
+}
+
+/** A keychain of the embedding program, or none. */
+export function keychainOf(own: SimpleKeychain | false): Keychain {
+  const asked = async <T>(ask: (keychain: SimpleKeychain) => T): Promise<Awaited<T>> => {
+    if (own === false) throw unavailable("this program uses no keychain");
+    try {
+      return await ask(own);
+    } catch (cause) {
+      throw unavailable(`the program's keychain failed (${cause instanceof Error ? cause.message : String(cause)})`, cause);
+    }
+  };
+  return {
+    async read(account) {
+      const text = await asked((keychain) => keychain.get(account));
+      return text === undefined ? undefined : new Secret(text);
+    },
+    write: (account, key) => asked((keychain) => keychain.set(account, key.reveal())),
+    remove: (account) => asked((keychain) => keychain.delete(account)),
   };
 }
 

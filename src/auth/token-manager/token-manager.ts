@@ -182,6 +182,11 @@ export class TokenManager {
     return this.#current.settle(active);
   }
 
+  /** Forgets what is in memory, after a login or a logout in this process: what is stored counts. @internal */
+  forget(): void {
+    this.#current.forget();
+  }
+
   /** The profile's name, once it is decided. */
   get profile(): string {
     return this.#current.profile;

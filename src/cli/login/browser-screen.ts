@@ -1,6 +1,5 @@
-import type { BrowserLoginOptions } from "../../auth/flows/browser-login.ts";
+import type { LoginOptions } from "../../app/login/options.ts";
 import { hint, login } from "../../base/hint.ts";
-import { openBrowser } from "../../platform/browser.ts";
 import type { Context } from "../command.ts";
 import { duration } from "../format.ts";
 
@@ -12,37 +11,33 @@ const cutLine = 4095;
  * address of the page that failed to load can be pasted.
  *
  * @param how - `timeoutMs`: how long to wait for the browser, in milliseconds; `opens`: whether the browser is opened here, or by the
- * user; `isFirst`: whether nobody has logged in to this profile yet
+ * user; `isFirst`: whether this login creates its profile
  */
 export async function browserScreen(
   context: Context,
   { timeoutMs, opens, isFirst }: { timeoutMs: number; opens: boolean; isFirst: boolean },
-): Promise<Pick<BrowserLoginOptions, "announce" | "open" | "openFailed" | "pasted">> {
-  const { app, out } = context;
+): Promise<Pick<LoginOptions, "onAddress">> {
+  const { out } = context;
   const terminal = await context.terminal();
   return {
-    announce(address, redirectUri) {
+    onAddress({ url, redirectUri, accept, signal }) {
       if (isFirst && new URL(redirectUri).pathname !== "/callback") out.say(`The redirect address is ${redirectUri}. The issuer must know it for this client, with any port.`);
-      out.say(`${opens ? "Opening the browser. If it does not come up, open this address" : "Open this address in a browser"}:\n\n  ${address}\n`);
+      out.say(`${opens ? "Opening the browser. If it does not come up, open this address" : "Open this address in a browser"}:\n\n  ${url}\n`);
       out.say(`Waiting for the browser, ${duration(timeoutMs)} at most. Press Ctrl-C to give up.`);
-      if (terminal.isInteractive) out.say("If the browser ends on a page that does not load, paste that page's address here.");
+      if (!terminal.isInteractive) return;
+      out.say("If the browser ends on a page that does not load, paste that page's address here.");
+      terminal.onLine((line) => {
+        // The rest of the code would be sent and refused, and the code would be spent.
+        if (Buffer.byteLength(line) === cutLine) {
+          out.warn("the pasted address is longer than the terminal takes in one line and was cut off, so it was not used");
+          return out.hint(hint`Press Ctrl-C, run: stty -icanon, then log in again. Or, without an address to paste: ${login(undefined, "--headless")}`);
+        }
+        try {
+          if (line.trim()) accept(line.trim());
+        } catch (error) {
+          out.warn(error instanceof Error ? error.message : String(error));
+        }
+      }, signal);
     },
-    open: opens ? (address) => openBrowser(address, { env: app.env, platform: app.platform, clock: app.clock }) : undefined,
-    openFailed: (reason) => out.warn(`the browser could not be opened (${reason}). Open the address above yourself`),
-    pasted: !terminal.isInteractive
-      ? undefined
-      : (take, signal) =>
-          terminal.onLine((line) => {
-            // The rest of the code would be sent and refused, and the code would be spent.
-            if (Buffer.byteLength(line) === cutLine) {
-              out.warn("the pasted address is longer than the terminal takes in one line and was cut off, so it was not used");
-              return out.hint(hint`Press Ctrl-C, run: stty -icanon, then log in again. Or, without an address to paste: ${login(undefined, "--headless")}`);
-            }
-            try {
-              if (line.trim()) take(line.trim());
-            } catch (error) {
-              out.warn(error instanceof Error ? error.message : String(error));
-            }
-          }, signal),
   };
 }

@@ -1,8 +1,9 @@
-import type { DeviceLoginOptions } from "../../auth/flows/device-login.ts";
+import type { LoginOptions } from "../../app/login/options.ts";
 import { oneLine } from "../../base/text.ts";
 import { isConfidential } from "../../base/address.ts";
 import { duration } from "../format.ts";
-import type { Output, Screen } from "../output.ts";
+import type { Context } from "../command.ts";
+import type { Screen } from "../output.ts";
 import { qrCode } from "./qr-code.ts";
 import { renderQrCode } from "./qr-render.ts";
 
@@ -11,22 +12,22 @@ import { renderQrCode } from "./qr-render.ts";
  * QR code of the address that contains the code. The code is shown even then, since the page asks the user to compare it: that is
  * how victims notice that they were sent somebody else's address (§5.4).
  *
- * @param issuer - of the login: where the page is elsewhere, both are named, so that the user sees whose page it should be
  * @param withQr - false draws nothing
  */
-export function deviceScreen(out: Output, issuer: string, withQr: boolean): Pick<DeviceLoginOptions, "announce" | "waiting"> {
+export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptions, "onCode" | "onWaiting"> {
   return {
-    announce({ verification_uri, verification_uri_complete, user_code }) {
-      out.say(`Open this address in a browser, on any device:\n\n  ${oneLine(verification_uri)}\n\nand enter this code:\n\n  ${oneLine(user_code)}\n`);
-      const page = new URL(verification_uri);
-      if (page.origin !== new URL(issuer).origin) out.say(`The login is at ${issuer}, and its page is at ${page.host}.`);
-      // Where it leads cannot be read from it: to the page whose address is shown, and to no other.
-      const isSamePage = verification_uri_complete !== undefined && new URL(verification_uri_complete).origin === page.origin;
-      const picture = withQr && out.screen && isSamePage ? drawn(verification_uri_complete, out.screen) : undefined;
+    onCode({ issuer, verificationUri, verificationUriComplete, userCode }) {
+      out.say(`Open this address in a browser, on any device:\n\n  ${oneLine(verificationUri)}\n\nand enter this code:\n\n  ${oneLine(userCode)}\n`);
+      const page = new URL(verificationUri);
+      // The user sees whose page it should be.
+      if (page.origin !== new URL(issuer).origin) out.say(`The login is at ${oneLine(issuer)}, and its page is at ${page.host}.`);
+      // Nobody can read where a QR code leads: to the page whose address is shown, or it is not drawn.
+      const isSamePage = verificationUriComplete !== undefined && new URL(verificationUriComplete).origin === page.origin;
+      const picture = withQr && out.screen && isSamePage ? drawn(verificationUriComplete, out.screen) : undefined;
       // Last, so that on a small screen it leaves room for the code and the countdown.
       if (picture) out.draw(picture);
     },
-    waiting: (leftMs) => out.progress(`Waiting for the approval, ${duration(leftMs)} left. Press Ctrl-C to give up.`),
+    onWaiting: (leftMs) => out.progress(`Waiting for the approval, ${duration(leftMs)} left. Press Ctrl-C to give up.`),
   };
 }
 

@@ -24,8 +24,9 @@ export function environment({ name, variable }: Identity): string {
 
 An option takes precedence over a variable, and an empty variable counts as not
 set. The profile in use is the one that \`--profile\` names, else
-\`${variable("PROFILE")}\`, else the file \`.${name}-profile\` in the working
-folder or the nearest folder above it, else the active one (\`auth switch\`).
+\`${variable("PROFILE")}\`, else the one that the user chose for this folder or
+the nearest folder above it (\`auth switch PROFILE --here\`), else the active one
+(\`auth switch\`). A file \`.${name}-profile\` in a folder is only a suggestion.
 
 The proxy variables are honoured on every supported Node. A WebSocket goes
 through the proxy if the runtime can do that; otherwise it is refused, with the

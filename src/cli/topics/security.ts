@@ -22,6 +22,10 @@ export function security({ command }: Identity): string {
   cursor or run in a page. Its answers are limited in size and time.
 - The wrong service. Tokens go to the service that issued them and nowhere
   else, redirects included.
+- A folder that came from somebody else. A file in it can suggest a profile, and
+  never decides whose token is used. What decides is your own choice
+  ("${command} auth switch PROFILE --here"), which is kept with the sessions, by
+  the folder's real path.
 - Another user who reads the process list while a login waits. The browser is
   started with a one-time address on the callback port, without the state. Once
   it has been opened, only that browser, which got a cookie, can complete the

@@ -74,7 +74,7 @@ session is unchanged.
 
 Leave out --port, and a free one is found.
 
-    the browser could not be opened (…). Open the address above yourself
+    the browser could not be opened (…). Open the address yourself
 
 The login still waits: open the address in any browser on this machine.
 

@@ -1,6 +1,6 @@
-import { isAlive } from "../../../auth/session.ts";
+import { accountName, isAlive } from "../../../auth/session.ts";
 import { hint, login } from "../../../base/hint.ts";
-import { accountName } from "../../account.ts";
+import { chosenFor } from "../../account.ts";
 import { defineCommand, jsonOption, type Command } from "../../command.ts";
 import { table } from "../../format.ts";
 import type { ProfileList } from "../../json-output.ts";
@@ -14,7 +14,7 @@ export const list: Command = defineCommand({
     ["auth list --json", "the same for a program"],
   ],
   async run({ app, out }, values) {
-    const { active, profiles } = await app.store.read();
+    const { active, here, profiles } = await app.store.read();
     const answer: ProfileList = {
       profiles: [...profiles].map(([profile, { service, session }]) => ({
         profile,
@@ -35,6 +35,7 @@ export const list: Command = defineCommand({
     });
     out.answer(table([["", "PROFILE", "USER", "SERVICE", "STATE"], ...rows]));
     const { profile } = app.settings;
+    if (profile === undefined && here !== undefined) out.say(`Here, "${active}" is used, because of ${chosenFor(here)}.`);
     if (profile && profile.value !== active) out.say(`Here, "${profile.value}" is used, because of ${profile.source}.`);
   },
 });

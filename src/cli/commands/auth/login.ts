@@ -1,17 +1,15 @@
-import { browserLogin } from "../../../auth/flows/browser-login.ts";
-import { deviceLogin } from "../../../auth/flows/device-login.ts";
-import { prepareLogin } from "../../../auth/flows/login-request.ts";
-import type { Session } from "../../../auth/session.ts";
+import { logIn } from "../../../app/login/log-in.ts";
+import { loginTarget } from "../../../app/login/target.ts";
+import { accountName, remainingMs } from "../../../auth/session.ts";
 import { hint, login as loginCommand } from "../../../base/hint.ts";
 import { describeEnvironment, readFacts } from "../../../platform/environment.ts";
-import { accountName, statusOf } from "../../account.ts";
+import { endOfSession, statusOf } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
+import { duration } from "../../format.ts";
 import type { LoginExplanation } from "../../json-output.ts";
 import { browserScreen } from "../../login/browser-screen.ts";
+import { askedConsent } from "../../login/consent.ts";
 import { deviceScreen } from "../../login/device-screen.ts";
-import { agreedHost, parseHosts } from "../../login/host-consent.ts";
-import { agreedRebinding, loggedIn, loginStorage, loginTarget } from "../../login/profile.ts";
-import { agreedKey } from "../../login/storage-consent.ts";
 
 export const login: Command = defineCommand({
   usage: "auth login [ADDRESS]",
@@ -27,7 +25,7 @@ export const login: Command = defineCommand({
     "redirect-host": { type: "string", value: "HOST", choices: ["127.0.0.1", "localhost"], help: "127.0.0.1 (default), or localhost for services that know only that name" },
     "redirect-path": { type: "string", value: "PATH", help: "path of the callback, for issuers that know only this one; remembered" },
     timeout: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how long to wait for the browser (default: 300)" },
-    scope: { type: "string", value: '"…"', help: "scopes to request; offline_access is always included; remembered" },
+    scope: { type: "string", value: '"…"', help: "scopes to request, added to those of the session; offline_access is included where the issuer knows it; remembered" },
     service: { type: "string", value: "URL", help: "service that the tokens are for, if it is not the issuer itself; remembered" },
     issuer: { type: "string", value: "URL", help: "issuer of the tokens, exactly as it names itself; remembered" },
     "client-id": { type: "string", value: "ID", help: "client ID registered there (default: cli_native); remembered" },
@@ -66,39 +64,42 @@ export const login: Command = defineCommand({
     const asJson = values.json === true;
     const timeoutMs = 1000 * (values.timeout ?? 300);
     const redirectHost = parseRedirectHost(values["redirect-host"]);
+    const redirectPath = parseRedirectPath(values["redirect-path"]);
+    const trustedHosts = values["trust-host"]?.map(parseHost);
     const resource = parseResource(values.resource);
     const environment = describeEnvironment(readFacts());
     if (values.explain) return explain(context, environment, asJson);
 
-    const redirectPath = parseRedirectPath(values["redirect-path"]);
-    const target = await loginTarget(context, { address, scope: values.scope, trustedHosts: parseHosts(values["trust-host"] ?? []), redirectPath });
-    const already = values.force ? undefined : loggedIn(target, app.clock.now());
+    const target = await loginTarget(app, { address, scope: values.scope, force: values.force === true, signal: context.signal });
+    const { already } = target;
     if (already !== undefined) {
-      if (asJson) out.json(statusOf(target.name, already, app));
+      if (asJson) out.json(statusOf(target.name, already, app, target.here));
       else out.done(hint`Already logged in as ${accountName(already)}. To log in again: ${loginCommand(target.name, "--force")}`);
       return;
     }
-    await agreedRebinding(context, target, values.yes === true || values.force === true);
     if (app.settings.accessToken) out.warn(`${identity.variable("ACCESS_TOKEN")} is set, and takes precedence over this login until it is unset`);
 
-    const key = await agreedKey(context, values.yes === true);
-    const exchange = { fetch: app.fetch, clock: app.clock, signal: context.signal };
-    const { audience, prompt, "login-hint": loginHint } = values;
-    const isDevice = values.headless === true || (!values["no-browser"] && environment.login === "device");
-    const prepared = await prepareLogin({ ...target, known: target.server, dpop: !values["no-dpop"], resource, audience, prompt, loginHint }, exchange);
-    const request = await agreedHost(context, prepared, isDevice ? "device_code" : "authorization_code");
-    const storage = loginStorage(context, target, { key, trustedHosts: request.trustedHosts, asJson });
-    const common = { ...exchange, request, store: storage.store };
-
-    let session: Session;
-    if (isDevice) {
-      if (!values.headless) out.say(`Logging in with a code: ${environment.reason}.`);
-      session = await deviceLogin({ ...common, ...deviceScreen(out, request.server.issuer, !values["no-qr"]) });
-    } else {
-      const screen = await browserScreen(context, { timeoutMs, opens: !values["no-browser"], isFirst: target.known === undefined });
-      session = await browserLogin({ ...common, identity, port: values.port, redirectHost, timeoutMs, ...screen });
-    }
-    await storage.endReplaced(session);
+    const open = !values["no-browser"];
+    const isDevice = values.headless === true || (open && environment.login === "device");
+    if (isDevice && !values.headless) out.say(`Logging in with a code: ${environment.reason}.`);
+    const { port, audience, prompt, "login-hint": loginHint, yes = false, force = false } = values;
+    const options = {
+      ...(isDevice ? deviceScreen(context, !values["no-qr"]) : await browserScreen(context, { timeoutMs, opens: open, isFirst: target.known === undefined })),
+      ...{ flow: isDevice ? "device" : "browser", open, port, redirectHost, redirectPath, trustedHosts, timeoutMs, resource, audience, prompt, loginHint, dpop: !values["no-dpop"] } as const,
+      onConsent: askedConsent(context, { file: yes, profile: yes || force }),
+      onWarning: out.warn,
+      signal: context.signal,
+    };
+    await logIn(app, target, options, (profile) => {
+      const { session } = profile;
+      const now = app.clock.now();
+      const life = session.accessTokenExpiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, now))}.`;
+      const ends = session.refreshToken === undefined ? ` There is no refresh token: ${endOfSession(session, now)}.` : "";
+      const kept = app.isKept ? "" : " Nothing was stored: the session ends with this command.";
+      if (asJson) out.json(statusOf(target.name, profile, app, target.here));
+      else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
+      if (session.missingScope !== undefined) out.warn(`less was granted than was asked for: not ${session.missingScope}`);
+    });
   },
 });
 
@@ -111,6 +112,15 @@ function parseRedirectHost(host: string | undefined): "127.0.0.1" | "localhost" 
 function parseRedirectPath(path: string | undefined): string | undefined {
   if (path === undefined || (/^\/[\w.~/-]*$/.test(path) && new URL(path, "http://127.0.0.1").pathname === path)) return path;
   throw usageError(`--redirect-path is "${path}", not a path of letters, digits, "/", "-", "." and "_"`, "Try: --redirect-path /callback");
+}
+
+/** As hosts are compared: in lower case, a port only where it is not the usual one. */
+function parseHost(text: string): string {
+  const isHost = (host: string): boolean => /^[\w.:[\]-]+$/.test(host);
+  const url = isHost(text) && URL.canParse(`https://${text}`) ? new URL(`https://${text}`) : undefined;
+  if (url !== undefined && url.href === `https://${url.host}/`) return url.host;
+  const meant = URL.canParse(text) ? new URL(text).host : "";
+  throw usageError(`--trust-host is "${text}", not the name of a host`, `Try: --trust-host ${isHost(meant) ? meant : "login.example"}`);
 }
 
 /** An absolute address without a fragment (RFC 8707 §2). */

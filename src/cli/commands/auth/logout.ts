@@ -1,4 +1,5 @@
 import { logout as logOut, type LogoutOutcome } from "../../../auth/flows/logout.ts";
+import { tokenName, unconfirmed } from "../../../auth/flows/unconfirmed.ts";
 import type { Profiles } from "../../../auth/session.ts";
 import { keychainAccount } from "../../../auth/secure-storage/keychain.ts";
 import { AuthError } from "../../../base/errors.ts";
@@ -6,7 +7,6 @@ import { hint } from "../../../base/hint.ts";
 import { chosenProfile } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import type { LogoutOutput } from "../../json-output.ts";
-import { tokenName, warnOfOutcome } from "../../revocation.ts";
 
 export const logout: Command = defineCommand({
   usage: "auth logout",
@@ -37,7 +37,7 @@ export const logout: Command = defineCommand({
     for (const [name, outcome] of outcomes) {
       if (outcome.kind === "not-logged-in") out.answer(`Nobody was logged in (profile "${name}").`);
       else out.done(`Logged out${outcome.kind === "local" ? " here" : ""} (profile "${name}").${revoked(outcome)}`);
-      warnOfOutcome(out, outcome);
+      unconfirmed(outcome).forEach(out.warn);
     }
     // With --all, also those under a name that did not exist before.
     const newLogins = left === undefined ? [...outcomes].filter(([, { hasNewLogin }]) => hasNewLogin) : [...left];

@@ -1,11 +1,11 @@
 import { ownerOfEnvironmentToken } from "../../../app/account.ts";
 import type { App } from "../../../app/app.ts";
 import { checkSession } from "../../../auth/flows/check-session.ts";
-import type { Profile } from "../../../auth/session.ts";
+import { accountName, type Profile, type Session } from "../../../auth/session.ts";
 import { AuthError } from "../../../base/errors.ts";
 import { hint, login } from "../../../base/hint.ts";
 import type { Identity } from "../../../base/identity.ts";
-import { accountName, chosenProfile, statusOf } from "../../account.ts";
+import { chosenProfile, endOfSession, statusOf } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { columns, duration } from "../../format.ts";
 import type { AuthStatus, StorageStatus } from "../../json-output.ts";
@@ -35,7 +35,7 @@ export const status: Command = defineCommand({
     } else if (!found.authenticated || ended !== undefined) {
       out.answer(`Not logged in (profile "${found.profile}").`);
       if (ended !== undefined) out.warn(ended.message);
-      out.hint(ended?.hint ?? hint`Run: ${login(found.profile)}`);
+      out.hint(ended?.next ?? hint`Run: ${login(found.profile)}`);
     } else if (found.tokenSource) {
       out.done(`A token from ${found.tokenSource} is used`);
       const asked = found.checked ? undefined : out.words(hint`known only to the service; to ask it: ${{ command: "auth status --check" }}`);
@@ -43,7 +43,7 @@ export const status: Command = defineCommand({
     } else {
       out.done(`Logged in as ${profile ? accountName(profile) : found.profile}`);
       const now = app.clock.now() + (profile?.session?.clockOffsetMs ?? 0);
-      out.answer(columns(sessionRows(found, now, identity)));
+      out.answer(columns(sessionRows(found, profile?.session, now, identity)));
       const left = found.refreshTokenExpiresAt === undefined ? Infinity : Date.parse(found.refreshTokenExpiresAt) - now;
       if (left < threeDaysMs) out.warn(hint`the login expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);
     }
@@ -59,21 +59,21 @@ interface Findings {
 }
 
 async function ofProfile({ app, signal }: Context, check: boolean): Promise<Findings> {
-  const { name, profile } = await chosenProfile(app);
-  if (!check || profile?.session === undefined) return { found: statusOf(name, profile, app), profile };
+  const { name, profile, all: { here } } = await chosenProfile(app);
+  if (!check || profile?.session === undefined) return { found: statusOf(name, profile, app, here), profile };
   try {
     await checkSession({ store: app.store, tokens: app.tokens(name), exchange: { fetch: app.fetch, clock: app.clock, signal } });
   } catch (error) {
     if (!(error instanceof AuthError) || error.code !== "session_ended") throw error;
-    return { found: { ...statusOf(name, { ...profile, session: undefined }, app), checked: true }, ended: error };
+    return { found: { ...statusOf(name, { ...profile, session: undefined }, app, here), checked: true }, ended: error };
   }
   const current = (await app.store.read()).profiles.get(name);
-  return { found: { ...statusOf(name, current, app), checked: true }, profile: current };
+  return { found: { ...statusOf(name, current, app, here), checked: true }, profile: current };
 }
 
 async function ofEnvironmentToken({ app, signal }: Context, check: boolean): Promise<Findings> {
-  const { name, profile } = await chosenProfile(app);
-  const found = environmentTokenStatus(name, profile, app);
+  const { name, profile, all: { here } } = await chosenProfile(app);
+  const found = environmentTokenStatus(name, profile, app, here);
   if (!check) return { found };
   const { teams, ...user } = (await ownerOfEnvironmentToken(app, signal)).user;
   return { found: { ...found, checked: true, user, teams } };
@@ -83,13 +83,13 @@ async function ofEnvironmentToken({ app, signal }: Context, check: boolean): Pro
  * The status with a token of the environment: requests go to the profile's service, or to the one that the environment names. The
  * user of the token is not known here, and the profile's own session is not used, so nothing is said of it.
  */
-function environmentTokenStatus(name: string, profile: Profile | undefined, app: App): AuthStatus {
+function environmentTokenStatus(name: string, profile: Profile | undefined, app: App, here: string | undefined): AuthStatus {
   const service = app.settings.service?.value ?? profile?.service;
-  const known = statusOf(name, profile && { ...profile, session: undefined }, app);
+  const known = statusOf(name, profile && { ...profile, session: undefined }, app, here);
   return { ...known, authenticated: true, tokenSource: app.identity.variable("ACCESS_TOKEN"), ...(service !== undefined && { service }) };
 }
 
-function sessionRows(found: AuthStatus, now: number, identity: Identity): [string, string][] {
+function sessionRows(found: AuthStatus, session: Session | undefined, now: number, identity: Identity): [string, string][] {
   const { team } = found;
   const until = (time: string | undefined, unknown: string): string => {
     if (time === undefined) return unknown;
@@ -102,7 +102,8 @@ function sessionRows(found: AuthStatus, now: number, identity: Identity): [strin
     ["Default team", team ? `${team.name} (${team.id})` : "none"],
     ["Teams", teamNames(found)],
     ["Access token", `${until(found.accessTokenExpiresAt, "valid until the service refuses it")}${bound}`],
-    ["Refresh token", until(found.refreshTokenExpiresAt, "managed by the service")],
+    ["Refresh token", session?.refreshToken ? until(found.refreshTokenExpiresAt, "managed by the service") : `none: ${session ? endOfSession(session, now - session.clockOffsetMs) : ""}`],
+    ["Scope", `${found.scope || "not told by the service"}${found.missingScope ? `; not granted: ${found.missingScope}` : ""}`],
     ["Storage", storageText(found.storage, identity)],
     ["Session", found.sessionId ?? "no id from the service"],
     ["Last use", found.lastUsedAt ?? ""],

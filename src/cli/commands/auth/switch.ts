@@ -1,7 +1,8 @@
-import { unknownProfile, type Profiles } from "../../../auth/session.ts";
+import type { App } from "../../../app/app.ts";
+import { accountName, unknownProfile, type Profiles } from "../../../auth/session.ts";
 import { AuthError, NotAuthenticatedError } from "../../../base/errors.ts";
 import { hint } from "../../../base/hint.ts";
-import { accountName } from "../../account.ts";
+import { chosenFor } from "../../account.ts";
 import { defineCommand, jsonOption, usageError, type Command, type Context } from "../../command.ts";
 import { columns } from "../../format.ts";
 import type { SwitchOutput } from "../../json-output.ts";
@@ -9,32 +10,41 @@ import type { SwitchOutput } from "../../json-output.ts";
 export const switchProfile: Command = defineCommand({
   usage: "auth switch [PROFILE]",
   description: ({ name, variable }) =>
-    `Make another account the active one, which is used when neither --profile nor ${variable("PROFILE")} nor a file .${name}-profile ` +
-    "in the working folder or above names one. Without PROFILE, asks which.",
-  options: { ...jsonOption },
+    `Make another account the active one, which is used when neither --profile nor ${variable("PROFILE")} names one; or, with --here, only in ` +
+    `this folder and below it. Without PROFILE, asks which. A file .${name}-profile in a folder suggests a profile and decides nothing.`,
+  options: { here: { type: "boolean", help: "only in this folder and those below it" }, ...jsonOption },
   arguments: [0, 1],
   choices: "profiles",
   examples: [
     ["auth switch", "choose from a list"],
     ["auth switch work", "use the account of the profile work"],
+    ["auth switch work --here", "use it in this folder only"],
   ],
   async run(context, values, [named]) {
     const { app, identity, out } = context;
     const stored = await app.store.read();
     const name = named ?? (await askWhich(context, stored));
+    const folder = values.here ? workingFolder(app) : undefined;
     const after = await app.store.update((profiles) => {
       if (!profiles.profiles.has(name)) throw unknownProfile(name, profiles);
+      if (folder !== undefined) return { ...profiles, folders: new Map(profiles.folders).set(folder, name) };
       return profiles.active === name ? profiles : { ...profiles, active: name };
     });
-    const answer: SwitchOutput = { active: name };
+    const answer: SwitchOutput = { active: name, ...(folder !== undefined && { folder }) };
     if (values.json) return out.json(answer);
     const profile = after.profiles.get(name);
-    out.done(`The active profile is "${name}"${profile ? `: ${profile.session ? accountName(profile) : "logged out"}, ${profile.service}` : ""}.`);
-    const { profile: setting } = app.settings;
-    if (setting && setting.value !== name) out.warn(`here, "${setting.value}" is still used, because of ${setting.source}`);
+    out.done(`The active profile ${folder === undefined ? "" : `in ${folder} `}is "${name}"${profile ? `: ${profile.session ? accountName(profile) : "logged out"}, ${profile.service}` : ""}.`);
+    const { active, here } = await app.store.read();
+    const { value, source } = app.settings.profile ?? { value: active, source: chosenFor(here ?? "") };
+    if (value !== name) out.warn(`here, "${value}" is still used, because of ${source}`);
     if (app.settings.accessToken) out.warn(`the token in ${identity.variable("ACCESS_TOKEN")} takes precedence over every profile`);
   },
 });
+
+function workingFolder({ folderHere }: App): string {
+  if (folderHere !== undefined) return folderHere;
+  throw usageError("the folder that this command was started in no longer exists", "Go to the folder: cd FOLDER");
+}
 
 async function askWhich({ out, terminal, signal }: Context, { active, profiles }: Profiles): Promise<string> {
   const names = [...profiles.keys()];

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createApp } from "../../../src/app/app.ts";
 import { newDerivedHeader } from "../../../src/auth/secure-storage/derived-key.ts";
-import type { Context } from "../../../src/cli/command.ts";
-import { agreedKey } from "../../../src/cli/login/storage-consent.ts";
+import { agreedKey } from "../../../src/app/login/key.ts";
 import { commandEnvironment, scratchFolder } from "../../helpers/command.ts";
 
 test("a login that keeps the key does not undo a change of key that was made in the meantime", async (t) => {
@@ -11,7 +10,7 @@ test("a login that keeps the key does not undo a change of key that was made in 
   const [first, second] = [newDerivedHeader("machine"), newDerivedHeader("machine")];
   const app = createApp({ env });
   await app.store.update((profiles) => profiles, { key: first });
-  const key = await agreedKey({ app } as Context, false);
+  const key = await agreedKey(app, undefined);
   assert.equal(key(), undefined, "as it is");
   await createApp({ env }).store.update((profiles) => profiles, { key: second });
   assert.equal(key(), undefined);

@@ -1,0 +1,102 @@
+import { browserLogin } from "../../auth/flows/browser-login.ts";
+import { deviceLogin } from "../../auth/flows/device-login.ts";
+import { prepareLogin } from "../../auth/flows/login-request.ts";
+import { endReplacedSession } from "../../auth/flows/logout.ts";
+import { unconfirmed } from "../../auth/flows/unconfirmed.ts";
+import { accountName, isSameLogin, isSameSession, type Profile, type Profiles, type Session } from "../../auth/session.ts";
+import { withProfile } from "../../auth/session-store.ts";
+import { AuthError } from "../../base/errors.ts";
+import { openBrowser } from "../../platform/browser.ts";
+import { describeEnvironment, readFacts } from "../../platform/environment.ts";
+import { bindQueue } from "../account.ts";
+import type { App } from "../app.ts";
+import { agreedHost } from "./host.ts";
+import { agreedKey } from "./key.ts";
+import type { LoginOptions } from "./options.ts";
+import { agreedRebinding, isSamePlace, rebindingRefused, type LoginTarget } from "./target.ts";
+
+/**
+ * Logs in: asks for consent before the service is asked anything, lets the user log in, stores the session, and ends the one that it
+ * replaces.
+ *
+ * @param target - from `loginTarget`
+ * @param stored - called when the session is stored, before the browser shows success
+ * @throws {@link AuthError} `consent_required`, `timed_out`, `access_denied`, and as the service and the storage do; `usage_invalid`
+ * for a device login without {@link LoginOptions.onCode}; the signal's reason. Nothing is changed then
+ */
+export async function logIn(app: App, target: LoginTarget, options: LoginOptions, stored: (profile: Profile & { session: Session }) => void): Promise<void> {
+  const { signal, resource, audience, prompt, loginHint, dpop = true, timeoutMs = 300_000, redirectHost, port, open = true } = options;
+  const warn = options.onWarning ?? (() => undefined);
+  await agreedRebinding(target, options.onConsent);
+  const key = await agreedKey(app, options.onConsent);
+  const flow = options.flow ?? (open ? describeEnvironment(readFacts()).login : "browser");
+  if (flow === "device" && options.onCode === undefined) {
+    throw new AuthError("usage_invalid", "a device login needs `onCode`: without it nobody sees the code that has to be entered");
+  }
+  const exchange = { fetch: app.fetch, clock: app.clock, signal };
+  const redirectPath = options.redirectPath ?? target.redirectPath;
+  const trustedHosts = [...new Set([...target.trustedHosts, ...(options.trustedHosts ?? [])])];
+  const parameters = { ...target, known: target.server, redirectPath, trustedHosts, dpop, resource, audience, prompt, loginHint };
+  const request = await agreedHost(await prepareLogin(parameters, exchange), flow === "device" ? "device_code" : "authorization_code", options.onConsent);
+
+  let replaced: Session | undefined;
+  const store = async (session: Session): Promise<Profile> => {
+    const { name, known, service, issuer, clientId, scope } = target;
+    const { server, isDiscovered, askedAt, trustedHosts } = request;
+    const metadata = askedAt === undefined ? undefined : { server, isDiscovered, askedAt };
+    const team = known?.service === service ? known.team : undefined;
+    const next = { service, issuer, metadata, clientId, scope, trustedHosts, redirectPath, team, session };
+    const add = (profiles: Profiles): Profiles => {
+      const before = profiles.profiles.get(name);
+      // Another login was faster: the user has agreed to change what the profile was then, not what it is now.
+      const isForeign = before !== undefined && !isSamePlace(before, target) && (known === undefined || !isSamePlace(before, known));
+      if (isForeign) throw rebindingRefused(target, before);
+      replaced = before?.session;
+      // The first profile is active from the start; a later one when the user switches to it.
+      return { ...withProfile(profiles, name, next), active: profiles.profiles.has(profiles.active) ? profiles.active : name };
+    };
+    const header = key();
+    await app.store.update(add, header && { key: header });
+    // What is in memory is of the session before.
+    app.tokens().forget();
+    stored(next);
+    // Events that were queued before the first login belong to this account from now on, even if another is the first to send.
+    await (app.isKept ? bindQueue(app, name, next) : undefined)?.catch((error: unknown) => {
+      warn(`the queue cannot be written, so the events in it are not assigned to this account yet: ${error instanceof Error ? error.message : String(error)}`);
+    });
+    return next;
+  };
+
+  const common = { ...exchange, request };
+  let session: Session;
+  if (flow === "device") {
+    session = await deviceLogin({
+      ...common,
+      store,
+      announce({ user_code: userCode, verification_uri: verificationUri, verification_uri_complete: verificationUriComplete, expires_in }) {
+        options.onCode?.({ issuer: request.server.issuer, userCode, verificationUri, verificationUriComplete, expiresAt: app.clock.now() + expires_in * 1000 });
+      },
+      waiting: options.onWaiting ?? (() => undefined),
+    });
+  } else {
+    const { onAddress } = options;
+    let [url, redirectUri] = ["", ""];
+    session = await browserLogin({
+      ...common,
+      identity: app.identity,
+      port,
+      redirectHost,
+      timeoutMs,
+      announce: (...addresses) => void ([url, redirectUri] = addresses),
+      pasted: onAddress && ((accept, waiting) => onAddress({ url, redirectUri, accept, signal: waiting })),
+      open: open ? (address) => openBrowser(address, { env: app.env, platform: app.platform, clock: app.clock }) : undefined,
+      openFailed: (reason) => warn(`the browser could not be opened (${reason}). Open the address yourself`),
+      store: async (received) => accountName(await store(received)),
+    });
+  }
+  // After the new one is stored: if that fails, the old one is all that there is. A server may also answer a second login with the same
+  // session: ending that would end this login.
+  if (replaced !== undefined && !isSameSession(replaced, session) && !isSameLogin(replaced, session)) {
+    for (const warning of unconfirmed(await endReplacedSession(replaced, { ...exchange, timeoutMs: 3_000 }), true)) warn(warning);
+  }
+}

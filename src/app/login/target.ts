@@ -1,0 +1,162 @@
+import { identifyAddress } from "../../auth/flows/named-address.ts";
+import type { KnownServer } from "../../auth/oauth/authorization-server.ts";
+import { missingScope, scopeNames } from "../../auth/oauth/scope.ts";
+import { isAlive, type Profile } from "../../auth/session.ts";
+import { parseIssuer } from "../../base/address.ts";
+import { AuthError } from "../../base/errors.ts";
+import { hint, login } from "../../base/hint.ts";
+import type { Identity } from "../../base/identity.ts";
+import type { ExchangeOptions } from "../../http/request.ts";
+import type { App } from "../app.ts";
+import { defaultClientId, type Settings } from "../settings.ts";
+import type { LoginOptions } from "./options.ts";
+
+/** Which profile a login is for, and where it goes. */
+export interface LoginTarget {
+  readonly name: string;
+  /** The folder that the profile was chosen for, if it was. */
+  readonly here: string | undefined;
+  /** The stored profile; undefined when this login creates it. */
+  readonly known: Profile | undefined;
+  readonly service: string;
+  readonly clientId: string;
+  /** Undefined: the service is its own. */
+  readonly issuer: string | undefined;
+  readonly scope: string | undefined;
+  /** Hosts that the profile trusts with logins at this issuer. */
+  readonly trustedHosts: readonly string[];
+  /** The path of the callback that the profile remembers for this issuer. */
+  readonly redirectPath: string | undefined;
+  /** The profile, if it is logged in already with all that is asked for, as far as this machine can tell, and `force` is false. */
+  readonly already: Profile | undefined;
+  /** The server, where it was asked what it is, to find out where the login goes, or for the login before. */
+  readonly server: KnownServer | undefined;
+}
+
+/** What the user typed that decides where a login goes, apart from the settings. */
+export interface LoginWords {
+  /** `ADDRESS`: the service, or the issuer. */
+  readonly address?: string | undefined;
+  /** What is asked for this time. */
+  readonly scope: string | undefined;
+  readonly signal: LoginOptions["signal"];
+  /** The login starts anew, whatever was granted before. */
+  readonly force: boolean;
+}
+
+/**
+ * Decides where a login goes: what the user typed and the variables say, else what the profile remembers of that very service.
+ *
+ * @throws AuthError `configuration_invalid` when nothing names a service; ServiceError when it is not known yet what ADDRESS is, and
+ * cannot be found out
+ */
+export async function loginTarget(app: App, { address, scope, force, signal }: LoginWords): Promise<LoginTarget> {
+  const { identity, settings, store, fetch, clock } = app;
+  const asked = scope ?? settings.scope;
+  const profiles = await store.read();
+  const name = app.tokens().settle(profiles.active);
+  const known = profiles.profiles.get(name);
+  const { service, issuer, server } =
+    address === undefined
+      ? placeOfSettings(settings, known, identity)
+      : await placeOfAddress(parseIssuer(address, "ADDRESS"), settings, known, { fetch, clock, signal });
+  // What a profile remembers of another service says nothing about this one.
+  const remembered = known?.service === service ? known : undefined;
+  // What one issuer wants or is trusted with says nothing about another.
+  const same = remembered !== undefined && issuerOf(remembered) === issuerOf({ service, issuer }) ? remembered : undefined;
+  const alive = same?.session !== undefined && !force && isAlive(same.session, clock.now()) ? same.session : undefined;
+  return {
+    name,
+    here: settings.profile === undefined ? profiles.here : undefined,
+    known,
+    service,
+    issuer,
+    server: server ?? knownServer(same, issuer),
+    clientId: settings.clientId?.value ?? remembered?.clientId ?? defaultClientId,
+    scope: asked !== undefined && alive ? union(same?.scope ?? alive.scope, asked) : (asked ?? same?.scope),
+    trustedHosts: same?.trustedHosts ?? [],
+    redirectPath: same?.redirectPath,
+    already: alive && (asked === undefined || missingScope(asked, alive) === undefined) ? same : undefined,
+  };
+}
+
+/** What the profile knows of the server. That a service has no metadata does not count once the user calls it an issuer. */
+function knownServer(profile: Profile | undefined, issuer: string | undefined): KnownServer | undefined {
+  const { metadata } = profile ?? {};
+  return issuer === undefined || metadata?.isDiscovered ? metadata : undefined;
+}
+
+/** Scopes of a login that is to grant more than the one before it, and not something else. */
+function union(before: string, asked: string): string {
+  return [...new Set([...scopeNames(before), ...scopeNames(asked)])].join(" ");
+}
+
+/** Where a login goes, and the server if it was asked. */
+type Place = Pick<Profile, "service" | "issuer"> & { readonly server?: KnownServer | undefined };
+
+function placeOfSettings(settings: Settings, known: Profile | undefined, { variable }: Identity): Place {
+  const issuer = settings.issuer?.value;
+  // One address is enough: a service whose issuer the user names, and nothing else, is the issuer's own.
+  const own = issuer === undefined || known?.issuer === issuer ? known?.service : issuer.replace(/\/+$/, "");
+  const service = settings.service?.value ?? own;
+  const remembered = known?.service === service ? known : undefined;
+  // Where the service was named by other means as well, that is what it is, with or without metadata.
+  const isService = issuer === service && (settings.service !== undefined || remembered !== undefined);
+  if (service !== undefined) return { service, issuer: isService ? undefined : (issuer ?? remembered?.issuer) };
+  throw new AuthError("configuration_invalid", `${variable("SAAS_URL")} is not set, so there is no service to log in to`, {
+    hint: hint`Name it: ${login(undefined, "https://service.example")}, or ${{ variable: "SAAS_URL", value: "https://service.example" }}`,
+  });
+}
+
+/**
+ * An issuer's tokens are for the service that is set, if there is one, else for the issuer itself; any other address is the service.
+ * What the profile knows is not asked again.
+ */
+async function placeOfAddress(address: string, settings: Settings, known: Profile | undefined, exchange: ExchangeOptions): Promise<Place> {
+  const nameOne = { hint: hint`Name one: ${login(undefined, address)}` };
+  if (settings.issuer?.source === "--issuer") throw new AuthError("usage_invalid", "ADDRESS and --issuer both name the issuer", nameOne);
+  const bare = (text: string | undefined): string | undefined => text?.replace(/\/+$/, "");
+  const base = bare(address) ?? address;
+  const set = settings.service;
+  const isKnown = known !== undefined && (known.service === base || (bare(known.issuer) === base && (set === undefined || set.value === known.service)));
+  if (isKnown && (set?.source !== "--service" || set.value === known.service)) return { service: known.service, issuer: known.issuer };
+  const { kind, known: server } = await identifyAddress(address, exchange);
+  if (kind === "issuer") return { service: set?.value ?? base, issuer: server.server.issuer, server };
+  if (set?.source !== "--service" || set.value === base) return { service: base, issuer: undefined, server };
+  throw new AuthError("usage_invalid", `ADDRESS is "${address}", which is not an issuer, and --service names another service`, nameOne);
+}
+
+/**
+ * Has the user agree before a profile changes hands: what runs with this profile would from then on talk to another service, or
+ * trust another issuer.
+ *
+ * @throws AuthError `consent_required` when there is nobody to ask, or the answer is no
+ */
+export async function agreedRebinding(target: LoginTarget, onConsent: LoginOptions["onConsent"]): Promise<void> {
+  const { known, name: profile } = target;
+  if (known === undefined || isSamePlace(known, target)) return;
+  if (!(await onConsent?.({ about: "profile", profile, from: placeOf(known), to: placeOf(target) }))) throw rebindingRefused(target, known);
+}
+
+/** The error for a login that would take a profile to another place without its user's consent. */
+export function rebindingRefused(target: LoginTarget, stored: Profile): AuthError {
+  const place = placeOf(target);
+  return new AuthError("consent_required", `profile "${target.name}" belongs to ${placeOf(stored)}, and the login at ${place} was not agreed to`, {
+    hint: hint`To keep both: ${login("NAME")}. To change the profile to ${place}: ${login(target.name, "--yes")}`,
+  });
+}
+
+/** Whether two logins are at one service with the tokens of one issuer. */
+export function isSamePlace(one: Pick<Profile, "service" | "issuer">, other: Pick<Profile, "service" | "issuer">): boolean {
+  return placeOf(one) === placeOf(other);
+}
+
+/** The service and, where it is another, the issuer, as they are named in a sentence. */
+function placeOf(place: Pick<Profile, "service" | "issuer">): string {
+  const issuer = issuerOf(place);
+  return issuer.replace(/\/+$/, "") === place.service ? place.service : `${place.service} (issuer ${issuer})`;
+}
+
+function issuerOf({ service, issuer = service }: Pick<Profile, "service" | "issuer">): string {
+  return issuer;
+}
