@@ -42,7 +42,7 @@ export interface ReplaceOptions {
  */
 export function reserveFile(path: string, bytes: number, { mode = 0o600, flush = true }: ReplaceOptions = {}): Reservation {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
-  // The name cannot be guessed. It must be new all the same, so that no link to another file of the user's is followed.
+  // The name cannot be guessed. It must be new all the same, so that no link to another of the user's files is followed.
   let fd: number | undefined = openSync(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | (constants.O_NOFOLLOW ?? 0), mode);
   let isDone = false;
   const discard = (): void => {
@@ -93,14 +93,14 @@ export interface MoveOptions {
 /** How often a move is tried on Windows, {@link betweenMovesMs} apart: for 2 s. */
 const moves = 200;
 const betweenMovesMs = 10;
-/** What Windows says of a file that is open: access denied, of which libuv makes EPERM, or a sharing violation. */
+/** What Windows says of a file that is open: access denied, which libuv turns into EPERM, or a sharing violation. */
 const inUse: readonly string[] = ["EPERM", "EACCES", "EBUSY"];
 
 /**
  * Gives a file another name, in place of a file that may have it.
  *
- * Windows refuses that while any process has the file open whose name it is, be it a reader of ours or a virus scanner. What was
- * to be stored may exist nowhere else, such as a refreshed session, so it tries again: those open a file for moments only. It does
+ * Windows refuses while any process has the old file open, such as another process of ours or a virus scanner. The new content, such as
+ * a refreshed session, may exist nowhere else, so the move is tried again: those programs open a file for moments only. It does
  * not matter that this process waits meanwhile, see the head of this file.
  *
  * @throws what the file system says

@@ -114,7 +114,7 @@ in there under another name.
 You are still logged in. It is the network, a proxy or the address:
 "${command} auth doctor" says which.
 
-    waited … s for the lock "…": process … on "…" has it since …
+    waited … s for the lock "…": process … on "…" has held it since …
 
 That process is refreshing, or hangs while it does. You are still logged in. Let
 it end, or end it.`;
