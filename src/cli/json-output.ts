@@ -19,6 +19,8 @@ export interface UserOutput {
   readonly id: string;
   readonly email?: string;
   readonly name?: string;
+  /** The issuer names nobody: `name` is the issuer with the scope, and `id` is this login's. */
+  readonly isUnnamed?: true;
 }
 
 /** Where the sessions are stored. */

@@ -103,10 +103,10 @@ test("S-010 a file that suggests no profile of the user's is ignored with a warn
   const file = join(project, ".spec-kitty-profile");
   for (const text of ["", "no such\n", "https://elsewhere.example\n", "-x", "\u001b[2J", `${"a".repeat(65)}`, "x".repeat(5000)]) {
     writeFileSync(file, text);
-    assert.deepEqual(await here("auth whoami"), { code: 0, signal: null, stdout: "alice@example.com\n", stderr: `warning: "${file}" holds no profile's name, and is ignored\n` }, text);
+    assert.deepEqual(await here("auth whoami"), { code: 0, signal: null, stdout: "alice@example.com\n", stderr: `warning: "${file}" does not hold the name of a profile, and is ignored\n` }, text);
   }
   writeFileSync(file, "theirs\n");
-  assert.equal((await here("auth whoami")).stderr, `warning: "${file}" suggests the profile "theirs", and there is none: "default" is used\n`);
+  assert.equal((await here("auth whoami")).stderr, `warning: "${file}" suggests the profile "theirs", which does not exist: "default" is used\n`);
 });
 
 test("S-010 a link or a named pipe in place of the file shows nothing of its target, and nobody waits for it", { skip: process.platform === "win32" && "no named pipes in folders there" }, async (t) => {
@@ -114,7 +114,7 @@ test("S-010 a link or a named pipe in place of the file shows nothing of its tar
   const file = join(project, ".spec-kitty-profile");
   writeFileSync(join(folder, "one-word"), "hunter2\n");
   symlinkSync(join(folder, "one-word"), file);
-  const ignored = { code: 0, signal: null, stdout: "alice@example.com\n", stderr: `warning: "${file}" holds no profile's name, and is ignored\n` };
+  const ignored = { code: 0, signal: null, stdout: "alice@example.com\n", stderr: `warning: "${file}" does not hold the name of a profile, and is ignored\n` };
   assert.deepEqual(await here("auth whoami"), ignored);
   unlinkSync(file);
   execFileSync("mkfifo", [file]);

@@ -108,7 +108,7 @@ test("S-006 a wrong state gets a page and ends nothing; if no right one arrives 
   await assertClosed(port);
 });
 
-const notOAuth = /which is not an answer of an OAuth service|with a body that is not a JSON object/;
+const notOAuth = /which is not how an OAuth service answers|with a body that is not a JSON object/;
 const checkAddress = /Check the address of the service/;
 const good = { access_token: "at_good", token_type: "Bearer", expires_in: 3600, refresh_token: "rt_good" };
 

@@ -43,6 +43,7 @@ export const status: Command = defineCommand({
     } else {
       out.done(`Logged in as ${profile ? accountName(profile) : found.profile}`);
       const now = app.clock.now() + (profile?.session?.clockOffsetMs ?? 0);
+      if (values.check && !found.checked) out.warn("the issuer names nobody and gave no refresh token, so there is nothing to ask it");
       out.answer(columns(sessionRows(found, profile?.session, now, identity)));
       const left = found.refreshTokenExpiresAt === undefined ? Infinity : Date.parse(found.refreshTokenExpiresAt) - now;
       if (left < threeDaysMs) out.warn(hint`the login expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);
@@ -61,14 +62,15 @@ interface Findings {
 async function ofProfile({ app, signal }: Context, check: boolean): Promise<Findings> {
   const { name, profile, all: { here } } = await chosenProfile(app);
   if (!check || profile?.session === undefined) return { found: statusOf(name, profile, app, here), profile };
+  let checked: boolean;
   try {
-    await checkSession({ store: app.store, tokens: app.tokens(name), exchange: { fetch: app.fetch, clock: app.clock, signal } });
+    checked = await checkSession({ store: app.store, tokens: app.tokens(name), exchange: { fetch: app.fetch, clock: app.clock, signal } });
   } catch (error) {
     if (!(error instanceof AuthError) || error.code !== "session_ended") throw error;
     return { found: { ...statusOf(name, { ...profile, session: undefined }, app, here), checked: true }, ended: error };
   }
   const current = (await app.store.read()).profiles.get(name);
-  return { found: { ...statusOf(name, current, app, here), checked: true }, profile: current };
+  return { found: { ...statusOf(name, current, app, here), checked }, profile: current };
 }
 
 async function ofEnvironmentToken({ app, signal }: Context, check: boolean): Promise<Findings> {
