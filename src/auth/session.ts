@@ -67,6 +67,10 @@ export interface Profile {
   readonly clientId: string;
   /** The scopes that the user asked for, separated by spaces; undefined: the default. */
   readonly scope?: string | undefined;
+  /** Hosts where a login may begin although it is at the issuer: the user has agreed to each by name. */
+  readonly trustedHosts?: readonly string[] | undefined;
+  /** The path of the redirect URI, where the user named it. */
+  readonly redirectPath?: string | undefined;
   /** The id of the team that the user chose; undefined leaves the choice to {@link defaultTeam}. */
   readonly team: string | undefined;
   /** Undefined when nobody is logged in. */

@@ -16,9 +16,14 @@ import { renderQrCode } from "./qr-render.ts";
  */
 export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptions, "onCode" | "onWaiting"> {
   return {
-    onCode({ verificationUri, verificationUriComplete, userCode }) {
+    onCode({ issuer, verificationUri, verificationUriComplete, userCode }) {
       out.say(`Open this address in a browser, on any device:\n\n  ${oneLine(verificationUri)}\n\nand enter this code:\n\n  ${oneLine(userCode)}\n`);
-      const picture = withQr && out.screen && verificationUriComplete ? drawn(verificationUriComplete, out.screen) : undefined;
+      const page = new URL(verificationUri);
+      // The user sees whose page it should be.
+      if (page.origin !== new URL(issuer).origin) out.say(`The login is at ${oneLine(issuer)}, and its page is at ${page.host}.`);
+      // Nobody can read where a QR code leads: to the page whose address is shown, or it is not drawn.
+      const isSamePage = verificationUriComplete !== undefined && new URL(verificationUriComplete).origin === page.origin;
+      const picture = withQr && out.screen && isSamePage ? drawn(verificationUriComplete, out.screen) : undefined;
       // Last, so that on a small screen it leaves room for the code and the countdown.
       if (picture) out.draw(picture);
     },

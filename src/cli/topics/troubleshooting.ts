@@ -22,6 +22,11 @@ There is no keychain and no terminal. Agree beforehand: --storage file --yes.
 Nothing was done. Give the other service a profile of its own: --profile NAME.
 Or change the profile: --yes.
 
+    logins at "…" begin at another host, "…", and that was not agreed to
+
+Nothing was opened. If the issuer's own documentation names that host, agree to
+it: --trust-host HOST. If not, it may be after your account there.
+
     the service did not confirm the end of the session… (…): its tokens may remain valid until they expire
 
 You are logged out here. What the service did with the session is not known: end
