@@ -48,7 +48,7 @@ export interface App {
   /** `fetch` with the token of the profile in use. */
   readonly authorizedFetch: AuthorizedFetch;
   /**
-   * To be called before the process ends.
+   * Call this before the process ends.
    * @throws {@link AuthError} `storage_…` when a refreshed session could not be stored and will be lost with this process
    */
   close(): Promise<void>;

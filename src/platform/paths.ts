@@ -32,7 +32,7 @@ export function configFolder(identity: Identity, env: Environment, platform: Nod
   // A relative one would leave the sessions in whatever folder a command is run from.
   if (!path.isAbsolute(folder)) {
     throw new AuthError("configuration_invalid", "there is no home folder to keep the session in", {
-      hint: hint`Set ${{ variable: "CONFIG_DIR" }} to a folder of yours`,
+      hint: hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own`,
     });
   }
   if (platform === "win32") return path.join(folder, "AppData", "Roaming", name);
@@ -56,7 +56,7 @@ function homeFolder(home: () => string): string {
   try {
     return home();
   } catch {
-    // No HOME, and a user number without a name: a container's.
+    // No HOME, and a user number without a name, as in a container.
     return "";
   }
 }

@@ -190,7 +190,7 @@ test("--all ends every session at the service that issued it, whatever the envir
   await it.run("auth login --profile other", { SPEC_KITTY_SAAS_URL: other.url });
   const { code, stdout, stderr } = await it.run("auth logout --all");
   assert.deepEqual([code, stderr], [0, ""]);
-  assert.equal(stdout, `${done}✓ Logged out (profile "other").\n✓ No login is stored here any more.\n`);
+  assert.equal(stdout, `${done}✓ Logged out (profile "other").\n✓ No login is stored here anymore.\n`);
   assert.ok(allEnded(it) && allEnded({ saas: other }));
   assert.equal(filesUnder(it.config).size, 0);
 });
@@ -224,7 +224,7 @@ for (const [what, spoil] of [
       assert.match(stderr, /^error: ".*credentials\.json" .*\nhint: .*mv /);
       return;
     }
-    assert.deepEqual([code, stdout, stderr], [0, "✓ No login is stored here any more.\n", ""]);
+    assert.deepEqual([code, stdout, stderr], [0, "✓ No login is stored here anymore.\n", ""]);
     assert.equal(filesUnder(it.config).size, 0);
     assert.equal((await it.run("auth login")).code, 0);
   });
@@ -271,7 +271,7 @@ test("with SPEC_KITTY_STORAGE=memory, logout --all leaves a stored session and i
   const before = filesUnder(at.config);
   // If a keychain had been asked, it could not have answered, and there would be a warning.
   for (const args of ["auth logout --all", "auth logout --all --force"]) {
-    assert.deepEqual(await at.run(args), { code: 0, signal: null, stdout: "Nothing is stored: SPEC_KITTY_STORAGE is memory. What was stored without it was left as it is.\n", stderr: "" });
+    assert.deepEqual(await at.run(args), { code: 0, signal: null, stdout: "Nothing is stored: SPEC_KITTY_STORAGE is memory. Sessions stored without it were not changed.\n", stderr: "" });
   }
   assert.deepEqual(filesUnder(at.config), before);
 });
@@ -293,7 +293,7 @@ test("S-003 a login made while the service delays logout --all stays, under a kn
     assert.equal((await run("auth whoami")).stdout, "alice@example.com\n", `"${name}" is the active one now`);
     const { profiles } = JSON.parse((await run("auth list --json")).stdout) as { profiles: { profile: string }[] };
     assert.deepEqual(profiles.map(({ profile }) => profile), [name], "and the profile that was logged out of is removed");
-    assert.equal((await run("auth logout --all")).stdout, `✓ Logged out (profile "${name}").\n✓ No login is stored here any more.\n`);
+    assert.equal((await run("auth logout --all")).stdout, `✓ Logged out (profile "${name}").\n✓ No login is stored here anymore.\n`);
     assert.equal(filesUnder(config).size, 0);
   }
 });

@@ -26,6 +26,10 @@ export interface LoginTarget {
   /** Undefined: the service is its own. */
   readonly issuer: string | undefined;
   readonly scope: string | undefined;
+  /** Hosts that the profile trusts with logins at this issuer. */
+  readonly trustedHosts: readonly string[];
+  /** The path of the callback that the profile remembers for this issuer. */
+  readonly redirectPath: string | undefined;
   /** The profile, if it is logged in already with all that is asked for, as far as this machine can tell, and `force` is false. */
   readonly already: Profile | undefined;
   /** The server, where it was asked what it is, to find out where the login goes, or for the login before. */
@@ -69,7 +73,7 @@ export async function loginTarget(app: App, { address, scope, force, signal }: L
       : await placeOfAddress(parseIssuer(address, "ADDRESS"), settings, known, { fetch, clock, signal });
   // What a profile remembers of another service says nothing about this one.
   const remembered = known?.service === service ? known : undefined;
-  // One issuer's scopes are not another's.
+  // What one issuer wants or is trusted with says nothing about another.
   const same = remembered !== undefined && issuerOf(remembered) === issuerOf({ service, issuer }) ? remembered : undefined;
   const alive = same?.session !== undefined && !force && isAlive(same.session, clock.now()) ? same.session : undefined;
   return {
@@ -82,6 +86,8 @@ export async function loginTarget(app: App, { address, scope, force, signal }: L
     server: server ?? knownServer(same, issuer),
     clientId: settings.clientId?.value ?? remembered?.clientId ?? defaultClientId,
     scope: asked !== undefined && alive ? union(same?.scope ?? alive.scope, asked) : (asked ?? same?.scope),
+    trustedHosts: same?.trustedHosts ?? [],
+    redirectPath: same?.redirectPath,
     already: alive && (asked === undefined || missingScope(asked, alive) === undefined) ? same : undefined,
   };
 }

@@ -28,7 +28,7 @@ where the key of the file lives. "${command} auth status" always says which.
 
 The keychain is the default if one answers within 3 seconds. Otherwise the file
 needs one explicit yes: at the prompt, by --yes, or by ${variable("STORAGE")}=file.
-There is no plain text and no silent step from one to the other: a keychain
+Nothing is stored in plain text, and there is no silent fallback: a keychain
 that is locked later is an error that says so.
 
 If the secret is lost, the file cannot be opened: restore it from a backup, or
@@ -39,10 +39,10 @@ is kept anywhere; "${command} auth logout --all" also removes those that earlier
 kept in the runtime folder.
 
 The keychain is asked in a process of its own. The library that speaks to it
-waits on threads that nothing can cancel, and behind an unlock dialogue that
+waits on threads that nothing can cancel, and behind an unlock dialog that
 nobody answers, the command could not even exit; a process can be killed. This
-costs one more start of Node for each command that opens the keychain. Of your
-environment that process gets what names the session bus, and no secret.
+costs one more start of Node for each command that opens the keychain. From
+your environment that process gets what names the session bus, and no secret.
 
 The file is replaced as a whole: temporary file, fsync, rename, fsync of the
 folder. A changed byte anywhere in it is detected. The space for the next
@@ -51,9 +51,9 @@ error and not a session.
 
 The lock for a refresh is a folder next to the file, with one file in it whose
 name says who holds it: taken by one rename, released by one unlink, and taken
-from a dead holder by the same unlink. Dead is proved (no such process, another
-start time, a zombie, another boot of the machine); a stopped process keeps its
-lock. A holder that cannot be seen from here, in another container or on another
-machine that shares the home folder, is presumed dead after 10 minutes. On macOS
-and Windows the kernel holds the lock.`;
+from a dead holder by the same unlink. A holder counts as dead only if that is
+proved (no such process, another start time, a zombie, another boot of the
+machine); a stopped process keeps its lock. A holder that cannot be seen from
+here, in another container or on another machine that shares the home folder, is
+presumed dead after 10 minutes. On macOS and Windows the kernel holds the lock.`;
 }
