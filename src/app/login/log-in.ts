@@ -41,11 +41,11 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
 
   let replaced: Session | undefined;
   const store = async (session: Session): Promise<Profile> => {
-    const { name, known, service, issuer, clientId, scope } = target;
+    const { name, known, service, issuer, clientId, clientSecret, scope } = target;
     const { server, isDiscovered, askedAt, trustedHosts } = request;
     const metadata = askedAt === undefined ? undefined : { server, isDiscovered, askedAt };
     const team = known?.service === service ? known.team : undefined;
-    const next = { service, issuer, metadata, clientId, scope, trustedHosts, redirectPath, team, session };
+    const next = { service, issuer, metadata, clientId, clientSecret, scope, trustedHosts, redirectPath, team, session };
     const add = (profiles: Profiles): Profiles => {
       const before = profiles.profiles.get(name);
       // Another login was faster: the user has agreed to change what the profile was then, not what it is now.
