@@ -73,7 +73,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
   if (accessToken && !/^[\x21-\x7e]+$/.test(accessToken.value)) {
     throw invalid(
       accessToken,
-      "holds no access token, which is letters, digits and signs without a blank or a line break",
+      "does not hold an access token, which is letters, digits and punctuation without a space or a line break",
       hint`Set it to the token alone, without "Bearer": ${{ variable: "ACCESS_TOKEN", value: "…" }}`,
     );
   }

@@ -33,11 +33,11 @@ export type HintPart = string | ToolCommand | ToolVariable | ForeignVariable | S
 
 /**
  * The next step, as data. The words depend on the program that shows it (its name, its platform), so {@link hintText} makes them
- * last; only there is what to type quoted for the shell.
+ * last, and quotes for the shell what there is to type.
  */
 export type Hint = readonly HintPart[];
 
-/** Builds a hint, of words, commands and other hints: ``hint`Run: ${login(profile)}` ``. */
+/** Builds a hint from words, commands and other hints: ``hint`Run: ${login(profile)}` ``. */
 export function hint(text: TemplateStringsArray, ...parts: readonly (HintPart | Hint)[]): Hint {
   return text.flatMap((words, index) => [words, parts[index] ?? ""].flat()).filter((part) => part !== "");
 }
@@ -45,7 +45,7 @@ export function hint(text: TemplateStringsArray, ...parts: readonly (HintPart | 
 /**
  * The command that logs in.
  *
- * @param profile - where it is known which one is meant
+ * @param profile - the one that is meant, if it is known
  * @param options - such as `--force`
  */
 export function login(profile?: string, ...options: readonly string[]): ToolCommand {
@@ -65,7 +65,7 @@ export interface HintContext {
  * The words of a hint, ready to show.
  *
  * @param hint - from an error
- * @param context - under what name, on which platform and about which profile it is shown
+ * @param context - the tool, the platform and the profile that it is shown for
  */
 export function hintText(hint: Hint, { identity, platform = process.platform, profile }: HintContext): string {
   const word = (text: string): string => shellWord(text, platform);

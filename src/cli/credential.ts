@@ -8,7 +8,7 @@ const loginWithoutKey = login(undefined, "--force", "--no-dpop");
 export const unboundToken: Hint = hint`To send a request with it: ${{ command: "api" }}. To get one that others can use: ${loginWithoutKey}`;
 
 /**
- * A valid access token of the profile in use, or the token of the environment as it is, whose expiry is unknown.
+ * A valid access token of the profile in use, or the token from the environment as is, with an unknown expiry.
  *
  * @throws as `TokenManager.getToken`, and `configuration_invalid` for a token that only this program can use
  */

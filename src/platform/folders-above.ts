@@ -9,7 +9,7 @@ export interface OpenFolder {
   readonly uid: number;
 }
 
-/** The owner of what has none in a user namespace (a sandbox, a rootless container): almost always root outside of it. */
+/** The owner shown for files without one in a user namespace (a sandbox, a rootless container): almost always root outside of it. */
 const unmapped = 65534;
 const sticky = 0o1000;
 
@@ -59,7 +59,7 @@ function isTrustedGroup(gid: number): boolean {
   return gid === 0 || (process.platform === "darwin" && gid === 80) || isOwnGroup(gid);
 }
 
-/** Where every user has a group of the same name (as on Debian and Fedora), that group is the user alone. */
+/** Where every user has a group of the same name (as on Debian and Fedora), that group has no other members. */
 function isOwnGroup(gid: number): boolean {
   const user = userName();
   let groups = "";

@@ -3,7 +3,7 @@ import { appendFileSync, readFileSync, rmSync, statSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { systemErrorCode } from "../base/errors.ts";
-import { moveFile, syncFolder } from "../platform/files.ts";
+import { moveFile, patiently, syncFolder } from "../platform/files.ts";
 import { firstNames } from "../platform/large-folder.ts";
 import { replacePrivateFile } from "../platform/private-file-changes.ts";
 import { unreadable } from "../platform/private-files.ts";
@@ -142,7 +142,7 @@ function linesOf(text: string): string[] {
 /** Empty when the file is gone. */
 function readText(path: string): string {
   try {
-    return readFileSync(path, "utf8");
+    return patiently(() => readFileSync(path, "utf8"));
   } catch (error) {
     if (systemErrorCode(error) === "ENOENT") return "";
     throw unreadable(path, error);

@@ -21,7 +21,7 @@ for (const [what, token] of [
     for (const args of ["api GET /api/v1/me --debug", "auth status --check", "auth token", "auth git-credential get"]) {
       const { code, stdout, stderr } = await run(args, env);
       assert.deepEqual([code, stdout], [2, ""], args);
-      assert.match(stderr, /^error: SPEC_KITTY_ACCESS_TOKEN holds no access token[^\n]*\nhint: [^\n]+\n/);
+      assert.match(stderr, /^error: SPEC_KITTY_ACCESS_TOKEN does not hold an access token[^\n]*\nhint: [^\n]+\n/);
       assert.ok(!stderr.includes("at_hidden"), stderr);
     }
     assert.equal(saas.requests.length, 0);

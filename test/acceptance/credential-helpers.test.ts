@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { bin, runCommand } from "../helpers/command.ts";
+import { bin, runCommand, type CommandEnvironment } from "../helpers/command.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storedSession, storeSession } from "../helpers/stored-session.ts";
 
@@ -161,10 +161,14 @@ test("git-credential reads a bounded input", async (t) => {
 
 const v1 = "client.authentication.k8s.io/v1";
 
+/** What a client of Kubernetes says for a cluster. */
+function askedBy(server?: string): CommandEnvironment {
+  return { KUBERNETES_EXEC_INFO: JSON.stringify({ apiVersion: v1, kind: "ExecCredential", spec: { interactive: false, ...(server !== undefined && { cluster: { server } }) } }) };
+}
+
 test("exec-credential gives Kubernetes clients a token that is refreshed if necessary, and its expiry", async (t) => {
   const at = await loggedIn(t, -1000);
-  const info = JSON.stringify({ apiVersion: v1, kind: "ExecCredential", spec: { interactive: false } });
-  const { code, stdout, stderr } = await at.run("auth exec-credential", { KUBERNETES_EXEC_INFO: info });
+  const { code, stdout, stderr } = await at.run("auth exec-credential --cluster https://cluster.example", askedBy("https://cluster.example/"));
   assert.equal(code, 0, stderr);
   const session = await storedSession(at.env);
   assert.notEqual(session?.accessToken.reveal(), at.token);
@@ -182,8 +186,38 @@ test("exec-credential answers only its own version, and only when logged in", as
     const { code, stdout, stderr } = await at.run("auth exec-credential", { KUBERNETES_EXEC_INFO: info });
     assert.equal(code, 2);
     assert.equal(stdout, "");
-    assert.match(stderr, /^error: KUBERNETES_EXEC_INFO .*\nhint: Set apiVersion/);
+    assert.match(stderr, /^error: KUBERNETES_EXEC_INFO .*\nhint: In the exec section of the kubeconfig, set apiVersion/);
   }
   const nobody = await scene(t);
   assert.equal((await nobody.run("auth exec-credential")).code, 4);
+});
+
+test("S-010 exec-credential gives a token to no cluster but the one that it was set up for", async (t) => {
+  const at = await loggedIn(t);
+  for (const [args, server, message] of [
+    ["", "https://cluster.example", /^error: the cluster https:\/\/cluster\.example asks for a token, and no cluster was named to give it to\nhint: .*add "--cluster"/],
+    [" --cluster https://cluster.example", undefined, /^error: the client does not say which cluster it asks for\nhint: .*provideClusterInfo: true/],
+    [" --cluster https://cluster.example", "https://other.example", /^error: the cluster https:\/\/other\.example asks for a token that is for https:\/\/cluster\.example: it gets none\nhint: /],
+    [" --cluster https://cluster.example", "https://cluster.example.evil.example", /it gets none/],
+    [" --cluster https://cluster.example", "https://cluster.example/k8s/clusters/other", /it gets none/],
+    [" --cluster https://cluster.example", "http://cluster.example", /it gets none/],
+    [" --cluster nonsense", "nonsense", /does not say which cluster/],
+  ] as const) {
+    const { code, stdout, stderr } = await at.run(`auth exec-credential${args}`, askedBy(server));
+    assert.deepEqual([code, stdout], [2, ""], `${args} ${server}`);
+    assert.match(stderr, message);
+  }
+});
+
+test("S-001 git gets a token below the service's own path only, and not at all if it does not say the path", async (t) => {
+  const at = await loggedIn(t);
+  const env = { ...at.env, SPEC_KITTY_SAAS_URL: `${at.saas.url}/tenant`, SPEC_KITTY_ACCESS_TOKEN: "at_given" };
+  const ask = (path: string | undefined): ReturnType<typeof runCommand> =>
+    runCommand(t, ["auth", "git-credential", "get"], env, { input: `protocol=http\nhost=${at.host}\n${path === undefined ? "" : `path=${path}\n`}\n` });
+  for (const path of ["tenant/repository.git", "tenant", "tenant/../tenant/x", "tenant/a?b"]) assert.match((await ask(path)).stdout, /^password=at_given$/m, path);
+  const neighbours = ["evil/repository.git", "tenant2/x", "tenant/../evil/x", "tenant/..", "", "/tenant/x", "tenant?x", "tenant#x", "tenant%2fx", "tenant\\..\\evil", "..;/tenant"];
+  for (const path of neighbours) assert.deepEqual(await ask(path), { code: 0, signal: null, stdout: "", stderr: "" }, path);
+  const { code, stdout, stderr } = await ask(undefined);
+  assert.deepEqual([code, stdout], [0, ""]);
+  assert.match(stderr, new RegExp(`^warning: the service is ${at.saas.url}/tenant, and git does not say which repository .*: git config --global credential\\.${at.saas.url}\\.useHttpPath true\n$`));
 });

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { lstatSync, readdirSync } from "node:fs";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { test } from "node:test";
 import { approve } from "../fake-saas/user.ts";
 import { startCommand } from "../helpers/command.ts";
@@ -113,7 +114,7 @@ test("status and whoami exit 4 when not logged in", async (t) => {
   assert.deepEqual([who.code, who.stdout], [4, ""]);
   assert.match(who.stderr, /^error: not logged in \(profile "default"\)\nhint: Run: spec-kitty auth login\n$/);
   assert.equal((JSON.parse((await run("auth status --json")).stdout) as { authenticated: boolean }).authenticated, false);
-  assert.equal(filesUnder(folder).size, 0);
+  assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
 test("NFR-001 from the callback to the stored session a browser login sends two requests and waits for no timer", async (t) => {
@@ -208,7 +209,7 @@ test("--storage memory stores nothing anywhere, and says so", async (t) => {
   const { run, folder } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
   const { code, stdout } = await run("auth login --storage memory");
   assert.deepEqual([code, stdout], [0, `${success.trimEnd()} Nothing was stored: the session ends with this command.\n`]);
-  assert.equal(filesUnder(folder).size, 0);
+  assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
 test("FR-007 without a keychain the encrypted file needs consent: without it, no browser is opened", async (t) => {
@@ -220,7 +221,7 @@ test("FR-007 without a keychain the encrypted file needs consent: without it, no
     assert.match(stderr, /^hint: Agree beforehand: export SPEC_KITTY_STORAGE=file, or spec-kitty auth login --storage file --yes$/m);
   }
   assert.equal(saas.requests.length, 0);
-  assert.equal(filesUnder(folder).size, 0);
+  assert.equal(filesUnder(join(folder, "config")).size, 0);
   assert.equal((await run("auth login --yes")).stdout, success);
   assert.match((await run("auth status")).stdout, /Storage +file: /);
   // Consent is given once for each file.
@@ -234,7 +235,7 @@ test("FR-006 --storage keychain without a keychain is an error and never the fil
   assert.match(stderr, /^error: .*(keychain|Secret Service)/m);
   assert.match(stderr, /^hint: .*--storage file/m);
   assert.equal(saas.requests.length, 0);
-  assert.equal(filesUnder(folder).size, 0);
+  assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
 test("FR-007 SPEC_KITTY_PASSPHRASE seals the file, and without it the session cannot be opened", async (t) => {
@@ -272,7 +273,7 @@ test("--explain says which login would be used and why, and does nothing", async
   assert.match(stdout, /^Browser login: a browser can be shown here: BROWSER names one\.\n/);
   assert.equal((JSON.parse((await run("auth login --explain --json")).stdout) as { login: string }).login, "browser");
   assert.equal(saas.requests.length, 0);
-  assert.equal(filesUnder(folder).size, 0);
+  assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
 test("a browser that cannot be started is a warning, and the address on the screen still works", async (t) => {
@@ -326,7 +327,7 @@ test("FR-007 on a terminal the user is asked about the encrypted file, and a no 
   assert.equal((await declined.ended).code, 2);
   assert.match(declined.stdout(), /the session was not stored: the encrypted file was declined/);
   assert.equal(saas.requests.length, 0);
-  assert.equal(filesUnder(folder).size, 0);
+  assert.equal(filesUnder(join(folder, "config")).size, 0);
 
   const interrupted = startOnTerminal(t, ["auth", "login"], env);
   await interrupted.shows(/\[y\/N\] /);

@@ -32,7 +32,12 @@ interface Provided {
 }
 
 /** A provider and, somewhere else, a service with the API that `answers` has, by path. */
-async function provided(t: TestContext, options: MockProviderOptions = {}, answers: Record<string, object> = {}): Promise<Provided> {
+async function provided(
+  t: TestContext,
+  options: MockProviderOptions = {},
+  answers: Record<string, object> = {},
+  refusals: Record<string, { status: number; headers?: Record<string, string> }> = {},
+): Promise<Provided> {
   const provider = await MockProvider.start(options);
   t.after(() => provider.close());
   const requests: ApiRequest[] = [];
@@ -42,6 +47,8 @@ async function provided(t: TestContext, options: MockProviderOptions = {}, answe
     const path = request.url ?? "";
     requests.push({ path, headers: request.headers, body });
     const answer = answers[path];
+    const refusal = refusals[path];
+    if (refusal) return void response.writeHead(refusal.status, refusal.headers).end();
     response.writeHead(answer === undefined ? 404 : 200, { "content-type": "application/json" }).end(JSON.stringify(answer ?? { error: "not_found" }));
   });
   await new Promise<void>((listening) => api.listen(0, "127.0.0.1", listening));
@@ -221,14 +228,54 @@ test("where nobody but the ID token says who it is, it is believed, and --check 
   assert.deepEqual(provider.paths, ["/token"]);
 });
 
-test("a login without openid at a provider that does not say who it is ends with what to ask for", async (t) => {
+test("at a server of OAuth 2.0 alone the account is called by its issuer and scope, and whoami says so", async (t) => {
   const { provider, run, session } = await provided(t);
-  provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, ...metadata }) => metadata };
-  const { code, stderr } = await run(`auth login --issuer ${provider.issuer} --scope api.read`);
-  assert.equal(code, 1);
-  assert.match(stderr, /^hint: .*--scope 'openid email'$/m);
-  assert.equal(await session(), undefined);
-  assert.deepEqual(provider.paths.slice(-2), ["/revoke", "/revoke"]);
+  provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, jwks_uri: __, ...metadata }) => metadata };
+  const name = `${provider.issuer} (api.read)`;
+  assert.equal((await run(`auth login ${provider.issuer} --scope api.read`)).stdout, `✓ Logged in as ${name}. Access token valid for 1 hour.\n`);
+  const whoami = await run("auth whoami");
+  assert.deepEqual([whoami.code, whoami.stdout], [0, `${name}\n`]);
+  assert.match(whoami.stderr, /^The issuer does not say who its users are/);
+  const first = await session();
+  assert.equal((await run("auth status --check")).code, 0);
+  assert.equal((await run("auth refresh")).code, 0);
+  assert.equal((await session())?.user.id, first?.user.id);
+  // Nobody knows whether that is the same user.
+  assert.equal((await run("auth login --force")).code, 0);
+  assert.notEqual((await session())?.user.id, first?.user.id);
+
+  provider.misbehaviour.tokens = ({ refresh_token: _, ...answer }) => answer;
+  await run("auth login --force");
+  const status = await run("auth status --check");
+  assert.equal(status.code, 0);
+  assert.match(status.stderr, /^warning: the issuer names nobody and gave no refresh token, so there is nothing to ask it$/m);
+  assert.doesNotMatch(status.stdout, /asked just now/);
+});
+
+for (const status of [401, 403]) {
+  test(`a service that answers ${status} at /api/v1/me without asking for a token has no such endpoint, where another source names the user`, async (t) => {
+    const { provider, run, service } = await provided(t, {}, {}, { "/api/v1/me": { status } });
+    assert.match((await run(loginAt(provider))).stdout, /Logged in as alice@example\.com\./);
+    provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, ...metadata }) => metadata };
+    assert.match((await run(`${loginAt(provider)} --profile second`)).stdout, /Logged in as alice@example\.com\./);
+    const nobody = await run(`auth login --issuer ${provider.issuer} --scope api.read --profile third`);
+    assert.equal(nobody.code, 1);
+    assert.match(nobody.stderr, new RegExp(`^error: the login was granted, but the service did not say who you are: "${service}/api/v1/me" answered ${status}`, "m"));
+  });
+
+  test(`a service that answers ${status} at /api/v1/me and asks for a token refuses this one, and the login fails`, async (t) => {
+    const { provider, run } = await provided(t, {}, {}, { "/api/v1/me": { status, headers: { "www-authenticate": 'Bearer realm="api"' } } });
+    const { code, stderr } = await run(loginAt(provider));
+    assert.equal(code, 1);
+    assert.match(stderr, /the service did not say who you are/);
+    assert.deepEqual(provider.paths.slice(-2), ["/revoke", "/revoke"]);
+  });
+}
+
+test("a token without openid is not refused because UserInfo refuses it", async (t) => {
+  const { provider, run, service } = await provided(t, {}, {}, { "/who": { status: 403, headers: { "www-authenticate": 'Bearer error="insufficient_scope"' } } });
+  provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, userinfo_endpoint: `${service}/who` }) };
+  assert.equal((await run(`auth login ${provider.issuer} --scope api.read`)).stdout, `✓ Logged in as ${provider.issuer} (api.read). Access token valid for 1 hour.\n`);
 });
 
 test("--prompt, --login-hint, --audience and --resource go along, and the standard's own parameters cannot be replaced", async (t) => {

@@ -15,6 +15,8 @@ export interface UserInfo {
   readonly id: string;
   readonly email?: string;
   readonly name?: string;
+  /** The server names nobody: `name` is its issuer and the scope that was granted, and `id` is this login's. */
+  readonly isUnnamed?: true;
   readonly teams: readonly Team[];
 }
 

@@ -10,17 +10,21 @@ export const execCredential: Command = defineCommand({
   usage: "auth exec-credential",
   description:
     `A credential plugin for kubectl: prints an access token as an ExecCredential of ${apiVersion}. ` +
-    "The kubeconfig that runs this command decides which cluster receives it.",
-  options: { ...profileOption },
+    "Only the cluster of --cluster gets it, and kubectl has to say which one asks (provideClusterInfo: true).",
+  options: { cluster: { type: "string", value: "URL", help: "address of the one cluster that gets the token" }, ...profileOption },
   examples: [
     [
-      ({ command }) => `kubectl config set-credentials me --exec-api-version=${apiVersion} --exec-command=${command} --exec-arg=auth,exec-credential`,
+      ({ command }) =>
+        `kubectl config set-credentials me --exec-api-version=${apiVersion} --exec-provide-cluster-info --exec-command=${command} ` +
+        "--exec-arg=auth,exec-credential,--cluster,https://cluster.example",
       "make kubectl use it",
     ],
     ["auth exec-credential", "show what kubectl would get"],
   ],
-  async run(context) {
-    checkVersion(context.app.env["KUBERNETES_EXEC_INFO"]);
+  async run(context, values) {
+    const info = context.app.env["KUBERNETES_EXEC_INFO"];
+    // Without it, it is not a client of Kubernetes that asks, but the user.
+    if (info) checkAsker(info, values.cluster);
     const { token, expiresAt } = await credentialOf(context);
     const answer: ExecCredential = {
       apiVersion,
@@ -31,18 +35,36 @@ export const execCredential: Command = defineCommand({
   },
 });
 
-/** The client says in this variable what it wants; it rejects an answer of another version than the one it named. */
-function checkVersion(info: string | undefined): void {
-  if (!info) return;
-  let asked: unknown;
+/** What the client says of itself, in a variable. */
+interface ExecInfo {
+  readonly apiVersion?: unknown;
+  readonly spec?: { readonly cluster?: { readonly server?: unknown } };
+}
+
+/**
+ * The client says which version it wants, and rejects an answer of another; and which cluster it asks for. Any context of a kubeconfig
+ * can name any of its users: a token must not go to a cluster because it was combined with the wrong user (S-010).
+ */
+function checkAsker(text: string, cluster: string | undefined): void {
+  const refuse = (what: string, fix: string): AuthError => new AuthError("configuration_invalid", what, { hint: `In the exec section of the kubeconfig, ${fix}` });
+  let info: ExecInfo | null;
   try {
-    asked = (JSON.parse(info) as { apiVersion?: unknown } | null)?.apiVersion;
+    info = JSON.parse(text) as ExecInfo | null;
   } catch {
-    asked = undefined;
+    info = null;
   }
-  if (asked === apiVersion) return;
-  const found = typeof asked === "string" ? `asks for "${asked}"` : "names no version";
-  throw new AuthError("configuration_invalid", `KUBERNETES_EXEC_INFO ${found}, but this command answers with "${apiVersion}"`, {
-    hint: `Set apiVersion in the exec section of the kubeconfig: ${apiVersion}`,
-  });
+  const version = info?.apiVersion;
+  if (version !== apiVersion) {
+    const found = typeof version === "string" ? `asks for "${version}"` : "names no version";
+    throw refuse(`KUBERNETES_EXEC_INFO ${found}, but this command answers with "${apiVersion}"`, `set apiVersion: ${apiVersion}`);
+  }
+  const server = addressOf(info?.spec?.cluster?.server);
+  if (server === undefined) throw refuse("the client does not say which cluster it asks for", "set provideClusterInfo: true");
+  if (cluster === undefined) throw refuse(`the cluster ${server} asks for a token, and no cluster was named to give it to`, 'add "--cluster" and the address of the cluster to args');
+  if (addressOf(cluster) !== server) throw refuse(`the cluster ${server} asks for a token that is for ${cluster}: it gets none`, "use a user that is set up for this cluster");
+}
+
+/** An address as it can be compared; undefined for anything else. */
+function addressOf(value: unknown): string | undefined {
+  return typeof value === "string" && URL.canParse(value) ? new URL(value).href.replace(/\/+$/, "") : undefined;
 }

@@ -1,5 +1,6 @@
 import { NotAuthenticatedError } from "../../../base/errors.ts";
 import { hint } from "../../../base/hint.ts";
+import { targetOf } from "../../../http/target.ts";
 import { standardInput } from "../../../platform/user-files.ts";
 import { defineCommand, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import { credentialOf } from "../../credential.ts";
@@ -51,8 +52,8 @@ async function replaceRefused({ app, signal }: Context, refused: string): Promis
   }
 }
 
-/** S-001: git asks for every host it meets, and a repository's submodules can name any host. */
-async function isForOurService({ app }: Context, asked: ReadonlyMap<string, string>): Promise<boolean> {
+/** S-001: git asks for every host it meets, and a repository's submodules can name any host, or a neighbour on this one. */
+async function isForOurService({ app, out }: Context, asked: ReadonlyMap<string, string>): Promise<boolean> {
   const host = asked.get("host") ?? "";
   const origin = `${asked.get("protocol")}://${host}`;
   // Only a name or an address, and a port: anything else might be read one way here and another way by git.
@@ -60,7 +61,13 @@ async function isForOurService({ app }: Context, asked: ReadonlyMap<string, stri
   const { active, profiles } = await app.store.read();
   const profile = profiles.get(app.settings.profile?.value ?? active);
   const service = app.settings.accessToken ? (app.settings.service?.value ?? profile?.service) : profile?.session && profile.service;
-  return service !== undefined && new URL(service).origin === new URL(origin).origin;
+  if (service === undefined || new URL(service).origin !== new URL(origin).origin) return false;
+  if (new URL(service).pathname === "/") return true;
+  const path = asked.get("path");
+  const ask = hint`${{ run: ["git", "config", "--global", `credential.${new URL(service).origin}.useHttpPath`, "true"] }}`;
+  if (path === undefined) out.warn(hint`the service is ${service}, and git does not say which repository it asks for; to make it: ${ask}`);
+  // git has decoded the path: encoded again, none of its characters ends it, and ".." leads where git's request goes.
+  return path !== undefined && targetOf(`${origin}/${path.split("/").map(encodeURIComponent).join("/")}`, service).isService;
 }
 
 /** git's longest line is 64 KiB, and it sends a handful of short ones. */
