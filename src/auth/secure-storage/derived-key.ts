@@ -76,7 +76,7 @@ function cacheName(fingerprint: string, header: KeyHeader): string {
 }
 
 /**
- * What tells this machine and user from others: the machine id where the system has one, else the host name; and the user's
+ * What distinguishes this machine and user from others: the machine id where the system has one, else the host name; and the user's
  * number or name. Each tool has its own.
  *
  * @param identity - the tool

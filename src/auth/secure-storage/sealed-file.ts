@@ -19,7 +19,7 @@ export interface KeySource {
   readonly mismatch: { readonly message: string; readonly hint: Hint };
 }
 
-/** The next step when the file cannot be opened any more. */
+/** The next step when the file can no longer be opened. */
 export const startOver: Hint = hint`Start over: ${{ command: "auth logout", options: ["--all", "--force"] }}, then ${login()}`;
 
 interface Envelope {
