@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { SealedFile } from "../../src/auth/secure-storage/sealed-file.ts";
@@ -209,7 +209,7 @@ test("S-001 logout with another service in the environment tells only the one th
 for (const [what, spoil] of [
   ["is damaged", ({ credentials }) => writeFileSync(credentials, "rubbish")],
   ["others can read", ({ credentials }) => chmodSync(credentials, 0o644)],
-  ["is a newer version's", ({ credentials }) => writeFileSync(credentials, readFileSync(credentials, "utf8").replace('"version": 1', '"version": 9'))],
+  ["is a newer version's", ({ credentials }) => writeFileSync(credentials, readFileSync(credentials, "utf8").replace('"version": 2', '"version": 9'))],
   ["is a directory with something in it", ({ credentials }) => (rmSync(credentials), mkdirSync(credentials), writeFileSync(join(credentials, "x"), ""))],
 ] as [string, (it: Scene) => void][]) {
   test(`a file that ${what} is removed by logout --all --force, and a login works again`, async (t) => {
@@ -347,3 +347,29 @@ test("Ctrl-C while the service is told keeps the session", async (t) => {
 function laterBy(ms: number): string {
   return `data:text/javascript,${encodeURIComponent(`const now = Date.now; Date.now = () => now() + ${ms};`)}`;
 }
+
+const cachedKey = `${"0123456789abcdef".repeat(2)}.key`;
+
+test("logout --all removes what was set aside, and the keys that earlier versions kept in the runtime folder, and nothing else there", { skip: process.platform === "win32" && "the runtime folder is not the test's there" }, async (t) => {
+  const it = await scene(t);
+  await signIn(it.saas, it.env);
+  writeFileSync(`${it.credentials}.old`, "x", { mode: 0o600 });
+  const run = join(it.folder, "run", "spec-kitty");
+  mkdirSync(run, { recursive: true, mode: 0o700 });
+  for (const name of [cachedKey, "notes.key"]) writeFileSync(join(run, name), "ab".repeat(32), { mode: 0o600 });
+  assert.equal((await it.run("auth logout --all")).code, 0);
+  assert.deepEqual([...filesUnder(run).keys()], ["notes.key"]);
+  assert.equal(filesUnder(it.config).size, 0);
+});
+
+test("S-012 a runtime folder that is a link is left alone by logout --all: anybody can plant one in a temporary folder", { skip: process.platform === "win32" && "the runtime folder is not the test's there" }, async (t) => {
+  const it = await scene(t);
+  await signIn(it.saas, it.env);
+  const victim = join(it.folder, "victim");
+  mkdirSync(victim);
+  writeFileSync(join(victim, cachedKey), "precious");
+  mkdirSync(join(it.folder, "run"));
+  symlinkSync(victim, join(it.folder, "run", "spec-kitty"));
+  assert.equal((await it.run("auth logout --all")).code, 0);
+  assert.equal(readFileSync(join(victim, cachedKey), "utf8"), "precious");
+});

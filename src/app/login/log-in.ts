@@ -28,7 +28,7 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   const { signal, resource, audience, prompt, loginHint, dpop = true, timeoutMs = 300_000, redirectHost, port, open = true } = options;
   const warn = options.onWarning ?? (() => undefined);
   await agreedRebinding(target, options.onConsent);
-  const key = await agreedKey(app, options.onConsent);
+  const key = await agreedKey(app, options.onConsent, target.unopened !== undefined);
   const flow = options.flow ?? (open ? describeEnvironment(readFacts()).login : "browser");
   if (flow === "device" && options.onCode === undefined) {
     throw new AuthError("usage_invalid", "a device login needs `onCode`: without it nobody sees the code that has to be entered");
@@ -56,7 +56,8 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
       return { ...withProfile(profiles, name, next), active: profiles.profiles.has(profiles.active) ? profiles.active : name };
     };
     const header = key();
-    await app.store.update(add, header && { key: header });
+    const moved = (path: string): void => warn(`the logins that were stored could not be opened (${target.unopened?.message}) and are kept in "${path}"`);
+    await app.store.update(add, { ...(header && { key: header }), onSetAside: target.unopened && moved });
     // What is in memory is of the session before.
     app.tokens().forget();
     stored(next);

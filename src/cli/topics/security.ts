@@ -53,7 +53,7 @@ What is not protected:
 
 - Your own programs, on your own machine, while you are logged in, can do what
   you can do: run "auth token", read the memory of your processes or, with the
-  encrypted file and no passphrase, derive the key.
+  encrypted file and no passphrase, read the secret of its key.
 - An administrator of the machine can do all of that too.
 - Two services with the default endpoints share one redirect path. If you log in
   at a hostile one, and the other's redirects do not name it (RFC 9207), it can

@@ -34,7 +34,9 @@ it on the service's own page, if it has one.
 
     the keychain is locked
 
-The session is unchanged. Unlock the keychain and run the command again.
+The session is unchanged. Unlock the keychain and run the command again. If that
+is not possible, "${command} auth login --storage file --force" logs in without
+it, and keeps what was stored as credentials.json.old.
 
     the keychain did not answer within … s; it may be waiting to be unlocked
 
@@ -42,8 +44,13 @@ The session is unchanged. Look for the keychain's dialog.
 
     the keychain no longer has the key of the session ("…")
 
-The sealed file can no longer be opened. Run
-"${command} auth logout --all --force", then log in.
+The sealed file cannot be opened without it. Log in again with --force, which
+keeps the file as credentials.json.old.
+
+    the secret that opens the session is missing: there is no "…"
+
+The session is unchanged. Restore that file from a backup, or set the variable
+that the hint names as it was at the login.
 
     the session is sealed with a passphrase, and none is set
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { createApp, type App } from "../../../src/app/app.ts";
 import type { AppOverrides } from "../../../src/app/overrides.ts";
-import { newDerivedHeader } from "../../../src/auth/secure-storage/derived-key.ts";
+import { newMachineHeader } from "../../../src/auth/secure-storage/machine-key.ts";
 import { memoryVault } from "../../../src/auth/secure-storage/memory.ts";
 import type { Vault } from "../../../src/auth/secure-storage/vault.ts";
 import { remainingMs, type Session } from "../../../src/auth/session.ts";
@@ -46,7 +46,7 @@ async function stage(
 function sealedFile(t: TestContext): Vault {
   const folder = scratchFolder(t);
   const file = createApp({ env: commandEnvironment(folder, undefined) }).sealedFile;
-  const key = newDerivedHeader("machine");
+  const key = newMachineHeader();
   return {
     path: file.path,
     mark: () => file.mark(),

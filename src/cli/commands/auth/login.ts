@@ -48,7 +48,7 @@ export const login: Command = defineCommand({
       help: "where the key lives: keychain (default), file, or memory (nothing is stored)",
     },
     yes: { type: "boolean", short: "y", help: "agree to the encrypted file if there is no keychain, and to a change of the profile's service" },
-    force: { type: "boolean", help: "log in again even if already logged in, or with a profile of another service" },
+    force: { type: "boolean", help: "log in again even if already logged in, with a profile of another service, or if what is stored cannot be opened" },
     explain: { type: "boolean", help: "show which login would be used here, and why, without logging in" },
     ...profileOption,
     ...jsonOption,

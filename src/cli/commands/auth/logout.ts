@@ -99,6 +99,7 @@ async function profilesToEnd({ app }: Context, all: boolean, force: boolean): Pr
 async function removeEverything({ app, out }: Context, but: "sessions" | undefined): Promise<Profiles["profiles"]> {
   // A file that cannot be read is removed too: that is what --all is for.
   const account = keychainAccount(app.sealedFile);
+  (await import("../../../auth/secure-storage/old-machine-key.ts")).removeCachedKeys(app.identity, app.env);
   const { profiles } = await app.store.removeAll(but, async () => {
     if (account === undefined) return;
     try {

@@ -133,7 +133,7 @@ function storageText({ kind, key, path }: StorageStatus, { variable }: Identity)
   const lasts = "lasts until you log out";
   if (key === "keychain") return `keychain: sealed in ${path}, the key in the OS keychain; ${lasts}`;
   if (key === "passphrase") return `file: sealed in ${path} with ${variable("PASSPHRASE")}; ${lasts}`;
-  return `file: sealed in ${path} for this machine and user, safe from a stray copy but not from your own programs; ${lasts}`;
+  return `file: sealed in ${path} for this machine and user, safe from a copy and from other users but not from your own programs; ${lasts}`;
 }
 
 function userName({ user }: AuthStatus): string {
