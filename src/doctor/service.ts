@@ -41,7 +41,7 @@ async function* examineSteps({ clock, fetch }: App, url: URL, proxy: Proxy | und
   try {
     yield dns("ok", `${name} is ${(await resolveName(next.host, limit())).join(", ")}`);
   } catch (error) {
-    const fix = proxy ? `Correct the proxy's address: echo "$${proxy.variable}"` : [{ run: ["nslookup", next.host] }];
+    const fix = proxy ? `Correct the proxy's address in ${proxy.variable}` : [{ run: ["nslookup", next.host] }];
     return yield dns("critical", `${name} has no address (${failureReason(error)})`, fix);
   }
 
