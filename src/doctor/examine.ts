@@ -38,7 +38,7 @@ export async function examine(app: App, { login, repair, signal }: Examination):
   let profiles: Profiles | undefined;
   let unreadable: unknown;
   try {
-    profiles = await app.readProfiles();
+    profiles = await app.store.read();
   } catch (error) {
     unreadable = error;
   }

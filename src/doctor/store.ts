@@ -36,7 +36,7 @@ function store({ identity, isKept, sealedFile }: App, unreadable: unknown): Find
   const key = {
     keychain: "a key in the OS keychain",
     passphrase: identity.variable("PASSPHRASE"),
-    machine: "a key of this machine and user: it is safe from a stray copy, not from your own programs",
+    machine: "a secret that only your user can read: it is safe from a copy, not from your own programs",
   }[header.source];
   return report("ok", `${sealedFile.path}, sealed with ${key}`);
 }

@@ -304,6 +304,29 @@ test("a callback from another issuer is not believed, and nothing is stored", as
   assert.ok(!provider.paths.includes("/token"));
 });
 
+for (const error of ["consent_required", "interaction_required", "login_required", "account_selection_required"]) {
+  test(`a provider that answers ${error} has denied the login: exit code 5`, async (t) => {
+    const { provider, run, session } = await provided(t);
+    provider.misbehaviour = { redirect: (parameters) => (parameters.delete("code"), parameters.set("error", error)) };
+    const { code, stderr } = await run(`${loginAt(provider)} --prompt none`);
+    assert.equal(code, 5);
+    assert.match(stderr, new RegExp(`^error: the login was denied \\(${error}\\)$`, "m"));
+    assert.equal(await session(), undefined);
+  });
+}
+
+test("an access token that ended with its refresh token has ended: no warning", async (t) => {
+  const { provider, run } = await provided(t);
+  await run(loginAt(provider));
+  provider.misbehaviour = { revoke: ({ token_type_hint: hint }) => (hint === "access_token" ? Response.json({ error: "invalid_token" }, { status: 400 }) : undefined) };
+  const { stdout, stderr } = await run("auth logout");
+  assert.deepEqual([stdout, stderr], ['✓ Logged out (profile "default"). Revoked: refresh token, access token.\n', ""]);
+  // Of a refresh token it is not known what it means.
+  await run(loginAt(provider));
+  provider.misbehaviour = { revoke: () => Response.json({ error: "invalid_token" }, { status: 400 }) };
+  assert.match((await run("auth logout")).stderr, /^warning: the refresh token could not be revoked .*\nwarning: the access token could not be revoked/m);
+});
+
 test("logout tells of each token how it went", async (t) => {
   const { provider, run, session } = await provided(t);
   await run(loginAt(provider));

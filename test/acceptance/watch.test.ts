@@ -287,7 +287,7 @@ test("without a team a watch fails with exit 5", async (t) => {
   assert.equal((await run("auth login")).code, 0);
   const { code, stderr } = await run("sync watch");
   assert.equal(code, 5);
-  assert.match(stderr, /^error: this account is in no team/);
+  assert.match(stderr, /^error: this account is not in a team/);
 });
 
 test("FR-016 SPEC_KITTY_ACCESS_TOKEN is used as it is, for the team of its own user", async (t) => {

@@ -45,6 +45,8 @@ export interface KeychainOptions {
 
 const keyBytes = 32;
 const useFile = login(undefined, "--storage", "file");
+/** Where the sessions are sealed already, a login reads them first, unless it is told to do without. */
+const useFileInstead = login(undefined, "--storage", "file", "--force");
 const unlock = hint`Unlock it and run the command again, or keep the key elsewhere: ${useFile}`;
 
 /**
@@ -116,11 +118,19 @@ export function keychainKey(keychain: Keychain): KeySource {
     mismatch: { message: "it was sealed with another key than the one in the keychain, or it was changed", hint: startOver },
     async open(header) {
       if (header.source !== "keychain") throw new TypeError("not a keychain key");
-      const key = await keychain.read(header.account);
+      const key = await keychain.read(header.account).catch((error: unknown) => {
+        throw whereSealed(error);
+      });
       if (key !== undefined) return Buffer.from(key.reveal(), "base64url");
       throw new AuthError("keychain_unavailable", `the keychain no longer has the key of the session ("${header.account}")`, { hint: startOver });
     },
   };
+}
+
+/** A failure of the keychain that has the key of the sessions: the way out is a login that does without them. */
+export function whereSealed(error: unknown): unknown {
+  if (!(error instanceof AuthError) || error.next === undefined) return error;
+  return new AuthError(error.code, error.message, { hint: error.next.map((part) => (part === useFile ? useFileInstead : part)), cause: error.cause });
 }
 
 /** Why there is no key, in plain words. */
