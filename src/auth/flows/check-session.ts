@@ -53,9 +53,9 @@ export async function checkSession({ store, tokens, exchange }: { store: Session
 export async function userOfToken(accessToken: Secret, endpoint: string, exchange: ExchangeOptions): Promise<UserInfo> {
   const response = await userInfoRequest(endpoint, accessToken, exchange);
   if (response.status !== 401) return userInfoResponse(response);
-  const variable = { variable: "ACCESS_TOKEN" };
+  const variable = "ACCESS_TOKEN";
   throw new NotAuthenticatedError("the service refuses the access token from the environment", {
-    hint: hint`Set ${variable} to a new token. To use the login instead: unset ${variable}`,
+    hint: hint`Set ${{ variable }} to a new token. To use the login instead: ${{ variable, value: null }}`,
   });
 }
 

@@ -219,7 +219,9 @@ export class SessionRefresher {
     this.#unsaved = undefined;
     const { profile } = this.#current;
     try {
-      if (await this.#options.store.clearSession(profile, stored)) this.#options.events.emit("cleared", { profile });
+      const ends = Date.parse(stored.refreshTokenExpiresAt ?? "");
+      const reason = ends <= this.#options.clock.now() + stored.clockOffsetMs ? "expired" : "revoked";
+      if (await this.#options.store.clearSession(profile, stored)) this.#options.events.emit("cleared", { profile, reason });
     } catch (error) {
       // The service will refuse it again next time; what the user has to know now is that the session ended.
       if (!(error instanceof AuthError)) throw error;

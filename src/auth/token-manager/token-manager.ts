@@ -7,10 +7,10 @@ import type * as runtime from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Credential, Session } from "../session.ts";
 import type { SessionStore } from "../session-store.ts";
-import { CurrentSession, type AccessTokenOptions, type TokenEventListeners, type TokenEvents } from "./current-session.ts";
+import { CurrentSession, type AccessToken, type AccessTokenOptions, type TokenEventListeners, type TokenEvents } from "./current-session.ts";
 import type { SessionRefresher } from "./session-refresher.ts";
 
-export type { AccessTokenOptions, TokenEventListeners, TokenEvents } from "./current-session.ts";
+export type { AccessToken, AccessTokenOptions, TokenEventListeners, TokenEvents } from "./current-session.ts";
 
 /** What a {@link TokenManager} works with. @internal */
 export interface TokenManagerOptions {
@@ -75,6 +75,15 @@ export class TokenManager {
     const isPlain = options.signal === undefined && options.rejected === undefined && !options.minValidityMs;
     if (isPlain && this.#pending !== undefined) return this.#pending.accessToken;
     return this.getSession(options).then(({ accessToken }) => accessToken.reveal());
+  }
+
+  /** The same token, and what a caller has to know to use it. Same parameters and failures as {@link TokenManager.getAccessToken}. */
+  async getToken(options?: AccessTokenOptions): Promise<AccessToken> {
+    const { accessToken } = this.#options;
+    if (accessToken) return { token: accessToken.reveal(), tokenType: "Bearer", expiresAt: undefined };
+    const session = await this.getSession(options);
+    const { tokenType, accessTokenExpiresAt: ends, clockOffsetMs } = session;
+    return { token: session.accessToken.reveal(), tokenType, expiresAt: ends === undefined ? undefined : ends - clockOffsetMs };
   }
 
   /**
