@@ -415,7 +415,7 @@ test("an ID token of somebody else's in a refresh ends the session, and the comm
   provider.misbehaviour = { refreshedIdToken: (claims) => ({ ...claims, sub: "u_mallory" }) };
   const { code, stderr } = await run("auth refresh --profile work");
   assert.equal(code, 4);
-  assert.match(stderr, /^error: the session was not continued: the ID token of "\S+" names another user than the login did\nhint: Run: spec-kitty auth login --profile work\n$/);
+  assert.match(stderr, /^error: the session was not continued: the ID token of "\S+" names a user other than that of the login\nhint: Run: spec-kitty auth login --profile work\n$/);
   assert.equal((await run("auth token --profile work")).code, 4);
 });
 
@@ -462,7 +462,7 @@ test("an address that is neither an issuer nor a service ends the login at once,
   for (const args of [`auth login ${service}`, `auth login --issuer ${service}`]) {
     const { code, stderr } = await run(args, { SPEC_KITTY_SAAS_URL: undefined });
     assert.equal(code, 1);
-    assert.match(stderr, /^error: "\S+" publishes no metadata of an authorization server: "\S+\/oauth-authorization-server" answered 404, "\S+" answered 404$/m);
+    assert.match(stderr, /^error: "\S+" does not publish the metadata of an authorization server: "\S+\/oauth-authorization-server" answered 404, "\S+" answered 404$/m);
     assert.match(stderr, /^hint: Check the address of the issuer$/m);
   }
   assert.deepEqual(requests.map(({ path }) => path), [...wellKnown, "/api/v1/me", ...wellKnown]);
@@ -498,7 +498,7 @@ test("a profile's first login asks twice what the server is, before the browser 
   assert.equal(asked().length, 2);
 });
 
-test("metadata that were read are used again, a day later where the issuer is in trouble then, and never for another issuer", async (t) => {
+test("metadata that was read is used again, a day later where the issuer is in trouble then, and never for another issuer", async (t) => {
   const { provider, env, run } = await provided(t, {}, { "/api/v1/me": me });
   const other = await MockProvider.start();
   t.after(() => other.close());
@@ -565,7 +565,7 @@ for (const [title, fault, message] of troubles) {
   });
 }
 
-test("metadata that name another issuer end the login, with the name to use where a / is all that is wrong", async (t) => {
+test("metadata that names another issuer ends the login, with the name to use where a / is all that is wrong", async (t) => {
   const { provider, run } = await provided(t);
   provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, issuer: `${provider.issuer}/` }) };
   const slash = await run(loginAt(provider));
