@@ -353,6 +353,18 @@ for (const method of ["client_secret_basic", "client_secret_post", "unlisted"] a
   });
 }
 
+for (const error of ["use_dpop_nonce", "invalid_dpop_proof"]) {
+  test(`a pushed request is sent without a proof where that is refused with ${error}, and the code is bound to the key all the same`, async (t) => {
+    const { provider, run, session } = await provided(t, { par: "required", dpop: "nonces" });
+    provider.misbehaviour = { provenPush: () => Response.json({ error }, { status: 400, headers: { "dpop-nonce": "of-another-endpoint" } }) };
+    assert.equal((await run(loginAt(provider))).code, 0);
+    const pushes = provider.requests.filter(({ path }) => path === "/par");
+    assert.deepEqual(pushes.map(({ headers }) => headers["dpop"] !== undefined).slice(-2), [true, false]);
+    assert.ok(pushes.every(({ form }) => typeof form["dpop_jkt"] === "string"));
+    assert.equal((await session())?.tokenType, "DPoP");
+  });
+}
+
 test("a client secret is read from a file and never from the command line", async (t) => {
   const { run, env } = await provided(t);
   const file = join(env["HOME"] ?? "", "client-secret");
