@@ -41,7 +41,7 @@ for (const [what, url, error] of [
   ["another scheme", "ftp://service.example", /"https:" is needed, not "ftp:"/],
   ["plain http to a far host", "http://service.example", /plain http is for this machine only/],
   ["plain http to a host that only looks like loopback", "http://127.0.0.1.evil.example", /plain http is for this machine only/],
-  ["a user name in the address", "https://alice:hunter2@service.example", /SPEC_KITTY_SAAS_URL holds a user name or password/],
+  ["a user name in the address", "https://alice:hunter2@service.example", /SPEC_KITTY_SAAS_URL contains a user name or password/],
   ["a query in the address", "https://service.example/?tenant=1", /a query or a fragment cannot be part of it/],
   ["a fragment in the address", "https://service.example/#top", /a query or a fragment cannot be part of it/],
   ["an empty query in the address", "https://service.example/?", /a query or a fragment cannot be part of it/],

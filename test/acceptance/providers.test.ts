@@ -216,7 +216,7 @@ test("where the service has no API the user is the provider's, and there are no 
   assert.match((await run(loginAt(provider))).stdout, /Logged in as alice@example\.com\./);
   assert.match((await run("auth status --check")).stdout, /Teams +none/);
   assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
-  assert.match((await run("auth team")).stdout + (await run("auth team")).stderr, /no team|none/i);
+  assert.match((await run("auth team")).stdout + (await run("auth team")).stderr, /not in a team|none/i);
 });
 
 test("where nobody but the ID token says who it is, it is believed, and --check refreshes", async (t) => {
