@@ -23,14 +23,15 @@ export async function main(argv: readonly string[], identity: Identity = ownIden
   const interrupted = new AbortController();
   const onSignal = (name: NodeJS.Signals): void => {
     if (interrupted.signal.aborted) process.exit(130);
-    interrupted.abort(new AuthError("interrupted", `interrupted (${name})`, { hint: "Nothing was changed" }));
+    interrupted.abort(new AuthError("interrupted", `interrupted (${name})`));
   };
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, onSignal);
   // Nobody reads the conversation any more; the work goes on.
   process.stderr.on("error", () => undefined);
   let code = 0;
   let debug = argv.includes("--debug");
-  const report = async (error: unknown): Promise<number> => (await import("./render-error.ts")).renderError(error, { out, identity, debug });
+  const report = async (error: unknown): Promise<number> =>
+    (await import("./render-error.ts")).renderError(error, { out, identity, debug, mayHaveChanged: app?.mayHaveChanged() === true });
   try {
     const request = await dispatch(argv, identity);
     if (request.kind === "text") {
