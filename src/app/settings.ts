@@ -23,7 +23,7 @@ export interface Settings {
   /** What a login requests, where it is not told anything else. */
   readonly scope: string | undefined;
   readonly storage: Setting<StorageKind> | undefined;
-  /** The variable `…_ACCESS_TOKEN`: used as it is for every request, never stored or refreshed. */
+  /** The variable `…_ACCESS_TOKEN`: used as is for every request, never stored or refreshed. */
   readonly accessToken: Secret | undefined;
   /** The variable `…_PASSPHRASE`: the file's key is derived from it. */
   readonly passphrase: Secret | undefined;

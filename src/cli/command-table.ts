@@ -1,4 +1,8 @@
+import type { Identity } from "../base/identity.ts";
 import type { Command, CommandEntry } from "./command.ts";
+
+/** A group of commands that a tool may have, by the first word. */
+export type CommandGroup = "auth" | "api" | "completion" | "sync" | "tracker";
 
 const entry = (name: string, summary: string, load: () => Promise<Command>): CommandEntry => ({ words: name.split(" "), summary, load });
 
@@ -9,7 +13,7 @@ export const commandTable: readonly CommandEntry[] = [
   entry("auth status", "show who is logged in, where, and until when", async () => (await import("./commands/auth/status.ts")).status),
   entry("auth token", "print a valid access token", async () => (await import("./commands/auth/token.ts")).token),
   entry("auth refresh", "refresh the access token now", async () => (await import("./commands/auth/refresh.ts")).refresh),
-  entry("auth whoami", "print the e-mail address of the logged-in user", async () => (await import("./commands/auth/whoami.ts")).whoami),
+  entry("auth whoami", "print the email address of the logged-in user", async () => (await import("./commands/auth/whoami.ts")).whoami),
   entry("auth list", "list the accounts", async () => (await import("./commands/auth/list.ts")).list),
   entry("auth switch", "switch to another account", async () => (await import("./commands/auth/switch.ts")).switchProfile),
   entry("auth team", "show or set the default team", async () => (await import("./commands/auth/team.ts")).team),
@@ -41,3 +45,20 @@ export const groupSummaries: Readonly<Record<string, string>> = {
   sync: "send events and artifacts, now or when there is a network",
   tracker: "exchange work packages with the tracker behind the service",
 };
+
+/** A page of help that belongs to no single command. */
+export interface TopicEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** Loads the function that gives its text under a tool's name: lines of at most 80 columns that read the same in a terminal and as Markdown. */
+  readonly load: () => Promise<(identity: Identity) => string>;
+}
+
+/** Every topic of `help TOPIC`, in the order of the help. */
+export const topicTable: readonly TopicEntry[] = [
+  { name: "environment", summary: "the variables that are read", load: async () => (await import("./topics/environment.ts")).environment },
+  { name: "exit-codes", summary: "what each exit code tells a script", load: async () => (await import("./topics/exit-codes.ts")).exitCodesTopic },
+  { name: "security", summary: "what is protected, against whom, and what is not", load: async () => (await import("./topics/security.ts")).security },
+  { name: "storage", summary: "where sessions are kept, and where the key lives", load: async () => (await import("./topics/storage.ts")).storage },
+  { name: "troubleshooting", summary: "messages, what is safe, and what to do", load: async () => (await import("./topics/troubleshooting.ts")).troubleshooting },
+];

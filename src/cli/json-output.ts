@@ -8,7 +8,7 @@ import type { AuthErrorCode } from "../base/errors.ts";
 export interface TeamOutput {
   readonly id: string;
   readonly name: string;
-  /** The user's role in it, in the service's word. */
+  /** The user's role in it, in the service's words. */
   readonly role?: string;
   /** Whether it is the user's own. It is the default team unless the user has chosen another. */
   readonly isPrivateTeamspace?: boolean;
@@ -41,7 +41,7 @@ export interface AuthStatus {
   readonly profile: string;
   /** What selected the profile: `--profile`, the name of the variable, the folder that it was chosen for (`--here in …`), or `active`. */
   readonly profileSource: string;
-  /** The name of the variable, if a token in it takes precedence over the profile's own session. Nothing else is said of that session then. */
+  /** The name of the variable, if a token in it takes precedence over the profile's own session. Nothing else is said about that session then. */
   readonly tokenSource?: string;
   /** The address that the tokens go to. */
   readonly service?: string;

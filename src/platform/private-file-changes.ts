@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { AuthError, reasonOf, systemErrorCode } from "../base/errors.ts";
 import { hint, type Hint } from "../base/hint.ts";
-import { leftTemporaries, replaceFile, reserveFile, syncFolder, type ReplaceOptions, type Reservation } from "./files.ts";
+import { leftTemporaries, moveFile, replaceFile, reserveFile, syncFolder, type ReplaceOptions, type Reservation } from "./files.ts";
 import { checkFolder, folderVariable, list, maxBytes, moveAway } from "./private-files.ts";
 
 /**
@@ -72,6 +72,17 @@ export function removePrivateFile(path: string): void {
   explained(path, () => {
     rmSync(path, { force: true });
     if (statSync(dirname(path), { throwIfNoEntry: false }) !== undefined) syncFolder(dirname(path));
+  });
+}
+
+/**
+ * Gives a private file another name in its folder, in place of a file that may have it.
+ * @throws {@link AuthError} `storage_unwritable`
+ */
+export function movePrivateFile(path: string, to: string): void {
+  explained(path, () => {
+    moveFile(path, to);
+    syncFolder(dirname(path));
   });
 }
 

@@ -208,7 +208,7 @@ test("auth team shows the default team and sets another by id or name, which a r
   saas.users.alice.teams.push({ id: "tm_acme2", name: "Acme Corp" });
   const unknown = await run("auth team tm_acme2");
   assert.equal(unknown.code, 2);
-  assert.match(unknown.stderr, /^error: you are in no team "tm_acme2"\nhint: Your teams: Acme Corp \(tm_acme\), Alice's space \(tm_alice\)\. If it is a new one, first run: spec-kitty auth status --check\n$/);
+  assert.match(unknown.stderr, /^error: you are not in a team "tm_acme2"\nhint: Your teams: Acme Corp \(tm_acme\), Alice's space \(tm_alice\)\. If it is a new one, first run: spec-kitty auth status --check\n$/);
   await run("auth status --check");
   assert.equal((await run("auth team tm_acme2")).code, 0);
 });
@@ -231,8 +231,8 @@ test("a token in the environment is shown as one, takes precedence over every pr
   const { code, stdout, stderr } = await here("auth status", { SPEC_KITTY_ACCESS_TOKEN: token });
   assert.equal(code, 0);
   assert.match(stdout, /^✓ A token from SPEC_KITTY_ACCESS_TOKEN is used$/m);
-  assert.match(stdout, /^ {2}Access token +from SPEC_KITTY_ACCESS_TOKEN, as it is: it takes precedence over every login/m);
-  assert.match(stdout, /^ {2}Profile +default \(active\), whose own session is not used$/m);
+  assert.match(stdout, /^ {2}Access token +from SPEC_KITTY_ACCESS_TOKEN, used as is: it takes precedence over every login/m);
+  assert.match(stdout, /^ {2}Profile +default \(active\); its own session is not used$/m);
   assert.ok(!(stdout + stderr).includes(token) && !stdout.includes("alice"));
   const asJson = JSON.parse((await here("auth status --json", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout) as Record<string, unknown>;
   assert.deepEqual(

@@ -304,6 +304,29 @@ test("a callback from another issuer is not believed, and nothing is stored", as
   assert.ok(!provider.paths.includes("/token"));
 });
 
+for (const error of ["consent_required", "interaction_required", "login_required", "account_selection_required"]) {
+  test(`a provider that answers ${error} has denied the login: exit code 5`, async (t) => {
+    const { provider, run, session } = await provided(t);
+    provider.misbehaviour = { redirect: (parameters) => (parameters.delete("code"), parameters.set("error", error)) };
+    const { code, stderr } = await run(`${loginAt(provider)} --prompt none`);
+    assert.equal(code, 5);
+    assert.match(stderr, new RegExp(`^error: the login was denied \\(${error}\\)$`, "m"));
+    assert.equal(await session(), undefined);
+  });
+}
+
+test("an access token that ended with its refresh token has ended: no warning", async (t) => {
+  const { provider, run } = await provided(t);
+  await run(loginAt(provider));
+  provider.misbehaviour = { revoke: ({ token_type_hint: hint }) => (hint === "access_token" ? Response.json({ error: "invalid_token" }, { status: 400 }) : undefined) };
+  const { stdout, stderr } = await run("auth logout");
+  assert.deepEqual([stdout, stderr], ['✓ Logged out (profile "default"). Revoked: refresh token, access token.\n', ""]);
+  // Of a refresh token it is not known what it means.
+  await run(loginAt(provider));
+  provider.misbehaviour = { revoke: () => Response.json({ error: "invalid_token" }, { status: 400 }) };
+  assert.match((await run("auth logout")).stderr, /^warning: the refresh token could not be revoked .*\nwarning: the access token could not be revoked/m);
+});
+
 test("logout tells of each token how it went", async (t) => {
   const { provider, run, session } = await provided(t);
   await run(loginAt(provider));
@@ -351,7 +374,7 @@ test("an ID token of somebody else's in a refresh ends the session, and the comm
   provider.misbehaviour = { refreshedIdToken: (claims) => ({ ...claims, sub: "u_mallory" }) };
   const { code, stderr } = await run("auth refresh --profile work");
   assert.equal(code, 4);
-  assert.match(stderr, /^error: the session was not continued: the ID token of "\S+" names another user than the login did\nhint: Run: spec-kitty auth login --profile work\n$/);
+  assert.match(stderr, /^error: the session was not continued: the ID token of "\S+" names a user other than that of the login\nhint: Run: spec-kitty auth login --profile work\n$/);
   assert.equal((await run("auth token --profile work")).code, 4);
 });
 
@@ -398,7 +421,7 @@ test("an address that is neither an issuer nor a service ends the login at once,
   for (const args of [`auth login ${service}`, `auth login --issuer ${service}`]) {
     const { code, stderr } = await run(args, { SPEC_KITTY_SAAS_URL: undefined });
     assert.equal(code, 1);
-    assert.match(stderr, /^error: "\S+" publishes no metadata of an authorization server: "\S+\/oauth-authorization-server" answered 404, "\S+" answered 404$/m);
+    assert.match(stderr, /^error: "\S+" does not publish the metadata of an authorization server: "\S+\/oauth-authorization-server" answered 404, "\S+" answered 404$/m);
     assert.match(stderr, /^hint: Check the address of the issuer$/m);
   }
   assert.deepEqual(requests.map(({ path }) => path), [...wellKnown, "/api/v1/me", ...wellKnown]);
@@ -434,7 +457,7 @@ test("a profile's first login asks twice what the server is, before the browser 
   assert.equal(asked().length, 2);
 });
 
-test("metadata that were read are used again, a day later where the issuer is in trouble then, and never for another issuer", async (t) => {
+test("metadata that was read is used again, a day later where the issuer is in trouble then, and never for another issuer", async (t) => {
   const { provider, env, run } = await provided(t, {}, { "/api/v1/me": me });
   const other = await MockProvider.start();
   t.after(() => other.close());
@@ -501,7 +524,7 @@ for (const [title, fault, message] of troubles) {
   });
 }
 
-test("metadata that name another issuer end the login, with the name to use where a / is all that is wrong", async (t) => {
+test("metadata that names another issuer ends the login, with the name to use where a / is all that is wrong", async (t) => {
   const { provider, run } = await provided(t);
   provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, issuer: `${provider.issuer}/` }) };
   const slash = await run(loginAt(provider));

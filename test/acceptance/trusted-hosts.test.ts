@@ -16,7 +16,7 @@ interface Stage extends Scene {
   issuerHost: string;
 }
 
-/** The user's service, and an issuer whose metadata are changed. Its redirects do not name it, unless the metadata say so. */
+/** The user's service, and an issuer with changed metadata. Its redirects do not name it, unless the metadata says so. */
 async function stage(t: TestContext, change: (metadata: Record<string, unknown>, at: Stage) => Record<string, unknown> = (same) => same): Promise<Stage> {
   const issuer = await MockProvider.start();
   t.after(() => issuer.close());

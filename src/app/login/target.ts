@@ -2,6 +2,7 @@ import { identifyAddress } from "../../auth/flows/named-address.ts";
 import type { KnownServer } from "../../auth/oauth/authorization-server.ts";
 import { missingScope, scopeNames } from "../../auth/oauth/scope.ts";
 import { isAlive, type Profile } from "../../auth/session.ts";
+import { isUnopenable, nobody } from "../../auth/session-store.ts";
 import { parseIssuer } from "../../base/address.ts";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
@@ -16,6 +17,8 @@ export interface LoginTarget {
   readonly name: string;
   /** The folder that the profile was chosen for, if it was. */
   readonly here: string | undefined;
+  /** Why what is stored cannot be opened: it will be moved aside. Undefined where it can. */
+  readonly unopened: AuthError | undefined;
   /** The stored profile; undefined when this login creates it. */
   readonly known: Profile | undefined;
   readonly service: string;
@@ -40,7 +43,10 @@ export interface LoginWords {
   /** What is asked for this time. */
   readonly scope: string | undefined;
   readonly signal: LoginOptions["signal"];
-  /** The login starts anew, whatever was granted before. */
+  /**
+   * The login starts anew, whatever was granted before. What is stored is done without if it cannot be opened: nobody could get away
+   * from a keychain that stays locked.
+   */
   readonly force: boolean;
 }
 
@@ -53,7 +59,12 @@ export interface LoginWords {
 export async function loginTarget(app: App, { address, scope, force, signal }: LoginWords): Promise<LoginTarget> {
   const { identity, settings, store, fetch, clock } = app;
   const asked = scope ?? settings.scope;
-  const profiles = await store.read();
+  let unopened: AuthError | undefined;
+  const profiles = await store.read().catch((error: unknown) => {
+    if (!force || !isUnopenable(error)) throw error;
+    unopened = error;
+    return nobody;
+  });
   const name = app.tokens().settle(profiles.active);
   const known = profiles.profiles.get(name);
   const { service, issuer, server } =
@@ -67,6 +78,7 @@ export async function loginTarget(app: App, { address, scope, force, signal }: L
   const alive = same?.session !== undefined && !force && isAlive(same.session, clock.now()) ? same.session : undefined;
   return {
     name,
+    unopened,
     here: settings.profile === undefined ? profiles.here : undefined,
     known,
     service,

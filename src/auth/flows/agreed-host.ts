@@ -21,7 +21,7 @@ export function foreignHost({ server, trustedHosts }: Pick<LoginRequest, "server
 }
 
 /**
- * To be called before the user or a request is sent anywhere.
+ * Call this before the user or a request is sent anywhere.
  *
  * @throws {@link AuthError} `consent_required` for a {@link foreignHost}
  */

@@ -79,7 +79,7 @@ export async function prepareLogin(parameters: LoginParameters, exchange: Exchan
   };
 }
 
-/** How long metadata are used that were read before, in milliseconds: endpoints rarely move, and never from one minute to the next. */
+/** How long metadata is used after it was read, in milliseconds: endpoints rarely move, and never from one minute to the next. */
 const maxAgeMs = 86_400_000;
 
 /**

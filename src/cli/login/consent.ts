@@ -31,7 +31,7 @@ function explained(question: ConsentQuestion, say: (line: string) => void): stri
     case "file":
       say(`The key of the session would not be in a keychain: ${question.reason}.`);
       say("The session would be stored in an encrypted file that your user can open on this machine.");
-      say("It is safe from a stray copy, not from your own programs.");
+      say("It is safe from a copy and from other users, not from your own programs.");
       return "Store it in the encrypted file?";
   }
 }

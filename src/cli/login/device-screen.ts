@@ -31,7 +31,7 @@ export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptio
   };
 }
 
-/** Undefined when the QR code would not fit on the screen, and for an address that a telephone had better not open. */
+/** Undefined when the QR code would not fit on the screen, and for an address that is not safe to open on a phone. */
 function drawn(address: string, screen: Screen): string | undefined {
   if (!isConfidential(new URL(address))) return undefined;
   const modules = qrCode(address);

@@ -36,7 +36,7 @@ export function security({ command }: Identity): string {
   others can read, is not used. If others can change a folder above, they can
   hide what is below it; "${command} auth doctor" names such folders. On Windows
   the access list of your profile folder keeps others out.
-- Code that somebody else has put where programs look for code. Only the files
+- Code that somebody else has placed where programs look for it. Only the files
   of this package are loaded, and its one dependency, from the package's own
   place for it and only if nobody but you and root can change the way there.
 - A copy of the file. It is sealed: see "${command} help storage".
@@ -53,7 +53,7 @@ What is not protected:
 
 - Your own programs, on your own machine, while you are logged in, can do what
   you can do: run "auth token", read the memory of your processes or, with the
-  encrypted file and no passphrase, derive the key.
+  encrypted file and no passphrase, read the secret of its key.
 - An administrator of the machine can do all of that too.
 - Two services with the default endpoints share one redirect path. If you log in
   at a hostile one, and the other's redirects do not name it (RFC 9207), it can
@@ -63,7 +63,7 @@ What is not protected:
 - A session that was copied together with its key is a second holder of one
   refresh token. At a service that detects reuse, the first refresh by the
   second holder ends the session for both, which is how you notice.
-- Where the system does not say whose a connection is (macOS, Windows), another
+- Where the system does not say who owns a connection (macOS, Windows), another
   user who reads the process list and is faster than your browser can log you in
   to their own account: "Logged in as" names it.
 - Another of your programs can deny you service: it can hold the lock, fill the

@@ -38,7 +38,7 @@ export const login: Command = defineCommand({
     resource: { type: "string", value: "URI", help: "resource that the tokens are for, if the issuer asks for it (RFC 8707)" },
     audience: { type: "string", value: "NAME", help: "the same, for issuers that use this parameter" },
     prompt: { type: "string", value: "WORD", help: "prompt that the issuer should show, such as login or select_account" },
-    "login-hint": { type: "string", value: "NAME", help: "account that the issuer should expect, such as an e-mail address" },
+    "login-hint": { type: "string", value: "NAME", help: "account that the issuer should expect, such as an email address" },
     "no-dpop": { type: "boolean", help: "request tokens that are not bound to a key of this machine, so that other programs can use them" },
     "no-qr": { type: "boolean", help: "do not draw the address of --headless as a QR code" },
     storage: {
@@ -48,7 +48,7 @@ export const login: Command = defineCommand({
       help: "where the key lives: keychain (default), file, or memory (nothing is stored)",
     },
     yes: { type: "boolean", short: "y", help: "agree to the encrypted file if there is no keychain, and to a change of the profile's service" },
-    force: { type: "boolean", help: "log in again even if already logged in, or with a profile of another service" },
+    force: { type: "boolean", help: "log in again even if already logged in, with a profile of another service, or if what is stored cannot be opened" },
     explain: { type: "boolean", help: "show which login would be used here, and why, without logging in" },
     ...profileOption,
     ...jsonOption,

@@ -9,7 +9,7 @@ import type { UserOutput } from "../../json-output.ts";
 export const whoami: Command = defineCommand({
   usage: "auth whoami",
   description: ({ variable }) =>
-    "Print the e-mail address of the logged-in user, and nothing else; where the issuer does not name its users, the issuer and the " +
+    "Print the email address of the logged-in user, and nothing else; where the issuer does not name its users, the issuer and the " +
     "scope. Exits 4 when nobody is logged in. " +
     `For a token in ${variable("ACCESS_TOKEN")} the service is asked, since only it knows the user.`,
   options: { ...profileOption },
