@@ -24,7 +24,7 @@ export function createAuthorizedFetch(overrides?: AppOverrides): AuthorizedFetch
 }
 
 export { AuthError, isAuthError, isTransient, NotAuthenticatedError, ServiceError, type AuthErrorCode, type AuthErrorOptions } from "./base/errors.ts";
-export { type ForeignVariable, type Hint, type HintPart, type SystemCommand, type ToolCommand, type ToolVariable, hintText, type HintContext } from "./base/hint.ts";
+export { type ForeignVariable, type Hint, type HintPart, type SystemCommand, type ToolCommand, type ToolVariable, type UnsetVariable, hintText, type HintContext } from "./base/hint.ts";
 export { createIdentity, ownIdentity, type Identity } from "./base/identity.ts";
 export type { Secret } from "./base/secret.ts";
 export type { AppOverrides, SettingOptions } from "./app/overrides.ts";

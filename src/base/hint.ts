@@ -23,13 +23,18 @@ export interface ForeignVariable {
   readonly value: string;
 }
 
+/** A variable to take out of the user's environment: one of this tool's, or the whole name of any. */
+export interface UnsetVariable {
+  readonly unset: string | ToolVariable;
+}
+
 /** A command of the system, one word each, unquoted: `["chmod", "600", path]`. */
 export interface SystemCommand {
   readonly run: readonly string[];
 }
 
 /** A piece of a hint: words, or something to type. */
-export type HintPart = string | ToolCommand | ToolVariable | ForeignVariable | SystemCommand;
+export type HintPart = string | ToolCommand | ToolVariable | ForeignVariable | UnsetVariable | SystemCommand;
 
 /**
  * The next step, as data. The words depend on the program that shows it (its name, its platform), so {@link hintText} makes them
@@ -74,6 +79,10 @@ export function hintText(hint: Hint, { identity, platform = process.platform, pr
     .map((part) => {
       if (typeof part === "string") return part;
       if ("run" in part) return part.run.map(word).join(" ");
+      if ("unset" in part) {
+        const name = typeof part.unset === "string" ? part.unset : identity.variable(part.unset.variable);
+        return platform === "win32" ? `Remove-Item ${word(`Env:${name}`)}` : `unset ${word(name)}`;
+      }
       if ("set" in part) return shellAssignment(part.set, part.value, platform);
       if ("variable" in part) {
         const name = identity.variable(part.variable);

@@ -38,7 +38,7 @@ function service({ identity, settings }: App, profiles: Profiles | undefined): F
   if (stored?.session && stored.service !== service.value) {
     // S-001: every command would say that nobody is logged in there.
     const said = `${service.source} is ${service.value}, but profile "${name}" is logged in to ${stored.service}, whose tokens go nowhere else`;
-    return report("warning", said, `unset ${service.source}`);
+    return report("warning", said, [{ unset: service.source }]);
   }
   return report("ok", `${service.value}, from ${service.source}`);
 }
@@ -61,7 +61,7 @@ function unknownVariables({ env, identity }: App): Finding[] {
   const report = finder("D104", "variable");
   const known = [...variables, ...secretVariables].map((variable) => identity.variable(variable));
   const unknown = Object.keys(env).filter((name) => name.startsWith(identity.variable("")) && !known.includes(name) && env[name]);
-  return unknown.sort().map((name) => report("warning", `${name} is set, but there is no such variable. There are: ${known.join(", ")}`, `unset ${name}`));
+  return unknown.sort().map((name) => report("warning", `${name} is set, but there is no such variable. There are: ${known.join(", ")}`, [{ unset: name }]));
 }
 
 /** Addresses with credentials are refused before this; it costs nothing to be sure. */

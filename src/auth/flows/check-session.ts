@@ -50,7 +50,7 @@ export async function userOfToken(accessToken: Secret, endpoint: string, exchang
   if (response.status !== 401) return userInfoResponse(response);
   const variable = { variable: "ACCESS_TOKEN" };
   throw new NotAuthenticatedError("the service refuses the access token from the environment", {
-    hint: hint`Set ${variable} to a new token. To use the login instead: unset ${variable}`,
+    hint: hint`Set ${variable} to a new token. To use the login instead: ${{ unset: variable }}`,
   });
 }
 
