@@ -13,7 +13,7 @@ import { type Account, type Origin, SyncQueue } from "../sync/queue.ts";
 /**
  * The account that this app acts for now.
  *
- * @param signal - ends the request to the service that a token of the environment needs
+ * @param signal - ends the request to the service that a token from the environment needs
  * @throws {@link NotAuthenticatedError} when nobody is logged in; what {@link ownerOfEnvironmentToken} throws
  */
 export async function accountInUse(app: App, signal?: AbortSignal): Promise<Account> {
@@ -23,18 +23,18 @@ export async function accountInUse(app: App, signal?: AbortSignal): Promise<Acco
   return account;
 }
 
-/** The profile in use and the account that is logged in on it, which an event that is emitted now belongs to: what is known without a request. */
+/** The profile in use and the account that is logged in on it, as far as they are known without a request: an event emitted now belongs to them. */
 export async function originOf({ settings, store, tokens }: App): Promise<Origin> {
   const { active, profiles } = await store.read();
   const profile = tokens().settle(active);
   const known = profiles.get(profile);
-  // A token of the environment takes precedence over the stored session, and may be another user's: what is emitted under it
-  // waits under a name of its own until a flush has asked the service whose it is. The next token may be yet another user's.
+  // A token from the environment takes precedence over the stored session, and may be another user's: what is emitted under it
+  // waits under a name of its own until a flush has asked the service whose token it is. The next token may be yet another user's.
   if (settings.accessToken) return { profile: `token ${settings.accessToken.fingerprint()}`, service: settings.service?.value ?? known?.service ?? null, account: undefined };
   return { profile, service: known?.service ?? settings.service?.value ?? null, account: known && accountOf(known) };
 }
 
-/** The account of a token of the environment; undefined when there is no such token. */
+/** The account of the token from the environment; undefined when there is no such token. */
 export async function accountOfToken(app: App, origin: Origin, signal: AbortSignal | undefined): Promise<Account | undefined> {
   if (app.settings.accessToken === undefined) return undefined;
   const { service, user } = await ownerOfEnvironmentToken(app, signal, origin);
@@ -42,7 +42,7 @@ export async function accountOfToken(app: App, origin: Origin, signal: AbortSign
 }
 
 /**
- * Asks the service whose the token of the environment is: only the service knows.
+ * Asks the service which user the token from the environment belongs to: only the service knows.
  *
  * @param origin - from {@link originOf}, where it was asked already
  * @throws {@link AuthError} `configuration_invalid` when nothing names a service; {@link NotAuthenticatedError} without such a token,
@@ -53,7 +53,7 @@ export async function ownerOfEnvironmentToken(app: App, signal: AbortSignal | un
   const { accessToken } = app.settings;
   if (accessToken === undefined) throw notLoggedIn(profile);
   if (service === null) {
-    throw new AuthError("configuration_invalid", `${app.identity.variable("SAAS_URL")} is not set, so there is no service to ask whose the token is`, {
+    throw new AuthError("configuration_invalid", `${app.identity.variable("SAAS_URL")} is not set, so there is no service to ask who owns the token`, {
       hint: hint`${{ variable: "SAAS_URL", value: "https://service.example" }}`,
     });
   }
@@ -66,13 +66,13 @@ export function fetchAs({ tokens, clock, fetch }: App, account: Account): Author
   return createAuthorizedFetch({ tokens: tokensOfAccount(tokens(), account), clock, fetch });
 }
 
-/** The folder of what waits to be sent. */
+/** The folder of everything that waits to be sent. */
 export function queueFolder({ folder }: App): string {
   return join(folder, "queue");
 }
 
 /**
- * Assigns to an account what was emitted before its profile ever had one. To be called after a login.
+ * Assigns to an account what was emitted before its profile ever had one. Call it after a login.
  *
  * @param name - the profile's
  * @param profile - with the session that was just stored

@@ -1,4 +1,3 @@
-import { hostname, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { AppOverrides } from "./overrides.ts";
 import { resolveSettings, secretVariables, type Settings } from "./settings.ts";
@@ -7,12 +6,11 @@ import type { Fetch } from "../base/runtime-types.ts";
 import type { Keychain } from "../auth/secure-storage/keychain.ts";
 import { SealedFile, type KeySource } from "../auth/secure-storage/sealed-file.ts";
 import type { KeyHeader, SimpleVault, Vault } from "../auth/secure-storage/vault.ts";
-import type { Profiles } from "../auth/session.ts";
 import { SessionStore } from "../auth/session-store.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
 import { ownIdentity, type Identity } from "../base/identity.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
-import { configFolder, runtimeFolder, type Environment } from "../platform/paths.ts";
+import { configFolder, stateFolder, type Environment } from "../platform/paths.ts";
 import { findProfileFile, realFolder, type ProfileFile } from "../platform/profile-file.ts";
 
 /** Every collaborator, each made when it is first asked for. */
@@ -45,14 +43,12 @@ export interface App {
   readonly isSealed: boolean;
   /** The profiles and their sessions. */
   readonly store: SessionStore;
-  /** Reads what {@link SessionStore.read} reads and changes nothing on disk, not even the cache of a key: for the doctor. */
-  readProfiles(): Promise<Profiles>;
   /** The token manager of the profile in use at the service in use, or of a named profile or service. */
   tokens(profile?: string, service?: string): TokenManager;
   /** `fetch` with the token of the profile in use. */
   readonly authorizedFetch: AuthorizedFetch;
   /**
-   * To be called before the process ends.
+   * Call this before the process ends.
    * @throws {@link AuthError} `storage_…` when a refreshed session could not be stored and will be lost with this process
    */
   close(): Promise<void>;
@@ -91,16 +87,16 @@ export function createApp(overrides: AppOverrides = {}): App {
     const { createKeychain, keychainOf } = await import("../auth/secure-storage/keychain.ts");
     return overrides.keychain === undefined ? createKeychain({ identity, clock, env }) : keychainOf(overrides.keychain);
   }));
-  const sealed = (leavesTraces: boolean): SealedFile =>
-    new SealedFile(join(folder(), "credentials.json"), async (source: KeyHeader["source"]): Promise<KeySource> => {
-      if (source === "keychain") return (await import("../auth/secure-storage/keychain.ts")).keychainKey(keychain());
-      const { machineFingerprint, machineKey, passphraseKey } = await import("../auth/secure-storage/derived-key.ts");
-      if (source === "passphrase") return passphraseKey(settings.passphrase);
-      const uid = process.getuid?.();
-      const cache = leavesTraces ? runtimeFolder(identity, env, platform, tmpdir(), uid) : undefined;
-      return machineKey(machineFingerprint(identity, hostname(), uid ?? (await import("../platform/user-name.ts")).userName()), cache);
-    });
-  const sealedFile = lazily(() => sealed(true));
+  const keySourceOf = async (header: KeyHeader): Promise<KeySource> => {
+    if (header.source === "keychain") return (await import("../auth/secure-storage/keychain.ts")).keychainKey(keychain());
+    if (header.source === "passphrase") return (await import("../auth/secure-storage/passphrase-key.ts")).passphraseKey(settings.passphrase);
+    const { machineKey } = await import("../auth/secure-storage/machine-key.ts");
+    const key = machineKey({ identity, folder: () => stateFolder(identity, env, platform), platform, clock });
+    if (header.kdf === "hkdf") return key;
+    const { oldFingerprint, oldMachineKey } = await import("../auth/secure-storage/old-machine-key.ts");
+    return oldMachineKey(oldFingerprint(identity), key);
+  };
+  const sealedFile = lazily(() => new SealedFile(join(folder(), "credentials.json"), keySourceOf));
   const storage = typeof overrides.storage === "object" ? overrides.storage : settings.storage?.value === "memory" ? "memory" : undefined;
   const vault = (): Vault => (storage === undefined ? sealedFile() : storage === "memory" || "get" in storage ? loadedVault(storage) : storage);
   const store = lazily(() => new SessionStore(vault(), clock, { onWait: overrides.onWait, folder: folderHere() }));
@@ -146,7 +142,6 @@ export function createApp(overrides: AppOverrides = {}): App {
     get store() {
       return store();
     },
-    readProfiles: async () => (storage === undefined ? new SessionStore(sealed(false), clock, { folder: folderHere() }) : store()).read(),
     tokens,
     get authorizedFetch() {
       return authorizedFetch();

@@ -29,7 +29,7 @@ export interface AppOverrides {
   cwd?: string;
   /** The machine's own by default. */
   clock?: Clock;
-  /** Sends every request. By default the runtime's own, which honours the proxy variables. */
+  /** Sends every request. By default the runtime's own, which honors the proxy variables. */
   fetch?: runtime.Fetch;
   /** The folder of everything that is stored; by default the one that a variable names, else the platform's place for the tool's name. */
   folder?: string | undefined;
@@ -41,7 +41,7 @@ export interface AppOverrides {
   storage?: "keychain" | "file" | "memory" | Vault | SimpleVault | undefined;
   /** Instead of the OS keychain; false for none. */
   keychain?: SimpleKeychain | false | undefined;
-  /** Called when another process has been waited for a second: that one refreshes the session, or changes what is stored. */
+  /** Called after a second of waiting for another process, which is refreshing the session or changing what is stored. */
   onWait?: (awaited: AwaitedProcess) => void;
 }
 

@@ -23,7 +23,7 @@ export interface Settings {
   /** What a login requests, where it is not told anything else. */
   readonly scope: string | undefined;
   readonly storage: Setting<StorageKind> | undefined;
-  /** The variable `…_ACCESS_TOKEN`: used as it is for every request, never stored or refreshed. */
+  /** The variable `…_ACCESS_TOKEN`: used as is for every request, never stored or refreshed. */
   readonly accessToken: Secret | undefined;
   /** The variable `…_PASSPHRASE`: the file's key is derived from it. */
   readonly passphrase: Secret | undefined;
@@ -73,7 +73,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
   if (accessToken && !/^[\x21-\x7e]+$/.test(accessToken.value)) {
     throw invalid(
       accessToken,
-      "holds no access token, which is letters, digits and signs without a blank or a line break",
+      "does not hold an access token, which is letters, digits and punctuation without a space or a line break",
       hint`Set it to the token alone, without "Bearer": ${{ variable: "ACCESS_TOKEN", value: "…" }}`,
     );
   }

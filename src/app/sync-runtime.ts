@@ -5,7 +5,7 @@ import { userName } from "../platform/user-name.ts";
 import { nodeId } from "../sync/events.ts";
 import { SyncRuntime, type SyncOptions } from "../sync/runtime.ts";
 
-/** The synchronisation of an app: its queue is next to its sessions, and its requests go through the authorized fetch. */
+/** The synchronization of an app: its queue is next to its sessions, and its requests go through the authorized fetch. */
 export function syncRuntimeOf(app: App, options: SyncOptions = {}): SyncRuntime {
   return new SyncRuntime({
     ...options,

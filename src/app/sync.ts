@@ -6,7 +6,7 @@ import type { LiveClient } from "../sync/live-client.ts";
 import type { SyncOptions, SyncRuntime } from "../sync/runtime.ts";
 
 /**
- * The synchronisation of this process: a queue on disk next to the session, drained through the authorized fetch.
+ * The synchronization of this process: a queue on disk next to the session, drained through the authorized fetch.
  *
  * @param options - see {@link SyncOptions}
  * @param overrides - what to use instead of the machine's own

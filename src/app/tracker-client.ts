@@ -9,8 +9,8 @@ type Access = Pick<TrackerClientOptions, "fetch"> & { readonly team: string };
 /**
  * The hosted tracker of an app, for its default team, through the authorized fetch.
  *
- * The first call that finds an account settles whose it is: else, after another user's login, one user's token would go out with
- * the other's team, or a poll would ask for an operation that the other has begun.
+ * The first call that finds an account settles which one is used. Otherwise, after another user's login, one user's token would be
+ * sent with the other's team, or a poll would ask about an operation that the other has begun.
  */
 export function trackerClientOf(app: App): TrackerClient {
   let settled: Promise<Access> | undefined;
@@ -25,6 +25,6 @@ export function trackerClientOf(app: App): TrackerClient {
 
 async function accessInUse(app: App): Promise<Access> {
   const account = await accountInUse(app);
-  if (account.team === null) throw new AuthError("access_denied", "this account is in no team, and a tracker is a team's", { hint: hint`Your teams: ${{ command: "auth team" }}` });
+  if (account.team === null) throw new AuthError("access_denied", "this account is not in a team, and a tracker belongs to a team", { hint: hint`Your teams: ${{ command: "auth team" }}` });
   return { team: account.team, fetch: fetchAs(app, account) };
 }

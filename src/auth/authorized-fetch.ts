@@ -176,13 +176,13 @@ async function sendThrough({ token, service, scope, fetch, resourceFetch }: Door
       return { response, isFromService: hop.isService && (hops > 0 || !response?.redirected || targetOf(response.url, service).isService) };
     }
     await response.body?.cancel();
-    if (hops === mostHops) throw new AuthError("service_rejected", `"${bare(first.url)}" redirects again and again`, { hint: "Check the address" });
+    if (hops === mostHops) throw new AuthError("service_rejected", `"${bare(first.url)}" redirects too many times`, { hint: "Check the address" });
     if (!isReplayable(next.init.body)) throw notReplayable(hop.url, "redirected the request");
     hop = next;
   }
 }
 
-/** An address without its query, which may hold what is secret. */
+/** An address without its query, which may hold a secret. */
 function bare(url: string): string {
   return url.replace(/\?.*$/s, "");
 }

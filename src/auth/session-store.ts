@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
-import { AuthError } from "../base/errors.ts";
+import { AuthError, isAuthError } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Reservation } from "../platform/files.ts";
@@ -25,7 +25,18 @@ export interface StoreReservation {
   discard(): void;
 }
 
-const nobody: Profiles = { active: "default", profiles: new Map() };
+/** How a change is made. @internal */
+export interface UpdateOptions {
+  /** From {@link SessionStore.reserve}. */
+  readonly reservation?: StoreReservation;
+  /** Seals with another key from now on. */
+  readonly key?: KeyHeader;
+  /** If what is stored cannot be opened, it is moved aside instead of being an error, and this is told where it is. */
+  readonly onSetAside?: ((path: string) => void) | undefined;
+}
+
+/** What is stored where nothing is. */
+export const nobody: Profiles = { active: "default", profiles: new Map() };
 
 /**
  * The profiles at rest. Reading takes no lock, since a vault is replaced whole; every change reads, decides and writes
@@ -71,10 +82,11 @@ export class SessionStore {
    * Takes everything on disk that the next {@link SessionStore.replaceSession} needs, before something is done that cannot be
    * undone: room for the file, and the entries of the lock under which it is replaced.
    *
+   * @param key - the key of the next write, if it is a new one
    * @throws {@link AuthError} `storage_unwritable` when the disk does not have that
    */
-  async reserve(): Promise<StoreReservation> {
-    const room = await this.#vault.reserve();
+  async reserve(key?: KeyHeader): Promise<StoreReservation> {
+    const room = await this.#vault.reserve(key);
     try {
       const path = this.#lockPath("credentials");
       const lock = path === undefined ? undefined : (await processLock()).prepareProcessLock(path, this.#clock);
@@ -96,18 +108,17 @@ export class SessionStore {
    * Changes what is stored.
    *
    * @param change - from the profiles as they are now to what they should be; returning the same value leaves them
-   * @param options - `reservation` from {@link SessionStore.reserve}; `key` to seal with another key from now on
    * @returns what is stored now
    * @throws {@link AuthError} `lock_unavailable` or `storage_…`; what was stored is still there
    */
-  async update(change: (profiles: Profiles) => Profiles, options: { reservation?: StoreReservation; key?: KeyHeader } = {}): Promise<Profiles> {
-    return options.key === undefined ? this.#update(change, options) : this.#withoutRefreshes(() => this.#update(change, options));
+  async update(change: (profiles: Profiles) => Profiles, options: UpdateOptions = {}): Promise<Profiles> {
+    return options.key === undefined ? this.#update(change, options) : this.#withoutRefreshes(() => this.#update(change, options), options);
   }
 
-  async #update(change: (profiles: Profiles) => Profiles, { reservation, key }: { reservation?: StoreReservation; key?: KeyHeader }): Promise<Profiles> {
+  async #update(change: (profiles: Profiles) => Profiles, { reservation, key, onSetAside }: UpdateOptions): Promise<Profiles> {
     const lock = await (reservation?.lock?.acquire({ clock: this.#clock, timeoutMs: 10_000, onWait: this.#waiting("change") }) ?? this.lock("credentials", 10_000));
     try {
-      const before = await this.#stored();
+      const before = await this.#readOr(onSetAside && (async () => onSetAside((await this.#vault.setAside?.()) ?? "")));
       const after = change(before);
       if (after === before && key === undefined) return before;
       await this.#write(after, lock, { ...(reservation && { reservation: reservation.room }), ...(key && { key }) });
@@ -117,14 +128,25 @@ export class SessionStore {
     }
   }
 
+  /** What is stored. If it cannot be opened and the caller can do without, `otherwise` is done, and nothing is stored. */
+  async #readOr(otherwise: (() => Promise<void>) | undefined): Promise<Profiles> {
+    try {
+      return await this.#stored();
+    } catch (error) {
+      if (otherwise === undefined || this.#vault.setAside === undefined || !isUnopenable(error)) throw error;
+      await otherwise();
+      return nobody;
+    }
+  }
+
   async #write(profiles: Profiles, lock: VaultLock | undefined, options: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<void> {
     const text = serializeProfiles(profiles);
-    // A lock is only ever taken from a living holder that nobody can see (another container), after ten minutes of standing still.
+    // A lock is only ever taken from a living holder that nobody can see (another container), after ten minutes without a sign of life.
     if (lock?.held() === false) throw new AuthError("lock_unavailable", "the lock on the credentials was lost while this process was stopped", { hint: "Try again" });
     await this.#vault.write(text, options);
     // Read back: a disk that lies or a wrong key shows now, while the session is still in memory.
     if ((await this.#vault.read()) !== text) {
-      throw new AuthError("storage_unwritable", `"${this.#vault.path}" does not hold what was just written`, { hint: hint`Run: ${{ command: "auth doctor" }}` });
+      throw new AuthError("storage_unwritable", `"${this.#vault.path}" does not contain what was just written`, { hint: hint`Run: ${{ command: "auth doctor" }}` });
     }
   }
 
@@ -132,11 +154,11 @@ export class SessionStore {
    * Does something while no profile is being refreshed. A process that waits for the service may not have the new key: it could
    * not store the answer, and the session would be lost with it.
    */
-  async #withoutRefreshes<T>(work: () => Promise<T>): Promise<T> {
+  async #withoutRefreshes<T>(work: () => Promise<T>, { onSetAside }: UpdateOptions): Promise<T> {
     const locks: (VaultLock | undefined)[] = [];
     try {
       // In the same order everywhere, so that no two processes wait for each other.
-      for (const name of [...(await this.read()).profiles.keys()].sort()) locks.push(await this.lock(refreshLockName(name), 15_000));
+      for (const name of [...(await this.#readOr(onSetAside && (async () => undefined))).profiles.keys()].sort()) locks.push(await this.lock(refreshLockName(name), 15_000));
       return await work();
     } finally {
       for (const lock of locks) lock?.release();
@@ -147,7 +169,7 @@ export class SessionStore {
    * Replaces a session, only if it is still the one that is stored: an answer that arrives after a logout or a new login does
    * not bring the old session back (S-003).
    *
-   * @returns the profile as it is stored now, or undefined when there is none any more
+   * @returns the profile as it is stored now, or undefined when it no longer exists
    */
   async replaceSession(name: string, expected: Session, next: Session, reservation?: StoreReservation): Promise<Profile | undefined> {
     const swap = (profiles: Profiles): Profiles => {
@@ -229,6 +251,11 @@ export class SessionStore {
 /** Loaded when a lock is taken: a command that finds a good token takes none. */
 function processLock(): Promise<typeof import("../platform/process-lock/process-lock.ts")> {
   return import("../platform/process-lock/process-lock.ts");
+}
+
+/** Whether an error says that what is stored cannot be opened: not now, or never again. */
+export function isUnopenable(error: unknown): error is AuthError {
+  return isAuthError(error) && ["storage_damaged", "storage_unreadable", "keychain_unavailable"].includes(error.code);
 }
 
 /** The name of the lock for refreshing a profile: two profiles do not wait for each other. */

@@ -59,14 +59,18 @@ export type Credential = Pick<Session, "accessToken" | "tokenType" | "dpopKey" |
 export interface Profile {
   /** The service's address, without a trailing `/`: the only one that this profile's tokens go to. */
   readonly service: string;
-  /** The issuer that the user named, exactly as it names itself; undefined: the service is its own. */
+  /** The issuer that the user named, exactly as it names itself; undefined: the service is its own issuer. */
   readonly issuer?: string | undefined;
-  /** What the last login has found out about the server, so that the next one need not ask. */
+  /** What the last login found out about the server, so that the next one need not ask. */
   readonly metadata?: KnownServer | undefined;
   /** The `client_id` to log in with. */
   readonly clientId: string;
   /** The scopes that the user asked for, separated by spaces; undefined: the default. */
   readonly scope?: string | undefined;
+  /** Hosts where a login may begin although it is at the issuer: the user has agreed to each by name. */
+  readonly trustedHosts?: readonly string[] | undefined;
+  /** The path of the redirect URI, where the user named it. */
+  readonly redirectPath?: string | undefined;
   /** The id of the team that the user chose; undefined leaves the choice to {@link defaultTeam}. */
   readonly team: string | undefined;
   /** Undefined when nobody is logged in. */
@@ -77,7 +81,7 @@ export interface Profile {
 export interface Profiles {
   /** The name of that one; there may be no such profile yet. */
   readonly active: string;
-  /** The profiles that the user has chosen for folders and all that is below them, by the folder's real path. */
+  /** The profiles that the user has chosen for folders and everything below them, by the folder's real path. */
   readonly folders?: ReadonlyMap<string, string>;
   /** The folder that `active` was chosen for, if it was chosen for one; not stored. */
   readonly here?: string;
@@ -105,7 +109,7 @@ export function notLoggedIn(profile: string): NotAuthenticatedError {
 }
 
 /**
- * The error for a profile that was named and does not exist, so that a typing mistake never acts in another's name.
+ * The error for a profile that was named and does not exist, so that a typing mistake never acts as another account.
  *
  * @param source - the option, variable or file that named it, where that is worth telling
  */
@@ -116,7 +120,7 @@ export function unknownProfile(name: string, { profiles }: Profiles, source?: st
   });
 }
 
-/** A machine without a clock starts in 1970; what is further off than this is not a clock, and leads out of the range of dates. */
+/** A machine without a clock starts in 1970. A larger difference does not come from a clock, and would leave the range of dates. */
 const centuryMs = 3_155_760_000_000;
 
 /** The members of a session that a token answer decides. @internal */
@@ -165,7 +169,7 @@ export function sessionTokens(tokens: TokenResponse, at: number, previous?: Sess
 export function remainingMs(session: Session, now: number): number {
   if (session.accessTokenExpiresAt === undefined) return Number.POSITIVE_INFINITY;
   const serverNow = now + session.clockOffsetMs;
-  // Received in the future: the clock was set back since, and says nothing about how much of the lifetime is left.
+  // Received in the future: the clock has been set back since, and says nothing about how much of the lifetime is left.
   if (serverNow < session.issuedAt - marginMs(session)) return 0;
   return session.accessTokenExpiresAt - serverNow;
 }

@@ -25,7 +25,7 @@ export function parseServiceUrl(text: string, source: string): string {
     });
   if (!URL.canParse(text)) throw refuse(`is "${text}", which is not an address such as https://service.example`);
   const url = new URL(text);
-  if (url.username || url.password) throw refuse("holds a user name or password, which has no place in it");
+  if (url.username || url.password) throw refuse("contains a user name or password, which does not belong in it");
   if (url.protocol !== "https:" && url.protocol !== "http:") throw refuse(`is "${text}": "https:" is needed, not "${url.protocol}"`);
   if (url.search || url.hash || text.includes("?") || text.includes("#")) throw refuse(`is "${text}": a query or a fragment cannot be part of it`);
   if (!isConfidential(url)) {

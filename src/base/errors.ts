@@ -86,8 +86,8 @@ export class AuthError extends Error {
 }
 
 /**
- * Where an error comes from: its stack, and of each cause its name, code and message. What else a runtime or a library has put on
- * an error may be what was sent or answered, such as `data` of undici's `HTTPParserError` (S-005).
+ * Where an error comes from: its stack, and of each cause its name, code and message. Anything else that a runtime or a library puts
+ * on an error may be what was sent or received, such as `data` of undici's `HTTPParserError` (S-005).
  */
 export function evidence(error: unknown): string {
   const seen = new Set<unknown>();
@@ -123,7 +123,7 @@ export class ServiceError extends AuthError {
   /** How long the service asked to wait (`Retry-After`, RFC 9110 §10.2.3), in milliseconds; undefined when it did not. */
   readonly retryAfterMs: number | undefined;
 
-  /** `status`, `error` and `retryAfterMs` as the members have them. */
+  /** `status`, `error` and `retryAfterMs`: see the members. */
   constructor(
     code: AuthErrorCode,
     message: string,
@@ -137,8 +137,8 @@ export class ServiceError extends AuthError {
 }
 
 /**
- * Whether a value is an error of this library, also of another copy of the package in the same program, which has other
- * classes: the code counts, not the class.
+ * Whether a value is an error of this library, or of another copy of the package in the same program. That copy has classes of its
+ * own, so the code decides, not the class.
  *
  * @param value - what was caught
  */

@@ -11,38 +11,33 @@ export interface ToolCommand {
   readonly options?: readonly string[];
 }
 
-/** A variable of this tool, without its prefix: `ACCESS_TOKEN`. With a value, the hint shows how to set it. */
+/** A variable of this tool, without its prefix: `ACCESS_TOKEN`. With a value, the hint shows how to set it; with null, how to unset it. */
 export interface ToolVariable {
   readonly variable: string;
-  readonly value?: string;
+  readonly value?: string | null;
 }
 
-/** A variable that is not this tool's, such as `HTTPS_PROXY`, and the value to set it to. */
+/** A variable by its whole name, such as `HTTPS_PROXY`, and the value to set it to; null to unset it. */
 export interface ForeignVariable {
   readonly set: string;
-  readonly value: string;
+  readonly value: string | null;
 }
 
-/** A variable to take out of the user's environment: one of this tool's, or the whole name of any. */
-export interface UnsetVariable {
-  readonly unset: string | ToolVariable;
-}
-
-/** A command of the system, one word each, unquoted: `["chmod", "600", path]`. */
+/** A command of the system, one word each, unquoted: `["chmod", "600", path]`. On Windows it is shown as what does the same there. */
 export interface SystemCommand {
   readonly run: readonly string[];
 }
 
 /** A piece of a hint: words, or something to type. */
-export type HintPart = string | ToolCommand | ToolVariable | ForeignVariable | UnsetVariable | SystemCommand;
+export type HintPart = string | ToolCommand | ToolVariable | ForeignVariable | SystemCommand;
 
 /**
  * The next step, as data. The words depend on the program that shows it (its name, its platform), so {@link hintText} makes them
- * last; only there is what to type quoted for the shell.
+ * last, and quotes for the shell what there is to type.
  */
 export type Hint = readonly HintPart[];
 
-/** Builds a hint, of words, commands and other hints: ``hint`Run: ${login(profile)}` ``. */
+/** Builds a hint from words, commands and other hints: ``hint`Run: ${login(profile)}` ``. */
 export function hint(text: TemplateStringsArray, ...parts: readonly (HintPart | Hint)[]): Hint {
   return text.flatMap((words, index) => [words, parts[index] ?? ""].flat()).filter((part) => part !== "");
 }
@@ -50,7 +45,7 @@ export function hint(text: TemplateStringsArray, ...parts: readonly (HintPart | 
 /**
  * The command that logs in.
  *
- * @param profile - where it is known which one is meant
+ * @param profile - the one that is meant, if it is known
  * @param options - such as `--force`
  */
 export function login(profile?: string, ...options: readonly string[]): ToolCommand {
@@ -70,7 +65,7 @@ export interface HintContext {
  * The words of a hint, ready to show.
  *
  * @param hint - from an error
- * @param context - under what name, on which platform and about which profile it is shown
+ * @param context - the tool, the platform and the profile that it is shown for
  */
 export function hintText(hint: Hint, { identity, platform = process.platform, profile }: HintContext): string {
   const word = (text: string): string => shellWord(text, platform);
@@ -78,11 +73,7 @@ export function hintText(hint: Hint, { identity, platform = process.platform, pr
   const text = hint
     .map((part) => {
       if (typeof part === "string") return part;
-      if ("run" in part) return part.run.map(word).join(" ");
-      if ("unset" in part) {
-        const name = typeof part.unset === "string" ? part.unset : identity.variable(part.unset.variable);
-        return platform === "win32" ? `Remove-Item ${word(`Env:${name}`)}` : `unset ${word(name)}`;
-      }
+      if ("run" in part) return (platform === "win32" ? onWindows(part.run) : part.run).map(word).join(" ");
       if ("set" in part) return shellAssignment(part.set, part.value, platform);
       if ("variable" in part) {
         const name = identity.variable(part.variable);
@@ -127,8 +118,25 @@ export function shellWord(text: string, platform: string): string {
   return isPlain.test(text) ? text : shellQuoted(text, platform);
 }
 
-/** What sets a variable of the environment in the user's shell. PowerShell would take an unquoted value for a command. */
-function shellAssignment(name: string, value: string, platform: string): string {
+/** What does the same in PowerShell as a command of other systems. Its own `rm`, `mv` and `ls` have other options. */
+const windowsCommands: Record<string, (words: readonly string[], options: readonly string[]) => readonly string[]> = {
+  ls: (paths) => ["icacls", ...paths.slice(-1)],
+  mv: (paths) => ["Move-Item", "-LiteralPath", ...paths],
+  rm: (paths, options) => ["Remove-Item", ...options.map(() => "-Recurse"), "-LiteralPath", ...paths],
+  mkdir: (paths) => ["mkdir", ...paths.slice(-1)],
+  nc: ([host = "", port = ""]) => ["Test-NetConnection", host, "-Port", port],
+  openssl: ([, address = ""]) => ["curl.exe", "-v", `https://${address}`],
+};
+
+function onWindows([program = "", ...args]: readonly string[]): readonly string[] {
+  const isOption = (arg: string): boolean => arg.startsWith("-");
+  return windowsCommands[program]?.(args.filter((arg) => !isOption(arg)), args.filter(isOption)) ?? [program, ...args];
+}
+
+/** What sets or unsets a variable of the environment in the user's shell. PowerShell would take an unquoted value for a command. */
+function shellAssignment(name: string, value: string | null, platform: string): string {
+  // Of a name that is set by mistake, the environment knows any character.
+  if (value === null) return platform === "win32" ? `Remove-Item ${shellWord(`Env:${name}`, platform)}` : `unset ${shellWord(name, platform)}`;
   return platform === "win32" ? `$env:${name} = ${shellQuoted(value, platform)}` : `export ${name}=${shellWord(value, platform)}`;
 }
 

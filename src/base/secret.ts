@@ -46,12 +46,12 @@ export class Secret {
   }
 }
 
-/** Shorter values, such as a careless passphrase, are in many words by chance. */
+/** Shorter values, such as a careless passphrase, occur in ordinary words by chance. */
 const leastLength = 8;
 
 /**
  * Text in which every secret of this process is replaced: a service, a proxy or the runtime may quote what it was sent, and an
- * error's message ends up in logs (S-005). Also as the value is spelled in a form body, in an address or in JSON.
+ * error's message ends up in logs (S-005). Also finds the value as it is spelled in a form body, in an address or in JSON.
  */
 export function redact(text: string): string {
   if (text.length < leastLength) return text;

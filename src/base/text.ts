@@ -1,7 +1,7 @@
-/** Everything that moves the cursor, colours or titles the terminal, is invisible, or reverses the reading direction. */
+/** Everything that moves the cursor, colors or titles the terminal, is invisible, or reverses the reading direction. */
 export const unprintable: RegExp = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** Text as a terminal may have it (S-008). */
+/** Text that is safe to show in a terminal (S-008). */
 export function printable(text: string): string {
   return text.replace(unprintable, "");
 }

@@ -4,7 +4,7 @@ import { timeHere } from "./format.ts";
 import type { AuthStatus, StorageStatus } from "./json-output.ts";
 
 /**
- * What a session that cannot be refreshed comes to, as the end of a sentence.
+ * What to do about a session that cannot be refreshed, as the end of a sentence.
  *
  * @param now - this machine's clock, milliseconds since 1970
  */
@@ -31,7 +31,7 @@ export async function chosenProfile({ store, settings }: App): Promise<ChosenPro
   const name = settings.profile?.value ?? all.active;
   const profile = all.profiles.get(name);
   const source = settings.profile?.source ?? (all.here && chosenFor(all.here));
-  // A token of the environment needs no profile.
+  // A token from the environment needs no profile.
   if (profile === undefined && source && !settings.accessToken) throw unknownProfile(name, all, source);
   return { name, profile, all };
 }

@@ -12,7 +12,7 @@ export type Choices = readonly string[] | "files" | "profiles" | "teams";
 export interface OptionSpec {
   readonly type: "string" | "number" | "boolean";
   readonly short?: string;
-  /** An earlier name of the option, which is still understood. */
+  /** An earlier name of the option, which still works. */
   readonly alias?: string;
   /** The placeholder of its value in the help, such as `SECONDS`. */
   readonly value?: string;
@@ -56,7 +56,7 @@ export interface Context {
   readonly groups: Readonly<Record<string, string>>;
 }
 
-/** A command's place in the tool. It is loaded when it is called, so that no command pays for another. */
+/** A command's place in the tool. It is loaded when it is called, so that no command waits for another's code. */
 export interface CommandEntry {
   readonly words: readonly string[];
   readonly summary: string;
@@ -104,7 +104,7 @@ export const commonOptions: { readonly help: OptionSpec; readonly debug: OptionS
   debug: { type: "boolean", help: "show where an error comes from" },
 };
 
-/** Wrong usage: what is wrong, and the nearest thing that would be right. */
+/** An error in the command line: what is wrong, and the nearest thing that would be right. */
 export function usageError(message: string, hint: Hint | string): AuthError {
   return new AuthError("usage_invalid", message, { hint });
 }

@@ -47,7 +47,7 @@ async function helpTopic(words: readonly string[], identity: Identity): Promise<
   throw usageError(`"${word}" is not a command or a topic of ${identity.command}`, meant ? hint`Did you mean: ${{ command: `help ${meant}` }}? ${see}` : see);
 }
 
-/** What a group of commands, or the tool itself, makes of a word that is none of its commands. */
+/** How a group of commands, or the tool itself, answers a word that is not one of its commands. */
 async function groupRequest(words: readonly string[], next: string | undefined, identity: Identity): Promise<Request> {
   const below = entriesBelow(words);
   const isTop = words.length === 0;
@@ -58,7 +58,7 @@ async function groupRequest(words: readonly string[], next: string | undefined, 
   }
   const { nearest } = await import("./nearest.ts");
   const known = new Set([...below.map((entry) => entry.words[words.length] ?? ""), "--help", ...(isTop ? ["--version"] : [])]);
-  // `login` without its group, as most tools have it, is not a typing error.
+  // `login` without its group, as most tools have it, is not a typo.
   const meant = nearest(next, known) ?? below.find((entry) => entry.words.at(-1) === next)?.words.slice(words.length).join(" ");
   const inGroup = (rest: string): { command: string } => ({ command: [...words, rest].join(" ") });
   const usage = hint`Usage: ${inGroup("COMMAND [options]")}`;
@@ -83,7 +83,7 @@ function entriesBelow(words: readonly string[]): readonly CommandEntry[] {
   return commandTable.filter((entry) => words.every((word, index) => entry.words[index] === word));
 }
 
-/** Node's own parser, not strict: it says what it found, and what is wrong with that is said here, with the nearest name. */
+/** Node's own parser, not strict: it says what it found. What is wrong with that is reported here, with the nearest name. */
 async function parse(command: Command, args: readonly string[]): Promise<{ values: Record<string, OptionValue>; positionals: string[] }> {
   const options = new Map<string, { name: string; option: OptionSpec }>();
   const parserOptions: Record<string, { type: "string" | "boolean"; short?: string }> = {};

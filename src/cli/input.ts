@@ -4,7 +4,7 @@ import { readUserFile, standardInput, writeUserFile } from "../platform/user-fil
 import { usageError } from "./command.ts";
 
 /**
- * The value of an option that is given as it is, as `@FILE`, or as `-` for standard input.
+ * The value of an option that is given literally, as `@FILE`, or as `-` for standard input.
  *
  * @param option - its name, for the message
  * @param value - as typed

@@ -8,7 +8,7 @@ import type { AuthErrorCode } from "../base/errors.ts";
 export interface TeamOutput {
   readonly id: string;
   readonly name: string;
-  /** The user's role in it, in the service's word. */
+  /** The user's role in it, in the service's words. */
   readonly role?: string;
   /** Whether it is the user's own. It is the default team unless the user has chosen another. */
   readonly isPrivateTeamspace?: boolean;
@@ -19,6 +19,8 @@ export interface UserOutput {
   readonly id: string;
   readonly email?: string;
   readonly name?: string;
+  /** The issuer names nobody: `name` is the issuer with the scope, and `id` is this login's. */
+  readonly isUnnamed?: true;
 }
 
 /** Where the sessions are stored. */
@@ -39,7 +41,7 @@ export interface AuthStatus {
   readonly profile: string;
   /** What selected the profile: `--profile`, the name of the variable, the folder that it was chosen for (`--here in …`), or `active`. */
   readonly profileSource: string;
-  /** The name of the variable, if a token in it takes precedence over the profile's own session. Nothing else is said of that session then. */
+  /** The name of the variable, if a token in it takes precedence over the profile's own session. Nothing else is said about that session then. */
   readonly tokenSource?: string;
   /** The address that the tokens go to. */
   readonly service?: string;
@@ -206,7 +208,7 @@ export interface SyncStatusOutput {
   readonly scopes: readonly {
     /** The account it is queued for; all three are absent until somebody logs in, and `team` is null for a user without a team. */
     readonly service?: string;
-    /** The e-mail address of a user who is logged in here, else the service's own id. */
+    /** The email address of a user who is logged in here, else the service's own id. */
     readonly user?: string;
     readonly team?: string | null;
     readonly events: number;

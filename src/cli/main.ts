@@ -18,7 +18,7 @@ export type * from "./json-output.ts";
  */
 export async function main(argv: readonly string[], identity: Identity = ownIdentity): Promise<number> {
   let app: App | undefined;
-  // The profile in use goes with every login that is advised: below, most do not know it.
+  // Every hint to log in names the profile in use, which most code below does not know.
   const out = createOutput(process, (hint) => hintText(hint, { identity, profile: app?.settings.profile?.value }));
   const interrupted = new AbortController();
   const onSignal = (name: NodeJS.Signals): void => {
@@ -26,7 +26,7 @@ export async function main(argv: readonly string[], identity: Identity = ownIden
     interrupted.abort(new AuthError("interrupted", `interrupted (${name})`, { hint: "Nothing was changed" }));
   };
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, onSignal);
-  // Nobody reads the conversation any more; the work goes on.
+  // Nobody reads the conversation anymore; the work goes on.
   process.stderr.on("error", () => undefined);
   let code = 0;
   let debug = argv.includes("--debug");

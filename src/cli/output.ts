@@ -6,8 +6,8 @@ import { oneLine, printable, unprintable } from "../base/text.ts";
 export type Text = string | Hint;
 
 /**
- * Where a command talks to: stdout carries the answer, stderr the conversation. Only labels of ours are coloured;
- * whatever else is printed has its control characters removed here, on the way out (S-008).
+ * Where a command writes: stdout carries the answer, stderr the conversation. Only our own labels are colored;
+ * everything else has its control characters removed here, on the way out (S-008).
  */
 export interface Output {
   /** The answer, for those that read stdout. */
@@ -22,7 +22,7 @@ export interface Output {
   relay(body: Uint8Array): void;
   /** The conversation with the user. */
   say(text: string): void;
-  /** Something that went wrong and does not end the command. */
+  /** A problem that does not end the command. */
   warn(text: Text): void;
   /** What ended the command. */
   error(text: string): void;
@@ -89,7 +89,7 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
   return {
     answer: (text) => write(stdout, `${printable(text)}\n`),
     done: (text) => line(stdout, green, "✓", text),
-    // JSON escapes the C0 controls itself; the others are escaped here, so that the value survives and the terminal too.
+    // JSON escapes the C0 controls itself; the others are escaped here, so that neither the value nor the terminal is damaged.
     json: (value) => write(stdout, `${JSON.stringify(value, null, 2).replace(unprintable, escaped)}\n`),
     jsonLine: (value) => write(stdout, `${JSON.stringify(value).replace(unprintable, escaped)}\n`),
     relay: (body) => write(stdout, stdout.isTTY ? `${printable(new TextDecoder().decode(body)).replace(/\n$/, "")}\n` : body),

@@ -8,7 +8,7 @@ import { removePrivateFile } from "../platform/private-file-changes.ts";
 import { failed, finder, repairCommand, type Finding } from "./finding.ts";
 
 /**
- * The sealed file, its folder, everything in that, and the folders above.
+ * The sealed file, its folder and everything in it, and the folders above.
  *
  * @param unreadable - the error of reading the sessions; undefined when there was none
  * @param repair - removes what killed writers left
@@ -40,7 +40,7 @@ function store({ identity, isKept, sealedFile }: App, unreadable: unknown): Find
   const key = {
     keychain: "a key in the OS keychain",
     passphrase: identity.variable("PASSPHRASE"),
-    machine: "a key of this machine and user: it is safe from a stray copy, not from your own programs",
+    machine: "a secret that only your user can read: it is safe from a copy, not from your own programs",
   }[header.source];
   return report("ok", `${sealedFile.path}, sealed with ${key}`);
 }
@@ -52,7 +52,7 @@ const ours = /^\.?(credentials\.|refresh-|queue\b)/;
 function folderModes(folder: Inspected, guest: string | undefined): Finding {
   const report = finder("D402", "folder");
   const { path, mode } = folder;
-  const another = hint`Set ${{ variable: "CONFIG_DIR" }} to a folder of yours, for this program alone`;
+  const another = hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own, for this program alone`;
   if (folder.kind !== "folder") return report("critical", `${path} is not a folder`, another);
   if (isForeign(folder)) return report("critical", `${path} belongs to another user (uid ${folder.uid})`, another);
   if (guest !== undefined) return report("warning", `${path} holds what this program has not put there, such as ${guest}`, another);
@@ -94,14 +94,14 @@ function temporaries(folder: string, repair: boolean): Finding {
   } catch (error) {
     return failed(report, error, `${folder} cannot be listed`, [command("ls", "-la", folder)]);
   }
-  if (left.length === 0) return report("ok", "none is left over");
+  if (left.length === 0) return report("ok", "none left over");
   const names = left.map((path) => relative(folder, path)).join(", ");
   if (repair) return report("note", `removed what a killed process left: ${names}`);
   return report("warning", `a killed process left ${names}`, repairCommand);
 }
 
 /**
- * A warning and no more: a folder that others put in the place of this one is not trusted unless it belongs to this user. But they
+ * Only a warning: a folder that others put in place of this one is not trusted unless it belongs to this user. But they
  * can hide the sessions, or bring back a folder that was moved away.
  */
 function foldersAbove(folder: string): Finding[] {

@@ -21,7 +21,7 @@ export const seconds: Kind<number> = {
   read: (value) => (typeof value === "number" && value > 0 ? value : undefined),
 };
 
-/** `true` or `false`, and no word for it. */
+/** `true` or `false`, and not a word for either. */
 export const flag: Kind<boolean> = { expected: "true or false", read: (value) => (typeof value === "boolean" ? value : undefined) };
 
 /** A list of strings, empty or not. */
@@ -61,13 +61,13 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** No answer that is used here comes near it, and printing or comparing what is nested without an end fails far beyond it. */
+/** No answer that is used here comes near it. Printing or comparing a value runs out of stack only far beyond it. */
 const deepest = 100;
 
 /**
  * Parses JSON from outside.
  *
- * @returns undefined when it is not JSON, or nested so deeply that what handles the value afterwards would run out of stack
+ * @returns undefined when it is not JSON, or nested so deeply that later code could run out of stack
  */
 export function parseJson(text: string): unknown {
   try {

@@ -4,15 +4,15 @@ import type { Clock } from "../platform/clock.ts";
 export interface Peeked {
   /** The beginning of the body: up to `maxBytes` and the chunk that crossed them, or what had arrived in time. */
   readonly head: Uint8Array;
-  /** The same response with its whole body, to be read or cancelled by the caller. */
+  /** The same response with its whole body, to be read or canceled by the caller. */
   readonly response: Response;
 }
 
 /**
  * Reads the beginning of a body, and leaves the whole of it to the caller.
  *
- * Not with `Response.clone()`: of its two branches one would be left unread, and a body larger than the buffer between them then
- * never ends for the other.
+ * Not with `Response.clone()`: one of its two branches would stay unread, and a body larger than the buffer between them would then
+ * never end for the other.
  *
  * @param response - its body must not have been read
  * @param limits - `maxBytes` to read at least, unless the body is shorter; `timeoutMs`: how long to wait for them, in milliseconds

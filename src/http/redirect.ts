@@ -18,14 +18,14 @@ export const mostHops = 20;
 
 /**
  * The request that a redirect leads to. `fetch` follows redirects by origin, and a service at `https://host/tenant` shares its
- * origin with its neighbours; it also takes the body of a 307 and every header but `Authorization` anywhere (S-013). So each hop
+ * origin with its neighbors; it also takes the body of a 307 and every header but `Authorization` anywhere (S-013). So each hop
  * is judged here, by the same function that judges every other address.
  *
  * @param response - from a request with `redirect: "manual"`
- * @param from - what that request was
+ * @param from - that request
  * @param service - the service's address from `parseServiceUrl`
  * @param scope - see {@link RedirectScope}
- * @returns undefined when the response is no redirect
+ * @returns undefined when the response is not a redirect
  * @throws {@link AuthError} `service_rejected` for a hop that is not followed
  * @internal
  */
@@ -40,7 +40,7 @@ export function nextHop(response: Response, from: Hop, service: string, scope: R
   const where = `"${url.origin}${url.pathname}"`;
   // A service elsewhere has no business with what runs on this machine.
   if (leadsHome(url, new URL(from.url))) throw refuse(`${where}, which is this machine`);
-  if (!isConfidential(url)) throw refuse(`${where}, where everybody on the way could read it`);
+  if (!isConfidential(url)) throw refuse(`${where}, where anyone on the way could read it`);
   const init = redirected(from.init, status);
   const isService = targetOf(url, service).isService;
   if (isService && from.isService) return { url: url.href, init, isService };

@@ -75,7 +75,7 @@ export async function readJsonObject(response: Response, maxBytes: number = maxA
   return parseJsonObject(Buffer.concat(chunks));
 }
 
-/** The JSON object that a body is, or undefined when it is something else. */
+/** The JSON object in a body, or undefined when the body is something else. */
 export function parseJsonObject(body: Uint8Array): JsonObject | undefined {
   // Like `Response.json()`, this ignores a byte order mark (RFC 8259 §8.1 allows it).
   const value = parseJson(new TextDecoder().decode(body));
@@ -97,13 +97,13 @@ export function serviceFailure(response: Response, body: JsonObject | undefined)
     return new ServiceError("service_unavailable", message, { ...facts, hint: "Nothing was lost. Try again in a moment" });
   }
   if (error === undefined) {
-    return new ServiceError("service_answer_invalid", `${message}, which is not an answer of an OAuth service`, { ...facts, hint: checkAddress });
+    return new ServiceError("service_answer_invalid", `${message}, which is not how an OAuth service answers`, { ...facts, hint: checkAddress });
   }
   const isConfiguration = /^(invalid_request|invalid_client|invalid_scope|unauthorized_client|unsupported_grant_type)$/.test(error);
   return new ServiceError("service_rejected", message, { ...facts, hint: isConfiguration ? checkConfiguration : hint`Try again: ${login()}` });
 }
 
-/** The error for an answer whose status says success and whose content is not the protocol. `what` ends the sentence about it. */
+/** The error for a successful answer with content that does not follow the protocol. `what` ends the sentence about it. */
 export function invalidAnswer(response: Response, what: string): ServiceError {
   return new ServiceError("service_answer_invalid", `${where(response.url)} ${what}`, { status: response.status, hint: checkAddress });
 }

@@ -1,8 +1,8 @@
 import type { JsonObject } from "./json-members.ts";
 
 /**
- * Whether an answer of this status may be another one the next time: 408, 429, and 5xx but 501, which is a "no" to what was
- * asked and stays one (RFC 9110 §15.6.2).
+ * Whether the same request may get another answer next time: after 408, 429, and 5xx except 501, which says that the service cannot
+ * do what was asked (RFC 9110 §15.6.2).
  */
 export function isTransientStatus(status: number): boolean {
   return status === 408 || status === 429 || (status >= 500 && status !== 501);

@@ -16,10 +16,10 @@ const plainPath = /^(?:\/[\w~-][\w.~-]*)+\/?(?:\?[\w.~=&-]*)?$/;
  * A path goes to the service. It is appended to the base with a `/` between them, so that nothing in it can become a part of
  * the host: `@evil.example` would otherwise make the host a user name, and `.evil.example` a longer host. Only then is it
  * parsed, which resolves `..`, `%2e%2e` and `\` as the sender will, and the result must still be below the base. `//host`
- * names a host where addresses are relative; it is refused, since it is either meant so or a mistake.
+ * names a host where addresses are relative; it is refused, whether that was meant or is a mistake.
  *
  * An absolute address is left as it is. It is the service only if its origin is the same and its path is below the base: on
- * a shared host, the neighbour's path is another service (S-001).
+ * a shared host, the neighbor's path is another service (S-001).
  *
  * @param input - a path, or an absolute address
  * @param base - the service's address from `parseServiceUrl`

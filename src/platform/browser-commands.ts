@@ -44,7 +44,7 @@ function systemBrowsers(
     }
     default: {
       const desktop = [opened("xdg-open"), opened("gio", "open")];
-      // Under WSL the browser is on the Windows side: wslview if it is installed, else the way of Windows itself.
+      // Under WSL the browser is on the Windows side: wslview if it is installed, else what Windows itself uses.
       const wsl = env["WSL_DISTRO_NAME"] !== undefined || env["WSL_INTEROP"] !== undefined;
       return wsl
         ? [opened("wslview"), ...desktop, opened("rundll32.exe", "url.dll,FileProtocolHandler")]

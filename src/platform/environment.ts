@@ -96,7 +96,7 @@ const inWsl: Rule = (facts) => {
   return { name: interop, value: "enabled", meaning: `this is WSL ${version}, and Windows opens addresses for it`, login: "browser" };
 };
 
-/** By this variable VS Code's own `code` knows that its terminal is not on the user's machine. WSL has it too, and is that machine. */
+/** VS Code's own `code` knows by this variable that its terminal is not on the user's machine. WSL sets it too, and is that machine. */
 const inRemoteEditor: Rule = (facts) =>
   wsl(facts) ? undefined : set("this is a VS Code remote session", "VSCODE_IPC_HOOK_CLI")(facts);
 
@@ -119,7 +119,7 @@ const onScreen: Rule = ({ env, platform, uid, consoleUid }) => {
     // Set at every interactive logon (`Console`, `RDP-Tcp#0`); services and scheduled tasks run in session 0, out of sight.
     const session = env["SESSIONNAME"] ?? "";
     return session === "" || /^services$/i.test(session)
-      ? { name: "SESSIONNAME", value: session, meaning: "this is no interactive Windows session (SESSIONNAME names none)", login: "device" }
+      ? { name: "SESSIONNAME", value: session, meaning: "this is not an interactive Windows session (SESSIONNAME names none)", login: "device" }
       : { name: "SESSIONNAME", value: session, meaning: `this is an interactive Windows session (SESSIONNAME is ${session})`, login: "browser" };
   }
   if (platform === "darwin") {
@@ -140,7 +140,7 @@ const onScreen: Rule = ({ env, platform, uid, consoleUid }) => {
 const rules: readonly Rule[] = [
   // A choice, while everything below is a guess. Editors' servers set it too, to a program that opens the user's browser.
   ({ env }) => (env["BROWSER"] ? { name: "BROWSER", value: env["BROWSER"], meaning: "BROWSER names one", login: "browser" } : undefined),
-  // From the special to the general, so that the reason is the name that people use: a codespace is also
+  // From the specific to the general, so that the reason is the name that people use: a codespace is also
   // a container, a dev container is also a remote editor, a cloud shell may be reached by SSH.
   inCi,
   set("this is a GitHub codespace", "CODESPACES"),

@@ -42,7 +42,7 @@ export interface ReplaceOptions {
  */
 export function reserveFile(path: string, bytes: number, { mode = 0o600, flush = true }: ReplaceOptions = {}): Reservation {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
-  // The name cannot be guessed. It must be new all the same, so that no link to another file of the user's is followed.
+  // The name cannot be guessed. It must be new all the same, so that no link to another of the user's files is followed.
   let fd: number | undefined = openSync(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | (constants.O_NOFOLLOW ?? 0), mode);
   let isDone = false;
   const discard = (): void => {
@@ -82,38 +82,36 @@ export function replaceFile(path: string, content: string, options?: ReplaceOpti
   reserveFile(path, 0, options).commit(content);
 }
 
-/** How {@link moveFile} moves, for tests of another platform. */
-export interface MoveOptions {
-  /** As `process.platform`, which is the default. */
-  readonly platform?: NodeJS.Platform;
-  /** The system's own by default. */
-  readonly rename?: (from: string, to: string) => void;
-}
-
-/** How often a move is tried on Windows, {@link betweenMovesMs} apart: for 2 s. */
-const moves = 200;
-const betweenMovesMs = 10;
-/** What Windows says of a file that is open: access denied, of which libuv makes EPERM, or a sharing violation. */
+/** What Windows says of a file that another process has open: access denied, which libuv turns into EPERM, or a sharing violation. */
 const inUse: readonly string[] = ["EPERM", "EACCES", "EBUSY"];
 
 /**
- * Gives a file another name, in place of a file that may have it.
+ * Does something to a file; on Windows again, every 10 ms for 2 s, while another process has the file open. Windows refuses to
+ * replace or rename such a file, and to open one that was removed and is still open elsewhere.
  *
- * Windows refuses that while any process has the file open whose name it is, be it a reader of ours or a virus scanner. What was
- * to be stored may exist nowhere else, such as a refreshed session, so it tries again: those open a file for moments only. It does
- * not matter that this process waits meanwhile, see the head of this file.
+ * The content that is to be stored, such as a refreshed session, may exist nowhere else, so it is tried again: readers of ours and
+ * virus scanners have a file open for moments only. It does not matter that this process waits meanwhile, see the head of this file.
  *
+ * @param platform - as `process.platform`
  * @throws what the file system says
  */
-export function moveFile(from: string, to: string, { platform = process.platform, rename = renameSync }: MoveOptions = {}): void {
-  for (let left = platform === "win32" ? moves : 1; ; left -= 1) {
+export function patiently<T>(action: () => T, platform: NodeJS.Platform = process.platform): T {
+  for (let left = platform === "win32" ? 200 : 1; ; left -= 1) {
     try {
-      return rename(from, to);
+      return action();
     } catch (error) {
       if (left === 1 || !inUse.includes(systemErrorCode(error) ?? "")) throw error;
     }
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, betweenMovesMs);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
   }
+}
+
+/**
+ * Gives a file another name, in place of a file that may have it.
+ * @throws what the file system says
+ */
+export function moveFile(from: string, to: string): void {
+  patiently(() => renameSync(from, to));
 }
 
 /**

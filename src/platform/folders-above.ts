@@ -11,7 +11,7 @@ export interface OpenFolder {
   readonly uid: number;
 }
 
-/** The owner of what has none in a user namespace (a sandbox, a rootless container): almost always root outside of it. */
+/** The owner shown for files without one in a user namespace (a sandbox, a rootless container): almost always root outside of it. */
 const unmapped = 65534;
 const sticky = 0o1000;
 
@@ -47,7 +47,7 @@ export function checkFoldersAbove(path: string): void {
     if (isOwners && (mode & 0o002) === 0) continue;
     const what = isOwners ? `can be changed by everybody (mode ${mode.toString(8).padStart(4, "0")})` : `belongs to another user (uid ${uid})`;
     throw new AuthError("storage_unsafe", `"${open}" ${what}, who could put another folder in the place of "${path}"`, {
-      hint: uid === process.geteuid?.() ? hint`Run: ${{ run: ["chmod", "o-w", open] }}` : hint`Set ${{ variable: "CONFIG_DIR" }} to a folder of yours`,
+      hint: uid === process.geteuid?.() ? hint`Run: ${{ run: ["chmod", "o-w", open] }}` : hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own`,
     });
   }
 }
@@ -89,7 +89,7 @@ function isTrustedGroup(gid: number): boolean {
   return gid === 0 || (process.platform === "darwin" && gid === 80) || isOwnGroup(gid);
 }
 
-/** Where every user has a group of the same name (as on Debian and Fedora), that group is the user alone. */
+/** Where every user has a group of the same name (as on Debian and Fedora), that group has no other members. */
 function isOwnGroup(gid: number): boolean {
   const user = userName();
   let groups = "";

@@ -35,7 +35,7 @@ export function firstNames(folder: string, limit: number, wanted: (name: string)
 }
 
 /**
- * Removes files, eight at the same time. Files that are gone already are no error. With callbacks, because there may be a hundred
+ * Removes files, eight at the same time. A file that is already gone is not an error. With callbacks, because there may be a hundred
  * thousand files, and a promise for each takes more memory than all their contents.
  *
  * @throws {@link AuthError} `storage_unwritable`

@@ -32,7 +32,7 @@ export function configFolder(identity: Identity, env: Environment, platform: Nod
   // A relative one would leave the sessions in whatever folder a command is run from.
   if (!path.isAbsolute(folder)) {
     throw new AuthError("configuration_invalid", "there is no home folder to keep the session in", {
-      hint: hint`Set ${{ variable: "CONFIG_DIR" }} to a folder of yours`,
+      hint: hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own`,
     });
   }
   if (platform === "win32") return path.join(folder, "AppData", "Roaming", name);
@@ -56,25 +56,39 @@ function homeFolder(home: () => string): string {
   try {
     return home();
   } catch {
-    // No HOME, and a user number without a name: a container's.
+    // No HOME, and a user number without a name, as in a container.
     return "";
   }
 }
 
 /**
- * A folder of this user's that need not survive a restart of the machine and is not part of a backup or of a copied home:
- * `XDG_RUNTIME_DIR`, else the system's temporary folder. What is put there is checked for its owner.
+ * A folder for what belongs to this machine and user and must not travel with the configuration folder, which people synchronize
+ * and put under version control: `XDG_STATE_HOME`, else the platform's own place.
  *
  * @param identity - names the folder
  * @param env - the process's environment
  * @param platform - as `process.platform`
- * @param temporary - the system's temporary folder, `os.tmpdir()`
- * @param uid - the user's number, undefined on Windows, where each user has a temporary folder already
+ * @param home - returns the user's home folder; may fail where there is none, and is called only where it is needed
+ * @throws {@link AuthError} `configuration_invalid` when there is no home folder
  * @internal
  */
-export function runtimeFolder({ name }: Identity, env: Environment, platform: NodeJS.Platform, temporary: string, uid: number | undefined): string {
+export function stateFolder({ name }: Identity, env: Environment, platform: NodeJS.Platform, home: () => string = homedir): string {
   const path = platform === "win32" ? win32 : posix;
-  const xdg = env["XDG_RUNTIME_DIR"];
-  if (platform !== "win32" && xdg && path.isAbsolute(xdg)) return path.join(xdg, name);
-  return path.join(temporary, uid === undefined ? name : `${name}-${uid}`);
+  const variable = stateVariable(platform);
+  const chosen = env[variable];
+  if (platform !== "darwin" && chosen && path.isAbsolute(chosen)) return path.join(chosen, name);
+  const folder = homeFolder(home);
+  if (!path.isAbsolute(folder)) {
+    throw new AuthError("configuration_invalid", "there is no home folder to keep the secret of the session's key in", {
+      hint: hint`Set ${variable} to a folder that you own, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`,
+    });
+  }
+  if (platform === "win32") return path.join(folder, "AppData", "Local", name);
+  if (platform === "darwin") return path.join(folder, "Library", "Application Support", `${name}-state`);
+  return path.join(folder, ".local", "state", name);
+}
+
+/** The variable that {@link stateFolder} depends on, to be named in messages. */
+export function stateVariable(platform: NodeJS.Platform): string {
+  return platform === "win32" ? "LOCALAPPDATA" : platform === "darwin" ? "HOME" : "XDG_STATE_HOME";
 }

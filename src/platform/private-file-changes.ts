@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { AuthError, reasonOf, systemErrorCode } from "../base/errors.ts";
 import { hint, type Hint } from "../base/hint.ts";
-import { leftTemporaries, replaceFile, reserveFile, syncFolder, type ReplaceOptions, type Reservation } from "./files.ts";
+import { leftTemporaries, moveFile, replaceFile, reserveFile, syncFolder, type ReplaceOptions, type Reservation } from "./files.ts";
 import { isTrustedOwner } from "./folders-above.ts";
 import { checkFolder, folderVariable, list, maxBytes, moveAway } from "./private-files.ts";
 
@@ -40,7 +40,7 @@ function checkOwnerAbove(folder: string): void {
   const { uid } = statSync(folder);
   if (me === undefined || isTrustedOwner(uid)) return;
   throw new AuthError("storage_unsafe", `"${folder}" belongs to another user (uid ${uid}), so nothing is created in it`, {
-    hint: hint`Set ${folderVariable} to a folder of yours`,
+    hint: hint`Set ${folderVariable} to a folder that you own`,
   });
 }
 
@@ -63,10 +63,10 @@ export function reservePrivateFile(path: string, bytes: number): Reservation {
     discard: reservation.discard,
     commit(content) {
       const length = Buffer.byteLength(content);
-      // What could not be read again must not take the place of what can be.
+      // Content that could not be read again must not replace content that can.
       if (length > maxBytes) {
         reservation.discard();
-        throw new AuthError("storage_unwritable", `"${path}" would be ${length} bytes long, and ${maxBytes} are the most that is read`, {
+        throw new AuthError("storage_unwritable", `"${path}" would be ${length} bytes long, and at most ${maxBytes} are read`, {
           hint: hint`Log out where you no longer need a login: ${{ command: "auth logout", profile: "NAME" }}`,
         });
       }
@@ -83,7 +83,7 @@ export function replacePrivateFile(path: string, content: string, options?: Repl
   explained(path, () => replaceFile(path, content, options));
 }
 
-/** Removes a private file. It is no error when there is none. */
+/** Removes a private file. Does nothing when there is none. */
 export function removePrivateFile(path: string): void {
   explained(path, () => {
     rmSync(path, { force: true });
@@ -91,13 +91,24 @@ export function removePrivateFile(path: string): void {
   });
 }
 
-/** A failure to write, with what to do about it. An error that says so already is returned as it is. */
+/**
+ * Gives a private file another name in its folder, in place of a file that may have it.
+ * @throws {@link AuthError} `storage_unwritable`
+ */
+export function movePrivateFile(path: string, to: string): void {
+  explained(path, () => {
+    moveFile(path, to);
+    syncFolder(dirname(path));
+  });
+}
+
+/** A failure to write, with what to do about it. An error that already says so is returned unchanged. */
 export function unwritable(path: string, cause: unknown): AuthError {
   if (cause instanceof AuthError) return cause;
   const code = systemErrorCode(cause) ?? "";
   const hints: Partial<Record<string, Hint>> = {
     ENOSPC: hint`Free some space, then try again`,
-    EDQUOT: hint`Free some space of your quota, then try again`,
+    EDQUOT: hint`Free some of your disk quota, then try again`,
     ERR_FS_EISDIR: hint`A folder has its name. ${moveAway(path)}`,
     EROFS: hint`Set ${folderVariable} to a folder that can be written`,
   };
@@ -107,7 +118,7 @@ export function unwritable(path: string, cause: unknown): AuthError {
   });
 }
 
-/** Does what touches the file at `path`, and explains what the system says to it. A defect of ours stays what it is. */
+/** Runs what touches the file at `path`, and explains the system's errors. A bug in this program is thrown unchanged. */
 function explained<T>(path: string, action: () => T): T {
   try {
     return action();

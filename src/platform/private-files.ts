@@ -4,13 +4,13 @@ import { AuthError, reasonOf, systemErrorCode } from "../base/errors.ts";
 import { hint, type Hint, type SystemCommand, type ToolVariable } from "../base/hint.ts";
 
 /**
- * Reading files that only their owner can read, in a folder that only their owner can change. What is found is trusted only if it
- * is so. How they are changed is in private-file-changes.ts, which a command that only reads does not load.
+ * Reading files that only their owner can read, in a folder that only their owner can change. Anything
+ * else is not trusted. How they are changed is in private-file-changes.ts, which a command that only reads does not load.
  *
  * On Windows modes say nothing: the access list of the profile folder, which new files inherit, keeps others out.
  */
 const posix = process.platform !== "win32";
-/** The length of a file that is read. */
+/** The largest file that is read, in bytes. */
 export const maxBytes: number = 16 * 1024 * 1024;
 
 /** Names another folder, where this one cannot be used. */
@@ -129,14 +129,14 @@ function foreign(path: string, stats: Stats): AuthError {
   return unsafe(path, `belongs to another user (uid ${stats.uid})`, otherFolder);
 }
 
-const otherFolder: Hint = hint`Set ${folderVariable} to a folder of yours`;
+const otherFolder: Hint = hint`Set ${folderVariable} to a folder that you own`;
 
 /** What to do about something else in the place of a file, under a name that only this program gives. */
 export function moveAway(path: string): Hint {
   return hint`Move it away: ${{ run: ["mv", path, `${path}.old`] }}`;
 }
 
-/** What shows who may change something. */
+/** The command that shows who may change something. */
 export function list(...paths: string[]): SystemCommand {
   return { run: ["ls", "-ld", ...paths] };
 }

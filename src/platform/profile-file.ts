@@ -10,7 +10,7 @@ const maxLevels = 64;
 /** A file that suggests a profile for its folder. */
 export interface ProfileFile {
   readonly path: string;
-  /** Empty where it is no small file. */
+  /** Empty when it is not a small file. */
   readonly text: string;
 }
 

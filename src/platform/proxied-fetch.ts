@@ -33,7 +33,7 @@ export async function proxiedFetch(proxy: Proxy, url: URL, init: RequestInit = {
     const body = new Uint8Array(await asked.arrayBuffer());
     const options: RequestOptions = {
       method: asked.method,
-      // Without the header any coding would do (RFC 9110 §12.5.3), and nothing here decodes one.
+      // Without the header any coding would be acceptable (RFC 9110 §12.5.3), and nothing here decodes one.
       headers: { "accept-encoding": "identity", ...Object.fromEntries(asked.headers), host: url.host },
       signal,
     };
@@ -75,7 +75,7 @@ async function throughTunnel(proxy: Proxy, url: URL, options: RequestOptions): P
         if (statusCode >= 200 && statusCode < 300 && head.length === 0) return resolve(socket);
         socket.destroy();
         // In TLS the client speaks first: bytes that come before are not from the server that was asked for.
-        reject(head.length > 0 && statusCode < 300 ? new Error("the proxy spoke into the tunnel") : refused(proxy, url, statusCode));
+        reject(head.length > 0 && statusCode < 300 ? new Error("the proxy sent data into the tunnel") : refused(proxy, url, statusCode));
       })
       .on("error", reject)
       .end();
@@ -121,7 +121,7 @@ function refused(proxy: Proxy, url: URL, status: number): ServiceError {
   const hints: Partial<Record<number, Hint>> = {
     407: proxy.authorization
       ? hint`The proxy does not accept the user name and password in ${proxy.variable}: correct them there`
-      : hint`The proxy wants a user name and password: ${{ set: proxy.variable, value: proxy.address.replace("//", "//USER:PASSWORD@") }}`,
+      : hint`The proxy requires a user name and password: ${{ set: proxy.variable, value: proxy.address.replace("//", "//USER:PASSWORD@") }}`,
     403: hint`The proxy does not allow this address. Ask its operators, or ${bypassProxy(url)}`,
   };
   return new ServiceError("network_unavailable", `cannot reach ${where(url)} via proxy ${proxy.address}: the proxy answered ${status}`, {

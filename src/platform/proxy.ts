@@ -51,7 +51,7 @@ interface GlobalProxy {
 
 /**
  * Opens what has no setting for a proxy, the global `WebSocket`, through the proxy for its address. In Node 24.14 and later the
- * proxy is set for as long as `open` runs, which is when a WebSocket chooses its way; the rest of the process notices nothing.
+ * proxy is set for as long as `open` runs, which is when a WebSocket chooses its route; the rest of the process notices nothing.
  * Node 22.21 and later know only a variable, read when the process starts.
  *
  * @param url - where the connection goes, `ws:` or `wss:`
@@ -131,7 +131,7 @@ function parse({ name, value }: Variable): Proxy {
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
   if (!URL.canParse(text)) throw refuse("is not the address of a proxy");
   const { protocol, host, username, password } = new URL(text);
-  if (protocol !== "http:" && protocol !== "https:") throw refuse(`names a proxy of the kind "${protocol}", and only "http:" and "https:" can be used`);
+  if (protocol !== "http:" && protocol !== "https:") throw refuse(`names a proxy with the scheme "${protocol}", and only "http:" and "https:" can be used`);
   let credentials: string;
   try {
     credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;

@@ -14,7 +14,7 @@ export interface Handshake {
   readonly protocol: string;
   /** OpenSSL's code for why Node's own list of authorities does not cover the certificate; undefined when it does. */
   readonly failure: string | undefined;
-  /** The certificate's holder, its signer and its end, as the certificate says. */
+  /** The certificate's holder, its issuer and its expiry, as the certificate says. */
   readonly subject: string;
   readonly issuer: string;
   readonly validTo: string;
@@ -27,7 +27,7 @@ export function endpointOf({ protocol, hostname, port }: URL): Endpoint {
 
 /**
  * The addresses of a name, by the same lookup as for every connection of this process.
- * @param signal - ends the wait, though not the system's own lookup, which cannot be cancelled
+ * @param signal - ends the wait, though not the system's own lookup, which cannot be canceled
  * @throws what the system says, such as `ENOTFOUND`; the signal's reason
  */
 export async function resolveName(host: string, signal: AbortSignal): Promise<readonly string[]> {

@@ -7,7 +7,7 @@ import type { Environment } from "./paths.ts";
 /**
  * `fetch` as this machine is set up: through the proxy that `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name, and trusting
  * the authorities that the machine trusts. Without such a variable it is the global `fetch`, and nothing else is loaded. Each
- * request says what sends it (`User-Agent`), unless the caller has said so.
+ * request says what sends it (`User-Agent`), unless the caller sets that header.
  *
  * The system's certificates are read when a server has shown one that Node's own list does not cover, since reading them
  * takes longer (50 to 300 ms on Linux) than the rest of most commands. The request is then sent once more, whatever it

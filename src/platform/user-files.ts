@@ -7,7 +7,7 @@ export function readUserFile(path: string): Promise<Buffer> {
 }
 
 /**
- * Replaces a file that the user named as a whole, so that every reader sees the old one or the new one. Anything but a plain
+ * Replaces, as a whole, a file that the user named, so that every reader sees the old one or the new one. Anything but a plain
  * file, such as a device or a link, is written to and stays what it is.
  */
 export async function writeUserFile(path: string, text: string): Promise<void> {

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, constants, lstatSync, rmSync, statSync, writeSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { moveFile, syncFolder } from "../platform/files.ts";
+import { moveFile, patiently, syncFolder } from "../platform/files.ts";
 import { firstNames } from "../platform/large-folder.ts";
 import { replacePrivateFile } from "../platform/private-file-changes.ts";
 import { checkPrivateFile, openPrivateFile, readPrivateFile, safely } from "../platform/private-files.ts";
@@ -44,11 +44,11 @@ export function positionName(order: number): string {
 
 /**
  * An open file is still appended to. Without them, events that are emitted one by one would be a file each, and ten thousand files
- * are slow to read and slower to remove. So neighbours in the queue share a file.
+ * are slow to read and slower to remove. So neighbors in the queue share a file.
  */
 const openSuffix = ".open";
 
-/** The line that ends a file for good; no JSON text is this. A line behind it came too late, and is written again elsewhere. */
+/** The line that ends a file for good; no JSON text is this. A line after it came too late, and is written again elsewhere. */
 const endMark = "#";
 
 /** Whether a name is that of an open file. */
@@ -74,7 +74,7 @@ export function countItems(folder: string, name: string): number {
   return isOpenFile(name) ? readLines(join(folder, name)).length : (queueEntry(name)?.count ?? 0);
 }
 
-/** Removes the end mark, and what came too late, from a file that people will read and nothing writes to any more. */
+/** Removes the end mark, and what came too late, from a file that people will read and nothing writes to anymore. */
 export function removeEndMark(path: string): void {
   const text = readText(path);
   if (text.includes(`\n${endMark}\n`)) replacePrivateFile(path, linesOf(text).map((line) => `${line}\n`).join(""));
@@ -111,7 +111,7 @@ export async function appendLine(folder: string, order: number, text: string): P
   }
 }
 
-/** Whether a line is before the mark that ends its file. Where there is no mark yet, it will come behind the line. */
+/** Whether a line is before the mark that ends its file. Where there is no mark yet, it will come after the line. */
 async function isInTime(file: FileHandle, text: string): Promise<boolean> {
   const bytes = Buffer.alloc((await file.stat()).size);
   await file.read(bytes, 0, bytes.length, 0);
@@ -155,5 +155,5 @@ function linesOf(text: string): string[] {
 
 /** Empty when the file is gone. */
 function readText(path: string): string {
-  return readPrivateFile(path)?.toString("utf8") ?? "";
+  return patiently(() => readPrivateFile(path))?.toString("utf8") ?? "";
 }

@@ -15,7 +15,7 @@ export interface Account {
   user: string;
   /** Team id; null for an account without teams. */
   team: string | null;
-  /** A name for people, such as the e-mail address; for messages only, and never stored. */
+  /** A name for people, such as the email address; for messages only, and never stored. */
   label?: string | undefined;
 }
 
@@ -71,8 +71,8 @@ export class SyncQueue {
   }
 
   /**
-   * Remembers that `account` is the one of `profile`, and assigns to it what was emitted before the profile ever had one. To be
-   * called after a login and before a drain; does nothing when nothing has changed or there is no queue yet.
+   * Remembers that `account` is the one of `profile`, and assigns to it what was emitted before the profile ever had one. Call
+   * this after a login and before a drain; it does nothing when nothing has changed or there is no queue yet.
    *
    * @returns how many entries were adopted
    * @throws {@link AuthError} when the queue cannot be written
@@ -168,7 +168,7 @@ export function isSameAccount(a: Account | undefined, b: Account): boolean {
   return a?.service === b.service && a.user === b.user && a.team === b.team;
 }
 
-/** Undefined for a damaged file, which the account of its folder then writes anew. */
+/** Undefined for a damaged file, which the account of its folder then replaces. */
 function parseAccount(text: string): Account | undefined {
   try {
     const { service, user, team = null } = Object(JSON.parse(text)) as Record<string, unknown>;

@@ -48,7 +48,7 @@ export class TrackerClient {
     return this.#read("status/", routing, options);
   }
 
-  /** Which field of the tracker stands for which of ours. */
+  /** Which field of the tracker corresponds to which of ours. */
   mappings(routing: Routing, options?: CallOptions): Promise<TrackerResult> {
     return this.#read("mappings/", routing, options);
   }

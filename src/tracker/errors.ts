@@ -5,9 +5,9 @@ import { isTransientStatus } from "../http/retry.ts";
 
 /** What the service says about a failure of the tracker. What it does not say is undefined, or false. */
 export interface TrackerFacts {
-  /** HTTP status of the answer; 200 when an operation failed that was accepted earlier. */
+  /** HTTP status of the answer; 200 when an operation that was accepted earlier failed. */
   readonly status: number;
-  /** The service's own name of the failure, such as `binding_stale`. */
+  /** The service's own name for the failure, such as `binding_stale`. */
   readonly errorCode: string | undefined;
   /** The service's own kind of failure, such as `request`. */
   readonly category: string | undefined;
@@ -22,7 +22,7 @@ export interface TrackerFacts {
 }
 
 /**
- * The tracker refused or failed, in the service's own words. For a 401, which only a login helps against, it is the `cause` of a
+ * The tracker refused or failed, in the service's own words. For a 401, which only a login can fix, it is the `cause` of a
  * {@link NotAuthenticatedError}; {@link trackerFacts} finds it there, too.
  */
 export class TrackerError extends ServiceError implements TrackerFacts {
@@ -92,7 +92,7 @@ function codeOf({ status, retryable }: TrackerFacts): AuthErrorCode {
 }
 
 function hintOf(facts: TrackerFacts): Hint {
-  if (facts.userActionRequired) return hint`Fix this on the pages of the service first`;
+  if (facts.userActionRequired) return hint`Fix this on the service's website first`;
   if (facts.retryAfterMs !== undefined) return hint`Try again in ${String(Math.ceil(facts.retryAfterMs / 1000))} s`;
   if (codeOf(facts) === "service_unavailable") return hint`Try again in a moment`;
   return hint`See how it is connected: ${trackerStatus}`;

@@ -23,7 +23,7 @@ export type TrackerResult = Readonly<Record<string, unknown>>;
 /** One request. @internal */
 export interface TrackerRequest {
   method: "GET" | "POST";
-  /** Below `/api/v1/tracker/`, with the slash at its end, which matters. */
+  /** Below `/api/v1/tracker/`, with the trailing slash, which matters. */
   path: string;
   /** The query of a GET, the JSON body of a POST. Undefined members are left out. */
   parameters?: TrackerResult;
@@ -78,14 +78,14 @@ async function send(request: TrackerRequest, { fetch, clock, team }: TrackerAcce
 }
 
 /**
- * Polls an operation after 1, 2, 4 … 30 s, each shortened by up to a half, and gives up after 300 s. A poll that fails for a
- * passing reason ends nothing, since the work goes on without it.
+ * Polls an operation after 1, 2, 4 … 30 s, each shortened by up to a half, and gives up after 300 s. A transient
+ * failure of a poll ends nothing, since the work goes on without it.
  *
  * @param id - `operation_id` of a 202
  */
 async function resultOfOperation(id: unknown, access: TrackerAccess, signal: AbortSignal | undefined): Promise<TrackerResult> {
   const { clock, random } = access;
-  // It becomes a part of a path, and must not lead to another one.
+  // It becomes part of a path, and must not lead to another one.
   if (typeof id !== "string" || !/^[\w-][\w.:-]{0,199}$/.test(id)) {
     throw new AuthError("service_answer_invalid", 'the tracker answered 202 without a usable "operation_id"', { hint: "Report this to the operator of the service" });
   }
@@ -94,7 +94,7 @@ async function resultOfOperation(id: unknown, access: TrackerAccess, signal: Abo
   for (let attempt = 1; ; attempt += 1) {
     const pauseMs = Math.min(longestPauseMs, retryDelay({ attempt, random: random() }));
     if (clock.monotonic() - startedAt + pauseMs > longestWaitMs) {
-      throw new AuthError("timed_out", `operation "${id}" was not done after ${longestWaitMs / 1000} s`, { hint: hint`It may still end. See: ${trackerStatus}`, cause: problem });
+      throw new AuthError("timed_out", `operation "${id}" was not done after ${longestWaitMs / 1000} s`, { hint: hint`It may still finish. See: ${trackerStatus}`, cause: problem });
     }
     await clock.sleep(pauseMs, { signal });
     const { result: operation } = await send({ method: "GET", path: `operations/${id}/`, signal }, access).catch((error: unknown) => {

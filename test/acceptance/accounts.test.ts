@@ -103,10 +103,10 @@ test("S-010 a file that suggests no profile of the user's is ignored with a warn
   const file = join(project, ".spec-kitty-profile");
   for (const text of ["", "no such\n", "https://elsewhere.example\n", "-x", "\u001b[2J", `${"a".repeat(65)}`, "x".repeat(5000)]) {
     writeFileSync(file, text);
-    assert.deepEqual(await here("auth whoami"), { code: 0, signal: null, stdout: "alice@example.com\n", stderr: `warning: "${file}" holds no profile's name, and is ignored\n` }, text);
+    assert.deepEqual(await here("auth whoami"), { code: 0, signal: null, stdout: "alice@example.com\n", stderr: `warning: "${file}" does not hold the name of a profile, and is ignored\n` }, text);
   }
   writeFileSync(file, "theirs\n");
-  assert.equal((await here("auth whoami")).stderr, `warning: "${file}" suggests the profile "theirs", and there is none: "default" is used\n`);
+  assert.equal((await here("auth whoami")).stderr, `warning: "${file}" suggests the profile "theirs", which does not exist: "default" is used\n`);
 });
 
 test("S-010 a link or a named pipe in place of the file shows nothing of its target, and nobody waits for it", { skip: process.platform === "win32" && "no named pipes in folders there" }, async (t) => {
@@ -114,7 +114,7 @@ test("S-010 a link or a named pipe in place of the file shows nothing of its tar
   const file = join(project, ".spec-kitty-profile");
   writeFileSync(join(folder, "one-word"), "hunter2\n");
   symlinkSync(join(folder, "one-word"), file);
-  const ignored = { code: 0, signal: null, stdout: "alice@example.com\n", stderr: `warning: "${file}" holds no profile's name, and is ignored\n` };
+  const ignored = { code: 0, signal: null, stdout: "alice@example.com\n", stderr: `warning: "${file}" does not hold the name of a profile, and is ignored\n` };
   assert.deepEqual(await here("auth whoami"), ignored);
   unlinkSync(file);
   execFileSync("mkfifo", [file]);
@@ -208,7 +208,7 @@ test("auth team shows the default team and sets another by id or name, which a r
   saas.users.alice.teams.push({ id: "tm_acme2", name: "Acme Corp" });
   const unknown = await run("auth team tm_acme2");
   assert.equal(unknown.code, 2);
-  assert.match(unknown.stderr, /^error: you are in no team "tm_acme2"\nhint: Your teams: Acme Corp \(tm_acme\), Alice's space \(tm_alice\)\. If it is a new one, first run: spec-kitty auth status --check\n$/);
+  assert.match(unknown.stderr, /^error: you are not in a team "tm_acme2"\nhint: Your teams: Acme Corp \(tm_acme\), Alice's space \(tm_alice\)\. If it is a new one, first run: spec-kitty auth status --check\n$/);
   await run("auth status --check");
   assert.equal((await run("auth team tm_acme2")).code, 0);
 });
@@ -231,8 +231,8 @@ test("a token in the environment is shown as one, takes precedence over every pr
   const { code, stdout, stderr } = await here("auth status", { SPEC_KITTY_ACCESS_TOKEN: token });
   assert.equal(code, 0);
   assert.match(stdout, /^✓ A token from SPEC_KITTY_ACCESS_TOKEN is used$/m);
-  assert.match(stdout, /^ {2}Access token +from SPEC_KITTY_ACCESS_TOKEN, as it is: it takes precedence over every login/m);
-  assert.match(stdout, /^ {2}Profile +default \(active\), whose own session is not used$/m);
+  assert.match(stdout, /^ {2}Access token +from SPEC_KITTY_ACCESS_TOKEN, used as is: it takes precedence over every login/m);
+  assert.match(stdout, /^ {2}Profile +default \(active\); its own session is not used$/m);
   assert.ok(!(stdout + stderr).includes(token) && !stdout.includes("alice"));
   const asJson = JSON.parse((await here("auth status --json", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout) as Record<string, unknown>;
   assert.deepEqual(

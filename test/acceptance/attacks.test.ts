@@ -21,7 +21,7 @@ for (const [what, token] of [
     for (const args of ["api GET /api/v1/me --debug", "auth status --check", "auth token", "auth git-credential get"]) {
       const { code, stdout, stderr } = await run(args, env);
       assert.deepEqual([code, stdout], [2, ""], args);
-      assert.match(stderr, /^error: SPEC_KITTY_ACCESS_TOKEN holds no access token[^\n]*\nhint: [^\n]+\n/);
+      assert.match(stderr, /^error: SPEC_KITTY_ACCESS_TOKEN does not hold an access token[^\n]*\nhint: [^\n]+\n/);
       assert.ok(!stderr.includes("at_hidden"), stderr);
     }
     assert.equal(saas.requests.length, 0);
@@ -72,7 +72,7 @@ test("an issuer that is as long as a book is an error of one line that can be re
   saas.faults.next("/.well-known/oauth-authorization-server", { body: { issuer: "x".repeat(900_000) } });
   const { code, stderr } = await run("auth login");
   assert.equal(code, 1);
-  assert.match(stderr, /^error: the metadata of "[^"]+" are those of [^\n]+\nhint: Check the address of the issuer\n$/);
+  assert.match(stderr, /^error: the metadata of "[^"]+" names the issuer [^\n]+\nhint: Check the address of the issuer\n$/);
   assert.ok(stderr.length < 1_000, `${stderr.length} characters`);
 });
 

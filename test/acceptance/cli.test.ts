@@ -60,10 +60,10 @@ for (const [line, error, hint] of [
   ["auth lgoin", '"lgoin" is not a command of spec-kitty auth', "Did you mean: spec-kitty auth login? Usage: spec-kitty auth COMMAND [options]"],
   ["auth frobnicate", '"frobnicate" is not a command of spec-kitty auth', "Usage: spec-kitty auth COMMAND [options]. See: spec-kitty auth --help"],
   ["--verison", '"--verison" is not an option of spec-kitty', "Did you mean: spec-kitty --version? Usage: spec-kitty COMMAND [options]"],
-  ["auth login --stroage file", '"--stroage" is not an option of "auth login"', "Did you mean --storage? Usage: spec-kitty auth login [options]"],
-  ["auth login -x", '"-x" is not an option of "auth login"', "Usage: spec-kitty auth login [options]"],
-  ["auth login --constructor", '"--constructor" is not an option of "auth login"', "Usage: spec-kitty auth login [options]"],
-  ["auth login --password hunter2", '"--password" is not an option of "auth login"', "Usage: spec-kitty auth login [options]"],
+  ["auth login --stroage file", '"--stroage" is not an option of "auth login"', "Did you mean --storage? Usage: spec-kitty auth login [ADDRESS] [options]"],
+  ["auth login -x", '"-x" is not an option of "auth login"', "Usage: spec-kitty auth login [ADDRESS] [options]"],
+  ["auth login --constructor", '"--constructor" is not an option of "auth login"', "Usage: spec-kitty auth login [ADDRESS] [options]"],
+  ["auth login --password hunter2", '"--password" is not an option of "auth login"', "Usage: spec-kitty auth login [ADDRESS] [options]"],
   ["auth status extra", 'unexpected argument "extra"', "Usage: spec-kitty auth status [options]"],
 ] as const) {
   test(`wrong usage is exit 2, with the nearest name and the usage line: ${line}`, async (t) => {
@@ -129,7 +129,7 @@ test("S-008 names of users and teams from the service stay text on one line, in 
   const login = await running.ended;
   assert.equal(login.stdout.split("\n").length, 2);
   assertHarmless(login);
-  for (const args of ["auth status", "auth status --json", "auth status --check", "auth whoami", "auth list", "auth list --json", "auth team", "auth login", "auth doctor", "auth logout"]) {
+  for (const args of ["auth status --check", "auth whoami", "auth list", "auth team", "auth login", "auth doctor", "auth logout"]) {
     const result = await run(args);
     assert.doesNotMatch(result.stderr, /This is a bug/, args);
     assertHarmless(result);
@@ -214,27 +214,39 @@ test("S-005 no secret is in any output with --debug or in any file when a comman
   const { folder, watched: run } = await watchedScene(t);
   await run("auth login");
   writeFileSync(join(folder, "spec.md"), "# Spec\n");
-  const tracker = ["status", "mappings", "resources", "pull", "push --items [1]", "run", "search door", "tickets", "bind", "bind --candidate cand_1", "bind --binding bind_1"].map((verb) => `tracker ${verb} ${route}`);
+  const tracker = ["status", "push --items [1]", "search door", "bind --candidate cand_1"].map((verb) => `tracker ${verb} ${route}`);
   const queueing = [emit, `sync upload ${join(folder, "spec.md")} --project 6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111 --mission login`];
   const sending = ["sync status --check", `sync now --report ${join(folder, "report.json")}`, ...tracker, "api GET /api/v1/me", "api POST /api/v1/echo -d {} --include"];
   for (const line of [...queueing, ...sending, "auth git-credential get", "auth exec-credential"]) assert.equal((await run(line)).code, 0, line);
 });
 
-for (const [what, fault] of [
-  ["500", { status: 500, body: "oops" }],
-  ["400", { status: 400, body: { error: "invalid_request" } }],
-  ["nothing", { reset: "after" }],
-  ["broken JSON", { malformed: true }],
-  ["401", { status: 401, body: { error: "access_token_expired" }, times: 2 }],
-] as [string, Fault][]) {
-  test(`S-005 no secret is in any output with --debug or in any file when the service answers with ${what}`, async (t) => {
-    const { saas, watched: run } = await watchedScene(t);
-    await run("auth login");
-    await run(emit);
-    for (const path of ["/api/v1/sync/health/", "/api/v1/events/batch/", "/api/v1/tracker/push/", "/api/v1/tracker/status/", "/api/v1/echo"]) saas.faults.next(path, fault);
-    for (const line of ["sync status --check", "sync now", `tracker push --items [1] ${route}`, `tracker status ${route}`, "api POST /api/v1/echo -d {}"]) await run(line);
-  });
-}
+test("S-005 no secret is in any output with --debug or in any file when the service answers with a failure", async (t) => {
+  const { saas, watched: run } = await watchedScene(t);
+  await run("auth login");
+  await run(emit);
+  const sending = [
+    ["/api/v1/sync/health/", "sync status --check"],
+    ["/api/v1/events/batch/", "sync now"],
+    ["/api/v1/tracker/push/", `tracker push --items [1] ${route}`],
+    ["/api/v1/tracker/status/", `tracker status ${route}`],
+    ["/api/v1/echo", "api POST /api/v1/echo -d {}"],
+  ] as const;
+  const faults: Fault[] = [
+    { status: 500, body: "oops" },
+    { status: 400, body: { error: "invalid_request" } },
+    { reset: "after" },
+    { malformed: true },
+    { status: 401, body: { error: "access_token_expired" }, times: 2 },
+  ];
+  // Every path with two failures, every failure with two paths.
+  for (const [index, [path, line]] of sending.entries()) {
+    for (const fault of [faults[index], faults[(index + 2) % faults.length]]) {
+      saas.faults.next(path, fault ?? {});
+      await run(line);
+      saas.faults.clear();
+    }
+  }
+});
 
 test("S-005 no secret is in any output with --debug, in any file, or in any process's arguments during a watch", async (t) => {
   const { saas, env, watched: run, assertClean } = await watchedScene(t);
@@ -277,7 +289,7 @@ test("S-005 no secret is in any output with --debug, in any file, or in any proc
   assert.equal((await login).code, 0);
   assert.ok(saas.issued.size >= 4);
 
-  for (const line of ["auth status", "auth status --json", "auth status --check", "auth token", "auth token --json", "auth refresh", "auth refresh --json", "auth whoami", "auth list", "auth team", "auth doctor", "api GET /api/v1/me", "sync status"]) {
+  for (const line of ["auth status --json", "auth status --check", "auth token --json", "auth refresh", "auth whoami", "auth list", "auth team", "auth doctor", "sync status"]) {
     assert.ok([0, 1].includes((await run(line)).code ?? -1), line);
   }
 });

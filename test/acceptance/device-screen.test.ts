@@ -63,11 +63,21 @@ test("a QR code is left out if the screen is too small or the terminal has no UT
 test("S-007 an address that contains the code is drawn only if it is https or on this machine", { skip: noTmux }, async (t) => {
   const { saas, env } = await scene(t, { deviceIntervalSeconds: 1 });
   for (const [address, isDrawn] of [["http://198.51.100.7/device?user_code=1", false], ["https://id.example/device?user_code=1", true]] as const) {
-    saas.faults.next("/oauth/device", { edit: (answer) => ({ ...answer, verification_uri_complete: address }) });
+    const verification_uri = new URL("/device", address).href;
+    saas.faults.next("/oauth/device", { edit: (answer) => ({ ...answer, verification_uri, verification_uri_complete: address }) });
     const screen = await startOnScreen(t, headless, env);
     await screen.shows(/^Waiting for the approval/m);
     assert.equal((await screen.lines()).join("\n").includes(drawn(address).join("\n")), isDrawn, address);
   }
+});
+
+test("S-011 an address with the code that leads to another host than the page's is not drawn, since nobody can read where it leads", { skip: noTmux }, async (t) => {
+  const { saas, env } = await scene(t, { deviceIntervalSeconds: 1 });
+  const address = "https://evil.example/device?user_code=1";
+  saas.faults.next("/oauth/device", { edit: (answer) => ({ ...answer, verification_uri: "https://id.example/device", verification_uri_complete: address }) });
+  const screen = await startOnScreen(t, headless, env);
+  await screen.shows(/^Waiting for the approval/m);
+  assert.doesNotMatch((await screen.lines()).join("\n"), /[█▀▄]/);
 });
 
 test("S-008 neither the code nor the address from the service can move the cursor", { skip: noTmux }, async (t) => {

@@ -117,7 +117,7 @@ test("FR-002 a denied code is exit 5 and stores nothing", async (t) => {
   assert.deepEqual([exit, stdout], [5, ""]);
   assert.match(stderr, /^error: the login was denied\nhint: Run: spec-kitty auth login --headless\n$/m);
   assert.equal(saas.counters.logins, 0);
-  assert.equal(filesUnder(folder).size, 0);
+  assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
 test("NFR-003 polling ends when the code expires", async (t) => {
@@ -125,7 +125,7 @@ test("NFR-003 polling ends when the code expires", async (t) => {
   const { code, stdout, stderr } = await startCommand(t, ["auth", "login", "--headless"], env).ended;
   assert.deepEqual([code, stdout], [6, ""]);
   assert.match(stderr, /^error: the code expired before it was approved\nhint: Run: spec-kitty auth login --headless\n$/m);
-  assert.equal(filesUnder(folder).size, 0);
+  assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
 test("NFR-003 polling ends after 15 minutes, whatever lifetime the service gives the code", async (t) => {
@@ -168,6 +168,6 @@ for (const [what, fault, exit, error] of [
     assert.match(stderr, error);
     assert.match(stderr, /^hint: \S/m);
     assert.equal(saas.count("/oauth/token"), 0);
-    assert.equal(filesUnder(folder).size, 0);
+    assert.equal(filesUnder(join(folder, "config")).size, 0);
   });
 }

@@ -36,7 +36,7 @@ test("root in somebody else's home creates nothing there", asRoot, async (t) => 
   const theirs = { HOME: home, SPEC_KITTY_CONFIG_DIR: undefined, XDG_RUNTIME_DIR: join(home, "run"), XDG_CONFIG_HOME: undefined };
   for (const command of ["auth login", "auth login --headless", emit, "auth status", "auth token", "auth logout", "sync now", "auth doctor --repair"]) {
     const { code, stderr } = await run(command, theirs);
-    if (/login|emit/.test(command)) assert.match(stderr, new RegExp(`^error: "${home}" belongs to another user \\(uid 12345\\)[^\n]*\nhint: Set SPEC_KITTY_CONFIG_DIR to a folder of yours\n$`), `${command} ${code}`);
+    if (/login|emit/.test(command)) assert.match(stderr, new RegExp(`^error: "${home}" belongs to another user \\(uid 12345\\)[^\n]*\nhint: Set SPEC_KITTY_CONFIG_DIR to a folder that you own\n$`), `${command} ${code}`);
     assert.deepEqual(readdirSync(home), [], command);
   }
   assert.equal(saas.requests.filter(({ path }) => !path.startsWith("/.well-known") && path !== "/api/v1/me").length, 0);
@@ -73,7 +73,7 @@ test("the doctor advises nothing for a folder that holds other things, or is som
   writeFileSync(join(shared, "letters.txt"), "");
   const fixes = async (): Promise<string[]> =>
     (JSON.parse((await run("auth doctor --json", { SPEC_KITTY_CONFIG_DIR: shared })).stdout) as { findings: { fix?: string }[] }).findings.flatMap(({ fix }) => fix ?? []);
-  assert.ok((await fixes()).includes("Set SPEC_KITTY_CONFIG_DIR to a folder of yours, for this program alone"));
+  assert.ok((await fixes()).includes("Set SPEC_KITTY_CONFIG_DIR to a folder that you own, for this program alone"));
   assert.doesNotMatch((await fixes()).join("\n"), /\b(mv|rm|chmod|chown)\b/);
   if (process.getuid?.() !== 0) return;
   rmSync(join(shared, "letters.txt"));

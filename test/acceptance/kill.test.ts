@@ -13,7 +13,7 @@ import { sessionOf, storedSession, storeSession } from "../helpers/stored-sessio
 
 const rounds = Number(process.env["KILL_ROUNDS"] ?? 30);
 const seed = Number(process.env["KILL_SEED"] ?? randomInt(2 ** 32));
-const processes = 6;
+const processes = 4;
 
 /** The same numbers for the same seed (mulberry32). What the machine's scheduler does with them is its own affair. */
 function numbersFrom(seed: number): () => number {

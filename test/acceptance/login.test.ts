@@ -3,9 +3,10 @@ import { createHash } from "node:crypto";
 import { lstatSync, readdirSync } from "node:fs";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { test } from "node:test";
 import { approve } from "../fake-saas/user.ts";
-import { startCommand } from "../helpers/command.ts";
+import { runCommand, startCommand } from "../helpers/command.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
 import { filesUnder, freePort, hurried, scene } from "../helpers/scene.ts";
 
@@ -76,6 +77,14 @@ test("FR-005 the login announces that it waits 5 minutes, gives up after them, a
   }
 });
 
+test("--timeout is the time that the login takes when nobody answers: the wait for a late browser is a hundredth of it", async (t) => {
+  const { env } = await scene(t);
+  const timers = `const timer = globalThis.setTimeout; globalThis.setTimeout = (run, ms, ...rest) => (process.stderr.write("timer " + ms + "\\n"), timer(run, ms / 50, ...rest));`;
+  const { code, stderr } = await runCommand(t, ["auth", "login", "--no-browser", "--timeout", "5"], env, { nodeArgs: ["--import", `data:text/javascript,${encodeURIComponent(timers)}`] });
+  assert.equal(code, 6);
+  assert.deepEqual(stderr.match(/^timer (5000|3000|50)$/gm), ["timer 5000", "timer 50"]);
+});
+
 test("FR-015 NFR-012 status shows user, team, expiry and where the session is stored, for people and programs", async (t) => {
   const { saas, run, credentials } = await scene(t, { privateTeamspace: true });
   await run("auth login");
@@ -113,7 +122,7 @@ test("status and whoami exit 4 when not logged in", async (t) => {
   assert.deepEqual([who.code, who.stdout], [4, ""]);
   assert.match(who.stderr, /^error: not logged in \(profile "default"\)\nhint: Run: spec-kitty auth login\n$/);
   assert.equal((JSON.parse((await run("auth status --json")).stdout) as { authenticated: boolean }).authenticated, false);
-  assert.equal(filesUnder(folder).size, 0);
+  assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
 test("NFR-001 from the callback to the stored session a browser login sends two requests and waits for no timer", async (t) => {
@@ -208,7 +217,7 @@ test("--storage memory stores nothing anywhere, and says so", async (t) => {
   const { run, folder } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
   const { code, stdout } = await run("auth login --storage memory");
   assert.deepEqual([code, stdout], [0, `${success.trimEnd()} Nothing was stored: the session ends with this command.\n`]);
-  assert.equal(filesUnder(folder).size, 0);
+  assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
 test("FR-007 without a keychain the encrypted file needs consent: without it, no browser is opened", async (t) => {
@@ -220,7 +229,7 @@ test("FR-007 without a keychain the encrypted file needs consent: without it, no
     assert.match(stderr, /^hint: Agree beforehand: export SPEC_KITTY_STORAGE=file, or spec-kitty auth login --storage file --yes$/m);
   }
   assert.equal(saas.requests.length, 0);
-  assert.equal(filesUnder(folder).size, 0);
+  assert.equal(filesUnder(join(folder, "config")).size, 0);
   assert.equal((await run("auth login --yes")).stdout, success);
   assert.match((await run("auth status")).stdout, /Storage +file: /);
   // Consent is given once for each file.
@@ -234,7 +243,7 @@ test("FR-006 --storage keychain without a keychain is an error and never the fil
   assert.match(stderr, /^error: .*(keychain|Secret Service)/m);
   assert.match(stderr, /^hint: .*--storage file/m);
   assert.equal(saas.requests.length, 0);
-  assert.equal(filesUnder(folder).size, 0);
+  assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
 test("FR-007 SPEC_KITTY_PASSPHRASE seals the file, and without it the session cannot be opened", async (t) => {
@@ -272,7 +281,7 @@ test("--explain says which login would be used and why, and does nothing", async
   assert.match(stdout, /^Browser login: a browser can be shown here: BROWSER names one\.\n/);
   assert.equal((JSON.parse((await run("auth login --explain --json")).stdout) as { login: string }).login, "browser");
   assert.equal(saas.requests.length, 0);
-  assert.equal(filesUnder(folder).size, 0);
+  assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
 test("a browser that cannot be started is a warning, and the address on the screen still works", async (t) => {
@@ -326,7 +335,7 @@ test("FR-007 on a terminal the user is asked about the encrypted file, and a no 
   assert.equal((await declined.ended).code, 2);
   assert.match(declined.stdout(), /the session was not stored: the encrypted file was declined/);
   assert.equal(saas.requests.length, 0);
-  assert.equal(filesUnder(folder).size, 0);
+  assert.equal(filesUnder(join(folder, "config")).size, 0);
 
   const interrupted = startOnTerminal(t, ["auth", "login"], env);
   await interrupted.shows(/\[y\/N\] /);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { SealedFile } from "../../src/auth/secure-storage/sealed-file.ts";
@@ -190,7 +190,7 @@ test("--all ends every session at the service that issued it, whatever the envir
   await it.run("auth login --profile other", { SPEC_KITTY_SAAS_URL: other.url });
   const { code, stdout, stderr } = await it.run("auth logout --all");
   assert.deepEqual([code, stderr], [0, ""]);
-  assert.equal(stdout, `${done}✓ Logged out (profile "other").\n✓ No login is stored here any more.\n`);
+  assert.equal(stdout, `${done}✓ Logged out (profile "other").\n✓ No login is stored here anymore.\n`);
   assert.ok(allEnded(it) && allEnded({ saas: other }));
   assert.equal(filesUnder(it.config).size, 0);
 });
@@ -209,7 +209,7 @@ test("S-001 logout with another service in the environment tells only the one th
 for (const [what, spoil] of [
   ["is damaged", ({ credentials }) => writeFileSync(credentials, "rubbish")],
   ["others can read", ({ credentials }) => chmodSync(credentials, 0o644)],
-  ["is a newer version's", ({ credentials }) => writeFileSync(credentials, readFileSync(credentials, "utf8").replace('"version": 1', '"version": 9'))],
+  ["is a newer version's", ({ credentials }) => writeFileSync(credentials, readFileSync(credentials, "utf8").replace('"version": 2', '"version": 9'))],
   ["is a directory with something in it", ({ credentials }) => (rmSync(credentials), mkdirSync(credentials), writeFileSync(join(credentials, "x"), ""))],
 ] as [string, (it: Scene) => void][]) {
   test(`a file that ${what} is removed by logout --all --force, and a login works again`, async (t) => {
@@ -224,7 +224,7 @@ for (const [what, spoil] of [
       assert.match(stderr, /^error: ".*credentials\.json" .*\nhint: .*mv /);
       return;
     }
-    assert.deepEqual([code, stdout, stderr], [0, "✓ No login is stored here any more.\n", ""]);
+    assert.deepEqual([code, stdout, stderr], [0, "✓ No login is stored here anymore.\n", ""]);
     assert.equal(filesUnder(it.config).size, 0);
     assert.equal((await it.run("auth login")).code, 0);
   });
@@ -271,7 +271,7 @@ test("with SPEC_KITTY_STORAGE=memory, logout --all leaves a stored session and i
   const before = filesUnder(at.config);
   // If a keychain had been asked, it could not have answered, and there would be a warning.
   for (const args of ["auth logout --all", "auth logout --all --force"]) {
-    assert.deepEqual(await at.run(args), { code: 0, signal: null, stdout: "Nothing is stored: SPEC_KITTY_STORAGE is memory. What was stored without it was left as it is.\n", stderr: "" });
+    assert.deepEqual(await at.run(args), { code: 0, signal: null, stdout: "Nothing is stored: SPEC_KITTY_STORAGE is memory. Sessions stored without it were not changed.\n", stderr: "" });
   }
   assert.deepEqual(filesUnder(at.config), before);
 });
@@ -293,7 +293,7 @@ test("S-003 a login made while the service delays logout --all stays, under a kn
     assert.equal((await run("auth whoami")).stdout, "alice@example.com\n", `"${name}" is the active one now`);
     const { profiles } = JSON.parse((await run("auth list --json")).stdout) as { profiles: { profile: string }[] };
     assert.deepEqual(profiles.map(({ profile }) => profile), [name], "and the profile that was logged out of is removed");
-    assert.equal((await run("auth logout --all")).stdout, `✓ Logged out (profile "${name}").\n✓ No login is stored here any more.\n`);
+    assert.equal((await run("auth logout --all")).stdout, `✓ Logged out (profile "${name}").\n✓ No login is stored here anymore.\n`);
     assert.equal(filesUnder(config).size, 0);
   }
 });
@@ -347,3 +347,29 @@ test("Ctrl-C while the service is told keeps the session", async (t) => {
 function laterBy(ms: number): string {
   return `data:text/javascript,${encodeURIComponent(`const now = Date.now; Date.now = () => now() + ${ms};`)}`;
 }
+
+const cachedKey = `${"0123456789abcdef".repeat(2)}.key`;
+
+test("logout --all removes what was set aside, and the keys that earlier versions kept in the runtime folder, and nothing else there", { skip: process.platform === "win32" && "the runtime folder is not the test's there" }, async (t) => {
+  const it = await scene(t);
+  await signIn(it.saas, it.env);
+  writeFileSync(`${it.credentials}.old`, "x", { mode: 0o600 });
+  const run = join(it.folder, "run", "spec-kitty");
+  mkdirSync(run, { recursive: true, mode: 0o700 });
+  for (const name of [cachedKey, "notes.key"]) writeFileSync(join(run, name), "ab".repeat(32), { mode: 0o600 });
+  assert.equal((await it.run("auth logout --all")).code, 0);
+  assert.deepEqual([...filesUnder(run).keys()], ["notes.key"]);
+  assert.equal(filesUnder(it.config).size, 0);
+});
+
+test("S-012 a runtime folder that is a link is left alone by logout --all: anybody can plant one in a temporary folder", { skip: process.platform === "win32" && "the runtime folder is not the test's there" }, async (t) => {
+  const it = await scene(t);
+  await signIn(it.saas, it.env);
+  const victim = join(it.folder, "victim");
+  mkdirSync(victim);
+  writeFileSync(join(victim, cachedKey), "precious");
+  mkdirSync(join(it.folder, "run"));
+  symlinkSync(victim, join(it.folder, "run", "spec-kitty"));
+  assert.equal((await it.run("auth logout --all")).code, 0);
+  assert.equal(readFileSync(join(victim, cachedKey), "utf8"), "precious");
+});

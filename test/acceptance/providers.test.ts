@@ -32,7 +32,12 @@ interface Provided {
 }
 
 /** A provider and, somewhere else, a service with the API that `answers` has, by path. */
-async function provided(t: TestContext, options: MockProviderOptions = {}, answers: Record<string, object> = {}): Promise<Provided> {
+async function provided(
+  t: TestContext,
+  options: MockProviderOptions = {},
+  answers: Record<string, object> = {},
+  refusals: Record<string, { status: number; headers?: Record<string, string> }> = {},
+): Promise<Provided> {
   const provider = await MockProvider.start(options);
   t.after(() => provider.close());
   const requests: ApiRequest[] = [];
@@ -42,6 +47,8 @@ async function provided(t: TestContext, options: MockProviderOptions = {}, answe
     const path = request.url ?? "";
     requests.push({ path, headers: request.headers, body });
     const answer = answers[path];
+    const refusal = refusals[path];
+    if (refusal) return void response.writeHead(refusal.status, refusal.headers).end();
     response.writeHead(answer === undefined ? 404 : 200, { "content-type": "application/json" }).end(JSON.stringify(answer ?? { error: "not_found" }));
   });
   await new Promise<void>((listening) => api.listen(0, "127.0.0.1", listening));
@@ -221,14 +228,54 @@ test("where nobody but the ID token says who it is, it is believed, and --check 
   assert.deepEqual(provider.paths, ["/token"]);
 });
 
-test("a login without openid at a provider that does not say who it is ends with what to ask for", async (t) => {
+test("at a server of OAuth 2.0 alone the account is called by its issuer and scope, and whoami says so", async (t) => {
   const { provider, run, session } = await provided(t);
-  provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, ...metadata }) => metadata };
-  const { code, stderr } = await run(`auth login --issuer ${provider.issuer} --scope api.read`);
-  assert.equal(code, 1);
-  assert.match(stderr, /^hint: .*--scope 'openid email'$/m);
-  assert.equal(await session(), undefined);
-  assert.deepEqual(provider.paths.slice(-2), ["/revoke", "/revoke"]);
+  provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, jwks_uri: __, ...metadata }) => metadata };
+  const name = `${provider.issuer} (api.read)`;
+  assert.equal((await run(`auth login ${provider.issuer} --scope api.read`)).stdout, `✓ Logged in as ${name}. Access token valid for 1 hour.\n`);
+  const whoami = await run("auth whoami");
+  assert.deepEqual([whoami.code, whoami.stdout], [0, `${name}\n`]);
+  assert.match(whoami.stderr, /^The issuer does not say who its users are/);
+  const first = await session();
+  assert.equal((await run("auth status --check")).code, 0);
+  assert.equal((await run("auth refresh")).code, 0);
+  assert.equal((await session())?.user.id, first?.user.id);
+  // Nobody knows whether that is the same user.
+  assert.equal((await run("auth login --force")).code, 0);
+  assert.notEqual((await session())?.user.id, first?.user.id);
+
+  provider.misbehaviour.tokens = ({ refresh_token: _, ...answer }) => answer;
+  await run("auth login --force");
+  const status = await run("auth status --check");
+  assert.equal(status.code, 0);
+  assert.match(status.stderr, /^warning: the issuer names nobody and gave no refresh token, so there is nothing to ask it$/m);
+  assert.doesNotMatch(status.stdout, /asked just now/);
+});
+
+for (const status of [401, 403]) {
+  test(`a service that answers ${status} at /api/v1/me without asking for a token has no such endpoint, where another source names the user`, async (t) => {
+    const { provider, run, service } = await provided(t, {}, {}, { "/api/v1/me": { status } });
+    assert.match((await run(loginAt(provider))).stdout, /Logged in as alice@example\.com\./);
+    provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, ...metadata }) => metadata };
+    assert.match((await run(`${loginAt(provider)} --profile second`)).stdout, /Logged in as alice@example\.com\./);
+    const nobody = await run(`auth login --issuer ${provider.issuer} --scope api.read --profile third`);
+    assert.equal(nobody.code, 1);
+    assert.match(nobody.stderr, new RegExp(`^error: the login was granted, but the service did not say who you are: "${service}/api/v1/me" answered ${status}`, "m"));
+  });
+
+  test(`a service that answers ${status} at /api/v1/me and asks for a token refuses this one, and the login fails`, async (t) => {
+    const { provider, run } = await provided(t, {}, {}, { "/api/v1/me": { status, headers: { "www-authenticate": 'Bearer realm="api"' } } });
+    const { code, stderr } = await run(loginAt(provider));
+    assert.equal(code, 1);
+    assert.match(stderr, /the service did not say who you are/);
+    assert.deepEqual(provider.paths.slice(-2), ["/revoke", "/revoke"]);
+  });
+}
+
+test("a token without openid is not refused because UserInfo refuses it", async (t) => {
+  const { provider, run, service } = await provided(t, {}, {}, { "/who": { status: 403, headers: { "www-authenticate": 'Bearer error="insufficient_scope"' } } });
+  provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, userinfo_endpoint: `${service}/who` }) };
+  assert.equal((await run(`auth login ${provider.issuer} --scope api.read`)).stdout, `✓ Logged in as ${provider.issuer} (api.read). Access token valid for 1 hour.\n`);
 });
 
 test("--prompt, --login-hint, --audience and --resource go along, and the standard's own parameters cannot be replaced", async (t) => {
@@ -255,6 +302,29 @@ test("a callback from another issuer is not believed, and nothing is stored", as
   assert.match(stderr, /^error: the answer came from "https:\/\/evil\.example", and "http:\S+" was asked$/m);
   assert.equal(await session(), undefined);
   assert.ok(!provider.paths.includes("/token"));
+});
+
+for (const error of ["consent_required", "interaction_required", "login_required", "account_selection_required"]) {
+  test(`a provider that answers ${error} has denied the login: exit code 5`, async (t) => {
+    const { provider, run, session } = await provided(t);
+    provider.misbehaviour = { redirect: (parameters) => (parameters.delete("code"), parameters.set("error", error)) };
+    const { code, stderr } = await run(`${loginAt(provider)} --prompt none`);
+    assert.equal(code, 5);
+    assert.match(stderr, new RegExp(`^error: the login was denied \\(${error}\\)$`, "m"));
+    assert.equal(await session(), undefined);
+  });
+}
+
+test("an access token that ended with its refresh token has ended: no warning", async (t) => {
+  const { provider, run } = await provided(t);
+  await run(loginAt(provider));
+  provider.misbehaviour = { revoke: ({ token_type_hint: hint }) => (hint === "access_token" ? Response.json({ error: "invalid_token" }, { status: 400 }) : undefined) };
+  const { stdout, stderr } = await run("auth logout");
+  assert.deepEqual([stdout, stderr], ['✓ Logged out (profile "default"). Revoked: refresh token, access token.\n', ""]);
+  // Of a refresh token it is not known what it means.
+  await run(loginAt(provider));
+  provider.misbehaviour = { revoke: () => Response.json({ error: "invalid_token" }, { status: 400 }) };
+  assert.match((await run("auth logout")).stderr, /^warning: the refresh token could not be revoked .*\nwarning: the access token could not be revoked/m);
 });
 
 test("logout tells of each token how it went", async (t) => {
@@ -304,7 +374,7 @@ test("an ID token of somebody else's in a refresh ends the session, and the comm
   provider.misbehaviour = { refreshedIdToken: (claims) => ({ ...claims, sub: "u_mallory" }) };
   const { code, stderr } = await run("auth refresh --profile work");
   assert.equal(code, 4);
-  assert.match(stderr, /^error: the session was not continued: the ID token of "\S+" names another user than the login did\nhint: Run: spec-kitty auth login --profile work\n$/);
+  assert.match(stderr, /^error: the session was not continued: the ID token of "\S+" names a user other than that of the login\nhint: Run: spec-kitty auth login --profile work\n$/);
   assert.equal((await run("auth token --profile work")).code, 4);
 });
 
@@ -351,7 +421,7 @@ test("an address that is neither an issuer nor a service ends the login at once,
   for (const args of [`auth login ${service}`, `auth login --issuer ${service}`]) {
     const { code, stderr } = await run(args, { SPEC_KITTY_SAAS_URL: undefined });
     assert.equal(code, 1);
-    assert.match(stderr, /^error: "\S+" publishes no metadata of an authorization server: "\S+\/oauth-authorization-server" answered 404, "\S+" answered 404$/m);
+    assert.match(stderr, /^error: "\S+" does not publish the metadata of an authorization server: "\S+\/oauth-authorization-server" answered 404, "\S+" answered 404$/m);
     assert.match(stderr, /^hint: Check the address of the issuer$/m);
   }
   assert.deepEqual(requests.map(({ path }) => path), [...wellKnown, "/api/v1/me", ...wellKnown]);
@@ -387,7 +457,7 @@ test("a profile's first login asks twice what the server is, before the browser 
   assert.equal(asked().length, 2);
 });
 
-test("metadata that were read are used again, a day later where the issuer is in trouble then, and never for another issuer", async (t) => {
+test("metadata that was read is used again, a day later where the issuer is in trouble then, and never for another issuer", async (t) => {
   const { provider, env, run } = await provided(t, {}, { "/api/v1/me": me });
   const other = await MockProvider.start();
   t.after(() => other.close());
@@ -454,7 +524,7 @@ for (const [title, fault, message] of troubles) {
   });
 }
 
-test("metadata that name another issuer end the login, with the name to use where a / is all that is wrong", async (t) => {
+test("metadata that names another issuer ends the login, with the name to use where a / is all that is wrong", async (t) => {
   const { provider, run } = await provided(t);
   provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, issuer: `${provider.issuer}/` }) };
   const slash = await run(loginAt(provider));

@@ -115,7 +115,7 @@ test("with a token of the environment and no service, the error is about the ser
   assert.equal((await run(emit, given)).code, 0);
   for (const command of ["sync now", "sync watch"]) {
     const { code, stderr } = await run(command, given);
-    assert.deepEqual([code, stderr], [2, "error: SPEC_KITTY_SAAS_URL is not set, so there is no service to ask whose the token is\nhint: export SPEC_KITTY_SAAS_URL=https://service.example\n"], command);
+    assert.deepEqual([code, stderr], [2, "error: SPEC_KITTY_SAAS_URL is not set, so there is no service to ask who owns the token\nhint: export SPEC_KITTY_SAAS_URL=https://service.example\n"], command);
   }
 });
 

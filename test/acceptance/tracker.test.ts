@@ -186,7 +186,7 @@ test("an asynchronous operation is waited for: its result, its failure, or exit 
   at.saas.tracker.asynchronous.set("run", { polls: Infinity });
   const endless = await at.fastTracker(call);
   assert.deepEqual([endless.code, endless.stdout], [6, ""]);
-  assert.match(endless.stderr, /^error: operation "[\w-]{36}" was not done after 300 s\nhint: It may still end\. See: spec-kitty tracker status --provider PROVIDER\n$/);
+  assert.match(endless.stderr, /^error: operation "[\w-]{36}" was not done after 300 s\nhint: It may still finish\. See: spec-kitty tracker status --provider PROVIDER\n$/);
 });
 
 test("Ctrl-C ends the wait for an operation at once", async (t) => {
@@ -218,7 +218,7 @@ test("after a 429 the request is sent once more when the service says, with the 
 });
 
 for (const [what, fault, code, error, hint] of [
-  ["that the user has to fix", { status: 409, body: { error_code: "binding_stale", message: "the board is gone", user_action_required: true } }, 1, "the board is gone", "Fix this on the pages of the service first"],
+  ["that the user has to fix", { status: 409, body: { error_code: "binding_stale", message: "the board is gone", user_action_required: true } }, 1, "the board is gone", "Fix this on the service's website first"],
   ["of the request", { status: 422, body: { code: "bad_filter", message: "no such field" } }, 1, "no such field", "See how it is connected: spec-kitty tracker status --provider PROVIDER"],
   ["that may pass", { status: 502, body: { error_code: "provider_down", message: "linear is down", retryable: true } }, 3, "linear is down", "Try again in a moment"],
   ["that may pass, at a known time", { status: 503, body: { message: "maintenance", retry_after_seconds: 90 } }, 3, "maintenance", "Try again in 90 s"],

@@ -14,8 +14,6 @@ export interface ColdStart {
   version: number;
   authToken: number;
   authStatus: number;
-  /** The key derived anew, as in the first command after the machine has started. */
-  authTokenFirst: number;
 }
 
 /** Measures `--version`, and `auth token` and `auth status` with a valid token and the machine's key, against a Node that does nothing. */
@@ -33,16 +31,13 @@ export async function coldStart(runs: number): Promise<ColdStart> {
       if (status !== 0) throw new Error(stderr);
       return Number(output[3]) / 1000;
     };
-    const times = { bareNode: [] as number[], version: [] as number[], authToken: [] as number[], authStatus: [] as number[], authTokenFirst: [] as number[] };
+    const times = { bareNode: [] as number[], version: [] as number[], authToken: [] as number[], authStatus: [] as number[] };
     run(bin, "auth", "token");
     for (let count = 0; count < runs; count += 1) {
       times.bareNode.push(run("-e", "0"));
       times.version.push(run(bin, "--version"));
       times.authToken.push(run(bin, "auth", "token"));
       times.authStatus.push(run(bin, "auth", "status"));
-      if (count % 4 > 0) continue;
-      rmSync(join(folder, "run"), { recursive: true });
-      times.authTokenFirst.push(run(bin, "auth", "token"));
     }
     return {
       runs,
@@ -50,7 +45,6 @@ export async function coldStart(runs: number): Promise<ColdStart> {
       version: median(times.version),
       authToken: median(times.authToken),
       authStatus: median(times.authStatus),
-      authTokenFirst: median(times.authTokenFirst),
     };
   } finally {
     await saas.close();

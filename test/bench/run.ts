@@ -51,7 +51,6 @@ if (values.json) {
     ["--version", start.version],
     ["auth token", start.authToken],
     ["auth status", start.authStatus],
-    ["auth token, key derived anew", start.authTokenFirst],
   ];
   console.log(table([["", "ms", "x node -e 0"], ...costs.map(([name, ms]) => [name, ms.toFixed(1), (ms / start.bareNode).toFixed(2)])].map(portable)));
   for (const { title, rows } of syncTables(sync)) console.log(`\n${title}:\n\n${table(rows)}`);

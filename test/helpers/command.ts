@@ -4,6 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TestContext } from "node:test";
+import { machineKey, type MachineKey, type MachineKeyOptions } from "../../src/auth/secure-storage/machine-key.ts";
+import { ownIdentity } from "../../src/base/identity.ts";
+import { systemClock } from "../../src/platform/clock.ts";
 import { scriptedBrowser } from "./scripted-browser.ts";
 
 export const bin = fileURLToPath(new URL("../../bin/spec-kitty.js", import.meta.url));
@@ -32,6 +35,11 @@ export interface RunningCommand {
 
 export type CommandEnvironment = Record<string, string | undefined>;
 
+/** The key of this machine, with its secret in a folder of the test. */
+export function machineKeyIn(folder: string, more: Partial<MachineKeyOptions> = {}): MachineKey {
+  return machineKey({ identity: ownIdentity, folder: () => folder, platform: process.platform, clock: systemClock, ...more });
+}
+
 /** A folder that is gone after the test. */
 export function scratchFolder(t: Pick<TestContext, "after">): string {
   const folder = mkdtempSync(join(tmpdir(), "spec-kitty-test-"));
@@ -48,6 +56,7 @@ export function commandEnvironment(folder: string, service: string | undefined, 
     PATH: process.env["PATH"],
     HOME: folder,
     XDG_RUNTIME_DIR: join(folder, "run"),
+    XDG_STATE_HOME: join(folder, "state"),
     SPEC_KITTY_CONFIG_DIR: join(folder, "config"),
     SPEC_KITTY_STORAGE: "file",
     SPEC_KITTY_SAAS_URL: service,

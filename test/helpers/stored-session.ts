@@ -1,7 +1,7 @@
 import { createApp, type App } from "../../src/app/app.ts";
 import type { AppOverrides } from "../../src/app/overrides.ts";
 import { defaultAuthorizationServer } from "../../src/auth/oauth/authorization-server.ts";
-import { newDerivedHeader } from "../../src/auth/secure-storage/derived-key.ts";
+import { newMachineHeader } from "../../src/auth/secure-storage/machine-key.ts";
 import type { Session } from "../../src/auth/session.ts";
 import { withProfile } from "../../src/auth/session-store.ts";
 import { Secret } from "../../src/base/secret.ts";
@@ -49,7 +49,7 @@ export async function storeSession(
 ): Promise<App> {
   const app = createApp({ env, ...overrides });
   const kept = { service: saas.url, clientId: "cli_native", team: undefined, session };
-  const key = app.isKept && app.sealedFile.header() === undefined ? { key: newDerivedHeader("machine") } : {};
+  const key = app.isKept && app.sealedFile.header() === undefined ? { key: newMachineHeader() } : {};
   await app.store.update((profiles) => withProfile(profiles, profile, kept), key);
   return app;
 }

@@ -86,8 +86,8 @@ const rows: [place: string, facts: Partial<EnvironmentFacts>, login: "browser" |
 
   ["Windows at the screen", windows, "browser", "this is an interactive Windows session (SESSIONNAME is Console)"],
   ["Windows by Remote Desktop", { ...windows, env: { SESSIONNAME: "RDP-Tcp#3" } }, "browser", "this is an interactive Windows session (SESSIONNAME is RDP-Tcp#3)"],
-  ["a Windows service", { ...windows, env: { SESSIONNAME: "Services" } }, "device", "this is no interactive Windows session (SESSIONNAME names none)"],
-  ["a scheduled task of Windows", { ...windows, env: {} }, "device", "this is no interactive Windows session (SESSIONNAME names none)"],
+  ["a Windows service", { ...windows, env: { SESSIONNAME: "Services" } }, "device", "this is not an interactive Windows session (SESSIONNAME names none)"],
+  ["a scheduled task of Windows", { ...windows, env: {} }, "device", "this is not an interactive Windows session (SESSIONNAME names none)"],
 
   ["root by sudo with the user's display", { env: { DISPLAY: ":0", SUDO_UID: "1000", USER: "root" }, uid: 0 }, "device", "this is root, and the session is another user's (SUDO_UID is 1000)"],
   ["root by pkexec", { env: { DISPLAY: ":0", PKEXEC_UID: "1000" }, uid: 0 }, "device", "this is root, and the session is another user's (PKEXEC_UID is 1000)"],

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { leftTemporaries, moveFile, replaceFile, reserveFile } from "../../src/platform/files.ts";
+import { leftTemporaries, patiently, replaceFile, reserveFile } from "../../src/platform/files.ts";
 import { scratchFolder } from "../helpers/command.ts";
 
 test("a file is replaced as a whole, and nothing else is left in its folder", (t) => {
@@ -42,12 +42,12 @@ test("a file that cannot be replaced stays as it is, and no temporary file stays
   assert.deepEqual(readdirSync(folder), ["taken"]);
 });
 
-/** A file system that says these, one a call, before it does what it is asked. */
-function reluctant(...answers: string[]): { rename: (from: string, to: string) => void; calls: () => number } {
+/** A rename that fails with these, one a call, before it does what it is asked. */
+function reluctant(from: string, to: string, ...answers: string[]): { rename: () => void; calls: () => number } {
   let calls = 0;
   return {
     calls: () => calls,
-    rename(from, to) {
+    rename() {
       const code = answers[calls];
       calls += 1;
       if (code !== undefined) throw Object.assign(new Error(`${code}: ${from} -> ${to}`), { code });
@@ -62,12 +62,12 @@ for (const code of ["EPERM", "EACCES", "EBUSY"]) {
     const [from, to] = [join(folder, "new"), join(folder, "file")];
     writeFileSync(to, "old");
     writeFileSync(from, "new");
-    const { rename, calls } = reluctant(code, code, code);
-    moveFile(from, to, { platform: "win32", rename });
+    const { rename, calls } = reluctant(from, to, code, code, code);
+    patiently(rename, "win32");
     assert.equal(calls(), 4);
     assert.deepEqual(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")]), [["file", "new"]]);
-    const elsewhere = reluctant(code);
-    assert.throws(() => moveFile(to, from, { platform: "linux", rename: elsewhere.rename }), { code });
+    const elsewhere = reluctant(to, from, code);
+    assert.throws(() => patiently(elsewhere.rename, "linux"), { code });
     assert.equal(elsewhere.calls(), 1);
   });
 }
@@ -77,8 +77,8 @@ test("NFR-014 on Windows a file that stays open is given up after 2 s, and any o
   let waitedMs = 0;
   t.mock.method(Atomics, "wait", (_array: Int32Array, _index: number, _value: number, ms: number) => void (waitedMs += ms));
   for (const [code, tries] of [["ENOENT", 1], ["EISDIR", 1], ["EPERM", 200]] as const) {
-    const { rename, calls } = reluctant(...Array.from({ length: 1000 }, () => code));
-    assert.throws(() => moveFile(path, `${path}.new`, { platform: "win32", rename }), { code });
+    const { rename, calls } = reluctant(path, `${path}.new`, ...Array.from({ length: 1000 }, () => code));
+    assert.throws(() => patiently(rename, "win32"), { code });
     assert.equal(calls(), tries);
     assert.equal(waitedMs, (tries - 1) * 10);
   }

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AuthError } from "../../src/base/errors.ts";
 import { ownIdentity } from "../../src/base/identity.ts";
-import { configFolder, runtimeFolder, type Environment } from "../../src/platform/paths.ts";
-import { hintOf } from "../helpers/hint.ts";
+import { configFolder, stateFolder, type Environment } from "../../src/platform/paths.ts";
+import { hintOf, refusedWith } from "../helpers/hint.ts";
 
 const configured: [title: string, platform: NodeJS.Platform, env: Environment, home: string, expected: string][] = [
   ["Linux: below ~/.config", "linux", {}, "/home/a", "/home/a/.config/spec-kitty"],
@@ -32,13 +32,22 @@ for (const platform of ["linux", "darwin", "win32"] as const) {
   });
 }
 
-const runtime: [title: string, platform: NodeJS.Platform, env: Environment, temporary: string, uid: number | undefined, expected: string][] = [
-  ["Linux: XDG_RUNTIME_DIR", "linux", { XDG_RUNTIME_DIR: "/run/user/7" }, "/tmp", 7, "/run/user/7/spec-kitty"],
-  ["Linux: else the temporary folder, by the user's number", "linux", {}, "/tmp", 7, "/tmp/spec-kitty-7"],
-  ["Linux: not a relative XDG_RUNTIME_DIR", "linux", { XDG_RUNTIME_DIR: "run" }, "/tmp", 7, "/tmp/spec-kitty-7"],
-  ["macOS: the temporary folder, by the user's number", "darwin", {}, "/var/folders/z/T", 501, "/var/folders/z/T/spec-kitty-501"],
-  ["Windows: the temporary folder, which is the user's already", "win32", { XDG_RUNTIME_DIR: "C:\\x" }, "C:\\Users\\a\\AppData\\Local\\Temp", undefined, "C:\\Users\\a\\AppData\\Local\\Temp\\spec-kitty"],
+const state: [title: string, platform: NodeJS.Platform, env: Environment, home: string, expected: string][] = [
+  ["Linux: below ~/.local/state", "linux", {}, "/home/a", "/home/a/.local/state/spec-kitty"],
+  ["Linux: XDG_STATE_HOME takes precedence", "linux", { XDG_STATE_HOME: "/s", LOCALAPPDATA: "/l" }, "/home/a", "/s/spec-kitty"],
+  ["Linux: a relative XDG_STATE_HOME is ignored, as its specification says", "linux", { XDG_STATE_HOME: "s" }, "/home/a", "/home/a/.local/state/spec-kitty"],
+  ["Linux: SPEC_KITTY_CONFIG_DIR is nothing", "linux", { SPEC_KITTY_CONFIG_DIR: "/c" }, "/home/a", "/home/a/.local/state/spec-kitty"],
+  ["macOS: in the library folder, next to that of the sessions", "darwin", { XDG_STATE_HOME: "/s", HOME: "/h" }, "/Users/a", "/Users/a/Library/Application Support/spec-kitty-state"],
+  ["Windows: in LOCALAPPDATA, which does not roam", "win32", { LOCALAPPDATA: "D:\\Local", XDG_STATE_HOME: "C:\\x" }, "C:\\Users\\a", "D:\\Local\\spec-kitty"],
+  ["Windows: without LOCALAPPDATA where it would be", "win32", {}, "C:\\Users\\a", "C:\\Users\\a\\AppData\\Local\\spec-kitty"],
 ];
-for (const [title, platform, env, temporary, uid, expected] of runtime) {
-  test(`what does not outlive the machine's uptime is put, on ${title}`, () => assert.equal(runtimeFolder(ownIdentity, env, platform, temporary, uid), expected));
+for (const [title, platform, env, home, expected] of state) {
+  test(`the secret of the file's key is kept, on ${title}`, () => assert.equal(stateFolder(ownIdentity, env, platform, () => home), expected));
+}
+
+for (const [platform, variable] of [["linux", /XDG_STATE_HOME/], ["darwin", /HOME/], ["win32", /LOCALAPPDATA/]] as const) {
+  test(`without a home folder for the secret, the error on ${platform} names the variable that helps, and the passphrase`, () => {
+    assert.throws(() => stateFolder(ownIdentity, {}, platform, () => ""), refusedWith("configuration_invalid", /no home folder/, variable));
+    assert.throws(() => stateFolder(ownIdentity, {}, platform, () => ""), refusedWith("configuration_invalid", /no home folder/, /SPEC_KITTY_PASSPHRASE/));
+  });
 }

@@ -10,9 +10,13 @@ import { openBrowser } from "../../platform/browser.ts";
 import { describeEnvironment, readFacts } from "../../platform/environment.ts";
 import { bindQueue } from "../account.ts";
 import type { App } from "../app.ts";
+import { agreedHost } from "./host.ts";
 import { agreedKey } from "./key.ts";
 import type { LoginOptions } from "./options.ts";
 import { agreedRebinding, isSamePlace, rebindingRefused, type LoginTarget } from "./target.ts";
+
+/** A profile with a session. */
+type LoggedIn = Profile & { readonly session: Session };
 
 /**
  * Logs in: asks for consent before the service is asked anything, lets the user log in, stores the session, and ends the one that it
@@ -23,24 +27,29 @@ import { agreedRebinding, isSamePlace, rebindingRefused, type LoginTarget } from
  * @throws {@link AuthError} `consent_required`, `timed_out`, `access_denied`, and as the service and the storage do; `usage_invalid`
  * for a device login without {@link LoginOptions.onCode}; the signal's reason. Nothing is changed then
  */
-export async function logIn(app: App, target: LoginTarget, options: LoginOptions, stored: (profile: Profile & { session: Session }) => void): Promise<void> {
+export async function logIn(app: App, target: LoginTarget, options: LoginOptions, stored: (profile: LoggedIn) => void = () => undefined): Promise<LoggedIn> {
   const { signal, resource, audience, prompt, loginHint, dpop = true, timeoutMs = 300_000, redirectHost, port, open = true } = options;
   const warn = options.onWarning ?? (() => undefined);
   await agreedRebinding(target, options.onConsent);
-  const key = await agreedKey(app, options.onConsent);
+  const key = await agreedKey(app, options.onConsent, target.unopened !== undefined);
   const flow = options.flow ?? (open ? describeEnvironment(readFacts()).login : "browser");
   if (flow === "device" && options.onCode === undefined) {
     throw new AuthError("usage_invalid", "a device login needs `onCode`: without it nobody sees the code that has to be entered");
   }
   const exchange = { fetch: app.fetch, clock: app.clock, signal };
-  const request = await prepareLogin({ ...target, known: target.server, dpop, resource, audience, prompt, loginHint }, exchange);
+  const redirectPath = options.redirectPath ?? target.redirectPath;
+  const trustedHosts = [...new Set([...target.trustedHosts, ...(options.trustedHosts ?? [])])];
+  const parameters = { ...target, known: target.server, redirectPath, trustedHosts, dpop, resource, audience, prompt, loginHint };
+  const request = await agreedHost(await prepareLogin(parameters, exchange), flow === "device" ? "device_code" : "authorization_code", options.onConsent);
 
   let replaced: Session | undefined;
+  const { name, known, service, issuer, clientId, scope } = target;
+  const { server, isDiscovered, askedAt } = request;
+  const metadata = askedAt === undefined ? undefined : { server, isDiscovered, askedAt };
+  const team = known?.service === service ? known.team : undefined;
+  const kept = { service, issuer, metadata, clientId, scope, trustedHosts: request.trustedHosts, redirectPath, team };
   const store = async (session: Session): Promise<Profile> => {
-    const { name, known, service, issuer, clientId, scope } = target;
-    const { server, isDiscovered, askedAt } = request;
-    const metadata = askedAt === undefined ? undefined : { server, isDiscovered, askedAt };
-    const next = { service, issuer, metadata, clientId, scope, team: known?.service === service ? known.team : undefined, session };
+    const next = { ...kept, session };
     const add = (profiles: Profiles): Profiles => {
       const before = profiles.profiles.get(name);
       // Another login was faster: the user has agreed to change what the profile was then, not what it is now.
@@ -51,7 +60,8 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
       return { ...withProfile(profiles, name, next), active: profiles.profiles.has(profiles.active) ? profiles.active : name };
     };
     const header = key();
-    await app.store.update(add, header && { key: header });
+    const moved = (path: string): void => warn(`the logins that were stored could not be opened (${target.unopened?.message}) and are kept in "${path}"`);
+    await app.store.update(add, { ...(header && { key: header }), onSetAside: target.unopened && moved });
     // What is in memory is of the session before.
     app.tokens().forget();
     stored(next);
@@ -69,21 +79,21 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
       ...common,
       store,
       announce({ user_code: userCode, verification_uri: verificationUri, verification_uri_complete: verificationUriComplete, expires_in }) {
-        options.onCode?.({ userCode, verificationUri, verificationUriComplete, expiresAt: app.clock.now() + expires_in * 1000 });
+        options.onCode?.({ issuer: request.server.issuer, userCode, verificationUri, verificationUriComplete, expiresAt: app.clock.now() + expires_in * 1000 });
       },
       waiting: options.onWaiting ?? (() => undefined),
     });
   } else {
     const { onAddress } = options;
-    let url = "";
+    let [url, redirectUri] = ["", ""];
     session = await browserLogin({
       ...common,
       identity: app.identity,
       port,
       redirectHost,
       timeoutMs,
-      announce: (address) => void (url = address),
-      pasted: onAddress && ((accept, waiting) => onAddress({ url, accept, signal: waiting })),
+      announce: (...addresses) => void ([url, redirectUri] = addresses),
+      pasted: onAddress && ((accept, waiting) => onAddress({ url, redirectUri, accept, signal: waiting })),
       open: open ? (address) => openBrowser(address, { env: app.env, platform: app.platform, clock: app.clock }) : undefined,
       openFailed: (reason) => warn(`the browser could not be opened (${reason}). Open the address yourself`),
       store: async (received) => accountName(await store(received)),
@@ -94,4 +104,5 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   if (replaced !== undefined && !isSameSession(replaced, session) && !isSameLogin(replaced, session)) {
     for (const warning of unconfirmed(await endReplacedSession(replaced, { ...exchange, timeoutMs: 3_000 }), true)) warn(warning);
   }
+  return { ...kept, session };
 }

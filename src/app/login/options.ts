@@ -4,6 +4,8 @@ import type * as runtime from "../../base/runtime-types.ts";
 export type ConsentQuestion =
   /** May the session be kept in an encrypted file that this user's programs can open? `reason`: why not with a key in the keychain. */
   | { readonly about: "file"; readonly reason: string }
+  /** May a login at `issuer` begin at `host`, which is another one? If the two do not belong together, the issuer could then act as the user at that host (S-011). */
+  | { readonly about: "host"; readonly issuer: string; readonly host: string }
   /** May the profile change hands? From then on its programs talk to another service, or trust another issuer. */
   | { readonly about: "profile"; readonly profile: string; readonly from: string; readonly to: string };
 
@@ -11,6 +13,8 @@ export type ConsentQuestion =
 export interface LoginAddress {
   /** To be shown to the user, even when a browser is opened: it may not come up. */
   readonly url: string;
+  /** Where the server leads the browser back to. It must know this address for the client, with any port. */
+  readonly redirectUri: string;
   /** Takes the address of the last page, if that did not load because the browser is on another machine. Throws when it is not that address. */
   readonly accept: (address: string) => void;
   /** Aborts when the wait is over. */
@@ -21,8 +25,10 @@ export interface LoginAddress {
 export interface LoginCode {
   /** In the chunks in which the service wrote it. */
   readonly userCode: string;
-  /** The page to enter it on. */
+  /** The page to enter it on. Where it is not at the issuer, name both hosts. */
   readonly verificationUri: string;
+  /** The issuer of the tokens. */
+  readonly issuer: string;
   /** The same page with the code in its address, for a QR code; undefined when the service has none. */
   readonly verificationUriComplete: string | undefined;
   /** When the code expires: milliseconds since 1970. */
@@ -57,6 +63,10 @@ export interface LoginOptions {
   port?: number | undefined;
   /** The host of the callback: `"127.0.0.1"` by default, `"localhost"` for servers that know only that name. */
   redirectHost?: "127.0.0.1" | "localhost" | undefined;
+  /** The path of the callback, for servers that know only this one; remembered by the profile. */
+  redirectPath?: string | undefined;
+  /** Hosts, with the port where it is not the usual one, that logins at this issuer may begin at; remembered by the profile. */
+  trustedHosts?: readonly string[] | undefined;
   /** Scopes, separated by spaces, instead of the tool's own. */
   scope?: string | undefined;
   /** What the tokens are for: an address (RFC 8707), or a name, for servers that want that instead. */

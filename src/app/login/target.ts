@@ -2,6 +2,7 @@ import { identifyAddress } from "../../auth/flows/named-address.ts";
 import type { KnownServer } from "../../auth/oauth/authorization-server.ts";
 import { missingScope, scopeNames } from "../../auth/oauth/scope.ts";
 import { isAlive, type Profile } from "../../auth/session.ts";
+import { isUnopenable, nobody } from "../../auth/session-store.ts";
 import { parseIssuer } from "../../base/address.ts";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
@@ -16,6 +17,8 @@ export interface LoginTarget {
   readonly name: string;
   /** The folder that the profile was chosen for, if it was. */
   readonly here: string | undefined;
+  /** Why what is stored cannot be opened: it will be moved aside. Undefined where it can. */
+  readonly unopened: AuthError | undefined;
   /** The stored profile; undefined when this login creates it. */
   readonly known: Profile | undefined;
   readonly service: string;
@@ -23,6 +26,10 @@ export interface LoginTarget {
   /** Undefined: the service is its own. */
   readonly issuer: string | undefined;
   readonly scope: string | undefined;
+  /** Hosts that the profile trusts with logins at this issuer. */
+  readonly trustedHosts: readonly string[];
+  /** The path of the callback that the profile remembers for this issuer. */
+  readonly redirectPath: string | undefined;
   /** The profile, if it is logged in already with all that is asked for, as far as this machine can tell, and `force` is false. */
   readonly already: Profile | undefined;
   /** The server, where it was asked what it is, to find out where the login goes, or for the login before. */
@@ -36,7 +43,10 @@ export interface LoginWords {
   /** What is asked for this time. */
   readonly scope: string | undefined;
   readonly signal: LoginOptions["signal"];
-  /** The login starts anew, whatever was granted before. */
+  /**
+   * The login starts anew, whatever was granted before. What is stored is done without if it cannot be opened: nobody could get away
+   * from a keychain that stays locked.
+   */
   readonly force: boolean;
 }
 
@@ -49,7 +59,12 @@ export interface LoginWords {
 export async function loginTarget(app: App, { address, scope, force, signal }: LoginWords): Promise<LoginTarget> {
   const { identity, settings, store, fetch, clock } = app;
   const asked = scope ?? settings.scope;
-  const profiles = await store.read();
+  let unopened: AuthError | undefined;
+  const profiles = await store.read().catch((error: unknown) => {
+    if (!force || !isUnopenable(error)) throw error;
+    unopened = error;
+    return nobody;
+  });
   const name = app.tokens().settle(profiles.active);
   const known = profiles.profiles.get(name);
   const { service, issuer, server } =
@@ -58,11 +73,12 @@ export async function loginTarget(app: App, { address, scope, force, signal }: L
       : await placeOfAddress(parseIssuer(address, "ADDRESS"), settings, known, { fetch, clock, signal });
   // What a profile remembers of another service says nothing about this one.
   const remembered = known?.service === service ? known : undefined;
-  // One issuer's scopes are not another's.
+  // What one issuer wants or is trusted with says nothing about another.
   const same = remembered !== undefined && issuerOf(remembered) === issuerOf({ service, issuer }) ? remembered : undefined;
   const alive = same?.session !== undefined && !force && isAlive(same.session, clock.now()) ? same.session : undefined;
   return {
     name,
+    unopened,
     here: settings.profile === undefined ? profiles.here : undefined,
     known,
     service,
@@ -70,6 +86,8 @@ export async function loginTarget(app: App, { address, scope, force, signal }: L
     server: server ?? knownServer(same, issuer),
     clientId: settings.clientId?.value ?? remembered?.clientId ?? defaultClientId,
     scope: asked !== undefined && alive ? union(same?.scope ?? alive.scope, asked) : (asked ?? same?.scope),
+    trustedHosts: same?.trustedHosts ?? [],
+    redirectPath: same?.redirectPath,
     already: alive && (asked === undefined || missingScope(asked, alive) === undefined) ? same : undefined,
   };
 }

@@ -20,6 +20,7 @@ import { codeChallenge, createCodeVerifier } from "../oauth/pkce.ts";
 import { pushedAuthorizationRequest, pushedAuthorizationResponse } from "../oauth/pushed-authorization.ts";
 import { withScopes } from "../oauth/scope.ts";
 import type { Session } from "../session.ts";
+import { requireAgreedHost } from "./agreed-host.ts";
 import { completeLogin } from "./complete-login.ts";
 import type { LoginRequest } from "./login-request.ts";
 
@@ -33,8 +34,8 @@ export interface BrowserLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> 
   port?: number | undefined;
   /** How long to wait for the callback, in milliseconds. */
   timeoutMs: number;
-  /** Shows the user the address, before anything is opened and before the wait begins. */
-  announce: (address: string) => void;
+  /** Shows the user the address, and where it leads back to, before anything is opened and before the wait begins. */
+  announce: (address: string, redirectUri: string) => void;
   /** Opens the address; undefined leaves that to the user. */
   open?: ((address: string) => Promise<BrowserOutcome>) | undefined;
   /** Called when no browser could be started: a warning, since the address is on the screen. */
@@ -49,23 +50,24 @@ export interface BrowserLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> 
  * Logs in through the user's browser: authorization code with PKCE over a loopback callback (RFC 8252, RFC 7636), pushed
  * beforehand where the server requires that (RFC 9126).
  *
- * @throws {@link AuthError} `timed_out`, `access_denied`, `interrupted`, or as the exchange and the store do; nothing is
+ * @throws {@link AuthError} `consent_required` as {@link requireAgreedHost}, `timed_out`, `access_denied`, `interrupted`, or as the exchange and the store do; nothing is
  * listening and nothing is stored then
  */
 export async function browserLogin(options: BrowserLoginOptions): Promise<Session> {
   const { request, fetch, clock, identity, signal, redirectHost, port } = options;
-  const { server, clientId: client_id, resource } = request;
+  requireAgreedHost(request, "authorization_code");
+  const { server, clientId: client_id, resource, redirectPath: path } = request;
   const exchange: ExchangeOptions = { fetch, clock, signal };
   const tokenExchange: ExchangeOptions = { ...exchange, fetch: tokenEndpointFetch(request, exchange) };
   const state = createState();
   const nonce = request.isOpenId ? createNonce() : undefined;
   const verifier = createCodeVerifier();
   const judge = (params: URLSearchParams): ReturnType<typeof authorizationResponse> => authorizationResponse(params, { state, ...server });
-  const listener = await listenForCallback({ judge, clock, identity, redirectHost, port });
+  const listener = await listenForCallback({ judge, clock, identity, path, redirectHost, port });
   try {
     const redirect_uri = listener.redirectUri;
     const address = await authorizationAddress(request, { redirect_uri, state, code_challenge: codeChallenge(verifier), nonce }, tokenExchange);
-    options.announce(address);
+    options.announce(address, redirect_uri);
     const response = await waitForResponse(listener, address, options);
     const code = grantedCode(response, server);
     const tokens = await authorizationCodeGrant(server, { client_id, code, code_verifier: verifier, redirect_uri, resource }, tokenExchange);
@@ -74,7 +76,8 @@ export async function browserLogin(options: BrowserLoginOptions): Promise<Sessio
     return session;
   } catch (cause) {
     const error = withScopes(cause, request);
-    if (!signal?.aborted) await listener.finish(pageFor(error), { lingerMs: 3_000 });
+    // For a browser that comes too late, though not so long that the time limit would be no limit.
+    if (!signal?.aborted) await listener.finish(pageFor(error), { lingerMs: isTimedOut(error) ? Math.min(3_000, options.timeoutMs / 100) : 3_000 });
     throw error;
   } finally {
     await listener.close();
@@ -116,6 +119,9 @@ async function waitForResponse(listener: CallbackListener, address: string, opti
   }
 }
 
+/** The user said no, or was not asked because the request forbade it: OpenID Connect Core §3.1.2.6. */
+const denials = new Set(["access_denied", "consent_required", "interaction_required", "login_required", "account_selection_required"]);
+
 function grantedCode(response: AuthorizationResponse, server: AuthorizationServer): Secret {
   if (response.kind === "code") return response.code;
   if (response.kind === "mix-up") {
@@ -124,8 +130,12 @@ function grantedCode(response: AuthorizationResponse, server: AuthorizationServe
   }
   const tryAgain = hint`Try again: ${login()}`;
   const said = response.description ? `${response.error}: ${response.description}` : response.error;
-  if (response.error === "access_denied") throw new AuthError("access_denied", `the login was denied (${said})`, { hint: tryAgain });
+  if (denials.has(response.error)) throw new AuthError("access_denied", `the login was denied (${said})`, { hint: tryAgain });
   throw new ServiceError("service_rejected", `the service refused the login (${said})`, { error: response.error, hint: tryAgain });
+}
+
+function isTimedOut(error: unknown): boolean {
+  return error instanceof AuthError && error.code === "timed_out";
 }
 
 function pageFor(error: unknown): Parameters<CallbackListener["finish"]>[0] {

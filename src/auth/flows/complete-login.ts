@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { AuthError, ServiceError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
@@ -7,6 +8,7 @@ import { validateIdToken, type IdTokenClaims } from "../oauth/id-token.ts";
 import { missingScope } from "../oauth/scope.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import { userInfoRequest, userInfoResponse, type UserInfo } from "../oauth/user-info.ts";
+import { parseChallenges } from "../oauth/www-authenticate.ts";
 import { sessionTokens, type AuthFlow, type Session } from "../session.ts";
 import { endSession } from "./end-session.ts";
 import type { LoginRequest } from "./login-request.ts";
@@ -68,43 +70,62 @@ async function idTokenClaims(
 
 /**
  * Finds out who is logged in: from the service's own endpoint where it has one, with teams; else from the server's UserInfo
- * endpoint, else from the ID token (OpenID Connect Core §5.3, §5.4).
+ * endpoint, else from the ID token (OpenID Connect Core §5.3, §5.4). A server of OAuth 2.0 alone names nobody.
  *
  * @returns the user, and the server with the endpoints that the session will use from now on
  */
 async function findUser(
-  { access_token }: TokenResponse,
-  { service, server, isDiscovered, isOpenId }: LoginRequest,
+  tokens: TokenResponse,
+  { service, server, isDiscovered, scope }: LoginRequest,
   claims: IdTokenClaims | undefined,
   options: ExchangeOptions,
 ): Promise<{ user: UserInfo; server: AuthorizationServer }> {
-  const ask = async (endpoint: string, sub?: string): Promise<UserInfo> => userInfoResponse(await userInfoRequest(endpoint, access_token, options), sub);
+  const request = (endpoint: string): Promise<Response> => userInfoRequest(endpoint, tokens.access_token, options);
   const { userinfo_endpoint = "", logout_endpoint = "" } = defaultAuthorizationServer(service);
   try {
-    // A service may know nothing of another server's tokens; one that has the endpoint and refuses them is an error.
-    const user = await ask(userinfo_endpoint).catch(ignoring((error) => isDiscovered && isEndpointMissing(error)));
+    const response = await request(userinfo_endpoint);
+    // A gateway refuses what it does not know as well. One that asks for a token of this kind has the endpoint, and refuses this one.
+    const isElsewhere = isDiscovered && isBareRefusal(response) && (server.userinfo_endpoint !== undefined || claims !== undefined);
+    const user = isElsewhere ? await discard(response) : await userInfoResponse(response).catch(ignoring((error) => isDiscovered && isEndpointMissing(error)));
     // The service's logout ends the tokens only where the service issues them itself.
     if (user !== undefined) return { user, server: { ...server, userinfo_endpoint, ...(server.issuer === service && { logout_endpoint }) } };
 
     const { userinfo_endpoint: ofServer, ...rest } = server;
     if (ofServer !== undefined) {
-      // A token for one resource is not valid for another (RFC 8707 §3), and UserInfo is a resource of its own.
-      const known = await ask(ofServer, claims?.sub).catch(ignoring((error) => claims !== undefined && isRefusal(error)));
+      // A token for one resource is not valid for another (RFC 8707 §3), and UserInfo is a resource of its own; nor does it answer to a
+      // token that was requested without `openid` (Core §5.3).
+      const known = await userInfoResponse(await request(ofServer), claims?.sub).catch(ignoring(isRefusal));
       if (known !== undefined) return { user: { ...known, teams: [] }, server };
     }
-    if (claims === undefined) throw new AuthError("service_answer_invalid", `"${server.issuer}" has no endpoint that names the user`);
+    if (claims === undefined) return { user: unnamedUser(server, tokens.scope ?? scope), server: rest };
     const { sub: id, email, name } = claims;
     return { user: { id, ...(email && { email }), ...(name && { name }), teams: [] }, server: rest };
   } catch (error) {
     if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
     throw new AuthError(error.code, `the login was granted, but the service did not say who you are: ${error.message}`, {
-      hint:
-        isDiscovered && !isOpenId
-          ? hint`Nothing was stored. Request that too: ${login(undefined, "--scope", "openid email")}`
-          : hint`Nothing was stored. Try again: ${login()}`,
+      hint: hint`Nothing was stored. Try again: ${login()}`,
       cause: error,
     });
   }
+}
+
+/**
+ * The user of a server that names nobody. Nobody knows whether the next login there is the same user's, so each is another: what was
+ * begun for one is not continued for the other.
+ */
+function unnamedUser({ issuer }: AuthorizationServer, scope: string): UserInfo {
+  const id = `unnamed:${randomBytes(9).toString("base64url")}`;
+  return { id, name: scope ? `${issuer} (${scope})` : issuer, isUnnamed: true, teams: [] };
+}
+
+/** A refusal that asks for no token of this kind (RFC 6750 §3, RFC 9449 §7.1). */
+function isBareRefusal({ status, headers }: Response): boolean {
+  const challenges = parseChallenges(headers.get("www-authenticate") ?? "");
+  return (status === 401 || status === 403) && !challenges.some(({ scheme }) => scheme === "bearer" || scheme === "dpop");
+}
+
+async function discard(response: Response): Promise<undefined> {
+  await response.body?.cancel();
 }
 
 /** For `catch`: turns an expected error into undefined, and throws every other one. */

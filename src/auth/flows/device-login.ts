@@ -5,6 +5,7 @@ import { tokenEndpointFetch } from "../oauth/dpop-fetch.ts";
 import { withScopes } from "../oauth/scope.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import type { Session } from "../session.ts";
+import { requireAgreedHost } from "./agreed-host.ts";
 import { completeLogin } from "./complete-login.ts";
 import { nextPoll, startPolling, timeLeft, type ClockReading } from "./device-polling.ts";
 import type { LoginRequest } from "./login-request.ts";
@@ -25,11 +26,12 @@ export interface DeviceLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> {
 /**
  * Logs in by a code that the user enters in a browser on another device (RFC 8628). Opens nothing and listens on nothing.
  *
- * @throws {@link AuthError} `timed_out`, `access_denied`, `interrupted`, or as the exchange and the store do; nothing is
+ * @throws {@link AuthError} `consent_required` as {@link requireAgreedHost}, `timed_out`, `access_denied`, `interrupted`, or as the exchange and the store do; nothing is
  * stored then
  */
 export async function deviceLogin(options: DeviceLoginOptions): Promise<Session> {
   const { request, fetch, clock, signal } = options;
+  requireAgreedHost(request, "device_code");
   const { server, clientId: client_id, scope, extra } = request;
   const exchange: ExchangeOptions = { fetch, clock, signal };
   const requestedAt = readClocks(clock);

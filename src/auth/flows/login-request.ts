@@ -1,7 +1,8 @@
+import { createHash } from "node:crypto";
 import { isTransient } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
-import { defaultAuthorizationServer, type KnownServer } from "../oauth/authorization-server.ts";
+import { defaultAuthorizationServer, type AuthorizationServer, type KnownServer } from "../oauth/authorization-server.ts";
 import { discoverAuthorizationServer } from "../oauth/discovery.ts";
 import { requestedScope, scopeNames } from "../oauth/scope.ts";
 import { createDpopKey } from "../oauth/dpop-proof.ts";
@@ -17,6 +18,10 @@ export interface LoginParameters {
   readonly clientId: string;
   /** Scopes, separated by spaces; see `requestedScope`. */
   readonly scope?: string | undefined;
+  /** Hosts that the user has agreed to by name, as {@link URL} writes them: a login may begin there although it is not at the issuer. */
+  readonly trustedHosts?: readonly string[] | undefined;
+  /** The path of the redirect URI, where the server knows only this one; by default as {@link redirectPathOf}. */
+  readonly redirectPath?: string | undefined;
   /** Whether tokens may be bound to a key, where the server can do that. */
   readonly dpop: boolean;
   /** What the access tokens are for: an address (RFC 8707), or a name, where a server wants that instead. */
@@ -37,6 +42,9 @@ export interface LoginRequest extends KnownServer {
   /** The key to bind the tokens to, a new one for each login. */
   readonly dpopKey: Secret | undefined;
   readonly resource: string | undefined;
+  readonly trustedHosts: readonly string[];
+  /** The path of the redirect URI. */
+  readonly redirectPath: string;
   /** Further parameters of the authorization request, in the standards' spelling. */
   readonly extra: Readonly<Record<string, string>>;
 }
@@ -65,11 +73,13 @@ export async function prepareLogin(parameters: LoginParameters, exchange: Exchan
     scope,
     dpopKey: parameters.dpop && canBind ? createDpopKey() : undefined,
     resource,
+    trustedHosts: parameters.trustedHosts ?? [],
+    redirectPath: parameters.redirectPath ?? redirectPathOf(server, parameters.issuer === undefined),
     extra: { ...(resource && { resource }), ...(audience && { audience }), ...(prompt && { prompt }), ...(login_hint && { login_hint }) },
   };
 }
 
-/** How long metadata are used that were read before, in milliseconds: endpoints rarely move, and never from one minute to the next. */
+/** How long metadata is used after it was read, in milliseconds: endpoints rarely move, and never from one minute to the next. */
 const maxAgeMs = 86_400_000;
 
 /**
@@ -88,4 +98,14 @@ async function findServer({ service, issuer, known }: LoginParameters, exchange:
   if (isTrouble && known?.isDiscovered) return known;
   if (issuer !== undefined) throw discovery.reason;
   return { server: defaultAuthorizationServer(service), isDiscovered: false, askedAt: isTrouble ? undefined : now };
+}
+
+/**
+ * The path that the browser is redirected to. A hostile issuer can send the browser on to another server, where the same user has
+ * an account; the code of that login, brought back to this one, would then go to the issuer. So each issuer gets a path of its own
+ * (RFC 9700 §4.4.2): the other server does not know it, or its redirect arrives at another one. Where redirects name their issuer
+ * (RFC 9207), that does the same, and a redirect that names none is refused. The services of the defaults have one path registered.
+ */
+function redirectPathOf({ issuer, authorization_response_iss_parameter_supported: namesIssuer = false }: AuthorizationServer, isService: boolean): string {
+  return isService || namesIssuer ? "/callback" : `/callback/${createHash("sha256").update(issuer).digest("base64url").slice(0, 12)}`;
 }

@@ -135,7 +135,7 @@ function wording(page: CallbackPage, tryAgain: string): { status: number; title:
         title: "This login belongs to another browser",
         lines: [
           "The login was started in another browser or window of this machine, and only that one can complete it. It is still waiting.",
-          "Go on in that window; or press Ctrl-C in the terminal and log in again.",
+          "Continue in that window, or press Ctrl-C in the terminal and log in again.",
         ],
       };
     case "already-used":

@@ -12,8 +12,9 @@ type CallbackRequest =
  *
  * @param request - method, request target and headers
  * @param authority - the host and port of the redirect URI, such as `127.0.0.1:28888`
+ * @param redirectPath - its path
  */
-export function callbackRequest(request: Pick<IncomingMessage, "method" | "url" | "headers">, authority: string): CallbackRequest {
+export function callbackRequest(request: Pick<IncomingMessage, "method" | "url" | "headers">, authority: string, redirectPath: string): CallbackRequest {
   const refused = (status: 403 | 405 | 421, why: string, headers: Record<string, string> = {}): CallbackRequest => ({ kind: "refused", status, headers, why });
   // DNS rebinding: a page of evil.example, when that name resolves to 127.0.0.1, is same-origin with this server and could read
   // its responses, but the browser still sends `Host: evil.example`.
@@ -25,7 +26,7 @@ export function callbackRequest(request: Pick<IncomingMessage, "method" | "url" 
 
   // Split by hand: a URL parser would turn `/x/../callback` and `//host/callback` into `/callback`.
   const [path, query = ""] = (request.url ?? "").split(/\?(.*)/s, 2);
-  return path === "/callback" ? { kind: "callback", params: new URLSearchParams(query) } : { kind: "page", path: path ?? "" };
+  return path === redirectPath ? { kind: "callback", params: new URLSearchParams(query) } : { kind: "page", path: path ?? "" };
 }
 
 /**

@@ -16,6 +16,8 @@ import { callbackRequest, pastedParameters, pasteRefused } from "./callback-requ
 interface ListenOptions {
   /** Judges the query of a redirect: `authorizationResponse` with the state of this login. */
   judge: (params: URLSearchParams) => AuthorizationResponse | UnrelatedRedirect;
+  /** Of the redirect URI; `/callback` by default. */
+  path?: string | undefined;
   /** The host in the redirect URI; `127.0.0.1` by default. */
   redirectHost?: RedirectHost | undefined;
   /** This port only; by default the first free one of 28888–28898, else any. */
@@ -76,7 +78,7 @@ const maxSilentConnections = 64;
  * @throws {@link AuthError} when no port can be taken, see {@link takeCallbackPort}
  */
 export async function listenForCallback(options: ListenOptions): Promise<CallbackListener> {
-  const { judge, clock, identity, redirectHost = "127.0.0.1", isForeign = isOtherUser } = options;
+  const { judge, clock, identity, path: redirectPath = "/callback", redirectHost = "127.0.0.1", isForeign = isOtherUser } = options;
   let settle: { resolve: (answer: AuthorizationResponse) => void; reject: (error: AuthError) => void } | undefined;
   const callback = new Promise<AuthorizationResponse>((resolve, reject) => (settle = { resolve, reject }));
   // Closing while nothing awaits it must not be an unhandled rejection.
@@ -98,7 +100,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
 
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     if (isForeign(request.socket)) return send(response, refusal(403, "this port serves another user"));
-    const asked = callbackRequest(request, `${redirectHost}:${request.socket.localPort}`);
+    const asked = callbackRequest(request, `${redirectHost}:${request.socket.localPort}`, redirectPath);
     if (asked.kind === "refused") return send(response, refusal(asked.status, asked.why, asked.headers));
     if (asked.kind === "page") return onPage(asked.path, request, response);
     const answer = judge(asked.params);
@@ -133,7 +135,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
   };
 
   const { servers, port } = await takeCallbackPort(() => boundedServer(onRequest), redirectHost, options.port);
-  const redirectUri = `http://${redirectHost}:${port}/callback`;
+  const redirectUri = `http://${redirectHost}:${port}${redirectPath}`;
   const start = browserStart(port);
   let startsAt = "";
   const startAddress = (address: string): string => {
@@ -143,7 +145,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
 
   const close = (): Promise<void> => {
     closing ??= (async () => {
-      settle?.reject(new AuthError("interrupted", "the login was cancelled before the browser came back", { hint: hint`Run: ${login()}` }));
+      settle?.reject(new AuthError("interrupted", "the login was canceled before the browser came back", { hint: hint`Run: ${login()}` }));
       gone.abort();
       await Promise.all(servers.map(closeServer));
     })();

@@ -31,7 +31,7 @@ export interface KnownServer {
   readonly server: AuthorizationServer;
   /** Whether the server publishes metadata. If not, the default endpoints are used and nothing else is tried. */
   readonly isDiscovered: boolean;
-  /** When the server was asked, milliseconds since 1970; undefined when its answer was no answer to that, and is not to be remembered. */
+  /** When the server was asked, milliseconds since 1970; undefined when the answer did not settle that, and must not be remembered. */
   readonly askedAt: number | undefined;
 }
 

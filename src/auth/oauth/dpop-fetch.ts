@@ -57,7 +57,7 @@ const toleranceMs = 60_000;
 
 /**
  * A `fetch` that proves possession of the key with every request. So every exchange of the protocol can be bound to a key
- * without knowing of it, and an access token that is sent as `Bearer` goes out as `DPoP`, with its hash in the proof (§7.1).
+ * without knowing about it, and an access token that is sent as `Bearer` goes out as `DPoP`, with its hash in the proof (§7.1).
  *
  * A server that requires a nonce in the proof says so and has done nothing yet (§8, §9); nor has one that refuses a proof
  * because its time is wrong (§4.3). The server's `Date` corrects the time: at login it is not known yet how wrong this machine's
@@ -68,7 +68,7 @@ function dpopFetch(key: Secret, clockOffsetMs: number, { fetch, clock, nonces = 
   let offsetMs = clockOffsetMs;
   return async (input, init = {}) => {
     const url = new URL(input);
-    // In capitals on the wire as well: `fetch` leaves the case of some methods as it is, and the proof must name what was sent.
+    // In capitals on the wire as well: `fetch` leaves the case of some methods alone, and the proof must name what was sent.
     const method = init.method?.toUpperCase() ?? "GET";
     const headers = new Headers(init.headers);
     const access_token = /^(?:Bearer|DPoP) +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];

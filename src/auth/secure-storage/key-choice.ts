@@ -2,8 +2,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import { Secret } from "../../base/secret.ts";
-import { newDerivedHeader } from "./derived-key.ts";
-import type { Keychain } from "./keychain.ts";
+import { whereSealed, type Keychain } from "./keychain.ts";
+import { newMachineHeader } from "./machine-key.ts";
+import { newPassphraseHeader } from "./passphrase-key.ts";
 import type { KeyHeader } from "./vault.ts";
 
 /** Where the key that seals the sessions is kept, or that nothing is kept at all. */
@@ -46,16 +47,20 @@ export async function chooseKey(facts: ChoiceFacts): Promise<KeyHeader> {
     if (current?.source === source) return current;
     // A variable that asks for the file is an agreement too; the option alone is not.
     if (!isFile && requested?.source.startsWith("--")) await agree(facts, "--storage file was requested");
-    return newDerivedHeader(source);
+    return newFileHeader(facts);
   }
   try {
     return await keychainHeader(keychain, current?.source === "keychain" ? current.account : accountOf(folder));
   } catch (error) {
     const mayFallBack = requested === undefined && current?.source !== "keychain" && error instanceof AuthError && error.code === "keychain_unavailable";
-    if (!mayFallBack) throw error;
+    if (!mayFallBack) throw current?.source === "keychain" ? whereSealed(error) : error;
     await agree(facts, error.message);
-    return newDerivedHeader(facts.hasPassphrase ? "passphrase" : "machine");
+    return newFileHeader(facts);
   }
+}
+
+function newFileHeader({ hasPassphrase }: ChoiceFacts): KeyHeader {
+  return hasPassphrase ? newPassphraseHeader() : newMachineHeader();
 }
 
 async function keychainHeader(keychain: Keychain, account: string): Promise<KeyHeader> {
@@ -64,7 +69,7 @@ async function keychainHeader(keychain: Keychain, account: string): Promise<KeyH
     await keychain.write(account, key);
     const kept = await keychain.read(account);
     if (kept === undefined || !kept.equals(key)) {
-      throw new AuthError("keychain_unavailable", "the keychain accepts a key and does not give it back", {
+      throw new AuthError("keychain_unavailable", "the keychain accepts a key but does not return it", {
         hint: hint`Run: ${login(undefined, "--storage", "file")}`,
       });
     }

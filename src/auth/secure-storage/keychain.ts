@@ -45,6 +45,8 @@ export interface KeychainOptions {
 
 const keyBytes = 32;
 const useFile = login(undefined, "--storage", "file");
+/** Where the sessions are sealed already, a login reads them first, unless it is told to do without. */
+const useFileInstead = login(undefined, "--storage", "file", "--force");
 const unlock = hint`Unlock it and run the command again, or keep the key elsewhere: ${useFile}`;
 
 /**
@@ -113,21 +115,29 @@ export function keychainAccount(file: SealedFile): string | undefined {
 /** The key that a header names in the keychain. */
 export function keychainKey(keychain: Keychain): KeySource {
   return {
-    mismatch: { message: "it was sealed with another key than the one in the keychain, or it was changed", hint: startOver },
+    mismatch: { message: "it was sealed with a key other than the one in the keychain, or it was changed", hint: startOver },
     async open(header) {
       if (header.source !== "keychain") throw new TypeError("not a keychain key");
-      const key = await keychain.read(header.account);
+      const key = await keychain.read(header.account).catch((error: unknown) => {
+        throw whereSealed(error);
+      });
       if (key !== undefined) return Buffer.from(key.reveal(), "base64url");
       throw new AuthError("keychain_unavailable", `the keychain no longer has the key of the session ("${header.account}")`, { hint: startOver });
     },
   };
 }
 
+/** A failure of the keychain that has the key of the sessions: the way out is a login that does without them. */
+export function whereSealed(error: unknown): unknown {
+  if (!(error instanceof AuthError) || error.next === undefined) return error;
+  return new AuthError(error.code, error.message, { hint: error.next.map((part) => (part === useFile ? useFileInstead : part)), cause: error.cause });
+}
+
 /** Why there is no key, in plain words. */
 function explain(answer: Exclude<KeychainAnswer, { key: unknown }>): AuthError {
   if ("failed" in answer) return explainFailure(answer.failed);
   if ("missing" in answer) return unavailable(`there is no keychain here: the optional package "@napi-rs/keyring" cannot be loaded (${answer.missing})`);
-  if ("noNode" in answer) return unavailable(`the keychain is asked by a process of Node.js, and none can be started here (${answer.noNode})`);
+  if ("noNode" in answer) return unavailable(`the keychain is asked in a separate Node.js process, which cannot be started here (${answer.noNode})`);
   const { path, uid, mode } = answer.open;
   const isOurs = uid === process.geteuid?.() || uid === 0;
   const who = isOurs ? `can be changed by others (mode ${mode.toString(8).padStart(4, "0")})` : `belongs to another user (uid ${uid})`;

@@ -13,14 +13,22 @@ export interface KeySource {
    * @throws {@link AuthError} `keychain_unavailable` or `storage_unreadable`, naming what is missing
    */
   open(header: KeyHeader): Promise<Buffer>;
-  /** Where `open` may return a cached key: derives it again, as if none were cached, and caches the result. */
-  openUncached?(header: KeyHeader): Promise<Buffer>;
+  /** Makes what every key of this source needs, if it is not there yet: to be called before something is sealed with a new header. */
+  prepare?(): Promise<void>;
+  /** A better key, for the next write; undefined where there is none. Called before a write, so that it never fails. */
+  successor?(): Promise<SealingKey | undefined>;
   /** The error when the key does not open the file: most likely it is the wrong key, else the file was changed. */
   readonly mismatch: { readonly message: string; readonly hint: Hint };
 }
 
-/** The next step when the file cannot be opened any more. */
-export const startOver: Hint = hint`Start over: ${{ command: "auth logout", options: ["--all", "--force"] }}, then ${login()}`;
+/** A key, and the header that names it. */
+export interface SealingKey {
+  readonly header: KeyHeader;
+  readonly key: Buffer;
+}
+
+/** The next step when the file can no longer be opened. It destroys nothing: {@link SealedFile.setAside}. */
+export const startOver: Hint = hint`Log in again: ${login(undefined, "--force")}`;
 
 interface Envelope {
   readonly version: number;
@@ -32,7 +40,9 @@ interface Envelope {
 
 const cipher = "aes-256-gcm";
 const tagBytes = 16;
-const version = 1;
+/** What reads the one does not read the other: a file that needs the secret has a number of its own, for programs that know of none. */
+const versionOf = (key: KeyHeader): number => (key.source === "machine" && key.kdf === "hkdf" ? 2 : 1);
+const newestVersion = 2;
 
 /**
  * One file, sealed with AES-256-GCM (NIST SP 800-38D). The header, which names the source of the key in the clear, is
@@ -41,15 +51,17 @@ const version = 1;
  */
 export class SealedFile implements Vault {
   readonly path: string;
-  readonly #keySourceOf: (source: KeyHeader["source"]) => KeySource | Promise<KeySource>;
+  readonly #aside: string;
+  readonly #keySourceOf: (header: KeyHeader) => KeySource | Promise<KeySource>;
   #opened: { header: string; key: Buffer } | undefined;
 
   /**
    * @param path - the file, in a private folder
-   * @param keySourceOf - the key source of a given name, made (and its code loaded) when it is needed
+   * @param keySourceOf - the source of the key that a header names, made (and its code loaded) when it is needed
    */
-  constructor(path: string, keySourceOf: (source: KeyHeader["source"]) => KeySource | Promise<KeySource>) {
+  constructor(path: string, keySourceOf: (header: KeyHeader) => KeySource | Promise<KeySource>) {
     this.path = path;
+    this.#aside = `${path}.old`;
     this.#keySourceOf = keySourceOf;
   }
 
@@ -71,32 +83,33 @@ export class SealedFile implements Vault {
    * @throws {@link AuthError} `storage_unsafe`, `storage_damaged`, `storage_unreadable` or `keychain_unavailable`; the file is unchanged
    */
   async read(): Promise<string | undefined> {
-    return this.#read(false);
-  }
-
-  async #read(uncached: boolean): Promise<string | undefined> {
     const bytes = readPrivateFile(this.path);
     // Without a file nothing is left that a remembered key could open, and the next file may need another.
     if (bytes === undefined) return (this.#opened = undefined);
     const envelope = this.#parse(bytes);
     const remembered = this.#opened?.key;
     try {
-      return unseal(envelope, await this.#key(envelope.key, uncached));
+      return unseal(envelope, await this.#key(envelope.key));
     } catch (cause) {
       if (cause instanceof AuthError) throw cause;
       // The keychain may hold another key under the same name by now: after everything was removed, and a new login.
       const isOld = remembered !== undefined && remembered === this.#opened?.key;
       this.#opened = undefined;
-      if (isOld) return this.#read(false);
-      const { openUncached, mismatch: { message, hint } } = await this.#keySourceOf(envelope.key.source);
-      // A cached key may have been changed; the file is judged by one that was derived for it now.
-      if (openUncached && !uncached) return this.#read(true);
+      if (isOld) return this.read();
+      const { message, hint } = (await this.#keySourceOf(envelope.key)).mismatch;
       throw new AuthError("storage_damaged", `"${this.path}" cannot be opened: ${message}`, { hint, cause });
     }
   }
 
-  /** Takes the room for the next content, before something is done that cannot be undone. */
-  async reserve(): Promise<Reservation> {
+  /**
+   * Takes the room for the next content, and for what its key needs, before something is done that cannot be undone.
+   *
+   * @param newHeader - the key that the content will be sealed with, if it is another than the file's
+   */
+  async reserve(newHeader?: KeyHeader): Promise<Reservation> {
+    const header = newHeader ?? this.header();
+    const source = header && (await this.#keySourceOf(header));
+    await (newHeader === undefined ? source?.successor?.() : source?.prepare?.());
     return (await changes()).reservePrivateFile(this.path, (readPrivateFile(this.path)?.length ?? 0) + 16 * 1024);
   }
 
@@ -111,13 +124,10 @@ export class SealedFile implements Vault {
   async write(content: string, { reservation: given, key: newHeader }: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<void> {
     const reservation = given ?? (await changes()).reservePrivateFile(this.path, 0);
     try {
-      const header = newHeader ?? this.header();
-      if (header === undefined) throw new TypeError("the first write of a sealed file names its key");
-      // Not a cached key, which no file has proved right: what it seals could be opened only for as long as it stays cached.
-      const key = await this.#key(header, newHeader !== undefined);
+      const { header, key } = await this.#sealingKey(newHeader);
       // Random nonces under one key are safe for 2^32 writes (SP 800-38D §8.3): a refresh a second for 136 years.
       const nonce = randomBytes(12);
-      const unsealed = { version, cipher: "AES-256-GCM", key: header, nonce: nonce.toString("base64") };
+      const unsealed = { version: versionOf(header), cipher: "AES-256-GCM", key: header, nonce: nonce.toString("base64") };
       const encipher = createCipheriv(cipher, key, nonce, { authTagLength: tagBytes });
       encipher.setAAD(additionalData(unsealed));
       const ciphertext = Buffer.concat([encipher.update(content, "utf8"), encipher.final(), encipher.getAuthTag()]);
@@ -127,18 +137,35 @@ export class SealedFile implements Vault {
     }
   }
 
-  /** Removes the file. */
+  /** Removes the file, and one that was set aside. */
   async remove(): Promise<void> {
-    (await changes()).removePrivateFile(this.path);
+    const { removePrivateFile } = await changes();
+    removePrivateFile(this.path);
+    removePrivateFile(this.#aside);
   }
 
-  async #key(header: KeyHeader, uncached = false): Promise<Buffer> {
+  /** Moves the file out of the way, unopened. Returns its new path. */
+  async setAside(): Promise<string> {
+    (await changes()).movePrivateFile(this.path, this.#aside);
+    return this.#aside;
+  }
+
+  async #key(header: KeyHeader): Promise<Buffer> {
     const text = JSON.stringify(header);
-    if (uncached || this.#opened?.header !== text) {
-      const source = await this.#keySourceOf(header.source);
-      this.#opened = { header: text, key: await ((uncached && source.openUncached?.(header)) || source.open(header)) };
-    }
+    if (this.#opened?.header !== text) this.#opened = { header: text, key: await (await this.#keySourceOf(header)).open(header) };
     return this.#opened.key;
+  }
+
+  /** The key for the next write: a new one if a header is given, else that of the file, or its successor. */
+  async #sealingKey(newHeader?: KeyHeader): Promise<SealingKey> {
+    const header = newHeader ?? this.header();
+    if (header === undefined) throw new TypeError("the first write of a sealed file names its key");
+    const source = await this.#keySourceOf(header);
+    if (newHeader !== undefined) {
+      this.#opened = undefined;
+      await source.prepare?.();
+    }
+    return (await source.successor?.()) ?? { header, key: await this.#key(header) };
   }
 
   #parse(bytes: Buffer): Envelope {
@@ -150,8 +177,8 @@ export class SealedFile implements Vault {
     } catch {
       throw damaged("is damaged: it is cut short or was changed");
     }
-    if (typeof envelope?.version === "number" && envelope.version > version) {
-      throw new AuthError("storage_unreadable", `"${this.path}" was written by a newer version (format ${envelope.version}; this one reads ${version})`, {
+    if (typeof envelope?.version === "number" && envelope.version > newestVersion) {
+      throw new AuthError("storage_unreadable", `"${this.path}" was written by a newer version (format ${envelope.version}; this one reads ${newestVersion})`, {
         hint: "Update to the latest version",
       });
     }
@@ -177,12 +204,15 @@ function unseal(envelope: Envelope, key: Buffer): string {
 function isEnvelope(value: Envelope | null): value is Envelope {
   if (typeof value !== "object" || value === null) return false;
   const { key } = value;
-  if (value.version !== version || value.cipher !== "AES-256-GCM" || typeof key !== "object" || key === null) return false;
-  const known =
-    key.source === "keychain"
-      ? typeof key.account === "string"
-      : (key.source === "passphrase" || key.source === "machine") && key.kdf === "scrypt" && typeof key.salt === "string";
-  return known && isBase64(value.nonce, 12) && isBase64(value.ciphertext, tagBytes);
+  if (value.cipher !== "AES-256-GCM" || typeof key !== "object" || key === null || value.version !== versionOf(key)) return false;
+  return isKeyHeader(key) && isBase64(value.nonce, 12) && isBase64(value.ciphertext, tagBytes);
+}
+
+function isKeyHeader(key: KeyHeader): boolean {
+  if (key.source === "keychain") return typeof key.account === "string";
+  if (typeof key.salt !== "string") return false;
+  if (key.kdf === "hkdf") return key.source === "machine" && typeof key.machineId === "boolean";
+  return (key.source === "passphrase" || key.source === "machine") && key.kdf === "scrypt";
 }
 
 /** Base64 as this program writes it: no stray bits after the last byte, or a changed bit could go undetected. */
@@ -203,6 +233,7 @@ function additionalData({ version, cipher, key, nonce }: Omit<Envelope, "ciphert
 
 function orderedKey(key: KeyHeader): KeyHeader {
   if (key.source === "keychain") return { source: key.source, account: key.account };
+  if (key.kdf === "hkdf") return { source: key.source, kdf: key.kdf, machineId: key.machineId, salt: key.salt };
   const { source, kdf, N, r, p, salt } = key;
   return { source, kdf, N, r, p, salt };
 }

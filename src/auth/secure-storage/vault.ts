@@ -14,7 +14,9 @@ export interface SimpleKeychain {
 /** What a sealed file says, in the open, about the key that opens it. */
 export type KeyHeader =
   | { readonly source: "keychain"; readonly account: string }
-  | { readonly source: "passphrase" | "machine"; readonly kdf: "scrypt"; readonly N: number; readonly r: number; readonly p: number; readonly salt: string };
+  // Of a passphrase; of the machine, in files from before there was a secret.
+  | { readonly source: "passphrase" | "machine"; readonly kdf: "scrypt"; readonly N: number; readonly r: number; readonly p: number; readonly salt: string }
+  | { readonly source: "machine"; readonly kdf: "hkdf"; readonly machineId: boolean; readonly salt: string };
 
 /** A lock that is held. */
 export interface VaultLock {
@@ -41,12 +43,14 @@ export interface Vault {
   mark(): string | undefined;
   /** The text, or undefined when there is none. */
   read(): Promise<string | undefined>;
-  /** Takes the room for the next write, before something is done that cannot be undone. */
-  reserve(): Reservation | Promise<Reservation>;
+  /** Takes the room for the next write, with `key` if that is a new one, before something is done that cannot be undone. */
+  reserve(key?: KeyHeader): Reservation | Promise<Reservation>;
   /** Replaces the text as a whole; `key` seals it with another key from now on. */
   write(content: string, options?: { reservation?: Reservation; key?: KeyHeader }): Promise<void>;
   /** Removes the text. */
   remove(): void | Promise<void>;
+  /** Moves a text that cannot be read out of the way. Returns where it is now. Without this method, such a text stays an error. */
+  setAside?(): string | Promise<string>;
   /**
    * Takes a lock that excludes every other holder of the same name that uses this vault. Without this method, users of one vault
    * object exclude each other within the process, and processes do not: then two of them may send the same refresh token.

@@ -3,8 +3,8 @@ import { candidates, paths, valueOptions, type Place, type Values } from "./plac
 /**
  * A script for bash, from 3.2 on, which is what macOS has.
  *
- * Only words of ours go through `compgen -W`, which expands them like a command line. The names of files come from whoever made
- * them: bash completes them itself, with its own quoting, where this function has nothing to offer (`-o default`). What the tool
+ * Only our own words go through `compgen -W`, which expands them like a command line. File names may come from anyone: bash
+ * completes them itself, with its own quoting, where this function has nothing to offer (`-o default`). What the tool
  * prints is quoted one by one.
  *
  * @param name - of the tool

@@ -1,6 +1,6 @@
 import { commonOptions, type Choices, type CommandEntry, type OptionSpec } from "../command.ts";
 
-/** What a value is completed from; `unknown` where nothing is known of it. */
+/** What a value is completed from; `unknown` where nothing is known about it. */
 export type Values = Choices | "unknown";
 
 /** An option at a place. */

@@ -16,9 +16,14 @@ import { renderQrCode } from "./qr-render.ts";
  */
 export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptions, "onCode" | "onWaiting"> {
   return {
-    onCode({ verificationUri, verificationUriComplete, userCode }) {
+    onCode({ issuer, verificationUri, verificationUriComplete, userCode }) {
       out.say(`Open this address in a browser, on any device:\n\n  ${oneLine(verificationUri)}\n\nand enter this code:\n\n  ${oneLine(userCode)}\n`);
-      const picture = withQr && out.screen && verificationUriComplete ? drawn(verificationUriComplete, out.screen) : undefined;
+      const page = new URL(verificationUri);
+      // The user sees whose page it should be.
+      if (page.origin !== new URL(issuer).origin) out.say(`The login is at ${oneLine(issuer)}, and its page is at ${page.host}.`);
+      // Nobody can read where a QR code leads: to the page whose address is shown, or it is not drawn.
+      const isSamePage = verificationUriComplete !== undefined && new URL(verificationUriComplete).origin === page.origin;
+      const picture = withQr && out.screen && isSamePage ? drawn(verificationUriComplete, out.screen) : undefined;
       // Last, so that on a small screen it leaves room for the code and the countdown.
       if (picture) out.draw(picture);
     },
@@ -26,7 +31,7 @@ export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptio
   };
 }
 
-/** Undefined when the QR code would not fit on the screen, and for an address that a telephone had better not open. */
+/** Undefined when the QR code would not fit on the screen, and for an address that is not safe to open on a phone. */
 function drawn(address: string, screen: Screen): string | undefined {
   if (!isConfidential(new URL(address))) return undefined;
   const modules = qrCode(address);

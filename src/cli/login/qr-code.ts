@@ -29,7 +29,7 @@ const masks: readonly ((i: number, j: number) => boolean)[] = [
  *
  * @param text - such as `verification_uri_complete`
  * @param level - of error correction; by default L, or M if that needs no larger symbol
- * @returns `undefined` if the text does not fit: then the address in plain text has to do
+ * @returns `undefined` if the text does not fit: then the address in plain text must be enough
  */
 export function qrCode(text: string, level?: Level): QrModules | undefined {
   const bytes = Buffer.from(text, "utf8");
@@ -111,10 +111,10 @@ function symbol(stream: number[], version: number, level: Level, mask: number): 
 
   for (let i = 0; i < size; i++) (set(6, i, i % 2 === 0), set(i, 6, i % 2 === 0)); // timing
   for (const [row, column] of [[3, 3], [3, size - 4], [size - 4, 3]] as const) square(row, column, 4, [2, 4]); // finders
-  const centres = version === 1 ? [] : version < 7 ? [6, size - 7] : [6, 2 * version + 8, size - 7];
+  const centers = version === 1 ? [] : version < 7 ? [6, size - 7] : [6, 2 * version + 8, size - 7];
   const corners = [`6 6`, `6 ${size - 7}`, `${size - 7} 6`]; // where the finders are
-  for (const row of centres)
-    for (const column of centres) if (!corners.includes(`${row} ${column}`)) square(row, column, 2, [1]); // alignment
+  for (const row of centers)
+    for (const column of centers) if (!corners.includes(`${row} ${column}`)) square(row, column, 2, [1]); // alignment
 
   const format = protect((levels[level].bits << 3) | mask, 0b101_0011_0111) ^ 0b101_0100_0001_0010;
   for (let i = 0; i < 15; i++) {

@@ -2,16 +2,16 @@ import type { QrModules } from "./qr-code.ts";
 
 /** What the terminal supports. */
 interface QrRendering {
-  /** Whether escape sequences for colour may be written. */
+  /** Whether escape sequences for color may be written. */
   color: boolean;
   /** Its width, in characters. */
   columns: number;
 }
 
 /**
- * A QR code as lines of half blocks, two modules per character, each line ended by a line feed. The ink is the light modules: on
- * a light-on-dark terminal, the usual kind, that is right even without colour; with colour, black and white are from the
- * 256-colour cube, which themes leave alone, unlike colours 0 to 15.
+ * A QR code as lines of half blocks, two modules per character, each line ended by a line feed. The light modules are drawn: on
+ * a light-on-dark terminal, the usual kind, that is right even without color; with color, black and white are from the
+ * 256-color cube, which themes leave alone, unlike colors 0 to 15.
  *
  * @param modules - from `qrCode`
  * @param rendering - what the terminal supports

@@ -1,15 +1,15 @@
 import type { Identity } from "../../base/identity.ts";
 import { bulletList } from "../format.ts";
 
-/** The variables of the environment. */
+/** The environment variables. */
 export function environment({ name, variable }: Identity): string {
   const variables = bulletList([
     [variable("SAAS_URL"), "the service. Needed for the first login; after that the profile remembers it, and a different value never receives its tokens"],
-    [variable("CLIENT_ID"), "the registered client; `cli_native` by default"],
+    [variable("CLIENT_ID"), "the client ID registered at the service; `cli_native` by default"],
     [variable("PROFILE"), "the account to use, like `--profile`"],
     [variable("STORAGE"), "where the key of the session lives, like `--storage`; `file` is also consent to the encrypted file"],
     [variable("PASSPHRASE"), "the secret that the key of the encrypted file is derived from"],
-    [variable("ACCESS_TOKEN"), "a token that is used as it is for every request, and never stored or refreshed. It takes precedence over the stored session"],
+    [variable("ACCESS_TOKEN"), "a token that is used as is for every request, and never stored or refreshed. It takes precedence over the stored session"],
     [
       variable("CONFIG_DIR"),
       `the folder for everything that is kept, instead of \`$XDG_CONFIG_HOME/${name}\` or \`~/.config/${name}\`; ` +
@@ -28,7 +28,7 @@ set. The profile in use is the one that \`--profile\` names, else
 the nearest folder above it (\`auth switch PROFILE --here\`), else the active one
 (\`auth switch\`). A file \`.${name}-profile\` in a folder is only a suggestion.
 
-The proxy variables are honoured on every supported Node. A WebSocket goes
+The proxy variables are honored on every supported Node. A WebSocket goes
 through the proxy if the runtime can do that; otherwise it is refused, with the
 reason, and never connected directly. A company's own certificate authority is
 trusted through the system's store if the runtime can read it, else through

@@ -11,6 +11,12 @@ export function security({ command }: Identity): string {
 - A stolen authorization code. It is useless without the verifier, which never
   leaves the process except to the token endpoint (RFC 7636), and useless at any
   other server than the one that was asked (RFC 9207).
+- An issuer that lies about where logins begin, or sends your browser on, to get
+  the code of another server where you have an account. A login begins at the
+  issuer's own host, or at one that you agreed to by name (--trust-host). Each
+  issuer has a redirect path of its own, unless its redirects name it (RFC 9207,
+  RFC 9700 section 4.4). Where the page of a device login is elsewhere, both
+  hosts are named.
 - A service that lies. Its addresses are opened only if they are https: or
   loopback, as one argument, never through a shell. Its text cannot move the
   cursor or run in a page. Its answers are limited in size and time.
@@ -33,7 +39,7 @@ export function security({ command }: Identity): string {
   nothing in another user's home. Where only a group can change a folder above,
   it can hide what is below; "${command} auth doctor" names it. On Windows
   the access list of your profile folder keeps others out.
-- Code that somebody else has put where programs look for code. Only the files
+- Code that somebody else has placed where programs look for it. Only the files
   of this package are loaded, and its one dependency, from the package's own
   place for it and only if nobody but you and root can change the way there.
 - A copy of the file. It is sealed: see "${command} help storage".
@@ -50,14 +56,17 @@ What is not protected:
 
 - Your own programs, on your own machine, while you are logged in, can do what
   you can do: run "auth token", read the memory of your processes or, with the
-  encrypted file and no passphrase, derive the key.
+  encrypted file and no passphrase, read the secret of its key.
 - An administrator of the machine can do all of that too.
+- Two services with the default endpoints share one redirect path. If you log in
+  at a hostile one, and the other's redirects do not name it (RFC 9207), it can
+  send your browser there and get that session.
 - An access token that leaked is good until it expires, unless it is bound to a
   key (DPoP).
 - A session that was copied together with its key is a second holder of one
   refresh token. At a service that detects reuse, the first refresh by the
   second holder ends the session for both, which is how you notice.
-- Where the system does not say whose a connection is (macOS, Windows), another
+- Where the system does not say who owns a connection (macOS, Windows), another
   user who reads the process list and is faster than your browser can log you in
   to their own account: "Logged in as" names it.
 - Another of your programs can deny you service: it can hold the lock, fill the

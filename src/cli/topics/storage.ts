@@ -1,7 +1,7 @@
 import type { Identity } from "../../base/identity.ts";
 
 /** Where sessions are kept, and how. */
-export function storage({ command, variable }: Identity): string {
+export function storage({ command, name, variable }: Identity): string {
   return `Sessions are kept in one file, credentials.json, mode 0600, in a folder of mode
 0700 (${variable("CONFIG_DIR")}; see "${command} help environment"). It is sealed
 with AES-256-GCM and holds the tokens, the key that they are bound to where the
@@ -16,29 +16,33 @@ where the key of the file lives. "${command} auth status" always says which.
   the passphrase. Protects against a copy of the file, other users, and your
   own programs that do not know the passphrase. Does not protect against anyone
   who can read the environment of a running command or guess the passphrase.
-- file, without a passphrase: scrypt of the machine's id, or its host name if
-  the system has none, and your user id. Protects against a stray copy of the
-  file, such as a backup or a synced home folder. Does not protect against your
-  own programs, or against anyone who has the whole disk of the machine.
+- file, without a passphrase: HKDF of a random 256-bit secret and, on Linux, the
+  machine's id. The secret is a file of its own, credentials.secret, mode 0600,
+  outside the folder of the sessions: in $XDG_STATE_HOME/${name} or
+  ~/.local/state/${name}; on macOS in ~/Library/Application Support/${name}-state; on
+  Windows in %LOCALAPPDATA%\\${name}. Protects against a copy of the file or of its
+  folder, and against other users, also if they get such a copy. Does not protect
+  against your own programs, or against anyone who has both files: a copy of your
+  whole home (on Linux with the machine's id, which is no secret on the machine).
 - memory: nothing is written, and the session ends with the command.
 
 The keychain is the default if one answers within 3 seconds. Otherwise the file
 needs one explicit yes: at the prompt, by --yes, or by ${variable("STORAGE")}=file.
-There is no plain text and no silent step from one to the other: a keychain
+Nothing is stored in plain text, and there is no silent fallback: a keychain
 that is locked later is an error that says so.
 
-Without a passphrase, the derived key is kept in your runtime folder
-($XDG_RUNTIME_DIR, else the temporary folder, whose owner is checked), so that a
-command does not pay for scrypt each time. Anyone who can read it there can
-derive it too, and a copy of the home folder does not contain it. If it does not
-open the file, it is derived again before the file is called damaged. The key
-from a passphrase is never kept.
+If the secret is lost, the file cannot be opened: restore it from a backup, or
+log in again with --force. A login with --force does without what cannot be
+opened, and keeps it as credentials.json.old. A file from before there was a
+secret opens as before, and the next write gives it the new key. No derived key
+is kept anywhere; "${command} auth logout --all" also removes those that earlier versions
+kept in the runtime folder.
 
 The keychain is asked in a process of its own. The library that speaks to it
-waits on threads that nothing can cancel, and behind an unlock dialogue that
+waits on threads that nothing can cancel, and behind an unlock dialog that
 nobody answers, the command could not even exit; a process can be killed. This
-costs one more start of Node for each command that opens the keychain. Of your
-environment that process gets what names the session bus, and no secret.
+costs one more start of Node for each command that opens the keychain. From
+your environment that process gets what names the session bus, and no secret.
 
 The file is replaced as a whole: temporary file, fsync, rename, fsync of the
 folder. A changed byte anywhere in it is detected. The space for the next
@@ -47,9 +51,9 @@ error and not a session.
 
 The lock for a refresh is a folder next to the file, with one file in it whose
 name says who holds it: taken by one rename, released by one unlink, and taken
-from a dead holder by the same unlink. Dead is proved (no such process, another
-start time, a zombie, another boot of the machine); a stopped process keeps its
-lock. A holder that cannot be seen from here, in another container or on another
-machine that shares the home folder, is presumed dead after 10 minutes. On macOS
-and Windows the kernel holds the lock.`;
+from a dead holder by the same unlink. A holder counts as dead only if that is
+proved (no such process, another start time, a zombie, another boot of the
+machine); a stopped process keeps its lock. A holder that cannot be seen from
+here, in another container or on another machine that shares the home folder, is
+presumed dead after 10 minutes. On macOS and Windows the kernel holds the lock.`;
 }

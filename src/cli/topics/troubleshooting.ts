@@ -22,6 +22,11 @@ There is no keychain and no terminal. Agree beforehand: --storage file --yes.
 Nothing was done. Give the other service a profile of its own: --profile NAME.
 Or change the profile: --yes.
 
+    logins at "…" begin at another host, "…", and that was not agreed to
+
+Nothing was opened. If the issuer's own documentation names that host, agree to
+it: --trust-host HOST. If not, it may be after your account there.
+
     the service did not confirm the end of the session… (…): its tokens may remain valid until they expire
 
 You are logged out here. What the service did with the session is not known: end
@@ -29,16 +34,23 @@ it on the service's own page, if it has one.
 
     the keychain is locked
 
-The session is unchanged. Unlock the keychain and run the command again.
+The session is unchanged. Unlock the keychain and run the command again. If that
+is not possible, "${command} auth login --storage file --force" logs in without
+it, and keeps what was stored as credentials.json.old.
 
     the keychain did not answer within … s; it may be waiting to be unlocked
 
-The session is unchanged. Look for the keychain's dialogue.
+The session is unchanged. Look for the keychain's dialog.
 
     the keychain no longer has the key of the session ("…")
 
-The sealed file cannot be opened any more. Run
-"${command} auth logout --all --force", then log in.
+The sealed file cannot be opened without it. Log in again with --force, which
+keeps the file as credentials.json.old.
+
+    the secret that opens the session is missing: there is no "…"
+
+The session is unchanged. Restore that file from a backup, or set the variable
+that the hint names as it was at the login.
 
     the session is sealed with a passphrase, and none is set
 
@@ -52,12 +64,12 @@ Nothing was changed.
 
     "…" is damaged: it is cut short or was changed
 
-The file is not as it was written. Restore a backup, or start afresh as the hint
+The file is not what was written. Restore a backup, or start over as the hint
 says.
 
     "…" can be read by others (mode …), so it is not trusted
 
-Somebody may have read it. Run the chmod of the hint, and log in again if others
+Somebody may have read it. Run the chmod in the hint, and log in again if others
 use this machine.
 
     "…" cannot be written (…)
@@ -89,7 +101,7 @@ Nothing was stored. Run the login again to get a new code.
 
     the login was granted, but the service did not say who you are: …
 
-Nothing was stored, and the tokens were given back. Try again later.
+Nothing was stored, and the tokens were revoked. Try again later.
 
     not logged in (profile "…")
 
@@ -101,16 +113,16 @@ The service ended the session, and it was removed here. Log in again.
 
     profile "…" is logged in to …, not to …
 
-${variable("SAAS_URL")} names another service than the profile's. Unset it, or log
-in there under another name.
+${variable("SAAS_URL")} names a service other than the profile's. Unset it, or log
+in there with another profile.
 
     cannot reach … (…)
 
 You are still logged in. It is the network, a proxy or the address:
 "${command} auth doctor" says which.
 
-    waited … s for the lock "…": process … on "…" has it since …
+    waited … s for the lock "…": process … on "…" has held it since …
 
-That process is refreshing, or hangs while it does. You are still logged in. Let
-it end, or end it.`;
+That process is refreshing, or hangs while doing so. You are still logged in.
+Wait for it to end, or end it.`;
 }

@@ -1,6 +1,6 @@
 /**
- * The lock where Node has none of the kernel's (Linux): a directory at `path` that contains one empty file, whose name is
- * that of the holder. Each change of hands is one system call that names the instance it is about:
+ * The lock where Node offers none of the kernel's (Linux): a directory at `path` that contains one empty file, named after the
+ * holder. Each change of holder is one system call that names the instance it is about:
  *
  * - take: `rename("<path>.<me>", path)`, of a directory that already contains the file `<me>`. POSIX lets a directory replace
  *   nothing or an EMPTY directory, atomically, and otherwise fails with ENOTEMPTY or EEXIST. So of any number of contenders one
@@ -9,7 +9,7 @@
  *   gap between seeing whose lock it is and removing it, which is the race of every lock that is one file.
  * - take over from a dead holder: `unlink(path/<them>)`, the same call. If two waiters find the same dead holder, one call
  *   succeeds and one fails; a new holder has another name, so neither call can hit it, however late it comes. A waiter that
- *   dies half way has done all of it or nothing, so no second lock is needed to guard the takeover.
+ *   dies halfway has done all of it or nothing, so no second lock is needed to guard the takeover.
  *
  * An empty directory is a free lock. Removing it only keeps the folder tidy and does no harm either: rmdir(2) removes no other.
  * No step follows `path` if it is a symbolic link, and every spelling of the folder leads to the same directory entry.
@@ -17,7 +17,7 @@
  * The renames here move a directory, not a file, into place: that is the lock's protocol, and has nothing to do with
  * replacing files (platform/files.ts).
  *
- * A process that ends while it holds the lock, in whatever way, leaves it to be taken over. A child process inherits nothing.
+ * A process that ends while it holds the lock, however it ends, leaves it to be taken over. A child process inherits nothing.
  */
 import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -27,7 +27,7 @@ import { newName, parseName, stateOf, type Contender, type LockHolder, type Lock
 
 /**
  * How old the lock of a holder on another machine or in another container must be before it is taken over: it cannot be
- * proved dead from here, and a lock that a vanished container left must not last for ever. A holder that can be seen is never
+ * proved dead from here, and a lock that a vanished container left must not last forever. A holder that can be seen is never
  * judged by age.
  */
 const unseenHolderMs = 600_000;
@@ -189,7 +189,7 @@ function modifiedAt(file: string): number | undefined {
 }
 
 function notALock(path: string): AuthError {
-  return new AuthError("lock_unavailable", `"${path}" is in the place of the lock and was not made by this program`, {
+  return new AuthError("lock_unavailable", `"${path}" is where the lock should be, and was not made by this program`, {
     hint: hint`Move it away: ${{ run: ["mv", path, `${path}.old`] }}`,
   });
 }

@@ -87,7 +87,7 @@ export function parseName(name: string): ProcessName | undefined {
 }
 
 /**
- * Whether a process is alive. `dead` is proved and stays true for ever; where there is no proof, it is another state.
+ * Whether a process is alive. `dead` is proved and stays true forever; where there is no proof, it is another state.
  * A later boot of the same machine is a proof too. Machine id and host name must both agree for that: cloned
  * machines share the first, containers without a name of their own the second.
  */
@@ -101,7 +101,7 @@ export function stateOf(them: ProcessName): LockHolder["state"] {
 /**
  * Signal 0 asks the kernel first: with `hidepid` a living process of another user (`sudo`) has no entry in /proc,
  * while the signal says EPERM. Then /proc shows a reused pid by its start, and a zombie: a killed process
- * whose parent never waits, as in a container without an init, stays one for ever. A zombie with threads left is not
+ * whose parent never waits, as in a container without an init, stays one forever. A zombie with threads left is not
  * dead yet: one of them may be in the middle of the rename that stores a token.
  */
 function localState({ pid, thread, start }: ProcessName): LockHolder["state"] {
@@ -119,7 +119,7 @@ function localState({ pid, thread, start }: ProcessName): LockHolder["state"] {
 
 function processStat(pid: number | "self"): { pid: number; state: string; threads: number; start: string } | undefined {
   const text = read(() => readFileSync(`/proc/${pid}/stat`, "latin1"));
-  // The second field is the program's name, which may contain blanks and brackets: count from its end.
+  // The second field is the program's name, which may contain spaces and parentheses: count from its end.
   const [state, ...rest] = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const start = rest[18];
   if (!state || start === undefined) return undefined;

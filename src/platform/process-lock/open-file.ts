@@ -1,16 +1,16 @@
 /**
- * The lock where Node has one of the kernel's: a file opened with an exclusive lock in the same call, and kept open.
+ * The lock where Node offers one of the kernel's: a file opened with an exclusive lock in the same call, and kept open.
  *
  * - macOS and the BSDs: `O_EXLOCK` of open(2), which has the semantics of flock(2) and belongs to this one opening, so that
  *   two openings in one process exclude each other too. With `O_NONBLOCK` a held lock is EAGAIN at once.
  * - Windows: libuv's `UV_FS_O_EXLOCK`, which asks CreateFileW for share mode 0: while the file is open, every other attempt to
  *   open it fails with EBUSY (ERROR_SHARING_VIOLATION).
  *
- * In both cases the kernel closes the file when its process ends, in whatever way, and never before: the lock of a dead holder
+ * In both cases the kernel closes the file when its process ends, however it ends, and never before: the lock of a dead holder
  * is free, a stopped one keeps its lock, and no pid is ever judged. A browser that is started meanwhile does not inherit the lock:
  * libuv opens with O_CLOEXEC, and on Windows with a handle that is not inheritable.
  *
- * The file stays where it is for ever. Removing it would let one process lock the removed file and another the new one. If
+ * The file stays where it is forever. Removing it would let one process lock the removed file and another the new one. If
  * something else removes it (with the whole folder, say), `held` says so.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
@@ -90,7 +90,7 @@ function readHolder(path: string): LockHolder {
   return { pid: Number(seen.pid) || 0, host: String(seen.host ?? ""), since: String(seen.since ?? ""), state: "running" };
 }
 
-/** On Windows a file that is open without sharing cannot be removed, and file numbers may be too long for a number. */
+/** On Windows a file that is open without sharing cannot be removed, and file IDs may be too large for a JavaScript number. */
 function isStillAt(path: string, fd: number): boolean {
   if (process.platform === "win32") return true;
   try {

@@ -1,6 +1,6 @@
 /**
  * A lock between processes, in the folder of what it guards: every process that reaches the same folder, by whatever spelling
- * of its path, meets the same lock. The two files that keep it say how, and why that is right on each platform.
+ * of its path, meets the same lock. The two files that implement it say how, and why that is right on each platform.
  */
 import { dirname, resolve } from "node:path";
 import { AuthError, systemErrorCode } from "../../base/errors.ts";
@@ -32,7 +32,7 @@ export interface LockOptions {
 /** Each waiter looks at the holder this often, in milliseconds: a look costs more than a try, and a takeover within 500 is required. */
 const lookMs = 200;
 
-/** From then on a user wonders what is going on. */
+/** After this long a user wonders what is going on. */
 const tellAfterMs = 1_000;
 
 const flag = exclusiveOpenFlag(process.platform);
@@ -129,7 +129,7 @@ function timedOut(path: string, timeoutMs: number): AuthError {
     return new AuthError("lock_unavailable", `${waited}, which other processes held`, { hint: "Run the command again" });
   }
   const { pid, host, since, state } = holder;
-  const who = `${waited}: process ${pid} on "${host}" has it since ${since}`;
+  const who = `${waited}: process ${pid} on "${host}" has held it since ${since}`;
   switch (state) {
     case "stopped":
       return new AuthError("lock_unavailable", `${who}, and is stopped`, { hint: hint`Continue it: ${{ run: ["kill", "-CONT", String(pid)] }}` });
@@ -159,11 +159,11 @@ function explained<T>(path: string, action: () => T): T {
 function explanations(folder: string): Partial<Record<string, [reason: string, remedy: Hint]>> {
   const freeSpace = hint`Free some space and run the command again`;
   return {
-    ENOENT: ["there is no such folder", hint`Make it: ${{ run: ["mkdir", "-p", "-m", "700", folder] }}`],
+    ENOENT: ["there is no such folder", hint`Create it: ${{ run: ["mkdir", "-p", "-m", "700", folder] }}`],
     ENOTDIR: ["it is not a folder", otherFolder("")],
     EACCES: ["permission denied", makeItYours(folder)],
     EPERM: ["not permitted", makeItYours(folder)],
-    EISDIR: ["a folder is in the place of the lock", hint`Move it away`],
+    EISDIR: ["a folder is where the lock should be", hint`Move it away`],
     EROFS: ["the file system is read-only", otherFolder("that can be written")],
     ENOSPC: ["the disk is full", freeSpace],
     EDQUOT: ["the disk quota is used up", freeSpace],

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createApp } from "../../../src/app/app.ts";
-import { newDerivedHeader } from "../../../src/auth/secure-storage/derived-key.ts";
+import { newMachineHeader } from "../../../src/auth/secure-storage/machine-key.ts";
 import { agreedKey } from "../../../src/app/login/key.ts";
 import { commandEnvironment, scratchFolder } from "../../helpers/command.ts";
 
 test("a login that keeps the key does not undo a change of key that was made in the meantime", async (t) => {
   const env = commandEnvironment(scratchFolder(t), "http://127.0.0.1:9");
-  const [first, second] = [newDerivedHeader("machine"), newDerivedHeader("machine")];
+  const [first, second] = [newMachineHeader(), newMachineHeader()];
   const app = createApp({ env });
   await app.store.update((profiles) => profiles, { key: first });
   const key = await agreedKey(app, undefined);

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { chooseKey, type ChoiceFacts } from "../../../src/auth/secure-storage/key-choice.ts";
-import { machineKey, newDerivedHeader } from "../../../src/auth/secure-storage/derived-key.ts";
 import { keychainKey, type Keychain } from "../../../src/auth/secure-storage/keychain.ts";
+import { newMachineHeader } from "../../../src/auth/secure-storage/machine-key.ts";
+import { newPassphraseHeader } from "../../../src/auth/secure-storage/passphrase-key.ts";
 import { SealedFile } from "../../../src/auth/secure-storage/sealed-file.ts";
 import type { KeyHeader } from "../../../src/auth/secure-storage/vault.ts";
 import type { Profile } from "../../../src/auth/session.ts";
@@ -11,7 +12,7 @@ import { SessionStore, withProfile } from "../../../src/auth/session-store.ts";
 import { AuthError } from "../../../src/base/errors.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import type { Secret } from "../../../src/base/secret.ts";
-import { scratchFolder } from "../../helpers/command.ts";
+import { machineKeyIn, scratchFolder } from "../../helpers/command.ts";
 import { refusedWith } from "../../helpers/hint.ts";
 
 /** A keychain in memory. */
@@ -26,8 +27,8 @@ function keychainOf(entries: Map<string, Secret> = new Map()): Keychain & { entr
 
 const refuse = (): Promise<never> => Promise.reject(new AuthError("keychain_unavailable", "the keychain is locked"));
 const locked: Keychain = { read: refuse, write: refuse, remove: refuse };
-const machine = newDerivedHeader("machine");
-const passphrase = newDerivedHeader("passphrase");
+const machine = newMachineHeader();
+const passphrase = newPassphraseHeader();
 const inKeychain: KeyHeader = { source: "keychain", account: "sessions-old" };
 const option = (value: "keychain" | "file") => ({ value, source: "--storage" });
 const variable = (value: "keychain" | "file") => ({ value, source: "SPEC_KITTY_STORAGE" });
@@ -96,7 +97,7 @@ const facts = (more: Partial<ChoiceFacts>): ChoiceFacts => ({
   ...more,
 });
 
-test("FR-006 a keychain that accepts a key and does not give it back is detected before the login", async () => {
+test("FR-006 a keychain that accepts a key but does not return it is detected before the login", async () => {
   const forgetful: Keychain = { ...keychainOf(), write: async () => undefined };
   await assert.rejects(chooseKey(facts({ keychain: forgetful, requested: option("keychain") })), { code: "keychain_unavailable", message: /does not give it back/ });
 });
@@ -116,7 +117,7 @@ test("moving from the file to the keychain and back keeps every profile", async 
   const keychain = keychainOf();
   const path = join(scratch, "config", "credentials.json");
   const open = (): { file: SealedFile; store: SessionStore } => {
-    const file = new SealedFile(path, (source) => (source === "keychain" ? keychainKey(keychain) : machineKey("machine", join(scratch, "run"))));
+    const file = new SealedFile(path, ({ source }) => (source === "keychain" ? keychainKey(keychain) : machineKeyIn(join(scratch, "state"))));
     return { file, store: new SessionStore(file, systemClock) };
   };
   const profile = (service: string): Profile => ({ service, clientId: "cli_native", team: undefined, session: undefined });
@@ -133,5 +134,5 @@ test("moving from the file to the keychain and back keeps every profile", async 
   }
 
   keychain.entries.clear();
-  await assert.rejects(open().store.read(), refusedWith("keychain_unavailable", /no longer has the key/, /logout --all --force/));
+  await assert.rejects(open().store.read(), refusedWith("keychain_unavailable", /no longer has the key/, /^Log in again: spec-kitty auth login --force$/));
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { createApp, type App } from "../../../src/app/app.ts";
 import type { AppOverrides } from "../../../src/app/overrides.ts";
-import { newDerivedHeader } from "../../../src/auth/secure-storage/derived-key.ts";
+import { newMachineHeader } from "../../../src/auth/secure-storage/machine-key.ts";
 import { memoryVault } from "../../../src/auth/secure-storage/memory.ts";
 import type { Vault } from "../../../src/auth/secure-storage/vault.ts";
 import { remainingMs, type Session } from "../../../src/auth/session.ts";
@@ -46,7 +46,7 @@ async function stage(
 function sealedFile(t: TestContext): Vault {
   const folder = scratchFolder(t);
   const file = createApp({ env: commandEnvironment(folder, undefined) }).sealedFile;
-  const key = newDerivedHeader("machine");
+  const key = newMachineHeader();
   return {
     path: file.path,
     mark: () => file.mark(),
@@ -170,7 +170,7 @@ for (const [name, script] of Object.entries({
     tokens.events.on("cleared", (event) => cleared.push(event));
     await assert.rejects(tokens.getAccessToken(), failsWith("session_ended", /^Session expired or revoked$/));
     assert.equal(await stored(), undefined);
-    assert.deepEqual(cleared, [{ profile: "default" }]);
+    assert.deepEqual(cleared, [{ profile: "default", reason: "revoked" }]);
     await assert.rejects(tokens.getAccessToken(), failsWith("not_authenticated"));
     assert.equal(saas.count("/oauth/token"), 1, "a dead token is not sent again");
   });

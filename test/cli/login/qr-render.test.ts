@@ -23,15 +23,15 @@ test("what is drawn is the symbol, dark on light, within a quiet zone of four mo
   }
 });
 
-test("with colour every line sets black and white itself, and resets the terminal", () => {
+test("with color every line sets black and white itself, and resets the terminal", () => {
   const plain = renderQrCode(modules, { color: false, columns: 80 })?.split("\n");
-  const coloured = renderQrCode(modules, { color: true, columns: 80 })?.split("\n");
-  assert.equal(coloured?.length, plain?.length);
-  for (const [index, line] of (coloured ?? []).slice(0, -1).entries())
+  const colored = renderQrCode(modules, { color: true, columns: 80 })?.split("\n");
+  assert.equal(colored?.length, plain?.length);
+  for (const [index, line] of (colored ?? []).slice(0, -1).entries())
     assert.equal(line, `\x1b[38;5;231;48;5;16m${plain?.[index]}\x1b[0m`);
 });
 
-test("without colour there is no escape sequence at all", () => {
+test("without color there is no escape sequence at all", () => {
   assert.match(renderQrCode(modules, { color: false, columns: 80 }) ?? "", /^[█▀▄ \n]+$/);
 });
 

@@ -68,7 +68,7 @@ test("waiting ends at its limit, and the error names the holder and the next ste
   const clock = jumpingClock();
   await assert.rejects(acquireProcessLock(path, { clock, timeoutMs: 1000.0123 }), (error: AuthError) => {
     assert.equal(error.code, "lock_unavailable");
-    assert.match(error.message, new RegExp(`^waited 1 s for the lock ".*": process ${process.pid} on ".+" has it since \\d{4}-.*Z$`));
+    assert.match(error.message, new RegExp(`^waited 1 s for the lock ".*": process ${process.pid} on ".+" has held it since \\d{4}-.*Z$`));
     assert.match(hintOf(error), new RegExp(`process ${process.pid}`));
     return true;
   });
@@ -191,7 +191,7 @@ test("a dead holder's lock can be removed by command, a living one's cannot", li
   assert.deepEqual(readdirSync(folder), []);
 });
 
-test("something else in the place of the lock is an error that says what to do, at once", linux, async () => {
+test("something else where the lock should be is an error that says what to do, at once", linux, async () => {
   const makers: ((path: string) => void)[] = [
     (path) => writeFileSync(path, "a regular file"),
     (path) => symlinkSync("/nowhere", path),
@@ -227,7 +227,7 @@ test("a folder that is missing, is a file or may not be written is storage that 
       return true;
     });
   };
-  await refused(join(folder, "missing", "lock"), "ENOENT", /^Make it: mkdir -p/);
+  await refused(join(folder, "missing", "lock"), "ENOENT", /^Create it: mkdir -p/);
   await refused(join(folder, "file", "lock"), "ENOTDIR", /^Set SPEC_KITTY_CONFIG_DIR/);
   // The superuser may write everywhere, so for this one it becomes another user for a moment.
   const superuser = process.getuid?.() === 0;

@@ -9,7 +9,7 @@ const marks = { ok: "✓", note: "·", warning: "!", critical: "✗" } as const;
 export const doctor: Command = defineCommand({
   usage: "auth doctor",
   description:
-    "Check everything that a login depends on: the configuration, the way to the service, the clock, the session, its storage, locks, " +
+    "Check everything that a login depends on: the configuration, the connection to the service, the clock, the session, its storage, locks, " +
     "the keychain, the browser and Node. Changes nothing without --repair, and sends no token. Exits 1 if it finds something critical.",
   options: {
     repair: { type: "boolean", alias: "unstick", help: "remove locks and temporary files of dead processes" },

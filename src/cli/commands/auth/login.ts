@@ -23,15 +23,22 @@ export const login: Command = defineCommand({
     "no-browser": { type: "boolean", help: "print the address instead of opening it" },
     port: { type: "number", range: [1, 65_535], value: "N", help: "port of the callback (default: a free one from 28888 on)" },
     "redirect-host": { type: "string", value: "HOST", choices: ["127.0.0.1", "localhost"], help: "127.0.0.1 (default), or localhost for services that know only that name" },
+    "redirect-path": { type: "string", value: "PATH", help: "path of the callback, for issuers that know only this one; remembered" },
     timeout: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how long to wait for the browser (default: 300)" },
     scope: { type: "string", value: '"…"', help: "scopes to request, added to those of the session; offline_access is included where the issuer knows it; remembered" },
     service: { type: "string", value: "URL", help: "service that the tokens are for, if it is not the issuer itself; remembered" },
     issuer: { type: "string", value: "URL", help: "issuer of the tokens, exactly as it names itself; remembered" },
     "client-id": { type: "string", value: "ID", help: "client ID registered there (default: cli_native); remembered" },
+    "trust-host": {
+      type: "string",
+      value: "HOST",
+      multiple: true,
+      help: "agree that logins at this issuer begin at this other host; repeatable, remembered",
+    },
     resource: { type: "string", value: "URI", help: "resource that the tokens are for, if the issuer asks for it (RFC 8707)" },
     audience: { type: "string", value: "NAME", help: "the same, for issuers that use this parameter" },
     prompt: { type: "string", value: "WORD", help: "prompt that the issuer should show, such as login or select_account" },
-    "login-hint": { type: "string", value: "NAME", help: "account that the issuer should expect, such as an e-mail address" },
+    "login-hint": { type: "string", value: "NAME", help: "account that the issuer should expect, such as an email address" },
     "no-dpop": { type: "boolean", help: "request tokens that are not bound to a key of this machine, so that other programs can use them" },
     "no-qr": { type: "boolean", help: "do not draw the address of --headless as a QR code" },
     storage: {
@@ -41,7 +48,7 @@ export const login: Command = defineCommand({
       help: "where the key lives: keychain (default), file, or memory (nothing is stored)",
     },
     yes: { type: "boolean", short: "y", help: "agree to the encrypted file if there is no keychain, and to a change of the profile's service" },
-    force: { type: "boolean", help: "log in again even if already logged in, or with a profile of another service" },
+    force: { type: "boolean", help: "log in again even if already logged in, with a profile of another service, or if what is stored cannot be opened" },
     explain: { type: "boolean", help: "show which login would be used here, and why, without logging in" },
     ...profileOption,
     ...jsonOption,
@@ -57,6 +64,8 @@ export const login: Command = defineCommand({
     const asJson = values.json === true;
     const timeoutMs = 1000 * (values.timeout ?? 300);
     const redirectHost = parseRedirectHost(values["redirect-host"]);
+    const redirectPath = parseRedirectPath(values["redirect-path"]);
+    const trustedHosts = values["trust-host"]?.map(parseHost);
     const resource = parseResource(values.resource);
     const environment = describeEnvironment(readFacts());
     if (values.explain) return explain(context, environment, asJson);
@@ -75,8 +84,8 @@ export const login: Command = defineCommand({
     if (isDevice && !values.headless) out.say(`Logging in with a code: ${environment.reason}.`);
     const { port, audience, prompt, "login-hint": loginHint, yes = false, force = false } = values;
     const options = {
-      ...(isDevice ? deviceScreen(context, !values["no-qr"]) : await browserScreen(context, timeoutMs, open)),
-      ...{ flow: isDevice ? "device" : "browser", open, port, redirectHost, timeoutMs, resource, audience, prompt, loginHint, dpop: !values["no-dpop"] } as const,
+      ...(isDevice ? deviceScreen(context, !values["no-qr"]) : await browserScreen(context, { timeoutMs, opens: open, isFirst: target.known === undefined })),
+      ...{ flow: isDevice ? "device" : "browser", open, port, redirectHost, redirectPath, trustedHosts, timeoutMs, resource, audience, prompt, loginHint, dpop: !values["no-dpop"] } as const,
       onConsent: askedConsent(context, { file: yes, profile: yes || force }),
       onWarning: out.warn,
       signal: context.signal,
@@ -97,6 +106,21 @@ export const login: Command = defineCommand({
 function parseRedirectHost(host: string | undefined): "127.0.0.1" | "localhost" | undefined {
   if (host === undefined || host === "127.0.0.1" || host === "localhost") return host;
   throw usageError(`--redirect-host is "${host}", not 127.0.0.1 or localhost`, "Try: --redirect-host localhost");
+}
+
+/** As a browser leaves it: it must come back as it was sent. */
+function parseRedirectPath(path: string | undefined): string | undefined {
+  if (path === undefined || (/^\/[\w.~/-]*$/.test(path) && new URL(path, "http://127.0.0.1").pathname === path)) return path;
+  throw usageError(`--redirect-path is "${path}", not a path of letters, digits, "/", "-", "." and "_"`, "Try: --redirect-path /callback");
+}
+
+/** As hosts are compared: in lower case, a port only where it is not the usual one. */
+function parseHost(text: string): string {
+  const isHost = (host: string): boolean => /^[\w.:[\]-]+$/.test(host);
+  const url = isHost(text) && URL.canParse(`https://${text}`) ? new URL(`https://${text}`) : undefined;
+  if (url !== undefined && url.href === `https://${url.host}/`) return url.host;
+  const meant = URL.canParse(text) ? new URL(text).host : "";
+  throw usageError(`--trust-host is "${text}", not the name of a host`, `Try: --trust-host ${isHost(meant) ? meant : "login.example"}`);
 }
 
 /** An absolute address without a fragment (RFC 8707 §2). */

@@ -43,8 +43,8 @@ export const logout: Command = defineCommand({
     const newLogins = left === undefined ? [...outcomes].filter(([, { hasNewLogin }]) => hasNewLogin) : [...left];
     const again = { command: "auth logout", options: left ? ["--all"] : [] };
     for (const [name] of newLogins) out.warn(hint`there is a new login (profile "${name}"), made in the meantime, and it stays. To end it too: ${again}`);
-    if (all && !app.isKept) out.answer(`Nothing is stored: ${app.settings.storage?.source} is memory. What was stored without it was left as it is.`);
-    if (left?.size === 0) out.done("No login is stored here any more.");
+    if (all && !app.isKept) out.answer(`Nothing is stored: ${app.settings.storage?.source} is memory. Sessions stored without it were not changed.`);
+    if (left?.size === 0) out.done("No login is stored here anymore.");
   },
 });
 
@@ -99,6 +99,7 @@ async function profilesToEnd({ app }: Context, all: boolean, force: boolean): Pr
 async function removeEverything({ app, out }: Context, but: "sessions" | undefined): Promise<Profiles["profiles"]> {
   // A file that cannot be read is removed too: that is what --all is for.
   const account = keychainAccount(app.sealedFile);
+  (await import("../../../auth/secure-storage/old-machine-key.ts")).removeCachedKeys(app.identity, app.env);
   const { profiles } = await app.store.removeAll(but, async () => {
     if (account === undefined) return;
     try {

@@ -43,6 +43,7 @@ export const status: Command = defineCommand({
     } else {
       out.done(`Logged in as ${profile ? accountName(profile) : found.profile}`);
       const now = app.clock.now() + (profile?.session?.clockOffsetMs ?? 0);
+      if (values.check && !found.checked) out.warn("the issuer names nobody and gave no refresh token, so there is nothing to ask it");
       out.answer(columns(sessionRows(found, profile?.session, now, identity)));
       const left = found.refreshTokenExpiresAt === undefined ? Infinity : Date.parse(found.refreshTokenExpiresAt) - now;
       if (left < threeDaysMs) out.warn(hint`the login expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);
@@ -61,14 +62,15 @@ interface Findings {
 async function ofProfile({ app, signal }: Context, check: boolean): Promise<Findings> {
   const { name, profile, all: { here } } = await chosenProfile(app);
   if (!check || profile?.session === undefined) return { found: statusOf(name, profile, app, here), profile };
+  let checked: boolean;
   try {
-    await checkSession({ store: app.store, tokens: app.tokens(name), exchange: { fetch: app.fetch, clock: app.clock, signal } });
+    checked = await checkSession({ store: app.store, tokens: app.tokens(name), exchange: { fetch: app.fetch, clock: app.clock, signal } });
   } catch (error) {
     if (!(error instanceof AuthError) || error.code !== "session_ended") throw error;
     return { found: { ...statusOf(name, { ...profile, session: undefined }, app, here), checked: true }, ended: error };
   }
   const current = (await app.store.read()).profiles.get(name);
-  return { found: { ...statusOf(name, current, app, here), checked: true }, profile: current };
+  return { found: { ...statusOf(name, current, app, here), checked }, profile: current };
 }
 
 async function ofEnvironmentToken({ app, signal }: Context, check: boolean): Promise<Findings> {
@@ -80,7 +82,7 @@ async function ofEnvironmentToken({ app, signal }: Context, check: boolean): Pro
 }
 
 /**
- * The status with a token of the environment: requests go to the profile's service, or to the one that the environment names. The
+ * The status with a token from the environment: requests go to the profile's service, or to the one that the environment names. The
  * user of the token is not known here, and the profile's own session is not used, so nothing is said of it.
  */
 function environmentTokenStatus(name: string, profile: Profile | undefined, app: App, here: string | undefined): AuthStatus {
@@ -103,7 +105,7 @@ function sessionRows(found: AuthStatus, session: Session | undefined, now: numbe
     ["Teams", teamNames(found)],
     ["Access token", `${until(found.accessTokenExpiresAt, "valid until the service refuses it")}${bound}`],
     ["Refresh token", session?.refreshToken ? until(found.refreshTokenExpiresAt, "managed by the service") : `none: ${session ? endOfSession(session, now - session.clockOffsetMs) : ""}`],
-    ["Scope", `${found.scope || "not told by the service"}${found.missingScope ? `; not granted: ${found.missingScope}` : ""}`],
+    ["Scope", `${found.scope || "not given by the service"}${found.missingScope ? `; not granted: ${found.missingScope}` : ""}`],
     ["Storage", storageText(found.storage, identity)],
     ["Session", found.sessionId ?? "no id from the service"],
     ["Last use", found.lastUsedAt ?? ""],
@@ -118,9 +120,9 @@ function tokenRows(found: AuthStatus, unknownUser: string | undefined, { variabl
   const user: [string, string][] = unknownUser === undefined ? [["User", userName(found)], ["Teams", teamNames(found)]] : [["User", unknownUser]];
   return [
     ...user,
-    ["Access token", `from ${found.tokenSource}, as it is: it takes precedence over every login, and is never stored or refreshed`],
+    ["Access token", `from ${found.tokenSource}, used as is: it takes precedence over every login, and is never stored or refreshed`],
     ["Service", found.service ?? `none: ${variable("SAAS_URL")} is not set`],
-    ["Profile", `${found.profile} (${found.profileSource}), whose own session is not used`],
+    ["Profile", `${found.profile} (${found.profileSource}); its own session is not used`],
   ];
 }
 
@@ -131,7 +133,7 @@ function storageText({ kind, key, path }: StorageStatus, { variable }: Identity)
   const lasts = "lasts until you log out";
   if (key === "keychain") return `keychain: sealed in ${path}, the key in the OS keychain; ${lasts}`;
   if (key === "passphrase") return `file: sealed in ${path} with ${variable("PASSPHRASE")}; ${lasts}`;
-  return `file: sealed in ${path} for this machine and user, safe from a stray copy but not from your own programs; ${lasts}`;
+  return `file: sealed in ${path} for this machine and user, safe from a copy and from other users but not from your own programs; ${lasts}`;
 }
 
 function userName({ user }: AuthStatus): string {

@@ -30,7 +30,7 @@ export const team: Command = defineCommand({
     const current = defaultTeam(profile);
     const answer: DefaultTeamOutput = { profile: name, ...(current && { team: current }), teams: profile.session?.teams ?? [] };
     if (values.json) return out.json(answer);
-    if (current === undefined) return out.answer("You are in no team.");
+    if (current === undefined) return out.answer("You are not in a team.");
     if (wanted === undefined) out.answer(described(current));
     else out.done(`The default team is ${described(current)}.`);
   },
@@ -47,7 +47,7 @@ function findTeam(wanted: string, teams: readonly TeamOutput[]): TeamOutput {
     }
     if (first !== undefined) return first;
   }
-  throw usageError(`you are in no team "${wanted}"`, hint`Your teams: ${known}. If it is a new one, first run: ${{ command: "auth status --check" }}`);
+  throw usageError(`you are not in a team "${wanted}"`, hint`Your teams: ${known}. If it is a new one, first run: ${{ command: "auth status --check" }}`);
 }
 
 function described({ id, name }: TeamOutput): string {

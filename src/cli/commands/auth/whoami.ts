@@ -9,7 +9,8 @@ import type { UserOutput } from "../../json-output.ts";
 export const whoami: Command = defineCommand({
   usage: "auth whoami",
   description: ({ variable }) =>
-    "Print the e-mail address of the logged-in user, and nothing else. Exits 4 when nobody is logged in. " +
+    "Print the email address of the logged-in user, and nothing else; where the issuer does not name its users, the issuer and the " +
+    "scope. Exits 4 when nobody is logged in. " +
     `For a token in ${variable("ACCESS_TOKEN")} the service is asked, since only it knows the user.`,
   options: { ...profileOption },
   examples: [
@@ -18,6 +19,7 @@ export const whoami: Command = defineCommand({
   ],
   async run({ app, out, signal }) {
     const user = app.settings.accessToken ? (await ownerOfEnvironmentToken(app, signal)).user : await userHere(app);
+    if (user.isUnnamed) out.say("The issuer does not say who its users are: the account is called by the issuer and the scope.");
     out.answer(oneLine(user.email ?? user.name ?? user.id));
   },
 });

@@ -25,7 +25,7 @@ export const run: Command = defineCommand({
     sync.start();
     out.say("Sending what is queued. Press Ctrl-C to stop.");
     try {
-      // A token of the environment cannot be refreshed.
+      // A token from the environment cannot be refreshed.
       if (app.settings.accessToken === undefined) await app.tokens().keepFresh({ signal });
       await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })));
     } finally {

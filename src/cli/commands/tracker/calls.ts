@@ -17,7 +17,7 @@ const callOptions = {
   limit: { type: "number", range: [1, 1000], value: "N", help: "maximum number of items" },
   cursor: { type: "string", value: "CURSOR", help: "where to continue, from the previous result" },
   filters: { type: "string", value: "JSON", help: "items to select: JSON, @FILE, or - for standard input" },
-  items: { type: "string", short: "d", value: "JSON", help: "JSON array of items: as it is, @FILE, or - for standard input" },
+  items: { type: "string", short: "d", value: "JSON", help: "items to send: a JSON array, @FILE, or - for standard input" },
   "no-pull": { type: "boolean", help: "only send" },
   key: { type: "string", value: "KEY", help: "key of the issue, such as ENG-12" },
   candidate: { type: "string", value: "TOKEN", help: "candidate_token of the board to bind to" },

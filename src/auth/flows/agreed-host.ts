@@ -1,0 +1,35 @@
+import { AuthError } from "../../base/errors.ts";
+import { hint, login } from "../../base/hint.ts";
+import type { AuthFlow } from "../session.ts";
+import type { LoginRequest } from "./login-request.ts";
+
+/**
+ * The host where a login would begin although it is not the issuer's, and the user has not agreed to it by name; undefined when
+ * there is none.
+ *
+ * An issuer may publish the authorization or device endpoint of another server, and a token endpoint of its own. The user then logs
+ * in at the other server, which is genuine, and its code goes to the issuer, with the verifier: all that it takes to redeem it
+ * (S-011). A token endpoint elsewhere does no such harm: the code that goes there is the issuer's.
+ *
+ * @param flow - decides which of the two endpoints is used
+ */
+export function foreignHost({ server, trustedHosts }: Pick<LoginRequest, "server" | "trustedHosts">, flow: AuthFlow): string | undefined {
+  const endpoint = flow === "device_code" ? server.device_authorization_endpoint : server.authorization_endpoint;
+  if (endpoint === undefined) return undefined;
+  const { origin, host } = new URL(endpoint);
+  return origin === new URL(server.issuer).origin || trustedHosts.includes(host) ? undefined : host;
+}
+
+/**
+ * Call this before the user or a request is sent anywhere.
+ *
+ * @throws {@link AuthError} `consent_required` for a {@link foreignHost}
+ */
+export function requireAgreedHost(request: Pick<LoginRequest, "server" | "trustedHosts">, flow: AuthFlow): void {
+  const host = foreignHost(request, flow);
+  if (host === undefined) return;
+  const { issuer } = request.server;
+  throw new AuthError("consent_required", `logins at "${issuer}" begin at another host, "${host}", and that was not agreed to`, {
+    hint: hint`If ${new URL(issuer).host} says itself that its logins are at ${host}: ${login(undefined, "--trust-host", host)}`,
+  });
+}

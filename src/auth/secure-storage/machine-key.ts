@@ -1,0 +1,116 @@
+import { hkdfSync, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { AuthError } from "../../base/errors.ts";
+import { hint, login, type Hint } from "../../base/hint.ts";
+import type { Identity } from "../../base/identity.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { stateVariable } from "../../platform/paths.ts";
+import { readPrivateFile } from "../../platform/private-files.ts";
+import type { KeySource } from "./sealed-file.ts";
+import type { KeyHeader } from "./vault.ts";
+
+/** Where a {@link machineKey} comes from. */
+export interface MachineKeyOptions {
+  /** The tool: each has keys of its own, also where two share a secret. */
+  readonly identity: Identity;
+  /** The folder of the secret, from `stateFolder`; fails where there is no home. Never the folder of the file that the key opens. */
+  readonly folder: () => string;
+  readonly platform: NodeJS.Platform;
+  readonly clock: Clock;
+  /** The machine's; by default the system is asked. */
+  readonly machine?: () => string | undefined;
+}
+
+/** The key of this machine, which can make what it needs. */
+export type MachineKey = KeySource & Required<Pick<KeySource, "prepare">>;
+
+/** A header with a fresh salt, for a new key of this machine and user. */
+export function newMachineHeader(): KeyHeader {
+  // A machine may get an id later, or lose it: the header says which kind of key it was.
+  return { source: "machine", kdf: "hkdf", machineId: machineId() !== undefined, salt: randomBytes(16).toString("base64") };
+}
+
+/**
+ * The key without a passphrase: made of a random secret that only this user can read, in a folder that is not the file's, and of the
+ * id of the machine where it has one. So neither a copy of the file, of its folder or of a whole home opens it elsewhere, nor what
+ * other users can read here (the machine's id, names, numbers). It does not keep out this user's own programs.
+ *
+ * The secret has 256 bits, so that nothing can be guessed, and a fast derivation will do (HKDF, RFC 5869).
+ */
+export function machineKey({ identity, folder, platform, clock, machine = machineId }: MachineKeyOptions): MachineKey {
+  const path = (): string => join(folder(), "credentials.secret");
+  const variable = stateVariable(platform);
+  const restore = hint`Restore it from a backup, or set ${variable} as it was at the login. If it is lost: ${login(undefined, "--force")}`;
+  const read = (): Buffer | undefined => {
+    const text = about(variable, () => readPrivateFile(path()))?.toString("latin1");
+    if (text === undefined || /^[0-9a-f]{64}$/.test(text)) return text === undefined ? undefined : Buffer.from(text, "hex");
+    throw new AuthError("storage_unreadable", `"${path()}" does not hold a secret of this program: it was changed`, { hint: restore });
+  };
+  return {
+    get mismatch() {
+      const message = `it was sealed on another machine or with another secret than the one in "${path()}", or it was changed`;
+      return { message, hint: restore };
+    },
+    async open(header) {
+      if (!isMachineHeader(header)) throw new TypeError("not a key of this machine");
+      const id = header.machineId ? machine() : "";
+      if (id === undefined) {
+        throw new AuthError("storage_unreadable", "the session is sealed with the id of a machine, and this one has none", { hint: "Restore /etc/machine-id" });
+      }
+      const secret = read();
+      if (secret === undefined) throw new AuthError("storage_unreadable", `the secret that opens the session is missing: there is no "${path()}"`, { hint: restore });
+      return Buffer.from(hkdfSync("sha256", secret, Buffer.from(header.salt, "base64"), JSON.stringify([identity.name, id]), 32));
+    },
+    async prepare() {
+      if (read() !== undefined) return;
+      const { ensurePrivateFolder, replacePrivateFile } = await import("../../platform/private-file-changes.ts");
+      about(variable, () => ensurePrivateFolder(dirname(path())));
+      const { acquireProcessLock } = await import("../../platform/process-lock/process-lock.ts");
+      // The secret that is there first stays: a file of another process may be sealed with it already.
+      const lock = await acquireProcessLock(`${path()}.lock`, { clock, timeoutMs: 10_000 }).catch((error: unknown) =>
+        about(variable, () => {
+          throw error;
+        }),
+      );
+      try {
+        if (read() === undefined) about(variable, () => replacePrivateFile(path(), randomBytes(32).toString("hex")));
+      } finally {
+        lock.release();
+      }
+    },
+  };
+}
+
+function isMachineHeader(header: KeyHeader): header is Extract<KeyHeader, { kdf: "hkdf" }> {
+  return header.source === "machine" && header.kdf === "hkdf";
+}
+
+/** The id of this machine, which every user can read; undefined where the system has none (macOS, Windows, many containers). */
+export function machineId(): string | undefined {
+  for (const path of ["/etc/machine-id", "/var/lib/dbus/machine-id"]) {
+    try {
+      const id = readFileSync(path, "utf8").trim();
+      // What systemd writes into an image, for the first boot to replace (machine-id(5)).
+      if (id !== "" && id !== "uninitialized") return id;
+    } catch {
+      // The next one.
+    }
+  }
+  return undefined;
+}
+
+/** Says of an error that it is about the secret, and names the variable of its folder where the hint names that of the sessions. */
+function about<T>(variable: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof AuthError)) throw error;
+    const isOfOtherFolder = error.next?.some((part) => typeof part === "object" && "variable" in part);
+    const elsewhere: Hint = hint`Set ${variable} to a writable folder that you own, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`;
+    throw new AuthError(error.code, `the secret of the session's key cannot be kept or read: ${error.message}`, {
+      ...(error.next && { hint: isOfOtherFolder ? elsewhere : error.next }),
+      cause: error,
+    });
+  }
+}
