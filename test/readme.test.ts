@@ -9,7 +9,7 @@ import { dispatch } from "../src/cli/dispatch.ts";
 import { exitCodes, renderError } from "../src/cli/render-error.ts";
 import { AuthError, type AuthErrorCode } from "../src/base/errors.ts";
 import { ownIdentity } from "../src/base/identity.ts";
-import { topicTable } from "../src/cli/topic-table.ts";
+import { topicTable } from "../src/cli/command-table.ts";
 import { MockProvider } from "./conformance/mock-provider.ts";
 import { recordLogin, rowsOf, textOf } from "./docs/login-picture.ts";
 import { withTopics } from "./docs/topics.ts";
