@@ -66,7 +66,8 @@ async function run(
   const out = createOutput(process, (hint) => hintText(hint, { identity, profile: app?.settings.profile?.value }));
   let code = 0;
   let debug = argv.includes("--debug");
-  const report = async (error: unknown): Promise<number> => (await import("./render-error.ts")).renderError(error, { out, identity, debug });
+  const report = async (error: unknown): Promise<number> =>
+    (await import("./render-error.ts")).renderError(error, { out, identity, debug, mayHaveChanged: app?.mayHaveChanged() === true });
   try {
     const request = await dispatch(argv, identity, commands);
     if (request.kind === "text") {
@@ -104,7 +105,7 @@ async function untilDone(work: (signal: AbortSignal) => Promise<number>): Promis
   const interrupted = new AbortController();
   const onSignal = (name: NodeJS.Signals): void => {
     if (interrupted.signal.aborted) process.exit(130);
-    interrupted.abort(new AuthError("interrupted", `interrupted (${name})`, { hint: "Nothing was changed" }));
+    interrupted.abort(new AuthError("interrupted", `interrupted (${name})`));
   };
   // A program that runs out of work before there is an outcome has not succeeded. One that is ended on purpose does not come here.
   const onOutOfWork = (): void => fail("the command ended before its work was done", "This is a bug. Run it again with --debug to see more");

@@ -1,7 +1,7 @@
 // Logging in to servers other than the service of the defaults, through the real command. That they are served as other
 // people's servers want it is tested against one of those, in test/peers.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -216,7 +216,7 @@ test("where the service has no API the user is the provider's, and there are no 
   assert.match((await run(loginAt(provider))).stdout, /Logged in as alice@example\.com\./);
   assert.match((await run("auth status --check")).stdout, /Teams +none/);
   assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
-  assert.match((await run("auth team")).stdout + (await run("auth team")).stderr, /no team|none/i);
+  assert.match((await run("auth team")).stdout + (await run("auth team")).stderr, /not in a team/i);
 });
 
 test("where nobody but the ID token says who it is, it is believed, and --check refreshes", async (t) => {
@@ -325,6 +325,47 @@ test("an access token that ended with its refresh token has ended: no warning", 
   await run(loginAt(provider));
   provider.misbehaviour = { revoke: () => Response.json({ error: "invalid_token" }, { status: 400 }) };
   assert.match((await run("auth logout")).stderr, /^warning: the refresh token could not be revoked .*\nwarning: the access token could not be revoked/m);
+});
+
+for (const method of ["client_secret_basic", "client_secret_post", "unlisted"] as const) {
+  test(`a client secret is presented as the metadata say (${method}), at every endpoint, and kept sealed with the profile`, async (t) => {
+    const secret = "not really: secret & shared+";
+    const { provider, run, env } = await provided(t, { client: { secret, method }, par: "required", dpop: "nonces" });
+    const refused = await run(loginAt(provider));
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /^hint: .*check SPEC_KITTY_CLIENT_ID and, if the issuer gave one, SPEC_KITTY_CLIENT_SECRET$/m);
+
+    const file = join(env["HOME"] ?? "", "client-secret");
+    writeFileSync(file, `${secret}\n`);
+    assert.equal((await run(`${loginAt(provider)} --client-secret-file ${file}`)).code, 0);
+    rmSync(file);
+    for (const args of ["auth refresh", "auth login --force", "auth refresh", "auth logout", "auth login", "auth logout"]) assert.equal((await run(args)).code, 0, args);
+    // The request without the secret was refused; after that each has it, and UserInfo has never seen it.
+    assert.equal(provider.requests.filter(({ path, status }) => status === 401 && path !== "/userinfo").length, 1);
+    assert.ok(provider.requests.every(({ path, headers }) => path !== "/userinfo" || headers.authorization?.startsWith("DPoP ")));
+    for (const [path, content] of filesUnder(env["HOME"] ?? "")) assert.ok(!content.includes(secret), path);
+
+    const other = await MockProvider.start();
+    t.after(() => other.close());
+    assert.equal((await run(`${loginAt(other)} --force`)).code, 0);
+    assert.ok(other.requests.every(({ form, headers }) => form["client_secret"] === undefined && headers.authorization === undefined || headers.authorization?.startsWith("Bearer ")));
+    assert.equal((await run(`${loginAt(provider)} --force --profile variable`, { SPEC_KITTY_CLIENT_SECRET: secret })).code, 0);
+  });
+}
+
+test("a client secret is read from a file and never from the command line", async (t) => {
+  const { run, env } = await provided(t);
+  const file = join(env["HOME"] ?? "", "client-secret");
+  writeFileSync(file, "two\nlines\n");
+  for (const [args, message] of [
+    ["--client-secret hunter2hunter2", /^error: "--client-secret" is not an option/m],
+    [`--client-secret-file ${file}`, /^error: --client-secret-file: "\S+" does not hold one line of ASCII/m],
+    ["--client-secret-file nowhere", /^error: --client-secret-file: cannot read "nowhere" \(ENOENT\)$/m],
+  ] as const) {
+    const { code, stderr } = await run(`auth login ${args}`);
+    assert.equal(code, 2);
+    assert.match(stderr, message);
+  }
 });
 
 test("logout tells of each token how it went", async (t) => {

@@ -3,6 +3,7 @@ import type { Secret } from "../../base/secret.ts";
 import type { Fetch } from "../../base/runtime-types.ts";
 import { readJsonObject } from "../../http/request.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { clientFetch, type Client } from "./client-authentication.ts";
 import { dpopProof } from "./dpop-proof.ts";
 import type { TokenResponse } from "./token-endpoint.ts";
 import { parseChallenges } from "./www-authenticate.ts";
@@ -24,10 +25,14 @@ interface Sender {
 }
 
 /**
- * The `fetch` for requests to the token endpoint: with a key, the new tokens are bound to it, and tokens that are bound already
- * need its proof (RFC 9449 §5).
+ * The `fetch` for requests to the token endpoint: with the secret of a client that has one, and with a key, to which the new tokens
+ * are then bound; tokens that are bound already need its proof (RFC 9449 §5).
  */
-export function tokenEndpointFetch({ dpopKey, clockOffsetMs = 0 }: Partial<TokenBinding>, sender: Sender): Fetch {
+export function tokenEndpointFetch(session: Client & Partial<TokenBinding>, sender: Sender): Fetch {
+  return boundFetch(session, { ...sender, fetch: clientFetch(session, sender.fetch) });
+}
+
+function boundFetch({ dpopKey, clockOffsetMs = 0 }: Partial<TokenBinding>, sender: Sender): Fetch {
   return dpopKey === undefined ? sender.fetch : dpopFetch(dpopKey, clockOffsetMs, sender);
 }
 
@@ -36,7 +41,7 @@ export function tokenEndpointFetch({ dpopKey, clockOffsetMs = 0 }: Partial<Token
  * requests themselves are written as if it were not. A server may bind the refresh token and not this one.
  */
 export function resourceFetch(binding: TokenBinding, sender: Sender): Fetch {
-  return binding.tokenType === "DPoP" ? tokenEndpointFetch(binding, sender) : sender.fetch;
+  return binding.tokenType === "DPoP" ? boundFetch(binding, sender) : sender.fetch;
 }
 
 /**
