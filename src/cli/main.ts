@@ -5,12 +5,14 @@ import { hintText } from "../base/hint.ts";
 import { createIdentity, type Identity } from "../base/identity.ts";
 import type { Terminal } from "../platform/terminal.ts";
 import type { CommandEntry, Context } from "./command.ts";
-import { commandTable, groupSummaries, topicTable, type CommandGroup } from "./command-table.ts";
+import { commandTable, groupSummaries, topicTable } from "./command-table.ts";
 import { dispatch } from "./dispatch.ts";
 import { createOutput } from "./output.ts";
 
 export type * from "./json-output.ts";
-export type { CommandGroup } from "./command-table.ts";
+
+/** A group of commands that a tool may have, by the first word. */
+export type CommandGroup = "auth" | "api" | "completion" | "sync" | "tracker";
 
 /** What a tool says of itself and of the service that its users log in to, as for `createAuth`. */
 export interface CommandOptions extends Omit<AuthOptions, "issuer" | "commands"> {
