@@ -5,12 +5,14 @@ import { hintText } from "../base/hint.ts";
 import { createIdentity, type Identity } from "../base/identity.ts";
 import type { Terminal } from "../platform/terminal.ts";
 import type { CommandEntry, Context } from "./command.ts";
-import { commandTable, groupSummaries, topicTable, type CommandGroup } from "./command-table.ts";
+import { commandTable, groupSummaries, topicTable } from "./command-table.ts";
 import { dispatch } from "./dispatch.ts";
 import { createOutput } from "./output.ts";
 
 export type * from "./json-output.ts";
-export type { CommandGroup } from "./command-table.ts";
+
+/** A group of commands that a tool may have, by the first word. */
+export type CommandGroup = "auth" | "api" | "completion" | "sync" | "tracker";
 
 /** What a tool says of itself and of the service that its users log in to, as for `createAuth`. */
 export interface CommandOptions extends Omit<AuthOptions, "issuer" | "commands"> {
@@ -64,7 +66,8 @@ async function run(
   const out = createOutput(process, (hint) => hintText(hint, { identity, profile: app?.settings.profile?.value }));
   let code = 0;
   let debug = argv.includes("--debug");
-  const report = async (error: unknown): Promise<number> => (await import("./render-error.ts")).renderError(error, { out, identity, debug });
+  const report = async (error: unknown): Promise<number> =>
+    (await import("./render-error.ts")).renderError(error, { out, identity, debug, mayHaveChanged: app?.mayHaveChanged() === true });
   try {
     const request = await dispatch(argv, identity, commands);
     if (request.kind === "text") {
@@ -102,7 +105,7 @@ async function untilDone(work: (signal: AbortSignal) => Promise<number>): Promis
   const interrupted = new AbortController();
   const onSignal = (name: NodeJS.Signals): void => {
     if (interrupted.signal.aborted) process.exit(130);
-    interrupted.abort(new AuthError("interrupted", `interrupted (${name})`, { hint: "Nothing was changed" }));
+    interrupted.abort(new AuthError("interrupted", `interrupted (${name})`));
   };
   // A program that runs out of work before there is an outcome has not succeeded. One that is ended on purpose does not come here.
   const onOutOfWork = (): void => fail("the command ended before its work was done", "This is a bug. Run it again with --debug to see more");

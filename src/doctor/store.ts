@@ -20,9 +20,13 @@ export function examineStore(app: App, unreadable: unknown, repair: boolean): Fi
   const findings = [store(app, unreadable)];
   if (top === undefined) return findings;
   const credentials = entries.find(({ path }) => path === file);
-  findings.push(folderModes(top));
-  if (credentials) findings.push(fileModes(credentials));
-  findings.push(otherModes(folder, entries.filter((entry) => entry !== credentials)), temporaries(folder, repair));
+  const guest = entries.map(({ path }) => relative(folder, path)).find((path) => !ours.test(path));
+  findings.push(folderModes(top, guest));
+  // What to do there would be done to what belongs to others.
+  if (top.kind === "folder" && !isForeign(top) && guest === undefined) {
+    if (credentials) findings.push(fileModes(credentials));
+    findings.push(otherModes(folder, entries.filter((entry) => entry !== credentials)), temporaries(folder, repair));
+  }
   if (top.mode !== undefined) findings.push(...foldersAbove(folder));
   return findings;
 }
@@ -41,10 +45,17 @@ function store({ identity, isKept, sealedFile }: App, unreadable: unknown): Find
   return report("ok", `${sealedFile.path}, sealed with ${key}`);
 }
 
-function folderModes(folder: Inspected): Finding {
+/** What this program puts into its folder, by the beginning of its name. */
+const ours = /^\.?(credentials\.|refresh-|queue\b)/;
+
+/** @param guest - something in the folder that this program has not put there */
+function folderModes(folder: Inspected, guest: string | undefined): Finding {
   const report = finder("D402", "folder");
   const { path, mode } = folder;
-  if (isForeign(folder)) return foreign(report("critical", `${path} belongs to another user (uid ${folder.uid})`), path);
+  const another = hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own, for this program alone`;
+  if (folder.kind !== "folder") return report("critical", `${path} is not a folder`, another);
+  if (isForeign(folder)) return report("critical", `${path} belongs to another user (uid ${folder.uid})`, another);
+  if (guest !== undefined) return report("warning", `${path} holds what this program has not put there, such as ${guest}`, another);
   if (mode === undefined) return report("ok", path);
   if ((mode & 0o022) !== 0) return report("critical", `${path} can be changed by others (mode ${octal(mode)})`, [command("chmod", "700", path)]);
   if ((mode & 0o077) !== 0) return report("warning", `${path} can be listed by others (mode ${octal(mode)})`, [command("chmod", "700", path)]);
