@@ -135,7 +135,8 @@ function onWindows([program = "", ...args]: readonly string[]): readonly string[
 
 /** What sets or unsets a variable of the environment in the user's shell. PowerShell would take an unquoted value for a command. */
 function shellAssignment(name: string, value: string | null, platform: string): string {
-  if (value === null) return `${platform === "win32" ? "Remove-Item Env:" : "unset "}${name}`;
+  // Of a name that is set by mistake, the environment knows any character.
+  if (value === null) return platform === "win32" ? `Remove-Item ${shellWord(`Env:${name}`, platform)}` : `unset ${shellWord(name, platform)}`;
   return platform === "win32" ? `$env:${name} = ${shellQuoted(value, platform)}` : `export ${name}=${shellWord(value, platform)}`;
 }
 

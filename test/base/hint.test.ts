@@ -40,6 +40,7 @@ const words: [what: string, text: Hint, posix: string, powerShell: string][] = [
   ["nothing", hint`${{ run: ["x", ""] }}`, "x ''", "x ''"],
   ["an address for a variable", hint`${{ set: "HTTPS_PROXY", value: "http://proxy.example:3128" }}`, "export HTTPS_PROXY=http://proxy.example:3128", "$env:HTTPS_PROXY = 'http://proxy.example:3128'"],
   ["a value for a variable of the tool", hint`${{ variable: "STORAGE", value: "file" }}`, "export ACME_CLI_STORAGE=file", "$env:ACME_CLI_STORAGE = 'file'"],
+  ["a variable that is unset, whatever its name", hint`${{ set: "X$(id)", value: null }}`, "unset 'X$(id)'", "Remove-Item 'Env:X$(id)'"],
   ["an option of the tool", hint`${{ command: "auth login", options: ["--scope", "openid email"] }}`, "acme-cli auth login --scope 'openid email'", "acme-cli auth login --scope 'openid email'"],
 ];
 for (const [what, text, posix, powerShell] of words) {

@@ -43,11 +43,11 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   const request = await agreedHost(await prepareLogin(parameters, exchange), flow === "device" ? "device_code" : "authorization_code", options.onConsent);
 
   let replaced: Session | undefined;
-  const { name, known, service, issuer, clientId, scope } = target;
+  const { name, known, service, issuer, clientId, clientSecret, scope } = target;
   const { server, isDiscovered, askedAt } = request;
   const metadata = askedAt === undefined ? undefined : { server, isDiscovered, askedAt };
   const team = known?.service === service ? known.team : undefined;
-  const kept = { service, issuer, metadata, clientId, scope, trustedHosts: request.trustedHosts, redirectPath, team };
+  const kept = { service, issuer, metadata, clientId, clientSecret, scope, trustedHosts: request.trustedHosts, redirectPath, team };
   const store = async (session: Session): Promise<Profile> => {
     const next = { ...kept, session };
     const add = (profiles: Profiles): Profiles => {

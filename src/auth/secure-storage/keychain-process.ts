@@ -71,7 +71,7 @@ writeSync(3, JSON.stringify(answer(JSON.parse(readFileSync(0, "utf8")))) + "\\n"
 /** Set in the environment of the process that asks, which must never start another. The same for tools of every name. */
 const marker = "IN_KEYCHAIN_PROCESS";
 
-/** What the process is given of the environment: how to find the session bus, a display and system libraries. No secret is among them. */
+/** The part of the environment that the process is given: how to find the session bus, a display and system libraries. No secret is among them. */
 const passed = /^(PATH|HOME|USER|LOGNAME|TMPDIR|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_\w+|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|LD_LIBRARY_PATH|NIX_LD\w*|SYSTEMROOT|WINDIR)$/i;
 
 /**
@@ -109,7 +109,7 @@ export async function askKeychainProcess(request: KeychainRequest, env: Environm
       }
       reject(new Error(`its process ${whatItDid}`));
     };
-    child.once("error", (error) => (signal.aborted ? settle("gives no sign of life") : reject(error)));
+    child.once("error", (error) => (signal.aborted ? settle("shows no sign of life") : reject(error)));
     child.once("close", (code) => settle(`ended with ${code}`));
     // It has none where no process could be started.
     const answer = child.stdio?.[3] as Readable | null | undefined;

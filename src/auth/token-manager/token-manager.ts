@@ -20,7 +20,7 @@ export interface TokenManagerOptions {
   profile?: string | undefined;
   /** The service that the caller wants to talk to; undefined: the profile's own. */
   service?: string | undefined;
-  /** A token to give out as it is, from the environment: nothing is read, stored or refreshed then. */
+  /** A token to give out as is, from the environment: nothing is read, stored or refreshed then. */
   accessToken?: Secret | undefined;
   /** The machine's, or a test's. */
   clock: Clock;
@@ -135,7 +135,7 @@ export class TokenManager {
   }
 
   /**
-   * To be called before the process ends: waits for a refresh under way, and tries once more to store what could not be stored.
+   * Call this before the process ends: it waits for a refresh under way, and tries once more to store what could not be stored.
    *
    * @throws {@link AuthError} `storage_…` when the session is lost with this process
    */
@@ -166,7 +166,7 @@ export class TokenManager {
   }
 
   /**
-   * To be called when the service says that the session of a token ended. What is stored is removed only if it is still that
+   * Call this when the service says that the session of a token ended. What is stored is removed only if it is still that
    * session.
    *
    * @param accessToken - the token that was refused

@@ -109,7 +109,7 @@ test("NFR-013 the secret has mode 0600 from its first byte on and its folder 070
   assert.deepEqual(readdirSync(it.state).filter((name) => !name.includes(".lock")), ["credentials.secret"]);
 });
 
-test("a secret is made once, by whoever comes first: logins that begin together seal with the same one", async (t) => {
+test("a secret is made once, by the first process: logins that begin together seal with the same one", async (t) => {
   const state = join(scratchFolder(t), "state");
   const header = newMachineHeader();
   const keys = await Promise.all(
@@ -152,7 +152,7 @@ test("a place that holds no secret is not replaced by a new one: the file that t
 
 test("a state folder that cannot be made is an error of the login, before the service is asked, that names the variable", unix, async () => {
   const key = machineKeyIn("/proc/nobody/state", { platform: "linux" });
-  await assert.rejects(key.prepare(), refusedWith("storage_unwritable", /secret of the session's key cannot be kept or read/, /^Set XDG_STATE_HOME to a folder of yours .*SPEC_KITTY_PASSPHRASE$/));
+  await assert.rejects(key.prepare(), refusedWith("storage_unwritable", /secret of the session's key cannot be kept or read/, /^Set XDG_STATE_HOME to a writable folder that you own.*SPEC_KITTY_PASSPHRASE$/));
 });
 
 test("a file from before there was a secret opens, and the next write seals it with the secret", async (t) => {
@@ -186,7 +186,7 @@ test("NFR-010 where no secret can be made, an old file stays as readable as it w
   assert.equal(await it.migrating().read(), "newest");
 });
 
-test("NFR-010 a secret that was spoilt does not stop an old file from being written", async (t) => {
+test("NFR-010 a damaged secret does not stop an old file from being written", async (t) => {
   const it = await sealedBefore(t);
   mkdirSync(it.state, { recursive: true, mode: 0o700 });
   writeFileSync(it.secret, "cut", { mode: 0o600 });
