@@ -8,7 +8,7 @@ import { createApp } from "../../src/app/app.ts";
 import { refreshLockName } from "../../src/auth/session-store.ts";
 import { inspectProcessLock } from "../../src/platform/process-lock/process-lock.ts";
 import { startCommand, type RunningCommand } from "../helpers/command.ts";
-import { numbersFrom } from "../helpers/random.ts";
+import { numbersFrom } from "../simulation/random.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storedSession, storeSession } from "../helpers/stored-session.ts";
 

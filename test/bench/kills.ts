@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { commandEnvironment, startCommand, type CommandEnvironment, type RunningCommand } from "../helpers/command.ts";
-import { numbersFrom } from "../helpers/random.ts";
+import { numbersFrom } from "../simulation/random.ts";
 import { startWindows, withoutWindows, type Windows } from "../helpers/windows.ts";
 import { deeds, logIn, type Outcome, type Stage, type Strike } from "./kill-rounds.ts";
 import { median } from "./valid-token.ts";

@@ -1,4 +1,4 @@
-import { numbersFrom } from "../helpers/random.ts";
+import { numbersFrom } from "./random.ts";
 import { programs, worldOf, type ProgramName, type Scenario } from "./programs.ts";
 import { kinds } from "./service.ts";
 import { disturbances, reliefs, type Choice, type World } from "./world.ts";
