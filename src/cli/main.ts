@@ -86,7 +86,7 @@ async function run(
     const context: Context = { identity, app, out, terminal, signal, commands, groups: groupSummaries };
     // Before the command acts for one account where the folder suggests another.
     const suggested = "profile" in command.options ? app.profileFile : undefined;
-    if (suggested !== undefined) await (await import("./suggestion.ts")).showSuggestion(context, suggested);
+    if (suggested !== undefined) await (await import("./profile-suggestion.ts")).showSuggestion(context, suggested);
     code = (await command.run(context, values as Parameters<typeof command.run>[1], positionals)) ?? 0;
   } catch (error) {
     code = await report(error);
