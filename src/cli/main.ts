@@ -1,11 +1,11 @@
-import { createApp, type App } from "../app/app.ts";
+import { join } from "node:path";
+import type { App } from "../app/app.ts";
 import { AuthError } from "../base/errors.ts";
 import { hintText } from "../base/hint.ts";
 import { ownIdentity, type Identity } from "../base/identity.ts";
+import { configFolder, sessionsFile } from "../platform/paths.ts";
+import { readPrivateFile } from "../platform/private-files.ts";
 import type { Context } from "./command.ts";
-import { commandTable, groupSummaries } from "./command-table.ts";
-import { dispatch } from "./dispatch.ts";
-import { createOutput } from "./output.ts";
 
 export type * from "./json-output.ts";
 
@@ -17,6 +17,11 @@ export type * from "./json-output.ts";
  * @returns the exit code
  */
 export async function main(argv: readonly string[], identity: Identity = ownIdentity): Promise<number> {
+  await startKeychain(argv, identity);
+  const { createApp } = await import("../app/app.ts");
+  const { commandTable, groupSummaries } = await import("./command-table.ts");
+  const { dispatch } = await import("./dispatch.ts");
+  const { createOutput } = await import("./output.ts");
   let app: App | undefined;
   // Every hint to log in names the profile in use, which most code below does not know.
   const out = createOutput(process, (hint) => hintText(hint, { identity, profile: app?.settings.profile?.value }));
@@ -65,4 +70,20 @@ export async function main(argv: readonly string[], identity: Identity = ownIden
   await app?.close().catch(async (error: unknown) => (code = (await report(error)) || code));
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(name, onSignal);
   return code;
+}
+
+/**
+ * Where the keychain has the key of the sessions, a process of its own asks for it (keychain-process.ts). That takes as long to start
+ * as the rest of this program takes to load, so it starts first. This is a guess at what the command needs, and nothing more.
+ */
+async function startKeychain(argv: readonly string[], identity: Identity): Promise<void> {
+  const needsNone = argv.length === 0 || argv.some((word) => ["help", "completion", "--help", "-h"].includes(word));
+  if (needsNone || process.env[identity.variable("ACCESS_TOKEN")]) return;
+  try {
+    const sealed = readPrivateFile(join(configFolder(identity, process.env, process.platform), sessionsFile));
+    const isThere = sealed !== undefined && (JSON.parse(sealed.toString()) as { key: { source: unknown } }).key.source === "keychain";
+    if (isThere) (await import("../auth/secure-storage/keychain-process.ts")).startKeychainProcess(process.env);
+  } catch {
+    // Whatever is wrong with the file is told when it is opened.
+  }
 }
