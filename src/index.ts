@@ -6,10 +6,11 @@ import type { TokenManager } from "./auth/token-manager/token-manager.ts";
 /**
  * The token manager of this process: one, made on first use, with the profile and the settings that the command would use.
  *
+ * @param overrides - what to use instead of that, such as `{ profile: "work" }`; such a manager is one of its own
  * @throws AuthError `configuration_invalid` when a variable of this tool cannot be used
  */
-export function getTokenManager(): TokenManager {
-  return appFor(undefined).tokens();
+export function getTokenManager(overrides?: AppOverrides): TokenManager {
+  return appFor(overrides).tokens();
 }
 
 /**
@@ -23,9 +24,11 @@ export function createAuthorizedFetch(overrides?: AppOverrides): AuthorizedFetch
   return appFor(overrides).authorizedFetch;
 }
 
+export { createAuth, type Auth, type AuthEvents, type AuthOptions, type AuthSession, type LogoutResult, type TimedToken, type TokenCredential } from "./app/create-auth.ts";
+export type { ConsentQuestion, LoginAddress, LoginCode, LoginOptions } from "./app/login/options.ts";
 export { AuthError, isAuthError, isTransient, NotAuthenticatedError, ServiceError, type AuthErrorCode, type AuthErrorOptions } from "./base/errors.ts";
-export { type ForeignVariable, type Hint, type HintPart, type SystemCommand, type ToolCommand, type ToolVariable, hintText, type HintContext } from "./base/hint.ts";
-export { createIdentity, ownIdentity, type Identity } from "./base/identity.ts";
+export type { ForeignVariable, Hint, HintPart, SystemCommand, ToolCommand, ToolVariable } from "./base/hint.ts";
+export { createIdentity, ownIdentity, type Identity, type OwnCommands } from "./base/identity.ts";
 export type { Secret } from "./base/secret.ts";
 export type { AppOverrides, SettingOptions } from "./app/overrides.ts";
 export type { Clock } from "./platform/clock.ts";
@@ -34,10 +37,10 @@ export type { Reservation } from "./platform/files.ts";
 export type { Fetch } from "./base/runtime-types.ts";
 export type { RedirectScope } from "./http/redirect.ts";
 export type { AuthorizedFetch, AuthorizedRequestInit } from "./auth/authorized-fetch.ts";
-export type { AccessTokenOptions, TokenEventListeners, TokenEvents, TokenManager } from "./auth/token-manager/token-manager.ts";
+export type { AccessToken, AccessTokenOptions, TokenEventListeners, TokenEvents, TokenManager } from "./auth/token-manager/token-manager.ts";
 export type { AwaitedProcess } from "./auth/session-store.ts";
 export type { AuthFlow, Credential, Session } from "./auth/session.ts";
 export type { AuthorizationServer } from "./auth/oauth/authorization-server.ts";
 export type { IdTokenClaims } from "./auth/oauth/id-token.ts";
 export type { Team, UserInfo } from "./auth/oauth/user-info.ts";
-export type { KeyHeader, SimpleVault, Vault, VaultLock, VaultLockOptions } from "./auth/secure-storage/vault.ts";
+export type { KeyHeader, SimpleKeychain, SimpleVault, Vault, VaultLock, VaultLockOptions } from "./auth/secure-storage/vault.ts";

@@ -4,6 +4,8 @@ import { existsSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { join, relative } from "node:path";
 import { test } from "node:test";
+import { hintText } from "../src/base/hint.ts";
+import { ownIdentity } from "../src/base/identity.ts";
 import { commandTable } from "../src/cli/command-table.ts";
 import { entryPointsOf } from "./docs/declarations.ts";
 import { circlesOf, codeOf, filesIn, importGraph, importsOf, neighbourGraph, root, textOf } from "./helpers/import-graph.ts";
@@ -184,6 +186,17 @@ test("below cli/ and doctor/ no text holds a command line: a hint is data", () =
   assert.deepEqual(offenders(line, /^src\/(cli|doctor)\//), []);
   assert.match('"log in first: auth login"', line);
   assert.doesNotMatch('{ command: "auth login" }', line);
+});
+
+test("NFR-014 a hint names a command of the system that Windows has too, or that is about modes, owners and signals", () => {
+  const named = files.flatMap((file) => [...codeOf(file).matchAll(/\brun: \["(\w+)"|\bcommand\("(\w+)"/g)].map(([, run, doctors]) => run ?? doctors ?? ""));
+  const both = ["cd", "git", "nslookup", "icacls"];
+  const posix = ["chmod", "sudo", "kill"];
+  for (const program of new Set(named)) {
+    const shown = hintText([{ run: [program, "-x", "a", "b"] }], { identity: ownIdentity, platform: "win32" });
+    assert.ok([...both, ...posix].includes(program) || !shown.startsWith(`${program} -x`), program);
+  }
+  assert.deepEqual(offenders(/[`"'](.* )?(unset|export) [A-Z$]/, /^src\/base\/hint\.ts$/), [], "how a variable is set");
 });
 
 test("each decision has one definition", () => {

@@ -9,7 +9,7 @@ import { dispatch } from "../src/cli/dispatch.ts";
 import { exitCodes, renderError } from "../src/cli/render-error.ts";
 import { AuthError, type AuthErrorCode } from "../src/base/errors.ts";
 import { ownIdentity } from "../src/base/identity.ts";
-import { topicTable } from "../src/cli/topic-table.ts";
+import { topicTable } from "../src/cli/command-table.ts";
 import { MockProvider } from "./conformance/mock-provider.ts";
 import { recordLogin, rowsOf, textOf } from "./docs/login-picture.ts";
 import { withTopics } from "./docs/topics.ts";
@@ -247,7 +247,7 @@ test("every message in the troubleshooting topic is one that the code has, word 
 test("the exit codes of the help are those of the command, for every error code", () => {
   const codes = Object.keys(exitCodes) as AuthErrorCode[];
   const silent = { error() {}, hint() {}, say() {} } as unknown as Output;
-  const actual = codes.map((code): [string, number] => [code, renderError(new AuthError(code, "so it is"), { out: silent, identity: ownIdentity, debug: false })]);
+  const actual = codes.map((code): [string, number] => [code, renderError(new AuthError(code, "so it is"), { out: silent, identity: ownIdentity, debug: false, mayHaveChanged: false })]);
   const said = items(topics.get("exit-codes") ?? "").flatMap(({ about: [exit], text }) => [...text.matchAll(/`(\w+)`/g)].map(([, code = ""]): [string, number] => [code, Number(exit)]));
   assert.ok(codes.length > 10, "there are few");
   assert.deepEqual(new Map(said), new Map(actual));

@@ -19,6 +19,8 @@ export interface AppOverrides {
   issuer?: string | undefined;
   /** The public client that is registered there. */
   clientId?: string | undefined;
+  /** What the issuer gave to the client in addition, if it did. It is in every copy of the program, so it is no secret: it proves nothing. */
+  clientSecret?: string | undefined;
   /** The scopes that a login requests, separated by spaces. */
   scope?: string | undefined;
   /** The variables; `process.env` by default. */

@@ -20,10 +20,12 @@ export interface Settings {
   /** The issuer of the tokens, where that is not the service itself. */
   readonly issuer: Setting<string> | undefined;
   readonly clientId: Setting<string> | undefined;
+  /** What the issuer gave to the client in addition, if it did. Such a secret is in every copy of a native program. */
+  readonly clientSecret: Secret | undefined;
   /** What a login requests, where it is not told anything else. */
   readonly scope: string | undefined;
   readonly storage: Setting<StorageKind> | undefined;
-  /** The variable `…_ACCESS_TOKEN`: used as it is for every request, never stored or refreshed. */
+  /** The variable `…_ACCESS_TOKEN`: used as is for every request, never stored or refreshed. */
   readonly accessToken: Secret | undefined;
   /** The variable `…_PASSPHRASE`: the file's key is derived from it. */
   readonly passphrase: Secret | undefined;
@@ -69,6 +71,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
   const issuer = fromOption("issuer") ?? fromProgram("issuer");
   const accessToken = fromEnvironment("ACCESS_TOKEN");
   const passphrase = env[identity.variable("PASSPHRASE")];
+  const clientSecret = fromEnvironment("CLIENT_SECRET")?.value ?? program.clientSecret;
   // Else the runtime refuses the header, and quotes the token in its error. It is not quoted here either (S-005).
   if (accessToken && !/^[\x21-\x7e]+$/.test(accessToken.value)) {
     throw invalid(
@@ -82,6 +85,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
     service: service && { ...service, value: parseServiceUrl(service.value, service.source) },
     issuer: issuer && { ...issuer, value: parseIssuer(issuer.value, issuer.source) },
     clientId: fromOption("client-id") ?? fromEnvironment("CLIENT_ID") ?? fromProgram("clientId"),
+    clientSecret: clientSecret === undefined ? undefined : new Secret(clientSecret),
     scope: program.scope,
     storage,
     accessToken: accessToken && new Secret(accessToken.value),
@@ -90,7 +94,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
 }
 
 /** The variables whose values are secrets. An app has them as {@link Secret} and passes them to no other program. */
-export const secretVariables: readonly string[] = ["ACCESS_TOKEN", "PASSPHRASE"];
+export const secretVariables: readonly string[] = ["ACCESS_TOKEN", "PASSPHRASE", "CLIENT_SECRET"];
 
 /** Whether a profile can have this name. */
 export function isProfileName(text: string): boolean {

@@ -15,13 +15,13 @@ export function tokensOfAccount(tokens: TokenManager, account: { service: string
   const refuse = (): never => {
     throw new NotAuthenticatedError(`this program acts for ${account.label ?? account.user} at ${account.service}, and another user is logged in now`, { hint: "Start it again" });
   };
-  // A token from the environment names nobody: the service was asked whose it is.
+  // A token from the environment names nobody: the service was asked who owns it.
   const isTheirs = ({ user }: Credential): boolean => user === undefined || user.id === account.user;
   return {
     async getCredential(options = {}) {
       const held = await tokens.getCredential(options);
       if (isTheirs(held)) return held;
-      // The one in memory may be from before; what is stored counts.
+      // The one in memory may be outdated; what is stored counts.
       const stored = options.rejected === undefined ? await tokens.getCredential({ ...options, rejected: held.accessToken.reveal() }) : held;
       return isTheirs(stored) ? stored : refuse();
     },

@@ -141,12 +141,12 @@ export class SessionStore {
 
   async #write(profiles: Profiles, lock: VaultLock | undefined, options: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<void> {
     const text = serializeProfiles(profiles);
-    // A lock is only ever taken from a living holder that nobody can see (another container), after ten minutes of standing still.
+    // A lock is only ever taken from a living holder that nobody can see (another container), after ten minutes without a sign of life.
     if (lock?.held() === false) throw new AuthError("lock_unavailable", "the lock on the credentials was lost while this process was stopped", { hint: "Try again" });
     await this.#vault.write(text, options);
     // Read back: a disk that lies or a wrong key shows now, while the session is still in memory.
     if ((await this.#vault.read()) !== text) {
-      throw new AuthError("storage_unwritable", `"${this.#vault.path}" does not hold what was just written`, { hint: hint`Run: ${{ command: "auth doctor" }}` });
+      throw new AuthError("storage_unwritable", `"${this.#vault.path}" does not contain what was just written`, { hint: hint`Run: ${{ command: "auth doctor" }}` });
     }
   }
 
@@ -169,7 +169,7 @@ export class SessionStore {
    * Replaces a session, only if it is still the one that is stored: an answer that arrives after a logout or a new login does
    * not bring the old session back (S-003).
    *
-   * @returns the profile as it is stored now, or undefined when there is none any more
+   * @returns the profile as it is stored now, or undefined when it no longer exists
    */
   async replaceSession(name: string, expected: Session, next: Session, reservation?: StoreReservation): Promise<Profile | undefined> {
     const swap = (profiles: Profiles): Profiles => {

@@ -16,6 +16,8 @@ export interface Session {
   readonly server: AuthorizationServer;
   /** The `client_id` of the login. */
   readonly clientId: string;
+  /** The secret that the server gave to the client, if it did. */
+  readonly clientSecret?: Secret | undefined;
   /** RFC 6749 §1.4. */
   readonly accessToken: Secret;
   /** How the access token is presented: alone, or with a proof of the key that it is bound to. */
@@ -65,6 +67,8 @@ export interface Profile {
   readonly metadata?: KnownServer | undefined;
   /** The `client_id` to log in with. */
   readonly clientId: string;
+  /** The secret that goes with it, if the issuer gave one. */
+  readonly clientSecret?: Secret | undefined;
   /** The scopes that the user asked for, separated by spaces; undefined: the default. */
   readonly scope?: string | undefined;
   /** Hosts where a login may begin although it is at the issuer: the user has agreed to each by name. */
@@ -239,9 +243,14 @@ export function serializeProfiles({ active, folders, profiles }: Profiles): stri
 
 function revealed([name, profile]: [string, Profile]): [string, unknown] {
   const { session } = profile;
-  if (session === undefined) return [name, profile];
-  const { accessToken, refreshToken, dpopKey } = session;
-  return [name, { ...profile, session: { ...session, accessToken: accessToken.reveal(), refreshToken: refreshToken?.reveal(), dpopKey: dpopKey?.reveal() } }];
+  const opened = session && {
+    ...session,
+    accessToken: session.accessToken.reveal(),
+    refreshToken: session.refreshToken?.reveal(),
+    dpopKey: session.dpopKey?.reveal(),
+    clientSecret: session.clientSecret?.reveal(),
+  };
+  return [name, { ...profile, clientSecret: profile.clientSecret?.reveal(), session: opened }];
 }
 
 /**
@@ -251,8 +260,8 @@ function revealed([name, profile]: [string, Profile]): [string, unknown] {
  * @throws {@link AuthError} `storage_unreadable` when a newer version wrote it
  */
 export function parseProfiles(text: string): Profiles {
-  type Sealed = { accessToken: string; refreshToken?: string; dpopKey?: string };
-  type Stored = Omit<Profile, "session"> & { session: undefined | (Omit<Session, keyof Sealed> & Sealed) };
+  type Sealed = { accessToken: string; refreshToken?: string; dpopKey?: string; clientSecret?: string };
+  type Stored = Omit<Profile, "session" | "clientSecret"> & { clientSecret?: string; session: undefined | (Omit<Session, keyof Sealed> & Sealed) };
   const stored = JSON.parse(text) as { version: number; active: string; folders?: Record<string, string>; profiles: Record<string, Stored> };
   if (stored.version !== formatVersion) {
     throw new AuthError("storage_unreadable", `the stored sessions have format ${stored.version}, and this version reads format ${formatVersion}`, {
@@ -260,14 +269,17 @@ export function parseProfiles(text: string): Profiles {
     });
   }
   const profiles = new Map<string, Profile>();
-  for (const [name, { session, ...profile }] of Object.entries(stored.profiles)) {
+  const sealed = (value: string | undefined): Secret | undefined => (value === undefined ? undefined : new Secret(value));
+  for (const [name, { session, clientSecret, ...profile }] of Object.entries(stored.profiles)) {
     profiles.set(name, {
       ...profile,
+      clientSecret: sealed(clientSecret),
       session: session && {
         ...session,
         accessToken: new Secret(session.accessToken),
-        refreshToken: session.refreshToken === undefined ? undefined : new Secret(session.refreshToken),
-        dpopKey: session.dpopKey === undefined ? undefined : new Secret(session.dpopKey),
+        refreshToken: sealed(session.refreshToken),
+        dpopKey: sealed(session.dpopKey),
+        clientSecret: sealed(session.clientSecret),
       },
     });
   }

@@ -11,19 +11,19 @@ export interface ToolCommand {
   readonly options?: readonly string[];
 }
 
-/** A variable of this tool, without its prefix: `ACCESS_TOKEN`. With a value, the hint shows how to set it. */
+/** A variable of this tool, without its prefix: `ACCESS_TOKEN`. With a value, the hint shows how to set it; with null, how to unset it. */
 export interface ToolVariable {
   readonly variable: string;
-  readonly value?: string;
+  readonly value?: string | null;
 }
 
-/** A variable that is not this tool's, such as `HTTPS_PROXY`, and the value to set it to. */
+/** A variable by its whole name, such as `HTTPS_PROXY`, and the value to set it to; null to unset it. */
 export interface ForeignVariable {
   readonly set: string;
-  readonly value: string;
+  readonly value: string | null;
 }
 
-/** A command of the system, one word each, unquoted: `["chmod", "600", path]`. */
+/** A command of the system, one word each, unquoted: `["chmod", "600", path]`. On Windows it is shown as what does the same there. */
 export interface SystemCommand {
   readonly run: readonly string[];
 }
@@ -73,7 +73,7 @@ export function hintText(hint: Hint, { identity, platform = process.platform, pr
   const text = hint
     .map((part) => {
       if (typeof part === "string") return part;
-      if ("run" in part) return part.run.map(word).join(" ");
+      if ("run" in part) return (platform === "win32" ? onWindows(part.run) : part.run).map(word).join(" ");
       if ("set" in part) return shellAssignment(part.set, part.value, platform);
       if ("variable" in part) {
         const name = identity.variable(part.variable);
@@ -118,8 +118,25 @@ export function shellWord(text: string, platform: string): string {
   return isPlain.test(text) ? text : shellQuoted(text, platform);
 }
 
-/** What sets a variable of the environment in the user's shell. PowerShell would take an unquoted value for a command. */
-function shellAssignment(name: string, value: string, platform: string): string {
+/** What does the same in PowerShell as a command of other systems. Its own `rm`, `mv` and `ls` have other options. */
+const windowsCommands: Record<string, (words: readonly string[], options: readonly string[]) => readonly string[]> = {
+  ls: (paths) => ["icacls", ...paths.slice(-1)],
+  mv: (paths) => ["Move-Item", "-LiteralPath", ...paths],
+  rm: (paths, options) => ["Remove-Item", ...options.map(() => "-Recurse"), "-LiteralPath", ...paths],
+  mkdir: (paths) => ["mkdir", ...paths.slice(-1)],
+  nc: ([host = "", port = ""]) => ["Test-NetConnection", host, "-Port", port],
+  openssl: ([, address = ""]) => ["curl.exe", "-v", `https://${address}`],
+};
+
+function onWindows([program = "", ...args]: readonly string[]): readonly string[] {
+  const isOption = (arg: string): boolean => arg.startsWith("-");
+  return windowsCommands[program]?.(args.filter((arg) => !isOption(arg)), args.filter(isOption)) ?? [program, ...args];
+}
+
+/** What sets or unsets a variable of the environment in the user's shell. PowerShell would take an unquoted value for a command. */
+function shellAssignment(name: string, value: string | null, platform: string): string {
+  // Of a name that is set by mistake, the environment knows any character.
+  if (value === null) return platform === "win32" ? `Remove-Item ${shellWord(`Env:${name}`, platform)}` : `unset ${shellWord(name, platform)}`;
   return platform === "win32" ? `$env:${name} = ${shellQuoted(value, platform)}` : `export ${name}=${shellWord(value, platform)}`;
 }
 

@@ -14,6 +14,9 @@ export interface Identity {
   /** Names the configuration folder, the keychain's entry and the shell completions: `spec-kitty`. */
   readonly name: string;
   readonly version: string;
+  /** Where its users log in, and the client that is registered there; undefined where they say so themselves. */
+  readonly service?: string | undefined;
+  readonly clientId?: string | undefined;
   /** What the user types to run it; the name by default. */
   readonly command: string;
   /** What its users type instead of `auth login` and the like; undefined: the commands of this package, after {@link Identity.command}. */

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { hint, type Hint } from "../base/hint.ts";
 import type { Identity } from "../base/identity.ts";
 import { commonOptions, usageError, type Command, type CommandEntry, type OptionSpec } from "./command.ts";
-import { commandTable, groupSummaries } from "./command-table.ts";
+import { commandTable, groupSummaries, topicTable } from "./command-table.ts";
 
 /** What an option was given; a list if it may be repeated. */
 type OptionValue = string | number | boolean | string[] | undefined;
@@ -16,13 +16,14 @@ export type Request =
  * Reads a command line. Loads the one command that it names, and the help only if it is wanted.
  *
  * @param argv - without the tool's own name
+ * @param table - the commands that the tool has
  * @throws AuthError `usage_invalid`
  */
-export async function dispatch(argv: readonly string[], identity: Identity): Promise<Request> {
+export async function dispatch(argv: readonly string[], identity: Identity, table: readonly CommandEntry[] = commandTable): Promise<Request> {
   if (argv[0] === "--version" || argv[0] === "-V") return { kind: "text", text: identity.version };
-  if (argv[0] === "help") return (await helpTopic(argv.slice(1), identity)) ?? dispatch([...argv.slice(1), "--help"], identity);
-  const { entry, words, rest } = findEntry(argv);
-  if (entry === undefined) return groupRequest(words, rest[0], identity);
+  if (argv[0] === "help") return (await helpTopic(argv.slice(1), identity, table)) ?? dispatch([...argv.slice(1), "--help"], identity, table);
+  const { entry, words, rest } = findEntry(argv, table);
+  if (entry === undefined) return groupRequest(words, rest[0], identity, table);
   const command = await entry.load();
   const { values, positionals } = await parse(command, rest);
   if (values["help"] === true) return { kind: "text", text: (await import("./help.ts")).commandHelp(command, identity) };
@@ -35,25 +36,24 @@ export async function dispatch(argv: readonly string[], identity: Identity): Pro
 }
 
 /** The text of a topic, if that is what the words after `help` name. */
-async function helpTopic(words: readonly string[], identity: Identity): Promise<Request | undefined> {
+async function helpTopic(words: readonly string[], identity: Identity, table: readonly CommandEntry[]): Promise<Request | undefined> {
   const [word = "", ...more] = words;
-  if (more.length > 0 || word === "" || word.startsWith("-") || entriesBelow([word]).length > 0) return undefined;
-  const { topicTable } = await import("./topic-table.ts");
+  if (more.length > 0 || word === "" || word.startsWith("-") || entriesBelow([word], table).length > 0) return undefined;
   const topic = topicTable.find(({ name }) => name === word);
   if (topic !== undefined) return { kind: "text", text: (await topic.load())(identity) };
   const { nearest } = await import("./nearest.ts");
-  const meant = nearest(word, [...topicTable.map(({ name }) => name), ...commandTable.map(({ words: [first = ""] }) => first)]);
+  const meant = nearest(word, [...topicTable.map(({ name }) => name), ...table.map(({ words: [first = ""] }) => first)]);
   const see = hint`See: ${{ command: "--help" }}`;
   throw usageError(`"${word}" is not a command or a topic of ${identity.command}`, meant ? hint`Did you mean: ${{ command: `help ${meant}` }}? ${see}` : see);
 }
 
 /** How a group of commands, or the tool itself, answers a word that is not one of its commands. */
-async function groupRequest(words: readonly string[], next: string | undefined, identity: Identity): Promise<Request> {
-  const below = entriesBelow(words);
+async function groupRequest(words: readonly string[], next: string | undefined, identity: Identity, table: readonly CommandEntry[]): Promise<Request> {
+  const below = entriesBelow(words, table);
   const isTop = words.length === 0;
   if (next === undefined || next === "--help" || next === "-h" || next === "help") {
     const { groupHelp } = await import("./help.ts");
-    const topics = isTop ? (await import("./topic-table.ts")).topicTable : [];
+    const topics = isTop ? topicTable : [];
     return { kind: "text", text: groupHelp(words, below, { identity, groups: groupSummaries, topics }) };
   }
   const { nearest } = await import("./nearest.ts");
@@ -68,19 +68,19 @@ async function groupRequest(words: readonly string[], next: string | undefined, 
   );
 }
 
-function findEntry(argv: readonly string[]): { entry: CommandEntry | undefined; words: readonly string[]; rest: readonly string[] } {
+function findEntry(argv: readonly string[], table: readonly CommandEntry[]): { entry: CommandEntry | undefined; words: readonly string[]; rest: readonly string[] } {
   let count = 0;
   for (; ; count += 1) {
     const words = argv.slice(0, count);
-    const entry = commandTable.find((candidate) => candidate.words.length === count && candidate.words.every((word, index) => word === words[index]));
+    const entry = table.find((candidate) => candidate.words.length === count && candidate.words.every((word, index) => word === words[index]));
     if (entry !== undefined) return { entry, words, rest: argv.slice(count) };
     const next = argv[count];
-    if (next === undefined || entriesBelow([...words, next]).length === 0) return { entry: undefined, words, rest: argv.slice(count) };
+    if (next === undefined || entriesBelow([...words, next], table).length === 0) return { entry: undefined, words, rest: argv.slice(count) };
   }
 }
 
-function entriesBelow(words: readonly string[]): readonly CommandEntry[] {
-  return commandTable.filter((entry) => words.every((word, index) => entry.words[index] === word));
+function entriesBelow(words: readonly string[], table: readonly CommandEntry[]): readonly CommandEntry[] {
+  return table.filter((entry) => words.every((word, index) => entry.words[index] === word));
 }
 
 /** Node's own parser, not strict: it says what it found. What is wrong with that is reported here, with the nearest name. */

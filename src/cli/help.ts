@@ -1,7 +1,7 @@
 import type { Identity } from "../base/identity.ts";
 import { commonOptions, type Command, type CommandEntry, type HelpText, type OptionSpec } from "./command.ts";
 import { columns, wrapped } from "./format.ts";
-import type { TopicEntry } from "./topic-table.ts";
+import type { TopicEntry } from "./command-table.ts";
 
 /** The help of one command. */
 export function commandHelp(command: Command, identity: Identity): string {

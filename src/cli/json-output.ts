@@ -208,6 +208,7 @@ export interface SyncStatusOutput {
   readonly scopes: readonly {
     /** The account it is queued for; all three are absent until somebody logs in, and `team` is null for a user without a team. */
     readonly service?: string;
+    /** The email address of a user who is logged in here, else the service's own id. */
     readonly user?: string;
     readonly team?: string | null;
     readonly events: number;

@@ -1,43 +1,77 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { App } from "../app/app.ts";
+import type { AuthOptions } from "../app/create-auth.ts";
 import { AuthError } from "../base/errors.ts";
 import { hintText } from "../base/hint.ts";
-import { ownIdentity, type Identity } from "../base/identity.ts";
+import { createIdentity, type Identity } from "../base/identity.ts";
 import { configFolder, sessionsFile } from "../platform/paths.ts";
 import { readPrivateFile } from "../platform/private-files.ts";
-import type { Context } from "./command.ts";
+import type { Terminal } from "../platform/terminal.ts";
+import type { CommandEntry, Context } from "./command.ts";
+import { commandTable, groupSummaries, topicTable } from "./command-table.ts";
+import { dispatch } from "./dispatch.ts";
+import { createOutput } from "./output.ts";
 
 export type * from "./json-output.ts";
 
+/** A group of commands that a tool may have, by the first word. */
+export type CommandGroup = "auth" | "api" | "completion" | "sync" | "tracker";
+
+/** What a tool says of itself and of the service that its users log in to, as for `createAuth`. */
+export interface CommandOptions extends Omit<AuthOptions, "issuer" | "commands"> {
+  /** The authorization server, exactly as it names itself; undefined when the user is to name it, or the service, at the first login. */
+  issuer: string | undefined;
+  /** The groups of commands that the tool has; `["auth", "api", "completion"]` by default. `sync` and `tracker` are for services that have these. */
+  commands?: readonly CommandGroup[] | undefined;
+}
+
+/** The commands of a tool. Made by {@link createCommand}. */
+export interface ToolCommands {
+  /**
+   * Runs a command line: prints the answer or the error, and handles Ctrl-C meanwhile.
+   *
+   * @param argv - without the runtime's and the tool's own names: `process.argv.slice(2)`
+   * @returns the exit code, for `process.exitCode`; never rejects
+   */
+  run(argv: readonly string[]): Promise<number>;
+  /** Whether a command line is one of these commands, or the help on one: everything else is for the tool's own. */
+  has(argv: readonly string[]): boolean;
+}
+
 /**
- * Runs a command line. The one place that catches and prints.
+ * Login, status, tokens, logout and the rest under a tool's own name: `acme auth login`. Help, errors, hints, pages, variables, the folder and
+ * the keychain's entry have that name and no other.
  *
- * @param argv - without the runtime's and the tool's own names
- * @param identity - what the tool is called; this package's own name by default
- * @returns the exit code
+ * @param options - see {@link CommandOptions}
+ * @throws TypeError for a name that cannot name a folder and a variable everywhere
  */
-export async function main(argv: readonly string[], identity: Identity = ownIdentity): Promise<number> {
-  await startKeychain(argv, identity);
-  const { createApp } = await import("../app/app.ts");
-  const { commandTable, groupSummaries } = await import("./command-table.ts");
-  const { dispatch } = await import("./dispatch.ts");
-  const { createOutput } = await import("./output.ts");
+export function createCommand({ name, version, commands = ["auth", "api", "completion"], ...own }: CommandOptions): ToolCommands {
+  const { service, issuer, clientId } = own;
+  const identity: Identity = { ...createIdentity({ name, version }), service: service ?? issuer, clientId };
+  const table = commandTable.filter(({ words: [group = ""] }) => (commands as readonly string[]).includes(group));
+  const isOurs = (word: string | undefined): boolean => table.some(({ words: [group] }) => group === word);
+  return {
+    run: (argv) => untilDone((signal) => run(argv, { ...own, identity }, table, signal)),
+    has: ([word, next]) => isOurs(word) || (word === "help" && (isOurs(next) || topicTable.some(({ name }) => name === next))),
+  };
+}
+
+/** A tool: its identity, and what it uses instead of the real thing. */
+type Tool = Omit<CommandOptions, "name" | "version" | "commands"> & { readonly identity: Identity };
+
+/** Runs a command line. The one place that catches and prints. */
+async function run(argv: readonly string[], tool: Tool, commands: readonly CommandEntry[], signal: AbortSignal): Promise<number> {
+  const { identity } = tool;
   let app: App | undefined;
   // Every hint to log in names the profile in use, which most code below does not know.
   const out = createOutput(process, (hint) => hintText(hint, { identity, profile: app?.settings.profile?.value }));
-  const interrupted = new AbortController();
-  const onSignal = (name: NodeJS.Signals): void => {
-    if (interrupted.signal.aborted) process.exit(130);
-    interrupted.abort(new AuthError("interrupted", `interrupted (${name})`, { hint: "Nothing was changed" }));
-  };
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, onSignal);
-  // Nobody reads the conversation anymore; the work goes on.
-  process.stderr.on("error", () => undefined);
   let code = 0;
   let debug = argv.includes("--debug");
-  const report = async (error: unknown): Promise<number> => (await import("./render-error.ts")).renderError(error, { out, identity, debug });
+  const report = async (error: unknown): Promise<number> =>
+    (await import("./render-error.ts")).renderError(error, { out, identity, debug, mayHaveChanged: app?.mayHaveChanged() === true });
   try {
-    const request = await dispatch(argv, identity);
+    if (mayNeedKeychain(argv, tool)) (await import("../auth/secure-storage/keychain-process.ts")).startKeychainProcess(tool.env ?? process.env);
+    const request = await dispatch(argv, identity, commands);
     if (request.kind === "text") {
       out.answer(request.text);
       return 0;
@@ -45,20 +79,14 @@ export async function main(argv: readonly string[], identity: Identity = ownIden
     const { command, values, positionals } = request;
     debug = values["debug"] === true;
     const text = (name: string): string | undefined => (typeof values[name] === "string" ? values[name] : undefined);
+    const { createApp } = await import("../app/app.ts");
     app = createApp({
-      identity,
+      ...tool,
       onWait: ({ work, pid }) => out.say(`Waiting for ${pid === undefined ? "another process" : `process ${pid}`} to ${work === "refresh" ? "refresh the session" : "store its changes"} …`),
       options: { profile: text("profile"), storage: text("storage"), service: text("service"), issuer: text("issuer"), "client-id": text("client-id") },
     });
-    const context: Context = {
-      identity,
-      app,
-      out,
-      terminal: async () => (await import("../platform/terminal.ts")).terminalOf(process),
-      signal: interrupted.signal,
-      commands: commandTable,
-      groups: groupSummaries,
-    };
+    const terminal = async (): Promise<Terminal> => (await import("../platform/terminal.ts")).terminalOf(process);
+    const context: Context = { identity, app, out, terminal, signal, commands, groups: groupSummaries };
     // Before the command acts for one account where the folder suggests another.
     const suggested = "profile" in command.options ? app.profileFile : undefined;
     if (suggested !== undefined) await (await import("./suggestion.ts")).showSuggestion(context, suggested);
@@ -68,22 +96,65 @@ export async function main(argv: readonly string[], identity: Identity = ownIden
   }
   // A session that is lost with this process is a failure, whatever else the command has done.
   await app?.close().catch(async (error: unknown) => (code = (await report(error)) || code));
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(name, onSignal);
   return code;
 }
 
 /**
- * Where the keychain has the key of the sessions, a process of its own asks for it (keychain-process.ts). That takes as long to start
- * as the rest of this program takes to load, so it starts first. This is a guess at what the command needs, and nothing more.
+ * Whether the key of the sessions is in the keychain. A process of its own asks for it there, which takes as long to start as the rest
+ * of this one takes to load: so it is started first. This is a guess at what the command needs; a wrong one costs nothing but time.
  */
-async function startKeychain(argv: readonly string[], identity: Identity): Promise<void> {
-  const needsNone = argv.length === 0 || argv.some((word) => ["help", "completion", "--help", "-h"].includes(word));
-  if (needsNone || process.env[identity.variable("ACCESS_TOKEN")]) return;
+function mayNeedKeychain(argv: readonly string[], { identity, env = process.env, platform = process.platform, folder, storage, keychain }: Tool): boolean {
+  const isOther = storage !== undefined || keychain !== undefined || env[identity.variable("ACCESS_TOKEN")];
+  if (isOther || argv.length === 0 || argv.some((word) => ["help", "completion", "--help", "-h"].includes(word))) return false;
   try {
-    const sealed = readPrivateFile(join(configFolder(identity, process.env, process.platform), sessionsFile));
-    const isThere = sealed !== undefined && (JSON.parse(sealed.toString()) as { key: { source: unknown } }).key.source === "keychain";
-    if (isThere) (await import("../auth/secure-storage/keychain-process.ts")).startKeychainProcess(process.env);
+    const sealed = readPrivateFile(join(folder === undefined ? configFolder(identity, env, platform) : resolve(folder), sessionsFile));
+    return sealed !== undefined && (JSON.parse(sealed.toString()) as { key: { source: unknown } }).key.source === "keychain";
   } catch {
     // Whatever is wrong with the file is told when it is opened.
+    return false;
   }
+}
+
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+let isWatched = false;
+let isOutputLost = false;
+
+/** Runs what the user can interrupt, and sees to it that no end but a success looks like one. */
+async function untilDone(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
+  const interrupted = new AbortController();
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (interrupted.signal.aborted) process.exit(130);
+    interrupted.abort(new AuthError("interrupted", `interrupted (${name})`));
+  };
+  // A program that runs out of work before there is an outcome has not succeeded. One that is ended on purpose does not come here.
+  const onOutOfWork = (): void => fail("the command ended before its work was done", "This is a bug. Run it again with --debug to see more");
+  for (const name of signals) process.on(name, onSignal);
+  process.once("beforeExit", onOutOfWork);
+  watchOutput();
+  try {
+    return (await work(interrupted.signal)) || Number(isOutputLost);
+  } finally {
+    for (const name of signals) process.off(name, onSignal);
+    process.off("beforeExit", onOutOfWork);
+  }
+}
+
+/** To the end of the process: a failure to write may be reported after the command is done. */
+function watchOutput(): void {
+  if (isWatched) return;
+  isWatched = true;
+  // Nobody reads the conversation anymore; the work goes on.
+  process.stderr.on("error", () => undefined);
+  process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
+    // The reader may stop early: `… | head -1` is not a failure.
+    if (code === "EPIPE") process.exit(0);
+    // Everything else is one; the work goes on, or a session could be lost.
+    if (!isOutputLost) fail(`the output could not be written (${code})`, "Free some space, or redirect the output to another place");
+    isOutputLost = true;
+  });
+}
+
+function fail(message: string, hint: string): void {
+  process.stderr.write(`error: ${message}\nhint: ${hint}\n`);
+  process.exitCode = process.exitCode || 1;
 }

@@ -18,11 +18,11 @@ export function examineConfiguration(app: App, profiles: Profiles | undefined): 
 function chosenProfile({ settings: { profile } }: App, profiles: Profiles | undefined): Finding {
   const report = finder("D101", "profile");
   if (profile !== undefined) return report("ok", `"${profile.value}", named by ${profile.source}`);
-  if (profiles === undefined) return report("ok", "the active one, whose name cannot be read");
+  if (profiles === undefined) return report("ok", "the active one; its name cannot be read");
   const { active, here, profiles: all } = profiles;
   if (here === undefined) return report("ok", `"${active}", the active one`);
   if (all.has(active)) return report("ok", `"${active}", chosen for ${here}`);
-  return report("warning", `"${active}", chosen for ${here}, does not exist; there are: ${[...all.keys()].join(", ")}`, [{ command: "auth switch", options: ["--here"] }]);
+  return report("warning", `"${active}", chosen for ${here}, does not exist; the profiles are: ${[...all.keys()].join(", ")}`, [{ command: "auth switch", options: ["--here"] }]);
 }
 
 function service({ identity, settings }: App, profiles: Profiles | undefined): Finding {
@@ -37,8 +37,8 @@ function service({ identity, settings }: App, profiles: Profiles | undefined): F
   }
   if (stored?.session && stored.service !== service.value) {
     // S-001: every command would say that nobody is logged in there.
-    const said = `${service.source} is ${service.value}, but profile "${name}" is logged in to ${stored.service}, whose tokens go nowhere else`;
-    return report("warning", said, `unset ${service.source}`);
+    const said = `${service.source} is ${service.value}, but profile "${name}" is logged in to ${stored.service}, and its tokens go nowhere else`;
+    return report("warning", said, [{ set: service.source, value: null }]);
   }
   return report("ok", `${service.value}, from ${service.source}`);
 }
@@ -61,7 +61,8 @@ function unknownVariables({ env, identity }: App): Finding[] {
   const report = finder("D104", "variable");
   const known = [...variables, ...secretVariables].map((variable) => identity.variable(variable));
   const unknown = Object.keys(env).filter((name) => name.startsWith(identity.variable("")) && !known.includes(name) && env[name]);
-  return unknown.sort().map((name) => report("warning", `${name} is set, but there is no such variable. There are: ${known.join(", ")}`, `unset ${name}`));
+  const said = (name: string): string => `${name} is set, but there is no such variable. The variables are: ${known.join(", ")}`;
+  return unknown.sort().map((name) => report("warning", said(name), [{ set: name, value: null }]));
 }
 
 /** Addresses with credentials are refused before this; it costs nothing to be sure. */

@@ -17,12 +17,12 @@ import { examineStore } from "./store.ts";
 export interface Examination {
   /** Which login works here, from `describeEnvironment`. */
   readonly login: LoginEnvironment;
-  /** Removes locks whose holders are proved dead, and what killed writers left. Otherwise nothing is changed. */
+  /** Removes locks whose holders are proved dead, and files that killed writers left. Otherwise nothing is changed. */
   readonly repair: boolean;
   readonly signal: AbortSignal;
 }
 
-/** For everything together: the keychain and the service are asked at the same time, and each step of theirs has a limit too. */
+/** For everything together: the keychain and the service are asked at the same time, and each of their steps has a limit too. */
 const limitMs = 9_500;
 
 /**

@@ -24,9 +24,9 @@ export function finder(number: string, subject: string): Report {
 }
 
 /**
- * A failure as a finding: the doctor is there for what does not work, so no failure of that kind may end it.
+ * A failure as a finding: the doctor exists for what does not work, so no such failure may end it.
  *
- * @param sentence - for an error that is not one of ours, and says nothing to people
+ * @param sentence - for an error that is not one of ours, and means nothing to users
  * @throws the error itself when it is a bug
  */
 export function failed(report: Report, error: unknown, sentence?: string, fix?: Hint | string): Finding {

@@ -14,7 +14,7 @@ const report = finder("D501", "lock");
 export function examineLocks(folder: string, repair: boolean): Finding[] {
   const paths = new Set<string>();
   for (const { path } of inspectFolder(folder)) {
-    // "x.lock" is the lock, "x.lock.<process>" is of a process that waits for it or did, and what is inside either is not a lock.
+    // "x.lock" is the lock, "x.lock.<process>" belongs to a process that waits or waited for it, and nothing inside either is a lock.
     const [, lock] = /^(.*\.lock)(?:\.[^/\\]+)?$/.exec(path) ?? [];
     if (lock !== undefined && !/\.lock[./\\]/.test(relative(folder, lock))) paths.add(lock);
   }

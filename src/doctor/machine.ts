@@ -44,5 +44,5 @@ function webSocket(exists: boolean): Finding {
   const report = finder("D704", "WebSocket");
   if (exists) return report("ok", "this Node has one");
   const fix = { set: "NODE_OPTIONS", value: "--experimental-websocket" };
-  return report("note", "this Node has one only behind a flag, and following events live needs it", [fix]);
+  return report("note", "this Node has one only behind a flag, and live updates need it", [fix]);
 }

@@ -9,10 +9,10 @@ import { failed, finder, type Finding } from "./finding.ts";
 const stepMs = 3_000;
 
 /**
- * Goes the way to the service step by step, up to the first step that fails. No token is sent.
+ * Follows the path to the service step by step, up to the first step that fails. No token is sent.
  *
  * @param endpoint - an address of the service that answers 401 to a request without a token
- * @param signal - ends all of it; each step has 3 s besides
+ * @param signal - ends all of it; each step also has 3 s
  */
 export async function examineService(app: App, endpoint: string, signal: AbortSignal): Promise<Finding[]> {
   const url = new URL(endpoint);
@@ -41,7 +41,7 @@ async function* examineSteps({ clock, fetch }: App, url: URL, proxy: Proxy | und
   try {
     yield dns("ok", `${name} is ${(await resolveName(next.host, limit())).join(", ")}`);
   } catch (error) {
-    const fix = proxy ? `Correct the proxy's address: echo "$${proxy.variable}"` : [{ run: ["nslookup", next.host] }];
+    const fix = proxy ? `Correct the proxy's address in ${proxy.variable}` : [{ run: ["nslookup", next.host] }];
     return yield dns("critical", `${name} has no address (${failureReason(error)})`, fix);
   }
 
@@ -73,7 +73,7 @@ async function* examineSteps({ clock, fetch }: App, url: URL, proxy: Proxy | und
     yield responseFinding(response, url);
     yield clockFinding(response, (sentAt + receivedAt) / 2);
   } catch (error) {
-    // Whether a certificate is trusted is for the request to say: the system's authorities may vouch for it where Node's do not.
+    // The request decides whether a certificate is trusted: the system's authorities may vouch for it where Node's do not.
     if (handshake) yield certificateFinding(handshake, name, false);
     if (handshake?.failure === undefined) yield failed(http, error, `${url.origin} does not answer (${failureReason(error)})`, "Try again in a moment");
   }
@@ -91,7 +91,7 @@ function certificateFinding({ failure, protocol, subject, issuer, validTo }: Han
   if (failure === "ERR_TLS_CERT_ALTNAME_INVALID") {
     return report("critical", said, hint`Correct the host name: ${{ variable: "SAAS_URL", value: "https://service.example" }}`);
   }
-  if (/EXPIRED|NOT_YET_VALID/.test(failure)) return report("critical", said, "Compare this machine's clock, and tell the operator of the service: date -u");
+  if (/EXPIRED|NOT_YET_VALID/.test(failure)) return report("critical", said, "Check this machine's clock, and tell the operator of the service: date -u");
   return report("critical", said, hint`If that issuer is an authority of your network: ${{ set: "NODE_EXTRA_CA_CERTS", value: "/path/to/authority.pem" }}`);
 }
 
@@ -100,7 +100,7 @@ function responseFinding({ status, headers }: Response, url: URL): Finding {
   const report = finder("D205", "HTTP");
   const address = `${url.origin}${url.pathname}`;
   if (status === 401) return report("ok", `${address} answers 401 to a request without a token, as it should`);
-  if (isTransientStatus(status)) return report("critical", `${address} answers ${status}`, "The service does not work now: try again in a moment");
+  if (isTransientStatus(status)) return report("critical", `${address} answers ${status}`, "The service is not working right now: try again in a moment");
   if (status >= 300 && status < 400) {
     const to = headers.get("location") ?? "";
     const target = URL.canParse(to, url.href) ? new URL(to, url).origin : "nowhere";

@@ -8,7 +8,7 @@ import { removePrivateFile } from "../platform/private-file-changes.ts";
 import { failed, finder, repairCommand, type Finding } from "./finding.ts";
 
 /**
- * The sealed file, its folder, everything in that, and the folders above.
+ * The sealed file, its folder and everything in it, and the folders above.
  *
  * @param unreadable - the error of reading the sessions; undefined when there was none
  * @param repair - removes what killed writers left
@@ -20,9 +20,13 @@ export function examineStore(app: App, unreadable: unknown, repair: boolean): Fi
   const findings = [store(app, unreadable)];
   if (top === undefined) return findings;
   const credentials = entries.find(({ path }) => path === file);
-  findings.push(folderModes(top));
-  if (credentials) findings.push(fileModes(credentials));
-  findings.push(otherModes(folder, entries.filter((entry) => entry !== credentials)), temporaries(folder, repair));
+  const guest = entries.map(({ path }) => relative(folder, path)).find((path) => !ours.test(path));
+  findings.push(folderModes(top, guest));
+  // What to do there would be done to what belongs to others.
+  if (top.kind === "folder" && !isForeign(top) && guest === undefined) {
+    if (credentials) findings.push(fileModes(credentials));
+    findings.push(otherModes(folder, entries.filter((entry) => entry !== credentials)), temporaries(folder, repair));
+  }
   if (top.mode !== undefined) findings.push(...foldersAbove(folder));
   return findings;
 }
@@ -41,10 +45,17 @@ function store({ identity, isKept, sealedFile }: App, unreadable: unknown): Find
   return report("ok", `${sealedFile.path}, sealed with ${key}`);
 }
 
-function folderModes(folder: Inspected): Finding {
+/** What this program puts into its folder, by the beginning of its name. */
+const ours = /^\.?(credentials\.|refresh-|queue\b)/;
+
+/** @param guest - something in the folder that this program has not put there */
+function folderModes(folder: Inspected, guest: string | undefined): Finding {
   const report = finder("D402", "folder");
   const { path, mode } = folder;
-  if (isForeign(folder)) return foreign(report("critical", `${path} belongs to another user (uid ${folder.uid})`), path);
+  const another = hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own, for this program alone`;
+  if (folder.kind !== "folder") return report("critical", `${path} is not a folder`, another);
+  if (isForeign(folder)) return report("critical", `${path} belongs to another user (uid ${folder.uid})`, another);
+  if (guest !== undefined) return report("warning", `${path} holds what this program has not put there, such as ${guest}`, another);
   if (mode === undefined) return report("ok", path);
   if ((mode & 0o022) !== 0) return report("critical", `${path} can be changed by others (mode ${octal(mode)})`, [command("chmod", "700", path)]);
   if ((mode & 0o077) !== 0) return report("warning", `${path} can be listed by others (mode ${octal(mode)})`, [command("chmod", "700", path)]);
@@ -83,14 +94,14 @@ function temporaries(folder: string, repair: boolean): Finding {
   } catch (error) {
     return failed(report, error, `${folder} cannot be listed`, [command("ls", "-la", folder)]);
   }
-  if (left.length === 0) return report("ok", "none is left over");
+  if (left.length === 0) return report("ok", "none left over");
   const names = left.map((path) => relative(folder, path)).join(", ");
   if (repair) return report("note", `removed what a killed process left: ${names}`);
   return report("warning", `a killed process left ${names}`, repairCommand);
 }
 
 /**
- * A warning and no more: a folder that others put in the place of this one is not trusted unless it belongs to this user. But they
+ * Only a warning: a folder that others put in place of this one is not trusted unless it belongs to this user. But they
  * can hide the sessions, or bring back a folder that was moved away.
  */
 function foldersAbove(folder: string): Finding[] {

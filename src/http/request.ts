@@ -100,7 +100,7 @@ export function serviceFailure(response: Response, body: JsonObject | undefined)
     return new ServiceError("service_answer_invalid", `${message}, which is not how an OAuth service answers`, { ...facts, hint: checkAddress });
   }
   const isConfiguration = /^(invalid_request|invalid_client|invalid_scope|unauthorized_client|unsupported_grant_type)$/.test(error);
-  return new ServiceError("service_rejected", message, { ...facts, hint: isConfiguration ? checkConfiguration : hint`Try again: ${login()}` });
+  return new ServiceError("service_rejected", message, { ...facts, hint: error === "invalid_client" ? checkClient : isConfiguration ? checkConfiguration : hint`Try again: ${login()}` });
 }
 
 /** The error for a successful answer with content that does not follow the protocol. `what` ends the sentence about it. */
@@ -109,6 +109,7 @@ export function invalidAnswer(response: Response, what: string): ServiceError {
 }
 
 const checkAddress: Hint = hint`Check the address of the service: ${{ command: "auth status" }}`;
+const checkClient: Hint = hint`This is a mistake in the configuration: check ${{ variable: "CLIENT_ID" }} and, if the issuer gave one, ${{ variable: "CLIENT_SECRET" }}`;
 const checkConfiguration: Hint = hint`This is a mistake in the configuration: check ${{ variable: "SAAS_URL" }}, ${{ variable: "CLIENT_ID" }} and --scope`;
 
 /**

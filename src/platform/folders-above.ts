@@ -1,5 +1,7 @@
-import { lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { AuthError } from "../base/errors.ts";
+import { hint } from "../base/hint.ts";
 import { userName } from "./user-name.ts";
 
 /** A folder that users other than this one and root can change. */
@@ -29,13 +31,36 @@ export function openFoldersAbove(path: string): readonly OpenFolder[] {
 }
 
 /**
+ * Refuses a place for sessions in which another user can put a folder of theirs: below one that everybody can write to (unless it is
+ * sticky), or one that belongs to somebody else. Folders that a group can write to are left to the doctor, who warns.
+ *
+ * @param path - the folder; it need not exist yet
+ * @throws {@link AuthError} `storage_unsafe`
+ */
+export function checkFoldersAbove(path: string): void {
+  if (process.platform === "win32") return;
+  let existing = path;
+  while (!existsSync(existing)) existing = dirname(existing);
+  const above = existing === path ? openFoldersAbove(path) : openWayTo(existing, true);
+  for (const { path: open, uid, mode } of above) {
+    const isOwners = isTrustedOwner(uid);
+    if (isOwners && (mode & 0o002) === 0) continue;
+    const what = isOwners ? `can be changed by everybody (mode ${mode.toString(8).padStart(4, "0")})` : `belongs to another user (uid ${uid})`;
+    throw new AuthError("storage_unsafe", `"${open}" ${what}, who could put another folder in the place of "${path}"`, {
+      hint: uid === process.geteuid?.() ? hint`Run: ${{ run: ["chmod", "o-w", open] }}` : hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own`,
+    });
+  }
+}
+
+/**
  * What another user could change to have another file read at a path: the file itself, and {@link openFoldersAbove} it.
  *
  * @param path - the file
+ * @param isFolder - whether it is a folder instead
  * @throws what the file system says, when something on the way cannot be looked at
  */
-export function openWayTo(path: string): readonly OpenFolder[] {
-  return [...openEntry(path, false), ...openFoldersAbove(path)];
+export function openWayTo(path: string, isFolder = false): readonly OpenFolder[] {
+  return [...openEntry(path, isFolder), ...openFoldersAbove(path)];
 }
 
 /** Adds the folders in which the system looks a path up: those above it, and those above each place that a link on the way names. */
@@ -46,9 +71,14 @@ function addFoldersOnTheWay(path: string, folders: Set<string>): void {
   if (lstatSync(path).isSymbolicLink()) addFoldersOnTheWay(resolve(realpathSync(above), readlinkSync(path)), folders);
 }
 
+/** Whether an owner of a folder above ours can do no more to it than root and this user can anyway. */
+export function isTrustedOwner(uid: number): boolean {
+  return [0, unmapped, process.geteuid?.()].includes(uid);
+}
+
 function openEntry(path: string, isFolder: boolean): OpenFolder[] {
   const { uid, gid, mode } = statSync(path);
-  const isTrusted = [0, unmapped, process.geteuid?.()].includes(uid);
+  const isTrusted = isTrustedOwner(uid);
   const others = (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && !isTrustedGroup(gid));
   // In a sticky folder, as /tmp is, only the owner of an entry can rename it.
   return isTrusted && (!others || (isFolder && (mode & sticky) !== 0)) ? [] : [{ path, uid, mode: mode & 0o7777 }];

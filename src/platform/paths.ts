@@ -83,7 +83,7 @@ export function stateFolder({ name }: Identity, env: Environment, platform: Node
   const folder = homeFolder(home);
   if (!path.isAbsolute(folder)) {
     throw new AuthError("configuration_invalid", "there is no home folder to keep the secret of the session's key in", {
-      hint: hint`Set ${variable} to a folder of yours, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`,
+      hint: hint`Set ${variable} to a folder that you own, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`,
     });
   }
   if (platform === "win32") return path.join(folder, "AppData", "Local", name);

@@ -13,7 +13,7 @@ export function isOtherUser({ remoteAddress, remotePort, localPort }: Pick<Socke
   if (process.platform !== "linux" || me === undefined || me === 0 || remoteAddress === undefined) return false;
   const peer = peerOf(remoteAddress, remotePort ?? 0, localPort ?? 0);
   if (peer === undefined) return false;
-  // A socket that its owner has closed already counts as root's, so only one that is open says whose it is.
+  // A socket that its owner has closed already counts as root's, so only an open one says who owns it.
   return !peer.isOpen || (peer.uid !== me && peer.uid !== 0);
 }
 

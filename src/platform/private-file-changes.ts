@@ -3,6 +3,7 @@ import { basename, dirname } from "node:path";
 import { AuthError, reasonOf, systemErrorCode } from "../base/errors.ts";
 import { hint, type Hint } from "../base/hint.ts";
 import { leftTemporaries, moveFile, replaceFile, reserveFile, syncFolder, type ReplaceOptions, type Reservation } from "./files.ts";
+import { isTrustedOwner } from "./folders-above.ts";
 import { checkFolder, folderVariable, list, maxBytes, moveAway } from "./private-files.ts";
 
 /**
@@ -19,13 +20,28 @@ export function ensurePrivateFolder(path: string): void {
 /** Not `recursive`: that never returns where a parent exists and making a folder in it says ENOENT all the same (/proc). */
 function makeFolder(path: string): void {
   if (statSync(path, { throwIfNoEntry: false }) !== undefined) return;
-  if (path !== dirname(path)) makeFolder(dirname(path));
+  const parent = dirname(path);
+  if (path !== parent) makeFolder(parent);
+  checkOwnerAbove(parent);
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
     // Another process made it just now.
     if (systemErrorCode(error) !== "EEXIST") throw error;
   }
+}
+
+/**
+ * Root in somebody else's home, as after `sudo -E`, would leave folders there that their owner cannot use, and whose place that owner
+ * can give to others. So nothing is created in a folder of another user's, but root's.
+ */
+function checkOwnerAbove(folder: string): void {
+  const me = process.geteuid?.();
+  const { uid } = statSync(folder);
+  if (me === undefined || isTrustedOwner(uid)) return;
+  throw new AuthError("storage_unsafe", `"${folder}" belongs to another user (uid ${uid}), so nothing is created in it`, {
+    hint: hint`Set ${folderVariable} to a folder that you own`,
+  });
 }
 
 /**

@@ -25,11 +25,14 @@ export const folderVariable: ToolVariable = { variable: "CONFIG_DIR" };
 export function checkFolder(path: string): void {
   const stats = statsOf(path);
   if (stats === undefined) return;
-  if (!stats.isDirectory()) throw unsafe(path, "is not a folder", moveAway(path));
+  // Whatever it is, it may be precious: nothing is advised that would change it.
+  if (!stats.isDirectory()) throw unsafe(path, "is not a folder", otherFolder);
   if (!posix) return;
   if (stats.uid !== process.geteuid?.()) throw foreign(path, stats);
-  // A user who can write in the folder can put another file in place of ours, whatever that file's mode is.
-  if ((stats.mode & 0o022) !== 0) throw unsafe(path, `can be changed by others (mode ${octal(stats)})`, hint`Run: ${{ run: ["chmod", "700", path] }}`);
+  // A user who can write in the folder can put another file in place of ours, whatever that file's mode is. A sticky one, as /tmp is,
+  // is meant for everybody.
+  const fix = (stats.mode & 0o1000) !== 0 ? otherFolder : hint`Run: ${{ run: ["chmod", "700", path] }}`;
+  if ((stats.mode & 0o022) !== 0) throw unsafe(path, `can be changed by others (mode ${octal(stats)})`, fix);
 }
 
 function statsOf(path: string): Stats | undefined {
@@ -53,11 +56,33 @@ function statsOf(path: string): Stats | undefined {
  * @throws {@link AuthError} `storage_unsafe` with the `chmod` that fixes it, or `storage_unreadable`
  */
 export function readPrivateFile(path: string): Buffer | undefined {
+  const fd = openPrivateFile(path, constants.O_RDONLY);
+  if (fd === undefined) return undefined;
+  try {
+    const { size } = fstatSync(fd);
+    if (size > maxBytes) {
+      throw unsafe(path, `is ${size} bytes long, far more than this program writes`, hint`Look at it: ${{ run: ["ls", "-la", path] }}`);
+    }
+    return readFileSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** What keeps `open` from following a link, and from waiting for the other end of a named pipe that was put in the file's place. */
+export const safely: number = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
+/**
+ * Opens a private file, with the checks of {@link readPrivateFile}.
+ *
+ * @param flags - of `constants`, such as `O_APPEND`
+ * @returns its descriptor, or undefined when there is no such file
+ */
+export function openPrivateFile(path: string, flags: number): number | undefined {
   checkFolder(dirname(path));
   let fd: number;
   try {
-    // O_NONBLOCK: a named pipe put in the file's place must not hang the command before it is refused.
-    fd = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+    fd = openSync(path, flags | safely);
   } catch (cause) {
     const code = systemErrorCode(cause);
     if (code === "ENOENT") return undefined;
@@ -65,18 +90,20 @@ export function readPrivateFile(path: string): Buffer | undefined {
     throw unreadable(path, cause);
   }
   try {
-    const stats = fstatSync(fd);
-    if (!stats.isFile()) throw unsafe(path, "is not a plain file", moveAway(path));
-    if (posix && stats.uid !== process.geteuid?.()) throw foreign(path, stats);
-    if (posix && (stats.mode & 0o077) !== 0) {
-      throw unsafe(path, `can be read by others (mode ${octal(stats)})`, hint`Run: ${{ run: ["chmod", "600", path] }}`);
-    }
-    if (stats.size > maxBytes) {
-      throw unsafe(path, `is ${stats.size} bytes long, far more than this program writes`, hint`Look at it: ${{ run: ["ls", "-la", path] }}`);
-    }
-    return readFileSync(fd);
-  } finally {
+    checkPrivateFile(path, fstatSync(fd));
+    return fd;
+  } catch (error) {
     closeSync(fd);
+    throw error;
+  }
+}
+
+/** Checks that an opened file is a plain one, this user's, and closed to everybody else. */
+export function checkPrivateFile(path: string, stats: Stats): void {
+  if (posix && stats.uid !== process.geteuid?.()) throw foreign(path, stats);
+  if (!stats.isFile()) throw unsafe(path, "is not a plain file", moveAway(path));
+  if (posix && (stats.mode & 0o077) !== 0) {
+    throw unsafe(path, `can be read by others (mode ${octal(stats)})`, hint`Run: ${{ run: ["chmod", "600", path] }}`);
   }
 }
 
@@ -99,10 +126,12 @@ function unsafe(path: string, what: string, next: Hint): AuthError {
 }
 
 function foreign(path: string, stats: Stats): AuthError {
-  return unsafe(path, `belongs to another user (uid ${stats.uid})`, hint`Set ${folderVariable} to a folder that you own`);
+  return unsafe(path, `belongs to another user (uid ${stats.uid})`, otherFolder);
 }
 
-/** What to do about something else in the place of a file or folder. */
+const otherFolder: Hint = hint`Set ${folderVariable} to a folder that you own`;
+
+/** What to do about something else in the place of a file, under a name that only this program gives. */
 export function moveAway(path: string): Hint {
   return hint`Move it away: ${{ run: ["mv", path, `${path}.old`] }}`;
 }

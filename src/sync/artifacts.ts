@@ -36,7 +36,7 @@ export interface ArtifactInput {
 }
 
 /**
- * An artifact as it is queued: the request that will be sent, checked now, while the caller can still fix it.
+ * An artifact in the form that is queued: the request that will be sent, checked now, while the caller can still fix it.
  *
  * @param input - from the caller
  * @param id - from a ULID source

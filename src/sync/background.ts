@@ -17,13 +17,13 @@ export interface BackgroundOptions {
   random?: () => number;
 }
 
-/** A drain that goes on in the background. */
+/** Draining in the background. */
 export interface Background {
   /** Drains at once, or once more if a drain is running. After a failure the back-off comes first: a busy program must not hammer a service that asked it to wait. */
   wake(): void;
   /**
    * Begins no other drain, and waits for the running one until `deadline` cuts it short.
-   * @returns false when the last drain was given up because the process waited for nothing else: then it has had its time
+   * @returns false when the last drain was given up because the process was waiting for nothing else: it has used up its time
    */
   stop(deadline: AbortSignal): Promise<boolean>;
 }

@@ -4,7 +4,7 @@ import { isJsonObject, parseJson, type JsonObject } from "../http/json-members.t
 import { isTransientStatus } from "../http/retry.ts";
 import { type ServiceAnswer, serviceText } from "./service-request.ts";
 
-/** What an answer means for one event. An event without a verdict stays in the queue as it is. */
+/** What an answer means for one event. An event without a verdict stays in the queue unchanged. */
 export type EventVerdict =
   | { kind: "delivered" | "duplicate" | "pending" }
   | {
@@ -54,7 +54,7 @@ function halve(sent: readonly string[], verdict: EventVerdict): BatchVerdict {
 }
 
 function failureOf(status: number, retryAfterMs: number | undefined): AuthError {
-  if (status === 401) return new NotAuthenticatedError("the service refused the access token, and a refreshed one too", { code: "session_ended" });
+  if (status === 401) return new NotAuthenticatedError("the service refused the access token, even after a refresh", { code: "session_ended" });
   const facts = { status, retryAfterMs };
   if (status === 403) {
     return new ServiceError("access_denied", "the service does not accept events from this account for this team (403)", {
@@ -81,7 +81,7 @@ function judgeResult(result: JsonObject): EventVerdict | undefined {
     case "pending":
       return { kind: "pending" };
     default:
-      // Only a status that is present and is another word is a refusal; half an entry says nothing.
+      // Only an unknown status is a refusal; an entry without a status says nothing.
       return typeof result["status"] === "string" ? rejected(result, `the service answered "${serviceText(result["status"])}"`) : undefined;
   }
 }

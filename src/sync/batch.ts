@@ -33,7 +33,7 @@ export interface PackOptions {
   limits: Readonly<BatchLimits>;
   /** Ids of events that are not to be sent again in this drain. */
   skip: ReadonlySet<string>;
-  /** Called for a file that holds something other than events. */
+  /** Called for a file that contains something other than events. */
   onDamaged: (file: BatchFile) => Promise<void>;
 }
 

@@ -28,7 +28,7 @@ export interface EmitterOptions {
   clock: Clock;
   /** From {@link nodeId}. */
   nodeId: string;
-  /** The account that is logged in now; asked anew for every group of events, since it changes while a process runs. */
+  /** The account that is logged in now; asked again for every group of events, since it changes while a process runs. */
   origin: () => Promise<Origin>;
   /** The project in which this happens; the members of an event take precedence. */
   context?: Partial<ProjectContext>;

@@ -144,7 +144,7 @@ export async function drainEvents({ events: queue, account }: QueueScope, option
   };
 
   const onDamaged = async ({ entry, items }: BatchFile): Promise<void> => {
-    const reason = "the file in the queue does not hold the events that were written to it; those that could be read were kept";
+    const reason = "the file in the queue does not contain the events that were written to it; those that could be read were kept";
     await queue.add(items);
     queue.giveUp(entry, reason);
     counts.rejected++;
@@ -170,7 +170,7 @@ export async function drainEvents({ events: queue, account }: QueueScope, option
     await settling;
   };
 
-  // An event that is left of a shared file gets a later name of its own, but none behind this position.
+  // An event that remains from a shared file gets a later name of its own, but never one after this position.
   const end = queue.end();
   for (;;) {
     const before = counts.delivered + counts.duplicates + counts.rejected;

@@ -11,9 +11,9 @@ const lanes = ["planned", "claimed", "in_progress", "in_review", "for_review", "
 /** Returns what was expected of an invalid value; undefined for a valid one. */
 type Check = (value: unknown) => string | undefined;
 
-const text: Check = (value) => (typeof value === "string" && value.trim() !== "" ? undefined : "expected a text that is not empty");
+const text: Check = (value) => (typeof value === "string" && value.trim() !== "" ? undefined : "expected text that is not empty");
 const count: Check = (value) => (Number.isSafeInteger(value) && Number(value) >= 0 ? undefined : "expected a whole number, 0 or more");
-const textOrCount: Check = (value) => (text(value) && count(value) ? "expected a text or a whole number" : undefined);
+const textOrCount: Check = (value) => (text(value) && count(value) ? "expected text or a whole number" : undefined);
 const workPackage: Check = (value) => (typeof value === "string" && /^WP\d\d$/.test(value) ? undefined : 'expected "WP" and two digits, such as "WP01"');
 const oneOf =
   (...known: readonly string[]): Check =>
@@ -35,7 +35,7 @@ const payloads = {
 /** The types that an event can have. */
 export const eventTypes: readonly string[] = Object.keys(payloads);
 
-/** Where in a project something happened. Each member is null when unknown, which is also the default. */
+/** Where in a project something happened. A member is null when it is unknown, and by default. */
 export interface ProjectContext {
   /** The project's own id. */
   project_uuid: string | null;
@@ -67,7 +67,7 @@ export interface EventInput extends Partial<ProjectContext> {
   causation_id?: string | null;
 }
 
-/** An event as it is queued and sent, with the service's names: the caller's input with nothing left out, and what the emitter adds. */
+/** An event in the form that is queued and sent, with the service's names: all of the caller's input, and what the emitter adds. */
 export interface EventEnvelope extends ProjectContext, Required<Omit<EventInput, keyof ProjectContext>> {
   /** A ULID: the idempotency key of the event. */
   event_id: string;
@@ -105,7 +105,7 @@ export function eventProblems(input: EventInput): string[] {
   }
   for (const key of contextKeys) {
     const value: unknown = input[key] ?? null;
-    check(key, value, value === null || typeof value === "string" ? undefined : "expected a text or null");
+    check(key, value, value === null || typeof value === "string" ? undefined : "expected text or null");
   }
   if (typeof payload !== "object" || payload === null || Array.isArray(payload)) {
     check("payload", payload, "expected an object");

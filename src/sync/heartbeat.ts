@@ -5,7 +5,7 @@ import type { Clock } from "../platform/clock.ts";
 export interface Heartbeat {
   /** Aborts once the service has fallen silent; never while the interval of its pings is unknown. */
   readonly lost: AbortSignal;
-  /** To be called for everything that arrives. */
+  /** Call this for everything that arrives. */
   heard(isPing: boolean): void;
   /** Stops the detection. */
   end(): void;
@@ -18,9 +18,9 @@ const leastMs = 120_000;
 const longestSleepMs = 3_600_000;
 
 /**
- * Detects a service that is gone without closing the connection: the laptop was moved to another network, or a router dropped the
+ * Detects a service that has gone without closing the connection: the laptop was moved to another network, or a router dropped the
  * connection. TCP itself would not report that for a quarter of an hour, and the WebSocket API lets no client ping. The interval of
- * the service's own pings is not specified, so the longest pause between two of them so far is the measure; before the second ping
+ * the service's own pings is not specified, so the longest pause between two of them so far is used; before the second ping
  * there is none.
  */
 export function heartbeat(clock: Clock): Heartbeat {

@@ -23,7 +23,7 @@ const highestPlausible = 2 ** 48;
 
 /**
  * The Lamport clock of this machine, stored in the folder of the queue. Reading, adding and writing happen under a lock between processes, and the number is
- * in the file before it is given out: no number is used twice, whichever process is killed when. That holds after a power cut
+ * in the file before it is given out: no number is used twice, whichever process is killed, and whenever. That holds after a power cut
  * too, on a file system that keeps the order of renames: the event with the number is flushed after the number was renamed
  * into place. Flushing the number itself would cost each event a quarter of its time, and a file that a power cut leaves
  * empty is handled by {@link parse}.

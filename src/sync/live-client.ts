@@ -125,7 +125,7 @@ export class LiveClient {
   async #connectOnce(stop: AbortSignal): Promise<void> {
     const { account: currentAccount, ticket: getTicket } = this.#options;
     const account = await currentAccount(stop);
-    if (account.team === null) throw new AuthError("access_denied", "this account is not in a team, and live updates are those of a team", { hint: hint`Your teams: ${{ command: "auth team" }}` });
+    if (account.team === null) throw new AuthError("access_denied", "this account is not in a team, and live updates belong to a team", { hint: hint`Your teams: ${{ command: "auth team" }}` });
     const ticket = await getTicket(account.team, stop, account);
     // Another user may have logged in between the two: then the ticket and its events are that user's.
     if (!isSameAccount(account, await currentAccount(stop))) return;

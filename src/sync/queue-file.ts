@@ -1,12 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { appendFileSync, readFileSync, rmSync, statSync } from "node:fs";
+import { closeSync, constants, lstatSync, rmSync, statSync, writeSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { systemErrorCode } from "../base/errors.ts";
 import { moveFile, patiently, syncFolder } from "../platform/files.ts";
 import { firstNames } from "../platform/large-folder.ts";
 import { replacePrivateFile } from "../platform/private-file-changes.ts";
-import { unreadable } from "../platform/private-files.ts";
+import { checkPrivateFile, openPrivateFile, readPrivateFile, safely } from "../platform/private-files.ts";
 
 /** What the name of a file in the queue says, so that a queue of 100,000 events is listed and counted without opening one file. */
 export interface QueueEntry {
@@ -45,11 +44,11 @@ export function positionName(order: number): string {
 
 /**
  * An open file is still appended to. Without them, events that are emitted one by one would be a file each, and ten thousand files
- * are slow to read and slower to remove. So neighbours in the queue share a file.
+ * are slow to read and slower to remove. So neighbors in the queue share a file.
  */
 const openSuffix = ".open";
 
-/** The line that ends a file for good; no JSON text is this. A line behind it came too late, and is written again elsewhere. */
+/** The line that ends a file for good; no JSON text is this. A line after it came too late, and is written again elsewhere. */
 const endMark = "#";
 
 /** Whether a name is that of an open file. */
@@ -62,7 +61,10 @@ export function isClosedFile(name: string): boolean {
   return name.endsWith(".jsonl");
 }
 
-/** The items in a file, one JSON text each, up to the mark that ends it; none when the file is gone. */
+/**
+ * The items in a file, one JSON text each, up to the mark that ends it; none when the file is gone.
+ * @throws {@link AuthError} `storage_unsafe` for a file that is not this user's alone
+ */
 export function readLines(path: string): string[] {
   return linesOf(readText(path));
 }
@@ -72,7 +74,7 @@ export function countItems(folder: string, name: string): number {
   return isOpenFile(name) ? readLines(join(folder, name)).length : (queueEntry(name)?.count ?? 0);
 }
 
-/** Removes the end mark, and what came too late, from a file that people will read and nothing writes to any more. */
+/** Removes the end mark, and what came too late, from a file that people will read and nothing writes to anymore. */
 export function removeEndMark(path: string): void {
   const text = readText(path);
   if (text.includes(`\n${endMark}\n`)) replacePrivateFile(path, linesOf(text).map((line) => `${line}\n`).join(""));
@@ -92,8 +94,9 @@ export async function appendLine(folder: string, order: number, text: string): P
   const path = join(folder, positionName(order - (order % fileSpan)) + openSuffix);
   const line = Buffer.from(`\n${text}`);
   for (let isThere = false; !isThere; ) {
-    const file = await open(path, "a+", 0o600);
+    const file = await open(path, constants.O_APPEND | constants.O_RDWR | constants.O_CREAT | safely, 0o600);
     try {
+      checkPrivateFile(path, await file.stat());
       const { bytesWritten } = await file.write(line);
       if (bytesWritten < line.length) throw Object.assign(new Error("no space left"), { code: "ENOSPC" });
       await file.sync();
@@ -108,7 +111,7 @@ export async function appendLine(folder: string, order: number, text: string): P
   }
 }
 
-/** Whether a line is before the mark that ends its file. Where there is no mark yet, it will come behind the line. */
+/** Whether a line is before the mark that ends its file. Where there is no mark yet, it will come after the line. */
 async function isInTime(file: FileHandle, text: string): Promise<boolean> {
   const bytes = Buffer.alloc((await file.stat()).size);
   await file.read(bytes, 0, bytes.length, 0);
@@ -125,11 +128,22 @@ export function closeOpenFiles(folder: string): void {
     // The id distinguishes it from files for the same position that were closed before.
     const entry = { order: Number.parseInt(name, 10), id: randomBytes(8).toString("hex"), count: 1, retries: 0 };
     const closed = join(folder, queueEntryName(entry));
+    checkPrivateFile(join(folder, name), lstatSync(join(folder, name)));
     moveFile(join(folder, name), closed);
-    appendFileSync(closed, `\n${endMark}\n`);
+    endFile(closed);
     const count = readLines(closed).length;
     if (count === 0) rmSync(closed, { force: true });
     else moveFile(closed, join(folder, queueEntryName({ ...entry, count })));
+  }
+}
+
+function endFile(path: string): void {
+  const fd = openPrivateFile(path, constants.O_WRONLY | constants.O_APPEND);
+  if (fd === undefined) return;
+  try {
+    writeSync(fd, `\n${endMark}\n`);
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -141,10 +155,5 @@ function linesOf(text: string): string[] {
 
 /** Empty when the file is gone. */
 function readText(path: string): string {
-  try {
-    return patiently(() => readFileSync(path, "utf8"));
-  } catch (error) {
-    if (systemErrorCode(error) === "ENOENT") return "";
-    throw unreadable(path, error);
-  }
+  return patiently(() => readPrivateFile(path))?.toString("utf8") ?? "";
 }

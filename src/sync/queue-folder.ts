@@ -36,7 +36,7 @@ const abandonedAfterMs = 60 * 60 * 1000;
  * together are one file, or a few, with one item a line. Each file is written in another folder, flushed, and renamed into place
  * whole, and its content never changes. A process that is killed at any moment leaves a file that is there or is not, and at worst
  * an unfinished one in the other folder, which {@link QueueFolder.removeAbandoned} removes later. Items that are appended one by one
- * share files with their neighbours until {@link QueueFolder.closeOpenFiles} makes them files like the others.
+ * share files with their neighbors until {@link QueueFolder.closeOpenFiles} makes them files like the others.
  *
  * `npm run bench` judges what this is for: 100,000 events drain in less than 150 MB of memory, and at half the rate or more of a bare
  * loop of `fetch`, whether they were emitted together or one by one. Hence counting by names, shared files, names in portions and
@@ -124,7 +124,7 @@ export class QueueFolder {
     }
   }
 
-  /** The position behind everything that waits now, and behind the files that may be made of it. */
+  /** The position after everything that waits now, and after the files that may be made from it. */
   end(): number {
     let last = "";
     for (const name of namesIn(this.#waiting)) if (name > last && isClosedFile(name)) last = name;
@@ -157,7 +157,7 @@ export class QueueFolder {
     return readLines(join(this.#waiting, name));
   }
 
-  /** Removes files whose items were delivered. Files that are gone already are no error. */
+  /** Removes files whose items were delivered. A file that is already gone is not an error. */
   async remove(names: readonly string[]): Promise<void> {
     await removeFiles(names.map((name) => join(this.#waiting, name)));
   }
@@ -190,7 +190,7 @@ export class QueueFolder {
     return names.reduce((sum, name) => sum + countItems(this.#waiting, name), 0);
   }
 
-  /** Removes unfinished files of processes that died, never one that is being written: that takes no hour. */
+  /** Removes unfinished files of processes that died, never one that is being written: that does not take an hour. */
   removeAbandoned(): void {
     removeFilesBefore(this.#unfinished, this.#clock.now() - abandonedAfterMs);
   }

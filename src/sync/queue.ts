@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Clock } from "../platform/clock.ts";
 import { ensurePrivateFolder, replacePrivateFile } from "../platform/private-file-changes.ts";
-import { readPrivateFile } from "../platform/private-files.ts";
+import { checkFolder, readPrivateFile } from "../platform/private-files.ts";
 import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 import { firstNames, namesIn } from "../platform/large-folder.ts";
 import { QueueFolder } from "./queue-folder.ts";
@@ -15,7 +15,7 @@ export interface Account {
   user: string;
   /** Team id; null for an account without teams. */
   team: string | null;
-  /** A name for people, such as the e-mail address; for messages only. */
+  /** A name for people, such as the email address; for messages only, and never stored. */
   label?: string | undefined;
 }
 
@@ -71,8 +71,8 @@ export class SyncQueue {
   }
 
   /**
-   * Remembers that `account` is the one of `profile`, and assigns to it what was emitted before the profile ever had one. To be
-   * called after a login and before a drain; does nothing when nothing has changed or there is no queue yet.
+   * Remembers that `account` is the one of `profile`, and assigns to it what was emitted before the profile ever had one. Call
+   * this after a login and before a drain; it does nothing when nothing has changed or there is no queue yet.
    *
    * @returns how many entries were adopted
    * @throws {@link AuthError} when the queue cannot be written
@@ -126,6 +126,8 @@ export class SyncQueue {
   }
 
   #scope(folder: string, account: Account | undefined): QueueScope {
+    // Those that can change it could give one account's events to another.
+    checkFolder(this.#root);
     const path = join(this.#root, folder);
     return {
       account,
@@ -140,9 +142,9 @@ export class SyncQueue {
   }
 
   #write(folder: string, file: string, account: Account): void {
-    const { service, user, team, label } = account;
+    const { service, user, team } = account;
     ensurePrivateFolder(join(this.#root, folder));
-    replacePrivateFile(join(this.#root, folder, file), `${JSON.stringify({ service, user, team, label })}\n`);
+    replacePrivateFile(join(this.#root, folder, file), `${JSON.stringify({ service, user, team })}\n`);
   }
 
   #read(folder: string, file: string): Account | undefined {
@@ -166,12 +168,12 @@ export function isSameAccount(a: Account | undefined, b: Account): boolean {
   return a?.service === b.service && a.user === b.user && a.team === b.team;
 }
 
-/** Undefined for a damaged file, which the account of its folder then writes anew. */
+/** Undefined for a damaged file, which the account of its folder then replaces. */
 function parseAccount(text: string): Account | undefined {
   try {
-    const { service, user, team = null, label } = Object(JSON.parse(text)) as Record<string, unknown>;
+    const { service, user, team = null } = Object(JSON.parse(text)) as Record<string, unknown>;
     if (typeof service !== "string" || typeof user !== "string" || (team !== null && typeof team !== "string")) return undefined;
-    return { service, user, team, label: typeof label === "string" ? label : undefined };
+    return { service, user, team };
   } catch {
     return undefined;
   }

@@ -20,7 +20,7 @@ export type SyncNotice =
   | { kind: "rejected"; rejection: Rejection }
   | { kind: "drained"; report: DrainReport };
 
-/** Options of the synchronisation of one process. */
+/** Options of the synchronization of one process. */
 export interface SyncOptions {
   /** What every event says about the project; nothing by default. */
   context?: Partial<ProjectContext>;
@@ -43,7 +43,7 @@ export interface SyncRuntimeOptions extends SyncOptions {
   clock: Clock;
   /** The profile in use and the account that is logged in on it, now. */
   origin: () => Promise<Origin>;
-  /** Asks the service whose the token is, where the origin has no account; undefined when nobody is logged in. Called before a drain, never to emit. */
+  /** Asks the service who owns the token, where the origin has no account; undefined when nobody is logged in. Called before a drain, never to emit. */
   owner?: (origin: Origin, signal: AbortSignal | undefined) => Promise<Account | undefined>;
   /** From {@link nodeId}. */
   nodeId: string;
@@ -64,7 +64,7 @@ export interface FlushOptions {
 /** How long the last flush may hold up the end of the process, in milliseconds. */
 const finalFlushMs = 5000;
 
-/** The synchronisation of one process: emits, drains in the background, and flushes once more at the end. */
+/** The synchronization of one process: emits, drains in the background, and flushes once more at the end. */
 export class SyncRuntime {
   /** What is on disk, for reading. @internal */
   readonly queue: SyncQueue;

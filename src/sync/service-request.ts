@@ -4,7 +4,7 @@ import { type JsonObject, textOf } from "../http/json-members.ts";
 import { readJsonObject } from "../http/request.ts";
 import { retryAfter } from "../http/retry.ts";
 
-/** What every request of the synchronisation needs. */
+/** What every request of the synchronization needs. */
 export interface ServiceAccess {
   fetch: AuthorizedFetch;
   /** Ends the wait for an answer; the caller gets its reason. */

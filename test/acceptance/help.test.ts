@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createIdentity } from "../../src/base/identity.ts";
-import { topicTable } from "../../src/cli/topic-table.ts";
+import { topicTable } from "../../src/cli/command-table.ts";
 import { commandEnvironment, runCommand, scratchFolder } from "../helpers/command.ts";
 
 test("the help lists every topic, and each fits a terminal of 80 columns but for quoted messages", async (t) => {

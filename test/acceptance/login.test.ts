@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { approve } from "../fake-saas/user.ts";
-import { startCommand } from "../helpers/command.ts";
+import { runCommand, startCommand } from "../helpers/command.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
 import { filesUnder, freePort, hurried, scene } from "../helpers/scene.ts";
 
@@ -75,6 +75,14 @@ test("FR-005 the login announces that it waits 5 minutes, gives up after them, a
       if (answer.status === 410) return assert.match(page, /This login has expired/);
     }
   }
+});
+
+test("--timeout is the time that the login takes when nobody answers: the wait for a late browser is a hundredth of it", async (t) => {
+  const { env } = await scene(t);
+  const timers = `const timer = globalThis.setTimeout; globalThis.setTimeout = (run, ms, ...rest) => (process.stderr.write("timer " + ms + "\\n"), timer(run, ms / 50, ...rest));`;
+  const { code, stderr } = await runCommand(t, ["auth", "login", "--no-browser", "--timeout", "5"], env, { nodeArgs: ["--import", `data:text/javascript,${encodeURIComponent(timers)}`] });
+  assert.equal(code, 6);
+  assert.deepEqual(stderr.match(/^timer (5000|3000|50)$/gm), ["timer 5000", "timer 50"]);
 });
 
 test("FR-015 NFR-012 status shows user, team, expiry and where the session is stored, for people and programs", async (t) => {

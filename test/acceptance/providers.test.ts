@@ -1,7 +1,7 @@
 // Logging in to servers other than the service of the defaults, through the real command. That they are served as other
 // people's servers want it is tested against one of those, in test/peers.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -216,7 +216,7 @@ test("where the service has no API the user is the provider's, and there are no 
   assert.match((await run(loginAt(provider))).stdout, /Logged in as alice@example\.com\./);
   assert.match((await run("auth status --check")).stdout, /Teams +none/);
   assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
-  assert.match((await run("auth team")).stdout + (await run("auth team")).stderr, /no team|none/i);
+  assert.match((await run("auth team")).stdout + (await run("auth team")).stderr, /not in a team/i);
 });
 
 test("where nobody but the ID token says who it is, it is believed, and --check refreshes", async (t) => {
@@ -304,6 +304,70 @@ test("a callback from another issuer is not believed, and nothing is stored", as
   assert.ok(!provider.paths.includes("/token"));
 });
 
+for (const error of ["consent_required", "interaction_required", "login_required", "account_selection_required"]) {
+  test(`a provider that answers ${error} has denied the login: exit code 5`, async (t) => {
+    const { provider, run, session } = await provided(t);
+    provider.misbehaviour = { redirect: (parameters) => (parameters.delete("code"), parameters.set("error", error)) };
+    const { code, stderr } = await run(`${loginAt(provider)} --prompt none`);
+    assert.equal(code, 5);
+    assert.match(stderr, new RegExp(`^error: the login was denied \\(${error}\\)$`, "m"));
+    assert.equal(await session(), undefined);
+  });
+}
+
+test("an access token that ended with its refresh token has ended: no warning", async (t) => {
+  const { provider, run } = await provided(t);
+  await run(loginAt(provider));
+  provider.misbehaviour = { revoke: ({ token_type_hint: hint }) => (hint === "access_token" ? Response.json({ error: "invalid_token" }, { status: 400 }) : undefined) };
+  const { stdout, stderr } = await run("auth logout");
+  assert.deepEqual([stdout, stderr], ['✓ Logged out (profile "default"). Revoked: refresh token, access token.\n', ""]);
+  // Of a refresh token it is not known what it means.
+  await run(loginAt(provider));
+  provider.misbehaviour = { revoke: () => Response.json({ error: "invalid_token" }, { status: 400 }) };
+  assert.match((await run("auth logout")).stderr, /^warning: the refresh token could not be revoked .*\nwarning: the access token could not be revoked/m);
+});
+
+for (const method of ["client_secret_basic", "client_secret_post", "unlisted"] as const) {
+  test(`a client secret is presented as the metadata say (${method}), at every endpoint, and kept sealed with the profile`, async (t) => {
+    const secret = "not really: secret & shared+";
+    const { provider, run, env } = await provided(t, { client: { secret, method }, par: "required", dpop: "nonces" });
+    const refused = await run(loginAt(provider));
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /^hint: .*check SPEC_KITTY_CLIENT_ID and, if the issuer gave one, SPEC_KITTY_CLIENT_SECRET$/m);
+
+    const file = join(env["HOME"] ?? "", "client-secret");
+    writeFileSync(file, `${secret}\n`);
+    assert.equal((await run(`${loginAt(provider)} --client-secret-file ${file}`)).code, 0);
+    rmSync(file);
+    for (const args of ["auth refresh", "auth login --force", "auth refresh", "auth logout", "auth login", "auth logout"]) assert.equal((await run(args)).code, 0, args);
+    // The request without the secret was refused; after that each has it, and UserInfo has never seen it.
+    assert.equal(provider.requests.filter(({ path, status }) => status === 401 && path !== "/userinfo").length, 1);
+    assert.ok(provider.requests.every(({ path, headers }) => path !== "/userinfo" || headers.authorization?.startsWith("DPoP ")));
+    for (const [path, content] of filesUnder(env["HOME"] ?? "")) assert.ok(!content.includes(secret), path);
+
+    const other = await MockProvider.start();
+    t.after(() => other.close());
+    assert.equal((await run(`${loginAt(other)} --force`)).code, 0);
+    assert.ok(other.requests.every(({ form, headers }) => form["client_secret"] === undefined && headers.authorization === undefined || headers.authorization?.startsWith("Bearer ")));
+    assert.equal((await run(`${loginAt(provider)} --force --profile variable`, { SPEC_KITTY_CLIENT_SECRET: secret })).code, 0);
+  });
+}
+
+test("a client secret is read from a file and never from the command line", async (t) => {
+  const { run, env } = await provided(t);
+  const file = join(env["HOME"] ?? "", "client-secret");
+  writeFileSync(file, "two\nlines\n");
+  for (const [args, message] of [
+    ["--client-secret hunter2hunter2", /^error: "--client-secret" is not an option/m],
+    [`--client-secret-file ${file}`, /^error: --client-secret-file: "\S+" does not hold one line of ASCII/m],
+    ["--client-secret-file nowhere", /^error: --client-secret-file: cannot read "nowhere" \(ENOENT\)$/m],
+  ] as const) {
+    const { code, stderr } = await run(`auth login ${args}`);
+    assert.equal(code, 2);
+    assert.match(stderr, message);
+  }
+});
+
 test("logout tells of each token how it went", async (t) => {
   const { provider, run, session } = await provided(t);
   await run(loginAt(provider));
@@ -351,7 +415,7 @@ test("an ID token of somebody else's in a refresh ends the session, and the comm
   provider.misbehaviour = { refreshedIdToken: (claims) => ({ ...claims, sub: "u_mallory" }) };
   const { code, stderr } = await run("auth refresh --profile work");
   assert.equal(code, 4);
-  assert.match(stderr, /^error: the session was not continued: the ID token of "\S+" names another user than the login did\nhint: Run: spec-kitty auth login --profile work\n$/);
+  assert.match(stderr, /^error: the session was not continued: the ID token of "\S+" names a user other than that of the login\nhint: Run: spec-kitty auth login --profile work\n$/);
   assert.equal((await run("auth token --profile work")).code, 4);
 });
 
@@ -398,7 +462,7 @@ test("an address that is neither an issuer nor a service ends the login at once,
   for (const args of [`auth login ${service}`, `auth login --issuer ${service}`]) {
     const { code, stderr } = await run(args, { SPEC_KITTY_SAAS_URL: undefined });
     assert.equal(code, 1);
-    assert.match(stderr, /^error: "\S+" publishes no metadata of an authorization server: "\S+\/oauth-authorization-server" answered 404, "\S+" answered 404$/m);
+    assert.match(stderr, /^error: "\S+" does not publish the metadata of an authorization server: "\S+\/oauth-authorization-server" answered 404, "\S+" answered 404$/m);
     assert.match(stderr, /^hint: Check the address of the issuer$/m);
   }
   assert.deepEqual(requests.map(({ path }) => path), [...wellKnown, "/api/v1/me", ...wellKnown]);
@@ -434,7 +498,7 @@ test("a profile's first login asks twice what the server is, before the browser 
   assert.equal(asked().length, 2);
 });
 
-test("metadata that were read are used again, a day later where the issuer is in trouble then, and never for another issuer", async (t) => {
+test("metadata that was read is used again, a day later where the issuer is in trouble then, and never for another issuer", async (t) => {
   const { provider, env, run } = await provided(t, {}, { "/api/v1/me": me });
   const other = await MockProvider.start();
   t.after(() => other.close());
@@ -501,7 +565,7 @@ for (const [title, fault, message] of troubles) {
   });
 }
 
-test("metadata that name another issuer end the login, with the name to use where a / is all that is wrong", async (t) => {
+test("metadata that names another issuer ends the login, with the name to use where a / is all that is wrong", async (t) => {
   const { provider, run } = await provided(t);
   provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, issuer: `${provider.issuer}/` }) };
   const slash = await run(loginAt(provider));

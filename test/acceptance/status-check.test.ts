@@ -66,12 +66,12 @@ test("S-004 with --check a service that cannot be reached is exit 3, and the log
   assert.equal((await run("auth status")).code, 0);
 });
 
-test("with --check another user than the one who logged in is an error", async (t) => {
+test("with --check a user other than the one who logged in is an error", async (t) => {
   const { saas, run } = await loggedIn(t);
   saas.faults.next("/api/v1/me", { edit: (answer) => ({ ...answer, user_id: "u_mallory", email: "mallory@example.com" }) });
   const { code, stdout, stderr } = await run("auth status --check");
   assert.deepEqual([code, stdout], [1, ""]);
-  assert.match(stderr, /^error: .* named another user than the one who logged in$/m);
+  assert.match(stderr, /^error: .* named a user other than the one who logged in$/m);
   assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
 });
 

@@ -62,7 +62,7 @@ test("events from before the first login belong to the first account, even if it
   assert.equal((await at.run("auth whoami")).stdout, "bob@example.com\n");
   assert.equal((await at.run("sync now")).code, 0);
   assert.equal(at.saas.events.size, 0);
-  assert.deepEqual((await waiting(at)).map(({ user, events }) => [user, events]), [["alice@example.com", 1]]);
+  assert.deepEqual((await waiting(at)).map(({ user, events }) => [user, events]), [["u_alice", 1]], "nobody who is logged in here");
   await at.run("auth login --force");
   assert.equal((await at.run("sync now")).code, 0);
   assert.deepEqual([...at.saas.events.values()].map(({ user }) => user), ["alice"]);

@@ -16,7 +16,7 @@ interface Stage extends Scene {
   issuerHost: string;
 }
 
-/** The user's service, and an issuer whose metadata are changed. Its redirects do not name it, unless the metadata say so. */
+/** The user's service, and an issuer with changed metadata. Its redirects do not name it, unless the metadata says so. */
 async function stage(t: TestContext, change: (metadata: Record<string, unknown>, at: Stage) => Record<string, unknown> = (same) => same): Promise<Stage> {
   const issuer = await MockProvider.start();
   t.after(() => issuer.close());
@@ -51,7 +51,7 @@ for (const [endpoint, path, args] of [
     const host = new URL(at.saas.url).host;
     assert.deepEqual([code, stdout], [2, ""]);
     assert.match(stderr, new RegExp(`^error: logins at "${at.issuer.issuer}" begin at another host, "${host}", and that was not agreed to$`, "m"));
-    assert.match(stderr, new RegExp(`^hint: If ${at.issuerHost} says itself that its logins are at ${host}: spec-kitty auth login --trust-host ${host}$`, "m"));
+    assert.match(stderr, new RegExp(`^hint: If ${at.issuerHost} says itself that its logins are at ${host}: spec-kitty auth login ${at.issuer.issuer} --trust-host ${host}$`, "m"));
     assert.deepEqual(at.saas.requests.filter(({ path: asked }) => !wellKnown(asked)), []);
     assert.deepEqual(at.issuer.paths.filter((asked) => !wellKnown(asked)), []);
   });

@@ -202,7 +202,7 @@ for (const [what, fault] of [
 
 for (const [what, fault, code, error, hint] of [
   ["403", { status: 403, body: { error: "not_a_team_member" } }, 5, 'you are not a member of team "tm_acme"', "Your teams: spec-kitty auth team"],
-  ["404", { status: 404, body: { error: "team_not_found" } }, 1, 'the service knows no team "tm_acme"', "Your teams: spec-kitty auth team"],
+  ["404", { status: 404, body: { error: "team_not_found" } }, 1, 'the service does not know the team "tm_acme"', "Your teams: spec-kitty auth team"],
   ["401 again and again", { status: 401, body: { error: "access_token_expired" }, times: 2 }, 4, "the service refuses the access token even after a refresh", "Run: spec-kitty auth login"],
   ["a revoked session", { status: 401, body: { error: "session_invalid" } }, 4, /session .*(expired|revoked|over)/i, "Run: spec-kitty auth login"],
   ["something that is not a ticket", { body: { ws_token: "a b" } }, 1, /answered without a usable "ws_token"/, /auth status/],
@@ -418,7 +418,7 @@ test("a watch that is killed leaves no process behind", async (t) => {
   await at.saas.until(() => at.saas.sockets.size === 0);
 });
 
-test("a watch ends when nothing reads its output any more", async (t) => {
+test("a watch ends when nothing reads its output anymore", async (t) => {
   const at = await watched(t);
   const running = at.watch("--json");
   await running.shows(/snapshot/);

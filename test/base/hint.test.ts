@@ -30,22 +30,41 @@ test("a tool with commands of its own names those, and no hint tells its users t
 });
 
 const words: [what: string, text: Hint, posix: string, powerShell: string][] = [
-  ["a plain path", hint`${{ run: ["chmod", "600", "/home/kim/a-b_c.json"] }}`, "chmod 600 /home/kim/a-b_c.json", "chmod 600 /home/kim/a-b_c.json"],
-  ["a path with a blank", hint`${{ run: ["rm", "/home/kim k/x"] }}`, "rm '/home/kim k/x'", "rm '/home/kim k/x'"],
-  ["a path of Windows", hint`${{ run: ["rm", "C:\\Users\\kim"] }}`, "rm 'C:\\Users\\kim'", "rm C:\\Users\\kim"],
-  ["a command in a path", hint`${{ run: ["rm", "/tmp/$(id)`id`"] }}`, "rm '/tmp/$(id)`id`'", "rm '/tmp/$(id)`id`'"],
-  ["a quote", hint`${{ run: ["rm", "it's"] }}`, "rm 'it'\\''s'", "rm 'it''s'"],
-  ["a home folder that is none", hint`${{ run: ["rm", "~kim"] }}`, "rm '~kim'", "rm ~kim"],
+  ["a plain path", hint`${{ run: ["cd", "/home/kim/a-b_c.json"] }}`, "cd /home/kim/a-b_c.json", "cd /home/kim/a-b_c.json"],
+  ["a path with a blank", hint`${{ run: ["cd", "/home/kim k/x"] }}`, "cd '/home/kim k/x'", "cd '/home/kim k/x'"],
+  ["a path of Windows", hint`${{ run: ["cd", "C:\\Users\\kim"] }}`, "cd 'C:\\Users\\kim'", "cd C:\\Users\\kim"],
+  ["a command in a path", hint`${{ run: ["cd", "/tmp/$(id)`id`"] }}`, "cd '/tmp/$(id)`id`'", "cd '/tmp/$(id)`id`'"],
+  ["a quote", hint`${{ run: ["cd", "it's"] }}`, "cd 'it'\\''s'", "cd 'it''s'"],
+  ["a home folder that is none", hint`${{ run: ["cd", "~kim"] }}`, "cd '~kim'", "cd ~kim"],
   ["a list", hint`${{ run: ["x", "a,b"] }}`, "x a,b", "x 'a,b'"],
   ["nothing", hint`${{ run: ["x", ""] }}`, "x ''", "x ''"],
   ["an address for a variable", hint`${{ set: "HTTPS_PROXY", value: "http://proxy.example:3128" }}`, "export HTTPS_PROXY=http://proxy.example:3128", "$env:HTTPS_PROXY = 'http://proxy.example:3128'"],
   ["a value for a variable of the tool", hint`${{ variable: "STORAGE", value: "file" }}`, "export ACME_CLI_STORAGE=file", "$env:ACME_CLI_STORAGE = 'file'"],
+  ["a variable that is unset, whatever its name", hint`${{ set: "X$(id)", value: null }}`, "unset 'X$(id)'", "Remove-Item 'Env:X$(id)'"],
   ["an option of the tool", hint`${{ command: "auth login", options: ["--scope", "openid email"] }}`, "acme-cli auth login --scope 'openid email'", "acme-cli auth login --scope 'openid email'"],
 ];
 for (const [what, text, posix, powerShell] of words) {
   test(`${what} is quoted for the shell that the user has`, () => {
     assert.equal(hintText(text, { identity: other, platform: "linux" }), posix);
     assert.equal(hintText(text, { identity: other, platform: "darwin" }), posix);
+    assert.equal(hintText(text, { identity: other, platform: "win32" }), powerShell);
+  });
+}
+
+const commands: [what: string, text: Hint, posix: string, powerShell: string][] = [
+  ["what unsets a variable", hint`${{ set: "HTTPS_PROXY", value: null }}`, "unset HTTPS_PROXY", "Remove-Item Env:HTTPS_PROXY"],
+  ["what unsets a variable of the tool", hint`${{ variable: "ACCESS_TOKEN", value: null }}`, "unset ACME_CLI_ACCESS_TOKEN", "Remove-Item Env:ACME_CLI_ACCESS_TOKEN"],
+  ["what shows who may use a file", hint`${{ run: ["ls", "-ld", "/a", "/a/b c"] }}`, "ls -ld /a '/a/b c'", "icacls '/a/b c'"],
+  ["what moves a file away", hint`${{ run: ["mv", "/a/b", "/a/b.old"] }}`, "mv /a/b /a/b.old", "Move-Item -LiteralPath /a/b /a/b.old"],
+  ["what removes a file", hint`${{ run: ["rm", "/a/b"] }}`, "rm /a/b", "Remove-Item -LiteralPath /a/b"],
+  ["what removes a folder", hint`${{ run: ["rm", "-r", "/a/b"] }}`, "rm -r /a/b", "Remove-Item -Recurse -LiteralPath /a/b"],
+  ["what creates a folder", hint`${{ run: ["mkdir", "-p", "-m", "700", "/a/b"] }}`, "mkdir -p -m 700 /a/b", "mkdir /a/b"],
+  ["what tries a connection", hint`${{ run: ["nc", "-vz", "host.example", "443"] }}`, "nc -vz host.example 443", "Test-NetConnection host.example -Port 443"],
+  ["what shows a handshake", hint`${{ run: ["openssl", "s_client", "-connect", "host.example:443"] }}`, "openssl s_client -connect host.example:443", "curl.exe -v https://host.example:443"],
+];
+for (const [what, text, posix, powerShell] of commands) {
+  test(`NFR-014 ${what} is a command that Windows has`, () => {
+    assert.equal(hintText(text, { identity: other, platform: "linux" }), posix);
     assert.equal(hintText(text, { identity: other, platform: "win32" }), powerShell);
   });
 }

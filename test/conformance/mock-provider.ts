@@ -35,6 +35,8 @@ export interface Misbehaviour {
 
 export interface MockProviderOptions {
   alg?: string;
+  /** The client has this secret, and presents it in this way everywhere; `unlisted`: the metadata do not say so, and Basic is meant. */
+  client?: { secret: string; method: "client_secret_basic" | "client_secret_post" | "unlisted" };
   /** `required`: only pushed authorization requests. */
   par?: "required";
   /** Both servers bind tokens to keys; with `nonces` they also require a nonce of theirs in every proof. */
@@ -129,6 +131,7 @@ export class MockProvider {
   }
 
   #answerAsIssuer(request: IncomingMessage, url: URL, form: Json): Response {
+    if (request.method === "POST" && !this.#isClient(request, form)) return failure(401, "invalid_client");
     switch (`${request.method} ${url.pathname}`) {
       case "GET /.well-known/openid-configuration":
         return this.misbehaviour.discovery?.() ?? Response.json(this.#metadata());
@@ -153,9 +156,17 @@ export class MockProvider {
     return failure(404, "not_found");
   }
 
+  #isClient({ headers }: IncomingMessage, form: Json): boolean {
+    const { client } = this.#options;
+    if (client === undefined) return form["client_secret"] === undefined && headers.authorization === undefined;
+    if (client.method === "client_secret_post") return form["client_secret"] === client.secret && headers.authorization === undefined;
+    const encoded = [client_id, client.secret].map((text) => new URLSearchParams({ x: text }).toString().slice(2)).join(":");
+    return form["client_secret"] === undefined && headers.authorization === `Basic ${Buffer.from(encoded).toString("base64")}`;
+  }
+
   #metadata(): Json {
     const { issuer, resource } = this;
-    const { dpop, par } = this.#options;
+    const { client, dpop, par } = this.#options;
     const metadata = {
       issuer,
       authorization_endpoint: `${issuer}/authorize`,
@@ -164,6 +175,7 @@ export class MockProvider {
       userinfo_endpoint: `${resource}/userinfo`,
       revocation_endpoint: `${issuer}/revoke`,
       authorization_response_iss_parameter_supported: true,
+      ...(client && client.method !== "unlisted" && { token_endpoint_auth_methods_supported: [client.method, "private_key_jwt"] }),
       ...(dpop && { dpop_signing_alg_values_supported: ["ES256"] }),
       ...(par && { pushed_authorization_request_endpoint: `${issuer}/par`, require_pushed_authorization_requests: true }),
     };

@@ -1,4 +1,4 @@
-import { topicTable } from "../../src/cli/topic-table.ts";
+import { topicTable } from "../../src/cli/command-table.ts";
 import { ownIdentity } from "../../src/base/identity.ts";
 
 const marked = /(<!-- ([\w-]+): what the command prints [^\n]*-->\n)[\s\S]*?(<!-- end -->)/g;

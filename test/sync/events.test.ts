@@ -46,7 +46,7 @@ const bad: [title: string, input: object, expected: RegExp][] = [
   ["a build is named by a UUID", { build_id: "12" }, /build_id is "12", expected a UUID/],
   ["a cause is the id of an event", { causation_id: "x" }, /causation_id is "x"/],
   ["a payload is an object", { payload: [1] }, /payload is \[1\], expected an object/],
-  ["a branch is text", { git_branch: 3 }, /git_branch is 3, expected a text or null/],
+  ["a branch is text", { git_branch: 3 }, /git_branch is 3, expected text or null/],
 ];
 for (const [title, change, expected] of bad) {
   test(title, () => assert.match(eventProblems({ ...history(), ...change }).join("; "), expected));

@@ -3,6 +3,7 @@ import { chooseKey } from "../../auth/secure-storage/key-choice.ts";
 import type { KeyHeader } from "../../auth/secure-storage/vault.ts";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
+import { checkFoldersAbove } from "../../platform/folders-above.ts";
 import type { App } from "../app.ts";
 import type { LoginOptions } from "./options.ts";
 
@@ -14,10 +15,11 @@ import type { LoginOptions } from "./options.ts";
  * @param startsOver - what is stored cannot be opened, and is done without
  * @returns gives the key when the session is stored, or undefined to leave the file's key as it is. A login can take minutes, and
  * one that changes nothing must not undo what another has changed meanwhile, perhaps to a better key
- * @throws AuthError as `chooseKey`, and `storage_unwritable` when there is no space
+ * @throws AuthError as `chooseKey`, `storage_unsafe` for a folder that others can replace, and `storage_unwritable` when there is no space
  */
 export async function agreedKey(app: App, onConsent: LoginOptions["onConsent"], startsOver = false): Promise<() => KeyHeader | undefined> {
   if (!app.isSealed) return () => undefined;
+  checkFoldersAbove(app.folder);
   const current = startsOver ? undefined : app.sealedFile.header();
   const key = await chooseKey({
     requested: app.settings.storage,

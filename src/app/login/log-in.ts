@@ -15,6 +15,9 @@ import { agreedKey } from "./key.ts";
 import type { LoginOptions } from "./options.ts";
 import { agreedRebinding, isSamePlace, rebindingRefused, type LoginTarget } from "./target.ts";
 
+/** A profile with a session. */
+type LoggedIn = Profile & { readonly session: Session };
+
 /**
  * Logs in: asks for consent before the service is asked anything, lets the user log in, stores the session, and ends the one that it
  * replaces.
@@ -24,7 +27,7 @@ import { agreedRebinding, isSamePlace, rebindingRefused, type LoginTarget } from
  * @throws {@link AuthError} `consent_required`, `timed_out`, `access_denied`, and as the service and the storage do; `usage_invalid`
  * for a device login without {@link LoginOptions.onCode}; the signal's reason. Nothing is changed then
  */
-export async function logIn(app: App, target: LoginTarget, options: LoginOptions, stored: (profile: Profile & { session: Session }) => void): Promise<void> {
+export async function logIn(app: App, target: LoginTarget, options: LoginOptions, stored: (profile: LoggedIn) => void = () => undefined): Promise<LoggedIn> {
   const { signal, resource, audience, prompt, loginHint, dpop = true, timeoutMs = 300_000, redirectHost, port, open = true } = options;
   const warn = options.onWarning ?? (() => undefined);
   await agreedRebinding(target, options.onConsent);
@@ -40,12 +43,13 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   const request = await agreedHost(await prepareLogin(parameters, exchange), flow === "device" ? "device_code" : "authorization_code", options.onConsent);
 
   let replaced: Session | undefined;
+  const { name, known, service, issuer, clientId, clientSecret, scope } = target;
+  const { server, isDiscovered, askedAt } = request;
+  const metadata = askedAt === undefined ? undefined : { server, isDiscovered, askedAt };
+  const team = known?.service === service ? known.team : undefined;
+  const kept = { service, issuer, metadata, clientId, clientSecret, scope, trustedHosts: request.trustedHosts, redirectPath, team };
   const store = async (session: Session): Promise<Profile> => {
-    const { name, known, service, issuer, clientId, scope } = target;
-    const { server, isDiscovered, askedAt, trustedHosts } = request;
-    const metadata = askedAt === undefined ? undefined : { server, isDiscovered, askedAt };
-    const team = known?.service === service ? known.team : undefined;
-    const next = { service, issuer, metadata, clientId, scope, trustedHosts, redirectPath, team, session };
+    const next = { ...kept, session };
     const add = (profiles: Profiles): Profiles => {
       const before = profiles.profiles.get(name);
       // Another login was faster: the user has agreed to change what the profile was then, not what it is now.
@@ -100,4 +104,5 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   if (replaced !== undefined && !isSameSession(replaced, session) && !isSameLogin(replaced, session)) {
     for (const warning of unconfirmed(await endReplacedSession(replaced, { ...exchange, timeoutMs: 3_000 }), true)) warn(warning);
   }
+  return { ...kept, session };
 }

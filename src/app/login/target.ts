@@ -6,6 +6,7 @@ import { isUnopenable, nobody } from "../../auth/session-store.ts";
 import { parseIssuer } from "../../base/address.ts";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
+import type { Secret } from "../../base/secret.ts";
 import type { Identity } from "../../base/identity.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import type { App } from "../app.ts";
@@ -23,6 +24,7 @@ export interface LoginTarget {
   readonly known: Profile | undefined;
   readonly service: string;
   readonly clientId: string;
+  readonly clientSecret: Secret | undefined;
   /** Undefined: the service is its own. */
   readonly issuer: string | undefined;
   readonly scope: string | undefined;
@@ -42,6 +44,8 @@ export interface LoginWords {
   readonly address?: string | undefined;
   /** What is asked for this time. */
   readonly scope: string | undefined;
+  /** From a file that the user named. */
+  readonly clientSecret?: Secret | undefined;
   readonly signal: LoginOptions["signal"];
   /**
    * The login starts anew, whatever was granted before. What is stored is done without if it cannot be opened: nobody could get away
@@ -56,7 +60,7 @@ export interface LoginWords {
  * @throws AuthError `configuration_invalid` when nothing names a service; ServiceError when it is not known yet what ADDRESS is, and
  * cannot be found out
  */
-export async function loginTarget(app: App, { address, scope, force, signal }: LoginWords): Promise<LoginTarget> {
+export async function loginTarget(app: App, { address, scope, clientSecret, force, signal }: LoginWords): Promise<LoginTarget> {
   const { identity, settings, store, fetch, clock } = app;
   const asked = scope ?? settings.scope;
   let unopened: AuthError | undefined;
@@ -76,6 +80,7 @@ export async function loginTarget(app: App, { address, scope, force, signal }: L
   // What one issuer wants or is trusted with says nothing about another.
   const same = remembered !== undefined && issuerOf(remembered) === issuerOf({ service, issuer }) ? remembered : undefined;
   const alive = same?.session !== undefined && !force && isAlive(same.session, clock.now()) ? same.session : undefined;
+  const clientId = settings.clientId?.value ?? remembered?.clientId ?? defaultClientId;
   return {
     name,
     unopened,
@@ -84,7 +89,9 @@ export async function loginTarget(app: App, { address, scope, force, signal }: L
     service,
     issuer,
     server: server ?? knownServer(same, issuer),
-    clientId: settings.clientId?.value ?? remembered?.clientId ?? defaultClientId,
+    clientId,
+    // It belongs to this client at this issuer, and goes nowhere else.
+    clientSecret: clientSecret ?? settings.clientSecret ?? (same?.clientId === clientId ? same.clientSecret : undefined),
     scope: asked !== undefined && alive ? union(same?.scope ?? alive.scope, asked) : (asked ?? same?.scope),
     trustedHosts: same?.trustedHosts ?? [],
     redirectPath: same?.redirectPath,

@@ -76,7 +76,8 @@ export async function browserLogin(options: BrowserLoginOptions): Promise<Sessio
     return session;
   } catch (cause) {
     const error = withScopes(cause, request);
-    if (!signal?.aborted) await listener.finish(pageFor(error), { lingerMs: 3_000 });
+    // For a browser that comes too late, though not so long that the time limit would be no limit.
+    if (!signal?.aborted) await listener.finish(pageFor(error), { lingerMs: isTimedOut(error) ? Math.min(3_000, options.timeoutMs / 100) : 3_000 });
     throw error;
   } finally {
     await listener.close();
@@ -118,6 +119,9 @@ async function waitForResponse(listener: CallbackListener, address: string, opti
   }
 }
 
+/** The user said no, or was not asked because the request forbade it: OpenID Connect Core §3.1.2.6. */
+const denials = new Set(["access_denied", "consent_required", "interaction_required", "login_required", "account_selection_required"]);
+
 function grantedCode(response: AuthorizationResponse, server: AuthorizationServer): Secret {
   if (response.kind === "code") return response.code;
   if (response.kind === "mix-up") {
@@ -126,8 +130,12 @@ function grantedCode(response: AuthorizationResponse, server: AuthorizationServe
   }
   const tryAgain = hint`Try again: ${login()}`;
   const said = response.description ? `${response.error}: ${response.description}` : response.error;
-  if (response.error === "access_denied") throw new AuthError("access_denied", `the login was denied (${said})`, { hint: tryAgain });
+  if (denials.has(response.error)) throw new AuthError("access_denied", `the login was denied (${said})`, { hint: tryAgain });
   throw new ServiceError("service_rejected", `the service refused the login (${said})`, { error: response.error, hint: tryAgain });
+}
+
+function isTimedOut(error: unknown): boolean {
+  return error instanceof AuthError && error.code === "timed_out";
 }
 
 function pageFor(error: unknown): Parameters<CallbackListener["finish"]>[0] {

@@ -15,7 +15,7 @@ import type { TokenManager } from "../token-manager/token-manager.ts";
  *
  * @returns whether it was asked: where nothing names the user and nothing can be refreshed, there is nothing to ask
  * @throws {@link NotAuthenticatedError} when it is not valid; {@link ServiceError} when the service cannot be asked, or names
- * another user than the one who logged in; {@link AuthError} `storage_…`
+ * a user other than the one who logged in; {@link AuthError} `storage_…`
  */
 export async function checkSession({ store, tokens, exchange }: { store: SessionStore; tokens: TokenManager; exchange: ExchangeOptions }): Promise<boolean> {
   const wait = exchange.signal && { signal: exchange.signal };
@@ -38,7 +38,7 @@ export async function checkSession({ store, tokens, exchange }: { store: Session
     });
   }
   const { teams, ...user } = await userInfoResponse(response);
-  if (user.id !== session.user.id) throw invalidAnswer(response, "named another user than the one who logged in");
+  if (user.id !== session.user.id) throw invalidAnswer(response, "named a user other than the one who logged in");
   if (isDeepStrictEqual({ user, teams }, { user: session.user, teams: session.teams })) return true;
   await store.replaceSession(tokens.profile, session, { ...session, user, teams });
   return true;
@@ -53,9 +53,9 @@ export async function checkSession({ store, tokens, exchange }: { store: Session
 export async function userOfToken(accessToken: Secret, endpoint: string, exchange: ExchangeOptions): Promise<UserInfo> {
   const response = await userInfoRequest(endpoint, accessToken, exchange);
   if (response.status !== 401) return userInfoResponse(response);
-  const variable = { variable: "ACCESS_TOKEN" };
+  const variable = "ACCESS_TOKEN";
   throw new NotAuthenticatedError("the service refuses the access token from the environment", {
-    hint: hint`Set ${variable} to a new token. To use the login instead: unset ${variable}`,
+    hint: hint`Set ${{ variable }} to a new token. To use the login instead: ${{ variable, value: null }}`,
   });
 }
 

@@ -31,9 +31,9 @@ export async function completeLogin<T>(
   store: (session: Session) => Promise<T>,
   options: ExchangeOptions,
 ): Promise<{ session: Session; stored: T }> {
-  const { clientId, dpopKey, resource } = request;
+  const { clientId, clientSecret, dpopKey, resource } = request;
   const { authFlow } = how;
-  const common = { ...sessionTokens(tokens, options.clock.now()), clientId, dpopKey };
+  const common = { ...sessionTokens(tokens, options.clock.now()), clientId, clientSecret, dpopKey };
   const { issuedAt } = common;
   try {
     validateTokenType(common, request.server.issuer);

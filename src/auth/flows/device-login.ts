@@ -1,6 +1,7 @@
 import type { ExchangeOptions } from "../../http/request.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { deviceAuthorizationRequest, deviceAuthorizationResponse, deviceCodeGrant, type DeviceAuthorization } from "../oauth/device-authorization.ts";
+import { clientFetch } from "../oauth/client-authentication.ts";
 import { tokenEndpointFetch } from "../oauth/dpop-fetch.ts";
 import { withScopes } from "../oauth/scope.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
@@ -35,7 +36,7 @@ export async function deviceLogin(options: DeviceLoginOptions): Promise<Session>
   const { server, clientId: client_id, scope, extra } = request;
   const exchange: ExchangeOptions = { fetch, clock, signal };
   const requestedAt = readClocks(clock);
-  const response = await deviceAuthorizationRequest(server, { ...extra, client_id, ...(scope && { scope }) }, exchange);
+  const response = await deviceAuthorizationRequest(server, { ...extra, client_id, ...(scope && { scope }) }, { ...exchange, fetch: clientFetch(request, fetch) });
   const authorization = await deviceAuthorizationResponse(response, server).catch((error: unknown) => {
     throw withScopes(error, request);
   });

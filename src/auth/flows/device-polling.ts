@@ -39,7 +39,7 @@ interface PollFailed {
 
 /** NFR-003: an unattended terminal polls no longer than this, whatever lifetime the server gives the code. */
 const maxLifetimeMs = 15 * 60_000;
-/** FR-018: a cautious server does not keep a user waiting who has approved, unless it insists with `slow_down`. */
+/** FR-018: a cautious server does not keep a user who has approved waiting, unless it insists with `slow_down`. */
 const maxIntervalMs = 10_000;
 /** An interval near 0 must not become a busy loop. */
 const minIntervalMs = 1000;
@@ -103,7 +103,7 @@ export function nextPoll(
   if (!isTransient(error)) return { kind: "failed", error };
   const failures = state.failures + 1;
   if (error.retryAfterMs !== undefined) return wait({ ...next, failures }, Math.max(intervalMs, toldMs), error);
-  // On top of the interval, since RFC 8628 §3.5 wants polls to become rarer after a time-out, from the first one on; but not
+  // On top of the interval, since RFC 8628 §3.5 wants polls to become rarer after a timeout, from the first one on; but not
   // past the end of the code's lifetime, or the last chance would be lost.
   const backOffMs = Math.min(retryDelay({ attempt: failures, random }), next.leftMs - 2 * intervalMs);
   return wait({ ...next, failures }, intervalMs + Math.max(0, backOffMs), error);
@@ -113,7 +113,7 @@ export function nextPoll(
  * What is left of the code's lifetime, in milliseconds; 0 when it has expired.
  *
  * Of the two clocks the one that advanced further counts. The monotonic clock may stand still while the machine sleeps, although
- * the code goes on ageing at the server; the wall clock may be set back, which does not make the code any younger.
+ * the code goes on aging at the server; the wall clock may be set back, which does not make the code any younger.
  *
  * @param state - the last state
  * @param reading - the clocks now

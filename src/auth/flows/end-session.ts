@@ -1,13 +1,14 @@
 import { AuthError } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import { readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
+import { clientFetch } from "../oauth/client-authentication.ts";
 import { resourceFetch } from "../oauth/dpop-fetch.ts";
 import { revokeTokens, type Revocation } from "../oauth/revocation.ts";
 import { saysSessionEnded } from "../oauth/session-ended.ts";
 import type { Session } from "../session.ts";
 
 /** The part of a session that its server needs to end it. */
-export type EndableSession = Pick<Session, "server" | "clientId" | "accessToken" | "tokenType" | "refreshToken" | "dpopKey" | "clockOffsetMs">;
+export type EndableSession = Pick<Session, "server" | "clientId" | "clientSecret" | "accessToken" | "tokenType" | "refreshToken" | "dpopKey" | "clockOffsetMs">;
 
 /**
  * Ends a session at the server that issued it: at the service's own logout where the service is that server, else by revoking
@@ -23,7 +24,9 @@ export async function endSession(session: EndableSession, exchange: ExchangeOpti
     await logoutRequest(server.logout_endpoint, access_token, { ...exchange, fetch: resourceFetch(session, exchange) });
     return [];
   }
-  if (server.revocation_endpoint !== undefined) return revokeTokens(server.revocation_endpoint, { client_id, refresh_token, access_token }, exchange);
+  if (server.revocation_endpoint !== undefined) {
+    return revokeTokens(server.revocation_endpoint, { client_id, refresh_token, access_token }, { ...exchange, fetch: clientFetch(session, exchange.fetch) });
+  }
   throw new AuthError("configuration_invalid", `"${server.issuer}" has no way to end a session`);
 }
 

@@ -16,6 +16,8 @@ export interface LoginParameters {
   /** The server, where it is known already. It is not asked then, unless that was long ago. */
   readonly known?: KnownServer | undefined;
   readonly clientId: string;
+  /** See `Client`. */
+  readonly clientSecret?: Secret | undefined;
   /** Scopes, separated by spaces; see `requestedScope`. */
   readonly scope?: string | undefined;
   /** Hosts that the user has agreed to by name, as {@link URL} writes them: a login may begin there although it is not at the issuer. */
@@ -38,6 +40,7 @@ export interface LoginRequest extends KnownServer {
   /** Whether an ID token is expected. */
   readonly isOpenId: boolean;
   readonly clientId: string;
+  readonly clientSecret: Secret | undefined;
   readonly scope: string;
   /** The key to bind the tokens to, a new one for each login. */
   readonly dpopKey: Secret | undefined;
@@ -70,6 +73,7 @@ export async function prepareLogin(parameters: LoginParameters, exchange: Exchan
     askedAt,
     isOpenId,
     clientId,
+    clientSecret: parameters.clientSecret,
     scope,
     dpopKey: parameters.dpop && canBind ? createDpopKey() : undefined,
     resource,
@@ -79,7 +83,7 @@ export async function prepareLogin(parameters: LoginParameters, exchange: Exchan
   };
 }
 
-/** How long metadata are used that were read before, in milliseconds: endpoints rarely move, and never from one minute to the next. */
+/** How long metadata is used after it was read, in milliseconds: endpoints rarely move, and never from one minute to the next. */
 const maxAgeMs = 86_400_000;
 
 /**

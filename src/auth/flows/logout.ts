@@ -60,7 +60,7 @@ function stillStored(cause: AuthError, profile: string, { kind }: EndOutcome): A
 }
 
 /**
- * Ends a session that a new login has replaced, at the server that issued it. It is stored nowhere any more, so it gets a store of
+ * Ends a session that a new login has replaced, at the server that issued it. It is no longer stored anywhere, so it gets a store of
  * its own in memory, where it can be refreshed once more if the server wants that.
  *
  * @param replaced - what was stored before the login

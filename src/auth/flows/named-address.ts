@@ -2,7 +2,7 @@ import { type ExchangeOptions, readJsonObject, send } from "../../http/request.t
 import { defaultAuthorizationServer, type KnownServer } from "../oauth/authorization-server.ts";
 import { discoverAuthorizationServer } from "../oauth/discovery.ts";
 
-/** What an address turns out to be that the user has typed without saying what it is. */
+/** What an address that the user typed turns out to be. */
 export interface NamedAddress {
   /** `issuer`: it publishes metadata; `service`: it does not, and has the API of a service with the default endpoints. */
   readonly kind: "issuer" | "service";
@@ -13,7 +13,7 @@ export interface NamedAddress {
  * Finds out what an address is.
  *
  * A trailing `/` belongs to the name of some issuers and is easily left out. Both spellings have the same metadata, and the one that
- * the metadata use is the issuer from then on: nobody else can publish there.
+ * the metadata uses is the issuer from then on: nobody else can publish there.
  *
  * @param address - from `parseIssuer`
  * @throws {@link ServiceError} when it is neither, or does not answer. Nobody is sent anywhere then

@@ -1,15 +1,15 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 
-/** What becomes of a request for the one-time address. */
+/** The outcome of a request for the one-time address. */
 export type StartOutcome = "first" | "again" | "opened-twice" | "prefetch";
 
 /**
  * The one-time address with which a browser is started, and the cookie that binds the login to that browser (S-009).
  *
- * Another user of this machine can read the browser's command line. If the authorization address stood there, with its `state`,
- * that user could open it first, log in as herself and call back: the victim would go on as the attacker. What stands there is
- * an address on the callback port instead, which leads to the authorization address once, and hands out a cookie. From then on a
+ * Another user of this machine can read the browser's command line. If it contained the authorization address, with its `state`,
+ * that user could open it first, log in with another account and call back: the victim would continue under the attacker's account. What it contains instead is
+ * an address on the callback port, which leads to the authorization address once, and hands out a cookie. From then on a
  * callback counts only with that cookie; and a second opening without it means that two browsers took part, so the login ends.
  * The user's own terminal shows the service's address, which nobody else can read there, and needs no cookie.
  */

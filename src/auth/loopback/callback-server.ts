@@ -145,7 +145,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
 
   const close = (): Promise<void> => {
     closing ??= (async () => {
-      settle?.reject(new AuthError("interrupted", "the login was cancelled before the browser came back", { hint: hint`Run: ${login()}` }));
+      settle?.reject(new AuthError("interrupted", "the login was canceled before the browser came back", { hint: hint`Run: ${login()}` }));
       gone.abort();
       await Promise.all(servers.map(closeServer));
     })();

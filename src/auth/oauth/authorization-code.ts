@@ -58,7 +58,7 @@ export type AuthorizationResponse =
   /** RFC 6749 §4.1.2.1. */
   | { kind: "error"; error: string; description: string | undefined }
   /**
-   * Another server responded than the one that was asked: its code must be sent nowhere (RFC 9207 §2.4). `issuer` is undefined
+   * A server other than the one that was asked responded: its code must be sent nowhere (RFC 9207 §2.4). `issuer` is undefined
    * when the response named none although the server that was asked always does.
    */
   | { kind: "mix-up"; issuer: string | undefined };
@@ -93,7 +93,7 @@ export function authorizationResponse(
   if (!equalInConstantTime(state, expected.state)) return { kind: "unrelated", reason: "state wrong" };
 
   const iss = given("iss");
-  // Simple string comparison, as RFC 9207 §2.4 requires: no normalisation.
+  // Simple string comparison, as RFC 9207 §2.4 requires: no normalization.
   if (iss !== undefined && expected.issuer !== undefined && iss !== expected.issuer) return { kind: "mix-up", issuer: iss };
   // Otherwise a server in a mix-up attack would only have to leave its name out.
   if (iss === undefined && expected.authorization_response_iss_parameter_supported) return { kind: "mix-up", issuer: undefined };

@@ -12,6 +12,8 @@ export interface AuthorizationServer {
   readonly jwks_uri?: string;
   /** The scopes that it knows; it may know more (RFC 8414 §2). */
   readonly scopes_supported?: readonly string[];
+  /** How a client with a secret presents it (RFC 8414 §2). */
+  readonly token_endpoint_auth_methods_supported?: readonly string[];
   /** RFC 7009. */
   readonly revocation_endpoint?: string;
   /** RFC 9126 §5. */
@@ -31,7 +33,7 @@ export interface KnownServer {
   readonly server: AuthorizationServer;
   /** Whether the server publishes metadata. If not, the default endpoints are used and nothing else is tried. */
   readonly isDiscovered: boolean;
-  /** When the server was asked, milliseconds since 1970; undefined when its answer was no answer to that, and is not to be remembered. */
+  /** When the server was asked, milliseconds since 1970; undefined when the answer did not settle that, and must not be remembered. */
   readonly askedAt: number | undefined;
 }
 

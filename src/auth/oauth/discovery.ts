@@ -17,12 +17,12 @@ export type Discovery =
  *
  * The addresses are independent of each other: a refusal, a redirect, a page, an error of the server or the metadata of another
  * issuer at one of them says nothing about the next. An attacker who can cause such an answer gains nothing by that, since the
- * metadata that are used are this issuer's in any case.
+ * metadata that is used is this issuer's in any case.
  *
  * @param issuer - exactly as the server names itself, with a trailing `/` if it has one
  * @param alias - another spelling of the same addresses, if the server may name itself that way too
- * @throws {@link ServiceError} `network_unavailable` when there is no answer, and `service_answer_invalid` when all metadata that were found
- * are invalid
+ * @throws {@link ServiceError} `network_unavailable` when there is no answer, and `service_answer_invalid` when all metadata that was found
+ * is invalid
  */
 export async function discoverAuthorizationServer(issuer: string, options: ExchangeOptions, alias: string = issuer): Promise<Discovery> {
   const found: { address: string; response: Response; body: JsonObject | undefined }[] = [];
@@ -48,7 +48,7 @@ export async function discoverAuthorizationServer(issuer: string, options: Excha
   const trouble = found.find(({ response }) => isTransientStatus(response.status));
   const reason = trouble
     ? serviceFailure(trouble.response, trouble.body)
-    : new ServiceError("service_answer_invalid", `"${issuer}" publishes no metadata of an authorization server: ${said}`, { hint: "Check the address of the issuer" });
+    : new ServiceError("service_answer_invalid", `"${issuer}" does not publish the metadata of an authorization server: ${said}`, { hint: "Check the address of the issuer" });
   return { reason };
 }
 
@@ -69,7 +69,7 @@ function metadataAddresses(issuer: string): readonly string[] {
  *
  * @param body - the JSON of `response`
  * @param issuers - the issuer that was asked, in each spelling that is accepted
- * @throws {@link ServiceError} `service_answer_invalid` when they describe another server than the one that was asked, or one
+ * @throws {@link ServiceError} `service_answer_invalid` when it describes a server other than the one that was asked, or one
  * that no secret may be sent to
  */
 function metadata(body: JsonObject, response: Response, issuers: readonly [string, ...string[]]): AuthorizationServer {
@@ -78,14 +78,14 @@ function metadata(body: JsonObject, response: Response, issuers: readonly [strin
   const issuer = issuers.find((name) => name === found);
   if (issuer === undefined) {
     const [asked] = issuers;
-    const named = typeof found === "string" ? `are those of "${found.slice(0, 200)}"` : "name no issuer";
+    const named = typeof found === "string" ? `names the issuer "${found.slice(0, 200)}"` : "names no issuer";
     throw new AuthError("service_answer_invalid", `the metadata of "${asked}" ${named}`, {
       hint: differsBySlash(found, asked) ? hint`Name it as it names itself: ${login(undefined, "--issuer", found)}` : "Check the address of the issuer",
     });
   }
 
   const endpoint: Kind<string> = {
-    expected: 'an "https:" address without a user and a fragment (RFC 6749 §3.1)',
+    expected: 'an "https:" address without a user name or a fragment (RFC 6749 §3.1)',
     read(value) {
       if (typeof value !== "string" || !URL.canParse(value)) return undefined;
       const url = new URL(value);
@@ -108,6 +108,7 @@ function metadata(body: JsonObject, response: Response, issuers: readonly [strin
     ...member("userinfo_endpoint", endpoint),
     ...member("jwks_uri", endpoint),
     ...member("scopes_supported", texts),
+    ...member("token_endpoint_auth_methods_supported", texts),
     ...member("revocation_endpoint", endpoint),
     ...member("pushed_authorization_request_endpoint", endpoint),
     ...member("require_pushed_authorization_requests", flag),

@@ -3,6 +3,7 @@ import type { Secret } from "../../base/secret.ts";
 import type { Fetch } from "../../base/runtime-types.ts";
 import { readJsonObject } from "../../http/request.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { clientFetch, type Client } from "./client-authentication.ts";
 import { dpopProof } from "./dpop-proof.ts";
 import type { TokenResponse } from "./token-endpoint.ts";
 import { parseChallenges } from "./www-authenticate.ts";
@@ -24,10 +25,14 @@ interface Sender {
 }
 
 /**
- * The `fetch` for requests to the token endpoint: with a key, the new tokens are bound to it, and tokens that are bound already
- * need its proof (RFC 9449 §5).
+ * The `fetch` for requests to the token endpoint: with the secret of a client that has one, and with a key, to which the new tokens
+ * are then bound; tokens that are bound already need its proof (RFC 9449 §5).
  */
-export function tokenEndpointFetch({ dpopKey, clockOffsetMs = 0 }: Partial<TokenBinding>, sender: Sender): Fetch {
+export function tokenEndpointFetch(session: Client & Partial<TokenBinding>, sender: Sender): Fetch {
+  return boundFetch(session, { ...sender, fetch: clientFetch(session, sender.fetch) });
+}
+
+function boundFetch({ dpopKey, clockOffsetMs = 0 }: Partial<TokenBinding>, sender: Sender): Fetch {
   return dpopKey === undefined ? sender.fetch : dpopFetch(dpopKey, clockOffsetMs, sender);
 }
 
@@ -36,7 +41,7 @@ export function tokenEndpointFetch({ dpopKey, clockOffsetMs = 0 }: Partial<Token
  * requests themselves are written as if it were not. A server may bind the refresh token and not this one.
  */
 export function resourceFetch(binding: TokenBinding, sender: Sender): Fetch {
-  return binding.tokenType === "DPoP" ? tokenEndpointFetch(binding, sender) : sender.fetch;
+  return binding.tokenType === "DPoP" ? boundFetch(binding, sender) : sender.fetch;
 }
 
 /**
@@ -57,7 +62,7 @@ const toleranceMs = 60_000;
 
 /**
  * A `fetch` that proves possession of the key with every request. So every exchange of the protocol can be bound to a key
- * without knowing of it, and an access token that is sent as `Bearer` goes out as `DPoP`, with its hash in the proof (§7.1).
+ * without knowing about it, and an access token that is sent as `Bearer` goes out as `DPoP`, with its hash in the proof (§7.1).
  *
  * A server that requires a nonce in the proof says so and has done nothing yet (§8, §9); nor has one that refuses a proof
  * because its time is wrong (§4.3). The server's `Date` corrects the time: at login it is not known yet how wrong this machine's
@@ -68,7 +73,7 @@ function dpopFetch(key: Secret, clockOffsetMs: number, { fetch, clock, nonces = 
   let offsetMs = clockOffsetMs;
   return async (input, init = {}) => {
     const url = new URL(input);
-    // In capitals on the wire as well: `fetch` leaves the case of some methods as it is, and the proof must name what was sent.
+    // In capitals on the wire as well: `fetch` leaves the case of some methods alone, and the proof must name what was sent.
     const method = init.method?.toUpperCase() ?? "GET";
     const headers = new Headers(init.headers);
     const access_token = /^(?:Bearer|DPoP) +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];

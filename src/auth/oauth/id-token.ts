@@ -72,7 +72,7 @@ function idTokenClaims(jws: Jws, { server, client_id, access_token, now, nonce }
   );
 
   const algorithms = server.id_token_signing_alg_values_supported;
-  if (algorithms !== undefined && !algorithms.includes(alg)) throw refuse(`is signed by ${alg}, which the server's metadata rule out`);
+  if (algorithms !== undefined && !algorithms.includes(alg)) throw refuse(`is signed by ${alg}, which the server's metadata rules out`);
   if (claims["iss"] !== server.issuer) throw refuse(claims["iss"] === undefined ? 'has no "iss"' : `was issued by ${JSON.stringify(claims["iss"])}`);
   const sub = required("sub", text);
 
@@ -81,7 +81,7 @@ function idTokenClaims(jws: Jws, { server, client_id, access_token, now, nonce }
   if (!audience.includes(client_id)) throw refuse(`is not for the client "${client_id}"`);
   // A token for several audiences must have been issued to this client, or any of them could present its own here.
   const azp = claims["azp"];
-  if ((azp !== undefined || audience.length > 1) && azp !== client_id) throw refuse(`was issued to another client than "${client_id}"`);
+  if ((azp !== undefined || audience.length > 1) && azp !== client_id) throw refuse(`was issued to a client other than "${client_id}"`);
 
   const nowSeconds = now / 1000;
   if (required("exp", number) <= nowSeconds - toleranceSeconds) throw refuse("has expired");
@@ -98,7 +98,7 @@ function idTokenClaims(jws: Jws, { server, client_id, access_token, now, nonce }
     // A nonce that was not sent belongs to another login.
     if (sent !== nonce) throw refuse("belongs to another login: its nonce is not the one that was sent");
   } else {
-    if (sub !== previous.sub) throw refuse("names another user than the login did");
+    if (sub !== previous.sub) throw refuse("names a user other than that of the login");
     if (sent !== undefined && sent !== previous.nonce) throw refuse("belongs to another login: its nonce has changed");
     const hasChanged = auth_time !== undefined && previous.auth_time !== undefined && auth_time !== previous.auth_time;
     if (hasChanged) throw refuse("belongs to another login: its auth_time has changed");

@@ -62,7 +62,7 @@ function matches(key: Jwk, { alg, kid }: Jws): boolean {
 }
 
 /**
- * The key itself; empty when it is damaged, or an RSA key that is none: with less than 2048 bits it can be broken (RFC 7518 §3.3),
+ * The key itself; empty when it is damaged, or an RSA key that protects nothing: with less than 2048 bits it can be broken (RFC 7518 §3.3),
  * and with an exponent of 1 every text is its own signature (RFC 8017 §3.1 has 3 as the least).
  */
 function importKey({ kty, n, e, crv, x, y }: Jwk): KeyObject[] {

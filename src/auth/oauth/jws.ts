@@ -29,7 +29,7 @@ interface SignatureAlgorithm {
 const eddsa: SignatureAlgorithm = { kty: "OKP", crv: "Ed25519", digest: null, hash: "sha512", how: {} };
 
 /**
- * The accepted algorithms. Not `none`, and none with a shared key: a public client shares no secret with the server, and using
+ * The accepted algorithms. Neither `none` nor any with a shared key: a public client shares no secret with the server, and using
  * the server's public key as one is a classic forgery (RFC 8725 §2.1).
  */
 export const signatureAlgorithms: ReadonlyMap<string, SignatureAlgorithm> = new Map<string, SignatureAlgorithm>([
@@ -53,7 +53,7 @@ export function parseJws(token: Secret): Jws {
   if (parts.length !== 3 || !/^[\w-]+\.[\w-]+\.[\w-]*$/.test(token.reveal())) throw refuse("is not a signed JWT");
   const parameters = jsonObject(header);
   const claims = jsonObject(payload);
-  if (parameters === undefined || claims === undefined) throw refuse("holds something other than JSON objects");
+  if (parameters === undefined || claims === undefined) throw refuse("contains something other than JSON objects");
   const { alg, kid, crit } = parameters;
   if (typeof alg !== "string" || !signatureAlgorithms.has(alg)) {
     throw refuse(`is signed by ${JSON.stringify(alg) ?? "nothing"}, and only ${[...signatureAlgorithms.keys()].join(", ")} are accepted`);

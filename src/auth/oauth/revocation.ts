@@ -1,4 +1,4 @@
-import { AuthError } from "../../base/errors.ts";
+import { AuthError, ServiceError } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import { form, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
@@ -32,10 +32,18 @@ export async function revokeTokens(
       results.push({ token, error: undefined });
     } catch (error) {
       if (!(error instanceof AuthError)) throw error;
-      results.push({ token, error });
+      // The access token is of the same grant: a server that does not know it any more has ended it with the refresh token.
+      const isEnded = token === "access_token" && results[0]?.error === undefined && results.length > 0 && saysUnknown(error);
+      results.push({ token, error: isEnded ? undefined : error });
     }
   }
   return results;
+}
+
+/** Whether a refusal says that the token is not valid. RFC 7009 §2.2 wants a 200 for that, and some servers answer as others would. */
+function saysUnknown(error: AuthError): boolean {
+  if (!(error instanceof ServiceError) || error.code !== "service_rejected") return false;
+  return ["invalid_token", "invalid_grant", "token_revoked", "token_expired", "expired_token"].includes(error.error ?? "");
 }
 
 /**

@@ -33,7 +33,7 @@ export function requestedScope(asked: string | undefined, server: AuthorizationS
  * What was requested and not granted, separated by spaces; undefined when nothing is missing.
  *
  * Servers leave out what is granted in another form: the refresh token and the ID token are themselves the grant of `offline_access`
- * and of `openid`. Some write a scope with the address of its resource before it, or leave that away.
+ * and of `openid`. Some write a scope with the address of its resource before it, or leave it out.
  */
 export function missingScope(requested: string, granted: { scope: string; refreshToken?: unknown; idToken?: unknown }): string | undefined {
   const names = scopeNames(granted.scope);
@@ -44,7 +44,7 @@ export function missingScope(requested: string, granted: { scope: string; refres
   return scopeNames(requested).filter((name) => !isGranted(name)).join(" ") || undefined;
 }
 
-/** An `invalid_scope` that says what was sent and what the server knows; every other error as it is. */
+/** An `invalid_scope` that says what was sent and what the server knows; every other error unchanged. */
 export function withScopes(error: unknown, { server, scope }: { server: AuthorizationServer; scope: string }): unknown {
   if (!(error instanceof ServiceError) || error.error !== "invalid_scope") return error;
   const { scopes_supported: listed } = server;

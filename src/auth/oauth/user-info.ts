@@ -32,7 +32,7 @@ export function userInfoRequest(endpoint: string, accessToken: Secret, options: 
 }
 
 /**
- * Judges the answer to {@link userInfoRequest}. Teams and e-mail may be absent; an invalid team is left out, since it must not
+ * Judges the answer to {@link userInfoRequest}. Teams and email may be absent; an invalid team is left out, since it must not
  * keep its user from logging in.
  *
  * @param sub - the user of the ID token: OpenID Connect's UserInfo must name the same, or none of it may be used, since the
@@ -43,7 +43,7 @@ export function userInfoRequest(endpoint: string, accessToken: Secret, options: 
 export async function userInfoResponse(response: Response, sub?: string): Promise<UserInfo> {
   const body = await readJsonObject(response);
   if (response.status !== 200) throw serviceFailure(response, body);
-  if (sub !== undefined && body?.["sub"] !== sub) throw invalidAnswer(response, "named another user than the ID token did");
+  if (sub !== undefined && body?.["sub"] !== sub) throw invalidAnswer(response, "named a user other than that of the ID token");
   const id = textOf(body?.["user_id"]) ?? textOf(body?.["sub"]);
   if (body === undefined || id === undefined) throw invalidAnswer(response, 'answered without a "user_id"');
   const email = textOf(body["email"]);

@@ -69,7 +69,7 @@ async function keychainHeader(keychain: Keychain, account: string): Promise<KeyH
     await keychain.write(account, key);
     const kept = await keychain.read(account);
     if (kept === undefined || !kept.equals(key)) {
-      throw new AuthError("keychain_unavailable", "the keychain accepts a key and does not give it back", {
+      throw new AuthError("keychain_unavailable", "the keychain accepts a key but does not return it", {
         hint: hint`Run: ${login(undefined, "--storage", "file")}`,
       });
     }

@@ -30,7 +30,7 @@ export function findKeychainLibrary(places: readonly string[] = ownFiles(), { pl
   const suffixes = (builds[platform] ?? [""]).map((build) => `${platform}-${arch}${build}`);
   const found = places.flatMap((place) => inPnp(place, suffixes) ?? nextTo(place, suffixes));
   if (found.length === 0) return { missing: "it is not installed next to this program" };
-  const judged = found.map(({ way, file }) => ({ file, open: platform === "win32" ? undefined : way.flatMap(openWayTo)[0] }));
+  const judged = found.map(({ way, file }) => ({ file, open: platform === "win32" ? undefined : way.flatMap((path) => openWayTo(path))[0] }));
   const files = judged.filter(({ open }) => open === undefined).map(({ file }) => file);
   const open = judged.find((one) => one.open)?.open;
   return files.length === 0 && open !== undefined ? { open } : { files };

@@ -71,7 +71,7 @@ writeSync(3, JSON.stringify(answer(JSON.parse(readFileSync(0, "utf8")))) + "\\n"
 /** Set in the environment of the process that asks, which must never start another. The same for tools of every name. */
 const marker = "IN_KEYCHAIN_PROCESS";
 
-/** What the process is given of the environment: how to find the session bus, a display and system libraries. No secret is among them. */
+/** The part of the environment that the process is given: how to find the session bus, a display and system libraries. No secret is among them. */
 const passed = /^(PATH|HOME|USER|LOGNAME|TMPDIR|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_\w+|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|LD_LIBRARY_PATH|NIX_LD\w*|SYSTEMROOT|WINDIR)$/i;
 
 /** A process that has not been asked yet. */
@@ -121,7 +121,7 @@ export async function askKeychainProcess(request: KeychainRequest, env: Environm
   const end = await ended;
   signal.removeEventListener("abort", kill);
   if (end instanceof Error) throw end;
-  const whatItDid = signal.aborted ? "gives no sign of life" : `ended with ${end}`;
+  const whatItDid = signal.aborted ? "shows no sign of life" : `ended with ${end}`;
   const [sign, line, rest] = said().split("\n");
   if (sign !== "" || line === undefined) return { noNode: `"${process.execPath}" ${whatItDid}` };
   try {

@@ -115,7 +115,7 @@ export function keychainAccount(file: SealedFile): string | undefined {
 /** The key that a header names in the keychain. */
 export function keychainKey(keychain: Keychain): KeySource {
   return {
-    mismatch: { message: "it was sealed with another key than the one in the keychain, or it was changed", hint: startOver },
+    mismatch: { message: "it was sealed with a key other than the one in the keychain, or it was changed", hint: startOver },
     async open(header) {
       if (header.source !== "keychain") throw new TypeError("not a keychain key");
       const key = await keychain.read(header.account).catch((error: unknown) => {
@@ -137,7 +137,7 @@ export function whereSealed(error: unknown): unknown {
 function explain(answer: Exclude<KeychainAnswer, { key: unknown }>): AuthError {
   if ("failed" in answer) return explainFailure(answer.failed);
   if ("missing" in answer) return unavailable(`there is no keychain here: the optional package "@napi-rs/keyring" cannot be loaded (${answer.missing})`);
-  if ("noNode" in answer) return unavailable(`the keychain is asked by a process of Node.js, and none can be started here (${answer.noNode})`);
+  if ("noNode" in answer) return unavailable(`the keychain is asked in a separate Node.js process, which cannot be started here (${answer.noNode})`);
   const { path, uid, mode } = answer.open;
   const isOurs = uid === process.geteuid?.() || uid === 0;
   const who = isOurs ? `can be changed by others (mode ${mode.toString(8).padStart(4, "0")})` : `belongs to another user (uid ${uid})`;

@@ -107,7 +107,7 @@ function about<T>(variable: string, action: () => T): T {
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;
     const isOfOtherFolder = error.next?.some((part) => typeof part === "object" && "variable" in part);
-    const elsewhere: Hint = hint`Set ${variable} to a folder of yours that can be written, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`;
+    const elsewhere: Hint = hint`Set ${variable} to a writable folder that you own, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`;
     throw new AuthError(error.code, `the secret of the session's key cannot be kept or read: ${error.message}`, {
       ...(error.next && { hint: isOfOtherFolder ? elsewhere : error.next }),
       cause: error,

@@ -27,7 +27,7 @@ export interface SealingKey {
   readonly key: Buffer;
 }
 
-/** The next step when the file cannot be opened any more. It destroys nothing: {@link SealedFile.setAside}. */
+/** The next step when the file can no longer be opened. It destroys nothing: {@link SealedFile.setAside}. */
 export const startOver: Hint = hint`Log in again: ${login(undefined, "--force")}`;
 
 interface Envelope {

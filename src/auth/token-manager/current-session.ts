@@ -16,6 +16,15 @@ export interface AccessTokenOptions {
   signal?: runtime.AbortSignal;
 }
 
+/** An access token for a request that the caller sends itself. */
+export interface AccessToken {
+  readonly token: string;
+  /** `DPoP`: bound to a key, and of no use without proofs of it. The authorized fetch sends them. */
+  readonly tokenType: "Bearer" | "DPoP";
+  /** When it expires: milliseconds since 1970, by this machine's clock; undefined when the server does not say. */
+  readonly expiresAt: number | undefined;
+}
+
 /** What a token manager tells its embedder. No event holds a secret. */
 export interface TokenEvents {
   /** A refresh succeeded and is stored. `expiresAt`: milliseconds since 1970, undefined when the service does not say. */
@@ -25,7 +34,7 @@ export interface TokenEvents {
   /** A refresh failed. */
   refused: [{ profile: string; error: AuthError }];
   /** The session expired or was revoked, and was removed. */
-  cleared: [{ profile: string }];
+  cleared: [{ profile: string; reason: "expired" | "revoked" }];
   /** The refreshed session could not be stored: it lives in this process only, until a later try succeeds. */
   unsaved: [{ profile: string; error: AuthError }];
 }

@@ -219,12 +219,14 @@ export class SessionRefresher {
     this.#unsaved = undefined;
     const { profile } = this.#current;
     try {
-      if (await this.#options.store.clearSession(profile, stored)) this.#options.events.emit("cleared", { profile });
+      const ends = Date.parse(stored.refreshTokenExpiresAt ?? "");
+      const reason = ends <= this.#options.clock.now() + stored.clockOffsetMs ? "expired" : "revoked";
+      if (await this.#options.store.clearSession(profile, stored)) this.#options.events.emit("cleared", { profile, reason });
     } catch (error) {
       // The service will refuse it again next time; what the user has to know now is that the session ended.
       if (!(error instanceof AuthError)) throw error;
     }
-    // An error that says more than that it ended.
+    // Some errors say more than that it ended.
     throw cause instanceof NotAuthenticatedError ? cause : this.#ended(cause);
   }
 
@@ -246,9 +248,9 @@ function noRefreshToken(profile: string): NotAuthenticatedError {
 }
 
 function expiredOnArrival({ server }: Session): ServiceError {
-  return new ServiceError("service_answer_invalid", `"${server.token_endpoint}" sent an access token that has expired already ("expires_in")`, {
+  return new ServiceError("service_answer_invalid", `"${server.token_endpoint}" sent an access token that has already expired ("expires_in")`, {
     status: 200,
-    hint: "You are still logged in. Try again; if it happens every time, the service has to be fixed",
+    hint: "You are still logged in. Try again; if it happens every time, the service needs to be fixed",
   });
 }
 

@@ -7,10 +7,10 @@ import type * as runtime from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Credential, Session } from "../session.ts";
 import type { SessionStore } from "../session-store.ts";
-import { CurrentSession, type AccessTokenOptions, type TokenEventListeners, type TokenEvents } from "./current-session.ts";
+import { CurrentSession, type AccessToken, type AccessTokenOptions, type TokenEventListeners, type TokenEvents } from "./current-session.ts";
 import type { SessionRefresher } from "./session-refresher.ts";
 
-export type { AccessTokenOptions, TokenEventListeners, TokenEvents } from "./current-session.ts";
+export type { AccessToken, AccessTokenOptions, TokenEventListeners, TokenEvents } from "./current-session.ts";
 
 /** What a {@link TokenManager} works with. @internal */
 export interface TokenManagerOptions {
@@ -20,7 +20,7 @@ export interface TokenManagerOptions {
   profile?: string | undefined;
   /** The service that the caller wants to talk to; undefined: the profile's own. */
   service?: string | undefined;
-  /** A token to give out as it is, from the environment: nothing is read, stored or refreshed then. */
+  /** A token to give out as is, from the environment: nothing is read, stored or refreshed then. */
   accessToken?: Secret | undefined;
   /** The machine's, or a test's. */
   clock: Clock;
@@ -77,6 +77,15 @@ export class TokenManager {
     return this.getSession(options).then(({ accessToken }) => accessToken.reveal());
   }
 
+  /** The same token, and what a caller has to know to use it. Same parameters and failures as {@link TokenManager.getAccessToken}. */
+  async getToken(options?: AccessTokenOptions): Promise<AccessToken> {
+    const { accessToken } = this.#options;
+    if (accessToken) return { token: accessToken.reveal(), tokenType: "Bearer", expiresAt: undefined };
+    const session = await this.getSession(options);
+    const { tokenType, accessTokenExpiresAt: ends, clockOffsetMs } = session;
+    return { token: session.accessToken.reveal(), tokenType, expiresAt: ends === undefined ? undefined : ends - clockOffsetMs };
+  }
+
   /**
    * The session that {@link TokenManager.getAccessToken} takes its token from, for what else it holds, such as the teams.
    * Same parameters and failures.
@@ -126,7 +135,7 @@ export class TokenManager {
   }
 
   /**
-   * To be called before the process ends: waits for a refresh under way, and tries once more to store what could not be stored.
+   * Call this before the process ends: it waits for a refresh under way, and tries once more to store what could not be stored.
    *
    * @throws {@link AuthError} `storage_…` when the session is lost with this process
    */
@@ -157,7 +166,7 @@ export class TokenManager {
   }
 
   /**
-   * To be called when the service says that the session of a token ended. What is stored is removed only if it is still that
+   * Call this when the service says that the session of a token ended. What is stored is removed only if it is still that
    * session.
    *
    * @param accessToken - the token that was refused

@@ -84,7 +84,7 @@ export async function holdConnection({ url, ticket }: WebSocketTicket, options: 
   }
 }
 
-/** What Node reports of an upgrade and a WebSocket does not. */
+/** What Node reports about an upgrade and a WebSocket does not. */
 interface Upgrade {
   /** HTTP status of the answer; 0 while there is none. */
   status(): number;

@@ -2,6 +2,7 @@ import { AuthError, NotAuthenticatedError, type AuthErrorOptions } from "../../b
 import { hint } from "../../base/hint.ts";
 import { Secret } from "../../base/secret.ts";
 import { isConfidential, leadsHome } from "../../base/address.ts";
+import { leaving } from "../../http/effects.ts";
 import { invalidAnswer, readJsonObject, serviceFailure } from "../../http/request.ts";
 import type { AuthorizedFetch } from "../authorized-fetch.ts";
 import type { TokenManager } from "../token-manager/token-manager.ts";
@@ -34,7 +35,7 @@ const timeoutMs = 10_000;
  */
 export async function webSocketTicket(team: string, { tokens, fetch, signal }: TicketOptions): Promise<WebSocketTicket> {
   await tokens.getCredential({ minValidityMs, ...(signal && { signal }) });
-  const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ team_id: team }) };
+  const init = leaving("nothing", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ team_id: team }) });
   // Following a redirect would let another server choose the address that the ticket is then sent to.
   const response = await fetch("/api/v1/ws-token", { ...init, redirect: "manual", timeoutMs, ...(signal && { signal }) });
   return ticketResponse(response, team, await tokens.service());
@@ -56,14 +57,14 @@ function refusal(response: Response, body: Readonly<Record<string, unknown>> | u
   const options: AuthErrorOptions = { hint: hint`Your teams: ${{ command: "auth team" }}`, cause };
   if (response.status === 401) return new NotAuthenticatedError("the service refuses the access token even after a refresh", { cause });
   if (response.status === 403) return new AuthError("access_denied", `you are not a member of team "${team}"`, options);
-  if (response.status === 404) return new AuthError("service_rejected", `the service knows no team "${team}"`, options);
+  if (response.status === 404) return new AuthError("service_rejected", `the service does not know the team "${team}"`, options);
   return cause;
 }
 
 /**
  * Judges the address that the service gives for a WebSocket. The ticket that goes there is a credential, so plain `ws:` is for
- * this machine only, and a service elsewhere does not lead here (S-013). An address with a token in its query is refused: queries end up in logs (RFC 6750 §5.3), and the service
- * does not look there.
+ * this machine only, and a service elsewhere does not lead here (S-013). An address with a token in its query is refused: queries
+ * end up in logs (RFC 6750 §5.3), and the service does not look there.
  *
  * @param text - `ws_url`; `http:` and `https:` count as `ws:` and `wss:`
  * @param service - the service's address
@@ -80,7 +81,7 @@ function socketAddress(text: string, service: string): URL {
   if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse(`is neither "ws:" nor "wss:"`);
   if (leadsHome(url, new URL(service))) throw refuse(`leads to this machine (${url.host})`);
   if (!isConfidential(url)) throw refuse(`would carry the ticket in the clear to ${url.host}`);
-  if (url.username || url.password || url.hash) throw refuse("holds a user name, a password or a fragment");
+  if (url.username || url.password || url.hash) throw refuse("contains a user name, a password or a fragment");
   if ([...url.searchParams.keys()].some((key) => /token/i.test(key))) throw refuse("carries a token in its query");
   return new URL(url.href.replace(/^http/, "ws"));
 }

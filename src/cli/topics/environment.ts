@@ -2,10 +2,11 @@ import type { Identity } from "../../base/identity.ts";
 import { bulletList } from "../format.ts";
 
 /** The environment variables. */
-export function environment({ name, variable }: Identity): string {
+export function environment({ name, service, clientId = "cli_native", variable }: Identity): string {
   const variables = bulletList([
-    [variable("SAAS_URL"), "the service. Needed for the first login; after that the profile remembers it, and a different value never receives its tokens"],
-    [variable("CLIENT_ID"), "the client ID registered at the service; `cli_native` by default"],
+    [variable("SAAS_URL"), `the service${service === undefined ? ". Needed for the first login" : `, instead of \`${service}\``}; after that the profile remembers it, and a different value never receives its tokens`],
+    [variable("CLIENT_ID"), `the client ID registered at the service; \`${clientId}\` by default`],
+    [variable("CLIENT_SECRET"), "the client secret, where the issuer gives one to native clients. It is in every copy of a program, so it is not secret"],
     [variable("PROFILE"), "the account to use, like `--profile`"],
     [variable("STORAGE"), "where the key of the session lives, like `--storage`; `file` is also consent to the encrypted file"],
     [variable("PASSPHRASE"), "the secret that the key of the encrypted file is derived from"],

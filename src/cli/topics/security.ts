@@ -33,8 +33,11 @@ export function security({ command }: Identity): string {
   users are refused. The service's own address is shown in your terminal alone.
 - Another user of the machine. Files are 0600 in folders of 0700; mode and owner
   are checked on the open file at every read. A file that is a link, or that
-  others can read, is not used. If others can change a folder above, they can
-  hide what is below it; "${command} auth doctor" names such folders. On Windows
+  others can read, is not used; the same holds for every event that waits. A
+  login refuses a place that others can replace: below a folder that everybody
+  can write to (unless it is sticky) or that is another user's. Root creates
+  nothing in another user's home. Where only a group can change a folder above,
+  it can hide what is below; "${command} auth doctor" names it. On Windows
   the access list of your profile folder keeps others out.
 - Code that somebody else has placed where programs look for it. Only the files
   of this package are loaded, and its one dependency, from the package's own

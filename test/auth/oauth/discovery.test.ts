@@ -63,7 +63,7 @@ test("the first metadata found are used, and the second address is not asked", a
   assert.deepEqual(asked, [first]);
 });
 
-test("OpenID Connect's metadata are used where there are no others", async () => {
+test("OpenID Connect's metadata is used where there is no other", async () => {
   const more = { jwks_uri: `${issuer}/jwks`, userinfo_endpoint: `${issuer}/me`, dpop_signing_alg_values_supported: ["ES256"] };
   assert.deepEqual((await discover({ [second]: Response.json({ ...metadata, ...more, claims_supported: ["sub"] }) })).found, { ...metadata, ...more });
 });
@@ -100,8 +100,8 @@ test("another spelling of the issuer is accepted where it is allowed, and no thi
 });
 
 test("metadata of another issuer are refused, and so are metadata without an issuer (RFC 8414 §3.3)", async () => {
-  await refused({ [first]: Response.json({ ...metadata, issuer: "https://evil.example" }) }, "service_answer_invalid", /are those of "https:\/\/evil.example"/);
-  await refused({ [first]: Response.json({ ...metadata, issuer: undefined }) }, "service_answer_invalid", /name no issuer/);
+  await refused({ [first]: Response.json({ ...metadata, issuer: "https://evil.example" }) }, "service_answer_invalid", /names the issuer "https:\/\/evil.example"/);
+  await refused({ [first]: Response.json({ ...metadata, issuer: undefined }) }, "service_answer_invalid", /names no issuer/);
 });
 
 test("an issuer that differs by a trailing / is refused, and the hint names the right one", async () => {

@@ -9,6 +9,7 @@ import { Secret } from "../../../src/base/secret.ts";
 
 const clock = { ...systemClock, now: (): number => 1_562_262_616_999 };
 const key = createDpopKey();
+const client = { clientId: "cli_native", server: {} };
 const challenge = (nonce: string): Response =>
   Response.json({ error: "use_dpop_nonce" }, { status: 400, headers: { "dpop-nonce": nonce } });
 
@@ -20,7 +21,7 @@ function server(...answers: Response[]): { ask: ReturnType<typeof tokenEndpointF
     sent.push({ url: String(input), init, headers: new Headers(init.headers) });
     return answers.shift() ?? new Response("{}");
   };
-  return { ask: tokenEndpointFetch({ dpopKey: key }, { fetch, clock, nonces }), sent, nonces };
+  return { ask: tokenEndpointFetch({ ...client, dpopKey: key }, { fetch, clock, nonces }), sent, nonces };
 }
 const proofOf = ({ headers }: { headers: Headers } = { headers: new Headers() }): ReturnType<typeof readProof> => readProof(headers.get("dpop") ?? "");
 
@@ -58,7 +59,7 @@ test("the time of a proof is the server's, not this machine's", async () => {
     header = new Headers(init.headers).get("dpop") ?? "";
     return new Response();
   };
-  await tokenEndpointFetch({ dpopKey: key, clockOffsetMs: -600_000 }, { fetch, clock, nonces: new Map() })("https://api.example");
+  await tokenEndpointFetch({ ...client, dpopKey: key, clockOffsetMs: -600_000 }, { fetch, clock, nonces: new Map() })("https://api.example");
   assert.equal(readProof(header).claims["iat"], 1562262016);
 });
 
@@ -123,7 +124,7 @@ test("a known clock difference that no longer exists is forgotten", async () => 
     iats.push(readProof(new Headers(init.headers).get("dpop") ?? "").claims["iat"]);
     return iats.length === 1 ? refusedProof("Thu, 04 Jul 2019 17:50:17 GMT") : new Response();
   };
-  await tokenEndpointFetch({ dpopKey: key, clockOffsetMs: 3_600_000 }, { fetch, clock, nonces: new Map() })("https://as.example/token");
+  await tokenEndpointFetch({ ...client, dpopKey: key, clockOffsetMs: 3_600_000 }, { fetch, clock, nonces: new Map() })("https://as.example/token");
   assert.deepEqual(iats, [1562266216, 1562262617]);
 });
 

@@ -97,7 +97,7 @@ const facts = (more: Partial<ChoiceFacts>): ChoiceFacts => ({
   ...more,
 });
 
-test("FR-006 a keychain that accepts a key and does not give it back is detected before the login", async () => {
+test("FR-006 a keychain that accepts a key but does not return it is detected before the login", async () => {
   const forgetful: Keychain = { ...keychainOf(), write: async () => undefined };
   await assert.rejects(chooseKey(facts({ keychain: forgetful, requested: option("keychain") })), { code: "keychain_unavailable", message: /does not give it back/ });
 });

@@ -80,7 +80,7 @@ test("what is started with the process that asks the keychain may print: the ans
 for (const [does, script, end] of [
   ["ends at once", "exit 3", /^"\S+program" ended with 3$/],
   ["prints something else", "echo hello; echo hello >&3", /^"\S+program" ended with 0$/],
-  ["goes on for ever", "exec sleep 60", /^"\S+program" gives no sign of life$/],
+  ["runs forever", "exec sleep 60", /^"\S+program" shows no sign of life$/],
 ] as const) {
   test(`NFR-015 where the program that runs is not Node, and ${does}, the answer is that no Node can be started`, options, async (t) => {
     executable(t, () => script);

@@ -152,7 +152,7 @@ test("a place that holds no secret is not replaced by a new one: the file that t
 
 test("a state folder that cannot be made is an error of the login, before the service is asked, that names the variable", unix, async () => {
   const key = machineKeyIn("/proc/nobody/state", { platform: "linux" });
-  await assert.rejects(key.prepare(), refusedWith("storage_unwritable", /secret of the session's key cannot be kept or read/, /^Set XDG_STATE_HOME to a folder of yours .*SPEC_KITTY_PASSPHRASE$/));
+  await assert.rejects(key.prepare(), refusedWith("storage_unwritable", /secret of the session's key cannot be kept or read/, /^Set XDG_STATE_HOME to a writable folder that you own.*SPEC_KITTY_PASSPHRASE$/));
 });
 
 test("a file from before there was a secret opens, and the next write seals it with the secret", async (t) => {

@@ -170,7 +170,7 @@ for (const [name, script] of Object.entries({
     tokens.events.on("cleared", (event) => cleared.push(event));
     await assert.rejects(tokens.getAccessToken(), failsWith("session_ended", /^Session expired or revoked$/));
     assert.equal(await stored(), undefined);
-    assert.deepEqual(cleared, [{ profile: "default" }]);
+    assert.deepEqual(cleared, [{ profile: "default", reason: "revoked" }]);
     await assert.rejects(tokens.getAccessToken(), failsWith("not_authenticated"));
     assert.equal(saas.count("/oauth/token"), 1, "a dead token is not sent again");
   });

@@ -55,7 +55,7 @@ test("FR-011 a 401 leads to one refresh and one replay; a second 401 says to log
 test("every refusal is an error with a code and a next step", async (t) => {
   const world = await authorized(t);
   await assert.rejects(ticket(world, "tm_bolt"), fails("access_denied", /not a member of team "tm_bolt"/, /auth team/));
-  await assert.rejects(ticket(world, "tm_none"), fails("service_rejected", /knows no team "tm_none"/, /auth team/));
+  await assert.rejects(ticket(world, "tm_none"), fails("service_rejected", /does not know the team "tm_none"/, /auth team/));
   world.saas.faults.next(path, { status: 403, body: { error: "forbidden" } });
   await assert.rejects(ticket(world), fails("access_denied", /not a member/));
   world.saas.faults.next(path, { status: 503 });

@@ -52,7 +52,7 @@ async function replaceRefused({ app, signal }: Context, refused: string): Promis
   }
 }
 
-/** S-001: git asks for every host it meets, and a repository's submodules can name any host, or a neighbour on this one. */
+/** S-001: git asks for every host it meets, and a repository's submodules can name any host, or a neighbor on this one. */
 async function isForOurService({ app, out }: Context, asked: ReadonlyMap<string, string>): Promise<boolean> {
   const host = asked.get("host") ?? "";
   const origin = `${asked.get("protocol")}://${host}`;

@@ -2,10 +2,12 @@ import { logIn } from "../../../app/login/log-in.ts";
 import { loginTarget } from "../../../app/login/target.ts";
 import { accountName, remainingMs } from "../../../auth/session.ts";
 import { hint, login as loginCommand } from "../../../base/hint.ts";
+import { Secret } from "../../../base/secret.ts";
 import { describeEnvironment, readFacts } from "../../../platform/environment.ts";
 import { endOfSession, statusOf } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import { duration } from "../../format.ts";
+import { readNamedFile } from "../../input.ts";
 import type { LoginExplanation } from "../../json-output.ts";
 import { browserScreen } from "../../login/browser-screen.ts";
 import { askedConsent } from "../../login/consent.ts";
@@ -29,6 +31,11 @@ export const login: Command = defineCommand({
     service: { type: "string", value: "URL", help: "service that the tokens are for, if it is not the issuer itself; remembered" },
     issuer: { type: "string", value: "URL", help: "issuer of the tokens, exactly as it names itself; remembered" },
     "client-id": { type: "string", value: "ID", help: "client ID registered there (default: cli_native); remembered" },
+    "client-secret-file": {
+      type: "string",
+      value: "FILE",
+      help: "file with the client secret, if the issuer gave one to this program; it is in every copy of the program, so it is not secret; remembered",
+    },
     "trust-host": {
       type: "string",
       value: "HOST",
@@ -70,7 +77,8 @@ export const login: Command = defineCommand({
     const environment = describeEnvironment(readFacts());
     if (values.explain) return explain(context, environment, asJson);
 
-    const target = await loginTarget(app, { address, scope: values.scope, force: values.force === true, signal: context.signal });
+    const clientSecret = await readClientSecret(values["client-secret-file"]);
+    const target = await loginTarget(app, { address, scope: values.scope, clientSecret, force: values.force === true, signal: context.signal });
     const { already } = target;
     if (already !== undefined) {
       if (asJson) out.json(statusOf(target.name, already, app, target.here));
@@ -106,6 +114,14 @@ export const login: Command = defineCommand({
 function parseRedirectHost(host: string | undefined): "127.0.0.1" | "localhost" | undefined {
   if (host === undefined || host === "127.0.0.1" || host === "localhost") return host;
   throw usageError(`--redirect-host is "${host}", not 127.0.0.1 or localhost`, "Try: --redirect-host localhost");
+}
+
+/** From a file, and never from the command line, which every user of the machine can read. */
+async function readClientSecret(path: string | undefined): Promise<Secret | undefined> {
+  if (path === undefined) return undefined;
+  const text = (await readNamedFile(path, "--client-secret-file: ")).toString("utf8").trim();
+  if (/^[\x20-\x7e]+$/.test(text)) return new Secret(text);
+  throw usageError(`--client-secret-file: "${path}" does not hold one line of ASCII, as a client secret is`, "Write the secret alone into the file");
 }
 
 /** As a browser leaves it: it must come back as it was sent. */

@@ -14,7 +14,7 @@ export const refresh: Command = defineCommand({
   ],
   async run({ app, identity, out, signal }, values) {
     if (app.settings.accessToken) {
-      throw usageError(`${identity.variable("ACCESS_TOKEN")} is set, and such a token is never refreshed`, hint`unset ${{ variable: "ACCESS_TOKEN" }}`);
+      throw usageError(`${identity.variable("ACCESS_TOKEN")} is set, and such a token is never refreshed`, hint`${{ variable: "ACCESS_TOKEN", value: null }}`);
     }
     const session = await app.tokens().refresh({ signal });
     const expiresAt = session.accessTokenExpiresAt;

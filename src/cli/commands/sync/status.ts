@@ -1,7 +1,7 @@
 import { queueFolder } from "../../../app/account.ts";
 import { hint, login } from "../../../base/hint.ts";
 import { syncHealth } from "../../../sync/health.ts";
-import { SyncQueue } from "../../../sync/queue.ts";
+import { SyncQueue, type Account } from "../../../sync/queue.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { columns, counted } from "../../format.ts";
 import type { SyncStatusOutput } from "../../json-output.ts";
@@ -15,9 +15,13 @@ export const status: Command = defineCommand({
     ["sync status --check", "and whether the service accepts it"],
   ],
   async run({ app, out, signal }, values) {
+    const { active, profiles } = await app.store.read();
+    // The queue keeps ids only: whoever is logged in here can be named.
+    const nameOf = ({ service, user }: Account): string =>
+      [...profiles.values()].find(({ service: at, session }) => at === service && session?.user.id === user)?.session?.user.email ?? user;
     const queue = new SyncQueue(queueFolder(app), app.clock);
     const scopes = queue.scopes().map(({ account, events, artifacts }) => ({
-      ...(account && { service: account.service, user: account.label ?? account.user, team: account.team }),
+      ...(account && { service: account.service, user: nameOf(account), team: account.team }),
       events: events.count(),
       artifacts: artifacts.count(),
       putAside: events.countDead() + artifacts.countDead(),
@@ -33,7 +37,6 @@ export const status: Command = defineCommand({
       ]);
       out.answer(rows.length === 0 ? "The queue is empty." : columns(rows));
       if (health) out.answer(`Service: ${health.state.replaceAll("_", " ")}`);
-      const { active, profiles } = await app.store.read();
       const name = app.settings.profile?.value ?? active;
       const isLoggedIn = profiles.get(name)?.session !== undefined;
       if (rows.length > 0 && !isLoggedIn) out.warn(hint`not logged in (profile "${name}"), so nothing is sent; to log in: ${login(name)}`);

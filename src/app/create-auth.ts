@@ -1,0 +1,245 @@
+import { createApp, type App } from "./app.ts";
+import type { LoginOptions } from "./login/options.ts";
+import type { AppOverrides } from "./overrides.ts";
+import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
+import { isAlive, type Profile, type Session } from "../auth/session.ts";
+import type { Team, UserInfo } from "../auth/oauth/user-info.ts";
+import type { AccessToken, AccessTokenOptions, TokenEvents, TokenManager } from "../auth/token-manager/token-manager.ts";
+import { AuthError } from "../base/errors.ts";
+import { createIdentity, type OwnCommands } from "../base/identity.ts";
+import type * as runtime from "../base/runtime-types.ts";
+
+/** What a tool says of itself and of the service that its users log in to. Everything but the first three has a default. */
+export interface AuthOptions extends Omit<AppOverrides, "identity" | "options"> {
+  /**
+   * The tool's name: lower-case letters, digits and single dashes. Names the folder, the keychain's entry, the variables (`ACME_PROFILE`)
+   * and the `User-Agent`; it is the title of the pages, and in the words of errors and hints.
+   */
+  name: string;
+  /** The tool's own version, for the `User-Agent`. */
+  version: string;
+  /** The authorization server, exactly as it names itself. Its metadata (RFC 8414, OpenID Connect Discovery) say where its endpoints are. */
+  issuer: string;
+  /**
+   * What users type to log in (again), and whatever else of that the tool has: `{ login: "acme login" }`. By default the commands that
+   * `createCommand` makes: `acme auth login`.
+   */
+  commands?: OwnCommands | undefined;
+}
+
+/** Who is logged in, and until when. Times are milliseconds since 1970 by this machine's clock. */
+export interface AuthSession {
+  /** The profile that the session is stored in. */
+  readonly profile: string;
+  /** Where its tokens go, and nowhere else. */
+  readonly service: string;
+  /** The server that issued them. */
+  readonly issuer: string;
+  readonly user: Omit<UserInfo, "teams">;
+  /** Empty where the service has none. */
+  readonly teams: readonly Team[];
+  /** What was granted, separated by spaces. */
+  readonly scope: string;
+  /** When the access token expires; undefined when the server does not say. */
+  readonly expiresAt: number | undefined;
+  /** Whether it can be refreshed then. If not, the user has to log in again. */
+  readonly isRefreshable: boolean;
+  readonly authenticatedAt: number;
+}
+
+/** What became of a session at a logout. It is gone here in every case. */
+export interface LogoutResult {
+  /** `ended` at the service; `unconfirmed`, so that its tokens may be valid until they expire; `untold` with `force`; `none` if nobody was logged in. */
+  readonly service: "ended" | "unconfirmed" | "untold" | "none";
+  /** Why it is unconfirmed. */
+  readonly error: AuthError | undefined;
+}
+
+/** What happens to the session. No event holds a secret. */
+export interface AuthEvents {
+  /** A refresh succeeded and is stored. `expiresAt`: as the server says, milliseconds since 1970. */
+  refreshed: TokenEvents["refreshed"][0];
+  /** A token that another process stored is used, without a request. */
+  adopted: TokenEvents["adopted"][0];
+  /** The session is over, and was removed here: only a login helps. */
+  ended: { profile: string; reason: "expired" | "revoked" | "logout" };
+  /** The refreshed session could not be stored: it lives in this process only, until a later try succeeds. */
+  unsaved: TokenEvents["unsaved"][0];
+}
+
+/** An access token as the Azure SDK has it (`AccessToken` of `@azure/core-auth`). */
+export interface TimedToken {
+  readonly token: string;
+  readonly expiresOnTimestamp: number;
+}
+
+/** A credential as the Azure SDK takes it (`TokenCredential` of `@azure/core-auth`). The scopes are those of the login, whatever is asked for. */
+export interface TokenCredential {
+  getToken(scopes: string | string[], options?: { abortSignal?: unknown }): Promise<TimedToken>;
+}
+
+/** The login of a tool, for the tool. Made by {@link createAuth}. */
+export interface Auth {
+  /**
+   * Logs in, and ends the session that this one replaces.
+   *
+   * @throws {@link AuthError} `consent_required`, `timed_out`, `access_denied`, and as the service and the storage do; the signal's
+   * reason. What was stored is still there then
+   */
+  login(options?: LoginOptions): Promise<AuthSession>;
+  /**
+   * Ends the session at the service, then removes it here, whatever the service answers.
+   *
+   * @param options - `force`: without telling the service
+   * @throws {@link AuthError} `storage_…` when it could not be removed here
+   */
+  logout(options?: { force?: boolean; signal?: runtime.AbortSignal }): Promise<LogoutResult>;
+  /**
+   * A valid access token, refreshed when needed: once, for any number of callers in any number of processes.
+   *
+   * @throws {@link NotAuthenticatedError} when nobody is logged in, or the session expired or was revoked; {@link AuthError}
+   * `network_unavailable`, `service_unavailable`, `lock_unavailable` or `storage_…` when a refresh was needed and failed: the
+   * session is then unchanged. The signal's reason when it aborts.
+   */
+  getToken(options?: AccessTokenOptions): Promise<AccessToken>;
+  /** `fetch` with the access token: paths go to the service; a request to another origin gets no token. See {@link AuthorizedFetch}. */
+  readonly fetch: AuthorizedFetch;
+  /**
+   * Who is logged in, without a request; undefined when nobody is.
+   * @throws {@link AuthError} `storage_…` or `keychain_unavailable`
+   */
+  session(): Promise<AuthSession | undefined>;
+  /** Listens to what happens to the session; what the listener throws is ignored. Returns what ends that. */
+  on<Name extends keyof AuthEvents>(name: Name, listener: (event: AuthEvents[Name]) => void): () => void;
+  /** The login as a credential of the Azure SDK, for every client that takes one. */
+  credential(): TokenCredential;
+  /**
+   * To be called before the process ends, where it may end during a refresh: waits for that, and tries once more to store what could not
+   * be stored.
+   * @throws {@link AuthError} `storage_…` when the session is lost with this process
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * The login of a tool: for programs that have commands of their own, or none. Any number of them, in any number of processes, share the
+ * session of their name, profile and folder, and refresh it once. Making one reads and starts nothing.
+ *
+ * @param options - see {@link AuthOptions}
+ * @throws TypeError for a name that cannot name a folder and a variable everywhere, and without an issuer; {@link AuthError}
+ * `configuration_invalid` when an option or a variable of the tool cannot be used
+ */
+export function createAuth(options: AuthOptions): Auth {
+  const { name, version, commands, ...own } = options;
+  if (typeof own.issuer !== "string") throw new TypeError("createAuth needs `issuer`, the address of the authorization server");
+  const identity = createIdentity({ name, version, commands });
+  let profile: string | undefined;
+  const named = (error: unknown): unknown => (error instanceof AuthError ? error.speakFor({ identity, profile }) : error);
+  let app: App;
+  try {
+    app = createApp({ ...own, identity });
+  } catch (error) {
+    throw named(error);
+  }
+  profile = app.settings.profile?.value;
+  const spoken = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw named(error);
+    }
+  };
+
+  const listeners: { readonly [Name in keyof AuthEvents]: Set<(event: AuthEvents[Name]) => void> } = { refreshed: new Set(), adopted: new Set(), ended: new Set(), unsaved: new Set() };
+  const emit = <Name extends keyof AuthEvents>(name: Name, event: AuthEvents[Name]): void => {
+    for (const listener of listeners[name]) {
+      try {
+        listener(event);
+      } catch {
+        // It is called in the middle of a refresh, which must not end there.
+      }
+    }
+  };
+  let manager: TokenManager | undefined;
+  const tokens = (): TokenManager => {
+    if (manager !== undefined) return manager;
+    manager = app.tokens();
+    manager.events.on("refreshed", (event) => emit("refreshed", event));
+    manager.events.on("adopted", (event) => emit("adopted", event));
+    manager.events.on("cleared", (event) => emit("ended", event));
+    manager.events.on("unsaved", (event) => emit("unsaved", { ...event, error: event.error.speakFor({ identity, profile }) }));
+    return manager;
+  };
+  const chosen = async (): Promise<{ name: string; stored: Profile | undefined }> => {
+    const { active, profiles } = await app.store.read();
+    const name = tokens().settle(active);
+    return { name, stored: profiles.get(name) };
+  };
+
+  return {
+    login: (options = {}) =>
+      spoken(async () => {
+        const [{ loginTarget }, { logIn }] = await Promise.all([import("./login/target.ts"), import("./login/log-in.ts")]);
+        tokens();
+        const target = await loginTarget(app, { scope: options.scope, force: true, signal: options.signal });
+        return describe(target.name, await logIn(app, target, options));
+      }),
+    logout: ({ force = false, signal } = {}) =>
+      spoken(async () => {
+        const { logout } = await import("../auth/flows/logout.ts");
+        const { name: profile, stored } = await chosen();
+        const exchange = { fetch: app.fetch, clock: app.clock, signal };
+        const outcome = await logout(profile, { store: app.store, tokens: app.tokens(profile, stored?.service), exchange, force });
+        tokens().forget();
+        if (outcome.kind === "not-logged-in") return { service: "none", error: undefined };
+        emit("ended", { profile, reason: "logout" });
+        if (outcome.kind === "ended") return { service: "ended", error: undefined };
+        return { service: outcome.error === undefined ? "untold" : "unconfirmed", error: outcome.error?.speakFor({ identity, profile }) };
+      }),
+    getToken: (options) => spoken(() => tokens().getToken(options)),
+    fetch: (input, init) =>
+      spoken(() => {
+        tokens();
+        return app.authorizedFetch(input, init);
+      }),
+    session: () =>
+      spoken(async () => {
+        const { name, stored } = await chosen();
+        // What belongs to another service is nobody's login here: its tokens are not given out either.
+        const isOurs = stored !== undefined && stored.service === (app.settings.service?.value ?? stored.service);
+        return isOurs && stored.session !== undefined && isAlive(stored.session, app.clock.now()) ? describe(name, { ...stored, session: stored.session }) : undefined;
+      }),
+    on(name, listener) {
+      listeners[name].add(listener);
+      return () => void listeners[name].delete(listener);
+    },
+    credential: () => ({
+      getToken: (_scopes, { abortSignal } = {}) =>
+        spoken(async () => {
+          const signal = abortSignal instanceof AbortSignal ? { signal: abortSignal } : {};
+          const { token, tokenType, expiresAt } = await tokens().getToken({ minValidityMs: azureWindowMs, ...signal });
+          if (tokenType === "DPoP") throw new AuthError("configuration_invalid", "the access token is bound to a key that stays here, so no other library can use it");
+          return { token, expiresOnTimestamp: expiresAt ?? app.clock.now() };
+        }),
+    }),
+    close: () => spoken(() => app.close()),
+  };
+}
+
+/** The Azure SDK asks for the next token two minutes before the one it has expires, and is not to get the same one again. */
+const azureWindowMs = 130_000;
+
+function describe(name: string, { service, session }: Profile & { readonly session: Session }): AuthSession {
+  const { server, user, teams, scope, accessTokenExpiresAt: ends, clockOffsetMs, refreshToken, authenticatedAt } = session;
+  return {
+    profile: name,
+    service,
+    issuer: server.issuer,
+    user,
+    teams,
+    scope,
+    expiresAt: ends === undefined ? undefined : ends - clockOffsetMs,
+    isRefreshable: refreshToken !== undefined,
+    authenticatedAt: authenticatedAt - clockOffsetMs,
+  };
+}

@@ -1,0 +1,222 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { createAuth, type Auth, type AuthEvents, type AuthOptions } from "../../src/index.ts";
+import type { AuthError } from "../../src/index.ts";
+import { systemClock, type Clock } from "../../src/platform/clock.ts";
+import type { FakeOptions } from "../fake-saas/options.ts";
+import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
+import { approve, approveDevice, deny } from "../fake-saas/user.ts";
+import { scratchFolder } from "../helpers/command.ts";
+
+/** The variables of a machine with nothing on it. */
+const machine = (home: string): Record<string, string> => ({ HOME: home, XDG_RUNTIME_DIR: join(home, "run"), XDG_CONFIG_HOME: join(home, ".config"), APPDATA: join(home, ".config") });
+
+/** A service, and a tool on a machine with nothing on it. */
+async function stage(t: TestContext, options: Partial<FakeOptions> = {}): Promise<{ saas: FakeSaas; home: string; acme: (more?: Partial<AuthOptions>) => Auth }> {
+  const saas = await startFakeSaas(options);
+  t.after(() => saas.close());
+  const home = scratchFolder(t);
+  const env = machine(home);
+  const acme = (more: Partial<AuthOptions> = {}): Auth => createAuth({ name: "acme", version: "1.2.0", issuer: saas.url, clientId: "cli_native", storage: "file", env, ...more });
+  return { saas, home, acme };
+}
+
+/** The machine's clock, that much ahead: a browser's visit takes its time. */
+function movableClock(): Clock & { pass(ms: number): void } {
+  let ahead = 0;
+  return { ...systemClock, now: () => systemClock.now() + ahead, monotonic: () => systemClock.monotonic() + ahead, pass: (ms) => void (ahead += ms) };
+}
+
+/** Logs in through a browser, which is this test. */
+const logIn = (auth: Auth, as?: "bob"): ReturnType<Auth["login"]> =>
+  auth.login({ flow: "browser", open: false, onAddress: ({ url }) => void approve(url, as === undefined ? {} : { as }).catch(() => undefined) });
+
+test("FR-021 a program logs its user in through the browser, sends requests and logs out, in its own name", async (t) => {
+  const { saas, home, acme } = await stage(t);
+  const auth = acme();
+  assert.equal(await auth.session(), undefined);
+  const events: string[] = [];
+  for (const name of ["refreshed", "adopted", "ended", "unsaved"] as const) auth.on(name, (event) => events.push(`${name} ${"reason" in event ? event.reason : ""}`));
+
+  const session = await logIn(auth);
+  assert.deepEqual([session.profile, session.service, session.issuer, session.user.email, session.isRefreshable], ["default", saas.url, saas.url, "alice@example.com", true]);
+  assert.deepEqual(await auth.session(), session);
+  const { token, tokenType, expiresAt = 0 } = await auth.getToken();
+  assert.deepEqual([tokenType, saas.accessTokens.has(token)], ["Bearer", true]);
+  assert.ok(Math.abs(expiresAt - Date.now() - 3_600_000) < 60_000);
+  assert.equal(((await (await auth.fetch("/api/v1/me")).json()) as { email: string }).email, "alice@example.com");
+  assert.deepEqual(readdirSync(join(home, ".config")), ["acme"]);
+
+  assert.deepEqual(await auth.logout(), { service: "ended", error: undefined });
+  assert.equal(await auth.session(), undefined);
+  await assert.rejects(auth.getToken(), { code: "not_authenticated", hint: "Run: acme auth login" });
+  assert.deepEqual(await auth.logout(), { service: "none", error: undefined });
+  assert.deepEqual(events, ["ended logout"]);
+  const agents = new Set(saas.requests.map(({ headers }) => headers["user-agent"]).filter((agent) => agent?.includes("/")));
+  assert.ok(agents.has("acme/1.2.0"));
+  assert.doesNotMatch(JSON.stringify([...agents]) + readFileSync(join(home, ".config", "acme", "credentials.json"), "utf8"), /spec.?kitty/i);
+});
+
+test("a device login shows the code through a callback, and cannot do without", async (t) => {
+  const { acme } = await stage(t, { deviceIntervalSeconds: 1 });
+  await assert.rejects(acme().login({ flow: "device" }), { code: "usage_invalid" });
+  let left = 0;
+  const { user } = await acme().login({
+    flow: "device",
+    onCode: ({ userCode, verificationUri, expiresAt }) => {
+      assert.ok(expiresAt > Date.now());
+      void approveDevice(verificationUri, userCode);
+    },
+    onWaiting: (leftMs) => (left = leftMs),
+  });
+  assert.equal(user.email, "alice@example.com");
+  assert.ok(left > 0);
+});
+
+test("a login that is denied, or ended by its signal, leaves the one before as it was", async (t) => {
+  const { acme } = await stage(t);
+  const auth = acme();
+  await logIn(auth);
+  const before = await auth.getToken();
+  await assert.rejects(auth.login({ flow: "browser", open: false, onAddress: ({ url }) => void deny(url) }), { code: "access_denied" });
+  const gone = new AbortController();
+  const reason = new Error("the user went away");
+  await assert.rejects(auth.login({ flow: "browser", open: false, signal: gone.signal, onAddress: () => gone.abort(reason) }), reason);
+  assert.deepEqual(await auth.getToken(), before);
+});
+
+test("the address of a page that did not load can be handed in", async (t) => {
+  const { acme } = await stage(t);
+  const session = await acme().login({
+    flow: "browser",
+    open: false,
+    onAddress: ({ url, accept }) => void approve(url, { follow: false }).then(({ callback = "" }) => accept(callback)),
+  });
+  assert.equal(session.user.email, "alice@example.com");
+});
+
+test("a token in memory ends with a logout, and another user's login takes its place at once", async (t) => {
+  const { saas, acme } = await stage(t);
+  const auth = acme();
+  await logIn(auth);
+  const { token } = await auth.getToken();
+  await logIn(auth, "bob");
+  const next = await auth.getToken();
+  assert.notEqual(next.token, token);
+  assert.equal((await auth.session())?.user.email, "bob@example.com");
+  assert.equal(saas.accessTokens.get(token)?.session.ended !== undefined, true, "the session that was replaced ended at the service");
+});
+
+test("NFR-002 several in one process, of one name, refresh once; of another name or profile they have sessions of their own", async (t) => {
+  const clock = movableClock();
+  const { saas, acme } = await stage(t, { now: () => clock.now() });
+  const same = [acme({ clock }), acme({ clock }), acme({ clock })];
+  const [first = acme()] = same;
+  await logIn(first);
+  await Promise.all(same.map((auth) => auth.getToken()));
+  clock.pass(3_599_000);
+  const tokens = new Set((await Promise.all(same.flatMap((auth) => Array.from({ length: 20 }, () => auth.getToken())))).map(({ token }) => token));
+  assert.deepEqual([tokens.size, saas.counters.refreshes, saas.counters.reuses], [1, 1, 0]);
+
+  const beta = acme({ clock, name: "beta" });
+  const work = acme({ clock, profile: "work" });
+  await assert.rejects(beta.getToken(), { code: "not_authenticated", hint: "Run: beta auth login" });
+  await assert.rejects(work.getToken(), { code: "not_authenticated", hint: /acme auth login --profile work$/ });
+  await logIn(beta, "bob");
+  await logIn(work, "bob");
+  await beta.logout();
+  assert.equal((await first.session())?.user.email, "alice@example.com");
+  assert.equal((await work.session())?.user.email, "bob@example.com");
+});
+
+test("the end of a session is told with its reason, and a listener that throws breaks nothing", async (t) => {
+  const clock = movableClock();
+  const { saas, acme } = await stage(t, { now: () => clock.now() });
+  const auth = acme({ clock, commands: { login: "acme sign-in" } });
+  const ended: AuthEvents["ended"][] = [];
+  auth.on("ended", (event) => ended.push(event));
+  auth.on("refreshed", () => assert.fail("a listener"));
+  await logIn(auth);
+  clock.pass(3_599_000);
+  await auth.getToken();
+  const stop = auth.on("ended", () => assert.fail("it was stopped"));
+  stop();
+  for (const session of saas.sessions.values()) session.ended = "token_revoked";
+  clock.pass(3_599_000);
+  await assert.rejects(auth.getToken(), (error: AuthError) => error.code === "session_ended" && error.hint === "Run: acme sign-in");
+  assert.deepEqual(ended, [{ profile: "default", reason: "revoked" }]);
+});
+
+test("without a keychain a login asks for consent to the file, through the callback or not at all", async (t) => {
+  const { saas, home, acme } = await stage(t);
+  const auth = acme({ storage: undefined, keychain: false });
+  await assert.rejects(logIn(auth), (error: AuthError) => error.code === "consent_required" && /^Agree beforehand: (export ACME_STORAGE=file|\$env)/.test(error.hint ?? ""));
+  assert.deepEqual([saas.requests.length, existsSync(join(home, ".config", "acme", "credentials.json"))], [0, false]);
+  const asked: unknown[] = [];
+  await auth.login({
+    flow: "browser",
+    open: false,
+    onAddress: ({ url }) => void approve(url),
+    onConsent: (question) => asked.push(question) > 0,
+  });
+  assert.deepEqual(asked, [{ about: "file", reason: "this program uses no keychain" }]);
+});
+
+test("a keychain and a vault of the program keep the key and the session, and nothing else is written", async (t) => {
+  const { home, acme } = await stage(t);
+  const keys = new Map<string, string>();
+  const folder = join(home, "elsewhere");
+  const keychain = { get: (name: string) => keys.get(name), set: (name: string, key: string) => void keys.set(name, key), delete: (name: string) => void keys.delete(name) };
+  await logIn(acme({ storage: "keychain", keychain, folder }));
+  assert.equal(keys.size, 1);
+  assert.equal((await acme({ storage: "keychain", keychain, folder }).session())?.user.email, "alice@example.com");
+  keys.clear();
+  await assert.rejects(acme({ keychain, folder }).session(), { code: "keychain_unavailable" });
+
+  let text: string | undefined;
+  const place = { get: () => text, set: (next: string) => void (text = next), delete: () => void (text = undefined) };
+  await logIn(acme({ storage: place, folder: join(home, "nothing") }));
+  assert.match(text ?? "", /alice/);
+  assert.equal(existsSync(join(home, "nothing")), false);
+});
+
+test("a variable of the tool's own name chooses the service and the profile; what the program says of the profile counts more", async (t) => {
+  const { saas, home, acme } = await stage(t);
+  const env = { ...machine(home), ACME_SAAS_URL: saas.url, ACME_PROFILE: "from-variable", SPEC_KITTY_PROFILE: "not-ours" };
+  const auth = acme({ env, service: "https://api.acme.example" });
+  assert.deepEqual([(await logIn(auth)).profile, (await auth.session())?.service], ["from-variable", saas.url]);
+  assert.equal((await logIn(acme({ env, profile: "named" }))).profile, "named");
+  assert.throws(() => acme({ profile: "no name" }), { code: "configuration_invalid", message: /^profile is "no name"/ });
+  assert.throws(() => acme({ env: { ACME_SAAS_URL: "http://elsewhere.example" } }), { code: "configuration_invalid", message: /^ACME_SAAS_URL is/ });
+});
+
+test("tokens of another service than the program's are not given out, whoever logged in there", async (t) => {
+  const { acme } = await stage(t);
+  await logIn(acme());
+  const other = acme({ service: "https://api.other.example" });
+  await assert.rejects(other.getToken(), { code: "not_authenticated" });
+  await assert.rejects(other.fetch("/"), { code: "not_authenticated" });
+  assert.equal(await other.session(), undefined);
+  await assert.rejects(logIn(other), { code: "consent_required" });
+});
+
+test("as a credential of the Azure SDK the token comes with its expiry, in time for the SDK's next request", async (t) => {
+  const clock = movableClock();
+  const { saas, acme } = await stage(t, { now: () => clock.now() });
+  const auth = acme({ clock });
+  await logIn(auth);
+  const credential = auth.credential();
+  const first = await credential.getToken("https://api.acme.example/.default");
+  assert.equal(first.expiresOnTimestamp, (await auth.getToken()).expiresAt);
+  clock.pass(3_600_000 - 125_000);
+  assert.notEqual((await credential.getToken([])).token, first.token);
+  assert.equal(saas.counters.refreshes, 1);
+});
+
+test("an option that is missing or misspelled is refused", () => {
+  assert.throws(() => createAuth({ name: "acme", version: "1.0.0" } as AuthOptions), TypeError);
+  assert.throws(() => createAuth({ name: "Acme Inc", version: "1.0.0", issuer: "https://login.example" }), TypeError);
+  assert.throws(() => createAuth({ name: "acme", version: "1.0.0", issuer: "login.example" }), { code: "configuration_invalid", message: /^issuer is/ });
+});
