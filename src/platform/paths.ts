@@ -91,7 +91,7 @@ export function stateFolder({ name }: Identity, env: Environment, platform: Node
   return path.join(folder, ".local", "state", name);
 }
 
-/** The variable that {@link stateFolder} depends on, to be named in messages. */
+/** The variable that {@link stateFolder} depends on, to be named in messages. @internal */
 export function stateVariable(platform: NodeJS.Platform): string {
   return platform === "win32" ? "LOCALAPPDATA" : platform === "darwin" ? "HOME" : "XDG_STATE_HOME";
 }

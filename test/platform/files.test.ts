@@ -57,7 +57,7 @@ function reluctant(from: string, to: string, ...answers: string[]): { rename: ()
 }
 
 for (const code of ["EPERM", "EACCES", "EBUSY"]) {
-  test(`NFR-014 on Windows a file is put in its place although another process has that open (${code})`, (t) => {
+  test(`NFR-014 on Windows a file is put in its place even if another process has it open (${code})`, (t) => {
     const folder = scratchFolder(t);
     const [from, to] = [join(folder, "new"), join(folder, "file")];
     writeFileSync(to, "old");
