@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemErrorCode } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import { moveFile, syncFolder } from "../platform/files.ts";
+import { moveFile, syncFolder } from "../platform/replace-file.ts";
 import { firstNames, namesIn, removeFiles, removeFilesBefore } from "../platform/large-folder.ts";
 import { ensurePrivateFolder, replacePrivateFile, unwritable } from "../platform/private-file-changes.ts";
 import { appendLine, closeOpenFiles, countItems, fileSpan, isClosedFile, isOpenFile, positionName, type QueueEntry, queueEntry, queueEntryName, readLines, removeEndMark } from "./queue-file.ts";
