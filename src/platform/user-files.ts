@@ -1,5 +1,5 @@
 import { lstat, readFile, writeFile } from "node:fs/promises";
-import { replaceFile } from "./files.ts";
+import { replaceFile } from "./replace-file.ts";
 
 /** Reads a file that the user named. Such files hold no secrets of ours, so their modes do not matter. */
 export function readUserFile(path: string): Promise<Buffer> {

@@ -7,7 +7,7 @@ import { accountName, isSameLogin, isSameSession, type Profile, type Profiles, t
 import { withProfile } from "../../auth/session-store.ts";
 import { AuthError } from "../../base/errors.ts";
 import { openBrowser } from "../../platform/browser.ts";
-import { describeEnvironment, readFacts } from "../../platform/environment.ts";
+import { describeEnvironment, readFacts } from "../../platform/browser-or-device.ts";
 import { bindQueue } from "../account.ts";
 import type { App } from "../app.ts";
 import { agreedHost } from "./host.ts";

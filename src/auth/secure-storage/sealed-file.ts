@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login, type Hint } from "../../base/hint.ts";
-import type { Reservation } from "../../platform/files.ts";
+import type { Reservation } from "../../platform/replace-file.ts";
 import { fileMark, readPrivateFile } from "../../platform/private-files.ts";
 import type { KeyHeader, Vault } from "./vault.ts";
 

@@ -1,5 +1,5 @@
 import { hint } from "../../base/hint.ts";
-import { targetOf } from "../../http/target.ts";
+import { targetOf } from "../../http/token-target.ts";
 import { unreachable } from "../../http/request.ts";
 import { defineCommand, profileOption, usageError, type Command } from "../command.ts";
 import { readInputBytes } from "../input.ts";

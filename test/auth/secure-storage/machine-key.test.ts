@@ -109,7 +109,7 @@ test("NFR-013 the secret has mode 0600 from its first byte on and its folder 070
   assert.deepEqual(readdirSync(it.state).filter((name) => !name.includes(".lock")), ["credentials.secret"]);
 });
 
-test("a secret is made once, by whoever comes first: logins that begin together seal with the same one", async (t) => {
+test("a secret is made once, by the first process: logins that begin together seal with the same one", async (t) => {
   const state = join(scratchFolder(t), "state");
   const header = newMachineHeader();
   const keys = await Promise.all(
@@ -186,7 +186,7 @@ test("NFR-010 where no secret can be made, an old file stays as readable as it w
   assert.equal(await it.migrating().read(), "newest");
 });
 
-test("NFR-010 a secret that was spoilt does not stop an old file from being written", async (t) => {
+test("NFR-010 a damaged secret does not stop an old file from being written", async (t) => {
   const it = await sealedBefore(t);
   mkdirSync(it.state, { recursive: true, mode: 0o700 });
   writeFileSync(it.secret, "cut", { mode: 0o600 });
