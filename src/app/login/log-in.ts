@@ -62,7 +62,7 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
     const header = key();
     const moved = (path: string): void => warn(`the logins that were stored could not be opened (${target.unopened?.message}) and are kept in "${path}"`);
     await app.store.update(add, { ...(header && { key: header }), onSetAside: target.unopened && moved });
-    // What is in memory is of the session before.
+    // What is in memory belongs to the previous session.
     app.tokens().forget();
     stored(next);
     // Events that were queued before the first login belong to this account from now on, even if another is the first to send.
