@@ -284,7 +284,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     await assert.rejects(gone.ended, nobody);
 
     const teamless = await live(t, { account: async () => alice("http://x", null) });
-    await assert.rejects(teamless.ended, is("access_denied", /no team/));
+    await assert.rejects(teamless.ended, is("access_denied", /is not in a team/));
   });
 
   test("a ticket is not used when another user has logged in since the account was read", async (t) => {
