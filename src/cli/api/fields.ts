@@ -31,7 +31,7 @@ function jsonOrText(name: string, text: string): unknown {
     return JSON.parse(text);
   } catch {
     // A list or an object that was meant to be one, and is not, must not be sent as a text.
-    if (/^\s*[[{"]/.test(text)) throw usageError(`-F ${name} is not JSON`, `Try: -F '${name.replaceAll("'", "")}=["a","b"]'`);
+    if (/^\s*[[{"]/.test(text)) throw usageError(`-F ${name} is not JSON`, hint`To send it as a text: ${{ run: ["-f", `${name}=…`] }}`);
     return text;
   }
 }
