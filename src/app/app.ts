@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import type { AppOverrides } from "./overrides.ts";
 import { resolveSettings, secretVariables, type Settings } from "./settings.ts";
+import type { Effects } from "../http/effects.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import type { Fetch } from "../base/runtime-types.ts";
 import type { Keychain } from "../auth/secure-storage/keychain.ts";
@@ -10,7 +11,7 @@ import { SessionStore } from "../auth/session-store.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
 import { ownIdentity, type Identity } from "../base/identity.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
-import { configFolder, stateFolder, type Environment } from "../platform/paths.ts";
+import { configFolder, sessionsFile, stateFolder, type Environment } from "../platform/paths.ts";
 import { findProfileFile, realFolder, type ProfileFile } from "../platform/profile-file.ts";
 
 /** Every collaborator, each made when it is first asked for. */
@@ -25,6 +26,8 @@ export interface App {
   readonly clock: Clock;
   /** Sends requests without a token; {@link App.authorizedFetch} adds one. */
   readonly fetch: Fetch;
+  /** Whether a request was sent that may have changed something at a service, as far as that is not known to be undone or refused. */
+  mayHaveChanged(): boolean;
   /** What options and variables say, and which of them said it. */
   readonly settings: Settings;
   /** The folder of everything that is stored. */
@@ -77,7 +80,11 @@ export function createApp(overrides: AppOverrides = {}): App {
   const platform = overrides.platform ?? process.platform;
   const clock = overrides.clock ?? systemClock;
   // Loaded with the first request: a command that only prints a token sends none.
-  const systemFetch = lazily(async () => (await import("../platform/system-fetch.ts")).systemFetch(env, identity));
+  const effects: Effects = { unknown: 0 };
+  const systemFetch = lazily(async () => {
+    const fetch = (await import("../platform/system-fetch.ts")).systemFetch(env, identity);
+    return (await import("../http/effects.ts")).accountable(fetch, effects);
+  });
   const fetch: Fetch = overrides.fetch ?? (async (input, init) => (await systemFetch())(input, init));
   const settings = resolveSettings(overrides, variables, identity);
   const folderHere = lazily(() => realFolder(overrides.cwd));
@@ -96,7 +103,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     const { oldFingerprint, oldMachineKey } = await import("../auth/secure-storage/old-machine-key.ts");
     return oldMachineKey(oldFingerprint(identity), key);
   };
-  const sealedFile = lazily(() => new SealedFile(join(folder(), "credentials.json"), keySourceOf));
+  const sealedFile = lazily(() => new SealedFile(join(folder(), sessionsFile), keySourceOf));
   const storage = typeof overrides.storage === "object" ? overrides.storage : settings.storage?.value === "memory" ? "memory" : undefined;
   const vault = (): Vault => (storage === undefined ? sealedFile() : storage === "memory" || "get" in storage ? loadedVault(storage) : storage);
   const store = lazily(() => new SessionStore(vault(), clock, { onWait: overrides.onWait, folder: folderHere() }));
@@ -121,6 +128,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     platform,
     clock,
     fetch,
+    mayHaveChanged: () => effects.unknown > 0,
     settings,
     isKept: storage !== "memory",
     isSealed: storage === undefined,

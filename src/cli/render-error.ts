@@ -27,13 +27,18 @@ export const exitCodes: Readonly<Record<AuthErrorCode, number>> = {
 /**
  * Prints a failure: one `error:` line in plain words, and one `hint:` line with the next step.
  *
- * @param debug - whether to print the stack and the evidence too
+ * @param how - `debug`: whether to print the stack and the evidence too; `mayHaveChanged`: see `App`, for a command that was interrupted
  * @returns the exit code
  */
-export function renderError(error: unknown, { out, identity, debug }: { out: Output; identity: Identity; debug: boolean }): number {
+export function renderError(
+  error: unknown,
+  { out, identity, debug, mayHaveChanged }: { out: Output; identity: Identity; debug: boolean; mayHaveChanged: boolean },
+): number {
   const known = isAuthError(error) ? error : undefined;
   out.error(error instanceof Error ? error.message : String(error));
-  const next = known === undefined ? `This is a bug in ${identity.name}. Run it again with --debug to see where` : (known.next ?? known.hint);
+  const interrupted = mayHaveChanged ? "The service may have done it: check before you run it again" : "Nothing was changed";
+  const hint = known?.next ?? known?.hint ?? (known?.code === "interrupted" ? interrupted : undefined);
+  const next = known === undefined ? `This is a bug in ${identity.name}. Run it again with --debug to see where` : hint;
   if (next !== undefined) out.hint(next);
   if (debug) out.say(evidence(error));
   return known === undefined ? 1 : exitCodes[known.code];

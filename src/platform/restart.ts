@@ -30,7 +30,7 @@ export function restartWith(flags: readonly string[], signal: AbortSignal): Prom
 /** In a process that {@link restartWith} started, aborts when the starter is interrupted or has ended; in any other, never. */
 export function starterEnd(): AbortSignal {
   const ended = new AbortController();
-  const end = (): void => ended.abort(new AuthError("interrupted", "interrupted", { hint: "Nothing was changed" }));
+  const end = (): void => ended.abort(new AuthError("interrupted", "interrupted"));
   if (process.send !== undefined && !process.connected) end();
   process.once("disconnect", end);
   // Listening for its end must not keep this process alive.

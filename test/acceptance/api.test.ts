@@ -75,7 +75,7 @@ test("FR-012 a session that has ended is exit code 4, with the command to run", 
   assert.match(stderr, /^error: .*\nhint: .*spec-kitty auth login/);
 });
 
-test("a token of the environment is used as it is, without a login, and is not refreshed", async (t) => {
+test("a token from the environment is used as is, without a login, and is not refreshed", async (t) => {
   const { run, saas } = await scene(t);
   const bob = { SPEC_KITTY_ACCESS_TOKEN: saas.issue({ user: "bob" }).access_token };
   assert.match((await run("api GET /api/v1/me", bob)).stdout, /bob@example\.com/);

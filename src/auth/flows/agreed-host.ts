@@ -25,11 +25,12 @@ export function foreignHost({ server, trustedHosts }: Pick<LoginRequest, "server
  *
  * @throws {@link AuthError} `consent_required` for a {@link foreignHost}
  */
-export function requireAgreedHost(request: Pick<LoginRequest, "server" | "trustedHosts">, flow: AuthFlow): void {
+export function requireAgreedHost(request: Pick<LoginRequest, "service" | "server" | "trustedHosts">, flow: AuthFlow): void {
   const host = foreignHost(request, flow);
   if (host === undefined) return;
-  const { issuer } = request.server;
+  const { service, server: { issuer } } = request;
+  const place = issuer.replace(/\/+$/, "") === service ? [issuer] : [issuer, "--service", service];
   throw new AuthError("consent_required", `logins at "${issuer}" begin at another host, "${host}", and that was not agreed to`, {
-    hint: hint`If ${new URL(issuer).host} says itself that its logins are at ${host}: ${login(undefined, "--trust-host", host)}`,
+    hint: hint`If ${new URL(issuer).host} itself says that its logins are at ${host}: ${login(undefined, ...place, "--trust-host", host)}`,
   });
 }

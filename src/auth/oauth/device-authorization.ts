@@ -2,6 +2,7 @@ import { leadsHome } from "../../base/address.ts";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import { Secret } from "../../base/secret.ts";
+import { leaving } from "../../http/effects.ts";
 import { memberReader, seconds, text, type Kind } from "../../http/json-members.ts";
 import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
@@ -42,7 +43,7 @@ export async function deviceAuthorizationRequest(
       hint: hint`Log in with a browser: ${login(undefined, "--no-browser")}`,
     });
   }
-  return send(endpoint, form(request), options);
+  return send(endpoint, leaving("nothing", form(request)), options);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { AuthError } from "../../base/errors.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
+import { leaving } from "../../http/effects.ts";
 import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
 /**
@@ -13,7 +14,7 @@ import { form, invalidAnswer, readJsonObject, send, serviceFailure, type Exchang
 export function pushedAuthorizationRequest(server: AuthorizationServer, address: string, options: ExchangeOptions): Promise<Response> {
   const endpoint = server.pushed_authorization_request_endpoint;
   if (endpoint === undefined) throw new AuthError("service_answer_invalid", `"${server.issuer}" accepts only pushed requests, and does not say where`);
-  return send(endpoint, form(Object.fromEntries(new URL(address).searchParams)), options);
+  return send(endpoint, leaving("nothing", form(Object.fromEntries(new URL(address).searchParams))), options);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
+import { leaving } from "../../http/effects.ts";
 import { memberReader, seconds, text, type Kind } from "../../http/json-members.ts";
 import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
@@ -40,7 +41,8 @@ export function tokenRequest(
   parameters: Readonly<Record<string, string | undefined>>,
   options: ExchangeOptions,
 ): Promise<Response> {
-  return send(server.token_endpoint, form(parameters), options);
+  const request = form(parameters);
+  return send(server.token_endpoint, parameters["grant_type"] === "refresh_token" ? leaving("nothing once answered", request) : request, options);
 }
 
 /**

@@ -2,6 +2,7 @@ import { AuthError, NotAuthenticatedError, type AuthErrorOptions } from "../../b
 import { hint } from "../../base/hint.ts";
 import { Secret } from "../../base/secret.ts";
 import { isConfidential, leadsHome } from "../../base/address.ts";
+import { leaving } from "../../http/effects.ts";
 import { invalidAnswer, readJsonObject, serviceFailure } from "../../http/request.ts";
 import type { AuthorizedFetch } from "../authorized-fetch.ts";
 import type { TokenManager } from "../token-manager/token-manager.ts";
@@ -34,7 +35,7 @@ const timeoutMs = 10_000;
  */
 export async function webSocketTicket(team: string, { tokens, fetch, signal }: TicketOptions): Promise<WebSocketTicket> {
   await tokens.getCredential({ minValidityMs, ...(signal && { signal }) });
-  const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ team_id: team }) };
+  const init = leaving("nothing", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ team_id: team }) });
   // Following a redirect would let another server choose the address that the ticket is then sent to.
   const response = await fetch("/api/v1/ws-token", { ...init, redirect: "manual", timeoutMs, ...(signal && { signal }) });
   return ticketResponse(response, team, await tokens.service());

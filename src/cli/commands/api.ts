@@ -1,7 +1,7 @@
 import { AuthError, ServiceError } from "../../base/errors.ts";
 import { hint } from "../../base/hint.ts";
 import { nextLink } from "../../http/link.ts";
-import { targetOf } from "../../http/target.ts";
+import { targetOf } from "../../http/token-target.ts";
 import { showAnswer } from "../api/answer.ts";
 import { objectOf, readFields, type Field } from "../api/fields.ts";
 import { defineCommand, profileOption, usageError, type Command } from "../command.ts";
