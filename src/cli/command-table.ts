@@ -1,9 +1,6 @@
 import type { Identity } from "../base/identity.ts";
 import type { Command, CommandEntry } from "./command.ts";
 
-/** A group of commands that a tool may have, by the first word. */
-export type CommandGroup = "auth" | "api" | "completion" | "sync" | "tracker";
-
 const entry = (name: string, summary: string, load: () => Promise<Command>): CommandEntry => ({ words: name.split(" "), summary, load });
 
 /** Every command, in the order of the help. */

@@ -98,7 +98,7 @@ test("a file that suggests a profile is a hint with the command to agree, until 
   assert.deepEqual(await here("auth whoami"), { code: 0, signal: null, stdout: "alice@example.com\n", stderr: "" }, "the user said no");
 });
 
-test("S-010 a file that suggests no profile of the user's is ignored with a warning that does not quote what is no name", async (t) => {
+test("S-010 a file that does not name one of the user's profiles is ignored, with a warning that does not quote an invalid name", async (t) => {
   const { project, here } = await twoAccounts(t);
   const file = join(project, ".spec-kitty-profile");
   for (const text of ["", "no such\n", "https://elsewhere.example\n", "-x", "\u001b[2J", `${"a".repeat(65)}`, "x".repeat(5000)]) {
@@ -224,7 +224,7 @@ test("auth team takes a name in any case, and an id if two teams have the same n
   assert.equal((await run("auth team tm_two")).stdout, "✓ The default team is Acme Corp (tm_two).\n");
 });
 
-test("a token in the environment is shown as one, takes precedence over every profile, and its user is asked of the service", async (t) => {
+test("a token in the environment is shown as one, takes precedence over every profile, and the service is asked for its user", async (t) => {
   const { saas, here, project } = await twoAccounts(t);
   const token = saas.issue({ user: "bob" }).access_token;
   const sent = saas.requests.length;

@@ -45,7 +45,7 @@ test("an answer that cannot be written is a failure of one line, and the work is
   assert.equal((await run("auth status")).code, 4);
 });
 
-test("an address that is not the service's, and a header that is none, are wrong usage of api, and nothing is sent", async (t) => {
+test("an address that is not the service's, and an invalid header, are wrong usage of api, and nothing is sent", async (t) => {
   const { saas, env } = await scene(t);
   await runCommand(t, ["auth", "login"], env);
   const before = saas.requests.length;
@@ -108,7 +108,7 @@ test("a team whose id no header can have is left out, since no request could nam
   assert.deepEqual((JSON.parse((await run("auth status --json")).stdout) as { teams: unknown }).teams, [{ id: "tm_ok", name: "B" }]);
 });
 
-test("a report is written beside nothing of the user's, through no link that lies there, and into what is no file", { skip: process.platform === "win32" && "links need a right there" }, async (t) => {
+test("a report damages no other file: no link is followed to write it, and what is not a file stays what it is", { skip: process.platform === "win32" && "links need a right there" }, async (t) => {
   const { run, folder } = await scene(t);
   await run("auth login");
   const [report, precious] = [join(folder, "report.json"), join(folder, "precious")];
@@ -152,7 +152,7 @@ async function takeOver(address: string): Promise<{ callback: string; cookie: st
   return { callback: callback ?? "", cookie };
 }
 
-test("S-009 who opens the address of the process list before the user's browser ends the login and does not take it over", async (t) => {
+test("S-009 another user who opens the address from the process list first ends the login, and cannot take it over", async (t) => {
   const { saas, env } = await scene(t);
   const { program, address } = recordingBrowser(scratchFolder(t));
   const running = startCommand(t, ["auth", "login"], { ...env, BROWSER: program });
@@ -168,7 +168,7 @@ test("S-009 who opens the address of the process list before the user's browser 
   assert.equal(saas.count("/oauth/token"), 0, "no code was redeemed");
 });
 
-test("S-009 who reads the address of the process list after the user's browser cannot complete the login as somebody else", async (t) => {
+test("S-009 another user who opens the address from the process list later cannot complete the login", async (t) => {
   const { saas, env } = await scene(t);
   const { program, address } = recordingBrowser(scratchFolder(t));
   const running = startCommand(t, ["auth", "login"], { ...env, BROWSER: program });

@@ -190,7 +190,7 @@ test("a login succeeds with an expires_in beyond any date, and without one", asy
   assert.match((await run("auth status")).stdout, /Access token +valid until the service refuses it/);
 });
 
-test("a user without teams and without an e-mail address can log in", async (t) => {
+test("a user without teams and without an email address can log in", async (t) => {
   const { saas, run } = await scene(t);
   saas.users.alice.teams = [];
   assert.equal((await run("auth login")).stdout, "✓ Logged in as alice@example.com. Access token valid for 1 hour.\n");
@@ -367,7 +367,7 @@ for (const [what, spoil, restore, why] of [
     /the secret that opens the session is missing: there is no "\S+credentials\.secret"/,
   ],
 ] as [string, (it: Scene, kept: Buffer) => void, ((it: Scene) => void) | undefined, RegExp][]) {
-  test(`NFR-010 a file that ${what} is moved aside by auth login --force, told, and can be put back`, unix, async (t) => {
+  test(`NFR-010 a file that ${what} is moved aside by auth login --force, reported, and can be put back`, unix, async (t) => {
     const it = await scene(t);
     await signIn(it.saas, it.env);
     const { stdout: before } = await it.run("auth token");

@@ -88,7 +88,7 @@ test("a closed stderr does not end the work", async (t) => {
   assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
 });
 
-test("colour is for terminals, FORCE_COLOR forces it, NO_COLOR forbids it, and no variable changes the words", { skip: noTerminal }, async (t) => {
+test("color is for terminals, FORCE_COLOR forces it, NO_COLOR forbids it, and no variable changes the words", { skip: noTerminal }, async (t) => {
   const plain = await alone(t, ["auth", "whoami"]);
   assert.doesNotMatch(plain.stderr, /\u001b/);
   const forced = await alone(t, ["auth", "whoami"], { FORCE_COLOR: "1" });

@@ -110,7 +110,7 @@ for (const [what, spoil, message] of [
   });
 }
 
-test("no file of the queue has an e-mail address in the clear", async (t) => {
+test("no file of the queue has an email address in the clear", async (t) => {
   const at = await scene(t);
   const files = (): string => [...filesUnder(at.config).values()].map(String).join("\n");
   await at.run(emit);

@@ -32,7 +32,7 @@ test("S-015 a command that runs out of work before it has an outcome is a failur
   assert.match(stderr, /^error: the command ended before its work was done\nhint: [^\n]+\n$/m);
 });
 
-test("S-005 --debug shows nothing of an answer that is no HTTP and quotes what was sent", async (t) => {
+test("S-005 --debug shows nothing of an answer that is not HTTP and quotes what was sent", async (t) => {
   const { run } = await scene(t);
   const service = await rawService(t, (socket, request) => socket.end(`HTTP/1.1 200 OK\r\nno header ${request.toString().replaceAll("\r\n", " ")}\r\n\r\n`));
   const { code, stdout, stderr } = await run("api POST /x -d {\"pin\":\"4711-hidden\"} --debug", { SPEC_KITTY_SAAS_URL: service, SPEC_KITTY_ACCESS_TOKEN: "at_very-hidden" });

@@ -118,7 +118,7 @@ for (const [what, fault, tries] of [
   });
 }
 
-test("S-015 a refresh that fails while the service refuses the token is told; a dead grant there is a session that has ended", async (t) => {
+test("S-015 a refresh that fails while the service refuses the token is reported; a dead grant there is a session that has ended", async (t) => {
   const { saas, run, env } = await scene(t);
   for (const [answer, stdout] of [
     [{ status: 503 }, doneHere],
@@ -319,7 +319,7 @@ test("a session that cannot be removed here is an error that says whether it end
   }
 });
 
-test("--all ends every session at its service although none can be removed here", async (t) => {
+test("--all ends every session at its service even if none can be removed here", async (t) => {
   const it = await scene(t);
   for (const profile of ["default", "work"]) await signIn(it.saas, it.env, { profile });
   mkdirSync(join(it.config, "credentials.lock", "somebody's"), { recursive: true });

@@ -141,7 +141,7 @@ test("many waiters at one dead holder's lock never become two holders", linux, a
   assert.deepEqual(readdirSync(at), []);
 });
 
-test("what a killed waiter left beside the lock is removed by the next process", linux, async () => {
+test("what a killed waiter left next to the lock is removed by the next process", linux, async () => {
   const at = folder();
   const path = join(at, "lock");
   const lock = await acquireProcessLock(path, options);

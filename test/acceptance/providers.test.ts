@@ -70,7 +70,7 @@ async function provided(
 const me = { user_id: "u_42", email: "alice@acme.example", teams: [{ id: "tm_acme", name: "Acme Corp" }] };
 const loginAt = (provider: MockProvider): string => `auth login --issuer ${provider.issuer} --scope openid`;
 
-test("S-001 with --issuer, tokens go to the endpoints of the issuer and to the API of the service, each what is its own", async (t) => {
+test("S-001 with --issuer, the issuer's endpoints and the service's API each get only the tokens that are meant for them", async (t) => {
   const { provider, service, requests, run, session, env } = await provided(t, { dpop: "plain" }, { "/api/v1/me": me, "/api/v1/things": {} });
   const login = await run(loginAt(provider));
   assert.equal(login.stdout, "✓ Logged in as alice@acme.example (Acme Corp). Access token valid for 1 hour.\n", login.stderr);
@@ -187,7 +187,7 @@ test("a login that is granted less than it asked for says so, and so does auth s
   assert.deepEqual([status["scope"], status["missingScope"]], ["https://api.example/projects.read", "projects.write"]);
 });
 
-test("a session without a refresh token is said to be one, with the time of its end", async (t) => {
+test("a session without a refresh token is shown as one, with the time when it ends", async (t) => {
   const { provider, run } = await provided(t, {}, { "/api/v1/me": me });
   provider.misbehaviour = { tokens: ({ refresh_token: _, ...answer }) => answer };
   const { stdout } = await run(loginAt(provider));
@@ -200,7 +200,7 @@ test("a session without a refresh token is said to be one, with the time of its 
   assert.match((await run(`${loginAt(provider)} --force`)).stdout, /There is no refresh token: log in again when the service refuses the access token\.\n$/);
 });
 
-test("--scope on a session that has it already changes nothing, and one that it has not is asked for with those before", async (t) => {
+test("--scope on a session that has it already changes nothing, and one that it lacks is requested along with those before", async (t) => {
   const { provider, env } = await provided(t, {}, { "/api/v1/me": me });
   const login = (...args: string[]): Promise<CommandResult> => runCommand(t, ["auth", "login", ...args], env);
   await login(provider.issuer, "--scope", "openid projects");
@@ -328,7 +328,7 @@ test("an access token that ended with its refresh token has ended: no warning", 
 });
 
 for (const method of ["client_secret_basic", "client_secret_post", "unlisted"] as const) {
-  test(`a client secret is presented as the metadata say (${method}), at every endpoint, and kept sealed with the profile`, async (t) => {
+  test(`a client secret is presented as the metadata says (${method}), at every endpoint, and kept sealed with the profile`, async (t) => {
     const secret = "not really: secret & shared+";
     const { provider, run, env } = await provided(t, { client: { secret, method }, par: "required", dpop: "nonces" });
     const refused = await run(loginAt(provider));
@@ -353,6 +353,18 @@ for (const method of ["client_secret_basic", "client_secret_post", "unlisted"] a
   });
 }
 
+for (const error of ["use_dpop_nonce", "invalid_dpop_proof"]) {
+  test(`a pushed request is sent without a proof where that is refused with ${error}, and the code is bound to the key all the same`, async (t) => {
+    const { provider, run, session } = await provided(t, { par: "required", dpop: "nonces" });
+    provider.misbehaviour = { provenPush: () => Response.json({ error }, { status: 400, headers: { "dpop-nonce": "of-another-endpoint" } }) };
+    assert.equal((await run(loginAt(provider))).code, 0);
+    const pushes = provider.requests.filter(({ path }) => path === "/par");
+    assert.deepEqual(pushes.map(({ headers }) => headers["dpop"] !== undefined).slice(-2), [true, false]);
+    assert.ok(pushes.every(({ form }) => typeof form["dpop_jkt"] === "string"));
+    assert.equal((await session())?.tokenType, "DPoP");
+  });
+}
+
 test("a client secret is read from a file and never from the command line", async (t) => {
   const { run, env } = await provided(t);
   const file = join(env["HOME"] ?? "", "client-secret");
@@ -368,7 +380,7 @@ test("a client secret is read from a file and never from the command line", asyn
   }
 });
 
-test("logout tells of each token how it went", async (t) => {
+test("logout reports the outcome for each token", async (t) => {
   const { provider, run, session } = await provided(t);
   await run(loginAt(provider));
   provider.misbehaviour = { revoke: ({ token_type_hint: hint }) => (hint === "access_token" ? Response.json({ error: "unsupported_token_type" }, { status: 400 }) : undefined) };

@@ -302,7 +302,7 @@ test("NFR-010 a disk that fills up while the service works has room for the answ
   assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [1, 0]);
 });
 
-test("NFR-010 what could not be stored after all is told in plain words and by the exit code, and the token is given out", async (t) => {
+test("NFR-010 what could not be stored after all is reported in plain words and by the exit code, and the token is given out", async (t) => {
   const stage = await sceneOnSmallDisk(t);
   if (stage === undefined) return;
   const { command, answer } = await refreshing(t, stage);

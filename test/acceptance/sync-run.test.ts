@@ -100,7 +100,7 @@ test("sync run ends when the session is revoked, with a hint to log in", async (
   assert.match(stderr, /\nhint: .*spec-kitty auth login/);
 });
 
-test("sync run under a token of the environment sends that user's events", async (t) => {
+test("sync run under a token from the environment sends that user's events", async (t) => {
   const at = await loggedInScene(t);
   const env = { ...at.env, SPEC_KITTY_ACCESS_TOKEN: at.saas.issue({ user: "bob" }).access_token };
   const running = startCommand(t, ["sync", "run", "--interval", "1"], env);

@@ -40,7 +40,7 @@ test("events that are emitted without a service and a login wait, and are sent a
   assert.deepEqual(await waiting(at), []);
 });
 
-test("a user without a name in the system, as in a container, can synchronise too", async (t) => {
+test("a user without a name in the system, as in a container, can synchronize too", async (t) => {
   const at = await loggedInScene(t);
   // As `os.userInfo()` does for a user id without a user.
   const code = `import os from "node:os"; import { syncBuiltinESMExports } from "node:module";
@@ -92,7 +92,7 @@ test("a file in the place of a folder is named, with a command to look at it", a
   }
 });
 
-test("events emitted with a token of the environment are queued without a request, until the service has named its user", async (t) => {
+test("events emitted with a token from the environment are queued without a request, until the service has named its user", async (t) => {
   const at = await loggedInScene(t);
   const bob = { SPEC_KITTY_ACCESS_TOKEN: at.saas.issue({ user: "bob" }).access_token };
   const alice = { SPEC_KITTY_ACCESS_TOKEN: at.saas.issue({ user: "alice" }).access_token };
@@ -109,7 +109,7 @@ test("events emitted with a token of the environment are queued without a reques
   assert.deepEqual([...at.saas.events.values()].map(({ user, team }) => [user, team]), [["bob", "tm_bolt"], ["bob", "tm_bolt"]]);
 });
 
-test("with a token of the environment and no service, the error is about the service, not about a login", async (t) => {
+test("with a token from the environment and no service, the error is about the service, not about a login", async (t) => {
   const { run } = await scene(t);
   const given = { SPEC_KITTY_ACCESS_TOKEN: "at_given", SPEC_KITTY_SAAS_URL: undefined };
   assert.equal((await run(emit, given)).code, 0);
@@ -119,7 +119,7 @@ test("with a token of the environment and no service, the error is about the ser
   }
 });
 
-test("a token of the environment that the service refuses leaves the queue as it is", async (t) => {
+test("a token from the environment that the service refuses leaves the queue as it is", async (t) => {
   const at = await scene(t);
   const dead = { SPEC_KITTY_ACCESS_TOKEN: "at_unknown" };
   await at.run(emit, dead);

@@ -120,7 +120,7 @@ test("without a login every call says so with exit 4, and sends nothing", async 
   assert.equal(saas.requests.length, 0);
 });
 
-test("FR-016 SPEC_KITTY_ACCESS_TOKEN is used as it is, for the team of its own user, and a 401 is final", async (t) => {
+test("FR-016 SPEC_KITTY_ACCESS_TOKEN is used as is, for the team of its own user, and a 401 is final", async (t) => {
   const at = await tracked(t);
   const token = at.saas.issue({ user: "bob" }).access_token;
   const args = "status --provider linear --project kitty";

@@ -328,7 +328,7 @@ test("without a team a watch fails with exit 5", async (t) => {
   assert.match(stderr, /^error: this account is not in a team/);
 });
 
-test("FR-016 SPEC_KITTY_ACCESS_TOKEN is used as it is, for the team of its own user", async (t) => {
+test("FR-016 SPEC_KITTY_ACCESS_TOKEN is used as is, for the team of its own user", async (t) => {
   const at = await watched(t);
   const token = at.saas.issue({ user: "bob" }).access_token;
   const running = at.watch("", { SPEC_KITTY_ACCESS_TOKEN: token });

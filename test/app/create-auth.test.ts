@@ -192,7 +192,7 @@ test("a variable of the tool's own name chooses the service and the profile; wha
   assert.throws(() => acme({ env: { ACME_SAAS_URL: "http://elsewhere.example" } }), { code: "configuration_invalid", message: /^ACME_SAAS_URL is/ });
 });
 
-test("tokens of another service than the program's are not given out, whoever logged in there", async (t) => {
+test("tokens of a service other than the program's are not given out, no matter who logged in there", async (t) => {
   const { acme } = await stage(t);
   await logIn(acme());
   const other = acme({ service: "https://api.other.example" });

@@ -165,7 +165,7 @@ test("S-004 a refresh that fails after a 401 is the error, and the session stays
   assert.ok(await world.stored());
 });
 
-test("a token from the environment is sent as it is, and its 401 comes back", async (t) => {
+test("a token from the environment is sent as is, and its 401 comes back", async (t) => {
   const world = await authorized(t);
   const tokens = createApp({ env: { SPEC_KITTY_SAAS_URL: world.saas.url, SPEC_KITTY_ACCESS_TOKEN: "at_gone" }, storage: world.vault }).tokens();
   const fetchWith = createAuthorizedFetch({ tokens, clock: world.clock, fetch });

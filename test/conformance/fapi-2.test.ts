@@ -82,7 +82,7 @@ const refusedIdTokens: [module: string, misbehaviour: Misbehaviour, message: Reg
   ["invalid-nonce", { idToken: (claims) => ({ ...claims, nonce: "other" }) }, /nonce/],
   ["invalid-missing-nonce", { idToken: ({ nonce: _, ...claims }) => claims }, /nonce/],
   ["an unknown critical header", { header: { crit: ["x"], x: 1 } }, /"crit"/],
-  ["an algorithm that the metadata rules out", { metadata: (metadata) => ({ ...metadata, id_token_signing_alg_values_supported: ["ES256"] }) }, /metadata rule out/],
+  ["an algorithm that the metadata rules out", { metadata: (metadata) => ({ ...metadata, id_token_signing_alg_values_supported: ["ES256"] }) }, /metadata rules out/],
   ["an encrypted token", { forge: (token) => `${token}.a.b` }, /not a signed JWT/],
   ["characters that decoders skip", { forge: (token) => token.replace(".", "=.") }, /not a signed JWT/],
 ];

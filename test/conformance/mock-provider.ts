@@ -29,6 +29,8 @@ export interface Misbehaviour {
   revoke?: (form: Json) => Response | undefined;
   /** Answers the request for a device code, which the provider does not know of itself. */
   device?: (form: Json) => Response;
+  /** Answers a pushed request with a proof, instead of accepting it. */
+  provenPush?: () => Response;
   /** The resource server's challenge, as a header. */
   challenge?: (header: string) => string;
 }
@@ -140,6 +142,7 @@ export class MockProvider {
       case "GET /authorize":
         return this.#authorize(Object.fromEntries(url.searchParams));
       case "POST /par":
+        if (this.misbehaviour.provenPush && request.headers["dpop"] !== undefined) return this.misbehaviour.provenPush();
         return this.#withProof(request, (jkt) => this.#push(form, jkt));
       case "POST /token":
         return this.#withProof(request, (jkt) => this.#token(form, jkt));

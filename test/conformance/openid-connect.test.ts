@@ -99,7 +99,7 @@ test("oidcc-client-test-discovery-jwks-uri-keys: the keys are fetched from jwks_
   assert.equal(provider.paths.filter((path) => path === "/jwks").length, 2);
 });
 
-test("oidcc-client-test-discovery-issuer-mismatch: metadata of another issuer end the login before the browser opens", async (t) => {
+test("oidcc-client-test-discovery-issuer-mismatch: metadata of another issuer ends the login before the browser opens", async (t) => {
   const { provider, client } = await start(t, { metadata: (metadata) => ({ ...metadata, issuer: "https://evil.example" }) });
   await refuses(client.login(), /names the issuer "https:\/\/evil.example"/);
   assert.deepEqual(provider.paths, ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]);

@@ -44,7 +44,7 @@ test("S-013 a redirect elsewhere takes neither token, headers nor body along, an
   assert.equal(back?.isService, false);
 });
 
-test("a POST becomes a GET without a body after 301, 302 and 303, and stays one after 307 and 308", () => {
+test("a POST becomes a GET without a body after 301, 302 and 303, and stays a POST after 307 and 308", () => {
   for (const status of [301, 302, 303]) {
     const next = hop(post, "other", { status });
     assert.deepEqual([next?.init.method, next?.init.body, new Headers(next?.init.headers).get("content-type"), new Headers(next?.init.headers).get("x-custom")], ["GET", undefined, null, "1"]);

@@ -98,7 +98,7 @@ for (let round = 1; round <= rounds; round += 1) {
   });
 }
 
-test("NFR-014 on Windows a refreshed session is stored although another program has the file open", { skip }, async (t) => {
+test("NFR-014 on Windows a refreshed session is stored even if another program has the file open", { skip }, async (t) => {
   const { saas, folder, run, start } = await loggedInScene(t);
   const hold = "const fs = require('node:fs'); fs.openSync(process.argv[1], 'r'); console.log('open'); setInterval(() => {}, 1000);";
   const reader = windows.startProgram("node", ["-e", hold, join(folder, "credentials.json")]);

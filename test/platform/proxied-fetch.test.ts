@@ -74,7 +74,7 @@ test("a redirect is returned to a caller that asked for it, and an error for any
   await assert.rejects(proxiedFetch(setting.via(), url), /\(redirect \(302\)\)$/);
 });
 
-test("a body arrives as it is read: one of 64 MiB waits for its reader, and ends when it is cancelled", async () => {
+test("a body arrives as it is read: one of 64 MiB waits for its reader, and ends when it is canceled", async () => {
   let written = 0;
   let closed: (() => void) | undefined;
   const end = new Promise<void>((resolve) => (closed = resolve));

@@ -176,7 +176,7 @@ test("an operation that fails throws its error, and one that takes more than 300
   assert.ok(world.clock.elapsed - startedAt <= 300_000);
 });
 
-test("a poll that fails for a passing reason, or whose token expires, does not end the wait", async (t) => {
+test("a poll that fails transiently, or meets an expired token, does not end the wait", async (t) => {
   const world = await stage(t);
   world.saas.tracker.asynchronous.set("push", { polls: 1 });
   const isPoll = ({ path }: FakeRequest): boolean => path.startsWith(`${base}operations/`);

@@ -14,6 +14,7 @@ import {
   type AuthorizationResponse,
 } from "../oauth/authorization-code.ts";
 import type { AuthorizationServer } from "../oauth/authorization-server.ts";
+import { clientFetch } from "../oauth/client-authentication.ts";
 import { tokenEndpointFetch } from "../oauth/dpop-fetch.ts";
 import { dpopThumbprint } from "../oauth/dpop-proof.ts";
 import { codeChallenge, createCodeVerifier } from "../oauth/pkce.ts";
@@ -50,8 +51,8 @@ export interface BrowserLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> 
  * Logs in through the user's browser: authorization code with PKCE over a loopback callback (RFC 8252, RFC 7636), pushed
  * beforehand where the server requires that (RFC 9126).
  *
- * @throws {@link AuthError} `consent_required` as {@link requireAgreedHost}, `timed_out`, `access_denied`, `interrupted`, or as the exchange and the store do; nothing is
- * listening and nothing is stored then
+ * @throws {@link AuthError} `consent_required` as {@link requireAgreedHost}, `timed_out`, `access_denied`, `interrupted`, or as the
+ * exchange and the store do; nothing is listening and nothing is stored then
  */
 export async function browserLogin(options: BrowserLoginOptions): Promise<Session> {
   const { request, fetch, clock, identity, signal, redirectHost, port } = options;
@@ -66,7 +67,7 @@ export async function browserLogin(options: BrowserLoginOptions): Promise<Sessio
   const listener = await listenForCallback({ judge, clock, identity, path, redirectHost, port });
   try {
     const redirect_uri = listener.redirectUri;
-    const address = await authorizationAddress(request, { redirect_uri, state, code_challenge: codeChallenge(verifier), nonce }, tokenExchange);
+    const address = await authorizationAddress(request, { redirect_uri, state, code_challenge: codeChallenge(verifier), nonce }, exchange);
     options.announce(address, redirect_uri);
     const response = await waitForResponse(listener, address, options);
     const code = grantedCode(response, server);
@@ -86,15 +87,27 @@ export async function browserLogin(options: BrowserLoginOptions): Promise<Sessio
 
 /** The address to open in the browser. */
 async function authorizationAddress(
-  { server, clientId: client_id, scope, dpopKey, extra }: LoginRequest,
+  request: LoginRequest,
   { nonce, ...own }: { redirect_uri: string; state: Secret; code_challenge: string; nonce: string | undefined },
   exchange: ExchangeOptions,
 ): Promise<string> {
+  const { server, clientId: client_id, scope, dpopKey, extra } = request;
+  const proving = { ...exchange, fetch: tokenEndpointFetch(request, exchange) };
   // With `dpop_jkt` the code itself is bound to the key: stolen, it can be redeemed no more than the tokens (RFC 9449 §10).
   const binding = { ...(nonce && { nonce }), ...(dpopKey && { dpop_jkt: dpopThumbprint(dpopKey) }) };
   const address = authorizationRequest(server.authorization_endpoint, { client_id, scope, ...own }, { ...extra, ...binding });
   if (!server.require_pushed_authorization_requests) return address;
-  return pushedAuthorizationResponse(await pushedAuthorizationRequest(server, address, exchange), server, client_id);
+  const push = async (options: ExchangeOptions): Promise<string> =>
+    pushedAuthorizationResponse(await pushedAuthorizationRequest(server, address, options), server, client_id);
+  try {
+    return await push(proving);
+  } catch (error) {
+    // Some servers check proofs at the token endpoint alone, and give no nonce anywhere else. The request names the key as well, and
+    // that binds the code (RFC 9449 §10.1).
+    const isAboutProof = error instanceof ServiceError && (error.error === "use_dpop_nonce" || error.error === "invalid_dpop_proof");
+    if (dpopKey === undefined || !isAboutProof) throw error;
+    return push({ ...exchange, fetch: clientFetch(request, exchange.fetch) });
+  }
 }
 
 /** Waits for the callback, for its address to be pasted, or for the time limit. */

@@ -72,7 +72,7 @@ test("S-009 another user of the machine gets no answer but a refusal, whatever t
   for (const url of [address, callback]) assert.equal((await ask(url)).status, 403);
 });
 
-test("the kernel tells whose a loopback connection is", async (t) => {
+test("the kernel says who owns a loopback connection", async (t) => {
   if (process.platform !== "linux" || process.geteuid?.() !== 0) return t.skip("needs Linux, and root to act as another user");
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

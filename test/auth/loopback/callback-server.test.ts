@@ -85,7 +85,7 @@ test("the wait for a browser that never fetches the outcome ends after the given
   await assert.rejects(ask(listener.redirectUri), { code: "ECONNREFUSED" });
 });
 
-test("after the time-out, every late browser is told so for a while", async () => {
+test("after the timeout, every late browser is told so for a while", async () => {
   const clock = manualClock();
   const listener = await listen({ clock });
   listener.callback.catch(() => undefined);

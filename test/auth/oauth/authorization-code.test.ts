@@ -102,7 +102,7 @@ test("the issuer is compared as a string, and only where both sides name one", (
   assert.equal(authorizationResponse(new URLSearchParams("code=c&state=right-state&iss=x"), { state }).kind, "code");
 });
 
-test("a response without an issuer is a mix-up where the metadata promise one, whether code or error (RFC 9207 §2.4)", () => {
+test("a response without an issuer is a mix-up where the metadata promises one, whether code or error (RFC 9207 §2.4)", () => {
   const promised = { state, issuer, authorization_response_iss_parameter_supported: true };
   for (const query of ["code=c0de&state=right-state", "error=e&state=right-state", "code=c0de&state=right-state&iss="]) {
     assert.deepEqual(judge(query, promised), { kind: "mix-up", issuer: undefined });

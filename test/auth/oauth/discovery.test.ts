@@ -57,7 +57,7 @@ test("an issuer without a path, with a trailing / or with a port is asked at the
   ]);
 });
 
-test("the first metadata found are used, and the second address is not asked", async () => {
+test("the first metadata found is used, and the second address is not asked", async () => {
   const { found, asked } = await discover({ [first]: Response.json(metadata) });
   assert.deepEqual(found, metadata);
   assert.deepEqual(asked, [first]);
@@ -99,7 +99,7 @@ test("another spelling of the issuer is accepted where it is allowed, and no thi
   await assert.rejects(discover({ [first]: elsewhere() }, issuer, `${issuer}/`), { code: "service_answer_invalid" });
 });
 
-test("metadata of another issuer are refused, and so are metadata without an issuer (RFC 8414 §3.3)", async () => {
+test("metadata of another issuer is refused, and so is metadata without an issuer (RFC 8414 §3.3)", async () => {
   await refused({ [first]: Response.json({ ...metadata, issuer: "https://evil.example" }) }, "service_answer_invalid", /names the issuer "https:\/\/evil.example"/);
   await refused({ [first]: Response.json({ ...metadata, issuer: undefined }) }, "service_answer_invalid", /names no issuer/);
 });

@@ -99,7 +99,7 @@ const facts = (more: Partial<ChoiceFacts>): ChoiceFacts => ({
 
 test("FR-006 a keychain that accepts a key but does not return it is detected before the login", async () => {
   const forgetful: Keychain = { ...keychainOf(), write: async () => undefined };
-  await assert.rejects(chooseKey(facts({ keychain: forgetful, requested: option("keychain") })), { code: "keychain_unavailable", message: /does not give it back/ });
+  await assert.rejects(chooseKey(facts({ keychain: forgetful, requested: option("keychain") })), { code: "keychain_unavailable", message: /does not return it/ });
 });
 
 test("FR-006 each folder has its own keychain entry, made once and reused", async () => {

@@ -148,7 +148,7 @@ test("a token that the service refused is refreshed once, and one that replaced 
   assert.equal(saas.counters.refreshes, 1);
 });
 
-test("S-001 a session is not used, and nothing is sent, when the environment names another service than its own", async (t) => {
+test("S-001 a session is not used, and nothing is sent, when the environment names a service other than its own", async (t) => {
   const { saas, another, session, stored } = await stage(t);
   const other = await startFakeSaas();
   t.after(() => other.close());

@@ -3,7 +3,7 @@ import { loginTarget } from "../../../app/login/target.ts";
 import { accountName, remainingMs } from "../../../auth/session.ts";
 import { hint, login as loginCommand } from "../../../base/hint.ts";
 import { Secret } from "../../../base/secret.ts";
-import { describeEnvironment, readFacts } from "../../../platform/environment.ts";
+import { describeEnvironment, readFacts } from "../../../platform/browser-or-device.ts";
 import { endOfSession, statusOf } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import { duration } from "../../format.ts";

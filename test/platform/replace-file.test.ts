@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { leftTemporaries, patiently, replaceFile, reserveFile } from "../../src/platform/files.ts";
+import { leftTemporaries, patiently, replaceFile, reserveFile } from "../../src/platform/replace-file.ts";
 import { scratchFolder } from "../helpers/command.ts";
 
 test("a file is replaced as a whole, and nothing else is left in its folder", (t) => {
@@ -57,7 +57,7 @@ function reluctant(from: string, to: string, ...answers: string[]): { rename: ()
 }
 
 for (const code of ["EPERM", "EACCES", "EBUSY"]) {
-  test(`NFR-014 on Windows a file is put in its place although another process has that open (${code})`, (t) => {
+  test(`NFR-014 on Windows a file is put in its place even if another process has it open (${code})`, (t) => {
     const folder = scratchFolder(t);
     const [from, to] = [join(folder, "new"), join(folder, "file")];
     writeFileSync(to, "old");

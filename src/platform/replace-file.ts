@@ -94,6 +94,7 @@ const inUse: readonly string[] = ["EPERM", "EACCES", "EBUSY"];
  *
  * @param platform - as `process.platform`
  * @throws what the file system says
+ * @internal
  */
 export function patiently<T>(action: () => T, platform: NodeJS.Platform = process.platform): T {
   for (let left = platform === "win32" ? 200 : 1; ; left -= 1) {
