@@ -11,7 +11,7 @@ import { SessionStore } from "../auth/session-store.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
 import { ownIdentity, type Identity } from "../base/identity.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
-import { configFolder, stateFolder, type Environment } from "../platform/paths.ts";
+import { configFolder, sessionsFile, stateFolder, type Environment } from "../platform/paths.ts";
 import { findProfileFile, realFolder, type ProfileFile } from "../platform/profile-file.ts";
 
 /** Every collaborator, each made when it is first asked for. */
@@ -103,7 +103,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     const { oldFingerprint, oldMachineKey } = await import("../auth/secure-storage/old-machine-key.ts");
     return oldMachineKey(oldFingerprint(identity), key);
   };
-  const sealedFile = lazily(() => new SealedFile(join(folder(), "credentials.json"), keySourceOf));
+  const sealedFile = lazily(() => new SealedFile(join(folder(), sessionsFile), keySourceOf));
   const storage = typeof overrides.storage === "object" ? overrides.storage : settings.storage?.value === "memory" ? "memory" : undefined;
   const vault = (): Vault => (storage === undefined ? sealedFile() : storage === "memory" || "get" in storage ? loadedVault(storage) : storage);
   const store = lazily(() => new SessionStore(vault(), clock, { onWait: overrides.onWait, folder: folderHere() }));

@@ -1,8 +1,11 @@
-import { createApp, type App } from "../app/app.ts";
+import { join, resolve } from "node:path";
+import type { App } from "../app/app.ts";
 import type { AuthOptions } from "../app/create-auth.ts";
 import { AuthError } from "../base/errors.ts";
 import { hintText } from "../base/hint.ts";
 import { createIdentity, type Identity } from "../base/identity.ts";
+import { configFolder, sessionsFile } from "../platform/paths.ts";
+import { readPrivateFile } from "../platform/private-files.ts";
 import type { Terminal } from "../platform/terminal.ts";
 import type { CommandEntry, Context } from "./command.ts";
 import { commandTable, groupSummaries, topicTable } from "./command-table.ts";
@@ -14,7 +17,7 @@ export type * from "./json-output.ts";
 /** A group of commands that a tool may have, by the first word. */
 export type CommandGroup = "auth" | "api" | "completion" | "sync" | "tracker";
 
-/** What a tool says of itself and of the service that its users log in to, as for `createAuth`. */
+/** What a tool says about itself and the service that its users log in to, as for `createAuth`. */
 export interface CommandOptions extends Omit<AuthOptions, "issuer" | "commands"> {
   /** The authorization server, exactly as it names itself; undefined when the user is to name it, or the service, at the first login. */
   issuer: string | undefined;
@@ -53,13 +56,11 @@ export function createCommand({ name, version, commands = ["auth", "api", "compl
   };
 }
 
+/** A tool: its identity, and what it uses instead of the real thing. */
+type Tool = Omit<CommandOptions, "name" | "version" | "commands"> & { readonly identity: Identity };
+
 /** Runs a command line. The one place that catches and prints. */
-async function run(
-  argv: readonly string[],
-  tool: Omit<CommandOptions, "name" | "version" | "commands"> & { readonly identity: Identity },
-  commands: readonly CommandEntry[],
-  signal: AbortSignal,
-): Promise<number> {
+async function run(argv: readonly string[], tool: Tool, commands: readonly CommandEntry[], signal: AbortSignal): Promise<number> {
   const { identity } = tool;
   let app: App | undefined;
   // Every hint to log in names the profile in use, which most code below does not know.
@@ -69,6 +70,7 @@ async function run(
   const report = async (error: unknown): Promise<number> =>
     (await import("./render-error.ts")).renderError(error, { out, identity, debug, mayHaveChanged: app?.mayHaveChanged() === true });
   try {
+    if (mayNeedKeychain(argv, tool)) (await import("../auth/secure-storage/keychain-process.ts")).startKeychainProcess(tool.env ?? process.env);
     const request = await dispatch(argv, identity, commands);
     if (request.kind === "text") {
       out.answer(request.text);
@@ -77,6 +79,7 @@ async function run(
     const { command, values, positionals } = request;
     debug = values["debug"] === true;
     const text = (name: string): string | undefined => (typeof values[name] === "string" ? values[name] : undefined);
+    const { createApp } = await import("../app/app.ts");
     app = createApp({
       ...tool,
       onWait: ({ work, pid }) => out.say(`Waiting for ${pid === undefined ? "another process" : `process ${pid}`} to ${work === "refresh" ? "refresh the session" : "store its changes"} …`),
@@ -86,7 +89,7 @@ async function run(
     const context: Context = { identity, app, out, terminal, signal, commands, groups: groupSummaries };
     // Before the command acts for one account where the folder suggests another.
     const suggested = "profile" in command.options ? app.profileFile : undefined;
-    if (suggested !== undefined) await (await import("./suggestion.ts")).showSuggestion(context, suggested);
+    if (suggested !== undefined) await (await import("./profile-suggestion.ts")).showSuggestion(context, suggested);
     code = (await command.run(context, values as Parameters<typeof command.run>[1], positionals)) ?? 0;
   } catch (error) {
     code = await report(error);
@@ -94,6 +97,22 @@ async function run(
   // A session that is lost with this process is a failure, whatever else the command has done.
   await app?.close().catch(async (error: unknown) => (code = (await report(error)) || code));
   return code;
+}
+
+/**
+ * Whether the key of the sessions is in the keychain. A process of its own asks for it there, which takes as long to start as the rest
+ * of this one takes to load: so it is started first. This is a guess at what the command needs; a wrong one costs nothing but time.
+ */
+function mayNeedKeychain(argv: readonly string[], { identity, env = process.env, platform = process.platform, folder, storage, keychain }: Tool): boolean {
+  const isOther = storage !== undefined || keychain !== undefined || env[identity.variable("ACCESS_TOKEN")];
+  if (isOther || argv.length === 0 || argv.some((word) => ["help", "completion", "--help", "-h"].includes(word))) return false;
+  try {
+    const sealed = readPrivateFile(join(folder === undefined ? configFolder(identity, env, platform) : resolve(folder), sessionsFile));
+    return sealed !== undefined && (JSON.parse(sealed.toString()) as { key: { source: unknown } }).key.source === "keychain";
+  } catch {
+    // Whatever is wrong with the file is reported when it is opened.
+    return false;
+  }
 }
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;

@@ -7,6 +7,9 @@ import type { Identity } from "../base/identity.ts";
 /** Environment variables, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** The file in {@link configFolder} that the sessions are sealed in. */
+export const sessionsFile = "credentials.json";
+
 /**
  * The folder of everything that is kept: the one that the variable `…_CONFIG_DIR` names, else the platform's own place.
  *

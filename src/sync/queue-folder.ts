@@ -1,9 +1,10 @@
+import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemErrorCode } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import { moveFile, syncFolder } from "../platform/files.ts";
+import { moveFile, syncFolder } from "../platform/replace-file.ts";
 import { firstNames, namesIn, removeFiles, removeFilesBefore } from "../platform/large-folder.ts";
 import { ensurePrivateFolder, replacePrivateFile, unwritable } from "../platform/private-file-changes.ts";
 import { appendLine, closeOpenFiles, countItems, fileSpan, isClosedFile, isOpenFile, positionName, type QueueEntry, queueEntry, queueEntryName, readLines, removeEndMark } from "./queue-file.ts";
@@ -68,14 +69,20 @@ export class QueueFolder {
   async add(items: readonly QueueItem[]): Promise<string[]> {
     ensurePrivateFolder(this.#waiting);
     ensurePrivateFolder(this.#unfinished);
-    const files = inFiles(items);
+    // A drain that was killed here leaves a file that the next one writes again: it must not be in the way.
+    const attempt = randomBytes(6).toString("hex");
+    const files = inFiles(items).map(({ name, text }) => ({ name, text, unfinished: join(this.#unfinished, `${attempt}-${name}`), path: join(this.#waiting, name) }));
+    const added: string[] = [];
     try {
-      await inGroups(files, ({ name, text }) => writeFile(join(this.#unfinished, name), text, { flag: "wx", mode: 0o600, flush: true }));
-      for (const { name } of files) moveFile(join(this.#unfinished, name), join(this.#waiting, name));
+      await inGroups(files, ({ unfinished, text }) => writeFile(unfinished, text, { flag: "wx", mode: 0o600, flush: true }));
+      for (const { unfinished, path } of files) {
+        moveFile(unfinished, path);
+        added.push(path);
+      }
       syncFolder(this.#waiting);
       return files.map(({ name }) => name);
     } catch (cause) {
-      for (const { name } of files) for (const folder of [this.#unfinished, this.#waiting]) rmSync(join(folder, name), { force: true });
+      for (const path of [...files.map(({ unfinished }) => unfinished), ...added]) rmSync(path, { force: true });
       throw unwritable(this.#waiting, cause);
     }
   }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { join, sep } from "node:path";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { SealedFile, type KeySource } from "../../src/auth/secure-storage/sealed-file.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
-import { commandEnvironment, runCommand, scratchFolder } from "../helpers/command.ts";
+import { commandEnvironment, runCommand, scratchFolder, type CommandEnvironment } from "../helpers/command.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -12,26 +13,41 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 /** The number may only become smaller. */
 const mostFiles = 25;
 
-test(`auth token with a good token loads at most ${mostFiles} of the package's files`, async (t) => {
-  const saas = await startFakeSaas();
-  t.after(() => saas.close());
-  const folder = scratchFolder(t);
-  // Node writes down which scripts it ran (V8's coverage), whatever way they were loaded.
-  const coverage = join(folder, "coverage");
-  mkdirSync(coverage);
-  const env = commandEnvironment(folder, saas.url, { NODE_V8_COVERAGE: coverage });
-  await storeSession(saas, env, sessionOf(saas, { leftMs: 3_600_000 }));
-  const { code, stderr } = await runCommand(t, ["auth", "token"], env);
-  assert.equal(code, 0, stderr);
-  const [report = assert.fail("nothing was written down"), ...others] = readdirSync(coverage);
-  assert.deepEqual(others, [], "a process of its own was started");
-  const { result } = JSON.parse(readFileSync(join(coverage, report), "utf8")) as { result: { url: string }[] };
-  const loaded = result
+/** The package's files that a run of the command has loaded, as V8's coverage has them, whatever way they were loaded. */
+async function filesLoadedBy(t: TestContext, args: string[], env: CommandEnvironment, folder: string, processes = 1): Promise<string[]> {
+  const coverage = mkdtempSync(join(folder, "coverage-"));
+  await runCommand(t, args, { ...env, NODE_V8_COVERAGE: coverage });
+  const reports = readdirSync(coverage);
+  assert.ok(reports.length > 0 && reports.length <= processes, `${reports.length} processes`);
+  return reports
+    .flatMap((report) => (JSON.parse(readFileSync(join(coverage, report), "utf8")) as { result: { url: string }[] }).result)
     .filter(({ url }) => url.startsWith("file:"))
     .map(({ url }) => fileURLToPath(url))
     .filter((path) => path.startsWith(root) && !path.includes(`${sep}node_modules${sep}`))
     .map((path) => path.slice(root.length).replaceAll("\\", "/"))
     .sort();
+}
+
+test(`auth token with a good token loads at most ${mostFiles} of the package's files`, async (t) => {
+  const saas = await startFakeSaas();
+  t.after(() => saas.close());
+  const folder = scratchFolder(t);
+  const env = commandEnvironment(folder, saas.url);
+  await storeSession(saas, env, sessionOf(saas, { leftMs: 3_600_000 }));
+  const loaded = await filesLoadedBy(t, ["auth", "token"], env, folder);
   assert.ok(loaded.includes("dist/cli/commands/auth/token.js"), loaded.join("\n"));
   assert.ok(loaded.length <= mostFiles, `${loaded.length} files:\n${loaded.join("\n")}`);
+});
+
+test("where the keychain has the key, a command starts to ask it before it loads the rest, and help and completion never do", async (t) => {
+  const folder = scratchFolder(t);
+  const env = commandEnvironment(folder, "https://service.example", { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere" });
+  const key: KeySource = { mismatch: { message: "", hint: [] }, open: async () => Buffer.alloc(32) };
+  await new SealedFile(join(folder, "config", "credentials.json"), () => key).write("", { key: { source: "keychain", account: "sessions-test" } });
+  const asks = "dist/auth/secure-storage/keychain-process.js";
+  assert.ok((await filesLoadedBy(t, ["auth", "token"], env, folder, 2)).includes(asks));
+  for (const args of [[], ["--help"], ["auth", "token", "--help"], ["help", "storage"], ["completion", "bash"]]) {
+    assert.equal((await filesLoadedBy(t, args, env, folder)).includes(asks), false, args.join(" "));
+  }
+  assert.equal((await filesLoadedBy(t, ["auth", "token"], { ...env, SPEC_KITTY_ACCESS_TOKEN: "at_1" }, folder)).includes(asks), false);
 });

@@ -1,6 +1,6 @@
 // The limits of the requirements that only a clock can judge. A busy machine can only add to a time, so the best of a few series
 // counts, and most often the first one is good enough.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync, statSync, watch } from "node:fs";
 import { tmpdir } from "node:os";
@@ -44,6 +44,11 @@ export async function judgeLimits({ bareNode, version }: ColdStart, killRounds: 
   await judge("NFR-006 another process uses a stored token, median of 20", "ms", 50, adoption);
   await judge("NFR-008 64 processes share a refresh: last one after a wave without one", "ms", 500, spread);
   await judge("--version against a Node that does nothing, processor time", "times", 1.3, async () => version / bareNode, 1);
+  if (spawnSync("gnome-keyring-daemon", ["--version"]).status === 0) {
+    const timesFile: string = new URL("../peers/keychain-time.ts", import.meta.url).href;
+    const { keychainAgainstFile } = (await import(timesFile)) as { keychainAgainstFile: (rounds: number) => Promise<number> };
+    await judge("auth token with the keychain against the encrypted file, by the clock", "times", 1.5, () => keychainAgainstFile(20));
+  }
   await judge(`NFR-010 kill -9 at random moments, ${killRounds} rounds`, "failures", 1, () => kills(killRounds), 1);
   return judged;
 }

@@ -87,3 +87,34 @@ test("a keychain locked after the login is an error that says so, and the sessio
   assert.match(status.stderr, /^hint: /m);
   assert.deepEqual(await readFile(credentials), before);
 });
+
+test("following the hints of a locked keychain leads to a new login in the file, and nothing is lost", async (t) => {
+  const { run, credentials, desktop } = await desktopWith(t, (session) => session.startGnomeKeyring());
+  assert.equal((await run(...LOGIN)).code, 0);
+  const before = await readFile(credentials);
+  await desktop.lock();
+  const typed: string[] = [];
+  for (let next = ["auth", "token"]; ; ) {
+    const { code, stderr } = await run(...next);
+    if (code === 0) break;
+    assert.match(stderr, /^error: .*(locked|no terminal to ask)/m);
+    const [, words = assert.fail(stderr)] = /^hint: .*\bspec-kitty (auth login .*)$/m.exec(stderr) ?? [];
+    next = words.split(" ");
+    assert.ok(!typed.includes(words), `"${words}" was advised again`);
+    typed.push(words);
+    assert.deepEqual(await readFile(credentials), before, "and nothing was changed");
+  }
+  assert.deepEqual(typed, ["auth login --storage file --force", "auth login --storage file --force --yes"]);
+  assert.match((await run("auth", "status", "--json")).stdout, /"file"/);
+  assert.deepEqual(await readFile(`${credentials}.old`), before);
+});
+
+test("auth login --force with a locked keychain that has the sessions asks for the file, as where there is no keychain", async (t) => {
+  const { run, credentials, desktop } = await desktopWith(t, (session) => session.startGnomeKeyring());
+  assert.equal((await run(...LOGIN)).code, 0);
+  await desktop.lock();
+  const refused = await run("auth", "login", "--force");
+  assert.match(refused.stderr, /^error: .*\(the keychain is locked\)/m);
+  assert.equal((await run("auth", "login", "--force", "--yes")).code, 0);
+  assert.equal(await exists(`${credentials}.old`), true);
+});

@@ -27,7 +27,7 @@ export async function startSession(): Promise<Session> {
   const home = await mkdtemp(join(tmpdir(), "spec-kitty-session-"));
   const { DISPLAY: _x, WAYLAND_DISPLAY: _wayland, DBUS_SESSION_BUS_ADDRESS: _bus, ...rest } = process.env;
   const env: NodeJS.ProcessEnv = { ...rest, HOME: home, XDG_RUNTIME_DIR: home };
-  for (const name of ["DATA", "CONFIG", "CACHE"]) env[`XDG_${name}_HOME`] = join(home, name.toLowerCase());
+  for (const name of ["DATA", "CONFIG", "CACHE", "STATE"]) env[`XDG_${name}_HOME`] = join(home, name.toLowerCase());
 
   // `cat` ends when our end of its standard input closes, and the bus ends with it; so does what lives on the bus.
   const bus = spawn("dbus-run-session", ["--", "sh", "-c", 'echo "$DBUS_SESSION_BUS_ADDRESS"; cat'], {

@@ -52,7 +52,7 @@ export interface LoginWords {
   readonly clientSecret?: Secret | undefined;
   readonly signal: LoginOptions["signal"];
   /**
-   * The login starts anew, whatever was granted before. What is stored is done without if it cannot be opened: nobody could get away
+   * The login starts over, whatever was granted before. What is stored is left behind if it cannot be opened: nobody could get away
    * from a keychain that stays locked.
    */
   readonly force: boolean;

@@ -34,7 +34,7 @@ export type ProviderName = (typeof providerNames)[number];
 const githubIssuer = "https://github.com/login/oauth";
 const providers: Readonly<Record<ProviderName, NamedProvider>> = {
   github: {
-    documentation: "https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps",
+    documentation: "https://docs.github.com/apps/building-oauth-apps/authorizing-oauth-apps",
     manner: "no metadata, no refresh token, no expiry; without a client secret only the login with a code; logs out here only",
     issuer: githubIssuer,
     server: {

@@ -1,8 +1,8 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { dirname } from "node:path";
-import type { Readable } from "node:stream";
+import type { Socket } from "node:net";
 import type { Environment } from "../../platform/paths.ts";
-import { findKeychainLibrary, type KeychainLibrary } from "./keychain-library.ts";
+import type { KeychainLibrary } from "./keychain-library.ts";
 
 /** A request to the keychain. */
 export interface KeychainRequest {
@@ -74,6 +74,30 @@ const marker = "IN_KEYCHAIN_PROCESS";
 /** The part of the environment that the process is given: how to find the session bus, a display and system libraries. No secret is among them. */
 const passed = /^(PATH|HOME|USER|LOGNAME|TMPDIR|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_\w+|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|LD_LIBRARY_PATH|NIX_LD\w*|SYSTEMROOT|WINDIR)$/i;
 
+/** A process that has not been asked yet. */
+interface KeychainProcess {
+  readonly child: ChildProcess;
+  readonly answer: Socket | null | undefined;
+  /** What it has said so far. */
+  said(): string;
+  /** How it ended: with a code, or why there was no process. */
+  readonly ended: Promise<number | null | Error>;
+}
+
+let ahead: KeychainProcess | undefined;
+
+/**
+ * Starts the process that asks, for a program that will soon want to ask: Node takes as long to start there as the rest of a command
+ * takes to load here. A process that is never asked ends with this one, and does not keep it alive.
+ *
+ * @param env - variables that take precedence over this process's own
+ */
+export function startKeychainProcess(env: Environment): void {
+  if (whyNone() !== undefined) return;
+  ahead = start(env);
+  for (const one of [ahead.child, ahead.child.stdin as Socket | null, ahead.answer]) one?.unref();
+}
+
 /**
  * Asks in a process of its own. The library waits for the keychain on threads that nothing can cancel, and Node waits for its
  * threads before it exits: behind an unlock dialog that nobody answers, even `process.exit` would hang. A process can be killed.
@@ -83,44 +107,58 @@ const passed = /^(PATH|HOME|USER|LOGNAME|TMPDIR|XDG_RUNTIME_DIR|DBUS_SESSION_BUS
  * @throws what the system says when no process can be started, and the signal's reason
  */
 export async function askKeychainProcess(request: KeychainRequest, env: Environment, signal: AbortSignal): Promise<KeychainAnswer> {
-  if (process.env[marker] !== undefined) return { noNode: "this process was itself started as one" };
-  // A single executable runs its own program, whatever its arguments are.
-  if (process.getBuiltinModule?.("node:sea")?.isSea()) return { noNode: `"${process.execPath}" is a single executable` };
-  const library = findKeychainLibrary();
+  const noNode = whyNone();
+  if (noNode !== undefined) return { noNode };
+  const library = (await import("./keychain-library.ts")).findKeychainLibrary();
   if (!("files" in library)) return library;
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["--input-type=commonjs", "-e", program], {
-      env: { ...environmentOf(env), [marker]: "1", ELECTRON_RUN_AS_NODE: "1" },
-      // Node starts in no folder that was removed, and where it starts Windows may look for libraries.
-      cwd: dirname(process.execPath),
-      signal,
-      killSignal: "SIGKILL",
-      stdio: ["pipe", "ignore", "ignore", "pipe"],
-      windowsHide: true,
-    });
-    let text = "";
-    const settle = (whatItDid: string): void => {
-      const [sign, line, rest] = text.split("\n");
-      if (sign !== "" || line === undefined) return resolve({ noNode: `"${process.execPath}" ${whatItDid}` });
-      try {
-        if (rest !== undefined) return resolve(JSON.parse(line) as KeychainAnswer);
-      } catch {
-        // Without a cause: the text may hold the key.
-      }
-      reject(new Error(`its process ${whatItDid}`));
-    };
-    child.once("error", (error) => (signal.aborted ? settle("shows no sign of life") : reject(error)));
-    child.once("close", (code) => settle(`ended with ${code}`));
-    // It has none where no process could be started.
-    const answer = child.stdio?.[3] as Readable | null | undefined;
-    answer?.setEncoding("utf8").on("error", () => undefined);
-    answer?.on("data", (chunk: string) => {
-      text += chunk;
-      // The answer is all that is wanted of it.
-      if (/\n.*\n/.test(text)) child.kill("SIGKILL");
-    });
-    child.stdin?.on("error", () => undefined).end(JSON.stringify({ ...request, files: library.files }));
+  signal.throwIfAborted();
+  const { child, answer, said, ended } = ahead ?? start(env);
+  ahead = undefined;
+  for (const one of [child, child.stdin as Socket | null, answer]) one?.ref();
+  const kill = (): boolean => child.kill("SIGKILL");
+  signal.addEventListener("abort", kill);
+  child.stdin?.end(JSON.stringify({ ...request, files: library.files }));
+  const end = await ended;
+  signal.removeEventListener("abort", kill);
+  if (end instanceof Error) throw end;
+  const whatItDid = signal.aborted ? "shows no sign of life" : `ended with ${end}`;
+  const [sign, line, rest] = said().split("\n");
+  if (sign !== "" || line === undefined) return { noNode: `"${process.execPath}" ${whatItDid}` };
+  try {
+    if (rest !== undefined) return JSON.parse(line) as KeychainAnswer;
+  } catch {
+    // Without a cause: the text may hold the key.
+  }
+  throw new Error(`its process ${whatItDid}`);
+}
+
+/** Why no process can be started that asks; undefined where one can. */
+function whyNone(): string | undefined {
+  if (process.env[marker] !== undefined) return "this process was itself started as one";
+  // A single executable runs its own program, whatever its arguments are.
+  return process.getBuiltinModule?.("node:sea")?.isSea() ? `"${process.execPath}" is a single executable` : undefined;
+}
+
+function start(env: Environment): KeychainProcess {
+  const child = spawn(process.execPath, ["--input-type=commonjs", "-e", program], {
+    env: { ...environmentOf(env), [marker]: "1", ELECTRON_RUN_AS_NODE: "1" },
+    // Node starts in no folder that was removed, and where it starts Windows may look for libraries.
+    cwd: dirname(process.execPath),
+    stdio: ["pipe", "ignore", "ignore", "pipe"],
+    windowsHide: true,
   });
+  let text = "";
+  const ended = new Promise<number | null | Error>((resolve) => child.once("error", resolve).once("close", resolve));
+  // It has none where no process could be started.
+  const answer = child.stdio?.[3] as Socket | null | undefined;
+  answer?.setEncoding("utf8").on("error", () => undefined);
+  answer?.on("data", (chunk: string) => {
+    text += chunk;
+    // Nothing but the answer is wanted from it.
+    if (/\n.*\n/.test(text)) child.kill("SIGKILL");
+  });
+  child.stdin?.on("error", () => undefined);
+  return { child, answer, said: () => text, ended };
 }
 
 function environmentOf(env: Environment): Environment {

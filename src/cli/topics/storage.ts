@@ -41,8 +41,9 @@ kept in the runtime folder.
 The keychain is asked in a process of its own. The library that speaks to it
 waits on threads that nothing can cancel, and behind an unlock dialog that
 nobody answers, the command could not even exit; a process can be killed. This
-costs one more start of Node for each command that opens the keychain. From
-your environment that process gets what names the session bus, and no secret.
+costs one more start of Node for each command that opens the keychain, which
+begins before the rest of the command is loaded. From your environment that
+process gets what names the session bus, and no secret.
 
 The file is replaced as a whole: temporary file, fsync, rename, fsync of the
 folder. A changed byte anywhere in it is detected. The space for the next

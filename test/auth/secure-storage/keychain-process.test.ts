@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { askKeychainProcess, type KeychainAnswer } from "../../../src/auth/secure-storage/keychain-process.ts";
-import { scratchFolder } from "../../helpers/command.ts";
+import { askKeychainProcess, startKeychainProcess, type KeychainAnswer } from "../../../src/auth/secure-storage/keychain-process.ts";
+import { scratchFolder, typescript } from "../../helpers/command.ts";
 
 const options = { skip: process.platform === "win32" && "the program in the place of Node is a shell script" };
 const node = process.execPath;
@@ -94,4 +95,26 @@ test("a process that asks the keychain and ends without an answer is an error th
     executable(t, () => `printf '\\n${half}' >&3; exit 9`);
     await assert.rejects(ask(), (error) => error instanceof Error && /^its process ended with (9|null)$/.test(error.message));
   }
+});
+
+test("a process that was started ahead is the one that is asked, once; the next question starts another", options, async (t) => {
+  const folder = executable(t, (folder) => `echo started >> ${folder}/starts; cat > /dev/null; printf '\\n{"key":null}\\n' >&3`);
+  const starts = (): number => readFileSync(join(folder, "starts"), "utf8").split("\n").length - 1;
+  startKeychainProcess({});
+  assert.deepEqual(await ask(), { key: null });
+  assert.equal(starts(), 1);
+  assert.deepEqual(await ask(), { key: null });
+  assert.equal(starts(), 2);
+});
+
+test("a process that was started ahead and is never asked keeps no program alive, and ends with it", options, async (t) => {
+  const folder = scratchFolder(t);
+  const stand = join(folder, "node");
+  writeFileSync(stand, `#!/bin/sh\ncat > /dev/null\necho ended > ${folder}/ended\n`, { mode: 0o755 });
+  const program = `
+    import { startKeychainProcess } from ${JSON.stringify(new URL("../../../src/auth/secure-storage/keychain-process.ts", import.meta.url).href)};
+    process.execPath = ${JSON.stringify(stand)};
+    startKeychainProcess({});`;
+  execFileSync(node, [...typescript, "--input-type=module", "-e", program], { timeout: 20_000 });
+  while (!existsSync(join(folder, "ended"))) await new Promise((resolve) => setImmediate(resolve));
 });

@@ -5,7 +5,7 @@ import { accountName, remainingMs } from "../../../auth/session.ts";
 import { hasTenants, providerNames, type ChosenProvider } from "../../../auth/oauth/named-providers.ts";
 import { hint, login as loginCommand } from "../../../base/hint.ts";
 import { Secret } from "../../../base/secret.ts";
-import { describeEnvironment, readFacts } from "../../../platform/environment.ts";
+import { describeEnvironment, readFacts } from "../../../platform/browser-or-device.ts";
 import { endOfSession, statusOf } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import { duration } from "../../format.ts";
