@@ -41,7 +41,7 @@ export function newMachineHeader(): KeyHeader {
 export function machineKey({ identity, folder, platform, clock, machine = machineId }: MachineKeyOptions): MachineKey {
   const path = (): string => join(folder(), "credentials.secret");
   const variable = stateVariable(platform);
-  const restore = hint`Restore it from a backup, or set ${variable} as it was at the login. If it is lost: ${login(undefined, "--force")}`;
+  const restore = hint`Restore it from a backup, or set ${variable} to what it was at login. If it is lost: ${login(undefined, "--force")}`;
   const read = (): Buffer | undefined => {
     const text = about(variable, () => readPrivateFile(path()))?.toString("latin1");
     if (text === undefined || /^[0-9a-f]{64}$/.test(text)) return text === undefined ? undefined : Buffer.from(text, "hex");

@@ -29,7 +29,7 @@ export const login: Command = defineCommand({
     "redirect-host": { type: "string", value: "HOST", choices: ["127.0.0.1", "localhost"], help: "127.0.0.1 (default), or localhost for services that know only that name" },
     "redirect-path": { type: "string", value: "PATH", help: "path of the callback, for issuers that know only this one; remembered" },
     timeout: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how long to wait for the browser (default: 300)" },
-    scope: { type: "string", value: '"…"', help: "scopes to request, added to those of the session; offline_access is included where the issuer knows it; remembered" },
+    scope: { type: "string", value: '"…"', help: "scopes to request, added to those of the session; offline_access is included where the issuer supports it; remembered" },
     provider: { type: "string", value: "NAME", choices: providerNames, help: "log in at github, google or microsoft, with a client of your own; remembered" },
     tenant: { type: "string", value: "ID", help: "tenant of --provider microsoft: its ID or domain, organizations or consumers (default: common); remembered" },
     service: { type: "string", value: "URL", help: "service that the tokens are for, if it is not the issuer itself; remembered" },
