@@ -43,6 +43,8 @@ export interface AppOverrides {
   storage?: "keychain" | "file" | "memory" | Vault | SimpleVault | undefined;
   /** Instead of the OS keychain; false for none. */
   keychain?: SimpleKeychain | false | undefined;
+  /** Told of each request when it is sent, and of its answer, a line each, without secrets. */
+  onTraffic?: (line: string) => void;
   /** Called after a second of waiting for another process, which is refreshing the session or changing what is stored. */
   onWait?: (awaited: AwaitedProcess) => void;
 }
