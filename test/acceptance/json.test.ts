@@ -128,8 +128,7 @@ test("every command of auth with --json prints what a type of the package descri
   await check("auth status");
   await check("auth list");
   await check("auth login");
-  await check("auth login", "--profile work");
-  await check("auth login");
+  await signIn(at.saas, at.env, { profile: "work" });
   const token = at.saas.issue().access_token;
   for (const more of [{}, { SPEC_KITTY_ACCESS_TOKEN: token }]) {
     await check("auth status", "", more);
