@@ -1,9 +1,9 @@
-import { rmSync } from "node:fs";
+import { constants, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemErrorCode } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import { moveFile, syncFolder } from "../platform/files.ts";
+import { mayFlush, moveFile, syncFolder, writesThrough } from "../platform/files.ts";
 import { firstNames, namesIn, removeFiles, removeFilesBefore } from "../platform/large-folder.ts";
 import { ensurePrivateFolder, replacePrivateFile, unwritable } from "../platform/private-file-changes.ts";
 import { appendLine, closeOpenFiles, countItems, fileSpan, isClosedFile, isOpenFile, positionName, type QueueEntry, queueEntry, queueEntryName, readLines, removeEndMark } from "./queue-file.ts";
@@ -70,7 +70,8 @@ export class QueueFolder {
     ensurePrivateFolder(this.#unfinished);
     const files = inFiles(items);
     try {
-      await inGroups(files, ({ name, text }) => writeFile(join(this.#unfinished, name), text, { flag: "wx", mode: 0o600, flush: true }));
+      const flag = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | writesThrough;
+      await inGroups(files, ({ name, text }) => writeFile(join(this.#unfinished, name), text, { flag, mode: 0o600, flush: mayFlush }));
       for (const { name } of files) moveFile(join(this.#unfinished, name), join(this.#waiting, name));
       syncFolder(this.#waiting);
       return files.map(({ name }) => name);
