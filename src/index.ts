@@ -33,7 +33,7 @@ export type { Secret } from "./base/secret.ts";
 export type { AppOverrides, SettingOptions } from "./app/overrides.ts";
 export type { Clock } from "./platform/clock.ts";
 export type { Environment } from "./platform/paths.ts";
-export type { Reservation } from "./platform/files.ts";
+export type { Reservation } from "./platform/replace-file.ts";
 export type { Fetch } from "./base/runtime-types.ts";
 export type { RedirectScope } from "./http/redirect.ts";
 export type { AuthorizedFetch, AuthorizedRequestInit } from "./auth/authorized-fetch.ts";

@@ -204,7 +204,7 @@ test("each decision has one definition", () => {
   assert.deepEqual(offenders(/\b(408|429|50[2-4])\b|\bstatus >= 500\b/, /^src\/(http\/retry|tracker\/request)\.ts$/), [], "which HTTP status may pass");
   assert.deepEqual(offenders(/\b(network|service)_unavailable".*\b(network|service)_unavailable"/, /^src\/base\/errors\.ts$/), [], "which error is transient");
   const replacing = /\bf(data)?sync(Sync)?\(|\brename(Sync)?\(/;
-  assert.deepEqual(offenders(replacing, /^src\/platform\/(files|process-lock\/directory)\.ts$/), [], "how a file is replaced or moved");
+  assert.deepEqual(offenders(replacing, /^src\/platform\/(replace-file|process-lock\/directory)\.ts$/), [], "how a file is replaced or moved");
   // fish has quotes of its own, in which a backslash escapes.
   assert.deepEqual(offenders(/\.replaceAll\("'"/, /^src\/(base\/hint|cli\/completion\/fish)\.ts$/), [], "how a word is quoted for a shell");
 });

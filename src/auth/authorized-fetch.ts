@@ -7,10 +7,10 @@ import type { TokenManager } from "./token-manager/token-manager.ts";
 import type { Credential } from "./session.ts";
 import { resourceFetch } from "./oauth/dpop-fetch.ts";
 import { peekBody } from "../http/peek.ts";
-import { saysSessionEnded } from "./oauth/session-ended.ts";
+import { saysSessionEnded } from "./oauth/resource-refusal.ts";
 import { isTransientStatus, retryAfter, retryDelay } from "../http/retry.ts";
 import { mostHops, nextHop, type Hop, type RedirectScope } from "../http/redirect.ts";
-import { targetOf } from "../http/target.ts";
+import { targetOf } from "../http/token-target.ts";
 
 /** What an authorized fetch takes in addition to what `fetch` takes. */
 export interface AuthorizedRequestInit extends runtime.RequestInit {

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { AuthError, isAuthError } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Reservation } from "../platform/files.ts";
+import type { Reservation } from "../platform/replace-file.ts";
 import type { LockHolder, PreparedLock } from "../platform/process-lock/process-lock.ts";
 import type { KeyHeader, Vault, VaultLock } from "./secure-storage/vault.ts";
 import { isSameSession, parseProfiles, serializeProfiles, usedIn, type Profile, type Profiles, type Session } from "./session.ts";

@@ -3,7 +3,7 @@ import type { App } from "../app/app.ts";
 import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.ts";
 import { keychainAccount } from "../auth/secure-storage/keychain.ts";
 import type { Profile, Profiles } from "../auth/session.ts";
-import type { LoginEnvironment } from "../platform/environment.ts";
+import type { LoginEnvironment } from "../platform/browser-or-device.ts";
 import { examineConfiguration } from "./configuration.ts";
 import type { Finding } from "./finding.ts";
 import { examineKeychain } from "./keychain.ts";

@@ -1,7 +1,7 @@
 import type { App } from "../app/app.ts";
 import { login as loginCommand } from "../base/hint.ts";
 import { browserCommands } from "../platform/browser-commands.ts";
-import type { LoginEnvironment } from "../platform/environment.ts";
+import type { LoginEnvironment } from "../platform/browser-or-device.ts";
 import { findProgram } from "../platform/inspect.ts";
 import { finder, type Finding } from "./finding.ts";
 

@@ -1,7 +1,7 @@
 import { dirname, relative } from "node:path";
 import type { App } from "../app/app.ts";
 import { hint, type SystemCommand } from "../base/hint.ts";
-import { leftTemporaries } from "../platform/files.ts";
+import { leftTemporaries } from "../platform/replace-file.ts";
 import { openFoldersAbove } from "../platform/folders-above.ts";
 import { inspectFolder, type Inspected } from "../platform/inspect.ts";
 import { removePrivateFile } from "../platform/private-file-changes.ts";

@@ -1,6 +1,6 @@
 import { AuthError } from "../base/errors.ts";
 import { isConfidential, leadsHome } from "../base/address.ts";
-import { targetOf } from "./target.ts";
+import { targetOf } from "./token-target.ts";
 
 /** Where redirects of a request may lead: within the service only, or anywhere, though there without token, body and headers. */
 export type RedirectScope = "service" | "anywhere";

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, constants, lstatSync, rmSync, statSync, writeSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { mayFlush, moveFile, patiently, syncFolder, writesThrough } from "../platform/files.ts";
+import { mayFlush, moveFile, patiently, syncFolder, writesThrough } from "../platform/replace-file.ts";
 import { firstNames } from "../platform/large-folder.ts";
 import { replacePrivateFile } from "../platform/private-file-changes.ts";
 import { checkPrivateFile, openPrivateFile, readPrivateFile, safely } from "../platform/private-files.ts";

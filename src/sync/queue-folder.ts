@@ -1,9 +1,10 @@
+import { randomBytes } from "node:crypto";
 import { constants, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemErrorCode } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import { mayFlush, moveFile, syncFolder, writesThrough } from "../platform/files.ts";
+import { mayFlush, moveFile, syncFolder, writesThrough } from "../platform/replace-file.ts";
 import { firstNames, namesIn, removeFiles, removeFilesBefore } from "../platform/large-folder.ts";
 import { ensurePrivateFolder, replacePrivateFile, unwritable } from "../platform/private-file-changes.ts";
 import { appendLine, closeOpenFiles, countItems, fileSpan, isClosedFile, isOpenFile, positionName, type QueueEntry, queueEntry, queueEntryName, readLines, removeEndMark } from "./queue-file.ts";
@@ -68,15 +69,21 @@ export class QueueFolder {
   async add(items: readonly QueueItem[]): Promise<string[]> {
     ensurePrivateFolder(this.#waiting);
     ensurePrivateFolder(this.#unfinished);
-    const files = inFiles(items);
+    // A drain that was killed here leaves a file that the next one writes again: it must not be in the way.
+    const attempt = randomBytes(6).toString("hex");
+    const files = inFiles(items).map(({ name, text }) => ({ name, text, unfinished: join(this.#unfinished, `${attempt}-${name}`), path: join(this.#waiting, name) }));
+    const added: string[] = [];
     try {
       const flag = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | writesThrough;
-      await inGroups(files, ({ name, text }) => writeFile(join(this.#unfinished, name), text, { flag, mode: 0o600, flush: mayFlush }));
-      for (const { name } of files) moveFile(join(this.#unfinished, name), join(this.#waiting, name));
+      await inGroups(files, ({ unfinished, text }) => writeFile(unfinished, text, { flag, mode: 0o600, flush: mayFlush }));
+      for (const { unfinished, path } of files) {
+        moveFile(unfinished, path);
+        added.push(path);
+      }
       syncFolder(this.#waiting);
       return files.map(({ name }) => name);
     } catch (cause) {
-      for (const { name } of files) for (const folder of [this.#unfinished, this.#waiting]) rmSync(join(folder, name), { force: true });
+      for (const path of [...files.map(({ unfinished }) => unfinished), ...added]) rmSync(path, { force: true });
       throw unwritable(this.#waiting, cause);
     }
   }

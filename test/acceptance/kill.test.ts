@@ -8,23 +8,13 @@ import { createApp } from "../../src/app/app.ts";
 import { refreshLockName } from "../../src/auth/session-store.ts";
 import { inspectProcessLock } from "../../src/platform/process-lock/process-lock.ts";
 import { startCommand, type RunningCommand } from "../helpers/command.ts";
+import { numbersFrom } from "../simulation/random.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storedSession, storeSession } from "../helpers/stored-session.ts";
 
 const rounds = Number(process.env["KILL_ROUNDS"] ?? 30);
 const seed = Number(process.env["KILL_SEED"] ?? randomInt(2 ** 32));
 const processes = 4;
-
-/** The same numbers for the same seed (mulberry32). What the machine's scheduler does with them is its own affair. */
-function numbersFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** When the killing is done, in words, and its share of the rounds. */
 const moments = {

@@ -34,7 +34,7 @@ test("NFR-010 a file that cannot be flushed is opened so that each write waits f
   const path = join(scratchFolder(t), "file");
   const program = `
     import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-    import { reserveFile } from ${JSON.stringify(new URL("../../dist/platform/files.js", import.meta.url).href)};
+    import { reserveFile } from ${JSON.stringify(new URL("../../dist/platform/replace-file.js", import.meta.url).href)};
     const reservation = reserveFile(${JSON.stringify(path)}, 10);
     const fd = readdirSync("/proc/self/fd").find((fd) => { try { return readlinkSync("/proc/self/fd/" + fd).endsWith(".tmp") } catch {} });
     process.stdout.write(/^flags:\\t(\\d+)/m.exec(readFileSync("/proc/self/fdinfo/" + fd, "utf8"))[1]);

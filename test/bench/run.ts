@@ -7,6 +7,12 @@ import { syncCosts, syncTables } from "./sync.ts";
 import { validToken } from "./valid-token.ts";
 import { wave, type WaveResult } from "./wave.ts";
 
+if (process.argv[2] === "kills") {
+  const { kills } = await import("./kills.ts");
+  await kills(process.argv.slice(3));
+  process.exit();
+}
+
 if (process.argv[2] === "explore") {
   const { explore } = await import("./explore.ts");
   await explore(process.argv.slice(3));

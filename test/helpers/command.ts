@@ -75,7 +75,7 @@ export interface CommandOptions {
 }
 
 /** Starts the real command. It is killed when the test ends before it does. */
-export function startCommand(t: TestContext, args: readonly string[], env: CommandEnvironment, options: CommandOptions = {}): RunningCommand {
+export function startCommand(t: Pick<TestContext, "after">, args: readonly string[], env: CommandEnvironment, options: CommandOptions = {}): RunningCommand {
   const child = spawn(process.execPath, [...(options.nodeArgs ?? []), options.program ?? bin, ...args], { env, cwd: options.cwd, stdio: ["pipe", "pipe", "pipe"] });
   t.after(() => void child.kill("SIGKILL"));
   let stdout = "";

@@ -1,3 +1,4 @@
+import { numbersFrom } from "./random.ts";
 import { programs, worldOf, type ProgramName, type Scenario } from "./programs.ts";
 import { kinds } from "./service.ts";
 import { disturbances, reliefs, type Choice, type World } from "./world.ts";
@@ -135,17 +136,6 @@ function randomWalk(seed: number): { scenario: Scenario; pick: (choices: readonl
     return choices.indexOf(choice);
   };
   return { scenario, pick };
-}
-
-/** The same numbers for the same seed (mulberry32). */
-function numbersFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 function failureOf({ programs, kind, leftMs, disturbances }: Scenario, { steps, violation, choices }: Schedule): Failure {

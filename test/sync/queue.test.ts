@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -49,11 +49,33 @@ test("a queue longer than one portion of names is listed once, in order, up to i
 test("a failure to write leaves nothing partly added", async (t) => {
   const folder = temporaryFolder(t);
   const queue = new QueueFolder(folder, "events", systemClock);
-  mkdirSync(join(folder, "events-unfinished"), { recursive: true, mode: 0o700 });
-  writeFileSync(join(folder, "events-unfinished", "0000000000000002-E2-1-0.jsonl"), "in the way");
+  mkdirSync(join(folder, "events"), { recursive: true, mode: 0o700 });
+  mkdirSync(join(folder, "events", "0000000000000002-E2-1-0.jsonl"));
   const large = "x".repeat(60_000);
   await assert.rejects(queue.add([{ ...item(1), text: large }, { ...item(2), text: large }]), (error) => error instanceof AuthError && error.code === "storage_unwritable");
-  assert.equal(queue.count(), 0);
+  assert.deepEqual(filesIn(folder, "events"), [join("events", "0000000000000002-E2-1-0.jsonl")]);
+});
+
+test("NFR-010 what a killed process left of a file does not keep the next one from adding the same", async (t) => {
+  const folder = temporaryFolder(t);
+  const queue = new QueueFolder(folder, "events", systemClock);
+  // Killed in the middle: one file is in its place, another unfinished.
+  const program = `
+    import fs from "node:fs";
+    import { syncBuiltinESMExports } from "node:module";
+    const rename = fs.renameSync;
+    let left = 1;
+    fs.renameSync = (...paths) => left-- === 0 ? process.kill(process.pid, "SIGKILL") : rename(...paths);
+    syncBuiltinESMExports();
+    const { QueueFolder } = await import(${JSON.stringify(new URL("../../src/sync/queue-folder.ts", import.meta.url).href)});
+    const { systemClock } = await import(${JSON.stringify(new URL("../../src/platform/clock.ts", import.meta.url).href)});
+    await new QueueFolder(process.argv[1], "events", systemClock).add(JSON.parse(process.argv[2]));`;
+  const items = [1, 2].map((order) => ({ ...item(order), text: JSON.stringify("x".repeat(60_000)) }));
+  const { signal } = spawnSync(process.execPath, [...typescript, "--input-type=module", "-e", program, folder, JSON.stringify(items)]);
+  assert.equal(signal, "SIGKILL");
+  assert.deepEqual([filesIn(folder, "events/").length, filesIn(folder, "unfinished").length], [1, 1]);
+  assert.equal((await queue.add(items)).length, 2);
+  assert.deepEqual(queue.names().flatMap((name) => queue.read(name)), items.map(({ text }) => text));
 });
 
 test("a refusal is counted in the name, and giving up keeps the content and states the reason", async (t) => {

@@ -7,7 +7,7 @@ import { accountName, isSameLogin, isSameSession, type Profile, type Profiles, t
 import { withProfile } from "../../auth/session-store.ts";
 import { AuthError } from "../../base/errors.ts";
 import { openBrowser } from "../../platform/browser.ts";
-import { describeEnvironment, readFacts } from "../../platform/environment.ts";
+import { describeEnvironment, readFacts } from "../../platform/browser-or-device.ts";
 import { bindQueue } from "../account.ts";
 import type { App } from "../app.ts";
 import { agreedHost } from "./host.ts";
@@ -62,7 +62,7 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
     const header = key();
     const moved = (path: string): void => warn(`the logins that were stored could not be opened (${target.unopened?.message}) and are kept in "${path}"`);
     await app.store.update(add, { ...(header && { key: header }), onSetAside: target.unopened && moved });
-    // What is in memory is of the session before.
+    // What is in memory belongs to the previous session.
     app.tokens().forget();
     stored(next);
     // Events that were queued before the first login belong to this account from now on, even if another is the first to send.

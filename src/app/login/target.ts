@@ -25,7 +25,7 @@ export interface LoginTarget {
   readonly service: string;
   readonly clientId: string;
   readonly clientSecret: Secret | undefined;
-  /** Undefined: the service is its own. */
+  /** Undefined: the service is its own issuer. */
   readonly issuer: string | undefined;
   readonly scope: string | undefined;
   /** Hosts that the profile trusts with logins at this issuer. */
@@ -34,7 +34,7 @@ export interface LoginTarget {
   readonly redirectPath: string | undefined;
   /** The profile, if it is logged in already with all that is asked for, as far as this machine can tell, and `force` is false. */
   readonly already: Profile | undefined;
-  /** The server, where it was asked what it is, to find out where the login goes, or for the login before. */
+  /** The server, if it was asked what it is: to find out where this login goes, or for the previous one. */
   readonly server: KnownServer | undefined;
 }
 
@@ -48,14 +48,14 @@ export interface LoginWords {
   readonly clientSecret?: Secret | undefined;
   readonly signal: LoginOptions["signal"];
   /**
-   * The login starts anew, whatever was granted before. What is stored is done without if it cannot be opened: nobody could get away
+   * The login starts over, whatever was granted before. What is stored is left behind if it cannot be opened: nobody could get away
    * from a keychain that stays locked.
    */
   readonly force: boolean;
 }
 
 /**
- * Decides where a login goes: what the user typed and the variables say, else what the profile remembers of that very service.
+ * Decides where a login goes: what the user typed and the variables say, else what the profile remembers about that service.
  *
  * @throws AuthError `configuration_invalid` when nothing names a service; ServiceError when it is not known yet what ADDRESS is, and
  * cannot be found out
@@ -99,7 +99,7 @@ export async function loginTarget(app: App, { address, scope, clientSecret, forc
   };
 }
 
-/** What the profile knows of the server. That a service has no metadata does not count once the user calls it an issuer. */
+/** What the profile knows about the server. That a service has no metadata does not count once the user calls it an issuer. */
 function knownServer(profile: Profile | undefined, issuer: string | undefined): KnownServer | undefined {
   const { metadata } = profile ?? {};
   return issuer === undefined || metadata?.isDiscovered ? metadata : undefined;

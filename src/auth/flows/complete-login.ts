@@ -110,8 +110,8 @@ async function findUser(
 }
 
 /**
- * The user of a server that names nobody. Nobody knows whether the next login there is the same user's, so each is another: what was
- * begun for one is not continued for the other.
+ * The user of a server that names nobody. Nobody knows whether the next login there is the same user's, so each counts as a different user: what was
+ * begun for one is not continued for another.
  */
 function unnamedUser({ issuer }: AuthorizationServer, scope: string): UserInfo {
   const id = `unnamed:${randomBytes(9).toString("base64url")}`;

@@ -1,4 +1,4 @@
-import type { Reservation } from "../../platform/files.ts";
+import type { Reservation } from "../../platform/replace-file.ts";
 import type { Clock } from "../../platform/clock.ts";
 
 /** A keychain of the embedding program, for the key of the sealed file: one entry for each folder, as text that has to be kept as a secret. */

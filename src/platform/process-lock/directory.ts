@@ -15,7 +15,7 @@
  * No step follows `path` if it is a symbolic link, and every spelling of the folder leads to the same directory entry.
  *
  * The renames here move a directory, not a file, into place: that is the lock's protocol, and has nothing to do with
- * replacing files (platform/files.ts).
+ * replacing files (platform/replace-file.ts).
  *
  * A process that ends while it holds the lock, however it ends, leaves it to be taken over. A child process inherits nothing.
  */

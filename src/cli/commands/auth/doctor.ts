@@ -1,6 +1,6 @@
 import { examine } from "../../../doctor/examine.ts";
 import { oneLine } from "../../../base/text.ts";
-import { describeEnvironment, readFacts } from "../../../platform/environment.ts";
+import { describeEnvironment, readFacts } from "../../../platform/browser-or-device.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import type { DoctorReport } from "../../json-output.ts";
 

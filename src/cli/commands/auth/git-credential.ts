@@ -1,6 +1,6 @@
 import { NotAuthenticatedError } from "../../../base/errors.ts";
 import { hint } from "../../../base/hint.ts";
-import { targetOf } from "../../../http/target.ts";
+import { targetOf } from "../../../http/token-target.ts";
 import { standardInput } from "../../../platform/user-files.ts";
 import { defineCommand, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import { credentialOf } from "../../credential.ts";

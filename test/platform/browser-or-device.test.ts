@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { describeEnvironment, readFacts, type EnvironmentFacts } from "../../src/platform/environment.ts";
+import { describeEnvironment, readFacts, type EnvironmentFacts } from "../../src/platform/browser-or-device.ts";
 
 const desk: EnvironmentFacts = {
   env: { DISPLAY: ":0", XDG_RUNTIME_DIR: "/run/user/1000", USER: "alice" },

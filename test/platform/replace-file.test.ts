@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { leftTemporaries, patiently, replaceFile, reserveFile } from "../../src/platform/files.ts";
+import { leftTemporaries, patiently, replaceFile, reserveFile } from "../../src/platform/replace-file.ts";
 import { scratchFolder } from "../helpers/command.ts";
 
 test("a file is replaced as a whole, and nothing else is left in its folder", (t) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { targetOf } from "../../src/http/target.ts";
+import { targetOf } from "../../src/http/token-target.ts";
 import { AuthError } from "../../src/base/errors.ts";
 
 const base = "https://service.example/base";
