@@ -69,7 +69,7 @@ test("FR-007 file and secret together, copied to another machine, do not open th
   await on("here").write(content, { key: { ...newMachineHeader(), machineId: true } as KeyHeader });
   assert.equal(await on("here").read(), content);
   await assert.rejects(on("there").read(), refusedWith("storage_damaged", /sealed on another machine or with a secret other than the one in "\S+credentials\.secret"/, /auth login --force/));
-  await assert.rejects(on(undefined).read(), refusedWith("storage_unreadable", /sealed with the id of a machine, and this one has none/, /machine-id/));
+  await assert.rejects(on(undefined).read(), refusedWith("storage_unreadable", /sealed with the machine's id, and \/etc\/machine-id cannot be read/, /^Restore that file/));
 });
 
 test("a machine that gets an id later, and any change of its host name, locks nobody out", async (t) => {
