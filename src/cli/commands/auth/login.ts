@@ -20,13 +20,14 @@ export const login: Command = defineCommand({
     "browser on another device. The session is sealed with a key in the OS keychain. ADDRESS is the service, or the issuer of its tokens; " +
     "the profile remembers it.",
   arguments: [0, 1],
+  repeated: ["force", "yes", "service", "issuer", "client-id", "client-secret-file", "scope", "trust-host", "storage"],
   options: {
     headless: { type: "boolean", help: "log in with a code, using a browser on any other device" },
     "no-browser": { type: "boolean", help: "print the address instead of opening it" },
     port: { type: "number", range: [1, 65_535], value: "N", help: "port of the callback (default: a free one from 28888 on)" },
     "redirect-host": { type: "string", value: "HOST", choices: ["127.0.0.1", "localhost"], help: "127.0.0.1 (default), or localhost for services that know only that name" },
     "redirect-path": { type: "string", value: "PATH", help: "path of the callback, for issuers that know only this one; remembered" },
-    timeout: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how long to wait for the browser (default: 300)" },
+    timeout: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how long to wait for you (default: 300; with a code, as long as it is valid)" },
     scope: { type: "string", value: '"…"', help: "scopes to request, added to those of the session; offline_access is included where the issuer knows it; remembered" },
     service: { type: "string", value: "URL", help: "service that the tokens are for, if it is not the issuer itself; remembered" },
     issuer: { type: "string", value: "URL", help: "issuer of the tokens, exactly as it names itself; remembered" },
@@ -69,13 +70,13 @@ export const login: Command = defineCommand({
   async run(context, values, [address]) {
     const { app, identity, out } = context;
     const asJson = values.json === true;
-    const timeoutMs = 1000 * (values.timeout ?? 300);
+    const timeoutMs = values.timeout === undefined ? undefined : 1000 * values.timeout;
     const redirectHost = parseRedirectHost(values["redirect-host"]);
     const redirectPath = parseRedirectPath(values["redirect-path"]);
     const trustedHosts = values["trust-host"]?.map(parseHost);
     const resource = parseResource(values.resource);
-    const environment = describeEnvironment(readFacts());
-    if (values.explain) return explain(context, environment, asJson);
+    const explanation = chosenLogin(values);
+    if (values.explain) return explain(context, explanation, asJson);
 
     const clientSecret = await readClientSecret(values["client-secret-file"]);
     const target = await loginTarget(app, { address, scope: values.scope, clientSecret, force: values.force === true, signal: context.signal });
@@ -88,11 +89,11 @@ export const login: Command = defineCommand({
     if (app.settings.accessToken) out.warn(`${identity.variable("ACCESS_TOKEN")} is set, and takes precedence over this login until it is unset`);
 
     const open = !values["no-browser"];
-    const isDevice = values.headless === true || (open && environment.login === "device");
-    if (isDevice && !values.headless) out.say(`Logging in with a code: ${environment.reason}.`);
+    const isDevice = explanation.login === "device";
+    if (isDevice && !values.headless) out.say(`Logging in with a code: ${explanation.reason}.`);
     const { port, audience, prompt, "login-hint": loginHint, yes = false, force = false } = values;
     const options = {
-      ...(isDevice ? deviceScreen(context, !values["no-qr"]) : await browserScreen(context, { timeoutMs, opens: open, isFirst: target.known === undefined })),
+      ...(isDevice ? deviceScreen(context, !values["no-qr"]) : await browserScreen(context, { opens: open, isFirst: target.known === undefined })),
       ...{ flow: isDevice ? "device" : "browser", open, port, redirectHost, redirectPath, trustedHosts, timeoutMs, resource, audience, prompt, loginHint, dpop: !values["no-dpop"] } as const,
       onConsent: askedConsent(context, { file: yes, profile: yes || force }),
       onWarning: out.warn,
@@ -145,9 +146,29 @@ function parseResource(resource: string | undefined): string | undefined {
   throw usageError(`--resource is "${resource}", not an address without a fragment`, "Try: --resource https://api.example");
 }
 
-function explain({ out }: Context, environment: ReturnType<typeof describeEnvironment>, asJson: boolean): void {
-  const explanation: LoginExplanation = environment;
+/** Options that only a login through the browser has a use for. */
+const browserOptions = ["no-browser", "port", "redirect-host"] as const;
+
+/**
+ * The login that will be used: the one that an option asks for, else what can work here.
+ *
+ * @throws AuthError `usage_invalid` for an option that would be ignored by a login with a code
+ */
+function chosenLogin(values: { readonly headless: boolean | undefined } & Readonly<Record<(typeof browserOptions)[number], unknown>>): LoginExplanation {
+  const ignored = browserOptions.find((name) => values[name] !== undefined);
+  if (values.headless) {
+    if (ignored === undefined) return { login: "device", reason: "--headless asks for it", signals: [] };
+    throw usageError(`--${ignored} is for a login through the browser, and --headless logs in with a code`, "Leave out one of the two");
+  }
+  if (values["no-browser"]) return { login: "browser", reason: "--no-browser asks for it, and you open the browser yourself", signals: [] };
+  const found = describeEnvironment(readFacts());
+  if (found.login === "browser" || ignored === undefined) return found;
+  const opened = hint`To open the browser yourself: ${loginCommand(undefined, `--${ignored}`, String(values[ignored]), "--no-browser")}`;
+  throw usageError(`--${ignored} is for a login through the browser, and ${found.reason}`, opened);
+}
+
+function explain({ out }: Context, explanation: LoginExplanation, asJson: boolean): void {
   if (asJson) return out.json(explanation);
-  out.answer(`${environment.login === "device" ? "Device" : "Browser"} login: ${environment.reason}.`);
-  for (const { name, value, meaning } of environment.signals) out.answer(`  ${name} = ${value}: ${meaning}`);
+  out.answer(`${explanation.login === "device" ? "Device" : "Browser"} login: ${explanation.reason}.`);
+  for (const { name, value, meaning } of explanation.signals) out.answer(`  ${name} = ${value}: ${meaning}`);
 }
