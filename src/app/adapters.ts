@@ -8,7 +8,12 @@ import { targetOf } from "../http/token-target.ts";
 /** The part of a client of google-auth-library that puts a token into requests. */
 export interface GoogleHeaders {
   /** The headers of a request to an address: empty when that is not on the service. */
-  getRequestHeaders(url?: string | runtime.URL): Promise<runtime.Headers>;
+  getRequestHeaders(url?: string | runtime.URL): Promise<RequestHeaders>;
+}
+
+/** The headers of a request, a `Headers` of the runtime. */
+export interface RequestHeaders extends Iterable<[name: string, value: string]> {
+  get(name: string): string | null;
 }
 
 /**

@@ -26,9 +26,6 @@ export type URL = Global<"URL", { readonly href: string }>;
 /** A request to be sent (Fetch Standard). */
 export type Request = Global<"Request", { readonly url: string; readonly method: string }>;
 
-/** The headers of a request (Fetch Standard). */
-export type Headers = Global<"Headers", { get(name: string): string | null }>;
-
 /** What a request is made of (Fetch Standard). */
 export type RequestInit = typeof globalThis extends { readonly fetch: (input: never, init?: infer Init) => unknown }
   ? Exclude<Init, undefined>

@@ -99,9 +99,9 @@ test("sixteen processes of an MCP client on one login whose token is refused mak
   const { saas, url, auth } = await stage(t, { storage: "file", env });
   await auth.login(byBrowser);
   const root = fileURLToPath(new URL("../..", import.meta.url));
-  mkdirSync(join(folder, "node_modules"));
+  mkdirSync(join(folder, "node_modules", "@modelcontextprotocol"), { recursive: true });
   symlinkSync(root, join(folder, "node_modules", "spec-kitty"), "junction");
-  symlinkSync(join(root, "test", "peers", "node_modules", "@modelcontextprotocol"), join(folder, "node_modules", "@modelcontextprotocol"), "junction");
+  symlinkSync(join(root, "test", "peers", "node_modules", "@modelcontextprotocol/sdk"), join(folder, "node_modules", "@modelcontextprotocol/sdk"), "junction");
   const program = writeTool(example("mcp-client.js"), folder, "mcp-client.mjs", { url });
   saas.accessTokens.delete((await auth.getToken()).token);
   const results = await Promise.all(Array.from({ length: 16 }, () => runCommand(t, [], env, { program, cwd: folder })));
