@@ -214,8 +214,9 @@ test("C-001 no command and no prompt knows a password", () => {
   assert.deepEqual(offenders(/password/i, /^src\/cli\/(commands\/auth\/git-credential\.ts|topics\/)/, /^src\/cli\//), []);
 });
 
-test("no service's host name is in the code", () => {
-  const hosts = files.flatMap((file) => [...codeOf(file).matchAll(/https?:\/\/([\w.-]+\.[a-z]{2,})/g)].map(([, host = ""]) => host));
+test("no service's host name is in the code, but for the providers that have a name here", () => {
+  const named = /^src\/(auth\/oauth\/named-providers|cli\/topics\/providers)\.ts$/;
+  const hosts = files.filter((file) => !named.test(file)).flatMap((file) => [...codeOf(file).matchAll(/https?:\/\/([\w.-]+\.[a-z]{2,})/g)].map(([, host = ""]) => host));
   assert.deepEqual(hosts.filter((host) => !/(^|\.)example(\.helper)?$/.test(host)), []);
 });
 

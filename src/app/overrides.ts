@@ -11,7 +11,7 @@ export interface AppOverrides {
   identity?: Identity;
   /** Options of the command line, which take precedence over the environment. */
   options?: SettingOptions;
-  /** The profile, instead of the one that a variable, the folder's file or `auth switch` chooses. */
+  /** The profile, instead of the one that a variable or `auth switch` chooses. */
   profile?: string | undefined;
   /** Where the tokens go, unless a variable names another service; by default the issuer. */
   service?: string | undefined;

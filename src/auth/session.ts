@@ -3,6 +3,7 @@ import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
 import { hint, login, type Hint } from "../base/hint.ts";
 import { Secret } from "../base/secret.ts";
 import type { AuthorizationServer, KnownServer } from "./oauth/authorization-server.ts";
+import type { ChosenProvider } from "./oauth/named-providers.ts";
 import type { IdTokenClaims } from "./oauth/id-token.ts";
 import type { TokenResponse } from "./oauth/token-endpoint.ts";
 import type { Team, UserInfo } from "./oauth/user-info.ts";
@@ -63,6 +64,8 @@ export interface Profile {
   readonly service: string;
   /** The issuer that the user named, exactly as it names itself; undefined: the service is its own issuer. */
   readonly issuer?: string | undefined;
+  /** The provider, if the user named one. */
+  readonly provider?: ChosenProvider | undefined;
   /** What the last login found out about the server, so that the next one need not ask. */
   readonly metadata?: KnownServer | undefined;
   /** The `client_id` to log in with. */

@@ -17,7 +17,7 @@ export type * from "./json-output.ts";
 /** A group of commands that a tool may have, by the first word. */
 export type CommandGroup = "auth" | "api" | "completion" | "sync" | "tracker";
 
-/** What a tool says of itself and of the service that its users log in to, as for `createAuth`. */
+/** What a tool says about itself and the service that its users log in to, as for `createAuth`. */
 export interface CommandOptions extends Omit<AuthOptions, "issuer" | "commands"> {
   /** The authorization server, exactly as it names itself; undefined when the user is to name it, or the service, at the first login. */
   issuer: string | undefined;
@@ -110,7 +110,7 @@ function mayNeedKeychain(argv: readonly string[], { identity, env = process.env,
     const sealed = readPrivateFile(join(folder === undefined ? configFolder(identity, env, platform) : resolve(folder), sessionsFile));
     return sealed !== undefined && (JSON.parse(sealed.toString()) as { key: { source: unknown } }).key.source === "keychain";
   } catch {
-    // Whatever is wrong with the file is told when it is opened.
+    // Whatever is wrong with the file is reported when it is opened.
     return false;
   }
 }

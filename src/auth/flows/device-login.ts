@@ -27,8 +27,8 @@ export interface DeviceLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> {
 /**
  * Logs in by a code that the user enters in a browser on another device (RFC 8628). Opens nothing and listens on nothing.
  *
- * @throws {@link AuthError} `consent_required` as {@link requireAgreedHost}, `timed_out`, `access_denied`, `interrupted`, or as the exchange and the store do; nothing is
- * stored then
+ * @throws {@link AuthError} `consent_required` as {@link requireAgreedHost}, `timed_out`, `access_denied`, `interrupted`, or as the
+ * exchange and the store do; nothing is stored then
  */
 export async function deviceLogin(options: DeviceLoginOptions): Promise<Session> {
   const { request, fetch, clock, signal } = options;

@@ -1,6 +1,8 @@
+import { deviceReason } from "../../../app/login/client.ts";
 import { logIn } from "../../../app/login/log-in.ts";
 import { loginTarget } from "../../../app/login/target.ts";
 import { accountName, remainingMs } from "../../../auth/session.ts";
+import { hasTenants, providerNames, type ChosenProvider } from "../../../auth/oauth/named-providers.ts";
 import { hint, login as loginCommand } from "../../../base/hint.ts";
 import { Secret } from "../../../base/secret.ts";
 import { describeEnvironment, readFacts } from "../../../platform/browser-or-device.ts";
@@ -27,7 +29,9 @@ export const login: Command = defineCommand({
     "redirect-host": { type: "string", value: "HOST", choices: ["127.0.0.1", "localhost"], help: "127.0.0.1 (default), or localhost for services that know only that name" },
     "redirect-path": { type: "string", value: "PATH", help: "path of the callback, for issuers that know only this one; remembered" },
     timeout: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how long to wait for the browser (default: 300)" },
-    scope: { type: "string", value: '"…"', help: "scopes to request, added to those of the session; offline_access is included where the issuer knows it; remembered" },
+    scope: { type: "string", value: '"…"', help: "scopes to request, added to those of the session; offline_access is included where the issuer supports it; remembered" },
+    provider: { type: "string", value: "NAME", choices: providerNames, help: "log in at github, google or microsoft, with a client of your own; remembered" },
+    tenant: { type: "string", value: "ID", help: "tenant of --provider microsoft: its ID or domain, organizations or consumers (default: common); remembered" },
     service: { type: "string", value: "URL", help: "service that the tokens are for, if it is not the issuer itself; remembered" },
     issuer: { type: "string", value: "URL", help: "issuer of the tokens, exactly as it names itself; remembered" },
     "client-id": { type: "string", value: "ID", help: "client ID registered there (default: cli_native); remembered" },
@@ -78,7 +82,8 @@ export const login: Command = defineCommand({
     if (values.explain) return explain(context, environment, asJson);
 
     const clientSecret = await readClientSecret(values["client-secret-file"]);
-    const target = await loginTarget(app, { address, scope: values.scope, clientSecret, force: values.force === true, signal: context.signal });
+    const provider = parseProvider(values.provider, values.tenant);
+    const target = await loginTarget(app, { address, provider, scope: values.scope, clientSecret, force: values.force === true, signal: context.signal });
     const { already } = target;
     if (already !== undefined) {
       if (asJson) out.json(statusOf(target.name, already, app, target.here));
@@ -88,8 +93,9 @@ export const login: Command = defineCommand({
     if (app.settings.accessToken) out.warn(`${identity.variable("ACCESS_TOKEN")} is set, and takes precedence over this login until it is unset`);
 
     const open = !values["no-browser"];
-    const isDevice = values.headless === true || (open && environment.login === "device");
-    if (isDevice && !values.headless) out.say(`Logging in with a code: ${environment.reason}.`);
+    const reason = deviceReason(target) ?? (open && environment.login === "device" ? environment.reason : undefined);
+    const isDevice = values.headless === true || reason !== undefined;
+    if (isDevice && !values.headless) out.say(`Logging in with a code: ${reason}.`);
     const { port, audience, prompt, "login-hint": loginHint, yes = false, force = false } = values;
     const options = {
       ...(isDevice ? deviceScreen(context, !values["no-qr"]) : await browserScreen(context, { timeoutMs, opens: open, isFirst: target.known === undefined })),
@@ -114,6 +120,14 @@ export const login: Command = defineCommand({
 function parseRedirectHost(host: string | undefined): "127.0.0.1" | "localhost" | undefined {
   if (host === undefined || host === "127.0.0.1" || host === "localhost") return host;
   throw usageError(`--redirect-host is "${host}", not 127.0.0.1 or localhost`, "Try: --redirect-host localhost");
+}
+
+function parseProvider(name: string | undefined, tenant: string | undefined): ChosenProvider | undefined {
+  const known = providerNames.find((candidate) => candidate === name);
+  if (name !== undefined && known === undefined) throw usageError(`--provider is "${name}", not one of ${providerNames.join(", ")}`, "Name any other by its address alone");
+  if (tenant !== undefined && (known === undefined || !hasTenants(known))) throw usageError("--tenant belongs to --provider microsoft", "Try: --provider microsoft");
+  if (tenant !== undefined && !/^[\w-]+(\.[\w-]+)*$/.test(tenant)) throw usageError(`--tenant is "${tenant}", not an ID or a domain`, "Try: --tenant organizations");
+  return known && { name: known, tenant: tenant?.toLowerCase() };
 }
 
 /** From a file, and never from the command line, which every user of the machine can read. */
