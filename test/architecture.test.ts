@@ -256,7 +256,8 @@ const revealing = /\.reveal\(\)/;
 const revealingPlace = /^src\/(auth\/|base\/secret\.ts|cli\/credential\.ts|cli\/commands\/auth\/token\.ts)/;
 /** Writing the header (RFC 6750 §2.1), in any way. */
 const header = /\b(?<!proxy-)authorization\b["'`]?\]?\s*[:,=]|\bBearer (\$\{|["'`] ?\+)/i;
-const headerPlace = /^src\/auth\//;
+/** Another library's shape of a request or an answer is written where it is handed to that library. */
+const headerPlace = /^src\/(auth\/|app\/adapters\.ts)/;
 
 test("FR-016 FR-017 at least eight modules of sync/ and tracker/ send their requests through the one door", () => {
   const transports = files.filter((file) => /^src\/(sync|tracker)\//.test(file) && oneDoor.test(codeOf(file)));
@@ -277,7 +278,7 @@ test("FR-016 FR-017 there is no other way to a token: outside auth/ nothing reve
   // `auth token` prints it for another program, and its help shows how that would write it.
   const shown = /^src\/cli\/commands\/auth\/token\.ts: (\[\(\{ command \}\) => `curl|const shown = |header: \{ type)/;
   assert.deepEqual(offenders(header, headerPlace).filter((line) => !proxy.test(line) && !shown.test(line)), []);
-  assert.deepEqual(offenders(/\b(access|refresh)_token\b/, /^src\/(auth\/|cli\/json-output\.ts)/), []);
+  assert.deepEqual(offenders(/\b(access|refresh)_token\b/, /^src\/(auth\/|cli\/json-output\.ts|app\/adapters\.ts)/), []);
   // The rules find what they are for.
   const writing = ['headers.set("authorization", token)', "{ authorization: `Bearer ${token}` }", "headers['Authorization'] = token", '"Bearer " + token'];
   for (const line of writing) assert.match(line, header);

@@ -56,7 +56,7 @@ export interface TopicEntry {
 export const topicTable: readonly TopicEntry[] = [
   { name: "environment", summary: "the variables that are read", load: async () => (await import("./topics/environment.ts")).environment },
   { name: "exit-codes", summary: "what each exit code tells a script", load: async () => (await import("./topics/exit-codes.ts")).exitCodesTopic },
-  { name: "providers", summary: "how to log in at providers that many people have", load: async () => (await import("./topics/providers.ts")).providers },
+  { name: "providers", summary: "how to log in at well-known providers", load: async () => (await import("./topics/providers.ts")).providers },
   { name: "scripting", summary: "tokens, JSON and requests in scripts", load: async () => (await import("./topics/scripting.ts")).scripting },
   { name: "security", summary: "what is protected, against whom, and what is not", load: async () => (await import("./topics/security.ts")).security },
   { name: "storage", summary: "where sessions are kept, and where the key lives", load: async () => (await import("./topics/storage.ts")).storage },

@@ -74,6 +74,8 @@ export interface Command {
   readonly choices?: Choices;
   /** How many arguments it takes at least and at most; none by default. */
   readonly arguments?: readonly [least: number, most: number];
+  /** Options that a hint to run it again repeats, with its arguments: without them the next try would be another one. */
+  readonly repeated?: readonly string[];
   /** Lines ready to paste. A string is what follows the tool's name; a function gives the whole line. */
   readonly examples: readonly (readonly [line: HelpText, does: string])[];
   /** @returns the exit code; 0 when it returns nothing */
