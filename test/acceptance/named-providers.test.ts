@@ -49,7 +49,7 @@ test("--provider github: with a code and without a secret, form-encoded unless a
   const { env, requests } = await internet(t, ["github.com", "api.github.com"], github);
   const { code, stdout, stderr } = await runCommand(t, ["auth", "login", "--provider", "github", "--client-id", "Iv1.8a61f9b3a7aba766"], env, { nodeArgs: accelerated(20) });
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /^Logging in with a code: github wants a client secret for a login in the browser\.$/m);
+  assert.match(stderr, /^Logging in with a code: github requires a client secret for a login in the browser\.$/m);
   assert.equal(stdout, "✓ Logged in as octocat. There is no refresh token: log in again when the service refuses the access token.\n");
   const exchange = "POST github.com/login/oauth/access_token";
   assert.deepEqual(paths(requests), ["POST github.com/login/device/code", exchange, exchange, "GET api.github.com/user"]);
@@ -129,7 +129,7 @@ test("--provider google: the secret of a client that cannot keep one, access_typ
   // "it is assumed that the apps cannot keep secrets"
   const none = await runCommand(t, ["auth", "login", "--provider", "google", "--client-id", "1234.apps.googleusercontent.com"], env);
   assert.equal(none.code, 2);
-  assert.match(none.stderr, /^error: google wants the client secret that it gave with the client ID\nhint: Set SPEC_KITTY_CLIENT_SECRET, or run: .*--provider google --client-secret-file FILE$/m);
+  assert.match(none.stderr, /^error: google requires the client secret that it gave with the client ID\nhint: Set SPEC_KITTY_CLIENT_SECRET, or run: .*--provider google --client-secret-file FILE$/m);
   assert.deepEqual(requests, []);
 
   const secret = { ...env, SPEC_KITTY_CLIENT_SECRET: "GOCSPX-shared" };
@@ -236,7 +236,7 @@ test("--provider takes its three names, with a client of the user's own, and no 
   const { run, saas } = await scene(t);
   for (const [args, message] of [
     ["--provider gitlab", /^error: --provider is "gitlab", not one of github, google, microsoft\nhint: Name any other by its address alone$/m],
-    ["--provider github", /^error: github wants a client of your own, and no client ID was given\nhint: Register one as https:\/\/docs\.github\.com\S+ says/m],
+    ["--provider github", /^error: github requires a client of your own, and no client ID was given\nhint: Register one as https:\/\/docs\.github\.com\S+ says/m],
     ["--provider github --client-id x --issuer https://login.example", /^error: --provider and --issuer both name the issuer$/m],
     ["https://login.example --provider github --client-id x", /^error: --provider and ADDRESS both name the issuer$/m],
     ["--provider google --tenant common", /^error: --tenant belongs to --provider microsoft$/m],

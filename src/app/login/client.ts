@@ -12,7 +12,7 @@ import type { LoginTarget } from "./target.ts";
 /** Why only a device login works for a client of this provider, if that is so. */
 export function deviceReason({ provider, clientSecret }: LoginTarget): string | undefined {
   const isMissing = provider !== undefined && namedProvider(provider).needsSecret === "browser" && clientSecret === undefined;
-  return isMissing ? `${provider.name} wants a client secret for a login in the browser` : undefined;
+  return isMissing ? `${provider.name} requires a client secret for a login in the browser` : undefined;
 }
 
 /**
@@ -25,12 +25,12 @@ export function requireClient({ provider, clientId, clientSecret }: LoginTarget,
   const { needsSecret, documentation } = namedProvider(provider);
   const again = (...options: string[]): ReturnType<typeof login> => login(undefined, "--provider", provider.name, ...options);
   if (clientId === defaultClientId) {
-    throw new AuthError("configuration_invalid", `${provider.name} wants a client of your own, and no client ID was given`, {
+    throw new AuthError("configuration_invalid", `${provider.name} requires a client of your own, and no client ID was given`, {
       hint: hint`Register one as ${documentation} says, then run: ${again("--client-id", "ID")}`,
     });
   }
   if (clientSecret === undefined && (needsSecret === "always" || (needsSecret === "browser" && flow === "browser"))) {
-    throw new AuthError("configuration_invalid", `${provider.name} wants the client secret that it gave with the client ID`, {
+    throw new AuthError("configuration_invalid", `${provider.name} requires the client secret that it gave with the client ID`, {
       hint: hint`Set ${{ variable: "CLIENT_SECRET" }}, or run: ${again("--client-secret-file", "FILE")}`,
     });
   }

@@ -4,13 +4,13 @@ import type { AuthorizationServer } from "./authorization-server.ts";
 export interface NamedProvider {
   /** Where the provider documents what is said here. */
   readonly documentation: string;
-  /** What it lacks or wants, as a sentence for the help. */
+  /** What it lacks or requires, as a sentence for the help. */
   readonly manner: string;
   /** The issuer of the tokens, as it is called here and, where it publishes metadata, there. */
   readonly issuer: string;
   /** All there is to know, for a provider without metadata. */
   readonly server?: AuthorizationServer;
-  /** The issuer that its metadata name, where that is another one; `TENANT` stands for the id of a tenant. */
+  /** The issuer that its metadata names, where that is another one; `TENANT` stands for the id of a tenant. */
   readonly issuerTemplate?: string;
   /** The API that the tokens are for. */
   readonly service: string;
@@ -53,7 +53,7 @@ const providers: Readonly<Record<ProviderName, NamedProvider>> = {
   },
   google: {
     documentation: "https://developers.google.com/identity/protocols/oauth2/native-app",
-    manner: "gives its clients a secret and insists on it; a logout ends every login of the user with this client",
+    manner: "gives its clients a secret and requires it; a logout ends every login of the user with this client",
     issuer: "https://accounts.google.com",
     service: "https://www.googleapis.com",
     scope: "openid email profile",
@@ -84,7 +84,7 @@ export interface ChosenProvider {
   readonly tenant?: string | undefined;
 }
 
-/** What is known of a provider that the user named. */
+/** What is known about a provider that the user named. */
 export function namedProvider({ name, tenant = "common" }: ChosenProvider): NamedProvider {
   const provider = providers[name];
   return { ...provider, issuer: provider.issuer.replace("TENANT", tenant) };
@@ -97,7 +97,7 @@ export function hasTenants(name: ProviderName): boolean {
 
 const guid = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 
-/** What stands in the issuer of metadata that speak for several tenants; the ID token has the tenant's id in its place, and in `tid`. */
+/** What the issuer contains in metadata for several tenants; the ID token has the tenant's id in its place, and in `tid`. */
 export const tenantPlaceholder = "{tenantid}";
 
 /**

@@ -56,7 +56,7 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
       if (!isMachineHeader(header)) throw new TypeError("not a key of this machine");
       const id = header.machineId ? machine() : "";
       if (id === undefined) {
-        throw new AuthError("storage_unreadable", "the session is sealed with the id of a machine, and this one has none", { hint: "Restore /etc/machine-id" });
+        throw new AuthError("storage_unreadable", "the session is sealed with the machine's id, and /etc/machine-id cannot be read", { hint: "Restore that file, or let this program read it" });
       }
       const secret = read();
       if (secret === undefined) throw new AuthError("storage_unreadable", `the secret that opens the session is missing: there is no "${path()}"`, { hint: restore });

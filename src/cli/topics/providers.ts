@@ -2,7 +2,7 @@ import { namedProvider, providerNames } from "../../auth/oauth/named-providers.t
 import type { Identity } from "../../base/identity.ts";
 import { bulletList } from "../format.ts";
 
-/** How to log in at providers that many people have. */
+/** How to log in at well-known providers. */
 export function providers({ command, variable }: Identity): string {
   const named = bulletList(
     providerNames.map((name) => {
