@@ -43,7 +43,7 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   const provider = target.provider && namedProvider(target.provider);
   const redirectPath = options.redirectPath ?? target.redirectPath;
   const trustedHosts = [...new Set([...target.trustedHosts, ...(options.trustedHosts ?? [])])];
-  const parameters = { ...target, known: target.server, provider, redirectPath, trustedHosts, dpop, resource, audience, prompt, loginHint };
+  const parameters = { ...target, known: target.server, provider, hasOwnApi: app.hasOwnApi, redirectPath, trustedHosts, dpop, resource, audience, prompt, loginHint };
   const request = await agreedHost(await prepareLogin(parameters, exchange), flow === "device" ? "device_code" : "authorization_code", options.onConsent);
 
   let replaced: Session | undefined;
