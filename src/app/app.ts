@@ -87,9 +87,14 @@ export function createApp(overrides: AppOverrides = {}): App {
     const fetch = (await import("../platform/system-fetch.ts")).systemFetch(env, identity);
     return (await import("../http/effects.ts")).accountable(fetch, effects);
   });
-  const plainFetch: Fetch = overrides.fetch ?? (async (input, init) => (await systemFetch())(input, init));
+  const untold: Fetch = overrides.fetch ?? (async (input, init) => (await systemFetch())(input, init));
+  const { onTraffic } = overrides;
   const log = overrides.log && quietly(overrides.log);
-  const fetch: Fetch = log === undefined ? plainFetch : async (input, init) => (await import("./log.ts")).loggedFetch(plainFetch, log, clock)(input, init);
+  const told = lazily(async () => {
+    const shown = onTraffic === undefined ? untold : (await import("../http/trace.ts")).traced(untold, clock, onTraffic);
+    return log === undefined ? shown : (await import("./log.ts")).loggedFetch(shown, log, clock);
+  });
+  const fetch: Fetch = onTraffic === undefined && log === undefined ? untold : async (input, init) => (await told())(input, init);
   const settings = resolveSettings(overrides, variables, identity);
   const folderHere = lazily(() => realFolder(overrides.cwd));
 

@@ -128,6 +128,26 @@ test("NFR-003 polling ends when the code expires", async (t) => {
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
+test("--timeout limits how long a device login waits, and the hint keeps --force and the address", async (t) => {
+  const factor = 20;
+  const { saas, env } = await scene(t, { deviceIntervalSeconds: 5, now: fastNow(factor) });
+  const args = ["auth", "login", saas.url, "--headless", "--force", "--timeout", "12"];
+  const { code, stdout, stderr } = await startCommand(t, args, env, { nodeArgs: accelerated(factor) }).ended;
+  assert.deepEqual([code, stdout], [6, ""], stderr);
+  assert.ok(stderr.endsWith(`error: the code was not approved within 12 seconds\nhint: Run: spec-kitty auth login ${saas.url} --headless --force\n`), stderr);
+  assert.ok(saas.counters.devicePolls <= 2);
+});
+
+test("FR-019 eight letters without a dash are shown in two halves, and a code with dashes of its own as it came", async (t) => {
+  const { saas, env } = await scene(t, { deviceIntervalSeconds: 1 });
+  for (const [sent, shown] of [["WDJBMJHT", "WDJB-MJHT"], ["ABC-DEF-GHI", "ABC-DEF-GHI"], ["12345678", "12345678"]] as const) {
+    saas.faults.next("/oauth/device", { edit: (answer) => ({ ...answer, user_code: sent }) });
+    const running = startCommand(t, ["auth", "login", "--headless"], env);
+    assert.equal((await announced(running)).code, shown);
+    running.child.kill("SIGKILL");
+  }
+});
+
 test("NFR-003 polling ends after 15 minutes, whatever lifetime the service gives the code", async (t) => {
   const factor = 300;
   const { saas, env } = await scene(t, { deviceIntervalSeconds: 5, deviceCodeSeconds: 86_400, now: fastNow(factor) });

@@ -35,7 +35,8 @@ test("invalid_scope says which scopes were sent and which the provider lists, in
   for (const flow of [[], ["--headless"]]) {
     const { code, stderr } = await runCommand(t, ["auth", "login", provider.issuer, "--scope", "openid project", ...flow], env);
     assert.equal(code, 1);
-    assert.match(stderr, /^error: .*invalid_scope.*: "openid project" was sent, and the issuer lists "openid", "projects"\nhint: Name those that you need: spec-kitty auth login --scope openid$/m);
+    assert.match(stderr, /^error: .*invalid_scope.*: "openid project" was sent, and the issuer lists "openid", "projects"\nhint: Name those that you need: spec-kitty auth login \S+ --scope openid$/m);
+    assert.ok(stderr.includes(`login ${provider.issuer} `), "the address is repeated");
   }
   assert.equal(await session(), undefined);
 });

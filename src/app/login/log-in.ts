@@ -30,7 +30,7 @@ type LoggedIn = Profile & { readonly session: Session };
  * for a device login without {@link LoginOptions.onCode}; the signal's reason. Nothing is changed then
  */
 export async function logIn(app: App, target: LoginTarget, options: LoginOptions, stored: (profile: LoggedIn) => void = () => undefined): Promise<LoggedIn> {
-  const { signal, resource, audience, prompt, loginHint, dpop = true, timeoutMs = 300_000, redirectHost, port, open = true } = options;
+  const { signal, resource, audience, prompt, loginHint, dpop = true, timeoutMs, redirectHost, port, open = true } = options;
   const warn = options.onWarning ?? (() => undefined);
   await agreedRebinding(target, options.onConsent);
   const key = await agreedKey(app, options.onConsent, target.unopened !== undefined);
@@ -85,19 +85,21 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
       announce({ user_code: userCode, verification_uri: verificationUri, verification_uri_complete: verificationUriComplete, expires_in }) {
         options.onCode?.({ issuer: request.server.issuer, userCode, verificationUri, verificationUriComplete, expiresAt: app.clock.now() + expires_in * 1000 });
       },
+      limitMs: timeoutMs,
       waiting: options.onWaiting ?? (() => undefined),
     });
   } else {
     const { onAddress } = options;
+    const waitMs = timeoutMs ?? 300_000;
     let [url, redirectUri] = ["", ""];
     session = await browserLogin({
       ...common,
       identity: app.identity,
       port,
       redirectHost: redirectHost ?? provider?.redirectHost,
-      timeoutMs,
+      timeoutMs: waitMs,
       announce: (...addresses) => void ([url, redirectUri] = addresses),
-      pasted: onAddress && ((accept, waiting) => onAddress({ url, redirectUri, accept, signal: waiting })),
+      pasted: onAddress && ((accept, waiting) => onAddress({ url, redirectUri, timeoutMs: waitMs, accept, signal: waiting })),
       open: open ? (address) => openBrowser(address, { env: app.env, platform: app.platform, clock: app.clock }) : undefined,
       openFailed: (reason) => warn(`the browser could not be opened (${reason}). Open the address yourself`),
       store: async (received) => accountName(await store(received)),
