@@ -18,6 +18,8 @@ export interface LoginParameters {
   readonly provider?: NamedProvider | undefined;
   /** The server, where it is known already. It is not asked then, unless that was long ago. */
   readonly known?: KnownServer | undefined;
+  /** Whether the service is a protected resource that named its issuer: it has no API of another kind. */
+  readonly isResource?: boolean | undefined;
   readonly clientId: string;
   /** See `Client`. */
   readonly clientSecret?: Secret | undefined;
@@ -75,7 +77,7 @@ export async function prepareLogin(parameters: LoginParameters, exchange: Exchan
   const canBind = server.dpop_signing_alg_values_supported?.includes("ES256") ?? false;
   return {
     service,
-    hasOwnApi: parameters.hasOwnApi !== false && parameters.provider === undefined,
+    hasOwnApi: parameters.hasOwnApi !== false && parameters.provider === undefined && !parameters.isResource,
     server,
     isDiscovered,
     askedAt,

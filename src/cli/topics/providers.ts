@@ -27,6 +27,10 @@ ADDRESS is the issuer, for example:
 
 ${byAddress}
 
+ADDRESS may also be a protected resource that names its issuer (RFC 9728), as an
+MCP server does. Without a client ID this program registers itself, if the issuer
+lets it. A client ID may be the address of a document of yours about the client.
+
 Some providers do not work by their address alone. They have a name instead:
 
     ${command} auth login --provider NAME --client-id ID
