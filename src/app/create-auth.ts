@@ -2,15 +2,16 @@ import { createApp, type App } from "./app.ts";
 import type { LoginOptions } from "./login/options.ts";
 import type { AppOverrides } from "./overrides.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
-import { isAlive, type Profile, type Session } from "../auth/session.ts";
+import { boundToken, isAlive, type Profile, type Session } from "../auth/session.ts";
 import type { Team, UserInfo } from "../auth/oauth/user-info.ts";
-import type { AccessToken, AccessTokenOptions, TokenEvents, TokenManager } from "../auth/token-manager/token-manager.ts";
+import type { AccessToken, AccessTokenOptions, TokenEvents } from "../auth/token-manager/current-session.ts";
+import type { TokenManager } from "../auth/token-manager/token-manager.ts";
 import { AuthError } from "../base/errors.ts";
 import { createIdentity, type OwnCommands } from "../base/identity.ts";
 import type * as runtime from "../base/runtime-types.ts";
 
 /** What a tool says about itself and the service that its users log in to. Everything but the first three has a default. */
-export interface AuthOptions extends Omit<AppOverrides, "identity" | "options"> {
+export interface AuthOptions extends Omit<AppOverrides, "identity" | "options" | "onTraffic"> {
   /**
    * The tool's name: lower-case letters, digits and single dashes. Names the folder, the keychain's entry, the variables (`ACME_PROFILE`)
    * and the `User-Agent`; it is the title of the pages, and in the words of errors and hints.
@@ -109,6 +110,8 @@ export interface Auth {
    * @throws {@link AuthError} `storage_…` or `keychain_unavailable`
    */
   session(): Promise<AuthSession | undefined>;
+  /** Where the tokens go, and nowhere else: the address, without a trailing `/`. */
+  service(): Promise<string>;
   /** Listens to what happens to the session; what the listener throws is ignored. Returns a function that stops it. */
   on<Name extends keyof AuthEvents>(name: Name, listener: (event: AuthEvents[Name]) => void): () => void;
   /** The login as a credential of the Azure SDK, for every client that takes one. */
@@ -209,6 +212,7 @@ export function createAuth(options: AuthOptions): Auth {
         const isOurs = stored !== undefined && stored.service === (app.settings.service?.value ?? stored.service);
         return isOurs && stored.session !== undefined && isAlive(stored.session, app.clock.now()) ? describe(name, { ...stored, session: stored.session }) : undefined;
       }),
+    service: () => spoken(() => tokens().service()),
     on(name, listener) {
       listeners[name].add(listener);
       return () => void listeners[name].delete(listener);
@@ -218,7 +222,7 @@ export function createAuth(options: AuthOptions): Auth {
         spoken(async () => {
           const signal = abortSignal instanceof AbortSignal ? { signal: abortSignal } : {};
           const { token, tokenType, expiresAt } = await tokens().getToken({ minValidityMs: azureWindowMs, ...signal });
-          if (tokenType === "DPoP") throw new AuthError("configuration_invalid", "the access token is bound to a key that stays here, so no other library can use it");
+          if (tokenType === "DPoP") throw boundToken();
           return { token, expiresOnTimestamp: expiresAt ?? app.clock.now() };
         }),
     }),

@@ -254,7 +254,7 @@ test("a body that keeps coming is not cut off, however long it takes", async (t)
   assert.deepEqual(await running.ended, { code: 0, signal: null, stdout: "x".repeat(20), stderr: "" });
 });
 
-test("on a terminal JSON is indented and coloured, with every digit; in a pipe it is as it came", { skip: noTmux }, async (t) => {
+test("on a terminal JSON is indented and colored, with every digit; in a pipe it is as it came", { skip: noTmux }, async (t) => {
   const { saas, env, run } = await loggedInScene(t);
   const json = '{"id":12345678901234567890,"a":[],"o":{},"l":[1,{"x":"\\u001b[31m\u009b31m"}],"t":true}';
   saas.faults.always(echo, { body: json, headers: { "Content-Type": "application/json" } });

@@ -15,6 +15,8 @@ export interface LoginAddress {
   readonly url: string;
   /** Where the server sends the browser back to. It must know this address for the client, with any port. */
   readonly redirectUri: string;
+  /** How long the login waits for the browser, in milliseconds. */
+  readonly timeoutMs: number;
   /** Takes the address of the last page, if that did not load because the browser is on another machine. Throws when it is not that address. */
   readonly accept: (address: string) => void;
   /** Aborts when the wait ends. */
@@ -57,7 +59,7 @@ export interface LoginOptions {
   onWarning?: ((warning: string) => void) | undefined;
   /** Whether the browser is opened here; true by default. */
   open?: boolean | undefined;
-  /** How long to wait for the browser, in milliseconds; 5 minutes by default. */
+  /** How long to wait for the user, in milliseconds. By default 5 minutes for the browser, and for a code as long as it is valid. */
   timeoutMs?: number | undefined;
   /** The port of the callback; by default the first free one from 28888 on. */
   port?: number | undefined;

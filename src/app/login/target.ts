@@ -1,5 +1,7 @@
 import { identifyAddress } from "../../auth/flows/named-address.ts";
 import type { KnownServer } from "../../auth/oauth/authorization-server.ts";
+import { namedProvider, type ChosenProvider } from "../../auth/oauth/named-providers.ts";
+import type { ProtectedResource } from "../../auth/oauth/protected-resource.ts";
 import { missingScope, scopeNames } from "../../auth/oauth/scope.ts";
 import { isAlive, type Profile } from "../../auth/session.ts";
 import { isUnopenable, nobody } from "../../auth/session-store.ts";
@@ -25,16 +27,24 @@ export interface LoginTarget {
   readonly service: string;
   readonly clientId: string;
   readonly clientSecret: Secret | undefined;
-  /** Undefined: the service is its own. */
+  /** Undefined: the service is its own issuer. */
   readonly issuer: string | undefined;
   readonly scope: string | undefined;
   /** Hosts that the profile trusts with logins at this issuer. */
   readonly trustedHosts: readonly string[];
   /** The path of the callback that the profile remembers for this issuer. */
   readonly redirectPath: string | undefined;
+  /** The provider that was named, for this login or the one before. */
+  readonly provider: ChosenProvider | undefined;
+  /** What the tokens are for, as the service says. */
+  readonly resource: string | undefined;
+  /** As the profile has it, for the client of this login. */
+  readonly registeredUntil: number | undefined;
+  /** Whether nobody has named a client, and the issuer was named, so that a client may be registered there. */
+  readonly wantsRegistration: boolean;
   /** The profile, if it is logged in already with all that is asked for, as far as this machine can tell, and `force` is false. */
   readonly already: Profile | undefined;
-  /** The server, where it was asked what it is, to find out where the login goes, or for the login before. */
+  /** The server, if it was asked what it is: to find out where this login goes, or for the previous one. */
   readonly server: KnownServer | undefined;
 }
 
@@ -42,6 +52,7 @@ export interface LoginTarget {
 export interface LoginWords {
   /** `ADDRESS`: the service, or the issuer. */
   readonly address?: string | undefined;
+  readonly provider?: ChosenProvider | undefined;
   /** What is asked for this time. */
   readonly scope: string | undefined;
   /** From a file that the user named. */
@@ -55,12 +66,12 @@ export interface LoginWords {
 }
 
 /**
- * Decides where a login goes: what the user typed and the variables say, else what the profile remembers of that very service.
+ * Decides where a login goes: what the user typed and the variables say, else what the profile remembers about that service.
  *
  * @throws AuthError `configuration_invalid` when nothing names a service; ServiceError when it is not known yet what ADDRESS is, and
  * cannot be found out
  */
-export async function loginTarget(app: App, { address, scope, clientSecret, force, signal }: LoginWords): Promise<LoginTarget> {
+export async function loginTarget(app: App, { address, provider, scope, clientSecret, force, signal }: LoginWords): Promise<LoginTarget> {
   const { identity, settings, store, fetch, clock } = app;
   const asked = scope ?? settings.scope;
   let unopened: AuthError | undefined;
@@ -71,8 +82,10 @@ export async function loginTarget(app: App, { address, scope, clientSecret, forc
   });
   const name = app.tokens().settle(profiles.active);
   const known = profiles.profiles.get(name);
-  const { service, issuer, server } =
-    address === undefined
+  const { service, issuer, server, resource }: Place =
+    provider !== undefined
+      ? placeOfProvider(provider, address, settings)
+      : address === undefined
       ? placeOfSettings(settings, known, identity)
       : await placeOfAddress(parseIssuer(address, "ADDRESS"), settings, known, { fetch, clock, signal });
   // What a profile remembers of another service says nothing about this one.
@@ -80,7 +93,13 @@ export async function loginTarget(app: App, { address, scope, clientSecret, forc
   // What one issuer wants or is trusted with says nothing about another.
   const same = remembered !== undefined && issuerOf(remembered) === issuerOf({ service, issuer }) ? remembered : undefined;
   const alive = same?.session !== undefined && !force && isAlive(same.session, clock.now()) ? same.session : undefined;
-  const clientId = settings.clientId?.value ?? remembered?.clientId ?? defaultClientId;
+  const chosen = provider ?? same?.provider;
+  const named = chosen && namedProvider(chosen);
+  // A client that this program has registered belongs to its issuer; one that the user named may be known to several.
+  const own = remembered?.registeredUntil === undefined ? remembered : same;
+  const isOwn = own?.registeredUntil !== undefined && settings.clientId === undefined;
+  const isSpent = isOwn && (force || (own.registeredUntil !== 0 && own.registeredUntil <= clock.now()));
+  const clientId = settings.clientId?.value ?? (isSpent ? undefined : own?.clientId) ?? defaultClientId;
   return {
     name,
     unopened,
@@ -92,14 +111,18 @@ export async function loginTarget(app: App, { address, scope, clientSecret, forc
     clientId,
     // It belongs to this client at this issuer, and goes nowhere else.
     clientSecret: clientSecret ?? settings.clientSecret ?? (same?.clientId === clientId ? same.clientSecret : undefined),
-    scope: asked !== undefined && alive ? union(same?.scope ?? alive.scope, asked) : (asked ?? same?.scope),
-    trustedHosts: same?.trustedHosts ?? [],
-    redirectPath: same?.redirectPath,
+    provider: chosen,
+    resource: resource?.resource ?? same?.resource,
+    registeredUntil: isOwn && !isSpent ? own.registeredUntil : undefined,
+    wantsRegistration: clientId === defaultClientId && settings.clientId === undefined && issuer !== undefined && chosen === undefined,
+    scope: asked !== undefined && alive ? union(same?.scope ?? alive.scope, asked) : (asked ?? same?.scope ?? named?.scope ?? resource?.scope),
+    trustedHosts: [...new Set([...(same?.trustedHosts ?? []), ...(named?.hosts ?? [])])],
+    redirectPath: same?.redirectPath ?? (chosen && `/callback/${chosen.name}`),
     already: alive && (asked === undefined || missingScope(asked, alive) === undefined) ? same : undefined,
   };
 }
 
-/** What the profile knows of the server. That a service has no metadata does not count once the user calls it an issuer. */
+/** What the profile knows about the server. That a service has no metadata does not count once the user calls it an issuer. */
 function knownServer(profile: Profile | undefined, issuer: string | undefined): KnownServer | undefined {
   const { metadata } = profile ?? {};
   return issuer === undefined || metadata?.isDiscovered ? metadata : undefined;
@@ -110,8 +133,18 @@ function union(before: string, asked: string): string {
   return [...new Set([...scopeNames(before), ...scopeNames(asked)])].join(" ");
 }
 
+/** A provider's tokens are for its own API, unless the user says otherwise in the same command. */
+function placeOfProvider(provider: ChosenProvider, address: string | undefined, { issuer, service }: Settings): Place {
+  if (address !== undefined || issuer?.source === "--issuer") {
+    const what = address === undefined ? "--issuer" : "ADDRESS";
+    throw new AuthError("usage_invalid", `--provider and ${what} both name the issuer`, { hint: hint`Name one: ${login(undefined, "--provider", provider.name)}` });
+  }
+  const named = namedProvider(provider);
+  return { service: service?.source === "--service" ? service.value : named.service, issuer: named.issuer };
+}
+
 /** Where a login goes, and the server if it was asked. */
-type Place = Pick<Profile, "service" | "issuer"> & { readonly server?: KnownServer | undefined };
+type Place = Pick<Profile, "service" | "issuer"> & { readonly server?: KnownServer | undefined; readonly resource?: ProtectedResource | undefined };
 
 function placeOfSettings(settings: Settings, known: Profile | undefined, { variable }: Identity): Place {
   const issuer = settings.issuer?.value;
@@ -139,9 +172,11 @@ async function placeOfAddress(address: string, settings: Settings, known: Profil
   const set = settings.service;
   const isKnown = known !== undefined && (known.service === base || (bare(known.issuer) === base && (set === undefined || set.value === known.service)));
   if (isKnown && (set?.source !== "--service" || set.value === known.service)) return { service: known.service, issuer: known.issuer };
-  const { kind, known: server } = await identifyAddress(address, exchange);
-  if (kind === "issuer") return { service: set?.value ?? base, issuer: server.server.issuer, server };
-  if (set?.source !== "--service" || set.value === base) return { service: base, issuer: undefined, server };
+  const found = await identifyAddress(address, exchange);
+  const isOther = set?.source === "--service" && set.value !== base;
+  if (found.kind === "resource" && !isOther) return { service: base, issuer: found.resource.issuer, resource: found.resource };
+  if (found.kind === "issuer") return { service: set?.value ?? base, issuer: found.known.server.issuer, server: found.known };
+  if (found.kind === "service" && !isOther) return { service: base, issuer: undefined, server: found.known };
   throw new AuthError("usage_invalid", `ADDRESS is "${address}", which is not an issuer, and --service names another service`, nameOne);
 }
 

@@ -41,7 +41,7 @@ export function newMachineHeader(): KeyHeader {
 export function machineKey({ identity, folder, platform, clock, machine = machineId }: MachineKeyOptions): MachineKey {
   const path = (): string => join(folder(), "credentials.secret");
   const variable = stateVariable(platform);
-  const restore = hint`Restore it from a backup, or set ${variable} as it was at the login. If it is lost: ${login(undefined, "--force")}`;
+  const restore = hint`Restore it from a backup, or set ${variable} to what it was at login. If it is lost: ${login(undefined, "--force")}`;
   const read = (): Buffer | undefined => {
     const text = about(variable, () => readPrivateFile(path()))?.toString("latin1");
     if (text === undefined || /^[0-9a-f]{64}$/.test(text)) return text === undefined ? undefined : Buffer.from(text, "hex");
@@ -56,7 +56,7 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
       if (!isMachineHeader(header)) throw new TypeError("not a key of this machine");
       const id = header.machineId ? machine() : "";
       if (id === undefined) {
-        throw new AuthError("storage_unreadable", "the session is sealed with the id of a machine, and this one has none", { hint: "Restore /etc/machine-id" });
+        throw new AuthError("storage_unreadable", "the session is sealed with the machine's id, and /etc/machine-id cannot be read", { hint: "Restore that file, or let this program read it" });
       }
       const secret = read();
       if (secret === undefined) throw new AuthError("storage_unreadable", `the secret that opens the session is missing: there is no "${path()}"`, { hint: restore });

@@ -13,7 +13,7 @@ export interface AnswerOptions {
   readonly file: UserFileWriter | undefined;
 }
 
-/** JSON that is longer than this is not made beautiful: all of it would have to be in memory. */
+/** JSON that is longer than this is not formatted: all of it would have to be in memory. */
 const mostPretty = 1024 * 1024;
 
 /**

@@ -11,7 +11,7 @@ export type Field = readonly [name: string, value: unknown];
  * Reads the fields of a request.
  *
  * @param texts - of `-f`, each `name=text`
- * @param typed - of `-F`, each `name=json` or `name=@file`; what is no JSON is a text
+ * @param typed - of `-F`, each `name=json` or `name=@file`; what is not JSON is text
  * @param signal - ends the wait for standard input
  * @throws AuthError `usage_invalid`
  */

@@ -1,7 +1,7 @@
 const colors = { name: 34, text: 32, word: 33 } as const;
 
 /**
- * JSON as people read it: indented, and coloured. Only the space between its tokens changes: parsing and writing it again would
+ * JSON for people to read: indented, and colored. Only the space between its tokens changes: parsing and writing it again would
  * round its large numbers.
  *
  * @param text - the JSON, printable

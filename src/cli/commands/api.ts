@@ -17,7 +17,7 @@ export const api: Command = defineCommand({
   options: {
     field: { type: "string", short: "f", value: "NAME=TEXT", help: "field of a JSON body, or of the query of a GET; may be repeated", multiple: true },
     "json-field": { type: "string", short: "F", value: "NAME=JSON|@FILE", help: "field whose value is JSON, or the content of a file; may be repeated", multiple: true },
-    data: { type: "string", short: "d", value: "DATA", help: "body of the request: as it is, @FILE, or @- for standard input" },
+    data: { type: "string", short: "d", value: "DATA", help: "body of the request: the text itself, @FILE, or @- for standard input" },
     input: { type: "string", value: "FILE", choices: "files", help: "body of the request: a file, or - for standard input" },
     header: { type: "string", short: "H", value: "'K: V'", help: "header, instead of a default one of this name; may be repeated", multiple: true },
     include: { type: "boolean", short: "i", help: "print status and headers before the body" },
