@@ -16,13 +16,14 @@ import { withTopics } from "./docs/topics.ts";
 import { approveDevice } from "./fake-saas/user.ts";
 import { bin, type CommandEnvironment, type CommandResult } from "./helpers/command.ts";
 import { scene } from "./helpers/scene.ts";
+import { writeTool } from "./helpers/tool.ts";
 import { noTmux } from "./helpers/tmux.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 const readme = read("README.md");
 /** The documents that stand next to what they are about, by their paths. */
-const documents = new Map(["README.md", "src/README.md", "test/README.md", "CHANGELOG.md"].map((path) => [path, read(path)]));
+const documents = new Map(["README.md", "src/README.md", "src/EMBEDDING.md", "test/README.md", "CHANGELOG.md"].map((path) => [path, read(path)]));
 /** The topics of the help, as the command prints them. */
 const topics = new Map(await Promise.all(topicTable.map(async ({ name, load }) => [name, (await load())(ownIdentity)] as const)));
 const scripts = (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: Record<string, string> }).scripts;
@@ -99,6 +100,7 @@ test("the README has its sections in the order in which a stranger needs them, a
     "Log in",
     "Several accounts",
     "Scripts",
+    "In your own tool",
     "CI",
     "git and kubectl",
     "How sessions are stored",
@@ -196,6 +198,24 @@ test("every program in the README compiles against the package's own types, as s
   }
 });
 
+test("the README's two tools run as they stand, but for the addresses and the client: one by its commands, one by functions", async (t) => {
+  const { saas, folder, env } = await scene(t);
+  const [commands = "", functions = "", ...more] = blocks("js");
+  assert.deepEqual(more, []);
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(root, join(folder, "node_modules", "spec-kitty"), "junction");
+  const machine = { ...env, SPEC_KITTY_CONFIG_DIR: undefined, XDG_CONFIG_HOME: join(folder, "config"), ACME_STORAGE: "file" };
+  const start = (source: string, name: string, ...args: string[]): Promise<CommandResult> => run(t, process.execPath, [writeTool(source, folder, name, { url: saas.url }), ...args], machine, folder);
+  const login = await start(commands, "commands.mjs", "auth", "login");
+  assert.match(login.stdout, /^✓ Logged in as alice@example\.com/, login.stderr);
+  assert.equal((await start(commands, "commands.mjs", "auth", "logout")).code, 0);
+  const { code, stdout, stderr } = await start(functions, "functions.mjs");
+  assert.deepEqual([code, (JSON.parse(stdout) as { email: string }).email], [0, "alice@example.com"], stderr);
+  assert.match(stderr, /^Log in at http:\/\/127\.0\.0\.1:\d+\/oauth\/authorize\?[^\n]*\n$/);
+  assert.match((await start(commands, "commands.mjs", "auth", "status")).stdout, /Logged in as alice/);
+  assert.deepEqual(readdirSync(join(folder, "config")), ["acme"]);
+});
+
 test("the README's sync script queues without a network, and sends when there is one", async (t) => {
   const { saas, folder, env, run: command } = await scene(t);
   const script = blocks("ts").find((text) => text.includes("createSyncRuntime")) ?? "";
@@ -247,7 +267,7 @@ test("every message in the troubleshooting topic is one that the code has, word 
 test("the exit codes of the help are those of the command, for every error code", () => {
   const codes = Object.keys(exitCodes) as AuthErrorCode[];
   const silent = { error() {}, hint() {}, say() {} } as unknown as Output;
-  const actual = codes.map((code): [string, number] => [code, renderError(new AuthError(code, "so it is"), { out: silent, identity: ownIdentity, debug: false, mayHaveChanged: false })]);
+  const actual = codes.map((code): [string, number] => [code, renderError(new AuthError(code, "so it is"), { out: silent, identity: ownIdentity, debug: false, json: false, mayHaveChanged: false })]);
   const said = items(topics.get("exit-codes") ?? "").flatMap(({ about: [exit], text }) => [...text.matchAll(/`(\w+)`/g)].map(([, code = ""]): [string, number] => [code, Number(exit)]));
   assert.ok(codes.length > 10, "there are few");
   assert.deepEqual(new Map(said), new Map(actual));

@@ -85,7 +85,10 @@ export function createApp(overrides: AppOverrides = {}): App {
     const fetch = (await import("../platform/system-fetch.ts")).systemFetch(env, identity);
     return (await import("../http/effects.ts")).accountable(fetch, effects);
   });
-  const fetch: Fetch = overrides.fetch ?? (async (input, init) => (await systemFetch())(input, init));
+  const untold: Fetch = overrides.fetch ?? (async (input, init) => (await systemFetch())(input, init));
+  const { onTraffic } = overrides;
+  const told = lazily(async () => (await import("../http/trace.ts")).traced(untold, clock, onTraffic ?? (() => undefined)));
+  const fetch: Fetch = onTraffic === undefined ? untold : async (input, init) => (await told())(input, init);
   const settings = resolveSettings(overrides, variables, identity);
   const folderHere = lazily(() => realFolder(overrides.cwd));
 

@@ -2,14 +2,15 @@ import { createApp, type App } from "./app.ts";
 import type { LoginOptions } from "./login/options.ts";
 import type { AppOverrides } from "./overrides.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
-import { isAlive, type Profile, type Session } from "../auth/session.ts";
+import { boundToken, isAlive, type Profile, type Session } from "../auth/session.ts";
 import type { Team, UserInfo } from "../auth/oauth/user-info.ts";
-import type { AccessToken, AccessTokenOptions, TokenEvents, TokenManager } from "../auth/token-manager/token-manager.ts";
+import type { AccessToken, AccessTokenOptions, TokenEvents } from "../auth/token-manager/current-session.ts";
+import type { TokenManager } from "../auth/token-manager/token-manager.ts";
 import { AuthError } from "../base/errors.ts";
 import { createIdentity, type OwnCommands } from "../base/identity.ts";
 import type * as runtime from "../base/runtime-types.ts";
 
-/** What a tool says of itself and of the service that its users log in to. Everything but the first three has a default. */
+/** What a tool says about itself and the service that its users log in to. Everything but the first three has a default. */
 export interface AuthOptions extends Omit<AppOverrides, "identity" | "options"> {
   /**
    * The tool's name: lower-case letters, digits and single dashes. Names the folder, the keychain's entry, the variables (`ACME_PROFILE`)
@@ -18,10 +19,10 @@ export interface AuthOptions extends Omit<AppOverrides, "identity" | "options"> 
   name: string;
   /** The tool's own version, for the `User-Agent`. */
   version: string;
-  /** The authorization server, exactly as it names itself. Its metadata (RFC 8414, OpenID Connect Discovery) say where its endpoints are. */
+  /** The authorization server, exactly as it names itself. Its metadata (RFC 8414, OpenID Connect Discovery) says where its endpoints are. */
   issuer: string;
   /**
-   * What users type to log in (again), and whatever else of that the tool has: `{ login: "acme login" }`. By default the commands that
+   * What users type to log in (again), and for whatever else the tool offers: `{ login: "acme login" }`. By default the commands that
    * `createCommand` makes: `acme auth login`.
    */
   commands?: OwnCommands | undefined;
@@ -47,7 +48,7 @@ export interface AuthSession {
   readonly authenticatedAt: number;
 }
 
-/** What became of a session at a logout. It is gone here in every case. */
+/** The outcome of a logout. The session is removed here in every case. */
 export interface LogoutResult {
   /** `ended` at the service; `unconfirmed`, so that its tokens may be valid until they expire; `untold` with `force`; `none` if nobody was logged in. */
   readonly service: "ended" | "unconfirmed" | "untold" | "none";
@@ -61,19 +62,19 @@ export interface AuthEvents {
   refreshed: TokenEvents["refreshed"][0];
   /** A token that another process stored is used, without a request. */
   adopted: TokenEvents["adopted"][0];
-  /** The session is over, and was removed here: only a login helps. */
+  /** The session ended and was removed here: a login is needed. */
   ended: { profile: string; reason: "expired" | "revoked" | "logout" };
   /** The refreshed session could not be stored: it lives in this process only, until a later try succeeds. */
   unsaved: TokenEvents["unsaved"][0];
 }
 
-/** An access token as the Azure SDK has it (`AccessToken` of `@azure/core-auth`). */
+/** An access token in the form that the Azure SDK uses (`AccessToken` of `@azure/core-auth`). */
 export interface TimedToken {
   readonly token: string;
   readonly expiresOnTimestamp: number;
 }
 
-/** A credential as the Azure SDK takes it (`TokenCredential` of `@azure/core-auth`). The scopes are those of the login, whatever is asked for. */
+/** A credential in the form that the Azure SDK takes (`TokenCredential` of `@azure/core-auth`). The scopes are those of the login, whatever is asked for. */
 export interface TokenCredential {
   getToken(scopes: string | string[], options?: { abortSignal?: unknown }): Promise<TimedToken>;
 }
@@ -109,13 +110,15 @@ export interface Auth {
    * @throws {@link AuthError} `storage_…` or `keychain_unavailable`
    */
   session(): Promise<AuthSession | undefined>;
-  /** Listens to what happens to the session; what the listener throws is ignored. Returns what ends that. */
+  /** Where the tokens go, and nowhere else: the address, without a trailing `/`. */
+  service(): Promise<string>;
+  /** Listens to what happens to the session; what the listener throws is ignored. Returns a function that stops it. */
   on<Name extends keyof AuthEvents>(name: Name, listener: (event: AuthEvents[Name]) => void): () => void;
   /** The login as a credential of the Azure SDK, for every client that takes one. */
   credential(): TokenCredential;
   /**
-   * To be called before the process ends, where it may end during a refresh: waits for that, and tries once more to store what could not
-   * be stored.
+   * Call this before the process ends, where it may end during a refresh: it waits for that, and tries once more to store what could
+   * not be stored.
    * @throws {@link AuthError} `storage_…` when the session is lost with this process
    */
   close(): Promise<void>;
@@ -209,6 +212,7 @@ export function createAuth(options: AuthOptions): Auth {
         const isOurs = stored !== undefined && stored.service === (app.settings.service?.value ?? stored.service);
         return isOurs && stored.session !== undefined && isAlive(stored.session, app.clock.now()) ? describe(name, { ...stored, session: stored.session }) : undefined;
       }),
+    service: () => spoken(() => tokens().service()),
     on(name, listener) {
       listeners[name].add(listener);
       return () => void listeners[name].delete(listener);
@@ -218,7 +222,7 @@ export function createAuth(options: AuthOptions): Auth {
         spoken(async () => {
           const signal = abortSignal instanceof AbortSignal ? { signal: abortSignal } : {};
           const { token, tokenType, expiresAt } = await tokens().getToken({ minValidityMs: azureWindowMs, ...signal });
-          if (tokenType === "DPoP") throw new AuthError("configuration_invalid", "the access token is bound to a key that stays here, so no other library can use it");
+          if (tokenType === "DPoP") throw boundToken();
           return { token, expiresOnTimestamp: expiresAt ?? app.clock.now() };
         }),
     }),
@@ -226,7 +230,7 @@ export function createAuth(options: AuthOptions): Auth {
   };
 }
 
-/** The Azure SDK asks for the next token two minutes before the one it has expires, and is not to get the same one again. */
+/** The Azure SDK asks for the next token two minutes before the one it has expires, and must not get the same one again. */
 const azureWindowMs = 130_000;
 
 function describe(name: string, { service, session }: Profile & { readonly session: Session }): AuthSession {

@@ -11,7 +11,7 @@ export interface AppOverrides {
   identity?: Identity;
   /** Options of the command line, which take precedence over the environment. */
   options?: SettingOptions;
-  /** The profile, instead of the one that a variable, the folder's file or `auth switch` chooses. */
+  /** The profile, instead of the one that a variable or `auth switch` chooses. */
   profile?: string | undefined;
   /** Where the tokens go, unless a variable names another service; by default the issuer. */
   service?: string | undefined;
@@ -33,7 +33,10 @@ export interface AppOverrides {
   clock?: Clock;
   /** Sends every request. By default the runtime's own, which honors the proxy variables. */
   fetch?: runtime.Fetch;
-  /** The folder of everything that is stored; by default the one that a variable names, else the platform's place for the tool's name. */
+  /**
+   * The folder of everything that is stored, except the secret that a key without passphrase is made of; by default the one that a
+   * variable names, else the platform's place for the tool's name.
+   */
   folder?: string | undefined;
   /**
    * Where sessions are kept. `"keychain"`: in the sealed file, with its key in the OS keychain, which is the default if it answers;
@@ -43,6 +46,8 @@ export interface AppOverrides {
   storage?: "keychain" | "file" | "memory" | Vault | SimpleVault | undefined;
   /** Instead of the OS keychain; false for none. */
   keychain?: SimpleKeychain | false | undefined;
+  /** Told of each request when it is sent, and of its answer, a line each, without secrets. */
+  onTraffic?: (line: string) => void;
   /** Called after a second of waiting for another process, which is refreshing the session or changing what is stored. */
   onWait?: (awaited: AwaitedProcess) => void;
 }

@@ -1,8 +1,9 @@
 import { dirname } from "node:path";
 import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
-import { hint, login } from "../base/hint.ts";
+import { hint, login, type Hint } from "../base/hint.ts";
 import { Secret } from "../base/secret.ts";
 import type { AuthorizationServer, KnownServer } from "./oauth/authorization-server.ts";
+import type { ChosenProvider } from "./oauth/named-providers.ts";
 import type { IdTokenClaims } from "./oauth/id-token.ts";
 import type { TokenResponse } from "./oauth/token-endpoint.ts";
 import type { Team, UserInfo } from "./oauth/user-info.ts";
@@ -63,6 +64,8 @@ export interface Profile {
   readonly service: string;
   /** The issuer that the user named, exactly as it names itself; undefined: the service is its own issuer. */
   readonly issuer?: string | undefined;
+  /** The provider, if the user named one. */
+  readonly provider?: ChosenProvider | undefined;
   /** What the last login found out about the server, so that the next one need not ask. */
   readonly metadata?: KnownServer | undefined;
   /** The `client_id` to log in with. */
@@ -105,6 +108,11 @@ export function usedIn(profiles: Profiles, folder: string | undefined): Profiles
     if (active !== undefined) return { ...profiles, active, here: at };
   }
   return profiles;
+}
+
+/** The error for code that would present a token without a proof of the key that it is bound to (RFC 9449). */
+export function boundToken(user: "program" | "library" = "library", next: Hint = ["Send the request with auth.fetch, or log in with dpop: false"]): AuthError {
+  return new AuthError("configuration_invalid", `the access token is bound to a key that stays here, so no other ${user} can use it`, { hint: next });
 }
 
 /** The error for a profile in which nobody is logged in. */

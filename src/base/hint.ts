@@ -59,6 +59,16 @@ export interface HintContext {
   readonly platform?: runtime.Platform;
   /** The profile in use, for a login that does not name one. */
   readonly profile?: string | undefined;
+  /** What the user typed, for a hint to run the same command again. */
+  readonly typed?: TypedCommand | undefined;
+}
+
+/** A command line of which the next try has to keep a part: without `--force` it would fail for another reason, without the address go elsewhere. */
+export interface TypedCommand {
+  /** Such as `auth login`. */
+  readonly command: string;
+  /** The arguments and options to keep: an option and its value, or an argument, each. */
+  readonly kept: readonly (readonly [word: string, ...value: string[]])[];
 }
 
 /**
@@ -67,7 +77,7 @@ export interface HintContext {
  * @param hint - from an error
  * @param context - the tool, the platform and the profile that it is shown for
  */
-export function hintText(hint: Hint, { identity, platform = process.platform, profile }: HintContext): string {
+export function hintText(hint: Hint, { identity, platform = process.platform, profile, typed }: HintContext): string {
   const word = (text: string): string => shellWord(text, platform);
   const { commands } = identity;
   const text = hint
@@ -83,10 +93,19 @@ export function hintText(hint: Hint, { identity, platform = process.platform, pr
       const about = part.profile ?? (part.command === "auth login" ? profile : undefined);
       // "default" is the profile in use until the user makes another: its name would only be noise.
       const named = about === undefined || about === "default" || part.options?.includes("--profile") ? [] : ["--profile", about];
-      return [identity.command, part.command, ...[...named, ...(part.options ?? [])].map(word)].join(" ");
+      const options = part.options ?? [];
+      const kept = typed?.command === part.command ? typed.kept.filter(([first]) => !isGiven(first, options)) : [];
+      const [first, last] = [kept.filter(([first]) => !first.startsWith("-")), kept.filter(([first]) => first.startsWith("-"))];
+      return [identity.command, part.command, ...[...first.flat(), ...named, ...options, ...last.flat()].map(word)].join(" ");
     })
     .join("");
   return commands !== undefined && text.includes(unsayable) ? withoutUnsayable(text) || `Try again: ${commands.login}` : text;
+}
+
+/** Whether a hint has something of its own in the place of what was typed. An address says all about where to log in. */
+function isGiven(word: string, options: readonly string[]): boolean {
+  const isPlace = !word.startsWith("-") || word === "--issuer" || word === "--service";
+  return (isPlace && options[0]?.startsWith("-") === false) || options.includes(word);
 }
 
 /** In the place of a command that the tool does not have: no text holds this character. */

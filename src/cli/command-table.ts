@@ -16,6 +16,7 @@ export const commandTable: readonly CommandEntry[] = [
   entry("auth team", "show or set the default team", async () => (await import("./commands/auth/team.ts")).team),
   entry("auth doctor", "diagnose problems and suggest fixes", async () => (await import("./commands/auth/doctor.ts")).doctor),
   entry("auth git-credential", "give git an access token", async () => (await import("./commands/auth/git-credential.ts")).gitCredential),
+  entry("auth setup-git", "make git use the login", async () => (await import("./commands/auth/setup-git.ts")).setupGit),
   entry("auth exec-credential", "give kubectl an access token", async () => (await import("./commands/auth/exec-credential.ts")).execCredential),
   entry("api", "send an authenticated request to the service", async () => (await import("./commands/api.ts")).api),
   entry("sync emit", "queue an event", async () => (await import("./commands/sync/emit.ts")).emit),
@@ -55,6 +56,8 @@ export interface TopicEntry {
 export const topicTable: readonly TopicEntry[] = [
   { name: "environment", summary: "the variables that are read", load: async () => (await import("./topics/environment.ts")).environment },
   { name: "exit-codes", summary: "what each exit code tells a script", load: async () => (await import("./topics/exit-codes.ts")).exitCodesTopic },
+  { name: "providers", summary: "how to log in at well-known providers", load: async () => (await import("./topics/providers.ts")).providers },
+  { name: "scripting", summary: "tokens, JSON and requests in scripts", load: async () => (await import("./topics/scripting.ts")).scripting },
   { name: "security", summary: "what is protected, against whom, and what is not", load: async () => (await import("./topics/security.ts")).security },
   { name: "storage", summary: "where sessions are kept, and where the key lives", load: async () => (await import("./topics/storage.ts")).storage },
   { name: "troubleshooting", summary: "messages, what is safe, and what to do", load: async () => (await import("./topics/troubleshooting.ts")).troubleshooting },

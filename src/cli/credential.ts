@@ -1,5 +1,5 @@
+import { boundToken } from "../auth/session.ts";
 import type { AccessToken } from "../auth/token-manager/token-manager.ts";
-import { AuthError } from "../base/errors.ts";
 import { hint, login, type Hint } from "../base/hint.ts";
 import type { Context } from "./command.ts";
 
@@ -14,8 +14,6 @@ export const unboundToken: Hint = hint`To send a request with it: ${{ command: "
  */
 export async function credentialOf({ app, signal }: Context): Promise<Omit<AccessToken, "tokenType">> {
   const { token, tokenType, expiresAt } = await app.tokens().getToken({ signal });
-  if (tokenType === "DPoP") {
-    throw new AuthError("configuration_invalid", "the access token is bound to a key that stays here, so no other program can use it", { hint: unboundToken });
-  }
+  if (tokenType === "DPoP") throw boundToken("program", unboundToken);
   return { token, expiresAt };
 }

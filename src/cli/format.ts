@@ -27,6 +27,13 @@ export function counted(count: number, unit: string): string {
   return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }
 
+/** A number of bytes for people: `512 B`, `3.1 MB`. */
+export function amount(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
+  return `${power === 0 ? Math.round(bytes) : (bytes / 1000 ** power).toFixed(1)} ${units[power]}`;
+}
+
 /** Labels and values in two columns, each value on one line whatever it contains. */
 export function columns(rows: readonly (readonly [label: string, value: string])[]): string {
   return table(rows).replace(/^/gm, "  ");

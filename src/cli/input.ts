@@ -1,10 +1,10 @@
 import { reasonOf } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
-import { readUserFile, standardInput, writeUserFile } from "../platform/user-files.ts";
+import { openUserFile, readUserFile, standardInput, writeUserFile, type UserFileWriter } from "../platform/user-files.ts";
 import { usageError } from "./command.ts";
 
 /**
- * The value of an option that is given literally, as `@FILE`, or as `-` for standard input.
+ * The value of an option that is given literally, as `@FILE`, or as `-` or `@-` for standard input.
  *
  * @param option - its name, for the message
  * @param value - as typed
@@ -17,7 +17,7 @@ export async function readInput(option: string, value: string, signal: AbortSign
 
 /** The same as bytes, for what need not be text. */
 export async function readInputBytes(option: string, value: string, signal: AbortSignal): Promise<Buffer> {
-  if (value === "-") {
+  if (value === "-" || value === "@-") {
     const pieces: Buffer[] = [];
     for await (const piece of standardInput(signal)) pieces.push(piece);
     return Buffer.concat(pieces);
@@ -51,6 +51,24 @@ export async function writeNamedFile(path: string, text: string, where: string):
   } catch (cause) {
     throw usageError(`${where}cannot write "${path}" (${reasonOf(cause)})`, "Name a file in an existing folder that you can write to");
   }
+}
+
+/**
+ * Opens a file that was named on the command line, to be written piece by piece.
+ *
+ * @param where - what the message begins with, such as the option
+ * @throws AuthError `usage_invalid` when it cannot be written; so do its functions
+ */
+export async function openNamedFile(path: string, where: string): Promise<UserFileWriter> {
+  const explained = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (cause) {
+      throw usageError(`${where}cannot write "${path}" (${reasonOf(cause)})`, "Name a file in an existing folder that you can write to, on a disk with enough space");
+    }
+  };
+  const file = await explained(() => openUserFile(path));
+  return { write: (piece) => explained(() => file.write(piece)), commit: () => explained(file.commit), discard: file.discard };
 }
 
 /**

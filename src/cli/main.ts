@@ -2,14 +2,14 @@ import { join, resolve } from "node:path";
 import type { App } from "../app/app.ts";
 import type { AuthOptions } from "../app/create-auth.ts";
 import { AuthError } from "../base/errors.ts";
-import { hintText } from "../base/hint.ts";
+import { hintText, type TypedCommand } from "../base/hint.ts";
 import { createIdentity, type Identity } from "../base/identity.ts";
 import { configFolder, sessionsFile } from "../platform/paths.ts";
 import { readPrivateFile } from "../platform/private-files.ts";
 import type { Terminal } from "../platform/terminal.ts";
-import type { CommandEntry, Context } from "./command.ts";
+import type { Command, CommandEntry, Context } from "./command.ts";
 import { commandTable, groupSummaries, topicTable } from "./command-table.ts";
-import { dispatch } from "./dispatch.ts";
+import { dispatch, splitOptions } from "./dispatch.ts";
 import { createOutput } from "./output.ts";
 
 export type * from "./json-output.ts";
@@ -17,7 +17,7 @@ export type * from "./json-output.ts";
 /** A group of commands that a tool may have, by the first word. */
 export type CommandGroup = "auth" | "api" | "completion" | "sync" | "tracker";
 
-/** What a tool says of itself and of the service that its users log in to, as for `createAuth`. */
+/** What a tool says about itself and the service that its users log in to, as for `createAuth`. */
 export interface CommandOptions extends Omit<AuthOptions, "issuer" | "commands"> {
   /** The authorization server, exactly as it names itself; undefined when the user is to name it, or the service, at the first login. */
   issuer: string | undefined;
@@ -52,7 +52,10 @@ export function createCommand({ name, version, commands = ["auth", "api", "compl
   const isOurs = (word: string | undefined): boolean => table.some(({ words: [group] }) => group === word);
   return {
     run: (argv) => untilDone((signal) => run(argv, { ...own, identity }, table, signal)),
-    has: ([word, next]) => isOurs(word) || (word === "help" && (isOurs(next) || topicTable.some(({ name }) => name === next))),
+    has(argv) {
+      const [word, next] = splitOptions(argv).line;
+      return isOurs(word) || (word === "help" && (isOurs(next) || topicTable.some(({ name }) => name === next)));
+    },
   };
 }
 
@@ -63,12 +66,14 @@ type Tool = Omit<CommandOptions, "name" | "version" | "commands"> & { readonly i
 async function run(argv: readonly string[], tool: Tool, commands: readonly CommandEntry[], signal: AbortSignal): Promise<number> {
   const { identity } = tool;
   let app: App | undefined;
+  let typed: TypedCommand | undefined;
   // Every hint to log in names the profile in use, which most code below does not know.
-  const out = createOutput(process, (hint) => hintText(hint, { identity, profile: app?.settings.profile?.value }));
+  const out = createOutput(process, (hint) => hintText(hint, { identity, profile: app?.settings.profile?.value, typed }));
   let code = 0;
-  let debug = argv.includes("--debug");
+  // What the command line asks for, also where it cannot be read.
+  let [debug, json] = [argv.includes("--debug"), argv.includes("--json")];
   const report = async (error: unknown): Promise<number> =>
-    (await import("./render-error.ts")).renderError(error, { out, identity, debug, mayHaveChanged: app?.mayHaveChanged() === true });
+    (await import("./render-error.ts")).renderError(error, { out, identity, debug, json, mayHaveChanged: app?.mayHaveChanged() === true });
   try {
     if (mayNeedKeychain(argv, tool)) (await import("../auth/secure-storage/keychain-process.ts")).startKeychainProcess(tool.env ?? process.env);
     const request = await dispatch(argv, identity, commands);
@@ -77,12 +82,15 @@ async function run(argv: readonly string[], tool: Tool, commands: readonly Comma
       return 0;
     }
     const { command, values, positionals } = request;
-    debug = values["debug"] === true;
+    [debug, json] = [values["debug"] === true, values["json"] === true];
+    const isTraced = values["verbose"] === true || Boolean((tool.env ?? process.env)[identity.variable("TRACE")]);
+    typed = typedCommand(command, values, positionals);
     const text = (name: string): string | undefined => (typeof values[name] === "string" ? values[name] : undefined);
     const { createApp } = await import("../app/app.ts");
     app = createApp({
       ...tool,
       onWait: ({ work, pid }) => out.say(`Waiting for ${pid === undefined ? "another process" : `process ${pid}`} to ${work === "refresh" ? "refresh the session" : "store its changes"} …`),
+      ...(isTraced && { onTraffic: (line: string) => out.say(line) }),
       options: { profile: text("profile"), storage: text("storage"), service: text("service"), issuer: text("issuer"), "client-id": text("client-id") },
     });
     const terminal = async (): Promise<Terminal> => (await import("../platform/terminal.ts")).terminalOf(process);
@@ -99,6 +107,15 @@ async function run(argv: readonly string[], tool: Tool, commands: readonly Comma
   return code;
 }
 
+/** The part of a command line that hints repeat. */
+function typedCommand({ usage, repeated }: Command, values: Readonly<Record<string, unknown>>, positionals: readonly string[]): TypedCommand | undefined {
+  if (repeated === undefined) return undefined;
+  const options = repeated.flatMap((name) =>
+    [values[name] ?? []].flat().map((value): [string, ...string[]] => (value === true ? [`--${name}`] : [`--${name}`, String(value)])),
+  );
+  return { command: usage.split(" [")[0] ?? usage, kept: [...positionals.map((word): [string] => [word]), ...options] };
+}
+
 /**
  * Whether the key of the sessions is in the keychain. A process of its own asks for it there, which takes as long to start as the rest
  * of this one takes to load: so it is started first. This is a guess at what the command needs; a wrong one costs nothing but time.
@@ -110,7 +127,7 @@ function mayNeedKeychain(argv: readonly string[], { identity, env = process.env,
     const sealed = readPrivateFile(join(folder === undefined ? configFolder(identity, env, platform) : resolve(folder), sessionsFile));
     return sealed !== undefined && (JSON.parse(sealed.toString()) as { key: { source: unknown } }).key.source === "keychain";
   } catch {
-    // Whatever is wrong with the file is told when it is opened.
+    // Whatever is wrong with the file is reported when it is opened.
     return false;
   }
 }

@@ -18,8 +18,12 @@ export interface Output {
   json(value: unknown): void;
   /** The same on one line: one of many answers. */
   jsonLine(value: unknown): void;
+  /** A failure as JSON: instead of an answer, or after others of which each is on one line. */
+  jsonFailure(value: unknown): void;
   /** The service's own answer: byte for byte for a program that reads it, made printable for a terminal. */
-  relay(body: Uint8Array): void;
+  relay(body: AsyncIterable<Uint8Array>): Promise<void>;
+  /** The service's own JSON on a terminal, as `view` shows it; as {@link Output.relay} would, if it is none. */
+  relayJson(text: string, view: (text: string, color: boolean) => string | undefined): void;
   /** The conversation with the user. */
   say(text: string): void;
   /** A problem that does not end the command. */
@@ -48,7 +52,7 @@ export interface Screen {
 }
 
 interface OutputStream {
-  write(text: string | Uint8Array): unknown;
+  write(text: string | Uint8Array, done?: () => void): unknown;
   readonly isTTY?: boolean;
 }
 
@@ -77,11 +81,13 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
     return forced ? forced !== "0" : !env["NO_COLOR"] && env["TERM"] !== "dumb" && stream.isTTY === true;
   };
   let isDrawn = false;
+  let answered: "not" | "once" | "in lines" = "not";
   /** Both streams may be the same terminal, so the line that is redrawn is removed before either is written to. */
-  const write = (stream: OutputStream, text: string | Uint8Array): void => {
+  const write = (stream: OutputStream, text: string | Uint8Array, done?: () => void): void => {
     if (isDrawn) stderr.write(clearLine);
     isDrawn = false;
-    stream.write(text);
+    if (stream === stdout && answered === "not") answered = "once";
+    stream.write(text, done);
   };
   const line = (stream: OutputStream, color: number, label: string, text: Text): void =>
     write(stream, `${canColor(stream) ? `\u001b[${color}m${label}\u001b[0m` : label} ${oneLine(redact(words(text)))}\n`);
@@ -91,8 +97,29 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
     done: (text) => line(stdout, green, "✓", text),
     // JSON escapes the C0 controls itself; the others are escaped here, so that neither the value nor the terminal is damaged.
     json: (value) => write(stdout, `${JSON.stringify(value, null, 2).replace(unprintable, escaped)}\n`),
-    jsonLine: (value) => write(stdout, `${JSON.stringify(value).replace(unprintable, escaped)}\n`),
-    relay: (body) => write(stdout, stdout.isTTY ? `${printable(new TextDecoder().decode(body)).replace(/\n$/, "")}\n` : body),
+    jsonLine(value) {
+      answered = "in lines";
+      write(stdout, `${JSON.stringify(value).replace(unprintable, escaped)}\n`);
+    },
+    jsonFailure(value) {
+      if (answered === "not") this.json(value);
+      else if (answered === "in lines") this.jsonLine(value);
+    },
+    async relay(body) {
+      const decoder = stdout.isTTY ? new TextDecoder() : undefined;
+      let end = "\n";
+      for await (const piece of body) {
+        const text = decoder && printable(decoder.decode(piece, { stream: true }));
+        if (text) end = text.slice(-1);
+        // As fast as it is read: what waits for a slow reader would be in memory.
+        await new Promise<void>((resolve) => write(stdout, text ?? piece, () => resolve()));
+      }
+      if (decoder && end !== "\n") write(stdout, "\n");
+    },
+    relayJson(text, view) {
+      const shown = view(text.replace(unprintable, escaped), canColor(stdout));
+      write(stdout, `${shown ?? printable(text).replace(/\n$/, "")}\n`);
+    },
     say: (text) => write(stderr, `${printable(text)}\n`),
     warn: (text) => line(stderr, yellow, "warning:", text),
     error: (text) => line(stderr, red, "error:", text),

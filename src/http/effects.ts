@@ -13,14 +13,13 @@ type Marked = RequestInit & { [leaves]?: Leftover };
 /**
  * Marks a request that changes nothing although it is a POST, or whose effect is settled as soon as it is answered: a code or a ticket
  * that nobody uses expires by itself, and a refresh leaves the session as it was, with other tokens.
- *
  */
 export function leaving(leftover: Leftover, init: RequestInit): RequestInit {
   return { ...init, [leaves]: leftover } as Marked;
 }
 
 /**
- * A `fetch` that keeps account of what its requests may have changed (S-015). Nobody can say what became of a request that was sent
+ * A `fetch` that keeps track of what its requests may have changed (S-015). Nobody can say what became of a request that was sent
  * and not answered; one that was refused (4xx) has changed nothing.
  */
 export function accountable(fetch: Fetch, effects: Effects): Fetch {

@@ -7,7 +7,7 @@ export interface Target {
   readonly isService: boolean;
 }
 
-/** A path that is harmless as it is, as almost every path is: no segment begins with a dot, nothing is encoded. */
+/** A path that is harmless as is, as almost every path is: no segment begins with a dot, nothing is encoded. */
 const plainPath = /^(?:\/[\w~-][\w.~-]*)+\/?(?:\?[\w.~=&-]*)?$/;
 
 /**
@@ -18,7 +18,7 @@ const plainPath = /^(?:\/[\w~-][\w.~-]*)+\/?(?:\?[\w.~=&-]*)?$/;
  * parsed, which resolves `..`, `%2e%2e` and `\` as the sender will, and the result must still be below the base. `//host`
  * names a host where addresses are relative; it is refused, whether that was meant or is a mistake.
  *
- * An absolute address is left as it is. It is the service only if its origin is the same and its path is below the base: on
+ * An absolute address is left unchanged. It is the service only if its origin is the same and its path is below the base: on
  * a shared host, the neighbor's path is another service (S-001).
  *
  * @param input - a path, or an absolute address

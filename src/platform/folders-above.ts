@@ -31,7 +31,7 @@ export function openFoldersAbove(path: string): readonly OpenFolder[] {
 }
 
 /**
- * Refuses a place for sessions in which another user can put a folder of theirs: below one that everybody can write to (unless it is
+ * Refuses a place for sessions in which another user can put their own folder: below one that everybody can write to (unless it is
  * sticky), or one that belongs to somebody else. Folders that a group can write to are left to the doctor, who warns.
  *
  * @param path - the folder; it need not exist yet
@@ -46,7 +46,7 @@ export function checkFoldersAbove(path: string): void {
     const isOwners = isTrustedOwner(uid);
     if (isOwners && (mode & 0o002) === 0) continue;
     const what = isOwners ? `can be changed by everybody (mode ${mode.toString(8).padStart(4, "0")})` : `belongs to another user (uid ${uid})`;
-    throw new AuthError("storage_unsafe", `"${open}" ${what}, who could put another folder in the place of "${path}"`, {
+    throw new AuthError("storage_unsafe", `"${open}" ${what}, who could put another folder in place of "${path}"`, {
       hint: uid === process.geteuid?.() ? hint`Run: ${{ run: ["chmod", "o-w", open] }}` : hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own`,
     });
   }

@@ -131,7 +131,7 @@ function foreign(path: string, stats: Stats): AuthError {
 
 const otherFolder: Hint = hint`Set ${folderVariable} to a folder that you own`;
 
-/** What to do about something else in the place of a file, under a name that only this program gives. */
+/** What to do about something else in place of a file, under a name that only this program gives. */
 export function moveAway(path: string): Hint {
   return hint`Move it away: ${{ run: ["mv", path, `${path}.old`] }}`;
 }

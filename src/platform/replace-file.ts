@@ -34,6 +34,14 @@ export interface ReplaceOptions {
 }
 
 /**
+ * Node's permission model (`--permission`) refuses every fsync. Then the files themselves are opened so that each write waits for the
+ * disk. Nothing does that for a folder: a power cut just after a rename may bring back the file before it.
+ */
+export const mayFlush: boolean = (process as { permission?: unknown }).permission === undefined;
+/** A flag for the opening of a file that has to reach the disk, where it cannot be flushed afterwards. */
+export const writesThrough: number = mayFlush ? 0 : (constants.O_DSYNC ?? 0);
+
+/**
  * Takes room on disk for the next content of a file, so that a full disk shows before something is done that cannot be undone.
  *
  * @param path - the file that will be replaced, in a folder that exists. If it is a symbolic link, the link is replaced
@@ -43,7 +51,8 @@ export interface ReplaceOptions {
 export function reserveFile(path: string, bytes: number, { mode = 0o600, flush = true }: ReplaceOptions = {}): Reservation {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
   // The name cannot be guessed. It must be new all the same, so that no link to another of the user's files is followed.
-  let fd: number | undefined = openSync(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | (constants.O_NOFOLLOW ?? 0), mode);
+  const flags = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (flush ? writesThrough : 0);
+  let fd: number | undefined = openSync(temporary, flags, mode);
   let isDone = false;
   const discard = (): void => {
     if (fd !== undefined) closeSync(fd);
@@ -53,7 +62,7 @@ export function reserveFile(path: string, bytes: number, { mode = 0o600, flush =
   };
   try {
     writeAll(fd, Buffer.alloc(bytes));
-    if (flush && bytes > 0) fsyncSync(fd);
+    if (flush && mayFlush && bytes > 0) fsyncSync(fd);
   } catch (error) {
     discard();
     throw error;
@@ -63,8 +72,11 @@ export function reserveFile(path: string, bytes: number, { mode = 0o600, flush =
     commit(content) {
       if (fd === undefined) throw new TypeError("this reservation is spent");
       try {
-        ftruncateSync(fd, writeAll(fd, Buffer.from(content)));
-        if (flush) fsyncSync(fd);
+        const contentBytes = Buffer.from(content);
+        // The length first: it reaches the disk with the content, also where there is no fsync.
+        ftruncateSync(fd, contentBytes.length);
+        writeAll(fd, contentBytes);
+        if (flush && mayFlush) fsyncSync(fd);
         closeSync(fd);
         fd = undefined;
         moveFile(temporary, path);
@@ -120,7 +132,7 @@ export function moveFile(from: string, to: string): void {
  * the journal does it.
  */
 export function syncFolder(folder: string): void {
-  if (process.platform === "win32") return;
+  if (process.platform === "win32" || !mayFlush) return;
   const fd = openSync(folder, constants.O_RDONLY);
   try {
     fsyncSync(fd);
@@ -155,8 +167,6 @@ function isRunning(pid: number): boolean {
   }
 }
 
-function writeAll(fd: number, bytes: Buffer): number {
-  let written = 0;
-  while (written < bytes.length) written += writeSync(fd, bytes, written, bytes.length - written, written);
-  return written;
+function writeAll(fd: number, bytes: Buffer): void {
+  for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written, bytes.length - written, written);
 }

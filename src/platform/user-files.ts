@@ -1,5 +1,7 @@
-import { lstat, readFile, writeFile } from "node:fs/promises";
-import { replaceFile } from "./replace-file.ts";
+import { randomBytes } from "node:crypto";
+import { lstat, open, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { moveFile, replaceFile } from "./replace-file.ts";
 
 /** Reads a file that the user named. Such files hold no secrets of ours, so their modes do not matter. */
 export function readUserFile(path: string): Promise<Buffer> {
@@ -14,6 +16,39 @@ export async function writeUserFile(path: string, text: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found !== undefined && !found.isFile()) return writeFile(path, text);
   replaceFile(path, text, { mode: 0o666 });
+}
+
+/** A file that is written piece by piece. */
+export interface UserFileWriter {
+  write(piece: Uint8Array): Promise<void>;
+  /** Puts what was written in the file's place. */
+  commit(): Promise<void>;
+  /** Leaves the file as it was. Does nothing after `commit`. */
+  discard(): Promise<void>;
+}
+
+/** Opens a file that the user named, to be replaced as {@link writeUserFile} does it, by content of any length. */
+export async function openUserFile(path: string): Promise<UserFileWriter> {
+  const found = await lstat(path).catch(() => undefined);
+  const temporary = found === undefined || found.isFile() ? join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`) : undefined;
+  const file = await open(temporary ?? path, temporary === undefined ? "w" : "wx");
+  let isOpen = true;
+  const close = async (): Promise<void> => {
+    if (isOpen) await file.close();
+    isOpen = false;
+  };
+  return {
+    // Unlike `write`, this writes all of it.
+    write: (piece) => file.writeFile(piece),
+    async commit() {
+      await close();
+      if (temporary !== undefined) moveFile(temporary, path);
+    },
+    async discard() {
+      await close();
+      if (temporary !== undefined) await rm(temporary, { force: true });
+    },
+  };
 }
 
 /**

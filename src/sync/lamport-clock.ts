@@ -22,11 +22,11 @@ export interface LamportClock {
 const highestPlausible = 2 ** 48;
 
 /**
- * The Lamport clock of this machine, stored in the folder of the queue. Reading, adding and writing happen under a lock between processes, and the number is
- * in the file before it is given out: no number is used twice, whichever process is killed, and whenever. That holds after a power cut
- * too, on a file system that keeps the order of renames: the event with the number is flushed after the number was renamed
- * into place. Flushing the number itself would cost each event a quarter of its time, and a file that a power cut leaves
- * empty is handled by {@link parse}.
+ * The Lamport clock of this machine, stored in the folder of the queue. Reading, adding and writing happen under a lock between
+ * processes, and the number is in the file before it is given out: no number is used twice, whichever process is killed, and
+ * whenever. That holds after a power cut too, on a file system that keeps the order of renames: the event with the number is
+ * flushed after the number was renamed into place. Flushing the number itself would cost each event a quarter of its time, and a
+ * file that a power cut leaves empty is handled by {@link parse}.
  *
  * @param folder - the queue's; created when it does not exist
  * @param clock - for the lock's time limit, and for {@link parse}

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, constants, lstatSync, rmSync, statSync, writeSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { moveFile, patiently, syncFolder } from "../platform/replace-file.ts";
+import { mayFlush, moveFile, patiently, syncFolder, writesThrough } from "../platform/replace-file.ts";
 import { firstNames } from "../platform/large-folder.ts";
 import { replacePrivateFile } from "../platform/private-file-changes.ts";
 import { checkPrivateFile, openPrivateFile, readPrivateFile, safely } from "../platform/private-files.ts";
@@ -94,12 +94,12 @@ export async function appendLine(folder: string, order: number, text: string): P
   const path = join(folder, positionName(order - (order % fileSpan)) + openSuffix);
   const line = Buffer.from(`\n${text}`);
   for (let isThere = false; !isThere; ) {
-    const file = await open(path, constants.O_APPEND | constants.O_RDWR | constants.O_CREAT | safely, 0o600);
+    const file = await open(path, constants.O_APPEND | constants.O_RDWR | constants.O_CREAT | safely | writesThrough, 0o600);
     try {
       checkPrivateFile(path, await file.stat());
       const { bytesWritten } = await file.write(line);
       if (bytesWritten < line.length) throw Object.assign(new Error("no space left"), { code: "ENOSPC" });
-      await file.sync();
+      if (mayFlush) await file.sync();
       const own = await file.stat({ bigint: true });
       // The process that created the file flushes its name too, where flushing a file does not include that (ext4, XFS and Btrfs do).
       if (own.size === BigInt(line.length)) syncFolder(folder);

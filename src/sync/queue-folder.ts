@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { rmSync } from "node:fs";
+import { constants, rmSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemErrorCode } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import { moveFile, syncFolder } from "../platform/replace-file.ts";
+import { mayFlush, moveFile, syncFolder, writesThrough } from "../platform/replace-file.ts";
 import { firstNames, namesIn, removeFiles, removeFilesBefore } from "../platform/large-folder.ts";
 import { ensurePrivateFolder, replacePrivateFile, unwritable } from "../platform/private-file-changes.ts";
 import { appendLine, closeOpenFiles, countItems, fileSpan, isClosedFile, isOpenFile, positionName, type QueueEntry, queueEntry, queueEntryName, readLines, removeEndMark } from "./queue-file.ts";
@@ -74,7 +74,8 @@ export class QueueFolder {
     const files = inFiles(items).map(({ name, text }) => ({ name, text, unfinished: join(this.#unfinished, `${attempt}-${name}`), path: join(this.#waiting, name) }));
     const added: string[] = [];
     try {
-      await inGroups(files, ({ unfinished, text }) => writeFile(unfinished, text, { flag: "wx", mode: 0o600, flush: true }));
+      const flag = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | writesThrough;
+      await inGroups(files, ({ unfinished, text }) => writeFile(unfinished, text, { flag, mode: 0o600, flush: mayFlush }));
       for (const { unfinished, path } of files) {
         moveFile(unfinished, path);
         added.push(path);

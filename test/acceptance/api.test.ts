@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { openSync, readFileSync, writeFileSync } from "node:fs";
+import { lstatSync, openSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { bin, runCommand } from "../helpers/command.ts";
+import { bin, runCommand, startCommand } from "../helpers/command.ts";
 import { loggedInScene } from "../helpers/queue.ts";
-import { rawService, scene } from "../helpers/scene.ts";
+import { hurried, rawService, scene } from "../helpers/scene.ts";
 import { storedSession } from "../helpers/stored-session.ts";
+import { noTmux, startOnScreen } from "../helpers/tmux.ts";
 
 const echo = "/api/v1/echo";
 
@@ -46,14 +47,14 @@ test("--include prints status and headers before the body", async (t) => {
   const { run } = await loggedInScene(t);
   const { code, stdout } = await run("api GET /api/v1/me --include");
   assert.equal(code, 0);
-  assert.match(stdout, /^HTTP 200 OK\n(?:[\w-]+: .*\n)*content-type: application\/json\n(?:[\w-]+: .*\n)*\n\{"user_id":"u_alice"/);
+  assert.match(stdout, /^HTTP\/1\.1 200 OK\n(?:[\w-]+: .*\n)*content-type: application\/json\n(?:[\w-]+: .*\n)*\n\{"user_id":"u_alice"/);
 });
 
 test("a status of 400 or more is exit code 1, with the body on stdout and the status on stderr", async (t) => {
   const { run, saas } = await loggedInScene(t);
   saas.faults.next(echo, { status: 404, body: { error: "not_here" } });
   const { code, stdout, stderr } = await run(`api GET ${echo}`);
-  assert.deepEqual([code, stdout, stderr], [1, '{"error":"not_here"}', "HTTP 404 Not Found\n"]);
+  assert.deepEqual([code, stdout, stderr], [1, '{"error":"not_here"}', "error: HTTP 404 Not Found\n"]);
 });
 
 test("FR-011 a 401 leads to one refresh and one replay, body included", async (t) => {
@@ -100,7 +101,18 @@ const wrong: [args: string[], message: RegExp][] = [
   [["api", "POST", "/x", "-d", "{}", "-H", "Transfer-Encoding: chunked"], /^error: the header "Transfer-Encoding" cannot be chosen: /],
   [["api", "POST", "/x", "-d", "{}", "-H", "Content-Length: 7"], /^error: the header "Content-Length" cannot be chosen: /],
   [["api", "POST", "/x", "-d", "@/nowhere"], /^error: --data: cannot read "\/nowhere" \(ENOENT\)\n/],
-  [["api", "GET"], /^error: /],
+  [["api"], /^error: "api" needs 1 argument, and got 0\n/],
+  [["api", "GET", "/x", "y"], /^error: unexpected argument "y"\n/],
+  [["api", "/x", "-d", "{}", "--input", "f"], /^error: --data and --input exclude each other\n/],
+  [["api", "/x", "-d", "{}", "-f", "a=b"], /^error: a body and fields exclude each other\n/],
+  [["api", "/x", "-f", "a"], /^error: -f is "a", which is not name=value\n/],
+  [["api", "/x", "-f", "a[=b"], /^error: "a\[" is not the name of a field\n/],
+  [["api", "/x", "-F", "a=[1"], /^error: -F a is not JSON\n/],
+  [["api", "/x", "-F", "a=@/nowhere"], /^error: --json-field: cannot read "\/nowhere" \(ENOENT\)\n/],
+  [["api", "/x", "-f", "a=1", "-f", "a[b]=2"], /^error: the field "a\[b\]" is used as two different things\n/],
+  [["api", "POST", "/x", "--paginate"], /^error: --paginate is for GET, and this is POST\n/],
+  [["api", "/x", "--paginate", "-o", "f"], /^error: --output and --paginate exclude each other\n/],
+  [["api", "/x", "-o", "/nowhere/f"], /^error: --output: cannot write "\/nowhere\/f" \(ENOENT\)\n/],
 ];
 test("wrong usage is exit code 2, and sends nothing", async (t) => {
   const { env, saas } = await loggedInScene(t);
@@ -127,11 +139,143 @@ test("a binary body is sent and received byte for byte", async (t) => {
   }
 });
 
-test("a response that breaks off is exit 3, and nothing of it is printed", async (t) => {
-  const { run } = await scene(t);
+test("a response that breaks off is exit 3, after what had arrived of it", async (t) => {
+  const { run, folder } = await scene(t);
   const half = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf";
-  const service = await rawService(t, (socket) => socket.end(half));
-  const { code, stdout, stderr } = await run("api GET /x", { SPEC_KITTY_SAAS_URL: service, SPEC_KITTY_ACCESS_TOKEN: "at_given" });
-  assert.deepEqual([code, stdout], [3, ""]);
+  const env = { SPEC_KITTY_SAAS_URL: await rawService(t, (socket) => socket.end(half)), SPEC_KITTY_ACCESS_TOKEN: "at_given" };
+  const { code, stdout, stderr } = await run("api /x", env);
+  assert.deepEqual([code, stdout], [3, "half"]);
   assert.match(stderr, /^error: cannot reach ".*\/x" \(\w+\)\nhint: .*try again\n$/);
+  writeFileSync(join(folder, "kept"), "as it was");
+  assert.equal((await run(`api /x -o ${join(folder, "kept")}`, env)).code, 3);
+  assert.equal(readFileSync(join(folder, "kept"), "utf8"), "as it was");
+  assert.deepEqual(readdirSync(folder).filter((name) => name.includes("kept")), ["kept"]);
+});
+
+test("the method is GET, or POST when there is data; fields make JSON, or the query of a GET", async (t) => {
+  const { env, folder, saas } = await loggedInScene(t);
+  writeFileSync(join(folder, "text"), "from a file\n");
+  const send = async (args: readonly string[], input?: string): Promise<Echo & { query: [string, string][] }> => {
+    const { code, stdout, stderr } = await runCommand(t, ["api", ...args], env, { ...(input !== undefined && { input }) });
+    assert.deepEqual([code, stderr], [0, ""], args.join(" "));
+    return JSON.parse(stdout) as Echo & { query: [string, string][] };
+  };
+  assert.equal((await send([echo])).method, "GET");
+  assert.equal((await send([echo, "-d", "{}"])).method, "POST");
+  const fields = ["-f", "text=1", "-F", "number=1", "-F", "list=[true,null]", "-F", "plain=no JSON", "-F", `file=@${folder}/text`, "-f", "a[b][c]=x", "-f", "a[b][d]=y", "-f", "l[]=1", "-f", "l[]=2", "-f", "o[][x]=1", "-f", "o[][y]=2", "-f", "o[][x]=3", "-f", "__proto__[polluted]=1", "-f", "eq=a=b"];
+  const { method, headers, body } = await send([echo, ...fields]);
+  assert.deepEqual([method, headers["content-type"]], ["POST", "application/json"]);
+  const expected = { text: "1", number: 1, list: [true, null], plain: "no JSON", file: "from a file\n", a: { b: { c: "x", d: "y" } }, l: ["1", "2"], o: [{ x: "1", y: "2" }, { x: "3" }], eq: "a=b" };
+  assert.deepEqual({ ...(JSON.parse(body) as object), ["__proto__"]: undefined }, { ...expected, ["__proto__"]: undefined });
+  assert.match(body, /"__proto__":\{"polluted":"1"\}/);
+  assert.deepEqual((await send(["GET", `${echo}?a=0`, "-f", "b=x y", "-F", "c=[1]"])).query, [["a", "0"], ["b", "x y"], ["c", "[1]"]]);
+  assert.equal((await send(["PATCH", echo, "--input", join(folder, "text")])).body, "from a file\n");
+  assert.equal((await send([echo, "--input", "-"], "piped")).body, "piped");
+  assert.equal((await send([echo, "-d", "@-"], "piped")).body, "piped");
+  assert.equal((await send([echo, "-F", "a=@-"], "piped")).body, '{"a":"piped"}');
+  assert.ok(saas.requests.length > 0);
+});
+
+test("a body is called what it is, and a header of the user replaces the default one", async (t) => {
+  const { env } = await loggedInScene(t);
+  const headers = async (...args: string[]): Promise<Record<string, string>> => (JSON.parse((await runCommand(t, ["api", echo, ...args], env)).stdout) as Echo).headers;
+  assert.equal((await headers("-d", '{"a":1}'))["content-type"], "application/json");
+  assert.equal((await headers("-d", "a=1"))["content-type"], "text/plain; charset=utf-8");
+  assert.equal((await headers())["content-type"], undefined);
+  const own = await headers("-d", "{}", "-H", "Content-Type: text/csv", "-H", "Accept: text/html", "-H", "X-Tag: a", "-H", "x-tag: b", "-H", "User-Agent: mine");
+  assert.deepEqual([own["content-type"], own["accept"], own["x-tag"], own["user-agent"]], ["text/csv", "text/html", "a, b", "mine"]);
+});
+
+test("--paginate gets every page that Link names, and none that is elsewhere or was there before", async (t) => {
+  const { saas, run } = await loggedInScene(t);
+  const page = (number: number, link: string): void => saas.faults.next(echo, { body: { page: number }, headers: { Link: link } });
+  page(1, `<${echo}?page=0>; rel="first", <${echo}?page=2>; rel="next last"`);
+  page(2, `<?page=3>; title="a, b; rel=x"; rel=next`);
+  page(3, `<${echo}?page=1>; rel="prev"`);
+  const { code, stdout } = await run(`api ${echo} --paginate`);
+  assert.deepEqual([code, stdout], [0, '{"page":1}{"page":2}{"page":3}']);
+  assert.deepEqual(saas.requests.filter(({ path }) => path === echo).map(({ query }) => query.get("page")), [null, "2", "3"]);
+  page(1, '<https://evil.invalid/>; rel="next"');
+  const away = await run(`api ${echo} --paginate`);
+  assert.deepEqual([away.code, away.stderr.split("\n")[0]], [1, 'error: the link to the next page leads away from the service, to "https://evil.invalid/"']);
+  for (const number of [1, 2]) page(number, `<${echo}?page=2>; rel=next`);
+  const round = await run(`api ${echo} --paginate`);
+  assert.equal(round.code, 1);
+  assert.match(round.stderr, /^error: the link to the next page leads back to /);
+  page(1, `<${echo}?page=2>; rel=next`);
+  assert.equal((await run(`api ${echo}`)).stdout, '{"page":1}', "only when asked to");
+});
+
+test("--silent prints no body, --output writes it to a file, and an error's body never takes a file's place", async (t) => {
+  const { saas, run, folder } = await loggedInScene(t);
+  const file = join(folder, "answer");
+  const silent = await run(`api ${echo} --silent --include`);
+  assert.match(silent.stdout, /^HTTP\/1\.1 200 OK\n[^]*\n\n$/);
+  const saved = await run(`api ${echo} --output ${file}`);
+  assert.deepEqual([saved.code, saved.stdout, saved.stderr], [0, "", ""]);
+  const before = readFileSync(file, "utf8");
+  assert.equal((JSON.parse(before) as Echo).method, "GET");
+  saas.faults.next(echo, { status: 404, body: "gone" });
+  const failed = await run(`api ${echo} -o ${file}`);
+  assert.deepEqual([failed.code, failed.stdout, failed.stderr], [1, "gone", "error: HTTP 404 Not Found\n"]);
+  assert.equal(readFileSync(file, "utf8"), before);
+  symlinkSync("/dev/null", join(folder, "null"));
+  assert.equal((await run(`api ${echo} -o ${join(folder, "null")}`)).code, 0);
+  assert.ok(lstatSync(join(folder, "null")).isSymbolicLink(), "what is no file is written to");
+});
+
+/** Arguments for Node that make a process write down the most memory that it had, in kilobytes. */
+function measured(file: string): string[] {
+  return ["--import", `data:text/javascript,${encodeURIComponent(`import { writeFileSync } from "node:fs"; process.on("exit", () => writeFileSync(${JSON.stringify(file)}, String(process.resourceUsage().maxRSS)));`)}`];
+}
+
+test("S-014 a body of any length goes through little memory, to a pipe and to a file", async (t) => {
+  const { saas, env, folder } = await loggedInScene(t);
+  const [bytes, memory] = [400_000_000, join(folder, "memory")];
+  for (const args of [["api", echo], ["api", echo, "-o", "/dev/null"]]) {
+    saas.faults.next(echo, { bytes });
+    const running = spawn(process.execPath, [...measured(memory), bin, ...args], { env, stdio: ["ignore", "pipe", "inherit"] });
+    let size = 0;
+    running.stdout.on("data", (piece: Buffer) => (size += piece.length));
+    assert.deepEqual(await once(running, "close"), [0, null]);
+    if (args.length === 2) assert.ok(size >= bytes, String(size));
+    assert.ok(Number(readFileSync(memory, "utf8")) < 250_000, `${readFileSync(memory, "utf8")} kB for ${bytes} bytes`);
+  }
+});
+
+test("a body that keeps coming is not cut off, however long it takes", async (t) => {
+  const { env } = await scene(t);
+  const service = await rawService(t, (socket) => {
+    socket.write("HTTP/1.1 200 OK\r\n\r\n");
+    let sent = 0;
+    const timer = setInterval(() => (sent++ < 20 ? socket.write("x") : (clearInterval(timer), socket.end())), 100);
+  });
+  const running = startCommand(t, ["api", "/x"], { ...env, SPEC_KITTY_SAAS_URL: service, SPEC_KITTY_ACCESS_TOKEN: "at_given" }, { nodeArgs: hurried(60_000, 500) });
+  assert.deepEqual(await running.ended, { code: 0, signal: null, stdout: "x".repeat(20), stderr: "" });
+});
+
+test("on a terminal JSON is indented and colored, with every digit; in a pipe it is as it came", { skip: noTmux }, async (t) => {
+  const { saas, env, run } = await loggedInScene(t);
+  const json = '{"id":12345678901234567890,"a":[],"o":{},"l":[1,{"x":"\\u001b[31m\u009b31m"}],"t":true}';
+  saas.faults.always(echo, { body: json, headers: { "Content-Type": "application/json" } });
+  assert.equal((await run(`api ${echo}`)).stdout, json);
+  const screen = await startOnScreen(t, [process.execPath, bin, "api", echo], env);
+  await screen.shows(/"t": true\n\}$/m);
+  const shown = (await screen.lines()).join("\n");
+  assert.match(shown, /^\{\n {2}"id": 12345678901234567890,\n {2}"a": \[\],\n {2}"o": \{\},\n {2}"l": \[\n {4}1,\n {4}\{\n {6}"x": "\\u001b\[31m\\u009b31m"\n {4}\}\n {2}\],\n {2}"t": true\n\}/);
+  assert.match((await screen.colored()).join("\n"), /\u001b\[34m"id"/);
+});
+
+test("-o on a terminal shows how far it is", { skip: noTmux }, async (t) => {
+  const { env, folder } = await scene(t);
+  let finish = (): void => undefined;
+  const service = await rawService(t, (socket) => {
+    socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n");
+    const timer = setInterval(() => socket.write(Buffer.alloc(10_000)), 50);
+    finish = () => (clearInterval(timer), socket.destroy());
+  });
+  t.after(() => finish());
+  const program = [process.execPath, bin, "api", "/x", "-o", join(folder, "file")];
+  const screen = await startOnScreen(t, program, { ...env, SPEC_KITTY_SAAS_URL: service, SPEC_KITTY_ACCESS_TOKEN: "at_given" });
+  await screen.shows(/^\d+\.\d kB of 2\.0 MB, \d+\.\d kB\/s$/m);
 });

@@ -71,7 +71,7 @@ test("S-007 an address that contains the code is drawn only if it is https or on
   }
 });
 
-test("S-011 an address with the code that leads to another host than the page's is not drawn, since nobody can read where it leads", { skip: noTmux }, async (t) => {
+test("S-011 an address with the code that leads to a host other than the page's is not drawn, since nobody can read where it leads", { skip: noTmux }, async (t) => {
   const { saas, env } = await scene(t, { deviceIntervalSeconds: 1 });
   const address = "https://evil.example/device?user_code=1";
   saas.faults.next("/oauth/device", { edit: (answer) => ({ ...answer, verification_uri: "https://id.example/device", verification_uri_complete: address }) });

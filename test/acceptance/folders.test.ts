@@ -19,7 +19,7 @@ test("a login refuses a configuration folder below one that everybody can change
   for (const place of [join(open, "mine"), join(open, "not", "yet", "there"), join(folder, "link", "mine")]) {
     const { code, stderr } = await run("auth login", { SPEC_KITTY_CONFIG_DIR: place });
     assert.equal(code, 1, stderr);
-    assert.match(stderr, new RegExp(`^error: "(${open}|${folder}/link)" can be changed by everybody \\(mode 0777\\), who could put another folder in the place of "[^"]+"\nhint: Run: chmod o-w \\S+\n$`));
+    assert.match(stderr, new RegExp(`^error: "(${open}|${folder}/link)" can be changed by everybody \\(mode 0777\\), who could put another folder in place of "[^"]+"\nhint: Run: chmod o-w \\S+\n$`));
   }
   assert.deepEqual(readdirSync(open), []);
   assert.equal(saas.requests.length, 0);

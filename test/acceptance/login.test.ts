@@ -79,7 +79,8 @@ test("FR-005 the login announces that it waits 5 minutes, gives up after them, a
 
 test("--timeout is the time that the login takes when nobody answers: the wait for a late browser is a hundredth of it", async (t) => {
   const { env } = await scene(t);
-  const timers = `const timer = globalThis.setTimeout; globalThis.setTimeout = (run, ms, ...rest) => (process.stderr.write("timer " + ms + "\\n"), timer(run, ms / 50, ...rest));`;
+  // Ten seconds are the limit on a service's answer, and the service is as fast as ever.
+  const timers = `const timer = globalThis.setTimeout; globalThis.setTimeout = (run, ms, ...rest) => (process.stderr.write("timer " + ms + "\\n"), timer(run, ms === 10_000 ? ms : ms / 50, ...rest));`;
   const { code, stderr } = await runCommand(t, ["auth", "login", "--no-browser", "--timeout", "5"], env, { nodeArgs: ["--import", `data:text/javascript,${encodeURIComponent(timers)}`] });
   assert.equal(code, 6);
   assert.deepEqual(stderr.match(/^timer (5000|3000|50)$/gm), ["timer 5000", "timer 50"]);
@@ -280,9 +281,26 @@ test("--explain says which login would be used and why, and does nothing", async
   assert.equal(code, 0);
   assert.match(stdout, /^Browser login: a browser can be shown here: BROWSER names one\.\n/);
   assert.equal((JSON.parse((await run("auth login --explain --json")).stdout) as { login: string }).login, "browser");
+  assert.equal((await run("auth login --headless --explain")).stdout, "Device login: --headless asks for it.\n");
   assert.equal(saas.requests.length, 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
+
+for (const [line, error, hint] of [
+  ["--headless --port 4711", "--port is for a login through the browser, and --headless logs in with a code", "Leave out one of the two"],
+  ["--headless --no-browser --explain", "--no-browser is for a login through the browser, and --headless logs in with a code", "Leave out one of the two"],
+  [
+    "--redirect-host localhost",
+    "--redirect-host is for a login through the browser, and no browser can be shown here: this is an SSH session (SSH_CONNECTION is set)",
+    "To open the browser yourself: spec-kitty auth login --redirect-host localhost --no-browser",
+  ],
+] as const) {
+  test(`an option of the browser login that would be ignored is wrong usage: ${line}`, async (t) => {
+    const { saas, run } = await scene(t, {}, { BROWSER: undefined, SSH_CONNECTION: "10.0.0.1 4711 10.0.0.2 22" });
+    assert.deepEqual(await run(`auth login ${line}`), { code: 2, signal: null, stdout: "", stderr: `error: ${error}\nhint: ${hint}\n` });
+    assert.equal(saas.requests.length, 0);
+  });
+}
 
 test("a browser that cannot be started is a warning, and the address on the screen still works", async (t) => {
   const { env } = await scene(t, {}, { BROWSER: "/nowhere/browser" });

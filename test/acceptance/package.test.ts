@@ -60,7 +60,7 @@ function packagesIn(project: string): string[] {
 
 test("the tarball holds the command, what tsc makes of src/ file by file, the documents, and nothing else", () => {
   const built = filesIn("src").flatMap((path) => [".js", ".d.ts"].map((end) => path.replace("src/", "dist/").replace(/\.ts$/, end)));
-  const expected = ["CHANGELOG.md", "LICENSE", "README.md", "package.json", "src/API.md", "src/README.md", ...filesIn("bin", /\.\w+$/), ...built];
+  const expected = ["CHANGELOG.md", "LICENSE", "README.md", "package.json", "src/API.md", "src/EMBEDDING.md", "src/README.md", ...filesIn("bin", /\.\w+$/), ...built];
   assert.deepEqual(names.sort(), expected.map((path) => `package/${path}`).sort());
   // Packed from another folder, where it was built afresh: what is installed can be compared with what any checkout makes.
   for (const path of built) assert.ok(readFileSync(join(packageFolder, path)).equals(readFileSync(join(root, path))), `${path} differs`);
@@ -110,11 +110,11 @@ test("the installed command runs, by the name that npm gives it", () => {
 });
 
 const canRequire = (process.features as { require_module?: boolean }).require_module === true;
-const functions = "[spec.getTokenManager, spec.createAuthorizedFetch, sync.createSyncRuntime, sync.createLiveClient, tracker.createTrackerClient, cli.createCommand]";
+const functions = "[spec.getTokenManager, spec.createAuthorizedFetch, sync.createSyncRuntime, sync.createLiveClient, tracker.createTrackerClient, cli.createCommand, adapters.mcpAuthProvider]";
 // One copy of the errors, however they are loaded.
 const uses = `${functions}.every((value) => typeof value === "function") && tracker.TrackerError.prototype instanceof spec.AuthError`;
 const required = canRequire ? false : `Node ${process.version} cannot`;
-const entries = { spec: "spec-kitty", sync: "spec-kitty/sync", tracker: "spec-kitty/tracker", cli: "spec-kitty/cli" };
+const entries = { spec: "spec-kitty", sync: "spec-kitty/sync", tracker: "spec-kitty/tracker", cli: "spec-kitty/cli", adapters: "spec-kitty/adapters" };
 const load = (statement: (name: string, entry: string) => string): string => Object.entries(entries).map(([name, entry]) => statement(name, entry)).join(" ");
 const consumers: [how: string, file: string, code: string, skip?: string | false][] = [
   ["an import", "a.mjs", `${load((name, entry) => `import * as ${name} from "${entry}";`)} console.log(${uses});`],
@@ -144,7 +144,37 @@ test("what the token manager and the authorized fetch return has a type that is 
     export const token: Promise<string> = spec.getTokenManager().getAccessToken({ minValidityMs: 1 });
     export const answer: Promise<Response> = spec.createAuthorizedFetch()("/api/v1/me");
     // @ts-expect-error the types are not any
-    export const wrong: number = spec.getTokenManager();`,
+    export const wrong: number = spec.getTokenManager();
+    // @ts-expect-error a manager has no such option
+    spec.getTokenManager({ porfile: "work" });`,
+  );
+  // Each line after an expectation compiles as well once the types let everything pass, and that is an error.
+  writeFileSync(
+    join(project, "embed.mts"),
+    `import { createAuth, type Auth, type AuthSession } from "spec-kitty";
+    import { createCommand } from "spec-kitty/cli";
+    const acme = { name: "acme", version: "1.2.0", issuer: "https://login.acme.example" };
+    const auth: Auth = createAuth({ ...acme, clientId: "acme-cli", storage: "file", keychain: false, profile: undefined });
+    export const token: Promise<{ token: string; expiresAt: number | undefined }> = auth.getToken();
+    export const session: Promise<AuthSession | undefined> = auth.session();
+    export const code: Promise<number> = createCommand({ ...acme, issuer: undefined, commands: ["auth", "api"] }).run([]);
+    auth.on("ended", ({ reason }) => reason satisfies "expired" | "revoked" | "logout");
+    // @ts-expect-error without an issuer
+    createAuth({ name: "acme", version: "1.2.0" });
+    // @ts-expect-error a misspelled option
+    createAuth({ ...acme, clientID: "acme-cli" });
+    // @ts-expect-error no kind of storage
+    createAuth({ ...acme, storage: "disk" });
+    // @ts-expect-error the commands need an issuer too, or to be told that there is none
+    createCommand({ name: "acme", version: "1.2.0" });
+    // @ts-expect-error no group of commands
+    createCommand({ ...acme, commands: ["login"] });
+    // @ts-expect-error no event
+    auth.on("expired", () => undefined);
+    // @ts-expect-error no flow
+    void auth.login({ flow: "password" });
+    // @ts-expect-error the types are not any
+    export const wrong: number = auth.getToken();`,
   );
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions: { strict: true, noEmit: true, types: [] } }));
   execFileSync(process.execPath, [compiler, "-p", project], { encoding: "utf8" });

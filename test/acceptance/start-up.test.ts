@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { join, sep } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { SealedFile, type KeySource } from "../../src/auth/secure-storage/sealed-file.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
-import { commandEnvironment, runCommand, scratchFolder, type CommandEnvironment } from "../helpers/command.ts";
+import { bin, commandEnvironment, runCommand, scratchFolder, type CommandEnvironment } from "../helpers/command.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -50,4 +51,21 @@ test("where the keychain has the key, a command starts to ask it before it loads
     assert.equal((await filesLoadedBy(t, args, env, folder)).includes(asks), false, args.join(" "));
   }
   assert.equal((await filesLoadedBy(t, ["auth", "token"], { ...env, SPEC_KITTY_ACCESS_TOKEN: "at_1" }, folder)).includes(asks), false);
+});
+
+test("with too few open files to load the program, that is one error and its remedy, and no stack trace", { skip: process.platform === "win32" && "there is no such limit" }, async (t) => {
+  const env = commandEnvironment(scratchFolder(t), "https://service.example");
+  const limitedTo = (files: number): Promise<string> =>
+    new Promise((resolve) => {
+      const args = ["-c", `ulimit -c 0; ulimit -n ${files}; exec "$@"`, "sh", process.execPath, bin, "auth", "status"];
+      execFile("sh", args, { env }, (_, __, stderr) => resolve(stderr));
+    });
+  const said = new Set<string>();
+  for (let files = 16; !said.has("hint: Run: spec-kitty auth login\n"); files += 1) {
+    const stderr = await limitedTo(files);
+    // Below that Node itself does not start, or cannot open the file that it is to run.
+    if (/^(error|hint): /.test(stderr)) said.add(stderr);
+    else assert.doesNotMatch(stderr, /dist\//, `${files} files`);
+  }
+  assert.deepEqual([...said], ["error: the program could not be loaded (EMFILE)\nhint: Close some programs or raise the limit of open files, or reinstall it\n", "hint: Run: spec-kitty auth login\n"]);
 });

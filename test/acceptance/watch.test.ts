@@ -181,6 +181,44 @@ test("malformed frames are ignored, one of 10 MB is shown, and the connection co
   await interrupt(at, running);
 });
 
+/** The header of a frame from the service: `fin` and what it is in the first byte, then the length. */
+function frameHeader(first: number, length: number): Buffer {
+  const header = Buffer.alloc(10);
+  header[0] = first;
+  header[1] = 127;
+  header.writeBigUInt64BE(BigInt(length), 2);
+  return header;
+}
+
+const mebibyte = Buffer.alloc(1024 * 1024, "x");
+for (const [what, frames] of [
+  ["a frame that announces a gigabyte", [frameHeader(0x81, 1024 ** 3)]],
+  ["frames without an end", [frameHeader(0x01, mebibyte.length), mebibyte, ...Array.from({ length: 16 }, () => [frameHeader(0x00, mebibyte.length), mebibyte]).flat()]],
+  ["empty frames without an end", [Buffer.from([0x01, 0]), ...Array.from({ length: 17 }, () => Buffer.alloc(1024 * 1024))]],
+] satisfies [string, Buffer[]][]) {
+  test(`S-014 a message of the live connection is limited on the wire: ${what}`, async (t) => {
+    const at = await watched(t);
+    const running = at.watch();
+    await showsEvent(at, running, "before");
+    for (const frame of frames) at.saas.pushToSockets(frame);
+    const { code, stderr } = await running.ended;
+    assert.equal(code, 1);
+    assert.match(stderr, /^error: "ws:\/\/\S+\/ws" sent a message of more than 16 MiB\nhint: Report this to the operator of the service\n$/m);
+  });
+}
+
+test("S-014 compression is not offered on the live connection, and a service that compresses all the same is not listened to", async (t) => {
+  const at = await watched(t);
+  const running = at.watch();
+  await showsEvent(at, running, "plain");
+  assert.equal(at.saas.requests.find(({ path }) => path === "/ws")?.headers["sec-websocket-extensions"], undefined);
+  await interrupt(at, running);
+  at.saas.faults.next("/ws", { headers: { "Sec-WebSocket-Extensions": "permessage-deflate" } });
+  const { code, stdout, stderr } = await at.watch().ended;
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(stderr, /^error: "ws:\/\/\S+\/ws" compresses, which was not offered$/m);
+});
+
 for (const [what, fault] of [
   ["500", { status: 500, body: "oops" }],
   ["503 with Retry-After", { status: 503, headers: { "Retry-After": "0" } }],

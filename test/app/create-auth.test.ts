@@ -11,7 +11,7 @@ import { approve, approveDevice, deny } from "../fake-saas/user.ts";
 import { scratchFolder } from "../helpers/command.ts";
 
 /** The variables of a machine with nothing on it. */
-const machine = (home: string): Record<string, string> => ({ HOME: home, XDG_RUNTIME_DIR: join(home, "run"), XDG_CONFIG_HOME: join(home, ".config"), APPDATA: join(home, ".config") });
+const machine = (home: string): Record<string, string> => ({ HOME: home, XDG_RUNTIME_DIR: join(home, "run"), XDG_CONFIG_HOME: join(home, ".config"), XDG_STATE_HOME: join(home, ".state"), APPDATA: join(home, ".config"), LOCALAPPDATA: join(home, ".state") });
 
 /** A service, and a tool on a machine with nothing on it. */
 async function stage(t: TestContext, options: Partial<FakeOptions> = {}): Promise<{ saas: FakeSaas; home: string; acme: (more?: Partial<AuthOptions>) => Auth }> {

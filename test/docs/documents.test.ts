@@ -15,7 +15,7 @@ test("the API reference has every export of every entry point, the members of ev
     for (const one of exportsOf(types)) assert.match(reference, new RegExp(`^### \`${one.name}\`$`, "m"), `${name} exports ${one.name}`);
   }
   assert.match(reference, /^### `AuthStatus`$/m);
-  assert.match(reference, /^\| `auth switch \[PROFILE\]` \| `--json` \|$/m);
+  assert.match(reference, /^\| `auth switch \[PROFILE\]` \| `--here`, `--json` \|$/m);
   assert.match(reference, /`D403`/);
 });
 

@@ -141,10 +141,17 @@ withWebSocket(import.meta.url, (WebSocket) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
     stage.saas.pushToSockets({ type: "event", note: "x".repeat(10 * 1024 * 1024) });
-    stage.saas.pushToSockets("y".repeat(17 * 1024 * 1024));
     stage.saas.pushToSockets({ type: "ping", timestamp: 1 });
     await stage.saas.until(() => stage.saas.frames.length === 1);
-    assert.deepEqual(stage.messages.slice(2).map(({ kind }) => kind), ["event", "ignored"]);
+    assert.deepEqual(stage.messages.slice(2).map(({ kind }) => kind), ["event"]);
+    assert.equal(upgrades(stage), 1);
+  });
+
+  test("S-014 a frame of 17 MB ends the client with an error, since it would be held in memory whole", async (t) => {
+    const stage = await live(t);
+    await stage.saas.until(() => snapshots(stage) === 1);
+    stage.saas.pushToSockets("y".repeat(17 * 1024 * 1024));
+    await assert.rejects(stage.ended, is("service_answer_invalid", /sent a message of more than 16 MiB/));
     assert.equal(upgrades(stage), 1);
   });
 
@@ -277,7 +284,7 @@ withWebSocket(import.meta.url, (WebSocket) => {
     await assert.rejects(gone.ended, nobody);
 
     const teamless = await live(t, { account: async () => alice("http://x", null) });
-    await assert.rejects(teamless.ended, is("access_denied", /no team/));
+    await assert.rejects(teamless.ended, is("access_denied", /is not in a team/));
   });
 
   test("a ticket is not used when another user has logged in since the account was read", async (t) => {

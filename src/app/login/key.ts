@@ -12,8 +12,8 @@ import type { LoginOptions } from "./options.ts";
  * be stored must not be started.
  *
  * @param onConsent - asks the user to agree to the encrypted file
- * @param startsOver - what is stored cannot be opened, and is done without
- * @returns gives the key when the session is stored, or undefined to leave the file's key as it is. A login can take minutes, and
+ * @param startsOver - what is stored cannot be opened, and is left behind
+ * @returns gives the key when the session is stored, or undefined to leave the file's key unchanged. A login can take minutes, and
  * one that changes nothing must not undo what another has changed meanwhile, perhaps to a better key
  * @throws AuthError as `chooseKey`, `storage_unsafe` for a folder that others can replace, and `storage_unwritable` when there is no space
  */

@@ -3,6 +3,7 @@ import { deviceLogin } from "../../auth/flows/device-login.ts";
 import { prepareLogin } from "../../auth/flows/login-request.ts";
 import { endReplacedSession } from "../../auth/flows/logout.ts";
 import { unconfirmed } from "../../auth/flows/unconfirmed.ts";
+import { namedProvider } from "../../auth/oauth/named-providers.ts";
 import { accountName, isSameLogin, isSameSession, type Profile, type Profiles, type Session } from "../../auth/session.ts";
 import { withProfile } from "../../auth/session-store.ts";
 import { AuthError } from "../../base/errors.ts";
@@ -10,6 +11,7 @@ import { openBrowser } from "../../platform/browser.ts";
 import { describeEnvironment, readFacts } from "../../platform/browser-or-device.ts";
 import { bindQueue } from "../account.ts";
 import type { App } from "../app.ts";
+import { deviceReason, requireClient } from "./client.ts";
 import { agreedHost } from "./host.ts";
 import { agreedKey } from "./key.ts";
 import type { LoginOptions } from "./options.ts";
@@ -28,18 +30,20 @@ type LoggedIn = Profile & { readonly session: Session };
  * for a device login without {@link LoginOptions.onCode}; the signal's reason. Nothing is changed then
  */
 export async function logIn(app: App, target: LoginTarget, options: LoginOptions, stored: (profile: LoggedIn) => void = () => undefined): Promise<LoggedIn> {
-  const { signal, resource, audience, prompt, loginHint, dpop = true, timeoutMs = 300_000, redirectHost, port, open = true } = options;
+  const { signal, resource, audience, prompt, loginHint, dpop = true, timeoutMs, redirectHost, port, open = true } = options;
   const warn = options.onWarning ?? (() => undefined);
   await agreedRebinding(target, options.onConsent);
   const key = await agreedKey(app, options.onConsent, target.unopened !== undefined);
-  const flow = options.flow ?? (open ? describeEnvironment(readFacts()).login : "browser");
+  const flow = options.flow ?? (deviceReason(target) !== undefined ? "device" : open ? describeEnvironment(readFacts()).login : "browser");
   if (flow === "device" && options.onCode === undefined) {
     throw new AuthError("usage_invalid", "a device login needs `onCode`: without it nobody sees the code that has to be entered");
   }
   const exchange = { fetch: app.fetch, clock: app.clock, signal };
+  requireClient(target, flow);
+  const provider = target.provider && namedProvider(target.provider);
   const redirectPath = options.redirectPath ?? target.redirectPath;
   const trustedHosts = [...new Set([...target.trustedHosts, ...(options.trustedHosts ?? [])])];
-  const parameters = { ...target, known: target.server, redirectPath, trustedHosts, dpop, resource, audience, prompt, loginHint };
+  const parameters = { ...target, known: target.server, provider, redirectPath, trustedHosts, dpop, resource, audience, prompt, loginHint };
   const request = await agreedHost(await prepareLogin(parameters, exchange), flow === "device" ? "device_code" : "authorization_code", options.onConsent);
 
   let replaced: Session | undefined;
@@ -47,7 +51,7 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   const { server, isDiscovered, askedAt } = request;
   const metadata = askedAt === undefined ? undefined : { server, isDiscovered, askedAt };
   const team = known?.service === service ? known.team : undefined;
-  const kept = { service, issuer, metadata, clientId, clientSecret, scope, trustedHosts: request.trustedHosts, redirectPath, team };
+  const kept = { service, issuer, provider: target.provider, metadata, clientId, clientSecret, scope, trustedHosts: request.trustedHosts, redirectPath, team };
   const store = async (session: Session): Promise<Profile> => {
     const next = { ...kept, session };
     const add = (profiles: Profiles): Profiles => {
@@ -62,7 +66,7 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
     const header = key();
     const moved = (path: string): void => warn(`the logins that were stored could not be opened (${target.unopened?.message}) and are kept in "${path}"`);
     await app.store.update(add, { ...(header && { key: header }), onSetAside: target.unopened && moved });
-    // What is in memory is of the session before.
+    // What is in memory belongs to the previous session.
     app.tokens().forget();
     stored(next);
     // Events that were queued before the first login belong to this account from now on, even if another is the first to send.
@@ -81,27 +85,31 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
       announce({ user_code: userCode, verification_uri: verificationUri, verification_uri_complete: verificationUriComplete, expires_in }) {
         options.onCode?.({ issuer: request.server.issuer, userCode, verificationUri, verificationUriComplete, expiresAt: app.clock.now() + expires_in * 1000 });
       },
+      limitMs: timeoutMs,
       waiting: options.onWaiting ?? (() => undefined),
     });
   } else {
     const { onAddress } = options;
+    const waitMs = timeoutMs ?? 300_000;
     let [url, redirectUri] = ["", ""];
     session = await browserLogin({
       ...common,
       identity: app.identity,
       port,
-      redirectHost,
-      timeoutMs,
+      redirectHost: redirectHost ?? provider?.redirectHost,
+      timeoutMs: waitMs,
       announce: (...addresses) => void ([url, redirectUri] = addresses),
-      pasted: onAddress && ((accept, waiting) => onAddress({ url, redirectUri, accept, signal: waiting })),
+      pasted: onAddress && ((accept, waiting) => onAddress({ url, redirectUri, timeoutMs: waitMs, accept, signal: waiting })),
       open: open ? (address) => openBrowser(address, { env: app.env, platform: app.platform, clock: app.clock }) : undefined,
       openFailed: (reason) => warn(`the browser could not be opened (${reason}). Open the address yourself`),
       store: async (received) => accountName(await store(received)),
     });
   }
   // After the new one is stored: if that fails, the old one is all that there is. A server may also answer a second login with the same
-  // session: ending that would end this login.
-  if (replaced !== undefined && !isSameSession(replaced, session) && !isSameLogin(replaced, session)) {
+  // session, or end all of the user's at once: ending that one would end this login.
+  const endsWithIt = (before: Session): boolean =>
+    isSameSession(before, session) || isSameLogin(before, session) || (provider?.revokesAll === true && before.user.id === session.user.id);
+  if (replaced !== undefined && !endsWithIt(replaced)) {
     for (const warning of unconfirmed(await endReplacedSession(replaced, { ...exchange, timeoutMs: 3_000 }), true)) warn(warning);
   }
   return { ...kept, session };

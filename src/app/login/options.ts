@@ -1,6 +1,6 @@
 import type * as runtime from "../../base/runtime-types.ts";
 
-/** What a login wants to know, and nobody but the user can say. */
+/** A question of a login that only the user can answer. */
 export type ConsentQuestion =
   /** May the session be kept in an encrypted file that this user's programs can open? `reason`: why not with a key in the keychain. */
   | { readonly about: "file"; readonly reason: string }
@@ -11,13 +11,15 @@ export type ConsentQuestion =
 
 /** The page where the user logs in. */
 export interface LoginAddress {
-  /** To be shown to the user, even when a browser is opened: it may not come up. */
+  /** Show it to the user, even when a browser is opened: the browser may not come up. */
   readonly url: string;
-  /** Where the server leads the browser back to. It must know this address for the client, with any port. */
+  /** Where the server sends the browser back to. It must know this address for the client, with any port. */
   readonly redirectUri: string;
+  /** How long the login waits for the browser, in milliseconds. */
+  readonly timeoutMs: number;
   /** Takes the address of the last page, if that did not load because the browser is on another machine. Throws when it is not that address. */
   readonly accept: (address: string) => void;
-  /** Aborts when the wait is over. */
+  /** Aborts when the wait ends. */
   readonly signal: runtime.AbortSignal;
 }
 
@@ -35,7 +37,7 @@ export interface LoginCode {
   readonly expiresAt: number;
 }
 
-/** How to log in, and how to talk to the user meanwhile. Whatever is left out is as in the command `auth login`. */
+/** How to log in, and how to talk to the user meanwhile. Everything that is left out is as in the command `auth login`. */
 export interface LoginOptions {
   /**
    * `"browser"` on this machine, or `"device"`: a code for a browser on any device. By default what can work here: the device login over
@@ -44,7 +46,7 @@ export interface LoginOptions {
   flow?: "browser" | "device" | undefined;
   /** Shows the address of a browser login; called before the browser is opened. What it throws ends the login. */
   onAddress?: ((address: LoginAddress) => void) | undefined;
-  /** Shows the code of a device login, which cannot do without. What it throws ends the login. */
+  /** Shows the code of a device login, which requires it. What it throws ends the login. */
   onCode?: ((code: LoginCode) => void) | undefined;
   /** Called once a second while the code is waited for, with the time until it expires, in milliseconds. */
   onWaiting?: ((leftMs: number) => void) | undefined;
@@ -53,11 +55,11 @@ export interface LoginOptions {
    * default there is nobody.
    */
   onConsent?: ((question: ConsentQuestion) => boolean | undefined | Promise<boolean | undefined>) | undefined;
-  /** Called with what went wrong and did not end the login, such as a browser that does not start. */
+  /** Called with each problem that does not end the login, such as a browser that does not start. */
   onWarning?: ((warning: string) => void) | undefined;
   /** Whether the browser is opened here; true by default. */
   open?: boolean | undefined;
-  /** How long to wait for the browser, in milliseconds; 5 minutes by default. */
+  /** How long to wait for the user, in milliseconds. By default 5 minutes for the browser, and for a code as long as it is valid. */
   timeoutMs?: number | undefined;
   /** The port of the callback; by default the first free one from 28888 on. */
   port?: number | undefined;

@@ -1,5 +1,6 @@
 import { identifyAddress } from "../../auth/flows/named-address.ts";
 import type { KnownServer } from "../../auth/oauth/authorization-server.ts";
+import { namedProvider, type ChosenProvider } from "../../auth/oauth/named-providers.ts";
 import { missingScope, scopeNames } from "../../auth/oauth/scope.ts";
 import { isAlive, type Profile } from "../../auth/session.ts";
 import { isUnopenable, nobody } from "../../auth/session-store.ts";
@@ -25,16 +26,18 @@ export interface LoginTarget {
   readonly service: string;
   readonly clientId: string;
   readonly clientSecret: Secret | undefined;
-  /** Undefined: the service is its own. */
+  /** Undefined: the service is its own issuer. */
   readonly issuer: string | undefined;
   readonly scope: string | undefined;
   /** Hosts that the profile trusts with logins at this issuer. */
   readonly trustedHosts: readonly string[];
   /** The path of the callback that the profile remembers for this issuer. */
   readonly redirectPath: string | undefined;
+  /** The provider that was named, for this login or the one before. */
+  readonly provider: ChosenProvider | undefined;
   /** The profile, if it is logged in already with all that is asked for, as far as this machine can tell, and `force` is false. */
   readonly already: Profile | undefined;
-  /** The server, where it was asked what it is, to find out where the login goes, or for the login before. */
+  /** The server, if it was asked what it is: to find out where this login goes, or for the previous one. */
   readonly server: KnownServer | undefined;
 }
 
@@ -42,25 +45,26 @@ export interface LoginTarget {
 export interface LoginWords {
   /** `ADDRESS`: the service, or the issuer. */
   readonly address?: string | undefined;
+  readonly provider?: ChosenProvider | undefined;
   /** What is asked for this time. */
   readonly scope: string | undefined;
   /** From a file that the user named. */
   readonly clientSecret?: Secret | undefined;
   readonly signal: LoginOptions["signal"];
   /**
-   * The login starts anew, whatever was granted before. What is stored is done without if it cannot be opened: nobody could get away
+   * The login starts over, whatever was granted before. What is stored is left behind if it cannot be opened: nobody could get away
    * from a keychain that stays locked.
    */
   readonly force: boolean;
 }
 
 /**
- * Decides where a login goes: what the user typed and the variables say, else what the profile remembers of that very service.
+ * Decides where a login goes: what the user typed and the variables say, else what the profile remembers about that service.
  *
  * @throws AuthError `configuration_invalid` when nothing names a service; ServiceError when it is not known yet what ADDRESS is, and
  * cannot be found out
  */
-export async function loginTarget(app: App, { address, scope, clientSecret, force, signal }: LoginWords): Promise<LoginTarget> {
+export async function loginTarget(app: App, { address, provider, scope, clientSecret, force, signal }: LoginWords): Promise<LoginTarget> {
   const { identity, settings, store, fetch, clock } = app;
   const asked = scope ?? settings.scope;
   let unopened: AuthError | undefined;
@@ -72,7 +76,9 @@ export async function loginTarget(app: App, { address, scope, clientSecret, forc
   const name = app.tokens().settle(profiles.active);
   const known = profiles.profiles.get(name);
   const { service, issuer, server } =
-    address === undefined
+    provider !== undefined
+      ? placeOfProvider(provider, address, settings)
+      : address === undefined
       ? placeOfSettings(settings, known, identity)
       : await placeOfAddress(parseIssuer(address, "ADDRESS"), settings, known, { fetch, clock, signal });
   // What a profile remembers of another service says nothing about this one.
@@ -80,6 +86,8 @@ export async function loginTarget(app: App, { address, scope, clientSecret, forc
   // What one issuer wants or is trusted with says nothing about another.
   const same = remembered !== undefined && issuerOf(remembered) === issuerOf({ service, issuer }) ? remembered : undefined;
   const alive = same?.session !== undefined && !force && isAlive(same.session, clock.now()) ? same.session : undefined;
+  const chosen = provider ?? same?.provider;
+  const named = chosen && namedProvider(chosen);
   const clientId = settings.clientId?.value ?? remembered?.clientId ?? defaultClientId;
   return {
     name,
@@ -92,14 +100,15 @@ export async function loginTarget(app: App, { address, scope, clientSecret, forc
     clientId,
     // It belongs to this client at this issuer, and goes nowhere else.
     clientSecret: clientSecret ?? settings.clientSecret ?? (same?.clientId === clientId ? same.clientSecret : undefined),
-    scope: asked !== undefined && alive ? union(same?.scope ?? alive.scope, asked) : (asked ?? same?.scope),
-    trustedHosts: same?.trustedHosts ?? [],
-    redirectPath: same?.redirectPath,
+    provider: chosen,
+    scope: asked !== undefined && alive ? union(same?.scope ?? alive.scope, asked) : (asked ?? same?.scope ?? named?.scope),
+    trustedHosts: [...new Set([...(same?.trustedHosts ?? []), ...(named?.hosts ?? [])])],
+    redirectPath: same?.redirectPath ?? (chosen && `/callback/${chosen.name}`),
     already: alive && (asked === undefined || missingScope(asked, alive) === undefined) ? same : undefined,
   };
 }
 
-/** What the profile knows of the server. That a service has no metadata does not count once the user calls it an issuer. */
+/** What the profile knows about the server. That a service has no metadata does not count once the user calls it an issuer. */
 function knownServer(profile: Profile | undefined, issuer: string | undefined): KnownServer | undefined {
   const { metadata } = profile ?? {};
   return issuer === undefined || metadata?.isDiscovered ? metadata : undefined;
@@ -108,6 +117,16 @@ function knownServer(profile: Profile | undefined, issuer: string | undefined): 
 /** Scopes of a login that is to grant more than the one before it, and not something else. */
 function union(before: string, asked: string): string {
   return [...new Set([...scopeNames(before), ...scopeNames(asked)])].join(" ");
+}
+
+/** A provider's tokens are for its own API, unless the user says otherwise in the same command. */
+function placeOfProvider(provider: ChosenProvider, address: string | undefined, { issuer, service }: Settings): Place {
+  if (address !== undefined || issuer?.source === "--issuer") {
+    const what = address === undefined ? "--issuer" : "ADDRESS";
+    throw new AuthError("usage_invalid", `--provider and ${what} both name the issuer`, { hint: hint`Name one: ${login(undefined, "--provider", provider.name)}` });
+  }
+  const named = namedProvider(provider);
+  return { service: service?.source === "--service" ? service.value : named.service, issuer: named.issuer };
 }
 
 /** Where a login goes, and the server if it was asked. */

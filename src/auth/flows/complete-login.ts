@@ -76,28 +76,25 @@ async function idTokenClaims(
  */
 async function findUser(
   tokens: TokenResponse,
-  { service, server, isDiscovered, scope }: LoginRequest,
+  request: LoginRequest,
   claims: IdTokenClaims | undefined,
   options: ExchangeOptions,
 ): Promise<{ user: UserInfo; server: AuthorizationServer }> {
-  const request = (endpoint: string): Promise<Response> => userInfoRequest(endpoint, tokens.access_token, options);
+  const { service, server } = request;
+  const ask = (endpoint: string): Promise<Response> => userInfoRequest(endpoint, tokens.access_token, options);
   const { userinfo_endpoint = "", logout_endpoint = "" } = defaultAuthorizationServer(service);
   try {
-    const response = await request(userinfo_endpoint);
-    // A gateway refuses what it does not know as well. One that asks for a token of this kind has the endpoint, and refuses this one.
-    const isElsewhere = isDiscovered && isBareRefusal(response) && (server.userinfo_endpoint !== undefined || claims !== undefined);
-    const user = isElsewhere ? await discard(response) : await userInfoResponse(response).catch(ignoring((error) => isDiscovered && isEndpointMissing(error)));
+    const user = request.hasOwnApi ? await userOfService(await ask(userinfo_endpoint), request, claims) : undefined;
     // The service's logout ends the tokens only where the service issues them itself.
     if (user !== undefined) return { user, server: { ...server, userinfo_endpoint, ...(server.issuer === service && { logout_endpoint }) } };
-
     const { userinfo_endpoint: ofServer, ...rest } = server;
     if (ofServer !== undefined) {
       // A token for one resource is not valid for another (RFC 8707 §3), and UserInfo is a resource of its own; nor does it answer to a
       // token that was requested without `openid` (Core §5.3).
-      const known = await userInfoResponse(await request(ofServer), claims?.sub).catch(ignoring(isRefusal));
+      const known = await userInfoResponse(await ask(ofServer), claims?.sub).catch(ignoring(isRefusal));
       if (known !== undefined) return { user: { ...known, teams: [] }, server };
     }
-    if (claims === undefined) return { user: unnamedUser(server, tokens.scope ?? scope), server: rest };
+    if (claims === undefined) return { user: unnamedUser(server, tokens.scope ?? request.scope), server: rest };
     const { sub: id, email, name } = claims;
     return { user: { id, ...(email && { email }), ...(name && { name }), teams: [] }, server: rest };
   } catch (error) {
@@ -110,8 +107,21 @@ async function findUser(
 }
 
 /**
- * The user of a server that names nobody. Nobody knows whether the next login there is the same user's, so each is another: what was
- * begun for one is not continued for the other.
+ * The user, from the service's own endpoint.
+ *
+ * @returns undefined where it has no such endpoint
+ */
+async function userOfService(response: Response, { server, isDiscovered }: LoginRequest, claims: IdTokenClaims | undefined): Promise<UserInfo | undefined> {
+  // A gateway refuses what it does not know as well. One that asks for a token of this kind has the endpoint, and refuses this one.
+  const isElsewhere = isDiscovered && isBareRefusal(response) && (server.userinfo_endpoint !== undefined || claims !== undefined);
+  if (!isElsewhere) return userInfoResponse(response).catch(ignoring((error) => isDiscovered && isEndpointMissing(error)));
+  await response.body?.cancel();
+  return undefined;
+}
+
+/**
+ * The user of a server that names nobody. Nobody knows whether the next login there is the same user's, so each counts as a different
+ * user: what was begun for one is not continued for another.
  */
 function unnamedUser({ issuer }: AuthorizationServer, scope: string): UserInfo {
   const id = `unnamed:${randomBytes(9).toString("base64url")}`;
@@ -122,10 +132,6 @@ function unnamedUser({ issuer }: AuthorizationServer, scope: string): UserInfo {
 function isBareRefusal({ status, headers }: Response): boolean {
   const challenges = parseChallenges(headers.get("www-authenticate") ?? "");
   return (status === 401 || status === 403) && !challenges.some(({ scheme }) => scheme === "bearer" || scheme === "dpop");
-}
-
-async function discard(response: Response): Promise<undefined> {
-  await response.body?.cancel();
 }
 
 /** For `catch`: turns an expected error into undefined, and throws every other one. */

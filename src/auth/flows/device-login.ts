@@ -1,3 +1,5 @@
+import { AuthError } from "../../base/errors.ts";
+import { hint, login } from "../../base/hint.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { deviceAuthorizationRequest, deviceAuthorizationResponse, deviceCodeGrant, type DeviceAuthorization } from "../oauth/device-authorization.ts";
@@ -16,7 +18,9 @@ export interface DeviceLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> {
   request: LoginRequest;
   /** Shows the user the address to open and the code to enter. */
   announce: (authorization: Omit<DeviceAuthorization, "device_code">) => void;
-  /** Called once a second during the wait, with the time until the code expires, in milliseconds. */
+  /** How long to wait for the user, in milliseconds; undefined: as long as the code is valid. */
+  limitMs?: number | undefined;
+  /** Called once a second during the wait, with what is left of it, in milliseconds. */
   waiting: (leftMs: number) => void;
   /** Stores the session and tells the user. */
   store: (session: Session) => Promise<unknown>;
@@ -27,8 +31,8 @@ export interface DeviceLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> {
 /**
  * Logs in by a code that the user enters in a browser on another device (RFC 8628). Opens nothing and listens on nothing.
  *
- * @throws {@link AuthError} `consent_required` as {@link requireAgreedHost}, `timed_out`, `access_denied`, `interrupted`, or as the exchange and the store do; nothing is
- * stored then
+ * @throws {@link AuthError} `consent_required` as {@link requireAgreedHost}, `timed_out`, `access_denied`, `interrupted`, or as the
+ * exchange and the store do; nothing is stored then
  */
 export async function deviceLogin(options: DeviceLoginOptions): Promise<Session> {
   const { request, fetch, clock, signal } = options;
@@ -48,23 +52,32 @@ export async function deviceLogin(options: DeviceLoginOptions): Promise<Session>
 async function poll(
   authorization: DeviceAuthorization,
   requestedAt: ClockReading,
-  { request, waiting, clock, signal, random = Math.random }: DeviceLoginOptions,
+  { request, limitMs = Infinity, waiting, clock, signal, random = Math.random }: DeviceLoginOptions,
   exchange: ExchangeOptions,
 ): Promise<TokenResponse> {
   const { server, clientId: client_id, resource } = request;
   const grant = { client_id, device_code: authorization.device_code, resource };
+  const limitAt = clock.monotonic() + limitMs;
   let state = startPolling(authorization, requestedAt);
   while (state.kind === "wait") {
     const current = state;
     for (let left = current.ms; left > 0; left -= 1_000) {
-      waiting(timeLeft(current, readClocks(clock)));
-      await clock.sleep(Math.min(left, 1_000), { signal });
+      const untilLimit = Math.max(0, limitAt - clock.monotonic());
+      const stepMs = Math.min(left, 1_000);
+      waiting(Math.min(timeLeft(current, readClocks(clock)), untilLimit));
+      await clock.sleep(Math.min(stepMs, untilLimit), { signal });
+      // Between two polls, never during one: its answer may be the tokens.
+      if (untilLimit <= stepMs) throw notApproved(limitMs);
     }
     const answer = await deviceCodeGrant(server, grant, exchange).then((tokens) => ({ tokens }), (error: unknown) => ({ error }));
     state = nextPoll(current, answer, readClocks(clock), random());
   }
   if (state.kind === "failed") throw state.error;
   return state.tokens;
+}
+
+function notApproved(limitMs: number): AuthError {
+  return new AuthError("timed_out", `the code was not approved within ${limitMs / 1000} seconds`, { hint: hint`Run: ${login(undefined, "--headless")}` });
 }
 
 function readClocks(clock: Clock): ClockReading {

@@ -4,6 +4,7 @@ import type { Secret } from "../../base/secret.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import { defaultAuthorizationServer, type AuthorizationServer, type KnownServer } from "../oauth/authorization-server.ts";
 import { discoverAuthorizationServer } from "../oauth/discovery.ts";
+import { isIssuerOf, type NamedProvider } from "../oauth/named-providers.ts";
 import { requestedScope, scopeNames } from "../oauth/scope.ts";
 import { createDpopKey } from "../oauth/dpop-proof.ts";
 
@@ -13,6 +14,8 @@ export interface LoginParameters {
   readonly service: string;
   /** The authorization server, exactly as it names itself; undefined: the service itself, whether or not it publishes metadata. */
   readonly issuer?: string | undefined;
+  /** The provider, if the user named one. */
+  readonly provider?: NamedProvider | undefined;
   /** The server, where it is known already. It is not asked then, unless that was long ago. */
   readonly known?: KnownServer | undefined;
   readonly clientId: string;
@@ -37,6 +40,8 @@ export interface LoginParameters {
 /** A login's server and parameters, settled before the user is sent anywhere. */
 export interface LoginRequest extends KnownServer {
   readonly service: string;
+  /** Whether the service may have an API of the default service's kind, which names the user. */
+  readonly hasOwnApi: boolean;
   /** Whether an ID token is expected. */
   readonly isOpenId: boolean;
   readonly clientId: string;
@@ -64,10 +69,11 @@ export async function prepareLogin(parameters: LoginParameters, exchange: Exchan
   const names = scopeNames(scope);
   const isOpenId = isDiscovered && names.includes("openid");
   // Without it, an OpenID provider ignores `offline_access` (Core §11).
-  const prompt = parameters.prompt ?? (isOpenId && names.includes("offline_access") ? "consent" : undefined);
+  const prompt = parameters.prompt ?? parameters.provider?.extra["prompt"] ?? (isOpenId && names.includes("offline_access") ? "consent" : undefined);
   const canBind = server.dpop_signing_alg_values_supported?.includes("ES256") ?? false;
   return {
     service,
+    hasOwnApi: parameters.provider === undefined,
     server,
     isDiscovered,
     askedAt,
@@ -79,7 +85,7 @@ export async function prepareLogin(parameters: LoginParameters, exchange: Exchan
     resource,
     trustedHosts: parameters.trustedHosts ?? [],
     redirectPath: parameters.redirectPath ?? redirectPathOf(server, parameters.issuer === undefined),
-    extra: { ...(resource && { resource }), ...(audience && { audience }), ...(prompt && { prompt }), ...(login_hint && { login_hint }) },
+    extra: { ...parameters.provider?.extra, ...(resource && { resource }), ...(audience && { audience }), ...(prompt && { prompt }), ...(login_hint && { login_hint }) },
   };
 }
 
@@ -91,11 +97,12 @@ const maxAgeMs = 86_400_000;
  * says where its endpoints are, and an address that was made up would only be seen to be wrong in the browser. A service without
  * any has the default endpoints, which are on the same host, over the same TLS.
  */
-async function findServer({ service, issuer, known }: LoginParameters, exchange: ExchangeOptions): Promise<KnownServer> {
+async function findServer({ service, issuer, known, provider }: LoginParameters, exchange: ExchangeOptions): Promise<KnownServer> {
+  if (provider?.server !== undefined) return { server: provider.server, isDiscovered: true, askedAt: undefined };
   const now = exchange.clock.now();
   const age = now - (known?.askedAt ?? Number.NEGATIVE_INFINITY);
   if (known !== undefined && age >= 0 && age < maxAgeMs) return known;
-  const discovery = await discoverAuthorizationServer(issuer ?? service, exchange);
+  const discovery = await discoverAuthorizationServer(issuer ?? service, exchange, provider && ((found) => isIssuerOf(provider, found)));
   if (discovery.server !== undefined) return { server: discovery.server, isDiscovered: true, askedAt: now };
   const isTrouble = isTransient(discovery.reason);
   // What it published the day before is a better guess than that it publishes nothing.

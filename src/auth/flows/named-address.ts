@@ -20,11 +20,15 @@ export interface NamedAddress {
  */
 export async function identifyAddress(address: string, exchange: ExchangeOptions): Promise<NamedAddress> {
   const askedAt = exchange.clock.now();
-  const discovery = await discoverAuthorizationServer(address, exchange, address.endsWith("/") ? address.slice(0, -1) : `${address}/`);
+  const discovery = await discoverAuthorizationServer(address, exchange, (found) => bare(found) === bare(address));
   if (discovery.server !== undefined) return { kind: "issuer", known: { server: discovery.server, isDiscovered: true, askedAt } };
   const server = defaultAuthorizationServer(address.replace(/\/+$/, ""));
   if (await isProtected(server.userinfo_endpoint ?? "", exchange)) return { kind: "service", known: { server, isDiscovered: false, askedAt } };
   throw discovery.reason;
+}
+
+function bare(address: string): string {
+  return address.replace(/\/$/, "");
 }
 
 /** Whether an endpoint of the API exists: it refuses a request without a token, in the API's language. */

@@ -7,7 +7,7 @@ export function tokenName({ token }: Pick<Revocation, "token">): string {
 }
 
 /**
- * What to warn of when a session may live on at its service: every token that could not be revoked, or the session as a whole.
+ * What to warn about when a session may live on at its service: every token that could not be revoked, or the session as a whole.
  *
  * @param previous - whether it is the session that a new login has replaced
  */

@@ -8,10 +8,10 @@ export type StartOutcome = "first" | "again" | "opened-twice" | "prefetch";
  * The one-time address with which a browser is started, and the cookie that binds the login to that browser (S-009).
  *
  * Another user of this machine can read the browser's command line. If it contained the authorization address, with its `state`,
- * that user could open it first, log in with another account and call back: the victim would continue under the attacker's account. What it contains instead is
- * an address on the callback port, which leads to the authorization address once, and hands out a cookie. From then on a
- * callback counts only with that cookie; and a second opening without it means that two browsers took part, so the login ends.
- * The user's own terminal shows the service's address, which nobody else can read there, and needs no cookie.
+ * that user could open it first, log in with another account and call back: the victim would continue under the attacker's account.
+ * What it contains instead is an address on the callback port, which leads to the authorization address once, and hands out a
+ * cookie. From then on a callback counts only with that cookie; and a second opening without it means that two browsers took part,
+ * so the login ends. The user's own terminal shows the service's address, which nobody else can read there, and needs no cookie.
  */
 export interface BrowserStart {
   /** On the callback port, such as `/start/uniOySs…`. */

@@ -6,8 +6,8 @@ import type { AuthorizationServer } from "./authorization-server.ts";
 export interface Client {
   readonly clientId: string;
   /**
-   * What some servers give to native clients as well and then insist on. It is in every copy of the program, so it proves nothing
-   * (RFC 8252 §8.5), and takes the place of nothing: PKCE is used all the same.
+   * Some servers give a secret even to native clients, and then require it. It is in every copy of the program, so it proves nothing
+   * (RFC 8252 §8.5), and replaces nothing: PKCE is used all the same.
    */
   readonly clientSecret?: Secret | undefined;
   readonly server: Pick<AuthorizationServer, "token_endpoint_auth_methods_supported">;

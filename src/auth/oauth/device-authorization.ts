@@ -55,10 +55,12 @@ export async function deviceAuthorizationRequest(
  */
 export async function deviceAuthorizationResponse(response: Response, { issuer }: Pick<AuthorizationServer, "issuer">): Promise<DeviceAuthorization> {
   const body = await readJsonObject(response);
-  if (response.status !== 200) throw serviceFailure(response, body);
+  if (response.status !== 200 || (body?.["error"] !== undefined && body["device_code"] === undefined)) throw serviceFailure(response, body);
   if (body === undefined) throw invalidAnswer(response, "answered 200 with a body that is not a JSON object");
   // Without the value: it may be the device code.
-  const { required, optional } = memberReader(body, (name, expected) =>
+  // Google has another name for the address.
+  const { verification_uri = body["verification_url"] } = body;
+  const { required, optional } = memberReader({ ...body, verification_uri }, (name, expected) =>
     invalidAnswer(response, `sent a device authorization whose "${name}" is not ${expected}`),
   );
   const page = pageOf(new URL(issuer));

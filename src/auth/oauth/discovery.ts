@@ -20,11 +20,11 @@ export type Discovery =
  * metadata that is used is this issuer's in any case.
  *
  * @param issuer - exactly as the server names itself, with a trailing `/` if it has one
- * @param alias - another spelling of the same addresses, if the server may name itself that way too
+ * @param accepts - whether the server may name itself so; by default the issuer is compared character by character
  * @throws {@link ServiceError} `network_unavailable` when there is no answer, and `service_answer_invalid` when all metadata that was found
  * is invalid
  */
-export async function discoverAuthorizationServer(issuer: string, options: ExchangeOptions, alias: string = issuer): Promise<Discovery> {
+export async function discoverAuthorizationServer(issuer: string, options: ExchangeOptions, accepts: (found: string) => boolean = (found) => found === issuer): Promise<Discovery> {
   const found: { address: string; response: Response; body: JsonObject | undefined }[] = [];
   let invalid: unknown;
   for (const address of metadataAddresses(issuer)) {
@@ -37,7 +37,7 @@ export async function discoverAuthorizationServer(issuer: string, options: Excha
     found.push({ address, response, body });
     if (response.status !== 200 || body === undefined) continue;
     try {
-      return { server: metadata(body, response, [issuer, alias]) };
+      return { server: metadata(body, response, issuer, accepts) };
     } catch (error) {
       invalid ??= error;
     }
@@ -68,16 +68,15 @@ function metadataAddresses(issuer: string): readonly string[] {
  * Judges metadata (RFC 8414 §3.2, §3.3). Only the members that this program uses are returned.
  *
  * @param body - the JSON of `response`
- * @param issuers - the issuer that was asked, in each spelling that is accepted
+ * @param asked - the issuer that was asked
+ * @param accepts - whether it may name itself so
  * @throws {@link ServiceError} `service_answer_invalid` when it describes a server other than the one that was asked, or one
  * that no secret may be sent to
  */
-function metadata(body: JsonObject, response: Response, issuers: readonly [string, ...string[]]): AuthorizationServer {
+function metadata(body: JsonObject, response: Response, asked: string, accepts: (found: string) => boolean): AuthorizationServer {
   // Identical, character by character (§3.3): otherwise a user who may publish below some path of a host could speak for all of it.
   const found = body["issuer"];
-  const issuer = issuers.find((name) => name === found);
-  if (issuer === undefined) {
-    const [asked] = issuers;
+  if (typeof found !== "string" || !accepts(found)) {
     const named = typeof found === "string" ? `names the issuer "${found.slice(0, 200)}"` : "names no issuer";
     throw new AuthError("service_answer_invalid", `the metadata of "${asked}" ${named}`, {
       hint: differsBySlash(found, asked) ? hint`Name it as it names itself: ${login(undefined, "--issuer", found)}` : "Check the address of the issuer",
@@ -90,7 +89,7 @@ function metadata(body: JsonObject, response: Response, issuers: readonly [strin
       if (typeof value !== "string" || !URL.canParse(value)) return undefined;
       const url = new URL(value);
       // A server on another machine has no endpoints on this one.
-      const isAllowed = isConfidential(url) && !leadsHome(url, new URL(issuer)) && !url.hash && !url.username && !url.password;
+      const isAllowed = isConfidential(url) && !leadsHome(url, new URL(asked)) && !url.hash && !url.username && !url.password;
       return isAllowed ? value : undefined;
     },
   };
@@ -101,7 +100,7 @@ function metadata(body: JsonObject, response: Response, issuers: readonly [strin
   };
 
   return {
-    issuer,
+    issuer: found,
     authorization_endpoint: required("authorization_endpoint", endpoint),
     token_endpoint: required("token_endpoint", endpoint),
     ...member("device_authorization_endpoint", endpoint),

@@ -6,6 +6,7 @@ import { memberReader, number, text, textOf } from "../../http/json-members.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { verifySignature } from "./jwks.ts";
+import { isTenantId, tenantPlaceholder } from "./named-providers.ts";
 import { parseJws, signatureAlgorithms, type Jws } from "./jws.ts";
 
 /** The claims of an ID token that was validated (OpenID Connect Core §2). Kept with the session, to compare with the next one. */
@@ -73,7 +74,8 @@ function idTokenClaims(jws: Jws, { server, client_id, access_token, now, nonce }
 
   const algorithms = server.id_token_signing_alg_values_supported;
   if (algorithms !== undefined && !algorithms.includes(alg)) throw refuse(`is signed by ${alg}, which the server's metadata rules out`);
-  if (claims["iss"] !== server.issuer) throw refuse(claims["iss"] === undefined ? 'has no "iss"' : `was issued by ${JSON.stringify(claims["iss"])}`);
+  const issuer = issuerFor(server, claims);
+  if (issuer === undefined || claims["iss"] !== issuer) throw refuse(claims["iss"] === undefined ? 'has no "iss"' : `was issued by ${JSON.stringify(claims["iss"])}`);
   const sub = required("sub", text);
 
   const aud = claims["aud"];
@@ -112,6 +114,12 @@ function idTokenClaims(jws: Jws, { server, client_id, access_token, now, nonce }
     ...(email && { email }),
     ...(name && { name }),
   };
+}
+
+/** The issuer of a token: the server's own, or with the user's tenant in it where the server speaks for several. */
+function issuerFor({ issuer }: AuthorizationServer, { tid }: Jws["claims"]): string | undefined {
+  if (!issuer.includes(tenantPlaceholder)) return issuer;
+  return typeof tid === "string" && isTenantId(tid) ? issuer.replace(tenantPlaceholder, tid) : undefined;
 }
 
 /** The left half of the hash, by the hash function of the signature (§3.1.3.6). */

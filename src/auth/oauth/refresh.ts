@@ -38,7 +38,8 @@ export function judgeRefreshFailure(error: unknown): RefreshVerdict {
   if (error instanceof NotAuthenticatedError) return "dead";
   if (!(error instanceof ServiceError)) return "refused";
   if (error.error === "refresh_replay_benign_retry") return "replayed";
-  const refusal = error.status === 400 || error.status === 401;
-  if (refusal && (error.error === "invalid_grant" || error.error === "session_invalid")) return "dead";
+  // GitHub sends a status of 200, and a name of its own.
+  const refusal = error.status === 400 || error.status === 401 || error.status === 200;
+  if (refusal && ["invalid_grant", "session_invalid", "bad_refresh_token"].includes(error.error ?? "")) return "dead";
   return isTransient(error) ? "transient" : "refused";
 }

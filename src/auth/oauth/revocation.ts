@@ -32,7 +32,7 @@ export async function revokeTokens(
       results.push({ token, error: undefined });
     } catch (error) {
       if (!(error instanceof AuthError)) throw error;
-      // The access token is of the same grant: a server that does not know it any more has ended it with the refresh token.
+      // The access token is of the same grant: a server that no longer knows it has ended it with the refresh token.
       const isEnded = token === "access_token" && results[0]?.error === undefined && results.length > 0 && saysUnknown(error);
       results.push({ token, error: isEnded ? undefined : error });
     }

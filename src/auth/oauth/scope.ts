@@ -36,10 +36,11 @@ export function requestedScope(asked: string | undefined, server: AuthorizationS
  * and of `openid`. Some write a scope with the address of its resource before it, or leave it out.
  */
 export function missingScope(requested: string, granted: { scope: string; refreshToken?: unknown; idToken?: unknown }): string | undefined {
-  const names = scopeNames(granted.scope);
+  // GitHub separates them by commas.
+  const names = granted.scope.split(/[\s,]+/).filter(Boolean);
   const isGranted = (name: string): boolean => {
     if ((name === offline && granted.refreshToken !== undefined) || (openIdScopes.includes(name) && granted.idToken !== undefined)) return true;
-    return names.some((given) => given === name || given.endsWith(`/${name}`) || name.endsWith(`/${given}`));
+    return names.some((given) => given === name || given.endsWith(`/${name}`) || given.endsWith(`/userinfo.${name}`) || name.endsWith(`/${given}`));
   };
   return scopeNames(requested).filter((name) => !isGranted(name)).join(" ") || undefined;
 }

@@ -57,7 +57,8 @@ export function tokenRequest(
  */
 export async function tokenResponse(response: Response, isRefresh: boolean = false): Promise<TokenResponse> {
   const body = await readJsonObject(response);
-  if (response.status !== 200) throw serviceFailure(response, body);
+  // Some servers send errors with a status of 200.
+  if (response.status !== 200 || (body?.["error"] !== undefined && body["access_token"] === undefined)) throw serviceFailure(response, body);
   const wrong = (name: string, expected: string): Error =>
     invalidAnswer(response, `sent a token answer whose "${name}" is not ${expected}`);
   if (body === undefined) throw invalidAnswer(response, "answered 200 with a body that is not a JSON object");

@@ -44,10 +44,12 @@ export async function userInfoResponse(response: Response, sub?: string): Promis
   const body = await readJsonObject(response);
   if (response.status !== 200) throw serviceFailure(response, body);
   if (sub !== undefined && body?.["sub"] !== sub) throw invalidAnswer(response, "named a user other than that of the ID token");
-  const id = textOf(body?.["user_id"]) ?? textOf(body?.["sub"]);
+  // The API of a provider without OpenID Connect has a number, and a name to log in with.
+  const number = body?.["id"];
+  const id = textOf(body?.["user_id"]) ?? textOf(body?.["sub"]) ?? (typeof number === "number" && textOf(body?.["login"]) !== undefined ? String(number) : undefined);
   if (body === undefined || id === undefined) throw invalidAnswer(response, 'answered without a "user_id"');
   const email = textOf(body["email"]);
-  const name = textOf(body["name"]);
+  const name = textOf(body["login"]) ?? textOf(body["name"]);
   const teams = Array.isArray(body["teams"]) ? body["teams"] : [];
   return { id, ...(email && { email }), ...(name && { name }), teams: teams.flatMap(parseTeam) };
 }

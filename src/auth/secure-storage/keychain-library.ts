@@ -104,7 +104,7 @@ function inPnp(place: string, suffixes: readonly string[]): Found[] | undefined 
 }
 
 /**
- * A bundler may have put anything in the place of `import.meta.url`: nothing, or a path of the machine that it ran on. A bundle of
+ * A bundler may have put anything in place of `import.meta.url`: nothing, or a path of the machine that it ran on. A bundle of
  * CommonJS has `__filename` as well.
  */
 function ownFiles(): string[] {

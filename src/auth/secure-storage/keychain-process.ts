@@ -154,7 +154,7 @@ function start(env: Environment): KeychainProcess {
   answer?.setEncoding("utf8").on("error", () => undefined);
   answer?.on("data", (chunk: string) => {
     text += chunk;
-    // The answer is all that is wanted of it.
+    // Nothing but the answer is wanted from it.
     if (/\n.*\n/.test(text)) child.kill("SIGKILL");
   });
   child.stdin?.on("error", () => undefined);

@@ -127,7 +127,7 @@ export function keychainKey(keychain: Keychain): KeySource {
   };
 }
 
-/** A failure of the keychain that has the key of the sessions: the way out is a login that does without them. */
+/** A failure of the keychain that has the key of the sessions: the way out is a login without them. */
 export function whereSealed(error: unknown): unknown {
   if (!(error instanceof AuthError) || error.next === undefined) return error;
   return new AuthError(error.code, error.message, { hint: error.next.map((part) => (part === useFile ? useFileInstead : part)), cause: error.cause });

@@ -12,7 +12,7 @@ import type { KeyHeader } from "./vault.ts";
 
 /** Where a {@link machineKey} comes from. */
 export interface MachineKeyOptions {
-  /** The tool: each has keys of its own, also where two share a secret. */
+  /** The tool: each has keys of its own, even where two share a secret. */
   readonly identity: Identity;
   /** The folder of the secret, from `stateFolder`; fails where there is no home. Never the folder of the file that the key opens. */
   readonly folder: () => string;
@@ -32,8 +32,8 @@ export function newMachineHeader(): KeyHeader {
 }
 
 /**
- * The key without a passphrase: made of a random secret that only this user can read, in a folder that is not the file's, and of the
- * id of the machine where it has one. So neither a copy of the file, of its folder or of a whole home opens it elsewhere, nor what
+ * The key without a passphrase: derived from a random secret that only this user can read, in a folder other than the file's, and from
+ * the id of the machine where it has one. So neither a copy of the file, of its folder or of a whole home opens it elsewhere, nor what
  * other users can read here (the machine's id, names, numbers). It does not keep out this user's own programs.
  *
  * The secret has 256 bits, so that nothing can be guessed, and a fast derivation will do (HKDF, RFC 5869).
@@ -41,22 +41,22 @@ export function newMachineHeader(): KeyHeader {
 export function machineKey({ identity, folder, platform, clock, machine = machineId }: MachineKeyOptions): MachineKey {
   const path = (): string => join(folder(), "credentials.secret");
   const variable = stateVariable(platform);
-  const restore = hint`Restore it from a backup, or set ${variable} as it was at the login. If it is lost: ${login(undefined, "--force")}`;
+  const restore = hint`Restore it from a backup, or set ${variable} to what it was at login. If it is lost: ${login(undefined, "--force")}`;
   const read = (): Buffer | undefined => {
     const text = about(variable, () => readPrivateFile(path()))?.toString("latin1");
     if (text === undefined || /^[0-9a-f]{64}$/.test(text)) return text === undefined ? undefined : Buffer.from(text, "hex");
-    throw new AuthError("storage_unreadable", `"${path()}" does not hold a secret of this program: it was changed`, { hint: restore });
+    throw new AuthError("storage_unreadable", `"${path()}" does not contain a secret of this program: it was changed`, { hint: restore });
   };
   return {
     get mismatch() {
-      const message = `it was sealed on another machine or with another secret than the one in "${path()}", or it was changed`;
+      const message = `it was sealed on another machine or with a secret other than the one in "${path()}", or it was changed`;
       return { message, hint: restore };
     },
     async open(header) {
       if (!isMachineHeader(header)) throw new TypeError("not a key of this machine");
       const id = header.machineId ? machine() : "";
       if (id === undefined) {
-        throw new AuthError("storage_unreadable", "the session is sealed with the id of a machine, and this one has none", { hint: "Restore /etc/machine-id" });
+        throw new AuthError("storage_unreadable", "the session is sealed with the machine's id, and /etc/machine-id cannot be read", { hint: "Restore that file, or let this program read it" });
       }
       const secret = read();
       if (secret === undefined) throw new AuthError("storage_unreadable", `the secret that opens the session is missing: there is no "${path()}"`, { hint: restore });
@@ -67,7 +67,7 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
       const { ensurePrivateFolder, replacePrivateFile } = await import("../../platform/private-file-changes.ts");
       about(variable, () => ensurePrivateFolder(dirname(path())));
       const { acquireProcessLock } = await import("../../platform/process-lock/process-lock.ts");
-      // The secret that is there first stays: a file of another process may be sealed with it already.
+      // The first secret stays: a file of another process may be sealed with it already.
       const lock = await acquireProcessLock(`${path()}.lock`, { clock, timeoutMs: 10_000 }).catch((error: unknown) =>
         about(variable, () => {
           throw error;

@@ -9,7 +9,7 @@ import { scryptKey } from "./passphrase-key.ts";
 import { startOver, type KeySource } from "./sealed-file.ts";
 
 /**
- * The key of files that were sealed before there was a secret: of the machine's id, or its host name, and the user's number. Every
+ * The key of files that were sealed before there was a secret: derived from the machine's id, or its host name, and the user's number. Every
  * user of the machine can derive it, so the next write seals the file with the key of the secret.
  *
  * @param fingerprint - from {@link oldFingerprint}
@@ -32,13 +32,13 @@ export function oldMachineKey(fingerprint: string, successor: MachineKey): KeySo
   };
 }
 
-/** What told a machine and user from others. */
+/** What distinguished a machine and user from others. */
 export function oldFingerprint({ name }: Identity): string {
   return JSON.stringify([name, machineId() ?? hostname(), process.getuid?.() ?? userName()]);
 }
 
 /**
- * Removes the keys that earlier versions kept in the user's runtime folder, to save the time of scrypt. Nothing reads them any more,
+ * Removes the keys that earlier versions kept in the user's runtime folder, to save the time of scrypt. Nothing reads them anymore,
  * but they open older copies of the file. A link in the folder's place, which any user can plant in a temporary folder, is left alone.
  */
 export function removeCachedKeys({ name }: Identity, env: Environment): void {

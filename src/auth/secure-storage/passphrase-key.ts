@@ -33,7 +33,7 @@ export function passphraseKey(passphrase: Secret | undefined): KeySource {
 }
 
 /**
- * The key that scrypt makes of a secret.
+ * The key that scrypt derives from a secret.
  *
  * @throws {@link AuthError} `storage_damaged` when the header asks for a cost that this program never wrote
  */

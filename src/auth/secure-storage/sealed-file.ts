@@ -40,7 +40,7 @@ interface Envelope {
 
 const cipher = "aes-256-gcm";
 const tagBytes = 16;
-/** What reads the one does not read the other: a file that needs the secret has a number of its own, for programs that know of none. */
+/** A file that needs the secret has a number of its own, so that programs that know of no secret do not try to read it. */
 const versionOf = (key: KeyHeader): number => (key.source === "machine" && key.kdf === "hkdf" ? 2 : 1);
 const newestVersion = 2;
 
@@ -104,7 +104,7 @@ export class SealedFile implements Vault {
   /**
    * Takes the room for the next content, and for what its key needs, before something is done that cannot be undone.
    *
-   * @param newHeader - the key that the content will be sealed with, if it is another than the file's
+   * @param newHeader - the key that the content will be sealed with, if it is not the file's
    */
   async reserve(newHeader?: KeyHeader): Promise<Reservation> {
     const header = newHeader ?? this.header();

@@ -177,7 +177,7 @@ export class SessionRefresher {
     return isSameSession(stored, next) ? stored : undefined;
   }
 
-  /** Puts the new session in the place of the old one, unless a logout or a new login came first: then that is what counts (S-003). */
+  /** Puts the new session in place of the old one, unless a logout or a new login came first: then that is what counts (S-003). */
   async #replace({ expected, next, lock }: UnsavedSession, room?: StoreReservation): Promise<Session> {
     const profile = await this.#options.store.replaceSession(this.#current.profile, expected, next, room);
     this.#unsaved = undefined;

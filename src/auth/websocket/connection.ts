@@ -1,13 +1,15 @@
 import type * as runtime from "../../base/runtime-types.ts";
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { AuthError, ServiceError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { WebSocketTicket } from "./ticket.ts";
+import { watchUpgrade } from "./upgrade.ts";
 
 /** The part of a WebSocket that is used: the runtime's own, or a compatible one. */
 export interface Socket {
   binaryType: string;
+  /** What the service chose of what was offered, such as `permessage-deflate`. */
+  readonly extensions?: string;
   addEventListener(type: "open" | "error" | "close", listener: () => void): void;
   addEventListener(type: "message", listener: (event: { data: unknown }) => void): void;
   send(text: string): void;
@@ -33,6 +35,8 @@ export interface ConnectionOptions {
 }
 
 const handshakeMs = 10_000;
+/** In bytes on the wire. A snapshot of all work packages is far smaller. */
+const longestMessage = 16 * 1024 * 1024;
 
 /**
  * Opens a connection with a ticket in the header of the upgrade (RFC 6455 §4.1), never in the address, and holds it.
@@ -40,7 +44,8 @@ const handshakeMs = 10_000;
  * @returns when the open connection has closed, or the signal has aborted
  * @throws {@link AuthError} `configuration_invalid` where the runtime has no WebSocket; {@link ServiceError} with the `status` of
  * the answer to the upgrade: `access_denied` for 401 and 403, `service_unavailable` for others, `network_unavailable` with
- * status 0 when there was no answer within 10 seconds
+ * status 0 when there was no answer within 10 seconds; `service_answer_invalid` when a message has more than 16 MiB, as far as the
+ * WebSocket is Node's own
  * @internal
  */
 export async function holdConnection({ url, ticket }: WebSocketTicket, options: ConnectionOptions): Promise<void> {
@@ -58,6 +63,11 @@ export async function holdConnection({ url, ticket }: WebSocketTicket, options: 
       socket.addEventListener("open", () => {
         isOpen = true;
         upgrade.end();
+        upgrade.limit(longestMessage, (what) => reject(unusable(url, what)));
+        if (upgrade.isPlain() && socket.extensions) {
+          reject(unusable(url, "compresses, which was not offered"));
+          return socket.close();
+        }
         onOpen(socket);
       });
       socket.addEventListener("message", ({ data }) => onMessage(data, socket));
@@ -84,50 +94,6 @@ export async function holdConnection({ url, ticket }: WebSocketTicket, options: 
   }
 }
 
-/** What Node reports about an upgrade and a WebSocket does not. */
-interface Upgrade {
-  /** HTTP status of the answer; 0 while there is none. */
-  status(): number;
-  /** Lets the process exit while the connection is still open. */
-  release(): void;
-  /** Stops listening. */
-  end(): void;
-}
-
-/** The part of a message on undici's diagnostics channels that is used. */
-interface UpgradeMessage {
-  request?: { headers?: unknown };
-  response?: { statusCode?: unknown };
-  socket?: { unref?: () => unknown };
-}
-
-/**
- * Finds out how an upgrade was answered, and on which connection. A WebSocket does not say whether it was refused or could not
- * connect (so that web pages cannot scan networks with it), but Node publishes both on diagnostics channels. Where it does not,
- * the status stays unknown, and a refusal looks like a failed connection.
- */
-function watchUpgrade(authorization: string): Upgrade {
-  let status = 0;
-  let connection: { unref?: () => unknown } | undefined;
-  const listen = (message: unknown): void => {
-    const { request, response, socket } = message as UpgradeMessage;
-    const { headers } = request ?? {};
-    // The ticket is used once, so it identifies the request.
-    const isOurs = Array.isArray(headers) ? headers.includes(authorization) : typeof headers === "string" && headers.includes(authorization);
-    if (!isOurs) return;
-    if (typeof response?.statusCode === "number") status = response.statusCode;
-    connection ??= socket;
-  };
-  for (const channel of channels) subscribe(channel, listen);
-  return {
-    status: () => status,
-    release: () => void connection?.unref?.(),
-    end: () => channels.forEach((channel) => unsubscribe(channel, listen)),
-  };
-}
-
-const channels = ["undici:client:sendHeaders", "undici:request:headers"];
-
 function refused(url: URL, status: number): ServiceError {
   const where = `"${url.origin}${url.pathname}"`;
   const batches = hint`Events are still sent in batches: ${{ command: "sync now" }}`;
@@ -139,6 +105,11 @@ function refused(url: URL, status: number): ServiceError {
     });
   }
   return new ServiceError("service_unavailable", `${where} answered ${status} to the upgrade to a WebSocket`, { status, hint: batches });
+}
+
+/** What the service does on the open connection cannot go on. */
+function unusable(url: URL, what: string): ServiceError {
+  return new ServiceError("service_answer_invalid", `"${url.origin}${url.pathname}" ${what}`, { hint: "Report this to the operator of the service" });
 }
 
 function noWebSocket(): AuthError {

@@ -1,66 +1,136 @@
+import { AuthError, ServiceError } from "../../base/errors.ts";
 import { hint } from "../../base/hint.ts";
+import { nextLink } from "../../http/link.ts";
 import { targetOf } from "../../http/token-target.ts";
-import { unreachable } from "../../http/request.ts";
+import { showAnswer } from "../api/answer.ts";
+import { objectOf, readFields, type Field } from "../api/fields.ts";
 import { defineCommand, profileOption, usageError, type Command } from "../command.ts";
-import { readInputBytes } from "../input.ts";
+import { openNamedFile, readInputBytes } from "../input.ts";
 
-const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+const methods: readonly string[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 export const api: Command = defineCommand({
-  usage: "api METHOD PATH",
-  description: "Send an authenticated request to the service and print the body of the response. Exits 0 for a status below 400, and 1 otherwise.",
+  usage: "api [METHOD] PATH",
+  description:
+    "Send an authenticated request to the service and print the body of the response as it comes. METHOD is GET, or POST when there is data. " +
+    "Exits 0 for a status below 400, and 1 otherwise.",
   options: {
-    data: { type: "string", short: "d", value: "JSON", help: "body of the request: JSON, @FILE, or - for standard input" },
-    header: { type: "string", short: "H", value: "'K: V'", help: "further header; may be repeated", multiple: true },
+    field: { type: "string", short: "f", value: "NAME=TEXT", help: "field of a JSON body, or of the query of a GET; may be repeated", multiple: true },
+    "json-field": { type: "string", short: "F", value: "NAME=JSON|@FILE", help: "field whose value is JSON, or the content of a file; may be repeated", multiple: true },
+    data: { type: "string", short: "d", value: "DATA", help: "body of the request: the text itself, @FILE, or @- for standard input" },
+    input: { type: "string", value: "FILE", choices: "files", help: "body of the request: a file, or - for standard input" },
+    header: { type: "string", short: "H", value: "'K: V'", help: "header, instead of a default one of this name; may be repeated", multiple: true },
     include: { type: "boolean", short: "i", help: "print status and headers before the body" },
+    output: { type: "string", short: "o", value: "FILE", choices: "files", help: "write the body to a file instead, unless it is an error's" },
+    paginate: { type: "boolean", help: "get the pages that follow too (Link: rel=next), one after the other" },
+    silent: { type: "boolean", help: "do not print the body" },
     ...profileOption,
   },
-  arguments: [2, 2],
+  arguments: [1, 2],
+  choices: methods,
   examples: [
-    ["api GET /api/v1/me", "show who is logged in"],
-    [`api POST /api/v1/echo -d '{"hello":"world"}'`, "send JSON"],
+    ["api /api/v1/me", "show who is logged in"],
+    ["api /api/v1/echo -f hello=world -F 'tags=[\"a\",\"b\"]'", "send JSON"],
+    [`api PUT /api/v1/echo -d '{"hello":"world"}'`, "send what is given, with another method"],
+    ["api /api/v1/me --silent --include", "show status and headers only"],
   ],
-  async run({ app, out, signal }, values, [method = "", path = ""]) {
-    if (!methods.includes(method.toUpperCase())) {
-      throw usageError(`"${method}" is not an HTTP method`, hint`One of ${methods.join(", ")}. Usage: ${{ command: "api METHOD PATH" }}`);
-    }
-    const body = values.data === undefined ? undefined : await readInputBytes("data", values.data, signal);
-    if (body !== undefined && /^(GET|HEAD)$/i.test(method)) throw usageError(`${method} takes no body`, hint`Try: ${{ command: "api POST PATH -d …" }}`);
-    const headers = new Headers({ accept: "application/json", ...(body !== undefined && { "content-type": "application/json" }) });
-    for (const line of values.header ?? []) {
-      const [, name, value] = /^([\w!#$%&'*+.^`|~-]+):\s*(.*)$/s.exec(line) ?? [];
-      if (name === undefined || value === undefined) throw usageError(`"${line}" is not a header`, "Try: -H 'X-Request: 1'");
-      // The token has one source; a second header would send another account's token, or none.
-      if (/^(authorization|dpop)$/i.test(name)) {
-        throw usageError(`the header "${name}" is set by the command itself`, hint`To send another token: ${{ variable: "ACCESS_TOKEN", value: "…" }}`);
-      }
-      // The runtime would refuse the request, which would look like a network failure.
-      if (/^(content-length|expect|keep-alive|transfer-encoding|upgrade)$/i.test(name)) {
-        throw usageError(`the header "${name}" cannot be chosen: it is about the connection`, "Leave it out");
-      }
-      try {
-        headers.append(name, value);
-      } catch {
-        // The value is neither quoted nor the cause: it may be a key.
-        throw usageError(`the value of the header "${name}" cannot be sent`, "Use a single line of Latin-1 characters");
-      }
-    }
+  async run(context, values, words) {
+    const { app, out, signal } = context;
+    const fields = await readFields(values.field ?? [], values["json-field"] ?? [], signal);
+    const given = await bodyOf(values, signal);
+    const [path = "", word = fields.length > 0 || given !== undefined ? "POST" : "GET"] = words.toReversed();
+    const method = word.toUpperCase();
+    if (!methods.includes(method)) throw usageError(`"${word}" is not an HTTP method`, hint`One of ${methods.join(", ")}. Usage: ${{ command: "api [METHOD] PATH" }}`);
+    const takesBody = !/^(GET|HEAD)$/.test(method);
+    if (given !== undefined && !takesBody) throw usageError(`${method} takes no body`, hint`Try: ${{ command: "api POST PATH -d …" }}`);
+    if (given !== undefined && fields.length > 0) throw usageError("a body and fields exclude each other", "Give the fields in the body");
+    if (values.paginate && method !== "GET") throw usageError(`--paginate is for GET, and this is ${method}`, hint`Try: ${{ command: "api PATH --paginate" }}`);
+    if (values.output !== undefined && values.paginate) throw usageError("--output and --paginate exclude each other", hint`Try: ${{ command: "api PATH --paginate > FILE" }}`);
+    const body = takesBody && fields.length > 0 ? Buffer.from(JSON.stringify(objectOf(fields))) : given;
+    const headers = headersOf(values.header ?? [], body);
     const service = await app.tokens().service();
+    let address = takesBody ? path : withQuery(path, fields);
     // It would be sent without the token, and the response would be taken for the service's.
-    if (!targetOf(path, service).isService) throw usageError(`"${path}" is not on the service`, `Give a path on ${service}, such as /api/v1/me`);
-    const response = await app.authorizedFetch(path, { method: method.toUpperCase(), headers, signal, timeoutMs: 60_000, ...(body !== undefined && { body }) });
-    if (values.include) {
-      out.answer(`HTTP ${response.status} ${response.statusText}`.trim());
-      for (const [name, value] of response.headers) out.answer(`${name}: ${value}`);
-      out.answer("");
+    if (!targetOf(address, service).isService) throw usageError(`"${address}" is not on the service`, `Give a path on ${service}, such as /api/v1/me`);
+    // Before anything is sent that cannot be undone.
+    const file = values.output === undefined ? undefined : await openNamedFile(values.output, "--output: ");
+    try {
+      for (const seen = new Set<string>(); ; seen.add(address)) {
+        const response = await app.authorizedFetch(address, { method, headers, signal, ...(body !== undefined && { body }) });
+        await showAnswer(context, response, { include: values.include === true, silent: values.silent === true, file });
+        if (response.status >= 400) {
+          out.error(`HTTP ${response.status} ${response.statusText}`.trim());
+          return 1;
+        }
+        const next = values.paginate ? nextPage(response, targetOf(address, service).url, service) : undefined;
+        if (next === undefined) return 0;
+        if (seen.has(next)) throw invalidNext(`leads back to "${next}"`);
+        address = next;
+      }
+    } finally {
+      await file?.discard();
     }
-    // Bytes, since an export or an image is a response too; and one that breaks off is a network failure.
-    const content = await response.arrayBuffer().catch((cause: unknown) => {
-      throw unreachable(response.url, cause, signal);
-    });
-    if (content.byteLength > 0) out.relay(new Uint8Array(content));
-    if (response.status < 400) return 0;
-    out.say(`HTTP ${response.status} ${response.statusText}`.trim());
-    return 1;
   },
 });
+
+function nextPage({ headers, url }: Response, asked: string, service: string): string | undefined {
+  const next = nextLink(headers.get("link"), url || asked);
+  if (next !== undefined && !targetOf(next, service).isService) throw invalidNext(`leads away from the service, to "${next}"`);
+  return next;
+}
+
+function invalidNext(what: string): AuthError {
+  return new ServiceError("service_answer_invalid", `the link to the next page ${what}`, { hint: "Get the pages one by one" });
+}
+
+async function bodyOf({ data, input }: { data: string | undefined; input: string | undefined }, signal: AbortSignal): Promise<Buffer | undefined> {
+  if (data !== undefined && input !== undefined) throw usageError("--data and --input exclude each other", "Give one of them");
+  if (input !== undefined) return readInputBytes("input", input === "-" ? "-" : `@${input}`, signal);
+  return data === undefined ? undefined : readInputBytes("data", data, signal);
+}
+
+function withQuery(path: string, fields: readonly Field[]): string {
+  const query = new URLSearchParams(fields.map(([name, value]): [string, string] => [name, typeof value === "string" ? value : JSON.stringify(value)]));
+  return fields.length === 0 ? path : `${path}${path.includes("?") ? "&" : "?"}${query}`;
+}
+
+/** The user's headers, and the default ones that the user has not replaced. */
+function headersOf(lines: readonly string[], body: Buffer | undefined): Headers {
+  const headers = new Headers();
+  for (const line of lines) {
+    const [, name, value] = /^([\w!#$%&'*+.^`|~-]+):\s*(.*)$/s.exec(line) ?? [];
+    if (name === undefined || value === undefined) throw usageError(`"${line}" is not a header`, "Try: -H 'X-Request: 1'");
+    // The token has one source; a second header would send another account's token, or none.
+    if (/^(authorization|dpop)$/i.test(name)) {
+      throw usageError(`the header "${name}" is set by the command itself`, hint`To send another token: ${{ variable: "ACCESS_TOKEN", value: "…" }}`);
+    }
+    // The runtime would refuse the request, which would look like a network failure.
+    if (/^(content-length|expect|keep-alive|transfer-encoding|upgrade)$/i.test(name)) {
+      throw usageError(`the header "${name}" cannot be chosen: it is about the connection`, "Leave it out");
+    }
+    try {
+      headers.append(name, value);
+    } catch {
+      // The value is neither quoted nor the cause: it may be a key.
+      throw usageError(`the value of the header "${name}" cannot be sent`, "Use a single line of Latin-1 characters");
+    }
+  }
+  if (!headers.has("accept")) headers.set("accept", "application/json");
+  if (body !== undefined && !headers.has("content-type")) headers.set("content-type", typeOf(body));
+  return headers;
+}
+
+/** What a body is, by looking at it: a service may refuse as malformed what is called JSON and is not. */
+function typeOf(body: Buffer): string {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(body);
+    try {
+      JSON.parse(text);
+      return "application/json";
+    } catch {
+      return "text/plain; charset=utf-8";
+    }
+  } catch {
+    return "application/octet-stream";
+  }
+}

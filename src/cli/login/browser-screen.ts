@@ -10,17 +10,16 @@ const cutLine = 4095;
  * The conversation of a browser login: the address and the length of the wait are shown before anything is opened, and the
  * address of the page that failed to load can be pasted.
  *
- * @param how - `timeoutMs`: how long to wait for the browser, in milliseconds; `opens`: whether the browser is opened here, or by the
- * user; `isFirst`: whether this login creates its profile
+ * @param how - `opens`: whether the browser is opened here, or by the user; `isFirst`: whether this login creates its profile
  */
 export async function browserScreen(
   context: Context,
-  { timeoutMs, opens, isFirst }: { timeoutMs: number; opens: boolean; isFirst: boolean },
+  { opens, isFirst }: { opens: boolean; isFirst: boolean },
 ): Promise<Pick<LoginOptions, "onAddress">> {
   const { out } = context;
   const terminal = await context.terminal();
   return {
-    onAddress({ url, redirectUri, accept, signal }) {
+    onAddress({ url, redirectUri, timeoutMs, accept, signal }) {
       if (isFirst && new URL(redirectUri).pathname !== "/callback") out.say(`The redirect address is ${redirectUri}. The issuer must know it for this client, with any port.`);
       out.say(`${opens ? "Opening the browser. If it does not come up, open this address" : "Open this address in a browser"}:\n\n  ${url}\n`);
       out.say(`Waiting for the browser, ${duration(timeoutMs)} at most. Press Ctrl-C to give up.`);

@@ -8,7 +8,7 @@ import { qrCode } from "./qr-code.ts";
 import { renderQrCode } from "./qr-render.ts";
 
 /**
- * The conversation of a device login: the address, the code in the chunks in which the service wrote it (RFC 8628 §3.3), and a
+ * The conversation of a device login: the address, the code in chunks (RFC 8628 §6.1), and a
  * QR code of the address that contains the code. The code is shown even then, since the page asks the user to compare it: that is
  * how victims notice that they were sent somebody else's address (§5.4).
  *
@@ -17,7 +17,7 @@ import { renderQrCode } from "./qr-render.ts";
 export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptions, "onCode" | "onWaiting"> {
   return {
     onCode({ issuer, verificationUri, verificationUriComplete, userCode }) {
-      out.say(`Open this address in a browser, on any device:\n\n  ${oneLine(verificationUri)}\n\nand enter this code:\n\n  ${oneLine(userCode)}\n`);
+      out.say(`Open this address in a browser, on any device:\n\n  ${oneLine(verificationUri)}\n\nand enter this code:\n\n  ${inChunks(oneLine(userCode))}\n`);
       const page = new URL(verificationUri);
       // The user sees whose page it should be.
       if (page.origin !== new URL(issuer).origin) out.say(`The login is at ${oneLine(issuer)}, and its page is at ${page.host}.`);
@@ -29,6 +29,11 @@ export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptio
     },
     onWaiting: (leftMs) => out.progress(`Waiting for the approval, ${duration(leftMs)} left. Press Ctrl-C to give up.`),
   };
+}
+
+/** As the service wrote it. Eight letters in a row are shown in two halves: RFC 8628 §6.1 has servers ignore dashes that are not theirs. */
+function inChunks(code: string): string {
+  return /^[a-z]{8}$/i.test(code) ? `${code.slice(0, 4)}-${code.slice(4)}` : code;
 }
 
 /** Undefined when the QR code would not fit on the screen, and for an address that is not safe to open on a phone. */

@@ -10,7 +10,7 @@ export function security({ command }: Identity): string {
   slow or hold the listener. (RFC 8252 section 8, RFC 9700 section 4.7)
 - A stolen authorization code. It is useless without the verifier, which never
   leaves the process except to the token endpoint (RFC 7636), and useless at any
-  other server than the one that was asked (RFC 9207).
+  server other than the one that was asked (RFC 9207).
 - An issuer that lies about where logins begin, or sends your browser on, to get
   the code of another server where you have an account. A login begins at the
   issuer's own host, or at one that you agreed to by name (--trust-host). Each

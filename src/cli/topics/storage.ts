@@ -19,11 +19,12 @@ where the key of the file lives. "${command} auth status" always says which.
 - file, without a passphrase: HKDF of a random 256-bit secret and, on Linux, the
   machine's id. The secret is a file of its own, credentials.secret, mode 0600,
   outside the folder of the sessions: in $XDG_STATE_HOME/${name} or
-  ~/.local/state/${name}; on macOS in ~/Library/Application Support/${name}-state; on
-  Windows in %LOCALAPPDATA%\\${name}. Protects against a copy of the file or of its
-  folder, and against other users, also if they get such a copy. Does not protect
-  against your own programs, or against anyone who has both files: a copy of your
-  whole home (on Linux with the machine's id, which is no secret on the machine).
+  ~/.local/state/${name}; on macOS in ~/Library/Application
+  Support/${name}-state; on Windows in %LOCALAPPDATA%\\${name}. Protects
+  against a copy of the file or of its folder, and against other users, even if
+  they get such a copy. Does not protect against your own programs, or against
+  anyone who has both files: a copy of your whole home (on Linux with the
+  machine's id, which is not secret there).
 - memory: nothing is written, and the session ends with the command.
 
 The keychain is the default if one answers within 3 seconds. Otherwise the file
@@ -31,12 +32,12 @@ needs one explicit yes: at the prompt, by --yes, or by ${variable("STORAGE")}=fi
 Nothing is stored in plain text, and there is no silent fallback: a keychain
 that is locked later is an error that says so.
 
-If the secret is lost, the file cannot be opened: restore it from a backup, or
-log in again with --force. A login with --force does without what cannot be
-opened, and keeps it as credentials.json.old. A file from before there was a
-secret opens as before, and the next write gives it the new key. No derived key
-is kept anywhere; "${command} auth logout --all" also removes those that earlier versions
-kept in the runtime folder.
+In a container, keep the folder of the secret as well, or set a passphrase. If
+the secret is lost, the file cannot be opened: restore it from a backup, or log
+in again with --force, which keeps what cannot be opened as credentials.json.old.
+A file from before there was a secret opens as before, and the next write gives
+it the new key. No derived key is kept anywhere; "${command} auth logout --all"
+also removes those that earlier versions kept in the runtime folder.
 
 The keychain is asked in a process of its own. The library that speaks to it
 waits on threads that nothing can cancel, and behind an unlock dialog that

@@ -50,7 +50,7 @@ keeps the file as credentials.json.old.
     the secret that opens the session is missing: there is no "…"
 
 The session is unchanged. Restore that file from a backup, or set the variable
-that the hint names as it was at the login.
+that the hint names to what it was at login.
 
     the session is sealed with a passphrase, and none is set
 

@@ -23,7 +23,7 @@ async function discover(
     asked.push(String(input));
     return answers[String(input)] ?? new Response("no", { status: 404 });
   };
-  const discovery = await discoverAuthorizationServer(of, { fetch, clock: systemClock }, alias);
+  const discovery = await discoverAuthorizationServer(of, { fetch, clock: systemClock }, (found) => found === of || found === alias);
   return { found: discovery.server, asked, reason: discovery.server === undefined ? discovery.reason : undefined };
 }
 

@@ -68,8 +68,8 @@ test("FR-007 file and secret together, copied to another machine, do not open th
   const on = (id: string | undefined): SealedFile => it.open(machineKeyIn(it.state, { machine: () => id }));
   await on("here").write(content, { key: { ...newMachineHeader(), machineId: true } as KeyHeader });
   assert.equal(await on("here").read(), content);
-  await assert.rejects(on("there").read(), refusedWith("storage_damaged", /sealed on another machine or with another secret than the one in "\S+credentials\.secret"/, /auth login --force/));
-  await assert.rejects(on(undefined).read(), refusedWith("storage_unreadable", /sealed with the id of a machine, and this one has none/, /machine-id/));
+  await assert.rejects(on("there").read(), refusedWith("storage_damaged", /sealed on another machine or with a secret other than the one in "\S+credentials\.secret"/, /auth login --force/));
+  await assert.rejects(on(undefined).read(), refusedWith("storage_unreadable", /sealed with the machine's id, and \/etc\/machine-id cannot be read/, /^Restore that file/));
 });
 
 test("a machine that gets an id later, and any change of its host name, locks nobody out", async (t) => {
@@ -128,9 +128,9 @@ for (const [what, spoil, code, message, hint, options] of [
   ["is in a folder that others can write in", ({ state }) => chmodSync(state, 0o777), "storage_unsafe", /can be changed by others \(mode 0777\)/, /^Run: chmod 700 /, unix],
   ["belongs to another user", ({ secret }) => chownSync(secret, 12345, 12345), "storage_unsafe", /belongs to another user \(uid 12345\)/, /XDG_STATE_HOME/, root],
   ["is in a folder of another user", ({ state }) => chownSync(state, 12345, 12345), "storage_unsafe", /belongs to another user \(uid 12345\)/, /XDG_STATE_HOME/, root],
-  ["is missing", ({ secret }) => rmSync(secret), "storage_unreadable", /the secret that opens the session is missing: there is no "\S+credentials\.secret"/, /^Restore it from a backup, or set XDG_STATE_HOME as it was at the login\. If it is lost: spec-kitty auth login --force$/, {}],
-  ["is cut short", ({ secret }) => writeFileSync(secret, "ab"), "storage_unreadable", /does not hold a secret of this program/, /^Restore it from a backup/, {}],
-  ["is another", ({ secret }) => writeFileSync(secret, "ab".repeat(32)), "storage_damaged", /cannot be opened: .*another secret than the one in "\S+credentials\.secret"/, /^Restore it from a backup/, {}],
+  ["is missing", ({ secret }) => rmSync(secret), "storage_unreadable", /the secret that opens the session is missing: there is no "\S+credentials\.secret"/, /^Restore it from a backup, or set XDG_STATE_HOME to what it was at login\. If it is lost: spec-kitty auth login --force$/, {}],
+  ["is cut short", ({ secret }) => writeFileSync(secret, "ab"), "storage_unreadable", /does not contain a secret of this program/, /^Restore it from a backup/, {}],
+  ["is another", ({ secret }) => writeFileSync(secret, "ab".repeat(32)), "storage_damaged", /cannot be opened: .*a secret other than the one in "\S+credentials\.secret"/, /^Restore it from a backup/, {}],
 ] as [string, (it: Sealed) => void, "storage_unsafe", RegExp, RegExp, object][]) {
   test(`NFR-013 a secret that ${what} is refused, with what fixes it, and neither it nor the sealed file is changed`, options, async (t) => {
     const it = await sealed(t);

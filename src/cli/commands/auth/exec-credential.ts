@@ -23,7 +23,7 @@ export const execCredential: Command = defineCommand({
   ],
   async run(context, values) {
     const info = context.app.env["KUBERNETES_EXEC_INFO"];
-    // Without it, it is not a client of Kubernetes that asks, but the user.
+    // Without it, the user asks, and not a Kubernetes client.
     if (info) checkAsker(info, values.cluster);
     const { token, expiresAt } = await credentialOf(context);
     const answer: ExecCredential = {
@@ -35,7 +35,7 @@ export const execCredential: Command = defineCommand({
   },
 });
 
-/** What the client says of itself, in a variable. */
+/** What the client says about itself, in a variable. */
 interface ExecInfo {
   readonly apiVersion?: unknown;
   readonly spec?: { readonly cluster?: { readonly server?: unknown } };

@@ -1,7 +1,9 @@
+import { deviceReason } from "../../../app/login/client.ts";
 import { logIn } from "../../../app/login/log-in.ts";
 import { loginTarget } from "../../../app/login/target.ts";
 import { accountName, remainingMs } from "../../../auth/session.ts";
-import { hint, login as loginCommand } from "../../../base/hint.ts";
+import { hasTenants, providerNames, type ChosenProvider } from "../../../auth/oauth/named-providers.ts";
+import { hint, login as loginCommand, type Hint } from "../../../base/hint.ts";
 import { Secret } from "../../../base/secret.ts";
 import { describeEnvironment, readFacts } from "../../../platform/browser-or-device.ts";
 import { endOfSession, statusOf } from "../../account.ts";
@@ -20,14 +22,17 @@ export const login: Command = defineCommand({
     "browser on another device. The session is sealed with a key in the OS keychain. ADDRESS is the service, or the issuer of its tokens; " +
     "the profile remembers it.",
   arguments: [0, 1],
+  repeated: ["force", "yes", "provider", "tenant", "service", "issuer", "client-id", "client-secret-file", "scope", "trust-host", "storage"],
   options: {
     headless: { type: "boolean", help: "log in with a code, using a browser on any other device" },
     "no-browser": { type: "boolean", help: "print the address instead of opening it" },
     port: { type: "number", range: [1, 65_535], value: "N", help: "port of the callback (default: a free one from 28888 on)" },
     "redirect-host": { type: "string", value: "HOST", choices: ["127.0.0.1", "localhost"], help: "127.0.0.1 (default), or localhost for services that know only that name" },
     "redirect-path": { type: "string", value: "PATH", help: "path of the callback, for issuers that know only this one; remembered" },
-    timeout: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how long to wait for the browser (default: 300)" },
-    scope: { type: "string", value: '"…"', help: "scopes to request, added to those of the session; offline_access is included where the issuer knows it; remembered" },
+    timeout: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how long to wait for you (default: 300; with a code, as long as it is valid)" },
+    scope: { type: "string", value: '"…"', help: "scopes to request, added to those of the session; offline_access is included where the issuer supports it; remembered" },
+    provider: { type: "string", value: "NAME", choices: providerNames, help: "log in at github, google or microsoft, with a client of your own; remembered" },
+    tenant: { type: "string", value: "ID", help: "tenant of --provider microsoft: its ID or domain, organizations or consumers (default: common); remembered" },
     service: { type: "string", value: "URL", help: "service that the tokens are for, if it is not the issuer itself; remembered" },
     issuer: { type: "string", value: "URL", help: "issuer of the tokens, exactly as it names itself; remembered" },
     "client-id": { type: "string", value: "ID", help: "client ID registered there (default: cli_native); remembered" },
@@ -69,16 +74,17 @@ export const login: Command = defineCommand({
   async run(context, values, [address]) {
     const { app, identity, out } = context;
     const asJson = values.json === true;
-    const timeoutMs = 1000 * (values.timeout ?? 300);
+    const timeoutMs = values.timeout === undefined ? undefined : 1000 * values.timeout;
     const redirectHost = parseRedirectHost(values["redirect-host"]);
     const redirectPath = parseRedirectPath(values["redirect-path"]);
     const trustedHosts = values["trust-host"]?.map(parseHost);
     const resource = parseResource(values.resource);
-    const environment = describeEnvironment(readFacts());
-    if (values.explain) return explain(context, environment, asJson);
+    const explanation = chosenLogin(values);
+    if (values.explain) return explain(context, explanation, asJson);
 
     const clientSecret = await readClientSecret(values["client-secret-file"]);
-    const target = await loginTarget(app, { address, scope: values.scope, clientSecret, force: values.force === true, signal: context.signal });
+    const provider = parseProvider(values.provider, values.tenant);
+    const target = await loginTarget(app, { address, provider, scope: values.scope, clientSecret, force: values.force === true, signal: context.signal });
     const { already } = target;
     if (already !== undefined) {
       if (asJson) out.json(statusOf(target.name, already, app, target.here));
@@ -88,11 +94,13 @@ export const login: Command = defineCommand({
     if (app.settings.accessToken) out.warn(`${identity.variable("ACCESS_TOKEN")} is set, and takes precedence over this login until it is unset`);
 
     const open = !values["no-browser"];
-    const isDevice = values.headless === true || (open && environment.login === "device");
-    if (isDevice && !values.headless) out.say(`Logging in with a code: ${environment.reason}.`);
+    const needed = deviceReason(target);
+    if (needed !== undefined) refuseIgnored(values, needed, "Leave it out");
+    const isDevice = needed !== undefined || explanation.login === "device";
+    if (isDevice && !values.headless) out.say(`Logging in with a code: ${needed ?? explanation.reason}.`);
     const { port, audience, prompt, "login-hint": loginHint, yes = false, force = false } = values;
     const options = {
-      ...(isDevice ? deviceScreen(context, !values["no-qr"]) : await browserScreen(context, { timeoutMs, opens: open, isFirst: target.known === undefined })),
+      ...(isDevice ? deviceScreen(context, !values["no-qr"]) : await browserScreen(context, { opens: open, isFirst: target.known === undefined })),
       ...{ flow: isDevice ? "device" : "browser", open, port, redirectHost, redirectPath, trustedHosts, timeoutMs, resource, audience, prompt, loginHint, dpop: !values["no-dpop"] } as const,
       onConsent: askedConsent(context, { file: yes, profile: yes || force }),
       onWarning: out.warn,
@@ -114,6 +122,14 @@ export const login: Command = defineCommand({
 function parseRedirectHost(host: string | undefined): "127.0.0.1" | "localhost" | undefined {
   if (host === undefined || host === "127.0.0.1" || host === "localhost") return host;
   throw usageError(`--redirect-host is "${host}", not 127.0.0.1 or localhost`, "Try: --redirect-host localhost");
+}
+
+function parseProvider(name: string | undefined, tenant: string | undefined): ChosenProvider | undefined {
+  const known = providerNames.find((candidate) => candidate === name);
+  if (name !== undefined && known === undefined) throw usageError(`--provider is "${name}", not one of ${providerNames.join(", ")}`, "Name any other by its address alone");
+  if (tenant !== undefined && (known === undefined || !hasTenants(known))) throw usageError("--tenant belongs to --provider microsoft", "Try: --provider microsoft");
+  if (tenant !== undefined && !/^[\w-]+(\.[\w-]+)*$/.test(tenant)) throw usageError(`--tenant is "${tenant}", not an ID or a domain`, "Try: --tenant organizations");
+  return known && { name: known, tenant: tenant?.toLowerCase() };
 }
 
 /** From a file, and never from the command line, which every user of the machine can read. */
@@ -145,9 +161,33 @@ function parseResource(resource: string | undefined): string | undefined {
   throw usageError(`--resource is "${resource}", not an address without a fragment`, "Try: --resource https://api.example");
 }
 
-function explain({ out }: Context, environment: ReturnType<typeof describeEnvironment>, asJson: boolean): void {
-  const explanation: LoginExplanation = environment;
+/** Options that only a login through the browser has a use for. */
+const browserOptions = ["no-browser", "port", "redirect-host"] as const;
+
+type BrowserOptions = Readonly<Record<(typeof browserOptions)[number], string | number | boolean | undefined>>;
+
+/** @throws AuthError `usage_invalid` for an option that a login with a code would ignore */
+function refuseIgnored(values: BrowserOptions, reason: string, fix: string | ((option: readonly string[]) => Hint)): void {
+  const name = browserOptions.find((option) => values[option] !== undefined);
+  if (name === undefined) return;
+  const typed = [`--${name}`, ...(values[name] === true ? [] : [String(values[name])])];
+  throw usageError(`--${name} is for a login through the browser, and ${reason}`, typeof fix === "string" ? fix : fix(typed));
+}
+
+/** The login that an option asks for, else what can work here. */
+function chosenLogin(values: BrowserOptions & { readonly headless: boolean | undefined }): LoginExplanation {
+  if (values.headless) {
+    refuseIgnored(values, "--headless logs in with a code", "Leave out one of the two");
+    return { login: "device", reason: "--headless asks for it", signals: [] };
+  }
+  if (values["no-browser"]) return { login: "browser", reason: "--no-browser asks for it, and you open the browser yourself", signals: [] };
+  const found = describeEnvironment(readFacts());
+  if (found.login === "device") refuseIgnored(values, found.reason, (typed) => hint`To open the browser yourself: ${loginCommand(undefined, ...typed, "--no-browser")}`);
+  return found;
+}
+
+function explain({ out }: Context, explanation: LoginExplanation, asJson: boolean): void {
   if (asJson) return out.json(explanation);
-  out.answer(`${environment.login === "device" ? "Device" : "Browser"} login: ${environment.reason}.`);
-  for (const { name, value, meaning } of environment.signals) out.answer(`  ${name} = ${value}: ${meaning}`);
+  out.answer(`${explanation.login === "device" ? "Device" : "Browser"} login: ${explanation.reason}.`);
+  for (const { name, value, meaning } of explanation.signals) out.answer(`  ${name} = ${value}: ${meaning}`);
 }

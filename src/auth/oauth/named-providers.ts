@@ -1,0 +1,120 @@
+import type { AuthorizationServer } from "./authorization-server.ts";
+
+/** A provider that does not work by its address alone, and what it documents about itself. */
+export interface NamedProvider {
+  /** Where the provider documents what is said here. */
+  readonly documentation: string;
+  /** What it lacks or requires, as a sentence for the help. */
+  readonly manner: string;
+  /** The issuer of the tokens, as it is called here and, where it publishes metadata, there. */
+  readonly issuer: string;
+  /** All there is to know, for a provider without metadata. */
+  readonly server?: AuthorizationServer;
+  /** The issuer that its metadata names, where that is another one; `TENANT` stands for the id of a tenant. */
+  readonly issuerTemplate?: string;
+  /** The API that the tokens are for. */
+  readonly service: string;
+  /** What to request unless the user says otherwise. */
+  readonly scope: string;
+  /** Further parameters of the authorization request. */
+  readonly extra: Readonly<Record<string, string>>;
+  /** Hosts other than the issuer's that its logins begin at. */
+  readonly hosts: readonly string[];
+  readonly redirectHost?: "localhost";
+  /** The logins that it grants only to a client with a secret. */
+  readonly needsSecret: "never" | "browser" | "always";
+  /** Revoking one token ends every login of this user with this client. */
+  readonly revokesAll?: boolean;
+}
+
+/** The names that `--provider` takes. */
+export const providerNames = ["github", "google", "microsoft"] as const;
+export type ProviderName = (typeof providerNames)[number];
+
+const githubIssuer = "https://github.com/login/oauth";
+const providers: Readonly<Record<ProviderName, NamedProvider>> = {
+  github: {
+    documentation: "https://docs.github.com/apps/building-oauth-apps/authorizing-oauth-apps",
+    manner: "no metadata, no refresh token, no expiry; without a client secret only the login with a code; logs out here only",
+    issuer: githubIssuer,
+    server: {
+      issuer: githubIssuer,
+      authorization_endpoint: "https://github.com/login/oauth/authorize",
+      token_endpoint: "https://github.com/login/oauth/access_token",
+      device_authorization_endpoint: "https://github.com/login/device/code",
+      userinfo_endpoint: "https://api.github.com/user",
+      token_endpoint_auth_methods_supported: ["client_secret_post"],
+    },
+    service: "https://api.github.com",
+    scope: "read:user user:email",
+    extra: {},
+    hosts: [],
+    needsSecret: "browser",
+  },
+  google: {
+    documentation: "https://developers.google.com/identity/protocols/oauth2/native-app",
+    manner: "gives its clients a secret and requires it; a logout ends every login of the user with this client",
+    issuer: "https://accounts.google.com",
+    service: "https://www.googleapis.com",
+    scope: "openid email profile",
+    // Instead of the scope `offline_access`; and a second login gets a refresh token only after consent.
+    extra: { access_type: "offline", prompt: "consent" },
+    hosts: ["oauth2.googleapis.com"],
+    needsSecret: "always",
+    revokesAll: true,
+  },
+  microsoft: {
+    documentation: "https://learn.microsoft.com/en-us/entra/identity-platform/v2-protocols-oidc",
+    manner: "one issuer for each tenant (--tenant, common by default); scopes of one resource at a time; logs out here only",
+    issuer: "https://login.microsoftonline.com/TENANT/v2.0",
+    issuerTemplate: "https://login.microsoftonline.com/TENANT/v2.0",
+    service: "https://graph.microsoft.com",
+    scope: "openid profile email offline_access User.Read",
+    extra: { prompt: "select_account" },
+    hosts: [],
+    redirectHost: "localhost",
+    needsSecret: "never",
+  },
+};
+
+/** What the user named. */
+export interface ChosenProvider {
+  readonly name: ProviderName;
+  /** For a provider that has tenants: a tenant's id or domain, or one of the provider's words for several tenants; `common` by default. */
+  readonly tenant?: string | undefined;
+}
+
+/** What is known about a provider that the user named. */
+export function namedProvider({ name, tenant = "common" }: ChosenProvider): NamedProvider {
+  const provider = providers[name];
+  return { ...provider, issuer: provider.issuer.replace("TENANT", tenant) };
+}
+
+/** Whether a provider has tenants. */
+export function hasTenants(name: ProviderName): boolean {
+  return providers[name].issuerTemplate !== undefined;
+}
+
+const guid = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+
+/** What the issuer contains in metadata for several tenants; the ID token has the tenant's id in its place, and in `tid`. */
+export const tenantPlaceholder = "{tenantid}";
+
+/**
+ * Whether metadata may name this issuer. A tenant that was named by its id is that issuer, exactly; one that was named by its domain
+ * has an id of its own, which only the provider knows; and for several tenants the provider writes a placeholder.
+ */
+export function isIssuerOf({ issuer, issuerTemplate }: NamedProvider, found: string): boolean {
+  if (issuerTemplate === undefined || found === issuer) return found === issuer;
+  const [before = "", after = ""] = issuerTemplate.split("TENANT");
+  if (!found.startsWith(before) || !found.endsWith(after)) return false;
+  const tenant = found.slice(before.length, found.length - after.length);
+  const named = issuer.slice(before.length, issuer.length - after.length);
+  if (named === "common" || named === "organizations") return tenant === tenantPlaceholder;
+  return !isTenantId(named) && isTenantId(tenant);
+}
+
+/** Whether a text is the id of a tenant. */
+export function isTenantId(text: string): boolean {
+  return new RegExp(`^${guid}$`).test(text);
+}

@@ -1,0 +1,51 @@
+/**
+ * Measures messages while their frames arrive (RFC 6455 §5.2). A WebSocket collects a message until it is complete, however long it
+ * is: a frame may announce gigabytes, and a message may consist of frames without an end.
+ *
+ * @param most - bytes of one message on the wire, the headers of its frames included: empty frames take space in memory too
+ * @param exceeded - called once, as soon as a message is longer, or a header says that it will be
+ * @returns takes what arrives after the upgrade, in pieces of any size
+ */
+export function messageMeter(most: number, exceeded: () => void): (chunk: Uint8Array) => void {
+  let header: number[] = [];
+  let left = 0;
+  let size = 0;
+  let isOver = false;
+  return (chunk) => {
+    for (let at = 0; at < chunk.length && !isOver; ) {
+      if (left > 0) {
+        const taken = Math.min(left, chunk.length - at);
+        left -= taken;
+        at += taken;
+        continue;
+      }
+      header.push(chunk[at] ?? 0);
+      at += 1;
+      const payload = payloadLength(header);
+      if (payload === undefined) continue;
+      const [first = 0] = header;
+      // A control frame may come between the frames of a message, and has 125 bytes at most (§5.5).
+      const isControl = (first & 0x08) !== 0;
+      if (!isControl) size += header.length + payload;
+      isOver = size > most || (isControl && payload > 125);
+      if (!isControl && (first & 0x80) !== 0) size = 0;
+      left = payload;
+      header = [];
+    }
+    if (isOver) {
+      isOver = false;
+      // Whatever else arrives on a connection that is being closed is not looked at.
+      left = Number.POSITIVE_INFINITY;
+      exceeded();
+    }
+  };
+}
+
+/** The length that a frame's header announces; undefined while the header is not complete. */
+function payloadLength(header: readonly number[]): number | undefined {
+  const short = (header[1] ?? 0) & 0x7f;
+  const isMasked = ((header[1] ?? 0) & 0x80) !== 0;
+  const lengthBytes = short === 127 ? 8 : short === 126 ? 2 : 0;
+  if (header.length < 2 + lengthBytes + (isMasked ? 4 : 0)) return undefined;
+  return lengthBytes === 0 ? short : header.slice(2, 2 + lengthBytes).reduce((length, byte) => length * 256 + byte, 0);
+}

@@ -1,0 +1,91 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { messageMeter } from "./message-meter.ts";
+
+/** What Node reports about an upgrade and a WebSocket does not. */
+export interface Upgrade {
+  /** HTTP status of the answer; 0 while there is none. */
+  status(): number;
+  /** Whether compression was left out of the request, so that the service must not use it. */
+  isPlain(): boolean;
+  /**
+   * Breaks the connection when a message grows longer than a number of bytes on the wire, or when the service does not read that many
+   * bytes of what is sent to it, such as the answers to its pings. `exceeded` is called with the end of the sentence about the service.
+   * To be called when the connection has just been opened.
+   */
+  limit(bytes: number, exceeded: (what: string) => void): void;
+  /** Lets the process exit while the connection is still open. */
+  release(): void;
+  /** Stops listening. */
+  end(): void;
+}
+
+/** The part of a connection that is used. */
+interface Connection {
+  unref?: () => unknown;
+  destroy?: () => unknown;
+  on?: (event: "data", listener: (chunk: Uint8Array) => void) => unknown;
+  readonly writableLength?: number;
+}
+
+/** The part of a message on undici's diagnostics channels that is used. */
+interface UpgradeMessage {
+  request?: { headers?: unknown };
+  response?: { statusCode?: unknown };
+  socket?: Connection;
+}
+
+/**
+ * Finds out how an upgrade was answered, and on which connection. A WebSocket does not say whether it was refused or could not
+ * connect (so that web pages cannot scan networks with it), and takes no limit on the size of a message; but Node publishes both the
+ * answer and the connection on diagnostics channels. Where it does not, the status stays unknown, a refusal looks like a failed
+ * connection, and a message is not limited before it is complete.
+ *
+ * @param authorization - the header of the request. It holds a ticket, which is used once, so it identifies the request
+ */
+export function watchUpgrade(authorization: string): Upgrade {
+  let status = 0;
+  let isPlain = false;
+  let connection: Connection | undefined;
+  const listen = (message: unknown): void => {
+    const { request, response, socket } = message as UpgradeMessage;
+    const { headers } = request ?? {};
+    const isOurs = Array.isArray(headers) ? headers.includes(authorization) : typeof headers === "string" && headers.includes(authorization);
+    if (!isOurs) return;
+    if (typeof response?.statusCode === "number") status = response.statusCode;
+    connection ??= socket;
+    isPlain ||= withoutCompression(headers);
+  };
+  for (const channel of channels) subscribe(channel, listen);
+  return {
+    status: () => status,
+    isPlain: () => isPlain,
+    limit(bytes, exceeded) {
+      const breakOff = (what: string): void => {
+        connection?.destroy?.();
+        exceeded(what);
+      };
+      const count = messageMeter(bytes, () => breakOff(`sent a message of more than ${bytes / 1024 / 1024} MiB`));
+      connection?.on?.("data", (chunk) => {
+        if ((connection?.writableLength ?? 0) > bytes) breakOff("does not read what is sent to it");
+        else count(chunk);
+      });
+    },
+    release: () => void connection?.unref?.(),
+    end: () => channels.forEach((channel) => unsubscribe(channel, listen)),
+  };
+}
+
+const channels = ["undici:request:create", "undici:client:sendHeaders", "undici:request:headers"];
+
+/**
+ * Takes the offer to compress out of a request that was not sent yet: a few kilobytes could otherwise become gigabytes before
+ * anything here sees them (RFC 7692 §8). Returns whether it was there.
+ *
+ * @param headers - names and values in turn
+ */
+function withoutCompression(headers: unknown): boolean {
+  if (!Array.isArray(headers)) return false;
+  const at = headers.findIndex((name, index) => index % 2 === 0 && String(name).toLowerCase() === "sec-websocket-extensions");
+  if (at >= 0) headers.splice(at, 2);
+  return at >= 0;
+}

@@ -1,0 +1,84 @@
+import { hint } from "../../base/hint.ts";
+import { usageError } from "../command.ts";
+import { readInput } from "../input.ts";
+
+type Container = Record<string, unknown> | unknown[];
+
+/** A field of the command line: its name, such as `user[name]` or `labels[]`, and its value. */
+export type Field = readonly [name: string, value: unknown];
+
+/**
+ * Reads the fields of a request.
+ *
+ * @param texts - of `-f`, each `name=text`
+ * @param typed - of `-F`, each `name=json` or `name=@file`; what is not JSON is text
+ * @param signal - ends the wait for standard input
+ * @throws AuthError `usage_invalid`
+ */
+export async function readFields(texts: readonly string[], typed: readonly string[], signal: AbortSignal): Promise<Field[]> {
+  const read = async ([name, text]: readonly [string, string]): Promise<Field> => [name, text.startsWith("@") ? await readInput("json-field", text, signal) : jsonOrText(name, text)];
+  return [...texts.map((field) => split("-f", field)), ...(await Promise.all(typed.map((field) => read(split("-F", field)))))];
+}
+
+function split(option: string, field: string): [name: string, text: string] {
+  const at = field.indexOf("=");
+  if (at < 1) throw usageError(`${option} is "${field}", which is not name=value`, `Try: ${option} name=value`);
+  return [field.slice(0, at), field.slice(at + 1)];
+}
+
+function jsonOrText(name: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // A list or an object that was meant to be one, and is not, must not be sent as a text.
+    if (/^\s*[[{"]/.test(text)) throw usageError(`-F ${name} is not JSON`, hint`To send it as a text: ${{ run: ["-f", `${name}=…`] }}`);
+    return text;
+  }
+}
+
+/**
+ * The JSON object that fields make: `a[b]=1` is `{"a":{"b":1}}`, `a[]=1` adds to a list.
+ * @throws AuthError `usage_invalid` when two of them exclude each other
+ */
+export function objectOf(fields: readonly Field[]): Container {
+  const root = emptyObject();
+  for (const [name, value] of fields) {
+    const [, first = "", rest = ""] = /^([^[\]]+)((?:\[[^[\]]*\])*)$/.exec(name) ?? [];
+    if (first === "") throw usageError(`"${name}" is not the name of a field`, hint`Try: ${{ run: ["-f", "user[name]=value"] }}`);
+    put(root, [first, ...[...rest.matchAll(/\[([^[\]]*)\]/g)].map(([, step = ""]) => step)], value, name);
+  }
+  return root;
+}
+
+/** Without a prototype: a field may be called `__proto__`. */
+function emptyObject(): Record<string, unknown> {
+  return Object.create(null) as Record<string, unknown>;
+}
+
+function put(container: Container, [step = "", ...rest]: readonly string[], value: unknown, name: string): void {
+  const clash = (): Error => usageError(`the field "${name}" is used as two different things`, "Use each name as a value, a list or an object, not as two of them");
+  const [next] = rest;
+  if (Array.isArray(container)) {
+    if (step !== "") throw clash();
+    if (next === undefined) return void container.push(value);
+    // `a[][x]=1 a[][y]=2` is one object, until a name comes again.
+    const last: unknown = container.at(-1);
+    const goesOn = next !== "" && isContainer(last) && !Array.isArray(last) && (rest.length > 1 || !(next in last));
+    const made = goesOn ? last : next === "" ? [] : emptyObject();
+    if (!goesOn) container.push(made);
+    return put(made, rest, value, name);
+  }
+  if (step === "") throw clash();
+  if (next === undefined) {
+    if (step in container) throw clash();
+    container[step] = value;
+    return;
+  }
+  const there = (container[step] ??= next === "" ? [] : emptyObject());
+  if (!isContainer(there)) throw clash();
+  put(there, rest, value, name);
+}
+
+function isContainer(value: unknown): value is Container {
+  return typeof value === "object" && value !== null;
+}

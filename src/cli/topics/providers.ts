@@ -1,0 +1,40 @@
+import { namedProvider, providerNames } from "../../auth/oauth/named-providers.ts";
+import type { Identity } from "../../base/identity.ts";
+import { bulletList } from "../format.ts";
+
+/** How to log in at well-known providers. */
+export function providers({ command, variable }: Identity): string {
+  const named = bulletList(
+    providerNames.map((name) => {
+      const { manner, service, documentation } = namedProvider({ name });
+      return [name, `${manner}. The tokens are for ${service}. ${documentation}`] as const;
+    }),
+  );
+  const byAddress = bulletList([
+    ["Auth0", "https://TENANT.auth0.com, or your own domain; an application of the type Native"],
+    ["Okta", "https://ORGANIZATION.okta.com/oauth2/default; a native application with refresh tokens and, for `--headless`, the device grant"],
+    ["Keycloak", "https://HOST/realms/REALM; a client without client authentication, with standard flow and device grant"],
+    ["GitLab", "https://gitlab.com, or your own host; an application that is not confidential"],
+    ["Zitadel", "https://INSTANCE.zitadel.cloud; an application of the type Native"],
+  ]);
+  return `Register this program as a public native client (RFC 8252) at the provider. Its
+redirect address is http://127.0.0.1/callback, with any port, or what the first
+login prints. Then one address is enough:
+
+    ${command} auth login ADDRESS --client-id ID
+
+ADDRESS is the issuer, for example:
+
+${byAddress}
+
+Some providers do not work by their address alone. They have a name instead:
+
+    ${command} auth login --provider NAME --client-id ID
+
+${named}
+
+For these the redirect address ends in /callback/NAME; Microsoft knows it with
+the host localhost. A client secret that a provider gives to a native client is
+in every copy of the program, so it is not secret, and PKCE protects the login.
+Pass it in ${variable("CLIENT_SECRET")}, or with --client-secret-file.`;
+}

@@ -1,0 +1,56 @@
+// Node's permission model: what a program may do is named on its command line, and flushing a file is refused whatever is allowed.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { runCommand, scratchFolder } from "../helpers/command.ts";
+import { scene } from "../helpers/scene.ts";
+import { sessionOf, storeSession, storedSession } from "../helpers/stored-session.ts";
+
+const known = process.allowedNodeEnvironmentFlags;
+const permission = known.has("--permission") ? "--permission" : "--experimental-permission";
+const restricted = [permission, "--allow-fs-read=*", "--allow-fs-write=*", ...(known.has("--allow-net") ? ["--allow-net"] : []), "--no-warnings"];
+
+test("NFR-010 where Node refuses to flush files, a refreshed session and an event are stored all the same, and a logout is complete", async (t) => {
+  const { saas, env, credentials } = await scene(t);
+  await storeSession(saas, env, sessionOf(saas));
+  const before = readFileSync(credentials);
+  const run = async (args: string): Promise<string> => {
+    const { code, stdout, stderr } = await runCommand(t, args.split(" "), env, { nodeArgs: restricted });
+    assert.deepEqual([code, stderr], [0, ""], args);
+    return stdout.trim();
+  };
+  const token = await run("auth token");
+  assert.equal(saas.counters.refreshes, 1);
+  assert.equal((await storedSession(env))?.accessToken.reveal(), token);
+  assert.notDeepEqual(readFileSync(credentials), before);
+  await run('sync emit WPStatusChanged --aggregate WP01 --payload {"wp_id":"WP01","from_lane":"planned","to_lane":"claimed"}');
+  assert.match(await run("sync status"), /1 event/);
+  assert.match(await run("auth logout --all"), /No login is stored here/);
+});
+
+test("NFR-010 a file that cannot be flushed is opened so that each write waits for the disk", { skip: process.platform !== "linux" && "looks at /proc" }, async (t) => {
+  const path = join(scratchFolder(t), "file");
+  const program = `
+    import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+    import { reserveFile } from ${JSON.stringify(new URL("../../dist/platform/replace-file.js", import.meta.url).href)};
+    const reservation = reserveFile(${JSON.stringify(path)}, 10);
+    const fd = readdirSync("/proc/self/fd").find((fd) => { try { return readlinkSync("/proc/self/fd/" + fd).endsWith(".tmp") } catch {} });
+    process.stdout.write(/^flags:\\t(\\d+)/m.exec(readFileSync("/proc/self/fdinfo/" + fd, "utf8"))[1]);
+    reservation.commit("content");`;
+  const flagsOf = (nodeArgs: readonly string[]): number => parseInt(execFileSync(process.execPath, [...nodeArgs, "--input-type=module", "-e", program], { encoding: "utf8" }), 8);
+  const dsync = 0o10000;
+  assert.equal(flagsOf(restricted) & dsync, dsync);
+  assert.equal(readFileSync(path, "utf8"), "content");
+  assert.equal(flagsOf([]) & dsync, 0, "elsewhere it is flushed once, at its end");
+});
+
+test("a folder that the permission model closes is named, and nothing is reported as a defect", async (t) => {
+  const { saas, env, folder } = await scene(t);
+  await storeSession(saas, env, sessionOf(saas));
+  const root = new URL("../..", import.meta.url).pathname;
+  const { code, stderr } = await runCommand(t, ["auth", "token"], env, { nodeArgs: [permission, `--allow-fs-read=${root}`, "--no-warnings"] });
+  assert.equal(code, 1);
+  assert.match(stderr, new RegExp(`^error: "${folder}/config" cannot be looked at \\(ERR_ACCESS_DENIED\\)\\nhint: .*$`, "m"));
+});

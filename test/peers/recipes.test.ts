@@ -1,0 +1,37 @@
+// A tool whose own commands are made with another library, as src/EMBEDDING.md has it.
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { startFakeSaas } from "../fake-saas/server.ts";
+import { runCommand, scratchFolder, type CommandResult } from "../helpers/command.ts";
+import { scriptedBrowser } from "../helpers/scripted-browser.ts";
+import { writeTool } from "../helpers/tool.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const recipes = [...readFileSync(join(root, "src", "EMBEDDING.md"), "utf8").matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, text = ""]) => text);
+
+const installed = { commander: join(root, "test", "peers", "node_modules", "commander"), yargs: join(root, "test", "peers", "node_modules", "yargs") };
+for (const [library, place] of Object.entries(installed)) {
+  test(`with ${library}, a tool's own commands and those of the login are in one program of ten lines`, async (t) => {
+    const recipe = recipes.find((text) => text.includes(`from "${library}"`)) ?? assert.fail("there is none");
+    assert.ok(recipe.trim().split("\n").filter((line) => !line.startsWith("import ") && line !== "").length <= 10);
+    const saas = await startFakeSaas();
+    t.after(() => saas.close());
+    const folder = scratchFolder(t);
+    mkdirSync(join(folder, "node_modules"));
+    symlinkSync(root, join(folder, "node_modules", "spec-kitty"), "junction");
+    symlinkSync(place, join(folder, "node_modules", library), "junction");
+    const program = writeTool(recipe, folder, "acme.mjs", { url: saas.url });
+    const env = { PATH: process.env["PATH"], HOME: folder, XDG_CONFIG_HOME: join(folder, "config"), XDG_RUNTIME_DIR: join(folder, "run"), XDG_STATE_HOME: join(folder, "state"), ACME_STORAGE: "file", BROWSER: scriptedBrowser() };
+    const acme = (...args: string[]): Promise<CommandResult> => runCommand(t, args, env, { program, cwd: folder });
+    assert.match((await acme("auth", "login")).stdout, /^✓ Logged in as alice/);
+    assert.match((await acme("projects")).stdout, /alice@example\.com/);
+    assert.equal((await acme("auth", "token", "--profile", "nobody")).code, 4);
+    assert.equal((await acme("--version")).stdout, "1.2.0\n");
+    assert.match((await acme("--help")).stdout, /\bauth\b[^]*\bprojects\b/);
+    assert.match((await acme("auth", "--help")).stdout, /Usage: acme auth COMMAND/);
+    assert.notEqual((await acme("frobnicate")).code, 0);
+  });
+}
