@@ -87,7 +87,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
     issuer: issuer && { ...issuer, value: parseIssuer(issuer.value, issuer.source) },
     clientId: fromOption("client-id") ?? fromEnvironment("CLIENT_ID") ?? fromProgram("clientId"),
     clientSecret: clientSecret === undefined ? undefined : new Secret(clientSecret),
-    scope: program.scope,
+    scope: program.scope ?? (program.defaults === "standard" ? "openid offline_access" : undefined),
     storage,
     accessToken: accessToken && new Secret(accessToken.value),
     passphrase: passphrase ? new Secret(passphrase) : undefined,

@@ -64,6 +64,10 @@ export interface Profile {
   readonly service: string;
   /** The issuer that the user named, exactly as it names itself; undefined: the service is its own issuer. */
   readonly issuer?: string | undefined;
+  /** What the tokens are for (RFC 8707), if the service says so (RFC 9728). */
+  readonly resource?: string | undefined;
+  /** The client was registered by this program (RFC 7591): until when, in milliseconds since 1970; 0 for ever. */
+  readonly registeredUntil?: number | undefined;
   /** The provider, if the user named one. */
   readonly provider?: ChosenProvider | undefined;
   /** What the last login found out about the server, so that the next one need not ask. */
