@@ -45,7 +45,7 @@ export function renderError(
   const reinstall = "Close some programs or raise the limit of open files, or reinstall it";
   const next = unloadable ? reinstall : known === undefined ? `This is a bug in ${identity.name}. Run it again with --debug to see where` : hint;
   if (json) {
-    const failure: ErrorOutput = { error: { code: known?.code ?? "internal_error", message: redact(message), ...(next !== undefined && { hint: out.words(next) }) } };
+    const failure: ErrorOutput = { error: { code: known?.code ?? "internal_error", message: redact(message), ...(next !== undefined && { hint: redact(out.words(next)) }) } };
     out.jsonFailure(failure);
   }
   out.error(message);
