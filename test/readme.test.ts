@@ -267,7 +267,7 @@ test("every message in the troubleshooting topic is one that the code has, word 
 test("the exit codes of the help are those of the command, for every error code", () => {
   const codes = Object.keys(exitCodes) as AuthErrorCode[];
   const silent = { error() {}, hint() {}, say() {} } as unknown as Output;
-  const actual = codes.map((code): [string, number] => [code, renderError(new AuthError(code, "so it is"), { out: silent, identity: ownIdentity, debug: false, mayHaveChanged: false })]);
+  const actual = codes.map((code): [string, number] => [code, renderError(new AuthError(code, "so it is"), { out: silent, identity: ownIdentity, debug: false, json: false, mayHaveChanged: false })]);
   const said = items(topics.get("exit-codes") ?? "").flatMap(({ about: [exit], text }) => [...text.matchAll(/`(\w+)`/g)].map(([, code = ""]): [string, number] => [code, Number(exit)]));
   assert.ok(codes.length > 10, "there are few");
   assert.deepEqual(new Map(said), new Map(actual));

@@ -97,13 +97,15 @@ export const profileOption: { readonly profile: OptionSpec & { type: "string" } 
   profile: { type: "string", value: "NAME", choices: "profiles", help: "account to use instead of the active one" },
 };
 export const jsonOption: { readonly json: OptionSpec & { type: "boolean" } } = {
-  json: { type: "boolean", help: "print JSON" },
+  json: { type: "boolean", help: "print JSON, also if it fails" },
 };
 
 /** Options that every command has. */
-export const commonOptions: { readonly help: OptionSpec; readonly debug: OptionSpec } = {
-  help: { type: "boolean", short: "h", help: "show this help" },
+export const commonOptions: Readonly<Record<"json" | "verbose" | "debug" | "help", OptionSpec>> = {
+  json: { type: "boolean", help: "print JSON, also if it fails" },
+  verbose: { type: "boolean", help: "tell of each request: method, address, status, time, headers without secrets" },
   debug: { type: "boolean", help: "show where an error comes from" },
+  help: { type: "boolean", short: "h", help: "show this help" },
 };
 
 /** An error in the command line: what is wrong, and the nearest thing that would be right. */

@@ -22,10 +22,11 @@ export type Request =
 export async function dispatch(argv: readonly string[], identity: Identity, table: readonly CommandEntry[] = commandTable): Promise<Request> {
   if (argv[0] === "--version" || argv[0] === "-V") return { kind: "text", text: identity.version };
   if (argv[0] === "help") return (await helpTopic(argv.slice(1), identity, table)) ?? dispatch([...argv.slice(1), "--help"], identity, table);
-  const { entry, words, rest } = findEntry(argv, table);
+  const { inFront, line } = splitOptions(argv);
+  const { entry, words, rest } = findEntry(line, table);
   if (entry === undefined) return groupRequest(words, rest[0], identity, table);
   const command = await entry.load();
-  const { values, positionals } = await parse(command, rest);
+  const { values, positionals } = await parse(command, [...inFront, ...rest]);
   if (values["help"] === true) return { kind: "text", text: (await import("./help.ts")).commandHelp(command, identity) };
   const [least, most] = command.arguments ?? [0, 0];
   if (positionals.length < least) {
@@ -33,6 +34,14 @@ export async function dispatch(argv: readonly string[], identity: Identity, tabl
   }
   if (positionals.length > most) throw usageError(`unexpected argument "${positionals[most]}"`, usageOf(command));
   return { kind: "run", command, values, positionals };
+}
+
+/** The options in front of the command (`--profile work auth whoami`), which belong to it, and the rest of the line. */
+export function splitOptions(argv: readonly string[]): { inFront: readonly string[]; line: readonly string[] } {
+  let at = 0;
+  // --profile takes the next word, unless its value is in the same one.
+  while (/^--(json|verbose|debug|profile)$|^--profile=/.test(argv[at] ?? "")) at += argv[at] === "--profile" ? 2 : 1;
+  return { inFront: argv.slice(0, at), line: argv.slice(at) };
 }
 
 /** The text of a topic, if that is what the words after `help` name. */

@@ -162,6 +162,34 @@ export interface DoctorReport {
   }[];
 }
 
+/** `auth setup-git --json`. */
+export interface GitSetup {
+  /** The address whose repositories git asks this tool for a token for. */
+  readonly url: string;
+  /** The credential helper, as git's configuration has it. */
+  readonly helper: string;
+}
+
+/** `auth whoami --json`. */
+export interface WhoAmI {
+  readonly user: UserOutput;
+  /** Absent for a token of the environment. */
+  readonly profile?: string;
+  /** The name of the variable that the token is from; absent for the token of a login. */
+  readonly tokenSource?: string;
+}
+
+/** What every command prints with `--json` when it fails, unless its answer says so. The exit code is as ever. */
+export interface ErrorOutput {
+  readonly error: {
+    /** `internal_error` is a bug. */
+    readonly code: AuthErrorCode | "internal_error";
+    readonly message: string;
+    /** What to do next. */
+    readonly hint?: string;
+  };
+}
+
 /** `auth exec-credential`: what Kubernetes clients read (client.authentication.k8s.io/v1). It contains the token. */
 export interface ExecCredential {
   readonly apiVersion: "client.authentication.k8s.io/v1";

@@ -9,7 +9,7 @@ import { readPrivateFile } from "../platform/private-files.ts";
 import type { Terminal } from "../platform/terminal.ts";
 import type { Command, CommandEntry, Context } from "./command.ts";
 import { commandTable, groupSummaries, topicTable } from "./command-table.ts";
-import { dispatch } from "./dispatch.ts";
+import { dispatch, splitOptions } from "./dispatch.ts";
 import { createOutput } from "./output.ts";
 
 export type * from "./json-output.ts";
@@ -52,7 +52,10 @@ export function createCommand({ name, version, commands = ["auth", "api", "compl
   const isOurs = (word: string | undefined): boolean => table.some(({ words: [group] }) => group === word);
   return {
     run: (argv) => untilDone((signal) => run(argv, { ...own, identity }, table, signal)),
-    has: ([word, next]) => isOurs(word) || (word === "help" && (isOurs(next) || topicTable.some(({ name }) => name === next))),
+    has(argv) {
+      const [word, next] = splitOptions(argv).line;
+      return isOurs(word) || (word === "help" && (isOurs(next) || topicTable.some(({ name }) => name === next)));
+    },
   };
 }
 
@@ -67,9 +70,10 @@ async function run(argv: readonly string[], tool: Tool, commands: readonly Comma
   // Every hint to log in names the profile in use, which most code below does not know.
   const out = createOutput(process, (hint) => hintText(hint, { identity, profile: app?.settings.profile?.value, typed }));
   let code = 0;
-  let debug = argv.includes("--debug");
+  // What the command line asks for, also where it cannot be read.
+  let [debug, json] = [argv.includes("--debug"), argv.includes("--json")];
   const report = async (error: unknown): Promise<number> =>
-    (await import("./render-error.ts")).renderError(error, { out, identity, debug, mayHaveChanged: app?.mayHaveChanged() === true });
+    (await import("./render-error.ts")).renderError(error, { out, identity, debug, json, mayHaveChanged: app?.mayHaveChanged() === true });
   try {
     if (mayNeedKeychain(argv, tool)) (await import("../auth/secure-storage/keychain-process.ts")).startKeychainProcess(tool.env ?? process.env);
     const request = await dispatch(argv, identity, commands);
@@ -78,13 +82,15 @@ async function run(argv: readonly string[], tool: Tool, commands: readonly Comma
       return 0;
     }
     const { command, values, positionals } = request;
-    debug = values["debug"] === true;
+    [debug, json] = [values["debug"] === true, values["json"] === true];
+    const isTraced = values["verbose"] === true || Boolean((tool.env ?? process.env)[identity.variable("TRACE")]);
     typed = typedCommand(command, values, positionals);
     const text = (name: string): string | undefined => (typeof values[name] === "string" ? values[name] : undefined);
     const { createApp } = await import("../app/app.ts");
     app = createApp({
       ...tool,
       onWait: ({ work, pid }) => out.say(`Waiting for ${pid === undefined ? "another process" : `process ${pid}`} to ${work === "refresh" ? "refresh the session" : "store its changes"} …`),
+      ...(isTraced && { onTraffic: (line: string) => out.say(line) }),
       options: { profile: text("profile"), storage: text("storage"), service: text("service"), issuer: text("issuer"), "client-id": text("client-id") },
     });
     const terminal = async (): Promise<Terminal> => (await import("../platform/terminal.ts")).terminalOf(process);

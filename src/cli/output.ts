@@ -18,6 +18,8 @@ export interface Output {
   json(value: unknown): void;
   /** The same on one line: one of many answers. */
   jsonLine(value: unknown): void;
+  /** A failure as JSON: instead of an answer, or after others of which each is on one line. */
+  jsonFailure(value: unknown): void;
   /** The service's own answer: byte for byte for a program that reads it, made printable for a terminal. */
   relay(body: AsyncIterable<Uint8Array>): Promise<void>;
   /** The service's own JSON on a terminal, as `view` shows it; as {@link Output.relay} would, if it is none. */
@@ -79,10 +81,12 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
     return forced ? forced !== "0" : !env["NO_COLOR"] && env["TERM"] !== "dumb" && stream.isTTY === true;
   };
   let isDrawn = false;
+  let answered: "not" | "once" | "in lines" = "not";
   /** Both streams may be the same terminal, so the line that is redrawn is removed before either is written to. */
   const write = (stream: OutputStream, text: string | Uint8Array, done?: () => void): void => {
     if (isDrawn) stderr.write(clearLine);
     isDrawn = false;
+    if (stream === stdout && answered === "not") answered = "once";
     stream.write(text, done);
   };
   const line = (stream: OutputStream, color: number, label: string, text: Text): void =>
@@ -93,7 +97,14 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
     done: (text) => line(stdout, green, "✓", text),
     // JSON escapes the C0 controls itself; the others are escaped here, so that neither the value nor the terminal is damaged.
     json: (value) => write(stdout, `${JSON.stringify(value, null, 2).replace(unprintable, escaped)}\n`),
-    jsonLine: (value) => write(stdout, `${JSON.stringify(value).replace(unprintable, escaped)}\n`),
+    jsonLine(value) {
+      answered = "in lines";
+      write(stdout, `${JSON.stringify(value).replace(unprintable, escaped)}\n`);
+    },
+    jsonFailure(value) {
+      if (answered === "not") this.json(value);
+      else if (answered === "in lines") this.jsonLine(value);
+    },
     async relay(body) {
       const decoder = stdout.isTTY ? new TextDecoder() : undefined;
       let end = "\n";

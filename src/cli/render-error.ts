@@ -1,5 +1,7 @@
 import { evidence, isAuthError, type AuthErrorCode } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
+import { redact } from "../base/secret.ts";
+import type { ErrorOutput } from "./json-output.ts";
 import type { Output } from "./output.ts";
 
 /** The exit code for each error code: 1 failed, 2 wrong usage, 3 worth a retry, 4 not authenticated, 5 denied, 6 timed out. */
@@ -27,18 +29,23 @@ export const exitCodes: Readonly<Record<AuthErrorCode, number>> = {
 /**
  * Prints a failure: one `error:` line in plain words, and one `hint:` line with the next step.
  *
- * @param how - `debug`: whether to print the stack and the evidence too; `mayHaveChanged`: see `App`, for a command that was interrupted
+ * @param how - `debug`: whether to print the stack and the evidence too; `json`: whether to print the failure as JSON too; `mayHaveChanged`: see `App`, for a command that was interrupted
  * @returns the exit code
  */
 export function renderError(
   error: unknown,
-  { out, identity, debug, mayHaveChanged }: { out: Output; identity: Identity; debug: boolean; mayHaveChanged: boolean },
+  { out, identity, debug, json, mayHaveChanged }: { out: Output; identity: Identity; debug: boolean; json: boolean; mayHaveChanged: boolean },
 ): number {
   const known = isAuthError(error) ? error : undefined;
-  out.error(error instanceof Error ? error.message : String(error));
+  const message = error instanceof Error ? error.message : String(error);
   const interrupted = mayHaveChanged ? "The service may have done it: check before you run it again" : "Nothing was changed";
   const hint = known?.next ?? known?.hint ?? (known?.code === "interrupted" ? interrupted : undefined);
   const next = known === undefined ? `This is a bug in ${identity.name}. Run it again with --debug to see where` : hint;
+  if (json) {
+    const failure: ErrorOutput = { error: { code: known?.code ?? "internal_error", message: redact(message), ...(next !== undefined && { hint: out.words(next) }) } };
+    out.jsonFailure(failure);
+  }
+  out.error(message);
   if (next !== undefined) out.hint(next);
   if (debug) out.say(evidence(error));
   return known === undefined ? 1 : exitCodes[known.code];

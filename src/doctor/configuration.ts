@@ -4,7 +4,7 @@ import type { Profiles } from "../auth/session.ts";
 import { finder, type Finding } from "./finding.ts";
 
 /** The variables that are read and may be shown. Those that are secrets are in the settings only. */
-const variables = ["SAAS_URL", "CLIENT_ID", "PROFILE", "STORAGE", "CONFIG_DIR"];
+const variables = ["SAAS_URL", "CLIENT_ID", "PROFILE", "STORAGE", "CONFIG_DIR", "TRACE"];
 
 /**
  * What is configured, and by what.

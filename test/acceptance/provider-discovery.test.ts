@@ -53,7 +53,7 @@ test("an address that is neither an issuer nor a service ends the login at once,
     assert.match(stderr, /^error: "\S+" does not publish the metadata of an authorization server: "\S+\/oauth-authorization-server" answered 404, "\S+" answered 404$/m);
     assert.match(stderr, /^hint: Check the address of the issuer$/m);
   }
-  assert.deepEqual(requests.map(({ path }) => path), [...wellKnown, "/api/v1/me", ...wellKnown]);
+  assert.deepEqual(requests.map(({ path }) => path), ["/", ...wellKnown, "/.well-known/oauth-protected-resource", "/api/v1/me", ...wellKnown]);
 });
 
 test("ADDRESS is one address, of the kind that an option takes, and not two things at once", async (t) => {

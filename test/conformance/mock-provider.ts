@@ -39,6 +39,8 @@ export interface MockProviderOptions {
   alg?: string;
   /** The client has this secret, and presents it in this way everywhere; `unlisted`: the metadata do not say so, and Basic is meant. */
   client?: { secret: string; method: "client_secret_basic" | "client_secret_post" | "unlisted" };
+  /** Registers whoever asks (RFC 7591), and knows no other client. */
+  registers?: boolean;
   /** `required`: only pushed authorization requests. */
   par?: "required";
   /** Both servers bind tokens to keys; with `nonces` they also require a nonce of theirs in every proof. */
@@ -79,6 +81,8 @@ export class MockProvider {
   readonly #codes = new Map<string, Grant>();
   readonly #refreshTokens = new Map<string, Grant>();
   readonly #accessTokens = new Map<string, Grant>();
+  /** The registered clients, by id. */
+  readonly clients = new Map<string, Json>();
   readonly #nonces = { issuer: token(), resource: token() };
 
   private constructor(options: MockProviderOptions) {
@@ -88,7 +92,7 @@ export class MockProvider {
 
   static async start(options: MockProviderOptions = {}): Promise<MockProvider> {
     const provider = new MockProvider(options);
-    provider.issuer = await provider.#listen((request, url, form) => provider.#answerAsIssuer(request, url, form));
+    provider.issuer = await provider.#listen((...asked) => provider.#answerAsIssuer(...asked));
     provider.resource = await provider.#listen((request) => provider.#answerAsResource(request));
     return provider;
   }
@@ -115,14 +119,14 @@ export class MockProvider {
     return this.requests.map(({ path }) => path);
   }
 
-  async #listen(answer: (request: IncomingMessage, url: URL, form: Json) => Response): Promise<string> {
+  async #listen(answer: (request: IncomingMessage, url: URL, form: Json, body: string) => Response): Promise<string> {
     const server = createServer(async (request, response) => {
       let body = "";
       for await (const chunk of request) body += String(chunk);
       const url = new URL(request.url ?? "/", origin);
       const record: MockRequest = { method: request.method ?? "", path: url.pathname, form: Object.fromEntries(new URLSearchParams(body)), headers: request.headers, status: 0 };
       this.requests.push(record);
-      const answered = answer(request, url, record.form);
+      const answered = answer(request, url, record.form, body);
       record.status = answered.status;
       response.writeHead(answered.status, Object.fromEntries(answered.headers)).end(await answered.text());
     });
@@ -132,13 +136,19 @@ export class MockProvider {
     return origin;
   }
 
-  #answerAsIssuer(request: IncomingMessage, url: URL, form: Json): Response {
+  #answerAsIssuer(request: IncomingMessage, url: URL, form: Json, body: string): Response {
     if (request.method === "POST" && !this.#isClient(request, form)) return failure(401, "invalid_client");
     switch (`${request.method} ${url.pathname}`) {
       case "GET /.well-known/openid-configuration":
         return this.misbehaviour.discovery?.() ?? Response.json(this.#metadata());
       case "GET /jwks":
         return Response.json({ keys: (this.misbehaviour.keySet ?? ((keys) => keys))(this.#keys.map(({ publicJwk }) => ({ ...publicJwk }))) });
+      case "POST /register": {
+        if (!this.#options.registers) return failure(404, "not_found");
+        const registered = { ...(JSON.parse(body) as Json), client_id: token() };
+        this.clients.set(registered.client_id, registered);
+        return Response.json(registered, { status: 201 });
+      }
       case "GET /authorize":
         return this.#authorize(Object.fromEntries(url.searchParams));
       case "POST /par":
@@ -159,6 +169,13 @@ export class MockProvider {
     return failure(404, "not_found");
   }
 
+  /** Whether the client is registered, with this redirect URI if there is one: compared as a whole, as many do. */
+  #knows({ client_id: id, redirect_uri: uri }: Json): boolean {
+    if (!this.#options.registers) return id === client_id;
+    const uris = this.clients.get(String(id))?.["redirect_uris"];
+    return Array.isArray(uris) && (uri === undefined || uris.includes(uri));
+  }
+
   #isClient({ headers }: IncomingMessage, form: Json): boolean {
     const { client } = this.#options;
     if (client === undefined) return form["client_secret"] === undefined && headers.authorization === undefined;
@@ -169,7 +186,7 @@ export class MockProvider {
 
   #metadata(): Json {
     const { issuer, resource } = this;
-    const { client, dpop, par } = this.#options;
+    const { client, dpop, par, registers } = this.#options;
     const metadata = {
       issuer,
       authorization_endpoint: `${issuer}/authorize`,
@@ -179,6 +196,7 @@ export class MockProvider {
       revocation_endpoint: `${issuer}/revoke`,
       authorization_response_iss_parameter_supported: true,
       ...(client && client.method !== "unlisted" && { token_endpoint_auth_methods_supported: [client.method, "private_key_jwt"] }),
+      ...(registers && { registration_endpoint: `${issuer}/register` }),
       ...(dpop && { dpop_signing_alg_values_supported: ["ES256"] }),
       ...(par && { pushed_authorization_request_endpoint: `${issuer}/par`, require_pushed_authorization_requests: true }),
     };
@@ -195,7 +213,7 @@ export class MockProvider {
   #authorize(query: Json): Response {
     const request = query["request_uri"] === undefined ? query : this.#pushed.get(String(query["request_uri"]));
     if (request === undefined || (this.#options.par && query["request_uri"] === undefined)) return failure(400, "invalid_request");
-    const isKept = request["response_type"] === "code" && request["client_id"] === client_id && request["code_challenge_method"] === "S256";
+    const isKept = request["response_type"] === "code" && this.#knows(request) && request["code_challenge_method"] === "S256";
     if (!isKept) return failure(400, "invalid_request");
     const code = token();
     this.#codes.set(code, { request, jkt: request["dpop_jkt"] as string | undefined });
@@ -205,7 +223,7 @@ export class MockProvider {
   }
 
   #token(form: Json, jkt: string | undefined): Response {
-    if (form["client_id"] !== client_id) return failure(401, "invalid_client");
+    if (!this.#knows(form)) return failure(401, "invalid_client");
     const isRefresh = form["grant_type"] === "refresh_token";
     const [store, name] = isRefresh ? [this.#refreshTokens, "refresh_token"] : [this.#codes, "code"];
     const grant = store.get(String(form[name]));
@@ -231,7 +249,7 @@ export class MockProvider {
     const iat = Math.floor(Date.now() / 1000);
     const hash = createHash(this.#keys[0]?.publicJwk.kty === "OKP" ? "sha512" : "sha256").update(access_token).digest();
     const at_hash = hash.subarray(0, hash.length / 2).toString("base64url");
-    const claims: Json = { iss: this.issuer, sub: "u_alice", aud: client_id, nonce, iat, exp: iat + 3600, at_hash, email: "alice@example.com" };
+    const claims: Json = { iss: this.issuer, sub: "u_alice", aud: this.#options.registers ? [...this.clients.keys()].at(-1) : client_id, nonce, iat, exp: iat + 3600, at_hash, email: "alice@example.com" };
     const change = (isRefresh ? refreshedIdToken : idToken) ?? ((same: Json) => same);
     return forge(signJwt(this.#keys[0] as SigningKey, change(claims), header));
   }

@@ -1,7 +1,12 @@
+import type { LoginRequest } from "../../auth/flows/login-request.ts";
+import { registerClient } from "../../auth/flows/register-client.ts";
 import { namedProvider } from "../../auth/oauth/named-providers.ts";
-import { AuthError } from "../../base/errors.ts";
+import { AuthError, isTransient, ServiceError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
+import type { ExchangeOptions } from "../../http/request.ts";
+import type { App } from "../app.ts";
 import { defaultClientId } from "../settings.ts";
+import type { LoginOptions } from "./options.ts";
 import type { LoginTarget } from "./target.ts";
 
 /** Why only a device login works for a client of this provider, if that is so. */
@@ -29,4 +34,32 @@ export function requireClient({ provider, clientId, clientSecret }: LoginTarget,
       hint: hint`Set ${{ variable: "CLIENT_SECRET" }}, or run: ${again("--client-secret-file", "FILE")}`,
     });
   }
+}
+
+/** The client of a login: the one that is known, or one that is registered for it. */
+export interface LoginClient extends Pick<LoginRequest, "clientId" | "clientSecret"> {
+  /** As `Profile` has it. */
+  readonly registeredUntil: number | undefined;
+}
+
+/**
+ * Registers this program as a client where that is needed and the server lets anybody do so (RFC 7591).
+ *
+ * @throws AuthError `configuration_invalid` when a resource's issuer knows no client of ours
+ */
+export async function clientOf(app: App, target: LoginTarget, request: LoginRequest, options: LoginOptions, exchange: ExchangeOptions): Promise<LoginClient> {
+  const { clientId, clientSecret } = request;
+  const known = { clientId, clientSecret, registeredUntil: target.registeredUntil };
+  if (!target.wantsRegistration) return known;
+  const { issuer, registration_endpoint: endpoint } = request.server;
+  try {
+    if (endpoint !== undefined) return await registerClient(request, app.identity, options, exchange);
+  } catch (error) {
+    // Some let only those register whom they know already, and may know this program.
+    if (target.resource !== undefined || !(error instanceof ServiceError) || isTransient(error)) throw error;
+  }
+  if (target.resource === undefined) return known;
+  throw new AuthError("configuration_invalid", `"${issuer}" does not let programs register themselves, and no client ID was given`, {
+    hint: hint`Register this program there, then run: ${login(undefined, target.service, "--client-id", "ID")}`,
+  });
 }

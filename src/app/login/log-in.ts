@@ -11,7 +11,7 @@ import { openBrowser } from "../../platform/browser.ts";
 import { describeEnvironment, readFacts } from "../../platform/browser-or-device.ts";
 import { bindQueue } from "../account.ts";
 import type { App } from "../app.ts";
-import { deviceReason, requireClient } from "./client.ts";
+import { clientOf, deviceReason, requireClient } from "./client.ts";
 import { agreedHost } from "./host.ts";
 import { agreedKey } from "./key.ts";
 import type { LoginOptions } from "./options.ts";
@@ -30,7 +30,7 @@ type LoggedIn = Profile & { readonly session: Session };
  * for a device login without {@link LoginOptions.onCode}; the signal's reason. Nothing is changed then
  */
 export async function logIn(app: App, target: LoginTarget, options: LoginOptions, stored: (profile: LoggedIn) => void = () => undefined): Promise<LoggedIn> {
-  const { signal, resource, audience, prompt, loginHint, dpop = true, timeoutMs, redirectHost, port, open = true } = options;
+  const { signal, audience, prompt, loginHint, dpop = true, timeoutMs, redirectHost, port, open = true } = options;
   const warn = options.onWarning ?? (() => undefined);
   await agreedRebinding(target, options.onConsent);
   const key = await agreedKey(app, options.onConsent, target.unopened !== undefined);
@@ -43,15 +43,19 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   const provider = target.provider && namedProvider(target.provider);
   const redirectPath = options.redirectPath ?? target.redirectPath;
   const trustedHosts = [...new Set([...target.trustedHosts, ...(options.trustedHosts ?? [])])];
-  const parameters = { ...target, known: target.server, provider, redirectPath, trustedHosts, dpop, resource, audience, prompt, loginHint };
-  const request = await agreedHost(await prepareLogin(parameters, exchange), flow === "device" ? "device_code" : "authorization_code", options.onConsent);
+  const resource = options.resource ?? target.resource;
+  const isResource = target.resource !== undefined;
+  const parameters = { ...target, known: target.server, provider, hasOwnApi: app.hasOwnApi, redirectPath, trustedHosts, dpop, isResource, resource, audience, prompt, loginHint };
+  const agreed = await agreedHost(await prepareLogin(parameters, exchange), flow === "device" ? "device_code" : "authorization_code", options.onConsent);
+  const { registeredUntil, ...client } = await clientOf(app, target, agreed, options, exchange);
+  const request = { ...agreed, ...client };
 
   let replaced: Session | undefined;
-  const { name, known, service, issuer, clientId, clientSecret, scope } = target;
+  const { name, known, service, issuer, scope } = target;
   const { server, isDiscovered, askedAt } = request;
   const metadata = askedAt === undefined ? undefined : { server, isDiscovered, askedAt };
   const team = known?.service === service ? known.team : undefined;
-  const kept = { service, issuer, provider: target.provider, metadata, clientId, clientSecret, scope, trustedHosts: request.trustedHosts, redirectPath, team };
+  const kept = { service, issuer, resource: target.resource, provider: target.provider, metadata, ...client, registeredUntil, scope, trustedHosts: request.trustedHosts, redirectPath, team };
   const store = async (session: Session): Promise<Profile> => {
     const next = { ...kept, session };
     const add = (profiles: Profiles): Profiles => {

@@ -1,6 +1,7 @@
 import { identifyAddress } from "../../auth/flows/named-address.ts";
 import type { KnownServer } from "../../auth/oauth/authorization-server.ts";
 import { namedProvider, type ChosenProvider } from "../../auth/oauth/named-providers.ts";
+import type { ProtectedResource } from "../../auth/oauth/protected-resource.ts";
 import { missingScope, scopeNames } from "../../auth/oauth/scope.ts";
 import { isAlive, type Profile } from "../../auth/session.ts";
 import { isUnopenable, nobody } from "../../auth/session-store.ts";
@@ -35,6 +36,12 @@ export interface LoginTarget {
   readonly redirectPath: string | undefined;
   /** The provider that was named, for this login or the one before. */
   readonly provider: ChosenProvider | undefined;
+  /** What the tokens are for, as the service says. */
+  readonly resource: string | undefined;
+  /** As the profile has it, for the client of this login. */
+  readonly registeredUntil: number | undefined;
+  /** Whether nobody has named a client, and the issuer was named, so that a client may be registered there. */
+  readonly wantsRegistration: boolean;
   /** The profile, if it is logged in already with all that is asked for, as far as this machine can tell, and `force` is false. */
   readonly already: Profile | undefined;
   /** The server, if it was asked what it is: to find out where this login goes, or for the previous one. */
@@ -75,7 +82,7 @@ export async function loginTarget(app: App, { address, provider, scope, clientSe
   });
   const name = app.tokens().settle(profiles.active);
   const known = profiles.profiles.get(name);
-  const { service, issuer, server } =
+  const { service, issuer, server, resource }: Place =
     provider !== undefined
       ? placeOfProvider(provider, address, settings)
       : address === undefined
@@ -88,7 +95,11 @@ export async function loginTarget(app: App, { address, provider, scope, clientSe
   const alive = same?.session !== undefined && !force && isAlive(same.session, clock.now()) ? same.session : undefined;
   const chosen = provider ?? same?.provider;
   const named = chosen && namedProvider(chosen);
-  const clientId = settings.clientId?.value ?? remembered?.clientId ?? defaultClientId;
+  // A client that this program has registered belongs to its issuer; one that the user named may be known to several.
+  const own = remembered?.registeredUntil === undefined ? remembered : same;
+  const isOwn = own?.registeredUntil !== undefined && settings.clientId === undefined;
+  const isSpent = isOwn && (force || (own.registeredUntil !== 0 && own.registeredUntil <= clock.now()));
+  const clientId = settings.clientId?.value ?? (isSpent ? undefined : own?.clientId) ?? defaultClientId;
   return {
     name,
     unopened,
@@ -101,7 +112,10 @@ export async function loginTarget(app: App, { address, provider, scope, clientSe
     // It belongs to this client at this issuer, and goes nowhere else.
     clientSecret: clientSecret ?? settings.clientSecret ?? (same?.clientId === clientId ? same.clientSecret : undefined),
     provider: chosen,
-    scope: asked !== undefined && alive ? union(same?.scope ?? alive.scope, asked) : (asked ?? same?.scope ?? named?.scope),
+    resource: resource?.resource ?? same?.resource,
+    registeredUntil: isOwn && !isSpent ? own.registeredUntil : undefined,
+    wantsRegistration: clientId === defaultClientId && settings.clientId === undefined && issuer !== undefined && chosen === undefined,
+    scope: asked !== undefined && alive ? union(same?.scope ?? alive.scope, asked) : (asked ?? same?.scope ?? named?.scope ?? resource?.scope),
     trustedHosts: [...new Set([...(same?.trustedHosts ?? []), ...(named?.hosts ?? [])])],
     redirectPath: same?.redirectPath ?? (chosen && `/callback/${chosen.name}`),
     already: alive && (asked === undefined || missingScope(asked, alive) === undefined) ? same : undefined,
@@ -130,7 +144,7 @@ function placeOfProvider(provider: ChosenProvider, address: string | undefined, 
 }
 
 /** Where a login goes, and the server if it was asked. */
-type Place = Pick<Profile, "service" | "issuer"> & { readonly server?: KnownServer | undefined };
+type Place = Pick<Profile, "service" | "issuer"> & { readonly server?: KnownServer | undefined; readonly resource?: ProtectedResource | undefined };
 
 function placeOfSettings(settings: Settings, known: Profile | undefined, { variable }: Identity): Place {
   const issuer = settings.issuer?.value;
@@ -158,9 +172,11 @@ async function placeOfAddress(address: string, settings: Settings, known: Profil
   const set = settings.service;
   const isKnown = known !== undefined && (known.service === base || (bare(known.issuer) === base && (set === undefined || set.value === known.service)));
   if (isKnown && (set?.source !== "--service" || set.value === known.service)) return { service: known.service, issuer: known.issuer };
-  const { kind, known: server } = await identifyAddress(address, exchange);
-  if (kind === "issuer") return { service: set?.value ?? base, issuer: server.server.issuer, server };
-  if (set?.source !== "--service" || set.value === base) return { service: base, issuer: undefined, server };
+  const found = await identifyAddress(address, exchange);
+  const isOther = set?.source === "--service" && set.value !== base;
+  if (found.kind === "resource" && !isOther) return { service: base, issuer: found.resource.issuer, resource: found.resource };
+  if (found.kind === "issuer") return { service: set?.value ?? base, issuer: found.known.server.issuer, server: found.known };
+  if (found.kind === "service" && !isOther) return { service: base, issuer: undefined, server: found.known };
   throw new AuthError("usage_invalid", `ADDRESS is "${address}", which is not an issuer, and --service names another service`, nameOne);
 }
 

@@ -18,6 +18,8 @@ export interface LoginParameters {
   readonly provider?: NamedProvider | undefined;
   /** The server, where it is known already. It is not asked then, unless that was long ago. */
   readonly known?: KnownServer | undefined;
+  /** Whether the service is a protected resource that named its issuer: it has no API of another kind. */
+  readonly isResource?: boolean | undefined;
   readonly clientId: string;
   /** See `Client`. */
   readonly clientSecret?: Secret | undefined;
@@ -27,6 +29,8 @@ export interface LoginParameters {
   readonly trustedHosts?: readonly string[] | undefined;
   /** The path of the redirect URI, where the server knows only this one; by default as {@link redirectPathOf}. */
   readonly redirectPath?: string | undefined;
+  /** False for a service that has no API of the default service's kind. */
+  readonly hasOwnApi?: boolean;
   /** Whether tokens may be bound to a key, where the server can do that. */
   readonly dpop: boolean;
   /** What the access tokens are for: an address (RFC 8707), or a name, where a server wants that instead. */
@@ -73,7 +77,7 @@ export async function prepareLogin(parameters: LoginParameters, exchange: Exchan
   const canBind = server.dpop_signing_alg_values_supported?.includes("ES256") ?? false;
   return {
     service,
-    hasOwnApi: parameters.provider === undefined,
+    hasOwnApi: parameters.hasOwnApi !== false && parameters.provider === undefined && !parameters.isResource,
     server,
     isDiscovered,
     askedAt,

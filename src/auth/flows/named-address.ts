@@ -1,13 +1,15 @@
+import { AuthError } from "../../base/errors.ts";
 import { type ExchangeOptions, readJsonObject, send } from "../../http/request.ts";
 import { defaultAuthorizationServer, type KnownServer } from "../oauth/authorization-server.ts";
 import { discoverAuthorizationServer } from "../oauth/discovery.ts";
+import { challengedResource, wellKnownResource, type ProtectedResource } from "../oauth/protected-resource.ts";
 
 /** What an address that the user typed turns out to be. */
-export interface NamedAddress {
+export type NamedAddress =
   /** `issuer`: it publishes metadata; `service`: it does not, and has the API of a service with the default endpoints. */
-  readonly kind: "issuer" | "service";
-  readonly known: KnownServer;
-}
+  | { readonly kind: "issuer" | "service"; readonly known: KnownServer }
+  /** It takes the tokens of an issuer that it names. */
+  | { readonly kind: "resource"; readonly resource: ProtectedResource };
 
 /**
  * Finds out what an address is.
@@ -19,9 +21,19 @@ export interface NamedAddress {
  * @throws {@link ServiceError} when it is neither, or does not answer. Nobody is sent anywhere then
  */
 export async function identifyAddress(address: string, exchange: ExchangeOptions): Promise<NamedAddress> {
+  // First, since a resource may be its own issuer, or live next to it, and would not get its tokens as one.
+  const challenged = await challengedResource(address, exchange);
+  if (challenged !== undefined) return { kind: "resource", resource: challenged };
   const askedAt = exchange.clock.now();
-  const discovery = await discoverAuthorizationServer(address, exchange, (found) => bare(found) === bare(address));
+  const isSame = (found: string): boolean => bare(found) === bare(address);
+  const discovery = await discoverAuthorizationServer(address, exchange, isSame).catch((error: unknown) => {
+    // The metadata of another issuer on the same host: what is here is not known yet.
+    if (!(error instanceof AuthError) || error.code !== "service_answer_invalid") throw error;
+    return { reason: error, server: undefined };
+  });
   if (discovery.server !== undefined) return { kind: "issuer", known: { server: discovery.server, isDiscovered: true, askedAt } };
+  const resource = await wellKnownResource(address, exchange);
+  if (resource !== undefined) return { kind: "resource", resource };
   const server = defaultAuthorizationServer(address.replace(/\/+$/, ""));
   if (await isProtected(server.userinfo_endpoint ?? "", exchange)) return { kind: "service", known: { server, isDiscovered: false, askedAt } };
   throw discovery.reason;

@@ -8,6 +8,11 @@ export type RedirectHost = "127.0.0.1" | "localhost";
 const searched = Array.from({ length: 11 }, (_, index) => 28888 + index);
 const ephemeral = 0;
 
+/** The ports that a callback may listen on, as far as they are known beforehand: the one that was chosen, else those that are searched. */
+export function callbackPorts(port: number | undefined): readonly number[] {
+  return port === undefined ? searched : [port];
+}
+
 /**
  * Takes a port on the loopback interface: the first free one of 28888–28898, else one that the system assigns. With `localhost`
  * the same port is taken on `[::1]` too: a browser may try either address, and a port taken on only one of them would leave the

@@ -14,6 +14,8 @@ export interface AuthorizationServer {
   readonly scopes_supported?: readonly string[];
   /** How a client with a secret presents it (RFC 8414 §2). */
   readonly token_endpoint_auth_methods_supported?: readonly string[];
+  /** RFC 7591 §3. */
+  readonly registration_endpoint?: string;
   /** RFC 7009. */
   readonly revocation_endpoint?: string;
   /** RFC 9126 §5. */

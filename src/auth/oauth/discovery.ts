@@ -108,6 +108,7 @@ function metadata(body: JsonObject, response: Response, asked: string, accepts: 
     ...member("jwks_uri", endpoint),
     ...member("scopes_supported", texts),
     ...member("token_endpoint_auth_methods_supported", texts),
+    ...member("registration_endpoint", endpoint),
     ...member("revocation_endpoint", endpoint),
     ...member("pushed_authorization_request_endpoint", endpoint),
     ...member("require_pushed_authorization_requests", flag),

@@ -11,6 +11,7 @@ export function environment({ name, service, clientId = "cli_native", variable }
     [variable("STORAGE"), "where the key of the session lives, like `--storage`; `file` is also consent to the encrypted file"],
     [variable("PASSPHRASE"), "the secret that the key of the encrypted file is derived from"],
     [variable("ACCESS_TOKEN"), "a token that is used as is for every request, and never stored or refreshed. It takes precedence over the stored session"],
+    [variable("TRACE"), "`1`: every request is told on stderr, like `--verbose`"],
     [
       variable("CONFIG_DIR"),
       `the folder for everything that is kept, instead of \`$XDG_CONFIG_HOME/${name}\` or \`~/.config/${name}\`; ` +

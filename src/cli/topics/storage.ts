@@ -32,12 +32,12 @@ needs one explicit yes: at the prompt, by --yes, or by ${variable("STORAGE")}=fi
 Nothing is stored in plain text, and there is no silent fallback: a keychain
 that is locked later is an error that says so.
 
-If the secret is lost, the file cannot be opened: restore it from a backup, or
-log in again with --force. A login with --force leaves behind what cannot be
-opened, and keeps it as credentials.json.old. A file from before there was a
-secret opens as before, and the next write gives it the new key. No derived key
-is kept anywhere; "${command} auth logout --all" also removes those that earlier
-versions kept in the runtime folder.
+In a container, keep the folder of the secret as well, or set a passphrase. If
+the secret is lost, the file cannot be opened: restore it from a backup, or log
+in again with --force, which keeps what cannot be opened as credentials.json.old.
+A file from before there was a secret opens as before, and the next write gives
+it the new key. No derived key is kept anywhere; "${command} auth logout --all"
+also removes those that earlier versions kept in the runtime folder.
 
 The keychain is asked in a process of its own. The library that speaks to it
 waits on threads that nothing can cancel, and behind an unlock dialog that

@@ -91,6 +91,7 @@ export const login: Command = defineCommand({
       else out.done(hint`Already logged in as ${accountName(already)}. To log in again: ${loginCommand(target.name, "--force")}`);
       return;
     }
+    if (target.resource !== undefined) out.say(`${target.resource} takes the tokens of ${target.issuer}.`);
     if (app.settings.accessToken) out.warn(`${identity.variable("ACCESS_TOKEN")} is set, and takes precedence over this login until it is unset`);
 
     const open = !values["no-browser"];

@@ -1,6 +1,6 @@
 import { remainingMs } from "../../../auth/session.ts";
 import { hint } from "../../../base/hint.ts";
-import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
+import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import type { TokenOutput } from "../../json-output.ts";
 
 export const token: Command = defineCommand({
@@ -8,18 +8,22 @@ export const token: Command = defineCommand({
   description: "Print a valid access token, refreshed if necessary. Anyone who has it can act as you until it expires.",
   options: {
     "min-validity": { type: "number", range: [0, 31_536_000], value: "SECONDS", help: "how long the token must remain valid" },
+    header: { type: "boolean", help: "print it as a header, Authorization: Bearer …, for curl's -H @-" },
     ...profileOption,
     ...jsonOption,
   },
   examples: [
     [({ command }) => `curl -H "Authorization: Bearer $(${command} auth token)" https://service.example/api/v1/me`, "call the service from a script"],
+    [({ command }) => `${command} auth token --header | curl -H @- https://service.example/api/v1/me`, "the same, with the token in no process's arguments"],
     ["auth token --min-validity 600", "a token that is valid for ten more minutes"],
   ],
   async run({ app, identity, out, signal }, values) {
+    if (values.header && values.json) throw usageError("--header and --json exclude each other", hint`Usage: ${{ command: "auth token --header" }}`);
+    const shown = (token: string): string => (values.header ? `Authorization: Bearer ${token}` : token);
     if (out.isAnswerShown) out.warn("this is a secret: anyone who has it can act as you until it expires");
     if (app.settings.accessToken) {
       const answer: TokenOutput = { accessToken: app.settings.accessToken.reveal(), tokenType: "Bearer", source: identity.variable("ACCESS_TOKEN") };
-      return values.json ? out.json(answer) : out.answer(answer.accessToken);
+      return values.json ? out.json(answer) : out.answer(shown(answer.accessToken));
     }
     const minValidityMs = 1000 * (values["min-validity"] ?? 0);
     const session = await app.tokens().getSession({ minValidityMs, signal });
@@ -30,7 +34,7 @@ export const token: Command = defineCommand({
       const { unboundToken } = await import("../../credential.ts");
       out.warn(hint`no other program can use this token: it is bound to a key that stays here. ${unboundToken}`);
     }
-    if (!values.json) return out.answer(accessToken.reveal());
+    if (!values.json) return out.answer(shown(accessToken.reveal()));
     const expiresAt = accessTokenExpiresAt === undefined ? undefined : new Date(accessTokenExpiresAt).toISOString();
     const answer: TokenOutput = { accessToken: accessToken.reveal(), tokenType, ...(expiresAt && { expiresAt }) };
     out.json(answer);

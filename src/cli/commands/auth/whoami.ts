@@ -3,8 +3,8 @@ import type { App } from "../../../app/app.ts";
 import { notLoggedIn } from "../../../auth/session.ts";
 import { oneLine } from "../../../base/text.ts";
 import { chosenProfile, statusOf } from "../../account.ts";
-import { defineCommand, profileOption, type Command } from "../../command.ts";
-import type { UserOutput } from "../../json-output.ts";
+import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
+import type { WhoAmI } from "../../json-output.ts";
 
 export const whoami: Command = defineCommand({
   usage: "auth whoami",
@@ -12,21 +12,28 @@ export const whoami: Command = defineCommand({
     "Print the email address of the logged-in user, and nothing else; where the issuer does not name its users, the issuer and the " +
     "scope. Exits 4 when nobody is logged in. " +
     `For a token in ${variable("ACCESS_TOKEN")} the service is asked, since only it knows the user.`,
-  options: { ...profileOption },
+  options: { ...profileOption, ...jsonOption },
   examples: [
     ["auth whoami", "show who is logged in here"],
     [({ command }) => `git config user.email "$(${command} auth whoami)"`, "use the address"],
   ],
-  async run({ app, out, signal }) {
-    const user = app.settings.accessToken ? (await ownerOfEnvironmentToken(app, signal)).user : await userHere(app);
+  async run({ app, out, signal }, values) {
+    const answer = app.settings.accessToken ? await userOfEnvironment(app, signal) : await userHere(app);
+    if (values.json) return out.json(answer);
+    const { user } = answer;
     if (user.isUnnamed) out.say("The issuer does not say who its users are: the account is called by the issuer and the scope.");
     out.answer(oneLine(user.email ?? user.name ?? user.id));
   },
 });
 
-async function userHere(app: App): Promise<UserOutput> {
+async function userOfEnvironment(app: App, signal: AbortSignal): Promise<WhoAmI> {
+  const { teams: _, ...user } = (await ownerOfEnvironmentToken(app, signal)).user;
+  return { user, tokenSource: app.identity.variable("ACCESS_TOKEN") };
+}
+
+async function userHere(app: App): Promise<WhoAmI> {
   const { name, profile } = await chosenProfile(app);
   const { authenticated, user } = statusOf(name, profile, app);
   if (!authenticated || user === undefined) throw notLoggedIn(name);
-  return user;
+  return { profile: name, user };
 }

@@ -1,0 +1,58 @@
+import { Secret } from "../../base/secret.ts";
+import { memberReader, number, text } from "../../http/json-members.ts";
+import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
+
+/** A client that the server has registered (RFC 7591 §3.2.1). */
+export interface RegisteredClient {
+  readonly client_id: string;
+  /** Some servers give one to public clients too. */
+  readonly client_secret: Secret | undefined;
+  /** When the secret expires, in seconds since 1970; 0 for never. */
+  readonly client_secret_expires_at: number;
+}
+
+/** What is told about the client (RFC 7591 §2). */
+export interface ClientMetadata {
+  readonly client_name: string;
+  readonly software_id: string;
+  readonly software_version: string;
+  readonly redirect_uris: readonly string[];
+  /** Separated by spaces; undefined leaves the choice to the server. */
+  readonly scope: string | undefined;
+}
+
+/**
+ * Asks the server to register this program as a public native client.
+ *
+ * @param endpoint - `registration_endpoint` of the server
+ * @throws {@link ServiceError} as `send`
+ */
+export function clientRegistrationRequest(endpoint: string, client: ClientMetadata, options: ExchangeOptions): Promise<Response> {
+  const metadata = {
+    ...client,
+    application_type: "native",
+    grant_types: ["authorization_code", "refresh_token"],
+    response_types: ["code"],
+    token_endpoint_auth_method: "none",
+  };
+  return send(endpoint, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(metadata) }, options);
+}
+
+/**
+ * Judges the answer to {@link clientRegistrationRequest}.
+ *
+ * @throws {@link ServiceError} as `serviceFailure` when the server refuses, `service_answer_invalid` when it is not RFC 7591 §3.2.1
+ */
+export async function clientRegistrationResponse(response: Response): Promise<RegisteredClient> {
+  const body = await readJsonObject(response);
+  // 201 by the RFC; some answer 200.
+  if (!response.ok) throw serviceFailure(response, body);
+  if (body === undefined) throw invalidAnswer(response, "answered a registration with a body that is not a JSON object");
+  const { required, optional } = memberReader(body, (name, expected) => invalidAnswer(response, `sent a registration whose "${name}" is not ${expected}`));
+  const secret = optional("client_secret", text);
+  return {
+    client_id: required("client_id", text),
+    client_secret: secret === undefined ? undefined : new Secret(secret),
+    client_secret_expires_at: (secret && optional("client_secret_expires_at", number)) || 0,
+  };
+}

@@ -1,0 +1,68 @@
+import { isConfidential, leadsHome } from "../../base/address.ts";
+import { invalidAnswer, readJsonObject, send, type ExchangeOptions } from "../../http/request.ts";
+import { targetOf } from "../../http/token-target.ts";
+import type { JsonObject } from "../../http/json-members.ts";
+import { parseChallenges } from "./www-authenticate.ts";
+
+/** What a protected resource publishes about itself (RFC 9728 §2). */
+export interface ProtectedResource {
+  /** What its tokens are for (RFC 8707). */
+  readonly resource: string;
+  /** The issuer of its tokens: the first that it lists. */
+  readonly issuer: string;
+  /** What it wants of a token, separated by spaces; undefined when it does not say. */
+  readonly scope: string | undefined;
+}
+
+/**
+ * Asks an address without a token whether it is a protected resource, by the challenge of its refusal (RFC 9728 §5.1).
+ *
+ * @returns undefined when it does not answer with such a challenge
+ * @throws {@link ServiceError} `network_unavailable`, or `service_answer_invalid` when its metadata are not its own
+ */
+export async function challengedResource(address: string, options: ExchangeOptions): Promise<ProtectedResource | undefined> {
+  const response = await send(address, { method: "GET", headers: { accept: "application/json, text/event-stream" } }, options);
+  await response.body?.cancel();
+  if (response.status !== 401) return undefined;
+  const challenge = parseChallenges(response.headers.get("www-authenticate") ?? "").find(({ parameters }) => parameters.has("resource_metadata"));
+  const metadata = challenge?.parameters.get("resource_metadata");
+  if (metadata === undefined || !URL.canParse(metadata)) return undefined;
+  const url = new URL(metadata);
+  if (!isConfidential(url) || leadsHome(url, new URL(address))) throw invalidAnswer(response, "names metadata at an address that is not confidential");
+  const found = await resourceMetadata(url.href, address, options);
+  // What this very request would have needed takes precedence over all that there is (RFC 6750 §3).
+  return found && { ...found, scope: challenge?.parameters.get("scope") || found.scope };
+}
+
+/**
+ * Looks for the metadata of a protected resource at its well-known addresses (RFC 9728 §3.1): some refuse without a challenge that
+ * names them.
+ */
+export async function wellKnownResource(address: string, options: ExchangeOptions): Promise<ProtectedResource | undefined> {
+  const { origin, pathname } = new URL(address);
+  const name = `${origin}/.well-known/oauth-protected-resource`;
+  for (const url of new Set([name + pathname.replace(/\/$/, ""), name])) {
+    const found = await resourceMetadata(url, address, options);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/**
+ * Judges metadata. They are those of the address only if its tokens are for that address, or for all that lies above it on the same
+ * host (RFC 9728 §3.3): otherwise another resource's tokens would be sent here, which it could use there.
+ */
+async function resourceMetadata(url: string, address: string, options: ExchangeOptions): Promise<ProtectedResource | undefined> {
+  const response = await send(url, { method: "GET" }, options);
+  const body = await readJsonObject(response);
+  if (response.status !== 200 || body === undefined) return undefined;
+  const { resource, authorization_servers: [issuer] = [] } = body as JsonObject & { authorization_servers?: unknown[] };
+  if (typeof resource !== "string" || !URL.canParse(resource) || !targetOf(new URL(address), resource.replace(/\/+$/, "")).isService) {
+    throw invalidAnswer(response, `sent the metadata of ${typeof resource === "string" ? `"${resource.slice(0, 200)}"` : "no resource"}, and not of "${address}"`);
+  }
+  const isServer = typeof issuer === "string" && URL.canParse(issuer) && isConfidential(new URL(issuer)) && !leadsHome(new URL(issuer), new URL(address));
+  if (!isServer) throw invalidAnswer(response, "names no authorization server with a confidential address");
+  const scopes: unknown = body["scopes_supported"];
+  const scope = Array.isArray(scopes) ? scopes.filter((name) => typeof name === "string").join(" ") : "";
+  return { resource, issuer, scope: scope || undefined };
+}

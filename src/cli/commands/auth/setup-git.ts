@@ -1,0 +1,45 @@
+import { notLoggedIn } from "../../../auth/session.ts";
+import { AuthError, reasonOf, systemErrorCode } from "../../../base/errors.ts";
+import { hint } from "../../../base/hint.ts";
+import { runGit } from "../../../platform/git.ts";
+import { chosenProfile } from "../../account.ts";
+import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
+import type { GitSetup } from "../../json-output.ts";
+
+export const setupGit: Command = defineCommand({
+  usage: "auth setup-git",
+  description:
+    "Make git use the login for repositories of the service: writes the credential helper for its address, and no other, to your own git " +
+    "configuration. With --profile, git always uses this profile, else the one in use.",
+  options: { ...profileOption, ...jsonOption },
+  examples: [
+    ["auth setup-git", "git clone, fetch and push with the login"],
+    ["auth setup-git --profile work", "with the login of the profile work"],
+  ],
+  async run({ app, identity, out }, values) {
+    const { name, profile } = await chosenProfile(app);
+    if (profile === undefined) throw notLoggedIn(name);
+    const { origin, pathname } = new URL(profile.service);
+    const helper = `!${identity.command} auth git-credential${values.profile === undefined ? "" : ` --profile ${values.profile}`}`;
+    const settings: [name: string, ...values: string[]][] = [
+      // The empty one first: what was set up before it, such as a helper that stores, is not asked for this address.
+      [`credential.${origin}.helper`, "", helper],
+      ...(pathname === "/" ? [] : [[`credential.${origin}.useHttpPath`, "true"] satisfies [string, string]]),
+    ];
+    try {
+      for (const [setting, first = "", ...more] of settings) {
+        await runGit(["config", "--global", "--replace-all", setting, first]);
+        for (const value of more) await runGit(["config", "--global", "--add", setting, value]);
+      }
+    } catch (cause) {
+      const missing = systemErrorCode(cause) === "ENOENT";
+      throw new AuthError("configuration_invalid", missing ? "git is not installed, or not in PATH" : `git did not take the configuration (${reasonOf(cause)})`, {
+        hint: missing ? "Install git, then run the command again" : hint`To see what it has: ${{ run: ["git", "config", "--global", "--list"] }}`,
+        cause,
+      });
+    }
+    const answer: GitSetup = { url: origin, helper };
+    if (values.json) out.json(answer);
+    else out.done(`git uses the login of ${values.profile === undefined ? "the profile in use" : `profile "${name}"`} for ${origin}.`);
+  },
+});

@@ -1,0 +1,38 @@
+import { reasonOf } from "../base/errors.ts";
+import type { Fetch } from "../base/runtime-types.ts";
+import { redact } from "../base/secret.ts";
+import type { Clock } from "../platform/clock.ts";
+
+/** Headers whose values are or hold secrets, also those of other tools that a user has added. */
+const secretHeader = /auth|cookie|token|key|secret|dpop|signature|session/i;
+/** What services call the id under which they log a request. */
+const idHeaders = ["x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "x-ms-request-id", "cf-ray"];
+
+/**
+ * A `fetch` that tells of each request when it is sent, and of its answer when that comes: method, address, status, time, the service's
+ * id of it and all headers, the values of secret ones left out, and no body (S-005).
+ *
+ * @param say - takes what is told, a line each
+ */
+export function traced(fetch: Fetch, clock: Clock, say: (line: string) => void): Fetch {
+  let count = 0;
+  return async (input, init) => {
+    const mark = `[${(count += 1)}]`;
+    const startedAt = clock.monotonic();
+    const took = (): string => `${Math.round(clock.monotonic() - startedAt)} ms`;
+    const tell = (line: string, headers?: Headers): void => {
+      say(redact(line));
+      for (const [name, value] of headers ?? []) say(`    ${name}: ${secretHeader.test(name) ? "[secret]" : redact(value)}`);
+    };
+    tell(`> ${mark} ${(init?.method ?? "GET").toUpperCase()} ${String(input)}`, new Headers(init?.headers as Record<string, string> | undefined));
+    try {
+      const response = await fetch(input, init);
+      const id = idHeaders.map((name) => response.headers.get(name)).find(Boolean);
+      tell(`< ${mark} ${response.status} ${response.statusText}`.trimEnd() + ` after ${took()}${id ? `, id ${id}` : ""}`, response.headers);
+      return response;
+    } catch (error) {
+      tell(`< ${mark} no answer after ${took()}: ${reasonOf(error)}`);
+      throw error;
+    }
+  };
+}

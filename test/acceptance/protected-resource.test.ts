@@ -1,0 +1,103 @@
+// An address that is a protected resource (RFC 9728), as MCP servers are, leads to its issuer. test/peers has the servers of others.
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import type { MockProviderOptions } from "../conformance/mock-provider.ts";
+import { provided, type Provided } from "../helpers/provided.ts";
+
+const away = { SPEC_KITTY_SAAS_URL: undefined };
+const wellKnown = "/.well-known/oauth-protected-resource";
+
+/** A resource at `/mcp` whose metadata are `edited`, with a challenge that has `parameters`. */
+async function resource(
+  t: TestContext,
+  options: MockProviderOptions,
+  { edited = {}, parameters = "", path = "/metadata", isNamed = true }: { edited?: Record<string, unknown>; parameters?: string; path?: string; isNamed?: boolean } = {},
+): Promise<Provided & { address: string }> {
+  const answers: Record<string, object> = {};
+  const refusals: Record<string, { status: number; headers?: Record<string, string> }> = {};
+  const it = await provided(t, options, answers, refusals);
+  const address = `${it.service}/mcp`;
+  answers[path] = { resource: address, authorization_servers: [it.provider.issuer], scopes_supported: ["tools:read", "tools:call"], ...edited };
+  refusals["/mcp"] = { status: 401, headers: isNamed ? { "www-authenticate": `Bearer ${parameters}resource_metadata="${it.service}${path}"` } : {} };
+  it.provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, ...metadata }) => metadata };
+  return { ...it, address };
+}
+
+test("a resource leads to its issuer, where this program registers itself, and gets a token for exactly this resource", async (t) => {
+  const { provider, requests, run, address, session } = await resource(t, { registers: true });
+  const { code, stdout, stderr } = await run(`auth login ${address}`, away);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, new RegExp(`^${address} takes the tokens of ${provider.issuer}\\.$`, "m"));
+  assert.equal(stdout, `✓ Logged in as ${provider.issuer} (tools:read tools:call). Access token valid for 1 hour.\n`);
+  // Nothing but the address itself and its metadata was asked, and neither has seen a token.
+  assert.deepEqual(requests.map(({ path }) => path), ["/mcp", "/metadata"]);
+  assert.ok(requests.every(({ headers }) => headers.authorization === undefined));
+  const [[id, client = {}] = []] = provider.clients;
+  assert.deepEqual([client["token_endpoint_auth_method"], client["application_type"], client["client_name"]], ["none", "native", "spec-kitty"]);
+  assert.ok((client["redirect_uris"] as string[]).every((uri) => /^http:\/\/127\.0\.0\.1:28\d{3}\/callback$/.test(uri)));
+  const stored = await session();
+  assert.deepEqual([stored?.clientId, stored?.resource], [id, address]);
+  const asked = new URL(/http:\S+\/authorize\S*/.exec(stderr)?.[0] ?? "").searchParams;
+  assert.deepEqual([asked.get("resource"), asked.get("scope")], [address, "tools:read tools:call"]);
+  assert.equal((await run("auth refresh", away)).code, 0);
+  assert.deepEqual(provider.requests.filter(({ path }) => path === "/token").map(({ form }) => form["resource"]), [address, address]);
+
+  requests.length = 0;
+  const { accessToken } = (await session()) ?? {};
+  await run(`api POST ${address} -d {}`, away);
+  assert.equal(requests[0]?.headers.authorization, `Bearer ${accessToken?.reveal()}`);
+  // The neighbor on the same host is another resource.
+  await run(`api GET ${address.replace("/mcp", "/other")}`, away);
+  assert.ok(requests.every(({ path, headers }) => path === "/mcp" || headers.authorization === undefined));
+});
+
+test("the client that was registered is kept with the profile, for its issuer alone, and a forced login registers anew", async (t) => {
+  const { provider, run, address } = await resource(t, { registers: true });
+  for (const [args, clients] of [[`auth login ${address}`, 1], [`auth login ${address}`, 1], ["auth logout", 1], ["auth login", 1], ["auth login --force", 2]] as const) {
+    assert.equal((await run(args, away)).code, 0, args);
+    assert.equal(provider.clients.size, clients, args);
+  }
+  const other = await provided(t);
+  assert.equal((await run(`auth login --issuer ${other.provider.issuer} --service ${address} --force`, away)).code, 0);
+  assert.ok(other.provider.requests.every(({ form }) => form["client_id"] === undefined || form["client_id"] === "cli_native"));
+});
+
+test("the scope of the challenge takes precedence over the metadata, and --scope over both", async (t) => {
+  const { run, address } = await resource(t, { registers: true }, { parameters: 'scope="tools:read", ' });
+  const scope = async (args: string): Promise<string | null> => new URL(/http:\S+\/authorize\S*/.exec((await run(`auth login ${args}`, away)).stderr)?.[0] ?? "").searchParams.get("scope");
+  assert.equal(await scope(address), "tools:read");
+  assert.equal(await scope(`${address} --scope tools:call --profile other`), "tools:call");
+});
+
+test("a client of the user's own is used as it is, and its document's address is one", async (t) => {
+  const { provider, run, address } = await resource(t, {});
+  assert.equal((await run(`auth login ${address} --client-id cli_native`, away)).code, 0);
+  const { code, stderr } = await run(`auth login ${address} --profile second`, away);
+  assert.equal(code, 2);
+  assert.match(stderr, new RegExp(`^error: "${provider.issuer}" does not let programs register themselves, and no client ID was given\nhint: .*auth login .*${address} --client-id ID`, "m"));
+});
+
+test("metadata at the well-known address lead there too, where the refusal does not name them", async (t) => {
+  for (const path of [`${wellKnown}/mcp`, wellKnown]) {
+    const { run, address, session } = await resource(t, { registers: true }, { path, isNamed: false });
+    assert.equal((await run(`auth login ${address}`, away)).code, 0);
+    assert.equal((await session())?.resource, address);
+  }
+});
+
+for (const [title, edited] of [
+  ["of another host", { resource: "https://bank.example/mcp" }],
+  ["of a neighbor", { resource: "http://127.0.0.1:1/mcp" }],
+  ["that name no resource", { resource: undefined }],
+  ["that name no issuer", { authorization_servers: [] }],
+  ["that name an issuer in plain http", { authorization_servers: ["http://login.example"] }],
+] as const) {
+  test(`S-001 metadata ${title} are not those of the resource: nobody is sent anywhere, and no token goes there`, async (t) => {
+    const { provider, run, address, session } = await resource(t, { registers: true }, { edited });
+    const { code, stderr } = await run(`auth login ${address}`, away);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /^error: "\S+\/metadata" (sent the metadata of|names no authorization server)/m);
+    assert.deepEqual(provider.paths, []);
+    assert.equal(await session(), undefined);
+  });
+}
