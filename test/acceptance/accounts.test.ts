@@ -158,13 +158,15 @@ test("auth list before the first login says so and is not a failure", async (t) 
 });
 
 test("auth switch makes another account the active one, and warns when something takes precedence over it", async (t) => {
-  const { saas, run, here } = await twoAccounts(t);
+  const { saas, env, run, here } = await twoAccounts(t);
   const { code, stdout, stderr } = await run("auth switch work");
   assert.deepEqual([code, stdout, stderr], [0, `✓ The active profile is "work": bob@example.com (Bolt Ltd), ${saas.url}.\n`, ""]);
   assert.equal((await run("auth whoami")).stdout, "bob@example.com\n");
   assert.deepEqual(JSON.parse((await run("auth switch default --json")).stdout), { active: "default" });
   assert.match((await here("auth switch default", { SPEC_KITTY_PROFILE: "work" })).stderr, /^warning: here, "work" is still used, because of SPEC_KITTY_PROFILE$/m);
   assert.match((await here("auth switch default", { SPEC_KITTY_ACCESS_TOKEN: "t" })).stderr, /^warning: the token in SPEC_KITTY_ACCESS_TOKEN takes precedence over every profile$/m);
+  const impossible = await runCommand(t, ["auth", "switch", "no body"], env);
+  assert.equal(impossible.stderr, 'error: there is no profile "no body"\nhint: Known: default, work. To create one: spec-kitty auth login --profile NAME\n', "a name that a login would refuse is not advised");
   const wrong = await run("auth switch nobody");
   assert.equal(wrong.code, 4);
   assert.match(wrong.stderr, /^error: there is no profile "nobody"\nhint: Known: default, work\./);

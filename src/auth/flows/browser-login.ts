@@ -115,8 +115,9 @@ async function waitForResponse(listener: CallbackListener, address: string, opti
   const done = new AbortController();
   const waiting = options.signal ? AbortSignal.any([options.signal, done.signal]) : done.signal;
   const late = options.clock.sleep(options.timeoutMs, { signal: waiting }).then(() => {
+    const longer = String(Math.min(Math.max(600, (2 * options.timeoutMs) / 1000), 86_400));
     throw new AuthError("timed_out", `nobody answered in the browser within ${options.timeoutMs / 1000} seconds`, {
-      hint: hint`Try again, with more time or without a browser on this machine: ${login(undefined, "--timeout", "600")}, or ${login(undefined, "--headless")}`,
+      hint: hint`Try again, with more time or without a browser on this machine: ${login(undefined, "--timeout", longer)}, or ${login(undefined, "--headless")}`,
     });
   });
   late.catch(() => undefined);
