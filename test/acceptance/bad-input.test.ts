@@ -446,3 +446,10 @@ test("Ctrl-C at a second login leaves the first one as it was", async (t) => {
   assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
   assert.ok(existsSync(credentials));
 });
+
+test("JSON of an option that is nested without an end is wrong usage", async (t) => {
+  const { env } = await scene(t);
+  const payload = `{"wp_id":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
+  const result = await runCommand(t, ["sync", "emit", "WPStatusChanged", "--aggregate", "WP01", "--payload", "-"], env, { input: payload });
+  assertFailure(result, { code: 2, error: /^error: --payload is nested too deeply$/, hint: /--payload/ });
+});
