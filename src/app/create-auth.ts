@@ -184,7 +184,7 @@ export function createAuth(options: AuthOptions): Auth {
       spoken(async () => {
         const [{ loginTarget }, { logIn }] = await Promise.all([import("./login/target.ts"), import("./login/log-in.ts")]);
         tokens();
-        const target = await loginTarget(app, { scope: options.scope, force: true, signal: options.signal });
+        const target = await loginTarget(app, { scope: options.scope, force: true, setAside: options.setAside, signal: options.signal });
         return describe(target.name, await logIn(app, target, options));
       }),
     logout: ({ force = false, signal } = {}) =>

@@ -1,4 +1,5 @@
 import type { AuthorizedFetch, AuthorizedRequestInit } from "../auth/authorized-fetch.ts";
+import { redact } from "../base/secret.ts";
 import { oneLine } from "../base/text.ts";
 import { type JsonObject, textOf } from "../http/json-members.ts";
 import { readJsonObject } from "../http/request.ts";
@@ -37,6 +38,7 @@ export async function requestService(path: string, init: AuthorizedRequestInit, 
 
 /** Text from the service, for a message or a file that people read on a terminal: one line, at most 500 characters. */
 export function serviceText(value: unknown): string | undefined {
-  const line = oneLine(textOf(value) ?? "").slice(0, 500);
+  // A service that quotes the request quotes the token too.
+  const line = redact(oneLine(textOf(value) ?? "")).slice(0, 500);
   return line === "" ? undefined : line;
 }

@@ -176,6 +176,17 @@ test("a keychain and a vault of the program keep the key and the session, and no
   keys.clear();
   await assert.rejects(acme({ keychain, folder }).session(), { code: "keychain_unavailable" });
 
+  // Other accounts may be in the file: a program's login leaves it behind only when it says so.
+  const file = join(folder, "credentials.json");
+  const before = readFileSync(file);
+  await assert.rejects(logIn(acme({ storage: "keychain", keychain, folder })), { code: "keychain_unavailable" });
+  assert.deepEqual(readFileSync(file), before);
+  const warnings: string[] = [];
+  const onAddress = ({ url }: { url: string }): void => void approve(url);
+  await acme({ storage: "keychain", keychain, folder }).login({ flow: "browser", open: false, onAddress, setAside: true, onWarning: (warning) => warnings.push(warning) });
+  assert.match(warnings.join(), /^the logins that were stored could not be opened \(the keychain no longer has the key .*\) and are kept in "\S+credentials\.json\.old"$/);
+  assert.deepEqual(readFileSync(`${file}.old`), before);
+
   let text: string | undefined;
   const place = { get: () => text, set: (next: string) => void (text = next), delete: () => void (text = undefined) };
   await logIn(acme({ storage: place, folder: join(home, "nothing") }));
