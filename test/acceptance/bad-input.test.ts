@@ -9,7 +9,7 @@ import { test, type TestContext } from "node:test";
 import { denyingBrowser } from "../fake-saas/browser.ts";
 import type { Fault } from "../fake-saas/faults.ts";
 import { approve, tamper } from "../fake-saas/user.ts";
-import { bin, scratchFolder, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
+import { bin, runCommand, scratchFolder, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
 import { filesUnder, freePort, hurried, rawService, scene, type Scene } from "../helpers/scene.ts";
 import { signIn } from "../helpers/stored-session.ts";
 
