@@ -1,5 +1,6 @@
 // `npm run test:peers [-- FILE…]`: the tests against programs of others: a certified OpenID provider, a real browser, a real key
-// ring, another's QR decoder. They have dependencies of their own, which are installed here.
+// ring, another's QR decoder, Windows as Wine plays it. They have dependencies of their own, which are installed here.
+import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { installPeers, prepare, root, runTests } from "./setup.js";
@@ -7,6 +8,8 @@ import { installPeers, prepare, root, runTests } from "./setup.js";
 prepare();
 const folder = join(root, "test", "peers");
 installPeers(folder);
+// Only now: the types of others are there.
+execFileSync(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", join(root, "test", "tsconfig.peers.json")], { stdio: "inherit" });
 
 const named = process.argv.slice(2);
 const found = readdirSync(folder)

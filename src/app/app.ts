@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import type { AppOverrides } from "./overrides.ts";
+import type { AppOverrides, LogEvent } from "./overrides.ts";
 import { resolveSettings, secretVariables, type Settings } from "./settings.ts";
 import type { Effects } from "../http/effects.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
@@ -7,7 +7,7 @@ import type { Fetch } from "../base/runtime-types.ts";
 import type { Keychain } from "../auth/secure-storage/keychain.ts";
 import { SealedFile, type KeySource } from "../auth/secure-storage/sealed-file.ts";
 import type { KeyHeader, SimpleVault, Vault } from "../auth/secure-storage/vault.ts";
-import { SessionStore } from "../auth/session-store.ts";
+import { SessionStore, type AwaitedProcess } from "../auth/session-store.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
 import { ownIdentity, type Identity } from "../base/identity.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
@@ -30,6 +30,8 @@ export interface App {
   mayHaveChanged(): boolean;
   /** What options and variables say, and which of them said it. */
   readonly settings: Settings;
+  /** Whether the service has an API of its own that names the user, see {@link AppOverrides.defaults}. */
+  readonly hasOwnApi: boolean;
   /** The folder of everything that is stored. */
   readonly folder: string;
   /** The real path of the working folder, for which the user may have chosen a profile; undefined when it no longer exists. */
@@ -87,8 +89,12 @@ export function createApp(overrides: AppOverrides = {}): App {
   });
   const untold: Fetch = overrides.fetch ?? (async (input, init) => (await systemFetch())(input, init));
   const { onTraffic } = overrides;
-  const told = lazily(async () => (await import("../http/trace.ts")).traced(untold, clock, onTraffic ?? (() => undefined)));
-  const fetch: Fetch = onTraffic === undefined ? untold : async (input, init) => (await told())(input, init);
+  const log = overrides.log && quietly(overrides.log);
+  const told = lazily(async () => {
+    const shown = onTraffic === undefined ? untold : (await import("../http/trace.ts")).traced(untold, clock, onTraffic);
+    return log === undefined ? shown : (await import("./log.ts")).loggedFetch(shown, log, clock);
+  });
+  const fetch: Fetch = onTraffic === undefined && log === undefined ? untold : async (input, init) => (await told())(input, init);
   const settings = resolveSettings(overrides, variables, identity);
   const folderHere = lazily(() => realFolder(overrides.cwd));
 
@@ -109,7 +115,11 @@ export function createApp(overrides: AppOverrides = {}): App {
   const sealedFile = lazily(() => new SealedFile(join(folder(), sessionsFile), keySourceOf));
   const storage = typeof overrides.storage === "object" ? overrides.storage : settings.storage?.value === "memory" ? "memory" : undefined;
   const vault = (): Vault => (storage === undefined ? sealedFile() : storage === "memory" || "get" in storage ? loadedVault(storage) : storage);
-  const store = lazily(() => new SessionStore(vault(), clock, { onWait: overrides.onWait, folder: folderHere() }));
+  const store = lazily(() => new SessionStore(vault(), clock, { onWait, folder: folderHere() }));
+  const onWait = (awaited: AwaitedProcess): void => {
+    log?.({ event: "waiting", ...awaited });
+    overrides.onWait?.(awaited);
+  };
   const managers = new Map<string, TokenManager>();
   const tokens = (profile = settings.profile?.value, service = settings.service?.value): TokenManager => {
     const name = JSON.stringify([profile, service]);
@@ -117,6 +127,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     if (manager === undefined) {
       manager = new TokenManager({ store: store(), profile, service, accessToken: settings.accessToken, clock, fetch });
       managers.set(name, manager);
+      if (log !== undefined) for (const event of tokenEvents) manager.events.on(event, (facts: object) => log({ event, ...facts } as LogEvent));
     }
     return manager;
   };
@@ -133,6 +144,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     fetch,
     mayHaveChanged: () => effects.unknown > 0,
     settings,
+    hasOwnApi: overrides.defaults !== "standard",
     isKept: storage !== "memory",
     isSealed: storage === undefined,
     get folder() {
@@ -188,6 +200,19 @@ function loadedVault(place: "memory" | SimpleVault): Vault {
     write: async (text) => (await loaded()).write(text),
     remove: async () => (await loaded()).remove(),
     lock: async (name, options) => (await loaded()).lock?.(name, options),
+  };
+}
+
+const tokenEvents = ["refreshed", "adopted", "refused", "cleared", "unsaved"] as const;
+
+/** A log that throws must not break the work. */
+function quietly(log: (event: LogEvent) => void): (event: LogEvent) => void {
+  return (event) => {
+    try {
+      log(event);
+    } catch {
+      // Nobody is there to be told.
+    }
   };
 }
 

@@ -11,7 +11,7 @@ import { createIdentity, type OwnCommands } from "../base/identity.ts";
 import type * as runtime from "../base/runtime-types.ts";
 
 /** What a tool says about itself and the service that its users log in to. Everything but the first three has a default. */
-export interface AuthOptions extends Omit<AppOverrides, "identity" | "options"> {
+export interface AuthOptions extends Omit<AppOverrides, "identity" | "options" | "onTraffic"> {
   /**
    * The tool's name: lower-case letters, digits and single dashes. Names the folder, the keychain's entry, the variables (`ACME_PROFILE`)
    * and the `User-Agent`; it is the title of the pages, and in the words of errors and hints.
@@ -184,7 +184,7 @@ export function createAuth(options: AuthOptions): Auth {
       spoken(async () => {
         const [{ loginTarget }, { logIn }] = await Promise.all([import("./login/target.ts"), import("./login/log-in.ts")]);
         tokens();
-        const target = await loginTarget(app, { scope: options.scope, force: true, signal: options.signal });
+        const target = await loginTarget(app, { scope: options.scope, force: true, setAside: options.setAside, signal: options.signal });
         return describe(target.name, await logIn(app, target, options));
       }),
     logout: ({ force = false, signal } = {}) =>

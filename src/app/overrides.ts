@@ -1,3 +1,4 @@
+import type { TokenEvents } from "../auth/token-manager/current-session.ts";
 import type { AwaitedProcess } from "../auth/session-store.ts";
 import type { SimpleKeychain, SimpleVault, Vault } from "../auth/secure-storage/vault.ts";
 import type { Identity } from "../base/identity.ts";
@@ -23,6 +24,12 @@ export interface AppOverrides {
   clientSecret?: string | undefined;
   /** The scopes that a login requests, separated by spaces. */
   scope?: string | undefined;
+  /**
+   * What a login takes the service to have. `"own"`, the default: `/api/v1/me`, which names the user and their teams, and
+   * `/api/v1/logout`. `"standard"`: neither, so UserInfo or the ID token name the user, there are no teams, and `openid offline_access` is
+   * requested unless `scope` says otherwise.
+   */
+  defaults?: "own" | "standard" | undefined;
   /** The variables; `process.env` by default. */
   env?: Environment;
   /** As `process.platform`, which is the default: decides folders, modes and the keychain. */
@@ -50,7 +57,16 @@ export interface AppOverrides {
   onTraffic?: (line: string) => void;
   /** Called after a second of waiting for another process, which is refreshing the session or changing what is stored. */
   onWait?: (awaited: AwaitedProcess) => void;
+  /** Told of what happens, for a log. What it throws is ignored. */
+  log?: ((event: LogEvent) => void) | undefined;
 }
+
+/** Something for a log. No event holds a token, a code or a key. */
+export type LogEvent =
+  /** A request was answered, or was not: `status` is then undefined. `url` is without its query, which may hold what is secret. */
+  | { readonly event: "request"; readonly method: string; readonly url: string; readonly status: number | undefined; readonly ms: number }
+  | { readonly [Name in keyof TokenEvents]: { readonly event: Name } & Readonly<TokenEvents[Name][0]> }[keyof TokenEvents]
+  | ({ readonly event: "waiting" } & AwaitedProcess);
 
 /** The options of the command line that are settings. */
 export interface SettingOptions {

@@ -5,6 +5,7 @@ import type { Identity } from "../base/identity.ts";
 import { Secret } from "../base/secret.ts";
 import type { Environment } from "../platform/paths.ts";
 import type { StorageKind } from "../auth/secure-storage/key-choice.ts";
+import { isProfileName } from "../auth/session.ts";
 import { parseIssuer, parseServiceUrl } from "../base/address.ts";
 
 /** A value and where it comes from, in the words that the user typed: an option such as `--profile`, or the name of a variable. */
@@ -86,7 +87,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
     issuer: issuer && { ...issuer, value: parseIssuer(issuer.value, issuer.source) },
     clientId: fromOption("client-id") ?? fromEnvironment("CLIENT_ID") ?? fromProgram("clientId"),
     clientSecret: clientSecret === undefined ? undefined : new Secret(clientSecret),
-    scope: program.scope,
+    scope: program.scope ?? (program.defaults === "standard" ? "openid offline_access" : undefined),
     storage,
     accessToken: accessToken && new Secret(accessToken.value),
     passphrase: passphrase ? new Secret(passphrase) : undefined,
@@ -95,11 +96,6 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
 
 /** The variables whose values are secrets. An app has them as {@link Secret} and passes them to no other program. */
 export const secretVariables: readonly string[] = ["ACCESS_TOKEN", "PASSPHRASE", "CLIENT_SECRET"];
-
-/** Whether a profile can have this name. */
-export function isProfileName(text: string): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text);
-}
 
 const namesAre = 'letters, digits, ".", "_" and "-", 64 at most';
 

@@ -124,6 +124,11 @@ export function notLoggedIn(profile: string): NotAuthenticatedError {
   return new NotAuthenticatedError(`not logged in (profile "${profile}")`, { hint: hint`Run: ${login(profile)}` });
 }
 
+/** Whether a profile can have this name: letters, digits, ".", "_" and "-", 64 at most. */
+export function isProfileName(text: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text);
+}
+
 /**
  * The error for a profile that was named and does not exist, so that a typing mistake never acts as another account.
  *
@@ -132,7 +137,7 @@ export function notLoggedIn(profile: string): NotAuthenticatedError {
 export function unknownProfile(name: string, { profiles }: Profiles, source?: string): NotAuthenticatedError {
   const known = profiles.size === 0 ? "" : `Known: ${[...profiles.keys()].join(", ")}. `;
   return new NotAuthenticatedError(`there is no profile "${name}"${source === undefined ? "" : `, which ${source} names`}`, {
-    hint: hint`${known}To create it: ${login(name)}`,
+    hint: isProfileName(name) ? hint`${known}To create it: ${login(name)}` : hint`${known || "A name is one word. "}To create one: ${login("NAME")}`,
   });
 }
 

@@ -35,7 +35,7 @@ export async function readNamedFile(path: string, where = ""): Promise<Buffer> {
   try {
     return await readUserFile(path);
   } catch (cause) {
-    throw usageError(`${where}cannot read "${path}" (${reasonOf(cause)})`, hint`Try: ${{ run: ["ls", "-l", path] }}`);
+    throw usageError(`${where}cannot read "${path}" (${reasonOf(cause)})`, hint`Try: ${{ run: ["ls", "-l", path.startsWith("-") ? `./${path}` : path] }}`);
   }
 }
 

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import type { ProfileFile } from "../platform/profile-file.ts";
-import { isProfileName } from "../app/settings.ts";
+import { isProfileName } from "../auth/session.ts";
 import { isAuthError } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
 import type { Context } from "./command.ts";

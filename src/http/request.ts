@@ -4,7 +4,7 @@ import { excerpt } from "../base/secret.ts";
 import type * as runtime from "../base/runtime-types.ts";
 import type { Clock } from "../platform/clock.ts";
 import { isJsonObject, parseJson, textOf, type JsonObject } from "./json-members.ts";
-import { isTransientStatus, retryAfter } from "./retry.ts";
+import { inWhile, isTransientStatus, retryAfter } from "./retry.ts";
 
 /** What every request to the service needs. */
 export interface ExchangeOptions {
@@ -95,7 +95,7 @@ export function serviceFailure(response: Response, body: JsonObject | undefined)
   const message = `${where(response.url)} answered ${summary}`;
   const facts = { status: response.status, error, retryAfterMs: retryAfter(response, body) };
   if (isTransientStatus(response.status)) {
-    return new ServiceError("service_unavailable", message, { ...facts, hint: "Nothing was lost. Try again in a moment" });
+    return new ServiceError("service_unavailable", message, { ...facts, hint: `Nothing was lost. Try again ${inWhile(facts.retryAfterMs)}` });
   }
   if (error === undefined) {
     return new ServiceError("service_answer_invalid", `${message}, which is not how an OAuth service answers`, { ...facts, hint: checkAddress });

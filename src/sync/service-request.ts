@@ -38,6 +38,7 @@ export async function requestService(path: string, init: AuthorizedRequestInit, 
 
 /** Text from the service, for a message or a file that people read on a terminal: one line, at most 500 characters. */
 export function serviceText(value: unknown): string | undefined {
+  // A service that quotes the request quotes the token too.
   const line = excerpt(oneLine(textOf(value) ?? ""), 500);
   return line === "" ? undefined : line;
 }

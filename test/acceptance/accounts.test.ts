@@ -158,13 +158,15 @@ test("auth list before the first login says so and is not a failure", async (t) 
 });
 
 test("auth switch makes another account the active one, and warns when something takes precedence over it", async (t) => {
-  const { saas, run, here } = await twoAccounts(t);
+  const { saas, env, run, here } = await twoAccounts(t);
   const { code, stdout, stderr } = await run("auth switch work");
   assert.deepEqual([code, stdout, stderr], [0, `✓ The active profile is "work": bob@example.com (Bolt Ltd), ${saas.url}.\n`, ""]);
   assert.equal((await run("auth whoami")).stdout, "bob@example.com\n");
   assert.deepEqual(JSON.parse((await run("auth switch default --json")).stdout), { active: "default" });
   assert.match((await here("auth switch default", { SPEC_KITTY_PROFILE: "work" })).stderr, /^warning: here, "work" is still used, because of SPEC_KITTY_PROFILE$/m);
   assert.match((await here("auth switch default", { SPEC_KITTY_ACCESS_TOKEN: "t" })).stderr, /^warning: the token in SPEC_KITTY_ACCESS_TOKEN takes precedence over every profile$/m);
+  const impossible = await runCommand(t, ["auth", "switch", "no body"], env);
+  assert.equal(impossible.stderr, 'error: there is no profile "no body"\nhint: Known: default, work. To create one: spec-kitty auth login --profile NAME\n', "a name that a login would refuse is not advised");
   const wrong = await run("auth switch nobody");
   assert.equal(wrong.code, 4);
   assert.match(wrong.stderr, /^error: there is no profile "nobody"\nhint: Known: default, work\./);
@@ -177,6 +179,13 @@ test("auth switch without a name lists the names if there is no terminal", async
   assert.match(stderr, /^error: no profile was named, and there is no terminal to ask on\nhint: Run: spec-kitty auth switch PROFILE, with one of: default, work\n$/);
 });
 
+test("auth switch does not ask where there is nothing to choose from", async (t) => {
+  const { saas, env, run } = await scene(t);
+  await signIn(saas, env, { profile: "work" });
+  const { code, stdout, stderr } = await run("auth switch");
+  assert.deepEqual([code, stdout, stderr], [0, `✓ The active profile is "work": alice@example.com (Acme Corp), ${saas.url}.\n`, ""]);
+});
+
 test("auth switch without a name asks on a terminal, and takes a number or a name", { skip: noTerminal }, async (t) => {
   const { env, run } = await twoAccounts(t);
   for (const [typed, expected] of [["2\n", "bob@example.com\n"], ["default\n", "alice@example.com\n"]] as const) {
@@ -186,7 +195,14 @@ test("auth switch without a name asks on a terminal, and takes a number or a nam
     assert.equal((await running.ended).code, 0);
     assert.equal((await run("auth whoami")).stdout, expected);
   }
-  for (const [typed, code] of [["3\n", 4], ["\n", 130], ["\u0003", 130], ["\u0004", 130]] as const) {
+  const again = startOnTerminal(t, ["auth", "switch"], env);
+  await again.shows(/Which one, by number or name\? /);
+  again.type("3\n");
+  await again.shows(/"3" is none of them[^]*Which one, by number or name\? /);
+  again.type("2\n");
+  assert.equal((await again.ended).code, 0);
+  assert.equal((await run("auth switch default")).code, 0);
+  for (const [typed, code] of [["\n", 130], ["\u0003", 130], ["\u0004", 130]] as const) {
     const running = startOnTerminal(t, ["auth", "switch"], env);
     await running.shows(/Which one, by number or name\? /);
     running.type(typed);

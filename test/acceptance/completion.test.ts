@@ -31,6 +31,8 @@ const cases: readonly { typed: readonly string[]; is?: readonly string[]; has?: 
   { typed: ["auth", "login", "--profile", "auth", "--stora"], is: ["--storage"] },
   { typed: ["auth", "login", "--storage", ""], is: ["file", "keychain", "memory"] },
   { typed: ["auth", "login", "--profile", ""], is: [] },
+  { typed: ["--prof"], is: ["--profile"] },
+  { typed: ["--json", "--profile", "auth", "auth", "whoa"], is: ["whoami"] },
   { typed: ["completion", "z"], is: ["zsh"] },
   { typed: ["sync", "emit", "WPS"], is: ["WPStatusChanged"] },
   { typed: ["auth", "git-credential", ""], has: ["get", "store", "erase"] },

@@ -194,7 +194,7 @@ const mebibyte = Buffer.alloc(1024 * 1024, "x");
 for (const [what, frames] of [
   ["a frame that announces a gigabyte", [frameHeader(0x81, 1024 ** 3)]],
   ["frames without an end", [frameHeader(0x01, mebibyte.length), mebibyte, ...Array.from({ length: 16 }, () => [frameHeader(0x00, mebibyte.length), mebibyte]).flat()]],
-  ["empty frames without an end", [Buffer.from([0x01, 0]), ...Array.from({ length: 17 }, () => Buffer.alloc(1024 * 1024))]],
+  ["empty frames without an end", [Buffer.from([0x01, 0]), Buffer.alloc(1024 * 1024)]],
 ] satisfies [string, Buffer[]][]) {
   test(`S-014 a message of the live connection is limited on the wire: ${what}`, async (t) => {
     const at = await watched(t);

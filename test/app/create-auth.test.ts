@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { createAuth, type Auth, type AuthEvents, type AuthOptions } from "../../src/index.ts";
+import { createAuth, createIdentity, getTokenManager, type Auth, type AuthEvents, type AuthOptions, type LogEvent } from "../../src/index.ts";
 import type { AuthError } from "../../src/index.ts";
 import { systemClock, type Clock } from "../../src/platform/clock.ts";
+import { MockProvider } from "../conformance/mock-provider.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { approve, approveDevice, deny } from "../fake-saas/user.ts";
@@ -175,6 +176,17 @@ test("a keychain and a vault of the program keep the key and the session, and no
   keys.clear();
   await assert.rejects(acme({ keychain, folder }).session(), { code: "keychain_unavailable" });
 
+  // Other accounts may be in the file: a program's login leaves it behind only when it says so.
+  const file = join(folder, "credentials.json");
+  const before = readFileSync(file);
+  await assert.rejects(logIn(acme({ storage: "keychain", keychain, folder })), { code: "keychain_unavailable" });
+  assert.deepEqual(readFileSync(file), before);
+  const warnings: string[] = [];
+  const onAddress = ({ url }: { url: string }): void => void approve(url);
+  await acme({ storage: "keychain", keychain, folder }).login({ flow: "browser", open: false, onAddress, setAside: true, onWarning: (warning) => warnings.push(warning) });
+  assert.match(warnings.join(), /^the logins that were stored could not be opened \(the keychain no longer has the key .*\) and are kept in "\S+credentials\.json\.old"$/);
+  assert.deepEqual(readFileSync(`${file}.old`), before);
+
   let text: string | undefined;
   const place = { get: () => text, set: (next: string) => void (text = next), delete: () => void (text = undefined) };
   await logIn(acme({ storage: place, folder: join(home, "nothing") }));
@@ -213,6 +225,50 @@ test("as a credential of the Azure SDK the token comes with its expiry, in time 
   clock.pass(3_600_000 - 125_000);
   assert.notEqual((await credential.getToken([])).token, first.token);
   assert.equal(saas.counters.refreshes, 1);
+});
+
+test("S-005 a log is told of requests and of what happens to the session, without a secret, and may throw", async (t) => {
+  const clock = movableClock();
+  const { saas, acme } = await stage(t, { now: () => clock.now() });
+  const events: LogEvent[] = [];
+  const auth = acme({
+    clock,
+    log(event) {
+      events.push(event);
+      throw new Error("the log is full");
+    },
+  });
+  await logIn(auth);
+  clock.pass(3_599_000);
+  const { token } = await auth.getToken();
+  await auth.fetch("/api/v1/me?secret=1");
+  const requests = events.flatMap((event) => (event.event === "request" ? `${event.method} ${event.url.replace(saas.url, "")} ${event.status}` : []));
+  assert.deepEqual(requests.slice(-3), ["GET /api/v1/me 200", "POST /oauth/token 200", "GET /api/v1/me 200"]);
+  assert.ok(events.some(({ event }) => event === "refreshed"));
+  const secrets = [token, ...saas.accessTokens.keys(), ...saas.refreshTokens.keys(), "secret=1"];
+  assert.deepEqual(secrets.filter((secret) => JSON.stringify(events).includes(secret)), []);
+});
+
+test("a service without an API of its own is asked for nothing but what its issuer's metadata name", async (t) => {
+  const provider = await MockProvider.start({});
+  t.after(() => provider.close());
+  const { acme } = await stage(t);
+  const auth = acme({ issuer: provider.issuer, service: provider.resource, defaults: "standard" });
+  const session = await auth.login({ flow: "browser", open: false, onAddress: ({ url }) => void fetch(url) });
+  assert.deepEqual([session.user.email, session.teams, session.scope.split(" ").sort()], ["alice@example.com", [], ["offline_access", "openid"]]);
+  assert.deepEqual(provider.requests.filter(({ path }) => path.startsWith("/api/")), []);
+});
+
+test("FR-021 getTokenManager takes its options: a profile, a folder, a storage", async (t) => {
+  const { home, acme } = await stage(t);
+  const folder = join(home, "shared");
+  const work = acme({ folder, profile: "work" });
+  await logIn(work, "bob");
+  const identity = createIdentity({ name: "acme", version: "1.2.0" });
+  const manager = getTokenManager({ identity, folder, profile: "work", env: machine(home) });
+  assert.equal((await manager.getSession()).user.email, "bob@example.com");
+  assert.equal(await manager.getAccessToken(), (await work.getToken()).token);
+  await assert.rejects(getTokenManager({ identity, folder, profile: "nobody", env: machine(home) }).getAccessToken(), { code: "not_authenticated", message: /there is no profile "nobody"/ });
 });
 
 test("an option that is missing or misspelled is refused", () => {

@@ -43,6 +43,7 @@ export async function kills(args: readonly string[]): Promise<void> {
   const windows = withoutWindows === false ? startWindows() : undefined;
   try {
     await killOn(linux, Number(values.rounds ?? 1000), seed);
+    console.log(`\n${((performance.now() - startedAt) / 1000).toFixed(0)} s`);
     if (windows) await killOn(wine(windows), Number(values["windows-rounds"] ?? 100), seed);
     else console.log(`\nOn Windows: not tried, ${withoutWindows}`);
   } finally {
@@ -129,8 +130,9 @@ async function play(machine: Machine, name: string, rounds: number, random: () =
       }
       const result = await running.ended;
       clearTimeout(timer);
-      if (usualMs === 0) usualMs = performance.now() - startedAt;
-      else if (result.signal === "SIGKILL") tally.killed += 1;
+      const tookMs = performance.now() - startedAt;
+      if (result.signal !== "SIGKILL") usualMs = usualMs === 0 ? tookMs : Math.min(usualMs, tookMs);
+      else tally.killed += 1;
       return result;
     };
     await logIn(stage, " --profile neighbour");

@@ -59,12 +59,15 @@ export function startWindows(): Windows {
     WINEDLLOVERRIDES: "mscoree,mshtml=",
   };
   const stop = (): void => {
+    process.off("exit", stop);
     for (const child of running) child.kill("SIGKILL");
     const server = join(dirname(wine), "wineserver");
     // It waits until all of them have ended.
     spawnSync(existsSync(server) ? server : "wineserver", ["-k"], { env: base });
     rmSync(place, { recursive: true, force: true });
   };
+  // Also when a time limit ends this process: its services would go on.
+  process.once("exit", stop);
   let count = 0;
   const startProgram: Windows["startProgram"] = (name, args, { env = {}, nodeArgs = [], node = "node-20" } = {}) => {
     count += 1;

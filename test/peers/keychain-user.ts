@@ -18,7 +18,6 @@ const beat = setInterval(() => {
 }, 20);
 
 for (const operation of process.argv.slice(2)) {
-  const started = performance.now();
   try {
     let found: string | null = null;
     if (operation === "write") await keychain.write("peer", key);
@@ -28,7 +27,7 @@ for (const operation of process.argv.slice(2)) {
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;
     const { code, message, hint } = error;
-    console.log(JSON.stringify({ operation, code, message, hint, took: performance.now() - started, longestGapMs }));
+    console.log(JSON.stringify({ operation, code, message, hint, longestGapMs }));
     process.exitCode = 7;
     break;
   }

@@ -38,7 +38,7 @@ async function stage(t: TestContext, more: Partial<AuthOptions> = {}): Promise<{
       if (!(await fetch(`${saas.url}/api/v1/me`, { headers: { authorization } })).ok) return response.writeHead(401, { "www-authenticate": 'Bearer error="invalid_token"' }).end();
       const mcp = new McpServer({ name: "acme", version: "1.0.0" });
       mcp.registerTool("whoami", { description: "says who asks" }, () => ({ content: [{ type: "text", text: "alice" }] }));
-      const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined, enableJsonResponse: true });
+      const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true });
       response.once("close", () => void transport.close());
       await mcp.connect(transport as never);
       return transport.handleRequest(request, response);

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { createDpopKey, dpopFetch } from "../../src/auth/oauth/dpop.ts";
+import { resourceFetch } from "../../src/auth/oauth/dpop-fetch.ts";
+import { createDpopKey } from "../../src/auth/oauth/dpop-proof.ts";
 import type { Fetch } from "../../src/base/runtime-types.ts";
 import type { Session } from "../../src/auth/session.ts";
 import { systemClock } from "../../src/platform/clock.ts";
@@ -18,6 +19,7 @@ import { storedSession } from "../helpers/stored-session.ts";
 import { appeared } from "./command.ts";
 import { fillForms } from "./form-user.js";
 
+const provingFetch = (dpopKey: Secret): Fetch => resourceFetch({ tokenType: "DPoP", dpopKey, clockOffsetMs: 0 }, { fetch, clock: systemClock });
 const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 interface Stage {
@@ -104,7 +106,7 @@ for (const alg of ["RS256", "PS256", "ES256", "Ed25519"]) {
       assert.match((await does("auth", "logout")).stdout, /Revoked: refresh token, access token\./);
       assert.deepEqual(asked(), ["POST /token/revocation 200", "POST /token/revocation 200"]);
       assert.equal((await run("auth", "status")).code, 4);
-      const proving = dpopFetch({ fetch, clock: systemClock, key: after.dpopKey as Secret });
+      const proving = provingFetch(after.dpopKey as Secret);
       assert.deepEqual(await use(after, proving), [400, 401], "the tokens live on");
     });
   }
@@ -161,7 +163,7 @@ test("a stolen session without its key is of no use, at the token endpoint or at
   await does(...login);
   const stolen = await session();
   assert.deepEqual(await use(stolen, fetch), [400, 401], "without a proof");
-  assert.deepEqual(await use(stolen, dpopFetch({ fetch, clock: systemClock, key: createDpopKey() })), [400, 401], "with a key of the thief's");
+  assert.deepEqual(await use(stolen, provingFetch(createDpopKey())), [400, 401], "with a key of the thief's");
   await does("auth", "refresh");
   await does("api", "GET", "/me");
 });
@@ -190,7 +192,7 @@ test("a login that takes the place of another revokes that one, after the new on
   asked();
   await does(...login, "--force");
   assert.deepEqual(asked().slice(-2), ["POST /token/revocation 200", "POST /token/revocation 200"]);
-  assert.deepEqual(await use(old, dpopFetch({ fetch, clock: systemClock, key: old.dpopKey as Secret })), [400, 401]);
+  assert.deepEqual(await use(old, provingFetch(old.dpopKey as Secret)), [400, 401]);
   await does("auth", "refresh");
   await does("api", "GET", "/me");
 });

@@ -118,30 +118,22 @@ function whenOwned(env: NodeJS.ProcessEnv): Promise<void> {
   });
 }
 
-/** What came of a program that ran to its end. Times are in milliseconds. */
+/** What came of a program that ran to its end. */
 export interface Run {
   code: number | null;
   stdout: string;
   stderr: string;
-  /** From its start to its end. */
-  took: number;
-  /** From its last output to its end. */
-  lingered: number;
 }
 
 /** Runs Node.js with these arguments to its end; kills it after 20 s, so that one that hangs is a failure and not a hang here. */
 export async function runNode(args: readonly string[], env: NodeJS.ProcessEnv): Promise<Run> {
-  const started = performance.now();
   const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"], timeout: 20_000, killSignal: "SIGKILL" });
   const run = { stdout: "", stderr: "" };
-  let spoke = started;
   for (const name of ["stdout", "stderr"] as const) {
     child[name].setEncoding("utf8").on("data", (text: string) => {
       run[name] += text;
-      spoke = performance.now();
     });
   }
   const [code] = (await once(child, "close")) as [number | null];
-  const ended = performance.now();
-  return { code, ...run, took: ended - started, lingered: ended - spoke };
+  return { code, ...run };
 }

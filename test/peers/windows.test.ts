@@ -8,7 +8,7 @@ import type { FakeOptions } from "../fake-saas/options.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { approveDevice } from "../fake-saas/user.ts";
 import type { CommandResult, RunningCommand } from "../helpers/command.ts";
-import { later } from "../helpers/scene.ts";
+import { hurried, later } from "../helpers/scene.ts";
 import { startWindows, withoutWindows, type Windows, type WindowsOptions } from "../helpers/windows.ts";
 
 const skip = withoutWindows;
@@ -50,6 +50,14 @@ async function loggedInScene(t: Pick<TestContext, "after">): Promise<Scene> {
   return at;
 }
 
+let shared: Promise<Scene> | undefined;
+after(async () => (await shared)?.saas.close());
+
+/** One such scene for the tests that leave alice logged in: a login takes longer than what they are about. */
+function session(): Promise<Scene> {
+  return (shared ??= loggedInScene({ after: () => undefined }));
+}
+
 test("NFR-014 on Windows a login by code leaves a session that later commands use, and logout ends", { skip }, async (t) => {
   const { saas, run } = await loggedInScene(t);
   const token = await run("auth token");
@@ -60,7 +68,9 @@ test("NFR-014 on Windows a login by code leaves a session that later commands us
 });
 
 test("NFR-014 on Windows a login in the browser keeps its key in the Credential Manager, and logout --all removes it there", { skip }, async (t) => {
-  const { saas, run } = await scene(t);
+  const { saas, run: start } = await scene(t);
+  // A keychain has 3 s to answer. Starting a Node takes Wine a part of that, and a busy machine is not a keychain that hangs.
+  const run = (args: string): Promise<CommandResult> => start(args, { nodeArgs: hurried(3000, 30_000) });
   const login = await run("auth login");
   assert.deepEqual([login.code, login.stdout], [0, success], login.stderr);
   assert.equal(saas.count("/oauth/authorize", ({ method }) => method === "POST"), 1);
@@ -77,11 +87,10 @@ test("NFR-014 on Windows a login in the browser keeps its key in the Credential 
 
 const waits = /^Waiting for process \d+ to refresh the session …\n$/;
 const rounds = 5;
-let wave: Scene | undefined;
-after(() => wave?.saas.close());
 for (let round = 1; round <= rounds; round += 1) {
   test(`NFR-014 on Windows 8 processes with the same expired session refresh once, and all get the same token (${round} of ${rounds})`, { skip }, async () => {
-    const { saas, start } = (wave ??= await loggedInScene({ after: () => undefined }));
+    const { saas, start } = await session();
+    const { refreshes } = saas.counters;
     saas.options.clockOffsetMs = round * 7_200_000;
     // The answer comes when one has asked and seven wait, so that the file is read and replaced at the same time.
     let answer = (): void => undefined;
@@ -94,18 +103,19 @@ for (let round = 1; round <= rounds; round += 1) {
     for (const { code, stderr } of results) assert.deepEqual([code, stderr.replace(waits, "")], [0, ""]);
     const [token, ...others] = new Set(results.map(({ stdout }) => stdout.trim()));
     assert.deepEqual([others, saas.accessTokens.has(token ?? "")], [[], true]);
-    assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [round, 0]);
+    assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [refreshes + 1, 0]);
   });
 }
 
-test("NFR-014 on Windows a refreshed session is stored even if another program has the file open", { skip }, async (t) => {
-  const { saas, folder, run, start } = await loggedInScene(t);
+test("NFR-014 on Windows a refreshed session is stored even if another program has the file open", { skip }, async () => {
+  const { saas, folder, run, start } = await session();
+  const { refreshes } = saas.counters;
   const hold = "const fs = require('node:fs'); fs.openSync(process.argv[1], 'r'); console.log('open'); setInterval(() => {}, 1000);";
   const reader = windows.startProgram("node", ["-e", hold, join(folder, "credentials.json")]);
   await reader.shows(/open/);
   const old = readFileSync(join(folder, "credentials.json"));
   const refresh = start("auth refresh");
-  await saas.until(() => saas.counters.refreshes === 1);
+  await saas.until(() => saas.counters.refreshes > refreshes);
   // The new content is written, and cannot take the place of the old one.
   const path = join(folder, readdirSync(folder).find((name) => name.endsWith(".tmp")) ?? assert.fail());
   while (!readFileSync(path, "utf8").endsWith("}\n")) await turn();
@@ -117,22 +127,24 @@ test("NFR-014 on Windows a refreshed session is stored even if another program h
   assert.ok(saas.accessTokens.has((await run("auth token")).stdout.trim()));
 });
 
-test("NFR-014 on Windows the lock of a killed process is taken over", { skip }, async (t) => {
-  const { saas, run, start } = await loggedInScene(t);
+test("NFR-014 on Windows the lock of a killed process is taken over", { skip }, async () => {
+  const { saas, run, start } = await session();
+  const { refreshes } = saas.counters;
+  const asked = saas.count("/oauth/token");
   saas.faults.next("/oauth/token", { hang: true });
   const holder = start("auth refresh");
-  await saas.until(() => saas.count("/oauth/token", ({ body }) => body.includes("refresh_token")) === 1);
+  await saas.until(() => saas.count("/oauth/token") > asked);
   const next = start("auth refresh");
   await next.shows(/Waiting for process \d+/);
   holder.child.kill("SIGKILL");
   const { code, stderr } = await next.ended;
   assert.equal(code, 0, stderr);
-  assert.equal(saas.counters.refreshes, 1);
+  assert.equal(saas.counters.refreshes, refreshes + 1);
   assert.match((await run("auth doctor")).stdout, /D501 lock +none is held/);
 });
 
-test("NFR-014 on Windows events that processes emit while others drain reach the service", { skip }, async (t) => {
-  const { saas, run } = await loggedInScene(t);
+test("NFR-014 on Windows events that processes emit while others drain reach the service", { skip }, async () => {
+  const { saas, run } = await session();
   const ids: string[] = [];
   const emit = async (content: string): Promise<void> => {
     const { code, stdout, stderr } = await run(`sync emit HistoryAdded --aggregate WP01 --payload {"wp_id":"WP01","entry_type":"note","entry_content":"${content}"}`);

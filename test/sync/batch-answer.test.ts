@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NotAuthenticatedError, ServiceError } from "../../src/base/errors.ts";
+import { Secret } from "../../src/base/secret.ts";
 import { judgeBatch } from "../../src/sync/batch-answer.ts";
 import { hintOf } from "../helpers/hint.ts";
 
@@ -82,4 +83,10 @@ test("401 ends the pass with a hint to log in", () => {
   const { events, failure } = judge(401);
   assert.equal(events.size, 0);
   assert.ok(failure instanceof NotAuthenticatedError && hintOf(failure).includes("auth login"));
+});
+
+test("S-005 a reason that quotes the request shows no token, in a report or on disk", () => {
+  const token = new Secret("at_very-secret-value");
+  const verdict = one({ status: "rejected", error_message: `refused: Authorization: Bearer ${token.reveal()}` });
+  assert.deepEqual(verdict, { kind: "rejected", category: undefined, reason: "refused: Authorization: Bearer [secret]", final: false });
 });

@@ -45,7 +45,7 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   const trustedHosts = [...new Set([...target.trustedHosts, ...(options.trustedHosts ?? [])])];
   const resource = options.resource ?? target.resource;
   const isResource = target.resource !== undefined;
-  const parameters = { ...target, known: target.server, provider, redirectPath, trustedHosts, dpop, isResource, resource, audience, prompt, loginHint };
+  const parameters = { ...target, known: target.server, provider, hasOwnApi: app.hasOwnApi, redirectPath, trustedHosts, dpop, isResource, resource, audience, prompt, loginHint };
   const agreed = await agreedHost(await prepareLogin(parameters, exchange), flow === "device" ? "device_code" : "authorization_code", options.onConsent);
   const { registeredUntil, ...client } = await clientOf(app, target, agreed, options, exchange);
   const request = { ...agreed, ...client };

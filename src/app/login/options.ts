@@ -80,6 +80,12 @@ export interface LoginOptions {
   loginHint?: string | undefined;
   /** False requests tokens that are not bound to a key (RFC 9449), even where the server can bind them. */
   dpop?: boolean | undefined;
+  /**
+   * Whether stored sessions that cannot be opened (a keychain that stays locked, a lost secret) are left behind instead of being an
+   * error; the file is kept under another name, which {@link LoginOptions.onWarning} tells. False by default: other accounts may be
+   * among them.
+   */
+  setAside?: boolean | undefined;
   /** Ends the login. The promise rejects with its reason, and nothing is stored. */
   signal?: runtime.AbortSignal | undefined;
 }

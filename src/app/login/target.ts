@@ -58,11 +58,9 @@ export interface LoginWords {
   /** From a file that the user named. */
   readonly clientSecret?: Secret | undefined;
   readonly signal: LoginOptions["signal"];
-  /**
-   * The login starts over, whatever was granted before. What is stored is left behind if it cannot be opened: nobody could get away
-   * from a keychain that stays locked.
-   */
+  /** The login starts over, whatever was granted before. */
   readonly force: boolean;
+  readonly setAside: LoginOptions["setAside"];
 }
 
 /**
@@ -71,12 +69,12 @@ export interface LoginWords {
  * @throws AuthError `configuration_invalid` when nothing names a service; ServiceError when it is not known yet what ADDRESS is, and
  * cannot be found out
  */
-export async function loginTarget(app: App, { address, provider, scope, clientSecret, force, signal }: LoginWords): Promise<LoginTarget> {
+export async function loginTarget(app: App, { address, provider, scope, clientSecret, force, setAside, signal }: LoginWords): Promise<LoginTarget> {
   const { identity, settings, store, fetch, clock } = app;
   const asked = scope ?? settings.scope;
   let unopened: AuthError | undefined;
   const profiles = await store.read().catch((error: unknown) => {
-    if (!force || !isUnopenable(error)) throw error;
+    if (setAside !== true || !isUnopenable(error)) throw error;
     unopened = error;
     return nobody;
   });

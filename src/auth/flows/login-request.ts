@@ -29,6 +29,8 @@ export interface LoginParameters {
   readonly trustedHosts?: readonly string[] | undefined;
   /** The path of the redirect URI, where the server knows only this one; by default as {@link redirectPathOf}. */
   readonly redirectPath?: string | undefined;
+  /** False for a service that has no API of the default service's kind. */
+  readonly hasOwnApi?: boolean;
   /** Whether tokens may be bound to a key, where the server can do that. */
   readonly dpop: boolean;
   /** What the access tokens are for: an address (RFC 8707), or a name, where a server wants that instead. */
@@ -75,7 +77,7 @@ export async function prepareLogin(parameters: LoginParameters, exchange: Exchan
   const canBind = server.dpop_signing_alg_values_supported?.includes("ES256") ?? false;
   return {
     service,
-    hasOwnApi: parameters.provider === undefined && !parameters.isResource,
+    hasOwnApi: parameters.hasOwnApi !== false && parameters.provider === undefined && !parameters.isResource,
     server,
     isDiscovered,
     askedAt,

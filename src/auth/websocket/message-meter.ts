@@ -1,8 +1,11 @@
+/** What a frame counts at least, in bytes: an empty one is kept in memory too, and takes time. */
+const leastFrame = 256;
+
 /**
  * Measures messages while their frames arrive (RFC 6455 §5.2). A WebSocket collects a message until it is complete, however long it
  * is: a frame may announce gigabytes, and a message may consist of frames without an end.
  *
- * @param most - bytes of one message on the wire, the headers of its frames included: empty frames take space in memory too
+ * @param most - bytes of one message on the wire, the headers of its frames included
  * @param exceeded - called once, as soon as a message is longer, or a header says that it will be
  * @returns takes what arrives after the upgrade, in pieces of any size
  */
@@ -26,7 +29,7 @@ export function messageMeter(most: number, exceeded: () => void): (chunk: Uint8A
       const [first = 0] = header;
       // A control frame may come between the frames of a message, and has 125 bytes at most (§5.5).
       const isControl = (first & 0x08) !== 0;
-      if (!isControl) size += header.length + payload;
+      if (!isControl) size += Math.max(header.length + payload, leastFrame);
       isOver = size > most || (isControl && payload > 125);
       if (!isControl && (first & 0x80) !== 0) size = 0;
       left = payload;

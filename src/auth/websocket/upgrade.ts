@@ -23,7 +23,7 @@ export interface Upgrade {
 interface Connection {
   unref?: () => unknown;
   destroy?: () => unknown;
-  on?: (event: "data", listener: (chunk: Uint8Array) => void) => unknown;
+  prependListener?: (event: "data", listener: (chunk: Uint8Array) => void) => unknown;
   readonly writableLength?: number;
 }
 
@@ -65,7 +65,8 @@ export function watchUpgrade(authorization: string): Upgrade {
         exceeded(what);
       };
       const count = messageMeter(bytes, () => breakOff(`sent a message of more than ${bytes / 1024 / 1024} MiB`));
-      connection?.on?.("data", (chunk) => {
+      // Before the WebSocket reads it: newer ones have a limit of their own, and what exceeds it looks like a lost connection.
+      connection?.prependListener?.("data", (chunk) => {
         if ((connection?.writableLength ?? 0) > bytes) breakOff("does not read what is sent to it");
         else count(chunk);
       });

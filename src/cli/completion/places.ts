@@ -1,4 +1,4 @@
-import { commonOptions, type Choices, type CommandEntry, type OptionSpec } from "../command.ts";
+import { commonOptions, profileOption, type Choices, type CommandEntry, type OptionSpec } from "../command.ts";
 
 /** What a value is completed from; `unknown` where nothing is known about it. */
 export type Values = Choices | "unknown";
@@ -44,7 +44,9 @@ export async function completionPlaces(commands: readonly CommandEntry[], groups
   }
   const help = completionOption("help", commonOptions.help);
   const version = completionOption("version", { type: "boolean", help: "show the version" });
-  const groupOptions = (path: string): CompletionOption[] => (path === "" ? [help, version] : [help]);
+  // In front of a command stand the options that every command has, and the profile.
+  const inFront = Object.entries({ ...profileOption, ...commonOptions }).map(([name, option]) => completionOption(name, option));
+  const groupOptions = (path: string): CompletionOption[] => (path === "" ? [...inFront, version] : [help]);
   return [...[...above].map(([path, words]): Place => ({ path, words: [...words], options: groupOptions(path), values: "unknown" })), ...places];
 }
 

@@ -18,8 +18,10 @@ export function providers({ command, variable }: Identity): string {
     ["Zitadel", "https://INSTANCE.zitadel.cloud; an application of the type Native"],
   ]);
   return `Register this program as a public native client (RFC 8252) at the provider. Its
-redirect address is http://127.0.0.1/callback, with any port, or what the first
-login prints. Then one address is enough:
+redirect address is http://127.0.0.1/callback, with any port, if the provider's
+metadata says that its redirects name it (RFC 9207). Otherwise each issuer has a
+path of its own, /callback/…, which the first login prints; where only another
+path can be registered, name it with --redirect-path. Then one address is enough:
 
     ${command} auth login ADDRESS --client-id ID
 

@@ -8,7 +8,7 @@ import { Secret } from "../../../base/secret.ts";
 import { describeEnvironment, readFacts } from "../../../platform/browser-or-device.ts";
 import { endOfSession, statusOf } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
-import { duration } from "../../format.ts";
+import { duration } from "../../../base/duration.ts";
 import { readNamedFile } from "../../input.ts";
 import type { LoginExplanation } from "../../json-output.ts";
 import { browserScreen } from "../../login/browser-screen.ts";
@@ -84,7 +84,8 @@ export const login: Command = defineCommand({
 
     const clientSecret = await readClientSecret(values["client-secret-file"]);
     const provider = parseProvider(values.provider, values.tenant);
-    const target = await loginTarget(app, { address, provider, scope: values.scope, clientSecret, force: values.force === true, signal: context.signal });
+    const { force = false } = values;
+    const target = await loginTarget(app, { address, provider, scope: values.scope, clientSecret, force, setAside: force, signal: context.signal });
     const { already } = target;
     if (already !== undefined) {
       if (asJson) out.json(statusOf(target.name, already, app, target.here));
@@ -99,7 +100,7 @@ export const login: Command = defineCommand({
     if (needed !== undefined) refuseIgnored(values, needed, "Leave it out");
     const isDevice = needed !== undefined || explanation.login === "device";
     if (isDevice && !values.headless) out.say(`Logging in with a code: ${needed ?? explanation.reason}.`);
-    const { port, audience, prompt, "login-hint": loginHint, yes = false, force = false } = values;
+    const { port, audience, prompt, "login-hint": loginHint, yes = false } = values;
     const options = {
       ...(isDevice ? deviceScreen(context, !values["no-qr"]) : await browserScreen(context, { opens: open, isFirst: target.known === undefined })),
       ...{ flow: isDevice ? "device" : "browser", open, port, redirectHost, redirectPath, trustedHosts, timeoutMs, resource, audience, prompt, loginHint, dpop: !values["no-dpop"] } as const,
