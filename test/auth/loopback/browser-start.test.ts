@@ -86,7 +86,9 @@ test("S-009 a request whose sender is gone before it can be asked about neither 
 });
 
 test("S-009 where the kernel no longer knows either end of a connection, it counts as another user's", { skip: process.platform !== "linux" && "needs Linux" }, async (t) => {
-  t.mock.method(process, "geteuid", () => 12345);
+  const { geteuid } = process;
+  process.geteuid = () => 12345;
+  t.after(() => Object.assign(process, { geteuid }));
   const server = createServer().listen(0, "127.0.0.1");
   t.after(() => server.close());
   await once(server, "listening");
