@@ -179,6 +179,13 @@ test("auth switch without a name lists the names if there is no terminal", async
   assert.match(stderr, /^error: no profile was named, and there is no terminal to ask on\nhint: Run: spec-kitty auth switch PROFILE, with one of: default, work\n$/);
 });
 
+test("auth switch does not ask where there is nothing to choose from", async (t) => {
+  const { saas, env, run } = await scene(t);
+  await signIn(saas, env, { profile: "work" });
+  const { code, stdout, stderr } = await run("auth switch");
+  assert.deepEqual([code, stdout, stderr], [0, `✓ The active profile is "work": alice@example.com (Acme Corp), ${saas.url}.\n`, ""]);
+});
+
 test("auth switch without a name asks on a terminal, and takes a number or a name", { skip: noTerminal }, async (t) => {
   const { env, run } = await twoAccounts(t);
   for (const [typed, expected] of [["2\n", "bob@example.com\n"], ["default\n", "alice@example.com\n"]] as const) {
@@ -188,7 +195,14 @@ test("auth switch without a name asks on a terminal, and takes a number or a nam
     assert.equal((await running.ended).code, 0);
     assert.equal((await run("auth whoami")).stdout, expected);
   }
-  for (const [typed, code] of [["3\n", 4], ["\n", 130], ["\u0003", 130], ["\u0004", 130]] as const) {
+  const again = startOnTerminal(t, ["auth", "switch"], env);
+  await again.shows(/Which one, by number or name\? /);
+  again.type("3\n");
+  await again.shows(/"3" is none of them[^]*Which one, by number or name\? /);
+  again.type("2\n");
+  assert.equal((await again.ended).code, 0);
+  assert.equal((await run("auth switch default")).code, 0);
+  for (const [typed, code] of [["\n", 130], ["\u0003", 130], ["\u0004", 130]] as const) {
     const running = startOnTerminal(t, ["auth", "switch"], env);
     await running.shows(/Which one, by number or name\? /);
     running.type(typed);

@@ -24,10 +24,9 @@ const clientsFile: string = new URL("../peers/bench-clients.js", import.meta.url
 
 const calls = await validToken((await import(clientsFile)) as Parameters<typeof validToken>[0]);
 const waves: WaveResult[] = [];
-for (const processes of [2, 16]) {
-  for (const client of ["googleAuthLibrary", "openidClient", "ours"] as const) waves.push(await wave(client, processes));
-}
+for (const client of ["googleAuthLibrary", "openidClient", "ours"] as const) waves.push(await wave(client, 16));
 waves.push(await wave("ours", 64));
+for (const client of ["mcpSdk", "oursForMcp"] as const) waves.push(await wave(client, 16));
 const start = await coldStart(40);
 const sync = await syncCosts();
 const limits = await judgeLimits(start, Number(process.env["KILL_ROUNDS"] ?? 1000));
@@ -44,7 +43,7 @@ if (values.json) {
   };
   /** What says something of another machine: the README has ratios only. */
   const portable = ([name = "", time = "", ratio = ""]: string[]): string[] => (values.markdown ? [name, ratio] : [name, time, ratio]);
-  const names: Record<string, string> = { googleAuthLibrary: "google-auth-library", openidClient: "openid-client (keeps no token: a look at the clock)", msalNode: "@azure/msal-node" };
+  const names: Record<string, string> = { googleAuthLibrary: "google-auth-library", openidClient: "openid-client (keeps no token: a look at the clock)", msalNode: "@azure/msal-node", ours: "spec-kitty", mcpSdk: "MCP SDK, its tokens in a file", oursForMcp: "MCP SDK with spec-kitty" };
   const nameOf = (client: string): string => names[client] ?? client;
   console.log(`Node ${process.version}\n\nA valid token, one call:\n`);
   console.log(table([["", "ns", "x bare"], ...calls.map(({ client, nanoseconds, ratio }) => [nameOf(client), nanoseconds.toFixed(0), ratio.toFixed(2)])].map(portable)));

@@ -6,15 +6,26 @@ import { createInterface } from "node:readline";
 const [, , name = "", file = ""] = process.argv;
 
 async function ours() {
-  const { createApp } = await import("../../dist/index.js");
-  const tokens = createApp().tokens();
+  const { getTokenManager } = await import("../../dist/index.js");
+  const tokens = getTokenManager();
   await tokens.service();
   return { getAccessToken: () => tokens.getAccessToken(), store: () => undefined };
 }
 
+/** What the MCP SDK is given as its provider. */
+async function oursForMcp() {
+  const { createAuth } = await import("../../dist/index.js");
+  const { mcpAuthProvider } = await import("../../dist/app/adapters.js");
+  const auth = createAuth({ name: "spec-kitty", version: "0.0.0", issuer: process.env.SPEC_KITTY_SAAS_URL });
+  const provider = mcpAuthProvider(auth);
+  await auth.session();
+  return { getAccessToken: async () => (await provider.tokens())?.access_token ?? "", store: () => undefined };
+}
+
 async function peer() {
   const { [name]: create } = await import("../peers/bench-clients.js");
-  const client = await create(JSON.parse(readFileSync(file, "utf8")));
+  const client = await create(JSON.parse(readFileSync(file, "utf8")), file);
+  if (client.stored === undefined) return { getAccessToken: client.getAccessToken, store: () => undefined };
   // Written whole, which is more than most programs do.
   const store = () => {
     writeFileSync(`${file}.${process.pid}`, JSON.stringify(client.stored()), { mode: 0o600 });
@@ -23,7 +34,7 @@ async function peer() {
   return { getAccessToken: client.getAccessToken, store };
 }
 
-const client = await (name === "ours" ? ours() : peer());
+const client = await (name === "ours" ? ours() : name === "oursForMcp" ? oursForMcp() : peer());
 console.log("ready");
 for await (const _ of createInterface({ input: process.stdin })) {
   try {

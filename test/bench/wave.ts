@@ -26,7 +26,7 @@ export interface WaveResult {
 }
 
 /** Lets a number of processes find the same session expired at the same moment. */
-export async function wave(client: "ours" | "googleAuthLibrary" | "openidClient", processes: number): Promise<WaveResult> {
+export async function wave(client: "ours" | "oursForMcp" | "googleAuthLibrary" | "openidClient" | "mcpSdk", processes: number): Promise<WaveResult> {
   const saas = await startFakeSaas();
   const folder = mkdtempSync(join(tmpdir(), "spec-kitty-bench-"));
   try {
@@ -35,7 +35,8 @@ export async function wave(client: "ours" | "googleAuthLibrary" | "openidClient"
     const file = join(folder, "tokens.json");
     const plain = { accessToken: session.accessToken.reveal(), refreshToken: session.refreshToken?.reveal(), expiresAt: session.accessTokenExpiresAt, tokenUrl: session.server.token_endpoint };
     writeFileSync(file, JSON.stringify(plain), { mode: 0o600 });
-    if (client === "ours") await storeSession(saas, env, session);
+    const isOurs = client === "ours" || client === "oursForMcp";
+    if (isOurs) await storeSession(saas, env, session);
     const running = Array.from({ length: processes }, () => {
       const child = spawn(process.execPath, [script, client, file], { env, stdio: ["pipe", "pipe", "inherit"] });
       return { child, lines: createInterface(child.stdout)[Symbol.asyncIterator]() };
@@ -44,7 +45,7 @@ export async function wave(client: "ours" | "googleAuthLibrary" | "openidClient"
     for (const { child } of running) child.stdin.write("go\n");
     const tokens = await Promise.all(running.map(async ({ lines }) => String((await lines.next()).value)));
     const isGood = (token: string): boolean => saas.accessTokens.get(token)?.session.ended === undefined && saas.accessTokens.has(token);
-    const stored = client === "ours" ? (await storedSession(env))?.refreshToken?.reveal() : (JSON.parse(readFileSync(file, "utf8")) as { refreshToken: string }).refreshToken;
+    const stored = isOurs ? (await storedSession(env))?.refreshToken?.reveal() : (JSON.parse(readFileSync(file, "utf8")) as { refreshToken?: string }).refreshToken;
     const grant = saas.refreshTokens.get(stored ?? "");
     return {
       client,

@@ -2,7 +2,7 @@
  * What a program that uses one of these libraries does to get an access token, as their own documentation has it.
  *
  * @typedef {{ accessToken: string, refreshToken: string, expiresAt: number, tokenUrl: string }} Stored
- * @typedef {{ getAccessToken: () => Promise<string>, stored: () => Stored }} Client
+ * @typedef {{ getAccessToken: () => Promise<string>, stored?: () => Stored }} Client `stored` is absent where the client writes the file itself
  */
 
 /** Keeps the tokens in the client, refreshes when they are within five minutes of their end. @param {Stored} session @returns {Promise<Client>} */
@@ -67,5 +67,47 @@ export async function msalNode(session) {
   return {
     getAccessToken: async () => (await application.acquireTokenSilent({ account, scopes: ["api.read"] })).accessToken,
     stored: () => session,
+  };
+}
+
+/**
+ * The MCP SDK with a provider that keeps the tokens in a file, as its own example keeps them in memory. It refreshes when the server has
+ * answered 401, as it does here to every process. @param {Stored} session @param {string} file @returns {Promise<Client>}
+ */
+export async function mcpSdk(session, file) {
+  const { auth } = await import("@modelcontextprotocol/sdk/client/auth.js");
+  const { readFileSync, renameSync, writeFileSync } = await import("node:fs");
+  const issuer = new URL(session.tokenUrl).origin;
+  const read = () => JSON.parse(readFileSync(file, "utf8"));
+  const write = (tokens) => {
+    writeFileSync(`${file}.${process.pid}`, JSON.stringify({ ...session, accessToken: tokens?.access_token, refreshToken: tokens?.refresh_token }), { mode: 0o600 });
+    renameSync(`${file}.${process.pid}`, file);
+  };
+  const provider = {
+    redirectUrl: "http://127.0.0.1/callback",
+    clientMetadata: { redirect_uris: ["http://127.0.0.1/callback"] },
+    clientInformation: () => ({ client_id: "cli_native", issuer }),
+    discoveryState: () => ({
+      authorizationServerUrl: issuer,
+      resourceMetadata: { resource: issuer },
+      authorizationServerMetadata: { issuer, authorization_endpoint: `${issuer}/oauth/authorize`, token_endpoint: session.tokenUrl, response_types_supported: ["code"] },
+    }),
+    tokens: () => {
+      const { accessToken, refreshToken } = read();
+      return accessToken && { access_token: accessToken, refresh_token: refreshToken, token_type: "Bearer", issuer };
+    },
+    saveTokens: write,
+    invalidateCredentials: (scope) => (scope === "all" || scope === "tokens") && write(undefined),
+    redirectToAuthorization: () => {
+      throw new Error("the user would have to log in");
+    },
+    saveCodeVerifier: () => undefined,
+    codeVerifier: () => "",
+  };
+  return {
+    async getAccessToken() {
+      await auth(provider, { serverUrl: issuer });
+      return provider.tokens().access_token;
+    },
   };
 }
