@@ -74,7 +74,7 @@ export function statusOf(name: string, profile: Profile | undefined, app: App, h
     ...(session.sessionId !== undefined && { sessionId: session.sessionId }),
     authFlow: session.authFlow,
     authenticatedAt: new Date(session.authenticatedAt).toISOString(),
-    lastUsedAt: new Date(session.issuedAt).toISOString(),
+    refreshedAt: new Date(session.issuedAt).toISOString(),
   };
 }
 

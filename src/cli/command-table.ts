@@ -44,6 +44,14 @@ export const groupSummaries: Readonly<Record<string, string>> = {
   tracker: "exchange work packages with the tracker behind the service",
 };
 
+/** What is typed most in each group, and in the tool itself. */
+export const groupExamples: Readonly<Record<string, readonly string[]>> = {
+  "": ["auth login", "auth login --help"],
+  auth: ["auth login", "auth status"],
+  sync: ["sync status", "sync now"],
+  tracker: ["tracker status --provider github --project my-project", "tracker tickets --provider linear"],
+};
+
 /** A page of help that belongs to no single command. */
 export interface TopicEntry {
   readonly name: string;

@@ -1,17 +1,4 @@
 /**
- * A length of time for people, in the largest unit that is exact enough: `1 hour`, `59 minutes`, `36 hours`, `90 days`.
- *
- * @param ms - milliseconds
- */
-export function duration(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 60) return counted(seconds, "second");
-  if (seconds < 3_570) return counted(Math.round(seconds / 60), "minute");
-  if (seconds < 171_000) return counted(Math.round(seconds / 3_600), "hour");
-  return counted(Math.round(seconds / 86_400), "day");
-}
-
-/**
  * A time for people, by the clock on their wall: `15:04`, with the date before it if that is not today's.
  *
  * @param time - milliseconds since 1970, as `now`
@@ -20,11 +7,6 @@ export function timeHere(time: number, now: number): string {
   const [date, today] = [time, now].map((ms) => new Date(ms).toLocaleDateString("sv"));
   const clock = new Date(time).toLocaleTimeString("sv", { hour: "2-digit", minute: "2-digit" });
   return date === today ? clock : `${date} ${clock}`;
-}
-
-/** A number and what it counts: `1 hour`, `2 events`. */
-export function counted(count: number, unit: string): string {
-  return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }
 
 /** A number of bytes for people: `512 B`, `3.1 MB`. */

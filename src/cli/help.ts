@@ -1,7 +1,7 @@
 import type { Identity } from "../base/identity.ts";
 import { commonOptions, type Command, type CommandEntry, type HelpText, type OptionSpec } from "./command.ts";
 import { columns, wrapped } from "./format.ts";
-import type { TopicEntry } from "./command-table.ts";
+import { groupExamples, type TopicEntry } from "./command-table.ts";
 
 /** The help of one command. */
 export function commandHelp(command: Command, identity: Identity): string {
@@ -44,14 +44,13 @@ export function groupHelp(words: readonly string[], entries: readonly CommandEnt
   }
   const isTop = words.length === 0;
   const name = [identity.command, ...words].join(" ");
-  const [first = ""] = below.keys();
   const summary = groups[words[0] ?? ""] ?? "";
   return [
     `Usage: ${name} COMMAND [options]`,
     isTop ? "Log in to a service from the terminal, once, and stay logged in." : `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`,
     `Commands\n${columns([...below])}`,
     isTop ? `Options\n${columns([["-h, --help", "show this help, at every level"], ["    --version", "show the version"], ["    --json, --verbose, --debug", "of every command: also in front of it, as --profile NAME"]])}` : "",
-    `Examples\n  ${name} ${first} --help\n  ${identity.command} auth login`,
+    `Examples\n${(groupExamples[words[0] ?? ""] ?? []).map((line) => `  ${identity.command} ${line}`).join("\n")}`,
     topics.length === 0 ? "" : `More to read\n${columns(topics.map((topic) => [`${name} help ${topic.name}`, topic.summary]))}`,
   ]
     .filter(Boolean)

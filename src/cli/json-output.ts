@@ -71,7 +71,7 @@ export interface AuthStatus {
   /** When the user was authorized; a refresh does not change it. */
   readonly authenticatedAt?: string;
   /** When the service last issued tokens: at login or by a refresh. */
-  readonly lastUsedAt?: string;
+  readonly refreshedAt?: string;
 }
 
 /** `auth login --explain --json`. */

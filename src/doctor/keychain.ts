@@ -1,7 +1,7 @@
 import type { Keychain } from "../auth/secure-storage/keychain.ts";
 import { startOver } from "../auth/secure-storage/sealed-file.ts";
 import { isAuthError } from "../base/errors.ts";
-import { failed, finder, type Finding } from "./finding.ts";
+import { finder, type Finding } from "./finding.ts";
 
 /** An account that no session has: reading it asks the keychain and finds nothing. */
 const probe = "doctor";
@@ -26,8 +26,9 @@ export async function examineKeychain(keychain: Keychain, account: string | unde
     if (key !== undefined) return report("ok", `${answers}; it has the key of the sessions`);
     return report("critical", `it answers, but no longer has the key of the sessions ("${account}")`, startOver);
   } catch (error) {
+    if (!isAuthError(error)) throw error;
+    const said = error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
     // Where the sessions need no keychain, a missing one is not a fault.
-    if (account !== undefined || !isAuthError(error)) return failed(report, error);
-    return report("note", `${error.message}; it is not in use`);
+    return account === undefined ? report("note", `${said}; it is not in use`) : report("critical", said, error.next);
   }
 }

@@ -1,7 +1,7 @@
 import type { App } from "../app/app.ts";
 import { isAuthError, reasonOf } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
-import { isTransientStatus } from "../http/retry.ts";
+import { inWhile, isTransientStatus, retryAfter } from "../http/retry.ts";
 import { proxyFor, webSocketObstacle, type Proxy } from "../platform/proxy.ts";
 import { endpointOf, openConnection, resolveName, shakeHands, type Handshake } from "../platform/reachability.ts";
 import { failed, finder, type Finding } from "./finding.ts";
@@ -96,11 +96,12 @@ function certificateFinding({ failure, protocol, subject, issuer, validTo }: Han
 }
 
 /** What the response to a request without a token says about the server. */
-function responseFinding({ status, headers }: Response, url: URL): Finding {
+function responseFinding(response: Response, url: URL): Finding {
+  const { status, headers } = response;
   const report = finder("D205", "HTTP");
   const address = `${url.origin}${url.pathname}`;
   if (status === 401) return report("ok", `${address} answers 401 to a request without a token, as it should`);
-  if (isTransientStatus(status)) return report("critical", `${address} answers ${status}`, "The service is not working right now: try again in a moment");
+  if (isTransientStatus(status)) return report("critical", `${address} answers ${status}`, `The service is not working right now: try again ${inWhile(retryAfter(response))}`);
   if (status >= 300 && status < 400) {
     const to = headers.get("location") ?? "";
     const target = URL.canParse(to, url.href) ? new URL(to, url).origin : "nowhere";

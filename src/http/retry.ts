@@ -1,3 +1,4 @@
+import { duration } from "../base/duration.ts";
 import type { JsonObject } from "./json-members.ts";
 
 /**
@@ -23,6 +24,11 @@ export function retryAfter(response: Response, body?: JsonObject): number | unde
   const sent = Date.parse(response.headers.get("date") ?? "");
   // The difference of two of the server's own readings, so that this machine's clock does not matter.
   return Number.isNaN(date) || Number.isNaN(sent) ? undefined : Math.max(0, date - sent);
+}
+
+/** When a user may try again, as the end of a sentence: `in a moment`, or `in 2 hours` if the service asks for that. */
+export function inWhile(retryAfterMs: number | undefined): string {
+  return retryAfterMs === undefined || retryAfterMs < 1000 ? "in a moment" : `in ${duration(retryAfterMs)}`;
 }
 
 /** The facts that the next try depends on. */

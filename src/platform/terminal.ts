@@ -7,9 +7,9 @@ export interface Terminal {
   readonly isInteractive: boolean;
   /**
    * Asks one question on stderr.
-   * @returns the answer; empty at the end of input
+   * @returns the answer; undefined at the end of input, which agrees to nothing
    */
-  ask(question: string, signal?: AbortSignal): Promise<string>;
+  ask(question: string, signal?: AbortSignal): Promise<string | undefined>;
   /** Calls `callback` with each line that is typed or pasted, until the signal aborts. */
   onLine(callback: (line: string) => void, signal: AbortSignal): void;
 }
@@ -17,6 +17,8 @@ export interface Terminal {
 /** A terminal on a process's own streams. */
 export function terminalOf(process: { stdin: Readable & { isTTY?: boolean }; stderr: NodeJS.WritableStream & { isTTY?: boolean } }): Terminal {
   const lines = (callback: (line: string) => void, signal: AbortSignal): void => {
+    // After an earlier question nothing waits for it anymore.
+    (process.stdin as { ref?: () => void }).ref?.();
     // Without `output` and `terminal`, the kernel echoes and edits the line, and Ctrl-C stays a signal.
     const reader = createInterface({ input: process.stdin, terminal: false });
     reader.on("line", callback);
@@ -46,7 +48,7 @@ export function terminalOf(process: { stdin: Readable & { isTTY?: boolean }; std
           resolve(line.trim());
           done.abort();
         }, waiting);
-        process.stdin.once("end", () => resolve(""));
+        process.stdin.once("end", () => resolve(undefined));
         signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
       }),
   };

@@ -1,7 +1,7 @@
 import { type AuthError, NotAuthenticatedError, ServiceError } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
 import { isJsonObject, parseJson, type JsonObject } from "../http/json-members.ts";
-import { isTransientStatus } from "../http/retry.ts";
+import { inWhile, isTransientStatus } from "../http/retry.ts";
 import { type ServiceAnswer, serviceText } from "./service-request.ts";
 
 /** What an answer means for one event. An event without a verdict stays in the queue unchanged. */
@@ -65,7 +65,7 @@ function failureOf(status: number, retryAfterMs: number | undefined): AuthError 
   const isPassing = isTransientStatus(status);
   return new ServiceError(isPassing ? "service_unavailable" : "service_answer_invalid", `the service answered ${status} to a batch of events`, {
     ...facts,
-    hint: isPassing ? hint`Nothing was lost. Try again later: ${{ command: "sync now" }}` : hint`Check the address of the service: ${{ command: "auth status" }}`,
+    hint: isPassing ? hint`Nothing was lost. Try again ${retryAfterMs === undefined ? "later" : inWhile(retryAfterMs)}: ${{ command: "sync now" }}` : hint`Check the address of the service: ${{ command: "auth status" }}`,
   });
 }
 

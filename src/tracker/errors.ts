@@ -1,7 +1,7 @@
 import { type AuthErrorCode, NotAuthenticatedError, ServiceError } from "../base/errors.ts";
 import { hint, type Hint } from "../base/hint.ts";
 import { type JsonObject, textOf } from "../http/json-members.ts";
-import { isTransientStatus } from "../http/retry.ts";
+import { inWhile, isTransientStatus } from "../http/retry.ts";
 
 /** What the service says about a failure of the tracker. What it does not say is undefined, or false. */
 export interface TrackerFacts {
@@ -93,8 +93,7 @@ function codeOf({ status, retryable }: TrackerFacts): AuthErrorCode {
 
 function hintOf(facts: TrackerFacts): Hint {
   if (facts.userActionRequired) return hint`Fix this on the service's website first`;
-  if (facts.retryAfterMs !== undefined) return hint`Try again in ${String(Math.ceil(facts.retryAfterMs / 1000))} s`;
-  if (codeOf(facts) === "service_unavailable") return hint`Try again in a moment`;
+  if (facts.retryAfterMs !== undefined || codeOf(facts) === "service_unavailable") return hint`Try again ${inWhile(facts.retryAfterMs)}`;
   return hint`See how it is connected: ${trackerStatus}`;
 }
 

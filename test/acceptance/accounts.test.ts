@@ -59,7 +59,7 @@ test("a profile that was chosen for a folder and is gone is an error, and no oth
     assert.deepEqual([command.includes("git") ? 4 : code, stdout], [4, ""], command);
     assert.match(stderr, command.includes("git") ? /^$/ : /profile "work"/, command);
   }
-  assert.match((await here("auth whoami")).stderr, new RegExp(`^error: there is no profile "work", which --here in ${project} names\nhint: Known: default\\. `));
+  assert.match((await here("auth whoami")).stderr, new RegExp(`^error: there is no profile "work", which --here in ${project} names\nhint: Known: default\\. [^\n]* To choose another here: spec-kitty auth switch --here\n$`));
   assert.equal((await here("auth switch default --here")).code, 0);
   assert.equal((await here("auth whoami")).stdout, "alice@example.com\n");
 });
@@ -179,6 +179,13 @@ test("auth switch without a name lists the names if there is no terminal", async
   assert.match(stderr, /^error: no profile was named, and there is no terminal to ask on\nhint: Run: spec-kitty auth switch PROFILE, with one of: default, work\n$/);
 });
 
+test("auth switch does not ask where there is nothing to choose from", async (t) => {
+  const { saas, env, run } = await scene(t);
+  await signIn(saas, env, { profile: "work" });
+  const { code, stdout, stderr } = await run("auth switch");
+  assert.deepEqual([code, stdout, stderr], [0, `✓ The active profile is "work": alice@example.com (Acme Corp), ${saas.url}.\n`, ""]);
+});
+
 test("auth switch without a name asks on a terminal, and takes a number or a name", { skip: noTerminal }, async (t) => {
   const { env, run } = await twoAccounts(t);
   for (const [typed, expected] of [["2\n", "bob@example.com\n"], ["default\n", "alice@example.com\n"]] as const) {
@@ -188,7 +195,14 @@ test("auth switch without a name asks on a terminal, and takes a number or a nam
     assert.equal((await running.ended).code, 0);
     assert.equal((await run("auth whoami")).stdout, expected);
   }
-  for (const [typed, code] of [["3\n", 4], ["\n", 130], ["\u0003", 130], ["\u0004", 130]] as const) {
+  const again = startOnTerminal(t, ["auth", "switch"], env);
+  await again.shows(/Which one, by number or name\? /);
+  again.type("3\n");
+  await again.shows(/"3" is none of them[^]*Which one, by number or name\? /);
+  again.type("2\n");
+  assert.equal((await again.ended).code, 0);
+  assert.equal((await run("auth switch default")).code, 0);
+  for (const [typed, code] of [["\n", 130], ["\u0003", 130], ["\u0004", 130]] as const) {
     const running = startOnTerminal(t, ["auth", "switch"], env);
     await running.shows(/Which one, by number or name\? /);
     running.type(typed);

@@ -36,7 +36,9 @@ test("FR-008 C-001 --help at every level shows usage, options and two examples, 
   for (const [name, text] of helps) {
     assert.match(text, new RegExp(`^Usage: spec-kitty ${name}`), name);
     const [, examples = ""] = /^Examples\n((?: {2}.*\n?)+)/m.exec(text) ?? [];
-    assert.ok(examples.trim().split("\n").length >= 2, `two examples of "${name}"`);
+    const lines = examples.trimEnd().split("\n");
+    assert.ok(lines.length >= 2, `two examples of "${name}"`);
+    if (/^(auth|sync|tracker)$/.test(name)) assert.ok(lines.every((line) => line.startsWith(`  spec-kitty ${name} `)), `an example of "${name}" is another group's`);
     assert.doesNotMatch(text, /password|passwd|user ?name/i, name);
   }
   for (const args of [[], ["-h"], ["auth"], ["auth", "login", "-h"]]) assert.equal((await alone(t, args)).code, 0);

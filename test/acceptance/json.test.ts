@@ -48,7 +48,7 @@ const status: Members<AuthStatus> = {
   sessionId: "maybe",
   authFlow: "maybe",
   authenticatedAt: "maybe",
-  lastUsedAt: "maybe",
+  refreshedAt: "maybe",
 };
 const syncNow: Members<SyncNowOutput> = { events: "always", artifacts: "always", left: "always", stopped: "maybe" };
 const listed: Members<ProfileList["profiles"][number]> = { profile: "always", service: "always", user: "maybe", active: "always", authenticated: "always" };

@@ -97,12 +97,12 @@ test("FR-015 NFR-012 status shows user, team, expiry and where the session is st
     /^ {2}User +alice@example\.com, Alice$/m,
     /^ {2}Default team +Alice's space \(tm_alice\)$/m,
     /^ {2}Teams +Acme Corp \(admin\), Alice's space \(owner\)$/m,
-    /^ {2}Access token +valid for 1 hour, until \d{4}-/m,
-    /^ {2}Refresh token +valid for 90 days, until \d{4}-/m,
+    /^ {2}Access token +59 min remaining, until \d{4}-/m,
+    /^ {2}Refresh token +89 days remaining, until \d{4}-/m,
     new RegExp(`^ {2}Storage +file: sealed in ${credentials} for this machine and user, .*; lasts until you log out$`, "m"),
     /^ {2}Session +ses_/m,
-    /^ {2}Last use +\d{4}-/m,
-    new RegExp(`^ {2}Service +${saas.url}$`, "m"),
+    /^ {2}Refreshed +\d{4}-/m,
+    new RegExp(`^ {2}Service +${saas.url} \\(not asked; to ask it: spec-kitty auth status --check\\)$`, "m"),
     /^ {2}Profile +default \(active\)$/m,
   ]) {
     assert.match(said.stdout, line);
@@ -118,7 +118,7 @@ test("FR-015 NFR-012 status shows user, team, expiry and where the session is st
 test("status and whoami exit 4 when not logged in", async (t) => {
   const { run, folder } = await scene(t);
   const said = await run("auth status");
-  assert.deepEqual([said.code, said.stdout, said.stderr], [4, 'Not logged in (profile "default").\n', "hint: Run: spec-kitty auth login\n"]);
+  assert.deepEqual([said.code, said.stdout, said.stderr], [4, 'Not authenticated (profile "default").\n', "hint: Run: spec-kitty auth login\n"]);
   const who = await run("auth whoami");
   assert.deepEqual([who.code, who.stdout], [4, ""]);
   assert.match(who.stderr, /^error: not logged in \(profile "default"\)\nhint: Run: spec-kitty auth login\n$/);
@@ -209,7 +209,7 @@ test("the service may live under a path, and the profile remembers it", async (t
   const { saas, run } = await scene(t, { basePath: "/tenants/acme" });
   assert.equal((await run("auth login", { SPEC_KITTY_SAAS_URL: `${saas.url}/` })).stdout, success);
   assert.ok(saas.requests.every(({ path }) => !path.startsWith("outside:/oauth") && !path.startsWith("outside:/api")));
-  assert.match((await run("auth status", { SPEC_KITTY_SAAS_URL: undefined })).stdout, new RegExp(`Service +${saas.url}\n`));
+  assert.match((await run("auth status", { SPEC_KITTY_SAAS_URL: undefined })).stdout, new RegExp(`Service +${saas.url} `));
   assert.equal((await run("auth logout", { SPEC_KITTY_SAAS_URL: undefined })).code, 0);
   assert.equal((await run("auth login", { SPEC_KITTY_SAAS_URL: undefined })).stdout, success);
 });
@@ -348,22 +348,29 @@ test("if the browser cannot reach this machine, the pasted address of the failed
 test("FR-007 on a terminal the user is asked about the encrypted file, and a no stores nothing", { skip: noTerminal }, async (t) => {
   const { saas, env, folder, run } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
   const declined = startOnTerminal(t, ["auth", "login"], env);
-  await declined.shows(/Store it in the encrypted file\? \[y\/N\] /);
-  declined.type("\n");
+  // One line, in words that say nothing of D-Bus, which is the doctor's business.
+  await declined.shows(/^No keychain answers here\. Keep the session in an encrypted file\? \[Y\/n\] $/);
+  declined.type("n\n");
   assert.equal((await declined.ended).code, 2);
-  assert.match(declined.stdout(), /the session was not stored: the encrypted file was declined/);
+  assert.match(declined.stdout(), /you are not logged in, and nothing was stored: the encrypted file was declined/);
+  assert.match(declined.stdout(), /not from your own programs\. To agree to it: spec-kitty auth login --yes\. .*: spec-kitty auth login --storage memory/);
   assert.equal(saas.requests.length, 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 
   const interrupted = startOnTerminal(t, ["auth", "login"], env);
-  await interrupted.shows(/\[y\/N\] /);
+  await interrupted.shows(/\[Y\/n\] /);
   interrupted.type("\u0003");
   assert.equal((await interrupted.ended).code, 130);
+  const ended = startOnTerminal(t, ["auth", "login"], env);
+  await ended.shows(/\[Y\/n\] /);
+  ended.type("\u0004");
+  assert.equal((await ended.ended).code, 2, "the end of input agrees to nothing");
 
   const agreed = startOnTerminal(t, ["auth", "login"], env);
-  await agreed.shows(/\[y\/N\] /);
-  agreed.type("y\n");
+  await agreed.shows(/\[Y\/n\] /);
+  agreed.type("\n");
   assert.equal((await agreed.ended).code, 0, agreed.stdout());
+  assert.match((await run("auth doctor")).stdout, /keychain +no keychain answers here \(.+\); it is not in use/);
   assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
 });
 

@@ -9,6 +9,7 @@ import { test, type TestContext } from "node:test";
 import { Worker } from "node:worker_threads";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { startCommand, type RunningCommand } from "../helpers/command.ts";
+import type { Fault } from "../fake-saas/faults.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storedSession, storeSession } from "../helpers/stored-session.ts";
 
@@ -121,19 +122,28 @@ test("S-001 a refresh token never goes to the service that the environment names
   assert.ok(await storedSession(env));
 });
 
+test("a token that cannot be valid for as long as --min-validity asks is printed with a warning", async (t) => {
+  const { run } = await sceneWithExpiredSession(t);
+  const { code, stdout, stderr } = await run("auth token --min-validity 999999");
+  assert.deepEqual([code, stderr], [0, "warning: the token is valid for 1 hour, which is less than --min-validity asks for\n"]);
+  assert.match(stdout, /^\S+\n$/);
+  assert.equal((await run("auth token --min-validity 60")).stderr, "");
+});
+
 test("S-004 a service that is down, busy or broken costs exit 3, one line and no session", async (t) => {
   const { run, saas, env } = await sceneWithExpiredSession(t);
   const before = (await storedSession(env))?.refreshToken?.reveal();
-  for (const [fault, code] of [
-    [{ status: 429, headers: { "Retry-After": "3600" }, body: {} }, 3],
+  for (const [fault, code, said = ""] of [
+    [{ status: 429, headers: { "Retry-After": "7200" }, body: {} }, 3, "Try again in 2 hours"],
     [{ malformed: true }, 1],
     [{ status: 302, headers: { Location: "https://evil.example/" } }, 1],
     [{ status: 400, body: { error: "invalid_client" } }, 1],
     [{ status: 409, body: { error: "refresh_replay_benign_retry", retry_after: 0 } }, 3],
-  ] as const) {
+  ] as [Fault, number, string?][]) {
     saas.faults.next("/oauth/token", fault);
     const answer = await run("auth token");
     assert.equal(answer.code, code, answer.stderr);
+    assert.ok(answer.stderr.includes(said), answer.stderr);
     assert.match(answer.stderr, /^error: [^\n]+\nhint: [^\n]+\n$/);
     assert.equal((await storedSession(env))?.refreshToken?.reveal(), before);
   }

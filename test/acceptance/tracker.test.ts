@@ -214,14 +214,14 @@ test("after a 429 the request is sent once more when the service says, with the 
   }
   at.saas.faults.always(`${base}push/`, { status: 429, body: { error_code: "rate_limited", message: "too fast", retry_after_seconds: 7 } });
   const { code, stderr } = await at.fastTracker('push --provider linear --project kitty --items [{"id":1}]');
-  assert.deepEqual([code, stderr], [3, "error: too fast\nhint: Try again in 7 s\n"]);
+  assert.deepEqual([code, stderr], [3, "error: too fast\nhint: Try again in 7 seconds\n"]);
 });
 
 for (const [what, fault, code, error, hint] of [
   ["that the user has to fix", { status: 409, body: { error_code: "binding_stale", message: "the board is gone", user_action_required: true } }, 1, "the board is gone", "Fix this on the service's website first"],
   ["of the request", { status: 422, body: { code: "bad_filter", message: "no such field" } }, 1, "no such field", "See how it is connected: spec-kitty tracker status --provider PROVIDER"],
   ["that may pass", { status: 502, body: { error_code: "provider_down", message: "linear is down", retryable: true } }, 3, "linear is down", "Try again in a moment"],
-  ["that may pass, at a known time", { status: 503, body: { message: "maintenance", retry_after_seconds: 90 } }, 3, "maintenance", "Try again in 90 s"],
+  ["that may pass, at a known time", { status: 503, body: { message: "maintenance", retry_after_seconds: 90 } }, 3, "maintenance", "Try again in 2 minutes"],
   ["that denies the team", { status: 403, body: { error_code: "not_a_team_member", message: "not a member of this team" } }, 5, "not a member of this team", /tracker status/],
   ["that has a code and no words", { status: 409, body: { error_code: "binding_stale" } }, 1, 'the tracker answered 409 "binding_stale"', /tracker status/],
   ["in HTML", { status: 502, body: "<html><h1>Bad Gateway</h1></html>" }, 3, "HTTP 502", "Try again in a moment"],

@@ -1,4 +1,5 @@
 import { AuthError, ServiceError } from "../../base/errors.ts";
+import { counted } from "../../base/duration.ts";
 import { hint, login } from "../../base/hint.ts";
 import type { Identity } from "../../base/identity.ts";
 import type { Secret } from "../../base/secret.ts";
@@ -116,7 +117,7 @@ async function waitForResponse(listener: CallbackListener, address: string, opti
   const waiting = options.signal ? AbortSignal.any([options.signal, done.signal]) : done.signal;
   const late = options.clock.sleep(options.timeoutMs, { signal: waiting }).then(() => {
     const longer = String(Math.min(Math.max(600, (2 * options.timeoutMs) / 1000), 86_400));
-    throw new AuthError("timed_out", `nobody answered in the browser within ${options.timeoutMs / 1000} seconds`, {
+    throw new AuthError("timed_out", `nobody answered in the browser within ${counted(options.timeoutMs / 1000, "second")}`, {
       hint: hint`Try again, with more time or without a browser on this machine: ${login(undefined, "--timeout", longer)}, or ${login(undefined, "--headless")}`,
     });
   });

@@ -1,4 +1,5 @@
 import { AuthError } from "../../base/errors.ts";
+import { counted } from "../../base/duration.ts";
 import { hint, login } from "../../base/hint.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -77,7 +78,7 @@ async function poll(
 }
 
 function notApproved(limitMs: number): AuthError {
-  return new AuthError("timed_out", `the code was not approved within ${limitMs / 1000} seconds`, { hint: hint`Run: ${login(undefined, "--headless")}` });
+  return new AuthError("timed_out", `the code was not approved within ${counted(limitMs / 1000, "second")}`, { hint: hint`Run: ${login(undefined, "--headless")}` });
 }
 
 function readClocks(clock: Clock): ClockReading {

@@ -84,7 +84,8 @@ function accountOf(folder: string): string {
 
 async function agree({ granted, consent }: ChoiceFacts, reason: string): Promise<void> {
   if (granted || (await consent(reason))) return;
-  throw new AuthError("consent_required", "the session was not stored: the encrypted file was declined", {
-    hint: hint`To keep it in memory, for this one command: ${login(undefined, "--storage", "memory")}`,
+  const agreed = login(undefined, "--yes");
+  throw new AuthError("consent_required", "you are not logged in, and nothing was stored: the encrypted file was declined", {
+    hint: hint`The file is safe from a copy and from other users, but not from your own programs. To agree to it: ${agreed}. To log in for one command, and store nothing: ${login(undefined, "--storage", "memory")}`,
   });
 }

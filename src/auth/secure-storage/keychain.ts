@@ -152,7 +152,8 @@ function explainFailure(reason: string): AuthError {
   }
   if (/did not receive a reply/i.test(reason)) return unavailable("the keychain does not answer");
   if (/no result found/i.test(reason)) return unavailable("the Secret Service has no default keyring to keep a key in");
-  return unavailable(`no keychain answers here (${reason})`);
+  // The library's words, such as those of D-Bus, are for the doctor: they say nothing to somebody who is about to log in.
+  return unavailable("no keychain answers here", new Error(reason));
 }
 
 function unavailable(message: string, cause?: unknown): AuthError {

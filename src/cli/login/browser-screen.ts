@@ -1,7 +1,7 @@
 import type { LoginOptions } from "../../app/login/options.ts";
 import { hint, login } from "../../base/hint.ts";
 import type { Context } from "../command.ts";
-import { duration } from "../format.ts";
+import { duration } from "../../base/duration.ts";
 
 /** Where Linux cuts a longer line, in bytes, without saying so (termios(3), "canonical mode"). Other systems do not take such a line at all. */
 const cutLine = 4095;

@@ -11,8 +11,10 @@ export function askedConsent({ out, terminal, signal }: Context, granted: Readon
     if (granted[question.about]) return true;
     const { isInteractive, ask } = await terminal();
     if (!isInteractive) return undefined;
-    const asked = explained(question, out.say);
-    return /^y(es)?$/i.test(await ask(`${asked} [y/N] `, signal));
+    // The file is what everybody here needs. The other questions are about trust, and Enter gives none.
+    const isUsual = question.about === "file";
+    const answer = await ask(`${explained(question, out.say)} [${isUsual ? "Y/n" : "y/N"}] `, signal);
+    return answer === "" ? isUsual : /^y(es)?$/i.test(answer ?? "");
   };
 }
 
@@ -29,9 +31,6 @@ function explained(question: ConsentQuestion, say: (line: string) => void): stri
       return `Trust ${question.host} with logins at ${own}?`;
     }
     case "file":
-      say(`The key of the session would not be in a keychain: ${question.reason}.`);
-      say("The session would be stored in an encrypted file that your user can open on this machine.");
-      say("It is safe from a copy and from other users, not from your own programs.");
-      return "Store it in the encrypted file?";
+      return `${question.reason.charAt(0).toUpperCase()}${question.reason.slice(1)}. Keep the session in an encrypted file?`;
   }
 }

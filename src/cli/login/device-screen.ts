@@ -1,7 +1,7 @@
 import type { LoginOptions } from "../../app/login/options.ts";
 import { oneLine } from "../../base/text.ts";
 import { isConfidential } from "../../base/address.ts";
-import { duration } from "../format.ts";
+import { duration } from "../../base/duration.ts";
 import type { Context } from "../command.ts";
 import type { Screen } from "../output.ts";
 import { qrCode } from "./qr-code.ts";

@@ -73,7 +73,7 @@ for (const [answer, says] of [
   [{ missing: "libc.musl-x86_64.so.1: cannot open shared object file" }, /cannot be loaded \(libc\.musl/],
   [{ failed: "Couldn't access platform storage: Secret Service: unlock prompt was dismissed" }, /^the keychain is locked$/],
   [{ failed: "Platform failure: User interaction is not allowed." }, /^the keychain is locked$/],
-  [{ failed: "Platform failure: DBus error: no bus" }, /no keychain answers here \(.*DBus error: no bus\)/],
+  [{ failed: "Platform failure: DBus error: no bus" }, /^no keychain answers here$/],
 ] as const) {
   test(`${JSON.stringify(Object.values(answer)[0])} is reported as ${says}`, async () => {
     for (const action of [keychainThat(async () => answer).read("a"), keychainThat(async () => answer).write("a", key), keychainThat(async () => answer).remove("a")]) {

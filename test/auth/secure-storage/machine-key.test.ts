@@ -129,7 +129,7 @@ for (const [what, spoil, code, message, hint, options] of [
   ["belongs to another user", ({ secret }) => chownSync(secret, 12345, 12345), "storage_unsafe", /belongs to another user \(uid 12345\)/, /XDG_STATE_HOME/, root],
   ["is in a folder of another user", ({ state }) => chownSync(state, 12345, 12345), "storage_unsafe", /belongs to another user \(uid 12345\)/, /XDG_STATE_HOME/, root],
   ["is missing", ({ secret }) => rmSync(secret), "storage_unreadable", /the secret that opens the session is missing: there is no "\S+credentials\.secret"/, /^Restore it from a backup, or set XDG_STATE_HOME to what it was at login\. If it is lost: spec-kitty auth login --force$/, {}],
-  ["is cut short", ({ secret }) => writeFileSync(secret, "ab"), "storage_unreadable", /does not contain a secret of this program/, /^Restore it from a backup/, {}],
+  ["is cut short", ({ secret }) => writeFileSync(secret, "ab"), "storage_unreadable", /does not contain a secret of this program/, /^Restore it from a backup\. If it is lost: mv (\S+credentials\.secret) \1\.old, then spec-kitty auth login --force$/, {}],
   ["is another", ({ secret }) => writeFileSync(secret, "ab".repeat(32)), "storage_damaged", /cannot be opened: .*a secret other than the one in "\S+credentials\.secret"/, /^Restore it from a backup/, {}],
 ] as [string, (it: Sealed) => void, "storage_unsafe", RegExp, RegExp, object][]) {
   test(`NFR-013 a secret that ${what} is refused, with what fixes it, and neither it nor the sealed file is changed`, options, async (t) => {

@@ -8,7 +8,7 @@ import { Secret } from "../../../base/secret.ts";
 import { describeEnvironment, readFacts } from "../../../platform/browser-or-device.ts";
 import { endOfSession, statusOf } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
-import { duration } from "../../format.ts";
+import { duration } from "../../../base/duration.ts";
 import { readNamedFile } from "../../input.ts";
 import type { LoginExplanation } from "../../json-output.ts";
 import { browserScreen } from "../../login/browser-screen.ts";

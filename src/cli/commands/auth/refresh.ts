@@ -1,7 +1,7 @@
 import { remainingMs } from "../../../auth/session.ts";
 import { hint } from "../../../base/hint.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
-import { duration } from "../../format.ts";
+import { duration } from "../../../base/duration.ts";
 import type { RefreshOutput } from "../../json-output.ts";
 
 export const refresh: Command = defineCommand({

@@ -7,7 +7,8 @@ import { hint, login } from "../../../base/hint.ts";
 import type { Identity } from "../../../base/identity.ts";
 import { chosenProfile, endOfSession, statusOf } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
-import { columns, duration } from "../../format.ts";
+import { duration } from "../../../base/duration.ts";
+import { columns } from "../../format.ts";
 import type { AuthStatus, StorageStatus } from "../../json-output.ts";
 
 const threeDaysMs = 3 * 86_400_000;
@@ -33,7 +34,7 @@ export const status: Command = defineCommand({
     if (values.json) {
       out.json(found);
     } else if (!found.authenticated || ended !== undefined) {
-      out.answer(`Not logged in (profile "${found.profile}").`);
+      out.answer(`Not authenticated (profile "${found.profile}").`);
       if (ended !== undefined) out.warn(ended.message);
       out.hint(ended?.next ?? hint`Run: ${login(found.profile)}`);
     } else if (found.tokenSource) {
@@ -44,7 +45,8 @@ export const status: Command = defineCommand({
       out.done(`Logged in as ${profile ? accountName(profile) : found.profile}`);
       const now = app.clock.now() + (profile?.session?.clockOffsetMs ?? 0);
       if (values.check && !found.checked) out.warn("the issuer names nobody and gave no refresh token, so there is nothing to ask it");
-      out.answer(columns(sessionRows(found, profile?.session, now, identity)));
+      const asked = found.checked ? "asked just now" : out.words(hint`not asked; to ask it: ${{ command: "auth status --check" }}`);
+      out.answer(columns(sessionRows(found, profile?.session, now, identity, asked)));
       const left = found.refreshTokenExpiresAt === undefined ? Infinity : Date.parse(found.refreshTokenExpiresAt) - now;
       if (left < threeDaysMs) out.warn(hint`the login expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);
     }
@@ -91,12 +93,21 @@ function environmentTokenStatus(name: string, profile: Profile | undefined, app:
   return { ...known, authenticated: true, tokenSource: app.identity.variable("ACCESS_TOKEN"), ...(service !== undefined && { service }) };
 }
 
-function sessionRows(found: AuthStatus, session: Session | undefined, now: number, identity: Identity): [string, string][] {
+/** What is left, never rounded up: `59 min remaining`. */
+function remaining(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 1) return `${Math.floor(ms / 1000)} s remaining`;
+  if (minutes < 120) return `${minutes} min remaining`;
+  return minutes < 2 * 1440 ? `${Math.floor(minutes / 60)} h remaining` : `${Math.floor(minutes / 1440)} days remaining`;
+}
+
+/** @param asked - whether the service was asked, in words */
+function sessionRows(found: AuthStatus, session: Session | undefined, now: number, identity: Identity, asked: string): [string, string][] {
   const { team } = found;
   const until = (time: string | undefined, unknown: string): string => {
     if (time === undefined) return unknown;
     const left = Date.parse(time) - now;
-    return left > 0 ? `valid for ${duration(left)}, until ${time}` : `expired at ${time}`;
+    return left > 0 ? `${remaining(left)}, until ${time}` : `expired at ${time}`;
   };
   const bound = found.tokenType === "DPoP" ? "; bound to a key that is stored with the session" : "";
   return [
@@ -108,8 +119,8 @@ function sessionRows(found: AuthStatus, session: Session | undefined, now: numbe
     ["Scope", `${found.scope || "not given by the service"}${found.missingScope ? `; not granted: ${found.missingScope}` : ""}`],
     ["Storage", storageText(found.storage, identity)],
     ["Session", found.sessionId ?? "no id from the service"],
-    ["Last use", found.lastUsedAt ?? ""],
-    ["Service", `${found.service ?? ""}${found.checked ? " (asked just now)" : ""}`],
+    ["Refreshed", found.refreshedAt ?? ""],
+    ["Service", `${found.service ?? ""} (${asked})`],
     ...(found.issuer === undefined ? [] : ([["Issuer", found.issuer]] satisfies [string, string][])),
     ["Profile", `${found.profile} (${found.profileSource})`],
   ];

@@ -49,6 +49,8 @@ function workingFolder({ folderHere }: App): string {
 async function askWhich({ out, terminal, signal }: Context, { active, profiles }: Profiles): Promise<string> {
   const names = [...profiles.keys()];
   if (names.length === 0) throw new NotAuthenticatedError("no account has logged in here yet, so there is no profile to switch to");
+  const [only, ...others] = names;
+  if (only !== undefined && others.length === 0) return only;
   const { isInteractive, ask } = await terminal();
   if (!isInteractive) {
     const choose = hint`Run: ${{ command: "auth switch PROFILE" }}, with one of: ${names.join(", ")}`;
@@ -59,8 +61,12 @@ async function askWhich({ out, terminal, signal }: Context, { active, profiles }
     `${profile.session ? accountName(profile) : "logged out"}, ${profile.service}`,
   ]);
   out.say(columns(rows));
-  const answer = await ask("Which one, by number or name? ", signal);
-  if (answer === "") throw new AuthError("interrupted", "no profile was chosen", { hint: `"${active}" is still the active one` });
-  // A profile may be called 2: a name takes precedence over a number.
-  return profiles.has(answer) ? answer : (names[Number(answer) - 1] ?? answer);
+  for (;;) {
+    const answer = await ask("Which one, by number or name? ", signal);
+    if (!answer) throw new AuthError("interrupted", "no profile was chosen", { hint: `"${active}" is still the active one` });
+    // A profile may be called 2: a name takes precedence over a number.
+    const name = profiles.has(answer) ? answer : names[Number(answer) - 1];
+    if (name !== undefined) return name;
+    out.warn(`"${answer}" is none of them`);
+  }
 }

@@ -1,3 +1,4 @@
+import { remainingMs } from "../../../auth/session.ts";
 import { hint } from "../../../base/hint.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import type { TokenOutput } from "../../json-output.ts";
@@ -24,7 +25,11 @@ export const token: Command = defineCommand({
       const answer: TokenOutput = { accessToken: app.settings.accessToken.reveal(), tokenType: "Bearer", source: identity.variable("ACCESS_TOKEN") };
       return values.json ? out.json(answer) : out.answer(shown(answer.accessToken));
     }
-    const { accessToken, accessTokenExpiresAt, tokenType } = await app.tokens().getSession({ minValidityMs: 1000 * (values["min-validity"] ?? 0), signal });
+    const minValidityMs = 1000 * (values["min-validity"] ?? 0);
+    const session = await app.tokens().getSession({ minValidityMs, signal });
+    const { accessToken, accessTokenExpiresAt, tokenType } = session;
+    const leftMs = remainingMs(session, app.clock.now());
+    if (leftMs < minValidityMs) out.warn(`the token is valid for ${(await import("../../../base/duration.ts")).duration(leftMs)}, which is less than --min-validity asks for`);
     if (tokenType === "DPoP") {
       const { unboundToken } = await import("../../credential.ts");
       out.warn(hint`no other program can use this token: it is bound to a key that stays here. ${unboundToken}`);

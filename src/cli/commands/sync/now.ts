@@ -2,7 +2,7 @@ import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import type { DrainReport } from "../../../sync/drain.ts";
 import type { Rejection } from "../../../sync/event-drain.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
-import { counted } from "../../format.ts";
+import { counted } from "../../../base/duration.ts";
 import { writeNamedFile } from "../../input.ts";
 import type { SyncNowOutput } from "../../json-output.ts";
 
@@ -38,7 +38,11 @@ export const now: Command = defineCommand({
     if (values.json) {
       out.json(answer);
     } else {
-      out.done(`Sent ${counted(events.delivered, "event")} and ${counted(artifacts.delivered, "artifact")}${details(events.duplicates, refused, left)}.`);
+      const isSent = events.delivered + artifacts.delivered + events.duplicates + refused > 0;
+      const sent = `Sent ${counted(events.delivered, "event")} and ${counted(artifacts.delivered, "artifact")}${details(events.duplicates, refused, left)}.`;
+      if (failure === undefined) out.done(sent);
+      // What failed is not ticked off, and what was sent before that is not kept quiet.
+      else if (isSent) out.say(sent);
       for (const { id, reason, dead } of rejections.slice(0, 10)) out.warn(`${id} was refused (${reason}) and ${dead ? "set aside" : "stays queued"}`);
     }
     if (failure !== undefined) throw failure;

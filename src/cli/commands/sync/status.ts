@@ -3,7 +3,8 @@ import { hint, login } from "../../../base/hint.ts";
 import { syncHealth } from "../../../sync/health.ts";
 import { SyncQueue, type Account } from "../../../sync/queue.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
-import { columns, counted } from "../../format.ts";
+import { counted } from "../../../base/duration.ts";
+import { columns } from "../../format.ts";
 import type { SyncStatusOutput } from "../../json-output.ts";
 
 export const status: Command = defineCommand({

@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import { hint } from "../../../base/hint.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
-import { counted } from "../../format.ts";
+import { counted } from "../../../base/duration.ts";
 import { readNamedFile } from "../../input.ts";
 import type { UploadOutput } from "../../json-output.ts";
 

@@ -3,7 +3,7 @@ import { restartWith, starterEnd } from "../../../platform/restart.ts";
 import { oneLine } from "../../../base/text.ts";
 import type { LiveMessage } from "../../../sync/live-client.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
-import { counted } from "../../format.ts";
+import { counted } from "../../../base/duration.ts";
 import type { WatchLine } from "../../json-output.ts";
 
 export const watch: Command = defineCommand({

@@ -1,0 +1,17 @@
+/**
+ * A length of time for people, in the largest unit that is exact enough: `1 hour`, `59 minutes`, `36 hours`, `90 days`.
+ *
+ * @param ms - milliseconds
+ */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 60) return counted(seconds, "second");
+  if (seconds < 3_570) return counted(Math.round(seconds / 60), "minute");
+  if (seconds < 171_000) return counted(Math.round(seconds / 3_600), "hour");
+  return counted(Math.round(seconds / 86_400), "day");
+}
+
+/** A number and what it counts: `1 hour`, `2 events`. */
+export function counted(count: number, unit: string): string {
+  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+}
