@@ -1,4 +1,4 @@
-import { evidence, isAuthError, type AuthErrorCode } from "../base/errors.ts";
+import { evidence, isAuthError, systemErrorCode, type AuthErrorCode } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import { redact } from "../base/secret.ts";
 import type { ErrorOutput } from "./json-output.ts";
@@ -37,12 +37,15 @@ export function renderError(
   { out, identity, debug, json, mayHaveChanged }: { out: Output; identity: Identity; debug: boolean; json: boolean; mayHaveChanged: boolean },
 ): number {
   const known = isAuthError(error) ? error : undefined;
-  const message = error instanceof Error ? error.message : String(error);
+  // Commands and rare paths are loaded when they are needed: what the start of the program says of this can come later too.
+  const unloadable = known === undefined ? /^(?:E[MN]FILE|ERR_MODULE_NOT_FOUND)$/.exec(systemErrorCode(error) ?? "")?.[0] : undefined;
+  const message = unloadable ? `the program could not be loaded (${unloadable})` : error instanceof Error ? error.message : String(error);
   const interrupted = mayHaveChanged ? "The service may have done it: check before you run it again" : "Nothing was changed";
   const hint = known?.next ?? known?.hint ?? (known?.code === "interrupted" ? interrupted : undefined);
-  const next = known === undefined ? `This is a bug in ${identity.name}. Run it again with --debug to see where` : hint;
+  const reinstall = "Close some programs or raise the limit of open files, or reinstall it";
+  const next = unloadable ? reinstall : known === undefined ? `This is a bug in ${identity.name}. Run it again with --debug to see where` : hint;
   if (json) {
-    const failure: ErrorOutput = { error: { code: known?.code ?? "internal_error", message: redact(message), ...(next !== undefined && { hint: out.words(next) }) } };
+    const failure: ErrorOutput = { error: { code: known?.code ?? "internal_error", message: redact(message), ...(next !== undefined && { hint: redact(out.words(next)) }) } };
     out.jsonFailure(failure);
   }
   out.error(message);

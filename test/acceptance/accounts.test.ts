@@ -59,7 +59,7 @@ test("a profile that was chosen for a folder and is gone is an error, and no oth
     assert.deepEqual([command.includes("git") ? 4 : code, stdout], [4, ""], command);
     assert.match(stderr, command.includes("git") ? /^$/ : /profile "work"/, command);
   }
-  assert.match((await here("auth whoami")).stderr, new RegExp(`^error: there is no profile "work", which --here in ${project} names\nhint: Known: default\\. `));
+  assert.match((await here("auth whoami")).stderr, new RegExp(`^error: there is no profile "work", which --here in ${project} names\nhint: Known: default\\. [^\n]* To choose another here: spec-kitty auth switch --here\n$`));
   assert.equal((await here("auth switch default --here")).code, 0);
   assert.equal((await here("auth whoami")).stdout, "alice@example.com\n");
 });

@@ -46,7 +46,7 @@ export function filesUnder(folder: string): Map<string, Buffer> {
   return found;
 }
 
-/** Arguments for Node that make one length of time shorter: `AbortSignal.timeout(from)` and `setTimeout(…, from)` take `to` instead. */
+/** Arguments for Node that change one length of time: `AbortSignal.timeout(from)` and `setTimeout(…, from)` take `to` instead. */
 export function hurried(from: number, to: number): string[] {
   const code = `
     const timeout = AbortSignal.timeout.bind(AbortSignal), timer = globalThis.setTimeout;

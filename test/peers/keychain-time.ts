@@ -16,6 +16,7 @@ const BROWSER = fileURLToPath(new URL("../fake-saas/browser-approve.js", import.
  */
 export async function keychainAgainstFile(rounds: number): Promise<number> {
   const desktop = await startSession();
+  delete desktop.env["NODE_OPTIONS"];
   const saas = await startFakeSaas();
   try {
     await desktop.startGnomeKeyring();

@@ -8,6 +8,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import dbus from "dbus-next";
+import { hurried } from "../helpers/scene.ts";
+
+/** For programs whose keychain answers: a machine that is busy for 3 s is not a keychain that hangs. */
+const patience: string = hurried(3000, 15_000).join(" ");
 
 export interface Session {
   /** For every program of the session. */
@@ -26,7 +30,7 @@ export interface Session {
 export async function startSession(): Promise<Session> {
   const home = await mkdtemp(join(tmpdir(), "spec-kitty-session-"));
   const { DISPLAY: _x, WAYLAND_DISPLAY: _wayland, DBUS_SESSION_BUS_ADDRESS: _bus, ...rest } = process.env;
-  const env: NodeJS.ProcessEnv = { ...rest, HOME: home, XDG_RUNTIME_DIR: home };
+  const env: NodeJS.ProcessEnv = { ...rest, HOME: home, XDG_RUNTIME_DIR: home, NODE_OPTIONS: patience };
   for (const name of ["DATA", "CONFIG", "CACHE", "STATE"]) env[`XDG_${name}_HOME`] = join(home, name.toLowerCase());
 
   // `cat` ends when our end of its standard input closes, and the bus ends with it; so does what lives on the bus.
@@ -65,6 +69,7 @@ export async function startSession(): Promise<Session> {
       );
     },
     async startScripted(...args) {
+      if (args.includes("--stall")) delete env["NODE_OPTIONS"];
       const service = spawn(process.execPath, [fileURLToPath(new URL("secret-service.js", import.meta.url)), ...args], {
         env,
         stdio: ["ignore", "pipe", "inherit"],

@@ -1,4 +1,5 @@
 import { isConfidential, leadsHome } from "../../base/address.ts";
+import { excerpt } from "../../base/secret.ts";
 import { invalidAnswer, readJsonObject, send, type ExchangeOptions } from "../../http/request.ts";
 import { targetOf } from "../../http/token-target.ts";
 import type { JsonObject } from "../../http/json-members.ts";
@@ -58,7 +59,7 @@ async function resourceMetadata(url: string, address: string, options: ExchangeO
   if (response.status !== 200 || body === undefined) return undefined;
   const { resource, authorization_servers: [issuer] = [] } = body as JsonObject & { authorization_servers?: unknown[] };
   if (typeof resource !== "string" || !URL.canParse(resource) || !targetOf(new URL(address), resource.replace(/\/+$/, "")).isService) {
-    throw invalidAnswer(response, `sent the metadata of ${typeof resource === "string" ? `"${resource.slice(0, 200)}"` : "no resource"}, and not of "${address}"`);
+    throw invalidAnswer(response, `sent the metadata of ${typeof resource === "string" ? `"${excerpt(resource, 200)}"` : "no resource"}, and not of "${address}"`);
   }
   const isServer = typeof issuer === "string" && URL.canParse(issuer) && isConfidential(new URL(issuer)) && !leadsHome(new URL(issuer), new URL(address));
   if (!isServer) throw invalidAnswer(response, "names no authorization server with a confidential address");

@@ -1,3 +1,6 @@
+/** No answer for people is nested deeper. Indented, one that is would be a million times as long as it came (S-014). */
+const mostLevels = 100;
+
 const colors = { name: 34, text: 32, word: 33 } as const;
 
 /**
@@ -5,7 +8,7 @@ const colors = { name: 34, text: 32, word: 33 } as const;
  * round its large numbers.
  *
  * @param text - the JSON, printable
- * @returns undefined when it is not JSON
+ * @returns undefined when it is not JSON, or nested too deep to be read
  */
 export function jsonView(text: string, color: boolean): string | undefined {
   try {
@@ -18,16 +21,17 @@ export function jsonView(text: string, color: boolean): string | undefined {
   let depth = 0;
   let view = "";
   const newLine = (): string => `\n${"  ".repeat(depth)}`;
-  tokens.forEach((token, index) => {
+  for (const [index, token] of tokens.entries()) {
     const [before, after] = [tokens[index - 1], tokens[index + 1]];
     if (token === "}" || token === "]") {
       depth -= 1;
       view += before === "{" || before === "[" ? token : newLine() + token;
-      return;
+      continue;
     }
     if (before === "{" || before === "[" || before === ",") view += newLine();
     if (token === "{" || token === "[") depth += 1;
+    if (depth > mostLevels) return undefined;
     view += /^[[{,]$/.test(token) ? token : token === ":" ? ": " : paint(token.startsWith('"') ? (after === ":" ? "name" : "text") : "word", token);
-  });
+  }
   return view;
 }

@@ -21,7 +21,7 @@ export const api: Command = defineCommand({
     input: { type: "string", value: "FILE", choices: "files", help: "body of the request: a file, or - for standard input" },
     header: { type: "string", short: "H", value: "'K: V'", help: "header, instead of a default one of this name; may be repeated", multiple: true },
     include: { type: "boolean", short: "i", help: "print status and headers before the body" },
-    output: { type: "string", short: "o", value: "FILE", choices: "files", help: "write the body to a file instead, unless it is an error's" },
+    output: { type: "string", short: "o", value: "FILE", choices: "files", help: "write the body to a file instead, unless it is an error's; - is standard output" },
     paginate: { type: "boolean", help: "get the pages that follow too (Link: rel=next), one after the other" },
     silent: { type: "boolean", help: "do not print the body" },
     ...profileOption,
@@ -53,7 +53,7 @@ export const api: Command = defineCommand({
     // It would be sent without the token, and the response would be taken for the service's.
     if (!targetOf(address, service).isService) throw usageError(`"${address}" is not on the service`, `Give a path on ${service}, such as /api/v1/me`);
     // Before anything is sent that cannot be undone.
-    const file = values.output === undefined ? undefined : await openNamedFile(values.output, "--output: ");
+    const file = values.output === undefined || values.output === "-" ? undefined : await openNamedFile(values.output, "--output: ");
     try {
       for (const seen = new Set<string>(); ; seen.add(address)) {
         const response = await app.authorizedFetch(address, { method, headers, signal, ...(body !== undefined && { body }) });
