@@ -86,7 +86,7 @@ Leave out --port, and a free one is found.
 
 The login still waits: open the address in any browser on this machine.
 
-    nobody answered in the browser within … seconds
+    nobody answered in the browser within …
 
 Nothing was stored. Try again, or use --headless if the browser cannot reach
 this machine.

@@ -118,6 +118,10 @@ export const login: Command = defineCommand({
       else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
       if (session.missingScope !== undefined) out.warn(`less was granted than was asked for: not ${session.missingScope}`);
     });
+    const { active } = await app.store.read();
+    if (app.isKept && active !== target.name && !asJson) {
+      out.hint(hint`"${active}" stays the active profile. To use this one: ${{ command: "auth switch", options: [target.name] }}, or --profile ${target.name}`);
+    }
   },
 });
 
