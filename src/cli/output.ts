@@ -34,6 +34,8 @@ export interface Output {
   hint(text: Text): void;
   /** How far a wait has come: on a terminal one line, redrawn in place and removed before anything else is said; nothing elsewhere. */
   progress(text: string): void;
+  /** An address to open, on a line of its own: a link where the terminal has links, so that a long one can be clicked although it is wrapped. */
+  address(url: string): void;
   /** A drawing of our own for {@link Output.screen}, escape sequences included: never a text that comes from elsewhere. */
   draw(picture: string): void;
   /** The words of a hint, for a text of several columns or for JSON. */
@@ -129,6 +131,10 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
       stderr.write(clearLine + oneLine(text).slice(0, (stderr.columns || 80) - 1));
       isDrawn = true;
     },
+    address(url) {
+      const text = oneLine(url);
+      write(stderr, `\n  ${isScreen && hasLinks(env) ? `\u001b]8;;${text}\u001b\\${text}\u001b]8;;\u001b\\` : text}\n\n`);
+    },
     draw: (picture) => write(stderr, picture),
     words,
     // Block characters are noise where the locale does not say UTF-8; macOS and Windows say nothing and have it.
@@ -138,6 +144,12 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
         : undefined,
     isAnswerShown: stdout.isTTY === true,
   };
+}
+
+/** Whether a terminal turns OSC 8 into a link. The others skip it, as ECMA-48 has it, but for a few that print it: so those that are known. */
+function hasLinks(env: OutputStreams["env"]): boolean {
+  const known = ["WT_SESSION", "KONSOLE_VERSION", "WEZTERM_PANE", "KITTY_WINDOW_ID", "GHOSTTY_RESOURCES_DIR"].some((name) => env[name]);
+  return known || Number(env["VTE_VERSION"]) >= 5000 || /^(iTerm\.app|vscode|Hyper|ghostty|WezTerm)$/.test(env["TERM_PROGRAM"] ?? "");
 }
 
 const clearLine = "\r\u001b[K";

@@ -134,7 +134,7 @@ test("a profile that does not exist is an error for every command but login, wit
 
 test("auth list shows every account, its service, and which one is active", async (t) => {
   const { saas, run, here, env } = await twoAccounts(t);
-  await run("auth logout --profile work");
+  await run("auth logout --profile work --keep-profile");
   assert.equal(
     (await run("auth list")).stdout,
     `   PROFILE  USER                               SERVICE${" ".repeat(saas.url.length - 7)}  STATE

@@ -72,7 +72,11 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
     async prepare() {
       if (read() !== undefined) return;
       const { ensurePrivateFolder, replacePrivateFile } = await import("../../platform/private-file-changes.ts");
-      about(variable, () => ensurePrivateFolder(dirname(path())));
+      const { checkFoldersAbove } = await import("../../platform/folders-above.ts");
+      about(variable, () => {
+        checkFoldersAbove(dirname(path()));
+        ensurePrivateFolder(dirname(path()));
+      });
       const { acquireProcessLock } = await import("../../platform/process-lock/process-lock.ts");
       // The first secret stays: a file of another process may be sealed with it already.
       const lock = await acquireProcessLock(`${path()}.lock`, { clock, timeoutMs: 10_000 }).catch((error: unknown) =>

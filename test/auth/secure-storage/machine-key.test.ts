@@ -155,6 +155,14 @@ test("a state folder that cannot be made is an error of the login, before the se
   await assert.rejects(key.prepare(), refusedWith("storage_unwritable", /secret of the session's key cannot be kept or read/, /^Set XDG_STATE_HOME to a writable folder that you own.*SPEC_KITTY_PASSPHRASE$/));
 });
 
+test("NFR-013 no secret is made where another user could put another folder in place of its own", unix, async (t) => {
+  const open = join(scratchFolder(t), "open");
+  mkdirSync(open);
+  chmodSync(open, 0o777);
+  await assert.rejects(machineKeyIn(join(open, "state")).prepare(), refusedWith("storage_unsafe", /open" can be changed by everybody \(mode 0777\)/, /^Run: chmod o-w /));
+  assert.deepEqual(readdirSync(open), []);
+});
+
 test("a file from before there was a secret opens, and the next write seals it with the secret", async (t) => {
   const it = await sealedBefore(t);
   assert.equal(await it.migrating().read(), content);
