@@ -18,7 +18,7 @@ export interface Output {
   json(value: unknown): void;
   /** The same on one line: one of many answers. */
   jsonLine(value: unknown): void;
-  /** A failure as JSON: instead of an answer, or after others of which each is on one line. */
+  /** A failure as JSON on one line: instead of an answer, or after others that have a line each. */
   jsonFailure(value: unknown): void;
   /** The service's own answer: byte for byte for a program that reads it, made printable for a terminal. */
   relay(body: AsyncIterable<Uint8Array>): Promise<void>;
@@ -34,6 +34,8 @@ export interface Output {
   hint(text: Text): void;
   /** How far a wait has come: on a terminal one line, redrawn in place and removed before anything else is said; nothing elsewhere. */
   progress(text: string): void;
+  /** An address to open, on a line of its own: a link where the terminal has links, so that a long one can be clicked although it is wrapped. */
+  address(url: string): void;
   /** A drawing of our own for {@link Output.screen}, escape sequences included: never a text that comes from elsewhere. */
   draw(picture: string): void;
   /** The words of a hint, for a text of several columns or for JSON. */
@@ -102,8 +104,7 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
       write(stdout, `${JSON.stringify(value).replace(unprintable, escaped)}\n`);
     },
     jsonFailure(value) {
-      if (answered === "not") this.json(value);
-      else if (answered === "in lines") this.jsonLine(value);
+      if (answered !== "once") this.jsonLine(value);
     },
     async relay(body) {
       const decoder = stdout.isTTY ? new TextDecoder() : undefined;
@@ -130,6 +131,10 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
       stderr.write(clearLine + oneLine(text).slice(0, (stderr.columns || 80) - 1));
       isDrawn = true;
     },
+    address(url) {
+      const text = oneLine(url);
+      write(stderr, `\n  ${isScreen && hasLinks(env) ? `\u001b]8;;${text}\u001b\\${text}\u001b]8;;\u001b\\` : text}\n\n`);
+    },
     draw: (picture) => write(stderr, picture),
     words,
     // Block characters are noise where the locale does not say UTF-8; macOS and Windows say nothing and have it.
@@ -139,6 +144,12 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
         : undefined,
     isAnswerShown: stdout.isTTY === true,
   };
+}
+
+/** Whether a terminal turns OSC 8 into a link. The others skip it, as ECMA-48 has it, but for a few that print it: so those that are known. */
+function hasLinks(env: OutputStreams["env"]): boolean {
+  const known = ["WT_SESSION", "KONSOLE_VERSION", "WEZTERM_PANE", "KITTY_WINDOW_ID", "GHOSTTY_RESOURCES_DIR"].some((name) => env[name]);
+  return known || Number(env["VTE_VERSION"]) >= 5000 || /^(iTerm\.app|vscode|Hyper|ghostty|WezTerm)$/.test(env["TERM_PROGRAM"] ?? "");
 }
 
 const clearLine = "\r\u001b[K";

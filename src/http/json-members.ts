@@ -74,14 +74,15 @@ const deepest = 100;
 export function parseJson(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text);
-    return isDeeper(value, deepest) ? undefined : value;
+    return isNestedTooDeeply(value) ? undefined : value;
   } catch {
     // Without a cause: the parser's message quotes the text, and the text may hold a token.
     return undefined;
   }
 }
 
-function isDeeper(value: unknown, levels: number): boolean {
+/** Whether a JSON value has more levels than anything that is used here. */
+export function isNestedTooDeeply(value: unknown, levels: number = deepest): boolean {
   if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
+  return levels === 0 || Object.values(value).some((member) => isNestedTooDeeply(member, levels - 1));
 }

@@ -32,6 +32,6 @@ export function requireAgreedHost(request: Pick<LoginRequest, "service" | "serve
   const { service, server: { issuer } } = request;
   const place = withoutEndSlashes(issuer) === service ? [issuer] : [issuer, "--service", service];
   throw new AuthError("consent_required", `logins at "${issuer}" begin at another host, "${host}", and that was not agreed to`, {
-    hint: hint`If ${new URL(issuer).host} itself says that its logins are at ${host}: ${login(undefined, ...place, "--trust-host", host)}`,
+    hint: hint`Only if you know from elsewhere that ${host} belongs to ${new URL(issuer).host}: ${login(undefined, ...place, "--trust-host", host)}`,
   });
 }
