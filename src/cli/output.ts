@@ -18,7 +18,7 @@ export interface Output {
   json(value: unknown): void;
   /** The same on one line: one of many answers. */
   jsonLine(value: unknown): void;
-  /** A failure as JSON: instead of an answer, or after others of which each is on one line. */
+  /** A failure as JSON on one line: instead of an answer, or after others that have a line each. */
   jsonFailure(value: unknown): void;
   /** The service's own answer: byte for byte for a program that reads it, made printable for a terminal. */
   relay(body: AsyncIterable<Uint8Array>): Promise<void>;
@@ -113,8 +113,7 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
       write(stdout, `${JSON.stringify(value).replace(unprintable, escaped)}\n`);
     },
     jsonFailure(value) {
-      if (answered === "not") this.json(value);
-      else if (answered === "in lines") this.jsonLine(value);
+      if (answered !== "once") this.jsonLine(value);
     },
     async relay(body) {
       const decoder = stdout.isTTY ? new TextDecoder() : undefined;
