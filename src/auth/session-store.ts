@@ -269,6 +269,13 @@ export function withProfile(profiles: Profiles, name: string, profile: Profile):
   return { ...profiles, profiles: new Map(profiles.profiles).set(name, profile) };
 }
 
+/** The profiles without one, unless somebody is logged in there. The active one keeps its name: another account must not take its place unasked. */
+export function withoutProfile(profiles: Profiles, name: string): Profiles {
+  const profile = profiles.profiles.get(name);
+  if (profile === undefined || profile.session !== undefined) return profiles;
+  return { ...profiles, profiles: new Map([...profiles.profiles].filter(([other]) => other !== name)) };
+}
+
 /** The profiles with a session. The active one is among them. */
 function loggedIn({ active, folders = new Map<string, string>(), profiles }: Profiles): Profiles {
   const left = new Map([...profiles].filter(([, { session }]) => session !== undefined));

@@ -134,10 +134,11 @@ export function isProfileName(text: string): boolean {
  *
  * @param source - the option, variable or file that named it, where that is worth telling
  */
-export function unknownProfile(name: string, { profiles }: Profiles, source?: string): NotAuthenticatedError {
+export function unknownProfile(name: string, { active, here, profiles }: Profiles, source?: string): NotAuthenticatedError {
   const known = profiles.size === 0 ? "" : `Known: ${[...profiles.keys()].join(", ")}. `;
+  const another = here !== undefined && active === name ? hint`. To choose another here: ${{ command: "auth switch", options: ["--here"] }}` : "";
   return new NotAuthenticatedError(`there is no profile "${name}"${source === undefined ? "" : `, which ${source} names`}`, {
-    hint: isProfileName(name) ? hint`${known}To create it: ${login(name)}` : hint`${known || "A name is one word. "}To create one: ${login("NAME")}`,
+    hint: isProfileName(name) ? hint`${known}To create it: ${login(name)}${another}` : hint`${known || "A name is one word. "}To create one: ${login("NAME")}`,
   });
 }
 

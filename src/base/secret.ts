@@ -59,9 +59,15 @@ export function redact(text: string): string {
   for (const ref of live) {
     const value = ref.deref()?.reveal() ?? "";
     if (value.length < leastLength) continue;
-    for (const spelling of new Set([value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)])) {
+    const inForm = new URLSearchParams({ "": value }).toString().slice(1);
+    for (const spelling of new Set([value, encodeURIComponent(value), inForm, JSON.stringify(value).slice(1, -1)])) {
       if (clean.includes(spelling)) clean = clean.replaceAll(spelling, "[secret]");
     }
   }
   return clean;
+}
+
+/** The beginning of a text from outside, for a message. It is cut after the secrets were replaced: half of one would not be recognized. */
+export function excerpt(text: string, length: number): string {
+  return redact(text).slice(0, length);
 }

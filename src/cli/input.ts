@@ -1,5 +1,6 @@
 import { reasonOf } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
+import { isNestedTooDeeply } from "../http/json-members.ts";
 import { openUserFile, readUserFile, standardInput, writeUserFile, type UserFileWriter } from "../platform/user-files.ts";
 import { usageError } from "./command.ts";
 
@@ -94,11 +95,14 @@ export function parseJsonArray(option: string, text: string): unknown[] {
 }
 
 function parseJson(option: string, text: string, example: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (error) {
     throw usageError(`--${option} is not JSON (${error instanceof Error ? error.message : String(error)})`, example);
   }
+  if (isNestedTooDeeply(value)) throw usageError(`--${option} is nested too deeply`, example);
+  return value;
 }
 
 /** An object without the members that are undefined: what the user did not give is not passed on. */

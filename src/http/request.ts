@@ -1,5 +1,6 @@
 import { AuthError, reasonOf, ServiceError } from "../base/errors.ts";
 import { hint, login, type Hint } from "../base/hint.ts";
+import { excerpt } from "../base/secret.ts";
 import type * as runtime from "../base/runtime-types.ts";
 import type { Clock } from "../platform/clock.ts";
 import { isJsonObject, parseJson, textOf, type JsonObject } from "./json-members.ts";
@@ -89,8 +90,8 @@ export function parseJsonObject(body: Uint8Array): JsonObject | undefined {
  */
 export function serviceFailure(response: Response, body: JsonObject | undefined): ServiceError {
   const error = textOf(body?.["error"]);
-  const description = textOf(body?.["error_description"])?.slice(0, 200);
-  const summary = [response.status, error && `"${error.slice(0, 200)}"`, description && `(${description})`].filter(Boolean).join(" ");
+  const description = excerpt(textOf(body?.["error_description"]) ?? "", 200);
+  const summary = [response.status, error && `"${excerpt(error, 200)}"`, description && `(${description})`].filter(Boolean).join(" ");
   const message = `${where(response.url)} answered ${summary}`;
   const facts = { status: response.status, error, retryAfterMs: retryAfter(response, body) };
   if (isTransientStatus(response.status)) {

@@ -11,7 +11,7 @@ export interface OpenFolder {
   readonly uid: number;
 }
 
-/** The owner shown for files without one in a user namespace (a sandbox, a rootless container): almost always root outside of it. */
+/** The owner shown for files whose owner has no number in this user namespace: see {@link isUnmapped}. */
 const unmapped = 65534;
 const sticky = 0o1000;
 
@@ -73,7 +73,16 @@ function addFoldersOnTheWay(path: string, folders: Set<string>): void {
 
 /** Whether an owner of a folder above ours can do no more to it than root and this user can anyway. */
 export function isTrustedOwner(uid: number): boolean {
-  return [0, unmapped, process.geteuid?.()].includes(uid);
+  return uid === 0 || uid === process.geteuid?.() || (uid === unmapped && isUnmapped());
+}
+
+/**
+ * Whether {@link unmapped} stands for an owner that cannot be shown (a sandbox, a rootless container), which is almost always root outside
+ * of it. Where that number is mapped, it is the user `nobody`, as whom servers run other people's requests.
+ */
+function isUnmapped(): boolean {
+  const ranges = rowsOf("/proc/self/uid_map", /\s+/);
+  return ranges.length > 0 && !ranges.some(([first, , count]) => Number(first) <= unmapped && unmapped < Number(first) + Number(count));
 }
 
 function openEntry(path: string, isFolder: boolean): OpenFolder[] {
@@ -89,15 +98,19 @@ function isTrustedGroup(gid: number): boolean {
   return gid === 0 || (process.platform === "darwin" && gid === 80) || isOwnGroup(gid);
 }
 
-/** Where every user has a group of the same name (as on Debian and Fedora), that group has no other members. */
+/** Where every user has a group of the same name (as on Debian and Fedora), that group has no other members: neither in its list nor as their first group. */
 function isOwnGroup(gid: number): boolean {
   const user = userName();
-  let groups = "";
+  // Where groups are stored elsewhere, this one may be anybody's.
+  const [name, , , listed = ""] = rowsOf("/etc/group", ":").find(([, , id]) => id === String(gid)) ?? [];
+  const first = rowsOf("/etc/passwd", ":").flatMap(([member = "", , , id]) => (id === String(gid) ? member : []));
+  return name === user && [...listed.split(",").filter(Boolean), ...first].every((member) => member === user);
+}
+
+function rowsOf(path: string, separator: string | RegExp): string[][] {
   try {
-    groups = readFileSync("/etc/group", "utf8");
+    return readFileSync(path, "utf8").trim().split("\n").map((line) => line.trim().split(separator));
   } catch {
-    // Groups are stored elsewhere: then this one may be anybody's.
+    return [];
   }
-  const [name, , , members = ""] = groups.split("\n").map((line) => line.split(":")).find(([, , id]) => id === String(gid)) ?? [];
-  return name === user && (members === "" || members === user);
 }

@@ -6,27 +6,47 @@ import type { Socket } from "node:net";
  * `/proc/net/tcp`; false where the system does not tell. Root is never another user, and root's own port serves everybody: the
  * browser of a command that runs as root is often the user's.
  *
+ * A peer that is gone counts as another user's: nobody can say whose it was, and nobody waits for an answer. Otherwise it would do to
+ * send a request and reset the connection, before anybody looks.
+ *
  * @param socket - accepted by a server of this process
  */
-export function isOtherUser({ remoteAddress, remotePort, localPort }: Pick<Socket, "remoteAddress" | "remotePort" | "localPort">): boolean {
+export function isOtherUser(socket: Pick<Socket, keyof Ends>): boolean {
+  if (socket.remoteAddress === undefined) return true;
   const me = process.geteuid?.();
-  if (process.platform !== "linux" || me === undefined || me === 0 || remoteAddress === undefined) return false;
-  const peer = peerOf(remoteAddress, remotePort ?? 0, localPort ?? 0);
-  if (peer === undefined) return false;
+  if (process.platform !== "linux" || me === undefined || me === 0) return false;
+  const peer = peerOf(socket);
   // A socket that its owner has closed already counts as root's, so only an open one says who owns it.
-  return !peer.isOpen || (peer.uid !== me && peer.uid !== 0);
+  if (peer !== undefined) return !peer.isOpen || (peer.uid !== me && peer.uid !== 0);
+  // Its other end is not on this machine's list, as where Windows forwards to WSL, or was reset just now. This end knows: looked up
+  // later, it is still open only if the other was not closed before. A list without even the listener tells nothing.
+  const [there, here] = endpointsOf(socket);
+  const own = connections().filter(({ local }) => here.has(local));
+  return own.length > 0 && !own.some(({ remote, isOpen }) => isOpen && there.has(remote));
 }
 
+/** The two ends of a connection. */
+type Ends = Partial<Pick<Socket, "remoteAddress" | "remotePort" | "localAddress" | "localPort">>;
+
 /** What the kernel says of the other end of a loopback connection, or undefined when it is not on this machine's list. */
-export function peerOf(address: string, port: number, localPort: number): { uid: number; isOpen: boolean } | undefined {
-  const from = new Set(endpoints(address, port));
-  for (const table of ["/proc/net/tcp", "/proc/net/tcp6"]) {
-    for (const row of rowsOf(table)) {
-      const [, local = "", remote = "", state, , , , uid] = row.trim().split(/\s+/);
-      if (from.has(local) && remote.endsWith(`:${hex(localPort, 4)}`)) return { uid: Number(uid), isOpen: state === "01" };
-    }
-  }
-  return undefined;
+export function peerOf(socket: Ends): { uid: number; isOpen: boolean } | undefined {
+  const [there, here] = endpointsOf(socket);
+  return connections().find(({ local, remote }) => there.has(local) && here.has(remote));
+}
+
+/** A row of the kernel's list. */
+interface Connection {
+  readonly local: string;
+  readonly remote: string;
+  readonly isOpen: boolean;
+  readonly uid: number;
+}
+
+function connections(): Connection[] {
+  return ["/proc/net/tcp", "/proc/net/tcp6"].flatMap(rowsOf).map((row) => {
+    const [, local = "", remote = "", state, , , , uid] = row.trim().split(/\s+/);
+    return { local, remote, isOpen: state === "01", uid: Number(uid) };
+  });
 }
 
 function rowsOf(table: string): string[] {
@@ -36,6 +56,11 @@ function rowsOf(table: string): string[] {
     // Another system, or a container that hides it.
     return [];
   }
+}
+
+/** Both ends in full: a port alone would be found in a connection of ours to another address as well. */
+function endpointsOf({ remoteAddress = "", remotePort = 0, localAddress = "", localPort = 0 }: Ends): [there: Set<string>, here: Set<string>] {
+  return [new Set(endpoints(remoteAddress, remotePort)), new Set(endpoints(localAddress, localPort))];
 }
 
 /** An address and a port as the kernel writes them: words of four bytes in the machine's order; IPv4 also as a part of IPv6. */

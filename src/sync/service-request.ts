@@ -1,5 +1,5 @@
 import type { AuthorizedFetch, AuthorizedRequestInit } from "../auth/authorized-fetch.ts";
-import { redact } from "../base/secret.ts";
+import { excerpt } from "../base/secret.ts";
 import { oneLine } from "../base/text.ts";
 import { type JsonObject, textOf } from "../http/json-members.ts";
 import { readJsonObject } from "../http/request.ts";
@@ -39,6 +39,6 @@ export async function requestService(path: string, init: AuthorizedRequestInit, 
 /** Text from the service, for a message or a file that people read on a terminal: one line, at most 500 characters. */
 export function serviceText(value: unknown): string | undefined {
   // A service that quotes the request quotes the token too.
-  const line = redact(oneLine(textOf(value) ?? "")).slice(0, 500);
+  const line = excerpt(oneLine(textOf(value) ?? ""), 500);
   return line === "" ? undefined : line;
 }

@@ -59,7 +59,7 @@ test("a profile that was chosen for a folder and is gone is an error, and no oth
     assert.deepEqual([command.includes("git") ? 4 : code, stdout], [4, ""], command);
     assert.match(stderr, command.includes("git") ? /^$/ : /profile "work"/, command);
   }
-  assert.match((await here("auth whoami")).stderr, new RegExp(`^error: there is no profile "work", which --here in ${project} names\nhint: Known: default\\. `));
+  assert.match((await here("auth whoami")).stderr, new RegExp(`^error: there is no profile "work", which --here in ${project} names\nhint: Known: default\\. [^\n]* To choose another here: spec-kitty auth switch --here\n$`));
   assert.equal((await here("auth switch default --here")).code, 0);
   assert.equal((await here("auth whoami")).stdout, "alice@example.com\n");
 });
@@ -134,7 +134,7 @@ test("a profile that does not exist is an error for every command but login, wit
 
 test("auth list shows every account, its service, and which one is active", async (t) => {
   const { saas, run, here, env } = await twoAccounts(t);
-  await run("auth logout --profile work");
+  await run("auth logout --profile work --keep-profile");
   assert.equal(
     (await run("auth list")).stdout,
     `   PROFILE  USER                               SERVICE${" ".repeat(saas.url.length - 7)}  STATE

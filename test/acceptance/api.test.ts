@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { lstatSync, openSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { devNull } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { bin, runCommand, startCommand } from "../helpers/command.ts";
@@ -219,6 +220,7 @@ test("--silent prints no body, --output writes it to a file, and an error's body
   const failed = await run(`api ${echo} -o ${file}`);
   assert.deepEqual([failed.code, failed.stdout, failed.stderr], [1, "gone", "error: HTTP 404 Not Found\n"]);
   assert.equal(readFileSync(file, "utf8"), before);
+  if (process.platform === "win32") return;
   symlinkSync("/dev/null", join(folder, "null"));
   assert.equal((await run(`api ${echo} -o ${join(folder, "null")}`)).code, 0);
   assert.ok(lstatSync(join(folder, "null")).isSymbolicLink(), "what is no file is written to");
@@ -232,7 +234,7 @@ function measured(file: string): string[] {
 test("S-014 a body of any length goes through little memory, to a pipe and to a file", async (t) => {
   const { saas, env, folder } = await loggedInScene(t);
   const [bytes, memory] = [400_000_000, join(folder, "memory")];
-  for (const args of [["api", echo], ["api", echo, "-o", "/dev/null"]]) {
+  for (const args of [["api", echo], ["api", echo, "-o", devNull]]) {
     saas.faults.next(echo, { bytes });
     const running = spawn(process.execPath, [...measured(memory), bin, ...args], { env, stdio: ["ignore", "pipe", "inherit"] });
     let size = 0;

@@ -9,7 +9,7 @@ import { test, type TestContext } from "node:test";
 import { denyingBrowser } from "../fake-saas/browser.ts";
 import type { Fault } from "../fake-saas/faults.ts";
 import { approve, tamper } from "../fake-saas/user.ts";
-import { bin, scratchFolder, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
+import { bin, runCommand, scratchFolder, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
 import { filesUnder, freePort, hurried, rawService, scene, type Scene } from "../helpers/scene.ts";
 import { signIn } from "../helpers/stored-session.ts";
 
@@ -445,4 +445,11 @@ test("Ctrl-C at a second login leaves the first one as it was", async (t) => {
   assert.deepEqual(readFileSync(credentials), before);
   assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
   assert.ok(existsSync(credentials));
+});
+
+test("JSON of an option that is nested without an end is wrong usage", async (t) => {
+  const { env } = await scene(t);
+  const payload = `{"wp_id":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
+  const result = await runCommand(t, ["sync", "emit", "WPStatusChanged", "--aggregate", "WP01", "--payload", "-"], env, { input: payload });
+  assertFailure(result, { code: 2, error: /^error: --payload is nested too deeply$/, hint: /--payload/ });
 });

@@ -51,6 +51,19 @@ test("--no-qr draws nothing, and Ctrl-C leaves a clean line", { skip: noTmux }, 
   assert.equal(saas.counters.logins, 0);
 });
 
+test("FR-019 address and code stay on the screen: a QR code is drawn only if it fits below them", { skip: noTmux }, async (t) => {
+  const { saas, env } = await scene(t, { deviceIntervalSeconds: 1 });
+  const uri = "https://id.example/d";
+  for (const [rows, isDrawn] of [[24, false], [26, false], [27, true]] as const) {
+    saas.faults.next("/oauth/device", { edit: (answer) => ({ ...answer, user_code: "WDJBMJHT", verification_uri: uri, verification_uri_complete: uri }) });
+    const screen = await startOnScreen(t, headless, env, { columns: 80, rows });
+    await screen.shows(/^Waiting for the approval/m);
+    const lines = await screen.lines();
+    assert.ok(lines.includes(`  ${uri}`) && lines.includes("  WDJB-MJHT"), lines.join("\n"));
+    assert.equal(/[█▀▄]/.test(lines.join("\n")), isDrawn, lines.join("\n"));
+  }
+});
+
 test("a QR code is left out if the screen is too small or the terminal has no UTF-8", { skip: noTmux }, async (t) => {
   const { env } = await scene(t, { deviceIntervalSeconds: 1 });
   for (const [size, more] of [[{ rows: 15 }, {}], [{ columns: 30 }, {}], [{}, { LC_ALL: "C" }], [{}, { TERM: "dumb" }]] as const) {

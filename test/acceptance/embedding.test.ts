@@ -1,32 +1,18 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test, type TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
+import { after, test, type TestContext } from "node:test";
 import { topicTable, commandTable } from "../../src/cli/command-table.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { approveDevice } from "../fake-saas/user.ts";
 import { bin, runCommand, startCommand, type CommandEnvironment, type CommandOptions, type CommandResult } from "../helpers/command.ts";
 import { filesUnder, later } from "../helpers/scene.ts";
 import { scriptedBrowser } from "../helpers/scripted-browser.ts";
-import { example, writeTool } from "../helpers/tool.ts";
+import { example, installedProject, writeTool } from "../helpers/tool.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-/** Neither this folder nor what is in it has the package's name, but for the package itself. */
-const project = mkdtempSync(join(tmpdir(), "acme-"));
-after(() => rmSync(project, { recursive: true, force: true }));
-
-before(() => {
-  const shell = process.platform === "win32";
-  const npm = (cwd: string, ...args: string[]): string => execFileSync("npm", [...args, "--no-audit", "--no-fund"], { cwd, shell, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
-  // Built already, by what runs the tests.
-  npm(root, "pack", "--ignore-scripts", "--pack-destination", project);
-  const tarball = readdirSync(project).find((name) => name.endsWith(".tgz")) ?? "";
-  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "acme", version: "1.2.0", type: "module" }));
-  npm(project, "install", join(project, tarball), "--offline", "--omit=optional");
-});
+const { project, remove } = installedProject();
+after(remove);
 
 /** A machine where `acme` is installed, and a service that it logs in to. */
 async function stage(t: TestContext): Promise<{ saas: FakeSaas; home: string; env: CommandEnvironment; said: CommandResult[]; program: string; acme: (line: string, options?: CommandOptions & { input?: string }) => Promise<CommandResult> }> {
@@ -68,7 +54,7 @@ test("FR-021 a tool of twenty lines, installed from the tarball, has login, acco
   assert.match(await does(acme("auth status --check")), /Logged in as alice/);
   assert.match(await does(acme("api GET /api/v1/me")), /alice@example\.com/);
   assert.match(await does(acme("projects")), /alice@example\.com/);
-  assert.match(await does(acme("auth doctor")), /acme/);
+  assert.match(await does(acme("auth doctor")), /^✓ D102 service +http:\S+, built into acme$/m);
   const host = new URL(saas.url).host;
   assert.match(await does(acme("auth git-credential get", { input: `protocol=http\nhost=${host}\n\n` })), /^username=.*\npassword=at_/m);
   for (const shell of ["bash", "zsh", "fish"]) assert.match(await does(acme(`completion ${shell}`)), /acme/);
@@ -121,7 +107,6 @@ test("FR-021 every help, every topic and every mistake of the tool has its name 
 
 test("a tool's own commands go next to these: has() tells whose a command line is, in a program that the tool's author compiles", async (t) => {
   const program = join(project, "has.js");
-  mkdirSync(project, { recursive: true });
   writeFileSync(
     program,
     `import { createCommand } from "spec-kitty/cli";

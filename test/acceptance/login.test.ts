@@ -199,7 +199,8 @@ test("C-005 --scope requests what it says, and always offline_access too", async
 test("--profile keeps accounts side by side, and the first one stays the active one", async (t) => {
   const { run } = await scene(t);
   await run("auth login");
-  await run("auth login --profile work", { FAKE_SAAS_USER: "bob" });
+  const second = await run("auth login --profile work", { FAKE_SAAS_USER: "bob" });
+  assert.ok(second.stderr.endsWith('\nhint: "default" stays the active profile. To use this one: spec-kitty auth switch work, or --profile work\n'), second.stderr);
   assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
   assert.equal((await run("auth whoami --profile work")).stdout, "bob@example.com\n");
   assert.equal((await run("auth whoami", { SPEC_KITTY_PROFILE: "work" })).stdout, "bob@example.com\n");
@@ -323,6 +324,19 @@ test("an address that the terminal has cut off is not used, and the login still 
   running.type(`${callback}&error=access_denied\n`);
   assert.equal((await running.ended).code, 5);
   assert.equal(saas.count("/oauth/token"), 0);
+});
+
+test("a long address is a link where the terminal has links, and plain text elsewhere", { skip: noTerminal }, async (t) => {
+  const { env } = await scene(t);
+  for (const [more, isLink] of [[{ VTE_VERSION: "7600" }, true], [{}, false]] as const) {
+    const running = startOnTerminal(t, ["auth", "login", "--no-browser"], { ...env, ...more });
+    await running.shows(/Waiting for the browser/);
+    const [, target, text] = /\u001b\]8;;(\S+?)\u001b\\(\S+?)\u001b\]8;;\u001b\\/.exec(running.stdout()) ?? [];
+    assert.equal(target, isLink ? address.exec(running.stdout())?.[0].replace(/\u001b.*/, "") : undefined);
+    assert.equal(text, target);
+    running.type("\u0003");
+    await running.ended;
+  }
 });
 
 test("if the browser cannot reach this machine, the pasted address of the failed page completes the login", { skip: noTerminal }, async (t) => {

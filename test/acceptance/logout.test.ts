@@ -373,3 +373,17 @@ test("S-012 a runtime folder that is a link is left alone by logout --all: anybo
   assert.equal((await it.run("auth logout --all")).code, 0);
   assert.equal(readFileSync(join(victim, cachedKey), "utf8"), "precious");
 });
+
+test("a logout of a named profile forgets it, --keep-profile keeps what it remembers, and the other accounts are named", async (t) => {
+  const { saas, run, env } = await scene(t);
+  await signIn(saas, env);
+  for (const profile of ["work", "play"]) await signIn(saas, env, { user: "bob", profile });
+  const names = async (): Promise<string[]> => (JSON.parse((await run("auth list --json")).stdout) as { profiles: { profile: string }[] }).profiles.map(({ profile }) => profile);
+  const kept = await run("auth logout --profile work --keep-profile");
+  assert.deepEqual([kept.stdout, await names()], ['✓ Logged out (profile "work").\n', ["default", "work", "play"]]);
+  const forgotten = await run("auth logout --profile play");
+  assert.equal(forgotten.stderr, "hint: Still logged in: default (alice@example.com (Acme Corp)). To use one: spec-kitty auth switch\n");
+  assert.deepEqual(await names(), ["default", "work"]);
+  assert.deepEqual([(await run("auth logout")).stderr, await names()], ["", ["default", "work"]], "the active profile remembers its service");
+  assert.match((await run("auth logout --keep-profile")).stderr, /^error: --keep-profile belongs to --profile\n/);
+});

@@ -12,7 +12,7 @@ import { bin, runCommand } from "../helpers/command.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, signIn, storedSession, storeSession } from "../helpers/stored-session.ts";
 
-const missing = (program: string): string | false => (spawnSync(program, ["--version"]).status === 0 ? false : `${program} is not installed`);
+const missing = (program: string): string | false => (process.platform === "win32" ? "there is no sh there" : spawnSync(program, ["--version"]).status === 0 ? false : `${program} is not installed`);
 
 interface Failure {
   error: { code: string; message: string; hint?: string };

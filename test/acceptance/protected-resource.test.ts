@@ -90,6 +90,8 @@ for (const [title, edited] of [
   ["of a neighbor", { resource: "http://127.0.0.1:1/mcp" }],
   ["that name no resource", { resource: undefined }],
   ["that name no issuer", { authorization_servers: [] }],
+  ["that name a number of issuers", { authorization_servers: 5 }],
+  ["of an address that takes the square of its length to read", { resource: `https://bank.example/${"/".repeat(400_000)}mcp` }],
   ["that name an issuer in plain http", { authorization_servers: ["http://login.example"] }],
 ] as const) {
   test(`S-001 metadata ${title} are not those of the resource: nobody is sent anywhere, and no token goes there`, async (t) => {
@@ -101,3 +103,18 @@ for (const [title, edited] of [
     assert.equal(await session(), undefined);
   });
 }
+
+test("S-011 a resource that names an issuer gets no token by the client of the environment unless the issuer was agreed to by name", async (t) => {
+  const { provider, run, address } = await resource(t, {});
+  const ambient = { ...away, SPEC_KITTY_CLIENT_ID: "cli_native" };
+  const { host } = new URL(provider.issuer);
+  const before = provider.paths.length;
+  const { code, stdout, stderr } = await run(`auth login ${address}`, ambient);
+  assert.deepEqual([code, stdout], [2, ""]);
+  assert.match(stderr, new RegExp(`^error: "${address}" takes the tokens of "${provider.issuer}", and the client in the environment was not agreed to for that$`, "m"));
+  assert.match(stderr, new RegExp(`^hint: Unset SPEC_KITTY_CLIENT_ID\\. Or, only if .*: spec-kitty auth login ${address} --trust-host ${host}$`, "m"));
+  assert.ok(provider.paths.slice(before).every((path) => path.startsWith("/.well-known/")), provider.paths.join());
+  assert.equal((await run(`auth login ${address} --trust-host ${host}`, ambient)).code, 0);
+  assert.equal((await run("auth login --force", ambient)).code, 0, "remembered");
+  assert.equal((await run(`auth login ${address} --profile other --client-id cli_native`, away)).code, 0, "what is typed with the address is meant for it");
+});

@@ -51,7 +51,7 @@ for (const [endpoint, path, args] of [
     const host = new URL(at.saas.url).host;
     assert.deepEqual([code, stdout], [2, ""]);
     assert.match(stderr, new RegExp(`^error: logins at "${at.issuer.issuer}" begin at another host, "${host}", and that was not agreed to$`, "m"));
-    assert.match(stderr, new RegExp(`^hint: If ${at.issuerHost} itself says that its logins are at ${host}: spec-kitty auth login ${at.issuer.issuer} --trust-host ${host}${args.includes("--force") ? " --force --yes" : ""}$`, "m"));
+    assert.match(stderr, new RegExp(`^hint: Only if you know from elsewhere that ${host} belongs to ${at.issuerHost}: spec-kitty auth login ${at.issuer.issuer} --trust-host ${host}${args.includes("--force") ? " --force --yes" : ""}$`, "m"));
     assert.deepEqual(at.saas.requests.filter(({ path: asked }) => !wellKnown(asked)), []);
     assert.deepEqual(at.issuer.paths.filter((asked) => !wellKnown(asked)), []);
   });

@@ -3,6 +3,8 @@ import { inspect } from "node:util";
 import { test } from "node:test";
 import { AuthError } from "../../src/base/errors.ts";
 import { redact, Secret } from "../../src/base/secret.ts";
+import { form, serviceFailure } from "../../src/http/request.ts";
+import { clientFetch } from "../../src/auth/oauth/client-authentication.ts";
 
 test("S-005 a secret is not shown in any of the ways in which a program prints values", () => {
   const secret = new Secret("rt_very-secret-value");
@@ -23,10 +25,39 @@ test("S-005 a secret that a server quotes is not in the message of an error, how
   assert.equal(redact("nothing of it is here"), "nothing of it is here");
 });
 
+test("S-005 a secret that a service quotes as it was sent, in a form or as a client's credentials, is not in the message", async () => {
+  const secret = new Secret("rt~with*marks'and(more)");
+  let sent = "";
+  const fetch = async (_: unknown, init: RequestInit = {}): Promise<Response> => ((sent = `${new Headers(init.headers).get("authorization")} ${String(init.body)}`), new Response());
+  await clientFetch({ clientId: "cli_native", clientSecret: secret, server: {} }, fetch)("https://service.example", form({ refresh_token: secret.reveal() }));
+  const { message } = new AuthError("service_rejected", `the service answered ${sent}`);
+  assert.equal(message, "the service answered Basic [secret] refresh_token=[secret]");
+});
+
+test("S-005 a secret is replaced before a long text of a service is cut, so that no half of it is left", () => {
+  const secret = new Secret("rt_0123456789abcdefghijklmnopqrstuvwxyz");
+  for (const before of [175, 190, 199]) {
+    const text = "x".repeat(before) + secret.reveal();
+    const { message } = serviceFailure(new Response(null, { status: 400 }), { error: text, error_description: text });
+    assert.doesNotMatch(message, /rt_|x[r_]/, String(before));
+  }
+});
+
 test("a secret of a few characters, which many words contain, is not replaced", () => {
   const short = new Secret("no");
   assert.equal(redact("no session is known"), "no session is known");
   assert.equal(short.reveal(), "no");
+});
+
+test("S-014 a message with a service's text of any length and kind is made at once, and has an end", () => {
+  const before = process.cpuUsage();
+  for (const piece of [" ", "\t", "\n", " \n", "x", "\u202e"]) {
+    const { message } = new AuthError("service_rejected", `the service said "${piece.repeat(300_000)}" to that`);
+    assert.ok(message.length <= 2_010, `${message.length} characters`);
+  }
+  // The square of the length took half a minute.
+  const { user } = process.cpuUsage(before);
+  assert.ok(user < 5_000_000, `${user} µs`);
 });
 
 test("S-008 the message of an error has no control character and one line, so that a script can print it", () => {

@@ -32,29 +32,28 @@ const none: Tally = { rounds: 0, killed: 0, nothing: 0, part: 0, all: 0, window:
 
 /**
  * `npm run bench -- kills [--rounds N] [--windows-rounds N] [--seed N]`: kills the command at random moments, one half of them within
- * moments of the request that counts, and tells what became of the session and of the queue. The exit code is 1 if anything was
+ * moments of the request that counts, and says what became of the session and of the queue. The exit code is 1 if anything was
  * lost outside the one window. A seed gives the same moments; what the scheduler does with them is its own affair.
  */
 export async function kills(args: readonly string[]): Promise<void> {
   const number = { type: "string" } as const;
   const { values } = parseArgs({ args: [...args], options: { rounds: number, "windows-rounds": number, seed: number } });
   const seed = Number(values.seed ?? randomInt(2 ** 32));
-  const startedAt = performance.now();
-  const windows = withoutWindows === false ? startWindows() : undefined;
+  await killOn(here, Number(values.rounds ?? 1000), seed);
+  const rounds = Number(values["windows-rounds"] ?? 100);
+  if (withoutWindows !== false) return console.log(`Windows: not tried, ${withoutWindows}`);
+  if (rounds === 0) return;
+  const windows = startWindows();
   try {
-    await killOn(linux, Number(values.rounds ?? 1000), seed);
-    console.log(`\n${((performance.now() - startedAt) / 1000).toFixed(0)} s`);
-    if (windows) await killOn(wine(windows), Number(values["windows-rounds"] ?? 100), seed);
-    else console.log(`\nOn Windows: not tried, ${withoutWindows}`);
+    await killOn(wine(windows), rounds, seed);
   } finally {
-    windows?.stop();
+    windows.stop();
   }
-  console.log(`\nSeed ${seed}, ${((performance.now() - startedAt) / 1000).toFixed(0)} s`);
 }
 
 const noEnd = { after: (): void => undefined };
 
-const linux: Machine = {
+const here: Machine = {
   name: process.platform,
   start: (args, env, nodeArgs = []) => startCommand(noEnd, args, env, { nodeArgs }),
   place(service) {
@@ -77,8 +76,12 @@ function wine(windows: Windows): Machine {
   };
 }
 
-/** Plays the rounds of one machine on all processors, and prints what came of them. */
+/** Measures the window of one machine while nothing else runs, plays its rounds on all processors, and prints what came of them. */
 async function killOn(machine: Machine, rounds: number, seed: number): Promise<void> {
+  const startedAt = performance.now();
+  const widths = (await widthOfWindow(machine, 100)).sort((a, b) => a - b);
+  const within = (share: number): string => `${widths[Math.ceil(widths.length * share) - 1]?.toFixed(1)} ms`;
+  console.log(`${machine.name}: from the rotation of a token to the stored one, median ${median(widths).toFixed(1)} ms, 95 % within ${within(0.95)}, all within ${within(1)}`);
   const tallies = new Map<string, Tally>(Object.keys(deeds).map((name) => [name, { ...none }]));
   const tasks = Object.keys(deeds).flatMap((name) => [name, name]);
   const left = tasks.map((name, index) => async (): Promise<void> => {
@@ -90,12 +93,9 @@ async function killOn(machine: Machine, rounds: number, seed: number): Promise<v
     for (let task = left.shift(); task !== undefined; task = left.shift()) await task();
   };
   await Promise.all(Array.from({ length: availableParallelism() }, work));
-  console.log(`\n${machine.name}:\n`);
   const total = [...tallies.values()].reduce(added);
   console.table(Object.fromEntries([...tallies, ["all", total] as const].map(([name, tally]) => [name, rowOf(tally)])));
-  const widths = await widthOfWindow(machine, 50);
-  const of = (share: number): string => `${widths.toSorted((a, b) => a - b)[Math.ceil(widths.length * share) - 1]?.toFixed(1)} ms`;
-  console.log(`The window, from the rotation to the stored token: median ${median(widths).toFixed(1)} ms, 95 % within ${of(0.95)}, all within ${of(1)}`);
+  console.log(`${rounds} rounds, seed ${seed}, ${((performance.now() - startedAt) / 1000).toFixed(0)} s\n`);
   if (total.lost > 0) process.exitCode = 1;
 }
 

@@ -1,6 +1,24 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+
+/**
+ * A folder of a tool's author, with the package installed from the tarball and nothing else. Neither the folder's name nor what is in it
+ * has the package's name, but for the package itself.
+ */
+export function installedProject(): { project: string; remove: () => void } {
+  const project = mkdtempSync(join(tmpdir(), "acme-"));
+  const shell = process.platform === "win32";
+  const npm = (cwd: string, ...args: string[]): string => execFileSync("npm", [...args, "--no-audit", "--no-fund"], { cwd, shell, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  // Built already, by what runs the tests.
+  npm(fileURLToPath(new URL("../..", import.meta.url)), "pack", "--ignore-scripts", "--pack-destination", project);
+  const tarball = readdirSync(project).find((name) => name.endsWith(".tgz")) ?? "";
+  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "acme", version: "1.2.0", type: "module" }));
+  npm(project, "install", join(project, tarball), "--offline", "--omit=optional");
+  return { project, remove: () => rmSync(project, { recursive: true, force: true }) };
+}
 
 /** Where the examples live that the README speaks of. */
 export const examples: string = fileURLToPath(new URL("../examples", import.meta.url));

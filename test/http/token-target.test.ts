@@ -12,10 +12,15 @@ test("a path goes below the service's own path, with or without a leading slash"
 });
 
 test("S-001 no path leaves the service, however it is spelled", () => {
-  const escapes = ["//evil.example/x", "/\\evil.example", "\\\\evil.example", "/../x", "..", "/a/../../x", "/%2e%2e/x", "/.%2E/x", "..\\x", "\\..\\..\\x", "/\t../x"];
+  const escapes = ["//evil.example/x", "/\\evil.example", "\\\\evil.example", "/../x", "..", "/a/../../x", "/%2e%2e/x", "/.%2E/x", "..\\x", "\\..\\..\\x", "/\t../x", "/..%2fx", "/a/%2e%2e%5Cx", "/.%252e/x", "/..;/x", "/..%3bx/y"];
   for (const path of escapes) {
     assert.throws(() => targetOf(path, base), (error) => error instanceof AuthError && error.code === "usage_invalid", path);
   }
+});
+
+test("dots that lead nowhere are not taken for a way out, nor is anything where the service has the host to itself", () => {
+  for (const path of ["/a..b/x", "/...", "/.hidden", "/a%2fb", "/..%20", "/x?y=..%2f"]) assert.equal(targetOf(path, base).isService, true, path);
+  assert.equal(targetOf("/files/..%2fx", "https://service.example").isService, true);
 });
 
 test("S-001 nothing in a path becomes a part of the host", () => {

@@ -12,7 +12,7 @@ import { describeEnvironment, readFacts } from "../../platform/browser-or-device
 import { bindQueue } from "../account.ts";
 import type { App } from "../app.ts";
 import { clientOf, deviceReason, requireClient } from "./client.ts";
-import { agreedHost } from "./host.ts";
+import { agreedHost, agreedIssuer } from "./host.ts";
 import { agreedKey } from "./key.ts";
 import type { LoginOptions } from "./options.ts";
 import { agreedRebinding, isSamePlace, rebindingRefused, type LoginTarget } from "./target.ts";
@@ -46,7 +46,8 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   const resource = options.resource ?? target.resource;
   const isResource = target.resource !== undefined;
   const parameters = { ...target, known: target.server, provider, hasOwnApi: app.hasOwnApi, redirectPath, trustedHosts, dpop, isResource, resource, audience, prompt, loginHint };
-  const agreed = await agreedHost(await prepareLogin(parameters, exchange), flow === "device" ? "device_code" : "authorization_code", options.onConsent);
+  const prepared = await agreedIssuer(app, target, await prepareLogin(parameters, exchange), options.onConsent);
+  const agreed = await agreedHost(prepared, flow === "device" ? "device_code" : "authorization_code", options.onConsent);
   const { registeredUntil, ...client } = await clientOf(app, target, agreed, options, exchange);
   const request = { ...agreed, ...client };
 

@@ -65,12 +65,13 @@ export async function browserLogin(options: BrowserLoginOptions): Promise<Sessio
   const nonce = request.isOpenId ? createNonce() : undefined;
   const verifier = createCodeVerifier();
   const judge = (params: URLSearchParams): ReturnType<typeof authorizationResponse> => authorizationResponse(params, { state, ...server });
-  const listener = await listenForCallback({ judge, clock, identity, path, redirectHost, port });
+  const listener = await listenForCallback({ judge, clock, owner: { identity, issuer: new URL(server.issuer).host }, path, redirectHost, port });
+  let response: AuthorizationResponse | undefined;
   try {
     const redirect_uri = listener.redirectUri;
     const address = await authorizationAddress(request, { redirect_uri, state, code_challenge: codeChallenge(verifier), nonce }, exchange);
     options.announce(address, redirect_uri);
-    const response = await waitForResponse(listener, address, options);
+    response = await waitForResponse(listener, address, options);
     const code = grantedCode(response, server);
     const tokens = await authorizationCodeGrant(server, { client_id, code, code_verifier: verifier, redirect_uri, resource }, tokenExchange);
     const { session, stored: account } = await completeLogin(tokens, request, { authFlow: "authorization_code", nonce }, options.store, exchange);
@@ -79,7 +80,7 @@ export async function browserLogin(options: BrowserLoginOptions): Promise<Sessio
   } catch (cause) {
     const error = withScopes(cause, request);
     // For a browser that comes too late, though not so long that the time limit would be no limit.
-    if (!signal?.aborted) await listener.finish(pageFor(error), { lingerMs: isTimedOut(error) ? Math.min(3_000, options.timeoutMs / 100) : 3_000 });
+    if (!signal?.aborted) await listener.finish(pageFor(error, response), { lingerMs: isTimedOut(error) ? Math.min(3_000, options.timeoutMs / 100) : 3_000 });
     throw error;
   } finally {
     await listener.close();
@@ -153,8 +154,9 @@ function isTimedOut(error: unknown): boolean {
   return error instanceof AuthError && error.code === "timed_out";
 }
 
-function pageFor(error: unknown): Parameters<CallbackListener["finish"]>[0] {
+function pageFor(error: unknown, response: AuthorizationResponse | undefined): Parameters<CallbackListener["finish"]>[0] {
   if (!(error instanceof AuthError)) return { kind: "failed" };
   if (error.code === "timed_out") return { kind: "expired" };
-  return { kind: error.code === "access_denied" ? "denied" : "failed", reason: error.message };
+  const said = response?.kind === "error" ? (response.description ?? response.error) : undefined;
+  return error.code === "access_denied" ? { kind: "denied", said } : { kind: "failed", said, reason: error.message };
 }

@@ -6,15 +6,21 @@ import type { Identity } from "../../base/identity.ts";
 export type CallbackOutcome =
   /** `account`: such as `alice@example.com (Acme Corp)`. */
   | { kind: "success"; account: string }
-  /** The user or the server said no; `reason`: the server's `error_description`. */
-  | { kind: "denied"; reason?: string | undefined }
-  /** The redirect arrived but the login failed; `reason`: why, in a sentence. */
-  | { kind: "failed"; reason?: string | undefined }
+  /** The user or the server said no; `said`: the server's own words. */
+  | { kind: "denied"; said?: string | undefined }
+  /** The redirect arrived but the login failed; `said`: the server's own words; `reason`: why, in ours. */
+  | { kind: "failed"; said?: string | undefined; reason?: string | undefined }
   /** No redirect arrived in time. */
   | { kind: "expired" };
 
 /** What a request to the callback port can be shown: an outcome, or that it played no part in one. */
 type CallbackPage = CallbackOutcome | { kind: "wrong-state" } | { kind: "already-used" } | { kind: "other-browser" };
+
+/** Who shows the page: the tool that logs in, and the host of the issuer. */
+export interface PageOwner {
+  readonly identity: Identity;
+  readonly issuer: string;
+}
 
 /** A complete response to a browser. */
 export interface RenderedPage {
@@ -29,9 +35,15 @@ const style = `
 body{margin:0;min-height:100vh;display:grid;place-items:center;background:var(--back);color:var(--text);font:1rem/1.6 system-ui,sans-serif}
 main{box-sizing:border-box;width:min(30rem,calc(100% - 2rem));margin:1rem;padding:2rem;background:var(--card);border:1px solid var(--line);border-top:4px solid var(--bad);border-radius:8px}
 main.good{border-top-color:var(--good)}
+header{display:flex;align-items:center;gap:.75rem;margin-bottom:1.25rem;color:var(--soft)}
+header b{color:var(--text)}
+svg{flex:none;width:2.5rem;height:2.5rem;fill:none;stroke:var(--bad);stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
+.good svg{stroke:var(--good)}
 h1{margin:0 0 .75rem;font-size:1.4rem;line-height:1.3}
-p{margin:.5rem 0;overflow-wrap:anywhere}
+p,blockquote{margin:.5rem 0;overflow-wrap:anywhere}
 p.soft{color:var(--soft)}
+blockquote{padding-left:.75rem;border-left:3px solid var(--line)}
+code{padding:.1rem .35rem;background:var(--back);border:1px solid var(--line);border-radius:4px;font:.95em ui-monospace,monospace}
 `;
 
 // The style is allowed by its hash and nothing else is allowed at all: text that got past the escaping still could not run,
@@ -48,33 +60,45 @@ const commonHeaders: Readonly<Record<string, string>> = {
   "x-content-type-options": "nosniff",
 };
 
+/** A tick, a cross, or an exclamation mark, in a circle. */
+const marks = { good: "M7 12.5l3.5 3.5L17 9", bad: "M8 8l8 8M16 8l-8 8", note: "M12 7v6M12 16.5v.1" } as const;
+
 /**
- * The page for a browser tab: self-contained, without script, readable in light and dark.
+ * The page for a browser tab: self-contained, without script, readable in light and dark. It says which tool it belongs to, since the
+ * user may have several logins open, and what it quotes from the server stands apart from our own words.
  *
  * @param page - what it shows
- * @param identity - the tool that logs in, for the command that tries again
  */
-export function callbackPage(page: CallbackPage, identity: Identity): RenderedPage {
-  const tryAgain = hintText(hint`Return to the terminal. To try again, run: ${login()}`, { identity });
-  const { status, title, lines } = wording(page, tryAgain);
-  const paragraphs = lines.map((line, index) => `<p${index === 0 ? "" : ' class="soft"'}>${escaped(line)}</p>`);
+export function callbackPage(page: CallbackPage, owner: PageOwner): RenderedPage {
+  const { status, mark, title, lines } = wording(page, owner);
   const body = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
+<title>${escaped(`${title} - ${owner.identity.name}`)}</title>
 <style>${style}</style>
 </head>
 <body>
-<main${page.kind === "success" ? ' class="good"' : ""}>
+<main${mark === "good" ? ' class="good"' : ""}>
+<header><svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="12" r="11"/><path d="${marks[mark]}"/></svg><span><b>${escaped(owner.identity.name)}</b> at ${escaped(owner.issuer)}</span></header>
 <h1>${title}</h1>
-${paragraphs.join("\n")}
+${lines.map(paragraph).join("\n")}
 </main>
 </body>
 </html>
 `;
   return { status, headers: { ...commonHeaders, "content-type": "text/html; charset=utf-8" }, body };
+}
+
+/** Our own words, with a command to type if there is one; or what the server said. */
+type Line = string | { readonly text: string; readonly command: string } | { readonly quoted: string };
+
+function paragraph(line: Line, index: number): string {
+  const tag = `<p${index === 0 ? "" : ' class="soft"'}>`;
+  if (typeof line === "string") return `${tag}${escaped(line)}</p>`;
+  if ("quoted" in line) return `<blockquote>“${escaped(line.quoted)}”</blockquote>`;
+  return `${tag}${escaped(line.text)} <code>${escaped(line.command)}</code></p>`;
 }
 
 /**
@@ -98,31 +122,32 @@ export function refusal(status: number, why: string, headers: Readonly<Record<st
   return { status, headers: { ...commonHeaders, "content-type": "text/plain; charset=utf-8", ...headers }, body: `${why}\n` };
 }
 
-function wording(page: CallbackPage, tryAgain: string): { status: number; title: string; lines: string[] } {
+function wording(page: CallbackPage, { identity, issuer }: PageOwner): { status: number; mark: keyof typeof marks; title: string; lines: Line[] } {
+  const tryAgain: Line = { text: "Return to the terminal. To try again, run:", command: hintText(hint`${login()}`, { identity }) };
+  const reason = (said: string | undefined, otherwise: string): Line[] => (said?.trim() ? [`The answer of ${issuer}:`, { quoted: said.trim() }] : [otherwise]);
   switch (page.kind) {
     case "success":
       return {
         status: 200,
+        mark: "good",
         title: "You are logged in",
         lines: [`Logged in as ${page.account}.`, "You can close this window and return to the terminal."],
       };
     case "denied":
-      return { status: 403, title: "Access was denied", lines: [reasonOr(page.reason, "Nothing was changed."), tryAgain] };
+      return { status: 403, mark: "bad", title: "Access was denied", lines: [...reason(page.said, "Nothing was changed."), tryAgain] };
     case "failed":
-      return {
-        status: 500,
-        title: "The login failed",
-        lines: [reasonOr(page.reason, "The terminal shows why."), tryAgain],
-      };
+      return { status: 500, mark: "bad", title: "The login failed", lines: [...reason(page.said, page.reason === undefined ? "The terminal shows why." : `The reason: ${page.reason}`), tryAgain] };
     case "expired":
       return {
         status: 410,
+        mark: "bad",
         title: "This login has expired",
         lines: ["The terminal stopped waiting before this page was reached. Nothing was changed.", tryAgain],
       };
     case "wrong-state":
       return {
         status: 400,
+        mark: "note",
         title: "This is not the login we started",
         lines: [
           "The address of this page does not belong to the login in progress, so it was ignored. That login is still waiting.",
@@ -132,6 +157,7 @@ function wording(page: CallbackPage, tryAgain: string): { status: number; title:
     case "other-browser":
       return {
         status: 403,
+        mark: "note",
         title: "This login belongs to another browser",
         lines: [
           "The login was started in another browser or window of this machine, and only that one can complete it. It is still waiting.",
@@ -141,14 +167,11 @@ function wording(page: CallbackPage, tryAgain: string): { status: number; title:
     case "already-used":
       return {
         status: 409,
+        mark: "note",
         title: "This address was already used",
         lines: ["The terminal has received the answer. Opening the address again changes nothing.", "You can close this window."],
       };
   }
-}
-
-function reasonOr(reason: string | undefined, otherwise: string): string {
-  return reason === undefined || reason.trim() === "" ? otherwise : `The reason given: ${reason}`;
 }
 
 /**

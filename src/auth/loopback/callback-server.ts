@@ -3,12 +3,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
-import type { Identity } from "../../base/identity.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { isOtherUser } from "../../platform/peer-user.ts";
 import type { AuthorizationResponse, UnrelatedRedirect } from "../oauth/authorization-code.ts";
 import { browserStart } from "./browser-start.ts";
-import { type CallbackOutcome, callbackPage, redirection, refusal, type RenderedPage } from "./callback-page.ts";
+import { type CallbackOutcome, callbackPage, type PageOwner, redirection, refusal, type RenderedPage } from "./callback-page.ts";
 import { type RedirectHost, takeCallbackPort } from "./callback-port.ts";
 import { callbackRequest, pastedParameters, pasteRefused } from "./callback-request.ts";
 
@@ -23,8 +22,8 @@ interface ListenOptions {
   /** This port only; by default the first free one of 28888–28898, else any. */
   port?: number | undefined;
   clock: Clock;
-  /** The tool that logs in, for the pages. */
-  identity: Identity;
+  /** For the pages. */
+  owner: PageOwner;
   /** Whether a connection comes from another user of this machine; by default as the system says. */
   isForeign?: (socket: Socket) => boolean;
 }
@@ -78,7 +77,7 @@ const maxSilentConnections = 64;
  * @throws {@link AuthError} when no port can be taken, see {@link takeCallbackPort}
  */
 export async function listenForCallback(options: ListenOptions): Promise<CallbackListener> {
-  const { judge, clock, identity, path: redirectPath = "/callback", redirectHost = "127.0.0.1", isForeign = isOtherUser } = options;
+  const { judge, clock, owner, path: redirectPath = "/callback", redirectHost = "127.0.0.1", isForeign = isOtherUser } = options;
   let settle: { resolve: (answer: AuthorizationResponse) => void; reject: (error: AuthError) => void } | undefined;
   const callback = new Promise<AuthorizationResponse>((resolve, reject) => (settle = { resolve, reject }));
   // Closing while nothing awaits it must not be an unhandled rejection.
@@ -124,14 +123,14 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
 
   const onPage = (path: string, request: IncomingMessage, response: ServerResponse): void => {
     if (path === start.path && startsAt !== "") return onStart(request, response);
-    if (path === otherBrowserPath) return send(response, callbackPage({ kind: "other-browser" }, identity));
-    if (path === wrongStatePath) return send(response, callbackPage({ kind: "wrong-state" }, identity));
-    if (path === alreadyUsedPath) return send(response, callbackPage({ kind: "already-used" }, identity));
+    if (path === otherBrowserPath) return send(response, callbackPage({ kind: "other-browser" }, owner));
+    if (path === wrongStatePath) return send(response, callbackPage({ kind: "wrong-state" }, owner));
+    if (path === alreadyUsedPath) return send(response, callbackPage({ kind: "already-used" }, owner));
     // That a login has expired is no secret, and a late browser may be at any address.
     if (outcome === undefined || (path !== donePath && outcome.kind !== "expired")) return send(response, refusal(404, "nothing here"));
     // When the socket closes, not the response: closing everything earlier could cut the page off.
     if (answered) request.socket.once("close", () => gone.abort());
-    send(response, callbackPage(outcome, identity));
+    send(response, callbackPage(outcome, owner));
   };
 
   const { servers, port } = await takeCallbackPort(() => boundedServer(onRequest), redirectHost, options.port);

@@ -1,5 +1,5 @@
 import type { Fetch } from "../../base/runtime-types.ts";
-import type { Secret } from "../../base/secret.ts";
+import { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 
 /** The client at a server. */
@@ -22,8 +22,9 @@ export function clientFetch({ clientId, clientSecret, server }: Client, fetch: F
   const { token_endpoint_auth_methods_supported: methods = ["client_secret_basic"] } = server;
   const secret = clientSecret.reveal();
   if (methods.includes("client_secret_basic")) {
-    const authorization = `Basic ${Buffer.from(`${formEncoded(clientId)}:${formEncoded(secret)}`).toString("base64")}`;
-    return (input, init = {}) => fetch(input, { ...init, headers: { ...(init.headers as Record<string, string>), authorization } });
+    // A secret of its own: a service may quote it as it was sent, and there the client's is not to be recognized.
+    const credentials = new Secret(Buffer.from(`${formEncoded(clientId)}:${formEncoded(secret)}`).toString("base64"));
+    return (input, init = {}) => fetch(input, { ...init, headers: { ...(init.headers as Record<string, string>), authorization: `Basic ${credentials.reveal()}` } });
   }
   return (input, init = {}) => fetch(input, { ...init, body: `${String(init.body)}&client_secret=${formEncoded(secret)}` });
 }

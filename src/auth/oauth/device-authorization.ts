@@ -66,13 +66,16 @@ export async function deviceAuthorizationResponse(response: Response, { issuer }
   const page = pageOf(new URL(issuer));
   return {
     device_code: new Secret(required("device_code", text)),
-    user_code: required("user_code", text),
+    user_code: required("user_code", shownText),
     verification_uri: required("verification_uri", page),
     verification_uri_complete: optional("verification_uri_complete", page),
     expires_in: required("expires_in", seconds),
     interval: optional("interval", seconds) ?? 5,
   };
 }
+
+/** A page of text would push everything else off the screen. */
+const shownText: Kind<string> = { expected: "a short string", read: (value) => (typeof value === "string" && value.length <= 100 ? text.read(value) : undefined) };
 
 /**
  * It is shown, and drawn as a QR code for another device to open: it may be nothing but the address of a page (S-007). In front of
@@ -82,7 +85,7 @@ function pageOf(server: URL): Kind<string> {
   const isPage = (url: URL): boolean => /^https?:$/.test(url.protocol) && !url.username && !url.password && !leadsHome(url, server);
   return {
     expected: "the address of a page",
-    read: (value) => (typeof value === "string" && URL.canParse(value) && isPage(new URL(value)) ? value : undefined),
+    read: (value) => (typeof value === "string" && value.length <= 2_000 && URL.canParse(value) && isPage(new URL(value)) ? value : undefined),
   };
 }
 

@@ -1,6 +1,7 @@
 import { AuthError, ServiceError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import { isConfidential, leadsHome } from "../../base/address.ts";
+import { excerpt } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { flag, memberReader, texts, type JsonObject, type Kind } from "../../http/json-members.ts";
 import { isTransientStatus } from "../../http/retry.ts";
@@ -77,7 +78,7 @@ function metadata(body: JsonObject, response: Response, asked: string, accepts: 
   // Identical, character by character (§3.3): otherwise a user who may publish below some path of a host could speak for all of it.
   const found = body["issuer"];
   if (typeof found !== "string" || !accepts(found)) {
-    const named = typeof found === "string" ? `names the issuer "${found.slice(0, 200)}"` : "names no issuer";
+    const named = typeof found === "string" ? `names the issuer "${excerpt(found, 200)}"` : "names no issuer";
     throw new AuthError("service_answer_invalid", `the metadata of "${asked}" ${named}`, {
       hint: differsBySlash(found, asked) ? hint`Name it as it names itself: ${login(undefined, "--issuer", found)}` : "Check the address of the issuer",
     });

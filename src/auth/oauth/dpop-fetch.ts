@@ -1,7 +1,8 @@
 import { AuthError } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { Fetch } from "../../base/runtime-types.ts";
-import { readJsonObject } from "../../http/request.ts";
+import { peekBody } from "../../http/peek.ts";
+import { parseJsonObject } from "../../http/request.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { clientFetch, type Client } from "./client-authentication.ts";
 import { dpopProof } from "./dpop-proof.ts";
@@ -86,9 +87,8 @@ function dpopFetch(key: Secret, clockOffsetMs: number, { fetch, clock, nonces = 
       if (next) nonces.set(url.origin, next);
       return response;
     };
-    const response = await attempt();
+    const { error, response } = await proofError(await attempt(), clock);
     if (init.body instanceof ReadableStream) return response;
-    const error = await proofError(response);
     const serverOffsetMs = Date.parse(response.headers.get("date") ?? "") - clock.now();
     if (error === "invalid_dpop_proof" && Math.abs(serverOffsetMs - offsetMs) > toleranceMs) offsetMs = serverOffsetMs;
     else if (error !== "use_dpop_nonce" || !response.headers.has("dpop-nonce")) return response;
@@ -99,11 +99,14 @@ function dpopFetch(key: Secret, clockOffsetMs: number, { fetch, clock, nonces = 
 
 /**
  * The error of a response that may be about the proof: an authorization server puts it in its JSON (RFC 9449 §5, §8), a resource
- * server in its challenge (§7.1, §9). The body can still be read afterwards.
+ * server in its challenge (§7.1, §9). The body of the response that is returned has not been read.
  */
-async function proofError(response: Response): Promise<unknown> {
-  if (response.status !== 400 && response.status !== 401) return undefined;
+async function proofError(response: Response, clock: Clock): Promise<{ error?: unknown; response: Response }> {
+  if (response.status !== 400 && response.status !== 401) return { response };
   const challenges = parseChallenges(response.headers.get("www-authenticate") ?? "");
   const challenge = challenges.find(({ scheme, parameters }) => scheme === "dpop" && parameters.has("error"));
-  return challenge?.parameters.get("error") ?? (await readJsonObject(response.clone()))?.["error"];
+  if (challenge !== undefined) return { error: challenge.parameters.get("error"), response };
+  // An answer of the protocol is short; of one that is not, or that never ends, only the beginning is looked at (S-014).
+  const peeked = await peekBody(response, { maxBytes: 65_536, timeoutMs: 5_000, clock });
+  return { error: parseJsonObject(peeked.head)?.["error"], response: peeked.response };
 }

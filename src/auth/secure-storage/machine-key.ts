@@ -33,19 +33,24 @@ export function newMachineHeader(): KeyHeader {
 
 /**
  * The key without a passphrase: derived from a random secret that only this user can read, in a folder other than the file's, and from
- * the id of the machine where it has one. So neither a copy of the file, of its folder or of a whole home opens it elsewhere, nor what
- * other users can read here (the machine's id, names, numbers). It does not keep out this user's own programs.
+ * the id of the machine where it has one. So a copy of the file or of its folder is of no use to anybody, also together with what other
+ * users can read here (the machine's id, names, numbers). A copy of the whole home is, to those who know the machine's id, and so is
+ * everything to this user's own programs.
  *
  * The secret has 256 bits, so that nothing can be guessed, and a fast derivation will do (HKDF, RFC 5869).
  */
 export function machineKey({ identity, folder, platform, clock, machine = machineId }: MachineKeyOptions): MachineKey {
   const path = (): string => join(folder(), "credentials.secret");
   const variable = stateVariable(platform);
-  const restore = hint`Restore it from a backup, or set ${variable} to what it was at login. If it is lost: ${login(undefined, "--force")}`;
+  const startOver = login(undefined, "--force");
+  const restore = hint`Restore it from a backup, or set ${variable} to what it was at login. If it is lost: ${startOver}`;
   const read = (): Buffer | undefined => {
     const text = about(variable, () => readPrivateFile(path()))?.toString("latin1");
     if (text === undefined || /^[0-9a-f]{64}$/.test(text)) return text === undefined ? undefined : Buffer.from(text, "hex");
-    throw new AuthError("storage_unreadable", `"${path()}" does not contain a secret of this program: it was changed`, { hint: restore });
+    throw new AuthError("storage_unreadable", `"${path()}" does not contain a secret of this program: it was changed`, {
+      // Never replaced by a new one as long as it is there: somebody may still repair it.
+      hint: hint`Restore it from a backup. If it is lost: ${{ run: ["mv", path(), `${path()}.old`] }}, then ${startOver}`,
+    });
   };
   return {
     get mismatch() {
@@ -56,7 +61,9 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
       if (!isMachineHeader(header)) throw new TypeError("not a key of this machine");
       const id = header.machineId ? machine() : "";
       if (id === undefined) {
-        throw new AuthError("storage_unreadable", "the session is sealed with the machine's id, and /etc/machine-id cannot be read", { hint: "Restore that file, or let this program read it" });
+        throw new AuthError("storage_unreadable", "the session is sealed with the machine's id, and /etc/machine-id cannot be read", {
+          hint: hint`Restore that file, or let this program read it. If it is lost: ${startOver}`,
+        });
       }
       const secret = read();
       if (secret === undefined) throw new AuthError("storage_unreadable", `the secret that opens the session is missing: there is no "${path()}"`, { hint: restore });
@@ -65,7 +72,11 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
     async prepare() {
       if (read() !== undefined) return;
       const { ensurePrivateFolder, replacePrivateFile } = await import("../../platform/private-file-changes.ts");
-      about(variable, () => ensurePrivateFolder(dirname(path())));
+      const { checkFoldersAbove } = await import("../../platform/folders-above.ts");
+      about(variable, () => {
+        checkFoldersAbove(dirname(path()));
+        ensurePrivateFolder(dirname(path()));
+      });
       const { acquireProcessLock } = await import("../../platform/process-lock/process-lock.ts");
       // The first secret stays: a file of another process may be sealed with it already.
       const lock = await acquireProcessLock(`${path()}.lock`, { clock, timeoutMs: 10_000 }).catch((error: unknown) =>

@@ -21,7 +21,8 @@ export async function browserScreen(
   return {
     onAddress({ url, redirectUri, timeoutMs, accept, signal }) {
       if (isFirst && new URL(redirectUri).pathname !== "/callback") out.say(`The redirect address is ${redirectUri}. The issuer must know it for this client, with any port.`);
-      out.say(`${opens ? "Opening the browser. If it does not come up, open this address" : "Open this address in a browser"}:\n\n  ${url}\n`);
+      out.say(`${opens ? "Opening the browser. If it does not come up, open this address" : "Open this address in a browser"}:`);
+      out.address(url);
       out.say(`Waiting for the browser, ${duration(timeoutMs)} at most. Press Ctrl-C to give up.`);
       if (!terminal.isInteractive) return;
       out.say("If the browser ends on a page that does not load, paste that page's address here.");

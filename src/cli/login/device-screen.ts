@@ -17,14 +17,14 @@ import { renderQrCode } from "./qr-render.ts";
 export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptions, "onCode" | "onWaiting"> {
   return {
     onCode({ issuer, verificationUri, verificationUriComplete, userCode }) {
-      out.say(`Open this address in a browser, on any device:\n\n  ${oneLine(verificationUri)}\n\nand enter this code:\n\n  ${inChunks(oneLine(userCode))}\n`);
       const page = new URL(verificationUri);
       // The user sees whose page it should be.
-      if (page.origin !== new URL(issuer).origin) out.say(`The login is at ${oneLine(issuer)}, and its page is at ${page.host}.`);
+      const foreign = page.origin === new URL(issuer).origin ? "" : `The login is at ${oneLine(issuer)}, and its page is at ${page.host}.`;
+      const text = `Open this address in a browser, on any device:\n\n  ${oneLine(verificationUri)}\n\nand enter this code:\n\n  ${inChunks(oneLine(userCode))}\n${foreign && `\n${foreign}`}`;
+      out.say(text);
       // Nobody can read where a QR code leads: to the page whose address is shown, or it is not drawn.
       const isSamePage = verificationUriComplete !== undefined && new URL(verificationUriComplete).origin === page.origin;
-      const picture = withQr && out.screen && isSamePage ? drawn(verificationUriComplete, out.screen) : undefined;
-      // Last, so that on a small screen it leaves room for the code and the countdown.
+      const picture = withQr && out.screen && isSamePage ? drawn(verificationUriComplete, out.screen, text) : undefined;
       if (picture) out.draw(picture);
     },
     onWaiting: (leftMs) => out.progress(`Waiting for the approval, ${duration(leftMs)} left. Press Ctrl-C to give up.`),
@@ -36,10 +36,15 @@ function inChunks(code: string): string {
   return /^[a-z]{8}$/i.test(code) ? `${code.slice(0, 4)}-${code.slice(4)}` : code;
 }
 
-/** Undefined when the QR code would not fit on the screen, and for an address that is not safe to open on a phone. */
-function drawn(address: string, screen: Screen): string | undefined {
+/**
+ * Undefined when the QR code would push address or code off the screen, and for an address that is not safe to open on a phone.
+ *
+ * @param above - the text that has to stay on the screen, with the line of the countdown below
+ */
+function drawn(address: string, screen: Screen, above: string): string | undefined {
   if (!isConfidential(new URL(address))) return undefined;
   const modules = qrCode(address);
   const picture = modules && renderQrCode(modules, screen);
-  return picture && picture.split("\n").length + 3 <= screen.rows ? picture : undefined;
+  const rows = above.split("\n").reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / screen.columns)), 0);
+  return picture && picture.split("\n").length + rows <= screen.rows ? picture : undefined;
 }

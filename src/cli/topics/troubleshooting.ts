@@ -24,8 +24,9 @@ Or change the profile: --yes.
 
     logins at "…" begin at another host, "…", and that was not agreed to
 
-Nothing was opened. If the issuer's own documentation names that host, agree to
-it: --trust-host HOST. If not, it may be after your account there.
+Nothing was opened. If you know that the two belong together, and not from the
+issuer alone, agree to the host: --trust-host HOST. If they do not, the issuer
+may be after your account there.
 
     the service did not confirm the end of the session… (…): its tokens may remain valid until they expire
 
@@ -85,7 +86,7 @@ Leave out --port, and a free one is found.
 
 The login still waits: open the address in any browser on this machine.
 
-    nobody answered in the browser within … seconds
+    nobody answered in the browser within …
 
 Nothing was stored. Try again, or use --headless if the browser cannot reach
 this machine.
@@ -101,7 +102,8 @@ Nothing was stored. Run the login again to get a new code.
 
     the login was granted, but the service did not say who you are: …
 
-Nothing was stored, and the tokens were revoked. Try again later.
+Nothing was stored, and the tokens were revoked if the service does that. Try
+again later.
 
     not logged in (profile "…")
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer, type AddressInfo, type Socket } from "node:net";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
 import { AuthError } from "../../../src/base/errors.ts";
-import { peerOf } from "../../../src/platform/peer-user.ts";
+import { isOtherUser, peerOf } from "../../../src/platform/peer-user.ts";
 import { ask, browse, listen, query } from "./listener.ts";
 
 const service = "https://service.example/oauth/authorize?state=secret";
@@ -72,6 +72,33 @@ test("S-009 another user of the machine gets no answer but a refusal, whatever t
   for (const url of [address, callback]) assert.equal((await ask(url)).status, 403);
 });
 
+test("S-009 a request whose sender is gone before it can be asked about neither uses the address up nor ends the login", async (t) => {
+  const { address } = await started(t);
+  const { port, pathname, host } = new URL(address);
+  for (let round = 0; round < 3; round += 1) {
+    const socket = connect(Number(port), "127.0.0.1").on("error", () => undefined);
+    await once(socket, "connect");
+    socket.write(`GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\n\r\n`, () => socket.resetAndDestroy());
+    await once(socket, "close");
+  }
+  const { headers, status } = await ask(address);
+  assert.deepEqual([status, headers["location"]], [303, service]);
+});
+
+test("S-009 where the kernel no longer knows either end of a connection, it counts as another user's", { skip: process.platform !== "linux" && "needs Linux" }, async (t) => {
+  const { geteuid } = process;
+  process.geteuid = () => 12345;
+  t.after(() => Object.assign(process, { geteuid }));
+  const server = createServer().listen(0, "127.0.0.1");
+  t.after(() => server.close());
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const reset = { remoteAddress: "127.0.0.1", remotePort: 1, localAddress: "127.0.0.1", localPort: port };
+  assert.equal(isOtherUser(reset), true);
+  // From outside of this list, as from Windows to WSL: only this end is there.
+  assert.equal(isOtherUser({ ...reset, localPort: 1 }), false, "a list without the listener tells nothing");
+});
+
 test("the kernel says who owns a loopback connection", async (t) => {
   if (process.platform !== "linux" || process.geteuid?.() !== 0) return t.skip("needs Linux, and root to act as another user");
   const server = createServer();
@@ -83,11 +110,12 @@ test("the kernel says who owns a loopback connection", async (t) => {
     const other = spawn(process.execPath, ["-e", connect], { uid: 65534, gid: 65534, stdio: "ignore", cwd: "/" });
     t.after(() => other.kill("SIGKILL"));
     const [socket] = (await once(server, "connection")) as [Socket];
-    assert.deepEqual(peerOf(socket.remoteAddress ?? "", socket.remotePort ?? 0, port), { uid: 65534, isOpen: true }, host);
+    const peer = peerOf(socket);
+    assert.deepEqual([peer?.uid, peer?.isOpen], [65534, true], host);
     // Closed by its owner, the socket is the system's: that must not make it a friend's.
     other.kill("SIGKILL");
     await once(other, "exit");
-    assert.notDeepEqual(peerOf(socket.remoteAddress ?? "", socket.remotePort ?? 0, port), { uid: 0, isOpen: true }, host);
+    assert.ok(!(peerOf(socket)?.isOpen), host);
     socket.destroy();
   }
 });

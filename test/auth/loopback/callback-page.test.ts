@@ -5,12 +5,12 @@ import { callbackPage, redirection, refusal } from "../../../src/auth/loopback/c
 import { createIdentity, ownIdentity } from "../../../src/base/identity.ts";
 
 type Page = Parameters<typeof callbackPage>[0];
-const render = (page: Page): ReturnType<typeof callbackPage> => callbackPage(page, ownIdentity);
+const render = (page: Page): ReturnType<typeof callbackPage> => callbackPage(page, { identity: ownIdentity, issuer: "login.example" });
 
 const pages: Page[] = [
   { kind: "success", account: "alice@example.com (Acme Corp)" },
   { kind: "denied" },
-  { kind: "denied", reason: "Policy says no" },
+  { kind: "denied", said: "Policy says no" },
   { kind: "failed" },
   { kind: "failed", reason: "the service answered 500" },
   { kind: "expired" },
@@ -56,31 +56,41 @@ test("every outcome has its own title and status, and says what to do next", () 
   }
 });
 
+test("every page names the tool and the issuer, and what the server said stands in quotes, apart from our own words", () => {
+  for (const page of pages) {
+    const { body } = render(page);
+    assert.match(body, /<title>[^<]+ - spec-kitty<\/title>/);
+    assert.match(body, /<svg .*<b>spec-kitty<\/b> at login\.example</);
+  }
+  assert.match(render({ kind: "denied", said: "Policy says no" }).body, /<p>The answer of login\.example:<\/p>\n<blockquote>“Policy says no”<\/blockquote>\n<p class="soft">Return /);
+});
+
 test("the command to try again is the command of the tool that logs in", () => {
-  assert.match(callbackPage({ kind: "denied" }, createIdentity({ name: "acme", version: "1.0.0" })).body, /run: acme auth login</);
+  assert.match(callbackPage({ kind: "denied" }, { identity: createIdentity({ name: "acme", version: "1.0.0" }), issuer: "login.acme.example" }).body, /run: <code>acme auth login<\/code>/);
 });
 
 test("S-008 text from the server cannot run in the page or break out of its paragraph", () => {
   const hostile = `<script>alert(1)</script><img src=x onerror="x">&'</p></style>`;
   for (const page of [
     { kind: "success", account: hostile },
-    { kind: "denied", reason: hostile },
+    { kind: "denied", said: hostile },
+    { kind: "failed", said: hostile },
     { kind: "failed", reason: hostile },
   ] as const) {
     const { body } = render(page);
-    assert.ok(body.includes("&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=&quot;x&quot;&gt;&amp;&#39;&lt;/p&gt;"));
+    assert.ok(body.includes("&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=&quot;x&quot;&gt;&amp;&#39;&lt;/p&gt;"), body);
     assert.doesNotMatch(body, /<script|<img|onerror="/);
   }
 });
 
 test("S-008 control characters, direction marks and lone surrogates are removed from the server's text, and its length is bounded", () => {
-  const { body } = render({ kind: "denied", reason: `a\u0000b\u001b[31mc\u202ed\u2066e\u200bf\ud800g\u2028h\u0085i` });
-  assert.match(body, /The reason given: ab\[31mcdefghi</);
-  const long = render({ kind: "denied", reason: "\u{1f600}".repeat(100_000) }).body;
+  const { body } = render({ kind: "denied", said: `a\u0000b\u001b[31mc\u202ed\u2066e\u200bf\ud800g\u2028h\u0085i` });
+  assert.match(body, /“ab\[31mcdefghi”</);
+  const long = render({ kind: "denied", said: "\u{1f600}".repeat(100_000) }).body;
   assert.ok(long.length < 5_000);
   assert.doesNotMatch(long, /\p{Cs}/u, "no character is cut in half");
 });
 
 test("an empty reason counts as none", () => {
-  assert.doesNotMatch(render({ kind: "denied", reason: " " }).body, /reason given/);
+  assert.doesNotMatch(render({ kind: "denied", said: " " }).body, /blockquote>/);
 });

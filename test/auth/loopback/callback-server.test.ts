@@ -45,7 +45,7 @@ test("with localhost the browser may come over IPv4 or IPv6", async (t) => {
 test("the browser that brings the response waits for the outcome, and its address then holds neither code nor state", async () => {
   for (const [outcome, status, text] of [
     [{ kind: "success", account: "alice@example.com" }, 200, /close this window and return to the terminal/],
-    [{ kind: "denied", reason: "not today" }, 403, /not today/],
+    [{ kind: "denied", said: "not today" }, 403, /not today/],
     [{ kind: "failed", reason: "the exchange failed" }, 500, /the exchange failed/],
   ] as const) {
     const listener = await listen();
@@ -186,7 +186,7 @@ const program = (end: string): string => `
   import { systemClock } from "./src/platform/clock.ts";
   import { connect } from "node:net";
   const judge = (params) => params.get("state") === "s" ? { kind: "code" } : { kind: "unrelated", reason: "state wrong" };
-  const listener = await listenForCallback({ judge, clock: systemClock, identity: ownIdentity });
+  const listener = await listenForCallback({ judge, clock: systemClock, owner: { identity: ownIdentity, issuer: "login.example" } });
   for (let i = 0; i < 3; i++) connect(Number(new URL(listener.redirectUri).port), "127.0.0.1").on("error", () => {}).unref();
   ${end}
   console.log("drained");

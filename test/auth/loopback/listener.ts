@@ -37,7 +37,7 @@ export function listen(options: Partial<Parameters<typeof listenForCallback>[0]>
   return listenForCallback({
     judge: (params) => authorizationResponse(params, { state: new Secret(state) }),
     clock: manualClock(),
-    identity: ownIdentity,
+    owner: { identity: ownIdentity, issuer: "login.example" },
     ...options,
   });
 }

@@ -67,8 +67,8 @@ test("the address that holds the code is optional, and unknown members are ignor
 
 const wrong: Record<string, unknown[]> = {
   device_code: [undefined, null, "", 7, {}],
-  user_code: [undefined, "", 12345678],
-  verification_uri: [undefined, "", 7, "example.com/device", "javascript:alert(1)", "file:///etc/passwd", "https://", "http://a b/", "https://bank.example@evil.example/", "https://:pw@evil.example/", "http://127.0.0.1:631/admin", "https://localhost./", "http://a.localhost/"],
+  user_code: [undefined, "", 12345678, "A".repeat(101)],
+  verification_uri: [undefined, "", 7, "example.com/device", "javascript:alert(1)", "file:///etc/passwd", "https://", "http://a b/", "https://bank.example@evil.example/", "https://:pw@evil.example/", "http://127.0.0.1:631/admin", "https://localhost./", "http://a.localhost/", `https://a.example/${"x".repeat(2_000)}`],
   verification_uri_complete: [7, "", "javascript:alert(1)", "data:text/html,x", "https://bank.example@evil.example/", "http://[::1]:631/admin"],
   expires_in: [undefined, null, 0, -1, "1800"],
   interval: [0, -5, "5", {}],

@@ -53,6 +53,17 @@ test("a proof names the method, the address without query and fragment, and the 
   assert.equal(sent[0]?.init.method, "POST");
 });
 
+test("S-014 a refusal with a body of any length is returned with the whole of it, and none is waited for to its end", async () => {
+  for (const status of [400, 401]) {
+    const { ask } = server(new Response("x".repeat(3_000_000), { status }));
+    assert.equal((await (await ask("https://server.example.com/token")).text()).length, 3_000_000);
+  }
+  const endless = new ReadableStream({ pull: (controller) => controller.enqueue(Buffer.alloc(65_536)) });
+  const { status, body } = await server(new Response(endless, { status: 401 })).ask("https://server.example.com/token");
+  assert.equal(status, 401);
+  await body?.cancel();
+});
+
 test("the time of a proof is the server's, not this machine's", async () => {
   let header = "";
   const fetch = async (_: unknown, init: RequestInit = {}): Promise<Response> => {
@@ -139,8 +150,9 @@ const others: [string, Response][] = [
 for (const [title, answer] of others) {
   test(`${title} is not a challenge and is returned unchanged`, async () => {
     const { ask, sent } = server(answer);
-    assert.equal(await ask("https://as.example/token", { method: "POST" }), answer);
-    assert.equal(answer.bodyUsed, false);
+    const expected = [answer.status, await answer.clone().text()];
+    const returned = await ask("https://as.example/token", { method: "POST" });
+    assert.deepEqual([returned.status, await returned.text()], expected);
     assert.equal(sent.length, 1);
   });
 }

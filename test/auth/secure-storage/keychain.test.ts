@@ -67,7 +67,7 @@ test("a keychain that does not answer in time is an error, and the process that 
 for (const [answer, says] of [
   [{ missing: "Cannot find module '@napi-rs/keyring'" }, /optional package "@napi-rs\/keyring" cannot be loaded \(Cannot find module/],
   [{ missing: "it is not installed next to this program" }, /cannot be loaded \(it is not installed/],
-  [{ noNode: '"/opt/tool" is a single executable' }, /asked by a process of Node\.js, and none can be started here \("\/opt\/tool" is a single executable\)$/],
+  [{ noNode: '"/opt/tool" is a single executable' }, /asked in a separate Node\.js process, which cannot be started here \("\/opt\/tool" is a single executable\)$/],
   [{ open: { path: "/srv/shared", uid: 0, mode: 0o777 } }, /library is not loaded, since "\/srv\/shared" can be changed by others \(mode 0777\)$/],
   [{ open: { path: "/srv/shared", uid: 12345, mode: 0o755 } }, /library is not loaded, since "\/srv\/shared" belongs to another user \(uid 12345\)$/],
   [{ missing: "libc.musl-x86_64.so.1: cannot open shared object file" }, /cannot be loaded \(libc\.musl/],

@@ -129,7 +129,7 @@ for (const [what, spoil, code, message, hint, options] of [
   ["belongs to another user", ({ secret }) => chownSync(secret, 12345, 12345), "storage_unsafe", /belongs to another user \(uid 12345\)/, /XDG_STATE_HOME/, root],
   ["is in a folder of another user", ({ state }) => chownSync(state, 12345, 12345), "storage_unsafe", /belongs to another user \(uid 12345\)/, /XDG_STATE_HOME/, root],
   ["is missing", ({ secret }) => rmSync(secret), "storage_unreadable", /the secret that opens the session is missing: there is no "\S+credentials\.secret"/, /^Restore it from a backup, or set XDG_STATE_HOME to what it was at login\. If it is lost: spec-kitty auth login --force$/, {}],
-  ["is cut short", ({ secret }) => writeFileSync(secret, "ab"), "storage_unreadable", /does not contain a secret of this program/, /^Restore it from a backup/, {}],
+  ["is cut short", ({ secret }) => writeFileSync(secret, "ab"), "storage_unreadable", /does not contain a secret of this program/, /^Restore it from a backup\. If it is lost: mv (\S+credentials\.secret) \1\.old, then spec-kitty auth login --force$/, {}],
   ["is another", ({ secret }) => writeFileSync(secret, "ab".repeat(32)), "storage_damaged", /cannot be opened: .*a secret other than the one in "\S+credentials\.secret"/, /^Restore it from a backup/, {}],
 ] as [string, (it: Sealed) => void, "storage_unsafe", RegExp, RegExp, object][]) {
   test(`NFR-013 a secret that ${what} is refused, with what fixes it, and neither it nor the sealed file is changed`, options, async (t) => {
@@ -153,6 +153,14 @@ test("a place that holds no secret is not replaced by a new one: the file that t
 test("a state folder that cannot be made is an error of the login, before the service is asked, that names the variable", unix, async () => {
   const key = machineKeyIn("/proc/nobody/state", { platform: "linux" });
   await assert.rejects(key.prepare(), refusedWith("storage_unwritable", /secret of the session's key cannot be kept or read/, /^Set XDG_STATE_HOME to a writable folder that you own.*SPEC_KITTY_PASSPHRASE$/));
+});
+
+test("NFR-013 no secret is made where another user could put another folder in place of its own", unix, async (t) => {
+  const open = join(scratchFolder(t), "open");
+  mkdirSync(open);
+  chmodSync(open, 0o777);
+  await assert.rejects(machineKeyIn(join(open, "state")).prepare(), refusedWith("storage_unsafe", /open" can be changed by everybody \(mode 0777\)/, /^Run: chmod o-w /));
+  assert.deepEqual(readdirSync(open), []);
 });
 
 test("a file from before there was a secret opens, and the next write seals it with the secret", async (t) => {

@@ -1,6 +1,7 @@
 import { logout as logOut, type LogoutOutcome } from "../../../auth/flows/logout.ts";
 import { tokenName, unconfirmed } from "../../../auth/flows/unconfirmed.ts";
-import type { Profiles } from "../../../auth/session.ts";
+import { accountName, type Profiles } from "../../../auth/session.ts";
+import { withoutProfile } from "../../../auth/session-store.ts";
 import { keychainAccount } from "../../../auth/secure-storage/keychain.ts";
 import { AuthError } from "../../../base/errors.ts";
 import { hint } from "../../../base/hint.ts";
@@ -11,25 +12,30 @@ import type { LogoutOutput } from "../../json-output.ts";
 export const logout: Command = defineCommand({
   usage: "auth logout",
   description:
-    "End the session at the service, then remove it here, whatever the service answers. The profile keeps the address of its service " +
-    "for the next login; --all removes that too.",
+    "End the session at the service, then remove it here, whatever the service answers. The active profile keeps the address of its " +
+    "service for the next login; one that --profile names is forgotten, and so are all with --all.",
   options: {
     force: { type: "boolean", help: "log out here only, without telling the service" },
+    "keep-profile": { type: "boolean", help: "keep what the profile of --profile remembers: the service, the issuer, the scopes" },
     all: { type: "boolean", help: "log out of every profile, and remove the file and the keychain entry" },
     ...profileOption,
     ...jsonOption,
   },
   examples: [
     ["auth logout", "log out"],
+    ["auth logout --profile work", "log out of one account, and forget its profile"],
     ["auth logout --all --force", "remove everything here, even if it cannot be opened"],
   ],
   async run(context, values) {
     const { app, out } = context;
     const [all, force] = [values.all === true, values.force === true];
     if (all && values.profile !== undefined) throw usageError("--all and --profile exclude each other", hint`Usage: ${{ command: "auth logout --all" }}`);
+    const named = values.profile;
+    if (values["keep-profile"] && named === undefined) throw usageError("--keep-profile belongs to --profile", hint`Without --profile, a logout keeps the profile: ${{ command: "auth logout" }}`);
     const outcomes = await logOutOfEach(context, await profilesToEnd(context, all, force), force);
     // Without storage, a file that exists belongs to other settings, and so does the key that opens it.
     const left = all && app.isKept ? await removeEverything(context, force ? undefined : "sessions") : undefined;
+    const others = all ? [] : await afterwards(context, named !== undefined && !values["keep-profile"] ? named : undefined);
     if (values.json) {
       const answer: LogoutOutput = { loggedOut: [...outcomes].map(([profile, outcome]) => ({ profile, ...atServer(outcome), ...tokensOf(outcome) })) };
       return out.json(answer);
@@ -39,6 +45,7 @@ export const logout: Command = defineCommand({
       else out.done(`Logged out${outcome.kind === "local" ? " here" : ""} (profile "${name}").${revoked(outcome)}`);
       unconfirmed(outcome).forEach(out.warn);
     }
+    if (others.length > 0) out.hint(hint`Still logged in: ${others.join(", ")}. To use one: ${{ command: "auth switch" }}`);
     // With --all, also those under a name that did not exist before.
     const newLogins = left === undefined ? [...outcomes].filter(([, { hasNewLogin }]) => hasNewLogin) : [...left];
     const again = { command: "auth logout", options: left ? ["--all"] : [] };
@@ -47,6 +54,13 @@ export const logout: Command = defineCommand({
     if (left?.size === 0) out.done("No login is stored here anymore.");
   },
 });
+
+/** Forgets a profile, unless there is a new login in it. Returns the other profiles with a session, and who is logged in there. */
+async function afterwards({ app }: Context, forgotten: string | undefined): Promise<string[]> {
+  const left = forgotten === undefined ? await app.store.read() : await app.store.update((profiles) => withoutProfile(profiles, forgotten));
+  const current = app.settings.profile?.value ?? left.active;
+  return [...left.profiles].flatMap(([name, profile]) => (name === current || profile.session === undefined ? [] : [`${name} (${accountName(profile)})`]));
+}
 
 /** The name of a profile, and the service that it is logged in to. */
 type Target = readonly [name: string, service: string | undefined];

@@ -1,0 +1,30 @@
+// A server for this machine: it shows the projects of the user who is logged in, for as long as that lasts.
+import { createServer } from "node:http";
+import { createAuth, isAuthError } from "spec-kitty";
+
+const auth = createAuth({
+  name: "acme",
+  version: "1.2.0",
+  service: "https://api.acme.example",
+  issuer: "https://login.acme.example",
+  clientId: "acme-cli",
+});
+auth.on("refreshed", () => console.error("the session was refreshed"));
+auth.on("ended", ({ reason }) => console.error(`the session ended: ${reason}`));
+
+const server = createServer(async (_request, response) => {
+  try {
+    const answer = await auth.fetch("/v1/projects");
+    response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "text/plain" }).end(Buffer.from(await answer.arrayBuffer()));
+  } catch (error) {
+    if (!isAuthError(error)) throw error;
+    response.writeHead(503, { "content-type": "text/plain" }).end(`${error.message}. ${error.hint ?? ""}\n`);
+  }
+});
+server.listen(0, "127.0.0.1", () => console.log(`http://127.0.0.1:${server.address().port}`));
+
+// A refresh under way is stored before the process ends.
+process.once("SIGTERM", async () => {
+  server.close();
+  await auth.close();
+});
