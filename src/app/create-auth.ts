@@ -134,6 +134,9 @@ export interface Auth {
  */
 export function createAuth(options: AuthOptions): Auth {
   const { name, version, commands, ...own } = options;
+  // A program without types would otherwise wait in vain for what a misspelled option is to do.
+  const unknown = Object.keys(own).find((option) => !optionNames.has(option));
+  if (unknown !== undefined) throw new TypeError(`"${unknown}" is not an option of createAuth`);
   if (typeof own.issuer !== "string") throw new TypeError("createAuth needs `issuer`, the address of the authorization server");
   const identity = createIdentity({ name, version, commands });
   let profile: string | undefined;
@@ -229,6 +232,27 @@ export function createAuth(options: AuthOptions): Auth {
     close: () => spoken(() => app.close()),
   };
 }
+
+const options: Record<keyof Omit<AuthOptions, "name" | "version" | "commands">, true> = {
+  profile: true,
+  service: true,
+  issuer: true,
+  clientId: true,
+  clientSecret: true,
+  scope: true,
+  defaults: true,
+  env: true,
+  platform: true,
+  cwd: true,
+  clock: true,
+  fetch: true,
+  folder: true,
+  storage: true,
+  keychain: true,
+  onWait: true,
+  log: true,
+};
+const optionNames = new Set(Object.keys(options));
 
 /** The Azure SDK asks for the next token two minutes before the one it has expires, and must not get the same one again. */
 const azureWindowMs = 130_000;

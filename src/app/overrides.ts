@@ -18,11 +18,11 @@ export interface AppOverrides {
   service?: string | undefined;
   /** The authorization server, exactly as it names itself; by default the service itself. */
   issuer?: string | undefined;
-  /** The public client that is registered there. */
+  /** The public client that is registered there; `cli_native` by default. */
   clientId?: string | undefined;
   /** What the issuer gave to the client in addition, if it did. It is in every copy of the program, so it is no secret: it proves nothing. */
   clientSecret?: string | undefined;
-  /** The scopes that a login requests, separated by spaces. */
+  /** The scopes that a login requests, separated by spaces; by default those of the service, see {@link AppOverrides.defaults}. */
   scope?: string | undefined;
   /**
    * What a login takes the service to have. `"own"`, the default: `/api/v1/me`, which names the user and their teams, and

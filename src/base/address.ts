@@ -31,7 +31,14 @@ export function parseServiceUrl(text: string, source: string): string {
   if (!isConfidential(url)) {
     throw refuse(`is "${text}": plain http is for this machine only, since anyone who reads the token on the way has the session`);
   }
-  return url.href.replace(/\/+$/, "");
+  return withoutEndSlashes(url.href);
+}
+
+/** An address without the `/` at its end. Not by a pattern, which would look through a long row of them again from each one on. */
+export function withoutEndSlashes(address: string): string {
+  let end = address.length;
+  while (address[end - 1] === "/") end -= 1;
+  return address.slice(0, end);
 }
 
 /**

@@ -231,6 +231,17 @@ export interface SyncNowOutput {
   readonly stopped?: { readonly code: AuthErrorCode; readonly message: string };
 }
 
+/** A line of `sync run --json`: after each look at the queue, and for each event or artifact that the service refuses. */
+export type RunLine =
+  | ({ readonly type: "sent" } & SyncNowOutput)
+  | {
+      readonly type: "rejected";
+      readonly id: string;
+      readonly reason: string;
+      /** Whether it was refused for good; else it stays queued. */
+      readonly setAside: boolean;
+    };
+
 /** `sync status --json`. */
 export interface SyncStatusOutput {
   readonly scopes: readonly {

@@ -1,6 +1,7 @@
 import type { App } from "../app/app.ts";
 import { secretVariables } from "../app/settings.ts";
 import type { Profiles } from "../auth/session.ts";
+import { hint } from "../base/hint.ts";
 import { finder, type Finding } from "./finding.ts";
 
 /** The variables that are read and may be shown. Those that are secrets are in the settings only. */
@@ -35,12 +36,14 @@ function service({ identity, settings }: App, profiles: Profiles | undefined): F
     const fix = { variable: "SAAS_URL", value: "https://service.example" };
     return report("critical", `neither ${identity.variable("SAAS_URL")} nor a profile names a service`, [fix]);
   }
+  // Neither an option nor a variable: the tool itself says it.
+  const isBuiltIn = /^[a-z]/.test(service.source);
   if (stored?.session && stored.service !== service.value) {
     // S-001: every command would say that nobody is logged in there.
-    const said = `${service.source} is ${service.value}, but profile "${name}" is logged in to ${stored.service}, and its tokens go nowhere else`;
-    return report("warning", said, [{ set: service.source, value: null }]);
+    const said = `${isBuiltIn ? `the service of ${identity.command}` : service.source} is ${service.value}, but profile "${name}" is logged in to ${stored.service}, and its tokens go nowhere else`;
+    return report("warning", said, isBuiltIn ? hint`Choose another profile: ${{ command: "auth switch" }}` : [{ set: service.source, value: null }]);
   }
-  return report("ok", `${service.value}, from ${service.source}`);
+  return report("ok", `${service.value}, ${isBuiltIn ? `built into ${identity.command}` : `from ${service.source}`}`);
 }
 
 function knownVariables({ env, identity, settings }: App): Finding[] {

@@ -54,7 +54,7 @@ test("FR-021 a tool of twenty lines, installed from the tarball, has login, acco
   assert.match(await does(acme("auth status --check")), /Logged in as alice/);
   assert.match(await does(acme("api GET /api/v1/me")), /alice@example\.com/);
   assert.match(await does(acme("projects")), /alice@example\.com/);
-  assert.match(await does(acme("auth doctor")), /acme/);
+  assert.match(await does(acme("auth doctor")), /^✓ D102 service +http:\S+, built into acme$/m);
   const host = new URL(saas.url).host;
   assert.match(await does(acme("auth git-credential get", { input: `protocol=http\nhost=${host}\n\n` })), /^username=.*\npassword=at_/m);
   for (const shell of ["bash", "zsh", "fish"]) assert.match(await does(acme(`completion ${shell}`)), /acme/);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, sep } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -15,9 +15,9 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const mostFiles = 25;
 
 /** The package's files that a run of the command has loaded, as V8's coverage has them, whatever way they were loaded. */
-async function filesLoadedBy(t: TestContext, args: string[], env: CommandEnvironment, folder: string, processes = 1): Promise<string[]> {
+async function filesLoadedBy(t: TestContext, args: string[], env: CommandEnvironment, folder: string, processes = 1, options: { program?: string } = {}): Promise<string[]> {
   const coverage = mkdtempSync(join(folder, "coverage-"));
-  await runCommand(t, args, { ...env, NODE_V8_COVERAGE: coverage });
+  await runCommand(t, args, { ...env, NODE_V8_COVERAGE: coverage }, options);
   const reports = readdirSync(coverage);
   assert.ok(reports.length > 0 && reports.length <= processes, `${reports.length} processes`);
   return reports
@@ -38,6 +38,25 @@ test(`auth token with a good token loads at most ${mostFiles} of the package's f
   const loaded = await filesLoadedBy(t, ["auth", "token"], env, folder);
   assert.ok(loaded.includes("dist/cli/commands/auth/token.js"), loaded.join("\n"));
   assert.ok(loaded.length <= mostFiles, `${loaded.length} files:\n${loaded.join("\n")}`);
+});
+
+test(`a program whose token is good loads no more for it than the command does, and nothing that logs in or refreshes`, async (t) => {
+  const saas = await startFakeSaas();
+  t.after(() => saas.close());
+  const folder = scratchFolder(t);
+  const env = commandEnvironment(folder, saas.url);
+  await storeSession(saas, env, sessionOf(saas, { leftMs: 3_600_000 }));
+  const program = join(folder, "program.mjs");
+  writeFileSync(
+    program,
+    `import { createAuth } from ${JSON.stringify(new URL("../../dist/index.js", import.meta.url).href)};
+    const auth = createAuth({ name: "spec-kitty", version: "1.0.0", issuer: ${JSON.stringify(saas.url)} });
+    if ((await auth.getToken()).token === "") throw new Error("no token");`,
+  );
+  const loaded = await filesLoadedBy(t, [], env, folder, 1, { program });
+  assert.ok(loaded.includes("dist/app/create-auth.js"), loaded.join("\n"));
+  assert.ok(loaded.length <= mostFiles, `${loaded.length} files:\n${loaded.join("\n")}`);
+  assert.deepEqual(loaded.filter((path) => /login|flows|oauth|loopback|refresher|cli\//.test(path)), []);
 });
 
 test("where the keychain has the key, a command starts to ask it before it loads the rest, and help and completion never do", async (t) => {

@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { RunLine } from "../../src/cli/json-output.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { startCommand, type CommandEnvironment } from "../helpers/command.ts";
 import { batchPath, deliveries, fill, loggedInScene, logIn, queueFiles } from "../helpers/queue.ts";
@@ -27,6 +28,22 @@ test("sync run drains while other processes emit, and Ctrl-C ends it with 130 an
   assert.deepEqual([code, signal], [130, null]);
   assert.equal(at.saas.events.size, 65);
   assert.deepEqual(queueFiles(at, /\/events\/./), []);
+});
+
+test("sync run --json prints a line for what was sent and for each refusal", async (t) => {
+  const at = await loggedInScene(t);
+  const [first = ""] = await fill(at.env, 2);
+  at.saas.faults.next(batchPath, { edit: (answer) => ({ results: (answer["results"] as { event_id: string }[]).map((result, index) => (index === 0 ? { ...result, status: "rejected", error_category: "schema_mismatch", error_message: "no such lane" } : result)) }) });
+  const running = startCommand(t, ["sync", "run", "--interval", "1", "--json"], at.env);
+  await running.shows(/"type":"sent"/);
+  running.child.kill("SIGINT");
+  assert.equal((await running.ended).code, 130);
+  const lines = running.stdout().trimEnd().split("\n").map((line) => JSON.parse(line) as RunLine);
+  const none = { delivered: 0, duplicates: 0, pending: 0, rejected: 0 };
+  assert.deepEqual(lines.slice(0, 2), [
+    { type: "rejected", id: first, reason: "no such lane", setAside: true },
+    { type: "sent", events: { ...none, delivered: 1, rejected: 1 }, artifacts: none, left: 0 },
+  ]);
 });
 
 test("the flush at the end of sync run is bounded, and what it does not send waits", async (t) => {

@@ -6,6 +6,7 @@ import { connect, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { createServer as createSecureServer } from "node:tls";
+import type { ErrorOutput } from "../../src/cli/json-output.ts";
 import type { Fault } from "../fake-saas/faults.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import { testCertificate } from "../helpers/certificate.ts";
@@ -252,8 +253,10 @@ for (const [what, fault, code, error, hint] of [
     const at = await watched(t);
     at.saas.faults.next("/api/v1/ws-token", fault);
     const result = await at.watch("--json").ended;
-    assert.deepEqual([result.code, result.stdout], [code, ""], result.stderr);
+    assert.equal(result.code, code, result.stderr);
     const [, said = "", next = ""] = /^error: (.*)\nhint: (.*)\n$/.exec(result.stderr) ?? [];
+    const { error: told } = JSON.parse(result.stdout) as ErrorOutput;
+    assert.deepEqual([told.message, told.hint], [said, next]);
     for (const [text, expected] of [[said, error], [next, hint]] as const) {
       if (typeof expected === "string") assert.equal(text, expected);
       else assert.match(text, expected);

@@ -273,6 +273,8 @@ test("FR-021 getTokenManager takes its options: a profile, a folder, a storage",
 
 test("an option that is missing or misspelled is refused", () => {
   assert.throws(() => createAuth({ name: "acme", version: "1.0.0" } as AuthOptions), TypeError);
+  const misspelled = { name: "acme", version: "1.0.0", issuer: "https://login.example", clientID: "acme-cli" };
+  assert.throws(() => createAuth(misspelled), { name: "TypeError", message: '"clientID" is not an option of createAuth' });
   assert.throws(() => createAuth({ name: "Acme Inc", version: "1.0.0", issuer: "https://login.example" }), TypeError);
   assert.throws(() => createAuth({ name: "acme", version: "1.0.0", issuer: "login.example" }), { code: "configuration_invalid", message: /^issuer is/ });
 });

@@ -35,7 +35,7 @@ export const login: Command = defineCommand({
     tenant: { type: "string", value: "ID", help: "tenant of --provider microsoft: its ID or domain, organizations or consumers (default: common); remembered" },
     service: { type: "string", value: "URL", help: "service that the tokens are for, if it is not the issuer itself; remembered" },
     issuer: { type: "string", value: "URL", help: "issuer of the tokens, exactly as it names itself; remembered" },
-    "client-id": { type: "string", value: "ID", help: "client ID registered there (default: cli_native); remembered" },
+    "client-id": { type: "string", value: "ID", help: "client ID registered there, instead of the default one; remembered" },
     "client-secret-file": {
       type: "string",
       value: "FILE",

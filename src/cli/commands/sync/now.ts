@@ -34,7 +34,7 @@ export const now: Command = defineCommand({
     out.progress("");
     const { events, artifacts, left, failure } = report;
     const refused = events.rejected + artifacts.rejected;
-    const answer: SyncNowOutput = { events, artifacts, left, ...(failure && { stopped: { code: failure.code, message: failure.message } }) };
+    const answer = drainOutput(report);
     if (values.json) {
       out.json(answer);
     } else {
@@ -49,6 +49,11 @@ export const now: Command = defineCommand({
     return values.strict && refused > 0 ? 1 : 0;
   },
 });
+
+/** What became of what was queued, for a program. */
+export function drainOutput({ events, artifacts, left, failure }: DrainReport): SyncNowOutput {
+  return { events, artifacts, left, ...(failure && { stopped: { code: failure.code, message: failure.message } }) };
+}
 
 function details(duplicates: number, refused: number, left: number): string {
   const parts = [duplicates > 0 && `${duplicates} already there`, refused > 0 && `${refused} refused`, left > 0 && `${left} still queued`];

@@ -1,18 +1,26 @@
 import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import type { SyncNotice } from "../../../sync/runtime.ts";
-import { defineCommand, profileOption, type Command } from "../../command.ts";
+import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
+import type { RunLine } from "../../json-output.ts";
+import { drainOutput } from "./now.ts";
 
 export const run: Command = defineCommand({
   usage: "sync run",
   description: "Keep sending what is queued, in the foreground, until Ctrl-C. The access token is refreshed before it expires.",
-  options: { interval: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how often to look at the queue (default: 60)" }, ...profileOption },
+  options: { interval: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how often to look at the queue (default: 60)" }, ...profileOption, json: { ...jsonOption.json, help: "print one JSON object per line" } },
   examples: [
     ["sync run", "keep sending"],
     ["sync run --interval 5", "look every five seconds"],
   ],
   async run({ app, out, signal }, values) {
     const intervalMs = 1000 * (values.interval ?? 60);
+    const line = (value: RunLine): void => out.jsonLine(value);
     const tell = (notice: SyncNotice): void => {
+      if (values.json) {
+        if (notice.kind === "rejected") line({ type: "rejected", id: notice.rejection.id, reason: notice.rejection.reason, setAside: notice.rejection.dead });
+        if (notice.kind === "drained") line({ type: "sent", ...drainOutput(notice.report) });
+        return;
+      }
       if (notice.kind === "rejected") out.warn(`${notice.rejection.id} was refused (${notice.rejection.reason})`);
       if (notice.kind !== "drained") return;
       const { events, artifacts, failure, left } = notice.report;
