@@ -63,7 +63,7 @@ export class AuthError extends Error {
 
   /** `message`: lower case, the thing quoted, what was expected and what was found. */
   constructor(code: AuthErrorCode, message: string, options: AuthErrorOptions = {}) {
-    super(redact(printable(message.replace(/\s*[\r\n]+\s*/g, " "))), options.cause === undefined ? undefined : { cause: options.cause });
+    super(sentence(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.next = typeof options.hint === "string" ? [options.hint] : options.hint;
   }
@@ -83,6 +83,16 @@ export class AuthError extends Error {
   [inspect](): string {
     return evidence(this);
   }
+}
+
+/** Longer than any sentence of ours with a path or an address in it. What a service says may be of any length. */
+const longest = 2_000;
+
+/** A message as it is shown. Its lines are joined without a pattern that could look through the same blanks again and again. */
+function sentence(message: string): string {
+  const clean = redact(printable(message.split(/[\r\n]+/).map((line) => line.trim()).join(" ")));
+  // Cut last: half of a secret would not be recognized.
+  return clean.length > longest ? `${clean.slice(0, longest)} …` : clean;
 }
 
 /**

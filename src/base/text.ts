@@ -10,3 +10,60 @@ export function printable(text: string): string {
 export function oneLine(text: string): string {
   return printable(text.replace(/\s+/g, " ").trim());
 }
+
+/** Stands for a space that no line may break at, such as those of a command that is there to be pasted. */
+export const glue = "\ue000";
+
+/**
+ * Text in lines of a terminal's width, broken between words: the terminal itself would break them anywhere. What belongs to a label, as in
+ * two columns, stays to the right of it.
+ *
+ * @param indent - where a line goes on that has no label, if not below its own beginning
+ */
+export function fitted(text: string, columns: number, indent?: number): string {
+  const lines = columns < pageColumns ? paragraphs(text) : text.split("\n");
+  return lines.map((line) => (line.length <= columns ? line : fittedLine(line, columns, indent)).replaceAll(glue, " ")).join("\n");
+}
+
+/** The width of the texts that have line breaks of their own. */
+const pageColumns = 80;
+
+/** The lines of a text, without the breaks that are there only because the next word did not fit on a page. */
+function paragraphs(text: string): string[] {
+  const lines: string[] = [];
+  let lastLength = 0;
+  for (const line of text.split("\n")) {
+    const before = lines.at(-1) ?? "";
+    const [, margin = "", word = ""] = /^( *)(\S+)/.exec(line) ?? [];
+    const isWrapped = word !== "" && lastLength + 1 + word.length > pageColumns && margin.length === (/^ *(?:- )?/.exec(before)?.[0].length ?? 0);
+    lastLength = line.length;
+    if (isWrapped) lines[lines.length - 1] = `${before} ${line.trimStart()}`;
+    else lines.push(line);
+  }
+  return lines;
+}
+
+function fittedLine(line: string, columns: number, indent: number | undefined): string {
+  const [margin = "", label = ""] = /^ *(?:- |(\S+(?: \S+)* {2,}(?=\S)))?/.exec(line) ?? [];
+  // Beside a label that takes half of the line there is no room.
+  const isWide = margin.length > columns / 2;
+  const left = isWide ? margin.length - label.length + 4 : (indent ?? margin.length);
+  const lines = isWide ? [...fittedLine(margin.trimEnd(), columns, left).split("\n"), ""] : [];
+  let current = isWide ? " ".repeat(left) : margin;
+  let isBlank = true;
+  const add = (word: string): void => {
+    const next = isBlank ? current + word : `${current} ${word}`;
+    if (next.trimEnd().length <= columns || (isBlank && current.trim() === "")) current = next;
+    else {
+      lines.push(current);
+      current = " ".repeat(left) + word;
+    }
+    isBlank = false;
+  };
+  for (const word of line.slice(margin.length).split(/ (?=\S)/)) {
+    // A command that is longer than a line is broken between its words.
+    if (word.trimEnd().length <= columns - left) add(word);
+    else word.split(glue).forEach(add);
+  }
+  return [...lines.filter(Boolean), current].map((each) => each.trimEnd()).join("\n");
+}

@@ -21,12 +21,24 @@ export function columns(rows: readonly (readonly [label: string, value: string])
   return table(rows).replace(/^/gm, "  ");
 }
 
-/** Rows in columns, each as wide as its widest cell, and every cell on one line whatever it contains. */
-export function table(rows: readonly (readonly string[])[]): string {
+/**
+ * Rows in columns, each as wide as its widest cell, and every cell on one line whatever it contains. Where that is too wide, each row is
+ * shown as labels and values.
+ *
+ * @param rows - the first has the labels. A column without one has a mark of a single character
+ */
+export function table(rows: readonly (readonly string[])[], columnsAtMost: number = Infinity): string {
   const cells = rows.map((row) => row.map((cell) => cell.replace(/[\r\n\t]+/g, " ")));
   const widths: number[] = [];
   for (const row of cells) row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)));
-  return cells.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n");
+  if (widths.reduce((sum, width) => sum + width + 2, -2) <= columnsAtMost) {
+    return cells.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n");
+  }
+  const [labels = [], ...records] = cells;
+  return records.map((row) => {
+    const shown = row.flatMap((cell, column): [string, string][] => (cell && labels[column] ? [[labels[column], cell]] : []));
+    return (row[labels.indexOf("")] || " ") + columns(shown).slice(1);
+  }).join("\n\n");
 }
 
 /** A list that reads the same in a terminal and as Markdown: what each item is about in backticks, 80 columns wide at most. */

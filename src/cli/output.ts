@@ -1,6 +1,6 @@
 import type { Hint } from "../base/hint.ts";
 import { redact } from "../base/secret.ts";
-import { oneLine, printable, unprintable } from "../base/text.ts";
+import { fitted, glue, oneLine, printable, unprintable } from "../base/text.ts";
 
 /** What is said to the user: a string, or a hint when it contains something to type. */
 export type Text = string | Hint;
@@ -38,6 +38,10 @@ export interface Output {
   address(url: string): void;
   /** A drawing of our own for {@link Output.screen}, escape sequences included: never a text that comes from elsewhere. */
   draw(picture: string): void;
+  /** A question as it fits on the terminal. */
+  question(text: string): string;
+  /** How wide an answer may be; `Infinity` where it is not on a terminal. */
+  readonly columns: number;
   /** The words of a hint, for a text of several columns or for JSON. */
   words(text: Text): string;
   /** Where the conversation is shown, if that is a terminal that can be drawn on. */
@@ -56,12 +60,13 @@ export interface Screen {
 interface OutputStream {
   write(text: string | Uint8Array, done?: () => void): unknown;
   readonly isTTY?: boolean;
+  readonly columns?: number;
 }
 
 /** The parts of a process that output needs. */
 export interface OutputStreams {
   readonly stdout: OutputStream;
-  readonly stderr: OutputStream & { readonly columns?: number; readonly rows?: number };
+  readonly stderr: OutputStream & { readonly rows?: number };
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly platform: NodeJS.Platform;
 }
@@ -91,11 +96,15 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
     if (stream === stdout && answered === "not") answered = "once";
     stream.write(text, done);
   };
-  const line = (stream: OutputStream, color: number, label: string, text: Text): void =>
-    write(stream, `${canColor(stream) ? `\u001b[${color}m${label}\u001b[0m` : label} ${oneLine(redact(words(text)))}\n`);
+  const fit = (stream: OutputStream, text: string, indent?: number): string => (stream.isTTY && stream.columns ? fitted(text, stream.columns, indent) : text);
+  const line = (stream: OutputStream, color: number, label: string, text: Text): void => {
+    const parts = typeof text === "string" ? [text] : text.map((part) => (typeof part === "string" ? part : oneLine(hintWords([part])).replaceAll(" ", glue)));
+    const body = fit(stream, `${label} ${oneLine(redact(parts.join("")))}`, label.length + 1).slice(label.length).replaceAll(glue, " ");
+    write(stream, `${canColor(stream) ? `\u001b[${color}m${label}\u001b[0m` : label}${body}\n`);
+  };
   const isScreen = stderr.isTTY === true && env["TERM"] !== "dumb";
   return {
-    answer: (text) => write(stdout, `${printable(text)}\n`),
+    answer: (text) => write(stdout, `${fit(stdout, printable(text))}\n`),
     done: (text) => line(stdout, green, "✓", text),
     // JSON escapes the C0 controls itself; the others are escaped here, so that neither the value nor the terminal is damaged.
     json: (value) => write(stdout, `${JSON.stringify(value, null, 2).replace(unprintable, escaped)}\n`),
@@ -121,7 +130,7 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
       const shown = view(text.replace(unprintable, escaped), canColor(stdout));
       write(stdout, `${shown ?? printable(text).replace(/\n$/, "")}\n`);
     },
-    say: (text) => write(stderr, `${printable(text)}\n`),
+    say: (text) => write(stderr, `${fit(stderr, printable(text))}\n`),
     warn: (text) => line(stderr, yellow, "warning:", text),
     error: (text) => line(stderr, red, "error:", text),
     hint: (text) => line(stderr, dim, "hint:", text),
@@ -137,6 +146,8 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
     },
     draw: (picture) => write(stderr, picture),
     words,
+    question: (text) => fit(stderr, printable(text)).replaceAll(glue, " "),
+    columns: (stdout.isTTY && stdout.columns) || Infinity,
     // Block characters are noise where the locale does not say UTF-8; macOS and Windows say nothing and have it.
     screen:
       isScreen && (platform === "darwin" || platform === "win32" || /utf-?8/i.test(env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || ""))

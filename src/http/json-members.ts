@@ -1,3 +1,5 @@
+import { printable } from "../base/text.ts";
+
 /** A JSON object from outside: each member is `unknown` until something has looked at it. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -9,8 +11,8 @@ export interface Kind<T> {
   readonly read: (value: unknown) => T | undefined;
 }
 
-/** A string that is not empty. */
-export const text: Kind<string> = { expected: "a string", read: (value) => (typeof value === "string" && value !== "" ? value : undefined) };
+/** A string in which there is something to see: a name of blanks and controls would be a name that nobody reads. */
+export const text: Kind<string> = { expected: "a string", read: (value) => (typeof value === "string" && printable(value).trim() !== "" ? value : undefined) };
 
 /** A number, which `1e999` is not: JavaScript reads it as infinity. */
 export const number: Kind<number> = { expected: "a number", read: (value) => (typeof value === "number" && Number.isFinite(value) ? value : undefined) };
@@ -51,7 +53,7 @@ export function memberReader(object: JsonObject, wrong: (name: string, expected:
   return { required, optional: (name, kind) => (object[name] === undefined || object[name] === null ? undefined : required(name, kind)) };
 }
 
-/** A string that is not empty, else undefined: for members that may be absent or wrong without harm. */
+/** A string with something to see in it, else undefined: for members that may be absent or wrong without harm. */
 export function textOf(value: unknown): string | undefined {
   return text.read(value);
 }

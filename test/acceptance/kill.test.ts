@@ -22,7 +22,7 @@ const moments = {
   any: ["at any moment", 3],
   /** The service has the request and does nothing about it. */
   asked: ["before the service refreshes", 2],
-  /** The service has rotated the token and not answered: the window that nobody can close, on purpose. */
+  /** The service has rotated the token and not answered: the one window that remains, on purpose. */
   unheard: ["before the service answers", 1],
   /** The service has rotated the token and its answer is on the way, or has just come. */
   answered: ["around the service's answer", 2],
@@ -153,6 +153,6 @@ for (const [moment, [words, share]] of Object.entries(moments) as [Moment, (type
     const kills = played.reduce((sum, { killed }) => sum + killed.size, 0);
     const lost = played.filter(({ isLost }) => isLost).length;
     t.diagnostic(`${kills} of ${times * processes} processes killed, both locks free after ${freeAfterMs.toFixed(0)} ms at most`);
-    t.diagnostic(`${lost} of ${times} rounds lost in the window that nobody can close: the service had rotated, the process had not stored`);
+    t.diagnostic(`${lost} of ${times} rounds lost in the one window: the service had rotated, the process had not stored`);
   });
 }

@@ -49,6 +49,17 @@ test("a secret of a few characters, which many words contain, is not replaced", 
   assert.equal(short.reveal(), "no");
 });
 
+test("S-014 a message with a service's text of any length and kind is made at once, and has an end", () => {
+  const before = process.cpuUsage();
+  for (const piece of [" ", "\t", "\n", " \n", "x", "\u202e"]) {
+    const { message } = new AuthError("service_rejected", `the service said "${piece.repeat(300_000)}" to that`);
+    assert.ok(message.length <= 2_010, `${message.length} characters`);
+  }
+  // The square of the length took half a minute.
+  const { user } = process.cpuUsage(before);
+  assert.ok(user < 5_000_000, `${user} µs`);
+});
+
 test("S-008 the message of an error has no control character and one line, so that a script can print it", () => {
   const { message } = new AuthError("service_rejected", "the service said \u001b[2J\u202eevil\r\nhint: run this");
   assert.equal(message, "the service said [2Jevil hint: run this");

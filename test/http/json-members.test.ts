@@ -5,7 +5,7 @@ import { flag, isJsonObject, memberReader, number, seconds, text, textOf, texts,
 const reader = (object: Record<string, unknown>): ReturnType<typeof memberReader> => memberReader(object, (name, expected) => new Error(`"${name}" is not ${expected}`));
 
 const kinds: [kind: Kind<unknown>, good: unknown[], bad: unknown[]][] = [
-  [text, ["a", " "], ["", 7, true, {}, ["a"]]],
+  [text, ["a", " a "], ["", " \n", "\u200b\u001b", 7, true, {}, ["a"]]],
   [number, [0, -1, 1.5], ["1", Infinity, NaN, true]],
   [seconds, [1, 0.5], [0, -1, "60", NaN]],
   [flag, [true, false], [0, "true"]],
@@ -22,7 +22,7 @@ for (const [kind, good, bad] of kinds) {
   });
 }
 
-test("an object is neither null nor a list, and text is not empty", () => {
+test("an object is neither null nor a list, and text has something to see in it", () => {
   assert.deepEqual([{}, { a: 1 }, null, [], "a", 7, undefined].map(isJsonObject), [true, true, false, false, false, false, false]);
-  assert.deepEqual(["a", "", null, 7].map(textOf), ["a", undefined, undefined, undefined]);
+  assert.deepEqual(["a", "", "\t", null, 7].map(textOf), ["a", undefined, undefined, undefined, undefined]);
 });

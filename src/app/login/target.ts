@@ -5,7 +5,7 @@ import type { ProtectedResource } from "../../auth/oauth/protected-resource.ts";
 import { missingScope, scopeNames } from "../../auth/oauth/scope.ts";
 import { isAlive, type Profile } from "../../auth/session.ts";
 import { isUnopenable, nobody } from "../../auth/session-store.ts";
-import { parseIssuer } from "../../base/address.ts";
+import { parseIssuer, withoutEndSlashes } from "../../base/address.ts";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import type { Secret } from "../../base/secret.ts";
@@ -147,7 +147,7 @@ type Place = Pick<Profile, "service" | "issuer"> & { readonly server?: KnownServ
 function placeOfSettings(settings: Settings, known: Profile | undefined, { variable }: Identity): Place {
   const issuer = settings.issuer?.value;
   // One address is enough: a service whose issuer the user names, and nothing else, is the issuer's own.
-  const own = issuer === undefined || known?.issuer === issuer ? known?.service : issuer.replace(/\/+$/, "");
+  const own = issuer === undefined || known?.issuer === issuer ? known?.service : withoutEndSlashes(issuer);
   const service = settings.service?.value ?? own;
   const remembered = known?.service === service ? known : undefined;
   // Where the service was named by other means as well, that is what it is, with or without metadata.
@@ -165,7 +165,7 @@ function placeOfSettings(settings: Settings, known: Profile | undefined, { varia
 async function placeOfAddress(address: string, settings: Settings, known: Profile | undefined, exchange: ExchangeOptions): Promise<Place> {
   const nameOne = { hint: hint`Name one: ${login(undefined, address)}` };
   if (settings.issuer?.source === "--issuer") throw new AuthError("usage_invalid", "ADDRESS and --issuer both name the issuer", nameOne);
-  const bare = (text: string | undefined): string | undefined => text?.replace(/\/+$/, "");
+  const bare = (text: string | undefined): string | undefined => text && withoutEndSlashes(text);
   const base = bare(address) ?? address;
   const set = settings.service;
   const isKnown = known !== undefined && (known.service === base || (bare(known.issuer) === base && (set === undefined || set.value === known.service)));
@@ -206,7 +206,7 @@ export function isSamePlace(one: Pick<Profile, "service" | "issuer">, other: Pic
 /** The service and, where it is another, the issuer, as they are named in a sentence. */
 function placeOf(place: Pick<Profile, "service" | "issuer">): string {
   const issuer = issuerOf(place);
-  return issuer.replace(/\/+$/, "") === place.service ? place.service : `${place.service} (issuer ${issuer})`;
+  return withoutEndSlashes(issuer) === place.service ? place.service : `${place.service} (issuer ${issuer})`;
 }
 
 function issuerOf({ service, issuer = service }: Pick<Profile, "service" | "issuer">): string {

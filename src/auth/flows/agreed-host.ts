@@ -1,3 +1,4 @@
+import { withoutEndSlashes } from "../../base/address.ts";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import type { AuthFlow } from "../session.ts";
@@ -29,7 +30,7 @@ export function requireAgreedHost(request: Pick<LoginRequest, "service" | "serve
   const host = foreignHost(request, flow);
   if (host === undefined) return;
   const { service, server: { issuer } } = request;
-  const place = issuer.replace(/\/+$/, "") === service ? [issuer] : [issuer, "--service", service];
+  const place = withoutEndSlashes(issuer) === service ? [issuer] : [issuer, "--service", service];
   throw new AuthError("consent_required", `logins at "${issuer}" begin at another host, "${host}", and that was not agreed to`, {
     hint: hint`Only if you know from elsewhere that ${host} belongs to ${new URL(issuer).host}: ${login(undefined, ...place, "--trust-host", host)}`,
   });

@@ -1,3 +1,4 @@
+import { withoutEndSlashes } from "../../base/address.ts";
 import { AuthError } from "../../base/errors.ts";
 import { type ExchangeOptions, readJsonObject, send } from "../../http/request.ts";
 import { defaultAuthorizationServer, type KnownServer } from "../oauth/authorization-server.ts";
@@ -34,7 +35,7 @@ export async function identifyAddress(address: string, exchange: ExchangeOptions
   if (discovery.server !== undefined) return { kind: "issuer", known: { server: discovery.server, isDiscovered: true, askedAt } };
   const resource = await wellKnownResource(address, exchange);
   if (resource !== undefined) return { kind: "resource", resource };
-  const server = defaultAuthorizationServer(address.replace(/\/+$/, ""));
+  const server = defaultAuthorizationServer(withoutEndSlashes(address));
   if (await isProtected(server.userinfo_endpoint ?? "", exchange)) return { kind: "service", known: { server, isDiscovered: false, askedAt } };
   throw discovery.reason;
 }

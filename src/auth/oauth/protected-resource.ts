@@ -1,8 +1,7 @@
-import { isConfidential, leadsHome } from "../../base/address.ts";
+import { isConfidential, leadsHome, withoutEndSlashes } from "../../base/address.ts";
 import { excerpt } from "../../base/secret.ts";
 import { invalidAnswer, readJsonObject, send, type ExchangeOptions } from "../../http/request.ts";
 import { targetOf } from "../../http/token-target.ts";
-import type { JsonObject } from "../../http/json-members.ts";
 import { parseChallenges } from "./www-authenticate.ts";
 
 /** What a protected resource publishes about itself (RFC 9728 §2). */
@@ -57,10 +56,11 @@ async function resourceMetadata(url: string, address: string, options: ExchangeO
   const response = await send(url, { method: "GET" }, options);
   const body = await readJsonObject(response);
   if (response.status !== 200 || body === undefined) return undefined;
-  const { resource, authorization_servers: [issuer] = [] } = body as JsonObject & { authorization_servers?: unknown[] };
-  if (typeof resource !== "string" || !URL.canParse(resource) || !targetOf(new URL(address), resource.replace(/\/+$/, "")).isService) {
+  const { resource, authorization_servers: servers } = body;
+  if (typeof resource !== "string" || !URL.canParse(resource) || !targetOf(new URL(address), withoutEndSlashes(resource)).isService) {
     throw invalidAnswer(response, `sent the metadata of ${typeof resource === "string" ? `"${excerpt(resource, 200)}"` : "no resource"}, and not of "${address}"`);
   }
+  const issuer: unknown = Array.isArray(servers) ? servers[0] : undefined;
   const isServer = typeof issuer === "string" && URL.canParse(issuer) && isConfidential(new URL(issuer)) && !leadsHome(new URL(issuer), new URL(address));
   if (!isServer) throw invalidAnswer(response, "names no authorization server with a confidential address");
   const scopes: unknown = body["scopes_supported"];

@@ -1,4 +1,5 @@
 import type { ConsentQuestion, LoginOptions } from "../../app/login/options.ts";
+import { glue } from "../../base/text.ts";
 import type { Context } from "../command.ts";
 
 /**
@@ -13,7 +14,7 @@ export function askedConsent({ out, terminal, signal }: Context, granted: Readon
     if (!isInteractive) return undefined;
     // The file is what everybody here needs. The other questions are about trust, and Enter gives none.
     const isUsual = question.about === "file";
-    const answer = await ask(`${explained(question, out.say)} [${isUsual ? "Y/n" : "y/N"}] `, signal);
+    const answer = await ask(out.question(`${explained(question, out.say)}${glue}[${isUsual ? "Y/n" : "y/N"}]${glue}`), signal);
     return answer === "" ? isUsual : /^y(es)?$/i.test(answer ?? "");
   };
 }

@@ -1,3 +1,4 @@
+import { withoutEndSlashes } from "../../../base/address.ts";
 import { AuthError } from "../../../base/errors.ts";
 import { defineCommand, profileOption, type Command } from "../../command.ts";
 import { credentialOf } from "../../credential.ts";
@@ -66,5 +67,5 @@ function checkAsker(text: string, cluster: string | undefined): void {
 
 /** An address as it can be compared; undefined for anything else. */
 function addressOf(value: unknown): string | undefined {
-  return typeof value === "string" && URL.canParse(value) ? new URL(value).href.replace(/\/+$/, "") : undefined;
+  return typeof value === "string" && URL.canParse(value) ? withoutEndSlashes(new URL(value).href) : undefined;
 }

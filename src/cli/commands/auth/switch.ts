@@ -62,7 +62,7 @@ async function askWhich({ out, terminal, signal }: Context, { active, profiles }
   ]);
   out.say(columns(rows));
   for (;;) {
-    const answer = await ask("Which one, by number or name? ", signal);
+    const answer = await ask(out.question("Which one, by number or name? "), signal);
     if (!answer) throw new AuthError("interrupted", "no profile was chosen", { hint: `"${active}" is still the active one` });
     // A profile may be called 2: a name takes precedence over a number.
     const name = profiles.has(answer) ? answer : names[Number(answer) - 1];
