@@ -10,7 +10,7 @@ installPeers(folder);
 
 const named = process.argv.slice(2);
 const files = named.length > 0 ? named : testFiles();
-// What is a matter of chance and is tried a hundred times by `npm test` is tried a few times here.
+// What is a matter of chance and is tried thirty times by `npm test` is tried a few times here.
 const env = { KILL_ROUNDS: "8", ...process.env };
 const { devDependencies } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
 for (const name of Object.keys(devDependencies)) {
