@@ -6,7 +6,7 @@ import { boundToken, isAlive, type Profile, type Session } from "../auth/session
 import type { Team, UserInfo } from "../auth/oauth/user-info.ts";
 import type { AccessToken, AccessTokenOptions, TokenEvents } from "../auth/token-manager/current-session.ts";
 import type { TokenManager } from "../auth/token-manager/token-manager.ts";
-import { AuthError } from "../base/errors.ts";
+import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
 import { createIdentity, type OwnCommands } from "../base/identity.ts";
 import type * as runtime from "../base/runtime-types.ts";
 
@@ -62,8 +62,11 @@ export interface AuthEvents {
   refreshed: TokenEvents["refreshed"][0];
   /** A token that another process stored is used, without a request. */
   adopted: TokenEvents["adopted"][0];
-  /** The session ended and was removed here: a login is needed. */
-  ended: { profile: string; reason: "expired" | "revoked" | "logout" };
+  /**
+   * The session that this program has used is gone: a login is needed. `elsewhere`: another program has logged out, has logged in as another
+   * user, or was told that the session ended.
+   */
+  ended: { profile: string; reason: "expired" | "revoked" | "logout" | "elsewhere" };
   /** The refreshed session could not be stored: it lives in this process only, until a later try succeeds. */
   unsaved: TokenEvents["unsaved"][0];
 }
@@ -152,12 +155,16 @@ export function createAuth(options: AuthOptions): Auth {
     try {
       return await work();
     } catch (error) {
+      if (isInUse && error instanceof NotAuthenticatedError) emit("ended", { profile: tokens().profile, reason: "elsewhere" });
       throw named(error);
     }
   };
 
+  /** Whether a session has been used since one ended last. */
+  let isInUse = false;
   const listeners: { readonly [Name in keyof AuthEvents]: Set<(event: AuthEvents[Name]) => void> } = { refreshed: new Set(), adopted: new Set(), ended: new Set(), unsaved: new Set() };
   const emit = <Name extends keyof AuthEvents>(name: Name, event: AuthEvents[Name]): void => {
+    if (name === "ended") isInUse = false;
     for (const listener of listeners[name]) {
       try {
         listener(event);
@@ -202,11 +209,18 @@ export function createAuth(options: AuthOptions): Auth {
         if (outcome.kind === "ended") return { service: "ended", error: undefined };
         return { service: outcome.error === undefined ? "untold" : "unconfirmed", error: outcome.error?.speakFor({ identity, profile }) };
       }),
-    getToken: (options) => spoken(() => tokens().getToken(options)),
+    getToken: (options) =>
+      spoken(async () => {
+        const token = await tokens().getToken(options);
+        isInUse = true;
+        return token;
+      }),
     fetch: (input, init) =>
-      spoken(() => {
+      spoken(async () => {
         tokens();
-        return app.authorizedFetch(input, init);
+        const response = await app.authorizedFetch(input, init);
+        isInUse = true;
+        return response;
       }),
     session: () =>
       spoken(async () => {

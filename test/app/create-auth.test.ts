@@ -150,6 +150,21 @@ test("the end of a session is told with its reason, and a listener that throws b
   assert.deepEqual(ended, [{ profile: "default", reason: "revoked" }]);
 });
 
+test("a session that another program ends is told of once, when this one finds out", async (t) => {
+  const clock = movableClock();
+  const { acme } = await stage(t, { now: () => clock.now() });
+  const [auth, other] = [acme({ clock }), acme({ clock })];
+  await logIn(auth);
+  await auth.getToken();
+  const reasons: string[] = [];
+  auth.on("ended", ({ reason }) => reasons.push(reason));
+  await other.logout();
+  clock.pass(3_599_000);
+  await assert.rejects(auth.getToken(), { code: "not_authenticated" });
+  await assert.rejects(auth.fetch("/api/v1/me"), { code: "not_authenticated" });
+  assert.deepEqual(reasons, ["elsewhere"]);
+});
+
 test("without a keychain a login asks for consent to the file, through the callback or not at all", async (t) => {
   const { saas, home, acme } = await stage(t);
   const auth = acme({ storage: undefined, keychain: false });

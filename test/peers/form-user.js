@@ -54,6 +54,6 @@ if (process.argv[1] === import.meta.filename) {
   // The command's own one-time address leads to the service's, and sets the cookie that the way back needs.
   const started = await fetch(process.argv[2] ?? "", { redirect: "manual" });
   const cookie = started.headers.getSetCookie().map((line) => line.split(";")[0]).join("; ");
-  const { left } = await fillForms(started.headers.get("location") ?? "", { login: "alice", answer }).catch(() => ({}));
+  const { left } = await fillForms(started.headers.get("location") ?? "", { login: "alice", answer, ...(answer === "allow" && { allow: "Authorize" }) }).catch(() => ({}));
   if (left) await fetch(left, { headers: { cookie } }).then((page) => page.text(), () => undefined);
 }

@@ -18,6 +18,7 @@ import { commandEnvironment, runCommand, scratchFolder, startCommand, type Comma
 import { storedSession } from "../helpers/stored-session.ts";
 import { appeared } from "./command.ts";
 import { fillForms } from "./form-user.js";
+import { stage as atAddress } from "./stage.ts";
 
 const provingFetch = (dpopKey: Secret): Fetch => resourceFetch({ tokenType: "DPoP", dpopKey, clockOffsetMs: 0 }, { fetch, clock: systemClock });
 const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
@@ -123,6 +124,15 @@ test("a refresh token that is presented twice ends the session at this server to
   const owner = await run("auth", "refresh");
   assert.equal(owner.code, 4);
   assert.match(owner.stderr, /Session expired or revoked/);
+});
+
+test("eight processes whose token has expired make one refresh", async (t) => {
+  const { address, does, asked, wave } = await atAddress(t, [process.execPath, program("oidc-provider.js")]);
+  await does("auth", "login", address, "--scope", "openid");
+  asked();
+  await wave();
+  // Before that, it has refused the proof of a clock that is an hour ahead.
+  assert.deepEqual(asked().filter((line) => line.endsWith(" 200")), ["POST /token 200"]);
 });
 
 test("a user who says no is told apart from a failure", async (t) => {

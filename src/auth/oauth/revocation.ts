@@ -40,10 +40,13 @@ export async function revokeTokens(
   return results;
 }
 
-/** Whether a refusal says that the token is not valid. RFC 7009 §2.2 wants a 200 for that, and some servers answer as others would. */
+/**
+ * Whether a refusal says that the token is not valid. RFC 7009 §2.2 wants a 200 for that, and some servers have an error of their own. Nothing
+ * but the token was different in the request before, so it is what makes this one invalid.
+ */
 function saysUnknown(error: AuthError): boolean {
   if (!(error instanceof ServiceError) || error.code !== "service_rejected") return false;
-  return ["invalid_token", "invalid_grant", "token_revoked", "token_expired", "expired_token"].includes(error.error ?? "");
+  return ["invalid_token", "invalid_request", "invalid_grant", "token_revoked", "token_expired", "expired_token"].includes(error.error ?? "");
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Identity } from "../../base/identity.ts";
 
 /** The threat model. */
-export function security({ command }: Identity): string {
+export function security({ command, variable }: Identity): string {
   return `What is protected, and against whom:
 
 - Another page or program that calls the callback port. Only a GET of the exact
@@ -19,7 +19,12 @@ export function security({ command }: Identity): string {
   hosts are named.
 - A service that lies. Its addresses are opened only if they are https: or
   loopback, as one argument, never through a shell. Its text cannot move the
-  cursor or run in a page. Its answers are limited in size and time.
+  cursor or run in a page. Its answers are limited in size and time, messages of
+  the live connection included, if the WebSocket is Node's own. A service on
+  another machine leads neither a request nor the live connection to this one.
+- A resource that names an issuer to get that issuer's tokens. A client that the
+  environment names (${variable("CLIENT_ID")}) is used there only if you
+  agreed to that issuer by name.
 - The wrong service. Tokens go to the service that issued them and nowhere
   else, redirects included.
 - A folder that came from somebody else. A file in it can suggest a profile, and
