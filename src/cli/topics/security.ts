@@ -20,7 +20,7 @@ export function security({ command, variable }: Identity): string {
 - A service that lies. Its addresses are opened only if they are https: or
   loopback, as one argument, never through a shell. Its text cannot move the
   cursor or run in a page. Its answers are limited in size and time, or passed
-  on as they come ("${command} api"); so are messages of the live connection, if
+  on as they come by "api"; so are messages of the live connection, if
   the WebSocket is Node's own. A service on
   another machine leads neither a request nor the live connection to this one.
 - A resource that names an issuer to get that issuer's tokens. A client that the
