@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import type { App } from "../app/app.ts";
-import type { AuthOptions } from "../app/create-auth.ts";
+import type { AuthOptions } from "../app/auth.ts";
 import { AuthError } from "../base/errors.ts";
 import { hintText, type TypedCommand } from "../base/hint.ts";
 import { createIdentity, type Identity } from "../base/identity.ts";
