@@ -1,4 +1,4 @@
-import type { Auth } from "./create-auth.ts";
+import type { Auth } from "./auth.ts";
 import type { LoginOptions } from "./login/options.ts";
 import { boundToken } from "../auth/session.ts";
 import { isAuthError } from "../base/errors.ts";
@@ -72,7 +72,7 @@ export interface McpAuthProvider {
   clientInformation(): { client_id: string };
   tokens(): Promise<McpTokens | undefined>;
   saveTokens(): void;
-  redirectToAuthorization(): Promise<void>;
+  redirectToAuthorization(authorizationUrl: runtime.URL): Promise<void>;
   saveCodeVerifier(): void;
   codeVerifier(): string;
 }
@@ -117,12 +117,13 @@ export function mcpAuthProvider(auth: Auth, login?: LoginOptions): McpAuthProvid
       }
     },
     saveTokens: () => undefined,
-    async redirectToAuthorization() {
+    async redirectToAuthorization({ href }) {
       // A refresh may have replaced the refused token meanwhile: the next request has it.
       if (given !== undefined && rejected === undefined) return;
       given = rejected = undefined;
       if (login === undefined) await current();
-      else await auth.login(login);
+      // What the server calls itself is what its tokens have to be for (RFC 8707), and the SDK has asked it.
+      else await auth.login({ resource: new URL(href).searchParams.get("resource") ?? undefined, ...login });
     },
     saveCodeVerifier: () => undefined,
     codeVerifier: () => "",

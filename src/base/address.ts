@@ -69,8 +69,10 @@ function isLoopback(hostname: string): boolean {
  */
 export function isThisMachine(hostname: string): boolean {
   const name = hostname.replace(/\.$/, "");
-  // RFC 6761 §6.3 gives all names below "localhost" to the loopback interface; a connection to 0.0.0.0 or [::] ends there as well.
-  return isLoopback(name) || name.endsWith(".localhost") || /^0\.\d+\.\d+\.\d+$|^\[::\]$|^\[::ffff:(?:7f[0-9a-f]{2}|0):[0-9a-f]+\]$/.test(name);
+  // RFC 6761 §6.3 gives all names below "localhost" to the loopback interface, and systems have names of their own for it; a connection to
+  // 0.0.0.0 or [::] ends there as well.
+  const isName = /\.localhost$|^(?:ip6-)?(?:localhost|loopback)[46]?(?:\.localdomain[46]?)?$/.test(name);
+  return isName || isLoopback(name) || /^0\.\d+\.\d+\.\d+$|^\[::\]$|^\[::ffff:(?:7f[0-9a-f]{2}|0):[0-9a-f]+\]$/.test(name);
 }
 
 /** Whether an address that a server gave leads from another machine to this one. */

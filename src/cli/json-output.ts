@@ -147,7 +147,7 @@ export interface DoctorReport {
   readonly schemaVersion: 1;
   /** Whether there is no critical finding. */
   readonly healthy: boolean;
-  /** How many findings are critical, and how many are warnings. */
+  /** How many causes are critical, and how many are worth a warning. Findings with one fix have one cause. */
   readonly critical: number;
   readonly warnings: number;
   readonly findings: readonly {

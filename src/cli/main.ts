@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import type { App } from "../app/app.ts";
-import type { AuthOptions } from "../app/create-auth.ts";
+import type { AuthOptions } from "../app/auth.ts";
 import { AuthError } from "../base/errors.ts";
 import { hintText, type TypedCommand } from "../base/hint.ts";
 import { createIdentity, type Identity } from "../base/identity.ts";
@@ -43,9 +43,11 @@ export interface ToolCommands {
  * the keychain's entry have that name and no other.
  *
  * @param options - see {@link CommandOptions}
- * @throws TypeError for a name that cannot name a folder and a variable everywhere
+ * @throws TypeError for a name that cannot name a folder and a variable everywhere, and for a group of commands that does not exist
  */
 export function createCommand({ name, version, commands = ["auth", "api", "completion"], ...own }: CommandOptions): ToolCommands {
+  const missing = commands.find((group) => !commandTable.some(({ words: [first] }) => first === group));
+  if (missing !== undefined) throw new TypeError(`"${missing}" is not a group of commands`);
   const { service, issuer, clientId } = own;
   const identity: Identity = { ...createIdentity({ name, version }), service: service ?? issuer, clientId };
   const table = commandTable.filter(({ words: [group = ""] }) => (commands as readonly string[]).includes(group));

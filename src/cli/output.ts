@@ -14,6 +14,8 @@ export interface Output {
   answer(text: string): void;
   /** The answer to a command that changes something: what is true now, with a tick, on one line. */
   done(text: Text): void;
+  /** One of several findings: a mark, what was examined, and what was found, to the right of that. */
+  finding(mark: Mark, label: string, text: string): void;
   /** The answer as JSON, for programs. */
   json(value: unknown): void;
   /** The same on one line: one of many answers. */
@@ -76,6 +78,10 @@ const red = 31;
 const yellow = 33;
 const dim = 2;
 
+/** What a finding is marked with, by how much it matters. */
+export type Mark = "✓" | "·" | "!" | "✗";
+const markColors: Readonly<Record<Mark, number>> = { "✓": green, "·": dim, "!": yellow, "✗": red };
+
 /**
  * Output on a process's streams.
  *
@@ -97,15 +103,17 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
     stream.write(text, done);
   };
   const fit = (stream: OutputStream, text: string, indent?: number): string => (stream.isTTY && stream.columns ? fitted(text, stream.columns, indent) : text);
+  const painted = (stream: OutputStream, color: number, label: string): string => (canColor(stream) ? `\u001b[${color}m${label}\u001b[0m` : label);
   const line = (stream: OutputStream, color: number, label: string, text: Text): void => {
     const parts = typeof text === "string" ? [text] : text.map((part) => (typeof part === "string" ? part : oneLine(hintWords([part])).replaceAll(" ", glue)));
     const body = fit(stream, `${label} ${oneLine(redact(parts.join("")))}`, label.length + 1).slice(label.length).replaceAll(glue, " ");
-    write(stream, `${canColor(stream) ? `\u001b[${color}m${label}\u001b[0m` : label}${body}\n`);
+    write(stream, `${painted(stream, color, label)}${body}\n`);
   };
   const isScreen = stderr.isTTY === true && env["TERM"] !== "dumb";
   return {
     answer: (text) => write(stdout, `${fit(stdout, printable(text))}\n`),
     done: (text) => line(stdout, green, "✓", text),
+    finding: (mark, label, text) => write(stdout, `${painted(stdout, markColors[mark], mark)}${fit(stdout, `${mark} ${label}  ${oneLine(text)}`).slice(1)}\n`),
     // JSON escapes the C0 controls itself; the others are escaped here, so that neither the value nor the terminal is damaged.
     json: (value) => write(stdout, `${JSON.stringify(value, null, 2).replace(unprintable, escaped)}\n`),
     jsonLine(value) {

@@ -176,8 +176,8 @@ for (const [what, fault, exit, error] of [
   ["has no device login", { status: 404, body: "<h1>not found</h1>" }, 1, /answered 404/],
   ["refuses the client", { status: 401, body: { error: "invalid_client" } }, 1, /answered 401 "invalid_client"/],
   ["is down", { status: 500 }, 3, /answered 500/],
-  ["gives no code", { body: { device_code: "dc", verification_uri: "https://service.example/device", expires_in: 900 } }, 1, /"user_code" is not a string/],
-  ["gives an address that is no page", { body: { device_code: "dc", user_code: "A", verification_uri: "javascript:alert(1)", expires_in: 900 } }, 1, /"verification_uri" is not the address of a page/],
+  ["gives no code", { body: { device_code: "dc", verification_uri: "https://service.example/device", expires_in: 900 } }, 1, /"user_code" is not a (short )?string/],
+  ["gives an address that is no page", { body: { device_code: "dc", user_code: "A", verification_uri: "javascript:alert(1)", expires_in: 900 } }, 1, /"verification_uri" is not the https: address of a page/],
   ["gives a code that has expired already", { body: { device_code: "dc", user_code: "A", verification_uri: "https://service.example/device", expires_in: -1 } }, 1, /"expires_in" is not a positive number of seconds/],
 ] as const) {
   test(`FR-002 a service that ${what} ends a device login with an error and a hint`, async (t) => {

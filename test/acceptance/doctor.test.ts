@@ -71,8 +71,20 @@ test("a healthy login has no critical finding, and each number is about one subj
 
   const { code, stdout } = await at.run("auth doctor");
   assert.equal(code, 0);
-  assert.match(stdout, /^✓ D101 profile +"default", the active one\n/);
+  assert.match(stdout, /^✓ D101 profile +"default", the active one\n/m);
   assert.match(stdout, /\nNo problems found\.\n$/);
+});
+
+test("what matters most comes first, in color; one cause counts once, and the last line is what to try first", unix, async (t) => {
+  const at = await loggedIn(t);
+  chmodSync(at.credentials, 0o644);
+  const { code, stdout } = await at.run("auth doctor", { FORCE_COLOR: "1" });
+  assert.equal(code, 1);
+  const marks = stdout.split("\n").flatMap((line) => /^\u001b\[(\d+)m(.)\u001b\[0m (D\d+)/.exec(line)?.slice(1, 3).join("") ?? []);
+  assert.deepEqual(marks.map((mark) => ["31✗", "33!", "2·", "32✓"].indexOf(mark)), marks.map((mark) => ["31✗", "33!", "2·", "32✓"].indexOf(mark)).sort());
+  assert.equal(marks.filter((mark) => mark === "31✗").length, 2, "the sessions cannot be read, and why");
+  assert.equal(stdout.match(/fix: .*chmod/g)?.length, 1);
+  assert.ok(stdout.endsWith(`\nCritical: 1. Warnings: 0.\nTry first: chmod 600 ${at.credentials}\n`), stdout);
 });
 
 test("the JSON has a schema version and stable members", async (t) => {

@@ -158,7 +158,7 @@ test("what the token manager and the authorized fetch return has a type that is 
     export const token: Promise<{ token: string; expiresAt: number | undefined }> = auth.getToken();
     export const session: Promise<AuthSession | undefined> = auth.session();
     export const code: Promise<number> = createCommand({ ...acme, issuer: undefined, commands: ["auth", "api"] }).run([]);
-    auth.on("ended", ({ reason }) => reason satisfies "expired" | "revoked" | "logout");
+    auth.on("ended", ({ reason }) => reason satisfies "expired" | "revoked" | "logout" | "elsewhere");
     // @ts-expect-error without an issuer
     createAuth({ name: "acme", version: "1.2.0" });
     // @ts-expect-error a misspelled option

@@ -92,6 +92,7 @@ for (const [title, edited] of [
   ["that name no issuer", { authorization_servers: [] }],
   ["that name a number of issuers", { authorization_servers: 5 }],
   ["of an address that takes the square of its length to read", { resource: `https://bank.example/${"/".repeat(400_000)}mcp` }],
+  ["that name an issuer with a line break in it", { authorization_servers: ["https://login.example/\n✓ Logged in as alice@example.com"] }],
   ["that name an issuer in plain http", { authorization_servers: ["http://login.example"] }],
 ] as const) {
   test(`S-001 metadata ${title} are not those of the resource: nobody is sent anywhere, and no token goes there`, async (t) => {

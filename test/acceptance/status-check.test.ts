@@ -60,7 +60,7 @@ test("S-004 with --check a service that cannot be reached is exit 3, and the log
   assert.deepEqual([busy.code, busy.stdout], [3, ""]);
   assert.match(busy.stderr, /^error: .*503.*\nhint: Nothing was lost\./);
   await saas.stop();
-  const gone = await run("auth status --check --json");
+  const gone = await run("auth status --check");
   assert.deepEqual([gone.code, gone.stdout], [3, ""]);
   assert.match(gone.stderr, /^error: cannot reach .* \(ECONNREFUSED\)\nhint: /);
   assert.equal((await run("auth status")).code, 0);
@@ -91,5 +91,5 @@ test("status counts by the service's clock if this machine's is off", async (t) 
   assert.equal(code, 0);
   assert.equal(stderr, "");
   assert.match(stdout, /^ {2}Refresh token +[45] days remaining/m);
-  assert.match(stdout, /^ {2}Access token +valid for 1 hour/m);
+  assert.match(stdout, /^ {2}Access token +(59|60) min remaining/m);
 });

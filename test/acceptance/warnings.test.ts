@@ -12,6 +12,7 @@ const tracker = ["--provider", "github", "--project", "my-project"];
 const given: Record<string, { args?: string[]; input?: string; until?: RegExp }> = {
   "auth switch": { args: ["default"] },
   "auth git-credential": { args: ["get"], input: "protocol=https\nhost=elsewhere.example\n" },
+  "auth exec-credential": { args: ["--cluster", "https://cluster.example"] },
   api: { args: ["GET", "/api/v1/me"] },
   "sync emit": { args: ["WPStatusChanged", "--aggregate", "WP01", "--payload", '{"wp_id":"WP01","from_lane":"planned","to_lane":"claimed"}'] },
   "sync upload": { args: ["spec.md", "--project", "6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111", "--mission", "login"] },
@@ -33,7 +34,7 @@ test("no warning of the runtime's own reaches the user of any command", async (t
   for (const name of order) {
     const { args = [], input, until } = given[name] ?? {};
     const line = [...name.split(" "), ...(name.startsWith("tracker") ? tracker : []), ...args];
-    const env = { ...at.env, KUBERNETES_EXEC_INFO: JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", spec: { interactive: false } }) };
+    const env = { ...at.env, KUBERNETES_EXEC_INFO: JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", spec: { interactive: false, cluster: { server: "https://cluster.example" } } }) };
     const options = { cwd: at.folder, ...(input !== undefined && { input }) };
     let result;
     if (until === undefined) {

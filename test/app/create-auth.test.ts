@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { createAuth, createIdentity, getTokenManager, type Auth, type AuthEvents, type AuthOptions, type LogEvent } from "../../src/index.ts";
+import { createAuth, createIdentity, getTokenManager, type Auth, type AuthEvents, type AuthOptions, type LogEvent, type LoginAddress } from "../../src/index.ts";
 import type { AuthError } from "../../src/index.ts";
 import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import { MockProvider } from "../conformance/mock-provider.ts";
@@ -150,6 +150,21 @@ test("the end of a session is told with its reason, and a listener that throws b
   assert.deepEqual(ended, [{ profile: "default", reason: "revoked" }]);
 });
 
+test("a session that another program ends is told of once, when this one finds out", async (t) => {
+  const clock = movableClock();
+  const { acme } = await stage(t, { now: () => clock.now() });
+  const [auth, other] = [acme({ clock }), acme({ clock })];
+  await logIn(auth);
+  await auth.getToken();
+  const reasons: string[] = [];
+  auth.on("ended", ({ reason }) => reasons.push(reason));
+  await other.logout();
+  clock.pass(3_599_000);
+  await assert.rejects(auth.getToken(), { code: "not_authenticated" });
+  await assert.rejects(auth.fetch("/api/v1/me"), { code: "not_authenticated" });
+  assert.deepEqual(reasons, ["elsewhere"]);
+});
+
 test("without a keychain a login asks for consent to the file, through the callback or not at all", async (t) => {
   const { saas, home, acme } = await stage(t);
   const auth = acme({ storage: undefined, keychain: false });
@@ -254,7 +269,11 @@ test("a service without an API of its own is asked for nothing but what its issu
   t.after(() => provider.close());
   const { acme } = await stage(t);
   const auth = acme({ issuer: provider.issuer, service: provider.resource, defaults: "standard" });
-  const session = await auth.login({ flow: "browser", open: false, onAddress: ({ url }) => void fetch(url) });
+  const paths: string[] = [];
+  const onAddress = ({ url, redirectUri }: LoginAddress): void => (paths.push(new URL(redirectUri).pathname), void fetch(url));
+  const session = await auth.login({ flow: "browser", open: false, onAddress });
+  await acme({ issuer: provider.issuer, service: provider.resource, profile: "other", defaults: "standard", redirectPath: "/acme/done" }).login({ flow: "browser", open: false, onAddress });
+  assert.deepEqual(paths, ["/callback", "/acme/done"], "what the author has registered");
   assert.deepEqual([session.user.email, session.teams, session.scope.split(" ").sort()], ["alice@example.com", [], ["offline_access", "openid"]]);
   assert.deepEqual(provider.requests.filter(({ path }) => path.startsWith("/api/")), []);
 });

@@ -28,6 +28,9 @@ async function stage(t: TestContext, more: Partial<AuthOptions> = {}): Promise<{
   const server = createServer((request, response) => {
     void (async () => {
       const authorization = request.headers.authorization ?? "";
+      if (request.url === "/.well-known/oauth-protected-resource/mcp") {
+        return response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ resource: `${url}/mcp`, authorization_servers: [url] }));
+      }
       if (request.url !== "/mcp") {
         const body = request.method === "POST" ? await new Response(request as never).text() : null;
         const { host: _, connection: __, "content-length": ___, "transfer-encoding": ____, ...headers } = request.headers;
@@ -63,10 +66,12 @@ async function tools(url: string, options: ConstructorParameters<typeof Streamab
 }
 
 test("the MCP SDK's client takes the login as its provider, and has the user log in when the server asks for it", async (t) => {
-  const { url, auth } = await stage(t);
+  const { saas, url, auth } = await stage(t);
   const authProvider = mcpAuthProvider(auth, byBrowser);
   await assert.rejects(tools(url, { authProvider }), UnauthorizedError);
   assert.equal((await auth.session())?.user.email, "alice@example.com");
+  const asked = saas.requests.find(({ path }) => path === "/oauth/authorize");
+  assert.equal(asked?.query.get("resource"), `${url}/mcp`);
   assert.deepEqual(await tools(url, { authProvider }), ["whoami"]);
 });
 

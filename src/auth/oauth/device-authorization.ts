@@ -1,4 +1,4 @@
-import { leadsHome } from "../../base/address.ts";
+import { isConfidential, leadsHome } from "../../base/address.ts";
 import { AuthError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import { Secret } from "../../base/secret.ts";
@@ -79,13 +79,21 @@ const shownText: Kind<string> = { expected: "a short string", read: (value) => (
 
 /**
  * It is shown, and drawn as a QR code for another device to open: it may be nothing but the address of a page (S-007). In front of
- * an `@`, a name would be read as the host; and a server elsewhere must not send the user to what runs on this machine.
+ * an `@`, a name would be read as the host; a server elsewhere must not send the user to what runs on this machine; and a page that
+ * anyone on the way can replace is no place to log in. It is shown as a browser reads it: blanks could make two addresses of one, a
+ * `\` or a letter of another alphabet another host.
  */
 function pageOf(server: URL): Kind<string> {
-  const isPage = (url: URL): boolean => /^https?:$/.test(url.protocol) && !url.username && !url.password && !leadsHome(url, server);
+  const isPage = (url: URL): boolean => isConfidential(url) && !url.username && !url.password && !leadsHome(url, server);
   return {
-    expected: "the address of a page",
-    read: (value) => (typeof value === "string" && value.length <= 2_000 && URL.canParse(value) && isPage(new URL(value)) ? value : undefined),
+    expected: "the https: address of a page",
+    read(value) {
+      if (typeof value !== "string" || value.length > 2_000 || !URL.canParse(value)) return undefined;
+      const url = new URL(value);
+      if (!isPage(url)) return undefined;
+      // As the server wrote it, where the two differ by the empty path only: it is typed by hand.
+      return url.href === `${value}/` ? value : url.href;
+    },
   };
 }
 

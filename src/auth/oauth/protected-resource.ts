@@ -57,13 +57,18 @@ async function resourceMetadata(url: string, address: string, options: ExchangeO
   const body = await readJsonObject(response);
   if (response.status !== 200 || body === undefined) return undefined;
   const { resource, authorization_servers: servers } = body;
-  if (typeof resource !== "string" || !URL.canParse(resource) || !targetOf(new URL(address), withoutEndSlashes(resource)).isService) {
+  if (!isAddress(resource) || !targetOf(new URL(address), withoutEndSlashes(resource)).isService) {
     throw invalidAnswer(response, `sent the metadata of ${typeof resource === "string" ? `"${excerpt(resource, 200)}"` : "no resource"}, and not of "${address}"`);
   }
   const issuer: unknown = Array.isArray(servers) ? servers[0] : undefined;
-  const isServer = typeof issuer === "string" && URL.canParse(issuer) && isConfidential(new URL(issuer)) && !leadsHome(new URL(issuer), new URL(address));
+  const isServer = isAddress(issuer) && isConfidential(new URL(issuer)) && !leadsHome(new URL(issuer), new URL(address));
   if (!isServer) throw invalidAnswer(response, "names no authorization server with a confidential address");
   const scopes: unknown = body["scopes_supported"];
   const scope = Array.isArray(scopes) ? scopes.filter((name) => typeof name === "string").join(" ") : "";
   return { resource, issuer, scope: scope || undefined };
+}
+
+/** An address that can be shown as it is: a parser ignores line breaks, and the line after one could say anything (S-008). */
+function isAddress(value: unknown): value is string {
+  return typeof value === "string" && /^[\x21-\x7e]+$/.test(value) && URL.canParse(value);
 }

@@ -21,7 +21,7 @@ export function providers({ command, variable }: Identity): string {
 redirect address is http://127.0.0.1/callback, with any port, if the provider's
 metadata says that its redirects name it (RFC 9207). Otherwise each issuer has a
 path of its own, /callback/…, which the first login prints; where only another
-path can be registered, name it with --redirect-path. Then one address is enough:
+path can be registered, name it with --redirect-path. Then one address will do:
 
     ${command} auth login ADDRESS --client-id ID
 
@@ -30,8 +30,9 @@ ADDRESS is the issuer, for example:
 ${byAddress}
 
 ADDRESS may also be a protected resource that names its issuer (RFC 9728), as an
-MCP server does. Without a client ID this program registers itself, if the issuer
-lets it. A client ID may be the address of a document of yours about the client.
+MCP server does. Without a client ID this program registers itself, if the
+issuer lets it. A client ID may be the address of a document of yours about the
+client.
 
 Some providers do not work by their address alone. They have a name instead:
 

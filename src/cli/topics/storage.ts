@@ -34,10 +34,11 @@ that is locked later is an error that says so.
 
 In a container, keep the folder of the secret as well, or set a passphrase. If
 the secret is lost, the file cannot be opened: restore it from a backup, or log
-in again with --force, which keeps what cannot be opened as credentials.json.old.
-A file from before there was a secret opens as before, and the next write gives
-it the new key. No derived key is kept anywhere; "${command} auth logout --all"
-also removes those that earlier versions kept in the runtime folder.
+in again with --force, which keeps what cannot be opened as
+credentials.json.old. A file from before there was a secret opens as before, and
+the next write gives it the new key. No derived key is kept anywhere;
+"${command} auth logout --all" also removes those that earlier versions kept in
+the runtime folder.
 
 The keychain is asked in a process of its own. The library that speaks to it
 waits on threads that nothing can cancel, and behind an unlock dialog that

@@ -65,10 +65,23 @@ test("the address that holds the code is optional, and unknown members are ignor
   assert.equal(authorization.verification_uri_complete, undefined);
 });
 
+test("S-007 the address of the page is shown as a browser reads it", async () => {
+  for (const [written, shown] of [
+    ["https://example.com", "https://example.com"],
+    ["HTTPS://Example.com:443/device", "https://example.com/device"],
+    ["https:\\\\evil.example\\@bank.example/", "https://evil.example/@bank.example/"],
+    ["https://bаnk.example/device", "https://xn--bnk-6cd.example/device"],
+    ["  https://evil.example/ https://bank.example/device", "https://evil.example/%20https://bank.example/device"],
+    ["https://evil.example/\n\nhttps://bank.example", "https://evil.example/https://bank.example"],
+  ] as const) {
+    assert.equal((await deviceAuthorizationResponse(answer({ ...example, verification_uri: written }), server)).verification_uri, shown);
+  }
+});
+
 const wrong: Record<string, unknown[]> = {
   device_code: [undefined, null, "", 7, {}],
   user_code: [undefined, "", 12345678, "A".repeat(101)],
-  verification_uri: [undefined, "", 7, "example.com/device", "javascript:alert(1)", "file:///etc/passwd", "https://", "http://a b/", "https://bank.example@evil.example/", "https://:pw@evil.example/", "http://127.0.0.1:631/admin", "https://localhost./", "http://a.localhost/", `https://a.example/${"x".repeat(2_000)}`],
+  verification_uri: [undefined, "", 7, "example.com/device", "javascript:alert(1)", "file:///etc/passwd", "https://", "http://a b/", "http://example.com/device", "https://bank.example@evil.example/", "https://:pw@evil.example/", "http://127.0.0.1:631/admin", "https://localhost./", "http://a.localhost/", `https://a.example/${"x".repeat(2_000)}`],
   verification_uri_complete: [7, "", "javascript:alert(1)", "data:text/html,x", "https://bank.example@evil.example/", "http://[::1]:631/admin"],
   expires_in: [undefined, null, 0, -1, "1800"],
   interval: [0, -5, "5", {}],

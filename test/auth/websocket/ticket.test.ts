@@ -139,7 +139,7 @@ test("S-007 an address that would send the ticket in the clear, expose it in a l
 });
 
 test("S-013 a service elsewhere does not lead the ticket to this machine, however the machine is written", async () => {
-  const hosts = ["127.0.0.1:1", "localhost", "localhost.:8443", "live.localhost", "0.0.0.0", "2130706433", "0x7f.1", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:0.0.0.0]"];
+  const hosts = ["127.0.0.1:1", "localhost", "localhost.:8443", "live.localhost", "localhost.localdomain", "ip6-localhost", "0.0.0.0", "2130706433", "0x7f.1", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:0.0.0.0]"];
   for (const host of hosts)
     for (const scheme of ["wss", "ws"]) await assert.rejects(socketAddress(`${scheme}://${host}/ws`, "https://service.example"), fails("service_answer_invalid", /leads to this machine/), host);
   assert.equal((await socketAddress("wss://localhost.example/ws", "https://service.example")).host, "localhost.example");

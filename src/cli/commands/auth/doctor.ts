@@ -4,7 +4,24 @@ import { describeEnvironment, readFacts } from "../../../platform/browser-or-dev
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import type { DoctorReport } from "../../json-output.ts";
 
-const marks = { ok: "✓", note: "·", warning: "!", critical: "✗" } as const;
+/** From what matters most to what does not. */
+const marks = { critical: "✗", warning: "!", note: "·", ok: "✓" } as const;
+const severities = Object.keys(marks);
+
+/** A finding in words. */
+type Said = DoctorReport["findings"][number];
+
+/** Findings with one fix have one cause, such as a keychain that is locked. */
+function causeOf({ fix, sentence }: Said): string {
+  return fix?.replace(/^Run: /, "") ?? sentence;
+}
+
+/** How many causes there are of each severity, each counted once, where it matters most. */
+function countCauses(findings: readonly Said[]): { critical: number; warnings: number } {
+  const causes = (severity: Said["severity"]): Set<string> => new Set(findings.filter((finding) => finding.severity === severity).map(causeOf));
+  const critical = causes("critical");
+  return { critical: critical.size, warnings: [...causes("warning")].filter((cause) => !critical.has(cause)).length };
+}
 
 export const doctor: Command = defineCommand({
   usage: "auth doctor",
@@ -23,18 +40,23 @@ export const doctor: Command = defineCommand({
   async run({ app, out, signal }, values) {
     const examined = await examine(app, { login: describeEnvironment(readFacts()), repair: values.repair === true, signal });
     const findings = examined.map(({ fix, ...finding }) => ({ ...finding, ...(fix && { fix: out.words(fix) }) }));
-    const count = (severity: string): number => findings.filter((finding) => finding.severity === severity).length;
-    const [critical, warnings] = [count("critical"), count("warning")];
+    const { critical, warnings } = countCauses(findings);
     if (values.json) {
       const report: DoctorReport = { schemaVersion: 1, healthy: critical === 0, critical, warnings, findings };
       out.json(report);
     } else {
       const width = Math.max(...findings.map(({ subject }) => subject.length));
-      for (const { number, severity, subject, sentence, fix } of findings) {
-        out.answer(`${marks[severity]} ${number} ${subject.padEnd(width)}  ${oneLine(sentence)}`);
-        if (fix !== undefined) out.answer(`${" ".repeat(width + 9)}fix: ${oneLine(fix)}`);
+      const sorted = findings.toSorted((one, other) => severities.indexOf(one.severity) - severities.indexOf(other.severity));
+      const fixes = new Set<string>();
+      for (const finding of sorted) {
+        const { number, severity, subject, sentence, fix } = finding;
+        out.finding(marks[severity], `${number} ${subject.padEnd(width)}`, sentence);
+        if (fix !== undefined && !fixes.has(causeOf(finding))) out.answer(`${" ".repeat(width + 9)}fix: ${oneLine(causeOf(finding))}`);
+        fixes.add(causeOf(finding));
       }
+      const [first] = sorted.filter(({ severity, fix }) => fix !== undefined && (severity === "critical" || severity === "warning"));
       out.answer(critical + warnings === 0 ? "\nNo problems found." : `\nCritical: ${critical}. Warnings: ${warnings}.`);
+      if (first !== undefined) out.answer(`Try first: ${oneLine(causeOf(first))}`);
     }
     return critical === 0 ? 0 : 1;
   },
