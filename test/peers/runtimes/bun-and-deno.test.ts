@@ -10,12 +10,13 @@ import { scene } from "../../helpers/scene.ts";
 import { sessionOf, storeSession } from "../../helpers/stored-session.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const installed = at("node_modules");
 const permissions = /deno run ((?: ?--allow-[a-z]+)+)/.exec(readFileSync(at("../../../README.md"), "utf8"))?.[1]?.trim().split(" ") ?? [];
 assert.ok(permissions.length > 3, "the README names Deno's permissions");
 
 const runtimes: Record<string, readonly [string, ...string[]]> = {
-  Bun: [at("node_modules/@oven/bun-linux-x64/bin/bun")],
-  Deno: [at("node_modules/@deno/linux-x64-glibc/deno"), "run", "--no-prompt", ...permissions],
+  Bun: [join(installed, "@oven", "bun-linux-x64", "bin", "bun")],
+  Deno: [join(installed, "@deno", "linux-x64-glibc", "deno"), "run", "--no-prompt", ...permissions],
 };
 
 for (const [name, runtime] of Object.entries(runtimes)) {
