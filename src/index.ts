@@ -24,7 +24,8 @@ export function createAuthorizedFetch(overrides?: AppOverrides): AuthorizedFetch
   return appFor(overrides).authorizedFetch;
 }
 
-export { createAuth, type Auth, type AuthEvents, type AuthOptions, type AuthSession, type LogoutResult, type TimedToken, type TokenCredential } from "./app/create-auth.ts";
+export { createAuth } from "./app/create-auth.ts";
+export type { Auth, AuthEvents, AuthOptions, AuthSession, LogoutResult, TimedToken, TokenCredential } from "./app/auth.ts";
 export type { ConsentQuestion, LoginAddress, LoginCode, LoginOptions } from "./app/login/options.ts";
 export { AuthError, isAuthError, isTransient, NotAuthenticatedError, ServiceError, type AuthErrorCode, type AuthErrorOptions } from "./base/errors.ts";
 export type { ForeignVariable, Hint, HintPart, SystemCommand, ToolCommand, ToolVariable } from "./base/hint.ts";

@@ -1,4 +1,4 @@
-import type { Auth } from "./create-auth.ts";
+import type { Auth } from "./auth.ts";
 import type { LoginOptions } from "./login/options.ts";
 import { boundToken } from "../auth/session.ts";
 import { isAuthError } from "../base/errors.ts";

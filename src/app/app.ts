@@ -30,8 +30,8 @@ export interface App {
   mayHaveChanged(): boolean;
   /** What options and variables say, and which of them said it. */
   readonly settings: Settings;
-  /** Whether the service has an API of its own that names the user, see {@link AppOverrides.defaults}. */
-  readonly hasOwnApi: boolean;
+  /** What the program says of logins. */
+  readonly tool: Pick<AppOverrides, "defaults" | "redirectPath" | "trustedHosts">;
   /** The folder of everything that is stored. */
   readonly folder: string;
   /** The real path of the working folder, for which the user may have chosen a profile; undefined when it no longer exists. */
@@ -144,7 +144,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     fetch,
     mayHaveChanged: () => effects.unknown > 0,
     settings,
-    hasOwnApi: overrides.defaults !== "standard",
+    tool: overrides,
     isKept: storage !== "memory",
     isSealed: storage === undefined,
     get folder() {

@@ -24,6 +24,10 @@ export interface AppOverrides {
   clientSecret?: string | undefined;
   /** The scopes that a login requests, separated by spaces; by default those of the service, see {@link AppOverrides.defaults}. */
   scope?: string | undefined;
+  /** The path of the redirect URI that is registered at `issuer`, `http://127.0.0.1/callback` by default, where the port may be any (RFC 8252 §7.3). */
+  redirectPath?: string | undefined;
+  /** Other hosts than the issuer's own that a login at `issuer` may begin at; by default the user is asked. */
+  trustedHosts?: readonly string[] | undefined;
   /**
    * What a login takes the service to have. `"own"`, the default: `/api/v1/me`, which names the user and their teams, and
    * `/api/v1/logout`. `"standard"`: neither, so UserInfo or the ID token name the user, there are no teams, and `openid offline_access` is

@@ -59,13 +59,14 @@ export class AuthError extends Error {
   /** What went wrong, for programs. */
   readonly code: AuthErrorCode;
   /** What to do next, as data: its words depend on the tool. @internal */
-  readonly next: Hint | undefined;
+  declare readonly next: Hint | undefined;
 
   /** `message`: lower case, the thing quoted, what was expected and what was found. */
   constructor(code: AuthErrorCode, message: string, options: AuthErrorOptions = {}) {
     super(sentence(message), options.cause === undefined ? undefined : { cause: withoutBaggage(options.cause) });
     this.code = code;
-    this.next = typeof options.hint === "string" ? [options.hint] : options.hint;
+    // Out of sight: a program that dies of the error would print it, and these are no words yet.
+    Object.defineProperty(this, "next", { value: typeof options.hint === "string" ? [options.hint] : options.hint });
   }
 
   /** What to do next, for people: in the words of the tool that the error comes from, with the commands that its users type. */

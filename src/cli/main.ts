@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import type { App } from "../app/app.ts";
-import type { AuthOptions } from "../app/create-auth.ts";
+import type { AuthOptions } from "../app/auth.ts";
 import { AuthError } from "../base/errors.ts";
 import { hintText, type TypedCommand } from "../base/hint.ts";
 import { createIdentity, type Identity } from "../base/identity.ts";
@@ -8,7 +8,7 @@ import { configFolder, sessionsFile } from "../platform/paths.ts";
 import { readPrivateFile } from "../platform/private-files.ts";
 import type { Terminal } from "../platform/terminal.ts";
 import type { Command, CommandEntry, Context } from "./command.ts";
-import { commandTable, groupSummaries, topicTable } from "./command-table.ts";
+import { builtInLogin, commandTable, groupSummaries, topicsOf } from "./command-table.ts";
 import { dispatch, splitOptions } from "./dispatch.ts";
 import { createOutput } from "./output.ts";
 
@@ -43,18 +43,21 @@ export interface ToolCommands {
  * the keychain's entry have that name and no other.
  *
  * @param options - see {@link CommandOptions}
- * @throws TypeError for a name that cannot name a folder and a variable everywhere
+ * @throws TypeError for a name that cannot name a folder and a variable everywhere, and for a group of commands that does not exist
  */
 export function createCommand({ name, version, commands = ["auth", "api", "completion"], ...own }: CommandOptions): ToolCommands {
+  const missing = commands.find((group) => !commandTable.some(({ words: [first] }) => first === group));
+  if (missing !== undefined) throw new TypeError(`"${missing}" is not a group of commands`);
   const { service, issuer, clientId } = own;
   const identity: Identity = { ...createIdentity({ name, version }), service: service ?? issuer, clientId };
-  const table = commandTable.filter(({ words: [group = ""] }) => (commands as readonly string[]).includes(group));
+  const ofTool = commandTable.filter(({ words: [group = ""] }) => (commands as readonly string[]).includes(group));
+  const table = issuer === undefined ? ofTool : ofTool.map((entry) => (entry.words[1] === "login" ? builtInLogin : entry));
   const isOurs = (word: string | undefined): boolean => table.some(({ words: [group] }) => group === word);
   return {
     run: (argv) => untilDone((signal) => run(argv, { ...own, identity }, table, signal)),
     has(argv) {
       const [word, next] = splitOptions(argv).line;
-      return isOurs(word) || (word === "help" && (isOurs(next) || topicTable.some(({ name }) => name === next)));
+      return isOurs(word) || (word === "help" && (isOurs(next) || topicsOf(identity).some(({ name }) => name === next)));
     },
   };
 }

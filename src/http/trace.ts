@@ -4,7 +4,7 @@ import { redact } from "../base/secret.ts";
 import type { Clock } from "../platform/clock.ts";
 
 /** Headers whose values are or hold secrets, also those of other tools that a user has added. */
-const secretHeader = /auth|cookie|token|key|secret|dpop|signature|session/i;
+const secretHeader = /^(?!www-authenticate$).*(?:auth|cookie|token|key|secret|dpop|signature|session)/i;
 /** Parameters of an address whose values are secrets, also in the address of a redirect. */
 const secretParameter = /([?&#;][\w.~%-]*(?:code|state|nonce|token|ticket|secret|password|key|sig|assertion)[\w.~%-]*=)[^&#;\s"]*/gi;
 /** What services call the id under which they log a request. */

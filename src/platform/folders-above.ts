@@ -25,9 +25,10 @@ const sticky = 0o1000;
  */
 export function openFoldersAbove(path: string): readonly OpenFolder[] {
   const folders = new Set<string>();
+  const links = new Set<string>();
   // The real path first: links that lead in a circle end here.
-  for (const way of [realpathSync(path), path]) addFoldersOnTheWay(way, folders);
-  return [...folders].flatMap((folder) => openEntry(folder, true));
+  for (const way of [realpathSync(path), path]) addFoldersOnTheWay(way, folders, links);
+  return [...[...folders].flatMap((folder) => openEntry(folder, true)), ...[...links].flatMap(foreignLink)];
 }
 
 /**
@@ -64,11 +65,17 @@ export function openWayTo(path: string, isFolder = false): readonly OpenFolder[]
 }
 
 /** Adds the folders in which the system looks a path up: those above it, and those above each place that a link on the way names. */
-function addFoldersOnTheWay(path: string, folders: Set<string>): void {
+function addFoldersOnTheWay(path: string, folders: Set<string>, links: Set<string>): void {
   const above = dirname(path);
   if (above === path) return;
-  if (!folders.has(above)) addFoldersOnTheWay(above, folders.add(above));
-  if (lstatSync(path).isSymbolicLink()) addFoldersOnTheWay(resolve(realpathSync(above), readlinkSync(path)), folders);
+  if (!folders.has(above)) addFoldersOnTheWay(above, folders.add(above), links);
+  if (lstatSync(path).isSymbolicLink()) addFoldersOnTheWay(resolve(realpathSync(above), readlinkSync(path)), folders, links.add(path));
+}
+
+/** A link of another user's, in a folder where everybody may have one: its owner can make it lead elsewhere at any time. */
+function foreignLink(path: string): OpenFolder[] {
+  const { uid, mode } = lstatSync(path);
+  return isTrustedOwner(uid) ? [] : [{ path, uid, mode: mode & 0o7777 }];
 }
 
 /** Whether an owner of a folder above ours can do no more to it than root and this user can anyway. */

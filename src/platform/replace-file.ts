@@ -9,7 +9,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, constants, fsyncSync, ftruncateSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { systemErrorCode } from "../base/errors.ts";
+import { AuthError, systemErrorCode } from "../base/errors.ts";
 
 /** Room on disk for the next content of a file, taken before the content is known. */
 export interface Reservation {
@@ -113,10 +113,15 @@ export function patiently<T>(action: () => T, platform: NodeJS.Platform = proces
     try {
       return action();
     } catch (error) {
-      if (left === 1 || !inUse.includes(systemErrorCode(error) ?? "")) throw error;
+      if (left === 1 || !isInUse(error)) throw error;
     }
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
   }
+}
+
+/** An error of ours has the system's as its cause. */
+function isInUse(error: unknown): boolean {
+  return inUse.includes(systemErrorCode(error instanceof AuthError ? error.cause : error) ?? "");
 }
 
 /**

@@ -26,8 +26,8 @@ export interface DrainAccountOptions extends ServiceAccess {
   /** How long to wait for another process that drains the same queue, in milliseconds. */
   waitMs: number;
   onRejected?: (rejection: Rejection) => void;
-  /** Receives the counts of events so far. */
-  onProgress?: ((events: Readonly<DrainCounts>) => void) | undefined;
+  /** Receives the counts so far. */
+  onProgress?: ((sent: Pick<DrainReport, "events" | "artifacts">) => void) | undefined;
 }
 
 /**
@@ -65,10 +65,10 @@ async function drainScope(scope: QueueScope, limits: BatchLimits, report: DrainR
     scope.events.removeAbandoned();
     scope.events.closeOpenFiles();
     scope.artifacts.removeAbandoned();
-    const shared = { ...options, limits, held: () => lock.held() };
+    const shared = { ...options, limits, held: () => lock.held(), onProgress: () => options.onProgress?.(report) };
     return (
-      (await drainEvents(scope, { ...shared, counts: report.events, onProgress: () => options.onProgress?.(report.events) })) ??
-      (await drainArtifacts(scope, { ...shared, counts: report.artifacts, onProgress: undefined }))
+      (await drainEvents(scope, { ...shared, counts: report.events })) ??
+      (await drainArtifacts(scope, { ...shared, counts: report.artifacts }))
     );
   } finally {
     lock.release();

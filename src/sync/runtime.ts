@@ -57,8 +57,8 @@ export interface FlushOptions {
   signal?: runtime.AbortSignal | undefined;
   /** How long to wait for another process that drains the same queue, in milliseconds; 60,000 by default. */
   waitMs?: number;
-  /** Called after every answer. */
-  onProgress?: (events: Readonly<DrainReport["events"]>) => void;
+  /** Called after every answer, with the counts so far. */
+  onProgress?: (sent: Readonly<Pick<DrainReport, "events" | "artifacts">>) => void;
 }
 
 /** How long the last flush may hold up the end of the process, in milliseconds. */

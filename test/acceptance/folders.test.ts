@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, lchownSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
 import { filesUnder, scene, type Scene } from "../helpers/scene.ts";
@@ -26,6 +26,24 @@ test("a login refuses a configuration folder below one that everybody can change
   chmodSync(open, 0o1777);
   assert.equal((await run("auth login", { SPEC_KITTY_CONFIG_DIR: join(open, "mine") })).code, 0, "in a sticky folder nobody can replace it");
   assert.ok(env["HOME"]);
+});
+
+test("a login refuses a way to its folder that leads over a link of another user's", asRoot, async (t) => {
+  const { folder, run, saas } = await scene(t);
+  const [shared, mine] = [join(folder, "shared"), join(folder, "mine")];
+  mkdirSync(shared);
+  chmodSync(shared, 0o1777);
+  mkdirSync(mine, { mode: 0o700 });
+  symlinkSync(mine, join(shared, "link"));
+  assert.equal((await run("auth login", { SPEC_KITTY_CONFIG_DIR: join(shared, "link") })).code, 0, "a link of one's own is one's own business");
+  lchownSync(join(shared, "link"), 12345, 12345);
+  const requests = saas.requests.length;
+  for (const place of [join(shared, "link"), join(shared, "link", "new")]) {
+    const { code, stderr } = await run("auth login --force", { SPEC_KITTY_CONFIG_DIR: place });
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`^error: "${shared}/link" belongs to another user \\(uid 12345\\), who could put another folder in place of "[^"]+"\nhint: `));
+  }
+  assert.equal(saas.requests.length, requests);
 });
 
 test("root in somebody else's home creates nothing there", asRoot, async (t) => {

@@ -152,7 +152,7 @@ for (const how of ["--verbose", "SPEC_KITTY_TRACE"] as const) {
     const at = await scene(t);
     await storeSession(at.saas, at.env, sessionOf(at.saas));
     const before = await storedSession(at.env);
-    at.saas.faults.always("/api/v1/echo", { headers: { "X-Request-Id": "req_4711", "Set-Cookie": "sid=hidden-cookie" } });
+    at.saas.faults.always("/api/v1/echo", { headers: { "X-Request-Id": "req_4711", "WWW-Authenticate": "Bearer error=shown", "Set-Cookie": "sid=hidden-cookie" } });
     const args = ["api", "/api/v1/echo?a=1", "-H", "X-Api-Key: hidden-key", ...(how === "--verbose" ? [how] : [])];
     const { code, stdout, stderr } = await runCommand(t, args, { ...at.env, ...(how !== "--verbose" && { [how]: "1" }) });
     assert.equal(code, 0, stderr);
@@ -160,6 +160,7 @@ for (const how of ["--verbose", "SPEC_KITTY_TRACE"] as const) {
     assert.match(stderr, new RegExp(`^> \\[1\\] POST ${at.saas.url}/oauth/token\\n(    .*\\n)*< \\[1\\] 200 OK after \\d+ ms\\n`));
     assert.match(stderr, new RegExp(`^> \\[2\\] GET ${at.saas.url}/api/v1/echo\\?a=1\\n(    .*\\n)*    authorization: \\[secret\\]\\n(    .*\\n)*< \\[2\\] 200 OK after \\d+ ms, id req_4711\\n(    .*\\n)*    set-cookie: \\[secret\\]\\n`, "m"));
     assert.match(stderr, /^ {4}x-api-key: \[secret\]$/m);
+    assert.match(stderr, /^ {4}www-authenticate: Bearer error=shown$/m);
     const after = await storedSession(at.env);
     for (const secret of [before?.accessToken, before?.refreshToken, after?.accessToken, after?.refreshToken]) assert.ok(secret && !stderr.includes(secret.reveal()));
     assert.doesNotMatch(stderr, /hidden/);

@@ -5,6 +5,7 @@ import { test, type TestContext } from "node:test";
 import type { Fault } from "../fake-saas/faults.ts";
 import { runCommand } from "../helpers/command.ts";
 import { loggedInScene, queueFiles } from "../helpers/queue.ts";
+import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
 import { later, type Scene } from "../helpers/scene.ts";
 
 const uploadPath = "/api/dossier/push-content/";
@@ -20,6 +21,13 @@ async function queued(t: TestContext, content = "# Plan\n"): Promise<Scene> {
   assert.equal(at.saas.requests.length, 0, "queued, and nothing asked");
   return at;
 }
+
+test("on a terminal a line shows how many artifacts were sent, and how fast", { skip: noTerminal }, async (t) => {
+  const at = await queued(t);
+  const running = startOnTerminal(t, ["sync", "now"], at.env);
+  await running.shows(/Sent 0 events and 1 artifact, \d+(\.\d)? per second …/);
+  assert.match((await running.ended).stdout, /✓[^\n]* Sent 0 events and 1 artifact\./);
+});
 
 test("an artifact is stored once (201), and one that the service already has counts as delivered (200)", async (t) => {
   const at = await queued(t, "\ufeff# Plän\n");

@@ -183,7 +183,7 @@ test("on a terminal a line shows the progress of a drain", { skip: noTerminal },
   const at = await loggedInScene(t);
   await fill(at.env, 1500);
   const running = startOnTerminal(t, ["sync", "now"], at.env);
-  await running.shows(/Sent \d+ events …/);
+  await running.shows(/Sent \d+ events, \d+(\.\d)? per second …/);
   const { code, stdout } = await running.ended;
   assert.equal(code, 0);
   assert.match(stdout, /Sent 1500 events and 0 artifacts\./);

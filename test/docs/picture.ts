@@ -1,11 +1,22 @@
-// `node --import tsx test/docs/picture.ts`: takes the README's picture of a login anew. Needs tmux, and the built command.
+// `node --import tsx test/docs/picture.ts [NAME…]`: takes the pictures of the documents anew, or those that are named. Needs tmux, Chromium and
+// the built command.
 import { writeFileSync } from "node:fs";
-import { drawScreen, recordLogin } from "./login-picture.ts";
+import { fileURLToPath } from "node:url";
+import { photograph, recordPages } from "./pages.ts";
+import { record, screens } from "./screens.ts";
+import { drawScreen } from "./terminal-picture.ts";
 
 const cleanUp: (() => unknown)[] = [];
+const t = { after: (step?: unknown) => void cleanUp.push(step as () => unknown) };
+const named = process.argv.slice(2);
+const isWanted = (name: string): boolean => named.length === 0 || named.includes(name);
 try {
-  const lines = await recordLogin({ after: (step?: unknown) => void cleanUp.push(step as () => unknown) });
-  writeFileSync(new URL("login.svg", import.meta.url), drawScreen(lines, "A login in a terminal, and an authenticated request"));
+  for (const [name, scenario] of Object.entries(screens)) {
+    if (isWanted(name)) writeFileSync(new URL(`${name}.svg`, import.meta.url), drawScreen(await record(t, scenario), scenario.title));
+  }
+  for (const [name, page] of named.length === 0 || named.some((one) => one.startsWith("page-")) ? await recordPages(t) : []) {
+    if (isWanted(name)) photograph(t, page, fileURLToPath(new URL(`${name}.png`, import.meta.url)));
+  }
 } finally {
   for (const step of cleanUp) await step();
 }

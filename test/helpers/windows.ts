@@ -67,7 +67,7 @@ export function startWindows(): Windows {
     rmSync(place, { recursive: true, force: true });
   };
   // Also when a time limit ends this process: its services would go on.
-  process.once("exit", stop);
+  process.once("exit", stop).once("SIGTERM", () => process.exit(1));
   let count = 0;
   const startProgram: Windows["startProgram"] = (name, args, { env = {}, nodeArgs = [], node = "node-20" } = {}) => {
     count += 1;

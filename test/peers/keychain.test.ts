@@ -61,8 +61,8 @@ test("a gnome-keyring that the bus starts, and that has no default keyring, is a
 test("a session without a bus is an error that says so", async (t) => {
   const desktop = await session(t);
   const { DBUS_SESSION_BUS_ADDRESS: _bus, XDG_RUNTIME_DIR: _runtime, ...env } = desktop.env;
-  await refuses({ ...desktop, env }, "read", /no keychain answers here \(.*DBUS_SESSION_BUS_ADDRESS/);
-  await refuses({ ...desktop, env: { ...env, DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere/bus" } }, "read", /no keychain answers here \(.*\/nowhere\/bus/);
+  await refuses({ ...desktop, env }, "read", /^no keychain answers here$/);
+  await refuses({ ...desktop, env: { ...env, DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere/bus" } }, "read", /^no keychain answers here$/);
 });
 
 test("a Secret Service that never answers is given up in time, and the process ends", async (t) => {

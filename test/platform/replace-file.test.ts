@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync
 import { join } from "node:path";
 import { test } from "node:test";
 import { leftTemporaries, patiently, replaceFile, reserveFile } from "../../src/platform/replace-file.ts";
+import { unreadable } from "../../src/platform/private-files.ts";
 import { scratchFolder } from "../helpers/command.ts";
 
 test("a file is replaced as a whole, and nothing else is left in its folder", (t) => {
@@ -71,6 +72,22 @@ for (const code of ["EPERM", "EACCES", "EBUSY"]) {
     assert.equal(elsewhere.calls(), 1);
   });
 }
+
+test("NFR-014 on Windows a file is read again while the system says that it is in use, through an error that explains it too", (t) => {
+  const folder = scratchFolder(t);
+  const [from, to] = [join(folder, "new"), join(folder, "file")];
+  writeFileSync(from, "new");
+  const { rename, calls } = reluctant(from, to, "EPERM", "EBUSY");
+  const explained = (): void => {
+    try {
+      rename();
+    } catch (cause) {
+      throw unreadable(from, cause);
+    }
+  };
+  patiently(explained, "win32");
+  assert.equal(calls(), 3);
+});
 
 test("NFR-014 on Windows a file that stays open is given up after 2 s, and any other failure is one at once", (t) => {
   const path = join(scratchFolder(t), "file");

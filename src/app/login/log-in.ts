@@ -42,10 +42,13 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   requireClient(target, flow);
   const provider = target.provider && namedProvider(target.provider);
   const redirectPath = options.redirectPath ?? target.redirectPath;
-  const trustedHosts = [...new Set([...target.trustedHosts, ...(options.trustedHosts ?? [])])];
+  // What the author of a tool knows of its issuer says nothing about another that the user names.
+  const { defaults, redirectPath: registeredPath = "/callback", trustedHosts: ofTool = [] } = app.tool;
+  const isOfTool = app.settings.issuer?.source === "issuer" && app.settings.issuer.value === (target.issuer ?? target.service);
+  const trustedHosts = [...new Set([...target.trustedHosts, ...(options.trustedHosts ?? []), ...(isOfTool ? ofTool : [])])];
   const resource = options.resource ?? target.resource;
   const isResource = target.resource !== undefined;
-  const parameters = { ...target, known: target.server, provider, hasOwnApi: app.hasOwnApi, redirectPath, trustedHosts, dpop, isResource, resource, audience, prompt, loginHint };
+  const parameters = { ...target, known: target.server, provider, hasOwnApi: defaults !== "standard", redirectPath: redirectPath ?? (isOfTool ? registeredPath : undefined), trustedHosts, dpop, isResource, resource, audience, prompt, loginHint };
   const prepared = await agreedIssuer(app, target, await prepareLogin(parameters, exchange), options.onConsent);
   const agreed = await agreedHost(prepared, flow === "device" ? "device_code" : "authorization_code", options.onConsent);
   const { registeredUntil, ...client } = await clientOf(app, target, agreed, options, exchange);

@@ -43,7 +43,7 @@ h1{margin:0 0 .75rem;font-size:1.4rem;line-height:1.3}
 p,blockquote{margin:.5rem 0;overflow-wrap:anywhere}
 p.soft{color:var(--soft)}
 blockquote{padding-left:.75rem;border-left:3px solid var(--line)}
-code{padding:.1rem .35rem;background:var(--back);border:1px solid var(--line);border-radius:4px;font:.95em ui-monospace,monospace}
+code{display:inline-block;padding:.1rem .35rem;background:var(--back);border:1px solid var(--line);border-radius:4px;font:.95em ui-monospace,monospace}
 `;
 
 // The style is allowed by its hash and nothing else is allowed at all: text that got past the escaping still could not run,

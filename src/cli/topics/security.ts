@@ -19,14 +19,17 @@ export function security({ command, variable }: Identity): string {
   hosts are named.
 - A service that lies. Its addresses are opened only if they are https: or
   loopback, as one argument, never through a shell. Its text cannot move the
-  cursor or run in a page. Its answers are limited in size and time, messages of
-  the live connection included, if the WebSocket is Node's own. A service on
+  cursor or run in a page. Its answers are limited in size and time, or passed
+  on as they come by "api"; so are messages of the live connection, if
+  the WebSocket is Node's own. A service on
   another machine leads neither a request nor the live connection to this one.
 - A resource that names an issuer to get that issuer's tokens. A client that the
   environment names (${variable("CLIENT_ID")}) is used there only if you
   agreed to that issuer by name.
 - The wrong service. Tokens go to the service that issued them and nowhere
-  else, redirects included.
+  else, redirects included. git gets one for the service's own address, and only
+  below its path if it has one; kubectl for the one cluster that it was set up
+  for.
 - A folder that came from somebody else. A file in it can suggest a profile, and
   never decides whose token is used. What decides is your own choice
   ("${command} auth switch PROFILE --here"), which is kept with the sessions, by
@@ -44,6 +47,8 @@ export function security({ command, variable }: Identity): string {
   nothing in another user's home. Where only a group can change a folder above,
   it can hide what is below; "${command} auth doctor" names it. On Windows
   the access list of your profile folder keeps others out.
+- A file with a hostile name. Shell completion leaves file names to the shell,
+  with its own quoting, and hints quote every word that you might paste.
 - Code that somebody else has placed where programs look for it. Only the files
   of this package are loaded, and its one dependency, from the package's own
   place for it and only if nobody but you and root can change the way there.
@@ -55,7 +60,9 @@ export function security({ command, variable }: Identity): string {
   signature, times and nonce are checked as OpenID Connect Core 3.1.3.7 says.
 - Logs. A secret is a type that does not print itself. No token, code, verifier,
   ticket or key is printed by any command but "auth token",
-  "auth git-credential" and "auth exec-credential", which exist to do so.
+  "auth git-credential" and "auth exec-credential", which exist to do so. What a
+  service quotes of them is replaced in every message; --debug shows name, code
+  and message of a cause, --verbose no secret header and no body.
 
 What is not protected:
 

@@ -51,7 +51,7 @@ export const doctor: Command = defineCommand({
       for (const finding of sorted) {
         const { number, severity, subject, sentence, fix } = finding;
         out.finding(marks[severity], `${number} ${subject.padEnd(width)}`, sentence);
-        if (fix !== undefined && !fixes.has(causeOf(finding))) out.answer(`${" ".repeat(width + 9)}fix: ${oneLine(fix)}`);
+        if (fix !== undefined && !fixes.has(causeOf(finding))) out.answer(`${" ".repeat(width + 9)}fix: ${oneLine(causeOf(finding))}`);
         fixes.add(causeOf(finding));
       }
       const [first] = sorted.filter(({ severity, fix }) => fix !== undefined && (severity === "critical" || severity === "warning"));

@@ -45,7 +45,7 @@ export const status: Command = defineCommand({
       out.done(`Logged in as ${profile ? accountName(profile) : found.profile}`);
       const now = app.clock.now() + (profile?.session?.clockOffsetMs ?? 0);
       if (values.check && !found.checked) out.warn("the issuer names nobody and gave no refresh token, so there is nothing to ask it");
-      const asked = found.checked ? "asked just now" : out.words(hint`not asked; to ask it: ${{ command: "auth status --check" }}`);
+      const asked = found.checked ? "asked just now" : "not asked: --check asks it";
       out.answer(columns(sessionRows(found, profile?.session, now, identity, asked)));
       const left = found.refreshTokenExpiresAt === undefined ? Infinity : Date.parse(found.refreshTokenExpiresAt) - now;
       if (left < threeDaysMs) out.warn(hint`the login expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);

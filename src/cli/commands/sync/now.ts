@@ -29,7 +29,13 @@ export const now: Command = defineCommand({
     };
     // Before anything is sent: a report that cannot be written would be noticed too late.
     await writeReport();
-    const onProgress = ({ delivered, duplicates }: DrainReport["events"]): void => out.progress(`Sent ${counted(delivered + duplicates, "event")} …`);
+    const startedAt = app.clock.monotonic();
+    const onProgress = (sent: Pick<DrainReport, "events" | "artifacts">): void => {
+      const [events, artifacts] = [sent.events, sent.artifacts].map(({ delivered, duplicates }) => delivered + duplicates) as [number, number];
+      const perSecond = (1000 * (events + artifacts)) / Math.max(1, app.clock.monotonic() - startedAt);
+      const both = `${counted(events, "event")}${artifacts > 0 ? ` and ${counted(artifacts, "artifact")}` : ""}`;
+      out.progress(`Sent ${both}, ${perSecond < 10 ? perSecond.toFixed(1) : Math.round(perSecond)} per second …`);
+    };
     const report = await sync.flush({ signal, onProgress }).finally(writeReport);
     out.progress("");
     const { events, artifacts, left, failure } = report;

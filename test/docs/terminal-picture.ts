@@ -1,34 +1,3 @@
-import { chmodSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import type { TestContext } from "node:test";
-import { startFakeSaas } from "../fake-saas/server.ts";
-import { bin, commandEnvironment, scratchFolder } from "../helpers/command.ts";
-import { startOnScreen } from "../helpers/tmux.ts";
-
-const columns = 92;
-const commands = ["spec-kitty auth login", `spec-kitty api GET /api/v1/me | cut -c 1-${columns}`, "spec-kitty auth list"];
-
-/** Types the commands into a shell on a real terminal, against the fake service, and returns the screen's lines with their colours. */
-export async function recordLogin(t: Pick<TestContext, "after">): Promise<string[]> {
-  const saas = await startFakeSaas({ accessTokenSeconds: 3600 });
-  t.after(() => saas.close());
-  const folder = scratchFolder(t);
-  const program = join(folder, "spec-kitty");
-  writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${bin}' "$@"\n`);
-  chmodSync(program, 0o755);
-  const environment = commandEnvironment(folder, saas.url);
-  const env = { ...environment, PATH: `${folder}:${environment["PATH"]}`, PS1: "\\n\\[\\e[2m\\]$\\[\\e[0m\\] " };
-  const screen = await startOnScreen(t, ["bash", "--norc", "--noprofile", "-i"], env, { columns });
-  for (const [index, command] of [...commands, ""].entries()) {
-    // So many commands with what they said, and a prompt that waits.
-    await screen.shows(new RegExp(`^(?:\\$ [^]*\\n){${index}}\\$\\n*(?![^])`, "m"));
-    if (command !== "") await screen.press(command, "Enter");
-  }
-  const lines = await screen.colored();
-  // Before the first prompt and above the last one is a blank line.
-  return lines.slice(1, lines.findLastIndex((line) => textOf(line).startsWith("$")) - 1);
-}
-
 /** A line of the screen without its colours. */
 export function textOf(line: string): string {
   return line.replace(/\u001b\[[\d;]*m/g, "");
@@ -45,19 +14,25 @@ const margin = 16;
  * @param title - for those who do not see it
  */
 export function drawScreen(lines: readonly string[], title: string): string {
+  const columns = Math.max(60, ...lines.map((line) => textOf(line).length));
   const width = Math.ceil(columns * charWidth + 2 * margin);
   const height = lines.length * lineHeight + 2 * margin;
   const rows = lines.flatMap((line, index) => {
-    const length = textOf(line).length;
+    const text = textOf(line);
+    const length = text.length;
     if (length === 0) return [];
+    if (/^[█▀▄ ]+$/.test(text)) return [blocks(text, margin + index * lineHeight)];
     return [`<text x="${margin}" y="${margin + index * lineHeight + fontSize}" textLength="${round(length * charWidth)}">${colored(line)}</text>`];
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" xml:space="preserve">
 <title>${escaped(title)}</title>
 <style>
   rect { fill: #16181d }
-  text { fill: #d5d9e0; font: ${fontSize}px ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace }
+  text { fill: #d5d9e0; font: ${fontSize}px ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; white-space: pre }
+  path { fill: #fff }
   .green { fill: #6cc98a }
+  .red { fill: #f0746e }
+  .yellow { fill: #e2b84c }
   .dim { fill: #858c99 }
 </style>
 <rect width="${width}" height="${height}" rx="8"/>
@@ -66,9 +41,18 @@ ${rows.join("\n")}
 `;
 }
 
+/** A row of a QR code, whose blocks no font would join. */
+function blocks(text: string, top: number): string {
+  const parts = [...text].flatMap((block, column) => {
+    const [start, height] = block === "█" ? [0, lineHeight] : block === "▀" ? [0, lineHeight / 2] : block === "▄" ? [lineHeight / 2, lineHeight / 2] : [0, 0];
+    return height === 0 ? [] : [`M${round(margin + column * charWidth)} ${top + start}h${charWidth}v${height}h-${charWidth}z`];
+  });
+  return `<path d="${parts.join("")}"/>`;
+}
+
 /** The text of a row, what is coloured in elements of its own. */
 function colored(line: string): string {
-  const classes: Readonly<Record<string, string>> = { 2: "dim", 32: "green" };
+  const classes: Readonly<Record<string, string>> = { 2: "dim", 31: "red", 32: "green", 33: "yellow" };
   let name: string | undefined;
   return line
     .split(/(\u001b\[[\d;]*m)/)
