@@ -70,13 +70,16 @@ export interface CommandOptions {
   cwd?: string;
   /** Arguments for Node itself. */
   nodeArgs?: readonly string[];
+  /** Another runtime than this one, with its arguments. */
+  runtime?: readonly [string, ...string[]];
   /** Another copy of the command than this folder's. */
   program?: string;
 }
 
 /** Starts the real command. It is killed when the test ends before it does. */
 export function startCommand(t: Pick<TestContext, "after">, args: readonly string[], env: CommandEnvironment, options: CommandOptions = {}): RunningCommand {
-  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), options.program ?? bin, ...args], { env, cwd: options.cwd, stdio: ["pipe", "pipe", "pipe"] });
+  const [runtime, ...runtimeArgs] = options.runtime ?? [process.execPath];
+  const child = spawn(runtime, [...runtimeArgs, ...(options.nodeArgs ?? []), options.program ?? bin, ...args], { env, cwd: options.cwd, stdio: ["pipe", "pipe", "pipe"] });
   t.after(() => void child.kill("SIGKILL"));
   let stdout = "";
   let stderr = "";

@@ -126,8 +126,10 @@ async function waitForResponse(listener: CallbackListener, address: string, opti
   try {
     options.pasted?.(listener.accept, waiting);
     // Another user of the machine can read what a browser is started with, but not this terminal (S-009).
-    void options.open?.(listener.startAddress(address)).then((outcome) => {
-      if ("failed" in outcome && !waiting.aborted) options.openFailed(outcome.failed);
+    // A runtime that may not start programs says so at once.
+    const opening = async (): Promise<BrowserOutcome | undefined> => options.open?.(listener.startAddress(address));
+    void opening().then((outcome) => {
+      if (outcome !== undefined && "failed" in outcome && !waiting.aborted) options.openFailed(outcome.failed);
     }, (error: unknown) => options.openFailed(error instanceof Error ? error.message : String(error)));
     return await Promise.race([listener.callback, late]);
   } finally {

@@ -95,7 +95,7 @@ let ahead: KeychainProcess | undefined;
 export function startKeychainProcess(env: Environment): void {
   if (whyNone() !== undefined) return;
   ahead = start(env);
-  for (const one of [ahead.child, ahead.child.stdin as Socket | null, ahead.answer]) one?.unref();
+  keepAlive(ahead, "unref");
 }
 
 /**
@@ -112,9 +112,10 @@ export async function askKeychainProcess(request: KeychainRequest, env: Environm
   const library = (await import("./keychain-library.ts")).findKeychainLibrary();
   if (!("files" in library)) return library;
   signal.throwIfAborted();
-  const { child, answer, said, ended } = ahead ?? start(env);
+  const asking = ahead ?? start(env);
+  const { child, said, ended } = asking;
   ahead = undefined;
-  for (const one of [child, child.stdin as Socket | null, answer]) one?.ref();
+  keepAlive(asking, "ref");
   const kill = (): boolean => child.kill("SIGKILL");
   signal.addEventListener("abort", kill);
   child.stdin?.end(JSON.stringify({ ...request, files: library.files }));
@@ -130,6 +131,12 @@ export async function askKeychainProcess(request: KeychainRequest, env: Environm
     // Without a cause: the text may hold the key.
   }
   throw new Error(`its process ${whatItDid}`);
+}
+
+/** Whether the process keeps this one alive. Some runtimes cannot say so for each part, and none can for a process that was not started. */
+function keepAlive({ child, answer }: KeychainProcess, how: "ref" | "unref"): void {
+  if (child.pid === undefined) return;
+  for (const one of [child, child.stdin as Partial<Socket> | null, answer as Partial<Socket> | null | undefined]) one?.[how]?.();
 }
 
 /** Why no process can be started that asks; undefined where one can. */
