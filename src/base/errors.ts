@@ -41,7 +41,7 @@ const codes = [
 export interface AuthErrorOptions {
   /** What to do next; a string where there is no command or variable in it. */
   hint?: string | Hint;
-  /** The evidence: the error or answer that led here. Never shown without `--debug`. */
+  /** The evidence: the error that led here. Of one that is not ours, name, code, message and stack are kept. Never shown without `--debug`. */
   cause?: unknown;
 }
 
@@ -59,13 +59,14 @@ export class AuthError extends Error {
   /** What went wrong, for programs. */
   readonly code: AuthErrorCode;
   /** What to do next, as data: its words depend on the tool. @internal */
-  readonly next: Hint | undefined;
+  declare readonly next: Hint | undefined;
 
   /** `message`: lower case, the thing quoted, what was expected and what was found. */
   constructor(code: AuthErrorCode, message: string, options: AuthErrorOptions = {}) {
-    super(sentence(message), options.cause === undefined ? undefined : { cause: options.cause });
+    super(sentence(message), options.cause === undefined ? undefined : { cause: withoutBaggage(options.cause) });
     this.code = code;
-    this.next = typeof options.hint === "string" ? [options.hint] : options.hint;
+    // Out of sight: a program that dies of the error would print it, and these are no words yet.
+    Object.defineProperty(this, "next", { value: typeof options.hint === "string" ? [options.hint] : options.hint });
   }
 
   /** What to do next, for people: in the words of the tool that the error comes from, with the commands that its users type. */
@@ -96,8 +97,27 @@ function sentence(message: string): string {
 }
 
 /**
- * Where an error comes from: its stack, and of each cause its name, code and message. Anything else that a runtime or a library puts
- * on an error may be what was sent or received, such as `data` of undici's `HTTPParserError` (S-005).
+ * A cause as it is kept. Anything else that a runtime or a library puts on an error may be what was sent or received, such as `data`
+ * of undici's `HTTPParserError`; and what Node prints of an error that nobody has caught is not ours to choose: it asks no
+ * `inspect` of ours (S-005).
+ */
+function withoutBaggage(cause: unknown, seen: Map<unknown, Error> = new Map()): unknown {
+  if (!(cause instanceof Error)) return redact(String(cause));
+  const known = isAuthError(cause) ? cause : seen.get(cause);
+  if (known !== undefined) return known;
+  const message = redact(cause.message);
+  const copy = cause instanceof AggregateError ? new AggregateError([], message) : new Error(message);
+  seen.set(cause, copy);
+  const code = systemErrorCode(cause);
+  for (const [name, value] of Object.entries({ name: cause.name, stack: redact(cause.stack ?? "") })) Object.defineProperty(copy, name, { value, configurable: true, writable: true });
+  if (code !== undefined) Object.assign(copy, { code });
+  if (cause.cause !== undefined) Object.defineProperty(copy, "cause", { value: withoutBaggage(cause.cause, seen), configurable: true, writable: true });
+  if (cause instanceof AggregateError) (copy as AggregateError).errors = (cause.errors as unknown[]).map((one) => withoutBaggage(one, seen));
+  return copy;
+}
+
+/**
+ * Where an error comes from: its stack, and of each cause its name, code and message.
  */
 export function evidence(error: unknown): string {
   const seen = new Set<unknown>();

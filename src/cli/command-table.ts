@@ -37,6 +37,9 @@ export const commandTable: readonly CommandEntry[] = [
   entry("completion", "print a shell completion script", async () => (await import("./commands/completion.ts")).completion),
 ];
 
+/** In the place of `auth login` in a tool whose author says where its users log in. */
+export const builtInLogin: CommandEntry = entry("auth login", "log in through the browser", async () => (await import("./commands/auth/login.ts")).loginAtBuiltInIssuer);
+
 /** What each group of commands is about. */
 export const groupSummaries: Readonly<Record<string, string>> = {
   auth: "log in, log out, and see who is logged in",
@@ -56,6 +59,8 @@ export const groupExamples: Readonly<Record<string, readonly string[]>> = {
 export interface TopicEntry {
   readonly name: string;
   readonly summary: string;
+  /** Whether it is about a choice that the users of a tool with an issuer of its own do not have. */
+  readonly isOfUsers?: true;
   /** Loads the function that gives its text under a tool's name: lines of at most 80 columns that read the same in a terminal and as Markdown. */
   readonly load: () => Promise<(identity: Identity) => string>;
 }
@@ -64,9 +69,14 @@ export interface TopicEntry {
 export const topicTable: readonly TopicEntry[] = [
   { name: "environment", summary: "the variables that are read", load: async () => (await import("./topics/environment.ts")).environment },
   { name: "exit-codes", summary: "what each exit code tells a script", load: async () => (await import("./topics/exit-codes.ts")).exitCodesTopic },
-  { name: "providers", summary: "how to log in at well-known providers", load: async () => (await import("./topics/providers.ts")).providers },
+  { name: "providers", summary: "how to log in at well-known providers", isOfUsers: true, load: async () => (await import("./topics/providers.ts")).providers },
   { name: "scripting", summary: "tokens, JSON and requests in scripts", load: async () => (await import("./topics/scripting.ts")).scripting },
   { name: "security", summary: "what is protected, against whom, and what is not", load: async () => (await import("./topics/security.ts")).security },
   { name: "storage", summary: "where sessions are kept, and where the key lives", load: async () => (await import("./topics/storage.ts")).storage },
   { name: "troubleshooting", summary: "messages, what is safe, and what to do", load: async () => (await import("./topics/troubleshooting.ts")).troubleshooting },
 ];
+
+/** The topics of a tool. */
+export function topicsOf({ service }: Identity): readonly TopicEntry[] {
+  return topicTable.filter(({ isOfUsers }) => service === undefined || isOfUsers !== true);
+}

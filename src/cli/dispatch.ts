@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { hint, type Hint } from "../base/hint.ts";
 import type { Identity } from "../base/identity.ts";
 import { commonOptions, usageError, type Command, type CommandEntry, type OptionSpec } from "./command.ts";
-import { commandTable, groupSummaries, topicTable } from "./command-table.ts";
+import { commandTable, groupSummaries, topicsOf } from "./command-table.ts";
 
 /** What an option was given; a list if it may be repeated. */
 type OptionValue = string | number | boolean | string[] | undefined;
@@ -48,10 +48,11 @@ export function splitOptions(argv: readonly string[]): { inFront: readonly strin
 async function helpTopic(words: readonly string[], identity: Identity, table: readonly CommandEntry[]): Promise<Request | undefined> {
   const [word = "", ...more] = words;
   if (more.length > 0 || word === "" || word.startsWith("-") || entriesBelow([word], table).length > 0) return undefined;
-  const topic = topicTable.find(({ name }) => name === word);
+  const topics = topicsOf(identity);
+  const topic = topics.find(({ name }) => name === word);
   if (topic !== undefined) return { kind: "text", text: (await topic.load())(identity) };
   const { nearest } = await import("./nearest.ts");
-  const meant = nearest(word, [...topicTable.map(({ name }) => name), ...table.map(({ words: [first = ""] }) => first)]);
+  const meant = nearest(word, [...topics.map(({ name }) => name), ...table.map(({ words: [first = ""] }) => first)]);
   const see = hint`See: ${{ command: "--help" }}`;
   throw usageError(`"${word}" is not a command or a topic of ${identity.command}`, meant ? hint`Did you mean: ${{ command: `help ${meant}` }}? ${see}` : see);
 }
@@ -62,7 +63,7 @@ async function groupRequest(words: readonly string[], next: string | undefined, 
   const isTop = words.length === 0;
   if (next === undefined || next === "--help" || next === "-h" || next === "help") {
     const { groupHelp } = await import("./help.ts");
-    const topics = isTop ? topicTable : [];
+    const topics = isTop ? topicsOf(identity) : [];
     return { kind: "text", text: groupHelp(words, below, { identity, groups: groupSummaries, topics }) };
   }
   const { nearest } = await import("./nearest.ts");

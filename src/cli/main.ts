@@ -8,7 +8,7 @@ import { configFolder, sessionsFile } from "../platform/paths.ts";
 import { readPrivateFile } from "../platform/private-files.ts";
 import type { Terminal } from "../platform/terminal.ts";
 import type { Command, CommandEntry, Context } from "./command.ts";
-import { commandTable, groupSummaries, topicTable } from "./command-table.ts";
+import { builtInLogin, commandTable, groupSummaries, topicsOf } from "./command-table.ts";
 import { dispatch, splitOptions } from "./dispatch.ts";
 import { createOutput } from "./output.ts";
 
@@ -50,13 +50,14 @@ export function createCommand({ name, version, commands = ["auth", "api", "compl
   if (missing !== undefined) throw new TypeError(`"${missing}" is not a group of commands`);
   const { service, issuer, clientId } = own;
   const identity: Identity = { ...createIdentity({ name, version }), service: service ?? issuer, clientId };
-  const table = commandTable.filter(({ words: [group = ""] }) => (commands as readonly string[]).includes(group));
+  const ofTool = commandTable.filter(({ words: [group = ""] }) => (commands as readonly string[]).includes(group));
+  const table = issuer === undefined ? ofTool : ofTool.map((entry) => (entry.words[1] === "login" ? builtInLogin : entry));
   const isOurs = (word: string | undefined): boolean => table.some(({ words: [group] }) => group === word);
   return {
     run: (argv) => untilDone((signal) => run(argv, { ...own, identity }, table, signal)),
     has(argv) {
       const [word, next] = splitOptions(argv).line;
-      return isOurs(word) || (word === "help" && (isOurs(next) || topicTable.some(({ name }) => name === next)));
+      return isOurs(word) || (word === "help" && (isOurs(next) || topicsOf(identity).some(({ name }) => name === next)));
     },
   };
 }

@@ -201,6 +201,7 @@ test("S-010 exec-credential gives a token to no cluster but the one that it was 
     [" --cluster https://cluster.example", "https://cluster.example.evil.example", /it gets none/],
     [" --cluster https://cluster.example", "https://cluster.example/k8s/clusters/other", /it gets none/],
     [" --cluster https://cluster.example", "http://cluster.example", /it gets none/],
+    [" --cluster http://cluster.example", "http://cluster.example", /^error: the cluster http:\/\/cluster\.example would get the token in plain http[^\n]+\nhint: /],
     [" --cluster nonsense", "nonsense", /does not say which cluster/],
   ] as const) {
     const { code, stdout, stderr } = await at.run(`auth exec-credential${args}`, askedBy(server));

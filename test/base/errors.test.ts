@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { inspect } from "node:util";
+import { typescript } from "../helpers/command.ts";
 import { AuthError, evidence, reasonOf, systemErrorCode } from "../../src/base/errors.ts";
 
 const missing = ((): unknown => {
@@ -33,8 +35,25 @@ test("S-005 what is shown of an error has the stack, and of its causes name, cod
     assert.match(text, /caused by TypeError: fetch failed\n +caused by AggregateError: every way failed\n +caused by HTTPParserError \[HPE_INVALID_CONSTANT\]: no HTTP\n +caused by Error \[ECONNREFUSED\]: refused/);
     assert.doesNotMatch(text, /hunter2/);
   }
+  // What Node prints of an error that nobody has caught.
+  assert.doesNotMatch(inspect(error, { customInspect: false, depth: 9, showHidden: true }), /hunter2/);
   const circle = new Error("round");
   circle.cause = circle;
   assert.match(evidence(circle), /^Error: round\n +at /);
   assert.equal(evidence("thrown as it is"), "thrown as it is");
+});
+
+test("S-005 an error that nobody catches crashes its program without showing what hangs on its causes, or a secret in them", () => {
+  const program = `
+    const { AuthError } = await import(${JSON.stringify(new URL("../../src/base/errors.ts", import.meta.url).href)});
+    const { Secret } = await import(${JSON.stringify(new URL("../../src/base/secret.ts", import.meta.url).href)});
+    const secret = new Secret("rt_hunter2hunter2");
+    const parser = Object.assign(new Error("got " + secret.reveal()), { code: "HPE_INVALID_CONSTANT", data: "grant=hunter2hunter2" });
+    const circle = new Error("round", { cause: new AggregateError([parser], "all") });
+    parser.cause = circle;
+    throw new AuthError("network_unavailable", "cannot reach it", { cause: circle });`;
+  const { status, stderr } = spawnSync(process.execPath, [...typescript, "--input-type=module", "-e", program], { encoding: "utf8" });
+  assert.equal(status, 1);
+  assert.match(stderr, /AuthError: cannot reach it[^]*Error: round[^]*got \[secret\][^]*HPE_INVALID_CONSTANT/);
+  assert.doesNotMatch(stderr.replace(program, ""), /hunter2hunter2/);
 });

@@ -1,4 +1,4 @@
-import { withoutEndSlashes } from "../../../base/address.ts";
+import { isConfidential, withoutEndSlashes } from "../../../base/address.ts";
 import { AuthError } from "../../../base/errors.ts";
 import { defineCommand, profileOption, type Command } from "../../command.ts";
 import { credentialOf } from "../../credential.ts";
@@ -63,6 +63,7 @@ function checkAsker(text: string, cluster: string | undefined): void {
   if (server === undefined) throw refuse("the client does not say which cluster it asks for", "set provideClusterInfo: true");
   if (cluster === undefined) throw refuse(`the cluster ${server} asks for a token, and no cluster was named to give it to`, 'add "--cluster" and the address of the cluster to args');
   if (addressOf(cluster) !== server) throw refuse(`the cluster ${server} asks for a token that is for ${cluster}: it gets none`, "use a user that is set up for this cluster");
+  if (!isConfidential(new URL(server))) throw refuse(`the cluster ${server} would get the token in plain http, where anyone on the way could read it`, "set an https: address as the server");
 }
 
 /** An address as it can be compared; undefined for anything else. */

@@ -15,12 +15,13 @@ import { browserScreen } from "../../login/browser-screen.ts";
 import { askedConsent } from "../../login/consent.ts";
 import { deviceScreen } from "../../login/device-screen.ts";
 
+const whatItDoes =
+  "Log in through the browser. Where no browser can be shown (over SSH, in a container), log in with a code that you enter in a " +
+  "browser on another device. The session is sealed with a key in the OS keychain.";
+
 export const login: Command = defineCommand({
   usage: "auth login [ADDRESS]",
-  description:
-    "Log in through the browser. Where no browser can be shown (over SSH, in a container), log in with a code that you enter in a " +
-    "browser on another device. The session is sealed with a key in the OS keychain. ADDRESS is the service, or the issuer of its tokens; " +
-    "the profile remembers it.",
+  description: `${whatItDoes} ADDRESS is the service, or the issuer of its tokens; the profile remembers it.`,
   arguments: [0, 1],
   repeated: ["force", "yes", "provider", "tenant", "service", "issuer", "client-id", "client-secret-file", "scope", "trust-host", "storage"],
   options: {
@@ -124,6 +125,21 @@ export const login: Command = defineCommand({
     }
   },
 });
+
+/** What says where to log in, and as which client. */
+const placeOptions: readonly string[] = ["provider", "tenant", "service", "issuer", "client-id", "client-secret-file", "redirect-path"];
+const isPlain = (option: string): boolean => !placeOptions.includes(option);
+
+/** The same for a tool whose author says where its users log in. */
+export const loginAtBuiltInIssuer: Command = {
+  ...login,
+  usage: "auth login",
+  description: whatItDoes,
+  arguments: [0, 0],
+  ...(login.repeated && { repeated: login.repeated.filter(isPlain) }),
+  options: Object.fromEntries(Object.entries(login.options).filter(([option]) => isPlain(option))),
+  examples: [["auth login", "log in through the browser"], ...login.examples.slice(1, 3)],
+};
 
 function parseRedirectHost(host: string | undefined): "127.0.0.1" | "localhost" | undefined {
   if (host === undefined || host === "127.0.0.1" || host === "localhost") return host;
