@@ -129,7 +129,7 @@ test("--provider google: the secret of a client that cannot keep one, access_typ
   // "it is assumed that the apps cannot keep secrets"
   const none = await runCommand(t, ["auth", "login", "--provider", "google", "--client-id", "1234.apps.googleusercontent.com"], env);
   assert.equal(none.code, 2);
-  assert.match(none.stderr, /^error: google requires the client secret that it gave with the client ID\nhint: Set SPEC_KITTY_CLIENT_SECRET, or run: .*--provider google --client-secret-file FILE$/m);
+  assert.match(none.stderr, /^error: google requires the client secret that it gave with the client ID\nhint: Set SPEC_KITTY_CLIENT_SECRET, or run: .*--provider google --client-secret-file FILE --client-id 1234\S+$/m);
   assert.deepEqual(requests, []);
 
   const secret = { ...env, SPEC_KITTY_CLIENT_SECRET: "GOCSPX-shared" };
