@@ -59,6 +59,18 @@ test(`a program whose token is good loads no more for it than the command does, 
   assert.deepEqual(loaded.filter((path) => /login|flows|oauth|loopback|refresher|cli\//.test(path)), []);
 });
 
+test(`auth status, whoami and git-credential load at most ${mostFiles + 4} of the package's files`, async (t) => {
+  const saas = await startFakeSaas();
+  t.after(() => saas.close());
+  const folder = scratchFolder(t);
+  const env = commandEnvironment(folder, saas.url);
+  await storeSession(saas, env, sessionOf(saas, { leftMs: 3_600_000 }));
+  for (const verb of ["status", "whoami", "git-credential get"]) {
+    const loaded = await filesLoadedBy(t, ["auth", ...verb.split(" ")], env, folder);
+    assert.ok(loaded.length > 20 && loaded.length <= mostFiles + 4, `${verb}, ${loaded.length} files:\n${loaded.join("\n")}`);
+  }
+});
+
 test("where the keychain has the key, a command starts to ask it before it loads the rest, and help and completion never do", async (t) => {
   const folder = scratchFolder(t);
   const env = commandEnvironment(folder, "https://service.example", { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere" });

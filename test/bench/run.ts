@@ -56,6 +56,9 @@ if (values.json) {
     ["--version", start.version],
     ["auth token", start.authToken],
     ["auth status", start.authStatus],
+    ["auth whoami", start.whoami],
+    ["auth git-credential get", start.gitCredential],
+    ...(start.gh === undefined ? [] : ([["gh auth token", start.gh]] satisfies [string, number][])),
   ];
   console.log(table([["", "ms", "x node -e 0"], ...costs.map(([name, ms]) => [name, ms.toFixed(1), (ms / start.bareNode).toFixed(2)])].map(portable)));
   for (const { title, rows } of syncTables(sync)) console.log(`\n${title}:\n\n${table(rows)}`);

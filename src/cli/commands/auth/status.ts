@@ -1,6 +1,4 @@
-import { ownerOfEnvironmentToken } from "../../../app/account.ts";
 import type { App } from "../../../app/app.ts";
-import { checkSession } from "../../../auth/flows/check-session.ts";
 import { accountName, type Profile, type Session } from "../../../auth/session.ts";
 import { AuthError } from "../../../base/errors.ts";
 import { hint, login } from "../../../base/hint.ts";
@@ -64,6 +62,7 @@ interface Findings {
 async function ofProfile({ app, signal }: Context, check: boolean): Promise<Findings> {
   const { name, profile, all: { here } } = await chosenProfile(app);
   if (!check || profile?.session === undefined) return { found: statusOf(name, profile, app, here), profile };
+  const { checkSession } = await import("../../../auth/flows/check-session.ts");
   let checked: boolean;
   try {
     checked = await checkSession({ store: app.store, tokens: app.tokens(name), exchange: { fetch: app.fetch, clock: app.clock, signal } });
@@ -79,6 +78,7 @@ async function ofEnvironmentToken({ app, signal }: Context, check: boolean): Pro
   const { name, profile, all: { here } } = await chosenProfile(app);
   const found = environmentTokenStatus(name, profile, app, here);
   if (!check) return { found };
+  const { ownerOfEnvironmentToken } = await import("../../../app/account.ts");
   const { teams, ...user } = (await ownerOfEnvironmentToken(app, signal)).user;
   return { found: { ...found, checked: true, user, teams } };
 }

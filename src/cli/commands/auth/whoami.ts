@@ -1,4 +1,3 @@
-import { ownerOfEnvironmentToken } from "../../../app/account.ts";
 import type { App } from "../../../app/app.ts";
 import { notLoggedIn } from "../../../auth/session.ts";
 import { oneLine } from "../../../base/text.ts";
@@ -27,7 +26,7 @@ export const whoami: Command = defineCommand({
 });
 
 async function userOfEnvironment(app: App, signal: AbortSignal): Promise<WhoAmI> {
-  const { teams: _, ...user } = (await ownerOfEnvironmentToken(app, signal)).user;
+  const { teams: _, ...user } = (await (await import("../../../app/account.ts")).ownerOfEnvironmentToken(app, signal)).user;
   return { user, tokenSource: app.identity.variable("ACCESS_TOKEN") };
 }
 
