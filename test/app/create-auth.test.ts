@@ -110,7 +110,7 @@ test("a token in memory ends with a logout, and another user's login takes its p
   assert.equal(saas.accessTokens.get(token)?.session.ended !== undefined, true, "the session that was replaced ended at the service");
 });
 
-test("NFR-002 several in one process, of one name, refresh once; of another name or profile they have sessions of their own", async (t) => {
+test("FR-010 several in one process, of one name, refresh once; of another name or profile they have sessions of their own", async (t) => {
   const clock = movableClock();
   const { saas, acme } = await stage(t, { now: () => clock.now() });
   const same = [acme({ clock }), acme({ clock }), acme({ clock })];
@@ -288,6 +288,15 @@ test("FR-021 getTokenManager takes its options: a profile, a folder, a storage",
   assert.equal((await manager.getSession()).user.email, "bob@example.com");
   assert.equal(await manager.getAccessToken(), (await work.getToken()).token);
   await assert.rejects(getTokenManager({ identity, folder, profile: "nobody", env: machine(home) }).getAccessToken(), { code: "not_authenticated", message: /there is no profile "nobody"/ });
+});
+
+test("a token in the tool's variable is given out as it is, without a login and without a request", async (t) => {
+  const { saas, home, acme } = await stage(t);
+  const { access_token } = saas.issue({ user: "bob" });
+  const auth = acme({ env: { ...machine(home), ACME_ACCESS_TOKEN: access_token } });
+  assert.deepEqual(await auth.getToken(), { token: access_token, tokenType: "Bearer", expiresAt: undefined });
+  assert.equal(saas.requests.length, 0);
+  assert.equal(((await (await auth.fetch("/api/v1/me")).json()) as { email: string }).email, "bob@example.com");
 });
 
 test("an option that is missing or misspelled is refused", () => {
