@@ -158,7 +158,7 @@ test("metadata that names another issuer ends the login, with the name to use wh
   provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, issuer: `${provider.issuer}/` }) };
   const slash = await run(loginAt(provider));
   assert.equal(slash.code, 1);
-  assert.match(slash.stderr, new RegExp(`^hint: Name it as it names itself: spec-kitty auth login --issuer ${provider.issuer}/$`, "m"));
+  assert.match(slash.stderr, new RegExp(`^hint: Name it as it names itself: spec-kitty auth login --issuer ${provider.issuer}/ --scope openid$`, "m"));
   assert.ok(!provider.paths.includes("/authorize"));
 });
 
