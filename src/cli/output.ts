@@ -144,8 +144,9 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
     hint: (text) => line(stderr, dim, "hint:", text),
     progress(text) {
       if (!isScreen) return;
-      // A line that wraps could not be redrawn: only its last row would go.
-      stderr.write(clearLine + oneLine(text).slice(0, (stderr.columns || 80) - 1));
+      // A line that wraps could not be redrawn: only its last row would go. Rather the first sentence than a part of the second.
+      const [room, line] = [(stderr.columns || 80) - 1, oneLine(text)];
+      stderr.write(clearLine + (line.length <= room ? line : line.replace(/(?<=\.) .*/, "").slice(0, room)));
       isDrawn = true;
     },
     address(url) {

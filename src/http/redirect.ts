@@ -38,6 +38,8 @@ export function nextHop(response: Response, from: Hop, service: string, scope: R
   if (!URL.canParse(location, from.url)) throw refuse("something that is not an address");
   const url = new URL(location, from.url);
   const where = `"${url.origin}${url.pathname}"`;
+  // `fetch` would throw, and a name in front of an `@` is there to be taken for the host.
+  if (url.username || url.password) throw refuse(`${where} with a user name or password`);
   // A service elsewhere has no business with what runs on this machine.
   if (leadsHome(url, new URL(from.url))) throw refuse(`${where}, which is this machine`);
   if (!isConfidential(url)) throw refuse(`${where}, where anyone on the way could read it`);

@@ -34,18 +34,18 @@ export function targetOf(input: string | URL, base: string): Target {
   const url = new URL(isPath ? `${base}/${text.replace(/^\//, "")}` : text);
   const service = new URL(base);
   const isBelow = url.pathname === service.pathname || url.pathname.startsWith(service.pathname.replace(/\/?$/, "/"));
-  const isService = url.origin === service.origin && isBelow && (service.pathname === "/" || !climbs(url.pathname));
+  const isService = url.origin === service.origin && isBelow && !url.username && !url.password && (service.pathname === "/" || !climbs(url.pathname));
   if (isPath && !isService) throw leaves();
   return { url: url.href, isService };
 }
 
 /**
  * Whether a path still leads upwards for a server that reads it otherwise than the sender does: gateways decode once or twice more
- * (`..%2f`, `%252e%252e`), take `\` for `/`, or drop what follows a `;`. Every plain `..` has been resolved by now, so one that is left
+ * (`..%2f`, `%252e%252e`), take `\` or invalid UTF-8 for `/`, or drop what follows a `;`. Every plain `..` has been resolved by now, so one that is left
  * is meant for such a server, which would take the token to a neighbor of the service.
  */
 function climbs(pathname: string): boolean {
   let path = pathname;
   for (let round = 0; round < 3; round += 1) path = path.replace(/%([0-7][0-9a-f])/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-  return path.split(/[/\\]/).some((segment) => /^\.\.(?:;|$)/.test(segment));
+  return path.split(/[/\\]/).some((segment) => /^\.\.(?![\w.~-])/.test(segment));
 }

@@ -39,10 +39,10 @@ test("FR-002 FR-019 a terminal shows the code in chunks and as a QR code, and a 
   assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
 });
 
-test("--no-qr draws nothing, and Ctrl-C leaves a clean line", { skip: noTmux }, async (t) => {
+test("--no-qr draws nothing, a narrow screen has a shorter countdown, and Ctrl-C leaves a clean line", { skip: noTmux }, async (t) => {
   const { saas, env } = await scene(t, { deviceIntervalSeconds: 1 });
-  const screen = await startOnScreen(t, [...headless, "--no-qr"], env);
-  await screen.shows(/^Waiting for the approval, 15 minutes left/m);
+  const screen = await startOnScreen(t, [...headless, "--no-qr"], env, { columns: 60 });
+  await screen.shows(/^Waiting for the approval, 15 minutes left\.$/m);
   assert.match((await screen.lines()).join("\n"), userCode);
   assert.doesNotMatch((await screen.lines()).join("\n"), /[█▀▄]/);
   await screen.press("C-c");

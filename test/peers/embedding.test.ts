@@ -13,7 +13,7 @@ import { fillForms } from "./form-user.js";
 
 const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-test("FR-021 a tool of twenty lines logs in at a provider in the browser and by code, shares one refresh among sixteen processes, and logs out", async (t) => {
+test("FR-021 a tool of twenty lines at a provider: login by browser and code, one refresh for sixteen processes, logout", async (t) => {
   const provider = spawn(process.execPath, [program("oidc-provider.js")], { stdio: ["ignore", "pipe", "ignore"] });
   t.after(() => provider.kill());
   const lines = createInterface({ input: provider.stdout });

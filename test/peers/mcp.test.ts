@@ -82,7 +82,7 @@ test("without a login, and with no way to log in, the client ends with an error 
   await assert.rejects(tools(url, { fetch: auth.fetch }), refused);
 });
 
-test("a token that the server refuses early is replaced: within the request with auth.fetch, for the next one with the provider alone", async (t) => {
+test("a token refused early is replaced: within the request with auth.fetch, for the next one with the provider alone", async (t) => {
   const { saas, url, auth } = await stage(t);
   await auth.login(byBrowser);
   const revoke = async (): Promise<void> => void saas.accessTokens.delete((await auth.getToken()).token);
