@@ -1,6 +1,6 @@
 import { hint, hintText, login, type Hint, type HintContext } from "./hint.ts";
 import { ownIdentity } from "./identity.ts";
-import { redact } from "./secret.ts";
+import { excerpt, redact } from "./secret.ts";
 import { printable } from "./text.ts";
 
 /**
@@ -161,7 +161,8 @@ export class ServiceError extends AuthError {
   ) {
     super(code, message, options);
     this.status = options.status ?? 0;
-    this.error = options.error;
+    // Programs print it too, and a crash does: a service may have put anything here.
+    this.error = options.error === undefined ? undefined : excerpt(printable(options.error), 200);
     this.retryAfterMs = options.retryAfterMs;
   }
 }
