@@ -144,7 +144,8 @@ export function createApp(overrides: AppOverrides = {}): App {
     fetch,
     mayHaveChanged: () => effects.unknown > 0,
     settings,
-    tool: overrides,
+    // Not all of the overrides: an app that is printed must not show the environment (S-005).
+    tool: { defaults: overrides.defaults, redirectPath: overrides.redirectPath, trustedHosts: overrides.trustedHosts },
     isKept: storage !== "memory",
     isSealed: storage === undefined,
     get folder() {

@@ -163,7 +163,7 @@ test("S-008 error descriptions from the service stay text on one line, in the te
 
 test("S-008 the user code and its address stay text on one line", async (t) => {
   const { saas, env } = await scene(t);
-  saas.faults.next("/oauth/device", { edit: (answer) => ({ ...answer, user_code: hostile.slice(0, 100), verification_uri: `https://service.example/${hostile}` }) });
+  saas.faults.next("/oauth/device", { edit: (answer) => ({ ...answer, user_code: hostile.slice(0, 99), verification_uri: `https://service.example/${hostile}` }) });
   const running = startCommand(t, ["auth", "login", "--headless"], env);
   await running.shows(/enter this code:\n\n.+\n/);
   running.child.kill("SIGINT");

@@ -48,7 +48,8 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   const trustedHosts = [...new Set([...target.trustedHosts, ...(options.trustedHosts ?? []), ...(isOfTool ? ofTool : [])])];
   const resource = options.resource ?? target.resource;
   const isResource = target.resource !== undefined;
-  const parameters = { ...target, known: target.server, provider, hasOwnApi: defaults !== "standard", redirectPath: redirectPath ?? (isOfTool ? registeredPath : undefined), trustedHosts, dpop, isResource, resource, audience, prompt, loginHint };
+  const asked = { redirectPath: redirectPath ?? (isOfTool ? registeredPath : undefined), trustedHosts, dpop, resource, audience, prompt, loginHint };
+  const parameters = { ...target, ...asked, known: target.server, provider, hasOwnApi: defaults !== "standard", isResource };
   const prepared = await agreedIssuer(app, target, await prepareLogin(parameters, exchange), options.onConsent);
   const agreed = await agreedHost(prepared, flow === "device" ? "device_code" : "authorization_code", options.onConsent);
   const { registeredUntil, ...client } = await clientOf(app, target, agreed, options, exchange);
@@ -59,7 +60,9 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   const { server, isDiscovered, askedAt } = request;
   const metadata = askedAt === undefined ? undefined : { server, isDiscovered, askedAt };
   const team = known?.service === service ? known.team : undefined;
-  const kept = { service, issuer, resource: target.resource, provider: target.provider, metadata, ...client, registeredUntil, scope, trustedHosts: request.trustedHosts, redirectPath, team };
+  const { resource: ofService, provider: chosen } = target;
+  const { trustedHosts: agreedHosts } = request;
+  const kept = { service, issuer, resource: ofService, provider: chosen, metadata, ...client, registeredUntil, scope, trustedHosts: agreedHosts, redirectPath, team };
   const store = async (session: Session): Promise<Profile> => {
     const next = { ...kept, session };
     const add = (profiles: Profiles): Profiles => {

@@ -84,8 +84,8 @@ export async function loginTarget(app: App, { address, provider, scope, clientSe
     provider !== undefined
       ? placeOfProvider(provider, address, settings)
       : address === undefined
-      ? placeOfSettings(settings, known, identity)
-      : await placeOfAddress(parseIssuer(address, "ADDRESS"), settings, known, { fetch, clock, signal });
+        ? placeOfSettings(settings, known, identity)
+        : await placeOfAddress(parseIssuer(address, "ADDRESS"), settings, known, { fetch, clock, signal });
   // What a profile remembers of another service says nothing about this one.
   const remembered = known?.service === service ? known : undefined;
   // What one issuer wants or is trusted with says nothing about another.
@@ -135,7 +135,8 @@ function union(before: string, asked: string): string {
 function placeOfProvider(provider: ChosenProvider, address: string | undefined, { issuer, service }: Settings): Place {
   if (address !== undefined || issuer?.source === "--issuer") {
     const what = address === undefined ? "--issuer" : "ADDRESS";
-    throw new AuthError("usage_invalid", `--provider and ${what} both name the issuer`, { hint: hint`Name one: ${login(undefined, "--provider", provider.name)}` });
+    const nameOne = { hint: hint`Name one: ${login(undefined, "--provider", provider.name)}` };
+    throw new AuthError("usage_invalid", `--provider and ${what} both name the issuer`, nameOne);
   }
   const named = namedProvider(provider);
   return { service: service?.source === "--service" ? service.value : named.service, issuer: named.issuer };
