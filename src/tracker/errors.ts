@@ -1,5 +1,7 @@
 import { type AuthErrorCode, NotAuthenticatedError, ServiceError } from "../base/errors.ts";
 import { hint, type Hint } from "../base/hint.ts";
+import { excerpt } from "../base/secret.ts";
+import { printable } from "../base/text.ts";
 import { type JsonObject, textOf } from "../http/json-members.ts";
 import { inWhile, isTransientStatus } from "../http/retry.ts";
 
@@ -65,15 +67,17 @@ export function trackerFacts(error: unknown): TrackerFacts | undefined {
  * @param retryAfterMs - from `Retry-After`; the body takes precedence
  */
 export function trackerFailure(status: number, body: JsonObject | undefined, retryAfterMs?: number): TrackerError | NotAuthenticatedError {
-  const errorCode = textOf(body?.["error_code"]) ?? textOf(body?.["code"]) ?? textOf(body?.["error"]);
+  // Programs print these too, and a crash does.
+  const said = (name: string): string | undefined => textOf(excerpt(printable(textOf(body?.[name]) ?? ""), 200));
+  const errorCode = said("error_code") ?? said("code") ?? said("error");
   const named = errorCode && `the tracker answered ${status} "${errorCode}"`;
   const error = new TrackerError(textOf(body?.["message"]) ?? named ?? `HTTP ${status}`, {
     status,
     errorCode,
-    category: textOf(body?.["category"]),
+    category: said("category"),
     retryable: body?.["retryable"] === true,
     userActionRequired: body?.["user_action_required"] === true,
-    source: textOf(body?.["source"]),
+    source: said("source"),
     retryAfterMs: retryAfterSeconds(body) ?? retryAfterMs,
   });
   return error.code === "not_authenticated" ? new NotAuthenticatedError(error.message, { cause: error }) : error;

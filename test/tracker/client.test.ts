@@ -5,7 +5,8 @@ import { createApp } from "../../src/app/app.ts";
 import { trackerClientOf } from "../../src/app/tracker-client.ts";
 import { AuthError, isAuthError, NotAuthenticatedError, ServiceError } from "../../src/base/errors.ts";
 import { TrackerClient } from "../../src/tracker/client.ts";
-import { TrackerError, trackerFacts } from "../../src/tracker/errors.ts";
+import { Secret } from "../../src/base/secret.ts";
+import { TrackerError, trackerFacts, trackerFailure } from "../../src/tracker/errors.ts";
 import type { FakeRequest } from "../fake-saas/http.ts";
 import { authorized, type Authorized } from "../helpers/authorized.ts";
 import { logIn } from "../helpers/queue.ts";
@@ -235,4 +236,15 @@ test("S-001 a client that began as one user continues as that user or not at all
   await assert.rejects(tracker.status(routing), (error) => error instanceof NotAuthenticatedError && error.message.includes("alice@example.com") && hintOf(error) === "Start it again");
   const sent = at.saas.requests.slice(before).filter(({ path }) => path.startsWith(base));
   assert.deepEqual(sent.map(({ status }) => status), [401], "alice's own token was refused, and nobody else's was sent");
+});
+
+test("S-005 S-008 nothing that the service says of a failure holds a secret or a control character, whatever a program prints of it", () => {
+  const token = new Secret("at_0123456789abcdefghijklmnop");
+  const echo = `${"x".repeat(185)}${token.reveal()}\u001b[2J`;
+  const names = ["error_code", "code", "error", "category", "source", "message"];
+  for (const status of [401, 422]) {
+    const failure = trackerFailure(status, Object.fromEntries(names.map((name) => [name, echo])));
+    assert.doesNotMatch(inspect(failure, { customInspect: false, depth: 9, showHidden: true }), /at_0|\\x1b|\u001b/, String(status));
+    assert.equal(trackerFacts(failure)?.source, `${"x".repeat(185)}[secret][2J`);
+  }
 });
