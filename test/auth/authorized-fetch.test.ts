@@ -103,7 +103,7 @@ for (const error of ["session_invalid", "token_revoked"] as const) {
     await refused;
     assert.equal(await world.stored(), undefined);
     assert.equal(world.saas.count("/oauth/token"), 0);
-    assert.deepEqual(cleared, [{ profile: "default" }]);
+    assert.deepEqual(cleared, [{ profile: "default", reason: "revoked" }]);
     await assert.rejects(world.fetch(path), NotAuthenticatedError);
   });
 }
