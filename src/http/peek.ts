@@ -24,14 +24,20 @@ export async function peekBody(response: Response, { maxBytes, timeoutMs, clock 
   const late = clock.sleep(timeoutMs, { signal: limit.signal, background: true }).catch(() => undefined);
   const chunks: Uint8Array[] = [];
   let size = 0;
-  let next = reader.read();
+  const ahead = (): ReturnType<typeof reader.read> => {
+    const result = reader.read();
+    // The next reader gets its failure. Until there is one, or if there never is, it must not end the program as a rejection that nobody handles.
+    result.catch(() => undefined);
+    return result;
+  };
+  let next = ahead();
   for (;;) {
     const result = await Promise.race([next.catch(() => undefined), late]);
     // Too late, or the connection was lost: the next reader gets the chunk, or the error.
     if (result === undefined || result.done) break;
     chunks.push(result.value);
     size += result.value.length;
-    next = reader.read();
+    next = ahead();
     if (size >= maxBytes) break;
   }
   limit.abort();
@@ -43,7 +49,7 @@ export async function peekBody(response: Response, { maxBytes, timeoutMs, clock 
     async pull(controller) {
       const { done, value } = await next;
       if (done) return controller.close();
-      next = reader.read();
+      next = ahead();
       controller.enqueue(value);
     },
     cancel: (reason) => reader.cancel(reason),

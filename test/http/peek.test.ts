@@ -53,6 +53,26 @@ test("a connection that is lost during the look is an error for the next reader"
   await assert.rejects(response.text(), /connection lost/);
 });
 
+test("S-014 a connection that is lost after the look, before anybody reads on, does not end the program", async (t) => {
+  const rejections: unknown[] = [];
+  const note = (reason: unknown): void => void rejections.push(reason);
+  process.on("unhandledRejection", note);
+  t.after(() => process.off("unhandledRejection", note));
+  let fail = (): void => undefined;
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(new Uint8Array(2_000));
+      fail = () => controller.error(new Error("connection lost"));
+    },
+  });
+  const { response } = await peekBody(new Response(body), limits);
+  fail();
+  // Unhandled rejections are reported when the microtasks are done.
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(rejections, []);
+  await assert.rejects(response.text(), /connection lost/);
+});
+
 test("a response keeps its address and whether it was redirected", async (t) => {
   const server = createServer((request, response) => (request.url === "/from" ? response.writeHead(302, { location: "/to" }) : response.writeHead(401)).end("no"));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
