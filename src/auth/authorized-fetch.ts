@@ -6,7 +6,7 @@ import { parseJsonObject, unreachable } from "../http/request.ts";
 import type { TokenManager } from "./token-manager/token-manager.ts";
 import type { Credential } from "./session.ts";
 import { resourceFetch } from "./oauth/dpop-fetch.ts";
-import { peekBody } from "../http/peek.ts";
+import { discardBody, peekBody } from "../http/peek.ts";
 import { saysSessionEnded } from "./oauth/resource-refusal.ts";
 import { isTransientStatus, retryAfter, retryDelay } from "../http/retry.ts";
 import { mostHops, nextHop, type Hop, type RedirectScope } from "../http/redirect.ts";
@@ -99,7 +99,7 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
         if (isReplay) return response;
         const next = await tokens.getCredential({ rejected: token, ...(signal && { signal }) });
         if (next.accessToken.reveal() === token) return response;
-        await response.body?.cancel();
+        await discardBody(response);
         if (next.user?.id !== credential.user?.id) throw anotherUser(credential, next);
         if (!isReplayable(init.body)) throw notReplayable(url, "refused the access token");
         credential = next;
@@ -114,7 +114,7 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
         if (response !== undefined) return response;
         throw failure ?? new TypeError("the `fetch` that was passed in gave no response");
       }
-      await response?.body?.cancel();
+      if (response !== undefined) await discardBody(response);
       await clock.sleep(waitMs, { signal });
     }
   };
@@ -175,7 +175,7 @@ async function sendThrough({ token, service, scope, fetch, resourceFetch }: Door
       // A fetch that was passed in may have followed redirects itself.
       return { response, isFromService: hop.isService && (hops > 0 || !response?.redirected || targetOf(response.url, service).isService) };
     }
-    await response.body?.cancel();
+    await discardBody(response);
     if (hops === mostHops) throw new AuthError("service_rejected", `"${bare(first.url)}" redirects too many times`, { hint: "Check the address" });
     if (!isReplayable(next.init.body)) throw notReplayable(hop.url, "redirected the request");
     hop = next;

@@ -1,6 +1,7 @@
 import type { App } from "../app/app.ts";
 import { isAuthError, reasonOf } from "../base/errors.ts";
 import { hint } from "../base/hint.ts";
+import { discardBody } from "../http/peek.ts";
 import { inWhile, isTransientStatus, retryAfter } from "../http/retry.ts";
 import { proxyFor, webSocketObstacle, type Proxy } from "../platform/proxy.ts";
 import { endpointOf, openConnection, resolveName, shakeHands, type Handshake } from "../platform/reachability.ts";
@@ -68,7 +69,7 @@ async function* examineSteps({ clock, fetch }: App, url: URL, proxy: Proxy | und
   try {
     const response = await fetch(url, { redirect: "manual", headers: { accept: "application/json" }, signal: limit() });
     const receivedAt = clock.now();
-    await response.body?.cancel();
+    await discardBody(response);
     if (handshake) yield certificateFinding(handshake, name, true);
     yield responseFinding(response, url);
     yield clockFinding(response, (sentAt + receivedAt) / 2);

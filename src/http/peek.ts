@@ -57,6 +57,11 @@ export async function peekBody(response: Response, { maxBytes, timeoutMs, clock 
   return { head, response: withBody(response, body) };
 }
 
+/** Leaves the rest of a body unread. Whether it has broken off meanwhile matters to nobody: the response says what it is without it. */
+export async function discardBody({ body }: Response): Promise<void> {
+  await body?.cancel().catch(() => undefined);
+}
+
 /** A response with another body. `Response` takes neither address nor redirection from its caller, so they are set afterwards. */
 function withBody(response: Response, body: ReadableStream<Uint8Array>): Response {
   const { status, statusText, headers, url, redirected, type } = response;

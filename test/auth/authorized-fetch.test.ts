@@ -42,6 +42,25 @@ test("FR-017 a request carries the access token, whatever the caller says in its
   }
 });
 
+for (const bytes of [10, 100_000]) {
+  test(`FR-011 a 401 whose body breaks off after ${bytes} bytes leads to one refresh and one replay as well`, async (t) => {
+    const world = await authorized(t);
+    const { tokens, clock } = world;
+    let isFirst = true;
+    const broken = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (isFirst) controller.enqueue(new Uint8Array(bytes));
+        else controller.error(new TypeError("terminated"));
+        isFirst = false;
+      },
+    });
+    const answers = [new Response(broken, { status: 401 }), new Response("fine")];
+    const fetch = createAuthorizedFetch({ tokens, clock, fetch: async () => answers.shift() ?? new Response(null, { status: 500 }) });
+    assert.equal(await (await fetch(path)).text(), "fine");
+    assert.equal(world.saas.counters.refreshes, 1);
+  });
+}
+
 for (const [name, body] of Object.entries({
   access_token_expired: { error: "access_token_expired" },
   invalid_token: { error: "invalid_token" },

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { NotAuthenticatedError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
 import type { Secret } from "../../base/secret.ts";
+import { discardBody } from "../../http/peek.ts";
 import { invalidAnswer, type ExchangeOptions } from "../../http/request.ts";
 import { resourceFetch } from "../oauth/dpop-fetch.ts";
 import { userInfoRequest, userInfoResponse, type UserInfo } from "../oauth/user-info.ts";
@@ -27,7 +28,7 @@ export async function checkSession({ store, tokens, exchange }: { store: Session
   }
   let response = await ask(session, exchange);
   if (response.status === 401) {
-    await response.body?.cancel();
+    await discardBody(response);
     session = await tokens.getSession({ rejected: session.accessToken.reveal(), ...wait });
     response = await ask(session, exchange);
   }

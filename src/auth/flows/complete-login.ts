@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { AuthError, ServiceError } from "../../base/errors.ts";
 import { hint, login } from "../../base/hint.ts";
+import { discardBody } from "../../http/peek.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import { defaultAuthorizationServer, type AuthorizationServer } from "../oauth/authorization-server.ts";
 import { resourceFetch, validateTokenType } from "../oauth/dpop-fetch.ts";
@@ -115,7 +116,7 @@ async function userOfService(response: Response, { server, isDiscovered }: Login
   // A gateway refuses what it does not know as well. One that asks for a token of this kind has the endpoint, and refuses this one.
   const isElsewhere = isDiscovered && isBareRefusal(response) && (server.userinfo_endpoint !== undefined || claims !== undefined);
   if (!isElsewhere) return userInfoResponse(response).catch(ignoring((error) => isDiscovered && isEndpointMissing(error)));
-  await response.body?.cancel();
+  await discardBody(response);
   return undefined;
 }
 

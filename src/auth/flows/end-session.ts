@@ -1,5 +1,6 @@
 import { AuthError } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
+import { discardBody } from "../../http/peek.ts";
 import { readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 import { clientFetch } from "../oauth/client-authentication.ts";
 import { resourceFetch } from "../oauth/dpop-fetch.ts";
@@ -37,7 +38,7 @@ export async function endSession(session: EndableSession, exchange: ExchangeOpti
  */
 async function logoutRequest(endpoint: string, accessToken: Secret, options: ExchangeOptions): Promise<void> {
   const response = await send(endpoint, { method: "POST", headers: { authorization: `Bearer ${accessToken.reveal()}` } }, options);
-  if (response.ok) return void (await response.body?.cancel());
+  if (response.ok) return void (await discardBody(response));
   const body = await readJsonObject(response);
   const isRefusal = response.status === 401 || response.status === 403;
   if (!isRefusal || !saysSessionEnded(response.headers, body)) throw serviceFailure(response, body);

@@ -1,7 +1,7 @@
 import { AuthError } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { Fetch } from "../../base/runtime-types.ts";
-import { peekBody } from "../../http/peek.ts";
+import { discardBody, peekBody } from "../../http/peek.ts";
 import { parseJsonObject } from "../../http/request.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { clientFetch, type Client } from "./client-authentication.ts";
@@ -92,7 +92,7 @@ function dpopFetch(key: Secret, clockOffsetMs: number, { fetch, clock, nonces = 
     const serverOffsetMs = Date.parse(response.headers.get("date") ?? "") - clock.now();
     if (error === "invalid_dpop_proof" && Math.abs(serverOffsetMs - offsetMs) > toleranceMs) offsetMs = serverOffsetMs;
     else if (error !== "use_dpop_nonce" || !response.headers.has("dpop-nonce")) return response;
-    await response.body?.cancel();
+    await discardBody(response);
     return attempt();
   };
 }

@@ -1,5 +1,6 @@
 import { isConfidential, leadsHome, withoutEndSlashes } from "../../base/address.ts";
 import { excerpt } from "../../base/secret.ts";
+import { discardBody } from "../../http/peek.ts";
 import { invalidAnswer, readJsonObject, send, type ExchangeOptions } from "../../http/request.ts";
 import { targetOf } from "../../http/token-target.ts";
 import { parseChallenges } from "./www-authenticate.ts";
@@ -22,7 +23,7 @@ export interface ProtectedResource {
  */
 export async function challengedResource(address: string, options: ExchangeOptions): Promise<ProtectedResource | undefined> {
   const response = await send(address, { method: "GET", headers: { accept: "application/json, text/event-stream" } }, options);
-  await response.body?.cancel();
+  await discardBody(response);
   if (response.status !== 401) return undefined;
   const challenge = parseChallenges(response.headers.get("www-authenticate") ?? "").find(({ parameters }) => parameters.has("resource_metadata"));
   const metadata = challenge?.parameters.get("resource_metadata");

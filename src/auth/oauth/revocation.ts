@@ -1,5 +1,6 @@
 import { AuthError, ServiceError } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
+import { discardBody } from "../../http/peek.ts";
 import { form, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
 /** The result for one token. */
@@ -57,5 +58,5 @@ function saysUnknown(error: AuthError): boolean {
  */
 async function revocationResponse(response: Response): Promise<void> {
   if (response.status !== 200) throw serviceFailure(response, await readJsonObject(response));
-  await response.body?.cancel();
+  await discardBody(response);
 }

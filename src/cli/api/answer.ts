@@ -1,3 +1,4 @@
+import { discardBody } from "../../http/peek.ts";
 import { unreachable } from "../../http/request.ts";
 import type { UserFileWriter } from "../../platform/user-files.ts";
 import type { Context } from "../command.ts";
@@ -28,7 +29,7 @@ export async function showAnswer(context: Context, response: Response, { include
     for (const [name, value] of response.headers) out.answer(`${name}: ${value}`);
     out.answer("");
   }
-  if (silent) return void (await response.body?.cancel());
+  if (silent) return void (await discardBody(response));
   const body = piecesOf(response, context.signal);
   if (file !== undefined && response.status < 400) return save(context, response, body, file);
   if (!out.isAnswerShown || !/[/+]json\b/i.test(response.headers.get("content-type") ?? "")) return out.relay(body);
