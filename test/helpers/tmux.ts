@@ -37,6 +37,8 @@ export async function startOnScreen(
   const variables = Object.entries({ TERM: "tmux-256color", LANG: "C.UTF-8", ...env }).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));
   // The command waits until the screen has been told to stay, or its end could come first.
   await tmux("new-session", "-d", "-x", String(columns), "-y", String(rows), "cat", ";", "set-option", "-g", "remain-on-exit", "on");
+  // Its note that the program has ended would move the screen up by a line, at some moment after the end.
+  await tmux("set-option", "-gq", "remain-on-exit-format", "");
   await tmux("respawn-pane", "-k", "env", "-i", ...variables, ...program);
   const captured = async (...options: string[]): Promise<string[]> => (await tmux("capture-pane", "-p", ...options)).split("\n").map((line) => line.trimEnd());
   const lines = (): Promise<string[]> => captured();
