@@ -24,7 +24,7 @@ export function prepare() {
 
 /** Installs the dependencies of a folder below test/peers. */
 export function installPeers(folder) {
-  execFileSync("npm", ["ci", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts"], { stdio: ["ignore", "ignore", "inherit"], shell });
+  execFileSync("npm", ["ci", "--prefix", folder, "--loglevel=error", "--no-audit", "--no-fund", "--ignore-scripts"], { stdio: ["ignore", "ignore", "inherit"], shell });
 }
 
 /** Arguments for Node to run a TypeScript file that `prepare` has compiled. */

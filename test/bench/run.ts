@@ -22,7 +22,9 @@ if (process.argv[2] === "explore") {
 const { values } = parseArgs({ options: { json: { type: "boolean" }, markdown: { type: "boolean" } } });
 const clientsFile: string = new URL("../peers/bench-clients.js", import.meta.url).href;
 
-const calls = await validToken((await import(clientsFile)) as Parameters<typeof validToken>[0]);
+// The MCP SDK has no call for a token that is still good: it takes what is stored, and asks for another after a refusal.
+const { mcpSdk: _, ...clients } = (await import(clientsFile)) as Parameters<typeof validToken>[0];
+const calls = await validToken(clients);
 const waves: WaveResult[] = [];
 for (const client of ["googleAuthLibrary", "openidClient", "ours"] as const) waves.push(await wave(client, 16));
 waves.push(await wave("ours", 64));
