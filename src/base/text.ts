@@ -45,7 +45,7 @@ function paragraphs(text: string): string[] {
 
 function fittedLine(line: string, columns: number, indent: number | undefined): string {
   const [margin = "", label = ""] = /^ *(?:- |(\S+(?: \S+)* {2,}(?=\S)))?/.exec(line) ?? [];
-  // Beside a label that takes half of the line there is no room.
+  // Next to a label that takes half of the line there is no room.
   const isWide = margin.length > columns / 2;
   const left = isWide ? margin.length - label.length + 4 : (indent ?? margin.length);
   const lines = isWide ? [...fittedLine(margin.trimEnd(), columns, left).split("\n"), ""] : [];

@@ -85,7 +85,7 @@ export function isTrustedOwner(uid: number): boolean {
 
 /**
  * Whether {@link unmapped} stands for an owner that cannot be shown (a sandbox, a rootless container), which is almost always root outside
- * of it. Where that number is mapped, it is the user `nobody`, as whom servers run other people's requests.
+ * of it. Where that number is mapped, it is the user `nobody`, and servers run requests of other people as that user.
  */
 function isUnmapped(): boolean {
   const ranges = rowsOf("/proc/self/uid_map", /\s+/);

@@ -39,7 +39,7 @@ export interface MockProviderOptions {
   alg?: string;
   /** The client has this secret, and presents it in this way everywhere; `unlisted`: the metadata do not say so, and Basic is meant. */
   client?: { secret: string; method: "client_secret_basic" | "client_secret_post" | "unlisted" };
-  /** Registers whoever asks (RFC 7591), and knows no other client. */
+  /** Registers every client that asks (RFC 7591), and knows no other client. */
   registers?: boolean;
   /** `required`: only pushed authorization requests. */
   par?: "required";

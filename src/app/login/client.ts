@@ -55,7 +55,7 @@ export async function clientOf(app: App, target: LoginTarget, request: LoginRequ
   try {
     if (endpoint !== undefined) return await registerClient(request, app.identity, options, exchange);
   } catch (error) {
-    // Some let only those register whom they know already, and may know this program.
+    // Some register only clients that they know already, and may know this program.
     if (target.resource !== undefined || !(error instanceof ServiceError) || isTransient(error)) throw error;
   }
   if (target.resource === undefined) return known;

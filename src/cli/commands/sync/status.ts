@@ -17,7 +17,7 @@ export const status: Command = defineCommand({
   ],
   async run({ app, out, signal }, values) {
     const { active, profiles } = await app.store.read();
-    // The queue keeps ids only: whoever is logged in here can be named.
+    // The queue keeps ids only: the names come from the users who are logged in here.
     const nameOf = ({ service, user }: Account): string =>
       [...profiles.values()].find(({ service: at, session }) => at === service && session?.user.id === user)?.session?.user.email ?? user;
     const queue = new SyncQueue(queueFolder(app), app.clock);
