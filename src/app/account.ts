@@ -6,8 +6,7 @@ import { userOfToken } from "../auth/flows/check-session.ts";
 import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.ts";
 import type { UserInfo } from "../auth/oauth/user-info.ts";
 import { defaultTeam, notLoggedIn, type Profile } from "../auth/session.ts";
-import { AuthError } from "../base/errors.ts";
-import { hint } from "../base/hint.ts";
+import { AuthError, hint } from "../base/errors.ts";
 import { type Account, type Origin, SyncQueue } from "../sync/queue.ts";
 
 /**

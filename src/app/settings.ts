@@ -1,6 +1,5 @@
 import type { AppOverrides, SettingOptions } from "./overrides.ts";
-import { AuthError } from "../base/errors.ts";
-import { hint, type Hint } from "../base/hint.ts";
+import { AuthError, hint, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import { Secret } from "../base/secret.ts";
 import type { Environment } from "../platform/paths.ts";

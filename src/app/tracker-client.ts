@@ -1,7 +1,6 @@
 import { accountInUse, fetchAs } from "./account.ts";
 import type { App } from "./app.ts";
-import { AuthError } from "../base/errors.ts";
-import { hint } from "../base/hint.ts";
+import { AuthError, hint } from "../base/errors.ts";
 import { TrackerClient, type TrackerClientOptions } from "../tracker/client.ts";
 
 type Access = Pick<TrackerClientOptions, "fetch"> & { readonly team: string };

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
-import { AuthError, isAuthError } from "../base/errors.ts";
-import { hint } from "../base/hint.ts";
+import { AuthError, isAuthError, hint } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Reservation } from "../platform/replace-file.ts";
 import type { LockHolder, PreparedLock } from "../platform/process-lock/process-lock.ts";

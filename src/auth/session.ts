@@ -1,6 +1,5 @@
 import { dirname } from "node:path";
-import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
-import { hint, login, type Hint } from "../base/hint.ts";
+import { AuthError, NotAuthenticatedError, hint, login, type Hint } from "../base/errors.ts";
 import { Secret } from "../base/secret.ts";
 import type { AuthorizationServer, KnownServer } from "./oauth/authorization-server.ts";
 import type { ChosenProvider } from "./oauth/named-providers.ts";

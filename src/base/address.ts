@@ -1,5 +1,4 @@
-import { AuthError } from "./errors.ts";
-import { hint, login } from "./hint.ts";
+import { AuthError, hint, login } from "./errors.ts";
 
 /**
  * The only reader of a service's address. Every request builds its address from what this returns: two readings of

@@ -3,6 +3,10 @@ import { ownIdentity } from "./identity.ts";
 import { excerpt, redact } from "./secret.ts";
 import { printable } from "./text.ts";
 
+// An error is made with its hint. One import for both: every import is looked up anew, which the start of a command feels.
+export { hint, login };
+export type { Hint, HintPart, SystemCommand, ToolCommand, ToolVariable } from "./hint.ts";
+
 /**
  * Stable names of everything that can go wrong. A program branches on these, never on a message.
  *

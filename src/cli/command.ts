@@ -1,6 +1,5 @@
 import type { App } from "../app/app.ts";
-import { AuthError } from "../base/errors.ts";
-import type { Hint } from "../base/hint.ts";
+import { AuthError, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import type { Terminal } from "../platform/terminal.ts";
 import type { Output } from "./output.ts";

@@ -1,6 +1,6 @@
 import { boundToken } from "../auth/session.ts";
 import type { AccessToken } from "../auth/token-manager/token-manager.ts";
-import { hint, login, type Hint } from "../base/hint.ts";
+import { hint, login, type Hint } from "../base/errors.ts";
 import type { Context } from "./command.ts";
 
 /** What to do when another program needs a token, and this one is bound to a key that only this program has (RFC 9449). */

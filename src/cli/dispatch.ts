@@ -1,5 +1,4 @@
-import { parseArgs } from "node:util";
-import { hint, type Hint } from "../base/hint.ts";
+import { hint, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import { commonOptions, usageError, type Command, type CommandEntry, type OptionSpec } from "./command.ts";
 import { commandTable, groupSummaries, topicsOf } from "./command-table.ts";
@@ -104,6 +103,8 @@ async function parse(command: Command, args: readonly string[]): Promise<{ value
       parserOptions[spelling] = { type, ...(option.short && spelling === name && { short: option.short }) };
     }
   }
+  // Not imported: for that, Node evaluates every property of the module, of which some load worker threads.
+  const { parseArgs } = process.getBuiltinModule("node:util");
   const { tokens, positionals } = parseArgs({ args: [...args], options: parserOptions, strict: false, allowPositionals: true, tokens: true });
   const values: Record<string, OptionValue> = {};
   for (const token of tokens) {

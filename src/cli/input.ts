@@ -1,5 +1,4 @@
-import { reasonOf } from "../base/errors.ts";
-import { hint } from "../base/hint.ts";
+import { reasonOf, hint } from "../base/errors.ts";
 import { isNestedTooDeeply } from "../http/json-members.ts";
 import { openUserFile, readUserFile, standardInput, writeUserFile, type UserFileWriter } from "../platform/user-files.ts";
 import { usageError } from "./command.ts";

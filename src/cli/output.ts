@@ -1,4 +1,4 @@
-import type { Hint } from "../base/hint.ts";
+import type { Hint } from "../base/errors.ts";
 import { redact } from "../base/secret.ts";
 import { fitted, glue, oneLine, printable, unprintable } from "../base/text.ts";
 

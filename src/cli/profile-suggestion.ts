@@ -1,8 +1,7 @@
 import { dirname } from "node:path";
 import type { ProfileFile } from "../platform/profile-file.ts";
 import { isProfileName } from "../auth/session.ts";
-import { isAuthError } from "../base/errors.ts";
-import { hint } from "../base/hint.ts";
+import { isAuthError, hint } from "../base/errors.ts";
 import type { Context } from "./command.ts";
 
 /**

@@ -1,7 +1,7 @@
 import type { App } from "../app/app.ts";
 import { secretVariables } from "../app/settings.ts";
 import type { Profiles } from "../auth/session.ts";
-import { hint } from "../base/hint.ts";
+import { hint } from "../base/errors.ts";
 import { finder, type Finding } from "./finding.ts";
 
 /** The variables that are read and may be shown. Those that are secrets are in the settings only. */

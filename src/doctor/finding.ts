@@ -1,5 +1,4 @@
-import { isAuthError } from "../base/errors.ts";
-import type { Hint } from "../base/hint.ts";
+import { isAuthError, type Hint } from "../base/errors.ts";
 
 /** One thing that was examined, and what was found. No member ever contains a secret. */
 export interface Finding {

@@ -1,5 +1,5 @@
 import { relative } from "node:path";
-import { hint } from "../base/hint.ts";
+import { hint } from "../base/errors.ts";
 import { inspectFolder } from "../platform/inspect.ts";
 import { inspectProcessLock, lockLeftovers, removeDeadLock } from "../platform/process-lock/process-lock.ts";
 import { failed, finder, repairCommand, type Finding } from "./finding.ts";

@@ -1,5 +1,5 @@
 import type { App } from "../app/app.ts";
-import { login as loginCommand } from "../base/hint.ts";
+import { login as loginCommand } from "../base/errors.ts";
 import { browserCommands } from "../platform/browser-commands.ts";
 import type { LoginEnvironment } from "../platform/browser-or-device.ts";
 import { findProgram } from "../platform/inspect.ts";

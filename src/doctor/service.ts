@@ -1,6 +1,5 @@
 import type { App } from "../app/app.ts";
-import { isAuthError, reasonOf } from "../base/errors.ts";
-import { hint } from "../base/hint.ts";
+import { isAuthError, reasonOf, hint } from "../base/errors.ts";
 import { discardBody } from "../http/peek.ts";
 import { inWhile, isTransientStatus, retryAfter } from "../http/retry.ts";
 import { proxyFor, webSocketObstacle, type Proxy } from "../platform/proxy.ts";

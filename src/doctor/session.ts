@@ -1,5 +1,5 @@
 import { isAlive, remainingMs, type Profile, type Session } from "../auth/session.ts";
-import { login } from "../base/hint.ts";
+import { login } from "../base/errors.ts";
 import { finder, type Finding } from "./finding.ts";
 
 const threeDaysMs = 3 * 86_400_000;

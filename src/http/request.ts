@@ -1,5 +1,4 @@
-import { AuthError, reasonOf, ServiceError } from "../base/errors.ts";
-import { hint, login, type Hint } from "../base/hint.ts";
+import { AuthError, reasonOf, ServiceError, hint, login, type Hint } from "../base/errors.ts";
 import { excerpt } from "../base/secret.ts";
 import type * as runtime from "../base/runtime-types.ts";
 import type { Clock } from "../platform/clock.ts";

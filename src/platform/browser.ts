@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
-import { AuthError, systemErrorCode } from "../base/errors.ts";
-import { hint } from "../base/hint.ts";
+import { AuthError, systemErrorCode, hint } from "../base/errors.ts";
 import { isConfidential } from "../base/address.ts";
 import { type BrowserCommand, browserCommands } from "./browser-commands.ts";
 import type { Clock } from "./clock.ts";

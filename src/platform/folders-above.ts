@@ -1,7 +1,6 @@
 import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { AuthError } from "../base/errors.ts";
-import { hint } from "../base/hint.ts";
+import { AuthError, hint } from "../base/errors.ts";
 import { userName } from "./user-name.ts";
 
 /** A folder that users other than this one and root can change. */

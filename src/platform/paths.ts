@@ -1,7 +1,6 @@
 import { homedir } from "node:os";
 import { posix, win32 } from "node:path";
-import { AuthError } from "../base/errors.ts";
-import { hint } from "../base/hint.ts";
+import { AuthError, hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 
 /** Environment variables, as `process.env` has them. */

@@ -1,7 +1,6 @@
 import { mkdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
-import { AuthError, reasonOf, systemErrorCode } from "../base/errors.ts";
-import { hint, type Hint } from "../base/hint.ts";
+import { AuthError, reasonOf, systemErrorCode, hint, type Hint } from "../base/errors.ts";
 import { leftTemporaries, moveFile, replaceFile, reserveFile, syncFolder, type ReplaceOptions, type Reservation } from "./replace-file.ts";
 import { isTrustedOwner } from "./folders-above.ts";
 import { checkFolder, folderVariable, list, maxBytes, moveAway } from "./private-files.ts";

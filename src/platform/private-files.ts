@@ -1,7 +1,10 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, statSync, type Stats } from "node:fs";
+import type { Stats } from "node:fs";
 import { dirname } from "node:path";
-import { AuthError, reasonOf, systemErrorCode } from "../base/errors.ts";
-import { hint, type Hint, type SystemCommand, type ToolVariable } from "../base/hint.ts";
+import { AuthError, reasonOf, systemErrorCode, hint, type Hint, type SystemCommand, type ToolVariable } from "../base/errors.ts";
+
+// Not imported: for that, Node evaluates every property of the module, and so loads streams, promises and readline, which takes longer
+// than reading the file.
+const { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, statSync } = process.getBuiltinModule("node:fs");
 
 /**
  * Reading files that only their owner can read, in a folder that only their owner can change. Anything

@@ -1,6 +1,8 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Identity } from "../base/identity.ts";
+
+// Not imported: see private-files.ts.
+const { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, realpathSync } = process.getBuiltinModule("node:fs");
 
 /** A name has 64 characters at most; a longer file is something else, and is not read. */
 const maxBytes = 1024;

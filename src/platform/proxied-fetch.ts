@@ -3,8 +3,7 @@ import { request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
-import { reasonOf, ServiceError } from "../base/errors.ts";
-import { hint, type Hint } from "../base/hint.ts";
+import { reasonOf, ServiceError, hint, type Hint } from "../base/errors.ts";
 import { bypassProxy, type Proxy } from "./proxy.ts";
 
 /**

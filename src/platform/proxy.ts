@@ -1,7 +1,6 @@
 import { BlockList, isIP } from "node:net";
 import { isThisMachine } from "../base/address.ts";
-import { AuthError } from "../base/errors.ts";
-import { hint, type Hint } from "../base/hint.ts";
+import { AuthError, hint, type Hint } from "../base/errors.ts";
 import { Secret } from "../base/secret.ts";
 import type { Environment } from "./paths.ts";
 

@@ -1,5 +1,4 @@
-import { AuthError, ServiceError, systemErrorCode } from "../base/errors.ts";
-import { hint } from "../base/hint.ts";
+import { AuthError, ServiceError, systemErrorCode, hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import type { Fetch } from "../base/runtime-types.ts";
 import type { Environment } from "./paths.ts";

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { extname } from "node:path";
-import { AuthError, isTransient, NotAuthenticatedError, ServiceError } from "../base/errors.ts";
-import { hint } from "../base/hint.ts";
+import { AuthError, isTransient, NotAuthenticatedError, ServiceError, hint } from "../base/errors.ts";
 import { isTransientStatus } from "../http/retry.ts";
 import type { DrainOptions } from "./event-drain.ts";
 import { queueEntry } from "./queue-file.ts";

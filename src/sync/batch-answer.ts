@@ -1,5 +1,4 @@
-import { type AuthError, NotAuthenticatedError, ServiceError } from "../base/errors.ts";
-import { hint } from "../base/hint.ts";
+import { NotAuthenticatedError, ServiceError, hint, type AuthError } from "../base/errors.ts";
 import { isJsonObject, parseJson, type JsonObject } from "../http/json-members.ts";
 import { inWhile, isTransientStatus } from "../http/retry.ts";
 import { type ServiceAnswer, serviceText } from "./service-request.ts";

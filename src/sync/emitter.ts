@@ -1,5 +1,4 @@
-import { AuthError } from "../base/errors.ts";
-import { hint } from "../base/hint.ts";
+import { AuthError, hint } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { eventEnvelope, eventProblems, type EventEnvelope, type EventInput, type ProjectContext } from "./events.ts";
 import type { LamportClock } from "./lamport-clock.ts";

@@ -1,5 +1,4 @@
-import { AuthError, ServiceError } from "../base/errors.ts";
-import { hint } from "../base/hint.ts";
+import { AuthError, ServiceError, hint } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { type EventVerdict, judgeBatch } from "./batch-answer.ts";
 import { type Batch, type BatchFile, type BatchLimits, batchPacker, compress, sizeOf } from "./batch.ts";

@@ -1,7 +1,6 @@
 import type * as runtime from "../base/runtime-types.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
-import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
-import { hint, login } from "../base/hint.ts";
+import { AuthError, NotAuthenticatedError, hint, login } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { onlyOneConnectionLeft } from "../platform/event-loop.ts";
 import { type Background, startBackground } from "./background.ts";

@@ -1,5 +1,4 @@
-import { type AuthErrorCode, NotAuthenticatedError, ServiceError } from "../base/errors.ts";
-import { hint, type Hint } from "../base/hint.ts";
+import { NotAuthenticatedError, ServiceError, hint, type AuthErrorCode, type Hint } from "../base/errors.ts";
 import { excerpt } from "../base/secret.ts";
 import { printable } from "../base/text.ts";
 import { type JsonObject, textOf } from "../http/json-members.ts";

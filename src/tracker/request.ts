@@ -1,6 +1,5 @@
 import type { AuthorizedFetch, AuthorizedRequestInit } from "../auth/authorized-fetch.ts";
-import { AuthError, isTransient } from "../base/errors.ts";
-import { hint } from "../base/hint.ts";
+import { AuthError, isTransient, hint } from "../base/errors.ts";
 import { isJsonObject } from "../http/json-members.ts";
 import { invalidAnswer, readJsonObject } from "../http/request.ts";
 import { retryAfter, retryDelay } from "../http/retry.ts";

@@ -1,8 +1,7 @@
 import type { LoginRequest } from "../../auth/flows/login-request.ts";
 import { registerClient } from "../../auth/flows/register-client.ts";
 import { namedProvider } from "../../auth/oauth/named-providers.ts";
-import { AuthError, isTransient, ServiceError } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { AuthError, isTransient, ServiceError, hint, login } from "../../base/errors.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import type { App } from "../app.ts";
 import { defaultClientId } from "../settings.ts";

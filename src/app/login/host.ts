@@ -1,8 +1,7 @@
 import { foreignHost, requireAgreedHost } from "../../auth/flows/agreed-host.ts";
 import type { LoginRequest } from "../../auth/flows/login-request.ts";
 import type { AuthFlow } from "../../auth/session.ts";
-import { AuthError } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { AuthError, hint, login } from "../../base/errors.ts";
 import type { App } from "../app.ts";
 import type { LoginOptions } from "./options.ts";
 import type { LoginTarget } from "./target.ts";

@@ -1,8 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { chooseKey } from "../../auth/secure-storage/key-choice.ts";
 import type { KeyHeader } from "../../auth/secure-storage/vault.ts";
-import { AuthError } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { AuthError, hint, login } from "../../base/errors.ts";
 import { checkFoldersAbove } from "../../platform/folders-above.ts";
 import type { App } from "../app.ts";
 import type { LoginOptions } from "./options.ts";

@@ -1,6 +1,5 @@
 import { withoutEndSlashes } from "../../base/address.ts";
-import { AuthError } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { AuthError, hint, login } from "../../base/errors.ts";
 import type { AuthFlow } from "../session.ts";
 import type { LoginRequest } from "./login-request.ts";
 

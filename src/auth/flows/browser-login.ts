@@ -1,6 +1,5 @@
-import { AuthError, ServiceError } from "../../base/errors.ts";
+import { AuthError, ServiceError, hint, login } from "../../base/errors.ts";
 import { counted } from "../../base/duration.ts";
-import { hint, login } from "../../base/hint.ts";
 import type { Identity } from "../../base/identity.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { ExchangeOptions } from "../../http/request.ts";

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { NotAuthenticatedError } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { NotAuthenticatedError, hint, login } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import { discardBody } from "../../http/peek.ts";
 import { invalidAnswer, type ExchangeOptions } from "../../http/request.ts";

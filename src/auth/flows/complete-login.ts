@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { AuthError, ServiceError } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { AuthError, ServiceError, hint, login } from "../../base/errors.ts";
 import { discardBody } from "../../http/peek.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import { defaultAuthorizationServer, type AuthorizationServer } from "../oauth/authorization-server.ts";

@@ -1,6 +1,5 @@
-import { AuthError } from "../../base/errors.ts";
+import { AuthError, hint, login } from "../../base/errors.ts";
 import { counted } from "../../base/duration.ts";
-import { hint, login } from "../../base/hint.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { deviceAuthorizationRequest, deviceAuthorizationResponse, deviceCodeGrant, type DeviceAuthorization } from "../oauth/device-authorization.ts";

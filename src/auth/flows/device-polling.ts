@@ -1,5 +1,4 @@
-import { AuthError, isTransient, ServiceError } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { AuthError, isTransient, ServiceError, hint, login } from "../../base/errors.ts";
 import { retryDelay } from "../../http/retry.ts";
 import type { DeviceAuthorization } from "../oauth/device-authorization.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";

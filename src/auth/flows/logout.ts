@@ -1,5 +1,4 @@
-import { AuthError, ServiceError } from "../../base/errors.ts";
-import { hint } from "../../base/hint.ts";
+import { AuthError, ServiceError, hint } from "../../base/errors.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import { judgeRefreshFailure } from "../oauth/refresh.ts";
 import type { Revocation } from "../oauth/revocation.ts";

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { hint, login, hintText } from "../../base/hint.ts";
+import { hint, login } from "../../base/errors.ts";
+import { hintText } from "../../base/hint.ts";
 import type { Identity } from "../../base/identity.ts";
 
 /** How a login ended, as its browser tab shows it. Text in it may come from the server, unescaped. */

@@ -1,6 +1,5 @@
 import type { Server } from "node:net";
-import { AuthError, reasonOf } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { AuthError, reasonOf, hint, login } from "../../base/errors.ts";
 
 /** The host in the redirect URI. The literal address is the rule (RFC 8252 §8.3); some servers have registered the name only. */
 export type RedirectHost = "127.0.0.1" | "localhost";

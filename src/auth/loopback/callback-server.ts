@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { AuthError } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { AuthError, hint, login } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { isOtherUser } from "../../platform/peer-user.ts";
 import type { AuthorizationResponse, UnrelatedRedirect } from "../oauth/authorization-code.ts";

@@ -1,6 +1,5 @@
 import { isConfidential, leadsHome } from "../../base/address.ts";
-import { AuthError } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { AuthError, hint, login } from "../../base/errors.ts";
 import { Secret } from "../../base/secret.ts";
 import { leaving } from "../../http/effects.ts";
 import { memberReader, seconds, text, type Kind } from "../../http/json-members.ts";

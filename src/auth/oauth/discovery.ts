@@ -1,5 +1,4 @@
-import { AuthError, ServiceError } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { AuthError, ServiceError, hint, login } from "../../base/errors.ts";
 import { isConfidential, leadsHome } from "../../base/address.ts";
 import { excerpt } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";

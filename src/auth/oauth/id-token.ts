@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { AuthError } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { AuthError, hint, login } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import { memberReader, number, text, textOf } from "../../http/json-members.ts";
 import type { ExchangeOptions } from "../../http/request.ts";

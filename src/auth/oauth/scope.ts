@@ -1,5 +1,4 @@
-import { ServiceError } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { ServiceError, hint, login } from "../../base/errors.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 
 /** Gives a refresh token (OpenID Connect Core §11). Servers that do not know it may refuse the whole request (RFC 6749 §3.3). */

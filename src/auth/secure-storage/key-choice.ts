@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { AuthError } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { AuthError, hint, login } from "../../base/errors.ts";
 import { Secret } from "../../base/secret.ts";
 import { whereSealed, type Keychain } from "./keychain.ts";
 import { newMachineHeader } from "./machine-key.ts";

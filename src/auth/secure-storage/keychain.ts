@@ -1,5 +1,4 @@
-import { AuthError, isAuthError } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { AuthError, isAuthError, hint, login } from "../../base/errors.ts";
 import type { Identity } from "../../base/identity.ts";
 import { Secret } from "../../base/secret.ts";
 import type { Clock } from "../../platform/clock.ts";

@@ -1,14 +1,15 @@
 import { hkdfSync, randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { AuthError } from "../../base/errors.ts";
-import { hint, login, type Hint } from "../../base/hint.ts";
+import { AuthError, hint, login, type Hint } from "../../base/errors.ts";
 import type { Identity } from "../../base/identity.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { stateVariable } from "../../platform/paths.ts";
 import { readPrivateFile } from "../../platform/private-files.ts";
 import type { KeySource } from "./sealed-file.ts";
 import type { KeyHeader } from "./vault.ts";
+
+// Not imported: see private-files.ts.
+const { readFileSync } = process.getBuiltinModule("node:fs");
 
 /** Where a {@link machineKey} comes from. */
 export interface MachineKeyOptions {

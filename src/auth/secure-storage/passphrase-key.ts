@@ -1,7 +1,6 @@
 import { randomBytes, scrypt } from "node:crypto";
 import { promisify } from "node:util";
-import { AuthError } from "../../base/errors.ts";
-import { hint } from "../../base/hint.ts";
+import { AuthError, hint } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import { startOver, type KeySource } from "./sealed-file.ts";
 import type { KeyHeader } from "./vault.ts";

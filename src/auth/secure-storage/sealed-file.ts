@@ -1,6 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { AuthError } from "../../base/errors.ts";
-import { hint, login, type Hint } from "../../base/hint.ts";
+import { AuthError, hint, login, type Hint } from "../../base/errors.ts";
 import type { Reservation } from "../../platform/replace-file.ts";
 import { fileMark, readPrivateFile } from "../../platform/private-files.ts";
 import type { KeyHeader, Vault } from "./vault.ts";

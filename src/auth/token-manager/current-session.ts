@@ -1,7 +1,6 @@
 import type * as runtime from "../../base/runtime-types.ts";
 import type { EventEmitter } from "node:events";
-import { AuthError, NotAuthenticatedError } from "../../base/errors.ts";
-import { hint } from "../../base/hint.ts";
+import { AuthError, NotAuthenticatedError, hint } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { notLoggedIn, remainingMs, requiredMs, unknownProfile, type Profile, type Session } from "../session.ts";
 import type { SessionStore } from "../session-store.ts";

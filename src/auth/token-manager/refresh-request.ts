@@ -1,5 +1,4 @@
-import { AuthError, NotAuthenticatedError, ServiceError } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { AuthError, NotAuthenticatedError, ServiceError, hint, login } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Secret } from "../../base/secret.ts";
 import { tokenEndpointFetch, validateTokenType } from "../oauth/dpop-fetch.ts";

@@ -1,6 +1,5 @@
 import type { EventEmitter } from "node:events";
-import { AuthError, NotAuthenticatedError, ServiceError } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { AuthError, NotAuthenticatedError, ServiceError, hint, login } from "../../base/errors.ts";
 import type { Fetch } from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { judgeRefreshFailure } from "../oauth/refresh.ts";

@@ -1,6 +1,5 @@
 import { EventEmitter } from "node:events";
-import { AuthError, NotAuthenticatedError } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { AuthError, NotAuthenticatedError, hint, login } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { Fetch } from "../../base/runtime-types.ts";
 import type * as runtime from "../../base/runtime-types.ts";

@@ -1,6 +1,5 @@
 import type * as runtime from "../../base/runtime-types.ts";
-import { AuthError, ServiceError } from "../../base/errors.ts";
-import { hint, login } from "../../base/hint.ts";
+import { AuthError, ServiceError, hint, login } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { WebSocketTicket } from "./ticket.ts";
 import { watchUpgrade } from "./upgrade.ts";

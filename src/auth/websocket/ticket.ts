@@ -1,5 +1,4 @@
-import { AuthError, NotAuthenticatedError, type AuthErrorOptions } from "../../base/errors.ts";
-import { hint } from "../../base/hint.ts";
+import { AuthError, NotAuthenticatedError, hint, type AuthErrorOptions } from "../../base/errors.ts";
 import { Secret } from "../../base/secret.ts";
 import { isConfidential, leadsHome } from "../../base/address.ts";
 import { leaving } from "../../http/effects.ts";

@@ -1,4 +1,4 @@
-import { hint } from "../../base/hint.ts";
+import { hint } from "../../base/errors.ts";
 import { usageError } from "../command.ts";
 import { readInput } from "../input.ts";
 

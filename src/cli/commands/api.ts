@@ -1,5 +1,4 @@
-import { AuthError, ServiceError } from "../../base/errors.ts";
-import { hint } from "../../base/hint.ts";
+import { AuthError, ServiceError, hint } from "../../base/errors.ts";
 import { nextLink } from "../../http/link.ts";
 import { targetOf } from "../../http/token-target.ts";
 import { showAnswer } from "../api/answer.ts";

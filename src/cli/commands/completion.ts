@@ -1,4 +1,4 @@
-import { hint } from "../../base/hint.ts";
+import { hint } from "../../base/errors.ts";
 import { oneLine } from "../../base/text.ts";
 import { chosenProfile } from "../account.ts";
 import { defineCommand, usageError, type Command } from "../command.ts";

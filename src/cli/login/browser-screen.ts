@@ -1,5 +1,5 @@
 import type { LoginOptions } from "../../app/login/options.ts";
-import { hint, login } from "../../base/hint.ts";
+import { hint, login } from "../../base/errors.ts";
 import type { Context } from "../command.ts";
 import { duration } from "../../base/duration.ts";
 

@@ -21,8 +21,7 @@
  */
 import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { AuthError, systemErrorCode } from "../../base/errors.ts";
-import { hint } from "../../base/hint.ts";
+import { AuthError, systemErrorCode, hint } from "../../base/errors.ts";
 import { newName, parseName, stateOf, type Contender, type LockHolder, type LockMechanism, type ProcessName } from "./holder.ts";
 
 /**

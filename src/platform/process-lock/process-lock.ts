@@ -3,8 +3,7 @@
  * of its path, meets the same lock. The two files that implement it say how, and why that is right on each platform.
  */
 import { dirname, resolve } from "node:path";
-import { AuthError, systemErrorCode } from "../../base/errors.ts";
-import { hint, type Hint } from "../../base/hint.ts";
+import { AuthError, systemErrorCode, hint, type Hint } from "../../base/errors.ts";
 import type { Clock } from "../clock.ts";
 import { userName } from "../user-name.ts";
 import { directoryLock } from "./directory.ts";

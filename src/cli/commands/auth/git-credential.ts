@@ -1,5 +1,4 @@
-import { NotAuthenticatedError } from "../../../base/errors.ts";
-import { hint } from "../../../base/hint.ts";
+import { NotAuthenticatedError, hint } from "../../../base/errors.ts";
 import { targetOf } from "../../../http/token-target.ts";
 import { standardInput } from "../../../platform/user-files.ts";
 import { defineCommand, profileOption, usageError, type Command, type Context } from "../../command.ts";

@@ -1,5 +1,5 @@
 import { accountName, isAlive } from "../../../auth/session.ts";
-import { hint, login } from "../../../base/hint.ts";
+import { hint, login } from "../../../base/errors.ts";
 import { chosenFor } from "../../account.ts";
 import { defineCommand, jsonOption, type Command } from "../../command.ts";
 import { table } from "../../format.ts";

@@ -3,7 +3,7 @@ import { logIn } from "../../../app/login/log-in.ts";
 import { loginTarget } from "../../../app/login/target.ts";
 import { accountName, remainingMs } from "../../../auth/session.ts";
 import { hasTenants, providerNames, type ChosenProvider } from "../../../auth/oauth/named-providers.ts";
-import { hint, login as loginCommand, type Hint } from "../../../base/hint.ts";
+import { hint, login as loginCommand, type Hint } from "../../../base/errors.ts";
 import { Secret } from "../../../base/secret.ts";
 import { describeEnvironment, readFacts } from "../../../platform/browser-or-device.ts";
 import { endOfSession, statusOf } from "../../account.ts";

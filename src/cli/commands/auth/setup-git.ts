@@ -1,6 +1,5 @@
 import { notLoggedIn } from "../../../auth/session.ts";
-import { AuthError, reasonOf, systemErrorCode } from "../../../base/errors.ts";
-import { hint } from "../../../base/hint.ts";
+import { AuthError, reasonOf, systemErrorCode, hint } from "../../../base/errors.ts";
 import { runGit } from "../../../platform/git.ts";
 import { chosenProfile } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";

@@ -1,7 +1,6 @@
 import type { App } from "../../../app/app.ts";
 import { accountName, type Profile, type Session } from "../../../auth/session.ts";
-import { AuthError } from "../../../base/errors.ts";
-import { hint, login } from "../../../base/hint.ts";
+import { AuthError, hint, login } from "../../../base/errors.ts";
 import type { Identity } from "../../../base/identity.ts";
 import { chosenProfile, endOfSession, statusOf } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";

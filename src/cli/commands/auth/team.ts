@@ -1,6 +1,6 @@
 import { defaultTeam, notLoggedIn } from "../../../auth/session.ts";
 import { withProfile } from "../../../auth/session-store.ts";
-import { hint } from "../../../base/hint.ts";
+import { hint } from "../../../base/errors.ts";
 import { oneLine } from "../../../base/text.ts";
 import { chosenProfile } from "../../account.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";

@@ -1,5 +1,5 @@
 import { remainingMs } from "../../../auth/session.ts";
-import { hint } from "../../../base/hint.ts";
+import { hint } from "../../../base/errors.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import type { TokenOutput } from "../../json-output.ts";
 

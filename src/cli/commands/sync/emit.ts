@@ -1,5 +1,5 @@
 import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
-import { hint } from "../../../base/hint.ts";
+import { hint } from "../../../base/errors.ts";
 import { aggregateTypes, eventTypes } from "../../../sync/events.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import { defined, parseJsonObject, readInput } from "../../input.ts";

@@ -1,5 +1,5 @@
 import { queueFolder } from "../../../app/account.ts";
-import { hint, login } from "../../../base/hint.ts";
+import { hint, login } from "../../../base/errors.ts";
 import { syncHealth } from "../../../sync/health.ts";
 import { SyncQueue, type Account } from "../../../sync/queue.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";

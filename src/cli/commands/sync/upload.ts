@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
-import { hint } from "../../../base/hint.ts";
+import { hint } from "../../../base/errors.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import { counted } from "../../../base/duration.ts";
 import { readNamedFile } from "../../input.ts";
