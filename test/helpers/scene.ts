@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
+import { runInProcess, type InProcessOptions } from "./command-in-process.ts";
 import { commandEnvironment, runCommand, scratchFolder, type CommandEnvironment, type CommandResult } from "./command.ts";
 
 /** A service, a folder, and the real command between them. */
@@ -17,6 +18,8 @@ export interface Scene {
   env: CommandEnvironment;
   /** Runs the command to its end. */
   run(args: string, more?: CommandEnvironment): Promise<CommandResult>;
+  /** The same in this process, see {@link runInProcess}. */
+  inProcess(args: string, more?: CommandEnvironment, options?: InProcessOptions): Promise<Omit<CommandResult, "signal">>;
 }
 
 /** A scene that is gone after the test. `args` of {@link Scene.run} are split at spaces. */
@@ -27,7 +30,8 @@ export async function scene(t: TestContext, options: Partial<FakeOptions> = {}, 
   const env = commandEnvironment(folder, saas.url, more);
   const config = env["SPEC_KITTY_CONFIG_DIR"] ?? join(folder, "config");
   const run: Scene["run"] = (args, others = {}) => runCommand(t, args.split(" "), { ...env, ...others });
-  return { saas, folder, config, credentials: join(config, "credentials.json"), env, run };
+  const inProcess: Scene["inProcess"] = (args, others = {}, how = {}) => runInProcess(args.split(" "), { ...env, ...others }, how);
+  return { saas, folder, config, credentials: join(config, "credentials.json"), env, run, inProcess };
 }
 
 /** Every file below a folder, by path, with its content; nothing when there is no such folder. */
