@@ -58,9 +58,13 @@ export function hurried(from: number, to: number): string[] {
 /** Arguments for Node that make a process live `factor` times as fast: its clocks, and its timers with them. */
 export function accelerated(factor: number): string[] {
   const code = `
-    const wall = Date.now, steady = performance.now.bind(performance), timer = globalThis.setTimeout, start = wall(), steadyStart = steady();
+    const wall = Date.now, steady = process.hrtime, timer = globalThis.setTimeout, start = wall(), steadyStart = steady();
     Date.now = () => Math.round(start + (wall() - start) * ${factor});
-    performance.now = () => steadyStart + (steady() - steadyStart) * ${factor};
+    process.hrtime = () => {
+      const [seconds, nanoseconds] = steady(steadyStart);
+      const ms = (seconds * 1000 + nanoseconds / 1e6) * ${factor};
+      return [Math.floor(ms / 1000), Math.round((ms % 1000) * 1e6)];
+    };
     // Ten seconds are the limit on a service's answer, and the service is as fast as ever.
     globalThis.setTimeout = (run, ms, ...rest) => timer(run, ms === 10_000 ? ms : Math.ceil(ms / ${factor}), ...rest);`;
   return ["--import", `data:text/javascript,${encodeURIComponent(code)}`];
