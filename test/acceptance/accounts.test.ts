@@ -11,7 +11,7 @@ import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { signIn, storedSession } from "../helpers/stored-session.ts";
 
-type Here = Scene & { project: string; here(args: string, more?: CommandEnvironment, cwd?: string): Promise<CommandResult> };
+type Here = Omit<Scene, "here"> & { project: string; here(args: string, more?: CommandEnvironment, cwd?: string): Promise<CommandResult> };
 
 /** Two accounts, alice's under the name default and bob's under work, and a folder to work in. */
 async function twoAccounts(t: TestContext): Promise<Here> {

@@ -37,14 +37,14 @@ test("S-015 a login that replaces a session ends the old one at the service, aft
   assert.doesNotMatch(stderr, /warning/);
   assert.ok(wasStored);
   assert.deepEqual(ended(it), [true, false]);
-  assert.equal((await it.inProcess("auth status --check")).code, 0);
+  assert.equal((await it.here("auth status --check")).code, 0);
 });
 
 test("S-015 a replaced session is ended also when only its refresh token is still good", async (t) => {
   const it = await scene(t);
   await signIn(it.saas, it.env);
   it.saas.expireAccessTokens();
-  assert.equal((await it.inProcess("auth login --force")).stdout, success);
+  assert.equal((await it.here("auth login --force")).stdout, success);
   assert.deepEqual(ended(it), [true, false]);
 });
 
@@ -52,7 +52,7 @@ test("S-015 when the service does not end the replaced session, the login is don
   const it = await scene(t);
   await signIn(it.saas, it.env);
   it.saas.faults.always("/api/v1/logout", { status: 403, body: "<h1>CSRF</h1>" });
-  const { code, stdout, stderr } = await it.inProcess("auth login --force");
+  const { code, stdout, stderr } = await it.here("auth login --force");
   assert.deepEqual([code, stdout], [0, success]);
   assert.match(stderr, /^warning: the service did not confirm the end of the session of the previous login \(.* answered 403[^\n]*\): its tokens may remain valid until they expire$/m);
 });
@@ -62,7 +62,7 @@ test("a service that answers a second login with the same session keeps it", asy
   await signIn(it.saas, it.env);
   const [id] = it.saas.sessions.keys();
   it.saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, session_id: id }) });
-  assert.equal((await it.inProcess("auth login --force")).stdout, success);
+  assert.equal((await it.here("auth login --force")).stdout, success);
   assert.equal(it.saas.counters.logouts, 0);
 });
 
@@ -72,19 +72,19 @@ test("S-015 a login at another service into a profile is agreed to first, and th
   await signIn(it.saas, it.env);
   const asked = it.saas.requests.length;
   const elsewhere = { SPEC_KITTY_SAAS_URL: other.url };
-  for (const [how, args] of [[it.run, "auth login"], [it.inProcess, "auth login --profile default"]] as const) {
+  for (const [how, args] of [[it.run, "auth login"], [it.here, "auth login --profile default"]] as const) {
     const { code, stdout, stderr } = await how(args, elsewhere);
     assert.deepEqual([code, stdout], [2, ""]);
     assert.match(stderr, new RegExp(`^error: profile "default" belongs to ${it.saas.url}, and the login at ${other.url} was not agreed to$`, "m"));
     assert.match(stderr, new RegExp(`^hint: To keep both: spec-kitty auth login --profile NAME. To change the profile to ${other.url}: spec-kitty auth login --yes$`, "m"));
   }
   assert.deepEqual([it.saas.requests.length, other.requests.length], [asked, 0]);
-  assert.equal((await it.inProcess("auth login --profile second", elsewhere)).code, 0);
+  assert.equal((await it.here("auth login --profile second", elsewhere)).code, 0);
 
-  assert.equal((await it.inProcess("auth login --yes", elsewhere)).stdout, success);
+  assert.equal((await it.here("auth login --yes", elsewhere)).stdout, success);
   assert.deepEqual([ended(it), ended({ saas: other })], [[true], [false, false]]);
   assert.ok(other.requests.every(({ path }) => path !== "/api/v1/logout"));
-  assert.equal((await it.inProcess("auth login --force")).stdout, success, "and --force agrees too");
+  assert.equal((await it.here("auth login --force")).stdout, success, "and --force agrees too");
   assert.deepEqual(ended({ saas: other }), [false, true]);
 });
 
@@ -92,13 +92,13 @@ test("S-015 a profile without a session is still bound to its service and its is
   const it = await scene(t);
   const other = await another(t);
   await signIn(it.saas, it.env);
-  await it.inProcess("auth logout");
-  assert.equal((await it.inProcess("auth login", { SPEC_KITTY_SAAS_URL: other.url })).code, 2);
-  const issuer = await it.inProcess(`auth login --issuer ${other.url}`);
+  await it.here("auth logout");
+  assert.equal((await it.here("auth login", { SPEC_KITTY_SAAS_URL: other.url })).code, 2);
+  const issuer = await it.here(`auth login --issuer ${other.url}`);
   assert.equal(issuer.code, 2);
   assert.match(issuer.stderr, new RegExp(`belongs to ${it.saas.url}, and the login at ${it.saas.url} \\(issuer ${other.url}\\) was not agreed to`));
   assert.equal(other.requests.length, 0);
-  assert.equal((await it.inProcess(`auth login --issuer ${it.saas.url}`)).code, 0, "the service itself is no other issuer");
+  assert.equal((await it.here(`auth login --issuer ${it.saas.url}`)).code, 0, "the service itself is no other issuer");
 });
 
 test("S-015 on a terminal the user is asked about the change of a profile, with both services named, and a yes goes on", { skip: noTerminal }, async (t) => {
@@ -119,7 +119,7 @@ test("S-003 of two logins at different services under one new name, the later on
   const other = await another(t);
   const slow = startCommand(t, ["auth", "login", "--no-browser", "--profile", "new"], it.env);
   const [address] = await slow.shows(/http:\S+\/oauth\/authorize\S+/);
-  assert.equal((await it.inProcess("auth login --profile new", { SPEC_KITTY_SAAS_URL: other.url })).code, 0);
+  assert.equal((await it.here("auth login --profile new", { SPEC_KITTY_SAAS_URL: other.url })).code, 0);
   await approve(address);
   const { code, stdout, stderr } = await slow.ended;
   assert.deepEqual([code, stdout], [2, ""]);

@@ -8,16 +8,20 @@ import type { Fetch } from "../../src/base/runtime-types.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { firstSigningKey, signJwt } from "../conformance/signing-key.ts";
 import { runCommand, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
-import { runInProcess } from "../helpers/command-in-process.ts";
+import { logInHere, runHere } from "../helpers/command-here.ts";
 import { internet, type InternetRequest } from "../helpers/internet.ts";
 import { accelerated, scene } from "../helpers/scene.ts";
 import { storedProfile, storedSession } from "../helpers/stored-session.ts";
 
 /** A user whose browser approves: the provider's page is left out, and the redirect is what it would send. */
-async function approving(address: string): Promise<URLSearchParams> {
+async function approving(address: string): Promise<void> {
   const asked = new URL(address).searchParams;
   await (await fetch(`${asked.get("redirect_uri")}?${new URLSearchParams({ code: "code-1", state: asked.get("state") ?? "" })}`)).text();
-  return asked;
+}
+
+/** A login here by a user whose browser approves. */
+function browserLogin(args: readonly string[], env: CommandEnvironment, fetch: Fetch, asked: (address: URL) => void = () => undefined): Promise<CommandResult> {
+  return logInHere(["auth", "login", ...args], env, { fetch }, (address) => (asked(new URL(address)), approving(address)));
 }
 
 /** Waits take no time: a login with a code polls every five seconds. */
@@ -61,27 +65,26 @@ test("--provider github: with a code and without a secret, form-encoded unless a
   assert.deepEqual([session?.user.id, session?.missingScope, session?.accessTokenExpiresAt], ["583231", undefined, undefined]);
 
   // "GET https://api.github.com/user": the tokens are for its API.
-  assert.match((await runInProcess(["auth", "status", "--check"], env, { fetch })).stdout, /octocat/);
+  assert.match((await runHere(["auth", "status", "--check"], env, { fetch })).stdout, /octocat/);
   const api = paths(requests).filter((to) => to === "GET api.github.com/user").length;
-  assert.equal((await runInProcess(["api", "GET", "/user"], env, { fetch })).code, 0);
+  assert.equal((await runHere(["api", "GET", "/user"], env, { fetch })).code, 0);
   assert.equal(paths(requests).filter((to) => to === "GET api.github.com/user").length, api + 1);
-  const logout = await runInProcess(["auth", "logout"], env, { fetch });
+  const logout = await runHere(["auth", "logout"], env, { fetch });
   assert.match(logout.stderr, /^warning: .*"https:\/\/github\.com\/login\/oauth" has no way to end a session/m);
 });
 
 test("--provider github: in the browser with a secret, and the profile remembers all of it", async (t) => {
   const { env, requests, fetch } = await internet(t, ["github.com", "api.github.com"], github);
   let asked: URL | undefined;
-  const browse = (address: string): Promise<unknown> => ((asked = new URL(address)), approving(address));
-  const args = ["auth", "login", "--provider", "github", "--client-id", "Iv1.8a61f9b3a7aba766"];
-  const { code, stderr } = await runInProcess(args, { ...env, SPEC_KITTY_CLIENT_SECRET: "shared-secret" }, { fetch, browse });
+  const args = ["--provider", "github", "--client-id", "Iv1.8a61f9b3a7aba766"];
+  const { code, stderr } = await browserLogin(args, { ...env, SPEC_KITTY_CLIENT_SECRET: "shared-secret" }, fetch, (address) => (asked = address));
   assert.equal(code, 0, stderr);
   assert.equal(asked && asked.origin + asked.pathname, "https://github.com/login/oauth/authorize");
   assert.match(asked?.searchParams.get("redirect_uri") ?? "", /^http:\/\/127\.0\.0\.1:\d+\/callback\/github$/);
   assert.equal(asked?.searchParams.get("prompt"), null);
   assert.deepEqual(paths(requests), ["POST github.com/login/oauth/access_token", "GET api.github.com/user"]);
-  await runInProcess(["auth", "logout"], env, { fetch });
-  const again = await runInProcess(["auth", "login", "--force"], env, { fetch, browse });
+  await runHere(["auth", "logout"], env, { fetch });
+  const again = await browserLogin(["--force"], env, fetch);
   assert.equal(again.code, 0, again.stderr);
 });
 
@@ -149,22 +152,21 @@ test("--provider google: the secret of a client that cannot keep one, access_typ
 
   const secret = { ...env, SPEC_KITTY_CLIENT_SECRET: "GOCSPX-shared" };
   const args = ["auth", "login", "--provider", "google", "--client-id", "1234.apps.googleusercontent.com"];
-  const device = await runInProcess([...args, "--headless"], secret, { fetch, clock: hasty });
+  const device = await runHere([...args, "--headless"], secret, { fetch, clock: hasty });
   assert.equal(device.code, 0, device.stderr);
   assert.match(device.stderr, /https:\/\/www\.google\.com\/device/);
   assert.match(device.stdout, /^✓ Logged in as alice@gmail\.com\./);
   assert.doesNotMatch(device.stderr, /less was granted/);
   const first = (await storedSession(env)) as Session;
 
-  const browse = (address: string): Promise<unknown> => ((authorized = new URL(address).searchParams), approving(address));
-  const { code, stderr } = await runInProcess(["auth", "login", "--force"], env, { fetch, browse });
+  const { code, stderr } = await browserLogin(["--force"], env, fetch, ({ searchParams }) => (authorized = searchParams));
   assert.equal(code, 0, stderr);
   assert.deepEqual([authorized.get("access_type"), authorized.get("prompt"), authorized.get("scope")], ["offline", "consent", "openid email profile"]);
   assert.ok(!(await storedSession(env))?.accessToken.equals(first.accessToken) || !paths(requests).includes("POST oauth2.googleapis.com/revoke"));
   // Revoking the first would end the second too.
   assert.ok(!paths(requests).includes("POST oauth2.googleapis.com/revoke"));
-  assert.equal((await runInProcess(["auth", "refresh"], env, { fetch })).code, 0);
-  assert.equal((await runInProcess(["auth", "logout"], env, { fetch })).code, 0);
+  assert.equal((await runHere(["auth", "refresh"], env, { fetch })).code, 0);
+  assert.equal((await runHere(["auth", "logout"], env, { fetch })).code, 0);
   assert.ok(paths(requests).includes("POST oauth2.googleapis.com/revoke"));
 });
 
@@ -201,7 +203,7 @@ const microsoft =
 
 interface MicrosoftLogin {
   asked: URLSearchParams;
-  result: Omit<CommandResult, "signal">;
+  result: CommandResult;
   env: CommandEnvironment;
   fetch: Fetch;
 }
@@ -209,12 +211,12 @@ interface MicrosoftLogin {
 async function microsoftLogin(t: TestContext, tenant: string, issuer: string, told: { iss: string; tid: string }, isReal = false): Promise<MicrosoftLogin> {
   let asked = new URLSearchParams();
   const { env, fetch } = await internet(t, ["login.microsoftonline.com", "graph.microsoft.com"], microsoft(tenant, issuer, told, () => asked));
-  const args = ["auth", "login", "--provider", "microsoft", "--client-id", "535fb089-9ff3-47b6-9bfb-4f1264799865", ...(tenant === "common" ? [] : ["--tenant", tenant])];
-  const browse = (address: string): Promise<unknown> => ((asked = new URL(address).searchParams), approving(address));
-  if (!isReal) return { result: await runInProcess(args, env, { fetch, browse }), asked, env, fetch };
-  const running = startCommand(t, [...args, "--no-browser"], env);
+  const args = ["--provider", "microsoft", "--client-id", "535fb089-9ff3-47b6-9bfb-4f1264799865", ...(tenant === "common" ? [] : ["--tenant", tenant])];
+  if (!isReal) return { result: await browserLogin(args, env, fetch, ({ searchParams }) => (asked = searchParams)), asked, env, fetch };
+  const running = startCommand(t, ["auth", "login", ...args, "--no-browser"], env);
   const [, address = ""] = await running.shows(/\n {2}(https:\/\/\S+)\n/);
-  await browse(address);
+  asked = new URL(address).searchParams;
+  await approving(address);
   return { result: await running.ended, asked, env, fetch };
 }
 
@@ -228,7 +230,7 @@ for (const [tenant, issuer, isReal] of [[tenantId, at(tenantId), true], ["contos
     // "It must exactly match one of the redirect URIs you registered in the portal", of which a port on localhost is no part.
     assert.match(asked.get("redirect_uri") ?? "", /^http:\/\/localhost:\d+\/callback\/microsoft$/);
     assert.doesNotMatch(result.stderr, /less was granted/);
-    assert.equal((await runInProcess(["auth", "refresh"], env, { fetch })).code, 0);
+    assert.equal((await runHere(["auth", "refresh"], env, { fetch })).code, 0);
     assert.equal((await storedProfile(env))?.service, "https://graph.microsoft.com");
   });
 }

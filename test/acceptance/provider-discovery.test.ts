@@ -27,8 +27,8 @@ test("FR-022 ADDRESS is the issuer of the service that --service names", async (
 });
 
 test("an address that is neither an issuer nor a service ends the login at once, and nobody is sent anywhere", async (t) => {
-  const { service, requests, run, inProcess } = await provided(t);
-  for (const [args, how] of [[`auth login ${service}`, run], [`auth login --issuer ${service}`, inProcess]] as const) {
+  const { service, requests, run, here } = await provided(t);
+  for (const [args, how] of [[`auth login ${service}`, run], [`auth login --issuer ${service}`, here]] as const) {
     const { code, stderr } = await how(args, nowhere);
     assert.equal(code, 1);
     assert.match(stderr, /^error: "\S+" does not publish the metadata of an authorization server: "\S+\/oauth-authorization-server" answered 404, "\S+" answered 404$/m);

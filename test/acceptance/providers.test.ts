@@ -43,7 +43,7 @@ test("S-001 with --issuer, the issuer's endpoints and the service's API each get
 });
 
 test("--prompt, --login-hint, --audience and --resource go along, and the standard's own parameters cannot be replaced", async (t) => {
-  const { provider, env, inProcess } = await provided(t, {}, { "/api/v1/me": me });
+  const { provider, env, here } = await provided(t, {}, { "/api/v1/me": me });
   const args = [...loginAt(provider).split(" "), "--no-browser", "--prompt", "select_account", "--login-hint", "alice@example.com", "--audience", "acme", "--resource", "https://api.example/v1"];
   const running = startCommand(t, args, env);
   const [address] = await running.shows(/http:\S+\/authorize\S*/);
@@ -54,7 +54,7 @@ test("--prompt, --login-hint, --audience and --resource go along, and the standa
   await (await fetch(address)).text();
   assert.equal((await running.ended).code, 0);
   assert.equal(provider.requests.find(({ path }) => path === "/token")?.form["resource"], "https://api.example/v1");
-  await inProcess("auth refresh");
+  await here("auth refresh");
   assert.equal(provider.requests.findLast(({ path }) => path === "/token")?.form["resource"], "https://api.example/v1");
 });
 
@@ -91,19 +91,19 @@ test("invalid_scope says which scopes were sent and which the provider lists, an
 });
 
 test("a login that is granted less than it asked for says so, and so does auth status", async (t) => {
-  const { provider, env, inProcess } = await provided(t, {}, { "/api/v1/me": me });
+  const { provider, env, here } = await provided(t, {}, { "/api/v1/me": me });
   provider.misbehaviour = { tokens: (answer) => ({ ...answer, scope: "https://api.example/projects.read" }) };
   const { stderr, code } = await runCommand(t, ["auth", "login", provider.issuer, "--scope", "openid offline_access projects.read projects.write"], env);
   assert.equal(code, 0);
   assert.match(stderr, /^warning: less was granted than was asked for: not projects\.write$/m);
-  assert.match((await inProcess("auth status")).stdout, /Scope +https:\/\/api\.example\/projects\.read; not granted: projects\.write$/m);
-  const status = JSON.parse((await inProcess("auth status --json")).stdout) as Record<string, unknown>;
+  assert.match((await here("auth status")).stdout, /Scope +https:\/\/api\.example\/projects\.read; not granted: projects\.write$/m);
+  const status = JSON.parse((await here("auth status --json")).stdout) as Record<string, unknown>;
   assert.deepEqual([status["scope"], status["missingScope"]], ["https://api.example/projects.read", "projects.write"]);
 });
 
 test("logout says which tokens were revoked, and warns of the one that was not", async (t) => {
-  const { provider, run, inProcess, session } = await provided(t);
-  await inProcess(loginAt(provider));
+  const { provider, run, here, session } = await provided(t);
+  await here(loginAt(provider));
   provider.misbehaviour = { revoke: ({ token_type_hint: hint }) => (hint === "access_token" ? Response.json({ error: "unsupported_token_type" }, { status: 400 }) : undefined) };
   const half = await run("auth logout");
   assert.equal(half.stdout, '✓ Logged out (profile "default"). Revoked: refresh token.\n');
@@ -112,11 +112,11 @@ test("logout says which tokens were revoked, and warns of the one that was not",
 });
 
 test("an ID token of somebody else's in a refresh ends the session, and the command says why", async (t) => {
-  const { provider, run, inProcess } = await provided(t);
-  await inProcess(`${loginAt(provider)} --profile work`);
+  const { provider, run, here } = await provided(t);
+  await here(`${loginAt(provider)} --profile work`);
   provider.misbehaviour = { refreshedIdToken: (claims) => ({ ...claims, sub: "u_mallory" }) };
   const { code, stderr } = await run("auth refresh --profile work");
   assert.equal(code, 4);
   assert.match(stderr, /^error: the session was not continued: the ID token of "\S+" names a user other than that of the login\nhint: Run: spec-kitty auth login --profile work\n$/);
-  assert.equal((await inProcess("auth token --profile work")).code, 4);
+  assert.equal((await here("auth token --profile work")).code, 4);
 });

@@ -41,7 +41,7 @@ async function front(t: TestContext, issuer: MockProvider): Promise<string> {
 const wellKnown = (path: string): boolean => path.startsWith("/.well-known/");
 
 /** A login that would begin elsewhere: nothing but metadata was asked, and the user was sent nowhere. */
-function assertRefused({ saas, issuer, issuerHost }: Stage, { code, stdout, stderr }: Omit<CommandResult, "signal">, repeated: string): void {
+function assertRefused({ saas, issuer, issuerHost }: Stage, { code, stdout, stderr }: CommandResult, repeated: string): void {
   const host = new URL(saas.url).host;
   assert.deepEqual([code, stdout], [2, ""]);
   assert.match(stderr, new RegExp(`^error: logins at "${issuer.issuer}" begin at another host, "${host}", and that was not agreed to$`, "m"));
@@ -53,12 +53,12 @@ function assertRefused({ saas, issuer, issuerHost }: Stage, { code, stdout, stde
 test("S-011 an issuer with the authorization_endpoint of another server gets nothing of it, and nothing is opened, with --yes or without", async (t) => {
   const at = await stage(t, (metadata, { saas }) => ({ ...metadata, authorization_endpoint: `${saas.url}/oauth/authorize` }));
   assertRefused(at, await at.run(`auth login --issuer ${at.issuer.issuer} --yes --force`), " --force --yes");
-  assertRefused(at, await at.inProcess(`auth login --issuer ${at.issuer.issuer}`), "");
+  assertRefused(at, await at.here(`auth login --issuer ${at.issuer.issuer}`), "");
 });
 
 test("S-011 an issuer with the device_authorization_endpoint of another server gets nothing of it, with --yes", async (t) => {
   const at = await stage(t, (metadata, { saas }) => ({ ...metadata, device_authorization_endpoint: `${saas.url}/oauth/device` }));
-  assertRefused(at, await at.inProcess(`auth login --issuer ${at.issuer.issuer} --headless --yes --force`), "");
+  assertRefused(at, await at.here(`auth login --issuer ${at.issuer.issuer} --headless --yes --force`), " --force --yes");
 });
 
 test("S-011 a host that was agreed to by name is remembered by the profile, for this issuer alone", async (t) => {
@@ -67,14 +67,14 @@ test("S-011 a host that was agreed to by name is remembered by the profile, for 
   const at = await stage(t, change);
   host = await front(t, at.issuer);
   const login = `auth login --issuer ${at.issuer.issuer} --scope openid`;
-  assert.equal((await at.inProcess(`${login} --trust-host elsewhere.example`)).code, 2, "another host was agreed to");
-  assert.equal((await at.inProcess(`${login} --trust-host elsewhere.example --trust-host ${host}`)).code, 0);
-  assert.equal((await at.inProcess("auth login --force")).code, 0);
-  await at.inProcess("auth logout");
-  assert.equal((await at.inProcess("auth login")).code, 0);
+  assert.equal((await at.here(`${login} --trust-host elsewhere.example`)).code, 2, "another host was agreed to");
+  assert.equal((await at.here(`${login} --trust-host elsewhere.example --trust-host ${host}`)).code, 0);
+  assert.equal((await at.here("auth login --force")).code, 0);
+  await at.here("auth logout");
+  assert.equal((await at.here("auth login")).code, 0);
 
   const liar = await stage(t, change);
-  const { code, stderr } = await at.inProcess(`auth login --yes --issuer ${liar.issuer.issuer} --scope openid`);
+  const { code, stderr } = await at.here(`auth login --yes --issuer ${liar.issuer.issuer} --scope openid`);
   assert.equal(code, 2);
   assert.match(stderr, /and that was not agreed to$/m);
 });
@@ -92,7 +92,7 @@ test("S-011 on a terminal the user is asked, with both hosts named, and only a y
     running.type(`${answer}\n`);
     assert.equal((await running.ended).code, code, running.stdout());
   }
-  assert.equal((await at.inProcess("auth login --force")).code, 0, "the answer is remembered");
+  assert.equal((await at.here("auth login --force")).code, 0, "the answer is remembered");
 });
 
 test("an endpoint for tokens elsewhere needs no agreement", async (t) => {
@@ -108,13 +108,13 @@ test("an endpoint for tokens elsewhere needs no agreement", async (t) => {
   await once(server, "listening");
   t.after(() => void server.close());
   tokens = `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`;
-  const { code, stderr } = await at.inProcess(`auth login --issuer ${at.issuer.issuer} --scope openid`);
+  const { code, stderr } = await at.here(`auth login --issuer ${at.issuer.issuer} --scope openid`);
   assert.equal(code, 0, stderr);
 });
 
 /** The path of the redirect URI of a login. */
 async function redirectPath(at: Stage, args: string, more: CommandEnvironment = {}): Promise<string> {
-  const { code, stderr } = await at.inProcess(`auth login --force --yes ${args}`.trim(), more);
+  const { code, stderr } = await at.here(`auth login --force --yes ${args}`.trim(), more);
   assert.equal(code, 0, stderr);
   const [address = ""] = /http:\S+authorize\?\S+/.exec(stderr) ?? [];
   return new URL(new URL(address).searchParams.get("redirect_uri") ?? "").pathname;
@@ -155,9 +155,9 @@ test("S-011 a hostile issuer that sends the browser on to another server gets ne
 
 test("--redirect-path is for issuers that know only one, and is remembered; a new profile is told what the issuer must know", async (t) => {
   const at = await stage(t);
-  const first = await at.inProcess(`auth login --issuer ${at.issuer.issuer} --scope openid`);
+  const first = await at.here(`auth login --issuer ${at.issuer.issuer} --scope openid`);
   assert.match(first.stderr, /^The redirect address is http:\/\/127\.0\.0\.1:\d+\/callback\/[\w-]{12}\. The issuer must know it for this client, with any port\.$/m);
-  const again = await at.inProcess("auth login --force --redirect-path /oauth/callback");
+  const again = await at.here("auth login --force --redirect-path /oauth/callback");
   assert.equal(again.code, 0, again.stderr);
   assert.doesNotMatch(again.stderr, /redirect address is/);
   assert.equal(await redirectPath(at, ""), "/oauth/callback");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { runInProcess } from "../../../helpers/command-in-process.ts";
+import { runHere } from "../../../helpers/command-here.ts";
 import { scene } from "../../../helpers/scene.ts";
 
 const refused: [title: string, lines: [args: string, message: RegExp][]][] = [
@@ -50,9 +50,9 @@ const refused: [title: string, lines: [args: string, message: RegExp][]][] = [
 ];
 for (const [title, lines] of refused) {
   test(title, async (t) => {
-    const { saas, inProcess } = await scene(t);
+    const { saas, here } = await scene(t);
     for (const [args, message] of lines) {
-      const { code, stdout, stderr } = await inProcess(`auth login ${args}`);
+      const { code, stdout, stderr } = await here(`auth login ${args}`);
       assert.deepEqual([code, stdout], [2, ""], args);
       assert.match(stderr, message);
     }
@@ -69,7 +69,7 @@ test("a client secret is read from a file and never from the command line", asyn
     [["--client-secret-file", file], /^error: --client-secret-file: "\S+" does not hold one line of ASCII/m],
     [["--client-secret-file", "nowhere"], /^error: --client-secret-file: cannot read "nowhere" \(ENOENT\)$/m],
   ] as const) {
-    const { code, stderr } = await runInProcess(["auth", "login", ...args], env);
+    const { code, stderr } = await runHere(["auth", "login", ...args], env);
     assert.equal(code, 2);
     assert.match(stderr, message);
   }
