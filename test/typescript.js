@@ -1,7 +1,6 @@
 // `node --import ./test/typescript.js FILE.ts`: runs the TypeScript of src/ and test/ on every supported Node, in the same way.
 // The compiler has run before, once for all processes (`prepare` in setup.js); a process that loads a .ts file gets what the
 // compiler made of it. The module keeps the URL of the .ts file, and stack traces name its lines.
-import "./quick-fetch.cjs";
 import { readFileSync } from "node:fs";
 import * as nodeModule from "node:module";
 import { isMainThread } from "node:worker_threads";
