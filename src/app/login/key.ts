@@ -26,7 +26,6 @@ export async function agreedKey(app: App, onConsent: LoginOptions["onConsent"], 
     keychain: app.keychain,
     folder: app.folder,
     hasPassphrase: app.settings.passphrase !== undefined,
-    granted: false,
     async consent(reason) {
       const answer = await onConsent?.({ about: "file", reason });
       if (answer !== undefined) return answer;
