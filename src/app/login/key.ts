@@ -23,7 +23,7 @@ export async function agreedKey(app: App, onConsent: LoginOptions["onConsent"], 
   const key = await chooseKey({
     requested: app.settings.storage,
     current,
-    keychain: app.keychain,
+    keychain: await app.keychain(),
     folder: app.folder,
     hasPassphrase: app.settings.passphrase !== undefined,
     async consent(reason) {
