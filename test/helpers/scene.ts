@@ -6,6 +6,7 @@ import type { TestContext } from "node:test";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import { commandEnvironment, runCommand, scratchFolder, type CommandEnvironment, type CommandResult } from "./command.ts";
+import { runHere as runCommandHere } from "./command-here.ts";
 
 /** A service, a folder, and the real command between them. */
 export interface Scene {
@@ -17,6 +18,8 @@ export interface Scene {
   env: CommandEnvironment;
   /** Runs the command to its end. */
   run(args: string, more?: CommandEnvironment): Promise<CommandResult>;
+  /** The same in this process, see `command-here.ts`. */
+  runHere(args: string, more?: CommandEnvironment): Promise<CommandResult>;
 }
 
 /** A scene that is gone after the test. `args` of {@link Scene.run} are split at spaces. */
@@ -27,7 +30,8 @@ export async function scene(t: TestContext, options: Partial<FakeOptions> = {}, 
   const env = commandEnvironment(folder, saas.url, more);
   const config = env["SPEC_KITTY_CONFIG_DIR"] ?? join(folder, "config");
   const run: Scene["run"] = (args, others = {}) => runCommand(t, args.split(" "), { ...env, ...others });
-  return { saas, folder, config, credentials: join(config, "credentials.json"), env, run };
+  const runHere: Scene["runHere"] = (args, others = {}) => runCommandHere(args.split(" "), { ...env, ...others });
+  return { saas, folder, config, credentials: join(config, "credentials.json"), env, run, runHere };
 }
 
 /** Every file below a folder, by path, with its content; nothing when there is no such folder. */
