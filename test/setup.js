@@ -44,8 +44,10 @@ export function runScript(path, args = process.argv.slice(2)) {
  */
 export function runTests(files, { node = process.execPath, reporter = "spec", env = process.env } = {}) {
   const timeLimit = ["--import", new URL("time-limit.js", import.meta.url).href, "--test-timeout=180000"];
-  const options = ["--test", `--test-concurrency=${availableParallelism() + 1}`, "--test-reporter", reporter];
-  return spawnSync(node, [...typescript, ...timeLimit, ...options, ...files], { cwd: root, stdio: "inherit", env }).status ?? 1;
+  const options = ["--require", fileURLToPath(new URL("quick-fetch.cjs", import.meta.url)), "--test", `--test-concurrency=${availableParallelism() + 1}`, "--test-reporter", reporter];
+  // Tests talk to nobody outside, and every process would read the machine's certificates first.
+  const ownEnv = { ...env, NODE_EXTRA_CA_CERTS: undefined };
+  return spawnSync(node, [...typescript, ...timeLimit, ...options, ...files], { cwd: root, stdio: "inherit", env: ownEnv }).status ?? 1;
 }
 
 /** Every test file. Those of test/peers are run by themselves: they have dependencies of their own. */

@@ -1,8 +1,12 @@
 import { createHash } from "node:crypto";
 
-/** The secrets that this process still has, for {@link redact}. */
-const live = new Set<WeakRef<Secret>>();
-const forgotten = new FinalizationRegistry<WeakRef<Secret>>((ref) => live.delete(ref));
+/** The secrets that this process still has, for {@link redact}, and how many objects hold each: a session that is read often makes many. */
+const live = new Map<string, number>();
+const forgotten = new FinalizationRegistry<string>((value) => {
+  const left = (live.get(value) ?? 0) - 1;
+  if (left > 0) live.set(value, left);
+  else live.delete(value);
+});
 
 /**
  * A value that does not print itself: a token, a code, a verifier, a key. String conversion, template literals and
@@ -15,9 +19,8 @@ export class Secret {
   /** `value`: as it came over the wire, or was made. */
   constructor(value: string) {
     this.#value = value;
-    const ref = new WeakRef(this);
-    live.add(ref);
-    forgotten.register(this, ref);
+    live.set(value, (live.get(value) ?? 0) + 1);
+    forgotten.register(this, value);
   }
 
   /** The value itself, for the request or the seal. */
@@ -56,8 +59,7 @@ const leastLength = 8;
 export function redact(text: string): string {
   if (text.length < leastLength) return text;
   let clean = text;
-  for (const ref of live) {
-    const value = ref.deref()?.reveal() ?? "";
+  for (const value of live.keys()) {
     if (value.length < leastLength) continue;
     const inForm = new URLSearchParams({ "": value }).toString().slice(1);
     for (const spelling of new Set([value, encodeURIComponent(value), inForm, JSON.stringify(value).slice(1, -1)])) {

@@ -42,6 +42,12 @@ const capacity = 100_000;
 const countEvery = 1000;
 const groupSize = 1000;
 
+function queueFull(): AuthError {
+  return new AuthError("storage_unwritable", `the queue holds ${capacity} events and is full, so this one was not queued`, {
+    hint: hint`Run: ${{ command: "sync now" }}`,
+  });
+}
+
 /** Puts events into the queue. See {@link createEmitter}. @internal */
 export type Emitter = (input: EventInput) => Promise<EmitReport>;
 
@@ -76,10 +82,7 @@ export function createEmitter({ queue, lamport, clock, nodeId, origin, context, 
     const from = await origin();
     const scope = queue.scopeOf(from);
     const room = roomIn(scope, group.length);
-    const full = new AuthError("storage_unwritable", `the queue holds ${capacity} events and is full, so this one was not queued`, {
-      hint: hint`Run: ${{ command: "sync now" }}`,
-    });
-    for (const { resolve } of group.slice(room)) resolve({ outcome: "failed", error: full });
+    for (const { resolve } of group.slice(room)) resolve({ outcome: "failed", error: queueFull() });
     if (room === 0) return;
     const taken = group.slice(0, room);
     const first = await lamport.tick(taken.length);

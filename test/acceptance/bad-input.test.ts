@@ -182,11 +182,11 @@ test("NFR-010 a full disk is noticed before the browser is opened, and costs no 
   assert.deepEqual(readFileSync(it.credentials), before);
   assert.deepEqual([...filesUnder(it.config).keys()], ["credentials.json"]);
   // What does not need the disk still works; the rest works again afterwards.
-  assert.equal((await it.runHere("auth token")).code, 0);
+  assert.equal((await it.here("auth token")).code, 0);
   assertFailure(await it.run("auth refresh"), expected);
   assert.equal(it.saas.counters.refreshes, 0, "a refresh token was spent whose successor cannot be stored");
   disk.free();
-  assert.equal((await it.runHere("auth refresh")).code, 0);
+  assert.equal((await it.here("auth refresh")).code, 0);
 });
 
 test("NFR-010 a disk that fills up while the browser is open stores nothing, and the server session is ended", async (t) => {
@@ -210,15 +210,15 @@ test("a read-only disk is noticed before the browser is opened", async (t) => {
   disk.readOnly();
   assertFailure(await it.run("auth login"), { code: 1, error: /cannot be written \(EROFS\)/, hint: /SPEC_KITTY_CONFIG_DIR/ });
   assert.equal(it.saas.count("/oauth/authorize"), 0);
-  assert.equal((await it.runHere("auth status")).code, 4);
+  assert.equal((await it.here("auth status")).code, 4);
 });
 
 test("a home that does not exist and cannot be created is an error at login, and nowhere else", async (t) => {
-  const { saas, run, runHere } = await scene(t, {}, { HOME: "/proc/nobody", SPEC_KITTY_CONFIG_DIR: undefined, XDG_CONFIG_HOME: undefined });
+  const { saas, run, here } = await scene(t, {}, { HOME: "/proc/nobody", SPEC_KITTY_CONFIG_DIR: undefined, XDG_CONFIG_HOME: undefined });
   assertFailure(await run("auth login"), { code: 1, error: /"\/proc\/nobody\/\.config\/spec-kitty.*" cannot be written \(E\w+\)/, hint: /SPEC_KITTY_CONFIG_DIR/ });
   assert.equal(saas.count("/oauth/authorize"), 0);
-  assert.equal((await runHere("auth status")).code, 4);
-  assert.equal((await runHere("auth login --storage memory")).code, 0);
+  assert.equal((await here("auth status")).code, 4);
+  assert.equal((await here("auth login --storage memory")).code, 0);
 });
 
 test("a configuration folder that does not exist is created, for this user alone", async (t) => {
@@ -274,7 +274,7 @@ for (const [what, spoil, restore, why] of [
     const kept = readFileSync(it.credentials);
     spoil(it, kept);
     const spoilt = readFileSync(it.credentials);
-    assertFailure(await it.runHere("auth login"), { code: 1, error: why, hint: /auth login --force$/ });
+    assertFailure(await it.here("auth login"), { code: 1, error: why, hint: /auth login --force$/ });
     const { code, stderr } = await it.run("auth login --force");
     assert.equal(code, 0, stderr);
     assert.match(stderr, new RegExp(`^warning: the logins that were stored could not be opened \\(.*${why.source}.*\\) and are kept in "${it.credentials}\\.old"$`, "m"));

@@ -6,7 +6,7 @@ import { startFakeSaas } from "../fake-saas/server.ts";
 import { startCommand } from "../helpers/command.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
-import { storedSession } from "../helpers/stored-session.ts";
+import { signIn, storedSession } from "../helpers/stored-session.ts";
 
 const success = "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n";
 
@@ -24,7 +24,7 @@ async function another(t: TestContext): Promise<Scene["saas"]> {
 
 test("S-015 a login that replaces a session ends the old one at the service, after the new one is stored", async (t) => {
   const it = await scene(t);
-  await it.run("auth login");
+  await signIn(it.saas, it.env);
   const first = await storedSession(it.env);
   let wasStored = false;
   it.saas.faults.next("/api/v1/logout", {
@@ -37,82 +37,80 @@ test("S-015 a login that replaces a session ends the old one at the service, aft
   assert.doesNotMatch(stderr, /warning/);
   assert.ok(wasStored);
   assert.deepEqual(ended(it), [true, false]);
-  assert.equal((await it.run("auth status --check")).code, 0);
+  assert.equal((await it.here("auth status --check")).code, 0);
 });
 
 test("S-015 a replaced session is ended also when only its refresh token is still good", async (t) => {
   const it = await scene(t);
-  await it.run("auth login");
+  await signIn(it.saas, it.env);
   it.saas.expireAccessTokens();
-  assert.equal((await it.run("auth login --force")).stdout, success);
+  assert.equal((await it.here("auth login --force")).stdout, success);
   assert.deepEqual(ended(it), [true, false]);
 });
 
 test("S-015 when the service does not end the replaced session, the login is done and the user is warned", async (t) => {
   const it = await scene(t);
-  await it.run("auth login");
+  await signIn(it.saas, it.env);
   it.saas.faults.always("/api/v1/logout", { status: 403, body: "<h1>CSRF</h1>" });
-  const { code, stdout, stderr } = await it.run("auth login --force");
+  const { code, stdout, stderr } = await it.here("auth login --force");
   assert.deepEqual([code, stdout], [0, success]);
   assert.match(stderr, /^warning: the service did not confirm the end of the session of the previous login \(.* answered 403[^\n]*\): its tokens may remain valid until they expire$/m);
 });
 
 test("a service that answers a second login with the same session keeps it", async (t) => {
   const it = await scene(t);
-  await it.run("auth login");
+  await signIn(it.saas, it.env);
   const [id] = it.saas.sessions.keys();
   it.saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, session_id: id }) });
-  assert.equal((await it.run("auth login --force")).stdout, success);
+  assert.equal((await it.here("auth login --force")).stdout, success);
   assert.equal(it.saas.counters.logouts, 0);
 });
 
 test("S-015 a login at another service into a profile is agreed to first, and then ends the old session where it is", async (t) => {
   const it = await scene(t);
   const other = await another(t);
-  await it.run("auth login");
+  await signIn(it.saas, it.env);
   const asked = it.saas.requests.length;
   const elsewhere = { SPEC_KITTY_SAAS_URL: other.url };
-  for (const profile of ["", " --profile default"]) {
-    const { code, stdout, stderr } = await it.run(`auth login${profile}`, elsewhere);
+  for (const [how, args] of [[it.run, "auth login"], [it.here, "auth login --profile default"]] as const) {
+    const { code, stdout, stderr } = await how(args, elsewhere);
     assert.deepEqual([code, stdout], [2, ""]);
     assert.match(stderr, new RegExp(`^error: profile "default" belongs to ${it.saas.url}, and the login at ${other.url} was not agreed to$`, "m"));
     assert.match(stderr, new RegExp(`^hint: To keep both: spec-kitty auth login --profile NAME. To change the profile to ${other.url}: spec-kitty auth login --yes$`, "m"));
   }
   assert.deepEqual([it.saas.requests.length, other.requests.length], [asked, 0]);
-  assert.equal((await it.run("auth login --profile second", elsewhere)).code, 0);
+  assert.equal((await it.here("auth login --profile second", elsewhere)).code, 0);
 
-  assert.equal((await it.run("auth login --yes", elsewhere)).stdout, success);
+  assert.equal((await it.here("auth login --yes", elsewhere)).stdout, success);
   assert.deepEqual([ended(it), ended({ saas: other })], [[true], [false, false]]);
   assert.ok(other.requests.every(({ path }) => path !== "/api/v1/logout"));
-  assert.equal((await it.run("auth login --force")).stdout, success, "and --force agrees too");
+  assert.equal((await it.here("auth login --force")).stdout, success, "and --force agrees too");
   assert.deepEqual(ended({ saas: other }), [false, true]);
 });
 
 test("S-015 a profile without a session is still bound to its service and its issuer", async (t) => {
   const it = await scene(t);
   const other = await another(t);
-  await it.run("auth login");
-  await it.run("auth logout");
-  assert.equal((await it.run("auth login", { SPEC_KITTY_SAAS_URL: other.url })).code, 2);
-  const issuer = await it.run(`auth login --issuer ${other.url}`);
+  await signIn(it.saas, it.env);
+  await it.here("auth logout");
+  assert.equal((await it.here("auth login", { SPEC_KITTY_SAAS_URL: other.url })).code, 2);
+  const issuer = await it.here(`auth login --issuer ${other.url}`);
   assert.equal(issuer.code, 2);
   assert.match(issuer.stderr, new RegExp(`belongs to ${it.saas.url}, and the login at ${it.saas.url} \\(issuer ${other.url}\\) was not agreed to`));
   assert.equal(other.requests.length, 0);
-  assert.equal((await it.run(`auth login --issuer ${it.saas.url}`)).code, 0, "the service itself is no other issuer");
+  assert.equal((await it.here(`auth login --issuer ${it.saas.url}`)).code, 0, "the service itself is no other issuer");
 });
 
-test("S-015 on a terminal the user is asked about the change of a profile, and only a yes goes on", { skip: noTerminal }, async (t) => {
+test("S-015 on a terminal the user is asked about the change of a profile, with both services named, and a yes goes on", { skip: noTerminal }, async (t) => {
   const it = await scene(t);
   const other = await another(t);
-  await it.run("auth login");
-  for (const [answer, code] of [["", 2], ["n", 2], ["y", 0]] as const) {
-    const running = startOnTerminal(t, ["auth", "login"], { ...it.env, SPEC_KITTY_SAAS_URL: other.url });
-    await running.shows(new RegExp(`Profile "default" belongs to ${it.saas.url}. This login is at ${other.url}.`));
-    await running.shows(/\[y\/N\] /);
-    assert.equal(other.requests.length, 0);
-    running.type(`${answer}\n`);
-    assert.equal((await running.ended).code, code, running.stdout());
-  }
+  await signIn(it.saas, it.env);
+  const running = startOnTerminal(t, ["auth", "login"], { ...it.env, SPEC_KITTY_SAAS_URL: other.url });
+  await running.shows(new RegExp(`Profile "default" belongs to ${it.saas.url}. This login is at ${other.url}.`));
+  await running.shows(/\[y\/N\] /);
+  assert.equal(other.requests.length, 0);
+  running.type("y\n");
+  assert.equal((await running.ended).code, 0, running.stdout());
   assert.deepEqual([ended(it), ended({ saas: other })], [[true], [false]]);
 });
 
@@ -121,7 +119,7 @@ test("S-003 of two logins at different services under one new name, the later on
   const other = await another(t);
   const slow = startCommand(t, ["auth", "login", "--no-browser", "--profile", "new"], it.env);
   const [address] = await slow.shows(/http:\S+\/oauth\/authorize\S+/);
-  assert.equal((await it.run("auth login --profile new", { SPEC_KITTY_SAAS_URL: other.url })).code, 0);
+  assert.equal((await it.here("auth login --profile new", { SPEC_KITTY_SAAS_URL: other.url })).code, 0);
   await approve(address);
   const { code, stdout, stderr } = await slow.ended;
   assert.deepEqual([code, stdout], [2, ""]);

@@ -24,7 +24,7 @@ async function resource(
 }
 
 test("a resource leads to its issuer, where this program registers itself, and gets a token for exactly this resource", async (t) => {
-  const { provider, requests, run, address, session } = await resource(t, { registers: true });
+  const { provider, requests, run, here, address, session } = await resource(t, { registers: true });
   const { code, stdout, stderr } = await run(`auth login ${address}`, away);
   assert.equal(code, 0, stderr);
   assert.match(stderr, new RegExp(`^${address} takes the tokens of ${provider.issuer}\\.$`, "m"));
@@ -39,54 +39,62 @@ test("a resource leads to its issuer, where this program registers itself, and g
   assert.deepEqual([stored?.clientId, stored?.resource], [id, address]);
   const asked = new URL(/http:\S+\/authorize\S*/.exec(stderr)?.[0] ?? "").searchParams;
   assert.deepEqual([asked.get("resource"), asked.get("scope")], [address, "tools:read tools:call"]);
-  assert.equal((await run("auth refresh", away)).code, 0);
+  assert.equal((await here("auth refresh", away)).code, 0);
   assert.deepEqual(provider.requests.filter(({ path }) => path === "/token").map(({ form }) => form["resource"]), [address, address]);
 
   requests.length = 0;
   const { accessToken } = (await session()) ?? {};
-  await run(`api POST ${address} -d {}`, away);
+  await here(`api POST ${address} -d {}`, away);
   assert.equal(requests[0]?.headers.authorization, `Bearer ${accessToken?.reveal()}`);
   // The neighbor on the same host is another resource.
-  await run(`api GET ${address.replace("/mcp", "/other")}`, away);
+  await here(`api GET ${address.replace("/mcp", "/other")}`, away);
   assert.ok(requests.every(({ path, headers }) => path === "/mcp" || headers.authorization === undefined));
 });
 
 test("the client that was registered is kept with the profile, for its issuer alone, and a forced login registers anew", async (t) => {
-  const { provider, run, address } = await resource(t, { registers: true });
+  const { provider, here, address } = await resource(t, { registers: true });
   for (const [args, clients] of [[`auth login ${address}`, 1], [`auth login ${address}`, 1], ["auth logout", 1], ["auth login", 1], ["auth login --force", 2]] as const) {
-    assert.equal((await run(args, away)).code, 0, args);
+    assert.equal((await here(args, away)).code, 0, args);
     assert.equal(provider.clients.size, clients, args);
   }
   const other = await provided(t);
-  assert.equal((await run(`auth login --issuer ${other.provider.issuer} --service ${address} --force`, away)).code, 0);
+  assert.equal((await here(`auth login --issuer ${other.provider.issuer} --service ${address} --yes`, away)).code, 0);
   assert.ok(other.provider.requests.every(({ form }) => form["client_id"] === undefined || form["client_id"] === "cli_native"));
 });
 
 test("the scope of the challenge takes precedence over the metadata, and --scope over both", async (t) => {
-  const { run, address } = await resource(t, { registers: true }, { parameters: 'scope="tools:read", ' });
-  const scope = async (args: string): Promise<string | null> => new URL(/http:\S+\/authorize\S*/.exec((await run(`auth login ${args}`, away)).stderr)?.[0] ?? "").searchParams.get("scope");
+  const { here, address } = await resource(t, { registers: true }, { parameters: 'scope="tools:read", ' });
+  const scope = async (args: string): Promise<string | null> => new URL(/http:\S+\/authorize\S*/.exec((await here(`auth login ${args}`, away)).stderr)?.[0] ?? "").searchParams.get("scope");
   assert.equal(await scope(address), "tools:read");
   assert.equal(await scope(`${address} --scope tools:call --profile other`), "tools:call");
 });
 
 test("a client of the user's own is used as it is, and its document's address is one", async (t) => {
-  const { provider, run, address } = await resource(t, {});
-  assert.equal((await run(`auth login ${address} --client-id cli_native`, away)).code, 0);
-  const { code, stderr } = await run(`auth login ${address} --profile second`, away);
+  const { provider, here, address } = await resource(t, {});
+  assert.equal((await here(`auth login ${address} --client-id cli_native`, away)).code, 0);
+  const { code, stderr } = await here(`auth login ${address} --profile second`, away);
   assert.equal(code, 2);
   assert.match(stderr, new RegExp(`^error: "${provider.issuer}" does not let programs register themselves, and no client ID was given\nhint: .*auth login .*${address} --client-id ID`, "m"));
 });
 
 test("metadata at the well-known address lead there too, where the refusal does not name them", async (t) => {
   for (const path of [`${wellKnown}/mcp`, wellKnown]) {
-    const { run, address, session } = await resource(t, { registers: true }, { path, isNamed: false });
-    assert.equal((await run(`auth login ${address}`, away)).code, 0);
+    const { here, address, session } = await resource(t, { registers: true }, { path, isNamed: false });
+    assert.equal((await here(`auth login ${address}`, away)).code, 0);
     assert.equal((await session())?.resource, address);
   }
 });
 
+test("S-001 metadata of another host are not those of the resource: nobody is sent anywhere, and no token goes there", async (t) => {
+  const { provider, run, address, session } = await resource(t, { registers: true }, { edited: { resource: "https://bank.example/mcp" } });
+  const { code, stderr } = await run(`auth login ${address}`, away);
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, /^error: "\S+\/metadata" sent the metadata of/m);
+  assert.deepEqual(provider.paths, []);
+  assert.equal(await session(), undefined);
+});
+
 for (const [title, edited] of [
-  ["of another host", { resource: "https://bank.example/mcp" }],
   ["of a neighbor", { resource: "http://127.0.0.1:1/mcp" }],
   ["that name no resource", { resource: undefined }],
   ["that name no issuer", { authorization_servers: [] }],
@@ -96,8 +104,8 @@ for (const [title, edited] of [
   ["that name an issuer in plain http", { authorization_servers: ["http://login.example"] }],
 ] as const) {
   test(`S-001 metadata ${title} are not those of the resource: nobody is sent anywhere, and no token goes there`, async (t) => {
-    const { provider, run, address, session } = await resource(t, { registers: true }, { edited });
-    const { code, stderr } = await run(`auth login ${address}`, away);
+    const { provider, here, address, session } = await resource(t, { registers: true }, { edited });
+    const { code, stderr } = await here(`auth login ${address}`, away);
     assert.equal(code, 1, stderr);
     assert.match(stderr, /^error: "\S+\/metadata" (sent the metadata of|names no authorization server)/m);
     assert.deepEqual(provider.paths, []);
@@ -106,16 +114,16 @@ for (const [title, edited] of [
 }
 
 test("S-011 a resource that names an issuer gets no token by the client of the environment unless the issuer was agreed to by name", async (t) => {
-  const { provider, run, address } = await resource(t, {});
+  const { provider, here, address } = await resource(t, {});
   const ambient = { ...away, SPEC_KITTY_CLIENT_ID: "cli_native" };
   const { host } = new URL(provider.issuer);
   const before = provider.paths.length;
-  const { code, stdout, stderr } = await run(`auth login ${address}`, ambient);
+  const { code, stdout, stderr } = await here(`auth login ${address}`, ambient);
   assert.deepEqual([code, stdout], [2, ""]);
   assert.match(stderr, new RegExp(`^error: "${address}" takes the tokens of "${provider.issuer}", and the client in the environment was not agreed to for that$`, "m"));
   assert.match(stderr, new RegExp(`^hint: Unset SPEC_KITTY_CLIENT_ID\\. Or, only if .*: spec-kitty auth login ${address} --trust-host ${host}$`, "m"));
   assert.ok(provider.paths.slice(before).every((path) => path.startsWith("/.well-known/")), provider.paths.join());
-  assert.equal((await run(`auth login ${address} --trust-host ${host}`, ambient)).code, 0);
-  assert.equal((await run("auth login --force", ambient)).code, 0, "remembered");
-  assert.equal((await run(`auth login ${address} --profile other --client-id cli_native`, away)).code, 0, "what is typed with the address is meant for it");
+  assert.equal((await here(`auth login ${address} --trust-host ${host}`, ambient)).code, 0);
+  assert.equal((await here("auth login --force", ambient)).code, 0, "remembered");
+  assert.equal((await here(`auth login ${address} --profile other --client-id cli_native`, away)).code, 0, "what is typed with the address is meant for it");
 });

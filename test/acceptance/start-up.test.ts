@@ -24,7 +24,7 @@ async function filesLoadedBy(t: TestContext, args: string[], env: CommandEnviron
     .flatMap((report) => (JSON.parse(readFileSync(join(coverage, report), "utf8")) as { result: { url: string }[] }).result)
     .filter(({ url }) => url.startsWith("file:"))
     .map(({ url }) => fileURLToPath(url))
-    .filter((path) => path.startsWith(root) && !path.includes(`${sep}node_modules${sep}`))
+    .filter((path) => path.startsWith(root) && !path.startsWith(join(root, "test")) && !path.includes(`${sep}node_modules${sep}`))
     .map((path) => path.slice(root.length).replaceAll("\\", "/"))
     .sort();
 }

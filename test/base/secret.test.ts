@@ -43,6 +43,15 @@ test("S-005 a secret is replaced before a long text of a service is cut, so that
   }
 });
 
+test("a session that was read many times does not make errors slow", () => {
+  const readings = Array.from({ length: 50_000 }, () => new Secret("at_the-same-token-again"));
+  const before = process.cpuUsage();
+  for (let count = 0; count < 200; count += 1) assert.equal(redact(`sent ${readings[count]?.reveal()}`), "sent [secret]");
+  // To look for each reading took ten seconds.
+  const { user } = process.cpuUsage(before);
+  assert.ok(user < 2_000_000, `${user} µs`);
+});
+
 test("a secret of a few characters, which many words contain, is not replaced", () => {
   const short = new Secret("no");
   assert.equal(redact("no session is known"), "no session is known");

@@ -1,18 +1,35 @@
 import { Writable } from "node:stream";
 import { ownIdentity } from "../../src/base/identity.ts";
+import type { CommandOptions as ToolOptions } from "../../src/cli/main.ts";
+import { approve } from "../fake-saas/user.ts";
 import type { CommandEnvironment, CommandResult } from "./command.ts";
 
 /**
  * Runs the command to its end in this process: the real `main.ts`, for which a start of Node would only repeat what another test has
  * shown. What a process alone shows, its standard input, its signals, its terminal, is for `runCommand`.
+ *
+ * @param more - what this process has another of than the command: a clock, a folder to work in
+ * @param heard - told of all that is on stderr so far, whenever there is more: who opens an address with `--no-browser`
  */
-export async function runHere(args: readonly string[], env: CommandEnvironment): Promise<CommandResult> {
+export async function runHere(args: readonly string[], env: CommandEnvironment, more: Partial<ToolOptions> = {}, heard: (stderr: string) => void = () => undefined): Promise<CommandResult> {
   const { createCommand } = await import("../../src/cli/main.ts");
   const { name, version } = ownIdentity;
-  const command = createCommand({ name, version, issuer: undefined, commands: ["auth", "api", "sync", "tracker", "completion"], env });
-  const [stdout, stderr] = [collector(), collector()];
-  const running = lent({ stdout: stdout.stream, stderr: stderr.stream, env }, () => command.run(args));
-  return { code: await running, signal: null, stdout: stdout.text(), stderr: stderr.text() };
+  const command = createCommand({ name, version, issuer: undefined, commands: ["auth", "api", "sync", "tracker", "completion"], env, ...more });
+  const [stdout, stderr] = [collector(() => undefined), collector(heard)];
+  const code = await lent({ stdout: stdout.stream, stderr: stderr.stream, env }, () => command.run(args));
+  return { code, signal: null, stdout: stdout.text(), stderr: stderr.text() };
+}
+
+/** The same for a login in the browser, which `browse` opens: a browser of its own would be another process. */
+export function logInHere(args: readonly string[], env: CommandEnvironment, more: Partial<ToolOptions> = {}, browse: (address: string) => Promise<unknown> = approve): Promise<CommandResult> {
+  let shown: string | undefined;
+  return runHere([...args, "--no-browser"], env, more, (stderr) => {
+    const address = /^Open this address in a browser:\n\n {2}(\S+)\n/m.exec(stderr)?.[1];
+    if (address === undefined || address === shown) return;
+    shown = address;
+    // Nobody listens to a browser's troubles.
+    browse(address).catch(() => undefined);
+  });
 }
 
 /** Gives the process other members for one call. A command takes its streams before it first waits, so the runner's reports keep theirs. */
@@ -26,8 +43,9 @@ function lent<T>(members: Record<string, unknown>, call: () => T): T {
   }
 }
 
-function collector(): { stream: Writable; text: () => string } {
+function collector(heard: (text: string) => void): { stream: Writable; text: () => string } {
   const pieces: Buffer[] = [];
-  const stream = new Writable({ write: (piece: Buffer, _, done) => (pieces.push(piece), done()) });
-  return { stream, text: () => Buffer.concat(pieces).toString("utf8") };
+  const text = (): string => Buffer.concat(pieces).toString("utf8");
+  const stream = new Writable({ write: (piece: Buffer, _, done) => (pieces.push(piece), heard(text()), done()) });
+  return { stream, text };
 }

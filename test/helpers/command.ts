@@ -11,6 +11,8 @@ import { scriptedBrowser } from "./scripted-browser.ts";
 
 export const bin = fileURLToPath(new URL("../../bin/spec-kitty.js", import.meta.url));
 
+const quickFetch = fileURLToPath(new URL("../quick-fetch.cjs", import.meta.url));
+
 /** Arguments for Node, so that a process of a test runs TypeScript. */
 export const typescript: readonly string[] = ["--import", new URL("../typescript.js", import.meta.url).href];
 
@@ -78,7 +80,7 @@ export interface CommandOptions {
 
 /** Starts the real command. It is killed when the test ends before it does. */
 export function startCommand(t: Pick<TestContext, "after">, args: readonly string[], env: CommandEnvironment, options: CommandOptions = {}): RunningCommand {
-  const [runtime, ...runtimeArgs] = options.runtime ?? [process.execPath];
+  const [runtime, ...runtimeArgs] = options.runtime ?? [process.execPath, "--require", quickFetch];
   const child = spawn(runtime, [...runtimeArgs, ...(options.nodeArgs ?? []), options.program ?? bin, ...args], { env, cwd: options.cwd, stdio: ["pipe", "pipe", "pipe"] });
   t.after(() => void child.kill("SIGKILL"));
   let stdout = "";

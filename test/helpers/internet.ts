@@ -5,6 +5,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import type { Fetch } from "../../src/base/runtime-types.ts";
 import { testCertificate } from "./certificate.ts";
 import { commandEnvironment, scratchFolder, type CommandEnvironment } from "./command.ts";
 import { startProxy } from "./proxy.ts";
@@ -23,22 +24,25 @@ export interface InternetRequest {
  *
  * @param hosts - all there are
  * @param answer - what they answer
- * @returns the environment of a command there, and what was asked
+ * @returns the environment of a command there, what was asked, and what leads a command in this process there
  */
 export async function internet(
   t: TestContext,
   hosts: readonly [string, ...string[]],
   answer: (request: InternetRequest) => Response,
-): Promise<{ env: CommandEnvironment; requests: InternetRequest[] }> {
+): Promise<{ env: CommandEnvironment; requests: InternetRequest[]; fetch: Fetch }> {
   const requests: InternetRequest[] = [];
+  const ask = (to: string, body: string, headers: IncomingHttpHeaders): Response => {
+    const asked = { to, form: Object.fromEntries(new URLSearchParams(body)), headers };
+    requests.push(asked);
+    return answer(asked);
+  };
   const { key, cert } = testCertificate(...hosts);
   const server = createServer({ key, cert }, async (request, response) => {
     let body = "";
     for await (const chunk of request) body += String(chunk);
     const { method, url, headers } = request;
-    const asked = { to: `${method} ${headers.host}${url}`, form: Object.fromEntries(new URLSearchParams(body)), headers };
-    requests.push(asked);
-    const answered = answer(asked);
+    const answered = ask(`${method} ${headers.host}${url}`, body, headers);
     response.writeHead(answered.status, Object.fromEntries(answered.headers)).end(await answered.text());
   }).listen(0, "127.0.0.1");
   t.after(() => (server.closeAllConnections(), server.close()));
@@ -49,5 +53,11 @@ export async function internet(
   const folder = scratchFolder(t);
   const authority = join(folder, "authority.pem");
   writeFileSync(authority, cert);
-  return { env: commandEnvironment(folder, undefined, { HTTPS_PROXY: proxy.url, NODE_EXTRA_CA_CERTS: authority }), requests };
+  const fetch: Fetch = async (input, init) => {
+    const request = new Request(input, init);
+    const { protocol, host, pathname, search } = new URL(request.url);
+    if (protocol !== "https:" || !hosts.includes(host)) throw new TypeError(`there is no ${host}`);
+    return ask(`${request.method} ${host}${pathname}${search}`, await request.text(), Object.fromEntries(request.headers));
+  };
+  return { env: commandEnvironment(folder, undefined, { HTTPS_PROXY: proxy.url, NODE_EXTRA_CA_CERTS: authority }), requests, fetch };
 }

@@ -5,6 +5,7 @@ import type { TestContext } from "node:test";
 import type { Session } from "../../src/auth/session.ts";
 import { MockProvider, type MockProviderOptions } from "../conformance/mock-provider.ts";
 import { commandEnvironment, runCommand, scratchFolder, type CommandEnvironment, type CommandResult } from "./command.ts";
+import { logInHere, runHere } from "./command-here.ts";
 import { storedSession } from "./stored-session.ts";
 
 export interface ApiRequest {
@@ -22,6 +23,8 @@ export interface Provided {
   env: CommandEnvironment;
   credentials: string;
   run(args: string, more?: CommandEnvironment): Promise<CommandResult>;
+  /** The same in this process, see {@link runHere}. */
+  here(args: string, more?: CommandEnvironment, own?: Parameters<typeof runHere>[2]): Promise<CommandResult>;
   session(): Promise<Session | undefined>;
 }
 
@@ -57,6 +60,7 @@ export async function provided(
     env,
     credentials: join(folder, "config", "credentials.json"),
     run: (args, more = {}) => runCommand(t, args.split(" "), { ...env, ...more }),
+    here: (args, more = {}, own = {}) => (/^auth login(?!.*--headless)/.test(args) ? logInHere : runHere)(args.split(" "), { ...env, ...more }, own),
     session: () => storedSession(env),
   };
 }

@@ -3,10 +3,11 @@ import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import { commandEnvironment, runCommand, scratchFolder, type CommandEnvironment, type CommandResult } from "./command.ts";
-import { runHere as runCommandHere } from "./command-here.ts";
+import { runHere } from "./command-here.ts";
 
 /** A service, a folder, and the real command between them. */
 export interface Scene {
@@ -18,8 +19,8 @@ export interface Scene {
   env: CommandEnvironment;
   /** Runs the command to its end. */
   run(args: string, more?: CommandEnvironment): Promise<CommandResult>;
-  /** The same in this process, see `command-here.ts`. */
-  runHere(args: string, more?: CommandEnvironment): Promise<CommandResult>;
+  /** The same in this process, see {@link runHere}. */
+  here(args: string, more?: CommandEnvironment, own?: Parameters<typeof runHere>[2]): Promise<CommandResult>;
 }
 
 /** A scene that is gone after the test. `args` of {@link Scene.run} are split at spaces. */
@@ -30,8 +31,8 @@ export async function scene(t: TestContext, options: Partial<FakeOptions> = {}, 
   const env = commandEnvironment(folder, saas.url, more);
   const config = env["SPEC_KITTY_CONFIG_DIR"] ?? join(folder, "config");
   const run: Scene["run"] = (args, others = {}) => runCommand(t, args.split(" "), { ...env, ...others });
-  const runHere: Scene["runHere"] = (args, others = {}) => runCommandHere(args.split(" "), { ...env, ...others });
-  return { saas, folder, config, credentials: join(config, "credentials.json"), env, run, runHere };
+  const here: Scene["here"] = (args, others = {}, own = {}) => runHere(args.split(" "), { ...env, ...others }, own);
+  return { saas, folder, config, credentials: join(config, "credentials.json"), env, run, here };
 }
 
 /** Every file below a folder, by path, with its content; nothing when there is no such folder. */
@@ -62,12 +63,28 @@ export function hurried(from: number, to: number): string[] {
 /** Arguments for Node that make a process live `factor` times as fast: its clocks, and its timers with them. */
 export function accelerated(factor: number): string[] {
   const code = `
-    const wall = Date.now, steady = performance.now.bind(performance), timer = globalThis.setTimeout, start = wall(), steadyStart = steady();
+    const wall = Date.now, steady = process.hrtime, timer = globalThis.setTimeout, start = wall(), steadyStart = steady();
     Date.now = () => Math.round(start + (wall() - start) * ${factor});
-    performance.now = () => steadyStart + (steady() - steadyStart) * ${factor};
+    process.hrtime = () => {
+      const [seconds, nanoseconds] = steady(steadyStart);
+      const ms = (seconds * 1000 + nanoseconds / 1e6) * ${factor};
+      return [Math.floor(ms / 1000), Math.round((ms % 1000) * 1e6)];
+    };
     // Ten seconds are the limit on a service's answer, and the service is as fast as ever.
     globalThis.setTimeout = (run, ms, ...rest) => timer(run, ms === 10_000 ? ms : Math.ceil(ms / ${factor}), ...rest);`;
   return ["--import", `data:text/javascript,${encodeURIComponent(code)}`];
+}
+
+/** The same as {@link accelerated} for a command that runs here. Its limits on an answer are real: the service is as fast as ever. */
+export function fastClock(factor: number): Clock {
+  const now = fastNow(factor);
+  const start = systemClock.monotonic();
+  return {
+    now,
+    monotonic: () => start + (systemClock.monotonic() - start) * factor,
+    sleep: (ms, options) => systemClock.sleep(ms / factor, options),
+    timeout: systemClock.timeout,
+  };
 }
 
 /** Arguments for Node that set a process's wall clock ahead, by milliseconds. */

@@ -2,7 +2,7 @@ import { createApp, type App } from "../../src/app/app.ts";
 import type { AppOverrides } from "../../src/app/overrides.ts";
 import { defaultAuthorizationServer } from "../../src/auth/oauth/authorization-server.ts";
 import { newMachineHeader } from "../../src/auth/secure-storage/machine-key.ts";
-import type { Session } from "../../src/auth/session.ts";
+import type { Profile, Session } from "../../src/auth/session.ts";
 import { withProfile } from "../../src/auth/session-store.ts";
 import { Secret } from "../../src/base/secret.ts";
 import type { FakeSaas } from "../fake-saas/server.ts";
@@ -63,5 +63,10 @@ export async function signIn(saas: FakeSaas, env: CommandEnvironment, { user = "
 
 /** The session that is on disk now. */
 export async function storedSession(env: CommandEnvironment, profile = "default"): Promise<Session | undefined> {
-  return (await createApp({ env }).store.read()).profiles.get(profile)?.session;
+  return (await storedProfile(env, profile))?.session;
+}
+
+/** The profile that is on disk now. */
+export async function storedProfile(env: CommandEnvironment, profile = "default"): Promise<Profile | undefined> {
+  return (await createApp({ env }).store.read()).profiles.get(profile);
 }

@@ -150,8 +150,10 @@ function placeOfSettings(settings: Settings, known: Profile | undefined, { varia
   const own = issuer === undefined || known?.issuer === issuer ? known?.service : withoutEndSlashes(issuer);
   const service = settings.service?.value ?? own;
   const remembered = known?.service === service ? known : undefined;
-  // Where the service was named by other means as well, that is what it is, with or without metadata.
-  const isService = issuer === service && (settings.service !== undefined || remembered !== undefined);
+  // Where the service was named by other means as well, that is what it is, with or without metadata. An issuer that the profile knows as
+  // one stays one: its redirect path is its own (S-011), and the only one that it knows.
+  const isKnownService = remembered !== undefined && remembered.issuer === undefined;
+  const isService = issuer === service && (settings.service !== undefined || isKnownService);
   if (service !== undefined) return { service, issuer: isService ? undefined : (issuer ?? remembered?.issuer) };
   throw new AuthError("configuration_invalid", `${variable("SAAS_URL")} is not set, so there is no service to log in to`, {
     hint: hint`Name it: ${login(undefined, "https://service.example")}, or ${{ variable: "SAAS_URL", value: "https://service.example" }}`,

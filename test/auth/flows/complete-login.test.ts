@@ -12,9 +12,9 @@ for (const [what, fault, code, error] of [
   ["breaks the connection", { reset: "before", times: 5 }, 3, /the login was granted, but .*cannot reach/],
 ] as [string, Fault, number, RegExp][]) {
   test(`when /api/v1/me ${what} after the exchange, the user is told, nothing is stored, and the server session is ended`, async (t) => {
-    const { saas, runHere, folder } = await scene(t);
+    const { saas, here, folder } = await scene(t);
     saas.faults.next("/api/v1/me", fault);
-    const failed = await runHere("auth login");
+    const failed = await here("auth login");
     assert.deepEqual([failed.code, failed.stdout], [code, ""]);
     assert.match(failed.stderr, new RegExp(`^error: ${error.source}[^\\n]*\\nhint: Nothing was stored\\. Try again: spec-kitty auth login`, "m"));
     assert.equal(saas.counters.logins, 1);
@@ -25,35 +25,35 @@ for (const [what, fault, code, error] of [
 }
 
 test("a service that sends empty strings instead of leaving members out lets its users log in", async (t) => {
-  const { saas, runHere } = await scene(t);
+  const { saas, here } = await scene(t);
   saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, refresh_token: "", id_token: "", scope: "", session_id: "", refresh_token_expires_at: "" }) });
-  const { code, stdout, stderr } = await runHere("auth login");
+  const { code, stdout, stderr } = await here("auth login");
   assert.equal(code, 0, stderr);
   assert.match(stdout, /^✓ Logged in as alice@example\.com \(Acme Corp\)\. Access token valid for 1 hour\. There is no refresh token: log in again at \d\d:\d\d\.\n$/);
 });
 
 test("a login succeeds with an expires_in beyond any date, and without one", async (t) => {
-  const { saas, runHere, env } = await scene(t);
+  const { saas, here, env } = await scene(t);
   saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, expires_in: 1e300 }) });
-  const huge = await runHere("auth login");
+  const huge = await here("auth login");
   assert.equal(huge.code, 0, huge.stderr);
   assert.match(huge.stdout, /Access token valid for 365\d\d days\./);
-  assert.equal((await runHere("auth status")).code, 0);
+  assert.equal((await here("auth status")).code, 0);
   saas.faults.next("/oauth/token", { edit: ({ expires_in: _, ...answer }) => answer });
-  const silent = await runHere("auth login --force");
+  const silent = await here("auth login --force");
   assert.equal(silent.stdout, "✓ Logged in as alice@example.com (Acme Corp).\n");
   assert.equal((await storedSession(env))?.accessTokenExpiresAt, undefined);
-  assert.match((await runHere("auth status")).stdout, /Access token +valid until the service refuses it/);
+  assert.match((await here("auth status")).stdout, /Access token +valid until the service refuses it/);
 });
 
 test("a user without teams and without an email address can log in", async (t) => {
-  const { saas, runHere } = await scene(t);
+  const { saas, here } = await scene(t);
   saas.users.alice.teams = [];
-  assert.equal((await runHere("auth login")).stdout, "✓ Logged in as alice@example.com. Access token valid for 1 hour.\n");
-  assert.match((await runHere("auth status")).stdout, /Default team +none\n {2}Teams +none\n/);
+  assert.equal((await here("auth login")).stdout, "✓ Logged in as alice@example.com. Access token valid for 1 hour.\n");
+  assert.match((await here("auth status")).stdout, /Default team +none\n {2}Teams +none\n/);
   delete saas.users.alice.email;
-  assert.equal((await runHere("auth login --force")).stdout, "✓ Logged in as Alice. Access token valid for 1 hour.\n");
+  assert.equal((await here("auth login --force")).stdout, "✓ Logged in as Alice. Access token valid for 1 hour.\n");
   delete saas.users.alice.name;
-  assert.equal((await runHere("auth login --force")).stdout, "✓ Logged in as u_alice. Access token valid for 1 hour.\n");
-  assert.equal((await runHere("auth whoami")).stdout, "u_alice\n");
+  assert.equal((await here("auth login --force")).stdout, "✓ Logged in as u_alice. Access token valid for 1 hour.\n");
+  assert.equal((await here("auth whoami")).stdout, "u_alice\n");
 });

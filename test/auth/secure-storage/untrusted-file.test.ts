@@ -35,7 +35,7 @@ for (const [what, spoil, error, hint, skip] of [
     // A login that is forced does without what cannot be opened, and never without what somebody else may have put there.
     if (/not trusted|can be|another user/.test(error.source)) commands.push("auth login --force");
     for (const line of commands) {
-      const { code, stdout, stderr } = await it.runHere(line);
+      const { code, stdout, stderr } = await it.here(line);
       assert.deepEqual([code, stdout], [1, ""], `${line}: ${stderr}`);
       assert.match(stderr, new RegExp(`^error: [^\\n]*${error.source}`, "m"), line);
       assert.match(stderr, new RegExp(`^hint: [^\\n]*${hint.source}`, "m"), line);

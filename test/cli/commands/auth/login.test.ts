@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { runHere } from "../../../helpers/command-here.ts";
+import { scene } from "../../../helpers/scene.ts";
+
+const refused: [title: string, lines: [args: string, message: RegExp][]][] = [
+  [
+    "ADDRESS is one address, of the kind that an option takes, and not two things at once",
+    [
+      ["login.example", /^error: ADDRESS is "login\.example", which is not an address.*\nhint: Give an address: spec-kitty auth login https:\/\/login\.example$/m],
+      ["https://a.example --issuer https://b.example", /^error: ADDRESS and --issuer both name the issuer$/m],
+      ["https://a.example https://b.example", /^error: unexpected argument "https:\/\/b\.example"$/m],
+      ["--service b.example", /^error: --service is "b\.example", which is not an address/m],
+    ],
+  ],
+  [
+    "--issuer and --resource take addresses only, and plain http for this machine only",
+    [
+      ["--issuer login.example", /^error: --issuer is "login\.example", which is not an address[^]*\nhint: .*--issuer https:/m],
+      ["--issuer http://login.example", /^error: --issuer is "http:\/\/login\.example": plain http is for this machine only[^]*\nhint: .*--issuer https:/m],
+      ["--resource api", /^error: --resource is "api", not an address[^]*\nhint: .*--resource https:/m],
+      ["--resource https://api.example/#x", /^error: --resource is .*fragment[^]*\nhint: .*--resource https:/m],
+    ],
+  ],
+  [
+    "--trust-host takes the name of a host and nothing else",
+    ([["https://a.example/x", "a.example"], ["a.example/x", "login.example"], ["b@a.example", "login.example"], ["*", "login.example"], ["a.example?", "login.example"]] as const).map(
+      ([text, meant]) => [`--trust-host ${text}`, new RegExp(`^error: --trust-host is "[^\\n]+", not the name of a host\\nhint: Try: --trust-host ${meant}$`, "m")],
+    ),
+  ],
+  [
+    "--redirect-path takes a path that a browser leaves as it is, and no address",
+    ["callback", "//evil.example/", "/a/../b", "/a?b", "/a\tb", "https://evil.example/"].map((path) => [
+      `--redirect-path ${path}`,
+      /^error: --redirect-path is "[^\n]+", not a path of letters[^\n]+\nhint: Try: --redirect-path \/callback$/m,
+    ]),
+  ],
+  [
+    "--provider takes its three names, and no other word for the issuer",
+    [
+      ["--provider gitlab", /^error: --provider is "gitlab", not one of github, google, microsoft\nhint: Name any other by its address alone$/m],
+      ["--provider github --client-id x --issuer https://login.example", /^error: --provider and --issuer both name the issuer$/m],
+      ["https://login.example --provider github --client-id x", /^error: --provider and ADDRESS both name the issuer$/m],
+      ["--provider google --tenant common", /^error: --tenant belongs to --provider microsoft$/m],
+      ["--provider microsoft --tenant ../evil", /^error: --tenant is "\.\.\/evil", not an ID or a domain$/m],
+    ],
+  ],
+];
+for (const [title, lines] of refused) {
+  test(title, async (t) => {
+    const { saas, here } = await scene(t);
+    for (const [args, message] of lines) {
+      const { code, stdout, stderr } = await here(`auth login ${args}`);
+      assert.deepEqual([code, stdout], [2, ""], args);
+      assert.match(stderr, message);
+    }
+    assert.equal(saas.requests.length, 0);
+  });
+}
+
+test("a client secret is read from a file and never from the command line", async (t) => {
+  const { env, folder } = await scene(t);
+  const file = join(folder, "client-secret");
+  writeFileSync(file, "two\nlines\n");
+  for (const [args, message] of [
+    [["--client-secret", "hunter2hunter2"], /^error: "--client-secret" is not an option/m],
+    [["--client-secret-file", file], /^error: --client-secret-file: "\S+" does not hold one line of ASCII/m],
+    [["--client-secret-file", "nowhere"], /^error: --client-secret-file: cannot read "nowhere" \(ENOENT\)$/m],
+  ] as const) {
+    const { code, stderr } = await runHere(["auth", "login", ...args], env);
+    assert.equal(code, 2);
+    assert.match(stderr, message);
+  }
+});

@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { twoAccounts } from "../../../helpers/accounts.ts";
+import { scene } from "../../../helpers/scene.ts";
+import { signIn } from "../../../helpers/stored-session.ts";
+
+test("auth list before the first login says so and is not a failure", async (t) => {
+  const { here } = await scene(t);
+  const { code, stdout, stderr } = await here("auth list");
+  assert.deepEqual([code, stdout, stderr], [0, "No account has logged in here yet.\n", "hint: Run: spec-kitty auth login\n"]);
+  assert.deepEqual(JSON.parse((await here("auth list --json")).stdout), { profiles: [] });
+});
+
+test("auth switch without a name lists the names if there is no terminal", async (t) => {
+  const { here } = await twoAccounts(t);
+  const { code, stderr } = await here("auth switch");
+  assert.equal(code, 2);
+  assert.match(stderr, /^error: no profile was named, and there is no terminal to ask on\nhint: Run: spec-kitty auth switch PROFILE, with one of: default, work\n$/);
+});
+
+test("auth switch does not ask where there is nothing to choose from", async (t) => {
+  const { saas, env, here } = await scene(t);
+  await signIn(saas, env, { profile: "work" });
+  const { code, stdout, stderr } = await here("auth switch");
+  assert.deepEqual([code, stdout, stderr], [0, `✓ The active profile is "work": alice@example.com (Acme Corp), ${saas.url}.\n`, ""]);
+});

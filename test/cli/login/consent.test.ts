@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ConsentQuestion } from "../../../src/app/login/options.ts";
+import { createApp } from "../../../src/app/app.ts";
+import { ownIdentity } from "../../../src/base/identity.ts";
+import { askedConsent } from "../../../src/cli/login/consent.ts";
+import { createOutput } from "../../../src/cli/output.ts";
+
+const questions: Record<ConsentQuestion["about"], ConsentQuestion> = {
+  host: { about: "host", issuer: "https://login.example", host: "bank.example" },
+  profile: { about: "profile", profile: "work", from: "https://a.example", to: "https://b.example" },
+  file: { about: "file", reason: "there is no keychain here" },
+};
+
+/** What comes of an answer, undefined for the end of the input; `asked` has each question that a terminal saw. */
+async function consent(about: ConsentQuestion["about"], answer: string | undefined, { granted = {}, isInteractive = true } = {}): Promise<{ agreed: boolean | undefined; asked: string[] }> {
+  const asked: string[] = [];
+  const stream = { write: () => true };
+  const out = createOutput({ stdout: stream, stderr: stream, env: {}, platform: "linux" }, () => "");
+  const terminal = async () => ({ isInteractive, onLine: () => undefined, ask: async (question: string) => (asked.push(question), answer) });
+  const context = { identity: ownIdentity, app: createApp({ env: {} }), out, terminal, signal: new AbortController().signal, commands: [], groups: {} };
+  return { agreed: await askedConsent(context, granted)?.(questions[about]), asked };
+}
+
+for (const about of ["host", "profile"] as const) {
+  test(`${about === "host" ? "S-011" : "S-015"} a question of trust, about the ${about}, has a no for its usual answer, and only a yes goes on`, async () => {
+    for (const answer of ["", "n", "no", "yess", "y n", "1", undefined]) assert.equal((await consent(about, answer)).agreed, false, answer);
+    for (const answer of ["y", "Y", "yes", "YES"]) assert.equal((await consent(about, answer)).agreed, true, answer);
+    assert.match((await consent(about, "")).asked.join(), /\[y\/N\]/);
+  });
+}
+
+test("FR-007 the question about the encrypted file is agreed to with Enter, and not by the end of the input", async () => {
+  assert.deepEqual(await consent("file", ""), { agreed: true, asked: ["There is no keychain here. Keep the session in an encrypted file? [Y/n] "] });
+  for (const answer of ["n", "maybe", undefined]) assert.equal((await consent("file", answer)).agreed, false, answer);
+});
+
+test("what was agreed to beforehand is not asked, other questions are; without a terminal there is nobody to ask", async () => {
+  assert.deepEqual(await consent("profile", "n", { granted: { profile: true } }), { agreed: true, asked: [] });
+  assert.equal((await consent("host", "n", { granted: { profile: true, file: true } })).agreed, false);
+  assert.deepEqual(await consent("host", "y", { isInteractive: false }), { agreed: undefined, asked: [] });
+});
