@@ -5,8 +5,8 @@ import { startCommand } from "../helpers/command.ts";
 import { batchPath, deliveries, fill, loggedInScene } from "../helpers/queue.ts";
 import type { Scene } from "../helpers/scene.ts";
 
-/** A little more than three batches, each of which is sent while the next is packed. */
-const full = 2000;
+/** A little more than three batches of large events, each of which is sent while the next is packed. */
+const full = 100;
 
 async function waiting({ here }: Scene): Promise<number> {
   const { scopes } = JSON.parse((await here("sync status --json")).stdout) as { scopes: { events: number }[] };
@@ -18,18 +18,18 @@ function third({ saas }: Scene, fault: Fault, number = 3): void {
   saas.faults.next(batchPath, { ...fault, when: (request) => saas.count(batchPath) === number && (fault.when?.(request) ?? true) });
 }
 
-test("10,000 events whose drain is killed twice reach the service exactly once", async (t) => {
+test("5,000 events whose drain is killed twice reach the service exactly once", async (t) => {
   const at = await loggedInScene(t);
   const { saas, env } = at;
-  const ids = await fill(env, 10_000);
+  const ids = await fill(env, 5000);
   // Once after the service has stored a batch and before it answers; once after the answers, while files are being removed.
-  saas.faults.next(batchPath, { hang: "after", when: () => saas.count(batchPath) === 4 });
+  saas.faults.next(batchPath, { hang: "after", when: () => saas.count(batchPath) === 3 });
   const first = startCommand(t, ["sync", "now"], env);
-  await saas.until(() => saas.events.size > 0 && saas.count(batchPath) === 4 && saas.requests.at(-1)?.status === 0);
+  await saas.until(() => saas.events.size > 0 && saas.count(batchPath) === 3 && saas.requests.at(-1)?.status === 0);
   first.child.kill("SIGKILL");
   assert.equal((await first.ended).signal, "SIGKILL");
   const second = startCommand(t, ["sync", "now"], env);
-  await saas.until(() => saas.count(batchPath, ({ status }) => status === 200) >= 9);
+  await saas.until(() => saas.count(batchPath, ({ status }) => status === 200) >= 5);
   second.child.kill("SIGKILL");
   assert.equal((await second.ended).signal, "SIGKILL");
   const { code, stderr } = await at.run("sync now");
@@ -37,23 +37,24 @@ test("10,000 events whose drain is killed twice reach the service exactly once",
   assert.deepEqual(new Set(saas.events.keys()), new Set(ids));
   assert.ok([...saas.events.values()].every(({ taken }) => taken));
   // At most the batches in progress when a process was killed were sent twice, and the service recognised them.
-  assert.ok(deliveries(saas).filter((count) => count > 1).length <= 4000);
+  const repeats = deliveries(saas).filter((count) => count > 1).length;
+  assert.ok(repeats > 0 && repeats < 3000, `${repeats} repeats`);
   assert.equal(await waiting(at), 0);
 });
 
 test("two drains at once send nothing twice, and both report what they did", async (t) => {
   const at = await loggedInScene(t);
-  await fill(at.env, 5000);
+  await fill(at.env, 2000);
   const both = await Promise.all([at.run("sync now --json"), at.run("sync now --json")]);
   assert.deepEqual(both.map(({ code, stderr }) => [code, stderr]), [[0, ""], [0, ""]]);
   const delivered = both.map(({ stdout }) => (JSON.parse(stdout) as { events: { delivered: number } }).events.delivered);
-  assert.equal(delivered.reduce((sum, count) => sum + count), 5000);
+  assert.equal(delivered.reduce((sum, count) => sum + count), 2000);
   assert.ok(deliveries(at.saas).every((count) => count === 1));
 });
 
 test("Ctrl-C in the middle of a drain ends it with 130, and the rest waits", async (t) => {
   const at = await loggedInScene(t);
-  await fill(at.env, full);
+  await fill(at.env, full, { large: true });
   third(at, { hang: true });
   const running = startCommand(t, ["sync", "now"], at.env);
   await at.saas.until(() => at.saas.count(batchPath) === 3);
