@@ -186,8 +186,12 @@ const paths = [
   "/proc/sys/fs/binfmt_misc/WSLInterop-late",
 ];
 
-/** The facts of this process. Reads a few system files and never fails: what cannot be seen counts as absent. */
-export function readFacts(): EnvironmentFacts {
+/**
+ * The facts of this process. Reads a few system files and never fails: what cannot be seen counts as absent.
+ *
+ * @param env - the variables of the app, which need not be those of the process
+ */
+export function readFacts(env: EnvironmentFacts["env"]): EnvironmentFacts {
   const { platform } = process;
   const read = (path: string): [string, string][] => {
     try {
@@ -198,7 +202,7 @@ export function readFacts(): EnvironmentFacts {
     }
   };
   return {
-    env: process.env,
+    env,
     platform,
     uid: process.geteuid?.(),
     files: platform === "win32" ? {} : Object.fromEntries(paths.flatMap(read)),

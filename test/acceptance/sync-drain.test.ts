@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Fault } from "../fake-saas/faults.ts";
 import { startCommand } from "../helpers/command.ts";
-import { batchPath, deliveries, fill, loggedInScene, queueFiles } from "../helpers/queue.ts";
+import { batchPath, deliveries, fill, loggedInScene } from "../helpers/queue.ts";
 import type { Scene } from "../helpers/scene.ts";
 
-/** A little more than three batches, each of which is sent while the next is packed. */
-const full = 2000;
+/** A little more than three batches of large events, each of which is sent while the next is packed. */
+const full = 100;
 
-async function waiting({ run }: Scene): Promise<number> {
-  const { scopes } = JSON.parse((await run("sync status --json")).stdout) as { scopes: { events: number }[] };
+async function waiting({ here }: Scene): Promise<number> {
+  const { scopes } = JSON.parse((await here("sync status --json")).stdout) as { scopes: { events: number }[] };
   return scopes.reduce((sum, { events }) => sum + events, 0);
 }
 
@@ -18,18 +18,18 @@ function third({ saas }: Scene, fault: Fault, number = 3): void {
   saas.faults.next(batchPath, { ...fault, when: (request) => saas.count(batchPath) === number && (fault.when?.(request) ?? true) });
 }
 
-test("10,000 events whose drain is killed twice reach the service exactly once", async (t) => {
+test("5,000 events whose drain is killed twice reach the service exactly once", async (t) => {
   const at = await loggedInScene(t);
   const { saas, env } = at;
-  const ids = await fill(env, 10_000);
+  const ids = await fill(env, 5000);
   // Once after the service has stored a batch and before it answers; once after the answers, while files are being removed.
-  saas.faults.next(batchPath, { hang: "after", when: () => saas.count(batchPath) === 4 });
+  saas.faults.next(batchPath, { hang: "after", when: () => saas.count(batchPath) === 3 });
   const first = startCommand(t, ["sync", "now"], env);
-  await saas.until(() => saas.events.size > 0 && saas.count(batchPath) === 4 && saas.requests.at(-1)?.status === 0);
+  await saas.until(() => saas.events.size > 0 && saas.count(batchPath) === 3 && saas.requests.at(-1)?.status === 0);
   first.child.kill("SIGKILL");
   assert.equal((await first.ended).signal, "SIGKILL");
   const second = startCommand(t, ["sync", "now"], env);
-  await saas.until(() => saas.count(batchPath, ({ status }) => status === 200) >= 9);
+  await saas.until(() => saas.count(batchPath, ({ status }) => status === 200) >= 5);
   second.child.kill("SIGKILL");
   assert.equal((await second.ended).signal, "SIGKILL");
   const { code, stderr } = await at.run("sync now");
@@ -37,135 +37,30 @@ test("10,000 events whose drain is killed twice reach the service exactly once",
   assert.deepEqual(new Set(saas.events.keys()), new Set(ids));
   assert.ok([...saas.events.values()].every(({ taken }) => taken));
   // At most the batches in progress when a process was killed were sent twice, and the service recognised them.
-  assert.ok(deliveries(saas).filter((count) => count > 1).length <= 4000);
+  const repeats = deliveries(saas).filter((count) => count > 1).length;
+  assert.ok(repeats > 0 && repeats < 3000, `${repeats} repeats`);
   assert.equal(await waiting(at), 0);
 });
 
 test("two drains at once send nothing twice, and both report what they did", async (t) => {
   const at = await loggedInScene(t);
-  await fill(at.env, 5000);
+  await fill(at.env, 2000);
   const both = await Promise.all([at.run("sync now --json"), at.run("sync now --json")]);
   assert.deepEqual(both.map(({ code, stderr }) => [code, stderr]), [[0, ""], [0, ""]]);
   const delivered = both.map(({ stdout }) => (JSON.parse(stdout) as { events: { delivered: number } }).events.delivered);
-  assert.equal(delivered.reduce((sum, count) => sum + count), 5000);
+  assert.equal(delivered.reduce((sum, count) => sum + count), 2000);
   assert.ok(deliveries(at.saas).every((count) => count === 1));
-});
-
-test("events that separate processes emit one after the other drain together", async (t) => {
-  const at = await loggedInScene(t);
-  await Promise.all(Array.from({ length: 4 }, () => fill(at.env, 50, { together: false })));
-  await at.run("sync now");
-  assert.equal(at.saas.events.size, 200);
-  assert.equal(at.saas.count(batchPath), 1);
-  const [request] = at.saas.requests.filter(({ path }) => path === batchPath);
-  const clocks = (JSON.parse(request?.body ?? "{}") as { events: { lamport_clock: number }[] }).events.map((event) => event.lamport_clock);
-  assert.deepEqual(clocks, Array.from({ length: 200 }, (_, n) => n + 1));
-});
-
-test("FR-011 an access token that expires in the middle of a drain leads to one refresh, and nothing is left or sent twice", async (t) => {
-  const at = await loggedInScene(t);
-  await fill(at.env, full);
-  third(at, { when: () => (at.saas.expireAccessTokens(), false) });
-  const { code, stdout, stderr } = await at.run("sync now");
-  assert.deepEqual([code, stdout, stderr], [0, `✓ Sent ${full} events and 0 artifacts.\n`, ""]);
-  assert.equal(at.saas.counters.refreshes, 1);
-  assert.ok(deliveries(at.saas).every((count) => count === 1));
-});
-
-test("FR-012 a session that is revoked in the middle of a drain ends it with a hint to log in, and the rest waits untouched", async (t) => {
-  const at = await loggedInScene(t);
-  await fill(at.env, full);
-  third(at, { when: () => ([...at.saas.sessions.keys()].forEach((id) => at.saas.revoke(id)), false) });
-  const { code, stdout, stderr } = await at.run("sync now");
-  assert.equal(code, 4);
-  assert.deepEqual([stdout, stderr.split("\n")[0]], ["", `Sent ${at.saas.events.size} events and 0 artifacts; ${full - at.saas.events.size} still queued.`]);
-  assert.match(stderr, /^error: .*\nhint: .*spec-kitty auth login/m);
-  const left = await waiting(at);
-  assert.ok(left > 0 && left + at.saas.events.size === full, `${left} left, ${at.saas.events.size} sent`);
-  await at.run("auth login");
-  assert.equal((await at.run("sync now")).stdout, `✓ Sent ${left} events and 0 artifacts.\n`);
-  assert.ok(deliveries(at.saas).every((count) => count === 1));
-});
-
-const endings: [title: string, fault: Fault, message: RegExp][] = [
-  ["429 with Retry-After", { status: 429, headers: { "Retry-After": "3600" } }, /^Sent .*\nerror: the service answered 429 .*\nhint: Nothing was lost\. Try again in 1 hour: spec-kitty sync now$/m],
-  ["500", { status: 500 }, /^error: the service answered 500 /m],
-  ["no answer", { reset: "before" }, /^error: .*(reach|answer)/m],
-];
-for (const [title, fault, message] of endings) {
-  test(`S-004 ${title} in the middle of a drain ends it at once, and the rest waits untouched`, async (t) => {
-    const at = await loggedInScene(t);
-    await fill(at.env, full);
-    third(at, fault);
-    const { code, stdout, stderr } = await at.run("sync now");
-    assert.equal(code, 3);
-    assert.match(stderr, message);
-    assert.match(stderr, /\nhint: Nothing was lost\. .*\n$/);
-    assert.equal(at.saas.count(batchPath), 3);
-    const left = await waiting(at);
-    assert.ok(left > 0 && left + at.saas.events.size === full);
-    assert.deepEqual([stdout, stderr.split("\n")[0]], ["", `Sent ${full - left} events and 0 artifacts; ${left} still queued.`]);
-    assert.ok(queueFiles(at, /-\d+-[1-9]\d*\.jsonl$/).length === 0, "no retry was counted");
-    assert.equal((await at.run("sync now")).code, 0);
-    assert.ok(deliveries(at.saas).every((count) => count === 1));
-  });
-}
-
-test("413 in the middle of a drain halves the batch, and everything arrives", async (t) => {
-  const at = await loggedInScene(t);
-  await fill(at.env, full);
-  third(at, { status: 413 });
-  const { code, stdout } = await at.run("sync now --strict");
-  assert.deepEqual([code, stdout], [0, `✓ Sent ${full} events and 0 artifacts.\n`]);
-  assert.ok(deliveries(at.saas).every((count) => count === 1));
-});
-
-test("a single event that is too large for the service goes to the dead-letter folder, and the others arrive", async (t) => {
-  const at = await loggedInScene(t);
-  await fill(at.env, 20);
-  at.saas.faults.always(batchPath, { status: 413, when: ({ body }) => body.includes('"entry 7"') });
-  const { code, stdout } = await at.run("sync now --strict");
-  assert.deepEqual([code, stdout], [1, "✓ Sent 19 events and 0 artifacts; 1 refused.\n"]);
-  assert.match(queueFiles(at, /dead-letter.*\.jsonl$/)[0]?.[1] ?? "", /"entry 7"/);
-  assert.match(queueFiles(at, /dead-letter.*\.reason\.txt$/)[0]?.[1] ?? "", /413/);
-});
-
-test("after a partial success accepted events are removed, refused ones are counted, and the others wait untouched", async (t) => {
-  const at = await loggedInScene(t);
-  const ids = await fill(at.env, full);
-  const [refused, pending, omitted] = [ids[700], ids[701], ids[702]];
-  at.saas.judge = ({ event_id: id }) => (id === refused ? { status: "rejected" } : id === pending ? { status: "queued" } : id === omitted ? "omit" : undefined);
-  const { code, stdout } = await at.run("sync now");
-  assert.deepEqual([code, stdout], [0, `✓ Sent ${full - 3} events and 0 artifacts; 1 refused, 3 still queued.\n`]);
-  const retries = Object.fromEntries(queueFiles(at, /\/events\/.*\.jsonl$/).map(([path, text]) => [(JSON.parse(text) as { event_id: string }).event_id, /-(\d+)\.jsonl$/.exec(path)?.[1]]));
-  assert.deepEqual(retries, { [String(refused)]: "1", [String(pending)]: "0", [String(omitted)]: "0" });
-});
-
-test("events without a result in the middle of a drain are untouched, and sent again in the same drain", async (t) => {
-  const at = await loggedInScene(t);
-  await fill(at.env, full);
-  third(at, { status: 200, body: { results: [] } });
-  const { code, stdout } = await at.run("sync now");
-  assert.deepEqual([code, stdout], [0, `✓ Sent ${full} events and 0 artifacts.\n`]);
-  assert.ok(deliveries(at.saas).every((count) => count === 1));
-  // A service that gives no other answer is not asked again and again.
-  const other = await loggedInScene(t);
-  await fill(other.env, full);
-  other.saas.faults.always(batchPath, { status: 200, body: { results: [] } });
-  assert.equal((await other.run("sync now")).code, 0);
-  assert.equal(other.saas.count(batchPath), 1);
-  assert.equal(await waiting(other), full);
 });
 
 test("Ctrl-C in the middle of a drain ends it with 130, and the rest waits", async (t) => {
   const at = await loggedInScene(t);
-  await fill(at.env, full);
+  await fill(at.env, full, { large: true });
   third(at, { hang: true });
   const running = startCommand(t, ["sync", "now"], at.env);
   await at.saas.until(() => at.saas.count(batchPath) === 3);
   running.child.kill("SIGINT");
   assert.equal((await running.ended).code, 130);
   assert.equal((await waiting(at)) + at.saas.events.size, full);
-  assert.equal((await at.run("sync now")).code, 0);
+  assert.equal((await at.here("sync now")).code, 0);
   assert.equal(at.saas.events.size, full);
 });

@@ -4,8 +4,6 @@ import type { CommandOptions as ToolOptions } from "../../src/cli/main.ts";
 import { approve } from "../fake-saas/user.ts";
 import type { CommandEnvironment, CommandResult } from "./command.ts";
 
-const ownEnv = process.env;
-
 /**
  * Runs the command to its end in this process: the real `main.ts`, for which a start of Node would only repeat what another test has
  * shown. What a process alone shows, its standard input, its signals, its terminal, is for `runCommand`.
@@ -18,14 +16,8 @@ export async function runHere(args: readonly string[], env: CommandEnvironment, 
   const { name, version } = ownIdentity;
   const command = createCommand({ name, version, issuer: undefined, commands: ["auth", "api", "sync", "tracker", "completion"], env, ...more });
   const [stdout, stderr] = [collector(() => undefined), collector(heard)];
-  // Whether a browser can be shown is a fact about the process.
-  process.env = env;
-  try {
-    const code = await lent({ stdout: stdout.stream, stderr: stderr.stream }, () => command.run(args));
-    return { code, signal: null, stdout: stdout.text(), stderr: stderr.text() };
-  } finally {
-    process.env = ownEnv;
-  }
+  const code = await lent({ stdout: stdout.stream, stderr: stderr.stream, env }, () => command.run(args));
+  return { code, signal: null, stdout: stdout.text(), stderr: stderr.text() };
 }
 
 /** The same for a login in the browser, which `browse` opens: a browser of its own would be another process. */

@@ -25,11 +25,11 @@ export async function logIn({ saas, env }: Scene, user: UserName, profile = "def
   await storeSession(saas, env, { ...sessionOf(saas, { user, leftMs: 3_600_000 }), teams }, { profile });
 }
 
-/** Queues events, many of them in one file, or one after the other; gives their ids. */
-export async function fill(env: CommandEnvironment, count: number, { together = true }: { together?: boolean } = {}): Promise<string[]> {
+/** Queues events, many of them in one file, or one after the other; gives their ids. Of large ones, a batch holds about 26. */
+export async function fill(env: CommandEnvironment, count: number, { together = true, large = false }: { together?: boolean; large?: boolean } = {}): Promise<string[]> {
   const sync = syncRuntimeOf(createApp({ env }));
   const emit = async (n: number): Promise<string> => {
-    const report = await sync.emit({ event_type: "HistoryAdded", aggregate_id: "WP01", payload: { wp_id: "WP01", entry_type: "note", entry_content: `entry ${n}` } });
+    const report = await sync.emit({ event_type: "HistoryAdded", aggregate_id: "WP01", payload: { wp_id: "WP01", entry_type: "note", entry_content: large ? `entry ${n} ${"x".repeat(9500)}` : `entry ${n}` } });
     assert.ok(report.outcome === "queued", JSON.stringify(report));
     return report.event.event_id;
   };

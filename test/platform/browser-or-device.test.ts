@@ -127,7 +127,8 @@ test("no address of the user is reported", () => {
 });
 
 test("the facts of this process are read without an error, and lead to a decision", () => {
-  const facts = readFacts();
+  const facts = readFacts(ssh);
   assert.equal(facts.platform, process.platform);
+  assert.equal(facts.env, ssh, "and the variables are those of the app");
   assert.match(describeEnvironment(facts).reason, /^(a|no) browser can be shown here: ./);
 });

@@ -33,7 +33,7 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   const warn = options.onWarning ?? (() => undefined);
   await agreedRebinding(target, options.onConsent);
   const key = await agreedKey(app, options.onConsent, target.unopened !== undefined);
-  const flow = options.flow ?? (deviceReason(target) !== undefined ? "device" : open ? describeEnvironment(readFacts()).login : "browser");
+  const flow = options.flow ?? (deviceReason(target) !== undefined ? "device" : open ? describeEnvironment(readFacts(app.env)).login : "browser");
   if (flow === "device" && options.onCode === undefined) {
     throw new AuthError("usage_invalid", "a device login needs `onCode`: without it nobody sees the code that has to be entered");
   }

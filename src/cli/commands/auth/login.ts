@@ -1,3 +1,4 @@
+import type { App } from "../../../app/app.ts";
 import { deviceReason } from "../../../app/login/client.ts";
 import { logIn } from "../../../app/login/log-in.ts";
 import { loginTarget } from "../../../app/login/target.ts";
@@ -80,7 +81,7 @@ export const login: Command = defineCommand({
     const redirectPath = parseRedirectPath(values["redirect-path"]);
     const trustedHosts = values["trust-host"]?.map(parseHost);
     const resource = parseResource(values.resource);
-    const explanation = chosenLogin(values);
+    const explanation = chosenLogin(values, app.env);
     if (values.explain) return explain(context, explanation, asJson);
 
     const clientSecret = await readClientSecret(values["client-secret-file"]);
@@ -197,13 +198,13 @@ function refuseIgnored(values: BrowserOptions, reason: string, fix: string | ((o
 }
 
 /** The login that an option asks for, else what can work here. */
-function chosenLogin(values: BrowserOptions & { readonly headless: boolean | undefined }): LoginExplanation {
+function chosenLogin(values: BrowserOptions & { readonly headless: boolean | undefined }, env: App["env"]): LoginExplanation {
   if (values.headless) {
     refuseIgnored(values, "--headless logs in with a code", "Leave out one of the two");
     return { login: "device", reason: "--headless asks for it", signals: [] };
   }
   if (values["no-browser"]) return { login: "browser", reason: "--no-browser asks for it, and you open the browser yourself", signals: [] };
-  const found = describeEnvironment(readFacts());
+  const found = describeEnvironment(readFacts(env));
   if (found.login === "device") refuseIgnored(values, found.reason, (typed) => hint`To open the browser yourself: ${loginCommand(undefined, ...typed, "--no-browser")}`);
   return found;
 }

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { Fault } from "../../fake-saas/faults.ts";
+import { filesUnder, scene } from "../../helpers/scene.ts";
+import { storedSession } from "../../helpers/stored-session.ts";
+
+for (const [what, fault, code, error] of [
+  ["refuses the new token", { status: 401, body: { error: "invalid_token" } }, 1, /the login was granted, but .* answered 401 "invalid_token"/],
+  ["names nobody", { body: { email: "alice@example.com", teams: [] } }, 1, /the login was granted, but .* answered without a "user_id"/],
+  ["answers with HTML", { body: "<h1>hello</h1>" }, 1, /the login was granted, but .* without a "user_id"/],
+  ["breaks the connection", { reset: "before", times: 5 }, 3, /the login was granted, but .*cannot reach/],
+] as [string, Fault, number, RegExp][]) {
+  test(`when /api/v1/me ${what} after the exchange, the user is told, nothing is stored, and the server session is ended`, async (t) => {
+    const { saas, here, folder } = await scene(t);
+    saas.faults.next("/api/v1/me", fault);
+    const failed = await here("auth login");
+    assert.deepEqual([failed.code, failed.stdout], [code, ""]);
+    assert.match(failed.stderr, new RegExp(`^error: ${error.source}[^\\n]*\\nhint: Nothing was stored\\. Try again: spec-kitty auth login`, "m"));
+    assert.equal(saas.counters.logins, 1);
+    assert.equal(saas.counters.logouts, 1);
+    assert.ok([...saas.sessions.values()].every(({ ended }) => ended !== undefined));
+    assert.equal(filesUnder(join(folder, "config")).size, 0);
+  });
+}
+
+test("a service that sends empty strings instead of leaving members out lets its users log in", async (t) => {
+  const { saas, here } = await scene(t);
+  saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, refresh_token: "", id_token: "", scope: "", session_id: "", refresh_token_expires_at: "" }) });
+  const { code, stdout, stderr } = await here("auth login");
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^✓ Logged in as alice@example\.com \(Acme Corp\)\. Access token valid for 1 hour\. There is no refresh token: log in again at \d\d:\d\d\.\n$/);
+});
+
+test("a login succeeds with an expires_in beyond any date, and without one", async (t) => {
+  const { saas, here, env } = await scene(t);
+  saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, expires_in: 1e300 }) });
+  const huge = await here("auth login");
+  assert.equal(huge.code, 0, huge.stderr);
+  assert.match(huge.stdout, /Access token valid for 365\d\d days\./);
+  assert.equal((await here("auth status")).code, 0);
+  saas.faults.next("/oauth/token", { edit: ({ expires_in: _, ...answer }) => answer });
+  const silent = await here("auth login --force");
+  assert.equal(silent.stdout, "✓ Logged in as alice@example.com (Acme Corp).\n");
+  assert.equal((await storedSession(env))?.accessTokenExpiresAt, undefined);
+  assert.match((await here("auth status")).stdout, /Access token +valid until the service refuses it/);
+});
+
+test("a user without teams and without an email address can log in", async (t) => {
+  const { saas, here } = await scene(t);
+  saas.users.alice.teams = [];
+  assert.equal((await here("auth login")).stdout, "✓ Logged in as alice@example.com. Access token valid for 1 hour.\n");
+  assert.match((await here("auth status")).stdout, /Default team +none\n {2}Teams +none\n/);
+  delete saas.users.alice.email;
+  assert.equal((await here("auth login --force")).stdout, "✓ Logged in as Alice. Access token valid for 1 hour.\n");
+  delete saas.users.alice.name;
+  assert.equal((await here("auth login --force")).stdout, "✓ Logged in as u_alice. Access token valid for 1 hour.\n");
+  assert.equal((await here("auth whoami")).stdout, "u_alice\n");
+});
