@@ -9,6 +9,7 @@ import { dispatch } from "../src/cli/dispatch.ts";
 import { exitCodes, renderError } from "../src/cli/render-error.ts";
 import { AuthError, type AuthErrorCode } from "../src/base/errors.ts";
 import { ownIdentity } from "../src/base/identity.ts";
+import { page } from "../src/base/text.ts";
 import { topicTable } from "../src/cli/command-table.ts";
 import { MockProvider } from "./conformance/mock-provider.ts";
 import { record, screens } from "./docs/screens.ts";
@@ -26,7 +27,7 @@ const readme = read("README.md");
 /** The documents that stand next to what they are about, by their paths. */
 const documents = new Map(["README.md", "src/README.md", "src/EMBEDDING.md", "test/README.md", "CHANGELOG.md"].map((path) => [path, read(path)]));
 /** The topics of the help, as the command prints them. */
-const topics = new Map(await Promise.all(topicTable.map(async ({ name, load }) => [name, (await load())(ownIdentity)] as const)));
+const topics = new Map(await Promise.all(topicTable.map(async ({ name, load }) => [name, page((await load())(ownIdentity), 80)] as const)));
 const scripts = (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: Record<string, string> }).scripts;
 
 /** The fenced blocks of a language, in order. */

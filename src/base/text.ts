@@ -21,26 +21,17 @@ export const glue = "\ue000";
  * @param indent - where a line goes on that has no label, if not below its own beginning
  */
 export function fitted(text: string, columns: number, indent?: number): string {
-  const lines = columns < pageColumns ? paragraphs(text) : text.split("\n");
-  return lines.map((line) => (line.length <= columns ? line : fittedLine(line, columns, indent)).replaceAll(glue, " ")).join("\n");
+  return text.split("\n").map((line) => (line.length <= columns ? line : fittedLine(line, columns, indent)).replaceAll(glue, " ")).join("\n");
 }
 
-/** The width of the texts that have line breaks of their own. */
-const pageColumns = 80;
-
-/** The lines of a text, without the breaks that are there only because the next word did not fit on a page. */
-function paragraphs(text: string): string[] {
-  const lines: string[] = [];
-  let lastLength = 0;
-  for (const line of text.split("\n")) {
-    const before = lines.at(-1) ?? "";
-    const [, margin = "", word = ""] = /^( *)(\S+)/.exec(line) ?? [];
-    const isWrapped = word !== "" && lastLength + 1 + word.length > pageColumns && margin.length === (/^ *(?:- )?/.exec(before)?.[0].length ?? 0);
-    lastLength = line.length;
-    if (isWrapped) lines[lines.length - 1] = `${before} ${line.trimStart()}`;
-    else lines.push(line);
-  }
-  return lines;
+/**
+ * A text of the help in lines of at most 80 columns, whatever its own line breaks: paragraphs, and items after dashes. Lines that begin with
+ * a space, such as columns and examples, stay as they are, and what is quoted stays on one line.
+ */
+export function page(text: string, columns: number): string {
+  return text.replace(/^(?:- .*(?:\n {2}\S.*)*|\S.*(?:\n(?!- )\S.*)*)/gm, (block) =>
+    fitted(block.replace(/\n */g, " ").replace(/"[^"]*"/g, (quoted) => quoted.replaceAll(" ", glue)), Math.min(columns, 80)),
+  );
 }
 
 function fittedLine(line: string, columns: number, indent: number | undefined): string {

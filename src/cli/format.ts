@@ -41,22 +41,7 @@ export function table(rows: readonly (readonly string[])[], columnsAtMost: numbe
   }).join("\n\n");
 }
 
-/** A list that reads the same in a terminal and as Markdown: what each item is about in backticks, 80 columns wide at most. */
+/** A list that reads the same in a terminal and as Markdown: what each item is about in backticks. */
 export function bulletList(rows: readonly (readonly [label: string, text: string])[]): string {
-  return rows.map(([label, text]) => wrapped(`- ${label.replace(/[^ ,]+/g, "`$&`")}: ${text}`, 80, "  ")).join("\n");
-}
-
-/**
- * A text in lines of at most `columns`, unless a single word is longer.
- *
- * @param indent - what every line but the first begins with
- */
-export function wrapped(text: string, columns: number, indent = ""): string {
-  const lines: string[] = [];
-  for (const word of text.split(" ")) {
-    const line = lines.at(-1);
-    if (line !== undefined && line.length + 1 + word.length <= columns) lines[lines.length - 1] = `${line} ${word}`;
-    else lines.push(line === undefined ? word : indent + word);
-  }
-  return lines.join("\n");
+  return rows.map(([label, text]) => `- ${label.replace(/[^ ,]+/g, "`$&`")}: ${text}`).join("\n");
 }

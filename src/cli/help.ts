@@ -1,6 +1,6 @@
 import type { Identity } from "../base/identity.ts";
 import { commonOptions, type Command, type CommandEntry, type HelpText, type OptionSpec } from "./command.ts";
-import { columns, wrapped } from "./format.ts";
+import { columns } from "./format.ts";
 import { groupExamples, type TopicEntry } from "./command-table.ts";
 
 /** The help of one command. */
@@ -13,7 +13,7 @@ export function commandHelp(command: Command, identity: Identity): string {
   const examples = command.examples.map(([line, does]): [string, string] => [exampleLine(line, identity), does]);
   const description = typeof command.description === "function" ? command.description(identity) : command.description;
   const usage = `Usage: ${identity.command} ${command.usage} [options]`;
-  return `${usage}\n\n${wrapped(description, 80)}\n\nOptions\n${columns(options)}\n\nExamples\n${columns(examples)}`;
+  return `${usage}\n\n${description}\n\nOptions\n${columns(options)}\n\nExamples\n${columns(examples)}`;
 }
 
 /** An example as it is typed. */

@@ -4,6 +4,7 @@ import type { AuthOptions } from "../app/auth.ts";
 import { AuthError } from "../base/errors.ts";
 import { hintText, type TypedCommand } from "../base/hint.ts";
 import { createIdentity, type Identity } from "../base/identity.ts";
+import { page } from "../base/text.ts";
 import { configFolder, sessionsFile } from "../platform/paths.ts";
 import { readPrivateFile } from "../platform/private-files.ts";
 import type { Terminal } from "../platform/terminal.ts";
@@ -81,7 +82,7 @@ async function run(argv: readonly string[], tool: Tool, commands: readonly Comma
     if (mayNeedKeychain(argv, tool)) (await import("../auth/secure-storage/keychain-process.ts")).startKeychainProcess(tool.env ?? process.env);
     const request = await dispatch(argv, identity, commands);
     if (request.kind === "text") {
-      out.answer(request.text);
+      out.answer(page(request.text, out.columns));
       return 0;
     }
     const { command, values, positionals } = request;

@@ -24,15 +24,11 @@ export function environment({ name, service, clientId = "cli_native", variable }
   ]);
   return `${variables}
 
-An option takes precedence over a variable, and an empty variable counts as not
-set. The profile in use is the one that \`--profile\` names, else
-\`${variable("PROFILE")}\`, else the one that the user chose for this folder or
-the nearest folder above it (\`auth switch PROFILE --here\`), else the active one
-(\`auth switch\`). A file \`.${name}-profile\` in a folder is only a suggestion.
+An option takes precedence over a variable, and an empty variable counts as not set. The profile in use is the one that \`--profile\`
+names, else \`${variable("PROFILE")}\`, else the one that the user chose for this folder or the nearest folder above it (\`auth switch
+PROFILE --here\`), else the active one (\`auth switch\`). A file \`.${name}-profile\` in a folder is only a suggestion.
 
-The proxy variables are honored on every supported Node. A WebSocket goes
-through the proxy if the runtime can do that; otherwise it is refused, with the
-reason, and never connected directly. A company's own certificate authority is
-trusted through the system's store if the runtime can read it, else through
-\`NODE_EXTRA_CA_CERTS\`.`;
+The proxy variables are honored on every supported Node. A WebSocket goes through the proxy if the runtime can do that; otherwise it is
+refused, with the reason, and never connected directly. A company's own certificate authority is trusted through the system's store if the
+runtime can read it, else through \`NODE_EXTRA_CA_CERTS\`.`;
 }

@@ -22,7 +22,6 @@ export function exitCodesTopic(): string {
   });
   return `${bulletList(rows)}
 
-In parentheses: the \`code\` of the library's errors. Every failure is one
-\`error:\` line in plain words and one \`hint:\` line with the next step; a stack
-trace only with \`--debug\`. stdout carries the answer, stderr the conversation.`;
+In parentheses: the \`code\` of the library's errors. Every failure is one \`error:\` line in plain words and one \`hint:\` line with the
+next step; a stack trace only with \`--debug\`. stdout carries the answer, stderr the conversation.`;
 }

@@ -17,11 +17,9 @@ export function providers({ command, variable }: Identity): string {
     ["GitLab", "https://gitlab.com, or your own host; an application that is not confidential"],
     ["Zitadel", "https://INSTANCE.zitadel.cloud; an application of the type Native"],
   ]);
-  return `Register this program as a public native client (RFC 8252) at the provider. Its
-redirect address is http://127.0.0.1/callback, with any port, if the provider's
-metadata says that its redirects name it (RFC 9207). Otherwise each issuer has a
-path of its own, /callback/…, which the first login prints; where only another
-path can be registered, name it with --redirect-path. Then one address will do:
+  return `Register this program as a public native client (RFC 8252) at the provider. Its redirect address is http://127.0.0.1/callback, with any
+port, if the provider's metadata says that its redirects name it (RFC 9207). Otherwise each issuer has a path of its own, /callback/…,
+which the first login prints; where only another path can be registered, name it with --redirect-path. Then one address will do:
 
     ${command} auth login ADDRESS --client-id ID
 
@@ -29,10 +27,8 @@ ADDRESS is the issuer, for example:
 
 ${byAddress}
 
-ADDRESS may also be a protected resource that names its issuer (RFC 9728), as an
-MCP server does. Without a client ID this program registers itself, if the
-issuer lets it. A client ID may be the address of a document of yours about the
-client.
+ADDRESS may also be a protected resource that names its issuer (RFC 9728), as an MCP server does. Without a client ID this program
+registers itself, if the issuer lets it. A client ID may be the address of a document of yours about the client.
 
 Some providers do not work by their address alone. They have a name instead:
 
@@ -40,8 +36,7 @@ Some providers do not work by their address alone. They have a name instead:
 
 ${named}
 
-For these the redirect address ends in /callback/NAME; Microsoft knows it with
-the host localhost. A client secret that a provider gives to a native client is
-in every copy of the program, so it is not secret, and PKCE protects the login.
-Pass it in ${variable("CLIENT_SECRET")}, or with --client-secret-file.`;
+For these the redirect address ends in /callback/NAME; Microsoft knows it with the host localhost. A client secret that a provider gives
+to a native client is in every copy of the program, so it is not secret, and PKCE protects the login. Pass it in
+${variable("CLIENT_SECRET")}, or with --client-secret-file.`;
 }

@@ -2,61 +2,41 @@ import type { Identity } from "../../base/identity.ts";
 
 /** Where sessions are kept, and how. */
 export function storage({ command, name, variable }: Identity): string {
-  return `Sessions are kept in one file, credentials.json, mode 0600, in a folder of mode
-0700 (${variable("CONFIG_DIR")}; see "${command} help environment"). It is sealed
-with AES-256-GCM and holds the tokens, the key that they are bound to where the
-provider offers DPoP, and what the service said about the user. What differs is
-where the key of the file lives. "${command} auth status" always says which.
+  return `Sessions are kept in one file, credentials.json, mode 0600, in a folder of mode 0700 (${variable("CONFIG_DIR")}; see "${command} help
+environment"). It is sealed with AES-256-GCM and holds the tokens, the key that they are bound to where the provider offers DPoP, and what
+the service said about the user. What differs is where the key of the file lives. "${command} auth status" always says which.
 
-- keychain: a random 256-bit key in the OS keychain (macOS Keychain, Windows
-  Credential Manager, Secret Service). Protects against a copy of the file,
-  other users, and programs that the keychain does not let in. Does not protect
-  against your own programs once the keychain is unlocked.
-- file, with ${variable("PASSPHRASE")}: scrypt (N 16384, r 8, p 1, random salt) of
-  the passphrase. Protects against a copy of the file, other users, and your
-  own programs that do not know the passphrase. Does not protect against anyone
-  who can read the environment of a running command or guess the passphrase.
-- file, without a passphrase: HKDF of a random 256-bit secret and, on Linux, the
-  machine's id. The secret is a file of its own, credentials.secret, mode 0600,
-  outside the folder of the sessions: in $XDG_STATE_HOME/${name} or
-  ~/.local/state/${name}; on macOS in ~/Library/Application
-  Support/${name}-state; on Windows in %LOCALAPPDATA%\\${name}. Protects
-  against a copy of the file or of its folder, and against other users, even if
-  they get such a copy. Does not protect against your own programs, or against
-  anyone who has both files: a copy of your whole home (on Linux with the
-  machine's id, which is not secret there).
+- keychain: a random 256-bit key in the OS keychain (macOS Keychain, Windows Credential Manager, Secret Service). Protects against a copy
+  of the file, other users, and programs that the keychain does not let in. Does not protect against your own programs once the keychain
+  is unlocked.
+- file, with ${variable("PASSPHRASE")}: scrypt (N 16384, r 8, p 1, random salt) of the passphrase. Protects against a copy of the file,
+  other users, and your own programs that do not know the passphrase. Does not protect against anyone who can read the environment of a
+  running command or guess the passphrase.
+- file, without a passphrase: HKDF of a random 256-bit secret and, on Linux, the machine's id. The secret is a file of its own,
+  credentials.secret, mode 0600, outside the folder of the sessions: in $XDG_STATE_HOME/${name} or ~/.local/state/${name}; on macOS in
+  ~/Library/Application Support/${name}-state; on Windows in %LOCALAPPDATA%\\${name}. Protects against a copy of the file or of its
+  folder, and against other users, even if they get such a copy. Does not protect against your own programs, or against anyone who has
+  both files: a copy of your whole home (on Linux with the machine's id, which is not secret there).
 - memory: nothing is written, and the session ends with the command.
 
-The keychain is the default if one answers within 3 seconds. Otherwise the file
-needs one explicit yes: at the prompt, by --yes, or by ${variable("STORAGE")}=file.
-Nothing is stored in plain text, and there is no silent fallback: a keychain
-that is locked later is an error that says so.
+The keychain is the default if one answers within 3 seconds. Otherwise the file needs one explicit yes: at the prompt, by --yes, or by
+${variable("STORAGE")}=file. Nothing is stored in plain text, and there is no silent fallback: a keychain that is locked later is an error
+that says so.
 
-In a container, keep the folder of the secret as well, or set a passphrase. If
-the secret is lost, the file cannot be opened: restore it from a backup, or log
-in again with --force, which keeps what cannot be opened as
-credentials.json.old. A file from before there was a secret opens as before, and
-the next write gives it the new key. No derived key is kept anywhere;
-"${command} auth logout --all" also removes those that earlier versions kept in
-the runtime folder.
+In a container, keep the folder of the secret as well, or set a passphrase. If the secret is lost, the file cannot be opened: restore it
+from a backup, or log in again with --force, which keeps what cannot be opened as credentials.json.old. A file from before there was a
+secret opens as before, and the next write gives it the new key. No derived key is kept anywhere; "${command} auth logout --all" also
+removes those that earlier versions kept in the runtime folder.
 
-The keychain is asked in a process of its own. The library that speaks to it
-waits on threads that nothing can cancel, and behind an unlock dialog that
-nobody answers, the command could not even exit; a process can be killed. This
-costs one more start of Node for each command that opens the keychain, which
-begins before the rest of the command is loaded. From your environment that
-process gets what names the session bus, and no secret.
+The keychain is asked in a process of its own: a dialog that nobody answers cannot be cancelled, and a process can be killed. From your
+environment it gets what names the session bus, and no secret.
 
-The file is replaced as a whole: temporary file, fsync, rename, fsync of the
-folder. A changed byte anywhere in it is detected. The space for the next
-content is reserved before a refresh token is spent, so a full disk costs an
-error and not a session.
+The file is replaced as a whole: temporary file, fsync, rename, fsync of the folder. A changed byte anywhere in it is detected. The space
+for the next content is reserved before a refresh token is spent, so a full disk costs an error and not a session.
 
-The lock for a refresh is a folder next to the file, with one file in it whose
-name says who holds it: taken by one rename, released by one unlink, and taken
-from a dead holder by the same unlink. A holder counts as dead only if that is
-proved (no such process, another start time, a zombie, another boot of the
-machine); a stopped process keeps its lock. A holder that cannot be seen from
-here, in another container or on another machine that shares the home folder, is
-presumed dead after 10 minutes. On macOS and Windows the kernel holds the lock.`;
+The lock for a refresh is a folder next to the file, with one file in it whose name says who holds it: taken by one rename, released by
+one unlink, and taken from a dead holder by the same unlink. A holder counts as dead only if that is proved (no such process, another
+start time, a zombie, another boot of the machine); a stopped process keeps its lock. A holder that cannot be seen from here, in another
+container or on another machine that shares the home folder, is presumed dead after 10 minutes. On macOS and Windows the kernel holds the
+lock.`;
 }
