@@ -8,12 +8,18 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { inspect, promisify } from "node:util";
 import type { DoctorReport } from "../../src/cli/json-output.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
-import { commandEnvironment, runCommand, scratchFolder } from "../helpers/command.ts";
+import { approveDevice } from "../fake-saas/user.ts";
+import { commandEnvironment, runCommand, scratchFolder, startCommand, type CommandEnvironment, type CommandOptions, type CommandResult } from "../helpers/command.ts";
+import { runHere } from "../helpers/command-here.ts";
 import { compileConsumer, consumerSettings } from "../helpers/consumer.ts";
 import { filesIn } from "../helpers/import-graph.ts";
+import { filesUnder, later } from "../helpers/scene.ts";
+import { scriptedBrowser } from "../helpers/scripted-browser.ts";
+import { example, writeTool } from "../helpers/tool.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "spec-kitty-package-"));
+/** Its name is in no output of a tool that is installed below it. */
+const folder = mkdtempSync(join(tmpdir(), "packed-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** For a quick `npx`, though what matters more is that all of it can be read where it is installed. */
@@ -90,9 +96,8 @@ test("on a Node that is too old the command says so, and what to do", async (t) 
 
 test("without the key ring one package is installed, with it the key ring and its native part as well", (t) => {
   assert.deepEqual(packagesIn(installed), ["spec-kitty"]);
-  const whole = scratchFolder(t);
-  npm(whole, ["install", tarball, "--prefer-offline"]);
-  const [keyring, native, ...rest] = packagesIn(whole).sort();
+  const whole = npm(scratchFolder(t), ["install", tarball, "--prefer-offline", "--dry-run"]);
+  const [keyring, native, ...rest] = [...whole.matchAll(/^add (\S+)/gm)].map(([, name = ""]) => name).sort();
   assert.deepEqual([keyring, rest], ["@napi-rs/keyring", ["spec-kitty"]]);
   assert.match(native ?? "", /^@napi-rs\/keyring-/);
 });
@@ -176,7 +181,7 @@ test("what the token manager and the authorized fetch return has a type that is 
     // @ts-expect-error the types are not any
     export const wrong: number = auth.getToken();`,
   );
-  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions: { strict: true, noEmit: true, types: [] } }));
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions: { strict: true, noEmit: true, types: [], skipDefaultLibCheck: true } }));
   execFileSync(process.execPath, [compiler, "-p", project], { encoding: "utf8" });
 });
 
@@ -191,7 +196,6 @@ async function logsInWithoutKeychain(t: TestContext, copy: string, reason: RegEx
   assert.match(chosen.stderr, reason);
   const login = await run("auth", "login", "--storage", "file", "--yes");
   assert.equal(login.code, 0, login.stderr);
-  assert.equal((await run("auth", "token")).code, 0);
   const doctor = await run("auth", "doctor", "--json");
   const { findings } = JSON.parse(doctor.stdout) as DoctorReport;
   assert.match(findings.find(({ subject }) => subject === "keychain")?.sentence ?? "", reason);
@@ -209,4 +213,74 @@ test("with a native part that does not load it logs in, and the doctor says why 
   const build = { linux: "-gnu", win32: "-msvc" }[process.platform as string] ?? "";
   writeFileSync(join(keyring, `keyring.${process.platform}-${process.arch}${build}.node`), "this is no library, however much of it is read\n".repeat(100));
   await logsInWithoutKeychain(t, join(broken, "node_modules", "spec-kitty", "bin", "spec-kitty.js"), /cannot be loaded \((?!it is not installed).*keyring/);
+});
+
+/** What runs and succeeds. */
+async function does(result: Promise<CommandResult>): Promise<string> {
+  const { code, stdout, stderr } = await result;
+  assert.equal(code, 0, `${stderr}\n${stdout}`);
+  return stdout;
+}
+
+test("FR-021 a tool of twenty lines, installed from the tarball, has login, accounts and helpers in its own name alone", async (t) => {
+  const saas = await startFakeSaas({ deviceIntervalSeconds: 1 });
+  t.after(() => saas.close());
+  const home = mkdtempSync(join(tmpdir(), "acme-home-"));
+  t.after(() => rmSync(home, { recursive: true, force: true }));
+  // A run in this process has this process's home: the folders are named.
+  const xdg = { XDG_RUNTIME_DIR: join(home, "run"), XDG_CONFIG_HOME: join(home, ".config"), XDG_STATE_HOME: join(home, ".state") };
+  const env: CommandEnvironment = { PATH: process.env["PATH"], HOME: home, ...xdg, APPDATA: home, LOCALAPPDATA: home, ACME_STORAGE: "file", BROWSER: scriptedBrowser() };
+  writeFileSync(join(installed, "package.json"), JSON.stringify({ name: "acme", version: "1.2.0", type: "module" }));
+  const tool = writeTool(example("acme.js"), installed, "acme.js", { url: saas.url });
+  const said: CommandResult[] = [];
+  const spoken = async (result: Promise<CommandResult>): Promise<CommandResult> => (said.push(await result), result);
+  const acme = (line: string, options: CommandOptions & { input?: string } = {}): Promise<CommandResult> => spoken(runCommand(t, line.split(" "), env, { program: tool, cwd: home, ...options }));
+  const ofAuthor = { name: "acme", version: "1.2.0", service: saas.url, issuer: saas.url, clientId: "cli_native", scope: "offline_access api.read api.write", commands: undefined };
+  const here = (line: string): Promise<CommandResult> => spoken(runHere(line.split(" "), env, { ...ofAuthor, cwd: home }));
+
+  assert.match(await does(acme("auth login")), /^✓ Logged in as alice@example\.com/);
+  const device = startCommand(t, ["auth", "login", "--profile", "work", "--headless"], { ...env, FAKE_SAAS_USER: "bob" }, { program: tool, cwd: home });
+  const [, address = "", code = ""] = await device.shows(/on any device:\n\n {2}(\S+)\n[^]*enter this code:\n\n {2}(\S+)\n/);
+  await approveDevice(address, code, { as: "bob" });
+  assert.equal((await spoken(device.ended)).code, 0);
+
+  assert.match(await does(here("auth list")), /alice@example\.com[^]*bob@example\.com/);
+  await does(here("auth switch work"));
+  assert.equal(await does(here("auth whoami")), "bob@example.com\n");
+  await does(here("auth switch default"));
+  assert.match(await does(here("auth status --check")), /Logged in as alice/);
+  assert.match(await does(here("api GET /api/v1/me")), /alice@example\.com/);
+  assert.match(await does(acme("projects")), /alice@example\.com/);
+  assert.match(await does(here("auth doctor")), /^✓ D102 service +http:\S+, built into acme$/m);
+  const { host } = new URL(saas.url);
+  assert.match(await does(acme("auth git-credential get", { input: `protocol=http\nhost=${host}\n\n` })), /^username=.*\npassword=at_/m);
+  for (const name of ["bash", "zsh", "fish"]) assert.match(await does(here(`completion ${name}`)), /acme/);
+
+  // An hour later, four at once.
+  const before = saas.counters.refreshes;
+  const tokens = await Promise.all(Array.from({ length: 4 }, () => does(acme("auth token", { nodeArgs: later(3_600_000) }))));
+  assert.deepEqual([new Set(tokens).size, saas.counters.refreshes - before, saas.counters.reuses], [1, 1, 0]);
+
+  // The package's own command on the same machine knows nothing of that, and takes nothing away.
+  const own = { ...env, ACME_STORAGE: undefined, SPEC_KITTY_STORAGE: "file", SPEC_KITTY_SAAS_URL: saas.url, FAKE_SAAS_USER: "bob" };
+  assert.equal((await runHere(["auth", "token"], own)).code, 4);
+  assert.match((await runCommand(t, ["auth", "login"], own)).stdout, /bob@example\.com/);
+  assert.equal(await does(here("auth whoami")), "alice@example.com\n");
+  assert.equal((await runHere(["auth", "logout", "--all"], own)).code, 0);
+  rmSync(join(home, ".config", "spec-kitty"), { recursive: true, force: true });
+  const isOther = ({ headers }: { headers: Record<string, unknown> }): boolean => !String(headers["user-agent"]).startsWith("spec-kitty/");
+  const requests = saas.requests.filter(isOther);
+
+  assert.equal((await acme("auth tokne")).code, 2);
+  assert.equal((await spoken(runHere(["auth", "login"], { ...env, ACME_STORAGE: "nowhere" }, ofAuthor))).code, 2);
+  assert.match(await does(here("auth logout --all")), /Logged out/);
+  const { code: without, stderr } = await acme("auth token");
+  assert.equal(without, 4);
+  assert.match(stderr, /^hint: Run: acme auth login$/m);
+
+  const ownFiles = [...filesUnder(home)].filter(([path]) => !/spec-kitty/.test(path));
+  for (const text of [...said.flatMap(({ stdout, stderr }) => [stdout, stderr]), ...ownFiles.map(([path, content]) => path + content.toString("latin1")), JSON.stringify(requests)]) {
+    assert.doesNotMatch(text.replaceAll(scriptedBrowser(), ""), /spec.?kitty/i);
+  }
+  assert.ok(requests.some(({ headers }) => headers["user-agent"] === "acme/1.2.0"));
 });

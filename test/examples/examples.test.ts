@@ -1,4 +1,4 @@
-// Each example as its author would run it. The command is run by test/acceptance/embedding.test.ts, the MCP client by test/peers/mcp.test.ts.
+// Each example as its author would run it. The command is run by test/acceptance/package.test.ts, the MCP client by test/peers/mcp.test.ts.
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";

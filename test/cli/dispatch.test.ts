@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { commandEnvironment, scratchFolder } from "../helpers/command.ts";
+import { runHere } from "../helpers/command-here.ts";
+
+for (const [line, error, hint] of [
+  ["auht login", '"auht" is not a command of spec-kitty', "Did you mean: spec-kitty auth? Usage: spec-kitty COMMAND [options]"],
+  ["auth frobnicate", '"frobnicate" is not a command of spec-kitty auth', "Usage: spec-kitty auth COMMAND [options]. See: spec-kitty auth --help"],
+  ["--verison", '"--verison" is not an option of spec-kitty', "Did you mean: spec-kitty --version? Usage: spec-kitty COMMAND [options]"],
+  ["auth login --stroage file", '"--stroage" is not an option of "auth login"', "Did you mean --storage? Usage: spec-kitty auth login [ADDRESS] [options]"],
+  ["auth login -x", '"-x" is not an option of "auth login"', "Usage: spec-kitty auth login [ADDRESS] [options]"],
+  ["auth login --constructor", '"--constructor" is not an option of "auth login"', "Usage: spec-kitty auth login [ADDRESS] [options]"],
+  ["auth login --password hunter2", '"--password" is not an option of "auth login"', "Usage: spec-kitty auth login [ADDRESS] [options]"],
+  ["auth status extra", 'unexpected argument "extra"', "Usage: spec-kitty auth status [options]"],
+] as const) {
+  test(`wrong usage is exit 2, with the nearest name and the usage line: ${line}`, async (t) => {
+    const result = await runHere(line.split(" "), commandEnvironment(scratchFolder(t), undefined));
+    assert.deepEqual(result, { code: 2, signal: null, stdout: "", stderr: `error: ${error}\nhint: ${hint}\n` });
+  });
+}
+
+/** The help of every level, found as a user would find it: from the top down. */
+async function everyHelp(words: readonly string[] = []): Promise<Map<string, string>> {
+  const { code, stdout, stderr } = await runHere([...words, "--help"], {});
+  assert.deepEqual([code, stderr], [0, ""], words.join(" "));
+  const found = new Map([[words.join(" "), stdout]]);
+  const [, rows = ""] = /^Commands\n((?: {2}.*\n)+)/m.exec(stdout) ?? [];
+  const below = rows.split("\n").filter(Boolean).map((row) => row.trim().split(/\s+/)[0] ?? "");
+  for (const word of below) for (const [name, text] of await everyHelp([...words, word])) found.set(name, text);
+  return found;
+}
+
+test("FR-008 C-001 --help at every level shows usage, options and two examples, and no way to give a password", async () => {
+  const helps = await everyHelp();
+  assert.ok(helps.size > 10, [...helps.keys()].join(", "));
+  for (const [name, text] of helps) {
+    assert.match(text, new RegExp(`^Usage: spec-kitty ${name}`), name);
+    const [, examples = ""] = /^Examples\n((?: {2}.*\n?)+)/m.exec(text) ?? [];
+    const lines = examples.trimEnd().split("\n");
+    assert.ok(lines.length >= 2, `two examples of "${name}"`);
+    if (/^(auth|sync|tracker)$/.test(name)) assert.ok(lines.every((line) => line.startsWith(`  spec-kitty ${name} `)), `an example of "${name}" is another group's`);
+    assert.doesNotMatch(text, /password|passwd|user ?name/i, name);
+  }
+  for (const args of [["-h"], ["auth"], ["auth", "login", "-h"]]) assert.equal((await runHere(args, {})).code, 0);
+});

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { approve, tamper, type Visit } from "../fake-saas/user.ts";
+import type { CommandResult } from "../helpers/command.ts";
+import { logInHere } from "../helpers/command-here.ts";
+import { scene } from "../helpers/scene.ts";
+
+/** Moves the cursor, sets the title, hides text, reverses the direction, and forges lines. */
+const hostile = "\u001b[2J\u001b]0;owned\u0007\u009b31mEvil\u202eLtd\u2066\u200b\r\nerror: forged\n✓ Logged in as root\u2028hint: rm -rf\u0000</p><script>alert(1)</script>";
+
+function assertHarmless({ stdout, stderr }: CommandResult): void {
+  for (const text of [stdout, stderr]) {
+    assert.doesNotMatch(text, /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+    assert.doesNotMatch(text, /^\s*(error: forged|✓ Logged in as root|hint: rm)/m);
+  }
+}
+
+test("S-008 names of users and teams from the service stay text on one line, in every command", async (t) => {
+  const { saas, here, env } = await scene(t);
+  Object.assign(saas.users.alice, { email: `a${hostile}`, name: hostile, teams: [{ id: `tm${hostile}`, name: hostile, role: hostile }] });
+  let visit: Promise<Visit> | undefined;
+  const login = await logInHere(["auth", "login"], env, {}, (address) => (visit = approve(address)));
+  const page = (await visit)?.page ?? "";
+  assert.match(page, /You are logged in/);
+  assert.doesNotMatch(page, /<script|[\u202a-\u202e\u2066-\u2069\u001b\u200b]/);
+  assert.equal(login.stdout.split("\n").length, 2);
+  assertHarmless(login);
+  for (const args of ["auth status --check", "auth whoami", "auth list", "auth team", "auth login", "auth doctor", "auth logout"]) {
+    const result = await here(args);
+    assert.doesNotMatch(result.stderr, /This is a bug/, args);
+    assertHarmless(result);
+    if (args === "auth whoami") assert.equal(result.stdout.split("\n").length, 2);
+  }
+});
+
+test("S-008 error descriptions from the service stay text on one line, in the terminal and on the page", async (t) => {
+  const { saas, env, here } = await scene(t);
+  const change = (callback: URL): void => {
+    callback.searchParams.delete("code");
+    callback.searchParams.set("error", `server_error${hostile}`);
+    callback.searchParams.set("error_description", hostile);
+  };
+  let visit: Promise<Visit> | undefined;
+  const denied = await logInHere(["auth", "login"], env, {}, (address) => (visit = tamper(address, change)));
+  const page = (await visit)?.page ?? "";
+  assert.match(page, /The login failed/);
+  assert.doesNotMatch(page, /<script|[\u202a-\u202e\u2066-\u2069\u001b\u200b]/);
+  assert.equal(denied.code, 1);
+  assertHarmless(denied);
+  for (const path of ["/oauth/token", "/api/v1/me"]) {
+    saas.faults.next(path, { status: 400, body: { error: `invalid${hostile}`, error_description: hostile } });
+    const failed = await here("auth login");
+    assert.equal(failed.code, 1);
+    assertHarmless(failed);
+    assert.equal(failed.stderr.split("\n").filter((text) => /^(error|hint):/.test(text)).length, 2);
+  }
+});

@@ -1,0 +1,16 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createOutput } from "../../src/cli/output.ts";
+
+test("color is for terminals; FORCE_COLOR forces it, NO_COLOR and a dumb terminal forbid it, and no variable changes the words", () => {
+  const said = (isTTY: boolean, env: Record<string, string>): string => {
+    let text = "";
+    const stream = { isTTY, write: (piece: string | Uint8Array) => (text += piece) };
+    createOutput({ stdout: stream, stderr: stream, env, platform: "linux" }, () => "").error("no");
+    return text;
+  };
+  const [plain, red] = ["error: no\n", "\u001b[31merror:\u001b[0m no\n"];
+  assert.deepEqual([said(false, {}), said(false, { FORCE_COLOR: "1" }), said(false, { FORCE_COLOR: "0" })], [plain, red, plain]);
+  assert.deepEqual([said(true, {}), said(true, { NO_COLOR: "1" }), said(true, { FORCE_COLOR: "0" }), said(true, { TERM: "dumb" })], [red, plain, plain, plain]);
+  assert.deepEqual([said(true, { NO_COLOR: "1", FORCE_COLOR: "1" }), said(true, { NO_COLOR: "" })], [red, red]);
+});
