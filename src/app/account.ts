@@ -3,7 +3,6 @@ import type { App } from "./app.ts";
 import { tokensOfAccount } from "../auth/account-tokens.ts";
 import { createAuthorizedFetch, type AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import { userOfToken } from "../auth/flows/check-session.ts";
-import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.ts";
 import type { UserInfo } from "../auth/oauth/user-info.ts";
 import { defaultTeam, notLoggedIn, type Profile } from "../auth/session.ts";
 import { AuthError, hint } from "../base/errors.ts";
@@ -56,8 +55,7 @@ export async function ownerOfEnvironmentToken(app: App, signal: AbortSignal | un
       hint: hint`${{ variable: "SAAS_URL", value: "https://service.example" }}`,
     });
   }
-  const { userinfo_endpoint = "" } = defaultAuthorizationServer(service);
-  return { service, user: await userOfToken(accessToken, userinfo_endpoint, { fetch: app.fetch, clock: app.clock, signal }) };
+  return { service, user: await userOfToken(accessToken, service, { fetch: app.fetch, clock: app.clock, signal }) };
 }
 
 /** The authorized fetch with the tokens of this account, and of no other. */

@@ -38,8 +38,8 @@ export interface App {
   readonly folderHere: string | undefined;
   /** The file of the working folder or one above that suggests a profile; not looked for where the user has named one. */
   readonly profileFile: ProfileFile | undefined;
-  /** The OS keychain; nothing is asked of it before a key in it is needed. */
-  readonly keychain: Keychain;
+  /** The OS keychain. Its code is loaded here: a key that is derived needs none of it. */
+  keychain(): Promise<Keychain>;
   /** The sealed file, whether or not the sessions of this app are stored in it. */
   readonly sealedFile: SealedFile;
   /** Whether sessions outlive this app. */
@@ -83,28 +83,24 @@ export function createApp(overrides: AppOverrides = {}): App {
   const clock = overrides.clock ?? systemClock;
   // Loaded with the first request: a command that only prints a token sends none.
   const effects: Effects = { unknown: 0 };
-  const systemFetch = lazily(async () => {
-    const fetch = (await import("../platform/system-fetch.ts")).systemFetch(env, identity);
-    return (await import("../http/effects.ts")).accountable(fetch, effects);
-  });
-  const untold: Fetch = overrides.fetch ?? (async (input, init) => (await systemFetch())(input, init));
   const { onTraffic } = overrides;
   const log = overrides.log && quietly(overrides.log);
-  const told = lazily(async () => {
-    const shown = onTraffic === undefined ? untold : (await import("../http/trace.ts")).traced(untold, clock, onTraffic);
+  const loadedFetch = lazily(async () => {
+    const sent = overrides.fetch ?? (await import("../http/effects.ts")).accountable((await import("../platform/system-fetch.ts")).systemFetch(env, identity), effects);
+    const shown = onTraffic === undefined ? sent : (await import("../http/trace.ts")).traced(sent, clock, onTraffic);
     return log === undefined ? shown : (await import("./log.ts")).loggedFetch(shown, log, clock);
   });
-  const fetch: Fetch = onTraffic === undefined && log === undefined ? untold : async (input, init) => (await told())(input, init);
+  const fetch: Fetch = async (input, init) => (await loadedFetch())(input, init);
   const settings = resolveSettings(overrides, variables, identity);
   const folderHere = lazily(() => realFolder(overrides.cwd));
 
   const folder = lazily(() => (overrides.folder === undefined ? configFolder(identity, env, platform) : resolve(overrides.folder)));
-  const keychain = lazily(() => loadedKeychain(async () => {
+  const keychain = lazily(async () => {
     const { createKeychain, keychainOf } = await import("../auth/secure-storage/keychain.ts");
     return overrides.keychain === undefined ? createKeychain({ identity, clock, env }) : keychainOf(overrides.keychain);
-  }));
+  });
   const keySourceOf = async (header: KeyHeader): Promise<KeySource> => {
-    if (header.source === "keychain") return (await import("../auth/secure-storage/keychain.ts")).keychainKey(keychain());
+    if (header.source === "keychain") return (await import("../auth/secure-storage/keychain.ts")).keychainKey(await keychain());
     if (header.source === "passphrase") return (await import("../auth/secure-storage/passphrase-key.ts")).passphraseKey(settings.passphrase);
     const { machineKey } = await import("../auth/secure-storage/machine-key.ts");
     const key = machineKey({ identity, folder: () => stateFolder(identity, env, platform), platform, clock });
@@ -157,9 +153,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     get profileFile() {
       return settings.profile ?? settings.accessToken ? undefined : findProfileFile(identity, env["HOME"] ?? env["USERPROFILE"], folderHere());
     },
-    get keychain() {
-      return keychain();
-    },
+    keychain,
     get sealedFile() {
       return sealedFile();
     },
@@ -173,16 +167,6 @@ export function createApp(overrides: AppOverrides = {}): App {
     async close() {
       for (const manager of managers.values()) await manager.close();
     },
-  };
-}
-
-/** A keychain whose code is loaded with the first call: a key that is derived needs none of it. */
-function loadedKeychain(load: () => Promise<Keychain>): Keychain {
-  const loaded = lazily(load);
-  return {
-    read: async (account) => (await loaded()).read(account),
-    write: async (account, key) => (await loaded()).write(account, key),
-    remove: async (account) => (await loaded()).remove(account),
   };
 }
 

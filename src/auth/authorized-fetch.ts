@@ -7,7 +7,7 @@ import type { TokenManager } from "./token-manager/token-manager.ts";
 import type { Credential } from "./session.ts";
 import { resourceFetch } from "./oauth/dpop-fetch.ts";
 import { discardBody, peekBody } from "../http/peek.ts";
-import { saysSessionEnded } from "./oauth/resource-refusal.ts";
+import { saysSessionEnded } from "./oauth/www-authenticate.ts";
 import { isTransientStatus, retryAfter, retryDelay } from "../http/retry.ts";
 import { mostHops, nextHop, type Hop, type RedirectScope } from "../http/redirect.ts";
 import { targetOf } from "../http/token-target.ts";

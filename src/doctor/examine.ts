@@ -34,7 +34,7 @@ const limitMs = 9_500;
 export async function examine(app: App, { login, repair, signal }: Examination): Promise<Finding[]> {
   const { settings, clock, sealedFile } = app;
   const limit = AbortSignal.any([signal, clock.timeout(limitMs)]);
-  const keychain = examineKeychain(app.keychain, app.isKept ? keychainAccount(sealedFile) : undefined, app.platform);
+  const keychain = examineKeychain(await app.keychain(), app.isKept ? keychainAccount(sealedFile) : undefined, app.platform);
   let profiles: Profiles | undefined;
   let unreadable: unknown;
   try {

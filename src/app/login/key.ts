@@ -23,10 +23,9 @@ export async function agreedKey(app: App, onConsent: LoginOptions["onConsent"], 
   const key = await chooseKey({
     requested: app.settings.storage,
     current,
-    keychain: app.keychain,
+    keychain: await app.keychain(),
     folder: app.folder,
     hasPassphrase: app.settings.passphrase !== undefined,
-    granted: false,
     async consent(reason) {
       const answer = await onConsent?.({ about: "file", reason });
       if (answer !== undefined) return answer;

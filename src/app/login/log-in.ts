@@ -1,8 +1,7 @@
 import { browserLogin } from "../../auth/flows/browser-login.ts";
 import { deviceLogin } from "../../auth/flows/device-login.ts";
 import { prepareLogin } from "../../auth/flows/login-request.ts";
-import { endReplacedSession } from "../../auth/flows/logout.ts";
-import { unconfirmed } from "../../auth/flows/unconfirmed.ts";
+import { endReplacedSession, unconfirmed } from "../../auth/flows/logout.ts";
 import { namedProvider } from "../../auth/oauth/named-providers.ts";
 import { accountName, isSameLogin, isSameSession, type Profile, type Profiles, type Session } from "../../auth/session.ts";
 import { withProfile } from "../../auth/session-store.ts";

@@ -3,6 +3,7 @@ import { NotAuthenticatedError, hint, login } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import { discardBody } from "../../http/peek.ts";
 import { invalidAnswer, type ExchangeOptions } from "../../http/request.ts";
+import { defaultAuthorizationServer } from "../oauth/authorization-server.ts";
 import { resourceFetch } from "../oauth/dpop-fetch.ts";
 import { userInfoRequest, userInfoResponse, type UserInfo } from "../oauth/user-info.ts";
 import type { Session } from "../session.ts";
@@ -47,11 +48,10 @@ export async function checkSession({ store, tokens, exchange }: { store: Session
 /**
  * Asks the service for the user of an access token that belongs to no session here: one from the environment.
  *
- * @param endpoint - `userinfo_endpoint` of the service
  * @throws {@link NotAuthenticatedError} when the service refuses it; {@link ServiceError} when it cannot be asked
  */
-export async function userOfToken(accessToken: Secret, endpoint: string, exchange: ExchangeOptions): Promise<UserInfo> {
-  const response = await userInfoRequest(endpoint, accessToken, exchange);
+export async function userOfToken(accessToken: Secret, service: string, exchange: ExchangeOptions): Promise<UserInfo> {
+  const response = await userInfoRequest(defaultAuthorizationServer(service).userinfo_endpoint, accessToken, exchange);
   if (response.status !== 401) return userInfoResponse(response);
   const variable = "ACCESS_TOKEN";
   throw new NotAuthenticatedError("the service refuses the access token from the environment", {

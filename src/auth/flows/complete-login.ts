@@ -8,7 +8,7 @@ import { validateIdToken, type IdTokenClaims } from "../oauth/id-token.ts";
 import { missingScope } from "../oauth/scope.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import { userInfoRequest, userInfoResponse, type UserInfo } from "../oauth/user-info.ts";
-import { parseChallenges } from "../oauth/www-authenticate.ts";
+import { challengesOf } from "../oauth/www-authenticate.ts";
 import { sessionTokens, type AuthFlow, type Session } from "../session.ts";
 import { endSession } from "./end-session.ts";
 import type { LoginRequest } from "./login-request.ts";
@@ -82,7 +82,7 @@ async function findUser(
 ): Promise<{ user: UserInfo; server: AuthorizationServer }> {
   const { service, server } = request;
   const ask = (endpoint: string): Promise<Response> => userInfoRequest(endpoint, tokens.access_token, options);
-  const { userinfo_endpoint = "", logout_endpoint = "" } = defaultAuthorizationServer(service);
+  const { userinfo_endpoint, logout_endpoint } = defaultAuthorizationServer(service);
   try {
     const user = request.hasOwnApi ? await userOfService(await ask(userinfo_endpoint), request, claims) : undefined;
     // The service's logout ends the tokens only where the service issues them itself.
@@ -130,8 +130,7 @@ function unnamedUser({ issuer }: AuthorizationServer, scope: string): UserInfo {
 
 /** A refusal that asks for no token of this kind (RFC 6750 §3, RFC 9449 §7.1). */
 function isBareRefusal({ status, headers }: Response): boolean {
-  const challenges = parseChallenges(headers.get("www-authenticate") ?? "");
-  return (status === 401 || status === 403) && !challenges.some(({ scheme }) => scheme === "bearer" || scheme === "dpop");
+  return (status === 401 || status === 403) && !challengesOf(headers).some(({ scheme }) => scheme === "bearer" || scheme === "dpop");
 }
 
 /** For `catch`: turns an expected error into undefined, and throws every other one. */

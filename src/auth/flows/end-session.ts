@@ -5,7 +5,7 @@ import { readJsonObject, send, serviceFailure, type ExchangeOptions } from "../.
 import { clientFetch } from "../oauth/client-authentication.ts";
 import { resourceFetch } from "../oauth/dpop-fetch.ts";
 import { revokeTokens, type Revocation } from "../oauth/revocation.ts";
-import { saysSessionEnded } from "../oauth/resource-refusal.ts";
+import { saysSessionEnded } from "../oauth/www-authenticate.ts";
 import type { Session } from "../session.ts";
 
 /** The part of a session that its server needs to end it. */

@@ -36,7 +36,7 @@ export async function identifyAddress(address: string, exchange: ExchangeOptions
   const resource = await wellKnownResource(address, exchange);
   if (resource !== undefined) return { kind: "resource", resource };
   const server = defaultAuthorizationServer(withoutEndSlashes(address));
-  if (await isProtected(server.userinfo_endpoint ?? "", exchange)) return { kind: "service", known: { server, isDiscovered: false, askedAt } };
+  if (await isProtected(server.userinfo_endpoint, exchange)) return { kind: "service", known: { server, isDiscovered: false, askedAt } };
   throw discovery.reason;
 }
 

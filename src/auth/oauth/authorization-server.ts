@@ -39,29 +39,14 @@ export interface KnownServer {
   readonly askedAt: number | undefined;
 }
 
-/** The endpoints of an authorization server that publishes no metadata. */
-const defaultPaths = {
-  authorization_endpoint: "/oauth/authorize",
-  token_endpoint: "/oauth/token",
-  device_authorization_endpoint: "/oauth/device",
-  userinfo_endpoint: "/api/v1/me",
-  logout_endpoint: "/api/v1/logout",
-} as const;
-
-/**
- * An authorization server that publishes no metadata.
- *
- * @param issuer - its address
- * @param service - the service's address from `parseServiceUrl`, by default the issuer itself
- */
-export function defaultAuthorizationServer(issuer: string, service: string = issuer): AuthorizationServer {
-  const base = issuer.replace(/\/$/, "");
+/** The authorization server that a service without metadata is itself. `issuer`: without a trailing `/`. */
+export function defaultAuthorizationServer(issuer: string): AuthorizationServer & Required<Pick<AuthorizationServer, "userinfo_endpoint" | "logout_endpoint">> {
   return {
     issuer,
-    authorization_endpoint: base + defaultPaths.authorization_endpoint,
-    token_endpoint: base + defaultPaths.token_endpoint,
-    device_authorization_endpoint: base + defaultPaths.device_authorization_endpoint,
-    userinfo_endpoint: service + defaultPaths.userinfo_endpoint,
-    logout_endpoint: base + defaultPaths.logout_endpoint,
+    authorization_endpoint: `${issuer}/oauth/authorize`,
+    token_endpoint: `${issuer}/oauth/token`,
+    device_authorization_endpoint: `${issuer}/oauth/device`,
+    userinfo_endpoint: `${issuer}/api/v1/me`,
+    logout_endpoint: `${issuer}/api/v1/logout`,
   };
 }

@@ -7,7 +7,7 @@ import type { Clock } from "../../platform/clock.ts";
 import { clientFetch, type Client } from "./client-authentication.ts";
 import { dpopProof } from "./dpop-proof.ts";
 import type { TokenResponse } from "./token-endpoint.ts";
-import { parseChallenges } from "./www-authenticate.ts";
+import { challengesOf } from "./www-authenticate.ts";
 
 /** How a token is presented: alone, or with a proof of the key that it is bound to (RFC 9449). */
 export interface TokenBinding {
@@ -103,8 +103,7 @@ function dpopFetch(key: Secret, clockOffsetMs: number, { fetch, clock, nonces = 
  */
 async function proofError(response: Response, clock: Clock): Promise<{ error?: unknown; response: Response }> {
   if (response.status !== 400 && response.status !== 401) return { response };
-  const challenges = parseChallenges(response.headers.get("www-authenticate") ?? "");
-  const challenge = challenges.find(({ scheme, parameters }) => scheme === "dpop" && parameters.has("error"));
+  const challenge = challengesOf(response.headers).find(({ scheme, parameters }) => scheme === "dpop" && parameters.has("error"));
   if (challenge !== undefined) return { error: challenge.parameters.get("error"), response };
   // An answer of the protocol is short; of one that is not, or that never ends, only the beginning is looked at (S-014).
   const peeked = await peekBody(response, { maxBytes: 65_536, timeoutMs: 5_000, clock });

@@ -3,7 +3,7 @@ import { excerpt } from "../../base/secret.ts";
 import { discardBody } from "../../http/peek.ts";
 import { invalidAnswer, readJsonObject, send, type ExchangeOptions } from "../../http/request.ts";
 import { targetOf } from "../../http/token-target.ts";
-import { parseChallenges } from "./www-authenticate.ts";
+import { challengesOf } from "./www-authenticate.ts";
 
 /** What a protected resource publishes about itself (RFC 9728 §2). */
 export interface ProtectedResource {
@@ -25,7 +25,7 @@ export async function challengedResource(address: string, options: ExchangeOptio
   const response = await send(address, { method: "GET", headers: { accept: "application/json, text/event-stream" } }, options);
   await discardBody(response);
   if (response.status !== 401) return undefined;
-  const challenge = parseChallenges(response.headers.get("www-authenticate") ?? "").find(({ parameters }) => parameters.has("resource_metadata"));
+  const challenge = challengesOf(response.headers).find(({ parameters }) => parameters.has("resource_metadata"));
   const metadata = challenge?.parameters.get("resource_metadata");
   if (metadata === undefined || !URL.canParse(metadata)) return undefined;
   const url = new URL(metadata);

@@ -1,5 +1,7 @@
+import type { JsonObject } from "../../http/json-members.ts";
+
 /** One challenge of a `WWW-Authenticate` header (RFC 9110 §11.6.1). */
-export interface Challenge {
+interface Challenge {
   /** In lower case, since schemes are compared without case: `bearer`. */
   readonly scheme: string;
   /** By name in lower case; the first value of a name that appears twice. */
@@ -12,13 +14,12 @@ const parameter = /[ \t,]*([!#$%&'*+.^_`|~\w-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)
 const token68 = /[ \t]+[\w.~+/-]+=*(?=[ \t]*(?:,|$))/y;
 
 /**
- * Parses the challenges of one header, or of several that `Headers` has joined with commas. A comma separates parameters as well
- * as challenges; what follows it is a challenge when it has no `=`. Parsing ends at the first invalid character: what came before
- * still counts, and nothing is guessed.
- *
- * @param header - the header's value
+ * The challenges of one header, or of several that `Headers` has joined with commas. A comma separates parameters as well as challenges;
+ * what follows it is a challenge when it has no `=`. Parsing ends at the first invalid character: what came before still counts, and
+ * nothing is guessed.
  */
-export function parseChallenges(header: string): Challenge[] {
+export function challengesOf(headers: Headers): Challenge[] {
+  const header = headers.get("www-authenticate") ?? "";
   const challenges: Challenge[] = [];
   let at = 0;
   const take = (pattern: RegExp): RegExpExecArray | undefined => {
@@ -39,4 +40,14 @@ export function parseChallenges(header: string): Challenge[] {
     }
   }
   return challenges;
+}
+
+/**
+ * Whether a refusal says that the session itself has expired or was revoked, so that no refresh can help. Any other 401 is about the
+ * access token alone. Where there is no JSON, the challenge counts (RFC 6750 §3, RFC 9449 §7.1).
+ */
+export function saysSessionEnded(headers: Headers, body: JsonObject | undefined): boolean {
+  const challenge = challengesOf(headers).find(({ scheme, parameters }) => (scheme === "bearer" || scheme === "dpop") && parameters.has("error"));
+  const error = body?.["error"] ?? challenge?.parameters.get("error");
+  return error === "session_invalid" || error === "token_revoked";
 }

@@ -19,13 +19,7 @@ export interface ChoiceFacts {
   /** The folder of the file: each has a keychain entry of its own. */
   folder: string;
   hasPassphrase: boolean;
-  /** Whether the user has agreed to the file in advance: `--yes`. */
-  granted: boolean;
-  /**
-   * Asks the user to agree to the file, once.
-   *
-   * @throws {@link AuthError} `consent_required` where there is no terminal to ask on
-   */
+  /** Asks the user to agree to the file, once. Throws `consent_required` where there is nobody to ask. */
   consent: (reason: string) => Promise<boolean>;
 }
 
@@ -81,8 +75,8 @@ function accountOf(folder: string): string {
   return `sessions-${createHash("sha256").update(folder).digest("hex").slice(0, 12)}`;
 }
 
-async function agree({ granted, consent }: ChoiceFacts, reason: string): Promise<void> {
-  if (granted || (await consent(reason))) return;
+async function agree({ consent }: ChoiceFacts, reason: string): Promise<void> {
+  if (await consent(reason)) return;
   const agreed = login(undefined, "--yes");
   throw new AuthError("consent_required", "you are not logged in, and nothing was stored: the encrypted file was declined", {
     hint: hint`The file is safe from a copy and from other users, but not from your own programs. To agree to it: ${agreed}. To log in for one command, and store nothing: ${login(undefined, "--storage", "memory")}`,

@@ -38,14 +38,12 @@ type Outcome = { source: KeyHeader["source"]; asked: boolean; kept?: true } | { 
 
 const table: [title: string, facts: Facts, outcome: Outcome][] = [
   ["FR-006 a keychain that answers is used without a question", {}, { source: "keychain", asked: false }],
-  ["FR-006 also when the user agreed to the file in advance", { granted: true }, { source: "keychain", asked: false }],
   ["FR-007 no keychain: the file, after a yes", { keychain: locked, answer: true }, { source: "machine", asked: true }],
-  ["FR-007 no keychain, and a yes in advance", { keychain: locked, granted: true }, { source: "machine", asked: false }],
   ["FR-007 no keychain, and a no", { keychain: locked, answer: false }, { error: "consent_required", asked: true }],
   ["FR-007 no keychain, a yes, and a passphrase", { keychain: locked, answer: true, hasPassphrase: true }, { source: "passphrase", asked: true }],
-  ["FR-006 a requested keychain that is missing is an error", { requested: option("keychain"), keychain: locked, granted: true }, { error: "keychain_unavailable", asked: false }],
-  ["FR-006 also when the variable requests it", { requested: variable("keychain"), keychain: locked, granted: true }, { error: "keychain_unavailable", asked: false }],
-  ["FR-006 a locked keychain that holds the sessions is an error, with no fallback", { current: inKeychain, keychain: locked, granted: true }, { error: "keychain_unavailable", asked: false }],
+  ["FR-006 a requested keychain that is missing is an error", { requested: option("keychain"), keychain: locked, answer: true }, { error: "keychain_unavailable", asked: false }],
+  ["FR-006 also when the variable requests it", { requested: variable("keychain"), keychain: locked, answer: true }, { error: "keychain_unavailable", asked: false }],
+  ["FR-006 a locked keychain that holds the sessions is an error, with no fallback", { current: inKeychain, keychain: locked, answer: true }, { error: "keychain_unavailable", asked: false }],
   ["FR-007 the file requested by option still needs a yes", { requested: option("file"), answer: true }, { source: "machine", asked: true }],
   ["FR-007 and a no is a no", { requested: option("file"), answer: false }, { error: "consent_required", asked: true }],
   ["FR-007 the file requested by variable counts as agreed", { requested: variable("file") }, { source: "machine", asked: false }],
@@ -68,7 +66,6 @@ for (const [title, facts, outcome] of table) {
       keychain: keychainOf(),
       folder: "/home/alice/.config/spec-kitty",
       hasPassphrase: false,
-      granted: false,
       consent: async () => {
         asked = true;
         return answer;
@@ -92,7 +89,6 @@ const facts = (more: Partial<ChoiceFacts>): ChoiceFacts => ({
   keychain: locked,
   folder: "/a",
   hasPassphrase: false,
-  granted: false,
   consent: async () => false,
   ...more,
 });
@@ -125,7 +121,7 @@ test("moving from the file to the keychain and back keeps every profile", async 
 
   for (const requested of ["keychain", "file", "keychain"] as const) {
     const { file, store } = open();
-    const key = await chooseKey(facts({ keychain, requested: option(requested), current: file.header(), granted: true }));
+    const key = await chooseKey(facts({ keychain, requested: option(requested), current: file.header(), consent: async () => true }));
     await store.update((stored) => stored, { key });
     const again = open();
     assert.equal(again.file.header()?.source, requested === "keychain" ? "keychain" : "machine");

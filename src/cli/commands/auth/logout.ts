@@ -1,5 +1,4 @@
-import { logout as logOut, type LogoutOutcome } from "../../../auth/flows/logout.ts";
-import { tokenName, unconfirmed } from "../../../auth/flows/unconfirmed.ts";
+import { logout as logOut, tokenName, unconfirmed, type LogoutOutcome } from "../../../auth/flows/logout.ts";
 import { accountName, type Profiles } from "../../../auth/session.ts";
 import { withoutProfile } from "../../../auth/session-store.ts";
 import { keychainAccount } from "../../../auth/secure-storage/keychain.ts";
@@ -116,7 +115,7 @@ async function removeEverything({ app, out }: Context, but: "sessions" | undefin
   const { profiles } = await app.store.removeAll(but, async () => {
     if (account === undefined) return;
     try {
-      await app.keychain.remove(account);
+      await (await app.keychain()).remove(account);
     } catch (error) {
       if (!(error instanceof AuthError)) throw error;
       out.warn(`the key is still in the keychain (${error.message}); it no longer opens anything`);
