@@ -1,5 +1,5 @@
 import type { Identity } from "../base/identity.ts";
-import type { Command, CommandEntry } from "./command.ts";
+import type { Command, CommandEntry, TopicEntry } from "./command.ts";
 
 const entry = (name: string, summary: string, load: () => Promise<Command>): CommandEntry => ({ words: name.split(" "), summary, load });
 
@@ -39,31 +39,6 @@ export const commandTable: readonly CommandEntry[] = [
 
 /** In the place of `auth login` in a tool whose author says where its users log in. */
 export const builtInLogin: CommandEntry = entry("auth login", "log in through the browser", async () => (await import("./commands/auth/login.ts")).loginAtBuiltInIssuer);
-
-/** What each group of commands is about. */
-export const groupSummaries: Readonly<Record<string, string>> = {
-  auth: "log in, log out, and see who is logged in",
-  sync: "send events and artifacts, now or when there is a network",
-  tracker: "exchange work packages with the tracker behind the service",
-};
-
-/** What is typed most in each group, and in the tool itself. */
-export const groupExamples: Readonly<Record<string, readonly string[]>> = {
-  "": ["auth login", "auth login --help"],
-  auth: ["auth login", "auth status"],
-  sync: ["sync status", "sync now"],
-  tracker: ["tracker status --provider github --project my-project", "tracker tickets --provider linear"],
-};
-
-/** A page of help that belongs to no single command. */
-export interface TopicEntry {
-  readonly name: string;
-  readonly summary: string;
-  /** Whether it is about a choice that the users of a tool with an issuer of its own do not have. */
-  readonly isOfUsers?: true;
-  /** Loads the function that gives its text under a tool's name, which reads the same in a terminal and as Markdown; see `page` for its line breaks. */
-  readonly load: () => Promise<(identity: Identity) => string>;
-}
 
 /** Every topic of `help TOPIC`, in the order of the help. */
 export const topicTable: readonly TopicEntry[] = [

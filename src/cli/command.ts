@@ -51,8 +51,6 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Every command of the tool. */
   readonly commands: readonly CommandEntry[];
-  /** What each group of commands is about, by its first word. */
-  readonly groups: Readonly<Record<string, string>>;
 }
 
 /** A command's place in the tool. It is loaded when it is called, so that no command waits for another's code. */
@@ -60,6 +58,16 @@ export interface CommandEntry {
   readonly words: readonly string[];
   readonly summary: string;
   readonly load: () => Promise<Command>;
+}
+
+/** A page of help that belongs to no single command. */
+export interface TopicEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** Whether it is about a choice that the users of a tool with an issuer of its own do not have. */
+  readonly isOfUsers?: true;
+  /** Loads the function that gives its text under a tool's name, which reads the same in a terminal and as Markdown; see `page` for its line breaks. */
+  readonly load: () => Promise<(identity: Identity) => string>;
 }
 
 /** A command: its options, its help, and what it does. */

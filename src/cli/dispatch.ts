@@ -1,7 +1,7 @@
 import { hint, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import { commonOptions, usageError, type Command, type CommandEntry, type OptionSpec } from "./command.ts";
-import { commandTable, groupSummaries, topicsOf } from "./command-table.ts";
+import { commandTable, topicsOf } from "./command-table.ts";
 
 /** What an option was given; a list if it may be repeated. */
 type OptionValue = string | number | boolean | string[] | undefined;
@@ -62,8 +62,7 @@ async function groupRequest(words: readonly string[], next: string | undefined, 
   const isTop = words.length === 0;
   if (next === undefined || next === "--help" || next === "-h" || next === "help") {
     const { groupHelp } = await import("./help.ts");
-    const topics = isTop ? topicsOf(identity) : [];
-    return { kind: "text", text: groupHelp(words, below, { identity, groups: groupSummaries, topics }) };
+    return { kind: "text", text: groupHelp(words, below, isTop ? topicsOf(identity) : [], identity) };
   }
   const { nearest } = await import("./nearest.ts");
   const known = new Set([...below.map((entry) => entry.words[words.length] ?? ""), "--help", ...(isTop ? ["--version"] : [])]);

@@ -1,7 +1,6 @@
 import type { Identity } from "../base/identity.ts";
-import { commonOptions, type Command, type CommandEntry, type HelpText, type OptionSpec } from "./command.ts";
+import { commonOptions, type Command, type CommandEntry, type HelpText, type OptionSpec, type TopicEntry } from "./command.ts";
 import { columns } from "./format.ts";
-import { groupExamples, type TopicEntry } from "./command-table.ts";
 
 /** The help of one command. */
 export function commandHelp(command: Command, identity: Identity): string {
@@ -21,30 +20,37 @@ export function exampleLine(line: HelpText, identity: Identity): string {
   return typeof line === "function" ? line(identity) : `${identity.command} ${line}`;
 }
 
-/** What the help of a group needs to know besides its commands. */
-interface GroupHelpOptions {
-  readonly identity: Identity;
-  /** What each group is about, by its first word. */
-  readonly groups: Readonly<Record<string, string>>;
-  /** The topics of `help TOPIC`, for the help of the tool itself. */
-  readonly topics: readonly TopicEntry[];
-}
+/** What each group of commands is about. */
+export const groupSummaries: Readonly<Record<string, string>> = {
+  auth: "log in, log out, and see who is logged in",
+  sync: "send events and artifacts, now or when there is a network",
+  tracker: "exchange work packages with the tracker behind the service",
+};
+
+/** What is typed most in each group, and in the tool itself. */
+const groupExamples: Readonly<Record<string, readonly string[]>> = {
+  "": ["auth login", "auth login --help"],
+  auth: ["auth login", "auth status"],
+  sync: ["sync status", "sync now"],
+  tracker: ["tracker status --provider github --project my-project", "tracker tickets --provider linear"],
+};
 
 /**
  * The help of a group of commands, or of the tool itself.
  *
  * @param words - the words typed so far; none for the tool
  * @param entries - the commands below them
+ * @param topics - of the tool, for its own help
  */
-export function groupHelp(words: readonly string[], entries: readonly CommandEntry[], { identity, groups, topics }: GroupHelpOptions): string {
+export function groupHelp(words: readonly string[], entries: readonly CommandEntry[], topics: readonly TopicEntry[], identity: Identity): string {
   const below = new Map<string, string>();
   for (const { words: all, summary } of entries) {
     const word = all[words.length];
-    if (word !== undefined) below.set(word, all.length === words.length + 1 ? summary : (groups[word] ?? ""));
+    if (word !== undefined) below.set(word, all.length === words.length + 1 ? summary : (groupSummaries[word] ?? ""));
   }
   const isTop = words.length === 0;
   const name = [identity.command, ...words].join(" ");
-  const summary = groups[words[0] ?? ""] ?? "";
+  const summary = groupSummaries[words[0] ?? ""] ?? "";
   return [
     `Usage: ${name} COMMAND [options]`,
     isTop ? "Log in to a service from the terminal, once, and stay logged in." : `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`,

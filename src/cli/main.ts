@@ -9,7 +9,7 @@ import { configFolder, sessionsFile } from "../platform/paths.ts";
 import { readPrivateFile } from "../platform/private-files.ts";
 import type { Terminal } from "../platform/terminal.ts";
 import type { Command, CommandEntry, Context } from "./command.ts";
-import { builtInLogin, commandTable, groupSummaries, topicsOf } from "./command-table.ts";
+import { builtInLogin, commandTable, topicsOf } from "./command-table.ts";
 import { dispatch, splitOptions } from "./dispatch.ts";
 import { createOutput } from "./output.ts";
 
@@ -98,7 +98,7 @@ async function run(argv: readonly string[], tool: Tool, commands: readonly Comma
       options: { profile: text("profile"), storage: text("storage"), service: text("service"), issuer: text("issuer"), "client-id": text("client-id") },
     });
     const terminal = async (): Promise<Terminal> => (await import("../platform/terminal.ts")).terminalOf(process);
-    const context: Context = { identity, app, out, terminal, signal, commands, groups: groupSummaries };
+    const context: Context = { identity, app, out, terminal, signal, commands };
     // Before the command acts for one account where the folder suggests another.
     const suggested = "profile" in command.options ? app.profileFile : undefined;
     if (suggested !== undefined) await (await import("./profile-suggestion.ts")).showSuggestion(context, suggested);

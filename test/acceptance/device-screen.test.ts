@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { qrCode } from "../../src/cli/login/qr-code.ts";
-import { renderQrCode } from "../../src/cli/login/qr-render.ts";
+import { qrCode, renderQrCode } from "../../src/cli/login/qr-code.ts";
 import { approveDevice } from "../fake-saas/user.ts";
 import { bin, startCommand } from "../helpers/command.ts";
 import { scene } from "../helpers/scene.ts";

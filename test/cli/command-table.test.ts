@@ -6,9 +6,9 @@ import { fileURLToPath } from "node:url";
 import type { AuthError } from "../../src/base/errors.ts";
 import { hintText } from "../../src/base/hint.ts";
 import { createIdentity, ownIdentity } from "../../src/base/identity.ts";
-import { commandTable, groupSummaries } from "../../src/cli/command-table.ts";
+import { commandTable } from "../../src/cli/command-table.ts";
 import { dispatch } from "../../src/cli/dispatch.ts";
-import { commandHelp, exampleLine } from "../../src/cli/help.ts";
+import { commandHelp, exampleLine, groupSummaries } from "../../src/cli/help.ts";
 
 const cli = fileURLToPath(new URL("../../src/cli", import.meta.url));
 

@@ -2,16 +2,8 @@ import { hint } from "../../base/errors.ts";
 import { oneLine } from "../../base/text.ts";
 import { chosenProfile } from "../account.ts";
 import { defineCommand, usageError, type Command } from "../command.ts";
-import { bashCompletion } from "../completion/bash.ts";
-import { fishCompletion } from "../completion/fish.ts";
-import { completionPlaces, type Place } from "../completion/places.ts";
-import { zshCompletion } from "../completion/zsh.ts";
-
-const writers: Readonly<Record<string, (name: string, places: readonly Place[]) => string>> = {
-  bash: bashCompletion,
-  zsh: zshCompletion,
-  fish: fishCompletion,
-};
+import { completionPlaces } from "../completion/places.ts";
+import { scripts } from "../completion/scripts.ts";
 
 export const completion: Command = defineCommand({
   usage: "completion bash|zsh|fish",
@@ -20,19 +12,19 @@ export const completion: Command = defineCommand({
     "For the names of profiles and the ids of teams it asks this command: for profiles, or for teams.",
   options: {},
   arguments: [1, 1],
-  choices: Object.keys(writers),
+  choices: Object.keys(scripts),
   examples: [
     [({ command }) => `source <(${command} completion bash)`, "in ~/.bashrc; the same with zsh in ~/.zshrc, after compinit"],
     [({ command, name }) => `${command} completion fish > ~/.config/fish/completions/${name}.fish`, "once"],
   ],
-  async run({ app, identity, out, commands, groups }, _values, [shell = ""]) {
+  async run({ app, identity, out, commands }, _values, [shell = ""]) {
     if (shell === "profiles" || shell === "teams") {
       const { profile, all } = await chosenProfile(app);
       const names = shell === "profiles" ? [...all.profiles.keys()] : (profile?.session?.teams ?? []).map(({ id }) => id);
       return names.forEach((each) => out.answer(oneLine(each)));
     }
-    const write = Object.hasOwn(writers, shell) ? writers[shell] : undefined;
+    const write = Object.hasOwn(scripts, shell) ? scripts[shell] : undefined;
     if (write === undefined) throw usageError(`"${shell}" is not bash, zsh or fish`, hint`Usage: ${{ command: "completion bash|zsh|fish" }}`);
-    out.answer(write(identity.name, await completionPlaces(commands, groups)));
+    out.answer(write(identity.name, await completionPlaces(commands)));
   },
 });

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { qrCode } from "../../../src/cli/login/qr-code.ts";
-import { renderQrCode } from "../../../src/cli/login/qr-render.ts";
+import { qrCode, renderQrCode } from "../../../src/cli/login/qr-code.ts";
 
 const modules = qrCode("https://example.com/device?user_code=WDJB-MJHT") ?? [];
 

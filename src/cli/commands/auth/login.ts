@@ -12,9 +12,7 @@ import { defineCommand, jsonOption, profileOption, usageError, type Command, typ
 import { duration } from "../../../base/duration.ts";
 import { readNamedFile } from "../../input.ts";
 import type { LoginExplanation } from "../../json-output.ts";
-import { browserScreen } from "../../login/browser-screen.ts";
-import { askedConsent } from "../../login/consent.ts";
-import { deviceScreen } from "../../login/device-screen.ts";
+import { askedConsent, browserScreen, deviceScreen } from "../../login/screens.ts";
 
 const whatItDoes =
   "Log in through the browser. Where no browser can be shown (over SSH, in a container), log in with a code that you enter in a " +

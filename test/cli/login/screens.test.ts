@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { ConsentQuestion } from "../../../src/app/login/options.ts";
 import { createApp } from "../../../src/app/app.ts";
 import { ownIdentity } from "../../../src/base/identity.ts";
-import { askedConsent } from "../../../src/cli/login/consent.ts";
+import { askedConsent, deviceScreen } from "../../../src/cli/login/screens.ts";
 import { createOutput } from "../../../src/cli/output.ts";
 
 const questions: Record<ConsentQuestion["about"], ConsentQuestion> = {
@@ -18,7 +18,7 @@ async function consent(about: ConsentQuestion["about"], answer: string | undefin
   const stream = { write: () => true };
   const out = createOutput({ stdout: stream, stderr: stream, env: {}, platform: "linux" }, () => "");
   const terminal = async () => ({ isInteractive, onLine: () => undefined, ask: async (question: string) => (asked.push(question), answer) });
-  const context = { identity: ownIdentity, app: createApp({ env: {} }), out, terminal, signal: new AbortController().signal, commands: [], groups: {} };
+  const context = { identity: ownIdentity, app: createApp({ env: {} }), out, terminal, signal: new AbortController().signal, commands: [] };
   return { agreed: await askedConsent(context, granted)?.(questions[about]), asked };
 }
 
@@ -39,4 +39,20 @@ test("what was agreed to beforehand is not asked, other questions are; without a
   assert.deepEqual(await consent("profile", "n", { granted: { profile: true } }), { agreed: true, asked: [] });
   assert.equal((await consent("host", "n", { granted: { profile: true, file: true } })).agreed, false);
   assert.deepEqual(await consent("host", "y", { isInteractive: false }), { agreed: undefined, asked: [] });
+});
+
+/** What is said of a code. */
+function said(issuer: string, verificationUri: string): string {
+  let text = "";
+  const stream = { write: (more: string | Uint8Array) => (text += String(more)) };
+  const out = createOutput({ stdout: stream, stderr: stream, env: {}, platform: "linux" }, () => "");
+  const context = { identity: ownIdentity, app: createApp({ env: {} }), out, terminal: () => Promise.reject(new Error("nothing is asked")), signal: new AbortController().signal, commands: [] };
+  deviceScreen(context, true).onCode?.({ issuer, verificationUri, userCode: "ABCD-EFGH", verificationUriComplete: undefined, expiresAt: 0 });
+  return text;
+}
+
+test("S-011 where the page of a device login is not at the issuer, both are named in one line", () => {
+  assert.match(said("https://login.example/a", "https://bank.example/device"), /^The login is at https:\/\/login\.example\/a, and its page is at bank\.example\.$/m);
+  assert.match(said("https://login.example", "https://login.example:8443/device"), /its page is at login\.example:8443\.$/m);
+  assert.doesNotMatch(said("https://login.example/a", "https://login.example/device"), /its page is at/);
 });

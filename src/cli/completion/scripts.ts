@@ -1,0 +1,142 @@
+import { shellQuoted } from "../../base/hint.ts";
+import type { Choices } from "../command.ts";
+import { candidates, paths, valueOptions, type Place } from "./places.ts";
+
+/** What writes the script of each shell, given the name of the tool. */
+export const scripts: Readonly<Record<string, (name: string, places: readonly Place[]) => string>> = { bash, zsh, fish };
+
+/** How a shell completes a value, from the words for each kind of choices; nothing where nothing is known about it. */
+function repliesBy(shell: { files: string; names: (kind: string) => string; words: (all: string) => string }): (choices: Choices | undefined) => string {
+  return (choices = []) => {
+    if (choices === "files") return shell.files;
+    if (typeof choices === "string") return shell.names(choices);
+    return choices.length === 0 ? "" : shell.words(choices.join(" "));
+  };
+}
+
+/**
+ * A script for bash, from 3.2 on, which is what macOS has.
+ *
+ * Only our own words go through `compgen -W`, which expands them like a command line. File names may come from anyone: bash
+ * completes them itself, with its own quoting, where this function has nothing to offer (`-o default`). What the tool
+ * prints is quoted one by one.
+ */
+function bash(name: string, places: readonly Place[]): string {
+  const complete = `_${name.replaceAll("-", "_")}`;
+  const replies = repliesBy({
+    files: "compopt -o default 2>/dev/null; ",
+    names: (kind) => `${complete}_names ${kind}; `,
+    words: (all) => `COMPREPLY=($(compgen -W "${all}" -- "$cur")); `,
+  });
+  const ofOptions = places.flatMap(valueOptions).map(({ pattern, choices }) => `    ${pattern}) ${replies(choices)}return ;;`);
+  const ofPlaces = places.map((place) => {
+    // A word that begins with a dash is an option; any other is a value.
+    const value = typeof place.choices === "string" ? ` if [[ $cur != -* ]]; then ${replies(place.choices)}return; fi;` : "";
+    return `    '${place.path}')${value} words='${candidates(place).map(([word]) => word).join(" ")}' ;;`;
+  });
+  return `# ${name} completion for bash. In ~/.bashrc: source <(${name} completion bash)
+${complete}_names() {
+  local word
+  while IFS= read -r word; do
+    if [[ $word == "$cur"* ]]; then COMPREPLY+=("$(printf %q "$word")"); fi
+  done < <(${name} completion "$1" 2>/dev/null)
+}
+${complete}() {
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} place= words= i
+  COMPREPLY=()
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case $place/\${COMP_WORDS[i]} in
+      ${paths(places).join("|")}) place=$place/\${COMP_WORDS[i]} ;;
+    esac
+  done
+  # --option=value comes as three words.
+  if [[ $cur == = ]]; then cur=; elif [[ $prev == = ]]; then prev=\${COMP_WORDS[COMP_CWORD-2]}; fi
+  case $place:$prev in
+${ofOptions.join("\n")}
+  esac
+  case $place in
+${ofPlaces.join("\n")}
+  esac
+  COMPREPLY+=($(compgen -W "$words" -- "$cur"))
+}
+# Before bash 4 the choice cannot be made while completing: there, file names are offered wherever nothing else is.
+if type compopt >/dev/null 2>&1; then complete -F ${complete} ${name}; else complete -o default -F ${complete} ${name}; fi`;
+}
+
+/** A script for zsh, to be sourced, or to be found in a folder of `fpath` under the tool's name after a `_`. */
+function zsh(name: string, places: readonly Place[]): string {
+  const complete = `_${name.replaceAll("-", "_")}`;
+  const replies = repliesBy({
+    files: "_files; ",
+    // zsh quotes what it inserts.
+    names: (kind) => `compadd -- \${(f)"$(${name} completion ${kind} 2>/dev/null)"}; `,
+    words: (all) => `compadd -- ${all}; `,
+  });
+  const ofOptions = places.flatMap(valueOptions).map(({ pattern, choices }) => `    (${pattern}) ${replies(choices)}return ;;`);
+  const ofPlaces = places.map((place) => {
+    const value = typeof place.choices === "string" ? ` ${replies(place.choices)}` : "";
+    const found = candidates(place).map(([word, summary]) => shellQuoted(summary ? `${word}:${summary}` : word, "linux"));
+    return `    ('${place.path}')${value.trimEnd()} found=(${found.join(" ")}) ;;`;
+  });
+  return `#compdef ${name}
+# ${name} completion for zsh. In ~/.zshrc, after compinit: source <(${name} completion zsh)
+${complete}() {
+  local place= prev=\${words[CURRENT-1]} i
+  local -a found
+  for ((i = 2; i < CURRENT; i++)); do
+    case $place/\${words[i]} in
+      (${paths(places).join("|")}) place=$place/\${words[i]} ;;
+    esac
+  done
+  if [[ $PREFIX == --*=* ]]; then prev=\${PREFIX%%=*}; compset -P '*='; fi
+  case $place:$prev in
+${ofOptions.join("\n")}
+  esac
+  case $place in
+${ofPlaces.join("\n")}
+  esac
+  _describe ${name} found
+}
+if [[ $funcstack[1] == ${complete} || $funcstack[1] == _${name} ]]; then ${complete}; else compdef ${complete} ${name}; fi`;
+}
+
+/** A script for fish. */
+function fish(name: string, places: readonly Place[]): string {
+  const replies = repliesBy({
+    files: "-F",
+    // fish quotes what it inserts.
+    names: (kind) => `-f -a '(${name} completion ${kind} 2>/dev/null)'`,
+    words: (all) => `-f -a '${all}'`,
+  });
+  const isAt = `__${name.replaceAll("-", "_")}_at`;
+  const lines = places.flatMap(({ path, words, choices, options }) => {
+    const at = (rest: string): string => `complete -c ${name} -n '${isAt} "${path}"' ${rest}`;
+    return [
+      ...words.map(([word, summary]) => at(`-a ${word} -d ${quoted(summary)}`)),
+      ...(choices === undefined ? [] : [at(replies(choices))]),
+      ...options.map(([option, { type, short, choices: values, help }]) => {
+        const flags = `-l ${option}${short === undefined ? "" : ` -s ${short}`}`;
+        return at(`${flags}${type === "boolean" ? "" : ` -r ${replies(values) || "-f"}`} -d ${quoted(help)}`);
+      }),
+    ];
+  });
+  return `# ${name} completion for fish. Once: ${name} completion fish > ~/.config/fish/completions/${name}.fish
+function ${isAt}
+    set -l place ""
+    set -l words (commandline -opc)
+    set -e words[1]
+    for word in $words
+        switch "$place/$word"
+            case ${paths(places).join(" ")}
+                set place "$place/$word"
+        end
+    end
+    test "$place" = "$argv[1]"
+end
+complete -c ${name} -f
+${lines.join("\n")}`;
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+}

@@ -1,0 +1,119 @@
+import type { ConsentQuestion, LoginOptions } from "../../app/login/options.ts";
+import { isConfidential } from "../../base/address.ts";
+import { duration } from "../../base/duration.ts";
+import { hint, login } from "../../base/errors.ts";
+import { glue, oneLine } from "../../base/text.ts";
+import type { Context } from "../command.ts";
+import type { Screen } from "../output.ts";
+import { qrCode, renderQrCode } from "./qr-code.ts";
+
+/**
+ * Asks on the terminal, where there is one.
+ *
+ * @param granted - what the user has agreed to beforehand
+ */
+export function askedConsent({ out, terminal, signal }: Context, granted: Readonly<Partial<Record<ConsentQuestion["about"], boolean>>>): LoginOptions["onConsent"] {
+  return async (question) => {
+    if (granted[question.about]) return true;
+    const { isInteractive, ask } = await terminal();
+    if (!isInteractive) return undefined;
+    // The file is what everybody here needs. The other questions are about trust, and Enter gives none.
+    const isUsual = question.about === "file";
+    const answer = await ask(out.question(`${explained(question, out.say)}${glue}[${isUsual ? "Y/n" : "y/N"}]${glue}`), signal);
+    return answer === "" ? isUsual : /^y(es)?$/i.test(answer ?? "");
+  };
+}
+
+/** Says what it is about. Returns the question itself. */
+function explained(question: ConsentQuestion, say: (line: string) => void): string {
+  switch (question.about) {
+    case "profile":
+      say(`Profile "${question.profile}" belongs to ${question.from}. This login is at ${question.to}.`);
+      return `Change the profile to ${question.to}?`;
+    case "host": {
+      const { host: own } = new URL(question.issuer);
+      say(`Logins at ${question.issuer} begin at another host: ${question.host}.`);
+      say(`If the two do not belong together, ${own} could then act as you at ${question.host}.`);
+      return `Trust ${question.host} with logins at ${own}?`;
+    }
+    case "file":
+      return `${question.reason.charAt(0).toUpperCase()}${question.reason.slice(1)}. Keep the session in an encrypted file?`;
+  }
+}
+
+/** Where Linux cuts a longer line, in bytes, without saying so (termios(3), "canonical mode"). Other systems do not take such a line at all. */
+const cutLine = 4095;
+
+/**
+ * The conversation of a browser login: the address and the length of the wait are shown before anything is opened, and the
+ * address of the page that failed to load can be pasted.
+ *
+ * @param how - `opens`: whether the browser is opened here, or by the user; `isFirst`: whether this login creates its profile
+ */
+export async function browserScreen({ out, ...context }: Context, { opens, isFirst }: { opens: boolean; isFirst: boolean }): Promise<Pick<LoginOptions, "onAddress">> {
+  const terminal = await context.terminal();
+  return {
+    onAddress({ url, redirectUri, timeoutMs, accept, signal }) {
+      if (isFirst && new URL(redirectUri).pathname !== "/callback") out.say(`The redirect address is ${redirectUri}. The issuer must know it for this client, with any port.`);
+      out.say(`${opens ? "Opening the browser. If it does not come up, open this address" : "Open this address in a browser"}:`);
+      out.address(url);
+      out.say(`Waiting for the browser, ${duration(timeoutMs)} at most. Press Ctrl-C to give up.`);
+      if (!terminal.isInteractive) return;
+      out.say("If the browser ends on a page that does not load, paste that page's address here.");
+      terminal.onLine((line) => {
+        // The rest of the code would be sent and refused, and the code would be spent.
+        if (Buffer.byteLength(line) === cutLine) {
+          out.warn("the pasted address is longer than the terminal takes in one line and was cut off, so it was not used");
+          return out.hint(hint`Press Ctrl-C, run: stty -icanon, then log in again. Or, without an address to paste: ${login(undefined, "--headless")}`);
+        }
+        try {
+          if (line.trim()) accept(line.trim());
+        } catch (error) {
+          out.warn(error instanceof Error ? error.message : String(error));
+        }
+      }, signal);
+    },
+  };
+}
+
+/**
+ * The conversation of a device login: the address, the code in chunks (RFC 8628 §6.1), and a QR code of the address that contains the
+ * code. The code is shown even then, since the page asks the user to compare it: that is how victims notice that they were sent
+ * somebody else's address (§5.4).
+ *
+ * @param withQr - false draws nothing
+ */
+export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptions, "onCode" | "onWaiting"> {
+  return {
+    onCode({ issuer, verificationUri, verificationUriComplete, userCode }) {
+      const page = new URL(verificationUri);
+      // The user sees whose page it should be.
+      const foreign = page.origin === new URL(issuer).origin ? "" : `The login is at ${oneLine(issuer)}, and its page is at ${page.host}.`;
+      const text = `Open this address in a browser, on any device:\n\n  ${oneLine(verificationUri)}\n\nand enter this code:\n\n  ${inChunks(oneLine(userCode))}\n${foreign && `\n${foreign}`}`;
+      out.say(text);
+      // Nobody can read where a QR code leads: to the page whose address is shown, or it is not drawn.
+      const isSamePage = verificationUriComplete !== undefined && new URL(verificationUriComplete).origin === page.origin;
+      const picture = withQr && out.screen && isSamePage ? drawn(verificationUriComplete, out.screen, text) : undefined;
+      if (picture) out.draw(picture);
+    },
+    onWaiting: (leftMs) => out.progress(`Waiting for the approval, ${duration(leftMs)} left. Press Ctrl-C to give up.`),
+  };
+}
+
+/** As the service wrote it. Eight letters in a row are shown in two halves: RFC 8628 §6.1 has servers ignore dashes that are not theirs. */
+function inChunks(code: string): string {
+  return /^[a-z]{8}$/i.test(code) ? `${code.slice(0, 4)}-${code.slice(4)}` : code;
+}
+
+/**
+ * Undefined when the QR code would push address or code off the screen, and for an address that is not safe to open on a phone.
+ *
+ * @param above - the text that has to stay on the screen, with the line of the countdown below
+ */
+function drawn(address: string, screen: Screen, above: string): string | undefined {
+  if (!isConfidential(new URL(address))) return undefined;
+  const modules = qrCode(address);
+  const picture = modules && renderQrCode(modules, screen);
+  const rows = above.split("\n").reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / screen.columns)), 0);
+  return picture && picture.split("\n").length + rows <= screen.rows ? picture : undefined;
+}
