@@ -9,6 +9,7 @@ import { createCommand } from "../../src/cli/main.ts";
 import { commandTable } from "../../src/cli/command-table.ts";
 import { dispatch } from "../../src/cli/dispatch.ts";
 import { bin, runCommand } from "../helpers/command.ts";
+import { runHere } from "../helpers/command-here.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, signIn, storedSession, storeSession } from "../helpers/stored-session.ts";
 
@@ -19,7 +20,7 @@ interface Failure {
 }
 
 test("with --json a failure is JSON on stdout, with the same words and exit code as without", async (t) => {
-  const { run, saas } = await scene(t);
+  const { run, here, saas } = await scene(t);
   const failures: [args: string, code: number, name: string, more?: Record<string, string>][] = [
     ["auth whoami", 4, "not_authenticated"],
     ["auth token", 4, "not_authenticated"],
@@ -31,8 +32,9 @@ test("with --json a failure is JSON on stdout, with the same words and exit code
     ["tracker status --provider github --project p", 4, "not_authenticated"],
     ["auth status", 2, "configuration_invalid", { SPEC_KITTY_SAAS_URL: "nonsense" }],
   ];
-  for (const [args, code, name, more = {}] of failures) {
-    const [plain, asJson] = await Promise.all([run(args, more), run(`${args} --json`, more)]);
+  for (const [index, [args, code, name, more = {}]] of failures.entries()) {
+    const how = index === 0 ? run : here;
+    const [plain, asJson] = [await how(args, more), await how(`${args} --json`, more)];
     assert.deepEqual([asJson.code, plain.code, plain.stdout], [code, code, ""], args);
     const { error } = JSON.parse(asJson.stdout) as Failure;
     assert.equal(error.code, name, args);
@@ -40,16 +42,16 @@ test("with --json a failure is JSON on stdout, with the same words and exit code
     assert.equal(asJson.stderr, plain.stderr, "people see the same");
   }
   await saas.stop();
-  const { code, stdout } = await run("auth whoami --json", { SPEC_KITTY_ACCESS_TOKEN: "at_given" });
+  const { code, stdout } = await here("auth whoami --json", { SPEC_KITTY_ACCESS_TOKEN: "at_given" });
   assert.deepEqual([code, (JSON.parse(stdout) as Failure).error.code], [3, "network_unavailable"]);
 });
 
 test("every command takes --json, --verbose and --debug, and whoami answers with JSON", async (t) => {
-  const { run, saas, env } = await scene(t);
+  const { here, saas, env } = await scene(t);
   await signIn(saas, env);
-  assert.deepEqual(JSON.parse((await run("auth whoami --json")).stdout), { profile: "default", user: { id: "u_alice", email: "alice@example.com", name: "Alice" } });
+  assert.deepEqual(JSON.parse((await here("auth whoami --json")).stdout), { profile: "default", user: { id: "u_alice", email: "alice@example.com", name: "Alice" } });
   const token = saas.issue({ user: "bob" }).access_token;
-  assert.deepEqual(JSON.parse((await run("auth whoami --json", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout), {
+  assert.deepEqual(JSON.parse((await here("auth whoami --json", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout), {
     user: { id: "u_bob", email: "bob@example.com", name: "Bob" },
     tokenSource: "SPEC_KITTY_ACCESS_TOKEN",
   });
@@ -60,26 +62,27 @@ test("every command takes --json, --verbose and --debug, and whoami answers with
 });
 
 test("the answer of a command that fails on purpose is not followed by a second JSON value", async (t) => {
-  const { run, saas, env } = await scene(t);
+  const { run, here, saas, env } = await scene(t);
   const { code, stdout } = await run("auth status --json");
   assert.deepEqual([code, (JSON.parse(stdout) as { authenticated: boolean }).authenticated], [4, false]);
   await signIn(saas, env);
   saas.faults.always("/api/v1/echo", { status: 404, body: { error: "gone" } });
-  const api = await run("api /api/v1/echo --json");
+  const api = await here("api /api/v1/echo --json");
   assert.deepEqual([api.code, api.stdout], [1, '{"error":"gone"}']);
 });
 
 test("options that every command has may stand in front of it", async (t) => {
-  const { run, saas, env } = await scene(t);
+  const { run, here, saas, env } = await scene(t);
   await signIn(saas, env);
   await signIn(saas, env, { user: "bob", profile: "work" });
-  for (const inFront of ["--profile work", "--profile=work", "--debug --profile work", "--json --profile work"]) {
-    const { code, stdout, stderr } = await run(`${inFront} auth whoami`);
+  assert.equal((await run("--profile work auth whoami")).stdout, "bob@example.com\n");
+  for (const inFront of ["--profile=work", "--debug --profile work", "--json --profile work"]) {
+    const { code, stdout, stderr } = await here(`${inFront} auth whoami`);
     assert.deepEqual([code, stderr], [0, ""], inFront);
     assert.match(stdout, /bob@example\.com/);
   }
-  assert.equal((await run("--profile work auth whoami --profile default")).stdout, "alice@example.com\n", "the last one counts");
-  assert.equal((await run("--json")).stdout, (await run("--help")).stdout);
+  assert.equal((await here("--profile work auth whoami --profile default")).stdout, "alice@example.com\n", "the last one counts");
+  assert.equal((await here("--json")).stdout, (await here("--help")).stdout);
   for (const [args, message] of [
     ["--profile work auth list", /^error: "--profile" is not an option of "auth list"/],
     ["--profile auth whoami", /^error: "whoami" is not a command of spec-kitty\nhint: Did you mean: spec-kitty auth whoami\?/],
@@ -87,7 +90,7 @@ test("options that every command has may stand in front of it", async (t) => {
     ["--nonsense auth whoami", /^error: "--nonsense" is not an option of spec-kitty\n/],
     ["--profile", /^/],
   ] as const) {
-    const { code, stderr } = await run(args);
+    const { code, stderr } = await here(args);
     assert.equal(code, args === "--profile" ? 0 : 2, args);
     assert.match(stderr, message);
   }
@@ -96,13 +99,13 @@ test("options that every command has may stand in front of it", async (t) => {
 });
 
 test("auth token --header prints the header, which curl reads from its standard input", { skip: missing("curl") }, async (t) => {
-  const { run, saas, env } = await scene(t);
+  const { here, saas, env } = await scene(t);
   await signIn(saas, env);
   const token = (await storedSession(env))?.accessToken.reveal();
-  const { stdout } = await run("auth token --header");
+  const { stdout } = await here("auth token --header");
   assert.equal(stdout, `Authorization: Bearer ${token}\n`);
-  assert.equal((await run("auth token --header", { SPEC_KITTY_ACCESS_TOKEN: "at_given" })).stdout, "Authorization: Bearer at_given\n");
-  const { code, stderr } = await run("auth token --header --json");
+  assert.equal((await here("auth token --header", { SPEC_KITTY_ACCESS_TOKEN: "at_given" })).stdout, "Authorization: Bearer at_given\n");
+  const { code, stderr } = await here("auth token --header --json");
   assert.deepEqual([code, stderr.split("\n")[0]], [2, "error: --header and --json exclude each other"]);
   const line = `'${process.execPath}' '${bin}' auth token --header | curl -s --noproxy '*' -H @- '${saas.url}/api/v1/me'`;
   const child = await runShell(line, env);
@@ -154,7 +157,7 @@ for (const how of ["--verbose", "SPEC_KITTY_TRACE"] as const) {
     const before = await storedSession(at.env);
     at.saas.faults.always("/api/v1/echo", { headers: { "X-Request-Id": "req_4711", "WWW-Authenticate": "Bearer error=shown", "Set-Cookie": "sid=hidden-cookie" } });
     const args = ["api", "/api/v1/echo?a=1", "-H", "X-Api-Key: hidden-key", ...(how === "--verbose" ? [how] : [])];
-    const { code, stdout, stderr } = await runCommand(t, args, { ...at.env, ...(how !== "--verbose" && { [how]: "1" }) });
+    const { code, stdout, stderr } = await (how === "--verbose" ? runCommand(t, args, at.env) : runHere(args, { ...at.env, [how]: "1" }));
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^\{"method":"GET"/);
     assert.match(stderr, new RegExp(`^> \\[1\\] POST ${at.saas.url}/oauth/token\\n(    .*\\n)*< \\[1\\] 200 OK after \\d+ ms\\n`));
@@ -164,14 +167,14 @@ for (const how of ["--verbose", "SPEC_KITTY_TRACE"] as const) {
     const after = await storedSession(at.env);
     for (const secret of [before?.accessToken, before?.refreshToken, after?.accessToken, after?.refreshToken]) assert.ok(secret && !stderr.includes(secret.reveal()));
     assert.doesNotMatch(stderr, /hidden/);
-    assert.equal((await at.run("auth whoami")).stderr, "", "only when it is asked for");
+    assert.equal((await at.here("auth whoami")).stderr, "", "only when it is asked for");
   });
 }
 
 test("--verbose says why no answer came", async (t) => {
-  const { run, saas } = await scene(t);
+  const { here, saas } = await scene(t);
   await saas.stop();
-  const { code, stderr } = await run("auth whoami --verbose", { SPEC_KITTY_ACCESS_TOKEN: "at_given" });
+  const { code, stderr } = await here("auth whoami --verbose", { SPEC_KITTY_ACCESS_TOKEN: "at_given" });
   assert.equal(code, 3);
   assert.match(stderr, /^> \[1\] GET .*\/api\/v1\/me\n(?: {4}.*\n)*< \[1\] no answer after \d+ ms: ECONNREFUSED\nerror: /);
 });

@@ -2,7 +2,9 @@ import { Writable } from "node:stream";
 import { ownIdentity } from "../../src/base/identity.ts";
 import type { CommandOptions as ToolOptions } from "../../src/cli/main.ts";
 import { approve } from "../fake-saas/user.ts";
+import type { UserName } from "../fake-saas/users.ts";
 import type { CommandEnvironment, CommandResult } from "./command.ts";
+import { scriptedBrowser } from "./scripted-browser.ts";
 
 /**
  * Runs the command to its end in this process: the real `main.ts`, for which a start of Node would only repeat what another test has
@@ -20,16 +22,27 @@ export async function runHere(args: readonly string[], env: CommandEnvironment, 
   return { code, signal: null, stdout: stdout.text(), stderr: stderr.text() };
 }
 
-/** The same for a login in the browser, which `browse` opens: a browser of its own would be another process. */
-export function logInHere(args: readonly string[], env: CommandEnvironment, more: Partial<ToolOptions> = {}, browse: (address: string) => Promise<unknown> = approve): Promise<CommandResult> {
+/**
+ * The same for a login, which `browse` opens in the browser: a browser of its own would be another process, and whether this process has
+ * one is no fact of the test's.
+ */
+export function logInHere(args: readonly string[], env: CommandEnvironment, more: Partial<ToolOptions> = {}, browse?: (address: string) => Promise<unknown>): Promise<CommandResult> {
+  const user = env["FAKE_SAAS_USER"] as UserName | undefined;
+  const visit = browse ?? ((address) => approve(address, user === undefined ? {} : { as: user }));
   let shown: string | undefined;
   return runHere([...args, "--no-browser"], env, more, (stderr) => {
     const address = /^Open this address in a browser:\n\n {2}(\S+)\n/m.exec(stderr)?.[1];
     if (address === undefined || address === shown) return;
     shown = address;
     // Nobody listens to a browser's troubles.
-    browse(address).catch(() => undefined);
+    visit(address).catch(() => undefined);
   });
+}
+
+/** One of the two, for a line that is split at spaces. A browser of the test's own is a process all the same. */
+export function lineHere(line: string, env: CommandEnvironment, more: Partial<ToolOptions> = {}): Promise<CommandResult> {
+  const isApproved = env["BROWSER"] === scriptedBrowser() && /^auth login(?!.*--(headless|no-browser))/.test(line);
+  return (isApproved ? logInHere : runHere)(line.split(" "), env, more);
 }
 
 /** Gives the process other members for one call. A command takes its streams before it first waits, so the runner's reports keep theirs. */

@@ -5,7 +5,7 @@ import type { TestContext } from "node:test";
 import type { Session } from "../../src/auth/session.ts";
 import { MockProvider, type MockProviderOptions } from "../conformance/mock-provider.ts";
 import { commandEnvironment, runCommand, scratchFolder, type CommandEnvironment, type CommandResult } from "./command.ts";
-import { logInHere, runHere } from "./command-here.ts";
+import { lineHere, type runHere } from "./command-here.ts";
 import { storedSession } from "./stored-session.ts";
 
 export interface ApiRequest {
@@ -60,7 +60,7 @@ export async function provided(
     env,
     credentials: join(folder, "config", "credentials.json"),
     run: (args, more = {}) => runCommand(t, args.split(" "), { ...env, ...more }),
-    here: (args, more = {}, own = {}) => (/^auth login(?!.*--headless)/.test(args) ? logInHere : runHere)(args.split(" "), { ...env, ...more }, own),
+    here: (args, more = {}, own = {}) => lineHere(args, { ...env, ...more }, own),
     session: () => storedSession(env),
   };
 }

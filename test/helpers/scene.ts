@@ -7,7 +7,7 @@ import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import { commandEnvironment, runCommand, scratchFolder, type CommandEnvironment, type CommandResult } from "./command.ts";
-import { runHere } from "./command-here.ts";
+import { lineHere, type runHere } from "./command-here.ts";
 
 /** A service, a folder, and the real command between them. */
 export interface Scene {
@@ -31,7 +31,7 @@ export async function scene(t: TestContext, options: Partial<FakeOptions> = {}, 
   const env = commandEnvironment(folder, saas.url, more);
   const config = env["SPEC_KITTY_CONFIG_DIR"] ?? join(folder, "config");
   const run: Scene["run"] = (args, others = {}) => runCommand(t, args.split(" "), { ...env, ...others });
-  const here: Scene["here"] = (args, others = {}, own = {}) => runHere(args.split(" "), { ...env, ...others }, own);
+  const here: Scene["here"] = (args, others = {}, own = {}) => lineHere(args, { ...env, ...others }, own);
   return { saas, folder, config, credentials: join(config, "credentials.json"), env, run, here };
 }
 
