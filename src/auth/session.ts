@@ -77,7 +77,7 @@ export interface Profile {
   readonly clientSecret?: Secret | undefined;
   /** The scopes that the user asked for, separated by spaces; undefined: the default. */
   readonly scope?: string | undefined;
-  /** Hosts where a login may begin although it is at the issuer: the user has agreed to each by name. */
+  /** Hosts, as {@link URL} writes them, where a login may begin although it is at the issuer: the user has agreed to each by name. */
   readonly trustedHosts?: readonly string[] | undefined;
   /** The path of the redirect URI, where the user named it. */
   readonly redirectPath?: string | undefined;

@@ -28,7 +28,7 @@ export class RelyingParty {
     const { fetch, clock, identity } = createApp({ env: {} });
     const ended = new AbortController();
     const exchange = { fetch, clock, signal: ended.signal };
-    const request = await prepareLogin({ service: this.#issuer, clientId, scope: "openid", dpop: true, ...parameters }, exchange);
+    const request = await prepareLogin({ service: this.#issuer, clientId, scope: "openid", dpop: true, hasOwnApi: true, ...parameters }, exchange);
     return browserLogin({
       ...exchange,
       identity,

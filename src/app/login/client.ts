@@ -1,7 +1,9 @@
 import type { LoginRequest } from "../../auth/flows/login-request.ts";
-import { registerClient } from "../../auth/flows/register-client.ts";
+import { callbackPorts } from "../../auth/loopback/callback-port.ts";
+import { clientRegistrationRequest, clientRegistrationResponse } from "../../auth/oauth/client-registration.ts";
 import { namedProvider } from "../../auth/oauth/named-providers.ts";
 import { AuthError, isTransient, ServiceError, hint, login } from "../../base/errors.ts";
+import type { Identity } from "../../base/identity.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import type { App } from "../app.ts";
 import { defaultClientId } from "../settings.ts";
@@ -52,7 +54,7 @@ export async function clientOf(app: App, target: LoginTarget, request: LoginRequ
   if (!target.wantsRegistration) return known;
   const { issuer, registration_endpoint: endpoint } = request.server;
   try {
-    if (endpoint !== undefined) return await registerClient(request, app.identity, options, exchange);
+    if (endpoint !== undefined) return await register(endpoint, request, app.identity, options, exchange);
   } catch (error) {
     // Some register only clients that they know already, and may know this program.
     if (target.resource !== undefined || !(error instanceof ServiceError) || isTransient(error)) throw error;
@@ -61,4 +63,20 @@ export async function clientOf(app: App, target: LoginTarget, request: LoginRequ
   throw new AuthError("configuration_invalid", `"${issuer}" does not let programs register themselves, and no client ID was given`, {
     hint: hint`Register this program there, then run: ${login(undefined, target.service, "--client-id", "ID")}`,
   });
+}
+
+/**
+ * Registers every port of the callback: a server must accept any port on loopback (RFC 8252 §7.3), and many compare the whole address.
+ */
+async function register(
+  endpoint: string,
+  { scope, redirectPath }: LoginRequest,
+  { name, version }: Identity,
+  { redirectHost = "127.0.0.1", port }: LoginOptions,
+  exchange: ExchangeOptions,
+): Promise<LoginClient> {
+  const redirect_uris = callbackPorts(port).map((number) => `http://${redirectHost}:${number}${redirectPath}`);
+  const metadata = { client_name: name, software_id: name, software_version: version, redirect_uris, scope: scope || undefined };
+  const { client_id, client_secret, client_secret_expires_at } = await clientRegistrationResponse(await clientRegistrationRequest(endpoint, metadata, exchange));
+  return { clientId: client_id, clientSecret: client_secret, registeredUntil: client_secret_expires_at * 1000 };
 }

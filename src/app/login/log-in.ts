@@ -46,12 +46,13 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   const isOfTool = app.settings.issuer?.source === "issuer" && app.settings.issuer.value === (target.issuer ?? target.service);
   const trustedHosts = [...new Set([...target.trustedHosts, ...(options.trustedHosts ?? []), ...(isOfTool ? ofTool : [])])];
   const resource = options.resource ?? target.resource;
-  const isResource = target.resource !== undefined;
+  // A provider and a protected resource have APIs of another kind.
+  const hasOwnApi = defaults !== "standard" && provider === undefined && target.resource === undefined;
   const asked = { redirectPath: redirectPath ?? (isOfTool ? registeredPath : undefined), trustedHosts, dpop, resource, audience, prompt, loginHint };
-  const parameters = { ...target, ...asked, known: target.server, provider, hasOwnApi: defaults !== "standard", isResource };
+  const parameters = { ...target, ...asked, known: target.server, provider, hasOwnApi };
   const prepared = await agreedIssuer(app, target, await prepareLogin(parameters, exchange), options.onConsent);
   const agreed = await agreedHost(prepared, flow === "device" ? "device_code" : "authorization_code", options.onConsent);
-  const { registeredUntil, ...client } = await clientOf(app, target, agreed, options, exchange);
+  const client = await clientOf(app, target, agreed, options, exchange);
   const request = { ...agreed, ...client };
 
   let replaced: Session | undefined;
@@ -59,9 +60,7 @@ export async function logIn(app: App, target: LoginTarget, options: LoginOptions
   const { server, isDiscovered, askedAt } = request;
   const metadata = askedAt === undefined ? undefined : { server, isDiscovered, askedAt };
   const team = known?.service === service ? known.team : undefined;
-  const { resource: ofService, provider: chosen } = target;
-  const { trustedHosts: agreedHosts } = request;
-  const kept = { service, issuer, resource: ofService, provider: chosen, metadata, ...client, registeredUntil, scope, trustedHosts: agreedHosts, redirectPath, team };
+  const kept = { service, issuer, resource: target.resource, provider: target.provider, metadata, ...client, scope, trustedHosts: request.trustedHosts, redirectPath, team };
   const store = async (session: Session): Promise<Profile> => {
     const next = { ...kept, session };
     const add = (profiles: Profiles): Profiles => {

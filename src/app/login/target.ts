@@ -14,8 +14,8 @@ import type { App } from "../app.ts";
 import { defaultClientId, type Settings } from "../settings.ts";
 import type { LoginOptions } from "./options.ts";
 
-/** Which profile a login is for, and where it goes. */
-export interface LoginTarget {
+/** Which profile a login is for, and where it goes: what the profile will remember of it, and why. */
+export interface LoginTarget extends Omit<Required<Profile>, "metadata" | "team" | "session" | "trustedHosts"> {
   readonly name: string;
   /** The folder that the profile was chosen for, if it was. */
   readonly here: string | undefined;
@@ -23,22 +23,7 @@ export interface LoginTarget {
   readonly unopened: AuthError | undefined;
   /** The stored profile; undefined when this login creates it. */
   readonly known: Profile | undefined;
-  readonly service: string;
-  readonly clientId: string;
-  readonly clientSecret: Secret | undefined;
-  /** Undefined: the service is its own issuer. */
-  readonly issuer: string | undefined;
-  readonly scope: string | undefined;
-  /** Hosts that the profile trusts with logins at this issuer. */
   readonly trustedHosts: readonly string[];
-  /** The path of the callback that the profile remembers for this issuer. */
-  readonly redirectPath: string | undefined;
-  /** The provider that was named, for this login or the one before. */
-  readonly provider: ChosenProvider | undefined;
-  /** What the tokens are for, as the service says. */
-  readonly resource: string | undefined;
-  /** As the profile has it, for the client of this login. */
-  readonly registeredUntil: number | undefined;
   /** Whether nobody has named a client, and the issuer was named, so that a client may be registered there. */
   readonly wantsRegistration: boolean;
   /** The profile, if it is logged in already with all that is asked for, as far as this machine can tell, and `force` is false. */

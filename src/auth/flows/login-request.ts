@@ -7,30 +7,16 @@ import { discoverAuthorizationServer } from "../oauth/discovery.ts";
 import { isIssuerOf, type NamedProvider } from "../oauth/named-providers.ts";
 import { requestedScope, scopeNames } from "../oauth/scope.ts";
 import { createDpopKey } from "../oauth/dpop-proof.ts";
+import type { Profile } from "../session.ts";
 
-/** What the user asks for. Undefined members are left to the server, or to the default. */
-export interface LoginParameters {
-  /** The service that the tokens are for, from `parseServiceUrl`. */
-  readonly service: string;
-  /** The authorization server, exactly as it names itself; undefined: the service itself, whether or not it publishes metadata. */
-  readonly issuer?: string | undefined;
+/** What the user asks for, as a profile remembers it. Undefined members are left to the server, or to the default. */
+export interface LoginParameters extends Pick<Profile, "service" | "issuer" | "clientId" | "clientSecret" | "scope" | "trustedHosts" | "redirectPath"> {
   /** The provider, if the user named one. */
   readonly provider?: NamedProvider | undefined;
   /** The server, where it is known already. It is not asked then, unless that was long ago. */
   readonly known?: KnownServer | undefined;
-  /** Whether the service is a protected resource that named its issuer: it has no API of another kind. */
-  readonly isResource?: boolean | undefined;
-  readonly clientId: string;
-  /** See `Client`. */
-  readonly clientSecret?: Secret | undefined;
-  /** Scopes, separated by spaces; see `requestedScope`. */
-  readonly scope?: string | undefined;
-  /** Hosts that the user has agreed to by name, as {@link URL} writes them: a login may begin there although it is not at the issuer. */
-  readonly trustedHosts?: readonly string[] | undefined;
-  /** The path of the redirect URI, where the server knows only this one; by default as {@link redirectPathOf}. */
-  readonly redirectPath?: string | undefined;
-  /** False for a service that has no API of the default service's kind. */
-  readonly hasOwnApi?: boolean;
+  /** Whether the service may have an API of the default service's kind, which names the user. */
+  readonly hasOwnApi: boolean;
   /** Whether tokens may be bound to a key, where the server can do that. */
   readonly dpop: boolean;
   /** What the access tokens are for: an address (RFC 8707), or a name, where a server wants that instead. */
@@ -42,14 +28,11 @@ export interface LoginParameters {
 }
 
 /** A login's server and parameters, settled before the user is sent anywhere. */
-export interface LoginRequest extends KnownServer {
-  readonly service: string;
-  /** Whether the service may have an API of the default service's kind, which names the user. */
+export interface LoginRequest extends KnownServer, Required<Pick<Profile, "service" | "clientId" | "clientSecret">> {
+  /** See {@link LoginParameters}. */
   readonly hasOwnApi: boolean;
   /** Whether an ID token is expected. */
   readonly isOpenId: boolean;
-  readonly clientId: string;
-  readonly clientSecret: Secret | undefined;
   readonly scope: string;
   /** The key to bind the tokens to, a new one for each login. */
   readonly dpopKey: Secret | undefined;
@@ -77,7 +60,7 @@ export async function prepareLogin(parameters: LoginParameters, exchange: Exchan
   const canBind = server.dpop_signing_alg_values_supported?.includes("ES256") ?? false;
   return {
     service,
-    hasOwnApi: parameters.hasOwnApi !== false && parameters.provider === undefined && !parameters.isResource,
+    hasOwnApi: parameters.hasOwnApi,
     server,
     isDiscovered,
     askedAt,
