@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { lstatSync, readdirSync } from "node:fs";
-import { once } from "node:events";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { approve } from "../fake-saas/user.ts";
 import { runCommand, startCommand } from "../helpers/command.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
 import { filesUnder, freePort, hurried, scene } from "../helpers/scene.ts";
+import { signIn, storedSession } from "../helpers/stored-session.ts";
 
 const success = "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n";
 const address = /http:\/\/127\.0\.0\.1:\d+\S*\/oauth\/authorize\?\S+/;
@@ -37,19 +35,6 @@ test("FR-001 C-005 NFR-007 one command logs in through the browser, and asks the
   assert.equal(lstatSync(`${config}/credentials.json`).mode & 0o777, 0o600);
   for (const [name, content] of filesUnder(folder)) {
     for (const secret of saas.issued.keys()) assert.ok(!content.includes(secret), `${name} holds a secret in the open`);
-  }
-});
-
-test("FR-004 the verifier has 43 characters, is new each time, and only its SHA-256 passes through the browser", async (t) => {
-  const { saas, run } = await scene(t);
-  await run("auth login");
-  await run("auth login --force");
-  const verifiers = [...saas.issued].filter(([, kind]) => kind === "code_verifier").map(([value]) => value);
-  assert.equal(verifiers.length, 2);
-  const challenges = saas.requests.filter(({ method, path }) => method === "GET" && path === "/oauth/authorize").map(({ query }) => query.get("code_challenge"));
-  for (const [index, verifier] of verifiers.entries()) {
-    assert.match(verifier, /^[\w-]{43}$/);
-    assert.equal(challenges[index], createHash("sha256").update(verifier).digest("base64url"));
   }
 });
 
@@ -87,8 +72,8 @@ test("--timeout is the time that the login takes when nobody answers: the wait f
 });
 
 test("FR-015 NFR-012 status shows user, team, expiry and where the session is stored, for people and programs", async (t) => {
-  const { saas, run, credentials } = await scene(t, { privateTeamspace: true });
-  await run("auth login");
+  const { saas, env, run, here, credentials } = await scene(t, { privateTeamspace: true });
+  await signIn(saas, env);
   const said = await run("auth status");
   assert.equal(said.code, 0);
   assert.equal(said.stderr, "");
@@ -107,22 +92,22 @@ test("FR-015 NFR-012 status shows user, team, expiry and where the session is st
   ]) {
     assert.match(said.stdout, line);
   }
-  const asJson = JSON.parse((await run("auth status --json")).stdout) as Record<string, unknown>;
+  const asJson = JSON.parse((await here("auth status --json")).stdout) as Record<string, unknown>;
   assert.equal(asJson["authenticated"], true);
   assert.deepEqual(asJson["user"], { id: "u_alice", email: "alice@example.com", name: "Alice" });
   assert.deepEqual(asJson["team"], { id: "tm_alice", name: "Alice's space" });
   assert.deepEqual(asJson["storage"], { kind: "file", key: "machine", path: credentials });
-  assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
+  assert.equal((await here("auth whoami")).stdout, "alice@example.com\n");
 });
 
 test("status and whoami exit 4 when not logged in", async (t) => {
-  const { run, folder } = await scene(t);
+  const { run, here, folder } = await scene(t);
   const said = await run("auth status");
   assert.deepEqual([said.code, said.stdout, said.stderr], [4, 'Not authenticated (profile "default").\n', "hint: Run: spec-kitty auth login\n"]);
-  const who = await run("auth whoami");
+  const who = await here("auth whoami");
   assert.deepEqual([who.code, who.stdout], [4, ""]);
   assert.match(who.stderr, /^error: not logged in \(profile "default"\)\nhint: Run: spec-kitty auth login\n$/);
-  assert.equal((JSON.parse((await run("auth status --json")).stdout) as { authenticated: boolean }).authenticated, false);
+  assert.equal((JSON.parse((await here("auth status --json")).stdout) as { authenticated: boolean }).authenticated, false);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
@@ -140,28 +125,20 @@ test("NFR-001 from the callback to the stored session a browser login sends two 
 const slowTimers = `data:text/javascript,${encodeURIComponent("const timer = globalThis.setTimeout; globalThis.setTimeout = (run, ms, ...rest) => timer(run, ms + 60_000, ...rest);")}`;
 
 test("a second login while already logged in sends nothing; --force logs in again", async (t) => {
-  const { saas, run } = await scene(t);
-  await run("auth login");
+  const { saas, env, run, here } = await scene(t);
+  await signIn(saas, env);
   const again = await run("auth login");
   assert.deepEqual([again.code, again.stdout], [0, "✓ Already logged in as alice@example.com (Acme Corp). To log in again: spec-kitty auth login --force\n"]);
-  assert.equal(saas.counters.logins, 1);
-  const forced = await run("auth login --force", { FAKE_SAAS_USER: "bob" });
+  assert.equal(saas.counters.logins, 0);
+  const forced = await here("auth login --force", { FAKE_SAAS_USER: "bob" });
   assert.equal(forced.stdout, "✓ Logged in as bob@example.com (Bolt Ltd). Access token valid for 1 hour.\n");
-  assert.equal((await run("auth whoami")).stdout, "bob@example.com\n");
-});
-
-test("login --json prints the same as status --json, and nothing else on stdout", async (t) => {
-  const { run } = await scene(t);
-  const { code, stdout } = await run("auth login --json");
-  assert.equal(code, 0);
-  const answer = JSON.parse(stdout) as { authenticated: boolean; profile: string; authFlow: string };
-  assert.deepEqual([answer.authenticated, answer.profile, answer.authFlow], [true, "default", "authorization_code"]);
+  assert.equal((await storedSession(env))?.user.email, "bob@example.com");
 });
 
 test("FR-003 --port uses that port and no other, and without it a free one is found", async (t) => {
-  const { saas, run, env } = await scene(t);
+  const { saas, here, env } = await scene(t);
   const port = await freePort();
-  assert.equal((await run(`auth login --port ${port}`)).code, 0);
+  assert.equal((await here(`auth login --port ${port}`)).code, 0);
   const asked = saas.requests.find(({ path }) => path === "/oauth/authorize");
   assert.equal(asked?.query.get("redirect_uri"), `http://127.0.0.1:${port}/callback`);
 
@@ -170,60 +147,12 @@ test("FR-003 --port uses that port and no other, and without it a free one is fo
   const [one, two] = await Promise.all([first.shows(address), second.shows(address)]);
   await Promise.all([approve(one[0]), approve(two[0], { as: "bob" })]);
   assert.deepEqual([(await first.ended).code, (await second.ended).code], [0, 0]);
-  assert.equal((await run("auth whoami --profile one")).stdout, "alice@example.com\n");
-  assert.equal((await run("auth whoami --profile two")).stdout, "bob@example.com\n");
-});
-
-test("--redirect-host localhost sends the browser to that name, and listens only on loopback", async (t) => {
-  const { env } = await scene(t);
-  const running = startCommand(t, ["auth", "login", "--no-browser", "--redirect-host", "localhost", "--port", String(await freePort())], env);
-  const [link] = await running.shows(address);
-  const redirect = new URL(new URL(link).searchParams.get("redirect_uri") ?? "");
-  assert.equal(redirect.hostname, "localhost");
-  const visit = await approve(link);
-  assert.match(visit.page, /You are logged in/);
-  assert.equal((await running.ended).stdout, success);
-  await assert.rejects(once(connect(Number(redirect.port), "127.0.0.1"), "connect"), { code: "ECONNREFUSED" });
-});
-
-test("C-005 --scope requests what it says, and always offline_access too", async (t) => {
-  const { saas, run, env } = await scene(t);
-  const asked = (): (string | null)[] => saas.requests.filter(({ method, path }) => method === "GET" && path === "/oauth/authorize").map(({ query }) => query.get("scope"));
-  await run("auth login --scope api.read");
-  assert.deepEqual(asked(), ["offline_access api.read"]);
-  const running = startCommand(t, ["auth", "login", "--force", "--scope", " api.read  offline_access "], env);
-  assert.equal((await running.ended).code, 0);
-  assert.equal(asked()[1], "api.read offline_access");
-});
-
-test("--profile keeps accounts side by side, and the first one stays the active one", async (t) => {
-  const { run } = await scene(t);
-  await run("auth login");
-  const second = await run("auth login --profile work", { FAKE_SAAS_USER: "bob" });
-  assert.ok(second.stderr.endsWith('\nhint: "default" stays the active profile. To use this one: spec-kitty auth switch work, or --profile work\n'), second.stderr);
-  assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
-  assert.equal((await run("auth whoami --profile work")).stdout, "bob@example.com\n");
-  assert.equal((await run("auth whoami", { SPEC_KITTY_PROFILE: "work" })).stdout, "bob@example.com\n");
-});
-
-test("the service may live under a path, and the profile remembers it", async (t) => {
-  const { saas, run } = await scene(t, { basePath: "/tenants/acme" });
-  assert.equal((await run("auth login", { SPEC_KITTY_SAAS_URL: `${saas.url}/` })).stdout, success);
-  assert.ok(saas.requests.every(({ path }) => !path.startsWith("outside:/oauth") && !path.startsWith("outside:/api")));
-  assert.match((await run("auth status", { SPEC_KITTY_SAAS_URL: undefined })).stdout, new RegExp(`Service +${saas.url} `));
-  assert.equal((await run("auth logout", { SPEC_KITTY_SAAS_URL: undefined })).code, 0);
-  assert.equal((await run("auth login", { SPEC_KITTY_SAAS_URL: undefined })).stdout, success);
-});
-
-test("--storage memory stores nothing anywhere, and says so", async (t) => {
-  const { run, folder } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
-  const { code, stdout } = await run("auth login --storage memory");
-  assert.deepEqual([code, stdout], [0, `${success.trimEnd()} Nothing was stored: the session ends with this command.\n`]);
-  assert.equal(filesUnder(join(folder, "config")).size, 0);
+  assert.equal((await storedSession(env, "one"))?.user.email, "alice@example.com");
+  assert.equal((await storedSession(env, "two"))?.user.email, "bob@example.com");
 });
 
 test("FR-007 without a keychain the encrypted file needs consent: without it, no browser is opened", async (t) => {
-  const { saas, run, folder } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
+  const { saas, run, here, folder } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
   for (const args of ["auth login", "auth login --storage file"]) {
     const { code, stdout, stderr } = await run(args);
     assert.deepEqual([code, stdout], [2, ""]);
@@ -232,10 +161,10 @@ test("FR-007 without a keychain the encrypted file needs consent: without it, no
   }
   assert.equal(saas.requests.length, 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
-  assert.equal((await run("auth login --yes")).stdout, success);
-  assert.match((await run("auth status")).stdout, /Storage +file: /);
+  assert.equal((await here("auth login --yes")).stdout, success);
+  assert.match((await here("auth status")).stdout, /Storage +file: /);
   // Consent is given once for each file.
-  assert.equal((await run("auth login --force")).stdout, success);
+  assert.equal((await here("auth login --force")).stdout, success);
 });
 
 test("FR-006 --storage keychain without a keychain is an error and never the file, with --yes or without", async (t) => {
@@ -249,10 +178,10 @@ test("FR-006 --storage keychain without a keychain is an error and never the fil
 });
 
 test("FR-007 SPEC_KITTY_PASSPHRASE seals the file, and without it the session cannot be opened", async (t) => {
-  const { run, credentials } = await scene(t, {}, { SPEC_KITTY_PASSPHRASE: "correct horse" });
+  const { run, here, credentials } = await scene(t, {}, { SPEC_KITTY_PASSPHRASE: "correct horse" });
   await run("auth login");
-  assert.match((await run("auth status")).stdout, new RegExp(`Storage +file: sealed in ${credentials} with SPEC_KITTY_PASSPHRASE`));
-  const missing = await run("auth status", { SPEC_KITTY_PASSPHRASE: undefined });
+  assert.match((await here("auth status")).stdout, new RegExp(`Storage +file: sealed in ${credentials} with SPEC_KITTY_PASSPHRASE`));
+  const missing = await here("auth status", { SPEC_KITTY_PASSPHRASE: undefined });
   assert.deepEqual([missing.code, missing.stdout], [1, ""]);
   assert.match(missing.stderr, /^error: the session is sealed with a passphrase, and none is set$/m);
   const wrong = await run("auth status", { SPEC_KITTY_PASSPHRASE: "battery staple" });
@@ -262,7 +191,7 @@ test("FR-007 SPEC_KITTY_PASSPHRASE seals the file, and without it the session ca
 });
 
 test("FR-002 over SSH the login is with a code, and says why", async (t) => {
-  const { saas, run, env } = await scene(t, { deviceIntervalSeconds: 1 }, { BROWSER: undefined, SSH_CONNECTION: "10.0.0.1 4711 10.0.0.2 22" });
+  const { saas, here, env } = await scene(t, { deviceIntervalSeconds: 1 }, { BROWSER: undefined, SSH_CONNECTION: "10.0.0.1 4711 10.0.0.2 22" });
   const running = startCommand(t, ["auth", "login"], env);
   await running.shows(/enter this code/);
   assert.match(running.stderr(), /^Logging in with a code: no browser can be shown here: .*$/m);
@@ -270,38 +199,22 @@ test("FR-002 over SSH the login is with a code, and says why", async (t) => {
   assert.equal(saas.count("/oauth/authorize"), 0);
   running.child.kill("SIGINT");
   assert.equal((await running.ended).code, 130);
-  const explained = await run("auth login --explain");
+  const explained = await here("auth login --explain");
   assert.match(explained.stdout, /^Device login: no browser can be shown here: /);
   assert.match(explained.stdout, /SSH_CONNECTION = set: this is an SSH session/);
   assert.equal(explained.code, 0);
 });
 
 test("--explain says which login would be used and why, and does nothing", async (t) => {
-  const { saas, run, folder } = await scene(t);
+  const { saas, run, here, folder } = await scene(t);
   const { code, stdout } = await run("auth login --explain");
   assert.equal(code, 0);
   assert.match(stdout, /^Browser login: a browser can be shown here: BROWSER names one\.\n/);
-  assert.equal((JSON.parse((await run("auth login --explain --json")).stdout) as { login: string }).login, "browser");
-  assert.equal((await run("auth login --headless --explain")).stdout, "Device login: --headless asks for it.\n");
+  assert.equal((JSON.parse((await here("auth login --explain --json")).stdout) as { login: string }).login, "browser");
+  assert.equal((await here("auth login --headless --explain")).stdout, "Device login: --headless asks for it.\n");
   assert.equal(saas.requests.length, 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
-
-for (const [line, error, hint] of [
-  ["--headless --port 4711", "--port is for a login through the browser, and --headless logs in with a code", "Leave out one of the two"],
-  ["--headless --no-browser --explain", "--no-browser is for a login through the browser, and --headless logs in with a code", "Leave out one of the two"],
-  [
-    "--redirect-host localhost",
-    "--redirect-host is for a login through the browser, and no browser can be shown here: this is an SSH session (SSH_CONNECTION is set)",
-    "To open the browser yourself: spec-kitty auth login --redirect-host localhost --no-browser",
-  ],
-] as const) {
-  test(`an option of the browser login that would be ignored is wrong usage: ${line}`, async (t) => {
-    const { saas, run } = await scene(t, {}, { BROWSER: undefined, SSH_CONNECTION: "10.0.0.1 4711 10.0.0.2 22" });
-    assert.deepEqual(await run(`auth login ${line}`), { code: 2, signal: null, stdout: "", stderr: `error: ${error}\nhint: ${hint}\n` });
-    assert.equal(saas.requests.length, 0);
-  });
-}
 
 test("a browser that cannot be started is a warning, and the address on the screen still works", async (t) => {
   const { env } = await scene(t, {}, { BROWSER: "/nowhere/browser" });
@@ -326,21 +239,19 @@ test("an address that the terminal has cut off is not used, and the login still 
   assert.equal(saas.count("/oauth/token"), 0);
 });
 
-test("a long address is a link where the terminal has links, and plain text elsewhere", { skip: noTerminal }, async (t) => {
+test("a long address is a link where the terminal has links", { skip: noTerminal }, async (t) => {
   const { env } = await scene(t);
-  for (const [more, isLink] of [[{ VTE_VERSION: "7600" }, true], [{}, false]] as const) {
-    const running = startOnTerminal(t, ["auth", "login", "--no-browser"], { ...env, ...more });
-    await running.shows(/Waiting for the browser/);
-    const [, target, text] = /\u001b\]8;;(\S+?)\u001b\\(\S+?)\u001b\]8;;\u001b\\/.exec(running.stdout()) ?? [];
-    assert.equal(target, isLink ? address.exec(running.stdout())?.[0].replace(/\u001b.*/, "") : undefined);
-    assert.equal(text, target);
-    running.type("\u0003");
-    await running.ended;
-  }
+  const running = startOnTerminal(t, ["auth", "login", "--no-browser"], { ...env, VTE_VERSION: "7600" });
+  await running.shows(/Waiting for the browser/);
+  const [, target, text] = /\u001b\]8;;(\S+?)\u001b\\(\S+?)\u001b\]8;;\u001b\\/.exec(running.stdout()) ?? [];
+  assert.equal(target, address.exec(running.stdout())?.[0].replace(/\u001b.*/, ""));
+  assert.equal(text, target);
+  running.type("\u0003");
+  await running.ended;
 });
 
 test("if the browser cannot reach this machine, the pasted address of the failed page completes the login", { skip: noTerminal }, async (t) => {
-  const { saas, env, run } = await scene(t);
+  const { saas, env } = await scene(t);
   const running = startOnTerminal(t, ["auth", "login", "--no-browser"], env);
   const [link] = await running.shows(address);
   await running.shows(/paste that page's address here/);
@@ -356,11 +267,11 @@ test("if the browser cannot reach this machine, the pasted address of the failed
   const { code, stdout } = await running.ended;
   assert.equal(code, 0);
   assert.match(stdout, /Logged in as alice@example\.com \(Acme Corp\)\. Access token valid for 1 hour\./);
-  assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
+  assert.equal((await storedSession(env))?.user.email, "alice@example.com");
 });
 
 test("FR-007 on a terminal the user is asked about the encrypted file, and a no stores nothing", { skip: noTerminal }, async (t) => {
-  const { saas, env, folder, run } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
+  const { saas, env, folder, here } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
   const declined = startOnTerminal(t, ["auth", "login"], env);
   // One line, in words that say nothing of D-Bus, which is the doctor's business.
   await declined.shows(/^No keychain answers here\. Keep the session in an encrypted file\? \[Y\/n\] $/);
@@ -384,30 +295,15 @@ test("FR-007 on a terminal the user is asked about the encrypted file, and a no 
   await agreed.shows(/\[Y\/n\] /);
   agreed.type("\n");
   assert.equal((await agreed.ended).code, 0, agreed.stdout());
-  assert.match((await run("auth doctor")).stdout, /keychain +no keychain answers here \(.+\); it is not in use/);
-  assert.equal((await run("auth whoami")).stdout, "alice@example.com\n");
+  assert.match((await here("auth doctor")).stdout, /keychain +no keychain answers here \(.+\); it is not in use/);
+  assert.equal((await storedSession(env))?.user.email, "alice@example.com");
 });
 
-test("options with impossible values are refused before anything happens", async (t) => {
+test("an option with an impossible value is refused before anything happens", async (t) => {
   const { saas, run, folder } = await scene(t);
-  for (const [args, message] of [
-    ["--port 0", /--port is "0", not a whole number from 1 to 65535/],
-    ["--port 99999", /--port is "99999"/],
-    ["--timeout soon", /--timeout is "soon"/],
-    ["--timeout -5", /--timeout needs a value/],
-    ["--redirect-host 0.0.0.0", /--redirect-host is "0\.0\.0\.0", not 127\.0\.0\.1 or localhost/],
-    ["--storage cloud", /--storage is "cloud", not one of keychain, file, memory/],
-    ["--profile ../evil", /--profile is "\.\.\/evil"/],
-    ["--profile", /--profile needs a value/],
-    ["--yes=no", /--yes takes no value/],
-    ["now", /ADDRESS is "now", which is not an address/],
-  ] as const) {
-    const { code, stdout, stderr } = await run(`auth login ${args}`);
-    assert.deepEqual([code, stdout], [2, ""], args);
-    assert.match(stderr, message);
-    assert.match(stderr, /^hint: \S/m);
-  }
-  assert.match((await run("sync now", { SPEC_KITTY_STORAGE: "cloud" })).stderr, /^error: SPEC_KITTY_STORAGE is "cloud".*\nhint: Try: export SPEC_KITTY_STORAGE=file\n$/);
+  const { code, stdout, stderr } = await run("auth login --port 0");
+  assert.deepEqual([code, stdout], [2, ""]);
+  assert.match(stderr, /^error: --port is "0", not a whole number from 1 to 65535\nhint: \S/);
   assert.equal(saas.requests.length, 0);
   assert.deepEqual(readdirSync(folder), []);
 });

@@ -14,3 +14,15 @@ test("color is for terminals; FORCE_COLOR forces it, NO_COLOR and a dumb termina
   assert.deepEqual([said(true, {}), said(true, { NO_COLOR: "1" }), said(true, { FORCE_COLOR: "0" }), said(true, { TERM: "dumb" })], [red, plain, plain, plain]);
   assert.deepEqual([said(true, { NO_COLOR: "1", FORCE_COLOR: "1" }), said(true, { NO_COLOR: "" })], [red, red]);
 });
+
+test("an address is a link where the terminal is known to have links, and plain text elsewhere", () => {
+  const shown = (isTTY: boolean, env: Record<string, string>): string => {
+    let text = "";
+    const stream = { isTTY, write: (piece: string | Uint8Array) => (text += piece) };
+    createOutput({ stdout: stream, stderr: stream, env, platform: "linux" }, () => "").address("https://a.example/?b=c");
+    return text;
+  };
+  const [plain, link] = ["\n  https://a.example/?b=c\n\n", "\n  \u001b]8;;https://a.example/?b=c\u001b\\https://a.example/?b=c\u001b]8;;\u001b\\\n\n"];
+  assert.deepEqual([shown(true, { VTE_VERSION: "7600" }), shown(true, { WT_SESSION: "1" })], [link, link]);
+  assert.deepEqual([shown(true, {}), shown(true, { VTE_VERSION: "4000" }), shown(true, { VTE_VERSION: "7600", TERM: "dumb" }), shown(false, { VTE_VERSION: "7600" })], [plain, plain, plain, plain]);
+});

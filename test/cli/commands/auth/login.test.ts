@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { runHere } from "../../../helpers/command-here.ts";
@@ -73,4 +73,53 @@ test("a client secret is read from a file and never from the command line", asyn
     assert.equal(code, 2);
     assert.match(stderr, message);
   }
+});
+
+test("login --json prints the same as status --json, and nothing else on stdout", async (t) => {
+  const { here } = await scene(t);
+  const { code, stdout } = await here("auth login --json");
+  assert.equal(code, 0);
+  const answer = JSON.parse(stdout) as { authenticated: boolean; profile: string; authFlow: string };
+  assert.deepEqual(answer, JSON.parse((await here("auth status --json")).stdout));
+  assert.deepEqual([answer.authenticated, answer.profile, answer.authFlow], [true, "default", "authorization_code"]);
+});
+
+for (const [line, error, hint] of [
+  ["--headless --port 4711", "--port is for a login through the browser, and --headless logs in with a code", "Leave out one of the two"],
+  ["--headless --no-browser --explain", "--no-browser is for a login through the browser, and --headless logs in with a code", "Leave out one of the two"],
+  [
+    "--redirect-host localhost",
+    "--redirect-host is for a login through the browser, and no browser can be shown here: this is an SSH session (SSH_CONNECTION is set)",
+    "To open the browser yourself: spec-kitty auth login --redirect-host localhost --no-browser",
+  ],
+] as const) {
+  test(`an option of the browser login that would be ignored is wrong usage: ${line}`, async (t) => {
+    const { saas, here } = await scene(t, {}, { BROWSER: undefined, SSH_CONNECTION: "10.0.0.1 4711 10.0.0.2 22" });
+    assert.deepEqual(await here(`auth login ${line}`), { code: 2, signal: null, stdout: "", stderr: `error: ${error}\nhint: ${hint}\n` });
+    assert.equal(saas.requests.length, 0);
+  });
+}
+
+test("options with impossible values are refused before anything happens", async (t) => {
+  const { saas, here, folder } = await scene(t);
+  for (const [args, message] of [
+    ["--port 0", /--port is "0", not a whole number from 1 to 65535/],
+    ["--port 99999", /--port is "99999"/],
+    ["--timeout soon", /--timeout is "soon"/],
+    ["--timeout -5", /--timeout needs a value/],
+    ["--redirect-host 0.0.0.0", /--redirect-host is "0\.0\.0\.0", not 127\.0\.0\.1 or localhost/],
+    ["--storage cloud", /--storage is "cloud", not one of keychain, file, memory/],
+    ["--profile ../evil", /--profile is "\.\.\/evil"/],
+    ["--profile", /--profile needs a value/],
+    ["--yes=no", /--yes takes no value/],
+    ["now", /ADDRESS is "now", which is not an address/],
+  ] as const) {
+    const { code, stdout, stderr } = await here(`auth login ${args}`);
+    assert.deepEqual([code, stdout], [2, ""], args);
+    assert.match(stderr, message);
+    assert.match(stderr, /^hint: \S/m);
+  }
+  assert.match((await here("sync now", { SPEC_KITTY_STORAGE: "cloud" })).stderr, /^error: SPEC_KITTY_STORAGE is "cloud".*\nhint: Try: export SPEC_KITTY_STORAGE=file\n$/);
+  assert.equal(saas.requests.length, 0);
+  assert.deepEqual(readdirSync(folder), []);
 });
