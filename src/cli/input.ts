@@ -1,22 +1,12 @@
 import { reasonOf, hint } from "../base/errors.ts";
 import { isNestedTooDeeply } from "../http/json-members.ts";
-import { openUserFile, readUserFile, standardInput, writeUserFile, type UserFileWriter } from "../platform/user-files.ts";
+import { openUserFile, readUserFile, standardInput, type UserFileWriter } from "../platform/user-files.ts";
 import { usageError } from "./command.ts";
 
-/**
- * The value of an option that is given literally, as `@FILE`, or as `-` or `@-` for standard input.
- *
- * @param option - its name, for the message
- * @param value - as typed
- * @param signal - ends the wait for standard input
- * @throws AuthError `usage_invalid` when the file cannot be read
- */
-export async function readInput(option: string, value: string, signal: AbortSignal): Promise<string> {
-  return (await readInputBytes(option, value, signal)).toString("utf8");
-}
+// Everything here throws `usage_invalid` for what cannot be read or written.
 
-/** The same as bytes, for what need not be text. */
-export async function readInputBytes(option: string, value: string, signal: AbortSignal): Promise<Buffer> {
+/** The value of an option that is given literally, as `@FILE`, or as `-` or `@-` for standard input. */
+export async function readInput(option: string, value: string, signal: AbortSignal): Promise<Buffer> {
   if (value === "-" || value === "@-") {
     const pieces: Buffer[] = [];
     for await (const piece of standardInput(signal)) pieces.push(piece);
@@ -25,12 +15,7 @@ export async function readInputBytes(option: string, value: string, signal: Abor
   return value.startsWith("@") ? readNamedFile(value.slice(1), `--${option}: `) : Buffer.from(value);
 }
 
-/**
- * Reads a file that was named on the command line.
- *
- * @param where - what the message begins with, such as the option
- * @throws AuthError `usage_invalid` when it cannot be read
- */
+/** @param where - what the message begins with, such as the option that names the file */
 export async function readNamedFile(path: string, where = ""): Promise<Buffer> {
   try {
     return await readUserFile(path);
@@ -39,61 +24,48 @@ export async function readNamedFile(path: string, where = ""): Promise<Buffer> {
   }
 }
 
-/**
- * Writes a file that was named on the command line.
- *
- * @param where - what the message begins with, such as the option
- * @throws AuthError `usage_invalid` when it cannot be written
- */
-export async function writeNamedFile(path: string, text: string, where: string): Promise<void> {
-  try {
-    await writeUserFile(path, text);
-  } catch (cause) {
-    throw usageError(`${where}cannot write "${path}" (${reasonOf(cause)})`, "Name a file in an existing folder that you can write to");
-  }
-}
-
-/**
- * Opens a file that was named on the command line, to be written piece by piece.
- *
- * @param where - what the message begins with, such as the option
- * @throws AuthError `usage_invalid` when it cannot be written; so do its functions
- */
-export async function openNamedFile(path: string, where: string): Promise<UserFileWriter> {
+/** Opens the file that an option names, to be written piece by piece. */
+export async function openNamedFile(path: string, option: string): Promise<UserFileWriter> {
   const explained = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
     } catch (cause) {
-      throw usageError(`${where}cannot write "${path}" (${reasonOf(cause)})`, "Name a file in an existing folder that you can write to, on a disk with enough space");
+      throw usageError(`--${option}: cannot write "${path}" (${reasonOf(cause)})`, "Name a file in an existing folder that you can write to, on a disk with enough space");
     }
   };
   const file = await explained(() => openUserFile(path));
   return { write: (piece) => explained(() => file.write(piece)), commit: () => explained(file.commit), discard: file.discard };
 }
 
-/**
- * A JSON object that was given to an option.
- * @throws AuthError `usage_invalid` when it is not one
- */
-export function parseJsonObject(option: string, text: string): Record<string, unknown> {
+/** Writes the file that an option names. */
+export async function writeNamedFile(path: string, option: string, text: string): Promise<void> {
+  const file = await openNamedFile(path, option);
+  try {
+    await file.write(Buffer.from(text));
+    await file.commit();
+  } finally {
+    await file.discard();
+  }
+}
+
+/** The JSON object that is given to an option, as {@link readInput} takes it. */
+export async function readJsonObject(option: string, input: string, signal: AbortSignal): Promise<Record<string, unknown>> {
   const example = `Try: --${option} '{"key":"value"}'`;
-  const value = parseJson(option, text, example);
+  const value = await readJson(option, input, signal, example);
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw usageError(`--${option} is not a JSON object`, example);
   return value as Record<string, unknown>;
 }
 
-/**
- * A JSON array that was given to an option.
- * @throws AuthError `usage_invalid` when it is not one
- */
-export function parseJsonArray(option: string, text: string): unknown[] {
+/** The JSON array that is given to an option, as {@link readInput} takes it. */
+export async function readJsonArray(option: string, input: string, signal: AbortSignal): Promise<unknown[]> {
   const example = `Try: --${option} '[{"key":"value"}]'`;
-  const value = parseJson(option, text, example);
+  const value = await readJson(option, input, signal, example);
   if (!Array.isArray(value)) throw usageError(`--${option} is not a JSON array`, example);
   return value;
 }
 
-function parseJson(option: string, text: string, example: string): unknown {
+async function readJson(option: string, input: string, signal: AbortSignal, example: string): Promise<unknown> {
+  const text = (await readInput(option, input, signal)).toString();
   let value: unknown;
   try {
     value = JSON.parse(text);

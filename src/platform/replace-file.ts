@@ -24,8 +24,6 @@ export interface Reservation {
 
 /** How a file is replaced. */
 export interface ReplaceOptions {
-  /** Permission bits of the new file, less those of the umask; 0600 by default. */
-  readonly mode?: number;
   /**
    * Whether the new file has reached the disk when the call returns, which is the default. Otherwise a power cut may leave the
    * old file, or an empty one; a killed process never does.
@@ -48,11 +46,11 @@ export const writesThrough: number = mayFlush ? 0 : (constants.O_DSYNC ?? 0);
  * @param bytes - the length to make room for; more can still be written if the disk has it
  * @throws what the file system says
  */
-export function reserveFile(path: string, bytes: number, { mode = 0o600, flush = true }: ReplaceOptions = {}): Reservation {
+export function reserveFile(path: string, bytes: number, { flush = true }: ReplaceOptions = {}): Reservation {
   const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
   // The name cannot be guessed. It must be new all the same, so that no link to another of the user's files is followed.
   const flags = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (flush ? writesThrough : 0);
-  let fd: number | undefined = openSync(temporary, flags, mode);
+  let fd: number | undefined = openSync(temporary, flags, 0o600);
   let isDone = false;
   const discard = (): void => {
     if (fd !== undefined) closeSync(fd);

@@ -1,21 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { lstat, open, readFile, rm, writeFile } from "node:fs/promises";
+import { lstat, open, readFile, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { moveFile, replaceFile } from "./replace-file.ts";
+import { moveFile } from "./replace-file.ts";
 
 /** Reads a file that the user named. Such files hold no secrets of ours, so their modes do not matter. */
 export function readUserFile(path: string): Promise<Buffer> {
   return readFile(path);
-}
-
-/**
- * Replaces, as a whole, a file that the user named, so that every reader sees the old one or the new one. Anything but a plain
- * file, such as a device or a link, is written to and stays what it is.
- */
-export async function writeUserFile(path: string, text: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
-  if (found !== undefined && !found.isFile()) return writeFile(path, text);
-  replaceFile(path, text, { mode: 0o666 });
 }
 
 /** A file that is written piece by piece. */
@@ -27,7 +17,10 @@ export interface UserFileWriter {
   discard(): Promise<void>;
 }
 
-/** Opens a file that the user named, to be replaced as {@link writeUserFile} does it, by content of any length. */
+/**
+ * Opens a file that the user named, to be replaced as a whole, so that every reader sees the old one or the new one. Anything but a plain
+ * file, such as a device or a link, is written to and stays what it is.
+ */
 export async function openUserFile(path: string): Promise<UserFileWriter> {
   const found = await lstat(path).catch(() => undefined);
   const temporary = found === undefined || found.isFile() ? join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`) : undefined;

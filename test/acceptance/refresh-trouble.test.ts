@@ -32,21 +32,21 @@ async function refreshing(t: TestContext, { saas, env }: Scene, more: Record<str
 }
 
 test("FR-012 a session that the service has ended ends here with exit 4, one line and the command to run", async (t) => {
-  const { saas, run, env } = await sceneWithExpiredSession(t);
+  const { saas, run, here, env } = await sceneWithExpiredSession(t);
   saas.revoke([...saas.sessions.keys()][0] ?? "");
   const ended = await run("auth token");
   assert.deepEqual(ended, { code: 4, signal: null, stdout: "", stderr: "error: Session expired or revoked\nhint: Run: spec-kitty auth login\n" });
   assert.equal(await storedSession(env), undefined);
-  const after = await run("auth token");
+  const after = await here("auth token");
   assert.deepEqual([after.code, after.stderr], [4, 'error: not logged in (profile "default")\nhint: Run: spec-kitty auth login\n']);
   assert.equal(saas.count("/oauth/token"), 1);
-  assert.equal((await run("auth login")).code, 0, "the next login needs nothing else");
+  assert.equal((await here("auth login")).code, 0, "the next login needs nothing else");
 });
 
 test("S-003 a logout beats the refresh that another command is in the middle of", async (t) => {
   const stage = await sceneWithExpiredSession(t);
   const { command, answer } = await refreshing(t, stage);
-  assert.equal((await stage.run("auth logout --force")).code, 0);
+  assert.equal((await stage.here("auth logout --force")).code, 0);
   answer();
   const { code, stdout, stderr } = await command.ended;
   assert.deepEqual([code, stdout, stderr.split("\n")[0]], [4, "", 'error: not logged in (profile "default")']);
@@ -73,14 +73,14 @@ test("S-003 a logout that tells the service waits for the refresh that another c
 test("S-003 a login beats the refresh that another command is in the middle of, which then gives out the new session's token", async (t) => {
   const stage = await sceneWithExpiredSession(t);
   const { command, answer } = await refreshing(t, stage);
-  const login = await stage.run("auth login --force", { FAKE_SAAS_USER: "bob" });
+  const login = await stage.here("auth login --force", { FAKE_SAAS_USER: "bob" });
   assert.equal(login.code, 0, login.stderr);
   answer();
   const { code, stdout } = await command.ended;
   assert.equal(code, 0);
   assert.equal(stage.saas.accessTokens.get(stdout.trim())?.session.user, "bob");
   assert.equal((await storedSession(stage.env))?.user.email, "bob@example.com");
-  assert.equal((await stage.run("auth refresh")).code, 0);
+  assert.equal((await stage.here("auth refresh")).code, 0);
 });
 
 test("NFR-010 a login that seals with another key waits for the refresh of another account, whose session lives on", { skip: process.platform !== "linux" && "watches the lock as Linux keeps it" }, async (t) => {
@@ -94,7 +94,7 @@ test("NFR-010 a login that seals with another key waits for the refresh of anoth
   answer();
   assert.equal((await command.ended).code, 0);
   assert.equal((await login.ended).code, 0, login.stderr());
-  const { code, stderr } = await stage.run("auth refresh --profile default", withPassphrase);
+  const { code, stderr } = await stage.here("auth refresh --profile default", withPassphrase);
   assert.deepEqual([code, stderr, stage.saas.counters.reuses], [0, "", 0]);
 });
 
@@ -102,20 +102,20 @@ test("S-003 an account switch does not touch the refresh that another command is
   const stage = await sceneWithExpiredSession(t);
   await storeSession(stage.saas, stage.env, sessionOf(stage.saas, { user: "bob", leftMs: 3_600_000 }), { profile: "work" });
   const { command, answer } = await refreshing(t, stage);
-  assert.equal((await stage.run("auth switch work")).code, 0);
+  assert.equal((await stage.here("auth switch work")).code, 0);
   answer();
   const { code, stdout } = await command.ended;
   assert.equal(code, 0);
   assert.equal(stage.saas.accessTokens.get(stdout.trim())?.session.user, "alice");
-  assert.equal((await stage.run("auth whoami")).stdout, "bob@example.com\n");
+  assert.equal((await stage.here("auth whoami")).stdout, "bob@example.com\n");
   assert.equal((await stage.run("auth token --profile default")).stdout, stdout);
 });
 
 test("S-001 a refresh token never goes to the service that the environment names now", async (t) => {
-  const { run, saas, env } = await sceneWithExpiredSession(t);
+  const { here, saas, env } = await sceneWithExpiredSession(t);
   const other = await startFakeSaas();
   t.after(() => other.close());
-  const refused = await run("auth token", { SPEC_KITTY_SAAS_URL: other.url });
+  const refused = await here("auth token", { SPEC_KITTY_SAAS_URL: other.url });
   assert.equal(refused.code, 4);
   assert.match(refused.stderr, /is logged in to .*, not to /);
   assert.deepEqual([saas.requests.length, other.requests.length], [0, 0]);
@@ -123,15 +123,15 @@ test("S-001 a refresh token never goes to the service that the environment names
 });
 
 test("a token that cannot be valid for as long as --min-validity asks is printed with a warning", async (t) => {
-  const { run } = await sceneWithExpiredSession(t);
-  const { code, stdout, stderr } = await run("auth token --min-validity 999999");
+  const { here } = await sceneWithExpiredSession(t);
+  const { code, stdout, stderr } = await here("auth token --min-validity 999999");
   assert.deepEqual([code, stderr], [0, "warning: the token is valid for 1 hour, which is less than --min-validity asks for\n"]);
   assert.match(stdout, /^\S+\n$/);
-  assert.equal((await run("auth token --min-validity 60")).stderr, "");
+  assert.equal((await here("auth token --min-validity 60")).stderr, "");
 });
 
 test("S-004 a service that is down, busy or broken costs exit 3, one line and no session", async (t) => {
-  const { run, saas, env } = await sceneWithExpiredSession(t);
+  const { run, here, saas, env } = await sceneWithExpiredSession(t);
   const before = (await storedSession(env))?.refreshToken?.reveal();
   for (const [fault, code, said = ""] of [
     [{ status: 429, headers: { "Retry-After": "7200" }, body: {} }, 3, "Try again in 2 hours"],
@@ -141,7 +141,7 @@ test("S-004 a service that is down, busy or broken costs exit 3, one line and no
     [{ status: 409, body: { error: "refresh_replay_benign_retry", retry_after: 0 } }, 3],
   ] as [Fault, number, string?][]) {
     saas.faults.next("/oauth/token", fault);
-    const answer = await run("auth token");
+    const answer = await here("auth token");
     assert.equal(answer.code, code, answer.stderr);
     assert.ok(answer.stderr.includes(said), answer.stderr);
     assert.match(answer.stderr, /^error: [^\n]+\nhint: [^\n]+\n$/);
@@ -151,7 +151,7 @@ test("S-004 a service that is down, busy or broken costs exit 3, one line and no
   const down = await run("auth token");
   assert.deepEqual([down.code, down.stdout], [3, ""]);
   await saas.start();
-  assert.equal((await run("auth token")).code, 0);
+  assert.equal((await here("auth token")).code, 0);
   assert.equal(saas.counters.reuses, 0);
 });
 
@@ -175,7 +175,7 @@ test("NFR-010 Ctrl-C in the middle of a refresh does not lose what the service h
   answer();
   const { code, stdout } = await command.ended;
   assert.deepEqual([code, stdout], [130, ""]);
-  assert.equal((await stage.run("auth token")).code, 0);
+  assert.equal((await stage.here("auth token")).code, 0);
   assert.deepEqual([stage.saas.counters.refreshes, stage.saas.counters.reuses], [1, 0]);
 });
 
@@ -265,7 +265,7 @@ async function sceneOnSmallDisk(t: TestContext): Promise<SmallScene | undefined>
 test("NFR-010 a full disk costs nothing before the refresh: nothing is sent, and the session is as it was", async (t) => {
   const stage = await sceneOnSmallDisk(t);
   if (stage === undefined) return;
-  const { saas, run, fill, makeRoom, credentials, config } = stage;
+  const { saas, run, here, fill, makeRoom, credentials, config } = stage;
   const before = readFileSync(credentials);
   fill();
   const refused = await run("auth token");
@@ -274,25 +274,25 @@ test("NFR-010 a full disk costs nothing before the refresh: nothing is sent, and
   assert.equal(saas.requests.length, 0);
   assert.deepEqual(readFileSync(credentials), before);
   makeRoom();
-  assert.equal((await run("auth token")).code, 0);
+  assert.equal((await here("auth token")).code, 0);
   assert.deepEqual(readdirSync(config), ["credentials.json"]);
 });
 
 test("NFR-010 however few files the disk can still have, a refresh is either not begun or stored", async (t) => {
   const stage = await sceneOnSmallDisk(t);
   if (stage === undefined) return;
-  const { saas, run, crowd, makeRoom, env } = stage;
+  const { saas, here, crowd, makeRoom, env } = stage;
   const outcomes: string[] = [];
   for (let free = 0; free <= 7; free += 1) {
     saas.expireAccessTokens();
     await storeSession(saas, env, sessionOf(saas));
     const { refreshes } = saas.counters;
     crowd(free);
-    const { code, stderr } = await run("auth token");
+    const { code, stderr } = await here("auth token");
     assert.equal(saas.counters.refreshes - refreshes, code === 0 ? 1 : 0, `${free} free: ${stderr}`);
     outcomes.push(code === 0 ? "refreshed" : "not begun");
     makeRoom();
-    const after = await run("auth token");
+    const after = await here("auth token");
     assert.deepEqual([after.code, saas.counters.reuses], [0, 0], `${free} free: ${after.stderr}`);
   }
   assert.deepEqual([...new Set(outcomes)], ["not begun", "refreshed"], outcomes.join(", "));
@@ -301,14 +301,14 @@ test("NFR-010 however few files the disk can still have, a refresh is either not
 test("NFR-010 a disk that fills up while the service works has room for the answer all the same: it was taken before", async (t) => {
   const stage = await sceneOnSmallDisk(t);
   if (stage === undefined) return;
-  const { saas, run, fill, makeRoom } = stage;
+  const { saas, here, fill, makeRoom } = stage;
   const { command, answer } = await refreshing(t, stage);
   fill();
   answer();
   const { code, stdout, stderr } = await command.ended;
   assert.deepEqual([code, stderr], [0, ""]);
   makeRoom();
-  assert.equal((await run("auth token")).stdout, stdout);
+  assert.equal((await here("auth token")).stdout, stdout);
   assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [1, 0]);
 });
 
@@ -329,7 +329,7 @@ test("NFR-010 what could not be stored after all is reported in plain words and 
 test("NFR-009 while a program keeps a session that the disk does not take, no other presents the token that it has spent", async (t) => {
   const stage = await sceneOnSmallDisk(t);
   if (stage === undefined) return;
-  const { saas, spoil, env, run } = stage;
+  const { saas, spoil, env, here } = stage;
   const program = `
     import { createInterface } from "node:readline";
     import { createApp } from ${JSON.stringify(new URL("../../dist/app/app.js", import.meta.url).href)};
@@ -356,5 +356,5 @@ test("NFR-009 while a program keeps a session that the disk does not take, no ot
   assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [1, 0]);
   child.stdin.end();
   await once(child, "exit");
-  assert.equal((await run("auth refresh")).code, 0);
+  assert.equal((await here("auth refresh")).code, 0);
 });

@@ -24,7 +24,7 @@ interface Live extends Authorized {
 }
 
 function event(id = "01ARZ3NDEKTSV4RRFFQ69G5FAV"): EventEnvelope {
-  return eventEnvelope(history(), { eventId: id, nodeId: "0123456789ab", lamport: 1, at: 0, team: "tm_acme" });
+  return eventEnvelope(history(), { event_id: id, node_id: "0123456789ab", lamport_clock: 1, timestamp: "1970-01-01T00:00:00.000Z", team_slug: "tm_acme" });
 }
 
 function is(code: AuthErrorCode, message: RegExp): (error: unknown) => boolean {

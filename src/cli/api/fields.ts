@@ -16,7 +16,7 @@ export type Field = readonly [name: string, value: unknown];
  * @throws AuthError `usage_invalid`
  */
 export async function readFields(texts: readonly string[], typed: readonly string[], signal: AbortSignal): Promise<Field[]> {
-  const read = async ([name, text]: readonly [string, string]): Promise<Field> => [name, text.startsWith("@") ? await readInput("json-field", text, signal) : jsonOrText(name, text)];
+  const read = async ([name, text]: readonly [string, string]): Promise<Field> => [name, text.startsWith("@") ? (await readInput("json-field", text, signal)).toString() : jsonOrText(name, text)];
   return [...texts.map((field) => split("-f", field)), ...(await Promise.all(typed.map((field) => read(split("-F", field)))))];
 }
 

@@ -4,7 +4,7 @@ import { targetOf } from "../../http/token-target.ts";
 import { showAnswer } from "../api/answer.ts";
 import { objectOf, readFields, type Field } from "../api/fields.ts";
 import { defineCommand, profileOption, usageError, type Command } from "../command.ts";
-import { openNamedFile, readInputBytes } from "../input.ts";
+import { openNamedFile, readInput } from "../input.ts";
 
 const methods: readonly string[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
@@ -52,7 +52,7 @@ export const api: Command = defineCommand({
     // It would be sent without the token, and the response would be taken for the service's.
     if (!targetOf(address, service).isService) throw usageError(`"${address}" is not on the service`, `Give a path on ${service}, such as /api/v1/me`);
     // Before anything is sent that cannot be undone.
-    const file = values.output === undefined || values.output === "-" ? undefined : await openNamedFile(values.output, "--output: ");
+    const file = values.output === undefined || values.output === "-" ? undefined : await openNamedFile(values.output, "output");
     try {
       for (const seen = new Set<string>(); ; seen.add(address)) {
         const response = await app.authorizedFetch(address, { method, headers, signal, ...(body !== undefined && { body }) });
@@ -84,8 +84,8 @@ function invalidNext(what: string): AuthError {
 
 async function bodyOf({ data, input }: { data: string | undefined; input: string | undefined }, signal: AbortSignal): Promise<Buffer | undefined> {
   if (data !== undefined && input !== undefined) throw usageError("--data and --input exclude each other", "Give one of them");
-  if (input !== undefined) return readInputBytes("input", input === "-" ? "-" : `@${input}`, signal);
-  return data === undefined ? undefined : readInputBytes("data", data, signal);
+  if (input !== undefined) return readInput("input", input === "-" ? "-" : `@${input}`, signal);
+  return data === undefined ? undefined : readInput("data", data, signal);
 }
 
 function withQuery(path: string, fields: readonly Field[]): string {

@@ -42,12 +42,12 @@ test("what was agreed to beforehand is not asked, other questions are; without a
 });
 
 /** What is said of a code. */
-function said(issuer: string, verificationUri: string): string {
+function said(issuer: string, verificationUri: string, userCode = "ABCD-EFGH"): string {
   let text = "";
   const stream = { write: (more: string | Uint8Array) => (text += String(more)) };
   const out = createOutput({ stdout: stream, stderr: stream, env: {}, platform: "linux" }, () => "");
   const context = { identity: ownIdentity, app: createApp({ env: {} }), out, terminal: () => Promise.reject(new Error("nothing is asked")), signal: new AbortController().signal, commands: [] };
-  deviceScreen(context, true).onCode?.({ issuer, verificationUri, userCode: "ABCD-EFGH", verificationUriComplete: undefined, expiresAt: 0 });
+  deviceScreen(context, true).onCode?.({ issuer, verificationUri, userCode, verificationUriComplete: undefined, expiresAt: 0 });
   return text;
 }
 
@@ -55,4 +55,10 @@ test("S-011 where the page of a device login is not at the issuer, both are name
   assert.match(said("https://login.example/a", "https://bank.example/device"), /^The login is at https:\/\/login\.example\/a, and its page is at bank\.example\.$/m);
   assert.match(said("https://login.example", "https://login.example:8443/device"), /its page is at login\.example:8443\.$/m);
   assert.doesNotMatch(said("https://login.example/a", "https://login.example/device"), /its page is at/);
+});
+
+test("FR-019 eight letters without a dash are shown in two halves, and a code with dashes of its own as it came", () => {
+  for (const [sent, shown] of [["WDJBMJHT", "WDJB-MJHT"], ["ABC-DEF-GHI", "ABC-DEF-GHI"], ["12345678", "12345678"]] as const) {
+    assert.ok(said("https://login.example", "https://login.example/device", sent).endsWith(`\n\nand enter this code:\n\n  ${shown}\n\n`));
+  }
 });

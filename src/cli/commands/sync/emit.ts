@@ -2,7 +2,7 @@ import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import { hint } from "../../../base/errors.ts";
 import { aggregateTypes, eventTypes } from "../../../sync/events.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
-import { defined, parseJsonObject, readInput } from "../../input.ts";
+import { defined, readJsonObject } from "../../input.ts";
 import type { EmitOutput } from "../../json-output.ts";
 
 export const emit: Command = defineCommand({
@@ -31,17 +31,13 @@ export const emit: Command = defineCommand({
   async run({ app, out, signal }, values, [type = ""]) {
     if (values.aggregate === undefined) throw usageError("--aggregate is missing: what the event is about", "Try: --aggregate WP01");
     if (values.payload === undefined) throw usageError("--payload is missing: the data of the event", `Try: --payload '{"wp_id":"WP01"}'`);
-    const payload = parseJsonObject("payload", await readInput("payload", values.payload, signal));
     const report = await syncRuntimeOf(app).emit({
       event_type: type,
       aggregate_id: values.aggregate,
-      payload,
+      payload: await readJsonObject("payload", values.payload, signal),
       ...defined({ aggregate_type: values["aggregate-type"], build_id: values["build-id"], causation_id: values["caused-by"] }),
-      project_uuid: values["project-uuid"] ?? null,
-      project_slug: values["project-slug"] ?? null,
-      git_branch: values.branch ?? null,
-      head_commit_sha: values.commit ?? null,
-      repo_slug: values.repo ?? null,
+      ...defined({ project_uuid: values["project-uuid"], project_slug: values["project-slug"] }),
+      ...defined({ git_branch: values.branch, head_commit_sha: values.commit, repo_slug: values.repo }),
     });
     if (report.outcome === "failed") throw report.error;
     if (report.outcome === "refused") {

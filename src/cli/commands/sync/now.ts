@@ -25,7 +25,7 @@ export const now: Command = defineCommand({
     const rejections: Rejection[] = [];
     const sync = syncRuntimeOf(app, { onNotice: (notice) => void (notice.kind === "rejected" && rejections.push(notice.rejection)) });
     const writeReport = async (): Promise<void> => {
-      if (values.report !== undefined) await writeNamedFile(values.report, `${JSON.stringify({ rejections }, null, 2)}\n`, "--report: ");
+      if (values.report !== undefined) await writeNamedFile(values.report, "report", `${JSON.stringify({ rejections }, null, 2)}\n`);
     };
     // Before anything is sent: a report that cannot be written would be noticed too late.
     await writeReport();

@@ -1,9 +1,11 @@
 import { trackerClientOf } from "../../../app/tracker-client.ts";
 import type { Routing, TrackerClient, WriteOptions } from "../../../tracker/client.ts";
+import { oneLine } from "../../../base/text.ts";
 import type { TrackerResult } from "../../../tracker/request.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type OptionSpec, type OptionValues } from "../../command.ts";
-import { defined, parseJsonArray, parseJsonObject, readInput } from "../../input.ts";
-import { showResult } from "./result.ts";
+import { columns } from "../../format.ts";
+import { defined, readJsonArray, readJsonObject } from "../../input.ts";
+import type { Output } from "../../output.ts";
 
 /** Options that every call takes: which tracker, and which project in it. */
 const routingOptions = {
@@ -67,10 +69,37 @@ function trackerCommand(usage: string, { options = [], examples, call, ...comman
   });
 }
 
+/**
+ * Shows a result of the tracker: as JSON, or its members in two columns and the items of its lists on a line each. What it
+ * contains is up to the provider.
+ */
+function showResult(out: Output, result: TrackerResult, asJson: boolean | undefined): void {
+  if (asJson) return out.json(result);
+  const plain = Object.entries(result).filter(([, value]) => !Array.isArray(value));
+  if (plain.length > 0) out.answer(columns(plain.map(([name, value]) => [name, inWords(value)])));
+  for (const [name, value] of Object.entries(result)) {
+    if (!Array.isArray(value)) continue;
+    out.answer(`${oneLine(name)}${value.length === 0 ? ": none" : ""}`);
+    for (const item of value as unknown[]) out.answer(`  ${inWords(item)}`);
+  }
+  if (Object.keys(result).length === 0) out.answer("Done.");
+}
+
+function inWords(value: unknown): string {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return cell(value);
+  return Object.entries(value)
+    .map(([name, member]) => `${oneLine(name)} ${cell(member)}`)
+    .join("  ");
+}
+
+function cell(value: unknown): string {
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : oneLine(String(value));
+}
+
 /** The members of a JSON option; undefined if it was not given. */
 async function jsonObject(name: "filters" | "identity", { values, options: { signal } }: Call): Promise<Record<string, unknown> | undefined> {
   const value = values[name];
-  return value === undefined ? undefined : parseJsonObject(name, await readInput(name, value, signal));
+  return value === undefined ? undefined : readJsonObject(name, value, signal);
 }
 
 const readExamples = [
@@ -118,7 +147,7 @@ export const push: Command = trackerCommand("tracker push", {
   ],
   async call({ tracker, route, values, options }) {
     if (values.items === undefined) throw usageError("--items is missing: what to send", `Try: --items '[{"id":"WP01"}]'`);
-    return tracker.push({ ...route, items: parseJsonArray("items", await readInput("items", values.items, options.signal)) }, options);
+    return tracker.push({ ...route, items: await readJsonArray("items", values.items, options.signal) }, options);
   },
 });
 
