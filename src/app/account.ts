@@ -11,7 +11,6 @@ import { type Account, type Origin, SyncQueue } from "../sync/queue.ts";
 /**
  * The account that this app acts for now.
  *
- * @param signal - ends the request to the service that a token from the environment needs
  * @throws {@link NotAuthenticatedError} when nobody is logged in; what {@link ownerOfEnvironmentToken} throws
  */
 export async function accountInUse(app: App, signal?: AbortSignal): Promise<Account> {
@@ -71,8 +70,6 @@ export function queueFolder({ folder }: App): string {
 /**
  * Assigns to an account what was emitted before its profile ever had one. Call it after a login.
  *
- * @param name - the profile's
- * @param profile - with the session that was just stored
  * @throws {@link AuthError} when the queue cannot be written
  */
 export async function bindQueue(app: App, name: string, profile: Profile): Promise<void> {

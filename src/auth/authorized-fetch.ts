@@ -1,3 +1,4 @@
+import { shownAddress } from "../base/address.ts";
 import { AuthError, isTransient, NotAuthenticatedError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Fetch } from "../base/runtime-types.ts";
@@ -176,15 +177,10 @@ async function sendThrough({ token, service, scope, fetch, resourceFetch }: Door
       return { response, isFromService: hop.isService && (hops > 0 || !response?.redirected || targetOf(response.url, service).isService) };
     }
     await discardBody(response);
-    if (hops === mostHops) throw new AuthError("service_rejected", `"${bare(first.url)}" redirects too many times`, { hint: "Check the address" });
+    if (hops === mostHops) throw new AuthError("service_rejected", `${shownAddress(first.url)} redirects too many times`, { hint: "Check the address" });
     if (!isReplayable(next.init.body)) throw notReplayable(hop.url, "redirected the request");
     hop = next;
   }
-}
-
-/** An address without its query, which may hold a secret. */
-function bare(url: string): string {
-  return url.replace(/\?.*$/s, "");
 }
 
 function isReplayable(body: RequestInit["body"]): boolean {
@@ -205,7 +201,7 @@ function anotherUser({ user: before }: Credential, { user: now }: Credential): N
 }
 
 function notReplayable(url: string, why: string): AuthError {
-  return new AuthError("service_rejected", `"${bare(url)}" ${why}, and the request's body is a stream, which can be sent only once`, {
+  return new AuthError("service_rejected", `${shownAddress(url)} ${why}, and the request's body is a stream, which can be sent only once`, {
     hint: "Send the request again, with a body in memory: that is sent again automatically",
   });
 }

@@ -236,9 +236,7 @@ export function isSameLogin(a: Session, b: Session): boolean {
   return a.authenticatedAt === b.authenticatedAt || (a.sessionId !== undefined && a.sessionId === b.sessionId);
 }
 
-/**
- * The team to use when none is named: the user's choice, else the private teamspace, else the first.
- */
+/** The team to use when none is named: the user's choice, else the private teamspace, else the first. */
 export function defaultTeam(profile: { team?: string | undefined; session: Pick<Session, "teams"> | undefined }): Team | undefined {
   const teams = profile.session?.teams ?? [];
   return teams.find((team) => team.id === profile.team) ?? teams.find((team) => team.isPrivateTeamspace) ?? teams[0];

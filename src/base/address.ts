@@ -51,6 +51,11 @@ export function parseIssuer(text: string, source: string): string {
   return text;
 }
 
+/** An address in a message, in quotes: without its query, which may hold a secret. */
+export function shownAddress(url: string | URL): string {
+  return `"${typeof url === "string" ? url.replace(/[?#].*$/s, "") : url.origin + url.pathname}"`;
+}
+
 /** Whether only the server can read what is sent to an address: `https:`, or `http:` that never leaves this machine. */
 export function isConfidential(url: URL): boolean {
   return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));

@@ -1,8 +1,4 @@
-/**
- * A length of time for people, in the largest unit that is exact enough: `1 hour`, `59 minutes`, `36 hours`, `90 days`.
- *
- * @param ms - milliseconds
- */
+/** A length of time for people, in the largest unit that is exact enough: `1 hour`, `59 minutes`, `36 hours`, `90 days`. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return counted(seconds, "second");

@@ -120,9 +120,7 @@ function withoutBaggage(cause: unknown, seen: Map<unknown, Error> = new Map()): 
   return copy;
 }
 
-/**
- * Where an error comes from: its stack, and of each cause its name, code and message.
- */
+/** Where an error comes from: its stack, and of each cause its name, code and message. */
 export function evidence(error: unknown): string {
   const seen = new Set<unknown>();
   const described = (value: unknown): string[] => {

@@ -42,12 +42,7 @@ export function hint(text: TemplateStringsArray, ...parts: readonly (HintPart | 
   return text.flatMap((words, index) => [words, parts[index] ?? ""].flat()).filter((part) => part !== "");
 }
 
-/**
- * The command that logs in.
- *
- * @param profile - the one that is meant, if it is known
- * @param options - such as `--force`
- */
+/** The command that logs in. */
 export function login(profile?: string, ...options: readonly string[]): ToolCommand {
   return { command: "auth login", profile, options };
 }
@@ -71,12 +66,7 @@ export interface TypedCommand {
   readonly kept: readonly (readonly [word: string, ...value: string[]])[];
 }
 
-/**
- * The words of a hint, ready to show.
- *
- * @param hint - from an error
- * @param context - the tool, the platform and the profile that it is shown for
- */
+/** The words of a hint, ready to show. */
 export function hintText(hint: Hint, { identity, platform = process.platform, profile, typed }: HintContext): string {
   const word = (text: string): string => shellWord(text, platform);
   const { commands } = identity;
@@ -127,9 +117,6 @@ function withoutUnsayable(text: string): string {
 /**
  * A word for the user's shell: POSIX, or PowerShell on Windows. Both take a word in single quotes literally, so a path
  * or a name from outside that contains `$(…)` or a backquote stays a word and never becomes a command.
- *
- * @param text - the word, unquoted
- * @param platform - as `process.platform`
  */
 export function shellWord(text: string, platform: string): string {
   // Without "@" and "," for PowerShell, where they make lists; without "~" and "=" at the start for POSIX shells, which expand them.

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, timingSafeEqual } from "node:crypto";
 
 /** The secrets that this process still has, for {@link redact}, and how many objects hold each: a session that is read often makes many. */
 const live = new Map<string, number>();
@@ -28,9 +28,18 @@ export class Secret {
     return this.#value;
   }
 
-  /** Whether both hold the same value. For two values of this process; one from outside is compared in constant time. */
+  /** Whether both hold the same value. For two values of this process. */
   equals(other: Secret): boolean {
     return this.#value === other.#value;
+  }
+
+  /**
+   * Whether a text from outside is the value. Digests are compared, so that the time it takes reveals neither the length nor the first
+   * wrong character. @internal
+   */
+  matches(found: string): boolean {
+    const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+    return timingSafeEqual(digest(found), digest(this.#value));
   }
 
   /** A name for the value that does not reveal it: SHA-256, in hex. Only for values that cannot be guessed, such as tokens. */

@@ -14,7 +14,6 @@ export interface Peeked {
  * Not with `Response.clone()`: one of its two branches would stay unread, and a body larger than the buffer between them would then
  * never end for the other.
  *
- * @param response - its body must not have been read
  * @param limits - `maxBytes` to read at least, unless the body is shorter; `timeoutMs`: how long to wait for them, in milliseconds
  */
 export async function peekBody(response: Response, { maxBytes, timeoutMs, clock }: { maxBytes: number; timeoutMs: number; clock: Clock }): Promise<Peeked> {

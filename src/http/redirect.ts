@@ -1,5 +1,5 @@
 import { AuthError } from "../base/errors.ts";
-import { isConfidential, leadsHome } from "../base/address.ts";
+import { isConfidential, leadsHome, shownAddress } from "../base/address.ts";
 import { targetOf } from "./token-target.ts";
 
 /** Where redirects of a request may lead: within the service only, or anywhere, though there without token, body and headers. */
@@ -21,10 +21,6 @@ export const mostHops = 20;
  * origin with its neighbors; it also takes the body of a 307 and every header but `Authorization` anywhere (S-013). So each hop
  * is judged here, by the same function that judges every other address.
  *
- * @param response - from a request with `redirect: "manual"`
- * @param from - that request
- * @param service - the service's address from `parseServiceUrl`
- * @param scope - see {@link RedirectScope}
  * @returns undefined when the response is not a redirect
  * @throws {@link AuthError} `service_rejected` for a hop that is not followed
  * @internal
@@ -34,10 +30,10 @@ export function nextHop(response: Response, from: Hop, service: string, scope: R
   const location = headers.get("location");
   if (![301, 302, 303, 307, 308].includes(status) || location === null) return undefined;
   const refuse = (why: string): AuthError =>
-    new AuthError("service_rejected", `"${from.url.replace(/[?#].*$/s, "")}" redirects to ${why}: it was not followed`, { hint: "Use the address that it redirects to, if it is one that you trust" });
+    new AuthError("service_rejected", `${shownAddress(from.url)} redirects to ${why}: it was not followed`, { hint: "Use the address that it redirects to, if it is one that you trust" });
   if (!URL.canParse(location, from.url)) throw refuse("something that is not an address");
   const url = new URL(location, from.url);
-  const where = `"${url.origin}${url.pathname}"`;
+  const where = shownAddress(url);
   // `fetch` would throw, and a name in front of an `@` is there to be taken for the host.
   if (url.username || url.password) throw refuse(`${where} with a user name or password`);
   // A service elsewhere has no business with what runs on this machine.

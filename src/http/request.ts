@@ -1,3 +1,4 @@
+import { shownAddress } from "../base/address.ts";
 import { AuthError, reasonOf, ServiceError, hint, login, type Hint } from "../base/errors.ts";
 import { excerpt } from "../base/secret.ts";
 import type * as runtime from "../base/runtime-types.ts";
@@ -20,9 +21,6 @@ const maxAnswerBytes = 1024 * 1024;
 /**
  * Sends one request of the protocol. The time limit still applies while the answer's body is read.
  *
- * @param url - an endpoint of the service
- * @param init - as for `fetch`
- * @param options - see {@link ExchangeOptions}
  * @throws {@link ServiceError} `network_unavailable` when no answer came
  */
 export async function send(url: string, init: RequestInit, options: ExchangeOptions): Promise<Response> {
@@ -51,7 +49,6 @@ export function form(parameters: Readonly<Record<string, string | undefined>>): 
 /**
  * Reads an answer that should be a JSON object, up to a limit.
  *
- * @param response - the answer to {@link send}
  * @param maxBytes - the limit; 1 MiB by default, which no answer of the protocol comes near
  * @param signal - the one that the request was sent with, whose reason is thrown when it ends the reading
  * @returns its members, or undefined when the body is something else
@@ -82,11 +79,7 @@ export function parseJsonObject(body: Uint8Array): JsonObject | undefined {
   return isJsonObject(value) ? value : undefined;
 }
 
-/**
- * What an answer other than success means (RFC 6749 §5.2), by its status and its `error` member.
- *
- * @param body - from {@link readJsonObject}
- */
+/** What an answer other than success means (RFC 6749 §5.2), by its status and its `error` member. */
 export function serviceFailure(response: Response, body: JsonObject | undefined): ServiceError {
   const error = textOf(body?.["error"]);
   const description = excerpt(textOf(body?.["error_description"]) ?? "", 200);
@@ -115,7 +108,6 @@ const checkConfiguration: Hint = hint`This is a mistake in the configuration: ch
 /**
  * The error for a request that got no answer.
  *
- * @param cause - what `fetch` rejected with
  * @param signal - the caller's own: if it ended the request, its reason is the result
  */
 export function unreachable(url: string, cause: unknown, signal: AbortSignal | undefined): unknown {
@@ -129,7 +121,7 @@ export function unreachable(url: string, cause: unknown, signal: AbortSignal | u
   });
 }
 
-/** An address without its query, which may hold a secret. */
+/** A response that a test or a program has made may have no address. */
 function where(url: string): string {
-  return url ? `"${url.replace(/[?#].*$/s, "")}"` : "the service";
+  return url ? shownAddress(url) : "the service";
 }

@@ -13,8 +13,6 @@ const idHeaders = ["x-request-id", "request-id", "x-correlation-id", "x-amzn-req
 /**
  * A `fetch` that tells of each request when it is sent, and of its answer when that comes: method, address, status, time, the service's
  * id of it and all headers, the values of secret ones left out, and no body (S-005).
- *
- * @param say - takes what is told, a line each
  */
 export function traced(fetch: Fetch, clock: Clock, say: (line: string) => void): Fetch {
   let count = 0;

@@ -7,12 +7,7 @@ export interface BrowserCommand {
   args: readonly string[];
 }
 
-/**
- * The commands to try, in order: the user's own `BROWSER`, then those of the platform.
- * @param address - the page to open, already checked
- * @param platform - as `process.platform`
- * @param env - for `BROWSER`, `SystemRoot` and the variables of WSL
- */
+/** The commands to try, in order: the user's own `BROWSER`, then those of the platform. */
 export function browserCommands(address: string, platform: NodeJS.Platform, env: Environment): BrowserCommand[] {
   const opened = (program: string, ...args: string[]): BrowserCommand => ({ program, args: [...args, address] });
   return [...chosenBrowsers(platform, env).map((program) => opened(program)), ...systemBrowsers(address, platform, env, opened)];

@@ -163,10 +163,7 @@ const rules: readonly Rule[] = [
     stdinIsTTY ? undefined : { name: "stdin", value: "not a terminal", meaning: "there is no user to ask", login: "either" },
 ];
 
-/**
- * Decides which login can work, from facts alone: the browser login, unless something says that no browser can be shown.
- * @param facts - from {@link readFacts}
- */
+/** Decides which login can work, from facts alone: the browser login, unless something says that no browser can be shown. */
 export function describeEnvironment(facts: EnvironmentFacts): LoginEnvironment {
   const signals = rules.map((rule) => rule(facts)).filter((signal) => signal !== undefined);
   const decisive = signals.find(({ login }) => login !== "either");

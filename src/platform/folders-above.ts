@@ -55,8 +55,6 @@ export function checkFoldersAbove(path: string): void {
 /**
  * What another user could change to have another file read at a path: the file itself, and {@link openFoldersAbove} it.
  *
- * @param path - the file
- * @param isFolder - whether it is a folder instead
  * @throws what the file system says, when something on the way cannot be looked at
  */
 export function openWayTo(path: string, isFolder = false): readonly OpenFolder[] {

@@ -15,11 +15,7 @@ export interface Inspected {
 /** A queue may have a file for each event; a list of more than this is of no use. */
 const mostEntries = 10_000;
 
-/**
- * A folder and everything below it, the folder first. Links are listed and not followed; what cannot be seen is left out.
- * @param path - the folder, or a link to it
- * @returns an empty list when there is no such folder
- */
+/** A folder and everything below it, the folder first. Links are listed and not followed; what cannot be seen is left out. */
 export function inspectFolder(path: string): readonly Inspected[] {
   const top = described(path, true);
   if (top === undefined) return [];

@@ -12,9 +12,6 @@ export const sessionsFile = "credentials.json";
 /**
  * The folder of everything that is kept: the one that the variable `…_CONFIG_DIR` names, else the platform's own place.
  *
- * @param identity - names the variable and the folder
- * @param env - the process's environment
- * @param platform - as `process.platform`
  * @param home - returns the user's home folder; may fail where there is none, and is called only where it is needed
  * @throws {@link AuthError} `configuration_invalid` when there is no home folder to fall back to, or the variable is relative to a
  * working folder that no longer exists
@@ -67,9 +64,6 @@ function homeFolder(home: () => string): string {
  * A folder for what belongs to this machine and user and must not travel with the configuration folder, which people synchronize
  * and put under version control: `XDG_STATE_HOME`, else the platform's own place.
  *
- * @param identity - names the folder
- * @param env - the process's environment
- * @param platform - as `process.platform`
  * @param home - returns the user's home folder; may fail where there is none, and is called only where it is needed
  * @throws {@link AuthError} `configuration_invalid` when there is no home folder
  * @internal

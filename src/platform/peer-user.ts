@@ -8,8 +8,6 @@ import type { Socket } from "node:net";
  *
  * A peer that is gone counts as another user's: nobody can say whose it was, and nobody waits for an answer. Otherwise it would do to
  * send a request and reset the connection, before anybody looks.
- *
- * @param socket - accepted by a server of this process
  */
 export function isOtherUser(socket: Pick<Socket, keyof Ends>): boolean {
   if (socket.remoteAddress === undefined) return true;

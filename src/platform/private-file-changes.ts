@@ -47,7 +47,6 @@ function checkOwnerAbove(folder: string): void {
  * Takes the room that the next content of a private file needs, so that a full disk shows before a refresh token is
  * spent and not after. What earlier writers left when they were killed is removed.
  *
- * @param path - the file that will be replaced
  * @param bytes - how long the new content may become; more can still be written if the disk has it
  * @throws {@link AuthError} `storage_unwritable` when the folder or the disk does not take it; so does its `commit`
  */

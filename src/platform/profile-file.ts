@@ -21,10 +21,7 @@ export interface ProfileFile {
  * folder or the root. It decides nothing: a clone brings it along (S-010). Never fails and never waits: anything but a small file,
  * such as a named pipe or a link to a file of the user's, is found with an empty text.
  *
- * @param identity - names the file: `.NAME-profile`
  * @param home - the user's home folder, the last one to be looked in; undefined when it is not known
- * @param from - where to begin
- * @returns the nearest file, or undefined
  */
 export function findProfileFile({ name }: Identity, home: string | undefined, from: string | undefined): ProfileFile | undefined {
   const last = home && resolve(home);

@@ -3,6 +3,7 @@ import { request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
+import { shownAddress } from "../base/address.ts";
 import { reasonOf, ServiceError, hint, type Hint } from "../base/errors.ts";
 import { bypassProxy, type Proxy } from "./proxy.ts";
 
@@ -17,9 +18,6 @@ import { bypassProxy, type Proxy } from "./proxy.ts";
  * As with `fetch`, the target's certificate is verified, the body arrives as it is read, and the signal ends it all.
  * Unlike with `fetch`, a redirect is never followed: without `redirect: "manual"` it is an error.
  *
- * @param proxy - from `proxyFor`
- * @param url - where the request goes, `http:` or `https:`
- * @param init - as for `fetch`
  * @throws {@link ServiceError} `network_unavailable` when the proxy or the target cannot be reached, or the proxy refuses;
  * the signal's reason
  */
@@ -123,21 +121,16 @@ function refused(proxy: Proxy, url: URL, status: number): ServiceError {
       : hint`The proxy requires a user name and password: ${{ set: proxy.variable, value: proxy.address.replace("//", "//USER:PASSWORD@") }}`,
     403: hint`The proxy does not allow this address. Ask its operators, or ${bypassProxy(url)}`,
   };
-  return new ServiceError("network_unavailable", `cannot reach ${where(url)} via proxy ${proxy.address}: the proxy answered ${status}`, {
+  return new ServiceError("network_unavailable", `cannot reach ${shownAddress(url)} via proxy ${proxy.address}: the proxy answered ${status}`, {
     hint: hints[status] ?? hint`Check ${proxy.variable} and the address of the service, or ${bypassProxy(url)}`,
   });
 }
 
 function unreachable(proxy: Proxy, url: URL, cause: unknown): ServiceError {
-  return new ServiceError("network_unavailable", `cannot reach ${where(url)} via proxy ${proxy.address} (${reasonOf(cause)})`, {
+  return new ServiceError("network_unavailable", `cannot reach ${shownAddress(url)} via proxy ${proxy.address} (${reasonOf(cause)})`, {
     hint: hint`Nothing was lost. Check the network and ${proxy.variable}, or ${bypassProxy(url)}`,
     cause,
   });
-}
-
-/** An address without its query, which may hold a secret. */
-function where(url: URL): string {
-  return `"${url.origin}${url.pathname}"`;
 }
 
 /**

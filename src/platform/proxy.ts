@@ -26,8 +26,6 @@ export interface Proxy {
  * names: `*`, a host and everything below it (`example.com`, `.example.com`, `*.example.com`), an address or a range of
  * addresses (`10.0.0.0/8`), each but a range with a port if it is for that port only; separated by commas or blanks.
  *
- * @param url - where the request goes
- * @param env - the process's environment
  * @returns undefined when the request goes there directly
  * @throws {@link AuthError} `configuration_invalid` when the variable does not hold the address of a proxy
  */
@@ -78,10 +76,7 @@ export async function openThroughProxy<T>(url: URL, env: Environment, open: () =
   }
 }
 
-/**
- * The step that is needed before a WebSocket of this process can go through a proxy; undefined when none is.
- * @param env - the process's environment
- */
+/** The step that is needed before a WebSocket of this process can go through a proxy; undefined when none is. */
 export async function webSocketObstacle(env: Environment): Promise<Hint | undefined> {
   const { setGlobalProxyFromEnv } = (await import("node:http")) as Partial<GlobalProxy>;
   if (setGlobalProxyFromEnv !== undefined) return undefined;

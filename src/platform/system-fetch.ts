@@ -1,3 +1,4 @@
+import { shownAddress } from "../base/address.ts";
 import { AuthError, ServiceError, systemErrorCode, hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import type { Fetch } from "../base/runtime-types.ts";
@@ -12,8 +13,6 @@ import type { Environment } from "./paths.ts";
  * takes longer (50 to 300 ms on Linux) than the rest of most commands. The request is then sent once more, whatever it
  * is: the handshake failed, so no byte of it has been read. Its body must therefore not be a stream.
  *
- * @param env - the process's environment
- * @param identity - what sends the requests
  * @returns a function that throws what the global one does, {@link AuthError} `configuration_invalid` when a variable does
  * not hold the address of a proxy, and {@link ServiceError} `network_unavailable` when a proxy or a certificate is the cause
  */
@@ -96,8 +95,7 @@ function useSystemCertificates(): Promise<boolean> {
 }
 
 function untrusted(input: string | URL, error: unknown): ServiceError {
-  const { origin, pathname } = new URL(input);
-  const message = error instanceof AuthError ? error.message : `cannot reach "${origin}${pathname}" (${unknownAuthority(error)})`;
+  const message = error instanceof AuthError ? error.message : `cannot reach ${shownAddress(new URL(input))} (${unknownAuthority(error)})`;
   return new ServiceError("network_unavailable", `${message}: its certificate is from an authority that is not trusted here`, {
     hint: hint`If the network has an authority of its own, name its certificate: ${{ set: "NODE_EXTRA_CA_CERTS", value: "/path/to/authority.pem" }}`,
     cause: error instanceof Error ? error.cause : undefined,

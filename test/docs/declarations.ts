@@ -94,7 +94,7 @@ export function exportsOf(file: string): Declaration[] {
 
 /** The names in the signature of a declaration, comments aside. */
 function namesIn({ text }: Declaration): string[] {
-  return [...new Set(text.replace(/\/\*[\s\S]*?\*\//g, "").match(/\b[A-Za-z]\w*\b(?!\??:)/g))];
+  return [...new Set(text.replace(/\/\*[\s\S]*?\*\//g, "").match(/\b[A-Za-z]\w*\b(?!\??:|\()/g))];
 }
 
 /** The exports of other files, and of its own, that the signature of a declaration names: by name and by file or package. */

@@ -65,9 +65,7 @@ export async function clientOf(app: App, target: LoginTarget, request: LoginRequ
   });
 }
 
-/**
- * Registers every port of the callback: a server must accept any port on loopback (RFC 8252 §7.3), and many compare the whole address.
- */
+/** Registers every port of the callback: a server must accept any port on loopback (RFC 8252 §7.3), and many compare the whole address. */
 async function register(
   endpoint: string,
   { scope, redirectPath }: LoginRequest,

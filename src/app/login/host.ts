@@ -9,7 +9,6 @@ import type { LoginTarget } from "./target.ts";
 /**
  * Has the user agree to a host that the issuer sends its users to, before anything is opened there.
  *
- * @param onConsent - asks the user, with both hosts named
  * @returns the request, with the host among those that are trusted
  * @throws AuthError `consent_required` when there is nobody to ask, or the answer is no
  */

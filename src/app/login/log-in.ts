@@ -23,7 +23,6 @@ type LoggedIn = Profile & { readonly session: Session };
  * Logs in: asks for consent before the service is asked anything, lets the user log in, stores the session, and ends the one that it
  * replaces.
  *
- * @param target - from `loginTarget`
  * @param stored - called when the session is stored, before the browser shows success
  * @throws {@link AuthError} `consent_required`, `timed_out`, `access_denied`, and as the service and the storage do; `usage_invalid`
  * for a device login without {@link LoginOptions.onCode}; the signal's reason. Nothing is changed then

@@ -16,11 +16,7 @@ import type { LoginRequest } from "./login-request.ts";
 /**
  * Turns the tokens of a login into a session, by finding out who the user is, and has it stored.
  *
- * @param tokens - the answer to the grant
- * @param request - the login's server and parameters
  * @param how - the flow, and the nonce that its request carried
- * @param store - stores the session and tells the user
- * @returns the session, and what `store` returned
  * @throws {@link AuthError} when no source names the user, when an answer cannot be trusted, or as `store` does. The tokens are
  * revoked then, as far as the server allows: a session that cannot be named or found again must not stay valid
  */

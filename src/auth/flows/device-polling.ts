@@ -61,8 +61,6 @@ export function startPolling({ expires_in, interval }: Pick<DeviceAuthorization,
 /**
  * The state after one poll.
  *
- * @param state - the state before the poll
- * @param answer - tokens, or the error that the poll threw
  * @param reading - the clocks when the answer arrived: the interval starts there, so that the next poll is never too early
  * @param random - from 0 to 1, spreads the retries of clients that lost the same server
  */
@@ -113,9 +111,6 @@ export function nextPoll(
  *
  * Of the two clocks the one that advanced further counts. The monotonic clock may stand still while the machine sleeps, although
  * the code goes on aging at the server; the wall clock may be set back, which does not make the code any younger.
- *
- * @param state - the last state
- * @param reading - the clocks now
  */
 export function timeLeft({ leftMs, reading: then }: PollWait, reading: ClockReading): number {
   const passed = Math.max(reading.monotonic - then.monotonic, reading.wall - then.wall, 0);

@@ -24,7 +24,6 @@ type EndOutcome =
 /**
  * Logs out of a profile: ends the session at the server, then removes it here, whatever the server answered.
  *
- * @param profile - its name
  * @param how - `force` leaves the server out
  * @throws {@link AuthError} `interrupted`, or when the session could not be removed here; it is still there then
  */
@@ -124,11 +123,7 @@ export function tokenName({ token }: Pick<Revocation, "token">): string {
   return token.replace("_", " ");
 }
 
-/**
- * What to warn about when a session may live on at its service: every token that could not be revoked, or the session as a whole.
- *
- * @param previous - whether it is the session that a new login has replaced
- */
+/** What to warn about when a session may live on at its service: every token that could not be revoked, or the session as a whole. */
 export function unconfirmed(outcome: LogoutOutcome, previous: boolean = false): string[] {
   const of = previous ? " of the previous login" : "";
   if ("tokens" in outcome) {

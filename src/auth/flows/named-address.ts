@@ -18,7 +18,6 @@ export type NamedAddress =
  * A trailing `/` belongs to the name of some issuers and is easily left out. Both spellings have the same metadata, and the one that
  * the metadata uses is the issuer from then on: nobody else can publish there.
  *
- * @param address - from `parseIssuer`
  * @throws {@link ServiceError} when it is neither, or does not answer. Nobody is sent anywhere then
  */
 export async function identifyAddress(address: string, exchange: ExchangeOptions): Promise<NamedAddress> {

@@ -1,5 +1,6 @@
-import { randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { Secret } from "../../base/secret.ts";
 
 /** The outcome of a request for the one-time address. */
 export type StartOutcome = "first" | "again" | "opened-twice" | "prefetch";
@@ -27,13 +28,13 @@ export interface BrowserStart {
 /** @param port - the callback's: it is part of the cookie's name, since cookies do not tell ports apart (RFC 6265 §8.5) */
 export function browserStart(port: number): BrowserStart {
   const name = `login-${port}`;
-  const value = randomBytes(32).toString("base64url");
+  const value = new Secret(randomBytes(32).toString("base64url"));
   let isOpened = false;
   const hasCookie = ({ headers }: Pick<IncomingMessage, "headers">): boolean =>
-    (headers.cookie ?? "").split(/; */).some((cookie) => cookie.startsWith(`${name}=`) && equal(cookie.slice(name.length + 1), value));
+    (headers.cookie ?? "").split(/; */).some((cookie) => cookie.startsWith(`${name}=`) && value.matches(cookie.slice(name.length + 1)));
   return {
     path: `/start/${randomBytes(16).toString("base64url")}`,
-    setCookie: `${name}=${value}; Path=/; HttpOnly; SameSite=Lax`,
+    setCookie: `${name}=${value.reveal()}; Path=/; HttpOnly; SameSite=Lax`,
     open(request) {
       // A browser that loads pages ahead of time: nobody has seen it, and it is opened again when somebody does.
       if (/prefetch/i.test(`${request.headers["sec-purpose"] ?? request.headers["purpose"] ?? ""}`)) return "prefetch";
@@ -42,10 +43,4 @@ export function browserStart(port: number): BrowserStart {
     },
     admits: (request) => !isOpened || hasCookie(request),
   };
-}
-
-/** In constant time: what a local program sends must not be guessed byte by byte. */
-function equal(found: string, expected: string): boolean {
-  const [a, b] = [Buffer.from(found), Buffer.from(expected)];
-  return a.length === b.length && timingSafeEqual(a, b);
 }

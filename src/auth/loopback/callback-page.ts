@@ -67,8 +67,6 @@ const marks = { good: "M7 12.5l3.5 3.5L17 9", bad: "M8 8l8 8M16 8l-8 8", note: "
 /**
  * The page for a browser tab: self-contained, without script, readable in light and dark. It says which tool it belongs to, since the
  * user may have several logins open, and what it quotes from the server stands apart from our own words.
- *
- * @param page - what it shows
  */
 export function callbackPage(page: CallbackPage, owner: PageOwner): RenderedPage {
   const { status, mark, title, lines } = wording(page, owner);
@@ -102,23 +100,12 @@ function paragraph(line: Line, index: number): string {
   return `${tag}${escaped(line.text)} <code>${escaped(line.command)}</code></p>`;
 }
 
-/**
- * A redirect that the browser follows with GET (RFC 9110 §15.4.4).
- *
- * @param path - where to: a path on the callback port, or the address of the service
- * @param headers - more of them, such as `set-cookie`
- */
+/** A redirect that the browser follows with GET (RFC 9110 §15.4.4). */
 export function redirection(path: string, headers: Readonly<Record<string, string>> = {}): RenderedPage {
   return { status: 303, headers: { ...commonHeaders, ...headers, location: path }, body: "" };
 }
 
-/**
- * A refusal, for anything but a browser on its way back from a login.
- *
- * @param status - HTTP status
- * @param why - our own words
- * @param headers - what the status requires, such as `allow`
- */
+/** A refusal, for anything but a browser on its way back from a login. */
 export function refusal(status: number, why: string, headers: Readonly<Record<string, string>> = {}): RenderedPage {
   return { status, headers: { ...commonHeaders, "content-type": "text/plain; charset=utf-8", ...headers }, body: `${why}\n` };
 }

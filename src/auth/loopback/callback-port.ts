@@ -18,9 +18,7 @@ export function callbackPorts(port: number | undefined): readonly number[] {
  * other to any program of any user, which would then receive the code.
  *
  * @param createServer - makes a server that does not listen yet; called once for each address and attempt
- * @param redirectHost - the host in the redirect URI
  * @param port - this port only
- * @returns the servers, listening, and their port
  * @throws {@link AuthError} `usage_invalid` when `port` cannot be taken, `configuration_invalid` when none can
  */
 export async function takeCallbackPort<S extends Server>(

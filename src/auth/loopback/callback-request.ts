@@ -10,9 +10,7 @@ type CallbackRequest =
 /**
  * Judges a request before anything in it is trusted. Every local program and every web page can reach the port.
  *
- * @param request - method, request target and headers
  * @param authority - the host and port of the redirect URI, such as `127.0.0.1:28888`
- * @param redirectPath - its path
  */
 export function callbackRequest(request: Pick<IncomingMessage, "method" | "url" | "headers">, authority: string, redirectPath: string): CallbackRequest {
   const refused = (status: 403 | 405 | 421, why: string, headers: Record<string, string> = {}): CallbackRequest => ({ kind: "refused", status, headers, why });
@@ -44,11 +42,7 @@ export function pastedParameters(pasted: string, redirectUri: string): URLSearch
   return searchParams;
 }
 
-/**
- * Why a pasted address is not accepted. It is not quoted: it may hold a code.
- *
- * @param why - the rest of a sentence about it
- */
+/** Why a pasted address is not accepted. It is not quoted: it may hold a code. */
 export function pasteRefused(why: string): AuthError {
   return new AuthError("usage_invalid", `the pasted address ${why}`, {
     hint: "Copy the whole address of the page that failed to load, and paste it here",

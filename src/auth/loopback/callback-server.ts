@@ -31,11 +31,7 @@ interface ListenOptions {
 export interface CallbackListener {
   /** For the authorization request and, unchanged, for the token request (RFC 6749 §4.1.3). */
   readonly redirectUri: string;
-  /**
-   * The one-time address with which a browser is started here, see {@link browserStart}.
-   *
-   * @param address - of the authorization request, where it leads to
-   */
+  /** The one-time address with which a browser is started here, see {@link browserStart}. */
   startAddress(address: string): string;
   /** The response to this login. Rejects with `interrupted` when the listener is closed before it arrives, with `access_denied` when two browsers took part. */
   readonly callback: Promise<AuthorizationResponse>;
@@ -49,7 +45,6 @@ export interface CallbackListener {
   /**
    * Shows the outcome to the browser that brought the response, then closes everything. Only the first call counts.
    *
-   * @param outcome - success only once the session is stored
    * @param options - `lingerMs`: how long to wait for the browser to fetch the page and, when the login has expired, how long a
    * late browser still gets the page that says so; milliseconds, 2000 by default
    * @returns when everything is closed; never rejects

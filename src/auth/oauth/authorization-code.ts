@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { Secret } from "../../base/secret.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
@@ -32,7 +32,6 @@ interface AuthorizationRequest {
  * The address for the browser. It holds the state, but no secret that would let a reader redeem the code.
  *
  * @param endpoint - `authorization_endpoint`; its query, if it has one, is kept (RFC 6749 §3.1)
- * @param request - the parameters of this login
  * @param extra - further parameters, such as `prompt`; they never override one of the protocol
  */
 export function authorizationRequest(endpoint: string, request: AuthorizationRequest, extra: Readonly<Record<string, string>> = {}): string {
@@ -75,9 +74,6 @@ const known = ["state", "iss", "error", "error_description", "code"] as const; /
  * Judges a redirect (RFC 6749 §4.1.2). The state comes first: without it a redirect can neither hand in a code (§10.12) nor end
  * the login with an `error`. Then the issuer, since neither the code nor the error of another server may be trusted
  * (RFC 9207 §2.4).
- *
- * @param params - the query of the redirect
- * @param expected - `state` of this login; the rest from the server's metadata
  */
 export function authorizationResponse(
   params: URLSearchParams,
@@ -90,7 +86,7 @@ export function authorizationResponse(
 
   const state = given("state");
   if (state === undefined) return { kind: "unrelated", reason: "state missing" };
-  if (!equalInConstantTime(state, expected.state)) return { kind: "unrelated", reason: "state wrong" };
+  if (!expected.state.matches(state)) return { kind: "unrelated", reason: "state wrong" };
 
   const iss = given("iss");
   // Simple string comparison, as RFC 9207 §2.4 requires: no normalization.
@@ -103,12 +99,6 @@ export function authorizationResponse(
   const code = given("code");
   if (code !== undefined) return { kind: "code", code: new Secret(code) };
   return { kind: "unrelated", reason: "neither code nor error" };
-}
-
-/** Compares digests, so that the time it takes reveals neither the length nor the first wrong character. */
-function equalInConstantTime(found: string, expected: Secret): boolean {
-  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(found), digest(expected.reveal()));
 }
 
 /**

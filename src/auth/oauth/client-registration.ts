@@ -24,7 +24,6 @@ export interface ClientMetadata {
 /**
  * Asks the server to register this program as a public native client.
  *
- * @param endpoint - `registration_endpoint` of the server
  * @throws {@link ServiceError} as `send`
  */
 export function clientRegistrationRequest(endpoint: string, client: ClientMetadata, options: ExchangeOptions): Promise<Response> {

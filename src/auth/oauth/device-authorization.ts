@@ -99,7 +99,6 @@ function pageOf(server: URL): Kind<string> {
 /**
  * Polls once whether the user has decided (RFC 8628 §3.4). The caller decides when to poll again.
  *
- * @param server - the server that issued the code
  * @param grant - the registered client, the code from {@link deviceAuthorizationResponse}, and the resource of that request
  * @throws {@link ServiceError} as `tokenResponse`; while the user has not decided, with `error` `authorization_pending`
  */

@@ -69,7 +69,6 @@ function metadataAddresses(issuer: string): readonly string[] {
  *
  * @param body - the JSON of `response`
  * @param asked - the issuer that was asked
- * @param accepts - whether it may name itself so
  * @throws {@link ServiceError} `service_answer_invalid` when it describes a server other than the one that was asked, or one
  * that no secret may be sent to
  */

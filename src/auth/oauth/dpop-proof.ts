@@ -10,8 +10,6 @@ export function createDpopKey(): Secret {
 /**
  * The SHA-256 thumbprint of a key (RFC 7638 §3), in base64url: the same for both halves of a pair. As `dpop_jkt` of an
  * authorization request it binds the code to the key before the code is even issued (RFC 9449 §10).
- *
- * @param key - from {@link createDpopKey}
  */
 export function dpopThumbprint(key: Secret): string {
   return createHash("sha256").update(JSON.stringify(publicJwk(parse(key)))).digest("base64url");
@@ -36,11 +34,7 @@ interface DpopProofClaims {
   nonce?: string | undefined;
 }
 
-/**
- * A proof that the sender of a request has the key (RFC 9449 §4.2). Good for one request, to one address, for a moment.
- *
- * @param key - from {@link createDpopKey}
- */
+/** A proof that the sender of a request has the key (RFC 9449 §4.2). Good for one request, to one address, for a moment. */
 export function dpopProof(key: Secret, { htm, htu, now, access_token, nonce }: DpopProofClaims): string {
   const jwk = parse(key);
   const { origin, pathname } = new URL(htu);

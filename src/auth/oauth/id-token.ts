@@ -37,7 +37,6 @@ const toleranceSeconds = 60;
 /**
  * Validates the ID token of a login (OpenID Connect Core §3.1.3.7).
  *
- * @param idToken - `id_token` of the token response
  * @throws {@link AuthError} `service_answer_invalid` when it is not valid; {@link ServiceError} when the keys cannot be fetched
  * @internal
  */

@@ -12,8 +12,6 @@ export function createCodeVerifier(): Secret {
 /**
  * The S256 challenge of a verifier (RFC 7636 §4.2). There is no `plain`: it would put the verifier into the address that the
  * browser opens, where anyone who can see the code can see it too (§7.2).
- *
- * @param verifier - from {@link createCodeVerifier}
  */
 export function codeChallenge(verifier: Secret): string {
   return createHash("sha256").update(verifier.reveal(), "ascii").digest("base64url");

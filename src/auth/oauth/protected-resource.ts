@@ -35,10 +35,7 @@ export async function challengedResource(address: string, options: ExchangeOptio
   return found && { ...found, scope: challenge?.parameters.get("scope") || found.scope };
 }
 
-/**
- * Looks for the metadata of a protected resource at its well-known addresses (RFC 9728 §3.1): some refuse without a challenge that
- * names them.
- */
+/** Looks for the metadata of a protected resource at its well-known addresses (RFC 9728 §3.1): some refuse without a challenge that names them. */
 export async function wellKnownResource(address: string, options: ExchangeOptions): Promise<ProtectedResource | undefined> {
   const { origin, pathname } = new URL(address);
   const name = `${origin}/.well-known/oauth-protected-resource`;

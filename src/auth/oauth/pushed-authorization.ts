@@ -8,7 +8,6 @@ import { form, invalidAnswer, readJsonObject, send, serviceFailure, type Exchang
  * or change it.
  *
  * @param server - one with a `pushed_authorization_request_endpoint`
- * @param address - from `authorizationRequest`
  * @throws {@link AuthError} `service_answer_invalid` when the server has no such endpoint; {@link ServiceError} as `send`
  */
 export function pushedAuthorizationRequest(server: AuthorizationServer, address: string, options: ExchangeOptions): Promise<Response> {
@@ -20,7 +19,6 @@ export function pushedAuthorizationRequest(server: AuthorizationServer, address:
 /**
  * Judges the answer to {@link pushedAuthorizationRequest}.
  *
- * @param client_id - as in the pushed request
  * @returns the address to open in the browser instead: nothing but the client and the reference (RFC 9126 §4)
  * @throws {@link ServiceError} as `serviceFailure` when it is an error, `service_answer_invalid` when it is not RFC 9126 §2.2
  */

@@ -15,7 +15,6 @@ export interface Revocation {
  * the rest of the grant with it where it can. If one fails, the other is revoked all the same.
  *
  * @param endpoint - `revocation_endpoint` of the server that issued the tokens
- * @param grant - the client and its tokens
  * @returns one result for each token, in the order of the requests
  */
 export async function revokeTokens(

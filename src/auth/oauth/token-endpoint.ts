@@ -48,7 +48,6 @@ export function tokenRequest(
 /**
  * Judges the answer of the token endpoint.
  *
- * @param response - the answer to {@link tokenRequest}
  * @param isRefresh - whether it answers a refresh, which has spent the previous token: an invalid member is then treated as
  * absent, and an invalid `expires_in` as expired, since an error would lose the new refresh token
  * @throws {@link ServiceError} `service_rejected` with the server's `error`, `service_unavailable` for 429 and 5xx, or

@@ -23,7 +23,6 @@ export interface UserInfo {
 /**
  * Asks the service for the user of an access token.
  *
- * @param endpoint - `userinfo_endpoint` of the authorization server
  * @throws {@link ServiceError} `network_unavailable`
  * @internal
  */

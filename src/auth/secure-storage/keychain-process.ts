@@ -103,7 +103,6 @@ export function startKeychainProcess(env: Environment): void {
  * threads before it exits: behind an unlock dialog that nobody answers, even `process.exit` would hang. A process can be killed.
  *
  * @param env - variables that take precedence over this process's own
- * @param signal - kills the process
  * @throws what the system says when no process can be started, and the signal's reason
  */
 export async function askKeychainProcess(request: KeychainRequest, env: Environment, signal: AbortSignal): Promise<KeychainAnswer> {

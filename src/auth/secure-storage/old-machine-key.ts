@@ -11,9 +11,6 @@ import { startOver, type KeySource } from "./sealed-file.ts";
 /**
  * The key of files that were sealed before there was a secret: derived from the machine's id, or its host name, and the user's number. Every
  * user of the machine can derive it, so the next write seals the file with the key of the secret.
- *
- * @param fingerprint - from {@link oldFingerprint}
- * @param successor - the key of the secret
  */
 export function oldMachineKey(fingerprint: string, successor: MachineKey): KeySource {
   return {

@@ -115,7 +115,6 @@ export class SealedFile implements Vault {
   /**
    * Seals a content and replaces the file with it.
    *
-   * @param content - the new content
    * @param options - `reservation`: room taken before by {@link SealedFile.reserve}; by default no more is taken than the content
    * needs, since the disk may be almost full. `key`: another key from now on
    * @throws {@link AuthError} `storage_unwritable`; the old file is still there

@@ -84,10 +84,7 @@ export async function requestRefresh(
   }
 }
 
-/**
- * Checks that new tokens continue the session. If they do not, they must not be stored, and the ones before them are spent: the
- * session ended.
- */
+/** Checks that new tokens continue the session. If they do not, they must not be stored, and the ones before them are spent: the session ended. */
 function checkFor(session: Session, profile: string): (tokens: TokenResponse, sentAt: number) => RefreshedTokens {
   const { server, clientId: client_id, idToken, dpopKey } = session;
   return (tokens, sentAt) => {

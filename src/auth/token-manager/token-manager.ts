@@ -182,10 +182,7 @@ export class TokenManager {
     await (await this.#loadRefresher()).end(accessToken);
   }
 
-  /**
-   * Decides the profile: the given one, unless that was decided before. For callers that have read the profiles and have to mean
-   * the same one.
-   */
+  /** Decides the profile: the given one, unless that was decided before. For callers that have read the profiles and have to mean the same one. */
   settle(active: string): string {
     return this.#current.settle(active);
   }

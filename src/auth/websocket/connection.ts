@@ -1,4 +1,5 @@
 import type * as runtime from "../../base/runtime-types.ts";
+import { shownAddress } from "../../base/address.ts";
 import { AuthError, ServiceError, hint, login } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { WebSocketTicket } from "./ticket.ts";
@@ -94,7 +95,7 @@ export async function holdConnection({ url, ticket }: WebSocketTicket, options: 
 }
 
 function refused(url: URL, status: number): ServiceError {
-  const where = `"${url.origin}${url.pathname}"`;
+  const where = shownAddress(url);
   const batches = hint`Events are still sent in batches: ${{ command: "sync now" }}`;
   if (status === 0) return new ServiceError("network_unavailable", `cannot open a connection to ${where}`, { hint: batches });
   if (status === 401 || status === 403) {
@@ -108,7 +109,7 @@ function refused(url: URL, status: number): ServiceError {
 
 /** What the service does on the open connection cannot go on. */
 function unusable(url: URL, what: string): ServiceError {
-  return new ServiceError("service_answer_invalid", `"${url.origin}${url.pathname}" ${what}`, { hint: "Report this to the operator of the service" });
+  return new ServiceError("service_answer_invalid", `${shownAddress(url)} ${what}`, { hint: "Report this to the operator of the service" });
 }
 
 function noWebSocket(): AuthError {

@@ -7,7 +7,6 @@ const leastFrame = 256;
  *
  * @param most - bytes of one message on the wire, the headers of its frames included
  * @param exceeded - called once, as soon as a message is longer, or a header says that it will be
- * @returns takes what arrives after the upgrade, in pieces of any size
  */
 export function messageMeter(most: number, exceeded: () => void): (chunk: Uint8Array) => void {
   let header: number[] = [];

@@ -66,7 +66,6 @@ function refusal(response: Response, body: Readonly<Record<string, unknown>> | u
  * end up in logs (RFC 6750 §5.3), and the service does not look there.
  *
  * @param text - `ws_url`; `http:` and `https:` count as `ws:` and `wss:`
- * @param service - the service's address
  * @throws {@link AuthError} `service_answer_invalid`
  */
 function socketAddress(text: string, service: string): URL {

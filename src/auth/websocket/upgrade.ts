@@ -81,8 +81,6 @@ const channels = ["undici:request:create", "undici:client:sendHeaders", "undici:
 /**
  * Takes the offer to compress out of a request that was not sent yet: a few kilobytes could otherwise become gigabytes before
  * anything here sees them (RFC 7692 §8). Returns whether it was there.
- *
- * @param headers - names and values in turn
  */
 function withoutCompression(headers: unknown): boolean {
   if (!Array.isArray(headers)) return false;

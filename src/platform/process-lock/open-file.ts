@@ -26,7 +26,6 @@ export function exclusiveOpenFlag(platform: NodeJS.Platform): number | undefined
 
 /**
  * See the head of this file.
- * @param flag - from {@link exclusiveOpenFlag}
  * @param open - opens a file; the system's own unless a test simulates another system
  */
 export function openFileLock(flag: number, open: (path: string, flags: number, mode: number) => number = openSync): LockMechanism {

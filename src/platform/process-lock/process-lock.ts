@@ -39,7 +39,6 @@ const mechanism: LockMechanism = flag === undefined ? directoryLock : openFileLo
 
 /**
  * Waits for the lock at `path`. The lock of a process that died is taken over; that of a living one, stopped or not, never is.
- * @param path - the lock's own, in a folder that exists and may be written
  * @param options - and `unless`, which is asked between tries: when it returns true the wait ends with undefined, since
  *   the holder has done what the lock was wanted for
  * @throws {@link AuthError} `lock_unavailable` after `timeoutMs`, naming the holder, or when something else is at `path`;
