@@ -3,6 +3,7 @@
  */
 
 import type { AuthErrorCode } from "../base/errors.ts";
+import type { DrainCounts } from "../sync/event-drain.ts";
 
 /** A team, in the service's words. */
 export interface TeamOutput {
@@ -209,22 +210,10 @@ export interface UploadOutput {
   readonly queued: number;
 }
 
-/** What happened to the events, or to the artifacts, that were sent. */
-export interface DrainCountsOutput {
-  /** Accepted by the service now. */
-  readonly delivered: number;
-  /** Delivered earlier, as the service says. */
-  readonly duplicates: number;
-  /** The service has not decided yet; they stay queued. */
-  readonly pending: number;
-  /** Refused, for now or for good. */
-  readonly rejected: number;
-}
-
 /** `sync now --json`. */
 export interface SyncNowOutput {
-  readonly events: DrainCountsOutput;
-  readonly artifacts: DrainCountsOutput;
+  readonly events: DrainCounts;
+  readonly artifacts: DrainCounts;
   /** How many of both are still queued. */
   readonly left: number;
   /** Why sending ended early; what was not reached is still queued. */

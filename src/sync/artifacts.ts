@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { extname } from "node:path";
-import { AuthError, isTransient, NotAuthenticatedError, ServiceError, hint } from "../base/errors.ts";
+import { AuthError, isTransient } from "../base/errors.ts";
 import { isTransientStatus } from "../http/retry.ts";
+import { drainFailure } from "./batch-answer.ts";
 import type { DrainOptions } from "./event-drain.ts";
 import { queueEntry } from "./queue-file.ts";
 import type { QueueItem } from "./queue-folder.ts";
@@ -123,14 +124,11 @@ function judgeUpload({ status, body, retryAfterMs }: ServiceAnswer): UploadVerdi
   const code = serviceText(body?.["error"]) ?? serviceText(body?.["code"]);
   const reason = `the service answered ${status}${code ? ` "${code}"` : ""} to the upload`;
   if (status >= 200 && status < 300) return { kind: "stored" };
-  if (status === 401) return { kind: "stop", failure: new NotAuthenticatedError(reason, { code: "session_ended" }) };
+  const failure = drainFailure(status, retryAfterMs, "an artifact");
+  if (status === 401) return { kind: "stop", failure };
   // The service lacks something that the upload needs, and may get it.
   if ((status === 404 && code !== "namespace_not_found") || status === 501) return { kind: "later", reason };
-  if (isTransientStatus(status)) {
-    const failure = new ServiceError("service_unavailable", reason, { status, retryAfterMs, hint: hint`Nothing was lost. Try again later: ${{ command: "sync now" }}` });
-    return { kind: "later", reason, retryAfterMs, failure };
-  }
-  return { kind: "refused", reason };
+  return isTransientStatus(status) ? { kind: "later", reason, retryAfterMs, failure } : { kind: "refused", reason };
 }
 
 /** min(2^n, 300) seconds, or longer where the service asked for that; in milliseconds. */

@@ -42,7 +42,7 @@ export function judgeBatch({ status, retryAfterMs, body }: ServiceAnswer, sent: 
     if (events.size > 0) return { events, next: "continue" };
     return halve(sent, { kind: "rejected", category: undefined, reason: serviceText(body?.["error"]) ?? "the service refused it (400)", final: false });
   }
-  return { events: new Map(), next: "stop", failure: failureOf(status, retryAfterMs) };
+  return { events: new Map(), next: "stop", failure: drainFailure(status, retryAfterMs, "a batch of events") };
 }
 
 /** A single event cannot be halved: the refusal is about it. */
@@ -52,7 +52,8 @@ function halve(sent: readonly string[], verdict: EventVerdict): BatchVerdict {
   return { events: new Map([[only, verdict]]), next: "continue" };
 }
 
-function failureOf(status: number, retryAfterMs: number | undefined): AuthError {
+/** Why an answer to `what` ends a drain: its reason is neither this event nor this artifact. */
+export function drainFailure(status: number, retryAfterMs: number | undefined, what: string): AuthError {
   if (status === 401) return new NotAuthenticatedError("the service refused the access token, even after a refresh", { code: "session_ended" });
   const facts = { status, retryAfterMs };
   if (status === 403) {
@@ -62,7 +63,7 @@ function failureOf(status: number, retryAfterMs: number | undefined): AuthError 
     });
   }
   const isPassing = isTransientStatus(status);
-  return new ServiceError(isPassing ? "service_unavailable" : "service_answer_invalid", `the service answered ${status} to a batch of events`, {
+  return new ServiceError(isPassing ? "service_unavailable" : "service_answer_invalid", `the service answered ${status} to ${what}`, {
     ...facts,
     hint: isPassing ? hint`Nothing was lost. Try again ${retryAfterMs === undefined ? "later" : inWhile(retryAfterMs)}: ${{ command: "sync now" }}` : hint`Check the address of the service: ${{ command: "auth status" }}`,
   });

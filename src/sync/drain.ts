@@ -4,9 +4,8 @@ import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 import { drainArtifacts } from "./artifacts.ts";
 import type { BatchLimits } from "./batch.ts";
 import { type DrainCounts, drainEvents, type Rejection } from "./event-drain.ts";
-import { syncHealth } from "./health.ts";
 import type { Account, QueueScope, SyncQueue } from "./queue.ts";
-import type { ServiceAccess } from "./service-request.ts";
+import { type ServiceAccess, syncHealth } from "./service-request.ts";
 
 /** The result of draining everything that an account may send. */
 export interface DrainReport {

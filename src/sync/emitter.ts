@@ -62,7 +62,7 @@ export type Emitter = (input: EventInput) => Promise<EmitReport>;
 export function createEmitter({ queue, lamport, clock, nodeId, origin, context, live, onQueued }: EmitterOptions): Emitter {
   interface Pending {
     input: EventInput;
-    at: number;
+    timestamp: string;
     resolve: (report: EmitReport) => void;
   }
   const pending: Pending[] = [];
@@ -86,8 +86,8 @@ export function createEmitter({ queue, lamport, clock, nodeId, origin, context, 
     if (room === 0) return;
     const taken = group.slice(0, room);
     const first = await lamport.tick(taken.length);
-    const team = scope.account?.team ?? null;
-    const events = taken.map(({ input, at }, index) => eventEnvelope(input, { eventId: nextId(), nodeId, lamport: first + index, at, team }));
+    const team_slug = scope.account?.team ?? null;
+    const events = taken.map(({ input, timestamp }, index) => eventEnvelope(input, { event_id: nextId(), node_id: nodeId, lamport_clock: first + index, timestamp, team_slug }));
     const items = events.map((event) => ({ order: event.lamport_clock, id: event.event_id, text: JSON.stringify(event) }));
     const [only, second] = items;
     // An event that may be delivered live is then removed on its own, and so has a file of its own.
@@ -119,7 +119,7 @@ export function createEmitter({ queue, lamport, clock, nodeId, origin, context, 
       const problems = eventProblems(copy);
       if (problems.length > 0) return { outcome: "refused", problems };
       return await new Promise<EmitReport>((resolve) => {
-        pending.push({ input: copy, at: clock.now(), resolve });
+        pending.push({ input: copy, timestamp: new Date(clock.now()).toISOString(), resolve });
         if (!writing) void write();
       });
     } catch (error) {

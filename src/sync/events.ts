@@ -116,35 +116,20 @@ export function eventProblems(input: EventInput): string[] {
 }
 
 /** What the emitter adds to an event. */
-export interface EventStamp {
-  eventId: string;
-  nodeId: string;
-  lamport: number;
-  /** Milliseconds since 1970. */
-  at: number;
-  team: string | null;
-}
+export type EventStamp = Pick<EventEnvelope, "event_id" | "node_id" | "lamport_clock" | "timestamp" | "team_slug">;
 
 /** The envelope of an event without {@link eventProblems}. */
 export function eventEnvelope(input: EventInput, stamp: EventStamp): EventEnvelope {
   return {
-    event_id: stamp.eventId,
+    ...stamp,
     event_type: input.event_type,
     aggregate_id: input.aggregate_id,
     aggregate_type: input.aggregate_type ?? defaultAggregateType(input),
     schema_version: schemaVersion,
     build_id: input.build_id ?? "",
     payload: input.payload,
-    node_id: stamp.nodeId,
-    lamport_clock: stamp.lamport,
     causation_id: input.causation_id ?? null,
-    timestamp: new Date(stamp.at).toISOString(),
-    team_slug: stamp.team,
-    project_uuid: input.project_uuid ?? null,
-    project_slug: input.project_slug ?? null,
-    git_branch: input.git_branch ?? null,
-    head_commit_sha: input.head_commit_sha ?? null,
-    repo_slug: input.repo_slug ?? null,
+    ...(Object.fromEntries(contextKeys.map((key) => [key, input[key] ?? null])) as unknown as ProjectContext),
   };
 }
 

@@ -5,7 +5,7 @@ import { eventEnvelope, eventProblems, nodeId, type EventInput } from "../../src
 import { envelopeDefect } from "../fake-saas/envelope.ts";
 import { history } from "./support.ts";
 
-const stamp = { eventId: "01ARZ3NDEKTSV4RRFFQ69G5FAV", nodeId: "0123456789ab", lamport: 7, at: 1_700_000_000_000, team: "tm_acme" };
+const stamp = { event_id: "01ARZ3NDEKTSV4RRFFQ69G5FAV", node_id: "0123456789ab", lamport_clock: 7, timestamp: "2023-11-14T22:13:20.000Z", team_slug: "tm_acme" };
 const about = (event_type: string, payload: Record<string, unknown>): EventInput => ({ event_type, aggregate_id: "WP01", payload });
 
 const good: EventInput[] = [

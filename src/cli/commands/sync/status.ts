@@ -1,6 +1,6 @@
 import { queueFolder } from "../../../app/account.ts";
 import { hint, login } from "../../../base/errors.ts";
-import { syncHealth } from "../../../sync/health.ts";
+import { syncHealth } from "../../../sync/service-request.ts";
 import { SyncQueue, type Account } from "../../../sync/queue.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { counted } from "../../../base/duration.ts";
