@@ -1,4 +1,5 @@
-import { isAlive, remainingMs, type Profile, type Session } from "../auth/session.ts";
+import { isAlive, remainingMs } from "../auth/token-manager/current-session.ts";
+import type { Profile, Session } from "../auth/session.ts";
 import { login } from "../base/errors.ts";
 import { finder, type Finding } from "./finding.ts";
 
