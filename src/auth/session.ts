@@ -165,22 +165,16 @@ export function accountName(profile: Profile): string {
 }
 
 const formatVersion = 1;
+/** The members that are secrets, in a profile and in its session. */
+const secretMembers: readonly string[] = ["accessToken", "refreshToken", "dpopKey", "clientSecret"] satisfies (keyof Session)[];
 
 /** The text that is sealed: the one place where the secrets of a session become text again. */
 export function serializeProfiles({ active, folders, profiles }: Profiles): string {
-  return JSON.stringify({ version: formatVersion, active, folders: folders && Object.fromEntries(folders), profiles: Object.fromEntries([...profiles].map(revealed)) });
-}
-
-function revealed([name, profile]: [string, Profile]): [string, unknown] {
-  const { session } = profile;
-  const opened = session && {
-    ...session,
-    accessToken: session.accessToken.reveal(),
-    refreshToken: session.refreshToken?.reveal(),
-    dpopKey: session.dpopKey?.reveal(),
-    clientSecret: session.clientSecret?.reveal(),
-  };
-  return [name, { ...profile, clientSecret: profile.clientSecret?.reveal(), session: opened }];
+  const stored = { version: formatVersion, active, folders: folders && Object.fromEntries(folders), profiles: Object.fromEntries(profiles) };
+  return JSON.stringify(stored, function (this: Readonly<Record<string, unknown>>, name, value: unknown) {
+    const member = this[name];
+    return member instanceof Secret ? member.reveal() : value;
+  });
 }
 
 /**
@@ -190,28 +184,12 @@ function revealed([name, profile]: [string, Profile]): [string, unknown] {
  * @throws {@link AuthError} `storage_unreadable` when a newer version wrote it
  */
 export function parseProfiles(text: string): Profiles {
-  type Sealed = { accessToken: string; refreshToken?: string; dpopKey?: string; clientSecret?: string };
-  type Stored = Omit<Profile, "session" | "clientSecret"> & { clientSecret?: string; session: undefined | (Omit<Session, keyof Sealed> & Sealed) };
-  const stored = JSON.parse(text) as { version: number; active: string; folders?: Record<string, string>; profiles: Record<string, Stored> };
-  if (stored.version !== formatVersion) {
-    throw new AuthError("storage_unreadable", `the stored sessions have format ${stored.version}, and this version reads format ${formatVersion}`, {
+  const sealed = (name: string, value: unknown): unknown => (secretMembers.includes(name) && typeof value === "string" ? new Secret(value) : value);
+  const { version, active, folders, profiles } = JSON.parse(text, sealed) as { version: number; active: string; folders?: Record<string, string>; profiles: Record<string, Profile> };
+  if (version !== formatVersion) {
+    throw new AuthError("storage_unreadable", `the stored sessions have format ${version}, and this version reads format ${formatVersion}`, {
       hint: "Install the newest version of this tool",
     });
   }
-  const profiles = new Map<string, Profile>();
-  const sealed = (value: string | undefined): Secret | undefined => (value === undefined ? undefined : new Secret(value));
-  for (const [name, { session, clientSecret, ...profile }] of Object.entries(stored.profiles)) {
-    profiles.set(name, {
-      ...profile,
-      clientSecret: sealed(clientSecret),
-      session: session && {
-        ...session,
-        accessToken: new Secret(session.accessToken),
-        refreshToken: sealed(session.refreshToken),
-        dpopKey: sealed(session.dpopKey),
-        clientSecret: sealed(session.clientSecret),
-      },
-    });
-  }
-  return { active: stored.active, ...(stored.folders && { folders: new Map(Object.entries(stored.folders)) }), profiles };
+  return { active, ...(folders && { folders: new Map(Object.entries(folders)) }), profiles: new Map(Object.entries(profiles)) };
 }
