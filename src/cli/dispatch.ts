@@ -1,6 +1,6 @@
 import { hint, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
-import { commonOptions, usageError, type Command, type CommandEntry, type OptionSpec } from "./command.ts";
+import { optionsOf, usageError, type Command, type CommandEntry, type OptionSpec } from "./command.ts";
 import { commandTable, topicsOf } from "./command-table.ts";
 
 /** What an option was given; a list if it may be repeated. */
@@ -95,7 +95,7 @@ function entriesBelow(words: readonly string[], table: readonly CommandEntry[]):
 async function parse(command: Command, args: readonly string[]): Promise<{ values: Record<string, OptionValue>; positionals: string[] }> {
   const options = new Map<string, { name: string; option: OptionSpec }>();
   const parserOptions: Record<string, { type: "string" | "boolean"; short?: string }> = {};
-  for (const [name, option] of Object.entries<OptionSpec>({ ...command.options, ...commonOptions })) {
+  for (const [name, option] of optionsOf(command)) {
     const type = option.type === "boolean" ? "boolean" : "string";
     for (const spelling of [name, option.alias ?? name]) {
       options.set(spelling, { name, option });

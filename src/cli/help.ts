@@ -1,11 +1,10 @@
 import type { Identity } from "../base/identity.ts";
-import { commonOptions, type Command, type CommandEntry, type HelpText, type OptionSpec, type TopicEntry } from "./command.ts";
+import { optionsOf, type Command, type CommandEntry, type HelpText, type TopicEntry } from "./command.ts";
 import { columns } from "./format.ts";
 
 /** The help of one command. */
 export function commandHelp(command: Command, identity: Identity): string {
-  const specs = Object.entries<OptionSpec>({ ...command.options, ...commonOptions });
-  const options = specs.map(([name, { type, short, value = "VALUE", help }]): [string, string] => [
+  const options = optionsOf(command).map(([name, { type, short, value = "VALUE", help }]): [string, string] => [
     `${short ? `-${short}, ` : "    "}--${name}${type === "boolean" ? "" : ` ${value}`}`,
     help,
   ]);
