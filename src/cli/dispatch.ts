@@ -11,13 +11,7 @@ export type Request =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "run"; readonly command: Command; readonly values: Readonly<Record<string, OptionValue>>; readonly positionals: readonly string[] };
 
-/**
- * Reads a command line. Loads the one command that it names, and the help only if it is wanted.
- *
- * @param argv - without the tool's own name
- * @param table - the commands that the tool has
- * @throws AuthError `usage_invalid`
- */
+/** Reads a command line. Loads the one command that it names, and the help only if it is wanted. */
 export async function dispatch(argv: readonly string[], identity: Identity, table: readonly CommandEntry[] = commandTable): Promise<Request> {
   if (argv[0] === "--version" || argv[0] === "-V") return { kind: "text", text: identity.version };
   if (argv[0] === "help") return (await helpTopic(argv.slice(1), identity, table)) ?? dispatch([...argv.slice(1), "--help"], identity, table);

@@ -34,13 +34,7 @@ const groupExamples: Readonly<Record<string, readonly string[]>> = {
   tracker: ["tracker status --provider github --project my-project", "tracker tickets --provider linear"],
 };
 
-/**
- * The help of a group of commands, or of the tool itself.
- *
- * @param words - the words typed so far; none for the tool
- * @param entries - the commands below them
- * @param topics - of the tool, for its own help
- */
+/** The help of a group of commands, or of the tool itself, with its topics. `words`: what was typed so far; `entries`: the commands below. */
 export function groupHelp(words: readonly string[], entries: readonly CommandEntry[], topics: readonly TopicEntry[], identity: Identity): string {
   const below = new Map<string, string>();
   for (const { words: all, summary } of entries) {

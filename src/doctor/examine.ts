@@ -25,12 +25,7 @@ export interface Examination {
 /** For everything together: the keychain and the service are asked at the same time, and each of their steps has a limit too. */
 const limitMs = 9_500;
 
-/**
- * Examines everything that a login and a request depend on.
- *
- * @returns the findings in the order of their numbers
- * @throws the signal's reason
- */
+/** Everything that a login and a request depend on, in the order of the numbers. */
 export async function examine(app: App, { login, repair, signal }: Examination): Promise<Finding[]> {
   const { settings, clock, sealedFile } = app;
   const limit = AbortSignal.any([signal, clock.timeout(limitMs)]);

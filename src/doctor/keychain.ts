@@ -11,11 +11,7 @@ const names: Partial<Record<NodeJS.Platform, string>> = {
   win32: "the Windows Credential Manager",
 };
 
-/**
- * Whether the OS keychain answers and is persistent.
- *
- * @param account - the entry that the sessions need; undefined when they need none
- */
+/** Whether the OS keychain answers and is persistent. `account`: the entry that the sessions need, if they need one. */
 export async function examineKeychain(keychain: Keychain, account: string | undefined, platform: NodeJS.Platform): Promise<Finding> {
   const report = finder("D601", "keychain");
   try {

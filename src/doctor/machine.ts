@@ -9,11 +9,7 @@ import { finder, type Finding } from "./finding.ts";
 const oldest = [20, 18] as const;
 const tested = [20, 22, 24, 26];
 
-/**
- * Which login works here, what would open the browser, and what this Node can do.
- *
- * @param login - from `describeEnvironment`
- */
+/** Which login works here, what would open the browser, and what this Node can do. */
 export function examineMachine(login: LoginEnvironment, app: App): Finding[] {
   return [
     finder("D701", "login")("ok", `${login.login === "device" ? "with a code" : "through the browser"}: ${login.reason}`),

@@ -4,12 +4,7 @@ import { finder, type Finding } from "./finding.ts";
 
 const threeDaysMs = 3 * 86_400_000;
 
-/**
- * Who is logged in, and when both tokens expire, as far as this machine knows.
- *
- * @param name - the profile in use
- * @param now - this machine's clock, milliseconds since 1970
- */
+/** Who is logged in, and when both tokens expire, as far as this machine knows. */
 export function examineSession(name: string, profile: Profile | undefined, now: number): Finding[] {
   const session = profile?.session;
   const report = finder("D301", "session");

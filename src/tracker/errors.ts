@@ -58,13 +58,7 @@ export function trackerFacts(error: unknown): TrackerFacts | undefined {
   return error instanceof NotAuthenticatedError ? trackerFacts(error.cause) : undefined;
 }
 
-/**
- * The error that an answer or a failed operation describes.
- *
- * @param status - of the answer
- * @param body - `{error_code|code, category, message, …}`; undefined when it was no JSON object
- * @param retryAfterMs - from `Retry-After`; the body takes precedence
- */
+/** The error that an answer or a failed operation describes. A delay in the body takes precedence over the one of `Retry-After`. */
 export function trackerFailure(status: number, body: JsonObject | undefined, retryAfterMs?: number): TrackerError | NotAuthenticatedError {
   // Programs print these too, and a crash does.
   const said = (name: string): string | undefined => textOf(excerpt(printable(textOf(body?.[name]) ?? ""), 200));
