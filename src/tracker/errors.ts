@@ -37,9 +37,8 @@ export class TrackerError extends ServiceError implements TrackerFacts {
 
   /** `message`: the service's own. The code and the hint come from the facts. */
   constructor(message: string, facts: TrackerFacts) {
-    const { status, errorCode, retryAfterMs } = facts;
-    super(codeOf(facts), message, { status, error: errorCode, retryAfterMs, hint: hintOf(facts) });
-    this.errorCode = errorCode;
+    super(codeOf(facts), message, { ...facts, error: facts.errorCode, hint: hintOf(facts) });
+    this.errorCode = facts.errorCode;
     this.category = facts.category;
     this.retryable = facts.retryable;
     this.userActionRequired = facts.userActionRequired;

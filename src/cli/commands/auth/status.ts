@@ -1,4 +1,3 @@
-import type { App } from "../../../app/app.ts";
 import { accountName, type Profile, type Session } from "../../../auth/session.ts";
 import { AuthError, hint, login } from "../../../base/errors.ts";
 import type { Identity } from "../../../base/identity.ts";
@@ -73,23 +72,16 @@ async function ofProfile({ app, signal }: Context, check: boolean): Promise<Find
   return { found: { ...statusOf(name, current, app, here), checked }, profile: current };
 }
 
+/** Requests go to the profile's service, or to the one that the environment names. The profile's own session is not used: nothing is said of it. */
 async function ofEnvironmentToken({ app, signal }: Context, check: boolean): Promise<Findings> {
   const { name, profile, all: { here } } = await chosenProfile(app);
-  const found = environmentTokenStatus(name, profile, app, here);
+  const service = app.settings.service?.value ?? profile?.service;
+  const known = statusOf(name, profile && { ...profile, session: undefined }, app, here);
+  const found: AuthStatus = { ...known, authenticated: true, tokenSource: app.identity.variable("ACCESS_TOKEN"), ...(service !== undefined && { service }) };
   if (!check) return { found };
   const { ownerOfEnvironmentToken } = await import("../../../app/account.ts");
   const { teams, ...user } = (await ownerOfEnvironmentToken(app, signal)).user;
   return { found: { ...found, checked: true, user, teams } };
-}
-
-/**
- * The status with a token from the environment: requests go to the profile's service, or to the one that the environment names. The
- * user of the token is not known here, and the profile's own session is not used, so nothing is said of it.
- */
-function environmentTokenStatus(name: string, profile: Profile | undefined, app: App, here: string | undefined): AuthStatus {
-  const service = app.settings.service?.value ?? profile?.service;
-  const known = statusOf(name, profile && { ...profile, session: undefined }, app, here);
-  return { ...known, authenticated: true, tokenSource: app.identity.variable("ACCESS_TOKEN"), ...(service !== undefined && { service }) };
 }
 
 /** What is left, never rounded up: `59 min remaining`. */
