@@ -1,6 +1,6 @@
 import type { App } from "../app/app.ts";
 import { login as loginCommand } from "../base/errors.ts";
-import { browserCommands } from "../platform/browser-commands.ts";
+import { browserCommands } from "../platform/browser.ts";
 import type { LoginEnvironment } from "../platform/browser-or-device.ts";
 import { findProgram } from "../platform/inspect.ts";
 import { finder, type Finding } from "./finding.ts";
