@@ -1,5 +1,5 @@
 import { accessSync, constants, lstatSync, readdirSync, statSync } from "node:fs";
-import { posix, win32 } from "node:path";
+import { join, posix, win32 } from "node:path";
 import type { Environment } from "./paths.ts";
 
 /** An entry of a folder, seen from outside: nothing is opened. */
@@ -24,7 +24,7 @@ export function inspectFolder(path: string): readonly Inspected[] {
     const entry = found[at];
     if (entry?.kind !== "folder") continue;
     for (const name of namesIn(entry.path)) {
-      const inside = described((process.platform === "win32" ? win32 : posix).join(entry.path, name), false);
+      const inside = described(join(entry.path, name), false);
       if (inside !== undefined) found.push(inside);
     }
   }
@@ -54,11 +54,11 @@ function described(path: string, follow: boolean): Inspected | undefined {
  * @param program - a path, or a name to look for in `PATH`
  */
 export function findProgram(program: string, env: Environment, platform: NodeJS.Platform): string | undefined {
-  const { delimiter, join } = platform === "win32" ? win32 : posix;
+  const path = platform === "win32" ? win32 : posix;
   const isPath = program.includes("/") || (platform === "win32" && program.includes("\\"));
-  const folders = isPath ? [""] : (env["PATH"] ?? env["Path"] ?? "").split(delimiter).filter(Boolean);
+  const folders = isPath ? [""] : (env["PATH"] ?? env["Path"] ?? "").split(path.delimiter).filter(Boolean);
   const endings = platform === "win32" && !/\.\w+$/.test(program) ? [".exe", ".com"] : [""];
-  return folders.flatMap((folder) => endings.map((ending) => join(folder, program) + ending)).find(canRun);
+  return folders.flatMap((folder) => endings.map((ending) => path.join(folder, program) + ending)).find(canRun);
 }
 
 function canRun(path: string): boolean {

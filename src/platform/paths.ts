@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { posix, win32 } from "node:path";
-import { AuthError, hint } from "../base/errors.ts";
+import { AuthError, hint, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 
 /** Environment variables, as `process.env` has them. */
@@ -27,13 +27,7 @@ export function configFolder(identity: Identity, env: Environment, platform: Nod
   // The XDG base directory specification says to ignore a relative path.
   const xdg = env["XDG_CONFIG_HOME"];
   if (platform !== "win32" && platform !== "darwin" && xdg && path.isAbsolute(xdg)) return path.join(xdg, name);
-  const folder = homeFolder(home);
-  // A relative one would leave the sessions in whatever folder a command is run from.
-  if (!path.isAbsolute(folder)) {
-    throw new AuthError("configuration_invalid", "there is no home folder to keep the session in", {
-      hint: hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own`,
-    });
-  }
+  const folder = homeFolder(path, home, "the session", hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own`);
   if (platform === "win32") return path.join(folder, "AppData", "Roaming", name);
   if (platform === "darwin") return path.join(folder, "Library", "Application Support", name);
   return path.join(folder, ".config", name);
@@ -51,13 +45,16 @@ function absolute(path: typeof posix, folder: string, source: string): string {
   }
 }
 
-function homeFolder(home: () => string): string {
+/** A relative one would leave the sessions in whatever folder a command is run from. */
+function homeFolder(path: typeof posix, home: () => string, what: string, remedy: Hint): string {
+  let folder = "";
   try {
-    return home();
+    folder = home();
   } catch {
     // No HOME, and a user number without a name, as in a container.
-    return "";
   }
+  if (path.isAbsolute(folder)) return folder;
+  throw new AuthError("configuration_invalid", `there is no home folder to keep ${what} in`, { hint: remedy });
 }
 
 /**
@@ -73,12 +70,8 @@ export function stateFolder({ name }: Identity, env: Environment, platform: Node
   const variable = stateVariable(platform);
   const chosen = env[variable];
   if (platform !== "darwin" && chosen && path.isAbsolute(chosen)) return path.join(chosen, name);
-  const folder = homeFolder(home);
-  if (!path.isAbsolute(folder)) {
-    throw new AuthError("configuration_invalid", "there is no home folder to keep the secret of the session's key in", {
-      hint: hint`Set ${variable} to a folder that you own, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`,
-    });
-  }
+  const remedy = hint`Set ${variable} to a folder that you own, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`;
+  const folder = homeFolder(path, home, "the secret of the session's key", remedy);
   if (platform === "win32") return path.join(folder, "AppData", "Local", name);
   if (platform === "darwin") return path.join(folder, "Library", "Application Support", `${name}-state`);
   return path.join(folder, ".local", "state", name);

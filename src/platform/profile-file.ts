@@ -1,5 +1,6 @@
 import { dirname, join, resolve } from "node:path";
 import type { Identity } from "../base/identity.ts";
+import { safely } from "./private-files.ts";
 
 // Not imported: see private-files.ts.
 const { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, realpathSync } = process.getBuiltinModule("node:fs");
@@ -28,7 +29,8 @@ export function findProfileFile({ name }: Identity, home: string | undefined, fr
   let folder = from;
   for (let level = 0; folder !== undefined && level < maxLevels; level += 1) {
     const path = join(folder, `.${name}-profile`);
-    if (isThere(path)) return { path, text: smallText(path) };
+    const text = smallText(path);
+    if (text !== undefined) return { path, text };
     const parent = dirname(folder);
     folder = folder === last || parent === folder ? undefined : parent;
   }
@@ -44,18 +46,16 @@ export function realFolder(path?: string): string | undefined {
   }
 }
 
-function isThere(path: string): boolean {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-  } catch {
-    return false;
-  }
-}
-
-function smallText(path: string): string {
+/** Undefined when nothing is there, or when that cannot be seen. */
+function smallText(path: string): string | undefined {
   let fd: number | undefined;
   try {
-    fd = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+  } catch {
+    return undefined;
+  }
+  try {
+    fd = openSync(path, constants.O_RDONLY | safely);
     const stats = fstatSync(fd);
     return stats.isFile() && stats.size <= maxBytes ? readFileSync(fd, "utf8") : "";
   } catch {

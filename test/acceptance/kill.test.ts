@@ -12,16 +12,16 @@ import { numbersFrom } from "../simulation/random.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storedSession, storeSession } from "../helpers/stored-session.ts";
 
-const rounds = Number(process.env["KILL_ROUNDS"] ?? 30);
+const rounds = Number(process.env["KILL_ROUNDS"] ?? 15);
 const seed = Number(process.env["KILL_SEED"] ?? randomInt(2 ** 32));
 const processes = 4;
 
 /** When the killing is done, in words, and its share of the rounds. */
 const moments = {
   /** Each victim at a moment of its own, from its start to past its end. */
-  any: ["at any moment", 3],
+  any: ["at any moment", 2],
   /** The service has the request and does nothing about it. */
-  asked: ["before the service refreshes", 2],
+  asked: ["before the service refreshes", 1],
   /** The service has rotated the token and not answered: the one window that remains, on purpose. */
   unheard: ["before the service answers", 1],
   /** The service has rotated the token and its answer is on the way, or has just come. */
@@ -52,7 +52,8 @@ function watchRequests({ saas, config }: Scene): { pid: number; presented: strin
   return asked;
 }
 
-async function play(t: TestContext, stage: Scene, moment: Moment, asked: { pid: number; presented: string }[], random: () => number): Promise<Round> {
+/** @param part - from 0 to 1, how late in what is killed: the rounds are spread over it, so that few of them reach all of it */
+async function play(t: TestContext, stage: Scene, moment: Moment, asked: { pid: number; presented: string }[], random: () => number, part: number): Promise<Round> {
   const { saas, env, config } = stage;
   await storeSession(saas, env, sessionOf(saas));
   asked.length = 0;
@@ -77,7 +78,7 @@ async function play(t: TestContext, stage: Scene, moment: Moment, asked: { pid: 
     victims.forEach(kill);
   };
   const all = Promise.all(commands.map(({ ended }) => ended));
-  const delayMs = random() * 25;
+  const delayMs = part * 25;
   if (moment === "any") {
     for (const victim of victims) setTimeout(() => kill(victim), random() * 500);
   } else if (moment === "asked") {
@@ -92,7 +93,7 @@ async function play(t: TestContext, stage: Scene, moment: Moment, asked: { pid: 
     if (delayMs < 2) killAll();
     else setTimeout(killAll, delayMs);
   } else {
-    let left = 1 + Math.floor(random() * 60);
+    let left = 1 + Math.floor(part * 60);
     const watcher = watch(config, () => {
       left -= 1;
       if (left === 0) killAll();
@@ -147,7 +148,7 @@ for (const [moment, [words, share]] of Object.entries(moments) as [Moment, (type
     const stage = await scene(t);
     const asked = watchRequests(stage);
     const played: Round[] = [];
-    for (let round = 0; round < times; round += 1) played.push(await play(t, stage, moment, asked, random));
+    for (let round = 0; round < times; round += 1) played.push(await play(t, stage, moment, asked, random, (round + random()) / times));
 
     const freeAfterMs = Math.max(...played.map((round) => round.freeAfterMs));
     const kills = played.reduce((sum, { killed }) => sum + killed.size, 0);

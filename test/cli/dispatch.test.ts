@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { commandEnvironment, scratchFolder } from "../helpers/command.ts";
 import { runHere } from "../helpers/command-here.ts";
+import { scene } from "../helpers/scene.ts";
 
 for (const [line, error, hint] of [
   ["auht login", '"auht" is not a command of spec-kitty', "Did you mean: spec-kitty auth? Usage: spec-kitty COMMAND [options]"],
@@ -42,4 +43,10 @@ test("FR-008 C-001 --help at every level shows usage, options and two examples, 
     assert.doesNotMatch(text, /password|passwd|user ?name/i, name);
   }
   for (const args of [["-h"], ["auth"], ["auth", "login", "-h"]]) assert.equal((await runHere(args, {})).code, 0);
+});
+
+test("a command without its group, and help in front of a command, find the command", async (t) => {
+  const { here } = await scene(t);
+  assert.match((await here("login")).stderr, /^error: "login" is not a command of spec-kitty\nhint: Did you mean: spec-kitty auth login\? /);
+  for (const words of ["", " auth", " auth login"]) assert.equal((await here(`help${words}`)).stdout, (await here(`${words} --help`.trim())).stdout);
 });

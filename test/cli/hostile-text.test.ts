@@ -4,6 +4,7 @@ import { approve, tamper, type Visit } from "../fake-saas/user.ts";
 import type { CommandResult } from "../helpers/command.ts";
 import { logInHere } from "../helpers/command-here.ts";
 import { scene } from "../helpers/scene.ts";
+import { signIn } from "../helpers/stored-session.ts";
 
 /** Moves the cursor, sets the title, hides text, reverses the direction, and forges lines. */
 const hostile = "\u001b[2J\u001b]0;owned\u0007\u009b31mEvil\u202eLtd\u2066\u200b\r\nerror: forged\n✓ Logged in as root\u2028hint: rm -rf\u0000</p><script>alert(1)</script>";
@@ -54,4 +55,45 @@ test("S-008 error descriptions from the service stay text on one line, in the te
     assertHarmless(failed);
     assert.equal(failed.stderr.split("\n").filter((text) => /^(error|hint):/.test(text)).length, 2);
   }
+});
+
+test("an issuer that is as long as a book is an error of one line that can be read", async (t) => {
+  const { saas, here } = await scene(t);
+  saas.faults.next("/.well-known/oauth-authorization-server", { body: { issuer: "x".repeat(900_000) } });
+  const { code, stderr } = await here("auth login");
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: the metadata of "[^"]+" names the issuer [^\n]+\nhint: Check the address of the issuer\n$/);
+  assert.ok(stderr.length < 1_000, `${stderr.length} characters`);
+});
+
+for (const [path, member, args] of [
+  ["/oauth/token", "scope", "auth login"],
+  ["/api/v1/tracker/status/", "connected", "tracker status --provider github --project p"],
+  ["/api/v1/tracker/status/", "connected", "tracker status --provider github --project p --json"],
+] as const) {
+  test(`S-014 an answer whose "${member}" is nested without an end is an error of the service in "${args}"`, async (t) => {
+    const { saas, env, here } = await scene(t);
+    if (args !== "auth login") await signIn(saas, env);
+    saas.faults.always(path, { body: `{"${member}":${"[".repeat(400_000)}${"]".repeat(400_000)}}` });
+    const { code, stdout, stderr } = await here(args);
+    assert.deepEqual([code, stdout.includes("[[")], [1, false]);
+    assert.match(stderr, /^error: [^\n]*JSON object[^\n]*\nhint: [^\n]+\n$/m);
+    assert.doesNotMatch(stderr, /bug/);
+  });
+}
+
+test("an error that is as long as a book is cut", async (t) => {
+  const { saas, here } = await scene(t);
+  saas.faults.next("/oauth/token", { status: 400, body: { error: "x".repeat(400_000), error_description: "y".repeat(400_000) } });
+  const { code, stderr } = await here("auth login");
+  assert.equal(code, 1);
+  assert.ok(stderr.length < 2_000, `${stderr.length} characters`);
+});
+
+test("a team whose id no header can have is left out, since no request could name it", async (t) => {
+  const { saas, here } = await scene(t);
+  const teams = [{ id: "a\r\nX-Other: 1", name: "A" }, { id: "tm_ok", name: "B" }, { id: "köln✓", name: "C" }];
+  saas.faults.next("/api/v1/me", { edit: (answer) => ({ ...answer, teams }) });
+  await here("auth login");
+  assert.deepEqual((JSON.parse((await here("auth status --json")).stdout) as { teams: unknown }).teams, [{ id: "tm_ok", name: "B" }]);
 });

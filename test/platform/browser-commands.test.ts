@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type BrowserCommand, browserCommands } from "../../src/platform/browser-commands.ts";
+import { type BrowserCommand, browserCommands } from "../../src/platform/browser.ts";
 
 const address = "https://login.example.com/a?x=1&y=2";
 const lines = (commands: BrowserCommand[]): string[] => commands.map(({ program, args }) => [program, ...args].join(" | "));

@@ -8,6 +8,7 @@ import { AuthError, NotAuthenticatedError, type AuthErrorCode } from "../../src/
 import { LiveClient, type LiveClientOptions, type LiveMessage } from "../../src/sync/live-client.ts";
 import { eventEnvelope, type EventEnvelope } from "../../src/sync/events.ts";
 import type { Account } from "../../src/sync/queue.ts";
+import type { Fault } from "../fake-saas/faults.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import { authorized, type Authorized } from "../helpers/authorized.ts";
 import { withWebSocket } from "../helpers/web-socket.ts";
@@ -125,11 +126,12 @@ withWebSocket(import.meta.url, (WebSocket) => {
   test("events and answers are reported, and frames that are unknown or malformed are ignored", async (t) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
-    for (const frame of [{ type: "tea" }, "{", "[]", "null", '"x"', { type: "ack" }, { no: "type" }]) stage.saas.pushToSockets(frame);
+    const ignored = [{ type: "tea" }, "", "{", "[]", "null", "1", '"x"', { type: 7 }, { type: "ack" }, { type: "error", event_id: 1 }, { no: "type" }];
+    for (const frame of ignored) stage.saas.pushToSockets(frame);
     stage.saas.pushToSockets({ type: "error", event_id: "e1", status: "rejected", error_category: "schema_mismatch", retryable: true });
     stage.saas.pushToSockets({ type: "event", event_type: "WPCreated", lamport_clock: 7 });
     await stage.saas.until(() => stage.messages.some(({ kind }) => kind === "event"));
-    assert.equal(stage.messages.filter(({ kind }) => kind === "ignored").length, 7);
+    assert.equal(stage.messages.filter(({ kind }) => kind === "ignored").length, ignored.length);
     assert.deepEqual(stage.messages.slice(-2), [
       { kind: "answer", answer: { eventId: "e1", status: "rejected", category: "schema_mismatch", retryable: true } },
       { kind: "event", event: { type: "event", event_type: "WPCreated", lamport_clock: 7 } },
@@ -147,20 +149,46 @@ withWebSocket(import.meta.url, (WebSocket) => {
     assert.equal(upgrades(stage), 1);
   });
 
-  test("S-014 a frame of 17 MB ends the client with an error, since it would be held in memory whole", async (t) => {
+  const mebibyte = Buffer.alloc(1024 * 1024, "x");
+  /** The header of a frame from the service: `fin` and what it is in the first byte, then the length. */
+  const frameHeader = (first: number, length: number): Buffer => {
+    const header = Buffer.from([first, 127, 0, 0, 0, 0, 0, 0, 0, 0]);
+    header.writeBigUInt64BE(BigInt(length), 2);
+    return header;
+  };
+  for (const [what, frames] of [
+    ["a frame of 17 MB", [mebibyte.toString().repeat(17)]],
+    ["a frame that announces a gigabyte", [frameHeader(0x81, 1024 ** 3)]],
+    ["a message of frames without an end", [frameHeader(0x01, mebibyte.length), mebibyte, ...Array.from({ length: 16 }, () => [frameHeader(0x00, mebibyte.length), mebibyte]).flat()]],
+    ["a message of empty frames without an end", [Buffer.from([0x01, 0]), Buffer.alloc(1024 * 1024)]],
+  ] satisfies [string, (string | Buffer)[]][]) {
+    test(`S-014 ${what} ends the client with an error, since it would be held in memory whole`, async (t) => {
+      const stage = await live(t);
+      await stage.saas.until(() => snapshots(stage) === 1);
+      for (const frame of frames) stage.saas.pushToSockets(frame);
+      await assert.rejects(stage.ended, is("service_answer_invalid", /sent a message of more than 16 MiB/));
+      assert.equal(upgrades(stage), 1);
+    });
+  }
+
+  test("S-014 compression is not offered, and a service that compresses all the same is not listened to", async (t) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
-    stage.saas.pushToSockets("y".repeat(17 * 1024 * 1024));
-    await assert.rejects(stage.ended, is("service_answer_invalid", /sent a message of more than 16 MiB/));
-    assert.equal(upgrades(stage), 1);
+    assert.equal(stage.saas.requests.find(({ path }) => path === "/ws")?.headers["sec-websocket-extensions"], undefined);
+    stage.saas.faults.next("/ws", { headers: { "Sec-WebSocket-Extensions": "permessage-deflate" } });
+    stage.saas.closeSockets();
+    await assert.rejects(stage.ended, is("service_answer_invalid", /^"ws:.*\/ws" compresses, which was not offered$/));
+    assert.equal(snapshots(stage), 1);
   });
 
-  test("bytes that are not a frame end the connection, and a new one is opened", async (t) => {
+  test("bytes that are not a frame, or text that is not UTF-8, end the connection, and a new one is opened", async (t) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
     stage.saas.pushToSockets(Buffer.from("HTTP/1.1 200 OK\r\n\r\nnot a frame at all"));
     await stage.saas.until(() => snapshots(stage) === 2);
-    assert.deepEqual(states(stage), ["Connected", "Reconnecting", "Connected"]);
+    stage.saas.pushToSockets(Buffer.from([0x81, 2, 0xc3, 0x28]));
+    await stage.saas.until(() => snapshots(stage) === 3);
+    assert.deepEqual(states(stage), ["Connected", "Reconnecting", "Connected", "Reconnecting", "Connected"]);
   });
 
   test("an event is delivered once the service says that it has it", async (t) => {
@@ -216,6 +244,22 @@ withWebSocket(import.meta.url, (WebSocket) => {
     const reason = stage.messages.find((message) => message.kind === "state" && message.state === "OfflineBatchMode");
     assert.ok(reason?.kind === "state" && reason.reason?.code === "network_unavailable");
   });
+
+  for (const [what, fault] of [
+    ["500", { status: 500, body: "oops" }],
+    ["503", { status: 503, headers: { "Retry-After": "0" } }],
+    ["429", { status: 429, headers: { "Retry-After": "0" } }],
+    ["nothing at all", { reset: "before" }],
+  ] satisfies [string, Fault][]) {
+    test(`a ticket request that is answered with ${what} is repeated`, async (t) => {
+      const stage = await live(t);
+      await stage.saas.until(() => snapshots(stage) === 1);
+      stage.saas.faults.next("/api/v1/ws-token", fault);
+      stage.saas.closeSockets();
+      await stage.saas.until(() => snapshots(stage) === 2);
+      assert.deepEqual([stage.saas.count("/api/v1/ws-token"), upgrades(stage)], [3, 2]);
+    });
+  }
 
   test("jitter shortens a wait by up to a half, and Retry-After replaces it", async (t) => {
     const stage = await live(t, { random: () => 1 });

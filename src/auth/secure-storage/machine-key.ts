@@ -45,8 +45,8 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
   const variable = stateVariable(platform);
   const startOver = login(undefined, "--force");
   const restore = hint`Restore it from a backup, or set ${variable} to what it was at login. If it is lost: ${startOver}`;
-  const read = (): Buffer | undefined => {
-    const text = about(variable, () => readPrivateFile(path()))?.toString("latin1");
+  const read = async (): Promise<Buffer | undefined> => {
+    const text = (await about(variable, () => readPrivateFile(path())))?.toString("latin1");
     if (text === undefined || /^[0-9a-f]{64}$/.test(text)) return text === undefined ? undefined : Buffer.from(text, "hex");
     throw new AuthError("storage_unreadable", `"${path()}" does not contain a secret of this program: it was changed`, {
       // Never replaced by a new one as long as it is there: somebody may still repair it.
@@ -66,30 +66,26 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
           hint: hint`Restore that file, or let this program read it. If it is lost: ${startOver}`,
         });
       }
-      const secret = read();
+      const secret = await read();
       if (secret === undefined) throw new AuthError("storage_unreadable", `the secret that opens the session is missing: there is no "${path()}"`, { hint: restore });
       return Buffer.from(hkdfSync("sha256", secret, Buffer.from(header.salt, "base64"), JSON.stringify([identity.name, id]), 32));
     },
     async prepare() {
-      if (read() !== undefined) return;
+      if ((await read()) !== undefined) return;
       const { ensurePrivateFolder, replacePrivateFile } = await import("../../platform/private-file-changes.ts");
       const { checkFoldersAbove } = await import("../../platform/folders-above.ts");
-      about(variable, () => {
+      const { acquireProcessLock } = await import("../../platform/process-lock/process-lock.ts");
+      await about(variable, async () => {
         checkFoldersAbove(dirname(path()));
         ensurePrivateFolder(dirname(path()));
+        const lock = await acquireProcessLock(`${path()}.lock`, { clock, timeoutMs: 10_000 });
+        try {
+          // The first secret stays: a file of another process may be sealed with it already.
+          if (readPrivateFile(path()) === undefined) replacePrivateFile(path(), randomBytes(32).toString("hex"));
+        } finally {
+          lock.release();
+        }
       });
-      const { acquireProcessLock } = await import("../../platform/process-lock/process-lock.ts");
-      // The first secret stays: a file of another process may be sealed with it already.
-      const lock = await acquireProcessLock(`${path()}.lock`, { clock, timeoutMs: 10_000 }).catch((error: unknown) =>
-        about(variable, () => {
-          throw error;
-        }),
-      );
-      try {
-        if (read() === undefined) about(variable, () => replacePrivateFile(path(), randomBytes(32).toString("hex")));
-      } finally {
-        lock.release();
-      }
     },
   };
 }
@@ -113,9 +109,9 @@ export function machineId(): string | undefined {
 }
 
 /** Says of an error that it is about the secret, and names the variable of its folder where the hint names that of the sessions. */
-function about<T>(variable: string, action: () => T): T {
+async function about<T>(variable: string, action: () => T | Promise<T>): Promise<T> {
   try {
-    return action();
+    return await action();
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;
     const isOfOtherFolder = error.next?.some((part) => typeof part === "object" && "variable" in part);

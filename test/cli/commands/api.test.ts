@@ -174,3 +174,18 @@ test("--silent prints no body, --output writes it to a file, and an error's body
   assert.equal((await here(`api ${echo} -o ${join(folder, "null")}`)).code, 0);
   assert.ok(lstatSync(join(folder, "null")).isSymbolicLink(), "what is no file is written to");
 });
+
+test("an address that is not the service's, and an invalid header, are wrong usage of api, and nothing is sent", async (t) => {
+  const { saas, env } = await loggedInScene(t);
+  const before = saas.requests.length;
+  for (const address of ["https:evil", "https://evil.invalid/api/v1/me", "//evil.invalid/", "/\\evil.invalid", `${saas.url}@evil.invalid/`, "file:///etc/passwd", "data:text/plain,hi"]) {
+    const { code, stdout, stderr } = await runHere(["api", "GET", address], env);
+    assert.deepEqual([code, stdout], [2, ""], address);
+    assert.match(stderr, /^error: [^\n]* is not on the service|leaves the service[^\n]*\nhint: Give a path on [^\n]+\n$/);
+  }
+  for (const value of ["hidden\nX-Other: 1", "hidden✓"]) {
+    const { code, stderr } = await runHere(["api", "GET", "/api/v1/me", "-H", `X-Key: ${value}`], env);
+    assert.deepEqual([code, stderr], [2, 'error: the value of the header "X-Key" cannot be sent\nhint: Use a single line of Latin-1 characters\n']);
+  }
+  assert.equal(saas.requests.length, before);
+});
