@@ -1,4 +1,4 @@
-import { accountName, type Profile, type Session } from "../../../auth/session.ts";
+import { accountName, refreshRemainingMs, soonMs, type Profile, type Session } from "../../../auth/session.ts";
 import { AuthError, hint, login } from "../../../base/errors.ts";
 import type { Identity } from "../../../base/identity.ts";
 import { chosenProfile, endOfSession, statusOf } from "../../account.ts";
@@ -6,8 +6,6 @@ import { defineCommand, jsonOption, profileOption, type Command, type Context } 
 import { duration } from "../../../base/duration.ts";
 import { columns } from "../../format.ts";
 import type { AuthStatus, StorageStatus } from "../../json-output.ts";
-
-const threeDaysMs = 3 * 86_400_000;
 
 export const status: Command = defineCommand({
   usage: "auth status",
@@ -39,12 +37,13 @@ export const status: Command = defineCommand({
       out.answer(columns(tokenRows(found, asked, identity)));
     } else {
       out.done(`Logged in as ${profile ? accountName(profile) : found.profile}`);
-      const now = app.clock.now() + (profile?.session?.clockOffsetMs ?? 0);
+      const session = profile?.session;
+      const now = app.clock.now() + (session?.clockOffsetMs ?? 0);
       if (values.check && !found.checked) out.warn("the issuer names nobody and gave no refresh token, so there is nothing to ask it");
       const asked = found.checked ? "asked just now" : "not asked: --check asks it";
-      out.answer(columns(sessionRows(found, profile?.session, now, identity, asked)));
-      const left = found.refreshTokenExpiresAt === undefined ? Infinity : Date.parse(found.refreshTokenExpiresAt) - now;
-      if (left < threeDaysMs) out.warn(hint`the login expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);
+      out.answer(columns(sessionRows(found, session, now, identity, asked)));
+      const left = session?.refreshToken ? refreshRemainingMs(session, app.clock.now()) : Infinity;
+      if (left < soonMs) out.warn(hint`the login expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);
     }
     return found.authenticated ? 0 : 4;
   },
