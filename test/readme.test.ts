@@ -16,8 +16,9 @@ import { record, screens } from "./docs/screens.ts";
 import { rowsOf, textOf } from "./docs/terminal-picture.ts";
 import { withTopics } from "./docs/topics.ts";
 import { approveDevice } from "./fake-saas/user.ts";
-import { bin, type CommandEnvironment, type CommandResult } from "./helpers/command.ts";
+import { bin, quickFetch, type CommandEnvironment, type CommandResult } from "./helpers/command.ts";
 import { scene } from "./helpers/scene.ts";
+import { signIn } from "./helpers/stored-session.ts";
 import { writeTool } from "./helpers/tool.ts";
 import { noTmux } from "./helpers/tmux.ts";
 
@@ -80,7 +81,7 @@ async function stage(t: TestContext): Promise<Awaited<ReturnType<typeof scene>> 
   const programs = join(it.folder, "bin");
   mkdirSync(work);
   mkdirSync(programs);
-  writeFileSync(join(programs, "spec-kitty"), `#!/bin/sh\nexec '${process.execPath}' '${bin}' "$@"\n`);
+  writeFileSync(join(programs, "spec-kitty"), `#!/bin/sh\nexec '${process.execPath}' --require '${quickFetch}' '${bin}' "$@"\n`);
   chmodSync(join(programs, "spec-kitty"), 0o755);
   const env = { ...it.env, PATH: `${programs}:${it.env["PATH"]}` };
   return { ...it, work, shell: (script) => run(t, "bash", ["-euc", script], env, work) };
@@ -187,13 +188,13 @@ test("every other command that a document or a topic names is one: words, option
 });
 
 test("every program in the README compiles against the package's own types, as strictly as the package itself, and runs", async (t) => {
-  const { folder, env, run: command } = await stage(t);
+  const { saas, folder, env } = await stage(t);
   const programs = blocks("ts");
   assert.ok(programs.length >= 2, "there are few");
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(root, join(folder, "node_modules", "spec-kitty"), "junction");
   writeFileSync(join(folder, "package.json"), `{ "type": "module" }`);
-  const options = { rootDir: ".", outDir: "out", typeRoots: [join(root, "node_modules", "@types")], declaration: false, isolatedDeclarations: false, sourceMap: false, inlineSources: false, skipLibCheck: false };
+  const options = { rootDir: ".", outDir: "out", typeRoots: [join(root, "node_modules", "@types")], declaration: false, isolatedDeclarations: false, sourceMap: false, inlineSources: false, skipLibCheck: false, skipDefaultLibCheck: true };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions: options, include: ["*.ts"] }));
   programs.forEach((text, index) => writeFileSync(join(folder, `program-${index}.ts`), text));
   try {
@@ -201,9 +202,9 @@ test("every program in the README compiles against the package's own types, as s
   } catch (error) {
     assert.fail((error as { stdout: string }).stdout);
   }
-  assert.equal((await command("auth login")).code, 0);
+  await signIn(saas, env);
   for (const index of programs.keys()) {
-    const { code, stdout, stderr } = await run(t, process.execPath, [join(folder, "out", `program-${index}.js`)], env, folder);
+    const { code, stdout, stderr } = await run(t, process.execPath, ["--require", quickFetch, join(folder, "out", `program-${index}.js`)], env, folder);
     assert.deepEqual([code, stderr], [0, ""], programs[index]);
     t.diagnostic(stdout.trim());
   }
@@ -216,7 +217,7 @@ test("the README's two tools run as they stand, but for the addresses and the cl
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(root, join(folder, "node_modules", "spec-kitty"), "junction");
   const machine = { ...env, SPEC_KITTY_CONFIG_DIR: undefined, XDG_CONFIG_HOME: join(folder, "config"), ACME_STORAGE: "file" };
-  const start = (source: string, name: string, ...args: string[]): Promise<CommandResult> => run(t, process.execPath, [writeTool(source, folder, name, { url: saas.url }), ...args], machine, folder);
+  const start = (source: string, name: string, ...args: string[]): Promise<CommandResult> => run(t, process.execPath, ["--require", quickFetch, writeTool(source, folder, name, { url: saas.url }), ...args], machine, folder);
   const login = await start(commands, "commands.mjs", "auth", "login");
   assert.match(login.stdout, /^✓ Logged in as alice@example\.com/, login.stderr);
   assert.equal((await start(commands, "commands.mjs", "auth", "logout")).code, 0);
@@ -228,14 +229,14 @@ test("the README's two tools run as they stand, but for the addresses and the cl
 });
 
 test("the README's sync script queues without a network, and sends when there is one", async (t) => {
-  const { saas, folder, env, run: command } = await scene(t);
+  const { saas, folder, env } = await scene(t);
   const script = blocks("ts").find((text) => text.includes("createSyncRuntime")) ?? "";
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(root, join(folder, "node_modules", "spec-kitty"), "junction");
   // There are no types in it to strip.
   writeFileSync(join(folder, "sync.mjs"), script);
-  const start = (): Promise<CommandResult> => run(t, process.execPath, [join(folder, "sync.mjs")], env, folder);
-  assert.equal((await command("auth login")).code, 0);
+  const start = (): Promise<CommandResult> => run(t, process.execPath, ["--require", quickFetch, join(folder, "sync.mjs")], env, folder);
+  await signIn(saas, env);
   await saas.stop();
   const offline = await start();
   assert.equal(offline.code, 0, offline.stderr);

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { Readable } from "node:stream";
 import { test, type TestContext } from "node:test";
 import { commandTable } from "../../src/cli/command-table.ts";
 import { bin, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
+import { runHere } from "../helpers/command-here.ts";
 import { scene } from "../helpers/scene.ts";
+import { signIn } from "../helpers/stored-session.ts";
 
 /** The standard input of a process without a terminal: not open, empty, or a pipe that stays open and silent. */
 type Input = "closed" | "empty" | "silent";
@@ -21,15 +24,15 @@ async function runWith(t: TestContext, input: Input, args: readonly string[], en
 }
 
 test("a question without a terminal fails without waiting, and names the option that would have answered it", async (t) => {
-  const { run, env } = await scene(t);
-  await run("auth login");
-  await run("auth login --profile work");
-  const questions: [args: string[], more: CommandEnvironment, option: RegExp][] = [
-    [["auth", "login", "--force", "--profile", "new"], { SPEC_KITTY_STORAGE: undefined, SPEC_KITTY_CONFIG_DIR: `${env["HOME"]}/fresh` }, /^hint: .*--storage file --yes/m],
-    [["auth", "switch"], {}, /^hint: Run: spec-kitty auth switch PROFILE, with one of: default, work$/m],
+  const { saas, env } = await scene(t);
+  await signIn(saas, env);
+  await signIn(saas, env, { profile: "work" });
+  const questions: [args: string[], inputs: Input[], more: CommandEnvironment, option: RegExp][] = [
+    [["auth", "login", "--force", "--profile", "new"], ["silent"], { SPEC_KITTY_STORAGE: undefined, SPEC_KITTY_CONFIG_DIR: `${env["HOME"]}/fresh` }, /^hint: .*--storage file --yes/m],
+    [["auth", "switch"], ["closed", "empty", "silent"], {}, /^hint: Run: spec-kitty auth switch PROFILE, with one of: default, work$/m],
   ];
-  for (const [args, more, option] of questions) {
-    for (const input of ["closed", "empty", "silent"] as const) {
+  for (const [args, inputs, more, option] of questions) {
+    for (const input of inputs) {
       const { code, stdout, stderr } = await runWith(t, input, args, { ...env, ...more });
       assert.deepEqual([code, stdout], [2, ""], `${args.join(" ")} (${input}): ${stderr}`);
       assert.match(stderr, /^error: .*there is no terminal to ask/m);
@@ -38,20 +41,41 @@ test("a question without a terminal fails without waiting, and names the option 
   }
 });
 
+/** What commands do with an empty standard input, in this process: whether they look at it decides whether they could wait for it. */
+async function lookingAtInput<T>(work: () => Promise<T>): Promise<{ done: T; looked: boolean }> {
+  const own = Object.getOwnPropertyDescriptor(process, "stdin") ?? {};
+  let looked = false;
+  Object.defineProperty(process, "stdin", { configurable: true, get: () => ((looked = true), Readable.from([])) });
+  try {
+    return { done: await work(), looked };
+  } finally {
+    Object.defineProperty(process, "stdin", own);
+  }
+}
+
 test("every command ends by itself without a login and without a terminal", async (t) => {
   const { env } = await scene(t);
+  const judge = ({ code, signal, stderr }: CommandResult, args: readonly string[]): void => {
+    assert.equal(signal, null);
+    assert.ok(code !== null && code >= 0 && code < 128, `${args.join(" ")}: ${code} ${stderr}`);
+    assert.doesNotMatch(stderr, /bug in spec-kitty/, args.join(" "));
+  };
+  const looking: string[] = [];
   for (const { words, load } of commandTable) {
     const { arguments: [least] = [0] } = await load();
     const args = [...words, ...Array.from({ length: least }, () => "GET")];
     // Only a login has a user to wait for, in a browser; without a service it does not start.
-    const more = words.join(" ") === "auth login" ? { SPEC_KITTY_SAAS_URL: undefined } : {};
-    const ends = (["closed", "empty"] as const).map((input) => runWith(t, input, args, { ...env, ...more }));
-    for (const { code, signal, stderr } of await Promise.all(ends)) {
-      assert.equal(signal, null);
-      assert.ok(code !== null && code >= 0 && code < 128, `${args.join(" ")}: ${code} ${stderr}`);
-      assert.doesNotMatch(stderr, /bug in spec-kitty/, args.join(" "));
+    const its = words.join(" ") === "auth login" ? { ...env, SPEC_KITTY_SAAS_URL: undefined } : env;
+    // A watch starts its own process again on a Node that needs a flag for it.
+    if (words.join(" ") !== "sync watch") {
+      const { done, looked } = await lookingAtInput(() => runHere(args, its));
+      judge(done, args);
+      if (!looked) continue;
     }
+    looking.push(words.join(" "));
+    for (const input of ["closed", "empty"] as const) judge(await runWith(t, input, args, its), args);
   }
+  assert.ok(looking.includes("auth git-credential"), looking.join(", "));
 });
 
 test("Ctrl-C ends a wait for standard input", async (t) => {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { commandTable } from "../../src/cli/command-table.ts";
 import { runCommand, startCommand } from "../helpers/command.ts";
+import { runHere } from "../helpers/command-here.ts";
 import { scene } from "../helpers/scene.ts";
 
 const tracker = ["--provider", "github", "--project", "my-project"];
@@ -15,7 +16,7 @@ const given: Record<string, { args?: string[]; input?: string; until?: RegExp }>
   "auth exec-credential": { args: ["--cluster", "https://cluster.example"] },
   api: { args: ["GET", "/api/v1/me"] },
   "sync emit": { args: ["WPStatusChanged", "--aggregate", "WP01", "--payload", '{"wp_id":"WP01","from_lane":"planned","to_lane":"claimed"}'] },
-  "sync upload": { args: ["spec.md", "--project", "6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111", "--mission", "login"] },
+  "sync upload": { args: [fileURLToPath(new URL("../README.md", import.meta.url)), "--project", "6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111", "--mission", "login"] },
   "sync watch": { until: /Connected/ },
   "sync run": { until: /./ },
   "tracker push": { args: ["--items", "[]"] },
@@ -26,7 +27,10 @@ const given: Record<string, { args?: string[]; input?: string; until?: RegExp }>
 
 test("no warning of the runtime's own reaches the user of any command", async (t) => {
   const at = await scene(t);
-  writeFileSync(join(at.folder, "spec.md"), "# spec\n");
+  const warnings: string[] = [];
+  const note = (warning: Error): void => void warnings.push(String(warning));
+  process.on("warning", note);
+  t.after(() => process.off("warning", note));
   const first = ["auth login"];
   const last = ["auth logout"];
   const all = commandTable.map(({ words }) => words.join(" "));
@@ -35,16 +39,21 @@ test("no warning of the runtime's own reaches the user of any command", async (t
     const { args = [], input, until } = given[name] ?? {};
     const line = [...name.split(" "), ...(name.startsWith("tracker") ? tracker : []), ...args];
     const env = { ...at.env, KUBERNETES_EXEC_INFO: JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", spec: { interactive: false, cluster: { server: "https://cluster.example" } } }) };
-    const options = { cwd: at.folder, ...(input !== undefined && { input }) };
     let result;
-    if (until === undefined) {
-      result = await runCommand(t, line, env, options);
-    } else {
-      const running = startCommand(t, line, env, options);
+    if (until !== undefined) {
+      const running = startCommand(t, line, env);
       await running.shows(until);
       running.child.kill("SIGINT");
       result = await running.ended;
+    } else if (input !== undefined || name === "auth login") {
+      // What the start of the program warns of, it warns of in each.
+      result = await runCommand(t, line, env, input === undefined ? {} : { input });
+    } else {
+      result = await runHere(line, env);
+      // A process tells its listeners after what it was doing.
+      await setImmediate();
     }
+    assert.deepEqual(warnings, [], name);
     assert.doesNotMatch(result.stderr, /Warning:|--trace-(warnings|deprecation)/, name);
     assert.notEqual(result.code, 2, `${name} did not run: ${result.stderr}`);
   }

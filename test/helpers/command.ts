@@ -11,7 +11,8 @@ import { scriptedBrowser } from "./scripted-browser.ts";
 
 export const bin = fileURLToPath(new URL("../../bin/spec-kitty.js", import.meta.url));
 
-const quickFetch = fileURLToPath(new URL("../quick-fetch.cjs", import.meta.url));
+/** What a process of a test preloads. */
+export const quickFetch: string = fileURLToPath(new URL("../quick-fetch.cjs", import.meta.url));
 
 /** Arguments for Node, so that a process of a test runs TypeScript. */
 export const typescript: readonly string[] = ["--import", new URL("../typescript.js", import.meta.url).href];

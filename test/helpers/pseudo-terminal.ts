@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import type { TestContext } from "node:test";
-import { bin, type CommandEnvironment, type RunningCommand } from "./command.ts";
+import { bin, quickFetch, type CommandEnvironment, type RunningCommand } from "./command.ts";
 
 /** Why no test can have a terminal here, for `skip`; false when it can. util-linux is what every Linux has; other systems' `script` differs. */
 export const noTerminal: string | false = /util-linux/.test(spawnSync("script", ["--version"], { encoding: "utf8" }).stdout ?? "")
@@ -12,7 +12,7 @@ export type CommandOnTerminal = RunningCommand & { type(text: string): void };
 
 /** Starts the real command on a pseudo-terminal of its own. stdout and stderr come out as one, in `stdout`. */
 export function startOnTerminal(t: TestContext, args: readonly string[], env: CommandEnvironment): CommandOnTerminal {
-  const quoted = [process.execPath, bin, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+  const quoted = [process.execPath, "--require", quickFetch, bin, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
   const child = spawn("script", ["-qefc", `exec ${quoted}`, "/dev/null"], { env: { ...env, SHELL: "/bin/sh", TERM: "xterm" }, stdio: ["pipe", "pipe", "pipe"] });
   t.after(() => void child.kill("SIGKILL"));
   let stdout = "";

@@ -178,10 +178,16 @@ export function remainingMs(session: Session, now: number): number {
  * @param now - this machine's clock, milliseconds since 1970
  */
 export function isAlive(session: Session, now: number): boolean {
-  if (remainingMs(session, now) > 0) return true;
-  const { refreshToken, refreshTokenExpiresAt: ends, clockOffsetMs } = session;
-  return refreshToken !== undefined && (ends === undefined || Date.parse(ends) > now + clockOffsetMs);
+  return remainingMs(session, now) > 0 || (session.refreshToken !== undefined && refreshRemainingMs(session, now) > 0);
 }
+
+/** How long the refresh token is still valid, in milliseconds; infinite when only the service knows. */
+export function refreshRemainingMs({ refreshTokenExpiresAt: ends, clockOffsetMs }: Session, now: number): number {
+  return ends === undefined ? Infinity : Date.parse(ends) - now - clockOffsetMs;
+}
+
+/** A login that expires sooner than this is worth a warning. */
+export const soonMs: number = 3 * 86_400_000;
 
 /**
  * How long an access token must stay valid to be given out: what the caller asks for, at least a minute or a tenth of the

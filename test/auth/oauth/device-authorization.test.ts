@@ -82,7 +82,7 @@ const wrong: Record<string, unknown[]> = {
   device_code: [undefined, null, "", 7, {}],
   user_code: [undefined, "", 12345678, "A".repeat(101)],
   verification_uri: [undefined, "", 7, "example.com/device", "javascript:alert(1)", "file:///etc/passwd", "https://", "http://a b/", "http://example.com/device", "https://bank.example@evil.example/", "https://:pw@evil.example/", "http://127.0.0.1:631/admin", "https://localhost./", "http://a.localhost/", `https://a.example/${"x".repeat(2_000)}`],
-  verification_uri_complete: [7, "", "javascript:alert(1)", "data:text/html,x", "https://bank.example@evil.example/", "http://[::1]:631/admin"],
+  verification_uri_complete: [7, "", "javascript:alert(1)", "data:text/html,x", "https://bank.example@evil.example/", "http://[::1]:631/admin", "http://198.51.100.7/device?user_code=1"],
   expires_in: [undefined, null, 0, -1, "1800"],
   interval: [0, -5, "5", {}],
 };

@@ -4,6 +4,7 @@ import type { ConsentQuestion } from "../../../src/app/login/options.ts";
 import { createApp } from "../../../src/app/app.ts";
 import { ownIdentity } from "../../../src/base/identity.ts";
 import { askedConsent, deviceScreen } from "../../../src/cli/login/screens.ts";
+import { qrCode, renderQrCode } from "../../../src/cli/login/qr-code.ts";
 import { createOutput } from "../../../src/cli/output.ts";
 
 const questions: Record<ConsentQuestion["about"], ConsentQuestion> = {
@@ -41,24 +42,67 @@ test("what was agreed to beforehand is not asked, other questions are; without a
   assert.deepEqual(await consent("host", "y", { isInteractive: false }), { agreed: undefined, asked: [] });
 });
 
+interface Shown {
+  issuer?: string;
+  page?: string;
+  code?: string;
+  /** The address that contains the code. */
+  complete?: string;
+  /** The terminal; undefined for none. */
+  terminal?: { columns?: number; rows?: number; env?: Record<string, string> };
+}
+
 /** What is said of a code. */
-function said(issuer: string, verificationUri: string, userCode = "ABCD-EFGH"): string {
+function said({ issuer = "https://login.example", page = `${issuer}/device`, code = "ABCD-EFGH", complete, terminal }: Shown): string {
   let text = "";
-  const stream = { write: (more: string | Uint8Array) => (text += String(more)) };
-  const out = createOutput({ stdout: stream, stderr: stream, env: {}, platform: "linux" }, () => "");
+  const write = (more: string | Uint8Array): unknown => (text += String(more));
+  const stderr = terminal === undefined ? { write } : { write, isTTY: true, columns: terminal.columns ?? 100, rows: terminal.rows ?? 50 };
+  const out = createOutput({ stdout: { write }, stderr, env: { LANG: "C.UTF-8", NO_COLOR: "1", ...terminal?.env }, platform: "linux" }, () => "");
   const context = { identity: ownIdentity, app: createApp({ env: {} }), out, terminal: () => Promise.reject(new Error("nothing is asked")), signal: new AbortController().signal, commands: [] };
-  deviceScreen(context, true).onCode?.({ issuer, verificationUri, userCode, verificationUriComplete: undefined, expiresAt: 0 });
+  deviceScreen(context, true).onCode?.({ issuer, verificationUri: page, userCode: code, verificationUriComplete: complete, expiresAt: 0 });
   return text;
 }
 
+/** The address as a QR code. */
+function drawn(address: string): string {
+  return renderQrCode(qrCode(address) ?? assert.fail(), { color: false, columns: 100 }) ?? assert.fail();
+}
+
 test("S-011 where the page of a device login is not at the issuer, both are named in one line", () => {
-  assert.match(said("https://login.example/a", "https://bank.example/device"), /^The login is at https:\/\/login\.example\/a, and its page is at bank\.example\.$/m);
-  assert.match(said("https://login.example", "https://login.example:8443/device"), /its page is at login\.example:8443\.$/m);
-  assert.doesNotMatch(said("https://login.example/a", "https://login.example/device"), /its page is at/);
+  assert.match(said({ issuer: "https://login.example/a", page: "https://bank.example/device" }), /^The login is at https:\/\/login\.example\/a, and its page is at bank\.example\.$/m);
+  assert.match(said({ page: "https://login.example:8443/device" }), /its page is at login\.example:8443\.$/m);
+  assert.doesNotMatch(said({ issuer: "https://login.example/a", page: "https://login.example/device" }), /its page is at/);
 });
 
 test("FR-019 eight letters without a dash are shown in two halves, and a code with dashes of its own as it came", () => {
   for (const [sent, shown] of [["WDJBMJHT", "WDJB-MJHT"], ["ABC-DEF-GHI", "ABC-DEF-GHI"], ["12345678", "12345678"]] as const) {
-    assert.ok(said("https://login.example", "https://login.example/device", sent).endsWith(`\n\nand enter this code:\n\n  ${shown}\n\n`));
+    assert.ok(said({ code: sent }).endsWith(`\n\nand enter this code:\n\n  ${shown}\n\n`));
   }
+});
+
+test("FR-019 address and code stay on the screen: a QR code is drawn only if it fits below them", () => {
+  const page = "https://id.example/d";
+  for (const [rows, isDrawn] of [[24, false], [26, false], [27, true]] as const) {
+    const text = said({ page, code: "WDJBMJHT", complete: page, terminal: { columns: 80, rows } });
+    assert.match(text, /^ {2}https:\/\/id\.example\/d\n[^]*^ {2}WDJB-MJHT$/m);
+    assert.equal(text.includes(drawn(page)), isDrawn, `${rows} rows`);
+    assert.equal(/[█▀▄]/.test(text), isDrawn, `${rows} rows`);
+  }
+});
+
+test("a QR code is left out if the screen is too small, is none, or has no UTF-8", () => {
+  const complete = "https://login.example/device?user_code=ABCD-EFGH";
+  assert.match(said({ complete, terminal: {} }), /[█▀▄]/);
+  for (const terminal of [{ rows: 15 }, { columns: 30 }, { env: { LC_ALL: "C" } }, { env: { TERM: "dumb" } }, undefined]) {
+    assert.doesNotMatch(said({ complete, ...(terminal && { terminal }) }), /[█▀▄]/, JSON.stringify(terminal));
+  }
+});
+
+test("S-011 an address with the code that leads to a host other than the page's is not drawn, since nobody can read where it leads", () => {
+  assert.doesNotMatch(said({ complete: "https://evil.example/device?user_code=1", terminal: {} }), /[█▀▄]/);
+});
+
+test("S-007 an address in plain http that contains the code is not drawn for a phone", () => {
+  const page = "http://198.51.100.7/device";
+  assert.doesNotMatch(said({ issuer: "http://198.51.100.7", page, complete: `${page}?user_code=1`, terminal: {} }), /[█▀▄]/);
 });
