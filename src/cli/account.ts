@@ -1,13 +1,10 @@
 import type { App } from "../app/app.ts";
-import { defaultTeam, isAlive, unknownProfile, type Profile, type Profiles, type Session } from "../auth/session.ts";
+import { defaultTeam, unknownProfile, type Profile, type Profiles, type Session } from "../auth/session.ts";
+import { isAlive } from "../auth/token-manager/current-session.ts";
 import { timeHere } from "./format.ts";
 import type { AuthStatus, StorageStatus } from "./json-output.ts";
 
-/**
- * What to do about a session that cannot be refreshed, as the end of a sentence.
- *
- * @param now - this machine's clock, milliseconds since 1970
- */
+/** What to do about a session that cannot be refreshed, as the end of a sentence. */
 export function endOfSession({ accessTokenExpiresAt: ends, clockOffsetMs }: Session, now: number): string {
   return ends === undefined ? "log in again when the service refuses the access token" : `log in again at ${timeHere(ends - clockOffsetMs, now)}`;
 }
@@ -41,11 +38,7 @@ export function chosenFor(folder: string): string {
   return `--here in ${folder}`;
 }
 
-/**
- * The status of a profile, as far as it is known without asking the service.
- *
- * @param here - the folder that it was chosen for, if it was
- */
+/** The status of a profile, as far as it is known without asking the service. `here`: the folder that it was chosen for. */
 export function statusOf(name: string, profile: Profile | undefined, app: App, here?: string): AuthStatus {
   const known = {
     checked: false,

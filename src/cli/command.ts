@@ -109,11 +109,16 @@ export const jsonOption: { readonly json: OptionSpec & { type: "boolean" } } = {
 
 /** Options that every command has. */
 export const commonOptions: Readonly<Record<"json" | "verbose" | "debug" | "help", OptionSpec>> = {
-  json: { type: "boolean", help: "print JSON, also if it fails" },
+  ...jsonOption,
   verbose: { type: "boolean", help: "tell of each request: method, address, status, time, headers without secrets" },
   debug: { type: "boolean", help: "show where an error comes from" },
   help: { type: "boolean", short: "h", help: "show this help" },
 };
+
+/** Every option of a command, its own first. What it says itself of one that every command has counts. */
+export function optionsOf({ options }: Command): [name: string, option: OptionSpec][] {
+  return Object.entries<OptionSpec>({ ...options, ...commonOptions, ...options });
+}
 
 /** An error in the command line: what is wrong, and the nearest thing that would be right. */
 export function usageError(message: string, hint: Hint | string): AuthError {

@@ -1,5 +1,5 @@
 import { boundToken } from "../auth/session.ts";
-import type { AccessToken } from "../auth/token-manager/token-manager.ts";
+import type { AccessToken } from "../auth/token-manager/access-token.ts";
 import { hint, login, type Hint } from "../base/errors.ts";
 import type { Context } from "./command.ts";
 
@@ -7,11 +7,7 @@ import type { Context } from "./command.ts";
 const loginWithoutKey = login(undefined, "--force", "--no-dpop");
 export const unboundToken: Hint = hint`To send a request with it: ${{ command: "api" }}. To get one that others can use: ${loginWithoutKey}`;
 
-/**
- * A valid access token of the profile in use, or the token from the environment as is, with an unknown expiry.
- *
- * @throws as `TokenManager.getToken`, and `configuration_invalid` for a token that only this program can use
- */
+/** A valid access token that another program can use, or the token from the environment as is, with an unknown expiry. */
 export async function credentialOf({ app, signal }: Context): Promise<Omit<AccessToken, "tokenType">> {
   const { token, tokenType, expiresAt } = await app.tokens().getToken({ signal });
   if (tokenType === "DPoP") throw boundToken("program", unboundToken);

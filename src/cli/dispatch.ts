@@ -1,6 +1,6 @@
 import { hint, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
-import { commonOptions, usageError, type Command, type CommandEntry, type OptionSpec } from "./command.ts";
+import { optionsOf, usageError, type Command, type CommandEntry, type OptionSpec } from "./command.ts";
 import { commandTable, topicsOf } from "./command-table.ts";
 
 /** What an option was given; a list if it may be repeated. */
@@ -11,13 +11,7 @@ export type Request =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "run"; readonly command: Command; readonly values: Readonly<Record<string, OptionValue>>; readonly positionals: readonly string[] };
 
-/**
- * Reads a command line. Loads the one command that it names, and the help only if it is wanted.
- *
- * @param argv - without the tool's own name
- * @param table - the commands that the tool has
- * @throws AuthError `usage_invalid`
- */
+/** Reads a command line. Loads the one command that it names, and the help only if it is wanted. */
 export async function dispatch(argv: readonly string[], identity: Identity, table: readonly CommandEntry[] = commandTable): Promise<Request> {
   if (argv[0] === "--version" || argv[0] === "-V") return { kind: "text", text: identity.version };
   if (argv[0] === "help") return (await helpTopic(argv.slice(1), identity, table)) ?? dispatch([...argv.slice(1), "--help"], identity, table);
@@ -95,7 +89,7 @@ function entriesBelow(words: readonly string[], table: readonly CommandEntry[]):
 async function parse(command: Command, args: readonly string[]): Promise<{ values: Record<string, OptionValue>; positionals: string[] }> {
   const options = new Map<string, { name: string; option: OptionSpec }>();
   const parserOptions: Record<string, { type: "string" | "boolean"; short?: string }> = {};
-  for (const [name, option] of Object.entries<OptionSpec>({ ...command.options, ...commonOptions })) {
+  for (const [name, option] of optionsOf(command)) {
     const type = option.type === "boolean" ? "boolean" : "string";
     for (const spelling of [name, option.alias ?? name]) {
       options.set(spelling, { name, option });

@@ -1,8 +1,4 @@
-/**
- * A time for people, by the clock on their wall: `15:04`, with the date before it if that is not today's.
- *
- * @param time - milliseconds since 1970, as `now`
- */
+/** A time for people, by the clock on their wall: `15:04`, with the date before it if that is not today's. */
 export function timeHere(time: number, now: number): string {
   const [date, today] = [time, now].map((ms) => new Date(ms).toLocaleDateString("sv"));
   const clock = new Date(time).toLocaleTimeString("sv", { hour: "2-digit", minute: "2-digit" });

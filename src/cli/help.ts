@@ -1,11 +1,10 @@
 import type { Identity } from "../base/identity.ts";
-import { commonOptions, type Command, type CommandEntry, type HelpText, type OptionSpec, type TopicEntry } from "./command.ts";
+import { optionsOf, type Command, type CommandEntry, type HelpText, type TopicEntry } from "./command.ts";
 import { columns } from "./format.ts";
 
 /** The help of one command. */
 export function commandHelp(command: Command, identity: Identity): string {
-  const specs = Object.entries<OptionSpec>({ ...command.options, ...commonOptions });
-  const options = specs.map(([name, { type, short, value = "VALUE", help }]): [string, string] => [
+  const options = optionsOf(command).map(([name, { type, short, value = "VALUE", help }]): [string, string] => [
     `${short ? `-${short}, ` : "    "}--${name}${type === "boolean" ? "" : ` ${value}`}`,
     help,
   ]);
@@ -35,13 +34,7 @@ const groupExamples: Readonly<Record<string, readonly string[]>> = {
   tracker: ["tracker status --provider github --project my-project", "tracker tickets --provider linear"],
 };
 
-/**
- * The help of a group of commands, or of the tool itself.
- *
- * @param words - the words typed so far; none for the tool
- * @param entries - the commands below them
- * @param topics - of the tool, for its own help
- */
+/** The help of a group of commands, or of the tool itself, with its topics. `words`: what was typed so far; `entries`: the commands below. */
 export function groupHelp(words: readonly string[], entries: readonly CommandEntry[], topics: readonly TopicEntry[], identity: Identity): string {
   const below = new Map<string, string>();
   for (const { words: all, summary } of entries) {

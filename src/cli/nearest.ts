@@ -1,8 +1,4 @@
-/**
- * The known word that is nearest to a mistyped one; undefined when none is near.
- *
- * @param word - as typed
- */
+/** The known word that is nearest to a mistyped one; undefined when none is near. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: { word: string; distance: number } | undefined;
   for (const candidate of known) {

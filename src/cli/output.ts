@@ -82,11 +82,7 @@ const dim = 2;
 export type Mark = "✓" | "·" | "!" | "✗";
 const markColors: Readonly<Record<Mark, number>> = { "✓": green, "·": dim, "!": yellow, "✗": red };
 
-/**
- * Output on a process's streams.
- *
- * @param hintWords - makes the words of a hint: the one place that knows the tool's name and the shell
- */
+/** Output on a process's streams. `hintWords`: the one place that knows the tool's name and the shell. */
 export function createOutput({ stdout, stderr, env, platform }: OutputStreams, hintWords: (hint: Hint) => string): Output {
   const words = (text: Text): string => (typeof text === "string" ? text : hintWords(text));
   const canColor = (stream: OutputStream): boolean => {

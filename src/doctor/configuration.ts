@@ -7,11 +7,7 @@ import { finder, type Finding } from "./finding.ts";
 /** The variables that are read and may be shown. Those that are secrets are in the settings only. */
 const variables = ["SAAS_URL", "CLIENT_ID", "PROFILE", "STORAGE", "CONFIG_DIR", "TRACE"];
 
-/**
- * What is configured, and by what.
- *
- * @param profiles - undefined when they cannot be read
- */
+/** What is configured, and by what. `profiles`: undefined when they cannot be read. */
 export function examineConfiguration(app: App, profiles: Profiles | undefined): Finding[] {
   return [chosenProfile(app, profiles), service(app, profiles), ...knownVariables(app), ...unknownVariables(app)];
 }

@@ -6,32 +6,20 @@ import type { Profile, Profiles } from "../auth/session.ts";
 import type { LoginEnvironment } from "../platform/browser-or-device.ts";
 import { examineConfiguration } from "./configuration.ts";
 import type { Finding } from "./finding.ts";
-import { examineKeychain } from "./keychain.ts";
 import { examineLocks } from "./locks.ts";
-import { examineMachine } from "./machine.ts";
+import { examineKeychain, examineMachine } from "./machine.ts";
 import { examineService } from "./service.ts";
 import { examineSession } from "./session.ts";
 import { examineStore } from "./store.ts";
-
-/** How to examine. */
-export interface Examination {
-  /** Which login works here, from `describeEnvironment`. */
-  readonly login: LoginEnvironment;
-  /** Removes locks whose holders are proved dead, and files that killed writers left. Otherwise nothing is changed. */
-  readonly repair: boolean;
-  readonly signal: AbortSignal;
-}
 
 /** For everything together: the keychain and the service are asked at the same time, and each of their steps has a limit too. */
 const limitMs = 9_500;
 
 /**
- * Examines everything that a login and a request depend on.
- *
- * @returns the findings in the order of their numbers
- * @throws the signal's reason
+ * Everything that a login and a request depend on, in the order of the numbers. `repair` removes locks whose holders are proved dead, and
+ * files that killed writers left; otherwise nothing is changed.
  */
-export async function examine(app: App, { login, repair, signal }: Examination): Promise<Finding[]> {
+export async function examine(app: App, login: LoginEnvironment, repair: boolean, signal: AbortSignal): Promise<Finding[]> {
   const { settings, clock, sealedFile } = app;
   const limit = AbortSignal.any([signal, clock.timeout(limitMs)]);
   const keychain = examineKeychain(await app.keychain(), app.isKept ? keychainAccount(sealedFile) : undefined, app.platform);

@@ -23,10 +23,8 @@ export function finder(number: string, subject: string): Report {
 }
 
 /**
- * A failure as a finding: the doctor exists for what does not work, so no such failure may end it.
- *
- * @param sentence - for an error that is not one of ours, and means nothing to users
- * @throws the error itself when it is a bug
+ * A failure as a finding: the doctor exists for what does not work, so no such failure may end it, unless it is a bug. `sentence`: for an
+ * error that is not one of ours, and means nothing to users.
  */
 export function failed(report: Report, error: unknown, sentence?: string, fix?: Hint | string): Finding {
   if (isAuthError(error)) return report("critical", error.message, error.next ?? error.hint ?? fix);

@@ -6,11 +6,7 @@ import { failed, finder, repairCommand, type Finding } from "./finding.ts";
 
 const report = finder("D501", "lock");
 
-/**
- * Every lock in the folder: which process holds it, since when, and whether that process can still release it.
- *
- * @param repair - removes the locks whose holder is proved dead
- */
+/** Every lock in the folder: which process holds it, since when, and whether that process can still release it. */
 export function examineLocks(folder: string, repair: boolean): Finding[] {
   const paths = new Set<string>();
   for (const { path } of inspectFolder(folder)) {

@@ -1,5 +1,7 @@
 import type { App } from "../app/app.ts";
-import { login as loginCommand } from "../base/errors.ts";
+import type { Keychain } from "../auth/secure-storage/keychain.ts";
+import { startOver } from "../auth/secure-storage/sealed-file.ts";
+import { isAuthError, login as loginCommand } from "../base/errors.ts";
 import { browserCommands } from "../platform/browser.ts";
 import type { LoginEnvironment } from "../platform/browser-or-device.ts";
 import { findProgram } from "../platform/inspect.ts";
@@ -9,11 +11,7 @@ import { finder, type Finding } from "./finding.ts";
 const oldest = [20, 18] as const;
 const tested = [20, 22, 24, 26];
 
-/**
- * Which login works here, what would open the browser, and what this Node can do.
- *
- * @param login - from `describeEnvironment`
- */
+/** Which login works here, what would open the browser, and what this Node can do. */
 export function examineMachine(login: LoginEnvironment, app: App): Finding[] {
   return [
     finder("D701", "login")("ok", `${login.login === "device" ? "with a code" : "through the browser"}: ${login.reason}`),
@@ -45,4 +43,30 @@ function webSocket(exists: boolean): Finding {
   if (exists) return report("ok", "this Node has one");
   const fix = { set: "NODE_OPTIONS", value: "--experimental-websocket" };
   return report("note", "this Node has one only behind a flag, and live updates need it", [fix]);
+}
+
+/** An account that no session has: reading it asks the keychain and finds nothing. */
+const probe = "doctor";
+
+const names: Partial<Record<NodeJS.Platform, string>> = {
+  darwin: "the macOS Keychain",
+  win32: "the Windows Credential Manager",
+};
+
+/** Whether the OS keychain answers and is persistent. `account`: the entry that the sessions need, if they need one. */
+export async function examineKeychain(keychain: Keychain, account: string | undefined, platform: NodeJS.Platform): Promise<Finding> {
+  const report = finder("D601", "keychain");
+  try {
+    const key = await keychain.read(account ?? probe);
+    // The Secret Service is asked for by name: the kernel's key ring, which would answer instead, forgets at logout.
+    const answers = `${names[platform] ?? "the Secret Service"} answers and is persistent`;
+    if (account === undefined) return report("ok", `${answers}; it is not in use`);
+    if (key !== undefined) return report("ok", `${answers}; it has the key of the sessions`);
+    return report("critical", `it answers, but no longer has the key of the sessions ("${account}")`, startOver);
+  } catch (error) {
+    if (!isAuthError(error)) throw error;
+    const said = error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
+    // Where the sessions need no keychain, a missing one is not a fault.
+    return account === undefined ? report("note", `${said}; it is not in use`) : report("critical", said, error.next);
+  }
 }

@@ -8,12 +8,7 @@ import { failed, finder, type Finding } from "./finding.ts";
 
 const stepMs = 3_000;
 
-/**
- * Follows the path to the service step by step, up to the first step that fails. No token is sent.
- *
- * @param endpoint - an address of the service that answers 401 to a request without a token
- * @param signal - ends all of it; each step also has 3 s
- */
+/** Follows the path to the service step by step, up to the first step that fails. No token is sent. The endpoint answers 401 without one. */
 export async function examineService(app: App, endpoint: string, signal: AbortSignal): Promise<Finding[]> {
   const url = new URL(endpoint);
   const findings: Finding[] = [];
@@ -115,11 +110,7 @@ function responseFinding(response: Response, url: URL): Finding {
 const skewMs = 60_000;
 const setClock: Partial<Record<NodeJS.Platform, string>> = { win32: "w32tm /resync", darwin: "sudo sntp -sS time.apple.com" };
 
-/**
- * How far this machine's clock is from the server's.
- *
- * @param here - this machine's time when the response was made, milliseconds since 1970
- */
+/** How far this machine's clock is from the server's. `here`: this machine's time when the response was made. */
 function clockFinding({ headers }: Response, here: number): Finding {
   const report = finder("D206", "clock");
   const date = Date.parse(headers.get("date") ?? "");

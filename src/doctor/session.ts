@@ -1,21 +1,14 @@
-import { isAlive, remainingMs, type Profile, type Session } from "../auth/session.ts";
+import { accountName, type Profile, type Session } from "../auth/session.ts";
+import { isAlive, refreshRemainingMs, remainingMs, soonMs } from "../auth/token-manager/current-session.ts";
 import { login } from "../base/errors.ts";
 import { finder, type Finding } from "./finding.ts";
 
-const threeDaysMs = 3 * 86_400_000;
-
-/**
- * Who is logged in, and when both tokens expire, as far as this machine knows.
- *
- * @param name - the profile in use
- * @param now - this machine's clock, milliseconds since 1970
- */
+/** Who is logged in, and when both tokens expire, as far as this machine knows. */
 export function examineSession(name: string, profile: Profile | undefined, now: number): Finding[] {
   const session = profile?.session;
   const report = finder("D301", "session");
   if (profile === undefined || session === undefined) return [report("warning", `not logged in (profile "${name}")`, [login(name)])];
-  const { email, id } = session.user;
-  const who = `${email ?? id} at ${profile.service}, since ${new Date(session.authenticatedAt).toISOString()}`;
+  const who = `${accountName(profile)} at ${profile.service}, since ${new Date(session.authenticatedAt).toISOString()}`;
   const summary = isAlive(session, now) ? report("ok", who) : report("warning", `${who}; it has expired`, [login(name, "--force")]);
   return [summary, accessToken(session, now), refreshToken(session, now, name)];
 }
@@ -35,7 +28,7 @@ function refreshToken(session: Session, now: number, profile: string): Finding {
   if (session.refreshToken === undefined) return report("note", "there is none: the session ends when the access token expires");
   const expires = session.refreshTokenExpiresAt;
   if (expires === undefined) return report("ok", "only the service knows when it expires");
-  const left = Date.parse(expires) - now - session.clockOffsetMs;
-  if (left > threeDaysMs) return report("ok", `valid until ${expires}`);
+  const left = refreshRemainingMs(session, now);
+  if (left > soonMs) return report("ok", `valid until ${expires}`);
   return report("warning", left > 0 ? `expires soon: ${expires}` : `expired at ${expires}`, [login(profile, "--force")]);
 }

@@ -7,12 +7,7 @@ import { inspectFolder, type Inspected } from "../platform/inspect.ts";
 import { removePrivateFile } from "../platform/private-file-changes.ts";
 import { failed, finder, repairCommand, type Finding } from "./finding.ts";
 
-/**
- * The sealed file, its folder and everything in it, and the folders above.
- *
- * @param unreadable - the error of reading the sessions; undefined when there was none
- * @param repair - removes what killed writers left
- */
+/** The sealed file, its folder and everything in it, and the folders above. `unreadable`: the error of reading the sessions, if there was one. */
 export function examineStore(app: App, unreadable: unknown, repair: boolean): Finding[] {
   const file = app.sealedFile.path;
   const folder = dirname(file);

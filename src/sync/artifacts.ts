@@ -37,11 +37,6 @@ export interface ArtifactInput {
 
 /**
  * An artifact in the form that is queued: the request that will be sent, checked now, while the caller can still fix it.
- *
- * @param input - from the caller
- * @param id - from a ULID source
- * @param now - milliseconds since 1970: when it may be sent first
- * @throws {@link AuthError} `usage_invalid` when the service would never accept it
  * @internal
  */
 export function artifactItem({ content, ...about }: ArtifactInput, id: string, now: number): QueueItem {
@@ -62,12 +57,9 @@ export function artifactItem({ content, ...about }: ArtifactInput, id: string, n
 }
 
 /**
- * Uploads the artifacts of a scope that are due, one at a time. An artifact's position in the queue is the time from which it may
- * be tried, so that an artifact that the service is not ready for does not hold up the others.
- *
- * @param scope - the part of the queue to drain; the caller holds its lock
- * @returns why it ended early; undefined when it did not
- * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
+ * Uploads the artifacts of a scope that are due, one at a time; the caller holds its lock. An artifact's position in the queue is the time
+ * from which it may be tried, so that an artifact that the service is not ready for does not hold up the others.
+ * @returns why it ended early
  * @internal
  */
 export async function drainArtifacts(scope: QueueScope, options: DrainOptions): Promise<AuthError | undefined> {

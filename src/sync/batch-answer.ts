@@ -28,9 +28,7 @@ const finalCategories = ["schema_mismatch", "project_not_admitted", "project_ref
 
 /**
  * Judges the answer to a batch of events. An event is dropped only when the service says that it has the event: an answer that is
- * not JSON, has no `results`, or names other events leaves every event where it is.
- *
- * @param sent - the `event_id` of every event in the batch
+ * not JSON, has no `results`, or names events other than those `sent` leaves every event where it is.
  */
 export function judgeBatch({ status, retryAfterMs, body }: ServiceAnswer, sent: readonly string[]): BatchVerdict {
   if (status >= 200 && status < 300) return { events: verdicts(body?.["results"], sent, judgeResult), next: "continue" };

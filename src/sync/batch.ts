@@ -40,11 +40,7 @@ export interface PackOptions {
 const head = '{"events":[';
 const tail = "]}";
 
-/**
- * A function that reads the next files and packs them into a batch, and returns undefined at their end.
- *
- * @param names - file names in the order of the queue; a file that is gone by then is skipped
- */
+/** Reads the files of these names, in their order, and packs them into one batch a call; undefined at their end. A file may be gone by then. */
 export function batchPacker(names: Iterator<string, undefined>, { queue, limits, skip, onDamaged }: PackOptions): () => Promise<Batch | undefined> {
   let next: string | undefined;
   return async () => {

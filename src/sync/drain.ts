@@ -30,9 +30,8 @@ export interface DrainAccountOptions extends ServiceAccess {
 }
 
 /**
- * Sends everything that waits for an account: its events and artifacts, and those of the user's other teams, each to its team.
- *
- * @param account - the one that is logged in
+ * Sends everything that waits for the account that is logged in: its events and artifacts, and those of the user's other teams, each to its
+ * team.
  * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
  * @internal
  */

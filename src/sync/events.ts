@@ -84,10 +84,8 @@ export interface EventEnvelope extends ProjectContext, Required<Omit<EventInput,
 }
 
 /**
- * Everything that is wrong with an event: sentences that each name the key, what was found and what was expected. Empty when
- * the event can be sent. All problems are listed at once, so that the caller can fix them in one go.
- *
- * @param input - from the caller; its types are not trusted, since it may come from a command line
+ * Everything that is wrong with an event, at once: sentences that each name the key, what was found and what was expected. The types of the
+ * input are not trusted, since it may come from a command line.
  */
 export function eventProblems(input: EventInput): string[] {
   const problems: string[] = [];

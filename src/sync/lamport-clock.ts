@@ -7,7 +7,7 @@ import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 /** A machine-wide Lamport clock: every event gets the next number, whichever process it comes from. */
 export interface LamportClock {
   /**
-   * Advances by `count` and returns the first of the numbers that are now the caller's: `first` … `first + count - 1`.
+   * Advances by `count` and returns the first of the numbers that are now the caller's.
    * @throws {@link AuthError} when the lock or the file cannot be used; no number was given out then
    */
   tick(count: number): Promise<number>;
@@ -27,9 +27,6 @@ const highestPlausible = 2 ** 48;
  * whenever. That holds after a power cut too, on a file system that keeps the order of renames: the event with the number is
  * flushed after the number was renamed into place. Flushing the number itself would cost each event a quarter of its time, and a
  * file that a power cut leaves empty is handled by {@link parse}.
- *
- * @param folder - the queue's; created when it does not exist
- * @param clock - for the lock's time limit, and for {@link parse}
  */
 export function createLamportClock(folder: string, clock: Clock): LamportClock {
   const path = join(folder, "lamport-clock");

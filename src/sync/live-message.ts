@@ -22,11 +22,7 @@ export type LiveFrame =
 /** Above this length, parsing would block the whole program for seconds. */
 const longestFrame = 16 * 1024 * 1024;
 
-/**
- * Parses one frame. Never throws: whatever arrives, the connection continues.
- *
- * @param data - as a WebSocket delivers it: a string for a text frame
- */
+/** Parses one frame, as a WebSocket delivers it. Never throws: whatever arrives, the connection continues. */
 export function parseFrame(data: unknown): LiveFrame {
   if (typeof data !== "string") return ignored("it is not text");
   if (data.length > longestFrame) return ignored(`it has ${data.length} characters`);

@@ -61,10 +61,7 @@ export function isClosedFile(name: string): boolean {
   return name.endsWith(".jsonl");
 }
 
-/**
- * The items in a file, one JSON text each, up to the mark that ends it; none when the file is gone.
- * @throws {@link AuthError} `storage_unsafe` for a file that is not this user's alone
- */
+/** The items in a file, one JSON text each, up to the mark that ends it; none when the file is gone. */
 export function readLines(path: string): string[] {
   return linesOf(readText(path));
 }
@@ -87,8 +84,6 @@ export function removeEndMark(path: string): void {
  * again, to a new file, if it came too late. So no line is lost, and none is in the queue twice.
  *
  * The line break comes first: a line that was torn by a full disk or a power cut then damages no line after it.
- *
- * @param order - a whole number that is not negative
  */
 export async function appendLine(folder: string, order: number, text: string): Promise<void> {
   const path = join(folder, positionName(order - (order % fileSpan)) + openSuffix);
@@ -119,9 +114,8 @@ async function isInTime(file: FileHandle, text: string): Promise<boolean> {
 }
 
 /**
- * Closes the open files in a folder: gives them names that say what they hold. Only one process at a time may do this.
- *
- * First the new name, then the mark, then the reading, see {@link appendLine}.
+ * Closes the open files in a folder: first the new name, which says what a file holds, then the mark, then the reading, see
+ * {@link appendLine}. Only one process at a time may do this.
  */
 export function closeOpenFiles(folder: string): void {
   for (const name of firstNames(folder, Infinity, isOpenFile)) {

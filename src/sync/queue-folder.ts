@@ -49,11 +49,7 @@ export class QueueFolder {
   readonly #dead: string;
   readonly #clock: Clock;
 
-  /**
-   * @param scope - the folder of the account that the items belong to; made when the first item is added
-   * @param kind - the name of this queue within it, such as `events`
-   * @param clock - for {@link QueueFolder.removeAbandoned}
-   */
+  /** `scope`: the folder of the account that the items belong to; `kind`: the name of this queue within it, such as `events`. */
   constructor(scope: string, kind: string, clock: Clock) {
     this.#waiting = join(scope, kind);
     this.#unfinished = join(scope, `${kind}-unfinished`);
@@ -64,7 +60,6 @@ export class QueueFolder {
   /**
    * Adds items, all or none of them unless the process dies in between. They are on disk when the promise resolves.
    * @returns the names of the files that hold them
-   * @throws {@link AuthError} `storage_unsafe` or `storage_unwritable`, such as on a full disk
    */
   async add(items: readonly QueueItem[]): Promise<string[]> {
     ensurePrivateFolder(this.#waiting);
@@ -91,7 +86,6 @@ export class QueueFolder {
   /**
    * Adds one item. It is on disk when the promise resolves.
    * @returns the name of the file, where the item has one of its own
-   * @throws {@link AuthError} `storage_unsafe` or `storage_unwritable`, such as on a full disk
    */
   async append(item: QueueItem): Promise<string[]> {
     if (item.text.length > smallItem) return this.add([item]);

@@ -52,10 +52,7 @@ export class SyncQueue {
   readonly #root: string;
   readonly #clock: Clock;
 
-  /**
-   * @param root - the folder `queue` in the configuration folder; made when it is first needed
-   * @param clock - for the lock's time limit and the age of unfinished files
-   */
+  /** `root`: the folder `queue` in the configuration folder; made when it is first needed. */
   constructor(root: string, clock: Clock) {
     this.#root = root;
     this.#clock = clock;
@@ -72,10 +69,8 @@ export class SyncQueue {
 
   /**
    * Remembers that `account` is the one of `profile`, and assigns to it what was emitted before the profile ever had one. Call
-   * this after a login and before a drain; it does nothing when nothing has changed or there is no queue yet.
-   *
-   * @returns how many entries were adopted
-   * @throws {@link AuthError} when the queue cannot be written
+   * this after a login and before a drain; it does nothing when nothing has changed or there is no queue yet. Returns how many entries were
+   * adopted.
    */
   async bind(profile: string, account: Account): Promise<number> {
     if (firstNames(this.#root, 1, () => true).length === 0) return 0;

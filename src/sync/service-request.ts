@@ -24,10 +24,7 @@ export interface ServiceAnswer {
 }
 
 /**
- * Sends one request to the service and returns the answer, whatever its status is.
- *
- * @param path - absolute path on the service
- * @param timeoutMs - from the first byte sent to the last byte read, in milliseconds
+ * Sends one request to the service and returns the answer, whatever its status is, read to its end within `timeoutMs`.
  * @throws {@link ServiceError} `network_unavailable` when there was no answer in time; what the authorized fetch throws
  * when there is no token to send; the signal's reason
  */
@@ -54,11 +51,7 @@ export interface SyncHealth {
 
 const protocolLimits: BatchLimits = { events: 1000, bytes: 262_144 };
 
-/**
- * Asks `GET /api/v1/sync/health/`, for 5 seconds at most. A service that cannot be reached is a state and not an error.
- *
- * @throws the signal's reason, and {@link AuthError} when the session itself cannot be read
- */
+/** Asks `GET /api/v1/sync/health/`, for 5 seconds at most. A service that cannot be reached is a state and not an error. */
 export async function syncHealth(access: ServiceAccess): Promise<SyncHealth> {
   try {
     const { status, body } = await requestService("/api/v1/sync/health/", { method: "GET" }, access, 5000);

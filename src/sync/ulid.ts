@@ -13,8 +13,6 @@ export const ulidPattern: RegExp = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
  * Within one source every id is greater than the previous one, also within a millisecond and after the clock was set
  * back: it is then the previous id plus one. When the random part overflows, the carry goes into the time, which keeps the order
  * where the specification demands a failure.
- *
- * @param clock - for the time
  */
 export function createUlidSource(clock: Clock): () => string {
   let last = -1n;

@@ -37,9 +37,8 @@ export class TrackerError extends ServiceError implements TrackerFacts {
 
   /** `message`: the service's own. The code and the hint come from the facts. */
   constructor(message: string, facts: TrackerFacts) {
-    const { status, errorCode, retryAfterMs } = facts;
-    super(codeOf(facts), message, { status, error: errorCode, retryAfterMs, hint: hintOf(facts) });
-    this.errorCode = errorCode;
+    super(codeOf(facts), message, { ...facts, error: facts.errorCode, hint: hintOf(facts) });
+    this.errorCode = facts.errorCode;
     this.category = facts.category;
     this.retryable = facts.retryable;
     this.userActionRequired = facts.userActionRequired;
@@ -58,13 +57,7 @@ export function trackerFacts(error: unknown): TrackerFacts | undefined {
   return error instanceof NotAuthenticatedError ? trackerFacts(error.cause) : undefined;
 }
 
-/**
- * The error that an answer or a failed operation describes.
- *
- * @param status - of the answer
- * @param body - `{error_code|code, category, message, …}`; undefined when it was no JSON object
- * @param retryAfterMs - from `Retry-After`; the body takes precedence
- */
+/** The error that an answer or a failed operation describes. A delay in the body takes precedence over the one of `Retry-After`. */
 export function trackerFailure(status: number, body: JsonObject | undefined, retryAfterMs?: number): TrackerError | NotAuthenticatedError {
   // Programs print these too, and a crash does.
   const said = (name: string): string | undefined => textOf(excerpt(printable(textOf(body?.[name]) ?? ""), 200));

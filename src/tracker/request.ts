@@ -79,8 +79,6 @@ async function send(request: TrackerRequest, { fetch, clock, team }: TrackerAcce
 /**
  * Polls an operation after 1, 2, 4 … 30 s, each shortened by up to a half, and gives up after 300 s. A transient
  * failure of a poll ends nothing, since the work goes on without it.
- *
- * @param id - `operation_id` of a 202
  */
 async function resultOfOperation(id: unknown, access: TrackerAccess, signal: AbortSignal | undefined): Promise<TrackerResult> {
   const { clock, random } = access;

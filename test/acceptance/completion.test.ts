@@ -5,8 +5,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { test, type TestContext } from "node:test";
 import { commandTable } from "../../src/cli/command-table.ts";
-import { commandEnvironment, runCommand, scratchFolder, type CommandEnvironment } from "../helpers/command.ts";
+import { commandEnvironment, scratchFolder, type CommandEnvironment } from "../helpers/command.ts";
+import { runHere } from "../helpers/command-here.ts";
 import { scene } from "../helpers/scene.ts";
+import { signIn } from "../helpers/stored-session.ts";
 import { noTmux, startOnScreen, type Screen } from "../helpers/tmux.ts";
 
 const run = promisify(execFile);
@@ -15,7 +17,7 @@ const missing = (shell: string): string | false => (spawnSync(shell, ["--version
 /** The script for a shell in a file, and an environment in which the command itself cannot be found: completion has to work without it. */
 async function scriptFor(t: TestContext, shell: string): Promise<{ file: string; folder: string; env: CommandEnvironment }> {
   const folder = scratchFolder(t);
-  const { code, stdout, stderr } = await runCommand(t, ["completion", shell], commandEnvironment(folder, undefined));
+  const { code, stdout, stderr } = await runHere(["completion", shell], commandEnvironment(folder, undefined));
   assert.deepEqual([code, stderr], [0, ""]);
   const file = join(folder, `completion.${shell}`);
   writeFileSync(file, stdout);
@@ -156,16 +158,16 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
 }
 
 test("completion prints the profiles, and the ids of the teams, one a line", async (t) => {
-  const { run } = await scene(t);
-  assert.deepEqual(await run("completion profiles"), { code: 0, signal: null, stdout: "", stderr: "" });
-  await run("auth login");
-  await run("auth login --profile work");
-  assert.equal((await run("completion profiles")).stdout, "default\nwork\n");
+  const { saas, env, run, here } = await scene(t);
+  assert.deepEqual(await here("completion profiles"), { code: 0, signal: null, stdout: "", stderr: "" });
+  await signIn(saas, env);
+  await signIn(saas, env, { profile: "work" });
+  assert.equal((await here("completion profiles")).stdout, "default\nwork\n");
   assert.equal((await run("completion teams")).stdout, "tm_acme\n");
 });
 
 test("an unknown shell is an error that names the known ones", async (t) => {
-  const { code, stderr } = await runCommand(t, ["completion", "tcsh"], commandEnvironment(scratchFolder(t), undefined));
+  const { code, stderr } = await runHere(["completion", "tcsh"], commandEnvironment(scratchFolder(t), undefined));
   assert.equal(code, 2);
   assert.equal(stderr, 'error: "tcsh" is not bash, zsh or fish\nhint: Usage: spec-kitty completion bash|zsh|fish\n');
 });

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { bin, runCommand } from "../helpers/command.ts";
+import { bin } from "../helpers/command.ts";
+import { runHere } from "../helpers/command-here.ts";
 import { scene } from "../helpers/scene.ts";
 import { signIn } from "../helpers/stored-session.ts";
 import { noTmux, startOnScreen } from "../helpers/tmux.ts";
@@ -26,7 +27,7 @@ for (const columns of [80, 60]) {
     const screen = await startOnScreen(t, ["sh", "-c", script, process.execPath], env, { columns, rows: 300 });
     await screen.shows(/^done$/m);
     const [shown = ""] = (await screen.lines()).join("\n").split(/^done$/m);
-    const plain = await Promise.all(lines.map((line) => runCommand(t, line.split(" "), env)));
+    const plain = await Promise.all(lines.map((line) => runHere(line.split(" "), env)));
     assert.deepEqual(wordsOf(shown), wordsOf(plain.map(({ stdout, stderr }) => stdout + stderr).join("\n")));
     assert.match(shown, /^hint: Usage: spec-kitty auth logout --all$/m);
   });

@@ -114,6 +114,13 @@ test("a login that has expired, or is about to, is a warning", async (t) => {
   assert.deepEqual(severities(await until(4), "warning"), []);
 });
 
+test("an account of an issuer that names nobody is called as everywhere else, not by a random id", async (t) => {
+  const at = await scene(t);
+  const session = sessionOf(at.saas, { leftMs: 60_000 });
+  await storeSession(at.saas, at.env, { ...session, user: { id: "c0ffee", name: "https://login.example (repo)", isUnnamed: true } });
+  assert.match((await examine(at)).of("D301")[0]?.sentence ?? "", /^https:\/\/login\.example \(repo\)/);
+});
+
 test("a file that others can read is critical, and the suggested command fixes it", unix, async (t) => {
   const at = await loggedIn(t);
   chmodSync(at.credentials, 0o644);

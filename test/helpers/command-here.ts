@@ -1,4 +1,4 @@
-import { Writable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { ownIdentity } from "../../src/base/identity.ts";
 import type { CommandOptions as ToolOptions } from "../../src/cli/main.ts";
 import { approve } from "../fake-saas/user.ts";
@@ -43,6 +43,17 @@ export function logInHere(args: readonly string[], env: CommandEnvironment, more
 export function lineHere(line: string, env: CommandEnvironment, more: Partial<ToolOptions> = {}): Promise<CommandResult> {
   const isApproved = env["BROWSER"] === scriptedBrowser() && /^auth login(?!.*--(headless|no-browser))/.test(line);
   return (isApproved ? logInHere : runHere)(line.split(" "), env, more);
+}
+
+/** Gives this process a standard input while something runs. */
+export async function withInput<T>(input: string, work: () => Promise<T>): Promise<T> {
+  const own = Object.getOwnPropertyDescriptor(process, "stdin") ?? {};
+  Object.defineProperty(process, "stdin", { value: Readable.from([Buffer.from(input)]), configurable: true });
+  try {
+    return await work();
+  } finally {
+    Object.defineProperty(process, "stdin", own);
+  }
 }
 
 /** Gives the process other members for one call. A command takes its streams before it first waits, so the runner's reports keep theirs. */

@@ -4,25 +4,14 @@ import type { UserFileWriter } from "../../platform/user-files.ts";
 import type { Context } from "../command.ts";
 import { amount } from "../format.ts";
 
-/** How an answer is shown. */
-export interface AnswerOptions {
-  /** Whether status and headers come first. */
-  readonly include: boolean;
-  /** Whether the body is left out. */
-  readonly silent: boolean;
-  /** The file that the body is written to instead, unless it is an error's. */
-  readonly file: UserFileWriter | undefined;
-}
-
 /** JSON that is longer than this is not formatted: all of it would have to be in memory. */
 const mostPretty = 1024 * 1024;
 
 /**
- * Shows an answer of the service as it comes: no body is too large, and none is too slow as long as it keeps coming.
- *
- * @throws ServiceError `network_unavailable` when it breaks off
+ * Shows an answer of the service as it comes: no body is too large, and none is too slow as long as it keeps coming. With a `file` it is
+ * written there, unless it is an error's.
  */
-export async function showAnswer(context: Context, response: Response, { include, silent, file }: AnswerOptions): Promise<void> {
+export async function showAnswer(context: Context, response: Response, { include, silent }: { include?: boolean | undefined; silent?: boolean | undefined }, file: UserFileWriter | undefined): Promise<void> {
   const { out } = context;
   if (include) {
     out.answer(`HTTP/1.1 ${response.status} ${response.statusText}`.trim());

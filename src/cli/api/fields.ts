@@ -7,14 +7,7 @@ type Container = Record<string, unknown> | unknown[];
 /** A field of the command line: its name, such as `user[name]` or `labels[]`, and its value. */
 export type Field = readonly [name: string, value: unknown];
 
-/**
- * Reads the fields of a request.
- *
- * @param texts - of `-f`, each `name=text`
- * @param typed - of `-F`, each `name=json` or `name=@file`; what is not JSON is text
- * @param signal - ends the wait for standard input
- * @throws AuthError `usage_invalid`
- */
+/** The fields of a request: `texts` of `-f`, each `name=text`; `typed` of `-F`, each `name=json` or `name=@file`. What is not JSON is text. */
 export async function readFields(texts: readonly string[], typed: readonly string[], signal: AbortSignal): Promise<Field[]> {
   const read = async ([name, text]: readonly [string, string]): Promise<Field> => [name, text.startsWith("@") ? (await readInput("json-field", text, signal)).toString() : jsonOrText(name, text)];
   return [...texts.map((field) => split("-f", field)), ...(await Promise.all(typed.map((field) => read(split("-F", field)))))];
@@ -36,10 +29,7 @@ function jsonOrText(name: string, text: string): unknown {
   }
 }
 
-/**
- * The JSON object that fields make: `a[b]=1` is `{"a":{"b":1}}`, `a[]=1` adds to a list.
- * @throws AuthError `usage_invalid` when two of them exclude each other
- */
+/** The JSON object that fields make: `a[b]=1` is `{"a":{"b":1}}`, `a[]=1` adds to a list. */
 export function objectOf(fields: readonly Field[]): Container {
   const root = emptyObject();
   for (const [name, value] of fields) {

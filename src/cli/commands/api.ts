@@ -56,7 +56,7 @@ export const api: Command = defineCommand({
     try {
       for (const seen = new Set<string>(); ; seen.add(address)) {
         const response = await app.authorizedFetch(address, { method, headers, signal, ...(body !== undefined && { body }) });
-        await showAnswer(context, response, { include: values.include === true, silent: values.silent === true, file });
+        await showAnswer(context, response, values, file);
         if (response.status >= 400) {
           out.error(`HTTP ${response.status} ${response.statusText}`.trim());
           return 1;

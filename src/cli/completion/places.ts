@@ -1,4 +1,4 @@
-import { commonOptions, profileOption, type Choices, type CommandEntry, type OptionSpec } from "../command.ts";
+import { commonOptions, optionsOf, profileOption, type Choices, type CommandEntry, type OptionSpec } from "../command.ts";
 import { groupSummaries } from "../help.ts";
 
 /** The tool itself, a group of commands or a command, and what may come next there. */
@@ -22,8 +22,8 @@ export async function completionPlaces(commands: readonly CommandEntry[]): Promi
       const below = above.get(path) ?? new Map<string, string>();
       above.set(path, below.set(word, depth === words.length - 1 ? summary : (groupSummaries[word] ?? "")));
     });
-    const { options, choices } = await load();
-    places.push({ path: pathOf(words), words: [], options: Object.entries({ ...options, ...commonOptions }), choices });
+    const command = await load();
+    places.push({ path: pathOf(words), words: [], options: optionsOf(command), choices: command.choices });
   }
   // In front of a command stand the options that every command has, and the profile.
   const inFront = Object.entries<OptionSpec>({ ...profileOption, ...commonOptions, version: { type: "boolean", help: "show the version" } });

@@ -7,11 +7,7 @@ import type { Context } from "../command.ts";
 import type { Screen } from "../output.ts";
 import { qrCode, renderQrCode } from "./qr-code.ts";
 
-/**
- * Asks on the terminal, where there is one.
- *
- * @param granted - what the user has agreed to beforehand
- */
+/** Asks on the terminal, where there is one, for what was not `granted` beforehand. */
 export function askedConsent({ out, terminal, signal }: Context, granted: Readonly<Partial<Record<ConsentQuestion["about"], boolean>>>): LoginOptions["onConsent"] {
   return async (question) => {
     if (granted[question.about]) return true;
@@ -46,9 +42,7 @@ const cutLine = 4095;
 
 /**
  * The conversation of a browser login: the address and the length of the wait are shown before anything is opened, and the
- * address of the page that failed to load can be pasted.
- *
- * @param how - `opens`: whether the browser is opened here, or by the user; `isFirst`: whether this login creates its profile
+ * address of the page that failed to load can be pasted. `opens`: whether the browser is opened here; `isFirst`: whether this login creates its profile.
  */
 export async function browserScreen({ out, ...context }: Context, { opens, isFirst }: { opens: boolean; isFirst: boolean }): Promise<Pick<LoginOptions, "onAddress">> {
   const terminal = await context.terminal();
@@ -80,8 +74,6 @@ export async function browserScreen({ out, ...context }: Context, { opens, isFir
  * The conversation of a device login: the address, the code in chunks (RFC 8628 §6.1), and a QR code of the address that contains the
  * code. The code is shown even then, since the page asks the user to compare it: that is how victims notice that they were sent
  * somebody else's address (§5.4).
- *
- * @param withQr - false draws nothing
  */
 export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptions, "onCode" | "onWaiting"> {
   return {
@@ -105,11 +97,7 @@ function inChunks(code: string): string {
   return /^[a-z]{8}$/i.test(code) ? `${code.slice(0, 4)}-${code.slice(4)}` : code;
 }
 
-/**
- * Undefined when the QR code would push address or code off the screen, and for an address that is not safe to open on a phone.
- *
- * @param above - the text that has to stay on the screen, with the line of the countdown below
- */
+/** Undefined when the QR code would push the text `above` it off the screen, and for an address that is not safe to open on a phone. */
 function drawn(address: string, screen: Screen, above: string): string | undefined {
   if (!isConfidential(new URL(address))) return undefined;
   const modules = qrCode(address);

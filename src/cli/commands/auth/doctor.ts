@@ -38,7 +38,7 @@ export const doctor: Command = defineCommand({
     ["auth doctor --repair", "remove what dead processes have left"],
   ],
   async run({ app, out, signal }, values) {
-    const examined = await examine(app, { login: describeEnvironment(readFacts(app.env)), repair: values.repair === true, signal });
+    const examined = await examine(app, describeEnvironment(readFacts(app.env)), values.repair === true, signal);
     const findings = examined.map(({ fix, ...finding }) => ({ ...finding, ...(fix && { fix: out.words(fix) }) }));
     const { critical, warnings } = countCauses(findings);
     if (values.json) {

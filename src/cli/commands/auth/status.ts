@@ -1,5 +1,5 @@
-import type { App } from "../../../app/app.ts";
 import { accountName, type Profile, type Session } from "../../../auth/session.ts";
+import { refreshRemainingMs, soonMs } from "../../../auth/token-manager/current-session.ts";
 import { AuthError, hint, login } from "../../../base/errors.ts";
 import type { Identity } from "../../../base/identity.ts";
 import { chosenProfile, endOfSession, statusOf } from "../../account.ts";
@@ -7,8 +7,6 @@ import { defineCommand, jsonOption, profileOption, type Command, type Context } 
 import { duration } from "../../../base/duration.ts";
 import { columns } from "../../format.ts";
 import type { AuthStatus, StorageStatus } from "../../json-output.ts";
-
-const threeDaysMs = 3 * 86_400_000;
 
 export const status: Command = defineCommand({
   usage: "auth status",
@@ -40,12 +38,13 @@ export const status: Command = defineCommand({
       out.answer(columns(tokenRows(found, asked, identity)));
     } else {
       out.done(`Logged in as ${profile ? accountName(profile) : found.profile}`);
-      const now = app.clock.now() + (profile?.session?.clockOffsetMs ?? 0);
+      const session = profile?.session;
+      const now = app.clock.now() + (session?.clockOffsetMs ?? 0);
       if (values.check && !found.checked) out.warn("the issuer names nobody and gave no refresh token, so there is nothing to ask it");
       const asked = found.checked ? "asked just now" : "not asked: --check asks it";
-      out.answer(columns(sessionRows(found, profile?.session, now, identity, asked)));
-      const left = found.refreshTokenExpiresAt === undefined ? Infinity : Date.parse(found.refreshTokenExpiresAt) - now;
-      if (left < threeDaysMs) out.warn(hint`the login expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);
+      out.answer(columns(sessionRows(found, session, now, identity, asked)));
+      const left = session?.refreshToken ? refreshRemainingMs(session, app.clock.now()) : Infinity;
+      if (left < soonMs) out.warn(hint`the login expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);
     }
     return found.authenticated ? 0 : 4;
   },
@@ -73,23 +72,16 @@ async function ofProfile({ app, signal }: Context, check: boolean): Promise<Find
   return { found: { ...statusOf(name, current, app, here), checked }, profile: current };
 }
 
+/** Requests go to the profile's service, or to the one that the environment names. The profile's own session is not used: nothing is said of it. */
 async function ofEnvironmentToken({ app, signal }: Context, check: boolean): Promise<Findings> {
   const { name, profile, all: { here } } = await chosenProfile(app);
-  const found = environmentTokenStatus(name, profile, app, here);
+  const service = app.settings.service?.value ?? profile?.service;
+  const known = statusOf(name, profile && { ...profile, session: undefined }, app, here);
+  const found: AuthStatus = { ...known, authenticated: true, tokenSource: app.identity.variable("ACCESS_TOKEN"), ...(service !== undefined && { service }) };
   if (!check) return { found };
   const { ownerOfEnvironmentToken } = await import("../../../app/account.ts");
   const { teams, ...user } = (await ownerOfEnvironmentToken(app, signal)).user;
   return { found: { ...found, checked: true, user, teams } };
-}
-
-/**
- * The status with a token from the environment: requests go to the profile's service, or to the one that the environment names. The
- * user of the token is not known here, and the profile's own session is not used, so nothing is said of it.
- */
-function environmentTokenStatus(name: string, profile: Profile | undefined, app: App, here: string | undefined): AuthStatus {
-  const service = app.settings.service?.value ?? profile?.service;
-  const known = statusOf(name, profile && { ...profile, session: undefined }, app, here);
-  return { ...known, authenticated: true, tokenSource: app.identity.variable("ACCESS_TOKEN"), ...(service !== undefined && { service }) };
 }
 
 /** What is left, never rounded up: `59 min remaining`. */

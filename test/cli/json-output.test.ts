@@ -101,12 +101,12 @@ function assertMembers(value: unknown, members: Record<string, "always" | "maybe
 }
 
 /** Runs commands with `--json` and checks what they print. Gives the names of those that were checked. */
-function checker({ run }: Scene): { check(name: string, rest?: string, more?: Record<string, string>): Promise<void>; checked: Set<string> } {
+function checker({ here }: Scene): { check(name: string, rest?: string, more?: Record<string, string>): Promise<void>; checked: Set<string> } {
   const checked = new Set<string>();
   return {
     checked,
     async check(name, rest = "", more = {}) {
-      const { code, stdout, stderr } = await run(`${name} --json ${rest}`.trim(), more);
+      const { code, stdout, stderr } = await here(`${name} --json ${rest}`.trim(), more);
       const shape = answers[name];
       assert.ok(shape, name);
       assert.notEqual(stdout, "", `${name} ${rest} (exit ${code}): ${stderr}`);
@@ -144,14 +144,14 @@ test("every command of auth with --json prints what a type of the package descri
   await check("auth setup-git", "", { GIT_CONFIG_GLOBAL: join(at.folder, "gitconfig") });
   await check("auth logout");
   await check("auth logout", "--all");
-  assertMembers(JSON.parse((await at.run("auth login --explain --json")).stdout), explanation, "auth login --explain");
-  assertMembers(JSON.parse((await at.run("auth exec-credential", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout), credential, "auth exec-credential");
+  assertMembers(JSON.parse((await at.here("auth login --explain --json")).stdout), explanation, "auth login --explain");
+  assertMembers(JSON.parse((await at.here("auth exec-credential", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout), credential, "auth exec-credential");
   assert.deepEqual(allWithJson.filter((name) => name.startsWith("auth ") && !checked.has(name)), [], "a command with --json is not checked here");
 });
 
 test("every command of sync and tracker with --json prints what a type of the package describes, and nothing else on stdout", async (t) => {
   const at = await scene(t);
-  const { saas, folder, env, run } = at;
+  const { saas, folder, env, here } = at;
   const { check, checked } = checker(at);
   writeFileSync(join(folder, "spec.md"), "# Spec\n");
   const artifact = `${join(folder, "spec.md")} --project 6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111 --mission login`;
@@ -164,7 +164,7 @@ test("every command of sync and tracker with --json prints what a type of the pa
   await check("sync status", "--check");
   await check("sync now");
   for (const [verb, { rest = "", result }] of Object.entries(tracker)) {
-    const { stdout, stderr } = await run(`tracker ${verb} --json --provider linear --project kitty ${rest}`.trim());
+    const { stdout, stderr } = await here(`tracker ${verb} --json --provider linear --project kitty ${rest}`.trim());
     assert.deepEqual([JSON.parse(stdout), stderr], [result, ""], verb);
     checked.add(`tracker ${verb}`);
   }
@@ -179,7 +179,7 @@ test("every command of sync and tracker with --json prints what a type of the pa
   await watching.ended;
   checked.add("sync watch");
   checked.add("sync run"); // In the test of its own lines.
-  await run("auth logout");
+  await here("auth logout");
   await check("sync now");
   assert.deepEqual(allWithJson.filter((name) => !name.startsWith("auth ") && !checked.has(name)), [], "a command with --json is not checked here");
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { examineKeychain } from "../../src/doctor/keychain.ts";
+import { examineKeychain } from "../../src/doctor/machine.ts";
 import type { Keychain } from "../../src/auth/secure-storage/keychain.ts";
 
 const answering: Keychain = { read: async () => undefined, write: async () => {}, remove: async () => {} };

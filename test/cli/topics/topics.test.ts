@@ -1,22 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createIdentity } from "../../src/base/identity.ts";
-import { topicTable } from "../../src/cli/command-table.ts";
-import { commandEnvironment, runCommand, scratchFolder } from "../helpers/command.ts";
+import { createIdentity } from "../../../src/base/identity.ts";
+import { topicTable } from "../../../src/cli/command-table.ts";
+import { commandEnvironment, scratchFolder } from "../../helpers/command.ts";
+import { runHere } from "../../helpers/command-here.ts";
 
 test("the help lists every topic, and each fits a terminal of 80 columns but for quoted messages", async (t) => {
   const env = commandEnvironment(scratchFolder(t), undefined);
-  const help = (await runCommand(t, ["--help"], env)).stdout;
+  const help = (await runHere(["--help"], env)).stdout;
   for (const { name } of topicTable) {
     assert.match(help, new RegExp(`^  spec-kitty help ${name} +\\S`, "m"));
-    const { code, stdout, stderr } = await runCommand(t, ["help", name], env);
+    const { code, stdout, stderr } = await runHere(["help", name], env);
     assert.deepEqual([code, stderr], [0, ""]);
     assert.deepEqual(stdout.split("\n").filter((line) => line.length > 80 && !line.startsWith("    ")), []);
   }
 });
 
 test("a topic that does not exist is an error that names the nearest one", async (t) => {
-  const { code, stdout, stderr } = await runCommand(t, ["help", "stoarge"], commandEnvironment(scratchFolder(t), undefined));
+  const { code, stdout, stderr } = await runHere(["help", "stoarge"], commandEnvironment(scratchFolder(t), undefined));
   assert.deepEqual([code, stdout], [2, ""]);
   assert.match(stderr, /"stoarge" is not a command or a topic of spec-kitty\nhint: Did you mean: spec-kitty help storage\?/);
 });
