@@ -31,7 +31,7 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^src\/platform\//],
   [/^src\/http\//],
   [/^src\/auth\/oauth\//],
-  [/^src\/auth\/secure-storage\//, /^src\/auth\/session\.ts$/],
+  [/^src\/auth\/secure-storage\//, /^src\/auth\/session(-tokens)?\.ts$/],
   [/^src\/auth\/session-store\.ts$/],
   [/^src\/auth\/token-manager\//],
   [/^src\/auth\/(account-tokens|authorized-fetch)\.ts$/],

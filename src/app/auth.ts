@@ -2,7 +2,7 @@ import type { LoginOptions } from "./login/options.ts";
 import type { AppOverrides } from "./overrides.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import type { Team, UserInfo } from "../auth/oauth/user-info.ts";
-import type { AccessToken, AccessTokenOptions, TokenEvents } from "../auth/token-manager/current-session.ts";
+import type { AccessToken, AccessTokenOptions, TokenEvents } from "../auth/token-manager/access-token.ts";
 import type { AuthError } from "../base/errors.ts";
 import type { OwnCommands } from "../base/identity.ts";
 import type * as runtime from "../base/runtime-types.ts";

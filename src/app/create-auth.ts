@@ -1,6 +1,7 @@
 import { createApp, type App } from "./app.ts";
 import type { Auth, AuthEvents, AuthOptions, AuthSession } from "./auth.ts";
-import { boundToken, isAlive, type Profile, type Session } from "../auth/session.ts";
+import { boundToken, type Profile, type Session } from "../auth/session.ts";
+import { isAlive } from "../auth/token-manager/current-session.ts";
 import type { TokenManager } from "../auth/token-manager/token-manager.ts";
 import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
 import { createIdentity } from "../base/identity.ts";

@@ -1,4 +1,4 @@
-import type { TokenEvents } from "../auth/token-manager/current-session.ts";
+import type { TokenEvents } from "../auth/token-manager/access-token.ts";
 import type { AwaitedProcess } from "../auth/session-store.ts";
 import type { SimpleKeychain, SimpleVault, Vault } from "../auth/secure-storage/vault.ts";
 import type { Identity } from "../base/identity.ts";

@@ -4,7 +4,6 @@ import { Secret } from "../base/secret.ts";
 import type { AuthorizationServer, KnownServer } from "./oauth/authorization-server.ts";
 import type { ChosenProvider } from "./oauth/named-providers.ts";
 import type { IdTokenClaims } from "./oauth/id-token.ts";
-import type { TokenResponse } from "./oauth/token-endpoint.ts";
 import type { Team, UserInfo } from "./oauth/user-info.ts";
 
 /** How the user was authorized. */
@@ -141,96 +140,6 @@ export function unknownProfile(name: string, { active, here, profiles }: Profile
   });
 }
 
-/** A machine without a clock starts in 1970. A larger difference does not come from a clock, and would leave the range of dates. */
-const centuryMs = 3_155_760_000_000;
-
-/** The members of a session that a token answer decides. @internal */
-export type SessionTokens = Pick<
-  Session,
-  "accessToken" | "tokenType" | "refreshToken" | "scope" | "issuedAt" | "accessTokenExpiresAt" | "refreshTokenExpiresAt" | "clockOffsetMs" | "sessionId"
->;
-
-/**
- * Makes the members of a session from a token response.
- *
- * Expiry counts from when a refresh was sent, which is earlier than the moment of issue; for a login from when the answer came, which is
- * later: the margin of {@link requiredMs} covers the difference. The lifetime of the refresh token is the server's alone.
- *
- * @param tokens - the response
- * @param at - this machine's clock at that moment, milliseconds since 1970
- * @param previous - the session that was refreshed; absent at login
- * @internal
- */
-export function sessionTokens(tokens: TokenResponse, at: number, previous?: Session): SessionTokens {
-  const offset = tokens.date === undefined ? 0 : tokens.date - at;
-  const clockOffsetMs = Math.abs(offset) > 60_000 && Math.abs(offset) < centuryMs ? offset : 0;
-  const issuedAt = at + clockOffsetMs;
-  const refreshSeconds = tokens.refresh_token_expires_in;
-  const refreshTokenExpiresAt =
-    tokens.refresh_token_expires_at ?? (refreshSeconds === undefined ? undefined : new Date(issuedAt + refreshSeconds * 1000).toISOString());
-  return {
-    accessToken: tokens.access_token,
-    tokenType: tokens.token_type,
-    // Absent on refresh: the old one stays valid (RFC 6749 §6), and so does what is known of its expiry.
-    refreshToken: tokens.refresh_token ?? previous?.refreshToken,
-    refreshTokenExpiresAt: refreshTokenExpiresAt ?? (tokens.refresh_token === undefined ? previous?.refreshTokenExpiresAt : undefined),
-    scope: tokens.scope ?? previous?.scope ?? "",
-    issuedAt,
-    accessTokenExpiresAt: tokens.expires_in === undefined ? undefined : issuedAt + tokens.expires_in * 1000,
-    clockOffsetMs,
-    sessionId: tokens.session_id ?? previous?.sessionId,
-  };
-}
-
-/**
- * How long the access token is still valid, in milliseconds; not positive when it expired, infinite when nobody knows.
- *
- * @param now - this machine's clock, milliseconds since 1970
- */
-export function remainingMs(session: Session, now: number): number {
-  if (session.accessTokenExpiresAt === undefined) return Number.POSITIVE_INFINITY;
-  const serverNow = now + session.clockOffsetMs;
-  // Received in the future: the clock has been set back since, and says nothing about how much of the lifetime is left.
-  if (serverNow < session.issuedAt - marginMs(session)) return 0;
-  return session.accessTokenExpiresAt - serverNow;
-}
-
-/**
- * Whether a session can still be used, or refreshed, as far as this machine can tell.
- *
- * @param now - this machine's clock, milliseconds since 1970
- */
-export function isAlive(session: Session, now: number): boolean {
-  return remainingMs(session, now) > 0 || (session.refreshToken !== undefined && refreshRemainingMs(session, now) > 0);
-}
-
-/** How long the refresh token is still valid, in milliseconds; infinite when only the service knows. */
-export function refreshRemainingMs({ refreshTokenExpiresAt: ends, clockOffsetMs }: Session, now: number): number {
-  return ends === undefined ? Infinity : Date.parse(ends) - now - clockOffsetMs;
-}
-
-/** A login that expires sooner than this is worth a warning. */
-export const soonMs: number = 3 * 86_400_000;
-
-/**
- * How long an access token must stay valid to be given out: what the caller asks for, at least a minute or a tenth of the
- * token's lifetime, whichever is less, and never so long that a new token would not be enough either.
- *
- * @param minValidityMs - what the caller asks for, in milliseconds
- */
-export function requiredMs(session: Session, minValidityMs: number): number {
-  const margin = marginMs(session);
-  return Math.max(margin, Math.min(minValidityMs, lifetimeMs(session) - margin));
-}
-
-function marginMs(session: Session): number {
-  return Math.min(60_000, lifetimeMs(session) / 10);
-}
-
-function lifetimeMs(session: Session): number {
-  return (session.accessTokenExpiresAt ?? Number.POSITIVE_INFINITY) - session.issuedAt;
-}
-
 /** Whether two sessions are the same one, at the same point between two refreshes: what compare-and-clear compares. */
 export function isSameSession(a: Session, b: Session): boolean {
   if (a.refreshToken === undefined || b.refreshToken === undefined) return a.accessToken.equals(b.accessToken);
@@ -256,22 +165,16 @@ export function accountName(profile: Profile): string {
 }
 
 const formatVersion = 1;
+/** The members that are secrets, in a profile and in its session. */
+const secretMembers: readonly string[] = ["accessToken", "refreshToken", "dpopKey", "clientSecret"] satisfies (keyof Session)[];
 
 /** The text that is sealed: the one place where the secrets of a session become text again. */
 export function serializeProfiles({ active, folders, profiles }: Profiles): string {
-  return JSON.stringify({ version: formatVersion, active, folders: folders && Object.fromEntries(folders), profiles: Object.fromEntries([...profiles].map(revealed)) });
-}
-
-function revealed([name, profile]: [string, Profile]): [string, unknown] {
-  const { session } = profile;
-  const opened = session && {
-    ...session,
-    accessToken: session.accessToken.reveal(),
-    refreshToken: session.refreshToken?.reveal(),
-    dpopKey: session.dpopKey?.reveal(),
-    clientSecret: session.clientSecret?.reveal(),
-  };
-  return [name, { ...profile, clientSecret: profile.clientSecret?.reveal(), session: opened }];
+  const stored = { version: formatVersion, active, folders: folders && Object.fromEntries(folders), profiles: Object.fromEntries(profiles) };
+  return JSON.stringify(stored, function (this: Readonly<Record<string, unknown>>, name, value: unknown) {
+    const member = this[name];
+    return member instanceof Secret ? member.reveal() : value;
+  });
 }
 
 /**
@@ -281,28 +184,12 @@ function revealed([name, profile]: [string, Profile]): [string, unknown] {
  * @throws {@link AuthError} `storage_unreadable` when a newer version wrote it
  */
 export function parseProfiles(text: string): Profiles {
-  type Sealed = { accessToken: string; refreshToken?: string; dpopKey?: string; clientSecret?: string };
-  type Stored = Omit<Profile, "session" | "clientSecret"> & { clientSecret?: string; session: undefined | (Omit<Session, keyof Sealed> & Sealed) };
-  const stored = JSON.parse(text) as { version: number; active: string; folders?: Record<string, string>; profiles: Record<string, Stored> };
-  if (stored.version !== formatVersion) {
-    throw new AuthError("storage_unreadable", `the stored sessions have format ${stored.version}, and this version reads format ${formatVersion}`, {
+  const sealed = (name: string, value: unknown): unknown => (secretMembers.includes(name) && typeof value === "string" ? new Secret(value) : value);
+  const { version, active, folders, profiles } = JSON.parse(text, sealed) as { version: number; active: string; folders?: Record<string, string>; profiles: Record<string, Profile> };
+  if (version !== formatVersion) {
+    throw new AuthError("storage_unreadable", `the stored sessions have format ${version}, and this version reads format ${formatVersion}`, {
       hint: "Install the newest version of this tool",
     });
   }
-  const profiles = new Map<string, Profile>();
-  const sealed = (value: string | undefined): Secret | undefined => (value === undefined ? undefined : new Secret(value));
-  for (const [name, { session, clientSecret, ...profile }] of Object.entries(stored.profiles)) {
-    profiles.set(name, {
-      ...profile,
-      clientSecret: sealed(clientSecret),
-      session: session && {
-        ...session,
-        accessToken: new Secret(session.accessToken),
-        refreshToken: sealed(session.refreshToken),
-        dpopKey: sealed(session.dpopKey),
-        clientSecret: sealed(session.clientSecret),
-      },
-    });
-  }
-  return { active: stored.active, ...(stored.folders && { folders: new Map(Object.entries(stored.folders)) }), profiles };
+  return { active, ...(folders && { folders: new Map(Object.entries(folders)) }), profiles: new Map(Object.entries(profiles)) };
 }

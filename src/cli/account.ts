@@ -1,5 +1,6 @@
 import type { App } from "../app/app.ts";
-import { defaultTeam, isAlive, unknownProfile, type Profile, type Profiles, type Session } from "../auth/session.ts";
+import { defaultTeam, unknownProfile, type Profile, type Profiles, type Session } from "../auth/session.ts";
+import { isAlive } from "../auth/token-manager/current-session.ts";
 import { timeHere } from "./format.ts";
 import type { AuthStatus, StorageStatus } from "./json-output.ts";
 

@@ -1,5 +1,5 @@
 import { boundToken } from "../auth/session.ts";
-import type { AccessToken } from "../auth/token-manager/token-manager.ts";
+import type { AccessToken } from "../auth/token-manager/access-token.ts";
 import { hint, login, type Hint } from "../base/errors.ts";
 import type { Context } from "./command.ts";
 

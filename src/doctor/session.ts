@@ -1,4 +1,5 @@
-import { accountName, isAlive, refreshRemainingMs, remainingMs, soonMs, type Profile, type Session } from "../auth/session.ts";
+import { accountName, type Profile, type Session } from "../auth/session.ts";
+import { isAlive, refreshRemainingMs, remainingMs, soonMs } from "../auth/token-manager/current-session.ts";
 import { login } from "../base/errors.ts";
 import { finder, type Finding } from "./finding.ts";
 

@@ -9,7 +9,8 @@ import { missingScope } from "../oauth/scope.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import { userInfoRequest, userInfoResponse, type UserInfo } from "../oauth/user-info.ts";
 import { challengesOf } from "../oauth/www-authenticate.ts";
-import { sessionTokens, type AuthFlow, type Session } from "../session.ts";
+import { sessionTokens } from "../session-tokens.ts";
+import type { AuthFlow, Session } from "../session.ts";
 import { endSession } from "./end-session.ts";
 import type { LoginRequest } from "./login-request.ts";
 

@@ -1,49 +1,9 @@
-import type * as runtime from "../../base/runtime-types.ts";
 import type { EventEmitter } from "node:events";
 import { AuthError, NotAuthenticatedError, hint } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { notLoggedIn, remainingMs, requiredMs, unknownProfile, type Profile, type Session } from "../session.ts";
+import { notLoggedIn, unknownProfile, type Profile, type Session } from "../session.ts";
 import type { SessionStore } from "../session-store.ts";
-
-/** What a caller needs of an access token. */
-export interface AccessTokenOptions {
-  /** How long the token must stay valid, in milliseconds; at least a minute or a tenth of its lifetime, whichever is less. */
-  minValidityMs?: number;
-  /** A token that the service has just answered with 401: it is replaced, unless that has happened already. */
-  rejected?: string;
-  /** Ends this caller's wait. A refresh that other callers wait for goes on. */
-  signal?: runtime.AbortSignal;
-}
-
-/** An access token for a request that the caller sends itself. */
-export interface AccessToken {
-  readonly token: string;
-  /** `DPoP`: bound to a key, and of no use without proofs of it. The authorized fetch sends them. */
-  readonly tokenType: "Bearer" | "DPoP";
-  /** When it expires: milliseconds since 1970, by this machine's clock; undefined when the server does not say. */
-  readonly expiresAt: number | undefined;
-}
-
-/** What a token manager tells its embedder. No event holds a secret. */
-export interface TokenEvents {
-  /** A refresh succeeded and is stored. `expiresAt`: milliseconds since 1970, undefined when the service does not say. */
-  refreshed: [{ profile: string; expiresAt: number | undefined }];
-  /** A token that another process stored is used, without a request. */
-  adopted: [{ profile: string; expiresAt: number | undefined }];
-  /** A refresh failed. */
-  refused: [{ profile: string; error: AuthError }];
-  /** The session expired or was revoked, and was removed. */
-  cleared: [{ profile: string; reason: "expired" | "revoked" }];
-  /** The refreshed session could not be stored: it lives in this process only, until a later try succeeds. */
-  unsaved: [{ profile: string; error: AuthError }];
-}
-
-/** The part of Node's `EventEmitter` that listens, without a need for Node's types. */
-export interface TokenEventListeners {
-  on<Name extends keyof TokenEvents>(name: Name, listener: (...event: TokenEvents[Name]) => void): unknown;
-  once<Name extends keyof TokenEvents>(name: Name, listener: (...event: TokenEvents[Name]) => void): unknown;
-  off<Name extends keyof TokenEvents>(name: Name, listener: (...event: TokenEvents[Name]) => void): unknown;
-}
+import type { AccessTokenOptions, TokenEvents } from "./access-token.ts";
 
 /** A session in memory. @internal */
 export interface HeldSession {
@@ -197,4 +157,53 @@ function isEnough(held: HeldSession, { minValidityMs = 0, rejected }: AccessToke
   held.enoughFrom = now;
   held.enoughUntil = now + Math.min(left, 1_000);
   return true;
+}
+
+/**
+ * How long the access token is still valid, in milliseconds; not positive when it expired, infinite when nobody knows.
+ *
+ * @param now - this machine's clock, milliseconds since 1970
+ */
+export function remainingMs(session: Session, now: number): number {
+  if (session.accessTokenExpiresAt === undefined) return Number.POSITIVE_INFINITY;
+  const serverNow = now + session.clockOffsetMs;
+  // Received in the future: the clock has been set back since, and says nothing about how much of the lifetime is left.
+  if (serverNow < session.issuedAt - marginMs(session)) return 0;
+  return session.accessTokenExpiresAt - serverNow;
+}
+
+/**
+ * Whether a session can still be used, or refreshed, as far as this machine can tell.
+ *
+ * @param now - this machine's clock, milliseconds since 1970
+ */
+export function isAlive(session: Session, now: number): boolean {
+  return remainingMs(session, now) > 0 || (session.refreshToken !== undefined && refreshRemainingMs(session, now) > 0);
+}
+
+/** How long the refresh token is still valid, in milliseconds; infinite when only the service knows. */
+export function refreshRemainingMs({ refreshTokenExpiresAt: ends, clockOffsetMs }: Session, now: number): number {
+  return ends === undefined ? Infinity : Date.parse(ends) - now - clockOffsetMs;
+}
+
+/** A login that expires sooner than this is worth a warning. */
+export const soonMs: number = 3 * 86_400_000;
+
+/**
+ * How long an access token must stay valid to be given out: what the caller asks for, at least a minute or a tenth of the
+ * token's lifetime, whichever is less, and never so long that a new token would not be enough either.
+ *
+ * @param minValidityMs - what the caller asks for, in milliseconds
+ */
+export function requiredMs(session: Session, minValidityMs: number): number {
+  const margin = marginMs(session);
+  return Math.max(margin, Math.min(minValidityMs, lifetimeMs(session) - margin));
+}
+
+function marginMs(session: Session): number {
+  return Math.min(60_000, lifetimeMs(session) / 10);
+}
+
+function lifetimeMs(session: Session): number {
+  return (session.accessTokenExpiresAt ?? Number.POSITIVE_INFINITY) - session.issuedAt;
 }

@@ -1,7 +1,8 @@
 import { NotAuthenticatedError, ServiceError } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { retryDelay } from "../../http/retry.ts";
-import { remainingMs, requiredMs, type Session } from "../session.ts";
+import { remainingMs, requiredMs } from "./current-session.ts";
+import type { Session } from "../session.ts";
 
 /**
  * Refreshes a token before it expires, again and again, without keeping the process alive.

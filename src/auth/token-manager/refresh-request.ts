@@ -9,7 +9,8 @@ import { validateRefreshedIdToken } from "../oauth/id-token.ts";
 import { judgeRefreshFailure, refreshTokenGrant } from "../oauth/refresh.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import type { VaultLock } from "../secure-storage/vault.ts";
-import { sessionTokens, type Session } from "../session.ts";
+import { sessionTokens } from "../session-tokens.ts";
+import type { Session } from "../session.ts";
 
 /** One refresh, all its tries and waits together, in milliseconds. The holder of the lock is done after this long. */
 export const refreshLimitMs = 10_000;

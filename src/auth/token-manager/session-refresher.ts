@@ -4,9 +4,11 @@ import type { Fetch } from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { judgeRefreshFailure } from "../oauth/refresh.ts";
 import type { VaultLock } from "../secure-storage/vault.ts";
-import { isSameSession, remainingMs, sessionTokens, type Session } from "../session.ts";
+import { isSameSession, type Session } from "../session.ts";
+import { sessionTokens } from "../session-tokens.ts";
 import { refreshLockName, type SessionStore, type StoreReservation } from "../session-store.ts";
-import type { AccessTokenOptions, CurrentSession, TokenEvents } from "./current-session.ts";
+import type { AccessTokenOptions, TokenEvents } from "./access-token.ts";
+import { remainingMs, type CurrentSession } from "./current-session.ts";
 import { refreshLimitMs, requestRefresh, retryBudgetMs, type RefreshedTokens } from "./refresh-request.ts";
 
 /** Longer than a holder that is alive and running needs, in milliseconds. */

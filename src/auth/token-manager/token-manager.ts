@@ -6,10 +6,9 @@ import type * as runtime from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Credential, Session } from "../session.ts";
 import type { SessionStore } from "../session-store.ts";
-import { CurrentSession, type AccessToken, type AccessTokenOptions, type TokenEventListeners, type TokenEvents } from "./current-session.ts";
+import { CurrentSession } from "./current-session.ts";
+import type { AccessToken, AccessTokenOptions, TokenEventListeners, TokenEvents } from "./access-token.ts";
 import type { SessionRefresher } from "./session-refresher.ts";
-
-export type { AccessToken, AccessTokenOptions, TokenEventListeners, TokenEvents } from "./current-session.ts";
 
 /** What a {@link TokenManager} works with. @internal */
 export interface TokenManagerOptions {

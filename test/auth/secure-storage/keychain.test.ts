@@ -94,7 +94,7 @@ test("a program given to Node with -e is not run again to ask the keychain", asy
     const { createApp } = await import(${JSON.stringify(new URL("../../../dist/app/app.js", import.meta.url).href)});
     const { clock } = createApp();
     const { keychain } = createApp({ env: { DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: undefined }, clock: { ...clock, timeout: () => clock.timeout(20_000) } });
-    await keychain.read("a").catch((error) => console.log(error.message));`;
+    await (await keychain()).read("a").catch((error) => console.log(error.message));`;
   const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8", timeout: 20_000 });
   assert.match(stdout, /no keychain/);
   assert.equal(readFileSync(runs, "utf8"), "run\n");

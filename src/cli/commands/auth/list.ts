@@ -1,4 +1,5 @@
-import { accountName, isAlive } from "../../../auth/session.ts";
+import { accountName } from "../../../auth/session.ts";
+import { isAlive } from "../../../auth/token-manager/current-session.ts";
 import { hint, login } from "../../../base/errors.ts";
 import { chosenFor } from "../../account.ts";
 import { defineCommand, jsonOption, type Command } from "../../command.ts";

@@ -1,4 +1,4 @@
-import { remainingMs } from "../../../auth/session.ts";
+import { remainingMs } from "../../../auth/token-manager/current-session.ts";
 import { hint } from "../../../base/errors.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import { duration } from "../../../base/duration.ts";

@@ -1,4 +1,5 @@
-import { accountName, refreshRemainingMs, soonMs, type Profile, type Session } from "../../../auth/session.ts";
+import { accountName, type Profile, type Session } from "../../../auth/session.ts";
+import { refreshRemainingMs, soonMs } from "../../../auth/token-manager/current-session.ts";
 import { AuthError, hint, login } from "../../../base/errors.ts";
 import type { Identity } from "../../../base/identity.ts";
 import { chosenProfile, endOfSession, statusOf } from "../../account.ts";
