@@ -12,7 +12,7 @@ type Watched = (line: string, more?: CommandEnvironment) => Promise<CommandResul
 
 /** A service and a passphrase, and whatever runs is looked through for every secret that was issued. */
 async function watchedScene(t: TestContext): Promise<Scene & { watched: Watched }> {
-  const it = await scene(t, {}, { SPEC_KITTY_PASSPHRASE: "correct horse battery staple" });
+  const it = await scene(t, { deviceIntervalSeconds: 1 }, { SPEC_KITTY_PASSPHRASE: "correct horse battery staple" });
   const { saas, folder, here } = it;
   const assertClean = (text: string, where: string): void => {
     for (const [secret, kind] of [...saas.issued, ["correct horse battery staple", "the passphrase"] as const]) assert.ok(!text.includes(secret), `${kind} in ${where}`);
