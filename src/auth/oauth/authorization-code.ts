@@ -16,13 +16,11 @@ export function createNonce(): string {
 
 /** The parameters of an authorization request, in the RFC's spelling (RFC 6749 §4.1.1, RFC 7636 §4.3). */
 interface AuthorizationRequest {
-  /** The registered client. */
   client_id: string;
   /** The loopback address that is listening, port included (RFC 8252 §7.3). */
   redirect_uri: string;
   /** Scopes, separated by single spaces; empty to leave the choice to the server. */
   scope: string;
-  /** From {@link createState}. */
   state: Secret;
   /** From `codeChallenge`; the method sent is always S256. */
   code_challenge: string;

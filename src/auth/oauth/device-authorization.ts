@@ -13,7 +13,6 @@ export interface DeviceAuthorization {
   readonly device_code: Secret;
   /** For the user to enter, grouped as the server wrote it. */
   readonly user_code: string;
-  /** Where to enter it. */
   readonly verification_uri: string;
   /** The same with the code in it, for a QR code (§3.3.1). */
   readonly verification_uri_complete: string | undefined;

@@ -18,7 +18,6 @@ export interface TokenResponse {
   readonly refresh_token: Secret | undefined;
   /** When the refresh token expires, as the server wrote it. */
   readonly refresh_token_expires_at: string | undefined;
-  /** Lifetime of the refresh token in seconds. */
   readonly refresh_token_expires_in: number | undefined;
   readonly scope: string | undefined;
   readonly session_id: string | undefined;
