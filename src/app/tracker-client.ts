@@ -1,9 +1,13 @@
 import { accountInUse, fetchAs } from "./account.ts";
 import type { App } from "./app.ts";
+import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import { AuthError, hint } from "../base/errors.ts";
-import { TrackerClient, type TrackerClientOptions } from "../tracker/client.ts";
+import { TrackerClient } from "../tracker/client.ts";
 
-type Access = Pick<TrackerClientOptions, "fetch"> & { readonly team: string };
+interface Access {
+  readonly fetch: AuthorizedFetch;
+  readonly team: string;
+}
 
 /**
  * The hosted tracker of an app, for its default team, through the authorized fetch.

@@ -1,7 +1,6 @@
 import { shownAddress } from "../base/address.ts";
 import { AuthError, isTransient, NotAuthenticatedError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { Fetch } from "../base/runtime-types.ts";
 import type * as runtime from "../base/runtime-types.ts";
 import { parseJsonObject, unreachable } from "../http/request.ts";
 import type { TokenManager } from "./token-manager/token-manager.ts";
@@ -37,7 +36,7 @@ export interface AuthorizedFetchOptions {
   /** Where the tokens come from, and the one service that they go to. */
   tokens: Pick<TokenManager, "service" | "getCredential" | "sessionRefused">;
   clock: Clock;
-  fetch: Fetch;
+  fetch: runtime.Fetch;
   /** From 0 to 1, for jitter; `Math.random` by default. */
   random?: () => number;
 }
@@ -154,9 +153,9 @@ interface Door {
   readonly token: string;
   readonly service: string;
   readonly scope: RedirectScope;
-  readonly fetch: Fetch;
+  readonly fetch: runtime.Fetch;
   /** For requests with the token. */
-  readonly resourceFetch: Fetch;
+  readonly resourceFetch: runtime.Fetch;
 }
 
 /**

@@ -117,7 +117,11 @@ export class SessionStore {
   async #update(change: (profiles: Profiles) => Profiles, { reservation, key, onSetAside }: UpdateOptions): Promise<Profiles> {
     const lock = await (reservation?.lock?.acquire({ clock: this.#clock, timeoutMs: 10_000, onWait: this.#waiting("change") }) ?? this.lock("credentials", 10_000));
     try {
-      const before = await this.#readOr(onSetAside && (async () => onSetAside((await this.#vault.setAside?.()) ?? "")));
+      let before = await this.#storedUnless(onSetAside !== undefined);
+      if (before === undefined) {
+        onSetAside?.((await this.#vault.setAside?.()) ?? "");
+        before = nobody;
+      }
       const after = change(before);
       if (after === before && key === undefined) return before;
       await this.#write(after, lock, { ...(reservation && { reservation: reservation.room }), ...(key && { key }) });
@@ -127,15 +131,12 @@ export class SessionStore {
     }
   }
 
-  /** What is stored. If it cannot be opened and the caller can do without, `otherwise` is done, and nothing is stored. */
-  async #readOr(otherwise: (() => Promise<void>) | undefined): Promise<Profiles> {
-    try {
-      return await this.#stored();
-    } catch (error) {
-      if (otherwise === undefined || this.#vault.setAside === undefined || !isUnopenable(error)) throw error;
-      await otherwise();
-      return nobody;
-    }
+  /** What is stored; undefined if it cannot be opened and may be moved aside. */
+  async #storedUnless(mayBeMoved: boolean): Promise<Profiles | undefined> {
+    return this.#stored().catch((error: unknown) => {
+      if (!mayBeMoved || this.#vault.setAside === undefined || !isUnopenable(error)) throw error;
+      return undefined;
+    });
   }
 
   async #write(profiles: Profiles, lock: VaultLock | undefined, options: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<void> {
@@ -157,7 +158,8 @@ export class SessionStore {
     const locks: (VaultLock | undefined)[] = [];
     try {
       // In the same order everywhere, so that no two processes wait for each other.
-      for (const name of [...(await this.#readOr(onSetAside && (async () => undefined))).profiles.keys()].sort()) locks.push(await this.lock(refreshLockName(name), 15_000));
+      const { profiles } = (await this.#storedUnless(onSetAside !== undefined)) ?? nobody;
+      for (const name of [...profiles.keys()].sort()) locks.push(await this.lock(refreshLockName(name), 15_000));
       return await work();
     } finally {
       for (const lock of locks) lock?.release();

@@ -16,7 +16,6 @@ export type SessionTokens = Pick<
  * Expiry counts from when a refresh was sent, which is earlier than the moment of issue; for a login from when the answer came, which is
  * later: the margin of `requiredMs` covers the difference. The lifetime of the refresh token is the server's alone.
  *
- * @param tokens - the response
  * @param at - this machine's clock at that moment, milliseconds since 1970
  * @param previous - the session that was refreshed; absent at login
  * @internal

@@ -62,11 +62,10 @@ export async function readJsonObject(response: Response, maxBytes: number = maxA
     for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
       size += chunk.length;
       // Leaving the loop cancels the stream, so that an endless body costs one megabyte and no more.
-      if (size > maxBytes) throw new AuthError("service_answer_invalid", "too large");
+      if (size > maxBytes) throw invalidAnswer(response, `sent more than ${maxBytes / 1024} KiB`);
       chunks.push(chunk);
     }
   } catch (cause) {
-    if (cause instanceof AuthError) throw invalidAnswer(response, `sent more than ${maxBytes / 1024} KiB`);
     throw unreachable(response.url, cause, signal);
   }
   return parseJsonObject(Buffer.concat(chunks));

@@ -25,9 +25,6 @@ export interface WriteOptions extends CallOptions {
   idempotencyKey?: string;
 }
 
-/** What a {@link TrackerClient} is made of: {@link TrackerAccess}, with `Math.random` by default. @internal */
-export type TrackerClientOptions = Omit<TrackerAccess, "random"> & Partial<Pick<TrackerAccess, "random">>;
-
 /**
  * The hosted tracker, call by call. Where the service does the work later, the client waits, so that every call returns its result.
  *
@@ -39,8 +36,8 @@ export class TrackerClient {
   readonly #access: TrackerAccess;
 
   /** Nothing is asked before the first call. @internal */
-  constructor(options: TrackerClientOptions) {
-    this.#access = { random: Math.random, ...options };
+  constructor(access: TrackerAccess) {
+    this.#access = access;
   }
 
   /** Whether the provider is connected, and how the last exchange went. */

@@ -12,8 +12,8 @@ export interface TrackerAccess {
   clock: Clock;
   /** The id of the team whose tracker it is. */
   team: () => string | Promise<string>;
-  /** From 0 to 1, for jitter. */
-  random: () => number;
+  /** From 0 to 1, for jitter; `Math.random` by default. */
+  random?: () => number;
 }
 
 /** A JSON object from the tracker. */
@@ -81,7 +81,7 @@ async function send(request: TrackerRequest, { fetch, clock, team }: TrackerAcce
  * failure of a poll ends nothing, since the work goes on without it.
  */
 async function resultOfOperation(id: unknown, access: TrackerAccess, signal: AbortSignal | undefined): Promise<TrackerResult> {
-  const { clock, random } = access;
+  const { clock, random = Math.random } = access;
   // It becomes part of a path, and must not lead to another one.
   if (typeof id !== "string" || !/^[\w-][\w.:-]{0,199}$/.test(id)) {
     throw new AuthError("service_answer_invalid", 'the tracker answered 202 without a usable "operation_id"', { hint: "Report this to the operator of the service" });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -20,23 +20,45 @@ export interface Mutation {
   readonly to: string;
 }
 
-/** The code and the simulation, compiled in a folder of their own. */
+/** The code and the simulation, compiled. */
 export interface Laboratory extends Disposable {
   explore(task: Task): Promise<Exploration>;
 }
 
-export async function laboratory(mutation?: Mutation): Promise<Laboratory> {
+/** Compiles a file, with all that it imports unless it is to be compiled alone, to `out`. */
+async function compile(folder: string, file: string, ...alone: "--noResolve"[]): Promise<void> {
+  const options = ["--module", "nodenext", "--target", "es2023", "--rewriteRelativeImportExtensions", "--noCheck", "--ignoreConfig", ...alone];
+  await run(process.execPath, [tsc, ...options, "--rootDir", folder, "--outDir", join(folder, "out"), join(folder, file)]);
+}
+
+function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "simulation-"));
-  for (const part of ["src", "test/simulation"]) cpSync(join(root, part), join(folder, part), { recursive: true });
-  if (mutation) {
-    const path = join(folder, mutation.file);
-    const parts = readFileSync(path, "utf8").split(mutation.from);
-    assert.equal(parts.length, 2, `${mutation.file} has this once: ${mutation.from}`);
-    writeFileSync(path, parts.join(mutation.to));
-  }
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-  const options = ["--module", "nodenext", "--target", "es2023", "--rewriteRelativeImportExtensions", "--noCheck", "--ignoreConfig"];
-  await run(process.execPath, [tsc, ...options, "--rootDir", folder, "--outDir", join(folder, "out"), join(folder, "test/simulation/main.ts")]);
+  return folder;
+}
+
+let compiled: Promise<string> | undefined;
+
+/** The code as it is, compiled once: a mutant differs in one file. */
+async function compiledOnce(): Promise<string> {
+  const folder = newFolder();
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  for (const part of ["src", "test/simulation"]) cpSync(join(root, part), join(folder, part), { recursive: true });
+  await compile(folder, "test/simulation/main.ts");
+  return join(folder, "out");
+}
+
+export async function laboratory(mutation?: Mutation): Promise<Laboratory> {
+  const original = await (compiled ??= compiledOnce());
+  const folder = newFolder();
+  cpSync(original, join(folder, "out"), { recursive: true });
+  if (mutation) {
+    const parts = readFileSync(join(root, mutation.file), "utf8").split(mutation.from);
+    assert.equal(parts.length, 2, `${mutation.file} has this once: ${mutation.from}`);
+    mkdirSync(dirname(join(folder, mutation.file)), { recursive: true });
+    writeFileSync(join(folder, mutation.file), parts.join(mutation.to));
+    await compile(folder, mutation.file, "--noResolve");
+  }
   return {
     async explore(task) {
       const { stdout } = await run(process.execPath, [join(folder, "out/test/simulation/main.js"), JSON.stringify(task)], { maxBuffer: 2 ** 26 });

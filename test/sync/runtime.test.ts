@@ -1,16 +1,12 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { EventEmitter, once } from "node:events";
+import { EventEmitter } from "node:events";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { NotAuthenticatedError } from "../../src/base/errors.ts";
 import type { EventInput } from "../../src/sync/events.ts";
 import type { SyncNotice } from "../../src/sync/runtime.ts";
-import { typescript } from "../helpers/command.ts";
 import { alice, bearerFetch, bob, fakeSaas, history, runtimeFor, temporaryFolder } from "./support.ts";
-
-const batchPath = "/api/v1/events/batch/";
 
 test("an event that the service would not accept is refused, and nothing is queued", async (t) => {
   const saas = await fakeSaas(t);
@@ -140,40 +136,6 @@ test("the end of the process flushes once, and no listener is left behind", asyn
   exit.emit("beforeExit");
   await saas.until(() => saas.events.size === 1);
   assert.equal(exit.listenerCount("beforeExit"), 0);
-});
-
-const program = (folder: string, url: string, token: string): string => `
-  import { SyncRuntime } from ${JSON.stringify(import.meta.resolve("../../src/sync/runtime.ts"))};
-  import { systemClock } from ${JSON.stringify(import.meta.resolve("../../src/platform/clock.ts"))};
-  import { alice, bearerFetch, history } from ${JSON.stringify(import.meta.resolve("./support.ts"))};
-  const url = ${JSON.stringify(url)};
-  const origin = async () => ({ profile: "default", service: url, account: alice(url) });
-  const runtime = new SyncRuntime({ folder: ${JSON.stringify(folder)}, fetch: () => bearerFetch(url, ${JSON.stringify(token)}), clock: systemClock, origin, nodeId: "0123456789ab" });
-  runtime.start();
-  await runtime.emit(history());
-  process.exitCode = 42;`;
-
-test("a program that simply ends has its events sent, and keeps its exit code", async (t) => {
-  const saas = await fakeSaas(t);
-  const child = spawn(process.execPath, [...typescript, "--input-type=module", "-e", program(temporaryFolder(t), saas.url, saas.issue().access_token)], { stdio: "inherit" });
-  assert.deepEqual(await once(child, "exit"), [42, null]);
-  assert.equal(saas.events.size, 1);
-});
-
-test("a service that hangs holds up the end of a program for 5 s, and does not change its exit code", async (t) => {
-  const saas = await fakeSaas(t);
-  const folder = temporaryFolder(t);
-  saas.faults.always(batchPath, { hang: true });
-  saas.faults.always("/api/v1/sync/health/", { status: 500 });
-  const child = spawn(process.execPath, [...typescript, "--input-type=module", "-e", program(folder, saas.url, saas.issue().access_token)], { stdio: "inherit" });
-  const exited = once(child, "exit");
-  await saas.until(() => saas.count(batchPath) === 1);
-  const asked = performance.now();
-  assert.deepEqual(await exited, [42, null]);
-  assert.ok(performance.now() - asked < 20_000, "held up for much longer than 5 s");
-  assert.equal(saas.count(batchPath), 1);
-  saas.faults.clear();
-  assert.equal((await runtimeFor(folder, saas, alice(saas.url)).flush()).events.delivered, 1);
 });
 
 test("the folder of the queue is refused when others may write in it", async (t) => {

@@ -7,25 +7,16 @@ import type { askKeychainProcess, KeychainAnswer, KeychainRequest } from "./keyc
 import type { SimpleKeychain } from "./vault.ts";
 import { startOver, type KeySource, type SealedFile } from "./sealed-file.ts";
 
-/** Keeps 256-bit keys where the operating system guards them: one per account, as base64url text inside a {@link Secret}. */
+/**
+ * Keeps 256-bit keys where the operating system guards them: one per account, as base64url text inside a {@link Secret}. Each call may
+ * throw {@link AuthError} `keychain_unavailable`.
+ */
 export interface Keychain {
-  /**
-   * The key of `account`, or undefined when there is none.
-   *
-   * @throws {@link AuthError} `keychain_unavailable`; `storage_damaged` when the entry is not a key of this tool
-   */
+  /** The key of `account`, or undefined when there is none. Throws `storage_damaged` when the entry is not a key of this tool. */
   read(account: string): Promise<Secret | undefined>;
-  /**
-   * Stores `key`, replacing the one before.
-   *
-   * @throws {@link AuthError} `keychain_unavailable`
-   */
+  /** Stores `key`, replacing the one before. */
   write(account: string, key: Secret): Promise<void>;
-  /**
-   * Removes the key, if there is one.
-   *
-   * @throws {@link AuthError} `keychain_unavailable`
-   */
+  /** Removes the key, if there is one. */
   remove(account: string): Promise<void>;
 }
 

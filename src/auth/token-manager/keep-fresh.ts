@@ -4,14 +4,7 @@ import { retryDelay } from "../../http/retry.ts";
 import { remainingMs, requiredMs } from "./current-session.ts";
 import type { Session } from "../session.ts";
 
-/**
- * Refreshes a token before it expires, again and again, without keeping the process alive.
- *
- * @param renew - returns a session whose token stays valid for so many milliseconds, refreshed if need be
- * @param options - `random`: from 0 to 1, for jitter; `signal` ends it
- * @returns when the signal aborts
- * @throws {@link NotAuthenticatedError} when the session expired or was revoked
- */
+/** See `TokenManager.keepFresh`. `renew` returns a session whose token stays valid for so many milliseconds, refreshed if need be. */
 export async function keepFresh(
   renew: (minValidityMs: number) => Promise<Session>,
   { clock, random, signal }: { clock: Clock; random: () => number; signal: AbortSignal },

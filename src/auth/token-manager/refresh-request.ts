@@ -18,14 +18,13 @@ export const refreshLimitMs = 10_000;
 export const retryBudgetMs = 3_000;
 
 /** What a refresh needs. */
-export interface RefreshContext {
-  /** The profile of the session, for the hint when it ended. */
+interface RefreshContext {
+  /** For the hint when the session ended. */
   profile: string;
   clock: Clock;
   fetch: Fetch;
   /** From 0 to 1, for jitter. */
   random: () => number;
-  /** The lock under which the refresh happens. */
   lock: VaultLock;
   /**
    * How long the caller has waited for the lock, in milliseconds. It counts as waiting between tries: behind a holder that
@@ -48,8 +47,6 @@ export interface RefreshedTokens {
 /**
  * Asks the service for new tokens, again where that may help, within the limits above.
  *
- * @param session - the session to refresh, at the server that issued it
- * @param refreshToken - the session's
  * @throws {@link ServiceError} as `refreshTokenGrant`, of the last try; {@link AuthError} `lock_unavailable` when the lock was
  * lost; {@link NotAuthenticatedError} when the answer does not belong to this session
  */
@@ -61,7 +58,6 @@ export async function requestRefresh(
   // Reading an answer for the first time loads code for some milliseconds. Here they cost nothing; once the service has
   // rotated the token, each of them is one in which a process that is killed loses the session.
   await readJsonObject(new Response("{}"));
-  const continuing = checkFor(session, profile);
   const signal = clock.timeout(refreshLimitMs);
   const { clientId: client_id, resource } = session;
   const proving = tokenEndpointFetch(session, { fetch, clock });
@@ -73,7 +69,9 @@ export async function requestRefresh(
       // A token that was sent without an answer may be spent already. Sending it again loses nothing: it is the only one there
       // is, and servers that rotate tokens are more likely to forgive a replay the sooner it comes.
       const grant = { client_id, refresh_token: refreshToken, resource };
-      return continuing(await refreshTokenGrant(session.server, grant, { clock, fetch: proving, signal, timeoutMs: refreshLimitMs }), sentAt);
+      const tokens = await refreshTokenGrant(session.server, grant, { clock, fetch: proving, signal, timeoutMs: refreshLimitMs });
+      requireContinuation(session, profile, tokens, sentAt);
+      return { tokens, sentAt };
     } catch (error) {
       if (signal.aborted) throw unanswered(session, error);
       if (judgeRefreshFailure(error) !== "transient") throw error;
@@ -85,21 +83,18 @@ export async function requestRefresh(
   }
 }
 
-/** Checks that new tokens continue the session. If they do not, they must not be stored, and the ones before them are spent: the session ended. */
-function checkFor(session: Session, profile: string): (tokens: TokenResponse, sentAt: number) => RefreshedTokens {
+/** If new tokens do not continue the session, they must not be stored, and the ones before them are spent: the session ended. */
+function requireContinuation(session: Session, profile: string, tokens: TokenResponse, sentAt: number): void {
   const { server, clientId: client_id, idToken, dpopKey } = session;
-  return (tokens, sentAt) => {
-    const { access_token, id_token, token_type } = tokens;
-    try {
-      validateTokenType({ tokenType: token_type, dpopKey }, server.issuer);
-      const now = sessionTokens(tokens, sentAt, session).issuedAt;
-      if (id_token !== undefined && idToken !== undefined) validateRefreshedIdToken(id_token, { server, client_id, access_token, now }, idToken);
-      return { tokens, sentAt };
-    } catch (cause) {
-      if (!(cause instanceof AuthError)) throw cause;
-      throw new NotAuthenticatedError(`the session was not continued: ${cause.message}`, { code: "session_ended", hint: hint`Run: ${login(profile)}`, cause });
-    }
-  };
+  const { access_token, id_token, token_type } = tokens;
+  try {
+    validateTokenType({ tokenType: token_type, dpopKey }, server.issuer);
+    const now = sessionTokens(tokens, sentAt, session).issuedAt;
+    if (id_token !== undefined && idToken !== undefined) validateRefreshedIdToken(id_token, { server, client_id, access_token, now }, idToken);
+  } catch (cause) {
+    if (!(cause instanceof AuthError)) throw cause;
+    throw new NotAuthenticatedError(`the session was not continued: ${cause.message}`, { code: "session_ended", hint: hint`Run: ${login(profile)}`, cause });
+  }
 }
 
 function unanswered({ server }: Session, cause: unknown): ServiceError {

@@ -88,7 +88,8 @@ export class SessionRefresher {
         if (isSuccessor || !(await this.#hasSuccessor(session, answer.error))) return await this.#giveUp(session, need, answer.error);
         isSuccessor = true;
       } finally {
-        this.#release(lock);
+        // Kept while the disk has a spent refresh token: another process would send it, and end the session.
+        if (this.#unsaved?.lock !== lock) lock.release();
       }
     }
   }
@@ -133,11 +134,6 @@ export class SessionRefresher {
     const isGood = need.rejected !== session.accessToken.reveal() && remainingMs(session, clock.now()) > refreshLimitMs;
     const left = Math.max(0, (isGood ? retryBudgetMs : lockLimitMs) - (clock.monotonic() - startedAt));
     return store.lock(refreshLockName(this.#current.profile), left, () => store.mark() !== mark);
-  }
-
-  /** Kept while the disk has a spent refresh token: another process would send it, and end the session. */
-  #release(lock: VaultLock): void {
-    if (this.#unsaved?.lock !== lock) lock.release();
   }
 
   /** Takes the room for the next session, then spends the refresh token: a full disk must not cost the session. */

@@ -1,7 +1,6 @@
 import { EventEmitter } from "node:events";
 import { AuthError, NotAuthenticatedError, hint, login } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
-import type { Fetch } from "../../base/runtime-types.ts";
 import type * as runtime from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Credential, Session } from "../session.ts";
@@ -12,7 +11,6 @@ import type { SessionRefresher } from "./session-refresher.ts";
 
 /** What a {@link TokenManager} works with. @internal */
 export interface TokenManagerOptions {
-  /** Where the sessions are. */
   store: SessionStore;
   /** The profile whose tokens are given out; undefined: the one that is active when the first token is asked for. */
   profile?: string | undefined;
@@ -20,10 +18,9 @@ export interface TokenManagerOptions {
   service?: string | undefined;
   /** A token to give out as is, from the environment: nothing is read, stored or refreshed then. */
   accessToken?: Secret | undefined;
-  /** The machine's, or a test's. */
   clock: Clock;
   /** Sends the refreshes. */
-  fetch: Fetch;
+  fetch: runtime.Fetch;
   /** From 0 to 1, for jitter; `Math.random` by default. */
   random?: () => number;
 }

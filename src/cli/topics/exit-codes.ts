@@ -1,4 +1,3 @@
-import type { AuthErrorCode } from "../../base/errors.ts";
 import { bulletList } from "../format.ts";
 import { exitCodes } from "../render-error.ts";
 
@@ -15,9 +14,8 @@ const meanings: readonly (readonly [code: number, meaning: string])[] = [
 
 /** The exit codes, and the error codes of the library that each of them stands for. */
 export function exitCodesTopic(): string {
-  const codesFor = (exit: number): string[] => (Object.keys(exitCodes) as AuthErrorCode[]).filter((code) => exitCodes[code] === exit);
   const rows = meanings.map(([exit, meaning]): [string, string] => {
-    const codes = codesFor(exit).map((code) => `\`${code}\``);
+    const codes = Object.entries(exitCodes).flatMap(([code, its]) => (its === exit ? `\`${code}\`` : []));
     return [String(exit), codes.length === 0 ? meaning : `${meaning} (${codes.join(", ")})`];
   });
   return `${bulletList(rows)}
