@@ -9,21 +9,13 @@ export function endOfSession({ accessTokenExpiresAt: ends, clockOffsetMs }: Sess
   return ends === undefined ? "log in again when the service refuses the access token" : `log in again at ${timeHere(ends - clockOffsetMs, now)}`;
 }
 
-/** The profile that a command is about. */
-export interface ChosenProfile {
-  readonly name: string;
-  /** Undefined when no profile was named and the active one was never logged in to. */
-  readonly profile: Profile | undefined;
-  readonly all: Profiles;
-}
-
 /**
  * The profile that a command is about: the one that the option names, else the variable, else the one that the user chose for
- * the folder, else the active one.
+ * the folder, else the active one, which may not exist yet.
  *
  * @throws {@link NotAuthenticatedError} when the one that is named does not exist; {@link AuthError} `storage_…`
  */
-export async function chosenProfile({ store, settings }: App): Promise<ChosenProfile> {
+export async function chosenProfile({ store, settings }: App): Promise<{ name: string; profile: Profile | undefined; all: Profiles }> {
   const all = await store.read();
   const name = settings.profile?.value ?? all.active;
   const profile = all.profiles.get(name);

@@ -13,9 +13,10 @@ export type Request =
 
 /** Reads a command line. Loads the one command that it names, and the help only if it is wanted. */
 export async function dispatch(argv: readonly string[], identity: Identity, table: readonly CommandEntry[] = commandTable): Promise<Request> {
-  if (argv[0] === "--version" || argv[0] === "-V") return { kind: "text", text: identity.version };
-  if (argv[0] === "help") return (await helpTopic(argv.slice(1), identity, table)) ?? dispatch([...argv.slice(1), "--help"], identity, table);
   const { inFront, line } = splitOptions(argv);
+  const [first, ...others] = line;
+  if (first === "--version" || first === "-V") return { kind: "text", text: identity.version };
+  if (first === "help") return (await helpTopic(others, identity, table)) ?? dispatch([...others, "--help"], identity, table);
   const { entry, words, rest } = findEntry(line, table);
   if (entry === undefined) return groupRequest(words, rest[0], identity, table);
   const command = await entry.load();

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { parseJson } from "../http/json-members.ts";
 import type { Clock } from "../platform/clock.ts";
 import { ensurePrivateFolder, replacePrivateFile } from "../platform/private-file-changes.ts";
 import { checkFolder, readPrivateFile } from "../platform/private-files.ts";
@@ -165,11 +166,7 @@ export function isSameAccount(a: Account | undefined, b: Account): boolean {
 
 /** Undefined for a damaged file, which the account of its folder then replaces. */
 function parseAccount(text: string): Account | undefined {
-  try {
-    const { service, user, team = null } = Object(JSON.parse(text)) as Record<string, unknown>;
-    if (typeof service !== "string" || typeof user !== "string" || (team !== null && typeof team !== "string")) return undefined;
-    return { service, user, team };
-  } catch {
-    return undefined;
-  }
+  const { service, user, team = null } = Object(parseJson(text)) as Record<string, unknown>;
+  if (typeof service !== "string" || typeof user !== "string" || (team !== null && typeof team !== "string")) return undefined;
+  return { service, user, team };
 }

@@ -49,4 +49,5 @@ test("a command without its group, and help in front of a command, find the comm
   const { here } = await scene(t);
   assert.match((await here("login")).stderr, /^error: "login" is not a command of spec-kitty\nhint: Did you mean: spec-kitty auth login\? /);
   for (const words of ["", " auth", " auth login"]) assert.equal((await here(`help${words}`)).stdout, (await here(`${words} --help`.trim())).stdout);
+  for (const words of ["help auth login", "help storage", "--version"]) assert.equal((await here(`--profile work ${words}`)).stdout, (await here(words)).stdout, words);
 });

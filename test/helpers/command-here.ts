@@ -8,7 +8,7 @@ import { scriptedBrowser } from "./scripted-browser.ts";
 
 /**
  * Runs the command to its end in this process: the real `main.ts`, for which a start of Node would only repeat what another test has
- * shown. What a process alone shows, its standard input, its signals, its terminal, is for `runCommand`.
+ * shown. What a process alone shows, its standard input, its signals, its terminal, a first connection, is for `runCommand`.
  *
  * @param more - what this process has another of than the command: a clock, a folder to work in
  * @param heard - told of all that is on stderr so far, whenever there is more: who opens an address with `--no-browser`

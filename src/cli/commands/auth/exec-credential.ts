@@ -1,5 +1,6 @@
 import { isConfidential, withoutEndSlashes } from "../../../base/address.ts";
 import { AuthError } from "../../../base/errors.ts";
+import { parseJson } from "../../../http/json-members.ts";
 import { defineCommand, profileOption, type Command } from "../../command.ts";
 import { credentialOf } from "../../credential.ts";
 import type { ExecCredential } from "../../json-output.ts";
@@ -36,24 +37,13 @@ export const execCredential: Command = defineCommand({
   },
 });
 
-/** What the client says about itself, in a variable. */
-interface ExecInfo {
-  readonly apiVersion?: unknown;
-  readonly spec?: { readonly cluster?: { readonly server?: unknown } };
-}
-
 /**
  * The client says which version it wants, and rejects an answer of another; and which cluster it asks for. Any context of a kubeconfig
  * can name any of its users: a token must not go to a cluster because it was combined with the wrong user (S-010).
  */
 function checkAsker(text: string, cluster: string | undefined): void {
   const refuse = (what: string, fix: string): AuthError => new AuthError("configuration_invalid", what, { hint: `In the exec section of the kubeconfig, ${fix}` });
-  let info: ExecInfo | null;
-  try {
-    info = JSON.parse(text) as ExecInfo | null;
-  } catch {
-    info = null;
-  }
+  const info = parseJson(text) as { apiVersion?: unknown; spec?: { cluster?: { server?: unknown } } } | null | undefined;
   const version = info?.apiVersion;
   if (version !== apiVersion) {
     const found = typeof version === "string" ? `asks for "${version}"` : "names no version";

@@ -20,16 +20,12 @@ export const setupGit: Command = defineCommand({
     if (profile === undefined) throw notLoggedIn(name);
     const { origin, pathname } = new URL(profile.service);
     const helper = `!${identity.command} auth git-credential${values.profile === undefined ? "" : ` --profile ${values.profile}`}`;
-    const settings: [name: string, ...values: string[]][] = [
-      // The empty one first: what was set up before it, such as a helper that stores, is not asked for this address.
-      [`credential.${origin}.helper`, "", helper],
-      ...(pathname === "/" ? [] : [[`credential.${origin}.useHttpPath`, "true"] satisfies [string, string]]),
-    ];
+    const configure = (how: "--replace-all" | "--add", name: string, value: string): Promise<string> => runGit(["config", "--global", how, `credential.${origin}.${name}`, value]);
     try {
-      for (const [setting, first = "", ...more] of settings) {
-        await runGit(["config", "--global", "--replace-all", setting, first]);
-        for (const value of more) await runGit(["config", "--global", "--add", setting, value]);
-      }
+      // The empty one first: what was set up before it, such as a helper that stores, is not asked for this address.
+      await configure("--replace-all", "helper", "");
+      await configure("--add", "helper", helper);
+      if (pathname !== "/") await configure("--replace-all", "useHttpPath", "true");
     } catch (cause) {
       const missing = systemErrorCode(cause) === "ENOENT";
       throw new AuthError("configuration_invalid", missing ? "git is not installed, or not in PATH" : `git did not take the configuration (${reasonOf(cause)})`, {
