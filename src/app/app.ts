@@ -16,13 +16,10 @@ import { findProfileFile, realFolder, type ProfileFile } from "../platform/profi
 
 /** Every collaborator, each made when it is first asked for. */
 export interface App {
-  /** What the tool is called, and what follows from that. */
   readonly identity: Identity;
   /** The environment variables, without those that are secrets: an app may be printed, and gives these to other programs. */
   readonly env: Environment;
-  /** As `process.platform`. */
   readonly platform: NodeJS.Platform;
-  /** Where everything here takes the time from. */
   readonly clock: Clock;
   /** Sends requests without a token; {@link App.authorizedFetch} adds one. */
   readonly fetch: Fetch;
@@ -32,7 +29,6 @@ export interface App {
   readonly settings: Settings;
   /** What the program says of logins. */
   readonly tool: Pick<AppOverrides, "defaults" | "redirectPath" | "trustedHosts">;
-  /** The folder of everything that is stored. */
   readonly folder: string;
   /** The real path of the working folder, for which the user may have chosen a profile; undefined when it no longer exists. */
   readonly folderHere: string | undefined;
@@ -46,7 +42,6 @@ export interface App {
   readonly isKept: boolean;
   /** Whether that is in the sealed file, and not in a place of the embedding program. */
   readonly isSealed: boolean;
-  /** The profiles and their sessions. */
   readonly store: SessionStore;
   /** The token manager of the profile in use at the service in use, or of a named profile or service. */
   tokens(profile?: string, service?: string): TokenManager;

@@ -2,7 +2,6 @@ import type { LogEvent } from "./overrides.ts";
 import type { Fetch } from "../base/runtime-types.ts";
 import type { Clock } from "../platform/clock.ts";
 
-/** A `fetch` that tells a log of every request. */
 export function loggedFetch(fetch: Fetch, log: (event: LogEvent) => void, clock: Clock): Fetch {
   return async (input, init) => {
     const startedAt = clock.monotonic();

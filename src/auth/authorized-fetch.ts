@@ -148,7 +148,6 @@ async function unfold(request: Request, init: RequestInit): Promise<RequestInit>
   return { method, headers, redirect, signal, ...(body && { body }), ...init };
 }
 
-/** What one try needs. */
 interface Door {
   readonly token: string;
   readonly service: string;

@@ -24,9 +24,7 @@ export interface StoreReservation {
   discard(): void;
 }
 
-/** How a change is made. @internal */
 export interface UpdateOptions {
-  /** From {@link SessionStore.reserve}. */
   readonly reservation?: StoreReservation;
   /** Seals with another key from now on. */
   readonly key?: KeyHeader;
@@ -265,7 +263,6 @@ export function refreshLockName(profile: string): string {
   return `refresh-${createHash("sha256").update(profile).digest("hex").slice(0, 12)}`;
 }
 
-/** The profiles with one of them set. */
 export function withProfile(profiles: Profiles, name: string, profile: Profile): Profiles {
   return { ...profiles, profiles: new Map(profiles.profiles).set(name, profile) };
 }

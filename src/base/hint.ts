@@ -42,7 +42,6 @@ export function hint(text: TemplateStringsArray, ...parts: readonly (HintPart | 
   return text.flatMap((words, index) => [words, parts[index] ?? ""].flat()).filter((part) => part !== "");
 }
 
-/** The command that logs in. */
 export function login(profile?: string, ...options: readonly string[]): ToolCommand {
   return { command: "auth login", profile, options };
 }
@@ -66,7 +65,6 @@ export interface TypedCommand {
   readonly kept: readonly (readonly [word: string, ...value: string[]])[];
 }
 
-/** The words of a hint, ready to show. */
 export function hintText(hint: Hint, { identity, platform = process.platform, profile, typed }: HintContext): string {
   const word = (text: string): string => shellWord(text, platform);
   const { commands } = identity;

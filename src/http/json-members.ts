@@ -26,13 +26,11 @@ export const seconds: Kind<number> = {
 /** `true` or `false`, and not a word for either. */
 export const flag: Kind<boolean> = { expected: "true or false", read: (value) => (typeof value === "boolean" ? value : undefined) };
 
-/** A list of strings, empty or not. */
 export const texts: Kind<readonly string[]> = {
   expected: "a list of strings",
   read: (value) => (Array.isArray(value) && value.every((item) => typeof item === "string") ? value : undefined),
 };
 
-/** Reads the members of one JSON object. */
 export interface MemberReader {
   /** Undefined when the member is absent or `null`. */
   optional<T>(name: string, kind: Kind<T>): T | undefined;

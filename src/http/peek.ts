@@ -1,6 +1,5 @@
 import type { Clock } from "../platform/clock.ts";
 
-/** A response, and the beginning of its body. */
 export interface Peeked {
   /** The beginning of the body: up to `maxBytes` and the chunk that crossed them, or what had arrived in time. */
   readonly head: Uint8Array;

@@ -6,7 +6,6 @@ import type { Clock } from "../platform/clock.ts";
 import { isJsonObject, parseJson, textOf, type JsonObject } from "./json-members.ts";
 import { inWhile, isTransientStatus, retryAfter } from "./retry.ts";
 
-/** What every request to the service needs. */
 export interface ExchangeOptions {
   fetch: runtime.Fetch;
   clock: Clock;

@@ -31,7 +31,6 @@ export function inWhile(retryAfterMs: number | undefined): string {
   return retryAfterMs === undefined || retryAfterMs < 1000 ? "in a moment" : `in ${duration(retryAfterMs)}`;
 }
 
-/** The facts that the next try depends on. */
 export interface RetryFacts {
   /** How many tries have failed so far: 1 after the first. */
   attempt: number;

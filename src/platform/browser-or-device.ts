@@ -21,13 +21,10 @@ export interface EnvironmentSignal {
   name: string;
   /** Its value, raw; `set` where the value adds nothing or is private, such as an IP address. */
   value: string;
-  /** Its meaning, as the end of a sentence. */
   meaning: string;
-  /** The login it speaks for. */
   login: "browser" | "device" | "either";
 }
 
-/** Which login can work here, and why. */
 export interface LoginEnvironment {
   login: "browser" | "device";
   /** For people, such as `no browser can be shown here: this is an SSH session (SSH_CONNECTION is set)`. */

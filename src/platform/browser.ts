@@ -8,7 +8,6 @@ import type { Environment } from "./paths.ts";
 /** Whether some program took the address. A failure is only a warning: the address was printed before. */
 export type BrowserOutcome = { launched: string } | { failed: string };
 
-/** What {@link openBrowser} needs to know of the machine. */
 interface BrowserOptions {
   /** For the browser too: without secrets, since it lives on for days with helpers and extensions. */
   env: Environment;

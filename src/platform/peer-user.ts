@@ -23,7 +23,6 @@ export function isOtherUser(socket: Pick<Socket, keyof Ends>): boolean {
   return own.length > 0 && !own.some(({ remote, isOpen }) => isOpen && there.has(remote));
 }
 
-/** The two ends of a connection. */
 type Ends = Partial<Pick<Socket, "remoteAddress" | "remotePort" | "localAddress" | "localPort">>;
 
 /** What the kernel says of the other end of a loopback connection, or undefined when it is not on this machine's list. */

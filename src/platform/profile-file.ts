@@ -10,7 +10,6 @@ const maxBytes = 1024;
 /** Deeper than any project, and a bound for a file system whose root is never reached. */
 const maxLevels = 64;
 
-/** A file that suggests a profile for its folder. */
 export interface ProfileFile {
   readonly path: string;
   /** Empty when it is not a small file. */

@@ -2,7 +2,6 @@ import { lookup } from "node:dns/promises";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 
-/** Where a connection goes. */
 export interface Endpoint {
   /** A name or an address, an IPv6 one without its brackets. */
   readonly host: string;

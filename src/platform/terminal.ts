@@ -3,7 +3,6 @@ import { createInterface } from "node:readline";
 
 /** The user at the keyboard, if there is one. */
 export interface Terminal {
-  /** Whether a question can be asked and answered. */
   readonly isInteractive: boolean;
   /**
    * Asks one question on stderr.
@@ -14,7 +13,6 @@ export interface Terminal {
   onLine(callback: (line: string) => void, signal: AbortSignal): void;
 }
 
-/** A terminal on a process's own streams. */
 export function terminalOf(process: { stdin: Readable & { isTTY?: boolean }; stderr: NodeJS.WritableStream & { isTTY?: boolean } }): Terminal {
   const lines = (callback: (line: string) => void, signal: AbortSignal): void => {
     // After an earlier question nothing waits for it anymore.

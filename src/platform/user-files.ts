@@ -8,7 +8,6 @@ export function readUserFile(path: string): Promise<Buffer> {
   return readFile(path);
 }
 
-/** A file that is written piece by piece. */
 export interface UserFileWriter {
   write(piece: Uint8Array): Promise<void>;
   /** Puts what was written in the file's place. */

@@ -8,7 +8,7 @@ import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { approve } from "../fake-saas/user.ts";
 import { bin, scratchFolder, startCommand } from "../helpers/command.ts";
-import { scene } from "../helpers/scene.ts";
+import { freePort, scene } from "../helpers/scene.ts";
 import { signIn, storedSession } from "../helpers/stored-session.ts";
 
 test("S-005 a token in the environment that no header takes is refused before it is used, and is in no message", async (t) => {
@@ -80,7 +80,7 @@ async function takeOver(address: string): Promise<{ callback: string; cookie: st
 test("S-009 another user who opens the address from the process list first ends the login, and cannot take it over", async (t) => {
   const { saas, env } = await scene(t);
   const { program, address } = recordingBrowser(scratchFolder(t));
-  const running = startCommand(t, ["auth", "login"], { ...env, BROWSER: program });
+  const running = startCommand(t, ["auth", "login", "--port", String(await freePort())], { ...env, BROWSER: program });
   const oneTime = await address();
   assert.doesNotMatch(oneTime, /state=/);
   const { callback } = await takeOver(oneTime);

@@ -1,6 +1,6 @@
 import type { LoginRequest } from "../../auth/flows/login-request.ts";
 import { callbackPorts } from "../../auth/loopback/callback-port.ts";
-import { clientRegistrationRequest, clientRegistrationResponse } from "../../auth/oauth/client-registration.ts";
+import { registerClient } from "../../auth/oauth/client-registration.ts";
 import { namedProvider } from "../../auth/oauth/named-providers.ts";
 import { AuthError, isTransient, ServiceError, hint, login } from "../../base/errors.ts";
 import type { Identity } from "../../base/identity.ts";
@@ -75,6 +75,6 @@ async function register(
 ): Promise<LoginClient> {
   const redirect_uris = callbackPorts(port).map((number) => `http://${redirectHost}:${number}${redirectPath}`);
   const metadata = { client_name: name, software_id: name, software_version: version, redirect_uris, scope: scope || undefined };
-  const { client_id, client_secret, client_secret_expires_at } = await clientRegistrationResponse(await clientRegistrationRequest(endpoint, metadata, exchange));
+  const { client_id, client_secret, client_secret_expires_at } = await registerClient(endpoint, metadata, exchange);
   return { clientId: client_id, clientSecret: client_secret, registeredUntil: client_secret_expires_at * 1000 };
 }

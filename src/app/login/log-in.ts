@@ -16,7 +16,6 @@ import { agreedKey } from "./key.ts";
 import type { LoginOptions } from "./options.ts";
 import { agreedRebinding, isSamePlace, rebindingRefused, type LoginTarget } from "./target.ts";
 
-/** A profile with a session. */
 type LoggedIn = Profile & { readonly session: Session };
 
 /**

@@ -25,7 +25,6 @@ import { requireAgreedHost } from "./agreed-host.ts";
 import { completeLogin } from "./complete-login.ts";
 import type { LoginRequest } from "./login-request.ts";
 
-/** Options of {@link browserLogin}. */
 export interface BrowserLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> {
   request: LoginRequest;
   /** The tool that logs in, for the pages in the browser. */
@@ -86,7 +85,6 @@ export async function browserLogin(options: BrowserLoginOptions): Promise<Sessio
   }
 }
 
-/** The address to open in the browser. */
 async function authorizationAddress(
   request: LoginRequest,
   { nonce, ...own }: { redirect_uri: string; state: Secret; code_challenge: string; nonce: string | undefined },

@@ -13,7 +13,6 @@ import { completeLogin } from "./complete-login.ts";
 import { nextPoll, startPolling, timeLeft, type ClockReading } from "./device-polling.ts";
 import type { LoginRequest } from "./login-request.ts";
 
-/** Options of {@link deviceLogin}. */
 export interface DeviceLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> {
   request: LoginRequest;
   /** Shows the user the address to open and the code to enter. */

@@ -27,7 +27,6 @@ export interface PollWait {
   readonly reading: ClockReading;
 }
 
-/** Where a device login stands. */
 export type PollState = PollWait | { readonly kind: "done"; readonly tokens: TokenResponse } | PollFailed;
 
 /** The login failed. `error`: `timed_out`, `access_denied`, or the error that ended the polling. */

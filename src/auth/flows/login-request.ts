@@ -31,14 +31,12 @@ export interface LoginParameters extends Pick<Profile, "service" | "issuer" | "c
 export interface LoginRequest extends KnownServer, Required<Pick<Profile, "service" | "clientId" | "clientSecret">> {
   /** See {@link LoginParameters}. */
   readonly hasOwnApi: boolean;
-  /** Whether an ID token is expected. */
   readonly isOpenId: boolean;
   readonly scope: string;
   /** The key to bind the tokens to, a new one for each login. */
   readonly dpopKey: Secret | undefined;
   readonly resource: string | undefined;
   readonly trustedHosts: readonly string[];
-  /** The path of the redirect URI. */
   readonly redirectPath: string;
   /** Further parameters of the authorization request, in the standards' spelling. */
   readonly extra: Readonly<Record<string, string>>;

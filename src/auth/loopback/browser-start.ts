@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { Secret } from "../../base/secret.ts";
 
-/** The outcome of a request for the one-time address. */
 export type StartOutcome = "first" | "again" | "opened-twice" | "prefetch";
 
 /**
@@ -19,7 +18,6 @@ export interface BrowserStart {
   readonly path: string;
   /** The header that sets the cookie. Lax: it comes along when the service's page leads back, and never with a script's request. */
   readonly setCookie: string;
-  /** Judges a request for the path. */
   open(request: Pick<IncomingMessage, "headers">): StartOutcome;
   /** Whether a callback may count: always while the address was not opened, and then only from the browser that opened it. */
   admits(request: Pick<IncomingMessage, "headers">): boolean;

@@ -23,7 +23,6 @@ export interface PageOwner {
   readonly issuer: string;
 }
 
-/** A complete response to a browser. */
 export interface RenderedPage {
   status: number;
   headers: Record<string, string>;
@@ -61,7 +60,6 @@ const commonHeaders: Readonly<Record<string, string>> = {
   "x-content-type-options": "nosniff",
 };
 
-/** A tick, a cross, or an exclamation mark, in a circle. */
 const marks = { good: "M7 12.5l3.5 3.5L17 9", bad: "M8 8l8 8M16 8l-8 8", note: "M12 7v6M12 16.5v.1" } as const;
 
 /**

@@ -10,7 +10,6 @@ import { type CallbackOutcome, callbackPage, type PageOwner, redirection, refusa
 import { type RedirectHost, takeCallbackPort } from "./callback-port.ts";
 import { callbackRequest, pastedParameters, pasteRefused } from "./callback-request.ts";
 
-/** Options of {@link listenForCallback}. */
 interface ListenOptions {
   /** Judges the query of a redirect: `authorizationResponse` with the state of this login. */
   judge: (params: URLSearchParams) => AuthorizationResponse | UnrelatedRedirect;
@@ -21,7 +20,6 @@ interface ListenOptions {
   /** This port only; by default the first free one of 28888–28898, else any. */
   port?: number | undefined;
   clock: Clock;
-  /** For the pages. */
   owner: PageOwner;
   /** Whether a connection comes from another user of this machine; by default as the system says. */
   isForeign?: (socket: Socket) => boolean;

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { Secret } from "../../base/secret.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
-import { tokenRequest, tokenResponse, type TokenResponse } from "./token-endpoint.ts";
+import { tokenGrant, type TokenResponse } from "./token-endpoint.ts";
 
 /** A fresh `state`: 256 random bits as base64url. It binds the response to this one login (RFC 6749 §10.12). */
 export function createState(): Secret {
@@ -16,13 +16,11 @@ export function createNonce(): string {
 
 /** The parameters of an authorization request, in the RFC's spelling (RFC 6749 §4.1.1, RFC 7636 §4.3). */
 interface AuthorizationRequest {
-  /** The registered client. */
   client_id: string;
   /** The loopback address that is listening, port included (RFC 8252 §7.3). */
   redirect_uri: string;
   /** Scopes, separated by single spaces; empty to leave the choice to the server. */
   scope: string;
-  /** From {@link createState}. */
   state: Secret;
   /** From `codeChallenge`; the method sent is always S256. */
   code_challenge: string;
@@ -106,23 +104,14 @@ export function authorizationResponse(
  *
  * Sent once and never again: a code is good for one use, and a server that sees it twice revokes what it issued (§4.1.2).
  *
- * @param server - the server that the user was sent to
  * @param grant - the code from the redirect; the verifier whose challenge was sent; the redirect URI of the request, unchanged;
  * and the resource that the token is for, where one was asked for (RFC 8707 §2.2)
- * @throws {@link ServiceError} as `tokenResponse`
+ * @throws {@link ServiceError} as `tokenGrant`
  */
-export async function authorizationCodeGrant(
+export function authorizationCodeGrant(
   server: AuthorizationServer,
   grant: { client_id: string; code: Secret; code_verifier: Secret; redirect_uri: string; resource?: string | undefined },
   options: ExchangeOptions,
 ): Promise<TokenResponse> {
-  const parameters = {
-    grant_type: "authorization_code",
-    client_id: grant.client_id,
-    code: grant.code.reveal(),
-    code_verifier: grant.code_verifier.reveal(),
-    redirect_uri: grant.redirect_uri,
-    resource: grant.resource,
-  };
-  return tokenResponse(await tokenRequest(server, parameters, options));
+  return tokenGrant(server, { grant_type: "authorization_code", ...grant }, options);
 }

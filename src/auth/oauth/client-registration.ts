@@ -11,22 +11,19 @@ export interface RegisteredClient {
   readonly client_secret_expires_at: number;
 }
 
-/** What is told about the client (RFC 7591 §2). */
-export interface ClientMetadata {
-  readonly client_name: string;
-  readonly software_id: string;
-  readonly software_version: string;
-  readonly redirect_uris: readonly string[];
-  /** Separated by spaces; undefined leaves the choice to the server. */
-  readonly scope: string | undefined;
-}
-
 /**
- * Asks the server to register this program as a public native client.
+ * Registers this program as a public native client.
  *
- * @throws {@link ServiceError} as `send`
+ * @param endpoint - `registration_endpoint` of the server
+ * @param client - what is told about it (RFC 7591 §2); an undefined `scope` leaves the choice to the server
+ * @throws {@link ServiceError} as `send`, as `serviceFailure` when the server refuses, `service_answer_invalid` when its answer is not
+ * RFC 7591 §3.2.1
  */
-export function clientRegistrationRequest(endpoint: string, client: ClientMetadata, options: ExchangeOptions): Promise<Response> {
+export async function registerClient(
+  endpoint: string,
+  client: { client_name: string; software_id: string; software_version: string; redirect_uris: readonly string[]; scope: string | undefined },
+  options: ExchangeOptions,
+): Promise<RegisteredClient> {
   const metadata = {
     ...client,
     application_type: "native",
@@ -34,15 +31,10 @@ export function clientRegistrationRequest(endpoint: string, client: ClientMetada
     response_types: ["code"],
     token_endpoint_auth_method: "none",
   };
-  return send(endpoint, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(metadata) }, options);
+  return registrationResponse(await send(endpoint, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(metadata) }, options));
 }
 
-/**
- * Judges the answer to {@link clientRegistrationRequest}.
- *
- * @throws {@link ServiceError} as `serviceFailure` when the server refuses, `service_answer_invalid` when it is not RFC 7591 §3.2.1
- */
-export async function clientRegistrationResponse(response: Response): Promise<RegisteredClient> {
+async function registrationResponse(response: Response): Promise<RegisteredClient> {
   const body = await readJsonObject(response);
   // 201 by the RFC; some answer 200.
   if (!response.ok) throw serviceFailure(response, body);

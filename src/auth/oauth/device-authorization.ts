@@ -5,7 +5,7 @@ import { leaving } from "../../http/effects.ts";
 import { memberReader, seconds, text, type Kind } from "../../http/json-members.ts";
 import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
-import { tokenRequest, tokenResponse, type TokenResponse } from "./token-endpoint.ts";
+import { tokenGrant, type TokenResponse } from "./token-endpoint.ts";
 
 /** A successful answer of the device authorization endpoint (RFC 8628 §3.2). All text in it comes from the server, unescaped. */
 export interface DeviceAuthorization {
@@ -13,7 +13,6 @@ export interface DeviceAuthorization {
   readonly device_code: Secret;
   /** For the user to enter, grouped as the server wrote it. */
   readonly user_code: string;
-  /** Where to enter it. */
   readonly verification_uri: string;
   /** The same with the code in it, for a QR code (§3.3.1). */
   readonly verification_uri_complete: string | undefined;
@@ -100,18 +99,12 @@ function pageOf(server: URL): Kind<string> {
  * Polls once whether the user has decided (RFC 8628 §3.4). The caller decides when to poll again.
  *
  * @param grant - the registered client, the code from {@link deviceAuthorizationResponse}, and the resource of that request
- * @throws {@link ServiceError} as `tokenResponse`; while the user has not decided, with `error` `authorization_pending`
+ * @throws {@link ServiceError} as `tokenGrant`; while the user has not decided, with `error` `authorization_pending`
  */
-export async function deviceCodeGrant(
+export function deviceCodeGrant(
   server: AuthorizationServer,
   grant: { client_id: string; device_code: Secret; resource?: string | undefined },
   options: ExchangeOptions,
 ): Promise<TokenResponse> {
-  const parameters = {
-    grant_type: "urn:ietf:params:oauth:grant-type:device_code",
-    client_id: grant.client_id,
-    device_code: grant.device_code.reveal(),
-    resource: grant.resource,
-  };
-  return tokenResponse(await tokenRequest(server, parameters, options));
+  return tokenGrant(server, { grant_type: "urn:ietf:params:oauth:grant-type:device_code", ...grant }, options);
 }

@@ -17,7 +17,6 @@ export interface TokenBinding {
   readonly clockOffsetMs: number;
 }
 
-/** Sends the requests. */
 interface Sender {
   fetch: Fetch;
   clock: Clock;

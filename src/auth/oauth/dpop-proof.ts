@@ -20,7 +20,6 @@ function publicJwk({ crv, kty, x, y }: JsonWebKey): JsonWebKey {
   return { crv, kty, x, y } as JsonWebKey;
 }
 
-/** The request that a proof is for. */
 interface DpopProofClaims {
   /** The method, as it is sent. */
   htm: string;
@@ -28,9 +27,7 @@ interface DpopProofClaims {
   htu: string | URL;
   /** The server's clock as far as it is known, in milliseconds since 1970. */
   now: number;
-  /** The access token that is sent with the request. */
   access_token?: string | undefined;
-  /** The last nonce that the server gave. */
   nonce?: string | undefined;
 }
 

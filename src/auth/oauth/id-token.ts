@@ -23,7 +23,6 @@ export interface IdTokenClaims {
 interface ExpectedIdToken {
   server: AuthorizationServer;
   client_id: string;
-  /** The access token that came with it. */
   access_token: Secret;
   /** The server's clock, in milliseconds since 1970: `issuedAt` of the session's tokens. */
   now: number;

@@ -10,7 +10,6 @@ export interface Jws {
   /** The id of the signing key in the issuer's set (§4.1.4). */
   readonly kid: string | undefined;
   readonly claims: Readonly<Record<string, unknown>>;
-  /** The signed text. */
   readonly input: string;
   readonly signature: Buffer;
 }

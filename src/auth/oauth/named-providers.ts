@@ -12,7 +12,6 @@ export interface NamedProvider {
   readonly server?: AuthorizationServer;
   /** The issuer that its metadata names, where that is another one; `TENANT` stands for the id of a tenant. */
   readonly issuerTemplate?: string;
-  /** The API that the tokens are for. */
   readonly service: string;
   /** What to request unless the user says otherwise. */
   readonly scope: string;
@@ -77,20 +76,17 @@ const providers: Readonly<Record<ProviderName, NamedProvider>> = {
   },
 };
 
-/** What the user named. */
 export interface ChosenProvider {
   readonly name: ProviderName;
   /** For a provider that has tenants: a tenant's id or domain, or one of the provider's words for several tenants; `common` by default. */
   readonly tenant?: string | undefined;
 }
 
-/** What is known about a provider that the user named. */
 export function namedProvider({ name, tenant = "common" }: ChosenProvider): NamedProvider {
   const provider = providers[name];
   return { ...provider, issuer: provider.issuer.replace("TENANT", tenant) };
 }
 
-/** Whether a provider has tenants. */
 export function hasTenants(name: ProviderName): boolean {
   return providers[name].issuerTemplate !== undefined;
 }
@@ -114,7 +110,6 @@ export function isIssuerOf({ issuer, issuerTemplate }: NamedProvider, found: str
   return !isTenantId(named) && isTenantId(tenant);
 }
 
-/** Whether a text is the id of a tenant. */
 export function isTenantId(text: string): boolean {
   return new RegExp(`^${guid}$`).test(text);
 }

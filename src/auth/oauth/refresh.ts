@@ -2,7 +2,7 @@ import { isTransient, NotAuthenticatedError, ServiceError } from "../../base/err
 import type { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
-import { tokenRequest, tokenResponse, type TokenResponse } from "./token-endpoint.ts";
+import { tokenGrant, type TokenResponse } from "./token-endpoint.ts";
 
 /**
  * Spends a refresh token (RFC 6749 §6). Only the token manager calls this, under its lock: the server rotates refresh tokens, and
@@ -10,16 +10,14 @@ import { tokenRequest, tokenResponse, type TokenResponse } from "./token-endpoin
  *
  * @param server - the server that issued the token, from the session itself (S-001)
  * @param grant - the client, the token, and the resource that the session's access tokens are for (RFC 8707 §2.2)
- * @throws {@link ServiceError} as `tokenResponse`
+ * @throws {@link ServiceError} as `tokenGrant`
  */
-export async function refreshTokenGrant(
+export function refreshTokenGrant(
   server: AuthorizationServer,
   grant: { client_id: string; refresh_token: Secret; resource?: string | undefined },
   options: ExchangeOptions,
 ): Promise<TokenResponse> {
-  const { client_id, resource } = grant;
-  const parameters = { grant_type: "refresh_token", client_id, refresh_token: grant.refresh_token.reveal(), resource };
-  return tokenResponse(await tokenRequest(server, parameters, options), true);
+  return tokenGrant(server, { grant_type: "refresh_token", ...grant }, options);
 }
 
 /** The meaning of a failed refresh for the session, see {@link judgeRefreshFailure}. */

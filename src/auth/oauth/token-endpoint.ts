@@ -18,7 +18,6 @@ export interface TokenResponse {
   readonly refresh_token: Secret | undefined;
   /** When the refresh token expires, as the server wrote it. */
   readonly refresh_token_expires_at: string | undefined;
-  /** Lifetime of the refresh token in seconds. */
   readonly refresh_token_expires_in: number | undefined;
   readonly scope: string | undefined;
   readonly session_id: string | undefined;
@@ -28,21 +27,20 @@ export interface TokenResponse {
   readonly date: number | undefined;
 }
 
+/** What is exchanged for tokens, in the standards' spelling. */
+type Grant = { readonly grant_type: string; readonly client_id: string } & Readonly<Record<string, string | Secret | undefined>>;
+
 /**
- * Sends a request to the token endpoint (RFC 6749 §3.2) as a public client: with the client's id and no secret.
+ * Exchanges a grant for tokens (RFC 6749 §3.2), as a public client: with the client's id and no secret.
  *
  * @param server - the server that issued the grant, and no other
- * @param parameters - `grant_type` and its own parameters
- * @throws {@link ServiceError} `network_unavailable`
+ * @throws {@link ServiceError} `network_unavailable`, or as {@link tokenResponse}
  * @internal
  */
-export function tokenRequest(
-  server: AuthorizationServer,
-  parameters: Readonly<Record<string, string | undefined>>,
-  options: ExchangeOptions,
-): Promise<Response> {
-  const request = form(parameters);
-  return send(server.token_endpoint, parameters["grant_type"] === "refresh_token" ? leaving("nothing once answered", request) : request, options);
+export async function tokenGrant(server: AuthorizationServer, grant: Grant, options: ExchangeOptions): Promise<TokenResponse> {
+  const isRefresh = grant.grant_type === "refresh_token";
+  const request = form(Object.fromEntries(Object.entries(grant).map(([name, value]) => [name, value instanceof Secret ? value.reveal() : value])));
+  return tokenResponse(await send(server.token_endpoint, isRefresh ? leaving("nothing once answered", request) : request, options), isRefresh);
 }
 
 /**
@@ -52,9 +50,8 @@ export function tokenRequest(
  * absent, and an invalid `expires_in` as expired, since an error would lose the new refresh token
  * @throws {@link ServiceError} `service_rejected` with the server's `error`, `service_unavailable` for 429 and 5xx, or
  * `service_answer_invalid` when it is not RFC 6749 §5.1
- * @internal
  */
-export async function tokenResponse(response: Response, isRefresh: boolean = false): Promise<TokenResponse> {
+async function tokenResponse(response: Response, isRefresh: boolean): Promise<TokenResponse> {
   const body = await readJsonObject(response);
   // Some servers send errors with a status of 200.
   if (response.status !== 200 || (body?.["error"] !== undefined && body["access_token"] === undefined)) throw serviceFailure(response, body);

@@ -9,7 +9,6 @@ import type { KeyHeader } from "./vault.ts";
 /** Where the key that seals the sessions is kept, or that nothing is kept at all. */
 export type StorageKind = "keychain" | "file" | "memory";
 
-/** The facts that the choice of a key depends on. */
 export interface ChoiceFacts {
   /** The user's request, and whether it was made by option (`--storage`) or by variable; undefined when there is none. */
   requested: { readonly value: StorageKind; readonly source: string } | undefined;

@@ -4,12 +4,10 @@ import type { Socket } from "node:net";
 import type { Environment } from "../../platform/paths.ts";
 import type { KeychainLibrary } from "./keychain-library.ts";
 
-/** A request to the keychain. */
 export interface KeychainRequest {
   readonly operation: "read" | "write" | "remove";
   readonly service: string;
   readonly account: string;
-  /** For `write`. */
   readonly key?: string;
 }
 
@@ -78,7 +76,6 @@ const passed = /^(PATH|HOME|USER|LOGNAME|TMPDIR|XDG_RUNTIME_DIR|DBUS_SESSION_BUS
 interface KeychainProcess {
   readonly child: ChildProcess;
   readonly answer: Socket | null | undefined;
-  /** What it has said so far. */
   said(): string;
   /** How it ended: with a code, or why there was no process. */
   readonly ended: Promise<number | null | Error>;

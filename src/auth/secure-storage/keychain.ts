@@ -20,7 +20,6 @@ export interface Keychain {
   remove(account: string): Promise<void>;
 }
 
-/** Options of {@link createKeychain}. */
 export interface KeychainOptions {
   /** The tool: its name is the service under which the entries are stored. */
   identity: Identity;
@@ -123,7 +122,6 @@ export function whereSealed(error: unknown): unknown {
   return new AuthError(error.code, error.message, { hint: error.next.map((part) => (part === useFile ? useFileInstead : part)), cause: error.cause });
 }
 
-/** Why there is no key, in plain words. */
 function explain(answer: Exclude<KeychainAnswer, { key: unknown }>): AuthError {
   if ("failed" in answer) return explainFailure(answer.failed);
   if ("missing" in answer) return unavailable(`there is no keychain here: the optional package "@napi-rs/keyring" cannot be loaded (${answer.missing})`);
@@ -135,7 +133,6 @@ function explain(answer: Exclude<KeychainAnswer, { key: unknown }>): AuthError {
   return new AuthError("keychain_unavailable", `the keychain's library is not loaded, since "${path}" ${who}`, { hint: hint`${next} the key elsewhere: ${useFile}` });
 }
 
-/** Translates the library's messages. */
 function explainFailure(reason: string): AuthError {
   if (/prompt was dismissed|\bis locked\b|interaction is not allowed/i.test(reason)) {
     return new AuthError("keychain_unavailable", "the keychain is locked", { hint: unlock });

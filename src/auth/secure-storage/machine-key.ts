@@ -11,7 +11,6 @@ import type { KeyHeader } from "./vault.ts";
 // Not imported: see private-files.ts.
 const { readFileSync } = process.getBuiltinModule("node:fs");
 
-/** Where a {@link machineKey} comes from. */
 export interface MachineKeyOptions {
   /** The tool: each has keys of its own, even where two share a secret. */
   readonly identity: Identity;
@@ -23,7 +22,6 @@ export interface MachineKeyOptions {
   readonly machine?: () => string | undefined;
 }
 
-/** The key of this machine, which can make what it needs. */
 export type MachineKey = KeySource & Required<Pick<KeySource, "prepare">>;
 
 /** A header with a fresh salt, for a new key of this machine and user. */

@@ -102,7 +102,6 @@ export class CurrentSession {
     return this.#held !== undefined && isEnough(this.#held, need, this.#clock) ? this.#held : undefined;
   }
 
-  /** Takes a session into memory. */
   hold(session: Session): HeldSession {
     return (this.#held = hold(session, this.#held, this.#clock));
   }
@@ -120,7 +119,6 @@ export class CurrentSession {
     this.#events.emit(event, { profile: this.profile, expiresAt: session.accessTokenExpiresAt });
   }
 
-  /** Forgets the session in memory. */
   forget(): void {
     this.#held = undefined;
   }

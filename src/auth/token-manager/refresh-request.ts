@@ -17,7 +17,6 @@ export const refreshLimitMs = 10_000;
 /** How long this client may wait beyond the service's own time, in milliseconds (NFR-005). */
 export const retryBudgetMs = 3_000;
 
-/** What a refresh needs. */
 interface RefreshContext {
   /** For the hint when the session ended. */
   profile: string;
@@ -34,7 +33,6 @@ interface RefreshContext {
   waitedMs: number;
 }
 
-/** What a refresh brings. */
 export interface RefreshedTokens {
   readonly tokens: TokenResponse;
   /**

@@ -14,7 +14,6 @@ import { refreshLimitMs, requestRefresh, retryBudgetMs, type RefreshedTokens } f
 /** Longer than a holder that is alive and running needs, in milliseconds. */
 const lockLimitMs = refreshLimitMs + 5_000;
 
-/** What a {@link SessionRefresher} works with. */
 export interface SessionRefresherOptions {
   readonly store: SessionStore;
   readonly current: CurrentSession;

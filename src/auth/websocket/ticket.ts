@@ -12,7 +12,6 @@ export interface WebSocketTicket {
   readonly ticket: Secret;
 }
 
-/** Options of {@link webSocketTicket}. */
 export interface TicketOptions {
   tokens: Pick<TokenManager, "getCredential" | "service">;
   fetch: AuthorizedFetch;

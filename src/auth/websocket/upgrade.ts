@@ -15,11 +15,9 @@ export interface Upgrade {
   limit(bytes: number, exceeded: (what: string) => void): void;
   /** Lets the process exit while the connection is still open. */
   release(): void;
-  /** Stops listening. */
   end(): void;
 }
 
-/** The part of a connection that is used. */
 interface Connection {
   unref?: () => unknown;
   destroy?: () => unknown;

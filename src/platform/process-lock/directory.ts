@@ -31,7 +31,6 @@ import { newName, parseName, stateOf, type Contender, type LockHolder, type Lock
  */
 const unseenHolderMs = 600_000;
 
-/** See the head of this file. */
 export const directoryLock: LockMechanism = {
   contend(path, clock) {
     const name = newName();
@@ -122,7 +121,6 @@ function sweep(path: string, now: number | undefined): void {
   for (const candidate of leftovers(path, now)) tidy(candidate, candidate.slice(path.length + 1));
 }
 
-/** The directories of contenders that are gone. */
 function leftovers(path: string, now: number | undefined): string[] {
   const prefix = `${basename(path)}.`;
   const folder = dirname(path);

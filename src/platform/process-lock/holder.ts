@@ -16,7 +16,6 @@ export interface ProcessLock {
 export interface LockHolder {
   /** Its process id, on its own machine or in its own container. */
   pid: number;
-  /** Its machine's name. */
   host: string;
   /** ISO 8601: when it began to wait for the lock, which it took at that moment or later. */
   since: string;
@@ -29,7 +28,6 @@ export interface LockHolder {
   state: "running" | "stopped" | "dead" | "unknown";
 }
 
-/** One process that wants a lock. */
 export interface Contender {
   /** One try, without waiting: the lock, or undefined while another process holds it. */
   attempt(): ProcessLock | undefined;
@@ -39,7 +37,6 @@ export interface Contender {
   withdraw(): void;
 }
 
-/** One way of locking. */
 export interface LockMechanism {
   /** Begins to contend for the lock at `path`; throws what the file system says when its folder does not allow it. */
   contend(path: string, clock: Clock): Contender;

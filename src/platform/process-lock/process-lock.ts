@@ -12,7 +12,6 @@ import { exclusiveOpenFlag, openFileLock } from "./open-file.ts";
 
 export type { LockHolder, ProcessLock } from "./holder.ts";
 
-/** How to wait for a lock. */
 export interface LockOptions {
   clock: Clock;
   /** How long to wait at most, in milliseconds; 0 for one try. */
@@ -58,7 +57,6 @@ export async function acquireProcessLock(path: string, options: LockOptions & { 
 
 /** Everything on disk that taking a lock needs, before it is taken: on a disk without a free inode it can be taken all the same. */
 export interface PreparedLock {
-  /** Waits for the lock, as {@link acquireProcessLock} does. */
   acquire(options: LockOptions & { unless?: () => boolean }): Promise<ProcessLock | undefined>;
   /** Gives up what was prepared. Never throws; after the lock was taken it does nothing. */
   discard(): void;

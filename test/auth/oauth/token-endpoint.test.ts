@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defaultAuthorizationServer } from "../../../src/auth/oauth/authorization-server.ts";
-import { tokenRequest, tokenResponse } from "../../../src/auth/oauth/token-endpoint.ts";
+import { tokenGrant } from "../../../src/auth/oauth/token-endpoint.ts";
 import type { AuthErrorCode } from "../../../src/base/errors.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import type { Fault } from "../../fake-saas/faults.ts";
@@ -42,7 +42,7 @@ for (const [what, fault, code, error, hint] of [
     t.after(() => saas.close());
     saas.faults.always("/oauth/token", fault);
     const exchange = async (): Promise<unknown> =>
-      tokenResponse(await tokenRequest(defaultAuthorizationServer(saas.url), { grant_type: "authorization_code", code: "code_1" }, { fetch, clock: systemClock }));
+      tokenGrant(defaultAuthorizationServer(saas.url), { grant_type: "authorization_code", client_id: "cli_native", code: "code_1" }, { fetch, clock: systemClock });
     await assert.rejects(exchange, refusedWith(code, error, hint));
     // A code is good for one use: it is never sent twice.
     assert.equal(saas.count("/oauth/token"), 1);

@@ -4,13 +4,6 @@ import { twoAccounts } from "../../../helpers/accounts.ts";
 import { scene } from "../../../helpers/scene.ts";
 import { signIn } from "../../../helpers/stored-session.ts";
 
-test("auth list before the first login says so and is not a failure", async (t) => {
-  const { here } = await scene(t);
-  const { code, stdout, stderr } = await here("auth list");
-  assert.deepEqual([code, stdout, stderr], [0, "No account has logged in here yet.\n", "hint: Run: spec-kitty auth login\n"]);
-  assert.deepEqual(JSON.parse((await here("auth list --json")).stdout), { profiles: [] });
-});
-
 test("auth switch without a name lists the names if there is no terminal", async (t) => {
   const { here } = await twoAccounts(t);
   const { code, stderr } = await here("auth switch");
