@@ -1,24 +1,7 @@
 import { join } from "node:path";
 import type { App } from "./app.ts";
-import { tokensOfAccount } from "../auth/account-tokens.ts";
-import { createAuthorizedFetch, type AuthorizedFetch } from "../auth/authorized-fetch.ts";
-import { userOfToken } from "../auth/flows/check-session.ts";
-import type { UserInfo } from "../auth/oauth/user-info.ts";
-import { defaultTeam, notLoggedIn, type Profile } from "../auth/session.ts";
-import { AuthError, hint } from "../base/errors.ts";
+import { defaultTeam, type Profile } from "../auth/session.ts";
 import { type Account, type Origin, SyncQueue } from "../sync/queue.ts";
-
-/**
- * The account that this app acts for now.
- *
- * @throws {@link NotAuthenticatedError} when nobody is logged in; what {@link ownerOfEnvironmentToken} throws
- */
-export async function accountInUse(app: App, signal?: AbortSignal): Promise<Account> {
-  const origin = await originOf(app);
-  const account = origin.account ?? (await accountOfToken(app, origin, signal));
-  if (account === undefined) throw notLoggedIn(origin.profile);
-  return account;
-}
 
 /** The profile in use and the account that is logged in on it, as far as they are known without a request: an event emitted now belongs to them. */
 export async function originOf({ settings, store, tokens }: App): Promise<Origin> {
@@ -29,37 +12,6 @@ export async function originOf({ settings, store, tokens }: App): Promise<Origin
   // waits under a name of its own until a flush has asked the service whose token it is. The next token may be yet another user's.
   if (settings.accessToken) return { profile: `token ${settings.accessToken.fingerprint()}`, service: settings.service?.value ?? known?.service ?? null, account: undefined };
   return { profile, service: known?.service ?? settings.service?.value ?? null, account: known && accountOf(known) };
-}
-
-/** The account of the token from the environment; undefined when there is no such token. */
-export async function accountOfToken(app: App, origin: Origin, signal: AbortSignal | undefined): Promise<Account | undefined> {
-  if (app.settings.accessToken === undefined) return undefined;
-  const { service, user } = await ownerOfEnvironmentToken(app, signal, origin);
-  return { service, user: user.id, team: defaultTeam({ session: user })?.id ?? null, label: user.email ?? user.name };
-}
-
-/**
- * Asks the service which user the token from the environment belongs to: only the service knows.
- *
- * @param origin - from {@link originOf}, where it was asked already
- * @throws {@link AuthError} `configuration_invalid` when nothing names a service; {@link NotAuthenticatedError} without such a token,
- * or when the service refuses it; {@link ServiceError} when the service cannot be asked
- */
-export async function ownerOfEnvironmentToken(app: App, signal: AbortSignal | undefined, origin?: Origin): Promise<{ service: string; user: UserInfo }> {
-  const { profile, service } = origin ?? (await originOf(app));
-  const { accessToken } = app.settings;
-  if (accessToken === undefined) throw notLoggedIn(profile);
-  if (service === null) {
-    throw new AuthError("configuration_invalid", `${app.identity.variable("SAAS_URL")} is not set, so there is no service to ask who owns the token`, {
-      hint: hint`${{ variable: "SAAS_URL", value: "https://service.example" }}`,
-    });
-  }
-  return { service, user: await userOfToken(accessToken, service, { fetch: app.fetch, clock: app.clock, signal }) };
-}
-
-/** The authorized fetch with the tokens of this account, and of no other. */
-export function fetchAs({ tokens, clock, fetch }: App, account: Account): AuthorizedFetch {
-  return createAuthorizedFetch({ tokens: tokensOfAccount(tokens(), account), clock, fetch });
 }
 
 /** The folder of everything that waits to be sent. */

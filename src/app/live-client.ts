@@ -1,4 +1,5 @@
-import { accountInUse, fetchAs, queueFolder } from "./account.ts";
+import { queueFolder } from "./account.ts";
+import { accountInUse, fetchAs } from "./account-requests.ts";
 import type { App } from "./app.ts";
 import { tokensOfAccount } from "../auth/account-tokens.ts";
 import type { SocketConstructor } from "../auth/websocket/connection.ts";

@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { accountOfToken, fetchAs, originOf, queueFolder } from "./account.ts";
+import { originOf, queueFolder } from "./account.ts";
 import type { App } from "./app.ts";
 import { userName } from "../platform/user-name.ts";
 import { nodeId } from "../sync/events.ts";
@@ -10,10 +10,11 @@ export function syncRuntimeOf(app: App, options: SyncOptions = {}): SyncRuntime 
   return new SyncRuntime({
     ...options,
     folder: queueFolder(app),
-    fetch: (account) => fetchAs(app, account),
+    // Most commands only queue an event: the way to the service is loaded when there is something to send.
+    fetch: async (account) => (await import("./account-requests.ts")).fetchAs(app, account),
     clock: app.clock,
     nodeId: nodeId(hostname(), userName()),
     origin: () => originOf(app),
-    owner: (origin, signal) => accountOfToken(app, origin, signal),
+    owner: async (origin, signal) => (await import("./account-requests.ts")).accountOfToken(app, origin, signal),
   });
 }

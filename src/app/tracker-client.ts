@@ -1,4 +1,4 @@
-import { accountInUse, fetchAs } from "./account.ts";
+import { accountInUse, fetchAs } from "./account-requests.ts";
 import type { App } from "./app.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import { AuthError, hint } from "../base/errors.ts";

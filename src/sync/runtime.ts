@@ -5,8 +5,8 @@ import type { Clock } from "../platform/clock.ts";
 import { onlyOneConnectionLeft } from "../platform/event-loop.ts";
 import { type Background, startBackground } from "./background.ts";
 import type { Rejection } from "./event-drain.ts";
-import { artifactItem, type ArtifactInput } from "./artifacts.ts";
-import { drainAccount, type DrainReport, emptyReport, waiting } from "./drain.ts";
+import type { ArtifactInput } from "./artifacts.ts";
+import type { DrainReport } from "./drain.ts";
 import { createEmitter, type Emitter, type EmitReport, type LiveChannel } from "./emitter.ts";
 import type { EventInput, ProjectContext } from "./events.ts";
 import { createLamportClock } from "./lamport-clock.ts";
@@ -38,7 +38,7 @@ export interface SyncRuntimeOptions extends SyncOptions {
   /** The folder of the queue. */
   folder: string;
   /** The authorized fetch of an account, with its tokens and no other's. */
-  fetch: (account: Account) => AuthorizedFetch;
+  fetch: (account: Account) => AuthorizedFetch | Promise<AuthorizedFetch>;
   clock: Clock;
   /** The profile in use and the account that is logged in on it, now. */
   origin: () => Promise<Origin>;
@@ -95,6 +95,7 @@ export class SyncRuntime {
    * @throws {@link AuthError} `usage_invalid` when the service would never accept it, `storage_unwritable` when it cannot be queued
    */
   async upload(input: ArtifactInput): Promise<void> {
+    const { artifactItem } = await import("./artifacts.ts");
     const item = artifactItem(input, this.#nextId(), this.#options.clock.now());
     await this.queue.scopeOf(await this.#options.origin()).artifacts.add([item]);
     this.#background?.wake();
@@ -126,7 +127,8 @@ export class SyncRuntime {
     if (account instanceof AuthError) return this.#unsent(origin, account);
     await this.queue.bind(origin.profile, account);
     const onRejected = (rejection: Rejection): void => this.#notify({ kind: "rejected", rejection });
-    const report = await drainAccount(this.queue, account, { fetch: fetch(account), clock, signal, waitMs, onRejected, onProgress });
+    const { drainAccount } = await import("./drain.ts");
+    const report = await drainAccount(this.queue, account, { fetch: await fetch(account), clock, signal, waitMs, onRejected, onProgress });
     this.#notify({ kind: "drained", report });
     return report;
   }
@@ -163,7 +165,8 @@ export class SyncRuntime {
     }
   }
 
-  #unsent(origin: Origin, cause: AuthError): DrainReport {
+  async #unsent(origin: Origin, cause: AuthError): Promise<DrainReport> {
+    const { emptyReport, waiting } = await import("./drain.ts");
     const left = waiting(this.queue.scopeOf(origin));
     const isWaiting = cause instanceof NotAuthenticatedError && left > 0;
     const failure = isWaiting ? new NotAuthenticatedError(`${cause.message}, and ${left} ${left === 1 ? "entry is" : "entries are"} still queued`, { ...(cause.next && { hint: cause.next }) }) : cause;

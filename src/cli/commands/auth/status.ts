@@ -79,7 +79,7 @@ async function ofEnvironmentToken({ app, signal }: Context, check: boolean): Pro
   const known = statusOf(name, profile && { ...profile, session: undefined }, app, here);
   const found: AuthStatus = { ...known, authenticated: true, tokenSource: app.identity.variable("ACCESS_TOKEN"), ...(service !== undefined && { service }) };
   if (!check) return { found };
-  const { ownerOfEnvironmentToken } = await import("../../../app/account.ts");
+  const { ownerOfEnvironmentToken } = await import("../../../app/account-requests.ts");
   const { teams, ...user } = (await ownerOfEnvironmentToken(app, signal)).user;
   return { found: { ...found, checked: true, user, teams } };
 }

@@ -26,7 +26,7 @@ export const whoami: Command = defineCommand({
 });
 
 async function userOfEnvironment(app: App, signal: AbortSignal): Promise<WhoAmI> {
-  const { teams: _, ...user } = (await (await import("../../../app/account.ts")).ownerOfEnvironmentToken(app, signal)).user;
+  const { teams: _, ...user } = (await (await import("../../../app/account-requests.ts")).ownerOfEnvironmentToken(app, signal)).user;
   return { user, tokenSource: app.identity.variable("ACCESS_TOKEN") };
 }
 

@@ -1,6 +1,5 @@
 import { queueFolder } from "../../../app/account.ts";
 import { hint, login } from "../../../base/errors.ts";
-import { syncHealth } from "../../../sync/service-request.ts";
 import { SyncQueue, type Account } from "../../../sync/queue.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { counted } from "../../../base/duration.ts";
@@ -27,7 +26,7 @@ export const status: Command = defineCommand({
       artifacts: artifacts.count(),
       putAside: events.countDead() + artifacts.countDead(),
     }));
-    const health = values.check ? await syncHealth({ fetch: app.authorizedFetch, signal }) : undefined;
+    const health = values.check ? await (await import("../../../sync/service-request.ts")).syncHealth({ fetch: app.authorizedFetch, signal }) : undefined;
     const answer: SyncStatusOutput = { scopes, ...(health && { health: health.state }) };
     if (values.json) {
       out.json(answer);
