@@ -9,7 +9,6 @@ import { firstNames, namesIn, removeFiles, removeFilesBefore } from "../platform
 import { ensurePrivateFolder, replacePrivateFile, unwritable } from "../platform/private-file-changes.ts";
 import { appendLine, closeOpenFiles, countItems, fileSpan, isClosedFile, isOpenFile, positionName, type QueueEntry, queueEntry, queueEntryName, readLines, removeEndMark } from "./queue-file.ts";
 
-/** Something that waits to be sent. */
 export interface QueueItem {
   /** Its position in the queue, smallest first; a whole number that is not negative. */
   order: number;
@@ -144,7 +143,6 @@ export class QueueFolder {
     return this.isEmpty() && isEmptyFolder(this.#dead);
   }
 
-  /** How many items wait. */
   count(): number {
     return countIn(this.#waiting);
   }
