@@ -93,7 +93,7 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
       }
       const status = response?.status ?? 0;
       if (response !== undefined && status === 401 && isFromService) {
-        const refusal = await peekBody(response, { maxBytes: 65_536, timeoutMs: 5_000, clock });
+        const refusal = await peekBody(response, { clock });
         response = refusal.response;
         if (saysSessionEnded(response.headers, parseJsonObject(refusal.head))) await tokens.sessionRefused(token);
         if (isReplay) return response;

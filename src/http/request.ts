@@ -17,6 +17,9 @@ export interface ExchangeOptions {
 
 const maxAnswerBytes = 1024 * 1024;
 
+/** The caller's own signal of each response to {@link send}: it may end the reading too. */
+const signalOf = new WeakMap<Response, AbortSignal>();
+
 /**
  * Sends one request of the protocol. The time limit still applies while the answer's body is read.
  *
@@ -26,13 +29,15 @@ export async function send(url: string, init: RequestInit, options: ExchangeOpti
   const { fetch, clock, signal, timeoutMs = 10_000 } = options;
   const limit = clock.timeout(timeoutMs);
   try {
-    return await fetch(url, {
+    const response = await fetch(url, {
       ...init,
       headers: { accept: "application/json", ...(init.headers as Record<string, string> | undefined) },
       // A redirect would carry a code or a refresh token to an address that is not vouched for (RFC 9700 §4.12).
       redirect: "manual",
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
+    if (signal !== undefined) signalOf.set(response, signal);
+    return response;
   } catch (cause) {
     throw unreachable(url, cause, signal);
   }
@@ -49,12 +54,12 @@ export function form(parameters: Readonly<Record<string, string | undefined>>): 
  * Reads an answer that should be a JSON object, up to a limit.
  *
  * @param maxBytes - the limit; 1 MiB by default, which no answer of the protocol comes near
- * @param signal - the one that the request was sent with, whose reason is thrown when it ends the reading
+ * @param signal - the one that the request was sent with, whose reason is thrown when it ends the reading; {@link send}'s is known
  * @returns its members, or undefined when the body is something else
  * @throws {@link ServiceError} `network_unavailable` when the connection ends before the body does,
  * `service_answer_invalid` when the body is larger than the limit
  */
-export async function readJsonObject(response: Response, maxBytes: number = maxAnswerBytes, signal?: AbortSignal): Promise<JsonObject | undefined> {
+export async function readJsonObject(response: Response, maxBytes: number = maxAnswerBytes, signal: AbortSignal | undefined = signalOf.get(response)): Promise<JsonObject | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {

@@ -58,7 +58,7 @@ switch (task) {
     let [taken, serial, overlaps] = [0, 0, 0];
     const one = async (): Promise<void> => {
       while (taken < Number(count)) {
-        const lock = await acquireProcessLock(path, { ...options, pollMs: 2 });
+        const lock = await acquireProcessLock(path, options);
         taken += 1;
         try {
           closeSync(openSync(file, "wx"));

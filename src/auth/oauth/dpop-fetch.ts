@@ -104,7 +104,6 @@ async function proofError(response: Response, clock: Clock): Promise<{ error?: u
   if (response.status !== 400 && response.status !== 401) return { response };
   const challenge = challengesOf(response.headers).find(({ scheme, parameters }) => scheme === "dpop" && parameters.has("error"));
   if (challenge !== undefined) return { error: challenge.parameters.get("error"), response };
-  // An answer of the protocol is short; of one that is not, or that never ends, only the beginning is looked at (S-014).
-  const peeked = await peekBody(response, { maxBytes: 65_536, timeoutMs: 5_000, clock });
+  const peeked = await peekBody(response, { clock });
   return { error: parseJsonObject(peeked.head)?.["error"], response: peeked.response };
 }

@@ -18,14 +18,12 @@ export interface LockOptions {
   timeoutMs: number;
   /** Ends the wait; the promise then rejects with its reason. */
   signal?: AbortSignal | undefined;
-  /**
-   * Mean time between two tries, in milliseconds; each is between half of it and one and a half. Default 12: a token that
-   * one process has stored must be usable in the others within 50.
-   */
-  pollMs?: number;
   /** Called once, when the lock has been waited for a second: with its holder, as far as that can be known. */
   onWait?: (holder: LockHolder | undefined) => void;
 }
+
+/** Mean time between two tries, in milliseconds: a token that one process has stored must be usable in the others within 50. */
+const pollMs = 12;
 
 /** Each waiter looks at the holder this often, in milliseconds: a look costs more than a try, and a takeover within 500 is required. */
 const lookMs = 200;
@@ -69,7 +67,7 @@ export interface PreparedLock {
 export function prepareProcessLock(path: string, clock: Clock): PreparedLock {
   const place = resolve(path); // The working directory may change before the lock is released.
   const contender = explained(place, () => mechanism.contend(place, clock));
-  const acquire: PreparedLock["acquire"] = async ({ timeoutMs, signal, pollMs = 12, unless, onWait }) => {
+  const acquire: PreparedLock["acquire"] = async ({ timeoutMs, signal, unless, onWait }) => {
     const startedAt = clock.monotonic();
     let lookAt = startedAt;
     let isTold = onWait === undefined;
