@@ -24,6 +24,7 @@ export interface StoreReservation {
   discard(): void;
 }
 
+/** @internal */
 export interface UpdateOptions {
   readonly reservation?: StoreReservation;
   /** Seals with another key from now on. */
