@@ -24,7 +24,7 @@ export interface StoreReservation {
   discard(): void;
 }
 
-/** @internal */
+/** How a change is made. @internal */
 export interface UpdateOptions {
   readonly reservation?: StoreReservation;
   /** Seals with another key from now on. */
