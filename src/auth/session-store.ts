@@ -24,6 +24,7 @@ export interface StoreReservation {
   discard(): void;
 }
 
+/** How a change is made. @internal */
 export interface UpdateOptions {
   readonly reservation?: StoreReservation;
   /** Seals with another key from now on. */

@@ -51,7 +51,6 @@ export const topicTable: readonly TopicEntry[] = [
   { name: "troubleshooting", summary: "messages, what is safe, and what to do", load: async () => (await import("./topics/troubleshooting.ts")).troubleshooting },
 ];
 
-/** The topics of a tool. */
 export function topicsOf({ service }: Identity): readonly TopicEntry[] {
   return topicTable.filter(({ isOfUsers }) => service === undefined || isOfUsers !== true);
 }

@@ -24,7 +24,6 @@ export interface OptionSpec {
   readonly help: string;
 }
 
-/** The values of a command's options, by name. */
 export type OptionValues<O extends Readonly<Record<string, OptionSpec>>> = {
   readonly [Name in keyof O]: OptionValue<O[Name]> | undefined;
 };
@@ -40,7 +39,6 @@ type OptionValue<O extends OptionSpec> = O["type"] extends "boolean"
 /** A text of the help. One that contains the tool's name, or a variable's, is a function of the identity. */
 export type HelpText = string | ((identity: Identity) => string);
 
-/** What a command runs with. */
 export interface Context {
   readonly identity: Identity;
   readonly app: App;
@@ -49,7 +47,6 @@ export interface Context {
   readonly terminal: () => Promise<Terminal>;
   /** Aborts when the user presses Ctrl-C; its reason is the error to end with. */
   readonly signal: AbortSignal;
-  /** Every command of the tool. */
   readonly commands: readonly CommandEntry[];
 }
 
@@ -70,7 +67,6 @@ export interface TopicEntry {
   readonly load: () => Promise<(identity: Identity) => string>;
 }
 
-/** A command: its options, its help, and what it does. */
 export interface Command {
   /** Its words and arguments, without the tool's name: `auth switch [PROFILE]`. */
   readonly usage: string;
@@ -99,7 +95,6 @@ export function defineCommand<const O extends Readonly<Record<string, OptionSpec
   return command as unknown as Command;
 }
 
-/** Options that several commands share. */
 export const profileOption: { readonly profile: OptionSpec & { type: "string" } } = {
   profile: { type: "string", value: "NAME", choices: "profiles", help: "account to use instead of the active one" },
 };
@@ -107,7 +102,6 @@ export const jsonOption: { readonly json: OptionSpec & { type: "boolean" } } = {
   json: { type: "boolean", help: "print JSON, also if it fails" },
 };
 
-/** Options that every command has. */
 export const commonOptions: Readonly<Record<"json" | "verbose" | "debug" | "help", OptionSpec>> = {
   ...jsonOption,
   verbose: { type: "boolean", help: "tell of each request: method, address, status, time, headers without secrets" },

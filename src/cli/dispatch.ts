@@ -6,7 +6,6 @@ import { commandTable, topicsOf } from "./command-table.ts";
 /** What an option was given; a list if it may be repeated. */
 type OptionValue = string | number | boolean | string[] | undefined;
 
-/** What a command line asks for. */
 export type Request =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "run"; readonly command: Command; readonly values: Readonly<Record<string, OptionValue>>; readonly positionals: readonly string[] };

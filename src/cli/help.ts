@@ -2,7 +2,6 @@ import type { Identity } from "../base/identity.ts";
 import { optionsOf, type Command, type CommandEntry, type HelpText, type TopicEntry } from "./command.ts";
 import { columns } from "./format.ts";
 
-/** The help of one command. */
 export function commandHelp(command: Command, identity: Identity): string {
   const options = optionsOf(command).map(([name, { type, short, value = "VALUE", help }]): [string, string] => [
     `${short ? `-${short}, ` : "    "}--${name}${type === "boolean" ? "" : ` ${value}`}`,
@@ -14,12 +13,10 @@ export function commandHelp(command: Command, identity: Identity): string {
   return `${usage}\n\n${description}\n\nOptions\n${columns(options)}\n\nExamples\n${columns(examples)}`;
 }
 
-/** An example as it is typed. */
 export function exampleLine(line: HelpText, identity: Identity): string {
   return typeof line === "function" ? line(identity) : `${identity.command} ${line}`;
 }
 
-/** What each group of commands is about. */
 export const groupSummaries: Readonly<Record<string, string>> = {
   auth: "log in, log out, and see who is logged in",
   sync: "send events and artifacts, now or when there is a network",

@@ -37,7 +37,6 @@ export async function openNamedFile(path: string, option: string): Promise<UserF
   return { write: (piece) => explained(() => file.write(piece)), commit: () => explained(file.commit), discard: file.discard };
 }
 
-/** Writes the file that an option names. */
 export async function writeNamedFile(path: string, option: string, text: string): Promise<void> {
   const file = await openNamedFile(path, option);
   try {

@@ -52,7 +52,6 @@ export interface Output {
   readonly isAnswerShown: boolean;
 }
 
-/** A terminal that can be drawn on. */
 export interface Screen {
   readonly columns: number;
   readonly rows: number;
@@ -65,7 +64,6 @@ interface OutputStream {
   readonly columns?: number;
 }
 
-/** The parts of a process that output needs. */
 export interface OutputStreams {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream & { readonly rows?: number };

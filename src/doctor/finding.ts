@@ -8,16 +8,13 @@ export interface Finding {
   readonly severity: "ok" | "note" | "warning" | "critical";
   /** What was examined, in a word or two. */
   readonly subject: string;
-  /** What was found. */
   readonly sentence: string;
   /** What fixes it: a command to paste, if there is one. */
   readonly fix?: Hint;
 }
 
-/** Makes findings of one number. */
 export type Report = (severity: Finding["severity"], sentence: string, fix?: Hint | string) => Finding;
 
-/** A report on one subject. */
 export function finder(number: string, subject: string): Report {
   return (severity, sentence, fix) => ({ number, severity, subject, sentence, ...(fix !== undefined && { fix: typeof fix === "string" ? [fix] : fix }) });
 }

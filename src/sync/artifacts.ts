@@ -115,7 +115,6 @@ async function upload(text: string, options: DrainOptions): Promise<UploadVerdic
   }
 }
 
-/** What an answer means for the artifact that was sent. */
 function judgeUpload({ status, body, retryAfterMs }: ServiceAnswer): UploadVerdict {
   const code = serviceText(body?.["error"]) ?? serviceText(body?.["code"]);
   if (status >= 200 && status < 300) return { kind: "stored" };

@@ -2,7 +2,6 @@ import { retryDelay } from "../http/retry.ts";
 import { type AuthError, ServiceError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 
-/** What drains in the background, and how often. */
 export interface BackgroundOptions {
   /** Drains once; resolves to why it ended early, if it did. Must not reject unless `signal` aborts. */
   drain: (signal: AbortSignal) => Promise<AuthError | undefined>;
@@ -17,7 +16,6 @@ export interface BackgroundOptions {
   random?: () => number;
 }
 
-/** Draining in the background. */
 export interface Background {
   /** Drains at once, or once more if a drain is running. After a failure the back-off comes first: a busy program must not hammer a service that asked it to wait. */
   wake(): void;

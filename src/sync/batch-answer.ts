@@ -15,7 +15,6 @@ export type EventVerdict =
       final: boolean;
     };
 
-/** What an answer means for a batch. */
 export interface BatchVerdict {
   /** By `event_id`; only events that were sent. */
   events: ReadonlyMap<string, EventVerdict>;

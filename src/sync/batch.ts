@@ -3,21 +3,17 @@ import { gzip } from "node:zlib";
 import { type QueueEntry, queueEntry } from "./queue-file.ts";
 import type { QueueFolder, QueueItem } from "./queue-folder.ts";
 
-/** How large a batch may be. */
 export interface BatchLimits {
-  /** Number of events. */
   events: number;
   /** Bytes of JSON before compression; a single larger event is sent alone. */
   bytes: number;
 }
 
-/** A file of the queue, and everything in it. */
 export interface BatchFile {
   entry: QueueEntry;
   items: readonly QueueItem[];
 }
 
-/** Events that are sent together. */
 export interface Batch {
   /** The events to send: all of the files, or part of a single file that is larger than a batch may be. */
   items: readonly QueueItem[];
@@ -26,7 +22,6 @@ export interface Batch {
   body: Buffer;
 }
 
-/** Options of {@link batchPacker}. */
 export interface PackOptions {
   queue: QueueFolder;
   /** Read anew for each batch, since an answer may lower them. */
@@ -70,7 +65,6 @@ export function batchPacker(names: Iterator<string, undefined>, { queue, limits,
   };
 }
 
-/** The request's body for these events. */
 export async function compress(items: readonly QueueItem[]): Promise<Buffer> {
   return await promisify(gzip)(head + items.map(({ text }) => text).join(",") + tail);
 }

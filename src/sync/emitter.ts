@@ -27,7 +27,7 @@ export interface EmitterOptions {
   clock: Clock;
   /** From {@link nodeId}. */
   nodeId: string;
-  /** The account that is logged in now; asked again for every group of events, since it changes while a process runs. */
+  /** The profile in use and the account that is logged in on it; asked again for every group of events, since they change while a process runs. */
   origin: () => Promise<Origin>;
   /** The project in which this happens; the members of an event take precedence. */
   context?: Partial<ProjectContext>;

@@ -113,7 +113,6 @@ export async function drainEvents({ events: queue, account }: QueueScope, option
     }
   };
 
-  /** Applies the verdicts to the events of a file in the queue. */
   const settleFile = async ({ entry, items }: BatchFile, verdicts: ReadonlyMap<string, EventVerdict>): Promise<void> => {
     const kept = items.filter(({ id }) => !isDelivered(verdicts.get(id)));
     if (kept.length === items.length && !kept.some(({ id }) => verdicts.get(id)?.kind === "rejected")) return;
@@ -148,7 +147,6 @@ export async function drainEvents({ events: queue, account }: QueueScope, option
     options.onRejected?.({ id: entry.id, category: "damaged", reason, dead: true });
   };
 
-  /** One pass through the queue. */
   const pass = async (): Promise<void> => {
     const pack = batchPacker(queue.namesBefore(end), { queue, limits, skip: judged, onDamaged });
     let hadVerdicts = false;

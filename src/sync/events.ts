@@ -4,7 +4,6 @@ import { ulidPattern } from "./ulid.ts";
 /** The version of the event envelope that this program writes. */
 const schemaVersion = "3.0.0";
 
-/** What an event can be about. */
 export const aggregateTypes = ["WorkPackage", "Mission", "MissionDossier", "Build"] as const;
 const lanes = ["planned", "claimed", "in_progress", "in_review", "for_review", "approved", "done", "blocked", "canceled"] as const;
 
@@ -32,7 +31,6 @@ const payloads = {
   DependencyResolved: { wp_id: workPackage, dependency_wp_id: workPackage, resolution_type: oneOf("completed", "skipped", "merged") },
 } satisfies Readonly<Record<string, Readonly<Record<string, Check>>>>;
 
-/** The types that an event can have. */
 export const eventTypes: readonly string[] = Object.keys(payloads);
 
 /** Where in a project something happened. A member is null when it is unknown, and by default. */
@@ -113,7 +111,6 @@ export function eventProblems(input: EventInput): string[] {
   return problems;
 }
 
-/** What the emitter adds to an event. */
 export type EventStamp = Pick<EventEnvelope, "event_id" | "node_id" | "lamport_clock" | "timestamp" | "team_slug">;
 
 /** The envelope of an event without {@link eventProblems}. */

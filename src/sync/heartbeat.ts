@@ -1,13 +1,11 @@
 import { AuthError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 
-/** Detects a service that has fallen silent. */
 export interface Heartbeat {
   /** Aborts once the service has fallen silent; never while the interval of its pings is unknown. */
   readonly lost: AbortSignal;
   /** Call this for everything that arrives. */
   heard(isPing: boolean): void;
-  /** Stops the detection. */
   end(): void;
 }
 

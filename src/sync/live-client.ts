@@ -120,7 +120,6 @@ export class LiveClient {
     this.#stop.abort();
   }
 
-  /** One connection, from its ticket to its end. */
   async #connectOnce(stop: AbortSignal): Promise<void> {
     const { account: currentAccount, ticket: getTicket } = this.#options;
     const account = await currentAccount(stop);

@@ -14,7 +14,6 @@ export interface QueueEntry {
   readonly order: number;
   /** The id of its item, or of the first of several. */
   readonly id: string;
-  /** How many items it holds. */
   readonly count: number;
   /** How often the service has refused it. It is kept in the name: counting is then one rename, and the content is never rewritten. */
   readonly retries: number;
@@ -51,7 +50,6 @@ const openSuffix = ".open";
 /** The line that ends a file for good; no JSON text is this. A line after it came too late, and is written again elsewhere. */
 const endMark = "#";
 
-/** Whether a name is that of an open file. */
 export function isOpenFile(name: string): boolean {
   return name.endsWith(openSuffix);
 }

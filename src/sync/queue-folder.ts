@@ -9,7 +9,6 @@ import { firstNames, namesIn, removeFiles, removeFilesBefore } from "../platform
 import { ensurePrivateFolder, replacePrivateFile, unwritable } from "../platform/private-file-changes.ts";
 import { appendLine, closeOpenFiles, countItems, fileSpan, isClosedFile, isOpenFile, positionName, type QueueEntry, queueEntry, queueEntryName, readLines, removeEndMark } from "./queue-file.ts";
 
-/** Something that waits to be sent. */
 export interface QueueItem {
   /** Its position in the queue, smallest first; a whole number that is not negative. */
   order: number;
@@ -144,7 +143,6 @@ export class QueueFolder {
     return this.isEmpty() && isEmptyFolder(this.#dead);
   }
 
-  /** How many items wait. */
   count(): number {
     return countIn(this.#waiting);
   }
@@ -181,15 +179,14 @@ export class QueueFolder {
     removeEndMark(path);
   }
 
-  /** Moves everything that waits here to `other`, such as from "no account yet" to the account that logged in. Returns how many items. */
-  moveAllTo(other: QueueFolder): number {
+  /** Moves everything that waits here to `other`, such as from "no account yet" to the account that logged in. */
+  moveAllTo(other: QueueFolder): void {
     this.closeOpenFiles();
     const names = this.names();
-    if (names.length === 0) return 0;
+    if (names.length === 0) return;
     ensurePrivateFolder(other.#waiting);
     for (const name of names) this.#move(name, join(other.#waiting, name));
     syncFolder(other.#waiting);
-    return names.reduce((sum, name) => sum + countItems(this.#waiting, name), 0);
   }
 
   /** Removes unfinished files of processes that died, never one that is being written: that does not take an hour. */

@@ -70,30 +70,28 @@ export class SyncQueue {
 
   /**
    * Remembers that `account` is the one of `profile`, and assigns to it what was emitted before the profile ever had one. Call
-   * this after a login and before a drain; it does nothing when nothing has changed or there is no queue yet. Returns how many entries were
-   * adopted.
+   * this after a login and before a drain; it does nothing when nothing has changed or there is no queue yet.
    */
-  async bind(profile: string, account: Account): Promise<number> {
-    if (firstNames(this.#root, 1, () => true).length === 0) return 0;
+  async bind(profile: string, account: Account): Promise<void> {
+    if (firstNames(this.#root, 1, () => true).length === 0) return;
     const folders = [unassigned(profile, account.service), unassigned(profile, null)];
     const isSettled = (folder: string): boolean => {
       const { events, artifacts } = this.#scope(folder, undefined);
       return isSameAccount(this.#lastAccount(folder), account) && events.isEmpty() && artifacts.isEmpty();
     };
-    if (folders.every(isSettled)) return 0;
+    if (folders.every(isSettled)) return;
     ensurePrivateFolder(this.#root);
     const lock = await acquireProcessLock(join(this.#root, "bind.lock"), { clock: this.#clock, timeoutMs: 10_000 });
     try {
-      let adopted = 0;
       for (const folder of folders) {
         // An entry that was being written while the profile got its account belongs to that account, not to the next one.
         const owner = this.#lastAccount(folder) ?? account;
         const from = this.#scope(folder, undefined);
         const to = this.#accountScope(owner);
-        adopted += from.events.moveAllTo(to.events) + from.artifacts.moveAllTo(to.artifacts);
+        from.events.moveAllTo(to.events);
+        from.artifacts.moveAllTo(to.artifacts);
         if (!isSameAccount(owner, account) || this.#lastAccount(folder) === undefined) this.#write(folder, "last-account.json", account);
       }
-      return adopted;
     } finally {
       lock.release();
     }

@@ -1,13 +1,12 @@
 import type * as runtime from "../base/runtime-types.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import { AuthError, NotAuthenticatedError, hint, login } from "../base/errors.ts";
-import type { Clock } from "../platform/clock.ts";
 import { onlyOneConnectionLeft } from "../platform/event-loop.ts";
 import { type Background, startBackground } from "./background.ts";
 import type { Rejection } from "./event-drain.ts";
 import type { ArtifactInput } from "./artifacts.ts";
 import type { DrainReport } from "./drain.ts";
-import { createEmitter, type Emitter, type EmitReport, type LiveChannel } from "./emitter.ts";
+import { createEmitter, type Emitter, type EmitReport, type EmitterOptions, type LiveChannel } from "./emitter.ts";
 import type { EventInput, ProjectContext } from "./events.ts";
 import { createLamportClock } from "./lamport-clock.ts";
 import { type Account, type Origin, SyncQueue } from "./queue.ts";
@@ -34,18 +33,13 @@ export interface SyncOptions {
 }
 
 /** What a {@link SyncRuntime} is made of. @internal */
-export interface SyncRuntimeOptions extends SyncOptions {
+export interface SyncRuntimeOptions extends SyncOptions, Pick<EmitterOptions, "clock" | "nodeId" | "origin"> {
   /** The folder of the queue. */
   folder: string;
   /** The authorized fetch of an account, with its tokens and no other's. */
   fetch: (account: Account) => AuthorizedFetch | Promise<AuthorizedFetch>;
-  clock: Clock;
-  /** The profile in use and the account that is logged in on it, now. */
-  origin: () => Promise<Origin>;
   /** Asks the service who owns the token, where the origin has no account; undefined when nobody is logged in. Called before a drain, never to emit. */
   owner?: (origin: Origin, signal: AbortSignal | undefined) => Promise<Account | undefined>;
-  /** From {@link nodeId}. */
-  nodeId: string;
   /** Where the end of the process is announced; `process` by default. */
   exit?: { once(event: "beforeExit", listener: () => void): unknown; off(event: "beforeExit", listener: () => void): unknown };
 }

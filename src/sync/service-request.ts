@@ -7,7 +7,6 @@ import { readJsonObject } from "../http/request.ts";
 import { retryAfter } from "../http/retry.ts";
 import type { BatchLimits } from "./batch.ts";
 
-/** What every request of the synchronization needs. */
 export interface ServiceAccess {
   fetch: AuthorizedFetch;
   /** Ends the wait for an answer; the caller gets its reason. */

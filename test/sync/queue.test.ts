@@ -129,9 +129,9 @@ test("events from before the first login are adopted by the first account of tha
   await queue.scopeOf({ ...nobody, service: null }).events.add([item(3)]);
   await queue.scopeOf({ ...nobody, profile: "work" }).events.add([item(4)]);
   await queue.scopeOf({ ...nobody, service: "https://other.example" }).events.add([item(5)]);
-  assert.equal(await queue.bind("default", alice(service)), 3);
+  await queue.bind("default", alice(service));
   assert.equal(queue.scopeOf({ ...nobody, account: alice(service) }).events.count(), 3);
-  assert.equal(await queue.bind("default", alice(service)), 0);
+  await queue.bind("default", alice(service));
   assert.deepEqual(queue.scopes().map((scope) => scope.account?.user ?? null).sort(), [null, null, "u_alice"]);
 });
 
@@ -139,7 +139,7 @@ test("events that are emitted after a logout wait for the account that logged ou
   const queue = new SyncQueue(temporaryFolder(t), systemClock);
   queue.scopeOf({ ...nobody, account: alice(service) });
   await queue.scopeOf(nobody).events.add([item(1), item(2)]);
-  assert.equal(await queue.bind("default", bob(service)), 0);
+  await queue.bind("default", bob(service));
   assert.equal(queue.scopeOf({ ...nobody, account: bob(service) }).events.count(), 0);
   assert.equal(queue.scopeOf({ ...nobody, account: alice(service) }).events.count(), 2);
   assert.deepEqual(queue.scopesOf(bob(service)), []);

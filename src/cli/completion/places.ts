@@ -5,7 +5,6 @@ import { groupSummaries } from "../help.ts";
 export interface Place {
   /** Its words, each after a slash: `/auth/login`; empty for the tool. */
   readonly path: string;
-  /** The commands and groups below it. */
   readonly words: readonly (readonly [word: string, summary: string])[];
   readonly options: readonly (readonly [name: string, option: OptionSpec])[];
   /** What its arguments are completed from; undefined where nothing is known about them. */

@@ -8,7 +8,6 @@ import type { DoctorReport } from "../../json-output.ts";
 const marks = { critical: "✗", warning: "!", note: "·", ok: "✓" } as const;
 const severities = Object.keys(marks);
 
-/** A finding in words. */
 type Said = DoctorReport["findings"][number];
 
 /** Findings with one fix have one cause, such as a keychain that is locked. */

@@ -60,7 +60,6 @@ async function afterwards({ app }: Context, forgotten: string | undefined): Prom
   return [...left.profiles].flatMap(([name, profile]) => (name === current || profile.session === undefined ? [] : [`${name} (${accountName(profile)})`]));
 }
 
-/** The name of a profile, and the service that it is logged in to. */
 type Target = readonly [name: string, service: string | undefined];
 
 /** Logs out of each profile at its own service, whatever the environment says now: that is where its session has to end. */
@@ -81,7 +80,6 @@ async function logOutOfEach({ app, signal }: Context, profiles: readonly Target[
   return outcomes;
 }
 
-/** What became of the session at its server. */
 function atServer(outcome: LogoutOutcome): Pick<LogoutOutput["loggedOut"][number], "server" | "error"> {
   if (outcome.kind === "ended") return { server: "ended" };
   if (outcome.kind === "not-logged-in") return { server: "none" };
@@ -89,7 +87,6 @@ function atServer(outcome: LogoutOutcome): Pick<LogoutOutput["loggedOut"][number
   return error === undefined ? { server: "not told" } : { server: "unconfirmed", error: { code: error.code, message: error.message } };
 }
 
-/** The result for each token, if they were revoked one by one. */
 function tokensOf(outcome: LogoutOutcome): Pick<LogoutOutput["loggedOut"][number], "tokens"> {
   if (!("tokens" in outcome) || outcome.tokens === undefined) return {};
   return { tokens: outcome.tokens.map(({ token, error }) => ({ token, revoked: error === undefined })) };

@@ -14,7 +14,6 @@ const routingOptions = {
   project: { type: "string", value: "SLUG", help: "project, if it has no binding" },
 } satisfies Record<string, OptionSpec>;
 
-/** Options that some calls take. */
 const callOptions = {
   limit: { type: "number", range: [1, 1000], value: "N", help: "maximum number of items" },
   cursor: { type: "string", value: "CURSOR", help: "where to continue, from the previous result" },
@@ -30,14 +29,12 @@ const callOptions = {
 
 type Values = Partial<OptionValues<typeof routingOptions & typeof callOptions>>;
 
-/** What a call is made with. */
 interface Call {
   readonly tracker: TrackerClient;
   readonly route: Routing;
   readonly values: Values;
   /** The argument, if the command takes one. */
   readonly text: string | undefined;
-  /** The signal, and the key of an earlier attempt. */
   readonly options: WriteOptions & { readonly signal: AbortSignal };
 }
 
@@ -50,7 +47,6 @@ interface CallDefinition extends Pick<Command, "description" | "arguments"> {
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** A command that makes one call and shows its result. */
 function trackerCommand(usage: string, { options = [], examples, call, ...command }: CallDefinition): Command {
   return defineCommand({
     ...command,
@@ -102,28 +98,20 @@ async function jsonObject(name: "filters" | "identity", { values, options: { sig
   return value === undefined ? undefined : readJsonObject(name, value, signal);
 }
 
-const readExamples = [
-  ["--provider github --project my-project", "of a project"],
-  ["--provider github --binding bind_1 --json", "of a binding, for a program"],
-] as const;
+function readCommand(name: "status" | "mappings" | "resources", description: string): Command {
+  return trackerCommand(`tracker ${name}`, {
+    description,
+    examples: [
+      ["--provider github --project my-project", "of a project"],
+      ["--provider github --binding bind_1 --json", "of a binding, for a program"],
+    ],
+    call: ({ tracker, route, options }) => tracker[name](route, options),
+  });
+}
 
-export const status: Command = trackerCommand("tracker status", {
-  description: "Show whether the tracker is connected, and how the last synchronization went.",
-  examples: readExamples,
-  call: ({ tracker, route, options }) => tracker.status(route, options),
-});
-
-export const mappings: Command = trackerCommand("tracker mappings", {
-  description: "Show how the fields of the tracker are mapped to those of the service.",
-  examples: readExamples,
-  call: ({ tracker, route, options }) => tracker.mappings(route, options),
-});
-
-export const resources: Command = trackerCommand("tracker resources", {
-  description: "Show what a project can be bound to.",
-  examples: readExamples,
-  call: ({ tracker, route, options }) => tracker.resources(route, options),
-});
+export const status: Command = readCommand("status", "Show whether the tracker is connected, and how the last synchronization went.");
+export const mappings: Command = readCommand("mappings", "Show how the fields of the tracker are mapped to those of the service.");
+export const resources: Command = readCommand("resources", "Show what a project can be bound to.");
 
 export const pull: Command = trackerCommand("tracker pull", {
   description: "Get items from the tracker, 100 at a time by default.",
