@@ -25,6 +25,7 @@ export interface StoreReservation {
 }
 
 /** How a change is made. @internal */
+/** @internal */
 export interface UpdateOptions {
   readonly reservation?: StoreReservation;
   /** Seals with another key from now on. */

@@ -94,7 +94,7 @@ const inUse: readonly string[] = ["EPERM", "EACCES", "EBUSY"];
  * replace or rename such a file, and to open one that was removed and is still open elsewhere.
  *
  * The content that is to be stored, such as a refreshed session, may exist nowhere else, so it is tried again: readers of ours and
- * virus scanners have a file open for moments only. It does not matter that this process waits meanwhile, see the head of this file.
+ * virus scanners have a file open for moments only. It does not matter that this process waits meanwhile, see the head of this file. @internal
  */
 export function patiently<T>(action: () => T, platform: NodeJS.Platform = process.platform): T {
   for (let left = platform === "win32" ? 200 : 1; ; left -= 1) {
