@@ -3,7 +3,8 @@ import { dirname, join } from "node:path";
 import { AuthError, isAuthError, hint } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Reservation } from "../platform/replace-file.ts";
-import type { LockHolder, PreparedLock } from "../platform/process-lock/process-lock.ts";
+import type { LockHolder } from "../platform/process-lock/holder.ts";
+import type { PreparedLock } from "../platform/process-lock/process-lock.ts";
 import type { KeyHeader, Vault, VaultLock } from "./secure-storage/vault.ts";
 import { isSameSession, parseProfiles, serializeProfiles, usedIn, type Profile, type Profiles, type Session } from "./session.ts";
 

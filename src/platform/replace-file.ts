@@ -41,7 +41,7 @@ export const writesThrough: number = mayFlush ? 0 : (constants.O_DSYNC ?? 0);
  * `bytes` can still be written if the disk has it. If the file is a symbolic link, the link is replaced.
  */
 export function reserveFile(path: string, bytes: number, { flush = true }: ReplaceOptions = {}): Reservation {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
+  const temporary = temporaryPath(path);
   // The name cannot be guessed. It must be new all the same, so that no link to another of the user's files is followed.
   const flags = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (flush ? writesThrough : 0);
   let fd: number | undefined = openSync(temporary, flags, 0o600);
@@ -79,6 +79,11 @@ export function reserveFile(path: string, bytes: number, { flush = true }: Repla
       }
     },
   };
+}
+
+/** For the next content of a file: next to it, and named as {@link leftTemporaries} knows it. */
+export function temporaryPath(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
 }
 
 /** {@link reserveFile} and {@link Reservation.commit} at once, for content that is known already. */

@@ -10,8 +10,6 @@ import { directoryLock } from "./directory.ts";
 import type { LockHolder, LockMechanism, ProcessLock } from "./holder.ts";
 import { exclusiveOpenFlag, openFileLock } from "./open-file.ts";
 
-export type { LockHolder, ProcessLock } from "./holder.ts";
-
 export interface LockOptions {
   clock: Clock;
   /** How long to wait at most, in milliseconds; 0 for one try. */
