@@ -8,11 +8,7 @@ import { defaultTeam, notLoggedIn } from "../auth/session.ts";
 import { AuthError, hint } from "../base/errors.ts";
 import type { Account, Origin } from "../sync/queue.ts";
 
-/**
- * The account that this app acts for now.
- *
- * @throws {@link NotAuthenticatedError} when nobody is logged in; what {@link ownerOfEnvironmentToken} throws
- */
+/** The account that this app acts for now. Throws {@link NotAuthenticatedError} when nobody is logged in, and as {@link ownerOfEnvironmentToken}. */
 export async function accountInUse(app: App, signal?: AbortSignal): Promise<Account> {
   const origin = await originOf(app);
   const account = origin.account ?? (await accountOfToken(app, origin, signal));

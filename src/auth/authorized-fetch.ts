@@ -158,9 +158,8 @@ interface Door {
 }
 
 /**
- * Sends a request with the token and follows its redirects, see {@link nextHop}.
- *
- * @returns the response, and whether it came from the service: another server's 401 says nothing about the session
+ * Sends a request with the token and follows its redirects, see {@link nextHop}. `isFromService`: another server's 401 says nothing about the
+ * session.
  */
 async function sendThrough({ token, service, scope, fetch, resourceFetch }: Door, first: Hop): Promise<{ response: Response; isFromService: boolean }> {
   const redirect = first.init.redirect ?? "follow";

@@ -99,10 +99,8 @@ export interface Profiles {
 }
 
 /**
- * The profiles as they are used in a folder: what the user has chosen for it, or for the nearest folder above, is the active one.
- * The folder itself says nothing: what is in it may have come with a clone (S-010).
- *
- * @param folder - its real path; undefined when there is none
+ * The profiles as they are used in a folder, given by its real path: what the user has chosen for it, or for the nearest folder above, is the
+ * active one. The folder itself says nothing: what is in it may have come with a clone (S-010).
  */
 export function usedIn(profiles: Profiles, folder: string | undefined): Profiles {
   for (let at = folder; at !== undefined && profiles.folders !== undefined; at = dirname(at) === at ? undefined : dirname(at)) {
@@ -127,11 +125,7 @@ export function isProfileName(text: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text);
 }
 
-/**
- * The error for a profile that was named and does not exist, so that a typing mistake never acts as another account.
- *
- * @param source - the option, variable or file that named it, where that is worth telling
- */
+/** The error for a profile that was named (by `source`) and does not exist, so that a typing mistake never acts as another account. */
 export function unknownProfile(name: string, { active, here, profiles }: Profiles, source?: string): NotAuthenticatedError {
   const known = profiles.size === 0 ? "" : `Known: ${[...profiles.keys()].join(", ")}. `;
   const another = here !== undefined && active === name ? hint`. To choose another here: ${{ command: "auth switch", options: ["--here"] }}` : "";

@@ -43,8 +43,6 @@ export function withoutEndSlashes(address: string): string {
 /**
  * The address of an authorization server: checked as by {@link parseServiceUrl}, but returned exactly as it was written, since
  * that is how it is compared with what the server calls itself (RFC 8414 §3.3).
- *
- * @throws {@link AuthError} `configuration_invalid`
  */
 export function parseIssuer(text: string, source: string): string {
   parseServiceUrl(text, source);

@@ -37,11 +37,7 @@ export interface MemberReader {
   required<T>(name: string, kind: Kind<T>): T;
 }
 
-/**
- * A reader of an object's members.
- *
- * @param wrong - makes the error for a member that is not what it should be. It is not given the value, which may be a secret
- */
+/** A reader of an object's members. `wrong` makes the error for one that is not what it should be, without the value: that may be a secret. */
 export function memberReader(object: JsonObject, wrong: (name: string, expected: string) => Error): MemberReader {
   const required = <T>(name: string, { read, expected }: Kind<T>): T => {
     const value = read(object[name]);
@@ -64,11 +60,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
 /** No answer that is used here comes near it. Printing or comparing a value runs out of stack only far beyond it. */
 const deepest = 100;
 
-/**
- * Parses JSON from outside.
- *
- * @returns undefined when it is not JSON, or nested so deeply that later code could run out of stack
- */
+/** Parses JSON from outside; undefined when it is not JSON, or nested so deeply that later code could run out of stack. */
 export function parseJson(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text);

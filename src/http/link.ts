@@ -1,9 +1,8 @@
 const parameter = String.raw`\s*;\s*([\w!#$&+.^|~*-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s";,]*)))?`;
 
 /**
- * The next page of a list, as a response names it in `Link` (RFC 8288 §3): the target of the first link whose relation is `next`.
- *
- * @param base - the address of the response, which a relative target is relative to
+ * The next page of a list, as a response names it in `Link` (RFC 8288 §3): the target of the first link whose relation is `next`. A relative
+ * one is relative to `base`, the address of the response.
  */
 export function nextLink(header: string | null, base: string): string | undefined {
   // A target may contain commas and semicolons, and a quoted parameter anything.

@@ -107,11 +107,7 @@ const checkAddress: Hint = hint`Check the address of the service: ${{ command: "
 const checkClient: Hint = hint`This is a mistake in the configuration: check ${{ variable: "CLIENT_ID" }} and, if the issuer gave one, ${{ variable: "CLIENT_SECRET" }}`;
 const checkConfiguration: Hint = hint`This is a mistake in the configuration: check ${{ variable: "SAAS_URL" }}, ${{ variable: "CLIENT_ID" }} and --scope`;
 
-/**
- * The error for a request that got no answer.
- *
- * @param signal - the caller's own: if it ended the request, its reason is the result
- */
+/** The error for a request that got no answer; if the caller's own signal ended it, that signal's reason. */
 export function unreachable(url: string, cause: unknown, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason;
   // From a fetch that knows more: which proxy refused, which certificate is unknown, and what to do about it.

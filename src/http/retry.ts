@@ -9,11 +9,7 @@ export function isTransientStatus(status: number): boolean {
   return status === 408 || status === 429 || (status >= 500 && status !== 501);
 }
 
-/**
- * How long the service asks to wait: `retry_after` of the body, else `Retry-After` in seconds or as a date (RFC 9110 §10.2.3).
- *
- * @returns milliseconds; undefined when it does not ask
- */
+/** How long the service asks to wait, in milliseconds: `retry_after` of the body, else `Retry-After` in seconds or as a date (RFC 9110 §10.2.3). */
 export function retryAfter(response: Response, body?: JsonObject): number | undefined {
   const inBody = body?.["retry_after"];
   if (typeof inBody === "number" && inBody >= 0) return inBody * 1000;
@@ -40,11 +36,7 @@ export interface RetryFacts {
   random: number;
 }
 
-/**
- * How long to wait before the next try: what the service asked for, else 1, 2, 4 … 60 s, each shortened by up to a half.
- *
- * @returns milliseconds
- */
+/** How long to wait before the next try, in milliseconds: what the service asked for, else 1, 2, 4 … 60 s, each shortened by up to a half. */
 export function retryDelay({ attempt, retryAfterMs, random }: RetryFacts): number {
   // A day at most: timers run out of range after 25, and then fire at once.
   if (retryAfterMs !== undefined) return Math.min(retryAfterMs, 86_400_000);

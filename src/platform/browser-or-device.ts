@@ -180,11 +180,7 @@ const paths = [
   "/proc/sys/fs/binfmt_misc/WSLInterop-late",
 ];
 
-/**
- * The facts of this process. Reads a few system files and never fails: what cannot be seen counts as absent.
- *
- * @param env - the variables of the app, which need not be those of the process
- */
+/** The facts of this process, with the variables of the app. Reads a few system files and never fails: what cannot be seen counts as absent. */
 export function readFacts(env: EnvironmentFacts["env"]): EnvironmentFacts {
   const { platform } = process;
   const read = (path: string): [string, string][] => {

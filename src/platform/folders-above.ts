@@ -52,11 +52,7 @@ export function checkFoldersAbove(path: string): void {
   }
 }
 
-/**
- * What another user could change to have another file read at a path: the file itself, and {@link openFoldersAbove} it.
- *
- * @throws what the file system says, when something on the way cannot be looked at
- */
+/** What another user could change to have another file read at a path: the file itself, and {@link openFoldersAbove} it. */
 export function openWayTo(path: string, isFolder = false): readonly OpenFolder[] {
   return [...openEntry(path, isFolder), ...openFoldersAbove(path)];
 }

@@ -41,11 +41,7 @@ export async function openUserFile(path: string): Promise<UserFileWriter> {
   };
 }
 
-/**
- * Standard input, piece by piece as it comes. A reader that has enough stops.
- *
- * @param signal - ends it: asking for the next piece then throws the signal's reason
- */
+/** Standard input, piece by piece as it comes. A reader that has enough stops; the signal ends it with its reason. */
 export async function* standardInput(signal: AbortSignal): AsyncGenerator<Buffer> {
   signal.throwIfAborted();
   const input = process.stdin;

@@ -16,11 +16,7 @@ export function deviceReason({ provider, clientSecret }: LoginTarget): string | 
   return isMissing ? `${provider.name} requires a client secret for a login in the browser` : undefined;
 }
 
-/**
- * Checks, before the provider is asked anything, that there is a client for it: nobody can register one for all who run this program.
- *
- * @throws AuthError `configuration_invalid`
- */
+/** Checks, before the provider is asked anything, that there is a client for it: nobody can register one for all who run this program. */
 export function requireClient({ provider, clientId, clientSecret }: LoginTarget, flow: "browser" | "device"): void {
   if (provider === undefined) return;
   const { needsSecret, documentation } = namedProvider(provider);
@@ -44,9 +40,8 @@ export interface LoginClient extends Pick<LoginRequest, "clientId" | "clientSecr
 }
 
 /**
- * Registers this program as a client where that is needed and the server lets anybody do so (RFC 7591).
- *
- * @throws AuthError `configuration_invalid` when a resource's issuer knows no client of ours
+ * Registers this program as a client where that is needed and the server lets anybody do so (RFC 7591). Throws `configuration_invalid` when a
+ * resource's issuer knows no client of ours.
  */
 export async function clientOf(app: App, target: LoginTarget, request: LoginRequest, options: LoginOptions, exchange: ExchangeOptions): Promise<LoginClient> {
   const { clientId, clientSecret } = request;

@@ -20,11 +20,7 @@ export function foreignHost({ server, trustedHosts }: Pick<LoginRequest, "server
   return origin === new URL(server.issuer).origin || trustedHosts.includes(host) ? undefined : host;
 }
 
-/**
- * Call this before the user or a request is sent anywhere.
- *
- * @throws {@link AuthError} `consent_required` for a {@link foreignHost}
- */
+/** Throws `consent_required` for a {@link foreignHost}. To be called before the user or a request is sent anywhere. */
 export function requireAgreedHost(request: Pick<LoginRequest, "service" | "server" | "trustedHosts">, flow: AuthFlow): void {
   const host = foreignHost(request, flow);
   if (host === undefined) return;

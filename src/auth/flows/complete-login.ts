@@ -103,11 +103,7 @@ async function findUser(
   }
 }
 
-/**
- * The user, from the service's own endpoint.
- *
- * @returns undefined where it has no such endpoint
- */
+/** The user, from the service's own endpoint; undefined where it has none. */
 async function userOfService(response: Response, { server, isDiscovered }: LoginRequest, claims: IdTokenClaims | undefined): Promise<UserInfo | undefined> {
   // A gateway refuses what it does not know as well. One that asks for a token of this kind has the endpoint, and refuses this one.
   const isElsewhere = isDiscovered && isBareRefusal(response) && (server.userinfo_endpoint !== undefined || claims !== undefined);

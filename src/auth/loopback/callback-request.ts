@@ -8,9 +8,8 @@ type CallbackRequest =
   | { kind: "refused"; status: 403 | 405 | 421; headers: Record<string, string>; why: string };
 
 /**
- * Judges a request before anything in it is trusted. Every local program and every web page can reach the port.
- *
- * @param authority - the host and port of the redirect URI, such as `127.0.0.1:28888`
+ * Judges a request before anything in it is trusted. Every local program and every web page can reach the port. `authority`: the host and
+ * port of the redirect URI.
  */
 export function callbackRequest(request: Pick<IncomingMessage, "method" | "url" | "headers">, authority: string, redirectPath: string): CallbackRequest {
   const refused = (status: 403 | 405 | 421, why: string, headers: Record<string, string> = {}): CallbackRequest => ({ kind: "refused", status, headers, why });

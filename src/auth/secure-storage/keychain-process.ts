@@ -86,8 +86,6 @@ let ahead: KeychainProcess | undefined;
 /**
  * Starts the process that asks, for a program that will soon want to ask: Node takes as long to start there as the rest of a command
  * takes to load here. A process that is never asked ends with this one, and does not keep it alive.
- *
- * @param env - variables that take precedence over this process's own
  */
 export function startKeychainProcess(env: Environment): void {
   if (whyNone() !== undefined) return;

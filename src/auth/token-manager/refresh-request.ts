@@ -43,10 +43,8 @@ export interface RefreshedTokens {
 }
 
 /**
- * Asks the service for new tokens, again where that may help, within the limits above.
- *
- * @throws {@link ServiceError} as `refreshTokenGrant`, of the last try; {@link AuthError} `lock_unavailable` when the lock was
- * lost; {@link NotAuthenticatedError} when the answer does not belong to this session
+ * Asks the service for new tokens, again where that may help, within the limits above. Throws the error of the last try, `lock_unavailable`
+ * when the lock was lost, and {@link NotAuthenticatedError} when the answer does not belong to this session.
  */
 export async function requestRefresh(
   session: Session,

@@ -24,10 +24,7 @@ export function exclusiveOpenFlag(platform: NodeJS.Platform): number | undefined
   return platform === "darwin" || platform.endsWith("bsd") ? 0x20 : undefined;
 }
 
-/**
- * See the head of this file.
- * @param open - opens a file; the system's own unless a test simulates another system
- */
+/** See the head of this file. `open`: the system's own unless a test simulates another system. */
 export function openFileLock(flag: number, open: (path: string, flags: number, mode: number) => number = openSync): LockMechanism {
   /** The file, or undefined while another has it open. */
   function tryOpen(path: string, flags: number): number | undefined {
