@@ -19,11 +19,7 @@ export function queueFolder({ folder }: App): string {
   return join(folder, "queue");
 }
 
-/**
- * Assigns to an account what was emitted before its profile ever had one. Call it after a login.
- *
- * @throws {@link AuthError} when the queue cannot be written
- */
+/** Assigns to an account what was emitted before its profile ever had one. Call it after a login. */
 export async function bindQueue(app: App, name: string, profile: Profile): Promise<void> {
   const account = accountOf(profile);
   if (account) await new SyncQueue(queueFolder(app), app.clock).bind(name, account);

@@ -65,10 +65,8 @@ export function appFor(overrides: AppOverrides | undefined): App {
 }
 
 /**
- * Builds everything, in order and lazily: apart from the settings, nothing is read before something needs it.
- *
- * @param overrides - see {@link AppOverrides}; the machine's own by default
- * @throws {@link AuthError} `usage_invalid` or `configuration_invalid` when an option or variable cannot be used
+ * Builds everything, in order and lazily: apart from the settings, nothing is read before something needs it. Throws `usage_invalid` or
+ * `configuration_invalid` when an option or variable cannot be used.
  */
 export function createApp(overrides: AppOverrides = {}): App {
   const identity = overrides.identity ?? ownIdentity;

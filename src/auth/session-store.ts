@@ -3,7 +3,8 @@ import { dirname, join } from "node:path";
 import { AuthError, isAuthError, hint } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Reservation } from "../platform/replace-file.ts";
-import type { LockHolder, PreparedLock } from "../platform/process-lock/process-lock.ts";
+import type { LockHolder } from "../platform/process-lock/holder.ts";
+import type { PreparedLock } from "../platform/process-lock/process-lock.ts";
 import type { KeyHeader, Vault, VaultLock } from "./secure-storage/vault.ts";
 import { isSameSession, parseProfiles, serializeProfiles, usedIn, type Profile, type Profiles, type Session } from "./session.ts";
 
@@ -25,6 +26,7 @@ export interface StoreReservation {
 }
 
 /** How a change is made. @internal */
+/** @internal */
 export interface UpdateOptions {
   readonly reservation?: StoreReservation;
   /** Seals with another key from now on. */
@@ -78,10 +80,8 @@ export class SessionStore {
 
   /**
    * Takes everything on disk that the next {@link SessionStore.replaceSession} needs, before something is done that cannot be
-   * undone: room for the file, and the entries of the lock under which it is replaced.
-   *
-   * @param key - the key of the next write, if it is a new one
-   * @throws {@link AuthError} `storage_unwritable` when the disk does not have that
+   * undone: room for the file, sealed with `key` if that is a new one, and the entries of the lock under which it is replaced. Throws
+   * `storage_unwritable` when the disk does not have that.
    */
   async reserve(key?: KeyHeader): Promise<StoreReservation> {
     const room = await this.#vault.reserve(key);
@@ -103,11 +103,8 @@ export class SessionStore {
   }
 
   /**
-   * Changes what is stored.
-   *
-   * @param change - from the profiles as they are now to what they should be; returning the same value leaves them
-   * @returns what is stored now
-   * @throws {@link AuthError} `lock_unavailable` or `storage_…`; what was stored is still there
+   * Changes what is stored, and returns what is stored now. `change` gets the profiles as they are now; returning the same value leaves
+   * them. Throws `lock_unavailable` or `storage_…`; what was stored is still there then.
    */
   async update(change: (profiles: Profiles) => Profiles, options: UpdateOptions = {}): Promise<Profiles> {
     return options.key === undefined ? this.#update(change, options) : this.#withoutRefreshes(() => this.#update(change, options), options);
@@ -167,9 +164,7 @@ export class SessionStore {
 
   /**
    * Replaces a session, only if it is still the one that is stored: an answer that arrives after a logout or a new login does
-   * not bring the old session back (S-003).
-   *
-   * @returns the profile as it is stored now, or undefined when it no longer exists
+   * not bring the old session back (S-003). Returns the profile as it is stored now, if it still exists.
    */
   async replaceSession(name: string, expected: Session, next: Session, reservation?: StoreReservation): Promise<Profile | undefined> {
     const swap = (profiles: Profiles): Profiles => {
@@ -180,11 +175,7 @@ export class SessionStore {
     return (await this.update(swap, reservation && { reservation })).profiles.get(name);
   }
 
-  /**
-   * Removes a session, only if it is the one that was refused (S-002). The profile stays and remembers its service.
-   *
-   * @returns whether it was removed
-   */
+  /** Removes a session, only if it is the one that was refused (S-002): whether it was. The profile stays and remembers its service. */
   async clearSession(name: string, refused: Session): Promise<boolean> {
     let cleared = false;
     await this.update((profiles) => {
@@ -223,8 +214,6 @@ export class SessionStore {
    * A lock next to what it guards: every process that opens the same file, by whatever path, meets the same lock.
    *
    * @param name - what is locked: `credentials` for a change of the file, or a profile's refresh from {@link refreshLockName}
-   * @param timeoutMs - how long to wait, in milliseconds
-   * @param unless - ends the wait when it returns true
    * @returns undefined when `unless` ended the wait
    */
   async lock(name: string, timeoutMs: number, unless: () => boolean = () => false): Promise<VaultLock | undefined> {

@@ -3,9 +3,7 @@ const parameter = String.raw`\s*;\s*([\w!#$&+.^|~*-]+)(?:\s*=\s*(?:"((?:[^"\\]|\
 /**
  * The next page of a list, as a response names it in `Link` (RFC 8288 §3): the target of the first link whose relation is `next`.
  *
- * @param header - the field's value; several fields joined by commas
  * @param base - the address of the response, which a relative target is relative to
- * @returns undefined when there is none
  */
 export function nextLink(header: string | null, base: string): string | undefined {
   // A target may contain commas and semicolons, and a quoted parameter anything.

@@ -21,9 +21,8 @@ const maxAnswerBytes = 1024 * 1024;
 const signalOf = new WeakMap<Response, AbortSignal>();
 
 /**
- * Sends one request of the protocol. The time limit still applies while the answer's body is read.
- *
- * @throws {@link ServiceError} `network_unavailable` when no answer came
+ * Sends one request of the protocol. The time limit still applies while the answer's body is read. Throws {@link ServiceError}
+ * `network_unavailable` when no answer came.
  */
 export async function send(url: string, init: RequestInit, options: ExchangeOptions): Promise<Response> {
   const { fetch, clock, signal, timeoutMs = 10_000 } = options;

@@ -2,11 +2,8 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
 /**
- * Runs git, which alone knows where its configuration is and how it is written.
- *
- * @param args - one word each; no shell is involved
- * @returns what it printed
- * @throws the failure of the process, whose `code` is `ENOENT` where there is no git
+ * What git prints, which alone knows where its configuration is and how it is written. No shell is involved. Throws the failure of the
+ * process, whose `code` is `ENOENT` where there is no git.
  */
 export async function runGit(args: readonly string[]): Promise<string> {
   return (await promisify(execFile)("git", [...args])).stdout;

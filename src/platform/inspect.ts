@@ -49,10 +49,7 @@ function described(path: string, follow: boolean): Inspected | undefined {
   }
 }
 
-/**
- * The path of the program that `spawn` would start under this name; undefined when there is none.
- * @param program - a path, or a name to look for in `PATH`
- */
+/** The path of the program that `spawn` would start, by its path or by its name in `PATH`; undefined when there is none. */
 export function findProgram(program: string, env: Environment, platform: NodeJS.Platform): string | undefined {
   const path = platform === "win32" ? win32 : posix;
   const isPath = program.includes("/") || (platform === "win32" && program.includes("\\"));

@@ -37,8 +37,6 @@ export function firstNames(folder: string, limit: number, wanted: (name: string)
 /**
  * Removes files, eight at the same time. A file that is already gone is not an error. With callbacks, because there may be a hundred
  * thousand files, and a promise for each takes more memory than all their contents.
- *
- * @throws {@link AuthError} `storage_unwritable`
  */
 export function removeFiles(paths: readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -47,7 +47,6 @@ function checkOwnerAbove(folder: string): void {
  * Takes the room that the next content of a private file needs, so that a full disk shows before a refresh token is
  * spent and not after. What earlier writers left when they were killed is removed.
  *
- * @param bytes - how long the new content may become; more can still be written if the disk has it
  * @throws {@link AuthError} `storage_unwritable` when the folder or the disk does not take it; so does its `commit`
  */
 export function reservePrivateFile(path: string, bytes: number): Reservation {
@@ -73,10 +72,7 @@ export function reservePrivateFile(path: string, bytes: number): Reservation {
   };
 }
 
-/**
- * {@link reservePrivateFile} and its `commit` at once, for content that is known already and in a folder that was checked.
- * @throws {@link AuthError} `storage_unwritable`; the old file is still there
- */
+/** {@link reservePrivateFile} and its `commit` at once, for content that is known already and in a folder that was checked. */
 export function replacePrivateFile(path: string, content: string, options?: ReplaceOptions): void {
   explained(path, () => replaceFile(path, content, options));
 }
@@ -89,10 +85,7 @@ export function removePrivateFile(path: string): void {
   });
 }
 
-/**
- * Gives a private file another name in its folder, in place of a file that may have it.
- * @throws {@link AuthError} `storage_unwritable`
- */
+/** Gives a private file another name in its folder, in place of a file that may have it. */
 export function movePrivateFile(path: string, to: string): void {
   explained(path, () => {
     moveFile(path, to);

@@ -54,9 +54,8 @@ function statsOf(path: string): Stats | undefined {
  * Reads a private file, after checking on the opened file itself (so that nothing can be swapped in between) that it is
  * a plain file, this user's, and closed to everybody else.
  *
- * @param path - the file; a symbolic link is refused
- * @returns its bytes, or undefined when there is no such file
- * @throws {@link AuthError} `storage_unsafe` with the `chmod` that fixes it, or `storage_unreadable`
+ * @returns undefined when there is no such file
+ * @throws {@link AuthError} `storage_unsafe` with the `chmod` that fixes it, also for a symbolic link; or `storage_unreadable`
  */
 export function readPrivateFile(path: string): Buffer | undefined {
   const fd = openPrivateFile(path, constants.O_RDONLY);
@@ -75,12 +74,7 @@ export function readPrivateFile(path: string): Buffer | undefined {
 /** What keeps `open` from following a link, and from waiting for the other end of a named pipe that was put in the file's place. */
 export const safely: number = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
-/**
- * Opens a private file, with the checks of {@link readPrivateFile}.
- *
- * @param flags - of `constants`, such as `O_APPEND`
- * @returns its descriptor, or undefined when there is no such file
- */
+/** The descriptor of a private file, opened with the checks of {@link readPrivateFile}; undefined when there is no such file. */
 export function openPrivateFile(path: string, flags: number): number | undefined {
   checkFolder(dirname(path));
   let fd: number;

@@ -33,11 +33,7 @@ export async function resolveName(host: string, signal: AbortSignal): Promise<re
   return Promise.race([lookup(host, { all: true }).then((found) => found.map(({ address }) => address)), aborted(signal)]);
 }
 
-/**
- * Opens a connection and closes it again.
- * @returns the address that answered
- * @throws what the system says, such as `ECONNREFUSED`; the signal's reason
- */
+/** Opens a connection, closes it again and returns the address that answered. Throws what the system says, or the signal's reason. */
 export async function openConnection({ host, port }: Endpoint, signal: AbortSignal): Promise<string> {
   const socket = connectTcp({ host, port });
   await untilEvent(socket, "connect", signal);
@@ -46,10 +42,7 @@ export async function openConnection({ host, port }: Endpoint, signal: AbortSign
   return remoteAddress;
 }
 
-/**
- * Does a TLS handshake and closes the connection.
- * @throws what the system says; the signal's reason
- */
+/** Does a TLS handshake and closes the connection. Throws what the system says, or the signal's reason. */
 export async function shakeHands({ host, port }: Endpoint, signal: AbortSignal): Promise<Handshake> {
   // Unverified on purpose: this is here to show a certificate that fails. Nothing is ever sent on the connection.
   const socket: TLSSocket = connectTls({ host, port, rejectUnauthorized: false, ...(isIP(host) === 0 && { servername: host }) });

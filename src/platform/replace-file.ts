@@ -13,10 +13,7 @@ import { AuthError, systemErrorCode } from "../base/errors.ts";
 
 /** Room on disk for the next content of a file, taken before the content is known. */
 export interface Reservation {
-  /**
-   * Puts the content in the file's place.
-   * @throws what the file system says; the old file is still there
-   */
+  /** Puts the content in the file's place. If it throws, the old file is still there. */
   commit(content: string): void;
   /** Releases the room. Does nothing after {@link Reservation.commit}. */
   discard(): void;
@@ -40,14 +37,11 @@ export const mayFlush: boolean = (process as { permission?: unknown }).permissio
 export const writesThrough: number = mayFlush ? 0 : (constants.O_DSYNC ?? 0);
 
 /**
- * Takes room on disk for the next content of a file, so that a full disk shows before something is done that cannot be undone.
- *
- * @param path - the file that will be replaced, in a folder that exists. If it is a symbolic link, the link is replaced
- * @param bytes - the length to make room for; more can still be written if the disk has it
- * @throws what the file system says
+ * Takes room on disk for the next content of a file, so that a full disk shows before something is done that cannot be undone. More than
+ * `bytes` can still be written if the disk has it. If the file is a symbolic link, the link is replaced.
  */
 export function reserveFile(path: string, bytes: number, { flush = true }: ReplaceOptions = {}): Reservation {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
+  const temporary = temporaryPath(path);
   // The name cannot be guessed. It must be new all the same, so that no link to another of the user's files is followed.
   const flags = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (flush ? writesThrough : 0);
   let fd: number | undefined = openSync(temporary, flags, 0o600);
@@ -87,6 +81,11 @@ export function reserveFile(path: string, bytes: number, { flush = true }: Repla
   };
 }
 
+/** For the next content of a file: next to it, and named as {@link leftTemporaries} knows it. */
+export function temporaryPath(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`);
+}
+
 /** {@link reserveFile} and {@link Reservation.commit} at once, for content that is known already. */
 export function replaceFile(path: string, content: string, options?: ReplaceOptions): void {
   reserveFile(path, 0, options).commit(content);
@@ -100,11 +99,7 @@ const inUse: readonly string[] = ["EPERM", "EACCES", "EBUSY"];
  * replace or rename such a file, and to open one that was removed and is still open elsewhere.
  *
  * The content that is to be stored, such as a refreshed session, may exist nowhere else, so it is tried again: readers of ours and
- * virus scanners have a file open for moments only. It does not matter that this process waits meanwhile, see the head of this file.
- *
- * @param platform - as `process.platform`
- * @throws what the file system says
- * @internal
+ * virus scanners have a file open for moments only. It does not matter that this process waits meanwhile, see the head of this file. @internal
  */
 export function patiently<T>(action: () => T, platform: NodeJS.Platform = process.platform): T {
   for (let left = platform === "win32" ? 200 : 1; ; left -= 1) {
@@ -122,10 +117,7 @@ function isInUse(error: unknown): boolean {
   return inUse.includes(systemErrorCode(error instanceof AuthError ? error.cause : error) ?? "");
 }
 
-/**
- * Gives a file another name, in place of a file that may have it.
- * @throws what the file system says
- */
+/** Gives a file another name, in place of a file that may have it. */
 export function moveFile(from: string, to: string): void {
   patiently(() => renameSync(from, to));
 }
@@ -146,12 +138,7 @@ export function syncFolder(folder: string): void {
   }
 }
 
-/**
- * The temporary files in a folder whose writers are gone: killed between the first byte and the rename.
- *
- * @param options - `recursive`: in the folders below it too; `of`: only those of the file with this name
- * @returns their paths
- */
+/** The paths of temporary files whose writers were killed between the first byte and the rename. `of`: only those of the file with this name. */
 export function leftTemporaries(folder: string, { recursive = false, of }: { recursive?: boolean; of?: string } = {}): string[] {
   return readdirSync(folder, { recursive, encoding: "utf8" })
     .filter((path) => {

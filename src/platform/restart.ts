@@ -8,7 +8,6 @@ import { AuthError } from "../base/errors.ts";
  * killed. A signal passed on would be the second one where Ctrl-C has reached both processes already, through the terminal,
  * and a second one cuts short what the first began.
  *
- * @param flags - such as `--experimental-websocket`
  * @param signal - ends the other process, which learns of it by {@link starterEnd}
  * @returns its exit code
  */

@@ -30,16 +30,13 @@ export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
   };
   return async (input, options) => {
     const init = withUserAgent(options, userAgent);
-    try {
-      return await attempt(input, init);
-    } catch (error) {
-      if (unknownAuthority(error) === undefined) throw error;
-      if (!(await useSystemCertificates())) throw untrusted(input, error);
-    }
-    try {
-      return await attempt(input, init);
-    } catch (error) {
-      throw unknownAuthority(error) === undefined ? error : untrusted(input, error);
+    for (let isSecond = false; ; isSecond = true) {
+      try {
+        return await attempt(input, init);
+      } catch (error) {
+        if (unknownAuthority(error) === undefined) throw error;
+        if (isSecond || !(await useSystemCertificates())) throw untrusted(input, error);
+      }
     }
   };
 }

@@ -1,7 +1,5 @@
-import { randomBytes } from "node:crypto";
 import { lstat, open, readFile, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { moveFile } from "./replace-file.ts";
+import { moveFile, temporaryPath } from "./replace-file.ts";
 
 /** Reads a file that the user named. Such files hold no secrets of ours, so their modes do not matter. */
 export function readUserFile(path: string): Promise<Buffer> {
@@ -22,7 +20,7 @@ export interface UserFileWriter {
  */
 export async function openUserFile(path: string): Promise<UserFileWriter> {
   const found = await lstat(path).catch(() => undefined);
-  const temporary = found === undefined || found.isFile() ? join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString("hex")}.tmp`) : undefined;
+  const temporary = found === undefined || found.isFile() ? temporaryPath(path) : undefined;
   const file = await open(temporary ?? path, temporary === undefined ? "w" : "wx");
   let isOpen = true;
   const close = async (): Promise<void> => {

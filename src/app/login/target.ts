@@ -168,9 +168,7 @@ async function placeOfAddress(address: string, settings: Settings, known: Profil
 
 /**
  * Has the user agree before a profile changes hands: what runs with this profile would from then on talk to another service, or
- * trust another issuer.
- *
- * @throws AuthError `consent_required` when there is nobody to ask, or the answer is no
+ * trust another issuer. Throws `consent_required` when there is nobody to ask, or the answer is no.
  */
 export async function agreedRebinding(target: LoginTarget, onConsent: LoginOptions["onConsent"]): Promise<void> {
   const { known, name: profile } = target;

@@ -45,11 +45,7 @@ export async function checkSession({ store, tokens, exchange }: { store: Session
   return true;
 }
 
-/**
- * Asks the service for the user of an access token that belongs to no session here: one from the environment.
- *
- * @throws {@link NotAuthenticatedError} when the service refuses it; {@link ServiceError} when it cannot be asked
- */
+/** The user of an access token that belongs to no session here: one from the environment. Throws {@link NotAuthenticatedError} when it is refused. */
 export async function userOfToken(accessToken: Secret, service: string, exchange: ExchangeOptions): Promise<UserInfo> {
   const response = await userInfoRequest(defaultAuthorizationServer(service).userinfo_endpoint, accessToken, exchange);
   if (response.status !== 401) return userInfoResponse(response);

@@ -42,11 +42,7 @@ export interface LoginRequest extends KnownServer, Required<Pick<Profile, "servi
   readonly extra: Readonly<Record<string, string>>;
 }
 
-/**
- * Discovers the authorization server and its features, and settles what the login requests.
- *
- * @throws {@link ServiceError} as `discoverAuthorizationServer`
- */
+/** Discovers the authorization server and its features, and settles what the login requests. Throws as `discoverAuthorizationServer`. */
 export async function prepareLogin(parameters: LoginParameters, exchange: ExchangeOptions): Promise<LoginRequest> {
   const { service, clientId, resource, audience, loginHint: login_hint } = parameters;
   const { server, isDiscovered, askedAt } = await findServer(parameters, exchange);

@@ -34,18 +34,15 @@ export interface CallbackListener {
   /** The response to this login. Rejects with `interrupted` when the listener is closed before it arrives, with `access_denied` when two browsers took part. */
   readonly callback: Promise<AuthorizationResponse>;
   /**
-   * Takes the redirect address from a user whose browser could not reach this machine: the same checks, the same outcome.
-   *
-   * @param pasted - the whole address; it holds a code, so it is never quoted
-   * @throws {@link AuthError} `usage_invalid` when it is not the response to this login, which goes on waiting
+   * Takes the redirect address from a user whose browser could not reach this machine: the same checks, the same outcome. It holds a code,
+   * so it is never quoted. Throws `usage_invalid` when it is not the response to this login, which goes on waiting.
    */
   accept(pasted: string): void;
   /**
-   * Shows the outcome to the browser that brought the response, then closes everything. Only the first call counts.
+   * Shows the outcome to the browser that brought the response, then closes everything. Only the first call counts; it never rejects.
    *
    * @param options - `lingerMs`: how long to wait for the browser to fetch the page and, when the login has expired, how long a
    * late browser still gets the page that says so; milliseconds, 2000 by default
-   * @returns when everything is closed; never rejects
    */
   finish(outcome: CallbackOutcome, options?: { lingerMs?: number }): Promise<void>;
   /** Closes every socket at once, whatever it is doing, so that the process can exit. May be called again. */

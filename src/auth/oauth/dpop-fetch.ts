@@ -44,12 +44,7 @@ export function resourceFetch(binding: TokenBinding, sender: Sender): Fetch {
   return binding.tokenType === "DPoP" ? boundFetch(binding, sender) : sender.fetch;
 }
 
-/**
- * Refuses tokens that are bound to a key when this client offered none: they could not be used for anything.
- *
- * @param issuer - named in the message
- * @throws {@link AuthError} `service_answer_invalid`
- */
+/** Refuses tokens that are bound to a key when this client offered none: they could not be used for anything. */
 export function validateTokenType({ tokenType, dpopKey }: Omit<TokenBinding, "clockOffsetMs">, issuer: string): void {
   if (tokenType !== "DPoP" || dpopKey !== undefined) return;
   throw new AuthError("service_answer_invalid", `"${issuer}" bound the tokens to a key, and none was offered`);

@@ -24,11 +24,7 @@ export async function verifySignature(jws: Jws, { issuer, jwks_uri }: Authorizat
   if (fault !== undefined) throw new AuthError("service_answer_invalid", `the ID token of "${issuer}" ${fault}`);
 }
 
-/**
- * Judges the answer of `jwks_uri` (RFC 7517 §5). Members that are not keys are left out: a set may hold keys for others too.
- *
- * @throws {@link ServiceError} when it is an error, or not a set
- */
+/** Judges the answer of `jwks_uri` (RFC 7517 §5). Members that are not keys are left out: a set may hold keys for others too. */
 async function jwkSetResponse(response: Response): Promise<readonly Jwk[]> {
   const body = await readJsonObject(response);
   if (response.status !== 200) throw serviceFailure(response, body);

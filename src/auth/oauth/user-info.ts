@@ -20,12 +20,7 @@ export interface UserInfo {
   readonly teams: readonly Team[];
 }
 
-/**
- * Asks the service for the user of an access token.
- *
- * @throws {@link ServiceError} `network_unavailable`
- * @internal
- */
+/** Asks the service for the user of an access token. @internal */
 export function userInfoRequest(endpoint: string, accessToken: Secret, options: ExchangeOptions): Promise<Response> {
   return send(endpoint, { headers: { authorization: `Bearer ${accessToken.reveal()}` } }, options);
 }

@@ -17,8 +17,6 @@ export function newPassphraseHeader(): KeyHeader {
 /**
  * The key that is derived from a passphrase. Every process derives it again: kept anywhere, it would open the file for a program
  * that does not know the passphrase, and kept under a fast hash it would make guessing cheap.
- *
- * @param passphrase - the variable `…_PASSPHRASE`; undefined when it is not set
  */
 export function passphraseKey(passphrase: Secret | undefined): KeySource {
   const setIt = hint`Set ${{ variable: "PASSPHRASE" }} to the passphrase of the login`;
@@ -31,11 +29,7 @@ export function passphraseKey(passphrase: Secret | undefined): KeySource {
   };
 }
 
-/**
- * The key that scrypt derives from a secret.
- *
- * @throws {@link AuthError} `storage_damaged` when the header asks for a cost that this program never wrote
- */
+/** The key that scrypt derives from a secret. Throws `storage_damaged` when the header asks for a cost that this program never wrote. */
 export async function scryptKey(secret: Buffer, header: KeyHeader): Promise<Buffer> {
   const { N, r, p, salt } = header as Extract<KeyHeader, { kdf: "scrypt" }>;
   // The header is not authenticated until the key is known: a cost chosen by an attacker could use up all memory.

@@ -6,11 +6,7 @@ import type { KeyHeader, Vault } from "./vault.ts";
 
 /** A source of keys: the OS keychain, a passphrase, this machine. */
 export interface KeySource {
-  /**
-   * The 256-bit key that a header names.
-   *
-   * @throws {@link AuthError} `keychain_unavailable` or `storage_unreadable`, naming what is missing
-   */
+  /** The 256-bit key that a header names. Throws `keychain_unavailable` or `storage_unreadable`, naming what is missing. */
   open(header: KeyHeader): Promise<Buffer>;
   /** Makes what every key of this source needs, if it is not there yet: to be called before something is sealed with a new header. */
   prepare?(): Promise<void>;
@@ -54,10 +50,7 @@ export class SealedFile implements Vault {
   readonly #keySourceOf: (header: KeyHeader) => KeySource | Promise<KeySource>;
   #opened: { header: string; key: Buffer } | undefined;
 
-  /**
-   * @param path - the file, in a private folder
-   * @param keySourceOf - the source of the key that a header names, made (and its code loaded) when it is needed
-   */
+  /** `keySourceOf`: the source of the key that a header names, made (and its code loaded) when it is needed. */
   constructor(path: string, keySourceOf: (header: KeyHeader) => KeySource | Promise<KeySource>) {
     this.path = path;
     this.#aside = `${path}.old`;
@@ -75,12 +68,7 @@ export class SealedFile implements Vault {
     return bytes && this.#parse(bytes).key;
   }
 
-  /**
-   * Opens the file.
-   *
-   * @returns its content, or undefined when there is no file
-   * @throws {@link AuthError} `storage_unsafe`, `storage_damaged`, `storage_unreadable` or `keychain_unavailable`; the file is unchanged
-   */
+  /** The content, or undefined when there is no file. Throws `storage_…` or `keychain_unavailable`; the file is unchanged then. */
   async read(): Promise<string | undefined> {
     const bytes = readPrivateFile(this.path);
     // Without a file nothing is left that a remembered key could open, and the next file may need another.
@@ -100,11 +88,7 @@ export class SealedFile implements Vault {
     }
   }
 
-  /**
-   * Takes the room for the next content, and for what its key needs, before something is done that cannot be undone.
-   *
-   * @param newHeader - the key that the content will be sealed with, if it is not the file's
-   */
+  /** Takes the room for the next content, and for what its key needs. `newHeader`: the key of the next write, if it is not the file's. */
   async reserve(newHeader?: KeyHeader): Promise<Reservation> {
     const header = newHeader ?? this.header();
     const source = header && (await this.#keySourceOf(header));
@@ -113,11 +97,8 @@ export class SealedFile implements Vault {
   }
 
   /**
-   * Seals a content and replaces the file with it.
-   *
-   * @param options - `reservation`: room taken before by {@link SealedFile.reserve}; by default no more is taken than the content
-   * needs, since the disk may be almost full. `key`: another key from now on
-   * @throws {@link AuthError} `storage_unwritable`; the old file is still there
+   * Seals a content and replaces the file with it. Without a reservation no more room is taken than the content needs, since the disk may
+   * be almost full. Throws `storage_unwritable`; the old file is still there then.
    */
   async write(content: string, { reservation: given, key: newHeader }: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<void> {
     const reservation = given ?? (await changes()).reservePrivateFile(this.path, 0);

@@ -49,10 +49,7 @@ export class CurrentSession {
     return (this.#profile ??= active);
   }
 
-  /**
-   * The address of the service, without a trailing `/`.
-   * @throws {@link AuthError} `configuration_invalid` when nothing names one
-   */
+  /** The address of the service, without a trailing `/`. Throws `configuration_invalid` when nothing names one. */
   async service(): Promise<string> {
     this.#service ??= (await this.profileStored())?.service;
     if (this.#service !== undefined) return this.#service;
@@ -61,10 +58,7 @@ export class CurrentSession {
     });
   }
 
-  /**
-   * The profile as it is stored now; undefined when there is none.
-   * @throws {@link AuthError} as the store, or when the profile that was requested does not exist
-   */
+  /** The profile as it is stored now; undefined when there is none. Throws when the one that was requested does not exist. */
   async profileStored(): Promise<Profile | undefined> {
     const stored = await this.#store.read();
     const profile = stored.profiles.get(this.settle(stored.active));
@@ -72,10 +66,7 @@ export class CurrentSession {
     return profile;
   }
 
-  /**
-   * The session as it is stored now.
-   * @throws {@link NotAuthenticatedError} when there is none, or it belongs to another service
-   */
+  /** The session as it is stored now. Throws {@link NotAuthenticatedError} when there is none, or it belongs to another service. */
   async load(): Promise<Session> {
     return this.sessionIn(await this.profileStored());
   }
@@ -157,11 +148,7 @@ function isEnough(held: HeldSession, { minValidityMs = 0, rejected }: AccessToke
   return true;
 }
 
-/**
- * How long the access token is still valid, in milliseconds; not positive when it expired, infinite when nobody knows.
- *
- * @param now - this machine's clock, milliseconds since 1970
- */
+/** How long the access token is still valid, in milliseconds; not positive when it expired, infinite when nobody knows. `now`: this machine's clock. */
 export function remainingMs(session: Session, now: number): number {
   if (session.accessTokenExpiresAt === undefined) return Number.POSITIVE_INFINITY;
   const serverNow = now + session.clockOffsetMs;
@@ -170,11 +157,7 @@ export function remainingMs(session: Session, now: number): number {
   return session.accessTokenExpiresAt - serverNow;
 }
 
-/**
- * Whether a session can still be used, or refreshed, as far as this machine can tell.
- *
- * @param now - this machine's clock, milliseconds since 1970
- */
+/** Whether a session can still be used, or refreshed, as far as this machine can tell. */
 export function isAlive(session: Session, now: number): boolean {
   return remainingMs(session, now) > 0 || (session.refreshToken !== undefined && refreshRemainingMs(session, now) > 0);
 }
@@ -190,8 +173,6 @@ export const soonMs: number = 3 * 86_400_000;
 /**
  * How long an access token must stay valid to be given out: what the caller asks for, at least a minute or a tenth of the
  * token's lifetime, whichever is less, and never so long that a new token would not be enough either.
- *
- * @param minValidityMs - what the caller asks for, in milliseconds
  */
 export function requiredMs(session: Session, minValidityMs: number): number {
   const margin = marginMs(session);

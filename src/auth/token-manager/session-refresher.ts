@@ -98,19 +98,12 @@ export class SessionRefresher {
     return this.#unsaved?.next ?? this.#current.load();
   }
 
-  /**
-   * Stores what could not be stored before, if there is anything.
-   * @throws {@link AuthError} `storage_…`; {@link NotAuthenticatedError} when the session was removed meanwhile
-   */
+  /** Stores what could not be stored before, if there is anything. Throws {@link NotAuthenticatedError} when the session was removed meanwhile. */
   async save(): Promise<void> {
     if (this.#unsaved !== undefined) await this.#replace(this.#unsaved);
   }
 
-  /**
-   * Ends the session of a token that the service has refused for good.
-   * @returns when another token has taken its place
-   * @throws {@link NotAuthenticatedError} `session_ended` when there is none
-   */
+  /** Ends the session of a token that the service has refused for good. Throws `session_ended` unless another token has taken its place. */
   async end(accessToken: string): Promise<void> {
     await this.save().catch(() => undefined);
     const unsaved = this.#unsaved;
@@ -152,8 +145,8 @@ export class SessionRefresher {
   }
 
   /**
-   * Stores a refreshed session, or keeps it in memory, with the lock, until the disk takes it.
-   * @returns undefined when a new login came first: its token may not be enough either
+   * Stores a refreshed session, or keeps it in memory, with the lock, until the disk takes it. Undefined when a new login came first: its
+   * token may not be enough either.
    */
   async #store(session: Session, { tokens, sentAt, room }: StorableTokens, lock: VaultLock): Promise<Session | undefined> {
     const next: Session = { ...session, ...sessionTokens(tokens, sentAt, session) };

@@ -25,7 +25,6 @@ const timeoutMs = 10_000;
 /**
  * Requests a ticket from the service, with an access token that is valid for at least 5 more minutes.
  *
- * @param team - id of the team to receive events of
  * @throws {@link NotAuthenticatedError} when nobody is logged in, the session has ended, or the token is refused even after a
  * refresh; {@link AuthError} `access_denied` for a team that the user is not in, `service_rejected` for one that does not
  * exist, `service_unavailable` and `network_unavailable` when a later try may succeed, `service_answer_invalid` when the answer

@@ -10,8 +10,6 @@ import { directoryLock } from "./directory.ts";
 import type { LockHolder, LockMechanism, ProcessLock } from "./holder.ts";
 import { exclusiveOpenFlag, openFileLock } from "./open-file.ts";
 
-export type { LockHolder, ProcessLock } from "./holder.ts";
-
 export interface LockOptions {
   clock: Clock;
   /** How long to wait at most, in milliseconds; 0 for one try. */
@@ -60,10 +58,7 @@ export interface PreparedLock {
   discard(): void;
 }
 
-/**
- * Prepares to take the lock at `path`, without waiting for it.
- * @throws {@link AuthError} `storage_unwritable` when the folder is missing, read-only or full
- */
+/** Prepares to take the lock at `path`, without waiting for it. Throws `storage_unwritable` when the folder is missing, read-only or full. */
 export function prepareProcessLock(path: string, clock: Clock): PreparedLock {
   const place = resolve(path); // The working directory may change before the lock is released.
   const contender = explained(place, () => mechanism.contend(place, clock));
@@ -107,10 +102,8 @@ export function lockLeftovers(path: string): string[] {
 }
 
 /**
- * Removes the lock at `path` if its holder is proved dead, and {@link lockLeftovers}. The next process that wants the lock would
- * do the same.
- * @returns whether anything was removed
- * @throws as {@link inspectProcessLock}
+ * Removes the lock at `path` if its holder is proved dead, and {@link lockLeftovers}: whether there was anything. The next process that
+ * wants the lock would do the same. Throws as {@link inspectProcessLock}.
  */
 export function removeDeadLock(path: string): boolean {
   return explained(path, () => mechanism.removeDead(path));
