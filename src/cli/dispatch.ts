@@ -120,15 +120,15 @@ async function parse(command: Command, args: readonly string[]): Promise<{ value
     if (value === undefined || (!token.inlineValue && value.startsWith("-") && value !== "-")) throw usageError(`${rawName} needs a value`, usageOf(command));
     const earlier = values[name];
     if (option.multiple) values[name] = [...(Array.isArray(earlier) ? earlier : []), value];
-    else values[name] = option.type === "number" ? wholeNumber(name, value, option.range) : value;
+    else values[name] = option.type === "number" ? wholeNumber(name, value, option.range, command) : value;
   }
   return { values, positionals };
 }
 
-function wholeNumber(name: string, text: string, [least, greatest]: OptionSpec["range"] = [0, Number.MAX_SAFE_INTEGER]): number {
+function wholeNumber(name: string, text: string, [least, greatest]: OptionSpec["range"] = [0, Number.MAX_SAFE_INTEGER], command: Command): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= least && value <= greatest) return value;
-  throw usageError(`--${name} is "${text}", not a whole number from ${least} to ${greatest}`, `Try: --${name} ${Math.min(Math.max(least, 300), greatest)}`);
+  throw usageError(`--${name} is "${text}", not a whole number from ${least} to ${greatest}`, usageOf(command));
 }
 
 function usageOf({ usage }: Command): Hint {

@@ -12,6 +12,7 @@ for (const [line, error, hint] of [
   ["auth login -x", '"-x" is not an option of "auth login"', "Usage: spec-kitty auth login [ADDRESS] [options]"],
   ["auth login --constructor", '"--constructor" is not an option of "auth login"', "Usage: spec-kitty auth login [ADDRESS] [options]"],
   ["auth login --password hunter2", '"--password" is not an option of "auth login"', "Usage: spec-kitty auth login [ADDRESS] [options]"],
+  ["auth login --port no", '--port is "no", not a whole number from 1 to 65535', "Usage: spec-kitty auth login [ADDRESS] [options]"],
   ["auth status extra", 'unexpected argument "extra"', "Usage: spec-kitty auth status [options]"],
 ] as const) {
   test(`wrong usage is exit 2, with the nearest name and the usage line: ${line}`, async (t) => {
