@@ -19,7 +19,7 @@ export function renderError(
   // Commands and rare paths are loaded when they are needed: what the start of the program says of this can come later too.
   const unloadable = known === undefined ? /^(?:E[MN]FILE|ERR_MODULE_NOT_FOUND)$/.exec(systemErrorCode(error) ?? "")?.[0] : undefined;
   const message = unloadable ? `the program could not be loaded (${unloadable})` : error instanceof Error ? error.message : String(error);
-  const interrupted = mayHaveChanged ? "The service may have done it: check before you run it again" : "Nothing was changed";
+  const interrupted = mayHaveChanged ? "The request may have taken effect: check before you run it again" : "Nothing was changed";
   const hint = known?.next ?? known?.hint ?? (known?.code === "interrupted" ? interrupted : undefined);
   const reinstall = "Close some programs or raise the limit of open files, or reinstall it";
   const next = unloadable ? reinstall : known === undefined ? `This is a bug in ${identity.name}. Run it again with --debug to see where` : hint;

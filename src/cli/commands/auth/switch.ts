@@ -66,6 +66,6 @@ async function askWhich({ out, terminal, signal }: Context, { active, profiles }
     // A profile may be called 2: a name takes precedence over a number.
     const name = profiles.has(answer) ? answer : names[Number(answer) - 1];
     if (name !== undefined) return name;
-    out.warn(`"${answer}" is none of them`);
+    out.warn(`"${answer}" is not one of them`);
   }
 }

@@ -21,7 +21,7 @@ export const whoami: Command = defineCommand({
     const answer = app.settings.accessToken ? await userOfEnvironment(app, signal) : await userHere(app);
     if (values.json) return out.json(answer);
     const { user } = answer;
-    if (user.isUnnamed) out.say("The issuer does not say who its users are: the account is called by the issuer and the scope.");
+    if (user.isUnnamed) out.say("The issuer does not say who its users are: the account is named after the issuer and the scope.");
     out.answer(oneLine(user.email ?? user.name ?? user.id));
   },
 });
