@@ -14,6 +14,7 @@ export type Request =
 export async function dispatch(argv: readonly string[], identity: Identity, table: readonly CommandEntry[] = commandTable): Promise<Request> {
   const { inFront, line } = splitOptions(argv);
   const [first, ...others] = line;
+  if (first === undefined && inFront.at(-1) === "--profile") throw usageError("--profile needs a value", hint`Try: ${{ command: "--profile NAME auth status" }}`);
   if (first === "--version" || first === "-V") return { kind: "text", text: identity.version };
   if (first === "help") return (await helpTopic(others, identity, table)) ?? dispatch([...others, "--help"], identity, table);
   const { entry, words, rest } = findEntry(line, table);

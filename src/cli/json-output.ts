@@ -242,7 +242,7 @@ export interface SyncStatusOutput {
     readonly events: number;
     readonly artifacts: number;
     /** Refused for good, and stored with the reason. */
-    readonly putAside: number;
+    readonly setAside: number;
   }[];
   /** The state of the service; present with `--check`. */
   readonly health?: "connected" | "authentication_failed" | "denied" | "unexpected" | "unreachable";

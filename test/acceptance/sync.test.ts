@@ -10,7 +10,7 @@ import { scene, type Scene } from "../helpers/scene.ts";
 const emit = `sync emit HistoryAdded --aggregate WP01 --payload {"wp_id":"WP01","entry_type":"note","entry_content":"hello"}`;
 
 interface Status {
-  scopes: { user?: string; team?: string | null; events: number; artifacts: number; putAside: number }[];
+  scopes: { user?: string; team?: string | null; events: number; artifacts: number; setAside: number }[];
 }
 
 async function waiting(at: Scene, more = {}): Promise<Status["scopes"]> {
@@ -72,7 +72,7 @@ test("--report writes what was refused and why, and --strict turns that into an 
   const [[aside = "", text = ""] = []] = queueFiles(at, /dead-letter.*\.jsonl$/);
   assert.equal((JSON.parse(text) as { event_id: string }).event_id, first);
   assert.deepEqual(queueFiles(at, /dead-letter.*\.txt$/), [[`${aside}.reason.txt`, "no such lane\n"]]);
-  assert.deepEqual((await waiting(at)).map(({ events, putAside }) => [events, putAside]), [[1, 1]]);
+  assert.deepEqual((await waiting(at)).map(({ events, setAside }) => [events, setAside]), [[1, 1]]);
   at.saas.judge = () => undefined;
   renameSync(join(at.config, "queue", aside), join(at.config, "queue", aside.replace("events-dead-letter", "events")));
   assert.equal((await at.here("sync now --strict")).stdout, "✓ Sent 2 events and 0 artifacts.\n");

@@ -46,6 +46,12 @@ test("FR-008 C-001 --help at every level shows usage, options and two examples, 
   for (const args of [["-h"], ["auth"], ["auth", "login", "-h"]]) assert.equal((await runHere(args, {})).code, 0);
 });
 
+test("--profile with nothing after it is an error, and not the help", async (t) => {
+  const { here } = await scene(t);
+  const { code, stdout, stderr } = await here("--profile");
+  assert.deepEqual([code, stdout, stderr], [2, "", "error: --profile needs a value\nhint: Try: spec-kitty --profile NAME auth status\n"]);
+});
+
 test("a command without its group, and help in front of a command, find the command", async (t) => {
   const { here } = await scene(t);
   assert.match((await here("login")).stderr, /^error: "login" is not a command of spec-kitty\nhint: Did you mean: spec-kitty auth login\? /);

@@ -54,7 +54,7 @@ const syncNow: Members<SyncNowOutput> = { events: "always", artifacts: "always",
 const listed: Members<ProfileList["profiles"][number]> = { profile: "always", service: "always", user: "maybe", active: "always", authenticated: "always" };
 const loggedOut: Members<LogoutOutput["loggedOut"][number]> = { profile: "always", server: "always", error: "maybe", tokens: "maybe" };
 const finding: Members<DoctorReport["findings"][number]> = { number: "always", severity: "always", subject: "always", sentence: "always", fix: "maybe" };
-const scope: Members<SyncStatusOutput["scopes"][number]> = { service: "maybe", user: "maybe", team: "maybe", events: "always", artifacts: "always", putAside: "always" };
+const scope: Members<SyncStatusOutput["scopes"][number]> = { service: "maybe", user: "maybe", team: "maybe", events: "always", artifacts: "always", setAside: "always" };
 const explanation: Members<LoginExplanation> = { login: "always", reason: "always", signals: "always" };
 const credential: Members<ExecCredential> = { apiVersion: "always", kind: "always", status: "always" };
 

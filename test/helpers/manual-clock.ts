@@ -14,6 +14,8 @@ export class ManualClock implements Clock {
   readonly sleeps: number[] = [];
   /** Told of every wait before it begins. */
   onSleep: (ms: number) => unknown = () => undefined;
+  /** While this is true, time stands still: a service on a real socket takes none of this clock's. */
+  isHeld: () => boolean = () => false;
   readonly #limits: { at: number; controller: AbortController }[] = [];
   readonly #waits = new Set<{ at: number; end: () => void }>();
   #isRunning = false;
@@ -70,7 +72,8 @@ export class ManualClock implements Clock {
     if (this.#isRunning) return;
     this.#isRunning = true;
     while (this.#waits.size > 0) {
-      await turn();
+      do await turn();
+      while (this.isHeld());
       const [next] = [...this.#waits].sort((a, b) => a.at - b.at);
       if (next === undefined) break;
       this.#waits.delete(next);

@@ -1,6 +1,6 @@
 import { hint } from "../../base/errors.ts";
 import { oneLine } from "../../base/text.ts";
-import { chosenProfile } from "../account.ts";
+import { chosenProfile } from "../chosen-profile.ts";
 import { defineCommand, usageError, type Command } from "../command.ts";
 import { completionPlaces } from "../completion/places.ts";
 import { scripts } from "../completion/scripts.ts";

@@ -295,7 +295,16 @@ test("an answer lost on the way is the one window: a lenient service keeps the s
 test("S-004 NFR-005 a queue of programs behind a failing service is held no longer than one", async (t) => {
   const { saas, clock, another, stored, session } = await stage(t, { vault: sealedFile(t) });
   saas.faults.always("/oauth/token", { status: 503, body: {} });
-  const answers = await Promise.allSettled(Array.from({ length: 16 }, () => another().tokens().getAccessToken()));
+  let sent = 0;
+  const fetch = async (input: string | URL, init?: RequestInit): Promise<Response> => {
+    sent += 1;
+    const response = await globalThis.fetch(input, init);
+    const answer = new Response(await response.arrayBuffer(), response);
+    sent -= 1;
+    return answer;
+  };
+  clock.isHeld = () => sent > 0;
+  const answers = await Promise.allSettled(Array.from({ length: 16 }, () => another({ fetch }).tokens().getAccessToken()));
   for (const answer of answers) assert.ok(answer.status === "rejected" && failsWith("service_unavailable")(answer.reason));
   assert.equal(token(await stored()), token(session));
   // The first one uses up the three seconds between its tries; each of the others asks once. What is shorter is a look at the lock.

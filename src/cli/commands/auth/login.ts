@@ -8,7 +8,7 @@ import { hasTenants, providerNames, type ChosenProvider } from "../../../auth/oa
 import { hint, login as loginCommand, type Hint } from "../../../base/errors.ts";
 import { Secret } from "../../../base/secret.ts";
 import { describeEnvironment, readFacts } from "../../../platform/browser-or-device.ts";
-import { endOfSession, statusOf } from "../../account.ts";
+import { endOfSession, statusOf } from "../../auth-status.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import { duration } from "../../../base/duration.ts";
 import { readNamedFile } from "../../input.ts";

@@ -3,7 +3,7 @@ import { accountName, type Profiles } from "../../../auth/session.ts";
 import { withoutProfile } from "../../../auth/session-store.ts";
 import { keychainAccount } from "../../../auth/secure-storage/keychain.ts";
 import { AuthError, hint } from "../../../base/errors.ts";
-import { chosenProfile } from "../../account.ts";
+import { chosenProfile } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import type { LogoutOutput } from "../../json-output.ts";
 

@@ -1,7 +1,7 @@
 import { notLoggedIn } from "../../../auth/session.ts";
 import { AuthError, reasonOf, systemErrorCode, hint } from "../../../base/errors.ts";
 import { runGit } from "../../../platform/git.ts";
-import { chosenProfile } from "../../account.ts";
+import { chosenProfile } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import type { GitSetup } from "../../json-output.ts";
 

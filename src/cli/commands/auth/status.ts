@@ -2,7 +2,8 @@ import { accountName, type Profile, type Session } from "../../../auth/session.t
 import { refreshRemainingMs, soonMs } from "../../../auth/token-manager/current-session.ts";
 import { AuthError, hint, login } from "../../../base/errors.ts";
 import type { Identity } from "../../../base/identity.ts";
-import { chosenProfile, endOfSession, statusOf } from "../../account.ts";
+import { endOfSession, statusOf } from "../../auth-status.ts";
+import { chosenProfile } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { duration } from "../../../base/duration.ts";
 import { columns } from "../../format.ts";

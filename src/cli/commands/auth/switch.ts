@@ -1,7 +1,7 @@
 import type { App } from "../../../app/app.ts";
 import { accountName, unknownProfile, type Profiles } from "../../../auth/session.ts";
 import { AuthError, NotAuthenticatedError, hint } from "../../../base/errors.ts";
-import { chosenFor } from "../../account.ts";
+import { chosenFor } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, usageError, type Command, type Context } from "../../command.ts";
 import { columns } from "../../format.ts";
 import type { SwitchOutput } from "../../json-output.ts";

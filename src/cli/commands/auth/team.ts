@@ -2,7 +2,7 @@ import { defaultTeam, notLoggedIn } from "../../../auth/session.ts";
 import { withProfile } from "../../../auth/session-store.ts";
 import { hint } from "../../../base/errors.ts";
 import { oneLine } from "../../../base/text.ts";
-import { chosenProfile } from "../../account.ts";
+import { chosenProfile } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import type { DefaultTeamOutput, TeamOutput } from "../../json-output.ts";
 

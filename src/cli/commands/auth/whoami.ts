@@ -1,7 +1,8 @@
 import type { App } from "../../../app/app.ts";
 import { notLoggedIn } from "../../../auth/session.ts";
 import { oneLine } from "../../../base/text.ts";
-import { chosenProfile, statusOf } from "../../account.ts";
+import { statusOf } from "../../auth-status.ts";
+import { chosenProfile } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import type { WhoAmI } from "../../json-output.ts";
 

@@ -24,16 +24,16 @@ export const status: Command = defineCommand({
       ...(account && { service: account.service, user: nameOf(account), team: account.team }),
       events: events.count(),
       artifacts: artifacts.count(),
-      putAside: events.countDead() + artifacts.countDead(),
+      setAside: events.countDead() + artifacts.countDead(),
     }));
     const health = values.check ? await (await import("../../../sync/service-request.ts")).syncHealth({ fetch: app.authorizedFetch, signal }) : undefined;
     const answer: SyncStatusOutput = { scopes, ...(health && { health: health.state }) };
     if (values.json) {
       out.json(answer);
     } else {
-      const rows = scopes.map(({ service, user, team, events, artifacts, putAside }): [string, string] => [
+      const rows = scopes.map(({ service, user, team, events, artifacts, setAside }): [string, string] => [
         user === undefined ? "no account yet" : [user, team, service].filter(Boolean).join(", "),
-        `${counted(events, "event")}, ${counted(artifacts, "artifact")} queued${putAside > 0 ? `, ${putAside} set aside` : ""}`,
+        `${counted(events, "event")}, ${counted(artifacts, "artifact")} queued${setAside > 0 ? `, ${setAside} set aside` : ""}`,
       ]);
       out.answer(rows.length === 0 ? "The queue is empty." : columns(rows));
       if (health) out.answer(`Service: ${health.state.replaceAll("_", " ")}`);

@@ -9,7 +9,7 @@ const emit = `sync emit HistoryAdded --aggregate WP01 --payload {"wp_id":"WP01",
 const asBob = { FAKE_SAAS_USER: "bob" };
 
 interface Status {
-  scopes: { user?: string; team?: string | null; events: number; artifacts: number; putAside: number }[];
+  scopes: { user?: string; team?: string | null; events: number; artifacts: number; setAside: number }[];
 }
 
 async function waiting(at: Scene, more = {}): Promise<Status["scopes"]> {
