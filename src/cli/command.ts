@@ -103,7 +103,8 @@ export const jsonOption: { readonly json: OptionSpec & { type: "boolean" } } = {
 };
 
 export const commonOptions: Readonly<Record<"json" | "verbose" | "debug" | "help", OptionSpec>> = {
-  ...jsonOption,
+  // Of a command whose answer is never JSON, or always.
+  json: { type: "boolean", help: "print a failure as JSON" },
   verbose: { type: "boolean", help: "log each request to stderr: method, address, status, time, headers without secrets" },
   debug: { type: "boolean", help: "show where an error comes from" },
   help: { type: "boolean", short: "h", help: "show this help" },

@@ -33,7 +33,7 @@ export function troubleshooting({ command, variable }: Identity): string {
     ['not logged in (profile "…")', `Log in, or choose another profile: "${command} auth list".`],
     ["Session expired or revoked", "The service ended the session, and it was removed here. Log in again."],
     ['profile "…" is logged in to …, not to …', `${variable("SAAS_URL")} names a service other than the profile's. Unset it, or log in there with another profile.`],
-    ["cannot reach … (…)", `You are still logged in. The cause is the network, a proxy or the address: "${command} auth doctor" says which.`],
+    ["cannot reach … (…)", `Nothing was lost. The cause is the network, a proxy or the address: "${command} auth doctor" says which.`],
     ['waited … s for the lock "…": process … on "…" has held it since …', "That process is refreshing, or hangs while doing so. You are still logged in. Wait for it to end, or end it."],
   ];
   return `"${command} auth doctor" checks everything at once and says what to type. Below are the messages, with … for what varies:

@@ -61,7 +61,7 @@ export const login: Command = defineCommand({
       help: "where the key lives: keychain (default), file, or memory (nothing is stored)",
     },
     yes: { type: "boolean", short: "y", help: "agree to the encrypted file if there is no keychain, and to a change of the profile's service" },
-    force: { type: "boolean", help: "log in again even if already logged in, with a profile of another service, or if what is stored cannot be opened" },
+    force: { type: "boolean", help: "log in again even if already logged in, if the profile is of another service, or if what is stored cannot be opened" },
     explain: { type: "boolean", help: "show which login would be used here, and why, without logging in" },
     ...profileOption,
     ...jsonOption,
@@ -210,6 +210,6 @@ function chosenLogin(values: BrowserOptions & { readonly headless: boolean | und
 
 function explain({ out }: Context, explanation: LoginExplanation, asJson: boolean): void {
   if (asJson) return out.json(explanation);
-  out.answer(`${explanation.login === "device" ? "Device" : "Browser"} login: ${explanation.reason}.`);
-  for (const { name, value, meaning } of explanation.signals) out.answer(`  ${name} = ${value}: ${meaning}`);
+  out.answer(`${explanation.login === "device" ? "Device" : "Browser"} login, because ${explanation.reason}.`);
+  for (const { name, value, meaning } of explanation.signals) out.answer(`  ${name} ${value === "" ? "is not set" : `= ${value}`}: ${meaning}`);
 }
