@@ -32,14 +32,15 @@ function examineLock(path: string, name: string, repair: boolean): Finding[] {
     if (holder === undefined) return findings;
     // A holder on macOS or Windows that has not written its number yet.
     const who = holder.pid === 0 ? "a process" : `process ${holder.pid} on "${holder.host}"`;
-    const held = `"${name}" is held by ${who}${holder.since && `, since ${holder.since}`}`;
-    if (isDead && isRemoved) findings.push(report("note", `removed: ${held}, which is dead`));
-    else if (isDead) findings.push(report("warning", `${held}, which is dead: the next process that needs it takes it over`, repairCommand));
-    else if (holder.state === "stopped") findings.push(report("warning", `${held}, which is stopped`, `kill -CONT ${holder.pid}`));
+    const since = holder.since && ` (since ${holder.since})`;
+    const held = `"${name}" is held by ${who}${since}`;
+    if (isDead && isRemoved) findings.push(report("note", `removed: "${name}" was held by ${who}${since}, and that process is dead`));
+    else if (isDead) findings.push(report("warning", `${held}, and that process is dead: the next one that needs the lock takes it over`, repairCommand));
+    else if (holder.state === "stopped") findings.push(report("warning", `${held}, and that process is stopped`, `kill -CONT ${holder.pid}`));
     else if (holder.state === "unknown") {
       const fix = hint`Wait 10 minutes; or, if it has ended: ${{ run: ["rm", "-r", path] }}`;
-      findings.push(report("warning", `${held}, which cannot be seen from this machine or container`, fix));
-    } else findings.push(report("note", `${held}, which is running`));
+      findings.push(report("warning", `${held}, and that process cannot be seen from this machine or container`, fix));
+    } else findings.push(report("note", `${held}, and that process is running`));
     return findings;
   } catch (error) {
     return [failed(report, error)];

@@ -194,7 +194,7 @@ test("FR-002 over SSH the login is with a code, and says why", async (t) => {
   const { saas, here, env } = await scene(t, { deviceIntervalSeconds: 1 }, { BROWSER: undefined, SSH_CONNECTION: "10.0.0.1 4711 10.0.0.2 22" });
   const running = startCommand(t, ["auth", "login"], env);
   await running.shows(/enter this code/);
-  assert.match(running.stderr(), /^Logging in with a code: no browser can be shown here: .*$/m);
+  assert.match(running.stderr(), /^Logging in with a code, because no browser can be shown here: .*$/m);
   assert.equal(saas.count("/oauth/device"), 1);
   assert.equal(saas.count("/oauth/authorize"), 0);
   running.child.kill("SIGINT");

@@ -56,7 +56,7 @@ test("--provider github: with a code and without a secret, form-encoded unless a
   const { env, requests, fetch } = await internet(t, ["github.com", "api.github.com"], github);
   const { code, stdout, stderr } = await runCommand(t, ["auth", "login", "--provider", "github", "--client-id", "Iv1.8a61f9b3a7aba766"], env, { nodeArgs: accelerated(20) });
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /^Logging in with a code: github requires a client secret for a login in the browser\.$/m);
+  assert.match(stderr, /^Logging in with a code, because github requires a client secret for a login in the browser\.$/m);
   assert.equal(stdout, "✓ Logged in as octocat. There is no refresh token: log in again when the service refuses the access token.\n");
   const exchange = "POST github.com/login/oauth/access_token";
   assert.deepEqual(paths(requests), ["POST github.com/login/device/code", exchange, exchange, "GET api.github.com/user"]);

@@ -244,13 +244,13 @@ test("the lock of a dead process is a warning, and --repair removes it, under it
   await once(child, "close");
   const before = listing(at.config);
   const report = await examine(at);
-  assert.match(report.of("D501")[0]?.sentence ?? "", new RegExp(`^"credentials\\.lock" is held by process ${child.pid} on ".+", since \\d{4}-.+Z, which is dead`));
+  assert.match(report.of("D501")[0]?.sentence ?? "", new RegExp(`^"credentials\\.lock" is held by process ${child.pid} on ".+" \\(since \\d{4}-.+Z\\), and that process is dead`));
   assert.equal(report.of("D501")[0]?.severity, "warning");
   assert.equal(report.of("D501")[0]?.fix, "spec-kitty auth doctor --repair");
   assert.deepEqual(listing(at.config), before);
 
   const repaired = await examine(at, {}, " --unstick");
-  assert.match(repaired.of("D501")[0]?.sentence ?? "", /^removed: "credentials\.lock" is held by process/);
+  assert.match(repaired.of("D501")[0]?.sentence ?? "", /^removed: "credentials\.lock" was held by process/);
   assert.deepEqual(readdirSync(at.config), ["credentials.json"]);
   assert.equal((await examine(at)).of("D501")[0]?.sentence, "none is held");
 });
@@ -262,7 +262,7 @@ test("the lock of a living process is reported with its holder, stopped or not, 
   const lines = createInterface(child.stdout ?? process.stdin)[Symbol.asyncIterator]();
   await lines.next();
   const report = await examine(at, {}, " --repair");
-  assert.match(report.of("D501")[0]?.sentence ?? "", new RegExp(`^"queue/alice/drain\\.lock" is held by process ${child.pid} .*, which is running$`));
+  assert.match(report.of("D501")[0]?.sentence ?? "", new RegExp(`^"queue/alice/drain\\.lock" is held by process ${child.pid} .*, and that process is running$`));
   assert.equal(report.of("D501")[0]?.severity, "note");
   child.kill("SIGSTOP");
   assert.equal((await examine(at, {}, " --repair")).of("D501")[0]?.fix, `kill -CONT ${child.pid}`);

@@ -100,7 +100,7 @@ export const login: Command = defineCommand({
     const needed = deviceReason(target);
     if (needed !== undefined) refuseIgnored(values, needed, "Leave it out");
     const isDevice = needed !== undefined || explanation.login === "device";
-    if (isDevice && !values.headless) out.say(`Logging in with a code: ${needed ?? explanation.reason}.`);
+    if (isDevice && !values.headless) out.say(`Logging in with a code, because ${needed ?? explanation.reason}.`);
     const { port, audience, prompt, "login-hint": loginHint, yes = false } = values;
     const options = {
       ...(isDevice ? deviceScreen(context, !values["no-qr"]) : await browserScreen(context, { opens: open, isFirst: target.known === undefined })),
