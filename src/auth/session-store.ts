@@ -26,7 +26,6 @@ export interface StoreReservation {
 }
 
 /** How a change is made. @internal */
-/** @internal */
 export interface UpdateOptions {
   readonly reservation?: StoreReservation;
   /** Seals with another key from now on. */
