@@ -112,7 +112,7 @@ export class SessionStore {
   async #update(change: (profiles: Profiles) => Profiles, { reservation, key, onSetAside }: UpdateOptions): Promise<Profiles> {
     const lock = await (reservation?.lock?.acquire({ clock: this.#clock, timeoutMs: 10_000, onWait: this.#waiting("change") }) ?? this.lock("credentials", 10_000));
     try {
-      let before = await this.#storedUnless(onSetAside !== undefined);
+      let before = await this.#storedIfOpenable(onSetAside !== undefined);
       if (before === undefined) {
         onSetAside?.((await this.#vault.setAside?.()) ?? "");
         before = nobody;
@@ -127,7 +127,7 @@ export class SessionStore {
   }
 
   /** What is stored; undefined if it cannot be opened and may be moved aside. */
-  async #storedUnless(mayBeMoved: boolean): Promise<Profiles | undefined> {
+  async #storedIfOpenable(mayBeMoved: boolean): Promise<Profiles | undefined> {
     return this.#stored().catch((error: unknown) => {
       if (!mayBeMoved || this.#vault.setAside === undefined || !isUnopenable(error)) throw error;
       return undefined;
@@ -153,7 +153,7 @@ export class SessionStore {
     const locks: (VaultLock | undefined)[] = [];
     try {
       // In the same order everywhere, so that no two processes wait for each other.
-      const { profiles } = (await this.#storedUnless(onSetAside !== undefined)) ?? nobody;
+      const { profiles } = (await this.#storedIfOpenable(onSetAside !== undefined)) ?? nobody;
       for (const name of [...profiles.keys()].sort()) locks.push(await this.lock(refreshLockName(name), 15_000));
       return await work();
     } finally {

@@ -99,12 +99,13 @@ export const profileOption: { readonly profile: OptionSpec & { type: "string" } 
   profile: { type: "string", value: "NAME", choices: "profiles", help: "account to use instead of the active one" },
 };
 export const jsonOption: { readonly json: OptionSpec & { type: "boolean" } } = {
-  json: { type: "boolean", help: "print JSON, also if it fails" },
+  json: { type: "boolean", help: "print JSON, even on failure" },
 };
 
 export const commonOptions: Readonly<Record<"json" | "verbose" | "debug" | "help", OptionSpec>> = {
-  ...jsonOption,
-  verbose: { type: "boolean", help: "tell of each request: method, address, status, time, headers without secrets" },
+  // Of a command whose answer is never JSON, or always.
+  json: { type: "boolean", help: "print a failure as JSON" },
+  verbose: { type: "boolean", help: "log each request to stderr: method, address, status, time, headers without secrets" },
   debug: { type: "boolean", help: "show where an error comes from" },
   help: { type: "boolean", short: "h", help: "show this help" },
 };

@@ -40,10 +40,12 @@ export function splitOptions(argv: readonly string[]): { inFront: readonly strin
 
 /** The text of a topic, if that is what the words after `help` name. */
 async function helpTopic(words: readonly string[], identity: Identity, table: readonly CommandEntry[]): Promise<Request | undefined> {
-  const [word = "", ...more] = words;
-  if (more.length > 0 || word === "" || word.startsWith("-") || entriesBelow([word], table).length > 0) return undefined;
+  const [word = "", ...others] = words;
+  const more = others.filter((other) => !/^--(json|verbose|debug|help)$|^-h$/.test(other));
+  if (word === "" || word.startsWith("-") || entriesBelow([word], table).length > 0) return undefined;
   const topics = topicsOf(identity);
   const topic = topics.find(({ name }) => name === word);
+  if (topic !== undefined && more[0] !== undefined) throw usageError(`unexpected argument "${more[0]}"`, hint`Usage: ${{ command: `help ${word}` }}`);
   if (topic !== undefined) return { kind: "text", text: (await topic.load())(identity) };
   const { nearest } = await import("./nearest.ts");
   const meant = nearest(word, [...topics.map(({ name }) => name), ...table.map(({ words: [first = ""] }) => first)]);

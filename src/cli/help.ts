@@ -45,7 +45,7 @@ export function groupHelp(words: readonly string[], entries: readonly CommandEnt
     `Usage: ${name} COMMAND [options]`,
     isTop ? "Log in to a service from the terminal, once, and stay logged in." : `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`,
     `Commands\n${columns([...below])}`,
-    isTop ? `Options\n${columns([["-h, --help", "show this help, at every level"], ["    --version", "show the version"], ["    --json, --verbose, --debug", "of every command: also in front of it, as --profile NAME"]])}` : "",
+    isTop ? `Options\n${columns([["-h, --help", "show this help, at every level"], ["    --version", "show the version"], ["    --json, --verbose, --debug", "of every command, also before its name, like --profile NAME"]])}` : "",
     `Examples\n${(groupExamples[words[0] ?? ""] ?? []).map((line) => `  ${identity.command} ${line}`).join("\n")}`,
     topics.length === 0 ? "" : `More to read\n${columns(topics.map((topic) => [`${name} help ${topic.name}`, topic.summary]))}`,
   ]

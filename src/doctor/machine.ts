@@ -42,7 +42,7 @@ function webSocket(exists: boolean): Finding {
   const report = finder("D704", "WebSocket");
   if (exists) return report("ok", "this Node has one");
   const fix = { set: "NODE_OPTIONS", value: "--experimental-websocket" };
-  return report("note", "this Node has one only behind a flag, and live updates need it", [fix]);
+  return report("note", "this Node has one only behind a flag: this command sets it, programs that use the library have to", [fix]);
 }
 
 /** An account that no session has: reading it asks the keychain and finds nothing. */

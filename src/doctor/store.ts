@@ -50,7 +50,7 @@ function folderModes(folder: Inspected, guest: string | undefined): Finding {
   const another = hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own, for this program alone`;
   if (folder.kind !== "folder") return report("critical", `${path} is not a folder`, another);
   if (isForeign(folder)) return report("critical", `${path} belongs to another user (uid ${folder.uid})`, another);
-  if (guest !== undefined) return report("warning", `${path} holds what this program has not put there, such as ${guest}`, another);
+  if (guest !== undefined) return report("warning", `${path} contains files that this program did not create, such as ${guest}`, another);
   if (mode === undefined) return report("ok", path);
   if ((mode & 0o022) !== 0) return report("critical", `${path} can be changed by others (mode ${octal(mode)})`, [command("chmod", "700", path)]);
   if ((mode & 0o077) !== 0) return report("warning", `${path} can be listed by others (mode ${octal(mode)})`, [command("chmod", "700", path)]);
@@ -102,7 +102,7 @@ function temporaries(folder: string, repair: boolean): Finding {
 function foldersAbove(folder: string): Finding[] {
   const report = finder("D406", "folders above");
   const me = process.geteuid?.();
-  const danger = "who could put another folder in its place";
+  const danger = "so another folder could be put in its place";
   try {
     const open = openFoldersAbove(folder).map(({ path, uid, mode }) => {
       if (uid !== me && uid !== 0) {

@@ -20,7 +20,7 @@ const sticky = 0o1000;
  * Not for Windows, where modes say nothing.
  *
  * @param path - the folder; if links lead to it, the folders of each link count too
- * @throws what the file system says, when one of them cannot be looked at
+ * @throws what the file system says, when one of them cannot be examined
  */
 export function openFoldersAbove(path: string): readonly OpenFolder[] {
   const folders = new Set<string>();
@@ -46,7 +46,7 @@ export function checkFoldersAbove(path: string): void {
     const isOwners = isTrustedOwner(uid);
     if (isOwners && (mode & 0o002) === 0) continue;
     const what = isOwners ? `can be changed by everybody (mode ${mode.toString(8).padStart(4, "0")})` : `belongs to another user (uid ${uid})`;
-    throw new AuthError("storage_unsafe", `"${open}" ${what}, who could put another folder in place of "${path}"`, {
+    throw new AuthError("storage_unsafe", `"${open}" ${what}, so another folder could be put in place of "${path}"`, {
       hint: uid === process.geteuid?.() ? hint`Run: ${{ run: ["chmod", "o-w", open] }}` : hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own`,
     });
   }

@@ -54,7 +54,7 @@ function homeFolder(path: typeof posix, home: () => string, what: string, remedy
     // No HOME, and a user number without a name, as in a container.
   }
   if (path.isAbsolute(folder)) return folder;
-  throw new AuthError("configuration_invalid", `there is no home folder to keep ${what} in`, { hint: remedy });
+  throw new AuthError("configuration_invalid", `there is no home folder to store ${what} in`, { hint: remedy });
 }
 
 /**

@@ -43,7 +43,7 @@ function statsOf(path: string): Stats | undefined {
     return statSync(path, { throwIfNoEntry: false });
   } catch (cause) {
     // Such as ENOTDIR: one of the folders above it is a file.
-    throw new AuthError("storage_unreadable", `"${path}" cannot be looked at (${reasonOf(cause)})`, {
+    throw new AuthError("storage_unreadable", `"${path}" cannot be examined (${reasonOf(cause)})`, {
       hint: hint`Look at what is there: ${list(dirname(path))}`,
       cause,
     });

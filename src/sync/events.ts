@@ -97,7 +97,7 @@ export function eventProblems(input: EventInput): string[] {
   if (input.aggregate_type !== undefined) check("aggregate_type", input.aggregate_type, oneOf(...aggregateTypes)(input.aggregate_type));
   if (input.build_id) check("build_id", input.build_id, uuid.test(input.build_id) ? undefined : "expected a UUID");
   if (typeof input.causation_id === "string") {
-    check("causation_id", input.causation_id, ulidPattern.test(input.causation_id) ? undefined : "expected the id of an event");
+    check("causation_id", input.causation_id, ulidPattern.test(input.causation_id) ? undefined : "expected the ID of an event");
   }
   for (const key of contextKeys) {
     const value: unknown = input[key] ?? null;

@@ -147,7 +147,7 @@ export class SyncRuntime {
     try {
       return (await this.flush({ signal, waitMs })).failure;
     } catch (error) {
-      return error instanceof AuthError ? error : new AuthError("interrupted", "the queue was not drained to its end", { cause: error });
+      return error instanceof AuthError ? error : new AuthError("interrupted", "the queue was not fully drained", { cause: error });
     }
   }
 

@@ -91,7 +91,7 @@ async function resultOfOperation(id: unknown, access: TrackerAccess, signal: Abo
   for (let attempt = 1; ; attempt += 1) {
     const pauseMs = Math.min(longestPauseMs, retryDelay({ attempt, random: random() }));
     if (clock.monotonic() - startedAt + pauseMs > longestWaitMs) {
-      throw new AuthError("timed_out", `operation "${id}" was not done after ${longestWaitMs / 1000} s`, { hint: hint`It may still finish. See: ${trackerStatus}`, cause: problem });
+      throw new AuthError("timed_out", `operation "${id}" did not finish within ${longestWaitMs / 1000} s`, { hint: hint`It may still finish. See: ${trackerStatus}`, cause: problem });
     }
     await clock.sleep(pauseMs, { signal });
     const { result: operation } = await send({ method: "GET", path: `operations/${id}/`, signal }, access).catch((error: unknown) => {

@@ -302,7 +302,7 @@ for (const [stage, fault, path] of [
     await saas.until(() => saas.count(path) === 1);
     running.child.kill("SIGINT");
     // The code is spent, or may be: only the service knows.
-    assertFailure(await running.ended, { code: 130, error: /^error: interrupted \(SIGINT\)$/, hint: /^hint: The service may have done it: / });
+    assertFailure(await running.ended, { code: 130, error: /^error: interrupted \(SIGINT\)$/, hint: /^hint: The request may have taken effect: / });
     assert.equal(filesUnder(join(folder, "config")).size, 0);
     await assertClosed(port);
     await visit;

@@ -19,7 +19,7 @@ test("a login refuses a configuration folder below one that everybody can change
   for (const place of [join(open, "mine"), join(open, "not", "yet", "there"), join(folder, "link", "mine")]) {
     const { code, stderr } = await (place === join(open, "mine") ? run : here)("auth login", { SPEC_KITTY_CONFIG_DIR: place });
     assert.equal(code, 1, stderr);
-    assert.match(stderr, new RegExp(`^error: "(${open}|${folder}/link)" can be changed by everybody \\(mode 0777\\), who could put another folder in place of "[^"]+"\nhint: Run: chmod o-w \\S+\n$`));
+    assert.match(stderr, new RegExp(`^error: "(${open}|${folder}/link)" can be changed by everybody \\(mode 0777\\), so another folder could be put in place of "[^"]+"\nhint: Run: chmod o-w \\S+\n$`));
   }
   assert.deepEqual(readdirSync(open), []);
   assert.equal(saas.requests.length, 0);
@@ -41,7 +41,7 @@ test("a login refuses a way to its folder that leads over a link of another user
   for (const place of [join(shared, "link"), join(shared, "link", "new")]) {
     const { code, stderr } = await here("auth login --force", { SPEC_KITTY_CONFIG_DIR: place });
     assert.equal(code, 1);
-    assert.match(stderr, new RegExp(`^error: "${shared}/link" belongs to another user \\(uid 12345\\), who could put another folder in place of "[^"]+"\nhint: `));
+    assert.match(stderr, new RegExp(`^error: "${shared}/link" belongs to another user \\(uid 12345\\), so another folder could be put in place of "[^"]+"\nhint: `));
   }
   assert.equal(saas.requests.length, requests);
 });

@@ -34,7 +34,7 @@ for (const [args, path, fault] of [
   ["auth logout", "/api/v1/logout", { hang: "after" }],
   ["auth refresh", "/oauth/token", { hang: true }],
 ] as const) {
-  test(`S-015 Ctrl-C in "${args}" after the request was sent says that the service may have done it`, { skip: process.platform === "win32" && "needs signals" }, async (t) => {
+  test(`S-015 Ctrl-C in "${args}" after the request was sent says that the request may have taken effect`, { skip: process.platform === "win32" && "needs signals" }, async (t) => {
     const { saas, env } = await loggedInScene(t);
     if (args === "sync now") await fill(env, 1);
     saas.faults.next(path, fault);
@@ -43,7 +43,7 @@ for (const [args, path, fault] of [
     await saas.until(() => saas.count(path) > before);
     running.child.kill("SIGINT");
     await running.shows(/hint: /);
-    assert.match(running.stderr(), /^error: interrupted \(SIGINT\)\nhint: The service may have done it: check before you run it again$/m);
+    assert.match(running.stderr(), /^error: interrupted \(SIGINT\)\nhint: The request may have taken effect: check before you run it again$/m);
     // A refresh is waited for, so that its answer is not lost; the service gives none here.
     if (args === "auth refresh") running.child.kill("SIGINT");
     assert.equal((await running.ended).code, 130);

@@ -200,7 +200,7 @@ test("FR-002 over SSH the login is with a code, and says why", async (t) => {
   running.child.kill("SIGINT");
   assert.equal((await running.ended).code, 130);
   const explained = await here("auth login --explain");
-  assert.match(explained.stdout, /^Device login: no browser can be shown here: /);
+  assert.match(explained.stdout, /^Device login, because no browser can be shown here: /);
   assert.match(explained.stdout, /SSH_CONNECTION = set: this is an SSH session/);
   assert.equal(explained.code, 0);
 });
@@ -209,9 +209,9 @@ test("--explain says which login would be used and why, and does nothing", async
   const { saas, run, here, folder } = await scene(t);
   const { code, stdout } = await run("auth login --explain");
   assert.equal(code, 0);
-  assert.match(stdout, /^Browser login: a browser can be shown here: BROWSER names one\.\n/);
+  assert.match(stdout, /^Browser login, because a browser can be shown here: BROWSER names one\.\n/);
   assert.equal((JSON.parse((await here("auth login --explain --json")).stdout) as { login: string }).login, "browser");
-  assert.equal((await here("auth login --headless --explain")).stdout, "Device login: --headless asks for it.\n");
+  assert.equal((await here("auth login --headless --explain")).stdout, "Device login, because --headless asks for it.\n");
   assert.equal(saas.requests.length, 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });

@@ -52,5 +52,5 @@ test("a folder that the permission model closes is named, and nothing is reporte
   const root = new URL("../..", import.meta.url).pathname;
   const { code, stderr } = await runCommand(t, ["auth", "token"], env, { nodeArgs: [permission, `--allow-fs-read=${root}`, "--no-warnings"] });
   assert.equal(code, 1);
-  assert.match(stderr, new RegExp(`^error: "${folder}/config" cannot be looked at \\(ERR_ACCESS_DENIED\\)\\nhint: .*$`, "m"));
+  assert.match(stderr, new RegExp(`^error: "${folder}/config" cannot be examined \\(ERR_ACCESS_DENIED\\)\\nhint: .*$`, "m"));
 });

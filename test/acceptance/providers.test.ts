@@ -95,7 +95,7 @@ test("a login that is granted less than it asked for says so, and so does auth s
   provider.misbehaviour = { tokens: (answer) => ({ ...answer, scope: "https://api.example/projects.read" }) };
   const { stderr, code } = await runCommand(t, ["auth", "login", provider.issuer, "--scope", "openid offline_access projects.read projects.write"], env);
   assert.equal(code, 0);
-  assert.match(stderr, /^warning: less was granted than was asked for: not projects\.write$/m);
+  assert.match(stderr, /^warning: some of the requested scopes were not granted: projects\.write$/m);
   assert.match((await here("auth status")).stdout, /Scope +https:\/\/api\.example\/projects\.read; not granted: projects\.write$/m);
   const status = JSON.parse((await here("auth status --json")).stdout) as Record<string, unknown>;
   assert.deepEqual([status["scope"], status["missingScope"]], ["https://api.example/projects.read", "projects.write"]);

@@ -156,7 +156,7 @@ test("S-011 a hostile issuer that sends the browser on to another server gets ne
 test("--redirect-path is for issuers that know only one, and is remembered; a new profile is told what the issuer must know", async (t) => {
   const at = await stage(t);
   const first = await at.here(`auth login --issuer ${at.issuer.issuer} --scope openid`);
-  assert.match(first.stderr, /^The redirect address is http:\/\/127\.0\.0\.1:\d+\/callback\/[\w-]{12}\. The issuer must know it for this client, with any port\.$/m);
+  assert.match(first.stderr, /^The redirect address is http:\/\/127\.0\.0\.1:\d+\/callback\/[\w-]{12}\. It must be registered for this client, with any port\.$/m);
   const again = await at.here("auth login --force --redirect-path /oauth/callback");
   assert.equal(again.code, 0, again.stderr);
   assert.doesNotMatch(again.stderr, /redirect address is/);

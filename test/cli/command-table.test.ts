@@ -35,7 +35,8 @@ test("every command has help with two examples that the parser accepts", async (
 test("the help of an option that every command has is the command's own where it has one", async () => {
   const help = async (line: string): Promise<string> => commandHelp(await (commandTable.find(({ words }) => words.join(" ") === line)?.load() ?? assert.fail(line)), ownIdentity);
   for (const line of ["sync run", "sync watch"]) assert.match(await help(line), /--json +print one JSON object per line$/m);
-  assert.match(await help("sync now"), /--json +print JSON, also if it fails$/m);
+  assert.match(await help("sync now"), /--json +print JSON, even on failure$/m);
+  for (const line of ["api", "completion", "auth git-credential", "auth exec-credential"]) assert.match(await help(line), /--json +print a failure as JSON$/m);
 });
 
 test("FR-021 under another tool's name no help mentions this one", async () => {

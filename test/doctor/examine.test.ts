@@ -157,7 +157,7 @@ test("a folder above that others can change is a warning, through links too; a s
   const report = await examine(at);
   assert.deepEqual([report.code, severities(report, "warning")], [0, ["D406"]]);
   const [{ sentence, fix = "" } = { sentence: "" }] = report.of("D406");
-  assert.equal(sentence, `${at.folder} can be changed by others (mode 0777), who could put another folder in its place`);
+  assert.equal(sentence, `${at.folder} can be changed by others (mode 0777), so another folder could be put in its place`);
   const elsewhere = scratchFolder(t);
   symlinkSync(at.config, join(elsewhere, "link"));
   assert.deepEqual(await above({ SPEC_KITTY_CONFIG_DIR: join(elsewhere, "link") }), [["warning", sentence]]);
@@ -202,7 +202,7 @@ test("a folder above that a group can change is a warning unless the group is th
   const found = reports.map(({ findings }, index) =>
     findings.filter(({ number }) => number === "D406").map(({ severity, sentence, fix = "" }) => `${severity}: ${sentence}; ${fix}`.replaceAll(places[index]?.folder ?? "", "FOLDER")),
   );
-  const danger = "who could put another folder in its place";
+  const danger = "so another folder could be put in its place";
   assert.deepEqual(found, [
     ["ok: nobody else can change them; "],
     ["ok: nobody else can change them; "],

@@ -60,7 +60,7 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
       if (!isMachineHeader(header)) throw new TypeError("not a key of this machine");
       const id = header.machineId ? machine() : "";
       if (id === undefined) {
-        throw new AuthError("storage_unreadable", "the session is sealed with the machine's id, and /etc/machine-id cannot be read", {
+        throw new AuthError("storage_unreadable", "the session is sealed with the machine's ID, and /etc/machine-id cannot be read", {
           hint: hint`Restore that file, or let this program read it. If it is lost: ${startOver}`,
         });
       }
@@ -114,7 +114,7 @@ async function about<T>(variable: string, action: () => T | Promise<T>): Promise
     if (!(error instanceof AuthError)) throw error;
     const isOfOtherFolder = error.next?.some((part) => typeof part === "object" && "variable" in part);
     const elsewhere: Hint = hint`Set ${variable} to a writable folder that you own, or log in with a passphrase: set ${{ variable: "PASSPHRASE" }}`;
-    throw new AuthError(error.code, `the secret of the session's key cannot be kept or read: ${error.message}`, {
+    throw new AuthError(error.code, `the secret of the session's key cannot be stored or read: ${error.message}`, {
       ...(error.next && { hint: isOfOtherFolder ? elsewhere : error.next }),
       cause: error,
     });

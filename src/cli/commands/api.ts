@@ -42,9 +42,9 @@ export const api: Command = defineCommand({
     if (!methods.includes(method)) throw usageError(`"${word}" is not an HTTP method`, hint`One of ${methods.join(", ")}. Usage: ${{ command: "api [METHOD] PATH" }}`);
     const takesBody = !/^(GET|HEAD)$/.test(method);
     if (given !== undefined && !takesBody) throw usageError(`${method} takes no body`, hint`Try: ${{ command: "api POST PATH -d …" }}`);
-    if (given !== undefined && fields.length > 0) throw usageError("a body and fields exclude each other", "Give the fields in the body");
+    if (given !== undefined && fields.length > 0) throw usageError("a body and fields cannot be used together", "Give the fields in the body");
     if (values.paginate && method !== "GET") throw usageError(`--paginate is for GET, and this is ${method}`, hint`Try: ${{ command: "api PATH --paginate" }}`);
-    if (values.output !== undefined && values.paginate) throw usageError("--output and --paginate exclude each other", hint`Try: ${{ command: "api PATH --paginate > FILE" }}`);
+    if (values.output !== undefined && values.paginate) throw usageError("--output and --paginate cannot be used together", hint`Try: ${{ command: "api PATH --paginate > FILE" }}`);
     const body = takesBody && fields.length > 0 ? Buffer.from(JSON.stringify(objectOf(fields))) : given;
     const headers = headersOf(values.header ?? [], body);
     const service = await app.tokens().service();
@@ -83,7 +83,7 @@ function invalidNext(what: string): AuthError {
 }
 
 async function bodyOf({ data, input }: { data: string | undefined; input: string | undefined }, signal: AbortSignal): Promise<Buffer | undefined> {
-  if (data !== undefined && input !== undefined) throw usageError("--data and --input exclude each other", "Give one of them");
+  if (data !== undefined && input !== undefined) throw usageError("--data and --input cannot be used together", "Give one of them");
   if (input !== undefined) return readInput("input", input === "-" ? "-" : `@${input}`, signal);
   return data === undefined ? undefined : readInput("data", data, signal);
 }
@@ -105,7 +105,7 @@ function headersOf(lines: readonly string[], body: Buffer | undefined): Headers 
     }
     // The runtime would refuse the request, which would look like a network failure.
     if (/^(content-length|expect|keep-alive|transfer-encoding|upgrade)$/i.test(name)) {
-      throw usageError(`the header "${name}" cannot be chosen: it is about the connection`, "Leave it out");
+      throw usageError(`the header "${name}" cannot be set: it belongs to the connection`, "Leave it out");
     }
     try {
       headers.append(name, value);

@@ -1,6 +1,6 @@
 import { hint } from "../../base/errors.ts";
 import { oneLine } from "../../base/text.ts";
-import { chosenProfile } from "../account.ts";
+import { chosenProfile } from "../chosen-profile.ts";
 import { defineCommand, usageError, type Command } from "../command.ts";
 import { completionPlaces } from "../completion/places.ts";
 import { scripts } from "../completion/scripts.ts";
@@ -8,8 +8,8 @@ import { scripts } from "../completion/scripts.ts";
 export const completion: Command = defineCommand({
   usage: "completion bash|zsh|fish",
   description: ({ command }) =>
-    `Print a script that makes the shell complete the commands and options of ${command}, which it contains. ` +
-    "For the names of profiles and the ids of teams it asks this command: for profiles, or for teams.",
+    `Print a completion script for the shell. It contains the commands and options of ${command}, and runs ${command} to list ` +
+    "the names of profiles and the IDs of teams.",
   options: {},
   arguments: [1, 1],
   choices: Object.keys(scripts),

@@ -48,7 +48,7 @@ export async function browserScreen({ out, ...context }: Context, { opens, isFir
   const terminal = await context.terminal();
   return {
     onAddress({ url, redirectUri, timeoutMs, accept, signal }) {
-      if (isFirst && new URL(redirectUri).pathname !== "/callback") out.say(`The redirect address is ${redirectUri}. The issuer must know it for this client, with any port.`);
+      if (isFirst && new URL(redirectUri).pathname !== "/callback") out.say(`The redirect address is ${redirectUri}. It must be registered for this client, with any port.`);
       out.say(`${opens ? "Opening the browser. If it does not come up, open this address" : "Open this address in a browser"}:`);
       out.address(url);
       out.say(`Waiting for the browser, ${duration(timeoutMs)} at most. Press Ctrl-C to give up.`);

@@ -11,15 +11,15 @@ export function environment({ name, service, clientId = "cli_native", variable }
     [variable("STORAGE"), "where the key of the session lives, like `--storage`; `file` is also consent to the encrypted file"],
     [variable("PASSPHRASE"), "the secret that the key of the encrypted file is derived from"],
     [variable("ACCESS_TOKEN"), "a token that is used as is for every request, and never stored or refreshed. It takes precedence over the stored session"],
-    [variable("TRACE"), "`1`: every request is told on stderr, like `--verbose`"],
+    [variable("TRACE"), "`1` logs every request to stderr, like `--verbose`"],
     [
       variable("CONFIG_DIR"),
-      `the folder for everything that is kept, instead of \`$XDG_CONFIG_HOME/${name}\` or \`~/.config/${name}\`; ` +
+      `the folder where everything is stored, instead of \`$XDG_CONFIG_HOME/${name}\` or \`~/.config/${name}\`; ` +
         `on macOS \`~/Library/Application Support/${name}\`; on Windows \`%APPDATA%\\${name}\``,
     ],
     ["BROWSER", "the program that opens addresses. The address is its one argument; no shell is involved"],
-    ["HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "the proxy for every request, and the hosts that need none. The lower-case name takes precedence. This machine is never reached through a proxy"],
-    ["NODE_EXTRA_CA_CERTS", "a file of further certificate authorities, such as a company's own"],
+    ["HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "the proxy for every request, and the hosts that need none. The lower-case name takes precedence. Requests to this machine never use a proxy"],
+    ["NODE_EXTRA_CA_CERTS", "a file of additional certificate authorities, such as a company's own"],
     ["NO_COLOR, FORCE_COLOR, CI", "their usual meaning"],
   ]);
   return `${variables}
@@ -28,7 +28,7 @@ An option takes precedence over a variable, and an empty variable counts as not 
 names, else \`${variable("PROFILE")}\`, else the one that the user chose for this folder or the nearest folder above it (\`auth switch
 PROFILE --here\`), else the active one (\`auth switch\`). A file \`.${name}-profile\` in a folder is only a suggestion.
 
-The proxy variables are honored on every supported Node. A WebSocket goes through the proxy if the runtime can do that; otherwise it is
+The proxy variables are honored on every supported version of Node. A WebSocket goes through the proxy if the runtime can do that; otherwise it is
 refused, with the reason, and never connected directly. A company's own certificate authority is trusted through the system's store if the
 runtime can read it, else through \`NODE_EXTRA_CA_CERTS\`.`;
 }

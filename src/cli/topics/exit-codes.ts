@@ -1,5 +1,5 @@
+import { exitCodes } from "../exit-code.ts";
 import { bulletList } from "../format.ts";
-import { exitCodes } from "../render-error.ts";
 
 const meanings: readonly (readonly [code: number, meaning: string])[] = [
   [0, "done"],

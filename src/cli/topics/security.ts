@@ -13,7 +13,7 @@ export function security({ command, variable }: Identity): string {
   login begins at the issuer's own host, or at one that you agreed to by name (--trust-host). Each issuer has a redirect path of its own,
   unless its redirects name it (RFC 9207, RFC 9700 section 4.4). Where the page of a device login is elsewhere, both hosts are named; it
   is https:, and shown as a browser reads it.
-- A service that lies. Its addresses are opened only if they are https: or loopback, as one argument, never through a shell. Its text
+- A hostile service. Its addresses are opened only if they are https: or loopback, as one argument, never through a shell. Its text
   cannot move the cursor or run in a page. Its answers are limited in size and time, or passed on as they come by "api"; so are messages
   of the live connection, if the WebSocket is Node's own. A service on another machine leads neither a request nor the live connection to
   this one.
@@ -22,11 +22,11 @@ export function security({ command, variable }: Identity): string {
 - The wrong service. Tokens go to the service that issued them and nowhere else, redirects included. If it has a path, they stay below it,
   by every reading of ".." that a gateway may have. git gets one for the service's own address, and kubectl for the one cluster that it
   was set up for.
-- A folder that came from somebody else. A file in it can suggest a profile, and never decides whose token is used. What decides is your
-  own choice ("${command} auth switch PROFILE --here"), which is kept with the sessions, by the folder's real path.
+- A folder that came from somebody else. A file in it can suggest a profile, but never decides whose token is used. What decides is your
+  own choice ("${command} auth switch PROFILE --here"), which is stored with the sessions, by the folder's real path.
 - Another user who reads the process list while a login waits. The browser is started with a one-time address on the callback port,
   without the state. Once it has been opened, only that browser, which got a cookie, can complete the login; if another opens it too, the
-  login ends. On Linux, connections of other users are refused, and those that were closed before anybody could tell whose they are. The
+  login ends. On Linux, connections of other users are refused, and so are those that close before their owner is known. The
   service's own address is shown in your terminal alone.
 - Another user of the machine. Files are 0600 in folders of 0700; mode and owner are checked on the open file at every read. A file that
   is a link, or that others can read, is not used; the same holds for every event that waits. A login refuses a place that others can
@@ -36,15 +36,15 @@ export function security({ command, variable }: Identity): string {
 - A file with a hostile name. Shell completion leaves file names to the shell, with its own quoting, and hints quote every word that you
   might paste.
 - Code that somebody else has placed where programs look for it. Only the files of this package are loaded, and its one dependency, from
-  the package's own place for it and only if nobody but you and root can change the way there.
+  the place where the package has it, and only if nobody but you and root can change any folder on that path.
 - A copy of the file. It is sealed: see "${command} help storage".
 - A thief with the tokens alone, where the provider binds them (DPoP, RFC 9449). Neither the access token nor the refresh token is of any
   use without the key, which no request carries. The key is part of the session and sealed with it.
 - A forged ID token, or one issued to another client. Issuer, audience, signature, times and nonce are checked as OpenID Connect Core
   3.1.3.7 says.
 - Logs. A secret is a type that does not print itself. No token, code, verifier, ticket or key is printed by any command but "auth token",
-  "auth git-credential" and "auth exec-credential", which exist to do so. What a service quotes of them as they were sent is replaced in
-  every message. Of a cause, --debug and the report of a crash show name, code, message and stack; --verbose shows no secret header and no
+  "auth git-credential" and "auth exec-credential", which exist to do so. If a service quotes one of them as it was sent, it is
+  replaced in every message. Of a cause, --debug and crash reports show name, code, message and stack; --verbose shows no secret header and no
   body.
 
 What is not protected:
@@ -55,7 +55,7 @@ What is not protected:
 - A service on this machine in plain http. Another user can take its port while it is not running, and gets what is sent there, tokens
   included.
 - A folder whose node_modules/.bin has a program of this name: "npx" runs it.
-- Two services with the default endpoints share one redirect path. If you log in at a hostile one, and the other's redirects do not name
+- Two services with the default endpoints share one redirect path. If you log in to a hostile one, and the other's redirects do not name
   it (RFC 9207), it can send your browser there and get that session.
 - A resource gets a token of the issuer that it names, with the scope that it asks for. Where that issuer does not limit tokens to one
   resource (RFC 8707), the resource can use it elsewhere: the login names both before it begins.

@@ -6,7 +6,7 @@ export function troubleshooting({ command, variable }: Identity): string {
     [`${variable("SAAS_URL")} is not set, so there is no service to log in to`, "Nothing was done. Set it once; the profile remembers it."],
     ['… is "…": plain http is for this machine only, since anyone who reads the token on the way has the session', "Use the https: address of the service."],
     ["the session would be stored in an encrypted file (…), and there is no terminal to ask for your consent", "There is no keychain and no terminal. Agree beforehand: --storage file --yes."],
-    ['profile "…" belongs to …, and the login at … was not agreed to', "Nothing was done. Give the other service a profile of its own: --profile NAME. Or change the profile: --yes."],
+    ['profile "…" belongs to …, and the login at … was not agreed to', "Nothing was done. Give the other service a profile of its own: --profile NAME. Or agree to change this one: --yes."],
     [
       'logins at "…" begin at another host, "…", and that was not agreed to',
       "Nothing was opened. If you know, and not from the issuer alone, that the two belong together: --trust-host HOST. If they do not, the issuer may be after your account there.",
@@ -33,10 +33,10 @@ export function troubleshooting({ command, variable }: Identity): string {
     ['not logged in (profile "…")', `Log in, or choose another profile: "${command} auth list".`],
     ["Session expired or revoked", "The service ended the session, and it was removed here. Log in again."],
     ['profile "…" is logged in to …, not to …', `${variable("SAAS_URL")} names a service other than the profile's. Unset it, or log in there with another profile.`],
-    ["cannot reach … (…)", `You are still logged in. It is the network, a proxy or the address: "${command} auth doctor" says which.`],
+    ["cannot reach … (…)", `Nothing was lost. The cause is the network, a proxy or the address: "${command} auth doctor" says which.`],
     ['waited … s for the lock "…": process … on "…" has held it since …', "That process is refreshing, or hangs while doing so. You are still logged in. Wait for it to end, or end it."],
   ];
-  return `"${command} auth doctor" looks at everything at once and says what to type. By message, with … for what differs:
+  return `"${command} auth doctor" checks everything at once and says what to type. Below are the messages, with … for what varies:
 
 ${messages.map(([message, advice]) => `    ${message}\n\n${advice}`).join("\n\n")}`;
 }

@@ -90,7 +90,7 @@ export function prepareProcessLock(path: string, clock: Clock): PreparedLock {
 
 /**
  * The holder of the lock at `path`, undefined when it is free; changes nothing.
- * @throws {@link AuthError} `lock_unavailable` when something else is at `path`, `storage_unwritable` when it cannot be looked at
+ * @throws {@link AuthError} `lock_unavailable` when something else is at `path`, `storage_unwritable` when it cannot be examined
  */
 export function inspectProcessLock(path: string): LockHolder | undefined {
   return explained(path, () => mechanism.inspect(path));

@@ -72,7 +72,7 @@ test("at a server of OAuth 2.0 alone the account is called by its issuer and sco
   await here("auth login --force");
   const status = await here("auth status --check");
   assert.equal(status.code, 0);
-  assert.match(status.stderr, /^warning: the issuer names nobody and gave no refresh token, so there is nothing to ask it$/m);
+  assert.match(status.stderr, /^warning: the issuer does not name its users and gave no refresh token, so there is nothing to ask it$/m);
   assert.doesNotMatch(status.stdout, /asked just now/);
 });
 

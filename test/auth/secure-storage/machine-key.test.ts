@@ -69,7 +69,7 @@ test("FR-007 file and secret together, copied to another machine, do not open th
   await on("here").write(content, { key: { ...newMachineHeader(), machineId: true } as KeyHeader });
   assert.equal(await on("here").read(), content);
   await assert.rejects(on("there").read(), refusedWith("storage_damaged", /sealed on another machine or with a secret other than the one in "\S+credentials\.secret"/, /auth login --force/));
-  await assert.rejects(on(undefined).read(), refusedWith("storage_unreadable", /sealed with the machine's id, and \/etc\/machine-id cannot be read/, /^Restore that file/));
+  await assert.rejects(on(undefined).read(), refusedWith("storage_unreadable", /sealed with the machine's ID, and \/etc\/machine-id cannot be read/, /^Restore that file/));
 });
 
 test("a machine that gets an id later, and any change of its host name, locks nobody out", async (t) => {
@@ -152,7 +152,7 @@ test("a place that holds no secret is not replaced by a new one: the file that t
 
 test("a state folder that cannot be made is an error of the login, before the service is asked, that names the variable", unix, async () => {
   const key = machineKeyIn("/proc/nobody/state", { platform: "linux" });
-  await assert.rejects(key.prepare(), refusedWith("storage_unwritable", /secret of the session's key cannot be kept or read/, /^Set XDG_STATE_HOME to a writable folder that you own.*SPEC_KITTY_PASSPHRASE$/));
+  await assert.rejects(key.prepare(), refusedWith("storage_unwritable", /secret of the session's key cannot be stored or read/, /^Set XDG_STATE_HOME to a writable folder that you own.*SPEC_KITTY_PASSPHRASE$/));
 });
 
 test("NFR-013 no secret is made where another user could put another folder in place of its own", unix, async (t) => {

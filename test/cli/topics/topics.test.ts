@@ -22,6 +22,14 @@ test("a topic that does not exist is an error that names the nearest one", async
   assert.match(stderr, /"stoarge" is not a command or a topic of spec-kitty\nhint: Did you mean: spec-kitty help storage\?/);
 });
 
+test("after the name of a topic an option that every command has changes nothing, and another word is refused as one too many", async (t) => {
+  const env = commandEnvironment(scratchFolder(t), undefined);
+  const { stdout } = await runHere(["help", "storage"], env);
+  for (const option of ["--json", "--verbose", "--debug", "--help", "-h"]) assert.equal((await runHere(["help", "storage", option], env)).stdout, stdout, option);
+  const refused = await runHere(["help", "storage", "keychain"], env);
+  assert.deepEqual([refused.code, refused.stderr], [2, 'error: unexpected argument "keychain"\nhint: Usage: spec-kitty help storage\n']);
+});
+
 test("FR-021 under another tool's name no topic mentions this one", async () => {
   const acme = createIdentity({ name: "acme-cli", version: "1.0.0" });
   const texts = await Promise.all(topicTable.map(async ({ load }) => (await load())(acme)));

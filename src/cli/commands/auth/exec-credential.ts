@@ -12,7 +12,7 @@ export const execCredential: Command = defineCommand({
   usage: "auth exec-credential",
   description:
     `A credential plugin for kubectl: prints an access token as an ExecCredential of ${apiVersion}. ` +
-    "Only the cluster of --cluster gets it, and kubectl has to say which one asks (provideClusterInfo: true).",
+    "Only the cluster of --cluster gets it, and kubectl must say which cluster asks (provideClusterInfo: true).",
   options: { cluster: { type: "string", value: "URL", help: "address of the one cluster that gets the token" }, ...profileOption },
   examples: [
     [
@@ -51,9 +51,9 @@ function checkAsker(text: string, cluster: string | undefined): void {
   }
   const server = addressOf(info?.spec?.cluster?.server);
   if (server === undefined) throw refuse("the client does not say which cluster it asks for", "set provideClusterInfo: true");
-  if (cluster === undefined) throw refuse(`the cluster ${server} asks for a token, and no cluster was named to give it to`, 'add "--cluster" and the address of the cluster to args');
+  if (cluster === undefined) throw refuse(`the cluster ${server} asks for a token, and --cluster does not say which cluster may have it`, 'add "--cluster" and the address of the cluster to args');
   if (addressOf(cluster) !== server) throw refuse(`the cluster ${server} asks for a token that is for ${cluster}: it gets none`, "use a user that is set up for this cluster");
-  if (!isConfidential(new URL(server))) throw refuse(`the cluster ${server} would get the token in plain http, where anyone on the way could read it`, "set an https: address as the server");
+  if (!isConfidential(new URL(server))) throw refuse(`the cluster ${server} would get the token over plain http, where anyone on the way could read it`, "set an https: address as the server");
 }
 
 /** An address as it can be compared; undefined for anything else. */

@@ -1,7 +1,7 @@
 import { accountName } from "../../../auth/session.ts";
 import { isAlive } from "../../../auth/token-manager/current-session.ts";
 import { hint, login } from "../../../base/errors.ts";
-import { chosenFor } from "../../account.ts";
+import { chosenFor } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, type Command } from "../../command.ts";
 import { table } from "../../format.ts";
 import type { ProfileList } from "../../json-output.ts";

@@ -8,7 +8,7 @@ import { hasTenants, providerNames, type ChosenProvider } from "../../../auth/oa
 import { hint, login as loginCommand, type Hint } from "../../../base/errors.ts";
 import { Secret } from "../../../base/secret.ts";
 import { describeEnvironment, readFacts } from "../../../platform/browser-or-device.ts";
-import { endOfSession, statusOf } from "../../account.ts";
+import { endOfSession, statusOf } from "../../auth-status.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import { duration } from "../../../base/duration.ts";
 import { readNamedFile } from "../../input.ts";
@@ -28,11 +28,11 @@ export const login: Command = defineCommand({
     headless: { type: "boolean", help: "log in with a code, using a browser on any other device" },
     "no-browser": { type: "boolean", help: "print the address instead of opening it" },
     port: { type: "number", range: [1, 65_535], value: "N", help: "port of the callback (default: a free one from 28888 on)" },
-    "redirect-host": { type: "string", value: "HOST", choices: ["127.0.0.1", "localhost"], help: "127.0.0.1 (default), or localhost for services that know only that name" },
-    "redirect-path": { type: "string", value: "PATH", help: "path of the callback, for issuers that know only this one; remembered" },
+    "redirect-host": { type: "string", value: "HOST", choices: ["127.0.0.1", "localhost"], help: "127.0.0.1 (default), or localhost for services that accept only that name" },
+    "redirect-path": { type: "string", value: "PATH", help: "path of the callback, for issuers that accept only this one; remembered" },
     timeout: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how long to wait for you (default: 300; with a code, as long as it is valid)" },
     scope: { type: "string", value: '"…"', help: "scopes to request, added to those of the session; offline_access is included where the issuer supports it; remembered" },
-    provider: { type: "string", value: "NAME", choices: providerNames, help: "log in at github, google or microsoft, with a client of your own; remembered" },
+    provider: { type: "string", value: "NAME", choices: providerNames, help: "log in with github, google or microsoft, and a client of your own; remembered" },
     tenant: { type: "string", value: "ID", help: "tenant of --provider microsoft: its ID or domain, organizations or consumers (default: common); remembered" },
     service: { type: "string", value: "URL", help: "service that the tokens are for, if it is not the issuer itself; remembered" },
     issuer: { type: "string", value: "URL", help: "issuer of the tokens, exactly as it names itself; remembered" },
@@ -61,7 +61,7 @@ export const login: Command = defineCommand({
       help: "where the key lives: keychain (default), file, or memory (nothing is stored)",
     },
     yes: { type: "boolean", short: "y", help: "agree to the encrypted file if there is no keychain, and to a change of the profile's service" },
-    force: { type: "boolean", help: "log in again even if already logged in, with a profile of another service, or if what is stored cannot be opened" },
+    force: { type: "boolean", help: "log in again even if already logged in, if the profile is of another service, or if what is stored cannot be opened" },
     explain: { type: "boolean", help: "show which login would be used here, and why, without logging in" },
     ...profileOption,
     ...jsonOption,
@@ -70,7 +70,7 @@ export const login: Command = defineCommand({
     ["auth login https://service.example", "log in through the browser"],
     ["auth login --headless", "log in on a machine without a browser"],
     ["auth login --profile work --storage file --yes", "a second account, in an encrypted file"],
-    ['auth login https://login.example --client-id my-client --scope "openid email"', "at another provider"],
+    ['auth login https://login.example --client-id my-client --scope "openid email"', "with another provider"],
   ],
   async run(context, values, [address]) {
     const { app, identity, out } = context;
@@ -117,7 +117,7 @@ export const login: Command = defineCommand({
       const kept = app.isKept ? "" : " Nothing was stored: the session ends with this command.";
       if (asJson) out.json(statusOf(target.name, profile, app, target.here));
       else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
-      if (session.missingScope !== undefined) out.warn(`less was granted than was asked for: not ${session.missingScope}`);
+      if (session.missingScope !== undefined) out.warn(`some of the requested scopes were not granted: ${session.missingScope}`);
     });
     const { active } = await app.store.read();
     if (app.isKept && active !== target.name && !asJson) {
@@ -148,8 +148,8 @@ function parseRedirectHost(host: string | undefined): "127.0.0.1" | "localhost" 
 
 function parseProvider(name: string | undefined, tenant: string | undefined): ChosenProvider | undefined {
   const known = providerNames.find((candidate) => candidate === name);
-  if (name !== undefined && known === undefined) throw usageError(`--provider is "${name}", not one of ${providerNames.join(", ")}`, "Name any other by its address alone");
-  if (tenant !== undefined && (known === undefined || !hasTenants(known))) throw usageError("--tenant belongs to --provider microsoft", "Try: --provider microsoft");
+  if (name !== undefined && known === undefined) throw usageError(`--provider is "${name}", not one of ${providerNames.join(", ")}`, "Log in with any other provider by its address");
+  if (tenant !== undefined && (known === undefined || !hasTenants(known))) throw usageError("--tenant needs --provider microsoft", "Try: --provider microsoft");
   if (tenant !== undefined && !/^[\w-]+(\.[\w-]+)*$/.test(tenant)) throw usageError(`--tenant is "${tenant}", not an ID or a domain`, "Try: --tenant organizations");
   return known && { name: known, tenant: tenant?.toLowerCase() };
 }
@@ -210,6 +210,6 @@ function chosenLogin(values: BrowserOptions & { readonly headless: boolean | und
 
 function explain({ out }: Context, explanation: LoginExplanation, asJson: boolean): void {
   if (asJson) return out.json(explanation);
-  out.answer(`${explanation.login === "device" ? "Device" : "Browser"} login: ${explanation.reason}.`);
-  for (const { name, value, meaning } of explanation.signals) out.answer(`  ${name} = ${value}: ${meaning}`);
+  out.answer(`${explanation.login === "device" ? "Device" : "Browser"} login, because ${explanation.reason}.`);
+  for (const { name, value, meaning } of explanation.signals) out.answer(`  ${name} ${value === "" ? "is not set" : `= ${value}`}: ${meaning}`);
 }

@@ -3,7 +3,7 @@ import { accountName, type Profiles } from "../../../auth/session.ts";
 import { withoutProfile } from "../../../auth/session-store.ts";
 import { keychainAccount } from "../../../auth/secure-storage/keychain.ts";
 import { AuthError, hint } from "../../../base/errors.ts";
-import { chosenProfile } from "../../account.ts";
+import { chosenProfile } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import type { LogoutOutput } from "../../json-output.ts";
 
@@ -11,10 +11,10 @@ export const logout: Command = defineCommand({
   usage: "auth logout",
   description:
     "End the session at the service, then remove it here, whatever the service answers. The active profile keeps the address of its " +
-    "service for the next login; one that --profile names is forgotten, and so are all with --all.",
+    "service for the next login; a profile named by --profile is forgotten, and with --all every one is.",
   options: {
     force: { type: "boolean", help: "log out here only, without telling the service" },
-    "keep-profile": { type: "boolean", help: "keep what the profile of --profile remembers: the service, the issuer, the scopes" },
+    "keep-profile": { type: "boolean", help: "with --profile, keep what the profile remembers: the service, the issuer, the scopes" },
     all: { type: "boolean", help: "log out of every profile, and remove the file and the keychain entry" },
     ...profileOption,
     ...jsonOption,
@@ -27,9 +27,9 @@ export const logout: Command = defineCommand({
   async run(context, values) {
     const { app, out } = context;
     const [all, force] = [values.all === true, values.force === true];
-    if (all && values.profile !== undefined) throw usageError("--all and --profile exclude each other", hint`Usage: ${{ command: "auth logout --all" }}`);
+    if (all && values.profile !== undefined) throw usageError("--all and --profile cannot be used together", hint`Usage: ${{ command: "auth logout --all" }}`);
     const named = values.profile;
-    if (values["keep-profile"] && named === undefined) throw usageError("--keep-profile belongs to --profile", hint`Without --profile, a logout keeps the profile: ${{ command: "auth logout" }}`);
+    if (values["keep-profile"] && named === undefined) throw usageError("--keep-profile needs --profile", hint`Without --profile, a logout keeps the profile: ${{ command: "auth logout" }}`);
     const outcomes = await logOutOfEach(context, await profilesToEnd(context, all, force), force);
     // Without storage, a file that exists belongs to other settings, and so does the key that opens it.
     const left = all && app.isKept ? await removeEverything(context, force ? undefined : "sessions") : undefined;

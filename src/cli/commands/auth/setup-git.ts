@@ -1,15 +1,15 @@
 import { notLoggedIn } from "../../../auth/session.ts";
 import { AuthError, reasonOf, systemErrorCode, hint } from "../../../base/errors.ts";
 import { runGit } from "../../../platform/git.ts";
-import { chosenProfile } from "../../account.ts";
+import { chosenProfile } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import type { GitSetup } from "../../json-output.ts";
 
 export const setupGit: Command = defineCommand({
   usage: "auth setup-git",
   description:
-    "Make git use the login for repositories of the service: writes the credential helper for its address, and no other, to your own git " +
-    "configuration. With --profile, git always uses this profile, else the one in use.",
+    "Make git use the login for repositories of the service: writes a credential helper for its address, and no other, to your git " +
+    "configuration. With --profile, git always uses that profile; otherwise, the one in use.",
   options: { ...profileOption, ...jsonOption },
   examples: [
     ["auth setup-git", "git clone, fetch and push with the login"],
@@ -28,8 +28,8 @@ export const setupGit: Command = defineCommand({
       if (pathname !== "/") await configure("--replace-all", "useHttpPath", "true");
     } catch (cause) {
       const missing = systemErrorCode(cause) === "ENOENT";
-      throw new AuthError("configuration_invalid", missing ? "git is not installed, or not in PATH" : `git did not take the configuration (${reasonOf(cause)})`, {
-        hint: missing ? "Install git, then run the command again" : hint`To see what it has: ${{ run: ["git", "config", "--global", "--list"] }}`,
+      throw new AuthError("configuration_invalid", missing ? "git is not installed, or not in PATH" : `git rejected the configuration (${reasonOf(cause)})`, {
+        hint: missing ? "Install git, then run the command again" : hint`To see its configuration: ${{ run: ["git", "config", "--global", "--list"] }}`,
         cause,
       });
     }

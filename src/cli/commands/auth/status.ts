@@ -2,7 +2,8 @@ import { accountName, type Profile, type Session } from "../../../auth/session.t
 import { refreshRemainingMs, soonMs } from "../../../auth/token-manager/current-session.ts";
 import { AuthError, hint, login } from "../../../base/errors.ts";
 import type { Identity } from "../../../base/identity.ts";
-import { chosenProfile, endOfSession, statusOf } from "../../account.ts";
+import { endOfSession, statusOf } from "../../auth-status.ts";
+import { chosenProfile } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { duration } from "../../../base/duration.ts";
 import { columns } from "../../format.ts";
@@ -40,7 +41,7 @@ export const status: Command = defineCommand({
       out.done(`Logged in as ${profile ? accountName(profile) : found.profile}`);
       const session = profile?.session;
       const now = app.clock.now() + (session?.clockOffsetMs ?? 0);
-      if (values.check && !found.checked) out.warn("the issuer names nobody and gave no refresh token, so there is nothing to ask it");
+      if (values.check && !found.checked) out.warn("the issuer does not name its users and gave no refresh token, so there is nothing to ask it");
       const asked = found.checked ? "asked just now" : "not asked: --check asks it";
       out.answer(columns(sessionRows(found, session, now, identity, asked)));
       const left = session?.refreshToken ? refreshRemainingMs(session, app.clock.now()) : Infinity;
@@ -109,7 +110,7 @@ function sessionRows(found: AuthStatus, session: Session | undefined, now: numbe
     ["Refresh token", session?.refreshToken ? until(found.refreshTokenExpiresAt, "managed by the service") : `none: ${session ? endOfSession(session, now - session.clockOffsetMs) : ""}`],
     ["Scope", `${found.scope || "not given by the service"}${found.missingScope ? `; not granted: ${found.missingScope}` : ""}`],
     ["Storage", storageText(found.storage, identity)],
-    ["Session", found.sessionId ?? "no id from the service"],
+    ["Session", found.sessionId ?? "no ID from the service"],
     ["Refreshed", found.refreshedAt ?? ""],
     ["Service", `${found.service ?? ""} (${asked})`],
     ...(found.issuer === undefined ? [] : ([["Issuer", found.issuer]] satisfies [string, string][])),

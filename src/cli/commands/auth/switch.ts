@@ -1,7 +1,7 @@
 import type { App } from "../../../app/app.ts";
 import { accountName, unknownProfile, type Profiles } from "../../../auth/session.ts";
 import { AuthError, NotAuthenticatedError, hint } from "../../../base/errors.ts";
-import { chosenFor } from "../../account.ts";
+import { chosenFor } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, usageError, type Command, type Context } from "../../command.ts";
 import { columns } from "../../format.ts";
 import type { SwitchOutput } from "../../json-output.ts";
@@ -66,6 +66,6 @@ async function askWhich({ out, terminal, signal }: Context, { active, profiles }
     // A profile may be called 2: a name takes precedence over a number.
     const name = profiles.has(answer) ? answer : names[Number(answer) - 1];
     if (name !== undefined) return name;
-    out.warn(`"${answer}" is none of them`);
+    out.warn(`"${answer}" is not one of them`);
   }
 }

@@ -2,13 +2,13 @@ import { defaultTeam, notLoggedIn } from "../../../auth/session.ts";
 import { withProfile } from "../../../auth/session-store.ts";
 import { hint } from "../../../base/errors.ts";
 import { oneLine } from "../../../base/text.ts";
-import { chosenProfile } from "../../account.ts";
+import { chosenProfile } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import type { DefaultTeamOutput, TeamOutput } from "../../json-output.ts";
 
 export const team: Command = defineCommand({
   usage: "auth team [TEAM]",
-  description: "Show the default team, or make TEAM the default. TEAM is an id or a name.",
+  description: "Show the default team, or make TEAM the default. TEAM is an ID or a name.",
   options: { ...profileOption, ...jsonOption },
   arguments: [0, 1],
   choices: "teams",
@@ -43,7 +43,7 @@ function findTeam(wanted: string, teams: readonly TeamOutput[]): TeamOutput {
   for (const matches of [teams.filter(({ id }) => id === wanted), teams.filter(({ name }) => name === wanted), teams.filter(isSameName)]) {
     const [first, second] = matches;
     if (second !== undefined) {
-      throw usageError(`"${wanted}" is the name of ${matches.length} of your teams`, `Give the id of one of them: ${matches.map(described).join(", ")}`);
+      throw usageError(`"${wanted}" is the name of ${matches.length} of your teams`, `Give the ID of one of them: ${matches.map(described).join(", ")}`);
     }
     if (first !== undefined) return first;
   }

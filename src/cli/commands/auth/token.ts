@@ -14,11 +14,11 @@ export const token: Command = defineCommand({
   },
   examples: [
     [({ command }) => `curl -H "Authorization: Bearer $(${command} auth token)" https://service.example/api/v1/me`, "call the service from a script"],
-    [({ command }) => `${command} auth token --header | curl -H @- https://service.example/api/v1/me`, "the same, with the token in no process's arguments"],
+    [({ command }) => `${command} auth token --header | curl -H @- https://service.example/api/v1/me`, "the same, without the token in any process's arguments"],
     ["auth token --min-validity 600", "a token that is valid for ten more minutes"],
   ],
   async run({ app, identity, out, signal }, values) {
-    if (values.header && values.json) throw usageError("--header and --json exclude each other", hint`Usage: ${{ command: "auth token --header" }}`);
+    if (values.header && values.json) throw usageError("--header and --json cannot be used together", hint`Usage: ${{ command: "auth token --header" }}`);
     const shown = (token: string): string => (values.header ? `Authorization: Bearer ${token}` : token);
     if (out.isAnswerShown) out.warn("this is a secret: anyone who has it can act as you until it expires");
     if (app.settings.accessToken) {

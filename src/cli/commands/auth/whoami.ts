@@ -1,7 +1,8 @@
 import type { App } from "../../../app/app.ts";
 import { notLoggedIn } from "../../../auth/session.ts";
 import { oneLine } from "../../../base/text.ts";
-import { chosenProfile, statusOf } from "../../account.ts";
+import { statusOf } from "../../auth-status.ts";
+import { chosenProfile } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import type { WhoAmI } from "../../json-output.ts";
 
@@ -20,7 +21,7 @@ export const whoami: Command = defineCommand({
     const answer = app.settings.accessToken ? await userOfEnvironment(app, signal) : await userHere(app);
     if (values.json) return out.json(answer);
     const { user } = answer;
-    if (user.isUnnamed) out.say("The issuer does not say who its users are: the account is called by the issuer and the scope.");
+    if (user.isUnnamed) out.say("The issuer does not say who its users are: the account is named after the issuer and the scope.");
     out.answer(oneLine(user.email ?? user.name ?? user.id));
   },
 });

@@ -19,7 +19,7 @@ export const now: Command = defineCommand({
   },
   examples: [
     ["sync now", "send what is queued"],
-    ["sync now --strict --report refused.json", "for a pipeline that has to notice refusals"],
+    ["sync now --strict --report refused.json", "for a pipeline that must notice refusals"],
   ],
   async run({ app, out, signal }, values) {
     const rejections: Rejection[] = [];

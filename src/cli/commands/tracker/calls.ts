@@ -162,7 +162,7 @@ export const search: Command = trackerCommand("tracker search [TEXT]", {
 });
 
 export const tickets: Command = trackerCommand("tracker tickets", {
-  description: "List the tickets that the binding shows, 20 at most by default.",
+  description: "List the tickets of the binding, 20 at most by default.",
   options: ["limit"],
   examples: [
     ["--provider linear", "the first twenty"],

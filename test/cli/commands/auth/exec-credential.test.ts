@@ -33,13 +33,13 @@ test("exec-credential answers only its own version, and only when logged in", as
 test("S-010 exec-credential gives a token to no cluster but the one that it was set up for", async (t) => {
   const at = await loggedIn(t);
   for (const [args, server, message] of [
-    ["", "https://cluster.example", /^error: the cluster https:\/\/cluster\.example asks for a token, and no cluster was named to give it to\nhint: .*add "--cluster"/],
+    ["", "https://cluster.example", /^error: the cluster https:\/\/cluster\.example asks for a token, and --cluster does not say which cluster may have it\nhint: .*add "--cluster"/],
     [" --cluster https://cluster.example", undefined, /^error: the client does not say which cluster it asks for\nhint: .*provideClusterInfo: true/],
     [" --cluster https://cluster.example", "https://other.example", /^error: the cluster https:\/\/other\.example asks for a token that is for https:\/\/cluster\.example: it gets none\nhint: /],
     [" --cluster https://cluster.example", "https://cluster.example.evil.example", /it gets none/],
     [" --cluster https://cluster.example", "https://cluster.example/k8s/clusters/other", /it gets none/],
     [" --cluster https://cluster.example", "http://cluster.example", /it gets none/],
-    [" --cluster http://cluster.example", "http://cluster.example", /^error: the cluster http:\/\/cluster\.example would get the token in plain http[^\n]+\nhint: /],
+    [" --cluster http://cluster.example", "http://cluster.example", /^error: the cluster http:\/\/cluster\.example would get the token over plain http[^\n]+\nhint: /],
     [" --cluster nonsense", "nonsense", /does not say which cluster/],
   ] as const) {
     const { code, stdout, stderr } = await at.here(`auth exec-credential${args}`, askedBy(server));

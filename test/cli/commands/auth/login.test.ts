@@ -40,10 +40,10 @@ const refused: [title: string, lines: [args: string, message: RegExp][]][] = [
   [
     "--provider takes its three names, and no other word for the issuer",
     [
-      ["--provider gitlab", /^error: --provider is "gitlab", not one of github, google, microsoft\nhint: Name any other by its address alone$/m],
+      ["--provider gitlab", /^error: --provider is "gitlab", not one of github, google, microsoft\nhint: Log in with any other provider by its address$/m],
       ["--provider github --client-id x --issuer https://login.example", /^error: --provider and --issuer both name the issuer$/m],
       ["https://login.example --provider github --client-id x", /^error: --provider and ADDRESS both name the issuer$/m],
-      ["--provider google --tenant common", /^error: --tenant belongs to --provider microsoft$/m],
+      ["--provider google --tenant common", /^error: --tenant needs --provider microsoft$/m],
       ["--provider microsoft --tenant ../evil", /^error: --tenant is "\.\.\/evil", not an ID or a domain$/m],
     ],
   ],

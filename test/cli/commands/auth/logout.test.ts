@@ -278,5 +278,5 @@ test("a logout of a named profile forgets it, --keep-profile keeps what it remem
   assert.equal(forgotten.stderr, "hint: Still logged in: default (alice@example.com (Acme Corp)). To use one: spec-kitty auth switch\n");
   assert.deepEqual(await names(), ["default", "work"]);
   assert.deepEqual([(await here("auth logout")).stderr, await names()], ["", ["default", "work"]], "the active profile remembers its service");
-  assert.match((await here("auth logout --keep-profile")).stderr, /^error: --keep-profile belongs to --profile\n/);
+  assert.match((await here("auth logout --keep-profile")).stderr, /^error: --keep-profile needs --profile\n/);
 });

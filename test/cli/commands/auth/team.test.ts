@@ -30,6 +30,6 @@ test("auth team takes a name in any case, and an id if two teams have the same n
   assert.equal((await here("auth team ZETA")).stdout, "✓ The default team is zeta (tm_low).\n");
   const twice = await runHere(["auth", "team", "Acme Corp"], env);
   assert.equal(twice.code, 2);
-  assert.match(twice.stderr, /^error: "Acme Corp" is the name of 2 of your teams\nhint: Give the id of one of them: Acme Corp \(tm_acme\), Acme Corp \(tm_two\)\n$/);
+  assert.match(twice.stderr, /^error: "Acme Corp" is the name of 2 of your teams\nhint: Give the ID of one of them: Acme Corp \(tm_acme\), Acme Corp \(tm_two\)\n$/);
   assert.equal((await here("auth team tm_two")).stdout, "✓ The default team is Acme Corp (tm_two).\n");
 });

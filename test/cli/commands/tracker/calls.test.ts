@@ -173,7 +173,7 @@ test("an asynchronous operation is waited for: its result, its failure, or exit 
   at.saas.tracker.asynchronous.set("run", { polls: Infinity });
   const endless = await at.fastTracker(call.replace(" --json", ""), 1000);
   assert.deepEqual([endless.code, endless.stdout], [6, ""]);
-  assert.match(endless.stderr, /^error: operation "[\w-]{36}" was not done after 300 s\nhint: It may still finish\. See: spec-kitty tracker status --provider PROVIDER\n$/);
+  assert.match(endless.stderr, /^error: operation "[\w-]{36}" did not finish within 300 s\nhint: It may still finish\. See: spec-kitty tracker status --provider PROVIDER\n$/);
 });
 
 test("after a 429 the request is sent once more when the service says, with the same key", async (t) => {

@@ -1,33 +1,13 @@
 import type { App } from "../app/app.ts";
-import { defaultTeam, unknownProfile, type Profile, type Profiles, type Session } from "../auth/session.ts";
+import { defaultTeam, type Profile, type Session } from "../auth/session.ts";
 import { isAlive } from "../auth/token-manager/current-session.ts";
+import { chosenFor } from "./chosen-profile.ts";
 import { timeHere } from "./format.ts";
 import type { AuthStatus, StorageStatus } from "./json-output.ts";
 
 /** What to do about a session that cannot be refreshed, as the end of a sentence. */
 export function endOfSession({ accessTokenExpiresAt: ends, clockOffsetMs }: Session, now: number): string {
   return ends === undefined ? "log in again when the service refuses the access token" : `log in again at ${timeHere(ends - clockOffsetMs, now)}`;
-}
-
-/**
- * The profile that a command is about: the one that the option names, else the variable, else the one that the user chose for
- * the folder, else the active one, which may not exist yet.
- *
- * @throws {@link NotAuthenticatedError} when the one that is named does not exist; {@link AuthError} `storage_…`
- */
-export async function chosenProfile({ store, settings }: App): Promise<{ name: string; profile: Profile | undefined; all: Profiles }> {
-  const all = await store.read();
-  const name = settings.profile?.value ?? all.active;
-  const profile = all.profiles.get(name);
-  const source = settings.profile?.source ?? (all.here && chosenFor(all.here));
-  // A token from the environment needs no profile.
-  if (profile === undefined && source && !settings.accessToken) throw unknownProfile(name, all, source);
-  return { name, profile, all };
-}
-
-/** The source of a profile that was chosen for a folder. */
-export function chosenFor(folder: string): string {
-  return `--here in ${folder}`;
 }
 
 /** The status of a profile, as far as it is known without asking the service. `here`: the folder that it was chosen for. */

@@ -1,0 +1,23 @@
+import type { AuthErrorCode } from "../base/errors.ts";
+
+/** The exit code for each error code: 1 failed, 2 wrong usage, 3 worth a retry, 4 not authenticated, 5 denied, 6 timed out. */
+export const exitCodes: Readonly<Record<AuthErrorCode, number>> = {
+  usage_invalid: 2,
+  configuration_invalid: 2,
+  consent_required: 2,
+  network_unavailable: 3,
+  service_unavailable: 3,
+  lock_unavailable: 3,
+  not_authenticated: 4,
+  session_ended: 4,
+  access_denied: 5,
+  timed_out: 6,
+  interrupted: 130,
+  service_rejected: 1,
+  service_answer_invalid: 1,
+  storage_unsafe: 1,
+  storage_damaged: 1,
+  storage_unreadable: 1,
+  storage_unwritable: 1,
+  keychain_unavailable: 1,
+};
