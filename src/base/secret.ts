@@ -28,7 +28,7 @@ export class Secret {
     return this.#value;
   }
 
-  /** Whether both hold the same value. For two values of this process. */
+  /** Whether both hold the same value. For two values of this process: one from outside has to be compared in constant time. */
   equals(other: Secret): boolean {
     return this.#value === other.#value;
   }

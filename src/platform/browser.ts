@@ -65,7 +65,7 @@ export interface BrowserCommand {
   args: readonly string[];
 }
 
-/** The commands to try, in order: the user's own `BROWSER`, then those of the platform. */
+/** The commands to try, in order: the user's own `BROWSER`, then those of the platform. `address`: already checked (S-007). */
 export function browserCommands(address: string, platform: NodeJS.Platform, env: Environment): BrowserCommand[] {
   return [...chosenBrowsers(platform, env).map((program) => ({ program, args: [address] })), ...systemBrowsers(address, platform, env)];
 }

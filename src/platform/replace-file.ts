@@ -13,7 +13,7 @@ import { AuthError, systemErrorCode } from "../base/errors.ts";
 
 /** Room on disk for the next content of a file, taken before the content is known. */
 export interface Reservation {
-  /** Puts the content in the file's place. If it throws, the old file is still there. */
+  /** Puts the content in the file's place. Throws what the file system says; the old file is still there then. */
   commit(content: string): void;
   /** Releases the room. Does nothing after {@link Reservation.commit}. */
   discard(): void;

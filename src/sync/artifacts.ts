@@ -79,7 +79,7 @@ export async function drainArtifacts(scope: QueueScope, options: DrainOptions): 
     if (verdict.kind === "failed") {
       const { failure } = verdict;
       const retryAfterMs = failure instanceof ServiceError ? failure.retryAfterMs : undefined;
-      // Not counted as a refusal: an outage may last, and gives no artifact up. A lock that another process holds delays none either.
+      // An outage may last, and gives no artifact up: it counts as far as the delay grows. A lock that another process holds delays none either.
       if (isTransient(failure) && failure.code !== "lock_unavailable") {
         queue.retry({ ...entry, retries: entry.retries < mostDoublings ? entry.retries : entry.retries - 1 }, clock.now() + retryDelayMs(entry.retries + 1, retryAfterMs));
       }

@@ -88,7 +88,9 @@ export class SyncRuntime {
    * Queues an artifact.
    * @throws {@link AuthError} `usage_invalid` when the service would never accept it, `storage_unwritable` when it cannot be queued
    */
-  async upload(input: ArtifactInput): Promise<void> {
+  async upload({ content, ...about }: ArtifactInput): Promise<void> {
+    // A copy, before the first wait: a later change by the caller does not get into the artifact.
+    const input = { ...about, content: Buffer.from(content) };
     const { artifactItem } = await import("./artifacts.ts");
     const item = artifactItem(input, this.#nextId(), this.#options.clock.now());
     await this.queue.scopeOf(await this.#options.origin()).artifacts.add([item]);

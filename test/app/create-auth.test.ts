@@ -10,6 +10,7 @@ import type { FakeOptions } from "../fake-saas/options.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { approve, approveDevice, deny } from "../fake-saas/user.ts";
 import { scratchFolder } from "../helpers/command.ts";
+import { scriptedBrowser } from "../helpers/scripted-browser.ts";
 
 /** The variables of a machine with nothing on it. */
 const machine = (home: string): Record<string, string> => ({ HOME: home, XDG_RUNTIME_DIR: join(home, "run"), XDG_CONFIG_HOME: join(home, ".config"), XDG_STATE_HOME: join(home, ".state"), APPDATA: join(home, ".config"), LOCALAPPDATA: join(home, ".state") });
@@ -58,6 +59,12 @@ test("FR-021 a program logs its user in through the browser, sends requests and 
   const agents = new Set(saas.requests.map(({ headers }) => headers["user-agent"]).filter((agent) => agent?.includes("/")));
   assert.ok(agents.has("acme/1.2.0"));
   assert.doesNotMatch(JSON.stringify([...agents]) + readFileSync(join(home, ".config", "acme", "credentials.json"), "utf8"), /spec.?kitty/i);
+});
+
+test("which login is possible is decided by the variables that a program passes, not by those of the process", async (t) => {
+  const { home, acme } = await stage(t);
+  await assert.rejects(acme({ env: { ...machine(home), CI: "true" } }).login(), { code: "usage_invalid", message: /^a device login needs/ });
+  assert.equal((await acme({ env: { ...machine(home), BROWSER: scriptedBrowser() } }).login()).user.email, "alice@example.com");
 });
 
 test("a device login shows the code through a callback, and cannot do without", async (t) => {

@@ -116,6 +116,16 @@ for (const [title, answer, stops] of [
   });
 }
 
+test("what the caller changes after uploading is not in the artifact", async (t) => {
+  const { saas, runtime } = await stage(t);
+  const content = Buffer.from("# Plan\n");
+  const uploading = runtime.upload({ ...artifact(), content });
+  content.fill("x");
+  await uploading;
+  await runtime.flush();
+  assert.equal((JSON.parse(saas.requests.find((request) => request.path === path)?.body ?? "{}") as { content_body?: string }).content_body, "# Plan\n");
+});
+
 test("an artifact that is refused more than 20 times is given up", async (t) => {
   const { saas, runtime, clock, waiting, dead } = await stage(t);
   await runtime.upload(artifact());
@@ -129,7 +139,7 @@ test("an artifact that is refused more than 20 times is given up", async (t) => 
   assert.deepEqual([waiting(), dead(), saas.count(path)], [0, 1, 21]);
 });
 
-test("no outage gives an artifact up, and none counts as a refusal", async (t) => {
+test("no outage gives an artifact up, and none is reported as a refusal", async (t) => {
   const { saas, runtime, clock, waiting, dead } = await stage(t);
   await runtime.upload(artifact());
   for (const fault of [{ reset: "before" }, { status: 503 }] as const) {

@@ -7,7 +7,7 @@ import type { LoginOptions } from "./options.ts";
 import type { LoginTarget } from "./target.ts";
 
 /**
- * Has the user agree to a host that the issuer sends its users to, before anything is opened there.
+ * Has the user agree to a host that the issuer sends its users to, with both hosts named, before anything is opened there.
  *
  * @returns the request, with the host among those that are trusted
  * @throws AuthError `consent_required` when there is nobody to ask, or the answer is no

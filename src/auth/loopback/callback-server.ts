@@ -39,7 +39,8 @@ export interface CallbackListener {
    */
   accept(pasted: string): void;
   /**
-   * Shows the outcome to the browser that brought the response, then closes everything. Only the first call counts; it never rejects.
+   * Shows the outcome to the browser that brought the response, then closes everything: success only once the session is stored. Only the
+   * first call counts; it never rejects.
    *
    * @param options - `lingerMs`: how long to wait for the browser to fetch the page and, when the login has expired, how long a
    * late browser still gets the page that says so; milliseconds, 2000 by default
