@@ -59,7 +59,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
   };
   const typed = fromOption("profile") ?? fromProgram("profile") ?? fromEnvironment("PROFILE");
   if (typed && !isProfileName(typed.value)) {
-    throw invalid(typed, `is "${typed.value}": a profile's name is ${namesAre}`, hint`Try: --profile work`);
+    throw invalid(typed, `is "${typed.value}": a profile name may contain only ${nameCharacters}`, hint`Try: --profile work`);
   }
   const storage = fromOption("storage") ?? fromProgram("storage") ?? fromEnvironment("STORAGE");
   if (storage && !isStorageKind(storage)) {
@@ -95,7 +95,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
 /** The variables whose values are secrets. An app has them as {@link Secret} and passes them to no other program. */
 export const secretVariables: readonly string[] = ["ACCESS_TOKEN", "PASSPHRASE", "CLIENT_SECRET"];
 
-const namesAre = 'letters, digits, ".", "_" and "-", 64 at most';
+const nameCharacters = 'letters, digits, ".", "_" and "-", at most 64 of them';
 
 function isStorageKind(setting: Setting<string>): setting is Setting<StorageKind> {
   return ["keychain", "file", "memory"].includes(setting.value);

@@ -100,7 +100,7 @@ export function unwritable(path: string, cause: unknown): AuthError {
   const hints: Partial<Record<string, Hint>> = {
     ENOSPC: hint`Free some space, then try again`,
     EDQUOT: hint`Free some of your disk quota, then try again`,
-    ERR_FS_EISDIR: hint`A folder has its name. ${moveAway(path)}`,
+    ERR_FS_EISDIR: hint`A folder of that name is in the way. ${moveAway(path)}`,
     EROFS: hint`Set ${folderVariable} to a folder that can be written`,
   };
   return new AuthError("storage_unwritable", `"${path}" cannot be written (${reasonOf(cause)})`, {

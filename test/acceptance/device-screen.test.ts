@@ -21,12 +21,12 @@ test("FR-002 FR-019 a terminal shows the code in chunks and as a QR code, and a 
   const { saas, env } = await scene(t, { deviceIntervalSeconds: 1, deviceCodeSeconds: 55 });
   const screen = await startOnScreen(t, headless, env);
   const [, code = ""] = await screen.shows(userCode);
-  const [, first] = await screen.shows(/^Waiting for the approval, (\d+) seconds left\. Press Ctrl-C to give up\.$/m);
+  const [, first] = await screen.shows(/^Waiting for approval, (\d+) seconds left\. Press Ctrl-C to give up\.$/m);
   const before = await screen.lines();
   assert.ok(before.includes(`  ${saas.url}/device`), "the address to type is shown next to the QR code");
   assert.ok(before.join("\n").includes(drawn(`${saas.url}/device?user_code=${code}`).join("\n")), before.join("\n"));
 
-  await screen.shows(new RegExp(`Waiting for the approval, (?!${first} )\\d+ seconds left`));
+  await screen.shows(new RegExp(`Waiting for approval, (?!${first} )\\d+ seconds left`));
   const after = await screen.lines();
   assert.equal(after.filter((line) => line.includes("Waiting")).length, 1, "the countdown is redrawn, not repeated");
   assert.deepEqual(after.filter((line) => !line.includes("Waiting")), before.filter((line) => !line.includes("Waiting")));
@@ -42,7 +42,7 @@ test("FR-002 FR-019 a terminal shows the code in chunks and as a QR code, and a 
 test("--no-qr draws nothing, a narrow screen has a shorter countdown, and Ctrl-C leaves a clean line", { skip: noTmux }, async (t) => {
   const { saas, env } = await scene(t, { deviceIntervalSeconds: 1 });
   const screen = await startOnScreen(t, [...headless, "--no-qr"], env, { columns: 60 });
-  await screen.shows(/^Waiting for the approval, 15 minutes left\.$/m);
+  await screen.shows(/^Waiting for approval, 15 minutes left\.$/m);
   assert.match((await screen.lines()).join("\n"), userCode);
   assert.doesNotMatch((await screen.lines()).join("\n"), /[█▀▄]/);
   await screen.press("C-c");
@@ -56,7 +56,7 @@ test("S-008 neither the code nor the address from the service can move the curso
   const hostile = { user_code: "AB\u001b[2J\u001b]0;owned\u0007\nerror: CD", verification_uri: "https://id.example/\u001b[31mdevice\n  EVIL-CODE", verification_uri_complete: undefined };
   saas.faults.next("/oauth/device", { edit: (answer) => ({ ...answer, ...hostile }) });
   const screen = await startOnScreen(t, headless, env);
-  await screen.shows(/^Waiting for the approval/m);
+  await screen.shows(/^Waiting for approval/m);
   const lines = await screen.lines();
   assert.equal(lines[0], "Open this address in a browser, on any device:");
   assert.ok(lines.includes("  AB[2J]0;owned error: CD"), lines.join("\n"));

@@ -87,7 +87,7 @@ test("FR-015 NFR-012 status shows user, team, expiry and where the session is st
     new RegExp(`^ {2}Storage +file: sealed in ${credentials} for this machine and user, .*; lasts until you log out$`, "m"),
     /^ {2}Session +ses_/m,
     /^ {2}Refreshed +\d{4}-/m,
-    new RegExp(`^ {2}Service +${saas.url} \\(not asked: --check asks it\\)$`, "m"),
+    new RegExp(`^ {2}Service +${saas.url} \\(not asked; use --check\\)$`, "m"),
     /^ {2}Profile +default \(active\)$/m,
   ]) {
     assert.match(said.stdout, line);

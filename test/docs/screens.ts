@@ -34,7 +34,7 @@ export const screens: Readonly<Record<"login" | "device-login" | "status" | "doc
     title: "A login with a code, which waits for the approval",
     commands: ["spec-kitty auth login --headless"],
     size: { columns: 80, rows: 40 },
-    waits: /^Waiting for the approval/m,
+    waits: /^Waiting for approval/m,
   },
   status: { title: "Who is logged in, and until when", commands: ["spec-kitty auth status"], size: { columns: 92, rows: 50 }, before: loggedIn },
   doctor: {

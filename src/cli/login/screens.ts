@@ -88,7 +88,7 @@ export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptio
       const picture = withQr && out.screen && isSamePage ? drawn(verificationUriComplete, out.screen, text) : undefined;
       if (picture) out.draw(picture);
     },
-    onWaiting: (leftMs) => out.progress(`Waiting for the approval, ${duration(leftMs)} left. Press Ctrl-C to give up.`),
+    onWaiting: (leftMs) => out.progress(`Waiting for approval, ${duration(leftMs)} left. Press Ctrl-C to give up.`),
   };
 }
 

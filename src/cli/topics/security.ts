@@ -62,8 +62,8 @@ What is not protected:
 - An access token that leaked is good until it expires, unless it is bound to a key (DPoP).
 - A session that was copied together with its key is a second holder of one refresh token. At a service that detects reuse, the first
   refresh by the second holder ends the session for both, which is how you notice.
-- Where the system does not say who owns a connection (macOS, Windows), and where root logs in, whose callback port serves every user's
-  browser, another user who reads the process list and is faster than your browser can log you in to their own account: "Logged in as"
+- Where the system does not say who owns a connection (macOS, Windows), or where root logs in (its callback port serves every user's
+  browser), another user who reads the process list and is quicker than your browser can log you in to their own account. "Logged in as"
   names it.
 - Another of your programs can deny you service: it can hold the lock, fill the disk or occupy ports.`;
 }

@@ -57,7 +57,7 @@ export const logout: Command = defineCommand({
 async function afterwards({ app }: Context, forgotten: string | undefined): Promise<string[]> {
   const left = forgotten === undefined ? await app.store.read() : await app.store.update((profiles) => withoutProfile(profiles, forgotten));
   const current = app.settings.profile?.value ?? left.active;
-  return [...left.profiles].flatMap(([name, profile]) => (name === current || profile.session === undefined ? [] : [`${name} (${accountName(profile)})`]));
+  return [...left.profiles].flatMap(([name, profile]) => (name === current || profile.session === undefined ? [] : [`"${name}" as ${accountName(profile)}`]));
 }
 
 type Target = readonly [name: string, service: string | undefined];

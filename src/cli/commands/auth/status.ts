@@ -42,7 +42,7 @@ export const status: Command = defineCommand({
       const session = profile?.session;
       const now = app.clock.now() + (session?.clockOffsetMs ?? 0);
       if (values.check && !found.checked) out.warn("the issuer does not name its users and gave no refresh token, so there is nothing to ask it");
-      const asked = found.checked ? "asked just now" : "not asked: --check asks it";
+      const asked = found.checked ? "asked just now" : "not asked; use --check";
       out.answer(columns(sessionRows(found, session, now, identity, asked)));
       const left = session?.refreshToken ? refreshRemainingMs(session, app.clock.now()) : Infinity;
       if (left < soonMs) out.warn(hint`the login expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);

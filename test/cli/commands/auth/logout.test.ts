@@ -275,7 +275,7 @@ test("a logout of a named profile forgets it, --keep-profile keeps what it remem
   const kept = await here("auth logout --profile work --keep-profile");
   assert.deepEqual([kept.stdout, await names()], ['✓ Logged out (profile "work").\n', ["default", "work", "play"]]);
   const forgotten = await here("auth logout --profile play");
-  assert.equal(forgotten.stderr, "hint: Still logged in: default (alice@example.com (Acme Corp)). To use one: spec-kitty auth switch\n");
+  assert.equal(forgotten.stderr, "hint: Still logged in: \"default\" as alice@example.com (Acme Corp). To use one: spec-kitty auth switch\n");
   assert.deepEqual(await names(), ["default", "work"]);
   assert.deepEqual([(await here("auth logout")).stderr, await names()], ["", ["default", "work"]], "the active profile remembers its service");
   assert.match((await here("auth logout --keep-profile")).stderr, /^error: --keep-profile needs --profile\n/);
