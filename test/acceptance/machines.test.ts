@@ -105,7 +105,7 @@ test("auth token --header prints the header, which curl reads from its standard 
   assert.equal(stdout, `Authorization: Bearer ${token}\n`);
   assert.equal((await here("auth token --header", { SPEC_KITTY_ACCESS_TOKEN: "at_given" })).stdout, "Authorization: Bearer at_given\n");
   const { code, stderr } = await here("auth token --header --json");
-  assert.deepEqual([code, stderr.split("\n")[0]], [2, "error: --header and --json exclude each other"]);
+  assert.deepEqual([code, stderr.split("\n")[0]], [2, "error: --header and --json cannot be used together"]);
   const line = `'${process.execPath}' '${bin}' auth token --header | curl -s --noproxy '*' -H @- '${saas.url}/api/v1/me'`;
   const child = await runShell(line, env);
   assert.match(child, /alice@example\.com/);
