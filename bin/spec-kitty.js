@@ -22,5 +22,8 @@ if (major < 20 || (major === 20 && minor < 18)) {
     .then(({ createCommand }) => createCommand({ name, version, issuer: undefined, commands: ["auth", "api", "sync", "tracker", "completion"] }).run(argv))
     .then((code) => (process.exitCode = code || process.exitCode))
     // No file can be opened any more, or the installation is damaged: there is no program to say it.
-    .catch(({ code, message }) => fail(`the program could not be loaded (${code ?? message})`, "Close some programs or raise the limit of open files, or reinstall it"));
+    .catch(({ code, message }) => {
+      const isMissing = code === "ERR_MODULE_NOT_FOUND";
+      fail(`the program could not be loaded (${code ?? message})`, isMissing ? "Install it again; in a clone, build it: npm run build" : "Close some programs or raise the limit of open files");
+    });
 }

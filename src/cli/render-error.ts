@@ -21,8 +21,8 @@ export function renderError(
   const message = unloadable ? `the program could not be loaded (${unloadable})` : error instanceof Error ? error.message : String(error);
   const interrupted = mayHaveChanged ? "The request may have taken effect: check before you run it again" : "Nothing was changed";
   const hint = known?.next ?? known?.hint ?? (known?.code === "interrupted" ? interrupted : undefined);
-  const reinstall = "Close some programs or raise the limit of open files, or reinstall it";
-  const next = unloadable ? reinstall : known === undefined ? `This is a bug in ${identity.name}. Run it again with --debug to see where` : hint;
+  const reload = unloadable === "ERR_MODULE_NOT_FOUND" ? "Install it again" : "Close some programs or raise the limit of open files";
+  const next = unloadable ? reload : known === undefined ? `This is a bug in ${identity.name}. Run it again with --debug to see where` : hint;
   if (json) {
     const failure: ErrorOutput = { error: { code: known?.code ?? "internal_error", message: redact(message), ...(next !== undefined && { hint: redact(out.words(next)) }) } };
     out.jsonFailure(failure);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, sep } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -84,6 +84,14 @@ test("where the keychain has the key, a command starts to ask it before it loads
   assert.equal((await filesLoadedBy(t, ["auth", "token"], { ...env, SPEC_KITTY_ACCESS_TOKEN: "at_1" }, folder)).includes(asks), false);
 });
 
+test("where a part of the program is missing, as in a clone that was not built, the hint is to install or to build it", async (t) => {
+  const folder = scratchFolder(t);
+  for (const part of ["bin", "package.json"]) cpSync(join(root, part), join(folder, part), { recursive: true });
+  const env = commandEnvironment(folder, "https://service.example");
+  const { code, stderr } = await runCommand(t, ["auth", "status"], env, { program: join(folder, "bin", "spec-kitty.js") });
+  assert.deepEqual([code, stderr], [1, "error: the program could not be loaded (ERR_MODULE_NOT_FOUND)\nhint: Install it again; in a clone, build it: npm run build\n"]);
+});
+
 test("with too few open files to load the program, that is one error and its remedy, and no stack trace", { skip: process.platform === "win32" && "there is no such limit" }, async (t) => {
   const env = commandEnvironment(scratchFolder(t), "https://service.example");
   const limitedTo = (files: number): Promise<string> =>
@@ -98,5 +106,5 @@ test("with too few open files to load the program, that is one error and its rem
     if (/^(error|hint): /.test(stderr)) said.add(stderr);
     else assert.doesNotMatch(stderr, /dist\//, `${files} files`);
   }
-  assert.deepEqual([...said], ["error: the program could not be loaded (EMFILE)\nhint: Close some programs or raise the limit of open files, or reinstall it\n", "hint: Run: spec-kitty auth login\n"]);
+  assert.deepEqual([...said], ["error: the program could not be loaded (EMFILE)\nhint: Close some programs or raise the limit of open files\n", "hint: Run: spec-kitty auth login\n"]);
 });

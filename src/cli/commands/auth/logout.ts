@@ -22,7 +22,7 @@ export const logout: Command = defineCommand({
   examples: [
     ["auth logout", "log out"],
     ["auth logout --profile work", "log out of one account, and forget its profile"],
-    ["auth logout --all --force", "remove everything here, even if it cannot be opened"],
+    ["auth logout --all --force", "remove every login here, even what cannot be opened"],
   ],
   async run(context, values) {
     const { app, out } = context;
