@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { extname } from "node:path";
-import { AuthError, isTransient, ServiceError } from "../base/errors.ts";
+import { AuthError, isTransient } from "../base/errors.ts";
 import { isTransientStatus } from "../http/retry.ts";
 import { drainFailure } from "./batch-answer.ts";
 import type { DrainOptions } from "./event-drain.ts";
@@ -15,8 +15,6 @@ const maxBytes = 524_288;
 /** More refusals than this, and the artifact is given up. */
 const maxRetries = 20;
 const maxDelaySeconds = 300;
-/** After as many, the delay is at its most. */
-const mostDoublings = Math.ceil(Math.log2(maxDelaySeconds));
 const extensions = [".md", ".json", ".yaml", ".yml", ".csv"];
 
 /** A file to upload, and where it belongs. */
@@ -76,52 +74,53 @@ export async function drainArtifacts(scope: QueueScope, options: DrainOptions): 
     if (!options.held()) return undefined;
 
     const verdict = await upload(text, options);
-    if (verdict.kind === "failed") {
-      const { failure } = verdict;
-      const retryAfterMs = failure instanceof ServiceError ? failure.retryAfterMs : undefined;
-      // An outage may last, and gives no artifact up: it counts as far as the delay grows. A lock that another process holds delays none either.
-      if (isTransient(failure) && failure.code !== "lock_unavailable") {
-        queue.retry({ ...entry, retries: entry.retries < mostDoublings ? entry.retries : entry.retries - 1 }, clock.now() + retryDelayMs(entry.retries + 1, retryAfterMs));
-      }
-      return failure;
-    }
+    if (verdict.kind === "stop") return verdict.failure;
     if (verdict.kind === "stored") {
       await queue.remove([name]);
       counts.delivered++;
     } else {
-      const dead = verdict.final || entry.retries >= maxRetries;
+      const dead = verdict.kind === "refused" || entry.retries >= maxRetries;
       if (dead) queue.giveUp(entry, verdict.reason);
-      else queue.retry(entry, clock.now() + retryDelayMs(entry.retries + 1));
+      else queue.retry(entry, clock.now() + retryDelayMs(entry.retries + 1, verdict.kind === "later" ? verdict.retryAfterMs : undefined));
       counts.rejected++;
       options.onRejected?.({ id: entry.id, category: undefined, reason: verdict.reason, dead });
     }
     options.onProgress?.();
+    if (verdict.kind === "later" && verdict.failure) return verdict.failure;
   }
   return undefined;
 }
 
 type UploadVerdict =
   | { kind: "stored" }
-  | { kind: "refused"; reason: string; final: boolean }
-  /** Because of the network, the service or the session, and not of the artifact. */
-  | { kind: "failed"; failure: AuthError };
+  /** For good: given up at once. */
+  | { kind: "refused"; reason: string }
+  /** To be tried again later; with a failure, so are the others. */
+  | { kind: "later"; reason: string; retryAfterMs?: number | undefined; failure?: AuthError }
+  /** Caused by neither the artifact nor the service: untouched. */
+  | { kind: "stop"; failure: AuthError };
 
 async function upload(text: string, options: DrainOptions): Promise<UploadVerdict> {
   try {
     return judgeUpload(await requestService(path, { method: "POST", headers: { "content-type": "application/json" }, body: text }, options, timeoutMs));
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;
-    return { kind: "failed", failure: error };
+    // A lock that another process holds must not count as a refusal of this artifact.
+    if (error.code === "lock_unavailable" || !isTransient(error)) return { kind: "stop", failure: error };
+    return { kind: "later", reason: error.message, failure: error };
   }
 }
 
+/** What an answer means for the artifact that was sent. */
 function judgeUpload({ status, body, retryAfterMs }: ServiceAnswer): UploadVerdict {
   const code = serviceText(body?.["error"]) ?? serviceText(body?.["code"]);
+  const reason = `the service answered ${status}${code ? ` "${code}"` : ""} to the upload`;
   if (status >= 200 && status < 300) return { kind: "stored" };
-  if (status === 401 || isTransientStatus(status)) return { kind: "failed", failure: drainFailure(status, retryAfterMs, "an artifact") };
+  const failure = drainFailure(status, retryAfterMs, "an artifact");
+  if (status === 401) return { kind: "stop", failure };
   // The service lacks something that the upload needs, and may get it.
-  const final = !((status === 404 && code !== "namespace_not_found") || status === 501);
-  return { kind: "refused", reason: `the service answered ${status}${code ? ` "${code}"` : ""} to the upload`, final };
+  if ((status === 404 && code !== "namespace_not_found") || status === 501) return { kind: "later", reason };
+  return isTransientStatus(status) ? { kind: "later", reason, retryAfterMs, failure } : { kind: "refused", reason };
 }
 
 /** min(2^n, 300) seconds, or longer where the service asked for that; in milliseconds. */

@@ -139,21 +139,6 @@ test("an artifact that is refused more than 20 times is given up", async (t) => 
   assert.deepEqual([waiting(), dead(), saas.count(path)], [0, 1, 21]);
 });
 
-test("no outage gives an artifact up, and none is reported as a refusal", async (t) => {
-  const { saas, runtime, clock, waiting, dead } = await stage(t);
-  await runtime.upload(artifact());
-  for (const fault of [{ reset: "before" }, { status: 503 }] as const) {
-    saas.faults.always(path, fault);
-    for (let tries = 0; tries < 25; tries++) {
-      assert.equal((await runtime.flush()).artifacts.rejected, 0);
-      clock.advance(300_000);
-    }
-    saas.faults.clear();
-  }
-  assert.deepEqual([waiting(), dead(), saas.count(path)], [1, 0, 50]);
-  assert.equal((await runtime.flush()).artifacts.delivered, 1);
-});
-
 test("401 leaves an artifact untouched", async (t) => {
   const { saas, runtime, waiting } = await stage(t);
   await runtime.upload(artifact());
