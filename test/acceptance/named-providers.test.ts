@@ -156,7 +156,7 @@ test("--provider google: the secret of a client that cannot keep one, access_typ
   assert.equal(device.code, 0, device.stderr);
   assert.match(device.stderr, /https:\/\/www\.google\.com\/device/);
   assert.match(device.stdout, /^✓ Logged in as alice@gmail\.com\./);
-  assert.doesNotMatch(device.stderr, /less was granted/);
+  assert.doesNotMatch(device.stderr, /were not granted/);
   const first = (await storedSession(env)) as Session;
 
   const { code, stderr } = await browserLogin(["--force"], env, fetch, ({ searchParams }) => (authorized = searchParams));
@@ -229,7 +229,7 @@ for (const [tenant, issuer, isReal] of [[tenantId, at(tenantId), true], ["contos
     assert.deepEqual([asked.get("scope"), asked.get("prompt")], ["openid profile email offline_access User.Read", "select_account"]);
     // "It must exactly match one of the redirect URIs you registered in the portal", of which a port on localhost is no part.
     assert.match(asked.get("redirect_uri") ?? "", /^http:\/\/localhost:\d+\/callback\/microsoft$/);
-    assert.doesNotMatch(result.stderr, /less was granted/);
+    assert.doesNotMatch(result.stderr, /were not granted/);
     assert.equal((await runHere(["auth", "refresh"], env, { fetch })).code, 0);
     assert.equal((await storedProfile(env))?.service, "https://graph.microsoft.com");
   });
