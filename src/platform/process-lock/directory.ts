@@ -42,7 +42,7 @@ export const directoryLock: LockMechanism = {
 
     function create(): number {
       try {
-        mkdirSync(candidate, { mode: 0o755 });
+        mkdirSync(candidate, { mode: 0o700 });
         closeSync(openSync(join(candidate, name), "wx", 0o600));
         return modifiedAt(candidate) ?? 0;
       } catch (error) {

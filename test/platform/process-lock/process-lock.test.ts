@@ -62,6 +62,14 @@ test("two openings of a lock in one process exclude each other", async () => {
   if (process.platform === "linux") assert.deepEqual(readdirSync(folder), []);
 });
 
+test("a lock is a folder, and a file in it, that are closed to other users", linux, async () => {
+  const { path } = place();
+  const lock = await acquireProcessLock(path, once);
+  const modes = [path, join(path, readdirSync(path)[0] ?? "")].map((entry) => lstatSync(entry).mode & 0o777);
+  lock.release();
+  assert.deepEqual(modes, [0o700, 0o600]);
+});
+
 test("waiting ends at its limit, and the error names the holder and the next step", async () => {
   const { path } = place();
   const lock = await acquireProcessLock(path, once);
