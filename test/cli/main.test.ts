@@ -28,6 +28,11 @@ test("FR-021 help, topics and mistakes have the tool's name alone; sync and trac
   }
 });
 
+test("a misspelled option of a tool is an error of every command, and not a login with another client", async () => {
+  const { code, stderr } = await runHere(["auth", "status"], { HOME: "/nonexistent" }, { ...acme, clientID: "acme-cli" } as object);
+  assert.deepEqual([code, stderr], [1, 'error: "clientID" is not an option\nhint: This is a bug in acme. Run it again with --debug to see where\n']);
+});
+
 test("a tool's own commands go next to these: has() tells whose a command line is", () => {
   const lines = [["auth", "login"], ["auth"], ["api"], ["completion", "bash"], ["help", "auth"], ["help", "storage"], ["sync", "now"], ["help"], ["--help"], ["--version"], [], ["projects"]];
   const ours = (command: ReturnType<typeof createCommand>): string[] => lines.filter((argv) => command.has(argv)).map((argv) => argv.join(" "));
