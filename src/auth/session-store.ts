@@ -6,7 +6,7 @@ import type { Reservation } from "../platform/replace-file.ts";
 import type { LockHolder } from "../platform/process-lock/holder.ts";
 import type { PreparedLock } from "../platform/process-lock/process-lock.ts";
 import type { KeyHeader, Vault, VaultLock } from "./secure-storage/vault.ts";
-import { isSameSession, parseProfiles, serializeProfiles, usedIn, type Profile, type Profiles, type Session } from "./session.ts";
+import { isSameSession, loggedIn, nobody, parseProfiles, serializeProfiles, usedIn, withProfile, type Profile, type Profiles, type Session } from "./session.ts";
 
 /** Another process that this one waits for. */
 export interface AwaitedProcess {
@@ -33,9 +33,6 @@ export interface UpdateOptions {
   /** If what is stored cannot be opened, it is moved aside instead of being an error, and this is told where it is. */
   readonly onSetAside?: ((path: string) => void) | undefined;
 }
-
-/** What is stored where nothing is. */
-export const nobody: Profiles = { active: "default", profiles: new Map() };
 
 /**
  * The profiles at rest. Reading takes no lock, since a vault is replaced whole; every change reads, decides and writes
@@ -250,22 +247,4 @@ export function isUnopenable(error: unknown): error is AuthError {
 export function refreshLockName(profile: string): string {
   // Hashed, since file systems differ on which names are the same and profile names may differ only in case.
   return `refresh-${createHash("sha256").update(profile).digest("hex").slice(0, 12)}`;
-}
-
-export function withProfile(profiles: Profiles, name: string, profile: Profile): Profiles {
-  return { ...profiles, profiles: new Map(profiles.profiles).set(name, profile) };
-}
-
-/** The profiles without one, unless somebody is logged in there. The active one keeps its name: another account must not take its place unasked. */
-export function withoutProfile(profiles: Profiles, name: string): Profiles {
-  const profile = profiles.profiles.get(name);
-  if (profile === undefined || profile.session !== undefined) return profiles;
-  return { ...profiles, profiles: new Map([...profiles.profiles].filter(([other]) => other !== name)) };
-}
-
-/** The profiles with a session. The active one is among them. */
-function loggedIn({ active, folders = new Map<string, string>(), profiles }: Profiles): Profiles {
-  const left = new Map([...profiles].filter(([, { session }]) => session !== undefined));
-  const [first = active] = left.keys();
-  return { active: left.has(active) ? active : first, folders: new Map([...folders].filter(([, name]) => left.has(name))), profiles: left };
 }

@@ -98,6 +98,9 @@ export interface Profiles {
   readonly profiles: ReadonlyMap<string, Profile>;
 }
 
+/** What is stored where nothing is. */
+export const nobody: Profiles = { active: "default", profiles: new Map() };
+
 /**
  * The profiles as they are used in a folder, given by its real path: what the user has chosen for it, or for the nearest folder above, is the
  * active one. The folder itself says nothing: what is in it may have come with a clone (S-010).
@@ -108,6 +111,24 @@ export function usedIn(profiles: Profiles, folder: string | undefined): Profiles
     if (active !== undefined) return { ...profiles, active, here: at };
   }
   return profiles;
+}
+
+export function withProfile(profiles: Profiles, name: string, profile: Profile): Profiles {
+  return { ...profiles, profiles: new Map(profiles.profiles).set(name, profile) };
+}
+
+/** The profiles without one, unless somebody is logged in there. The active one keeps its name: another account must not take its place unasked. */
+export function withoutProfile(profiles: Profiles, name: string): Profiles {
+  const profile = profiles.profiles.get(name);
+  if (profile === undefined || profile.session !== undefined) return profiles;
+  return { ...profiles, profiles: new Map([...profiles.profiles].filter(([other]) => other !== name)) };
+}
+
+/** The profiles with a session. The active one is among them. */
+export function loggedIn({ active, folders = new Map<string, string>(), profiles }: Profiles): Profiles {
+  const left = new Map([...profiles].filter(([, { session }]) => session !== undefined));
+  const [first = active] = left.keys();
+  return { active: left.has(active) ? active : first, folders: new Map([...folders].filter(([, name]) => left.has(name))), profiles: left };
 }
 
 /** The error for code that would present a token without a proof of the key that it is bound to (RFC 9449). */

@@ -4,8 +4,8 @@ import { namedProvider, type ChosenProvider } from "../../auth/oauth/named-provi
 import type { ProtectedResource } from "../../auth/oauth/protected-resource.ts";
 import { missingScope, scopeNames } from "../../auth/oauth/scope.ts";
 import { isAlive } from "../../auth/token-manager/current-session.ts";
-import type { Profile } from "../../auth/session.ts";
-import { isUnopenable, nobody } from "../../auth/session-store.ts";
+import { nobody, type Profile } from "../../auth/session.ts";
+import { isUnopenable } from "../../auth/session-store.ts";
 import { parseIssuer, withoutEndSlashes } from "../../base/address.ts";
 import { AuthError, hint, login } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";

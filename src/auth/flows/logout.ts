@@ -3,8 +3,8 @@ import type { ExchangeOptions } from "../../http/request.ts";
 import { judgeRefreshFailure } from "../oauth/refresh.ts";
 import type { Revocation } from "../oauth/revocation.ts";
 import { memoryVault } from "../secure-storage/memory.ts";
-import { isSameLogin, type Profiles, type Session } from "../session.ts";
-import { SessionStore, withProfile } from "../session-store.ts";
+import { isSameLogin, withProfile, type Profiles, type Session } from "../session.ts";
+import { SessionStore } from "../session-store.ts";
 import { TokenManager } from "../token-manager/token-manager.ts";
 import { endSession } from "./end-session.ts";
 

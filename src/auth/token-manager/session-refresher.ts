@@ -132,7 +132,7 @@ export class SessionRefresher {
   async #request(session: Session, lock: VaultLock, startedAt: number): Promise<StorableTokens | { error: unknown }> {
     const { store, clock, fetch, random } = this.#options;
     const { profile } = this.#current;
-    if (session.refreshToken === undefined) return { error: noRefreshToken(profile) };
+    if (session.refreshToken === undefined) return { error: this.#ended(undefined, "the access token expired, and the service gave no refresh token") };
     let room: StoreReservation | undefined;
     try {
       // Once the disk has a spent token, there is nothing on it to lose.
@@ -227,13 +227,9 @@ export class SessionRefresher {
     return session;
   }
 
-  #ended(cause?: unknown): NotAuthenticatedError {
-    return new NotAuthenticatedError("Session expired or revoked", { code: "session_ended", hint: hint`Run: ${login(this.#current.profile)}`, cause });
+  #ended(cause?: unknown, message = "Session expired or revoked"): NotAuthenticatedError {
+    return new NotAuthenticatedError(message, { code: "session_ended", hint: hint`Run: ${login(this.#current.profile)}`, cause });
   }
-}
-
-function noRefreshToken(profile: string): NotAuthenticatedError {
-  return new NotAuthenticatedError("the access token expired, and the service gave no refresh token", { code: "session_ended", hint: hint`Run: ${login(profile)}` });
 }
 
 function expiredOnArrival({ server }: Session): ServiceError {

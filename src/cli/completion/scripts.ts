@@ -14,6 +14,16 @@ function repliesBy(shell: { files: string; names: (kind: string) => string; word
   };
 }
 
+/** What bash and zsh do with the place and the word before the cursor: first the value of an option, then what the place itself offers. */
+function decided(ofOptions: readonly string[], ofPlaces: readonly string[]): string {
+  return `  case $place:$prev in
+${ofOptions.join("\n")}
+  esac
+  case $place in
+${ofPlaces.join("\n")}
+  esac`;
+}
+
 /**
  * A script for bash, from 3.2 on, which is what macOS has.
  *
@@ -51,12 +61,7 @@ ${complete}() {
   done
   # --option=value comes as three words.
   if [[ $cur == = ]]; then cur=; elif [[ $prev == = ]]; then prev=\${COMP_WORDS[COMP_CWORD-2]}; fi
-  case $place:$prev in
-${ofOptions.join("\n")}
-  esac
-  case $place in
-${ofPlaces.join("\n")}
-  esac
+${decided(ofOptions, ofPlaces)}
   COMPREPLY+=($(compgen -W "$words" -- "$cur"))
 }
 # Before bash 4 the choice cannot be made while completing: there, file names are offered wherever nothing else is.
@@ -89,12 +94,7 @@ ${complete}() {
     esac
   done
   if [[ $PREFIX == --*=* ]]; then prev=\${PREFIX%%=*}; compset -P '*='; fi
-  case $place:$prev in
-${ofOptions.join("\n")}
-  esac
-  case $place in
-${ofPlaces.join("\n")}
-  esac
+${decided(ofOptions, ofPlaces)}
   _describe ${name} found
 }
 if [[ $funcstack[1] == ${complete} || $funcstack[1] == _${name} ]]; then ${complete}; else compdef ${complete} ${name}; fi`;

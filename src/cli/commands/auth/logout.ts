@@ -1,6 +1,5 @@
 import { logout as logOut, tokenName, unconfirmed, type LogoutOutcome } from "../../../auth/flows/logout.ts";
-import { accountName, type Profiles } from "../../../auth/session.ts";
-import { withoutProfile } from "../../../auth/session-store.ts";
+import { accountName, withoutProfile, type Profiles } from "../../../auth/session.ts";
 import { keychainAccount } from "../../../auth/secure-storage/keychain.ts";
 import { AuthError, hint } from "../../../base/errors.ts";
 import { chosenProfile } from "../../chosen-profile.ts";

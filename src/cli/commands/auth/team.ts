@@ -1,5 +1,4 @@
-import { defaultTeam, notLoggedIn } from "../../../auth/session.ts";
-import { withProfile } from "../../../auth/session-store.ts";
+import { defaultTeam, notLoggedIn, withProfile } from "../../../auth/session.ts";
 import { hint } from "../../../base/errors.ts";
 import { oneLine } from "../../../base/text.ts";
 import { chosenProfile } from "../../chosen-profile.ts";
