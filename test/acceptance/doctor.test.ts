@@ -8,45 +8,17 @@ import { test, type TestContext } from "node:test";
 import { SealedFile } from "../../src/auth/secure-storage/sealed-file.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import type { DoctorReport } from "../../src/cli/json-output.ts";
-import type { FakeOptions } from "../fake-saas/options.ts";
 import { testCertificate } from "../helpers/certificate.ts";
-import { startCommand, type CommandEnvironment } from "../helpers/command.ts";
+import { startCommand } from "../helpers/command.ts";
+import { examined, healthyScene, severities } from "../helpers/doctor.ts";
 import { startProxy } from "../helpers/proxy.ts";
-import { scene, type Scene } from "../helpers/scene.ts";
-import { sessionOf, storeSession, type SessionOptions } from "../helpers/stored-session.ts";
+import { scene } from "../helpers/scene.ts";
 
 const unix = process.platform === "win32" ? { skip: "about modes and signals" } : {};
 
-type Finding = DoctorReport["findings"][number];
-
-interface Examined extends DoctorReport {
-  code: number | null;
-  stdout: string;
-  /** The findings of one number. */
-  of(number: string): Finding[];
-}
-
-async function examine(at: Scene, more: CommandEnvironment = {}, run: Scene["run"] = at.run): Promise<Examined> {
-  const { code, stdout, stderr } = await run("auth doctor --json", more);
-  assert.equal(stderr, "");
-  const report = JSON.parse(stdout) as DoctorReport;
-  assert.equal(code, report.critical === 0 ? 0 : 1, "the exit code says whether something is critical");
-  return { ...report, code, stdout, of: (number) => report.findings.filter((finding) => finding.number === number) };
-}
-
-async function loggedIn(t: TestContext, options: Partial<FakeOptions> = {}, session: SessionOptions = {}): Promise<Scene> {
-  const at = await scene(t, options);
-  await storeSession(at.saas, at.env, sessionOf(at.saas, { leftMs: 3_600_000, ...session }));
-  return at;
-}
-
-function severities({ findings }: DoctorReport, ...severities: string[]): string[] {
-  return findings.filter(({ severity }) => severities.includes(severity)).map(({ number }) => number);
-}
-
 test("a healthy login has no critical finding, each number is about one subject, and the JSON has stable members", async (t) => {
-  const at = await loggedIn(t);
-  const report = await examine(at);
+  const at = await healthyScene(t);
+  const report = await examined(at.run);
   assert.equal(report.code, 0);
   assert.deepEqual(severities(report, "critical", "warning"), []);
   assert.deepEqual(Object.keys(JSON.parse(report.stdout) as DoctorReport), ["schemaVersion", "healthy", "critical", "warnings", "findings"]);
@@ -71,7 +43,7 @@ test("a healthy login has no critical finding, each number is about one subject,
 });
 
 test("what matters most comes first, in color; one cause counts once, and the last line is what to try first", unix, async (t) => {
-  const at = await loggedIn(t);
+  const at = await healthyScene(t);
   chmodSync(at.credentials, 0o644);
   const { code, stdout } = await at.run("auth doctor", { FORCE_COLOR: "1" });
   assert.equal(code, 1);
@@ -87,7 +59,7 @@ test("a session whose key is in a keychain that does not answer is critical", as
   mkdirSync(at.config, { mode: 0o700 });
   const file = new SealedFile(at.credentials, () => ({ mismatch: { message: "", hint: [] }, open: async () => Buffer.alloc(32) }));
   await file.write('{"version":1,"active":"default","profiles":{}}', { key: { source: "keychain", account: "sessions-test" } });
-  const report = await examine(at, { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere" });
+  const report = await examined(at.run, { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere" });
   assert.deepEqual(severities(report, "critical"), ["D401", "D601"]);
 });
 
@@ -96,7 +68,7 @@ test("a service that never answers costs the doctor 3 s, not 10, and Ctrl-C ends
   at.saas.faults.always("/api/v1/me", { hang: true });
   // Only the step has this limit: with any other, the limit on all of it, or on a request, is what ends the wait.
   const clock = { ...systemClock, timeout: (ms: number) => systemClock.timeout(ms === 3_000 ? 500 : 60_000) };
-  const report = await examine(at, {}, (args, more) => at.here(args, more, { clock }));
+  const report = await examined((args, more) => at.here(args, more, { clock }));
   assert.match(report.of("D205")[0]?.sentence ?? "", /does not answer \(no answer in time\)$/);
 
   const seen = at.saas.requests.length;
@@ -122,7 +94,7 @@ test("a certificate that is not trusted is reported with its issuer, and trustin
   const at = await scene(t);
   const { port, cert } = await secureService(t, "localhost");
   const SPEC_KITTY_SAAS_URL = `https://localhost:${port}`;
-  const report = await examine(at, { SPEC_KITTY_SAAS_URL }, at.here);
+  const report = await examined(at.here, { SPEC_KITTY_SAAS_URL });
   assert.deepEqual(severities(report, "critical"), ["D204"]);
   const found = report.of("D204")[0];
   assert.match(found?.sentence ?? "", /is not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\): it is for localhost, issued by localhost, valid until Dec 31/);
@@ -130,11 +102,11 @@ test("a certificate that is not trusted is reported with its issuer, and trustin
 
   const authority = join(at.folder, "authority.pem");
   writeFileSync(authority, cert);
-  const trusted = await examine(at, { SPEC_KITTY_SAAS_URL, NODE_EXTRA_CA_CERTS: authority });
+  const trusted = await examined(at.run, { SPEC_KITTY_SAAS_URL, NODE_EXTRA_CA_CERTS: authority });
   assert.deepEqual(severities(trusted, "critical"), []);
   assert.equal(trusted.of("D205")[0]?.severity, "ok");
 
-  const misnamed = await examine(at, { SPEC_KITTY_SAAS_URL: `https://127.0.0.1:${port}`, NODE_EXTRA_CA_CERTS: authority });
+  const misnamed = await examined(at.run, { SPEC_KITTY_SAAS_URL: `https://127.0.0.1:${port}`, NODE_EXTRA_CA_CERTS: authority });
   assert.match(misnamed.of("D204")[0]?.sentence ?? "", /ERR_TLS_CERT_ALTNAME_INVALID/);
 });
 
@@ -145,16 +117,16 @@ test("a proxy is reported with the variable that names it, and it is the proxy t
   const authority = join(at.folder, "authority.pem");
   writeFileSync(authority, cert);
   const more = { SPEC_KITTY_SAAS_URL: "https://service.example", HTTPS_PROXY: proxy.url, NODE_EXTRA_CA_CERTS: authority };
-  const report = await examine(at, more);
+  const report = await examined(at.run, more);
   assert.deepEqual(report.of("D201")[0]?.sentence, `requests to service.example go through ${proxy.url}, from HTTPS_PROXY`);
   assert.equal(report.of("D203")[0]?.severity, "ok");
   assert.equal(report.of("D205")[0]?.severity, "ok");
 
   proxy.behaviour.refuse = 403;
-  const refused = await examine(at, more, at.here);
+  const refused = await examined(at.here, more);
   assert.deepEqual(severities(refused, "critical"), ["D205"]);
   assert.match(refused.of("D205")[0]?.fix ?? "", /NO_PROXY/);
-  const wrong = await examine(at, { ...more, HTTPS_PROXY: "ftp://proxy.example" }, at.here);
+  const wrong = await examined(at.here, { ...more, HTTPS_PROXY: "ftp://proxy.example" });
   assert.deepEqual(severities(wrong, "critical"), ["D201"]);
 });
 

@@ -1,22 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Fault } from "../fake-saas/faults.ts";
 import { startCommand } from "../helpers/command.ts";
-import { batchPath, deliveries, fill, loggedInScene } from "../helpers/queue.ts";
-import type { Scene } from "../helpers/scene.ts";
-
-/** A little more than three batches of large events, each of which is sent while the next is packed. */
-const full = 100;
-
-async function waiting({ here }: Scene): Promise<number> {
-  const { scopes } = JSON.parse((await here("sync status --json")).stdout) as { scopes: { events: number }[] };
-  return scopes.reduce((sum, { events }) => sum + events, 0);
-}
-
-/** A fault for one batch request: the third by default. */
-function third({ saas }: Scene, fault: Fault, number = 3): void {
-  saas.faults.next(batchPath, { ...fault, when: (request) => saas.count(batchPath) === number && (fault.when?.(request) ?? true) });
-}
+import { batchPath, deliveries, fill, full, loggedInScene, thirdBatch, waitingEvents } from "../helpers/queue.ts";
 
 test("5,000 events whose drain is killed twice reach the service exactly once", async (t) => {
   const at = await loggedInScene(t);
@@ -39,7 +24,7 @@ test("5,000 events whose drain is killed twice reach the service exactly once", 
   // At most the batches in progress when a process was killed were sent twice, and the service recognised them.
   const repeats = deliveries(saas).filter((count) => count > 1).length;
   assert.ok(repeats > 0 && repeats < 3000, `${repeats} repeats`);
-  assert.equal(await waiting(at), 0);
+  assert.equal(await waitingEvents(at), 0);
 });
 
 test("two drains at once send nothing twice, and both report what they did", async (t) => {
@@ -55,12 +40,12 @@ test("two drains at once send nothing twice, and both report what they did", asy
 test("Ctrl-C in the middle of a drain ends it with 130, and the rest waits", async (t) => {
   const at = await loggedInScene(t);
   await fill(at.env, full, { large: true });
-  third(at, { hang: true });
+  thirdBatch(at, { hang: true });
   const running = startCommand(t, ["sync", "now"], at.env);
   await at.saas.until(() => at.saas.count(batchPath) === 3);
   running.child.kill("SIGINT");
   assert.equal((await running.ended).code, 130);
-  assert.equal((await waiting(at)) + at.saas.events.size, full);
+  assert.equal((await waitingEvents(at)) + at.saas.events.size, full);
   assert.equal((await at.here("sync now")).code, 0);
   assert.equal(at.saas.events.size, full);
 });

@@ -4,26 +4,15 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { runCommand } from "../helpers/command.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
-import { fill, loggedInScene, queueFiles } from "../helpers/queue.ts";
-import { scene, type Scene } from "../helpers/scene.ts";
+import { emitLine, fill, loggedInScene, queueFiles, waitingScopes } from "../helpers/queue.ts";
+import { scene } from "../helpers/scene.ts";
 
-const emit = `sync emit HistoryAdded --aggregate WP01 --payload {"wp_id":"WP01","entry_type":"note","entry_content":"hello"}`;
-
-interface Status {
-  scopes: { user?: string; team?: string | null; events: number; artifacts: number; setAside: number }[];
-}
-
-async function waiting(at: Scene, more = {}): Promise<Status["scopes"]> {
-  const { code, stdout } = await at.here("sync status --json", more);
-  assert.equal(code, 0);
-  return (JSON.parse(stdout) as Status).scopes;
-}
 
 test("events that are emitted without a service and a login wait, and are sent after the first login", async (t) => {
   const at = await scene(t);
   const offline = { SPEC_KITTY_SAAS_URL: undefined };
   for (let n = 0; n < 3; n++) {
-    const { code, stdout, stderr } = await (n === 0 ? at.run : at.here)(emit, offline);
+    const { code, stdout, stderr } = await (n === 0 ? at.run : at.here)(emitLine, offline);
     assert.deepEqual([code, stderr], [0, ""]);
     assert.match(stdout, /^✓ Queued HistoryAdded [0-9A-Z]{26}\.\n$/);
   }
@@ -36,7 +25,7 @@ test("events that are emitted without a service and a login wait, and are sent a
   assert.deepEqual([code, stdout, stderr], [0, "✓ Sent 3 events and 0 artifacts.\n", ""]);
   assert.deepEqual([...at.saas.events.values()].map(({ user, team, deliveries }) => [user, team, deliveries]), Array(3).fill(["alice", "tm_acme", 1]));
   assert.deepEqual([...at.saas.events.values()].map(({ event }) => event["lamport_clock"]), [1, 2, 3]);
-  assert.deepEqual(await waiting(at), []);
+  assert.deepEqual(await waitingScopes(at), []);
 });
 
 test("a user without a name in the system, as in a container, can synchronize too", async (t) => {
@@ -45,7 +34,7 @@ test("a user without a name in the system, as in a container, can synchronize to
   const code = `import os from "node:os"; import { syncBuiltinESMExports } from "node:module";
     os.userInfo = () => { throw new Error("uv_os_get_passwd returned ENOENT"); }; syncBuiltinESMExports();`;
   const nodeArgs = ["--import", `data:text/javascript,${encodeURIComponent(code)}`];
-  for (const args of [emit, "sync status", "sync now"]) {
+  for (const args of [emitLine, "sync status", "sync now"]) {
     const { code: exit, stderr } = await runCommand(t, args.split(" "), at.env, { nodeArgs });
     assert.deepEqual([exit, stderr], [0, ""], args);
   }
@@ -72,7 +61,7 @@ test("--report writes what was refused and why, and --strict turns that into an 
   const [[aside = "", text = ""] = []] = queueFiles(at, /dead-letter.*\.jsonl$/);
   assert.equal((JSON.parse(text) as { event_id: string }).event_id, first);
   assert.deepEqual(queueFiles(at, /dead-letter.*\.txt$/), [[`${aside}.reason.txt`, "no such lane\n"]]);
-  assert.deepEqual((await waiting(at)).map(({ events, setAside }) => [events, setAside]), [[1, 1]]);
+  assert.deepEqual((await waitingScopes(at)).map(({ events, setAside }) => [events, setAside]), [[1, 1]]);
   at.saas.judge = () => undefined;
   renameSync(join(at.config, "queue", aside), join(at.config, "queue", aside.replace("events-dead-letter", "events")));
   assert.equal((await at.here("sync now --strict")).stdout, "✓ Sent 2 events and 0 artifacts.\n");

@@ -2,8 +2,7 @@ import { createApp } from "../../src/app/app.ts";
 import { browserLogin } from "../../src/auth/flows/browser-login.ts";
 import { prepareLogin, type LoginParameters } from "../../src/auth/flows/login-request.ts";
 import { memoryVault } from "../../src/auth/secure-storage/memory.ts";
-import type { Session } from "../../src/auth/session.ts";
-import { withProfile } from "../../src/auth/session-store.ts";
+import { withProfile, type Session } from "../../src/auth/session.ts";
 import { AuthError } from "../../src/base/errors.ts";
 
 const clientId = "cli_native";

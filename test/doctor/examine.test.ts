@@ -8,40 +8,13 @@ import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { DoctorReport } from "../../src/cli/json-output.ts";
-import type { FakeOptions } from "../fake-saas/options.ts";
 import { bin, scratchFolder, typescript, type CommandEnvironment } from "../helpers/command.ts";
+import { examined, healthyScene, severities, type Examined } from "../helpers/doctor.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
-import { sessionOf, storeSession, type SessionOptions } from "../helpers/stored-session.ts";
+import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 
 const unix = process.platform === "win32" ? { skip: "about modes and signals" } : {};
 const linux = process.platform === "linux" ? {} : { skip: "about the lock of Linux" };
-
-type Finding = DoctorReport["findings"][number];
-
-interface Examined extends DoctorReport {
-  code: number | null;
-  stdout: string;
-  /** The findings of one number. */
-  of(number: string): Finding[];
-}
-
-async function examine(at: Scene, more: CommandEnvironment = {}, args = ""): Promise<Examined> {
-  const { code, stdout, stderr } = await at.here(`auth doctor --json${args}`, more);
-  assert.equal(stderr, "");
-  const report = JSON.parse(stdout) as DoctorReport;
-  assert.equal(code, report.critical === 0 ? 0 : 1, "the exit code says whether something is critical");
-  return { ...report, code, stdout, of: (number) => report.findings.filter((finding) => finding.number === number) };
-}
-
-async function loggedIn(t: TestContext, options: Partial<FakeOptions> = {}, session: SessionOptions = {}): Promise<Scene> {
-  const at = await scene(t, options);
-  await storeSession(at.saas, at.env, sessionOf(at.saas, { leftMs: 3_600_000, ...session }));
-  return at;
-}
-
-function severities({ findings }: DoctorReport, ...severities: string[]): string[] {
-  return findings.filter(({ severity }) => severities.includes(severity)).map(({ number }) => number);
-}
 
 /** Everything below a folder with its mode, its size and when it was last changed. */
 function listing(folder: string): string[] {
@@ -52,16 +25,16 @@ function listing(folder: string): string[] {
 }
 
 test("without --repair nothing is changed on disk", async (t) => {
-  const at = await loggedIn(t);
+  const at = await healthyScene(t);
   writeFileSync(join(at.config, `.credentials.json.${await deadPid()}.0123456789ab.tmp`), "x", { mode: 0o600 });
   const before = listing(at.folder);
-  await examine(at);
+  await examined(at.here);
   assert.deepEqual(listing(at.folder), before);
   assert.equal(at.saas.requests.every(({ headers }) => headers.authorization === undefined), true, "and no token was sent");
 });
 
 test("S-005 the doctor prints no secret: no token, passphrase, key or credentials of a proxy", async (t) => {
-  const at = await loggedIn(t);
+  const at = await healthyScene(t);
   const more = {
     SPEC_KITTY_ACCESS_TOKEN: "hidden-token",
     SPEC_KITTY_PASSPHRASE: "hidden-passphrase",
@@ -83,22 +56,22 @@ test("S-005 the doctor prints no secret: no token, passphrase, key or credential
 
 test("not being logged in is a warning with the command to paste, and a missing service is critical", async (t) => {
   const at = await scene(t);
-  const report = await examine(at);
+  const report = await examined(at.here);
   assert.equal(report.code, 0);
   assert.deepEqual(report.of("D301"), [{ number: "D301", severity: "warning", subject: "session", sentence: 'not logged in (profile "default")', fix: "spec-kitty auth login" }]);
   assert.equal(existsSync(at.config), false, "and nothing was created");
-  assert.deepEqual(severities(await examine(at, { SPEC_KITTY_SAAS_URL: undefined }), "critical"), ["D102"]);
+  assert.deepEqual(severities(await examined(at.here, { SPEC_KITTY_SAAS_URL: undefined }), "critical"), ["D102"]);
 });
 
 test("each setting is reported with its source, and so is a variable that does not exist", async (t) => {
-  const at = await loggedIn(t);
-  assert.match((await examine(at)).of("D102")[0]?.sentence ?? "", /^http:\S+, from SPEC_KITTY_SAAS_URL$/);
-  const remembered = await examine(at, { SPEC_KITTY_SAAS_URL: undefined, SPEC_KITTY_SAS_URL: "x" });
+  const at = await healthyScene(t);
+  assert.match((await examined(at.here)).of("D102")[0]?.sentence ?? "", /^http:\S+, from SPEC_KITTY_SAAS_URL$/);
+  const remembered = await examined(at.here, { SPEC_KITTY_SAAS_URL: undefined, SPEC_KITTY_SAS_URL: "x" });
   assert.match(remembered.of("D102")[0]?.sentence ?? "", /^http:\S+, remembered by profile "default"$/);
   assert.equal(remembered.of("D104")[0]?.fix, "unset SPEC_KITTY_SAS_URL");
-  const other = await examine(at, { SPEC_KITTY_SAAS_URL: "http://127.0.0.1:9" });
+  const other = await examined(at.here, { SPEC_KITTY_SAAS_URL: "http://127.0.0.1:9" });
   assert.equal(other.of("D102")[0]?.severity, "warning");
-  assert.match((await examine(at, {}, " --profile work")).of("D101")[0]?.sentence ?? "", /^"work", named by --profile/);
+  assert.match((await examined(at.here, {}, " --profile work")).of("D101")[0]?.sentence ?? "", /^"work", named by --profile/);
 });
 
 test("a login that has expired, or is about to, is a warning", async (t) => {
@@ -106,7 +79,7 @@ test("a login that has expired, or is about to, is a warning", async (t) => {
   const session = sessionOf(at.saas, { leftMs: -1000 });
   const until = async (days: number): Promise<Examined> => {
     await storeSession(at.saas, at.env, { ...session, refreshTokenExpiresAt: new Date(Date.now() + days * 86_400_000).toISOString() });
-    return examine(at);
+    return examined(at.here);
   };
   assert.deepEqual((await until(2)).of("D303")[0]?.fix, "spec-kitty auth login --force");
   const over = await until(-1);
@@ -118,43 +91,43 @@ test("an account of an issuer that names nobody is called as everywhere else, no
   const at = await scene(t);
   const session = sessionOf(at.saas, { leftMs: 60_000 });
   await storeSession(at.saas, at.env, { ...session, user: { id: "c0ffee", name: "https://login.example (repo)", isUnnamed: true } });
-  assert.match((await examine(at)).of("D301")[0]?.sentence ?? "", /^https:\/\/login\.example \(repo\)/);
+  assert.match((await examined(at.here)).of("D301")[0]?.sentence ?? "", /^https:\/\/login\.example \(repo\)/);
 });
 
 test("a file that others can read is critical, and the suggested command fixes it", unix, async (t) => {
-  const at = await loggedIn(t);
+  const at = await healthyScene(t);
   chmodSync(at.credentials, 0o644);
-  const report = await examine(at);
+  const report = await examined(at.here);
   assert.deepEqual(severities(report, "critical"), ["D401", "D403"]);
   const fix = report.of("D403")[0]?.fix ?? "";
   assert.equal(fix, `chmod 600 ${at.credentials}`);
   await once(spawn("sh", ["-c", fix]), "close");
-  assert.equal((await examine(at)).code, 0);
+  assert.equal((await examined(at.here)).code, 0);
 });
 
 test("a folder that others can change is critical; one that they can list is a warning, and so are open files in it", unix, async (t) => {
-  const at = await loggedIn(t);
+  const at = await healthyScene(t);
   mkdirSync(join(at.config, "queue"), { mode: 0o700 });
   writeFileSync(join(at.config, "queue", "event"), "", { mode: 0o644 });
   chmodSync(at.config, 0o755);
-  assert.deepEqual(severities(await examine(at), "critical", "warning"), ["D402", "D404"]);
+  assert.deepEqual(severities(await examined(at.here), "critical", "warning"), ["D402", "D404"]);
   chmodSync(at.config, 0o777);
-  const report = await examine(at);
+  const report = await examined(at.here);
   assert.deepEqual(severities(report, "critical"), ["D401", "D402"]);
   assert.equal(report.of("D402")[0]?.fix, `chmod 700 ${at.config}`);
 });
 
 test("a folder above that others can change is a warning, through links too; a sticky one or one of the user's own group is not", unix, async (t) => {
-  const at = await loggedIn(t);
+  const at = await healthyScene(t);
   const above = async (more: CommandEnvironment = {}): Promise<[severity: string, sentence: string][]> =>
-    (await examine(at, more)).of("D406").map(({ severity, sentence }) => [severity, sentence]);
+    (await examined(at.here, more)).of("D406").map(({ severity, sentence }) => [severity, sentence]);
   const safe = [["ok", "nobody else can change them"]];
   assert.deepEqual(await above(), safe);
   chmodSync(at.folder, 0o1777);
   assert.deepEqual(await above(), safe);
 
   chmodSync(at.folder, 0o777);
-  const report = await examine(at);
+  const report = await examined(at.here);
   assert.deepEqual([report.code, severities(report, "warning")], [0, ["D406"]]);
   const [{ sentence, fix = "" } = { sentence: "" }] = report.of("D406");
   assert.equal(sentence, `${at.folder} can be changed by others (mode 0777), so another folder could be put in its place`);
@@ -213,19 +186,19 @@ test("a folder above that a group can change is a warning unless the group is th
 });
 
 test("a damaged file, a link in its place and a newer format are findings, not crashes", unix, async (t) => {
-  const at = await loggedIn(t);
+  const at = await healthyScene(t);
   const text = readFileSync(at.credentials, "utf8");
   const damaged = [text.slice(0, 100), "", text.replace(/"nonce": "./, '"nonce": "!'), text.replace('"version": 2', '"version": 9')];
   for (const content of damaged) {
     writeFileSync(at.credentials, content);
-    const report = await examine(at);
+    const report = await examined(at.here);
     assert.deepEqual(severities(report, "critical"), ["D401"]);
     assert.ok(report.of("D401")[0]?.fix);
     assert.equal(report.of("D301").length, 0, "nothing is known of the session");
   }
   rmSync(at.credentials);
   symlinkSync("/etc/passwd", at.credentials);
-  assert.deepEqual(severities(await examine(at), "critical"), ["D401", "D403"]);
+  assert.deepEqual(severities(await examined(at.here), "critical"), ["D401", "D403"]);
 });
 
 const helper = fileURLToPath(new URL("../acceptance/process-lock-helper.ts", import.meta.url));
@@ -238,41 +211,41 @@ function locker(t: TestContext, task: "hold" | "exit", path: string): ReturnType
 }
 
 test("the lock of a dead process is a warning, and --repair removes it, under its earlier name --unstick too", linux, async (t) => {
-  const at = await loggedIn(t);
+  const at = await healthyScene(t);
   const lock = join(at.config, "credentials.lock");
   const child = locker(t, "exit", lock);
   await once(child, "close");
   const before = listing(at.config);
-  const report = await examine(at);
+  const report = await examined(at.here);
   assert.match(report.of("D501")[0]?.sentence ?? "", new RegExp(`^"credentials\\.lock" is held by process ${child.pid} on ".+" \\(since \\d{4}-.+Z\\), and that process is dead`));
   assert.equal(report.of("D501")[0]?.severity, "warning");
   assert.equal(report.of("D501")[0]?.fix, "spec-kitty auth doctor --repair");
   assert.deepEqual(listing(at.config), before);
 
-  const repaired = await examine(at, {}, " --unstick");
+  const repaired = await examined(at.here, {}, " --unstick");
   assert.match(repaired.of("D501")[0]?.sentence ?? "", /^removed: "credentials\.lock" was held by process/);
   assert.deepEqual(readdirSync(at.config), ["credentials.json"]);
-  assert.equal((await examine(at)).of("D501")[0]?.sentence, "none is held");
+  assert.equal((await examined(at.here)).of("D501")[0]?.sentence, "none is held");
 });
 
 test("the lock of a living process is reported with its holder, stopped or not, and --repair leaves it", linux, async (t) => {
-  const at = await loggedIn(t);
+  const at = await healthyScene(t);
   mkdirSync(join(at.config, "queue", "alice"), { recursive: true, mode: 0o700 });
   const child = locker(t, "hold", join(at.config, "queue", "alice", "drain.lock"));
   const lines = createInterface(child.stdout ?? process.stdin)[Symbol.asyncIterator]();
   await lines.next();
-  const report = await examine(at, {}, " --repair");
+  const report = await examined(at.here, {}, " --repair");
   assert.match(report.of("D501")[0]?.sentence ?? "", new RegExp(`^"queue/alice/drain\\.lock" is held by process ${child.pid} .*, and that process is running$`));
   assert.equal(report.of("D501")[0]?.severity, "note");
   child.kill("SIGSTOP");
-  assert.equal((await examine(at, {}, " --repair")).of("D501")[0]?.fix, `kill -CONT ${child.pid}`);
+  assert.equal((await examined(at.here, {}, " --repair")).of("D501")[0]?.fix, `kill -CONT ${child.pid}`);
   child.kill("SIGCONT");
   child.stdin?.write("\n");
   assert.equal((await lines.next()).value, "still true");
 });
 
 test("--repair removes what killed processes left next to a lock and next to the file, and leaves what a living writer has", linux, async (t) => {
-  const at = await loggedIn(t);
+  const at = await healthyScene(t);
   const mine = `.credentials.json.${process.ppid}.0123456789ab.tmp`;
   const dead = `.credentials.json.${await deadPid()}.0123456789ab.tmp`;
   for (const name of [mine, dead]) writeFileSync(join(at.config, name), "", { mode: 0o600 });
@@ -285,10 +258,10 @@ test("--repair removes what killed processes left next to a lock and next to the
   waiting.kill("SIGKILL");
   await once(waiting, "close");
 
-  const report = await examine(at);
+  const report = await examined(at.here);
   assert.equal(report.of("D405")[0]?.sentence, `a killed process left ${dead}`);
   assert.equal(report.of("D501")[0]?.sentence, 'something is left by a process killed while waiting for "credentials.lock"');
-  const repaired = await examine(at, {}, " --repair");
+  const repaired = await examined(at.here, {}, " --repair");
   assert.equal(repaired.of("D405")[0]?.sentence, `removed what a killed process left: ${dead}`);
   assert.deepEqual(readdirSync(at.config).sort(), [mine, "credentials.json", "credentials.lock"]);
 });
@@ -301,24 +274,24 @@ async function deadPid(): Promise<number> {
 }
 
 test("a clock that is minutes off is reported with its direction", async (t) => {
-  const at = await loggedIn(t, { clockOffsetMs: 300_000 });
-  const behind = (await examine(at)).of("D206")[0];
+  const at = await healthyScene(t, { clockOffsetMs: 300_000 });
+  const behind = (await examined(at.here)).of("D206")[0];
   assert.equal(behind?.severity, "warning");
   assert.match(behind.sentence, /^this machine's clock is (299|300|301) s behind the service's/);
   at.saas.clockOffsetMs = -300_000;
-  assert.match((await examine(at)).of("D206")[0]?.sentence ?? "", /^this machine's clock is (299|300|301) s ahead of the service's/);
+  assert.match((await examined(at.here)).of("D206")[0]?.sentence ?? "", /^this machine's clock is (299|300|301) s ahead of the service's/);
 });
 
 test("the way to the service ends at the step that fails", async (t) => {
   const at = await scene(t);
   const steps = ({ findings }: DoctorReport): string[] => findings.filter(({ number }) => number.startsWith("D2")).map(({ number, severity }) => `${number} ${severity}`);
 
-  const nowhere = await examine(at, { SPEC_KITTY_SAAS_URL: "https://service.invalid" });
+  const nowhere = await examined(at.here, { SPEC_KITTY_SAAS_URL: "https://service.invalid" });
   assert.deepEqual(steps(nowhere), ["D201 ok", "D202 critical"]);
   assert.match(nowhere.of("D202")[0]?.sentence ?? "", /^"service\.invalid" has no address \((ENOTFOUND|EAI_AGAIN)\)$/);
 
   await at.saas.stop();
-  const closed = await examine(at);
+  const closed = await examined(at.here);
   assert.deepEqual(steps(closed), ["D201 ok", "D202 ok", "D203 critical"]);
   assert.match(closed.of("D203")[0]?.sentence ?? "", /^nothing answers at "127\.0\.0\.1", port \d+ \(ECONNREFUSED\)$/);
   await at.saas.start();
@@ -331,17 +304,17 @@ test("the way to the service ends at the step that fails", async (t) => {
   ];
   for (const [fault, severity, sentence] of answers) {
     at.saas.faults.next("/api/v1/me", fault);
-    const found = (await examine(at)).of("D205")[0];
+    const found = (await examined(at.here)).of("D205")[0];
     assert.equal(found?.severity, severity);
     assert.match(found.sentence, sentence);
   }
 });
 
 test("on a machine where nothing opens a browser, the programs that were looked for are named", unix, async (t) => {
-  const at = await loggedIn(t);
-  const found = (await examine(at)).of("D702")[0];
+  const at = await healthyScene(t);
+  const found = (await examined(at.here)).of("D702")[0];
   assert.equal(found?.sentence, `${at.env["BROWSER"]} opens addresses`);
-  const none = (await examine(at, { BROWSER: "/nowhere/browser", PATH: "/nowhere" })).of("D702")[0];
+  const none = (await examined(at.here, { BROWSER: "/nowhere/browser", PATH: "/nowhere" })).of("D702")[0];
   assert.equal(none?.severity, "warning");
   assert.match(none.sentence, /^no program to open addresses with was found: \/nowhere\/browser, /);
   assert.equal(none.fix, "spec-kitty auth login --no-browser");

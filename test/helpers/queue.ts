@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { createApp } from "../../src/app/app.ts";
 import { syncRuntimeOf } from "../../src/app/sync-runtime.ts";
+import type { SyncStatusOutput } from "../../src/cli/json-output.ts";
+import type { Fault } from "../fake-saas/faults.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import type { FakeSaas } from "../fake-saas/server.ts";
 import type { UserName } from "../fake-saas/users.ts";
@@ -11,6 +14,13 @@ import { filesUnder, scene, type Scene } from "./scene.ts";
 import { sessionOf, storeSession } from "./stored-session.ts";
 
 export const batchPath = "/api/v1/events/batch/";
+export const uploadPath = "/api/dossier/push-content/";
+/** What `sync upload` needs to be told of an artifact. */
+export const belongs = "--project 6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111 --mission login";
+/** A command line that queues an event. */
+export const emitLine = `sync emit HistoryAdded --aggregate WP01 --payload {"wp_id":"WP01","entry_type":"note","entry_content":"hello"}`;
+/** A little more large events than three batches hold, each of which is sent while the next is packed. */
+export const full = 100;
 
 /** A scene in which alice is logged in. */
 export async function loggedInScene(t: TestContext, options: Partial<FakeOptions> = {}): Promise<Scene> {
@@ -47,4 +57,32 @@ export function queueFiles({ config }: Scene, pattern: RegExp): [path: string, c
 /** How often each event that arrived was sent. */
 export function deliveries(saas: FakeSaas): number[] {
   return [...saas.events.values()].map((received) => received.deliveries);
+}
+
+/** A scene with a file in it, which is queued. */
+export async function queuedArtifact(t: TestContext, content = "# Plan\n"): Promise<Scene> {
+  const at = await loggedInScene(t);
+  const path = join(at.folder, "plan.md");
+  writeFileSync(path, content);
+  const { code, stdout, stderr } = await at.here(`sync upload ${path} ${belongs} --as docs/plan.md`);
+  assert.deepEqual([code, stdout, stderr], [0, "✓ Queued 1 artifact.\n", ""]);
+  assert.equal(at.saas.requests.length, 0, "queued, and nothing asked");
+  return at;
+}
+
+/** What `sync status --json` says of each account. */
+export async function waitingScopes(at: Scene, more: CommandEnvironment = {}): Promise<SyncStatusOutput["scopes"]> {
+  const { code, stdout } = await at.here("sync status --json", more);
+  assert.equal(code, 0);
+  return (JSON.parse(stdout) as SyncStatusOutput).scopes;
+}
+
+/** How many events wait, of all accounts. */
+export async function waitingEvents(at: Scene): Promise<number> {
+  return (await waitingScopes(at)).reduce((sum, { events }) => sum + events, 0);
+}
+
+/** A fault for one batch request: the third by default. */
+export function thirdBatch({ saas }: Scene, fault: Fault, number = 3): void {
+  saas.faults.next(batchPath, { ...fault, when: (request) => saas.count(batchPath) === number && (fault.when?.(request) ?? true) });
 }

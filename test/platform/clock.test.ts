@@ -31,6 +31,7 @@ test("what came while a process was stopped is read before a time limit strikes 
 
 test("a time limit ends what takes longer", async () => {
   const signal = systemClock.timeout(20);
+  // The limit alone would not keep this process alive.
   await Promise.all([once(signal, "abort"), systemClock.sleep(30)]);
   assert.equal((signal.reason as Error).name, "TimeoutError");
 });

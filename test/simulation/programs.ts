@@ -1,7 +1,7 @@
 import { endReplacedSession, logout } from "../../src/auth/flows/logout.ts";
 import type { KeyHeader } from "../../src/auth/secure-storage/vault.ts";
-import { serializeProfiles, type Profile, type Profiles, type Session } from "../../src/auth/session.ts";
-import { SessionStore, withProfile } from "../../src/auth/session-store.ts";
+import { serializeProfiles, withProfile, type Profile, type Profiles, type Session } from "../../src/auth/session.ts";
+import { SessionStore } from "../../src/auth/session-store.ts";
 import { TokenManager } from "../../src/auth/token-manager/token-manager.ts";
 import { Process } from "./process.ts";
 import { address, lifetime, type ServiceKind } from "./service.ts";

@@ -7,8 +7,8 @@ import { newMachineHeader } from "../../../src/auth/secure-storage/machine-key.t
 import { newPassphraseHeader } from "../../../src/auth/secure-storage/passphrase-key.ts";
 import { SealedFile } from "../../../src/auth/secure-storage/sealed-file.ts";
 import type { KeyHeader } from "../../../src/auth/secure-storage/vault.ts";
-import type { Profile } from "../../../src/auth/session.ts";
-import { SessionStore, withProfile } from "../../../src/auth/session-store.ts";
+import { withProfile, type Profile } from "../../../src/auth/session.ts";
+import { SessionStore } from "../../../src/auth/session-store.ts";
 import { AuthError } from "../../../src/base/errors.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import type { Secret } from "../../../src/base/secret.ts";

@@ -6,8 +6,7 @@ import { newMachineHeader } from "../../../src/auth/secure-storage/machine-key.t
 import { memoryVault } from "../../../src/auth/secure-storage/memory.ts";
 import type { Vault } from "../../../src/auth/secure-storage/vault.ts";
 import { remainingMs } from "../../../src/auth/token-manager/current-session.ts";
-import type { Session } from "../../../src/auth/session.ts";
-import { withProfile } from "../../../src/auth/session-store.ts";
+import { withProfile, type Session } from "../../../src/auth/session.ts";
 import type { TokenManager } from "../../../src/auth/token-manager/token-manager.ts";
 import { AuthError, type AuthErrorCode } from "../../../src/base/errors.ts";
 import type { FakeOptions } from "../../fake-saas/options.ts";

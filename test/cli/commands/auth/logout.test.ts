@@ -12,7 +12,7 @@ import { fastClock, filesUnder, scene, type Scene } from "../../../helpers/scene
 const done = '✓ Logged out (profile "default").\n';
 const doneHere = '✓ Logged out here (profile "default").\n';
 const anHourLater: Clock = { ...systemClock, now: () => systemClock.now() + 3_600_000 };
-/** The ten seconds that a service has for an answer are over at once. */
+/** The ten seconds that a service has for an answer expire at once. */
 const hurried: Clock = { ...systemClock, timeout: (ms) => systemClock.timeout(ms === 10_000 ? 50 : ms) };
 const unconfirmed = "the service did not confirm the end of the session";
 

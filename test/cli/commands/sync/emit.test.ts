@@ -2,32 +2,21 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { deliveries, fill, loggedInScene, logIn, queueFiles } from "../../../helpers/queue.ts";
-import { scene, type Scene } from "../../../helpers/scene.ts";
+import { deliveries, emitLine, fill, loggedInScene, logIn, queueFiles, waitingScopes } from "../../../helpers/queue.ts";
+import { scene } from "../../../helpers/scene.ts";
 
-const emit = `sync emit HistoryAdded --aggregate WP01 --payload {"wp_id":"WP01","entry_type":"note","entry_content":"hello"}`;
 const asBob = { FAKE_SAAS_USER: "bob" };
-
-interface Status {
-  scopes: { user?: string; team?: string | null; events: number; artifacts: number; setAside: number }[];
-}
-
-async function waiting(at: Scene, more = {}): Promise<Status["scopes"]> {
-  const { code, stdout } = await at.here("sync status --json", more);
-  assert.equal(code, 0);
-  return (JSON.parse(stdout) as Status).scopes;
-}
 
 test("events from before the first login belong to the first account, even if it never sends them", async (t) => {
   const at = await scene(t);
-  await at.here(emit);
+  await at.here(emitLine);
   await at.here("auth login");
   await at.here("auth logout");
   await at.here("auth login", asBob);
   assert.equal((await at.here("auth whoami")).stdout, "bob@example.com\n");
   assert.equal((await at.here("sync now")).code, 0);
   assert.equal(at.saas.events.size, 0);
-  assert.deepEqual((await waiting(at)).map(({ user, events }) => [user, events]), [["u_alice", 1]], "nobody who is logged in here");
+  assert.deepEqual((await waitingScopes(at)).map(({ user, events }) => [user, events]), [["u_alice", 1]], "nobody who is logged in here");
   await at.here("auth login --force");
   assert.equal((await at.here("sync now")).code, 0);
   assert.deepEqual([...at.saas.events.values()].map(({ user }) => user), ["alice"]);
@@ -41,7 +30,7 @@ test("a queue that cannot be written is a warning of a login, and an error of sy
   assert.equal(code, 0);
   assert.match(stdout, /^✓ Logged in as alice@example\.com \(Acme Corp\)\./);
   assert.match(stderr, /^warning: the queue cannot be written, .*queue" /m);
-  const emitted = await at.here(emit);
+  const emitted = await at.here(emitLine);
   assert.equal(emitted.code, 1);
   assert.match(emitted.stderr, /^error: ".*queue.*" .*\nhint: /);
 });
@@ -50,7 +39,7 @@ test("a file in the place of a folder is named, with a command to look at it", a
   const at = await scene(t);
   const file = join(at.folder, "file");
   writeFileSync(file, "");
-  for (const args of [emit, "sync now", "sync status", "auth status"]) {
+  for (const args of [emitLine, "sync now", "sync status", "auth status"]) {
     const { code, stderr } = await at.here(args, { SPEC_KITTY_CONFIG_DIR: join(file, "config") });
     assert.equal(code, 1);
     assert.match(stderr, /^error: ".*\/file\/config.*" cannot be .* \(ENOTDIR\)\nhint: .*ls -ld .*\/file.*\n$/);
@@ -61,14 +50,14 @@ test("events emitted with a token from the environment are queued without a requ
   const at = await loggedInScene(t);
   const bob = { SPEC_KITTY_ACCESS_TOKEN: at.saas.issue({ user: "bob" }).access_token };
   const alice = { SPEC_KITTY_ACCESS_TOKEN: at.saas.issue({ user: "alice" }).access_token };
-  assert.equal((await at.here(emit, bob)).code, 0);
+  assert.equal((await at.here(emitLine, bob)).code, 0);
   assert.equal(at.saas.requests.length, 0);
   for (const [path, content] of queueFiles(at, /./)) assert.ok(!`${path}${content}`.includes(bob.SPEC_KITTY_ACCESS_TOKEN));
   for (const other of [{}, alice]) assert.equal((await at.here("sync now", other)).code, 0);
   assert.equal(at.saas.events.size, 0, "nobody else sends it");
   // Once that is known, the following events are bob's at once, with whatever token.
   assert.equal((await at.here("sync now", bob)).code, 0);
-  assert.equal((await at.here(emit, bob)).code, 0);
+  assert.equal((await at.here(emitLine, bob)).code, 0);
   const renewed = { SPEC_KITTY_ACCESS_TOKEN: at.saas.issue({ user: "bob" }).access_token };
   assert.equal((await at.here("sync now", renewed)).stdout, "✓ Sent 1 event and 0 artifacts.\n");
   assert.deepEqual([...at.saas.events.values()].map(({ user, team }) => [user, team]), [["bob", "tm_bolt"], ["bob", "tm_bolt"]]);
@@ -77,7 +66,7 @@ test("events emitted with a token from the environment are queued without a requ
 test("with a token from the environment and no service, the error is about the service, not about a login", async (t) => {
   const { run, here } = await scene(t);
   const given = { SPEC_KITTY_ACCESS_TOKEN: "at_given", SPEC_KITTY_SAAS_URL: undefined };
-  assert.equal((await here(emit, given)).code, 0);
+  assert.equal((await here(emitLine, given)).code, 0);
   for (const command of ["sync now", "sync watch"]) {
     // Node 20 has a WebSocket only in a process that was started for it.
     const { code, stderr } = await (command === "sync watch" ? run : here)(command, given);
@@ -88,11 +77,11 @@ test("with a token from the environment and no service, the error is about the s
 test("a token from the environment that the service refuses leaves the queue as it is", async (t) => {
   const at = await scene(t);
   const dead = { SPEC_KITTY_ACCESS_TOKEN: "at_unknown" };
-  await at.here(emit, dead);
+  await at.here(emitLine, dead);
   const { code, stderr } = await at.here("sync now", dead);
   assert.equal(code, 4);
   assert.match(stderr, /^error: the service refuses the access token from the environment/);
-  assert.equal((await waiting(at))[0]?.events, 1);
+  assert.equal((await waitingScopes(at))[0]?.events, 1);
 });
 
 test("after a switch, no event of the first account is sent as the second, and each account drains its own", async (t) => {
@@ -103,7 +92,7 @@ test("after a switch, no event of the first account is sent as the second, and e
   assert.equal((await at.here("auth switch work")).code, 0);
   assert.equal((await at.here("sync now")).stdout, "✓ Sent 700 events and 0 artifacts.\n");
   assert.ok([...at.saas.events.values()].every(({ user, team }) => user === "bob" && team === "tm_bolt"));
-  assert.deepEqual((await waiting(at)).map(({ user, events }) => [user, events]), [["alice@example.com", 1500]]);
+  assert.deepEqual((await waitingScopes(at)).map(({ user, events }) => [user, events]), [["alice@example.com", 1500]]);
   await at.here("auth switch default");
   assert.equal((await at.here("sync now")).stdout, "✓ Sent 1500 events and 0 artifacts.\n");
   assert.equal([...at.saas.events.values()].filter(({ user, team }) => user === "alice" && team === "tm_acme").length, 1500);
@@ -123,7 +112,7 @@ test("S-005 no file of the queue holds a token", async (t) => {
   const at = await loggedInScene(t);
   await fill(at.env, 10);
   await at.here("sync now");
-  await at.here(emit);
+  await at.here(emitLine);
   const files = queueFiles(at, /./);
   assert.ok(files.length > 0);
   for (const [path, content] of files) for (const secret of at.saas.issued.keys()) assert.ok(!content.includes(secret), path);

@@ -1,21 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Fault } from "../../../fake-saas/faults.ts";
-import { batchPath, deliveries, fill, loggedInScene, queueFiles } from "../../../helpers/queue.ts";
-import type { Scene } from "../../../helpers/scene.ts";
-
-/** A little more than three batches of large events, each of which is sent while the next is packed. */
-const full = 100;
-
-async function waiting({ here }: Scene): Promise<number> {
-  const { scopes } = JSON.parse((await here("sync status --json")).stdout) as { scopes: { events: number }[] };
-  return scopes.reduce((sum, { events }) => sum + events, 0);
-}
-
-/** A fault for one batch request: the third by default. */
-function third({ saas }: Scene, fault: Fault, number = 3): void {
-  saas.faults.next(batchPath, { ...fault, when: (request) => saas.count(batchPath) === number && (fault.when?.(request) ?? true) });
-}
+import { batchPath, deliveries, fill, full, loggedInScene, queueFiles, thirdBatch, waitingEvents } from "../../../helpers/queue.ts";
 
 test("events that four programs emit at once, one after the other each, are sent in one batch, in their order", async (t) => {
   const at = await loggedInScene(t);
@@ -31,7 +17,7 @@ test("events that four programs emit at once, one after the other each, are sent
 test("FR-011 an access token that expires in the middle of a drain leads to one refresh, and nothing is left or sent twice", async (t) => {
   const at = await loggedInScene(t);
   await fill(at.env, full, { large: true });
-  third(at, { when: () => (at.saas.expireAccessTokens(), false) });
+  thirdBatch(at, { when: () => (at.saas.expireAccessTokens(), false) });
   const { code, stdout, stderr } = await at.here("sync now");
   assert.deepEqual([code, stdout, stderr], [0, `✓ Sent ${full} events and 0 artifacts.\n`, ""]);
   assert.equal(at.saas.counters.refreshes, 1);
@@ -41,12 +27,12 @@ test("FR-011 an access token that expires in the middle of a drain leads to one 
 test("FR-012 a session that is revoked in the middle of a drain ends it with a hint to log in, and the rest waits untouched", async (t) => {
   const at = await loggedInScene(t);
   await fill(at.env, full, { large: true });
-  third(at, { when: () => ([...at.saas.sessions.keys()].forEach((id) => at.saas.revoke(id)), false) });
+  thirdBatch(at, { when: () => ([...at.saas.sessions.keys()].forEach((id) => at.saas.revoke(id)), false) });
   const { code, stdout, stderr } = await at.here("sync now");
   assert.equal(code, 4);
   assert.deepEqual([stdout, stderr.split("\n")[0]], ["", `Sent ${at.saas.events.size} events and 0 artifacts; ${full - at.saas.events.size} still queued.`]);
   assert.match(stderr, /^error: .*\nhint: .*spec-kitty auth login/m);
-  const left = await waiting(at);
+  const left = await waitingEvents(at);
   assert.ok(left > 0 && left + at.saas.events.size === full, `${left} left, ${at.saas.events.size} sent`);
   await at.here("auth login");
   assert.equal((await at.here("sync now")).stdout, `✓ Sent ${left} events and 0 artifacts.\n`);
@@ -61,13 +47,13 @@ for (const [title, fault, message] of endings) {
   test(`S-004 ${title} in the middle of a drain ends it at once, and the rest waits untouched`, async (t) => {
     const at = await loggedInScene(t);
     await fill(at.env, full, { large: true });
-    third(at, fault);
+    thirdBatch(at, fault);
     const { code, stdout, stderr } = await at.here("sync now");
     assert.equal(code, 3);
     assert.match(stderr, message);
     assert.match(stderr, /\nhint: Nothing was lost\. .*\n$/);
     assert.equal(at.saas.count(batchPath), 3);
-    const left = await waiting(at);
+    const left = await waitingEvents(at);
     assert.ok(left > 0 && left + at.saas.events.size === full);
     assert.deepEqual([stdout, stderr.split("\n")[0]], ["", `Sent ${full - left} events and 0 artifacts; ${left} still queued.`]);
     assert.ok(queueFiles(at, /-\d+-[1-9]\d*\.jsonl$/).length === 0, "no retry was counted");
@@ -79,7 +65,7 @@ for (const [title, fault, message] of endings) {
 test("413 in the middle of a drain halves the batch, and everything arrives", async (t) => {
   const at = await loggedInScene(t);
   await fill(at.env, full, { large: true });
-  third(at, { status: 413 });
+  thirdBatch(at, { status: 413 });
   const { code, stdout } = await at.here("sync now --strict");
   assert.deepEqual([code, stdout], [0, `✓ Sent ${full} events and 0 artifacts.\n`]);
   assert.ok(deliveries(at.saas).every((count) => count === 1));
@@ -109,7 +95,7 @@ test("after a partial success accepted events are removed, refused ones are coun
 test("events without a result in the middle of a drain are untouched, and sent again in the same drain", async (t) => {
   const at = await loggedInScene(t);
   await fill(at.env, full, { large: true });
-  third(at, { status: 200, body: { results: [] } });
+  thirdBatch(at, { status: 200, body: { results: [] } });
   const { code, stdout } = await at.here("sync now");
   assert.deepEqual([code, stdout], [0, `✓ Sent ${full} events and 0 artifacts.\n`]);
   assert.ok(deliveries(at.saas).every((count) => count === 1));
@@ -119,5 +105,5 @@ test("events without a result in the middle of a drain are untouched, and sent a
   other.saas.faults.always(batchPath, { status: 200, body: { results: [] } });
   assert.equal((await other.here("sync now")).code, 0);
   assert.equal(other.saas.count(batchPath), 1);
-  assert.equal(await waiting(other), full);
+  assert.equal(await waitingEvents(other), full);
 });

@@ -1,25 +1,10 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 import { systemClock } from "../../../../src/platform/clock.ts";
 import type { Fault } from "../../../fake-saas/faults.ts";
-import { loggedInScene, queueFiles } from "../../../helpers/queue.ts";
-import type { Scene } from "../../../helpers/scene.ts";
-
-const uploadPath = "/api/dossier/push-content/";
-const belongs = "--project 6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111 --mission login";
-
-/** A scene with a file in it, which is queued. */
-async function queued(t: TestContext, content = "# Plan\n"): Promise<Scene> {
-  const at = await loggedInScene(t);
-  const path = join(at.folder, "plan.md");
-  writeFileSync(path, content);
-  const { code, stdout, stderr } = await at.here(`sync upload ${path} ${belongs} --as docs/plan.md`);
-  assert.deepEqual([code, stdout, stderr], [0, "✓ Queued 1 artifact.\n", ""]);
-  assert.equal(at.saas.requests.length, 0, "queued, and nothing asked");
-  return at;
-}
+import { belongs, loggedInScene, queuedArtifact, queueFiles, uploadPath } from "../../../helpers/queue.ts";
 
 const terminal: [title: string, fault: Fault][] = [
   ["400", { status: 400, body: { error: "content_hash_mismatch" } }],
@@ -28,7 +13,7 @@ const terminal: [title: string, fault: Fault][] = [
 ];
 for (const [title, fault] of terminal) {
   test(`after ${title} an artifact goes to the dead-letter folder with the reason, and is not tried again`, async (t) => {
-    const at = await queued(t);
+    const at = await queuedArtifact(t);
     at.saas.faults.next(uploadPath, fault);
     const { code, stdout, stderr } = await at.here("sync now --strict");
     assert.deepEqual([code, stdout], [1, "✓ Sent 0 events and 0 artifacts; 1 refused.\n"]);
@@ -50,7 +35,7 @@ const passing: [title: string, fault: Fault, code: number][] = [
 ];
 for (const [title, fault, expected] of passing) {
   test(`after ${title} an artifact waits two seconds and is tried again`, async (t) => {
-    const at = await queued(t);
+    const at = await queuedArtifact(t);
     at.saas.faults.next(uploadPath, fault);
     assert.equal((await at.here("sync now --strict")).code, expected);
     const [[path = ""] = []] = queueFiles(at, /\/artifacts\//);
@@ -65,7 +50,7 @@ for (const [title, fault, expected] of passing) {
 }
 
 test("FR-011 an expired access token is refreshed, and the artifact sent", async (t) => {
-  const at = await queued(t);
+  const at = await queuedArtifact(t);
   at.saas.faults.next(uploadPath, { when: () => (at.saas.count(uploadPath) === 1 && at.saas.expireAccessTokens(), false) });
   assert.equal((await at.here("sync now")).stdout, "✓ Sent 0 events and 1 artifact.\n");
   assert.equal(at.saas.counters.refreshes, 1);
@@ -88,7 +73,7 @@ for (const [title, name, content, message] of refused) {
 }
 
 test("an artifact of 524,288 bytes is accepted", async (t) => {
-  const at = await queued(t, "x".repeat(524_288));
+  const at = await queuedArtifact(t, "x".repeat(524_288));
   assert.equal((await at.here("sync now --strict")).code, 0);
   assert.equal(at.saas.artifacts.size, 1);
 });
