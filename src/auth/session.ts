@@ -180,8 +180,9 @@ export function accountName(profile: Profile): string {
 }
 
 const formatVersion = 1;
-/** The members that are secrets, in a profile and in its session. */
-const secretMembers: readonly string[] = ["accessToken", "refreshToken", "dpopKey", "clientSecret"] satisfies (keyof Session)[];
+type SecretMember<T> = { [Name in keyof T]-?: Secret extends T[Name] ? Name : never }[keyof T];
+/** The members that are secrets, in a profile and in its session: all of them, or one would be read back as a text that prints itself. */
+const secretMembers: Record<SecretMember<Session> | SecretMember<Profile>, true> = { accessToken: true, refreshToken: true, dpopKey: true, clientSecret: true };
 
 /** The text that is sealed: the one place where the secrets of a session become text again. */
 export function serializeProfiles({ active, folders, profiles }: Profiles): string {
@@ -199,7 +200,7 @@ export function serializeProfiles({ active, folders, profiles }: Profiles): stri
  * @throws {@link AuthError} `storage_unreadable` when a newer version wrote it
  */
 export function parseProfiles(text: string): Profiles {
-  const sealed = (name: string, value: unknown): unknown => (secretMembers.includes(name) && typeof value === "string" ? new Secret(value) : value);
+  const sealed = (name: string, value: unknown): unknown => (Object.hasOwn(secretMembers, name) && typeof value === "string" ? new Secret(value) : value);
   const { version, active, folders, profiles } = JSON.parse(text, sealed) as { version: number; active: string; folders?: Record<string, string>; profiles: Record<string, Profile> };
   if (version !== formatVersion) {
     throw new AuthError("storage_unreadable", `the stored sessions have format ${version}, and this version reads format ${formatVersion}`, {

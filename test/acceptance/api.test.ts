@@ -7,17 +7,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { bin, runCommand, startCommand } from "../helpers/command.ts";
 import { loggedInScene } from "../helpers/queue.ts";
-import { hurried, rawService, scene } from "../helpers/scene.ts";
+import { echo, hurried, rawService, scene, type Echo } from "../helpers/scene.ts";
 import { storedSession } from "../helpers/stored-session.ts";
 import { noTmux, startOnScreen } from "../helpers/tmux.ts";
-
-const echo = "/api/v1/echo";
-
-interface Echo {
-  method: string;
-  headers: Record<string, string>;
-  body: string;
-}
 
 test("FR-017 api sends the token and prints the body of the response, and nothing else", async (t) => {
   const { run, saas, env } = await loggedInScene(t);

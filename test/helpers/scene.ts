@@ -35,6 +35,16 @@ export async function scene(t: TestContext, options: Partial<FakeOptions> = {}, 
   return { saas, folder, config, credentials: join(config, "credentials.json"), env, run, here };
 }
 
+/** Where the service says what it was sent. */
+export const echo = "/api/v1/echo";
+
+/** Its answer. */
+export interface Echo {
+  method: string;
+  headers: Record<string, string>;
+  body: string;
+}
+
 /** Every file below a folder, by path, with its content; nothing when there is no such folder. */
 export function filesUnder(folder: string): Map<string, Buffer> {
   const found = new Map<string, Buffer>();

@@ -4,15 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { runHere } from "../../helpers/command-here.ts";
 import { loggedInScene } from "../../helpers/queue.ts";
-import { scene } from "../../helpers/scene.ts";
-
-const echo = "/api/v1/echo";
-
-interface Echo {
-  method: string;
-  headers: Record<string, string>;
-  body: string;
-}
+import { echo, scene, type Echo } from "../../helpers/scene.ts";
 
 test("a body comes from the command line or a file, with the headers that were given", async (t) => {
   const { env, folder } = await loggedInScene(t);
