@@ -13,17 +13,37 @@ function fail(message, hint) {
 }
 
 if (major < 20 || (major === 20 && minor < 18)) {
-  fail(`${name} needs Node 20.18 or later, and this is ${process.versions.node}`, "Install a newer Node, then run the command again");
+  fail(
+    `${name} needs Node 20.18 or later, and this is ${process.versions.node}`,
+    "Install a newer Node, then run the command again",
+  );
 } else if (argv[0] === "--version" || argv[0] === "-V") {
-  process.stdout.on("error", ({ code }) => code === "EPIPE" || fail(`the output could not be written (${code})`, "Free some space, or redirect the output to another place"));
+  process.stdout.on(
+    "error",
+    ({ code }) =>
+      code === "EPIPE" ||
+      fail(`the output could not be written (${code})`, "Free some space, or redirect the output to another place"),
+  );
   process.stdout.write(`${version}\n`);
 } else {
   import("../dist/cli/main.js")
-    .then(({ createCommand }) => createCommand({ name, version, issuer: undefined, commands: ["auth", "api", "sync", "tracker", "completion"] }).run(argv))
+    .then(({ createCommand }) =>
+      createCommand({
+        name,
+        version,
+        issuer: undefined,
+        commands: ["auth", "api", "sync", "tracker", "completion"],
+      }).run(argv),
+    )
     .then((code) => (process.exitCode = code || process.exitCode))
     // No file can be opened any more, or the installation is damaged: there is no program to say it.
     .catch(({ code, message }) => {
       const isMissing = code === "ERR_MODULE_NOT_FOUND";
-      fail(`the program could not be loaded (${code ?? message})`, isMissing ? "Install it again; in a clone, build it: npm run build" : "Close some programs or raise the limit of open files");
+      fail(
+        `the program could not be loaded (${code ?? message})`,
+        isMissing
+          ? "Install it again; in a clone, build it: npm run build"
+          : "Close some programs or raise the limit of open files",
+      );
     });
 }

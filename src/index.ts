@@ -25,9 +25,25 @@ export function createAuthorizedFetch(overrides?: AppOverrides): AuthorizedFetch
 }
 
 export { createAuth } from "./app/create-auth.ts";
-export type { Auth, AuthEvents, AuthOptions, AuthSession, LogoutResult, TimedToken, TokenCredential } from "./app/auth.ts";
+export type {
+  Auth,
+  AuthEvents,
+  AuthOptions,
+  AuthSession,
+  LogoutResult,
+  TimedToken,
+  TokenCredential,
+} from "./app/auth.ts";
 export type { ConsentQuestion, LoginAddress, LoginCode, LoginOptions } from "./app/login/options.ts";
-export { AuthError, isAuthError, isTransient, NotAuthenticatedError, ServiceError, type AuthErrorCode, type AuthErrorOptions } from "./base/errors.ts";
+export {
+  AuthError,
+  isAuthError,
+  isTransient,
+  NotAuthenticatedError,
+  ServiceError,
+  type AuthErrorCode,
+  type AuthErrorOptions,
+} from "./base/errors.ts";
 export type { ForeignVariable, Hint, HintPart, SystemCommand, ToolCommand, ToolVariable } from "./base/hint.ts";
 export { createIdentity, ownIdentity, type Identity, type OwnCommands } from "./base/identity.ts";
 export type { Secret } from "./base/secret.ts";
@@ -38,11 +54,23 @@ export type { Reservation } from "./platform/replace-file.ts";
 export type { Fetch } from "./base/runtime-types.ts";
 export type { RedirectScope } from "./http/redirect.ts";
 export type { AuthorizedFetch, AuthorizedRequestInit } from "./auth/authorized-fetch.ts";
-export type { AccessToken, AccessTokenOptions, TokenEventListeners, TokenEvents } from "./auth/token-manager/access-token.ts";
+export type {
+  AccessToken,
+  AccessTokenOptions,
+  TokenEventListeners,
+  TokenEvents,
+} from "./auth/token-manager/access-token.ts";
 export type { TokenManager } from "./auth/token-manager/token-manager.ts";
 export type { AwaitedProcess } from "./auth/session-store.ts";
 export type { AuthFlow, Credential, Session } from "./auth/session.ts";
 export type { AuthorizationServer } from "./auth/oauth/authorization-server.ts";
 export type { IdTokenClaims } from "./auth/oauth/id-token.ts";
 export type { Team, UserInfo } from "./auth/oauth/user-info.ts";
-export type { KeyHeader, SimpleKeychain, SimpleVault, Vault, VaultLock, VaultLockOptions } from "./auth/secure-storage/vault.ts";
+export type {
+  KeyHeader,
+  SimpleKeychain,
+  SimpleVault,
+  Vault,
+  VaultLock,
+  VaultLockOptions,
+} from "./auth/secure-storage/vault.ts";

@@ -8,7 +8,16 @@ import { hintText } from "../src/base/hint.ts";
 import { ownIdentity } from "../src/base/identity.ts";
 import { commandTable } from "../src/cli/command-table.ts";
 import { entryPointsOf } from "./docs/declarations.ts";
-import { circlesOf, codeOf, filesIn, importGraph, importsOf, neighbourGraph, root, textOf } from "./helpers/import-graph.ts";
+import {
+  circlesOf,
+  codeOf,
+  filesIn,
+  importGraph,
+  importsOf,
+  neighbourGraph,
+  root,
+  textOf,
+} from "./helpers/import-graph.ts";
 
 interface Manifest {
   readonly name: string;
@@ -23,7 +32,12 @@ const files = filesIn("src");
 const graph = importGraph(files);
 
 /** The source files that callers and the command start from. */
-const entries = ["src/cli/main.ts", ...entryPointsOf(root).map(({ code }) => relative(root, code).replaceAll("\\", "/").replace("dist/", "src/").replace(/\.js$/, ".ts"))];
+const entries = [
+  "src/cli/main.ts",
+  ...entryPointsOf(root).map(({ code }) =>
+    relative(root, code).replaceAll("\\", "/").replace("dist/", "src/").replace(/\.js$/, ".ts"),
+  ),
+];
 
 /** The layers from the bottom up: a file imports from its own part of its layer, or from a layer further down. */
 const layers: readonly (readonly RegExp[])[] = [
@@ -57,7 +71,9 @@ function isDownward(file: string, target: string): boolean {
 
 /** The lines of code that a rule forbids, except in the files that are their place. */
 function offenders(pattern: RegExp, place: RegExp, within: RegExp = /^src\//): string[] {
-  return files.filter((file) => within.test(file) && !place.test(file)).flatMap((file) => linesOf(codeOf(file), pattern, file));
+  return files
+    .filter((file) => within.test(file) && !place.test(file))
+    .flatMap((file) => linesOf(codeOf(file), pattern, file));
 }
 
 function linesOf(text: string, pattern: RegExp, file: string): string[] {
@@ -71,7 +87,10 @@ const nowhere = /^$/;
 
 test("imports go downwards", () => {
   const imports = [...graph].flatMap(([file, targets]) => [...targets].map((target) => ({ file, target })));
-  assert.deepEqual(imports.filter(({ file, target }) => !isDownward(file, target)), []);
+  assert.deepEqual(
+    imports.filter(({ file, target }) => !isDownward(file, target)),
+    [],
+  );
 });
 
 test("no files import each other in a circle, and no folders, imports of types included", () => {
@@ -86,14 +105,21 @@ test("no files import each other in a circle, and no folders, imports of types i
 });
 
 test("nothing imports index.ts", () => {
-  assert.deepEqual(files.filter((file) => graph.get(file)?.has("src/index.ts")), []);
+  assert.deepEqual(
+    files.filter((file) => graph.get(file)?.has("src/index.ts")),
+    [],
+  );
 });
 
 test("every file is reachable from the command or an entry point", () => {
   const reached = new Set(entries);
   // It grows while it is gone through.
-  for (const file of reached) for (const target of graph.get(file) ?? assert.fail(`there is no ${file}`)) reached.add(target);
-  assert.deepEqual(files.filter((file) => !reached.has(file)), []);
+  for (const file of reached)
+    for (const target of graph.get(file) ?? assert.fail(`there is no ${file}`)) reached.add(target);
+  assert.deepEqual(
+    files.filter((file) => !reached.has(file)),
+    [],
+  );
 });
 
 test("every export is used outside its own file, or in it and by a test of its own", () => {
@@ -104,11 +130,18 @@ test("every export is used outside its own file, or in it and by a test of its o
   const unused = files
     .filter((file) => !entries.includes(file))
     .flatMap((file) =>
-      [...codeOf(file).matchAll(/^export (?:abstract )?(?:async )?(?:class|function\*?|const|interface|type|let) (\w+)/gm)]
+      [
+        ...codeOf(file).matchAll(
+          /^export (?:abstract )?(?:async )?(?:class|function\*?|const|interface|type|let) (\w+)/gm,
+        ),
+      ]
         .map(([, name = ""]) => name)
         // A type that an exported function names is part of what that function exports.
         .filter((name) => !used.has(`${file}#${name}`) && !isNamedByAnExport(file, name))
-        .filter((name) => !tested.has(`${file}#${name}`) || codeOf(file).match(new RegExp(`\\b${name}\\b`, "g"))?.length === 1)
+        .filter(
+          (name) =>
+            !tested.has(`${file}#${name}`) || codeOf(file).match(new RegExp(`\\b${name}\\b`, "g"))?.length === 1,
+        )
         .map((name) => `${file}: ${name}`),
     );
   assert.deepEqual(unused, []);
@@ -119,7 +152,10 @@ function isNamedByAnExport(file: string, name: string): boolean {
   const code = codeOf(file);
   const isItself = new RegExp(`^export (?:interface|type|class) ${name}\\b`);
   const exported = code.split(/^(?=export )/m).filter((part) => part.startsWith("export "));
-  return exported.some((part) => isItself.test(part)) && exported.some((part) => !isItself.test(part) && new RegExp(`\\b${name}\\b`).test(part));
+  return (
+    exported.some((part) => isItself.test(part)) &&
+    exported.some((part) => !isItself.test(part) && new RegExp(`\\b${name}\\b`).test(part))
+  );
 }
 
 test("the package depends on the keychain's library, optionally and at one exact version, and on nothing else", () => {
@@ -133,16 +169,27 @@ test("what is imported, or run from node_modules, is declared in a package.json,
     const { dependencies, optionalDependencies, devDependencies } = JSON.parse(textOf(path)) as Manifest;
     return Object.keys({ ...dependencies, ...optionalDependencies, ...devDependencies });
   };
-  const usedIn = (...folders: string[]): Set<string> => new Set(folders.flatMap((folder) => filesIn(folder, /\.[jt]s$/)).flatMap(packagesUsedBy));
+  const usedIn = (...folders: string[]): Set<string> =>
+    new Set(folders.flatMap((folder) => filesIn(folder, /\.[jt]s$/)).flatMap(packagesUsedBy));
   assert.deepEqual([...usedIn("src", "bin")], Object.keys(manifest.optionalDependencies ?? {}), "what ships");
   const used = usedIn("test");
-  const tools = Object.values(manifest.scripts ?? {}).flatMap((script) => [...script.matchAll(/(?:^|&& |--import )(\w+)\b/g)].map(([, tool = ""]) => tool));
+  const tools = Object.values(manifest.scripts ?? {}).flatMap((script) =>
+    [...script.matchAll(/(?:^|&& |--import )(\w+)\b/g)].map(([, tool = ""]) => tool),
+  );
   for (const tool of tools) if (!["node", "npm"].includes(tool)) used.add(tool === "tsc" ? "typescript" : tool);
   const declared = [...declaredIn("package.json"), ...declaredIn("test/peers/package.json")];
-  assert.deepEqual([...used].filter((name) => name !== manifest.name && !declared.includes(name)), [], "undeclared");
+  assert.deepEqual(
+    [...used].filter((name) => name !== manifest.name && !declared.includes(name)),
+    [],
+    "undeclared",
+  );
   // The compiler takes the types of Node by their name in tsconfig.json; what ships is judged above.
   for (const name of ["@types/node", ...Object.keys(manifest.optionalDependencies ?? {})]) used.add(name);
-  assert.deepEqual(declared.filter((name) => !used.has(name)), [], "unused");
+  assert.deepEqual(
+    declared.filter((name) => !used.has(name)),
+    [],
+    "unused",
+  );
 });
 
 /** The packages that a file imports, resolves by name, or takes a file of from `node_modules`. */
@@ -156,18 +203,43 @@ function packagesUsedBy(file: string): string[] {
   ];
   const named = ways.flatMap((way) => [...code.matchAll(way)].map(([, name = ""]) => name.replace('", "', "/")));
   const isPackage = (name: string): boolean => /^(@[\w.-]+\/)?[a-z][\w.-]*$/.test(name);
-  return [...importsOf(file).map(({ from }) => from), ...named].filter((name) => isPackage(name) && !isBuiltin(name) && !/\.[jt]s$/.test(name));
+  return [...importsOf(file).map(({ from }) => from), ...named].filter(
+    (name) => isPackage(name) && !isBuiltin(name) && !/\.[jt]s$/.test(name),
+  );
 }
 
 test("each effect is in its one place", () => {
-  assert.deepEqual(offenders(/"node:fs(\/promises)?"/, /^src\/(platform\/|auth\/secure-storage\/|sync\/queue)/), [], "files");
-  assert.deepEqual(offenders(/"node:child_process"/, /^src\/(platform\/(browser|restart|git)|auth\/secure-storage\/keychain-process)\.ts$/), [], "processes");
+  assert.deepEqual(
+    offenders(/"node:fs(\/promises)?"/, /^src\/(platform\/|auth\/secure-storage\/|sync\/queue)/),
+    [],
+    "files",
+  );
+  assert.deepEqual(
+    offenders(
+      /"node:child_process"/,
+      /^src\/(platform\/(browser|restart|git)|auth\/secure-storage\/keychain-process)\.ts$/,
+    ),
+    [],
+    "processes",
+  );
   assert.deepEqual(offenders(/^import (?!type\b).*"node:(dns|net|tls|https)\b/, /^src\/platform\//), [], "sockets");
   assert.deepEqual(offenders(/\bcreateServer\(/, /^src\/auth\/loopback\/callback-(server|port)\.ts$/), [], "servers");
-  const clocks = /\bset(Timeout|Interval|Immediate)\(|\bDate\.now\(|\bnew Date\(\)|performance\.now\(|AbortSignal\.timeout\(|timers\/promises/;
+  const clocks =
+    /\bset(Timeout|Interval|Immediate)\(|\bDate\.now\(|\bnew Date\(\)|performance\.now\(|AbortSignal\.timeout\(|timers\/promises/;
   assert.deepEqual(offenders(clocks, /^src\/platform\/clock\.ts$/), [], "clocks");
-  assert.deepEqual(offenders(/\bdlopen\(|@napi-rs\/keyring"(?! cannot)/, /^src\/auth\/secure-storage\/keychain-(library|process)\.ts$/), [], "the keychain's library");
-  assert.deepEqual(offenders(/\bcreateRequire\b|(?<!\w)require\((?!"node:)/, nowhere), [], "nothing is looked for in the folders above, as require does (S-012)");
+  assert.deepEqual(
+    offenders(
+      /\bdlopen\(|@napi-rs\/keyring"(?! cannot)/,
+      /^src\/auth\/secure-storage\/keychain-(library|process)\.ts$/,
+    ),
+    [],
+    "the keychain's library",
+  );
+  assert.deepEqual(
+    offenders(/\bcreateRequire\b|(?<!\w)require\((?!"node:)/, nowhere),
+    [],
+    "nothing is looked for in the folders above, as require does (S-012)",
+  );
 });
 
 test("nothing below the command line prints or exits", () => {
@@ -176,7 +248,9 @@ test("nothing below the command line prints or exits", () => {
 });
 
 test("the tool's own name is in bin/, the manifest and the one file that makes the identity, and in no other, comments included", () => {
-  const named = files.filter((file) => file !== "src/base/identity.ts").flatMap((file) => linesOf(textOf(file), /spec[ _-]?kitty/i, file));
+  const named = files
+    .filter((file) => file !== "src/base/identity.ts")
+    .flatMap((file) => linesOf(textOf(file), /spec[ _-]?kitty/i, file));
   assert.deepEqual(named, []);
 });
 
@@ -189,7 +263,9 @@ test("below cli/ and doctor/ no text holds a command line: a hint is data", () =
 });
 
 test("NFR-014 a hint names a command of the system that Windows has too, or that is about modes, owners and signals", () => {
-  const named = files.flatMap((file) => [...codeOf(file).matchAll(/\brun: \["(\w+)"|\bcommand\("(\w+)"/g)].map(([, run, doctors]) => run ?? doctors ?? ""));
+  const named = files.flatMap((file) =>
+    [...codeOf(file).matchAll(/\brun: \["(\w+)"|\bcommand\("(\w+)"/g)].map(([, run, doctors]) => run ?? doctors ?? ""),
+  );
   const both = ["cd", "git", "nslookup", "icacls"];
   const posix = ["chmod", "sudo", "kill"];
   for (const program of new Set(named)) {
@@ -201,23 +277,47 @@ test("NFR-014 a hint names a command of the system that Windows has too, or that
 
 test("each decision has one definition", () => {
   // The tracker has a rule of its own for 429, and 501 is the answer of a service that lacks the endpoint.
-  assert.deepEqual(offenders(/\b(408|429|50[2-4])\b|\bstatus >= 500\b/, /^src\/(http\/retry|tracker\/request)\.ts$/), [], "which HTTP status may pass");
-  assert.deepEqual(offenders(/\b(network|service)_unavailable".*\b(network|service)_unavailable"/, /^src\/base\/errors\.ts$/), [], "which error is transient");
+  assert.deepEqual(
+    offenders(/\b(408|429|50[2-4])\b|\bstatus >= 500\b/, /^src\/(http\/retry|tracker\/request)\.ts$/),
+    [],
+    "which HTTP status may pass",
+  );
+  assert.deepEqual(
+    offenders(/\b(network|service)_unavailable".*\b(network|service)_unavailable"/, /^src\/base\/errors\.ts$/),
+    [],
+    "which error is transient",
+  );
   const replacing = /\bf(data)?sync(Sync)?\(|\brename(Sync)?\(/;
-  assert.deepEqual(offenders(replacing, /^src\/platform\/(replace-file|process-lock\/directory)\.ts$/), [], "how a file is replaced or moved");
+  assert.deepEqual(
+    offenders(replacing, /^src\/platform\/(replace-file|process-lock\/directory)\.ts$/),
+    [],
+    "how a file is replaced or moved",
+  );
   // fish has quotes of its own, in which a backslash escapes.
-  assert.deepEqual(offenders(/\.replaceAll\("'"/, /^src\/(base\/hint|cli\/completion\/scripts)\.ts$/), [], "how a word is quoted for a shell");
+  assert.deepEqual(
+    offenders(/\.replaceAll\("'"/, /^src\/(base\/hint|cli\/completion\/scripts)\.ts$/),
+    [],
+    "how a word is quoted for a shell",
+  );
 });
 
 test("C-001 no command and no prompt knows a password", () => {
   // git's protocol has an attribute of that name, and what it carries there is an access token.
-  assert.deepEqual(offenders(/password/i, /^src\/cli\/(commands\/auth\/git-credential\.ts|topics\/)/, /^src\/cli\//), []);
+  assert.deepEqual(
+    offenders(/password/i, /^src\/cli\/(commands\/auth\/git-credential\.ts|topics\/)/, /^src\/cli\//),
+    [],
+  );
 });
 
 test("no service's host name is in the code, but for the providers that have a name here", () => {
   const named = /^src\/(auth\/oauth\/named-providers|cli\/topics\/providers)\.ts$/;
-  const hosts = files.filter((file) => !named.test(file)).flatMap((file) => [...codeOf(file).matchAll(/https?:\/\/([\w.-]+\.[a-z]{2,})/g)].map(([, host = ""]) => host));
-  assert.deepEqual(hosts.filter((host) => !/(^|\.)example(\.helper)?$/.test(host)), []);
+  const hosts = files
+    .filter((file) => !named.test(file))
+    .flatMap((file) => [...codeOf(file).matchAll(/https?:\/\/([\w.-]+\.[a-z]{2,})/g)].map(([, host = ""]) => host));
+  assert.deepEqual(
+    hosts.filter((host) => !/(^|\.)example(\.helper)?$/.test(host)),
+    [],
+  );
 });
 
 test("every time limit is the clock's: Deno would stay alive until one of the runtime's own has passed", () => {
@@ -239,17 +339,42 @@ test("acceptance tests enter through the real command or the published import, a
 
 test("every requirement that code, a test or a document names by number is in test/REQUIREMENTS.md, and the others are not", () => {
   const number = /\b(?:FR|NFR|C|S)-\d{3}\b/g;
-  const known = new Set([...textOf("test/REQUIREMENTS.md").matchAll(/^\| ([A-Z]+-\d{3}) \| \S/gm)].map(([, found = ""]) => found));
-  const texts = ["src", "test", "bin"].flatMap((folder) => filesIn(folder, /\.(ts|js|md)$/)).filter((file) => file !== "test/REQUIREMENTS.md");
-  const used = [...texts, "README.md", "CHANGELOG.md"].flatMap((file) => (textOf(file).match(number) ?? []).map((found) => [found, file] as const));
-  assert.deepEqual(used.filter(([found]) => !known.has(found)), []);
-  assert.deepEqual([...known].filter((found) => !used.some(([one]) => one === found)), []);
+  const known = new Set(
+    [...textOf("test/REQUIREMENTS.md").matchAll(/^\| ([A-Z]+-\d{3}) \| \S/gm)].map(([, found = ""]) => found),
+  );
+  const texts = ["src", "test", "bin"]
+    .flatMap((folder) => filesIn(folder, /\.(ts|js|md)$/))
+    .filter((file) => file !== "test/REQUIREMENTS.md");
+  const used = [...texts, "README.md", "CHANGELOG.md"].flatMap((file) =>
+    (textOf(file).match(number) ?? []).map((found) => [found, file] as const),
+  );
+  assert.deepEqual(
+    used.filter(([found]) => !known.has(found)),
+    [],
+  );
+  assert.deepEqual(
+    [...known].filter((found) => !used.some(([one]) => one === found)),
+    [],
+  );
 });
 
 test("the top level holds what ARCHITECTURE asks for: manifest, sources, tests, the command and three documents", () => {
-  const tracked = execFileSync("git", ["ls-files"], { cwd: root, encoding: "utf8" }).trim().split("\n").filter((path) => existsSync(join(root, path)));
+  const tracked = execFileSync("git", ["ls-files"], { cwd: root, encoding: "utf8" })
+    .trim()
+    .split("\n")
+    .filter((path) => existsSync(join(root, path)));
   const top = new Set(tracked.map((path) => path.split("/")[0] ?? "").filter((name) => !name.startsWith(".")));
-  const expected = ["CHANGELOG.md", "LICENSE", "README.md", "bin", "package-lock.json", "package.json", "src", "test", "tsconfig.json"];
+  const expected = [
+    "CHANGELOG.md",
+    "LICENSE",
+    "README.md",
+    "bin",
+    "package-lock.json",
+    "package.json",
+    "src",
+    "test",
+    "tsconfig.json",
+  ];
   assert.deepEqual([...top].sort(), expected);
 });
 
@@ -268,23 +393,43 @@ test("FR-016 FR-017 at least eight modules of sync/ and tracker/ send their requ
   assert.ok(transports.length >= 8, transports.join(", "));
   // Their callers pass it to them: none makes a door of its own, and none opens a connection past it.
   const inTransports = (pattern: RegExp): string[] => offenders(pattern, nowhere, /^src\/(sync|tracker)\//);
-  assert.deepEqual(inTransports(/\bnew (TokenManager|WebSocket|SessionStore|SealedFile)\b|createAuthorizedFetch\(/), []);
+  assert.deepEqual(
+    inTransports(/\bnew (TokenManager|WebSocket|SessionStore|SealedFile)\b|createAuthorizedFetch\(/),
+    [],
+  );
   assert.deepEqual(inTransports(/globalThis|"(node:https?|node:http2|node:net|node:tls|undici)"/), []);
   assert.deepEqual(inTransports(/^import (?!type).*\/auth\/(session-store|secure-storage|token-manager)/), []);
   // A bare `fetch(` is the one that was passed in, not the runtime's.
   const bare = files.filter((file) => /^src\/(sync|tracker)\//.test(file) && /(?<![.\w])fetch\(/.test(codeOf(file)));
-  assert.deepEqual(bare.filter((file) => !/\{[^}]*\bfetch\b[^}]*\}/.test(codeOf(file))), []);
+  assert.deepEqual(
+    bare.filter((file) => !/\{[^}]*\bfetch\b[^}]*\}/.test(codeOf(file))),
+    [],
+  );
 });
 
 test("FR-016 FR-017 there is no other way to a token: outside auth/ nothing reveals one and nothing writes the header", () => {
   const proxy = /^src\/platform\/(proxy|proxied-fetch)\.ts/; // Its user and password, which are no token of ours.
-  assert.deepEqual(offenders(revealing, revealingPlace).filter((line) => !proxy.test(line)), []);
+  assert.deepEqual(
+    offenders(revealing, revealingPlace).filter((line) => !proxy.test(line)),
+    [],
+  );
   // `auth token` prints it for another program, and its help shows how that would write it.
   const shown = /^src\/cli\/commands\/auth\/token\.ts: (\[\(\{ command \}\) => `curl|const shown = |header: \{ type)/;
-  assert.deepEqual(offenders(header, headerPlace).filter((line) => !proxy.test(line) && !shown.test(line)), []);
-  assert.deepEqual(offenders(/\b(access|refresh)_token\b/, /^src\/(auth\/|cli\/json-output\.ts|app\/adapters\.ts)/), []);
+  assert.deepEqual(
+    offenders(header, headerPlace).filter((line) => !proxy.test(line) && !shown.test(line)),
+    [],
+  );
+  assert.deepEqual(
+    offenders(/\b(access|refresh)_token\b/, /^src\/(auth\/|cli\/json-output\.ts|app\/adapters\.ts)/),
+    [],
+  );
   // The rules find what they are for.
-  const writing = ['headers.set("authorization", token)', "{ authorization: `Bearer ${token}` }", "headers['Authorization'] = token", '"Bearer " + token'];
+  const writing = [
+    'headers.set("authorization", token)',
+    "{ authorization: `Bearer ${token}` }",
+    "headers['Authorization'] = token",
+    '"Bearer " + token',
+  ];
   for (const line of writing) assert.match(line, header);
   assert.match("session.accessToken.reveal()", revealing);
   assert.doesNotMatch('"proxy-authorization": credentials', header);

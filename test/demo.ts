@@ -7,7 +7,10 @@ import { startFakeSaas } from "./fake-saas/server.ts";
 import { bin } from "./helpers/command.ts";
 
 /** With a display the real browser opens, and the person in front of it approves; without one a scripted user does. */
-const hasDisplay = process.platform === "darwin" || process.platform === "win32" || Boolean(process.env["DISPLAY"] ?? process.env["WAYLAND_DISPLAY"]);
+const hasDisplay =
+  process.platform === "darwin" ||
+  process.platform === "win32" ||
+  Boolean(process.env["DISPLAY"] ?? process.env["WAYLAND_DISPLAY"]);
 
 const folder = mkdtempSync(join(tmpdir(), "spec-kitty-demo-"));
 const saas = await startFakeSaas({ accessTokenSeconds: 3600 });
@@ -37,7 +40,9 @@ try {
   await type("auth status");
   tell("An authenticated request:");
   await type("api GET /api/v1/me");
-  tell("The service declares every access token expired. The next request is refused once, refreshed once and sent again:");
+  tell(
+    "The service declares every access token expired. The next request is refused once, refreshed once and sent again:",
+  );
   const before = saas.counters.refreshes;
   saas.expireAccessTokens();
   await type("api GET /api/v1/me");

@@ -9,7 +9,11 @@ prepare();
 const folder = join(root, "test", "peers");
 installPeers(folder);
 // Only now: the types of others are there.
-execFileSync(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", join(root, "test", "tsconfig.peers.json")], { stdio: "inherit" });
+execFileSync(
+  process.execPath,
+  [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", join(root, "test", "tsconfig.peers.json")],
+  { stdio: "inherit" },
+);
 
 const named = process.argv.slice(2);
 const found = readdirSync(folder)

@@ -27,14 +27,24 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 const readme = read("README.md");
 /** The documents that stand next to what they are about, by their paths. */
-const documents = new Map(["README.md", "src/README.md", "src/EMBEDDING.md", "test/README.md", "CHANGELOG.md"].map((path) => [path, read(path)]));
+const documents = new Map(
+  ["README.md", "src/README.md", "src/EMBEDDING.md", "test/README.md", "CHANGELOG.md"].map((path) => [
+    path,
+    read(path),
+  ]),
+);
 /** The topics of the help, as the command prints them. */
-const topics = new Map(await Promise.all(topicTable.map(async ({ name, load }) => [name, page((await load())(ownIdentity), 80)] as const)));
-const scripts = (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: Record<string, string> }).scripts;
+const topics = new Map(
+  await Promise.all(topicTable.map(async ({ name, load }) => [name, page((await load())(ownIdentity), 80)] as const)),
+);
+const scripts = (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: Record<string, string> })
+  .scripts;
 
 /** The fenced blocks of a language, in order. */
 function blocks(language: string): string[] {
-  return [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].filter(([, found]) => found === language).map(([, , text = ""]) => text);
+  return [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)]
+    .filter(([, found]) => found === language)
+    .map(([, , text = ""]) => text);
 }
 
 /** The items of a list, each with what it is about, which is in backticks before a colon. */
@@ -48,16 +58,32 @@ function items(text: string): { about: string[]; text: string }[] {
 /** The rows of the tables in a text, each a list of its cells, without the heads. */
 function rows(text: string): string[][] {
   const lines = text.split("\n").filter((line) => /^\|(?!---)/.test(line));
-  return lines.slice(1).map((line) => line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim()));
+  return lines.slice(1).map((line) =>
+    line
+      .split(/(?<!\\)\|/)
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
 }
 
 /** A text that has `…` where something differs, as a pattern for the whole of it. */
 function pattern(text: string): RegExp {
-  return new RegExp(`^${text.split("…").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join("[^]*")}$`);
+  return new RegExp(
+    `^${text
+      .split("…")
+      .map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"))
+      .join("[^]*")}$`,
+  );
 }
 
 /** Runs a program to its end. If it asks for a code to be entered somewhere, that is done. */
-async function run(t: TestContext, program: string, args: readonly string[], env: CommandEnvironment, cwd: string): Promise<CommandResult> {
+async function run(
+  t: TestContext,
+  program: string,
+  args: readonly string[],
+  env: CommandEnvironment,
+  cwd: string,
+): Promise<CommandResult> {
   const child = spawn(program, args, { env, cwd, stdio: ["ignore", "pipe", "pipe"] });
   t.after(() => void child.kill("SIGKILL"));
   let stdout = "";
@@ -76,13 +102,18 @@ async function run(t: TestContext, program: string, args: readonly string[], env
 }
 
 /** A scene with `spec-kitty` on the path, and a working folder. */
-async function stage(t: TestContext): Promise<Awaited<ReturnType<typeof scene>> & { work: string; shell: (script: string) => Promise<CommandResult> }> {
+async function stage(
+  t: TestContext,
+): Promise<Awaited<ReturnType<typeof scene>> & { work: string; shell: (script: string) => Promise<CommandResult> }> {
   const it = await scene(t, { deviceIntervalSeconds: 1 });
   const work = join(it.folder, "work");
   const programs = join(it.folder, "bin");
   mkdirSync(work);
   mkdirSync(programs);
-  writeFileSync(join(programs, "spec-kitty"), `#!/bin/sh\nexec '${process.execPath}' --require '${quickFetch}' '${bin}' "$@"\n`);
+  writeFileSync(
+    join(programs, "spec-kitty"),
+    `#!/bin/sh\nexec '${process.execPath}' --require '${quickFetch}' '${bin}' "$@"\n`,
+  );
   chmodSync(join(programs, "spec-kitty"), 0o755);
   const env = { ...it.env, PATH: `${programs}:${it.env["PATH"]}` };
   return { ...it, work, shell: (script) => run(t, "bash", ["-euc", script], env, work) };
@@ -90,10 +121,14 @@ async function stage(t: TestContext): Promise<Awaited<ReturnType<typeof scene>> 
 
 /** Every `spec-kitty …` in a text, as a shell would split it. */
 function commandsIn(text: string): { line: string; args: string[] }[] {
-  return [...text.matchAll(/(?<![\w./=-])spec-kitty((?: +(?:'[^']*'|"[^"]*"|[^\s'"`|<>();&!]+))*)/g)].map(([line, rest = ""]) => ({
-    line,
-    args: [...rest.matchAll(/'([^']*)'|"([^"]*)"|([^\s'"]+)/g)].map(([, single, double, bare]) => single ?? double ?? bare ?? ""),
-  }));
+  return [...text.matchAll(/(?<![\w./=-])spec-kitty((?: +(?:'[^']*'|"[^"]*"|[^\s'"`|<>();&!]+))*)/g)].map(
+    ([line, rest = ""]) => ({
+      line,
+      args: [...rest.matchAll(/'([^']*)'|"([^"]*)"|([^\s'"]+)/g)].map(
+        ([, single, double, bare]) => single ?? double ?? bare ?? "",
+      ),
+    }),
+  );
 }
 
 test("the README has its sections in the order in which a stranger needs them, and at most 20 kB", () => {
@@ -120,20 +155,40 @@ test("the README has its sections in the order in which a stranger needs them, a
 test("every file that a document names or links to is there", () => {
   for (const [document, text] of documents) {
     const from = dirname(join(root, document));
-    const anchors = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) => title.toLowerCase().replace(/[^\w -]/g, "").replaceAll(" ", "-"));
+    const anchors = [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
+      title
+        .toLowerCase()
+        .replace(/[^\w -]/g, "")
+        .replaceAll(" ", "-"),
+    );
     for (const [, target = ""] of text.matchAll(/\]\((?!https?:)([^)]+)\)/g)) {
-      assert.ok(target.startsWith("#") ? anchors.includes(target.slice(1)) : existsSync(join(from, target)), `${document} links to ${target}`);
+      assert.ok(
+        target.startsWith("#") ? anchors.includes(target.slice(1)) : existsSync(join(from, target)),
+        `${document} links to ${target}`,
+      );
     }
-    for (const [, path = ""] of text.matchAll(/`((?:src|test|bin)\/[\w./-]*)`/g)) assert.ok(existsSync(join(root, path)), `${document} names ${path}`);
+    for (const [, path = ""] of text.matchAll(/`((?:src|test|bin)\/[\w./-]*)`/g))
+      assert.ok(existsSync(join(root, path)), `${document} names ${path}`);
   }
-  for (const [, path = ""] of (documents.get("src/README.md") ?? "").matchAll(/`((?:\.\.\/)?[\w-]+(?:\/[\w-]+)*(?:\/|\.ts|\.js))`/g)) {
-    assert.ok(["src", "src/app", "src/cli", "src/auth"].some((folder) => existsSync(join(root, folder, path))) || existsSync(join(root, path)), `src/README.md names ${path}`);
+  for (const [, path = ""] of (documents.get("src/README.md") ?? "").matchAll(
+    /`((?:\.\.\/)?[\w-]+(?:\/[\w-]+)*(?:\/|\.ts|\.js))`/g,
+  )) {
+    assert.ok(
+      ["src", "src/app", "src/cli", "src/auth"].some((folder) => existsSync(join(root, folder, path))) ||
+        existsSync(join(root, path)),
+      `src/README.md names ${path}`,
+    );
   }
 });
 
 test("src/README.md has a paragraph for every folder with a layer of its own", () => {
-  const folders = (below: string): string[] => readdirSync(join(root, "src", below), { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => `${below}${name}/`);
-  const described = [...(documents.get("src/README.md") ?? "").matchAll(/\*\*`([\w/-]+\/)`\*\*/g)].map(([, folder = ""]) => folder);
+  const folders = (below: string): string[] =>
+    readdirSync(join(root, "src", below), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => `${below}${name}/`);
+  const described = [...(documents.get("src/README.md") ?? "").matchAll(/\*\*`([\w/-]+\/)`\*\*/g)].map(
+    ([, folder = ""]) => folder,
+  );
   assert.deepEqual(described.sort(), [...folders(""), ...folders("auth/")].sort());
 });
 
@@ -147,13 +202,17 @@ test("every command of the README runs as it stands, one block after the other",
   for (const block of all) {
     // Another provider is one for a service of its own.
     const script = block.replaceAll("https://login.example", provider.issuer).replaceAll("my-client", "cli_native");
-    const { code, stdout, stderr } = await shell(script === block ? block : `SPEC_KITTY_SAAS_URL=${provider.resource}; ${script}`);
+    const { code, stdout, stderr } = await shell(
+      script === block ? block : `SPEC_KITTY_SAAS_URL=${provider.resource}; ${script}`,
+    );
     assert.equal(code, 0, `${block}\n${stderr}\n${stdout}`);
   }
 });
 
 for (const name of ["login", "device-login", "status"] as const) {
-  test(`the picture "${name}" shows what a terminal shows: it is not older than the command`, { skip: noTmux }, async (t) => {
+  test(`the picture "${name}" shows what a terminal shows: it is not older than the command`, {
+    skip: noTmux,
+  }, async (t) => {
     const picture = read(`test/docs/${name}.svg`);
     // Ports, random values and times differ, and are all as long as the next: the rows break at the same places.
     const same = (rows: readonly string[]): string =>
@@ -161,7 +220,10 @@ for (const name of ["login", "device-login", "status"] as const) {
         .map((row) => (/^[█▀▄ ]+$/.test(row) ? "" : row))
         .join("\n")
         .replace(/(?<=127\.0\.0\.1(?::|%3A))\d{5}/g, "PORT")
-        .replace(/(?<=state=)[\w-\n]{44}|(?<=challenge=)[\w-\n]{44}|(?<=test-)\w{6}|(?<=ses_)[\w-]{36}|\b[A-Z]{4}-[A-Z]{4}\b/g, "RANDOM")
+        .replace(
+          /(?<=state=)[\w-\n]{44}|(?<=challenge=)[\w-\n]{44}|(?<=test-)\w{6}|(?<=ses_)[\w-]{36}|\b[A-Z]{4}-[A-Z]{4}\b/g,
+          "RANDOM",
+        )
         .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
         .trimEnd();
     assert.match(same(rowsOf(picture)), /PORT/);
@@ -179,13 +241,23 @@ test("the README shows the topics of the help as the command prints them", async
 
 test("every other command that a document or a topic names is one: words, options and scripts", async () => {
   const texts = [...documents.values()];
-  const named = [...blocks("console"), ...texts.flatMap((text) => [...text.replace(/^```[\s\S]*?^```$/gm, "").matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code)), ...topics.values()];
-  const found = named.flatMap(commandsIn).filter(({ args }) => args.length > 0 && !args.some((arg) => /^(?:…|TOPIC)$/.test(arg)));
+  const named = [
+    ...blocks("console"),
+    ...texts.flatMap((text) =>
+      [...text.replace(/^```[\s\S]*?^```$/gm, "").matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code),
+    ),
+    ...topics.values(),
+  ];
+  const found = named
+    .flatMap(commandsIn)
+    .filter(({ args }) => args.length > 0 && !args.some((arg) => /^(?:…|TOPIC)$/.test(arg)));
   assert.ok(found.length >= 10, "there are few");
   // Git adds what it wants of a helper.
   for (const { args } of found) if (args.at(-1) === "git-credential") args.push("get");
-  for (const { line, args } of found) if (args[0] !== "--version") await assert.doesNotReject(dispatch(args, ownIdentity), line);
-  for (const [line, name = ""] of texts.join("\n").matchAll(/npm (?:run )?((?<=run )[\w:-]+|test)/g)) assert.ok(Object.hasOwn(scripts, name), line);
+  for (const { line, args } of found)
+    if (args[0] !== "--version") await assert.doesNotReject(dispatch(args, ownIdentity), line);
+  for (const [line, name = ""] of texts.join("\n").matchAll(/npm (?:run )?((?<=run )[\w:-]+|test)/g))
+    assert.ok(Object.hasOwn(scripts, name), line);
 });
 
 test("every program in the README compiles against the package's own types, as strictly as the package itself, and runs", async (t) => {
@@ -195,17 +267,38 @@ test("every program in the README compiles against the package's own types, as s
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(root, join(folder, "node_modules", "spec-kitty"), "junction");
   writeFileSync(join(folder, "package.json"), `{ "type": "module" }`);
-  const options = { rootDir: ".", outDir: "out", typeRoots: [join(root, "node_modules", "@types")], declaration: false, isolatedDeclarations: false, sourceMap: false, inlineSources: false, skipLibCheck: false, skipDefaultLibCheck: true };
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions: options, include: ["*.ts"] }));
+  const options = {
+    rootDir: ".",
+    outDir: "out",
+    typeRoots: [join(root, "node_modules", "@types")],
+    declaration: false,
+    isolatedDeclarations: false,
+    sourceMap: false,
+    inlineSources: false,
+    skipLibCheck: false,
+    skipDefaultLibCheck: true,
+  };
+  writeFileSync(
+    join(folder, "tsconfig.json"),
+    JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions: options, include: ["*.ts"] }),
+  );
   programs.forEach((text, index) => writeFileSync(join(folder, `program-${index}.ts`), text));
   try {
-    execFileSync(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", folder], { encoding: "utf8" });
+    execFileSync(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", folder], {
+      encoding: "utf8",
+    });
   } catch (error) {
     assert.fail((error as { stdout: string }).stdout);
   }
   await signIn(saas, env);
   for (const index of programs.keys()) {
-    const { code, stdout, stderr } = await run(t, process.execPath, ["--require", quickFetch, join(folder, "out", `program-${index}.js`)], env, folder);
+    const { code, stdout, stderr } = await run(
+      t,
+      process.execPath,
+      ["--require", quickFetch, join(folder, "out", `program-${index}.js`)],
+      env,
+      folder,
+    );
     assert.deepEqual([code, stderr], [0, ""], programs[index]);
     t.diagnostic(stdout.trim());
   }
@@ -217,8 +310,20 @@ test("the README's two tools run as they stand, but for the addresses and the cl
   assert.deepEqual(more, []);
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(root, join(folder, "node_modules", "spec-kitty"), "junction");
-  const machine = { ...env, SPEC_KITTY_CONFIG_DIR: undefined, XDG_CONFIG_HOME: join(folder, "config"), ACME_STORAGE: "file" };
-  const start = (source: string, name: string, ...args: string[]): Promise<CommandResult> => run(t, process.execPath, ["--require", quickFetch, writeTool(source, folder, name, { url: saas.url }), ...args], machine, folder);
+  const machine = {
+    ...env,
+    SPEC_KITTY_CONFIG_DIR: undefined,
+    XDG_CONFIG_HOME: join(folder, "config"),
+    ACME_STORAGE: "file",
+  };
+  const start = (source: string, name: string, ...args: string[]): Promise<CommandResult> =>
+    run(
+      t,
+      process.execPath,
+      ["--require", quickFetch, writeTool(source, folder, name, { url: saas.url }), ...args],
+      machine,
+      folder,
+    );
   const login = await start(commands, "commands.mjs", "auth", "login");
   assert.match(login.stdout, /^✓ Logged in as alice@example\.com/, login.stderr);
   assert.equal((await start(commands, "commands.mjs", "auth", "logout")).code, 0);
@@ -236,7 +341,8 @@ test("the README's sync script queues without a network, and sends when there is
   symlinkSync(root, join(folder, "node_modules", "spec-kitty"), "junction");
   // There are no types in it to strip.
   writeFileSync(join(folder, "sync.mjs"), script);
-  const start = (): Promise<CommandResult> => run(t, process.execPath, ["--require", quickFetch, join(folder, "sync.mjs")], env, folder);
+  const start = (): Promise<CommandResult> =>
+    run(t, process.execPath, ["--require", quickFetch, join(folder, "sync.mjs")], env, folder);
   await signIn(saas, env);
   await saas.stop();
   const offline = await start();
@@ -256,7 +362,9 @@ const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf
 /** Every text in the code, with `…` for what is put into it. */
 const literals = new Set(
   sources.flatMap((source) =>
-    [...source.matchAll(/"((?:[^"\\\n]|\\.)+)"|`((?:[^`\\]|\\.)+)`/g)].map(([, plain, template]) => (plain ?? template ?? "").replace(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, "…").replace(/\\(.)/g, "$1")),
+    [...source.matchAll(/"((?:[^"\\\n]|\\.)+)"|`((?:[^`\\]|\\.)+)`/g)].map(([, plain, template]) =>
+      (plain ?? template ?? "").replace(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, "…").replace(/\\(.)/g, "$1"),
+    ),
   ),
 );
 
@@ -266,12 +374,19 @@ function isSaid(message: string): boolean {
   return [...literals].some((frame) => {
     if (!frame.includes("…") || !frame.includes(" ")) return false;
     const filled = new RegExp(pattern(frame).source.replaceAll("[^]*", "(.+?)")).exec(message);
-    return filled !== null && filled.slice(1).every((part) => part === "…" || literals.has(part) || literals.has(part.replace(ownIdentity.variable(""), "")));
+    return (
+      filled !== null &&
+      filled
+        .slice(1)
+        .every((part) => part === "…" || literals.has(part) || literals.has(part.replace(ownIdentity.variable(""), "")))
+    );
   });
 }
 
 test("every message in the troubleshooting topic is one that the code has, word for word", async (t) => {
-  const messages = [...(topics.get("troubleshooting") ?? "").matchAll(/^ {4}(.*)$/gm)].map(([, message = ""]) => message);
+  const messages = [...(topics.get("troubleshooting") ?? "").matchAll(/^ {4}(.*)$/gm)].map(
+    ([, message = ""]) => message,
+  );
   assert.ok(messages.length >= 20, `${messages.length} of them`);
   for (const message of messages) await t.test(message, () => assert.ok(isSaid(message), "the code does not say this"));
   assert.ok(!isSaid("the keychain is unlocked"), "what the code does not say is not found in it");
@@ -280,8 +395,19 @@ test("every message in the troubleshooting topic is one that the code has, word 
 test("the exit codes of the help are those of the command, for every error code", () => {
   const codes = Object.keys(exitCodes) as AuthErrorCode[];
   const silent = { error() {}, hint() {}, say() {} } as unknown as Output;
-  const actual = codes.map((code): [string, number] => [code, renderError(new AuthError(code, "so it is"), { out: silent, identity: ownIdentity, debug: false, json: false, mayHaveChanged: false })]);
-  const said = items(topics.get("exit-codes") ?? "").flatMap(({ about: [exit], text }) => [...text.matchAll(/`(\w+)`/g)].map(([, code = ""]): [string, number] => [code, Number(exit)]));
+  const actual = codes.map((code): [string, number] => [
+    code,
+    renderError(new AuthError(code, "so it is"), {
+      out: silent,
+      identity: ownIdentity,
+      debug: false,
+      json: false,
+      mayHaveChanged: false,
+    }),
+  ]);
+  const said = items(topics.get("exit-codes") ?? "").flatMap(({ about: [exit], text }) =>
+    [...text.matchAll(/`(\w+)`/g)].map(([, code = ""]): [string, number] => [code, Number(exit)]),
+  );
   assert.ok(codes.length > 10, "there are few");
   assert.deepEqual(new Map(said), new Map(actual));
   assert.equal(said.length, codes.length);
@@ -289,16 +415,28 @@ test("the exit codes of the help are those of the command, for every error code"
 
 test("the environment of the help has every variable of ours that the code reads, and no other", () => {
   const all = sources.join("\n");
-  const ours = new Set([...all.matchAll(/\bSPEC_KITTY_([A-Z_]+)\b|\bvariable(?:\(|: )"([A-Z_]+)"/g)].map(([, literal, name]) => ownIdentity.variable(literal ?? name ?? "")));
+  const ours = new Set(
+    [...all.matchAll(/\bSPEC_KITTY_([A-Z_]+)\b|\bvariable(?:\(|: )"([A-Z_]+)"/g)].map(([, literal, name]) =>
+      ownIdentity.variable(literal ?? name ?? ""),
+    ),
+  );
   const said = items(topics.get("environment") ?? "").flatMap(({ about }) => about);
   assert.deepEqual(said.filter((name) => name.startsWith("SPEC_KITTY_")).sort(), [...ours].sort());
-  for (const name of said.filter((name) => !ours.has(name))) assert.match(all, new RegExp(`\\b(?:${name}|${name.toLowerCase()})\\b`), `nothing reads ${name}`);
+  for (const name of said.filter((name) => !ours.has(name)))
+    assert.match(all, new RegExp(`\\b(?:${name}|${name.toLowerCase()})\\b`), `nothing reads ${name}`);
 });
 
 test("the table of re-created modules has those that are tested, and no other", () => {
-  const said = rows((documents.get("test/README.md") ?? "").split("## Conformance")[1] ?? "").flatMap(([, modules = ""]) => [...modules.matchAll(/`([^`]+)`/g)].map(([, module]) => module));
-  const [openid = "", fapi = ""] = ["openid-connect", "fapi-2"].map((name) => readFileSync(join(root, "test", "conformance", `${name}.test.ts`), "utf8"));
+  const said = rows((documents.get("test/README.md") ?? "").split("## Conformance")[1] ?? "").flatMap(
+    ([, modules = ""]) => [...modules.matchAll(/`([^`]+)`/g)].map(([, module]) => module),
+  );
+  const [openid = "", fapi = ""] = ["openid-connect", "fapi-2"].map((name) =>
+    readFileSync(join(root, "test", "conformance", `${name}.test.ts`), "utf8"),
+  );
   // What is tested beyond the modules has a title in words.
-  const tested = [...openid.matchAll(/\b(oidcc-client-test[\w-]*)/g), ...fapi.matchAll(/(?:test\("|^ {2}\["|test\(`)([\w-]+-[\w-]+)(?:: |",)/gm)].map(([, module]) => module);
+  const tested = [
+    ...openid.matchAll(/\b(oidcc-client-test[\w-]*)/g),
+    ...fapi.matchAll(/(?:test\("|^ {2}\["|test\(`)([\w-]+-[\w-]+)(?:: |",)/gm),
+  ].map(([, module]) => module);
   assert.deepEqual(said.sort(), [...new Set(tested)].sort());
 });

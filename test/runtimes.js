@@ -21,4 +21,5 @@ for (const name of Object.keys(devDependencies).filter((name) => name.startsWith
   if (runTests(files, { node, reporter: "dot", env }) !== 0) process.exitCode = 1;
 }
 
-if (named.length === 0 && runTests([join("test", "peers", "runtimes", "bun-and-deno.test.ts")]) !== 0) process.exitCode = 1;
+if (named.length === 0 && runTests([join("test", "peers", "runtimes", "bun-and-deno.test.ts")]) !== 0)
+  process.exitCode = 1;

@@ -6,4 +6,8 @@ import { installPeers, root } from "./setup.js";
 const tools = join(root, "test", "tools");
 installPeers(tools);
 const biome = join(tools, "node_modules", "@biomejs", "biome", "bin", "biome");
-process.exitCode = spawnSync(process.execPath, [biome, ...process.argv.slice(2), `--config-path=${tools}`, "."], { cwd: root, stdio: "inherit" }).status ?? 1;
+process.exitCode =
+  spawnSync(process.execPath, [biome, ...process.argv.slice(2), `--config-path=${tools}`, "."], {
+    cwd: root,
+    stdio: "inherit",
+  }).status ?? 1;

@@ -3,11 +3,15 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
 const folder = new URL("../.github/workflows/", import.meta.url);
-const workflows = readdirSync(folder).map((name): [string, string] => [name, readFileSync(new URL(name, folder), "utf8")]);
+const workflows = readdirSync(folder).map((name): [string, string] => [
+  name,
+  readFileSync(new URL(name, folder), "utf8"),
+]);
 
 test("every action is pinned by its full commit hash, with the version it is", () => {
   for (const [name, text] of workflows) {
-    for (const [line, action = ""] of text.matchAll(/^.*\buses: *(.*)$/gm)) assert.match(action, /^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/, `${name}: ${line}`);
+    for (const [line, action = ""] of text.matchAll(/^.*\buses: *(.*)$/gm))
+      assert.match(action, /^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/, `${name}: ${line}`);
   }
 });
 

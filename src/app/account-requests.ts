@@ -17,7 +17,11 @@ export async function accountInUse(app: App, signal?: AbortSignal): Promise<Acco
 }
 
 /** The account of the token from the environment; undefined when there is no such token. */
-export async function accountOfToken(app: App, origin: Origin, signal: AbortSignal | undefined): Promise<Account | undefined> {
+export async function accountOfToken(
+  app: App,
+  origin: Origin,
+  signal: AbortSignal | undefined,
+): Promise<Account | undefined> {
   if (app.settings.accessToken === undefined) return undefined;
   const { service, user } = await ownerOfEnvironmentToken(app, signal, origin);
   return { service, user: user.id, team: defaultTeam({ session: user })?.id ?? null, label: user.email ?? user.name };
@@ -30,14 +34,22 @@ export async function accountOfToken(app: App, origin: Origin, signal: AbortSign
  * @throws {@link AuthError} `configuration_invalid` when nothing names a service; {@link NotAuthenticatedError} without such a token,
  * or when the service refuses it; {@link ServiceError} when the service cannot be asked
  */
-export async function ownerOfEnvironmentToken(app: App, signal: AbortSignal | undefined, origin?: Origin): Promise<{ service: string; user: UserInfo }> {
+export async function ownerOfEnvironmentToken(
+  app: App,
+  signal: AbortSignal | undefined,
+  origin?: Origin,
+): Promise<{ service: string; user: UserInfo }> {
   const { profile, service } = origin ?? (await originOf(app));
   const { accessToken } = app.settings;
   if (accessToken === undefined) throw notLoggedIn(profile);
   if (service === null) {
-    throw new AuthError("configuration_invalid", `${app.identity.variable("SAAS_URL")} is not set, so there is no service to ask who owns the token`, {
-      hint: hint`${{ variable: "SAAS_URL", value: "https://service.example" }}`,
-    });
+    throw new AuthError(
+      "configuration_invalid",
+      `${app.identity.variable("SAAS_URL")} is not set, so there is no service to ask who owns the token`,
+      {
+        hint: hint`${{ variable: "SAAS_URL", value: "https://service.example" }}`,
+      },
+    );
   }
   return { service, user: await userOfToken(accessToken, service, { fetch: app.fetch, clock: app.clock, signal }) };
 }

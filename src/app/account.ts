@@ -10,7 +10,12 @@ export async function originOf({ settings, store, tokens }: App): Promise<Origin
   const known = profiles.get(profile);
   // A token from the environment takes precedence over the stored session, and may be another user's: what is emitted under it
   // waits under a name of its own until a flush has asked the service whose token it is. The next token may be yet another user's.
-  if (settings.accessToken) return { profile: `token ${settings.accessToken.fingerprint()}`, service: settings.service?.value ?? known?.service ?? null, account: undefined };
+  if (settings.accessToken)
+    return {
+      profile: `token ${settings.accessToken.fingerprint()}`,
+      service: settings.service?.value ?? known?.service ?? null,
+      account: undefined,
+    };
   return { profile, service: known?.service ?? settings.service?.value ?? null, account: known && accountOf(known) };
 }
 
@@ -28,5 +33,10 @@ export async function bindQueue(app: App, name: string, profile: Profile): Promi
 function accountOf(profile: Profile): Account | undefined {
   const { service, session } = profile;
   if (session === undefined) return undefined;
-  return { service, user: session.user.id, team: defaultTeam(profile)?.id ?? null, label: session.user.email ?? session.user.name };
+  return {
+    service,
+    user: session.user.id,
+    team: defaultTeam(profile)?.id ?? null,
+    label: session.user.email ?? session.user.name,
+  };
 }

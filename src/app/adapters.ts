@@ -51,7 +51,11 @@ export interface OctokitRequest {
  * @param auth - from `createAuth`, whose service is Octokit's `baseUrl`
  */
 export function octokitStrategy(auth: Auth): () => OctokitAuthentication {
-  const authenticate = async (): ReturnType<OctokitAuthentication> => ({ type: "token", tokenType: "oauth", token: await unboundToken(auth) });
+  const authenticate = async (): ReturnType<OctokitAuthentication> => ({
+    type: "token",
+    tokenType: "oauth",
+    token: await unboundToken(auth),
+  });
   const hook: OctokitAuthentication["hook"] = async (request, route, parameters) => {
     const endpoint: { request?: object } = request.endpoint.merge(route as never, parameters as never);
     return request({ ...endpoint, request: { ...endpoint.request, fetch: auth.fetch } } as never);
@@ -112,7 +116,8 @@ export function mcpAuthProvider(auth: Auth, login?: LoginOptions): McpAuthProvid
         return await current();
       } catch (error) {
         // Nobody is logged in: undefined is how the SDK is told that it has to ask for that.
-        if (isAuthError(error) && (error.code === "not_authenticated" || error.code === "session_ended")) return undefined;
+        if (isAuthError(error) && (error.code === "not_authenticated" || error.code === "session_ended"))
+          return undefined;
         throw error;
       }
     },

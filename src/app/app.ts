@@ -82,7 +82,12 @@ export function createApp(overrides: AppOverrides = {}): App {
   const { onTraffic } = overrides;
   const log = overrides.log && quietly(overrides.log);
   const loadedFetch = lazily(async () => {
-    const sent = overrides.fetch ?? (await import("../http/effects.ts")).accountable((await import("../platform/system-fetch.ts")).systemFetch(env, identity), effects);
+    const sent =
+      overrides.fetch ??
+      (await import("../http/effects.ts")).accountable(
+        (await import("../platform/system-fetch.ts")).systemFetch(env, identity),
+        effects,
+      );
     const shown = onTraffic === undefined ? sent : (await import("../http/trace.ts")).traced(sent, clock, onTraffic);
     return log === undefined ? shown : (await import("./log.ts")).loggedFetch(shown, log, clock);
   });
@@ -90,14 +95,18 @@ export function createApp(overrides: AppOverrides = {}): App {
   const settings = resolveSettings(overrides, variables, identity);
   const folderHere = lazily(() => realFolder(overrides.cwd));
 
-  const folder = lazily(() => (overrides.folder === undefined ? configFolder(identity, env, platform) : resolve(overrides.folder)));
+  const folder = lazily(() =>
+    overrides.folder === undefined ? configFolder(identity, env, platform) : resolve(overrides.folder),
+  );
   const keychain = lazily(async () => {
     const { createKeychain, keychainOf } = await import("../auth/secure-storage/keychain.ts");
     return overrides.keychain === undefined ? createKeychain({ identity, clock, env }) : keychainOf(overrides.keychain);
   });
   const keySourceOf = async (header: KeyHeader): Promise<KeySource> => {
-    if (header.source === "keychain") return (await import("../auth/secure-storage/keychain.ts")).keychainKey(await keychain());
-    if (header.source === "passphrase") return (await import("../auth/secure-storage/passphrase-key.ts")).passphraseKey(settings.passphrase);
+    if (header.source === "keychain")
+      return (await import("../auth/secure-storage/keychain.ts")).keychainKey(await keychain());
+    if (header.source === "passphrase")
+      return (await import("../auth/secure-storage/passphrase-key.ts")).passphraseKey(settings.passphrase);
     const { machineKey } = await import("../auth/secure-storage/machine-key.ts");
     const key = machineKey({ identity, folder: () => stateFolder(identity, env, platform), platform, clock });
     if (header.kdf === "hkdf") return key;
@@ -105,8 +114,14 @@ export function createApp(overrides: AppOverrides = {}): App {
     return oldMachineKey(oldFingerprint(identity), key);
   };
   const sealedFile = lazily(() => new SealedFile(join(folder(), sessionsFile), keySourceOf));
-  const storage = typeof overrides.storage === "object" ? overrides.storage : settings.storage?.value === "memory" ? "memory" : undefined;
-  const vault = (): Vault => (storage === undefined ? sealedFile() : storage === "memory" || "get" in storage ? loadedVault(storage) : storage);
+  const storage =
+    typeof overrides.storage === "object"
+      ? overrides.storage
+      : settings.storage?.value === "memory"
+        ? "memory"
+        : undefined;
+  const vault = (): Vault =>
+    storage === undefined ? sealedFile() : storage === "memory" || "get" in storage ? loadedVault(storage) : storage;
   const store = lazily(() => new SessionStore(vault(), clock, { onWait, folder: folderHere() }));
   const onWait = (awaited: AwaitedProcess): void => {
     log?.({ event: "waiting", ...awaited });
@@ -119,12 +134,16 @@ export function createApp(overrides: AppOverrides = {}): App {
     if (manager === undefined) {
       manager = new TokenManager({ store: store(), profile, service, accessToken: settings.accessToken, clock, fetch });
       managers.set(name, manager);
-      if (log !== undefined) for (const event of tokenEvents) manager.events.on(event, (facts: object) => log({ event, ...facts } as LogEvent));
+      if (log !== undefined)
+        for (const event of tokenEvents)
+          manager.events.on(event, (facts: object) => log({ event, ...facts } as LogEvent));
     }
     return manager;
   };
   const authorizedFetch = lazily((): AuthorizedFetch => {
-    const made = lazily(async () => (await import("../auth/authorized-fetch.ts")).createAuthorizedFetch({ tokens: tokens(), clock, fetch }));
+    const made = lazily(async () =>
+      (await import("../auth/authorized-fetch.ts")).createAuthorizedFetch({ tokens: tokens(), clock, fetch }),
+    );
     return async (input, init) => (await made())(input, init);
   });
 
@@ -147,7 +166,9 @@ export function createApp(overrides: AppOverrides = {}): App {
       return folderHere();
     },
     get profileFile() {
-      return settings.profile ?? settings.accessToken ? undefined : findProfileFile(identity, env["HOME"] ?? env["USERPROFILE"], folderHere());
+      return (settings.profile ?? settings.accessToken)
+        ? undefined
+        : findProfileFile(identity, env["HOME"] ?? env["USERPROFILE"], folderHere());
     },
     keychain,
     get sealedFile() {

@@ -16,10 +16,12 @@ import { createIdentity } from "../base/identity.ts";
  */
 export function createAuth(options: AuthOptions): Auth {
   const { name, version, commands, ...own } = options;
-  if (typeof own.issuer !== "string") throw new TypeError("createAuth needs `issuer`, the address of the authorization server");
+  if (typeof own.issuer !== "string")
+    throw new TypeError("createAuth needs `issuer`, the address of the authorization server");
   const identity = createIdentity({ name, version, commands });
   let profile: string | undefined;
-  const named = (error: unknown): unknown => (error instanceof AuthError ? error.speakFor({ identity, profile }) : error);
+  const named = (error: unknown): unknown =>
+    error instanceof AuthError ? error.speakFor({ identity, profile }) : error;
   let app: App;
   try {
     app = createApp({ ...own, identity });
@@ -31,14 +33,20 @@ export function createAuth(options: AuthOptions): Auth {
     try {
       return await work();
     } catch (error) {
-      if (isInUse && error instanceof NotAuthenticatedError) emit("ended", { profile: tokens().profile, reason: "elsewhere" });
+      if (isInUse && error instanceof NotAuthenticatedError)
+        emit("ended", { profile: tokens().profile, reason: "elsewhere" });
       throw named(error);
     }
   };
 
   /** Whether a session has been used since one ended last. */
   let isInUse = false;
-  const listeners: { readonly [Name in keyof AuthEvents]: Set<(event: AuthEvents[Name]) => void> } = { refreshed: new Set(), adopted: new Set(), ended: new Set(), unsaved: new Set() };
+  const listeners: { readonly [Name in keyof AuthEvents]: Set<(event: AuthEvents[Name]) => void> } = {
+    refreshed: new Set(),
+    adopted: new Set(),
+    ended: new Set(),
+    unsaved: new Set(),
+  };
   const emit = <Name extends keyof AuthEvents>(name: Name, event: AuthEvents[Name]): void => {
     if (name === "ended") isInUse = false;
     for (const listener of listeners[name]) {
@@ -56,7 +64,9 @@ export function createAuth(options: AuthOptions): Auth {
     manager.events.on("refreshed", (event) => emit("refreshed", event));
     manager.events.on("adopted", (event) => emit("adopted", event));
     manager.events.on("cleared", (event) => emit("ended", event));
-    manager.events.on("unsaved", (event) => emit("unsaved", { ...event, error: event.error.speakFor({ identity, profile }) }));
+    manager.events.on("unsaved", (event) =>
+      emit("unsaved", { ...event, error: event.error.speakFor({ identity, profile }) }),
+    );
     return manager;
   };
   const chosen = async (): Promise<{ name: string; stored: Profile | undefined }> => {
@@ -68,9 +78,17 @@ export function createAuth(options: AuthOptions): Auth {
   return {
     login: (options = {}) =>
       spoken(async () => {
-        const [{ loginTarget }, { logIn }] = await Promise.all([import("./login/target.ts"), import("./login/log-in.ts")]);
+        const [{ loginTarget }, { logIn }] = await Promise.all([
+          import("./login/target.ts"),
+          import("./login/log-in.ts"),
+        ]);
         tokens();
-        const target = await loginTarget(app, { scope: options.scope, force: true, setAside: options.setAside, signal: options.signal });
+        const target = await loginTarget(app, {
+          scope: options.scope,
+          force: true,
+          setAside: options.setAside,
+          signal: options.signal,
+        });
         return describe(target.name, await logIn(app, target, options));
       }),
     logout: ({ force = false, signal } = {}) =>
@@ -78,12 +96,20 @@ export function createAuth(options: AuthOptions): Auth {
         const { logout } = await import("../auth/flows/logout.ts");
         const { name: profile, stored } = await chosen();
         const exchange = { fetch: app.fetch, clock: app.clock, signal };
-        const outcome = await logout(profile, { store: app.store, tokens: app.tokens(profile, stored?.service), exchange, force });
+        const outcome = await logout(profile, {
+          store: app.store,
+          tokens: app.tokens(profile, stored?.service),
+          exchange,
+          force,
+        });
         tokens().forget();
         if (outcome.kind === "not-logged-in") return { service: "none", error: undefined };
         emit("ended", { profile, reason: "logout" });
         if (outcome.kind === "ended") return { service: "ended", error: undefined };
-        return { service: outcome.error === undefined ? "untold" : "unconfirmed", error: outcome.error?.speakFor({ identity, profile }) };
+        return {
+          service: outcome.error === undefined ? "untold" : "unconfirmed",
+          error: outcome.error?.speakFor({ identity, profile }),
+        };
       }),
     getToken: (options) =>
       spoken(async () => {
@@ -103,7 +129,9 @@ export function createAuth(options: AuthOptions): Auth {
         const { name, stored } = await chosen();
         // What belongs to another service is nobody's login here: its tokens are not given out either.
         const isOurs = stored !== undefined && stored.service === (app.settings.service?.value ?? stored.service);
-        return isOurs && stored.session !== undefined && isAlive(stored.session, app.clock.now()) ? describe(name, { ...stored, session: stored.session }) : undefined;
+        return isOurs && stored.session !== undefined && isAlive(stored.session, app.clock.now())
+          ? describe(name, { ...stored, session: stored.session })
+          : undefined;
       }),
     service: () => spoken(() => tokens().service()),
     on(name, listener) {
@@ -127,7 +155,16 @@ export function createAuth(options: AuthOptions): Auth {
 const azureWindowMs = 130_000;
 
 function describe(name: string, { service, session }: Profile & { readonly session: Session }): AuthSession {
-  const { server, user, teams, scope, accessTokenExpiresAt: ends, clockOffsetMs, refreshToken, authenticatedAt } = session;
+  const {
+    server,
+    user,
+    teams,
+    scope,
+    accessTokenExpiresAt: ends,
+    clockOffsetMs,
+    refreshToken,
+    authenticatedAt,
+  } = session;
   return {
     profile: name,
     service,

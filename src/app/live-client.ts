@@ -33,7 +33,8 @@ export function liveClientOf(app: App, options: LiveOptions = {}): LiveClient {
     },
     clock: app.clock,
     through: (url, open) => openThroughProxy(url, app.env, open),
-    ticket: (team, signal, account) => webSocketTicket(team, { tokens: tokensOfAccount(app.tokens(), account), fetch: fetchAs(app, account), signal }),
+    ticket: (team, signal, account) =>
+      webSocketTicket(team, { tokens: tokensOfAccount(app.tokens(), account), fetch: fetchAs(app, account), signal }),
     account: (signal) => accountInUse(app, signal),
   });
 }

@@ -12,7 +12,13 @@ export function loggedFetch(fetch: Fetch, log: (event: LogEvent) => void, clock:
       return response;
     } finally {
       const { origin, pathname } = new URL(String(input));
-      log({ event: "request", method: init?.method ?? "GET", url: origin + pathname, status, ms: Math.round(clock.monotonic() - startedAt) });
+      log({
+        event: "request",
+        method: init?.method ?? "GET",
+        url: origin + pathname,
+        status,
+        ms: Math.round(clock.monotonic() - startedAt),
+      });
     }
   };
 }

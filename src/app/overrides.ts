@@ -68,8 +68,16 @@ export interface AppOverrides {
 /** Something for a log. No event holds a token, a code or a key. */
 export type LogEvent =
   /** A request was answered, or was not: `status` is then undefined. `url` is without its query, which may hold what is secret. */
-  | { readonly event: "request"; readonly method: string; readonly url: string; readonly status: number | undefined; readonly ms: number }
-  | { readonly [Name in keyof TokenEvents]: { readonly event: Name } & Readonly<TokenEvents[Name][0]> }[keyof TokenEvents]
+  | {
+      readonly event: "request";
+      readonly method: string;
+      readonly url: string;
+      readonly status: number | undefined;
+      readonly ms: number;
+    }
+  | {
+      readonly [Name in keyof TokenEvents]: { readonly event: Name } & Readonly<TokenEvents[Name][0]>;
+    }[keyof TokenEvents]
   | ({ readonly event: "waiting" } & AwaitedProcess);
 
 /** The options of the command line that are settings. */

@@ -44,7 +44,9 @@ export const defaultClientId = "cli_native";
  */
 export function resolveSettings(program: AppOverrides, env: Environment, identity: Identity): Settings {
   const { options = {} } = program;
-  const fromProgram = (name: "profile" | "storage" | "service" | "issuer" | "clientId"): Setting<string> | undefined => {
+  const fromProgram = (
+    name: "profile" | "storage" | "service" | "issuer" | "clientId",
+  ): Setting<string> | undefined => {
     const value = program[name];
     return typeof value === "string" ? { value, source: name } : undefined;
   };
@@ -59,14 +61,19 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
   };
   const typed = fromOption("profile") ?? fromProgram("profile") ?? fromEnvironment("PROFILE");
   if (typed && !isProfileName(typed.value)) {
-    throw invalid(typed, `is "${typed.value}": a profile name may contain only ${nameCharacters}`, hint`Try: --profile work`);
+    throw invalid(
+      typed,
+      `is "${typed.value}": a profile name may contain only ${nameCharacters}`,
+      hint`Try: --profile work`,
+    );
   }
   const storage = fromOption("storage") ?? fromProgram("storage") ?? fromEnvironment("STORAGE");
   if (storage && !isStorageKind(storage)) {
     const example = options.storage === undefined ? { variable: "STORAGE", value: "file" } : "--storage file";
     throw invalid(storage, `is "${storage.value}", not one of keychain, file, memory`, hint`Try: ${example}`);
   }
-  const service = fromOption("service") ?? fromEnvironment("SAAS_URL") ?? fromProgram("service") ?? fromProgram("issuer");
+  const service =
+    fromOption("service") ?? fromEnvironment("SAAS_URL") ?? fromProgram("service") ?? fromProgram("issuer");
   const issuer = fromOption("issuer") ?? fromProgram("issuer");
   const accessToken = fromEnvironment("ACCESS_TOKEN");
   const passphrase = env[identity.variable("PASSPHRASE")];
@@ -102,5 +109,9 @@ function isStorageKind(setting: Setting<string>): setting is Setting<StorageKind
 }
 
 function invalid(setting: Setting<string>, what: string, hint: Hint): AuthError {
-  return new AuthError(setting.source.startsWith("--") ? "usage_invalid" : "configuration_invalid", `${setting.source} ${what}`, { hint });
+  return new AuthError(
+    setting.source.startsWith("--") ? "usage_invalid" : "configuration_invalid",
+    `${setting.source} ${what}`,
+    { hint },
+  );
 }

@@ -23,11 +23,18 @@ export function trackerClientOf(app: App): TrackerClient {
       settled = undefined;
       throw error;
     }));
-  return new TrackerClient({ clock: app.clock, team: async () => (await access()).team, fetch: async (input, init) => (await access()).fetch(input, init) });
+  return new TrackerClient({
+    clock: app.clock,
+    team: async () => (await access()).team,
+    fetch: async (input, init) => (await access()).fetch(input, init),
+  });
 }
 
 async function accessInUse(app: App): Promise<Access> {
   const account = await accountInUse(app);
-  if (account.team === null) throw new AuthError("access_denied", "this account is not in a team, and a tracker belongs to a team", { hint: hint`Your teams: ${{ command: "auth team" }}` });
+  if (account.team === null)
+    throw new AuthError("access_denied", "this account is not in a team, and a tracker belongs to a team", {
+      hint: hint`Your teams: ${{ command: "auth team" }}`,
+    });
   return { team: account.team, fetch: fetchAs(app, account) };
 }

@@ -11,9 +11,15 @@ import type { Credential } from "./session.ts";
  * @param account - `user`: the service's own id; `label`: what people call the user
  * @throws (the returned functions) {@link NotAuthenticatedError} when another user is logged in, and what the token manager throws
  */
-export function tokensOfAccount(tokens: TokenManager, account: { service: string; user: string; label?: string | undefined }): AuthorizedFetchOptions["tokens"] {
+export function tokensOfAccount(
+  tokens: TokenManager,
+  account: { service: string; user: string; label?: string | undefined },
+): AuthorizedFetchOptions["tokens"] {
   const refuse = (): never => {
-    throw new NotAuthenticatedError(`this program acts for ${account.label ?? account.user} at ${account.service}, and another user is logged in now`, { hint: "Start it again" });
+    throw new NotAuthenticatedError(
+      `this program acts for ${account.label ?? account.user} at ${account.service}, and another user is logged in now`,
+      { hint: "Start it again" },
+    );
   };
   // A token from the environment names nobody: the service was asked who owns it.
   const isTheirs = ({ user }: Credential): boolean => user === undefined || user.id === account.user;
@@ -22,7 +28,10 @@ export function tokensOfAccount(tokens: TokenManager, account: { service: string
       const held = await tokens.getCredential(options);
       if (isTheirs(held)) return held;
       // The one in memory may be outdated; what is stored counts.
-      const stored = options.rejected === undefined ? await tokens.getCredential({ ...options, rejected: held.accessToken.reveal() }) : held;
+      const stored =
+        options.rejected === undefined
+          ? await tokens.getCredential({ ...options, rejected: held.accessToken.reveal() })
+          : held;
       return isTheirs(stored) ? stored : refuse();
     },
     sessionRefused: (token) => tokens.sessionRefused(token),

@@ -29,7 +29,10 @@ export interface AuthorizedRequestInit extends runtime.RequestInit {
 }
 
 /** A `fetch` that sends the access token and handles a 401. See {@link createAuthorizedFetch}. */
-export type AuthorizedFetch = (input: string | runtime.URL | runtime.Request, init?: AuthorizedRequestInit) => Promise<runtime.Response>;
+export type AuthorizedFetch = (
+  input: string | runtime.URL | runtime.Request,
+  init?: AuthorizedRequestInit,
+) => Promise<runtime.Response>;
 
 /** What {@link createAuthorizedFetch} needs. @internal */
 export interface AuthorizedFetchOptions {
@@ -61,7 +64,12 @@ const patienceMs = 30_000;
  * `service_rejected` when a stream would have to be replayed, and what the token manager throws; the signal's reason
  * @internal
  */
-export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.random }: AuthorizedFetchOptions): AuthorizedFetch {
+export function createAuthorizedFetch({
+  tokens,
+  clock,
+  fetch,
+  random = Math.random,
+}: AuthorizedFetchOptions): AuthorizedFetch {
   // The same for the life of the token manager, see `TokenManager.service`.
   let service: string | undefined;
   return async (input, options = {}) => {
@@ -77,12 +85,19 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
     let isReplay = false;
     for (let failures = 0; ; ) {
       const token = credential.accessToken.reveal();
-      const asked: RequestInit = options.timeoutMs === undefined ? init : { ...init, signal: limited(signal, options.timeoutMs, clock) };
+      const asked: RequestInit =
+        options.timeoutMs === undefined ? init : { ...init, signal: limited(signal, options.timeoutMs, clock) };
       let response: Response | undefined;
       let isFromService = false;
       let failure: unknown;
       try {
-        const door = { token, service, scope: options.redirects ?? "anywhere", fetch, resourceFetch: resourceFetch(credential, { fetch, clock }) };
+        const door = {
+          token,
+          service,
+          scope: options.redirects ?? "anywhere",
+          fetch,
+          resourceFetch: resourceFetch(credential, { fetch, clock }),
+        };
         ({ response, isFromService } = await sendThrough(door, { url, init: asked, isService }));
       } catch (cause) {
         // Without a cause it is the caller's mistake, such as an invalid header.
@@ -107,9 +122,17 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
         continue;
       }
       if (response !== undefined && !isTransientStatus(status)) return response;
-      const mayRepeat = failures < (options.retries ?? 2) && isReplayable(init.body) && isIdempotent(init) && clock.monotonic() - startedAt < patienceMs;
+      const mayRepeat =
+        failures < (options.retries ?? 2) &&
+        isReplayable(init.body) &&
+        isIdempotent(init) &&
+        clock.monotonic() - startedAt < patienceMs;
       failures += 1;
-      const waitMs = retryDelay({ attempt: failures, retryAfterMs: response && retryAfter(response), random: random() });
+      const waitMs = retryDelay({
+        attempt: failures,
+        retryAfterMs: response && retryAfter(response),
+        random: random(),
+      });
       if (!mayRepeat || (response !== undefined && waitMs > patienceMs)) {
         if (response !== undefined) return response;
         throw failure ?? new TypeError("the `fetch` that was passed in gave no response");
@@ -121,7 +144,10 @@ export function createAuthorizedFetch({ tokens, clock, fetch, random = Math.rand
 }
 
 /** The headers with the token, and without other credentials, whatever the case of their name. */
-function withToken(headers: NonNullable<RequestInit["headers"]> = {}, token: string): NonNullable<RequestInit["headers"]> {
+function withToken(
+  headers: NonNullable<RequestInit["headers"]> = {},
+  token: string,
+): NonNullable<RequestInit["headers"]> {
   const authorization = `Bearer ${token}`;
   if (Symbol.iterator in headers) {
     const all = new Headers(headers);
@@ -161,7 +187,10 @@ interface Door {
  * Sends a request with the token and follows its redirects, see {@link nextHop}. `isFromService`: another server's 401 says nothing about the
  * session.
  */
-async function sendThrough({ token, service, scope, fetch, resourceFetch }: Door, first: Hop): Promise<{ response: Response; isFromService: boolean }> {
+async function sendThrough(
+  { token, service, scope, fetch, resourceFetch }: Door,
+  first: Hop,
+): Promise<{ response: Response; isFromService: boolean }> {
   const redirect = first.init.redirect ?? "follow";
   for (let hop = first, hops = 0; ; hops += 1) {
     const sent: RequestInit = { ...hop.init, redirect: redirect === "follow" ? "manual" : redirect };
@@ -171,10 +200,17 @@ async function sendThrough({ token, service, scope, fetch, resourceFetch }: Door
     if (next === undefined) {
       if (hops > 0) Object.defineProperty(response, "redirected", { value: true });
       // A fetch that was passed in may have followed redirects itself.
-      return { response, isFromService: hop.isService && (hops > 0 || !response?.redirected || targetOf(response.url, service).isService) };
+      return {
+        response,
+        isFromService:
+          hop.isService && (hops > 0 || !response?.redirected || targetOf(response.url, service).isService),
+      };
     }
     await discardBody(response);
-    if (hops === mostHops) throw new AuthError("service_rejected", `${shownAddress(first.url)} redirects too many times`, { hint: "Check the address" });
+    if (hops === mostHops)
+      throw new AuthError("service_rejected", `${shownAddress(first.url)} redirects too many times`, {
+        hint: "Check the address",
+      });
     if (!isReplayable(next.init.body)) throw notReplayable(hop.url, "redirected the request");
     hop = next;
   }
@@ -182,7 +218,13 @@ async function sendThrough({ token, service, scope, fetch, resourceFetch }: Door
 
 function isReplayable(body: RequestInit["body"]): boolean {
   if (body === undefined || body === null || typeof body === "string") return true;
-  return body instanceof URLSearchParams || body instanceof FormData || body instanceof Blob || body instanceof ArrayBuffer || ArrayBuffer.isView(body);
+  return (
+    body instanceof URLSearchParams ||
+    body instanceof FormData ||
+    body instanceof Blob ||
+    body instanceof ArrayBuffer ||
+    ArrayBuffer.isView(body)
+  );
 }
 
 function isIdempotent({ method = "GET", headers }: RequestInit): boolean {
@@ -192,13 +234,20 @@ function isIdempotent({ method = "GET", headers }: RequestInit): boolean {
 /** A user who has logged in meanwhile did not ask for this request: it would be done in their name and with their rights. */
 function anotherUser({ user: before }: Credential, { user: now }: Credential): NotAuthenticatedError {
   const [whose, who] = [before, now].map((user) => user?.email ?? user?.name ?? user?.id ?? "somebody");
-  return new NotAuthenticatedError(`the service refuses the access token of ${whose}, and ${who} is logged in now: the request was not sent as another user`, {
-    hint: `To send it as ${who}, send it again`,
-  });
+  return new NotAuthenticatedError(
+    `the service refuses the access token of ${whose}, and ${who} is logged in now: the request was not sent as another user`,
+    {
+      hint: `To send it as ${who}, send it again`,
+    },
+  );
 }
 
 function notReplayable(url: string, why: string): AuthError {
-  return new AuthError("service_rejected", `${shownAddress(url)} ${why}, and the request's body is a stream, which can be sent only once`, {
-    hint: "Send the request again, with a body in memory: that is sent again automatically",
-  });
+  return new AuthError(
+    "service_rejected",
+    `${shownAddress(url)} ${why}, and the request's body is a stream, which can be sent only once`,
+    {
+      hint: "Send the request again, with a body in memory: that is sent again automatically",
+    },
+  );
 }

@@ -6,7 +6,18 @@ import type { Reservation } from "../platform/replace-file.ts";
 import type { LockHolder } from "../platform/process-lock/holder.ts";
 import type { PreparedLock } from "../platform/process-lock/process-lock.ts";
 import type { KeyHeader, Vault, VaultLock } from "./secure-storage/vault.ts";
-import { isSameSession, loggedIn, nobody, parseProfiles, serializeProfiles, usedIn, withProfile, type Profile, type Profiles, type Session } from "./session.ts";
+import {
+  isSameSession,
+  loggedIn,
+  nobody,
+  parseProfiles,
+  serializeProfiles,
+  usedIn,
+  withProfile,
+  type Profile,
+  type Profiles,
+  type Session,
+} from "./session.ts";
 
 /** Another process that this one waits for. */
 export interface AwaitedProcess {
@@ -49,7 +60,14 @@ export class SessionStore {
    * `vault`: the sealed file, another {@link Vault}, or `memoryVault()`. `clock` measures how long a lock is waited for; `onWait` is called
    * after a second. `folder`: the real path of the working folder, see {@link usedIn}.
    */
-  constructor(vault: Vault, clock: Clock, { onWait = () => undefined, folder }: { onWait?: ((awaited: AwaitedProcess) => void) | undefined; folder?: string | undefined } = {}) {
+  constructor(
+    vault: Vault,
+    clock: Clock,
+    {
+      onWait = () => undefined,
+      folder,
+    }: { onWait?: ((awaited: AwaitedProcess) => void) | undefined; folder?: string | undefined } = {},
+  ) {
     this.#vault = vault;
     this.#clock = clock;
     this.#onWait = onWait;
@@ -103,11 +121,20 @@ export class SessionStore {
    * them. Throws `lock_unavailable` or `storage_…`; what was stored is still there then.
    */
   async update(change: (profiles: Profiles) => Profiles, options: UpdateOptions = {}): Promise<Profiles> {
-    return options.key === undefined ? this.#update(change, options) : this.#withoutRefreshes(() => this.#update(change, options), options);
+    return options.key === undefined
+      ? this.#update(change, options)
+      : this.#withoutRefreshes(() => this.#update(change, options), options);
   }
 
-  async #update(change: (profiles: Profiles) => Profiles, { reservation, key, onSetAside }: UpdateOptions): Promise<Profiles> {
-    const lock = await (reservation?.lock?.acquire({ clock: this.#clock, timeoutMs: 10_000, onWait: this.#waiting("change") }) ?? this.lock("credentials", 10_000));
+  async #update(
+    change: (profiles: Profiles) => Profiles,
+    { reservation, key, onSetAside }: UpdateOptions,
+  ): Promise<Profiles> {
+    const lock = await (reservation?.lock?.acquire({
+      clock: this.#clock,
+      timeoutMs: 10_000,
+      onWait: this.#waiting("change"),
+    }) ?? this.lock("credentials", 10_000));
     try {
       let before = await this.#storedIfOpenable(onSetAside !== undefined);
       if (before === undefined) {
@@ -131,14 +158,23 @@ export class SessionStore {
     });
   }
 
-  async #write(profiles: Profiles, lock: VaultLock | undefined, options: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<void> {
+  async #write(
+    profiles: Profiles,
+    lock: VaultLock | undefined,
+    options: { reservation?: Reservation; key?: KeyHeader } = {},
+  ): Promise<void> {
     const text = serializeProfiles(profiles);
     // A lock is only ever taken from a living holder that nobody can see (another container), after ten minutes without a sign of life.
-    if (lock?.held() === false) throw new AuthError("lock_unavailable", "the lock on the credentials was lost while this process was stopped", { hint: "Try again" });
+    if (lock?.held() === false)
+      throw new AuthError("lock_unavailable", "the lock on the credentials was lost while this process was stopped", {
+        hint: "Try again",
+      });
     await this.#vault.write(text, options);
     // Read back: a disk that lies or a wrong key shows now, while the session is still in memory.
     if ((await this.#vault.read()) !== text) {
-      throw new AuthError("storage_unwritable", `"${this.#vault.path}" does not contain what was just written`, { hint: hint`Run: ${{ command: "auth doctor" }}` });
+      throw new AuthError("storage_unwritable", `"${this.#vault.path}" does not contain what was just written`, {
+        hint: hint`Run: ${{ command: "auth doctor" }}`,
+      });
     }
   }
 
@@ -162,7 +198,12 @@ export class SessionStore {
    * Replaces a session, only if it is still the one that is stored: an answer that arrives after a logout or a new login does
    * not bring the old session back (S-003). Returns the profile as it is stored now, if it still exists.
    */
-  async replaceSession(name: string, expected: Session, next: Session, reservation?: StoreReservation): Promise<Profile | undefined> {
+  async replaceSession(
+    name: string,
+    expected: Session,
+    next: Session,
+    reservation?: StoreReservation,
+  ): Promise<Profile | undefined> {
     const swap = (profiles: Profiles): Profiles => {
       const profile = profiles.profiles.get(name);
       if (profile?.session === undefined || !isSameSession(profile.session, expected)) return profiles;
@@ -219,7 +260,10 @@ export class SessionStore {
     const path = this.#lockPath(name);
     if (path === undefined) return (await import("./secure-storage/memory.ts")).lockInProcess(vault, name, options);
     (await import("../platform/private-file-changes.ts")).ensurePrivateFolder(dirname(path));
-    return (await processLock()).acquireProcessLock(path, { ...options, onWait: this.#waiting(name === "credentials" ? "change" : "refresh") });
+    return (await processLock()).acquireProcessLock(path, {
+      ...options,
+      onWait: this.#waiting(name === "credentials" ? "change" : "refresh"),
+    });
   }
 
   #waiting(work: AwaitedProcess["work"]): (holder: LockHolder | undefined) => void {

@@ -7,7 +7,15 @@ const centuryMs = 3_155_760_000_000;
 /** The members of a session that a token answer decides. @internal */
 export type SessionTokens = Pick<
   Session,
-  "accessToken" | "tokenType" | "refreshToken" | "scope" | "issuedAt" | "accessTokenExpiresAt" | "refreshTokenExpiresAt" | "clockOffsetMs" | "sessionId"
+  | "accessToken"
+  | "tokenType"
+  | "refreshToken"
+  | "scope"
+  | "issuedAt"
+  | "accessTokenExpiresAt"
+  | "refreshTokenExpiresAt"
+  | "clockOffsetMs"
+  | "sessionId"
 >;
 
 /**
@@ -26,13 +34,15 @@ export function sessionTokens(tokens: TokenResponse, at: number, previous?: Sess
   const issuedAt = at + clockOffsetMs;
   const refreshSeconds = tokens.refresh_token_expires_in;
   const refreshTokenExpiresAt =
-    tokens.refresh_token_expires_at ?? (refreshSeconds === undefined ? undefined : new Date(issuedAt + refreshSeconds * 1000).toISOString());
+    tokens.refresh_token_expires_at ??
+    (refreshSeconds === undefined ? undefined : new Date(issuedAt + refreshSeconds * 1000).toISOString());
   return {
     accessToken: tokens.access_token,
     tokenType: tokens.token_type,
     // Absent on refresh: the old one stays valid (RFC 6749 §6), and so does what is known of its expiry.
     refreshToken: tokens.refresh_token ?? previous?.refreshToken,
-    refreshTokenExpiresAt: refreshTokenExpiresAt ?? (tokens.refresh_token === undefined ? previous?.refreshTokenExpiresAt : undefined),
+    refreshTokenExpiresAt:
+      refreshTokenExpiresAt ?? (tokens.refresh_token === undefined ? previous?.refreshTokenExpiresAt : undefined),
     scope: tokens.scope ?? previous?.scope ?? "",
     issuedAt,
     accessTokenExpiresAt: tokens.expires_in === undefined ? undefined : issuedAt + tokens.expires_in * 1000,

@@ -54,7 +54,8 @@ export interface Session {
 }
 
 /** An access token and what it takes to present it. `user` is undefined for a token from the environment, which names nobody. */
-export type Credential = Pick<Session, "accessToken" | "tokenType" | "dpopKey" | "clockOffsetMs"> & Partial<Pick<Session, "user">>;
+export type Credential = Pick<Session, "accessToken" | "tokenType" | "dpopKey" | "clockOffsetMs"> &
+  Partial<Pick<Session, "user">>;
 
 /** An account at a service. It outlives its session, so that the next login knows where to go. */
 export interface Profile {
@@ -106,7 +107,11 @@ export const nobody: Profiles = { active: "default", profiles: new Map() };
  * active one. The folder itself says nothing: what is in it may have come with a clone (S-010).
  */
 export function usedIn(profiles: Profiles, folder: string | undefined): Profiles {
-  for (let at = folder; at !== undefined && profiles.folders !== undefined; at = dirname(at) === at ? undefined : dirname(at)) {
+  for (
+    let at = folder;
+    at !== undefined && profiles.folders !== undefined;
+    at = dirname(at) === at ? undefined : dirname(at)
+  ) {
     const active = profiles.folders.get(at);
     if (active !== undefined) return { ...profiles, active, here: at };
   }
@@ -128,12 +133,23 @@ export function withoutProfile(profiles: Profiles, name: string): Profiles {
 export function loggedIn({ active, folders = new Map<string, string>(), profiles }: Profiles): Profiles {
   const left = new Map([...profiles].filter(([, { session }]) => session !== undefined));
   const [first = active] = left.keys();
-  return { active: left.has(active) ? active : first, folders: new Map([...folders].filter(([, name]) => left.has(name))), profiles: left };
+  return {
+    active: left.has(active) ? active : first,
+    folders: new Map([...folders].filter(([, name]) => left.has(name))),
+    profiles: left,
+  };
 }
 
 /** The error for code that would present a token without a proof of the key that it is bound to (RFC 9449). */
-export function boundToken(user: "program" | "library" = "library", next: Hint = ["Send the request with auth.fetch, or log in with dpop: false"]): AuthError {
-  return new AuthError("configuration_invalid", `the access token is bound to a key that stays here, so no other ${user} can use it`, { hint: next });
+export function boundToken(
+  user: "program" | "library" = "library",
+  next: Hint = ["Send the request with auth.fetch, or log in with dpop: false"],
+): AuthError {
+  return new AuthError(
+    "configuration_invalid",
+    `the access token is bound to a key that stays here, so no other ${user} can use it`,
+    { hint: next },
+  );
 }
 
 /** The error for a profile in which nobody is logged in. */
@@ -147,12 +163,24 @@ export function isProfileName(text: string): boolean {
 }
 
 /** The error for a profile that was named (by `source`) and does not exist, so that a typing mistake never acts as another account. */
-export function unknownProfile(name: string, { active, here, profiles }: Profiles, source?: string): NotAuthenticatedError {
+export function unknownProfile(
+  name: string,
+  { active, here, profiles }: Profiles,
+  source?: string,
+): NotAuthenticatedError {
   const known = profiles.size === 0 ? "" : `Known: ${[...profiles.keys()].join(", ")}. `;
-  const another = here !== undefined && active === name ? hint`. To choose another here: ${{ command: "auth switch", options: ["--here"] }}` : "";
-  return new NotAuthenticatedError(`there is no profile "${name}"${source === undefined ? "" : `, which ${source} names`}`, {
-    hint: isProfileName(name) ? hint`${known}To create it: ${login(name)}${another}` : hint`${known || "A name is one word. "}To create one: ${login("NAME")}`,
-  });
+  const another =
+    here !== undefined && active === name
+      ? hint`. To choose another here: ${{ command: "auth switch", options: ["--here"] }}`
+      : "";
+  return new NotAuthenticatedError(
+    `there is no profile "${name}"${source === undefined ? "" : `, which ${source} names`}`,
+    {
+      hint: isProfileName(name)
+        ? hint`${known}To create it: ${login(name)}${another}`
+        : hint`${known || "A name is one word. "}To create one: ${login("NAME")}`,
+    },
+  );
 }
 
 /** Whether two sessions are the same one, at the same point between two refreshes: what compare-and-clear compares. */
@@ -167,7 +195,10 @@ export function isSameLogin(a: Session, b: Session): boolean {
 }
 
 /** The team to use when none is named: the user's choice, else the private teamspace, else the first. */
-export function defaultTeam(profile: { team?: string | undefined; session: Pick<Session, "teams"> | undefined }): Team | undefined {
+export function defaultTeam(profile: {
+  team?: string | undefined;
+  session: Pick<Session, "teams"> | undefined;
+}): Team | undefined {
   const teams = profile.session?.teams ?? [];
   return teams.find((team) => team.id === profile.team) ?? teams.find((team) => team.isPrivateTeamspace) ?? teams[0];
 }
@@ -182,11 +213,21 @@ export function accountName(profile: Profile): string {
 const formatVersion = 1;
 type SecretMember<T> = { [Name in keyof T]-?: Secret extends T[Name] ? Name : never }[keyof T];
 /** The members that are secrets, in a profile and in its session: all of them, or one would be read back as a text that prints itself. */
-const secretMembers: Record<SecretMember<Session> | SecretMember<Profile>, true> = { accessToken: true, refreshToken: true, dpopKey: true, clientSecret: true };
+const secretMembers: Record<SecretMember<Session> | SecretMember<Profile>, true> = {
+  accessToken: true,
+  refreshToken: true,
+  dpopKey: true,
+  clientSecret: true,
+};
 
 /** The text that is sealed: the one place where the secrets of a session become text again. */
 export function serializeProfiles({ active, folders, profiles }: Profiles): string {
-  const stored = { version: formatVersion, active, folders: folders && Object.fromEntries(folders), profiles: Object.fromEntries(profiles) };
+  const stored = {
+    version: formatVersion,
+    active,
+    folders: folders && Object.fromEntries(folders),
+    profiles: Object.fromEntries(profiles),
+  };
   return JSON.stringify(stored, function (this: Readonly<Record<string, unknown>>, name, value: unknown) {
     const member = this[name];
     return member instanceof Secret ? member.reveal() : value;
@@ -200,12 +241,26 @@ export function serializeProfiles({ active, folders, profiles }: Profiles): stri
  * @throws {@link AuthError} `storage_unreadable` when a newer version wrote it
  */
 export function parseProfiles(text: string): Profiles {
-  const sealed = (name: string, value: unknown): unknown => (Object.hasOwn(secretMembers, name) && typeof value === "string" ? new Secret(value) : value);
-  const { version, active, folders, profiles } = JSON.parse(text, sealed) as { version: number; active: string; folders?: Record<string, string>; profiles: Record<string, Profile> };
+  const sealed = (name: string, value: unknown): unknown =>
+    Object.hasOwn(secretMembers, name) && typeof value === "string" ? new Secret(value) : value;
+  const { version, active, folders, profiles } = JSON.parse(text, sealed) as {
+    version: number;
+    active: string;
+    folders?: Record<string, string>;
+    profiles: Record<string, Profile>;
+  };
   if (version !== formatVersion) {
-    throw new AuthError("storage_unreadable", `the stored sessions have format ${version}, and this version reads format ${formatVersion}`, {
-      hint: "Install the newest version of this tool",
-    });
+    throw new AuthError(
+      "storage_unreadable",
+      `the stored sessions have format ${version}, and this version reads format ${formatVersion}`,
+      {
+        hint: "Install the newest version of this tool",
+      },
+    );
   }
-  return { active, ...(folders && { folders: new Map(Object.entries(folders)) }), profiles: new Map(Object.entries(profiles)) };
+  return {
+    active,
+    ...(folders && { folders: new Map(Object.entries(folders)) }),
+    profiles: new Map(Object.entries(profiles)),
+  };
 }

@@ -25,10 +25,14 @@ export function parseServiceUrl(text: string, source: string): string {
   if (!URL.canParse(text)) throw refuse(`is "${text}", which is not an address such as https://service.example`);
   const url = new URL(text);
   if (url.username || url.password) throw refuse("contains a user name or password, which does not belong in it");
-  if (url.protocol !== "https:" && url.protocol !== "http:") throw refuse(`is "${text}": "https:" is needed, not "${url.protocol}"`);
-  if (url.search || url.hash || text.includes("?") || text.includes("#")) throw refuse(`is "${text}": a query or a fragment cannot be part of it`);
+  if (url.protocol !== "https:" && url.protocol !== "http:")
+    throw refuse(`is "${text}": "https:" is needed, not "${url.protocol}"`);
+  if (url.search || url.hash || text.includes("?") || text.includes("#"))
+    throw refuse(`is "${text}": a query or a fragment cannot be part of it`);
   if (!isConfidential(url)) {
-    throw refuse(`is "${text}": plain http is for this machine only, since anyone who reads the token on the way has the session`);
+    throw refuse(
+      `is "${text}": plain http is for this machine only, since anyone who reads the token on the way has the session`,
+    );
   }
   return withoutEndSlashes(url.href);
 }
@@ -74,7 +78,9 @@ export function isThisMachine(hostname: string): boolean {
   // RFC 6761 §6.3 gives all names below "localhost" to the loopback interface, and systems have names of their own for it; a connection to
   // 0.0.0.0 or [::] ends there as well.
   const isName = /\.localhost$|^(?:ip6-)?(?:localhost|loopback)[46]?(?:\.localdomain[46]?)?$/.test(name);
-  return isName || isLoopback(name) || /^0\.\d+\.\d+\.\d+$|^\[::\]$|^\[::ffff:(?:7f[0-9a-f]{2}|0):[0-9a-f]+\]$/.test(name);
+  return (
+    isName || isLoopback(name) || /^0\.\d+\.\d+\.\d+$|^\[::\]$|^\[::ffff:(?:7f[0-9a-f]{2}|0):[0-9a-f]+\]$/.test(name)
+  );
 }
 
 /** Whether an address that a server gave leads from another machine to this one. */

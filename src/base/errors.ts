@@ -95,7 +95,14 @@ const longest = 2_000;
 
 /** A message as it is shown. Its lines are joined without a pattern that could look through the same blanks again and again. */
 function sentence(message: string): string {
-  const clean = redact(printable(message.split(/[\r\n]+/).map((line) => line.trim()).join(" ")));
+  const clean = redact(
+    printable(
+      message
+        .split(/[\r\n]+/)
+        .map((line) => line.trim())
+        .join(" "),
+    ),
+  );
   // Cut last: half of a secret would not be recognized.
   return clean.length > longest ? `${clean.slice(0, longest)} …` : clean;
 }
@@ -113,10 +120,17 @@ function withoutBaggage(cause: unknown, seen: Map<unknown, Error> = new Map()): 
   const copy = cause instanceof AggregateError ? new AggregateError([], message) : new Error(message);
   seen.set(cause, copy);
   const code = systemErrorCode(cause);
-  for (const [name, value] of Object.entries({ name: cause.name, stack: redact(cause.stack ?? "") })) Object.defineProperty(copy, name, { value, configurable: true, writable: true });
+  for (const [name, value] of Object.entries({ name: cause.name, stack: redact(cause.stack ?? "") }))
+    Object.defineProperty(copy, name, { value, configurable: true, writable: true });
   if (code !== undefined) Object.assign(copy, { code });
-  if (cause.cause !== undefined) Object.defineProperty(copy, "cause", { value: withoutBaggage(cause.cause, seen), configurable: true, writable: true });
-  if (cause instanceof AggregateError) (copy as AggregateError).errors = (cause.errors as unknown[]).map((one) => withoutBaggage(one, seen));
+  if (cause.cause !== undefined)
+    Object.defineProperty(copy, "cause", {
+      value: withoutBaggage(cause.cause, seen),
+      configurable: true,
+      writable: true,
+    });
+  if (cause instanceof AggregateError)
+    (copy as AggregateError).errors = (cause.errors as unknown[]).map((one) => withoutBaggage(one, seen));
   return copy;
 }
 
@@ -176,7 +190,9 @@ export class ServiceError extends AuthError {
  * @param value - what was caught
  */
 export function isAuthError(value: unknown): value is AuthError {
-  return value instanceof Error && "code" in value && (codes as readonly unknown[]).includes(value.code) && "hint" in value;
+  return (
+    value instanceof Error && "code" in value && (codes as readonly unknown[]).includes(value.code) && "hint" in value
+  );
 }
 
 /**
@@ -185,7 +201,10 @@ export function isAuthError(value: unknown): value is AuthError {
  * @param value - what was caught
  */
 export function isTransient(value: unknown): value is AuthError {
-  return isAuthError(value) && (value.code === "network_unavailable" || value.code === "service_unavailable" || value.code === "lock_unavailable");
+  return (
+    isAuthError(value) &&
+    (value.code === "network_unavailable" || value.code === "service_unavailable" || value.code === "lock_unavailable")
+  );
 }
 
 /** The system's name for a failure, such as `ENOENT` or `ECONNREFUSED`; undefined for a failure that has none. */

@@ -80,14 +80,24 @@ export function hintText(hint: Hint, { identity, platform = process.platform, pr
       if (commands !== undefined) return ownCommand(part, commands) ?? unsayable;
       const about = part.profile ?? (part.command === "auth login" ? profile : undefined);
       // "default" is the profile in use until the user makes another: its name would only be noise.
-      const named = about === undefined || about === "default" || part.options?.includes("--profile") ? [] : ["--profile", about];
+      const named =
+        about === undefined || about === "default" || part.options?.includes("--profile") ? [] : ["--profile", about];
       const options = part.options ?? [];
       const kept = typed?.command === part.command ? typed.kept.filter(([first]) => !isGiven(first, options)) : [];
-      const [first, last] = [kept.filter(([first]) => !first.startsWith("-")), kept.filter(([first]) => first.startsWith("-"))];
-      return [identity.command, part.command, ...[...first.flat(), ...named, ...options, ...last.flat()].map(word)].join(" ");
+      const [first, last] = [
+        kept.filter(([first]) => !first.startsWith("-")),
+        kept.filter(([first]) => first.startsWith("-")),
+      ];
+      return [
+        identity.command,
+        part.command,
+        ...[...first.flat(), ...named, ...options, ...last.flat()].map(word),
+      ].join(" ");
     })
     .join("");
-  return commands !== undefined && text.includes(unsayable) ? withoutUnsayable(text) || `Try again: ${commands.login}` : text;
+  return commands !== undefined && text.includes(unsayable)
+    ? withoutUnsayable(text) || `Try again: ${commands.login}`
+    : text;
 }
 
 /** Whether a hint has something of its own in the place of what was typed. An address says all about where to log in. */
@@ -102,7 +112,12 @@ const unsayable = "\u0000";
 /** A tool's own command for one of ours. Its options are the tool's business: one with more than a profile or `--force` is not there. */
 function ownCommand({ command, profile, options = [] }: ToolCommand, commands: OwnCommands): string | undefined {
   const [group, verb = ""] = command.split(" ");
-  const isPlain = profile !== "NAME" && options.every((option, index) => /^--(force|profile)$/.test(option) || (options[index - 1] === "--profile" && option !== "NAME"));
+  const isPlain =
+    profile !== "NAME" &&
+    options.every(
+      (option, index) =>
+        /^--(force|profile)$/.test(option) || (options[index - 1] === "--profile" && option !== "NAME"),
+    );
   return group === "auth" && isPlain ? commands[verb as keyof OwnCommands] : undefined;
 }
 
@@ -134,14 +149,24 @@ const windowsCommands: Record<string, (words: readonly string[], options: readon
 
 function onWindows([program = "", ...args]: readonly string[]): readonly string[] {
   const isOption = (arg: string): boolean => arg.startsWith("-");
-  return windowsCommands[program]?.(args.filter((arg) => !isOption(arg)), args.filter(isOption)) ?? [program, ...args];
+  return (
+    windowsCommands[program]?.(
+      args.filter((arg) => !isOption(arg)),
+      args.filter(isOption),
+    ) ?? [program, ...args]
+  );
 }
 
 /** What sets or unsets a variable of the environment in the user's shell. PowerShell would take an unquoted value for a command. */
 function shellAssignment(name: string, value: string | null, platform: string): string {
   // Of a name that is set by mistake, the environment knows any character.
-  if (value === null) return platform === "win32" ? `Remove-Item ${shellWord(`Env:${name}`, platform)}` : `unset ${shellWord(name, platform)}`;
-  return platform === "win32" ? `$env:${name} = ${shellQuoted(value, platform)}` : `export ${name}=${shellWord(value, platform)}`;
+  if (value === null)
+    return platform === "win32"
+      ? `Remove-Item ${shellWord(`Env:${name}`, platform)}`
+      : `unset ${shellWord(name, platform)}`;
+  return platform === "win32"
+    ? `$env:${name} = ${shellQuoted(value, platform)}`
+    : `export ${name}=${shellWord(value, platform)}`;
 }
 
 /** A word in quotes, whether it needs them or not. */

@@ -34,14 +34,33 @@ export interface Identity {
  * commands of its own
  * @throws TypeError for a name that cannot name a folder and a variable everywhere
  */
-export function createIdentity({ name, version, commands }: { readonly name: string; readonly version: string; readonly commands?: OwnCommands | undefined }): Identity {
+export function createIdentity({
+  name,
+  version,
+  commands,
+}: {
+  readonly name: string;
+  readonly version: string;
+  readonly commands?: OwnCommands | undefined;
+}): Identity {
   const isName = typeof name === "string" && name.length <= 64 && /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name);
-  if (!isName) throw new TypeError(`"${String(name)}" cannot name a tool: lower-case letters, digits and single dashes are needed, 64 at most`);
+  if (!isName)
+    throw new TypeError(
+      `"${String(name)}" cannot name a tool: lower-case letters, digits and single dashes are needed, 64 at most`,
+    );
   // It is sent in a header, and shown.
   const isVersion = typeof version === "string" && /^[\x21-\x7e]{1,100}$/.test(version);
-  if (!isVersion) throw new TypeError(`${JSON.stringify(version)} is not the version of a tool: a word such as "1.2.0" is needed`);
+  if (!isVersion)
+    throw new TypeError(`${JSON.stringify(version)} is not the version of a tool: a word such as "1.2.0" is needed`);
   const prefix = `${name.replaceAll("-", "_").toUpperCase()}_`;
-  return { name, version, command: name, commands, userAgent: `${name}/${version}`, variable: (variable) => prefix + variable };
+  return {
+    name,
+    version,
+    command: name,
+    commands,
+    userAgent: `${name}/${version}`,
+    variable: (variable) => prefix + variable,
+  };
 }
 
 /** The identity of this package's own command. A test compares the version with the manifest. */

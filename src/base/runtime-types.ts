@@ -4,10 +4,16 @@
  * `@types/node` would be a dependency, and would put Node's globals into projects that keep them out (`types: []`, the compiler's
  * default since TypeScript 6).
  */
-type Global<Name extends string, Otherwise> = typeof globalThis extends { readonly [name in Name]: { prototype: infer Instance } } ? Instance : Otherwise;
+type Global<Name extends string, Otherwise> = typeof globalThis extends {
+  readonly [name in Name]: { prototype: infer Instance };
+}
+  ? Instance
+  : Otherwise;
 
 /** As `process.platform`. */
-export type Platform = typeof globalThis extends { readonly process: { readonly platform: infer Name } } ? Name : string;
+export type Platform = typeof globalThis extends { readonly process: { readonly platform: infer Name } }
+  ? Name
+  : string;
 
 /** Ends work under way (DOM, interface AbortSignal). */
 export type AbortSignal = Global<
@@ -29,7 +35,12 @@ export type Request = Global<"Request", { readonly url: string; readonly method:
 /** What a request is made of (Fetch Standard). */
 export type RequestInit = typeof globalThis extends { readonly fetch: (input: never, init?: infer Init) => unknown }
   ? Exclude<Init, undefined>
-  : { method?: string; headers?: Readonly<Record<string, string>>; body?: string | Uint8Array | null; signal?: AbortSignal | null };
+  : {
+      method?: string;
+      headers?: Readonly<Record<string, string>>;
+      body?: string | Uint8Array | null;
+      signal?: AbortSignal | null;
+    };
 
 /** The answer to a request (Fetch Standard). */
 export type Response = Global<

@@ -21,7 +21,10 @@ export const glue = "\ue000";
  * @param indent - where a line goes on that has no label, if not below its own beginning
  */
 export function fitted(text: string, columns: number, indent?: number): string {
-  return text.split("\n").map((line) => (line.length <= columns ? line : fittedLine(line, columns, indent)).replaceAll(glue, " ")).join("\n");
+  return text
+    .split("\n")
+    .map((line) => (line.length <= columns ? line : fittedLine(line, columns, indent)).replaceAll(glue, " "))
+    .join("\n");
 }
 
 /**
@@ -30,7 +33,10 @@ export function fitted(text: string, columns: number, indent?: number): string {
  */
 export function page(text: string, columns: number): string {
   return text.replace(/^(?:- .*(?:\n {2}\S.*)*|\S.*(?:\n(?!- )\S.*)*)/gm, (block) =>
-    fitted(block.replace(/\n */g, " ").replace(/"[^"]*"/g, (quoted) => quoted.replaceAll(" ", glue)), Math.min(columns, 80)),
+    fitted(
+      block.replace(/\n */g, " ").replace(/"[^"]*"/g, (quoted) => quoted.replaceAll(" ", glue)),
+      Math.min(columns, 80),
+    ),
   );
 }
 

@@ -7,7 +7,9 @@ import type { AuthStatus, StorageStatus } from "./json-output.ts";
 
 /** What to do about a session that cannot be refreshed, as the end of a sentence. */
 export function endOfSession({ accessTokenExpiresAt: ends, clockOffsetMs }: Session, now: number): string {
-  return ends === undefined ? "log in again when the service refuses the access token" : `log in again at ${timeHere(ends - clockOffsetMs, now)}`;
+  return ends === undefined
+    ? "log in again when the service refuses the access token"
+    : `log in again at ${timeHere(ends - clockOffsetMs, now)}`;
 }
 
 /** The status of a profile, as far as it is known without asking the service. `here`: the folder that it was chosen for. */
@@ -34,7 +36,9 @@ export function statusOf(name: string, profile: Profile | undefined, app: App, h
     user: session.user,
     ...(team && { team: { id: team.id, name: team.name } }),
     teams: session.teams,
-    ...(session.accessTokenExpiresAt !== undefined && { accessTokenExpiresAt: new Date(session.accessTokenExpiresAt).toISOString() }),
+    ...(session.accessTokenExpiresAt !== undefined && {
+      accessTokenExpiresAt: new Date(session.accessTokenExpiresAt).toISOString(),
+    }),
     ...(refreshEnds !== undefined && { refreshTokenExpiresAt: refreshEnds }),
     ...(session.sessionId !== undefined && { sessionId: session.sessionId }),
     authFlow: session.authFlow,

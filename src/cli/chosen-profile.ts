@@ -7,7 +7,10 @@ import { unknownProfile, type Profile, type Profiles } from "../auth/session.ts"
  *
  * @throws {@link NotAuthenticatedError} when the one that is named does not exist; {@link AuthError} `storage_…`
  */
-export async function chosenProfile({ store, settings }: App): Promise<{ name: string; profile: Profile | undefined; all: Profiles }> {
+export async function chosenProfile({
+  store,
+  settings,
+}: App): Promise<{ name: string; profile: Profile | undefined; all: Profiles }> {
   const all = await store.read();
   const name = settings.profile?.value ?? all.active;
   const profile = all.profiles.get(name);

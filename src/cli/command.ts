@@ -82,7 +82,11 @@ export interface Command {
   /** Lines ready to paste. A string is what follows the tool's name; a function gives the whole line. */
   readonly examples: readonly (readonly [line: HelpText, does: string])[];
   /** @returns the exit code; 0 when it returns nothing */
-  run(context: Context, values: OptionValues<Readonly<Record<string, OptionSpec>>>, positionals: readonly string[]): Promise<number | void>;
+  run(
+    context: Context,
+    values: OptionValues<Readonly<Record<string, OptionSpec>>>,
+    positionals: readonly string[],
+  ): Promise<number | void>;
 }
 
 /** Defines a command whose `run` sees its own options by name and type. */
@@ -105,7 +109,10 @@ export const jsonOption: { readonly json: OptionSpec & { type: "boolean" } } = {
 export const commonOptions: Readonly<Record<"json" | "verbose" | "debug" | "help", OptionSpec>> = {
   // Of a command whose answer is never JSON, or always.
   json: { type: "boolean", help: "print a failure as JSON" },
-  verbose: { type: "boolean", help: "log each request to stderr: method, address, status, time, headers without secrets" },
+  verbose: {
+    type: "boolean",
+    help: "log each request to stderr: method, address, status, time, headers without secrets",
+  },
   debug: { type: "boolean", help: "show where an error comes from" },
   help: { type: "boolean", short: "h", help: "show this help" },
 };

@@ -8,23 +8,38 @@ type OptionValue = string | number | boolean | string[] | undefined;
 
 export type Request =
   | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "run"; readonly command: Command; readonly values: Readonly<Record<string, OptionValue>>; readonly positionals: readonly string[] };
+  | {
+      readonly kind: "run";
+      readonly command: Command;
+      readonly values: Readonly<Record<string, OptionValue>>;
+      readonly positionals: readonly string[];
+    };
 
 /** Reads a command line. Loads the one command that it names, and the help only if it is wanted. */
-export async function dispatch(argv: readonly string[], identity: Identity, table: readonly CommandEntry[] = commandTable): Promise<Request> {
+export async function dispatch(
+  argv: readonly string[],
+  identity: Identity,
+  table: readonly CommandEntry[] = commandTable,
+): Promise<Request> {
   const { inFront, line } = splitOptions(argv);
   const [first, ...others] = line;
-  if (first === undefined && inFront.at(-1) === "--profile") throw usageError("--profile needs a value", hint`Try: ${{ command: "--profile NAME auth status" }}`);
+  if (first === undefined && inFront.at(-1) === "--profile")
+    throw usageError("--profile needs a value", hint`Try: ${{ command: "--profile NAME auth status" }}`);
   if (first === "--version" || first === "-V") return { kind: "text", text: identity.version };
-  if (first === "help") return (await helpTopic(others, identity, table)) ?? dispatch([...others, "--help"], identity, table);
+  if (first === "help")
+    return (await helpTopic(others, identity, table)) ?? dispatch([...others, "--help"], identity, table);
   const { entry, words, rest } = findEntry(line, table);
   if (entry === undefined) return groupRequest(words, rest[0], identity, table);
   const command = await entry.load();
   const { values, positionals } = await parse(command, [...inFront, ...rest]);
-  if (values["help"] === true) return { kind: "text", text: (await import("./help.ts")).commandHelp(command, identity) };
+  if (values["help"] === true)
+    return { kind: "text", text: (await import("./help.ts")).commandHelp(command, identity) };
   const [least, most] = command.arguments ?? [0, 0];
   if (positionals.length < least) {
-    throw usageError(`"${words.join(" ")}" needs ${least} argument${least === 1 ? "" : "s"}, and got ${positionals.length}`, usageOf(command));
+    throw usageError(
+      `"${words.join(" ")}" needs ${least} argument${least === 1 ? "" : "s"}, and got ${positionals.length}`,
+      usageOf(command),
+    );
   }
   if (positionals.length > most) throw usageError(`unexpected argument "${positionals[most]}"`, usageOf(command));
   return { kind: "run", command, values, positionals };
@@ -39,22 +54,35 @@ export function splitOptions(argv: readonly string[]): { inFront: readonly strin
 }
 
 /** The text of a topic, if that is what the words after `help` name. */
-async function helpTopic(words: readonly string[], identity: Identity, table: readonly CommandEntry[]): Promise<Request | undefined> {
+async function helpTopic(
+  words: readonly string[],
+  identity: Identity,
+  table: readonly CommandEntry[],
+): Promise<Request | undefined> {
   const [word = "", ...others] = words;
   const more = others.filter((other) => !/^--(json|verbose|debug|help)$|^-h$/.test(other));
   if (word === "" || word.startsWith("-") || entriesBelow([word], table).length > 0) return undefined;
   const topics = topicsOf(identity);
   const topic = topics.find(({ name }) => name === word);
-  if (topic !== undefined && more[0] !== undefined) throw usageError(`unexpected argument "${more[0]}"`, hint`Usage: ${{ command: `help ${word}` }}`);
+  if (topic !== undefined && more[0] !== undefined)
+    throw usageError(`unexpected argument "${more[0]}"`, hint`Usage: ${{ command: `help ${word}` }}`);
   if (topic !== undefined) return { kind: "text", text: (await topic.load())(identity) };
   const { nearest } = await import("./nearest.ts");
   const meant = nearest(word, [...topics.map(({ name }) => name), ...table.map(({ words: [first = ""] }) => first)]);
   const see = hint`See: ${{ command: "--help" }}`;
-  throw usageError(`"${word}" is not a command or a topic of ${identity.command}`, meant ? hint`Did you mean: ${{ command: `help ${meant}` }}? ${see}` : see);
+  throw usageError(
+    `"${word}" is not a command or a topic of ${identity.command}`,
+    meant ? hint`Did you mean: ${{ command: `help ${meant}` }}? ${see}` : see,
+  );
 }
 
 /** How a group of commands, or the tool itself, answers a word that is not one of its commands. */
-async function groupRequest(words: readonly string[], next: string | undefined, identity: Identity, table: readonly CommandEntry[]): Promise<Request> {
+async function groupRequest(
+  words: readonly string[],
+  next: string | undefined,
+  identity: Identity,
+  table: readonly CommandEntry[],
+): Promise<Request> {
   const below = entriesBelow(words, table);
   const isTop = words.length === 0;
   if (next === undefined || next === "--help" || next === "-h" || next === "help") {
@@ -62,9 +90,18 @@ async function groupRequest(words: readonly string[], next: string | undefined, 
     return { kind: "text", text: groupHelp(words, below, isTop ? topicsOf(identity) : [], identity) };
   }
   const { nearest } = await import("./nearest.ts");
-  const known = new Set([...below.map((entry) => entry.words[words.length] ?? ""), "--help", ...(isTop ? ["--version"] : [])]);
+  const known = new Set([
+    ...below.map((entry) => entry.words[words.length] ?? ""),
+    "--help",
+    ...(isTop ? ["--version"] : []),
+  ]);
   // `login` without its group, as most tools have it, is not a typo.
-  const meant = nearest(next, known) ?? below.find((entry) => entry.words.at(-1) === next)?.words.slice(words.length).join(" ");
+  const meant =
+    nearest(next, known) ??
+    below
+      .find((entry) => entry.words.at(-1) === next)
+      ?.words.slice(words.length)
+      .join(" ");
   const inGroup = (rest: string): { command: string } => ({ command: [...words, rest].join(" ") });
   const usage = hint`Usage: ${inGroup("COMMAND [options]")}`;
   throw usageError(
@@ -73,14 +110,20 @@ async function groupRequest(words: readonly string[], next: string | undefined, 
   );
 }
 
-function findEntry(argv: readonly string[], table: readonly CommandEntry[]): { entry: CommandEntry | undefined; words: readonly string[]; rest: readonly string[] } {
+function findEntry(
+  argv: readonly string[],
+  table: readonly CommandEntry[],
+): { entry: CommandEntry | undefined; words: readonly string[]; rest: readonly string[] } {
   let count = 0;
   for (; ; count += 1) {
     const words = argv.slice(0, count);
-    const entry = table.find((candidate) => candidate.words.length === count && candidate.words.every((word, index) => word === words[index]));
+    const entry = table.find(
+      (candidate) => candidate.words.length === count && candidate.words.every((word, index) => word === words[index]),
+    );
     if (entry !== undefined) return { entry, words, rest: argv.slice(count) };
     const next = argv[count];
-    if (next === undefined || entriesBelow([...words, next], table).length === 0) return { entry: undefined, words, rest: argv.slice(count) };
+    if (next === undefined || entriesBelow([...words, next], table).length === 0)
+      return { entry: undefined, words, rest: argv.slice(count) };
   }
 }
 
@@ -89,7 +132,10 @@ function entriesBelow(words: readonly string[], table: readonly CommandEntry[]):
 }
 
 /** Node's own parser, not strict: it says what it found. What is wrong with that is reported here, with the nearest name. */
-async function parse(command: Command, args: readonly string[]): Promise<{ values: Record<string, OptionValue>; positionals: string[] }> {
+async function parse(
+  command: Command,
+  args: readonly string[],
+): Promise<{ values: Record<string, OptionValue>; positionals: string[] }> {
   const options = new Map<string, { name: string; option: OptionSpec }>();
   const parserOptions: Record<string, { type: "string" | "boolean"; short?: string }> = {};
   for (const [name, option] of optionsOf(command)) {
@@ -101,7 +147,13 @@ async function parse(command: Command, args: readonly string[]): Promise<{ value
   }
   // Not imported: for that, Node evaluates every property of the module, of which some load worker threads.
   const { parseArgs } = process.getBuiltinModule("node:util");
-  const { tokens, positionals } = parseArgs({ args: [...args], options: parserOptions, strict: false, allowPositionals: true, tokens: true });
+  const { tokens, positionals } = parseArgs({
+    args: [...args],
+    options: parserOptions,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
   const values: Record<string, OptionValue> = {};
   for (const token of tokens) {
     if (token.kind !== "option") continue;
@@ -111,7 +163,10 @@ async function parse(command: Command, args: readonly string[]): Promise<{ value
       const { nearest } = await import("./nearest.ts");
       const meant = nearest(token.name, options.keys());
       const usage = usageOf(command);
-      throw usageError(`"${rawName}" is not an option of "${command.usage.split(" [")[0]}"`, meant ? hint`Did you mean --${meant}? ${usage}` : usage);
+      throw usageError(
+        `"${rawName}" is not an option of "${command.usage.split(" [")[0]}"`,
+        meant ? hint`Did you mean --${meant}? ${usage}` : usage,
+      );
     }
     const { name, option } = known;
     if (option.type === "boolean") {
@@ -120,7 +175,8 @@ async function parse(command: Command, args: readonly string[]): Promise<{ value
       continue;
     }
     // An option where the value should be means that the value was forgotten: `--profile --json` names no profile.
-    if (value === undefined || (!token.inlineValue && value.startsWith("-") && value !== "-")) throw usageError(`${rawName} needs a value`, usageOf(command));
+    if (value === undefined || (!token.inlineValue && value.startsWith("-") && value !== "-"))
+      throw usageError(`${rawName} needs a value`, usageOf(command));
     const earlier = values[name];
     if (option.multiple) values[name] = [...(Array.isArray(earlier) ? earlier : []), value];
     else values[name] = option.type === "number" ? wholeNumber(name, value, option.range, command) : value;
@@ -128,7 +184,12 @@ async function parse(command: Command, args: readonly string[]): Promise<{ value
   return { values, positionals };
 }
 
-function wholeNumber(name: string, text: string, [least, greatest]: OptionSpec["range"] = [0, Number.MAX_SAFE_INTEGER], command: Command): number {
+function wholeNumber(
+  name: string,
+  text: string,
+  [least, greatest]: OptionSpec["range"] = [0, Number.MAX_SAFE_INTEGER],
+  command: Command,
+): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= least && value <= greatest) return value;
   throw usageError(`--${name} is "${text}", not a whole number from ${least} to ${greatest}`, usageOf(command));

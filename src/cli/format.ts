@@ -28,13 +28,24 @@ export function table(rows: readonly (readonly string[])[], columnsAtMost: numbe
   const widths: number[] = [];
   for (const row of cells) row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)));
   if (widths.reduce((sum, width) => sum + width + 2, -2) <= columnsAtMost) {
-    return cells.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n");
+    return cells
+      .map((row) =>
+        row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join("  ")
+          .trimEnd(),
+      )
+      .join("\n");
   }
   const [labels = [], ...records] = cells;
-  return records.map((row) => {
-    const shown = row.flatMap((cell, column): [string, string][] => (cell && labels[column] ? [[labels[column], cell]] : []));
-    return (row[labels.indexOf("")] || " ") + columns(shown).slice(1);
-  }).join("\n\n");
+  return records
+    .map((row) => {
+      const shown = row.flatMap((cell, column): [string, string][] =>
+        cell && labels[column] ? [[labels[column], cell]] : [],
+      );
+      return (row[labels.indexOf("")] || " ") + columns(shown).slice(1);
+    })
+    .join("\n\n");
 }
 
 /** A list that reads the same in a terminal and as Markdown: what each item is about in backticks. */

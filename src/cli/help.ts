@@ -32,7 +32,12 @@ const groupExamples: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The help of a group of commands, or of the tool itself, with its topics. `words`: what was typed so far; `entries`: the commands below. */
-export function groupHelp(words: readonly string[], entries: readonly CommandEntry[], topics: readonly TopicEntry[], identity: Identity): string {
+export function groupHelp(
+  words: readonly string[],
+  entries: readonly CommandEntry[],
+  topics: readonly TopicEntry[],
+  identity: Identity,
+): string {
   const below = new Map<string, string>();
   for (const { words: all, summary } of entries) {
     const word = all[words.length];
@@ -43,11 +48,21 @@ export function groupHelp(words: readonly string[], entries: readonly CommandEnt
   const summary = groupSummaries[words[0] ?? ""] ?? "";
   return [
     `Usage: ${name} COMMAND [options]`,
-    isTop ? "Log in to a service from the terminal, once, and stay logged in." : `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`,
+    isTop
+      ? "Log in to a service from the terminal, once, and stay logged in."
+      : `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`,
     `Commands\n${columns([...below])}`,
-    isTop ? `Options\n${columns([["-h, --help", "show this help, at every level"], ["    --version", "show the version"], ["    --json, --verbose, --debug", "of every command, also before its name, like --profile NAME"]])}` : "",
+    isTop
+      ? `Options\n${columns([
+          ["-h, --help", "show this help, at every level"],
+          ["    --version", "show the version"],
+          ["    --json, --verbose, --debug", "of every command, also before its name, like --profile NAME"],
+        ])}`
+      : "",
     `Examples\n${(groupExamples[words[0] ?? ""] ?? []).map((line) => `  ${identity.command} ${line}`).join("\n")}`,
-    topics.length === 0 ? "" : `More to read\n${columns(topics.map((topic) => [`${name} help ${topic.name}`, topic.summary]))}`,
+    topics.length === 0
+      ? ""
+      : `More to read\n${columns(topics.map((topic) => [`${name} help ${topic.name}`, topic.summary]))}`,
   ]
     .filter(Boolean)
     .join("\n\n");

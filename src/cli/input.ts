@@ -20,7 +20,10 @@ export async function readNamedFile(path: string, where = ""): Promise<Buffer> {
   try {
     return await readUserFile(path);
   } catch (cause) {
-    throw usageError(`${where}cannot read "${path}" (${reasonOf(cause)})`, hint`Try: ${{ run: ["ls", "-l", path.startsWith("-") ? `./${path}` : path] }}`);
+    throw usageError(
+      `${where}cannot read "${path}" (${reasonOf(cause)})`,
+      hint`Try: ${{ run: ["ls", "-l", path.startsWith("-") ? `./${path}` : path] }}`,
+    );
   }
 }
 
@@ -30,11 +33,18 @@ export async function openNamedFile(path: string, option: string): Promise<UserF
     try {
       return await work();
     } catch (cause) {
-      throw usageError(`--${option}: cannot write "${path}" (${reasonOf(cause)})`, "Name a file in an existing folder that you can write to, on a disk with enough space");
+      throw usageError(
+        `--${option}: cannot write "${path}" (${reasonOf(cause)})`,
+        "Name a file in an existing folder that you can write to, on a disk with enough space",
+      );
     }
   };
   const file = await explained(() => openUserFile(path));
-  return { write: (piece) => explained(() => file.write(piece)), commit: () => explained(file.commit), discard: file.discard };
+  return {
+    write: (piece) => explained(() => file.write(piece)),
+    commit: () => explained(file.commit),
+    discard: file.discard,
+  };
 }
 
 export async function writeNamedFile(path: string, option: string, text: string): Promise<void> {
@@ -48,10 +58,15 @@ export async function writeNamedFile(path: string, option: string, text: string)
 }
 
 /** The JSON object that is given to an option, as {@link readInput} takes it. */
-export async function readJsonObject(option: string, input: string, signal: AbortSignal): Promise<Record<string, unknown>> {
+export async function readJsonObject(
+  option: string,
+  input: string,
+  signal: AbortSignal,
+): Promise<Record<string, unknown>> {
   const example = `Try: --${option} '{"key":"value"}'`;
   const value = await readJson(option, input, signal, example);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw usageError(`--${option} is not a JSON object`, example);
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw usageError(`--${option} is not a JSON object`, example);
   return value as Record<string, unknown>;
 }
 
@@ -77,5 +92,7 @@ async function readJson(option: string, input: string, signal: AbortSignal, exam
 
 /** An object without the members that are undefined: what the user did not give is not passed on. */
 export function defined<T extends object>(members: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as { [Name in keyof T]?: Exclude<T[Name], undefined> };
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof T]?: Exclude<T[Name], undefined>;
+  };
 }

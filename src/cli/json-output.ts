@@ -81,7 +81,12 @@ export interface LoginExplanation {
   /** In words. */
   readonly reason: string;
   /** What was found; the first that does not say `either` is decisive. */
-  readonly signals: readonly { readonly name: string; readonly value: string; readonly meaning: string; readonly login: "browser" | "device" | "either" }[];
+  readonly signals: readonly {
+    readonly name: string;
+    readonly value: string;
+    readonly meaning: string;
+    readonly login: "browser" | "device" | "either";
+  }[];
 }
 
 /** `auth logout --json`. */

@@ -46,19 +46,27 @@ export interface ToolCommands {
  * @param options - see {@link CommandOptions}
  * @throws TypeError for a name that cannot name a folder and a variable everywhere, and for a group of commands that does not exist
  */
-export function createCommand({ name, version, commands = ["auth", "api", "completion"], ...own }: CommandOptions): ToolCommands {
+export function createCommand({
+  name,
+  version,
+  commands = ["auth", "api", "completion"],
+  ...own
+}: CommandOptions): ToolCommands {
   const missing = commands.find((group) => !commandTable.some(({ words: [first] }) => first === group));
   if (missing !== undefined) throw new TypeError(`"${missing}" is not a group of commands`);
   const { service, issuer, clientId } = own;
   const identity: Identity = { ...createIdentity({ name, version }), service: service ?? issuer, clientId };
   const ofTool = commandTable.filter(({ words: [group = ""] }) => (commands as readonly string[]).includes(group));
-  const table = issuer === undefined ? ofTool : ofTool.map((entry) => (entry.words[1] === "login" ? builtInLogin : entry));
+  const table =
+    issuer === undefined ? ofTool : ofTool.map((entry) => (entry.words[1] === "login" ? builtInLogin : entry));
   const isOurs = (word: string | undefined): boolean => table.some(({ words: [group] }) => group === word);
   return {
     run: (argv) => untilDone((signal) => run(argv, { ...own, identity }, table, signal)),
     has(argv) {
       const [word, next] = splitOptions(argv).line;
-      return isOurs(word) || (word === "help" && (isOurs(next) || topicsOf(identity).some(({ name }) => name === next)));
+      return (
+        isOurs(word) || (word === "help" && (isOurs(next) || topicsOf(identity).some(({ name }) => name === next)))
+      );
     },
   };
 }
@@ -67,19 +75,33 @@ export function createCommand({ name, version, commands = ["auth", "api", "compl
 type Tool = Omit<CommandOptions, "name" | "version" | "commands"> & { readonly identity: Identity };
 
 /** Runs a command line. The one place that catches and prints. */
-async function run(argv: readonly string[], tool: Tool, commands: readonly CommandEntry[], signal: AbortSignal): Promise<number> {
+async function run(
+  argv: readonly string[],
+  tool: Tool,
+  commands: readonly CommandEntry[],
+  signal: AbortSignal,
+): Promise<number> {
   const { identity } = tool;
   let app: App | undefined;
   let typed: TypedCommand | undefined;
   // Every hint to log in names the profile in use, which most code below does not know.
-  const out = createOutput(process, (hint) => hintText(hint, { identity, profile: app?.settings.profile?.value, typed }));
+  const out = createOutput(process, (hint) =>
+    hintText(hint, { identity, profile: app?.settings.profile?.value, typed }),
+  );
   let code = 0;
   // What the command line asks for, also where it cannot be read.
   let [debug, json] = [argv.includes("--debug"), argv.includes("--json")];
   const report = async (error: unknown): Promise<number> =>
-    (await import("./render-error.ts")).renderError(error, { out, identity, debug, json, mayHaveChanged: app?.mayHaveChanged() === true });
+    (await import("./render-error.ts")).renderError(error, {
+      out,
+      identity,
+      debug,
+      json,
+      mayHaveChanged: app?.mayHaveChanged() === true,
+    });
   try {
-    if (mayNeedKeychain(argv, tool)) (await import("../auth/secure-storage/keychain-process.ts")).startKeychainProcess(tool.env ?? process.env);
+    if (mayNeedKeychain(argv, tool))
+      (await import("../auth/secure-storage/keychain-process.ts")).startKeychainProcess(tool.env ?? process.env);
     const request = await dispatch(argv, identity, commands);
     if (request.kind === "text") {
       out.answer(page(request.text, out.columns));
@@ -93,9 +115,18 @@ async function run(argv: readonly string[], tool: Tool, commands: readonly Comma
     const { createApp } = await import("../app/app.ts");
     app = createApp({
       ...tool,
-      onWait: ({ work, pid }) => out.say(`Waiting for ${pid === undefined ? "another process" : `process ${pid}`} to ${work === "refresh" ? "refresh the session" : "store its changes"} …`),
+      onWait: ({ work, pid }) =>
+        out.say(
+          `Waiting for ${pid === undefined ? "another process" : `process ${pid}`} to ${work === "refresh" ? "refresh the session" : "store its changes"} …`,
+        ),
       ...(isTraced && { onTraffic: (line: string) => out.say(line) }),
-      options: { profile: text("profile"), storage: text("storage"), service: text("service"), issuer: text("issuer"), "client-id": text("client-id") },
+      options: {
+        profile: text("profile"),
+        storage: text("storage"),
+        service: text("service"),
+        issuer: text("issuer"),
+        "client-id": text("client-id"),
+      },
     });
     const terminal = async (): Promise<Terminal> => (await import("../platform/terminal.ts")).terminalOf(process);
     const context: Context = { identity, app, out, terminal, signal, commands };
@@ -112,10 +143,16 @@ async function run(argv: readonly string[], tool: Tool, commands: readonly Comma
 }
 
 /** The part of a command line that hints repeat. */
-function typedCommand({ usage, repeated }: Command, values: Readonly<Record<string, unknown>>, positionals: readonly string[]): TypedCommand | undefined {
+function typedCommand(
+  { usage, repeated }: Command,
+  values: Readonly<Record<string, unknown>>,
+  positionals: readonly string[],
+): TypedCommand | undefined {
   if (repeated === undefined) return undefined;
   const options = repeated.flatMap((name) =>
-    [values[name] ?? []].flat().map((value): [string, ...string[]] => (value === true ? [`--${name}`] : [`--${name}`, String(value)])),
+    [values[name] ?? []]
+      .flat()
+      .map((value): [string, ...string[]] => (value === true ? [`--${name}`] : [`--${name}`, String(value)])),
   );
   return { command: usage.split(" [")[0] ?? usage, kept: [...positionals.map((word): [string] => [word]), ...options] };
 }
@@ -124,12 +161,20 @@ function typedCommand({ usage, repeated }: Command, values: Readonly<Record<stri
  * Whether the key of the sessions is in the keychain. A process of its own asks for it there, which takes as long to start as the rest
  * of this one takes to load: so it is started first. This is a guess at what the command needs; a wrong one costs nothing but time.
  */
-function mayNeedKeychain(argv: readonly string[], { identity, env = process.env, platform = process.platform, folder, storage, keychain }: Tool): boolean {
+function mayNeedKeychain(
+  argv: readonly string[],
+  { identity, env = process.env, platform = process.platform, folder, storage, keychain }: Tool,
+): boolean {
   const isOther = storage !== undefined || keychain !== undefined || env[identity.variable("ACCESS_TOKEN")];
-  if (isOther || argv.length === 0 || argv.some((word) => ["help", "completion", "--help", "-h"].includes(word))) return false;
+  if (isOther || argv.length === 0 || argv.some((word) => ["help", "completion", "--help", "-h"].includes(word)))
+    return false;
   try {
-    const sealed = readPrivateFile(join(folder === undefined ? configFolder(identity, env, platform) : resolve(folder), sessionsFile));
-    return sealed !== undefined && (JSON.parse(sealed.toString()) as { key: { source: unknown } }).key.source === "keychain";
+    const sealed = readPrivateFile(
+      join(folder === undefined ? configFolder(identity, env, platform) : resolve(folder), sessionsFile),
+    );
+    return (
+      sealed !== undefined && (JSON.parse(sealed.toString()) as { key: { source: unknown } }).key.source === "keychain"
+    );
   } catch {
     // Whatever is wrong with the file is reported when it is opened.
     return false;
@@ -148,7 +193,8 @@ async function untilDone(work: (signal: AbortSignal) => Promise<number>): Promis
     interrupted.abort(new AuthError("interrupted", `interrupted (${name})`));
   };
   // A program that runs out of work before there is an outcome has not succeeded. One that is ended on purpose does not come here.
-  const onOutOfWork = (): void => fail("the command ended before its work was done", "This is a bug. Run it again with --debug to see more");
+  const onOutOfWork = (): void =>
+    fail("the command ended before its work was done", "This is a bug. Run it again with --debug to see more");
   for (const name of signals) process.on(name, onSignal);
   process.once("beforeExit", onOutOfWork);
   watchOutput();
@@ -170,7 +216,8 @@ function watchOutput(): void {
     // The reader may stop early: `… | head -1` is not a failure.
     if (code === "EPIPE") process.exit(0);
     // Everything else is one; the work goes on, or a session could be lost.
-    if (!isOutputLost) fail(`the output could not be written (${code})`, "Free some space, or redirect the output to another place");
+    if (!isOutputLost)
+      fail(`the output could not be written (${code})`, "Free some space, or redirect the output to another place");
     isOutputLost = true;
   });
 }

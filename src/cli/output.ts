@@ -81,7 +81,10 @@ export type Mark = "✓" | "·" | "!" | "✗";
 const markColors: Readonly<Record<Mark, number>> = { "✓": green, "·": dim, "!": yellow, "✗": red };
 
 /** Output on a process's streams. `hintWords`: the one place that knows the tool's name and the shell. */
-export function createOutput({ stdout, stderr, env, platform }: OutputStreams, hintWords: (hint: Hint) => string): Output {
+export function createOutput(
+  { stdout, stderr, env, platform }: OutputStreams,
+  hintWords: (hint: Hint) => string,
+): Output {
   const words = (text: Text): string => (typeof text === "string" ? text : hintWords(text));
   const canColor = (stream: OutputStream): boolean => {
     const forced = env["FORCE_COLOR"];
@@ -96,18 +99,29 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
     if (stream === stdout && answered === "not") answered = "once";
     stream.write(text, done);
   };
-  const fit = (stream: OutputStream, text: string, indent?: number): string => (stream.isTTY && stream.columns ? fitted(text, stream.columns, indent) : text);
-  const painted = (stream: OutputStream, color: number, label: string): string => (canColor(stream) ? `\u001b[${color}m${label}\u001b[0m` : label);
+  const fit = (stream: OutputStream, text: string, indent?: number): string =>
+    stream.isTTY && stream.columns ? fitted(text, stream.columns, indent) : text;
+  const painted = (stream: OutputStream, color: number, label: string): string =>
+    canColor(stream) ? `\u001b[${color}m${label}\u001b[0m` : label;
   const line = (stream: OutputStream, color: number, label: string, text: Text): void => {
-    const parts = typeof text === "string" ? [text] : text.map((part) => (typeof part === "string" ? part : oneLine(hintWords([part])).replaceAll(" ", glue)));
-    const body = fit(stream, `${label} ${oneLine(redact(parts.join("")))}`, label.length + 1).slice(label.length).replaceAll(glue, " ");
+    const parts =
+      typeof text === "string"
+        ? [text]
+        : text.map((part) => (typeof part === "string" ? part : oneLine(hintWords([part])).replaceAll(" ", glue)));
+    const body = fit(stream, `${label} ${oneLine(redact(parts.join("")))}`, label.length + 1)
+      .slice(label.length)
+      .replaceAll(glue, " ");
     write(stream, `${painted(stream, color, label)}${body}\n`);
   };
   const isScreen = stderr.isTTY === true && env["TERM"] !== "dumb";
   return {
     answer: (text) => write(stdout, `${fit(stdout, printable(text))}\n`),
     done: (text) => line(stdout, green, "✓", text),
-    finding: (mark, label, text) => write(stdout, `${painted(stdout, markColors[mark], mark)}${fit(stdout, `${mark} ${label}  ${oneLine(text)}`).slice(1)}\n`),
+    finding: (mark, label, text) =>
+      write(
+        stdout,
+        `${painted(stdout, markColors[mark], mark)}${fit(stdout, `${mark} ${label}  ${oneLine(text)}`).slice(1)}\n`,
+      ),
     // JSON escapes the C0 controls itself; the others are escaped here, so that neither the value nor the terminal is damaged.
     json: (value) => write(stdout, `${JSON.stringify(value, null, 2).replace(unprintable, escaped)}\n`),
     jsonLine(value) {
@@ -145,7 +159,10 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
     },
     address(url) {
       const text = oneLine(url);
-      write(stderr, `\n  ${isScreen && hasLinks(env) ? `\u001b]8;;${text}\u001b\\${text}\u001b]8;;\u001b\\` : text}\n\n`);
+      write(
+        stderr,
+        `\n  ${isScreen && hasLinks(env) ? `\u001b]8;;${text}\u001b\\${text}\u001b]8;;\u001b\\` : text}\n\n`,
+      );
     },
     draw: (picture) => write(stderr, picture),
     words,
@@ -153,7 +170,10 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
     columns: (stdout.isTTY && stdout.columns) || Infinity,
     // Block characters are noise where the locale does not say UTF-8; macOS and Windows say nothing and have it.
     screen:
-      isScreen && (platform === "darwin" || platform === "win32" || /utf-?8/i.test(env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || ""))
+      isScreen &&
+      (platform === "darwin" ||
+        platform === "win32" ||
+        /utf-?8/i.test(env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || ""))
         ? { columns: stderr.columns ?? 80, rows: stderr.rows ?? 24, color: canColor(stderr) }
         : undefined,
     isAnswerShown: stdout.isTTY === true,
@@ -162,12 +182,20 @@ export function createOutput({ stdout, stderr, env, platform }: OutputStreams, h
 
 /** Whether a terminal turns OSC 8 into a link. The others skip it, as ECMA-48 has it, but for a few that print it: so those that are known. */
 function hasLinks(env: OutputStreams["env"]): boolean {
-  const known = ["WT_SESSION", "KONSOLE_VERSION", "WEZTERM_PANE", "KITTY_WINDOW_ID", "GHOSTTY_RESOURCES_DIR"].some((name) => env[name]);
-  return known || Number(env["VTE_VERSION"]) >= 5000 || /^(iTerm\.app|vscode|Hyper|ghostty|WezTerm)$/.test(env["TERM_PROGRAM"] ?? "");
+  const known = ["WT_SESSION", "KONSOLE_VERSION", "WEZTERM_PANE", "KITTY_WINDOW_ID", "GHOSTTY_RESOURCES_DIR"].some(
+    (name) => env[name],
+  );
+  return (
+    known ||
+    Number(env["VTE_VERSION"]) >= 5000 ||
+    /^(iTerm\.app|vscode|Hyper|ghostty|WezTerm)$/.test(env["TERM_PROGRAM"] ?? "")
+  );
 }
 
 const clearLine = "\r\u001b[K";
 
 function escaped(character: string): string {
-  return [...Array(character.length).keys()].map((index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`).join("");
+  return [...Array(character.length).keys()]
+    .map((index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`)
+    .join("");
 }

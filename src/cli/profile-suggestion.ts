@@ -8,7 +8,10 @@ import type { Context } from "./command.ts";
  * Says what a folder's file suggests, and how to agree to it. The file itself decides nothing: a clone brings it along, and would
  * otherwise choose whose token its scripts get (S-010).
  */
-export async function showSuggestion({ app, out }: Pick<Context, "app" | "out">, { path, text }: ProfileFile): Promise<void> {
+export async function showSuggestion(
+  { app, out }: Pick<Context, "app" | "out">,
+  { path, text }: ProfileFile,
+): Promise<void> {
   const name = text.trim();
   if (!isProfileName(name)) return out.warn(`"${path}" does not hold the name of a profile, and is ignored`);
   const stored = await app.store.read().catch((error: unknown) => {
@@ -17,8 +20,16 @@ export async function showSuggestion({ app, out }: Pick<Context, "app" | "out">,
   });
   const folder = dirname(path);
   // The user has chosen for this folder or for one below it, or has nothing to choose from.
-  if (stored === undefined || stored.active === name || (stored.here !== undefined && stored.here.length >= folder.length)) return;
-  if (!stored.profiles.has(name)) return out.warn(`"${path}" suggests the profile "${name}", which does not exist: "${stored.active}" is used`);
+  if (
+    stored === undefined ||
+    stored.active === name ||
+    (stored.here !== undefined && stored.here.length >= folder.length)
+  )
+    return;
+  if (!stored.profiles.has(name))
+    return out.warn(`"${path}" suggests the profile "${name}", which does not exist: "${stored.active}" is used`);
   const go = folder === app.folderHere ? "" : hint`${{ run: ["cd", folder] }}, then `;
-  out.hint(hint`"${path}" suggests the profile "${name}"; "${stored.active}" is used. To agree: ${go}${{ command: "auth switch", options: [name, "--here"] }}`);
+  out.hint(
+    hint`"${path}" suggests the profile "${name}"; "${stored.active}" is used. To agree: ${go}${{ command: "auth switch", options: [name, "--here"] }}`,
+  );
 }

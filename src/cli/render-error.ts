@@ -13,18 +13,42 @@ import type { Output } from "./output.ts";
  */
 export function renderError(
   error: unknown,
-  { out, identity, debug, json, mayHaveChanged }: { out: Output; identity: Identity; debug: boolean; json: boolean; mayHaveChanged: boolean },
+  {
+    out,
+    identity,
+    debug,
+    json,
+    mayHaveChanged,
+  }: { out: Output; identity: Identity; debug: boolean; json: boolean; mayHaveChanged: boolean },
 ): number {
   const known = isAuthError(error) ? error : undefined;
   // Commands and rare paths are loaded when they are needed: what the start of the program says of this can come later too.
-  const unloadable = known === undefined ? /^(?:E[MN]FILE|ERR_MODULE_NOT_FOUND)$/.exec(systemErrorCode(error) ?? "")?.[0] : undefined;
-  const message = unloadable ? `the program could not be loaded (${unloadable})` : error instanceof Error ? error.message : String(error);
-  const interrupted = mayHaveChanged ? "The request may have taken effect: check before you run it again" : "Nothing was changed";
+  const unloadable =
+    known === undefined ? /^(?:E[MN]FILE|ERR_MODULE_NOT_FOUND)$/.exec(systemErrorCode(error) ?? "")?.[0] : undefined;
+  const message = unloadable
+    ? `the program could not be loaded (${unloadable})`
+    : error instanceof Error
+      ? error.message
+      : String(error);
+  const interrupted = mayHaveChanged
+    ? "The request may have taken effect: check before you run it again"
+    : "Nothing was changed";
   const hint = known?.next ?? known?.hint ?? (known?.code === "interrupted" ? interrupted : undefined);
-  const reload = unloadable === "ERR_MODULE_NOT_FOUND" ? "Install it again" : "Close some programs or raise the limit of open files";
-  const next = unloadable ? reload : known === undefined ? `This is a bug in ${identity.name}. Run it again with --debug to see where` : hint;
+  const reload =
+    unloadable === "ERR_MODULE_NOT_FOUND" ? "Install it again" : "Close some programs or raise the limit of open files";
+  const next = unloadable
+    ? reload
+    : known === undefined
+      ? `This is a bug in ${identity.name}. Run it again with --debug to see where`
+      : hint;
   if (json) {
-    const failure: ErrorOutput = { error: { code: known?.code ?? "internal_error", message: redact(message), ...(next !== undefined && { hint: redact(out.words(next)) }) } };
+    const failure: ErrorOutput = {
+      error: {
+        code: known?.code ?? "internal_error",
+        message: redact(message),
+        ...(next !== undefined && { hint: redact(out.words(next)) }),
+      },
+    };
     out.jsonFailure(failure);
   }
   out.error(message);

@@ -19,7 +19,11 @@ function chosenProfile({ settings: { profile } }: App, profiles: Profiles | unde
   const { active, here, profiles: all } = profiles;
   if (here === undefined) return report("ok", `"${active}", the active one`);
   if (all.has(active)) return report("ok", `"${active}", chosen for ${here}`);
-  return report("warning", `"${active}", chosen for ${here}, does not exist; the profiles are: ${[...all.keys()].join(", ")}`, [{ command: "auth switch", options: ["--here"] }]);
+  return report(
+    "warning",
+    `"${active}", chosen for ${here}, does not exist; the profiles are: ${[...all.keys()].join(", ")}`,
+    [{ command: "auth switch", options: ["--here"] }],
+  );
 }
 
 function service({ identity, settings }: App, profiles: Profiles | undefined): Finding {
@@ -37,7 +41,11 @@ function service({ identity, settings }: App, profiles: Profiles | undefined): F
   if (stored?.session && stored.service !== service.value) {
     // S-001: every command would say that nobody is logged in there.
     const said = `${isBuiltIn ? `the service of ${identity.command}` : service.source} is ${service.value}, but profile "${name}" is logged in to ${stored.service}, and its tokens go nowhere else`;
-    return report("warning", said, isBuiltIn ? hint`Choose another profile: ${{ command: "auth switch" }}` : [{ set: service.source, value: null }]);
+    return report(
+      "warning",
+      said,
+      isBuiltIn ? hint`Choose another profile: ${{ command: "auth switch" }}` : [{ set: service.source, value: null }],
+    );
   }
   return report("ok", `${service.value}, ${isBuiltIn ? `built into ${identity.command}` : `from ${service.source}`}`);
 }
@@ -50,7 +58,14 @@ function knownVariables({ env, identity, settings }: App): Finding[] {
   });
   return [
     ...shown,
-    ...(settings.accessToken ? [report("note", `${identity.variable("ACCESS_TOKEN")} is set: it is used for every request, instead of the login`)] : []),
+    ...(settings.accessToken
+      ? [
+          report(
+            "note",
+            `${identity.variable("ACCESS_TOKEN")} is set: it is used for every request, instead of the login`,
+          ),
+        ]
+      : []),
     ...(settings.passphrase ? [report("ok", `${identity.variable("PASSPHRASE")} is set`)] : []),
   ];
 }
@@ -59,8 +74,11 @@ function knownVariables({ env, identity, settings }: App): Finding[] {
 function unknownVariables({ env, identity }: App): Finding[] {
   const report = finder("D104", "variable");
   const known = [...variables, ...secretVariables].map((variable) => identity.variable(variable));
-  const unknown = Object.keys(env).filter((name) => name.startsWith(identity.variable("")) && !known.includes(name) && env[name]);
-  const said = (name: string): string => `${name} is set, but there is no such variable. The variables are: ${known.join(", ")}`;
+  const unknown = Object.keys(env).filter(
+    (name) => name.startsWith(identity.variable("")) && !known.includes(name) && env[name],
+  );
+  const said = (name: string): string =>
+    `${name} is set, but there is no such variable. The variables are: ${known.join(", ")}`;
   return unknown.sort().map((name) => report("warning", said(name), [{ set: name, value: null }]));
 }
 

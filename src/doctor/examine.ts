@@ -19,10 +19,19 @@ const limitMs = 9_500;
  * Everything that a login and a request depend on, in the order of the numbers. `repair` removes locks whose holders are proved dead, and
  * files that killed writers left; otherwise nothing is changed.
  */
-export async function examine(app: App, login: LoginEnvironment, repair: boolean, signal: AbortSignal): Promise<Finding[]> {
+export async function examine(
+  app: App,
+  login: LoginEnvironment,
+  repair: boolean,
+  signal: AbortSignal,
+): Promise<Finding[]> {
   const { settings, clock, sealedFile } = app;
   const limit = AbortSignal.any([signal, clock.timeout(limitMs)]);
-  const keychain = examineKeychain(await app.keychain(), app.isKept ? keychainAccount(sealedFile) : undefined, app.platform);
+  const keychain = examineKeychain(
+    await app.keychain(),
+    app.isKept ? keychainAccount(sealedFile) : undefined,
+    app.platform,
+  );
   let profiles: Profiles | undefined;
   let unreadable: unknown;
   try {

@@ -16,7 +16,13 @@ export interface Finding {
 export type Report = (severity: Finding["severity"], sentence: string, fix?: Hint | string) => Finding;
 
 export function finder(number: string, subject: string): Report {
-  return (severity, sentence, fix) => ({ number, severity, subject, sentence, ...(fix !== undefined && { fix: typeof fix === "string" ? [fix] : fix }) });
+  return (severity, sentence, fix) => ({
+    number,
+    severity,
+    subject,
+    sentence,
+    ...(fix !== undefined && { fix: typeof fix === "string" ? [fix] : fix }),
+  });
 }
 
 /**

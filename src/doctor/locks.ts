@@ -27,16 +27,29 @@ function examineLock(path: string, name: string, repair: boolean): Finding[] {
     const findings: Finding[] = [];
     if (left.length > 0) {
       const by = `${left.length === 1 ? "a process" : `${left.length} processes`} killed while waiting for "${name}"`;
-      findings.push(isRemoved ? report("note", `removed what was left by ${by}`) : report("note", `something is left by ${by}`, repairCommand));
+      findings.push(
+        isRemoved
+          ? report("note", `removed what was left by ${by}`)
+          : report("note", `something is left by ${by}`, repairCommand),
+      );
     }
     if (holder === undefined) return findings;
     // A holder on macOS or Windows that has not written its number yet.
     const who = holder.pid === 0 ? "a process" : `process ${holder.pid} on "${holder.host}"`;
     const since = holder.since && ` (since ${holder.since})`;
     const held = `"${name}" is held by ${who}${since}`;
-    if (isDead && isRemoved) findings.push(report("note", `removed: "${name}" was held by ${who}${since}, and that process is dead`));
-    else if (isDead) findings.push(report("warning", `${held}, and that process is dead: the next one that needs the lock takes it over`, repairCommand));
-    else if (holder.state === "stopped") findings.push(report("warning", `${held}, and that process is stopped`, `kill -CONT ${holder.pid}`));
+    if (isDead && isRemoved)
+      findings.push(report("note", `removed: "${name}" was held by ${who}${since}, and that process is dead`));
+    else if (isDead)
+      findings.push(
+        report(
+          "warning",
+          `${held}, and that process is dead: the next one that needs the lock takes it over`,
+          repairCommand,
+        ),
+      );
+    else if (holder.state === "stopped")
+      findings.push(report("warning", `${held}, and that process is stopped`, `kill -CONT ${holder.pid}`));
     else if (holder.state === "unknown") {
       const fix = hint`Wait 10 minutes; or, if it has ended: ${{ run: ["rm", "-r", path] }}`;
       findings.push(report("warning", `${held}, and that process cannot be seen from this machine or container`, fix));

@@ -14,7 +14,10 @@ const tested = [20, 22, 24, 26];
 /** Which login works here, what would open the browser, and what this Node can do. */
 export function examineMachine(login: LoginEnvironment, app: App): Finding[] {
   return [
-    finder("D701", "login")("ok", `${login.login === "device" ? "with a code" : "through the browser"}: ${login.reason}`),
+    finder("D701", "login")(
+      "ok",
+      `${login.login === "device" ? "with a code" : "through the browser"}: ${login.reason}`,
+    ),
     browser(login, app),
     node(process.versions.node),
     webSocket(typeof globalThis.WebSocket === "function"),
@@ -27,7 +30,9 @@ function browser(login: LoginEnvironment, { env, platform }: App): Finding {
   const found = candidates.map((program) => findProgram(program, env, platform)).find((path) => path !== undefined);
   if (found !== undefined) return report("ok", `${found} opens addresses`);
   const said = `no program to open addresses with was found: ${[...new Set(candidates)].join(", ")}`;
-  return login.login === "device" ? report("note", `${said}; none is needed here`) : report("warning", said, [loginCommand(undefined, "--no-browser")]);
+  return login.login === "device"
+    ? report("note", `${said}; none is needed here`)
+    : report("warning", said, [loginCommand(undefined, "--no-browser")]);
 }
 
 function node(version: string): Finding {
@@ -35,7 +40,9 @@ function node(version: string): Finding {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const isTooOld = major < oldest[0] || (major === oldest[0] && minor < oldest[1]);
   if (isTooOld) return report("critical", `${version} is older than ${oldest.join(".")}`, "nvm install --lts");
-  return tested.includes(major) ? report("ok", version) : report("note", `${version} is not one of the tested versions: ${tested.join(", ")}`);
+  return tested.includes(major)
+    ? report("ok", version)
+    : report("note", `${version} is not one of the tested versions: ${tested.join(", ")}`);
 }
 
 function webSocket(exists: boolean): Finding {
@@ -54,7 +61,11 @@ const names: Partial<Record<NodeJS.Platform, string>> = {
 };
 
 /** Whether the OS keychain answers and is persistent. `account`: the entry that the sessions need, if they need one. */
-export async function examineKeychain(keychain: Keychain, account: string | undefined, platform: NodeJS.Platform): Promise<Finding> {
+export async function examineKeychain(
+  keychain: Keychain,
+  account: string | undefined,
+  platform: NodeJS.Platform,
+): Promise<Finding> {
   const report = finder("D601", "keychain");
   try {
     const key = await keychain.read(account ?? probe);

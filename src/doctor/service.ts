@@ -26,7 +26,12 @@ export async function examineService(app: App, endpoint: string, signal: AbortSi
   return findings;
 }
 
-async function* examineSteps({ clock, fetch }: App, url: URL, proxy: Proxy | undefined, signal: AbortSignal): AsyncGenerator<Finding, void> {
+async function* examineSteps(
+  { clock, fetch }: App,
+  url: URL,
+  proxy: Proxy | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<Finding, void> {
   const limit = (): AbortSignal => AbortSignal.any([signal, clock.timeout(stepMs)]);
   const next = endpointOf(proxy ? new URL(proxy.address) : url);
   const port = String(next.port);
@@ -70,12 +75,17 @@ async function* examineSteps({ clock, fetch }: App, url: URL, proxy: Proxy | und
   } catch (error) {
     // The request decides whether a certificate is trusted: the system's authorities may vouch for it where Node's do not.
     if (handshake) yield certificateFinding(handshake, name, false);
-    if (handshake?.failure === undefined) yield failed(http, error, `${url.origin} does not answer (${failureReason(error)})`, "Try again in a moment");
+    if (handshake?.failure === undefined)
+      yield failed(http, error, `${url.origin} does not answer (${failureReason(error)})`, "Try again in a moment");
   }
 }
 
 /** @param isAnswered - whether a request that verifies the certificate got a response */
-function certificateFinding({ failure, protocol, subject, issuer, validTo }: Handshake, name: string, isAnswered: boolean): Finding {
+function certificateFinding(
+  { failure, protocol, subject, issuer, validTo }: Handshake,
+  name: string,
+  isAnswered: boolean,
+): Finding {
   const report = finder("D204", "TLS");
   const certificate = `for ${subject}, issued by ${issuer}, valid until ${validTo}`;
   if (failure === undefined || isAnswered) {
@@ -84,10 +94,19 @@ function certificateFinding({ failure, protocol, subject, issuer, validTo }: Han
   }
   const said = `the certificate of ${name} is not trusted (${failure}): it is ${certificate}`;
   if (failure === "ERR_TLS_CERT_ALTNAME_INVALID") {
-    return report("critical", said, hint`Correct the host name: ${{ variable: "SAAS_URL", value: "https://service.example" }}`);
+    return report(
+      "critical",
+      said,
+      hint`Correct the host name: ${{ variable: "SAAS_URL", value: "https://service.example" }}`,
+    );
   }
-  if (/EXPIRED|NOT_YET_VALID/.test(failure)) return report("critical", said, "Check this machine's clock, and tell the operator of the service: date -u");
-  return report("critical", said, hint`If that issuer is an authority of your network: ${{ set: "NODE_EXTRA_CA_CERTS", value: "/path/to/authority.pem" }}`);
+  if (/EXPIRED|NOT_YET_VALID/.test(failure))
+    return report("critical", said, "Check this machine's clock, and tell the operator of the service: date -u");
+  return report(
+    "critical",
+    said,
+    hint`If that issuer is an authority of your network: ${{ set: "NODE_EXTRA_CA_CERTS", value: "/path/to/authority.pem" }}`,
+  );
 }
 
 /** What the response to a request without a token says about the server. */
@@ -96,7 +115,12 @@ function responseFinding(response: Response, url: URL): Finding {
   const report = finder("D205", "HTTP");
   const address = `${url.origin}${url.pathname}`;
   if (status === 401) return report("ok", `${address} answers 401 to a request without a token, as it should`);
-  if (isTransientStatus(status)) return report("critical", `${address} answers ${status}`, `The service is not working right now: try again ${inWhile(retryAfter(response))}`);
+  if (isTransientStatus(status))
+    return report(
+      "critical",
+      `${address} answers ${status}`,
+      `The service is not working right now: try again ${inWhile(retryAfter(response))}`,
+    );
   if (status >= 300 && status < 400) {
     const to = headers.get("location") ?? "";
     const target = URL.canParse(to, url.href) ? new URL(to, url).origin : "nowhere";
@@ -108,7 +132,10 @@ function responseFinding(response: Response, url: URL): Finding {
 }
 
 const skewMs = 60_000;
-const setClock: Partial<Record<NodeJS.Platform, string>> = { win32: "w32tm /resync", darwin: "sudo sntp -sS time.apple.com" };
+const setClock: Partial<Record<NodeJS.Platform, string>> = {
+  win32: "w32tm /resync",
+  darwin: "sudo sntp -sS time.apple.com",
+};
 
 /** How far this machine's clock is from the server's. `here`: this machine's time when the response was made. */
 function clockFinding({ headers }: Response, here: number): Finding {

@@ -7,9 +7,12 @@ import { finder, type Finding } from "./finding.ts";
 export function examineSession(name: string, profile: Profile | undefined, now: number): Finding[] {
   const session = profile?.session;
   const report = finder("D301", "session");
-  if (profile === undefined || session === undefined) return [report("warning", `not logged in (profile "${name}")`, [login(name)])];
+  if (profile === undefined || session === undefined)
+    return [report("warning", `not logged in (profile "${name}")`, [login(name)])];
   const who = `${accountName(profile)} at ${profile.service}, since ${new Date(session.authenticatedAt).toISOString()}`;
-  const summary = isAlive(session, now) ? report("ok", who) : report("warning", `${who}; it has expired`, [login(name, "--force")]);
+  const summary = isAlive(session, now)
+    ? report("ok", who)
+    : report("warning", `${who}; it has expired`, [login(name, "--force")]);
   return [summary, accessToken(session, now), refreshToken(session, now, name)];
 }
 
@@ -25,10 +28,13 @@ function accessToken(session: Session, now: number): Finding {
 
 function refreshToken(session: Session, now: number, profile: string): Finding {
   const report = finder("D303", "refresh token");
-  if (session.refreshToken === undefined) return report("note", "there is none: the session ends when the access token expires");
+  if (session.refreshToken === undefined)
+    return report("note", "there is none: the session ends when the access token expires");
   const expires = session.refreshTokenExpiresAt;
   if (expires === undefined) return report("ok", "only the service knows when it expires");
   const left = refreshRemainingMs(session, now);
   if (left > soonMs) return report("ok", `valid until ${expires}`);
-  return report("warning", left > 0 ? `expires soon: ${expires}` : `expired at ${expires}`, [login(profile, "--force")]);
+  return report("warning", left > 0 ? `expires soon: ${expires}` : `expired at ${expires}`, [
+    login(profile, "--force"),
+  ]);
 }

@@ -20,7 +20,13 @@ export function examineStore(app: App, unreadable: unknown, repair: boolean): Fi
   // What to do there would be done to what belongs to others.
   if (top.kind === "folder" && !isForeign(top) && guest === undefined) {
     if (credentials) findings.push(fileModes(credentials));
-    findings.push(otherModes(folder, entries.filter((entry) => entry !== credentials)), temporaries(folder, repair));
+    findings.push(
+      otherModes(
+        folder,
+        entries.filter((entry) => entry !== credentials),
+      ),
+      temporaries(folder, repair),
+    );
   }
   if (top.mode !== undefined) findings.push(...foldersAbove(folder));
   return findings;
@@ -50,10 +56,15 @@ function folderModes(folder: Inspected, guest: string | undefined): Finding {
   const another = hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own, for this program alone`;
   if (folder.kind !== "folder") return report("critical", `${path} is not a folder`, another);
   if (isForeign(folder)) return report("critical", `${path} belongs to another user (uid ${folder.uid})`, another);
-  if (guest !== undefined) return report("warning", `${path} contains files that this program did not create, such as ${guest}`, another);
+  if (guest !== undefined)
+    return report("warning", `${path} contains files that this program did not create, such as ${guest}`, another);
   if (mode === undefined) return report("ok", path);
-  if ((mode & 0o022) !== 0) return report("critical", `${path} can be changed by others (mode ${octal(mode)})`, [command("chmod", "700", path)]);
-  if ((mode & 0o077) !== 0) return report("warning", `${path} can be listed by others (mode ${octal(mode)})`, [command("chmod", "700", path)]);
+  if ((mode & 0o022) !== 0)
+    return report("critical", `${path} can be changed by others (mode ${octal(mode)})`, [
+      command("chmod", "700", path),
+    ]);
+  if ((mode & 0o077) !== 0)
+    return report("warning", `${path} can be listed by others (mode ${octal(mode)})`, [command("chmod", "700", path)]);
   return report("ok", `${path} is yours alone (mode ${octal(mode)})`);
 }
 
@@ -64,7 +75,8 @@ function fileModes(file: Inspected): Finding {
   if (kind !== "file") return report("critical", `${path} is not a regular file`, [command("mv", path, `${path}.old`)]);
   if (isForeign(file)) return foreign(report("critical", `${path} belongs to another user (uid ${file.uid})`), path);
   if (mode === undefined) return report("ok", path);
-  if ((mode & 0o077) !== 0) return report("critical", `${path} can be read by others (mode ${octal(mode)})`, [command("chmod", "600", path)]);
+  if ((mode & 0o077) !== 0)
+    return report("critical", `${path} can be read by others (mode ${octal(mode)})`, [command("chmod", "600", path)]);
   return report("ok", `${path} is yours alone (mode ${octal(mode)})`);
 }
 
@@ -73,9 +85,13 @@ function otherModes(folder: string, entries: readonly Inspected[]): Finding {
   const report = finder("D404", "other files");
   const counted = entries.filter(({ path }) => !/\.lock(?:[./\\]|$)/.test(relative(folder, path)));
   const strangers = counted.filter(isForeign);
-  if (strangers[0]) return foreign(report("warning", `${some(strangers)} belongs to another user (uid ${strangers[0].uid})`), folder);
-  const open = counted.filter(({ kind, mode }) => kind !== "link" && ((mode ?? 0) & (kind === "file" ? 0o077 : 0o022)) !== 0);
-  if (open.length > 0) return report("warning", `${some(open)} is open to others`, [command("chmod", "-R", "go=", folder)]);
+  if (strangers[0])
+    return foreign(report("warning", `${some(strangers)} belongs to another user (uid ${strangers[0].uid})`), folder);
+  const open = counted.filter(
+    ({ kind, mode }) => kind !== "link" && ((mode ?? 0) & (kind === "file" ? 0o077 : 0o022)) !== 0,
+  );
+  if (open.length > 0)
+    return report("warning", `${some(open)} is open to others`, [command("chmod", "-R", "go=", folder)]);
   const files = counted.filter(({ kind }) => kind === "file").length;
   return report("ok", files === 0 ? "there are none" : `${files}, all of them yours alone`);
 }
@@ -106,7 +122,9 @@ function foldersAbove(folder: string): Finding[] {
   try {
     const open = openFoldersAbove(folder).map(({ path, uid, mode }) => {
       if (uid !== me && uid !== 0) {
-        return report("warning", `${path} belongs to another user (uid ${uid}), ${danger}`, [{ variable: "CONFIG_DIR", value: "…" }]);
+        return report("warning", `${path} belongs to another user (uid ${uid}), ${danger}`, [
+          { variable: "CONFIG_DIR", value: "…" },
+        ]);
       }
       const fix = uid === me ? command("chmod", "go-w", path) : command("sudo", "chmod", "+t", path);
       return report("warning", `${path} can be changed by others (mode ${octal(mode)}), ${danger}`, [fix]);

@@ -12,10 +12,16 @@ export interface Kind<T> {
 }
 
 /** A string in which there is something to see: a name of blanks and controls would be a name that nobody reads. */
-export const text: Kind<string> = { expected: "a string", read: (value) => (typeof value === "string" && printable(value).trim() !== "" ? value : undefined) };
+export const text: Kind<string> = {
+  expected: "a string",
+  read: (value) => (typeof value === "string" && printable(value).trim() !== "" ? value : undefined),
+};
 
 /** A number, which `1e999` is not: JavaScript reads it as infinity. */
-export const number: Kind<number> = { expected: "a number", read: (value) => (typeof value === "number" && Number.isFinite(value) ? value : undefined) };
+export const number: Kind<number> = {
+  expected: "a number",
+  read: (value) => (typeof value === "number" && Number.isFinite(value) ? value : undefined),
+};
 
 /** A lifetime or an interval, in the unit of the RFCs. */
 export const seconds: Kind<number> = {
@@ -24,7 +30,10 @@ export const seconds: Kind<number> = {
 };
 
 /** `true` or `false`, and not a word for either. */
-export const flag: Kind<boolean> = { expected: "true or false", read: (value) => (typeof value === "boolean" ? value : undefined) };
+export const flag: Kind<boolean> = {
+  expected: "true or false",
+  read: (value) => (typeof value === "boolean" ? value : undefined),
+};
 
 export const texts: Kind<readonly string[]> = {
   expected: "a list of strings",
@@ -44,7 +53,10 @@ export function memberReader(object: JsonObject, wrong: (name: string, expected:
     if (value === undefined) throw wrong(name, expected);
     return value;
   };
-  return { required, optional: (name, kind) => (object[name] === undefined || object[name] === null ? undefined : required(name, kind)) };
+  return {
+    required,
+    optional: (name, kind) => (object[name] === undefined || object[name] === null ? undefined : required(name, kind)),
+  };
 }
 
 /** A string with something to see in it, else undefined: for members that may be absent or wrong without harm. */

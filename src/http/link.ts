@@ -6,8 +6,11 @@ const parameter = String.raw`\s*;\s*([\w!#$&+.^|~*-]+)(?:\s*=\s*(?:"((?:[^"\\]|\
  */
 export function nextLink(header: string | null, base: string): string | undefined {
   // A target may contain commas and semicolons, and a quoted parameter anything.
-  for (const [, target = "", parameters = ""] of (header ?? "").matchAll(new RegExp(`<([^>]*)>((?:${parameter})*)`, "g"))) {
-    const [, , quoted, token = ""] = [...parameters.matchAll(new RegExp(parameter, "g"))].find(([, name = ""]) => name.toLowerCase() === "rel") ?? [];
+  for (const [, target = "", parameters = ""] of (header ?? "").matchAll(
+    new RegExp(`<([^>]*)>((?:${parameter})*)`, "g"),
+  )) {
+    const [, , quoted, token = ""] =
+      [...parameters.matchAll(new RegExp(parameter, "g"))].find(([, name = ""]) => name.toLowerCase() === "rel") ?? [];
     const isNext = (quoted ?? token).toLowerCase().split(/\s+/).includes("next");
     if (isNext && URL.canParse(target, base)) return new URL(target, base).href;
   }

@@ -16,7 +16,10 @@ export interface Peeked {
  * @param limits - `maxBytes` to read at least, unless the body is shorter; `timeoutMs`: how long to wait for them, in milliseconds. By default
  * as much as a short answer of the protocol has: of one that is not, or that never ends, only the beginning is looked at (S-014)
  */
-export async function peekBody(response: Response, { maxBytes = 65_536, timeoutMs = 5_000, clock }: { maxBytes?: number; timeoutMs?: number; clock: Clock }): Promise<Peeked> {
+export async function peekBody(
+  response: Response,
+  { maxBytes = 65_536, timeoutMs = 5_000, clock }: { maxBytes?: number; timeoutMs?: number; clock: Clock },
+): Promise<Peeked> {
   if (response.body === null) return { head: new Uint8Array(), response };
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   const limit = new AbortController();

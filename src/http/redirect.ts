@@ -30,7 +30,9 @@ export function nextHop(response: Response, from: Hop, service: string, scope: R
   const location = headers.get("location");
   if (![301, 302, 303, 307, 308].includes(status) || location === null) return undefined;
   const refuse = (why: string): AuthError =>
-    new AuthError("service_rejected", `${shownAddress(from.url)} redirects to ${why}: it was not followed`, { hint: "Use the address that it redirects to, if it is one that you trust" });
+    new AuthError("service_rejected", `${shownAddress(from.url)} redirects to ${why}: it was not followed`, {
+      hint: "Use the address that it redirects to, if it is one that you trust",
+    });
   if (!URL.canParse(location, from.url)) throw refuse("something that is not an address");
   const url = new URL(location, from.url);
   const where = shownAddress(url);
@@ -44,7 +46,8 @@ export function nextHop(response: Response, from: Hop, service: string, scope: R
   if (isService && from.isService) return { url: url.href, init, isService };
   if (scope === "service") throw refuse(`${where}, which is not the service`);
   // RFC 9110 §15.4: only what reads may be sent again without asking the user.
-  if (!/^(GET|HEAD)$/i.test(init.method ?? "GET")) throw refuse(`${where}, which is not the service and would get what was sent`);
+  if (!/^(GET|HEAD)$/i.test(init.method ?? "GET"))
+    throw refuse(`${where}, which is not the service and would get what was sent`);
   const { method, signal } = init;
   return { url: url.href, init: { ...(method && { method }), ...(signal && { signal }) }, isService: false };
 }
@@ -52,10 +55,12 @@ export function nextHop(response: Response, from: Hop, service: string, scope: R
 /** The same request at its next address: 303 always, and 301 and 302 after a POST, become a GET without a body. */
 function redirected(init: RequestInit, status: number): RequestInit {
   const method = init.method ?? "GET";
-  const becomesGet = (status === 303 && !/^(GET|HEAD)$/i.test(method)) || ((status === 301 || status === 302) && /^POST$/i.test(method));
+  const becomesGet =
+    (status === 303 && !/^(GET|HEAD)$/i.test(method)) || ((status === 301 || status === 302) && /^POST$/i.test(method));
   if (!becomesGet) return init;
   const { body: _, ...rest } = init;
   const headers = new Headers(init.headers);
-  for (const name of ["content-type", "content-encoding", "content-language", "content-location", "content-length"]) headers.delete(name);
+  for (const name of ["content-type", "content-encoding", "content-language", "content-location", "content-length"])
+    headers.delete(name);
   return { ...rest, method: "GET", headers };
 }

@@ -58,7 +58,11 @@ export function form(parameters: Readonly<Record<string, string | undefined>>): 
  * @throws {@link ServiceError} `network_unavailable` when the connection ends before the body does,
  * `service_answer_invalid` when the body is larger than the limit
  */
-export async function readJsonObject(response: Response, maxBytes: number = maxAnswerBytes, signal: AbortSignal | undefined = signalOf.get(response)): Promise<JsonObject | undefined> {
+export async function readJsonObject(
+  response: Response,
+  maxBytes: number = maxAnswerBytes,
+  signal: AbortSignal | undefined = signalOf.get(response),
+): Promise<JsonObject | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
@@ -85,22 +89,37 @@ export function parseJsonObject(body: Uint8Array): JsonObject | undefined {
 export function serviceFailure(response: Response, body: JsonObject | undefined): ServiceError {
   const error = textOf(body?.["error"]);
   const description = excerpt(textOf(body?.["error_description"]) ?? "", 200);
-  const summary = [response.status, error && `"${excerpt(error, 200)}"`, description && `(${description})`].filter(Boolean).join(" ");
+  const summary = [response.status, error && `"${excerpt(error, 200)}"`, description && `(${description})`]
+    .filter(Boolean)
+    .join(" ");
   const message = `${where(response.url)} answered ${summary}`;
   const facts = { status: response.status, error, retryAfterMs: retryAfter(response, body) };
   if (isTransientStatus(response.status)) {
-    return new ServiceError("service_unavailable", message, { ...facts, hint: `Nothing was lost. Try again ${inWhile(facts.retryAfterMs)}` });
+    return new ServiceError("service_unavailable", message, {
+      ...facts,
+      hint: `Nothing was lost. Try again ${inWhile(facts.retryAfterMs)}`,
+    });
   }
   if (error === undefined) {
-    return new ServiceError("service_answer_invalid", `${message}, which is not how an OAuth service answers`, { ...facts, hint: checkAddress });
+    return new ServiceError("service_answer_invalid", `${message}, which is not how an OAuth service answers`, {
+      ...facts,
+      hint: checkAddress,
+    });
   }
-  const isConfiguration = /^(invalid_request|invalid_client|invalid_scope|unauthorized_client|unsupported_grant_type)$/.test(error);
-  return new ServiceError("service_rejected", message, { ...facts, hint: error === "invalid_client" ? checkClient : isConfiguration ? checkConfiguration : hint`Try again: ${login()}` });
+  const isConfiguration =
+    /^(invalid_request|invalid_client|invalid_scope|unauthorized_client|unsupported_grant_type)$/.test(error);
+  return new ServiceError("service_rejected", message, {
+    ...facts,
+    hint: error === "invalid_client" ? checkClient : isConfiguration ? checkConfiguration : hint`Try again: ${login()}`,
+  });
 }
 
 /** The error for a successful answer with content that does not follow the protocol. `what` ends the sentence about it. */
 export function invalidAnswer(response: Response, what: string): ServiceError {
-  return new ServiceError("service_answer_invalid", `${where(response.url)} ${what}`, { status: response.status, hint: checkAddress });
+  return new ServiceError("service_answer_invalid", `${where(response.url)} ${what}`, {
+    status: response.status,
+    hint: checkAddress,
+  });
 }
 
 const checkAddress: Hint = hint`Check the address of the service: ${{ command: "auth status" }}`;
@@ -113,10 +132,14 @@ export function unreachable(url: string, cause: unknown, signal: AbortSignal | u
   // From a fetch that knows more: which proxy refused, which certificate is unknown, and what to do about it.
   if (cause instanceof AuthError) return cause;
   const timedOut = cause instanceof Error && cause.name === "TimeoutError";
-  return new ServiceError("network_unavailable", timedOut ? `${where(url)} did not answer in time` : `cannot reach ${where(url)} (${reasonOf(cause)})`, {
-    hint: "Nothing was lost. Check the network and the address of the service, then try again",
-    cause,
-  });
+  return new ServiceError(
+    "network_unavailable",
+    timedOut ? `${where(url)} did not answer in time` : `cannot reach ${where(url)} (${reasonOf(cause)})`,
+    {
+      hint: "Nothing was lost. Check the network and the address of the service, then try again",
+      cause,
+    },
+  );
 }
 
 /** A response that a test or a program has made may have no address. */

@@ -28,12 +28,20 @@ export function targetOf(input: string | URL, base: string): Target {
   const text = String(input);
   if (plainPath.test(text)) return { url: base + text, isService: true };
   const isPath = text.startsWith("/") || !URL.canParse(text);
-  const leaves = (): AuthError => new AuthError("usage_invalid", `"${text}" leaves the service`, { hint: `Give a path on ${base}, such as /api/v1/me` });
+  const leaves = (): AuthError =>
+    new AuthError("usage_invalid", `"${text}" leaves the service`, {
+      hint: `Give a path on ${base}, such as /api/v1/me`,
+    });
   if (isPath && /^[/\\]{2}/.test(text)) throw leaves();
   const url = new URL(isPath ? `${base}/${text.replace(/^\//, "")}` : text);
   const service = new URL(base);
   const isBelow = url.pathname === service.pathname || url.pathname.startsWith(service.pathname.replace(/\/?$/, "/"));
-  const isService = url.origin === service.origin && isBelow && !url.username && !url.password && (service.pathname === "/" || !climbs(url.pathname));
+  const isService =
+    url.origin === service.origin &&
+    isBelow &&
+    !url.username &&
+    !url.password &&
+    (service.pathname === "/" || !climbs(url.pathname));
   if (isPath && !isService) throw leaves();
   return { url: url.href, isService };
 }
@@ -45,6 +53,7 @@ export function targetOf(input: string | URL, base: string): Target {
  */
 function climbs(pathname: string): boolean {
   let path = pathname;
-  for (let round = 0; round < 3; round += 1) path = path.replace(/%([0-7][0-9a-f])/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  for (let round = 0; round < 3; round += 1)
+    path = path.replace(/%([0-7][0-9a-f])/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
   return path.split(/[/\\]/).some((segment) => /^\.\.(?![\w.~-])/.test(segment));
 }

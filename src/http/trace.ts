@@ -6,7 +6,8 @@ import type { Clock } from "../platform/clock.ts";
 /** Headers whose values are or hold secrets, also those of other tools that a user has added. */
 const secretHeader = /^(?!www-authenticate$).*(?:auth|cookie|token|key|secret|dpop|signature|session)/i;
 /** Parameters of an address whose values are secrets, also in the address of a redirect. */
-const secretParameter = /([?&#;][\w.~%-]*(?:code|state|nonce|token|ticket|secret|password|key|sig|assertion)[\w.~%-]*=)[^&#;\s"]*/gi;
+const secretParameter =
+  /([?&#;][\w.~%-]*(?:code|state|nonce|token|ticket|secret|password|key|sig|assertion)[\w.~%-]*=)[^&#;\s"]*/gi;
 /** What services call the id under which they log a request. */
 const idHeaders = ["x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "x-ms-request-id", "cf-ray"];
 
@@ -23,13 +24,20 @@ export function traced(fetch: Fetch, clock: Clock, say: (line: string) => void):
     const tell = (line: string, headers?: Headers): void => {
       const shown = (text: string): string => redact(text.replace(secretParameter, "$1[secret]"));
       say(shown(line));
-      for (const [name, value] of headers ?? []) say(`    ${name}: ${secretHeader.test(name) ? "[secret]" : shown(value)}`);
+      for (const [name, value] of headers ?? [])
+        say(`    ${name}: ${secretHeader.test(name) ? "[secret]" : shown(value)}`);
     };
-    tell(`> ${mark} ${(init?.method ?? "GET").toUpperCase()} ${String(input)}`, new Headers(init?.headers as Record<string, string> | undefined));
+    tell(
+      `> ${mark} ${(init?.method ?? "GET").toUpperCase()} ${String(input)}`,
+      new Headers(init?.headers as Record<string, string> | undefined),
+    );
     try {
       const response = await fetch(input, init);
       const id = idHeaders.map((name) => response.headers.get(name)).find(Boolean);
-      tell(`< ${mark} ${response.status} ${response.statusText}`.trimEnd() + ` after ${took()}${id ? `, id ${id}` : ""}`, response.headers);
+      tell(
+        `< ${mark} ${response.status} ${response.statusText}`.trimEnd() + ` after ${took()}${id ? `, id ${id}` : ""}`,
+        response.headers,
+      );
       return response;
     } catch (error) {
       tell(`< ${mark} no answer after ${took()}: ${reasonOf(error)}`);

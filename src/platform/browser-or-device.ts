@@ -40,7 +40,9 @@ const set =
   (meaning: string, ...names: string[]): Rule =>
   ({ env }) => {
     const name = names.find((name) => env[name]);
-    return name === undefined ? undefined : { name, value: "set", meaning: `${meaning} (${name} is set)`, login: "device" };
+    return name === undefined
+      ? undefined
+      : { name, value: "set", meaning: `${meaning} (${name} is set)`, login: "device" };
   };
 
 const bySsh = set("this is an SSH session", "SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY");
@@ -50,7 +52,12 @@ const forwardedDisplay: Rule = (facts) => {
   const display = facts.env["DISPLAY"] ?? "";
   // The browsers of macOS and Windows do not use X11.
   if (!bySsh(facts) || !/^[^:/]+:\d+/.test(display) || /darwin|win32/.test(facts.platform)) return undefined;
-  return { name: "DISPLAY", value: display, meaning: `this SSH session forwards a display (DISPLAY is ${display})`, login: "browser" };
+  return {
+    name: "DISPLAY",
+    value: display,
+    meaning: `this SSH session forwards a display (DISPLAY is ${display})`,
+    login: "browser",
+  };
 };
 
 const inCi: Rule = (facts) =>
@@ -63,7 +70,8 @@ const inContainer: Rule = ({ env, files }) => {
   // A toolbox shares the host's network and display, and opens addresses in the host's browser.
   if ("/run/.toolboxenv" in files || env["DISTROBOX_ENTER_PATH"]) return undefined;
   // systemd's container interface. It counts WSL as a container, and Flatpak counts itself as one: both can show the user's browser.
-  const byName = (text = ""): string | undefined => (/^(wsl|flatpak|snap)?$/i.test(text.trim()) ? undefined : text.trim());
+  const byName = (text = ""): string | undefined =>
+    /^(wsl|flatpak|snap)?$/i.test(text.trim()) ? undefined : text.trim();
   const kinds: [name: string, kind: string | undefined][] = [
     // The pod first: its runtime leaves traces too, but people know the place as Kubernetes.
     ["KUBERNETES_SERVICE_HOST", env["KUBERNETES_SERVICE_HOST"] && "Kubernetes"],
@@ -75,22 +83,32 @@ const inContainer: Rule = ({ env, files }) => {
     ["/proc/1/cgroup", /kubepods|docker|containerd|libpod|lxc/.exec(files["/proc/1/cgroup"] ?? "")?.[0]],
   ];
   const [name, kind] = kinds.find(([, kind]) => kind) ?? [];
-  return name && kind ? { name, value: kind, meaning: `this is a ${kind} container (${name})`, login: "device" } : undefined;
+  return name && kind
+    ? { name, value: kind, meaning: `this is a ${kind} container (${name})`, login: "device" }
+    : undefined;
 };
 
 /** 1, 2 or undefined. The kernel's name alone proves nothing: a container on Docker Desktop has the same. So containers are ruled out first. */
 const wsl = ({ env, files, platform }: EnvironmentFacts): 1 | 2 | undefined => {
   const kernel = files["/proc/version"] ?? "";
-  if (platform !== "linux" || !(/microsoft/i.test(kernel) || "/run/WSL" in files || env["WSL_DISTRO_NAME"])) return undefined;
+  if (platform !== "linux" || !(/microsoft/i.test(kernel) || "/run/WSL" in files || env["WSL_DISTRO_NAME"]))
+    return undefined;
   return /microsoft/i.test(kernel) && !/microsoft-standard|wsl2/i.test(kernel) ? 1 : 2;
 };
 
 const inWsl: Rule = (facts) => {
   const version = wsl(facts);
-  const interop = ["", "-late"].map((end) => `/proc/sys/fs/binfmt_misc/WSLInterop${end}`).find((name) => name in facts.files);
+  const interop = ["", "-late"]
+    .map((end) => `/proc/sys/fs/binfmt_misc/WSLInterop${end}`)
+    .find((name) => name in facts.files);
   // Without it, WSL is like any Linux, with a display (WSLg) or without one, and the rules below decide.
   if (version === undefined || interop === undefined) return undefined;
-  return { name: interop, value: "enabled", meaning: `this is WSL ${version}, and Windows opens addresses for it`, login: "browser" };
+  return {
+    name: interop,
+    value: "enabled",
+    meaning: `this is WSL ${version}, and Windows opens addresses for it`,
+    login: "browser",
+  };
 };
 
 /** VS Code's own `code` knows by this variable that its terminal is not on the user's machine. WSL sets it too, and is that machine. */
@@ -103,7 +121,12 @@ const inRemoteEditor: Rule = (facts) =>
  * of these traces.
  */
 const rootForAnother: Rule = ({ env, uid }) => {
-  const traces = { SUDO_UID: /^[1-9]/, PKEXEC_UID: /^[1-9]/, XDG_RUNTIME_DIR: /^\/run\/user\/[1-9]/, USER: /^(?!root$)./ };
+  const traces = {
+    SUDO_UID: /^[1-9]/,
+    PKEXEC_UID: /^[1-9]/,
+    XDG_RUNTIME_DIR: /^\/run\/user\/[1-9]/,
+    USER: /^(?!root$)./,
+  };
   const [name] = Object.entries(traces).find(([name, another]) => another.test(env[name] ?? "")) ?? [];
   if (uid !== 0 || name === undefined) return undefined;
   const meaning = `this is root, and the session is another user's (${name} is ${env[name]})`;
@@ -116,27 +139,50 @@ const onScreen: Rule = ({ env, platform, uid, consoleUid }) => {
     // Set at every interactive logon (`Console`, `RDP-Tcp#0`); services and scheduled tasks run in session 0, out of sight.
     const session = env["SESSIONNAME"] ?? "";
     return session === "" || /^services$/i.test(session)
-      ? { name: "SESSIONNAME", value: session, meaning: "this is not an interactive Windows session (SESSIONNAME names none)", login: "device" }
-      : { name: "SESSIONNAME", value: session, meaning: `this is an interactive Windows session (SESSIONNAME is ${session})`, login: "browser" };
+      ? {
+          name: "SESSIONNAME",
+          value: session,
+          meaning: "this is not an interactive Windows session (SESSIONNAME names none)",
+          login: "device",
+        }
+      : {
+          name: "SESSIONNAME",
+          value: session,
+          meaning: `this is an interactive Windows session (SESSIONNAME is ${session})`,
+          login: "browser",
+        };
   }
   if (platform === "darwin") {
     // No variable is reliable: SECURITYSESSIONID and XPC_FLAGS come and go with the version and the program. The
     // window server's user owns the console device, and `open` works only for that user's processes.
     if (consoleUid === undefined || (consoleUid === uid && uid !== 0))
-      return { name: "/dev/console", value: "own", meaning: "this user is at the screen (/dev/console)", login: "browser" };
+      return {
+        name: "/dev/console",
+        value: "own",
+        meaning: "this user is at the screen (/dev/console)",
+        login: "browser",
+      };
     const meaning = consoleUid === 0 ? "nobody is at the screen" : "another user is at the screen";
     return { name: "/dev/console", value: `uid ${consoleUid}`, meaning: `${meaning} (/dev/console)`, login: "device" };
   }
   const name = ["WAYLAND_DISPLAY", "DISPLAY"].find((name) => env[name]);
   return name === undefined
-    ? { name: "DISPLAY", value: "", meaning: "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)", login: "device" }
+    ? {
+        name: "DISPLAY",
+        value: "",
+        meaning: "there is no display (neither DISPLAY nor WAYLAND_DISPLAY is set)",
+        login: "device",
+      }
     : { name, value: env[name] ?? "", meaning: `there is a display (${name} is ${env[name]})`, login: "browser" };
 };
 
 /** In order of precedence. */
 const rules: readonly Rule[] = [
   // A choice, while everything below is a guess. Editors' servers set it too, to a program that opens the user's browser.
-  ({ env }) => (env["BROWSER"] ? { name: "BROWSER", value: env["BROWSER"], meaning: "BROWSER names one", login: "browser" } : undefined),
+  ({ env }) =>
+    env["BROWSER"]
+      ? { name: "BROWSER", value: env["BROWSER"], meaning: "BROWSER names one", login: "browser" }
+      : undefined,
   // From the specific to the general, so that the reason is the name that people use: a codespace is also
   // a container, a dev container is also a remote editor, a cloud shell may be reached by SSH.
   inCi,
@@ -144,7 +190,10 @@ const rules: readonly Rule[] = [
   set("this is a Gitpod workspace", "GITPOD_WORKSPACE_ID"),
   set("this is Google Cloud Shell", "CLOUD_SHELL", "GOOGLE_CLOUD_SHELL"),
   set("this is Azure Cloud Shell", "ACC_CLOUD"),
-  (facts) => (facts.env["AWS_EXECUTION_ENV"] === "CloudShell" ? set("this is AWS CloudShell", "AWS_EXECUTION_ENV")(facts) : undefined),
+  (facts) =>
+    facts.env["AWS_EXECUTION_ENV"] === "CloudShell"
+      ? set("this is AWS CloudShell", "AWS_EXECUTION_ENV")(facts)
+      : undefined,
   set("this is a dev container", "REMOTE_CONTAINERS"),
   // Before containers: a user who forwards a display out of one wants programs to be shown.
   forwardedDisplay,
@@ -157,7 +206,9 @@ const rules: readonly Rule[] = [
   rootForAnother,
   onScreen,
   ({ stdinIsTTY }) =>
-    stdinIsTTY ? undefined : { name: "stdin", value: "not a terminal", meaning: "there is no user to ask", login: "either" },
+    stdinIsTTY
+      ? undefined
+      : { name: "stdin", value: "not a terminal", meaning: "there is no user to ask", login: "either" },
 ];
 
 /** Decides which login can work, from facts alone: the browser login, unless something says that no browser can be shown. */
@@ -165,7 +216,11 @@ export function describeEnvironment(facts: EnvironmentFacts): LoginEnvironment {
   const signals = rules.map((rule) => rule(facts)).filter((signal) => signal !== undefined);
   const decisive = signals.find(({ login }) => login !== "either");
   const login = decisive?.login === "device" ? "device" : "browser";
-  return { login, reason: `${login === "device" ? "no" : "a"} browser can be shown here: ${decisive?.meaning}`, signals };
+  return {
+    login,
+    reason: `${login === "device" ? "no" : "a"} browser can be shown here: ${decisive?.meaning}`,
+    signals,
+  };
 }
 
 const paths = [

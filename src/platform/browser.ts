@@ -67,7 +67,10 @@ export interface BrowserCommand {
 
 /** The commands to try, in order: the user's own `BROWSER`, then those of the platform. `address`: already checked (S-007). */
 export function browserCommands(address: string, platform: NodeJS.Platform, env: Environment): BrowserCommand[] {
-  return [...chosenBrowsers(platform, env).map((program) => ({ program, args: [address] })), ...systemBrowsers(address, platform, env)];
+  return [
+    ...chosenBrowsers(platform, env).map((program) => ({ program, args: [address] })),
+    ...systemBrowsers(address, platform, env),
+  ];
 }
 
 /** `BROWSER` is a list separated by colons, as for xdg-open, except on Windows, where `C:\…` is one program. */

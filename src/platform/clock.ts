@@ -40,7 +40,8 @@ export const systemClock: Clock = {
     }),
   timeout(ms) {
     const controller = new AbortController();
-    const end = (): void => controller.abort(new DOMException("The operation was aborted due to timeout", "TimeoutError"));
+    const end = (): void =>
+      controller.abort(new DOMException("The operation was aborted due to timeout", "TimeoutError"));
     // Not at once: a process that was stopped, or whose machine was asleep, finds its timers due before it reads what came meanwhile. The
     // answer to a refresh may be among that, and it is the only one there will be. One turn of the event loop later it has been read.
     // And `AbortSignal.timeout` would keep Deno alive until it fires.

@@ -45,9 +45,14 @@ export function checkFoldersAbove(path: string): void {
   for (const { path: open, uid, mode } of above) {
     const isOwners = isTrustedOwner(uid);
     if (isOwners && (mode & 0o002) === 0) continue;
-    const what = isOwners ? `can be changed by everybody (mode ${mode.toString(8).padStart(4, "0")})` : `belongs to another user (uid ${uid})`;
+    const what = isOwners
+      ? `can be changed by everybody (mode ${mode.toString(8).padStart(4, "0")})`
+      : `belongs to another user (uid ${uid})`;
     throw new AuthError("storage_unsafe", `"${open}" ${what}, so another folder could be put in place of "${path}"`, {
-      hint: uid === process.geteuid?.() ? hint`Run: ${{ run: ["chmod", "o-w", open] }}` : hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own`,
+      hint:
+        uid === process.geteuid?.()
+          ? hint`Run: ${{ run: ["chmod", "o-w", open] }}`
+          : hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own`,
     });
   }
 }
@@ -62,7 +67,8 @@ function addFoldersOnTheWay(path: string, folders: Set<string>, links: Set<strin
   const above = dirname(path);
   if (above === path) return;
   if (!folders.has(above)) addFoldersOnTheWay(above, folders.add(above), links);
-  if (lstatSync(path).isSymbolicLink()) addFoldersOnTheWay(resolve(realpathSync(above), readlinkSync(path)), folders, links.add(path));
+  if (lstatSync(path).isSymbolicLink())
+    addFoldersOnTheWay(resolve(realpathSync(above), readlinkSync(path)), folders, links.add(path));
 }
 
 /** A link of another user's, in a folder where everybody may have one: its owner can make it lead elsewhere at any time. */
@@ -82,7 +88,10 @@ export function isTrustedOwner(uid: number): boolean {
  */
 function isUnmapped(): boolean {
   const ranges = rowsOf("/proc/self/uid_map", /\s+/);
-  return ranges.length > 0 && !ranges.some(([first, , count]) => Number(first) <= unmapped && unmapped < Number(first) + Number(count));
+  return (
+    ranges.length > 0 &&
+    !ranges.some(([first, , count]) => Number(first) <= unmapped && unmapped < Number(first) + Number(count))
+  );
 }
 
 function openEntry(path: string, isFolder: boolean): OpenFolder[] {
@@ -109,7 +118,10 @@ function isOwnGroup(gid: number): boolean {
 
 function rowsOf(path: string, separator: string | RegExp): string[][] {
   try {
-    return readFileSync(path, "utf8").trim().split("\n").map((line) => line.trim().split(separator));
+    return readFileSync(path, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => line.trim().split(separator));
   } catch {
     return [];
   }

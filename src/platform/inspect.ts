@@ -43,7 +43,9 @@ function described(path: string, follow: boolean): Inspected | undefined {
   try {
     const stats = (follow ? statSync : lstatSync)(path);
     const kind = stats.isFile() ? "file" : stats.isDirectory() ? "folder" : stats.isSymbolicLink() ? "link" : "other";
-    return process.platform === "win32" ? { path, kind, mode: undefined, uid: undefined } : { path, kind, mode: stats.mode & 0o7777, uid: stats.uid };
+    return process.platform === "win32"
+      ? { path, kind, mode: undefined, uid: undefined }
+      : { path, kind, mode: stats.mode & 0o7777, uid: stats.uid };
   } catch {
     return undefined;
   }

@@ -17,7 +17,12 @@ export const sessionsFile = "credentials.json";
  * working folder that no longer exists
  * @internal
  */
-export function configFolder(identity: Identity, env: Environment, platform: NodeJS.Platform, home: () => string = homedir): string {
+export function configFolder(
+  identity: Identity,
+  env: Environment,
+  platform: NodeJS.Platform,
+  home: () => string = homedir,
+): string {
   const { name } = identity;
   const path = platform === "win32" ? win32 : posix;
   const variable = identity.variable("CONFIG_DIR");
@@ -27,7 +32,12 @@ export function configFolder(identity: Identity, env: Environment, platform: Nod
   // The XDG base directory specification says to ignore a relative path.
   const xdg = env["XDG_CONFIG_HOME"];
   if (platform !== "win32" && platform !== "darwin" && xdg && path.isAbsolute(xdg)) return path.join(xdg, name);
-  const folder = homeFolder(path, home, "the session", hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own`);
+  const folder = homeFolder(
+    path,
+    home,
+    "the session",
+    hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own`,
+  );
   if (platform === "win32") return path.join(folder, "AppData", "Roaming", name);
   if (platform === "darwin") return path.join(folder, "Library", "Application Support", name);
   return path.join(folder, ".config", name);
@@ -65,7 +75,12 @@ function homeFolder(path: typeof posix, home: () => string, what: string, remedy
  * @throws {@link AuthError} `configuration_invalid` when there is no home folder
  * @internal
  */
-export function stateFolder({ name }: Identity, env: Environment, platform: NodeJS.Platform, home: () => string = homedir): string {
+export function stateFolder(
+  { name }: Identity,
+  env: Environment,
+  platform: NodeJS.Platform,
+  home: () => string = homedir,
+): string {
   const path = platform === "win32" ? win32 : posix;
   const variable = stateVariable(platform);
   const chosen = env[variable];

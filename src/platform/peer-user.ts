@@ -56,7 +56,12 @@ function rowsOf(table: string): string[] {
 }
 
 /** Both ends in full: a port alone would be found in a connection of ours to another address as well. */
-function endpointsOf({ remoteAddress = "", remotePort = 0, localAddress = "", localPort = 0 }: Ends): [there: Set<string>, here: Set<string>] {
+function endpointsOf({
+  remoteAddress = "",
+  remotePort = 0,
+  localAddress = "",
+  localPort = 0,
+}: Ends): [there: Set<string>, here: Set<string>] {
   return [new Set(endpoints(remoteAddress, remotePort)), new Set(endpoints(localAddress, localPort))];
 }
 
@@ -65,7 +70,10 @@ function endpoints(address: string, port: number): string[] {
   const v4 = /(?:^|:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address)?.slice(1).map(Number);
   const suffix = `:${hex(port, 4)}`;
   if (v4 === undefined) return address === "::1" ? [`${"0".repeat(24)}01000000${suffix}`] : [];
-  const word = v4.reverse().map((byte) => hex(byte, 2)).join("");
+  const word = v4
+    .reverse()
+    .map((byte) => hex(byte, 2))
+    .join("");
   return [word + suffix, `0000000000000000FFFF0000${word}${suffix}`];
 }
 

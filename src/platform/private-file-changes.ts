@@ -1,7 +1,15 @@
 import { mkdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { AuthError, reasonOf, systemErrorCode, hint, type Hint } from "../base/errors.ts";
-import { leftTemporaries, moveFile, replaceFile, reserveFile, syncFolder, type ReplaceOptions, type Reservation } from "./replace-file.ts";
+import {
+  leftTemporaries,
+  moveFile,
+  replaceFile,
+  reserveFile,
+  syncFolder,
+  type ReplaceOptions,
+  type Reservation,
+} from "./replace-file.ts";
 import { isTrustedOwner } from "./folders-above.ts";
 import { checkFolder, folderVariable, list, maxBytes, moveAway } from "./private-files.ts";
 
@@ -38,9 +46,13 @@ function checkOwnerAbove(folder: string): void {
   const me = process.geteuid?.();
   const { uid } = statSync(folder);
   if (me === undefined || isTrustedOwner(uid)) return;
-  throw new AuthError("storage_unsafe", `"${folder}" belongs to another user (uid ${uid}), so nothing is created in it`, {
-    hint: hint`Set ${folderVariable} to a folder that you own`,
-  });
+  throw new AuthError(
+    "storage_unsafe",
+    `"${folder}" belongs to another user (uid ${uid}), so nothing is created in it`,
+    {
+      hint: hint`Set ${folderVariable} to a folder that you own`,
+    },
+  );
 }
 
 /**
@@ -63,9 +75,13 @@ export function reservePrivateFile(path: string, bytes: number): Reservation {
       // Content that could not be read again must not replace content that can.
       if (length > maxBytes) {
         reservation.discard();
-        throw new AuthError("storage_unwritable", `"${path}" would be ${length} bytes long, and at most ${maxBytes} are read`, {
-          hint: hint`Log out where you no longer need a login: ${{ command: "auth logout", profile: "NAME" }}`,
-        });
+        throw new AuthError(
+          "storage_unwritable",
+          `"${path}" would be ${length} bytes long, and at most ${maxBytes} are read`,
+          {
+            hint: hint`Log out where you no longer need a login: ${{ command: "auth logout", profile: "NAME" }}`,
+          },
+        );
       }
       explained(path, () => reservation.commit(content));
     },
@@ -104,7 +120,9 @@ export function unwritable(path: string, cause: unknown): AuthError {
     EROFS: hint`Set ${folderVariable} to a folder that can be written`,
   };
   return new AuthError("storage_unwritable", `"${path}" cannot be written (${reasonOf(cause)})`, {
-    hint: hints[code] ?? hint`Make the folder yours and writable, or set ${folderVariable} to another. To see it: ${list(dirname(path))}`,
+    hint:
+      hints[code] ??
+      hint`Make the folder yours and writable, or set ${folderVariable} to another. To see it: ${list(dirname(path))}`,
     cause,
   });
 }
@@ -117,4 +135,3 @@ function explained<T>(path: string, action: () => T): T {
     throw systemErrorCode(cause) === undefined ? cause : unwritable(path, cause);
   }
 }
-

@@ -1,10 +1,19 @@
 import type { Stats } from "node:fs";
 import { dirname } from "node:path";
-import { AuthError, reasonOf, systemErrorCode, hint, type Hint, type SystemCommand, type ToolVariable } from "../base/errors.ts";
+import {
+  AuthError,
+  reasonOf,
+  systemErrorCode,
+  hint,
+  type Hint,
+  type SystemCommand,
+  type ToolVariable,
+} from "../base/errors.ts";
 
 // Not imported: for that, Node evaluates every property of the module, and so loads streams, promises and readline, which takes longer
 // than reading the file.
-const { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, statSync } = process.getBuiltinModule("node:fs");
+const { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, statSync } =
+  process.getBuiltinModule("node:fs");
 
 /**
  * Reading files that only their owner can read, in a folder that only their owner can change. Anything
@@ -63,7 +72,11 @@ export function readPrivateFile(path: string): Buffer | undefined {
   try {
     const { size } = fstatSync(fd);
     if (size > maxBytes) {
-      throw unsafe(path, `is ${size} bytes long, far more than this program writes`, hint`Look at it: ${{ run: ["ls", "-la", path] }}`);
+      throw unsafe(
+        path,
+        `is ${size} bytes long, far more than this program writes`,
+        hint`Look at it: ${{ run: ["ls", "-la", path] }}`,
+      );
     }
     return readFileSync(fd);
   } finally {
@@ -83,7 +96,8 @@ export function openPrivateFile(path: string, flags: number): number | undefined
   } catch (cause) {
     const code = systemErrorCode(cause);
     if (code === "ENOENT") return undefined;
-    if (code === "ELOOP" || code === "EMLINK") throw unsafe(path, "is a symbolic link", hint`Remove the link: ${{ run: ["rm", path] }}`);
+    if (code === "ELOOP" || code === "EMLINK")
+      throw unsafe(path, "is a symbolic link", hint`Remove the link: ${{ run: ["rm", path] }}`);
     throw unreadable(path, cause);
   }
   try {

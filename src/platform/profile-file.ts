@@ -3,7 +3,8 @@ import type { Identity } from "../base/identity.ts";
 import { safely } from "./private-files.ts";
 
 // Not imported: see private-files.ts.
-const { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, realpathSync } = process.getBuiltinModule("node:fs");
+const { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, realpathSync } =
+  process.getBuiltinModule("node:fs");
 
 /** A name has 64 characters at most; a longer file is something else, and is not read. */
 const maxBytes = 1024;
@@ -23,7 +24,11 @@ export interface ProfileFile {
  *
  * @param home - the user's home folder, the last one to be looked in; undefined when it is not known
  */
-export function findProfileFile({ name }: Identity, home: string | undefined, from: string | undefined): ProfileFile | undefined {
+export function findProfileFile(
+  { name }: Identity,
+  home: string | undefined,
+  from: string | undefined,
+): ProfileFile | undefined {
   const last = home && resolve(home);
   let folder = from;
   for (let level = 0; folder !== undefined && level < maxLevels; level += 1) {

@@ -34,8 +34,10 @@ export async function proxiedFetch(proxy: Proxy, url: URL, init: RequestInit = {
       headers: { "accept-encoding": "identity", ...Object.fromEntries(asked.headers), host: url.host },
       signal,
     };
-    if (body.length > 0 || asked.method === "POST" || asked.method === "PUT") options.headers = { ...options.headers, "content-length": body.length };
-    const request = url.protocol === "https:" ? await throughTunnel(proxy, url, options) : withWholeAddress(proxy, url, options);
+    if (body.length > 0 || asked.method === "POST" || asked.method === "PUT")
+      options.headers = { ...options.headers, "content-length": body.length };
+    const request =
+      url.protocol === "https:" ? await throughTunnel(proxy, url, options) : withWholeAddress(proxy, url, options);
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       request.on("response", resolve).on("error", reject).end(body);
     });
@@ -56,7 +58,13 @@ function askProxy(proxy: Proxy, options: RequestOptions): ClientRequest {
   const { protocol, hostname, port } = new URL(proxy.address);
   const credentials = proxy.authorization && { "proxy-authorization": proxy.authorization.reveal() };
   const request = protocol === "https:" ? httpsRequest : httpRequest;
-  return request({ ...options, ...endpoint(hostname), port: port || null, agent: false, headers: { ...options.headers, ...credentials } });
+  return request({
+    ...options,
+    ...endpoint(hostname),
+    port: port || null,
+    agent: false,
+    headers: { ...options.headers, ...credentials },
+  });
 }
 
 function withWholeAddress(proxy: Proxy, url: URL, options: RequestOptions): ClientRequest {
@@ -72,7 +80,11 @@ async function throughTunnel(proxy: Proxy, url: URL, options: RequestOptions): P
         if (statusCode >= 200 && statusCode < 300 && head.length === 0) return resolve(socket);
         socket.destroy();
         // In TLS the client speaks first: bytes that come before are not from the server that was asked for.
-        reject(head.length > 0 && statusCode < 300 ? new Error("the proxy sent data into the tunnel") : refused(proxy, url, statusCode));
+        reject(
+          head.length > 0 && statusCode < 300
+            ? new Error("the proxy sent data into the tunnel")
+            : refused(proxy, url, statusCode),
+        );
       })
       .on("error", reject)
       .end();
@@ -121,16 +133,24 @@ function refused(proxy: Proxy, url: URL, status: number): ServiceError {
       : hint`The proxy requires a user name and password: ${{ set: proxy.variable, value: proxy.address.replace("//", "//USER:PASSWORD@") }}`,
     403: hint`The proxy does not allow this address. Ask its operators, or ${bypassProxy(url)}`,
   };
-  return new ServiceError("network_unavailable", `cannot reach ${shownAddress(url)} via proxy ${proxy.address}: the proxy answered ${status}`, {
-    hint: hints[status] ?? hint`Check ${proxy.variable} and the address of the service, or ${bypassProxy(url)}`,
-  });
+  return new ServiceError(
+    "network_unavailable",
+    `cannot reach ${shownAddress(url)} via proxy ${proxy.address}: the proxy answered ${status}`,
+    {
+      hint: hints[status] ?? hint`Check ${proxy.variable} and the address of the service, or ${bypassProxy(url)}`,
+    },
+  );
 }
 
 function unreachable(proxy: Proxy, url: URL, cause: unknown): ServiceError {
-  return new ServiceError("network_unavailable", `cannot reach ${shownAddress(url)} via proxy ${proxy.address} (${reasonOf(cause)})`, {
-    hint: hint`Nothing was lost. Check the network and ${proxy.variable}, or ${bypassProxy(url)}`,
-    cause,
-  });
+  return new ServiceError(
+    "network_unavailable",
+    `cannot reach ${shownAddress(url)} via proxy ${proxy.address} (${reasonOf(cause)})`,
+    {
+      hint: hint`Nothing was lost. Check the network and ${proxy.variable}, or ${bypassProxy(url)}`,
+      cause,
+    },
+  );
 }
 
 /**

@@ -61,9 +61,13 @@ export async function openThroughProxy<T>(url: URL, env: Environment, open: () =
   if (proxy === undefined) return open();
   const obstacle = await webSocketObstacle(env);
   if (obstacle !== undefined) {
-    throw new AuthError("configuration_invalid", `the WebSocket of Node ${process.version} cannot go through the proxy ${proxy.address}`, {
-      hint: hint`${obstacle}, or ${bypassProxy(url)}`,
-    });
+    throw new AuthError(
+      "configuration_invalid",
+      `the WebSocket of Node ${process.version} cannot go through the proxy ${proxy.address}`,
+      {
+        hint: hint`${obstacle}, or ${bypassProxy(url)}`,
+      },
+    );
   }
   const { setGlobalProxyFromEnv } = (await import("node:http")) as Partial<GlobalProxy>;
   if (setGlobalProxyFromEnv === undefined) return open();
@@ -81,7 +85,9 @@ export async function webSocketObstacle(env: Environment): Promise<Hint | undefi
   const { setGlobalProxyFromEnv } = (await import("node:http")) as Partial<GlobalProxy>;
   if (setGlobalProxyFromEnv !== undefined) return undefined;
   if (!process.allowedNodeEnvironmentFlags.has("--use-env-proxy")) return hint`Use Node 24.14 or later`;
-  return env["NODE_USE_ENV_PROXY"] === "1" ? undefined : hint`Let Node use the proxy from its start: ${{ set: "NODE_USE_ENV_PROXY", value: "1" }}`;
+  return env["NODE_USE_ENV_PROXY"] === "1"
+    ? undefined
+    : hint`Let Node use the proxy from its start: ${{ set: "NODE_USE_ENV_PROXY", value: "1" }}`;
 }
 
 interface Variable {
@@ -103,7 +109,11 @@ function matches(entry: string, url: URL): boolean {
   if (entry === "*") return true;
   const host = url.hostname.replace(/^\[|\]$|\.$/g, "");
   const [, name = "", port] = isIP(entry) ? [entry, entry] : (/^(?:\*?\.)?\[?(.*?)\]?(?::(\d+))?$/.exec(entry) ?? []);
-  if (name === "" || (port !== undefined && port !== (url.port || (/^(?:http|ws):$/.test(url.protocol) ? "80" : "443")))) return false;
+  if (
+    name === "" ||
+    (port !== undefined && port !== (url.port || (/^(?:http|ws):$/.test(url.protocol) ? "80" : "443")))
+  )
+    return false;
   const [network = "", prefix] = name.split("/");
   const version = isIP(network);
   if (version === 0) return host === name || (isIP(host) === 0 && host.endsWith(`.${name}`));
@@ -125,7 +135,8 @@ function parse({ name, value }: Variable): Proxy {
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
   if (!URL.canParse(text)) throw refuse("is not the address of a proxy");
   const { protocol, host, username, password } = new URL(text);
-  if (protocol !== "http:" && protocol !== "https:") throw refuse(`names a proxy with the scheme "${protocol}", and only "http:" and "https:" can be used`);
+  if (protocol !== "http:" && protocol !== "https:")
+    throw refuse(`names a proxy with the scheme "${protocol}", and only "http:" and "https:" can be used`);
   let credentials: string;
   try {
     credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;

@@ -30,7 +30,10 @@ export function endpointOf({ protocol, hostname, port }: URL): Endpoint {
  * @throws what the system says, such as `ENOTFOUND`; the signal's reason
  */
 export async function resolveName(host: string, signal: AbortSignal): Promise<readonly string[]> {
-  return Promise.race([lookup(host, { all: true }).then((found) => found.map(({ address }) => address)), aborted(signal)]);
+  return Promise.race([
+    lookup(host, { all: true }).then((found) => found.map(({ address }) => address)),
+    aborted(signal),
+  ]);
 }
 
 /** Opens a connection, closes it again and returns the address that answered. Throws what the system says, or the signal's reason. */
@@ -45,11 +48,19 @@ export async function openConnection({ host, port }: Endpoint, signal: AbortSign
 /** Does a TLS handshake and closes the connection. Throws what the system says, or the signal's reason. */
 export async function shakeHands({ host, port }: Endpoint, signal: AbortSignal): Promise<Handshake> {
   // Unverified on purpose: this is here to show a certificate that fails. Nothing is ever sent on the connection.
-  const socket: TLSSocket = connectTls({ host, port, rejectUnauthorized: false, ...(isIP(host) === 0 && { servername: host }) });
+  const socket: TLSSocket = connectTls({
+    host,
+    port,
+    rejectUnauthorized: false,
+    ...(isIP(host) === 0 && { servername: host }),
+  });
   await untilEvent(socket, "secureConnect", signal);
   const certificate = socket.getPeerCertificate();
-  const failure = socket.authorized ? undefined : String((socket.authorizationError as Error & { code?: string })?.code ?? socket.authorizationError);
-  const named = (party: { CN?: unknown; O?: unknown } | undefined): string => [party?.CN, party?.O].filter(Boolean).join(", ") || "unnamed";
+  const failure = socket.authorized
+    ? undefined
+    : String((socket.authorizationError as Error & { code?: string })?.code ?? socket.authorizationError);
+  const named = (party: { CN?: unknown; O?: unknown } | undefined): string =>
+    [party?.CN, party?.O].filter(Boolean).join(", ") || "unnamed";
   const protocol = socket.getProtocol() ?? "TLS";
   socket.destroy();
   const { subject, issuer, valid_to: validTo } = certificate;

@@ -7,7 +7,17 @@
  * which a killed process loses a session, and no other work of the process may come in between.
  */
 import { randomBytes } from "node:crypto";
-import { closeSync, constants, fsyncSync, ftruncateSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { AuthError, systemErrorCode } from "../base/errors.ts";
 
@@ -43,7 +53,8 @@ export const writesThrough: number = mayFlush ? 0 : (constants.O_DSYNC ?? 0);
 export function reserveFile(path: string, bytes: number, { flush = true }: ReplaceOptions = {}): Reservation {
   const temporary = temporaryPath(path);
   // The name cannot be guessed. It must be new all the same, so that no link to another of the user's files is followed.
-  const flags = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (flush ? writesThrough : 0);
+  const flags =
+    constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | (constants.O_NOFOLLOW ?? 0) | (flush ? writesThrough : 0);
   let fd: number | undefined = openSync(temporary, flags, 0o600);
   let isDone = false;
   const discard = (): void => {
@@ -139,7 +150,10 @@ export function syncFolder(folder: string): void {
 }
 
 /** The paths of temporary files whose writers were killed between the first byte and the rename. `of`: only those of the file with this name. */
-export function leftTemporaries(folder: string, { recursive = false, of }: { recursive?: boolean; of?: string } = {}): string[] {
+export function leftTemporaries(
+  folder: string,
+  { recursive = false, of }: { recursive?: boolean; of?: string } = {},
+): string[] {
   return readdirSync(folder, { recursive, encoding: "utf8" })
     .filter((path) => {
       const [, name, pid] = /^\.(.+)\.(\d+)\.[0-9a-f]{12}\.tmp$/.exec(basename(path)) ?? [];
@@ -158,5 +172,6 @@ function isRunning(pid: number): boolean {
 }
 
 function writeAll(fd: number, bytes: Buffer): void {
-  for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written, bytes.length - written, written);
+  for (let written = 0; written < bytes.length; )
+    written += writeSync(fd, bytes, written, bytes.length - written, written);
 }

@@ -13,7 +13,9 @@ import { AuthError } from "../base/errors.ts";
  */
 export function restartWith(flags: readonly string[], signal: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...process.execArgv, ...flags, ...process.argv.slice(1)], { stdio: ["inherit", "inherit", "inherit", "ipc"] });
+    const child = spawn(process.execPath, [...process.execArgv, ...flags, ...process.argv.slice(1)], {
+      stdio: ["inherit", "inherit", "inherit", "ipc"],
+    });
     const end = (): void => {
       if (child.connected) child.disconnect();
     };

@@ -13,7 +13,10 @@ export interface Terminal {
   onLine(callback: (line: string) => void, signal: AbortSignal): void;
 }
 
-export function terminalOf(process: { stdin: Readable & { isTTY?: boolean }; stderr: NodeJS.WritableStream & { isTTY?: boolean } }): Terminal {
+export function terminalOf(process: {
+  stdin: Readable & { isTTY?: boolean };
+  stderr: NodeJS.WritableStream & { isTTY?: boolean };
+}): Terminal {
   const lines = (callback: (line: string) => void, signal: AbortSignal): void => {
     // After an earlier question nothing waits for it anymore.
     (process.stdin as { ref?: () => void }).ref?.();

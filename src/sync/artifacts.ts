@@ -41,8 +41,10 @@ export interface ArtifactInput {
  */
 export function artifactItem({ content, ...about }: ArtifactInput, id: string, now: number): QueueItem {
   const name = about.artifact_path;
-  const refuse = (what: string, hint: string): AuthError => new AuthError("usage_invalid", `"${name}" ${what}`, { hint });
-  if (!extensions.includes(extname(name))) throw refuse("is not an artifact that the service accepts", `Upload one of ${extensions.join(", ")}`);
+  const refuse = (what: string, hint: string): AuthError =>
+    new AuthError("usage_invalid", `"${name}" ${what}`, { hint });
+  if (!extensions.includes(extname(name)))
+    throw refuse("is not an artifact that the service accepts", `Upload one of ${extensions.join(", ")}`);
   if (content.length > maxBytes) throw refuse(`is ${content.length} bytes long`, `Upload at most ${maxBytes} bytes`);
   let body: string;
   try {
@@ -81,7 +83,11 @@ export async function drainArtifacts(scope: QueueScope, options: DrainOptions): 
     } else {
       const dead = verdict.kind === "refused" || entry.retries >= maxRetries;
       if (dead) queue.giveUp(entry, verdict.reason);
-      else queue.retry(entry, clock.now() + retryDelayMs(entry.retries + 1, verdict.kind === "later" ? verdict.retryAfterMs : undefined));
+      else
+        queue.retry(
+          entry,
+          clock.now() + retryDelayMs(entry.retries + 1, verdict.kind === "later" ? verdict.retryAfterMs : undefined),
+        );
       counts.rejected++;
       options.onRejected?.({ id: entry.id, category: undefined, reason: verdict.reason, dead });
     }
@@ -102,7 +108,14 @@ type UploadVerdict =
 
 async function upload(text: string, options: DrainOptions): Promise<UploadVerdict> {
   try {
-    return judgeUpload(await requestService(path, { method: "POST", headers: { "content-type": "application/json" }, body: text }, options, timeoutMs));
+    return judgeUpload(
+      await requestService(
+        path,
+        { method: "POST", headers: { "content-type": "application/json" }, body: text },
+        options,
+        timeoutMs,
+      ),
+    );
   } catch (error) {
     if (!(error instanceof AuthError)) throw error;
     // A lock that another process holds must not count as a refusal of this artifact.

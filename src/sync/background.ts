@@ -31,7 +31,14 @@ const patienceMs = 5000;
 const lookEveryMs = 500;
 
 /** Drains now, then on a timer and when woken, with back-off after failures, until it is stopped. */
-export function startBackground({ drain, clock, intervalMs, keepAlive, isLast, random = Math.random }: BackgroundOptions): Background {
+export function startBackground({
+  drain,
+  clock,
+  intervalMs,
+  keepAlive,
+  isLast,
+  random = Math.random,
+}: BackgroundOptions): Background {
   const cut = new AbortController();
   const stopping = new AbortController();
   let idle = new AbortController();

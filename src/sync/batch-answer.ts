@@ -30,14 +30,25 @@ const finalCategories = ["schema_mismatch", "project_not_admitted", "project_ref
  * not JSON, has no `results`, or names events other than those `sent` leaves every event where it is.
  */
 export function judgeBatch({ status, retryAfterMs, body }: ServiceAnswer, sent: readonly string[]): BatchVerdict {
-  if (status >= 200 && status < 300) return { events: verdicts(body?.["results"], sent, judgeResult), next: "continue" };
+  if (status >= 200 && status < 300)
+    return { events: verdicts(body?.["results"], sent, judgeResult), next: "continue" };
   if (status === 413) {
-    return halve(sent, { kind: "rejected", category: "too_large", reason: "the service does not accept an event of this size (413)", final: true });
+    return halve(sent, {
+      kind: "rejected",
+      category: "too_large",
+      reason: "the service does not accept an event of this size (413)",
+      final: true,
+    });
   }
   if (status === 400) {
     const events = verdicts(body?.["details"], sent, (detail) => rejected(detail, "the service refused it (400)"));
     if (events.size > 0) return { events, next: "continue" };
-    return halve(sent, { kind: "rejected", category: undefined, reason: serviceText(body?.["error"]) ?? "the service refused it (400)", final: false });
+    return halve(sent, {
+      kind: "rejected",
+      category: undefined,
+      reason: serviceText(body?.["error"]) ?? "the service refused it (400)",
+      final: false,
+    });
   }
   return { events: new Map(), next: "stop", failure: drainFailure(status, retryAfterMs, "a batch of events") };
 }
@@ -51,19 +62,32 @@ function halve(sent: readonly string[], verdict: EventVerdict): BatchVerdict {
 
 /** Why an answer to `what` ends a drain: its reason is neither this event nor this artifact. */
 export function drainFailure(status: number, retryAfterMs: number | undefined, what: string): AuthError {
-  if (status === 401) return new NotAuthenticatedError("the service refused the access token, even after a refresh", { code: "session_ended" });
+  if (status === 401)
+    return new NotAuthenticatedError("the service refused the access token, even after a refresh", {
+      code: "session_ended",
+    });
   const facts = { status, retryAfterMs };
   if (status === 403) {
-    return new ServiceError("access_denied", "the service does not accept events from this account for this team (403)", {
-      ...facts,
-      hint: hint`Look at the teams of this account: ${{ command: "auth team" }}`,
-    });
+    return new ServiceError(
+      "access_denied",
+      "the service does not accept events from this account for this team (403)",
+      {
+        ...facts,
+        hint: hint`Look at the teams of this account: ${{ command: "auth team" }}`,
+      },
+    );
   }
   const isPassing = isTransientStatus(status);
-  return new ServiceError(isPassing ? "service_unavailable" : "service_answer_invalid", `the service answered ${status} to ${what}`, {
-    ...facts,
-    hint: isPassing ? hint`Nothing was lost. Try again ${retryAfterMs === undefined ? "later" : inWhile(retryAfterMs)}: ${{ command: "sync now" }}` : hint`Check the address of the service: ${{ command: "auth status" }}`,
-  });
+  return new ServiceError(
+    isPassing ? "service_unavailable" : "service_answer_invalid",
+    `the service answered ${status} to ${what}`,
+    {
+      ...facts,
+      hint: isPassing
+        ? hint`Nothing was lost. Try again ${retryAfterMs === undefined ? "later" : inWhile(retryAfterMs)}: ${{ command: "sync now" }}`
+        : hint`Check the address of the service: ${{ command: "auth status" }}`,
+    },
+  );
 }
 
 function judgeResult(result: JsonObject): EventVerdict | undefined {
@@ -79,18 +103,31 @@ function judgeResult(result: JsonObject): EventVerdict | undefined {
       return { kind: "pending" };
     default:
       // Only an unknown status is a refusal; an entry without a status says nothing.
-      return typeof result["status"] === "string" ? rejected(result, `the service answered "${serviceText(result["status"])}"`) : undefined;
+      return typeof result["status"] === "string"
+        ? rejected(result, `the service answered "${serviceText(result["status"])}"`)
+        : undefined;
   }
 }
 
 function rejected(entry: JsonObject, otherwise: string): EventVerdict {
   const category = serviceText(entry["error_category"]);
-  const said = ["error_message", "detail", "error", "reason"].map((key) => serviceText(entry[key])).find((value) => value !== undefined);
-  return { kind: "rejected", category, reason: said ?? otherwise, final: category !== undefined && finalCategories.includes(category) };
+  const said = ["error_message", "detail", "error", "reason"]
+    .map((key) => serviceText(entry[key]))
+    .find((value) => value !== undefined);
+  return {
+    kind: "rejected",
+    category,
+    reason: said ?? otherwise,
+    final: category !== undefined && finalCategories.includes(category),
+  };
 }
 
 /** The verdicts of a list of entries that each have an `event_id`; some services send the list as a JSON string. */
-function verdicts(list: unknown, sent: readonly string[], judge: (entry: JsonObject) => EventVerdict | undefined): Map<string, EventVerdict> {
+function verdicts(
+  list: unknown,
+  sent: readonly string[],
+  judge: (entry: JsonObject) => EventVerdict | undefined,
+): Map<string, EventVerdict> {
   const events = new Map<string, EventVerdict>();
   const known = new Set(sent);
   for (const entry of parseList(list)) {

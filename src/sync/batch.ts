@@ -36,7 +36,10 @@ const head = '{"events":[';
 const tail = "]}";
 
 /** Reads the files of these names, in their order, and packs them into one batch a call; undefined at their end. A file may be gone by then. */
-export function batchPacker(names: Iterator<string, undefined>, { queue, limits, skip, onDamaged }: PackOptions): () => Promise<Batch | undefined> {
+export function batchPacker(
+  names: Iterator<string, undefined>,
+  { queue, limits, skip, onDamaged }: PackOptions,
+): () => Promise<Batch | undefined> {
   let next: string | undefined;
   return async () => {
     const files: BatchFile[] = [];
@@ -49,7 +52,8 @@ export function batchPacker(names: Iterator<string, undefined>, { queue, limits,
       const unsettled = file?.items.filter(({ id }) => !skip.has(id)) ?? [];
       if (file === undefined || unsettled.length === 0) continue;
       const unsent = unsettled.filter(({ id }) => !packed.has(id));
-      const fits = (count: number, size: number): boolean => items.length + count <= limits.events && bytes + size <= limits.bytes;
+      const fits = (count: number, size: number): boolean =>
+        items.length + count <= limits.events && bytes + size <= limits.bytes;
       if (items.length > 0 && !fits(unsent.length, sizeOf(unsent))) break;
       for (const item of unsent) {
         if (items.length > 0 && !fits(1, sizeOf([item]))) break;
@@ -75,7 +79,11 @@ export function sizeOf(items: readonly QueueItem[]): number {
 }
 
 /** A single line that is not an event would make the service refuse the whole batch, so damage to a file is found here. */
-async function readFile(queue: QueueFolder, name: string, onDamaged: PackOptions["onDamaged"]): Promise<BatchFile | undefined> {
+async function readFile(
+  queue: QueueFolder,
+  name: string,
+  onDamaged: PackOptions["onDamaged"],
+): Promise<BatchFile | undefined> {
   const entry = queueEntry(name);
   if (entry === undefined) return undefined;
   const lines = queue.read(name);
@@ -88,7 +96,8 @@ async function readFile(queue: QueueFolder, name: string, onDamaged: PackOptions
 function parseItem(text: string, retries: number): QueueItem | undefined {
   try {
     const { event_id: id, lamport_clock: order } = Object(JSON.parse(text)) as Record<string, unknown>;
-    if (typeof id !== "string" || !/^[0-9A-Za-z]+$/.test(id) || !Number.isSafeInteger(order) || Number(order) < 0) return undefined;
+    if (typeof id !== "string" || !/^[0-9A-Za-z]+$/.test(id) || !Number.isSafeInteger(order) || Number(order) < 0)
+      return undefined;
     return { id, order: Number(order), text, retries };
   } catch {
     return undefined;

@@ -35,7 +35,11 @@ export interface DrainAccountOptions extends ServiceAccess {
  * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
  * @internal
  */
-export async function drainAccount(queue: SyncQueue, account: Account, options: DrainAccountOptions): Promise<DrainReport> {
+export async function drainAccount(
+  queue: SyncQueue,
+  account: Account,
+  options: DrainAccountOptions,
+): Promise<DrainReport> {
   const report = emptyReport();
   const scopes = queue.scopesOf(account).filter(({ events, artifacts }) => !events.isEmpty() || !artifacts.isEmpty());
   if (scopes.length === 0) return report;
@@ -51,10 +55,19 @@ export async function drainAccount(queue: SyncQueue, account: Account, options: 
 }
 
 /** Drains one scope under its lock, and adds to the counts of the report. Returns why it ended early. */
-async function drainScope(scope: QueueScope, limits: BatchLimits, report: DrainReport, options: DrainAccountOptions): Promise<AuthError | undefined> {
+async function drainScope(
+  scope: QueueScope,
+  limits: BatchLimits,
+  report: DrainReport,
+  options: DrainAccountOptions,
+): Promise<AuthError | undefined> {
   let lock;
   try {
-    lock = await acquireProcessLock(scope.lock, { clock: options.clock, timeoutMs: options.waitMs, signal: options.signal });
+    lock = await acquireProcessLock(scope.lock, {
+      clock: options.clock,
+      timeoutMs: options.waitMs,
+      signal: options.signal,
+    });
   } catch (error) {
     if (error instanceof AuthError && error.code === "lock_unavailable") return error;
     throw error;

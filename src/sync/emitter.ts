@@ -43,9 +43,13 @@ const countEvery = 1000;
 const groupSize = 1000;
 
 function queueFull(): AuthError {
-  return new AuthError("storage_unwritable", `the queue holds ${capacity} events and is full, so this one was not queued`, {
-    hint: hint`Run: ${{ command: "sync now" }}`,
-  });
+  return new AuthError(
+    "storage_unwritable",
+    `the queue holds ${capacity} events and is full, so this one was not queued`,
+    {
+      hint: hint`Run: ${{ command: "sync now" }}`,
+    },
+  );
 }
 
 /** Puts events into the queue. See {@link createEmitter}. @internal */
@@ -59,7 +63,16 @@ export type Emitter = (input: EventInput) => Promise<EmitReport>;
  * and one flush of the folder serve them all.
  * @internal
  */
-export function createEmitter({ queue, lamport, clock, nodeId, origin, context, live, onQueued }: EmitterOptions): Emitter {
+export function createEmitter({
+  queue,
+  lamport,
+  clock,
+  nodeId,
+  origin,
+  context,
+  live,
+  onQueued,
+}: EmitterOptions): Emitter {
   interface Pending {
     input: EventInput;
     timestamp: string;
@@ -87,15 +100,29 @@ export function createEmitter({ queue, lamport, clock, nodeId, origin, context, 
     const taken = group.slice(0, room);
     const first = await lamport.tick(taken.length);
     const team_slug = scope.account?.team ?? null;
-    const events = taken.map(({ input, timestamp }, index) => eventEnvelope(input, { event_id: nextId(), node_id: nodeId, lamport_clock: first + index, timestamp, team_slug }));
-    const items = events.map((event) => ({ order: event.lamport_clock, id: event.event_id, text: JSON.stringify(event) }));
+    const events = taken.map(({ input, timestamp }, index) =>
+      eventEnvelope(input, { event_id: nextId(), node_id: nodeId, lamport_clock: first + index, timestamp, team_slug }),
+    );
+    const items = events.map((event) => ({
+      order: event.lamport_clock,
+      id: event.event_id,
+      text: JSON.stringify(event),
+    }));
     const [only, second] = items;
     // An event that may be delivered live is then removed on its own, and so has a file of its own.
-    const names = only && second === undefined && live === undefined ? await scope.events.append(only) : await scope.events.add(items);
+    const names =
+      only && second === undefined && live === undefined
+        ? await scope.events.append(only)
+        : await scope.events.add(items);
     if (counted) counted.room -= room;
     events.forEach((event, index) => taken[index]?.resolve({ outcome: "queued", event }));
     const { account } = scope;
-    if (live && account) void sendLive(events, (event) => live.deliver(event, account), () => scope.events.remove(names));
+    if (live && account)
+      void sendLive(
+        events,
+        (event) => live.deliver(event, account),
+        () => scope.events.remove(names),
+      );
     onQueued?.();
   };
 
@@ -115,7 +142,11 @@ export function createEmitter({ queue, lamport, clock, nodeId, origin, context, 
   return async (input) => {
     try {
       // A copy, as JSON: a later change by the caller does not get into the event.
-      const copy = { ...context, ...input, payload: JSON.parse(JSON.stringify(input.payload ?? null)) as EventInput["payload"] };
+      const copy = {
+        ...context,
+        ...input,
+        payload: JSON.parse(JSON.stringify(input.payload ?? null)) as EventInput["payload"],
+      };
       const problems = eventProblems(copy);
       if (problems.length > 0) return { outcome: "refused", problems };
       return await new Promise<EmitReport>((resolve) => {
@@ -123,13 +154,20 @@ export function createEmitter({ queue, lamport, clock, nodeId, origin, context, 
         if (!writing) void write();
       });
     } catch (error) {
-      return { outcome: "refused", problems: [`this is not an event: ${error instanceof Error ? error.message : String(error)}`] };
+      return {
+        outcome: "refused",
+        problems: [`this is not an event: ${error instanceof Error ? error.message : String(error)}`],
+      };
     }
   };
 }
 
 /** They stay queued unless the service says that it has all of them; when a drain sends them too, the service answers `duplicate`. */
-async function sendLive(events: readonly EventEnvelope[], deliver: (event: EventEnvelope) => Promise<boolean>, remove: () => Promise<void>): Promise<void> {
+async function sendLive(
+  events: readonly EventEnvelope[],
+  deliver: (event: EventEnvelope) => Promise<boolean>,
+  remove: () => Promise<void>,
+): Promise<void> {
   try {
     const delivered = await Promise.all(events.map(deliver));
     if (!delivered.includes(false)) await remove();
@@ -139,5 +177,10 @@ async function sendLive(events: readonly EventEnvelope[], deliver: (event: Event
 }
 
 function asAuthError(error: unknown): AuthError {
-  return error instanceof AuthError ? error : new AuthError("storage_unwritable", "the event cannot be queued", { hint: hint`Run: ${{ command: "auth doctor" }}`, cause: error });
+  return error instanceof AuthError
+    ? error
+    : new AuthError("storage_unwritable", "the event cannot be queued", {
+        hint: hint`Run: ${{ command: "auth doctor" }}`,
+        cause: error,
+      });
 }

@@ -63,18 +63,28 @@ export interface DrainOptions extends ServiceAccess {
  * @returns why it ended early: no token, no answer, or an answer that says so
  * @internal
  */
-export async function drainEvents({ events: queue, account }: QueueScope, options: DrainOptions): Promise<AuthError | undefined> {
+export async function drainEvents(
+  { events: queue, account }: QueueScope,
+  options: DrainOptions,
+): Promise<AuthError | undefined> {
   const { counts } = options;
   const limits = { ...options.limits };
   // An event that was judged is not sent again in this drain: twenty tries are twenty drains, not one.
   const judged = new Set<string>();
-  const headers = { "content-type": "application/json", "content-encoding": "gzip", ...(account?.team && { "x-team-slug": account.team }) };
+  const headers = {
+    "content-type": "application/json",
+    "content-encoding": "gzip",
+    ...(account?.team && { "x-team-slug": account.team }),
+  };
   let failure: AuthError | undefined;
   let settling: Promise<void> = Promise.resolve();
   let refusedSingly = 0;
 
   const post = async (body: Buffer): Promise<ServiceAnswer | AuthError> => {
-    if (!options.held()) return new AuthError("lock_unavailable", "another process took over the queue", { hint: hint`Run: ${{ command: "sync now" }}` });
+    if (!options.held())
+      return new AuthError("lock_unavailable", "another process took over the queue", {
+        hint: hint`Run: ${{ command: "sync now" }}`,
+      });
     try {
       return await requestService(path, { method: "POST", headers, body }, options, timeoutMs);
     } catch (error) {
@@ -84,10 +94,17 @@ export async function drainEvents({ events: queue, account }: QueueScope, option
   };
 
   /** Sends events, in halves where the service asks for that, and collects the verdict on each. */
-  const send = async (items: readonly QueueItem[], body: Buffer, verdicts: Map<string, EventVerdict>): Promise<void> => {
+  const send = async (
+    items: readonly QueueItem[],
+    body: Buffer,
+    verdicts: Map<string, EventVerdict>,
+  ): Promise<void> => {
     const answer = await post(body);
     if (answer instanceof AuthError) return void (failure = answer);
-    const verdict = judgeBatch(answer, items.map(({ id }) => id));
+    const verdict = judgeBatch(
+      answer,
+      items.map(({ id }) => id),
+    );
     failure = verdict.failure;
     if (verdict.next === "halve") {
       if (answer.status === 413) limits.bytes = Math.min(limits.bytes, Math.ceil(sizeOf(items) / 2));
@@ -106,14 +123,21 @@ export async function drainEvents({ events: queue, account }: QueueScope, option
     }
     refusedSingly = answer.status === 400 && items.length === 1 ? refusedSingly + 1 : 0;
     if (refusedSingly >= maxRefusedSingly && counts.delivered + counts.duplicates === 0) {
-      failure = new ServiceError("service_rejected", `the service refused ${refusedSingly} events one by one with 400, and accepted none`, {
-        status: 400,
-        hint: hint`See its reasons: ${{ command: "sync now", options: ["--report", "report.json"] }}`,
-      });
+      failure = new ServiceError(
+        "service_rejected",
+        `the service refused ${refusedSingly} events one by one with 400, and accepted none`,
+        {
+          status: 400,
+          hint: hint`See its reasons: ${{ command: "sync now", options: ["--report", "report.json"] }}`,
+        },
+      );
     }
   };
 
-  const settleFile = async ({ entry, items }: BatchFile, verdicts: ReadonlyMap<string, EventVerdict>): Promise<void> => {
+  const settleFile = async (
+    { entry, items }: BatchFile,
+    verdicts: ReadonlyMap<string, EventVerdict>,
+  ): Promise<void> => {
     const kept = items.filter(({ id }) => !isDelivered(verdicts.get(id)));
     if (kept.length === items.length && !kept.some(({ id }) => verdicts.get(id)?.kind === "rejected")) return;
     for (const item of kept) {
@@ -121,10 +145,15 @@ export async function drainEvents({ events: queue, account }: QueueScope, option
       const retries = (item.retries ?? 0) + (verdict?.kind === "rejected" ? 1 : 0);
       const dead = verdict?.kind === "rejected" && (verdict.final || retries >= maxTries);
       // From here on it has a file of its own, which exists before the shared one is removed.
-      const [own = entry.name] = items.length > 1 ? await queue.add([{ ...item, retries: dead ? retries - 1 : retries }]) : [];
+      const [own = entry.name] =
+        items.length > 1 ? await queue.add([{ ...item, retries: dead ? retries - 1 : retries }]) : [];
       if (verdict?.kind !== "rejected") continue;
       const single = queueEntry(own) ?? entry;
-      if (dead) queue.giveUp(single, verdict.final ? verdict.reason : `refused ${maxTries} times, most recently with: ${verdict.reason}`);
+      if (dead)
+        queue.giveUp(
+          single,
+          verdict.final ? verdict.reason : `refused ${maxTries} times, most recently with: ${verdict.reason}`,
+        );
       else if (items.length === 1) queue.retry(single);
       counts.rejected++;
       options.onRejected?.({ id: item.id, category: verdict.category, reason: verdict.reason, dead });
@@ -140,7 +169,8 @@ export async function drainEvents({ events: queue, account }: QueueScope, option
   };
 
   const onDamaged = async ({ entry, items }: BatchFile): Promise<void> => {
-    const reason = "the file in the queue does not contain the events that were written to it; those that could be read were kept";
+    const reason =
+      "the file in the queue does not contain the events that were written to it; those that could be read were kept";
     await queue.add(items);
     queue.giveUp(entry, reason);
     counts.rejected++;

@@ -5,15 +5,28 @@ import { ulidPattern } from "./ulid.ts";
 const schemaVersion = "3.0.0";
 
 export const aggregateTypes = ["WorkPackage", "Mission", "MissionDossier", "Build"] as const;
-const lanes = ["planned", "claimed", "in_progress", "in_review", "for_review", "approved", "done", "blocked", "canceled"] as const;
+const lanes = [
+  "planned",
+  "claimed",
+  "in_progress",
+  "in_review",
+  "for_review",
+  "approved",
+  "done",
+  "blocked",
+  "canceled",
+] as const;
 
 /** Returns what was expected of an invalid value; undefined for a valid one. */
 type Check = (value: unknown) => string | undefined;
 
-const text: Check = (value) => (typeof value === "string" && value.trim() !== "" ? undefined : "expected text that is not empty");
-const count: Check = (value) => (Number.isSafeInteger(value) && Number(value) >= 0 ? undefined : "expected a whole number, 0 or more");
+const text: Check = (value) =>
+  typeof value === "string" && value.trim() !== "" ? undefined : "expected text that is not empty";
+const count: Check = (value) =>
+  Number.isSafeInteger(value) && Number(value) >= 0 ? undefined : "expected a whole number, 0 or more";
 const textOrCount: Check = (value) => (text(value) && count(value) ? "expected text or a whole number" : undefined);
-const workPackage: Check = (value) => (typeof value === "string" && /^WP\d\d$/.test(value) ? undefined : 'expected "WP" and two digits, such as "WP01"');
+const workPackage: Check = (value) =>
+  typeof value === "string" && /^WP\d\d$/.test(value) ? undefined : 'expected "WP" and two digits, such as "WP01"';
 const oneOf =
   (...known: readonly string[]): Check =>
   (value) =>
@@ -28,7 +41,11 @@ const payloads = {
   MissionClosed: { mission_slug: text, total_wps: count },
   HistoryAdded: { wp_id: workPackage, entry_type: oneOf("note", "review", "error", "comment"), entry_content: text },
   ErrorLogged: { error_type: oneOf("validation", "runtime", "network", "auth", "unknown"), error_message: text },
-  DependencyResolved: { wp_id: workPackage, dependency_wp_id: workPackage, resolution_type: oneOf("completed", "skipped", "merged") },
+  DependencyResolved: {
+    wp_id: workPackage,
+    dependency_wp_id: workPackage,
+    resolution_type: oneOf("completed", "skipped", "merged"),
+  },
 } satisfies Readonly<Record<string, Readonly<Record<string, Check>>>>;
 
 export const eventTypes: readonly string[] = Object.keys(payloads);
@@ -47,7 +64,13 @@ export interface ProjectContext {
   repo_slug: string | null;
 }
 
-const contextKeys = ["project_uuid", "project_slug", "git_branch", "head_commit_sha", "repo_slug"] as const satisfies (keyof ProjectContext)[];
+const contextKeys = [
+  "project_uuid",
+  "project_slug",
+  "git_branch",
+  "head_commit_sha",
+  "repo_slug",
+] as const satisfies (keyof ProjectContext)[];
 
 /** An event as the caller passes it. The emitter fills in the rest of the envelope. */
 export interface EventInput extends Partial<ProjectContext> {
@@ -91,13 +114,19 @@ export function eventProblems(input: EventInput): string[] {
     if (expected !== undefined) problems.push(`${key} is ${quoted(value)}, ${expected}`);
   };
   const { event_type: type, payload } = input;
-  for (const key of ["feature_slug", "feature_number"]) if (key in input) problems.push(`${key} is no longer part of an event`);
+  for (const key of ["feature_slug", "feature_number"])
+    if (key in input) problems.push(`${key} is no longer part of an event`);
   check("event_type", type, isEventType(type) ? undefined : `expected one of ${Object.keys(payloads).join(", ")}`);
   check("aggregate_id", input.aggregate_id, text(input.aggregate_id));
-  if (input.aggregate_type !== undefined) check("aggregate_type", input.aggregate_type, oneOf(...aggregateTypes)(input.aggregate_type));
+  if (input.aggregate_type !== undefined)
+    check("aggregate_type", input.aggregate_type, oneOf(...aggregateTypes)(input.aggregate_type));
   if (input.build_id) check("build_id", input.build_id, uuid.test(input.build_id) ? undefined : "expected a UUID");
   if (typeof input.causation_id === "string") {
-    check("causation_id", input.causation_id, ulidPattern.test(input.causation_id) ? undefined : "expected the ID of an event");
+    check(
+      "causation_id",
+      input.causation_id,
+      ulidPattern.test(input.causation_id) ? undefined : "expected the ID of an event",
+    );
   }
   for (const key of contextKeys) {
     const value: unknown = input[key] ?? null;

@@ -31,7 +31,10 @@ export function heartbeat(clock: Clock): Heartbeat {
     for (;;) {
       const limitMs = Math.max(leastMs, missing * (pauseMs ?? 0));
       const leftMs = heardAt + limitMs - clock.monotonic();
-      if (leftMs <= 0) return lost.abort(new AuthError("network_unavailable", `the service has been silent for ${Math.round(limitMs / 1000)} s`));
+      if (leftMs <= 0)
+        return lost.abort(
+          new AuthError("network_unavailable", `the service has been silent for ${Math.round(limitMs / 1000)} s`),
+        );
       await clock.sleep(Math.min(leftMs, longestSleepMs), { signal: ended.signal, background: true });
     }
   };

@@ -44,7 +44,8 @@ export function createLamportClock(folder: string, clock: Clock): LamportClock {
   return {
     tick: async (count) => (await advance((current) => current + count)) + 1,
     observe: async (seen) => {
-      if (Number.isSafeInteger(seen) && seen >= 0 && seen <= highestPlausible) await advance((current) => Math.max(current, seen) + 1);
+      if (Number.isSafeInteger(seen) && seen >= 0 && seen <= highestPlausible)
+        await advance((current) => Math.max(current, seen) + 1);
     },
   };
 }

@@ -15,7 +15,9 @@ import { type Account, isSameAccount } from "./queue.ts";
 export type LiveState = "Connected" | "Reconnecting" | "Offline" | "OfflineBatchMode";
 
 /** What a live connection reports. */
-export type LiveMessage = Exclude<LiveFrame, { kind: "ping" }> | { kind: "state"; state: LiveState; reason: AuthError | undefined };
+export type LiveMessage =
+  | Exclude<LiveFrame, { kind: "ping" }>
+  | { kind: "state"; state: LiveState; reason: AuthError | undefined };
 
 /** What a live client is made of. @internal */
 export interface LiveClientOptions extends Pick<ConnectionOptions, "clock" | "WebSocket" | "through"> {
@@ -87,7 +89,9 @@ export class LiveClient {
         this.#enter(this.#failures > failuresBeforeBatches ? "OfflineBatchMode" : "Reconnecting", reason);
         const retryAfterMs = reason instanceof ServiceError ? reason.retryAfterMs : undefined;
         const asked = { attempt: this.#failures, retryAfterMs, random: random() };
-        await clock.sleep(retryAfterMs === undefined ? reconnectDelay(asked) : retryDelay(asked), { signal: stop }).catch(() => undefined);
+        await clock
+          .sleep(retryAfterMs === undefined ? reconnectDelay(asked) : retryDelay(asked), { signal: stop })
+          .catch(() => undefined);
       }
     } finally {
       this.#enter("Offline", undefined);
@@ -123,7 +127,10 @@ export class LiveClient {
   async #connectOnce(stop: AbortSignal): Promise<void> {
     const { account: currentAccount, ticket: getTicket } = this.#options;
     const account = await currentAccount(stop);
-    if (account.team === null) throw new AuthError("access_denied", "this account is not in a team, and live updates belong to a team", { hint: hint`Your teams: ${{ command: "auth team" }}` });
+    if (account.team === null)
+      throw new AuthError("access_denied", "this account is not in a team, and live updates belong to a team", {
+        hint: hint`Your teams: ${{ command: "auth team" }}`,
+      });
     const ticket = await getTicket(account.team, stop, account);
     // Another user may have logged in between the two: then the ticket and its events are that user's.
     if (!isSameAccount(account, await currentAccount(stop))) return;
@@ -150,10 +157,14 @@ export class LiveClient {
     const frame = parseFrame(data);
     // Only now: a service that accepts connections and drops them at once must not reset the back-off.
     if (frame.kind !== "ignored") this.#failures = 0;
-    if (frame.kind === "answer") this.#waiting.get(frame.answer.eventId)?.(frame.answer.status === "accepted" || frame.answer.status === "duplicate");
+    if (frame.kind === "answer")
+      this.#waiting.get(frame.answer.eventId)?.(
+        frame.answer.status === "accepted" || frame.answer.status === "duplicate",
+      );
     const { buildId } = this.#options;
     if (frame.kind !== "ping") this.#report(frame);
-    else socket.send(JSON.stringify({ type: "pong", timestamp: frame.timestamp, ...(buildId && { build_id: buildId }) }));
+    else
+      socket.send(JSON.stringify({ type: "pong", timestamp: frame.timestamp, ...(buildId && { build_id: buildId }) }));
     return frame;
   }
 
@@ -182,6 +193,7 @@ function reconnectDelay({ attempt, random }: RetryFacts): number {
  * a row mean that the service denies this client.
  */
 function mayRetry(error: AuthError, previous: AuthError | undefined): boolean {
-  if (error instanceof ServiceError && error.status === 401) return !(previous instanceof ServiceError && previous.status === 401);
+  if (error instanceof ServiceError && error.status === 401)
+    return !(previous instanceof ServiceError && previous.status === 401);
   return isTransient(error);
 }

@@ -43,7 +43,15 @@ function frameOf(frame: JsonObject): LiveFrame {
     case "error": {
       if (typeof eventId !== "string") return ignored("it answers no event");
       const status = typeof frame["status"] === "string" ? frame["status"] : type === "ack" ? "accepted" : "rejected";
-      return { kind: "answer", answer: { eventId, status, category: typeof category === "string" ? category : undefined, retryable: frame["retryable"] === true } };
+      return {
+        kind: "answer",
+        answer: {
+          eventId,
+          status,
+          category: typeof category === "string" ? category : undefined,
+          retryable: frame["retryable"] === true,
+        },
+      };
     }
     default:
       return ignored("its type is unknown");

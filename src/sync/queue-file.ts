@@ -72,7 +72,13 @@ export function countItems(folder: string, name: string): number {
 /** Removes the end mark, and what came too late, from a file that people will read and nothing writes to anymore. */
 export function removeEndMark(path: string): void {
   const text = readText(path);
-  if (text.includes(`\n${endMark}\n`)) replacePrivateFile(path, linesOf(text).map((line) => `${line}\n`).join(""));
+  if (text.includes(`\n${endMark}\n`))
+    replacePrivateFile(
+      path,
+      linesOf(text)
+        .map((line) => `${line}\n`)
+        .join(""),
+    );
 }
 
 /**
@@ -87,7 +93,11 @@ export async function appendLine(folder: string, order: number, text: string): P
   const path = join(folder, positionName(order - (order % fileSpan)) + openSuffix);
   const line = Buffer.from(`\n${text}`);
   for (let isThere = false; !isThere; ) {
-    const file = await open(path, constants.O_APPEND | constants.O_RDWR | constants.O_CREAT | safely | writesThrough, 0o600);
+    const file = await open(
+      path,
+      constants.O_APPEND | constants.O_RDWR | constants.O_CREAT | safely | writesThrough,
+      0o600,
+    );
     try {
       checkPrivateFile(path, await file.stat());
       const { bytesWritten } = await file.write(line);

@@ -7,7 +7,20 @@ import type { Clock } from "../platform/clock.ts";
 import { mayFlush, moveFile, syncFolder, writesThrough } from "../platform/replace-file.ts";
 import { firstNames, namesIn, removeFiles, removeFilesBefore } from "../platform/large-folder.ts";
 import { ensurePrivateFolder, replacePrivateFile, unwritable } from "../platform/private-file-changes.ts";
-import { appendLine, closeOpenFiles, countItems, fileSpan, isClosedFile, isOpenFile, positionName, type QueueEntry, queueEntry, queueEntryName, readLines, removeEndMark } from "./queue-file.ts";
+import {
+  appendLine,
+  closeOpenFiles,
+  countItems,
+  fileSpan,
+  isClosedFile,
+  isOpenFile,
+  positionName,
+  type QueueEntry,
+  queueEntry,
+  queueEntryName,
+  readLines,
+  removeEndMark,
+} from "./queue-file.ts";
 
 export interface QueueItem {
   /** Its position in the queue, smallest first; a whole number that is not negative. */
@@ -65,11 +78,18 @@ export class QueueFolder {
     ensurePrivateFolder(this.#unfinished);
     // A drain that was killed here leaves a file that the next one writes again: it must not be in the way.
     const attempt = randomBytes(6).toString("hex");
-    const files = inFiles(items).map(({ name, text }) => ({ name, text, unfinished: join(this.#unfinished, `${attempt}-${name}`), path: join(this.#waiting, name) }));
+    const files = inFiles(items).map(({ name, text }) => ({
+      name,
+      text,
+      unfinished: join(this.#unfinished, `${attempt}-${name}`),
+      path: join(this.#waiting, name),
+    }));
     const added: string[] = [];
     try {
       const flag = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | writesThrough;
-      await inGroups(files, ({ unfinished, text }) => writeFile(unfinished, text, { flag, mode: 0o600, flush: mayFlush }));
+      await inGroups(files, ({ unfinished, text }) =>
+        writeFile(unfinished, text, { flag, mode: 0o600, flush: mayFlush }),
+      );
       for (const { unfinished, path } of files) {
         moveFile(unfinished, path);
         added.push(path);
@@ -220,7 +240,10 @@ function inFiles(items: readonly QueueItem[]): { name: string; text: string }[] 
   }
   return groups.map((group) => {
     const { order = 0, id = "", retries = 0 } = group[0] ?? {};
-    return { name: queueEntryName({ order, id, count: group.length, retries }), text: group.map(({ text }) => `${text}\n`).join("") };
+    return {
+      name: queueEntryName({ order, id, count: group.length, retries }),
+      text: group.map(({ text }) => `${text}\n`).join(""),
+    };
   });
 }
 

@@ -63,7 +63,8 @@ export class SyncQueue {
   scopeOf(origin: Origin): QueueScope {
     const folder = unassigned(origin.profile, origin.service);
     const last = this.#lastAccount(folder);
-    if (origin.account && !isSameAccount(last, origin.account)) this.#write(folder, "last-account.json", origin.account);
+    if (origin.account && !isSameAccount(last, origin.account))
+      this.#write(folder, "last-account.json", origin.account);
     const account = origin.account ?? last;
     return account ? this.#accountScope(account) : this.#scope(folder, undefined);
   }
@@ -90,7 +91,8 @@ export class SyncQueue {
         const to = this.#accountScope(owner);
         from.events.moveAllTo(to.events);
         from.artifacts.moveAllTo(to.artifacts);
-        if (!isSameAccount(owner, account) || this.#lastAccount(folder) === undefined) this.#write(folder, "last-account.json", account);
+        if (!isSameAccount(owner, account) || this.#lastAccount(folder) === undefined)
+          this.#write(folder, "last-account.json", account);
       }
     } finally {
       lock.release();
@@ -110,7 +112,9 @@ export class SyncQueue {
 
   /** The scopes that an account may drain: its own, and those of its user's other teams, each of which is sent to its own team. */
   scopesOf(account: Account): QueueScope[] {
-    return this.scopes().filter((scope) => scope.account?.service === account.service && scope.account.user === account.user);
+    return this.scopes().filter(
+      (scope) => scope.account?.service === account.service && scope.account.user === account.user,
+    );
   }
 
   #accountScope(account: Account): QueueScope {
@@ -165,6 +169,7 @@ export function isSameAccount(a: Account | undefined, b: Account): boolean {
 /** Undefined for a damaged file, which the account of its folder then replaces. */
 function parseAccount(text: string): Account | undefined {
   const { service, user, team = null } = Object(parseJson(text)) as Record<string, unknown>;
-  if (typeof service !== "string" || typeof user !== "string" || (team !== null && typeof team !== "string")) return undefined;
+  if (typeof service !== "string" || typeof user !== "string" || (team !== null && typeof team !== "string"))
+    return undefined;
   return { service, user, team };
 }

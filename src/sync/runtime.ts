@@ -41,7 +41,10 @@ export interface SyncRuntimeOptions extends SyncOptions, Pick<EmitterOptions, "c
   /** Asks the service who owns the token, where the origin has no account; undefined when nobody is logged in. Called before a drain, never to emit. */
   owner?: (origin: Origin, signal: AbortSignal | undefined) => Promise<Account | undefined>;
   /** Where the end of the process is announced; `process` by default. */
-  exit?: { once(event: "beforeExit", listener: () => void): unknown; off(event: "beforeExit", listener: () => void): unknown };
+  exit?: {
+    once(event: "beforeExit", listener: () => void): unknown;
+    off(event: "beforeExit", listener: () => void): unknown;
+  };
 }
 
 /** Options of {@link SyncRuntime.flush}. */
@@ -124,7 +127,14 @@ export class SyncRuntime {
     await this.queue.bind(origin.profile, account);
     const onRejected = (rejection: Rejection): void => this.#notify({ kind: "rejected", rejection });
     const { drainAccount } = await import("./drain.ts");
-    const report = await drainAccount(this.queue, account, { fetch: await fetch(account), clock, signal, waitMs, onRejected, onProgress });
+    const report = await drainAccount(this.queue, account, {
+      fetch: await fetch(account),
+      clock,
+      signal,
+      waitMs,
+      onRejected,
+      onProgress,
+    });
     this.#notify({ kind: "drained", report });
     return report;
   }
@@ -147,14 +157,19 @@ export class SyncRuntime {
     try {
       return (await this.flush({ signal, waitMs })).failure;
     } catch (error) {
-      return error instanceof AuthError ? error : new AuthError("interrupted", "the queue was not fully drained", { cause: error });
+      return error instanceof AuthError
+        ? error
+        : new AuthError("interrupted", "the queue was not fully drained", { cause: error });
     }
   }
 
   /** The account that a token belongs to, or why there is none. */
   async #ownerOf(origin: Origin, signal: AbortSignal | undefined): Promise<Account | AuthError> {
     try {
-      return (await this.#options.owner?.(origin, signal)) ?? new NotAuthenticatedError("nobody is logged in", { hint: hint`Run: ${login(origin.profile)}` });
+      return (
+        (await this.#options.owner?.(origin, signal)) ??
+        new NotAuthenticatedError("nobody is logged in", { hint: hint`Run: ${login(origin.profile)}` })
+      );
     } catch (error) {
       if (error instanceof AuthError && !signal?.aborted) return error;
       throw error;
@@ -165,7 +180,12 @@ export class SyncRuntime {
     const { emptyReport, waiting } = await import("./drain.ts");
     const left = waiting(this.queue.scopeOf(origin));
     const isWaiting = cause instanceof NotAuthenticatedError && left > 0;
-    const failure = isWaiting ? new NotAuthenticatedError(`${cause.message}, and ${left} ${left === 1 ? "entry is" : "entries are"} still queued`, { ...(cause.next && { hint: cause.next }) }) : cause;
+    const failure = isWaiting
+      ? new NotAuthenticatedError(
+          `${cause.message}, and ${left} ${left === 1 ? "entry is" : "entries are"} still queued`,
+          { ...(cause.next && { hint: cause.next }) },
+        )
+      : cause;
     return { ...emptyReport(), left, failure };
   }
 

@@ -27,9 +27,20 @@ export interface ServiceAnswer {
  * @throws {@link ServiceError} `network_unavailable` when there was no answer in time; what the authorized fetch throws
  * when there is no token to send; the signal's reason
  */
-export async function requestService(path: string, init: AuthorizedRequestInit, { fetch, signal }: ServiceAccess, timeoutMs: number): Promise<ServiceAnswer> {
+export async function requestService(
+  path: string,
+  init: AuthorizedRequestInit,
+  { fetch, signal }: ServiceAccess,
+  timeoutMs: number,
+): Promise<ServiceAnswer> {
   // Each caller has a rule of its own for what follows a failure, so that nothing is repeated behind its back.
-  const response = await fetch(path, { ...init, redirects: "service", retries: 0, timeoutMs, ...(signal && { signal }) });
+  const response = await fetch(path, {
+    ...init,
+    redirects: "service",
+    retries: 0,
+    timeoutMs,
+    ...(signal && { signal }),
+  });
   const body = await readJsonObject(response, undefined, signal);
   return { status: response.status, body, retryAfterMs: retryAfter(response, body) };
 }
@@ -54,7 +65,14 @@ const protocolLimits: BatchLimits = { events: 1000, bytes: 262_144 };
 export async function syncHealth(access: ServiceAccess): Promise<SyncHealth> {
   try {
     const { status, body } = await requestService("/api/v1/sync/health/", { method: "GET" }, access, 5000);
-    const state = status === 200 ? "connected" : status === 401 ? "authentication_failed" : status === 403 ? "denied" : "unexpected";
+    const state =
+      status === 200
+        ? "connected"
+        : status === 401
+          ? "authentication_failed"
+          : status === 403
+            ? "denied"
+            : "unexpected";
     const limits = member(member(body, "sync_ingress"), "limits");
     return {
       state,
@@ -66,7 +84,8 @@ export async function syncHealth(access: ServiceAccess): Promise<SyncHealth> {
   } catch (error) {
     if (error instanceof NotAuthenticatedError) return { state: "authentication_failed", limits: protocolLimits };
     // A lock that another process holds says nothing about the service.
-    if (isTransient(error) && error.code !== "lock_unavailable") return { state: "unreachable", limits: protocolLimits };
+    if (isTransient(error) && error.code !== "lock_unavailable")
+      return { state: "unreachable", limits: protocolLimits };
     throw error;
   }
 }

@@ -21,7 +21,8 @@ export function createUlidSource(clock: Clock): () => string {
     const now = BigInt(Math.floor(clock.now()));
     last = now > last >> 80n ? (now << 80n) | BigInt(`0x${randomBytes(10).toString("hex")}`) : last + 1n;
     let text = "";
-    for (let rest = last, digit = 0; digit < 26; digit++, rest >>= 5n) text = alphabet.charAt(Number(rest & 31n)) + text;
+    for (let rest = last, digit = 0; digit < 26; digit++, rest >>= 5n)
+      text = alphabet.charAt(Number(rest & 31n)) + text;
     return text;
   };
 }

@@ -56,7 +56,10 @@ export class TrackerClient {
   }
 
   /** Items of the tracker, 100 at a time by default; `next_cursor` of the result gets the next ones. */
-  async pull(call: Routing & { limit?: number; cursor?: string; filters?: TrackerResult }, options?: CallOptions): Promise<TrackerResult> {
+  async pull(
+    call: Routing & { limit?: number; cursor?: string; filters?: TrackerResult },
+    options?: CallOptions,
+  ): Promise<TrackerResult> {
     const { limit = 100, cursor, filters } = call;
     return this.#send("pull/", { ...routed(call), limit, cursor, filters }, options);
   }
@@ -73,9 +76,16 @@ export class TrackerClient {
   }
 
   /** Finds issues by their text or their key, 20 at most by default. */
-  async searchIssues(call: Routing & { queryText?: string; queryKey?: string; limit?: number }, options?: CallOptions): Promise<TrackerResult> {
+  async searchIssues(
+    call: Routing & { queryText?: string; queryKey?: string; limit?: number },
+    options?: CallOptions,
+  ): Promise<TrackerResult> {
     const { queryText, queryKey, limit = 20 } = call;
-    return this.#send("issue-search/", { ...routed(call, "optional"), query_text: queryText, query_key: queryKey, limit }, options);
+    return this.#send(
+      "issue-search/",
+      { ...routed(call, "optional"), query_text: queryText, query_key: queryKey, limit },
+      options,
+    );
   }
 
   /** The tickets that the binding shows, 20 at most by default. */
@@ -84,20 +94,37 @@ export class TrackerClient {
   }
 
   /** What a project could be bound to, each with a `candidate_token`. */
-  bindResolve(call: { provider: string; projectIdentity: TrackerResult }, options?: CallOptions): Promise<TrackerResult> {
+  bindResolve(
+    call: { provider: string; projectIdentity: TrackerResult },
+    options?: CallOptions,
+  ): Promise<TrackerResult> {
     return this.#send("bind-resolve/", { provider: call.provider, project_identity: call.projectIdentity }, options);
   }
 
   /** Binds a project to one of the candidates. */
-  bindConfirm(call: { provider: string; candidateToken: string; projectIdentity: TrackerResult }, options?: WriteOptions): Promise<TrackerResult> {
+  bindConfirm(
+    call: { provider: string; candidateToken: string; projectIdentity: TrackerResult },
+    options?: WriteOptions,
+  ): Promise<TrackerResult> {
     const { provider, candidateToken, projectIdentity } = call;
-    return this.#write("bind-confirm/", { provider, candidate_token: candidateToken, project_identity: projectIdentity }, options);
+    return this.#write(
+      "bind-confirm/",
+      { provider, candidate_token: candidateToken, project_identity: projectIdentity },
+      options,
+    );
   }
 
   /** Whether a binding is still good for a project. */
-  bindValidate(call: { provider: string; bindingRef: string; projectIdentity: TrackerResult }, options?: CallOptions): Promise<TrackerResult> {
+  bindValidate(
+    call: { provider: string; bindingRef: string; projectIdentity: TrackerResult },
+    options?: CallOptions,
+  ): Promise<TrackerResult> {
     const { provider, bindingRef, projectIdentity } = call;
-    return this.#send("bind-validate/", { provider, binding_ref: bindingRef, project_identity: projectIdentity }, options);
+    return this.#send(
+      "bind-validate/",
+      { provider, binding_ref: bindingRef, project_identity: projectIdentity },
+      options,
+    );
   }
 
   async #read(path: string, routing: Routing, options: CallOptions = {}): Promise<TrackerResult> {
@@ -108,13 +135,20 @@ export class TrackerClient {
     return trackerResult({ method: "POST", path, parameters, ...options }, this.#access);
   }
 
-  async #write(path: string, parameters: TrackerResult, { idempotencyKey = randomUUID(), signal }: WriteOptions = {}): Promise<TrackerResult> {
+  async #write(
+    path: string,
+    parameters: TrackerResult,
+    { idempotencyKey = randomUUID(), signal }: WriteOptions = {},
+  ): Promise<TrackerResult> {
     return trackerResult({ method: "POST", path, parameters, idempotencyKey, signal }, this.#access);
   }
 }
 
 /** The binding, else the project: never both, so that the service has no choice to make. */
-function routed({ provider, bindingRef, projectSlug }: Routing, need: "required" | "optional" = "required"): TrackerResult {
+function routed(
+  { provider, bindingRef, projectSlug }: Routing,
+  need: "required" | "optional" = "required",
+): TrackerResult {
   if (bindingRef) return { provider, binding_ref: bindingRef };
   if (projectSlug) return { provider, project_slug: projectSlug };
   if (need === "optional") return { provider };

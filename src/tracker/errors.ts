@@ -58,7 +58,11 @@ export function trackerFacts(error: unknown): TrackerFacts | undefined {
 }
 
 /** The error that an answer or a failed operation describes. A delay in the body takes precedence over the one of `Retry-After`. */
-export function trackerFailure(status: number, body: JsonObject | undefined, retryAfterMs?: number): TrackerError | NotAuthenticatedError {
+export function trackerFailure(
+  status: number,
+  body: JsonObject | undefined,
+  retryAfterMs?: number,
+): TrackerError | NotAuthenticatedError {
   // Programs print these too, and a crash does.
   const said = (name: string): string | undefined => textOf(excerpt(printable(textOf(body?.[name]) ?? ""), 200));
   const errorCode = said("error_code") ?? said("code") ?? said("error");
@@ -89,7 +93,8 @@ function codeOf({ status, retryable }: TrackerFacts): AuthErrorCode {
 
 function hintOf(facts: TrackerFacts): Hint {
   if (facts.userActionRequired) return hint`Fix this on the service's website first`;
-  if (facts.retryAfterMs !== undefined || codeOf(facts) === "service_unavailable") return hint`Try again ${inWhile(facts.retryAfterMs)}`;
+  if (facts.retryAfterMs !== undefined || codeOf(facts) === "service_unavailable")
+    return hint`Try again ${inWhile(facts.retryAfterMs)}`;
   return hint`See how it is connected: ${trackerStatus}`;
 }
 

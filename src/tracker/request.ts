@@ -51,11 +51,15 @@ export async function trackerResult(request: TrackerRequest, access: TrackerAcce
 }
 
 /** Sends one request, and once more after a 429. All other retries are switched off, so that the rule is the tracker's own. */
-async function send(request: TrackerRequest, { fetch, clock, team }: TrackerAccess): Promise<{ status: number; result: TrackerResult }> {
+async function send(
+  request: TrackerRequest,
+  { fetch, clock, team }: TrackerAccess,
+): Promise<{ status: number; result: TrackerResult }> {
   const { method, path, parameters = {}, idempotencyKey, signal } = request;
   const isRead = method === "GET";
   const query = new URLSearchParams();
-  if (isRead) for (const [name, value] of Object.entries(parameters)) if (value !== undefined) query.set(name, String(value));
+  if (isRead)
+    for (const [name, value] of Object.entries(parameters)) if (value !== undefined) query.set(name, String(value));
   const url = `/api/v1/tracker/${path}${query.size > 0 ? `?${query}` : ""}`;
   const headers = {
     accept: "application/json",
@@ -63,7 +67,15 @@ async function send(request: TrackerRequest, { fetch, clock, team }: TrackerAcce
     ...(!isRead && { "content-type": "application/json" }),
     ...(idempotencyKey !== undefined && { "idempotency-key": idempotencyKey }),
   };
-  const init: AuthorizedRequestInit = { method, headers, redirects: "service", retries: 0, timeoutMs, ...(!isRead && { body: JSON.stringify(parameters) }), ...(signal && { signal }) };
+  const init: AuthorizedRequestInit = {
+    method,
+    headers,
+    redirects: "service",
+    retries: 0,
+    timeoutMs,
+    ...(!isRead && { body: JSON.stringify(parameters) }),
+    ...(signal && { signal }),
+  };
   for (let isResend = false; ; isResend = true) {
     const response = await fetch(url, init);
     const body = await readJsonObject(response, maxResultBytes, signal);
@@ -71,7 +83,8 @@ async function send(request: TrackerRequest, { fetch, clock, team }: TrackerAcce
     if (response.ok) throw invalidAnswer(response, "answered without a JSON object");
     const askedMs = retryAfter(response);
     const waitMs = retryAfterSeconds(body) ?? askedMs ?? 5000;
-    if (response.status !== 429 || isResend || waitMs > longestWaitMs) throw trackerFailure(response.status, body, askedMs);
+    if (response.status !== 429 || isResend || waitMs > longestWaitMs)
+      throw trackerFailure(response.status, body, askedMs);
     await clock.sleep(waitMs, { signal });
   }
 }
@@ -80,27 +93,42 @@ async function send(request: TrackerRequest, { fetch, clock, team }: TrackerAcce
  * Polls an operation after 1, 2, 4 … 30 s, each shortened by up to a half, and gives up after 300 s. A transient
  * failure of a poll ends nothing, since the work goes on without it.
  */
-async function resultOfOperation(id: unknown, access: TrackerAccess, signal: AbortSignal | undefined): Promise<TrackerResult> {
+async function resultOfOperation(
+  id: unknown,
+  access: TrackerAccess,
+  signal: AbortSignal | undefined,
+): Promise<TrackerResult> {
   const { clock, random = Math.random } = access;
   // It becomes part of a path, and must not lead to another one.
   if (typeof id !== "string" || !/^[\w-][\w.:-]{0,199}$/.test(id)) {
-    throw new AuthError("service_answer_invalid", 'the tracker answered 202 without a usable "operation_id"', { hint: "Report this to the operator of the service" });
+    throw new AuthError("service_answer_invalid", 'the tracker answered 202 without a usable "operation_id"', {
+      hint: "Report this to the operator of the service",
+    });
   }
   const startedAt = clock.monotonic();
   let problem: unknown;
   for (let attempt = 1; ; attempt += 1) {
     const pauseMs = Math.min(longestPauseMs, retryDelay({ attempt, random: random() }));
     if (clock.monotonic() - startedAt + pauseMs > longestWaitMs) {
-      throw new AuthError("timed_out", `operation "${id}" did not finish within ${longestWaitMs / 1000} s`, { hint: hint`It may still finish. See: ${trackerStatus}`, cause: problem });
+      throw new AuthError("timed_out", `operation "${id}" did not finish within ${longestWaitMs / 1000} s`, {
+        hint: hint`It may still finish. See: ${trackerStatus}`,
+        cause: problem,
+      });
     }
     await clock.sleep(pauseMs, { signal });
-    const { result: operation } = await send({ method: "GET", path: `operations/${id}/`, signal }, access).catch((error: unknown) => {
-      if (!isTransient(error)) throw error;
-      problem = error;
-      return { result: {} as TrackerResult };
-    });
+    const { result: operation } = await send({ method: "GET", path: `operations/${id}/`, signal }, access).catch(
+      (error: unknown) => {
+        if (!isTransient(error)) throw error;
+        problem = error;
+        return { result: {} as TrackerResult };
+      },
+    );
     const { status, result, error } = operation;
     if (status === "completed") return isJsonObject(result) ? result : operation;
-    if (status === "failed") throw trackerFailure(200, isJsonObject(error) ? error : { message: typeof error === "string" ? error : `operation "${id}" failed` });
+    if (status === "failed")
+      throw trackerFailure(
+        200,
+        isJsonObject(error) ? error : { message: typeof error === "string" ? error : `operation "${id}" failed` },
+      );
   }
 }

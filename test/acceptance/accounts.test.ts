@@ -8,13 +8,20 @@ import { runCommand, type CommandResult } from "../helpers/command.ts";
 import { runHere } from "../helpers/command-here.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
 
-test("S-010 a link or a named pipe in place of the file shows nothing of its target, and nobody waits for it", { skip: process.platform === "win32" && "no named pipes in folders there" }, async (t) => {
+test("S-010 a link or a named pipe in place of the file shows nothing of its target, and nobody waits for it", {
+  skip: process.platform === "win32" && "no named pipes in folders there",
+}, async (t) => {
   const { env, folder, project } = await twoAccounts(t);
   const whoami = (): Promise<CommandResult> => runCommand(t, ["auth", "whoami"], env, { cwd: project });
   const file = join(project, ".spec-kitty-profile");
   writeFileSync(join(folder, "one-word"), "hunter2\n");
   symlinkSync(join(folder, "one-word"), file);
-  const ignored = { code: 0, signal: null, stdout: "alice@example.com\n", stderr: `warning: "${file}" does not hold the name of a profile, and is ignored\n` };
+  const ignored = {
+    code: 0,
+    signal: null,
+    stdout: "alice@example.com\n",
+    stderr: `warning: "${file}" does not hold the name of a profile, and is ignored\n`,
+  };
   assert.deepEqual(await whoami(), ignored);
   unlinkSync(file);
   execFileSync("mkfifo", [file]);
@@ -41,23 +48,45 @@ test("auth list shows every account, its service, and which one is active", asyn
   );
   assert.deepEqual(JSON.parse((await here("auth list --json")).stdout), {
     profiles: [
-      { profile: "default", service: saas.url, user: { id: "u_alice", email: "alice@example.com", name: "Alice" }, active: true, authenticated: true },
+      {
+        profile: "default",
+        service: saas.url,
+        user: { id: "u_alice", email: "alice@example.com", name: "Alice" },
+        active: true,
+        authenticated: true,
+      },
       { profile: "work", service: saas.url, active: false, authenticated: false },
     ],
   });
-  assert.match((await inProject("auth list", { ...env, SPEC_KITTY_PROFILE: "work" })).stderr, /^Here, "work" is used, because of SPEC_KITTY_PROFILE\.$/m);
+  assert.match(
+    (await inProject("auth list", { ...env, SPEC_KITTY_PROFILE: "work" })).stderr,
+    /^Here, "work" is used, because of SPEC_KITTY_PROFILE\.$/m,
+  );
 });
 
 test("auth switch makes another account the active one, and warns when something takes precedence over it", async (t) => {
   const { saas, env, run, here, inProject } = await twoAccounts(t);
   const { code, stdout, stderr } = await run("auth switch work");
-  assert.deepEqual([code, stdout, stderr], [0, `✓ The active profile is "work": bob@example.com (Bolt Ltd), ${saas.url}.\n`, ""]);
+  assert.deepEqual(
+    [code, stdout, stderr],
+    [0, `✓ The active profile is "work": bob@example.com (Bolt Ltd), ${saas.url}.\n`, ""],
+  );
   assert.equal((await here("auth whoami")).stdout, "bob@example.com\n");
   assert.deepEqual(JSON.parse((await here("auth switch default --json")).stdout), { active: "default" });
-  assert.match((await inProject("auth switch default", { SPEC_KITTY_PROFILE: "work" })).stderr, /^warning: here, "work" is still used, because of SPEC_KITTY_PROFILE$/m);
-  assert.match((await inProject("auth switch default", { SPEC_KITTY_ACCESS_TOKEN: "t" })).stderr, /^warning: the token in SPEC_KITTY_ACCESS_TOKEN takes precedence over every profile$/m);
+  assert.match(
+    (await inProject("auth switch default", { SPEC_KITTY_PROFILE: "work" })).stderr,
+    /^warning: here, "work" is still used, because of SPEC_KITTY_PROFILE$/m,
+  );
+  assert.match(
+    (await inProject("auth switch default", { SPEC_KITTY_ACCESS_TOKEN: "t" })).stderr,
+    /^warning: the token in SPEC_KITTY_ACCESS_TOKEN takes precedence over every profile$/m,
+  );
   const impossible = await runHere(["auth", "switch", "no body"], env);
-  assert.equal(impossible.stderr, 'error: there is no profile "no body"\nhint: Known: default, work. To create one: spec-kitty auth login --profile NAME\n', "a name that a login would refuse is not advised");
+  assert.equal(
+    impossible.stderr,
+    'error: there is no profile "no body"\nhint: Known: default, work. To create one: spec-kitty auth login --profile NAME\n',
+    "a name that a login would refuse is not advised",
+  );
   const wrong = await here("auth switch nobody");
   assert.equal(wrong.code, 4);
   assert.match(wrong.stderr, /^error: there is no profile "nobody"\nhint: Known: default, work\./);
@@ -65,7 +94,10 @@ test("auth switch makes another account the active one, and warns when something
 
 test("auth switch without a name asks on a terminal, and takes a number or a name", { skip: noTerminal }, async (t) => {
   const { env, here } = await twoAccounts(t);
-  for (const [typed, expected] of [["2\n", "bob@example.com\n"], ["default\n", "alice@example.com\n"]] as const) {
+  for (const [typed, expected] of [
+    ["2\n", "bob@example.com\n"],
+    ["default\n", "alice@example.com\n"],
+  ] as const) {
     const running = startOnTerminal(t, ["auth", "switch"], env);
     await running.shows(/ 2 {2}work +\S+[^]*Which one, by number or name\? /);
     running.type(typed);
@@ -79,7 +111,11 @@ test("auth switch without a name asks on a terminal, and takes a number or a nam
   again.type("2\n");
   assert.equal((await again.ended).code, 0);
   assert.equal((await here("auth switch default")).code, 0);
-  for (const [typed, code] of [["\n", 130], ["\u0003", 130], ["\u0004", 130]] as const) {
+  for (const [typed, code] of [
+    ["\n", 130],
+    ["\u0003", 130],
+    ["\u0004", 130],
+  ] as const) {
     const running = startOnTerminal(t, ["auth", "switch"], env);
     await running.shows(/Which one, by number or name\? /);
     running.type(typed);

@@ -27,7 +27,10 @@ test("a body comes from standard input, whichever option says so, with the heade
     assert.deepEqual([code, stderr], [0, ""], args.join(" "));
     return JSON.parse(stdout) as Echo;
   };
-  const { method, headers, body } = await send(["post", echo, "-d", "-", "-H", "X-One: 1", "-H", "x-two:  2 and 3"], '{"from":"input","ü":1}');
+  const { method, headers, body } = await send(
+    ["post", echo, "-d", "-", "-H", "X-One: 1", "-H", "x-two:  2 and 3"],
+    '{"from":"input","ü":1}',
+  );
   assert.deepEqual([method, body], ["POST", '{"from":"input","ü":1}']);
   assert.deepEqual([headers["content-type"], headers["x-one"], headers["x-two"]], ["application/json", "1", "2 and 3"]);
   assert.equal((await send([echo, "--input", "-"], "piped")).body, "piped");
@@ -47,9 +50,16 @@ test("a binary body is sent and received byte for byte", async (t) => {
   const bytes = Buffer.from([0xff, 0xfe, 0x00, 0x80, 0xef, 0xbb, 0xbf, 0x0a]);
   const [sent, received] = [join(folder, "sent.bin"), join(folder, "received.bin")];
   writeFileSync(sent, bytes);
-  for (const [data, input] of [[`@${sent}`, "ignore"], ["-", openSync(sent, "r")]] as const) {
+  for (const [data, input] of [
+    [`@${sent}`, "ignore"],
+    ["-", openSync(sent, "r")],
+  ] as const) {
     saas.faults.next(echo, { body: bytes });
-    const child = spawn(process.execPath, [bin, "api", "PUT", echo, "-d", data, "-H", "Content-Type: application/octet-stream"], { env, stdio: [input, openSync(received, "w"), "ignore"] });
+    const child = spawn(
+      process.execPath,
+      [bin, "api", "PUT", echo, "-d", data, "-H", "Content-Type: application/octet-stream"],
+      { env, stdio: [input, openSync(received, "w"), "ignore"] },
+    );
     assert.deepEqual(await once(child, "close"), [0, null]);
     assert.deepEqual(saas.requests.at(-1)?.bytes, bytes);
     assert.deepEqual(readFileSync(received), bytes);
@@ -59,27 +69,42 @@ test("a binary body is sent and received byte for byte", async (t) => {
 test("a response that breaks off is exit 3, after what had arrived of it", async (t) => {
   const { run, here, folder } = await scene(t);
   const half = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf";
-  const env = { SPEC_KITTY_SAAS_URL: await rawService(t, (socket) => socket.end(half)), SPEC_KITTY_ACCESS_TOKEN: "at_given" };
+  const env = {
+    SPEC_KITTY_SAAS_URL: await rawService(t, (socket) => socket.end(half)),
+    SPEC_KITTY_ACCESS_TOKEN: "at_given",
+  };
   const { code, stdout, stderr } = await run("api /x", env);
   assert.deepEqual([code, stdout], [3, "half"]);
   assert.match(stderr, /^error: cannot reach ".*\/x" \(\w+\)\nhint: .*try again\n$/);
   writeFileSync(join(folder, "kept"), "as it was");
   assert.equal((await here(`api /x -o ${join(folder, "kept")}`, env)).code, 3);
   assert.equal(readFileSync(join(folder, "kept"), "utf8"), "as it was");
-  assert.deepEqual(readdirSync(folder).filter((name) => name.includes("kept")), ["kept"]);
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.includes("kept")),
+    ["kept"],
+  );
 });
 
 /** Arguments for Node that make a process write down the most memory that it had, in kilobytes. */
 function measured(file: string): string[] {
-  return ["--import", `data:text/javascript,${encodeURIComponent(`import { writeFileSync } from "node:fs"; process.on("exit", () => writeFileSync(${JSON.stringify(file)}, String(process.resourceUsage().maxRSS)));`)}`];
+  return [
+    "--import",
+    `data:text/javascript,${encodeURIComponent(`import { writeFileSync } from "node:fs"; process.on("exit", () => writeFileSync(${JSON.stringify(file)}, String(process.resourceUsage().maxRSS)));`)}`,
+  ];
 }
 
 test("S-014 a body of any length goes through little memory, to a pipe and to a file", async (t) => {
   const { saas, env, folder } = await loggedInScene(t);
   const [bytes, memory] = [250_000_000, join(folder, "memory")];
-  for (const args of [["api", echo], ["api", echo, "-o", devNull]]) {
+  for (const args of [
+    ["api", echo],
+    ["api", echo, "-o", devNull],
+  ]) {
     saas.faults.next(echo, { bytes });
-    const running = spawn(process.execPath, [...measured(memory), bin, ...args], { env, stdio: ["ignore", "pipe", "inherit"] });
+    const running = spawn(process.execPath, [...measured(memory), bin, ...args], {
+      env,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     let size = 0;
     running.stdout.on("data", (piece: Buffer) => (size += piece.length));
     assert.deepEqual(await once(running, "close"), [0, null]);
@@ -95,11 +120,18 @@ test("a body that keeps coming is not cut off, however long it takes", async (t)
     let sent = 0;
     const timer = setInterval(() => (sent++ < 20 ? socket.write("x") : (clearInterval(timer), socket.end())), 100);
   });
-  const running = startCommand(t, ["api", "/x"], { ...env, SPEC_KITTY_SAAS_URL: service, SPEC_KITTY_ACCESS_TOKEN: "at_given" }, { nodeArgs: hurried(60_000, 500) });
+  const running = startCommand(
+    t,
+    ["api", "/x"],
+    { ...env, SPEC_KITTY_SAAS_URL: service, SPEC_KITTY_ACCESS_TOKEN: "at_given" },
+    { nodeArgs: hurried(60_000, 500) },
+  );
   assert.deepEqual(await running.ended, { code: 0, signal: null, stdout: "x".repeat(20), stderr: "" });
 });
 
-test("on a terminal JSON is indented and colored, with every digit; in a pipe it is as it came", { skip: noTmux }, async (t) => {
+test("on a terminal JSON is indented and colored, with every digit; in a pipe it is as it came", {
+  skip: noTmux,
+}, async (t) => {
   const { saas, env, here } = await loggedInScene(t);
   const json = '{"id":12345678901234567890,"a":[],"o":{},"l":[1,{"x":"\\u001b[31m\u009b31m"}],"t":true}';
   saas.faults.always(echo, { body: json, headers: { "Content-Type": "application/json" } });
@@ -107,7 +139,10 @@ test("on a terminal JSON is indented and colored, with every digit; in a pipe it
   const screen = await startOnScreen(t, [process.execPath, bin, "api", echo], env);
   await screen.shows(/"t": true\n\}$/m);
   const shown = (await screen.lines()).join("\n");
-  assert.match(shown, /^\{\n {2}"id": 12345678901234567890,\n {2}"a": \[\],\n {2}"o": \{\},\n {2}"l": \[\n {4}1,\n {4}\{\n {6}"x": "\\u001b\[31m\\u009b31m"\n {4}\}\n {2}\],\n {2}"t": true\n\}/);
+  assert.match(
+    shown,
+    /^\{\n {2}"id": 12345678901234567890,\n {2}"a": \[\],\n {2}"o": \{\},\n {2}"l": \[\n {4}1,\n {4}\{\n {6}"x": "\\u001b\[31m\\u009b31m"\n {4}\}\n {2}\],\n {2}"t": true\n\}/,
+  );
   assert.match((await screen.colored()).join("\n"), /\u001b\[34m"id"/);
 });
 
@@ -121,6 +156,10 @@ test("-o on a terminal shows how far it is", { skip: noTmux }, async (t) => {
   });
   t.after(() => finish());
   const program = [process.execPath, bin, "api", "/x", "-o", join(folder, "file")];
-  const screen = await startOnScreen(t, program, { ...env, SPEC_KITTY_SAAS_URL: service, SPEC_KITTY_ACCESS_TOKEN: "at_given" });
+  const screen = await startOnScreen(t, program, {
+    ...env,
+    SPEC_KITTY_SAAS_URL: service,
+    SPEC_KITTY_ACCESS_TOKEN: "at_given",
+  });
   await screen.shows(/^\d+\.\d kB of 2\.0 MB, \d+\.\d kB\/s$/m);
 });

@@ -22,18 +22,32 @@ test("S-005 a token in the environment that no header takes is refused before it
   assert.equal(saas.requests.length, 0);
 });
 
-test("an answer that cannot be written is a failure of one line, and the work is done to its end", { skip: !existsSync("/dev/full") && "no /dev/full here" }, async (t) => {
+test("an answer that cannot be written is a failure of one line, and the work is done to its end", {
+  skip: !existsSync("/dev/full") && "no /dev/full here",
+}, async (t) => {
   const { saas, env } = await scene(t);
   await signIn(saas, env);
   for (const args of [["auth", "status"], ["auth", "token"], ["--version"], ["--help"], ["auth", "logout"]]) {
-    const child = spawn(process.execPath, [bin, ...args], { env, stdio: ["ignore", openSync("/dev/full", "w"), "pipe"] });
+    const child = spawn(process.execPath, [bin, ...args], {
+      env,
+      stdio: ["ignore", openSync("/dev/full", "w"), "pipe"],
+    });
     const [stderr, [status]] = await Promise.all([text(child.stderr as Readable), once(child, "exit")]);
-    assert.deepEqual([status, stderr], [1, "error: the output could not be written (ENOSPC)\nhint: Free some space, or redirect the output to another place\n"], args.join(" "));
+    assert.deepEqual(
+      [status, stderr],
+      [
+        1,
+        "error: the output could not be written (ENOSPC)\nhint: Free some space, or redirect the output to another place\n",
+      ],
+      args.join(" "),
+    );
   }
   assert.equal(await storedSession(env), undefined);
 });
 
-test("a report damages no other file: no link is followed to write it, and what is not a file stays what it is", { skip: process.platform === "win32" && "links need a right there" }, async (t) => {
+test("a report damages no other file: no link is followed to write it, and what is not a file stays what it is", {
+  skip: process.platform === "win32" && "links need a right there",
+}, async (t) => {
   const { saas, env, run, here, folder } = await scene(t);
   await signIn(saas, env);
   const [report, precious] = [join(folder, "report.json"), join(folder, "precious")];
@@ -56,7 +70,11 @@ test("a report damages no other file: no link is followed to write it, and what 
 function recordingBrowser(folder: string): { program: string; address: () => Promise<string> } {
   const program = join(folder, "browser.js");
   const record = join(folder, "started-with");
-  writeFileSync(program, `#!${process.execPath}\nrequire("fs").writeFileSync(${JSON.stringify(`${record}.part`)}, process.argv[2]); require("fs").renameSync(${JSON.stringify(`${record}.part`)}, ${JSON.stringify(record)});\n`, { mode: 0o755 });
+  writeFileSync(
+    program,
+    `#!${process.execPath}\nrequire("fs").writeFileSync(${JSON.stringify(`${record}.part`)}, process.argv[2]); require("fs").renameSync(${JSON.stringify(`${record}.part`)}, ${JSON.stringify(record)});\n`,
+    { mode: 0o755 },
+  );
   const address = async (): Promise<string> => {
     const there = watch(folder);
     try {
@@ -72,7 +90,10 @@ function recordingBrowser(folder: string): { program: string; address: () => Pro
 /** Opens an address as a browser of its own does, and approves as Bob. Returns where the service leads back to, and the cookie. */
 async function takeOver(address: string): Promise<{ callback: string; cookie: string }> {
   const first = await fetch(address, { redirect: "manual" });
-  const cookie = first.headers.getSetCookie().map((line) => line.split(";")[0]).join("; ");
+  const cookie = first.headers
+    .getSetCookie()
+    .map((line) => line.split(";")[0])
+    .join("; ");
   const { callback } = await approve(first.headers.get("location") ?? "", { as: "bob", follow: false });
   return { callback: callback ?? "", cookie };
 }
@@ -88,7 +109,10 @@ test("S-009 another user who opens the address from the process list first ends 
   assert.equal((await fetch(oneTime, { redirect: "manual" })).headers.get("location"), "/already-used");
   const { code, stderr } = await running.ended;
   assert.equal(code, 5);
-  assert.match(stderr, /\nerror: the address for the browser was opened twice[^\n]*\nhint: Nothing was changed\. Try again: spec-kitty auth login/);
+  assert.match(
+    stderr,
+    /\nerror: the address for the browser was opened twice[^\n]*\nhint: Nothing was changed\. Try again: spec-kitty auth login/,
+  );
   await assert.rejects(fetch(callback));
   assert.equal(saas.count("/oauth/token"), 0, "no code was redeemed");
 });
@@ -98,7 +122,10 @@ test("S-009 another user who opens the address from the process list later canno
   const { program, address } = recordingBrowser(scratchFolder(t));
   const running = startCommand(t, ["auth", "login"], { ...env, BROWSER: program });
   const own = await fetch(await address(), { redirect: "manual" });
-  const cookie = own.headers.getSetCookie().map((line) => line.split(";")[0]).join("; ");
+  const cookie = own.headers
+    .getSetCookie()
+    .map((line) => line.split(";")[0])
+    .join("; ");
   // Even with the authorization address, which only the user's terminal shows.
   const { callback = "" } = await approve(own.headers.get("location") ?? "", { as: "bob", follow: false });
   const refused = await fetch(callback);

@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -9,7 +19,14 @@ import { test, type TestContext } from "node:test";
 import { denyingBrowser } from "../fake-saas/browser.ts";
 import type { Fault } from "../fake-saas/faults.ts";
 import { approve, tamper } from "../fake-saas/user.ts";
-import { bin, runCommand, scratchFolder, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
+import {
+  bin,
+  runCommand,
+  scratchFolder,
+  startCommand,
+  type CommandEnvironment,
+  type CommandResult,
+} from "../helpers/command.ts";
 import { filesUnder, freePort, hurried, rawService, scene, type Scene } from "../helpers/scene.ts";
 import { signIn, storedSession } from "../helpers/stored-session.ts";
 
@@ -18,7 +35,10 @@ const isRoot = process.getuid?.() === 0;
 const unix = { skip: process.platform === "win32" && "paths are quoted otherwise" };
 
 /** One `error:` line and one `hint:` line, the exit code, and nothing on stdout. */
-function assertFailure({ code, stdout, stderr }: CommandResult, expected: { code: number; error: RegExp; hint: RegExp }): void {
+function assertFailure(
+  { code, stdout, stderr }: CommandResult,
+  expected: { code: number; error: RegExp; hint: RegExp },
+): void {
   const line = (label: string): string[] => stderr.split("\n").filter((text) => text.startsWith(`${label}: `));
   assert.equal(line("error").length, 1, stderr);
   assert.match(line("error")[0] ?? "", expected.error);
@@ -36,7 +56,11 @@ async function assertClosed(port: number): Promise<void> {
 for (const [what, url, error] of [
   ["no SPEC_KITTY_SAAS_URL", undefined, /SPEC_KITTY_SAAS_URL is not set, so there is no service to log in to/],
   ["an empty SPEC_KITTY_SAAS_URL", "  ", /SPEC_KITTY_SAAS_URL is not set/],
-  ["a user name in the address", "https://alice:hunter2@service.example", /SPEC_KITTY_SAAS_URL contains a user name or password/],
+  [
+    "a user name in the address",
+    "https://alice:hunter2@service.example",
+    /SPEC_KITTY_SAAS_URL contains a user name or password/,
+  ],
 ] as const) {
   test(`a login refuses ${what}`, async (t) => {
     const { run, folder, saas } = await scene(t);
@@ -51,7 +75,11 @@ for (const [what, url, error] of [
 test("a service that cannot be reached is exit 3", async (t) => {
   const { saas, run, folder } = await scene(t);
   await saas.stop();
-  assertFailure(await run("auth login --headless"), { code: 3, error: /cannot reach "http:\/\/127.*(ECONNREFUSED)/, hint: /Check the network/ });
+  assertFailure(await run("auth login --headless"), {
+    code: 3,
+    error: /cannot reach "http:\/\/127.*(ECONNREFUSED)/,
+    hint: /Check the network/,
+  });
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
@@ -61,7 +89,11 @@ test("--port with a port in use is refused before anything is opened", async (t)
   t.after(() => server.close());
   await once(server, "listening");
   const { port } = server.address() as { port: number };
-  assertFailure(await run(`auth login --port ${port}`), { code: 2, error: new RegExp(`port ${port} is in use by another program`), hint: /Leave --port out/ });
+  assertFailure(await run(`auth login --port ${port}`), {
+    code: 2,
+    error: new RegExp(`port ${port} is in use by another program`),
+    hint: /Leave --port out/,
+  });
   assert.equal(saas.count("/oauth/authorize"), 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
@@ -72,7 +104,10 @@ test("NFR-007 with 28888 to 28898 in use, a login takes another port", async (t)
   for (let port = 28888; port <= 28898; port += 1) {
     const server = createServer().listen(port, "127.0.0.1");
     t.after(() => server.close());
-    await once(server, "listening").then(() => taken.add(port), () => undefined);
+    await once(server, "listening").then(
+      () => taken.add(port),
+      () => undefined,
+    );
   }
   assert.equal((await run("auth login")).code, 0);
   const link = saas.requests.find(({ method, path }) => method === "GET" && path === "/oauth/authorize");
@@ -82,7 +117,11 @@ test("NFR-007 with 28888 to 28898 in use, a login takes another port", async (t)
 
 test("a denied consent is exit 5, in the terminal and in the browser", async (t) => {
   const { saas, folder, run } = await scene(t);
-  assertFailure(await run("auth login", { BROWSER: denyingBrowser }), { code: 5, error: /the login was denied \(access_denied: the user said no\)/, hint: /Try again: spec-kitty auth login/ });
+  assertFailure(await run("auth login", { BROWSER: denyingBrowser }), {
+    code: 5,
+    error: /the login was denied \(access_denied: the user said no\)/,
+    hint: /Try again: spec-kitty auth login/,
+  });
   assert.equal(saas.count("/oauth/token"), 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
@@ -95,16 +134,40 @@ test("S-006 a wrong state gets a page and ends nothing; if no right one arrives 
   const visit = await tamper(link, (callback) => callback.searchParams.set("state", "A".repeat(43)));
   assert.equal(visit.status, 400);
   assert.match(visit.page, /This is not the login we started/);
-  assertFailure(await running.ended, { code: 6, error: /nobody answered in the browser within 2 seconds/, hint: /--timeout 600/ });
+  assertFailure(await running.ended, {
+    code: 6,
+    error: /nobody answered in the browser within 2 seconds/,
+    hint: /--timeout 600/,
+  });
   assert.equal(saas.count("/oauth/token"), 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
   await assertClosed(port);
 });
 
 for (const [what, fault, expected] of [
-  ["400 invalid_grant", { status: 400, body: { error: "invalid_grant", error_description: "the code has expired" } }, { code: 1, error: /answered 400 "invalid_grant" \(the code has expired\)/, hint: /Try again: spec-kitty auth login/ }],
-  ["HTML", { body: "<!doctype html><h1>Welcome</h1>" }, { code: 1, error: /which is not how an OAuth service answers|with a body that is not a JSON object/, hint: /Check the address of the service/ }],
-  ["a connection that breaks", { reset: "before" }, { code: 3, error: /cannot reach ".*\/oauth\/token" \(ECONNRESET|UND_ERR_SOCKET\)/, hint: /Check the network/ }],
+  [
+    "400 invalid_grant",
+    { status: 400, body: { error: "invalid_grant", error_description: "the code has expired" } },
+    {
+      code: 1,
+      error: /answered 400 "invalid_grant" \(the code has expired\)/,
+      hint: /Try again: spec-kitty auth login/,
+    },
+  ],
+  [
+    "HTML",
+    { body: "<!doctype html><h1>Welcome</h1>" },
+    {
+      code: 1,
+      error: /which is not how an OAuth service answers|with a body that is not a JSON object/,
+      hint: /Check the address of the service/,
+    },
+  ],
+  [
+    "a connection that breaks",
+    { reset: "before" },
+    { code: 3, error: /cannot reach ".*\/oauth\/token" \(ECONNRESET|UND_ERR_SOCKET\)/, hint: /Check the network/ },
+  ],
 ] as [string, Fault, { code: number; error: RegExp; hint: RegExp }][]) {
   test(`a token endpoint that answers with ${what} is an error in the terminal and in the browser, and leaves nothing`, async (t) => {
     const { saas, env, folder } = await scene(t);
@@ -134,7 +197,12 @@ test("a response whose body hangs gets the same 10 seconds", async (t) => {
   const { env } = await scene(t);
   const half = 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"device_code":"';
   const service = await rawService(t, (socket) => socket.write(half));
-  const running = startCommand(t, ["auth", "login", "--headless"], { ...env, SPEC_KITTY_SAAS_URL: service }, { nodeArgs: hurried(10_000, 2_000) });
+  const running = startCommand(
+    t,
+    ["auth", "login", "--headless"],
+    { ...env, SPEC_KITTY_SAAS_URL: service },
+    { nodeArgs: hurried(10_000, 2_000) },
+  );
   assertFailure(await running.ended, { code: 3, error: /did not answer in time/, hint: /try again/ });
 });
 
@@ -142,7 +210,11 @@ test("when /api/v1/me fails after the exchange, the user is told, nothing is sto
   const { saas, run, folder } = await scene(t);
   saas.faults.next("/api/v1/me", { status: 500 });
   const error = /the login was granted, but the service did not say who you are: .*\/api\/v1\/me" answered 500/;
-  assertFailure(await run("auth login"), { code: 3, error, hint: /Nothing was stored\. Try again: spec-kitty auth login/ });
+  assertFailure(await run("auth login"), {
+    code: 3,
+    error,
+    hint: /Nothing was stored\. Try again: spec-kitty auth login/,
+  });
   assert.equal(saas.counters.logins, 1);
   assert.equal(saas.counters.logouts, 1);
   assert.ok([...saas.sessions.values()].every(({ ended }) => ended !== undefined));
@@ -152,7 +224,8 @@ test("when /api/v1/me fails after the exchange, the user is told, nothing is sto
 /** A small file system for the configuration folder; undefined where none can be mounted. */
 function smallDisk(t: TestContext): { config: string; fill(): void; free(): void; readOnly(): void } | undefined {
   const disk = mkdtempSync(join(tmpdir(), "spec-kitty-disk-"));
-  if (!isRoot || spawnSync("mount", ["-t", "tmpfs", "-o", "size=128k,mode=0700", "none", disk]).status !== 0) return void rmdirSync(disk);
+  if (!isRoot || spawnSync("mount", ["-t", "tmpfs", "-o", "size=128k,mode=0700", "none", disk]).status !== 0)
+    return void rmdirSync(disk);
   t.after(() => {
     spawnSync("umount", ["-l", disk]);
     rmdirSync(disk);
@@ -176,7 +249,11 @@ test("NFR-010 a full disk is noticed before the browser is opened, and costs no 
   const before = readFileSync(it.credentials);
   const requests = it.saas.requests.length;
   disk.fill();
-  const expected = { code: 1, error: /credentials\.json" cannot be written \(ENOSPC\)/, hint: /Free some space, then try again/ };
+  const expected = {
+    code: 1,
+    error: /credentials\.json" cannot be written \(ENOSPC\)/,
+    hint: /Free some space, then try again/,
+  };
   assertFailure(await it.run("auth login --force"), expected);
   assert.ok(it.saas.requests.slice(requests).every(({ path }) => !path.startsWith("/oauth")));
   assert.deepEqual(readFileSync(it.credentials), before);
@@ -208,14 +285,26 @@ test("a read-only disk is noticed before the browser is opened", async (t) => {
   if (disk === undefined) return t.skip("no file system can be mounted here");
   const it = await scene(t, {}, { SPEC_KITTY_CONFIG_DIR: disk.config });
   disk.readOnly();
-  assertFailure(await it.run("auth login"), { code: 1, error: /cannot be written \(EROFS\)/, hint: /SPEC_KITTY_CONFIG_DIR/ });
+  assertFailure(await it.run("auth login"), {
+    code: 1,
+    error: /cannot be written \(EROFS\)/,
+    hint: /SPEC_KITTY_CONFIG_DIR/,
+  });
   assert.equal(it.saas.count("/oauth/authorize"), 0);
   assert.equal((await it.here("auth status")).code, 4);
 });
 
 test("a home that does not exist and cannot be created is an error at login, and nowhere else", async (t) => {
-  const { saas, run, here } = await scene(t, {}, { HOME: "/proc/nobody", SPEC_KITTY_CONFIG_DIR: undefined, XDG_CONFIG_HOME: undefined });
-  assertFailure(await run("auth login"), { code: 1, error: /"\/proc\/nobody\/\.config\/spec-kitty.*" cannot be written \(E\w+\)/, hint: /SPEC_KITTY_CONFIG_DIR/ });
+  const { saas, run, here } = await scene(
+    t,
+    {},
+    { HOME: "/proc/nobody", SPEC_KITTY_CONFIG_DIR: undefined, XDG_CONFIG_HOME: undefined },
+  );
+  assertFailure(await run("auth login"), {
+    code: 1,
+    error: /"\/proc\/nobody\/\.config\/spec-kitty.*" cannot be written \(E\w+\)/,
+    hint: /SPEC_KITTY_CONFIG_DIR/,
+  });
   assert.equal(saas.count("/oauth/authorize"), 0);
   assert.equal((await here("auth status")).code, 4);
   assert.equal((await here("auth login --storage memory")).code, 0);
@@ -233,59 +322,97 @@ async function runNowhere(t: TestContext, args: string, env: CommandEnvironment)
   const folder = scratchFolder(t);
   const command = ["-c", 'rmdir "$0" && exec "$@"', folder, process.execPath, bin, ...args.split(" ")];
   return new Promise((resolve) =>
-    execFile("sh", command, { cwd: folder, env }, (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), signal: null, stdout, stderr })),
+    execFile("sh", command, { cwd: folder, env }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code), signal: null, stdout, stderr }),
+    ),
   );
 }
 
-test("a login works in a deleted folder, and a relative SPEC_KITTY_CONFIG_DIR is an error there that says so", { skip: process.platform === "win32" && "a folder in use cannot be deleted there" }, async (t) => {
+test("a login works in a deleted folder, and a relative SPEC_KITTY_CONFIG_DIR is an error there that says so", {
+  skip: process.platform === "win32" && "a folder in use cannot be deleted there",
+}, async (t) => {
   const { env } = await scene(t);
   const { code, stderr } = await runNowhere(t, "auth login", env);
   assert.equal(code, 0, stderr);
-  const failure = { code: 2, error: /SPEC_KITTY_CONFIG_DIR is "config", which is relative, and the folder that this command was started in no longer exists/, hint: /Set SPEC_KITTY_CONFIG_DIR to an absolute path, or .*: cd FOLDER/ };
+  const failure = {
+    code: 2,
+    error:
+      /SPEC_KITTY_CONFIG_DIR is "config", which is relative, and the folder that this command was started in no longer exists/,
+    hint: /Set SPEC_KITTY_CONFIG_DIR to an absolute path, or .*: cd FOLDER/,
+  };
   assertFailure(await runNowhere(t, "auth token", { ...env, SPEC_KITTY_CONFIG_DIR: "config" }), failure);
 });
 
-test("NFR-013 a credentials file that can be read by others is refused, says how to close it, and is left as it is", unix, async (t) => {
-  const it = await scene(t);
-  await signIn(it.saas, it.env);
-  chmodSync(it.credentials, 0o644);
-  const [before, requests] = [lstatSync(it.credentials), it.saas.requests.length];
-  const refused = { code: 1, error: /can be read by others \(mode 0644\), so it is not trusted/, hint: /Run: chmod 600 \S+credentials\.json$/ };
-  for (const result of await Promise.all(["auth token", "auth logout", "auth login --force"].map((args) => it.run(args)))) assertFailure(result, refused);
-  assert.deepEqual(lstatSync(it.credentials).mtimeMs, before.mtimeMs);
-  assert.equal(lstatSync(it.credentials).mode, before.mode);
-  assert.equal(it.saas.requests.length, requests, "the service was asked");
-});
+test(
+  "NFR-013 a credentials file that can be read by others is refused, says how to close it, and is left as it is",
+  unix,
+  async (t) => {
+    const it = await scene(t);
+    await signIn(it.saas, it.env);
+    chmodSync(it.credentials, 0o644);
+    const [before, requests] = [lstatSync(it.credentials), it.saas.requests.length];
+    const refused = {
+      code: 1,
+      error: /can be read by others \(mode 0644\), so it is not trusted/,
+      hint: /Run: chmod 600 \S+credentials\.json$/,
+    };
+    for (const result of await Promise.all(
+      ["auth token", "auth logout", "auth login --force"].map((args) => it.run(args)),
+    ))
+      assertFailure(result, refused);
+    assert.deepEqual(lstatSync(it.credentials).mtimeMs, before.mtimeMs);
+    assert.equal(lstatSync(it.credentials).mode, before.mode);
+    assert.equal(it.saas.requests.length, requests, "the service was asked");
+  },
+);
 
 for (const [what, spoil, restore, why] of [
-  ["is damaged", ({ credentials }, kept) => writeFileSync(credentials, kept.subarray(0, 700)), undefined, /is damaged: it is cut short or was changed/],
+  [
+    "is damaged",
+    ({ credentials }, kept) => writeFileSync(credentials, kept.subarray(0, 700)),
+    undefined,
+    /is damaged: it is cut short or was changed/,
+  ],
   [
     "has lost the secret that opens it",
     ({ folder }) => renameSync(join(folder, "state", "spec-kitty"), join(folder, "backup")),
-    ({ folder }) => (rmSync(join(folder, "state", "spec-kitty"), { recursive: true }), renameSync(join(folder, "backup"), join(folder, "state", "spec-kitty"))),
+    ({ folder }) => (
+      rmSync(join(folder, "state", "spec-kitty"), { recursive: true }),
+      renameSync(join(folder, "backup"), join(folder, "state", "spec-kitty"))
+    ),
     /the secret that opens the session is missing: there is no "\S+credentials\.secret"/,
   ],
 ] as [string, (it: Scene, kept: Buffer) => void, ((it: Scene) => void) | undefined, RegExp][]) {
-  test(`NFR-010 a file that ${what} is moved aside by auth login --force, reported, and can be put back`, unix, async (t) => {
-    const it = await scene(t);
-    await signIn(it.saas, it.env);
-    const token = async (): Promise<string | undefined> => (await storedSession(it.env))?.accessToken.reveal();
-    const before = await token();
-    const kept = readFileSync(it.credentials);
-    spoil(it, kept);
-    const spoilt = readFileSync(it.credentials);
-    assertFailure(await it.here("auth login"), { code: 1, error: why, hint: /auth login --force$/ });
-    const { code, stderr } = await it.run("auth login --force");
-    assert.equal(code, 0, stderr);
-    assert.match(stderr, new RegExp(`^warning: the logins that were stored could not be opened \\(.*${why.source}.*\\) and are kept in "${it.credentials}\\.old"$`, "m"));
-    assert.deepEqual(readFileSync(`${it.credentials}.old`), spoilt);
-    assert.equal(lstatSync(`${it.credentials}.old`).mode & 0o777, 0o600);
-    assert.notEqual(await token(), before);
-    if (restore === undefined) return;
-    restore(it);
-    renameSync(`${it.credentials}.old`, it.credentials);
-    assert.equal(await token(), before);
-  });
+  test(
+    `NFR-010 a file that ${what} is moved aside by auth login --force, reported, and can be put back`,
+    unix,
+    async (t) => {
+      const it = await scene(t);
+      await signIn(it.saas, it.env);
+      const token = async (): Promise<string | undefined> => (await storedSession(it.env))?.accessToken.reveal();
+      const before = await token();
+      const kept = readFileSync(it.credentials);
+      spoil(it, kept);
+      const spoilt = readFileSync(it.credentials);
+      assertFailure(await it.here("auth login"), { code: 1, error: why, hint: /auth login --force$/ });
+      const { code, stderr } = await it.run("auth login --force");
+      assert.equal(code, 0, stderr);
+      assert.match(
+        stderr,
+        new RegExp(
+          `^warning: the logins that were stored could not be opened \\(.*${why.source}.*\\) and are kept in "${it.credentials}\\.old"$`,
+          "m",
+        ),
+      );
+      assert.deepEqual(readFileSync(`${it.credentials}.old`), spoilt);
+      assert.equal(lstatSync(`${it.credentials}.old`).mode & 0o777, 0o600);
+      assert.notEqual(await token(), before);
+      if (restore === undefined) return;
+      restore(it);
+      renameSync(`${it.credentials}.old`, it.credentials);
+      assert.equal(await token(), before);
+    },
+  );
 }
 
 for (const [stage, fault, path] of [
@@ -302,11 +429,19 @@ for (const [stage, fault, path] of [
     await saas.until(() => saas.count(path) === 1);
     running.child.kill("SIGINT");
     // The code is spent, or may be: only the service knows.
-    assertFailure(await running.ended, { code: 130, error: /^error: interrupted \(SIGINT\)$/, hint: /^hint: The request may have taken effect: / });
+    assertFailure(await running.ended, {
+      code: 130,
+      error: /^error: interrupted \(SIGINT\)$/,
+      hint: /^hint: The request may have taken effect: /,
+    });
     assert.equal(filesUnder(join(folder, "config")).size, 0);
     await assertClosed(port);
     await visit;
-    if (path === "/api/v1/me") assert.ok([...saas.sessions.values()].every(({ ended }) => ended !== undefined), "the session still exists at the server");
+    if (path === "/api/v1/me")
+      assert.ok(
+        [...saas.sessions.values()].every(({ ended }) => ended !== undefined),
+        "the session still exists at the server",
+      );
   });
 }
 
@@ -317,7 +452,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     const running = startCommand(t, ["auth", "login", "--no-browser", "--port", String(port)], env);
     await running.shows(address);
     running.child.kill(signal);
-    assertFailure(await running.ended, { code: 130, error: new RegExp(`^error: interrupted \\(${signal}\\)$`), hint: /Nothing was changed/ });
+    assertFailure(await running.ended, {
+      code: 130,
+      error: new RegExp(`^error: interrupted \\(${signal}\\)$`),
+      hint: /Nothing was changed/,
+    });
     assert.equal(filesUnder(join(folder, "config")).size, 0);
     await assertClosed(port);
   });
@@ -347,6 +486,11 @@ test("Ctrl-C at a second login leaves the first one as it was", async (t) => {
 test("JSON of an option that is nested without an end is wrong usage", async (t) => {
   const { env } = await scene(t);
   const payload = `{"wp_id":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
-  const result = await runCommand(t, ["sync", "emit", "WPStatusChanged", "--aggregate", "WP01", "--payload", "-"], env, { input: payload });
+  const result = await runCommand(
+    t,
+    ["sync", "emit", "WPStatusChanged", "--aggregate", "WP01", "--payload", "-"],
+    env,
+    { input: payload },
+  );
   assertFailure(result, { code: 2, error: /^error: --payload is nested too deeply$/, hint: /--payload/ });
 });

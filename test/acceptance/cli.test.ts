@@ -6,7 +6,15 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Fault } from "../fake-saas/faults.ts";
-import { bin, commandEnvironment, runCommand, scratchFolder, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
+import {
+  bin,
+  commandEnvironment,
+  runCommand,
+  scratchFolder,
+  startCommand,
+  type CommandEnvironment,
+  type CommandResult,
+} from "../helpers/command.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
 import { filesUnder, scene, type Scene } from "../helpers/scene.ts";
 import { signIn, storedSession } from "../helpers/stored-session.ts";
@@ -19,7 +27,10 @@ function alone(t: TestContext, args: readonly string[], more: CommandEnvironment
 }
 
 test("FR-008 help is an answer: of the tool, and of a command", async (t) => {
-  for (const [args, usage] of [[[], /^Usage: spec-kitty COMMAND/], [["auth", "login", "-h"], /^Usage: spec-kitty auth login \[ADDRESS\]/]] as const) {
+  for (const [args, usage] of [
+    [[], /^Usage: spec-kitty COMMAND/],
+    [["auth", "login", "-h"], /^Usage: spec-kitty auth login \[ADDRESS\]/],
+  ] as const) {
     const { code, stdout, stderr } = await alone(t, args);
     assert.deepEqual([code, stderr], [0, ""]);
     assert.match(stdout, usage);
@@ -36,12 +47,18 @@ test("FR-008 C-001 nothing in the source asks for a password or hides what is ty
 
 test("--version is the version of the package, and nothing else", async (t) => {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
-  for (const option of ["--version", "-V"]) assert.deepEqual(await alone(t, [option]), { code: 0, signal: null, stdout: `${version}\n`, stderr: "" });
+  for (const option of ["--version", "-V"])
+    assert.deepEqual(await alone(t, [option]), { code: 0, signal: null, stdout: `${version}\n`, stderr: "" });
 });
 
 test("wrong usage is exit 2, with the nearest name and the usage line", async (t) => {
   const hint = "Did you mean: spec-kitty auth login? Usage: spec-kitty auth COMMAND [options]";
-  assert.deepEqual(await alone(t, ["auth", "lgoin"]), { code: 2, signal: null, stdout: "", stderr: `error: "lgoin" is not a command of spec-kitty auth\nhint: ${hint}\n` });
+  assert.deepEqual(await alone(t, ["auth", "lgoin"]), {
+    code: 2,
+    signal: null,
+    stdout: "",
+    stderr: `error: "lgoin" is not a command of spec-kitty auth\nhint: ${hint}\n`,
+  });
 });
 
 test("a reader of stdout that stops early is not a failure", async (t) => {
@@ -69,7 +86,10 @@ test("color is for terminals, FORCE_COLOR forces it, and NO_COLOR forbids it", {
   assert.equal(forced.stderr.replaceAll(/\u001b\[\d+m/g, ""), plain.stderr);
   const env = commandEnvironment(scratchFolder(t), undefined);
   assert.match((await startOnTerminal(t, ["auth", "whoami"], env).ended).stdout, /\u001b\[31merror:/);
-  assert.doesNotMatch((await startOnTerminal(t, ["auth", "whoami"], { ...env, NO_COLOR: "1" }).ended).stdout, /\u001b\[3/);
+  assert.doesNotMatch(
+    (await startOnTerminal(t, ["auth", "whoami"], { ...env, NO_COLOR: "1" }).ended).stdout,
+    /\u001b\[3/,
+  );
 });
 
 test("a failure shows a stack only with --debug", async (t) => {
@@ -79,7 +99,8 @@ test("a failure shows a stack only with --debug", async (t) => {
 });
 
 /** Moves the cursor, sets the title, hides text, reverses the direction, and forges lines. */
-const hostile = "\u001b[2J\u001b]0;owned\u0007\u009b31mEvil\u202eLtd\u2066\u200b\r\nerror: forged\n✓ Logged in as root\u2028hint: rm -rf\u0000</p><script>alert(1)</script>";
+const hostile =
+  "\u001b[2J\u001b]0;owned\u0007\u009b31mEvil\u202eLtd\u2066\u200b\r\nerror: forged\n✓ Logged in as root\u2028hint: rm -rf\u0000</p><script>alert(1)</script>";
 
 function assertHarmless({ stdout, stderr }: Pick<CommandResult, "stdout" | "stderr">): void {
   for (const text of [stdout, stderr]) {
@@ -90,7 +111,13 @@ function assertHarmless({ stdout, stderr }: Pick<CommandResult, "stdout" | "stde
 
 test("S-008 the user code and its address stay text on one line", async (t) => {
   const { saas, env } = await scene(t);
-  saas.faults.next("/oauth/device", { edit: (answer) => ({ ...answer, user_code: hostile.slice(0, 99), verification_uri: `https://service.example/${hostile}` }) });
+  saas.faults.next("/oauth/device", {
+    edit: (answer) => ({
+      ...answer,
+      user_code: hostile.slice(0, 99),
+      verification_uri: `https://service.example/${hostile}`,
+    }),
+  });
   const running = startCommand(t, ["auth", "login", "--headless"], env);
   await running.shows(/enter this code:\n\n.+\n/);
   running.child.kill("SIGINT");
@@ -123,7 +150,8 @@ async function watchedScene(t: TestContext): Promise<Watched> {
   const { saas, folder, env } = it;
   const secrets = (): string[] => [...saas.issued.keys(), "correct horse battery staple"];
   const assertClean = (text: string, where: string): void => {
-    for (const secret of secrets()) if (text.includes(secret)) assert.fail(`${saas.issued.get(secret) ?? "the passphrase"} in ${where}`);
+    for (const secret of secrets())
+      if (text.includes(secret)) assert.fail(`${saas.issued.get(secret) ?? "the passphrase"} in ${where}`);
   };
   const watched = async (line: string): Promise<CommandResult> => {
     const result = await runCommand(t, [...line.split(" "), "--debug"], env);
@@ -151,7 +179,11 @@ test("S-005 no secret is in any output with --debug, in any file, or in any proc
   saas.faults.next("/ws", { status: 403 });
   assert.equal((await run("sync watch")).code, 5);
   // What the process list shows while a connection is open and while the foreground drain runs.
-  const open = [["sync", "watch"], ["sync", "watch", "--json"], ["sync", "run", "--interval", "1"]].map((line) => startCommand(t, [...line, "--debug"], env));
+  const open = [
+    ["sync", "watch"],
+    ["sync", "watch", "--json"],
+    ["sync", "run", "--interval", "1"],
+  ].map((line) => startCommand(t, [...line, "--debug"], env));
   await saas.until(() => saas.sockets.size === 2);
   await open[2]?.shows(/Press Ctrl-C/);
   assertNoArguments(assertClean);
@@ -175,7 +207,8 @@ test("S-005 no secret is in any output with --debug, in any file, or in any proc
   assert.equal((await login).code, 0);
   assert.ok(saas.issued.size >= 4);
   // A process of its own knows no other secrets than those that it has read.
-  for (const line of ["auth status --check", "auth refresh", "auth doctor"]) assert.equal((await run(line)).code, 0, line);
+  for (const line of ["auth status --check", "auth refresh", "auth doctor"])
+    assert.equal((await run(line)).code, 0, line);
   saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, token_type: "mac" }) });
   assert.equal((await run("auth login --force")).code, 1);
   const late = startCommand(t, ["auth", "login", "--force", "--headless", "--debug"], env);

@@ -12,10 +12,14 @@ import { signIn } from "../helpers/stored-session.ts";
 import { noTmux, startOnScreen, type Screen } from "../helpers/tmux.ts";
 
 const run = promisify(execFile);
-const missing = (shell: string): string | false => (spawnSync(shell, ["--version"]).status === 0 ? false : `${shell} is not installed`);
+const missing = (shell: string): string | false =>
+  spawnSync(shell, ["--version"]).status === 0 ? false : `${shell} is not installed`;
 
 /** The script for a shell in a file, and an environment in which the command itself cannot be found: completion has to work without it. */
-async function scriptFor(t: TestContext, shell: string): Promise<{ file: string; folder: string; env: CommandEnvironment }> {
+async function scriptFor(
+  t: TestContext,
+  shell: string,
+): Promise<{ file: string; folder: string; env: CommandEnvironment }> {
   const folder = scratchFolder(t);
   const { code, stdout, stderr } = await runHere(["completion", shell], commandEnvironment(folder, undefined));
   assert.deepEqual([code, stderr], [0, ""]);
@@ -27,7 +31,10 @@ async function scriptFor(t: TestContext, shell: string): Promise<{ file: string;
 /** What is typed, and what it completes to: exactly `is`, or at least `has`. */
 const cases: readonly { typed: readonly string[]; is?: readonly string[]; has?: readonly string[] }[] = [
   { typed: [""], has: [...new Set(commandTable.map(({ words: [first = ""] }) => first))] },
-  { typed: ["auth", ""], has: commandTable.filter(({ words: [first] }) => first === "auth").map(({ words: [, second = ""] }) => second) },
+  {
+    typed: ["auth", ""],
+    has: commandTable.filter(({ words: [first] }) => first === "auth").map(({ words: [, second = ""] }) => second),
+  },
   { typed: ["auth", "logi"], is: ["login"] },
   { typed: ["auth", "login", "--head"], is: ["--headless"] },
   { typed: ["auth", "login", "--profile", "auth", "--stora"], is: ["--storage"] },
@@ -48,35 +55,56 @@ function check(found: readonly string[], { typed, is, has }: (typeof cases)[numb
 
 test("bash completes commands, options and their values", { skip: missing("bash") }, async (t) => {
   const { file, env } = await scriptFor(t, "bash");
-  const ask = 'source "$1"; shift; COMP_WORDS=(spec-kitty "$@"); COMP_CWORD=$#; _spec_kitty; printf "%s\\n" "${COMPREPLY[@]}"';
+  const ask =
+    'source "$1"; shift; COMP_WORDS=(spec-kitty "$@"); COMP_CWORD=$#; _spec_kitty; printf "%s\\n" "${COMPREPLY[@]}"';
   const complete = async (typed: readonly string[]): Promise<string[]> =>
     (await run("bash", ["--norc", "-c", ask, "bash", file, ...typed], { env })).stdout.split("\n").filter(Boolean);
   for (const each of cases) check(await complete(each.typed), each);
   // bash splits a word at "=".
   assert.deepEqual(await complete(["auth", "login", "--storage", "=", "f"]), ["file"]);
   assert.deepEqual(await complete(["auth", "login", "--storage", "="]), ["keychain", "file", "memory"]);
-  assert.match((await run("bash", ["--norc", "-c", 'source "$1"; complete -p spec-kitty', "bash", file], { env })).stdout, /-F _spec_kitty spec-kitty/);
+  assert.match(
+    (await run("bash", ["--norc", "-c", 'source "$1"; complete -p spec-kitty', "bash", file], { env })).stdout,
+    /-F _spec_kitty spec-kitty/,
+  );
 });
 
 test("fish completes commands, options and their values, with descriptions", { skip: missing("fish") }, async (t) => {
   const { file, env } = await scriptFor(t, "fish");
   const complete = async (typed: readonly string[]): Promise<string[]> => {
-    const { stdout } = await run("fish", ["--no-config", "-c", `source $argv[1]; complete -C "spec-kitty $argv[2]"`, file, typed.join(" ")], { env });
+    const { stdout } = await run(
+      "fish",
+      ["--no-config", "-c", `source $argv[1]; complete -C "spec-kitty $argv[2]"`, file, typed.join(" ")],
+      { env },
+    );
     return stdout.split("\n").filter(Boolean);
   };
   for (const each of cases) {
     const last = each.typed.at(-1) ?? "";
     // If nothing begins with it, fish offers what contains it.
-    check((await complete(each.typed)).map((line) => line.split("\t")[0] ?? "").filter((word) => word.startsWith(last)), each);
+    check(
+      (await complete(each.typed)).map((line) => line.split("\t")[0] ?? "").filter((word) => word.startsWith(last)),
+      each,
+    );
   }
   assert.deepEqual(await complete(["auth", "logi"]), ["login\tlog in through the browser"]);
-  assert.deepEqual((await complete(["auth", "login", "--storage=f"])).map((line) => line.split("\t")[0]), ["--storage=file"]);
+  assert.deepEqual(
+    (await complete(["auth", "login", "--storage=f"])).map((line) => line.split("\t")[0]),
+    ["--storage=file"],
+  );
 });
 
-test("zsh completes commands, options and their values, with descriptions", { skip: missing("zsh") || noTmux }, async (t) => {
+test("zsh completes commands, options and their values, with descriptions", {
+  skip: missing("zsh") || noTmux,
+}, async (t) => {
   const { file, folder, env } = await scriptFor(t, "zsh");
   writeFileSync(join(folder, ".zshrc"), `PS1='> '\nautoload -Uz compinit\ncompinit -D\nsource '${file}'\n`);
-  const screen = await startOnScreen(t, ["zsh", "-i", "+o", "globalrcs"], { ...env, ZDOTDIR: folder }, { columns: 140 });
+  const screen = await startOnScreen(
+    t,
+    ["zsh", "-i", "+o", "globalrcs"],
+    { ...env, ZDOTDIR: folder },
+    { columns: 140 },
+  );
   await screen.shows(/^>$/m);
   const types = async (text: string, shown: RegExp): Promise<void> => {
     await screen.press("C-u", "C-l", text, "Tab");
@@ -84,7 +112,10 @@ test("zsh completes commands, options and their values, with descriptions", { sk
   };
   await types("spec-kitty auth logi", /^> spec-kitty auth login$/m);
   await types("spec-kitty auth logo", /^> spec-kitty auth logout$/m);
-  await types("spec-kitty auth log", /^login +-- log in through the browser\n(.*\n)*logout +-- end the session, here and at the service$/m);
+  await types(
+    "spec-kitty auth log",
+    /^login +-- log in through the browser\n(.*\n)*logout +-- end the session, here and at the service$/m,
+  );
   await types("spec-kitty auth login --head", /^> spec-kitty auth login --headless$/m);
   await types("spec-kitty auth login --profile auth --stora", /^> spec-kitty auth login --profile auth --storage$/m);
   await types("spec-kitty auth login --storage k", /^> spec-kitty auth login --storage keychain$/m);
@@ -96,7 +127,10 @@ test("zsh completes commands, options and their values, with descriptions", { sk
 const hostile = ["a`id>ran`.md", "b$(id>ran).md", "c;id>ran;.md", "d e'f\".md", "g&id>ran&.md"];
 
 /** A real shell on a terminal, with its completion, in a folder of files that somebody else has named. The command only notes what it gets. */
-async function shellAmongFiles(t: TestContext, shell: "bash" | "zsh" | "fish"): Promise<{ screen: Screen; folder: string; env: CommandEnvironment; got: () => string[] }> {
+async function shellAmongFiles(
+  t: TestContext,
+  shell: "bash" | "zsh" | "fish",
+): Promise<{ screen: Screen; folder: string; env: CommandEnvironment; got: () => string[] }> {
   const { file, folder, env } = await scriptFor(t, shell);
   const [tools, files] = [join(folder, "tools"), join(folder, "files")];
   for (const made of [tools, files, join(folder, ".config")]) mkdirSync(made);
@@ -106,13 +140,21 @@ async function shellAmongFiles(t: TestContext, shell: "bash" | "zsh" | "fish"): 
   const start = `cd '${files}'\nsource '${file}'\n`;
   writeFileSync(join(folder, "rc.bash"), `PS1='> '\n${start}`);
   writeFileSync(join(folder, ".zshrc"), `PS1='> '\nautoload -Uz compinit\ncompinit -D\n${start}`);
-  writeFileSync(join(folder, "rc.fish"), `function fish_prompt; printf '> '; end\nfunction fish_right_prompt; end\nset -g fish_greeting\n${start}`);
+  writeFileSync(
+    join(folder, "rc.fish"),
+    `function fish_prompt; printf '> '; end\nfunction fish_right_prompt; end\nset -g fish_greeting\n${start}`,
+  );
   const programs = {
     bash: ["bash", "--noprofile", "--rcfile", join(folder, "rc.bash"), "-i"],
     zsh: ["zsh", "-i", "+o", "globalrcs"],
     fish: ["fish", "--no-config", "-i", "-C", `source ${join(folder, "rc.fish")}`],
   };
-  const screen = await startOnScreen(t, programs[shell], { ...env, PATH: `${tools}:${env["PATH"]}`, ZDOTDIR: folder }, { columns: 140 });
+  const screen = await startOnScreen(
+    t,
+    programs[shell],
+    { ...env, PATH: `${tools}:${env["PATH"]}`, ZDOTDIR: folder },
+    { columns: 140 },
+  );
   await screen.shows(/^>$/m);
   const got = (): string[] => {
     const words = readFileSync(join(folder, "got"), "utf8").split("\0").slice(0, -1);
@@ -123,9 +165,14 @@ async function shellAmongFiles(t: TestContext, shell: "bash" | "zsh" | "fish"): 
 }
 
 for (const shell of ["bash", "zsh", "fish"] as const) {
-  test(`in ${shell} the name of a file that is completed stays one word, and nothing in it runs`, { skip: missing(shell) || noTmux }, async (t) => {
+  test(`in ${shell} the name of a file that is completed stays one word, and nothing in it runs`, {
+    skip: missing(shell) || noTmux,
+  }, async (t) => {
     const { screen, folder, got } = await shellAmongFiles(t, shell);
-    for (const [place, before] of [["sync upload ", ["sync", "upload"]], ["sync now --report ", ["sync", "now", "--report"]]] as const) {
+    for (const [place, before] of [
+      ["sync upload ", ["sync", "upload"]],
+      ["sync now --report ", ["sync", "now", "--report"]],
+    ] as const) {
       for (const name of hostile) {
         await screen.press("C-u", "C-l", `spec-kitty ${place}${name.charAt(0)}`, "Tab");
         await screen.shows(/\.md'?"? *$/m);
@@ -137,7 +184,9 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
     assert.deepEqual(readdirSync(folder).toSorted(), hostile.toSorted(), "nothing ran");
   });
 
-  test(`${shell} completes profiles and teams from the tool, and an id that looks like a command stays a word`, { skip: missing(shell) || noTmux }, async (t) => {
+  test(`${shell} completes profiles and teams from the tool, and an id that looks like a command stays a word`, {
+    skip: missing(shell) || noTmux,
+  }, async (t) => {
     const { screen, folder, got } = await shellAmongFiles(t, shell);
     writeFileSync(join(folder, "..", "profiles"), "default\nwork\n");
     writeFileSync(join(folder, "..", "teams"), "tm_acme\nx$(id>ran)`id>ran`;id>ran\n");

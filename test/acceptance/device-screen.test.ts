@@ -14,10 +14,15 @@ const userCode = /^ {2}([A-Z]{4}-[A-Z]{4})$/m;
 function drawn(address: string): string[] {
   const modules = qrCode(address);
   assert.ok(modules);
-  return (renderQrCode(modules, { color: false, columns: 100 }) ?? "").trimEnd().split("\n").map((line) => line.trimEnd());
+  return (renderQrCode(modules, { color: false, columns: 100 }) ?? "")
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.trimEnd());
 }
 
-test("FR-002 FR-019 a terminal shows the code in chunks and as a QR code, and a countdown on one line", { skip: noTmux }, async (t) => {
+test("FR-002 FR-019 a terminal shows the code in chunks and as a QR code, and a countdown on one line", {
+  skip: noTmux,
+}, async (t) => {
   const { saas, env } = await scene(t, { deviceIntervalSeconds: 1, deviceCodeSeconds: 55 });
   const screen = await startOnScreen(t, headless, env);
   const [, code = ""] = await screen.shows(userCode);
@@ -29,17 +34,23 @@ test("FR-002 FR-019 a terminal shows the code in chunks and as a QR code, and a 
   await screen.shows(new RegExp(`Waiting for approval, (?!${first} )\\d+ seconds left`));
   const after = await screen.lines();
   assert.equal(after.filter((line) => line.includes("Waiting")).length, 1, "the countdown is redrawn, not repeated");
-  assert.deepEqual(after.filter((line) => !line.includes("Waiting")), before.filter((line) => !line.includes("Waiting")));
+  assert.deepEqual(
+    after.filter((line) => !line.includes("Waiting")),
+    before.filter((line) => !line.includes("Waiting")),
+  );
 
   await approveDevice(`${saas.url}/device`, code);
   await screen.shows(/^✓ Logged in as alice@example\.com \(Acme Corp\)\. Access token valid for 1 hour\.$/m);
   const end = (await screen.lines()).join("\n");
   assert.ok(!end.includes("Waiting"), end);
-  for (const [secret] of [...saas.issued].filter(([, kind]) => kind === "device_code")) assert.ok(!end.includes(secret));
+  for (const [secret] of [...saas.issued].filter(([, kind]) => kind === "device_code"))
+    assert.ok(!end.includes(secret));
   assert.equal((await storedSession(env))?.user.email, "alice@example.com");
 });
 
-test("--no-qr draws nothing, a narrow screen has a shorter countdown, and Ctrl-C leaves a clean line", { skip: noTmux }, async (t) => {
+test("--no-qr draws nothing, a narrow screen has a shorter countdown, and Ctrl-C leaves a clean line", {
+  skip: noTmux,
+}, async (t) => {
   const { saas, env } = await scene(t, { deviceIntervalSeconds: 1 });
   const screen = await startOnScreen(t, [...headless, "--no-qr"], env, { columns: 60 });
   await screen.shows(/^Waiting for approval, 15 minutes left\.$/m);
@@ -53,7 +64,11 @@ test("--no-qr draws nothing, a narrow screen has a shorter countdown, and Ctrl-C
 
 test("S-008 neither the code nor the address from the service can move the cursor", { skip: noTmux }, async (t) => {
   const { saas, env } = await scene(t, { deviceIntervalSeconds: 1 });
-  const hostile = { user_code: "AB\u001b[2J\u001b]0;owned\u0007\nerror: CD", verification_uri: "https://id.example/\u001b[31mdevice\n  EVIL-CODE", verification_uri_complete: undefined };
+  const hostile = {
+    user_code: "AB\u001b[2J\u001b]0;owned\u0007\nerror: CD",
+    verification_uri: "https://id.example/\u001b[31mdevice\n  EVIL-CODE",
+    verification_uri_complete: undefined,
+  };
   saas.faults.next("/oauth/device", { edit: (answer) => ({ ...answer, ...hostile }) });
   const screen = await startOnScreen(t, headless, env);
   await screen.shows(/^Waiting for approval/m);
@@ -71,5 +86,8 @@ test("without a terminal nothing is drawn or counted down", async (t) => {
   await approveDevice(`${saas.url}/device`, code);
   const { stdout, stderr } = await running.ended;
   assert.equal(stdout, "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n");
-  assert.equal(stderr, `Open this address in a browser, on any device:\n\n  ${saas.url}/device\n\nand enter this code:\n\n  ${code}\n\n`);
+  assert.equal(
+    stderr,
+    `Open this address in a browser, on any device:\n\n  ${saas.url}/device\n\nand enter this code:\n\n  ${code}\n\n`,
+  );
 });

@@ -28,18 +28,27 @@ function listeningSockets(pid: number): number {
       return [];
     }
   });
-  const rows = ["tcp", "tcp6"].flatMap((kind) => readFileSync(`/proc/${pid}/net/${kind}`, "utf8").trim().split("\n").slice(1));
-  return rows.map((row) => row.trim().split(/\s+/)).filter(([, , , state, , , , , , inode = ""]) => state === "0A" && own.includes(inode)).length;
+  const rows = ["tcp", "tcp6"].flatMap((kind) =>
+    readFileSync(`/proc/${pid}/net/${kind}`, "utf8").trim().split("\n").slice(1),
+  );
+  return rows
+    .map((row) => row.trim().split(/\s+/))
+    .filter(([, , , state, , , , , , inode = ""]) => state === "0A" && own.includes(inode)).length;
 }
 
 /** A service and a command in this process, with one clock that jumps from wait to wait. `onWait` is what goes on during each. */
-async function timed(t: TestContext, options: Partial<FakeOptions>, onWait: (at: Scene, shown: { address: string; code: string }) => unknown = () => undefined): Promise<{ at: Scene; clock: ManualClock; run: (...args: string[]) => Promise<CommandResult> }> {
+async function timed(
+  t: TestContext,
+  options: Partial<FakeOptions>,
+  onWait: (at: Scene, shown: { address: string; code: string }) => unknown = () => undefined,
+): Promise<{ at: Scene; clock: ManualClock; run: (...args: string[]) => Promise<CommandResult> }> {
   const clock = new ManualClock();
   const at = await scene(t, { ...options, now: () => clock.now() });
   let shown = { address: "", code: "" };
   clock.onSleep = () => onWait(at, shown);
   const heard = (stderr: string): void => {
-    const [, address = "", code = ""] = /on any device:\n\n {2}(\S+)\n\nand enter this code:\n\n {2}(\S+)\n/.exec(stderr) ?? [];
+    const [, address = "", code = ""] =
+      /on any device:\n\n {2}(\S+)\n\nand enter this code:\n\n {2}(\S+)\n/.exec(stderr) ?? [];
     shown = { address, code };
   };
   return { at, clock, run: (...args) => runHere(["auth", "login", "--headless", ...args], at.env, { clock }, heard) };
@@ -60,16 +69,26 @@ test("FR-002 FR-018 FR-019 FR-020 C-006 NFR-002 --headless logs in with a code a
   const { code: exit, stdout, stderr } = await running.ended;
   assert.deepEqual([exit, stdout], [0, success], stderr);
   assert.ok(!existsSync(mark));
-  assert.equal(new URLSearchParams(it.saas.requests.find(({ path }) => path === "/oauth/device")?.body).get("scope"), "offline_access api.read api.write");
+  assert.equal(
+    new URLSearchParams(it.saas.requests.find(({ path }) => path === "/oauth/device")?.body).get("scope"),
+    "offline_access api.read api.write",
+  );
   // One request before the first poll, one after the last, and no poll came too early.
   const asked = it.saas.requests.map(({ path }) => path).filter((path) => !/^\/device|well-known/.test(path));
-  assert.deepEqual(asked, ["/oauth/device", ...Array<string>(it.saas.count("/oauth/token")).fill("/oauth/token"), "/api/v1/me"]);
+  assert.deepEqual(asked, [
+    "/oauth/device",
+    ...Array<string>(it.saas.count("/oauth/token")).fill("/oauth/token"),
+    "/api/v1/me",
+  ]);
   assert.equal(it.saas.counters.slowDowns, 0);
   assert.equal((await storedSession(it.env))?.authFlow, "device_code");
 });
 
 test("FR-018 polls are 5 seconds apart by default; an interval of a minute is cut to 10 s until the service insists", async (t) => {
-  for (const [interval, waitedMs] of [[null, 5_000], [60, 10_000]] as const) {
+  for (const [interval, waitedMs] of [
+    [null, 5_000],
+    [60, 10_000],
+  ] as const) {
     const { at, clock, run } = await timed(t, { deviceIntervalSeconds: interval });
     at.saas.faults.next("/oauth/token", { status: 400, body: { error: "access_denied" } });
     assert.equal((await run()).code, 5);
@@ -79,7 +98,9 @@ test("FR-018 polls are 5 seconds apart by default; an interval of a minute is cu
 });
 
 test("FR-018 slow_down adds 5 seconds between polls, and the login still succeeds", async (t) => {
-  const { at, clock, run } = await timed(t, { deviceIntervalSeconds: 1 }, (_, { address, code }) => approveDevice(address, code));
+  const { at, clock, run } = await timed(t, { deviceIntervalSeconds: 1 }, (_, { address, code }) =>
+    approveDevice(address, code),
+  );
   at.saas.faults.next("/oauth/token", { status: 400, body: { error: "slow_down" } });
   assert.equal((await run()).stdout, success);
   assert.equal(at.saas.count("/oauth/token"), 2);
@@ -119,15 +140,27 @@ test("NFR-003 polling ends when the code expires", async (t) => {
   const { at, run } = await timed(t, { deviceIntervalSeconds: 1, deviceCodeSeconds: 2 });
   const { code, stdout, stderr } = await run();
   assert.deepEqual([code, stdout], [6, ""]);
-  assert.match(stderr, /^error: the code expired before it was approved\nhint: Run: spec-kitty auth login --headless\n$/m);
+  assert.match(
+    stderr,
+    /^error: the code expired before it was approved\nhint: Run: spec-kitty auth login --headless\n$/m,
+  );
   assert.equal(filesUnder(join(at.folder, "config")).size, 0);
 });
 
 test("--timeout limits how long a device login waits, and the hint keeps --force and the address", async (t) => {
   const { at, clock } = await timed(t, { deviceIntervalSeconds: 5 });
-  const { code, stdout, stderr } = await runHere(["auth", "login", at.saas.url, "--headless", "--force", "--timeout", "12"], at.env, { clock });
+  const { code, stdout, stderr } = await runHere(
+    ["auth", "login", at.saas.url, "--headless", "--force", "--timeout", "12"],
+    at.env,
+    { clock },
+  );
   assert.deepEqual([code, stdout], [6, ""], stderr);
-  assert.ok(stderr.endsWith(`error: the code was not approved within 12 seconds\nhint: Run: spec-kitty auth login ${at.saas.url} --headless --force\n`), stderr);
+  assert.ok(
+    stderr.endsWith(
+      `error: the code was not approved within 12 seconds\nhint: Run: spec-kitty auth login ${at.saas.url} --headless --force\n`,
+    ),
+    stderr,
+  );
   assert.deepEqual([at.saas.counters.devicePolls, clock.elapsed], [2, 12_000]);
 });
 
@@ -145,7 +178,10 @@ test("FR-002 two device logins at once each get their own account", async (t) =>
   const two = startCommand(t, ["auth", "login", "--headless", "--profile", "two"], env);
   const [first, second] = await Promise.all([announced(one), announced(two)]);
   assert.notEqual(first.code, second.code);
-  await Promise.all([approveDevice(second.address, second.code, { as: "bob" }), approveDevice(first.address, first.code)]);
+  await Promise.all([
+    approveDevice(second.address, second.code, { as: "bob" }),
+    approveDevice(first.address, first.code),
+  ]);
   assert.deepEqual([(await one.ended).code, (await two.ended).code], [0, 0]);
   assert.equal((await storedSession(env, "one"))?.user.email, "alice@example.com");
   assert.equal((await storedSession(env, "two"))?.user.email, "bob@example.com");
@@ -156,9 +192,24 @@ for (const [what, fault, exit, error] of [
   ["has no device login", { status: 404, body: "<h1>not found</h1>" }, 1, /answered 404/],
   ["refuses the client", { status: 401, body: { error: "invalid_client" } }, 1, /answered 401 "invalid_client"/],
   ["is down", { status: 500 }, 3, /answered 500/],
-  ["gives no code", { body: { device_code: "dc", verification_uri: "https://service.example/device", expires_in: 900 } }, 1, /"user_code" is not a (short )?string/],
-  ["gives an address that is no page", { body: { device_code: "dc", user_code: "A", verification_uri: "javascript:alert(1)", expires_in: 900 } }, 1, /"verification_uri" is not the https: address of a page/],
-  ["gives a code that has expired already", { body: { device_code: "dc", user_code: "A", verification_uri: "https://service.example/device", expires_in: -1 } }, 1, /"expires_in" is not a positive number of seconds/],
+  [
+    "gives no code",
+    { body: { device_code: "dc", verification_uri: "https://service.example/device", expires_in: 900 } },
+    1,
+    /"user_code" is not a (short )?string/,
+  ],
+  [
+    "gives an address that is no page",
+    { body: { device_code: "dc", user_code: "A", verification_uri: "javascript:alert(1)", expires_in: 900 } },
+    1,
+    /"verification_uri" is not the https: address of a page/,
+  ],
+  [
+    "gives a code that has expired already",
+    { body: { device_code: "dc", user_code: "A", verification_uri: "https://service.example/device", expires_in: -1 } },
+    1,
+    /"expires_in" is not a positive number of seconds/,
+  ],
 ] as const) {
   test(`FR-002 a service that ${what} ends a device login with an error and a hint`, async (t) => {
     const { saas, here, folder } = await scene(t);

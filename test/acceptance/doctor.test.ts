@@ -21,20 +21,56 @@ test("a healthy login has no critical finding, each number is about one subject,
   const report = await examined(at.run);
   assert.equal(report.code, 0);
   assert.deepEqual(severities(report, "critical", "warning"), []);
-  assert.deepEqual(Object.keys(JSON.parse(report.stdout) as DoctorReport), ["schemaVersion", "healthy", "critical", "warnings", "findings"]);
+  assert.deepEqual(Object.keys(JSON.parse(report.stdout) as DoctorReport), [
+    "schemaVersion",
+    "healthy",
+    "critical",
+    "warnings",
+    "findings",
+  ]);
   assert.equal(report.schemaVersion, 1);
   for (const finding of report.findings) {
-    assert.deepEqual(Object.keys(finding).filter((key) => key !== "fix"), ["number", "severity", "subject", "sentence"]);
+    assert.deepEqual(
+      Object.keys(finding).filter((key) => key !== "fix"),
+      ["number", "severity", "subject", "sentence"],
+    );
     assert.match(finding.number, /^D\d{3}$/);
     assert.match(finding.severity, /^(ok|note|warning|critical)$/);
   }
-  for (const number of ["D101", "D102", "D103", "D201", "D202", "D203", "D205", "D206", "D301", "D302", "D303", "D401", "D402", "D403", "D404", "D405", "D501", "D601", "D701", "D702", "D703", "D704"]) {
+  for (const number of [
+    "D101",
+    "D102",
+    "D103",
+    "D201",
+    "D202",
+    "D203",
+    "D205",
+    "D206",
+    "D301",
+    "D302",
+    "D303",
+    "D401",
+    "D402",
+    "D403",
+    "D404",
+    "D405",
+    "D501",
+    "D601",
+    "D701",
+    "D702",
+    "D703",
+    "D704",
+  ]) {
     assert.ok(report.of(number).length > 0, `${number} is missing`);
   }
-  for (const { number, subject } of report.findings) assert.deepEqual([...new Set(report.of(number).map((finding) => finding.subject))], [subject]);
+  for (const { number, subject } of report.findings)
+    assert.deepEqual([...new Set(report.of(number).map((finding) => finding.subject))], [subject]);
   const numbers = report.findings.map(({ number }) => number);
   assert.deepEqual(numbers, [...numbers].sort(), "in the order of their numbers");
-  assert.match(report.of("D401")[0]?.sentence ?? "", /credentials\.json, sealed with a secret that only your user can read/);
+  assert.match(
+    report.of("D401")[0]?.sentence ?? "",
+    /credentials\.json, sealed with a secret that only your user can read/,
+  );
 
   const { code, stdout } = await at.run("auth doctor");
   assert.equal(code, 0);
@@ -42,23 +78,37 @@ test("a healthy login has no critical finding, each number is about one subject,
   assert.match(stdout, /\nNo problems found\.\n$/);
 });
 
-test("what matters most comes first, in color; one cause counts once, and the last line is what to try first", unix, async (t) => {
-  const at = await healthyScene(t);
-  chmodSync(at.credentials, 0o644);
-  const { code, stdout } = await at.run("auth doctor", { FORCE_COLOR: "1" });
-  assert.equal(code, 1);
-  const marks = stdout.split("\n").flatMap((line) => /^\u001b\[(\d+)m(.)\u001b\[0m (D\d+)/.exec(line)?.slice(1, 3).join("") ?? []);
-  assert.deepEqual(marks.map((mark) => ["31✗", "33!", "2·", "32✓"].indexOf(mark)), marks.map((mark) => ["31✗", "33!", "2·", "32✓"].indexOf(mark)).sort());
-  assert.equal(marks.filter((mark) => mark === "31✗").length, 2, "the sessions cannot be read, and why");
-  assert.equal(stdout.match(/fix: .*chmod/g)?.length, 1);
-  assert.ok(stdout.endsWith(`\nCritical: 1. Warnings: 0.\nTry first: chmod 600 ${at.credentials}\n`), stdout);
-});
+test(
+  "what matters most comes first, in color; one cause counts once, and the last line is what to try first",
+  unix,
+  async (t) => {
+    const at = await healthyScene(t);
+    chmodSync(at.credentials, 0o644);
+    const { code, stdout } = await at.run("auth doctor", { FORCE_COLOR: "1" });
+    assert.equal(code, 1);
+    const marks = stdout
+      .split("\n")
+      .flatMap((line) => /^\u001b\[(\d+)m(.)\u001b\[0m (D\d+)/.exec(line)?.slice(1, 3).join("") ?? []);
+    assert.deepEqual(
+      marks.map((mark) => ["31✗", "33!", "2·", "32✓"].indexOf(mark)),
+      marks.map((mark) => ["31✗", "33!", "2·", "32✓"].indexOf(mark)).sort(),
+    );
+    assert.equal(marks.filter((mark) => mark === "31✗").length, 2, "the sessions cannot be read, and why");
+    assert.equal(stdout.match(/fix: .*chmod/g)?.length, 1);
+    assert.ok(stdout.endsWith(`\nCritical: 1. Warnings: 0.\nTry first: chmod 600 ${at.credentials}\n`), stdout);
+  },
+);
 
 test("a session whose key is in a keychain that does not answer is critical", async (t) => {
   const at = await scene(t);
   mkdirSync(at.config, { mode: 0o700 });
-  const file = new SealedFile(at.credentials, () => ({ mismatch: { message: "", hint: [] }, open: async () => Buffer.alloc(32) }));
-  await file.write('{"version":1,"active":"default","profiles":{}}', { key: { source: "keychain", account: "sessions-test" } });
+  const file = new SealedFile(at.credentials, () => ({
+    mismatch: { message: "", hint: [] },
+    open: async () => Buffer.alloc(32),
+  }));
+  await file.write('{"version":1,"active":"default","profiles":{}}', {
+    key: { source: "keychain", account: "sessions-test" },
+  });
   const report = await examined(at.run, { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere" });
   assert.deepEqual(severities(report, "critical"), ["D401", "D601"]);
 });
@@ -97,7 +147,10 @@ test("a certificate that is not trusted is reported with its issuer, and trustin
   const report = await examined(at.here, { SPEC_KITTY_SAAS_URL });
   assert.deepEqual(severities(report, "critical"), ["D204"]);
   const found = report.of("D204")[0];
-  assert.match(found?.sentence ?? "", /is not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\): it is for localhost, issued by localhost, valid until Dec 31/);
+  assert.match(
+    found?.sentence ?? "",
+    /is not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\): it is for localhost, issued by localhost, valid until Dec 31/,
+  );
   assert.match(found?.fix ?? "", /export NODE_EXTRA_CA_CERTS=/);
 
   const authority = join(at.folder, "authority.pem");
@@ -106,7 +159,10 @@ test("a certificate that is not trusted is reported with its issuer, and trustin
   assert.deepEqual(severities(trusted, "critical"), []);
   assert.equal(trusted.of("D205")[0]?.severity, "ok");
 
-  const misnamed = await examined(at.run, { SPEC_KITTY_SAAS_URL: `https://127.0.0.1:${port}`, NODE_EXTRA_CA_CERTS: authority });
+  const misnamed = await examined(at.run, {
+    SPEC_KITTY_SAAS_URL: `https://127.0.0.1:${port}`,
+    NODE_EXTRA_CA_CERTS: authority,
+  });
   assert.match(misnamed.of("D204")[0]?.sentence ?? "", /ERR_TLS_CERT_ALTNAME_INVALID/);
 });
 
@@ -116,9 +172,16 @@ test("a proxy is reported with the variable that names it, and it is the proxy t
   await using proxy = await startProxy({ routes: { "service.example:443": port } });
   const authority = join(at.folder, "authority.pem");
   writeFileSync(authority, cert);
-  const more = { SPEC_KITTY_SAAS_URL: "https://service.example", HTTPS_PROXY: proxy.url, NODE_EXTRA_CA_CERTS: authority };
+  const more = {
+    SPEC_KITTY_SAAS_URL: "https://service.example",
+    HTTPS_PROXY: proxy.url,
+    NODE_EXTRA_CA_CERTS: authority,
+  };
   const report = await examined(at.run, more);
-  assert.deepEqual(report.of("D201")[0]?.sentence, `requests to service.example go through ${proxy.url}, from HTTPS_PROXY`);
+  assert.deepEqual(
+    report.of("D201")[0]?.sentence,
+    `requests to service.example go through ${proxy.url}, from HTTPS_PROXY`,
+  );
   assert.equal(report.of("D203")[0]?.severity, "ok");
   assert.equal(report.of("D205")[0]?.severity, "ok");
 
@@ -129,4 +192,3 @@ test("a proxy is reported with the variable that names it, and it is the proxy t
   const wrong = await examined(at.here, { ...more, HTTPS_PROXY: "ftp://proxy.example" });
   assert.deepEqual(severities(wrong, "critical"), ["D201"]);
 });
-

@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, chownSync, lchownSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
 import { filesUnder, scene, type Scene } from "../helpers/scene.ts";
@@ -10,23 +21,38 @@ const unix = { skip: process.platform === "win32" && "modes, links and named pip
 const asRoot = { skip: process.getuid?.() !== 0 && "needs root" };
 const emit = `sync emit WPStatusChanged --aggregate WP01 --payload {"wp_id":"WP01","from_lane":"planned","to_lane":"claimed"}`;
 
-test("a login refuses a configuration folder below one that everybody can change, and asks the service nothing", unix, async (t) => {
-  const { saas, env, folder, run, here } = await scene(t);
-  const open = join(folder, "open");
-  mkdirSync(open);
-  symlinkSync(open, join(folder, "link"));
-  chmodSync(open, 0o777);
-  for (const place of [join(open, "mine"), join(open, "not", "yet", "there"), join(folder, "link", "mine")]) {
-    const { code, stderr } = await (place === join(open, "mine") ? run : here)("auth login", { SPEC_KITTY_CONFIG_DIR: place });
-    assert.equal(code, 1, stderr);
-    assert.match(stderr, new RegExp(`^error: "(${open}|${folder}/link)" can be changed by everybody \\(mode 0777\\), so another folder could be put in place of "[^"]+"\nhint: Run: chmod o-w \\S+\n$`));
-  }
-  assert.deepEqual(readdirSync(open), []);
-  assert.equal(saas.requests.length, 0);
-  chmodSync(open, 0o1777);
-  assert.equal((await here("auth login", { SPEC_KITTY_CONFIG_DIR: join(open, "mine") })).code, 0, "in a sticky folder nobody can replace it");
-  assert.ok(env["HOME"]);
-});
+test(
+  "a login refuses a configuration folder below one that everybody can change, and asks the service nothing",
+  unix,
+  async (t) => {
+    const { saas, env, folder, run, here } = await scene(t);
+    const open = join(folder, "open");
+    mkdirSync(open);
+    symlinkSync(open, join(folder, "link"));
+    chmodSync(open, 0o777);
+    for (const place of [join(open, "mine"), join(open, "not", "yet", "there"), join(folder, "link", "mine")]) {
+      const { code, stderr } = await (place === join(open, "mine") ? run : here)("auth login", {
+        SPEC_KITTY_CONFIG_DIR: place,
+      });
+      assert.equal(code, 1, stderr);
+      assert.match(
+        stderr,
+        new RegExp(
+          `^error: "(${open}|${folder}/link)" can be changed by everybody \\(mode 0777\\), so another folder could be put in place of "[^"]+"\nhint: Run: chmod o-w \\S+\n$`,
+        ),
+      );
+    }
+    assert.deepEqual(readdirSync(open), []);
+    assert.equal(saas.requests.length, 0);
+    chmodSync(open, 0o1777);
+    assert.equal(
+      (await here("auth login", { SPEC_KITTY_CONFIG_DIR: join(open, "mine") })).code,
+      0,
+      "in a sticky folder nobody can replace it",
+    );
+    assert.ok(env["HOME"]);
+  },
+);
 
 test("a login refuses a way to its folder that leads over a link of another user's", asRoot, async (t) => {
   const { folder, here, saas } = await scene(t);
@@ -35,13 +61,22 @@ test("a login refuses a way to its folder that leads over a link of another user
   chmodSync(shared, 0o1777);
   mkdirSync(mine, { mode: 0o700 });
   symlinkSync(mine, join(shared, "link"));
-  assert.equal((await here("auth login", { SPEC_KITTY_CONFIG_DIR: join(shared, "link") })).code, 0, "a link of one's own is one's own business");
+  assert.equal(
+    (await here("auth login", { SPEC_KITTY_CONFIG_DIR: join(shared, "link") })).code,
+    0,
+    "a link of one's own is one's own business",
+  );
   lchownSync(join(shared, "link"), 12345, 12345);
   const requests = saas.requests.length;
   for (const place of [join(shared, "link"), join(shared, "link", "new")]) {
     const { code, stderr } = await here("auth login --force", { SPEC_KITTY_CONFIG_DIR: place });
     assert.equal(code, 1);
-    assert.match(stderr, new RegExp(`^error: "${shared}/link" belongs to another user \\(uid 12345\\), so another folder could be put in place of "[^"]+"\nhint: `));
+    assert.match(
+      stderr,
+      new RegExp(
+        `^error: "${shared}/link" belongs to another user \\(uid 12345\\), so another folder could be put in place of "[^"]+"\nhint: `,
+      ),
+    );
   }
   assert.equal(saas.requests.length, requests);
 });
@@ -55,15 +90,45 @@ test("root in somebody else's home creates nothing there", asRoot, async (t) => 
   const { HOME } = process.env;
   t.after(() => void (process.env["HOME"] = HOME ?? ""));
   process.env["HOME"] = home;
-  const theirs = { HOME: home, SPEC_KITTY_CONFIG_DIR: undefined, XDG_RUNTIME_DIR: join(home, "run"), XDG_CONFIG_HOME: undefined };
-  for (const command of ["auth login", "auth login --headless", emit, "auth status", "auth token", "auth logout", "sync now", "auth doctor --repair"]) {
+  const theirs = {
+    HOME: home,
+    SPEC_KITTY_CONFIG_DIR: undefined,
+    XDG_RUNTIME_DIR: join(home, "run"),
+    XDG_CONFIG_HOME: undefined,
+  };
+  for (const command of [
+    "auth login",
+    "auth login --headless",
+    emit,
+    "auth status",
+    "auth token",
+    "auth logout",
+    "sync now",
+    "auth doctor --repair",
+  ]) {
     const { code, stderr } = await (command === emit ? run : here)(command, theirs);
-    if (/login|emit/.test(command)) assert.match(stderr, new RegExp(`^error: "${home}" belongs to another user \\(uid 12345\\)[^\n]*\nhint: Set SPEC_KITTY_CONFIG_DIR to a folder that you own\n$`), `${command} ${code}`);
+    if (/login|emit/.test(command))
+      assert.match(
+        stderr,
+        new RegExp(
+          `^error: "${home}" belongs to another user \\(uid 12345\\)[^\n]*\nhint: Set SPEC_KITTY_CONFIG_DIR to a folder that you own\n$`,
+        ),
+        `${command} ${code}`,
+      );
     assert.deepEqual(readdirSync(home), [], command);
   }
   assert.equal(saas.requests.filter(({ path }) => !path.startsWith("/.well-known") && path !== "/api/v1/me").length, 0);
   // A folder of root's own in there is another matter: nobody else can have made it, but its owner could move it.
-  assert.equal((await here("auth login", { ...theirs, SPEC_KITTY_CONFIG_DIR: env["SPEC_KITTY_CONFIG_DIR"], XDG_RUNTIME_DIR: env["XDG_RUNTIME_DIR"] })).code, 0);
+  assert.equal(
+    (
+      await here("auth login", {
+        ...theirs,
+        SPEC_KITTY_CONFIG_DIR: env["SPEC_KITTY_CONFIG_DIR"],
+        XDG_RUNTIME_DIR: env["XDG_RUNTIME_DIR"],
+      })
+    ).code,
+    0,
+  );
   assert.deepEqual(readdirSync(home), []);
 });
 
@@ -71,21 +136,41 @@ for (const [what, make] of [
   ["a file of the user's", (path: string) => writeFileSync(path, "precious")],
   ["a named pipe", (path: string) => void execFileSync("mkfifo", [path])],
 ] as const) {
-  test(`with ${what} in place of the configuration folder nothing waits, and nothing is advised that would change it`, unix, async (t) => {
-    const { folder, run, here } = await scene(t);
-    const path = join(folder, "it's mine");
-    make(path);
-    for (const command of ["auth login", "auth status", "auth token", "auth logout --all --force", emit, "sync now", "sync status", "auth list", "auth switch x --here", "auth doctor"]) {
-      for (const place of [path, join(path, "below")]) {
-        const { code, stdout, stderr } = await (command === "auth status" ? run : here)(command, { SPEC_KITTY_CONFIG_DIR: place });
-        assert.notEqual(code, 0, `${command} ${place}`);
-        const said = stdout + stderr;
-        assert.doesNotMatch(said, /\b(mv|rm|chmod|chown)\b/, command);
-        assert.match(said, /SPEC_KITTY_CONFIG_DIR|ls -ld '/, command);
+  test(
+    `with ${what} in place of the configuration folder nothing waits, and nothing is advised that would change it`,
+    unix,
+    async (t) => {
+      const { folder, run, here } = await scene(t);
+      const path = join(folder, "it's mine");
+      make(path);
+      for (const command of [
+        "auth login",
+        "auth status",
+        "auth token",
+        "auth logout --all --force",
+        emit,
+        "sync now",
+        "sync status",
+        "auth list",
+        "auth switch x --here",
+        "auth doctor",
+      ]) {
+        for (const place of [path, join(path, "below")]) {
+          const { code, stdout, stderr } = await (command === "auth status" ? run : here)(command, {
+            SPEC_KITTY_CONFIG_DIR: place,
+          });
+          assert.notEqual(code, 0, `${command} ${place}`);
+          const said = stdout + stderr;
+          assert.doesNotMatch(said, /\b(mv|rm|chmod|chown)\b/, command);
+          assert.match(said, /SPEC_KITTY_CONFIG_DIR|ls -ld '/, command);
+        }
       }
-    }
-    assert.deepEqual(readdirSync(folder).filter((name) => name !== "run"), [basename(path)]);
-  });
+      assert.deepEqual(
+        readdirSync(folder).filter((name) => name !== "run"),
+        [basename(path)],
+      );
+    },
+  );
 }
 
 test("the doctor advises nothing for a folder that holds other things, or is somebody else's", unix, async (t) => {
@@ -94,7 +179,11 @@ test("the doctor advises nothing for a folder that holds other things, or is som
   mkdirSync(shared, { mode: 0o755 });
   writeFileSync(join(shared, "letters.txt"), "");
   const fixes = async (): Promise<string[]> =>
-    (JSON.parse((await here("auth doctor --json", { SPEC_KITTY_CONFIG_DIR: shared })).stdout) as { findings: { fix?: string }[] }).findings.flatMap(({ fix }) => fix ?? []);
+    (
+      JSON.parse((await here("auth doctor --json", { SPEC_KITTY_CONFIG_DIR: shared })).stdout) as {
+        findings: { fix?: string }[];
+      }
+    ).findings.flatMap(({ fix }) => fix ?? []);
   assert.ok((await fixes()).includes("Set SPEC_KITTY_CONFIG_DIR to a folder that you own, for this program alone"));
   assert.doesNotMatch((await fixes()).join("\n"), /\b(mv|rm|chmod|chown)\b/);
   if (process.getuid?.() !== 0) return;
@@ -107,17 +196,47 @@ test("the doctor advises nothing for a folder that holds other things, or is som
 async function queued(at: Scene): Promise<string> {
   await signIn(at.saas, at.env);
   assert.equal((await at.here(emit)).code, 0);
-  const [name = assert.fail("nothing is queued")] = [...filesUnder(join(at.config, "queue")).keys()].filter((path) => path.includes("events"));
+  const [name = assert.fail("nothing is queued")] = [...filesUnder(join(at.config, "queue")).keys()].filter((path) =>
+    path.includes("events"),
+  );
   return join(at.config, "queue", name);
 }
 
 for (const [what, spoil, message] of [
-  ["that others can read", (path) => chmodSync(path, 0o644), /can be read by others \(mode 0644\), so it is not trusted\nhint: Run: chmod 600 /],
-  ["that is a link", (path) => (renameSync(path, `${path}.real`), symlinkSync(`${path}.real`, path)), /not trusted|ELOOP/],
-  ["that is a named pipe", (path) => (rmSync(path), void execFileSync("mkfifo", ["-m", "600", path])), /is not a plain file, so it is not trusted/],
-  ["in a folder that others can change", (path) => chmodSync(dirname(path), 0o777), /can be changed by others \(mode 0777\), so it is not trusted\nhint: Run: chmod 700 /],
-  ["in a queue that others can change", (path) => chmodSync(join(path, "..", "..", ".."), 0o777), /queue" can be changed by others/],
-  ...(process.getuid?.() === 0 ? [["of another user's", (path: string) => chownSync(path, 12345, 12345), /belongs to another user \(uid 12345\), so it is not trusted/] as const] : []),
+  [
+    "that others can read",
+    (path) => chmodSync(path, 0o644),
+    /can be read by others \(mode 0644\), so it is not trusted\nhint: Run: chmod 600 /,
+  ],
+  [
+    "that is a link",
+    (path) => (renameSync(path, `${path}.real`), symlinkSync(`${path}.real`, path)),
+    /not trusted|ELOOP/,
+  ],
+  [
+    "that is a named pipe",
+    (path) => (rmSync(path), void execFileSync("mkfifo", ["-m", "600", path])),
+    /is not a plain file, so it is not trusted/,
+  ],
+  [
+    "in a folder that others can change",
+    (path) => chmodSync(dirname(path), 0o777),
+    /can be changed by others \(mode 0777\), so it is not trusted\nhint: Run: chmod 700 /,
+  ],
+  [
+    "in a queue that others can change",
+    (path) => chmodSync(join(path, "..", "..", ".."), 0o777),
+    /queue" can be changed by others/,
+  ],
+  ...(process.getuid?.() === 0
+    ? [
+        [
+          "of another user's",
+          (path: string) => chownSync(path, 12345, 12345),
+          /belongs to another user \(uid 12345\), so it is not trusted/,
+        ] as const,
+      ]
+    : []),
 ] as readonly (readonly [what: string, spoil: (path: string) => void, message: RegExp])[]) {
   test(`NFR-013 an event ${what} is not sent, and no further event is added to it`, unix, async (t) => {
     const at = await scene(t);
@@ -141,7 +260,11 @@ test("no file of the queue has an email address in the clear", async (t) => {
   assert.equal((await at.here("sync now")).code, 0);
   await at.here(emit);
   assert.doesNotMatch(files(), /alice@|%40|Alice/);
-  assert.match((await at.here("sync status")).stdout, /^ {2}alice@example\.com, tm_acme, /, "who is logged in is named all the same");
+  assert.match(
+    (await at.here("sync status")).stdout,
+    /^ {2}alice@example\.com, tm_acme, /,
+    "who is logged in is named all the same",
+  );
 });
 
 test("S-005 two sealed files have different salts and nonces, so that one guess at a passphrase is not one at both", async (t) => {

@@ -9,7 +9,10 @@ test("S-014 S-015 a 401 with a long body, of which a part is left unread, does n
   const { saas, env, run } = await loggedInScene(t);
   await fill(env, 1);
   for (const path of ["/api/v1/me", batchPath]) saas.faults.always(path, { status: 401, bytes: 3_000_000 });
-  for (const [args, error] of [["api GET /api/v1/me", /^error: HTTP 401/m], ["sync now --strict", /^error: /m]] as const) {
+  for (const [args, error] of [
+    ["api GET /api/v1/me", /^error: HTTP 401/m],
+    ["sync now --strict", /^error: /m],
+  ] as const) {
     const { code, stderr } = await run(args);
     assert.notEqual(code, 0, args);
     assert.match(stderr, error);
@@ -34,7 +37,9 @@ for (const [args, path, fault] of [
   ["auth logout", "/api/v1/logout", { hang: "after" }],
   ["auth refresh", "/oauth/token", { hang: true }],
 ] as const) {
-  test(`S-015 Ctrl-C in "${args}" after the request was sent says that the request may have taken effect`, { skip: process.platform === "win32" && "needs signals" }, async (t) => {
+  test(`S-015 Ctrl-C in "${args}" after the request was sent says that the request may have taken effect`, {
+    skip: process.platform === "win32" && "needs signals",
+  }, async (t) => {
     const { saas, env } = await loggedInScene(t);
     if (args === "sync now") await fill(env, 1);
     saas.faults.next(path, fault);
@@ -43,7 +48,10 @@ for (const [args, path, fault] of [
     await saas.until(() => saas.count(path) > before);
     running.child.kill("SIGINT");
     await running.shows(/hint: /);
-    assert.match(running.stderr(), /^error: interrupted \(SIGINT\)\nhint: The request may have taken effect: check before you run it again$/m);
+    assert.match(
+      running.stderr(),
+      /^error: interrupted \(SIGINT\)\nhint: The request may have taken effect: check before you run it again$/m,
+    );
     // A refresh is waited for, so that its answer is not lost; the service gives none here.
     if (args === "auth refresh") running.child.kill("SIGINT");
     assert.equal((await running.ended).code, 130);
@@ -55,7 +63,9 @@ for (const [args, path, status] of [
   ["api GET /api/v1/me", "/api/v1/me", 401],
   ["auth status --check", "/api/v1/me", 0],
 ] as const) {
-  test(`Ctrl-C in "${args}" says that nothing was changed${status ? ", also after a refresh" : ""}`, { skip: process.platform === "win32" && "needs signals" }, async (t) => {
+  test(`Ctrl-C in "${args}" says that nothing was changed${status ? ", also after a refresh" : ""}`, {
+    skip: process.platform === "win32" && "needs signals",
+  }, async (t) => {
     const { saas, env } = await loggedInScene(t);
     if (status) saas.faults.next(path, { status, body: { error: "invalid_token" } });
     saas.faults.next(path, { hang: true });

@@ -25,28 +25,46 @@ test("S-012 what somebody has put in a node_modules above the package is not run
   const spoils = join(folder, "spoils");
   const planted = `require("node:fs").writeFileSync(${JSON.stringify(spoils)}, JSON.stringify(process.env)); exports.Entry = class { getSecret() {} setSecret() {} };`;
   for (const name of ["keyring", `keyring-${process.platform}-${process.arch}-gnu`]) {
-    put(join(modules, name, "package.json"), JSON.stringify({ name: `@napi-rs/${name}`, version: "99.0.0", main: "index.js" }));
+    put(
+      join(modules, name, "package.json"),
+      JSON.stringify({ name: `@napi-rs/${name}`, version: "99.0.0", main: "index.js" }),
+    );
     put(join(modules, name, "index.js"), planted);
   }
   chmodSync(join(folder, "shared"), 0o777);
-  const env = commandEnvironment(folder, "https://service.example", { SPEC_KITTY_STORAGE: undefined, SPEC_KITTY_PASSPHRASE: "a secret" });
+  const env = commandEnvironment(folder, "https://service.example", {
+    SPEC_KITTY_STORAGE: undefined,
+    SPEC_KITTY_PASSPHRASE: "a secret",
+  });
   const { code, stderr } = await runCommand(t, ["auth", "login", "--storage", "keychain"], env, { program });
   assert.equal(existsSync(spoils), false, "it was run");
   assert.equal(code, 1);
-  assert.match(stderr, /^error: there is no keychain here: the optional package "@napi-rs\/keyring" cannot be loaded \(it is not installed next to this program\)$/m);
+  assert.match(
+    stderr,
+    /^error: there is no keychain here: the optional package "@napi-rs\/keyring" cannot be loaded \(it is not installed next to this program\)$/m,
+  );
   assert.match(stderr, /^hint: Keep the key elsewhere: spec-kitty auth login --storage file/m);
 });
 
-test("S-012 a library that every user could replace is not loaded, and the error says how to close its folder", { skip: process.platform === "win32" && "modes say nothing on Windows" }, async (t) => {
+test("S-012 a library that every user could replace is not loaded, and the error says how to close its folder", {
+  skip: process.platform === "win32" && "modes say nothing on Windows",
+}, async (t) => {
   const folder = scratchFolder(t);
   const program = copiedTo(join(folder, "package"));
   const native = `keyring-${process.platform}-${process.arch}`;
-  for (const name of ["keyring", native, `${native}-gnu`, `${native}-musl`]) put(join(folder, "package", "node_modules", "@napi-rs", name, `${name.replace("-", ".")}.node`), "");
+  for (const name of ["keyring", native, `${native}-gnu`, `${native}-musl`])
+    put(join(folder, "package", "node_modules", "@napi-rs", name, `${name.replace("-", ".")}.node`), "");
   const open = join(folder, "package", "node_modules");
   chmodSync(open, 0o777);
   const env = commandEnvironment(folder, "https://service.example", { SPEC_KITTY_STORAGE: undefined });
   const { code, stderr } = await runCommand(t, ["auth", "login", "--storage", "keychain"], env, { program });
   assert.equal(code, 1);
-  assert.match(stderr, /^error: the keychain's library is not loaded, since "[^"]+node_modules" can be changed by others \(mode 0777\)$/m);
-  assert.ok(stderr.includes(`hint: Run: chmod go-w ${open}; or keep the key elsewhere: spec-kitty auth login --storage file`), stderr);
+  assert.match(
+    stderr,
+    /^error: the keychain's library is not loaded, since "[^"]+node_modules" can be changed by others \(mode 0777\)$/m,
+  );
+  assert.ok(
+    stderr.includes(`hint: Run: chmod go-w ${open}; or keep the key elsewhere: spec-kitty auth login --storage file`),
+    stderr,
+  );
 });

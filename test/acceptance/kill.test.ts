@@ -53,7 +53,14 @@ function watchRequests({ saas, config }: Scene): { pid: number; presented: strin
 }
 
 /** @param part - from 0 to 1, how late in what is killed: the rounds are spread over it, so that few of them reach all of it */
-async function play(t: TestContext, stage: Scene, moment: Moment, asked: { pid: number; presented: string }[], random: () => number, part: number): Promise<Round> {
+async function play(
+  t: TestContext,
+  stage: Scene,
+  moment: Moment,
+  asked: { pid: number; presented: string }[],
+  random: () => number,
+  part: number,
+): Promise<Round> {
   const { saas, env, config } = stage;
   await storeSession(saas, env, sessionOf(saas));
   asked.length = 0;
@@ -112,7 +119,9 @@ async function play(t: TestContext, stage: Scene, moment: Moment, asked: { pid: 
   const stored = await storedSession(env);
   const rotatedBy = asked.find(({ presented }) => saas.refreshTokens.get(presented)?.consumed)?.pid;
   // What is stored is either whole and current, or it is the spent token of the one window.
-  const isLost = saas.counters.refreshes > before.refreshes && (stored === undefined || saas.refreshTokens.get(stored.refreshToken?.reveal() ?? "")?.consumed === true);
+  const isLost =
+    saas.counters.refreshes > before.refreshes &&
+    (stored === undefined || saas.refreshTokens.get(stored.refreshToken?.reveal() ?? "")?.consumed === true);
   if (isLost) {
     assert.ok(rotatedBy !== undefined && killed.has(rotatedBy), `only a killed process may lose an answer (${moment})`);
   } else {
@@ -142,18 +151,25 @@ async function play(t: TestContext, stage: Scene, moment: Moment, asked: { pid: 
 const shares = Object.values(moments).reduce((sum, [, share]) => sum + share, 0);
 for (const [moment, [words, share]] of Object.entries(moments) as [Moment, (typeof moments)[Moment]][]) {
   const times = Math.ceil((rounds * share) / shares);
-  test(`NFR-010 after kill -9 ${words} the file is whole, the lock free and the session works, ${times} times`, { skip: process.platform === "win32" && "needs signals" }, async (t) => {
+  test(`NFR-010 after kill -9 ${words} the file is whole, the lock free and the session works, ${times} times`, {
+    skip: process.platform === "win32" && "needs signals",
+  }, async (t) => {
     t.diagnostic(`seed ${seed} (KILL_SEED=${seed} for the same choices)`);
     const random = numbersFrom(seed);
     const stage = await scene(t);
     const asked = watchRequests(stage);
     const played: Round[] = [];
-    for (let round = 0; round < times; round += 1) played.push(await play(t, stage, moment, asked, random, (round + random()) / times));
+    for (let round = 0; round < times; round += 1)
+      played.push(await play(t, stage, moment, asked, random, (round + random()) / times));
 
     const freeAfterMs = Math.max(...played.map((round) => round.freeAfterMs));
     const kills = played.reduce((sum, { killed }) => sum + killed.size, 0);
     const lost = played.filter(({ isLost }) => isLost).length;
-    t.diagnostic(`${kills} of ${times * processes} processes killed, both locks free after ${freeAfterMs.toFixed(0)} ms at most`);
-    t.diagnostic(`${lost} of ${times} rounds lost in the one window: the service had rotated, the process had not stored`);
+    t.diagnostic(
+      `${kills} of ${times * processes} processes killed, both locks free after ${freeAfterMs.toFixed(0)} ms at most`,
+    );
+    t.diagnostic(
+      `${lost} of ${times} rounds lost in the one window: the service had rotated, the process had not stored`,
+    );
   });
 }

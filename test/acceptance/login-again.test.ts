@@ -28,9 +28,11 @@ test("S-015 a login that replaces a session ends the old one at the service, aft
   const first = await storedSession(it.env);
   let wasStored = false;
   it.saas.faults.next("/api/v1/logout", {
-    gate: it.saas.until(() => it.saas.count("/api/v1/logout") === 1).then(async () => {
-      wasStored = (await storedSession(it.env))?.sessionId !== first?.sessionId;
-    }),
+    gate: it.saas
+      .until(() => it.saas.count("/api/v1/logout") === 1)
+      .then(async () => {
+        wasStored = (await storedSession(it.env))?.sessionId !== first?.sessionId;
+      }),
   });
   const { code, stdout, stderr } = await it.run("auth login --force");
   assert.deepEqual([code, stdout], [0, success]);
@@ -54,7 +56,10 @@ test("S-015 when the service does not end the replaced session, the login is don
   it.saas.faults.always("/api/v1/logout", { status: 403, body: "<h1>CSRF</h1>" });
   const { code, stdout, stderr } = await it.here("auth login --force");
   assert.deepEqual([code, stdout], [0, success]);
-  assert.match(stderr, /^warning: the service did not confirm the end of the session of the previous login \(.* answered 403[^\n]*\): its tokens may remain valid until they expire$/m);
+  assert.match(
+    stderr,
+    /^warning: the service did not confirm the end of the session of the previous login \(.* answered 403[^\n]*\): its tokens may remain valid until they expire$/m,
+  );
 });
 
 test("a service that answers a second login with the same session keeps it", async (t) => {
@@ -72,11 +77,26 @@ test("S-015 a login at another service into a profile is agreed to first, and th
   await signIn(it.saas, it.env);
   const asked = it.saas.requests.length;
   const elsewhere = { SPEC_KITTY_SAAS_URL: other.url };
-  for (const [how, args] of [[it.run, "auth login"], [it.here, "auth login --profile default"]] as const) {
+  for (const [how, args] of [
+    [it.run, "auth login"],
+    [it.here, "auth login --profile default"],
+  ] as const) {
     const { code, stdout, stderr } = await how(args, elsewhere);
     assert.deepEqual([code, stdout], [2, ""]);
-    assert.match(stderr, new RegExp(`^error: profile "default" belongs to ${it.saas.url}, and the login at ${other.url} was not agreed to$`, "m"));
-    assert.match(stderr, new RegExp(`^hint: To keep both: spec-kitty auth login --profile NAME. To change the profile to ${other.url}: spec-kitty auth login --yes$`, "m"));
+    assert.match(
+      stderr,
+      new RegExp(
+        `^error: profile "default" belongs to ${it.saas.url}, and the login at ${other.url} was not agreed to$`,
+        "m",
+      ),
+    );
+    assert.match(
+      stderr,
+      new RegExp(
+        `^hint: To keep both: spec-kitty auth login --profile NAME. To change the profile to ${other.url}: spec-kitty auth login --yes$`,
+        "m",
+      ),
+    );
   }
   assert.deepEqual([it.saas.requests.length, other.requests.length], [asked, 0]);
   assert.equal((await it.here("auth login --profile second", elsewhere)).code, 0);
@@ -96,12 +116,19 @@ test("S-015 a profile without a session is still bound to its service and its is
   assert.equal((await it.here("auth login", { SPEC_KITTY_SAAS_URL: other.url })).code, 2);
   const issuer = await it.here(`auth login --issuer ${other.url}`);
   assert.equal(issuer.code, 2);
-  assert.match(issuer.stderr, new RegExp(`belongs to ${it.saas.url}, and the login at ${it.saas.url} \\(issuer ${other.url}\\) was not agreed to`));
+  assert.match(
+    issuer.stderr,
+    new RegExp(
+      `belongs to ${it.saas.url}, and the login at ${it.saas.url} \\(issuer ${other.url}\\) was not agreed to`,
+    ),
+  );
   assert.equal(other.requests.length, 0);
   assert.equal((await it.here(`auth login --issuer ${it.saas.url}`)).code, 0, "the service itself is no other issuer");
 });
 
-test("S-015 on a terminal the user is asked about the change of a profile, with both services named, and a yes goes on", { skip: noTerminal }, async (t) => {
+test("S-015 on a terminal the user is asked about the change of a profile, with both services named, and a yes goes on", {
+  skip: noTerminal,
+}, async (t) => {
   const it = await scene(t);
   const other = await another(t);
   await signIn(it.saas, it.env);
@@ -123,6 +150,12 @@ test("S-003 of two logins at different services under one new name, the later on
   await approve(address);
   const { code, stdout, stderr } = await slow.ended;
   assert.deepEqual([code, stdout], [2, ""]);
-  assert.match(stderr, new RegExp(`^error: profile "new" belongs to ${other.url}, and the login at ${it.saas.url} was not agreed to$`, "m"));
+  assert.match(
+    stderr,
+    new RegExp(
+      `^error: profile "new" belongs to ${other.url}, and the login at ${it.saas.url} was not agreed to$`,
+      "m",
+    ),
+  );
   assert.deepEqual([ended(it), ended({ saas: other })], [[true], [false]]);
 });

@@ -66,7 +66,9 @@ test("--timeout is the time that the login takes when nobody answers: the wait f
   const { env } = await scene(t);
   // Ten seconds are the limit on a service's answer, and the service is as fast as ever.
   const timers = `const timer = globalThis.setTimeout; globalThis.setTimeout = (run, ms, ...rest) => (process.stderr.write("timer " + ms + "\\n"), timer(run, ms === 10_000 ? ms : ms / 50, ...rest));`;
-  const { code, stderr } = await runCommand(t, ["auth", "login", "--no-browser", "--timeout", "5"], env, { nodeArgs: ["--import", `data:text/javascript,${encodeURIComponent(timers)}`] });
+  const { code, stderr } = await runCommand(t, ["auth", "login", "--no-browser", "--timeout", "5"], env, {
+    nodeArgs: ["--import", `data:text/javascript,${encodeURIComponent(timers)}`],
+  });
   assert.equal(code, 6);
   assert.deepEqual(stderr.match(/^timer (5000|3000|50)$/gm), ["timer 5000", "timer 50"]);
 });
@@ -84,7 +86,10 @@ test("FR-015 NFR-012 status shows user, team, expiry and where the session is st
     /^ {2}Teams +Acme Corp \(admin\), Alice's space \(owner\)$/m,
     /^ {2}Access token +59 min remaining, until \d{4}-/m,
     /^ {2}Refresh token +89 days remaining, until \d{4}-/m,
-    new RegExp(`^ {2}Storage +file: sealed in ${credentials} for this machine and user, .*; lasts until you log out$`, "m"),
+    new RegExp(
+      `^ {2}Storage +file: sealed in ${credentials} for this machine and user, .*; lasts until you log out$`,
+      "m",
+    ),
     /^ {2}Session +ses_/m,
     /^ {2}Refreshed +\d{4}-/m,
     new RegExp(`^ {2}Service +${saas.url} \\(not asked; use --check\\)$`, "m"),
@@ -103,11 +108,17 @@ test("FR-015 NFR-012 status shows user, team, expiry and where the session is st
 test("status and whoami exit 4 when not logged in", async (t) => {
   const { run, here, folder } = await scene(t);
   const said = await run("auth status");
-  assert.deepEqual([said.code, said.stdout, said.stderr], [4, 'Not authenticated (profile "default").\n', "hint: Run: spec-kitty auth login\n"]);
+  assert.deepEqual(
+    [said.code, said.stdout, said.stderr],
+    [4, 'Not authenticated (profile "default").\n', "hint: Run: spec-kitty auth login\n"],
+  );
   const who = await here("auth whoami");
   assert.deepEqual([who.code, who.stdout], [4, ""]);
   assert.match(who.stderr, /^error: not logged in \(profile "default"\)\nhint: Run: spec-kitty auth login\n$/);
-  assert.equal((JSON.parse((await here("auth status --json")).stdout) as { authenticated: boolean }).authenticated, false);
+  assert.equal(
+    (JSON.parse((await here("auth status --json")).stdout) as { authenticated: boolean }).authenticated,
+    false,
+  );
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
 
@@ -118,7 +129,10 @@ test("NFR-001 from the callback to the stored session a browser login sends two 
   await approve(link);
   assert.equal((await running.ended).stdout, success);
   const approved = saas.requests.findIndex(({ method, path }) => method === "POST" && path === "/oauth/authorize");
-  assert.deepEqual(saas.requests.slice(approved + 1).map(({ method, path }) => `${method} ${path}`), ["POST /oauth/token", "GET /api/v1/me"]);
+  assert.deepEqual(
+    saas.requests.slice(approved + 1).map(({ method, path }) => `${method} ${path}`),
+    ["POST /oauth/token", "GET /api/v1/me"],
+  );
 });
 
 /** Makes every wait of a process take a minute longer: what waits for a timer does not end in time. */
@@ -128,7 +142,10 @@ test("a second login while already logged in sends nothing; --force logs in agai
   const { saas, env, run, here } = await scene(t);
   await signIn(saas, env);
   const again = await run("auth login");
-  assert.deepEqual([again.code, again.stdout], [0, "✓ Already logged in as alice@example.com (Acme Corp). To log in again: spec-kitty auth login --force\n"]);
+  assert.deepEqual(
+    [again.code, again.stdout],
+    [0, "✓ Already logged in as alice@example.com (Acme Corp). To log in again: spec-kitty auth login --force\n"],
+  );
   assert.equal(saas.counters.logins, 0);
   const forced = await here("auth login --force", { FAKE_SAAS_USER: "bob" });
   assert.equal(forced.stdout, "✓ Logged in as bob@example.com (Bolt Ltd). Access token valid for 1 hour.\n");
@@ -156,8 +173,14 @@ test("FR-007 without a keychain the encrypted file needs consent: without it, no
   for (const args of ["auth login", "auth login --storage file"]) {
     const { code, stdout, stderr } = await run(args);
     assert.deepEqual([code, stdout], [2, ""]);
-    assert.match(stderr, /^error: the session would be stored in an encrypted file \(.*\), and there is no terminal to ask for your consent$/m);
-    assert.match(stderr, /^hint: Agree beforehand: export SPEC_KITTY_STORAGE=file, or spec-kitty auth login --storage file --yes$/m);
+    assert.match(
+      stderr,
+      /^error: the session would be stored in an encrypted file \(.*\), and there is no terminal to ask for your consent$/m,
+    );
+    assert.match(
+      stderr,
+      /^hint: Agree beforehand: export SPEC_KITTY_STORAGE=file, or spec-kitty auth login --storage file --yes$/m,
+    );
   }
   assert.equal(saas.requests.length, 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
@@ -180,7 +203,10 @@ test("FR-006 --storage keychain without a keychain is an error and never the fil
 test("FR-007 SPEC_KITTY_PASSPHRASE seals the file, and without it the session cannot be opened", async (t) => {
   const { run, here, credentials } = await scene(t, {}, { SPEC_KITTY_PASSPHRASE: "correct horse" });
   await run("auth login");
-  assert.match((await here("auth status")).stdout, new RegExp(`Storage +file: sealed in ${credentials} with SPEC_KITTY_PASSPHRASE`));
+  assert.match(
+    (await here("auth status")).stdout,
+    new RegExp(`Storage +file: sealed in ${credentials} with SPEC_KITTY_PASSPHRASE`),
+  );
   const missing = await here("auth status", { SPEC_KITTY_PASSPHRASE: undefined });
   assert.deepEqual([missing.code, missing.stdout], [1, ""]);
   assert.match(missing.stderr, /^error: the session is sealed with a passphrase, and none is set$/m);
@@ -191,7 +217,11 @@ test("FR-007 SPEC_KITTY_PASSPHRASE seals the file, and without it the session ca
 });
 
 test("FR-002 over SSH the login is with a code, and says why", async (t) => {
-  const { saas, here, env } = await scene(t, { deviceIntervalSeconds: 1 }, { BROWSER: undefined, SSH_CONNECTION: "10.0.0.1 4711 10.0.0.2 22" });
+  const { saas, here, env } = await scene(
+    t,
+    { deviceIntervalSeconds: 1 },
+    { BROWSER: undefined, SSH_CONNECTION: "10.0.0.1 4711 10.0.0.2 22" },
+  );
   const running = startCommand(t, ["auth", "login"], env);
   await running.shows(/enter this code/);
   assert.match(running.stderr(), /^Logging in with a code, because no browser can be shown here: .*$/m);
@@ -211,7 +241,10 @@ test("--explain says which login would be used and why, and does nothing", async
   assert.equal(code, 0);
   assert.match(stdout, /^Browser login, because a browser can be shown here: BROWSER names one\.\n/);
   assert.equal((JSON.parse((await here("auth login --explain --json")).stdout) as { login: string }).login, "browser");
-  assert.equal((await here("auth login --headless --explain")).stdout, "Device login, because --headless asks for it.\n");
+  assert.equal(
+    (await here("auth login --headless --explain")).stdout,
+    "Device login, because --headless asks for it.\n",
+  );
   assert.equal(saas.requests.length, 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });
@@ -220,12 +253,16 @@ test("a browser that cannot be started is a warning, and the address on the scre
   const { env } = await scene(t, {}, { BROWSER: "/nowhere/browser" });
   const running = startCommand(t, ["auth", "login"], env);
   const [link] = await running.shows(address);
-  await running.shows(/^warning: the browser could not be opened \(\/nowhere\/browser: not found.*\)\. Open the address yourself$/m);
+  await running.shows(
+    /^warning: the browser could not be opened \(\/nowhere\/browser: not found.*\)\. Open the address yourself$/m,
+  );
   await approve(link);
   assert.equal((await running.ended).stdout, success);
 });
 
-test("an address that the terminal has cut off is not used, and the login still waits", { skip: noTerminal }, async (t) => {
+test("an address that the terminal has cut off is not used, and the login still waits", {
+  skip: noTerminal,
+}, async (t) => {
   const { saas, env } = await scene(t);
   const running = startOnTerminal(t, ["auth", "login", "--no-browser"], env);
   const [link] = await running.shows(address);
@@ -233,7 +270,9 @@ test("an address that the terminal has cut off is not used, and the login still 
   const asked = new URL(link).searchParams;
   const callback = `${asked.get("redirect_uri")}?state=${asked.get("state")}`;
   running.type(`${callback}&code=${"a".repeat(5_000)}\n`);
-  await running.shows(/longer than the terminal takes in one line and was cut off, so it was not used\r\n.*stty -icanon/);
+  await running.shows(
+    /longer than the terminal takes in one line and was cut off, so it was not used\r\n.*stty -icanon/,
+  );
   running.type(`${callback}&error=access_denied\n`);
   assert.equal((await running.ended).code, 5);
   assert.equal(saas.count("/oauth/token"), 0);
@@ -250,7 +289,9 @@ test("a long address is a link where the terminal has links", { skip: noTerminal
   await running.ended;
 });
 
-test("if the browser cannot reach this machine, the pasted address of the failed page completes the login", { skip: noTerminal }, async (t) => {
+test("if the browser cannot reach this machine, the pasted address of the failed page completes the login", {
+  skip: noTerminal,
+}, async (t) => {
   const { saas, env } = await scene(t);
   const running = startOnTerminal(t, ["auth", "login", "--no-browser"], env);
   const [link] = await running.shows(address);
@@ -270,7 +311,9 @@ test("if the browser cannot reach this machine, the pasted address of the failed
   assert.equal((await storedSession(env))?.user.email, "alice@example.com");
 });
 
-test("FR-007 on a terminal the user is asked about the encrypted file, and a no stores nothing", { skip: noTerminal }, async (t) => {
+test("FR-007 on a terminal the user is asked about the encrypted file, and a no stores nothing", {
+  skip: noTerminal,
+}, async (t) => {
   const { saas, env, folder, here } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
   const declined = startOnTerminal(t, ["auth", "login"], env);
   // One line, in words that say nothing of D-Bus, which is the doctor's business.
@@ -278,7 +321,10 @@ test("FR-007 on a terminal the user is asked about the encrypted file, and a no 
   declined.type("n\n");
   assert.equal((await declined.ended).code, 2);
   assert.match(declined.stdout(), /you are not logged in, and nothing was stored: the encrypted file was declined/);
-  assert.match(declined.stdout(), /not from your own programs\. To agree to it: spec-kitty auth login --yes\. .*: spec-kitty auth login --storage memory/);
+  assert.match(
+    declined.stdout(),
+    /not from your own programs\. To agree to it: spec-kitty auth login --yes\. .*: spec-kitty auth login --storage memory/,
+  );
   assert.equal(saas.requests.length, 0);
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 

@@ -50,7 +50,10 @@ test("--all ends every session at the service that issued it, whatever the envir
 });
 
 test("S-003 a login made while the service delays a logout stays; a refreshed session of the old login is removed", async (t) => {
-  for (const [meanwhile, code] of [["auth login --force", 0], ["auth refresh", 4]] as const) {
+  for (const [meanwhile, code] of [
+    ["auth login --force", 0],
+    ["auth refresh", 4],
+  ] as const) {
     const { saas, here, env } = await scene(t);
     await signIn(saas, env);
     let answer = (): void => undefined;
@@ -77,7 +80,12 @@ test("S-003 a login made while a logout refreshes its token is not ended instead
   answer();
   const { code, stdout, stderr } = await running.ended;
   assert.deepEqual([code, stdout], [0, doneHere]);
-  assert.match(stderr, new RegExp(`^warning: ${unconfirmed} \\([^\\n]+\\): its tokens may remain valid until they expire\\nwarning: there is a new login`));
+  assert.match(
+    stderr,
+    new RegExp(
+      `^warning: ${unconfirmed} \\([^\\n]+\\): its tokens may remain valid until they expire\\nwarning: there is a new login`,
+    ),
+  );
   assert.equal(saas.counters.logouts, 0);
   assert.equal((await app.store.read()).profiles.get("default")?.session?.user.id, "u_bob");
 });
@@ -95,11 +103,21 @@ test("S-003 a login made while the service delays logout --all stays, under a kn
     answer();
     const { code, stdout, stderr } = await running.ended;
     assert.deepEqual([code, stdout], [0, `${done}✓ Logged out (profile "work").\n`]);
-    assert.equal(stderr, `warning: there is a new login (profile "${name}"), made in the meantime, and it stays. To end it too: spec-kitty auth logout --all\n`);
+    assert.equal(
+      stderr,
+      `warning: there is a new login (profile "${name}"), made in the meantime, and it stays. To end it too: spec-kitty auth logout --all\n`,
+    );
     assert.equal((await here("auth whoami")).stdout, "alice@example.com\n", `"${name}" is the active one now`);
     const { profiles } = JSON.parse((await here("auth list --json")).stdout) as { profiles: { profile: string }[] };
-    assert.deepEqual(profiles.map(({ profile }) => profile), [name], "and the profile that was logged out of is removed");
-    assert.equal((await here("auth logout --all")).stdout, `✓ Logged out (profile "${name}").\n✓ No login is stored here anymore.\n`);
+    assert.deepEqual(
+      profiles.map(({ profile }) => profile),
+      [name],
+      "and the profile that was logged out of is removed",
+    );
+    assert.equal(
+      (await here("auth logout --all")).stdout,
+      `✓ Logged out (profile "${name}").\n✓ No login is stored here anymore.\n`,
+    );
     assert.equal(filesUnder(config).size, 0);
   }
 });

@@ -16,12 +16,26 @@ import { storedProfile, storedSession } from "../helpers/stored-session.ts";
 /** A user whose browser approves: the provider's page is left out, and the redirect is what it would send. */
 async function approving(address: string): Promise<void> {
   const asked = new URL(address).searchParams;
-  await (await fetch(`${asked.get("redirect_uri")}?${new URLSearchParams({ code: "code-1", state: asked.get("state") ?? "" })}`)).text();
+  await (
+    await fetch(
+      `${asked.get("redirect_uri")}?${new URLSearchParams({ code: "code-1", state: asked.get("state") ?? "" })}`,
+    )
+  ).text();
 }
 
 /** A login here by a user whose browser approves. */
-function browserLogin(args: readonly string[], env: CommandEnvironment, fetch: Fetch, asked: (address: URL) => void = () => undefined): Promise<CommandResult> {
-  return logInHere(["auth", "login", ...args], env, { fetch }, (address) => (asked(new URL(address)), approving(address)));
+function browserLogin(
+  args: readonly string[],
+  env: CommandEnvironment,
+  fetch: Fetch,
+  asked: (address: URL) => void = () => undefined,
+): Promise<CommandResult> {
+  return logInHere(
+    ["auth", "login", ...args],
+    env,
+    { fetch },
+    (address) => (asked(new URL(address)), approving(address)),
+  );
 }
 
 /** Waits take no time: a login with a code polls every five seconds. */
@@ -34,16 +48,29 @@ const now = (): number => Math.floor(Date.now() / 1000);
 const github = (request: InternetRequest): Response => {
   // "By default, the response takes the following form: access_token=…&scope=repo%2Cgist&token_type=bearer"
   const answer = (members: Record<string, string>): Response =>
-    request.headers.accept === "application/json" ? Response.json(members) : new Response(new URLSearchParams(members).toString());
+    request.headers.accept === "application/json"
+      ? Response.json(members)
+      : new Response(new URLSearchParams(members).toString());
   switch (request.to) {
     case "POST github.com/login/device/code":
-      return answer({ device_code: "3584d83530557fdd1f46af8289938c8ef79f9dc5", user_code: "WDJB-MJHT", verification_uri: "https://github.com/login/device", expires_in: 900, interval: 5 } as never);
+      return answer({
+        device_code: "3584d83530557fdd1f46af8289938c8ef79f9dc5",
+        user_code: "WDJB-MJHT",
+        verification_uri: "https://github.com/login/device",
+        expires_in: 900,
+        interval: 5,
+      } as never);
     case "POST github.com/login/oauth/access_token":
       // "client_secret: Required. The client secret you received from GitHub", in the web application flow alone.
-      if (request.form["code"] !== undefined && request.form["client_secret"] !== "shared-secret") return answer({ error: "incorrect_client_credentials" });
+      if (request.form["code"] !== undefined && request.form["client_secret"] !== "shared-secret")
+        return answer({ error: "incorrect_client_credentials" });
       // "authorization_pending: This error occurs when the authorization request is pending": as every error here, with a status of 200.
       if (request.form["device_code"] !== undefined && ++polls === 1) return answer({ error: "authorization_pending" });
-      return answer({ access_token: "gho_16C7e42F292c6912E7710c838347Ae178B4a", scope: "read:user,user:email", token_type: "bearer" });
+      return answer({
+        access_token: "gho_16C7e42F292c6912E7710c838347Ae178B4a",
+        scope: "read:user,user:email",
+        token_type: "bearer",
+      });
     case "GET api.github.com/user":
       assert.equal(request.headers.authorization, "Bearer gho_16C7e42F292c6912E7710c838347Ae178B4a");
       return Response.json({ login: "octocat", id: 583231, name: "The Octocat", email: null });
@@ -54,15 +81,34 @@ let polls = 0;
 
 test("--provider github: with a code and without a secret, form-encoded unless asked, without metadata or expiry", async (t) => {
   const { env, requests, fetch } = await internet(t, ["github.com", "api.github.com"], github);
-  const { code, stdout, stderr } = await runCommand(t, ["auth", "login", "--provider", "github", "--client-id", "Iv1.8a61f9b3a7aba766"], env, { nodeArgs: accelerated(20) });
+  const { code, stdout, stderr } = await runCommand(
+    t,
+    ["auth", "login", "--provider", "github", "--client-id", "Iv1.8a61f9b3a7aba766"],
+    env,
+    { nodeArgs: accelerated(20) },
+  );
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /^Logging in with a code, because github requires a client secret for a login in the browser\.$/m);
-  assert.equal(stdout, "✓ Logged in as octocat. There is no refresh token: log in again when the service refuses the access token.\n");
+  assert.match(
+    stderr,
+    /^Logging in with a code, because github requires a client secret for a login in the browser\.$/m,
+  );
+  assert.equal(
+    stdout,
+    "✓ Logged in as octocat. There is no refresh token: log in again when the service refuses the access token.\n",
+  );
   const exchange = "POST github.com/login/oauth/access_token";
-  assert.deepEqual(paths(requests), ["POST github.com/login/device/code", exchange, exchange, "GET api.github.com/user"]);
+  assert.deepEqual(paths(requests), [
+    "POST github.com/login/device/code",
+    exchange,
+    exchange,
+    "GET api.github.com/user",
+  ]);
   assert.deepEqual(requests[0]?.form, { client_id: "Iv1.8a61f9b3a7aba766", scope: "read:user user:email" });
   const session = await storedSession(env);
-  assert.deepEqual([session?.user.id, session?.missingScope, session?.accessTokenExpiresAt], ["583231", undefined, undefined]);
+  assert.deepEqual(
+    [session?.user.id, session?.missingScope, session?.accessTokenExpiresAt],
+    ["583231", undefined, undefined],
+  );
 
   // "GET https://api.github.com/user": the tokens are for its API.
   assert.match((await runHere(["auth", "status", "--check"], env, { fetch })).stdout, /octocat/);
@@ -77,7 +123,12 @@ test("--provider github: in the browser with a secret, and the profile remembers
   const { env, requests, fetch } = await internet(t, ["github.com", "api.github.com"], github);
   let asked: URL | undefined;
   const args = ["--provider", "github", "--client-id", "Iv1.8a61f9b3a7aba766"];
-  const { code, stderr } = await browserLogin(args, { ...env, SPEC_KITTY_CLIENT_SECRET: "shared-secret" }, fetch, (address) => (asked = address));
+  const { code, stderr } = await browserLogin(
+    args,
+    { ...env, SPEC_KITTY_CLIENT_SECRET: "shared-secret" },
+    fetch,
+    (address) => (asked = address),
+  );
   assert.equal(code, 0, stderr);
   assert.equal(asked && asked.origin + asked.pathname, "https://github.com/login/oauth/authorize");
   assert.match(asked?.searchParams.get("redirect_uri") ?? "", /^http:\/\/127\.0\.0\.1:\d+\/callback\/github$/);
@@ -92,7 +143,10 @@ test("--provider github: without a client of the user's own nobody is asked anyt
   const { run, saas } = await scene(t);
   const { code, stderr } = await run("auth login --provider github");
   assert.equal(code, 2);
-  assert.match(stderr, /^error: github requires a client of your own, and no client ID was given\nhint: Register one as https:\/\/docs\.github\.com\S+ says/m);
+  assert.match(
+    stderr,
+    /^error: github requires a client of your own, and no client ID was given\nhint: Register one as https:\/\/docs\.github\.com\S+ says/m,
+  );
   assert.equal(saas.requests.length, 0);
 });
 
@@ -104,7 +158,16 @@ const google = (request: InternetRequest): Response => {
     token_type: "Bearer",
     scope: "https://www.googleapis.com/auth/userinfo.email https://www.googleapis.com/auth/userinfo.profile openid",
     refresh_token: "1//xEoDL4iW3cxlI7yDbSRFYNG01kVKM2C-259HOF2aQbI",
-    id_token: signJwt(key, { iss: "https://accounts.google.com", azp: "1234.apps.googleusercontent.com", aud: "1234.apps.googleusercontent.com", sub: "110169484474386276334", nonce, iat: now(), exp: now() + 3600, email: "alice@gmail.com" }),
+    id_token: signJwt(key, {
+      iss: "https://accounts.google.com",
+      azp: "1234.apps.googleusercontent.com",
+      aud: "1234.apps.googleusercontent.com",
+      sub: "110169484474386276334",
+      nonce,
+      iat: now(),
+      exp: now() + 3600,
+      email: "alice@gmail.com",
+    }),
   };
   switch (request.to) {
     case "GET accounts.google.com/.well-known/openid-configuration":
@@ -122,12 +185,23 @@ const google = (request: InternetRequest): Response => {
       });
     case "POST oauth2.googleapis.com/device/code":
       // It has another name for the address of the page, which is elsewhere.
-      return Response.json({ device_code: "4/4-GMMhmHCXhWEzkobqIHGG_EnNYYsAkukHspeYUk9E8", user_code: "GQVQ-JKEC", verification_url: "https://www.google.com/device", expires_in: 1800, interval: 5 });
+      return Response.json({
+        device_code: "4/4-GMMhmHCXhWEzkobqIHGG_EnNYYsAkukHspeYUk9E8",
+        user_code: "GQVQ-JKEC",
+        verification_url: "https://www.google.com/device",
+        expires_in: 1800,
+        interval: 5,
+      });
     case "POST oauth2.googleapis.com/token":
       // "Your app needs an OAuth 2.0 client ID and client secret to make requests to Google's sign-in endpoints."
-      if (request.headers.authorization !== `Basic ${Buffer.from("1234.apps.googleusercontent.com:GOCSPX-shared").toString("base64")}`) return Response.json({ error: "invalid_client" }, { status: 401 });
+      if (
+        request.headers.authorization !==
+        `Basic ${Buffer.from("1234.apps.googleusercontent.com:GOCSPX-shared").toString("base64")}`
+      )
+        return Response.json({ error: "invalid_client" }, { status: 401 });
       // A status of its own, "Precondition Required".
-      if (request.form["device_code"] !== undefined && ++polls === 1) return Response.json({ error: "authorization_pending" }, { status: 428 });
+      if (request.form["device_code"] !== undefined && ++polls === 1)
+        return Response.json({ error: "authorization_pending" }, { status: 428 });
       return Response.json(tokens);
     case "GET www.googleapis.com/oauth2/v3/certs":
       return Response.json({ keys: [key.publicJwk] });
@@ -139,15 +213,27 @@ const google = (request: InternetRequest): Response => {
   return new Response("Not Found", { status: 404 });
 };
 let authorized = new URLSearchParams();
-const googleHosts = ["accounts.google.com", "oauth2.googleapis.com", "openidconnect.googleapis.com", "www.googleapis.com"] as const;
+const googleHosts = [
+  "accounts.google.com",
+  "oauth2.googleapis.com",
+  "openidconnect.googleapis.com",
+  "www.googleapis.com",
+] as const;
 
 test("--provider google: the secret of a client that cannot keep one, access_type instead of offline_access, a device endpoint elsewhere", async (t) => {
   polls = 0;
   const { env, requests, fetch } = await internet(t, googleHosts, google);
   // "it is assumed that the apps cannot keep secrets"
-  const none = await runCommand(t, ["auth", "login", "--provider", "google", "--client-id", "1234.apps.googleusercontent.com"], env);
+  const none = await runCommand(
+    t,
+    ["auth", "login", "--provider", "google", "--client-id", "1234.apps.googleusercontent.com"],
+    env,
+  );
   assert.equal(none.code, 2);
-  assert.match(none.stderr, /^error: google requires the client secret that it gave with the client ID\nhint: Set SPEC_KITTY_CLIENT_SECRET, or run: .*--provider google --client-secret-file FILE --client-id 1234\S+$/m);
+  assert.match(
+    none.stderr,
+    /^error: google requires the client secret that it gave with the client ID\nhint: Set SPEC_KITTY_CLIENT_SECRET, or run: .*--provider google --client-secret-file FILE --client-id 1234\S+$/m,
+  );
   assert.deepEqual(requests, []);
 
   const secret = { ...env, SPEC_KITTY_CLIENT_SECRET: "GOCSPX-shared" };
@@ -159,10 +245,21 @@ test("--provider google: the secret of a client that cannot keep one, access_typ
   assert.doesNotMatch(device.stderr, /were not granted/);
   const first = (await storedSession(env)) as Session;
 
-  const { code, stderr } = await browserLogin(["--force"], env, fetch, ({ searchParams }) => (authorized = searchParams));
+  const { code, stderr } = await browserLogin(
+    ["--force"],
+    env,
+    fetch,
+    ({ searchParams }) => (authorized = searchParams),
+  );
   assert.equal(code, 0, stderr);
-  assert.deepEqual([authorized.get("access_type"), authorized.get("prompt"), authorized.get("scope")], ["offline", "consent", "openid email profile"]);
-  assert.ok(!(await storedSession(env))?.accessToken.equals(first.accessToken) || !paths(requests).includes("POST oauth2.googleapis.com/revoke"));
+  assert.deepEqual(
+    [authorized.get("access_type"), authorized.get("prompt"), authorized.get("scope")],
+    ["offline", "consent", "openid email profile"],
+  );
+  assert.ok(
+    !(await storedSession(env))?.accessToken.equals(first.accessToken) ||
+      !paths(requests).includes("POST oauth2.googleapis.com/revoke"),
+  );
   // Revoking the first would end the second too.
   assert.ok(!paths(requests).includes("POST oauth2.googleapis.com/revoke"));
   assert.equal((await runHere(["auth", "refresh"], env, { fetch })).code, 0);
@@ -190,8 +287,23 @@ const microsoft =
           id_token_signing_alg_values_supported: ["RS256"],
         });
       case `POST login.microsoftonline.com/${tenant}/oauth2/v2.0/token`: {
-        const claims = { ...told, aud: "535fb089-9ff3-47b6-9bfb-4f1264799865", sub: "AAAAAAAAAAAAAAAAAAAAAIkzqFVrSaSaFHy782bbtaQ", nonce: asked().get("nonce"), iat: now(), exp: now() + 3600, email: "alice@contoso.com" };
-        return Response.json({ token_type: "Bearer", scope: "https://graph.microsoft.com/User.Read", expires_in: 3599, access_token: "eyJ0eXAi", refresh_token: "AwABAAAA", id_token: signJwt(key, claims) });
+        const claims = {
+          ...told,
+          aud: "535fb089-9ff3-47b6-9bfb-4f1264799865",
+          sub: "AAAAAAAAAAAAAAAAAAAAAIkzqFVrSaSaFHy782bbtaQ",
+          nonce: asked().get("nonce"),
+          iat: now(),
+          exp: now() + 3600,
+          email: "alice@contoso.com",
+        };
+        return Response.json({
+          token_type: "Bearer",
+          scope: "https://graph.microsoft.com/User.Read",
+          expires_in: 3599,
+          access_token: "eyJ0eXAi",
+          refresh_token: "AwABAAAA",
+          id_token: signJwt(key, claims),
+        });
       }
       case `GET login.microsoftonline.com/${tenant}/discovery/v2.0/keys`:
         return Response.json({ keys: [key.publicJwk] });
@@ -208,11 +320,33 @@ interface MicrosoftLogin {
   fetch: Fetch;
 }
 
-async function microsoftLogin(t: TestContext, tenant: string, issuer: string, told: { iss: string; tid: string }, isReal = false): Promise<MicrosoftLogin> {
+async function microsoftLogin(
+  t: TestContext,
+  tenant: string,
+  issuer: string,
+  told: { iss: string; tid: string },
+  isReal = false,
+): Promise<MicrosoftLogin> {
   let asked = new URLSearchParams();
-  const { env, fetch } = await internet(t, ["login.microsoftonline.com", "graph.microsoft.com"], microsoft(tenant, issuer, told, () => asked));
-  const args = ["--provider", "microsoft", "--client-id", "535fb089-9ff3-47b6-9bfb-4f1264799865", ...(tenant === "common" ? [] : ["--tenant", tenant])];
-  if (!isReal) return { result: await browserLogin(args, env, fetch, ({ searchParams }) => (asked = searchParams)), asked, env, fetch };
+  const { env, fetch } = await internet(
+    t,
+    ["login.microsoftonline.com", "graph.microsoft.com"],
+    microsoft(tenant, issuer, told, () => asked),
+  );
+  const args = [
+    "--provider",
+    "microsoft",
+    "--client-id",
+    "535fb089-9ff3-47b6-9bfb-4f1264799865",
+    ...(tenant === "common" ? [] : ["--tenant", tenant]),
+  ];
+  if (!isReal)
+    return {
+      result: await browserLogin(args, env, fetch, ({ searchParams }) => (asked = searchParams)),
+      asked,
+      env,
+      fetch,
+    };
   const running = startCommand(t, ["auth", "login", ...args, "--no-browser"], env);
   const [, address = ""] = await running.shows(/\n {2}(https:\/\/\S+)\n/);
   asked = new URL(address).searchParams;
@@ -221,12 +355,26 @@ async function microsoftLogin(t: TestContext, tenant: string, issuer: string, to
 }
 
 const at = (id: string): string => `https://login.microsoftonline.com/${id}/v2.0`;
-for (const [tenant, issuer, isReal] of [[tenantId, at(tenantId), true], ["contoso.onmicrosoft.com", at(tenantId)], ["common", at("{tenantid}")], ["organizations", at("{tenantid}")]] as const) {
+for (const [tenant, issuer, isReal] of [
+  [tenantId, at(tenantId), true],
+  ["contoso.onmicrosoft.com", at(tenantId)],
+  ["common", at("{tenantid}")],
+  ["organizations", at("{tenantid}")],
+] as const) {
   test(`--provider microsoft --tenant ${tenant}: the tenant's issuer is the one of the ID token, the scopes are of one resource`, async (t) => {
-    const { asked, result, env, fetch } = await microsoftLogin(t, tenant, issuer, { iss: at(tenantId), tid: tenantId }, isReal);
+    const { asked, result, env, fetch } = await microsoftLogin(
+      t,
+      tenant,
+      issuer,
+      { iss: at(tenantId), tid: tenantId },
+      isReal,
+    );
     assert.equal(result.code, 0, result.stderr);
     assert.match(result.stdout, /^✓ Logged in as alice@contoso\.com\./);
-    assert.deepEqual([asked.get("scope"), asked.get("prompt")], ["openid profile email offline_access User.Read", "select_account"]);
+    assert.deepEqual(
+      [asked.get("scope"), asked.get("prompt")],
+      ["openid profile email offline_access User.Read", "select_account"],
+    );
     // "It must exactly match one of the redirect URIs you registered in the portal", of which a port on localhost is no part.
     assert.match(asked.get("redirect_uri") ?? "", /^http:\/\/localhost:\d+\/callback\/microsoft$/);
     assert.doesNotMatch(result.stderr, /were not granted/);
@@ -242,7 +390,12 @@ for (const [title, tenant, issuer, told] of [
   ["metadata of one tenant where all were meant", "common", at(other), { iss: at(other), tid: other }],
   ["an ID token whose tenant is not that of its issuer", "common", at("{tenantid}"), { iss: at(tenantId), tid: other }],
   ["an ID token that has the placeholder", "common", at("{tenantid}"), { iss: at("{tenantid}"), tid: "{tenantid}x" }],
-  ["an ID token of a server elsewhere", "common", at("{tenantid}"), { iss: `https://evil.example/${tenantId}/v2.0`, tid: tenantId }],
+  [
+    "an ID token of a server elsewhere",
+    "common",
+    at("{tenantid}"),
+    { iss: `https://evil.example/${tenantId}/v2.0`, tid: tenantId },
+  ],
 ] as const) {
   test(`S-001 --provider microsoft refuses ${title}`, async (t) => {
     const { result, env } = await microsoftLogin(t, tenant, issuer, told);

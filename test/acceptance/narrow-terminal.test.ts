@@ -9,15 +9,26 @@ import { scene } from "../helpers/scene.ts";
 import { signIn } from "../helpers/stored-session.ts";
 import { noTmux, startOnScreen } from "../helpers/tmux.ts";
 
-const lines = ["--help", "auth login --help", "auth status", "auth list", "help storage", "auth logout --all --profile x"];
+const lines = [
+  "--help",
+  "auth login --help",
+  "auth status",
+  "auth list",
+  "help storage",
+  "auth logout --all --profile x",
+];
 
 /** What a person reads, whatever the lines are. A table that became a list repeats its labels. */
 function wordsOf(text: string): string[] {
-  return text.split(/\s+/).filter((word) => word !== "" && !/^(PROFILE|USER|SERVICE|STATE|remaining,|5\d|60)$/.test(word));
+  return text
+    .split(/\s+/)
+    .filter((word) => word !== "" && !/^(PROFILE|USER|SERVICE|STATE|remaining,|5\d|60)$/.test(word));
 }
 
 for (const columns of [80, 60]) {
-  test(`on a terminal of ${columns} columns text, help, tables and hints break between words`, { skip: noTmux }, async (t) => {
+  test(`on a terminal of ${columns} columns text, help, tables and hints break between words`, {
+    skip: noTmux,
+  }, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), "sk"));
     t.after(() => rmSync(folder, { recursive: true }));
     // A path that is longer than a line is the one thing that a terminal may break.

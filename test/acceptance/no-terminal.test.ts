@@ -12,8 +12,16 @@ import { signIn } from "../helpers/stored-session.ts";
 /** The standard input of a process without a terminal: not open, empty, or a pipe that stays open and silent. */
 type Input = "closed" | "empty" | "silent";
 
-async function runWith(t: TestContext, input: Input, args: readonly string[], env: CommandEnvironment): Promise<CommandResult> {
-  const [file, argv] = input === "closed" ? ["/bin/sh", ["-c", 'exec "$@" 0<&-', "sh", process.execPath, bin, ...args]] : [process.execPath, [bin, ...args]];
+async function runWith(
+  t: TestContext,
+  input: Input,
+  args: readonly string[],
+  env: CommandEnvironment,
+): Promise<CommandResult> {
+  const [file, argv] =
+    input === "closed"
+      ? ["/bin/sh", ["-c", 'exec "$@" 0<&-', "sh", process.execPath, bin, ...args]]
+      : [process.execPath, [bin, ...args]];
   const child = spawn(file, argv, { env, stdio: [input === "silent" ? "pipe" : "ignore", "pipe", "pipe"] });
   t.after(() => void child.kill("SIGKILL"));
   let [stdout, stderr] = ["", ""];
@@ -28,8 +36,18 @@ test("a question without a terminal fails without waiting, and names the option 
   await signIn(saas, env);
   await signIn(saas, env, { profile: "work" });
   const questions: [args: string[], inputs: Input[], more: CommandEnvironment, option: RegExp][] = [
-    [["auth", "login", "--force", "--profile", "new"], ["silent"], { SPEC_KITTY_STORAGE: undefined, SPEC_KITTY_CONFIG_DIR: `${env["HOME"]}/fresh` }, /^hint: .*--storage file --yes/m],
-    [["auth", "switch"], ["closed", "empty", "silent"], {}, /^hint: Run: spec-kitty auth switch PROFILE, with one of: default, work$/m],
+    [
+      ["auth", "login", "--force", "--profile", "new"],
+      ["silent"],
+      { SPEC_KITTY_STORAGE: undefined, SPEC_KITTY_CONFIG_DIR: `${env["HOME"]}/fresh` },
+      /^hint: .*--storage file --yes/m,
+    ],
+    [
+      ["auth", "switch"],
+      ["closed", "empty", "silent"],
+      {},
+      /^hint: Run: spec-kitty auth switch PROFILE, with one of: default, work$/m,
+    ],
   ];
   for (const [args, inputs, more, option] of questions) {
     for (const input of inputs) {
@@ -80,7 +98,11 @@ test("every command ends by itself without a login and without a terminal", asyn
 
 test("Ctrl-C ends a wait for standard input", async (t) => {
   const { env } = await scene(t);
-  for (const args of [["api", "POST", "/api/v1/echo", "-d", "-"], ["sync", "emit", "WPCreated", "--aggregate", "WP01", "--payload", "-"], ["auth", "git-credential", "get"]]) {
+  for (const args of [
+    ["api", "POST", "/api/v1/echo", "-d", "-"],
+    ["sync", "emit", "WPCreated", "--aggregate", "WP01", "--payload", "-"],
+    ["auth", "git-credential", "get"],
+  ]) {
     const running = startCommand(t, args, env, { nodeArgs: ["--import", announceReading] });
     await running.shows(/^reading$/m);
     running.child.kill("SIGINT");

@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, before, test, type TestContext } from "node:test";
@@ -9,7 +20,15 @@ import { inspect, promisify } from "node:util";
 import type { DoctorReport } from "../../src/cli/json-output.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { approveDevice } from "../fake-saas/user.ts";
-import { commandEnvironment, runCommand, scratchFolder, startCommand, type CommandEnvironment, type CommandOptions, type CommandResult } from "../helpers/command.ts";
+import {
+  commandEnvironment,
+  runCommand,
+  scratchFolder,
+  startCommand,
+  type CommandEnvironment,
+  type CommandOptions,
+  type CommandResult,
+} from "../helpers/command.ts";
 import { runHere } from "../helpers/command-here.ts";
 import { compileConsumer, consumerSettings } from "../helpers/consumer.ts";
 import { filesIn } from "../helpers/import-graph.ts";
@@ -27,7 +46,13 @@ const packedLimit = 400_000;
 
 const shell = process.platform === "win32";
 const npm = (cwd: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): string =>
-  execFileSync("npm", [...args, "--no-audit", "--no-fund"], { cwd, env: { ...process.env, ...env }, shell, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  execFileSync("npm", [...args, "--no-audit", "--no-fund"], {
+    cwd,
+    env: { ...process.env, ...env },
+    shell,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
 
 const checkout = join(folder, "checkout");
 const installed = join(folder, "installed");
@@ -46,7 +71,9 @@ before(() => {
   writeFileSync(join(checkout, "dist", "source-is-gone.js"), "");
   npm(checkout, ["pack", "--pack-destination", folder]);
   tarball = join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "");
-  names = execFileSync("tar", ["-tzf", basename(tarball)], { cwd: folder, encoding: "utf8" }).trim().split(/\r?\n/);
+  names = execFileSync("tar", ["-tzf", basename(tarball)], { cwd: folder, encoding: "utf8" })
+    .trim()
+    .split(/\r?\n/);
   installWithoutNetwork(installed);
 });
 
@@ -60,21 +87,42 @@ function installWithoutNetwork(into: string): void {
 /** The folders of packages below `node_modules`, scopes opened. */
 function packagesIn(project: string): string[] {
   const modules = join(project, "node_modules");
-  const below = (name: string): string[] => (name.startsWith("@") ? readdirSync(join(modules, name)).map((inner) => `${name}/${inner}`) : [name]);
-  return readdirSync(modules).filter((name) => !name.startsWith(".")).flatMap(below);
+  const below = (name: string): string[] =>
+    name.startsWith("@") ? readdirSync(join(modules, name)).map((inner) => `${name}/${inner}`) : [name];
+  return readdirSync(modules)
+    .filter((name) => !name.startsWith("."))
+    .flatMap(below);
 }
 
 test("the tarball holds the command, what tsc makes of src/ file by file, the documents, and nothing else", () => {
-  const built = filesIn("src").flatMap((path) => [".js", ".d.ts"].map((end) => path.replace("src/", "dist/").replace(/\.ts$/, end)));
-  const expected = ["CHANGELOG.md", "LICENSE", "README.md", "package.json", "src/API.md", "src/EMBEDDING.md", "src/README.md", ...filesIn("bin", /\.\w+$/), ...built];
+  const built = filesIn("src").flatMap((path) =>
+    [".js", ".d.ts"].map((end) => path.replace("src/", "dist/").replace(/\.ts$/, end)),
+  );
+  const expected = [
+    "CHANGELOG.md",
+    "LICENSE",
+    "README.md",
+    "package.json",
+    "src/API.md",
+    "src/EMBEDDING.md",
+    "src/README.md",
+    ...filesIn("bin", /\.\w+$/),
+    ...built,
+  ];
   assert.deepEqual(names.sort(), expected.map((path) => `package/${path}`).sort());
   // Packed from another folder, where it was built afresh: what is installed can be compared with what any checkout makes.
-  for (const path of built) assert.ok(readFileSync(join(packageFolder, path)).equals(readFileSync(join(root, path))), `${path} differs`);
+  for (const path of built)
+    assert.ok(readFileSync(join(packageFolder, path)).equals(readFileSync(join(root, path))), `${path} differs`);
   assert.ok(statSync(tarball).size < packedLimit, `${statSync(tarball).size} bytes`);
 });
 
 test("the stack trace of --debug names a file that is installed, and the line in it", async (t) => {
-  const { stderr } = await runCommand(t, ["auth", "token", "--debug"], commandEnvironment(scratchFolder(t), undefined), { program });
+  const { stderr } = await runCommand(
+    t,
+    ["auth", "token", "--debug"],
+    commandEnvironment(scratchFolder(t), undefined),
+    { program },
+  );
   const [, url = "", line = ""] = /(file:\S+):(\d+):\d+/.exec(stderr) ?? [];
   assert.notEqual(url, "", stderr);
   const path = fileURLToPath(url);
@@ -103,8 +151,13 @@ test("without the key ring one package is installed, with it the key ring and it
 });
 
 test("an error and the token manager are inspected under their own names", async () => {
-  const library = (await import(pathToFileURL(join(packageFolder, "dist", "index.js")).href)) as typeof import("../../src/index.ts");
-  assert.match(inspect(new library.NotAuthenticatedError("not logged in")), /^NotAuthenticatedError \[not_authenticated\]: not logged in\n/);
+  const library = (await import(
+    pathToFileURL(join(packageFolder, "dist", "index.js")).href
+  )) as typeof import("../../src/index.ts");
+  assert.match(
+    inspect(new library.NotAuthenticatedError("not logged in")),
+    /^NotAuthenticatedError \[not_authenticated\]: not logged in\n/,
+  );
   assert.match(inspect(library.getTokenManager()), /^TokenManager /);
 });
 
@@ -115,21 +168,43 @@ test("the installed command runs, by the name that npm gives it", () => {
 });
 
 const canRequire = (process.features as { require_module?: boolean }).require_module === true;
-const functions = "[spec.getTokenManager, spec.createAuthorizedFetch, sync.createSyncRuntime, sync.createLiveClient, tracker.createTrackerClient, cli.createCommand, adapters.mcpAuthProvider]";
+const functions =
+  "[spec.getTokenManager, spec.createAuthorizedFetch, sync.createSyncRuntime, sync.createLiveClient, tracker.createTrackerClient, cli.createCommand, adapters.mcpAuthProvider]";
 // One copy of the errors, however they are loaded.
 const uses = `${functions}.every((value) => typeof value === "function") && tracker.TrackerError.prototype instanceof spec.AuthError`;
 const required = canRequire ? false : `Node ${process.version} cannot`;
-const entries = { spec: "spec-kitty", sync: "spec-kitty/sync", tracker: "spec-kitty/tracker", cli: "spec-kitty/cli", adapters: "spec-kitty/adapters" };
-const load = (statement: (name: string, entry: string) => string): string => Object.entries(entries).map(([name, entry]) => statement(name, entry)).join(" ");
+const entries = {
+  spec: "spec-kitty",
+  sync: "spec-kitty/sync",
+  tracker: "spec-kitty/tracker",
+  cli: "spec-kitty/cli",
+  adapters: "spec-kitty/adapters",
+};
+const load = (statement: (name: string, entry: string) => string): string =>
+  Object.entries(entries)
+    .map(([name, entry]) => statement(name, entry))
+    .join(" ");
 const consumers: [how: string, file: string, code: string, skip?: string | false][] = [
   ["an import", "a.mjs", `${load((name, entry) => `import * as ${name} from "${entry}";`)} console.log(${uses});`],
-  ["a dynamic import from CommonJS", "b.cjs", `void async function () { ${load((name, entry) => `const ${name} = await import("${entry}");`)} console.log(${uses}); }();`],
-  ["require, where the runtime can do that", "c.cjs", `${load((name, entry) => `const ${name} = require("${entry}");`)} console.log(${uses});`, required],
+  [
+    "a dynamic import from CommonJS",
+    "b.cjs",
+    `void async function () { ${load((name, entry) => `const ${name} = await import("${entry}");`)} console.log(${uses}); }();`,
+  ],
+  [
+    "require, where the runtime can do that",
+    "c.cjs",
+    `${load((name, entry) => `const ${name} = require("${entry}");`)} console.log(${uses});`,
+    required,
+  ],
 ];
 for (const [how, file, code, skip = false] of consumers) {
   test(`every entry point is there for ${how}, and prints nothing`, { skip }, async () => {
     writeFileSync(join(installed, file), code);
-    assert.deepEqual(await promisify(execFile)(process.execPath, [file], { cwd: installed }), { stdout: "true\n", stderr: "" });
+    assert.deepEqual(await promisify(execFile)(process.execPath, [file], { cwd: installed }), {
+      stdout: "true\n",
+      stderr: "",
+    });
   });
 }
 
@@ -181,7 +256,10 @@ test("what the token manager and the authorized fetch return has a type that is 
     // @ts-expect-error the types are not any
     export const wrong: number = auth.getToken();`,
   );
-  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions: { strict: true, noEmit: true, types: [], skipDefaultLibCheck: true } }));
+  writeFileSync(
+    join(project, "tsconfig.json"),
+    JSON.stringify({ compilerOptions: { strict: true, noEmit: true, types: [], skipDefaultLibCheck: true } }),
+  );
   execFileSync(process.execPath, [compiler, "-p", project], { encoding: "utf8" });
 });
 
@@ -202,7 +280,11 @@ async function logsInWithoutKeychain(t: TestContext, copy: string, reason: RegEx
 }
 
 test("air-gapped, installed from the tarball alone, it logs in, and the doctor says that the key ring is not installed", async (t) => {
-  await logsInWithoutKeychain(t, program, /no keychain here: the optional package "@napi-rs\/keyring" cannot be loaded \(it is not installed next to this program\)/);
+  await logsInWithoutKeychain(
+    t,
+    program,
+    /no keychain here: the optional package "@napi-rs\/keyring" cannot be loaded \(it is not installed next to this program\)/,
+  );
 });
 
 test("with a native part that does not load it logs in, and the doctor says why there is no keychain", async (t) => {
@@ -211,8 +293,15 @@ test("with a native part that does not load it logs in, and the doctor says why 
   const keyring = join(broken, "node_modules", "@napi-rs", "keyring");
   mkdirSync(keyring, { recursive: true });
   const build = { linux: "-gnu", win32: "-msvc" }[process.platform as string] ?? "";
-  writeFileSync(join(keyring, `keyring.${process.platform}-${process.arch}${build}.node`), "this is no library, however much of it is read\n".repeat(100));
-  await logsInWithoutKeychain(t, join(broken, "node_modules", "spec-kitty", "bin", "spec-kitty.js"), /cannot be loaded \((?!it is not installed).*keyring/);
+  writeFileSync(
+    join(keyring, `keyring.${process.platform}-${process.arch}${build}.node`),
+    "this is no library, however much of it is read\n".repeat(100),
+  );
+  await logsInWithoutKeychain(
+    t,
+    join(broken, "node_modules", "spec-kitty", "bin", "spec-kitty.js"),
+    /cannot be loaded \((?!it is not installed).*keyring/,
+  );
 });
 
 /** What runs and succeeds. */
@@ -228,19 +317,48 @@ test("FR-021 a tool of twenty lines, installed from the tarball, has login, acco
   const home = mkdtempSync(join(tmpdir(), "acme-home-"));
   t.after(() => rmSync(home, { recursive: true, force: true }));
   // A run in this process has this process's home: the folders are named.
-  const xdg = { XDG_RUNTIME_DIR: join(home, "run"), XDG_CONFIG_HOME: join(home, ".config"), XDG_STATE_HOME: join(home, ".state") };
-  const env: CommandEnvironment = { PATH: process.env["PATH"], HOME: home, ...xdg, APPDATA: home, LOCALAPPDATA: home, ACME_STORAGE: "file", BROWSER: scriptedBrowser() };
+  const xdg = {
+    XDG_RUNTIME_DIR: join(home, "run"),
+    XDG_CONFIG_HOME: join(home, ".config"),
+    XDG_STATE_HOME: join(home, ".state"),
+  };
+  const env: CommandEnvironment = {
+    PATH: process.env["PATH"],
+    HOME: home,
+    ...xdg,
+    APPDATA: home,
+    LOCALAPPDATA: home,
+    ACME_STORAGE: "file",
+    BROWSER: scriptedBrowser(),
+  };
   writeFileSync(join(installed, "package.json"), JSON.stringify({ name: "acme", version: "1.2.0", type: "module" }));
   const tool = writeTool(example("acme.js"), installed, "acme.js", { url: saas.url });
   const said: CommandResult[] = [];
   const spoken = async (result: Promise<CommandResult>): Promise<CommandResult> => (said.push(await result), result);
-  const acme = (line: string, options: CommandOptions & { input?: string } = {}): Promise<CommandResult> => spoken(runCommand(t, line.split(" "), env, { program: tool, cwd: home, ...options }));
-  const ofAuthor = { name: "acme", version: "1.2.0", service: saas.url, issuer: saas.url, clientId: "cli_native", scope: "offline_access api.read api.write", commands: undefined };
-  const here = (line: string): Promise<CommandResult> => spoken(runHere(line.split(" "), env, { ...ofAuthor, cwd: home }));
+  const acme = (line: string, options: CommandOptions & { input?: string } = {}): Promise<CommandResult> =>
+    spoken(runCommand(t, line.split(" "), env, { program: tool, cwd: home, ...options }));
+  const ofAuthor = {
+    name: "acme",
+    version: "1.2.0",
+    service: saas.url,
+    issuer: saas.url,
+    clientId: "cli_native",
+    scope: "offline_access api.read api.write",
+    commands: undefined,
+  };
+  const here = (line: string): Promise<CommandResult> =>
+    spoken(runHere(line.split(" "), env, { ...ofAuthor, cwd: home }));
 
   assert.match(await does(acme("auth login")), /^✓ Logged in as alice@example\.com/);
-  const device = startCommand(t, ["auth", "login", "--profile", "work", "--headless"], { ...env, FAKE_SAAS_USER: "bob" }, { program: tool, cwd: home });
-  const [, address = "", code = ""] = await device.shows(/on any device:\n\n {2}(\S+)\n[^]*enter this code:\n\n {2}(\S+)\n/);
+  const device = startCommand(
+    t,
+    ["auth", "login", "--profile", "work", "--headless"],
+    { ...env, FAKE_SAAS_USER: "bob" },
+    { program: tool, cwd: home },
+  );
+  const [, address = "", code = ""] = await device.shows(
+    /on any device:\n\n {2}(\S+)\n[^]*enter this code:\n\n {2}(\S+)\n/,
+  );
   await approveDevice(address, code, { as: "bob" });
   assert.equal((await spoken(device.ended)).code, 0);
 
@@ -253,22 +371,34 @@ test("FR-021 a tool of twenty lines, installed from the tarball, has login, acco
   assert.match(await does(acme("projects")), /alice@example\.com/);
   assert.match(await does(here("auth doctor")), /^✓ D102 service +http:\S+, built into acme$/m);
   const { host } = new URL(saas.url);
-  assert.match(await does(acme("auth git-credential get", { input: `protocol=http\nhost=${host}\n\n` })), /^username=.*\npassword=at_/m);
+  assert.match(
+    await does(acme("auth git-credential get", { input: `protocol=http\nhost=${host}\n\n` })),
+    /^username=.*\npassword=at_/m,
+  );
   for (const name of ["bash", "zsh", "fish"]) assert.match(await does(here(`completion ${name}`)), /acme/);
 
   // An hour later, four at once.
   const before = saas.counters.refreshes;
-  const tokens = await Promise.all(Array.from({ length: 4 }, () => does(acme("auth token", { nodeArgs: later(3_600_000) }))));
+  const tokens = await Promise.all(
+    Array.from({ length: 4 }, () => does(acme("auth token", { nodeArgs: later(3_600_000) }))),
+  );
   assert.deepEqual([new Set(tokens).size, saas.counters.refreshes - before, saas.counters.reuses], [1, 1, 0]);
 
   // The package's own command on the same machine knows nothing of that, and takes nothing away.
-  const own = { ...env, ACME_STORAGE: undefined, SPEC_KITTY_STORAGE: "file", SPEC_KITTY_SAAS_URL: saas.url, FAKE_SAAS_USER: "bob" };
+  const own = {
+    ...env,
+    ACME_STORAGE: undefined,
+    SPEC_KITTY_STORAGE: "file",
+    SPEC_KITTY_SAAS_URL: saas.url,
+    FAKE_SAAS_USER: "bob",
+  };
   assert.equal((await runHere(["auth", "token"], own)).code, 4);
   assert.match((await runCommand(t, ["auth", "login"], own)).stdout, /bob@example\.com/);
   assert.equal(await does(here("auth whoami")), "alice@example.com\n");
   assert.equal((await runHere(["auth", "logout", "--all"], own)).code, 0);
   rmSync(join(home, ".config", "spec-kitty"), { recursive: true, force: true });
-  const isOther = ({ headers }: { headers: Record<string, unknown> }): boolean => !String(headers["user-agent"]).startsWith("spec-kitty/");
+  const isOther = ({ headers }: { headers: Record<string, unknown> }): boolean =>
+    !String(headers["user-agent"]).startsWith("spec-kitty/");
   const requests = saas.requests.filter(isOther);
 
   assert.equal((await acme("auth tokne")).code, 2);
@@ -279,7 +409,11 @@ test("FR-021 a tool of twenty lines, installed from the tarball, has login, acco
   assert.match(stderr, /^hint: Run: acme auth login$/m);
 
   const ownFiles = [...filesUnder(home)].filter(([path]) => !/spec-kitty/.test(path));
-  for (const text of [...said.flatMap(({ stdout, stderr }) => [stdout, stderr]), ...ownFiles.map(([path, content]) => path + content.toString("latin1")), JSON.stringify(requests)]) {
+  for (const text of [
+    ...said.flatMap(({ stdout, stderr }) => [stdout, stderr]),
+    ...ownFiles.map(([path, content]) => path + content.toString("latin1")),
+    JSON.stringify(requests),
+  ]) {
     assert.doesNotMatch(text.replaceAll(scriptedBrowser(), ""), /spec.?kitty/i);
   }
   assert.ok(requests.some(({ headers }) => headers["user-agent"] === "acme/1.2.0"));

@@ -10,7 +10,13 @@ import { sessionOf, storeSession, storedSession } from "../helpers/stored-sessio
 
 const known = process.allowedNodeEnvironmentFlags;
 const permission = known.has("--permission") ? "--permission" : "--experimental-permission";
-const restricted = [permission, "--allow-fs-read=*", "--allow-fs-write=*", ...(known.has("--allow-net") ? ["--allow-net"] : []), "--no-warnings"];
+const restricted = [
+  permission,
+  "--allow-fs-read=*",
+  "--allow-fs-write=*",
+  ...(known.has("--allow-net") ? ["--allow-net"] : []),
+  "--no-warnings",
+];
 
 test("NFR-010 where Node refuses to flush files, a refreshed session and an event are stored all the same, and a logout is complete", async (t) => {
   const { saas, env, credentials } = await scene(t);
@@ -25,12 +31,16 @@ test("NFR-010 where Node refuses to flush files, a refreshed session and an even
   assert.equal(saas.counters.refreshes, 1);
   assert.equal((await storedSession(env))?.accessToken.reveal(), token);
   assert.notDeepEqual(readFileSync(credentials), before);
-  await run('sync emit WPStatusChanged --aggregate WP01 --payload {"wp_id":"WP01","from_lane":"planned","to_lane":"claimed"}');
+  await run(
+    'sync emit WPStatusChanged --aggregate WP01 --payload {"wp_id":"WP01","from_lane":"planned","to_lane":"claimed"}',
+  );
   assert.match(await run("sync status"), /1 event/);
   assert.match(await run("auth logout --all"), /No login is stored here/);
 });
 
-test("NFR-010 a file that cannot be flushed is opened so that each write waits for the disk", { skip: process.platform !== "linux" && "looks at /proc" }, async (t) => {
+test("NFR-010 a file that cannot be flushed is opened so that each write waits for the disk", {
+  skip: process.platform !== "linux" && "looks at /proc",
+}, async (t) => {
   const path = join(scratchFolder(t), "file");
   const program = `
     import { readdirSync, readFileSync, readlinkSync } from "node:fs";
@@ -39,7 +49,11 @@ test("NFR-010 a file that cannot be flushed is opened so that each write waits f
     const fd = readdirSync("/proc/self/fd").find((fd) => { try { return readlinkSync("/proc/self/fd/" + fd).endsWith(".tmp") } catch {} });
     process.stdout.write(/^flags:\\t(\\d+)/m.exec(readFileSync("/proc/self/fdinfo/" + fd, "utf8"))[1]);
     reservation.commit("content");`;
-  const flagsOf = (nodeArgs: readonly string[]): number => parseInt(execFileSync(process.execPath, [...nodeArgs, "--input-type=module", "-e", program], { encoding: "utf8" }), 8);
+  const flagsOf = (nodeArgs: readonly string[]): number =>
+    parseInt(
+      execFileSync(process.execPath, [...nodeArgs, "--input-type=module", "-e", program], { encoding: "utf8" }),
+      8,
+    );
   const dsync = 0o10000;
   assert.equal(flagsOf(restricted) & dsync, dsync);
   assert.equal(readFileSync(path, "utf8"), "content");
@@ -50,7 +64,12 @@ test("a folder that the permission model closes is named, and nothing is reporte
   const { saas, env, folder } = await scene(t);
   await storeSession(saas, env, sessionOf(saas));
   const root = new URL("../..", import.meta.url).pathname;
-  const { code, stderr } = await runCommand(t, ["auth", "token"], env, { nodeArgs: [permission, `--allow-fs-read=${root}`, "--no-warnings"] });
+  const { code, stderr } = await runCommand(t, ["auth", "token"], env, {
+    nodeArgs: [permission, `--allow-fs-read=${root}`, "--no-warnings"],
+  });
   assert.equal(code, 1);
-  assert.match(stderr, new RegExp(`^error: "${folder}/config" cannot be examined \\(ERR_ACCESS_DENIED\\)\\nhint: .*$`, "m"));
+  assert.match(
+    stderr,
+    new RegExp(`^error: "${folder}/config" cannot be examined \\(ERR_ACCESS_DENIED\\)\\nhint: .*$`, "m"),
+  );
 });

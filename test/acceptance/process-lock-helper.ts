@@ -76,7 +76,10 @@ switch (task) {
         else {
           serial += 1;
           const [mine = ""] = readdirSync(path);
-          renameSync(`${path}/${mine}`, `${path}/${(process.pid * 2 ** 20 + serial).toString(16).padStart(16, "0")}${dead}`);
+          renameSync(
+            `${path}/${mine}`,
+            `${path}/${(process.pid * 2 ** 20 + serial).toString(16).padStart(16, "0")}${dead}`,
+          );
         }
       }
     };

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -89,25 +98,29 @@ test("the lock of a holder killed with -9 is taken over within 500 ms while doze
   assert.equal(inspectProcessLock(path), undefined);
 });
 
-test("a stopped holder keeps the lock for as long as it is stopped, and still has it when it goes on", unix, async () => {
-  const path = join(folder(), "lock");
-  const holder = helper(["hold", path]);
-  await holder.line();
-  holder.child.kill("SIGSTOP");
-  await assert.rejects(acquireProcessLock(path, { ...options, timeoutMs: 2000 }), (error: AuthError) => {
-    assert.equal(error.code, "lock_unavailable");
-    assert.match(error.message, new RegExp(`process ${holder.child.pid} `));
-    if (process.platform === "linux") {
-      assert.match(error.message, /stopped/);
-      assert.equal(hintOf(error), `Continue it: kill -CONT ${holder.child.pid}`);
-    }
-    return true;
-  });
-  holder.child.kill("SIGCONT");
-  holder.tell();
-  assert.equal(await holder.line(), "still true");
-  (await acquireProcessLock(path, options)).release();
-});
+test(
+  "a stopped holder keeps the lock for as long as it is stopped, and still has it when it goes on",
+  unix,
+  async () => {
+    const path = join(folder(), "lock");
+    const holder = helper(["hold", path]);
+    await holder.line();
+    holder.child.kill("SIGSTOP");
+    await assert.rejects(acquireProcessLock(path, { ...options, timeoutMs: 2000 }), (error: AuthError) => {
+      assert.equal(error.code, "lock_unavailable");
+      assert.match(error.message, new RegExp(`process ${holder.child.pid} `));
+      if (process.platform === "linux") {
+        assert.match(error.message, /stopped/);
+        assert.equal(hintOf(error), `Continue it: kill -CONT ${holder.child.pid}`);
+      }
+      return true;
+    });
+    holder.child.kill("SIGCONT");
+    holder.tell();
+    assert.equal(await holder.line(), "still true");
+    (await acquireProcessLock(path, options)).release();
+  },
+);
 
 test("a process that ends while it holds the lock leaves it to the next one", async () => {
   const at = folder();
@@ -120,7 +133,9 @@ test("a killed holder that nobody waits for, a zombie, is dead", linux, async ()
   const path = join(folder(), "lock");
   // The shell starts the holder and then becomes `sleep`, a parent that never waits for a child.
   const script = `"$@" <&3 3<&- & exec sleep 600 3<&-`;
-  const shell = spawn("sh", ["-c", script, "sh", process.execPath, ...COMMAND, "hold", path], { stdio: ["ignore", "pipe", "inherit", "pipe"] });
+  const shell = spawn("sh", ["-c", script, "sh", process.execPath, ...COMMAND, "hold", path], {
+    stdio: ["ignore", "pipe", "inherit", "pipe"],
+  });
   running.add(shell);
   assert.ok(shell.stdout);
   const [line] = (await once(createInterface(shell.stdout), "line")) as [string];
@@ -164,8 +179,12 @@ test("every spelling of the folder leads to the same lock", async () => {
   symlinkSync(join(at, "real"), join(at, "link"), "junction");
   const holder = helper(["hold", "lock", join(at, "real")]);
   await holder.line();
-  await assert.rejects(acquireProcessLock(join(at, "link", "lock"), { ...options, timeoutMs: 0 }), { code: "lock_unavailable" });
-  await assert.rejects(acquireProcessLock(join(at, "real", "..", "real", "lock"), { ...options, timeoutMs: 0 }), { code: "lock_unavailable" });
+  await assert.rejects(acquireProcessLock(join(at, "link", "lock"), { ...options, timeoutMs: 0 }), {
+    code: "lock_unavailable",
+  });
+  await assert.rejects(acquireProcessLock(join(at, "real", "..", "real", "lock"), { ...options, timeoutMs: 0 }), {
+    code: "lock_unavailable",
+  });
   holder.tell();
   await holder.ended;
   const lock = await acquireProcessLock(join(at, "link", "lock"), options);

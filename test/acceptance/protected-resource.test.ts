@@ -11,14 +11,27 @@ const wellKnown = "/.well-known/oauth-protected-resource";
 async function resource(
   t: TestContext,
   options: MockProviderOptions,
-  { edited = {}, parameters = "", path = "/metadata", isNamed = true }: { edited?: Record<string, unknown>; parameters?: string; path?: string; isNamed?: boolean } = {},
+  {
+    edited = {},
+    parameters = "",
+    path = "/metadata",
+    isNamed = true,
+  }: { edited?: Record<string, unknown>; parameters?: string; path?: string; isNamed?: boolean } = {},
 ): Promise<Provided & { address: string }> {
   const answers: Record<string, object> = {};
   const refusals: Record<string, { status: number; headers?: Record<string, string> }> = {};
   const it = await provided(t, options, answers, refusals);
   const address = `${it.service}/mcp`;
-  answers[path] = { resource: address, authorization_servers: [it.provider.issuer], scopes_supported: ["tools:read", "tools:call"], ...edited };
-  refusals["/mcp"] = { status: 401, headers: isNamed ? { "www-authenticate": `Bearer ${parameters}resource_metadata="${it.service}${path}"` } : {} };
+  answers[path] = {
+    resource: address,
+    authorization_servers: [it.provider.issuer],
+    scopes_supported: ["tools:read", "tools:call"],
+    ...edited,
+  };
+  refusals["/mcp"] = {
+    status: 401,
+    headers: isNamed ? { "www-authenticate": `Bearer ${parameters}resource_metadata="${it.service}${path}"` } : {},
+  };
   it.provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, ...metadata }) => metadata };
   return { ...it, address };
 }
@@ -30,17 +43,28 @@ test("a resource leads to its issuer, where this program registers itself, and g
   assert.match(stderr, new RegExp(`^${address} takes the tokens of ${provider.issuer}\\.$`, "m"));
   assert.equal(stdout, `✓ Logged in as ${provider.issuer} (tools:read tools:call). Access token valid for 1 hour.\n`);
   // Nothing but the address itself and its metadata was asked, and neither has seen a token.
-  assert.deepEqual(requests.map(({ path }) => path), ["/mcp", "/metadata"]);
+  assert.deepEqual(
+    requests.map(({ path }) => path),
+    ["/mcp", "/metadata"],
+  );
   assert.ok(requests.every(({ headers }) => headers.authorization === undefined));
   const [[id, client = {}] = []] = provider.clients;
-  assert.deepEqual([client["token_endpoint_auth_method"], client["application_type"], client["client_name"]], ["none", "native", "spec-kitty"]);
-  assert.ok((client["redirect_uris"] as string[]).every((uri) => /^http:\/\/127\.0\.0\.1:28\d{3}\/callback$/.test(uri)));
+  assert.deepEqual(
+    [client["token_endpoint_auth_method"], client["application_type"], client["client_name"]],
+    ["none", "native", "spec-kitty"],
+  );
+  assert.ok(
+    (client["redirect_uris"] as string[]).every((uri) => /^http:\/\/127\.0\.0\.1:28\d{3}\/callback$/.test(uri)),
+  );
   const stored = await session();
   assert.deepEqual([stored?.clientId, stored?.resource], [id, address]);
   const asked = new URL(/http:\S+\/authorize\S*/.exec(stderr)?.[0] ?? "").searchParams;
   assert.deepEqual([asked.get("resource"), asked.get("scope")], [address, "tools:read tools:call"]);
   assert.equal((await here("auth refresh", away)).code, 0);
-  assert.deepEqual(provider.requests.filter(({ path }) => path === "/token").map(({ form }) => form["resource"]), [address, address]);
+  assert.deepEqual(
+    provider.requests.filter(({ path }) => path === "/token").map(({ form }) => form["resource"]),
+    [address, address],
+  );
 
   requests.length = 0;
   const { accessToken } = (await session()) ?? {};
@@ -53,18 +77,29 @@ test("a resource leads to its issuer, where this program registers itself, and g
 
 test("the client that was registered is kept with the profile, for its issuer alone, and a forced login registers anew", async (t) => {
   const { provider, here, address } = await resource(t, { registers: true });
-  for (const [args, clients] of [[`auth login ${address}`, 1], [`auth login ${address}`, 1], ["auth logout", 1], ["auth login", 1], ["auth login --force", 2]] as const) {
+  for (const [args, clients] of [
+    [`auth login ${address}`, 1],
+    [`auth login ${address}`, 1],
+    ["auth logout", 1],
+    ["auth login", 1],
+    ["auth login --force", 2],
+  ] as const) {
     assert.equal((await here(args, away)).code, 0, args);
     assert.equal(provider.clients.size, clients, args);
   }
   const other = await provided(t);
   assert.equal((await here(`auth login --issuer ${other.provider.issuer} --service ${address} --yes`, away)).code, 0);
-  assert.ok(other.provider.requests.every(({ form }) => form["client_id"] === undefined || form["client_id"] === "cli_native"));
+  assert.ok(
+    other.provider.requests.every(({ form }) => form["client_id"] === undefined || form["client_id"] === "cli_native"),
+  );
 });
 
 test("the scope of the challenge takes precedence over the metadata, and --scope over both", async (t) => {
   const { here, address } = await resource(t, { registers: true }, { parameters: 'scope="tools:read", ' });
-  const scope = async (args: string): Promise<string | null> => new URL(/http:\S+\/authorize\S*/.exec((await here(`auth login ${args}`, away)).stderr)?.[0] ?? "").searchParams.get("scope");
+  const scope = async (args: string): Promise<string | null> =>
+    new URL(/http:\S+\/authorize\S*/.exec((await here(`auth login ${args}`, away)).stderr)?.[0] ?? "").searchParams.get(
+      "scope",
+    );
   assert.equal(await scope(address), "tools:read");
   assert.equal(await scope(`${address} --scope tools:call --profile other`), "tools:call");
 });
@@ -74,7 +109,13 @@ test("a client of the user's own is used as it is, and its document's address is
   assert.equal((await here(`auth login ${address} --client-id cli_native`, away)).code, 0);
   const { code, stderr } = await here(`auth login ${address} --profile second`, away);
   assert.equal(code, 2);
-  assert.match(stderr, new RegExp(`^error: "${provider.issuer}" does not let programs register themselves, and no client ID was given\nhint: .*auth login .*${address} --client-id ID`, "m"));
+  assert.match(
+    stderr,
+    new RegExp(
+      `^error: "${provider.issuer}" does not let programs register themselves, and no client ID was given\nhint: .*auth login .*${address} --client-id ID`,
+      "m",
+    ),
+  );
 });
 
 test("metadata at the well-known address lead there too, where the refusal does not name them", async (t) => {
@@ -86,7 +127,11 @@ test("metadata at the well-known address lead there too, where the refusal does 
 });
 
 test("S-001 metadata of another host are not those of the resource: nobody is sent anywhere, and no token goes there", async (t) => {
-  const { provider, run, address, session } = await resource(t, { registers: true }, { edited: { resource: "https://bank.example/mcp" } });
+  const { provider, run, address, session } = await resource(
+    t,
+    { registers: true },
+    { edited: { resource: "https://bank.example/mcp" } },
+  );
   const { code, stderr } = await run(`auth login ${address}`, away);
   assert.equal(code, 1, stderr);
   assert.match(stderr, /^error: "\S+\/metadata" sent the metadata of/m);
@@ -99,8 +144,14 @@ for (const [title, edited] of [
   ["that name no resource", { resource: undefined }],
   ["that name no issuer", { authorization_servers: [] }],
   ["that name a number of issuers", { authorization_servers: 5 }],
-  ["of an address that takes the square of its length to read", { resource: `https://bank.example/${"/".repeat(400_000)}mcp` }],
-  ["that name an issuer with a line break in it", { authorization_servers: ["https://login.example/\n✓ Logged in as alice@example.com"] }],
+  [
+    "of an address that takes the square of its length to read",
+    { resource: `https://bank.example/${"/".repeat(400_000)}mcp` },
+  ],
+  [
+    "that name an issuer with a line break in it",
+    { authorization_servers: ["https://login.example/\n✓ Logged in as alice@example.com"] },
+  ],
   ["that name an issuer in plain http", { authorization_servers: ["http://login.example"] }],
 ] as const) {
   test(`S-001 metadata ${title} are not those of the resource: nobody is sent anywhere, and no token goes there`, async (t) => {
@@ -120,10 +171,29 @@ test("S-011 a resource that names an issuer gets no token by the client of the e
   const before = provider.paths.length;
   const { code, stdout, stderr } = await here(`auth login ${address}`, ambient);
   assert.deepEqual([code, stdout], [2, ""]);
-  assert.match(stderr, new RegExp(`^error: "${address}" takes the tokens of "${provider.issuer}", and the client in the environment was not agreed to for that$`, "m"));
-  assert.match(stderr, new RegExp(`^hint: Unset SPEC_KITTY_CLIENT_ID\\. Or, only if .*: spec-kitty auth login ${address} --trust-host ${host}$`, "m"));
-  assert.ok(provider.paths.slice(before).every((path) => path.startsWith("/.well-known/")), provider.paths.join());
+  assert.match(
+    stderr,
+    new RegExp(
+      `^error: "${address}" takes the tokens of "${provider.issuer}", and the client in the environment was not agreed to for that$`,
+      "m",
+    ),
+  );
+  assert.match(
+    stderr,
+    new RegExp(
+      `^hint: Unset SPEC_KITTY_CLIENT_ID\\. Or, only if .*: spec-kitty auth login ${address} --trust-host ${host}$`,
+      "m",
+    ),
+  );
+  assert.ok(
+    provider.paths.slice(before).every((path) => path.startsWith("/.well-known/")),
+    provider.paths.join(),
+  );
   assert.equal((await here(`auth login ${address} --trust-host ${host}`, ambient)).code, 0);
   assert.equal((await here("auth login --force", ambient)).code, 0, "remembered");
-  assert.equal((await here(`auth login ${address} --profile other --client-id cli_native`, away)).code, 0, "what is typed with the address is meant for it");
+  assert.equal(
+    (await here(`auth login ${address} --profile other --client-id cli_native`, away)).code,
+    0,
+    "what is typed with the address is meant for it",
+  );
 });

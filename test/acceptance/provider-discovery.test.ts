@@ -20,7 +20,10 @@ test("FR-022 one address is enough: it is the issuer and the service, and is kno
 
 test("FR-022 ADDRESS is the issuer of the service that --service names", async (t) => {
   const { provider, service, run, env } = await provided(t, {}, { "/api/v1/me": me });
-  const { stdout } = await run(`auth login ${provider.issuer} --service ${service} --scope openid --profile second`, nowhere);
+  const { stdout } = await run(
+    `auth login ${provider.issuer} --service ${service} --scope openid --profile second`,
+    nowhere,
+  );
   assert.match(stdout, /alice@acme\.example \(Acme Corp\)/);
   const profile = await storedProfile(env, "second");
   assert.deepEqual([profile?.service, profile?.issuer], [service, provider.issuer]);
@@ -28,18 +31,31 @@ test("FR-022 ADDRESS is the issuer of the service that --service names", async (
 
 test("an address that is neither an issuer nor a service ends the login at once, and nobody is sent anywhere", async (t) => {
   const { service, requests, run, here } = await provided(t);
-  for (const [args, how] of [[`auth login ${service}`, run], [`auth login --issuer ${service}`, here]] as const) {
+  for (const [args, how] of [
+    [`auth login ${service}`, run],
+    [`auth login --issuer ${service}`, here],
+  ] as const) {
     const { code, stderr } = await how(args, nowhere);
     assert.equal(code, 1);
-    assert.match(stderr, /^error: "\S+" does not publish the metadata of an authorization server: "\S+\/oauth-authorization-server" answered 404, "\S+" answered 404$/m);
+    assert.match(
+      stderr,
+      /^error: "\S+" does not publish the metadata of an authorization server: "\S+\/oauth-authorization-server" answered 404, "\S+" answered 404$/m,
+    );
     assert.match(stderr, /^hint: Check the address of the issuer$/m);
   }
   const wellKnown = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
-  assert.deepEqual(requests.map(({ path }) => path), ["/", ...wellKnown, "/.well-known/oauth-protected-resource", "/api/v1/me", ...wellKnown]);
+  assert.deepEqual(
+    requests.map(({ path }) => path),
+    ["/", ...wellKnown, "/.well-known/oauth-protected-resource", "/api/v1/me", ...wellKnown],
+  );
 });
 
 const troubles: [string, Fault, RegExp][] = [
-  ["does not answer", { hang: true }, /^error: "\S+\/\.well-known\/oauth-authorization-server" did not answer in time$/m],
+  [
+    "does not answer",
+    { hang: true },
+    /^error: "\S+\/\.well-known\/oauth-authorization-server" did not answer in time$/m,
+  ],
   ["hangs up", { reset: "before" }, /^error: cannot reach "\S+\/\.well-known\/oauth-authorization-server"/m],
 ];
 for (const [title, fault, message] of troubles) {
@@ -60,6 +76,12 @@ test("metadata that names another issuer ends the login, with the name to use wh
   provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, issuer: `${provider.issuer}/` }) };
   const slash = await run(loginAt(provider));
   assert.equal(slash.code, 1);
-  assert.match(slash.stderr, new RegExp(`^hint: Name it as it names itself: spec-kitty auth login --issuer ${provider.issuer}/ --scope openid$`, "m"));
+  assert.match(
+    slash.stderr,
+    new RegExp(
+      `^hint: Name it as it names itself: spec-kitty auth login --issuer ${provider.issuer}/ --scope openid$`,
+      "m",
+    ),
+  );
   assert.ok(!provider.paths.includes("/authorize"));
 });

@@ -9,9 +9,17 @@ import { loginAt, me, provided } from "../helpers/provided.ts";
 import { filesUnder } from "../helpers/scene.ts";
 
 test("S-001 with --issuer, the issuer's endpoints and the service's API each get only the tokens that are meant for them", async (t) => {
-  const { provider, service, requests, run, session, env } = await provided(t, { dpop: "plain" }, { "/api/v1/me": me, "/api/v1/things": {} });
+  const { provider, service, requests, run, session, env } = await provided(
+    t,
+    { dpop: "plain" },
+    { "/api/v1/me": me, "/api/v1/things": {} },
+  );
   const login = await run(loginAt(provider));
-  assert.equal(login.stdout, "✓ Logged in as alice@acme.example (Acme Corp). Access token valid for 1 hour.\n", login.stderr);
+  assert.equal(
+    login.stdout,
+    "✓ Logged in as alice@acme.example (Acme Corp). Access token valid for 1 hour.\n",
+    login.stderr,
+  );
   const first = await session();
   assert.ok(first?.refreshToken);
   assert.equal((await run("auth refresh")).code, 0);
@@ -30,25 +38,57 @@ test("S-001 with --issuer, the issuer's endpoints and the service's API each get
   const refreshTokens = [first.refreshToken.reveal(), last.refreshToken.reveal()];
   const accessTokens = [first.accessToken.reveal(), last.accessToken.reveal()];
   // The service has seen access tokens, on its API and with a proof, and no refresh token.
-  assert.deepEqual(requests.map(({ path }) => path), ["/api/v1/me", "/api/v1/things"]);
-  assert.deepEqual(requests.map(({ headers }) => headers.authorization), accessTokens.map((token) => `DPoP ${token}`));
-  assert.ok(requests.every(({ headers, body }) => headers["dpop"] !== undefined && refreshTokens.every((token) => !(JSON.stringify(headers) + body).includes(token))));
+  assert.deepEqual(
+    requests.map(({ path }) => path),
+    ["/api/v1/me", "/api/v1/things"],
+  );
+  assert.deepEqual(
+    requests.map(({ headers }) => headers.authorization),
+    accessTokens.map((token) => `DPoP ${token}`),
+  );
+  assert.ok(
+    requests.every(
+      ({ headers, body }) =>
+        headers["dpop"] !== undefined &&
+        refreshTokens.every((token) => !(JSON.stringify(headers) + body).includes(token)),
+    ),
+  );
   // The issuer has seen refresh tokens, at its token and revocation endpoints; access tokens at the latter alone.
-  const seen = (tokens: readonly string[]): string[] => provider.requests.filter(({ form, headers }) => tokens.some((token) => JSON.stringify([form, headers]).includes(token))).map(({ path }) => path);
+  const seen = (tokens: readonly string[]): string[] =>
+    provider.requests
+      .filter(({ form, headers }) => tokens.some((token) => JSON.stringify([form, headers]).includes(token)))
+      .map(({ path }) => path);
   assert.deepEqual(seen(refreshTokens), ["/token", "/revoke"]);
   assert.deepEqual(seen(accessTokens), ["/revoke"]);
   // Sealed: neither token nor key lies in a file.
   const secrets = [...refreshTokens, ...accessTokens, JSON.parse(first.dpopKey?.reveal() ?? "{}").d as string];
-  for (const [path, content] of filesUnder(env["HOME"] ?? "")) for (const secret of secrets) assert.ok(!content.includes(secret), path);
+  for (const [path, content] of filesUnder(env["HOME"] ?? ""))
+    for (const secret of secrets) assert.ok(!content.includes(secret), path);
 });
 
 test("--prompt, --login-hint, --audience and --resource go along, and the standard's own parameters cannot be replaced", async (t) => {
   const { provider, env, here } = await provided(t, {}, { "/api/v1/me": me });
-  const args = [...loginAt(provider).split(" "), "--no-browser", "--prompt", "select_account", "--login-hint", "alice@example.com", "--audience", "acme", "--resource", "https://api.example/v1"];
+  const args = [
+    ...loginAt(provider).split(" "),
+    "--no-browser",
+    "--prompt",
+    "select_account",
+    "--login-hint",
+    "alice@example.com",
+    "--audience",
+    "acme",
+    "--resource",
+    "https://api.example/v1",
+  ];
   const running = startCommand(t, args, env);
   const [address] = await running.shows(/http:\S+\/authorize\S*/);
   const { searchParams } = new URL(address);
-  for (const [name, value] of [["prompt", "select_account"], ["login_hint", "alice@example.com"], ["audience", "acme"], ["resource", "https://api.example/v1"]] as const) {
+  for (const [name, value] of [
+    ["prompt", "select_account"],
+    ["login_hint", "alice@example.com"],
+    ["audience", "acme"],
+    ["resource", "https://api.example/v1"],
+  ] as const) {
     assert.deepEqual(searchParams.getAll(name), [value]);
   }
   await (await fetch(address)).text();
@@ -60,7 +100,9 @@ test("--prompt, --login-hint, --audience and --resource go along, and the standa
 
 test("a provider that answers consent_required has denied the login: exit code 5", async (t) => {
   const { provider, run, session } = await provided(t);
-  provider.misbehaviour = { redirect: (parameters) => (parameters.delete("code"), parameters.set("error", "consent_required")) };
+  provider.misbehaviour = {
+    redirect: (parameters) => (parameters.delete("code"), parameters.set("error", "consent_required")),
+  };
   const { code, stderr } = await run(`${loginAt(provider)} --prompt none`);
   assert.equal(code, 5);
   assert.match(stderr, /^error: the login was denied \(consent_required\)$/m);
@@ -69,7 +111,11 @@ test("a provider that answers consent_required has denied the login: exit code 5
 
 test("a client secret from a file is presented by this login and by the next command, which finds it with the profile", async (t) => {
   const secret = "not really: secret & shared+";
-  const { provider, run, env } = await provided(t, { client: { secret, method: "client_secret_basic" }, par: "required", dpop: "nonces" });
+  const { provider, run, env } = await provided(t, {
+    client: { secret, method: "client_secret_basic" },
+    par: "required",
+    dpop: "nonces",
+  });
   const file = join(env["HOME"] ?? "", "client-secret");
   writeFileSync(file, `${secret}\n`);
   assert.equal((await run(`${loginAt(provider)} --client-secret-file ${file}`)).code, 0);
@@ -86,17 +132,30 @@ test("invalid_scope says which scopes were sent and which the provider lists, an
   };
   const { code, stderr } = await runCommand(t, ["auth", "login", provider.issuer, "--scope", "openid project"], env);
   assert.equal(code, 1);
-  assert.match(stderr, new RegExp(`^error: .*invalid_scope.*: "openid project" was sent, and the issuer lists "openid", "projects"\nhint: Name those that you need: spec-kitty auth login ${provider.issuer} --scope openid$`, "m"));
+  assert.match(
+    stderr,
+    new RegExp(
+      `^error: .*invalid_scope.*: "openid project" was sent, and the issuer lists "openid", "projects"\nhint: Name those that you need: spec-kitty auth login ${provider.issuer} --scope openid$`,
+      "m",
+    ),
+  );
   assert.equal(await session(), undefined);
 });
 
 test("a login that is granted less than it asked for says so, and so does auth status", async (t) => {
   const { provider, env, here } = await provided(t, {}, { "/api/v1/me": me });
   provider.misbehaviour = { tokens: (answer) => ({ ...answer, scope: "https://api.example/projects.read" }) };
-  const { stderr, code } = await runCommand(t, ["auth", "login", provider.issuer, "--scope", "openid offline_access projects.read projects.write"], env);
+  const { stderr, code } = await runCommand(
+    t,
+    ["auth", "login", provider.issuer, "--scope", "openid offline_access projects.read projects.write"],
+    env,
+  );
   assert.equal(code, 0);
   assert.match(stderr, /^warning: some of the requested scopes were not granted: projects\.write$/m);
-  assert.match((await here("auth status")).stdout, /Scope +https:\/\/api\.example\/projects\.read; not granted: projects\.write$/m);
+  assert.match(
+    (await here("auth status")).stdout,
+    /Scope +https:\/\/api\.example\/projects\.read; not granted: projects\.write$/m,
+  );
   const status = JSON.parse((await here("auth status --json")).stdout) as Record<string, unknown>;
   assert.deepEqual([status["scope"], status["missingScope"]], ["https://api.example/projects.read", "projects.write"]);
 });
@@ -104,10 +163,16 @@ test("a login that is granted less than it asked for says so, and so does auth s
 test("logout says which tokens were revoked, and warns of the one that was not", async (t) => {
   const { provider, run, here, session } = await provided(t);
   await here(loginAt(provider));
-  provider.misbehaviour = { revoke: ({ token_type_hint: hint }) => (hint === "access_token" ? Response.json({ error: "unsupported_token_type" }, { status: 400 }) : undefined) };
+  provider.misbehaviour = {
+    revoke: ({ token_type_hint: hint }) =>
+      hint === "access_token" ? Response.json({ error: "unsupported_token_type" }, { status: 400 }) : undefined,
+  };
   const half = await run("auth logout");
   assert.equal(half.stdout, '✓ Logged out (profile "default"). Revoked: refresh token.\n');
-  assert.match(half.stderr, /^warning: the access token could not be revoked \(.*unsupported_token_type.*\): it may remain valid until it expires$/m);
+  assert.match(
+    half.stderr,
+    /^warning: the access token could not be revoked \(.*unsupported_token_type.*\): it may remain valid until it expires$/m,
+  );
   assert.equal(await session(), undefined);
 });
 
@@ -117,6 +182,9 @@ test("an ID token of somebody else's in a refresh ends the session, and the comm
   provider.misbehaviour = { refreshedIdToken: (claims) => ({ ...claims, sub: "u_mallory" }) };
   const { code, stderr } = await run("auth refresh --profile work");
   assert.equal(code, 4);
-  assert.match(stderr, /^error: the session was not continued: the ID token of "\S+" names a user other than that of the login\nhint: Run: spec-kitty auth login --profile work\n$/);
+  assert.match(
+    stderr,
+    /^error: the session was not continued: the ID token of "\S+" names a user other than that of the login\nhint: Run: spec-kitty auth login --profile work\n$/,
+  );
   assert.equal((await here("auth token --profile work")).code, 4);
 });

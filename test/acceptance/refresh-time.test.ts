@@ -25,7 +25,9 @@ test("NFR-004 a refresh sends one request, and waits for nothing but the service
   assert.equal(saas.counters.reuses, 0);
 });
 
-test("NFR-006 a process that waits for another's refresh uses the token that was stored, and asks the service for none", { skip: process.platform !== "linux" && "watches the lock as Linux keeps it" }, async (t) => {
+test("NFR-006 a process that waits for another's refresh uses the token that was stored, and asks the service for none", {
+  skip: process.platform !== "linux" && "watches the lock as Linux keeps it",
+}, async (t) => {
   const { saas, env, config } = await scene(t);
   await storeSession(saas, env, sessionOf(saas));
   const watcher = watch(config);
@@ -38,7 +40,10 @@ test("NFR-006 a process that waits for another's refresh uses the token that was
       const token = await tokens.getAccessToken({ minValidityMs: 1e12, rejected: await tokens.getAccessToken() });
       console.log(token);
     }`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", waiter], { env, stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["--input-type=module", "-e", waiter], {
+    env,
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   t.after(() => void child.kill("SIGKILL"));
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   const tokens = createApp({ env }).tokens();
@@ -71,7 +76,10 @@ test("FR-009 keepFresh keeps the token and not the process", async (t) => {
     const tokens = createApp().tokens();
     void tokens.keepFresh({ signal: new AbortController().signal });
     console.log(await tokens.getAccessToken());`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", program], { env, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+    env,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   t.after(() => void child.kill("SIGKILL"));
   const [code] = (await once(child, "exit")) as [number | null];
   assert.equal(code, 0);

@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, watch, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  watch,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -22,7 +32,11 @@ async function sceneWithExpiredSession(t: TestContext): Promise<Scene> {
 }
 
 /** A command in the middle of its refresh: the service has rotated the token and holds its answer. */
-async function refreshing(t: TestContext, { saas, env }: Scene, more: Record<string, string> = {}): Promise<{ command: RunningCommand; answer: () => void }> {
+async function refreshing(
+  t: TestContext,
+  { saas, env }: Scene,
+  more: Record<string, string> = {},
+): Promise<{ command: RunningCommand; answer: () => void }> {
   let answer = (): void => undefined;
   saas.faults.next("/oauth/token", { gateAnswer: new Promise<void>((resolve) => (answer = resolve)) });
   const { refreshes } = saas.counters;
@@ -35,10 +49,18 @@ test("FR-012 a session that the service has ended ends here with exit 4, one lin
   const { saas, run, here, env } = await sceneWithExpiredSession(t);
   saas.revoke([...saas.sessions.keys()][0] ?? "");
   const ended = await run("auth token");
-  assert.deepEqual(ended, { code: 4, signal: null, stdout: "", stderr: "error: Session expired or revoked\nhint: Run: spec-kitty auth login\n" });
+  assert.deepEqual(ended, {
+    code: 4,
+    signal: null,
+    stdout: "",
+    stderr: "error: Session expired or revoked\nhint: Run: spec-kitty auth login\n",
+  });
   assert.equal(await storedSession(env), undefined);
   const after = await here("auth token");
-  assert.deepEqual([after.code, after.stderr], [4, 'error: not logged in (profile "default")\nhint: Run: spec-kitty auth login\n']);
+  assert.deepEqual(
+    [after.code, after.stderr],
+    [4, 'error: not logged in (profile "default")\nhint: Run: spec-kitty auth login\n'],
+  );
   assert.equal(saas.count("/oauth/token"), 1);
   assert.equal((await here("auth login")).code, 0, "the next login needs nothing else");
 });
@@ -61,7 +83,8 @@ test("S-003 a logout that tells the service waits for the refresh that another c
   if (process.platform === "linux") {
     const watcher = watch(stage.config);
     t.after(() => watcher.close());
-    while (!readdirSync(stage.config).some((name) => name.includes(`.${logout.child.pid}.`))) await once(watcher, "change");
+    while (!readdirSync(stage.config).some((name) => name.includes(`.${logout.child.pid}.`)))
+      await once(watcher, "change");
   }
   answer();
   assert.deepEqual((await logout.ended).stdout, '✓ Logged out (profile "default").\n');
@@ -83,14 +106,19 @@ test("S-003 a login beats the refresh that another command is in the middle of, 
   assert.equal((await stage.here("auth refresh")).code, 0);
 });
 
-test("NFR-010 a login that seals with another key waits for the refresh of another account, whose session lives on", { skip: process.platform !== "linux" && "watches the lock as Linux keeps it" }, async (t) => {
+test("NFR-010 a login that seals with another key waits for the refresh of another account, whose session lives on", {
+  skip: process.platform !== "linux" && "watches the lock as Linux keeps it",
+}, async (t) => {
   const stage = await sceneWithExpiredSession(t);
   const { command, answer } = await refreshing(t, stage);
   const withPassphrase = { SPEC_KITTY_PASSPHRASE: "correct horse" };
   const login = startCommand(t, ["auth", "login", "--profile", "work"], { ...stage.env, ...withPassphrase });
   const watcher = watch(stage.config);
   t.after(() => watcher.close());
-  while (!readdirSync(stage.config).some((name) => name.includes(`.${login.child.pid}.`) && name.startsWith("refresh-"))) await once(watcher, "change");
+  while (
+    !readdirSync(stage.config).some((name) => name.includes(`.${login.child.pid}.`) && name.startsWith("refresh-"))
+  )
+    await once(watcher, "change");
   answer();
   assert.equal((await command.ended).code, 0);
   assert.equal((await login.ended).code, 0, login.stderr());
@@ -100,7 +128,9 @@ test("NFR-010 a login that seals with another key waits for the refresh of anoth
 
 test("S-003 an account switch does not touch the refresh that another command is in the middle of", async (t) => {
   const stage = await sceneWithExpiredSession(t);
-  await storeSession(stage.saas, stage.env, sessionOf(stage.saas, { user: "bob", leftMs: 3_600_000 }), { profile: "work" });
+  await storeSession(stage.saas, stage.env, sessionOf(stage.saas, { user: "bob", leftMs: 3_600_000 }), {
+    profile: "work",
+  });
   const { command, answer } = await refreshing(t, stage);
   assert.equal((await stage.here("auth switch work")).code, 0);
   answer();
@@ -125,7 +155,10 @@ test("S-001 a refresh token never goes to the service that the environment names
 test("a token that cannot be valid for as long as --min-validity asks is printed with a warning", async (t) => {
   const { here } = await sceneWithExpiredSession(t);
   const { code, stdout, stderr } = await here("auth token --min-validity 999999");
-  assert.deepEqual([code, stderr], [0, "warning: the token is valid for 1 hour, which is less than --min-validity asks for\n"]);
+  assert.deepEqual(
+    [code, stderr],
+    [0, "warning: the token is valid for 1 hour, which is less than --min-validity asks for\n"],
+  );
   assert.match(stdout, /^\S+\n$/);
   assert.equal((await here("auth token --min-validity 60")).stderr, "");
 });
@@ -159,7 +192,10 @@ test("NFR-009 a worker thread that is ended in the middle of its refresh keeps n
   const { saas, env, run } = await sceneWithExpiredSession(t);
   saas.faults.next("/oauth/token", { hang: true });
   const library = new URL("../../dist/index.js", import.meta.url).href;
-  const worker = new Worker(`import(${JSON.stringify(library)}).then(({ getTokenManager }) => getTokenManager().getAccessToken());`, { eval: true, env });
+  const worker = new Worker(
+    `import(${JSON.stringify(library)}).then(({ getTokenManager }) => getTokenManager().getAccessToken());`,
+    { eval: true, env },
+  );
   await saas.until(() => saas.count("/oauth/token") === 1);
   await worker.terminate();
   const { code, stdout, stderr } = await run("auth token");
@@ -167,7 +203,9 @@ test("NFR-009 a worker thread that is ended in the middle of its refresh keeps n
   assert.match(stdout, /^at_/);
 });
 
-test("NFR-010 Ctrl-C in the middle of a refresh does not lose what the service has rotated", { skip: process.platform === "win32" && "needs signals" }, async (t) => {
+test("NFR-010 Ctrl-C in the middle of a refresh does not lose what the service has rotated", {
+  skip: process.platform === "win32" && "needs signals",
+}, async (t) => {
   const stage = await sceneWithExpiredSession(t);
   const { command, answer } = await refreshing(t, stage);
   command.child.kill("SIGINT");
@@ -179,7 +217,9 @@ test("NFR-010 Ctrl-C in the middle of a refresh does not lose what the service h
   assert.deepEqual([stage.saas.counters.refreshes, stage.saas.counters.reuses], [1, 0]);
 });
 
-test("NFR-010 in a folder that cannot be written nothing is sent, and the session is as it was", { skip: process.platform === "win32" && "modes say nothing there" }, async (t) => {
+test("NFR-010 in a folder that cannot be written nothing is sent, and the session is as it was", {
+  skip: process.platform === "win32" && "modes say nothing there",
+}, async (t) => {
   // Root may write anywhere, unless the file system itself may not be written.
   const disk = isRoot ? smallDisk(t) : undefined;
   if (isRoot && disk === undefined) return t.skip("needs a user who is not root, or mount");
@@ -247,9 +287,11 @@ async function sceneOnSmallDisk(t: TestContext): Promise<SmallScene | undefined>
     ...made,
     config,
     credentials: join(config, "credentials.json"),
-    fill: () => [65_536, 4_096, 1].forEach((size) => untilFull(() => writeFileSync(ballast, Buffer.alloc(size), { flag: "a" }))),
+    fill: () =>
+      [65_536, 4_096, 1].forEach((size) => untilFull(() => writeFileSync(ballast, Buffer.alloc(size), { flag: "a" }))),
     spoil() {
-      for (const name of readdirSync(config)) if (/^\.credentials\.json\..*\.tmp$/.test(name)) rmSync(join(config, name));
+      for (const name of readdirSync(config))
+        if (/^\.credentials\.json\..*\.tmp$/.test(name)) rmSync(join(config, name));
     },
     crowd(free = 0) {
       let made = 0;
@@ -323,7 +365,10 @@ test("NFR-010 what could not be stored after all is reported in plain words and 
   const { code, stdout, stderr } = await command.ended;
   assert.equal(code, 1);
   assert.equal(stage.saas.accessTokens.get(stdout.trim())?.session.user, "alice");
-  assert.match(stderr, /^error: the refreshed session could not be stored and ends with this process: [^\n]+\nhint: [^\n]*auth login[^\n]*\n$/);
+  assert.match(
+    stderr,
+    /^error: the refreshed session could not be stored and ends with this process: [^\n]+\nhint: [^\n]*auth login[^\n]*\n$/,
+  );
 });
 
 test("NFR-009 while a program keeps a session that the disk does not take, no other presents the token that it has spent", async (t) => {
@@ -337,7 +382,10 @@ test("NFR-009 while a program keeps a session that the disk does not take, no ot
     for await (const _ of createInterface({ input: process.stdin })) console.log(await tokens.getAccessToken());`;
   let answer = (): void => undefined;
   saas.faults.next("/oauth/token", { gateAnswer: new Promise<void>((resolve) => (answer = resolve)) });
-  const child = spawn(process.execPath, ["--input-type=module", "-e", program], { env, stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+    env,
+    stdio: ["pipe", "pipe", "inherit"],
+  });
   t.after(() => void child.kill("SIGKILL"));
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   child.stdin.write("1\n");
@@ -349,7 +397,8 @@ test("NFR-009 while a program keeps a session that the disk does not take, no ot
   // It waits for the lock, which leaves an entry with its pid, until the program has tried again.
   const watcher = watch(stage.config);
   t.after(() => watcher.close());
-  while (!readdirSync(stage.config).some((name) => name.includes(`.${another.child.pid}.`))) await once(watcher, "change");
+  while (!readdirSync(stage.config).some((name) => name.includes(`.${another.child.pid}.`)))
+    await once(watcher, "change");
   child.stdin.write("2\n");
   assert.equal((await lines.next()).value, kept);
   assert.equal((await another.ended).stdout, `${kept}\n`);

@@ -15,8 +15,10 @@ async function sceneWithExpiredSession(t: TestContext): Promise<Scene> {
 
 function assertOneToken(results: CommandResult[]): void {
   // On a busy machine a wait may take the second after which it is announced.
-  const unexpected = (stderr: string): string => stderr.replace(/^Waiting for process \d+ to (refresh the session|store its changes) …\n/gm, "");
-  for (const { code, stderr } of results) assert.deepEqual({ code, stderr: unexpected(stderr) }, { code: 0, stderr: "" });
+  const unexpected = (stderr: string): string =>
+    stderr.replace(/^Waiting for process \d+ to (refresh the session|store its changes) …\n/gm, "");
+  for (const { code, stderr } of results)
+    assert.deepEqual({ code, stderr: unexpected(stderr) }, { code: 0, stderr: "" });
   assert.equal(new Set(results.map(({ stdout }) => stdout)).size, 1, "all print the same token");
 }
 
@@ -25,7 +27,10 @@ test("FR-010 NFR-008 NFR-009 24 processes with the same expired session refresh 
   const { saas, env, here } = await sceneWithExpiredSession(t);
   const results = await Promise.all(Array.from({ length: 24 }, () => runCommand(t, ["auth", "token"], env)));
   assertOneToken(results);
-  assert.deepEqual({ refreshes: saas.counters.refreshes, reuses: saas.counters.reuses, sent: saas.count("/oauth/token") }, { refreshes: 1, reuses: 0, sent: 1 });
+  assert.deepEqual(
+    { refreshes: saas.counters.refreshes, reuses: saas.counters.reuses, sent: saas.count("/oauth/token") },
+    { refreshes: 1, reuses: 0, sent: 1 },
+  );
   assert.equal((await storedSession(env))?.accessToken.reveal(), results[0]?.stdout.trim());
   assert.equal((await here("auth refresh")).code, 0, "the session lives");
 });
@@ -57,7 +62,9 @@ test("FR-010 the same folder under other names, from other places, is the same s
   assert.deepEqual({ refreshes: saas.counters.refreshes, reuses: saas.counters.reuses }, { refreshes: 1, reuses: 0 });
 });
 
-test("NFR-009 a holder that is stopped for two seconds in the middle of its refresh keeps its turn, and nobody refreshes a second time", { skip: process.platform === "win32" && "needs signals" }, async (t) => {
+test("NFR-009 a holder that is stopped for two seconds in the middle of its refresh keeps its turn, and nobody refreshes a second time", {
+  skip: process.platform === "win32" && "needs signals",
+}, async (t) => {
   const { saas, env, here } = await sceneWithExpiredSession(t);
   let answer = (): void => undefined;
   const answered = new Promise<void>((resolve) => (answer = resolve));
@@ -71,12 +78,19 @@ test("NFR-009 a holder that is stopped for two seconds in the middle of its refr
   const impatient = await runCommand(t, ["auth", "token"], env, { nodeArgs: accelerated(7) });
   assert.equal(impatient.code, 3);
   // What it took to read the session before comes off the 15 s.
-  const [, seconds] = new RegExp(`^error: waited ([\\d.]+) s for the lock .*: process ${holder.child.pid} .*, and is stopped\n`, "m").exec(impatient.stderr) ?? [];
+  const [, seconds] =
+    new RegExp(
+      `^error: waited ([\\d.]+) s for the lock .*: process ${holder.child.pid} .*, and is stopped\n`,
+      "m",
+    ).exec(impatient.stderr) ?? [];
   assert.ok(Number(seconds) > 5 && Number(seconds) <= 15, impatient.stderr);
   assert.equal(saas.count("/oauth/token"), 1, "the others wait");
   holder.child.kill("SIGCONT");
   assertOneToken(await Promise.all([holder, ...others].map(({ ended }) => ended)));
-  assert.deepEqual({ refreshes: saas.counters.refreshes, reuses: saas.counters.reuses, sent: saas.count("/oauth/token") }, { refreshes: 1, reuses: 0, sent: 1 });
+  assert.deepEqual(
+    { refreshes: saas.counters.refreshes, reuses: saas.counters.reuses, sent: saas.count("/oauth/token") },
+    { refreshes: 1, reuses: 0, sent: 1 },
+  );
   assert.equal((await here("auth refresh")).code, 0, "the session lives");
 });
 

@@ -15,16 +15,28 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const mostFiles = 25;
 
 /** The package's files that a run of the command has loaded, as V8's coverage has them, whatever way they were loaded. */
-async function filesLoadedBy(t: TestContext, args: string[], env: CommandEnvironment, folder: string, processes = 1, options: { program?: string } = {}): Promise<string[]> {
+async function filesLoadedBy(
+  t: TestContext,
+  args: string[],
+  env: CommandEnvironment,
+  folder: string,
+  processes = 1,
+  options: { program?: string } = {},
+): Promise<string[]> {
   const coverage = mkdtempSync(join(folder, "coverage-"));
   await runCommand(t, args, { ...env, NODE_V8_COVERAGE: coverage }, options);
   const reports = readdirSync(coverage);
   assert.ok(reports.length > 0 && reports.length <= processes, `${reports.length} processes`);
   return reports
-    .flatMap((report) => (JSON.parse(readFileSync(join(coverage, report), "utf8")) as { result: { url: string }[] }).result)
+    .flatMap(
+      (report) => (JSON.parse(readFileSync(join(coverage, report), "utf8")) as { result: { url: string }[] }).result,
+    )
     .filter(({ url }) => url.startsWith("file:"))
     .map(({ url }) => fileURLToPath(url))
-    .filter((path) => path.startsWith(root) && !path.startsWith(join(root, "test")) && !path.includes(`${sep}node_modules${sep}`))
+    .filter(
+      (path) =>
+        path.startsWith(root) && !path.startsWith(join(root, "test")) && !path.includes(`${sep}node_modules${sep}`),
+    )
     .map((path) => path.slice(root.length).replaceAll("\\", "/"))
     .sort();
 }
@@ -56,7 +68,10 @@ test(`a program whose token is good loads no more for it than the command does, 
   const loaded = await filesLoadedBy(t, [], env, folder, 1, { program });
   assert.ok(loaded.includes("dist/app/create-auth.js"), loaded.join("\n"));
   assert.ok(loaded.length <= mostFiles, `${loaded.length} files:\n${loaded.join("\n")}`);
-  assert.deepEqual(loaded.filter((path) => /login|flows|oauth|loopback|refresher|cli\//.test(path)), []);
+  assert.deepEqual(
+    loaded.filter((path) => /login|flows|oauth|loopback|refresher|cli\//.test(path)),
+    [],
+  );
 });
 
 test(`auth status, whoami and git-credential load at most ${mostFiles + 4} of the package's files`, async (t) => {
@@ -67,7 +82,10 @@ test(`auth status, whoami and git-credential load at most ${mostFiles + 4} of th
   await storeSession(saas, env, sessionOf(saas, { leftMs: 3_600_000 }));
   for (const verb of ["status", "whoami", "git-credential get"]) {
     const loaded = await filesLoadedBy(t, ["auth", ...verb.split(" ")], env, folder);
-    assert.ok(loaded.length > 20 && loaded.length <= mostFiles + 4, `${verb}, ${loaded.length} files:\n${loaded.join("\n")}`);
+    assert.ok(
+      loaded.length > 20 && loaded.length <= mostFiles + 4,
+      `${verb}, ${loaded.length} files:\n${loaded.join("\n")}`,
+    );
   }
 });
 
@@ -75,24 +93,39 @@ test("where the keychain has the key, a command starts to ask it before it loads
   const folder = scratchFolder(t);
   const env = commandEnvironment(folder, "https://service.example", { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere" });
   const key: KeySource = { mismatch: { message: "", hint: [] }, open: async () => Buffer.alloc(32) };
-  await new SealedFile(join(folder, "config", "credentials.json"), () => key).write("", { key: { source: "keychain", account: "sessions-test" } });
+  await new SealedFile(join(folder, "config", "credentials.json"), () => key).write("", {
+    key: { source: "keychain", account: "sessions-test" },
+  });
   const asks = "dist/auth/secure-storage/keychain-process.js";
   assert.ok((await filesLoadedBy(t, ["auth", "token"], env, folder, 2)).includes(asks));
   for (const args of [[], ["--help"], ["auth", "token", "--help"], ["help", "storage"], ["completion", "bash"]]) {
     assert.equal((await filesLoadedBy(t, args, env, folder)).includes(asks), false, args.join(" "));
   }
-  assert.equal((await filesLoadedBy(t, ["auth", "token"], { ...env, SPEC_KITTY_ACCESS_TOKEN: "at_1" }, folder)).includes(asks), false);
+  assert.equal(
+    (await filesLoadedBy(t, ["auth", "token"], { ...env, SPEC_KITTY_ACCESS_TOKEN: "at_1" }, folder)).includes(asks),
+    false,
+  );
 });
 
 test("where a part of the program is missing, as in a clone that was not built, the hint is to install or to build it", async (t) => {
   const folder = scratchFolder(t);
   for (const part of ["bin", "package.json"]) cpSync(join(root, part), join(folder, part), { recursive: true });
   const env = commandEnvironment(folder, "https://service.example");
-  const { code, stderr } = await runCommand(t, ["auth", "status"], env, { program: join(folder, "bin", "spec-kitty.js") });
-  assert.deepEqual([code, stderr], [1, "error: the program could not be loaded (ERR_MODULE_NOT_FOUND)\nhint: Install it again; in a clone, build it: npm run build\n"]);
+  const { code, stderr } = await runCommand(t, ["auth", "status"], env, {
+    program: join(folder, "bin", "spec-kitty.js"),
+  });
+  assert.deepEqual(
+    [code, stderr],
+    [
+      1,
+      "error: the program could not be loaded (ERR_MODULE_NOT_FOUND)\nhint: Install it again; in a clone, build it: npm run build\n",
+    ],
+  );
 });
 
-test("with too few open files to load the program, that is one error and its remedy, and no stack trace", { skip: process.platform === "win32" && "there is no such limit" }, async (t) => {
+test("with too few open files to load the program, that is one error and its remedy, and no stack trace", {
+  skip: process.platform === "win32" && "there is no such limit",
+}, async (t) => {
   const env = commandEnvironment(scratchFolder(t), "https://service.example");
   const limitedTo = (files: number): Promise<string> =>
     new Promise((resolve) => {
@@ -106,5 +139,11 @@ test("with too few open files to load the program, that is one error and its rem
     if (/^(error|hint): /.test(stderr)) said.add(stderr);
     else assert.doesNotMatch(stderr, /dist\//, `${files} files`);
   }
-  assert.deepEqual([...said], ["error: the program could not be loaded (EMFILE)\nhint: Close some programs or raise the limit of open files\n", "hint: Run: spec-kitty auth login\n"]);
+  assert.deepEqual(
+    [...said],
+    [
+      "error: the program could not be loaded (EMFILE)\nhint: Close some programs or raise the limit of open files\n",
+      "hint: Run: spec-kitty auth login\n",
+    ],
+  );
 });

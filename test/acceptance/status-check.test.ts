@@ -13,6 +13,9 @@ test("FR-015 auth status sends nothing; with --check it asks the service who is 
   const { code, stdout } = await run("auth status --check");
   assert.equal(code, 0);
   assert.match(stdout, /^ {2}Service +\S+ \(asked just now\)$/m);
-  assert.deepEqual(saas.requests.map(({ method, path }) => `${method} ${path}`), ["GET /api/v1/me"]);
+  assert.deepEqual(
+    saas.requests.map(({ method, path }) => `${method} ${path}`),
+    ["GET /api/v1/me"],
+  );
   assert.equal((JSON.parse((await here("auth status --check --json")).stdout) as { checked: boolean }).checked, true);
 });

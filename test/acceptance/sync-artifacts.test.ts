@@ -16,9 +16,15 @@ test("an artifact is stored once (201), and one that the service already has cou
   assert.equal((await at.run("sync now")).stdout, "✓ Sent 0 events and 1 artifact.\n");
   const stored = at.saas.artifacts.get("docs/plan.md");
   assert.equal(stored?.body["content_body"], "\ufeff# Plän\n");
-  assert.deepEqual([stored?.body["mission_slug"], stored?.body["target_branch"], stored?.user], ["login", "main", "alice"]);
+  assert.deepEqual(
+    [stored?.body["mission_slug"], stored?.body["target_branch"], stored?.user],
+    ["login", "main", "alice"],
+  );
   await at.run(`sync upload ${join(at.folder, "plan.md")} ${belongs} --as docs/plan.md`);
   assert.equal((await at.here("sync now --strict")).code, 0);
-  assert.deepEqual(at.saas.requests.filter(({ path }) => path === uploadPath).map(({ status }) => status), [201, 200]);
+  assert.deepEqual(
+    at.saas.requests.filter(({ path }) => path === uploadPath).map(({ status }) => status),
+    [201, 200],
+  );
   assert.deepEqual(queueFiles(at, /artifacts/), []);
 });

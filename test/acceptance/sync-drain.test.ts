@@ -31,9 +31,20 @@ test("two drains at once send nothing twice, and both report what they did", asy
   const at = await loggedInScene(t);
   await fill(at.env, 2000);
   const both = await Promise.all([at.run("sync now --json"), at.run("sync now --json")]);
-  assert.deepEqual(both.map(({ code, stderr }) => [code, stderr]), [[0, ""], [0, ""]]);
-  const delivered = both.map(({ stdout }) => (JSON.parse(stdout) as { events: { delivered: number } }).events.delivered);
-  assert.equal(delivered.reduce((sum, count) => sum + count), 2000);
+  assert.deepEqual(
+    both.map(({ code, stderr }) => [code, stderr]),
+    [
+      [0, ""],
+      [0, ""],
+    ],
+  );
+  const delivered = both.map(
+    ({ stdout }) => (JSON.parse(stdout) as { events: { delivered: number } }).events.delivered,
+  );
+  assert.equal(
+    delivered.reduce((sum, count) => sum + count),
+    2000,
+  );
   assert.ok(deliveries(at.saas).every((count) => count === 1));
 });
 

@@ -33,12 +33,24 @@ test("sync run drains while other processes emit, and Ctrl-C ends it with 130 an
 test("sync run --json prints a line for what was sent and for each refusal", async (t) => {
   const at = await loggedInScene(t);
   const [first = ""] = await fill(at.env, 2);
-  at.saas.faults.next(batchPath, { edit: (answer) => ({ results: (answer["results"] as { event_id: string }[]).map((result, index) => (index === 0 ? { ...result, status: "rejected", error_category: "schema_mismatch", error_message: "no such lane" } : result)) }) });
+  at.saas.faults.next(batchPath, {
+    edit: (answer) => ({
+      results: (answer["results"] as { event_id: string }[]).map((result, index) =>
+        index === 0
+          ? { ...result, status: "rejected", error_category: "schema_mismatch", error_message: "no such lane" }
+          : result,
+      ),
+    }),
+  });
   const running = startCommand(t, ["sync", "run", "--interval", "1", "--json"], at.env);
   await running.shows(/"type":"sent"/);
   running.child.kill("SIGINT");
   assert.equal((await running.ended).code, 130);
-  const lines = running.stdout().trimEnd().split("\n").map((line) => JSON.parse(line) as RunLine);
+  const lines = running
+    .stdout()
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as RunLine);
   const none = { delivered: 0, duplicates: 0, pending: 0, rejected: 0 };
   assert.deepEqual(lines.slice(0, 2), [
     { type: "rejected", id: first, reason: "no such lane", setAside: true },
@@ -80,7 +92,10 @@ test("after another login on its profile, sync run sends the new account's event
   await logIn(at, "bob");
   await fill(at.env, 1);
   await at.saas.until(() => at.saas.events.size === 2);
-  assert.deepEqual([...at.saas.events.values()].map(({ user }) => user), ["alice", "bob"]);
+  assert.deepEqual(
+    [...at.saas.events.values()].map(({ user }) => user),
+    ["alice", "bob"],
+  );
   running.child.kill("SIGINT");
   await running.ended;
 });
@@ -103,7 +118,10 @@ test("S-001 after a switch to an account of another service, sync run sends none
   running.child.kill("SIGINT");
   await running.ended;
   assert.equal((await at.here("sync now", env)).code, 0);
-  assert.deepEqual([...other.events.values()].map(({ user }) => user), ["bob"]);
+  assert.deepEqual(
+    [...other.events.values()].map(({ user }) => user),
+    ["bob"],
+  );
   assert.deepEqual([at.saas.events.size, queueFiles(at, /\/events\/./).length], [2, 0]);
 });
 
@@ -132,15 +150,28 @@ test("sync run under a token from the environment sends that user's events", asy
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Runs a script in a folder in which this package is installed, as far as imports can tell. */
-async function runScript(t: TestContext, at: Scene, text: string, more: CommandEnvironment = {}): Promise<{ code: number | null; stdout: string; stderr: string; seconds: number }> {
+async function runScript(
+  t: TestContext,
+  at: Scene,
+  text: string,
+  more: CommandEnvironment = {},
+): Promise<{ code: number | null; stdout: string; stderr: string; seconds: number }> {
   const project = join(at.folder, "project");
   mkdirSync(join(project, "node_modules"), { recursive: true });
   symlinkSync(root, join(project, "node_modules", "spec-kitty"));
   writeFileSync(join(project, "script.mjs"), text);
   const startedAt = performance.now();
-  const child = spawn(process.execPath, ["script.mjs"], { cwd: project, env: { ...at.env, ...more }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, ["script.mjs"], {
+    cwd: project,
+    env: { ...at.env, ...more },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   t.after(() => void child.kill("SIGKILL"));
-  const [stdout, stderr, [code]] = await Promise.all([child.stdout.toArray(), child.stderr.toArray(), once(child, "close") as Promise<[number | null]>]);
+  const [stdout, stderr, [code]] = await Promise.all([
+    child.stdout.toArray(),
+    child.stderr.toArray(),
+    once(child, "close") as Promise<[number | null]>,
+  ]);
   return { code, stdout: stdout.join(""), stderr: stderr.join(""), seconds: (performance.now() - startedAt) / 1000 };
 }
 
@@ -178,11 +209,16 @@ test("a program without a service or a login ends at once, keeps its exit code, 
 });
 
 test("the README's sync script runs unchanged", async (t) => {
-  const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/^```ts\n(.*?)^```$/gms)].map(([, text = ""]) => text);
+  const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/^```ts\n(.*?)^```$/gms)].map(
+    ([, text = ""]) => text,
+  );
   const script = blocks.find((text) => text.includes("createSyncRuntime")) ?? "";
   assert.ok(script.split("\n").length <= 18, "some fifteen lines");
   const at = await loggedInScene(t);
   const { code, stdout, stderr } = await runScript(t, at, script);
   assert.deepEqual([code, stdout, stderr], [0, "sent 1, 0 left \n", ""]);
-  assert.deepEqual([...at.saas.events.values()].map(({ event, user }) => [event["event_type"], user]), [["WPStatusChanged", "alice"]]);
+  assert.deepEqual(
+    [...at.saas.events.values()].map(({ event, user }) => [event["event_type"], user]),
+    [["WPStatusChanged", "alice"]],
+  );
 });

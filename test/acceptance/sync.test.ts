@@ -7,7 +7,6 @@ import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
 import { emitLine, fill, loggedInScene, queueFiles, waitingScopes } from "../helpers/queue.ts";
 import { scene } from "../helpers/scene.ts";
 
-
 test("events that are emitted without a service and a login wait, and are sent after the first login", async (t) => {
   const at = await scene(t);
   const offline = { SPEC_KITTY_SAAS_URL: undefined };
@@ -19,12 +18,21 @@ test("events that are emitted without a service and a login wait, and are sent a
   assert.match((await at.here("sync status", offline)).stdout, /no account yet +3 events, 0 artifacts queued/);
   const early = await at.run("sync now", offline);
   assert.equal(early.code, 4);
-  assert.match(early.stderr, /^error: nobody is logged in, and 3 entries are still queued\nhint: Run: spec-kitty auth login\n$/);
+  assert.match(
+    early.stderr,
+    /^error: nobody is logged in, and 3 entries are still queued\nhint: Run: spec-kitty auth login\n$/,
+  );
   assert.equal((await at.here("auth login")).code, 0);
   const { code, stdout, stderr } = await at.run("sync now");
   assert.deepEqual([code, stdout, stderr], [0, "✓ Sent 3 events and 0 artifacts.\n", ""]);
-  assert.deepEqual([...at.saas.events.values()].map(({ user, team, deliveries }) => [user, team, deliveries]), Array(3).fill(["alice", "tm_acme", 1]));
-  assert.deepEqual([...at.saas.events.values()].map(({ event }) => event["lamport_clock"]), [1, 2, 3]);
+  assert.deepEqual(
+    [...at.saas.events.values()].map(({ user, team, deliveries }) => [user, team, deliveries]),
+    Array(3).fill(["alice", "tm_acme", 1]),
+  );
+  assert.deepEqual(
+    [...at.saas.events.values()].map(({ event }) => event["lamport_clock"]),
+    [1, 2, 3],
+  );
   assert.deepEqual(await waitingScopes(at), []);
 });
 
@@ -45,12 +53,19 @@ test("--report writes what was refused and why, and --strict turns that into an 
   const at = await loggedInScene(t);
   const [first = "", second = ""] = await fill(at.env, 3);
   at.saas.judge = ({ event_id }) =>
-    event_id === first ? { status: "rejected", error_category: "schema_mismatch", error_message: "no such lane" } : event_id === second ? { status: "rejected", error: "busy" } : undefined;
+    event_id === first
+      ? { status: "rejected", error_category: "schema_mismatch", error_message: "no such lane" }
+      : event_id === second
+        ? { status: "rejected", error: "busy" }
+        : undefined;
   const path = join(at.folder, "report.json");
   const { code, stdout, stderr } = await at.run(`sync now --strict --report ${path}`);
   assert.equal(code, 1);
   assert.equal(stdout, "✓ Sent 1 event and 0 artifacts; 2 refused, 1 still queued.\n");
-  assert.equal(stderr, `warning: ${first} was refused (no such lane) and set aside\nwarning: ${second} was refused (busy) and stays queued\n`);
+  assert.equal(
+    stderr,
+    `warning: ${first} was refused (no such lane) and set aside\nwarning: ${second} was refused (busy) and stays queued\n`,
+  );
   assert.deepEqual(JSON.parse(readFileSync(path, "utf8")), {
     rejections: [
       { id: first, category: "schema_mismatch", reason: "no such lane", dead: true },
@@ -61,7 +76,10 @@ test("--report writes what was refused and why, and --strict turns that into an 
   const [[aside = "", text = ""] = []] = queueFiles(at, /dead-letter.*\.jsonl$/);
   assert.equal((JSON.parse(text) as { event_id: string }).event_id, first);
   assert.deepEqual(queueFiles(at, /dead-letter.*\.txt$/), [[`${aside}.reason.txt`, "no such lane\n"]]);
-  assert.deepEqual((await waitingScopes(at)).map(({ events, setAside }) => [events, setAside]), [[1, 1]]);
+  assert.deepEqual(
+    (await waitingScopes(at)).map(({ events, setAside }) => [events, setAside]),
+    [[1, 1]],
+  );
   at.saas.judge = () => undefined;
   renameSync(join(at.config, "queue", aside), join(at.config, "queue", aside.replace("events-dead-letter", "events")));
   assert.equal((await at.here("sync now --strict")).stdout, "✓ Sent 2 events and 0 artifacts.\n");

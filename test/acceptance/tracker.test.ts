@@ -10,20 +10,34 @@ const base = "/api/v1/tracker/";
 test("FR-016 tracker status shows what the tracker answers, a wrong option is exit 2, and a failure that may pass is exit 3", async (t) => {
   const { saas, run } = await loggedInScene(t);
   const call = "tracker status --provider linear --project kitty";
-  assert.deepEqual(await run(call), { code: 0, signal: null, stdout: "  provider   linear\n  connected  true\n", stderr: "" });
+  assert.deepEqual(await run(call), {
+    code: 0,
+    signal: null,
+    stdout: "  provider   linear\n  connected  true\n",
+    stderr: "",
+  });
   const [request] = saas.requests;
-  assert.deepEqual([`${request?.method} ${request?.path}`, request?.headers["x-team-slug"]], [`GET ${base}status/`, "tm_acme"]);
+  assert.deepEqual(
+    [`${request?.method} ${request?.path}`, request?.headers["x-team-slug"]],
+    [`GET ${base}status/`, "tm_acme"],
+  );
   const wrong = await run("tracker status --project kitty");
   assert.deepEqual([wrong.code, wrong.stdout], [2, ""]);
   assert.match(wrong.stderr, /^error: --provider is missing: which tracker to use\nhint: .+\n$/);
   assert.equal(saas.requests.length, 1);
   saas.faults.next(`${base}status/`, { status: 502, body: { message: "linear is down", retryable: true } });
-  assert.deepEqual(await run(call), { code: 3, signal: null, stdout: "", stderr: "error: linear is down\nhint: Try again in a moment\n" });
+  assert.deepEqual(await run(call), {
+    code: 3,
+    signal: null,
+    stdout: "",
+    stderr: "error: linear is down\nhint: Try again in a moment\n",
+  });
 });
 
 test("items come from the command line, a file or standard input", async (t) => {
   const at = await loggedInScene(t);
-  const typed = (args: string, input: string): ReturnType<typeof runCommand> => runCommand(t, args.split(" "), at.env, { input });
+  const typed = (args: string, input: string): ReturnType<typeof runCommand> =>
+    runCommand(t, args.split(" "), at.env, { input });
   const file = join(at.folder, "items.json");
   writeFileSync(file, '[{"id":"file"}]');
   assert.equal((await at.here(`tracker push --provider linear --project kitty --items @${file}`)).code, 0);

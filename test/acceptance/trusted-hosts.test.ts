@@ -17,11 +17,18 @@ interface Stage extends Scene {
 }
 
 /** The user's service, and an issuer with changed metadata. Its redirects do not name it, unless the metadata says so. */
-async function stage(t: TestContext, change: (metadata: Record<string, unknown>, at: Stage) => Record<string, unknown> = (same) => same): Promise<Stage> {
+async function stage(
+  t: TestContext,
+  change: (metadata: Record<string, unknown>, at: Stage) => Record<string, unknown> = (same) => same,
+): Promise<Stage> {
   const issuer = await MockProvider.start();
   t.after(() => issuer.close());
   // The issuer is its own service, as it is where only its address is given.
-  const at: Stage = { ...(await scene(t, {}, { SPEC_KITTY_SAAS_URL: undefined })), issuer, issuerHost: new URL(issuer.issuer).host };
+  const at: Stage = {
+    ...(await scene(t, {}, { SPEC_KITTY_SAAS_URL: undefined })),
+    issuer,
+    issuerHost: new URL(issuer.issuer).host,
+  };
   issuer.misbehaviour = {
     metadata: ({ authorization_response_iss_parameter_supported: _, ...metadata }) => change(metadata, at),
     redirect: (parameters) => parameters.delete("iss"),
@@ -31,7 +38,9 @@ async function stage(t: TestContext, change: (metadata: Record<string, unknown>,
 
 /** A front of the issuer's authorization endpoint, on a host of its own. */
 async function front(t: TestContext, issuer: MockProvider): Promise<string> {
-  const server = createServer((request, response) => response.writeHead(302, { location: issuer.issuer + String(request.url) }).end());
+  const server = createServer((request, response) =>
+    response.writeHead(302, { location: issuer.issuer + String(request.url) }).end(),
+  );
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(() => void server.close());
@@ -41,29 +50,64 @@ async function front(t: TestContext, issuer: MockProvider): Promise<string> {
 const wellKnown = (path: string): boolean => path.startsWith("/.well-known/");
 
 /** A login that would begin elsewhere: nothing but metadata was asked, and the user was sent nowhere. */
-function assertRefused({ saas, issuer, issuerHost }: Stage, { code, stdout, stderr }: CommandResult, repeated: string): void {
+function assertRefused(
+  { saas, issuer, issuerHost }: Stage,
+  { code, stdout, stderr }: CommandResult,
+  repeated: string,
+): void {
   const host = new URL(saas.url).host;
   assert.deepEqual([code, stdout], [2, ""]);
-  assert.match(stderr, new RegExp(`^error: logins at "${issuer.issuer}" begin at another host, "${host}", and that was not agreed to$`, "m"));
-  assert.match(stderr, new RegExp(`^hint: Only if you know from elsewhere that ${host} belongs to ${issuerHost}: spec-kitty auth login ${issuer.issuer} --trust-host ${host}${repeated}$`, "m"));
-  assert.deepEqual(saas.requests.filter(({ path }) => !wellKnown(path)), []);
-  assert.deepEqual(issuer.paths.filter((path) => !wellKnown(path)), []);
+  assert.match(
+    stderr,
+    new RegExp(
+      `^error: logins at "${issuer.issuer}" begin at another host, "${host}", and that was not agreed to$`,
+      "m",
+    ),
+  );
+  assert.match(
+    stderr,
+    new RegExp(
+      `^hint: Only if you know from elsewhere that ${host} belongs to ${issuerHost}: spec-kitty auth login ${issuer.issuer} --trust-host ${host}${repeated}$`,
+      "m",
+    ),
+  );
+  assert.deepEqual(
+    saas.requests.filter(({ path }) => !wellKnown(path)),
+    [],
+  );
+  assert.deepEqual(
+    issuer.paths.filter((path) => !wellKnown(path)),
+    [],
+  );
 }
 
 test("S-011 an issuer with the authorization_endpoint of another server gets nothing of it, and nothing is opened, with --yes or without", async (t) => {
-  const at = await stage(t, (metadata, { saas }) => ({ ...metadata, authorization_endpoint: `${saas.url}/oauth/authorize` }));
+  const at = await stage(t, (metadata, { saas }) => ({
+    ...metadata,
+    authorization_endpoint: `${saas.url}/oauth/authorize`,
+  }));
   assertRefused(at, await at.run(`auth login --issuer ${at.issuer.issuer} --yes --force`), " --force --yes");
   assertRefused(at, await at.here(`auth login --issuer ${at.issuer.issuer}`), "");
 });
 
 test("S-011 an issuer with the device_authorization_endpoint of another server gets nothing of it, with --yes", async (t) => {
-  const at = await stage(t, (metadata, { saas }) => ({ ...metadata, device_authorization_endpoint: `${saas.url}/oauth/device` }));
-  assertRefused(at, await at.here(`auth login --issuer ${at.issuer.issuer} --headless --yes --force`), " --force --yes");
+  const at = await stage(t, (metadata, { saas }) => ({
+    ...metadata,
+    device_authorization_endpoint: `${saas.url}/oauth/device`,
+  }));
+  assertRefused(
+    at,
+    await at.here(`auth login --issuer ${at.issuer.issuer} --headless --yes --force`),
+    " --force --yes",
+  );
 });
 
 test("S-011 a host that was agreed to by name is remembered by the profile, for this issuer alone", async (t) => {
   let host = "";
-  const change = (metadata: Record<string, unknown>): Record<string, unknown> => ({ ...metadata, authorization_endpoint: `http://${host}/authorize` });
+  const change = (metadata: Record<string, unknown>): Record<string, unknown> => ({
+    ...metadata,
+    authorization_endpoint: `http://${host}/authorize`,
+  });
   const at = await stage(t, change);
   host = await front(t, at.issuer);
   const login = `auth login --issuer ${at.issuer.issuer} --scope openid`;
@@ -79,11 +123,16 @@ test("S-011 a host that was agreed to by name is remembered by the profile, for 
   assert.match(stderr, /and that was not agreed to$/m);
 });
 
-test("S-011 on a terminal the user is asked, with both hosts named, and only a yes goes on", { skip: noTerminal }, async (t) => {
+test("S-011 on a terminal the user is asked, with both hosts named, and only a yes goes on", {
+  skip: noTerminal,
+}, async (t) => {
   let host = "";
   const at = await stage(t, (metadata) => ({ ...metadata, authorization_endpoint: `http://${host}/authorize` }));
   host = await front(t, at.issuer);
-  for (const [answer, code] of [["", 2], ["y", 0]] as const) {
+  for (const [answer, code] of [
+    ["", 2],
+    ["y", 0],
+  ] as const) {
     at.issuer.requests.length = 0;
     const running = startOnTerminal(t, ["auth", "login", "--issuer", at.issuer.issuer, "--scope", "openid"], at.env);
     await running.shows(new RegExp(`Logins at ${at.issuer.issuer} begin at another host: ${host}\\.`));
@@ -101,7 +150,11 @@ test("an endpoint for tokens elsewhere needs no agreement", async (t) => {
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    const answer = await fetch(`${at.issuer.issuer}/token`, { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" }, body: Buffer.concat(chunks) });
+    const answer = await fetch(`${at.issuer.issuer}/token`, {
+      method: "POST",
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+      body: Buffer.concat(chunks),
+    });
     response.writeHead(answer.status, { "content-type": "application/json" }).end(await answer.text());
   });
   server.listen(0, "127.0.0.1");
@@ -137,7 +190,10 @@ test("S-011 each issuer has a redirect path of its own, the default service and 
 });
 
 test("S-011 a hostile issuer that sends the browser on to another server gets neither its code nor ends the login", async (t) => {
-  const at = await stage(t, (metadata, { issuer }) => ({ ...metadata, authorization_endpoint: `${issuer.issuer}/lure` }));
+  const at = await stage(t, (metadata, { issuer }) => ({
+    ...metadata,
+    authorization_endpoint: `${issuer.issuer}/lure`,
+  }));
   const running = startCommand(t, ["auth", "login", "--no-browser", "--issuer", at.issuer.issuer], at.env);
   const [address] = await running.shows(/http:\S+\/lure\?\S+/);
   // What the issuer's page would redirect to: the same request, at the server where the user is logged in.
@@ -148,7 +204,10 @@ test("S-011 a hostile issuer that sends the browser on to another server gets ne
   const { status, callback = "" } = await approve(lured.href);
   assert.equal(new URL(callback).searchParams.has("code"), true);
   assert.equal(status, 404);
-  assert.ok(at.issuer.paths.every((path) => wellKnown(path)), at.issuer.paths.join());
+  assert.ok(
+    at.issuer.paths.every((path) => wellKnown(path)),
+    at.issuer.paths.join(),
+  );
   running.child.kill("SIGINT");
   assert.equal((await running.ended).code, 130);
 });
@@ -156,7 +215,10 @@ test("S-011 a hostile issuer that sends the browser on to another server gets ne
 test("--redirect-path is for issuers that know only one, and is remembered; a new profile is told what the issuer must know", async (t) => {
   const at = await stage(t);
   const first = await at.here(`auth login --issuer ${at.issuer.issuer} --scope openid`);
-  assert.match(first.stderr, /^The redirect address is http:\/\/127\.0\.0\.1:\d+\/callback\/[\w-]{12}\. It must be registered for this client, with any port\.$/m);
+  assert.match(
+    first.stderr,
+    /^The redirect address is http:\/\/127\.0\.0\.1:\d+\/callback\/[\w-]{12}\. It must be registered for this client, with any port\.$/m,
+  );
   const again = await at.here("auth login --force --redirect-path /oauth/callback");
   assert.equal(again.code, 0, again.stderr);
   assert.doesNotMatch(again.stderr, /redirect address is/);

@@ -15,8 +15,24 @@ const given: Record<string, { args?: string[]; input?: string; until?: RegExp }>
   "auth git-credential": { args: ["get"], input: "protocol=https\nhost=elsewhere.example\n" },
   "auth exec-credential": { args: ["--cluster", "https://cluster.example"] },
   api: { args: ["GET", "/api/v1/me"] },
-  "sync emit": { args: ["WPStatusChanged", "--aggregate", "WP01", "--payload", '{"wp_id":"WP01","from_lane":"planned","to_lane":"claimed"}'] },
-  "sync upload": { args: [fileURLToPath(new URL("../README.md", import.meta.url)), "--project", "6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111", "--mission", "login"] },
+  "sync emit": {
+    args: [
+      "WPStatusChanged",
+      "--aggregate",
+      "WP01",
+      "--payload",
+      '{"wp_id":"WP01","from_lane":"planned","to_lane":"claimed"}',
+    ],
+  },
+  "sync upload": {
+    args: [
+      fileURLToPath(new URL("../README.md", import.meta.url)),
+      "--project",
+      "6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111",
+      "--mission",
+      "login",
+    ],
+  },
   "sync watch": { until: /Connected/ },
   "sync run": { until: /./ },
   "tracker push": { args: ["--items", "[]"] },
@@ -38,7 +54,14 @@ test("no warning of the runtime's own reaches the user of any command", async (t
   for (const name of order) {
     const { args = [], input, until } = given[name] ?? {};
     const line = [...name.split(" "), ...(name.startsWith("tracker") ? tracker : []), ...args];
-    const env = { ...at.env, KUBERNETES_EXEC_INFO: JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1", kind: "ExecCredential", spec: { interactive: false, cluster: { server: "https://cluster.example" } } }) };
+    const env = {
+      ...at.env,
+      KUBERNETES_EXEC_INFO: JSON.stringify({
+        apiVersion: "client.authentication.k8s.io/v1",
+        kind: "ExecCredential",
+        spec: { interactive: false, cluster: { server: "https://cluster.example" } },
+      }),
+    };
     let result;
     if (until !== undefined) {
       const running = startCommand(t, line, env);

@@ -25,17 +25,34 @@ interface Watched extends Scene {
 async function watched(t: TestContext, options: Partial<FakeOptions> = {}): Promise<Watched> {
   const at = await scene(t, options);
   const { saas, env } = at;
-  const teams = saas.users.alice.teams.map(({ id, name, role, is_private_teamspace: isPrivateTeamspace = false }) => ({ id, name: name ?? id, ...(role !== undefined && { role }), isPrivateTeamspace }));
+  const teams = saas.users.alice.teams.map(({ id, name, role, is_private_teamspace: isPrivateTeamspace = false }) => ({
+    id,
+    name: name ?? id,
+    ...(role !== undefined && { role }),
+    isPrivateTeamspace,
+  }));
   await storeSession(saas, env, { ...sessionOf(saas, { leftMs: 3_600_000 }), teams });
   return {
     ...at,
-    watch: (args = "", more = {}) => startCommand(t, ["sync", "watch", ...args.split(" ").filter(Boolean)], { ...env, ...more }),
-    tickets: () => saas.requests.filter(({ path }) => path === "/ws").map(({ headers }) => /^Bearer (\S+)$/.exec(headers.authorization ?? "")?.[1] ?? ""),
+    watch: (args = "", more = {}) =>
+      startCommand(t, ["sync", "watch", ...args.split(" ").filter(Boolean)], { ...env, ...more }),
+    tickets: () =>
+      saas.requests
+        .filter(({ path }) => path === "/ws")
+        .map(({ headers }) => /^Bearer (\S+)$/.exec(headers.authorization ?? "")?.[1] ?? ""),
   };
 }
 
 function event(text: string, more: object = {}): object {
-  return { type: "event", event_id: "01ARZ3NDEKTSV4RRFFQ69G5FAV", event_type: "HistoryAdded", aggregate_id: "WP01", timestamp: "2026-01-02T03:04:05Z", payload: { text }, ...more };
+  return {
+    type: "event",
+    event_id: "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+    event_type: "HistoryAdded",
+    aggregate_id: "WP01",
+    timestamp: "2026-01-02T03:04:05Z",
+    payload: { text },
+    ...more,
+  };
 }
 
 /** Sends an event over the current connection until the command has shown it. */
@@ -79,7 +96,10 @@ test("FR-016 sync watch gets a ticket for the default team, prints the snapshot 
   const asked = at.saas.requests.find(({ path }) => path.startsWith("/api/v1/ws-token"));
   assert.equal(asked?.body, '{"team_id":"tm_acme"}');
   assert.equal(at.saas.issued.get(asked?.headers.authorization?.replace("Bearer ", "") ?? ""), "access_token");
-  assert.deepEqual(at.tickets().map((ticket) => at.saas.issued.get(ticket)), ["ws_token"]);
+  assert.deepEqual(
+    at.tickets().map((ticket) => at.saas.issued.get(ticket)),
+    ["ws_token"],
+  );
   assert.equal(at.saas.requests.find(({ path }) => path === "/ws")?.query.size, 0);
   await interrupt(at, running);
   await at.saas.until(() => at.saas.sockets.size === 0);
@@ -94,7 +114,10 @@ test("sync watch --json prints one JSON object a line, whatever an event contain
   at.saas.pushToSockets(hostile);
   await showsEvent(at, running, "last");
   const lines = running.stdout().trimEnd().split("\n");
-  assert.deepEqual(lines.map((line) => JSON.parse(line) as unknown), [{ type: "snapshot", work_packages: [{ id: "WP01" }] }, hostile, event("last")]);
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line) as unknown),
+    [{ type: "snapshot", work_packages: [{ id: "WP01" }] }, hostile, event("last")],
+  );
   assert.doesNotMatch(running.stdout(), /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
   await interrupt(at, running);
 });
@@ -104,7 +127,9 @@ test("S-008 an event takes one line of the terminal, whatever the service sends 
   const running = at.watch();
   const hostile = "\u001b[2J\nerror: forged\r\u202e";
   await at.saas.until(() => at.saas.sockets.size > 0);
-  at.saas.pushToSockets(event("", { timestamp: hostile, event_type: hostile, aggregate_id: hostile, payload: { a: hostile } }));
+  at.saas.pushToSockets(
+    event("", { timestamp: hostile, event_type: hostile, aggregate_id: hostile, payload: { a: hostile } }),
+  );
   at.saas.pushToSockets({ type: "event" });
   at.saas.pushToSockets(event("", { event_type: ["HistoryAdded"], aggregate_id: { id: 1 }, timestamp: null }));
   await showsEvent(at, running, "last");
@@ -133,7 +158,10 @@ test("S-014 a message of the live connection that never ends is not held in memo
   at.saas.pushToSockets(Buffer.alloc(1024 * 1024));
   const { code, stderr } = await running.ended;
   assert.equal(code, 1);
-  assert.match(stderr, /^error: "ws:\/\/\S+\/ws" sent a message of more than 16 MiB\nhint: Report this to the operator of the service\n$/m);
+  assert.match(
+    stderr,
+    /^error: "ws:\/\/\S+\/ws" sent a message of more than 16 MiB\nhint: Report this to the operator of the service\n$/m,
+  );
 });
 
 test("two terminals watch at once, each with a ticket of its own", async (t) => {
@@ -157,7 +185,9 @@ async function sleepingService(t: TestContext): Promise<{ url: string; upgrades(
   const service = await rawService(t, (socket, request) => {
     const key = /sec-websocket-key: (\S+)/i.exec(request.toString("latin1"))?.[1] ?? "";
     const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
-    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+    );
     socket.pause();
     upgrades += 1;
   });
@@ -172,7 +202,12 @@ test("Ctrl-C ends a watch at once even if the service does not answer: about the
     ["/api/v1/me", { hang: true }, { SPEC_KITTY_ACCESS_TOKEN: token }, () => at.saas.count("/api/v1/me") === 1],
     ["/api/v1/ws-token", { hang: true }, {}, () => at.saas.count("/api/v1/ws-token") === 1],
     ["/ws", { hang: true }, {}, () => at.saas.count("/ws") === 1],
-    ["/api/v1/ws-token", { edit: (answer) => ({ ...answer, ws_url: sleeping.url }) }, {}, () => at.saas.count("/api/v1/ws-token") === 3],
+    [
+      "/api/v1/ws-token",
+      { edit: (answer) => ({ ...answer, ws_url: sleeping.url }) },
+      {},
+      () => at.saas.count("/api/v1/ws-token") === 3,
+    ],
   ];
   for (const [path, fault, more, isThere] of scenes) {
     at.saas.faults.next(path, fault);
@@ -265,7 +300,10 @@ test("behind a proxy a watch connects through it or says why it cannot, and neve
     } else {
       const { code, stderr } = await running.ended;
       assert.equal(code, 2);
-      assert.match(stderr, /^error: the WebSocket of Node v\S+ cannot go through the proxy http:\/\/127\.0\.0\.1:\d+\nhint: .*NO_PROXY\n$/);
+      assert.match(
+        stderr,
+        /^error: the WebSocket of Node v\S+ cannot go through the proxy http:\/\/127\.0\.0\.1:\d+\nhint: .*NO_PROXY\n$/,
+      );
       assert.match(stderr, canBeTold ? /export NODE_USE_ENV_PROXY=1/ : /Use Node 24\.14 or later/);
       assert.equal(saas.count("/ws"), before);
     }

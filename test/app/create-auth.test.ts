@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { createAuth, createIdentity, getTokenManager, type Auth, type AuthEvents, type AuthOptions, type LogEvent, type LoginAddress } from "../../src/index.ts";
+import {
+  createAuth,
+  createIdentity,
+  getTokenManager,
+  type Auth,
+  type AuthEvents,
+  type AuthOptions,
+  type LogEvent,
+  type LoginAddress,
+} from "../../src/index.ts";
 import type { AuthError } from "../../src/index.ts";
 import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import { MockProvider } from "../conformance/mock-provider.ts";
@@ -13,37 +22,69 @@ import { scratchFolder } from "../helpers/command.ts";
 import { scriptedBrowser } from "../helpers/scripted-browser.ts";
 
 /** The variables of a machine with nothing on it. */
-const machine = (home: string): Record<string, string> => ({ HOME: home, XDG_RUNTIME_DIR: join(home, "run"), XDG_CONFIG_HOME: join(home, ".config"), XDG_STATE_HOME: join(home, ".state"), APPDATA: join(home, ".config"), LOCALAPPDATA: join(home, ".state") });
+const machine = (home: string): Record<string, string> => ({
+  HOME: home,
+  XDG_RUNTIME_DIR: join(home, "run"),
+  XDG_CONFIG_HOME: join(home, ".config"),
+  XDG_STATE_HOME: join(home, ".state"),
+  APPDATA: join(home, ".config"),
+  LOCALAPPDATA: join(home, ".state"),
+});
 
 /** A service, and a tool on a machine with nothing on it. */
-async function stage(t: TestContext, options: Partial<FakeOptions> = {}): Promise<{ saas: FakeSaas; home: string; acme: (more?: Partial<AuthOptions>) => Auth }> {
+async function stage(
+  t: TestContext,
+  options: Partial<FakeOptions> = {},
+): Promise<{ saas: FakeSaas; home: string; acme: (more?: Partial<AuthOptions>) => Auth }> {
   const saas = await startFakeSaas(options);
   t.after(() => saas.close());
   const home = scratchFolder(t);
   const env = machine(home);
-  const acme = (more: Partial<AuthOptions> = {}): Auth => createAuth({ name: "acme", version: "1.2.0", issuer: saas.url, clientId: "cli_native", storage: "file", env, ...more });
+  const acme = (more: Partial<AuthOptions> = {}): Auth =>
+    createAuth({
+      name: "acme",
+      version: "1.2.0",
+      issuer: saas.url,
+      clientId: "cli_native",
+      storage: "file",
+      env,
+      ...more,
+    });
   return { saas, home, acme };
 }
 
 /** The machine's clock, that much ahead: a browser's visit takes its time. */
 function movableClock(): Clock & { pass(ms: number): void } {
   let ahead = 0;
-  return { ...systemClock, now: () => systemClock.now() + ahead, monotonic: () => systemClock.monotonic() + ahead, pass: (ms) => void (ahead += ms) };
+  return {
+    ...systemClock,
+    now: () => systemClock.now() + ahead,
+    monotonic: () => systemClock.monotonic() + ahead,
+    pass: (ms) => void (ahead += ms),
+  };
 }
 
 /** Logs in through a browser, which is this test. */
 const logIn = (auth: Auth, as?: "bob"): ReturnType<Auth["login"]> =>
-  auth.login({ flow: "browser", open: false, onAddress: ({ url }) => void approve(url, as === undefined ? {} : { as }).catch(() => undefined) });
+  auth.login({
+    flow: "browser",
+    open: false,
+    onAddress: ({ url }) => void approve(url, as === undefined ? {} : { as }).catch(() => undefined),
+  });
 
 test("FR-021 a program logs its user in through the browser, sends requests and logs out, in its own name", async (t) => {
   const { saas, home, acme } = await stage(t);
   const auth = acme();
   assert.equal(await auth.session(), undefined);
   const events: string[] = [];
-  for (const name of ["refreshed", "adopted", "ended", "unsaved"] as const) auth.on(name, (event) => events.push(`${name} ${"reason" in event ? event.reason : ""}`));
+  for (const name of ["refreshed", "adopted", "ended", "unsaved"] as const)
+    auth.on(name, (event) => events.push(`${name} ${"reason" in event ? event.reason : ""}`));
 
   const session = await logIn(auth);
-  assert.deepEqual([session.profile, session.service, session.issuer, session.user.email, session.isRefreshable], ["default", saas.url, saas.url, "alice@example.com", true]);
+  assert.deepEqual(
+    [session.profile, session.service, session.issuer, session.user.email, session.isRefreshable],
+    ["default", saas.url, saas.url, "alice@example.com", true],
+  );
   assert.deepEqual(await auth.session(), session);
   const { token, tokenType, expiresAt = 0 } = await auth.getToken();
   assert.deepEqual([tokenType, saas.accessTokens.has(token)], ["Bearer", true]);
@@ -56,15 +97,26 @@ test("FR-021 a program logs its user in through the browser, sends requests and 
   await assert.rejects(auth.getToken(), { code: "not_authenticated", hint: "Run: acme auth login" });
   assert.deepEqual(await auth.logout(), { service: "none", error: undefined });
   assert.deepEqual(events, ["ended logout"]);
-  const agents = new Set(saas.requests.map(({ headers }) => headers["user-agent"]).filter((agent) => agent?.includes("/")));
+  const agents = new Set(
+    saas.requests.map(({ headers }) => headers["user-agent"]).filter((agent) => agent?.includes("/")),
+  );
   assert.ok(agents.has("acme/1.2.0"));
-  assert.doesNotMatch(JSON.stringify([...agents]) + readFileSync(join(home, ".config", "acme", "credentials.json"), "utf8"), /spec.?kitty/i);
+  assert.doesNotMatch(
+    JSON.stringify([...agents]) + readFileSync(join(home, ".config", "acme", "credentials.json"), "utf8"),
+    /spec.?kitty/i,
+  );
 });
 
 test("which login is possible is decided by the variables that a program passes, not by those of the process", async (t) => {
   const { home, acme } = await stage(t);
-  await assert.rejects(acme({ env: { ...machine(home), CI: "true" } }).login(), { code: "usage_invalid", message: /^a device login needs/ });
-  assert.equal((await acme({ env: { ...machine(home), BROWSER: scriptedBrowser() } }).login()).user.email, "alice@example.com");
+  await assert.rejects(acme({ env: { ...machine(home), CI: "true" } }).login(), {
+    code: "usage_invalid",
+    message: /^a device login needs/,
+  });
+  assert.equal(
+    (await acme({ env: { ...machine(home), BROWSER: scriptedBrowser() } }).login()).user.email,
+    "alice@example.com",
+  );
 });
 
 test("a device login shows the code through a callback, and cannot do without", async (t) => {
@@ -88,10 +140,15 @@ test("a login that is denied, or ended by its signal, leaves the one before as i
   const auth = acme();
   await logIn(auth);
   const before = await auth.getToken();
-  await assert.rejects(auth.login({ flow: "browser", open: false, onAddress: ({ url }) => void deny(url) }), { code: "access_denied" });
+  await assert.rejects(auth.login({ flow: "browser", open: false, onAddress: ({ url }) => void deny(url) }), {
+    code: "access_denied",
+  });
   const gone = new AbortController();
   const reason = new Error("the user went away");
-  await assert.rejects(auth.login({ flow: "browser", open: false, signal: gone.signal, onAddress: () => gone.abort(reason) }), reason);
+  await assert.rejects(
+    auth.login({ flow: "browser", open: false, signal: gone.signal, onAddress: () => gone.abort(reason) }),
+    reason,
+  );
   assert.deepEqual(await auth.getToken(), before);
 });
 
@@ -114,7 +171,11 @@ test("a token in memory ends with a logout, and another user's login takes its p
   const next = await auth.getToken();
   assert.notEqual(next.token, token);
   assert.equal((await auth.session())?.user.email, "bob@example.com");
-  assert.equal(saas.accessTokens.get(token)?.session.ended !== undefined, true, "the session that was replaced ended at the service");
+  assert.equal(
+    saas.accessTokens.get(token)?.session.ended !== undefined,
+    true,
+    "the session that was replaced ended at the service",
+  );
 });
 
 test("FR-010 several in one process, of one name, refresh once; of another name or profile they have sessions of their own", async (t) => {
@@ -125,7 +186,11 @@ test("FR-010 several in one process, of one name, refresh once; of another name 
   await logIn(first);
   await Promise.all(same.map((auth) => auth.getToken()));
   clock.pass(3_599_000);
-  const tokens = new Set((await Promise.all(same.flatMap((auth) => Array.from({ length: 20 }, () => auth.getToken())))).map(({ token }) => token));
+  const tokens = new Set(
+    (await Promise.all(same.flatMap((auth) => Array.from({ length: 20 }, () => auth.getToken())))).map(
+      ({ token }) => token,
+    ),
+  );
   assert.deepEqual([tokens.size, saas.counters.refreshes, saas.counters.reuses], [1, 1, 0]);
 
   const beta = acme({ clock, name: "beta" });
@@ -153,7 +218,10 @@ test("the end of a session is told with its reason, and a listener that throws b
   stop();
   for (const session of saas.sessions.values()) session.ended = "token_revoked";
   clock.pass(3_599_000);
-  await assert.rejects(auth.getToken(), (error: AuthError) => error.code === "session_ended" && error.hint === "Run: acme sign-in");
+  await assert.rejects(
+    auth.getToken(),
+    (error: AuthError) => error.code === "session_ended" && error.hint === "Run: acme sign-in",
+  );
   assert.deepEqual(ended, [{ profile: "default", reason: "revoked" }]);
 });
 
@@ -175,7 +243,11 @@ test("a session that another program ends is told of once, when this one finds o
 test("without a keychain a login asks for consent to the file, through the callback or not at all", async (t) => {
   const { saas, home, acme } = await stage(t);
   const auth = acme({ storage: undefined, keychain: false });
-  await assert.rejects(logIn(auth), (error: AuthError) => error.code === "consent_required" && /^Agree beforehand: (export ACME_STORAGE=file|\$env)/.test(error.hint ?? ""));
+  await assert.rejects(
+    logIn(auth),
+    (error: AuthError) =>
+      error.code === "consent_required" && /^Agree beforehand: (export ACME_STORAGE=file|\$env)/.test(error.hint ?? ""),
+  );
   assert.deepEqual([saas.requests.length, existsSync(join(home, ".config", "acme", "credentials.json"))], [0, false]);
   const asked: unknown[] = [];
   await auth.login({
@@ -191,7 +263,11 @@ test("a keychain and a vault of the program keep the key and the session, and no
   const { home, acme } = await stage(t);
   const keys = new Map<string, string>();
   const folder = join(home, "elsewhere");
-  const keychain = { get: (name: string) => keys.get(name), set: (name: string, key: string) => void keys.set(name, key), delete: (name: string) => void keys.delete(name) };
+  const keychain = {
+    get: (name: string) => keys.get(name),
+    set: (name: string, key: string) => void keys.set(name, key),
+    delete: (name: string) => void keys.delete(name),
+  };
   await logIn(acme({ storage: "keychain", keychain, folder }));
   assert.equal(keys.size, 1);
   assert.equal((await acme({ storage: "keychain", keychain, folder }).session())?.user.email, "alice@example.com");
@@ -205,8 +281,17 @@ test("a keychain and a vault of the program keep the key and the session, and no
   assert.deepEqual(readFileSync(file), before);
   const warnings: string[] = [];
   const onAddress = ({ url }: { url: string }): void => void approve(url);
-  await acme({ storage: "keychain", keychain, folder }).login({ flow: "browser", open: false, onAddress, setAside: true, onWarning: (warning) => warnings.push(warning) });
-  assert.match(warnings.join(), /^the logins that were stored could not be opened \(the keychain no longer has the key .*\) and are kept in "\S+credentials\.json\.old"$/);
+  await acme({ storage: "keychain", keychain, folder }).login({
+    flow: "browser",
+    open: false,
+    onAddress,
+    setAside: true,
+    onWarning: (warning) => warnings.push(warning),
+  });
+  assert.match(
+    warnings.join(),
+    /^the logins that were stored could not be opened \(the keychain no longer has the key .*\) and are kept in "\S+credentials\.json\.old"$/,
+  );
   assert.deepEqual(readFileSync(`${file}.old`), before);
 
   let text: string | undefined;
@@ -218,12 +303,23 @@ test("a keychain and a vault of the program keep the key and the session, and no
 
 test("a variable of the tool's own name chooses the service and the profile; what the program says of the profile counts more", async (t) => {
   const { saas, home, acme } = await stage(t);
-  const env = { ...machine(home), ACME_SAAS_URL: saas.url, ACME_PROFILE: "from-variable", SPEC_KITTY_PROFILE: "not-ours" };
+  const env = {
+    ...machine(home),
+    ACME_SAAS_URL: saas.url,
+    ACME_PROFILE: "from-variable",
+    SPEC_KITTY_PROFILE: "not-ours",
+  };
   const auth = acme({ env, service: "https://api.acme.example" });
   assert.deepEqual([(await logIn(auth)).profile, (await auth.session())?.service], ["from-variable", saas.url]);
   assert.equal((await logIn(acme({ env, profile: "named" }))).profile, "named");
-  assert.throws(() => acme({ profile: "no name" }), { code: "configuration_invalid", message: /^profile is "no name"/ });
-  assert.throws(() => acme({ env: { ACME_SAAS_URL: "http://elsewhere.example" } }), { code: "configuration_invalid", message: /^ACME_SAAS_URL is/ });
+  assert.throws(() => acme({ profile: "no name" }), {
+    code: "configuration_invalid",
+    message: /^profile is "no name"/,
+  });
+  assert.throws(() => acme({ env: { ACME_SAAS_URL: "http://elsewhere.example" } }), {
+    code: "configuration_invalid",
+    message: /^ACME_SAAS_URL is/,
+  });
 });
 
 test("tokens of a service other than the program's are not given out, no matter who logged in there", async (t) => {
@@ -264,11 +360,16 @@ test("S-005 a log is told of requests and of what happens to the session, withou
   clock.pass(3_599_000);
   const { token } = await auth.getToken();
   await auth.fetch("/api/v1/me?secret=1");
-  const requests = events.flatMap((event) => (event.event === "request" ? `${event.method} ${event.url.replace(saas.url, "")} ${event.status}` : []));
+  const requests = events.flatMap((event) =>
+    event.event === "request" ? `${event.method} ${event.url.replace(saas.url, "")} ${event.status}` : [],
+  );
   assert.deepEqual(requests.slice(-3), ["GET /api/v1/me 200", "POST /oauth/token 200", "GET /api/v1/me 200"]);
   assert.ok(events.some(({ event }) => event === "refreshed"));
   const secrets = [token, ...saas.accessTokens.keys(), ...saas.refreshTokens.keys(), "secret=1"];
-  assert.deepEqual(secrets.filter((secret) => JSON.stringify(events).includes(secret)), []);
+  assert.deepEqual(
+    secrets.filter((secret) => JSON.stringify(events).includes(secret)),
+    [],
+  );
 });
 
 test("a service without an API of its own is asked for nothing but what its issuer's metadata name", async (t) => {
@@ -277,12 +378,26 @@ test("a service without an API of its own is asked for nothing but what its issu
   const { acme } = await stage(t);
   const auth = acme({ issuer: provider.issuer, service: provider.resource, defaults: "standard" });
   const paths: string[] = [];
-  const onAddress = ({ url, redirectUri }: LoginAddress): void => (paths.push(new URL(redirectUri).pathname), void fetch(url));
+  const onAddress = ({ url, redirectUri }: LoginAddress): void => (
+    paths.push(new URL(redirectUri).pathname), void fetch(url)
+  );
   const session = await auth.login({ flow: "browser", open: false, onAddress });
-  await acme({ issuer: provider.issuer, service: provider.resource, profile: "other", defaults: "standard", redirectPath: "/acme/done" }).login({ flow: "browser", open: false, onAddress });
+  await acme({
+    issuer: provider.issuer,
+    service: provider.resource,
+    profile: "other",
+    defaults: "standard",
+    redirectPath: "/acme/done",
+  }).login({ flow: "browser", open: false, onAddress });
   assert.deepEqual(paths, ["/callback", "/acme/done"], "what the author has registered");
-  assert.deepEqual([session.user.email, session.teams, session.scope.split(" ").sort()], ["alice@example.com", [], ["offline_access", "openid"]]);
-  assert.deepEqual(provider.requests.filter(({ path }) => path.startsWith("/api/")), []);
+  assert.deepEqual(
+    [session.user.email, session.teams, session.scope.split(" ").sort()],
+    ["alice@example.com", [], ["offline_access", "openid"]],
+  );
+  assert.deepEqual(
+    provider.requests.filter(({ path }) => path.startsWith("/api/")),
+    [],
+  );
 });
 
 test("FR-021 getTokenManager takes its options: a profile, a folder, a storage", async (t) => {
@@ -294,7 +409,10 @@ test("FR-021 getTokenManager takes its options: a profile, a folder, a storage",
   const manager = getTokenManager({ identity, folder, profile: "work", env: machine(home) });
   assert.equal((await manager.getSession()).user.email, "bob@example.com");
   assert.equal(await manager.getAccessToken(), (await work.getToken()).token);
-  await assert.rejects(getTokenManager({ identity, folder, profile: "nobody", env: machine(home) }).getAccessToken(), { code: "not_authenticated", message: /there is no profile "nobody"/ });
+  await assert.rejects(getTokenManager({ identity, folder, profile: "nobody", env: machine(home) }).getAccessToken(), {
+    code: "not_authenticated",
+    message: /there is no profile "nobody"/,
+  });
 });
 
 test("a token in the tool's variable is given out as it is, without a login and without a request", async (t) => {
@@ -310,7 +428,13 @@ test("an option that is missing or misspelled is refused", () => {
   assert.throws(() => createAuth({ name: "acme", version: "1.0.0" } as AuthOptions), TypeError);
   const misspelled = { name: "acme", version: "1.0.0", issuer: "https://login.example", clientID: "acme-cli" };
   assert.throws(() => createAuth(misspelled), { name: "TypeError", message: '"clientID" is not an option' });
-  assert.throws(() => getTokenManager({ storge: "memory" } as object), { name: "TypeError", message: '"storge" is not an option' });
+  assert.throws(() => getTokenManager({ storge: "memory" } as object), {
+    name: "TypeError",
+    message: '"storge" is not an option',
+  });
   assert.throws(() => createAuth({ name: "Acme Inc", version: "1.0.0", issuer: "https://login.example" }), TypeError);
-  assert.throws(() => createAuth({ name: "acme", version: "1.0.0", issuer: "login.example" }), { code: "configuration_invalid", message: /^issuer is/ });
+  assert.throws(() => createAuth({ name: "acme", version: "1.0.0", issuer: "login.example" }), {
+    code: "configuration_invalid",
+    message: /^issuer is/,
+  });
 });

@@ -23,5 +23,8 @@ for (const [what, token] of [
 test("a token in the environment with a line break at its end, as a file has one, is taken without it", async (t) => {
   const { saas, here } = await scene(t);
   const { access_token } = saas.issue({ user: "bob" });
-  assert.equal((await here("auth whoami", { SPEC_KITTY_ACCESS_TOKEN: `${access_token}\r\n` })).stdout, "bob@example.com\n");
+  assert.equal(
+    (await here("auth whoami", { SPEC_KITTY_ACCESS_TOKEN: `${access_token}\r\n` })).stdout,
+    "bob@example.com\n",
+  );
 });

@@ -15,7 +15,11 @@ import { hintOf } from "../helpers/hint.ts";
 const path = "/api/v1/echo";
 
 /** A stranger's server that writes down what it is sent. */
-async function stranger(t: TestContext, status = 200, body = "{}"): Promise<{ url: string; authorizations: (string | undefined)[] }> {
+async function stranger(
+  t: TestContext,
+  status = 200,
+  body = "{}",
+): Promise<{ url: string; authorizations: (string | undefined)[] }> {
   const authorizations: (string | undefined)[] = [];
   const server = createServer((request, response) => {
     authorizations.push(request.headers.authorization);
@@ -38,7 +42,10 @@ test("FR-017 a request carries the access token, whatever the caller says in its
     const shown = (await response.json()) as { query: unknown; headers: Record<string, string> };
     assert.deepEqual(shown.query, [["a", "1"]]);
     assert.equal(shown.headers["x-team-slug"], "tm_acme");
-    assert.equal(requestsTo(world).at(-1)?.headers.authorization, `Bearer ${(await world.stored())?.accessToken.reveal()}`);
+    assert.equal(
+      requestsTo(world).at(-1)?.headers.authorization,
+      `Bearer ${(await world.stored())?.accessToken.reveal()}`,
+    );
   }
 });
 
@@ -55,7 +62,11 @@ for (const bytes of [10, 100_000]) {
       },
     });
     const answers = [new Response(broken, { status: 401 }), new Response("fine")];
-    const fetch = createAuthorizedFetch({ tokens, clock, fetch: async () => answers.shift() ?? new Response(null, { status: 500 }) });
+    const fetch = createAuthorizedFetch({
+      tokens,
+      clock,
+      fetch: async () => answers.shift() ?? new Response(null, { status: 500 }),
+    });
     assert.equal(await (await fetch(path)).text(), "fine");
     assert.equal(world.saas.counters.refreshes, 1);
   });
@@ -128,7 +139,11 @@ for (const error of ["session_invalid", "token_revoked"] as const) {
 }
 
 function isOver(error: unknown): boolean {
-  return error instanceof NotAuthenticatedError && error.code === "session_ended" && error.message === "Session expired or revoked";
+  return (
+    error instanceof NotAuthenticatedError &&
+    error.code === "session_ended" &&
+    error.message === "Session expired or revoked"
+  );
 }
 
 test("S-002 session_invalid for a replaced session deletes nothing, and the request is replayed with the new one", async (t) => {
@@ -151,7 +166,10 @@ test("S-001 a request that was refused as one user is not replayed as another us
     const post = (): Promise<Response> => world.fetch(path, { method: "POST", body: "alice's" });
     await assert.rejects(post(), (refused) => {
       assert.ok(refused instanceof NotAuthenticatedError, inspect(refused));
-      assert.equal(refused.message, "the service refuses the access token of alice@example.com, and bob@example.com is logged in now: the request was not sent as another user");
+      assert.equal(
+        refused.message,
+        "the service refuses the access token of alice@example.com, and bob@example.com is logged in now: the request was not sent as another user",
+      );
       assert.equal(hintOf(refused), "To send it as bob@example.com, send it again");
       return true;
     });
@@ -180,17 +198,26 @@ test("S-004 a refresh that fails after a 401 is the error, and the session stays
   const world = await authorized(t);
   world.saas.expireAccessTokens();
   world.saas.faults.always("/oauth/token", { status: 503 });
-  await assert.rejects(world.fetch(path), (error) => error instanceof ServiceError && error.code === "service_unavailable");
+  await assert.rejects(
+    world.fetch(path),
+    (error) => error instanceof ServiceError && error.code === "service_unavailable",
+  );
   assert.ok(await world.stored());
 });
 
 test("a token from the environment is sent as is, and its 401 comes back", async (t) => {
   const world = await authorized(t);
-  const tokens = createApp({ env: { SPEC_KITTY_SAAS_URL: world.saas.url, SPEC_KITTY_ACCESS_TOKEN: "at_gone" }, storage: world.vault }).tokens();
+  const tokens = createApp({
+    env: { SPEC_KITTY_SAAS_URL: world.saas.url, SPEC_KITTY_ACCESS_TOKEN: "at_gone" },
+    storage: world.vault,
+  }).tokens();
   const fetchWith = createAuthorizedFetch({ tokens, clock: world.clock, fetch });
   assert.equal((await fetchWith(path)).status, 401);
   world.saas.faults.next(path, { status: 401, body: { error: "session_invalid" } });
-  await assert.rejects(fetchWith(path), (error) => error instanceof NotAuthenticatedError && /SPEC_KITTY_ACCESS_TOKEN/.test(hintOf(error)));
+  await assert.rejects(
+    fetchWith(path),
+    (error) => error instanceof NotAuthenticatedError && /SPEC_KITTY_ACCESS_TOKEN/.test(hintOf(error)),
+  );
   assert.ok(await world.stored(), "the stored session was not the one that was refused");
 });
 
@@ -219,16 +246,27 @@ test("S-013 a 307 to another origin takes neither the body of a POST nor a heade
   const world = await authorized(t);
   const { url, authorizations } = await stranger(t, 200, "{}");
   world.saas.faults.next(path, { status: 307, headers: { Location: `${url}/steal` } });
-  await assert.rejects(world.fetch(path, { method: "POST", body: "artifact" }), (error) => error instanceof AuthError && error.code === "service_rejected" && /was not followed/.test(error.message));
+  await assert.rejects(
+    world.fetch(path, { method: "POST", body: "artifact" }),
+    (error) =>
+      error instanceof AuthError && error.code === "service_rejected" && /was not followed/.test(error.message),
+  );
   world.saas.faults.next(path, { status: 302, headers: { Location: `${url}/steal` } });
-  await assert.rejects(world.fetch(path, { redirects: "service" }), (error) => error instanceof AuthError && error.code === "service_rejected");
+  await assert.rejects(
+    world.fetch(path, { redirects: "service" }),
+    (error) => error instanceof AuthError && error.code === "service_rejected",
+  );
   assert.deepEqual(authorizations, [], "nothing was sent there");
 });
 
 test("redirects without an end are an error after twenty, and a caller that follows none gets the first", async (t) => {
   const world = await authorized(t);
-  for (let count = 0; count < 30; count += 1) world.saas.faults.next("/loop", { status: 302, headers: { Location: "/loop" } });
-  await assert.rejects(world.fetch("/loop"), (error) => error instanceof AuthError && /too many times/.test(error.message));
+  for (let count = 0; count < 30; count += 1)
+    world.saas.faults.next("/loop", { status: 302, headers: { Location: "/loop" } });
+  await assert.rejects(
+    world.fetch("/loop"),
+    (error) => error instanceof AuthError && /too many times/.test(error.message),
+  );
   assert.equal((await world.fetch("/loop", { redirect: "manual" })).status, 302);
 });
 
@@ -246,7 +284,10 @@ test("S-001 a profile that logs in to another service under a running program is
   const session = sessionOf(other.saas, { now: world.clock.now(), leftMs: 3_600_000 });
   await storeSession(other.saas, {}, session, { storage: world.vault, clock: world.clock });
   world.saas.expireAccessTokens();
-  await assert.rejects(world.fetch(path), (error) => error instanceof NotAuthenticatedError && error.message.includes(other.saas.url));
+  await assert.rejects(
+    world.fetch(path),
+    (error) => error instanceof NotAuthenticatedError && error.message.includes(other.saas.url),
+  );
   assert.ok(world.saas.requests.every(({ headers }) => !headers.authorization?.includes(session.accessToken.reveal())));
 });
 
@@ -273,7 +314,11 @@ test("a Request is sent, replayed and combined with init as fetch does", async (
   const world = await authorized(t);
   world.saas.expireAccessTokens();
   const request = new Request(world.saas.url + path, { method: "POST", body: "kept", headers: { "x-kept": "1" } });
-  const shown = (await (await world.fetch(request, { method: "PUT" })).json()) as { method: string; body: string; headers: Record<string, string> };
+  const shown = (await (await world.fetch(request, { method: "PUT" })).json()) as {
+    method: string;
+    body: string;
+    headers: Record<string, string>;
+  };
   assert.deepEqual([shown.method, shown.body, shown.headers["x-kept"]], ["PUT", "kept", "1"]);
   assert.equal(requestsTo(world).length, 2);
 });
@@ -281,10 +326,22 @@ test("a Request is sent, replayed and combined with init as fetch does", async (
 test("a stream that was refused is an error that says so, never an empty body", async (t) => {
   const world = await authorized(t);
   world.saas.expireAccessTokens();
-  const send = (): Promise<Response> => world.fetch(path, { method: "POST", body: Readable.toWeb(Readable.from(["part one"])) as ReadableStream, duplex: "half" });
-  await assert.rejects(send(), (error) => error instanceof AuthError && error.code === "service_rejected" && /stream/.test(error.message));
+  const send = (): Promise<Response> =>
+    world.fetch(path, {
+      method: "POST",
+      body: Readable.toWeb(Readable.from(["part one"])) as ReadableStream,
+      duplex: "half",
+    });
+  await assert.rejects(
+    send(),
+    (error) => error instanceof AuthError && error.code === "service_rejected" && /stream/.test(error.message),
+  );
   assert.equal(requestsTo(world).length, 1);
-  assert.equal(((await (await send()).json()) as { body: string }).body, "part one", "the refresh was done: the next try goes through");
+  assert.equal(
+    ((await (await send()).json()) as { body: string }).body,
+    "part one",
+    "the refresh was done: the next try goes through",
+  );
 });
 
 test("what may be repeated is repeated after 429, 5xx and no answer, 2 times at most", async (t) => {
@@ -303,7 +360,10 @@ test("what may be repeated is repeated after 429, 5xx and no answer, 2 times at 
 test("Retry-After is kept to, in seconds and as a date, and a very long one is left to the caller", async (t) => {
   const world = await authorized(t);
   world.saas.faults.next(path, { status: 429, headers: { "Retry-After": "7" } });
-  world.saas.faults.next(path, { status: 503, headers: { Date: "Mon, 01 Jan 2024 00:00:00 GMT", "Retry-After": "Mon, 01 Jan 2024 00:00:09 GMT" } });
+  world.saas.faults.next(path, {
+    status: 503,
+    headers: { Date: "Mon, 01 Jan 2024 00:00:00 GMT", "Retry-After": "Mon, 01 Jan 2024 00:00:09 GMT" },
+  });
   assert.equal((await world.fetch(path)).status, 200);
   assert.deepEqual(world.clock.sleeps, [7000, 9000]);
   world.saas.faults.next(path, { status: 429, headers: { "Retry-After": "3600" } });
@@ -316,7 +376,10 @@ test("a POST is sent once, unless an Idempotency-Key makes it safe to repeat; re
   world.saas.faults.always(path, { status: 503 });
   assert.equal((await world.fetch(path, { method: "POST", body: "a" })).status, 503);
   assert.equal(requestsTo(world).length, 1);
-  assert.equal((await world.fetch(path, { method: "POST", body: "a", headers: { "idempotency-key": "k" } })).status, 503);
+  assert.equal(
+    (await world.fetch(path, { method: "POST", body: "a", headers: { "idempotency-key": "k" } })).status,
+    503,
+  );
   assert.equal(requestsTo(world).length, 4);
   assert.equal((await world.fetch(path, { retries: 0 })).status, 503);
   assert.equal(requestsTo(world).length, 5);
@@ -338,7 +401,10 @@ test("S-004 no answer is a network error that quotes the address without its que
 test("a service that does not answer is given up after the time limit of each try", async (t) => {
   const world = await authorized(t);
   world.saas.faults.always(path, { hang: true });
-  const answer = assert.rejects(world.fetch(path, { timeoutMs: 2000, retries: 1 }), (error) => error instanceof ServiceError && /in time/.test(error.message));
+  const answer = assert.rejects(
+    world.fetch(path, { timeoutMs: 2000, retries: 1 }),
+    (error) => error instanceof ServiceError && /in time/.test(error.message),
+  );
   for (const tries of [1, 2]) {
     await world.saas.until(() => requestsTo(world).length === tries);
     world.clock.pass(2000);
@@ -375,7 +441,12 @@ test("a mistake of the caller's is thrown as fetch throws it, and not repeated",
 test("a passed-in fetch that returns no response is an error that says so, after no more tries than any other", async (t) => {
   const { tokens, clock } = await authorized(t);
   let asked = 0;
-  const broken = createAuthorizedFetch({ tokens, clock, random: () => 0, fetch: async () => ((asked += 1), undefined as unknown as Response) });
+  const broken = createAuthorizedFetch({
+    tokens,
+    clock,
+    random: () => 0,
+    fetch: async () => ((asked += 1), undefined as unknown as Response),
+  });
   await assert.rejects(broken(path), { name: "TypeError", message: /gave no response/ });
   assert.equal(asked, 3);
 });

@@ -15,7 +15,14 @@ test("the address of a service is one of https, or of this machine, and nothing 
     ["https://service.example/#top", /a query or a fragment cannot be part of it/],
     ["https://service.example/?", /a query or a fragment cannot be part of it/],
   ] as const) {
-    assert.throws(() => parseServiceUrl(what, "SPEC_KITTY_SAAS_URL"), refusedWith("configuration_invalid", error, /export SPEC_KITTY_SAAS_URL=https:\/\/service\.example/), what);
+    assert.throws(
+      () => parseServiceUrl(what, "SPEC_KITTY_SAAS_URL"),
+      refusedWith("configuration_invalid", error, /export SPEC_KITTY_SAAS_URL=https:\/\/service\.example/),
+      what,
+    );
   }
-  assert.equal(parseServiceUrl("http://127.0.0.1:8080/tenants/acme/", "SPEC_KITTY_SAAS_URL"), "http://127.0.0.1:8080/tenants/acme");
+  assert.equal(
+    parseServiceUrl("http://127.0.0.1:8080/tenants/acme/", "SPEC_KITTY_SAAS_URL"),
+    "http://127.0.0.1:8080/tenants/acme",
+  );
 });

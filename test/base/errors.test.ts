@@ -15,7 +15,12 @@ const missing = ((): unknown => {
 })();
 
 test("a failure of the system has its code, and others have none", () => {
-  assert.deepEqual([missing, new Error("x"), Object.assign(new Error("x"), { code: 7 }), "ENOENT", { code: "ENOENT" }, undefined].map(systemErrorCode), ["ENOENT", undefined, undefined, undefined, undefined, undefined]);
+  assert.deepEqual(
+    [missing, new Error("x"), Object.assign(new Error("x"), { code: 7 }), "ENOENT", { code: "ENOENT" }, undefined].map(
+      systemErrorCode,
+    ),
+    ["ENOENT", undefined, undefined, undefined, undefined, undefined],
+  );
 });
 
 test("the reason is the code of the failure or of its cause, else the words", () => {
@@ -27,12 +32,24 @@ test("the reason is the code of the failure or of its cause, else the words", ()
 });
 
 test("S-005 what is shown of an error has the stack, and of its causes name, code and message but nothing that hangs on them", () => {
-  const parser = Object.assign(new Error("no HTTP"), { name: "HTTPParserError", code: "HPE_INVALID_CONSTANT", data: "grant=hunter2hunter2" });
-  const both = new AggregateError([parser, Object.assign(new Error("refused"), { code: "ECONNREFUSED", socket: { sent: "hunter2hunter2" } })], "every way failed");
-  const error = new AuthError("network_unavailable", "cannot reach it", { cause: new TypeError("fetch failed", { cause: both }) });
+  const parser = Object.assign(new Error("no HTTP"), {
+    name: "HTTPParserError",
+    code: "HPE_INVALID_CONSTANT",
+    data: "grant=hunter2hunter2",
+  });
+  const both = new AggregateError(
+    [parser, Object.assign(new Error("refused"), { code: "ECONNREFUSED", socket: { sent: "hunter2hunter2" } })],
+    "every way failed",
+  );
+  const error = new AuthError("network_unavailable", "cannot reach it", {
+    cause: new TypeError("fetch failed", { cause: both }),
+  });
   for (const text of [evidence(error), inspect(error), inspect({ error }, { depth: 9, showHidden: true })]) {
     assert.match(text, /AuthError \[network_unavailable\]: cannot reach it\n +at .*errors\.test/);
-    assert.match(text, /caused by TypeError: fetch failed\n +caused by AggregateError: every way failed\n +caused by HTTPParserError \[HPE_INVALID_CONSTANT\]: no HTTP\n +caused by Error \[ECONNREFUSED\]: refused/);
+    assert.match(
+      text,
+      /caused by TypeError: fetch failed\n +caused by AggregateError: every way failed\n +caused by HTTPParserError \[HPE_INVALID_CONSTANT\]: no HTTP\n +caused by Error \[ECONNREFUSED\]: refused/,
+    );
     assert.doesNotMatch(text, /hunter2/);
   }
   // What Node prints of an error that nobody has caught.
@@ -52,7 +69,9 @@ test("S-005 an error that nobody catches crashes its program without showing wha
     const circle = new Error("round", { cause: new AggregateError([parser], "all") });
     parser.cause = circle;
     throw new AuthError("network_unavailable", "cannot reach it", { cause: circle });`;
-  const { status, stderr } = spawnSync(process.execPath, [...typescript, "--input-type=module", "-e", program], { encoding: "utf8" });
+  const { status, stderr } = spawnSync(process.execPath, [...typescript, "--input-type=module", "-e", program], {
+    encoding: "utf8",
+  });
   assert.equal(status, 1);
   assert.match(stderr, /AuthError: cannot reach it[^]*Error: round[^]*got \[secret\][^]*HPE_INVALID_CONSTANT/);
   assert.doesNotMatch(stderr.replace(program, ""), /hunter2hunter2/);

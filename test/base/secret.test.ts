@@ -8,7 +8,12 @@ import { clientFetch } from "../../src/auth/oauth/client-authentication.ts";
 
 test("S-005 a secret is not shown in any of the ways in which a program prints values", () => {
   const secret = new Secret("rt_very-secret-value");
-  for (const text of [String(secret), `${secret}`, JSON.stringify({ secret }), inspect(secret, { showHidden: true, depth: 9 })]) {
+  for (const text of [
+    String(secret),
+    `${secret}`,
+    JSON.stringify({ secret }),
+    inspect(secret, { showHidden: true, depth: 9 }),
+  ]) {
     assert.doesNotMatch(text, /very-secret/);
   }
   assert.equal(secret.reveal(), "rt_very-secret-value");
@@ -18,7 +23,10 @@ test("S-005 a secret that a server quotes is not in the message of an error, how
   const secret = new Secret('rt/with "quotes" & more');
   const echoes = [secret.reveal(), encodeURIComponent(secret.reveal()), JSON.stringify({ sent: secret.reveal() })];
   for (const echo of echoes) {
-    const { message } = new AuthError("service_answer_invalid", `the service answered ${echo}, which is not the protocol`);
+    const { message } = new AuthError(
+      "service_answer_invalid",
+      `the service answered ${echo}, which is not the protocol`,
+    );
     assert.doesNotMatch(message, /with|quotes/);
     assert.match(message, /\[secret\]/);
   }
@@ -28,8 +36,13 @@ test("S-005 a secret that a server quotes is not in the message of an error, how
 test("S-005 a secret that a service quotes as it was sent, in a form or as a client's credentials, is not in the message", async () => {
   const secret = new Secret("rt~with*marks'and(more)");
   let sent = "";
-  const fetch = async (_: unknown, init: RequestInit = {}): Promise<Response> => ((sent = `${new Headers(init.headers).get("authorization")} ${String(init.body)}`), new Response());
-  await clientFetch({ clientId: "cli_native", clientSecret: secret, server: {} }, fetch)("https://service.example", form({ refresh_token: secret.reveal() }));
+  const fetch = async (_: unknown, init: RequestInit = {}): Promise<Response> => (
+    (sent = `${new Headers(init.headers).get("authorization")} ${String(init.body)}`), new Response()
+  );
+  await clientFetch({ clientId: "cli_native", clientSecret: secret, server: {} }, fetch)(
+    "https://service.example",
+    form({ refresh_token: secret.reveal() }),
+  );
   const { message } = new AuthError("service_rejected", `the service answered ${sent}`);
   assert.equal(message, "the service answered Basic [secret] refresh_token=[secret]");
 });
@@ -38,15 +51,20 @@ test("S-005 a secret is replaced before a long text of a service is cut, so that
   const secret = new Secret("rt_0123456789abcdefghijklmnopqrstuvwxyz");
   for (const before of [175, 190, 199]) {
     const text = "x".repeat(before) + secret.reveal();
-    const failure = serviceFailure(new Response(null, { status: 400 }), { error: `${text}\u001b[2J`, error_description: text });
-    for (const shown of [failure.message, failure.error ?? "", inspect(failure, { customInspect: false })]) assert.doesNotMatch(shown, /rt_|x[r_]|\\x1b|\u001b/, String(before));
+    const failure = serviceFailure(new Response(null, { status: 400 }), {
+      error: `${text}\u001b[2J`,
+      error_description: text,
+    });
+    for (const shown of [failure.message, failure.error ?? "", inspect(failure, { customInspect: false })])
+      assert.doesNotMatch(shown, /rt_|x[r_]|\\x1b|\u001b/, String(before));
   }
 });
 
 test("a session that was read many times does not make errors slow", () => {
   const readings = Array.from({ length: 50_000 }, () => new Secret("at_the-same-token-again"));
   const before = process.cpuUsage();
-  for (let count = 0; count < 200; count += 1) assert.equal(redact(`sent ${readings[count]?.reveal()}`), "sent [secret]");
+  for (let count = 0; count < 200; count += 1)
+    assert.equal(redact(`sent ${readings[count]?.reveal()}`), "sent [secret]");
   // To look for each reading took ten seconds.
   const { user } = process.cpuUsage(before);
   assert.ok(user < 2_000_000, `${user} µs`);

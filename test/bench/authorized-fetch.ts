@@ -21,7 +21,9 @@ interface Cost {
 
 async function serve(): Promise<void> {
   const body = Buffer.from(JSON.stringify({ status: "ok", items: Array.from({ length: 20 }, (_, id) => ({ id })) }));
-  const server = createServer((_, response) => response.writeHead(200, { "content-type": "application/json" }).end(body));
+  const server = createServer((_, response) =>
+    response.writeHead(200, { "content-type": "application/json" }).end(body),
+  );
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   process.send?.((server.address() as AddressInfo).port);
   process.once("disconnect", () => process.exit());
@@ -40,8 +42,10 @@ async function measure(rounds: number): Promise<void> {
   const authorizedFetch = createAuthorizedFetch({ tokens: app.tokens(), clock: systemClock, fetch });
   const authorization = `Bearer ${session.accessToken.reveal()}`;
 
-  const bare = async (): Promise<unknown> => (await fetch(`${url}/api/v1/x`, { headers: { authorization, accept: "application/json" } })).json();
-  const ours = async (): Promise<unknown> => (await authorizedFetch("/api/v1/x", { headers: { accept: "application/json" } })).json();
+  const bare = async (): Promise<unknown> =>
+    (await fetch(`${url}/api/v1/x`, { headers: { authorization, accept: "application/json" } })).json();
+  const ours = async (): Promise<unknown> =>
+    (await authorizedFetch("/api/v1/x", { headers: { accept: "application/json" } })).json();
 
   for (let warm = 0; warm < 60; warm += 1) await cost(warm % 2 ? bare : ours);
   const costs = { bare: [] as Cost[], ours: [] as Cost[] };
@@ -54,7 +58,9 @@ async function measure(rounds: number): Promise<void> {
   child.disconnect();
   for (const kind of ["wall", "cpu"] as const) {
     const [theirs, own] = [median(costs.bare, kind), median(costs.ours, kind)];
-    console.log(`${kind}: fetch ${theirs.toFixed(0)} µs, authorized fetch ${own.toFixed(0)} µs a request, ${((own / theirs - 1) * 100).toFixed(1)} % more (goal: at most 5 %)`);
+    console.log(
+      `${kind}: fetch ${theirs.toFixed(0)} µs, authorized fetch ${own.toFixed(0)} µs a request, ${((own / theirs - 1) * 100).toFixed(1)} % more (goal: at most 5 %)`,
+    );
   }
 }
 

@@ -29,14 +29,24 @@ export async function coldStart(runs: number): Promise<ColdStart> {
     await storeSession(saas, env, sessionOf(saas, { leftMs: 3_600_000 }));
     // Written by the process itself as it ends: the times that a parent is told are whole ticks of the scheduler.
     const meter = join(folder, "meter.cjs");
-    writeFileSync(meter, `process.on("exit", () => { const u = process.resourceUsage(); require("fs").writeSync(3, String(u.userCPUTime + u.systemCPUTime)); });`);
+    writeFileSync(
+      meter,
+      `process.on("exit", () => { const u = process.resourceUsage(); require("fs").writeSync(3, String(u.userCPUTime + u.systemCPUTime)); });`,
+    );
     const run = (...args: string[]): number => {
-      const { output, status, stderr } = spawnSync(process.execPath, ["-r", meter, ...args], { env, stdio: ["ignore", "pipe", "pipe", "pipe"], encoding: "utf8" });
+      const { output, status, stderr } = spawnSync(process.execPath, ["-r", meter, ...args], {
+        env,
+        stdio: ["ignore", "pipe", "pipe", "pipe"],
+        encoding: "utf8",
+      });
       if (status !== 0) throw new Error(stderr);
       return Number(output[3]) / 1000;
     };
     const names = ["bareNode", "version", "authToken", "authStatus", "whoami", "gitCredential", "gh"] as const;
-    const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<(typeof names)[number], number[]>;
+    const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<
+      (typeof names)[number],
+      number[]
+    >;
     const isThere = spawnSync("gh", ["--version"]).status === 0;
     run(bin, "auth", "token");
     for (let count = 0; count < runs; count += 1) {

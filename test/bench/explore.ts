@@ -25,7 +25,8 @@ export async function explore(args: readonly string[]): Promise<void> {
   const deep = pairs(2).filter(({ kind, leftMs, programs: [one, other = ""] }) => {
     return kind !== "static" && leftMs === 0 && one === "token" && ["token", "logout", "login"].includes(other);
   });
-  const exhaustive = (scenarios: readonly Scenario[]): Task[] => scenarios.map((scenario) => ({ scenarios: [scenario] }));
+  const exhaustive = (scenarios: readonly Scenario[]): Task[] =>
+    scenarios.map((scenario) => ({ scenarios: [scenario] }));
   const parts: [what: string, tasks: (schedules: number) => Task[]][] = [
     ["two processes, one disturbance", () => exhaustive(pairs(1))],
     ["two processes, two disturbances", () => exhaustive(deep)],
@@ -43,11 +44,16 @@ export async function explore(args: readonly string[]): Promise<void> {
     }
   }
   const seconds = (performance.now() - startedAt) / 1000;
-  console.log(`${schedules.toLocaleString("en")} schedules in ${seconds.toFixed(0)} s: ${(schedules / seconds).toFixed(0)} a second`);
+  console.log(
+    `${schedules.toLocaleString("en")} schedules in ${seconds.toFixed(0)} s: ${(schedules / seconds).toFixed(0)} a second`,
+  );
 }
 
 function walks(seed: number, count: number): Task[] {
-  return Array.from({ length: Math.ceil(count / walksATask) }, (_, index) => ({ seed: seed + index * walksATask, walks: walksATask }));
+  return Array.from({ length: Math.ceil(count / walksATask) }, (_, index) => ({
+    seed: seed + index * walksATask,
+    walks: walksATask,
+  }));
 }
 
 /** Runs tasks on every processor, until they are done or one has failed. */
@@ -69,5 +75,7 @@ async function all(tasks: Task[], run: (task: Task) => Promise<Exploration>): Pr
 
 function report(what: string, { schedules, steps, states, failure }: Exploration): void {
   const count = (number: number, of: string): string => (number === 0 ? "" : `${number.toLocaleString("en")} ${of}, `);
-  console.log(`${what}: ${count(schedules, "schedules")}${count(states, "states")}${count(steps, "steps")}${failure ? "VIOLATED" : "nothing violated"}`);
+  console.log(
+    `${what}: ${count(schedules, "schedules")}${count(states, "states")}${count(steps, "steps")}${failure ? "VIOLATED" : "nothing violated"}`,
+  );
 }

@@ -23,7 +23,12 @@ export interface Stage {
 }
 
 /** Starts a command and kills it. `path`: where the service is asked for what the command is about. */
-export type Strike = (stage: Stage, args: string, path?: string, onStart?: (running: RunningCommand) => void) => Promise<CommandResult>;
+export type Strike = (
+  stage: Stage,
+  args: string,
+  path?: string,
+  onStart?: (running: RunningCommand) => void,
+) => Promise<CommandResult>;
 
 /** What is done and killed, again and again, with the same stage. */
 export interface Deed {
@@ -53,7 +58,9 @@ export async function logIn(stage: Stage, args = ""): Promise<void> {
 }
 
 function approveOf({ shows }: RunningCommand): void {
-  shows(/https?:\/\/\S+\/oauth\/authorize\?\S+/).then(([address]) => approve(address)).catch(() => undefined);
+  shows(/https?:\/\/\S+\/oauth\/authorize\?\S+/)
+    .then(([address]) => approve(address))
+    .catch(() => undefined);
 }
 
 function refresh(stage: Stage): Deed {
@@ -119,7 +126,8 @@ function logout(stage: Stage): Deed {
   };
 }
 
-const note = (entry: number): string => `sync emit HistoryAdded --aggregate WP01 --payload {"wp_id":"WP01","entry_type":"note","entry_content":"${entry}"}`;
+const note = (entry: number): string =>
+  `sync emit HistoryAdded --aggregate WP01 --payload {"wp_id":"WP01","entry_type":"note","entry_content":"${entry}"}`;
 const idIn = (stdout: string): string | undefined => /[0-9A-Z]{26}/.exec(stdout)?.[0];
 
 function emit(stage: Stage): Deed {
@@ -135,7 +143,10 @@ function emit(stage: Stage): Deed {
     async finish() {
       await succeeds(stage, "sync now");
       const { events } = stage.saas;
-      return { lost: [...said].filter((id) => !events.has(id)).length, unsaid: [...events.keys()].filter((id) => !said.has(id)).length };
+      return {
+        lost: [...said].filter((id) => !events.has(id)).length,
+        unsaid: [...events.keys()].filter((id) => !said.has(id)).length,
+      };
     },
   };
 }
@@ -150,7 +161,8 @@ function drain(stage: Stage): Deed {
       await logIn(stage);
     },
     async round(strike) {
-      for (let left = 2; left > 0; left -= 1) queued.push(idIn((await succeeds(stage, note(left))).stdout) ?? assert.fail());
+      for (let left = 2; left > 0; left -= 1)
+        queued.push(idIn((await succeeds(stage, note(left))).stdout) ?? assert.fail());
       const before = queued.filter((id) => !saas.events.has(id)).length;
       await strike(stage, "sync now", "/api/v1/events/batch/");
       const after = queued.filter((id) => !saas.events.has(id)).length;

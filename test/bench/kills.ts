@@ -37,7 +37,10 @@ const none: Tally = { rounds: 0, killed: 0, nothing: 0, part: 0, all: 0, window:
  */
 export async function kills(args: readonly string[]): Promise<void> {
   const number = { type: "string" } as const;
-  const { values } = parseArgs({ args: [...args], options: { rounds: number, "windows-rounds": number, seed: number } });
+  const { values } = parseArgs({
+    args: [...args],
+    options: { rounds: number, "windows-rounds": number, seed: number },
+  });
   const seed = Number(values.seed ?? randomInt(2 ** 32));
   await killOn(here, Number(values.rounds ?? 1000), seed);
   const rounds = Number(values["windows-rounds"] ?? 100);
@@ -70,7 +73,14 @@ function wine(windows: Windows): Machine {
     start: (args, env, nodeArgs = []) => windows.start(args, { env, nodeArgs }),
     place(service) {
       folders += 1;
-      return { env: { SPEC_KITTY_SAAS_URL: service, SPEC_KITTY_STORAGE: "file", SPEC_KITTY_CONFIG_DIR: `C:\\kills-${folders}` }, remove: () => undefined };
+      return {
+        env: {
+          SPEC_KITTY_SAAS_URL: service,
+          SPEC_KITTY_STORAGE: "file",
+          SPEC_KITTY_CONFIG_DIR: `C:\\kills-${folders}`,
+        },
+        remove: () => undefined,
+      };
     },
     aimMs: 60,
   };
@@ -81,7 +91,9 @@ async function killOn(machine: Machine, rounds: number, seed: number): Promise<v
   const startedAt = performance.now();
   const widths = (await widthOfWindow(machine, 100)).sort((a, b) => a - b);
   const within = (share: number): string => `${widths[Math.ceil(widths.length * share) - 1]?.toFixed(1)} ms`;
-  console.log(`${machine.name}: from the rotation of a token to the stored one, median ${median(widths).toFixed(1)} ms, 95 % within ${within(0.95)}, all within ${within(1)}`);
+  console.log(
+    `${machine.name}: from the rotation of a token to the stored one, median ${median(widths).toFixed(1)} ms, 95 % within ${within(0.95)}, all within ${within(1)}`,
+  );
   const tallies = new Map<string, Tally>(Object.keys(deeds).map((name) => [name, { ...none }]));
   const tasks = Object.keys(deeds).flatMap((name) => [name, name]);
   const left = tasks.map((name, index) => async (): Promise<void> => {
@@ -100,11 +112,21 @@ async function killOn(machine: Machine, rounds: number, seed: number): Promise<v
 }
 
 function rowOf({ rounds, killed, nothing, part, all, window, lost }: Tally): Record<string, number> {
-  return { rounds, "killed in time": killed, "nothing done": nothing, "part done": part, "all done": all, "lost in the window": window, "lost otherwise": lost };
+  return {
+    rounds,
+    "killed in time": killed,
+    "nothing done": nothing,
+    "part done": part,
+    "all done": all,
+    "lost in the window": window,
+    "lost otherwise": lost,
+  };
 }
 
 function added(a: Tally, b: Tally): Tally {
-  return Object.fromEntries(Object.entries(a).map(([key, count]) => [key, count + b[key as keyof Tally]])) as unknown as Tally;
+  return Object.fromEntries(
+    Object.entries(a).map(([key, count]) => [key, count + b[key as keyof Tally]]),
+  ) as unknown as Tally;
 }
 
 /** The rounds of one deed, at a service and in a folder of its own, next to another profile that nothing may happen to. */
@@ -113,7 +135,10 @@ async function play(machine: Machine, name: string, rounds: number, random: () =
   const saas = await startFakeSaas();
   const { env, remove } = machine.place(saas.url);
   try {
-    const stage: Stage = { saas, start: (args) => machine.start(args.split(" "), { ...env, SPEC_KITTY_PROFILE: "default" }) };
+    const stage: Stage = {
+      saas,
+      start: (args) => machine.start(args.split(" "), { ...env, SPEC_KITTY_PROFILE: "default" }),
+    };
     let usualMs = 0;
     const strike: Strike = async ({ start }, args, path, onStart) => {
       const asked = path === undefined ? 0 : saas.count(path);
@@ -124,7 +149,12 @@ async function play(machine: Machine, name: string, rounds: number, random: () =
       const killIn = (ms: number): void => void (timer = setTimeout(() => running.child.kill("SIGKILL"), ms));
       if (usualMs > 0 && path !== undefined && random() < 0.5) {
         const delayMs = random() * machine.aimMs;
-        void saas.until(() => saas.count(path) > asked).then(() => killIn(delayMs), () => undefined);
+        void saas
+          .until(() => saas.count(path) > asked)
+          .then(
+            () => killIn(delayMs),
+            () => undefined,
+          );
       } else if (usualMs > 0) {
         killIn(random() * usualMs * 1.1);
       }

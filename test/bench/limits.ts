@@ -32,7 +32,13 @@ interface Place {
 /** Measures everything that has a limit by the clock. `killRounds`: how often processes are killed at random moments. */
 export async function judgeLimits({ bareNode, version }: ColdStart, killRounds: number): Promise<Judged[]> {
   const judged: Judged[] = [];
-  const judge = async (what: string, unit: Judged["unit"], limit: number, measure: () => Promise<number>, series = 10): Promise<void> => {
+  const judge = async (
+    what: string,
+    unit: Judged["unit"],
+    limit: number,
+    measure: () => Promise<number>,
+    series = 10,
+  ): Promise<void> => {
     let measured = Number.POSITIVE_INFINITY;
     for (let left = series; left > 0 && measured >= limit; left -= 1) measured = Math.min(measured, await measure());
     judged.push({ what, unit, measured, limit, isKept: measured < limit });
@@ -43,18 +49,31 @@ export async function judgeLimits({ bareNode, version }: ColdStart, killRounds: 
   await judge("NFR-006 1,000 callers in one process share a refresh", "ms", 10, () => callers(1_000), 20);
   await judge("NFR-006 another process uses a stored token, median of 20", "ms", 50, adoption);
   await judge("NFR-008 64 processes share a refresh: last one after a wave without one", "ms", 500, spread);
-  await judge("--version against a Node that does nothing, processor time", "times", 1.3, async () => version / bareNode, 1);
+  await judge(
+    "--version against a Node that does nothing, processor time",
+    "times",
+    1.3,
+    async () => version / bareNode,
+    1,
+  );
   if (spawnSync("gnome-keyring-daemon", ["--version"]).status === 0) {
     const timesFile: string = new URL("../peers/keychain-time.ts", import.meta.url).href;
-    const { keychainAgainstFile } = (await import(timesFile)) as { keychainAgainstFile: (rounds: number) => Promise<number> };
-    await judge("auth token with the keychain against the encrypted file, by the clock", "times", 1.5, () => keychainAgainstFile(20));
+    const { keychainAgainstFile } = (await import(timesFile)) as {
+      keychainAgainstFile: (rounds: number) => Promise<number>;
+    };
+    await judge("auth token with the keychain against the encrypted file, by the clock", "times", 1.5, () =>
+      keychainAgainstFile(20),
+    );
   }
   await judge(`NFR-010 kill -9 at random moments, ${killRounds} rounds`, "failures", 1, () => kills(killRounds), 1);
   return judged;
 }
 
 /** Runs something at a service and a folder of its own. */
-async function at<T>(work: (place: Place) => Promise<T>, options: Parameters<typeof startFakeSaas>[0] = {}): Promise<T> {
+async function at<T>(
+  work: (place: Place) => Promise<T>,
+  options: Parameters<typeof startFakeSaas>[0] = {},
+): Promise<T> {
   const saas = await startFakeSaas(options);
   const folder = mkdtempSync(join(tmpdir(), "spec-kitty-bench-"));
   try {
@@ -66,7 +85,10 @@ async function at<T>(work: (place: Place) => Promise<T>, options: Parameters<typ
 }
 
 /** Starts the command; `shown` settles with what stderr says when that matches. */
-function start(env: CommandEnvironment, ...args: string[]): { shown(pattern: RegExp): Promise<RegExpMatchArray>; ended: Promise<unknown> } {
+function start(
+  env: CommandEnvironment,
+  ...args: string[]
+): { shown(pattern: RegExp): Promise<RegExpMatchArray>; ended: Promise<unknown> } {
   const child = spawn(process.execPath, [bin, ...args], { env, stdio: ["ignore", "ignore", "pipe"] });
   const ended = once(child, "close");
   let text = "";
@@ -93,15 +115,20 @@ function browserLogin(): Promise<number> {
 }
 
 function deviceLogin(): Promise<number> {
-  return at(async ({ saas, env, config }) => {
-    const login = start(env, "auth", "login", "--headless");
-    const [, address = "", code = ""] = await login.shown(/on any device:\n\n {2}(\S+)\n[^]*enter this code:\n\n {2}(\S+)\n/);
-    const shownMs = Date.now() - (saas.requests.find(({ path }) => path === "/oauth/device")?.at ?? 0);
-    await approveDevice(address, code);
-    await login.ended;
-    const lastPoll = saas.requests.filter(({ path }) => path === "/oauth/token").at(-1);
-    return shownMs + statSync(join(config, "credentials.json")).mtimeMs - (lastPoll?.at ?? 0);
-  }, { deviceIntervalSeconds: 1 });
+  return at(
+    async ({ saas, env, config }) => {
+      const login = start(env, "auth", "login", "--headless");
+      const [, address = "", code = ""] = await login.shown(
+        /on any device:\n\n {2}(\S+)\n[^]*enter this code:\n\n {2}(\S+)\n/,
+      );
+      const shownMs = Date.now() - (saas.requests.find(({ path }) => path === "/oauth/device")?.at ?? 0);
+      await approveDevice(address, code);
+      await login.ended;
+      const lastPoll = saas.requests.filter(({ path }) => path === "/oauth/token").at(-1);
+      return shownMs + statSync(join(config, "credentials.json")).mtimeMs - (lastPoll?.at ?? 0);
+    },
+    { deviceIntervalSeconds: 1 },
+  );
 }
 
 function refreshes(): Promise<number> {
@@ -160,7 +187,10 @@ function adoption(): Promise<number> {
         await tokens.getAccessToken({ minValidityMs: 1e12, rejected: await tokens.getAccessToken() });
         console.log(performance.timeOrigin + performance.now());
       }`;
-    const child = spawn(process.execPath, [...typescript, "--input-type=module", "-e", waiter], { env, stdio: ["pipe", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [...typescript, "--input-type=module", "-e", waiter], {
+      env,
+      stdio: ["pipe", "pipe", "inherit"],
+    });
     const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
     const watcher = watch(config);
     const tokens = createApp({ env }).tokens();
@@ -193,7 +223,9 @@ function spread(): Promise<number> {
   return at(async ({ saas, env }) => {
     await storeSession(saas, env, sessionOf(saas));
     const wave = async (): Promise<number> => {
-      const ends = await Promise.all(Array.from({ length: 64 }, () => start(env, "auth", "token").ended.then(() => performance.now())));
+      const ends = await Promise.all(
+        Array.from({ length: 64 }, () => start(env, "auth", "token").ended.then(() => performance.now())),
+      );
       return Math.max(...ends) - Math.min(...ends);
     };
     const expired = await wave();
@@ -204,7 +236,10 @@ function spread(): Promise<number> {
 /** Plays the rounds of kill.test.ts. @returns 0 when all of them hold */
 async function kills(rounds: number): Promise<number> {
   const file = fileURLToPath(new URL("../acceptance/kill.test.ts", import.meta.url));
-  const child = spawn(process.execPath, [...typescript, "--test-reporter=spec", file], { env: { ...process.env, KILL_ROUNDS: String(rounds) }, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [...typescript, "--test-reporter=spec", file], {
+    env: { ...process.env, KILL_ROUNDS: String(rounds) },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const [text, [code]] = await Promise.all([child.stdout.toArray(), once(child, "close") as Promise<[number | null]>]);
   if (code !== 0) process.stderr.write(text.join(""));
   return code === 0 ? 0 : 1;

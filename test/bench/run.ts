@@ -38,19 +38,51 @@ if (values.json) {
   console.log(JSON.stringify({ node: process.version, calls, waves, coldStart: start, sync, limits }, null, 2));
 } else {
   const table = (rows: (string | number | boolean)[][]): string => {
-    if (values.markdown) return rows.map((row, index) => `| ${row.join(" | ")} |${index === 0 ? `\n|${row.map(() => "---|").join("")}` : ""}`).join("\n");
+    if (values.markdown)
+      return rows
+        .map((row, index) => `| ${row.join(" | ")} |${index === 0 ? `\n|${row.map(() => "---|").join("")}` : ""}`)
+        .join("\n");
     const texts = rows.map((row) => row.map(String));
     const widths = (texts[0] ?? []).map((_, column) => Math.max(...texts.map((row) => row[column]?.length ?? 0)));
-    return texts.map((row) => row.map((text, column) => (column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0))).join("  ")).join("\n");
+    return texts
+      .map((row) =>
+        row
+          .map((text, column) => (column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0)))
+          .join("  "),
+      )
+      .join("\n");
   };
   /** What says something of another machine: the README has ratios only. */
-  const portable = ([name = "", time = "", ratio = ""]: string[]): string[] => (values.markdown ? [name, ratio] : [name, time, ratio]);
-  const names: Record<string, string> = { googleAuthLibrary: "google-auth-library", openidClient: "openid-client (keeps no token: a look at the clock)", msalNode: "@azure/msal-node", ours: "spec-kitty", mcpSdk: "MCP SDK, its tokens in a file", oursForMcp: "MCP SDK with spec-kitty" };
+  const portable = ([name = "", time = "", ratio = ""]: string[]): string[] =>
+    values.markdown ? [name, ratio] : [name, time, ratio];
+  const names: Record<string, string> = {
+    googleAuthLibrary: "google-auth-library",
+    openidClient: "openid-client (keeps no token: a look at the clock)",
+    msalNode: "@azure/msal-node",
+    ours: "spec-kitty",
+    mcpSdk: "MCP SDK, its tokens in a file",
+    oursForMcp: "MCP SDK with spec-kitty",
+  };
   const nameOf = (client: string): string => names[client] ?? client;
   console.log(`Node ${process.version}\n\nA valid token, one call:\n`);
-  console.log(table([["", "ns", "x bare"], ...calls.map(({ client, nanoseconds, ratio }) => [nameOf(client), nanoseconds.toFixed(0), ratio.toFixed(2)])].map(portable)));
+  console.log(
+    table(
+      [
+        ["", "ns", "x bare"],
+        ...calls.map(({ client, nanoseconds, ratio }) => [nameOf(client), nanoseconds.toFixed(0), ratio.toFixed(2)]),
+      ].map(portable),
+    ),
+  );
   console.log("\nProcesses that hold the same expired session and want a token at the same moment:\n");
-  const rows = waves.map((row) => [nameOf(row.client).replace(/ \(.*/, ""), row.processes, row.requests, row.refreshes, row.reuses, `${row.served} of ${row.processes}`, row.survived ? "yes" : "no"]);
+  const rows = waves.map((row) => [
+    nameOf(row.client).replace(/ \(.*/, ""),
+    row.processes,
+    row.requests,
+    row.refreshes,
+    row.reuses,
+    `${row.served} of ${row.processes}`,
+    row.survived ? "yes" : "no",
+  ]);
   console.log(table([["", "processes", "requests", "refreshes", "reuses", "served", "session survived"], ...rows]));
   console.log(`\nCold start, user and system time, medians of ${start.runs} runs in turns:\n`);
   const costs: [string, number][] = [
@@ -62,8 +94,20 @@ if (values.json) {
     ["auth git-credential get", start.gitCredential],
     ...(start.gh === undefined ? [] : ([["gh auth token", start.gh]] satisfies [string, number][])),
   ];
-  console.log(table([["", "ms", "x node -e 0"], ...costs.map(([name, ms]) => [name, ms.toFixed(1), (ms / start.bareNode).toFixed(2)])].map(portable)));
+  console.log(
+    table(
+      [
+        ["", "ms", "x node -e 0"],
+        ...costs.map(([name, ms]) => [name, ms.toFixed(1), (ms / start.bareNode).toFixed(2)]),
+      ].map(portable),
+    ),
+  );
   for (const { title, rows } of syncTables(sync)) console.log(`\n${title}:\n\n${table(rows)}`);
-  const verdicts = limits.map(({ what, unit, measured, limit, isKept }) => [what, `${measured.toFixed(unit === "ms" ? 0 : 1)} ${unit}`, `< ${limit}`, isKept ? "kept" : "MISSED"]);
+  const verdicts = limits.map(({ what, unit, measured, limit, isKept }) => [
+    what,
+    `${measured.toFixed(unit === "ms" ? 0 : 1)} ${unit}`,
+    `< ${limit}`,
+    isKept ? "kept" : "MISSED",
+  ]);
   if (!values.markdown) console.log(`\nLimits:\n\n${table([["", "measured", "limit", ""], ...verdicts])}`);
 }

@@ -10,7 +10,11 @@ import { createSyncRuntime } from "spec-kitty/sync";
 
 const [step, count, how] = [process.argv[2], Number(process.argv[3]), process.argv[4]];
 // What is large has a file of its own in the queue.
-const history = (n) => ({ event_type: "HistoryAdded", aggregate_id: "WP01", payload: { wp_id: "WP01", entry_type: "note", entry_content: `line ${n}${how === "large" ? ".".repeat(2000) : ""}` } });
+const history = (n) => ({
+  event_type: "HistoryAdded",
+  aggregate_id: "WP01",
+  payload: { wp_id: "WP01", entry_type: "note", entry_content: `line ${n}${how === "large" ? ".".repeat(2000) : ""}` },
+});
 
 const steps = {
   async emit() {
@@ -18,7 +22,8 @@ const steps = {
     if ((await sync.emit(history(0))).outcome !== "queued") throw new Error("not queued");
     return timed(async () => {
       if (how === "together") {
-        for (let n = 1; n < count; n += 1000) await Promise.all(Array.from({ length: Math.min(1000, count - n) }, (_, k) => sync.emit(history(n + k))));
+        for (let n = 1; n < count; n += 1000)
+          await Promise.all(Array.from({ length: Math.min(1000, count - n) }, (_, k) => sync.emit(history(n + k))));
       } else {
         for (let n = 1; n < count; n++) await sync.emit(history(n));
       }
@@ -47,9 +52,17 @@ const steps = {
   },
   async bare() {
     const bodies = readdirSync(how).map((name) => readFileSync(join(how, name)));
-    const headers = { authorization: `Bearer ${await getTokenManager().getAccessToken()}`, "content-type": "application/json", "content-encoding": "gzip", "x-team-slug": "tm_acme" };
+    const headers = {
+      authorization: `Bearer ${await getTokenManager().getAccessToken()}`,
+      "content-type": "application/json",
+      "content-encoding": "gzip",
+      "x-team-slug": "tm_acme",
+    };
     return timed(async () => {
-      for (const body of bodies) await (await fetch(`${process.env.SPEC_KITTY_SAAS_URL}/api/v1/events/batch/`, { method: "POST", headers, body })).json();
+      for (const body of bodies)
+        await (
+          await fetch(`${process.env.SPEC_KITTY_SAAS_URL}/api/v1/events/batch/`, { method: "POST", headers, body })
+        ).json();
     });
   },
   async drain() {
@@ -65,7 +78,9 @@ const steps = {
     const meter = `data:text/javascript,${encodeURIComponent('import { writeSync } from "node:fs"; process.on("exit", () => writeSync(3, String(process.resourceUsage().maxRSS)));')}`;
     const bin = fileURLToPath(new URL("../../bin/spec-kitty.js", import.meta.url));
     const startedAt = performance.now();
-    const child = spawn(process.execPath, ["--import", meter, bin, "sync", "now"], { stdio: ["ignore", "ignore", "inherit", "pipe"] });
+    const child = spawn(process.execPath, ["--import", meter, bin, "sync", "now"], {
+      stdio: ["ignore", "ignore", "inherit", "pipe"],
+    });
     const [kilobytes] = await Promise.all([child.stdio[3].toArray(), once(child, "close")]);
     return { megabytes: Number(kilobytes.join("")) / 1024, seconds: (performance.now() - startedAt) / 1000 };
   },

@@ -38,7 +38,10 @@ export async function syncCosts(): Promise<SyncCosts> {
   let count = 0;
   const scene = async (folder = root): Promise<CommandEnvironment> => {
     const env = commandEnvironment(join(folder, String(count++)), saas.url);
-    await storeSession(saas, env, { ...sessionOf(saas, { leftMs: 3_600_000 }), teams: [{ id: "tm_acme", name: "Acme Corp" }] });
+    await storeSession(saas, env, {
+      ...sessionOf(saas, { leftMs: 3_600_000 }),
+      teams: [{ id: "tm_acme", name: "Acme Corp" }],
+    });
     return env;
   };
   try {
@@ -67,7 +70,15 @@ export async function syncCosts(): Promise<SyncCosts> {
       drained.push({ emitted, bare, ours, ratio: median(turns.map((turn) => turn.ours / turn.bare)) });
     }
     const peaks: SyncCosts["peaks"] = [];
-    for (const [events, emitted] of [[1000, "one by one"], [1000, "together"], [10_000, "one by one"], [10_000, "together"], [100_000, "together"], [100_000, "one by one"], [100_000, "large"]] as const) {
+    for (const [events, emitted] of [
+      [1000, "one by one"],
+      [1000, "together"],
+      [10_000, "one by one"],
+      [10_000, "together"],
+      [100_000, "together"],
+      [100_000, "one by one"],
+      [100_000, "large"],
+    ] as const) {
       const env = await scene(quick);
       forget(saas);
       await run(env, "emit", events, emitted);
@@ -83,24 +94,56 @@ export async function syncCosts(): Promise<SyncCosts> {
 }
 
 /** The costs as tables, each with a title; the last column holds what is true on other machines too, where anything is. */
-export function syncTables({ queued, drained, peaks, coldStart: start }: SyncCosts): { title: string; rows: string[][] }[] {
+export function syncTables({
+  queued,
+  drained,
+  peaks,
+  coldStart: start,
+}: SyncCosts): { title: string; rows: string[][] }[] {
   const perSecond = (rate: number): string => Math.round(rate).toLocaleString("en");
   return [
-    { title: "Events queued by one process", rows: [["", "a second"], ["one by one", perSecond(queued.oneByOne)], ["a thousand at a time", perSecond(queued.together)]] },
+    {
+      title: "Events queued by one process",
+      rows: [
+        ["", "a second"],
+        ["one by one", perSecond(queued.oneByOne)],
+        ["a thousand at a time", perSecond(queued.together)],
+      ],
+    },
     {
       title: "10,000 events drained, and the same events posted as prepared bodies by a loop of fetch",
-      rows: [["", "fetch, a second", "ours, a second", "of fetch (goal: 0.5)"], ...drained.map(({ emitted, bare, ours, ratio }) => [`emitted ${emitted}`, perSecond(bare), perSecond(ours), ratio.toFixed(2)])],
+      rows: [
+        ["", "fetch, a second", "ours, a second", "of fetch (goal: 0.5)"],
+        ...drained.map(({ emitted, bare, ours, ratio }) => [
+          `emitted ${emitted}`,
+          perSecond(bare),
+          perSecond(ours),
+          ratio.toFixed(2),
+        ]),
+      ],
     },
     {
       title: "sync now, the whole command",
-      rows: [["", "seconds", "peak of memory, MB (goal: under 150)"], ...peaks.map(({ events, emitted, megabytes, seconds }) => [`${perSecond(events)} events, emitted ${emitted}`, seconds.toFixed(2), megabytes.toFixed(0)])],
+      rows: [
+        ["", "seconds", "peak of memory, MB (goal: under 150)"],
+        ...peaks.map(({ events, emitted, megabytes, seconds }) => [
+          `${perSecond(events)} events, emitted ${emitted}`,
+          seconds.toFixed(2),
+          megabytes.toFixed(0),
+        ]),
+      ],
     },
     {
       title: "Cold start of sync emit, medians of 20 runs in turns",
       rows: [
         ["", "ms of work", "ms until it ends", "work beyond node"],
         ["node -e 0", start.bareNode.toFixed(1), start.bareNodeTaken.toFixed(0), ""],
-        ["sync emit", start.emit.toFixed(1), start.emitTaken.toFixed(0), `+${(start.emit - start.bareNode).toFixed(1)}`],
+        [
+          "sync emit",
+          start.emit.toFixed(1),
+          start.emitTaken.toFixed(0),
+          `+${(start.emit - start.bareNode).toFixed(1)}`,
+        ],
       ],
     },
   ];
@@ -119,18 +162,28 @@ interface Measured {
 
 /** One step in a process of its own, which measures itself. */
 async function run(env: CommandEnvironment, step: string, events: number, how: string): Promise<Measured> {
-  const child = spawn(process.execPath, [script, step, String(events), how], { env, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [script, step, String(events), how], {
+    env,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const [text] = await Promise.all([child.stdout.toArray(), once(child, "close")]);
   return JSON.parse(text.join("")) as Measured;
 }
 
 function coldStart(env: CommandEnvironment, folder: string): SyncCosts["coldStart"] {
   const meter = join(folder, "meter.cjs");
-  writeFileSync(meter, `process.on("exit", () => { const u = process.resourceUsage(); require("fs").writeSync(3, String(u.userCPUTime + u.systemCPUTime)); });`);
+  writeFileSync(
+    meter,
+    `process.on("exit", () => { const u = process.resourceUsage(); require("fs").writeSync(3, String(u.userCPUTime + u.systemCPUTime)); });`,
+  );
   const payload = JSON.stringify({ wp_id: "WP01", entry_type: "note", entry_content: "wrote a line" });
   const once = (...args: string[]): [spent: number, taken: number] => {
     const startedAt = performance.now();
-    const { output, status, stderr } = spawnSync(process.execPath, ["-r", meter, ...args], { env, stdio: ["ignore", "pipe", "pipe", "pipe"], encoding: "utf8" });
+    const { output, status, stderr } = spawnSync(process.execPath, ["-r", meter, ...args], {
+      env,
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+      encoding: "utf8",
+    });
     if (status !== 0) throw new Error(stderr);
     return [Number(output[3]) / 1000, performance.now() - startedAt];
   };
@@ -140,6 +193,13 @@ function coldStart(env: CommandEnvironment, folder: string): SyncCosts["coldStar
     bare.push(once("-e", "0"));
     emit.push(once(bin, "sync", "emit", "HistoryAdded", "--aggregate", "WP01", "--payload", payload));
   }
-  const [spent, taken] = [0, 1].map((column) => (runs: [number, number][]) => median(runs.map((times) => times[column] ?? NaN)));
-  return { bareNode: spent?.(bare) ?? NaN, emit: spent?.(emit) ?? NaN, bareNodeTaken: taken?.(bare) ?? NaN, emitTaken: taken?.(emit) ?? NaN };
+  const [spent, taken] = [0, 1].map(
+    (column) => (runs: [number, number][]) => median(runs.map((times) => times[column] ?? NaN)),
+  );
+  return {
+    bareNode: spent?.(bare) ?? NaN,
+    emit: spent?.(emit) ?? NaN,
+    bareNodeTaken: taken?.(bare) ?? NaN,
+    emitTaken: taken?.(emit) ?? NaN,
+  };
 }

@@ -30,12 +30,18 @@ export async function validToken(peers: PeerClients): Promise<CallCost[]> {
   await storeSession(saas, {}, session, { storage: vault });
   const tokens = createApp({ env: {}, storage: vault }).tokens();
   const accessToken = session.accessToken.reveal();
-  const peerSession = { accessToken, refreshToken: session.refreshToken?.reveal() ?? "", expiresAt: session.accessTokenExpiresAt ?? 0, tokenUrl: session.server.token_endpoint };
+  const peerSession = {
+    accessToken,
+    refreshToken: session.refreshToken?.reveal() ?? "",
+    expiresAt: session.accessTokenExpiresAt ?? 0,
+    tokenUrl: session.server.token_endpoint,
+  };
   const sources: [name: string, get: Source, calls: number][] = [
     ["bare async function", async () => accessToken, 200_000],
     ["ours", () => tokens.getAccessToken(), 200_000],
   ];
-  for (const [name, create] of Object.entries(peers)) sources.push([name, (await create(peerSession)).getAccessToken, name === "msalNode" ? 1_000 : 200_000]);
+  for (const [name, create] of Object.entries(peers))
+    sources.push([name, (await create(peerSession)).getAccessToken, name === "msalNode" ? 1_000 : 200_000]);
 
   const rounds = new Map<string, number[]>(sources.map(([name]) => [name, []]));
   for (let round = 0; round < 11; round += 1) {

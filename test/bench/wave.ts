@@ -26,14 +26,22 @@ export interface WaveResult {
 }
 
 /** Lets a number of processes find the same session expired at the same moment. */
-export async function wave(client: "ours" | "oursForMcp" | "googleAuthLibrary" | "openidClient" | "mcpSdk", processes: number): Promise<WaveResult> {
+export async function wave(
+  client: "ours" | "oursForMcp" | "googleAuthLibrary" | "openidClient" | "mcpSdk",
+  processes: number,
+): Promise<WaveResult> {
   const saas = await startFakeSaas();
   const folder = mkdtempSync(join(tmpdir(), "spec-kitty-bench-"));
   try {
     const env = commandEnvironment(folder, saas.url);
     const session = sessionOf(saas);
     const file = join(folder, "tokens.json");
-    const plain = { accessToken: session.accessToken.reveal(), refreshToken: session.refreshToken?.reveal(), expiresAt: session.accessTokenExpiresAt, tokenUrl: session.server.token_endpoint };
+    const plain = {
+      accessToken: session.accessToken.reveal(),
+      refreshToken: session.refreshToken?.reveal(),
+      expiresAt: session.accessTokenExpiresAt,
+      tokenUrl: session.server.token_endpoint,
+    };
     writeFileSync(file, JSON.stringify(plain), { mode: 0o600 });
     const isOurs = client === "ours" || client === "oursForMcp";
     if (isOurs) await storeSession(saas, env, session);
@@ -44,8 +52,11 @@ export async function wave(client: "ours" | "oursForMcp" | "googleAuthLibrary" |
     for (const { lines } of running) await lines.next();
     for (const { child } of running) child.stdin.write("go\n");
     const tokens = await Promise.all(running.map(async ({ lines }) => String((await lines.next()).value)));
-    const isGood = (token: string): boolean => saas.accessTokens.get(token)?.session.ended === undefined && saas.accessTokens.has(token);
-    const stored = isOurs ? (await storedSession(env))?.refreshToken?.reveal() : (JSON.parse(readFileSync(file, "utf8")) as { refreshToken?: string }).refreshToken;
+    const isGood = (token: string): boolean =>
+      saas.accessTokens.get(token)?.session.ended === undefined && saas.accessTokens.has(token);
+    const stored = isOurs
+      ? (await storedSession(env))?.refreshToken?.reveal()
+      : (JSON.parse(readFileSync(file, "utf8")) as { refreshToken?: string }).refreshToken;
     const grant = saas.refreshTokens.get(stored ?? "");
     return {
       client,

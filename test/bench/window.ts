@@ -32,7 +32,10 @@ export async function widthOfWindow(machine: Machine, refreshes: number): Promis
     let done = 0;
     for (; done < refreshes; done = saas.counters.refreshes) {
       rotatedAt = 0;
-      const { stderr } = await machine.start(["auth", "refresh"], env, ["--import", `data:text/javascript,${encodeURIComponent(watchRename)}`]).ended;
+      const { stderr } = await machine.start(["auth", "refresh"], env, [
+        "--import",
+        `data:text/javascript,${encodeURIComponent(watchRename)}`,
+      ]).ended;
       widths.push(Number(/^stored at (\S+)$/m.exec(stderr)?.[1]) - rotatedAt);
     }
     return widths;

@@ -14,7 +14,10 @@ test("the option takes precedence over the variable, that over the folder's choi
   await here("auth login --profile other");
   const chosen = async (args = "", more: CommandEnvironment = {}): Promise<string | undefined> => {
     const { stdout } = await inProject(`auth status${args}`, more);
-    const asJson = JSON.parse((await inProject(`auth status --json${args}`, more)).stdout) as { profile: string; profileSource: string };
+    const asJson = JSON.parse((await inProject(`auth status --json${args}`, more)).stdout) as {
+      profile: string;
+      profileSource: string;
+    };
     const said = /^ {2}Profile +(.*)$/m.exec(stdout)?.[1];
     assert.equal(said, `${asJson.profile} (${asJson.profileSource})`);
     return said;
@@ -24,28 +27,58 @@ test("the option takes precedence over the variable, that over the folder's choi
   const agreed = await inProject("auth switch work --here", {}, projects);
   assert.equal(agreed.stdout.replace(/: bob.*/, ""), `✓ The active profile in ${projects} is "work"\n`);
   assert.equal(await chosen(), `work (--here in ${projects})`, "a folder above the working one");
-  assert.deepEqual(JSON.parse((await inProject("auth switch other --here --json")).stdout), { active: "other", folder: project });
+  assert.deepEqual(JSON.parse((await inProject("auth switch other --here --json")).stdout), {
+    active: "other",
+    folder: project,
+  });
   assert.equal(await chosen(), `other (--here in ${project})`, "the nearest folder");
   assert.equal(await chosen("", { SPEC_KITTY_PROFILE: "default" }), "default (SPEC_KITTY_PROFILE)");
   assert.equal(await chosen(" --profile work", { SPEC_KITTY_PROFILE: "default" }), "work (--profile)");
   symlinkSync(project, join(folder, "link"));
-  assert.equal((await inProject("auth status --json", {}, join(folder, "link"))).stdout, (await inProject("auth status --json")).stdout, "the real path counts");
+  assert.equal(
+    (await inProject("auth status --json", {}, join(folder, "link"))).stdout,
+    (await inProject("auth status --json")).stdout,
+    "the real path counts",
+  );
   assert.equal((await here("auth whoami")).stdout, "alice@example.com\n", "elsewhere nothing has changed");
-  assert.match((await inProject("auth list")).stderr, new RegExp(`^Here, "other" is used, because of --here in ${project}\\.$`, "m"));
-  assert.match((await inProject("auth switch work")).stderr, new RegExp(`^warning: here, "other" is still used, because of --here in ${project}$`, "m"));
+  assert.match(
+    (await inProject("auth list")).stderr,
+    new RegExp(`^Here, "other" is used, because of --here in ${project}\\.$`, "m"),
+  );
+  assert.match(
+    (await inProject("auth switch work")).stderr,
+    new RegExp(`^warning: here, "other" is still used, because of --here in ${project}$`, "m"),
+  );
 });
 
 test("a profile that was chosen for a folder and is gone is an error, and no other account is used", async (t) => {
   const { env, project, inProject } = await twoAccounts(t);
   await inProject("auth switch work --here");
-  await createApp({ env }).store.update((stored) => ({ ...stored, profiles: new Map([...stored.profiles].filter(([name]) => name !== "work")) }));
-  for (const command of ["auth status", "auth whoami", "auth token", "auth logout", "auth exec-credential", "auth git-credential erase"]) {
+  await createApp({ env }).store.update((stored) => ({
+    ...stored,
+    profiles: new Map([...stored.profiles].filter(([name]) => name !== "work")),
+  }));
+  for (const command of [
+    "auth status",
+    "auth whoami",
+    "auth token",
+    "auth logout",
+    "auth exec-credential",
+    "auth git-credential erase",
+  ]) {
     // That one reads its standard input, which is a process's own.
-    const { code, stdout, stderr } = command.includes("git") ? await runCommand(t, command.split(" "), env, { cwd: project }) : await inProject(command);
+    const { code, stdout, stderr } = command.includes("git")
+      ? await runCommand(t, command.split(" "), env, { cwd: project })
+      : await inProject(command);
     assert.deepEqual([command.includes("git") ? 4 : code, stdout], [4, ""], command);
     assert.match(stderr, command.includes("git") ? /^$/ : /profile "work"/, command);
   }
-  assert.match((await inProject("auth whoami")).stderr, new RegExp(`^error: there is no profile "work", which --here in ${project} names\nhint: Known: default\\. [^\n]* To choose another here: spec-kitty auth switch --here\n$`));
+  assert.match(
+    (await inProject("auth whoami")).stderr,
+    new RegExp(
+      `^error: there is no profile "work", which --here in ${project} names\nhint: Known: default\\. [^\n]* To choose another here: spec-kitty auth switch --here\n$`,
+    ),
+  );
   assert.equal((await inProject("auth switch default --here")).code, 0);
   assert.equal((await inProject("auth whoami")).stdout, "alice@example.com\n");
 });
@@ -58,11 +91,18 @@ test("S-010 a file that came with a folder decides nothing: whose token is print
   const token = (await storedSession(env))?.accessToken.reveal();
   assert.equal((await inProject("auth token")).stdout, `${token}\n`);
   assert.equal((await inProject("auth whoami")).stdout, "alice@example.com\n");
-  assert.equal((JSON.parse((await inProject("auth exec-credential")).stdout) as { status: { token: string } }).status.token, token);
+  assert.equal(
+    (JSON.parse((await inProject("auth exec-credential")).stdout) as { status: { token: string } }).status.token,
+    token,
+  );
   assert.match((await inProject("api GET /api/v1/me")).stdout, /alice@example\.com/);
   assert.equal((await inProject("auth login --force")).code, 0, "default is logged in again, not work");
   assert.equal((await inProject("auth login --yes", { SPEC_KITTY_SAAS_URL: other.url })).code, 0);
-  assert.match((await here("auth list")).stdout, new RegExp(`work +bob@example.com \\(Bolt Ltd\\) +${saas.url} +logged in`), "and work is not bound to another service");
+  assert.match(
+    (await here("auth list")).stdout,
+    new RegExp(`work +bob@example.com \\(Bolt Ltd\\) +${saas.url} +logged in`),
+    "and work is not bound to another service",
+  );
   assert.equal((await inProject("auth logout --force")).code, 0);
   assert.equal((await here("auth whoami --profile work")).stdout, "bob@example.com\n", "nor logged out");
 });
@@ -75,29 +115,72 @@ test("a file that suggests a profile is a hint with the command to agree, until 
   assert.equal((await inProject("auth whoami")).stderr, `${suggestion}spec-kitty auth switch work --here\n`);
   const below = join(project, "it's below");
   mkdirSync(below);
-  assert.equal((await inProject("auth whoami", {}, below)).stderr, `${suggestion}cd ${project}, then spec-kitty auth switch work --here\n`);
-  for (const args of ["auth whoami --profile default", "auth list", "auth switch default"]) assert.equal((await inProject(args)).stderr, "", args);
+  assert.equal(
+    (await inProject("auth whoami", {}, below)).stderr,
+    `${suggestion}cd ${project}, then spec-kitty auth switch work --here\n`,
+  );
+  for (const args of ["auth whoami --profile default", "auth list", "auth switch default"])
+    assert.equal((await inProject(args)).stderr, "", args);
   assert.equal((await inProject("auth whoami", { SPEC_KITTY_PROFILE: "default" })).stderr, "");
   await inProject("auth switch work --here");
-  assert.deepEqual(await inProject("auth whoami", {}, below), { code: 0, signal: null, stdout: "bob@example.com\n", stderr: "" });
+  assert.deepEqual(await inProject("auth whoami", {}, below), {
+    code: 0,
+    signal: null,
+    stdout: "bob@example.com\n",
+    stderr: "",
+  });
   await inProject("auth switch default --here");
-  assert.deepEqual(await inProject("auth whoami"), { code: 0, signal: null, stdout: "alice@example.com\n", stderr: "" }, "the user said no");
+  assert.deepEqual(
+    await inProject("auth whoami"),
+    { code: 0, signal: null, stdout: "alice@example.com\n", stderr: "" },
+    "the user said no",
+  );
 });
 
 test("S-010 a file that does not name one of the user's profiles is ignored, with a warning that does not quote an invalid name", async (t) => {
   const { project, inProject } = await twoAccounts(t);
   const file = join(project, ".spec-kitty-profile");
-  for (const text of ["", "no such\n", "https://elsewhere.example\n", "-x", "\u001b[2J", `${"a".repeat(65)}`, "x".repeat(5000)]) {
+  for (const text of [
+    "",
+    "no such\n",
+    "https://elsewhere.example\n",
+    "-x",
+    "\u001b[2J",
+    `${"a".repeat(65)}`,
+    "x".repeat(5000),
+  ]) {
     writeFileSync(file, text);
-    assert.deepEqual(await inProject("auth whoami"), { code: 0, signal: null, stdout: "alice@example.com\n", stderr: `warning: "${file}" does not hold the name of a profile, and is ignored\n` }, text);
+    assert.deepEqual(
+      await inProject("auth whoami"),
+      {
+        code: 0,
+        signal: null,
+        stdout: "alice@example.com\n",
+        stderr: `warning: "${file}" does not hold the name of a profile, and is ignored\n`,
+      },
+      text,
+    );
   }
   writeFileSync(file, "theirs\n");
-  assert.equal((await inProject("auth whoami")).stderr, `warning: "${file}" suggests the profile "theirs", which does not exist: "default" is used\n`);
+  assert.equal(
+    (await inProject("auth whoami")).stderr,
+    `warning: "${file}" suggests the profile "theirs", which does not exist: "default" is used\n`,
+  );
 });
 
 test("a profile that does not exist is an error for every command but login, with a list of those that do", async (t) => {
   const { inProject } = await twoAccounts(t);
-  for (const command of ["auth status", "auth whoami", "auth token", "auth refresh", "auth team", "auth logout", "auth status --check", "auth exec-credential", "api GET /api/v1/me"]) {
+  for (const command of [
+    "auth status",
+    "auth whoami",
+    "auth token",
+    "auth refresh",
+    "auth team",
+    "auth logout",
+    "auth status --check",
+    "auth exec-credential",
+    "api GET /api/v1/me",
+  ]) {
     const { code, stdout, stderr } = await inProject(`${command} --profile wrok`);
     assert.deepEqual([code, stdout], [4, ""], command);
     assert.match(stderr, /^error: there is no profile "wrok"/, command);
@@ -113,23 +196,46 @@ test("a token in the environment is shown as one, takes precedence over every pr
   const { code, stdout, stderr } = await inProject("auth status", { SPEC_KITTY_ACCESS_TOKEN: token });
   assert.equal(code, 0);
   assert.match(stdout, /^✓ A token from SPEC_KITTY_ACCESS_TOKEN is used$/m);
-  assert.match(stdout, /^ {2}Access token +from SPEC_KITTY_ACCESS_TOKEN, used as is: it takes precedence over every login/m);
+  assert.match(
+    stdout,
+    /^ {2}Access token +from SPEC_KITTY_ACCESS_TOKEN, used as is: it takes precedence over every login/m,
+  );
   assert.match(stdout, /^ {2}Profile +default \(active\); its own session is not used$/m);
   assert.ok(!(stdout + stderr).includes(token) && !stdout.includes("alice"));
-  const asJson = JSON.parse((await inProject("auth status --json", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout) as Record<string, unknown>;
+  const asJson = JSON.parse(
+    (await inProject("auth status --json", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout,
+  ) as Record<string, unknown>;
   assert.deepEqual(
     { ...asJson, storage: 0 },
-    { authenticated: true, checked: false, profile: "default", profileSource: "active", tokenSource: "SPEC_KITTY_ACCESS_TOKEN", service: saas.url, storage: 0 },
+    {
+      authenticated: true,
+      checked: false,
+      profile: "default",
+      profileSource: "active",
+      tokenSource: "SPEC_KITTY_ACCESS_TOKEN",
+      service: saas.url,
+      storage: 0,
+    },
   );
   assert.equal(saas.requests.length, sent, "nobody was asked");
 
-  assert.match((await inProject("auth status --check", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout, /^ {2}User +bob@example\.com, Bob$/m);
+  assert.match(
+    (await inProject("auth status --check", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout,
+    /^ {2}User +bob@example\.com, Bob$/m,
+  );
   assert.equal((await inProject("auth whoami", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout, "bob@example.com\n");
   writeFileSync(join(project, ".spec-kitty-profile"), "theirs\n");
-  assert.deepEqual(await inProject("auth whoami", { SPEC_KITTY_ACCESS_TOKEN: token }), { code: 0, signal: null, stdout: "bob@example.com\n", stderr: "" }, "it needs no profile");
+  assert.deepEqual(
+    await inProject("auth whoami", { SPEC_KITTY_ACCESS_TOKEN: token }),
+    { code: 0, signal: null, stdout: "bob@example.com\n", stderr: "" },
+    "it needs no profile",
+  );
   const refused = await inProject("auth status --check", { SPEC_KITTY_ACCESS_TOKEN: "at_wrong" });
   assert.equal(refused.code, 4);
-  assert.match(refused.stderr, /^error: the service refuses the access token from the environment\nhint: .*unset SPEC_KITTY_ACCESS_TOKEN\n$/);
+  assert.match(
+    refused.stderr,
+    /^error: the service refuses the access token from the environment\nhint: .*unset SPEC_KITTY_ACCESS_TOKEN\n$/,
+  );
 });
 
 test("S-001 each of two accounts is asked about at its own service", async (t) => {
@@ -149,7 +255,16 @@ test("S-001 each of two accounts is asked about at its own service", async (t) =
 test("the hint to log in names the profile that the command was about", async (t) => {
   const { run, here, saas } = await twoAccounts(t);
   const login = "spec-kitty auth login --profile work";
-  const commands = ["auth token", "auth status", "auth whoami", "auth refresh", "api GET /api/v1/me", "tracker status --provider github --project p", "sync now", "sync watch"];
+  const commands = [
+    "auth token",
+    "auth status",
+    "auth whoami",
+    "auth refresh",
+    "api GET /api/v1/me",
+    "tracker status --provider github --project p",
+    "sync now",
+    "sync watch",
+  ];
   for (const session of saas.sessions.keys()) saas.revoke(session);
   const ended = await here("api GET /api/v1/me --profile work");
   assert.deepEqual([ended.code, ended.stderr], [4, `error: Session expired or revoked\nhint: Run: ${login}\n`]);
@@ -160,16 +275,25 @@ test("the hint to log in names the profile that the command was about", async (t
     assert.ok(stderr.endsWith(`hint: Run: ${login}\n`), `${command}: ${stderr}`);
   }
   assert.equal((await here("auth login --profile work")).code, 0);
-  assert.match((await here("auth login --profile work")).stdout, /To log in again: spec-kitty auth login --profile work --force\n$/);
+  assert.match(
+    (await here("auth login --profile work")).stdout,
+    /To log in again: spec-kitty auth login --profile work --force\n$/,
+  );
 });
 
 test("the hint of a failed login, or of a refused token, names the profile that the command was about", async (t) => {
   const { here, saas } = await twoAccounts(t);
   const login = "spec-kitty auth login --profile work";
-  assert.match((await here("auth login --force --profile work", { BROWSER: denyingBrowser })).stderr, new RegExp(`\\nhint: [^\\n]*${login}( |$)`, "m"));
+  assert.match(
+    (await here("auth login --force --profile work", { BROWSER: denyingBrowser })).stderr,
+    new RegExp(`\\nhint: [^\\n]*${login}( |$)`, "m"),
+  );
   saas.faults.always("/api/v1/tracker/status/", { status: 401 });
   saas.faults.always("/api/v1/me", { status: 401 });
-  for (const [command, hint] of [["tracker status --provider github --project p", login], ["auth status --check", `${login} --force`]]) {
+  for (const [command, hint] of [
+    ["tracker status --provider github --project p", login],
+    ["auth status --check", `${login} --force`],
+  ]) {
     const { code, stderr } = await here(`${command} --profile work`);
     assert.deepEqual([code, stderr.split("\n").at(-2)], [4, `hint: Run: ${hint}`]);
   }

@@ -18,14 +18,22 @@ test("every command has help with two examples that the parser accepts", async (
     const name = words.join(" ");
     const shown = await dispatch([...words, "--help"], ownIdentity);
     assert.deepEqual(shown, { kind: "text", text: commandHelp(command, ownIdentity) }, name);
-    assert.ok(command.usage === name || command.usage.startsWith(`${name} `), `the usage of ${name} begins with ${command.usage}`);
+    assert.ok(
+      command.usage === name || command.usage.startsWith(`${name} `),
+      `the usage of ${name} begins with ${command.usage}`,
+    );
     assert.ok(command.examples.length >= 2, `${name} has ${command.examples.length} examples`);
     const lines = command.examples.map(([line]) => exampleLine(line, ownIdentity));
-    assert.ok(lines.some((line) => line.includes(`spec-kitty ${name}`)), `no example of ${name} calls it`);
+    assert.ok(
+      lines.some((line) => line.includes(`spec-kitty ${name}`)),
+      `no example of ${name} calls it`,
+    );
     for (const line of lines) {
       const own = new RegExp(`^spec-kitty ${name}(?= |$)((?: +(?:'[^']*'|"[^"]*"|[^\\s'"|>)]+))*)`).exec(line);
       if (own === null) continue;
-      const args = [...(own[1] ?? "").matchAll(/'([^']*)'|"([^"]*)"|([^\s'"]+)/g)].map(([, single, double, bare]) => single ?? double ?? bare ?? "");
+      const args = [...(own[1] ?? "").matchAll(/'([^']*)'|"([^"]*)"|([^\s'"]+)/g)].map(
+        ([, single, double, bare]) => single ?? double ?? bare ?? "",
+      );
       const request = await dispatch([...words, ...args], ownIdentity);
       assert.equal(request.kind, "run", line);
     }
@@ -33,15 +41,25 @@ test("every command has help with two examples that the parser accepts", async (
 });
 
 test("the help of an option that every command has is the command's own where it has one", async () => {
-  const help = async (line: string): Promise<string> => commandHelp(await (commandTable.find(({ words }) => words.join(" ") === line)?.load() ?? assert.fail(line)), ownIdentity);
-  for (const line of ["sync run", "sync watch"]) assert.match(await help(line), /--json +print one JSON object per line$/m);
+  const help = async (line: string): Promise<string> =>
+    commandHelp(
+      await (commandTable.find(({ words }) => words.join(" ") === line)?.load() ?? assert.fail(line)),
+      ownIdentity,
+    );
+  for (const line of ["sync run", "sync watch"])
+    assert.match(await help(line), /--json +print one JSON object per line$/m);
   assert.match(await help("sync now"), /--json +print JSON, even on failure$/m);
-  for (const line of ["api", "completion", "auth git-credential", "auth exec-credential"]) assert.match(await help(line), /--json +print a failure as JSON$/m);
+  for (const line of ["api", "completion", "auth git-credential", "auth exec-credential"])
+    assert.match(await help(line), /--json +print a failure as JSON$/m);
 });
 
 test("FR-021 under another tool's name no help mentions this one", async () => {
   const acme = createIdentity({ name: "acme-cli", version: "1.0.0" });
-  const requests = await Promise.all(["", ...Object.keys(groupSummaries), ...commandTable.map(({ words }) => words.join(" "))].map((line) => dispatch([...line.split(" ").filter(Boolean), "--help"], acme)));
+  const requests = await Promise.all(
+    ["", ...Object.keys(groupSummaries), ...commandTable.map(({ words }) => words.join(" "))].map((line) =>
+      dispatch([...line.split(" ").filter(Boolean), "--help"], acme),
+    ),
+  );
   const help = requests.map((request) => (request.kind === "text" ? request.text : "")).join("\n");
   assert.doesNotMatch(help, /spec.?kitty/i);
   assert.match(help, /acme-cli auth login/);
@@ -57,11 +75,16 @@ test("FR-021 under another tool's name no help mentions this one", async () => {
 });
 
 test("every group of commands says what it is about, and its help names every command in it", async () => {
-  for (const group of new Set(commandTable.filter(({ words }) => words.length > 1).map(({ words }) => words[0] ?? ""))) {
+  for (const group of new Set(
+    commandTable.filter(({ words }) => words.length > 1).map(({ words }) => words[0] ?? ""),
+  )) {
     assert.ok(groupSummaries[group], group);
     const help = await dispatch([group], ownIdentity);
     for (const { words, summary } of commandTable.filter(({ words: [first] }) => first === group)) {
-      assert.ok(help.kind === "text" && help.text.includes(`  ${words[1]} `) && help.text.includes(summary), words.join(" "));
+      assert.ok(
+        help.kind === "text" && help.text.includes(`  ${words[1]} `) && help.text.includes(summary),
+        words.join(" "),
+      );
     }
   }
 });
@@ -79,6 +102,10 @@ test("no two commands have the same words, and no two options of a command the s
 test("in cli/ only main touches the process", () => {
   const touching = readdirSync(cli, { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith(".ts") && path !== "main.ts")
-    .filter((path) => /\bprocess\.(?!getBuiltinModule\b)/.test(readFileSync(join(cli, path), "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "")));
+    .filter((path) =>
+      /\bprocess\.(?!getBuiltinModule\b)/.test(
+        readFileSync(join(cli, path), "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, ""),
+      ),
+    );
   assert.deepEqual(touching, []);
 });

@@ -9,21 +9,33 @@ const windows = { skip: process.platform === "win32" && "a folder in use cannot 
 const before = process.cwd();
 after(() => process.chdir(before));
 
-test("every command that needs no file of the folder works in a deleted one, and one that does says so", windows, async (t) => {
-  const { here } = await scene(t);
-  const folder = mkdtempSync(join(tmpdir(), "spec-kitty-gone-"));
-  process.chdir(folder);
-  rmdirSync(folder);
-  for (const line of ["auth login", "auth status", "api GET /api/v1/me", "sync status", "auth doctor", "auth logout"]) {
-    const { code, stderr } = await here(line);
-    assert.deepEqual([line, code], [line, 0], stderr);
-    assert.doesNotMatch(stderr, /This is a bug/);
-  }
-  for (const line of ["auth login", "auth token", "sync status", "auth doctor"]) {
-    const { code, stdout, stderr } = await here(line, { SPEC_KITTY_CONFIG_DIR: "config" });
-    assert.deepEqual([line, code, stdout], [line, 2, ""]);
-    const error = /^error: SPEC_KITTY_CONFIG_DIR is "config", which is relative, and the folder that this command was started in no longer exists$/m;
-    assert.match(stderr, error);
-    assert.match(stderr, /^hint: Set SPEC_KITTY_CONFIG_DIR to an absolute path, or .*: cd FOLDER/m);
-  }
-});
+test(
+  "every command that needs no file of the folder works in a deleted one, and one that does says so",
+  windows,
+  async (t) => {
+    const { here } = await scene(t);
+    const folder = mkdtempSync(join(tmpdir(), "spec-kitty-gone-"));
+    process.chdir(folder);
+    rmdirSync(folder);
+    for (const line of [
+      "auth login",
+      "auth status",
+      "api GET /api/v1/me",
+      "sync status",
+      "auth doctor",
+      "auth logout",
+    ]) {
+      const { code, stderr } = await here(line);
+      assert.deepEqual([line, code], [line, 0], stderr);
+      assert.doesNotMatch(stderr, /This is a bug/);
+    }
+    for (const line of ["auth login", "auth token", "sync status", "auth doctor"]) {
+      const { code, stdout, stderr } = await here(line, { SPEC_KITTY_CONFIG_DIR: "config" });
+      assert.deepEqual([line, code, stdout], [line, 2, ""]);
+      const error =
+        /^error: SPEC_KITTY_CONFIG_DIR is "config", which is relative, and the folder that this command was started in no longer exists$/m;
+      assert.match(stderr, error);
+      assert.match(stderr, /^hint: Set SPEC_KITTY_CONFIG_DIR to an absolute path, or .*: cd FOLDER/m);
+    }
+  },
+);

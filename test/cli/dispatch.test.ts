@@ -5,14 +5,42 @@ import { runHere } from "../helpers/command-here.ts";
 import { scene } from "../helpers/scene.ts";
 
 for (const [line, error, hint] of [
-  ["auht login", '"auht" is not a command of spec-kitty', "Did you mean: spec-kitty auth? Usage: spec-kitty COMMAND [options]"],
-  ["auth frobnicate", '"frobnicate" is not a command of spec-kitty auth', "Usage: spec-kitty auth COMMAND [options]. See: spec-kitty auth --help"],
-  ["--verison", '"--verison" is not an option of spec-kitty', "Did you mean: spec-kitty --version? Usage: spec-kitty COMMAND [options]"],
-  ["auth login --stroage file", '"--stroage" is not an option of "auth login"', "Did you mean --storage? Usage: spec-kitty auth login [ADDRESS] [options]"],
+  [
+    "auht login",
+    '"auht" is not a command of spec-kitty',
+    "Did you mean: spec-kitty auth? Usage: spec-kitty COMMAND [options]",
+  ],
+  [
+    "auth frobnicate",
+    '"frobnicate" is not a command of spec-kitty auth',
+    "Usage: spec-kitty auth COMMAND [options]. See: spec-kitty auth --help",
+  ],
+  [
+    "--verison",
+    '"--verison" is not an option of spec-kitty',
+    "Did you mean: spec-kitty --version? Usage: spec-kitty COMMAND [options]",
+  ],
+  [
+    "auth login --stroage file",
+    '"--stroage" is not an option of "auth login"',
+    "Did you mean --storage? Usage: spec-kitty auth login [ADDRESS] [options]",
+  ],
   ["auth login -x", '"-x" is not an option of "auth login"', "Usage: spec-kitty auth login [ADDRESS] [options]"],
-  ["auth login --constructor", '"--constructor" is not an option of "auth login"', "Usage: spec-kitty auth login [ADDRESS] [options]"],
-  ["auth login --password hunter2", '"--password" is not an option of "auth login"', "Usage: spec-kitty auth login [ADDRESS] [options]"],
-  ["auth login --port no", '--port is "no", not a whole number from 1 to 65535', "Usage: spec-kitty auth login [ADDRESS] [options]"],
+  [
+    "auth login --constructor",
+    '"--constructor" is not an option of "auth login"',
+    "Usage: spec-kitty auth login [ADDRESS] [options]",
+  ],
+  [
+    "auth login --password hunter2",
+    '"--password" is not an option of "auth login"',
+    "Usage: spec-kitty auth login [ADDRESS] [options]",
+  ],
+  [
+    "auth login --port no",
+    '--port is "no", not a whole number from 1 to 65535',
+    "Usage: spec-kitty auth login [ADDRESS] [options]",
+  ],
   ["auth status extra", 'unexpected argument "extra"', "Usage: spec-kitty auth status [options]"],
 ] as const) {
   test(`wrong usage is exit 2, with the nearest name and the usage line: ${line}`, async (t) => {
@@ -27,7 +55,10 @@ async function everyHelp(words: readonly string[] = []): Promise<Map<string, str
   assert.deepEqual([code, stderr], [0, ""], words.join(" "));
   const found = new Map([[words.join(" "), stdout]]);
   const [, rows = ""] = /^Commands\n((?: {2}.*\n)+)/m.exec(stdout) ?? [];
-  const below = rows.split("\n").filter(Boolean).map((row) => row.trim().split(/\s+/)[0] ?? "");
+  const below = rows
+    .split("\n")
+    .filter(Boolean)
+    .map((row) => row.trim().split(/\s+/)[0] ?? "");
   for (const word of below) for (const [name, text] of await everyHelp([...words, word])) found.set(name, text);
   return found;
 }
@@ -40,7 +71,11 @@ test("FR-008 C-001 --help at every level shows usage, options and two examples, 
     const [, examples = ""] = /^Examples\n((?: {2}.*\n?)+)/m.exec(text) ?? [];
     const lines = examples.trimEnd().split("\n");
     assert.ok(lines.length >= 2, `two examples of "${name}"`);
-    if (/^(auth|sync|tracker)$/.test(name)) assert.ok(lines.every((line) => line.startsWith(`  spec-kitty ${name} `)), `an example of "${name}" is another group's`);
+    if (/^(auth|sync|tracker)$/.test(name))
+      assert.ok(
+        lines.every((line) => line.startsWith(`  spec-kitty ${name} `)),
+        `an example of "${name}" is another group's`,
+      );
     assert.doesNotMatch(text, /password|passwd|user ?name/i, name);
   }
   for (const args of [["-h"], ["auth"], ["auth", "login", "-h"]]) assert.equal((await runHere(args, {})).code, 0);
@@ -49,12 +84,20 @@ test("FR-008 C-001 --help at every level shows usage, options and two examples, 
 test("--profile with nothing after it is an error, and not the help", async (t) => {
   const { here } = await scene(t);
   const { code, stdout, stderr } = await here("--profile");
-  assert.deepEqual([code, stdout, stderr], [2, "", "error: --profile needs a value\nhint: Try: spec-kitty --profile NAME auth status\n"]);
+  assert.deepEqual(
+    [code, stdout, stderr],
+    [2, "", "error: --profile needs a value\nhint: Try: spec-kitty --profile NAME auth status\n"],
+  );
 });
 
 test("a command without its group, and help in front of a command, find the command", async (t) => {
   const { here } = await scene(t);
-  assert.match((await here("login")).stderr, /^error: "login" is not a command of spec-kitty\nhint: Did you mean: spec-kitty auth login\? /);
-  for (const words of ["", " auth", " auth login"]) assert.equal((await here(`help${words}`)).stdout, (await here(`${words} --help`.trim())).stdout);
-  for (const words of ["help auth login", "help storage", "--version"]) assert.equal((await here(`--profile work ${words}`)).stdout, (await here(words)).stdout, words);
+  assert.match(
+    (await here("login")).stderr,
+    /^error: "login" is not a command of spec-kitty\nhint: Did you mean: spec-kitty auth login\? /,
+  );
+  for (const words of ["", " auth", " auth login"])
+    assert.equal((await here(`help${words}`)).stdout, (await here(`${words} --help`.trim())).stdout);
+  for (const words of ["help auth login", "help storage", "--version"])
+    assert.equal((await here(`--profile work ${words}`)).stdout, (await here(words)).stdout, words);
 });

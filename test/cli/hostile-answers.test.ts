@@ -22,8 +22,13 @@ for (const bytes of [100_000, 3_000_000]) {
 
 test("S-005 --debug shows nothing of an answer that is not HTTP and quotes what was sent", async (t) => {
   const { here } = await scene(t);
-  const service = await rawService(t, (socket, request) => socket.end(`HTTP/1.1 200 OK\r\nno header ${request.toString().replaceAll("\r\n", " ")}\r\n\r\n`));
-  const { code, stdout, stderr } = await here("api POST /x -d {\"pin\":\"4711-hidden\"} --debug", { SPEC_KITTY_SAAS_URL: service, SPEC_KITTY_ACCESS_TOKEN: "at_very-hidden" });
+  const service = await rawService(t, (socket, request) =>
+    socket.end(`HTTP/1.1 200 OK\r\nno header ${request.toString().replaceAll("\r\n", " ")}\r\n\r\n`),
+  );
+  const { code, stdout, stderr } = await here('api POST /x -d {"pin":"4711-hidden"} --debug', {
+    SPEC_KITTY_SAAS_URL: service,
+    SPEC_KITTY_ACCESS_TOKEN: "at_very-hidden",
+  });
   assert.deepEqual([code, stdout], [3, ""]);
   // Node 20 names the parser's code as well.
   assert.match(stderr, /caused by HTTPParserError( \[HPE_\w+\])?: /);

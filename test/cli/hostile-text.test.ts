@@ -7,7 +7,8 @@ import { scene } from "../helpers/scene.ts";
 import { signIn } from "../helpers/stored-session.ts";
 
 /** Moves the cursor, sets the title, hides text, reverses the direction, and forges lines. */
-const hostile = "\u001b[2J\u001b]0;owned\u0007\u009b31mEvil\u202eLtd\u2066\u200b\r\nerror: forged\n✓ Logged in as root\u2028hint: rm -rf\u0000</p><script>alert(1)</script>";
+const hostile =
+  "\u001b[2J\u001b]0;owned\u0007\u009b31mEvil\u202eLtd\u2066\u200b\r\nerror: forged\n✓ Logged in as root\u2028hint: rm -rf\u0000</p><script>alert(1)</script>";
 
 function assertHarmless({ stdout, stderr }: CommandResult): void {
   for (const text of [stdout, stderr]) {
@@ -18,7 +19,11 @@ function assertHarmless({ stdout, stderr }: CommandResult): void {
 
 test("S-008 names of users and teams from the service stay text on one line, in every command", async (t) => {
   const { saas, here, env } = await scene(t);
-  Object.assign(saas.users.alice, { email: `a${hostile}`, name: hostile, teams: [{ id: `tm${hostile}`, name: hostile, role: hostile }] });
+  Object.assign(saas.users.alice, {
+    email: `a${hostile}`,
+    name: hostile,
+    teams: [{ id: `tm${hostile}`, name: hostile, role: hostile }],
+  });
   let visit: Promise<Visit> | undefined;
   const login = await logInHere(["auth", "login"], env, {}, (address) => (visit = approve(address)));
   const page = (await visit)?.page ?? "";
@@ -26,7 +31,15 @@ test("S-008 names of users and teams from the service stay text on one line, in 
   assert.doesNotMatch(page, /<script|[\u202a-\u202e\u2066-\u2069\u001b\u200b]/);
   assert.equal(login.stdout.split("\n").length, 2);
   assertHarmless(login);
-  for (const args of ["auth status --check", "auth whoami", "auth list", "auth team", "auth login", "auth doctor", "auth logout"]) {
+  for (const args of [
+    "auth status --check",
+    "auth whoami",
+    "auth list",
+    "auth team",
+    "auth login",
+    "auth doctor",
+    "auth logout",
+  ]) {
     const result = await here(args);
     assert.doesNotMatch(result.stderr, /This is a bug/, args);
     assertHarmless(result);
@@ -62,7 +75,10 @@ test("an issuer that is as long as a book is an error of one line that can be re
   saas.faults.next("/.well-known/oauth-authorization-server", { body: { issuer: "x".repeat(900_000) } });
   const { code, stderr } = await here("auth login");
   assert.equal(code, 1);
-  assert.match(stderr, /^error: the metadata of "[^"]+" names the issuer [^\n]+\nhint: Check the address of the issuer\n$/);
+  assert.match(
+    stderr,
+    /^error: the metadata of "[^"]+" names the issuer [^\n]+\nhint: Check the address of the issuer\n$/,
+  );
   assert.ok(stderr.length < 1_000, `${stderr.length} characters`);
 });
 
@@ -84,7 +100,10 @@ for (const [path, member, args] of [
 
 test("an error that is as long as a book is cut", async (t) => {
   const { saas, here } = await scene(t);
-  saas.faults.next("/oauth/token", { status: 400, body: { error: "x".repeat(400_000), error_description: "y".repeat(400_000) } });
+  saas.faults.next("/oauth/token", {
+    status: 400,
+    body: { error: "x".repeat(400_000), error_description: "y".repeat(400_000) },
+  });
   const { code, stderr } = await here("auth login");
   assert.equal(code, 1);
   assert.ok(stderr.length < 2_000, `${stderr.length} characters`);
@@ -92,8 +111,14 @@ test("an error that is as long as a book is cut", async (t) => {
 
 test("a team whose id no header can have is left out, since no request could name it", async (t) => {
   const { saas, here } = await scene(t);
-  const teams = [{ id: "a\r\nX-Other: 1", name: "A" }, { id: "tm_ok", name: "B" }, { id: "köln✓", name: "C" }];
+  const teams = [
+    { id: "a\r\nX-Other: 1", name: "A" },
+    { id: "tm_ok", name: "B" },
+    { id: "köln✓", name: "C" },
+  ];
   saas.faults.next("/api/v1/me", { edit: (answer) => ({ ...answer, teams }) });
   await here("auth login");
-  assert.deepEqual((JSON.parse((await here("auth status --json")).stdout) as { teams: unknown }).teams, [{ id: "tm_ok", name: "B" }]);
+  assert.deepEqual((JSON.parse((await here("auth status --json")).stdout) as { teams: unknown }).teams, [
+    { id: "tm_ok", name: "B" },
+  ]);
 });

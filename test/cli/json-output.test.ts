@@ -38,7 +38,10 @@ const status: Members<AuthStatus> = {
   tokenSource: "maybe",
   service: "maybe",
   issuer: "maybe",
-  tokenType: "maybe", hasRefreshToken: "maybe", scope: "maybe", missingScope: "maybe",
+  tokenType: "maybe",
+  hasRefreshToken: "maybe",
+  scope: "maybe",
+  missingScope: "maybe",
   user: "maybe",
   team: "maybe",
   teams: "maybe",
@@ -51,19 +54,53 @@ const status: Members<AuthStatus> = {
   refreshedAt: "maybe",
 };
 const syncNow: Members<SyncNowOutput> = { events: "always", artifacts: "always", left: "always", stopped: "maybe" };
-const listed: Members<ProfileList["profiles"][number]> = { profile: "always", service: "always", user: "maybe", active: "always", authenticated: "always" };
-const loggedOut: Members<LogoutOutput["loggedOut"][number]> = { profile: "always", server: "always", error: "maybe", tokens: "maybe" };
-const finding: Members<DoctorReport["findings"][number]> = { number: "always", severity: "always", subject: "always", sentence: "always", fix: "maybe" };
-const scope: Members<SyncStatusOutput["scopes"][number]> = { service: "maybe", user: "maybe", team: "maybe", events: "always", artifacts: "always", setAside: "always" };
+const listed: Members<ProfileList["profiles"][number]> = {
+  profile: "always",
+  service: "always",
+  user: "maybe",
+  active: "always",
+  authenticated: "always",
+};
+const loggedOut: Members<LogoutOutput["loggedOut"][number]> = {
+  profile: "always",
+  server: "always",
+  error: "maybe",
+  tokens: "maybe",
+};
+const finding: Members<DoctorReport["findings"][number]> = {
+  number: "always",
+  severity: "always",
+  subject: "always",
+  sentence: "always",
+  fix: "maybe",
+};
+const scope: Members<SyncStatusOutput["scopes"][number]> = {
+  service: "maybe",
+  user: "maybe",
+  team: "maybe",
+  events: "always",
+  artifacts: "always",
+  setAside: "always",
+};
 const explanation: Members<LoginExplanation> = { login: "always", reason: "always", signals: "always" };
 const credential: Members<ExecCredential> = { apiVersion: "always", kind: "always", status: "always" };
 
 /** By the command's words: its members, and those of what it lists. */
-const answers: Record<string, { members: Record<string, "always" | "maybe">; lists?: Record<string, Record<string, "always" | "maybe">> }> = {
+const answers: Record<
+  string,
+  { members: Record<string, "always" | "maybe">; lists?: Record<string, Record<string, "always" | "maybe">> }
+> = {
   "auth login": { members: status },
   "auth status": { members: status },
   "auth logout": { members: { loggedOut: "always" } satisfies Members<LogoutOutput>, lists: { loggedOut } },
-  "auth token": { members: { accessToken: "always", tokenType: "always", expiresAt: "maybe", source: "maybe" } satisfies Members<TokenOutput> },
+  "auth token": {
+    members: {
+      accessToken: "always",
+      tokenType: "always",
+      expiresAt: "maybe",
+      source: "maybe",
+    } satisfies Members<TokenOutput>,
+  },
   "auth refresh": { members: { refreshed: "always", accessTokenExpiresAt: "maybe" } satisfies Members<RefreshOutput> },
   "auth list": { members: { profiles: "always" } satisfies Members<ProfileList>, lists: { profiles: listed } },
   "auth switch": { members: { active: "always", folder: "maybe" } satisfies Members<SwitchOutput> },
@@ -71,13 +108,22 @@ const answers: Record<string, { members: Record<string, "always" | "maybe">; lis
   "auth setup-git": { members: { url: "always", helper: "always" } satisfies Members<GitSetup> },
   "auth team": { members: { profile: "always", team: "maybe", teams: "always" } satisfies Members<DefaultTeamOutput> },
   "auth doctor": {
-    members: { schemaVersion: "always", healthy: "always", critical: "always", warnings: "always", findings: "always" } satisfies Members<DoctorReport>,
+    members: {
+      schemaVersion: "always",
+      healthy: "always",
+      critical: "always",
+      warnings: "always",
+      findings: "always",
+    } satisfies Members<DoctorReport>,
     lists: { findings: finding },
   },
   "sync emit": { members: { queued: "always", eventId: "always" } satisfies Members<EmitOutput> },
   "sync upload": { members: { queued: "always" } satisfies Members<UploadOutput> },
   "sync now": { members: syncNow },
-  "sync status": { members: { scopes: "always", health: "maybe" } satisfies Members<SyncStatusOutput>, lists: { scopes: scope } },
+  "sync status": {
+    members: { scopes: "always", health: "maybe" } satisfies Members<SyncStatusOutput>,
+    lists: { scopes: scope },
+  },
 };
 
 /** Commands of the tracker, which answer with a `TrackerResult`: its content is up to the provider. */
@@ -96,12 +142,23 @@ const tracker: Record<string, { rest?: string; result: TrackerResult }> = {
 function assertMembers(value: unknown, members: Record<string, "always" | "maybe">, where: string): void {
   const found = Object.keys(value as object);
   const always = Object.keys(members).filter((name) => members[name] === "always");
-  assert.deepEqual(always.filter((name) => !found.includes(name)), [], `${where} lacks members that its type has always`);
-  assert.deepEqual(found.filter((name) => members[name] === undefined), [], `${where} has members that its type has not`);
+  assert.deepEqual(
+    always.filter((name) => !found.includes(name)),
+    [],
+    `${where} lacks members that its type has always`,
+  );
+  assert.deepEqual(
+    found.filter((name) => members[name] === undefined),
+    [],
+    `${where} has members that its type has not`,
+  );
 }
 
 /** Runs commands with `--json` and checks what they print. Gives the names of those that were checked. */
-function checker({ here }: Scene): { check(name: string, rest?: string, more?: Record<string, string>): Promise<void>; checked: Set<string> } {
+function checker({ here }: Scene): {
+  check(name: string, rest?: string, more?: Record<string, string>): Promise<void>;
+  checked: Set<string>;
+} {
   const checked = new Set<string>();
   return {
     checked,
@@ -120,7 +177,11 @@ function checker({ here }: Scene): { check(name: string, rest?: string, more?: R
   };
 }
 
-const allWithJson = (await Promise.all(commandTable.map(async ({ words, load }) => ("json" in (await load()).options ? words.join(" ") : undefined)))).filter((name) => name !== undefined);
+const allWithJson = (
+  await Promise.all(
+    commandTable.map(async ({ words, load }) => ("json" in (await load()).options ? words.join(" ") : undefined)),
+  )
+).filter((name) => name !== undefined);
 
 test("every command of auth with --json prints what a type of the package describes, and nothing else on stdout", async (t) => {
   const at = await scene(t);
@@ -145,8 +206,16 @@ test("every command of auth with --json prints what a type of the package descri
   await check("auth logout");
   await check("auth logout", "--all");
   assertMembers(JSON.parse((await at.here("auth login --explain --json")).stdout), explanation, "auth login --explain");
-  assertMembers(JSON.parse((await at.here("auth exec-credential", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout), credential, "auth exec-credential");
-  assert.deepEqual(allWithJson.filter((name) => name.startsWith("auth ") && !checked.has(name)), [], "a command with --json is not checked here");
+  assertMembers(
+    JSON.parse((await at.here("auth exec-credential", { SPEC_KITTY_ACCESS_TOKEN: token })).stdout),
+    credential,
+    "auth exec-credential",
+  );
+  assert.deepEqual(
+    allWithJson.filter((name) => name.startsWith("auth ") && !checked.has(name)),
+    [],
+    "a command with --json is not checked here",
+  );
 });
 
 test("every command of sync and tracker with --json prints what a type of the package describes, and nothing else on stdout", async (t) => {
@@ -174,12 +243,23 @@ test("every command of sync and tracker with --json prints what a type of the pa
   saas.pushToSockets(told);
   await watching.shows(/WPCreated/);
   const snapshot = { type: "snapshot", work_packages: [] } satisfies WatchLine;
-  assert.deepEqual(watching.stdout().trimEnd().split("\n").map((line) => JSON.parse(line) as unknown), [snapshot, told]);
+  assert.deepEqual(
+    watching
+      .stdout()
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as unknown),
+    [snapshot, told],
+  );
   watching.child.kill("SIGINT");
   await watching.ended;
   checked.add("sync watch");
   checked.add("sync run"); // In the test of its own lines.
   await here("auth logout");
   await check("sync now");
-  assert.deepEqual(allWithJson.filter((name) => !name.startsWith("auth ") && !checked.has(name)), [], "a command with --json is not checked here");
+  assert.deepEqual(
+    allWithJson.filter((name) => !name.startsWith("auth ") && !checked.has(name)),
+    [],
+    "a command with --json is not checked here",
+  );
 });

@@ -10,17 +10,36 @@ import type { CommandResult } from "../helpers/command.ts";
 const acme = { name: "acme", version: "1.2.0", issuer: "https://login.acme.example", clientId: "acme-cli" };
 
 test("FR-021 help, topics and mistakes have the tool's name alone; sync and tracker are there only if asked for", async () => {
-  const run = (line: string): Promise<CommandResult> => runHere(line.split(" "), { HOME: "/nonexistent" }, { ...acme, commands: undefined });
+  const run = (line: string): Promise<CommandResult> =>
+    runHere(line.split(" "), { HOME: "/nonexistent" }, { ...acme, commands: undefined });
   const lines = commandTable.map(({ words }) => words).filter(([group]) => group !== "sync" && group !== "tracker");
-  const asked = ["--help", "--version", "auth --help", ...lines.map((words) => `${words.join(" ")} --help`), ...topicTable.filter(({ name }) => name !== "providers").map(({ name }) => `help ${name}`)];
+  const asked = [
+    "--help",
+    "--version",
+    "auth --help",
+    ...lines.map((words) => `${words.join(" ")} --help`),
+    ...topicTable.filter(({ name }) => name !== "providers").map(({ name }) => `help ${name}`),
+  ];
   for (const line of asked) {
     const { code, stdout, stderr } = await run(line);
     assert.deepEqual([code, stderr], [0, ""], line);
     assert.doesNotMatch(stdout, /spec.?kitty/i, line);
     assert.doesNotMatch(stdout, /^ {2}(sync|tracker) /m, line);
   }
-  assert.doesNotMatch((await run("auth login --help")).stdout, /ADDRESS|--(issuer|service|provider|client-id)\b/, "the author has said where to log in");
-  for (const line of ["auth login https://elsewhere.example", "auth login --issuer https://elsewhere.example", "help providers", "sync now", "tracker status", "frobnicate", "help sync"]) {
+  assert.doesNotMatch(
+    (await run("auth login --help")).stdout,
+    /ADDRESS|--(issuer|service|provider|client-id)\b/,
+    "the author has said where to log in",
+  );
+  for (const line of [
+    "auth login https://elsewhere.example",
+    "auth login --issuer https://elsewhere.example",
+    "help providers",
+    "sync now",
+    "tracker status",
+    "frobnicate",
+    "help sync",
+  ]) {
     const { code, stderr } = await run(line);
     assert.equal(code, 2, line);
     assert.match(stderr, /acme/);
@@ -29,14 +48,47 @@ test("FR-021 help, topics and mistakes have the tool's name alone; sync and trac
 });
 
 test("a misspelled option of a tool is an error of every command, and not a login with another client", async () => {
-  const { code, stderr } = await runHere(["auth", "status"], { HOME: "/nonexistent" }, { ...acme, clientID: "acme-cli" } as object);
-  assert.deepEqual([code, stderr], [1, 'error: "clientID" is not an option\nhint: This is a bug in acme. Run it again with --debug to see where\n']);
+  const { code, stderr } = await runHere(["auth", "status"], { HOME: "/nonexistent" }, {
+    ...acme,
+    clientID: "acme-cli",
+  } as object);
+  assert.deepEqual(
+    [code, stderr],
+    [1, 'error: "clientID" is not an option\nhint: This is a bug in acme. Run it again with --debug to see where\n'],
+  );
 });
 
 test("a tool's own commands go next to these: has() tells whose a command line is", () => {
-  const lines = [["auth", "login"], ["auth"], ["api"], ["completion", "bash"], ["help", "auth"], ["help", "storage"], ["sync", "now"], ["help"], ["--help"], ["--version"], [], ["projects"]];
-  const ours = (command: ReturnType<typeof createCommand>): string[] => lines.filter((argv) => command.has(argv)).map((argv) => argv.join(" "));
-  assert.deepEqual(ours(createCommand(acme)), ["auth login", "auth", "api", "completion bash", "help auth", "help storage"]);
-  assert.deepEqual(ours(createCommand({ ...acme, commands: ["auth", "sync"] })), ["auth login", "auth", "help auth", "help storage", "sync now"]);
+  const lines = [
+    ["auth", "login"],
+    ["auth"],
+    ["api"],
+    ["completion", "bash"],
+    ["help", "auth"],
+    ["help", "storage"],
+    ["sync", "now"],
+    ["help"],
+    ["--help"],
+    ["--version"],
+    [],
+    ["projects"],
+  ];
+  const ours = (command: ReturnType<typeof createCommand>): string[] =>
+    lines.filter((argv) => command.has(argv)).map((argv) => argv.join(" "));
+  assert.deepEqual(ours(createCommand(acme)), [
+    "auth login",
+    "auth",
+    "api",
+    "completion bash",
+    "help auth",
+    "help storage",
+  ]);
+  assert.deepEqual(ours(createCommand({ ...acme, commands: ["auth", "sync"] })), [
+    "auth login",
+    "auth",
+    "help auth",
+    "help storage",
+    "sync now",
+  ]);
   assert.doesNotMatch(readFileSync(bin, "utf8"), /dist\/(?!cli\/main)/, "this package's own command has no other door");
 });

@@ -15,7 +15,8 @@ async function watchedScene(t: TestContext): Promise<Scene & { watched: Watched 
   const it = await scene(t, { deviceIntervalSeconds: 1 }, { SPEC_KITTY_PASSPHRASE: "correct horse battery staple" });
   const { saas, folder, here } = it;
   const assertClean = (text: string, where: string): void => {
-    for (const [secret, kind] of [...saas.issued, ["correct horse battery staple", "the passphrase"] as const]) assert.ok(!text.includes(secret), `${kind} in ${where}`);
+    for (const [secret, kind] of [...saas.issued, ["correct horse battery staple", "the passphrase"] as const])
+      assert.ok(!text.includes(secret), `${kind} in ${where}`);
   };
   const watched: Watched = async (line, more) => {
     const result = await here(`${line} --debug`, more);
@@ -37,9 +38,20 @@ test("S-005 no secret is in any output with --debug or in any file when a comman
   const { saas, env, folder, watched: run } = await watchedScene(t);
   await signIn(saas, env);
   writeFileSync(join(folder, "spec.md"), "# Spec\n");
-  const tracker = ["status", "push --items [1]", "search door", "bind --candidate cand_1"].map((verb) => `tracker ${verb} ${route}`);
-  const queueing = [emit, `sync upload ${join(folder, "spec.md")} --project 6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111 --mission login`];
-  const sending = ["sync status --check", `sync now --report ${join(folder, "report.json")}`, ...tracker, "api GET /api/v1/me", "api POST /api/v1/echo -d {} --include"];
+  const tracker = ["status", "push --items [1]", "search door", "bind --candidate cand_1"].map(
+    (verb) => `tracker ${verb} ${route}`,
+  );
+  const queueing = [
+    emit,
+    `sync upload ${join(folder, "spec.md")} --project 6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111 --mission login`,
+  ];
+  const sending = [
+    "sync status --check",
+    `sync now --report ${join(folder, "report.json")}`,
+    ...tracker,
+    "api GET /api/v1/me",
+    "api POST /api/v1/echo -d {} --include",
+  ];
   for (const line of [...queueing, ...sending, "auth exec-credential"]) assert.equal((await run(line)).code, 0, line);
 });
 
@@ -75,7 +87,17 @@ test("S-005 no secret is in any output with --debug or in any file at and after 
   const { saas, watched: run } = await watchedScene(t);
   assert.equal((await run("auth login")).code, 0);
   assert.ok(saas.issued.size >= 4);
-  for (const line of ["auth status --json", "auth status --check", "auth token --json", "auth refresh", "auth whoami", "auth list", "auth team", "auth doctor", "sync status"]) {
+  for (const line of [
+    "auth status --json",
+    "auth status --check",
+    "auth token --json",
+    "auth refresh",
+    "auth whoami",
+    "auth list",
+    "auth team",
+    "auth doctor",
+    "sync status",
+  ]) {
     assert.ok([0, 1].includes((await run(line)).code ?? -1), line);
   }
 });

@@ -6,7 +6,11 @@ import { MockProvider, type Misbehaviour, type MockProviderOptions } from "./moc
 import { readProof } from "./proof.ts";
 import { RelyingParty } from "./relying-party.ts";
 
-async function start(t: TestContext, misbehaviour: Misbehaviour = {}, options: MockProviderOptions = {}): Promise<{ provider: MockProvider; client: RelyingParty }> {
+async function start(
+  t: TestContext,
+  misbehaviour: Misbehaviour = {},
+  options: MockProviderOptions = {},
+): Promise<{ provider: MockProvider; client: RelyingParty }> {
   const provider = await MockProvider.start({ alg: "PS256", par: "required", dpop: "nonces", ...options });
   t.after(() => provider.close());
   provider.misbehaviour = misbehaviour;
@@ -19,20 +23,25 @@ test("happy-path: pushed request, bound tokens, nonces of both servers, and a bo
   await client.refresh(session);
   assert.equal(session.tokenType, "DPoP");
   // Each server asks for its nonce once, and gets it from then on.
-  assert.deepEqual(provider.requests.map(({ path, status }) => `${path} ${status}`), [
-    "/.well-known/oauth-authorization-server 404",
-    "/.well-known/openid-configuration 200",
-    "/par 400",
-    "/par 201",
-    "/authorize 302",
-    "/token 200",
-    "/jwks 200",
-    "/api/v1/me 404",
-    "/userinfo 401",
-    "/userinfo 200",
-    "/token 200",
-  ]);
-  const keys = provider.requests.flatMap(({ headers }) => (headers["dpop"] === undefined ? [] : [readProof(String(headers["dpop"])).jkt]));
+  assert.deepEqual(
+    provider.requests.map(({ path, status }) => `${path} ${status}`),
+    [
+      "/.well-known/oauth-authorization-server 404",
+      "/.well-known/openid-configuration 200",
+      "/par 400",
+      "/par 201",
+      "/authorize 302",
+      "/token 200",
+      "/jwks 200",
+      "/api/v1/me 404",
+      "/userinfo 401",
+      "/userinfo 200",
+      "/token 200",
+    ],
+  );
+  const keys = provider.requests.flatMap(({ headers }) =>
+    headers["dpop"] === undefined ? [] : [readProof(String(headers["dpop"])).jkt],
+  );
   assert.equal(keys.length, 7);
   assert.equal(new Set(keys).size, 1);
 });
@@ -49,7 +58,10 @@ test("happy-path: the authorization address holds nothing but the client and the
 test("happy-path-no-dpop-nonce: where no nonce is requested, none is sent and nothing is repeated", async (t) => {
   const { provider, client } = await start(t, {}, { dpop: "plain" });
   await client.refresh(await client.login());
-  assert.deepEqual(provider.requests.filter(({ status }) => status >= 400).map(({ path }) => path), ["/.well-known/oauth-authorization-server", "/api/v1/me"]);
+  assert.deepEqual(
+    provider.requests.filter(({ status }) => status >= 400).map(({ path }) => path),
+    ["/.well-known/oauth-authorization-server", "/api/v1/me"],
+  );
 });
 
 test("a stolen refresh token is useless without its key", async (t) => {
@@ -59,7 +71,9 @@ test("a stolen refresh token is useless without its key", async (t) => {
 });
 
 test("discovery-issuer-mismatch: nothing is pushed", async (t) => {
-  const { provider, client } = await start(t, { metadata: (metadata) => ({ ...metadata, issuer: `${String(metadata["issuer"])}x` }) });
+  const { provider, client } = await start(t, {
+    metadata: (metadata) => ({ ...metadata, issuer: `${String(metadata["issuer"])}x` }),
+  });
   await assert.rejects(client.login(), { code: "service_answer_invalid" });
   assert.ok(!provider.paths.includes("/par"));
 });
@@ -70,7 +84,11 @@ const refusedIdTokens: [module: string, misbehaviour: Misbehaviour, message: Reg
   ["invalid-missing-iss", { idToken: ({ iss: _, ...claims }) => claims }, /has no "iss"/],
   ["invalid-aud", { idToken: (claims) => ({ ...claims, aud: "other" }) }, /not for the client/],
   ["invalid-missing-aud", { idToken: ({ aud: _, ...claims }) => claims }, /not for the client/],
-  ["invalid-secondary-aud", { idToken: (claims) => ({ ...claims, aud: ["cli_native", "other"] }) }, /a client other than/],
+  [
+    "invalid-secondary-aud",
+    { idToken: (claims) => ({ ...claims, aud: ["cli_native", "other"] }) },
+    /a client other than/,
+  ],
   ["azp of another client", { idToken: (claims) => ({ ...claims, azp: "other" }) }, /a client other than/],
   ["invalid-null-alg", { header: { alg: "none" }, forge: (token) => token.replace(/[^.]*$/, "") }, /"none"/],
   ["invalid-alternate-alg", { header: { alg: "RS256" } }, /not among those it publishes for RS256/],
@@ -82,7 +100,11 @@ const refusedIdTokens: [module: string, misbehaviour: Misbehaviour, message: Reg
   ["invalid-nonce", { idToken: (claims) => ({ ...claims, nonce: "other" }) }, /nonce/],
   ["invalid-missing-nonce", { idToken: ({ nonce: _, ...claims }) => claims }, /nonce/],
   ["an unknown critical header", { header: { crit: ["x"], x: 1 } }, /"crit"/],
-  ["an algorithm that the metadata rules out", { metadata: (metadata) => ({ ...metadata, id_token_signing_alg_values_supported: ["ES256"] }) }, /metadata rules out/],
+  [
+    "an algorithm that the metadata rules out",
+    { metadata: (metadata) => ({ ...metadata, id_token_signing_alg_values_supported: ["ES256"] }) },
+    /metadata rules out/,
+  ],
   ["an encrypted token", { forge: (token) => `${token}.a.b` }, /not a signed JWT/],
   ["characters that decoders skip", { forge: (token) => token.replace(".", "=.") }, /not a signed JWT/],
 ];
@@ -90,7 +112,10 @@ for (const [module, misbehaviour, message] of refusedIdTokens) {
   test(`${module}: the ID token is refused, and the tokens are only revoked`, async (t) => {
     const { provider, client } = await start(t, misbehaviour);
     await assert.rejects(client.login(), { code: "service_answer_invalid", message });
-    assert.deepEqual(provider.paths.slice(provider.paths.indexOf("/token") + 1).filter((path) => path !== "/jwks"), ["/revoke", "/revoke"]);
+    assert.deepEqual(
+      provider.paths.slice(provider.paths.indexOf("/token") + 1).filter((path) => path !== "/jwks"),
+      ["/revoke", "/revoke"],
+    );
   });
 }
 
@@ -108,10 +133,22 @@ for (const [module, idToken] of acceptedIdTokens) {
 }
 
 const refusedRedirects: [module: string, redirect: (parameters: URLSearchParams) => void, message: RegExp][] = [
-  ["invalid-authorization-response-iss", (parameters) => parameters.set("iss", "https://evil.example"), /came from "https:\/\/evil.example"/],
+  [
+    "invalid-authorization-response-iss",
+    (parameters) => parameters.set("iss", "https://evil.example"),
+    /came from "https:\/\/evil.example"/,
+  ],
   ["remove-authorization-response-iss", (parameters) => parameters.delete("iss"), /does not name its issuer/],
-  ["ensure-authorization-response-with-invalid-state-fails", (parameters) => parameters.set("state", "other"), /was ignored/],
-  ["ensure-authorization-response-with-invalid-missing-state-fails", (parameters) => parameters.delete("state"), /was ignored/],
+  [
+    "ensure-authorization-response-with-invalid-state-fails",
+    (parameters) => parameters.set("state", "other"),
+    /was ignored/,
+  ],
+  [
+    "ensure-authorization-response-with-invalid-missing-state-fails",
+    (parameters) => parameters.delete("state"),
+    /was ignored/,
+  ],
 ];
 for (const [module, redirect, message] of refusedRedirects) {
   test(`${module}: the code is sent nowhere`, async (t) => {
@@ -126,7 +163,10 @@ test("token-endpoint-response-without-expires_in: the lifetime is unknown and th
   assert.equal((await client.login()).accessTokenExpiresAt, undefined);
 });
 
-for (const [dpop, type] of [["plain", "dPOP"], [undefined, "bEARER"]] as const) {
+for (const [dpop, type] of [
+  ["plain", "dPOP"],
+  [undefined, "bEARER"],
+] as const) {
   test(`token-type-case-insensitivity: "${type}" is understood`, async (t) => {
     const { client } = await start(t, { tokens: (answer) => ({ ...answer, token_type: type }) }, { dpop });
     assert.equal((await client.login()).tokenType.toLowerCase(), type.toLowerCase());

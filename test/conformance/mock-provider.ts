@@ -124,7 +124,13 @@ export class MockProvider {
       let body = "";
       for await (const chunk of request) body += String(chunk);
       const url = new URL(request.url ?? "/", origin);
-      const record: MockRequest = { method: request.method ?? "", path: url.pathname, form: Object.fromEntries(new URLSearchParams(body)), headers: request.headers, status: 0 };
+      const record: MockRequest = {
+        method: request.method ?? "",
+        path: url.pathname,
+        form: Object.fromEntries(new URLSearchParams(body)),
+        headers: request.headers,
+        status: 0,
+      };
       this.requests.push(record);
       const answered = answer(request, url, record.form, body);
       record.status = answered.status;
@@ -142,7 +148,9 @@ export class MockProvider {
       case "GET /.well-known/openid-configuration":
         return this.misbehaviour.discovery?.() ?? Response.json(this.#metadata());
       case "GET /jwks":
-        return Response.json({ keys: (this.misbehaviour.keySet ?? ((keys) => keys))(this.#keys.map(({ publicJwk }) => ({ ...publicJwk }))) });
+        return Response.json({
+          keys: (this.misbehaviour.keySet ?? ((keys) => keys))(this.#keys.map(({ publicJwk }) => ({ ...publicJwk }))),
+        });
       case "POST /register": {
         if (!this.#options.registers) return failure(404, "not_found");
         const registered = { ...(JSON.parse(body) as Json), client_id: token() };
@@ -152,7 +160,8 @@ export class MockProvider {
       case "GET /authorize":
         return this.#authorize(Object.fromEntries(url.searchParams));
       case "POST /par":
-        if (this.misbehaviour.provenPush && request.headers["dpop"] !== undefined) return this.misbehaviour.provenPush();
+        if (this.misbehaviour.provenPush && request.headers["dpop"] !== undefined)
+          return this.misbehaviour.provenPush();
         return this.#withProof(request, (jkt) => this.#push(form, jkt));
       case "POST /token":
         return this.#withProof(request, (jkt) => this.#token(form, jkt));
@@ -179,9 +188,15 @@ export class MockProvider {
   #isClient({ headers }: IncomingMessage, form: Json): boolean {
     const { client } = this.#options;
     if (client === undefined) return form["client_secret"] === undefined && headers.authorization === undefined;
-    if (client.method === "client_secret_post") return form["client_secret"] === client.secret && headers.authorization === undefined;
-    const encoded = [client_id, client.secret].map((text) => new URLSearchParams({ x: text }).toString().slice(2)).join(":");
-    return form["client_secret"] === undefined && headers.authorization === `Basic ${Buffer.from(encoded).toString("base64")}`;
+    if (client.method === "client_secret_post")
+      return form["client_secret"] === client.secret && headers.authorization === undefined;
+    const encoded = [client_id, client.secret]
+      .map((text) => new URLSearchParams({ x: text }).toString().slice(2))
+      .join(":");
+    return (
+      form["client_secret"] === undefined &&
+      headers.authorization === `Basic ${Buffer.from(encoded).toString("base64")}`
+    );
   }
 
   #metadata(): Json {
@@ -195,10 +210,14 @@ export class MockProvider {
       userinfo_endpoint: `${resource}/userinfo`,
       revocation_endpoint: `${issuer}/revoke`,
       authorization_response_iss_parameter_supported: true,
-      ...(client && client.method !== "unlisted" && { token_endpoint_auth_methods_supported: [client.method, "private_key_jwt"] }),
+      ...(client &&
+        client.method !== "unlisted" && { token_endpoint_auth_methods_supported: [client.method, "private_key_jwt"] }),
       ...(registers && { registration_endpoint: `${issuer}/register` }),
       ...(dpop && { dpop_signing_alg_values_supported: ["ES256"] }),
-      ...(par && { pushed_authorization_request_endpoint: `${issuer}/par`, require_pushed_authorization_requests: true }),
+      ...(par && {
+        pushed_authorization_request_endpoint: `${issuer}/par`,
+        require_pushed_authorization_requests: true,
+      }),
     };
     return this.misbehaviour.metadata?.(metadata) ?? metadata;
   }
@@ -212,14 +231,19 @@ export class MockProvider {
   /** The user approves at once. */
   #authorize(query: Json): Response {
     const request = query["request_uri"] === undefined ? query : this.#pushed.get(String(query["request_uri"]));
-    if (request === undefined || (this.#options.par && query["request_uri"] === undefined)) return failure(400, "invalid_request");
-    const isKept = request["response_type"] === "code" && this.#knows(request) && request["code_challenge_method"] === "S256";
+    if (request === undefined || (this.#options.par && query["request_uri"] === undefined))
+      return failure(400, "invalid_request");
+    const isKept =
+      request["response_type"] === "code" && this.#knows(request) && request["code_challenge_method"] === "S256";
     if (!isKept) return failure(400, "invalid_request");
     const code = token();
     this.#codes.set(code, { request, jkt: request["dpop_jkt"] as string | undefined });
     const parameters = new URLSearchParams({ code, state: String(request["state"]), iss: this.issuer });
     this.misbehaviour.redirect?.(parameters);
-    return new Response(null, { status: 302, headers: { location: `${String(request["redirect_uri"])}?${parameters}` } });
+    return new Response(null, {
+      status: 302,
+      headers: { location: `${String(request["redirect_uri"])}?${parameters}` },
+    });
   }
 
   #token(form: Json, jkt: string | undefined): Response {
@@ -231,7 +255,9 @@ export class MockProvider {
     store.delete(String(form[name]));
     if (grant === undefined || (grant.jkt !== undefined && grant.jkt !== jkt)) return failure(400, "invalid_grant");
     const { request } = grant;
-    const isVerified = sha256(String(form["code_verifier"])) === request["code_challenge"] && form["redirect_uri"] === request["redirect_uri"];
+    const isVerified =
+      sha256(String(form["code_verifier"])) === request["code_challenge"] &&
+      form["redirect_uri"] === request["redirect_uri"];
     if (!isRefresh && !isVerified) return failure(400, "invalid_grant");
 
     const access_token = token();
@@ -239,17 +265,39 @@ export class MockProvider {
     this.#accessTokens.set(access_token, { request, jkt });
     this.#refreshTokens.set(refresh_token, { request, jkt });
     const { tokens = (answer) => answer } = this.misbehaviour;
-    const id_token = String(request["scope"]).split(" ").includes("openid") ? this.#idToken(access_token, isRefresh ? undefined : request["nonce"], isRefresh) : undefined;
-    return Response.json(tokens({ access_token, refresh_token, id_token, token_type: jkt === undefined ? "Bearer" : "DPoP", expires_in: 3600, scope: request["scope"] }));
+    const id_token = String(request["scope"]).split(" ").includes("openid")
+      ? this.#idToken(access_token, isRefresh ? undefined : request["nonce"], isRefresh)
+      : undefined;
+    return Response.json(
+      tokens({
+        access_token,
+        refresh_token,
+        id_token,
+        token_type: jkt === undefined ? "Bearer" : "DPoP",
+        expires_in: 3600,
+        scope: request["scope"],
+      }),
+    );
   }
 
   #idToken(access_token: string, nonce: unknown, isRefresh: boolean): string {
     const { idToken, refreshedIdToken, header, forge = (text) => text, beforeSigning } = this.misbehaviour;
     beforeSigning?.();
     const iat = Math.floor(Date.now() / 1000);
-    const hash = createHash(this.#keys[0]?.publicJwk.kty === "OKP" ? "sha512" : "sha256").update(access_token).digest();
+    const hash = createHash(this.#keys[0]?.publicJwk.kty === "OKP" ? "sha512" : "sha256")
+      .update(access_token)
+      .digest();
     const at_hash = hash.subarray(0, hash.length / 2).toString("base64url");
-    const claims: Json = { iss: this.issuer, sub: "u_alice", aud: this.#options.registers ? [...this.clients.keys()].at(-1) : client_id, nonce, iat, exp: iat + 3600, at_hash, email: "alice@example.com" };
+    const claims: Json = {
+      iss: this.issuer,
+      sub: "u_alice",
+      aud: this.#options.registers ? [...this.clients.keys()].at(-1) : client_id,
+      nonce,
+      iat,
+      exp: iat + 3600,
+      at_hash,
+      email: "alice@example.com",
+    };
     const change = (isRefresh ? refreshedIdToken : idToken) ?? ((same: Json) => same);
     return forge(signJwt(this.#keys[0] as SigningKey, change(claims), header));
   }
@@ -257,14 +305,24 @@ export class MockProvider {
   #answerAsResource(request: IncomingMessage): Response {
     const [scheme = "", access_token = ""] = (request.headers.authorization ?? "").split(" ");
     const grant = this.#accessTokens.get(access_token);
-    const refuse = (error: string, headers = {}): Response => failure(401, error, { "www-authenticate": this.misbehaviour.challenge?.(`${scheme} error="${error}"`) ?? `${scheme} error="${error}"`, ...headers });
+    const refuse = (error: string, headers = {}): Response =>
+      failure(401, error, {
+        "www-authenticate": this.misbehaviour.challenge?.(`${scheme} error="${error}"`) ?? `${scheme} error="${error}"`,
+        ...headers,
+      });
     if (grant === undefined) return refuse("invalid_token");
     if (grant.jkt !== undefined) {
       // A bound token is not a bearer token (RFC 9449 §7.2).
       if (scheme.toLowerCase() !== "dpop") return refuse("invalid_token");
       const { claims, jkt } = readProof(String(request.headers["dpop"]));
-      if (jkt !== grant.jkt || claims["ath"] !== sha256(access_token) || claims["htu"] !== this.resource + String(request.url)) return refuse("invalid_dpop_proof");
-      if (this.#options.dpop === "nonces" && claims["nonce"] !== this.#nonces.resource) return refuse("use_dpop_nonce", { "dpop-nonce": this.#nonces.resource });
+      if (
+        jkt !== grant.jkt ||
+        claims["ath"] !== sha256(access_token) ||
+        claims["htu"] !== this.resource + String(request.url)
+      )
+        return refuse("invalid_dpop_proof");
+      if (this.#options.dpop === "nonces" && claims["nonce"] !== this.#nonces.resource)
+        return refuse("use_dpop_nonce", { "dpop-nonce": this.#nonces.resource });
     }
     const claims = { sub: "u_alice", email: "alice@example.com", name: "Alice" };
     return Response.json(this.misbehaviour.userinfo?.(claims) ?? claims);
@@ -275,9 +333,11 @@ export class MockProvider {
     const proof = request.headers["dpop"];
     if (proof === undefined) return goOn(undefined);
     const { claims, jkt } = readProof(String(proof));
-    if (claims["htm"] !== request.method || claims["htu"] !== this.issuer + String(request.url)) return failure(400, "invalid_dpop_proof");
+    if (claims["htm"] !== request.method || claims["htu"] !== this.issuer + String(request.url))
+      return failure(400, "invalid_dpop_proof");
     const nonce = this.#nonces.issuer;
-    if (this.#options.dpop === "nonces" && claims["nonce"] !== nonce) return failure(400, "use_dpop_nonce", { "dpop-nonce": nonce });
+    if (this.#options.dpop === "nonces" && claims["nonce"] !== nonce)
+      return failure(400, "use_dpop_nonce", { "dpop-nonce": nonce });
     return goOn(jkt);
   }
 }

@@ -8,7 +8,11 @@ import { MockProvider, type Misbehaviour, type MockProviderOptions } from "./moc
 import { RelyingParty } from "./relying-party.ts";
 import { createSigningKey, signJwt } from "./signing-key.ts";
 
-async function start(t: TestContext, misbehaviour: Misbehaviour = {}, options: MockProviderOptions = {}): Promise<{ provider: MockProvider; client: RelyingParty }> {
+async function start(
+  t: TestContext,
+  misbehaviour: Misbehaviour = {},
+  options: MockProviderOptions = {},
+): Promise<{ provider: MockProvider; client: RelyingParty }> {
   const provider = await MockProvider.start(options);
   t.after(() => provider.close());
   provider.misbehaviour = misbehaviour;
@@ -25,23 +29,62 @@ const refuses = (work: Promise<unknown>, message: RegExp): Promise<void> =>
 
 /** Invalid ID tokens: the login ends before the access token is used for anything. */
 const refusedIdTokens: [module: string, title: string, misbehaviour: Misbehaviour, message: RegExp, alg?: string][] = [
-  ["oidcc-client-test-invalid-iss", "another issuer", { idToken: (claims) => ({ ...claims, iss: "https://evil.example" }) }, /was issued by "https:\/\/evil.example"/],
+  [
+    "oidcc-client-test-invalid-iss",
+    "another issuer",
+    { idToken: (claims) => ({ ...claims, iss: "https://evil.example" }) },
+    /was issued by "https:\/\/evil.example"/,
+  ],
   ["oidcc-client-test-missing-sub", "no subject", { idToken: ({ sub: _, ...claims }) => claims }, /no "sub"/],
-  ["oidcc-client-test-invalid-aud", "another client's audience", { idToken: (claims) => ({ ...claims, aud: "other" }) }, /not for the client/],
-  ["oidcc-client-test-missing-aud", "no audience", { idToken: ({ aud: _, ...claims }) => claims }, /not for the client/],
+  [
+    "oidcc-client-test-invalid-aud",
+    "another client's audience",
+    { idToken: (claims) => ({ ...claims, aud: "other" }) },
+    /not for the client/,
+  ],
+  [
+    "oidcc-client-test-missing-aud",
+    "no audience",
+    { idToken: ({ aud: _, ...claims }) => claims },
+    /not for the client/,
+  ],
   ["oidcc-client-test-missing-iat", "no time of issue", { idToken: ({ iat: _, ...claims }) => claims }, /no "iat"/],
-  ["oidcc-client-test-nonce-invalid", "another nonce", { idToken: (claims) => ({ ...claims, nonce: "other" }) }, /nonce/],
-  ["oidcc-client-test-invalid-athash", "another access token's hash", { idToken: (claims) => ({ ...claims, at_hash: "AAAAAAAAAAAAAAAAAAAAAA" }) }, /another access token/],
-  ["oidcc-client-test-idtoken-sig-none", "the algorithm none", { header: { alg: "none" }, forge: (token) => token.replace(/[^.]*$/, "") }, /"none"/],
+  [
+    "oidcc-client-test-nonce-invalid",
+    "another nonce",
+    { idToken: (claims) => ({ ...claims, nonce: "other" }) },
+    /nonce/,
+  ],
+  [
+    "oidcc-client-test-invalid-athash",
+    "another access token's hash",
+    { idToken: (claims) => ({ ...claims, at_hash: "AAAAAAAAAAAAAAAAAAAAAA" }) },
+    /another access token/,
+  ],
+  [
+    "oidcc-client-test-idtoken-sig-none",
+    "the algorithm none",
+    { header: { alg: "none" }, forge: (token) => token.replace(/[^.]*$/, "") },
+    /"none"/,
+  ],
   ["oidcc-client-test-invalid-sig-hs256", "a shared secret for a key", { header: { alg: "HS256" } }, /"HS256"/],
   ["oidcc-client-test-invalid-sig-rs256", "a wrong RS256 signature", { forge: breakSignature }, /wrong signature/],
-  ["oidcc-client-test-invalid-sig-es256", "a wrong ES256 signature", { forge: breakSignature }, /wrong signature/, "ES256"],
+  [
+    "oidcc-client-test-invalid-sig-es256",
+    "a wrong ES256 signature",
+    { forge: breakSignature },
+    /wrong signature/,
+    "ES256",
+  ],
 ];
 for (const [module, title, misbehaviour, message, alg] of refusedIdTokens) {
   test(`${module}: an ID token with ${title} is refused, and the tokens are only revoked`, async (t) => {
     const { provider, client } = await start(t, misbehaviour, alg ? { alg } : {});
     await refuses(client.login(), message);
-    assert.deepEqual(provider.paths.slice(provider.paths.indexOf("/token") + 1).filter((path) => path !== "/jwks"), ["/revoke", "/revoke"]);
+    assert.deepEqual(
+      provider.paths.slice(provider.paths.indexOf("/token") + 1).filter((path) => path !== "/jwks"),
+      ["/revoke", "/revoke"],
+    );
     assert.equal(await client.stored(), undefined);
   });
 }
@@ -52,14 +95,18 @@ function breakSignature(token: string): string {
 }
 
 for (const alg of ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"]) {
-  const module = alg === "RS256" ? "oidcc-client-test, oidcc-client-test-idtoken-sig-rs256" : `oidcc-client-test with ${alg}`;
+  const module =
+    alg === "RS256" ? "oidcc-client-test, oidcc-client-test-idtoken-sig-rs256" : `oidcc-client-test with ${alg}`;
   test(`${module}: a valid ID token is accepted`, async (t) => {
     const { client } = await start(t, {}, { alg });
     const { idToken, user, teams } = await client.login();
     const { nonce, ...claims } = idToken ?? {};
     assert.match(String(nonce), /^[\w-]{43}$/);
     assert.deepEqual(claims, { sub: "u_alice", email: "alice@example.com" });
-    assert.deepEqual({ user, teams }, { user: { id: "u_alice", email: "alice@example.com", name: "Alice" }, teams: [] });
+    assert.deepEqual(
+      { user, teams },
+      { user: { id: "u_alice", email: "alice@example.com", name: "Alice" }, teams: [] },
+    );
   });
 }
 
@@ -89,7 +136,10 @@ test("oidcc-client-test-discovery-openid-config: the endpoints come from the met
   const { server } = await client.login();
   assert.equal(server.token_endpoint, `${provider.issuer}/token`);
   assert.equal(server.userinfo_endpoint, `${provider.resource}/userinfo`);
-  assert.deepEqual(provider.paths.slice(0, 2), ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]);
+  assert.deepEqual(provider.paths.slice(0, 2), [
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+  ]);
 });
 
 test("oidcc-client-test-discovery-jwks-uri-keys: the keys are fetched from jwks_uri, once for each login", async (t) => {
@@ -100,7 +150,9 @@ test("oidcc-client-test-discovery-jwks-uri-keys: the keys are fetched from jwks_
 });
 
 test("oidcc-client-test-discovery-issuer-mismatch: metadata of another issuer ends the login before the browser opens", async (t) => {
-  const { provider, client } = await start(t, { metadata: (metadata) => ({ ...metadata, issuer: "https://evil.example" }) });
+  const { provider, client } = await start(t, {
+    metadata: (metadata) => ({ ...metadata, issuer: "https://evil.example" }),
+  });
   await refuses(client.login(), /names the issuer "https:\/\/evil.example"/);
   assert.deepEqual(provider.paths, ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]);
 });
@@ -163,7 +215,10 @@ test("keys that are damaged, too short, of unknown kinds or not keys at all do n
 test("a forged key with a published key id is not accepted", async (t) => {
   const forger = createSigningKey("RS256", "key-1");
   const { client } = await start(t, {
-    forge: (token) => signJwt(forger, JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as object, { jwk: forger.publicJwk }),
+    forge: (token) =>
+      signJwt(forger, JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as object, {
+        jwk: forger.publicJwk,
+      }),
   });
   await refuses(client.login(), /wrong signature/);
 });
@@ -174,8 +229,16 @@ test("a signature by an RSA key whose exponent is 1, which everybody can make fo
     forge(token) {
       const input = token.slice(0, token.lastIndexOf("."));
       // RFC 8017 §9.2: what verifying must find. With an exponent of 1 it is the signature.
-      const info = Buffer.concat([Buffer.from("3031300d060960864801650304020105000420", "hex"), createHash("sha256").update(input).digest()]);
-      const encoded = Buffer.concat([Buffer.from([0, 1]), Buffer.alloc(256 - 3 - info.length, 0xff), Buffer.from([0]), info]);
+      const info = Buffer.concat([
+        Buffer.from("3031300d060960864801650304020105000420", "hex"),
+        createHash("sha256").update(input).digest(),
+      ]);
+      const encoded = Buffer.concat([
+        Buffer.from([0, 1]),
+        Buffer.alloc(256 - 3 - info.length, 0xff),
+        Buffer.from([0]),
+        info,
+      ]);
       return `${input}.${encoded.toString("base64url")}`;
     },
   });
@@ -202,8 +265,18 @@ test("oidcc-client-test-refresh-token: a refresh without an ID token succeeds to
 });
 
 const refusedAfterRefresh: [module: string, title: string, change: Record<string, unknown>, message: RegExp][] = [
-  ["oidcc-client-test-refresh-token-invalid-issuer", "another issuer", { iss: "https://evil.example" }, /was issued by/],
-  ["oidcc-client-test-refresh-token-invalid-sub", "another subject", { sub: "u_mallory" }, /a user other than that of the login/],
+  [
+    "oidcc-client-test-refresh-token-invalid-issuer",
+    "another issuer",
+    { iss: "https://evil.example" },
+    /was issued by/,
+  ],
+  [
+    "oidcc-client-test-refresh-token-invalid-sub",
+    "another subject",
+    { sub: "u_mallory" },
+    /a user other than that of the login/,
+  ],
   ["oidcc-client-test-refresh-token-invalid-aud", "another audience", { aud: "other" }, /not for the client/],
   ["Core §12.2", "another nonce", { nonce: "other" }, /nonce has changed/],
 ];
@@ -221,12 +294,17 @@ async function ends(client: RelyingParty, message: RegExp): Promise<void> {
 }
 
 test("Core §12.2: an ID token with another auth_time after a refresh ends the session", async (t) => {
-  const { client } = await start(t, { idToken: (claims) => ({ ...claims, auth_time: 1 }), refreshedIdToken: (claims) => ({ ...claims, auth_time: 2 }) });
+  const { client } = await start(t, {
+    idToken: (claims) => ({ ...claims, auth_time: 1 }),
+    refreshedIdToken: (claims) => ({ ...claims, auth_time: 2 }),
+  });
   await ends(client, /auth_time has changed/);
 });
 
 test("if the keys cannot be fetched, the login fails", async (t) => {
-  const { provider, client } = await start(t, { metadata: (metadata) => ({ ...metadata, jwks_uri: "http://127.0.0.1:1/jwks" }) });
+  const { provider, client } = await start(t, {
+    metadata: (metadata) => ({ ...metadata, jwks_uri: "http://127.0.0.1:1/jwks" }),
+  });
   await assert.rejects(client.login(), { code: "network_unavailable" });
   assert.ok(provider.paths.includes("/token"));
 });

@@ -27,7 +27,10 @@ export class RelyingParty {
     const { fetch, clock, identity } = createApp({ env: {} });
     const ended = new AbortController();
     const exchange = { fetch, clock, signal: ended.signal };
-    const request = await prepareLogin({ service: this.#issuer, clientId, scope: "openid", dpop: true, hasOwnApi: true, ...parameters }, exchange);
+    const request = await prepareLogin(
+      { service: this.#issuer, clientId, scope: "openid", dpop: true, hasOwnApi: true, ...parameters },
+      exchange,
+    );
     return browserLogin({
       ...exchange,
       identity,
@@ -37,10 +40,16 @@ export class RelyingParty {
       open: async (address) => {
         // The one-time address of the login leads to the provider, and sets the cookie that the way back needs.
         const started = await fetch(address, { redirect: "manual" });
-        const cookie = started.headers.getSetCookie().map((line) => line.split(";")[0]).join("; ");
-        const response = await fetch(await this.#browse(started.headers.get("location") ?? "about:blank"), { headers: { cookie } });
+        const cookie = started.headers
+          .getSetCookie()
+          .map((line) => line.split(";")[0])
+          .join("; ");
+        const response = await fetch(await this.#browse(started.headers.get("location") ?? "about:blank"), {
+          headers: { cookie },
+        });
         // Such a callback ends nothing: the login goes on waiting, and in the test no other browser will come.
-        if ((await response.text()).includes("not the login we started")) ended.abort(new AuthError("interrupted", "the callback was ignored"));
+        if ((await response.text()).includes("not the login we started"))
+          ended.abort(new AuthError("interrupted", "the callback was ignored"));
         return { launched: "the test" };
       },
       openFailed: (reason) => ended.abort(new Error(reason)),
@@ -61,7 +70,9 @@ export class RelyingParty {
 
   async #put(session: Session): Promise<string> {
     const profile = { service: this.#issuer, clientId, team: undefined, session };
-    await createApp({ env: {}, storage: this.#vault }).store.update((profiles) => withProfile(profiles, "default", profile));
+    await createApp({ env: {}, storage: this.#vault }).store.update((profiles) =>
+      withProfile(profiles, "default", profile),
+    );
     return "somebody";
   }
 }

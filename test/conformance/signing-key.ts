@@ -29,7 +29,11 @@ export function firstSigningKey(alg: string): SigningKey {
 }
 
 /** A fresh key for one algorithm. */
-export function createSigningKey(alg: string, kid: string, pair = (pairs[alg] as () => ReturnType<(typeof pairs)[string]>)()): SigningKey {
+export function createSigningKey(
+  alg: string,
+  kid: string,
+  pair = (pairs[alg] as () => ReturnType<(typeof pairs)[string]>)(),
+): SigningKey {
   const publicJwk = { ...(pair.publicKey.export({ format: "jwk" }) as JsonWebKey), kid, alg, use: "sig" as const };
   return { alg, kid, privateKey: pair.privateKey, publicJwk };
 }

@@ -8,7 +8,13 @@ import { constantsOf, entryPointsOf, exportsOf, type Declaration } from "./decla
 export async function apiReference(): Promise<string> {
   const answers = join(root, "dist", "cli", "json-output.d.ts");
   const isAnswer = ({ file }: Declaration): boolean => file === answers;
-  const entries = entryPointsOf(root).flatMap(({ name, types }) => [`## \`${name}\``, ...exportsOf(types).filter((one) => !isAnswer(one)).sort(byKind).map(entry)]);
+  const entries = entryPointsOf(root).flatMap(({ name, types }) => [
+    `## \`${name}\``,
+    ...exportsOf(types)
+      .filter((one) => !isAnswer(one))
+      .sort(byKind)
+      .map(entry),
+  ]);
   return `${[
     "# API",
     "Made by `npm run api-docs` from the declarations of every entry point and the tables of the commands; a test fails when it\nis out of date.",
@@ -35,11 +41,27 @@ function byKind(one: Declaration, other: Declaration): number {
 /** The doc comment in Markdown, and below it the declaration with the comments of its members. */
 function entry(declaration: Declaration): string {
   const { name, kind, isType, comment, text } = declaration;
-  const [summary = "", ...tags] = comment.replace(/^\s*\* ?/gm, "").replace(/\{@link ([\w.]+)\}/g, "`$1`").trim().split(/^@(?=\w)/m);
-  const told = tags.map((tag) => `- ${tag.trim().replace(/^param (\w+) - /, "`$1`: ").replace(/^returns /, "Returns ").replace(/^throws /, "Throws ")}`);
-  const code = [text, ...constantsOf(declaration)].map((one) => one.replace(/^export (declare )?|^declare /, "").replace(/^ +#private;\n/m, "")).join("\n");
-  const onlyType = kind === "class" && isType ? ["Exported as a type: a function of the same entry point returns it."] : [];
-  return [`### \`${name}\``, summary.trim(), ...onlyType, told.join("\n"), `\`\`\`ts\n${code}\n\`\`\``].filter(Boolean).join("\n\n");
+  const [summary = "", ...tags] = comment
+    .replace(/^\s*\* ?/gm, "")
+    .replace(/\{@link ([\w.]+)\}/g, "`$1`")
+    .trim()
+    .split(/^@(?=\w)/m);
+  const told = tags.map(
+    (tag) =>
+      `- ${tag
+        .trim()
+        .replace(/^param (\w+) - /, "`$1`: ")
+        .replace(/^returns /, "Returns ")
+        .replace(/^throws /, "Throws ")}`,
+  );
+  const code = [text, ...constantsOf(declaration)]
+    .map((one) => one.replace(/^export (declare )?|^declare /, "").replace(/^ +#private;\n/m, ""))
+    .join("\n");
+  const onlyType =
+    kind === "class" && isType ? ["Exported as a type: a function of the same entry point returns it."] : [];
+  return [`### \`${name}\``, summary.trim(), ...onlyType, told.join("\n"), `\`\`\`ts\n${code}\n\`\`\``]
+    .filter(Boolean)
+    .join("\n\n");
 }
 
 async function optionTable(): Promise<string> {
@@ -50,7 +72,10 @@ async function optionTable(): Promise<string> {
 
 function optionList(options: Readonly<Record<string, OptionSpec>>): string {
   return Object.entries(options)
-    .map(([name, { type, value, short }]) => `\`${short === undefined ? "" : `-${short}, `}--${name}${type !== "boolean" ? ` ${value ?? "VALUE"}` : ""}\``)
+    .map(
+      ([name, { type, value, short }]) =>
+        `\`${short === undefined ? "" : `-${short}, `}--${name}${type !== "boolean" ? ` ${value ?? "VALUE"}` : ""}\``,
+    )
     .join(", ");
 }
 

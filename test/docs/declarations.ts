@@ -17,7 +17,15 @@ export interface EntryPoint {
 export function entryPointsOf(packageFolder: string): EntryPoint[] {
   const { name, exports } = JSON.parse(readFileSync(join(packageFolder, "package.json"), "utf8")) as Manifest;
   return Object.entries(exports).flatMap(([path, target]) =>
-    typeof target === "string" ? [] : [{ name: name + path.slice(1), code: join(packageFolder, target.default), types: join(packageFolder, target.types) }],
+    typeof target === "string"
+      ? []
+      : [
+          {
+            name: name + path.slice(1),
+            code: join(packageFolder, target.default),
+            types: join(packageFolder, target.types),
+          },
+        ],
   );
 }
 
@@ -36,7 +44,8 @@ export interface Declaration {
 }
 
 /** A statement starts in the first column and everything in it is indented: so the compiler writes it. */
-const statement = /^(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?((?:export|import|declare) (?:.*)(?:\n(?!\/\*\*|export |import |declare ).*)*)/gm;
+const statement =
+  /^(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?((?:export|import|declare) (?:.*)(?:\n(?!\/\*\*|export |import |declare ).*)*)/gm;
 const declared = /^(?:export )?(?:declare )?(?:abstract )?(class|interface|function|const|type) (\w+)/;
 const linked = /^(?:export|import) (type )?(\{[^}]*\}|\*(?: as \w+)?)(?: from "([^"]+)")?;/;
 
@@ -65,7 +74,11 @@ function read(file: string): Module {
     } else if (clause === undefined) throw new Error(`${file}: this statement is not understood: ${text}`);
     else if (from !== undefined) {
       for (const [, type, source = "", local = source] of clause.matchAll(/(type )?(\w+|\*)(?: as (\w+))?/g)) {
-        (text.startsWith("export") ? exported : imported).set(local, { name: source, from, isType: (all ?? type) !== undefined });
+        (text.startsWith("export") ? exported : imported).set(local, {
+          name: source,
+          from,
+          isType: (all ?? type) !== undefined,
+        });
       }
     }
   }
@@ -103,14 +116,19 @@ export function namedBy(declaration: Declaration): { name: string; from: string 
   return namesIn(declaration).flatMap((name) => {
     const link = imported.get(name);
     if (link !== undefined) return [{ name: link.name, from: fileOf(link, declaration.file) ?? link.from }];
-    return name !== declaration.name && declarations.has(name) && !isLocalConstant(declarations.get(name)) ? [{ name, from: declaration.file }] : [];
+    return name !== declaration.name && declarations.has(name) && !isLocalConstant(declarations.get(name))
+      ? [{ name, from: declaration.file }]
+      : [];
   });
 }
 
 /** The constants of its own file that a declaration takes its type from: `typeof codes`. */
 export function constantsOf(declaration: Declaration): string[] {
   const { declarations } = read(declaration.file);
-  return namesIn(declaration).map((name) => declarations.get(name)).filter(isLocalConstant).map(({ text }) => text);
+  return namesIn(declaration)
+    .map((name) => declarations.get(name))
+    .filter(isLocalConstant)
+    .map(({ text }) => text);
 }
 
 function isLocalConstant(declaration: Declaration | undefined): declaration is Declaration {

@@ -6,7 +6,10 @@ const marked = /(<!-- imports: [^\n]*-->\n)[\s\S]*?(<!-- end -->)/;
 /** A document with the import graph between its marks, as it is now. */
 export function withImportGraph(document: string): string {
   if (!marked.test(document)) throw new Error("the document has no place for the import graph");
-  return document.replace(marked, (_, start: string, end: string) => `${start}\n\`\`\`mermaid\n${importGraphChart()}\n\`\`\`\n\n${end}`);
+  return document.replace(
+    marked,
+    (_, start: string, end: string) => `${start}\n\`\`\`mermaid\n${importGraphChart()}\n\`\`\`\n\n${end}`,
+  );
 }
 
 /**
@@ -17,11 +20,13 @@ export function importGraphChart(): string {
   const direct = new Map<string, Set<string>>();
   for (const [file, targets] of importGraph(filesIn("src"))) {
     const from = roomOf(file);
-    for (const to of [...targets].map(roomOf)) if (from !== to) direct.set(from, (direct.get(from) ?? new Set()).add(to));
+    for (const to of [...targets].map(roomOf))
+      if (from !== to) direct.set(from, (direct.get(from) ?? new Set()).add(to));
   }
   const all = new Map([...direct.keys()].map((room) => [room, reachableFrom(room, direct)]));
   const arrows = [...direct].flatMap(([from, targets]) => {
-    const follows = (to: string): boolean => [...targets].some((between) => between !== to && all.get(between)?.has(to));
+    const follows = (to: string): boolean =>
+      [...targets].some((between) => between !== to && all.get(between)?.has(to));
     return [...targets].filter((to) => !follows(to)).map((to) => [from, to] as const);
   });
   const rooms = [...new Set([...direct.keys(), ...[...direct.values()].flatMap((targets) => [...targets])])].sort();
@@ -39,7 +44,10 @@ export function importGraphChart(): string {
 
 /** The part of the picture that a file is in: its folder below `src/`, in `auth/` the folder or file below that. */
 function roomOf(file: string): string {
-  return file.split("/").slice(0, file.startsWith("src/auth/") ? 3 : 2).join("/");
+  return file
+    .split("/")
+    .slice(0, file.startsWith("src/auth/") ? 3 : 2)
+    .join("/");
 }
 
 function idOf(room: string): string {

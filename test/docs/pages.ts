@@ -39,7 +39,18 @@ export function photograph(t: Pick<TestContext, "after">, html: string, picture:
   const folder = scratchFolder(t);
   const page = join(folder, "page.html");
   writeFileSync(page, html);
-  const options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", `--user-data-dir=${folder}`, `--window-size=${size.width},${size.height}`];
-  const { status, stderr } = spawnSync(process.env["CHROMIUM"] ?? "chromium", [...options, `--screenshot=${picture}`, `file://${page}`], { encoding: "utf8" });
+  const options = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--hide-scrollbars",
+    `--user-data-dir=${folder}`,
+    `--window-size=${size.width},${size.height}`,
+  ];
+  const { status, stderr } = spawnSync(
+    process.env["CHROMIUM"] ?? "chromium",
+    [...options, `--screenshot=${picture}`, `file://${page}`],
+    { encoding: "utf8" },
+  );
   if (status !== 0) throw new Error(`no picture of the page: ${stderr}`);
 }

@@ -12,9 +12,12 @@ const named = process.argv.slice(2);
 const isWanted = (name: string): boolean => named.length === 0 || named.includes(name);
 try {
   for (const [name, scenario] of Object.entries(screens)) {
-    if (isWanted(name)) writeFileSync(new URL(`${name}.svg`, import.meta.url), drawScreen(await record(t, scenario), scenario.title));
+    if (isWanted(name))
+      writeFileSync(new URL(`${name}.svg`, import.meta.url), drawScreen(await record(t, scenario), scenario.title));
   }
-  for (const [name, page] of named.length === 0 || named.some((one) => one.startsWith("page-")) ? await recordPages(t) : []) {
+  for (const [name, page] of named.length === 0 || named.some((one) => one.startsWith("page-"))
+    ? await recordPages(t)
+    : []) {
     if (isWanted(name)) photograph(t, page, fileURLToPath(new URL(`${name}.png`, import.meta.url)));
   }
 } finally {

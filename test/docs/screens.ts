@@ -36,7 +36,12 @@ export const screens: Readonly<Record<"login" | "device-login" | "status" | "doc
     size: { columns: 80, rows: 40 },
     waits: /^Waiting for approval/m,
   },
-  status: { title: "Who is logged in, and until when", commands: ["spec-kitty auth status"], size: { columns: 92, rows: 50 }, before: loggedIn },
+  status: {
+    title: "Who is logged in, and until when",
+    commands: ["spec-kitty auth status"],
+    size: { columns: 92, rows: 50 },
+    before: loggedIn,
+  },
   doctor: {
     title: "The doctor has found a file that others can read",
     commands: ["spec-kitty auth doctor"],
@@ -49,7 +54,10 @@ export const screens: Readonly<Record<"login" | "device-login" | "status" | "doc
 };
 
 /** Types the commands into a shell on a real terminal, against the fake service, and returns the screen's lines with their colours. */
-export async function record(t: Pick<TestContext, "after">, { commands, size, before, waits }: Scenario): Promise<string[]> {
+export async function record(
+  t: Pick<TestContext, "after">,
+  { commands, size, before, waits }: Scenario,
+): Promise<string[]> {
   const saas = await startFakeSaas({ accessTokenSeconds: 3600 });
   t.after(() => saas.close());
   const folder = scratchFolder(t);
@@ -69,6 +77,9 @@ export async function record(t: Pick<TestContext, "after">, { commands, size, be
   if (waits !== undefined) await screen.shows(waits);
   const lines = await screen.colored();
   // Before the first prompt and above the last one is a blank line.
-  const end = waits === undefined ? lines.findLastIndex((line) => textOf(line).startsWith("$")) - 1 : lines.findLastIndex((line) => textOf(line) !== "") + 1;
+  const end =
+    waits === undefined
+      ? lines.findLastIndex((line) => textOf(line).startsWith("$")) - 1
+      : lines.findLastIndex((line) => textOf(line) !== "") + 1;
   return lines.slice(1, end);
 }

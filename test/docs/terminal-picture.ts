@@ -22,7 +22,9 @@ export function drawScreen(lines: readonly string[], title: string): string {
     const length = text.length;
     if (length === 0) return [];
     if (/^[█▀▄ ]+$/.test(text)) return [blocks(text, margin + index * lineHeight)];
-    return [`<text x="${margin}" y="${margin + index * lineHeight + fontSize}" textLength="${round(length * charWidth)}">${colored(line)}</text>`];
+    return [
+      `<text x="${margin}" y="${margin + index * lineHeight + fontSize}" textLength="${round(length * charWidth)}">${colored(line)}</text>`,
+    ];
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" xml:space="preserve">
 <title>${escaped(title)}</title>
@@ -44,8 +46,17 @@ ${rows.join("\n")}
 /** A row of a QR code, whose blocks no font would join. */
 function blocks(text: string, top: number): string {
   const parts = [...text].flatMap((block, column) => {
-    const [start, height] = block === "█" ? [0, lineHeight] : block === "▀" ? [0, lineHeight / 2] : block === "▄" ? [lineHeight / 2, lineHeight / 2] : [0, 0];
-    return height === 0 ? [] : [`M${round(margin + column * charWidth)} ${top + start}h${charWidth}v${height}h-${charWidth}z`];
+    const [start, height] =
+      block === "█"
+        ? [0, lineHeight]
+        : block === "▀"
+          ? [0, lineHeight / 2]
+          : block === "▄"
+            ? [lineHeight / 2, lineHeight / 2]
+            : [0, 0];
+    return height === 0
+      ? []
+      : [`M${round(margin + column * charWidth)} ${top + start}h${charWidth}v${height}h-${charWidth}z`];
   });
   return `<path d="${parts.join("")}"/>`;
 }
@@ -58,7 +69,8 @@ function colored(line: string): string {
     .split(/(\u001b\[[\d;]*m)/)
     .map((part) => {
       const [, codes] = /^\u001b\[([\d;]*)m$/.exec(part) ?? [];
-      if (codes === undefined) return part === "" || name === undefined ? escaped(part) : `<tspan class="${name}">${escaped(part)}</tspan>`;
+      if (codes === undefined)
+        return part === "" || name === undefined ? escaped(part) : `<tspan class="${name}">${escaped(part)}</tspan>`;
       name = classes[codes.split(";").at(-1) ?? ""];
       return "";
     })
@@ -69,7 +81,10 @@ function colored(line: string): string {
 export function rowsOf(svg: string): string[] {
   const rows: string[] = [];
   for (const [, y, text = ""] of svg.matchAll(/<text x="\d+" y="(\d+)"[^>]*>(.*)<\/text>/g)) {
-    rows[(Number(y) - margin - fontSize) / lineHeight] = text.replace(/<[^>]*>/g, "").replaceAll("&lt;", "<").replaceAll("&amp;", "&");
+    rows[(Number(y) - margin - fontSize) / lineHeight] = text
+      .replace(/<[^>]*>/g, "")
+      .replaceAll("&lt;", "<")
+      .replaceAll("&amp;", "&");
   }
   return Array.from(rows, (row) => row ?? "");
 }

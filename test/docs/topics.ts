@@ -8,5 +8,8 @@ const marked = /(<!-- ([\w-]+): what the command prints [^\n]*-->\n)[\s\S]*?(<!-
 export async function withTopics(document: string): Promise<string> {
   const texts = new Map<string, string>();
   for (const { name, load } of topicTable) texts.set(name, page((await load())(ownIdentity), 80));
-  return document.replace(marked, (_, start: string, name: string, end: string) => `${start}\n${texts.get(name)}\n\n${end}`);
+  return document.replace(
+    marked,
+    (_, start: string, name: string, end: string) => `${start}\n${texts.get(name)}\n\n${end}`,
+  );
 }

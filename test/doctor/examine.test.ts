@@ -1,7 +1,21 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, chownSync, cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, watch, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  watch,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
@@ -30,7 +44,11 @@ test("without --repair nothing is changed on disk", async (t) => {
   const before = listing(at.folder);
   await examined(at.here);
   assert.deepEqual(listing(at.folder), before);
-  assert.equal(at.saas.requests.every(({ headers }) => headers.authorization === undefined), true, "and no token was sent");
+  assert.equal(
+    at.saas.requests.every(({ headers }) => headers.authorization === undefined),
+    true,
+    "and no token was sent",
+  );
 });
 
 test("S-005 the doctor prints no secret: no token, passphrase, key or credentials of a proxy", async (t) => {
@@ -58,7 +76,15 @@ test("not being logged in is a warning with the command to paste, and a missing 
   const at = await scene(t);
   const report = await examined(at.here);
   assert.equal(report.code, 0);
-  assert.deepEqual(report.of("D301"), [{ number: "D301", severity: "warning", subject: "session", sentence: 'not logged in (profile "default")', fix: "spec-kitty auth login" }]);
+  assert.deepEqual(report.of("D301"), [
+    {
+      number: "D301",
+      severity: "warning",
+      subject: "session",
+      sentence: 'not logged in (profile "default")',
+      fix: "spec-kitty auth login",
+    },
+  ]);
   assert.equal(existsSync(at.config), false, "and nothing was created");
   assert.deepEqual(severities(await examined(at.here, { SPEC_KITTY_SAAS_URL: undefined }), "critical"), ["D102"]);
 });
@@ -71,14 +97,20 @@ test("each setting is reported with its source, and so is a variable that does n
   assert.equal(remembered.of("D104")[0]?.fix, "unset SPEC_KITTY_SAS_URL");
   const other = await examined(at.here, { SPEC_KITTY_SAAS_URL: "http://127.0.0.1:9" });
   assert.equal(other.of("D102")[0]?.severity, "warning");
-  assert.match((await examined(at.here, {}, " --profile work")).of("D101")[0]?.sentence ?? "", /^"work", named by --profile/);
+  assert.match(
+    (await examined(at.here, {}, " --profile work")).of("D101")[0]?.sentence ?? "",
+    /^"work", named by --profile/,
+  );
 });
 
 test("a login that has expired, or is about to, is a warning", async (t) => {
   const at = await scene(t);
   const session = sessionOf(at.saas, { leftMs: -1000 });
   const until = async (days: number): Promise<Examined> => {
-    await storeSession(at.saas, at.env, { ...session, refreshTokenExpiresAt: new Date(Date.now() + days * 86_400_000).toISOString() });
+    await storeSession(at.saas, at.env, {
+      ...session,
+      refreshTokenExpiresAt: new Date(Date.now() + days * 86_400_000).toISOString(),
+    });
     return examined(at.here);
   };
   assert.deepEqual((await until(2)).of("D303")[0]?.fix, "spec-kitty auth login --force");
@@ -90,7 +122,10 @@ test("a login that has expired, or is about to, is a warning", async (t) => {
 test("an account of an issuer that names nobody is called as everywhere else, not by a random id", async (t) => {
   const at = await scene(t);
   const session = sessionOf(at.saas, { leftMs: 60_000 });
-  await storeSession(at.saas, at.env, { ...session, user: { id: "c0ffee", name: "https://login.example (repo)", isUnnamed: true } });
+  await storeSession(at.saas, at.env, {
+    ...session,
+    user: { id: "c0ffee", name: "https://login.example (repo)", isUnnamed: true },
+  });
   assert.match((await examined(at.here)).of("D301")[0]?.sentence ?? "", /^https:\/\/login\.example \(repo\)/);
 });
 
@@ -105,64 +140,89 @@ test("a file that others can read is critical, and the suggested command fixes i
   assert.equal((await examined(at.here)).code, 0);
 });
 
-test("a folder that others can change is critical; one that they can list is a warning, and so are open files in it", unix, async (t) => {
-  const at = await healthyScene(t);
-  mkdirSync(join(at.config, "queue"), { mode: 0o700 });
-  writeFileSync(join(at.config, "queue", "event"), "", { mode: 0o644 });
-  chmodSync(at.config, 0o755);
-  assert.deepEqual(severities(await examined(at.here), "critical", "warning"), ["D402", "D404"]);
-  chmodSync(at.config, 0o777);
-  const report = await examined(at.here);
-  assert.deepEqual(severities(report, "critical"), ["D401", "D402"]);
-  assert.equal(report.of("D402")[0]?.fix, `chmod 700 ${at.config}`);
-});
+test(
+  "a folder that others can change is critical; one that they can list is a warning, and so are open files in it",
+  unix,
+  async (t) => {
+    const at = await healthyScene(t);
+    mkdirSync(join(at.config, "queue"), { mode: 0o700 });
+    writeFileSync(join(at.config, "queue", "event"), "", { mode: 0o644 });
+    chmodSync(at.config, 0o755);
+    assert.deepEqual(severities(await examined(at.here), "critical", "warning"), ["D402", "D404"]);
+    chmodSync(at.config, 0o777);
+    const report = await examined(at.here);
+    assert.deepEqual(severities(report, "critical"), ["D401", "D402"]);
+    assert.equal(report.of("D402")[0]?.fix, `chmod 700 ${at.config}`);
+  },
+);
 
-test("a folder above that others can change is a warning, through links too; a sticky one or one of the user's own group is not", unix, async (t) => {
-  const at = await healthyScene(t);
-  const above = async (more: CommandEnvironment = {}): Promise<[severity: string, sentence: string][]> =>
-    (await examined(at.here, more)).of("D406").map(({ severity, sentence }) => [severity, sentence]);
-  const safe = [["ok", "nobody else can change them"]];
-  assert.deepEqual(await above(), safe);
-  chmodSync(at.folder, 0o1777);
-  assert.deepEqual(await above(), safe);
+test(
+  "a folder above that others can change is a warning, through links too; a sticky one or one of the user's own group is not",
+  unix,
+  async (t) => {
+    const at = await healthyScene(t);
+    const above = async (more: CommandEnvironment = {}): Promise<[severity: string, sentence: string][]> =>
+      (await examined(at.here, more)).of("D406").map(({ severity, sentence }) => [severity, sentence]);
+    const safe = [["ok", "nobody else can change them"]];
+    assert.deepEqual(await above(), safe);
+    chmodSync(at.folder, 0o1777);
+    assert.deepEqual(await above(), safe);
 
-  chmodSync(at.folder, 0o777);
-  const report = await examined(at.here);
-  assert.deepEqual([report.code, severities(report, "warning")], [0, ["D406"]]);
-  const [{ sentence, fix = "" } = { sentence: "" }] = report.of("D406");
-  assert.equal(sentence, `${at.folder} can be changed by others (mode 0777), so another folder could be put in its place`);
-  const elsewhere = scratchFolder(t);
-  symlinkSync(at.config, join(elsewhere, "link"));
-  assert.deepEqual(await above({ SPEC_KITTY_CONFIG_DIR: join(elsewhere, "link") }), [["warning", sentence]]);
-  await once(spawn("sh", ["-c", fix]), "close");
-  assert.deepEqual(await above(), safe);
-  chmodSync(elsewhere, 0o777);
-  assert.match((await above({ SPEC_KITTY_CONFIG_DIR: join(elsewhere, "link") }))[0]?.[1] ?? "", new RegExp(`^${elsewhere} can be changed`));
-});
+    chmodSync(at.folder, 0o777);
+    const report = await examined(at.here);
+    assert.deepEqual([report.code, severities(report, "warning")], [0, ["D406"]]);
+    const [{ sentence, fix = "" } = { sentence: "" }] = report.of("D406");
+    assert.equal(
+      sentence,
+      `${at.folder} can be changed by others (mode 0777), so another folder could be put in its place`,
+    );
+    const elsewhere = scratchFolder(t);
+    symlinkSync(at.config, join(elsewhere, "link"));
+    assert.deepEqual(await above({ SPEC_KITTY_CONFIG_DIR: join(elsewhere, "link") }), [["warning", sentence]]);
+    await once(spawn("sh", ["-c", fix]), "close");
+    assert.deepEqual(await above(), safe);
+    chmodSync(elsewhere, 0o777);
+    assert.match(
+      (await above({ SPEC_KITTY_CONFIG_DIR: join(elsewhere, "link") }))[0]?.[1] ?? "",
+      new RegExp(`^${elsewhere} can be changed`),
+    );
+  },
+);
 
 /** A copy of the command, and a Node, that another user can start although the folder of this package is closed to others. */
 function openToAll(t: TestContext): { node: string; program: string } {
   const folder = scratchFolder(t);
   const root = dirname(dirname(bin));
   for (const name of ["package.json", "bin", "dist"]) cpSync(join(root, name), join(folder, name), { recursive: true });
-  const isOpen = (path: string): boolean => (statSync(path).mode & 0o001) !== 0 && (path === dirname(path) || isOpen(dirname(path)));
+  const isOpen = (path: string): boolean =>
+    (statSync(path).mode & 0o001) !== 0 && (path === dirname(path) || isOpen(dirname(path)));
   const node = isOpen(process.execPath) ? process.execPath : join(folder, "node");
   if (node !== process.execPath) cpSync(process.execPath, node);
   execFileSync("chmod", ["-R", "a+rX", folder]);
   return { node, program: pathToFileURL(join(folder, "dist", "cli", "main.js")).href };
 }
 
-test("a folder above that a group can change is a warning unless the group is the user's own; another user's always is", { skip: process.getuid?.() !== 0 && "needs root" }, async (t) => {
+test("a folder above that a group can change is a warning unless the group is the user's own; another user's always is", {
+  skip: process.getuid?.() !== 0 && "needs root",
+}, async (t) => {
   const { node, program } = openToAll(t);
-  const rows: [uid: number, gid: number, mode: number][] = [[1, 1, 0o2775], [0, 0, 0o775], [1, 12345, 0o770], [0, 12345, 0o775], [12345, 1, 0o1755]];
-  const places = await Promise.all(rows.map(async ([uid, gid, mode]) => {
-    const at = await scene(t);
-    mkdirSync(at.config, { mode: 0o700 });
-    chownSync(at.config, 1, 1);
-    chownSync(at.folder, uid, gid);
-    chmodSync(at.folder, mode);
-    return at;
-  }));
+  const rows: [uid: number, gid: number, mode: number][] = [
+    [1, 1, 0o2775],
+    [0, 0, 0o775],
+    [1, 12345, 0o770],
+    [0, 12345, 0o775],
+    [12345, 1, 0o1755],
+  ];
+  const places = await Promise.all(
+    rows.map(async ([uid, gid, mode]) => {
+      const at = await scene(t);
+      mkdirSync(at.config, { mode: 0o700 });
+      chownSync(at.config, 1, 1);
+      chownSync(at.folder, uid, gid);
+      chmodSync(at.folder, mode);
+      return at;
+    }),
+  );
   const code = `
     const { createCommand } = await import(${JSON.stringify(program)});
     for (const env of ${JSON.stringify(places.map(({ env }) => env))}) {
@@ -171,9 +231,16 @@ test("a folder above that a group can change is a warning unless the group is th
     }`;
   // User and group 1 have the same name wherever there is one.
   const child = spawn(node, ["--input-type=module", "-e", code], { env: {}, cwd: "/", uid: 1, gid: 1 });
-  const reports = (await text(child.stdout)).split("\0").slice(0, -1).map((report) => JSON.parse(report) as DoctorReport);
+  const reports = (await text(child.stdout))
+    .split("\0")
+    .slice(0, -1)
+    .map((report) => JSON.parse(report) as DoctorReport);
   const found = reports.map(({ findings }, index) =>
-    findings.filter(({ number }) => number === "D406").map(({ severity, sentence, fix = "" }) => `${severity}: ${sentence}; ${fix}`.replaceAll(places[index]?.folder ?? "", "FOLDER")),
+    findings
+      .filter(({ number }) => number === "D406")
+      .map(({ severity, sentence, fix = "" }) =>
+        `${severity}: ${sentence}; ${fix}`.replaceAll(places[index]?.folder ?? "", "FOLDER"),
+      ),
   );
   const danger = "so another folder could be put in its place";
   assert.deepEqual(found, [
@@ -188,7 +255,12 @@ test("a folder above that a group can change is a warning unless the group is th
 test("a damaged file, a link in its place and a newer format are findings, not crashes", unix, async (t) => {
   const at = await healthyScene(t);
   const text = readFileSync(at.credentials, "utf8");
-  const damaged = [text.slice(0, 100), "", text.replace(/"nonce": "./, '"nonce": "!'), text.replace('"version": 2', '"version": 9')];
+  const damaged = [
+    text.slice(0, 100),
+    "",
+    text.replace(/"nonce": "./, '"nonce": "!'),
+    text.replace('"version": 2', '"version": 9'),
+  ];
   for (const content of damaged) {
     writeFileSync(at.credentials, content);
     const report = await examined(at.here);
@@ -210,61 +282,84 @@ function locker(t: TestContext, task: "hold" | "exit", path: string): ReturnType
   return child;
 }
 
-test("the lock of a dead process is a warning, and --repair removes it, under its earlier name --unstick too", linux, async (t) => {
-  const at = await healthyScene(t);
-  const lock = join(at.config, "credentials.lock");
-  const child = locker(t, "exit", lock);
-  await once(child, "close");
-  const before = listing(at.config);
-  const report = await examined(at.here);
-  assert.match(report.of("D501")[0]?.sentence ?? "", new RegExp(`^"credentials\\.lock" is held by process ${child.pid} on ".+" \\(since \\d{4}-.+Z\\), and that process is dead`));
-  assert.equal(report.of("D501")[0]?.severity, "warning");
-  assert.equal(report.of("D501")[0]?.fix, "spec-kitty auth doctor --repair");
-  assert.deepEqual(listing(at.config), before);
+test(
+  "the lock of a dead process is a warning, and --repair removes it, under its earlier name --unstick too",
+  linux,
+  async (t) => {
+    const at = await healthyScene(t);
+    const lock = join(at.config, "credentials.lock");
+    const child = locker(t, "exit", lock);
+    await once(child, "close");
+    const before = listing(at.config);
+    const report = await examined(at.here);
+    assert.match(
+      report.of("D501")[0]?.sentence ?? "",
+      new RegExp(
+        `^"credentials\\.lock" is held by process ${child.pid} on ".+" \\(since \\d{4}-.+Z\\), and that process is dead`,
+      ),
+    );
+    assert.equal(report.of("D501")[0]?.severity, "warning");
+    assert.equal(report.of("D501")[0]?.fix, "spec-kitty auth doctor --repair");
+    assert.deepEqual(listing(at.config), before);
 
-  const repaired = await examined(at.here, {}, " --unstick");
-  assert.match(repaired.of("D501")[0]?.sentence ?? "", /^removed: "credentials\.lock" was held by process/);
-  assert.deepEqual(readdirSync(at.config), ["credentials.json"]);
-  assert.equal((await examined(at.here)).of("D501")[0]?.sentence, "none is held");
-});
+    const repaired = await examined(at.here, {}, " --unstick");
+    assert.match(repaired.of("D501")[0]?.sentence ?? "", /^removed: "credentials\.lock" was held by process/);
+    assert.deepEqual(readdirSync(at.config), ["credentials.json"]);
+    assert.equal((await examined(at.here)).of("D501")[0]?.sentence, "none is held");
+  },
+);
 
-test("the lock of a living process is reported with its holder, stopped or not, and --repair leaves it", linux, async (t) => {
-  const at = await healthyScene(t);
-  mkdirSync(join(at.config, "queue", "alice"), { recursive: true, mode: 0o700 });
-  const child = locker(t, "hold", join(at.config, "queue", "alice", "drain.lock"));
-  const lines = createInterface(child.stdout ?? process.stdin)[Symbol.asyncIterator]();
-  await lines.next();
-  const report = await examined(at.here, {}, " --repair");
-  assert.match(report.of("D501")[0]?.sentence ?? "", new RegExp(`^"queue/alice/drain\\.lock" is held by process ${child.pid} .*, and that process is running$`));
-  assert.equal(report.of("D501")[0]?.severity, "note");
-  child.kill("SIGSTOP");
-  assert.equal((await examined(at.here, {}, " --repair")).of("D501")[0]?.fix, `kill -CONT ${child.pid}`);
-  child.kill("SIGCONT");
-  child.stdin?.write("\n");
-  assert.equal((await lines.next()).value, "still true");
-});
+test(
+  "the lock of a living process is reported with its holder, stopped or not, and --repair leaves it",
+  linux,
+  async (t) => {
+    const at = await healthyScene(t);
+    mkdirSync(join(at.config, "queue", "alice"), { recursive: true, mode: 0o700 });
+    const child = locker(t, "hold", join(at.config, "queue", "alice", "drain.lock"));
+    const lines = createInterface(child.stdout ?? process.stdin)[Symbol.asyncIterator]();
+    await lines.next();
+    const report = await examined(at.here, {}, " --repair");
+    assert.match(
+      report.of("D501")[0]?.sentence ?? "",
+      new RegExp(`^"queue/alice/drain\\.lock" is held by process ${child.pid} .*, and that process is running$`),
+    );
+    assert.equal(report.of("D501")[0]?.severity, "note");
+    child.kill("SIGSTOP");
+    assert.equal((await examined(at.here, {}, " --repair")).of("D501")[0]?.fix, `kill -CONT ${child.pid}`);
+    child.kill("SIGCONT");
+    child.stdin?.write("\n");
+    assert.equal((await lines.next()).value, "still true");
+  },
+);
 
-test("--repair removes what killed processes left next to a lock and next to the file, and leaves what a living writer has", linux, async (t) => {
-  const at = await healthyScene(t);
-  const mine = `.credentials.json.${process.ppid}.0123456789ab.tmp`;
-  const dead = `.credentials.json.${await deadPid()}.0123456789ab.tmp`;
-  for (const name of [mine, dead]) writeFileSync(join(at.config, name), "", { mode: 0o600 });
-  const holder = locker(t, "hold", join(at.config, "credentials.lock"));
-  await once(holder.stdout ?? holder, "data");
-  const watcher = watch(at.config);
-  t.after(() => watcher.close());
-  const waiting = locker(t, "exit", join(at.config, "credentials.lock"));
-  while (!readdirSync(at.config).some((name) => name.startsWith("credentials.lock."))) await once(watcher, "change");
-  waiting.kill("SIGKILL");
-  await once(waiting, "close");
+test(
+  "--repair removes what killed processes left next to a lock and next to the file, and leaves what a living writer has",
+  linux,
+  async (t) => {
+    const at = await healthyScene(t);
+    const mine = `.credentials.json.${process.ppid}.0123456789ab.tmp`;
+    const dead = `.credentials.json.${await deadPid()}.0123456789ab.tmp`;
+    for (const name of [mine, dead]) writeFileSync(join(at.config, name), "", { mode: 0o600 });
+    const holder = locker(t, "hold", join(at.config, "credentials.lock"));
+    await once(holder.stdout ?? holder, "data");
+    const watcher = watch(at.config);
+    t.after(() => watcher.close());
+    const waiting = locker(t, "exit", join(at.config, "credentials.lock"));
+    while (!readdirSync(at.config).some((name) => name.startsWith("credentials.lock."))) await once(watcher, "change");
+    waiting.kill("SIGKILL");
+    await once(waiting, "close");
 
-  const report = await examined(at.here);
-  assert.equal(report.of("D405")[0]?.sentence, `a killed process left ${dead}`);
-  assert.equal(report.of("D501")[0]?.sentence, 'something is left by a process killed while waiting for "credentials.lock"');
-  const repaired = await examined(at.here, {}, " --repair");
-  assert.equal(repaired.of("D405")[0]?.sentence, `removed what a killed process left: ${dead}`);
-  assert.deepEqual(readdirSync(at.config).sort(), [mine, "credentials.json", "credentials.lock"]);
-});
+    const report = await examined(at.here);
+    assert.equal(report.of("D405")[0]?.sentence, `a killed process left ${dead}`);
+    assert.equal(
+      report.of("D501")[0]?.sentence,
+      'something is left by a process killed while waiting for "credentials.lock"',
+    );
+    const repaired = await examined(at.here, {}, " --repair");
+    assert.equal(repaired.of("D405")[0]?.sentence, `removed what a killed process left: ${dead}`);
+    assert.deepEqual(readdirSync(at.config).sort(), [mine, "credentials.json", "credentials.lock"]);
+  },
+);
 
 /** The number of a process that has ended. */
 async function deadPid(): Promise<number> {
@@ -279,12 +374,16 @@ test("a clock that is minutes off is reported with its direction", async (t) => 
   assert.equal(behind?.severity, "warning");
   assert.match(behind.sentence, /^this machine's clock is (299|300|301) s behind the service's/);
   at.saas.clockOffsetMs = -300_000;
-  assert.match((await examined(at.here)).of("D206")[0]?.sentence ?? "", /^this machine's clock is (299|300|301) s ahead of the service's/);
+  assert.match(
+    (await examined(at.here)).of("D206")[0]?.sentence ?? "",
+    /^this machine's clock is (299|300|301) s ahead of the service's/,
+  );
 });
 
 test("the way to the service ends at the step that fails", async (t) => {
   const at = await scene(t);
-  const steps = ({ findings }: DoctorReport): string[] => findings.filter(({ number }) => number.startsWith("D2")).map(({ number, severity }) => `${number} ${severity}`);
+  const steps = ({ findings }: DoctorReport): string[] =>
+    findings.filter(({ number }) => number.startsWith("D2")).map(({ number, severity }) => `${number} ${severity}`);
 
   const nowhere = await examined(at.here, { SPEC_KITTY_SAAS_URL: "https://service.invalid" });
   assert.deepEqual(steps(nowhere), ["D201 ok", "D202 critical"]);
@@ -298,7 +397,11 @@ test("the way to the service ends at the step that fails", async (t) => {
 
   const answers: [fault: Parameters<Scene["saas"]["faults"]["next"]>[1], severity: string, sentence: RegExp][] = [
     [{ status: 503 }, "critical", /answers 503$/],
-    [{ status: 302, headers: { Location: "https://portal.example/sign-in?secret" } }, "warning", /redirects to https:\/\/portal\.example: /],
+    [
+      { status: 302, headers: { Location: "https://portal.example/sign-in?secret" } },
+      "warning",
+      /redirects to https:\/\/portal\.example: /,
+    ],
     [{ status: 200, body: "<html>" }, "warning", /answers 200 to a request without a token, not 401/],
     [{ reset: "before" }, "critical", /does not answer/],
   ];

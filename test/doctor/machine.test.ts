@@ -5,7 +5,12 @@ import type { Keychain } from "../../src/auth/secure-storage/keychain.ts";
 
 const answering: Keychain = { read: async () => undefined, write: async () => {}, remove: async () => {} };
 
-for (const [platform, name] of [["darwin", "the macOS Keychain"], ["win32", "the Windows Credential Manager"], ["linux", "the Secret Service"], ["freebsd", "the Secret Service"]] as const) {
+for (const [platform, name] of [
+  ["darwin", "the macOS Keychain"],
+  ["win32", "the Windows Credential Manager"],
+  ["linux", "the Secret Service"],
+  ["freebsd", "the Secret Service"],
+] as const) {
   test(`on ${platform} the keychain that answers is called ${name}`, async () => {
     const { severity, sentence } = await examineKeychain(answering, undefined, platform);
     assert.deepEqual([severity, sentence], ["ok", `${name} answers and is persistent; it is not in use`]);

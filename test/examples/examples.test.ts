@@ -11,30 +11,76 @@ import { runCommand, scratchFolder, startCommand, type CommandEnvironment } from
 import { example, examples, writeTool } from "../helpers/tool.ts";
 
 /** A service, a machine where nobody is logged in yet, and a folder with the example in it. */
-async function stage(t: TestContext, name: string): Promise<{ saas: FakeSaas; folder: string; env: CommandEnvironment; program: string; auth: Auth; logIn: () => Promise<unknown> }> {
+async function stage(
+  t: TestContext,
+  name: string,
+): Promise<{
+  saas: FakeSaas;
+  folder: string;
+  env: CommandEnvironment;
+  program: string;
+  auth: Auth;
+  logIn: () => Promise<unknown>;
+}> {
   const saas = await startFakeSaas();
   t.after(() => saas.close());
   const folder = scratchFolder(t);
   const config = join(folder, "config");
-  const env = { PATH: process.env["PATH"], HOME: folder, XDG_CONFIG_HOME: config, APPDATA: config, XDG_RUNTIME_DIR: join(folder, "run"), XDG_STATE_HOME: join(folder, "state"), LOCALAPPDATA: join(folder, "state") };
+  const env = {
+    PATH: process.env["PATH"],
+    HOME: folder,
+    XDG_CONFIG_HOME: config,
+    APPDATA: config,
+    XDG_RUNTIME_DIR: join(folder, "run"),
+    XDG_STATE_HOME: join(folder, "state"),
+    LOCALAPPDATA: join(folder, "state"),
+  };
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(fileURLToPath(new URL("../..", import.meta.url)), join(folder, "node_modules", "spec-kitty"), "junction");
   const program = writeTool(example(name), folder, name.replace(".js", ".mjs"), { url: saas.url });
-  const auth = createAuth({ name: "acme", version: "1.2.0", issuer: saas.url, clientId: "cli_native", storage: "file", env });
-  return { saas, folder, env, program, auth, logIn: () => auth.login({ flow: "browser", open: false, onAddress: ({ url }) => void approve(url).catch(() => undefined) }) };
+  const auth = createAuth({
+    name: "acme",
+    version: "1.2.0",
+    issuer: saas.url,
+    clientId: "cli_native",
+    storage: "file",
+    env,
+  });
+  return {
+    saas,
+    folder,
+    env,
+    program,
+    auth,
+    logIn: () =>
+      auth.login({ flow: "browser", open: false, onAddress: ({ url }) => void approve(url).catch(() => undefined) }),
+  };
 }
 
 test("every example is run by a test", () => {
-  assert.deepEqual(readdirSync(examples).filter((name) => name.endsWith(".js")).sort(), ["acme.js", "mcp-client.js", "server.js", "sync.js"]);
+  assert.deepEqual(
+    readdirSync(examples)
+      .filter((name) => name.endsWith(".js"))
+      .sort(),
+    ["acme.js", "mcp-client.js", "server.js", "sync.js"],
+  );
 });
 
 test("the script copies what the service says, and without a session or a service says which it is", async (t) => {
   const { saas, folder, env, program, logIn } = await stage(t, "sync.js");
   const run = (): ReturnType<typeof runCommand> => runCommand(t, ["out.json"], env, { program, cwd: folder });
-  assert.deepEqual(await run(), { code: 77, signal: null, stdout: "", stderr: 'not logged in (profile "default"). Run: acme auth login\n' });
+  assert.deepEqual(await run(), {
+    code: 77,
+    signal: null,
+    stdout: "",
+    stderr: 'not logged in (profile "default"). Run: acme auth login\n',
+  });
   await logIn();
   assert.equal((await run()).code, 0);
-  assert.equal((JSON.parse(readFileSync(join(folder, "out.json"), "utf8")) as { email: string }).email, "alice@example.com");
+  assert.equal(
+    (JSON.parse(readFileSync(join(folder, "out.json"), "utf8")) as { email: string }).email,
+    "alice@example.com",
+  );
   await saas.stop();
   const { code, stderr } = await run();
   assert.equal(code, 75, stderr);

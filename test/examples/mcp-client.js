@@ -20,7 +20,10 @@ if ((await auth.session()) === undefined) {
 }
 
 const client = new Client({ name: "acme", version: "1.2.0" });
-const transport = new StreamableHTTPClientTransport(new URL("https://mcp.acme.example/mcp"), { authProvider: mcpAuthProvider(auth), fetch: auth.fetch });
+const transport = new StreamableHTTPClientTransport(new URL("https://mcp.acme.example/mcp"), {
+  authProvider: mcpAuthProvider(auth),
+  fetch: auth.fetch,
+});
 await client.connect(transport);
 const { tools } = await client.listTools();
 console.log(tools.map(({ name }) => name).join("\n"));

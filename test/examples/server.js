@@ -15,7 +15,9 @@ auth.on("ended", ({ reason }) => console.error(`the session ended: ${reason}`));
 const server = createServer(async (_request, response) => {
   try {
     const answer = await auth.fetch("/v1/projects");
-    response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "text/plain" }).end(Buffer.from(await answer.arrayBuffer()));
+    response
+      .writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "text/plain" })
+      .end(Buffer.from(await answer.arrayBuffer()));
   } catch (error) {
     if (!isAuthError(error)) throw error;
     response.writeHead(503, { "content-type": "text/plain" }).end(`${error.message}. ${error.hint ?? ""}\n`);

@@ -45,7 +45,8 @@ export class AuthorizationEndpoint {
     if (!/^[\w-]{22,}$/.test(state)) return refuse("invalid_request", "state has less than 128 bits");
     if (get("code_challenge_method") !== "S256") return refuse("invalid_request", "code_challenge_method must be S256");
     if (!/^[\w-]{43}$/.test(get("code_challenge"))) return refuse("invalid_request", "code_challenge is not S256");
-    if (!get("scope").split(" ").includes("offline_access")) return refuse("invalid_scope", "offline_access is missing");
+    if (!get("scope").split(" ").includes("offline_access"))
+      return refuse("invalid_scope", "offline_access is missing");
 
     const id = crypto.randomUUID();
     this.#pending.set(id, { redirectUri, state, scope: get("scope"), challenge: get("code_challenge") });
@@ -58,7 +59,8 @@ export class AuthorizationEndpoint {
     const id = form?.get("request") ?? "";
     const pending = this.#pending.get(id);
     const user = form?.get("user");
-    if (pending === undefined || !isUserName(user)) return page(400, "Bad request", "this page has been used or is not ours");
+    if (pending === undefined || !isUserName(user))
+      return page(400, "Bad request", "this page has been used or is not ours");
     this.#pending.delete(id);
     const { state, redirectUri } = pending;
     if (form?.get("decision") !== "approve") {

@@ -34,7 +34,11 @@ export async function visit(address, decision) {
 async function open(address, init, cookies) {
   let url = new URL(address);
   for (let asked = init; ; asked = {}) {
-    const answer = await fetch(url, { ...asked, redirect: "manual", headers: { cookie: cookies.get(url.hostname) ?? "" } });
+    const answer = await fetch(url, {
+      ...asked,
+      redirect: "manual",
+      headers: { cookie: cookies.get(url.hostname) ?? "" },
+    });
     const set = answer.headers.getSetCookie().map((line) => line.split(";")[0]);
     if (set.length > 0) cookies.set(url.hostname, set.join("; "));
     const location = answer.headers.get("location");

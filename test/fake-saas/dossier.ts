@@ -21,7 +21,9 @@ const TEXTS = [
 
 /** Artifact upload: 201 the first time, 200 for the same content again. */
 export function dossierRoutes(state: FakeState): Route[] {
-  return [["POST", "/api/dossier/push-content/", authenticated(state, (caller, request) => store(state, caller, request))]];
+  return [
+    ["POST", "/api/dossier/push-content/", authenticated(state, (caller, request) => store(state, caller, request))],
+  ];
 }
 
 function store(state: FakeState, { user }: Caller, request: FakeRequest): Answer {

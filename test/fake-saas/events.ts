@@ -44,7 +44,9 @@ export function receiveEvent(
   const seen = state.events.get(id) ?? { event, ...from, deliveries: 0, taken: false, status: "" };
   state.events.set(id, seen);
   seen.deliveries += 1;
-  const verdict = seen.taken ? { status: "duplicate" } : (state.judge(event, seen.deliveries) ?? { status: "accepted" });
+  const verdict = seen.taken
+    ? { status: "duplicate" }
+    : (state.judge(event, seen.deliveries) ?? { status: "accepted" });
   seen.status = verdict === "omit" ? "omit" : verdict.status;
   if (verdict === "omit") return undefined;
   seen.taken ||= ["success", "accepted", "warning", "duplicate"].includes(verdict.status);

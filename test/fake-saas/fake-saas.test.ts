@@ -86,7 +86,11 @@ test("the user who denies, or chooses another account, gets what was chosen", as
 test("a wrong verifier, another redirect address and an expired code are refused", async (t) => {
   const saas = await fake(t);
   const other = randomBytes(32).toString("base64url");
-  for (const change of [{ code_verifier: other }, { code_verifier: "short" }, { redirect_uri: "http://127.0.0.1:1/callback" }]) {
+  for (const change of [
+    { code_verifier: other },
+    { code_verifier: "short" },
+    { redirect_uri: "http://127.0.0.1:1/callback" },
+  ]) {
     const { status, json } = await exchange(saas, await code(saas), change);
     assert.deepEqual([status, json["error"]], [400, "invalid_grant"]);
   }
@@ -106,11 +110,21 @@ test("a code is good once; its second use ends the session of the first", async 
 
 test("a client or redirect address that is not registered gets a page, other mistakes a redirect", async (t) => {
   const saas = await fake(t);
-  for (const redirect_uri of ["https://127.0.0.1/callback", "http://127.0.0.1:1/other", "http://evil.example/callback", "http://127.0.0.1:1/callback?x"]) {
+  for (const redirect_uri of [
+    "https://127.0.0.1/callback",
+    "http://127.0.0.1:1/other",
+    "http://evil.example/callback",
+    "http://127.0.0.1:1/callback?x",
+  ]) {
     const answer = await fetch(authorizeUrl(saas, { redirect_uri }), { redirect: "manual" });
     assert.equal(answer.status, 400, redirect_uri);
   }
-  for (const change of [{ state: "short" }, { code_challenge_method: "plain" }, { scope: "api.read" }, { response_type: "token" }]) {
+  for (const change of [
+    { state: "short" },
+    { code_challenge_method: "plain" },
+    { scope: "api.read" },
+    { response_type: "token" },
+  ]) {
     const answer = await fetch(authorizeUrl(saas, change), { redirect: "manual" });
     assert.match(answer.headers.get("location") ?? "", /callback\?error=/, JSON.stringify(change));
   }
@@ -163,7 +177,10 @@ test("a 401 names its reason in the body and in WWW-Authenticate", async (t) => 
 test("logout ends the session on the server", async (t) => {
   const saas = await fake(t);
   const { access_token, refresh_token } = saas.issue({ user: "bob" });
-  const answer = await fetch(`${saas.url}/api/v1/logout`, { method: "POST", headers: { Authorization: `Bearer ${access_token}` } });
+  const answer = await fetch(`${saas.url}/api/v1/logout`, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${access_token}` },
+  });
   assert.equal(((await answer.json()) as Json)["status"], "logged_out");
   assert.equal((await me(saas, access_token)).status, 401);
   assert.equal((await refresh(saas, refresh_token)).status, 400);
@@ -209,7 +226,8 @@ test("a denied device code and one that ran out say so", async (t) => {
 test("faults answer, hold, cut and change, each as often as asked", async (t) => {
   const saas = await fake(t);
   const { access_token } = saas.issue();
-  const get = (): Promise<Response> => fetch(`${saas.url}/api/v1/me`, { headers: { Authorization: `Bearer ${access_token}` } });
+  const get = (): Promise<Response> =>
+    fetch(`${saas.url}/api/v1/me`, { headers: { Authorization: `Bearer ${access_token}` } });
   saas.faults.next("/api/v1/me", { status: 429, headers: { "Retry-After": "3" }, body: "slow", times: 2 });
   for (const round of [1, 2]) assert.equal((await get()).headers.get("retry-after"), "3", `round ${round}`);
   saas.faults.next("/api/v1/me", { malformed: true });
@@ -262,14 +280,19 @@ test("the scripted user follows, tampers with and reports the redirect to the cl
   const { redirect, seen } = await client(t);
   const visit = await approve(authorizeUrl(saas, { redirect_uri: redirect }));
   assert.deepEqual([visit.status, visit.page, visit.chain.length], [200, "done", 4]);
-  await tamper(authorizeUrl(saas, { redirect_uri: redirect }), (callback) => callback.searchParams.set("state", "forged"));
+  await tamper(authorizeUrl(saas, { redirect_uri: redirect }), (callback) =>
+    callback.searchParams.set("state", "forged"),
+  );
   assert.equal(seen.at(-2)?.searchParams.get("state"), "forged");
 });
 
 test("the browser programs approve and deny without a word", async (t) => {
   const saas = await fake(t);
   const { redirect, seen } = await client(t);
-  for (const [program, expected] of [[approvingBrowser, "code"], [denyingBrowser, "error"]] as const) {
+  for (const [program, expected] of [
+    [approvingBrowser, "code"],
+    [denyingBrowser, "error"],
+  ] as const) {
     const output = await new Promise<string>((resolve, reject) => {
       execFile(program, [authorizeUrl(saas, { redirect_uri: redirect })], (error, stdout, stderr) =>
         error === null ? resolve(stdout + stderr) : reject(error),

@@ -60,7 +60,8 @@ function exchangeCode(state: FakeState, { codes }: AuthorizationEndpoint, form: 
     return refuse("the code has been used");
   }
   if (code.expiresAt <= state.now()) return refuse("the code has expired");
-  if (code.redirectUri !== form.get("redirect_uri")) return refuse("redirect_uri is not the one the code was asked for");
+  if (code.redirectUri !== form.get("redirect_uri"))
+    return refuse("redirect_uri is not the one the code was asked for");
   if (!/^[\w.~-]{43,128}$/.test(verifier)) return refuse("code_verifier is malformed");
   if (createHash("sha256").update(verifier).digest("base64url") !== code.challenge) {
     return refuse("code_verifier does not match the challenge");

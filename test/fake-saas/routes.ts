@@ -10,10 +10,7 @@ export type Handler = (request: FakeRequest) => Answer;
 export type Route = readonly [method: string, path: string | RegExp, handler: Handler];
 
 /** A handler that only a caller with a good access token reaches. */
-export function authenticated(
-  state: FakeState,
-  handler: (caller: Caller, request: FakeRequest) => Answer,
-): Handler {
+export function authenticated(state: FakeState, handler: (caller: Caller, request: FakeRequest) => Answer): Handler {
   return (request) => {
     const caller = authenticate(state, request);
     return "status" in caller ? caller : handler(caller, request);

@@ -73,7 +73,9 @@ export function issueTokens(
  * (RFC 9700 §4.14.2) unless the service is told to be lenient.
  */
 export function refreshTokens(state: FakeState, presented: string): Answer {
-  const dead = failure(state.options.invalidGrantStatus, "invalid_grant", { error_description: "refresh token is not valid" });
+  const dead = failure(state.options.invalidGrantStatus, "invalid_grant", {
+    error_description: "refresh token is not valid",
+  });
   const grant = state.refreshTokens.get(presented);
   if (grant === undefined) return dead;
   if (grant.consumed) {

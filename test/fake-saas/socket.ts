@@ -78,7 +78,10 @@ export class FakeSocket {
     return { final: (buffer.readUInt8(0) & 0x80) !== 0, opcode: buffer.readUInt8(0) & 0x0f, payload };
   }
 
-  #receive({ final, opcode, payload }: { final: boolean; opcode: number; payload: Buffer }, onText: (text: string) => void): void {
+  #receive(
+    { final, opcode, payload }: { final: boolean; opcode: number; payload: Buffer },
+    onText: (text: string) => void,
+  ): void {
     if (opcode === CLOSE) {
       this.closedWith = payload.length >= 2 ? payload.readUInt16BE(0) : 1005;
       this.#write(CLOSE, payload.subarray(0, 2));

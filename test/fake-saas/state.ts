@@ -109,7 +109,10 @@ export class FakeState {
       const look = (): void => {
         if (predicate()) finish(resolve);
       };
-      const timer = setTimeout(() => finish(() => reject(new Error(`not within ${timeoutMs} ms: ${predicate}`))), timeoutMs);
+      const timer = setTimeout(
+        () => finish(() => reject(new Error(`not within ${timeoutMs} ms: ${predicate}`))),
+        timeoutMs,
+      );
       const finish = (end: () => void): void => {
         clearTimeout(timer);
         this.changes.off("change", look);

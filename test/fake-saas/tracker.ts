@@ -68,7 +68,10 @@ export function trackerRoutes(state: FakeState): Route[] {
     if (pollsLeft > 0) return { status: 200, body: { operation_id: id, status: "running" } };
     return {
       status: 200,
-      body: { operation_id: id, ...(error === undefined ? { status: "completed", result } : { status: "failed", error }) },
+      body: {
+        operation_id: id,
+        ...(error === undefined ? { status: "completed", result } : { status: "failed", error }),
+      },
     };
   };
 

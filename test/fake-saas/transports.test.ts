@@ -13,7 +13,12 @@ type Json = Record<string, unknown>;
 
 interface Client {
   saas: FakeSaas;
-  send: (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<{ status: number; json: Json }>;
+  send: (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ) => Promise<{ status: number; json: Json }>;
 }
 
 async function client(t: TestContext): Promise<Client> {
@@ -82,7 +87,14 @@ test("a batch is unzipped, judged event by event, and counted", async (t) => {
   };
   assert.deepEqual(await statuses(), ["accepted", "rejected"]);
   assert.deepEqual(await statuses(), ["duplicate", "rejected"]);
-  assert.deepEqual([...saas.events.values()].map(({ deliveries, taken }) => [deliveries, taken]), [[2, true], [2, false], [2, false]]);
+  assert.deepEqual(
+    [...saas.events.values()].map(({ deliveries, taken }) => [deliveries, taken]),
+    [
+      [2, true],
+      [2, false],
+      [2, false],
+    ],
+  );
 });
 
 test("a malformed envelope is named, a batch over a limit is 413, another team is 403, no slash is 404", async (t) => {
@@ -116,7 +128,10 @@ test("an artifact is stored once, by its hash", async (t) => {
   const path = "/api/dossier/push-content/";
   assert.equal((await send("POST", path, artifact)).status, 201);
   assert.equal((await send("POST", path, artifact)).status, 200);
-  assert.equal((await send("POST", path, { ...artifact, content_body: "other" })).json["error"], "content_hash_mismatch");
+  assert.equal(
+    (await send("POST", path, { ...artifact, content_body: "other" })).json["error"],
+    "content_hash_mismatch",
+  );
   assert.equal(saas.artifacts.get("spec.md")?.uploads, 2);
 });
 
@@ -124,7 +139,8 @@ test("the tracker does idempotent work once and lets slow work be polled", async
   const { saas, send } = await client(t);
   const push = { provider: "jira", project_slug: "p", items: [{ id: 1 }] };
   const key = { "Idempotency-Key": randomUUID() };
-  for (const round of [1, 2]) assert.equal((await send("POST", "/api/v1/tracker/push/", push, key)).json["pushed"], 1, `round ${round}`);
+  for (const round of [1, 2])
+    assert.equal((await send("POST", "/api/v1/tracker/push/", push, key)).json["pushed"], 1, `round ${round}`);
   assert.equal(saas.tracker.pushed.length, 1);
   assert.equal((await send("POST", "/api/v1/tracker/push/", push)).json["error_code"], "idempotency_key_required");
   saas.tracker.asynchronous.set("run", { polls: 2 });
@@ -150,7 +166,10 @@ test("echo shows the request without its token, and health tells the limits", as
 });
 
 /** Knocks at the WebSocket by hand: the answer, and the stream if it was let in. */
-function knock(saas: FakeSaas, ticket: string): Promise<{ status: number | undefined; accept: unknown; stream: Duplex | undefined; key: string; first: Buffer }> {
+function knock(
+  saas: FakeSaas,
+  ticket: string,
+): Promise<{ status: number | undefined; accept: unknown; stream: Duplex | undefined; key: string; first: Buffer }> {
   const key = randomBytes(16).toString("base64");
   return new Promise((resolve, reject) => {
     const request = httpRequest(`${saas.url}/ws?token=${ticket}`, {

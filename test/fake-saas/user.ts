@@ -69,7 +69,11 @@ async function decide(
     chain.push(url.href);
     // As browsers keep them, by host: a port is not part of it.
     const headers = { cookie: cookies.get(url.hostname) ?? "" };
-    const answer = await fetch(url, { redirect: "manual", headers, ...(form === undefined ? {} : { method: "POST", body: form }) });
+    const answer = await fetch(url, {
+      redirect: "manual",
+      headers,
+      ...(form === undefined ? {} : { method: "POST", body: form }),
+    });
     for (const line of answer.headers.getSetCookie()) cookies.set(url.hostname, line.split(";")[0] ?? "");
     last = { status: answer.status, page: await answer.text(), headers: answer.headers };
     next = undefined;
@@ -85,18 +89,27 @@ async function decide(
       }
       next = { url: target };
     } else if (form === undefined && url.origin === origin) {
-      next = filledIn(last.page, url, { user: as, decision, ...(userCode === undefined ? {} : { user_code: userCode }) });
+      next = filledIn(last.page, url, {
+        user: as,
+        decision,
+        ...(userCode === undefined ? {} : { user_code: userCode }),
+      });
     }
   }
   return { ...last, chain, callback };
 }
 
 /** The page's form with what it came with and what the user chose; undefined where there is no form. */
-function filledIn(page: string, base: URL, choices: Record<string, string>): { url: URL; form: URLSearchParams } | undefined {
+function filledIn(
+  page: string,
+  base: URL,
+  choices: Record<string, string>,
+): { url: URL; form: URLSearchParams } | undefined {
   const action = /<form method="post" action="([^"]*)"/.exec(page)?.[1];
   if (action === undefined) return undefined;
   const form = new URLSearchParams();
-  for (const [, name, value] of page.matchAll(/<input[^>]* name="([^"]*)" value="([^"]*)"/g)) form.set(name ?? "", value ?? "");
+  for (const [, name, value] of page.matchAll(/<input[^>]* name="([^"]*)" value="([^"]*)"/g))
+    form.set(name ?? "", value ?? "");
   for (const [name, value] of Object.entries(choices)) form.set(name, value);
   return { url: new URL(action, base), form };
 }

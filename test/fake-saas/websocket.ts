@@ -46,7 +46,11 @@ export class WebSocketEndpoint {
       const frame = parse(text);
       this.#state.frames.push(frame);
       if (isObject(frame) && typeof frame["event_id"] === "string") {
-        const result = receiveEvent(this.#state, frame, { user: ticket.session.user, team: ticket.team, via: "websocket" });
+        const result = receiveEvent(this.#state, frame, {
+          user: ticket.session.user,
+          team: ticket.team,
+          via: "websocket",
+        });
         const refused = result !== undefined && !["accepted", "duplicate"].includes(result.status);
         if (result !== undefined) socket.send({ type: refused ? "error" : "ack", ...result });
       }

@@ -20,6 +20,7 @@ export async function twoAccounts(t: TestContext): Promise<TwoAccounts> {
   mkdirSync(project, { recursive: true });
   await signIn(found.saas, found.env);
   await signIn(found.saas, found.env, { user: "bob", profile: "work" });
-  const inProject: TwoAccounts["inProject"] = (args, more = {}, cwd = project) => runHere(args.split(" "), { ...found.env, ...more }, { cwd });
+  const inProject: TwoAccounts["inProject"] = (args, more = {}, cwd = project) =>
+    runHere(args.split(" "), { ...found.env, ...more }, { cwd });
   return { ...found, project, inProject };
 }

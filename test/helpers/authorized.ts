@@ -22,12 +22,18 @@ export interface Authorized {
 }
 
 /** The access token is good for an hour unless the session says otherwise. */
-export async function authorized(t: TestContext, { saas: options = {}, session = {} }: { saas?: Partial<FakeOptions>; session?: SessionOptions } = {}): Promise<Authorized> {
+export async function authorized(
+  t: TestContext,
+  { saas: options = {}, session = {} }: { saas?: Partial<FakeOptions>; session?: SessionOptions } = {},
+): Promise<Authorized> {
   const clock = new ManualClock();
   const vault = memoryVault();
   const saas = await startFakeSaas({ now: () => clock.now(), ...options });
   t.after(() => saas.close());
-  const app = await storeSession(saas, {}, sessionOf(saas, { now: clock.now(), leftMs: 3_600_000, ...session }), { storage: vault, clock });
+  const app = await storeSession(saas, {}, sessionOf(saas, { now: clock.now(), leftMs: 3_600_000, ...session }), {
+    storage: vault,
+    clock,
+  });
   const tokens = app.tokens();
   return {
     saas,
@@ -35,6 +41,7 @@ export async function authorized(t: TestContext, { saas: options = {}, session =
     vault,
     tokens,
     fetch: createAuthorizedFetch({ tokens, clock, fetch, random: () => 0 }),
-    stored: async () => (await createApp({ env: {}, storage: vault, clock }).store.read()).profiles.get("default")?.session,
+    stored: async () =>
+      (await createApp({ env: {}, storage: vault, clock }).store.read()).profiles.get("default")?.session,
   };
 }

@@ -5,11 +5,20 @@ import { generateKeyPairSync, sign, type KeyObject } from "node:crypto";
  * §4.1, in DER). Trusting it as an authority is enough to trust a server that shows it.
  */
 export function testCertificate(host: string, ...more: string[]): { key: string; cert: string } {
-  const { privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const { privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject } = generateKeyPairSync("ec", {
+    namedCurve: "P-256",
+  });
   const ecdsaWithSha256 = sequence(oid("2a8648ce3d040302"));
   const name = sequence(der(0x31, sequence(oid("550403"), der(0x0c, Buffer.from(host)))));
-  const alternativeName = sequence(oid("551d11"), der(0x04, sequence(...[host, ...more].map((name) => der(0x82, Buffer.from(name))))));
-  const authority = sequence(oid("551d13"), der(0x01, Buffer.of(0xff)), der(0x04, sequence(der(0x01, Buffer.of(0xff)))));
+  const alternativeName = sequence(
+    oid("551d11"),
+    der(0x04, sequence(...[host, ...more].map((name) => der(0x82, Buffer.from(name))))),
+  );
+  const authority = sequence(
+    oid("551d13"),
+    der(0x01, Buffer.of(0xff)),
+    der(0x04, sequence(der(0x01, Buffer.of(0xff)))),
+  );
   const signed = sequence(
     der(0xa0, der(0x02, Buffer.of(2))),
     der(0x02, Buffer.of(1)),

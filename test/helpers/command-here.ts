@@ -13,10 +13,22 @@ import { scriptedBrowser } from "./scripted-browser.ts";
  * @param more - what this process has another of than the command: a clock, a folder to work in
  * @param heard - told of all that is on stderr so far, whenever there is more: who opens an address with `--no-browser`
  */
-export async function runHere(args: readonly string[], env: CommandEnvironment, more: Partial<ToolOptions> = {}, heard: (stderr: string) => void = () => undefined): Promise<CommandResult> {
+export async function runHere(
+  args: readonly string[],
+  env: CommandEnvironment,
+  more: Partial<ToolOptions> = {},
+  heard: (stderr: string) => void = () => undefined,
+): Promise<CommandResult> {
   const { createCommand } = await import("../../src/cli/main.ts");
   const { name, version } = ownIdentity;
-  const command = createCommand({ name, version, issuer: undefined, commands: ["auth", "api", "sync", "tracker", "completion"], env, ...more });
+  const command = createCommand({
+    name,
+    version,
+    issuer: undefined,
+    commands: ["auth", "api", "sync", "tracker", "completion"],
+    env,
+    ...more,
+  });
   const [stdout, stderr] = [collector(() => undefined), collector(heard)];
   const code = await lent({ stdout: stdout.stream, stderr: stderr.stream, env }, () => command.run(args));
   return { code, signal: null, stdout: stdout.text(), stderr: stderr.text() };
@@ -26,7 +38,12 @@ export async function runHere(args: readonly string[], env: CommandEnvironment, 
  * The same for a login, which `browse` opens in the browser: a browser of its own would be another process, and whether this process has
  * one is no fact of the test's.
  */
-export function logInHere(args: readonly string[], env: CommandEnvironment, more: Partial<ToolOptions> = {}, browse?: (address: string) => Promise<unknown>): Promise<CommandResult> {
+export function logInHere(
+  args: readonly string[],
+  env: CommandEnvironment,
+  more: Partial<ToolOptions> = {},
+  browse?: (address: string) => Promise<unknown>,
+): Promise<CommandResult> {
   const user = env["FAKE_SAAS_USER"] as UserName | undefined;
   const visit = browse ?? ((address) => approve(address, user === undefined ? {} : { as: user }));
   let shown: string | undefined;
@@ -40,7 +57,11 @@ export function logInHere(args: readonly string[], env: CommandEnvironment, more
 }
 
 /** One of the two, for a line that is split at spaces. A browser of the test's own is a process all the same. */
-export function lineHere(line: string, env: CommandEnvironment, more: Partial<ToolOptions> = {}): Promise<CommandResult> {
+export function lineHere(
+  line: string,
+  env: CommandEnvironment,
+  more: Partial<ToolOptions> = {},
+): Promise<CommandResult> {
   const isApproved = env["BROWSER"] === scriptedBrowser() && /^auth login(?!.*--(headless|no-browser))/.test(line);
   return (isApproved ? logInHere : runHere)(line.split(" "), env, more);
 }
@@ -59,7 +80,8 @@ export async function withInput<T>(input: string, work: () => Promise<T>): Promi
 /** Gives the process other members for one call. A command takes its streams before it first waits, so the runner's reports keep theirs. */
 function lent<T>(members: Record<string, unknown>, call: () => T): T {
   const own = Object.keys(members).map((name) => [name, Object.getOwnPropertyDescriptor(process, name) ?? {}] as const);
-  for (const [name, value] of Object.entries(members)) Object.defineProperty(process, name, { value, configurable: true, writable: true, enumerable: true });
+  for (const [name, value] of Object.entries(members))
+    Object.defineProperty(process, name, { value, configurable: true, writable: true, enumerable: true });
   try {
     return call();
   } finally {

@@ -40,7 +40,13 @@ export type CommandEnvironment = Record<string, string | undefined>;
 
 /** The key of this machine, with its secret in a folder of the test. */
 export function machineKeyIn(folder: string, more: Partial<MachineKeyOptions> = {}): MachineKey {
-  return machineKey({ identity: ownIdentity, folder: () => folder, platform: process.platform, clock: systemClock, ...more });
+  return machineKey({
+    identity: ownIdentity,
+    folder: () => folder,
+    platform: process.platform,
+    clock: systemClock,
+    ...more,
+  });
 }
 
 /** A folder that is gone after the test. */
@@ -54,7 +60,11 @@ export function scratchFolder(t: Pick<TestContext, "after">): string {
  * An environment for the real command that knows nothing of the machine's own: a configuration folder, a runtime folder and
  * a home of its own, no display, no session bus, a browser that approves.
  */
-export function commandEnvironment(folder: string, service: string | undefined, more: CommandEnvironment = {}): CommandEnvironment {
+export function commandEnvironment(
+  folder: string,
+  service: string | undefined,
+  more: CommandEnvironment = {},
+): CommandEnvironment {
   return {
     PATH: process.env["PATH"],
     HOME: folder,
@@ -80,9 +90,18 @@ export interface CommandOptions {
 }
 
 /** Starts the real command. It is killed when the test ends before it does. */
-export function startCommand(t: Pick<TestContext, "after">, args: readonly string[], env: CommandEnvironment, options: CommandOptions = {}): RunningCommand {
+export function startCommand(
+  t: Pick<TestContext, "after">,
+  args: readonly string[],
+  env: CommandEnvironment,
+  options: CommandOptions = {},
+): RunningCommand {
   const [runtime, ...runtimeArgs] = options.runtime ?? [process.execPath, "--require", quickFetch];
-  const child = spawn(runtime, [...runtimeArgs, ...(options.nodeArgs ?? []), options.program ?? bin, ...args], { env, cwd: options.cwd, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(runtime, [...runtimeArgs, ...(options.nodeArgs ?? []), options.program ?? bin, ...args], {
+    env,
+    cwd: options.cwd,
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   t.after(() => void child.kill("SIGKILL"));
   let stdout = "";
   let stderr = "";
@@ -111,13 +130,21 @@ export function startCommand(t: Pick<TestContext, "after">, args: readonly strin
         };
         waiting.add(check);
         check();
-        void ended.then(() => reject(new Error(`the command ended and never showed ${pattern}:\n${stderr}\n${stdout}`)), reject);
+        void ended.then(
+          () => reject(new Error(`the command ended and never showed ${pattern}:\n${stderr}\n${stdout}`)),
+          reject,
+        );
       }),
   };
 }
 
 /** Runs the real command to its end, with nothing on its standard input. */
-export async function runCommand(t: TestContext, args: readonly string[], env: CommandEnvironment, options: CommandOptions & { input?: string } = {}): Promise<CommandResult> {
+export async function runCommand(
+  t: TestContext,
+  args: readonly string[],
+  env: CommandEnvironment,
+  options: CommandOptions & { input?: string } = {},
+): Promise<CommandResult> {
   const running = startCommand(t, args, env, options);
   running.child.stdin?.end(options.input ?? "");
   return running.ended;

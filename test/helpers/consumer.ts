@@ -28,23 +28,40 @@ export const consumerSettings: readonly [title: string, options: Readonly<Record
  * @param options - from {@link consumerSettings}
  * @throws what the compiler printed
  */
-export async function compileConsumer(compiler: string, project: string, options: Readonly<Record<string, unknown>>): Promise<void> {
+export async function compileConsumer(
+  compiler: string,
+  project: string,
+  options: Readonly<Record<string, unknown>>,
+): Promise<void> {
   const folder = join(project, `types-${JSON.stringify(options).replace(/\W+/g, "-")}`);
   mkdirSync(folder);
   for (const [index, { name, code, types }] of entryPointsOf(join(project, "node_modules", "spec-kitty")).entries()) {
     const values = Object.keys((await import(pathToFileURL(code).href)) as object);
     const imported = `import * as entry from "${name}";`;
-    writeFileSync(join(folder, `esm-${index}.mts`), [imported, ...sameValues(values), ...exportsOf(types).flatMap(inferred)].join("\n"));
+    writeFileSync(
+      join(folder, `esm-${index}.mts`),
+      [imported, ...sameValues(values), ...exportsOf(types).flatMap(inferred)].join("\n"),
+    );
     const required = `declare const entry: typeof import("${name}", { with: { "resolution-mode": "import" } });`;
     writeFileSync(join(folder, `commonjs-${index}.cts`), [required, ...sameValues(values)].join("\n"));
   }
   // The package's declarations are checked and what they refer to; the compiler's own libraries are its vendor's to check.
   const strict = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, skipDefaultLibCheck: true };
-  const compilerOptions = { ...strict, declaration: true, emitDeclarationOnly: true, rootDir: ".", outDir: "out", typeRoots: [typesOfNode], ...options };
+  const compilerOptions = {
+    ...strict,
+    declaration: true,
+    emitDeclarationOnly: true,
+    rootDir: ".",
+    outDir: "out",
+    typeRoots: [typesOfNode],
+    ...options,
+  };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*"] }));
-  await promisify(execFile)(process.execPath, [compiler, "-p", folder], { encoding: "utf8" }).catch((error: { stdout: string }) => {
-    throw new Error(error.stdout);
-  });
+  await promisify(execFile)(process.execPath, [compiler, "-p", folder], { encoding: "utf8" }).catch(
+    (error: { stdout: string }) => {
+      throw new Error(error.stdout);
+    },
+  );
 }
 
 /** Compiles when the types declare exactly these values; else the compiler names those that differ. */
@@ -65,7 +82,9 @@ function inferred({ name, kind, text }: Declaration): string[] {
     return [`export const result_${name} = ${result};`, `export const function_${name} = entry.${name};`];
   }
   if (kind === "type") return [];
-  const members = new Set([...text.matchAll(/^ {4}(?:readonly |get )?(?!constructor\b)(\w+)[?(<:]/gm)].map(([, member = ""]) => member));
+  const members = new Set(
+    [...text.matchAll(/^ {4}(?:readonly |get )?(?!constructor\b)(\w+)[?(<:]/gm)].map(([, member = ""]) => member),
+  );
   const taken = [...members].map((member) => `${member}: ${name}_${member}`).join(", ");
   return [`declare const one_${name}: entry.${name};`, `export const { ${taken} } = one_${name};`];
 }

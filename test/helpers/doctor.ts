@@ -17,7 +17,11 @@ export interface Examined extends DoctorReport {
 }
 
 /** Runs `auth doctor --json`, with further arguments, by the real command or in this process. */
-export async function examined(run: (args: string, more?: CommandEnvironment) => Promise<CommandResult>, more: CommandEnvironment = {}, args = ""): Promise<Examined> {
+export async function examined(
+  run: (args: string, more?: CommandEnvironment) => Promise<CommandResult>,
+  more: CommandEnvironment = {},
+  args = "",
+): Promise<Examined> {
   const { code, stdout, stderr } = await run(`auth doctor --json${args}`, more);
   assert.equal(stderr, "");
   const report = JSON.parse(stdout) as DoctorReport;
@@ -26,7 +30,11 @@ export async function examined(run: (args: string, more?: CommandEnvironment) =>
 }
 
 /** A scene with a session that is good for an hour. */
-export async function healthyScene(t: TestContext, options: Partial<FakeOptions> = {}, session: SessionOptions = {}): Promise<Scene> {
+export async function healthyScene(
+  t: TestContext,
+  options: Partial<FakeOptions> = {},
+  session: SessionOptions = {},
+): Promise<Scene> {
   const at = await scene(t, options);
   await storeSession(at.saas, at.env, sessionOf(at.saas, { leftMs: 3_600_000, ...session }));
   return at;

@@ -41,7 +41,12 @@ async function answer({ url, init }: ChildRequest): Promise<ChildAnswer> {
     const body = new Uint8Array(await response.arrayBuffer());
     return { status: response.status, length: body.length, sha256: createHash("sha256").update(body).digest("hex") };
   } catch (error) {
-    const { code, message, next, cause } = error as { code?: string; message: string; next?: Hint; cause?: { code?: string } };
+    const { code, message, next, cause } = error as {
+      code?: string;
+      message: string;
+      next?: Hint;
+      cause?: { code?: string };
+    };
     return { error: { code, message, hint: hintOf({ next }), causeCode: cause?.code } };
   }
 }

@@ -5,7 +5,9 @@ import { hintText } from "../../src/base/hint.ts";
 import { ownIdentity } from "../../src/base/identity.ts";
 
 /** The hint of an error as the command shows it on Linux; empty where it has none. */
-export function hintOf(error: { readonly next?: AuthError["next"]; readonly hint?: string | undefined } | undefined): string {
+export function hintOf(
+  error: { readonly next?: AuthError["next"]; readonly hint?: string | undefined } | undefined,
+): string {
   if (error?.next === undefined) return error?.hint ?? "";
   return hintText(error.next, { identity: ownIdentity, platform: "linux" });
 }

@@ -38,29 +38,50 @@ export interface Import {
 export function importsOf(file: string): Import[] {
   const code = codeOf(file);
   const path = (specifier: string): string =>
-    specifier.startsWith(".") ? relative(root, resolve(root, dirname(file), specifier)).replaceAll("\\", "/") : specifier;
-  const namesIn = (clause: string): string[] => [...clause.matchAll(/[{,]\s*(?:type )?(\w+)(?: as \w+)?/g)].map(([, name = ""]) => name);
-  const membersOf = (object: string): string[] => [...code.matchAll(new RegExp(`(?:${object})\\.(\\w+)`, "g"))].map(([, name = ""]) => name);
-  const fixed = [...code.matchAll(/^(?:import|export) (type )?(?:([^;"']*?) from )?"([^"]+)"/gm)].map(([, type, clause = "", specifier = ""]) => ({
-    from: path(specifier),
-    names: clause.startsWith("* as ") ? membersOf(clause.slice(5)) : namesIn(clause),
-    isType: type !== undefined,
-    isLazy: false,
-  }));
+    specifier.startsWith(".")
+      ? relative(root, resolve(root, dirname(file), specifier)).replaceAll("\\", "/")
+      : specifier;
+  const namesIn = (clause: string): string[] =>
+    [...clause.matchAll(/[{,]\s*(?:type )?(\w+)(?: as \w+)?/g)].map(([, name = ""]) => name);
+  const membersOf = (object: string): string[] =>
+    [...code.matchAll(new RegExp(`(?:${object})\\.(\\w+)`, "g"))].map(([, name = ""]) => name);
+  const fixed = [...code.matchAll(/^(?:import|export) (type )?(?:([^;"']*?) from )?"([^"]+)"/gm)].map(
+    ([, type, clause = "", specifier = ""]) => ({
+      from: path(specifier),
+      names: clause.startsWith("* as ") ? membersOf(clause.slice(5)) : namesIn(clause),
+      isType: type !== undefined,
+      isLazy: false,
+    }),
+  );
   // `const { a, b } = await import("…")`, `(await import("…")).a` or `import("…").then(({ a }) => …)`; in a type it is `import("…").A`.
-  const statement = /(?:const (\{[^}]*\}) = await )?(typeof )?\bimport\("([^"]+)"\)(?:\)?\.(\w+)(?:\(\((\{[^}]*\})\))?)?/g;
+  const statement =
+    /(?:const (\{[^}]*\}) = await )?(typeof )?\bimport\("([^"]+)"\)(?:\)?\.(\w+)(?:\(\((\{[^}]*\})\))?)?/g;
   const lazy = [...code.matchAll(statement)].map(([, clause, type, specifier = "", member, then]) => {
     const taken = clause ?? then;
     // Where a function of its own loads the module, any member in the file may be the module's.
     const all = taken === undefined ? membersOf("\\w+|\\)") : namesIn(taken);
-    return { from: path(specifier), names: member !== undefined && member !== "then" ? [member] : all, isType: type !== undefined, isLazy: true };
+    return {
+      from: path(specifier),
+      names: member !== undefined && member !== "then" ? [member] : all,
+      isType: type !== undefined,
+      isLazy: true,
+    };
   });
   return [...fixed, ...lazy];
 }
 
 /** Which of our own files imports which, from the root; imports of types too. */
 export function importGraph(files: readonly string[]): Map<string, Set<string>> {
-  return new Map(files.map((file) => [file, new Set(importsOf(file).map(({ from }) => from).filter((from) => from.startsWith("src/")))]));
+  return new Map(
+    files.map((file) => [
+      file,
+      new Set(
+        importsOf(file)
+          .map(({ from }) => from)
+          .filter((from) => from.startsWith("src/")),
+      ),
+    ]),
+  );
 }
 
 /**

@@ -57,7 +57,15 @@ export async function internet(
     const request = new Request(input, init);
     const { protocol, host, pathname, search } = new URL(request.url);
     if (protocol !== "https:" || !hosts.includes(host)) throw new TypeError(`there is no ${host}`);
-    return ask(`${request.method} ${host}${pathname}${search}`, await request.text(), Object.fromEntries(request.headers));
+    return ask(
+      `${request.method} ${host}${pathname}${search}`,
+      await request.text(),
+      Object.fromEntries(request.headers),
+    );
   };
-  return { env: commandEnvironment(folder, undefined, { HTTPS_PROXY: proxy.url, NODE_EXTRA_CA_CERTS: authority }), requests, fetch };
+  return {
+    env: commandEnvironment(folder, undefined, { HTTPS_PROXY: proxy.url, NODE_EXTRA_CA_CERTS: authority }),
+    requests,
+    fetch,
+  };
 }

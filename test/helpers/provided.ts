@@ -4,7 +4,13 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { Session } from "../../src/auth/session.ts";
 import { MockProvider, type MockProviderOptions } from "../conformance/mock-provider.ts";
-import { commandEnvironment, runCommand, scratchFolder, type CommandEnvironment, type CommandResult } from "./command.ts";
+import {
+  commandEnvironment,
+  runCommand,
+  scratchFolder,
+  type CommandEnvironment,
+  type CommandResult,
+} from "./command.ts";
 import { lineHere, type runHere } from "./command-here.ts";
 import { storedSession } from "./stored-session.ts";
 
@@ -46,7 +52,9 @@ export async function provided(
     const answer = answers[path];
     const refusal = refusals[path];
     if (refusal) return void response.writeHead(refusal.status, refusal.headers).end();
-    response.writeHead(answer === undefined ? 404 : 200, { "content-type": "application/json" }).end(JSON.stringify(answer ?? { error: "not_found" }));
+    response
+      .writeHead(answer === undefined ? 404 : 200, { "content-type": "application/json" })
+      .end(JSON.stringify(answer ?? { error: "not_found" }));
   });
   await new Promise<void>((listening) => api.listen(0, "127.0.0.1", listening));
   t.after(() => void api.close());
@@ -65,5 +73,9 @@ export async function provided(
   };
 }
 
-export const me: object = { user_id: "u_42", email: "alice@acme.example", teams: [{ id: "tm_acme", name: "Acme Corp" }] };
+export const me: object = {
+  user_id: "u_42",
+  email: "alice@acme.example",
+  teams: [{ id: "tm_acme", name: "Acme Corp" }],
+};
 export const loginAt = (provider: MockProvider): string => `auth login --issuer ${provider.issuer} --scope openid`;

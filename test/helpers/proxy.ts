@@ -47,7 +47,11 @@ export async function startProxy(behaviour: ProxyBehaviour): Promise<TestProxy> 
     if (fault === "hang up") asked.socket.destroy();
     if (fault !== undefined) return { refusal: 0 };
     if (refuse !== undefined) return { refusal: refuse };
-    if (basic !== undefined && asked.headers["proxy-authorization"] !== `Basic ${Buffer.from(basic).toString("base64")}`) return { refusal: 407 };
+    if (
+      basic !== undefined &&
+      asked.headers["proxy-authorization"] !== `Basic ${Buffer.from(basic).toString("base64")}`
+    )
+      return { refusal: 407 };
     const port = routes[authority];
     return port === undefined ? { refusal: 502 } : { port };
   };
@@ -62,11 +66,20 @@ export async function startProxy(behaviour: ProxyBehaviour): Promise<TestProxy> 
       return;
     }
     const { "proxy-authorization": _, ...headers } = asked.headers;
-    const onward = request({ host: "127.0.0.1", port: verdict.port, method: asked.method, path: url ? url.pathname + url.search : "/", headers }, (got) => {
-      answer.writeHead(got.statusCode ?? 502, got.statusMessage, got.headers);
-      // Passes on that a body ended too early, too.
-      pipeline(got, answer, () => undefined);
-    });
+    const onward = request(
+      {
+        host: "127.0.0.1",
+        port: verdict.port,
+        method: asked.method,
+        path: url ? url.pathname + url.search : "/",
+        headers,
+      },
+      (got) => {
+        answer.writeHead(got.statusCode ?? 502, got.statusMessage, got.headers);
+        // Passes on that a body ended too early, too.
+        pipeline(got, answer, () => undefined);
+      },
+    );
     onward.on("error", () => answer.destroy());
     answer.on("close", () => onward.destroy());
     asked.pipe(onward);

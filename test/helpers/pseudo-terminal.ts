@@ -3,7 +3,9 @@ import type { TestContext } from "node:test";
 import { bin, quickFetch, type CommandEnvironment, type RunningCommand } from "./command.ts";
 
 /** Why no test can have a terminal here, for `skip`; false when it can. util-linux is what every Linux has; other systems' `script` differs. */
-export const noTerminal: string | false = /util-linux/.test(spawnSync("script", ["--version"], { encoding: "utf8" }).stdout ?? "")
+export const noTerminal: string | false = /util-linux/.test(
+  spawnSync("script", ["--version"], { encoding: "utf8" }).stdout ?? "",
+)
   ? false
   : "no `script` of util-linux here, which gives a pseudo-terminal";
 
@@ -12,8 +14,13 @@ export type CommandOnTerminal = RunningCommand & { type(text: string): void };
 
 /** Starts the real command on a pseudo-terminal of its own. stdout and stderr come out as one, in `stdout`. */
 export function startOnTerminal(t: TestContext, args: readonly string[], env: CommandEnvironment): CommandOnTerminal {
-  const quoted = [process.execPath, "--require", quickFetch, bin, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
-  const child = spawn("script", ["-qefc", `exec ${quoted}`, "/dev/null"], { env: { ...env, SHELL: "/bin/sh", TERM: "xterm" }, stdio: ["pipe", "pipe", "pipe"] });
+  const quoted = [process.execPath, "--require", quickFetch, bin, ...args]
+    .map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
+    .join(" ");
+  const child = spawn("script", ["-qefc", `exec ${quoted}`, "/dev/null"], {
+    env: { ...env, SHELL: "/bin/sh", TERM: "xterm" },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   t.after(() => void child.kill("SIGKILL"));
   let stdout = "";
   const waiting = new Set<() => void>();

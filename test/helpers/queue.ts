@@ -36,10 +36,22 @@ export async function logIn({ saas, env }: Scene, user: UserName, profile = "def
 }
 
 /** Queues events, many of them in one file, or one after the other; gives their ids. Of large ones, a batch holds about 26. */
-export async function fill(env: CommandEnvironment, count: number, { together = true, large = false }: { together?: boolean; large?: boolean } = {}): Promise<string[]> {
+export async function fill(
+  env: CommandEnvironment,
+  count: number,
+  { together = true, large = false }: { together?: boolean; large?: boolean } = {},
+): Promise<string[]> {
   const sync = syncRuntimeOf(createApp({ env }));
   const emit = async (n: number): Promise<string> => {
-    const report = await sync.emit({ event_type: "HistoryAdded", aggregate_id: "WP01", payload: { wp_id: "WP01", entry_type: "note", entry_content: large ? `entry ${n} ${"x".repeat(9500)}` : `entry ${n}` } });
+    const report = await sync.emit({
+      event_type: "HistoryAdded",
+      aggregate_id: "WP01",
+      payload: {
+        wp_id: "WP01",
+        entry_type: "note",
+        entry_content: large ? `entry ${n} ${"x".repeat(9500)}` : `entry ${n}`,
+      },
+    });
     assert.ok(report.outcome === "queued", JSON.stringify(report));
     return report.event.event_id;
   };
@@ -51,7 +63,9 @@ export async function fill(env: CommandEnvironment, count: number, { together = 
 
 /** What the queue holds on disk: paths within it that match, with their content. */
 export function queueFiles({ config }: Scene, pattern: RegExp): [path: string, content: string][] {
-  return [...filesUnder(join(config, "queue"))].filter(([path]) => pattern.test(path)).map(([path, content]) => [path, content.toString("utf8")]);
+  return [...filesUnder(join(config, "queue"))]
+    .filter(([path]) => pattern.test(path))
+    .map(([path, content]) => [path, content.toString("utf8")]);
 }
 
 /** How often each event that arrived was sent. */
@@ -84,5 +98,8 @@ export async function waitingEvents(at: Scene): Promise<number> {
 
 /** A fault for one batch request: the third by default. */
 export function thirdBatch({ saas }: Scene, fault: Fault, number = 3): void {
-  saas.faults.next(batchPath, { ...fault, when: (request) => saas.count(batchPath) === number && (fault.when?.(request) ?? true) });
+  saas.faults.next(batchPath, {
+    ...fault,
+    when: (request) => saas.count(batchPath) === number && (fault.when?.(request) ?? true),
+  });
 }

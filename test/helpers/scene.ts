@@ -6,7 +6,13 @@ import type { TestContext } from "node:test";
 import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
-import { commandEnvironment, runCommand, scratchFolder, type CommandEnvironment, type CommandResult } from "./command.ts";
+import {
+  commandEnvironment,
+  runCommand,
+  scratchFolder,
+  type CommandEnvironment,
+  type CommandResult,
+} from "./command.ts";
 import { lineHere, type runHere } from "./command-here.ts";
 
 /** A service, a folder, and the real command between them. */
@@ -24,7 +30,11 @@ export interface Scene {
 }
 
 /** A scene that is gone after the test. `args` of {@link Scene.run} are split at spaces. */
-export async function scene(t: TestContext, options: Partial<FakeOptions> = {}, more: CommandEnvironment = {}): Promise<Scene> {
+export async function scene(
+  t: TestContext,
+  options: Partial<FakeOptions> = {},
+  more: CommandEnvironment = {},
+): Promise<Scene> {
   const saas = await startFakeSaas(options);
   t.after(() => saas.close());
   const folder = scratchFolder(t);
@@ -99,7 +109,10 @@ export function fastClock(factor: number): Clock {
 
 /** Arguments for Node that set a process's wall clock ahead, by milliseconds. */
 export function later(ms: number): string[] {
-  return ["--import", `data:text/javascript,${encodeURIComponent(`const wall = Date.now; Date.now = () => wall() + ${ms};`)}`];
+  return [
+    "--import",
+    `data:text/javascript,${encodeURIComponent(`const wall = Date.now; Date.now = () => wall() + ${ms};`)}`,
+  ];
 }
 
 /** The same as {@link accelerated} for the clock of a fake service. */

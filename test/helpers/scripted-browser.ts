@@ -18,7 +18,9 @@ export function scriptedBrowser(): string {
   const folder = mkdtempSync(join(tmpdir(), "spec-kitty-browser-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   program = join(folder, "browser");
-  writeFileSync(program, `#!/bin/sh\nprintf '%s\\n%s\\nend\\n' "$1" "$FAKE_SAAS_USER" >'${folder}'/visit-$$\n`, { mode: 0o755 });
+  writeFileSync(program, `#!/bin/sh\nprintf '%s\\n%s\\nend\\n' "$1" "$FAKE_SAAS_USER" >'${folder}'/visit-$$\n`, {
+    mode: 0o755,
+  });
   watch(folder, { persistent: false }, (_, name) => {
     if (!name?.startsWith("visit-")) return;
     const path = join(folder, name);

@@ -17,7 +17,10 @@ export interface SessionOptions {
 }
 
 /** A session that the service knows, as a login two hours ago would have left it. */
-export function sessionOf(saas: FakeSaas, { user = "alice", leftMs = -3_600_000, now = Date.now() }: SessionOptions = {}): Session {
+export function sessionOf(
+  saas: FakeSaas,
+  { user = "alice", leftMs = -3_600_000, now = Date.now() }: SessionOptions = {},
+): Session {
   const tokens = saas.issue({ user, expiresIn: leftMs / 1000 });
   const issuedAt = Math.min(now, now + leftMs - 3_600_000);
   return {
@@ -54,10 +57,24 @@ export async function storeSession(
 }
 
 /** Leaves a session as `auth login` does, for a test that needs one and is not about the login: it starts no process. */
-export async function signIn(saas: FakeSaas, env: CommandEnvironment, { user = "alice", profile = "default" }: { user?: UserName; profile?: string } = {}): Promise<void> {
+export async function signIn(
+  saas: FakeSaas,
+  env: CommandEnvironment,
+  { user = "alice", profile = "default" }: { user?: UserName; profile?: string } = {},
+): Promise<void> {
   const { user_id: id, email = "", name = "", teams: told } = saas.users[user];
-  const teams = told.map(({ id, name = id, role = "member", is_private_teamspace: isPrivateTeamspace = false }) => ({ id, name, role, isPrivateTeamspace }));
-  await storeSession(saas, env, { ...sessionOf(saas, { user, leftMs: 3_600_000 }), user: { id, email, name }, teams }, { profile });
+  const teams = told.map(({ id, name = id, role = "member", is_private_teamspace: isPrivateTeamspace = false }) => ({
+    id,
+    name,
+    role,
+    isPrivateTeamspace,
+  }));
+  await storeSession(
+    saas,
+    env,
+    { ...sessionOf(saas, { user, leftMs: 3_600_000 }), user: { id, email, name }, teams },
+    { profile },
+  );
 }
 
 /** The session that is on disk now. */

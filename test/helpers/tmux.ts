@@ -30,17 +30,34 @@ export async function startOnScreen(
   { columns = 100, rows = 50 }: { columns?: number; rows?: number } = {},
 ): Promise<Screen> {
   let socket = "";
-  const tmux = async (...args: string[]): Promise<string> => (await run("tmux", ["-S", socket, "-f", "/dev/null", "-u", ...args])).stdout;
+  const tmux = async (...args: string[]): Promise<string> =>
+    (await run("tmux", ["-S", socket, "-f", "/dev/null", "-u", ...args])).stdout;
   // Before the folder's own hook, which takes the socket away.
   t.after(() => tmux("kill-server"));
   socket = join(scratchFolder(t), "tmux");
-  const variables = Object.entries({ TERM: "tmux-256color", LANG: "C.UTF-8", ...env }).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));
+  const variables = Object.entries({ TERM: "tmux-256color", LANG: "C.UTF-8", ...env }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${value}`],
+  );
   // The command waits until the screen has been told to stay, or its end could come first.
-  await tmux("new-session", "-d", "-x", String(columns), "-y", String(rows), "cat", ";", "set-option", "-g", "remain-on-exit", "on");
+  await tmux(
+    "new-session",
+    "-d",
+    "-x",
+    String(columns),
+    "-y",
+    String(rows),
+    "cat",
+    ";",
+    "set-option",
+    "-g",
+    "remain-on-exit",
+    "on",
+  );
   // Its note that the program has ended would move the screen up by a line, at some moment after the end.
   await tmux("set-option", "-gq", "remain-on-exit-format", "");
   await tmux("respawn-pane", "-k", "env", "-i", ...variables, ...program);
-  const captured = async (...options: string[]): Promise<string[]> => (await tmux("capture-pane", "-p", ...options)).split("\n").map((line) => line.trimEnd());
+  const captured = async (...options: string[]): Promise<string[]> =>
+    (await tmux("capture-pane", "-p", ...options)).split("\n").map((line) => line.trimEnd());
   const lines = (): Promise<string[]> => captured();
   return {
     lines,

@@ -11,7 +11,13 @@ import { fileURLToPath } from "node:url";
 export function installedProject(): { project: string; remove: () => void } {
   const project = mkdtempSync(join(tmpdir(), "acme-"));
   const shell = process.platform === "win32";
-  const npm = (cwd: string, ...args: string[]): string => execFileSync("npm", [...args, "--no-audit", "--no-fund"], { cwd, shell, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  const npm = (cwd: string, ...args: string[]): string =>
+    execFileSync("npm", [...args, "--no-audit", "--no-fund"], {
+      cwd,
+      shell,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    });
   // Built already, by what runs the tests.
   npm(fileURLToPath(new URL("../..", import.meta.url)), "pack", "--ignore-scripts", "--pack-destination", project);
   const tarball = readdirSync(project).find((name) => name.endsWith(".tgz")) ?? "";
@@ -30,7 +36,12 @@ export const examples: string = fileURLToPath(new URL("../examples", import.meta
  * @param folder - has `spec-kitty` in its `node_modules`
  * @returns the path of the program
  */
-export function writeTool(source: string, folder: string, name: string, service: { url: string; clientId?: string; scope?: string; path?: string }): string {
+export function writeTool(
+  source: string,
+  folder: string,
+  name: string,
+  service: { url: string; clientId?: string; scope?: string; path?: string },
+): string {
   const { url, clientId = "cli_native", scope = "offline_access api.read api.write", path = "/api/v1/me" } = service;
   const text = source
     .replace(/https:\/\/(api|login|mcp)\.acme\.example/g, url)

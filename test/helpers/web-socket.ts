@@ -17,7 +17,14 @@ export function withWebSocket(file: string, define: (WebSocket: SocketConstructo
   if (found !== undefined) return define(found);
   test("all of this holds on this Node with --experimental-websocket", () => {
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-    const args = ["--experimental-websocket", "--no-warnings", ...typescript, "--test-reporter", "tap", fileURLToPath(file)];
+    const args = [
+      "--experimental-websocket",
+      "--no-warnings",
+      ...typescript,
+      "--test-reporter",
+      "tap",
+      fileURLToPath(file),
+    ];
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { env, encoding: "utf8", timeout: 120_000 });
     assert.equal(status, 0, `${stdout}\n${stderr}`);
   });

@@ -2,7 +2,19 @@
 // files, locks, processes and paths are Windows' own.
 import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { closeSync, cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, symlinkSync, watch } from "node:fs";
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  watch,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,7 +29,8 @@ const packages = join(root, "test", "peers", "windows");
 const wine = ["/usr/lib/wine/wine64", "/usr/bin/wine64", "/usr/bin/wine"].find((path) => existsSync(path));
 
 /** Why there is no Windows here, for the option `skip` of a test; false where there is one. */
-export const withoutWindows: string | false = wine === undefined ? "needs Wine (Debian: wine64)" : process.arch !== "x64" && "needs an x64 processor";
+export const withoutWindows: string | false =
+  wine === undefined ? "needs Wine (Debian: wine64)" : process.arch !== "x64" && "needs an x64 processor";
 
 /** A Windows of one's own. */
 export interface Windows {
@@ -75,7 +88,11 @@ export function startWindows(): Windows {
     const [out, err] = [join(place, `${count}.out`), join(place, `${count}.err`)];
     const files = [out, err].map((path) => openSync(path, "w"));
     const program = name === "node" ? [join(packages, "node_modules", node, "bin", "node.exe"), ...nodeArgs] : [name];
-    const child = spawn(wine, [...program, ...args], { env: { ...base, ...env }, cwd: place, stdio: ["ignore", ...files] });
+    const child = spawn(wine, [...program, ...args], {
+      env: { ...base, ...env },
+      cwd: place,
+      stdio: ["ignore", ...files],
+    });
     for (const file of files) closeSync(file);
     running.add(child);
     const [stdout, stderr] = [out, err].map((path) => () => readFileSync(path, "utf8")) as [() => string, () => string];
@@ -99,16 +116,22 @@ export function startWindows(): Windows {
           settle();
         };
         look();
-        void ended.then(() => look() || end(() => reject(new Error(`it ended and never showed ${pattern}:\n${stderr()}\n${stdout()}`))), reject);
+        void ended.then(
+          () =>
+            look() || end(() => reject(new Error(`it ended and never showed ${pattern}:\n${stderr()}\n${stdout()}`))),
+          reject,
+        );
       });
     return { child, ended, stdout, stderr, shows };
   };
-  const start: Windows["start"] = (args, options) => startProgram("node", ["C:\\app\\node_modules\\spec-kitty\\bin\\spec-kitty.js", ...args], options);
+  const start: Windows["start"] = (args, options) =>
+    startProgram("node", ["C:\\app\\node_modules\\spec-kitty\\bin\\spec-kitty.js", ...args], options);
   try {
     const made = spawnSync(wine, ["wineboot", "--init"], { env: base, stdio: "ignore" });
     assert.equal(made.status, 0, "Wine cannot be set up");
     const modules = join(drive, "app", "node_modules");
-    for (const part of ["bin", "dist", "package.json"]) cpSync(join(root, part), join(modules, "spec-kitty", part), { recursive: true });
+    for (const part of ["bin", "dist", "package.json"])
+      cpSync(join(root, part), join(modules, "spec-kitty", part), { recursive: true });
     cpSync(join(packages, "node_modules", "@napi-rs"), join(modules, "@napi-rs"), { recursive: true });
   } catch (error) {
     stop();
@@ -121,5 +144,8 @@ export function startWindows(): Windows {
 function install(): void {
   const [installed, lock] = [join(packages, "node_modules", ".package-lock.json"), join(packages, "package-lock.json")];
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
-  execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--ignore-scripts"], { cwd: packages, stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--ignore-scripts"], {
+    cwd: packages,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
 }

@@ -8,7 +8,10 @@ import { ManualClock } from "../helpers/manual-clock.ts";
 const limits = { maxBytes: 1024, timeoutMs: 5_000, clock: systemClock };
 
 /** A body that comes in chunks, and tells when it is cancelled. */
-function bodyOf(chunks: readonly string[], end: "close" | "stall" | "fail" = "close"): { body: ReadableStream<Uint8Array>; cancelled: () => boolean } {
+function bodyOf(
+  chunks: readonly string[],
+  end: "close" | "stall" | "fail" = "close",
+): { body: ReadableStream<Uint8Array>; cancelled: () => boolean } {
   let at = 0;
   let isCancelled = false;
   const body = new ReadableStream<Uint8Array>({
@@ -25,7 +28,10 @@ function bodyOf(chunks: readonly string[], end: "close" | "stall" | "fail" = "cl
 }
 
 test("the whole body is still there after a look at its beginning", async () => {
-  const { head, response } = await peekBody(new Response(bodyOf(["one ", "two"]).body, { status: 401, headers: { "x-id": "7" } }), limits);
+  const { head, response } = await peekBody(
+    new Response(bodyOf(["one ", "two"]).body, { status: 401, headers: { "x-id": "7" } }),
+    limits,
+  );
   assert.equal(Buffer.from(head).toString(), "one two");
   assert.deepEqual([response.status, response.headers.get("x-id"), await response.text()], [401, "7", "one two"]);
 });
@@ -76,7 +82,9 @@ test("S-014 a connection that is lost after the look, before anybody reads on, d
 });
 
 test("a response keeps its address and whether it was redirected", async (t) => {
-  const server = createServer((request, response) => (request.url === "/from" ? response.writeHead(302, { location: "/to" }) : response.writeHead(401)).end("no"));
+  const server = createServer((request, response) =>
+    (request.url === "/from" ? response.writeHead(302, { location: "/to" }) : response.writeHead(401)).end("no"),
+  );
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.close());
   const { port } = server.address() as { port: number };

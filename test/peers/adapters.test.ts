@@ -1,7 +1,12 @@
 // The login in the hands of other vendors' libraries: each sends its own requests, with our tokens.
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { bearerTokenAuthenticationPolicy, createDefaultHttpClient, createEmptyPipeline, createPipelineRequest } from "@azure/core-rest-pipeline";
+import {
+  bearerTokenAuthenticationPolicy,
+  createDefaultHttpClient,
+  createEmptyPipeline,
+  createPipelineRequest,
+} from "@azure/core-rest-pipeline";
 import { Octokit } from "@octokit/core";
 import { GoogleAuth, PassThroughClient } from "google-auth-library";
 import { googleHeaders, octokitStrategy } from "../../src/app/adapters.ts";
@@ -12,7 +17,14 @@ import { approve } from "../fake-saas/user.ts";
 async function loggedIn(t: TestContext): Promise<{ saas: FakeSaas; auth: Auth }> {
   const saas = await startFakeSaas();
   t.after(() => saas.close());
-  const auth = createAuth({ name: "acme", version: "1.2.0", issuer: saas.url, clientId: "cli_native", storage: "memory", env: {} });
+  const auth = createAuth({
+    name: "acme",
+    version: "1.2.0",
+    issuer: saas.url,
+    clientId: "cli_native",
+    storage: "memory",
+    env: {},
+  });
   await auth.login({ flow: "browser", open: false, onAddress: ({ url }) => void approve(url) });
   return { saas, auth };
 }
@@ -20,11 +32,19 @@ async function loggedIn(t: TestContext): Promise<{ saas: FakeSaas; auth: Auth }>
 test("a client of the Azure SDK takes the login as its credential", async (t) => {
   const { saas, auth } = await loggedIn(t);
   const pipeline = createEmptyPipeline();
-  pipeline.addPolicy(bearerTokenAuthenticationPolicy({ credential: auth.credential(), scopes: "https://api.acme.example/.default" }));
+  pipeline.addPolicy(
+    bearerTokenAuthenticationPolicy({ credential: auth.credential(), scopes: "https://api.acme.example/.default" }),
+  );
   // The policy sends no token over plain http, and the service of this test speaks nothing else.
   const plain = createDefaultHttpClient();
   const request = createPipelineRequest({ url: "https://api.acme.example/api/v1/me" });
-  const { status, bodyAsText } = await pipeline.sendRequest({ sendRequest: (sent) => plain.sendRequest({ ...sent, allowInsecureConnection: true, url: `${saas.url}/api/v1/me` }) }, request);
+  const { status, bodyAsText } = await pipeline.sendRequest(
+    {
+      sendRequest: (sent) =>
+        plain.sendRequest({ ...sent, allowInsecureConnection: true, url: `${saas.url}/api/v1/me` }),
+    },
+    request,
+  );
   assert.deepEqual([status, (JSON.parse(bodyAsText ?? "") as { email: string }).email], [200, "alice@example.com"]);
 });
 
@@ -32,10 +52,16 @@ test("a client of google-auth-library sends the login's headers to the service, 
   const { saas, auth } = await loggedIn(t);
   const google = new GoogleAuth({ authClient: Object.assign(new PassThroughClient(), googleHeaders(auth)) });
   const headers = await google.getRequestHeaders(`${saas.url}/api/v1/me`);
-  assert.equal(((await (await fetch(`${saas.url}/api/v1/me`, { headers })).json()) as { email: string }).email, "alice@example.com");
+  assert.equal(
+    ((await (await fetch(`${saas.url}/api/v1/me`, { headers })).json()) as { email: string }).email,
+    "alice@example.com",
+  );
   assert.deepEqual([...(await google.getRequestHeaders("https://elsewhere.example/"))], []);
   await auth.logout();
-  await assert.rejects(google.getRequestHeaders(`${saas.url}/api/v1/me`), { code: "not_authenticated", hint: "Run: acme auth login" });
+  await assert.rejects(google.getRequestHeaders(`${saas.url}/api/v1/me`), {
+    code: "not_authenticated",
+    hint: "Run: acme auth login",
+  });
 });
 
 test("Octokit takes the login as its strategy: a token that is refused is replaced within the request", async (t) => {
@@ -46,5 +72,8 @@ test("Octokit takes the login as its strategy: a token that is refused is replac
   const { token } = (await octokit.auth()) as { token: string };
   saas.accessTokens.delete(token);
   assert.equal(await me(), "alice@example.com");
-  assert.deepEqual([saas.counters.refreshes, ((await octokit.auth()) as { token: string }).token === token], [1, false]);
+  assert.deepEqual(
+    [saas.counters.refreshes, ((await octokit.auth()) as { token: string }).token === token],
+    [1, false],
+  );
 });

@@ -9,7 +9,11 @@
 export async function googleAuthLibrary(session) {
   const { OAuth2Client } = await import("google-auth-library");
   const client = new OAuth2Client({ clientId: "cli_native", endpoints: { oauth2TokenUrl: session.tokenUrl } });
-  client.setCredentials({ access_token: session.accessToken, refresh_token: session.refreshToken, expiry_date: session.expiresAt });
+  client.setCredentials({
+    access_token: session.accessToken,
+    refresh_token: session.refreshToken,
+    expiry_date: session.expiresAt,
+  });
   return {
     getAccessToken: async () => (await client.getAccessToken()).token ?? "",
     stored: () => ({
@@ -25,7 +29,12 @@ export async function googleAuthLibrary(session) {
 export async function openidClient(session) {
   const client = await import("openid-client");
   const issuer = new URL(session.tokenUrl).origin;
-  const config = new client.Configuration({ issuer, token_endpoint: session.tokenUrl }, "cli_native", undefined, client.None());
+  const config = new client.Configuration(
+    { issuer, token_endpoint: session.tokenUrl },
+    "cli_native",
+    undefined,
+    client.None(),
+  );
   client.allowInsecureRequests(config);
   let held = session;
   return {
@@ -33,7 +42,12 @@ export async function openidClient(session) {
       if (held.expiresAt - Date.now() > 60_000) return held.accessToken;
       const tokens = await client.refreshTokenGrant(config, held.refreshToken);
       const expiresAt = Date.now() + (tokens.expiresIn() ?? 0) * 1000;
-      held = { ...held, accessToken: tokens.access_token, refreshToken: tokens.refresh_token ?? held.refreshToken, expiresAt };
+      held = {
+        ...held,
+        accessToken: tokens.access_token,
+        refreshToken: tokens.refresh_token ?? held.refreshToken,
+        expiresAt,
+      };
       return held.accessToken;
     },
     stored: () => held,
@@ -45,7 +59,16 @@ export async function msalNode(session) {
   const { PublicClientApplication } = await import("@azure/msal-node");
   const base64 = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
   const now = Math.floor(Date.now() / 1000);
-  const claims = { iss: "https://login.example/t", aud: "cli_native", sub: "alice", oid: "alice", tid: "t", preferred_username: "alice@example.com", iat: now, exp: now + 3600 };
+  const claims = {
+    iss: "https://login.example/t",
+    aud: "cli_native",
+    sub: "alice",
+    oid: "alice",
+    tid: "t",
+    preferred_username: "alice@example.com",
+    iat: now,
+    exp: now + 3600,
+  };
   const answer = {
     token_type: "Bearer",
     access_token: session.accessToken,
@@ -56,12 +79,27 @@ export async function msalNode(session) {
     id_token: `${base64({ alg: "none", typ: "JWT" })}.${base64(claims)}.`,
   };
   const canned = async () => ({ status: 200, headers: {}, body: answer });
-  const endpoints = { issuer: claims.iss, authorization_endpoint: `${claims.iss}/authorize`, token_endpoint: `${claims.iss}/token`, end_session_endpoint: `${claims.iss}/logout`, jwks_uri: `${claims.iss}/keys` };
+  const endpoints = {
+    issuer: claims.iss,
+    authorization_endpoint: `${claims.iss}/authorize`,
+    token_endpoint: `${claims.iss}/token`,
+    end_session_endpoint: `${claims.iss}/logout`,
+    jwks_uri: `${claims.iss}/keys`,
+  };
   const application = new PublicClientApplication({
-    auth: { clientId: "cli_native", authority: claims.iss, knownAuthorities: ["login.example"], authorityMetadata: JSON.stringify(endpoints) },
+    auth: {
+      clientId: "cli_native",
+      authority: claims.iss,
+      knownAuthorities: ["login.example"],
+      authorityMetadata: JSON.stringify(endpoints),
+    },
     system: { networkClient: { sendGetRequestAsync: canned, sendPostRequestAsync: canned }, protocolMode: "OIDC" },
   });
-  const first = await application.acquireTokenByRefreshToken({ refreshToken: session.refreshToken, scopes: ["api.read"], forceCache: true });
+  const first = await application.acquireTokenByRefreshToken({
+    refreshToken: session.refreshToken,
+    scopes: ["api.read"],
+    forceCache: true,
+  });
   const account = first?.account;
   if (!account) throw new Error("the library kept no account");
   return {
@@ -80,7 +118,11 @@ export async function mcpSdk(session, file) {
   const issuer = new URL(session.tokenUrl).origin;
   const read = () => JSON.parse(readFileSync(file, "utf8"));
   const write = (tokens) => {
-    writeFileSync(`${file}.${process.pid}`, JSON.stringify({ ...session, accessToken: tokens?.access_token, refreshToken: tokens?.refresh_token }), { mode: 0o600 });
+    writeFileSync(
+      `${file}.${process.pid}`,
+      JSON.stringify({ ...session, accessToken: tokens?.access_token, refreshToken: tokens?.refresh_token }),
+      { mode: 0o600 },
+    );
     renameSync(`${file}.${process.pid}`, file);
   };
   const provider = {
@@ -90,7 +132,12 @@ export async function mcpSdk(session, file) {
     discoveryState: () => ({
       authorizationServerUrl: issuer,
       resourceMetadata: { resource: issuer },
-      authorizationServerMetadata: { issuer, authorization_endpoint: `${issuer}/oauth/authorize`, token_endpoint: session.tokenUrl, response_types_supported: ["code"] },
+      authorizationServerMetadata: {
+        issuer,
+        authorization_endpoint: `${issuer}/oauth/authorize`,
+        token_endpoint: session.tokenUrl,
+        response_types_supported: ["code"],
+      },
     }),
     tokens: () => {
       const { accessToken, refreshToken } = read();

@@ -13,7 +13,20 @@ server.listen(0, "127.0.0.1");
 await once(server, "listening");
 const baseURL = `http://127.0.0.1:${server.address().port}`;
 
-const tables = ["user", "session", "account", "verification", "jwks", "oauthClient", "oauthRefreshToken", "oauthAccessToken", "oauthConsent", "oauthResource", "oauthClientResource", "oauthClientAssertion"];
+const tables = [
+  "user",
+  "session",
+  "account",
+  "verification",
+  "jwks",
+  "oauthClient",
+  "oauthRefreshToken",
+  "oauthAccessToken",
+  "oauthConsent",
+  "oauthResource",
+  "oauthClientResource",
+  "oauthClientAssertion",
+];
 const auth = betterAuth({
   baseURL,
   secret: "a secret of a test, and of nothing else",
@@ -40,8 +53,18 @@ await auth.api.signUpEmail({ body: { ...login, name: "Alice" } });
 /** What the script of a page would do: ask the API with the cookies of the browser, and go where it says. */
 async function press(request, response, path, body) {
   const oauth_query = new URL(request.url, baseURL).search.slice(1);
-  const headers = { "content-type": "application/json", accept: "application/json", origin: baseURL, cookie: request.headers.cookie ?? "" };
-  const answer = await fetch(`${baseURL}/api/auth${path}`, { method: "POST", headers, body: JSON.stringify({ ...body, oauth_query }), redirect: "manual" });
+  const headers = {
+    "content-type": "application/json",
+    accept: "application/json",
+    origin: baseURL,
+    cookie: request.headers.cookie ?? "",
+  };
+  const answer = await fetch(`${baseURL}/api/auth${path}`, {
+    method: "POST",
+    headers,
+    body: JSON.stringify({ ...body, oauth_query }),
+    redirect: "manual",
+  });
   const told = await answer.json();
   const location = told.url ?? told.redirect_uri ?? told.redirectURI;
   if (location === undefined) return response.writeHead(500).end(JSON.stringify(told));
@@ -62,6 +85,8 @@ server.on("request", async (request, response) => {
   let body = "";
   for await (const chunk of request) body += chunk;
   const accept = new URLSearchParams(body).get("answer") === "allow";
-  return pathname === "/login" ? press(request, response, "/sign-in/email", login) : press(request, response, "/oauth2/consent", { accept });
+  return pathname === "/login"
+    ? press(request, response, "/sign-in/email", login)
+    : press(request, response, "/oauth2/consent", { accept });
 });
 console.log(`${baseURL}/api/auth`);

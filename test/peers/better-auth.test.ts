@@ -21,7 +21,10 @@ test("better-auth: registration, login with an ID token, refresh with rotation, 
   asked();
   await wave();
   // Before that, it has refused the proof of a clock that is an hour ahead.
-  assert.deepEqual(asked().filter((line) => line.endsWith(" 200")), ["POST /api/auth/oauth2/token 200"]);
+  assert.deepEqual(
+    asked().filter((line) => line.endsWith(" 200")),
+    ["POST /api/auth/oauth2/token 200"],
+  );
   const logout = await does("auth", "logout");
   assert.match(logout.stdout, /Revoked: refresh token/);
   assert.equal(logout.stderr, "");

@@ -19,7 +19,10 @@ interface Seen {
   requests: string[];
 }
 
-async function login(t: TestContext, button: "Approve" | "Deny"): Promise<Command & { login: Run; seen: Seen; screenshot: string }> {
+async function login(
+  t: TestContext,
+  button: "Approve" | "Deny",
+): Promise<Command & { login: Run; seen: Seen; screenshot: string }> {
   const home = await mkdtemp(join(tmpdir(), "spec-kitty-browser-"));
   t.after(() => rm(home, { recursive: true, force: true, maxRetries: 5 }));
   const record = join(home, "record.json");
@@ -46,9 +49,16 @@ function leavesNothing({ seen }: { seen: Seen }): void {
   const secret = /[?&#](code|state|error)=/;
   assert.doesNotMatch(seen.url, secret);
   for (const url of seen.history) if (!url.includes("/oauth/authorize")) assert.doesNotMatch(url, secret);
-  assert.equal(seen.history.some((url) => url.includes("/callback?")), false, seen.history.join("\n"));
+  assert.equal(
+    seen.history.some((url) => url.includes("/callback?")),
+    false,
+    seen.history.join("\n"),
+  );
   assert.equal(seen.referrer, "");
-  assert.deepEqual(seen.console.filter((line) => /policy|refused|uncaught/i.test(line)), []);
+  assert.deepEqual(
+    seen.console.filter((line) => /policy|refused|uncaught/i.test(line)),
+    [],
+  );
   for (const line of seen.requests) assert.match(line, /^(GET|POST) http:\/\/(127\.0\.0\.1|localhost):\d+\//);
 }
 

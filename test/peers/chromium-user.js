@@ -11,11 +11,23 @@ import process from "node:process";
 import { chromium } from "playwright-core";
 
 const address = process.argv[2];
-const { CHROMIUM, CHROMIUM_USER_BUTTON: button, CHROMIUM_USER_RECORD: recordFile, CHROMIUM_USER_SCREENSHOT: screenshot } = process.env;
+const {
+  CHROMIUM,
+  CHROMIUM_USER_BUTTON: button,
+  CHROMIUM_USER_RECORD: recordFile,
+  CHROMIUM_USER_SCREENSHOT: screenshot,
+} = process.env;
 
 const browser = await chromium.launch({
   executablePath: CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
 });
 const record = { console: [], requests: [] };
 try {
@@ -23,7 +35,9 @@ try {
   page.setDefaultTimeout(20_000);
   // The policy's violations arrive on the console too; the event is there in case a page silences that.
   await page.addInitScript(() => {
-    document.addEventListener("securitypolicyviolation", (event) => console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI}`));
+    document.addEventListener("securitypolicyviolation", (event) =>
+      console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI}`),
+    );
   });
   page.on("console", (message) => record.console.push(`${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => record.console.push(`uncaught: ${error.message}`));
@@ -31,7 +45,9 @@ try {
 
   await page.goto(address);
   record.asked = { url: page.url(), title: await page.title() };
-  await page.getByRole("button", button ? { name: button, exact: true } : { name: /^(Approve|Allow)$/ }).click({ noWaitAfter: true });
+  await page
+    .getByRole("button", button ? { name: button, exact: true } : { name: /^(Approve|Allow)$/ })
+    .click({ noWaitAfter: true });
   // The outcome is on the loopback port of the command. A pushed request does not even name it.
   const { host } = new URL(page.url());
   await page.waitForURL((url) => url.host !== host && !url.searchParams.has("state"));

@@ -21,15 +21,23 @@ async function visit(t: TestContext, button: string, outcome: string): Promise<R
   t.after(() => rm(folder, { recursive: true, force: true }));
   const client = await serve(t, (request, response) => {
     if (request.url?.startsWith("/callback?")) return void response.writeHead(303, { location: "/done" }).end();
-    response.writeHead(200, { "content-type": "text/html", "content-security-policy": "default-src 'none'" }).end(outcome);
+    response
+      .writeHead(200, { "content-type": "text/html", "content-security-policy": "default-src 'none'" })
+      .end(outcome);
   });
   const service = await serve(t, (request, response) => {
-    if (request.method === "POST") return void response.writeHead(303, { location: `${client}/callback?code=c&state=s` }).end();
-    response.writeHead(200, { "content-type": "text/html" }).end("<title>Allow?</title><form method=post><button>Approve</button><button>Deny</button></form>");
+    if (request.method === "POST")
+      return void response.writeHead(303, { location: `${client}/callback?code=c&state=s` }).end();
+    response
+      .writeHead(200, { "content-type": "text/html" })
+      .end("<title>Allow?</title><form method=post><button>Approve</button><button>Deny</button></form>");
   });
   const record = join(folder, "record.json");
   const run = await runNode(
-    [fileURLToPath(new URL("chromium-user.js", import.meta.url)), `${service}/authorize?redirect_uri=${encodeURIComponent(`${client}/callback`)}`],
+    [
+      fileURLToPath(new URL("chromium-user.js", import.meta.url)),
+      `${service}/authorize?redirect_uri=${encodeURIComponent(`${client}/callback`)}`,
+    ],
     { ...process.env, HOME: folder, CHROMIUM_USER_BUTTON: button, CHROMIUM_USER_RECORD: record },
   );
   const seen = JSON.parse(await readFile(record, "utf8")) as Record<string, unknown>;
@@ -43,9 +51,18 @@ for (const button of ["Approve", "Deny"]) {
     assert.match(String(seen["url"]), /\/done$/);
     assert.equal(seen["title"], "Done");
     assert.equal(seen["text"], "all is well");
-    assert.ok(Array.isArray(seen["history"]) && seen["history"].every((url) => !String(url).includes("code=")), String(seen["history"]));
-    assert.ok(Array.isArray(seen["requests"]) && seen["requests"].some((line) => String(line).includes("/callback?code=c&state=s")));
-    assert.deepEqual((seen["console"] as string[]).filter((line) => !line.includes("favicon")), []);
+    assert.ok(
+      Array.isArray(seen["history"]) && seen["history"].every((url) => !String(url).includes("code=")),
+      String(seen["history"]),
+    );
+    assert.ok(
+      Array.isArray(seen["requests"]) &&
+        seen["requests"].some((line) => String(line).includes("/callback?code=c&state=s")),
+    );
+    assert.deepEqual(
+      (seen["console"] as string[]).filter((line) => !line.includes("favicon")),
+      [],
+    );
   });
 }
 

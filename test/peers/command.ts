@@ -28,7 +28,11 @@ export async function command(t: TestContext, home: string, env: NodeJS.ProcessE
 /** What a file says once it exists; it must appear whole. */
 export function appeared(path: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const look = (): void => void readFile(path, "utf8").then((text) => end(() => resolve(text)), () => {});
+    const look = (): void =>
+      void readFile(path, "utf8").then(
+        (text) => end(() => resolve(text)),
+        () => {},
+      );
     const watcher = watch(dirname(path), look);
     const timer = setTimeout(() => end(() => reject(new Error(`"${path}" did not appear within 20 s`))), 20_000);
     const end = (settle: () => void): void => {
@@ -41,5 +45,8 @@ export function appeared(path: string): Promise<string> {
 }
 
 export async function exists(path: string): Promise<boolean> {
-  return access(path).then(() => true, () => false);
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

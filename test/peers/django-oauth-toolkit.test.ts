@@ -7,13 +7,21 @@ import { program, stage } from "./stage.ts";
 
 const python = "/usr/bin/python3";
 const server = [python, program("django-oauth-toolkit.py")];
-const skip = spawnSync(python, ["-c", "import oauth2_provider"]).status !== 0 ? "python3-django-oauth-toolkit is not installed" : false;
+const skip =
+  spawnSync(python, ["-c", "import oauth2_provider"]).status !== 0
+    ? "python3-django-oauth-toolkit is not installed"
+    : false;
 // It compares the path of a loopback address, and has no parameter that names the issuer: so the path is registered by hand.
 const login = ["--redirect-path", "/callback/django", "--scope", "openid email"];
 
-test("Django OAuth Toolkit: login with an ID token, refresh with rotation, a wave, and a logout that says what it cannot do", { skip }, async (t) => {
+test("Django OAuth Toolkit: login with an ID token, refresh with rotation, a wave, and a logout that says what it cannot do", {
+  skip,
+}, async (t) => {
   const { address, does, asked, session, wave } = await stage(t, server);
-  assert.match((await does("auth", "login", address, ...login)).stdout, /^✓ Logged in as 1\. Access token valid for 1 hour\.\n$/);
+  assert.match(
+    (await does("auth", "login", address, ...login)).stdout,
+    /^✓ Logged in as 1\. Access token valid for 1 hour\.\n$/,
+  );
   const first = await session();
   assert.equal(first.idToken?.sub, "1");
   await does("auth", "refresh");
@@ -27,12 +35,18 @@ test("Django OAuth Toolkit: login with an ID token, refresh with rotation, a wav
   assert.match((await does("auth", "logout")).stderr, /^warning: .*has no way to end a session/m);
 });
 
-test("Django OAuth Toolkit: a refresh token that is presented twice ends the session, and the owner is told", { skip }, async (t) => {
+test("Django OAuth Toolkit: a refresh token that is presented twice ends the session, and the owner is told", {
+  skip,
+}, async (t) => {
   const { address, does, run, session } = await stage(t, server);
   await does("auth", "login", address, ...login);
   const { server: known, clientId, refreshToken } = await session();
   await does("auth", "refresh");
-  const body = new URLSearchParams({ grant_type: "refresh_token", client_id: clientId, refresh_token: refreshToken?.reveal() ?? "" });
+  const body = new URLSearchParams({
+    grant_type: "refresh_token",
+    client_id: clientId,
+    refresh_token: refreshToken?.reveal() ?? "",
+  });
   assert.equal((await fetch(known.token_endpoint, { method: "POST", body })).status, 400);
   const { code, stderr } = await run("auth", "refresh");
   assert.equal(code, 4);
@@ -41,7 +55,10 @@ test("Django OAuth Toolkit: a refresh token that is presented twice ends the ses
 
 test("Django OAuth Toolkit: a user who says no, and a device login that it does not have", { skip }, async (t) => {
   const { address, env, run } = await stage(t, server);
-  assert.equal((await runCommand(t, ["auth", "login", address, ...login], { ...env, FORM_USER_ANSWER: "deny" })).code, 5);
+  assert.equal(
+    (await runCommand(t, ["auth", "login", address, ...login], { ...env, FORM_USER_ANSWER: "deny" })).code,
+    5,
+  );
   const device = await run("auth", "login", address, "--headless");
   assert.equal(device.code, 2);
   assert.match(device.stderr, /has no device login/);

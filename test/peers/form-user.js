@@ -19,7 +19,11 @@ export async function fillForms(address, fields = { login: "alice", answer: "all
   let body;
   for (let step = 0; step < 20; step += 1) {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
-    const response = await fetch(url, { redirect: "manual", headers: { cookie }, ...(body && { method: "POST", body }) });
+    const response = await fetch(url, {
+      redirect: "manual",
+      headers: { cookie },
+      ...(body && { method: "POST", body }),
+    });
     for (const line of response.headers.getSetCookie()) {
       const [, name = "", value = ""] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
       if (value === "") cookies.delete(name);
@@ -53,7 +57,18 @@ if (process.argv[1] === import.meta.filename) {
   const answer = process.env.FORM_USER_ANSWER ?? "allow";
   // The command's own one-time address leads to the service's, and sets the cookie that the way back needs.
   const started = await fetch(process.argv[2] ?? "", { redirect: "manual" });
-  const cookie = started.headers.getSetCookie().map((line) => line.split(";")[0]).join("; ");
-  const { left } = await fillForms(started.headers.get("location") ?? "", { login: "alice", answer, ...(answer === "allow" && { allow: "Authorize" }) }).catch(() => ({}));
-  if (left) await fetch(left, { headers: { cookie } }).then((page) => page.text(), () => undefined);
+  const cookie = started.headers
+    .getSetCookie()
+    .map((line) => line.split(";")[0])
+    .join("; ");
+  const { left } = await fillForms(started.headers.get("location") ?? "", {
+    login: "alice",
+    answer,
+    ...(answer === "allow" && { allow: "Authorize" }),
+  }).catch(() => ({}));
+  if (left)
+    await fetch(left, { headers: { cookie } }).then(
+      (page) => page.text(),
+      () => undefined,
+    );
 }

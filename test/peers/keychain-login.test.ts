@@ -8,7 +8,10 @@ import { startSession, type Session } from "./session.ts";
 
 const LOGIN = ["auth", "login", "--storage", "keychain"];
 
-async function desktopWith(t: TestContext, begin: (desktop: Session) => Promise<void>): Promise<Command & { desktop: Session }> {
+async function desktopWith(
+  t: TestContext,
+  begin: (desktop: Session) => Promise<void>,
+): Promise<Command & { desktop: Session }> {
   const desktop = await startSession();
   t.after(() => desktop.stop());
   await begin(desktop);
@@ -59,7 +62,10 @@ test("a login into a keychain that is locked is refused and falls to no other st
 });
 
 test("a login into a keychain that never answers is refused after 3 s and falls to no other store", async (t) => {
-  await refusesLogin(await desktopWith(t, (desktop) => desktop.startScripted("--stall", "all")), /(does not answer|did not answer within 3 s)/);
+  await refusesLogin(
+    await desktopWith(t, (desktop) => desktop.startScripted("--stall", "all")),
+    /(does not answer|did not answer within 3 s)/,
+  );
 });
 
 test("a login into a keychain whose prompt nobody answers is refused after 3 s and falls to no other store", async (t) => {

@@ -22,7 +22,16 @@ export async function keychainAgainstFile(rounds: number): Promise<number> {
     await desktop.startGnomeKeyring();
     const places = ["file", "keychain"].map((storage) => {
       const folder = join(desktop.home, storage);
-      return { env: { ...desktop.env, BROWSER, SPEC_KITTY_SAAS_URL: saas.url, SPEC_KITTY_CONFIG_DIR: folder, SPEC_KITTY_STORAGE: storage }, took: [] as number[] };
+      return {
+        env: {
+          ...desktop.env,
+          BROWSER,
+          SPEC_KITTY_SAAS_URL: saas.url,
+          SPEC_KITTY_CONFIG_DIR: folder,
+          SPEC_KITTY_STORAGE: storage,
+        },
+        took: [] as number[],
+      };
     });
     for (const { env } of places) {
       const { code, stderr } = await runNode([bin, "auth", "login"], env);

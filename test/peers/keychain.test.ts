@@ -16,7 +16,10 @@ async function session(t: TestContext): Promise<Session> {
 
 async function use({ env }: Session, ...operations: string[]): Promise<{ run: Run; lines: Record<string, unknown>[] }> {
   const run = await runNode([...typescript, `${root}test/peers/keychain-user.ts`, ...operations], env);
-  const lines = run.stdout.trim().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+  const lines = run.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
   return { run, lines };
 }
 
@@ -27,7 +30,10 @@ async function refuses(on: Session, operation: string, message: RegExp): Promise
   assert.equal(line?.["code"], "keychain_unavailable", run.stdout + run.stderr);
   assert.match(String(line["message"]), message);
   assert.match(String(line["hint"]), /--storage file/);
-  assert.ok(Number(line["longestGapMs"]) < 2500, `the event loop stood still for ${String(line["longestGapMs"])} ms of the 3 s`);
+  assert.ok(
+    Number(line["longestGapMs"]) < 2500,
+    `the event loop stood still for ${String(line["longestGapMs"])} ms of the 3 s`,
+  );
   assert.equal(run.code, 7, "it hung, and was killed");
 }
 
@@ -35,7 +41,11 @@ test("FR-006 a key is kept, replaced, found and forgotten by gnome-keyring", asy
   const desktop = await session(t);
   await desktop.startGnomeKeyring();
   const { lines, run } = await use(desktop, "read", "write", "write", "read", "remove", "remove", "read");
-  assert.deepEqual(lines.map((line) => line["found"]), [null, null, null, KEY, null, null, null], run.stdout + run.stderr);
+  assert.deepEqual(
+    lines.map((line) => line["found"]),
+    [null, null, null, KEY, null, null, null],
+    run.stdout + run.stderr,
+  );
   assert.equal(run.code, 0);
 });
 
@@ -62,13 +72,18 @@ test("a session without a bus is an error that says so", async (t) => {
   const desktop = await session(t);
   const { DBUS_SESSION_BUS_ADDRESS: _bus, XDG_RUNTIME_DIR: _runtime, ...env } = desktop.env;
   await refuses({ ...desktop, env }, "read", /^no keychain answers here$/);
-  await refuses({ ...desktop, env: { ...env, DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere/bus" } }, "read", /^no keychain answers here$/);
+  await refuses(
+    { ...desktop, env: { ...env, DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere/bus" } },
+    "read",
+    /^no keychain answers here$/,
+  );
 });
 
 test("a Secret Service that never answers is given up in time, and the process ends", async (t) => {
   const desktop = await session(t);
   await desktop.startScripted("--stall", "all");
-  for (const operation of ["read", "write", "remove"]) await refuses(desktop, operation, /(does not answer|did not answer within 3 s)/);
+  for (const operation of ["read", "write", "remove"])
+    await refuses(desktop, operation, /(does not answer|did not answer within 3 s)/);
 });
 
 for (const stall of ["OpenSession", "CreateItem", "Get"]) {
@@ -90,7 +105,10 @@ test("a prompt that the service completes itself is waited for", async (t) => {
   const desktop = await session(t);
   await desktop.startScripted("--prompt");
   const { lines } = await use(desktop, "write", "read", "remove", "read");
-  assert.deepEqual(lines.map((line) => line["found"]), [null, KEY, null, null]);
+  assert.deepEqual(
+    lines.map((line) => line["found"]),
+    [null, KEY, null, null],
+  );
 });
 
 test("a prompt that nobody answers is given up in time, and the process ends", async (t) => {

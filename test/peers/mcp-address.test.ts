@@ -23,7 +23,10 @@ async function whoami(address: string, token: string): Promise<string> {
 test("an MCP server's address is enough: its issuer is found, a client is registered, and the token works in the SDK's client", async (t) => {
   const { address, does, run, asked, session } = await stage(t, server);
   const login = await does("auth", "login", address);
-  assert.match(login.stdout, /^✓ Logged in as http:\/\/127\.0\.0\.1:\d+\/ \(tools:call\)\. Access token valid for 1 hour\.\n$/);
+  assert.match(
+    login.stdout,
+    /^✓ Logged in as http:\/\/127\.0\.0\.1:\d+\/ \(tools:call\)\. Access token valid for 1 hour\.\n$/,
+  );
   assert.deepEqual(asked(), [
     "GET /mcp 401",
     "GET /.well-known/oauth-protected-resource/mcp 200",
@@ -39,7 +42,12 @@ test("an MCP server's address is enough: its issuer is found, a client is regist
 
   await does("auth", "refresh");
   await assert.doesNotReject(whoami(address, (await does("auth", "token")).stdout));
-  const call = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: "whoami", arguments: {} } });
+  const call = JSON.stringify({
+    jsonrpc: "2.0",
+    id: 1,
+    method: "tools/call",
+    params: { name: "whoami", arguments: {} },
+  });
   const answered = await does("api", "POST", address, "-d", call, "-H", "accept: application/json, text/event-stream");
   assert.match(answered.stdout, /tools:call/);
 
@@ -58,5 +66,8 @@ test("eight processes whose token for an MCP server has expired make one refresh
   await does("auth", "logout");
   asked();
   await does("auth", "login");
-  assert.deepEqual(asked().filter((line) => !line.includes("/authorize") && !line.includes("/token")), []);
+  assert.deepEqual(
+    asked().filter((line) => !line.includes("/authorize") && !line.includes("/token")),
+    [],
+  );
 });

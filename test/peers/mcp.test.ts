@@ -19,28 +19,54 @@ import { approve } from "../fake-saas/user.ts";
 import { runCommand, scratchFolder } from "../helpers/command.ts";
 import { example, writeTool } from "../helpers/tool.ts";
 
-const byBrowser: LoginOptions = { flow: "browser", open: false, onAddress: ({ url }) => void approve(url).catch(() => undefined) };
+const byBrowser: LoginOptions = {
+  flow: "browser",
+  open: false,
+  onAddress: ({ url }) => void approve(url).catch(() => undefined),
+};
 
 /** An MCP server whose tokens come from the same origin, where everything but `/mcp` is the fake service. */
-async function stage(t: TestContext, more: Partial<AuthOptions> = {}): Promise<{ saas: FakeSaas; url: string; auth: Auth }> {
+async function stage(
+  t: TestContext,
+  more: Partial<AuthOptions> = {},
+): Promise<{ saas: FakeSaas; url: string; auth: Auth }> {
   const saas = await startFakeSaas();
   t.after(() => saas.close());
   const server = createServer((request, response) => {
     void (async () => {
       const authorization = request.headers.authorization ?? "";
       if (request.url === "/.well-known/oauth-protected-resource/mcp") {
-        return response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ resource: `${url}/mcp`, authorization_servers: [url] }));
+        return response
+          .writeHead(200, { "content-type": "application/json" })
+          .end(JSON.stringify({ resource: `${url}/mcp`, authorization_servers: [url] }));
       }
       if (request.url !== "/mcp") {
         const body = request.method === "POST" ? await new Response(request as never).text() : null;
-        const { host: _, connection: __, "content-length": ___, "transfer-encoding": ____, ...headers } = request.headers;
-        const answer = await fetch(saas.url + request.url, { method: request.method ?? "GET", headers: headers as Record<string, string>, body, redirect: "manual" });
-        response.writeHead(answer.status, [...answer.headers].filter(([name]) => !/^(connection|content-length|transfer-encoding)$/.test(name)).flat());
+        const {
+          host: _,
+          connection: __,
+          "content-length": ___,
+          "transfer-encoding": ____,
+          ...headers
+        } = request.headers;
+        const answer = await fetch(saas.url + request.url, {
+          method: request.method ?? "GET",
+          headers: headers as Record<string, string>,
+          body,
+          redirect: "manual",
+        });
+        response.writeHead(
+          answer.status,
+          [...answer.headers].filter(([name]) => !/^(connection|content-length|transfer-encoding)$/.test(name)).flat(),
+        );
         return response.end(Buffer.from(await answer.arrayBuffer()));
       }
-      if (!(await fetch(`${saas.url}/api/v1/me`, { headers: { authorization } })).ok) return response.writeHead(401, { "www-authenticate": 'Bearer error="invalid_token"' }).end();
+      if (!(await fetch(`${saas.url}/api/v1/me`, { headers: { authorization } })).ok)
+        return response.writeHead(401, { "www-authenticate": 'Bearer error="invalid_token"' }).end();
       const mcp = new McpServer({ name: "acme", version: "1.0.0" });
-      mcp.registerTool("whoami", { description: "says who asks" }, () => ({ content: [{ type: "text", text: "alice" }] }));
+      mcp.registerTool("whoami", { description: "says who asks" }, () => ({
+        content: [{ type: "text", text: "alice" }],
+      }));
       const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true });
       response.once("close", () => void transport.close());
       await mcp.connect(transport as never);
@@ -51,11 +77,26 @@ async function stage(t: TestContext, more: Partial<AuthOptions> = {}): Promise<{
   t.after(() => server.closeAllConnections());
   t.after(() => void server.close());
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { saas, url, auth: createAuth({ name: "acme", version: "1.2.0", issuer: url, clientId: "cli_native", storage: "memory", env: {}, ...more }) };
+  return {
+    saas,
+    url,
+    auth: createAuth({
+      name: "acme",
+      version: "1.2.0",
+      issuer: url,
+      clientId: "cli_native",
+      storage: "memory",
+      env: {},
+      ...more,
+    }),
+  };
 }
 
 /** The names of the server's tools, over a connection of its own. */
-async function tools(url: string, options: ConstructorParameters<typeof StreamableHTTPClientTransport>[1]): Promise<string[]> {
+async function tools(
+  url: string,
+  options: ConstructorParameters<typeof StreamableHTTPClientTransport>[1],
+): Promise<string[]> {
   const client = new Client({ name: "acme", version: "1.2.0" });
   try {
     await client.connect(new StreamableHTTPClientTransport(new URL(`${url}/mcp`), options) as never);
@@ -100,16 +141,30 @@ test("a token refused early is replaced: within the request with auth.fetch, for
 
 test("sixteen processes of an MCP client on one login whose token is refused make one refresh, and all go on", async (t) => {
   const folder = scratchFolder(t);
-  const env = { PATH: process.env["PATH"], HOME: folder, XDG_CONFIG_HOME: join(folder, "config"), XDG_RUNTIME_DIR: join(folder, "run"), XDG_STATE_HOME: join(folder, "state"), ACME_STORAGE: "file" };
+  const env = {
+    PATH: process.env["PATH"],
+    HOME: folder,
+    XDG_CONFIG_HOME: join(folder, "config"),
+    XDG_RUNTIME_DIR: join(folder, "run"),
+    XDG_STATE_HOME: join(folder, "state"),
+    ACME_STORAGE: "file",
+  };
   const { saas, url, auth } = await stage(t, { storage: "file", env });
   await auth.login(byBrowser);
   const root = fileURLToPath(new URL("../..", import.meta.url));
   mkdirSync(join(folder, "node_modules", "@modelcontextprotocol"), { recursive: true });
   symlinkSync(root, join(folder, "node_modules", "spec-kitty"), "junction");
-  symlinkSync(join(root, "test", "peers", "node_modules", "@modelcontextprotocol/sdk"), join(folder, "node_modules", "@modelcontextprotocol/sdk"), "junction");
+  symlinkSync(
+    join(root, "test", "peers", "node_modules", "@modelcontextprotocol/sdk"),
+    join(folder, "node_modules", "@modelcontextprotocol/sdk"),
+    "junction",
+  );
   const program = writeTool(example("mcp-client.js"), folder, "mcp-client.mjs", { url });
   saas.accessTokens.delete((await auth.getToken()).token);
   const results = await Promise.all(Array.from({ length: 16 }, () => runCommand(t, [], env, { program, cwd: folder })));
-  assert.deepEqual(results.map(({ code, stdout, stderr }) => [code, stdout, stderr]), Array.from({ length: 16 }, () => [0, "whoami\n", ""]));
+  assert.deepEqual(
+    results.map(({ code, stdout, stderr }) => [code, stdout, stderr]),
+    Array.from({ length: 16 }, () => [0, "whoami\n", ""]),
+  );
   assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [1, 0]);
 });

@@ -8,7 +8,11 @@ await server.start(0, "127.0.0.1");
 server.service.on("beforeTokenSigning", ({ payload }, { body }) => {
   if (payload.scope === undefined) payload.aud = body.client_id;
 });
-for (const [event, line] of [["beforeResponse", "POST /token"], ["beforeUserinfo", "GET /userinfo"], ["beforeRevoke", "POST /revoke"]]) {
+for (const [event, line] of [
+  ["beforeResponse", "POST /token"],
+  ["beforeUserinfo", "GET /userinfo"],
+  ["beforeRevoke", "POST /revoke"],
+]) {
   server.service.on(event, (response) => console.log(line, response.statusCode));
 }
 console.log(server.issuer.url);

@@ -16,10 +16,18 @@ console.info = console.error;
 const { default: Provider } = await import("oidc-provider");
 
 const { values: manners } = parseArgs({
-  options: { par: { type: "boolean", default: false }, nonces: { type: "boolean", default: false }, alg: { type: "string", default: "RS256" }, lifetime: { type: "string", default: "3600" } },
+  options: {
+    par: { type: "boolean", default: false },
+    nonces: { type: "boolean", default: false },
+    alg: { type: "string", default: "RS256" },
+    lifetime: { type: "string", default: "3600" },
+  },
 });
 
-const [kind, parameters] = { ES256: ["ec", { namedCurve: "P-256" }], Ed25519: ["ed25519", {}] }[manners.alg] ?? ["rsa", { modulusLength: 2048 }];
+const [kind, parameters] = { ES256: ["ec", { namedCurve: "P-256" }], Ed25519: ["ed25519", {}] }[manners.alg] ?? [
+  "rsa",
+  { modulusLength: 2048 },
+];
 const signingKey = generateKeyPairSync(kind, parameters).privateKey.export({ format: "jwk" });
 
 const server = createServer();
@@ -47,7 +55,15 @@ const provider = new Provider(issuer, {
   conformIdTokenClaims: false,
   findAccount: (_context, sub) => ({ accountId: sub, claims: () => ({ sub, email: `${sub}@example.com`, name: sub }) }),
   rotateRefreshToken: true,
-  ttl: { AccessToken: Number(manners.lifetime), RefreshToken: 86_400, DeviceCode: 600, Session: 600, Interaction: 600, Grant: 86_400, IdToken: 600 },
+  ttl: {
+    AccessToken: Number(manners.lifetime),
+    RefreshToken: 86_400,
+    DeviceCode: 600,
+    Session: 600,
+    Interaction: 600,
+    Grant: 86_400,
+    IdToken: 600,
+  },
   features: {
     devInteractions: { enabled: false },
     deviceFlow: { enabled: true },
@@ -55,7 +71,15 @@ const provider = new Provider(issuer, {
     userinfo: { enabled: true },
     dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => manners.nonces },
     // With a resource the access token is for that, and not for UserInfo (RFC 8707).
-    resourceIndicators: { enabled: true, getResourceServerInfo: (_context, resource) => ({ scope: "api.read api.write", audience: resource, accessTokenFormat: "jwt", jwt: { sign: { alg: manners.alg } } }) },
+    resourceIndicators: {
+      enabled: true,
+      getResourceServerInfo: (_context, resource) => ({
+        scope: "api.read api.write",
+        audience: resource,
+        accessTokenFormat: "jwt",
+        jwt: { sign: { alg: manners.alg } },
+      }),
+    },
     pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: manners.par },
   },
   cookies: { keys: [randomBytes(16).toString("hex")] },
@@ -66,17 +90,25 @@ const page = `<!doctype html><title>Log in</title><form method="post">
 <button name="answer" value="allow">Allow</button> <button name="answer" value="deny" formnovalidate>Deny</button></form>`;
 
 async function interact(request, response) {
-  if (request.method !== "POST") return response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page);
+  if (request.method !== "POST")
+    return response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page);
   let body = "";
   for await (const chunk of request) body += chunk;
   const form = new URLSearchParams(body);
-  if (form.get("answer") === "deny") return provider.interactionFinished(request, response, { error: "access_denied", error_description: "the user said no" });
+  if (form.get("answer") === "deny")
+    return provider.interactionFinished(request, response, {
+      error: "access_denied",
+      error_description: "the user said no",
+    });
   const { params, session } = await provider.interactionDetails(request, response);
   const accountId = session?.accountId ?? form.get("login");
   const grant = new provider.Grant({ accountId, clientId: params.client_id });
   grant.addOIDCScope(params.scope);
   if (params.resource) grant.addResourceScope(params.resource, params.scope);
-  return provider.interactionFinished(request, response, { login: { accountId }, consent: { grantId: await grant.save() } });
+  return provider.interactionFinished(request, response, {
+    login: { accountId },
+    consent: { grantId: await grant.save() },
+  });
 }
 
 const answer = provider.callback();

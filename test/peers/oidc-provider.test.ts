@@ -14,13 +14,21 @@ import type { Fetch } from "../../src/base/runtime-types.ts";
 import type { Session } from "../../src/auth/session.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import type { Secret } from "../../src/base/secret.ts";
-import { commandEnvironment, runCommand, scratchFolder, startCommand, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
+import {
+  commandEnvironment,
+  runCommand,
+  scratchFolder,
+  startCommand,
+  type CommandEnvironment,
+  type CommandResult,
+} from "../helpers/command.ts";
 import { storedSession } from "../helpers/stored-session.ts";
 import { appeared } from "./command.ts";
 import { fillForms } from "./form-user.js";
 import { stage as atAddress } from "./stage.ts";
 
-const provingFetch = (dpopKey: Secret): Fetch => resourceFetch({ tokenType: "DPoP", dpopKey, clockOffsetMs: 0 }, { fetch, clock: systemClock });
+const provingFetch = (dpopKey: Secret): Fetch =>
+  resourceFetch({ tokenType: "DPoP", dpopKey, clockOffsetMs: 0 }, { fetch, clock: systemClock });
 const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 interface Stage {
@@ -37,7 +45,9 @@ interface Stage {
 
 /** The provider, which is the service as well and has no API but UserInfo, and a command that knows of it by its address alone. */
 async function stage(t: TestContext, ...manners: string[]): Promise<Stage> {
-  const provider = spawn(process.execPath, [program("oidc-provider.js"), ...manners], { stdio: ["ignore", "pipe", "ignore"] });
+  const provider = spawn(process.execPath, [program("oidc-provider.js"), ...manners], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   t.after(() => provider.kill());
   const lines = createInterface({ input: provider.stdout });
   const [issuer] = (await once(lines, "line")) as [string];
@@ -74,9 +84,19 @@ const login = ["auth", "login", "--scope", "openid api.read"];
 /** What a thief sends who has the tokens: a refresh at the token endpoint, and a question to UserInfo. Gives both statuses. */
 async function use(session: Session, fetch: Fetch): Promise<[refresh: number, question: number]> {
   const { server, clientId, refreshToken, accessToken } = session;
-  const body = new URLSearchParams({ grant_type: "refresh_token", client_id: clientId, refresh_token: (refreshToken as Secret).reveal() }).toString();
-  const refresh = await fetch(server.token_endpoint, { method: "POST", body, headers: { "content-type": "application/x-www-form-urlencoded" } });
-  const question = await fetch(server.userinfo_endpoint ?? "", { headers: { authorization: `Bearer ${accessToken.reveal()}` } });
+  const body = new URLSearchParams({
+    grant_type: "refresh_token",
+    client_id: clientId,
+    refresh_token: (refreshToken as Secret).reveal(),
+  }).toString();
+  const refresh = await fetch(server.token_endpoint, {
+    method: "POST",
+    body,
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+  });
+  const question = await fetch(server.userinfo_endpoint ?? "", {
+    headers: { authorization: `Bearer ${accessToken.reveal()}` },
+  });
   return [refresh.status, question.status];
 }
 
@@ -84,17 +104,31 @@ for (const alg of ["RS256", "PS256", "ES256", "Ed25519"]) {
   for (const manners of [[], ["--par", "--nonces"]]) {
     test(`login, refresh, rotation, a request, and a logout that revokes, with ${[alg, ...manners].join(" ")}`, async (t) => {
       const { does, run, asked, session, issuer } = await stage(t, "--alg", alg, ...manners);
-      assert.match((await does(...login)).stdout, /^✓ Logged in as alice@example\.com\. Access token valid for 1 hour\.\n$/);
+      assert.match(
+        (await does(...login)).stdout,
+        /^✓ Logged in as alice@example\.com\. Access token valid for 1 hour\.\n$/,
+      );
       const first = asked();
-      assert.deepEqual(first.filter((line) => line.includes("/request")), manners.length > 0 ? ["POST /request 400", "POST /request 201"] : []);
+      assert.deepEqual(
+        first.filter((line) => line.includes("/request")),
+        manners.length > 0 ? ["POST /request 400", "POST /request 201"] : [],
+      );
       const before = await session();
-      assert.deepEqual([before.user, before.teams, before.tokenType, before.idToken?.sub], [{ id: "alice", email: "alice@example.com", name: "alice" }, [], "DPoP", "alice"]);
+      assert.deepEqual(
+        [before.user, before.teams, before.tokenType, before.idToken?.sub],
+        [{ id: "alice", email: "alice@example.com", name: "alice" }, [], "DPoP", "alice"],
+      );
       assert.equal(before.server.issuer, issuer);
 
       await does("auth", "refresh");
       await does("auth", "refresh");
       // No discovery and no keys: each is one request, or two where a new process has to be told the nonce.
-      assert.deepEqual(asked(), manners.length > 0 ? ["POST /token 400", "POST /token 200", "POST /token 400", "POST /token 200"] : ["POST /token 200", "POST /token 200"]);
+      assert.deepEqual(
+        asked(),
+        manners.length > 0
+          ? ["POST /token 400", "POST /token 200", "POST /token 400", "POST /token 200"]
+          : ["POST /token 200", "POST /token 200"],
+      );
       const after = await session();
       assert.ok(after.refreshToken && before.refreshToken && !after.refreshToken.equals(before.refreshToken));
       assert.equal(after.dpopKey?.reveal(), before.dpopKey?.reveal());
@@ -132,7 +166,10 @@ test("eight processes whose token has expired make one refresh", async (t) => {
   asked();
   await wave();
   // Before that, it has refused the proof of a clock that is an hour ahead.
-  assert.deepEqual(asked().filter((line) => line.endsWith(" 200")), ["POST /token 200"]);
+  assert.deepEqual(
+    asked().filter((line) => line.endsWith(" 200")),
+    ["POST /token 200"],
+  );
 });
 
 test("a user who says no is told apart from a failure", async (t) => {
@@ -145,7 +182,10 @@ test("a user who says no is told apart from a failure", async (t) => {
 test("a device login with bound tokens, the user typing the code", async (t) => {
   const { env, does, session } = await stage(t, "--nonces");
   const running = startCommand(t, [...login, "--headless"], env);
-  const [address, code] = await Promise.all([running.shows(/http:\S+\/device\b/), running.shows(/\b[A-Z]{4}-[A-Z]{4}\b/)]);
+  const [address, code] = await Promise.all([
+    running.shows(/http:\S+\/device\b/),
+    running.shows(/\b[A-Z]{4}-[A-Z]{4}\b/),
+  ]);
   const { page } = await fillForms(address[0], { user_code: code[0], login: "alice", answer: "allow" });
   assert.match(page, /Success/);
   assert.equal((await running.ended).code, 0, running.stderr());
@@ -157,7 +197,12 @@ test("a login through Chromium: the provider's own page, the button Allow, and t
   const { env, folder, does } = await stage(t, "--par");
   const record = join(folder, "record.json");
   const [result, seen] = await Promise.all([
-    runCommand(t, login, { ...env, BROWSER: program("chromium-user.js"), CHROMIUM: process.env["CHROMIUM"], CHROMIUM_USER_RECORD: record }),
+    runCommand(t, login, {
+      ...env,
+      BROWSER: program("chromium-user.js"),
+      CHROMIUM: process.env["CHROMIUM"],
+      CHROMIUM_USER_RECORD: record,
+    }),
     appeared(record),
   ]);
   assert.equal(result.code, 0, result.stderr + seen);
@@ -182,8 +227,12 @@ test("auth token says that a bound token is of no use to others, the credential 
   const { does, run, issuer } = await stage(t);
   await does(...login);
   const bound = await does("auth", "token");
-  assert.match(bound.stderr, /^warning: no other program can use this token: it is bound to a key .* auth login --force --no-dpop$/m);
-  const me = async (token: string): Promise<number> => (await fetch(`${issuer}/me`, { headers: { authorization: `Bearer ${token.trim()}` } })).status;
+  assert.match(
+    bound.stderr,
+    /^warning: no other program can use this token: it is bound to a key .* auth login --force --no-dpop$/m,
+  );
+  const me = async (token: string): Promise<number> =>
+    (await fetch(`${issuer}/me`, { headers: { authorization: `Bearer ${token.trim()}` } })).status;
   assert.equal(await me(bound.stdout), 401);
   const helper = await run("auth", "exec-credential");
   assert.equal(helper.code, 2);
@@ -210,7 +259,8 @@ test("a login that takes the place of another revokes that one, after the new on
 test("a token for a resource names it, after a refresh too, and the user is known by the ID token alone", async (t) => {
   const { does, session } = await stage(t);
   await does(...login, "--resource", "https://api.example/v1");
-  const audience = async (): Promise<unknown> => JSON.parse(Buffer.from((await session()).accessToken.reveal().split(".")[1] ?? "", "base64url").toString()).aud;
+  const audience = async (): Promise<unknown> =>
+    JSON.parse(Buffer.from((await session()).accessToken.reveal().split(".")[1] ?? "", "base64url").toString()).aud;
   assert.equal(await audience(), "https://api.example/v1");
   assert.deepEqual((await session()).user, { id: "alice", email: "alice@example.com", name: "alice" });
   await does("auth", "refresh");

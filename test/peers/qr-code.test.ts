@@ -5,9 +5,16 @@ import { qrCode, type QrModules } from "../../src/cli/login/qr-code.ts";
 
 type Level = "L" | "M";
 
-const decodeWithPeer = createRequire(import.meta.url)("jsqr") as (pixels: Uint8ClampedArray, width: number, height: number) => { binaryData: number[] } | null;
+const decodeWithPeer = createRequire(import.meta.url)("jsqr") as (
+  pixels: Uint8ClampedArray,
+  width: number,
+  height: number,
+) => { binaryData: number[] } | null;
 const { create: encodeWithPeer } = createRequire(import.meta.url)("qrcode") as {
-  create(segments: { data: Buffer; mode: "byte" }[], options: object): { modules: { get(row: number, column: number): number } };
+  create(
+    segments: { data: Buffer; mode: "byte" }[],
+    options: object,
+  ): { modules: { get(row: number, column: number): number } };
 };
 
 /** Deterministic text of printable ASCII, different for each seed. */
@@ -41,7 +48,10 @@ function everyMask(version: number, level: Level): { text: string; modules: QrMo
   assert.ok(length !== undefined, `version ${version}, level ${level} is never chosen`);
   const found = new Map<number, { text: string; modules: QrModules; mask: number }>();
   for (let seed = 0; found.size < 8; seed++) {
-    assert.ok(seed < 1000, `version ${version}, level ${level}: only masks ${[...found.keys()].join()} were ever chosen`);
+    assert.ok(
+      seed < 1000,
+      `version ${version}, level ${level}: only masks ${[...found.keys()].join()} were ever chosen`,
+    );
     const text = sample(length - (seed % 4), seed); // full, and with some padding
     const modules = qrCode(text, level);
     assert.ok(modules !== undefined);

@@ -10,13 +10,23 @@ import { scriptedBrowser } from "../helpers/scripted-browser.ts";
 import { writeTool } from "../helpers/tool.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const recipes = [...readFileSync(join(root, "src", "EMBEDDING.md"), "utf8").matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, text = ""]) => text);
+const recipes = [...readFileSync(join(root, "src", "EMBEDDING.md"), "utf8").matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(
+  ([, text = ""]) => text,
+);
 
-const installed = { commander: join(root, "test", "peers", "node_modules", "commander"), yargs: join(root, "test", "peers", "node_modules", "yargs") };
+const installed = {
+  commander: join(root, "test", "peers", "node_modules", "commander"),
+  yargs: join(root, "test", "peers", "node_modules", "yargs"),
+};
 for (const [library, place] of Object.entries(installed)) {
   test(`with ${library}, a tool's own commands and those of the login are in one program of ten lines`, async (t) => {
     const recipe = recipes.find((text) => text.includes(`from "${library}"`)) ?? assert.fail("there is none");
-    assert.ok(recipe.trim().split("\n").filter((line) => !line.startsWith("import ") && line !== "").length <= 10);
+    assert.ok(
+      recipe
+        .trim()
+        .split("\n")
+        .filter((line) => !line.startsWith("import ") && line !== "").length <= 10,
+    );
     const saas = await startFakeSaas();
     t.after(() => saas.close());
     const folder = scratchFolder(t);
@@ -24,7 +34,15 @@ for (const [library, place] of Object.entries(installed)) {
     symlinkSync(root, join(folder, "node_modules", "spec-kitty"), "junction");
     symlinkSync(place, join(folder, "node_modules", library), "junction");
     const program = writeTool(recipe, folder, "acme.mjs", { url: saas.url });
-    const env = { PATH: process.env["PATH"], HOME: folder, XDG_CONFIG_HOME: join(folder, "config"), XDG_RUNTIME_DIR: join(folder, "run"), XDG_STATE_HOME: join(folder, "state"), ACME_STORAGE: "file", BROWSER: scriptedBrowser() };
+    const env = {
+      PATH: process.env["PATH"],
+      HOME: folder,
+      XDG_CONFIG_HOME: join(folder, "config"),
+      XDG_RUNTIME_DIR: join(folder, "run"),
+      XDG_STATE_HOME: join(folder, "state"),
+      ACME_STORAGE: "file",
+      BROWSER: scriptedBrowser(),
+    };
     const acme = (...args: string[]): Promise<CommandResult> => runCommand(t, args, env, { program, cwd: folder });
     assert.match((await acme("auth", "login")).stdout, /^✓ Logged in as alice/);
     assert.match((await acme("projects")).stdout, /alice@example\.com/);

@@ -9,7 +9,11 @@ import dbus from "dbus-next";
 
 const { Message, MessageType, Variant, sessionBus } = dbus;
 const { values: manners } = parseArgs({
-  options: { stall: { type: "string" }, locked: { type: "boolean", default: false }, prompt: { type: "boolean", default: false } },
+  options: {
+    stall: { type: "string" },
+    locked: { type: "boolean", default: false },
+    prompt: { type: "boolean", default: false },
+  },
 });
 
 const ROOT = "/org/freedesktop/secrets";
@@ -43,7 +47,9 @@ const methods = {
   },
   ReadAlias: () => ["o", [COLLECTION]],
   SearchItems(wanted) {
-    const found = item !== undefined && (manners.locked || Object.entries(wanted).every(([name, value]) => attributes[name] === value));
+    const found =
+      item !== undefined &&
+      (manners.locked || Object.entries(wanted).every(([name, value]) => attributes[name] === value));
     return ["aoao", [found && !manners.locked ? [ITEM] : [], found && manners.locked ? [ITEM] : []]];
   },
   Get: () => ["v", [new Variant("b", manners.locked)]],
@@ -58,14 +64,20 @@ const methods = {
   GetSecret(session) {
     const iv = randomBytes(16);
     const cipher = createCipheriv("aes-128-cbc", sessionKey, iv);
-    return ["(oayays)", [[session, iv, Buffer.concat([cipher.update(item), cipher.final()]), "application/octet-stream"]]];
+    return [
+      "(oayays)",
+      [[session, iv, Buffer.concat([cipher.update(item), cipher.final()]), "application/octet-stream"]],
+    ];
   },
   Delete: () => ["o", [afterPrompt(() => (item = undefined))]],
   Prompt() {
     if (manners.stall === "Completed") return ["", []];
     whenConfirmed();
     // Before the answer to the call, as a service may do that asks nobody.
-    const completed = Message.newSignal(PROMPT, "org.freedesktop.Secret.Prompt", "Completed", "bv", [false, new Variant("o", ITEM)]);
+    const completed = Message.newSignal(PROMPT, "org.freedesktop.Secret.Prompt", "Completed", "bv", [
+      false,
+      new Variant("o", ITEM),
+    ]);
     bus.send(completed);
     return ["", []];
   },
@@ -77,7 +89,8 @@ bus.addMethodHandler((call) => {
   console.log(call.member);
   if (manners.stall === "all" || manners.stall === call.member) return true;
   const method = methods[call.member];
-  if (method === undefined) bus.send(Message.newError(call, "org.freedesktop.DBus.Error.UnknownMethod", "not one of the methods here"));
+  if (method === undefined)
+    bus.send(Message.newError(call, "org.freedesktop.DBus.Error.UnknownMethod", "not one of the methods here"));
   else bus.send(Message.newMethodReturn(call, ...method(...call.body)));
   return true;
 });

@@ -6,7 +6,13 @@ import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Session } from "../../src/auth/session.ts";
-import { commandEnvironment, runCommand, scratchFolder, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
+import {
+  commandEnvironment,
+  runCommand,
+  scratchFolder,
+  type CommandEnvironment,
+  type CommandResult,
+} from "../helpers/command.ts";
 import { later } from "../helpers/scene.ts";
 import { storedSession } from "../helpers/stored-session.ts";
 
@@ -27,7 +33,11 @@ export interface Stage {
 }
 
 /** @param server - the program and its arguments. It prints its address once it listens, then a line for each request */
-export async function stage(t: TestContext, [file = "", ...args]: readonly string[], more: CommandEnvironment = {}): Promise<Stage> {
+export async function stage(
+  t: TestContext,
+  [file = "", ...args]: readonly string[],
+  more: CommandEnvironment = {},
+): Promise<Stage> {
   const provider = spawn(file, args, { stdio: ["ignore", "pipe", "pipe"] });
   t.after(() => void provider.kill());
   let trouble = "";
@@ -61,7 +71,9 @@ export async function stage(t: TestContext, [file = "", ...args]: readonly strin
     },
     session,
     async wave() {
-      const tokens = await Promise.all(Array.from({ length: 8 }, () => runCommand(t, ["auth", "token"], env, { nodeArgs: later(3_595_000) })));
+      const tokens = await Promise.all(
+        Array.from({ length: 8 }, () => runCommand(t, ["auth", "token"], env, { nodeArgs: later(3_595_000) })),
+      );
       const given = new Set(tokens.map(({ code, stdout, stderr }) => (assert.equal(code, 0, stderr), stdout.trim())));
       assert.equal(given.size, 1);
     },

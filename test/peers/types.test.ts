@@ -12,7 +12,8 @@ const compiler = fileURLToPath(new URL("node_modules/typescript-6/bin/tsc", impo
 for (const [title, options] of consumerSettings) {
   test(`TypeScript 6 compiles a caller of every entry point: ${title}`, async (t) => {
     const project = scratchFolder(t);
-    for (const name of ["dist", "package.json"]) cpSync(join(root, name), join(project, "node_modules", "spec-kitty", name), { recursive: true });
+    for (const name of ["dist", "package.json"])
+      cpSync(join(root, name), join(project, "node_modules", "spec-kitty", name), { recursive: true });
     await compileConsumer(compiler, project, options);
   });
 }

@@ -24,7 +24,9 @@ function session(): Promise<WindowsScene> {
 const waits = /^Waiting for process \d+ to refresh the session …\n$/;
 const rounds = 5;
 for (let round = 1; round <= rounds; round += 1) {
-  test(`NFR-014 on Windows 8 processes with the same expired session refresh once, and all get the same token (${round} of ${rounds})`, { skip }, async () => {
+  test(`NFR-014 on Windows 8 processes with the same expired session refresh once, and all get the same token (${round} of ${rounds})`, {
+    skip,
+  }, async () => {
     const { saas, start } = await session();
     const { refreshes } = saas.counters;
     saas.options.clockOffsetMs = round * 7_200_000;
@@ -32,9 +34,15 @@ for (let round = 1; round <= rounds; round += 1) {
     let answer = (): void => undefined;
     saas.faults.next("/oauth/token", { gateAnswer: new Promise<void>((resolve) => (answer = resolve)) });
     const nodeArgs = later(saas.options.clockOffsetMs);
-    const running = Array.from({ length: 8 }, (_, n) => start("auth token", { nodeArgs, node: n % 2 === 0 ? "node-20" : "node-24" }));
+    const running = Array.from({ length: 8 }, (_, n) =>
+      start("auth token", { nodeArgs, node: n % 2 === 0 ? "node-20" : "node-24" }),
+    );
     let left = 7;
-    for (const { shows } of running) void shows(waits).then(() => (left -= 1) === 0 && answer(), () => undefined);
+    for (const { shows } of running)
+      void shows(waits).then(
+        () => (left -= 1) === 0 && answer(),
+        () => undefined,
+      );
     const results = await Promise.all(running.map(({ ended }) => ended));
     for (const { code, stderr } of results) assert.deepEqual([code, stderr.replace(waits, "")], [0, ""]);
     const [token, ...others] = new Set(results.map(({ stdout }) => stdout.trim()));
@@ -43,10 +51,13 @@ for (let round = 1; round <= rounds; round += 1) {
   });
 }
 
-test("NFR-014 on Windows a refreshed session is stored even if another program has the file open", { skip }, async () => {
+test("NFR-014 on Windows a refreshed session is stored even if another program has the file open", {
+  skip,
+}, async () => {
   const { saas, folder, run, start } = await session();
   const { refreshes } = saas.counters;
-  const hold = "const fs = require('node:fs'); fs.openSync(process.argv[1], 'r'); console.log('open'); setInterval(() => {}, 1000);";
+  const hold =
+    "const fs = require('node:fs'); fs.openSync(process.argv[1], 'r'); console.log('open'); setInterval(() => {}, 1000);";
   const reader = windows.startProgram("node", ["-e", hold, join(folder, "credentials.json")]);
   await reader.shows(/open/);
   const old = readFileSync(join(folder, "credentials.json"));

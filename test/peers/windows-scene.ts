@@ -22,7 +22,11 @@ export const success = "✓ Logged in as alice@example.com (Acme Corp). Access t
 
 let scenes = 0;
 
-export async function windowsScene(t: Pick<TestContext, "after">, windows: Windows, options: Partial<FakeOptions> = {}): Promise<WindowsScene> {
+export async function windowsScene(
+  t: Pick<TestContext, "after">,
+  windows: Windows,
+  options: Partial<FakeOptions> = {},
+): Promise<WindowsScene> {
   const saas = await startFakeSaas(options);
   t.after(() => saas.close());
   scenes += 1;

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { type BrowserCommand, browserCommands } from "../../src/platform/browser.ts";
 
 const address = "https://login.example.com/a?x=1&y=2";
-const lines = (commands: BrowserCommand[]): string[] => commands.map(({ program, args }) => [program, ...args].join(" | "));
+const lines = (commands: BrowserCommand[]): string[] =>
+  commands.map(({ program, args }) => [program, ...args].join(" | "));
 
 const table: [string, NodeJS.Platform, Record<string, string>, string[]][] = [
   ["Linux", "linux", {}, [`xdg-open | ${address}`, `gio | open | ${address}`, `wslview | ${address}`]],
@@ -28,7 +29,9 @@ for (const [name, platform, env, expected] of table) {
 }
 
 test("on Windows absolute paths are used, and PowerShell gets the address encoded", () => {
-  const [first, second, ...rest] = browserCommands("https://login.example.com/it's", "win32", { SystemRoot: "D:\\Win" });
+  const [first, second, ...rest] = browserCommands("https://login.example.com/it's", "win32", {
+    SystemRoot: "D:\\Win",
+  });
   assert.deepEqual(first, {
     program: "D:\\Win\\System32\\rundll32.exe",
     args: ["url.dll,FileProtocolHandler", "https://login.example.com/it's"],
@@ -44,7 +47,12 @@ test("on Windows absolute paths are used, and PowerShell gets the address encode
 const chosen: [string, NodeJS.Platform, string, string[]][] = [
   ["one program comes first", "linux", "firefox", ["firefox"]],
   ["a path with spaces stays whole", "linux", "/opt/my browser/run me", ["/opt/my browser/run me"]],
-  ["what looks like an option or a shell line is part of the name", "darwin", "lynx --x; rm -rf ~", ["lynx --x; rm -rf ~"]],
+  [
+    "what looks like an option or a shell line is part of the name",
+    "darwin",
+    "lynx --x; rm -rf ~",
+    ["lynx --x; rm -rf ~"],
+  ],
   ["a list is tried in order", "linux", "firefox:/opt/my browser/run", ["firefox", "/opt/my browser/run"]],
   ["empty entries are none", "linux", ": :w3m:", ["w3m"]],
   ["a drive letter begins no list", "win32", "C:\\Program Files\\b.exe", ["C:\\Program Files\\b.exe"]],
@@ -54,6 +62,9 @@ for (const [title, platform, value, programs] of chosen) {
   test(`of BROWSER ${title}`, () => {
     const commands = browserCommands(address, platform, { BROWSER: value });
     const own = commands.slice(0, commands.length - browserCommands(address, platform, {}).length);
-    assert.deepEqual(own, programs.map((program) => ({ program, args: [address] })));
+    assert.deepEqual(
+      own,
+      programs.map((program) => ({ program, args: [address] })),
+    );
   });
 }

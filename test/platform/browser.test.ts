@@ -51,7 +51,9 @@ test("a launcher that is missing or fails is followed by the next", async (t) =>
 
 test("BROWSER is tried before the system's own browsers, and a path with blanks in it is one program", async (t) => {
   const { open, folder, opened } = await desktop(t, { "my browser": "exit 0", "xdg-open": "exit 0" });
-  assert.deepEqual(await open(address, { BROWSER: join(folder, "my browser") }), { launched: join(folder, "my browser") });
+  assert.deepEqual(await open(address, { BROWSER: join(folder, "my browser") }), {
+    launched: join(folder, "my browser"),
+  });
   assert.deepEqual(await opened(), [`my browser [${address}]`]);
 });
 
@@ -60,7 +62,10 @@ test("when nothing works the outcome says what each launcher said, without the a
   const unusable = join(folder, "xdg-open", "below-a-file");
   const outcome = await open(address, { BROWSER: `${unusable}:${folder}` });
   assert.ok("failed" in outcome);
-  assert.match(outcome.failed, /below-a-file: .*ENOTDIR.*; .*: .*EACCES.*; xdg-open: ended with 3; gio: ended with SIGKILL; wslview: not found$/);
+  assert.match(
+    outcome.failed,
+    /below-a-file: .*ENOTDIR.*; .*: .*EACCES.*; xdg-open: ended with 3; gio: ended with SIGKILL; wslview: not found$/,
+  );
   assert.doesNotMatch(outcome.failed, /login\.example\.com/);
 });
 
@@ -69,7 +74,11 @@ test("a browser that keeps running counts as launched, and is not waited for", a
   const untilStarted = async (): Promise<void> => {
     while (!(await started())) await new Promise(setImmediate);
   };
-  const { open, opened } = await desktop(t, { "xdg-open": "exec /bin/sleep 2" }, { ...systemClock, sleep: untilStarted });
+  const { open, opened } = await desktop(
+    t,
+    { "xdg-open": "exec /bin/sleep 2" },
+    { ...systemClock, sleep: untilStarted },
+  );
   started = async () => (await opened()).length > 0;
   assert.deepEqual(await open(address), { launched: "xdg-open" });
 });

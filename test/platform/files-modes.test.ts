@@ -34,7 +34,9 @@ for (const [platform, folderMode, fileMode, outcome] of table) {
       Object.defineProperty(process, "platform", { value: ${JSON.stringify(platform)} });
       const { readPrivateFile } = await import(${JSON.stringify(module)});
       try { process.stdout.write(readPrivateFile(${JSON.stringify(join(folder, "file"))})); } catch (error) { process.stdout.write(error.code); }`;
-    const { stdout, stderr } = spawnSync(process.execPath, [...typescript, "--input-type=module", "-e", code], { encoding: "utf8" });
+    const { stdout, stderr } = spawnSync(process.execPath, [...typescript, "--input-type=module", "-e", code], {
+      encoding: "utf8",
+    });
     assert.equal(stdout, outcome, stderr);
   });
 }

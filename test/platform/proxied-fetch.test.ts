@@ -21,7 +21,10 @@ async function start(listener: RequestListener, behaviour: Partial<ProxyBehaviou
   const service: Server = createServer(listener);
   service.listen(0, "127.0.0.1");
   await once(service, "listening");
-  const proxy = await startProxy({ ...behaviour, routes: { "service.test:80": (service.address() as AddressInfo).port } });
+  const proxy = await startProxy({
+    ...behaviour,
+    routes: { "service.test:80": (service.address() as AddressInfo).port },
+  });
   return {
     proxy,
     via(credentials = "") {
@@ -46,31 +49,73 @@ test("a request goes to the proxy with the whole address, and the answer is like
   await using setting = await start(async (request, response) => {
     let body = "";
     for await (const chunk of request) body += String(chunk);
-    seen.push([request.method, request.url, request.headers.host, request.headers["content-type"], request.headers["proxy-authorization"], body]);
-    response.writeHead(201, "Made", [["set-cookie", "a=1"], ["set-cookie", "b=2"], ["content-type", "application/json"]].flat());
+    seen.push([
+      request.method,
+      request.url,
+      request.headers.host,
+      request.headers["content-type"],
+      request.headers["proxy-authorization"],
+      body,
+    ]);
+    response.writeHead(
+      201,
+      "Made",
+      [
+        ["set-cookie", "a=1"],
+        ["set-cookie", "b=2"],
+        ["content-type", "application/json"],
+      ].flat(),
+    );
     response.end('{"a":"ä"}');
   });
-  const response = await proxiedFetch(setting.via("kim:hunter2@"), url, { method: "POST", body: new URLSearchParams({ a: "b c" }), redirect: "manual" });
+  const response = await proxiedFetch(setting.via("kim:hunter2@"), url, {
+    method: "POST",
+    body: new URLSearchParams({ a: "b c" }),
+    redirect: "manual",
+  });
   assert.deepEqual([response.status, response.statusText, response.ok, response.url], [201, "Made", true, url.href]);
   assert.deepEqual(response.headers.getSetCookie(), ["a=1", "b=2"]);
   assert.deepEqual(await response.json(), { a: "ä" });
-  assert.deepEqual(seen, [["POST", "/oauth/token?code=a-code", "service.test", "application/x-www-form-urlencoded;charset=UTF-8", undefined, "a=b+c"]]);
+  assert.deepEqual(seen, [
+    [
+      "POST",
+      "/oauth/token?code=a-code",
+      "service.test",
+      "application/x-www-form-urlencoded;charset=UTF-8",
+      undefined,
+      "a=b+c",
+    ],
+  ]);
   const [asked] = setting.proxy.requests;
-  assert.deepEqual([asked?.target, asked?.headers["proxy-authorization"]], [url.href, `Basic ${Buffer.from("kim:hunter2").toString("base64")}`]);
+  assert.deepEqual(
+    [asked?.target, asked?.headers["proxy-authorization"]],
+    [url.href, `Basic ${Buffer.from("kim:hunter2").toString("base64")}`],
+  );
 });
 
 test("an answer that cannot have a body has none, whatever its headers say", async () => {
-  await using setting = await start((request, response) => void response.writeHead(request.url === "/304" ? 304 : 204, { "x-a": "1" }).end());
-  for (const [path, init] of [["/204", {}], ["/304", { redirect: "manual" }], ["/204", { method: "HEAD" }]] as const) {
+  await using setting = await start(
+    (request, response) => void response.writeHead(request.url === "/304" ? 304 : 204, { "x-a": "1" }).end(),
+  );
+  for (const [path, init] of [
+    ["/204", {}],
+    ["/304", { redirect: "manual" }],
+    ["/204", { method: "HEAD" }],
+  ] as const) {
     const response = await proxiedFetch(setting.via(), new URL(path, url), init);
     assert.deepEqual([response.body, response.headers.get("x-a"), await response.text()], [null, "1", ""]);
   }
 });
 
 test("a redirect is returned to a caller that asked for it, and an error for any other", async () => {
-  await using setting = await start((_, response) => void response.writeHead(302, { location: "http://elsewhere.test/" }).end("moved"));
+  await using setting = await start(
+    (_, response) => void response.writeHead(302, { location: "http://elsewhere.test/" }).end("moved"),
+  );
   const response = await proxiedFetch(setting.via(), url, { redirect: "manual" });
-  assert.deepEqual([response.status, response.headers.get("location"), await response.text()], [302, "http://elsewhere.test/", "moved"]);
+  assert.deepEqual(
+    [response.status, response.headers.get("location"), await response.text()],
+    [302, "http://elsewhere.test/", "moved"],
+  );
   await assert.rejects(proxiedFetch(setting.via(), url), /\(redirect \(302\)\)$/);
 });
 
@@ -109,7 +154,10 @@ test("the signal ends a request before it is sent, while it waits, and while its
     response.write("first");
   });
   const reason = new DOMException("too slow", "TimeoutError");
-  await assert.rejects(proxiedFetch(setting.via(), url, { signal: AbortSignal.abort(reason) }), (error) => error === reason);
+  await assert.rejects(
+    proxiedFetch(setting.via(), url, { signal: AbortSignal.abort(reason) }),
+    (error) => error === reason,
+  );
   assert.deepEqual(setting.proxy.requests, []);
 
   const waits = new AbortController();
@@ -138,10 +186,16 @@ test("the signal ends a request whose answer is not being read, and the process 
 test("a proxy that wants a password, or another one, says which variable to correct, without showing it", async () => {
   await using setting = await start((_, response) => void response.end("hello"), { basic: "kim:s3cret" });
   assert.equal(await (await proxiedFetch(setting.via("kim:s3cret@"), url)).text(), "hello");
-  for (const [credentials, hint] of [["", /export HTTP_PROXY=http:\/\/USER:PASSWORD@127/], ["kim:hunter2@", /user name and password in HTTP_PROXY/]] as const) {
+  for (const [credentials, hint] of [
+    ["", /export HTTP_PROXY=http:\/\/USER:PASSWORD@127/],
+    ["kim:hunter2@", /user name and password in HTTP_PROXY/],
+  ] as const) {
     await assert.rejects(proxiedFetch(setting.via(credentials), url), (error: Failure) => {
       assert.equal(error.code, "network_unavailable");
-      assert.equal(error.message, `cannot reach "http://service.test/oauth/token" via proxy ${setting.proxy.url}: the proxy answered 407`);
+      assert.equal(
+        error.message,
+        `cannot reach "http://service.test/oauth/token" via proxy ${setting.proxy.url}: the proxy answered 407`,
+      );
       assert.match(hintOf(error), hint);
       assert.doesNotMatch(inspect(error, { depth: 9 }), /hunter2|a-code/);
       return true;
@@ -153,15 +207,24 @@ test("a tunnel that the proxy refuses is an error with the proxy's status, and n
   await using setting = await start((_, response) => void response.end());
   for (const refuse of [403, 407, 502, 302]) {
     setting.proxy.behaviour.refuse = refuse;
-    await assert.rejects(proxiedFetch(setting.via("kim:hunter2@"), new URL("https://service.test/oauth/token?code=a-code")), (error: Failure) => {
-      assert.equal(error.code, "network_unavailable");
-      assert.equal(error.message, `cannot reach "https://service.test/oauth/token" via proxy ${setting.proxy.url}: the proxy answered ${refuse}`);
-      assert.ok(error.hint);
-      assert.doesNotMatch(inspect(error, { depth: 9 }), /hunter2|a-code/);
-      return true;
-    });
+    await assert.rejects(
+      proxiedFetch(setting.via("kim:hunter2@"), new URL("https://service.test/oauth/token?code=a-code")),
+      (error: Failure) => {
+        assert.equal(error.code, "network_unavailable");
+        assert.equal(
+          error.message,
+          `cannot reach "https://service.test/oauth/token" via proxy ${setting.proxy.url}: the proxy answered ${refuse}`,
+        );
+        assert.ok(error.hint);
+        assert.doesNotMatch(inspect(error, { depth: 9 }), /hunter2|a-code/);
+        return true;
+      },
+    );
   }
-  assert.deepEqual(new Set(setting.proxy.requests.map(({ method, target }) => `${method} ${target}`)), new Set(["CONNECT service.test:443"]));
+  assert.deepEqual(
+    new Set(setting.proxy.requests.map(({ method, target }) => `${method} ${target}`)),
+    new Set(["CONNECT service.test:443"]),
+  );
 });
 
 test("a proxy that is not there, hangs up or stays silent is named in the error, or ended by the signal", async () => {
@@ -169,7 +232,10 @@ test("a proxy that is not there, hangs up or stays silent is named in the error,
   for (const target of [url, new URL("https://service.test/")]) {
     setting.proxy.behaviour.fault = "hang up";
     await assert.rejects(proxiedFetch(setting.via("kim:hunter2@"), target), (error: Failure) => {
-      assert.match(error.message, /^cannot reach "https?:\/\/service\.test\/\S*" via proxy http:\/\/127\.0\.0\.1:\d+ \(ECONNRESET\)$/);
+      assert.match(
+        error.message,
+        /^cannot reach "https?:\/\/service\.test\/\S*" via proxy http:\/\/127\.0\.0\.1:\d+ \(ECONNRESET\)$/,
+      );
       assert.doesNotMatch(inspect(error, { depth: 9 }), /hunter2|a-code/);
       return true;
     });

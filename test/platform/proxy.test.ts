@@ -21,7 +21,11 @@ test("each scheme has its own variable, the lower-case name takes precedence, an
     ["https://service.test/", { HTTP_PROXY: "http://proxy.test:3128" }, undefined],
     ["http://service.test/", { HTTP_PROXY: "http://proxy.test:3128" }, "HTTP_PROXY http://proxy.test:3128"],
     ["ws://service.test/ws", { http_proxy: "http://proxy.test:3128" }, "http_proxy http://proxy.test:3128"],
-    ["https://service.test/", { https_proxy: "http://lower.test", HTTPS_PROXY: "http://upper.test" }, "https_proxy http://lower.test"],
+    [
+      "https://service.test/",
+      { https_proxy: "http://lower.test", HTTPS_PROXY: "http://upper.test" },
+      "https_proxy http://lower.test",
+    ],
     ["https://service.test/", { https_proxy: " ", HTTPS_PROXY: "http://upper.test" }, "HTTPS_PROXY http://upper.test"],
     ["https://service.test/", { HTTPS_PROXY: "proxy.test:3128" }, "HTTPS_PROXY http://proxy.test:3128"],
     ["https://service.test/", { HTTPS_PROXY: "https://proxy.test:8443/" }, "HTTPS_PROXY https://proxy.test:8443"],
@@ -32,16 +36,28 @@ test("each scheme has its own variable, the lower-case name takes precedence, an
 
 test("a CGI program does not take the request's header Proxy for a proxy", () => {
   assert.equal(at("http://service.test/", { HTTP_PROXY: "http://evil.test", REQUEST_METHOD: "GET" }), undefined);
-  assert.equal(at("http://service.test/", { http_proxy: "http://proxy.test", REQUEST_METHOD: "GET" }), "http_proxy http://proxy.test");
+  assert.equal(
+    at("http://service.test/", { http_proxy: "http://proxy.test", REQUEST_METHOD: "GET" }),
+    "http_proxy http://proxy.test",
+  );
 });
 
 test("requests to this machine never go through a proxy", () => {
   const env = { HTTPS_PROXY: "http://proxy.test", HTTP_PROXY: "http://proxy.test" };
-  for (const host of ["localhost", "localhost.", "app.localhost", "127.0.0.1:8080", "127.8.9.1", "0x7f.1", "[::1]:8080"]) {
+  for (const host of [
+    "localhost",
+    "localhost.",
+    "app.localhost",
+    "127.0.0.1:8080",
+    "127.8.9.1",
+    "0x7f.1",
+    "[::1]:8080",
+  ]) {
     assert.equal(at(`http://${host}/`, env), undefined, host);
     assert.equal(at(`https://${host}/`, env), undefined, host);
   }
-  for (const host of ["notlocalhost", "localhost.test", "127.0.0.1.test", "128.0.0.1", "[::2]"]) assert.ok(at(`https://${host}/`, env), host);
+  for (const host of ["notlocalhost", "localhost.test", "127.0.0.1.test", "128.0.0.1", "[::2]"])
+    assert.ok(at(`https://${host}/`, env), host);
 });
 
 test("NO_PROXY names hosts, what is below them, ports, addresses, ranges, or everything", () => {
@@ -95,11 +111,19 @@ test("the user name and password of a proxy are sent decoded and shown nowhere",
   const proxy = proxyFor(new URL("https://service.test"), { HTTPS_PROXY: "http://kim:hunter%402@proxy.test:3128" });
   assert.equal(proxy?.authorization?.reveal(), `Basic ${Buffer.from("kim:hunter@2").toString("base64")}`);
   assert.doesNotMatch(inspect(proxy, { depth: 9, showHidden: true }) + JSON.stringify(proxy), /kim|hunter|Basic/);
-  assert.equal(proxyFor(new URL("https://service.test"), { HTTPS_PROXY: "http://proxy.test" })?.authorization, undefined);
+  assert.equal(
+    proxyFor(new URL("https://service.test"), { HTTPS_PROXY: "http://proxy.test" })?.authorization,
+    undefined,
+  );
 });
 
 test("a variable that does not hold a proxy's address is refused, and its value is not repeated", () => {
-  for (const value of ["http://kim:hunter2@", "socks5://kim:hunter2@proxy.test", "http://kim:hunter2%@proxy.test", "http://kim:hunter2@proxy.test:99999"]) {
+  for (const value of [
+    "http://kim:hunter2@",
+    "socks5://kim:hunter2@proxy.test",
+    "http://kim:hunter2%@proxy.test",
+    "http://kim:hunter2@proxy.test:99999",
+  ]) {
     assert.throws(
       () => proxyFor(new URL("https://service.test"), { HTTPS_PROXY: value }),
       (error: AuthError) => {
@@ -114,7 +138,9 @@ test("a variable that does not hold a proxy's address is refused, and its value 
 
 const skip = typeof WebSocket === "undefined" && "this Node has no global WebSocket";
 
-test("a WebSocket goes through the proxy, or an error says that this Node cannot, and never directly", { skip }, async () => {
+test("a WebSocket goes through the proxy, or an error says that this Node cannot, and never directly", {
+  skip,
+}, async () => {
   await using proxy = await startProxy({ routes: {}, refuse: 403 });
   const env = { HTTPS_PROXY: proxy.url.replace("//", "//kim:hunter2@") };
   const url = new URL("wss://service.test/ws");
@@ -140,11 +166,16 @@ test("a WebSocket goes through the proxy, or an error says that this Node cannot
 
 test("what is opened through a proxy leaves the rest of the process as it was", async () => {
   await using proxy = await startProxy({ routes: {}, refuse: 403 });
-  await openThroughProxy(new URL("wss://service.test/"), { HTTPS_PROXY: proxy.url }, () => undefined).catch(() => undefined);
+  await openThroughProxy(new URL("wss://service.test/"), { HTTPS_PROXY: proxy.url }, () => undefined).catch(
+    () => undefined,
+  );
   await assert.rejects(fetch("https://service.invalid/"));
   assert.deepEqual(proxy.requests, []);
 });
 
 test("what needs no proxy is opened directly on every Node", async () => {
-  assert.equal(await openThroughProxy(new URL("ws://127.0.0.1:1/ws"), { HTTP_PROXY: "http://proxy.test" }, () => "opened"), "opened");
+  assert.equal(
+    await openThroughProxy(new URL("ws://127.0.0.1:1/ws"), { HTTP_PROXY: "http://proxy.test" }, () => "opened"),
+    "opened",
+  );
 });

@@ -65,7 +65,10 @@ for (const code of ["EPERM", "EACCES", "EBUSY"]) {
     const { rename, calls } = reluctant(from, to, code, code, code);
     patiently(rename, "win32");
     assert.equal(calls(), 4);
-    assert.deepEqual(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")]), [["file", "new"]]);
+    assert.deepEqual(
+      readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")]),
+      [["file", "new"]],
+    );
     const elsewhere = reluctant(to, from, code);
     assert.throws(() => patiently(elsewhere.rename, "linux"), { code });
     assert.equal(elsewhere.calls(), 1);
@@ -91,8 +94,16 @@ test("NFR-014 on Windows a file is read again while the system says that it is i
 test("NFR-014 on Windows a file that stays open is given up after 2 s, and any other failure is one at once", (t) => {
   const path = join(scratchFolder(t), "file");
   let waitedMs = 0;
-  t.mock.method(Atomics, "wait", (_array: Int32Array, _index: number, _value: number, ms: number) => void (waitedMs += ms));
-  for (const [code, tries] of [["ENOENT", 1], ["EISDIR", 1], ["EPERM", 200]] as const) {
+  t.mock.method(
+    Atomics,
+    "wait",
+    (_array: Int32Array, _index: number, _value: number, ms: number) => void (waitedMs += ms),
+  );
+  for (const [code, tries] of [
+    ["ENOENT", 1],
+    ["EISDIR", 1],
+    ["EPERM", 200],
+  ] as const) {
     const { rename, calls } = reluctant(path, `${path}.new`, ...Array.from({ length: 1000 }, () => code));
     assert.throws(() => patiently(rename, "win32"), { code });
     assert.equal(calls(), tries);
@@ -100,12 +111,17 @@ test("NFR-014 on Windows a file that stays open is given up after 2 s, and any o
   }
 });
 
-test("a link in the file's place is replaced, and what it leads to is not touched", { skip: process.platform === "win32" && "links need a privilege there" }, (t) => {
+test("a link in the file's place is replaced, and what it leads to is not touched", {
+  skip: process.platform === "win32" && "links need a privilege there",
+}, (t) => {
   const folder = scratchFolder(t);
   writeFileSync(join(folder, "precious"), "precious");
   symlinkSync(join(folder, "precious"), join(folder, "file"));
   replaceFile(join(folder, "file"), "new");
-  assert.deepEqual(["precious", "file"].map((name) => readFileSync(join(folder, name), "utf8")), ["precious", "new"]);
+  assert.deepEqual(
+    ["precious", "file"].map((name) => readFileSync(join(folder, name), "utf8")),
+    ["precious", "new"],
+  );
 });
 
 test("what killed writers left is found, in folders below too, and what a living one writes is not", (t) => {
@@ -113,7 +129,8 @@ test("what killed writers left is found, in folders below too, and what a living
   const { pid: dead } = spawnSync(process.execPath, ["-e", ""]);
   mkdirSync(join(folder, "queue"));
   const left = [`.credentials.json.${dead}.0123456789ab.tmp`, join("queue", `.lamport-clock.${dead}.0123456789ab.tmp`)];
-  for (const name of [...left, `.credentials.json.${process.pid}.0123456789ab.tmp`, "notes.tmp", ".credentials.json"]) writeFileSync(join(folder, name), "");
+  for (const name of [...left, `.credentials.json.${process.pid}.0123456789ab.tmp`, "notes.tmp", ".credentials.json"])
+    writeFileSync(join(folder, name), "");
   const paths = left.map((name) => join(folder, name));
   assert.deepEqual(leftTemporaries(folder, { recursive: true }).sort(), paths.sort());
   assert.deepEqual(leftTemporaries(folder), [join(folder, left[0] ?? "")]);

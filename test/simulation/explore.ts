@@ -39,7 +39,10 @@ const quiet = (): Promise<void> => new Promise((resolve) => process.nextTick(res
  * Runs a scenario once.
  * @param pick - the number of the choice to make; undefined to leave it there
  */
-export async function schedule(scenario: Scenario, pick: (choices: readonly Choice[], world: World) => number | undefined): Promise<Schedule> {
+export async function schedule(
+  scenario: Scenario,
+  pick: (choices: readonly Choice[], world: World) => number | undefined,
+): Promise<Schedule> {
   const world = worldOf(scenario);
   const { ledger } = world;
   const numbers: number[] = [];
@@ -126,7 +129,8 @@ function randomWalk(seed: number): { scenario: Scenario; pick: (choices: readonl
   let last: Choice["process"];
   const pick = (choices: readonly Choice[]): number => {
     const wanted = random() < disturbs;
-    const isWanted = ({ what, isDisturbance }: Choice): boolean => (isDisturbance ? wanted && kindsHere.has(what) : wanted === reliefs.includes(what));
+    const isWanted = ({ what, isDisturbance }: Choice): boolean =>
+      isDisturbance ? wanted && kindsHere.has(what) : wanted === reliefs.includes(what);
     let liked = choices.filter(isWanted);
     if (liked.length === 0) liked = choices.filter(({ isDisturbance }) => !isDisturbance);
     const { what } = one(liked);
@@ -138,7 +142,10 @@ function randomWalk(seed: number): { scenario: Scenario; pick: (choices: readonl
   return { scenario, pick };
 }
 
-function failureOf({ programs, kind, leftMs, disturbances }: Scenario, { steps, violation, choices }: Schedule): Failure {
+function failureOf(
+  { programs, kind, leftMs, disturbances }: Scenario,
+  { steps, violation, choices }: Schedule,
+): Failure {
   return { steps, violation, replay: `${programs.join("+")}/${kind}/${leftMs}/${disturbances}/${choices.join(".")}` };
 }
 
@@ -146,7 +153,12 @@ function failureOf({ programs, kind, leftMs, disturbances }: Scenario, { steps, 
 export async function replay(word: string): Promise<Exploration> {
   const [names = "", kind, leftMs, disturbances, choices = ""] = word.split("/");
   const numbers = choices.split(".").map(Number);
-  const scenario = { programs: names.split("+"), kind, leftMs: Number(leftMs), disturbances: Number(disturbances) } as Scenario;
+  const scenario = {
+    programs: names.split("+"),
+    kind,
+    leftMs: Number(leftMs),
+    disturbances: Number(disturbances),
+  } as Scenario;
   const ended = await schedule(scenario, () => numbers.shift());
   return { schedules: 1, steps: ended.steps.length, states: 0, failure: failureOf(scenario, ended) };
 }
@@ -161,8 +173,10 @@ export function textOf({ steps, violation = "nothing violated", replay, seed }: 
 export function pairs(disturbances: number): Scenario[] {
   const names = Object.keys(programs) as ProgramName[];
   return names.flatMap((one, index) =>
-    names.slice(index).flatMap((other) =>
-      kinds.flatMap((kind) => [0, 30_000].map((leftMs) => ({ programs: [one, other], kind, leftMs, disturbances }))),
-    ),
+    names
+      .slice(index)
+      .flatMap((other) =>
+        kinds.flatMap((kind) => [0, 30_000].map((leftMs) => ({ programs: [one, other], kind, leftMs, disturbances }))),
+      ),
   );
 }

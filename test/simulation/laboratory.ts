@@ -27,8 +27,25 @@ export interface Laboratory extends Disposable {
 
 /** Compiles a file, with all that it imports unless it is to be compiled alone, to `out`. */
 async function compile(folder: string, file: string, ...alone: "--noResolve"[]): Promise<void> {
-  const options = ["--module", "nodenext", "--target", "es2023", "--rewriteRelativeImportExtensions", "--noCheck", "--ignoreConfig", ...alone];
-  await run(process.execPath, [tsc, ...options, "--rootDir", folder, "--outDir", join(folder, "out"), join(folder, file)]);
+  const options = [
+    "--module",
+    "nodenext",
+    "--target",
+    "es2023",
+    "--rewriteRelativeImportExtensions",
+    "--noCheck",
+    "--ignoreConfig",
+    ...alone,
+  ];
+  await run(process.execPath, [
+    tsc,
+    ...options,
+    "--rootDir",
+    folder,
+    "--outDir",
+    join(folder, "out"),
+    join(folder, file),
+  ]);
 }
 
 function newFolder(): string {
@@ -61,7 +78,11 @@ export async function laboratory(mutation?: Mutation): Promise<Laboratory> {
   }
   return {
     async explore(task) {
-      const { stdout } = await run(process.execPath, [join(folder, "out/test/simulation/main.js"), JSON.stringify(task)], { maxBuffer: 2 ** 26 });
+      const { stdout } = await run(
+        process.execPath,
+        [join(folder, "out/test/simulation/main.js"), JSON.stringify(task)],
+        { maxBuffer: 2 ** 26 },
+      );
       return JSON.parse(stdout) as Exploration;
     },
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),

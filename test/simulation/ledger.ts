@@ -64,11 +64,15 @@ export class Ledger {
     // The process of a login has one reason to send another session's token: to end it, when its own is stored in the place of that.
     if (process.ownLogin !== undefined) return request;
     if (!this.#world.holdsRefreshLock(process)) this.violate(`${process.name} sends ${token} without the lock`);
-    if (this.#replaced.has(token) && !this.#lost.has(login)) this.violate(`${process.name} sends ${token}, which has been replaced in the store`);
+    if (this.#replaced.has(token) && !this.#lost.has(login))
+      this.violate(`${process.name} sends ${token}, which has been replaced in the store`);
     for (const other of this.#requests) {
       // One that was not answered has ended before it is repeated: then the token is the only one there is.
       const isSpent = other.token === token && other.next !== token && !service.endedOnPurpose.has(login);
-      if (isSpent) this.violate(`${process.name} sends ${token}, and ${other.process.name} ${other.isAnswered ? "has not stored" : "waits for"} the answer to it`);
+      if (isSpent)
+        this.violate(
+          `${process.name} sends ${token}, and ${other.process.name} ${other.isAnswered ? "has not stored" : "waits for"} the answer to it`,
+        );
     }
     this.#requests.add(request);
     return request;
@@ -78,7 +82,8 @@ export class Ledger {
   failed(request: RefreshRequest): void {
     this.#requests.delete(request);
     const { service, stored } = this.#world;
-    const isFollowed = stored !== undefined && stored.refresh !== request.token && service.isSuccessor(stored.refresh, request.token);
+    const isFollowed =
+      stored !== undefined && stored.refresh !== request.token && service.isSuccessor(stored.refresh, request.token);
     request.process.successor = isFollowed ? stored.refresh : undefined;
     if (request.next !== undefined) this.#lose(request.next);
   }
@@ -107,12 +112,17 @@ export class Ledger {
     if (isLogout) this.happened.add("logout");
     if (before?.refresh !== after?.refresh && !isLogin && !isLogout) {
       if (before === undefined) this.violate(`${change}, which brings a session back`);
-      else if (after !== undefined && !service.isSuccessor(after.refresh, before.refresh)) this.violate(`${change}, which it does not follow`);
-      else if (after === undefined && service.goesOnWith(before.refresh)) this.violate(`${change}, which the service still takes`);
-      else if (after === undefined && !this.#mayBeLost(before.login)) this.violate(`${change}: a login is lost outside of the window`);
+      else if (after !== undefined && !service.isSuccessor(after.refresh, before.refresh))
+        this.violate(`${change}, which it does not follow`);
+      else if (after === undefined && service.goesOnWith(before.refresh))
+        this.violate(`${change}, which the service still takes`);
+      else if (after === undefined && !this.#mayBeLost(before.login))
+        this.violate(`${change}: a login is lost outside of the window`);
     }
-    if (before && after && before.refresh !== after.refresh && after.login === before.login) this.#replaced.add(before.refresh);
-    for (const request of this.#requests) if (request.process === process && request.isAnswered) this.#requests.delete(request);
+    if (before && after && before.refresh !== after.refresh && after.login === before.login)
+      this.#replaced.add(before.refresh);
+    for (const request of this.#requests)
+      if (request.process === process && request.isAnswered) this.#requests.delete(request);
   }
 
   #mayBeLost(login: string): boolean {
@@ -120,16 +130,24 @@ export class Ledger {
   }
 
   /** Every caller is served in time: with a token that is valid and stored, or with an error that something explains. */
-  served(process: Process, { waitedMs, pausedMs, result }: { waitedMs: number; pausedMs: number; result: unknown }): void {
+  served(
+    process: Process,
+    { waitedMs, pausedMs, result }: { waitedMs: number; pausedMs: number; result: unknown },
+  ): void {
     if (waitedMs > patienceMs) this.violate(`${process.name} is served after ${waitedMs} ms`);
     if (typeof result === "string") {
-      if (!this.#access.has(result) && !process.isUnsaved) this.violate(`${process.name} gets ${result}, which was never stored`);
-      if (!this.#world.service.isValid(result, this.#world.now - pausedMs)) this.violate(`${process.name} gets ${result}, which has expired`);
+      if (!this.#access.has(result) && !process.isUnsaved)
+        this.violate(`${process.name} gets ${result}, which was never stored`);
+      if (!this.#world.service.isValid(result, this.#world.now - pausedMs))
+        this.violate(`${process.name} gets ${result}, which has expired`);
     } else if (result !== undefined && result !== 200) {
       const failure = result instanceof AuthError ? result.code : (result as number);
       if (failure === "session_ended" || failure === "service_unavailable") this.#hasLooked(process);
       const isExplained = explanations[failure]?.some((event) => this.happened.has(event)) === true;
-      if (!isExplained) this.violate(`${process.name} fails with ${result instanceof Error ? result.stack : failure}, which nothing explains`);
+      if (!isExplained)
+        this.violate(
+          `${process.name} fails with ${result instanceof Error ? result.stack : failure}, which nothing explains`,
+        );
     }
   }
 
@@ -163,7 +181,15 @@ export class Ledger {
 
   /** All that the verdicts to come depend on. */
   get state(): string {
-    const requests = [...this.#requests].map(({ process, token, next, isAnswered }) => `${process.name} ${token} ${next} ${isAnswered}`);
-    return [requests, [...this.happened].sort(), [...this.#lost].sort(), [...this.#replaced].sort(), [...this.#access].sort()].join(";");
+    const requests = [...this.#requests].map(
+      ({ process, token, next, isAnswered }) => `${process.name} ${token} ${next} ${isAnswered}`,
+    );
+    return [
+      requests,
+      [...this.happened].sort(),
+      [...this.#lost].sort(),
+      [...this.#replaced].sort(),
+      [...this.#access].sort(),
+    ].join(";");
   }
 }

@@ -59,7 +59,19 @@ export class Process {
   get state(): string {
     const { status, stoppedAt, stoppedMs, isActing, ownLogin, found, isUnsaved, successor } = this;
     const waits = [...this.waits].map(({ name, due }) => name + due);
-    return [status, stoppedAt, stoppedMs, isActing, ownLogin, found, isUnsaved, successor, this.#seen, this.#seenToo, waits].join();
+    return [
+      status,
+      stoppedAt,
+      stoppedMs,
+      isActing,
+      ownLogin,
+      found,
+      isUnsaved,
+      successor,
+      this.#seen,
+      this.#seenToo,
+      waits,
+    ].join();
   }
 
   /** Takes down what the process sees. */
@@ -74,7 +86,12 @@ export class Process {
   /** Waits for the scheduler: here others may go on, and the process may be stopped or killed. Returns the outcome that it picked. */
   wait(name: string, outcomes: () => readonly string[] = () => ["goes on"], due = Infinity): Promise<string> {
     return new Promise((resolve) => {
-      const wait: Wait = { name, outcomes, due, settle: (outcome) => (this.waits.delete(wait), resolve(this.see(outcome))) };
+      const wait: Wait = {
+        name,
+        outcomes,
+        due,
+        settle: (outcome) => (this.waits.delete(wait), resolve(this.see(outcome))),
+      };
       this.waits.add(wait);
     });
   }
@@ -114,7 +131,8 @@ export class Process {
     const due = world.time + timeoutMs;
     await this.wait(`try ${name}`);
     if (this.see(world.locks.has(name))) {
-      const outcomes = (): readonly string[] => (unless() ? ["gives way"] : !world.locks.has(name) ? ["gets it"] : world.time >= due ? ["times out"] : []);
+      const outcomes = (): readonly string[] =>
+        unless() ? ["gives way"] : !world.locks.has(name) ? ["gets it"] : world.time >= due ? ["times out"] : [];
       const outcome = await this.wait(`wait for ${name}`, outcomes, due);
       if (outcome === "gives way") return undefined;
       if (outcome === "times out") throw new AuthError("lock_unavailable", `waited for ${name}`);
@@ -122,7 +140,10 @@ export class Process {
     const holding = { process: this };
     world.locks.set(name, holding);
     const isHeld = (): boolean => world.locks.get(name) === holding;
-    return { held: () => (this.isActing = this.see(isHeld())), release: () => void (isHeld() && world.locks.delete(name)) };
+    return {
+      held: () => (this.isActing = this.see(isHeld())),
+      release: () => void (isHeld() && world.locks.delete(name)),
+    };
   }
 
   /** All processes have the same time, and it passes when the scheduler lets it. */
@@ -139,24 +160,46 @@ export class Process {
   readonly fetch: Fetch = async (input, { headers, body, signal } = {}) => {
     const { authorization = "" } = (headers ?? {}) as Record<string, string>;
     const refreshToken = new URLSearchParams(String(body)).get("refresh_token") ?? undefined;
-    const answer = await this.ask(String(input).slice(address.length), authorization.replace("Bearer ", ""), refreshToken, (signal as Limit | undefined)?.at);
+    const answer = await this.ask(
+      String(input).slice(address.length),
+      authorization.replace("Bearer ", ""),
+      refreshToken,
+      (signal as Limit | undefined)?.at,
+    );
     // As much of a `Response` as the code under test looks at.
     const chunks = Object.assign([Buffer.from(JSON.stringify(answer.body))], { cancel: async () => undefined });
-    return { status: answer.status, ok: answer.status === 200, url: "", headers: { get: () => null }, body: chunks } as unknown as Response;
+    return {
+      status: answer.status,
+      ok: answer.status === 200,
+      url: "",
+      headers: { get: () => null },
+      body: chunks,
+    } as unknown as Response;
   };
 
   /** The network, with the service behind it: a request arrives, which is when the service acts, and its answer comes later, or never. */
-  async ask(path: string, accessToken: string, refreshToken?: string, due: number = this.world.time + 300_000): Promise<Answer> {
+  async ask(
+    path: string,
+    accessToken: string,
+    refreshToken?: string,
+    due: number = this.world.time + 300_000,
+  ): Promise<Answer> {
     const { world } = this;
     const { service, ledger } = world;
     const request = refreshToken === undefined ? undefined : ledger.sent(this, refreshToken);
     const isDue = (): readonly string[] => (world.time >= due ? ["times out"] : []);
-    let outcome = await this.wait(`send ${path}`, () => ["arrives", "busy", "silent", "reset", "dropped", ...(request ? [] : ["rejected"]), ...isDue()], due);
+    let outcome = await this.wait(
+      `send ${path}`,
+      () => ["arrives", "busy", "silent", "reset", "dropped", ...(request ? [] : ["rejected"]), ...isDue()],
+      due,
+    );
     let answer: Answer | undefined;
     if (outcome === "busy") answer = { status: 503, body: {} };
     if (outcome === "rejected") answer = { status: 401, body: { error: "invalid_token" } };
     if (outcome === "arrives" || outcome === "silent" || outcome === "reset") {
-      const served = request ? service.refresh(request.token, world.now) : service.request(path, accessToken, world.now);
+      const served = request
+        ? service.refresh(request.token, world.now)
+        : service.request(path, accessToken, world.now);
       if (request) request.next = served.next;
       if (outcome === "arrives") answer = served;
       if (served.status === 409) ledger.happened.add("replay");
@@ -169,7 +212,9 @@ export class Process {
     if (request && answer?.next !== undefined) request.isAnswered = true;
     else if (request) ledger.failed(request);
     if (answer !== undefined) return answer;
-    throw outcome === "times out" ? new DOMException("the time is up", "TimeoutError") : new TypeError("fetch failed", { cause: new Error("ECONNRESET") });
+    throw outcome === "times out"
+      ? new DOMException("the time is up", "TimeoutError")
+      : new TypeError("fetch failed", { cause: new Error("ECONNRESET") });
   }
 }
 
@@ -205,7 +250,8 @@ export function installModels(): void {
     }
   } as unknown as WeakRefConstructor;
   Math.random = () => 0.5;
-  AbortSignal.any = (limits) => new Limit(running, Math.min(...(limits as unknown as Limit[]).map(({ at }) => at))) as unknown as AbortSignal;
+  AbortSignal.any = (limits) =>
+    new Limit(running, Math.min(...(limits as unknown as Limit[]).map(({ at }) => at))) as unknown as AbortSignal;
   async function* load(process: Process | undefined): AsyncGenerator<Uint8Array> {
     await process?.wait("load");
     yield Buffer.from("{}");

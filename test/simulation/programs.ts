@@ -24,7 +24,10 @@ export const programs = {
 
   /** Two callers at once; then, when the token has expired, one more. */
   async longLived({ serve, tokens, process }: Tools) {
-    await Promise.all([serve(() => tokens.getAccessToken()), serve(() => tokens.getAccessToken({ minValidityMs: 120_000 }))]);
+    await Promise.all([
+      serve(() => tokens.getAccessToken()),
+      serve(() => tokens.getAccessToken({ minValidityMs: 120_000 })),
+    ]);
     await process.clock.sleep(lifetime * 1000);
     await serve(() => tokens.getAccessToken());
   },
@@ -34,7 +37,9 @@ export const programs = {
     await serve(async () => {
       let token = await tokens.getAccessToken();
       for (let isReplay = false; ; isReplay = true) {
-        const answer = await process.ask("/api/v1/me", token, undefined, process.world.time + 10_000).catch(() => undefined);
+        const answer = await process
+          .ask("/api/v1/me", token, undefined, process.world.time + 10_000)
+          .catch(() => undefined);
         if (answer === undefined) return;
         const { status, body } = answer;
         if (status === 401 && body["error"] === "session_invalid") await tokens.sessionRefused(token);

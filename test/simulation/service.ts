@@ -76,14 +76,19 @@ export class Service {
     const refusal: Answer = { status: 400, body: { error: "invalid_grant" } };
     if (login === undefined || login.isEnded) return refusal;
     if (token !== login.refresh) {
-      if (this.kind === "lenient") return { status: 409, body: { error: "refresh_replay_benign_retry", retry_after: 0.1 } };
+      if (this.kind === "lenient")
+        return { status: 409, body: { error: "refresh_replay_benign_retry", retry_after: 0.1 } };
       if (this.kind === "strict") login.isEnded = true;
       return refusal;
     }
     this.#issue(login, now + lifetime * 1000, now);
     if (login.refresh !== token) this.#next.set(token, login.refresh);
     const body = { access_token: login.access, token_type: "Bearer", expires_in: lifetime, session_id: login.name };
-    return { status: 200, body: this.kind === "static" ? body : { ...body, refresh_token: login.refresh }, next: login.refresh };
+    return {
+      status: 200,
+      body: this.kind === "static" ? body : { ...body, refresh_token: login.refresh },
+      next: login.refresh,
+    };
   }
 
   /** Any request with an access token; the one to `/api/v1/logout` ends the session. */
@@ -124,7 +129,10 @@ export class Service {
 
   /** All that its answers depend on. */
   get state(): string {
-    const logins = this.#logins.map(({ refresh, access, isEnded }) => `${refresh}${access}${isEnded ? "x" : ""}${this.#access.get(access)?.expiresAt}`);
+    const logins = this.#logins.map(
+      ({ refresh, access, isEnded }) =>
+        `${refresh}${access}${isEnded ? "x" : ""}${this.#access.get(access)?.expiresAt}`,
+    );
     return `${logins.join()} ${[...this.endedOnPurpose].join()}`;
   }
 

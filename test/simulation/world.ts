@@ -28,7 +28,15 @@ export interface Choice {
 /** What the network and the service do, whether the process that waits for it runs or is stopped. */
 const remote = new Set(["arrives", "busy", "rejected", "silent", "reset", "dropped"]);
 const bad = new Set(["busy", "rejected", "silent", "reset", "dropped", "write fails"]);
-export const disturbances: readonly string[] = [...bad, "kill", "stop", "lock lost", "disk full", "revoke", "time passes"];
+export const disturbances: readonly string[] = [
+  ...bad,
+  "kill",
+  "stop",
+  "lock lost",
+  "disk full",
+  "revoke",
+  "time passes",
+];
 /** What ends a disturbance. */
 export const reliefs: readonly string[] = ["continue", "disk has room"];
 
@@ -128,7 +136,8 @@ export class World {
         this.locks.delete(name);
         if (name === refreshLock) this.ledger.interrupted(process);
       };
-      if (holder.process === process && !process.isActing) choices.push({ what: "lock lost", isDisturbance: true, process, act: lose });
+      if (holder.process === process && !process.isActing)
+        choices.push({ what: "lock lost", isDisturbance: true, process, act: lose });
     }
   }
 
@@ -148,7 +157,18 @@ export class World {
     const { time, delayedMs, text, writes, isDiskFull, service, ledger } = this;
     const locks = [...this.locks].map(([name, { process }]) => name + process.name);
     const processes = this.processes.map(({ state }) => state);
-    return [time, delayedMs, text, writes, isDiskFull, this.#disturbancesLeft, locks, processes, service.state, ledger.state].join("|");
+    return [
+      time,
+      delayedMs,
+      text,
+      writes,
+      isDiskFull,
+      this.#disturbancesLeft,
+      locks,
+      processes,
+      service.state,
+      ledger.state,
+    ].join("|");
   }
 }
 
@@ -159,7 +179,10 @@ function storedIn(text: string): Stored | undefined {
   if (!parsed.has(text)) {
     type Kept = { sessionId: string; accessToken: string; refreshToken: string };
     const session = (JSON.parse(text) as { profiles: Record<string, { session?: Kept }> }).profiles["default"]?.session;
-    parsed.set(text, session && { login: session.sessionId, access: session.accessToken, refresh: session.refreshToken });
+    parsed.set(
+      text,
+      session && { login: session.sessionId, access: session.accessToken, refresh: session.refreshToken },
+    );
   }
   return parsed.get(text);
 }

@@ -38,7 +38,14 @@ async function stage(t: TestContext): Promise<Stage> {
   const clock = standingClock();
   const runtime = runtimeFor(folder, saas, alice(saas.url), { clock });
   const scope = runtime.queue.scopeOf({ profile: "default", service: saas.url, account: alice(saas.url) });
-  return { saas, folder, runtime, clock, waiting: () => scope.artifacts.count(), dead: () => scope.artifacts.countDead() };
+  return {
+    saas,
+    folder,
+    runtime,
+    clock,
+    waiting: () => scope.artifacts.count(),
+    dead: () => scope.artifacts.countDead(),
+  };
 }
 
 for (const [title, input, expected] of [
@@ -47,7 +54,10 @@ for (const [title, input, expected] of [
   ["bytes that are no UTF-8", artifact(Buffer.from([0x61, 0xff])), /is not valid UTF-8/],
 ] as const) {
   test(`an artifact with ${title} is refused before it is queued`, () => {
-    assert.throws(() => artifactItem(input, "A", 0), (error) => error instanceof AuthError && error.code === "usage_invalid" && expected.test(error.message));
+    assert.throws(
+      () => artifactItem(input, "A", 0),
+      (error) => error instanceof AuthError && error.code === "usage_invalid" && expected.test(error.message),
+    );
   });
 }
 
@@ -66,7 +76,10 @@ test("an artifact is uploaded once, and one that the service already has counts 
   assert.equal(saas.artifacts.get("docs/plan.md")?.body["content_body"], "# Plan\n");
   await runtime.upload(artifact());
   assert.equal((await runtime.flush()).artifacts.delivered, 1);
-  assert.deepEqual(saas.requests.filter((request) => request.path === path).map(({ status }) => status), [201, 200]);
+  assert.deepEqual(
+    saas.requests.filter((request) => request.path === path).map(({ status }) => status),
+    [201, 200],
+  );
   assert.equal(waiting(), 0);
 });
 
@@ -123,7 +136,11 @@ test("what the caller changes after uploading is not in the artifact", async (t)
   content.fill("x");
   await uploading;
   await runtime.flush();
-  assert.equal((JSON.parse(saas.requests.find((request) => request.path === path)?.body ?? "{}") as { content_body?: string }).content_body, "# Plan\n");
+  assert.equal(
+    (JSON.parse(saas.requests.find((request) => request.path === path)?.body ?? "{}") as { content_body?: string })
+      .content_body,
+    "# Plan\n",
+  );
 });
 
 test("an artifact that is refused more than 20 times is given up", async (t) => {

@@ -21,10 +21,18 @@ function stage(answers: (AuthError | undefined)[] = []): {
   const drain = async (signal: AbortSignal): Promise<AuthError | undefined> => {
     drains++;
     signal.addEventListener("abort", () => aborted.push(signal.reason));
-    if (hold.until) await Promise.race([hold.until, new Promise((resolve) => signal.addEventListener("abort", resolve))]);
+    if (hold.until)
+      await Promise.race([hold.until, new Promise((resolve) => signal.addEventListener("abort", resolve))]);
     return answers.shift();
   };
-  const background = startBackground({ drain, clock, intervalMs: 60_000, keepAlive: false, isLast: () => facts.last, random: () => 0 });
+  const background = startBackground({
+    drain,
+    clock,
+    intervalMs: 60_000,
+    keepAlive: false,
+    isLast: () => facts.last,
+    random: () => 0,
+  });
   return { clock, drains: () => drains, background, hold, aborted, facts };
 }
 

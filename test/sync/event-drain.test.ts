@@ -61,11 +61,19 @@ test("a drain delivers every event once, oldest first, in batches within both li
   const { saas, runtime, emit, emitTogether, waiting } = await stage(t);
   const ids = [...(await emit(3)), ...(await emitTogether(1500)).slice(0, 0)];
   const report = await runtime.flush();
-  assert.deepEqual(report, { events: { delivered: 1504, duplicates: 0, pending: 0, rejected: 0 }, artifacts: report.artifacts, left: 0, failure: undefined });
+  assert.deepEqual(report, {
+    events: { delivered: 1504, duplicates: 0, pending: 0, rejected: 0 },
+    artifacts: report.artifacts,
+    left: 0,
+    failure: undefined,
+  });
   assert.equal(waiting(), 0);
   assert.ok(deliveries(saas).every((count) => count === 1));
   const clocks = [...saas.events.values()].map(({ event }) => event["lamport_clock"]);
-  assert.deepEqual(clocks, Array.from({ length: 1504 }, (_, n) => n + 1));
+  assert.deepEqual(
+    clocks,
+    Array.from({ length: 1504 }, (_, n) => n + 1),
+  );
   assert.deepEqual([...saas.events.keys()].slice(0, 3), ids);
   const batches = saas.requests.filter(({ path }) => path === batchPath);
   assert.ok(batches.length > 1);
@@ -90,7 +98,9 @@ test("a drain keeps to the limits that the health endpoint reports", async (t) =
   Object.assign(saas.limits, { maxEvents: 7, maxBytes: 100_000 });
   await emitTogether(20);
   await runtime.flush();
-  const sizes = saas.requests.filter(({ path }) => path === batchPath).map(({ body }) => JSON.parse(body).events.length as number);
+  const sizes = saas.requests
+    .filter(({ path }) => path === batchPath)
+    .map(({ body }) => JSON.parse(body).events.length as number);
   assert.ok(sizes.every((size) => size <= 7));
   assert.ok(deliveries(saas).every((count) => count === 1));
   assert.equal(saas.events.size, 21);
@@ -100,7 +110,9 @@ test("an event larger than a batch is sent alone", async (t) => {
   const { saas, runtime, emit, waiting } = await stage(t);
   await emit(3, (n) => history("x".repeat(n === 1 ? 300_000 : 10)));
   await runtime.flush();
-  const sizes = saas.requests.filter(({ path }) => path === batchPath).map(({ body }) => JSON.parse(body).events.length as number);
+  const sizes = saas.requests
+    .filter(({ path }) => path === batchPath)
+    .map(({ body }) => JSON.parse(body).events.length as number);
   assert.deepEqual(sizes, [2, 1]);
   assert.equal(waiting(), 0);
 });
@@ -118,12 +130,18 @@ test("after a partial success, accepted events are removed and the others stay, 
     return undefined;
   };
   const { events, left, failure } = await runtime.flush();
-  assert.deepEqual({ events, left, failure }, { events: { delivered: 2, duplicates: 1, pending: 1, rejected: 2 }, left: 3, failure: undefined });
+  assert.deepEqual(
+    { events, left, failure },
+    { events: { delivered: 2, duplicates: 1, pending: 1, rejected: 2 }, left: 3, failure: undefined },
+  );
   assert.equal(waiting(), 3);
-  assert.deepEqual(rejections.map(({ id, category, reason, dead }) => [id, category, reason, dead]), [
-    [refused, undefined, "not now", false],
-    [terminal, "project_refused", "never", true],
-  ]);
+  assert.deepEqual(
+    rejections.map(({ id, category, reason, dead }) => [id, category, reason, dead]),
+    [
+      [refused, undefined, "not now", false],
+      [terminal, "project_refused", "never", true],
+    ],
+  );
   // An event without a verdict is sent again while others make progress; one that was judged is not.
   const asked = [taken, refused, terminal, pending, omitted].map((id) => saas.events.get(id ?? "")?.deliveries);
   assert.deepEqual(asked, [1, 1, 1, 1, 2]);
@@ -140,7 +158,10 @@ test("an event that is refused twenty times goes to the dead-letter folder, comp
   assert.equal(waiting(), 1);
   await runtime.flush();
   assert.equal(waiting(), 0);
-  assert.deepEqual(rejections.map(({ dead }) => dead), [...Array.from({ length: 19 }, () => false), true]);
+  assert.deepEqual(
+    rejections.map(({ dead }) => dead),
+    [...Array.from({ length: 19 }, () => false), true],
+  );
   const [reason = "", event = ""] = filesIn(folder, "events-dead-letter").sort((a, b) => b.length - a.length);
   assert.match(readFileSync(join(folder, reason), "utf8"), /refused 20 times, most recently with: odd project/);
   assert.equal(JSON.parse(readFileSync(join(folder, event), "utf8")).event_id, id);
@@ -152,7 +173,10 @@ test("an answer whose results are empty leaves every event untouched and ends th
   await emitTogether(1500);
   saas.judge = () => "omit";
   const { events, failure } = await runtime.flush();
-  assert.deepEqual({ events, failure }, { events: { delivered: 0, duplicates: 0, pending: 0, rejected: 0 }, failure: undefined });
+  assert.deepEqual(
+    { events, failure },
+    { events: { delivered: 0, duplicates: 0, pending: 0, rejected: 0 }, failure: undefined },
+  );
   assert.equal(saas.count(batchPath), 1);
   assert.equal(waiting(), 1501);
 });
@@ -174,8 +198,14 @@ test("413 halves the batch until it is accepted, and a single event that is too 
   saas.limits.maxBytes = 5000;
   saas.faults.next("/api/v1/sync/health/", { status: 404 });
   const { events, failure } = await runtime.flush();
-  assert.deepEqual({ events, failure }, { events: { delivered: 8, duplicates: 0, pending: 0, rejected: 1 }, failure: undefined });
-  assert.deepEqual(rejections.map(({ id, dead }) => [id, dead]), [[ids[4], true]]);
+  assert.deepEqual(
+    { events, failure },
+    { events: { delivered: 8, duplicates: 0, pending: 0, rejected: 1 }, failure: undefined },
+  );
+  assert.deepEqual(
+    rejections.map(({ id, dead }) => [id, dead]),
+    [[ids[4], true]],
+  );
   assert.equal(waiting(), 0);
   assert.ok(deliveries(saas).every((count) => count === 1));
 });
@@ -183,10 +213,17 @@ test("413 halves the batch until it is accepted, and a single event that is too 
 test("400 without details halves the batch until the bad event is found, and the others are delivered", async (t) => {
   const { saas, runtime, rejections, emit, waiting } = await stage(t);
   const ids = await emit(9);
-  saas.faults.always(batchPath, { status: 400, body: { error: "invalid_request" }, when: ({ body }) => body.includes(ids[5] ?? "-") });
+  saas.faults.always(batchPath, {
+    status: 400,
+    body: { error: "invalid_request" },
+    when: ({ body }) => body.includes(ids[5] ?? "-"),
+  });
   const { events } = await runtime.flush();
   assert.deepEqual(events, { delivered: 8, duplicates: 0, pending: 0, rejected: 1 });
-  assert.deepEqual(rejections.map(({ id, reason, dead }) => [id, reason, dead]), [[ids[5], "invalid_request", false]]);
+  assert.deepEqual(
+    rejections.map(({ id, reason, dead }) => [id, reason, dead]),
+    [[ids[5], "invalid_request", false]],
+  );
   assert.equal(waiting(), 1);
 });
 
@@ -197,7 +234,10 @@ test("400 with details refuses those events and sends the others again", async (
   saas.faults.next(batchPath, { status: 400, body: { error: "invalid_events", details: JSON.stringify(details) } });
   const { events } = await runtime.flush();
   assert.deepEqual(events, { delivered: 3, duplicates: 0, pending: 0, rejected: 1 });
-  assert.deepEqual(rejections.map(({ id, reason }) => [id, reason]), [[ids[2], "no such mission"]]);
+  assert.deepEqual(
+    rejections.map(({ id, reason }) => [id, reason]),
+    [[ids[2], "no such mission"]],
+  );
   assert.equal(waiting(), 1);
 });
 
@@ -217,7 +257,12 @@ for (const [title, fault, code, retryAfterMs] of [
   ["408", { status: 408 }, "service_unavailable", undefined],
   ["429", { status: 429, headers: { "retry-after": "7" } }, "service_unavailable", 7000],
   ["500", { status: 500 }, "service_unavailable", undefined],
-  ["503 with an HTML page", { status: 503, body: "<html>", headers: { "retry-after": "120" } }, "service_unavailable", 120_000],
+  [
+    "503 with an HTML page",
+    { status: 503, body: "<html>", headers: { "retry-after": "120" } },
+    "service_unavailable",
+    120_000,
+  ],
   ["a lost connection", { reset: "after" }, "network_unavailable", undefined],
   ["a body of 5 MB", { bytes: 5_000_000 }, "service_answer_invalid", undefined],
 ] as const) {
@@ -271,7 +316,10 @@ test("an event that is in two files is sent once, and removed from both", async 
 test("a damaged file goes to the dead-letter folder, and its intact events are delivered", async (t) => {
   const { saas, folder, runtime, rejections, emitTogether, waiting } = await stage(t);
   await emitTogether(5);
-  const path = filesIn(folder, "/events/").map((name) => join(folder, name)).find((name) => readFileSync(name, "utf8").trim().split("\n").length === 5) ?? "";
+  const path =
+    filesIn(folder, "/events/")
+      .map((name) => join(folder, name))
+      .find((name) => readFileSync(name, "utf8").trim().split("\n").length === 5) ?? "";
   writeFileSync(path, readFileSync(path, "utf8").slice(0, -40));
   const { events } = await runtime.flush();
   assert.deepEqual(events, { delivered: 5, duplicates: 0, pending: 0, rejected: 1 });
@@ -283,10 +331,13 @@ test("a damaged file goes to the dead-letter folder, and its intact events are d
 
 test("an event whose text has line breaks arrives unchanged", async (t) => {
   const { saas, runtime } = await stage(t);
-  const content = "a\nb\u2028c\r\n\"d\" \u{1f431}";
+  const content = 'a\nb\u2028c\r\n"d" \u{1f431}';
   await runtime.emit(history(content));
   await runtime.flush();
-  assert.deepEqual([...saas.events.values()].map(({ event }) => (event["payload"] as Record<string, unknown>)["entry_content"]), [content]);
+  assert.deepEqual(
+    [...saas.events.values()].map(({ event }) => (event["payload"] as Record<string, unknown>)["entry_content"]),
+    [content],
+  );
 });
 
 test("a drain sends no event of another account, and each account drains its own", async (t) => {
@@ -296,7 +347,10 @@ test("a drain sends no event of another account, and each account drains its own
   const other = runtimeFor(folder, saas, bob(saas.url));
   await other.emit(history("of bob"));
   assert.deepEqual((await other.flush()).events.delivered, 1);
-  assert.deepEqual([...saas.events.values()].map(({ user, team }) => [user, team]), [["bob", "tm_bolt"]]);
+  assert.deepEqual(
+    [...saas.events.values()].map(({ user, team }) => [user, team]),
+    [["bob", "tm_bolt"]],
+  );
   assert.equal(waiting(), 5);
   await runtime.flush();
   assert.equal([...saas.events.values()].filter(({ user, team }) => user === "alice" && team === "tm_acme").length, 5);
@@ -309,7 +363,10 @@ test("events for another team of the same user are sent to that team, and the 40
   await runtimeFor(folder, saas, alice(saas.url, "tm_two")).emit(history("of the second team"));
   await runtimeFor(folder, saas, alice(saas.url, "tm_left")).emit(history("of a team that alice has left"));
   const { events, left, failure } = await runtime.flush();
-  assert.deepEqual({ delivered: events.delivered, left, code: failure?.code }, { delivered: 3, left: 1, code: "access_denied" });
+  assert.deepEqual(
+    { delivered: events.delivered, left, code: failure?.code },
+    { delivered: 3, left: 1, code: "access_denied" },
+  );
   assert.deepEqual([...saas.events.values()].map(({ team }) => team).sort(), ["tm_acme", "tm_acme", "tm_two"]);
 });
 

@@ -48,11 +48,16 @@ test("three processes at once use each number once", async (t) => {
     const clock = createLamportClock(${JSON.stringify(folder)}, systemClock);
     for (let n = 0; n < 25; n++) console.log(await clock.tick(1));`;
   const outputs = Array.from({ length: 3 }, async () => {
-    const child = spawn(process.execPath, [...typescript, "--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [...typescript, "--input-type=module", "-e", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     const [chunks] = await Promise.all([child.stdout.toArray(), once(child, "exit")]);
     return chunks.join("").trim().split("\n").map(Number);
   });
   const numbers = (await Promise.all(outputs)).flat().sort((a, b) => a - b);
-  assert.deepEqual(numbers, Array.from({ length: 75 }, (_, n) => n + 1));
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: 75 }, (_, n) => n + 1),
+  );
   assert.equal(readFileSync(join(folder, "lamport-clock"), "utf8"), "75\n");
 });

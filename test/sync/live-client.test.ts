@@ -24,7 +24,13 @@ interface Live extends Authorized {
 }
 
 function event(id = "01ARZ3NDEKTSV4RRFFQ69G5FAV"): EventEnvelope {
-  return eventEnvelope(history(), { event_id: id, node_id: "0123456789ab", lamport_clock: 1, timestamp: "1970-01-01T00:00:00.000Z", team_slug: "tm_acme" });
+  return eventEnvelope(history(), {
+    event_id: id,
+    node_id: "0123456789ab",
+    lamport_clock: 1,
+    timestamp: "1970-01-01T00:00:00.000Z",
+    team_slug: "tm_acme",
+  });
 }
 
 function is(code: AuthErrorCode, message: RegExp): (error: unknown) => boolean {
@@ -39,13 +45,28 @@ function is(code: AuthErrorCode, message: RegExp): (error: unknown) => boolean {
 test("without a WebSocket in the runtime the error names the flag", async (t) => {
   const world = await authorized(t);
   const account = alice(world.saas.url);
-  const client = new LiveClient({ account: async () => account, clock: world.clock, WebSocket: undefined, ticket: (team) => webSocketTicket(team, world) });
-  await assert.rejects(client.run(), (error) => error instanceof AuthError && error.code === "configuration_invalid" && /--experimental-websocket/.test(hintOf(error)));
+  const client = new LiveClient({
+    account: async () => account,
+    clock: world.clock,
+    WebSocket: undefined,
+    ticket: (team) => webSocketTicket(team, world),
+  });
+  await assert.rejects(
+    client.run(),
+    (error) =>
+      error instanceof AuthError &&
+      error.code === "configuration_invalid" &&
+      /--experimental-websocket/.test(hintOf(error)),
+  );
   assert.equal(client.state, "Offline");
 });
 
 withWebSocket(import.meta.url, (WebSocket) => {
-  async function live(t: TestContext, more: Partial<LiveClientOptions> = {}, saas: Partial<FakeOptions> = {}): Promise<Live> {
+  async function live(
+    t: TestContext,
+    more: Partial<LiveClientOptions> = {},
+    saas: Partial<FakeOptions> = {},
+  ): Promise<Live> {
     const world = await authorized(t, { saas });
     const account = alice(world.saas.url);
     const messages: LiveMessage[] = [];
@@ -67,7 +88,8 @@ withWebSocket(import.meta.url, (WebSocket) => {
     return { ...world, client, messages, account, ended };
   }
 
-  const states = ({ messages }: Live): string[] => messages.flatMap((message) => (message.kind === "state" ? [message.state] : []));
+  const states = ({ messages }: Live): string[] =>
+    messages.flatMap((message) => (message.kind === "state" ? [message.state] : []));
   const snapshots = ({ messages }: Live): number => messages.filter(({ kind }) => kind === "snapshot").length;
   const upgrades = ({ saas }: Live): number => saas.count("/ws");
 
@@ -126,9 +148,27 @@ withWebSocket(import.meta.url, (WebSocket) => {
   test("events and answers are reported, and frames that are unknown or malformed are ignored", async (t) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
-    const ignored = [{ type: "tea" }, "", "{", "[]", "null", "1", '"x"', { type: 7 }, { type: "ack" }, { type: "error", event_id: 1 }, { no: "type" }];
+    const ignored = [
+      { type: "tea" },
+      "",
+      "{",
+      "[]",
+      "null",
+      "1",
+      '"x"',
+      { type: 7 },
+      { type: "ack" },
+      { type: "error", event_id: 1 },
+      { no: "type" },
+    ];
     for (const frame of ignored) stage.saas.pushToSockets(frame);
-    stage.saas.pushToSockets({ type: "error", event_id: "e1", status: "rejected", error_category: "schema_mismatch", retryable: true });
+    stage.saas.pushToSockets({
+      type: "error",
+      event_id: "e1",
+      status: "rejected",
+      error_category: "schema_mismatch",
+      retryable: true,
+    });
     stage.saas.pushToSockets({ type: "event", event_type: "WPCreated", lamport_clock: 7 });
     await stage.saas.until(() => stage.messages.some(({ kind }) => kind === "event"));
     assert.equal(stage.messages.filter(({ kind }) => kind === "ignored").length, ignored.length);
@@ -145,7 +185,10 @@ withWebSocket(import.meta.url, (WebSocket) => {
     stage.saas.pushToSockets({ type: "event", note: "x".repeat(10 * 1024 * 1024) });
     stage.saas.pushToSockets({ type: "ping", timestamp: 1 });
     await stage.saas.until(() => stage.saas.frames.length === 1);
-    assert.deepEqual(stage.messages.slice(2).map(({ kind }) => kind), ["event"]);
+    assert.deepEqual(
+      stage.messages.slice(2).map(({ kind }) => kind),
+      ["event"],
+    );
     assert.equal(upgrades(stage), 1);
   });
 
@@ -159,7 +202,14 @@ withWebSocket(import.meta.url, (WebSocket) => {
   for (const [what, frames] of [
     ["a frame of 17 MB", [mebibyte.toString().repeat(17)]],
     ["a frame that announces a gigabyte", [frameHeader(0x81, 1024 ** 3)]],
-    ["a message of frames without an end", [frameHeader(0x01, mebibyte.length), mebibyte, ...Array.from({ length: 16 }, () => [frameHeader(0x00, mebibyte.length), mebibyte]).flat()]],
+    [
+      "a message of frames without an end",
+      [
+        frameHeader(0x01, mebibyte.length),
+        mebibyte,
+        ...Array.from({ length: 16 }, () => [frameHeader(0x00, mebibyte.length), mebibyte]).flat(),
+      ],
+    ],
     ["a message of empty frames without an end", [Buffer.from([0x01, 0]), Buffer.alloc(1024 * 1024)]],
   ] satisfies [string, (string | Buffer)[]][]) {
     test(`S-014 ${what} ends the client with an error, since it would be held in memory whole`, async (t) => {
@@ -174,7 +224,10 @@ withWebSocket(import.meta.url, (WebSocket) => {
   test("S-014 compression is not offered, and a service that compresses all the same is not listened to", async (t) => {
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
-    assert.equal(stage.saas.requests.find(({ path }) => path === "/ws")?.headers["sec-websocket-extensions"], undefined);
+    assert.equal(
+      stage.saas.requests.find(({ path }) => path === "/ws")?.headers["sec-websocket-extensions"],
+      undefined,
+    );
     stage.saas.faults.next("/ws", { headers: { "Sec-WebSocket-Extensions": "permessage-deflate" } });
     stage.saas.closeSockets();
     await assert.rejects(stage.ended, is("service_answer_invalid", /^"ws:.*\/ws" compresses, which was not offered$/));
@@ -200,7 +253,11 @@ withWebSocket(import.meta.url, (WebSocket) => {
     assert.equal(stage.saas.events.get(event().event_id)?.via, "websocket");
     stage.saas.judge = () => ({ status: "rejected", error_category: "schema_mismatch" });
     assert.equal(await stage.client.deliver(event("01ARZ3NDEKTSV4RRFFQ69G5FAW"), stage.account), false);
-    assert.equal(await stage.client.deliver(event("01ARZ3NDEKTSV4RRFFQ69G5FAX"), { ...stage.account, user: "u_bob" }), false, "another account's events stay queued");
+    assert.equal(
+      await stage.client.deliver(event("01ARZ3NDEKTSV4RRFFQ69G5FAX"), { ...stage.account, user: "u_bob" }),
+      false,
+      "another account's events stay queued",
+    );
     assert.equal(stage.saas.frames.length, 3);
   });
 
@@ -218,7 +275,11 @@ withWebSocket(import.meta.url, (WebSocket) => {
     assert.equal(await cut, false);
   });
 
-  for (const [name, code] of [["says goodbye", 1001], ["cuts the line", "abrupt"], ["reports a fault", 1011]] as const) {
+  for (const [name, code] of [
+    ["says goodbye", 1001],
+    ["cuts the line", "abrupt"],
+    ["reports a fault", 1011],
+  ] as const) {
     test(`a service that ${name} is connected to again, with a new ticket`, async (t) => {
       const stage = await live(t);
       for (const times of [1, 2, 3]) {
@@ -282,7 +343,11 @@ withWebSocket(import.meta.url, (WebSocket) => {
   test("an expired ticket is replaced, and two refusals in a row end the client", async (t) => {
     const late = await live(t, {}, { ticketSeconds: 60 });
     await late.saas.until(() => snapshots(late) === 1);
-    late.saas.faults.next("/ws", { status: 401, body: { error: "ticket_expired" }, when: ({ headers }) => headers.authorization === lastTicket(late, 1) });
+    late.saas.faults.next("/ws", {
+      status: 401,
+      body: { error: "ticket_expired" },
+      when: ({ headers }) => headers.authorization === lastTicket(late, 1),
+    });
     late.saas.closeSockets();
     await late.saas.until(() => snapshots(late) === 2);
 
@@ -314,7 +379,10 @@ withWebSocket(import.meta.url, (WebSocket) => {
     await revoked.saas.until(() => snapshots(revoked) === 1);
     for (const id of revoked.saas.sessions.keys()) revoked.saas.revoke(id);
     revoked.saas.closeSockets();
-    await assert.rejects(revoked.ended, (error) => error instanceof NotAuthenticatedError && error.code === "session_ended");
+    await assert.rejects(
+      revoked.ended,
+      (error) => error instanceof NotAuthenticatedError && error.code === "session_ended",
+    );
     assert.equal(await revoked.stored(), undefined);
 
     const left = await live(t);
@@ -370,7 +438,9 @@ withWebSocket(import.meta.url, (WebSocket) => {
     await new Promise((resolve) => hanging.once("listening", resolve));
     const stage = await live(t);
     await stage.saas.until(() => snapshots(stage) === 1);
-    stage.saas.faults.next("/api/v1/ws-token", { edit: (answer) => ({ ...answer, ws_url: `ws://127.0.0.1:${(hanging.address() as AddressInfo).port}/` }) });
+    stage.saas.faults.next("/api/v1/ws-token", {
+      edit: (answer) => ({ ...answer, ws_url: `ws://127.0.0.1:${(hanging.address() as AddressInfo).port}/` }),
+    });
     const connecting = new Promise<void>((resolve) =>
       hanging.once("connection", (socket) => {
         t.after(() => socket.destroy());
@@ -389,7 +459,12 @@ withWebSocket(import.meta.url, (WebSocket) => {
     await waiting.ended;
     assert.equal(waiting.saas.counters.tickets, 1);
 
-    await new LiveClient({ account: async () => waiting.account, clock: waiting.clock, WebSocket, ticket: () => assert.fail("asked for a ticket") }).run(AbortSignal.abort());
+    await new LiveClient({
+      account: async () => waiting.account,
+      clock: waiting.clock,
+      WebSocket,
+      ticket: () => assert.fail("asked for a ticket"),
+    }).run(AbortSignal.abort());
   });
 
   test("S-005 no message and no error holds a token or a ticket", async (t) => {

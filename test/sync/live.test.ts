@@ -3,7 +3,14 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { inspect } from "node:util";
 import type { AppOverrides } from "../../src/app/overrides.ts";
-import { createLiveClient, createSyncRuntime, type EmitReport, type LiveClient, type LiveState, type SyncRuntime } from "../../src/app/sync.ts";
+import {
+  createLiveClient,
+  createSyncRuntime,
+  type EmitReport,
+  type LiveClient,
+  type LiveState,
+  type SyncRuntime,
+} from "../../src/app/sync.ts";
 import { memoryVault } from "../../src/auth/secure-storage/memory.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { scratchFolder } from "../helpers/command.ts";
@@ -35,8 +42,17 @@ withWebSocket(import.meta.url, () => {
     const folder = scratchFolder(t);
     t.after(() => saas.close());
     const storage = memoryVault();
-    const overrides: AppOverrides = { env: { HOME: folder, SPEC_KITTY_CONFIG_DIR: join(folder, "config") }, storage, clock };
-    await storeSession(saas, {}, { ...sessionOf(saas, { now: clock.now(), leftMs: 3_600_000 }), teams: [{ id: "tm_acme", name: "Acme Corp" }] }, { storage, clock });
+    const overrides: AppOverrides = {
+      env: { HOME: folder, SPEC_KITTY_CONFIG_DIR: join(folder, "config") },
+      storage,
+      clock,
+    };
+    await storeSession(
+      saas,
+      {},
+      { ...sessionOf(saas, { now: clock.now(), leftMs: 3_600_000 }), teams: [{ id: "tm_acme", name: "Acme Corp" }] },
+      { storage, clock },
+    );
     const live = createLiveClient({ onMessage: () => void saas.changes.emit("change") }, overrides);
     const sync = createSyncRuntime({ live }, overrides);
     t.after(() => live.close());
@@ -74,7 +90,10 @@ withWebSocket(import.meta.url, () => {
     const ids = [await emit("one"), await emit("two")];
     await saas.until(() => saas.events.size === 2);
     assert.deepEqual([...saas.events.keys()], ids);
-    assert.deepEqual(arrived(), [["websocket", 1], ["websocket", 1]]);
+    assert.deepEqual(arrived(), [
+      ["websocket", 1],
+      ["websocket", 1],
+    ]);
     await until(() => waiting() === 0);
     assert.equal(saas.count("/api/v1/events/batch/"), 0);
     live.close();
@@ -119,7 +138,11 @@ withWebSocket(import.meta.url, () => {
     await saas.until(() => saas.events.size === 1);
     await until(() => waiting() === 2);
     assert.equal((await sync.flush()).events.delivered, 2);
-    assert.deepEqual(arrived(), [["websocket", 1], ["batch", 1], ["batch", 1]]);
+    assert.deepEqual(arrived(), [
+      ["websocket", 1],
+      ["batch", 1],
+      ["batch", 1],
+    ]);
   });
 
   test("an event whose answer is lost with the connection is sent again by a drain, and stored once", async (t) => {

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, linkSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { AuthError } from "../../src/base/errors.ts";
@@ -13,7 +22,11 @@ import { typescript } from "../helpers/command.ts";
 import { alice, bob, filesIn, temporaryFolder } from "./support.ts";
 
 const service = "https://service.example";
-const item = (order: number, id = `E${order}`): { order: number; id: string; text: string } => ({ order, id, text: `{"event_id":"${id}","lamport_clock":${order}}` });
+const item = (order: number, id = `E${order}`): { order: number; id: string; text: string } => ({
+  order,
+  id,
+  text: `{"event_id":"${id}","lamport_clock":${order}}`,
+});
 const nobody: Origin = { profile: "default", service, account: undefined };
 
 test("items that are added together are one file, in the order of the queue, which only its owner can read", async (t) => {
@@ -21,7 +34,10 @@ test("items that are added together are one file, in the order of the queue, whi
   const queue = new QueueFolder(folder, "events", systemClock);
   await queue.add([item(3)]);
   await queue.add([item(1), item(2)]);
-  assert.deepEqual(queue.names().flatMap((name) => queue.read(name)), [1, 2, 3].map((n) => item(n).text));
+  assert.deepEqual(
+    queue.names().flatMap((name) => queue.read(name)),
+    [1, 2, 3].map((n) => item(n).text),
+  );
   assert.equal(queue.names().length, 2);
   assert.equal(queue.count(), 3);
   assert.equal(statSync(join(folder, "events", queue.names()[0] ?? "")).mode & 0o777, 0o600);
@@ -32,10 +48,15 @@ test("a queue longer than one portion of names is listed once, in order, up to i
   const folder = temporaryFolder(t);
   const queue = new QueueFolder(folder, "events", systemClock);
   await queue.add([item(7)]);
-  const names = Array.from({ length: 12_000 }, (_, n) => queueEntryName({ order: 10 + n, id: `E${n}`, count: 1, retries: 0 }));
-  const [first = ""] = readdirSync(join(folder, "events"), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".jsonl"));
+  const names = Array.from({ length: 12_000 }, (_, n) =>
+    queueEntryName({ order: 10 + n, id: `E${n}`, count: 1, retries: 0 }),
+  );
+  const [first = ""] = readdirSync(join(folder, "events"), { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".jsonl"),
+  );
   // Out of order: a folder has none. Only their names are read, so one file can have them all.
-  for (const [n] of names.entries()) linkSync(join(folder, "events", first), join(folder, "events", names[(n * 7919) % names.length] ?? ""));
+  for (const [n] of names.entries())
+    linkSync(join(folder, "events", first), join(folder, "events", names[(n * 7919) % names.length] ?? ""));
   const end = queue.end();
   await queue.add([item(end - 1), item(end)]);
   await queue.add([item(end)]);
@@ -44,7 +65,10 @@ test("a queue longer than one portion of names is listed once, in order, up to i
     if (seen.push(name) === 1) await queue.remove(names.slice(11_000));
     if (seen.length === 2) await queue.add([item(8)]);
   }
-  assert.deepEqual(seen.map((name) => queueEntry(name)?.order), [7, ...names.slice(0, 11_000).map((_, n) => 10 + n), end - 1]);
+  assert.deepEqual(
+    seen.map((name) => queueEntry(name)?.order),
+    [7, ...names.slice(0, 11_000).map((_, n) => 10 + n), end - 1],
+  );
 });
 
 test("a failure to write leaves nothing partly added", async (t) => {
@@ -53,7 +77,13 @@ test("a failure to write leaves nothing partly added", async (t) => {
   mkdirSync(join(folder, "events"), { recursive: true, mode: 0o700 });
   mkdirSync(join(folder, "events", "0000000000000002-E2-1-0.jsonl"));
   const large = "x".repeat(60_000);
-  await assert.rejects(queue.add([{ ...item(1), text: large }, { ...item(2), text: large }]), (error) => error instanceof AuthError && error.code === "storage_unwritable");
+  await assert.rejects(
+    queue.add([
+      { ...item(1), text: large },
+      { ...item(2), text: large },
+    ]),
+    (error) => error instanceof AuthError && error.code === "storage_unwritable",
+  );
   assert.deepEqual(filesIn(folder, "events"), [join("events", "0000000000000002-E2-1-0.jsonl")]);
 });
 
@@ -72,11 +102,21 @@ test("NFR-010 what a killed process left of a file does not keep the next one fr
     const { systemClock } = await import(${JSON.stringify(new URL("../../src/platform/clock.ts", import.meta.url).href)});
     await new QueueFolder(process.argv[1], "events", systemClock).add(JSON.parse(process.argv[2]));`;
   const items = [1, 2].map((order) => ({ ...item(order), text: JSON.stringify("x".repeat(60_000)) }));
-  const { signal } = spawnSync(process.execPath, [...typescript, "--input-type=module", "-e", program, folder, JSON.stringify(items)]);
+  const { signal } = spawnSync(process.execPath, [
+    ...typescript,
+    "--input-type=module",
+    "-e",
+    program,
+    folder,
+    JSON.stringify(items),
+  ]);
   assert.equal(signal, "SIGKILL");
   assert.deepEqual([filesIn(folder, "events/").length, filesIn(folder, "unfinished").length], [1, 1]);
   assert.equal((await queue.add(items)).length, 2);
-  assert.deepEqual(queue.names().flatMap((name) => queue.read(name)), items.map(({ text }) => text));
+  assert.deepEqual(
+    queue.names().flatMap((name) => queue.read(name)),
+    items.map(({ text }) => text),
+  );
 });
 
 test("a refusal is counted in the name, and giving up keeps the content and states the reason", async (t) => {
@@ -112,13 +152,22 @@ test("unfinished files that a dead process left an hour ago are removed, and a f
   const longAgo = Date.now() / 1000 - 3700;
   utimesSync(join(folder, "events-unfinished", "old.json"), longAgo, longAgo);
   queue.removeAbandoned();
-  assert.deepEqual(filesIn(folder, "unfinished").map((path) => path.split("/").at(-1)), ["new.json"]);
+  assert.deepEqual(
+    filesIn(folder, "unfinished").map((path) => path.split("/").at(-1)),
+    ["new.json"],
+  );
   assert.equal(queue.count(), 1);
 });
 
 test("each account and team has a scope of its own", (t) => {
   const queue = new SyncQueue(temporaryFolder(t), systemClock);
-  const accounts = [alice(service), alice(service, "tm_other"), alice(service, null), alice("https://other.example"), bob(service)];
+  const accounts = [
+    alice(service),
+    alice(service, "tm_other"),
+    alice(service, null),
+    alice("https://other.example"),
+    bob(service),
+  ];
   const locks = accounts.map((account) => queue.scopeOf({ ...nobody, account }).lock);
   assert.equal(new Set(locks).size, accounts.length);
 });
@@ -132,7 +181,13 @@ test("events from before the first login are adopted by the first account of tha
   await queue.bind("default", alice(service));
   assert.equal(queue.scopeOf({ ...nobody, account: alice(service) }).events.count(), 3);
   await queue.bind("default", alice(service));
-  assert.deepEqual(queue.scopes().map((scope) => scope.account?.user ?? null).sort(), [null, null, "u_alice"]);
+  assert.deepEqual(
+    queue
+      .scopes()
+      .map((scope) => scope.account?.user ?? null)
+      .sort(),
+    [null, null, "u_alice"],
+  );
 });
 
 test("events that are emitted after a logout wait for the account that logged out, even if another logs in next", async (t) => {
@@ -163,7 +218,13 @@ test("an account may drain what waits for its other teams, and nothing of anothe
   for (const account of [alice(service), alice(service, "tm_other"), alice("https://other.example"), bob(service)]) {
     await queue.scopeOf({ ...nobody, account }).events.add([item(1)]);
   }
-  assert.deepEqual(queue.scopesOf(alice(service)).map((scope) => scope.account?.team).sort(), ["tm_acme", "tm_other"]);
+  assert.deepEqual(
+    queue
+      .scopesOf(alice(service))
+      .map((scope) => scope.account?.team)
+      .sort(),
+    ["tm_acme", "tm_other"],
+  );
 });
 
 test("four processes that add at once lose nothing, even when they are killed", async (t) => {
@@ -178,7 +239,9 @@ test("four processes that add at once lose nothing, even when they are killed", 
     }`;
   const reported = await Promise.all(
     Array.from({ length: 4 }, async (_, index) => {
-      const child = spawn(process.execPath, [...typescript, "--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+      const child = spawn(process.execPath, [...typescript, "--input-type=module", "-e", script], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
       let lines = "";
       child.stdout.on("data", (chunk) => {
         lines += String(chunk);
@@ -205,8 +268,18 @@ test("items that are appended one by one share files of 128 positions, until clo
   for (const order of orders) assert.deepEqual(await queue.append(item(order)), []);
   assert.deepEqual([queue.count(), queue.isEmpty(), queue.names()], [4, false, []]);
   queue.closeOpenFiles();
-  assert.deepEqual(queue.names().map((name) => [queueEntry(name)?.order, queueEntry(name)?.count]), [[0, 2], [128, 1], [256, 1]]);
-  assert.deepEqual(queue.names().flatMap((name) => queue.read(name)), orders.map((order) => item(order).text));
+  assert.deepEqual(
+    queue.names().map((name) => [queueEntry(name)?.order, queueEntry(name)?.count]),
+    [
+      [0, 2],
+      [128, 1],
+      [256, 1],
+    ],
+  );
+  assert.deepEqual(
+    queue.names().flatMap((name) => queue.read(name)),
+    orders.map((order) => item(order).text),
+  );
   // The same position once more: the closed file keeps its name.
   await queue.append(item(2));
   queue.closeOpenFiles();
@@ -237,14 +310,17 @@ test("four processes that append while another drains lose nothing and duplicate
       await queue.append({ order: n, id, text: JSON.stringify({ event_id: id, lamport_clock: n }) });
     }`;
   const writers = Array.from({ length: 4 }, (_, n) =>
-    spawn(process.execPath, [...typescript, "--input-type=module", "-e", script, folder, String(n)], { stdio: "inherit" }),
+    spawn(process.execPath, [...typescript, "--input-type=module", "-e", script, folder, String(n)], {
+      stdio: "inherit",
+    }),
   );
   const queue = new QueueFolder(folder, "events", systemClock);
   const seen: string[] = [];
   const drain = async (): Promise<void> => {
     queue.closeOpenFiles();
     const names = queue.names();
-    for (const text of names.flatMap((name) => queue.read(name))) seen.push((JSON.parse(text) as { event_id: string }).event_id);
+    for (const text of names.flatMap((name) => queue.read(name)))
+      seen.push((JSON.parse(text) as { event_id: string }).event_id);
     await queue.remove(names);
   };
   let left = writers.length;

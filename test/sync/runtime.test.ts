@@ -13,7 +13,15 @@ test("an event that the service would not accept is refused, and nothing is queu
   const runtime = runtimeFor(temporaryFolder(t), saas, alice(saas.url));
   const cycle: Record<string, unknown> = {};
   cycle["self"] = cycle;
-  for (const input of [{ ...history(), event_type: "WPMoved" }, { ...history(), payload: cycle }, { ...history(), payload: { big: 1n } }, null, undefined, 7, {}] as unknown[]) {
+  for (const input of [
+    { ...history(), event_type: "WPMoved" },
+    { ...history(), payload: cycle },
+    { ...history(), payload: { big: 1n } },
+    null,
+    undefined,
+    7,
+    {},
+  ] as unknown[]) {
     const report = await runtime.emit(input as EventInput);
     assert.equal(report.outcome, "refused");
     assert.ok(report.outcome === "refused" && report.problems.length > 0);
@@ -31,7 +39,9 @@ test("a queue that cannot be written leads to a report, not an exception", async
 
 test("an origin that fails leads to a report, not an exception", async (t) => {
   const saas = await fakeSaas(t);
-  const runtime = runtimeFor(temporaryFolder(t), saas, undefined, { origin: () => Promise.reject(new Error("no session store")) });
+  const runtime = runtimeFor(temporaryFolder(t), saas, undefined, {
+    origin: () => Promise.reject(new Error("no session store")),
+  });
   assert.equal((await runtime.emit(history())).outcome, "failed");
 });
 
@@ -143,6 +153,8 @@ test("the folder of the queue is refused when others may write in it", async (t)
   const folder = join(temporaryFolder(t), "queue");
   mkdirSync(folder);
   chmodSync(folder, 0o777);
-  const report = await runtimeFor(folder, saas, alice(saas.url), { fetch: () => bearerFetch(saas.url, "none") }).emit(history());
+  const report = await runtimeFor(folder, saas, alice(saas.url), { fetch: () => bearerFetch(saas.url, "none") }).emit(
+    history(),
+  );
   assert.ok(report.outcome === "failed" && report.error.code === "storage_unsafe");
 });

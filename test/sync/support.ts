@@ -26,7 +26,11 @@ export async function fakeSaas(t: TestContext): Promise<FakeSaas> {
 /** The authorized fetch with one token, which nothing refreshes. */
 export function bearerFetch(service: string, token: string): AuthorizedFetch {
   const accessToken = new Secret(token);
-  const tokens = { service: async () => service, getCredential: async () => ({ accessToken, tokenType: "Bearer", clockOffsetMs: 0 }) as const, sessionRefused: async () => undefined };
+  const tokens = {
+    service: async () => service,
+    getCredential: async () => ({ accessToken, tokenType: "Bearer", clockOffsetMs: 0 }) as const,
+    sessionRefused: async () => undefined,
+  };
   return createAuthorizedFetch({ tokens, clock: systemClock, fetch });
 }
 
@@ -40,11 +44,20 @@ export function bob(service: string): Account {
 
 /** An event that the service accepts. */
 export function history(content = "wrote a line"): EventInput {
-  return { event_type: "HistoryAdded", aggregate_id: "WP01", payload: { wp_id: "WP01", entry_type: "note", entry_content: content } };
+  return {
+    event_type: "HistoryAdded",
+    aggregate_id: "WP01",
+    payload: { wp_id: "WP01", entry_type: "note", entry_content: content },
+  };
 }
 
 /** A runtime of an account at a fake service; without an account, nobody is logged in. */
-export function runtimeFor(folder: string, saas: FakeSaas, account: Account | undefined, more: Partial<SyncRuntimeOptions> = {}): SyncRuntime {
+export function runtimeFor(
+  folder: string,
+  saas: FakeSaas,
+  account: Account | undefined,
+  more: Partial<SyncRuntimeOptions> = {},
+): SyncRuntime {
   const token = saas.issue({ user: account?.user === "u_bob" ? "bob" : "alice" }).access_token;
   const origin: Origin = { profile: "default", service: saas.url, account };
   return new SyncRuntime({
@@ -60,7 +73,9 @@ export function runtimeFor(folder: string, saas: FakeSaas, account: Account | un
 
 /** Every file below a folder whose path holds `part`, as paths within it. */
 export function filesIn(folder: string, part: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.includes(part) && /\.(jsonl?|txt)$/.test(name));
+  return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(
+    (name) => name.includes(part) && /\.(jsonl?|txt)$/.test(name),
+  );
 }
 
 /** A clock that only `advance` moves; a sleep ends when the clock passes its end. */

@@ -44,27 +44,58 @@ test("FR-016 every call of the tracker sends the token, the team and its own par
   const projectIdentity = { project_slug: "kitty" };
   assert.deepEqual(await tracker.status(routing), { provider: "linear", connected: true });
   assert.deepEqual(await tracker.mappings(routing), { mappings: [] });
-  assert.deepEqual(await tracker.resources({ ...routing, bindingRef: "bind_1" }), { resources: [{ id: "res_1", name: "Board" }] });
+  assert.deepEqual(await tracker.resources({ ...routing, bindingRef: "bind_1" }), {
+    resources: [{ id: "res_1", name: "Board" }],
+  });
   assert.deepEqual(await tracker.pull({ ...routing, limit: 2 }), { items: [{ id: 1 }, { id: 2 }], next_cursor: "2" });
-  assert.deepEqual(await tracker.pull({ ...routing, limit: 2, cursor: "2", filters: { state: "open" } }), { items: [{ id: 3 }], next_cursor: null });
+  assert.deepEqual(await tracker.pull({ ...routing, limit: 2, cursor: "2", filters: { state: "open" } }), {
+    items: [{ id: 3 }],
+    next_cursor: null,
+  });
   assert.deepEqual(await tracker.push({ ...routing, items: [{ id: 4 }] }), { pushed: 1 });
   assert.deepEqual(await tracker.run(routing), { pulled: 3, pushed: 0 });
-  assert.deepEqual(await tracker.searchIssues({ provider: "linear", queryText: "door", limit: 1 }), { items: [{ id: 1 }] });
+  assert.deepEqual(await tracker.searchIssues({ provider: "linear", queryText: "door", limit: 1 }), {
+    items: [{ id: 1 }],
+  });
   assert.deepEqual(await tracker.listTickets({ ...routing, limit: 1 }), { items: [{ id: 1 }] });
-  assert.deepEqual(await tracker.bindResolve({ provider: "linear", projectIdentity }), { candidates: [{ candidate_token: "cand_1", name: "Board" }] });
-  assert.deepEqual(await tracker.bindConfirm({ provider: "linear", candidateToken: "cand_1", projectIdentity }), { binding_ref: "bind_1" });
-  assert.deepEqual(await tracker.bindValidate({ provider: "linear", bindingRef: "bind_1", projectIdentity }), { valid: true });
+  assert.deepEqual(await tracker.bindResolve({ provider: "linear", projectIdentity }), {
+    candidates: [{ candidate_token: "cand_1", name: "Board" }],
+  });
+  assert.deepEqual(await tracker.bindConfirm({ provider: "linear", candidateToken: "cand_1", projectIdentity }), {
+    binding_ref: "bind_1",
+  });
+  assert.deepEqual(await tracker.bindValidate({ provider: "linear", bindingRef: "bind_1", projectIdentity }), {
+    valid: true,
+  });
 
-  assert.deepEqual([...(requestsTo(world, "status")[0]?.query ?? [])], [["provider", "linear"], ["project_slug", "kitty"]]);
-  assert.deepEqual([...(requestsTo(world, "resources")[0]?.query ?? [])], [["provider", "linear"], ["binding_ref", "bind_1"]]);
+  assert.deepEqual(
+    [...(requestsTo(world, "status")[0]?.query ?? [])],
+    [
+      ["provider", "linear"],
+      ["project_slug", "kitty"],
+    ],
+  );
+  assert.deepEqual(
+    [...(requestsTo(world, "resources")[0]?.query ?? [])],
+    [
+      ["provider", "linear"],
+      ["binding_ref", "bind_1"],
+    ],
+  );
   const bodies = (verb: string): unknown[] => requestsTo(world, verb).map(({ body }) => JSON.parse(body) as unknown);
   assert.deepEqual(bodies("pull"), [
     { provider: "linear", project_slug: "kitty", limit: 2 },
     { provider: "linear", project_slug: "kitty", limit: 2, cursor: "2", filters: { state: "open" } },
   ]);
   assert.deepEqual(bodies("run"), [{ provider: "linear", project_slug: "kitty", pull_first: true, limit: 100 }]);
-  assert.deepEqual(bodies("bind-confirm"), [{ provider: "linear", candidate_token: "cand_1", project_identity: projectIdentity }]);
-  assert.ok(saas.requests.every(({ headers }) => headers["x-team-slug"] === "tm_acme" && headers.authorization?.startsWith("Bearer at_")));
+  assert.deepEqual(bodies("bind-confirm"), [
+    { provider: "linear", candidate_token: "cand_1", project_identity: projectIdentity },
+  ]);
+  assert.ok(
+    saas.requests.every(
+      ({ headers }) => headers["x-team-slug"] === "tm_acme" && headers.authorization?.startsWith("Bearer at_"),
+    ),
+  );
   const keyed = saas.requests.filter(({ headers }) => headers["idempotency-key"] !== undefined).map(({ path }) => path);
   assert.deepEqual(keyed, [`${base}push/`, `${base}run/`, `${base}bind-confirm/`]);
 });
@@ -72,7 +103,12 @@ test("FR-016 every call of the tracker sends the token, the team and its own par
 test("a call without a binding and a project fails before anything is sent", async (t) => {
   const { tracker, saas } = await stage(t);
   const provider = "linear";
-  for (const call of [() => tracker.status({ provider }), () => tracker.pull({ provider }), () => tracker.push({ provider, items: [] }), () => tracker.run({ provider, bindingRef: "", projectSlug: "" })]) {
+  for (const call of [
+    () => tracker.status({ provider }),
+    () => tracker.pull({ provider }),
+    () => tracker.push({ provider, items: [] }),
+    () => tracker.run({ provider, bindingRef: "", projectSlug: "" }),
+  ]) {
     await assert.rejects(call(), (error) => error instanceof AuthError && error.code === "usage_invalid");
   }
   assert.equal(saas.requests.length, 0);
@@ -93,13 +129,22 @@ test("every 401 is an error of authentication: of a session that has ended, or o
   for (const id of world.saas.sessions.keys()) world.saas.revoke(id);
   await assert.rejects(world.tracker.status(routing), NotAuthenticatedError);
   const refused = await stage(t);
-  refused.saas.faults.always(`${base}status/`, { status: 401, body: { error_code: "not_yours", category: "session", message: "no" } });
+  refused.saas.faults.always(`${base}status/`, {
+    status: 401,
+    body: { error_code: "not_yours", category: "session", message: "no" },
+  });
   await assert.rejects(refused.tracker.status(routing), (error) => {
     assert.ok(error instanceof NotAuthenticatedError && isAuthError(error), inspect(error));
-    assert.deepEqual([error.code, error.message, hintOf(error)], ["not_authenticated", "no", "Run: spec-kitty auth login"]);
+    assert.deepEqual(
+      [error.code, error.message, hintOf(error)],
+      ["not_authenticated", "no", "Run: spec-kitty auth login"],
+    );
     assert.ok(error.cause instanceof TrackerError);
     const { status, errorCode, category, retryable } = trackerFacts(error) ?? assert.fail("no facts");
-    assert.deepEqual({ status, errorCode, category, retryable }, { status: 401, errorCode: "not_yours", category: "session", retryable: false });
+    assert.deepEqual(
+      { status, errorCode, category, retryable },
+      { status: 401, errorCode: "not_yours", category: "session", retryable: false },
+    );
     return true;
   });
   assert.equal(trackerFacts(new NotAuthenticatedError("not logged in")), undefined);
@@ -117,30 +162,78 @@ test("after a 429 the client waits as the body says, else as the header says, el
     world.saas.faults.next(path, { status: 429, ...answer });
     await world.tracker.push({ ...routing, items: [1] });
   }
-  assert.deepEqual(world.clock.sleeps, waits.map(([, ms]) => ms));
+  assert.deepEqual(
+    world.clock.sleeps,
+    waits.map(([, ms]) => ms),
+  );
   const keys = requestsTo(world, "push").map(({ headers }) => headers["idempotency-key"]);
   assert.equal(new Set(keys).size, 3);
   assert.deepEqual([keys[0], keys[2], keys[4]], [keys[1], keys[3], keys[5]]);
 
-  world.saas.faults.always(path, { status: 429, body: { error_code: "rate_limited", message: "too fast", retry_after_seconds: 2 } });
-  await assert.rejects(world.tracker.push({ ...routing, items: [1] }), trackerError({ code: "service_unavailable", status: 429, errorCode: "rate_limited", message: "too fast", retryAfterMs: 2000 }));
+  world.saas.faults.always(path, {
+    status: 429,
+    body: { error_code: "rate_limited", message: "too fast", retry_after_seconds: 2 },
+  });
+  await assert.rejects(
+    world.tracker.push({ ...routing, items: [1] }),
+    trackerError({
+      code: "service_unavailable",
+      status: 429,
+      errorCode: "rate_limited",
+      message: "too fast",
+      retryAfterMs: 2000,
+    }),
+  );
   assert.equal(requestsTo(world, "push").length, 8, "resent once, and by nobody else");
 });
 
 test("an error carries everything that the service says", async (t) => {
   const { tracker, saas } = await stage(t);
-  const body = { error_code: "binding_stale", category: "binding", message: "the board is gone", retryable: false, user_action_required: true, source: "linear", retry_after_seconds: 3 };
+  const body = {
+    error_code: "binding_stale",
+    category: "binding",
+    message: "the board is gone",
+    retryable: false,
+    user_action_required: true,
+    source: "linear",
+    retry_after_seconds: 3,
+  };
   saas.faults.next(`${base}pull/`, { status: 409, body });
   await assert.rejects(
     tracker.pull(routing),
-    trackerError({ code: "service_rejected", status: 409, errorCode: "binding_stale", category: "binding", message: "the board is gone", retryable: false, userActionRequired: true, source: "linear", retryAfterMs: 3000 }),
+    trackerError({
+      code: "service_rejected",
+      status: 409,
+      errorCode: "binding_stale",
+      category: "binding",
+      message: "the board is gone",
+      retryable: false,
+      userActionRequired: true,
+      source: "linear",
+      retryAfterMs: 3000,
+    }),
   );
   saas.faults.next(`${base}pull/`, { status: 400, body: { code: "old_name", message: "no" } });
-  await assert.rejects(tracker.pull(routing), trackerError({ errorCode: "old_name", category: undefined, retryable: false, source: undefined, retryAfterMs: undefined }));
+  await assert.rejects(
+    tracker.pull(routing),
+    trackerError({
+      errorCode: "old_name",
+      category: undefined,
+      retryable: false,
+      source: undefined,
+      retryAfterMs: undefined,
+    }),
+  );
   saas.faults.next(`${base}pull/`, { status: 502, body: "<html>bad gateway</html>" });
-  await assert.rejects(tracker.pull(routing), trackerError({ code: "service_unavailable", message: "HTTP 502", errorCode: undefined }));
+  await assert.rejects(
+    tracker.pull(routing),
+    trackerError({ code: "service_unavailable", message: "HTTP 502", errorCode: undefined }),
+  );
   const outside = new TrackerClient({ ...(await stage(t)), team: () => "tm_bolt" });
-  await assert.rejects(outside.status(routing), trackerError({ code: "access_denied", errorCode: "not_a_team_member" }));
+  await assert.rejects(
+    outside.status(routing),
+    trackerError({ code: "access_denied", errorCode: "not_a_team_member" }),
+  );
 });
 
 test("a failed request is not repeated behind the caller's back, and its key can be used again", async (t) => {
@@ -169,8 +262,20 @@ test("a 202 is polled after 1, 2, 4 … 30 s until it is done", async (t) => {
 
 test("an operation that fails throws its error, and one that takes more than 300 s times out", async (t) => {
   const world = await stage(t);
-  world.saas.tracker.asynchronous.set("run", { polls: 1, error: { error_code: "provider_down", message: "linear is down", retryable: true, source: "linear" } });
-  await assert.rejects(world.tracker.run(routing), trackerError({ code: "service_unavailable", errorCode: "provider_down", message: "linear is down", retryable: true, source: "linear" }));
+  world.saas.tracker.asynchronous.set("run", {
+    polls: 1,
+    error: { error_code: "provider_down", message: "linear is down", retryable: true, source: "linear" },
+  });
+  await assert.rejects(
+    world.tracker.run(routing),
+    trackerError({
+      code: "service_unavailable",
+      errorCode: "provider_down",
+      message: "linear is down",
+      retryable: true,
+      source: "linear",
+    }),
+  );
   world.saas.tracker.asynchronous.set("run", { polls: 1000 });
   const startedAt = world.clock.elapsed;
   await assert.rejects(world.tracker.run(routing), (error) => error instanceof AuthError && error.code === "timed_out");
@@ -186,18 +291,31 @@ test("a poll that fails transiently, or meets an expired token, does not end the
   world.saas.faults.next("*", { status: 401, body: { error: "access_token_expired" }, when: isPoll });
   assert.deepEqual(await world.tracker.push({ ...routing, items: [1] }), { pushed: 1 });
   assert.equal(world.saas.counters.refreshes, 1);
-  world.saas.faults.next("*", { status: 404, body: { error_code: "operation_not_found", message: "gone" }, when: isPoll });
-  await assert.rejects(world.tracker.push({ ...routing, items: [1] }), trackerError({ status: 404, errorCode: "operation_not_found" }));
+  world.saas.faults.next("*", {
+    status: 404,
+    body: { error_code: "operation_not_found", message: "gone" },
+    when: isPoll,
+  });
+  await assert.rejects(
+    world.tracker.push({ ...routing, items: [1] }),
+    trackerError({ status: 404, errorCode: "operation_not_found" }),
+  );
 });
 
 test("an operation id cannot lead to another path, and a result that is not a JSON object is an error", async (t) => {
   const { tracker, saas } = await stage(t);
   for (const id of [undefined, "", "..", "../status", "a/b", "a?b", 7]) {
     saas.faults.next(`${base}push/`, { status: 202, body: { operation_id: id } });
-    await assert.rejects(tracker.push({ ...routing, items: [] }), (error) => error instanceof AuthError && error.code === "service_answer_invalid");
+    await assert.rejects(
+      tracker.push({ ...routing, items: [] }),
+      (error) => error instanceof AuthError && error.code === "service_answer_invalid",
+    );
   }
   saas.faults.next(`${base}status/`, { status: 200, body: "[]" });
-  await assert.rejects(tracker.status(routing), (error) => error instanceof ServiceError && error.code === "service_answer_invalid");
+  await assert.rejects(
+    tracker.status(routing),
+    (error) => error instanceof ServiceError && error.code === "service_answer_invalid",
+  );
 });
 
 test("a signal ends a call that is waiting", async (t) => {
@@ -233,9 +351,19 @@ test("S-001 a client that began as one user continues as that user or not at all
   at.saas.expireAccessTokens();
   await logIn(at, "bob");
   const before = at.saas.requests.length;
-  await assert.rejects(tracker.status(routing), (error) => error instanceof NotAuthenticatedError && error.message.includes("alice@example.com") && hintOf(error) === "Start it again");
+  await assert.rejects(
+    tracker.status(routing),
+    (error) =>
+      error instanceof NotAuthenticatedError &&
+      error.message.includes("alice@example.com") &&
+      hintOf(error) === "Start it again",
+  );
   const sent = at.saas.requests.slice(before).filter(({ path }) => path.startsWith(base));
-  assert.deepEqual(sent.map(({ status }) => status), [401], "alice's own token was refused, and nobody else's was sent");
+  assert.deepEqual(
+    sent.map(({ status }) => status),
+    [401],
+    "alice's own token was refused, and nobody else's was sent",
+  );
 });
 
 test("S-005 S-008 nothing that the service says of a failure holds a secret or a control character, whatever a program prints of it", () => {
@@ -244,7 +372,11 @@ test("S-005 S-008 nothing that the service says of a failure holds a secret or a
   const names = ["error_code", "code", "error", "category", "source", "message"];
   for (const status of [401, 422]) {
     const failure = trackerFailure(status, Object.fromEntries(names.map((name) => [name, echo])));
-    assert.doesNotMatch(inspect(failure, { customInspect: false, depth: 9, showHidden: true }), /at_0|\\x1b|\u001b/, String(status));
+    assert.doesNotMatch(
+      inspect(failure, { customInspect: false, depth: 9, showHidden: true }),
+      /at_0|\\x1b|\u001b/,
+      String(status),
+    );
     assert.equal(trackerFacts(failure)?.source, `${"x".repeat(185)}[secret][2J`);
   }
 });

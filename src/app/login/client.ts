@@ -12,7 +12,8 @@ import type { LoginTarget } from "./target.ts";
 
 /** Why only a device login works for a client of this provider, if that is so. */
 export function deviceReason({ provider, clientSecret }: LoginTarget): string | undefined {
-  const isMissing = provider !== undefined && namedProvider(provider).needsSecret === "browser" && clientSecret === undefined;
+  const isMissing =
+    provider !== undefined && namedProvider(provider).needsSecret === "browser" && clientSecret === undefined;
   return isMissing ? `${provider.name} requires a client secret for a login in the browser` : undefined;
 }
 
@@ -20,16 +21,25 @@ export function deviceReason({ provider, clientSecret }: LoginTarget): string | 
 export function requireClient({ provider, clientId, clientSecret }: LoginTarget, flow: "browser" | "device"): void {
   if (provider === undefined) return;
   const { needsSecret, documentation } = namedProvider(provider);
-  const again = (...options: string[]): ReturnType<typeof login> => login(undefined, "--provider", provider.name, ...options);
+  const again = (...options: string[]): ReturnType<typeof login> =>
+    login(undefined, "--provider", provider.name, ...options);
   if (clientId === defaultClientId) {
-    throw new AuthError("configuration_invalid", `${provider.name} requires a client of your own, and no client ID was given`, {
-      hint: hint`Register one as ${documentation} says, then run: ${again("--client-id", "ID")}`,
-    });
+    throw new AuthError(
+      "configuration_invalid",
+      `${provider.name} requires a client of your own, and no client ID was given`,
+      {
+        hint: hint`Register one as ${documentation} says, then run: ${again("--client-id", "ID")}`,
+      },
+    );
   }
   if (clientSecret === undefined && (needsSecret === "always" || (needsSecret === "browser" && flow === "browser"))) {
-    throw new AuthError("configuration_invalid", `${provider.name} requires the client secret that it gave with the client ID`, {
-      hint: hint`Set ${{ variable: "CLIENT_SECRET" }}, or run: ${again("--client-secret-file", "FILE")}`,
-    });
+    throw new AuthError(
+      "configuration_invalid",
+      `${provider.name} requires the client secret that it gave with the client ID`,
+      {
+        hint: hint`Set ${{ variable: "CLIENT_SECRET" }}, or run: ${again("--client-secret-file", "FILE")}`,
+      },
+    );
   }
 }
 
@@ -43,7 +53,13 @@ export interface LoginClient extends Pick<LoginRequest, "clientId" | "clientSecr
  * Registers this program as a client where that is needed and the server lets anybody do so (RFC 7591). Throws `configuration_invalid` when a
  * resource's issuer knows no client of ours.
  */
-export async function clientOf(app: App, target: LoginTarget, request: LoginRequest, options: LoginOptions, exchange: ExchangeOptions): Promise<LoginClient> {
+export async function clientOf(
+  app: App,
+  target: LoginTarget,
+  request: LoginRequest,
+  options: LoginOptions,
+  exchange: ExchangeOptions,
+): Promise<LoginClient> {
   const { clientId, clientSecret } = request;
   const known = { clientId, clientSecret, registeredUntil: target.registeredUntil };
   if (!target.wantsRegistration) return known;
@@ -55,9 +71,13 @@ export async function clientOf(app: App, target: LoginTarget, request: LoginRequ
     if (target.resource !== undefined || !(error instanceof ServiceError) || isTransient(error)) throw error;
   }
   if (target.resource === undefined) return known;
-  throw new AuthError("configuration_invalid", `"${issuer}" does not let programs register themselves, and no client ID was given`, {
-    hint: hint`Register this program there, then run: ${login(undefined, target.service, "--client-id", "ID")}`,
-  });
+  throw new AuthError(
+    "configuration_invalid",
+    `"${issuer}" does not let programs register themselves, and no client ID was given`,
+    {
+      hint: hint`Register this program there, then run: ${login(undefined, target.service, "--client-id", "ID")}`,
+    },
+  );
 }
 
 /** Registers every port of the callback: a server must accept any port on loopback (RFC 8252 §7.3), and many compare the whole address. */
@@ -69,7 +89,13 @@ async function register(
   exchange: ExchangeOptions,
 ): Promise<LoginClient> {
   const redirect_uris = callbackPorts(port).map((number) => `http://${redirectHost}:${number}${redirectPath}`);
-  const metadata = { client_name: name, software_id: name, software_version: version, redirect_uris, scope: scope || undefined };
+  const metadata = {
+    client_name: name,
+    software_id: name,
+    software_version: version,
+    redirect_uris,
+    scope: scope || undefined,
+  };
   const { client_id, client_secret, client_secret_expires_at } = await registerClient(endpoint, metadata, exchange);
   return { clientId: client_id, clientSecret: client_secret, registeredUntil: client_secret_expires_at * 1000 };
 }

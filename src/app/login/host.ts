@@ -12,7 +12,11 @@ import type { LoginTarget } from "./target.ts";
  * @returns the request, with the host among those that are trusted
  * @throws AuthError `consent_required` when there is nobody to ask, or the answer is no
  */
-export async function agreedHost(request: LoginRequest, flow: AuthFlow, onConsent: LoginOptions["onConsent"]): Promise<LoginRequest> {
+export async function agreedHost(
+  request: LoginRequest,
+  flow: AuthFlow,
+  onConsent: LoginOptions["onConsent"],
+): Promise<LoginRequest> {
   const host = foreignHost(request, flow);
   if (host === undefined) return request;
   const isAgreed = await onConsent?.({ about: "host", issuer: request.server.issuer, host });
@@ -27,14 +31,25 @@ export async function agreedHost(request: LoginRequest, flow: AuthFlow, onConsen
  *
  * @throws AuthError `consent_required` when there is nobody to ask, or the answer is no
  */
-export async function agreedIssuer({ settings, identity }: App, target: LoginTarget, request: LoginRequest, onConsent: LoginOptions["onConsent"]): Promise<LoginRequest> {
+export async function agreedIssuer(
+  { settings, identity }: App,
+  target: LoginTarget,
+  request: LoginRequest,
+  onConsent: LoginOptions["onConsent"],
+): Promise<LoginRequest> {
   const { service, resource } = target;
   const { issuer } = request.server;
   const { host, origin } = new URL(issuer);
   const isAmbient = settings.clientId?.source === identity.variable("CLIENT_ID");
-  if (resource === undefined || !isAmbient || origin === new URL(service).origin || request.trustedHosts.includes(host)) return request;
-  if (await onConsent?.({ about: "host", issuer: service, host })) return { ...request, trustedHosts: [...request.trustedHosts, host] };
-  throw new AuthError("consent_required", `"${service}" takes the tokens of "${issuer}", and the client in the environment was not agreed to for that`, {
-    hint: hint`Unset ${{ variable: "CLIENT_ID" }}. Or, only if you know from elsewhere that the two belong together: ${login(undefined, service, "--trust-host", host)}`,
-  });
+  if (resource === undefined || !isAmbient || origin === new URL(service).origin || request.trustedHosts.includes(host))
+    return request;
+  if (await onConsent?.({ about: "host", issuer: service, host }))
+    return { ...request, trustedHosts: [...request.trustedHosts, host] };
+  throw new AuthError(
+    "consent_required",
+    `"${service}" takes the tokens of "${issuer}", and the client in the environment was not agreed to for that`,
+    {
+      hint: hint`Unset ${{ variable: "CLIENT_ID" }}. Or, only if you know from elsewhere that the two belong together: ${login(undefined, service, "--trust-host", host)}`,
+    },
+  );
 }

@@ -16,7 +16,11 @@ import type { LoginOptions } from "./options.ts";
  * one that changes nothing must not undo what another has changed meanwhile, perhaps to a better key
  * @throws AuthError as `chooseKey`, `storage_unsafe` for a folder that others can replace, and `storage_unwritable` when there is no space
  */
-export async function agreedKey(app: App, onConsent: LoginOptions["onConsent"], startsOver = false): Promise<() => KeyHeader | undefined> {
+export async function agreedKey(
+  app: App,
+  onConsent: LoginOptions["onConsent"],
+  startsOver = false,
+): Promise<() => KeyHeader | undefined> {
   if (!app.isSealed) return () => undefined;
   checkFoldersAbove(app.folder);
   const current = startsOver ? undefined : app.sealedFile.header();

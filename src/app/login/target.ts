@@ -54,7 +54,10 @@ export interface LoginWords {
  * @throws AuthError `configuration_invalid` when nothing names a service; ServiceError when it is not known yet what ADDRESS is, and
  * cannot be found out
  */
-export async function loginTarget(app: App, { address, provider, scope, clientSecret, force, setAside, signal }: LoginWords): Promise<LoginTarget> {
+export async function loginTarget(
+  app: App,
+  { address, provider, scope, clientSecret, force, setAside, signal }: LoginWords,
+): Promise<LoginTarget> {
   const { identity, settings, store, fetch, clock } = app;
   const asked = scope ?? settings.scope;
   let unopened: AuthError | undefined;
@@ -74,7 +77,8 @@ export async function loginTarget(app: App, { address, provider, scope, clientSe
   // What a profile remembers of another service says nothing about this one.
   const remembered = known?.service === service ? known : undefined;
   // What one issuer wants or is trusted with says nothing about another.
-  const same = remembered !== undefined && issuerOf(remembered) === issuerOf({ service, issuer }) ? remembered : undefined;
+  const same =
+    remembered !== undefined && issuerOf(remembered) === issuerOf({ service, issuer }) ? remembered : undefined;
   const alive = same?.session !== undefined && !force && isAlive(same.session, clock.now()) ? same.session : undefined;
   const chosen = provider ?? same?.provider;
   const named = chosen && namedProvider(chosen);
@@ -93,12 +97,17 @@ export async function loginTarget(app: App, { address, provider, scope, clientSe
     server: server ?? knownServer(same, issuer),
     clientId,
     // It belongs to this client at this issuer, and goes nowhere else.
-    clientSecret: clientSecret ?? settings.clientSecret ?? (same?.clientId === clientId ? same.clientSecret : undefined),
+    clientSecret:
+      clientSecret ?? settings.clientSecret ?? (same?.clientId === clientId ? same.clientSecret : undefined),
     provider: chosen,
     resource: resource?.resource ?? same?.resource,
     registeredUntil: isOwn && !isSpent ? own.registeredUntil : undefined,
-    wantsRegistration: clientId === defaultClientId && settings.clientId === undefined && issuer !== undefined && chosen === undefined,
-    scope: asked !== undefined && alive ? union(same?.scope ?? alive.scope, asked) : (asked ?? same?.scope ?? named?.scope ?? resource?.scope),
+    wantsRegistration:
+      clientId === defaultClientId && settings.clientId === undefined && issuer !== undefined && chosen === undefined,
+    scope:
+      asked !== undefined && alive
+        ? union(same?.scope ?? alive.scope, asked)
+        : (asked ?? same?.scope ?? named?.scope ?? resource?.scope),
     trustedHosts: [...new Set([...(same?.trustedHosts ?? []), ...(named?.hosts ?? [])])],
     redirectPath: same?.redirectPath ?? (chosen && `/callback/${chosen.name}`),
     already: alive && (asked === undefined || missingScope(asked, alive) === undefined) ? same : undefined,
@@ -128,7 +137,10 @@ function placeOfProvider(provider: ChosenProvider, address: string | undefined, 
 }
 
 /** Where a login goes, and the server if it was asked. */
-type Place = Pick<Profile, "service" | "issuer"> & { readonly server?: KnownServer | undefined; readonly resource?: ProtectedResource | undefined };
+type Place = Pick<Profile, "service" | "issuer"> & {
+  readonly server?: KnownServer | undefined;
+  readonly resource?: ProtectedResource | undefined;
+};
 
 function placeOfSettings(settings: Settings, known: Profile | undefined, { variable }: Identity): Place {
   const issuer = settings.issuer?.value;
@@ -141,29 +153,48 @@ function placeOfSettings(settings: Settings, known: Profile | undefined, { varia
   const isKnownService = remembered !== undefined && remembered.issuer === undefined;
   const isService = issuer === service && (settings.service !== undefined || isKnownService);
   if (service !== undefined) return { service, issuer: isService ? undefined : (issuer ?? remembered?.issuer) };
-  throw new AuthError("configuration_invalid", `${variable("SAAS_URL")} is not set, so there is no service to log in to`, {
-    hint: hint`Name it: ${login(undefined, "https://service.example")}, or ${{ variable: "SAAS_URL", value: "https://service.example" }}`,
-  });
+  throw new AuthError(
+    "configuration_invalid",
+    `${variable("SAAS_URL")} is not set, so there is no service to log in to`,
+    {
+      hint: hint`Name it: ${login(undefined, "https://service.example")}, or ${{ variable: "SAAS_URL", value: "https://service.example" }}`,
+    },
+  );
 }
 
 /**
  * An issuer's tokens are for the service that is set, if there is one, else for the issuer itself; any other address is the service.
  * What the profile knows is not asked again.
  */
-async function placeOfAddress(address: string, settings: Settings, known: Profile | undefined, exchange: ExchangeOptions): Promise<Place> {
+async function placeOfAddress(
+  address: string,
+  settings: Settings,
+  known: Profile | undefined,
+  exchange: ExchangeOptions,
+): Promise<Place> {
   const nameOne = { hint: hint`Name one: ${login(undefined, address)}` };
-  if (settings.issuer?.source === "--issuer") throw new AuthError("usage_invalid", "ADDRESS and --issuer both name the issuer", nameOne);
+  if (settings.issuer?.source === "--issuer")
+    throw new AuthError("usage_invalid", "ADDRESS and --issuer both name the issuer", nameOne);
   const bare = (text: string | undefined): string | undefined => text && withoutEndSlashes(text);
   const base = bare(address) ?? address;
   const set = settings.service;
-  const isKnown = known !== undefined && (known.service === base || (bare(known.issuer) === base && (set === undefined || set.value === known.service)));
-  if (isKnown && (set?.source !== "--service" || set.value === known.service)) return { service: known.service, issuer: known.issuer };
+  const isKnown =
+    known !== undefined &&
+    (known.service === base || (bare(known.issuer) === base && (set === undefined || set.value === known.service)));
+  if (isKnown && (set?.source !== "--service" || set.value === known.service))
+    return { service: known.service, issuer: known.issuer };
   const found = await identifyAddress(address, exchange);
   const isOther = set?.source === "--service" && set.value !== base;
-  if (found.kind === "resource" && !isOther) return { service: base, issuer: found.resource.issuer, resource: found.resource };
-  if (found.kind === "issuer") return { service: set?.value ?? base, issuer: found.known.server.issuer, server: found.known };
+  if (found.kind === "resource" && !isOther)
+    return { service: base, issuer: found.resource.issuer, resource: found.resource };
+  if (found.kind === "issuer")
+    return { service: set?.value ?? base, issuer: found.known.server.issuer, server: found.known };
   if (found.kind === "service" && !isOther) return { service: base, issuer: undefined, server: found.known };
-  throw new AuthError("usage_invalid", `ADDRESS is "${address}", which is not an issuer, and --service names another service`, nameOne);
+  throw new AuthError(
+    "usage_invalid",
+    `ADDRESS is "${address}", which is not an issuer, and --service names another service`,
+    nameOne,
+  );
 }
 
 /**
@@ -173,19 +204,27 @@ async function placeOfAddress(address: string, settings: Settings, known: Profil
 export async function agreedRebinding(target: LoginTarget, onConsent: LoginOptions["onConsent"]): Promise<void> {
   const { known, name: profile } = target;
   if (known === undefined || isSamePlace(known, target)) return;
-  if (!(await onConsent?.({ about: "profile", profile, from: placeOf(known), to: placeOf(target) }))) throw rebindingRefused(target, known);
+  if (!(await onConsent?.({ about: "profile", profile, from: placeOf(known), to: placeOf(target) })))
+    throw rebindingRefused(target, known);
 }
 
 /** The error for a login that would take a profile to another place without its user's consent. */
 export function rebindingRefused(target: LoginTarget, stored: Profile): AuthError {
   const place = placeOf(target);
-  return new AuthError("consent_required", `profile "${target.name}" belongs to ${placeOf(stored)}, and the login at ${place} was not agreed to`, {
-    hint: hint`To keep both: ${login("NAME")}. To change the profile to ${place}: ${login(target.name, "--yes")}`,
-  });
+  return new AuthError(
+    "consent_required",
+    `profile "${target.name}" belongs to ${placeOf(stored)}, and the login at ${place} was not agreed to`,
+    {
+      hint: hint`To keep both: ${login("NAME")}. To change the profile to ${place}: ${login(target.name, "--yes")}`,
+    },
+  );
 }
 
 /** Whether two logins are at one service with the tokens of one issuer. */
-export function isSamePlace(one: Pick<Profile, "service" | "issuer">, other: Pick<Profile, "service" | "issuer">): boolean {
+export function isSamePlace(
+  one: Pick<Profile, "service" | "issuer">,
+  other: Pick<Profile, "service" | "issuer">,
+): boolean {
   return placeOf(one) === placeOf(other);
 }
 

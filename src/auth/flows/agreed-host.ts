@@ -13,7 +13,10 @@ import type { LoginRequest } from "./login-request.ts";
  *
  * @param flow - decides which of the two endpoints is used
  */
-export function foreignHost({ server, trustedHosts }: Pick<LoginRequest, "server" | "trustedHosts">, flow: AuthFlow): string | undefined {
+export function foreignHost(
+  { server, trustedHosts }: Pick<LoginRequest, "server" | "trustedHosts">,
+  flow: AuthFlow,
+): string | undefined {
   const endpoint = flow === "device_code" ? server.device_authorization_endpoint : server.authorization_endpoint;
   if (endpoint === undefined) return undefined;
   const { origin, host } = new URL(endpoint);
@@ -21,12 +24,22 @@ export function foreignHost({ server, trustedHosts }: Pick<LoginRequest, "server
 }
 
 /** Throws `consent_required` for a {@link foreignHost}. To be called before the user or a request is sent anywhere. */
-export function requireAgreedHost(request: Pick<LoginRequest, "service" | "server" | "trustedHosts">, flow: AuthFlow): void {
+export function requireAgreedHost(
+  request: Pick<LoginRequest, "service" | "server" | "trustedHosts">,
+  flow: AuthFlow,
+): void {
   const host = foreignHost(request, flow);
   if (host === undefined) return;
-  const { service, server: { issuer } } = request;
+  const {
+    service,
+    server: { issuer },
+  } = request;
   const place = withoutEndSlashes(issuer) === service ? [issuer] : [issuer, "--service", service];
-  throw new AuthError("consent_required", `logins at "${issuer}" begin at another host, "${host}", and that was not agreed to`, {
-    hint: hint`Only if you know from elsewhere that ${host} belongs to ${new URL(issuer).host}: ${login(undefined, ...place, "--trust-host", host)}`,
-  });
+  throw new AuthError(
+    "consent_required",
+    `logins at "${issuer}" begin at another host, "${host}", and that was not agreed to`,
+    {
+      hint: hint`Only if you know from elsewhere that ${host} belongs to ${new URL(issuer).host}: ${login(undefined, ...place, "--trust-host", host)}`,
+    },
+  );
 }

@@ -62,23 +62,48 @@ export async function browserLogin(options: BrowserLoginOptions): Promise<Sessio
   const state = createState();
   const nonce = request.isOpenId ? createNonce() : undefined;
   const verifier = createCodeVerifier();
-  const judge = (params: URLSearchParams): ReturnType<typeof authorizationResponse> => authorizationResponse(params, { state, ...server });
-  const listener = await listenForCallback({ judge, clock, owner: { identity, issuer: new URL(server.issuer).host }, path, redirectHost, port });
+  const judge = (params: URLSearchParams): ReturnType<typeof authorizationResponse> =>
+    authorizationResponse(params, { state, ...server });
+  const listener = await listenForCallback({
+    judge,
+    clock,
+    owner: { identity, issuer: new URL(server.issuer).host },
+    path,
+    redirectHost,
+    port,
+  });
   let response: AuthorizationResponse | undefined;
   try {
     const redirect_uri = listener.redirectUri;
-    const address = await authorizationAddress(request, { redirect_uri, state, code_challenge: codeChallenge(verifier), nonce }, exchange);
+    const address = await authorizationAddress(
+      request,
+      { redirect_uri, state, code_challenge: codeChallenge(verifier), nonce },
+      exchange,
+    );
     options.announce(address, redirect_uri);
     response = await waitForResponse(listener, address, options);
     const code = grantedCode(response, server);
-    const tokens = await authorizationCodeGrant(server, { client_id, code, code_verifier: verifier, redirect_uri, resource }, tokenExchange);
-    const { session, stored: account } = await completeLogin(tokens, request, { authFlow: "authorization_code", nonce }, options.store, exchange);
+    const tokens = await authorizationCodeGrant(
+      server,
+      { client_id, code, code_verifier: verifier, redirect_uri, resource },
+      tokenExchange,
+    );
+    const { session, stored: account } = await completeLogin(
+      tokens,
+      request,
+      { authFlow: "authorization_code", nonce },
+      options.store,
+      exchange,
+    );
     await listener.finish({ kind: "success", account });
     return session;
   } catch (cause) {
     const error = withScopes(cause, request);
     // For a browser that comes too late, though not so long that the time limit would be no limit.
-    if (!signal?.aborted) await listener.finish(pageFor(error, response), { lingerMs: isTimedOut(error) ? Math.min(3_000, options.timeoutMs / 100) : 3_000 });
+    if (!signal?.aborted)
+      await listener.finish(pageFor(error, response), {
+        lingerMs: isTimedOut(error) ? Math.min(3_000, options.timeoutMs / 100) : 3_000,
+      });
     throw error;
   } finally {
     await listener.close();
@@ -94,7 +119,11 @@ async function authorizationAddress(
   const proving = { ...exchange, fetch: tokenEndpointFetch(request, exchange) };
   // With `dpop_jkt` the code itself is bound to the key: stolen, it can be redeemed no more than the tokens (RFC 9449 §10).
   const binding = { ...(nonce && { nonce }), ...(dpopKey && { dpop_jkt: dpopThumbprint(dpopKey) }) };
-  const address = authorizationRequest(server.authorization_endpoint, { client_id, scope, ...own }, { ...extra, ...binding });
+  const address = authorizationRequest(
+    server.authorization_endpoint,
+    { client_id, scope, ...own },
+    { ...extra, ...binding },
+  );
   if (!server.require_pushed_authorization_requests) return address;
   const push = async (options: ExchangeOptions): Promise<string> =>
     pushedAuthorizationResponse(await pushedAuthorizationRequest(server, address, options), server, client_id);
@@ -103,21 +132,30 @@ async function authorizationAddress(
   } catch (error) {
     // Some servers check proofs at the token endpoint alone, and give no nonce anywhere else. The request names the key as well, and
     // that binds the code (RFC 9449 §10.1).
-    const isAboutProof = error instanceof ServiceError && (error.error === "use_dpop_nonce" || error.error === "invalid_dpop_proof");
+    const isAboutProof =
+      error instanceof ServiceError && (error.error === "use_dpop_nonce" || error.error === "invalid_dpop_proof");
     if (dpopKey === undefined || !isAboutProof) throw error;
     return push({ ...exchange, fetch: clientFetch(request, exchange.fetch) });
   }
 }
 
 /** Waits for the callback, for its address to be pasted, or for the time limit. */
-async function waitForResponse(listener: CallbackListener, address: string, options: BrowserLoginOptions): Promise<AuthorizationResponse> {
+async function waitForResponse(
+  listener: CallbackListener,
+  address: string,
+  options: BrowserLoginOptions,
+): Promise<AuthorizationResponse> {
   const done = new AbortController();
   const waiting = options.signal ? AbortSignal.any([options.signal, done.signal]) : done.signal;
   const late = options.clock.sleep(options.timeoutMs, { signal: waiting }).then(() => {
     const longer = String(Math.min(Math.max(600, (2 * options.timeoutMs) / 1000), 86_400));
-    throw new AuthError("timed_out", `nobody answered in the browser within ${counted(options.timeoutMs / 1000, "second")}`, {
-      hint: hint`Try again, with more time or without a browser on this machine: ${login(undefined, "--timeout", longer)}, or ${login(undefined, "--headless")}`,
-    });
+    throw new AuthError(
+      "timed_out",
+      `nobody answered in the browser within ${counted(options.timeoutMs / 1000, "second")}`,
+      {
+        hint: hint`Try again, with more time or without a browser on this machine: ${login(undefined, "--timeout", longer)}, or ${login(undefined, "--headless")}`,
+      },
+    );
   });
   late.catch(() => undefined);
   try {
@@ -125,9 +163,12 @@ async function waitForResponse(listener: CallbackListener, address: string, opti
     // Another user of the machine can read what a browser is started with, but not this terminal (S-009).
     // A runtime that may not start programs says so at once.
     const opening = async (): Promise<BrowserOutcome | undefined> => options.open?.(listener.startAddress(address));
-    void opening().then((outcome) => {
-      if (outcome !== undefined && "failed" in outcome && !waiting.aborted) options.openFailed(outcome.failed);
-    }, (error: unknown) => options.openFailed(error instanceof Error ? error.message : String(error)));
+    void opening().then(
+      (outcome) => {
+        if (outcome !== undefined && "failed" in outcome && !waiting.aborted) options.openFailed(outcome.failed);
+      },
+      (error: unknown) => options.openFailed(error instanceof Error ? error.message : String(error)),
+    );
     return await Promise.race([listener.callback, late]);
   } finally {
     done.abort();
@@ -135,25 +176,43 @@ async function waitForResponse(listener: CallbackListener, address: string, opti
 }
 
 /** The user said no, or was not asked because the request forbade it: OpenID Connect Core §3.1.2.6. */
-const denials = new Set(["access_denied", "consent_required", "interaction_required", "login_required", "account_selection_required"]);
+const denials = new Set([
+  "access_denied",
+  "consent_required",
+  "interaction_required",
+  "login_required",
+  "account_selection_required",
+]);
 
 function grantedCode(response: AuthorizationResponse, server: AuthorizationServer): Secret {
   if (response.kind === "code") return response.code;
   if (response.kind === "mix-up") {
-    const found = response.issuer === undefined ? "the answer does not name its issuer" : `the answer came from "${response.issuer}"`;
-    throw new AuthError("service_rejected", `${found}, and "${server.issuer}" was asked`, { hint: "Do not log in there. Check the address of the service" });
+    const found =
+      response.issuer === undefined
+        ? "the answer does not name its issuer"
+        : `the answer came from "${response.issuer}"`;
+    throw new AuthError("service_rejected", `${found}, and "${server.issuer}" was asked`, {
+      hint: "Do not log in there. Check the address of the service",
+    });
   }
   const tryAgain = hint`Try again: ${login()}`;
   const said = response.description ? `${response.error}: ${response.description}` : response.error;
-  if (denials.has(response.error)) throw new AuthError("access_denied", `the login was denied (${said})`, { hint: tryAgain });
-  throw new ServiceError("service_rejected", `the service refused the login (${said})`, { error: response.error, hint: tryAgain });
+  if (denials.has(response.error))
+    throw new AuthError("access_denied", `the login was denied (${said})`, { hint: tryAgain });
+  throw new ServiceError("service_rejected", `the service refused the login (${said})`, {
+    error: response.error,
+    hint: tryAgain,
+  });
 }
 
 function isTimedOut(error: unknown): boolean {
   return error instanceof AuthError && error.code === "timed_out";
 }
 
-function pageFor(error: unknown, response: AuthorizationResponse | undefined): Parameters<CallbackListener["finish"]>[0] {
+function pageFor(
+  error: unknown,
+  response: AuthorizationResponse | undefined,
+): Parameters<CallbackListener["finish"]>[0] {
   if (!(error instanceof AuthError)) return { kind: "failed" };
   if (error.code === "timed_out") return { kind: "expired" };
   const said = response?.kind === "error" ? (response.description ?? response.error) : undefined;

@@ -18,7 +18,15 @@ import type { TokenManager } from "../token-manager/token-manager.ts";
  * @throws {@link NotAuthenticatedError} when it is not valid; {@link ServiceError} when the service cannot be asked, or names
  * a user other than the one who logged in; {@link AuthError} `storage_…`
  */
-export async function checkSession({ store, tokens, exchange }: { store: SessionStore; tokens: TokenManager; exchange: ExchangeOptions }): Promise<boolean> {
+export async function checkSession({
+  store,
+  tokens,
+  exchange,
+}: {
+  store: SessionStore;
+  tokens: TokenManager;
+  exchange: ExchangeOptions;
+}): Promise<boolean> {
   const wait = exchange.signal && { signal: exchange.signal };
   let session = await tokens.getSession({ ...wait });
   // Where no endpoint names the user, that the session can be refreshed shows that it is valid.
@@ -56,5 +64,8 @@ export async function userOfToken(accessToken: Secret, service: string, exchange
 }
 
 function ask(session: Session, exchange: ExchangeOptions): Promise<Response> {
-  return userInfoRequest(session.server.userinfo_endpoint ?? "", session.accessToken, { ...exchange, fetch: resourceFetch(session, exchange) });
+  return userInfoRequest(session.server.userinfo_endpoint ?? "", session.accessToken, {
+    ...exchange,
+    fetch: resourceFetch(session, exchange),
+  });
 }

@@ -35,11 +35,25 @@ export async function completeLogin<T>(
   try {
     validateTokenType(common, request.server.issuer);
     const idToken = await idTokenClaims(tokens, request, { ...how, now: issuedAt }, options);
-    const { user: { teams, ...user }, server } = await findUser(tokens, request, idToken, { ...options, fetch: resourceFetch(common, options) });
+    const {
+      user: { teams, ...user },
+      server,
+    } = await findUser(tokens, request, idToken, { ...options, fetch: resourceFetch(common, options) });
     // A server that grants what was requested may leave the scope out (RFC 6749 §5.1).
     const scope = tokens.scope ?? request.scope;
     const missing = missingScope(request.scope, { ...common, scope, idToken });
-    const session: Session = { ...common, server, scope, missingScope: missing, resource, idToken, user, teams, authFlow, authenticatedAt: issuedAt };
+    const session: Session = {
+      ...common,
+      server,
+      scope,
+      missingScope: missing,
+      resource,
+      idToken,
+      user,
+      teams,
+      authFlow,
+      authenticatedAt: issuedAt,
+    };
     // The last moment at which Ctrl-C still means that nothing was changed.
     options.signal?.throwIfAborted();
     return { session, stored: await store(session) };
@@ -59,7 +73,8 @@ async function idTokenClaims(
   options: ExchangeOptions,
 ): Promise<IdTokenClaims | undefined> {
   if (!isOpenId) return undefined;
-  if (id_token !== undefined) return validateIdToken(id_token, { server, client_id, access_token, now, nonce }, options);
+  if (id_token !== undefined)
+    return validateIdToken(id_token, { server, client_id, access_token, now, nonce }, options);
   // Servers differ on whether a device login is an OpenID Connect login; the standard does not mention it.
   if (authFlow === "device_code") return undefined;
   throw new AuthError("service_answer_invalid", `"${server.issuer}" gave no ID token, although "openid" was requested`);
@@ -83,7 +98,8 @@ async function findUser(
   try {
     const user = request.hasOwnApi ? await userOfService(await ask(userinfo_endpoint), request, claims) : undefined;
     // The service's logout ends the tokens only where the service issues them itself.
-    if (user !== undefined) return { user, server: { ...server, userinfo_endpoint, ...(server.issuer === service && { logout_endpoint }) } };
+    if (user !== undefined)
+      return { user, server: { ...server, userinfo_endpoint, ...(server.issuer === service && { logout_endpoint }) } };
     const { userinfo_endpoint: ofServer, ...rest } = server;
     if (ofServer !== undefined) {
       // A token for one resource is not valid for another (RFC 8707 §3), and UserInfo is a resource of its own; nor does it answer to a
@@ -96,18 +112,28 @@ async function findUser(
     return { user: { id, ...(email && { email }), ...(name && { name }), teams: [] }, server: rest };
   } catch (error) {
     if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
-    throw new AuthError(error.code, `the login was granted, but the service did not say who you are: ${error.message}`, {
-      hint: hint`Nothing was stored. Try again: ${login()}`,
-      cause: error,
-    });
+    throw new AuthError(
+      error.code,
+      `the login was granted, but the service did not say who you are: ${error.message}`,
+      {
+        hint: hint`Nothing was stored. Try again: ${login()}`,
+        cause: error,
+      },
+    );
   }
 }
 
 /** The user, from the service's own endpoint; undefined where it has none. */
-async function userOfService(response: Response, { server, isDiscovered }: LoginRequest, claims: IdTokenClaims | undefined): Promise<UserInfo | undefined> {
+async function userOfService(
+  response: Response,
+  { server, isDiscovered }: LoginRequest,
+  claims: IdTokenClaims | undefined,
+): Promise<UserInfo | undefined> {
   // A gateway refuses what it does not know as well. One that asks for a token of this kind has the endpoint, and refuses this one.
-  const isElsewhere = isDiscovered && isBareRefusal(response) && (server.userinfo_endpoint !== undefined || claims !== undefined);
-  if (!isElsewhere) return userInfoResponse(response).catch(ignoring((error) => isDiscovered && isEndpointMissing(error)));
+  const isElsewhere =
+    isDiscovered && isBareRefusal(response) && (server.userinfo_endpoint !== undefined || claims !== undefined);
+  if (!isElsewhere)
+    return userInfoResponse(response).catch(ignoring((error) => isDiscovered && isEndpointMissing(error)));
   await discardBody(response);
   return undefined;
 }
@@ -123,7 +149,10 @@ function unnamedUser({ issuer }: AuthorizationServer, scope: string): UserInfo {
 
 /** A refusal that asks for no token of this kind (RFC 6750 §3, RFC 9449 §7.1). */
 function isBareRefusal({ status, headers }: Response): boolean {
-  return (status === 401 || status === 403) && !challengesOf(headers).some(({ scheme }) => scheme === "bearer" || scheme === "dpop");
+  return (
+    (status === 401 || status === 403) &&
+    !challengesOf(headers).some(({ scheme }) => scheme === "bearer" || scheme === "dpop")
+  );
 }
 
 /** For `catch`: turns an expected error into undefined, and throws every other one. */
@@ -138,5 +167,9 @@ function isRefusal(error: unknown): boolean {
 }
 
 function isEndpointMissing(error: unknown): boolean {
-  return error instanceof ServiceError && !isRefusal(error) && (error.status === 404 || error.code === "service_answer_invalid");
+  return (
+    error instanceof ServiceError &&
+    !isRefusal(error) &&
+    (error.status === 404 || error.code === "service_answer_invalid")
+  );
 }

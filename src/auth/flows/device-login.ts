@@ -2,7 +2,12 @@ import { AuthError, hint, login } from "../../base/errors.ts";
 import { counted } from "../../base/duration.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { deviceAuthorizationRequest, deviceAuthorizationResponse, deviceCodeGrant, type DeviceAuthorization } from "../oauth/device-authorization.ts";
+import {
+  deviceAuthorizationRequest,
+  deviceAuthorizationResponse,
+  deviceCodeGrant,
+  type DeviceAuthorization,
+} from "../oauth/device-authorization.ts";
 import { clientFetch } from "../oauth/client-authentication.ts";
 import { tokenEndpointFetch } from "../oauth/dpop-fetch.ts";
 import { withScopes } from "../oauth/scope.ts";
@@ -39,12 +44,19 @@ export async function deviceLogin(options: DeviceLoginOptions): Promise<Session>
   const { server, clientId: client_id, scope, extra } = request;
   const exchange: ExchangeOptions = { fetch, clock, signal };
   const requestedAt = readClocks(clock);
-  const response = await deviceAuthorizationRequest(server, { ...extra, client_id, ...(scope && { scope }) }, { ...exchange, fetch: clientFetch(request, fetch) });
+  const response = await deviceAuthorizationRequest(
+    server,
+    { ...extra, client_id, ...(scope && { scope }) },
+    { ...exchange, fetch: clientFetch(request, fetch) },
+  );
   const authorization = await deviceAuthorizationResponse(response, server).catch((error: unknown) => {
     throw withScopes(error, request);
   });
   options.announce(authorization);
-  const tokens = await poll(authorization, requestedAt, options, { ...exchange, fetch: tokenEndpointFetch(request, exchange) });
+  const tokens = await poll(authorization, requestedAt, options, {
+    ...exchange,
+    fetch: tokenEndpointFetch(request, exchange),
+  });
   return (await completeLogin(tokens, request, { authFlow: "device_code" }, options.store, exchange)).session;
 }
 
@@ -68,7 +80,10 @@ async function poll(
       // Between two polls, never during one: its answer may be the tokens.
       if (untilLimit <= stepMs) throw notApproved(limitMs);
     }
-    const answer = await deviceCodeGrant(server, grant, exchange).then((tokens) => ({ tokens }), (error: unknown) => ({ error }));
+    const answer = await deviceCodeGrant(server, grant, exchange).then(
+      (tokens) => ({ tokens }),
+      (error: unknown) => ({ error }),
+    );
     state = nextPoll(current, answer, readClocks(clock), random());
   }
   if (state.kind === "failed") throw state.error;
@@ -76,7 +91,9 @@ async function poll(
 }
 
 function notApproved(limitMs: number): AuthError {
-  return new AuthError("timed_out", `the code was not approved within ${counted(limitMs / 1000, "second")}`, { hint: hint`Run: ${login(undefined, "--headless")}` });
+  return new AuthError("timed_out", `the code was not approved within ${counted(limitMs / 1000, "second")}`, {
+    hint: hint`Run: ${login(undefined, "--headless")}`,
+  });
 }
 
 function readClocks(clock: Clock): ClockReading {

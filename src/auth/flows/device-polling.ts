@@ -50,7 +50,10 @@ const slowDownMs = 5000;
  * @param authorization - lifetime and interval, in seconds, as the server gave them
  * @param reading - the clocks before the codes were requested, so that the code does not live longer here than at the server
  */
-export function startPolling({ expires_in, interval }: Pick<DeviceAuthorization, "expires_in" | "interval">, reading: ClockReading): PollState {
+export function startPolling(
+  { expires_in, interval }: Pick<DeviceAuthorization, "expires_in" | "interval">,
+  reading: ClockReading,
+): PollState {
   const announcedMs = Math.max(interval * 1000, minIntervalMs);
   const intervalMs = Math.min(announcedMs, maxIntervalMs);
   const leftMs = Math.min(expires_in * 1000, maxLifetimeMs);
@@ -125,6 +128,13 @@ function expired(cause: ServiceError | undefined): PollFailed {
   return failed("timed_out", "the code expired before it was approved", cause);
 }
 
-function failed(code: "timed_out" | "access_denied" | "service_rejected", message: string, cause: ServiceError | undefined): PollFailed {
-  return { kind: "failed", error: new AuthError(code, message, { hint: hint`Run: ${login(undefined, "--headless")}`, cause }) };
+function failed(
+  code: "timed_out" | "access_denied" | "service_rejected",
+  message: string,
+  cause: ServiceError | undefined,
+): PollFailed {
+  return {
+    kind: "failed",
+    error: new AuthError(code, message, { hint: hint`Run: ${login(undefined, "--headless")}`, cause }),
+  };
 }

@@ -9,7 +9,10 @@ import { saysSessionEnded } from "../oauth/www-authenticate.ts";
 import type { Session } from "../session.ts";
 
 /** The part of a session that its server needs to end it. */
-export type EndableSession = Pick<Session, "server" | "clientId" | "clientSecret" | "accessToken" | "tokenType" | "refreshToken" | "dpopKey" | "clockOffsetMs">;
+export type EndableSession = Pick<
+  Session,
+  "server" | "clientId" | "clientSecret" | "accessToken" | "tokenType" | "refreshToken" | "dpopKey" | "clockOffsetMs"
+>;
 
 /**
  * Ends a session at the server that issued it: at the service's own logout where the service is that server, else by revoking
@@ -26,7 +29,11 @@ export async function endSession(session: EndableSession, exchange: ExchangeOpti
     return [];
   }
   if (server.revocation_endpoint !== undefined) {
-    return revokeTokens(server.revocation_endpoint, { client_id, refresh_token, access_token }, { ...exchange, fetch: clientFetch(session, exchange.fetch) });
+    return revokeTokens(
+      server.revocation_endpoint,
+      { client_id, refresh_token, access_token },
+      { ...exchange, fetch: clientFetch(session, exchange.fetch) },
+    );
   }
   throw new AuthError("configuration_invalid", `"${server.issuer}" has no way to end a session`);
 }
@@ -37,7 +44,11 @@ export async function endSession(session: EndableSession, exchange: ExchangeOpti
  * (S-015).
  */
 async function logoutRequest(endpoint: string, accessToken: Secret, options: ExchangeOptions): Promise<void> {
-  const response = await send(endpoint, { method: "POST", headers: { authorization: `Bearer ${accessToken.reveal()}` } }, options);
+  const response = await send(
+    endpoint,
+    { method: "POST", headers: { authorization: `Bearer ${accessToken.reveal()}` } },
+    options,
+  );
   if (response.ok) return void (await discardBody(response));
   const body = await readJsonObject(response);
   const isRefusal = response.status === 401 || response.status === 403;

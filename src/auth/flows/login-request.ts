@@ -2,7 +2,11 @@ import { createHash } from "node:crypto";
 import { isTransient } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
-import { defaultAuthorizationServer, type AuthorizationServer, type KnownServer } from "../oauth/authorization-server.ts";
+import {
+  defaultAuthorizationServer,
+  type AuthorizationServer,
+  type KnownServer,
+} from "../oauth/authorization-server.ts";
 import { discoverAuthorizationServer } from "../oauth/discovery.ts";
 import { isIssuerOf, type NamedProvider } from "../oauth/named-providers.ts";
 import { requestedScope, scopeNames } from "../oauth/scope.ts";
@@ -10,7 +14,11 @@ import { createDpopKey } from "../oauth/dpop-proof.ts";
 import type { Profile } from "../session.ts";
 
 /** What the user asks for, as a profile remembers it. Undefined members are left to the server, or to the default. */
-export interface LoginParameters extends Pick<Profile, "service" | "issuer" | "clientId" | "clientSecret" | "scope" | "trustedHosts" | "redirectPath"> {
+export interface LoginParameters
+  extends Pick<
+    Profile,
+    "service" | "issuer" | "clientId" | "clientSecret" | "scope" | "trustedHosts" | "redirectPath"
+  > {
   /** The provider, if the user named one. */
   readonly provider?: NamedProvider | undefined;
   /** The server, where it is known already. It is not asked then, unless that was long ago. */
@@ -50,7 +58,10 @@ export async function prepareLogin(parameters: LoginParameters, exchange: Exchan
   const names = scopeNames(scope);
   const isOpenId = isDiscovered && names.includes("openid");
   // Without it, an OpenID provider ignores `offline_access` (Core §11).
-  const prompt = parameters.prompt ?? parameters.provider?.extra["prompt"] ?? (isOpenId && names.includes("offline_access") ? "consent" : undefined);
+  const prompt =
+    parameters.prompt ??
+    parameters.provider?.extra["prompt"] ??
+    (isOpenId && names.includes("offline_access") ? "consent" : undefined);
   const canBind = server.dpop_signing_alg_values_supported?.includes("ES256") ?? false;
   return {
     service,
@@ -66,7 +77,13 @@ export async function prepareLogin(parameters: LoginParameters, exchange: Exchan
     resource,
     trustedHosts: parameters.trustedHosts ?? [],
     redirectPath: parameters.redirectPath ?? redirectPathOf(server, parameters.issuer === undefined),
-    extra: { ...parameters.provider?.extra, ...(resource && { resource }), ...(audience && { audience }), ...(prompt && { prompt }), ...(login_hint && { login_hint }) },
+    extra: {
+      ...parameters.provider?.extra,
+      ...(resource && { resource }),
+      ...(audience && { audience }),
+      ...(prompt && { prompt }),
+      ...(login_hint && { login_hint }),
+    },
   };
 }
 
@@ -78,12 +95,19 @@ const maxAgeMs = 86_400_000;
  * says where its endpoints are, and an address that was made up would only be seen to be wrong in the browser. A service without
  * any has the default endpoints, which are on the same host, over the same TLS.
  */
-async function findServer({ service, issuer, known, provider }: LoginParameters, exchange: ExchangeOptions): Promise<KnownServer> {
+async function findServer(
+  { service, issuer, known, provider }: LoginParameters,
+  exchange: ExchangeOptions,
+): Promise<KnownServer> {
   if (provider?.server !== undefined) return { server: provider.server, isDiscovered: true, askedAt: undefined };
   const now = exchange.clock.now();
   const age = now - (known?.askedAt ?? Number.NEGATIVE_INFINITY);
   if (known !== undefined && age >= 0 && age < maxAgeMs) return known;
-  const discovery = await discoverAuthorizationServer(issuer ?? service, exchange, provider && ((found) => isIssuerOf(provider, found)));
+  const discovery = await discoverAuthorizationServer(
+    issuer ?? service,
+    exchange,
+    provider && ((found) => isIssuerOf(provider, found)),
+  );
   if (discovery.server !== undefined) return { server: discovery.server, isDiscovered: true, askedAt: now };
   const isTrouble = isTransient(discovery.reason);
   // What it published the day before is a better guess than that it publishes nothing.
@@ -98,6 +122,11 @@ async function findServer({ service, issuer, known, provider }: LoginParameters,
  * (RFC 9700 §4.4.2): the other server does not know it, or its redirect arrives at another one. Where redirects name their issuer
  * (RFC 9207), that does the same, and a redirect that names none is refused. The services of the defaults have one path registered.
  */
-function redirectPathOf({ issuer, authorization_response_iss_parameter_supported: namesIssuer = false }: AuthorizationServer, isService: boolean): string {
-  return isService || namesIssuer ? "/callback" : `/callback/${createHash("sha256").update(issuer).digest("base64url").slice(0, 12)}`;
+function redirectPathOf(
+  { issuer, authorization_response_iss_parameter_supported: namesIssuer = false }: AuthorizationServer,
+  isService: boolean,
+): string {
+  return isService || namesIssuer
+    ? "/callback"
+    : `/callback/${createHash("sha256").update(issuer).digest("base64url").slice(0, 12)}`;
 }

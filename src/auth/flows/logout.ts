@@ -29,11 +29,18 @@ type EndOutcome =
  */
 export async function logout(
   profile: string,
-  { store, tokens, exchange, force }: { store: SessionStore; tokens: TokenManager; exchange: ExchangeOptions; force: boolean },
+  {
+    store,
+    tokens,
+    exchange,
+    force,
+  }: { store: SessionStore; tokens: TokenManager; exchange: ExchangeOptions; force: boolean },
 ): Promise<LogoutOutcome> {
   const session = (await store.read()).profiles.get(profile)?.session;
   if (session === undefined) return { kind: "not-logged-in" };
-  const { session: ended, outcome } = force ? { session, outcome: { kind: "local" } as const } : await endAtServer(session, tokens, exchange);
+  const { session: ended, outcome } = force
+    ? { session, outcome: { kind: "local" } as const }
+    : await endAtServer(session, tokens, exchange);
   const remove = (profiles: Profiles): Profiles => {
     const stored = profiles.profiles.get(profile);
     // Another process may have refreshed the session meanwhile; a newer login is not the one to log out of (S-003).
@@ -51,10 +58,14 @@ function stillStored(cause: AuthError, profile: string, { kind }: EndOutcome): A
   const hasEnded = kind === "ended";
   const again = { command: "auth logout", options: [...(hasEnded ? ["--force"] : []), "--profile", profile] };
   // Not the hint of a failed write, which may be to use another folder: nobody is logged in there, and the session would stay here.
-  return new AuthError(cause.code, `the session ${hasEnded ? "has ended at the service, but is" : "is"} still stored here: ${cause.message}`, {
-    hint: hint`Fix that, then run: ${again}`,
-    cause,
-  });
+  return new AuthError(
+    cause.code,
+    `the session ${hasEnded ? "has ended at the service, but is" : "is"} still stored here: ${cause.message}`,
+    {
+      hint: hint`Fix that, then run: ${again}`,
+      cause,
+    },
+  );
 }
 
 /**
@@ -69,12 +80,18 @@ export async function endReplacedSession(replaced: Session, exchange: ExchangeOp
   const profile = "replaced";
   const service = replaced.server.issuer;
   const store = new SessionStore(memoryVault(), clock);
-  await store.update((profiles) => withProfile(profiles, profile, { service, clientId: replaced.clientId, team: undefined, session: replaced }));
+  await store.update((profiles) =>
+    withProfile(profiles, profile, { service, clientId: replaced.clientId, team: undefined, session: replaced }),
+  );
   return (await endAtServer(replaced, new TokenManager({ store, profile, service, clock, fetch }), exchange)).outcome;
 }
 
 /** @returns the outcome, and the session that it is about: the stored one, or what a refresh has made of it */
-async function endAtServer(stored: Session, tokens: TokenManager, exchange: ExchangeOptions): Promise<{ session: Session; outcome: EndOutcome }> {
+async function endAtServer(
+  stored: Session,
+  tokens: TokenManager,
+  exchange: ExchangeOptions,
+): Promise<{ session: Session; outcome: EndOutcome }> {
   let session = stored;
   try {
     const results = await end();
@@ -127,8 +144,14 @@ export function tokenName({ token }: Pick<Revocation, "token">): string {
 export function unconfirmed(outcome: LogoutOutcome, previous: boolean = false): string[] {
   const of = previous ? " of the previous login" : "";
   if ("tokens" in outcome) {
-    return (outcome.tokens ?? []).flatMap(({ token, error }) => (error ? `the ${tokenName({ token })}${of} could not be revoked (${error.message}): it may remain valid until it expires` : []));
+    return (outcome.tokens ?? []).flatMap(({ token, error }) =>
+      error
+        ? `the ${tokenName({ token })}${of} could not be revoked (${error.message}): it may remain valid until it expires`
+        : [],
+    );
   }
   if (outcome.kind !== "local" || !outcome.error) return [];
-  return [`the service did not confirm the end of the session${of} (${outcome.error.message}): its tokens may remain valid until they expire`];
+  return [
+    `the service did not confirm the end of the session${of} (${outcome.error.message}): its tokens may remain valid until they expire`,
+  ];
 }

@@ -31,11 +31,13 @@ export async function identifyAddress(address: string, exchange: ExchangeOptions
     if (!(error instanceof AuthError) || error.code !== "service_answer_invalid") throw error;
     return { reason: error, server: undefined };
   });
-  if (discovery.server !== undefined) return { kind: "issuer", known: { server: discovery.server, isDiscovered: true, askedAt } };
+  if (discovery.server !== undefined)
+    return { kind: "issuer", known: { server: discovery.server, isDiscovered: true, askedAt } };
   const resource = await wellKnownResource(address, exchange);
   if (resource !== undefined) return { kind: "resource", resource };
   const server = defaultAuthorizationServer(withoutEndSlashes(address));
-  if (await isProtected(server.userinfo_endpoint, exchange)) return { kind: "service", known: { server, isDiscovered: false, askedAt } };
+  if (await isProtected(server.userinfo_endpoint, exchange))
+    return { kind: "service", known: { server, isDiscovered: false, askedAt } };
   throw discovery.reason;
 }
 

@@ -29,14 +29,16 @@ export function browserStart(port: number): BrowserStart {
   const value = new Secret(randomBytes(32).toString("base64url"));
   let isOpened = false;
   const hasCookie = ({ headers }: Pick<IncomingMessage, "headers">): boolean =>
-    (headers.cookie ?? "").split(/; */).some((cookie) => cookie.startsWith(`${name}=`) && value.matches(cookie.slice(name.length + 1)));
+    (headers.cookie ?? "")
+      .split(/; */)
+      .some((cookie) => cookie.startsWith(`${name}=`) && value.matches(cookie.slice(name.length + 1)));
   return {
     path: `/start/${randomBytes(16).toString("base64url")}`,
     setCookie: `${name}=${value.reveal()}; Path=/; HttpOnly; SameSite=Lax`,
     open(request) {
       // A browser that loads pages ahead of time: nobody has seen it, and it is opened again when somebody does.
       if (/prefetch/i.test(`${request.headers["sec-purpose"] ?? request.headers["purpose"] ?? ""}`)) return "prefetch";
-      if (!isOpened) return (isOpened = true), "first";
+      if (!isOpened) return ((isOpened = true), "first");
       return hasCookie(request) ? "again" : "opened-twice";
     },
     admits: (request) => !isOpened || hasCookie(request),

@@ -105,12 +105,23 @@ export function redirection(path: string, headers: Readonly<Record<string, strin
 
 /** A refusal, for anything but a browser on its way back from a login. */
 export function refusal(status: number, why: string, headers: Readonly<Record<string, string>> = {}): RenderedPage {
-  return { status, headers: { ...commonHeaders, "content-type": "text/plain; charset=utf-8", ...headers }, body: `${why}\n` };
+  return {
+    status,
+    headers: { ...commonHeaders, "content-type": "text/plain; charset=utf-8", ...headers },
+    body: `${why}\n`,
+  };
 }
 
-function wording(page: CallbackPage, { identity, issuer }: PageOwner): { status: number; mark: keyof typeof marks; title: string; lines: Line[] } {
-  const tryAgain: Line = { text: "Return to the terminal. To try again, run:", command: hintText(hint`${login()}`, { identity }) };
-  const reason = (said: string | undefined, otherwise: string): Line[] => (said?.trim() ? [`The answer of ${issuer}:`, { quoted: said.trim() }] : [otherwise]);
+function wording(
+  page: CallbackPage,
+  { identity, issuer }: PageOwner,
+): { status: number; mark: keyof typeof marks; title: string; lines: Line[] } {
+  const tryAgain: Line = {
+    text: "Return to the terminal. To try again, run:",
+    command: hintText(hint`${login()}`, { identity }),
+  };
+  const reason = (said: string | undefined, otherwise: string): Line[] =>
+    said?.trim() ? [`The answer of ${issuer}:`, { quoted: said.trim() }] : [otherwise];
   switch (page.kind) {
     case "success":
       return {
@@ -120,9 +131,22 @@ function wording(page: CallbackPage, { identity, issuer }: PageOwner): { status:
         lines: [`Logged in as ${page.account}.`, "You can close this window and return to the terminal."],
       };
     case "denied":
-      return { status: 403, mark: "bad", title: "Access was denied", lines: [...reason(page.said, "Nothing was changed."), tryAgain] };
+      return {
+        status: 403,
+        mark: "bad",
+        title: "Access was denied",
+        lines: [...reason(page.said, "Nothing was changed."), tryAgain],
+      };
     case "failed":
-      return { status: 500, mark: "bad", title: "The login failed", lines: [...reason(page.said, page.reason === undefined ? "The terminal shows why." : `The reason: ${page.reason}`), tryAgain] };
+      return {
+        status: 500,
+        mark: "bad",
+        title: "The login failed",
+        lines: [
+          ...reason(page.said, page.reason === undefined ? "The terminal shows why." : `The reason: ${page.reason}`),
+          tryAgain,
+        ],
+      };
     case "expired":
       return {
         status: 410,
@@ -155,7 +179,10 @@ function wording(page: CallbackPage, { identity, issuer }: PageOwner): { status:
         status: 409,
         mark: "note",
         title: "This address was already used",
-        lines: ["The terminal has received the answer. Opening the address again changes nothing.", "You can close this window."],
+        lines: [
+          "The terminal has received the answer. Opening the address again changes nothing.",
+          "You can close this window.",
+        ],
       };
   }
 }
@@ -165,7 +192,13 @@ function wording(page: CallbackPage, { identity, issuer }: PageOwner): { status:
  * override) or split it. The length is bounded, since the server chooses the text.
  */
 function escaped(text: string): string {
-  const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+  const entities: Readonly<Record<string, string>> = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "'": "&#39;",
+  };
   return [...text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "")]
     .slice(0, 500)
     .map((character) => entities[character] ?? character)

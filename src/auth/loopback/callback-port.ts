@@ -43,14 +43,19 @@ export async function takeCallbackPort<S extends Server>(
       cause: reason,
     });
   }
-  const why = reasonOf(reason) === "EADDRINUSE" ? "is in use by another program" : `cannot be opened (${reasonOf(reason)})`;
+  const why =
+    reasonOf(reason) === "EADDRINUSE" ? "is in use by another program" : `cannot be opened (${reasonOf(reason)})`;
   throw new AuthError("usage_invalid", `port ${port} ${why}`, {
     hint: hint`Leave --port out to use a free one: ${login()}`,
     cause: reason,
   });
 }
 
-async function take<S extends Server>(createServer: () => S, redirectHost: RedirectHost, candidate: number): Promise<{ servers: S[]; port: number }> {
+async function take<S extends Server>(
+  createServer: () => S,
+  redirectHost: RedirectHost,
+  candidate: number,
+): Promise<{ servers: S[]; port: number }> {
   const servers: S[] = [];
   let port = candidate;
   let absent: unknown;

@@ -11,19 +11,31 @@ type CallbackRequest =
  * Judges a request before anything in it is trusted. Every local program and every web page can reach the port. `authority`: the host and
  * port of the redirect URI.
  */
-export function callbackRequest(request: Pick<IncomingMessage, "method" | "url" | "headers">, authority: string, redirectPath: string): CallbackRequest {
-  const refused = (status: 403 | 405 | 421, why: string, headers: Record<string, string> = {}): CallbackRequest => ({ kind: "refused", status, headers, why });
+export function callbackRequest(
+  request: Pick<IncomingMessage, "method" | "url" | "headers">,
+  authority: string,
+  redirectPath: string,
+): CallbackRequest {
+  const refused = (status: 403 | 405 | 421, why: string, headers: Record<string, string> = {}): CallbackRequest => ({
+    kind: "refused",
+    status,
+    headers,
+    why,
+  });
   // DNS rebinding: a page of evil.example, when that name resolves to 127.0.0.1, is same-origin with this server and could read
   // its responses, but the browser still sends `Host: evil.example`.
   if (request.headers.host?.toLowerCase() !== authority) return refused(421, "this port does not serve that host");
   // The redirect is a navigation, which a browser sends without Origin; only a script or a form in a page sends one.
   const { origin } = request.headers;
-  if (origin !== undefined && origin !== `http://${authority}`) return refused(403, "cross-origin requests are refused");
+  if (origin !== undefined && origin !== `http://${authority}`)
+    return refused(403, "cross-origin requests are refused");
   if (request.method !== "GET") return refused(405, "only GET is allowed", { allow: "GET" });
 
   // Split by hand: a URL parser would turn `/x/../callback` and `//host/callback` into `/callback`.
   const [path, query = ""] = (request.url ?? "").split(/\?(.*)/s, 2);
-  return path === redirectPath ? { kind: "callback", params: new URLSearchParams(query) } : { kind: "page", path: path ?? "" };
+  return path === redirectPath
+    ? { kind: "callback", params: new URLSearchParams(query) }
+    : { kind: "page", path: path ?? "" };
 }
 
 /**

@@ -6,7 +6,14 @@ import type { Clock } from "../../platform/clock.ts";
 import { isOtherUser } from "../../platform/peer-user.ts";
 import type { AuthorizationResponse, UnrelatedRedirect } from "../oauth/authorization-code.ts";
 import { browserStart } from "./browser-start.ts";
-import { type CallbackOutcome, callbackPage, type PageOwner, redirection, refusal, type RenderedPage } from "./callback-page.ts";
+import {
+  type CallbackOutcome,
+  callbackPage,
+  type PageOwner,
+  redirection,
+  refusal,
+  type RenderedPage,
+} from "./callback-page.ts";
 import { type RedirectHost, takeCallbackPort } from "./callback-port.ts";
 import { callbackRequest, pastedParameters, pasteRefused } from "./callback-request.ts";
 
@@ -67,7 +74,14 @@ const maxSilentConnections = 64;
  * @throws {@link AuthError} when no port can be taken, see {@link takeCallbackPort}
  */
 export async function listenForCallback(options: ListenOptions): Promise<CallbackListener> {
-  const { judge, clock, owner, path: redirectPath = "/callback", redirectHost = "127.0.0.1", isForeign = isOtherUser } = options;
+  const {
+    judge,
+    clock,
+    owner,
+    path: redirectPath = "/callback",
+    redirectHost = "127.0.0.1",
+    isForeign = isOtherUser,
+  } = options;
   let settle: { resolve: (answer: AuthorizationResponse) => void; reject: (error: AuthError) => void } | undefined;
   const callback = new Promise<AuthorizationResponse>((resolve, reject) => (settle = { resolve, reject }));
   // Closing while nothing awaits it must not be an unhandled rejection.
@@ -117,7 +131,8 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
     if (path === wrongStatePath) return send(response, callbackPage({ kind: "wrong-state" }, owner));
     if (path === alreadyUsedPath) return send(response, callbackPage({ kind: "already-used" }, owner));
     // That a login has expired is no secret, and a late browser may be at any address.
-    if (outcome === undefined || (path !== donePath && outcome.kind !== "expired")) return send(response, refusal(404, "nothing here"));
+    if (outcome === undefined || (path !== donePath && outcome.kind !== "expired"))
+      return send(response, refusal(404, "nothing here"));
     // When the socket closes, not the response: closing everything earlier could cut the page off.
     if (answered) request.socket.once("close", () => gone.abort());
     send(response, callbackPage(outcome, owner));
@@ -134,7 +149,11 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
 
   const close = (): Promise<void> => {
     closing ??= (async () => {
-      settle?.reject(new AuthError("interrupted", "the login was canceled before the browser came back", { hint: hint`Run: ${login()}` }));
+      settle?.reject(
+        new AuthError("interrupted", "the login was canceled before the browser came back", {
+          hint: hint`Run: ${login()}`,
+        }),
+      );
       gone.abort();
       await Promise.all(servers.map(closeServer));
     })();
@@ -156,7 +175,8 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
   const accept = (pasted: string): void => {
     const answer = judge(pastedParameters(pasted, redirectUri));
     if (answer.kind === "unrelated") throw pasteRefused(`does not belong to this login: ${answer.reason}`);
-    if (answered || outcome !== undefined || closing !== undefined) throw pasteRefused("came after this login had ended");
+    if (answered || outcome !== undefined || closing !== undefined)
+      throw pasteRefused("came after this login had ended");
     end(answer);
   };
 
@@ -164,9 +184,13 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
 }
 
 function openedTwice(): AuthError {
-  return new AuthError("access_denied", "the address for the browser was opened twice, so somebody else may have taken part in this login", {
-    hint: hint`Nothing was changed. Try again: ${login()}. If it happens again, open the address yourself: ${login(undefined, "--no-browser")}`,
-  });
+  return new AuthError(
+    "access_denied",
+    "the address for the browser was opened twice, so somebody else may have taken part in this login",
+    {
+      hint: hint`Nothing was changed. Try again: ${login()}. If it happens again, open the address yourself: ${login(undefined, "--no-browser")}`,
+    },
+  );
 }
 
 /** A server that no peer can flood, slow down or keep open: size, time and number of what it reads are bounded. */

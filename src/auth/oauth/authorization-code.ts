@@ -32,7 +32,11 @@ interface AuthorizationRequest {
  * @param endpoint - `authorization_endpoint`; its query, if it has one, is kept (RFC 6749 §3.1)
  * @param extra - further parameters, such as `prompt`; they never override one of the protocol
  */
-export function authorizationRequest(endpoint: string, request: AuthorizationRequest, extra: Readonly<Record<string, string>> = {}): string {
+export function authorizationRequest(
+  endpoint: string,
+  request: AuthorizationRequest,
+  extra: Readonly<Record<string, string>> = {},
+): string {
   const url = new URL(endpoint);
   const parameters = {
     ...extra,
@@ -75,7 +79,9 @@ const known = ["state", "iss", "error", "error_description", "code"] as const; /
  */
 export function authorizationResponse(
   params: URLSearchParams,
-  expected: { state: Secret } & Partial<Pick<AuthorizationServer, "issuer" | "authorization_response_iss_parameter_supported">>,
+  expected: { state: Secret } & Partial<
+    Pick<AuthorizationServer, "issuer" | "authorization_response_iss_parameter_supported">
+  >,
 ): AuthorizationResponse | UnrelatedRedirect {
   // Parsers differ on which of two values counts, and attacks use the difference (RFC 6749 §3.1).
   if (known.some((name) => params.getAll(name).length > 1)) return { kind: "unrelated", reason: "parameter repeated" };
@@ -88,9 +94,11 @@ export function authorizationResponse(
 
   const iss = given("iss");
   // Simple string comparison, as RFC 9207 §2.4 requires: no normalization.
-  if (iss !== undefined && expected.issuer !== undefined && iss !== expected.issuer) return { kind: "mix-up", issuer: iss };
+  if (iss !== undefined && expected.issuer !== undefined && iss !== expected.issuer)
+    return { kind: "mix-up", issuer: iss };
   // Otherwise a server in a mix-up attack would only have to leave its name out.
-  if (iss === undefined && expected.authorization_response_iss_parameter_supported) return { kind: "mix-up", issuer: undefined };
+  if (iss === undefined && expected.authorization_response_iss_parameter_supported)
+    return { kind: "mix-up", issuer: undefined };
 
   const error = given("error");
   if (error !== undefined) return { kind: "error", error, description: given("error_description") };
@@ -110,7 +118,13 @@ export function authorizationResponse(
  */
 export function authorizationCodeGrant(
   server: AuthorizationServer,
-  grant: { client_id: string; code: Secret; code_verifier: Secret; redirect_uri: string; resource?: string | undefined },
+  grant: {
+    client_id: string;
+    code: Secret;
+    code_verifier: Secret;
+    redirect_uri: string;
+    resource?: string | undefined;
+  },
   options: ExchangeOptions,
 ): Promise<TokenResponse> {
   return tokenGrant(server, { grant_type: "authorization_code", ...grant }, options);

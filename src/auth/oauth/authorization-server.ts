@@ -40,7 +40,9 @@ export interface KnownServer {
 }
 
 /** The authorization server that a service without metadata is itself. `issuer`: without a trailing `/`. */
-export function defaultAuthorizationServer(issuer: string): AuthorizationServer & Required<Pick<AuthorizationServer, "userinfo_endpoint" | "logout_endpoint">> {
+export function defaultAuthorizationServer(
+  issuer: string,
+): AuthorizationServer & Required<Pick<AuthorizationServer, "userinfo_endpoint" | "logout_endpoint">> {
   return {
     issuer,
     authorization_endpoint: `${issuer}/oauth/authorize`,

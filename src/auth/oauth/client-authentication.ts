@@ -24,9 +24,14 @@ export function clientFetch({ clientId, clientSecret, server }: Client, fetch: F
   if (methods.includes("client_secret_basic")) {
     // A secret of its own: a service may quote it as it was sent, and there the client's is not to be recognized.
     const credentials = new Secret(Buffer.from(`${formEncoded(clientId)}:${formEncoded(secret)}`).toString("base64"));
-    return (input, init = {}) => fetch(input, { ...init, headers: { ...(init.headers as Record<string, string>), authorization: `Basic ${credentials.reveal()}` } });
+    return (input, init = {}) =>
+      fetch(input, {
+        ...init,
+        headers: { ...(init.headers as Record<string, string>), authorization: `Basic ${credentials.reveal()}` },
+      });
   }
-  return (input, init = {}) => fetch(input, { ...init, body: `${String(init.body)}&client_secret=${formEncoded(secret)}` });
+  return (input, init = {}) =>
+    fetch(input, { ...init, body: `${String(init.body)}&client_secret=${formEncoded(secret)}` });
 }
 
 /** As in a form: both halves are encoded before they are joined (RFC 6749 §2.3.1, appendix B). */

@@ -21,7 +21,13 @@ export interface RegisteredClient {
  */
 export async function registerClient(
   endpoint: string,
-  client: { client_name: string; software_id: string; software_version: string; redirect_uris: readonly string[]; scope: string | undefined },
+  client: {
+    client_name: string;
+    software_id: string;
+    software_version: string;
+    redirect_uris: readonly string[];
+    scope: string | undefined;
+  },
   options: ExchangeOptions,
 ): Promise<RegisteredClient> {
   const metadata = {
@@ -31,15 +37,24 @@ export async function registerClient(
     response_types: ["code"],
     token_endpoint_auth_method: "none",
   };
-  return registrationResponse(await send(endpoint, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(metadata) }, options));
+  return registrationResponse(
+    await send(
+      endpoint,
+      { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(metadata) },
+      options,
+    ),
+  );
 }
 
 async function registrationResponse(response: Response): Promise<RegisteredClient> {
   const body = await readJsonObject(response);
   // 201 by the RFC; some answer 200.
   if (!response.ok) throw serviceFailure(response, body);
-  if (body === undefined) throw invalidAnswer(response, "answered a registration with a body that is not a JSON object");
-  const { required, optional } = memberReader(body, (name, expected) => invalidAnswer(response, `sent a registration whose "${name}" is not ${expected}`));
+  if (body === undefined)
+    throw invalidAnswer(response, "answered a registration with a body that is not a JSON object");
+  const { required, optional } = memberReader(body, (name, expected) =>
+    invalidAnswer(response, `sent a registration whose "${name}" is not ${expected}`),
+  );
   const secret = optional("client_secret", text);
   return {
     client_id: required("client_id", text),

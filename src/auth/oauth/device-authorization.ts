@@ -51,9 +51,13 @@ export async function deviceAuthorizationRequest(
  * @throws {@link ServiceError} as `serviceFailure` when it is an error, or `service_answer_invalid` when it is not
  * RFC 8628 §3.2
  */
-export async function deviceAuthorizationResponse(response: Response, { issuer }: Pick<AuthorizationServer, "issuer">): Promise<DeviceAuthorization> {
+export async function deviceAuthorizationResponse(
+  response: Response,
+  { issuer }: Pick<AuthorizationServer, "issuer">,
+): Promise<DeviceAuthorization> {
   const body = await readJsonObject(response);
-  if (response.status !== 200 || (body?.["error"] !== undefined && body["device_code"] === undefined)) throw serviceFailure(response, body);
+  if (response.status !== 200 || (body?.["error"] !== undefined && body["device_code"] === undefined))
+    throw serviceFailure(response, body);
   if (body === undefined) throw invalidAnswer(response, "answered 200 with a body that is not a JSON object");
   // Without the value: it may be the device code.
   // Google has another name for the address.
@@ -73,7 +77,10 @@ export async function deviceAuthorizationResponse(response: Response, { issuer }
 }
 
 /** A page of text would push everything else off the screen. */
-const shownText: Kind<string> = { expected: "a short string", read: (value) => (typeof value === "string" && value.length <= 100 ? text.read(value) : undefined) };
+const shownText: Kind<string> = {
+  expected: "a short string",
+  read: (value) => (typeof value === "string" && value.length <= 100 ? text.read(value) : undefined),
+};
 
 /**
  * It is shown, and drawn as a QR code for another device to open: it may be nothing but the address of a page (S-007). In front of
@@ -82,7 +89,8 @@ const shownText: Kind<string> = { expected: "a short string", read: (value) => (
  * `\` or a letter of another alphabet another host.
  */
 function pageOf(server: URL): Kind<string> {
-  const isPage = (url: URL): boolean => isConfidential(url) && !url.username && !url.password && !leadsHome(url, server);
+  const isPage = (url: URL): boolean =>
+    isConfidential(url) && !url.username && !url.password && !leadsHome(url, server);
   return {
     expected: "the https: address of a page",
     read(value) {

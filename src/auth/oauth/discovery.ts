@@ -24,7 +24,11 @@ export type Discovery =
  * @throws {@link ServiceError} `network_unavailable` when there is no answer, and `service_answer_invalid` when all metadata that was found
  * is invalid
  */
-export async function discoverAuthorizationServer(issuer: string, options: ExchangeOptions, accepts: (found: string) => boolean = (found) => found === issuer): Promise<Discovery> {
+export async function discoverAuthorizationServer(
+  issuer: string,
+  options: ExchangeOptions,
+  accepts: (found: string) => boolean = (found) => found === issuer,
+): Promise<Discovery> {
   const found: { address: string; response: Response; body: JsonObject | undefined }[] = [];
   let invalid: unknown;
   for (const address of metadataAddresses(issuer)) {
@@ -48,7 +52,11 @@ export async function discoverAuthorizationServer(issuer: string, options: Excha
   const trouble = found.find(({ response }) => isTransientStatus(response.status));
   const reason = trouble
     ? serviceFailure(trouble.response, trouble.body)
-    : new ServiceError("service_answer_invalid", `"${issuer}" does not publish the metadata of an authorization server: ${said}`, { hint: "Check the address of the issuer" });
+    : new ServiceError(
+        "service_answer_invalid",
+        `"${issuer}" does not publish the metadata of an authorization server: ${said}`,
+        { hint: "Check the address of the issuer" },
+      );
   return { reason };
 }
 
@@ -61,7 +69,13 @@ function metadataAddresses(issuer: string): readonly string[] {
   const { origin, pathname } = new URL(issuer);
   const path = pathname.replace(/\/$/, "");
   const name = ".well-known/openid-configuration";
-  return [...new Set([`${origin}/.well-known/oauth-authorization-server${path}`, `${origin}${path}/${name}`, `${origin}/${name}${path}`])];
+  return [
+    ...new Set([
+      `${origin}/.well-known/oauth-authorization-server${path}`,
+      `${origin}${path}/${name}`,
+      `${origin}/${name}${path}`,
+    ]),
+  ];
 }
 
 /**
@@ -72,13 +86,20 @@ function metadataAddresses(issuer: string): readonly string[] {
  * @throws {@link ServiceError} `service_answer_invalid` when it describes a server other than the one that was asked, or one
  * that no secret may be sent to
  */
-function metadata(body: JsonObject, response: Response, asked: string, accepts: (found: string) => boolean): AuthorizationServer {
+function metadata(
+  body: JsonObject,
+  response: Response,
+  asked: string,
+  accepts: (found: string) => boolean,
+): AuthorizationServer {
   // Identical, character by character (§3.3): otherwise a user who may publish below some path of a host could speak for all of it.
   const found = body["issuer"];
   if (typeof found !== "string" || !accepts(found)) {
     const named = typeof found === "string" ? `names the issuer "${excerpt(found, 200)}"` : "names no issuer";
     throw new AuthError("service_answer_invalid", `the metadata of "${asked}" ${named}`, {
-      hint: differsBySlash(found, asked) ? hint`Name it as it names itself: ${login(undefined, "--issuer", found)}` : "Check the address of the issuer",
+      hint: differsBySlash(found, asked)
+        ? hint`Name it as it names itself: ${login(undefined, "--issuer", found)}`
+        : "Check the address of the issuer",
     });
   }
 
@@ -88,12 +109,18 @@ function metadata(body: JsonObject, response: Response, asked: string, accepts: 
       if (typeof value !== "string" || !URL.canParse(value)) return undefined;
       const url = new URL(value);
       // A server on another machine has no endpoints on this one.
-      const isAllowed = isConfidential(url) && !leadsHome(url, new URL(asked)) && !url.hash && !url.username && !url.password;
+      const isAllowed =
+        isConfidential(url) && !leadsHome(url, new URL(asked)) && !url.hash && !url.username && !url.password;
       return isAllowed ? value : undefined;
     },
   };
-  const { required, optional } = memberReader(body, (name, expected) => invalidAnswer(response, `sent metadata whose "${name}" is not ${expected}`));
-  const member = <Name extends keyof AuthorizationServer, Value>(name: Name, kind: Kind<Value>): { [key in Name]?: Value } => {
+  const { required, optional } = memberReader(body, (name, expected) =>
+    invalidAnswer(response, `sent metadata whose "${name}" is not ${expected}`),
+  );
+  const member = <Name extends keyof AuthorizationServer, Value>(
+    name: Name,
+    kind: Kind<Value>,
+  ): { [key in Name]?: Value } => {
     const value = optional(name, kind);
     return value === undefined ? {} : ({ [name]: value } as { [key in Name]: Value });
   };

@@ -97,7 +97,9 @@ function dpopFetch(key: Secret, clockOffsetMs: number, { fetch, clock, nonces = 
  */
 async function proofError(response: Response, clock: Clock): Promise<{ error?: unknown; response: Response }> {
   if (response.status !== 400 && response.status !== 401) return { response };
-  const challenge = challengesOf(response.headers).find(({ scheme, parameters }) => scheme === "dpop" && parameters.has("error"));
+  const challenge = challengesOf(response.headers).find(
+    ({ scheme, parameters }) => scheme === "dpop" && parameters.has("error"),
+  );
   if (challenge !== undefined) return { error: challenge.parameters.get("error"), response };
   const peeked = await peekBody(response, { clock });
   return { error: parseJsonObject(peeked.head)?.["error"], response: peeked.response };

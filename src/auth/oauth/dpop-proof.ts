@@ -12,7 +12,9 @@ export function createDpopKey(): Secret {
  * authorization request it binds the code to the key before the code is even issued (RFC 9449 §10).
  */
 export function dpopThumbprint(key: Secret): string {
-  return createHash("sha256").update(JSON.stringify(publicJwk(parse(key)))).digest("base64url");
+  return createHash("sha256")
+    .update(JSON.stringify(publicJwk(parse(key))))
+    .digest("base64url");
 }
 
 /** The public half of an EC key, in the order that a thumbprint needs (RFC 7638 §3.2). */
@@ -41,7 +43,8 @@ export function dpopProof(key: Secret, { htm, htu, now, access_token, nonce }: D
     htm,
     htu: origin + pathname,
     iat: Math.floor(now / 1000),
-    ath: access_token === undefined ? undefined : createHash("sha256").update(access_token, "ascii").digest("base64url"),
+    ath:
+      access_token === undefined ? undefined : createHash("sha256").update(access_token, "ascii").digest("base64url"),
     nonce,
   };
   const input = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".");

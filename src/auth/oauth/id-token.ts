@@ -39,7 +39,11 @@ const toleranceSeconds = 60;
  * @throws {@link AuthError} `service_answer_invalid` when it is not valid; {@link ServiceError} when the keys cannot be fetched
  * @internal
  */
-export async function validateIdToken(idToken: Secret, expected: ExpectedIdToken, options: ExchangeOptions): Promise<IdTokenClaims> {
+export async function validateIdToken(
+  idToken: Secret,
+  expected: ExpectedIdToken,
+  options: ExchangeOptions,
+): Promise<IdTokenClaims> {
   const jws = parseJws(idToken);
   const claims = idTokenClaims(jws, expected);
   await verifySignature(jws, expected.server, options);
@@ -56,23 +60,35 @@ export async function validateIdToken(idToken: Secret, expected: ExpectedIdToken
  * @throws {@link AuthError} `service_answer_invalid` when it is about another login
  * @internal
  */
-export function validateRefreshedIdToken(idToken: Secret, expected: Omit<ExpectedIdToken, "nonce">, previous: IdTokenClaims): void {
+export function validateRefreshedIdToken(
+  idToken: Secret,
+  expected: Omit<ExpectedIdToken, "nonce">,
+  previous: IdTokenClaims,
+): void {
   idTokenClaims(parseJws(idToken), expected, previous);
 }
 
-function idTokenClaims(jws: Jws, { server, client_id, access_token, now, nonce }: ExpectedIdToken, previous?: IdTokenClaims): IdTokenClaims {
+function idTokenClaims(
+  jws: Jws,
+  { server, client_id, access_token, now, nonce }: ExpectedIdToken,
+  previous?: IdTokenClaims,
+): IdTokenClaims {
   const { claims, alg } = jws;
   // Names and addresses are shown; values that a forger may have chosen are not, nor is the nonce.
   const refuse = (why: string): AuthError =>
-    new AuthError("service_answer_invalid", `the ID token of "${server.issuer}" ${why}`, { hint: hint`None of it was trusted. Try again: ${login()}` });
+    new AuthError("service_answer_invalid", `the ID token of "${server.issuer}" ${why}`, {
+      hint: hint`None of it was trusted. Try again: ${login()}`,
+    });
   const { required, optional } = memberReader(claims, (name, expected) =>
     refuse(claims[name] === undefined ? `has no "${name}"` : `has a "${name}" that is not ${expected}`),
   );
 
   const algorithms = server.id_token_signing_alg_values_supported;
-  if (algorithms !== undefined && !algorithms.includes(alg)) throw refuse(`is signed by ${alg}, which the server's metadata rules out`);
+  if (algorithms !== undefined && !algorithms.includes(alg))
+    throw refuse(`is signed by ${alg}, which the server's metadata rules out`);
   const issuer = issuerFor(server, claims);
-  if (issuer === undefined || claims["iss"] !== issuer) throw refuse(claims["iss"] === undefined ? 'has no "iss"' : `was issued by ${JSON.stringify(claims["iss"])}`);
+  if (issuer === undefined || claims["iss"] !== issuer)
+    throw refuse(claims["iss"] === undefined ? 'has no "iss"' : `was issued by ${JSON.stringify(claims["iss"])}`);
   const sub = required("sub", text);
 
   const aud = claims["aud"];
@@ -80,7 +96,8 @@ function idTokenClaims(jws: Jws, { server, client_id, access_token, now, nonce }
   if (!audience.includes(client_id)) throw refuse(`is not for the client "${client_id}"`);
   // A token for several audiences must have been issued to this client, or any of them could present its own here.
   const azp = claims["azp"];
-  if ((azp !== undefined || audience.length > 1) && azp !== client_id) throw refuse(`was issued to a client other than "${client_id}"`);
+  if ((azp !== undefined || audience.length > 1) && azp !== client_id)
+    throw refuse(`was issued to a client other than "${client_id}"`);
 
   const nowSeconds = now / 1000;
   if (required("exp", number) <= nowSeconds - toleranceSeconds) throw refuse("has expired");
@@ -89,7 +106,8 @@ function idTokenClaims(jws: Jws, { server, client_id, access_token, now, nonce }
 
   // Optional in an answer of the token endpoint (§3.1.3.6), but compared whenever it is present.
   const at_hash = claims["at_hash"];
-  if (at_hash !== undefined && at_hash !== leftHalfHash(alg, access_token)) throw refuse("belongs to another access token");
+  if (at_hash !== undefined && at_hash !== leftHalfHash(alg, access_token))
+    throw refuse("belongs to another access token");
 
   const auth_time = optional("auth_time", number);
   const sent = claims["nonce"];
@@ -121,6 +139,8 @@ function issuerFor({ issuer }: AuthorizationServer, { tid }: Jws["claims"]): str
 
 /** The left half of the hash, by the hash function of the signature (§3.1.3.6). */
 function leftHalfHash(alg: string, accessToken: Secret): string {
-  const digest = createHash(signatureAlgorithms.get(alg)?.hash ?? "sha256").update(accessToken.reveal(), "ascii").digest();
+  const digest = createHash(signatureAlgorithms.get(alg)?.hash ?? "sha256")
+    .update(accessToken.reveal(), "ascii")
+    .digest();
   return digest.subarray(0, digest.length / 2).toString("base64url");
 }

@@ -14,10 +14,17 @@ type Jwk = Readonly<Record<string, unknown>>;
  * @throws {@link AuthError} `service_answer_invalid` when none of its keys made the signature; {@link ServiceError} as
  * `jwkSetResponse` when the keys cannot be fetched
  */
-export async function verifySignature(jws: Jws, { issuer, jwks_uri }: AuthorizationServer, options: ExchangeOptions): Promise<void> {
-  if (jwks_uri === undefined) throw new AuthError("service_answer_invalid", `"${issuer}" does not publish its signing keys ("jwks_uri")`);
+export async function verifySignature(
+  jws: Jws,
+  { issuer, jwks_uri }: AuthorizationServer,
+  options: ExchangeOptions,
+): Promise<void> {
+  if (jwks_uri === undefined)
+    throw new AuthError("service_answer_invalid", `"${issuer}" does not publish its signing keys ("jwks_uri")`);
   const fetchKeys = async (): Promise<readonly Jwk[]> =>
-    jwkSetResponse(await send(jwks_uri, { headers: { accept: "application/jwk-set+json, application/json" } }, options));
+    jwkSetResponse(
+      await send(jwks_uri, { headers: { accept: "application/jwk-set+json, application/json" } }, options),
+    );
   let keys = await fetchKeys();
   if (jws.kid !== undefined && !keys.some(({ kid }) => kid === jws.kid)) keys = await fetchKeys();
   const fault = signatureFault(jws, keys);

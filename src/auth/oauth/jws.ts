@@ -33,7 +33,15 @@ const eddsa: SignatureAlgorithm = { kty: "OKP", crv: "Ed25519", digest: null, ha
  */
 export const signatureAlgorithms: ReadonlyMap<string, SignatureAlgorithm> = new Map<string, SignatureAlgorithm>([
   ["RS256", { kty: "RSA", digest: "sha256", hash: "sha256", how: { padding: constants.RSA_PKCS1_PADDING } }],
-  ["PS256", { kty: "RSA", digest: "sha256", hash: "sha256", how: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST } }],
+  [
+    "PS256",
+    {
+      kty: "RSA",
+      digest: "sha256",
+      hash: "sha256",
+      how: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST },
+    },
+  ],
   ["ES256", { kty: "EC", crv: "P-256", digest: "sha256", hash: "sha256", how: { dsaEncoding: "ieee-p1363" } }],
   ["EdDSA", eddsa],
   ["Ed25519", eddsa],
@@ -51,7 +59,9 @@ export function parseJws(token: Secret): Jws {
   if (parameters === undefined || claims === undefined) throw refuse("contains something other than JSON objects");
   const { alg, kid, crit } = parameters;
   if (typeof alg !== "string" || !signatureAlgorithms.has(alg)) {
-    throw refuse(`is signed by ${JSON.stringify(alg) ?? "nothing"}, and only ${[...signatureAlgorithms.keys()].join(", ")} are accepted`);
+    throw refuse(
+      `is signed by ${JSON.stringify(alg) ?? "nothing"}, and only ${[...signatureAlgorithms.keys()].join(", ")} are accepted`,
+    );
   }
   // A critical header that is not understood makes the token invalid (RFC 7515 §4.1.11), and none is understood here.
   if (crit !== undefined) throw refuse('has a "crit" header that is not understood');
@@ -62,7 +72,10 @@ export function parseJws(token: Secret): Jws {
 /** Whether a key made the signature. The caller has checked that the key is of the algorithm's kind. */
 export function isSignedBy(key: KeyObject, jws: Jws): boolean {
   const algorithm = signatureAlgorithms.get(jws.alg);
-  return algorithm !== undefined && verify(algorithm.digest, Buffer.from(jws.input), { key, ...algorithm.how }, jws.signature);
+  return (
+    algorithm !== undefined &&
+    verify(algorithm.digest, Buffer.from(jws.input), { key, ...algorithm.how }, jws.signature)
+  );
 }
 
 function jsonObject(part: string): JsonObject | undefined {

@@ -34,7 +34,8 @@ const githubIssuer = "https://github.com/login/oauth";
 const providers: Readonly<Record<ProviderName, NamedProvider>> = {
   github: {
     documentation: "https://docs.github.com/apps/building-oauth-apps/authorizing-oauth-apps",
-    manner: "no metadata, no refresh token, no expiry; without a client secret only the login with a code; a logout is local only",
+    manner:
+      "no metadata, no refresh token, no expiry; without a client secret only the login with a code; a logout is local only",
     issuer: githubIssuer,
     server: {
       issuer: githubIssuer,
@@ -64,7 +65,8 @@ const providers: Readonly<Record<ProviderName, NamedProvider>> = {
   },
   microsoft: {
     documentation: "https://learn.microsoft.com/en-us/entra/identity-platform/v2-protocols-oidc",
-    manner: "one issuer for each tenant (--tenant, common by default); scopes of one resource at a time; a logout is local only",
+    manner:
+      "one issuer for each tenant (--tenant, common by default); scopes of one resource at a time; a logout is local only",
     issuer: "https://login.microsoftonline.com/TENANT/v2.0",
     issuerTemplate: "https://login.microsoftonline.com/TENANT/v2.0",
     service: "https://graph.microsoft.com",

@@ -21,22 +21,33 @@ export interface ProtectedResource {
  * @returns undefined when it does not answer with such a challenge
  * @throws {@link ServiceError} `network_unavailable`, or `service_answer_invalid` when its metadata are not its own
  */
-export async function challengedResource(address: string, options: ExchangeOptions): Promise<ProtectedResource | undefined> {
-  const response = await send(address, { method: "GET", headers: { accept: "application/json, text/event-stream" } }, options);
+export async function challengedResource(
+  address: string,
+  options: ExchangeOptions,
+): Promise<ProtectedResource | undefined> {
+  const response = await send(
+    address,
+    { method: "GET", headers: { accept: "application/json, text/event-stream" } },
+    options,
+  );
   await discardBody(response);
   if (response.status !== 401) return undefined;
   const challenge = challengesOf(response.headers).find(({ parameters }) => parameters.has("resource_metadata"));
   const metadata = challenge?.parameters.get("resource_metadata");
   if (metadata === undefined || !URL.canParse(metadata)) return undefined;
   const url = new URL(metadata);
-  if (!isConfidential(url) || leadsHome(url, new URL(address))) throw invalidAnswer(response, "names metadata at an address that is not confidential");
+  if (!isConfidential(url) || leadsHome(url, new URL(address)))
+    throw invalidAnswer(response, "names metadata at an address that is not confidential");
   const found = await resourceMetadata(url.href, address, options);
   // What this very request would have needed takes precedence over all that there is (RFC 6750 §3).
   return found && { ...found, scope: challenge?.parameters.get("scope") || found.scope };
 }
 
 /** Looks for the metadata of a protected resource at its well-known addresses (RFC 9728 §3.1): some refuse without a challenge that names them. */
-export async function wellKnownResource(address: string, options: ExchangeOptions): Promise<ProtectedResource | undefined> {
+export async function wellKnownResource(
+  address: string,
+  options: ExchangeOptions,
+): Promise<ProtectedResource | undefined> {
   const { origin, pathname } = new URL(address);
   const name = `${origin}/.well-known/oauth-protected-resource`;
   for (const url of new Set([name + pathname.replace(/\/$/, ""), name])) {
@@ -50,16 +61,24 @@ export async function wellKnownResource(address: string, options: ExchangeOption
  * Judges metadata. They are those of the address only if its tokens are for that address, or for all that lies above it on the same
  * host (RFC 9728 §3.3): otherwise another resource's tokens would be sent here, which it could use there.
  */
-async function resourceMetadata(url: string, address: string, options: ExchangeOptions): Promise<ProtectedResource | undefined> {
+async function resourceMetadata(
+  url: string,
+  address: string,
+  options: ExchangeOptions,
+): Promise<ProtectedResource | undefined> {
   const response = await send(url, { method: "GET" }, options);
   const body = await readJsonObject(response);
   if (response.status !== 200 || body === undefined) return undefined;
   const { resource, authorization_servers: servers } = body;
   if (!isAddress(resource) || !targetOf(new URL(address), withoutEndSlashes(resource)).isService) {
-    throw invalidAnswer(response, `sent the metadata of ${typeof resource === "string" ? `"${excerpt(resource, 200)}"` : "no resource"}, and not of "${address}"`);
+    throw invalidAnswer(
+      response,
+      `sent the metadata of ${typeof resource === "string" ? `"${excerpt(resource, 200)}"` : "no resource"}, and not of "${address}"`,
+    );
   }
   const issuer: unknown = Array.isArray(servers) ? servers[0] : undefined;
-  const isServer = isAddress(issuer) && isConfidential(new URL(issuer)) && !leadsHome(new URL(issuer), new URL(address));
+  const isServer =
+    isAddress(issuer) && isConfidential(new URL(issuer)) && !leadsHome(new URL(issuer), new URL(address));
   if (!isServer) throw invalidAnswer(response, "names no authorization server with a confidential address");
   const scopes: unknown = body["scopes_supported"];
   const scope = Array.isArray(scopes) ? scopes.filter((name) => typeof name === "string").join(" ") : "";

@@ -10,9 +10,17 @@ import { form, invalidAnswer, readJsonObject, send, serviceFailure, type Exchang
  * @param server - one with a `pushed_authorization_request_endpoint`
  * @throws {@link AuthError} `service_answer_invalid` when the server has no such endpoint; {@link ServiceError} as `send`
  */
-export function pushedAuthorizationRequest(server: AuthorizationServer, address: string, options: ExchangeOptions): Promise<Response> {
+export function pushedAuthorizationRequest(
+  server: AuthorizationServer,
+  address: string,
+  options: ExchangeOptions,
+): Promise<Response> {
   const endpoint = server.pushed_authorization_request_endpoint;
-  if (endpoint === undefined) throw new AuthError("service_answer_invalid", `"${server.issuer}" accepts only pushed requests, and does not say where`);
+  if (endpoint === undefined)
+    throw new AuthError(
+      "service_answer_invalid",
+      `"${server.issuer}" accepts only pushed requests, and does not say where`,
+    );
   return send(endpoint, leaving("nothing", form(Object.fromEntries(new URL(address).searchParams))), options);
 }
 
@@ -22,12 +30,17 @@ export function pushedAuthorizationRequest(server: AuthorizationServer, address:
  * @returns the address to open in the browser instead: nothing but the client and the reference (RFC 9126 §4)
  * @throws {@link ServiceError} as `serviceFailure` when it is an error, `service_answer_invalid` when it is not RFC 9126 §2.2
  */
-export async function pushedAuthorizationResponse(response: Response, server: AuthorizationServer, client_id: string): Promise<string> {
+export async function pushedAuthorizationResponse(
+  response: Response,
+  server: AuthorizationServer,
+  client_id: string,
+): Promise<string> {
   const body = await readJsonObject(response);
   // 201 by the RFC; some answer 200.
   if (!response.ok) throw serviceFailure(response, body);
   const reference = body?.["request_uri"];
-  if (typeof reference !== "string" || reference === "") throw invalidAnswer(response, 'answered without a "request_uri"');
+  if (typeof reference !== "string" || reference === "")
+    throw invalidAnswer(response, 'answered without a "request_uri"');
   const url = new URL(server.authorization_endpoint);
   url.searchParams.set("client_id", client_id);
   url.searchParams.set("request_uri", reference);

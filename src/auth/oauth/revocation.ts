@@ -33,7 +33,8 @@ export async function revokeTokens(
     } catch (error) {
       if (!(error instanceof AuthError)) throw error;
       // The access token is of the same grant: a server that no longer knows it has ended it with the refresh token.
-      const isEnded = token === "access_token" && results[0]?.error === undefined && results.length > 0 && saysUnknown(error);
+      const isEnded =
+        token === "access_token" && results[0]?.error === undefined && results.length > 0 && saysUnknown(error);
       results.push({ token, error: isEnded ? undefined : error });
     }
   }
@@ -46,7 +47,14 @@ export async function revokeTokens(
  */
 function saysUnknown(error: AuthError): boolean {
   if (!(error instanceof ServiceError) || error.code !== "service_rejected") return false;
-  return ["invalid_token", "invalid_request", "invalid_grant", "token_revoked", "token_expired", "expired_token"].includes(error.error ?? "");
+  return [
+    "invalid_token",
+    "invalid_request",
+    "invalid_grant",
+    "token_revoked",
+    "token_expired",
+    "expired_token",
+  ].includes(error.error ?? "");
 }
 
 /**

@@ -23,7 +23,12 @@ export function scopeNames(scope: string): string[] {
 export function requestedScope(asked: string | undefined, server: AuthorizationServer | undefined): string {
   const listed = server?.scopes_supported;
   const knows = listed === undefined ? undefined : new Set(listed);
-  const names = asked !== undefined ? scopeNames(asked) : knows === undefined ? ownScopes : [...openIdScopes, ...ownScopes].filter((name) => knows.has(name));
+  const names =
+    asked !== undefined
+      ? scopeNames(asked)
+      : knows === undefined
+        ? ownScopes
+        : [...openIdScopes, ...ownScopes].filter((name) => knows.has(name));
   const takesOffline = server === undefined || (knows === undefined ? asked === undefined : knows.has(offline));
   return (takesOffline && !names.includes(offline) ? [offline, ...names] : names).join(" ");
 }
@@ -34,14 +39,31 @@ export function requestedScope(asked: string | undefined, server: AuthorizationS
  * Servers leave out what is granted in another form: the refresh token and the ID token are themselves the grant of `offline_access`
  * and of `openid`. Some write a scope with the address of its resource before it, or leave it out.
  */
-export function missingScope(requested: string, granted: { scope: string; refreshToken?: unknown; idToken?: unknown }): string | undefined {
+export function missingScope(
+  requested: string,
+  granted: { scope: string; refreshToken?: unknown; idToken?: unknown },
+): string | undefined {
   // GitHub separates them by commas.
   const names = granted.scope.split(/[\s,]+/).filter(Boolean);
   const isGranted = (name: string): boolean => {
-    if ((name === offline && granted.refreshToken !== undefined) || (openIdScopes.includes(name) && granted.idToken !== undefined)) return true;
-    return names.some((given) => given === name || given.endsWith(`/${name}`) || given.endsWith(`/userinfo.${name}`) || name.endsWith(`/${given}`));
+    if (
+      (name === offline && granted.refreshToken !== undefined) ||
+      (openIdScopes.includes(name) && granted.idToken !== undefined)
+    )
+      return true;
+    return names.some(
+      (given) =>
+        given === name ||
+        given.endsWith(`/${name}`) ||
+        given.endsWith(`/userinfo.${name}`) ||
+        name.endsWith(`/${given}`),
+    );
   };
-  return scopeNames(requested).filter((name) => !isGranted(name)).join(" ") || undefined;
+  return (
+    scopeNames(requested)
+      .filter((name) => !isGranted(name))
+      .join(" ") || undefined
+  );
 }
 
 /** An `invalid_scope` that says what was sent and what the server knows; every other error unchanged. */
@@ -49,7 +71,8 @@ export function withScopes(error: unknown, { server, scope }: { server: Authoriz
   if (!(error instanceof ServiceError) || error.error !== "invalid_scope") return error;
   const { scopes_supported: listed } = server;
   const accepted = scopeNames(scope).filter((name) => listed?.includes(name));
-  const known = listed === undefined ? "the issuer lists none" : `the issuer lists ${listed.map((name) => `"${name}"`).join(", ")}`;
+  const known =
+    listed === undefined ? "the issuer lists none" : `the issuer lists ${listed.map((name) => `"${name}"`).join(", ")}`;
   const { status, code } = error;
   return new ServiceError(code, `${error.message}: "${scope}" was sent, and ${known}`, {
     status,

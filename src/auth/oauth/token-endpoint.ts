@@ -28,7 +28,9 @@ export interface TokenResponse {
 }
 
 /** What is exchanged for tokens, in the standards' spelling. */
-type Grant = { readonly grant_type: string; readonly client_id: string } & Readonly<Record<string, string | Secret | undefined>>;
+type Grant = { readonly grant_type: string; readonly client_id: string } & Readonly<
+  Record<string, string | Secret | undefined>
+>;
 
 /**
  * Exchanges a grant for tokens (RFC 6749 §3.2), as a public client: with the client's id and no secret.
@@ -37,10 +39,21 @@ type Grant = { readonly grant_type: string; readonly client_id: string } & Reado
  * @throws {@link ServiceError} `network_unavailable`, or as {@link tokenResponse}
  * @internal
  */
-export async function tokenGrant(server: AuthorizationServer, grant: Grant, options: ExchangeOptions): Promise<TokenResponse> {
+export async function tokenGrant(
+  server: AuthorizationServer,
+  grant: Grant,
+  options: ExchangeOptions,
+): Promise<TokenResponse> {
   const isRefresh = grant.grant_type === "refresh_token";
-  const request = form(Object.fromEntries(Object.entries(grant).map(([name, value]) => [name, value instanceof Secret ? value.reveal() : value])));
-  return tokenResponse(await send(server.token_endpoint, isRefresh ? leaving("nothing once answered", request) : request, options), isRefresh);
+  const request = form(
+    Object.fromEntries(
+      Object.entries(grant).map(([name, value]) => [name, value instanceof Secret ? value.reveal() : value]),
+    ),
+  );
+  return tokenResponse(
+    await send(server.token_endpoint, isRefresh ? leaving("nothing once answered", request) : request, options),
+    isRefresh,
+  );
 }
 
 /**
@@ -54,13 +67,17 @@ export async function tokenGrant(server: AuthorizationServer, grant: Grant, opti
 async function tokenResponse(response: Response, isRefresh: boolean): Promise<TokenResponse> {
   const body = await readJsonObject(response);
   // Some servers send errors with a status of 200.
-  if (response.status !== 200 || (body?.["error"] !== undefined && body["access_token"] === undefined)) throw serviceFailure(response, body);
+  if (response.status !== 200 || (body?.["error"] !== undefined && body["access_token"] === undefined))
+    throw serviceFailure(response, body);
   const wrong = (name: string, expected: string): Error =>
     invalidAnswer(response, `sent a token answer whose "${name}" is not ${expected}`);
   if (body === undefined) throw invalidAnswer(response, "answered 200 with a body that is not a JSON object");
 
   // Some servers leave no member out, and write "" for those without a value.
-  const { optional } = memberReader(Object.fromEntries(Object.entries(body).filter(([, value]) => value !== "")), wrong);
+  const { optional } = memberReader(
+    Object.fromEntries(Object.entries(body).filter(([, value]) => value !== "")),
+    wrong,
+  );
   const unlessRefresh = <T, F>(name: string, kind: Kind<T>, fallback: F): T | F | undefined => {
     try {
       return optional(name, kind);
@@ -97,4 +114,7 @@ async function tokenResponse(response: Response, isRefresh: boolean): Promise<To
   };
 }
 
-const date: Kind<string> = { expected: "a date", read: (value) => (typeof value === "string" && !Number.isNaN(Date.parse(value)) ? value : undefined) };
+const date: Kind<string> = {
+  expected: "a date",
+  read: (value) => (typeof value === "string" && !Number.isNaN(Date.parse(value)) ? value : undefined),
+};

@@ -10,7 +10,8 @@ interface Challenge {
 
 // No character class overlaps with what follows it, so no input makes these patterns backtrack.
 const scheme = /[ \t,]*([!#$%&'*+.^_`|~\w-]+)(?=[ \t,]|$)/y;
-const parameter = /[ \t,]*([!#$%&'*+.^_`|~\w-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~\w-]+)(?=[ \t,]|$))/y;
+const parameter =
+  /[ \t,]*([!#$%&'*+.^_`|~\w-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~\w-]+)(?=[ \t,]|$))/y;
 const token68 = /[ \t]+[\w.~+/-]+=*(?=[ \t]*(?:,|$))/y;
 
 /**
@@ -47,7 +48,9 @@ export function challengesOf(headers: Headers): Challenge[] {
  * access token alone. Where there is no JSON, the challenge counts (RFC 6750 §3, RFC 9449 §7.1).
  */
 export function saysSessionEnded(headers: Headers, body: JsonObject | undefined): boolean {
-  const challenge = challengesOf(headers).find(({ scheme, parameters }) => (scheme === "bearer" || scheme === "dpop") && parameters.has("error"));
+  const challenge = challengesOf(headers).find(
+    ({ scheme, parameters }) => (scheme === "bearer" || scheme === "dpop") && parameters.has("error"),
+  );
   const error = body?.["error"] ?? challenge?.parameters.get("error");
   return error === "session_invalid" || error === "token_revoked";
 }

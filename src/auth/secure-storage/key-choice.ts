@@ -44,7 +44,11 @@ export async function chooseKey(facts: ChoiceFacts): Promise<KeyHeader> {
   try {
     return await keychainHeader(keychain, current?.source === "keychain" ? current.account : accountOf(folder));
   } catch (error) {
-    const mayFallBack = requested === undefined && current?.source !== "keychain" && error instanceof AuthError && error.code === "keychain_unavailable";
+    const mayFallBack =
+      requested === undefined &&
+      current?.source !== "keychain" &&
+      error instanceof AuthError &&
+      error.code === "keychain_unavailable";
     if (!mayFallBack) throw current?.source === "keychain" ? whereSealed(error) : error;
     await agree(facts, error.message);
     return newFileHeader(facts);
@@ -77,7 +81,11 @@ function accountOf(folder: string): string {
 async function agree({ consent }: ChoiceFacts, reason: string): Promise<void> {
   if (await consent(reason)) return;
   const agreed = login(undefined, "--yes");
-  throw new AuthError("consent_required", "you are not logged in, and nothing was stored: the encrypted file was declined", {
-    hint: hint`The file is safe from a copy and from other users, but not from your own programs. To agree to it: ${agreed}. To log in for one command, and store nothing: ${login(undefined, "--storage", "memory")}`,
-  });
+  throw new AuthError(
+    "consent_required",
+    "you are not logged in, and nothing was stored: the encrypted file was declined",
+    {
+      hint: hint`The file is safe from a copy and from other users, but not from your own programs. To agree to it: ${agreed}. To log in for one command, and store nothing: ${login(undefined, "--storage", "memory")}`,
+    },
+  );
 }

@@ -5,7 +5,10 @@ import { fileURLToPath } from "node:url";
 import { openWayTo, type OpenFolder } from "../../platform/folders-above.ts";
 
 /** The native library, as files to try in this order (for one libc and another); or why there is none to use. */
-export type KeychainLibrary = { readonly files: readonly string[] } | { readonly missing: string } | { readonly open: OpenFolder };
+export type KeychainLibrary =
+  | { readonly files: readonly string[] }
+  | { readonly missing: string }
+  | { readonly open: OpenFolder };
 
 const dependency = "@napi-rs/keyring";
 
@@ -26,11 +29,17 @@ const builds: Partial<Record<string, readonly string[]>> = {
  * @param places - files of this program; by default this module, or the one file that a bundler has made of it
  * @param platform - as `process.platform` and `process.arch`
  */
-export function findKeychainLibrary(places: readonly string[] = ownFiles(), { platform, arch }: { platform: string; arch: string } = process): KeychainLibrary {
+export function findKeychainLibrary(
+  places: readonly string[] = ownFiles(),
+  { platform, arch }: { platform: string; arch: string } = process,
+): KeychainLibrary {
   const suffixes = (builds[platform] ?? [""]).map((build) => `${platform}-${arch}${build}`);
   const found = places.flatMap((place) => inPnp(place, suffixes) ?? nextTo(place, suffixes));
   if (found.length === 0) return { missing: "it is not installed next to this program" };
-  const judged = found.map(({ way, file }) => ({ file, open: platform === "win32" ? undefined : way.flatMap((path) => openWayTo(path))[0] }));
+  const judged = found.map(({ way, file }) => ({
+    file,
+    open: platform === "win32" ? undefined : way.flatMap((path) => openWayTo(path))[0],
+  }));
   const files = judged.filter(({ open }) => open === undefined).map(({ file }) => file);
   const open = judged.find((one) => one.open)?.open;
   return files.length === 0 && open !== undefined ? { open } : { files };
@@ -48,7 +57,11 @@ function nextTo(place: string, suffixes: readonly string[]): Found[] {
     .flatMap((way) => {
       const folder = realpathSync(way);
       return suffixes
-        .flatMap((suffix) => [folder, ...dependencyFolders(folder, `${dependency}-${suffix}`)].map((inside) => join(inside, `keyring.${suffix}.node`)))
+        .flatMap((suffix) =>
+          [folder, ...dependencyFolders(folder, `${dependency}-${suffix}`)].map((inside) =>
+            join(inside, `keyring.${suffix}.node`),
+          ),
+        )
         .filter(isFile)
         .map((native) => ({ file: realpathSync(native), way: [way, native] }));
     });
@@ -58,7 +71,9 @@ function nextTo(place: string, suffixes: readonly string[]): Found[] {
 function dependencyFolders(folder: string, name: string): string[] {
   const scope = basename(dirname(folder)).startsWith("@") ? dirname(folder) : folder;
   const around = basename(dirname(scope)) === "node_modules" ? [dirname(scope)] : [];
-  return [join(folder, "node_modules"), ...around].map((modules) => join(modules, name)).filter((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory());
+  return [join(folder, "node_modules"), ...around]
+    .map((modules) => join(modules, name))
+    .filter((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory());
 }
 
 /** The folder of a file, and those above that have a manifest, up to the first that is a package with a name. */

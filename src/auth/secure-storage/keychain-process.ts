@@ -70,7 +70,8 @@ writeSync(3, JSON.stringify(answer(JSON.parse(readFileSync(0, "utf8")))) + "\\n"
 const marker = "IN_KEYCHAIN_PROCESS";
 
 /** The part of the environment that the process is given: how to find the session bus, a display and system libraries. No secret is among them. */
-const passed = /^(PATH|HOME|USER|LOGNAME|TMPDIR|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_\w+|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|LD_LIBRARY_PATH|NIX_LD\w*|SYSTEMROOT|WINDIR)$/i;
+const passed =
+  /^(PATH|HOME|USER|LOGNAME|TMPDIR|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_\w+|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|LD_LIBRARY_PATH|NIX_LD\w*|SYSTEMROOT|WINDIR)$/i;
 
 /** A process that has not been asked yet. */
 interface KeychainProcess {
@@ -100,7 +101,11 @@ export function startKeychainProcess(env: Environment): void {
  * @param env - variables that take precedence over this process's own
  * @throws what the system says when no process can be started, and the signal's reason
  */
-export async function askKeychainProcess(request: KeychainRequest, env: Environment, signal: AbortSignal): Promise<KeychainAnswer> {
+export async function askKeychainProcess(
+  request: KeychainRequest,
+  env: Environment,
+  signal: AbortSignal,
+): Promise<KeychainAnswer> {
   const noNode = whyNone();
   if (noNode !== undefined) return { noNode };
   const library = (await import("./keychain-library.ts")).findKeychainLibrary();
@@ -130,7 +135,8 @@ export async function askKeychainProcess(request: KeychainRequest, env: Environm
 /** Whether the process keeps this one alive. Some runtimes cannot say so for each part, and none can for a process that was not started. */
 function keepAlive({ child, answer }: KeychainProcess, how: "ref" | "unref"): void {
   if (child.pid === undefined) return;
-  for (const one of [child, child.stdin as Partial<Socket> | null, answer as Partial<Socket> | null | undefined]) one?.[how]?.();
+  for (const one of [child, child.stdin as Partial<Socket> | null, answer as Partial<Socket> | null | undefined])
+    one?.[how]?.();
 }
 
 /** Why no process can be started that asks; undefined where one can. */

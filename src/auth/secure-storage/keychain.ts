@@ -48,11 +48,23 @@ export function createKeychain({ identity, clock, env, timeoutMs = 3000, ask }: 
     const limit = clock.timeout(timeoutMs);
     let answer: KeychainAnswer;
     try {
-      answer = await (ask ?? (await import("./keychain-process.ts")).askKeychainProcess)({ ...request, service }, env, limit);
+      answer = await (ask ?? (await import("./keychain-process.ts")).askKeychainProcess)(
+        { ...request, service },
+        env,
+        limit,
+      );
     } catch (cause) {
-      if (!limit.aborted) throw unavailable(`the keychain cannot be asked (${cause instanceof Error ? cause.message : String(cause)})`, cause);
+      if (!limit.aborted)
+        throw unavailable(
+          `the keychain cannot be asked (${cause instanceof Error ? cause.message : String(cause)})`,
+          cause,
+        );
       const waited = `${timeoutMs / 1000} s`;
-      throw new AuthError("keychain_unavailable", `the keychain did not answer within ${waited}; it may be waiting to be unlocked`, { hint: unlock });
+      throw new AuthError(
+        "keychain_unavailable",
+        `the keychain did not answer within ${waited}; it may be waiting to be unlocked`,
+        { hint: unlock },
+      );
     }
     if (!("key" in answer)) throw explain(answer);
     return answer.key === null ? undefined : new Secret(answer.key);
@@ -61,7 +73,11 @@ export function createKeychain({ identity, clock, env, timeoutMs = 3000, ask }: 
     async read(account) {
       const key = await call({ operation: "read", account });
       if (key !== undefined && Buffer.from(key.reveal(), "base64url").length !== keyBytes) {
-        throw new AuthError("storage_damaged", `the keychain's entry "${service}" for "${account}" is not a key of ${keyBytes} bytes`, { hint: startOver });
+        throw new AuthError(
+          "storage_damaged",
+          `the keychain's entry "${service}" for "${account}" is not a key of ${keyBytes} bytes`,
+          { hint: startOver },
+        );
       }
       return key;
     },
@@ -77,7 +93,10 @@ export function keychainOf(own: SimpleKeychain | false): Keychain {
     try {
       return await ask(own);
     } catch (cause) {
-      throw unavailable(`the program's keychain failed (${cause instanceof Error ? cause.message : String(cause)})`, cause);
+      throw unavailable(
+        `the program's keychain failed (${cause instanceof Error ? cause.message : String(cause)})`,
+        cause,
+      );
     }
   };
   return {
@@ -104,14 +123,21 @@ export function keychainAccount(file: SealedFile): string | undefined {
 /** The key that a header names in the keychain. */
 export function keychainKey(keychain: Keychain): KeySource {
   return {
-    mismatch: { message: "it was sealed with a key other than the one in the keychain, or it was changed", hint: startOver },
+    mismatch: {
+      message: "it was sealed with a key other than the one in the keychain, or it was changed",
+      hint: startOver,
+    },
     async open(header) {
       if (header.source !== "keychain") throw new TypeError("not a keychain key");
       const key = await keychain.read(header.account).catch((error: unknown) => {
         throw whereSealed(error);
       });
       if (key !== undefined) return Buffer.from(key.reveal(), "base64url");
-      throw new AuthError("keychain_unavailable", `the keychain no longer has the key of the session ("${header.account}")`, { hint: startOver });
+      throw new AuthError(
+        "keychain_unavailable",
+        `the keychain no longer has the key of the session ("${header.account}")`,
+        { hint: startOver },
+      );
     },
   };
 }
@@ -119,18 +145,31 @@ export function keychainKey(keychain: Keychain): KeySource {
 /** A failure of the keychain that has the key of the sessions: the way out is a login without them. */
 export function whereSealed(error: unknown): unknown {
   if (!(error instanceof AuthError) || error.next === undefined) return error;
-  return new AuthError(error.code, error.message, { hint: error.next.map((part) => (part === useFile ? useFileInstead : part)), cause: error.cause });
+  return new AuthError(error.code, error.message, {
+    hint: error.next.map((part) => (part === useFile ? useFileInstead : part)),
+    cause: error.cause,
+  });
 }
 
 function explain(answer: Exclude<KeychainAnswer, { key: unknown }>): AuthError {
   if ("failed" in answer) return explainFailure(answer.failed);
-  if ("missing" in answer) return unavailable(`there is no keychain here: the optional package "@napi-rs/keyring" cannot be loaded (${answer.missing})`);
-  if ("noNode" in answer) return unavailable(`the keychain is asked in a separate Node.js process, which cannot be started here (${answer.noNode})`);
+  if ("missing" in answer)
+    return unavailable(
+      `there is no keychain here: the optional package "@napi-rs/keyring" cannot be loaded (${answer.missing})`,
+    );
+  if ("noNode" in answer)
+    return unavailable(
+      `the keychain is asked in a separate Node.js process, which cannot be started here (${answer.noNode})`,
+    );
   const { path, uid, mode } = answer.open;
   const isOurs = uid === process.geteuid?.() || uid === 0;
-  const who = isOurs ? `can be changed by others (mode ${mode.toString(8).padStart(4, "0")})` : `belongs to another user (uid ${uid})`;
+  const who = isOurs
+    ? `can be changed by others (mode ${mode.toString(8).padStart(4, "0")})`
+    : `belongs to another user (uid ${uid})`;
   const next = isOurs ? hint`Run: ${{ run: ["chmod", "go-w", path] }}; or keep` : hint`Keep`;
-  return new AuthError("keychain_unavailable", `the keychain's library is not loaded, since "${path}" ${who}`, { hint: hint`${next} the key elsewhere: ${useFile}` });
+  return new AuthError("keychain_unavailable", `the keychain's library is not loaded, since "${path}" ${who}`, {
+    hint: hint`${next} the key elsewhere: ${useFile}`,
+  });
 }
 
 function explainFailure(reason: string): AuthError {
@@ -144,5 +183,8 @@ function explainFailure(reason: string): AuthError {
 }
 
 function unavailable(message: string, cause?: unknown): AuthError {
-  return new AuthError("keychain_unavailable", message, { hint: hint`Keep the key elsewhere: ${useFile}. A program can pass a "storage" of its own`, cause });
+  return new AuthError("keychain_unavailable", message, {
+    hint: hint`Keep the key elsewhere: ${useFile}. A program can pass a "storage" of its own`,
+    cause,
+  });
 }

@@ -27,7 +27,12 @@ export type MachineKey = KeySource & Required<Pick<KeySource, "prepare">>;
 /** A header with a fresh salt, for a new key of this machine and user. */
 export function newMachineHeader(): KeyHeader {
   // A machine may get an id later, or lose it: the header says which kind of key it was.
-  return { source: "machine", kdf: "hkdf", machineId: machineId() !== undefined, salt: randomBytes(16).toString("base64") };
+  return {
+    source: "machine",
+    kdf: "hkdf",
+    machineId: machineId() !== undefined,
+    salt: randomBytes(16).toString("base64"),
+  };
 }
 
 /**
@@ -45,7 +50,8 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
   const restore = hint`Restore it from a backup, or set ${variable} to what it was at login. If it is lost: ${startOver}`;
   const read = async (): Promise<Buffer | undefined> => {
     const text = (await about(variable, () => readPrivateFile(path())))?.toString("latin1");
-    if (text === undefined || /^[0-9a-f]{64}$/.test(text)) return text === undefined ? undefined : Buffer.from(text, "hex");
+    if (text === undefined || /^[0-9a-f]{64}$/.test(text))
+      return text === undefined ? undefined : Buffer.from(text, "hex");
     throw new AuthError("storage_unreadable", `"${path()}" does not contain a secret of this program: it was changed`, {
       // Never replaced by a new one as long as it is there: somebody may still repair it.
       hint: hint`Restore it from a backup. If it is lost: ${{ run: ["mv", path(), `${path()}.old`] }}, then ${startOver}`,
@@ -60,13 +66,24 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
       if (!isMachineHeader(header)) throw new TypeError("not a key of this machine");
       const id = header.machineId ? machine() : "";
       if (id === undefined) {
-        throw new AuthError("storage_unreadable", "the session is sealed with the machine's ID, and /etc/machine-id cannot be read", {
-          hint: hint`Restore that file, or let this program read it. If it is lost: ${startOver}`,
-        });
+        throw new AuthError(
+          "storage_unreadable",
+          "the session is sealed with the machine's ID, and /etc/machine-id cannot be read",
+          {
+            hint: hint`Restore that file, or let this program read it. If it is lost: ${startOver}`,
+          },
+        );
       }
       const secret = await read();
-      if (secret === undefined) throw new AuthError("storage_unreadable", `the secret that opens the session is missing: there is no "${path()}"`, { hint: restore });
-      return Buffer.from(hkdfSync("sha256", secret, Buffer.from(header.salt, "base64"), JSON.stringify([identity.name, id]), 32));
+      if (secret === undefined)
+        throw new AuthError(
+          "storage_unreadable",
+          `the secret that opens the session is missing: there is no "${path()}"`,
+          { hint: restore },
+        );
+      return Buffer.from(
+        hkdfSync("sha256", secret, Buffer.from(header.salt, "base64"), JSON.stringify([identity.name, id]), 32),
+      );
     },
     async prepare() {
       if ((await read()) !== undefined) return;

@@ -28,7 +28,11 @@ export function vaultOf(place: SimpleVault): Vault {
         await place.set(text);
       } catch (cause) {
         if (cause instanceof AuthError) throw cause;
-        throw new AuthError("storage_unwritable", `the session could not be stored: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+        throw new AuthError(
+          "storage_unwritable",
+          `the session could not be stored: ${cause instanceof Error ? cause.message : String(cause)}`,
+          { cause },
+        );
       }
       writes += 1;
     },
@@ -46,7 +50,11 @@ export function vaultOf(place: SimpleVault): Vault {
 const heldLocks = new WeakMap<Vault, Map<string, Promise<void>>>();
 
 /** The lock of a vault that has none: between its users in this process. Same parameters and failures as {@link Vault.lock}. */
-export async function lockInProcess(vault: Vault, name: string, { clock, timeoutMs, unless }: VaultLockOptions): Promise<VaultLock | undefined> {
+export async function lockInProcess(
+  vault: Vault,
+  name: string,
+  { clock, timeoutMs, unless }: VaultLockOptions,
+): Promise<VaultLock | undefined> {
   const held = heldLocks.get(vault) ?? new Map<string, Promise<void>>();
   heldLocks.set(vault, held);
   const startedAt = clock.monotonic();
@@ -54,7 +62,11 @@ export async function lockInProcess(vault: Vault, name: string, { clock, timeout
     const left = timeoutMs - (clock.monotonic() - startedAt);
     if (left <= 0) {
       const waited = `waited ${Math.round(timeoutMs / 100) / 10} s`;
-      throw new AuthError("lock_unavailable", `${waited} for another part of this program to refresh or store the session`, { hint: "Try again" });
+      throw new AuthError(
+        "lock_unavailable",
+        `${waited} for another part of this program to refresh or store the session`,
+        { hint: "Try again" },
+      );
     }
     const released = new AbortController();
     await Promise.race([holder, clock.sleep(left, { signal: released.signal }).catch(() => undefined)]);

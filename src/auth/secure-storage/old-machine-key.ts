@@ -41,11 +41,13 @@ export function oldFingerprint({ name }: Identity): string {
 export function removeCachedKeys({ name }: Identity, env: Environment): void {
   const uid = process.getuid?.();
   const runtime = uid === undefined ? undefined : env["XDG_RUNTIME_DIR"];
-  const folder = runtime && isAbsolute(runtime) ? join(runtime, name) : join(tmpdir(), uid === undefined ? name : `${name}-${uid}`);
+  const folder =
+    runtime && isAbsolute(runtime) ? join(runtime, name) : join(tmpdir(), uid === undefined ? name : `${name}-${uid}`);
   try {
     const stats = lstatSync(folder);
     if (!stats.isDirectory() || (uid !== undefined && stats.uid !== uid)) return;
-    for (const file of readdirSync(folder)) if (/^[0-9a-f]{32}\.key$/.test(file)) rmSync(join(folder, file), { force: true });
+    for (const file of readdirSync(folder))
+      if (/^[0-9a-f]{32}\.key$/.test(file)) rmSync(join(folder, file), { force: true });
   } catch {
     // There is none, most likely.
   }

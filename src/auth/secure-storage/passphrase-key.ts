@@ -23,7 +23,10 @@ export function passphraseKey(passphrase: Secret | undefined): KeySource {
   return {
     mismatch: { message: "the passphrase is not the one it was sealed with, or the file was changed", hint: setIt },
     async open(header) {
-      if (passphrase === undefined) throw new AuthError("storage_unreadable", "the session is sealed with a passphrase, and none is set", { hint: setIt });
+      if (passphrase === undefined)
+        throw new AuthError("storage_unreadable", "the session is sealed with a passphrase, and none is set", {
+          hint: setIt,
+        });
       return scryptKey(Buffer.from(passphrase.reveal().normalize("NFC")), header);
     },
   };
@@ -35,7 +38,11 @@ export async function scryptKey(secret: Buffer, header: KeyHeader): Promise<Buff
   // The header is not authenticated until the key is known: a cost chosen by an attacker could use up all memory.
   if (N !== cost.N || r !== cost.r || p !== cost.p) {
     const asked = `N ${N}, r ${r}, p ${p}`;
-    throw new AuthError("storage_damaged", `the session file asks for scrypt with ${asked}, which this version never wrote`, { hint: startOver });
+    throw new AuthError(
+      "storage_damaged",
+      `the session file asks for scrypt with ${asked}, which this version never wrote`,
+      { hint: startOver },
+    );
   }
   const run = promisify<Buffer, Buffer, number, typeof cost, Buffer>(scrypt);
   return run(secret, Buffer.from(salt, "base64"), keyBytes, cost);

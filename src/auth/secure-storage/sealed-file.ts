@@ -100,13 +100,21 @@ export class SealedFile implements Vault {
    * Seals a content and replaces the file with it. Without a reservation no more room is taken than the content needs, since the disk may
    * be almost full. Throws `storage_unwritable`; the old file is still there then.
    */
-  async write(content: string, { reservation: given, key: newHeader }: { reservation?: Reservation; key?: KeyHeader } = {}): Promise<void> {
+  async write(
+    content: string,
+    { reservation: given, key: newHeader }: { reservation?: Reservation; key?: KeyHeader } = {},
+  ): Promise<void> {
     const reservation = given ?? (await changes()).reservePrivateFile(this.path, 0);
     try {
       const { header, key } = await this.#sealingKey(newHeader);
       // Random nonces under one key are safe for 2^32 writes (SP 800-38D §8.3): a refresh a second for 136 years.
       const nonce = randomBytes(12);
-      const unsealed = { version: versionOf(header), cipher: "AES-256-GCM", key: header, nonce: nonce.toString("base64") };
+      const unsealed = {
+        version: versionOf(header),
+        cipher: "AES-256-GCM",
+        key: header,
+        nonce: nonce.toString("base64"),
+      };
       const encipher = createCipheriv(cipher, key, nonce, { authTagLength: tagBytes });
       encipher.setAAD(additionalData(unsealed));
       const ciphertext = Buffer.concat([encipher.update(content, "utf8"), encipher.final(), encipher.getAuthTag()]);
@@ -131,7 +139,8 @@ export class SealedFile implements Vault {
 
   async #key(header: KeyHeader): Promise<Buffer> {
     const text = JSON.stringify(header);
-    if (this.#opened?.header !== text) this.#opened = { header: text, key: await (await this.#keySourceOf(header)).open(header) };
+    if (this.#opened?.header !== text)
+      this.#opened = { header: text, key: await (await this.#keySourceOf(header)).open(header) };
     return this.#opened.key;
   }
 
@@ -157,11 +166,16 @@ export class SealedFile implements Vault {
       throw damaged("is damaged: it is cut short or was changed");
     }
     if (typeof envelope?.version === "number" && envelope.version > newestVersion) {
-      throw new AuthError("storage_unreadable", `"${this.path}" was written by a newer version (format ${envelope.version}; this one reads ${newestVersion})`, {
-        hint: "Update to the latest version",
-      });
+      throw new AuthError(
+        "storage_unreadable",
+        `"${this.path}" was written by a newer version (format ${envelope.version}; this one reads ${newestVersion})`,
+        {
+          hint: "Update to the latest version",
+        },
+      );
     }
-    if (!isEnvelope(envelope) || !Buffer.from(serialize(envelope)).equals(bytes)) throw damaged("is damaged: it was changed");
+    if (!isEnvelope(envelope) || !Buffer.from(serialize(envelope)).equals(bytes))
+      throw damaged("is damaged: it was changed");
     return envelope;
   }
 }
@@ -183,7 +197,8 @@ function unseal(envelope: Envelope, key: Buffer): string {
 function isEnvelope(value: Envelope | null): value is Envelope {
   if (typeof value !== "object" || value === null) return false;
   const { key } = value;
-  if (value.cipher !== "AES-256-GCM" || typeof key !== "object" || key === null || value.version !== versionOf(key)) return false;
+  if (value.cipher !== "AES-256-GCM" || typeof key !== "object" || key === null || value.version !== versionOf(key))
+    return false;
   return isKeyHeader(key) && isBase64(value.nonce, 12) && isBase64(value.ciphertext, tagBytes);
 }
 

@@ -15,7 +15,14 @@ export interface SimpleKeychain {
 export type KeyHeader =
   | { readonly source: "keychain"; readonly account: string }
   // Of a passphrase; of the machine, in files from before there was a secret.
-  | { readonly source: "passphrase" | "machine"; readonly kdf: "scrypt"; readonly N: number; readonly r: number; readonly p: number; readonly salt: string }
+  | {
+      readonly source: "passphrase" | "machine";
+      readonly kdf: "scrypt";
+      readonly N: number;
+      readonly r: number;
+      readonly p: number;
+      readonly salt: string;
+    }
   | { readonly source: "machine"; readonly kdf: "hkdf"; readonly machineId: boolean; readonly salt: string };
 
 /** A lock that is held. */

@@ -31,7 +31,19 @@ export class CurrentSession {
   #held: HeldSession | undefined;
 
   /** `profile`: undefined for the one that is active at the first read; `service`: undefined for the profile's own. */
-  constructor({ store, clock, events, profile, service }: { store: SessionStore; clock: Clock; events: EventEmitter<TokenEvents>; profile: string | undefined; service: string | undefined }) {
+  constructor({
+    store,
+    clock,
+    events,
+    profile,
+    service,
+  }: {
+    store: SessionStore;
+    clock: Clock;
+    events: EventEmitter<TokenEvents>;
+    profile: string | undefined;
+    service: string | undefined;
+  }) {
     this.#store = store;
     this.#clock = clock;
     this.#events = events;
@@ -81,9 +93,12 @@ export class CurrentSession {
     // S-001: what one service issued is never sent to another, whatever the environment says now.
     if (this.#service !== profile.service) {
       this.#held = undefined;
-      throw new NotAuthenticatedError(`profile "${this.profile}" is logged in to ${profile.service}, not to ${this.#service}`, {
-        hint: hint`Log in there with a profile of its own: ${{ command: "auth login", options: ["--profile", "NAME"] }}`,
-      });
+      throw new NotAuthenticatedError(
+        `profile "${this.profile}" is logged in to ${profile.service}, not to ${this.#service}`,
+        {
+          hint: hint`Log in there with a profile of its own: ${{ command: "auth login", options: ["--profile", "NAME"] }}`,
+        },
+      );
     }
     return profile.session;
   }
@@ -101,7 +116,8 @@ export class CurrentSession {
   isEnough(session: Session, need: AccessTokenOptions): boolean {
     const known = this.#held?.session;
     const enough = isEnough(this.hold(session), need, this.#clock);
-    if (enough && known !== undefined && !known.accessToken.equals(session.accessToken)) this.announce("adopted", session);
+    if (enough && known !== undefined && !known.accessToken.equals(session.accessToken))
+      this.announce("adopted", session);
     return enough;
   }
 
@@ -124,7 +140,11 @@ export class CurrentSession {
 function hold(session: Session, previous: HeldSession | undefined, clock: Clock): HeldSession {
   const known = previous?.session;
   // A server may give the same token again with a new expiry.
-  if (previous && known?.accessToken.equals(session.accessToken) && known.accessTokenExpiresAt === session.accessTokenExpiresAt) {
+  if (
+    previous &&
+    known?.accessToken.equals(session.accessToken) &&
+    known.accessTokenExpiresAt === session.accessTokenExpiresAt
+  ) {
     return known === session ? previous : { ...previous, session };
   }
   const expiresAtMonotonic = clock.monotonic() + remainingMs(session, clock.now());
@@ -141,7 +161,9 @@ function isEnough(held: HeldSession, { minValidityMs = 0, rejected }: AccessToke
   const now = clock.now();
   if (now >= held.enoughFrom && now < held.enoughUntil && minValidityMs === 0 && rejected === undefined) return true;
   if (held.token === rejected) return false;
-  const left = Math.min(held.expiresAtMonotonic - clock.monotonic(), remainingMs(held.session, now)) - requiredMs(held.session, minValidityMs);
+  const left =
+    Math.min(held.expiresAtMonotonic - clock.monotonic(), remainingMs(held.session, now)) -
+    requiredMs(held.session, minValidityMs);
   if (left <= 0) return false;
   held.enoughFrom = now;
   held.enoughUntil = now + Math.min(left, 1_000);

@@ -23,7 +23,11 @@ export async function keepFresh(
       if (signal.aborted) return;
       if (error instanceof NotAuthenticatedError) throw error;
       failures += 1;
-      waitMs = retryDelay({ attempt: failures, retryAfterMs: error instanceof ServiceError ? error.retryAfterMs : undefined, random: random() });
+      waitMs = retryDelay({
+        attempt: failures,
+        retryAfterMs: error instanceof ServiceError ? error.retryAfterMs : undefined,
+        random: random(),
+      });
     }
     await clock.sleep(waitMs, { signal, background: true }).catch(() => undefined);
   }

@@ -59,19 +59,31 @@ export async function requestRefresh(
   const proving = tokenEndpointFetch(session, { fetch, clock });
   for (let attempt = 1, waited = waitedMs; ; attempt += 1) {
     // A process that was stopped for so long that another took its lock must not send what the other has spent.
-    if (!lock.held()) throw new AuthError("lock_unavailable", "the lock on the session was lost while this process was stopped", { hint: "Try again" });
+    if (!lock.held())
+      throw new AuthError("lock_unavailable", "the lock on the session was lost while this process was stopped", {
+        hint: "Try again",
+      });
     const sentAt = clock.now();
     try {
       // A token that was sent without an answer may be spent already. Sending it again loses nothing: it is the only one there
       // is, and servers that rotate tokens are more likely to forgive a replay the sooner it comes.
       const grant = { client_id, refresh_token: refreshToken, resource };
-      const tokens = await refreshTokenGrant(session.server, grant, { clock, fetch: proving, signal, timeoutMs: refreshLimitMs });
+      const tokens = await refreshTokenGrant(session.server, grant, {
+        clock,
+        fetch: proving,
+        signal,
+        timeoutMs: refreshLimitMs,
+      });
       requireContinuation(session, profile, tokens, sentAt);
       return { tokens, sentAt };
     } catch (error) {
       if (signal.aborted) throw unanswered(session, error);
       if (judgeRefreshFailure(error) !== "transient") throw error;
-      const waitMs = retryDelay({ attempt, retryAfterMs: error instanceof ServiceError ? error.retryAfterMs : undefined, random: random() });
+      const waitMs = retryDelay({
+        attempt,
+        retryAfterMs: error instanceof ServiceError ? error.retryAfterMs : undefined,
+        random: random(),
+      });
       waited += waitMs;
       if (waited > retryBudgetMs) throw error;
       await clock.sleep(waitMs);
@@ -86,10 +98,15 @@ function requireContinuation(session: Session, profile: string, tokens: TokenRes
   try {
     validateTokenType({ tokenType: token_type, dpopKey }, server.issuer);
     const now = sessionTokens(tokens, sentAt, session).issuedAt;
-    if (id_token !== undefined && idToken !== undefined) validateRefreshedIdToken(id_token, { server, client_id, access_token, now }, idToken);
+    if (id_token !== undefined && idToken !== undefined)
+      validateRefreshedIdToken(id_token, { server, client_id, access_token, now }, idToken);
   } catch (cause) {
     if (!(cause instanceof AuthError)) throw cause;
-    throw new NotAuthenticatedError(`the session was not continued: ${cause.message}`, { code: "session_ended", hint: hint`Run: ${login(profile)}`, cause });
+    throw new NotAuthenticatedError(`the session was not continued: ${cause.message}`, {
+      code: "session_ended",
+      hint: hint`Run: ${login(profile)}`,
+      cause,
+    });
   }
 }
 

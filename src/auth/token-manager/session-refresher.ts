@@ -84,7 +84,8 @@ export class SessionRefresher {
           if (stored !== undefined) return stored;
           continue;
         }
-        if (isSuccessor || !(await this.#hasSuccessor(session, answer.error))) return await this.#giveUp(session, need, answer.error);
+        if (isSuccessor || !(await this.#hasSuccessor(session, answer.error)))
+          return await this.#giveUp(session, need, answer.error);
         isSuccessor = true;
       } finally {
         // Kept while the disk has a spent refresh token: another process would send it, and end the session.
@@ -119,7 +120,12 @@ export class SessionRefresher {
   }
 
   /** @returns undefined when something was stored while this process waited: perhaps a token, which can be used without the lock */
-  async #lock(session: Session, need: AccessTokenOptions, startedAt: number, mark: string | undefined): Promise<VaultLock | undefined> {
+  async #lock(
+    session: Session,
+    need: AccessTokenOptions,
+    startedAt: number,
+    mark: string | undefined,
+  ): Promise<VaultLock | undefined> {
     if (this.#unsaved !== undefined) return this.#unsaved.lock;
     const { store, clock } = this.#options;
     // A caller whose token is still good does not wait for a holder that is stopped, or that the service keeps waiting.
@@ -132,12 +138,23 @@ export class SessionRefresher {
   async #request(session: Session, lock: VaultLock, startedAt: number): Promise<StorableTokens | { error: unknown }> {
     const { store, clock, fetch, random } = this.#options;
     const { profile } = this.#current;
-    if (session.refreshToken === undefined) return { error: this.#ended(undefined, "the access token expired, and the service gave no refresh token") };
+    if (session.refreshToken === undefined)
+      return { error: this.#ended(undefined, "the access token expired, and the service gave no refresh token") };
     let room: StoreReservation | undefined;
     try {
       // Once the disk has a spent token, there is nothing on it to lose.
       if (this.#unsaved === undefined) room = await store.reserve();
-      return { ...(await requestRefresh(session, session.refreshToken, { profile, clock, fetch, random, lock, waitedMs: clock.monotonic() - startedAt })), room };
+      return {
+        ...(await requestRefresh(session, session.refreshToken, {
+          profile,
+          clock,
+          fetch,
+          random,
+          lock,
+          waitedMs: clock.monotonic() - startedAt,
+        })),
+        room,
+      };
     } catch (error) {
       room?.discard();
       return { error };
@@ -148,7 +165,11 @@ export class SessionRefresher {
    * Stores a refreshed session, or keeps it in memory, with the lock, until the disk takes it. Undefined when a new login came first: its
    * token may not be enough either.
    */
-  async #store(session: Session, { tokens, sentAt, room }: StorableTokens, lock: VaultLock): Promise<Session | undefined> {
+  async #store(
+    session: Session,
+    { tokens, sentAt, room }: StorableTokens,
+    lock: VaultLock,
+  ): Promise<Session | undefined> {
     const next: Session = { ...session, ...sessionTokens(tokens, sentAt, session) };
     this.#unsaved = { expected: this.#unsaved?.expected ?? session, next, lock };
     let stored: Session;
@@ -186,7 +207,8 @@ export class SessionRefresher {
     if (session.refreshToken === undefined || (verdict !== "dead" && verdict !== "replayed")) return false;
     const { clock } = this.#options;
     const refused = this.#unsaved?.expected ?? session;
-    const waitMs = verdict === "replayed" && error instanceof ServiceError ? Math.min(error.retryAfterMs ?? 0, retryBudgetMs) : 0;
+    const waitMs =
+      verdict === "replayed" && error instanceof ServiceError ? Math.min(error.retryAfterMs ?? 0, retryBudgetMs) : 0;
     for (const until = clock.monotonic() + waitMs; ; await clock.sleep(50)) {
       if (!isSameSession(await this.#current.load(), refused)) {
         this.#unsaved = undefined;
@@ -198,8 +220,13 @@ export class SessionRefresher {
 
   async #giveUp(session: Session, need: AccessTokenOptions, error: unknown): Promise<Session> {
     const verdict = judgeRefreshFailure(error);
-    if (session.refreshToken !== undefined && verdict === "dead") return this.#clear(this.#unsaved?.expected ?? session, error);
-    return this.#fallBack(session, need, verdict === "replayed" ? refreshedElsewhere(this.#current.profile, error) : error);
+    if (session.refreshToken !== undefined && verdict === "dead")
+      return this.#clear(this.#unsaved?.expected ?? session, error);
+    return this.#fallBack(
+      session,
+      need,
+      verdict === "replayed" ? refreshedElsewhere(this.#current.profile, error) : error,
+    );
   }
 
   /** Removes a session that expired or was revoked, if it is the one that is stored (S-002). */
@@ -210,7 +237,8 @@ export class SessionRefresher {
     try {
       const ends = Date.parse(stored.refreshTokenExpiresAt ?? "");
       const reason = ends <= this.#options.clock.now() + stored.clockOffsetMs ? "expired" : "revoked";
-      if (await this.#options.store.clearSession(profile, stored)) this.#options.events.emit("cleared", { profile, reason });
+      if (await this.#options.store.clearSession(profile, stored))
+        this.#options.events.emit("cleared", { profile, reason });
     } catch (error) {
       // The service will refuse it again next time; what the user has to know now is that the session ended.
       if (!(error instanceof AuthError)) throw error;
@@ -223,26 +251,39 @@ export class SessionRefresher {
   #fallBack(session: Session, need: AccessTokenOptions, error: unknown): Session {
     if (!(error instanceof AuthError)) throw error;
     this.#options.events.emit("refused", { profile: this.#current.profile, error });
-    if (need.rejected === session.accessToken.reveal() || remainingMs(session, this.#options.clock.now()) <= 0) throw error;
+    if (need.rejected === session.accessToken.reveal() || remainingMs(session, this.#options.clock.now()) <= 0)
+      throw error;
     return session;
   }
 
   #ended(cause?: unknown, message = "Session expired or revoked"): NotAuthenticatedError {
-    return new NotAuthenticatedError(message, { code: "session_ended", hint: hint`Run: ${login(this.#current.profile)}`, cause });
+    return new NotAuthenticatedError(message, {
+      code: "session_ended",
+      hint: hint`Run: ${login(this.#current.profile)}`,
+      cause,
+    });
   }
 }
 
 function expiredOnArrival({ server }: Session): ServiceError {
-  return new ServiceError("service_answer_invalid", `"${server.token_endpoint}" sent an access token that has already expired ("expires_in")`, {
-    status: 200,
-    hint: "You are still logged in. Try again; if it happens every time, the service needs to be fixed",
-  });
+  return new ServiceError(
+    "service_answer_invalid",
+    `"${server.token_endpoint}" sent an access token that has already expired ("expires_in")`,
+    {
+      status: 200,
+      hint: "You are still logged in. Try again; if it happens every time, the service needs to be fixed",
+    },
+  );
 }
 
 function refreshedElsewhere(profile: string, cause: unknown): ServiceError {
-  return new ServiceError("service_unavailable", "another program has just refreshed this session, and its result is not stored here", {
-    status: 409,
-    hint: hint`Try again in a moment. If it happens every time, log in again: ${login(profile, "--force")}`,
-    cause,
-  });
+  return new ServiceError(
+    "service_unavailable",
+    "another program has just refreshed this session, and its result is not stored here",
+    {
+      status: 409,
+      hint: hint`Try again in a moment. If it happens every time, log in again: ${login(profile, "--force")}`,
+      cause,
+    },
+  );
 }

@@ -78,7 +78,11 @@ export class TokenManager {
     if (accessToken) return { token: accessToken.reveal(), tokenType: "Bearer", expiresAt: undefined };
     const session = await this.getSession(options);
     const { tokenType, accessTokenExpiresAt: ends, clockOffsetMs } = session;
-    return { token: session.accessToken.reveal(), tokenType, expiresAt: ends === undefined ? undefined : ends - clockOffsetMs };
+    return {
+      token: session.accessToken.reveal(),
+      tokenType,
+      expiresAt: ends === undefined ? undefined : ends - clockOffsetMs,
+    };
   }
 
   /**
@@ -103,7 +107,9 @@ export class TokenManager {
    */
   getCredential(options: AccessTokenOptions = {}): Promise<Credential> {
     const { accessToken } = this.#options;
-    return accessToken === undefined ? this.getSession(options) : Promise.resolve({ accessToken, tokenType: "Bearer", clockOffsetMs: 0 });
+    return accessToken === undefined
+      ? this.getSession(options)
+      : Promise.resolve({ accessToken, tokenType: "Bearer", clockOffsetMs: 0 });
   }
 
   /**
@@ -142,10 +148,14 @@ export class TokenManager {
       // Logged out meanwhile: then there is nothing to lose.
       if (error instanceof NotAuthenticatedError) return;
       if (!(error instanceof AuthError)) throw error;
-      throw new AuthError(error.code, `the refreshed session could not be stored and ends with this process: ${error.message}`, {
-        hint: hint`Fix that, then log in again: ${login(this.profile, "--force")}`,
-        cause: error,
-      });
+      throw new AuthError(
+        error.code,
+        `the refreshed session could not be stored and ends with this process: ${error.message}`,
+        {
+          hint: hint`Fix that, then log in again: ${login(this.profile, "--force")}`,
+          cause: error,
+        },
+      );
     }
   }
 
@@ -218,7 +228,14 @@ export class TokenManager {
   async #loadRefresher(): Promise<SessionRefresher> {
     const { SessionRefresher } = await import("./session-refresher.ts");
     const { store, clock, fetch } = this.#options;
-    return (this.#refresher ??= new SessionRefresher({ store, current: this.#current, clock, fetch, random: this.#random, events: this.#emitter }));
+    return (this.#refresher ??= new SessionRefresher({
+      store,
+      current: this.#current,
+      clock,
+      fetch,
+      random: this.#random,
+      events: this.#emitter,
+    }));
   }
 
   /**

@@ -97,19 +97,25 @@ export async function holdConnection({ url, ticket }: WebSocketTicket, options: 
 function refused(url: URL, status: number): ServiceError {
   const where = shownAddress(url);
   const batches = hint`Events are still sent in batches: ${{ command: "sync now" }}`;
-  if (status === 0) return new ServiceError("network_unavailable", `cannot open a connection to ${where}`, { hint: batches });
+  if (status === 0)
+    return new ServiceError("network_unavailable", `cannot open a connection to ${where}`, { hint: batches });
   if (status === 401 || status === 403) {
     return new ServiceError("access_denied", `${where} answered ${status} to a fresh ticket`, {
       status,
       hint: hint`Try again. If it happens again, log in again: ${login(undefined, "--force")}`,
     });
   }
-  return new ServiceError("service_unavailable", `${where} answered ${status} to the upgrade to a WebSocket`, { status, hint: batches });
+  return new ServiceError("service_unavailable", `${where} answered ${status} to the upgrade to a WebSocket`, {
+    status,
+    hint: batches,
+  });
 }
 
 /** What the service does on the open connection cannot go on. */
 function unusable(url: URL, what: string): ServiceError {
-  return new ServiceError("service_answer_invalid", `${shownAddress(url)} ${what}`, { hint: "Report this to the operator of the service" });
+  return new ServiceError("service_answer_invalid", `${shownAddress(url)} ${what}`, {
+    hint: "Report this to the operator of the service",
+  });
 }
 
 function noWebSocket(): AuthError {

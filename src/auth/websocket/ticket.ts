@@ -30,11 +30,23 @@ const timeoutMs = 10_000;
  * exist, `service_unavailable` and `network_unavailable` when a later try may succeed, `service_answer_invalid` when the answer
  * cannot be used
  */
-export async function webSocketTicket(team: string, { tokens, fetch, signal }: TicketOptions): Promise<WebSocketTicket> {
+export async function webSocketTicket(
+  team: string,
+  { tokens, fetch, signal }: TicketOptions,
+): Promise<WebSocketTicket> {
   await tokens.getCredential({ minValidityMs, ...(signal && { signal }) });
-  const init = leaving("nothing", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ team_id: team }) });
+  const init = leaving("nothing", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ team_id: team }),
+  });
   // Following a redirect would let another server choose the address that the ticket is then sent to.
-  const response = await fetch("/api/v1/ws-token", { ...init, redirect: "manual", timeoutMs, ...(signal && { signal }) });
+  const response = await fetch("/api/v1/ws-token", {
+    ...init,
+    redirect: "manual",
+    timeoutMs,
+    ...(signal && { signal }),
+  });
   return ticketResponse(response, team, await tokens.service());
 }
 
@@ -42,9 +54,11 @@ async function ticketResponse(response: Response, team: string, service: string)
   const body = await readJsonObject(response);
   if (response.status !== 200) throw refusal(response, body, team);
   const { ws_token: ticket, ws_url: url, expires_in: expiresIn, session_id: sessionId } = body ?? {};
-  if (typeof ticket !== "string" || !/^[\w.~+/=-]+$/.test(ticket)) throw invalidAnswer(response, 'answered without a usable "ws_token"');
+  if (typeof ticket !== "string" || !/^[\w.~+/=-]+$/.test(ticket))
+    throw invalidAnswer(response, 'answered without a usable "ws_token"');
   if (typeof url !== "string") throw invalidAnswer(response, 'answered without "ws_url"');
-  if (typeof expiresIn !== "number" || !(expiresIn > 0)) throw invalidAnswer(response, 'answered without a usable "expires_in"');
+  if (typeof expiresIn !== "number" || !(expiresIn > 0))
+    throw invalidAnswer(response, 'answered without a usable "expires_in"');
   if (typeof sessionId !== "string") throw invalidAnswer(response, 'answered without "session_id"');
   return { url: socketAddress(url, service), ticket: new Secret(ticket) };
 }
@@ -52,9 +66,11 @@ async function ticketResponse(response: Response, team: string, service: string)
 function refusal(response: Response, body: Readonly<Record<string, unknown>> | undefined, team: string): AuthError {
   const cause = serviceFailure(response, body);
   const options: AuthErrorOptions = { hint: hint`Your teams: ${{ command: "auth team" }}`, cause };
-  if (response.status === 401) return new NotAuthenticatedError("the service refuses the access token even after a refresh", { cause });
+  if (response.status === 401)
+    return new NotAuthenticatedError("the service refuses the access token even after a refresh", { cause });
   if (response.status === 403) return new AuthError("access_denied", `you are not a member of team "${team}"`, options);
-  if (response.status === 404) return new AuthError("service_rejected", `the service does not know the team "${team}"`, options);
+  if (response.status === 404)
+    return new AuthError("service_rejected", `the service does not know the team "${team}"`, options);
   return cause;
 }
 

@@ -47,7 +47,9 @@ export function watchUpgrade(authorization: string): Upgrade {
   const listen = (message: unknown): void => {
     const { request, response, socket } = message as UpgradeMessage;
     const { headers } = request ?? {};
-    const isOurs = Array.isArray(headers) ? headers.includes(authorization) : typeof headers === "string" && headers.includes(authorization);
+    const isOurs = Array.isArray(headers)
+      ? headers.includes(authorization)
+      : typeof headers === "string" && headers.includes(authorization);
     if (!isOurs) return;
     if (typeof response?.statusCode === "number") status = response.statusCode;
     connection ??= socket;
@@ -82,7 +84,9 @@ const channels = ["undici:request:create", "undici:client:sendHeaders", "undici:
  */
 function withoutCompression(headers: unknown): boolean {
   if (!Array.isArray(headers)) return false;
-  const at = headers.findIndex((name, index) => index % 2 === 0 && String(name).toLowerCase() === "sec-websocket-extensions");
+  const at = headers.findIndex(
+    (name, index) => index % 2 === 0 && String(name).toLowerCase() === "sec-websocket-extensions",
+  );
   if (at >= 0) headers.splice(at, 2);
   return at >= 0;
 }

@@ -11,7 +11,12 @@ const mostPretty = 1024 * 1024;
  * Shows an answer of the service as it comes: no body is too large, and none is too slow as long as it keeps coming. With a `file` it is
  * written there, unless it is an error's.
  */
-export async function showAnswer(context: Context, response: Response, { include, silent }: { include?: boolean | undefined; silent?: boolean | undefined }, file: UserFileWriter | undefined): Promise<void> {
+export async function showAnswer(
+  context: Context,
+  response: Response,
+  { include, silent }: { include?: boolean | undefined; silent?: boolean | undefined },
+  file: UserFileWriter | undefined,
+): Promise<void> {
   const { out } = context;
   if (include) {
     out.answer(`HTTP/1.1 ${response.status} ${response.statusText}`.trim());
@@ -37,7 +42,9 @@ async function* piecesOf(response: Response, signal: AbortSignal): AsyncGenerato
 }
 
 /** All of a short body; of a longer one also what is to be read instead, the beginning included. */
-async function beginning(body: AsyncGenerator<Uint8Array>): Promise<{ head: Uint8Array; rest?: AsyncGenerator<Uint8Array> }> {
+async function beginning(
+  body: AsyncGenerator<Uint8Array>,
+): Promise<{ head: Uint8Array; rest?: AsyncGenerator<Uint8Array> }> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   for (let next = await body.next(); !next.done; next = await body.next()) {
@@ -53,7 +60,12 @@ async function beginning(body: AsyncGenerator<Uint8Array>): Promise<{ head: Uint
 }
 
 /** The file is there, complete, or it is as it was. */
-async function save({ app: { clock }, out }: Context, { headers }: Response, body: AsyncGenerator<Uint8Array>, file: UserFileWriter): Promise<void> {
+async function save(
+  { app: { clock }, out }: Context,
+  { headers }: Response,
+  body: AsyncGenerator<Uint8Array>,
+  file: UserFileWriter,
+): Promise<void> {
   const total = headers.has("content-encoding") ? 0 : Number(headers.get("content-length") ?? 0);
   const startedAt = clock.monotonic();
   let written = 0;
@@ -64,7 +76,9 @@ async function save({ app: { clock }, out }: Context, { headers }: Response, bod
     const now = clock.monotonic();
     if (now - shownAt < 100) continue;
     shownAt = now;
-    out.progress(`${amount(written)}${total > 0 ? ` of ${amount(total)}` : ""}, ${amount((1000 * written) / (now - startedAt))}/s`);
+    out.progress(
+      `${amount(written)}${total > 0 ? ` of ${amount(total)}` : ""}, ${amount((1000 * written) / (now - startedAt))}/s`,
+    );
   }
   out.progress("");
   await file.commit();

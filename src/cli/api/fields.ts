@@ -8,9 +8,19 @@ type Container = Record<string, unknown> | unknown[];
 export type Field = readonly [name: string, value: unknown];
 
 /** The fields of a request: `texts` of `-f`, each `name=text`; `typed` of `-F`, each `name=json` or `name=@file`. What is not JSON is text. */
-export async function readFields(texts: readonly string[], typed: readonly string[], signal: AbortSignal): Promise<Field[]> {
-  const read = async ([name, text]: readonly [string, string]): Promise<Field> => [name, text.startsWith("@") ? (await readInput("json-field", text, signal)).toString() : jsonOrText(name, text)];
-  return [...texts.map((field) => split("-f", field)), ...(await Promise.all(typed.map((field) => read(split("-F", field)))))];
+export async function readFields(
+  texts: readonly string[],
+  typed: readonly string[],
+  signal: AbortSignal,
+): Promise<Field[]> {
+  const read = async ([name, text]: readonly [string, string]): Promise<Field> => [
+    name,
+    text.startsWith("@") ? (await readInput("json-field", text, signal)).toString() : jsonOrText(name, text),
+  ];
+  return [
+    ...texts.map((field) => split("-f", field)),
+    ...(await Promise.all(typed.map((field) => read(split("-F", field))))),
+  ];
 }
 
 function split(option: string, field: string): [name: string, text: string] {
@@ -24,7 +34,8 @@ function jsonOrText(name: string, text: string): unknown {
     return JSON.parse(text);
   } catch {
     // A list or an object that was meant to be one, and is not, must not be sent as a text.
-    if (/^\s*[[{"]/.test(text)) throw usageError(`-F ${name} is not JSON`, hint`To send it as a text: ${{ run: ["-f", `${name}=…`] }}`);
+    if (/^\s*[[{"]/.test(text))
+      throw usageError(`-F ${name} is not JSON`, hint`To send it as a text: ${{ run: ["-f", `${name}=…`] }}`);
     return text;
   }
 }
@@ -34,7 +45,8 @@ export function objectOf(fields: readonly Field[]): Container {
   const root = emptyObject();
   for (const [name, value] of fields) {
     const [, first = "", rest = ""] = /^([^[\]]+)((?:\[[^[\]]*\])*)$/.exec(name) ?? [];
-    if (first === "") throw usageError(`"${name}" is not the name of a field`, hint`Try: ${{ run: ["-f", "user[name]=value"] }}`);
+    if (first === "")
+      throw usageError(`"${name}" is not the name of a field`, hint`Try: ${{ run: ["-f", "user[name]=value"] }}`);
     put(root, [first, ...[...rest.matchAll(/\[([^[\]]*)\]/g)].map(([, step = ""]) => step)], value, name);
   }
   return root;
@@ -46,7 +58,11 @@ function emptyObject(): Record<string, unknown> {
 }
 
 function put(container: Container, [step = "", ...rest]: readonly string[], value: unknown, name: string): void {
-  const clash = (): Error => usageError(`the field "${name}" is used as two different things`, "Use each name as a value, a list or an object, not as two of them");
+  const clash = (): Error =>
+    usageError(
+      `the field "${name}" is used as two different things`,
+      "Use each name as a value, a list or an object, not as two of them",
+    );
   const [next] = rest;
   if (Array.isArray(container)) {
     if (step !== "") throw clash();

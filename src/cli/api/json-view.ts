@@ -16,7 +16,8 @@ export function jsonView(text: string, color: boolean): string | undefined {
   } catch {
     return undefined;
   }
-  const paint = (kind: keyof typeof colors, token: string): string => (color ? `\u001b[${colors[kind]}m${token}\u001b[0m` : token);
+  const paint = (kind: keyof typeof colors, token: string): string =>
+    color ? `\u001b[${colors[kind]}m${token}\u001b[0m` : token;
   const tokens = text.match(/"(?:[^"\\]|\\.)*"|[[\]{},:]|[^\s[\]{},:"]+/g) ?? [];
   let depth = 0;
   let view = "";
@@ -31,7 +32,11 @@ export function jsonView(text: string, color: boolean): string | undefined {
     if (before === "{" || before === "[" || before === ",") view += newLine();
     if (token === "{" || token === "[") depth += 1;
     if (depth > mostLevels) return undefined;
-    view += /^[[{,]$/.test(token) ? token : token === ":" ? ": " : paint(token.startsWith('"') ? (after === ":" ? "name" : "text") : "word", token);
+    view += /^[[{,]$/.test(token)
+      ? token
+      : token === ":"
+        ? ": "
+        : paint(token.startsWith('"') ? (after === ":" ? "name" : "text") : "word", token);
   }
   return view;
 }

@@ -14,13 +14,47 @@ export const api: Command = defineCommand({
     "Send an authenticated request to the service and print the body of the response as it comes. METHOD is GET, or POST when there is data. " +
     "Exits 0 for a status below 400, and 1 otherwise.",
   options: {
-    field: { type: "string", short: "f", value: "NAME=TEXT", help: "field of a JSON body, or of the query of a GET; may be repeated", multiple: true },
-    "json-field": { type: "string", short: "F", value: "NAME=JSON|@FILE", help: "field whose value is JSON, or the content of a file; may be repeated", multiple: true },
-    data: { type: "string", short: "d", value: "DATA", help: "body of the request: the text itself, @FILE, or @- for standard input" },
-    input: { type: "string", value: "FILE", choices: "files", help: "body of the request: a file, or - for standard input" },
-    header: { type: "string", short: "H", value: "'K: V'", help: "header, instead of a default one of this name; may be repeated", multiple: true },
+    field: {
+      type: "string",
+      short: "f",
+      value: "NAME=TEXT",
+      help: "field of a JSON body, or of the query of a GET; may be repeated",
+      multiple: true,
+    },
+    "json-field": {
+      type: "string",
+      short: "F",
+      value: "NAME=JSON|@FILE",
+      help: "field whose value is JSON, or the content of a file; may be repeated",
+      multiple: true,
+    },
+    data: {
+      type: "string",
+      short: "d",
+      value: "DATA",
+      help: "body of the request: the text itself, @FILE, or @- for standard input",
+    },
+    input: {
+      type: "string",
+      value: "FILE",
+      choices: "files",
+      help: "body of the request: a file, or - for standard input",
+    },
+    header: {
+      type: "string",
+      short: "H",
+      value: "'K: V'",
+      help: "header, instead of a default one of this name; may be repeated",
+      multiple: true,
+    },
     include: { type: "boolean", short: "i", help: "print status and headers before the body" },
-    output: { type: "string", short: "o", value: "FILE", choices: "files", help: "write the body to a file instead, unless it is an error's; - is standard output" },
+    output: {
+      type: "string",
+      short: "o",
+      value: "FILE",
+      choices: "files",
+      help: "write the body to a file instead, unless it is an error's; - is standard output",
+    },
     paginate: { type: "boolean", help: "get the pages that follow too (Link: rel=next), one after the other" },
     silent: { type: "boolean", help: "do not print the body" },
     ...profileOption,
@@ -29,7 +63,7 @@ export const api: Command = defineCommand({
   choices: methods,
   examples: [
     ["api /api/v1/me", "show who is logged in"],
-    ["api /api/v1/echo -f hello=world -F 'tags=[\"a\",\"b\"]'", "send JSON"],
+    ['api /api/v1/echo -f hello=world -F \'tags=["a","b"]\'', "send JSON"],
     [`api PUT /api/v1/echo -d '{"hello":"world"}'`, "send what is given, with another method"],
     ["api /api/v1/me --silent --include", "show status and headers only"],
   ],
@@ -39,23 +73,44 @@ export const api: Command = defineCommand({
     const given = await bodyOf(values, signal);
     const [path = "", word = fields.length > 0 || given !== undefined ? "POST" : "GET"] = words.toReversed();
     const method = word.toUpperCase();
-    if (!methods.includes(method)) throw usageError(`"${word}" is not an HTTP method`, hint`One of ${methods.join(", ")}. Usage: ${{ command: "api [METHOD] PATH" }}`);
+    if (!methods.includes(method))
+      throw usageError(
+        `"${word}" is not an HTTP method`,
+        hint`One of ${methods.join(", ")}. Usage: ${{ command: "api [METHOD] PATH" }}`,
+      );
     const takesBody = !/^(GET|HEAD)$/.test(method);
-    if (given !== undefined && !takesBody) throw usageError(`${method} takes no body`, hint`Try: ${{ command: "api POST PATH -d …" }}`);
-    if (given !== undefined && fields.length > 0) throw usageError("a body and fields cannot be used together", "Give the fields in the body");
-    if (values.paginate && method !== "GET") throw usageError(`--paginate is for GET, and this is ${method}`, hint`Try: ${{ command: "api PATH --paginate" }}`);
-    if (values.output !== undefined && values.paginate) throw usageError("--output and --paginate cannot be used together", hint`Try: ${{ command: "api PATH --paginate > FILE" }}`);
+    if (given !== undefined && !takesBody)
+      throw usageError(`${method} takes no body`, hint`Try: ${{ command: "api POST PATH -d …" }}`);
+    if (given !== undefined && fields.length > 0)
+      throw usageError("a body and fields cannot be used together", "Give the fields in the body");
+    if (values.paginate && method !== "GET")
+      throw usageError(
+        `--paginate is for GET, and this is ${method}`,
+        hint`Try: ${{ command: "api PATH --paginate" }}`,
+      );
+    if (values.output !== undefined && values.paginate)
+      throw usageError(
+        "--output and --paginate cannot be used together",
+        hint`Try: ${{ command: "api PATH --paginate > FILE" }}`,
+      );
     const body = takesBody && fields.length > 0 ? Buffer.from(JSON.stringify(objectOf(fields))) : given;
     const headers = headersOf(values.header ?? [], body);
     const service = await app.tokens().service();
     let address = takesBody ? path : withQuery(path, fields);
     // It would be sent without the token, and the response would be taken for the service's.
-    if (!targetOf(address, service).isService) throw usageError(`"${address}" is not on the service`, `Give a path on ${service}, such as /api/v1/me`);
+    if (!targetOf(address, service).isService)
+      throw usageError(`"${address}" is not on the service`, `Give a path on ${service}, such as /api/v1/me`);
     // Before anything is sent that cannot be undone.
-    const file = values.output === undefined || values.output === "-" ? undefined : await openNamedFile(values.output, "output");
+    const file =
+      values.output === undefined || values.output === "-" ? undefined : await openNamedFile(values.output, "output");
     try {
       for (const seen = new Set<string>(); ; seen.add(address)) {
-        const response = await app.authorizedFetch(address, { method, headers, signal, ...(body !== undefined && { body }) });
+        const response = await app.authorizedFetch(address, {
+          method,
+          headers,
+          signal,
+          ...(body !== undefined && { body }),
+        });
         await showAnswer(context, response, values, file);
         if (response.status >= 400) {
           out.error(`HTTP ${response.status} ${response.statusText}`.trim());
@@ -74,22 +129,31 @@ export const api: Command = defineCommand({
 
 function nextPage({ headers, url }: Response, asked: string, service: string): string | undefined {
   const next = nextLink(headers.get("link"), url || asked);
-  if (next !== undefined && !targetOf(next, service).isService) throw invalidNext(`leads away from the service, to "${next}"`);
+  if (next !== undefined && !targetOf(next, service).isService)
+    throw invalidNext(`leads away from the service, to "${next}"`);
   return next;
 }
 
 function invalidNext(what: string): AuthError {
-  return new ServiceError("service_answer_invalid", `the link to the next page ${what}`, { hint: "Get the pages one by one" });
+  return new ServiceError("service_answer_invalid", `the link to the next page ${what}`, {
+    hint: "Get the pages one by one",
+  });
 }
 
-async function bodyOf({ data, input }: { data: string | undefined; input: string | undefined }, signal: AbortSignal): Promise<Buffer | undefined> {
-  if (data !== undefined && input !== undefined) throw usageError("--data and --input cannot be used together", "Give one of them");
+async function bodyOf(
+  { data, input }: { data: string | undefined; input: string | undefined },
+  signal: AbortSignal,
+): Promise<Buffer | undefined> {
+  if (data !== undefined && input !== undefined)
+    throw usageError("--data and --input cannot be used together", "Give one of them");
   if (input !== undefined) return readInput("input", input === "-" ? "-" : `@${input}`, signal);
   return data === undefined ? undefined : readInput("data", data, signal);
 }
 
 function withQuery(path: string, fields: readonly Field[]): string {
-  const query = new URLSearchParams(fields.map(([name, value]): [string, string] => [name, typeof value === "string" ? value : JSON.stringify(value)]));
+  const query = new URLSearchParams(
+    fields.map(([name, value]): [string, string] => [name, typeof value === "string" ? value : JSON.stringify(value)]),
+  );
   return fields.length === 0 ? path : `${path}${path.includes("?") ? "&" : "?"}${query}`;
 }
 
@@ -98,10 +162,14 @@ function headersOf(lines: readonly string[], body: Buffer | undefined): Headers 
   const headers = new Headers();
   for (const line of lines) {
     const [, name, value] = /^([\w!#$%&'*+.^`|~-]+):\s*(.*)$/s.exec(line) ?? [];
-    if (name === undefined || value === undefined) throw usageError(`"${line}" is not a header`, "Try: -H 'X-Request: 1'");
+    if (name === undefined || value === undefined)
+      throw usageError(`"${line}" is not a header`, "Try: -H 'X-Request: 1'");
     // The token has one source; a second header would send another account's token, or none.
     if (/^(authorization|dpop)$/i.test(name)) {
-      throw usageError(`the header "${name}" is set by the command itself`, hint`To send another token: ${{ variable: "ACCESS_TOKEN", value: "…" }}`);
+      throw usageError(
+        `the header "${name}" is set by the command itself`,
+        hint`To send another token: ${{ variable: "ACCESS_TOKEN", value: "…" }}`,
+      );
     }
     // The runtime would refuse the request, which would look like a network failure.
     if (/^(content-length|expect|keep-alive|transfer-encoding|upgrade)$/i.test(name)) {

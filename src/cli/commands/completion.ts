@@ -14,17 +14,22 @@ export const completion: Command = defineCommand({
   arguments: [1, 1],
   choices: Object.keys(scripts),
   examples: [
-    [({ command }) => `source <(${command} completion bash)`, "in ~/.bashrc; the same with zsh in ~/.zshrc, after compinit"],
+    [
+      ({ command }) => `source <(${command} completion bash)`,
+      "in ~/.bashrc; the same with zsh in ~/.zshrc, after compinit",
+    ],
     [({ command, name }) => `${command} completion fish > ~/.config/fish/completions/${name}.fish`, "once"],
   ],
   async run({ app, identity, out, commands }, _values, [shell = ""]) {
     if (shell === "profiles" || shell === "teams") {
       const { profile, all } = await chosenProfile(app);
-      const names = shell === "profiles" ? [...all.profiles.keys()] : (profile?.session?.teams ?? []).map(({ id }) => id);
+      const names =
+        shell === "profiles" ? [...all.profiles.keys()] : (profile?.session?.teams ?? []).map(({ id }) => id);
       return names.forEach((each) => out.answer(oneLine(each)));
     }
     const write = Object.hasOwn(scripts, shell) ? scripts[shell] : undefined;
-    if (write === undefined) throw usageError(`"${shell}" is not bash, zsh or fish`, hint`Usage: ${{ command: "completion bash|zsh|fish" }}`);
+    if (write === undefined)
+      throw usageError(`"${shell}" is not bash, zsh or fish`, hint`Usage: ${{ command: "completion bash|zsh|fish" }}`);
     out.answer(write(identity.name, await completionPlaces(commands)));
   },
 });

@@ -1,4 +1,11 @@
-import { commonOptions, optionsOf, profileOption, type Choices, type CommandEntry, type OptionSpec } from "../command.ts";
+import {
+  commonOptions,
+  optionsOf,
+  profileOption,
+  type Choices,
+  type CommandEntry,
+  type OptionSpec,
+} from "../command.ts";
 import { groupSummaries } from "../help.ts";
 
 /** The tool itself, a group of commands or a command, and what may come next there. */
@@ -25,9 +32,23 @@ export async function completionPlaces(commands: readonly CommandEntry[]): Promi
     places.push({ path: pathOf(words), words: [], options: optionsOf(command), choices: command.choices });
   }
   // In front of a command stand the options that every command has, and the profile.
-  const inFront = Object.entries<OptionSpec>({ ...profileOption, ...commonOptions, version: { type: "boolean", help: "show the version" } });
+  const inFront = Object.entries<OptionSpec>({
+    ...profileOption,
+    ...commonOptions,
+    version: { type: "boolean", help: "show the version" },
+  });
   const help = Object.entries({ help: commonOptions.help });
-  return [...[...above].map(([path, words]): Place => ({ path, words: [...words], options: path === "" ? inFront : help, choices: undefined })), ...places];
+  return [
+    ...[...above].map(
+      ([path, words]): Place => ({
+        path,
+        words: [...words],
+        options: path === "" ? inFront : help,
+        choices: undefined,
+      }),
+    ),
+    ...places,
+  ];
 }
 
 /** Everything that can be typed at a place, options included, and what it is for. */
@@ -39,7 +60,14 @@ export function candidates({ words, choices, options }: Place): (readonly [word:
 /** The options at a place that take a value, as a shell's `case` matches them: the place, a colon and the option, in both spellings. */
 export function valueOptions({ path, options }: Place): { pattern: string; choices: Choices | undefined }[] {
   return options.flatMap(([name, { type, short, choices }]) =>
-    type === "boolean" ? [] : [{ pattern: [`--${name}`, ...(short ? [`-${short}`] : [])].map((flag) => `${path}:${flag}`).join("|"), choices }],
+    type === "boolean"
+      ? []
+      : [
+          {
+            pattern: [`--${name}`, ...(short ? [`-${short}`] : [])].map((flag) => `${path}:${flag}`).join("|"),
+            choices,
+          },
+        ],
   );
 }
 

@@ -3,10 +3,18 @@ import type { Choices } from "../command.ts";
 import { candidates, paths, valueOptions, type Place } from "./places.ts";
 
 /** What writes the script of each shell, given the name of the tool. */
-export const scripts: Readonly<Record<string, (name: string, places: readonly Place[]) => string>> = { bash, zsh, fish };
+export const scripts: Readonly<Record<string, (name: string, places: readonly Place[]) => string>> = {
+  bash,
+  zsh,
+  fish,
+};
 
 /** How a shell completes a value, from the words for each kind of choices; nothing where nothing is known about it. */
-function repliesBy(shell: { files: string; names: (kind: string) => string; words: (all: string) => string }): (choices: Choices | undefined) => string {
+function repliesBy(shell: {
+  files: string;
+  names: (kind: string) => string;
+  words: (all: string) => string;
+}): (choices: Choices | undefined) => string {
   return (choices = []) => {
     if (choices === "files") return shell.files;
     if (typeof choices === "string") return shell.names(choices);
@@ -38,11 +46,16 @@ function bash(name: string, places: readonly Place[]): string {
     names: (kind) => `${complete}_names ${kind}; `,
     words: (all) => `COMPREPLY=($(compgen -W "${all}" -- "$cur")); `,
   });
-  const ofOptions = places.flatMap(valueOptions).map(({ pattern, choices }) => `    ${pattern}) ${replies(choices)}return ;;`);
+  const ofOptions = places
+    .flatMap(valueOptions)
+    .map(({ pattern, choices }) => `    ${pattern}) ${replies(choices)}return ;;`);
   const ofPlaces = places.map((place) => {
     // A word that begins with a dash is an option; any other is a value.
-    const value = typeof place.choices === "string" ? ` if [[ $cur != -* ]]; then ${replies(place.choices)}return; fi;` : "";
-    return `    '${place.path}')${value} words='${candidates(place).map(([word]) => word).join(" ")}' ;;`;
+    const value =
+      typeof place.choices === "string" ? ` if [[ $cur != -* ]]; then ${replies(place.choices)}return; fi;` : "";
+    return `    '${place.path}')${value} words='${candidates(place)
+      .map(([word]) => word)
+      .join(" ")}' ;;`;
   });
   return `# ${name} completion for bash. In ~/.bashrc: source <(${name} completion bash)
 ${complete}_names() {
@@ -77,10 +90,14 @@ function zsh(name: string, places: readonly Place[]): string {
     names: (kind) => `compadd -- \${(f)"$(${name} completion ${kind} 2>/dev/null)"}; `,
     words: (all) => `compadd -- ${all}; `,
   });
-  const ofOptions = places.flatMap(valueOptions).map(({ pattern, choices }) => `    (${pattern}) ${replies(choices)}return ;;`);
+  const ofOptions = places
+    .flatMap(valueOptions)
+    .map(({ pattern, choices }) => `    (${pattern}) ${replies(choices)}return ;;`);
   const ofPlaces = places.map((place) => {
     const value = typeof place.choices === "string" ? ` ${replies(place.choices)}` : "";
-    const found = candidates(place).map(([word, summary]) => shellQuoted(summary ? `${word}:${summary}` : word, "linux"));
+    const found = candidates(place).map(([word, summary]) =>
+      shellQuoted(summary ? `${word}:${summary}` : word, "linux"),
+    );
     return `    ('${place.path}')${value.trimEnd()} found=(${found.join(" ")}) ;;`;
   });
   return `#compdef ${name}

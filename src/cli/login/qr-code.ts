@@ -61,7 +61,8 @@ function dataCodewords(bytes: Buffer, version: number, level: Level): Buffer {
 function interleave(data: Buffer, version: number, level: Level): number[] {
   const count = levels[level].blocks[version - 1]!;
   const longer = data.length % count; // this many blocks, the last ones, have one more codeword
-  const start = (block: number): number => block * Math.floor(data.length / count) + Math.max(0, block - (count - longer));
+  const start = (block: number): number =>
+    block * Math.floor(data.length / count) + Math.max(0, block - (count - longer));
   const blocks = Array.from({ length: count }, (_, block) => [...data.subarray(start(block), start(block + 1))]);
   const ecc = blocks.map((block) => errorCorrection(block, levels[level].ecc[version - 1]!));
   const turns = (rows: number[][]): number[] =>
@@ -99,7 +100,9 @@ function protect(value: number, generator: number): number {
 /** One whole symbol: "Function patterns", then "Codeword placement", with the mask on the codewords alone. */
 function symbol(stream: number[], version: number, level: Level, mask: number): boolean[][] {
   const size = 17 + 4 * version;
-  const grid: (boolean | undefined)[][] = Array.from({ length: size }, () => new Array<undefined>(size).fill(undefined));
+  const grid: (boolean | undefined)[][] = Array.from({ length: size }, () =>
+    new Array<undefined>(size).fill(undefined),
+  );
   const set = (row: number, column: number, dark: boolean): void => {
     if (row >= 0 && row < size && column >= 0 && column < size) grid[row]![column] = dark;
   };
@@ -109,8 +112,13 @@ function symbol(stream: number[], version: number, level: Level, mask: number): 
         set(row + i, column + j, !lightRings.includes(Math.max(Math.abs(i), Math.abs(j))));
   };
 
-  for (let i = 0; i < size; i++) (set(6, i, i % 2 === 0), set(i, 6, i % 2 === 0)); // timing
-  for (const [row, column] of [[3, 3], [3, size - 4], [size - 4, 3]] as const) square(row, column, 4, [2, 4]); // finders
+  for (let i = 0; i < size; i++) set(6, i, i % 2 === 0), set(i, 6, i % 2 === 0); // timing
+  for (const [row, column] of [
+    [3, 3],
+    [3, size - 4],
+    [size - 4, 3],
+  ] as const)
+    square(row, column, 4, [2, 4]); // finders
   const centers = version === 1 ? [] : version < 7 ? [6, size - 7] : [6, 2 * version + 8, size - 7];
   const corners = [`6 6`, `6 ${size - 7}`, `${size - 7} 6`]; // where the finders are
   for (const row of centers)
@@ -119,14 +127,14 @@ function symbol(stream: number[], version: number, level: Level, mask: number): 
   const format = protect((levels[level].bits << 3) | mask, 0b101_0011_0111) ^ 0b101_0100_0001_0010;
   for (let i = 0; i < 15; i++) {
     const dark = ((format >> i) & 1) === 1;
-    if (i < 8) (set(i < 6 ? i : i + 1, 8, dark), set(8, size - 1 - i, dark));
-    else (set(8, i === 8 ? 7 : 14 - i, dark), set(size - 15 + i, 8, dark));
+    if (i < 8) set(i < 6 ? i : i + 1, 8, dark), set(8, size - 1 - i, dark);
+    else set(8, i === 8 ? 7 : 14 - i, dark), set(size - 15 + i, 8, dark);
   }
   set(size - 8, 8, true); // the module that is always dark
   const versionBits = version < 7 ? 0 : protect(version, 0b1_1111_0010_0101);
   for (let i = 0; versionBits > 0 && i < 18; i++) {
     const [far, near] = [size - 11 + (i % 3), Math.floor(i / 3)];
-    (set(far, near, ((versionBits >> i) & 1) === 1), set(near, far, ((versionBits >> i) & 1) === 1));
+    set(far, near, ((versionBits >> i) & 1) === 1), set(near, far, ((versionBits >> i) & 1) === 1);
   }
 
   // Two columns at a time from the right, upwards and downwards in turn, stepping over the timing pattern's column 6.
@@ -170,7 +178,10 @@ function penalty(modules: boolean[][]): number {
  *
  * @returns `undefined` if the terminal is too narrow: a code with wrapped lines is noise
  */
-export function renderQrCode(modules: QrModules, { color, columns }: { color: boolean; columns: number }): string | undefined {
+export function renderQrCode(
+  modules: QrModules,
+  { color, columns }: { color: boolean; columns: number },
+): string | undefined {
   // ISO/IEC 18004 "Quiet zone": 4 modules. Today's readers find a code with 2, which is better than no code at all.
   const quiet = [4, 2].find((margin) => modules.length + 2 * margin <= columns);
   if (quiet === undefined) return undefined;

@@ -8,14 +8,20 @@ import type { Screen } from "../output.ts";
 import { qrCode, renderQrCode } from "./qr-code.ts";
 
 /** Asks on the terminal, where there is one, for what was not `granted` beforehand. */
-export function askedConsent({ out, terminal, signal }: Context, granted: Readonly<Partial<Record<ConsentQuestion["about"], boolean>>>): LoginOptions["onConsent"] {
+export function askedConsent(
+  { out, terminal, signal }: Context,
+  granted: Readonly<Partial<Record<ConsentQuestion["about"], boolean>>>,
+): LoginOptions["onConsent"] {
   return async (question) => {
     if (granted[question.about]) return true;
     const { isInteractive, ask } = await terminal();
     if (!isInteractive) return undefined;
     // The file is what everybody here needs. The other questions are about trust, and Enter gives none.
     const isUsual = question.about === "file";
-    const answer = await ask(out.question(`${explained(question, out.say)}${glue}[${isUsual ? "Y/n" : "y/N"}]${glue}`), signal);
+    const answer = await ask(
+      out.question(`${explained(question, out.say)}${glue}[${isUsual ? "Y/n" : "y/N"}]${glue}`),
+      signal,
+    );
     return answer === "" ? isUsual : /^y(es)?$/i.test(answer ?? "");
   };
 }
@@ -44,12 +50,18 @@ const cutLine = 4095;
  * The conversation of a browser login: the address and the length of the wait are shown before anything is opened, and the
  * address of the page that failed to load can be pasted. `opens`: whether the browser is opened here; `isFirst`: whether this login creates its profile.
  */
-export async function browserScreen({ out, ...context }: Context, { opens, isFirst }: { opens: boolean; isFirst: boolean }): Promise<Pick<LoginOptions, "onAddress">> {
+export async function browserScreen(
+  { out, ...context }: Context,
+  { opens, isFirst }: { opens: boolean; isFirst: boolean },
+): Promise<Pick<LoginOptions, "onAddress">> {
   const terminal = await context.terminal();
   return {
     onAddress({ url, redirectUri, timeoutMs, accept, signal }) {
-      if (isFirst && new URL(redirectUri).pathname !== "/callback") out.say(`The redirect address is ${redirectUri}. It must be registered for this client, with any port.`);
-      out.say(`${opens ? "Opening the browser. If it does not come up, open this address" : "Open this address in a browser"}:`);
+      if (isFirst && new URL(redirectUri).pathname !== "/callback")
+        out.say(`The redirect address is ${redirectUri}. It must be registered for this client, with any port.`);
+      out.say(
+        `${opens ? "Opening the browser. If it does not come up, open this address" : "Open this address in a browser"}:`,
+      );
       out.address(url);
       out.say(`Waiting for the browser, ${duration(timeoutMs)} at most. Press Ctrl-C to give up.`);
       if (!terminal.isInteractive) return;
@@ -57,8 +69,12 @@ export async function browserScreen({ out, ...context }: Context, { opens, isFir
       terminal.onLine((line) => {
         // The rest of the code would be sent and refused, and the code would be spent.
         if (Buffer.byteLength(line) === cutLine) {
-          out.warn("the pasted address is longer than the terminal takes in one line and was cut off, so it was not used");
-          return out.hint(hint`Press Ctrl-C, run: stty -icanon, then log in again. Or, without an address to paste: ${login(undefined, "--headless")}`);
+          out.warn(
+            "the pasted address is longer than the terminal takes in one line and was cut off, so it was not used",
+          );
+          return out.hint(
+            hint`Press Ctrl-C, run: stty -icanon, then log in again. Or, without an address to paste: ${login(undefined, "--headless")}`,
+          );
         }
         try {
           if (line.trim()) accept(line.trim());
@@ -80,11 +96,15 @@ export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptio
     onCode({ issuer, verificationUri, verificationUriComplete, userCode }) {
       const page = new URL(verificationUri);
       // The user sees whose page it should be.
-      const foreign = page.origin === new URL(issuer).origin ? "" : `The login is at ${oneLine(issuer)}, and its page is at ${page.host}.`;
+      const foreign =
+        page.origin === new URL(issuer).origin
+          ? ""
+          : `The login is at ${oneLine(issuer)}, and its page is at ${page.host}.`;
       const text = `Open this address in a browser, on any device:\n\n  ${oneLine(verificationUri)}\n\nand enter this code:\n\n  ${inChunks(oneLine(userCode))}\n${foreign && `\n${foreign}`}`;
       out.say(text);
       // Nobody can read where a QR code leads: to the page whose address is shown, or it is not drawn.
-      const isSamePage = verificationUriComplete !== undefined && new URL(verificationUriComplete).origin === page.origin;
+      const isSamePage =
+        verificationUriComplete !== undefined && new URL(verificationUriComplete).origin === page.origin;
       const picture = withQr && out.screen && isSamePage ? drawn(verificationUriComplete, out.screen, text) : undefined;
       if (picture) out.draw(picture);
     },

@@ -4,13 +4,25 @@ import { bulletList } from "../format.ts";
 /** The environment variables. */
 export function environment({ name, service, clientId = "cli_native", variable }: Identity): string {
   const variables = bulletList([
-    [variable("SAAS_URL"), `the service${service === undefined ? ". Needed for the first login" : `, instead of \`${service}\``}; after that the profile remembers it, and a different value never receives its tokens`],
+    [
+      variable("SAAS_URL"),
+      `the service${service === undefined ? ". Needed for the first login" : `, instead of \`${service}\``}; after that the profile remembers it, and a different value never receives its tokens`,
+    ],
     [variable("CLIENT_ID"), `the client ID registered at the service; \`${clientId}\` by default`],
-    [variable("CLIENT_SECRET"), "the client secret, where the issuer gives one to native clients. It is in every copy of a program, so it is not secret"],
+    [
+      variable("CLIENT_SECRET"),
+      "the client secret, where the issuer gives one to native clients. It is in every copy of a program, so it is not secret",
+    ],
     [variable("PROFILE"), "the account to use, like `--profile`"],
-    [variable("STORAGE"), "where the key of the session lives, like `--storage`; `file` is also consent to the encrypted file"],
+    [
+      variable("STORAGE"),
+      "where the key of the session lives, like `--storage`; `file` is also consent to the encrypted file",
+    ],
     [variable("PASSPHRASE"), "the secret that the key of the encrypted file is derived from"],
-    [variable("ACCESS_TOKEN"), "a token that is used as is for every request, and never stored or refreshed. It takes precedence over the stored session"],
+    [
+      variable("ACCESS_TOKEN"),
+      "a token that is used as is for every request, and never stored or refreshed. It takes precedence over the stored session",
+    ],
     [variable("TRACE"), "`1` logs every request to stderr, like `--verbose`"],
     [
       variable("CONFIG_DIR"),
@@ -18,7 +30,10 @@ export function environment({ name, service, clientId = "cli_native", variable }
         `on macOS \`~/Library/Application Support/${name}\`; on Windows \`%APPDATA%\\${name}\``,
     ],
     ["BROWSER", "the program that opens addresses. The address is its one argument; no shell is involved"],
-    ["HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "the proxy for every request, and the hosts that need none. The lower-case name takes precedence. Requests to this machine never use a proxy"],
+    [
+      "HTTPS_PROXY, HTTP_PROXY, NO_PROXY",
+      "the proxy for every request, and the hosts that need none. The lower-case name takes precedence. Requests to this machine never use a proxy",
+    ],
     ["NODE_EXTRA_CA_CERTS", "a file of additional certificate authorities, such as a company's own"],
     ["NO_COLOR, FORCE_COLOR, CI", "their usual meaning"],
   ]);

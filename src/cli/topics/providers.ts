@@ -12,8 +12,14 @@ export function providers({ command, variable }: Identity): string {
   );
   const byAddress = bulletList([
     ["Auth0", "https://TENANT.auth0.com, or your own domain; an application of type Native"],
-    ["Okta", "https://ORGANIZATION.okta.com/oauth2/default; a native application with refresh tokens and, for `--headless`, the device grant"],
-    ["Keycloak", "https://HOST/realms/REALM; a client without client authentication, with standard flow and device grant"],
+    [
+      "Okta",
+      "https://ORGANIZATION.okta.com/oauth2/default; a native application with refresh tokens and, for `--headless`, the device grant",
+    ],
+    [
+      "Keycloak",
+      "https://HOST/realms/REALM; a client without client authentication, with standard flow and device grant",
+    ],
     ["GitLab", "https://gitlab.com, or your own host; an application that is not confidential"],
     ["Zitadel", "https://INSTANCE.zitadel.cloud; an application of type Native"],
   ]);

@@ -22,7 +22,15 @@
 import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { AuthError, systemErrorCode, hint } from "../../base/errors.ts";
-import { newName, parseName, stateOf, type Contender, type LockHolder, type LockMechanism, type ProcessName } from "./holder.ts";
+import {
+  newName,
+  parseName,
+  stateOf,
+  type Contender,
+  type LockHolder,
+  type LockMechanism,
+  type ProcessName,
+} from "./holder.ts";
 
 /**
  * How old the lock of a holder on another machine or in another container must be before it is taken over: it cannot be
@@ -129,7 +137,9 @@ function leftovers(path: string, now: number | undefined): string[] {
     return contender !== undefined && isGone(contender, join(folder, file), now);
   };
   try {
-    return list(folder).filter(isLeft).map((file) => `${path}.${file.slice(prefix.length)}`);
+    return list(folder)
+      .filter(isLeft)
+      .map((file) => `${path}.${file.slice(prefix.length)}`);
   } catch {
     // A folder that may be searched but not listed. The lock, which this process may hold by now, matters more.
     return [];

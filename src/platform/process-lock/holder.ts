@@ -63,7 +63,8 @@ export interface ProcessName {
 }
 
 const UNKNOWN = "0";
-const NAME = /^[0-9a-f]{16}\.([1-9]\d{0,9})(?:-(\d{1,7}))?\.(\d{1,20})\.([0-9a-f]{1,12})\.([0-9a-f]{1,12})\.([0-9a-f]{1,12})\.([\w%.~-]{1,32})$/;
+const NAME =
+  /^[0-9a-f]{16}\.([1-9]\d{0,9})(?:-(\d{1,7}))?\.(\d{1,20})\.([0-9a-f]{1,12})\.([0-9a-f]{1,12})\.([0-9a-f]{1,12})\.([\w%.~-]{1,32})$/;
 
 let own: string | undefined;
 
@@ -135,7 +136,9 @@ function hasEnded(pid: number, thread: string): boolean {
 function describeSelf(): string {
   const stat = processStat("self");
   const boot = read(() => readFileSync("/proc/sys/kernel/random/boot_id", "latin1"));
-  const namespaces = read(() => `${readlinkSync("/proc/self/ns/pid")} ${read(() => readlinkSync("/proc/self/ns/time"))}`);
+  const namespaces = read(
+    () => `${readlinkSync("/proc/self/ns/pid")} ${read(() => readlinkSync("/proc/self/ns/time"))}`,
+  );
   const machine = read(() => readFileSync("/etc/machine-id", "latin1"));
   const host = hostname();
   // A /proc of another pid namespace (the host's, mounted in a container) would be about other processes.

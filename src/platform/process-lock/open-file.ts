@@ -25,7 +25,10 @@ export function exclusiveOpenFlag(platform: NodeJS.Platform): number | undefined
 }
 
 /** See the head of this file. `open`: the system's own unless a test simulates another system. */
-export function openFileLock(flag: number, open: (path: string, flags: number, mode: number) => number = openSync): LockMechanism {
+export function openFileLock(
+  flag: number,
+  open: (path: string, flags: number, mode: number) => number = openSync,
+): LockMechanism {
   /** The file, or undefined while another has it open. */
   function tryOpen(path: string, flags: number): number | undefined {
     try {
@@ -40,7 +43,9 @@ export function openFileLock(flag: number, open: (path: string, flags: number, m
     const fd = tryOpen(path, constants.O_RDWR | constants.O_CREAT);
     if (fd === undefined) return undefined;
     if (!isStillAt(path, fd)) return void closeSync(fd); // Removed between opening and locking: this lock excludes no one.
-    quietly(() => writeFileSync(`${path}.holder`, JSON.stringify({ pid: process.pid, host: hostname(), since }), { mode: 0o600 }));
+    quietly(() =>
+      writeFileSync(`${path}.holder`, JSON.stringify({ pid: process.pid, host: hostname(), since }), { mode: 0o600 }),
+    );
     let open = true;
     return {
       held: () => open && isStillAt(path, fd),
@@ -83,7 +88,12 @@ export function openFileLock(flag: number, open: (path: string, flags: number, m
 function readHolder(path: string): LockHolder {
   let seen: Partial<Record<keyof LockHolder, unknown>> = {};
   quietly(() => (seen = Object(JSON.parse(readFileSync(`${path}.holder`, "utf8")))));
-  return { pid: Number(seen.pid) || 0, host: String(seen.host ?? ""), since: String(seen.since ?? ""), state: "running" };
+  return {
+    pid: Number(seen.pid) || 0,
+    host: String(seen.host ?? ""),
+    since: String(seen.since ?? ""),
+    state: "running",
+  };
 }
 
 /** On Windows a file that is open without sharing cannot be removed, and file IDs may be too large for a JavaScript number. */

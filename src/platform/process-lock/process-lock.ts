@@ -40,8 +40,14 @@ const mechanism: LockMechanism = flag === undefined ? directoryLock : openFileLo
  *   `storage_unwritable` when the folder is missing, read-only or full; the signal's reason when it aborts
  */
 export function acquireProcessLock(path: string, options: LockOptions): Promise<ProcessLock>;
-export function acquireProcessLock(path: string, options: LockOptions & { unless: () => boolean }): Promise<ProcessLock | undefined>;
-export async function acquireProcessLock(path: string, options: LockOptions & { unless?: () => boolean }): Promise<ProcessLock | undefined> {
+export function acquireProcessLock(
+  path: string,
+  options: LockOptions & { unless: () => boolean },
+): Promise<ProcessLock | undefined>;
+export async function acquireProcessLock(
+  path: string,
+  options: LockOptions & { unless?: () => boolean },
+): Promise<ProcessLock | undefined> {
   options.signal?.throwIfAborted();
   const prepared = prepareProcessLock(path, options.clock);
   try {
@@ -113,19 +119,25 @@ function timedOut(path: string, timeoutMs: number): AuthError {
   const waited = `waited ${Math.round(timeoutMs / 100) / 10} s for the lock "${path}"`;
   const holder = inspectProcessLock(path);
   if (holder === undefined || holder.pid === 0) {
-    return new AuthError("lock_unavailable", `${waited}, which other processes held`, { hint: "Run the command again" });
+    return new AuthError("lock_unavailable", `${waited}, which other processes held`, {
+      hint: "Run the command again",
+    });
   }
   const { pid, host, since, state } = holder;
   const who = `${waited}: process ${pid} on "${host}" has held it since ${since}`;
   switch (state) {
     case "stopped":
-      return new AuthError("lock_unavailable", `${who}, and is stopped`, { hint: hint`Continue it: ${{ run: ["kill", "-CONT", String(pid)] }}` });
+      return new AuthError("lock_unavailable", `${who}, and is stopped`, {
+        hint: hint`Continue it: ${{ run: ["kill", "-CONT", String(pid)] }}`,
+      });
     case "unknown":
       return new AuthError("lock_unavailable", `${who}, and cannot be seen from this machine or container`, {
         hint: hint`Wait for it, at most 10 minutes; or, if it has ended, run: ${{ run: ["rm", "-r", path] }}`,
       });
     default:
-      return new AuthError("lock_unavailable", who, { hint: `Wait for process ${pid} to end, or end it, and run the command again` });
+      return new AuthError("lock_unavailable", who, {
+        hint: `Wait for process ${pid} to end, or end it, and run the command again`,
+      });
   }
 }
 
@@ -138,7 +150,10 @@ function explained<T>(path: string, action: () => T): T {
     if (code === undefined || error instanceof AuthError) throw error;
     const folder = dirname(resolve(path));
     const [reason, remedy] = explanations(folder)[code] ?? [code, otherFolder("on a local disk")];
-    throw new AuthError("storage_unwritable", `cannot make a lock in "${folder}": ${reason}`, { hint: remedy, cause: error });
+    throw new AuthError("storage_unwritable", `cannot make a lock in "${folder}": ${reason}`, {
+      hint: remedy,
+      cause: error,
+    });
   }
 }
 
@@ -164,6 +179,7 @@ function otherFolder(which: string): Hint {
 /** It may be another user's, after `sudo` with the same home folder. */
 function makeItYours(folder: string): Hint {
   const user = userName();
-  if (process.platform === "win32") return hint`Make it yours: ${{ run: ["icacls", folder, "/grant", `${user}:(OI)(CI)F`] }}`;
+  if (process.platform === "win32")
+    return hint`Make it yours: ${{ run: ["icacls", folder, "/grant", `${user}:(OI)(CI)F`] }}`;
   return hint`Make it yours: ${{ run: ["sudo", "chown", "-R", user, folder] }} && ${{ run: ["chmod", "-R", "u+rwX", folder] }}`;
 }

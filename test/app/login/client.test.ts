@@ -12,22 +12,46 @@ for (const method of ["client_secret_basic", "client_secret_post", "unlisted"] a
     const { provider, here, env } = await provided(t, { client: { secret, method }, par: "required", dpop: "nonces" });
     const refused = await here(loginAt(provider));
     assert.equal(refused.code, 1);
-    assert.match(refused.stderr, /^hint: .*check SPEC_KITTY_CLIENT_ID and, if the issuer gave one, SPEC_KITTY_CLIENT_SECRET$/m);
+    assert.match(
+      refused.stderr,
+      /^hint: .*check SPEC_KITTY_CLIENT_ID and, if the issuer gave one, SPEC_KITTY_CLIENT_SECRET$/m,
+    );
 
     const file = join(env["HOME"] ?? "", "client-secret");
     writeFileSync(file, `${secret}\n`);
     assert.equal((await here(`${loginAt(provider)} --client-secret-file ${file}`)).code, 0);
     rmSync(file);
-    for (const args of ["auth refresh", "auth login --force", "auth refresh", "auth logout", "auth login", "auth logout"]) assert.equal((await here(args)).code, 0, args);
+    for (const args of [
+      "auth refresh",
+      "auth login --force",
+      "auth refresh",
+      "auth logout",
+      "auth login",
+      "auth logout",
+    ])
+      assert.equal((await here(args)).code, 0, args);
     // The request without the secret was refused; after that each has it, and UserInfo has never seen it.
     assert.equal(provider.requests.filter(({ path, status }) => status === 401 && path !== "/userinfo").length, 1);
-    assert.ok(provider.requests.every(({ path, headers }) => path !== "/userinfo" || headers.authorization?.startsWith("DPoP ")));
+    assert.ok(
+      provider.requests.every(
+        ({ path, headers }) => path !== "/userinfo" || headers.authorization?.startsWith("DPoP "),
+      ),
+    );
     for (const [path, content] of filesUnder(env["HOME"] ?? "")) assert.ok(!content.includes(secret), path);
 
     const other = await MockProvider.start();
     t.after(() => other.close());
     assert.equal((await here(`${loginAt(other)} --force`)).code, 0);
-    assert.ok(other.requests.every(({ form, headers }) => form["client_secret"] === undefined && headers.authorization === undefined || headers.authorization?.startsWith("Bearer ")));
-    assert.equal((await here(`${loginAt(provider)} --force --profile variable`, { SPEC_KITTY_CLIENT_SECRET: secret })).code, 0);
+    assert.ok(
+      other.requests.every(
+        ({ form, headers }) =>
+          (form["client_secret"] === undefined && headers.authorization === undefined) ||
+          headers.authorization?.startsWith("Bearer "),
+      ),
+    );
+    assert.equal(
+      (await here(`${loginAt(provider)} --force --profile variable`, { SPEC_KITTY_CLIENT_SECRET: secret })).code,
+      0,
+    );
   });
 }

@@ -18,7 +18,9 @@ for (const error of ["interaction_required", "login_required", "account_selectio
 for (const error of ["use_dpop_nonce", "invalid_dpop_proof"]) {
   test(`a pushed request is sent without a proof where that is refused with ${error}, and the code is bound to the key all the same`, async (t) => {
     const { provider, here, session } = await provided(t, { par: "required", dpop: "nonces" });
-    provider.misbehaviour = { provenPush: () => Response.json({ error }, { status: 400, headers: { "dpop-nonce": "of-another-endpoint" } }) };
+    provider.misbehaviour = {
+      provenPush: () => Response.json({ error }, { status: 400, headers: { "dpop-nonce": "of-another-endpoint" } }),
+    };
     assert.equal((await here(loginAt(provider))).code, 0);
     const pushes = provider.requests.filter(({ path }) => path === "/par");
     assert.deepEqual(pushes.map(({ headers }) => headers["dpop"] !== undefined).slice(-2), [true, false]);
@@ -30,12 +32,22 @@ for (const error of ["use_dpop_nonce", "invalid_dpop_proof"]) {
 test("invalid_scope says with a code too which scopes were sent and which the provider lists", async (t) => {
   const { provider, env, session } = await provided(t);
   provider.misbehaviour = {
-    metadata: (metadata) => ({ ...metadata, scopes_supported: ["openid", "projects"], device_authorization_endpoint: `${provider.issuer}/device` }),
+    metadata: (metadata) => ({
+      ...metadata,
+      scopes_supported: ["openid", "projects"],
+      device_authorization_endpoint: `${provider.issuer}/device`,
+    }),
     device: () => Response.json({ error: "invalid_scope" }, { status: 400 }),
   };
-  const { code, stderr } = await runHere(["auth", "login", provider.issuer, "--scope", "openid project", "--headless"], env);
+  const { code, stderr } = await runHere(
+    ["auth", "login", provider.issuer, "--scope", "openid project", "--headless"],
+    env,
+  );
   assert.equal(code, 1);
-  assert.match(stderr, /^error: .*invalid_scope.*: "openid project" was sent, and the issuer lists "openid", "projects"\nhint: Name those that you need: spec-kitty auth login .*--scope openid$/m);
+  assert.match(
+    stderr,
+    /^error: .*invalid_scope.*: "openid project" was sent, and the issuer lists "openid", "projects"\nhint: Name those that you need: spec-kitty auth login .*--scope openid$/m,
+  );
   assert.equal(await session(), undefined);
 });
 
@@ -43,20 +55,32 @@ test("a session without a refresh token is shown as one, with the time when it e
   const { provider, here } = await provided(t, {}, { "/api/v1/me": me });
   provider.misbehaviour = { tokens: ({ refresh_token: _, ...answer }) => answer };
   const { stdout } = await here(loginAt(provider));
-  assert.match(stdout, /Access token valid for 1 hour\. There is no refresh token: log in again at (\d{4}-\d\d-\d\d )?\d\d:\d\d\.\n$/);
+  assert.match(
+    stdout,
+    /Access token valid for 1 hour\. There is no refresh token: log in again at (\d{4}-\d\d-\d\d )?\d\d:\d\d\.\n$/,
+  );
   const status = await here("auth status");
   assert.match(status.stdout, /Refresh token +none: log in again at (\d{4}-\d\d-\d\d )?\d\d:\d\d$/m);
-  assert.equal((JSON.parse((await here("auth status --json")).stdout) as Record<string, unknown>)["hasRefreshToken"], false);
+  assert.equal(
+    (JSON.parse((await here("auth status --json")).stdout) as Record<string, unknown>)["hasRefreshToken"],
+    false,
+  );
 
   provider.misbehaviour = { tokens: ({ refresh_token: _, expires_in: __, ...answer }) => answer };
-  assert.match((await here(`${loginAt(provider)} --force`)).stdout, /There is no refresh token: log in again when the service refuses the access token\.\n$/);
+  assert.match(
+    (await here(`${loginAt(provider)} --force`)).stdout,
+    /There is no refresh token: log in again when the service refuses the access token\.\n$/,
+  );
 });
 
 test("at a server of OAuth 2.0 alone the account is called by its issuer and scope, and whoami says so", async (t) => {
   const { provider, here, session } = await provided(t);
   provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, jwks_uri: __, ...metadata }) => metadata };
   const name = `${provider.issuer} (api.read)`;
-  assert.equal((await here(`auth login ${provider.issuer} --scope api.read`)).stdout, `✓ Logged in as ${name}. Access token valid for 1 hour.\n`);
+  assert.equal(
+    (await here(`auth login ${provider.issuer} --scope api.read`)).stdout,
+    `✓ Logged in as ${name}. Access token valid for 1 hour.\n`,
+  );
   const whoami = await here("auth whoami");
   assert.deepEqual([whoami.code, whoami.stdout], [0, `${name}\n`]);
   assert.match(whoami.stderr, /^The issuer does not say who its users are/);
@@ -72,7 +96,10 @@ test("at a server of OAuth 2.0 alone the account is called by its issuer and sco
   await here("auth login --force");
   const status = await here("auth status --check");
   assert.equal(status.code, 0);
-  assert.match(status.stderr, /^warning: the issuer does not name its users and gave no refresh token, so there is nothing to ask it$/m);
+  assert.match(
+    status.stderr,
+    /^warning: the issuer does not name its users and gave no refresh token, so there is nothing to ask it$/m,
+  );
   assert.doesNotMatch(status.stdout, /asked just now/);
 });
 
@@ -102,11 +129,22 @@ for (const status of [401, 403]) {
     assert.match((await here(`${loginAt(provider)} --profile second`)).stdout, /Logged in as alice@example\.com\./);
     const nobody = await here(`auth login --issuer ${provider.issuer} --scope api.read --profile third`);
     assert.equal(nobody.code, 1);
-    assert.match(nobody.stderr, new RegExp(`^error: the login was granted, but the service did not say who you are: "${service}/api/v1/me" answered ${status}`, "m"));
+    assert.match(
+      nobody.stderr,
+      new RegExp(
+        `^error: the login was granted, but the service did not say who you are: "${service}/api/v1/me" answered ${status}`,
+        "m",
+      ),
+    );
   });
 
   test(`a service that answers ${status} at /api/v1/me and asks for a token refuses this one, and the login fails`, async (t) => {
-    const { provider, here } = await provided(t, {}, {}, { "/api/v1/me": { status, headers: { "www-authenticate": 'Bearer realm="api"' } } });
+    const { provider, here } = await provided(
+      t,
+      {},
+      {},
+      { "/api/v1/me": { status, headers: { "www-authenticate": 'Bearer realm="api"' } } },
+    );
     const { code, stderr } = await here(loginAt(provider));
     assert.equal(code, 1);
     assert.match(stderr, /the service did not say who you are/);
@@ -115,9 +153,17 @@ for (const status of [401, 403]) {
 }
 
 test("a token without openid is not refused because UserInfo refuses it", async (t) => {
-  const { provider, here, service } = await provided(t, {}, {}, { "/who": { status: 403, headers: { "www-authenticate": 'Bearer error="insufficient_scope"' } } });
+  const { provider, here, service } = await provided(
+    t,
+    {},
+    {},
+    { "/who": { status: 403, headers: { "www-authenticate": 'Bearer error="insufficient_scope"' } } },
+  );
   provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, userinfo_endpoint: `${service}/who` }) };
-  assert.equal((await here(`auth login ${provider.issuer} --scope api.read`)).stdout, `✓ Logged in as ${provider.issuer} (api.read). Access token valid for 1 hour.\n`);
+  assert.equal(
+    (await here(`auth login ${provider.issuer} --scope api.read`)).stdout,
+    `✓ Logged in as ${provider.issuer} (api.read). Access token valid for 1 hour.\n`,
+  );
 });
 
 test("a callback from another issuer is not believed, and nothing is stored", async (t) => {
@@ -148,5 +194,8 @@ test("a login that takes the place of another revokes it after the new one is st
   assert.equal(code, 0);
   assert.deepEqual(revoked, [old?.refreshToken?.reveal(), old?.accessToken.reveal()]);
   assert.ok(wasStored);
-  assert.match(stderr, /^warning: the refresh token of the previous login could not be revoked \(.*503\): it may remain valid until it expires$/m);
+  assert.match(
+    stderr,
+    /^warning: the refresh token of the previous login could not be revoked \(.*503\): it may remain valid until it expires$/m,
+  );
 });

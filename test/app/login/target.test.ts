@@ -36,28 +36,55 @@ test("FR-022 one address is enough: the issuer is the service, as ADDRESS or wit
 test("FR-022 ADDRESS is the issuer of the service that the variable or --service names, and a service where it has no metadata", async (t) => {
   const { provider, service, here } = await provided(t, {}, { "/api/v1/me": me });
   const place = async (more = {}): Promise<unknown[]> => {
-    const { service: at, issuer } = JSON.parse((await here("auth status --json", more)).stdout) as Record<string, unknown>;
+    const { service: at, issuer } = JSON.parse((await here("auth status --json", more)).stdout) as Record<
+      string,
+      unknown
+    >;
     return [at, issuer];
   };
-  assert.match((await here(`auth login ${provider.issuer} --scope openid`)).stdout, /alice@acme\.example \(Acme Corp\)/);
+  assert.match(
+    (await here(`auth login ${provider.issuer} --scope openid`)).stdout,
+    /alice@acme\.example \(Acme Corp\)/,
+  );
   assert.deepEqual(await place(), [service, provider.issuer]);
-  assert.match((await here(`auth login ${provider.issuer} --service ${service} --scope openid --profile second`, nowhere)).stdout, /alice@acme\.example/);
+  assert.match(
+    (await here(`auth login ${provider.issuer} --service ${service} --scope openid --profile second`, nowhere)).stdout,
+    /alice@acme\.example/,
+  );
   assert.deepEqual(await place({ ...nowhere, SPEC_KITTY_PROFILE: "second" }), [service, provider.issuer]);
 
   const { saas } = await scene(t);
-  assert.match((await here(`auth login ${saas.url}/ --profile third`)).stdout, /Logged in as alice@example\.com \(Acme Corp\)/);
+  assert.match(
+    (await here(`auth login ${saas.url}/ --profile third`)).stdout,
+    /Logged in as alice@example\.com \(Acme Corp\)/,
+  );
   assert.deepEqual(await place({ ...nowhere, SPEC_KITTY_PROFILE: "third" }), [saas.url, undefined]);
   const both = await here(`auth login ${saas.url} --service ${service} --profile fourth`);
-  assert.deepEqual([both.code, both.stderr.split("\n")[0]], [2, `error: ADDRESS is "${saas.url}", which is not an issuer, and --service names another service`]);
+  assert.deepEqual(
+    [both.code, both.stderr.split("\n")[0]],
+    [2, `error: ADDRESS is "${saas.url}", which is not an issuer, and --service names another service`],
+  );
 });
 
 test("a profile's first login asks twice what the server is, before the browser is opened; nothing else does for a day", async (t) => {
   const { saas, here } = await scene(t);
   await here("auth login");
-  assert.deepEqual(saas.requests.slice(0, 2).map(({ path, status }) => `${path} ${status}`), wellKnown.map((path) => `${path} 404`));
+  assert.deepEqual(
+    saas.requests.slice(0, 2).map(({ path, status }) => `${path} ${status}`),
+    wellKnown.map((path) => `${path} 404`),
+  );
   saas.requests.length = 0;
   const asked = (): unknown[] => saas.requests.filter(({ path }) => path.includes(".well-known"));
-  for (const args of ["auth login", "auth refresh", "auth token", "auth status --check", "api GET /api/v1/me", "auth login --force", "auth logout", "auth login"]) {
+  for (const args of [
+    "auth login",
+    "auth refresh",
+    "auth token",
+    "auth status --check",
+    "api GET /api/v1/me",
+    "auth login --force",
+    "auth logout",
+    "auth login",
+  ]) {
     assert.equal((await here(args)).code, 0, args);
   }
   assert.deepEqual(asked(), []);
@@ -72,7 +99,8 @@ test("metadata that was read is used again, a day later where the issuer is in t
   const asked = ({ paths }: MockProvider): number => paths.filter((path) => path.includes(".well-known")).length;
   assert.equal((await here(loginAt(provider))).code, 0);
   assert.equal(asked(provider), 2);
-  for (const args of ["auth login --force", `${loginAt(provider)} --force`, `auth login ${provider.issuer} --force`]) assert.equal((await here(args)).code, 0, args);
+  for (const args of ["auth login --force", `${loginAt(provider)} --force`, `auth login ${provider.issuer} --force`])
+    assert.equal((await here(args)).code, 0, args);
   assert.equal(asked(provider), 2);
   assert.equal((await here(`${loginAt(other)} --force`)).code, 0);
   assert.equal(asked(other), 2);
@@ -91,7 +119,10 @@ test("a service that was in trouble when it was asked what it is, is asked again
 });
 
 const pages: [string, Fault][] = [
-  ["the page of its application", { body: "<!doctype html><div id=app></div>", headers: { "content-type": "text/html" } }],
+  [
+    "the page of its application",
+    { body: "<!doctype html><div id=app></div>", headers: { "content-type": "text/html" } },
+  ],
   ["a redirection to its login page", { status: 302, headers: { location: "/login" } }],
   ["a refusal", { status: 403, body: { message: "Missing Authentication Token" } }],
   ["503", { status: 503 }],
@@ -110,7 +141,8 @@ for (const [title, fault] of pages) {
 }
 
 /** The scope that a login asked for. */
-const scopeIn = (stderr: string): string | null => new URL(/http:\S+\/authorize\S*/.exec(stderr)?.[0] ?? "").searchParams.get("scope");
+const scopeIn = (stderr: string): string | null =>
+  new URL(/http:\S+\/authorize\S*/.exec(stderr)?.[0] ?? "").searchParams.get("scope");
 
 test("--issuer and --client-id are remembered by the profile, for its service alone, and status shows the issuer", async (t) => {
   const { provider, service, here } = await provided(t, {}, { "/api/v1/me": me });
@@ -126,8 +158,14 @@ test("--issuer and --client-id are remembered by the profile, for its service al
   const other = await scene(t);
   provider.requests.length = 0;
   assert.equal((await here("auth login --yes", { SPEC_KITTY_SAAS_URL: other.saas.url })).code, 0);
-  assert.deepEqual(provider.paths.filter((path) => path !== "/revoke"), []);
-  assert.equal((JSON.parse((await here("auth status --json", nowhere)).stdout) as Record<string, unknown>)["issuer"], undefined);
+  assert.deepEqual(
+    provider.paths.filter((path) => path !== "/revoke"),
+    [],
+  );
+  assert.equal(
+    (JSON.parse((await here("auth status --json", nowhere)).stdout) as Record<string, unknown>)["issuer"],
+    undefined,
+  );
 });
 
 test("--scope is remembered by the profile, for its issuer alone, until another is given", async (t) => {

@@ -16,7 +16,9 @@ test("FR-004 the verifier has 43 characters, is new each time, and only its SHA-
   await here("auth login --force");
   const verifiers = [...saas.issued].filter(([, kind]) => kind === "code_verifier").map(([value]) => value);
   assert.equal(verifiers.length, 2);
-  const challenges = saas.requests.filter(({ method, path }) => method === "GET" && path === "/oauth/authorize").map(({ query }) => query.get("code_challenge"));
+  const challenges = saas.requests
+    .filter(({ method, path }) => method === "GET" && path === "/oauth/authorize")
+    .map(({ query }) => query.get("code_challenge"));
   for (const [index, verifier] of verifiers.entries()) {
     assert.match(verifier, /^[\w-]{43}$/);
     assert.equal(challenges[index], createHash("sha256").update(verifier).digest("base64url"));
@@ -27,7 +29,12 @@ test("--redirect-host localhost sends the browser to that name, and listens only
   const { env } = await scene(t);
   let link = "";
   let visit: Promise<Visit> | undefined;
-  const login = await logInHere(["auth", "login", "--redirect-host", "localhost", "--port", String(await freePort())], env, {}, (address) => ((link = address), (visit = approve(address))));
+  const login = await logInHere(
+    ["auth", "login", "--redirect-host", "localhost", "--port", String(await freePort())],
+    env,
+    {},
+    (address) => ((link = address), (visit = approve(address))),
+  );
   const redirect = new URL(new URL(link).searchParams.get("redirect_uri") ?? "");
   assert.equal(redirect.hostname, "localhost");
   assert.match((await visit)?.page ?? "", /You are logged in/);
@@ -37,7 +44,10 @@ test("--redirect-host localhost sends the browser to that name, and listens only
 
 test("C-005 --scope requests what it says, and always offline_access too", async (t) => {
   const { saas, here, env } = await scene(t);
-  const asked = (): (string | null)[] => saas.requests.filter(({ method, path }) => method === "GET" && path === "/oauth/authorize").map(({ query }) => query.get("scope"));
+  const asked = (): (string | null)[] =>
+    saas.requests
+      .filter(({ method, path }) => method === "GET" && path === "/oauth/authorize")
+      .map(({ query }) => query.get("scope"));
   await here("auth login --scope api.read");
   assert.deepEqual(asked(), ["offline_access api.read"]);
   assert.equal((await runHere(["auth", "login", "--force", "--scope", " api.read  offline_access "], env)).code, 0);
@@ -48,7 +58,12 @@ test("--profile keeps accounts side by side, and the first one stays the active 
   const { here } = await scene(t);
   await here("auth login");
   const second = await here("auth login --profile work", { FAKE_SAAS_USER: "bob" });
-  assert.ok(second.stderr.endsWith('\nhint: "default" stays the active profile. To use this one: spec-kitty auth switch work, or --profile work\n'), second.stderr);
+  assert.ok(
+    second.stderr.endsWith(
+      '\nhint: "default" stays the active profile. To use this one: spec-kitty auth switch work, or --profile work\n',
+    ),
+    second.stderr,
+  );
   assert.equal((await here("auth whoami")).stdout, "alice@example.com\n");
   assert.equal((await here("auth whoami --profile work")).stdout, "bob@example.com\n");
   assert.equal((await here("auth whoami", { SPEC_KITTY_PROFILE: "work" })).stdout, "bob@example.com\n");
@@ -58,7 +73,10 @@ test("the service may live under a path, and the profile remembers it", async (t
   const { saas, here } = await scene(t, { basePath: "/tenants/acme" });
   assert.equal((await here("auth login", { SPEC_KITTY_SAAS_URL: `${saas.url}/` })).stdout, success);
   assert.ok(saas.requests.every(({ path }) => !path.startsWith("outside:/oauth") && !path.startsWith("outside:/api")));
-  assert.match((await here("auth status", { SPEC_KITTY_SAAS_URL: undefined })).stdout, new RegExp(`Service +${saas.url} `));
+  assert.match(
+    (await here("auth status", { SPEC_KITTY_SAAS_URL: undefined })).stdout,
+    new RegExp(`Service +${saas.url} `),
+  );
   assert.equal((await here("auth logout", { SPEC_KITTY_SAAS_URL: undefined })).code, 0);
   assert.equal((await here("auth login", { SPEC_KITTY_SAAS_URL: undefined })).stdout, success);
 });
@@ -66,6 +84,9 @@ test("the service may live under a path, and the profile remembers it", async (t
 test("--storage memory stores nothing anywhere, and says so", async (t) => {
   const { here, folder } = await scene(t, {}, { SPEC_KITTY_STORAGE: undefined });
   const { code, stdout } = await here("auth login --storage memory");
-  assert.deepEqual([code, stdout], [0, `${success.trimEnd()} Nothing was stored: the session ends with this command.\n`]);
+  assert.deepEqual(
+    [code, stdout],
+    [0, `${success.trimEnd()} Nothing was stored: the session ends with this command.\n`],
+  );
   assert.equal(filesUnder(join(folder, "config")).size, 0);
 });

@@ -6,8 +6,18 @@ import { filesUnder, scene } from "../../helpers/scene.ts";
 import { storedSession } from "../../helpers/stored-session.ts";
 
 for (const [what, fault, code, error] of [
-  ["refuses the new token", { status: 401, body: { error: "invalid_token" } }, 1, /the login was granted, but .* answered 401 "invalid_token"/],
-  ["names nobody", { body: { email: "alice@example.com", teams: [] } }, 1, /the login was granted, but .* answered without a "user_id"/],
+  [
+    "refuses the new token",
+    { status: 401, body: { error: "invalid_token" } },
+    1,
+    /the login was granted, but .* answered 401 "invalid_token"/,
+  ],
+  [
+    "names nobody",
+    { body: { email: "alice@example.com", teams: [] } },
+    1,
+    /the login was granted, but .* answered without a "user_id"/,
+  ],
   ["answers with HTML", { body: "<h1>hello</h1>" }, 1, /the login was granted, but .* without a "user_id"/],
   ["breaks the connection", { reset: "before", times: 5 }, 3, /the login was granted, but .*cannot reach/],
 ] as [string, Fault, number, RegExp][]) {
@@ -16,7 +26,10 @@ for (const [what, fault, code, error] of [
     saas.faults.next("/api/v1/me", fault);
     const failed = await here("auth login");
     assert.deepEqual([failed.code, failed.stdout], [code, ""]);
-    assert.match(failed.stderr, new RegExp(`^error: ${error.source}[^\\n]*\\nhint: Nothing was stored\\. Try again: spec-kitty auth login`, "m"));
+    assert.match(
+      failed.stderr,
+      new RegExp(`^error: ${error.source}[^\\n]*\\nhint: Nothing was stored\\. Try again: spec-kitty auth login`, "m"),
+    );
     assert.equal(saas.counters.logins, 1);
     assert.equal(saas.counters.logouts, 1);
     assert.ok([...saas.sessions.values()].every(({ ended }) => ended !== undefined));
@@ -26,10 +39,22 @@ for (const [what, fault, code, error] of [
 
 test("a service that sends empty strings instead of leaving members out lets its users log in", async (t) => {
   const { saas, here } = await scene(t);
-  saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, refresh_token: "", id_token: "", scope: "", session_id: "", refresh_token_expires_at: "" }) });
+  saas.faults.next("/oauth/token", {
+    edit: (answer) => ({
+      ...answer,
+      refresh_token: "",
+      id_token: "",
+      scope: "",
+      session_id: "",
+      refresh_token_expires_at: "",
+    }),
+  });
   const { code, stdout, stderr } = await here("auth login");
   assert.equal(code, 0, stderr);
-  assert.match(stdout, /^✓ Logged in as alice@example\.com \(Acme Corp\)\. Access token valid for 1 hour\. There is no refresh token: log in again at \d\d:\d\d\.\n$/);
+  assert.match(
+    stdout,
+    /^✓ Logged in as alice@example\.com \(Acme Corp\)\. Access token valid for 1 hour\. There is no refresh token: log in again at \d\d:\d\d\.\n$/,
+  );
 });
 
 test("a login succeeds with an expires_in beyond any date, and without one", async (t) => {

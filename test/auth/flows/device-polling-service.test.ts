@@ -26,15 +26,26 @@ async function login(
   t.after(() => saas.close());
   const server = defaultAuthorizationServer(saas.url);
   const exchange: ExchangeOptions = { fetch, clock: systemClock };
-  const request = await deviceAuthorizationRequest(server, { client_id: "cli_native", scope: "offline_access" }, exchange);
+  const request = await deviceAuthorizationRequest(
+    server,
+    { client_id: "cli_native", scope: "offline_access" },
+    exchange,
+  );
   const authorization = await deviceAuthorizationResponse(request, server);
   const reading = (): { wall: number; monotonic: number } => ({ wall: now, monotonic: now });
   let state = startPolling(authorization, reading());
   for (let poll = 1; state.kind === "wait"; poll++) {
     now += state.ms;
     await onPoll(poll, saas, authorization);
-    const grant = deviceCodeGrant(server, { client_id: "cli_native", device_code: authorization.device_code }, exchange);
-    const answer = await grant.then((tokens) => ({ tokens }), (error: unknown) => ({ error }));
+    const grant = deviceCodeGrant(
+      server,
+      { client_id: "cli_native", device_code: authorization.device_code },
+      exchange,
+    );
+    const answer = await grant.then(
+      (tokens) => ({ tokens }),
+      (error: unknown) => ({ error }),
+    );
     state = nextPoll(state, answer, reading(), 0.5);
   }
   return { state, saas, seconds: (now - 1_000_000) / 1000 };
@@ -70,9 +81,19 @@ test("a service that fails, cuts the connection or asks to wait does not end the
 });
 
 test("a denial ends the login as denied, and silence ends it as timed out", async (t) => {
-  const denied = await login(t, {}, (_, __, { verification_uri, user_code }) => denyDevice(verification_uri, user_code));
-  assert.ok(denied.state.kind === "failed" && denied.state.error instanceof AuthError && denied.state.error.code === "access_denied");
+  const denied = await login(t, {}, (_, __, { verification_uri, user_code }) =>
+    denyDevice(verification_uri, user_code),
+  );
+  assert.ok(
+    denied.state.kind === "failed" &&
+      denied.state.error instanceof AuthError &&
+      denied.state.error.code === "access_denied",
+  );
   const silent = await login(t, { deviceCodeSeconds: 30 }, () => {});
-  assert.ok(silent.state.kind === "failed" && silent.state.error instanceof AuthError && silent.state.error.code === "timed_out");
+  assert.ok(
+    silent.state.kind === "failed" &&
+      silent.state.error instanceof AuthError &&
+      silent.state.error.code === "timed_out",
+  );
   assert.equal(silent.seconds, 25);
 });

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nextPoll, startPolling, timeLeft, type ClockReading, type PollState, type PollWait } from "../../../src/auth/flows/device-polling.ts";
+import {
+  nextPoll,
+  startPolling,
+  timeLeft,
+  type ClockReading,
+  type PollState,
+  type PollWait,
+} from "../../../src/auth/flows/device-polling.ts";
 import type { TokenResponse } from "../../../src/auth/oauth/token-endpoint.ts";
 import { AuthError, ServiceError, type AuthErrorCode } from "../../../src/base/errors.ts";
 import { Secret } from "../../../src/base/secret.ts";
@@ -25,12 +32,17 @@ const says = (error: string, status = 400, retryAfterMs?: number): Answer => ({
 const pending = says("authorization_pending");
 const slowDown = says("slow_down");
 const lost: Answer = { error: new ServiceError("network_unavailable", "lost") };
-const broken = (retryAfterMs?: number, status = 503): Answer => ({ error: new ServiceError("service_unavailable", "broken", { status, retryAfterMs }) });
+const broken = (retryAfterMs?: number, status = 503): Answer => ({
+  error: new ServiceError("service_unavailable", "broken", { status, retryAfterMs }),
+});
 
 const minutes = 60_000;
 const authorization = { expires_in: 900, interval: 5 };
 const at = (ms: number): ClockReading => ({ wall: 1_750_000_000_000 + ms, monotonic: 5000 + ms });
-const later = ({ wall, monotonic }: ClockReading, ms: number): ClockReading => ({ wall: wall + ms, monotonic: monotonic + ms });
+const later = ({ wall, monotonic }: ClockReading, ms: number): ClockReading => ({
+  wall: wall + ms,
+  monotonic: monotonic + ms,
+});
 
 function waiting(state: PollState): PollWait {
   assert.equal(state.kind, "wait", state.kind === "failed" ? String(state.error) : state.kind);
@@ -76,7 +88,9 @@ test("FR-018 slow_down from a server whose interval was capped counts from that 
 });
 
 test("slow_down is recognized by its name, whatever its status, and a Retry-After with it is obeyed", () => {
-  const told: Answer = { error: new ServiceError("service_unavailable", "told", { error: "slow_down", status: 429, retryAfterMs: 30_000 }) };
+  const told: Answer = {
+    error: new ServiceError("service_unavailable", "told", { error: "slow_down", status: 429, retryAfterMs: 30_000 }),
+  };
   const state = waiting(steps([told]));
   assert.equal(state.ms, 30_000);
   assert.equal(waiting(step(state, pending)).ms, 10_000);
@@ -201,14 +215,25 @@ test("NFR-003 setting the wall clock back does not make the code younger, not ev
   let state = startPolling(authorization, at(0));
   for (let polls = 1; state.kind === "wait"; polls++) {
     assert.ok(polls < 200);
-    const reading: ClockReading = { wall: state.reading.wall - 60 * minutes, monotonic: state.reading.monotonic + state.ms };
+    const reading: ClockReading = {
+      wall: state.reading.wall - 60 * minutes,
+      monotonic: state.reading.monotonic + state.ms,
+    };
     state = nextPoll(state, pending, reading, 0.5);
   }
   assert.equal(code(state), "timed_out");
 });
 
 test("FR-018 NFR-003 whatever the answers and clocks do, no wait is shorter than the interval or outlives the code", () => {
-  const answers = [pending, slowDown, lost, broken(), broken(3000, 429), broken(20_000, 429), says("slow_down", 429, 1000)];
+  const answers = [
+    pending,
+    slowDown,
+    lost,
+    broken(),
+    broken(3000, 429),
+    broken(20_000, 429),
+    says("slow_down", 429, 1000),
+  ];
   let seed = 1;
   const random = (): number => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) / 2 ** 32;
   for (let run = 0; run < 500; run++) {
@@ -220,7 +245,8 @@ test("FR-018 NFR-003 whatever the answers and clocks do, no wait is shorter than
       assert.ok(state.ms >= floor, `${state.ms} < ${floor}`);
       assert.ok(state.ms < state.leftMs);
       const answer: Answer = answers[Math.floor(random() * answers.length)] ?? pending;
-      if ("error" in answer && (answer.error as ServiceError).error === "slow_down") floor = Math.max(floor, interval * 1000) + 5000;
+      if ("error" in answer && (answer.error as ServiceError).error === "slow_down")
+        floor = Math.max(floor, interval * 1000) + 5000;
       const slept = random() < 0.1 ? random() * 3 * minutes : 0;
       const took = state.ms + random() * 10_000;
       elapsed += took + slept;

@@ -5,13 +5,19 @@ import { loginAt, provided } from "../../helpers/provided.ts";
 test("an access token that ended with its refresh token has ended: no warning", async (t) => {
   const { provider, here } = await provided(t);
   await here(loginAt(provider));
-  provider.misbehaviour = { revoke: ({ token_type_hint: hint }) => (hint === "access_token" ? Response.json({ error: "invalid_token" }, { status: 400 }) : undefined) };
+  provider.misbehaviour = {
+    revoke: ({ token_type_hint: hint }) =>
+      hint === "access_token" ? Response.json({ error: "invalid_token" }, { status: 400 }) : undefined,
+  };
   const { stdout, stderr } = await here("auth logout");
   assert.deepEqual([stdout, stderr], ['✓ Logged out (profile "default"). Revoked: refresh token, access token.\n', ""]);
   // Of a refresh token it is not known what it means.
   await here(loginAt(provider));
   provider.misbehaviour = { revoke: () => Response.json({ error: "invalid_token" }, { status: 400 }) };
-  assert.match((await here("auth logout")).stderr, /^warning: the refresh token could not be revoked .*\nwarning: the access token could not be revoked/m);
+  assert.match(
+    (await here("auth logout")).stderr,
+    /^warning: the refresh token could not be revoked .*\nwarning: the access token could not be revoked/m,
+  );
 });
 
 test("logout reports for programs what became of each token", async (t) => {
@@ -22,7 +28,17 @@ test("logout reports for programs what became of each token", async (t) => {
   assert.equal(code, 0);
   const error = { code: "service_unavailable", message: `"${provider.issuer}/revoke" answered 503` };
   assert.deepEqual(JSON.parse(stdout), {
-    loggedOut: [{ profile: "default", server: "unconfirmed", error, tokens: [{ token: "refresh_token", revoked: false }, { token: "access_token", revoked: false }] }],
+    loggedOut: [
+      {
+        profile: "default",
+        server: "unconfirmed",
+        error,
+        tokens: [
+          { token: "refresh_token", revoked: false },
+          { token: "access_token", revoked: false },
+        ],
+      },
+    ],
   });
   assert.equal(await session(), undefined);
 });

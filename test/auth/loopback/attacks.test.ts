@@ -31,7 +31,14 @@ const attacks: Attack[] = [
   {
     title: "a wrong Host is refused, even with the right state",
     run: async (_, base) => {
-      for (const host of ["evil.example", "localhost", "127.0.0.1", `evil.example:${new URL(base).port}`, "127.0.0.1:1", "[::1]"]) {
+      for (const host of [
+        "evil.example",
+        "localhost",
+        "127.0.0.1",
+        `evil.example:${new URL(base).port}`,
+        "127.0.0.1:1",
+        "[::1]",
+      ]) {
         await refusedWith(421, `${base}/callback${query}`, { headers: { host } });
       }
     },
@@ -59,7 +66,15 @@ const attacks: Attack[] = [
   {
     title: "/callback/ and other near misses of the path are not found, even with the right state",
     run: async (listener, base) => {
-      for (const path of ["/callback/", "/", "/Callback", "/callback/x", "/x/../callback", "//callback", "/%63allback"]) {
+      for (const path of [
+        "/callback/",
+        "/",
+        "/Callback",
+        "/callback/x",
+        "/x/../callback",
+        "//callback",
+        "/%63allback",
+      ]) {
         const said = `GET ${path}${query} HTTP/1.1${crlf}Host: ${new URL(base).host}${crlf}${crlf}`;
         assert.match(await heard(await open(portOf(listener), said)), /^HTTP\/1\.1 404 /, path);
       }
@@ -88,7 +103,10 @@ const attacks: Attack[] = [
   {
     title: "a header of 1 MB is refused with 431 before it is read to the end",
     run: async (listener, base) => {
-      const socket = await open(portOf(listener), `GET /callback${query} HTTP/1.1${crlf}Host: ${new URL(base).host}${crlf}`);
+      const socket = await open(
+        portOf(listener),
+        `GET /callback${query} HTTP/1.1${crlf}Host: ${new URL(base).host}${crlf}`,
+      );
       const answer = heard(socket);
       socket.write(`X-Filler: ${"x".repeat(1024 * 1024)}${crlf}${crlf}`);
       assert.match(await answer, /^(HTTP\/1\.1 431 |$)/);
@@ -177,12 +195,16 @@ test("S-006 a browser that leaves before the outcome is known does not harm the 
 
 test("another program that asks for the outcome neither learns who has logged in nor keeps the browser from its page", async () => {
   const listener = await listen();
-  await genuineLogin(listener, () => undefined, async () => {
-    for (const path of ["/done", "/done/", "/done/AAAAAAAAAAAAAAAAAAAAAA", "/", "/not-this-login"]) {
-      const { status, body } = await ask(new URL(path, listener.redirectUri).href);
-      assert.ok(status >= 400 && !body.includes("alice"), path);
-    }
-  });
+  await genuineLogin(
+    listener,
+    () => undefined,
+    async () => {
+      for (const path of ["/done", "/done/", "/done/AAAAAAAAAAAAAAAAAAAAAA", "/", "/not-this-login"]) {
+        const { status, body } = await ask(new URL(path, listener.redirectUri).href);
+        assert.ok(status >= 400 && !body.includes("alice"), path);
+      }
+    },
+  );
 });
 
 const doneAddress = /^http:\/\/127\.0\.0\.1:\d+\/done\/[\w-]{22}$/;

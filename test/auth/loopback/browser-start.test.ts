@@ -9,10 +9,17 @@ import { ask, browse, listen, query } from "./listener.ts";
 
 const service = "https://service.example/oauth/authorize?state=secret";
 
-async function started(t: TestContext, options: Parameters<typeof listen>[0] = {}): Promise<{ address: string; callback: string; answer: ReturnType<typeof listen> }> {
+async function started(
+  t: TestContext,
+  options: Parameters<typeof listen>[0] = {},
+): Promise<{ address: string; callback: string; answer: ReturnType<typeof listen> }> {
   const listener = await listen(options);
   t.after(() => listener.close());
-  return { address: listener.startAddress(service), callback: `${listener.redirectUri}${query}`, answer: Promise.resolve(listener) };
+  return {
+    address: listener.startAddress(service),
+    callback: `${listener.redirectUri}${query}`,
+    answer: Promise.resolve(listener),
+  };
 }
 
 function cookieOf({ headers }: { headers: Record<string, string | string[] | undefined> }): string {
@@ -23,7 +30,10 @@ test("S-009 what a browser is started with holds neither state nor the service's
   const { address } = await started(t);
   assert.doesNotMatch(address, /state|service\.example/);
   const first = await ask(address);
-  assert.deepEqual([first.status, first.headers["location"], first.headers["cache-control"], first.headers["referrer-policy"]], [303, service, "no-store", "no-referrer"]);
+  assert.deepEqual(
+    [first.status, first.headers["location"], first.headers["cache-control"], first.headers["referrer-policy"]],
+    [303, service, "no-store", "no-referrer"],
+  );
   assert.match(String(first.headers["set-cookie"]), /^login-\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax$/);
 });
 
@@ -31,7 +41,13 @@ test("S-009 once a browser has opened the address, a callback from any other nei
   const { address, callback, answer } = await started(t);
   const listener = await answer;
   const cookie = cookieOf(await ask(address));
-  for (const headers of [{}, { cookie: "" }, { cookie: `${cookie}x` }, { cookie: cookie.replace(/=.*/, "=") }, { cookie: `x${cookie}` }]) {
+  for (const headers of [
+    {},
+    { cookie: "" },
+    { cookie: `${cookie}x` },
+    { cookie: cookie.replace(/=.*/, "=") },
+    { cookie: `x${cookie}` },
+  ]) {
     const refused = await ask(callback, { headers });
     assert.deepEqual([refused.status, refused.headers["location"]], [303, "/another-browser"]);
   }
@@ -47,7 +63,10 @@ test("S-009 a second opening without the cookie ends the login with an explanati
   const listener = await answer;
   const cookie = cookieOf(await ask(address));
   assert.equal((await ask(address, { headers: { cookie } })).headers["location"], service);
-  const ended = assert.rejects(listener.callback, (error) => error instanceof AuthError && error.code === "access_denied" && /opened twice/.test(error.message));
+  const ended = assert.rejects(
+    listener.callback,
+    (error) => error instanceof AuthError && error.code === "access_denied" && /opened twice/.test(error.message),
+  );
   assert.equal((await ask(address)).headers["location"], "/already-used");
   await ended;
 });
@@ -85,7 +104,9 @@ test("S-009 a request whose sender is gone before it can be asked about neither 
   assert.deepEqual([status, headers["location"]], [303, service]);
 });
 
-test("S-009 where the kernel no longer knows either end of a connection, it counts as another user's", { skip: process.platform !== "linux" && "needs Linux" }, async (t) => {
+test("S-009 where the kernel no longer knows either end of a connection, it counts as another user's", {
+  skip: process.platform !== "linux" && "needs Linux",
+}, async (t) => {
   const { geteuid } = process;
   process.geteuid = () => 12345;
   t.after(() => Object.assign(process, { geteuid }));
@@ -100,7 +121,8 @@ test("S-009 where the kernel no longer knows either end of a connection, it coun
 });
 
 test("the kernel says who owns a loopback connection", async (t) => {
-  if (process.platform !== "linux" || process.geteuid?.() !== 0) return t.skip("needs Linux, and root to act as another user");
+  if (process.platform !== "linux" || process.geteuid?.() !== 0)
+    return t.skip("needs Linux, and root to act as another user");
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.close());
@@ -115,7 +137,7 @@ test("the kernel says who owns a loopback connection", async (t) => {
     // Closed by its owner, the socket is the system's: that must not make it a friend's.
     other.kill("SIGKILL");
     await once(other, "exit");
-    assert.ok(!(peerOf(socket)?.isOpen), host);
+    assert.ok(!peerOf(socket)?.isOpen, host);
     socket.destroy();
   }
 });

@@ -5,7 +5,8 @@ import { callbackPage, redirection, refusal } from "../../../src/auth/loopback/c
 import { createIdentity, ownIdentity } from "../../../src/base/identity.ts";
 
 type Page = Parameters<typeof callbackPage>[0];
-const render = (page: Page): ReturnType<typeof callbackPage> => callbackPage(page, { identity: ownIdentity, issuer: "login.example" });
+const render = (page: Page): ReturnType<typeof callbackPage> =>
+  callbackPage(page, { identity: ownIdentity, issuer: "login.example" });
 
 const pages: Page[] = [
   { kind: "success", account: "alice@example.com (Acme Corp)" },
@@ -62,11 +63,20 @@ test("every page names the tool and the issuer, and what the server said stands 
     assert.match(body, /<title>[^<]+ - spec-kitty<\/title>/);
     assert.match(body, /<svg .*<b>spec-kitty<\/b> at login\.example</);
   }
-  assert.match(render({ kind: "denied", said: "Policy says no" }).body, /<p>The answer of login\.example:<\/p>\n<blockquote>“Policy says no”<\/blockquote>\n<p class="soft">Return /);
+  assert.match(
+    render({ kind: "denied", said: "Policy says no" }).body,
+    /<p>The answer of login\.example:<\/p>\n<blockquote>“Policy says no”<\/blockquote>\n<p class="soft">Return /,
+  );
 });
 
 test("the command to try again is the command of the tool that logs in", () => {
-  assert.match(callbackPage({ kind: "denied" }, { identity: createIdentity({ name: "acme", version: "1.0.0" }), issuer: "login.acme.example" }).body, /run: <code>acme auth login<\/code>/);
+  assert.match(
+    callbackPage(
+      { kind: "denied" },
+      { identity: createIdentity({ name: "acme", version: "1.0.0" }), issuer: "login.acme.example" },
+    ).body,
+    /run: <code>acme auth login<\/code>/,
+  );
 });
 
 test("S-008 text from the server cannot run in the page or break out of its paragraph", () => {
@@ -78,7 +88,10 @@ test("S-008 text from the server cannot run in the page or break out of its para
     { kind: "failed", reason: hostile },
   ] as const) {
     const { body } = render(page);
-    assert.ok(body.includes("&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=&quot;x&quot;&gt;&amp;&#39;&lt;/p&gt;"), body);
+    assert.ok(
+      body.includes("&lt;script&gt;alert(1)&lt;/script&gt;&lt;img src=x onerror=&quot;x&quot;&gt;&amp;&#39;&lt;/p&gt;"),
+      body,
+    );
     assert.doesNotMatch(body, /<script|<img|onerror="/);
   }
 });

@@ -8,7 +8,10 @@ import { listen, portOf } from "./listener.ts";
 const range = Array.from({ length: 11 }, (_, index) => 28888 + index);
 
 /** A machine whose ports are taken or not as the test says: the real ports belong to whatever else runs here. */
-function machine(busy: { v4?: number[]; v6?: number[]; none?: string[] }): { createServer: () => Server; held: Set<string> } {
+function machine(busy: { v4?: number[]; v6?: number[]; none?: string[] }): {
+  createServer: () => Server;
+  held: Set<string>;
+} {
   const held = new Set<string>();
   let ephemeral = 50_000;
   const create = (): Server => {
@@ -79,26 +82,38 @@ test("with localhost an ephemeral port that is taken on [::1] is tried again", a
 });
 
 test("with localhost a machine without IPv6 listens on 127.0.0.1 alone, and one without IPv4 on [::1]", async () => {
-  for (const [none, there] of [["::1", "127.0.0.1"], ["127.0.0.1", "::1"]] as const) {
+  for (const [none, there] of [
+    ["::1", "127.0.0.1"],
+    ["127.0.0.1", "::1"],
+  ] as const) {
     const { createServer, held } = machine({ none: [none] });
     assert.equal((await takeCallbackPort(createServer, "localhost")).port, 28888);
     assert.deepEqual([...held], [`${there} 28888`]);
   }
   const { createServer } = machine({ none: ["127.0.0.1", "::1"] });
-  await assert.rejects(takeCallbackPort(createServer, "localhost"), refusedWith("configuration_invalid", /no port can be opened/, /--headless/));
+  await assert.rejects(
+    takeCallbackPort(createServer, "localhost"),
+    refusedWith("configuration_invalid", /no port can be opened/, /--headless/),
+  );
 });
 
 test("a requested port that is in use is a usage error that names it, and no other port is taken", async () => {
   const blocker = await block(0);
   const address = blocker.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
-  await assert.rejects(listen({ port }), refusedWith("usage_invalid", new RegExp(`^port ${port} is in use by another program$`), /--port/));
+  await assert.rejects(
+    listen({ port }),
+    refusedWith("usage_invalid", new RegExp(`^port ${port} is in use by another program$`), /--port/),
+  );
   blocker.close();
 });
 
 test("no free port at all is an error that suggests a login without one", async () => {
   const { createServer } = machine({ v4: [...range, 0] });
-  await assert.rejects(takeCallbackPort(createServer, "127.0.0.1"), refusedWith("configuration_invalid", /no port can be opened/, /--headless/));
+  await assert.rejects(
+    takeCallbackPort(createServer, "127.0.0.1"),
+    refusedWith("configuration_invalid", /no port can be opened/, /--headless/),
+  );
 });
 
 /** Takes a port, or finds that another program has it. */

@@ -33,7 +33,9 @@ test("with localhost the browser may come over IPv4 or IPv6", async (t) => {
   for (const address of ["127.0.0.1", "[::1]"]) {
     const listener = await listen({ redirectHost: "localhost" });
     const headers = { host: new URL(listener.redirectUri).host };
-    const held = ask(`http://${address}:${portOf(listener)}/callback${query}`, { headers }).catch((error: unknown) => error);
+    const held = ask(`http://${address}:${portOf(listener)}/callback${query}`, { headers }).catch(
+      (error: unknown) => error,
+    );
     const first = await Promise.race([listener.callback, held]);
     if (address === "[::1]" && first instanceof Error) t.diagnostic("no IPv6 here");
     else assert.equal("kind" in Object(first) && Object(first).kind, "code");
@@ -52,7 +54,11 @@ test("the browser that brings the response waits for the outcome, and its addres
     let answered = false;
     const browser = browse(`${listener.redirectUri}${query}`).finally(() => (answered = true));
     await listener.callback;
-    assert.equal((await ask(new URL("/done", listener.redirectUri).href)).status, 404, "there is no outcome to see yet");
+    assert.equal(
+      (await ask(new URL("/done", listener.redirectUri).href)).status,
+      404,
+      "there is no outcome to see yet",
+    );
     assert.equal(answered, false);
     const finished = listener.finish(outcome);
     const page = await browser;
@@ -135,13 +141,16 @@ test("a pasted address that is not the response is refused without being quoted,
     [`${listener.redirectUri}?error=access_denied`, /state missing/],
     [`${listener.redirectUri}${query}&code=c0de`, /parameter repeated/],
   ] as const) {
-    assert.throws(() => listener.accept(pasted), (error: AuthError) => {
-      assert.equal(error.code, "usage_invalid");
-      assert.match(error.message, why);
-      assert.match(hintOf(error), /Copy the whole address/);
-      assert.doesNotMatch(error.message + String(error.cause), /c0de|sssss/);
-      return true;
-    });
+    assert.throws(
+      () => listener.accept(pasted),
+      (error: AuthError) => {
+        assert.equal(error.code, "usage_invalid");
+        assert.match(error.message, why);
+        assert.match(hintOf(error), /Copy the whole address/);
+        assert.doesNotMatch(error.message + String(error.cause), /c0de|sssss/);
+        return true;
+      },
+    );
   }
   listener.accept(`${listener.redirectUri}${query}`);
   assert.equal((await listener.callback).kind, "code");
@@ -175,7 +184,10 @@ test("only the first outcome counts", async () => {
   const listener = await listen();
   const browser = browse(`${listener.redirectUri}${query}`);
   await listener.callback;
-  const finished = [listener.finish({ kind: "success", account: "alice@example.com" }), listener.finish({ kind: "expired" })];
+  const finished = [
+    listener.finish({ kind: "success", account: "alice@example.com" }),
+    listener.finish({ kind: "expired" }),
+  ];
   assert.equal((await browser).status, 200);
   await Promise.all(finished);
 });
@@ -193,15 +205,21 @@ const program = (end: string): string => `
 `;
 
 for (const [title, end] of [
-  ["an outcome", `const browser = fetch(listener.redirectUri + "?state=s"); await listener.callback;
-    const finished = listener.finish({ kind: "success", account: "a" }); await (await browser).text(); await finished;`],
+  [
+    "an outcome",
+    `const browser = fetch(listener.redirectUri + "?state=s"); await listener.callback;
+    const finished = listener.finish({ kind: "success", account: "a" }); await (await browser).text(); await finished;`,
+  ],
   ["a pasted answer", `listener.accept(listener.redirectUri + "?state=s"); await listener.finish({ kind: "failed" });`],
   ["an expired login", `await listener.finish({ kind: "expired" }, { lingerMs: 10 });`],
   ["an interrupted login", `await listener.close();`],
 ] as const) {
   test(`after ${title} the process can exit and no rejection is left unhandled`, async () => {
     const args = [...typescript, "--input-type=module", "--eval", program(end)];
-    const child = spawn(process.execPath, args, { cwd: new URL("../../..", import.meta.url), stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, args, {
+      cwd: new URL("../../..", import.meta.url),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let output = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (part: Buffer) => (output += part.toString()));
     const status = await new Promise((resolve) => child.once("close", resolve));

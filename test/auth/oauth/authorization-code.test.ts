@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { authorizationRequest, authorizationResponse, createState } from "../../../src/auth/oauth/authorization-code.ts";
+import {
+  authorizationRequest,
+  authorizationResponse,
+  createState,
+} from "../../../src/auth/oauth/authorization-code.ts";
 import { Secret } from "../../../src/base/secret.ts";
 
 const state = new Secret("right-state");
@@ -36,7 +40,10 @@ test("an authorization request carries the parameters of RFC 6749 §4.1.1 and RF
 
 test("the endpoint's own query is kept, and no parameter is there twice", () => {
   const url = new URL(
-    authorizationRequest("https://login.example.com/a?tenant=acme&state=old", request, { prompt: "consent", client_id: "x" }),
+    authorizationRequest("https://login.example.com/a?tenant=acme&state=old", request, {
+      prompt: "consent",
+      client_id: "x",
+    }),
   );
   assert.equal(url.searchParams.get("tenant"), "acme");
   assert.equal(url.searchParams.get("prompt"), "consent");
@@ -104,7 +111,11 @@ test("the issuer is compared as a string, and only where both sides name one", (
 
 test("a response without an issuer is a mix-up where the metadata promises one, whether code or error (RFC 9207 §2.4)", () => {
   const promised = { state, issuer, authorization_response_iss_parameter_supported: true };
-  for (const query of ["code=c0de&state=right-state", "error=e&state=right-state", "code=c0de&state=right-state&iss="]) {
+  for (const query of [
+    "code=c0de&state=right-state",
+    "error=e&state=right-state",
+    "code=c0de&state=right-state&iss=",
+  ]) {
     assert.deepEqual(judge(query, promised), { kind: "mix-up", issuer: undefined });
   }
   assert.equal(judge(`code=c0de&state=right-state&iss=${encodeURIComponent(issuer)}`, promised).kind, "code");

@@ -74,27 +74,57 @@ test("S-007 the address of the page is shown as a browser reads it", async () =>
     ["  https://evil.example/ https://bank.example/device", "https://evil.example/%20https://bank.example/device"],
     ["https://evil.example/\n\nhttps://bank.example", "https://evil.example/https://bank.example"],
   ] as const) {
-    assert.equal((await deviceAuthorizationResponse(answer({ ...example, verification_uri: written }), server)).verification_uri, shown);
+    assert.equal(
+      (await deviceAuthorizationResponse(answer({ ...example, verification_uri: written }), server)).verification_uri,
+      shown,
+    );
   }
 });
 
 const wrong: Record<string, unknown[]> = {
   device_code: [undefined, null, "", 7, {}],
   user_code: [undefined, "", 12345678, "A".repeat(101)],
-  verification_uri: [undefined, "", 7, "example.com/device", "javascript:alert(1)", "file:///etc/passwd", "https://", "http://a b/", "http://example.com/device", "https://bank.example@evil.example/", "https://:pw@evil.example/", "http://127.0.0.1:631/admin", "https://localhost./", "http://a.localhost/", `https://a.example/${"x".repeat(2_000)}`],
-  verification_uri_complete: [7, "", "javascript:alert(1)", "data:text/html,x", "https://bank.example@evil.example/", "http://[::1]:631/admin", "http://198.51.100.7/device?user_code=1"],
+  verification_uri: [
+    undefined,
+    "",
+    7,
+    "example.com/device",
+    "javascript:alert(1)",
+    "file:///etc/passwd",
+    "https://",
+    "http://a b/",
+    "http://example.com/device",
+    "https://bank.example@evil.example/",
+    "https://:pw@evil.example/",
+    "http://127.0.0.1:631/admin",
+    "https://localhost./",
+    "http://a.localhost/",
+    `https://a.example/${"x".repeat(2_000)}`,
+  ],
+  verification_uri_complete: [
+    7,
+    "",
+    "javascript:alert(1)",
+    "data:text/html,x",
+    "https://bank.example@evil.example/",
+    "http://[::1]:631/admin",
+    "http://198.51.100.7/device?user_code=1",
+  ],
   expires_in: [undefined, null, 0, -1, "1800"],
   interval: [0, -5, "5", {}],
 };
 for (const [name, values] of Object.entries(wrong))
   test(`${name.startsWith("verification") ? "S-007 " : ""}an invalid "${name}" is an error that names it and holds no secret`, async () => {
     for (const value of values)
-      await assert.rejects(deviceAuthorizationResponse(answer({ ...example, [name]: value }), server), (error: ServiceError) => {
-        assert.equal(error.code, "service_answer_invalid");
-        assert.match(error.message, new RegExp(`"${name}"`));
-        assert.doesNotMatch(inspect(error), /GmRhmhcx/);
-        return true;
-      });
+      await assert.rejects(
+        deviceAuthorizationResponse(answer({ ...example, [name]: value }), server),
+        (error: ServiceError) => {
+          assert.equal(error.code, "service_answer_invalid");
+          assert.match(error.message, new RegExp(`"${name}"`));
+          assert.doesNotMatch(inspect(error), /GmRhmhcx/);
+          return true;
+        },
+      );
   });
 
 test("an answer that is not a JSON object is refused", async () => {
@@ -105,13 +135,18 @@ test("an answer that is not a JSON object is refused", async () => {
 test("an error of the server keeps its name, status and meaning", async () => {
   const refused = deviceAuthorizationResponse(answer({ error: "invalid_client" }, 401), server);
   await assert.rejects(refused, { code: "service_rejected", error: "invalid_client", status: 401 });
-  await assert.rejects(deviceAuthorizationResponse(answer("busy", 503), server), { code: "service_unavailable", status: 503 });
+  await assert.rejects(deviceAuthorizationResponse(answer("busy", 503), server), {
+    code: "service_unavailable",
+    status: 503,
+  });
 });
 
 test("C-006 the codes are requested at the device endpoint, with client and scope and nothing else", async () => {
   const { options, asked } = service(answer(example));
   await deviceAuthorizationRequest(server, { client_id: "cli_native", scope: "offline_access api.read" }, options);
-  assert.deepEqual(asked, [{ url: "https://id.example.com/oauth/device", body: "client_id=cli_native&scope=offline_access+api.read" }]);
+  assert.deepEqual(asked, [
+    { url: "https://id.example.com/oauth/device", body: "client_id=cli_native&scope=offline_access+api.read" },
+  ]);
 });
 
 test("C-006 the code is exchanged at the token endpoint, with the grant type of RFC 8628", async () => {
@@ -135,10 +170,13 @@ test("while the user has not decided, a poll fails with the server's error name"
 test("a server without a device endpoint is not asked, and the hint says what works instead", async () => {
   const { options, asked } = service(answer(example));
   const { device_authorization_endpoint: _, ...other } = server;
-  await assert.rejects(deviceAuthorizationRequest(other, { client_id: "c", scope: "s" }, options), (error: AuthError) => {
-    assert.equal(error.code, "configuration_invalid");
-    assert.match(hintOf(error), /spec-kitty auth login/);
-    return true;
-  });
+  await assert.rejects(
+    deviceAuthorizationRequest(other, { client_id: "c", scope: "s" }, options),
+    (error: AuthError) => {
+      assert.equal(error.code, "configuration_invalid");
+      assert.match(hintOf(error), /spec-kitty auth login/);
+      return true;
+    },
+  );
   assert.deepEqual(asked, []);
 });

@@ -23,7 +23,11 @@ async function discover(
     asked.push(String(input));
     return answers[String(input)] ?? new Response("no", { status: 404 });
   };
-  const discovery = await discoverAuthorizationServer(of, { fetch, clock: systemClock }, (found) => found === of || found === alias);
+  const discovery = await discoverAuthorizationServer(
+    of,
+    { fetch, clock: systemClock },
+    (found) => found === of || found === alias,
+  );
   return { found: discovery.server, asked, reason: discovery.server === undefined ? discovery.reason : undefined };
 }
 
@@ -64,15 +68,25 @@ test("the first metadata found is used, and the second address is not asked", as
 });
 
 test("OpenID Connect's metadata is used where there is no other", async () => {
-  const more = { jwks_uri: `${issuer}/jwks`, userinfo_endpoint: `${issuer}/me`, dpop_signing_alg_values_supported: ["ES256"] };
-  assert.deepEqual((await discover({ [second]: Response.json({ ...metadata, ...more, claims_supported: ["sub"] }) })).found, { ...metadata, ...more });
+  const more = {
+    jwks_uri: `${issuer}/jwks`,
+    userinfo_endpoint: `${issuer}/me`,
+    dpop_signing_alg_values_supported: ["ES256"],
+  };
+  assert.deepEqual(
+    (await discover({ [second]: Response.json({ ...metadata, ...more, claims_supported: ["sub"] }) })).found,
+    { ...metadata, ...more },
+  );
 });
 
 const page = (): Response => new Response("<!doctype html>", { headers: { "content-type": "text/html" } });
 
 const elsewhere = (): Response => Response.json({ ...metadata, issuer: "https://evil.example" });
 const answers: [string, () => Response][] = [
-  ...[301, 302, 400, 401, 403, 405, 410, 429, 500, 503].map((status): [string, () => Response] => [`status ${status}`, () => new Response("", { status })]),
+  ...[301, 302, 400, 401, 403, 405, 410, 429, 500, 503].map((status): [string, () => Response] => [
+    `status ${status}`,
+    () => new Response("", { status }),
+  ]),
   ["a page", page],
   ["a page that is larger than any metadata", () => new Response("x".repeat(2 ** 20 + 1))],
   ["the metadata of another issuer", elsewhere],
@@ -81,7 +95,10 @@ const answers: [string, () => Response][] = [
 for (const [title, answer] of answers) {
   test(`${title} at one address does not keep the next from being asked`, async () => {
     assert.deepEqual((await discover({ [first]: answer(), [second]: Response.json(metadata) })).found, metadata);
-    assert.deepEqual((await discover({ [first]: answer(), [second]: answer(), [third]: Response.json(metadata) })).found, metadata);
+    assert.deepEqual(
+      (await discover({ [first]: answer(), [second]: answer(), [third]: Response.json(metadata) })).found,
+      metadata,
+    );
   });
 }
 
@@ -100,16 +117,27 @@ test("another spelling of the issuer is accepted where it is allowed, and no thi
 });
 
 test("metadata of another issuer is refused, and so is metadata without an issuer (RFC 8414 §3.3)", async () => {
-  await refused({ [first]: Response.json({ ...metadata, issuer: "https://evil.example" }) }, "service_answer_invalid", /names the issuer "https:\/\/evil.example"/);
-  await refused({ [first]: Response.json({ ...metadata, issuer: undefined }) }, "service_answer_invalid", /names no issuer/);
+  await refused(
+    { [first]: Response.json({ ...metadata, issuer: "https://evil.example" }) },
+    "service_answer_invalid",
+    /names the issuer "https:\/\/evil.example"/,
+  );
+  await refused(
+    { [first]: Response.json({ ...metadata, issuer: undefined }) },
+    "service_answer_invalid",
+    /names no issuer/,
+  );
 });
 
 test("an issuer that differs by a trailing / is refused, and the hint names the right one", async () => {
-  await assert.rejects(discover({ [first]: Response.json({ ...metadata, issuer: `${issuer}/` }) }), (error: unknown) => {
-    assert.ok(error instanceof AuthError);
-    assert.equal(hintOf(error), `Name it as it names itself: spec-kitty auth login --issuer ${issuer}/`);
-    return true;
-  });
+  await assert.rejects(
+    discover({ [first]: Response.json({ ...metadata, issuer: `${issuer}/` }) }),
+    (error: unknown) => {
+      assert.ok(error instanceof AuthError);
+      assert.equal(hintOf(error), `Name it as it names itself: spec-kitty auth login --issuer ${issuer}/`);
+      return true;
+    },
+  );
 });
 
 const badMembers: [string, unknown][] = [
@@ -128,12 +156,19 @@ const badMembers: [string, unknown][] = [
 ];
 for (const [name, value] of badMembers) {
   test(`metadata with ${name} ${JSON.stringify(value) ?? "absent"} are refused`, () =>
-    refused({ [first]: Response.json({ ...metadata, [name]: value }) }, "service_answer_invalid", new RegExp(`"${name}" is not`)));
+    refused(
+      { [first]: Response.json({ ...metadata, [name]: value }) },
+      "service_answer_invalid",
+      new RegExp(`"${name}" is not`),
+    ));
 }
 
 test("a server on this machine may have its endpoints on this machine", async () => {
   const local = "http://127.0.0.1:4444";
   const answer = { issuer: local, authorization_endpoint: `${local}/a`, token_endpoint: `${local}/t` };
-  const { found } = await discover({ [`${local}/.well-known/oauth-authorization-server`]: Response.json(answer) }, local);
+  const { found } = await discover(
+    { [`${local}/.well-known/oauth-authorization-server`]: Response.json(answer) },
+    local,
+  );
   assert.deepEqual(found, answer);
 });

@@ -11,5 +11,8 @@ test("the EC key of RFC 9449 §6.1 has the thumbprint printed there, and so has 
     y: "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA",
   };
   assert.equal(dpopThumbprint(new Secret(JSON.stringify(key))), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
-  assert.equal(dpopThumbprint(new Secret(JSON.stringify({ kid: "1", alg: "ES256", ...key, d: "private" }))), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
+  assert.equal(
+    dpopThumbprint(new Secret(JSON.stringify({ kid: "1", alg: "ES256", ...key, d: "private" }))),
+    "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I",
+  );
 });

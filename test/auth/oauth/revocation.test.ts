@@ -4,7 +4,10 @@ import { revokeTokens, type Revocation } from "../../../src/auth/oauth/revocatio
 import { systemClock } from "../../../src/platform/clock.ts";
 import { Secret } from "../../../src/base/secret.ts";
 
-async function revoke(answers: (Response | Error)[], refresh = true): Promise<{ results: readonly Revocation[]; bodies: string[] }> {
+async function revoke(
+  answers: (Response | Error)[],
+  refresh = true,
+): Promise<{ results: readonly Revocation[]; bodies: string[] }> {
   const bodies: string[] = [];
   const fetch = async (input: string | URL, init?: RequestInit): Promise<Response> => {
     assert.equal(String(input), "https://as.example/revoke");
@@ -13,14 +16,24 @@ async function revoke(answers: (Response | Error)[], refresh = true): Promise<{ 
     if (answer instanceof Error) throw answer;
     return answer;
   };
-  const grant = { client_id: "cli_native", refresh_token: refresh ? new Secret("rt") : undefined, access_token: new Secret("at") };
+  const grant = {
+    client_id: "cli_native",
+    refresh_token: refresh ? new Secret("rt") : undefined,
+    access_token: new Secret("at"),
+  };
   return { results: await revokeTokens("https://as.example/revoke", grant, { fetch, clock: systemClock }), bodies };
 }
 
 test("the refresh token is revoked first, then the access token, each with its hint (RFC 7009 §2.1)", async () => {
   const { results, bodies } = await revoke([]);
-  assert.deepEqual(bodies, ["token=rt&token_type_hint=refresh_token&client_id=cli_native", "token=at&token_type_hint=access_token&client_id=cli_native"]);
-  assert.deepEqual(results, [{ token: "refresh_token", error: undefined }, { token: "access_token", error: undefined }]);
+  assert.deepEqual(bodies, [
+    "token=rt&token_type_hint=refresh_token&client_id=cli_native",
+    "token=at&token_type_hint=access_token&client_id=cli_native",
+  ]);
+  assert.deepEqual(results, [
+    { token: "refresh_token", error: undefined },
+    { token: "access_token", error: undefined },
+  ]);
 });
 
 test("without a refresh token the access token alone is revoked", async () => {
@@ -28,10 +41,22 @@ test("without a refresh token the access token alone is revoked", async () => {
 });
 
 test("a failure is reported for its token, and the other one is revoked all the same", async () => {
-  const { results } = await revoke([new Response("", { status: 503 }), Response.json({ error: "unsupported_token_type" }, { status: 400 })]);
-  assert.deepEqual(results.map(({ token, error }) => [token, error?.code]), [["refresh_token", "service_unavailable"], ["access_token", "service_rejected"]]);
+  const { results } = await revoke([
+    new Response("", { status: 503 }),
+    Response.json({ error: "unsupported_token_type" }, { status: 400 }),
+  ]);
+  assert.deepEqual(
+    results.map(({ token, error }) => [token, error?.code]),
+    [
+      ["refresh_token", "service_unavailable"],
+      ["access_token", "service_rejected"],
+    ],
+  );
   const offline = await revoke([new TypeError("fetch failed"), new Response()]);
-  assert.deepEqual(offline.results.map(({ error }) => error?.code), ["network_unavailable", undefined]);
+  assert.deepEqual(
+    offline.results.map(({ error }) => error?.code),
+    ["network_unavailable", undefined],
+  );
 });
 
 test("no result holds a token", async () => {

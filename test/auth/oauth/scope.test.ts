@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { requestedScope } from "../../../src/auth/oauth/scope.ts";
 
-const server = { issuer: "https://login.example", authorization_endpoint: "https://login.example/a", token_endpoint: "https://login.example/t" };
+const server = {
+  issuer: "https://login.example",
+  authorization_endpoint: "https://login.example/a",
+  token_endpoint: "https://login.example/t",
+};
 
 const lists: [listed: string[] | undefined, asked: string | undefined, sent: string][] = [
   [undefined, undefined, "offline_access api.read api.write"],
@@ -22,5 +26,8 @@ for (const [listed, asked, sent] of lists) {
 }
 
 test("the service of the default endpoints is always asked for offline_access too", () => {
-  assert.deepEqual([undefined, "openid", "a offline_access"].map((asked) => requestedScope(asked, undefined)), ["offline_access api.read api.write", "offline_access openid", "a offline_access"]);
+  assert.deepEqual(
+    [undefined, "openid", "a offline_access"].map((asked) => requestedScope(asked, undefined)),
+    ["offline_access api.read api.write", "offline_access openid", "a offline_access"],
+  );
 });

@@ -14,35 +14,123 @@ const good = { access_token: "at_good", token_type: "Bearer", expires_in: 3600, 
 const unusable = "service_answer_invalid";
 
 for (const [what, fault, code, error, hint] of [
-  ["400 invalid_grant", { status: 400, body: { error: "invalid_grant", error_description: "the code has expired" } }, "service_rejected", /answered 400 "invalid_grant" \(the code has expired\)/, /^/],
-  ["401 invalid_client", { status: 401, body: { error: "invalid_client" } }, "service_rejected", /answered 401 "invalid_client"/, /mistake in the configuration: check .*SPEC_KITTY_CLIENT_ID/],
+  [
+    "400 invalid_grant",
+    { status: 400, body: { error: "invalid_grant", error_description: "the code has expired" } },
+    "service_rejected",
+    /answered 400 "invalid_grant" \(the code has expired\)/,
+    /^/,
+  ],
+  [
+    "401 invalid_client",
+    { status: 401, body: { error: "invalid_client" } },
+    "service_rejected",
+    /answered 401 "invalid_client"/,
+    /mistake in the configuration: check .*SPEC_KITTY_CLIENT_ID/,
+  ],
   ["400 with a page", { status: 400, body: "<html>no</html>" }, unusable, notOAuth, checkAddress],
   ["500", { status: 500, body: "oops" }, "service_unavailable", /answered 500/, /Try again/],
-  ["503 with a reason", { status: 503, body: { error: "temporarily_unavailable" } }, "service_unavailable", /answered 503 "temporarily_unavailable"/, /Try again/],
+  [
+    "503 with a reason",
+    { status: 503, body: { error: "temporarily_unavailable" } },
+    "service_unavailable",
+    /answered 503 "temporarily_unavailable"/,
+    /Try again/,
+  ],
   ["429", { status: 429, headers: { "Retry-After": "30" } }, "service_unavailable", /answered 429/, /Try again/],
-  ["a redirect", { status: 302, headers: { Location: "http://127.0.0.1:1/steal" } }, unusable, /answered 302/, checkAddress],
+  [
+    "a redirect",
+    { status: 302, headers: { Location: "http://127.0.0.1:1/steal" } },
+    unusable,
+    /answered 302/,
+    checkAddress,
+  ],
   ["HTML", { body: "<!doctype html><h1>Welcome</h1>" }, unusable, notOAuth, checkAddress],
   ["an empty body", { body: "" }, unusable, notOAuth, checkAddress],
   ["JSON that breaks off", { malformed: true }, unusable, notOAuth, checkAddress],
   ["an array", { body: "[]" }, unusable, notOAuth, checkAddress],
-  ["no access_token", { body: { ...good, access_token: undefined } }, unusable, /"access_token" is not a bearer token/, checkAddress],
-  ["an access_token that is a number", { body: { ...good, access_token: 4711 } }, unusable, /"access_token" is not a string/, checkAddress],
-  ["an access_token that splits a header", { body: { ...good, access_token: "at\r\nX-Evil: 1" } }, unusable, /"access_token" is not a bearer token/, checkAddress],
-  ["a refresh_token that is an object", { body: { ...good, refresh_token: {} } }, unusable, /"refresh_token" is not a string/, checkAddress],
-  ["expires_in as text", { body: { ...good, expires_in: "3600" } }, unusable, /"expires_in" is not a positive number of seconds/, checkAddress],
-  ["a negative expires_in", { body: { ...good, expires_in: -1 } }, unusable, /"expires_in" is not a positive number of seconds/, checkAddress],
-  ["no token_type", { body: { ...good, token_type: undefined } }, unusable, /"token_type" is not "Bearer"/, checkAddress],
-  ["a token_type that is not Bearer", { body: { ...good, token_type: "mac" } }, unusable, /"token_type" is not "Bearer"/, checkAddress],
-  ["refresh_token_expires_at that is no date", { body: { ...good, refresh_token_expires_at: "soon" } }, unusable, /"refresh_token_expires_at" is not a date/, checkAddress],
+  [
+    "no access_token",
+    { body: { ...good, access_token: undefined } },
+    unusable,
+    /"access_token" is not a bearer token/,
+    checkAddress,
+  ],
+  [
+    "an access_token that is a number",
+    { body: { ...good, access_token: 4711 } },
+    unusable,
+    /"access_token" is not a string/,
+    checkAddress,
+  ],
+  [
+    "an access_token that splits a header",
+    { body: { ...good, access_token: "at\r\nX-Evil: 1" } },
+    unusable,
+    /"access_token" is not a bearer token/,
+    checkAddress,
+  ],
+  [
+    "a refresh_token that is an object",
+    { body: { ...good, refresh_token: {} } },
+    unusable,
+    /"refresh_token" is not a string/,
+    checkAddress,
+  ],
+  [
+    "expires_in as text",
+    { body: { ...good, expires_in: "3600" } },
+    unusable,
+    /"expires_in" is not a positive number of seconds/,
+    checkAddress,
+  ],
+  [
+    "a negative expires_in",
+    { body: { ...good, expires_in: -1 } },
+    unusable,
+    /"expires_in" is not a positive number of seconds/,
+    checkAddress,
+  ],
+  [
+    "no token_type",
+    { body: { ...good, token_type: undefined } },
+    unusable,
+    /"token_type" is not "Bearer"/,
+    checkAddress,
+  ],
+  [
+    "a token_type that is not Bearer",
+    { body: { ...good, token_type: "mac" } },
+    unusable,
+    /"token_type" is not "Bearer"/,
+    checkAddress,
+  ],
+  [
+    "refresh_token_expires_at that is no date",
+    { body: { ...good, refresh_token_expires_at: "soon" } },
+    unusable,
+    /"refresh_token_expires_at" is not a date/,
+    checkAddress,
+  ],
   ["50 MB", { bytes: 50 * 1024 * 1024 }, unusable, /sent more than 1024 KiB/, checkAddress],
-  ["a connection that breaks", { reset: "before" }, "network_unavailable", /cannot reach ".*\/oauth\/token" \(ECONNRESET|UND_ERR_SOCKET\)/, /Check the network/],
+  [
+    "a connection that breaks",
+    { reset: "before" },
+    "network_unavailable",
+    /cannot reach ".*\/oauth\/token" \(ECONNRESET|UND_ERR_SOCKET\)/,
+    /Check the network/,
+  ],
 ] as [string, Fault, AuthErrorCode, RegExp, RegExp][]) {
   test(`a token endpoint that answers with ${what} is an error that says so, and is asked once`, async (t) => {
     const saas = await startFakeSaas();
     t.after(() => saas.close());
     saas.faults.always("/oauth/token", fault);
     const exchange = async (): Promise<unknown> =>
-      tokenGrant(defaultAuthorizationServer(saas.url), { grant_type: "authorization_code", client_id: "cli_native", code: "code_1" }, { fetch, clock: systemClock });
+      tokenGrant(
+        defaultAuthorizationServer(saas.url),
+        { grant_type: "authorization_code", client_id: "cli_native", code: "code_1" },
+        { fetch, clock: systemClock },
+      );
     await assert.rejects(exchange, refusedWith(code, error, hint));
     // A code is good for one use: it is never sent twice.
     assert.equal(saas.count("/oauth/token"), 1);

@@ -3,7 +3,10 @@ import { test } from "node:test";
 import { challengesOf } from "../../../src/auth/oauth/www-authenticate.ts";
 
 function parsed(header: string): [string, Record<string, string>][] {
-  return challengesOf(new Headers({ "www-authenticate": header })).map(({ scheme, parameters }) => [scheme, Object.fromEntries(parameters)]);
+  return challengesOf(new Headers({ "www-authenticate": header })).map(({ scheme, parameters }) => [
+    scheme,
+    Object.fromEntries(parameters),
+  ]);
 }
 
 test("RFC 9110 §11.6.1 one header holds several challenges, and commas separate both them and their parameters", () => {

@@ -75,13 +75,20 @@ test("the keychain's library is found through the links of pnpm's store", (t) =>
 
 test("with Plug'n'Play the keychain's library is where the project's table says, and only for a package in that table", (t) => {
   const files = tree(t);
-  const [mine, other] = [files.at(`.yarn/cache/some-tool.zip/${modules}/some-tool/index.js`), packageIn(files, "other")];
+  const [mine, other] = [
+    files.at(`.yarn/cache/some-tool.zip/${modules}/some-tool/index.js`),
+    packageIn(files, "other"),
+  ];
   const native = files.file(".yarn/unplugged/keyring.linux-x64-gnu.node");
   const manifest = files.at(`.yarn/cache/keyring.zip/${modules}/@napi-rs/keyring/package.json`);
-  const known: Record<string, string> = { [`@napi-rs/keyring/package.json < ${mine}`]: manifest, [`@napi-rs/keyring-linux-x64-gnu < ${manifest}`]: native };
+  const known: Record<string, string> = {
+    [`@napi-rs/keyring/package.json < ${mine}`]: manifest,
+    [`@napi-rs/keyring-linux-x64-gnu < ${manifest}`]: native,
+  };
   const api = {
     findPackageLocator: (file: string) => (file === mine ? {} : null),
-    resolveRequest: (request: string, issuer: string) => known[`${request} < ${issuer}`] ?? assert.fail("not a dependency"),
+    resolveRequest: (request: string, issuer: string) =>
+      known[`${request} < ${issuer}`] ?? assert.fail("not a dependency"),
   };
   Object.assign(module, { findPnpApi: () => api });
   t.after(() => Object.assign(module, { findPnpApi: undefined }));
@@ -115,12 +122,20 @@ test("S-012 the keychain's library is looked for neither above the package nor a
 /** What another user could use to put a file of theirs in the place of the library. */
 const openings: [title: string, open: (files: Tree) => string, mode: string][] = [
   ["a folder above that everybody can write", ({ at }) => (chmodSync(at("project"), 0o777), at("project")), "777"],
-  ["a folder in between that everybody can write", ({ at }) => (chmodSync(at(`project/${modules}/@napi-rs`), 0o777), at(`project/${modules}/@napi-rs`)), "777"],
-  ["a file that everybody can write", ({ at }) => {
-    const file = at(`project/${modules}/@napi-rs/keyring-linux-x64-gnu/keyring.linux-x64-gnu.node`);
-    chmodSync(file, 0o666);
-    return file;
-  }, "666"],
+  [
+    "a folder in between that everybody can write",
+    ({ at }) => (chmodSync(at(`project/${modules}/@napi-rs`), 0o777), at(`project/${modules}/@napi-rs`)),
+    "777",
+  ],
+  [
+    "a file that everybody can write",
+    ({ at }) => {
+      const file = at(`project/${modules}/@napi-rs/keyring-linux-x64-gnu/keyring.linux-x64-gnu.node`);
+      chmodSync(file, 0o666);
+      return file;
+    },
+    "666",
+  ],
 ];
 for (const [title, open, mode] of openings) {
   test(`S-012 the keychain's library is not loaded from ${title}`, unpermitted, (t) => {
@@ -128,34 +143,50 @@ for (const [title, open, mode] of openings) {
     const module = packageIn(files, `project/${modules}/some-tool`);
     files.keyring(`project/${modules}`);
     const path = open(files);
-    assert.deepEqual(findKeychainLibrary([module], linux), { open: { path, mode: Number.parseInt(mode, 8), uid: process.geteuid?.() } });
+    assert.deepEqual(findKeychainLibrary([module], linux), {
+      open: { path, mode: Number.parseInt(mode, 8), uid: process.geteuid?.() },
+    });
   });
 }
 
-test("S-012 the keychain's library is not loaded through a link that stands in a folder that everybody can write", unpermitted, (t) => {
-  const files = tree(t);
-  const module = packageIn(files, "project/some-tool");
-  files.keyring(`trusted/${modules}`);
-  files.link("shared/current", "trusted");
-  files.link(`project/some-tool/${modules}`, `shared/current/${modules}`);
-  assert.ok("files" in findKeychainLibrary([module], linux));
-  chmodSync(files.at("shared"), 0o777);
-  assert.deepEqual(findKeychainLibrary([module], linux), { open: { path: files.at("shared"), mode: 0o777, uid: process.geteuid?.() } });
-});
+test(
+  "S-012 the keychain's library is not loaded through a link that stands in a folder that everybody can write",
+  unpermitted,
+  (t) => {
+    const files = tree(t);
+    const module = packageIn(files, "project/some-tool");
+    files.keyring(`trusted/${modules}`);
+    files.link("shared/current", "trusted");
+    files.link(`project/some-tool/${modules}`, `shared/current/${modules}`);
+    assert.ok("files" in findKeychainLibrary([module], linux));
+    chmodSync(files.at("shared"), 0o777);
+    assert.deepEqual(findKeychainLibrary([module], linux), {
+      open: { path: files.at("shared"), mode: 0o777, uid: process.geteuid?.() },
+    });
+  },
+);
 
-test("S-012 the keychain's library is not loaded from a folder of another user", { skip: process.getuid?.() !== 0 && "needs root" }, (t) => {
+test("S-012 the keychain's library is not loaded from a folder of another user", {
+  skip: process.getuid?.() !== 0 && "needs root",
+}, (t) => {
   const files = tree(t);
   const module = packageIn(files, `project/${modules}/some-tool`);
   files.keyring(`project/${modules}`);
   chownSync(files.at(`project/${modules}/@napi-rs`), 12345, 12345);
-  assert.deepEqual(findKeychainLibrary([module], linux), { open: { path: files.at(`project/${modules}/@napi-rs`), mode: 0o755, uid: 12345 } });
+  assert.deepEqual(findKeychainLibrary([module], linux), {
+    open: { path: files.at(`project/${modules}/@napi-rs`), mode: 0o755, uid: 12345 },
+  });
 });
 
-test("S-012 what another user could replace is passed over where the library is also at a place that is safe", unpermitted, (t) => {
-  const files = tree(t);
-  const module = packageIn(files, `${modules}/some-tool`);
-  files.keyring(`${modules}/some-tool/${modules}`);
-  const safe = files.keyring(modules);
-  chmodSync(files.at(`${modules}/some-tool/${modules}`), 0o777);
-  assert.deepEqual(findKeychainLibrary([module], linux), { files: [safe] });
-});
+test(
+  "S-012 what another user could replace is passed over where the library is also at a place that is safe",
+  unpermitted,
+  (t) => {
+    const files = tree(t);
+    const module = packageIn(files, `${modules}/some-tool`);
+    files.keyring(`${modules}/some-tool/${modules}`);
+    const safe = files.keyring(modules);
+    chmodSync(files.at(`${modules}/some-tool/${modules}`), 0o777);
+    assert.deepEqual(findKeychainLibrary([module], linux), { files: [safe] });
+  },
+);

@@ -3,7 +3,11 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { askKeychainProcess, startKeychainProcess, type KeychainAnswer } from "../../../src/auth/secure-storage/keychain-process.ts";
+import {
+  askKeychainProcess,
+  startKeychainProcess,
+  type KeychainAnswer,
+} from "../../../src/auth/secure-storage/keychain-process.ts";
 import { scratchFolder, typescript } from "../../helpers/command.ts";
 
 const options = { skip: process.platform === "win32" && "the program in the place of Node is a shell script" };
@@ -38,28 +42,38 @@ function ask(env: Readonly<Record<string, string | undefined>> = {}, timeoutMs =
   return askKeychainProcess(write, env, AbortSignal.timeout(timeoutMs));
 }
 
-test("S-005 S-012 the process that asks the keychain gets the bus and no secret, no options of Node and no key on its command line", options, async (t) => {
-  environment(t, {
-    SPEC_KITTY_PASSPHRASE: "secret-1",
-    SPEC_KITTY_ACCESS_TOKEN: "secret-2",
-    AWS_SECRET_ACCESS_KEY: "secret-3",
-    NODE_OPTIONS: "--no-warnings",
-    NODE_PATH: "/tmp",
-    NAPI_RS_NATIVE_LIBRARY_PATH: "/tmp/planted.node",
-    XDG_RUNTIME_DIR: "/run/user/1",
-    DBUS_SESSION_BUS_ADDRESS: "unix:path=/of-the-process",
-  });
-  const folder = executable(t, (folder) => `env > ${folder}/env; printf '%s\\n' "$@" > ${folder}/arguments; cat > ${folder}/request; printf '\\n{"key":null}\\n' >&3`);
-  assert.deepEqual(await ask({ ACME_PASSPHRASE: "secret-4", DBUS_SESSION_BUS_ADDRESS: "unix:path=/of-the-app" }), { key: null });
-  const env = readFileSync(join(folder, "env"), "utf8");
-  assert.match(env, /^DBUS_SESSION_BUS_ADDRESS=unix:path=\/of-the-app$/m);
-  assert.match(env, /^XDG_RUNTIME_DIR=\/run\/user\/1$/m, "what the app's environment leaves out is the process's");
-  assert.match(env, /^ELECTRON_RUN_AS_NODE=1$/m);
-  assert.doesNotMatch(env, /secret-|^NODE|NAPI/m);
-  assert.ok(!readFileSync(join(folder, "arguments"), "utf8").includes(key));
-  const request = JSON.parse(readFileSync(join(folder, "request"), "utf8")) as Record<string, unknown>;
-  assert.equal(request["key"], key);
-});
+test(
+  "S-005 S-012 the process that asks the keychain gets the bus and no secret, no options of Node and no key on its command line",
+  options,
+  async (t) => {
+    environment(t, {
+      SPEC_KITTY_PASSPHRASE: "secret-1",
+      SPEC_KITTY_ACCESS_TOKEN: "secret-2",
+      AWS_SECRET_ACCESS_KEY: "secret-3",
+      NODE_OPTIONS: "--no-warnings",
+      NODE_PATH: "/tmp",
+      NAPI_RS_NATIVE_LIBRARY_PATH: "/tmp/planted.node",
+      XDG_RUNTIME_DIR: "/run/user/1",
+      DBUS_SESSION_BUS_ADDRESS: "unix:path=/of-the-process",
+    });
+    const folder = executable(
+      t,
+      (folder) =>
+        `env > ${folder}/env; printf '%s\\n' "$@" > ${folder}/arguments; cat > ${folder}/request; printf '\\n{"key":null}\\n' >&3`,
+    );
+    assert.deepEqual(await ask({ ACME_PASSPHRASE: "secret-4", DBUS_SESSION_BUS_ADDRESS: "unix:path=/of-the-app" }), {
+      key: null,
+    });
+    const env = readFileSync(join(folder, "env"), "utf8");
+    assert.match(env, /^DBUS_SESSION_BUS_ADDRESS=unix:path=\/of-the-app$/m);
+    assert.match(env, /^XDG_RUNTIME_DIR=\/run\/user\/1$/m, "what the app's environment leaves out is the process's");
+    assert.match(env, /^ELECTRON_RUN_AS_NODE=1$/m);
+    assert.doesNotMatch(env, /secret-|^NODE|NAPI/m);
+    assert.ok(!readFileSync(join(folder, "arguments"), "utf8").includes(key));
+    const request = JSON.parse(readFileSync(join(folder, "request"), "utf8")) as Record<string, unknown>;
+    assert.equal(request["key"], key);
+  },
+);
 
 test("a process that asks the keychain never starts another", options, async (t) => {
   const folder = executable(t, (folder) => `env > ${folder}/env`);
@@ -71,50 +85,76 @@ test("a process that asks the keychain never starts another", options, async (t)
   assert.ok(!existsSync(join(again, "started")));
 });
 
-test("what is started with the process that asks the keychain may print: the answer has a descriptor of its own", options, async (t) => {
-  executable(t, () => `echo '{"key":"planted"}'; echo '{"key":"planted"}' >&2; exec ${node} "$@"`);
-  const answer = await ask({ DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: undefined });
-  assert.ok("failed" in answer && /no bus|DBUS_SESSION_BUS_ADDRESS/.test(answer.failed), JSON.stringify(answer));
-});
+test(
+  "what is started with the process that asks the keychain may print: the answer has a descriptor of its own",
+  options,
+  async (t) => {
+    executable(t, () => `echo '{"key":"planted"}'; echo '{"key":"planted"}' >&2; exec ${node} "$@"`);
+    const answer = await ask({ DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: undefined });
+    assert.ok("failed" in answer && /no bus|DBUS_SESSION_BUS_ADDRESS/.test(answer.failed), JSON.stringify(answer));
+  },
+);
 
 for (const [does, script, end] of [
   ["ends at once", "exit 3", /^"\S+program" ended with 3$/],
   ["prints something else", "echo hello; echo hello >&3", /^"\S+program" ended with 0$/],
   ["runs forever", "exec sleep 60", /^"\S+program" shows no sign of life$/],
 ] as const) {
-  test(`NFR-015 where the program that runs is not Node, and ${does}, the answer is that no Node can be started`, options, async (t) => {
-    executable(t, () => script);
-    const answer = await ask({}, 1_000);
-    assert.ok("noNode" in answer);
-    assert.match(answer.noNode, end);
-  });
+  test(
+    `NFR-015 where the program that runs is not Node, and ${does}, the answer is that no Node can be started`,
+    options,
+    async (t) => {
+      executable(t, () => script);
+      const answer = await ask({}, 1_000);
+      assert.ok("noNode" in answer);
+      assert.match(answer.noNode, end);
+    },
+  );
 }
 
-test("a process that asks the keychain and ends without an answer is an error that names its end and not the key", options, async (t) => {
-  for (const half of [key, `{${key}\\n`]) {
-    executable(t, () => `printf '\\n${half}' >&3; exit 9`);
-    await assert.rejects(ask(), (error) => error instanceof Error && /^its process ended with (9|null)$/.test(error.message));
-  }
-});
+test(
+  "a process that asks the keychain and ends without an answer is an error that names its end and not the key",
+  options,
+  async (t) => {
+    for (const half of [key, `{${key}\\n`]) {
+      executable(t, () => `printf '\\n${half}' >&3; exit 9`);
+      await assert.rejects(
+        ask(),
+        (error) => error instanceof Error && /^its process ended with (9|null)$/.test(error.message),
+      );
+    }
+  },
+);
 
-test("a process that was started ahead is the one that is asked, once; the next question starts another", options, async (t) => {
-  const folder = executable(t, (folder) => `echo started >> ${folder}/starts; cat > /dev/null; printf '\\n{"key":null}\\n' >&3`);
-  const starts = (): number => readFileSync(join(folder, "starts"), "utf8").split("\n").length - 1;
-  startKeychainProcess({});
-  assert.deepEqual(await ask(), { key: null });
-  assert.equal(starts(), 1);
-  assert.deepEqual(await ask(), { key: null });
-  assert.equal(starts(), 2);
-});
+test(
+  "a process that was started ahead is the one that is asked, once; the next question starts another",
+  options,
+  async (t) => {
+    const folder = executable(
+      t,
+      (folder) => `echo started >> ${folder}/starts; cat > /dev/null; printf '\\n{"key":null}\\n' >&3`,
+    );
+    const starts = (): number => readFileSync(join(folder, "starts"), "utf8").split("\n").length - 1;
+    startKeychainProcess({});
+    assert.deepEqual(await ask(), { key: null });
+    assert.equal(starts(), 1);
+    assert.deepEqual(await ask(), { key: null });
+    assert.equal(starts(), 2);
+  },
+);
 
-test("a process that was started ahead and is never asked keeps no program alive, and ends with it", options, async (t) => {
-  const folder = scratchFolder(t);
-  const stand = join(folder, "node");
-  writeFileSync(stand, `#!/bin/sh\ncat > /dev/null\necho ended > ${folder}/ended\n`, { mode: 0o755 });
-  const program = `
+test(
+  "a process that was started ahead and is never asked keeps no program alive, and ends with it",
+  options,
+  async (t) => {
+    const folder = scratchFolder(t);
+    const stand = join(folder, "node");
+    writeFileSync(stand, `#!/bin/sh\ncat > /dev/null\necho ended > ${folder}/ended\n`, { mode: 0o755 });
+    const program = `
     import { startKeychainProcess } from ${JSON.stringify(new URL("../../../src/auth/secure-storage/keychain-process.ts", import.meta.url).href)};
     process.execPath = ${JSON.stringify(stand)};
     startKeychainProcess({});`;
-  execFileSync(node, [...typescript, "--input-type=module", "-e", program], { timeout: 20_000 });
-  while (!existsSync(join(folder, "ended"))) await new Promise((resolve) => setImmediate(resolve));
-});
+    execFileSync(node, [...typescript, "--input-type=module", "-e", program], { timeout: 20_000 });
+    while (!existsSync(join(folder, "ended"))) await new Promise((resolve) => setImmediate(resolve));
+  },
+);

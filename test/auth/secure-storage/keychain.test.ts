@@ -14,8 +14,16 @@ import { hintOf } from "../../helpers/hint.ts";
 
 const key = new Secret(Buffer.alloc(32, 7).toString("base64url"));
 
-function keychainThat(answers: (request: KeychainRequest, signal: AbortSignal) => Promise<KeychainAnswer>, timedOut?: AbortSignal): Keychain {
-  return createKeychain({ identity: ownIdentity, clock: { ...systemClock, timeout: () => timedOut ?? new AbortController().signal }, env: {}, ask: (request, _env, signal) => answers(request, signal) });
+function keychainThat(
+  answers: (request: KeychainRequest, signal: AbortSignal) => Promise<KeychainAnswer>,
+  timedOut?: AbortSignal,
+): Keychain {
+  return createKeychain({
+    identity: ownIdentity,
+    clock: { ...systemClock, timeout: () => timedOut ?? new AbortController().signal },
+    env: {},
+    ask: (request, _env, signal) => answers(request, signal),
+  });
 }
 
 async function refusal(action: Promise<unknown>): Promise<AuthError> {
@@ -44,7 +52,12 @@ test("a key is stored under the tool's name and read back unchanged", async () =
 test("another tool's keys are stored under its own name", async () => {
   const services: string[] = [];
   const ask = async ({ service }: KeychainRequest): Promise<KeychainAnswer> => (services.push(service), { key: null });
-  await createKeychain({ identity: createIdentity({ name: "acme", version: "1.0.0" }), clock: systemClock, env: {}, ask }).read("a");
+  await createKeychain({
+    identity: createIdentity({ name: "acme", version: "1.0.0" }),
+    clock: systemClock,
+    env: {},
+    ask,
+  }).read("a");
   assert.deepEqual(services, ["acme"]);
 });
 
@@ -55,7 +68,11 @@ test("an entry that is not 32 bytes long is reported as damaged", async () => {
 
 test("a keychain that does not answer in time is an error, and the process that asks it is told to stop", async () => {
   const timedOut = new AbortController();
-  const keychain = keychainThat((_request, signal) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("killed")))), timedOut.signal);
+  const keychain = keychainThat(
+    (_request, signal) =>
+      new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("killed")))),
+    timedOut.signal,
+  );
   const refused = refusal(keychain.read("a"));
   timedOut.abort();
   const { code, message, hint } = await refused;
@@ -65,18 +82,37 @@ test("a keychain that does not answer in time is an error, and the process that 
 });
 
 for (const [answer, says] of [
-  [{ missing: "Cannot find module '@napi-rs/keyring'" }, /optional package "@napi-rs\/keyring" cannot be loaded \(Cannot find module/],
+  [
+    { missing: "Cannot find module '@napi-rs/keyring'" },
+    /optional package "@napi-rs\/keyring" cannot be loaded \(Cannot find module/,
+  ],
   [{ missing: "it is not installed next to this program" }, /cannot be loaded \(it is not installed/],
-  [{ noNode: '"/opt/tool" is a single executable' }, /asked in a separate Node\.js process, which cannot be started here \("\/opt\/tool" is a single executable\)$/],
-  [{ open: { path: "/srv/shared", uid: 0, mode: 0o777 } }, /library is not loaded, since "\/srv\/shared" can be changed by others \(mode 0777\)$/],
-  [{ open: { path: "/srv/shared", uid: 12345, mode: 0o755 } }, /library is not loaded, since "\/srv\/shared" belongs to another user \(uid 12345\)$/],
+  [
+    { noNode: '"/opt/tool" is a single executable' },
+    /asked in a separate Node\.js process, which cannot be started here \("\/opt\/tool" is a single executable\)$/,
+  ],
+  [
+    { open: { path: "/srv/shared", uid: 0, mode: 0o777 } },
+    /library is not loaded, since "\/srv\/shared" can be changed by others \(mode 0777\)$/,
+  ],
+  [
+    { open: { path: "/srv/shared", uid: 12345, mode: 0o755 } },
+    /library is not loaded, since "\/srv\/shared" belongs to another user \(uid 12345\)$/,
+  ],
   [{ missing: "libc.musl-x86_64.so.1: cannot open shared object file" }, /cannot be loaded \(libc\.musl/],
-  [{ failed: "Couldn't access platform storage: Secret Service: unlock prompt was dismissed" }, /^the keychain is locked$/],
+  [
+    { failed: "Couldn't access platform storage: Secret Service: unlock prompt was dismissed" },
+    /^the keychain is locked$/,
+  ],
   [{ failed: "Platform failure: User interaction is not allowed." }, /^the keychain is locked$/],
   [{ failed: "Platform failure: DBus error: no bus" }, /^no keychain answers here$/],
 ] as const) {
   test(`${JSON.stringify(Object.values(answer)[0])} is reported as ${says}`, async () => {
-    for (const action of [keychainThat(async () => answer).read("a"), keychainThat(async () => answer).write("a", key), keychainThat(async () => answer).remove("a")]) {
+    for (const action of [
+      keychainThat(async () => answer).read("a"),
+      keychainThat(async () => answer).write("a", key),
+      keychainThat(async () => answer).remove("a"),
+    ]) {
       const { code, message, hint } = await refusal(action);
       assert.equal(code, "keychain_unavailable");
       assert.match(message, says);
@@ -95,7 +131,10 @@ test("a program given to Node with -e is not run again to ask the keychain", asy
     const { clock } = createApp();
     const { keychain } = createApp({ env: { DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: undefined }, clock: { ...clock, timeout: () => clock.timeout(20_000) } });
     await (await keychain()).read("a").catch((error) => console.log(error.message));`;
-  const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8", timeout: 20_000 });
+  const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
+    encoding: "utf8",
+    timeout: 20_000,
+  });
   assert.match(stdout, /no keychain/);
   assert.equal(readFileSync(runs, "utf8"), "run\n");
 });

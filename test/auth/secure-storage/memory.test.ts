@@ -35,7 +35,10 @@ test("a vault's own lock is used instead of the lock of this process", async (t)
   const saas = await startFakeSaas();
   t.after(() => saas.close());
   const taken: string[] = [];
-  const storage: SimpleVault = { ...place(), lock: async (name) => (taken.push(name), { held: () => true, release: () => undefined }) };
+  const storage: SimpleVault = {
+    ...place(),
+    lock: async (name) => (taken.push(name), { held: () => true, release: () => undefined }),
+  };
   await storeSession(saas, {}, sessionOf(saas), { storage });
   taken.length = 0;
   await createApp({ env: {}, storage }).tokens().getAccessToken();
@@ -48,9 +51,22 @@ test("an error of an embedding program's vault becomes storage_unwritable, and n
   const storage = place();
   const session = sessionOf(saas);
   await storeSession(saas, {}, session, { storage });
-  const app = createApp({ env: {}, storage: { ...storage, set: () => Promise.reject(new Error("no space in the database")) } });
-  assert.notEqual(await app.tokens().getAccessToken(), session.accessToken.reveal(), "the refreshed token is given out all the same");
-  await assert.rejects(app.close(), (error) => error instanceof AuthError && error.code === "storage_unwritable" && /no space in the database/.test(error.message));
+  const app = createApp({
+    env: {},
+    storage: { ...storage, set: () => Promise.reject(new Error("no space in the database")) },
+  });
+  assert.notEqual(
+    await app.tokens().getAccessToken(),
+    session.accessToken.reveal(),
+    "the refreshed token is given out all the same",
+  );
+  await assert.rejects(
+    app.close(),
+    (error) =>
+      error instanceof AuthError &&
+      error.code === "storage_unwritable" &&
+      /no space in the database/.test(error.message),
+  );
 });
 
 test("the lock of this process is handed over on release, not waited for any longer than needed, and times out", async () => {
@@ -61,7 +77,10 @@ test("the lock of this process is handed over on release, not waited for any lon
   assert.ok(await lockInProcess(vault, "credentials", options), "another name is another lock");
   const second = lockInProcess(vault, "refresh", { ...options, timeoutMs: 60_000 });
   const third = lockInProcess(vault, "refresh", { ...options, timeoutMs: 60_000, unless: () => true });
-  await assert.rejects(lockInProcess(vault, "refresh", { ...options, timeoutMs: 0 }), (error) => error instanceof AuthError && error.code === "lock_unavailable");
+  await assert.rejects(
+    lockInProcess(vault, "refresh", { ...options, timeoutMs: 0 }),
+    (error) => error instanceof AuthError && error.code === "lock_unavailable",
+  );
   first?.release();
   assert.ok((await second)?.held());
   assert.equal(await third, undefined);

@@ -2,7 +2,10 @@
 import { SealedFile } from "../../../src/auth/secure-storage/sealed-file.ts";
 
 const [, , mode, path = ""] = process.argv;
-const file = new SealedFile(path, () => ({ open: async () => Buffer.alloc(32, 7), mismatch: { message: "", hint: [] } }));
+const file = new SealedFile(path, () => ({
+  open: async () => Buffer.alloc(32, 7),
+  mismatch: { message: "", hint: [] },
+}));
 const key = { source: "keychain", account: "test" } as const;
 
 /** A content whose length depends on its version, so that a mix of two versions would show. */

@@ -24,7 +24,11 @@ const quickKey: KeySource = {
   mismatch: { message: "it was changed", hint: [] },
 };
 
-async function sealed(t: TestContext, header: KeyHeader = newMachineHeader(), source: KeySource = quickKey): Promise<{ file: SealedFile; path: string; folder: string }> {
+async function sealed(
+  t: TestContext,
+  header: KeyHeader = newMachineHeader(),
+  source: KeySource = quickKey,
+): Promise<{ file: SealedFile; path: string; folder: string }> {
   const folder = join(scratchFolder(t), "config");
   const path = join(folder, "credentials.json");
   const file = new SealedFile(path, () => source);
@@ -33,10 +37,18 @@ async function sealed(t: TestContext, header: KeyHeader = newMachineHeader(), so
 }
 
 function isStorageError(error: unknown): boolean {
-  return error instanceof AuthError && /^(storage_damaged|storage_unreadable|keychain_unavailable)$/.test(error.code) && error.hint !== undefined;
+  return (
+    error instanceof AuthError &&
+    /^(storage_damaged|storage_unreadable|keychain_unavailable)$/.test(error.code) &&
+    error.hint !== undefined
+  );
 }
 
-for (const header of [newMachineHeader(), newPassphraseHeader(), { source: "keychain", account: "sessions-0123456789ab" }] as const) {
+for (const header of [
+  newMachineHeader(),
+  newPassphraseHeader(),
+  { source: "keychain", account: "sessions-0123456789ab" },
+] as const) {
   test(`NFR-010 every changed bit of a file sealed with a ${header.source} key is detected, and reading changes nothing`, async (t) => {
     const { path } = await sealed(t, header);
     const original = readFileSync(path);
@@ -75,7 +87,13 @@ test("NFR-010 a file that is cut at any byte, or has one too many, is detected",
 test("a changed salt of a real machine key is detected", async (t) => {
   const source = machineKeyIn(join(scratchFolder(t), "state"));
   const { path, file } = await sealed(t, newMachineHeader(), source);
-  writeFileSync(path, readFileSync(path, "utf8").replace(/("salt": ")(.)/, (_, start: string, first: string) => `${start}${first === "A" ? "B" : "A"}`));
+  writeFileSync(
+    path,
+    readFileSync(path, "utf8").replace(
+      /("salt": ")(.)/,
+      (_, start: string, first: string) => `${start}${first === "A" ? "B" : "A"}`,
+    ),
+  );
   await assert.rejects(file.read(), { code: "storage_damaged" });
 });
 
@@ -88,7 +106,8 @@ test("a cost that this program never wrote is refused before any memory is spent
 
 test("two files with the same content share neither nonce nor ciphertext, and neither holds it in the clear", async (t) => {
   const { path, file } = await sealed(t);
-  const read = (): { nonce: string; ciphertext: string } => JSON.parse(readFileSync(path, "utf8")) as { nonce: string; ciphertext: string };
+  const read = (): { nonce: string; ciphertext: string } =>
+    JSON.parse(readFileSync(path, "utf8")) as { nonce: string; ciphertext: string };
   const first = read();
   await file.write(content);
   const second = read();
@@ -105,7 +124,10 @@ test("NFR-013 the file has mode 0600 from its first byte on and its folder 0700,
   const reservation = await file.reserve();
   const [temporary = ""] = readdirSync(folder).filter((name) => name.endsWith(".tmp"));
   assert.equal(lstatSync(join(folder, temporary)).mode & 0o777, 0o600);
-  assert.ok(!readFileSync(join(folder, temporary)).some((byte) => byte !== 0), "only zeros before there is something to seal");
+  assert.ok(
+    !readFileSync(join(folder, temporary)).some((byte) => byte !== 0),
+    "only zeros before there is something to seal",
+  );
   await file.write(content, { reservation });
   assert.equal(lstatSync(path).mode & 0o777, 0o600);
   assert.deepEqual(readdirSync(folder), ["credentials.json"]);
@@ -115,13 +137,21 @@ test("an unused reservation leaves nothing behind, and neither does a failed wri
   const { file, folder, path } = await sealed(t);
   const before = readFileSync(path);
   (await file.reserve()).discard();
-  await assert.rejects(new SealedFile(path, () => ({ ...quickKey, open: () => Promise.reject(new AuthError("keychain_unavailable", "gone")) })).write("new"), { code: "keychain_unavailable" });
+  await assert.rejects(
+    new SealedFile(path, () => ({
+      ...quickKey,
+      open: () => Promise.reject(new AuthError("keychain_unavailable", "gone")),
+    })).write("new"),
+    { code: "keychain_unavailable" },
+  );
   assert.deepEqual(readdirSync(folder), ["credentials.json"]);
   assert.deepEqual(readFileSync(path), before);
 });
 
 function startProcess(t: TestContext, mode: string, path: string): ChildProcess {
-  const child = fork(fileURLToPath(new URL("sealed-file-process.ts", import.meta.url)), [mode, path], { execArgv: [...typescript] });
+  const child = fork(fileURLToPath(new URL("sealed-file-process.ts", import.meta.url)), [mode, path], {
+    execArgv: [...typescript],
+  });
   t.after(() => child.kill("SIGKILL"));
   return child;
 }
@@ -172,8 +202,14 @@ test("FR-007 the right passphrase opens the file, in either Unicode form; a wron
   const open = (passphrase: string | undefined): Promise<string | undefined> =>
     new SealedFile(path, () => passphraseKey(passphrase === undefined ? undefined : new Secret(passphrase))).read();
   assert.equal(await open("cafe\u0301"), content);
-  await assert.rejects(open("coffee"), refusedWith("storage_damaged", /the passphrase is not the one it was sealed with/, /Set SPEC_KITTY_PASSPHRASE/));
-  await assert.rejects(open(undefined), refusedWith("storage_unreadable", /sealed with a passphrase, and none is set/, /Set SPEC_KITTY_PASSPHRASE/));
+  await assert.rejects(
+    open("coffee"),
+    refusedWith("storage_damaged", /the passphrase is not the one it was sealed with/, /Set SPEC_KITTY_PASSPHRASE/),
+  );
+  await assert.rejects(
+    open(undefined),
+    refusedWith("storage_unreadable", /sealed with a passphrase, and none is set/, /Set SPEC_KITTY_PASSPHRASE/),
+  );
 });
 
 test("a key that was replaced under the same name, by a full logout and a new login in another process, is read again", async (t) => {
@@ -207,7 +243,10 @@ test("with the file its remembered key is dropped, so that other processes can o
 
 test("NFR-010 a content that is too long to be read back is not written, and the file is unchanged", async (t) => {
   const { file, folder } = await sealed(t);
-  await assert.rejects(file.write("x".repeat(13 * 1024 * 1024)), (error) => error instanceof AuthError && error.code === "storage_unwritable" && /logout/.test(hintOf(error)));
+  await assert.rejects(
+    file.write("x".repeat(13 * 1024 * 1024)),
+    (error) => error instanceof AuthError && error.code === "storage_unwritable" && /logout/.test(hintOf(error)),
+  );
   assert.equal(await file.read(), content);
   assert.deepEqual(readdirSync(folder), ["credentials.json"]);
 });

@@ -38,21 +38,35 @@ for (const [source, key, nonce, ciphertext] of files) {
     const folder = join(scratchFolder(t), "config");
     const path = join(folder, "credentials.json");
     mkdirSync(folder, { mode: 0o700 });
-    writeFileSync(path, `${JSON.stringify({ version: 1, cipher: "AES-256-GCM", key, nonce, ciphertext }, null, 2)}\n`, { mode: 0o600 });
+    writeFileSync(path, `${JSON.stringify({ version: 1, cipher: "AES-256-GCM", key, nonce, ciphertext }, null, 2)}\n`, {
+      mode: 0o600,
+    });
     assert.equal(await new SealedFile(path, () => source).read(), "the sessions");
   });
 }
 
 test("the old machine key of each tool is derived from the tool's own name, the machine and the user", () => {
   const [name, machine, user, ...others] = JSON.parse(oldFingerprint(ownIdentity)) as unknown[];
-  assert.deepEqual([name, typeof machine, user, others], ["spec-kitty", "string", process.getuid?.() ?? userName(), []]);
-  assert.deepEqual(JSON.parse(oldFingerprint(createIdentity({ name: "acme", version: "1.0.0" }))), ["acme", machine, user]);
+  assert.deepEqual(
+    [name, typeof machine, user, others],
+    ["spec-kitty", "string", process.getuid?.() ?? userName(), []],
+  );
+  assert.deepEqual(JSON.parse(oldFingerprint(createIdentity({ name: "acme", version: "1.0.0" }))), [
+    "acme",
+    machine,
+    user,
+  ]);
 });
 
 test("a file that is sealed with the secret of this machine opens: its key is made as it was when the file was written", async (t) => {
   const folder = join(scratchFolder(t), "state");
   mkdirSync(folder, { mode: 0o700 });
   writeFileSync(join(folder, "credentials.secret"), "00112233445566778899aabbccddeeff".repeat(2), { mode: 0o600 });
-  const key = await machineKeyIn(folder).open({ source: "machine", kdf: "hkdf", machineId: false, salt: "0hdTGKs5Xy4eYu4Hf0HnNw==" });
+  const key = await machineKeyIn(folder).open({
+    source: "machine",
+    kdf: "hkdf",
+    machineId: false,
+    salt: "0hdTGKs5Xy4eYu4Hf0HnNw==",
+  });
   assert.equal(key.toString("hex"), "3ae500c9436b7512aa5a9494e858c6b588720ce89667ae8eee4b06c42ce8d870");
 });

@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { test } from "node:test";
 import { scene, type Scene } from "../../helpers/scene.ts";
 import { signIn } from "../../helpers/stored-session.ts";
@@ -8,18 +18,87 @@ import { signIn } from "../../helpers/stored-session.ts";
 const needsRoot = process.getuid?.() === 0 ? false : "needs root";
 
 for (const [what, spoil, error, hint, skip] of [
-  ["belongs to another user", ({ credentials }) => chownSync(credentials, 12345, 12345), /belongs to another user \(uid 12345\), so it is not trusted/, /Set SPEC_KITTY_CONFIG_DIR/, needsRoot],
-  ["can be read by the group", ({ credentials }) => chmodSync(credentials, 0o640), /can be read by others \(mode 0640\)/, /Run: chmod 600 /, false],
-  ["is a symbolic link", ({ credentials }) => (renameSync(credentials, `${credentials}.real`), symlinkSync(`${credentials}.real`, credentials)), /is a symbolic link, so it is not trusted/, /Remove the link: rm /, false],
-  ["is a dangling symbolic link", ({ credentials }) => (rmSync(credentials), symlinkSync("/nowhere", credentials)), /is a symbolic link, so it is not trusted/, /Remove the link: rm /, false],
-  ["is a directory", ({ credentials }) => (rmSync(credentials), mkdirSync(credentials)), /is not a plain file, so it is not trusted/, /Move it away: mv /, false],
-  ["is a named pipe", ({ credentials }) => (rmSync(credentials), void spawnSync("mkfifo", ["-m", "600", credentials])), /is not a plain file/, /Move it away: mv /, false],
-  ["is truncated", ({ credentials }) => writeFileSync(credentials, readFileSync(credentials).subarray(0, 700)), /is damaged: it is cut short or was changed/, /Log in again: spec-kitty auth login --force$/, false],
+  [
+    "belongs to another user",
+    ({ credentials }) => chownSync(credentials, 12345, 12345),
+    /belongs to another user \(uid 12345\), so it is not trusted/,
+    /Set SPEC_KITTY_CONFIG_DIR/,
+    needsRoot,
+  ],
+  [
+    "can be read by the group",
+    ({ credentials }) => chmodSync(credentials, 0o640),
+    /can be read by others \(mode 0640\)/,
+    /Run: chmod 600 /,
+    false,
+  ],
+  [
+    "is a symbolic link",
+    ({ credentials }) => (
+      renameSync(credentials, `${credentials}.real`), symlinkSync(`${credentials}.real`, credentials)
+    ),
+    /is a symbolic link, so it is not trusted/,
+    /Remove the link: rm /,
+    false,
+  ],
+  [
+    "is a dangling symbolic link",
+    ({ credentials }) => (rmSync(credentials), symlinkSync("/nowhere", credentials)),
+    /is a symbolic link, so it is not trusted/,
+    /Remove the link: rm /,
+    false,
+  ],
+  [
+    "is a directory",
+    ({ credentials }) => (rmSync(credentials), mkdirSync(credentials)),
+    /is not a plain file, so it is not trusted/,
+    /Move it away: mv /,
+    false,
+  ],
+  [
+    "is a named pipe",
+    ({ credentials }) => (rmSync(credentials), void spawnSync("mkfifo", ["-m", "600", credentials])),
+    /is not a plain file/,
+    /Move it away: mv /,
+    false,
+  ],
+  [
+    "is truncated",
+    ({ credentials }) => writeFileSync(credentials, readFileSync(credentials).subarray(0, 700)),
+    /is damaged: it is cut short or was changed/,
+    /Log in again: spec-kitty auth login --force$/,
+    false,
+  ],
   ["is empty", ({ credentials }) => writeFileSync(credentials, ""), /is damaged/, /auth login --force/, false],
-  ["holds something else", ({ credentials }) => writeFileSync(credentials, "null\n"), /is damaged/, /auth login --force/, false],
-  ["is from a newer version", ({ credentials }) => writeFileSync(credentials, readFileSync(credentials, "utf8").replace('"version": 2', '"version": 3')), /was written by a newer version \(format 3; this one reads 2\)/, /Update to the latest version/, false],
-  ["lies in a folder that others can write in", ({ config }) => chmodSync(config, 0o777), /config" can be changed by others \(mode 0777\), so it is not trusted/, /Run: chmod 700 \S+config$/, false],
-  ["lies in a folder of another user", ({ config }) => chownSync(config, 12345, 12345), /config" belongs to another user \(uid 12345\)/, /Set SPEC_KITTY_CONFIG_DIR/, needsRoot],
+  [
+    "holds something else",
+    ({ credentials }) => writeFileSync(credentials, "null\n"),
+    /is damaged/,
+    /auth login --force/,
+    false,
+  ],
+  [
+    "is from a newer version",
+    ({ credentials }) =>
+      writeFileSync(credentials, readFileSync(credentials, "utf8").replace('"version": 2', '"version": 3')),
+    /was written by a newer version \(format 3; this one reads 2\)/,
+    /Update to the latest version/,
+    false,
+  ],
+  [
+    "lies in a folder that others can write in",
+    ({ config }) => chmodSync(config, 0o777),
+    /config" can be changed by others \(mode 0777\), so it is not trusted/,
+    /Run: chmod 700 \S+config$/,
+    false,
+  ],
+  [
+    "lies in a folder of another user",
+    ({ config }) => chownSync(config, 12345, 12345),
+    /config" belongs to another user \(uid 12345\)/,
+    /Set SPEC_KITTY_CONFIG_DIR/,
+    needsRoot,
+  ],
 ] as [string, (it: Scene) => void, RegExp, RegExp, string | false][]) {
   test(`NFR-013 a credentials file that ${what} is refused by every command and left as it is`, { skip }, async (t) => {
     const it = await scene(t);
@@ -28,7 +107,14 @@ for (const [what, spoil, error, hint, skip] of [
     const requests = it.saas.requests.length;
     const seen = (): unknown => {
       const stats = lstatSync(it.credentials);
-      return [stats.ino, stats.mode, stats.uid, stats.size, stats.mtimeMs, stats.isFile() && readFileSync(it.credentials, "hex")];
+      return [
+        stats.ino,
+        stats.mode,
+        stats.uid,
+        stats.size,
+        stats.mtimeMs,
+        stats.isFile() && readFileSync(it.credentials, "hex"),
+      ];
     };
     const before = seen();
     const commands = ["auth status", "auth login", "auth refresh", "auth whoami", "auth token", "auth logout"];

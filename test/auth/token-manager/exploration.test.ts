@@ -41,7 +41,10 @@ const mutations: Readonly<Record<string, Mutation & { seed?: number }>> = {
 
 test("NFR-009 NFR-010 S-002 S-003 S-004 two processes and one disturbance: no schedule loses the session", async (t) => {
   using lab = await laboratory();
-  const scenarios = pairs(1).filter(({ kind, leftMs, programs: [one, other = ""] }) => kind === "strict" && leftMs === 0 && one === "token" && /^(token|logout|login)$/.test(other));
+  const scenarios = pairs(1).filter(
+    ({ kind, leftMs, programs: [one, other = ""] }) =>
+      kind === "strict" && leftMs === 0 && one === "token" && /^(token|logout|login)$/.test(other),
+  );
   const { failure, schedules, states } = await lab.explore({ scenarios });
   t.diagnostic(`${schedules} schedules, ${states} states`);
   assert.ok(!failure, failure && textOf(failure));
@@ -60,7 +63,9 @@ for (const [how, { seed = 1, ...mutation }] of Object.entries(mutations)) {
     using lab = await laboratory(mutation);
     const startedAt = performance.now();
     const { failure } = await lab.explore({ seed, walks: 50_000 });
-    t.diagnostic(`in walk ${failure?.seed}, after ${Math.round(performance.now() - startedAt)} ms: ${failure?.violation}`);
+    t.diagnostic(
+      `in walk ${failure?.seed}, after ${Math.round(performance.now() - startedAt)} ms: ${failure?.violation}`,
+    );
     assert.ok(failure);
   });
 }

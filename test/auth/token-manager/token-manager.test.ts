@@ -30,7 +30,12 @@ interface Stage {
 
 async function stage(
   t: TestContext,
-  { saas: options = {}, session: sessionOptions = {}, vault = memoryVault(), clock = new ManualClock() }: { saas?: Partial<FakeOptions>; session?: SessionOptions; vault?: Vault; clock?: ManualClock } = {},
+  {
+    saas: options = {},
+    session: sessionOptions = {},
+    vault = memoryVault(),
+    clock = new ManualClock(),
+  }: { saas?: Partial<FakeOptions>; session?: SessionOptions; vault?: Vault; clock?: ManualClock } = {},
 ): Promise<Stage> {
   const saas = await startFakeSaas({ now: () => clock.now(), ...options });
   t.after(() => saas.close());
@@ -38,7 +43,8 @@ async function stage(
   const session = sessionOf(saas, { now: clock.now(), ...sessionOptions });
   await storeSession(saas, {}, session, { storage: vault, clock });
   const app = another();
-  const stored = async (profile = "default"): Promise<Session | undefined> => (await app.store.read()).profiles.get(profile)?.session;
+  const stored = async (profile = "default"): Promise<Session | undefined> =>
+    (await app.store.read()).profiles.get(profile)?.session;
   return { saas, clock, session, app, tokens: app.tokens(), vault, stored, another };
 }
 
@@ -84,7 +90,11 @@ test("FR-009 an access token is replaced while it has a minute left, and not bef
   clock.pass(2_000);
   assert.notEqual(await tokens.getAccessToken(), token(session));
   assert.equal(saas.counters.refreshes, 1);
-  assert.equal(await another().tokens().getAccessToken(), await tokens.getAccessToken(), "what is stored is used by the next program");
+  assert.equal(
+    await another().tokens().getAccessToken(),
+    await tokens.getAccessToken(),
+    "what is stored is used by the next program",
+  );
   assert.equal(saas.counters.refreshes, 1);
 });
 
@@ -133,7 +143,10 @@ test("FR-010 one caller that gives up does not take the others' refresh along", 
   open();
   assert.match(await patient, /^at_/);
   assert.equal(saas.counters.refreshes, 1);
-  await assert.rejects(tokens.getAccessToken({ signal: first.signal, rejected: await tokens.getAccessToken() }), /first/);
+  await assert.rejects(
+    tokens.getAccessToken({ signal: first.signal, rejected: await tokens.getAccessToken() }),
+    /first/,
+  );
   assert.equal(saas.counters.refreshes, 1, "an ended signal asks for nothing");
 });
 
@@ -184,7 +197,9 @@ test("S-002 a session that was stored in the place of the refused one is used, n
   await saas.until(() => saas.count("/oauth/token") === 1);
   // Another machine on the same home, which the lock does not reach, has refreshed.
   const newer = sessionOf(saas, { leftMs: lifetimeMs, now: Date.now() });
-  await app.store.update((profiles) => withProfile(profiles, "default", { service: saas.url, clientId: "cli_native", team: undefined, session: newer }));
+  await app.store.update((profiles) =>
+    withProfile(profiles, "default", { service: saas.url, clientId: "cli_native", team: undefined, session: newer }),
+  );
   open();
   assert.equal(await asked, token(newer));
   assert.equal(token(await stored()), token(newer));
@@ -199,7 +214,14 @@ test("S-002 a successor that is expired itself is refreshed once, and when that 
   saas.faults.next("/oauth/token", { status: 400, body: { error: "invalid_grant" } });
   const asked = tokens.getAccessToken();
   await saas.until(() => saas.count("/oauth/token") === 1);
-  await app.store.update((profiles) => withProfile(profiles, "default", { service: saas.url, clientId: "cli_native", team: undefined, session: sessionOf(saas) }));
+  await app.store.update((profiles) =>
+    withProfile(profiles, "default", {
+      service: saas.url,
+      clientId: "cli_native",
+      team: undefined,
+      session: sessionOf(saas),
+    }),
+  );
   open();
   await assert.rejects(asked, failsWith("session_ended"));
   assert.equal(await stored(), undefined);
@@ -213,7 +235,9 @@ test("after a 409 the session that another holder stored is used, and waited for
   clock.onSleep = () => {
     looks += 1;
     if (looks !== 3) return undefined;
-    return app.store.update((profiles) => withProfile(profiles, "default", { service: saas.url, clientId: "cli_native", team: undefined, session: newer }));
+    return app.store.update((profiles) =>
+      withProfile(profiles, "default", { service: saas.url, clientId: "cli_native", team: undefined, session: newer }),
+    );
   };
   saas.faults.next("/oauth/token", { status: 409, body: { error: "refresh_replay_benign_retry", retry_after: 2 } });
   assert.equal(await tokens.getAccessToken(), token(newer));
@@ -239,11 +263,19 @@ test("S-004 a service that fails for a moment costs a pause and no session", asy
 });
 
 test("S-004 NFR-005 a service that goes on failing keeps the session and holds a command for three seconds at most", async (t) => {
-  for (const fault of [{ status: 500 }, { status: 503, body: { error: "x" } }, { reset: "before" as const }, { status: 429, body: {} }]) {
+  for (const fault of [
+    { status: 500 },
+    { status: 503, body: { error: "x" } },
+    { reset: "before" as const },
+    { status: 429, body: {} },
+  ]) {
     const { saas, clock, tokens, stored, session } = await stage(t);
     saas.faults.always("/oauth/token", fault);
     const startedAt = clock.monotonic();
-    await assert.rejects(tokens.getAccessToken(), failsWith("reset" in fault ? "network_unavailable" : "service_unavailable"));
+    await assert.rejects(
+      tokens.getAccessToken(),
+      failsWith("reset" in fault ? "network_unavailable" : "service_unavailable"),
+    );
     assert.ok(clock.monotonic() - startedAt <= 3_000, JSON.stringify(fault));
     assert.equal(token(await stored()), token(session));
     saas.faults.clear();
@@ -254,7 +286,11 @@ test("S-004 NFR-005 a service that goes on failing keeps the session and holds a
 test("S-004 NFR-005 a 429 is waited out when that takes a second, and passed on at once when it takes an hour", async (t) => {
   const { saas, clock, tokens, stored, session } = await stage(t);
   saas.faults.next("/oauth/token", { status: 429, headers: { "Retry-After": "3600" }, body: {} });
-  await assert.rejects(tokens.getAccessToken(), (error: unknown) => failsWith("service_unavailable")(error) && (error as { retryAfterMs?: number }).retryAfterMs === 3_600_000);
+  await assert.rejects(
+    tokens.getAccessToken(),
+    (error: unknown) =>
+      failsWith("service_unavailable")(error) && (error as { retryAfterMs?: number }).retryAfterMs === 3_600_000,
+  );
   assert.deepEqual([clock.sleeps, token(await stored())], [[], token(session)]);
   saas.faults.next("/oauth/token", { status: 429, headers: { "Retry-After": "1" }, body: {} });
   assert.match(await tokens.getAccessToken(), /^at_/);
@@ -303,8 +339,11 @@ test("S-004 NFR-005 a queue of programs behind a failing service is held no long
     return answer;
   };
   clock.isHeld = () => sent > 0;
-  const answers = await Promise.allSettled(Array.from({ length: 16 }, () => another({ fetch }).tokens().getAccessToken()));
-  for (const answer of answers) assert.ok(answer.status === "rejected" && failsWith("service_unavailable")(answer.reason));
+  const answers = await Promise.allSettled(
+    Array.from({ length: 16 }, () => another({ fetch }).tokens().getAccessToken()),
+  );
+  for (const answer of answers)
+    assert.ok(answer.status === "rejected" && failsWith("service_unavailable")(answer.reason));
   assert.equal(token(await stored()), token(session));
   // The first one uses up the three seconds between its tries; each of the others asks once. What is shorter is a look at the lock.
   const pauses = clock.sleeps.filter((ms) => ms >= 500);
@@ -313,7 +352,10 @@ test("S-004 NFR-005 a queue of programs behind a failing service is held no long
 });
 
 test("NFR-005 a token that is still good is given out after three seconds when the lock's holder makes no progress", async (t) => {
-  const { saas, clock, another, tokens, session } = await stage(t, { vault: sealedFile(t), session: { leftMs: 30_000 } });
+  const { saas, clock, another, tokens, session } = await stage(t, {
+    vault: sealedFile(t),
+    session: { leftMs: 30_000 },
+  });
   const { promise, open } = gate();
   saas.faults.next("/oauth/token", { gate: promise });
   const holder = tokens.getAccessToken();
@@ -335,7 +377,11 @@ test("when a refresh fails, a token that is still good goes to all callers, afte
 
 test("NFR-008 setting the clock an hour back or forward costs one refresh at most, and never a session", async (t) => {
   for (const change of [-3_600_000, 3_600_000]) {
-    const { saas, clock, tokens, another } = await stage(t, { session: { leftMs: lifetimeMs }, saas: { now: () => Date.now() }, clock: new ManualClock() });
+    const { saas, clock, tokens, another } = await stage(t, {
+      session: { leftMs: lifetimeMs },
+      saas: { now: () => Date.now() },
+      clock: new ManualClock(),
+    });
     await tokens.getAccessToken();
     clock.wall += change;
     const here = await tokens.getAccessToken();
@@ -386,7 +432,10 @@ test("a service that gives the same access token again with a new expiry is beli
 for (const expires_in of [0, -60, "3600", 1e400]) {
   test(`a refresh answer with "expires_in" ${expires_in} is an error, and the session stays`, async (t) => {
     const { saas, tokens, stored, session } = await stage(t, { saas: { rotate: false } });
-    saas.faults.next("/oauth/token", { status: 200, body: `{"access_token":"at_x","token_type":"Bearer","expires_in":${typeof expires_in === "string" ? `"${expires_in}"` : expires_in === 1e400 ? "null" : expires_in}}` });
+    saas.faults.next("/oauth/token", {
+      status: 200,
+      body: `{"access_token":"at_x","token_type":"Bearer","expires_in":${typeof expires_in === "string" ? `"${expires_in}"` : expires_in === 1e400 ? "null" : expires_in}}`,
+    });
     if (expires_in === 1e400) {
       // Null is as good as absent: the service does not say, and a 401 is then the only sign.
       assert.equal(await tokens.getAccessToken(), "at_x");
@@ -404,7 +453,10 @@ for (const [what, wrong] of [
   ["a negative life", { expires_in: -5 }],
   ["a life that is a text", { expires_in: "3600" }],
   ["a refresh token that ends at no date", { refresh_token_expires_at: "never" }],
-  ["a refresh token that lives for no number of seconds", { refresh_token_expires_at: undefined, refresh_token_expires_in: -1 }],
+  [
+    "a refresh token that lives for no number of seconds",
+    { refresh_token_expires_at: undefined, refresh_token_expires_in: -1 },
+  ],
   ["a scope that is a list", { scope: ["api.read"] }],
   ["a session without a name", { session_id: 7 }],
   ["an ID token that is none", { id_token: {} }],
@@ -413,7 +465,8 @@ for (const [what, wrong] of [
   test(`NFR-010 a refresh answer with ${what} does not lose the refresh token that came along`, async (t) => {
     const { saas, tokens, stored, session } = await stage(t);
     saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, ...wrong }) });
-    if ("expires_in" in wrong) await assert.rejects(tokens.getAccessToken(), failsWith("service_answer_invalid", /expires_in/));
+    if ("expires_in" in wrong)
+      await assert.rejects(tokens.getAccessToken(), failsWith("service_answer_invalid", /expires_in/));
     else assert.match(await tokens.getAccessToken(), /^at_/);
     assert.notEqual(refreshToken(await stored()), refreshToken(session));
     assert.match(token(await tokens.refresh()) ?? "", /^at_/);
@@ -421,7 +474,10 @@ for (const [what, wrong] of [
   });
 }
 
-for (const [what, refresh_token] of [["an empty", ""], ["no readable", 7]] as const) {
+for (const [what, refresh_token] of [
+  ["an empty", ""],
+  ["no readable", 7],
+] as const) {
   test(`a refresh answer with ${what} refresh token keeps the stored one, and gives the access token out`, async (t) => {
     const { saas, tokens, stored, session } = await stage(t, { saas: { rotate: false } });
     saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, refresh_token }) });
@@ -455,11 +511,15 @@ test("C-012 the refresh token's expiry is stored as the service gave it, and eve
   assert.equal((await stored())?.refreshTokenExpiresAt, past);
   await tokens.refresh();
   assert.equal(saas.counters.refreshes, 2, "what we think of it keeps nobody from asking");
-  saas.faults.next("/oauth/token", { edit: ({ refresh_token_expires_at: _, ...answer }) => ({ ...answer, refresh_token_expires_in: 60 }) });
+  saas.faults.next("/oauth/token", {
+    edit: ({ refresh_token_expires_at: _, ...answer }) => ({ ...answer, refresh_token_expires_in: 60 }),
+  });
   await tokens.refresh();
   const after = await stored();
   assert.equal(after?.refreshTokenExpiresAt, new Date((after?.issuedAt ?? 0) + 60_000).toISOString());
-  saas.faults.next("/oauth/token", { edit: ({ refresh_token_expires_at: _, refresh_token_expires_in: __, ...answer }) => answer });
+  saas.faults.next("/oauth/token", {
+    edit: ({ refresh_token_expires_at: _, refresh_token_expires_in: __, ...answer }) => answer,
+  });
   await tokens.refresh();
   assert.equal((await stored())?.refreshTokenExpiresAt, undefined, "the service manages it");
   assert.ok(clock.now() > 0);
@@ -471,7 +531,14 @@ test("S-003 a logout while a refresh is in flight wins: the late answer is dropp
   saas.faults.next("/oauth/token", { gateAnswer: promise });
   const asked = tokens.getAccessToken();
   await saas.until(() => saas.counters.refreshes === 1);
-  await another().store.update((profiles) => withProfile(profiles, "default", { service: saas.url, clientId: "cli_native", team: undefined, session: undefined }));
+  await another().store.update((profiles) =>
+    withProfile(profiles, "default", {
+      service: saas.url,
+      clientId: "cli_native",
+      team: undefined,
+      session: undefined,
+    }),
+  );
   open();
   await assert.rejects(asked, failsWith("not_authenticated"));
   assert.equal(await stored(), undefined);
@@ -485,7 +552,9 @@ test("S-003 a new login during a refresh wins: its session is the one that is st
   const asked = tokens.getAccessToken();
   await saas.until(() => saas.counters.refreshes === 1);
   const newer = sessionOf(saas, { user: "bob", leftMs: lifetimeMs, now: clock.now() });
-  await another().store.update((profiles) => withProfile(profiles, "default", { service: saas.url, clientId: "cli_native", team: undefined, session: newer }));
+  await another().store.update((profiles) =>
+    withProfile(profiles, "default", { service: saas.url, clientId: "cli_native", team: undefined, session: newer }),
+  );
   open();
   assert.equal(await asked, token(newer));
   assert.equal(token(await stored()), token(newer));
@@ -499,7 +568,9 @@ test("S-003 a new login during a refresh whose token has expired already is refr
   await saas.until(() => saas.counters.refreshes === 1);
   // The process of the login was stopped for hours between the answer that it got and the store.
   const newer = sessionOf(saas, { user: "bob", now: clock.now() });
-  await another().store.update((profiles) => withProfile(profiles, "default", { service: saas.url, clientId: "cli_native", team: undefined, session: newer }));
+  await another().store.update((profiles) =>
+    withProfile(profiles, "default", { service: saas.url, clientId: "cli_native", team: undefined, session: newer }),
+  );
   open();
   assert.equal(await asked, token(await stored()));
   assert.equal(remainingMs((await stored()) as Session, clock.now()), lifetimeMs);
@@ -527,7 +598,10 @@ test("S-003 an account switch during a refresh changes neither whose refresh it 
   saas.faults.next("/oauth/token", { gateAnswer: promise });
   const asked = tokens.getAccessToken();
   await saas.until(() => saas.counters.refreshes === 1);
-  await another().store.update((profiles) => ({ ...withProfile(profiles, "work", { service: saas.url, clientId: "cli_native", team: undefined, session: bob }), active: "work" }));
+  await another().store.update((profiles) => ({
+    ...withProfile(profiles, "work", { service: saas.url, clientId: "cli_native", team: undefined, session: bob }),
+    active: "work",
+  }));
   open();
   assert.equal(saas.accessTokens.get(await asked)?.session.user, "alice");
   assert.equal(token(await stored()), await asked);
@@ -543,7 +617,9 @@ function failingVault(): { vault: Vault; broken: { reserve: boolean; write: bool
   const broken = { reserve: false, write: false };
   let writes = 0;
   const full = (): never => {
-    throw new AuthError("storage_unwritable", '"credentials.json" cannot be written (ENOSPC)', { hint: "Free some space, then try again" });
+    throw new AuthError("storage_unwritable", '"credentials.json" cannot be written (ENOSPC)', {
+      hint: "Free some space, then try again",
+    });
   };
   const vault: Vault = {
     ...inner,
@@ -584,13 +660,19 @@ test("NFR-010 a disk that fills up during the refresh keeps the session in memor
   const kept = await tokens.getAccessToken();
   assert.equal(saas.counters.refreshes, 1);
   assert.equal(token(await stored()), token(session), "the disk has the old one");
-  assert.deepEqual(unsaved.map(({ code }) => code), ["storage_unwritable"]);
+  assert.deepEqual(
+    unsaved.map(({ code }) => code),
+    ["storage_unwritable"],
+  );
 
   const before = writes();
   const all = await Promise.all(Array.from({ length: 1_000 }, () => tokens.getAccessToken()));
   assert.deepEqual([new Set(all).size, all[0], saas.counters.refreshes], [1, kept, 1]);
   assert.ok(writes() - before <= 2, "a thousand callers are one reason to try again");
-  await assert.rejects(tokens.close(), failsWith("storage_unwritable", /could not be stored and ends with this process/));
+  await assert.rejects(
+    tokens.close(),
+    failsWith("storage_unwritable", /could not be stored and ends with this process/),
+  );
 
   broken.write = false;
   assert.equal(await tokens.getAccessToken(), kept);
@@ -638,14 +720,18 @@ test("S-003 a login beats a session that only memory holds", async (t) => {
   await tokens.getAccessToken();
   broken.write = false;
   const newer = sessionOf(saas, { user: "bob", leftMs: lifetimeMs, now: clock.now() });
-  await another().store.update((profiles) => withProfile(profiles, "default", { service: saas.url, clientId: "cli_native", team: undefined, session: newer }));
+  await another().store.update((profiles) =>
+    withProfile(profiles, "default", { service: saas.url, clientId: "cli_native", team: undefined, session: newer }),
+  );
   assert.equal(await tokens.getAccessToken(), token(newer));
 });
 
 test("a session without a refresh token expires with its access token", async (t) => {
   const { saas, app, tokens, session } = await stage(t);
   const bare: Session = { ...session, refreshToken: undefined };
-  await app.store.update((profiles) => withProfile(profiles, "default", { service: saas.url, clientId: "cli_native", team: undefined, session: bare }));
+  await app.store.update((profiles) =>
+    withProfile(profiles, "default", { service: saas.url, clientId: "cli_native", team: undefined, session: bare }),
+  );
   await assert.rejects(tokens.getAccessToken(), failsWith("session_ended", /gave no refresh token/));
   assert.equal(saas.requests.length, 0);
 });
@@ -659,8 +745,14 @@ test("keepFresh refreshes ahead of need until it is told to stop, and goes on af
   await saas.until(() => saas.counters.refreshes === 2);
   stop.abort();
   await kept;
-  assert.ok(clock.sleeps.length >= 2 * 110, "in steps of half a minute at most, of which a machine that slept notices the first");
-  assert.ok(clock.sleeps.every((ms) => ms <= 30_000 || ms === 86_400_000), "no wait is longer than a timer can be");
+  assert.ok(
+    clock.sleeps.length >= 2 * 110,
+    "in steps of half a minute at most, of which a machine that slept notices the first",
+  );
+  assert.ok(
+    clock.sleeps.every((ms) => ms <= 30_000 || ms === 86_400_000),
+    "no wait is longer than a timer can be",
+  );
   assert.deepEqual([saas.counters.reuses, saas.accessTokens.has(token(session) ?? "")], [0, true]);
 });
 
@@ -675,7 +767,8 @@ test("S-005 no event and no error holds a secret", async (t) => {
   const seen: unknown[] = [];
   const second = another().tokens();
   for (const manager of [tokens, second]) {
-    for (const name of ["refreshed", "adopted", "refused", "cleared", "unsaved"] as const) manager.events.on(name, (event: unknown) => seen.push([name, event]));
+    for (const name of ["refreshed", "adopted", "refused", "cleared", "unsaved"] as const)
+      manager.events.on(name, (event: unknown) => seen.push([name, event]));
   }
   await second.getAccessToken();
   await tokens.getAccessToken();

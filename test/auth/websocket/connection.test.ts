@@ -16,8 +16,12 @@ withWebSocket(import.meta.url, (WebSocket) => {
     const streams: Duplex[] = [];
     server.on("upgrade", (request, stream: Duplex) => {
       streams.push(stream.on("error", () => undefined));
-      const accept = createHash("sha1").update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
-      stream.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+      const accept = createHash("sha1")
+        .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+        .digest("base64");
+      stream.write(
+        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+      );
       stream.pause();
       const ping = Buffer.concat([Buffer.from([0x89, 125]), Buffer.alloc(125)]);
       const pings = Buffer.concat(Array.from({ length: 4_000 }, () => ping));
@@ -36,7 +40,13 @@ withWebSocket(import.meta.url, (WebSocket) => {
     const url = new URL(`ws://127.0.0.1:${(server.address() as AddressInfo).port}/ws`);
     const ended = new AbortController();
     t.after(() => ended.abort());
-    const held = holdConnection({ url, ticket: new Secret("wt_1") }, { clock: systemClock, WebSocket, onOpen: () => undefined, onMessage: () => undefined, signal: ended.signal });
-    await assert.rejects(held, { code: "service_answer_invalid", message: `"${url.href}" does not read what is sent to it` });
+    const held = holdConnection(
+      { url, ticket: new Secret("wt_1") },
+      { clock: systemClock, WebSocket, onOpen: () => undefined, onMessage: () => undefined, signal: ended.signal },
+    );
+    await assert.rejects(held, {
+      code: "service_answer_invalid",
+      message: `"${url.href}" does not read what is sent to it`,
+    });
   });
 });

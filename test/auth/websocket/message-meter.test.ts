@@ -4,7 +4,8 @@ import { messageMeter } from "../../../src/auth/websocket/message-meter.ts";
 
 /** A frame as a service sends it. */
 function frame(first: number, length: number, announced = length): Buffer {
-  const header = length < 126 && announced < 126 ? Buffer.from([first, announced]) : Buffer.alloc(announced < 65_536 ? 4 : 10);
+  const header =
+    length < 126 && announced < 126 ? Buffer.from([first, announced]) : Buffer.alloc(announced < 65_536 ? 4 : 10);
   if (header.length > 2) header.set([first, header.length === 4 ? 126 : 127]);
   if (header.length === 4) header.writeUInt16BE(announced, 2);
   if (header.length === 10) header.writeBigUInt64BE(BigInt(announced), 2);
@@ -41,5 +42,8 @@ test("S-014 a length that is only announced counts at once, and what follows is 
 });
 
 test("a ping between the frames of a message does not count", () => {
-  assert.deepEqual(exceeded(frame(text, 500), ...Array.from({ length: 9 }, () => frame(ping, 125)), frame(last, 492)), [0, 0, 0]);
+  assert.deepEqual(
+    exceeded(frame(text, 500), ...Array.from({ length: 9 }, () => frame(ping, 125)), frame(last, 492)),
+    [0, 0, 0],
+  );
 });

@@ -36,7 +36,10 @@ test("FR-016 a ticket is requested with the access token, for one team", async (
 test("FR-009 an access token with less than 300 seconds left is refreshed first", async (t) => {
   const world = await authorized(t, { session: { leftMs: 299_000 } });
   await ticket(world);
-  assert.deepEqual(world.saas.requests.map((request) => request.path), ["/oauth/token", path]);
+  assert.deepEqual(
+    world.saas.requests.map((request) => request.path),
+    ["/oauth/token", path],
+  );
   const other = await authorized(t, { session: { leftMs: 310_000 } });
   await ticket(other);
   assert.equal(other.saas.counters.refreshes, 0);
@@ -55,7 +58,10 @@ test("FR-011 a 401 leads to one refresh and one replay; a second 401 says to log
 test("every refusal is an error with a code and a next step", async (t) => {
   const world = await authorized(t);
   await assert.rejects(ticket(world, "tm_bolt"), fails("access_denied", /not a member of team "tm_bolt"/, /auth team/));
-  await assert.rejects(ticket(world, "tm_none"), fails("service_rejected", /does not know the team "tm_none"/, /auth team/));
+  await assert.rejects(
+    ticket(world, "tm_none"),
+    fails("service_rejected", /does not know the team "tm_none"/, /auth team/),
+  );
   world.saas.faults.next(path, { status: 403, body: { error: "forbidden" } });
   await assert.rejects(ticket(world), fails("access_denied", /not a member/));
   world.saas.faults.next(path, { status: 503 });
@@ -100,7 +106,9 @@ test("S-005 a ticket does not print itself, and no error quotes it", async (t) =
   const world = await authorized(t);
   const got = await ticket(world);
   assert.ok(!inspect(got, { depth: 9, showHidden: true }).includes(got.ticket.reveal()));
-  world.saas.faults.next(path, { edit: (answer) => ({ ...answer, ws_url: `ws://evil.example/ws?token=${String(answer["ws_token"])}` }) });
+  world.saas.faults.next(path, {
+    edit: (answer) => ({ ...answer, ws_url: `ws://evil.example/ws?token=${String(answer["ws_token"])}` }),
+  });
   const error = await ticket(world).catch((caught: unknown) => caught);
   for (const secret of world.saas.issued.keys()) assert.ok(!inspect(error, { depth: 9 }).includes(secret));
 });
@@ -108,8 +116,14 @@ test("S-005 a ticket does not print itself, and no error quotes it", async (t) =
 /** The address made from a `ws_url`. */
 async function socketAddress(ws_url: string, service = "http://127.0.0.1:1"): Promise<URL> {
   const credential: Credential = { accessToken: new Secret("at"), tokenType: "Bearer", clockOffsetMs: 0 };
-  const fetch = async (): Promise<Response> => Response.json({ ws_token: "wt", ws_url, expires_in: 60, session_id: "s" });
-  return (await webSocketTicket("tm_acme", { tokens: { getCredential: async () => credential, service: async () => service }, fetch })).url;
+  const fetch = async (): Promise<Response> =>
+    Response.json({ ws_token: "wt", ws_url, expires_in: 60, session_id: "s" });
+  return (
+    await webSocketTicket("tm_acme", {
+      tokens: { getCredential: async () => credential, service: async () => service },
+      fetch,
+    })
+  ).url;
 }
 
 test("http becomes ws and https becomes wss, with path and query kept", async () => {
@@ -135,12 +149,35 @@ test("S-007 an address that would send the ticket in the clear, expose it in a l
     "/ws",
     "",
   ];
-  for (const address of refused) await assert.rejects(socketAddress(address), fails("service_answer_invalid", /live updates/), address);
+  for (const address of refused)
+    await assert.rejects(socketAddress(address), fails("service_answer_invalid", /live updates/), address);
 });
 
 test("S-013 a service elsewhere does not lead the ticket to this machine, however the machine is written", async () => {
-  const hosts = ["127.0.0.1:1", "localhost", "localhost.:8443", "live.localhost", "localhost.localdomain", "ip6-localhost", "0.0.0.0", "2130706433", "0x7f.1", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:0.0.0.0]"];
+  const hosts = [
+    "127.0.0.1:1",
+    "localhost",
+    "localhost.:8443",
+    "live.localhost",
+    "localhost.localdomain",
+    "ip6-localhost",
+    "0.0.0.0",
+    "2130706433",
+    "0x7f.1",
+    "[::1]",
+    "[::]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:0.0.0.0]",
+  ];
   for (const host of hosts)
-    for (const scheme of ["wss", "ws"]) await assert.rejects(socketAddress(`${scheme}://${host}/ws`, "https://service.example"), fails("service_answer_invalid", /leads to this machine/), host);
-  assert.equal((await socketAddress("wss://localhost.example/ws", "https://service.example")).host, "localhost.example");
+    for (const scheme of ["wss", "ws"])
+      await assert.rejects(
+        socketAddress(`${scheme}://${host}/ws`, "https://service.example"),
+        fails("service_answer_invalid", /leads to this machine/),
+        host,
+      );
+  assert.equal(
+    (await socketAddress("wss://localhost.example/ws", "https://service.example")).host,
+    "localhost.example",
+  );
 });

@@ -11,7 +11,10 @@ test("a body comes from the command line or a file, with the headers that were g
   const file = join(folder, "body.json");
   writeFileSync(file, '{"from":"file"}');
   const send = async (data: string): Promise<Echo> => {
-    const { code, stdout, stderr } = await runHere(["api", "post", echo, "-d", data, "-H", "X-One: 1", "-H", "x-two:  2 and 3"], env);
+    const { code, stdout, stderr } = await runHere(
+      ["api", "post", echo, "-d", data, "-H", "X-One: 1", "-H", "x-two:  2 and 3"],
+      env,
+    );
     assert.deepEqual([code, stderr], [0, ""]);
     return JSON.parse(stdout) as Echo;
   };
@@ -26,7 +29,10 @@ test("--include prints status and headers before the body", async (t) => {
   const { here } = await loggedInScene(t);
   const { code, stdout } = await here("api GET /api/v1/me --include");
   assert.equal(code, 0);
-  assert.match(stdout, /^HTTP\/1\.1 200 OK\n(?:[\w-]+: .*\n)*content-type: application\/json\n(?:[\w-]+: .*\n)*\n\{"user_id":"u_alice"/);
+  assert.match(
+    stdout,
+    /^HTTP\/1\.1 200 OK\n(?:[\w-]+: .*\n)*content-type: application\/json\n(?:[\w-]+: .*\n)*\n\{"user_id":"u_alice"/,
+  );
 });
 
 test("FR-011 a 401 leads to one refresh and one replay, body included", async (t) => {
@@ -36,7 +42,10 @@ test("FR-011 a 401 leads to one refresh and one replay, body included", async (t
   assert.equal(code, 0);
   assert.equal((JSON.parse(stdout) as Echo).body, '{"a":1}');
   assert.equal(saas.counters.refreshes, 1);
-  assert.deepEqual(saas.requests.filter(({ path }) => path === echo).map(({ status }) => status), [401, 200]);
+  assert.deepEqual(
+    saas.requests.filter(({ path }) => path === echo).map(({ status }) => status),
+    [401, 200],
+  );
 });
 
 test("FR-012 a session that has ended is exit code 4, with the command to run", async (t) => {
@@ -61,7 +70,8 @@ test("S-001 no other address gets the token, however it is written", async (t) =
   const at = await loggedInScene(t);
   const other = await scene(t);
   const stranger = new URL(other.saas.url).host;
-  for (const path of [`${other.saas.url}/api/v1/me`, `//${stranger}/api/v1/me`, `@${stranger}/api/v1/me`]) await at.here(`api GET ${path}`);
+  for (const path of [`${other.saas.url}/api/v1/me`, `//${stranger}/api/v1/me`, `@${stranger}/api/v1/me`])
+    await at.here(`api GET ${path}`);
   assert.ok(other.saas.requests.every(({ headers }) => headers.authorization === undefined));
 });
 
@@ -69,8 +79,14 @@ const wrong: [args: string[], message: RegExp][] = [
   [["api", "FETCH", "/x"], /^error: "FETCH" is not an HTTP method\n/],
   [["api", "GET", "/x", "-d", "{}"], /^error: GET takes no body\n/],
   [["api", "GET", "/x", "-H", "nonsense"], /^error: "nonsense" is not a header\n/],
-  [["api", "GET", "/x", "-H", "Authorization: Bearer x"], /^error: the header "Authorization" is set by the command itself\n/],
-  [["api", "POST", "/x", "-d", "{}", "-H", "Transfer-Encoding: chunked"], /^error: the header "Transfer-Encoding" cannot be set: /],
+  [
+    ["api", "GET", "/x", "-H", "Authorization: Bearer x"],
+    /^error: the header "Authorization" is set by the command itself\n/,
+  ],
+  [
+    ["api", "POST", "/x", "-d", "{}", "-H", "Transfer-Encoding: chunked"],
+    /^error: the header "Transfer-Encoding" cannot be set: /,
+  ],
   [["api", "POST", "/x", "-d", "{}", "-H", "Content-Length: 7"], /^error: the header "Content-Length" cannot be set: /],
   [["api", "POST", "/x", "-d", "@/nowhere"], /^error: --data: cannot read "\/nowhere" \(ENOENT\)\n/],
   [["api"], /^error: "api" needs 1 argument, and got 0\n/],
@@ -107,39 +123,109 @@ test("the method is GET, or POST when there is data; fields make JSON, or the qu
   };
   assert.equal((await send([echo])).method, "GET");
   assert.equal((await send([echo, "-d", "{}"])).method, "POST");
-  const fields = ["-f", "text=1", "-F", "number=1", "-F", "list=[true,null]", "-F", "plain=no JSON", "-F", `file=@${folder}/text`, "-f", "a[b][c]=x", "-f", "a[b][d]=y", "-f", "l[]=1", "-f", "l[]=2", "-f", "o[][x]=1", "-f", "o[][y]=2", "-f", "o[][x]=3", "-f", "__proto__[polluted]=1", "-f", "eq=a=b"];
+  const fields = [
+    "-f",
+    "text=1",
+    "-F",
+    "number=1",
+    "-F",
+    "list=[true,null]",
+    "-F",
+    "plain=no JSON",
+    "-F",
+    `file=@${folder}/text`,
+    "-f",
+    "a[b][c]=x",
+    "-f",
+    "a[b][d]=y",
+    "-f",
+    "l[]=1",
+    "-f",
+    "l[]=2",
+    "-f",
+    "o[][x]=1",
+    "-f",
+    "o[][y]=2",
+    "-f",
+    "o[][x]=3",
+    "-f",
+    "__proto__[polluted]=1",
+    "-f",
+    "eq=a=b",
+  ];
   const { method, headers, body } = await send([echo, ...fields]);
   assert.deepEqual([method, headers["content-type"]], ["POST", "application/json"]);
-  const expected = { text: "1", number: 1, list: [true, null], plain: "no JSON", file: "from a file\n", a: { b: { c: "x", d: "y" } }, l: ["1", "2"], o: [{ x: "1", y: "2" }, { x: "3" }], eq: "a=b" };
-  assert.deepEqual({ ...(JSON.parse(body) as object), ["__proto__"]: undefined }, { ...expected, ["__proto__"]: undefined });
+  const expected = {
+    text: "1",
+    number: 1,
+    list: [true, null],
+    plain: "no JSON",
+    file: "from a file\n",
+    a: { b: { c: "x", d: "y" } },
+    l: ["1", "2"],
+    o: [{ x: "1", y: "2" }, { x: "3" }],
+    eq: "a=b",
+  };
+  assert.deepEqual(
+    { ...(JSON.parse(body) as object), ["__proto__"]: undefined },
+    { ...expected, ["__proto__"]: undefined },
+  );
   assert.match(body, /"__proto__":\{"polluted":"1"\}/);
-  assert.deepEqual((await send(["GET", `${echo}?a=0`, "-f", "b=x y", "-F", "c=[1]"])).query, [["a", "0"], ["b", "x y"], ["c", "[1]"]]);
+  assert.deepEqual((await send(["GET", `${echo}?a=0`, "-f", "b=x y", "-F", "c=[1]"])).query, [
+    ["a", "0"],
+    ["b", "x y"],
+    ["c", "[1]"],
+  ]);
   assert.equal((await send(["PATCH", echo, "--input", join(folder, "text")])).body, "from a file\n");
   assert.ok(saas.requests.length > 0);
 });
 
 test("a body is called what it is, and a header of the user replaces the default one", async (t) => {
   const { env } = await loggedInScene(t);
-  const headers = async (...args: string[]): Promise<Record<string, string>> => (JSON.parse((await runHere(["api", echo, ...args], env)).stdout) as Echo).headers;
+  const headers = async (...args: string[]): Promise<Record<string, string>> =>
+    (JSON.parse((await runHere(["api", echo, ...args], env)).stdout) as Echo).headers;
   assert.equal((await headers("-d", '{"a":1}'))["content-type"], "application/json");
   assert.equal((await headers("-d", "a=1"))["content-type"], "text/plain; charset=utf-8");
   assert.equal((await headers())["content-type"], undefined);
-  const own = await headers("-d", "{}", "-H", "Content-Type: text/csv", "-H", "Accept: text/html", "-H", "X-Tag: a", "-H", "x-tag: b", "-H", "User-Agent: mine");
-  assert.deepEqual([own["content-type"], own["accept"], own["x-tag"], own["user-agent"]], ["text/csv", "text/html", "a, b", "mine"]);
+  const own = await headers(
+    "-d",
+    "{}",
+    "-H",
+    "Content-Type: text/csv",
+    "-H",
+    "Accept: text/html",
+    "-H",
+    "X-Tag: a",
+    "-H",
+    "x-tag: b",
+    "-H",
+    "User-Agent: mine",
+  );
+  assert.deepEqual(
+    [own["content-type"], own["accept"], own["x-tag"], own["user-agent"]],
+    ["text/csv", "text/html", "a, b", "mine"],
+  );
 });
 
 test("--paginate gets every page that Link names, and none that is elsewhere or was there before", async (t) => {
   const { saas, here } = await loggedInScene(t);
-  const page = (number: number, link: string): void => saas.faults.next(echo, { body: { page: number }, headers: { Link: link } });
+  const page = (number: number, link: string): void =>
+    saas.faults.next(echo, { body: { page: number }, headers: { Link: link } });
   page(1, `<${echo}?page=0>; rel="first", <${echo}?page=2>; rel="next last"`);
   page(2, `<?page=3>; title="a, b; rel=x"; rel=next`);
   page(3, `<${echo}?page=1>; rel="prev"`);
   const { code, stdout } = await here(`api ${echo} --paginate`);
   assert.deepEqual([code, stdout], [0, '{"page":1}{"page":2}{"page":3}']);
-  assert.deepEqual(saas.requests.filter(({ path }) => path === echo).map(({ query }) => query.get("page")), [null, "2", "3"]);
+  assert.deepEqual(
+    saas.requests.filter(({ path }) => path === echo).map(({ query }) => query.get("page")),
+    [null, "2", "3"],
+  );
   page(1, '<https://evil.invalid/>; rel="next"');
   const away = await here(`api ${echo} --paginate`);
-  assert.deepEqual([away.code, away.stderr.split("\n")[0]], [1, 'error: the link to the next page leads away from the service, to "https://evil.invalid/"']);
+  assert.deepEqual(
+    [away.code, away.stderr.split("\n")[0]],
+    [1, 'error: the link to the next page leads away from the service, to "https://evil.invalid/"'],
+  );
   for (const number of [1, 2]) page(number, `<${echo}?page=2>; rel=next`);
   const round = await here(`api ${echo} --paginate`);
   assert.equal(round.code, 1);
@@ -170,14 +256,28 @@ test("--silent prints no body, --output writes it to a file, and an error's body
 test("an address that is not the service's, and an invalid header, are wrong usage of api, and nothing is sent", async (t) => {
   const { saas, env } = await loggedInScene(t);
   const before = saas.requests.length;
-  for (const address of ["https:evil", "https://evil.invalid/api/v1/me", "//evil.invalid/", "/\\evil.invalid", `${saas.url}@evil.invalid/`, "file:///etc/passwd", "data:text/plain,hi"]) {
+  for (const address of [
+    "https:evil",
+    "https://evil.invalid/api/v1/me",
+    "//evil.invalid/",
+    "/\\evil.invalid",
+    `${saas.url}@evil.invalid/`,
+    "file:///etc/passwd",
+    "data:text/plain,hi",
+  ]) {
     const { code, stdout, stderr } = await runHere(["api", "GET", address], env);
     assert.deepEqual([code, stdout], [2, ""], address);
-    assert.match(stderr, /^error: [^\n]* is not on the service|leaves the service[^\n]*\nhint: Give a path on [^\n]+\n$/);
+    assert.match(
+      stderr,
+      /^error: [^\n]* is not on the service|leaves the service[^\n]*\nhint: Give a path on [^\n]+\n$/,
+    );
   }
   for (const value of ["hidden\nX-Other: 1", "hidden✓"]) {
     const { code, stderr } = await runHere(["api", "GET", "/api/v1/me", "-H", `X-Key: ${value}`], env);
-    assert.deepEqual([code, stderr], [2, 'error: the value of the header "X-Key" cannot be sent\nhint: Use a single line of Latin-1 characters\n']);
+    assert.deepEqual(
+      [code, stderr],
+      [2, 'error: the value of the header "X-Key" cannot be sent\nhint: Use a single line of Latin-1 characters\n'],
+    );
   }
   assert.equal(saas.requests.length, before);
 });

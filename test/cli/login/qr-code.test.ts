@@ -11,8 +11,26 @@ const read = (modules: QrModules | undefined, places: [row: number, column: numb
 
 // ISO/IEC 18004, table of the format information sequences, by level and mask.
 const formats = {
-  L: ["111011111000100", "111001011110011", "111110110101010", "111100010011101", "110011000101111", "110001100011000", "110110001000001", "110100101110110"],
-  M: ["101010000010010", "101000100100101", "101111001111100", "101101101001011", "100010111111001", "100000011001110", "100111110010111", "100101010100000"],
+  L: [
+    "111011111000100",
+    "111001011110011",
+    "111110110101010",
+    "111100010011101",
+    "110011000101111",
+    "110001100011000",
+    "110110001000001",
+    "110100101110110",
+  ],
+  M: [
+    "101010000010010",
+    "101000100100101",
+    "101111001111100",
+    "101101101001011",
+    "100010111111001",
+    "100000011001110",
+    "100111110010111",
+    "100101010100000",
+  ],
 };
 
 // ISO/IEC 18004, table of the version information bit streams.
@@ -49,8 +67,40 @@ for (const level of ["L", "M"] as const)
     const seen = new Set<string>();
     for (let length = 1; length <= 60; length++) {
       const modules = qrCode("a".repeat(length), level);
-      const first = read(modules, [[8, 0], [8, 1], [8, 2], [8, 3], [8, 4], [8, 5], [8, 7], [8, 8], [7, 8], [5, 8], [4, 8], [3, 8], [2, 8], [1, 8], [0, 8]]);
-      const second = read(modules, [[-1, 8], [-2, 8], [-3, 8], [-4, 8], [-5, 8], [-6, 8], [-7, 8], [8, -8], [8, -7], [8, -6], [8, -5], [8, -4], [8, -3], [8, -2], [8, -1]]);
+      const first = read(modules, [
+        [8, 0],
+        [8, 1],
+        [8, 2],
+        [8, 3],
+        [8, 4],
+        [8, 5],
+        [8, 7],
+        [8, 8],
+        [7, 8],
+        [5, 8],
+        [4, 8],
+        [3, 8],
+        [2, 8],
+        [1, 8],
+        [0, 8],
+      ]);
+      const second = read(modules, [
+        [-1, 8],
+        [-2, 8],
+        [-3, 8],
+        [-4, 8],
+        [-5, 8],
+        [-6, 8],
+        [-7, 8],
+        [8, -8],
+        [8, -7],
+        [8, -6],
+        [8, -5],
+        [8, -4],
+        [8, -3],
+        [8, -2],
+        [8, -1],
+      ]);
       assert.ok(formats[level].includes(first), first);
       assert.equal(second, first);
       assert.equal(modules?.at(-8)?.[8], true, "the dark module");
@@ -65,7 +115,13 @@ test("versions 7 to 10 carry the version information of the standard's table, tw
     assert.equal(modules?.length, 17 + 4 * (7 + index));
     const places = Array.from({ length: 18 }, (_, i): [number, number] => [5 - Math.floor(i / 3), -9 - (i % 3)]);
     assert.equal(read(modules, places), expected);
-    assert.equal(read(modules, places.map(([row, column]) => [column, row])), expected);
+    assert.equal(
+      read(
+        modules,
+        places.map(([row, column]) => [column, row]),
+      ),
+      expected,
+    );
   }
 });
 

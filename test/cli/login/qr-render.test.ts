@@ -35,7 +35,8 @@ test("without color there is no escape sequence at all", () => {
 });
 
 test("a narrow terminal gets a quiet zone of two, and one that is narrower still gets no code", () => {
-  const width = (columns: number): number | undefined => renderQrCode(modules, { color: false, columns })?.indexOf("\n");
+  const width = (columns: number): number | undefined =>
+    renderQrCode(modules, { color: false, columns })?.indexOf("\n");
   assert.equal(width(modules.length + 8), modules.length + 8);
   assert.equal(width(modules.length + 7), modules.length + 4);
   assert.equal(width(modules.length + 4), modules.length + 4);

@@ -14,25 +14,44 @@ const questions: Record<ConsentQuestion["about"], ConsentQuestion> = {
 };
 
 /** What comes of an answer, undefined for the end of the input; `asked` has each question that a terminal saw. */
-async function consent(about: ConsentQuestion["about"], answer: string | undefined, { granted = {}, isInteractive = true } = {}): Promise<{ agreed: boolean | undefined; asked: string[] }> {
+async function consent(
+  about: ConsentQuestion["about"],
+  answer: string | undefined,
+  { granted = {}, isInteractive = true } = {},
+): Promise<{ agreed: boolean | undefined; asked: string[] }> {
   const asked: string[] = [];
   const stream = { write: () => true };
   const out = createOutput({ stdout: stream, stderr: stream, env: {}, platform: "linux" }, () => "");
-  const terminal = async () => ({ isInteractive, onLine: () => undefined, ask: async (question: string) => (asked.push(question), answer) });
-  const context = { identity: ownIdentity, app: createApp({ env: {} }), out, terminal, signal: new AbortController().signal, commands: [] };
+  const terminal = async () => ({
+    isInteractive,
+    onLine: () => undefined,
+    ask: async (question: string) => (asked.push(question), answer),
+  });
+  const context = {
+    identity: ownIdentity,
+    app: createApp({ env: {} }),
+    out,
+    terminal,
+    signal: new AbortController().signal,
+    commands: [],
+  };
   return { agreed: await askedConsent(context, granted)?.(questions[about]), asked };
 }
 
 for (const about of ["host", "profile"] as const) {
   test(`${about === "host" ? "S-011" : "S-015"} a question of trust, about the ${about}, has a no for its usual answer, and only a yes goes on`, async () => {
-    for (const answer of ["", "n", "no", "yess", "y n", "1", undefined]) assert.equal((await consent(about, answer)).agreed, false, answer);
+    for (const answer of ["", "n", "no", "yess", "y n", "1", undefined])
+      assert.equal((await consent(about, answer)).agreed, false, answer);
     for (const answer of ["y", "Y", "yes", "YES"]) assert.equal((await consent(about, answer)).agreed, true, answer);
     assert.match((await consent(about, "")).asked.join(), /\[y\/N\]/);
   });
 }
 
 test("FR-007 the question about the encrypted file is agreed to with Enter, and not by the end of the input", async () => {
-  assert.deepEqual(await consent("file", ""), { agreed: true, asked: ["There is no keychain here. Keep the session in an encrypted file? [Y/n] "] });
+  assert.deepEqual(await consent("file", ""), {
+    agreed: true,
+    asked: ["There is no keychain here. Keep the session in an encrypted file? [Y/n] "],
+  });
   for (const answer of ["n", "maybe", undefined]) assert.equal((await consent("file", answer)).agreed, false, answer);
 });
 
@@ -53,13 +72,38 @@ interface Shown {
 }
 
 /** What is said of a code. */
-function said({ issuer = "https://login.example", page = `${issuer}/device`, code = "ABCD-EFGH", complete, terminal }: Shown): string {
+function said({
+  issuer = "https://login.example",
+  page = `${issuer}/device`,
+  code = "ABCD-EFGH",
+  complete,
+  terminal,
+}: Shown): string {
   let text = "";
   const write = (more: string | Uint8Array): unknown => (text += String(more));
-  const stderr = terminal === undefined ? { write } : { write, isTTY: true, columns: terminal.columns ?? 100, rows: terminal.rows ?? 50 };
-  const out = createOutput({ stdout: { write }, stderr, env: { LANG: "C.UTF-8", NO_COLOR: "1", ...terminal?.env }, platform: "linux" }, () => "");
-  const context = { identity: ownIdentity, app: createApp({ env: {} }), out, terminal: () => Promise.reject(new Error("nothing is asked")), signal: new AbortController().signal, commands: [] };
-  deviceScreen(context, true).onCode?.({ issuer, verificationUri: page, userCode: code, verificationUriComplete: complete, expiresAt: 0 });
+  const stderr =
+    terminal === undefined
+      ? { write }
+      : { write, isTTY: true, columns: terminal.columns ?? 100, rows: terminal.rows ?? 50 };
+  const out = createOutput(
+    { stdout: { write }, stderr, env: { LANG: "C.UTF-8", NO_COLOR: "1", ...terminal?.env }, platform: "linux" },
+    () => "",
+  );
+  const context = {
+    identity: ownIdentity,
+    app: createApp({ env: {} }),
+    out,
+    terminal: () => Promise.reject(new Error("nothing is asked")),
+    signal: new AbortController().signal,
+    commands: [],
+  };
+  deviceScreen(context, true).onCode?.({
+    issuer,
+    verificationUri: page,
+    userCode: code,
+    verificationUriComplete: complete,
+    expiresAt: 0,
+  });
   return text;
 }
 
@@ -69,20 +113,34 @@ function drawn(address: string): string {
 }
 
 test("S-011 where the page of a device login is not at the issuer, both are named in one line", () => {
-  assert.match(said({ issuer: "https://login.example/a", page: "https://bank.example/device" }), /^The login is at https:\/\/login\.example\/a, and its page is at bank\.example\.$/m);
+  assert.match(
+    said({ issuer: "https://login.example/a", page: "https://bank.example/device" }),
+    /^The login is at https:\/\/login\.example\/a, and its page is at bank\.example\.$/m,
+  );
   assert.match(said({ page: "https://login.example:8443/device" }), /its page is at login\.example:8443\.$/m);
-  assert.doesNotMatch(said({ issuer: "https://login.example/a", page: "https://login.example/device" }), /its page is at/);
+  assert.doesNotMatch(
+    said({ issuer: "https://login.example/a", page: "https://login.example/device" }),
+    /its page is at/,
+  );
 });
 
 test("FR-019 eight letters without a dash are shown in two halves, and a code with dashes of its own as it came", () => {
-  for (const [sent, shown] of [["WDJBMJHT", "WDJB-MJHT"], ["ABC-DEF-GHI", "ABC-DEF-GHI"], ["12345678", "12345678"]] as const) {
+  for (const [sent, shown] of [
+    ["WDJBMJHT", "WDJB-MJHT"],
+    ["ABC-DEF-GHI", "ABC-DEF-GHI"],
+    ["12345678", "12345678"],
+  ] as const) {
     assert.ok(said({ code: sent }).endsWith(`\n\nand enter this code:\n\n  ${shown}\n\n`));
   }
 });
 
 test("FR-019 address and code stay on the screen: a QR code is drawn only if it fits below them", () => {
   const page = "https://id.example/d";
-  for (const [rows, isDrawn] of [[24, false], [26, false], [27, true]] as const) {
+  for (const [rows, isDrawn] of [
+    [24, false],
+    [26, false],
+    [27, true],
+  ] as const) {
     const text = said({ page, code: "WDJBMJHT", complete: page, terminal: { columns: 80, rows } });
     assert.match(text, /^ {2}https:\/\/id\.example\/d\n[^]*^ {2}WDJB-MJHT$/m);
     assert.equal(text.includes(drawn(page)), isDrawn, `${rows} rows`);
@@ -93,7 +151,13 @@ test("FR-019 address and code stay on the screen: a QR code is drawn only if it 
 test("a QR code is left out if the screen is too small, is none, or has no UTF-8", () => {
   const complete = "https://login.example/device?user_code=ABCD-EFGH";
   assert.match(said({ complete, terminal: {} }), /[█▀▄]/);
-  for (const terminal of [{ rows: 15 }, { columns: 30 }, { env: { LC_ALL: "C" } }, { env: { TERM: "dumb" } }, undefined]) {
+  for (const terminal of [
+    { rows: 15 },
+    { columns: 30 },
+    { env: { LC_ALL: "C" } },
+    { env: { TERM: "dumb" } },
+    undefined,
+  ]) {
     assert.doesNotMatch(said({ complete, ...(terminal && { terminal }) }), /[█▀▄]/, JSON.stringify(terminal));
   }
 });
@@ -104,5 +168,8 @@ test("S-011 an address with the code that leads to a host other than the page's 
 
 test("S-007 an address in plain http that contains the code is not drawn for a phone", () => {
   const page = "http://198.51.100.7/device";
-  assert.doesNotMatch(said({ issuer: "http://198.51.100.7", page, complete: `${page}?user_code=1`, terminal: {} }), /[█▀▄]/);
+  assert.doesNotMatch(
+    said({ issuer: "http://198.51.100.7", page, complete: `${page}?user_code=1`, terminal: {} }),
+    /[█▀▄]/,
+  );
 });

@@ -11,7 +11,11 @@ import { sessionOf, storeSession } from "../../helpers/stored-session.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const installed = at("node_modules");
-const permissions = /deno run ((?: ?--allow-[a-z]+)+)/.exec(readFileSync(at("../../../README.md"), "utf8"))?.[1]?.trim().split(" ") ?? [];
+const permissions =
+  /deno run ((?: ?--allow-[a-z]+)+)/
+    .exec(readFileSync(at("../../../README.md"), "utf8"))?.[1]
+    ?.trim()
+    .split(" ") ?? [];
 assert.ok(permissions.length > 3, "the README names Deno's permissions");
 
 const runtimes: Record<string, readonly [string, ...string[]]> = {
@@ -22,8 +26,12 @@ const runtimes: Record<string, readonly [string, ...string[]]> = {
 for (const [name, runtime] of Object.entries(runtimes)) {
   test(`the command on ${name}: login, token, refresh, a request, status, doctor and logout`, async (t) => {
     const { saas, env } = await scene(t);
-    const run = (args: string): ReturnType<typeof runCommand> => runCommand(t, args.split(" "), { ...env, DENO_DIR: join(env["HOME"] ?? "", "deno") }, { runtime });
-    assert.equal((await run("auth login")).stdout, "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n");
+    const run = (args: string): ReturnType<typeof runCommand> =>
+      runCommand(t, args.split(" "), { ...env, DENO_DIR: join(env["HOME"] ?? "", "deno") }, { runtime });
+    assert.equal(
+      (await run("auth login")).stdout,
+      "✓ Logged in as alice@example.com (Acme Corp). Access token valid for 1 hour.\n",
+    );
     const token = (await run("auth token")).stdout;
     assert.equal((await run("auth refresh")).code, 0);
     assert.notEqual((await run("auth token")).stdout, token);
@@ -42,12 +50,21 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     const { saas, env } = await scene(t, { deviceIntervalSeconds: 1 });
     const all = { ...env, DENO_DIR: join(env["HOME"] ?? "", "deno") };
     const running = startCommand(t, ["auth", "login", "--headless"], all, { runtime });
-    const [[, address = ""], [, code = ""]] = await Promise.all([running.shows(/\n {2}(http\S+)\n/), running.shows(/enter this code:\n\n {2}(\S+)\n/)]);
+    const [[, address = ""], [, code = ""]] = await Promise.all([
+      running.shows(/\n {2}(http\S+)\n/),
+      running.shows(/enter this code:\n\n {2}(\S+)\n/),
+    ]);
     await approveDevice(address, code);
     assert.equal((await running.ended).code, 0, running.stderr());
     await storeSession(saas, env, sessionOf(saas));
-    const tokens = await Promise.all(Array.from({ length: 8 }, () => runCommand(t, ["auth", "token"], all, { runtime })));
-    assert.deepEqual(tokens.map(({ code: end }) => end), Array.from({ length: 8 }, () => 0), tokens.map(({ stderr }) => stderr).join(""));
+    const tokens = await Promise.all(
+      Array.from({ length: 8 }, () => runCommand(t, ["auth", "token"], all, { runtime })),
+    );
+    assert.deepEqual(
+      tokens.map(({ code: end }) => end),
+      Array.from({ length: 8 }, () => 0),
+      tokens.map(({ stderr }) => stderr).join(""),
+    );
     assert.equal(new Set(tokens.map(({ stdout }) => stdout)).size, 1);
     assert.deepEqual([saas.counters.refreshes, saas.counters.reuses], [1, 0]);
   });
@@ -58,8 +75,11 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     await runCommand(t, ["auth", "login"], all, { runtime });
     const program = join(env["HOME"] ?? "", "program.mjs");
     const library = pathToFileURL(at("../../../dist/index.js")).href;
-    writeFileSync(program, `import { createAuthorizedFetch, getTokenManager } from ${JSON.stringify(library)};
-console.log((await getTokenManager().getAccessToken()).startsWith("at_"), (await (await createAuthorizedFetch()("/api/v1/me")).json()).email);\n`);
+    writeFileSync(
+      program,
+      `import { createAuthorizedFetch, getTokenManager } from ${JSON.stringify(library)};
+console.log((await getTokenManager().getAccessToken()).startsWith("at_"), (await (await createAuthorizedFetch()("/api/v1/me")).json()).email);\n`,
+    );
     const { stdout, stderr } = await runCommand(t, [], all, { runtime, program });
     assert.equal(stdout, "true alice@example.com\n", stderr);
   });

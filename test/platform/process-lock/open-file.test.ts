@@ -7,7 +7,10 @@ import { systemClock } from "../../../src/platform/clock.ts";
 import { exclusiveOpenFlag, openFileLock } from "../../../src/platform/process-lock/open-file.ts";
 
 /** A kernel that keeps one lock per file until the descriptor that holds it is closed, and reports a held one by `code`. */
-function kernel(lockFlag: number, code: string): { open: (path: string, flags: number, mode: number) => number; asked: number[] } {
+function kernel(
+  lockFlag: number,
+  code: string,
+): { open: (path: string, flags: number, mode: number) => number; asked: number[] } {
   const holders = new Map<number, number>();
   const asked: number[] = [];
   return {
@@ -49,7 +52,10 @@ test("the kernel's lock in open(2) is used where there is one", () => {
   assert.equal(exclusiveOpenFlag("android"), undefined);
 });
 
-for (const [platform, code] of [["darwin", "EAGAIN"], ["win32", "EBUSY"]] as const) {
+for (const [platform, code] of [
+  ["darwin", "EAGAIN"],
+  ["win32", "EBUSY"],
+] as const) {
   const flag = exclusiveOpenFlag(platform) ?? 0;
 
   test(`on ${platform} a file opened with the lock excludes every other opening until it is closed`, () => {

@@ -1,11 +1,24 @@
 import assert from "node:assert/strict";
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { AuthError } from "../../../src/base/errors.ts";
 import { systemClock, type Clock } from "../../../src/platform/clock.ts";
-import { acquireProcessLock, inspectProcessLock, removeDeadLock } from "../../../src/platform/process-lock/process-lock.ts";
+import {
+  acquireProcessLock,
+  inspectProcessLock,
+  removeDeadLock,
+} from "../../../src/platform/process-lock/process-lock.ts";
 import { hintOf } from "../../helpers/hint.ts";
 
 const linux = process.platform === "linux" ? {} : { skip: "about the lock of Linux" };
@@ -37,7 +50,10 @@ function place(): { folder: string; path: string } {
 const once = { clock: systemClock, timeoutMs: 0 };
 
 /** A lock as another process would have left it: a name of this process with some fields replaced. */
-async function forge(path: string, change: { pid?: string; start?: string; scope?: string; boot?: string; machine?: string }): Promise<string> {
+async function forge(
+  path: string,
+  change: { pid?: string; start?: string; scope?: string; boot?: string; machine?: string },
+): Promise<string> {
   const lock = await acquireProcessLock(path, once);
   const [id, pid, start, scope, boot, machine, host] = (readdirSync(path)[0] ?? "").split(".");
   lock.release();
@@ -76,7 +92,10 @@ test("waiting ends at its limit, and the error names the holder and the next ste
   const clock = jumpingClock();
   await assert.rejects(acquireProcessLock(path, { clock, timeoutMs: 1000.0123 }), (error: AuthError) => {
     assert.equal(error.code, "lock_unavailable");
-    assert.match(error.message, new RegExp(`^waited 1 s for the lock ".*": process ${process.pid} on ".+" has held it since \\d{4}-.*Z$`));
+    assert.match(
+      error.message,
+      new RegExp(`^waited 1 s for the lock ".*": process ${process.pid} on ".+" has held it since \\d{4}-.*Z$`),
+    );
     assert.match(hintOf(error), new RegExp(`process ${process.pid}`));
     return true;
   });
@@ -104,7 +123,10 @@ test("a waiter that is aborted rejects with the signal's reason and leaves nothi
   const clock = jumpingClock(() => controller.abort(reason));
   const aborted = acquireProcessLock(path, { clock, timeoutMs: 1000, signal: controller.signal });
   await assert.rejects(aborted, (error) => error === reason);
-  await assert.rejects(acquireProcessLock(path, { clock, timeoutMs: 1000, signal: controller.signal }), (error) => error === reason);
+  await assert.rejects(
+    acquireProcessLock(path, { clock, timeoutMs: 1000, signal: controller.signal }),
+    (error) => error === reason,
+  );
   assert.equal(lock.held(), true);
   lock.release();
   if (process.platform === "linux") assert.deepEqual(readdirSync(folder), []);
@@ -132,22 +154,29 @@ for (const [where, change] of [
   ["on another machine", { scope: "aaaaaaaaaaaa", boot: "bbbbbbbbbbbb", machine: "cccccccccccc" }],
   ["where nothing is known of it", { scope: "0", boot: "0", machine: "0" }],
 ] as const) {
-  test(`a holder ${where} keeps the lock for ten minutes by the file system's clock, and no longer`, linux, async () => {
-    const { path } = place();
-    const entry = await forge(path, change);
-    const clock = jumpingClock();
-    await assert.rejects(acquireProcessLock(path, { clock: { ...clock, now: () => 9e15 }, timeoutMs: 500_000 }), (error: AuthError) => {
-      assert.match(error.message, /cannot be seen from this machine or container$/);
-      assert.match(hintOf(error), /10 minutes.*rm -r/);
-      return true;
-    });
-    assert.equal(removeDeadLock(path), false, "and no command takes it: it is not proved dead");
-    const before = Date.now() / 1000;
-    utimesSync(entry, before - 590, before - 590);
-    await assert.rejects(acquireProcessLock(path, once), { code: "lock_unavailable" });
-    utimesSync(entry, before - 601, before - 601);
-    (await acquireProcessLock(path, once)).release();
-  });
+  test(
+    `a holder ${where} keeps the lock for ten minutes by the file system's clock, and no longer`,
+    linux,
+    async () => {
+      const { path } = place();
+      const entry = await forge(path, change);
+      const clock = jumpingClock();
+      await assert.rejects(
+        acquireProcessLock(path, { clock: { ...clock, now: () => 9e15 }, timeoutMs: 500_000 }),
+        (error: AuthError) => {
+          assert.match(error.message, /cannot be seen from this machine or container$/);
+          assert.match(hintOf(error), /10 minutes.*rm -r/);
+          return true;
+        },
+      );
+      assert.equal(removeDeadLock(path), false, "and no command takes it: it is not proved dead");
+      const before = Date.now() / 1000;
+      utimesSync(entry, before - 590, before - 590);
+      await assert.rejects(acquireProcessLock(path, once), { code: "lock_unavailable" });
+      utimesSync(entry, before - 601, before - 601);
+      (await acquireProcessLock(path, once)).release();
+    },
+  );
 }
 
 test("a holder that lost its lock can see it, and its late release does no harm", linux, async () => {

@@ -17,7 +17,8 @@ function causeOf({ fix, sentence }: Said): string {
 
 /** How many causes there are of each severity, each counted once, where it matters most. */
 function countCauses(findings: readonly Said[]): { critical: number; warnings: number } {
-  const causes = (severity: Said["severity"]): Set<string> => new Set(findings.filter((finding) => finding.severity === severity).map(causeOf));
+  const causes = (severity: Said["severity"]): Set<string> =>
+    new Set(findings.filter((finding) => finding.severity === severity).map(causeOf));
   const critical = causes("critical");
   return { critical: critical.size, warnings: [...causes("warning")].filter((cause) => !critical.has(cause)).length };
 }
@@ -45,16 +46,23 @@ export const doctor: Command = defineCommand({
       out.json(report);
     } else {
       const width = Math.max(...findings.map(({ subject }) => subject.length));
-      const sorted = findings.toSorted((one, other) => severities.indexOf(one.severity) - severities.indexOf(other.severity));
+      const sorted = findings.toSorted(
+        (one, other) => severities.indexOf(one.severity) - severities.indexOf(other.severity),
+      );
       const fixes = new Set<string>();
       for (const finding of sorted) {
         const { number, severity, subject, sentence, fix } = finding;
         out.finding(marks[severity], `${number} ${subject.padEnd(width)}`, sentence);
-        if (fix !== undefined && !fixes.has(causeOf(finding))) out.answer(`${" ".repeat(width + 9)}fix: ${oneLine(causeOf(finding))}`);
+        if (fix !== undefined && !fixes.has(causeOf(finding)))
+          out.answer(`${" ".repeat(width + 9)}fix: ${oneLine(causeOf(finding))}`);
         fixes.add(causeOf(finding));
       }
-      const [first] = sorted.filter(({ severity, fix }) => fix !== undefined && (severity === "critical" || severity === "warning"));
-      out.answer(critical + warnings === 0 ? "\nNo problems found." : `\nCritical: ${critical}. Warnings: ${warnings}.`);
+      const [first] = sorted.filter(
+        ({ severity, fix }) => fix !== undefined && (severity === "critical" || severity === "warning"),
+      );
+      out.answer(
+        critical + warnings === 0 ? "\nNo problems found." : `\nCritical: ${critical}. Warnings: ${warnings}.`,
+      );
       if (first !== undefined) out.answer(`Try first: ${oneLine(causeOf(first))}`);
     }
     return critical === 0 ? 0 : 1;

@@ -13,7 +13,10 @@ export const execCredential: Command = defineCommand({
   description:
     `A credential plugin for kubectl: prints an access token as an ExecCredential of ${apiVersion}. ` +
     "Only the cluster of --cluster gets it, and kubectl must say which cluster asks (provideClusterInfo: true).",
-  options: { cluster: { type: "string", value: "URL", help: "address of the one cluster that gets the token" }, ...profileOption },
+  options: {
+    cluster: { type: "string", value: "URL", help: "address of the one cluster that gets the token" },
+    ...profileOption,
+  },
   examples: [
     [
       ({ command }) =>
@@ -42,18 +45,38 @@ export const execCredential: Command = defineCommand({
  * can name any of its users: a token must not go to a cluster because it was combined with the wrong user (S-010).
  */
 function checkAsker(text: string, cluster: string | undefined): void {
-  const refuse = (what: string, fix: string): AuthError => new AuthError("configuration_invalid", what, { hint: `In the exec section of the kubeconfig, ${fix}` });
-  const info = parseJson(text) as { apiVersion?: unknown; spec?: { cluster?: { server?: unknown } } } | null | undefined;
+  const refuse = (what: string, fix: string): AuthError =>
+    new AuthError("configuration_invalid", what, { hint: `In the exec section of the kubeconfig, ${fix}` });
+  const info = parseJson(text) as
+    | { apiVersion?: unknown; spec?: { cluster?: { server?: unknown } } }
+    | null
+    | undefined;
   const version = info?.apiVersion;
   if (version !== apiVersion) {
     const found = typeof version === "string" ? `asks for "${version}"` : "names no version";
-    throw refuse(`KUBERNETES_EXEC_INFO ${found}, but this command answers with "${apiVersion}"`, `set apiVersion: ${apiVersion}`);
+    throw refuse(
+      `KUBERNETES_EXEC_INFO ${found}, but this command answers with "${apiVersion}"`,
+      `set apiVersion: ${apiVersion}`,
+    );
   }
   const server = addressOf(info?.spec?.cluster?.server);
-  if (server === undefined) throw refuse("the client does not say which cluster it asks for", "set provideClusterInfo: true");
-  if (cluster === undefined) throw refuse(`the cluster ${server} asks for a token, and --cluster does not say which cluster may have it`, 'add "--cluster" and the address of the cluster to args');
-  if (addressOf(cluster) !== server) throw refuse(`the cluster ${server} asks for a token that is for ${cluster}: it gets none`, "use a user that is set up for this cluster");
-  if (!isConfidential(new URL(server))) throw refuse(`the cluster ${server} would get the token over plain http, where anyone on the way could read it`, "set an https: address as the server");
+  if (server === undefined)
+    throw refuse("the client does not say which cluster it asks for", "set provideClusterInfo: true");
+  if (cluster === undefined)
+    throw refuse(
+      `the cluster ${server} asks for a token, and --cluster does not say which cluster may have it`,
+      'add "--cluster" and the address of the cluster to args',
+    );
+  if (addressOf(cluster) !== server)
+    throw refuse(
+      `the cluster ${server} asks for a token that is for ${cluster}: it gets none`,
+      "use a user that is set up for this cluster",
+    );
+  if (!isConfidential(new URL(server)))
+    throw refuse(
+      `the cluster ${server} would get the token over plain http, where anyone on the way could read it`,
+      "set an https: address as the server",
+    );
 }
 
 /** An address as it can be compared; undefined for anything else. */

@@ -18,8 +18,15 @@ export const gitCredential: Command = defineCommand({
   arguments: [1, 1],
   choices: ["get", "store", "erase"],
   examples: [
-    [({ command }) => `git config --global credential.https://service.example.helper '!${command} auth git-credential'`, "make git use it"],
-    [({ command }) => `printf 'protocol=https\\nhost=service.example\\n' | ${command} auth git-credential get`, "show what git would get"],
+    [
+      ({ command }) =>
+        `git config --global credential.https://service.example.helper '!${command} auth git-credential'`,
+      "make git use it",
+    ],
+    [
+      ({ command }) => `printf 'protocol=https\\nhost=service.example\\n' | ${command} auth git-credential get`,
+      "show what git would get",
+    ],
   ],
   async run(context, _values, [operation]) {
     const asked = await readAttributes(context.signal);
@@ -27,7 +34,8 @@ export const gitCredential: Command = defineCommand({
     if (operation === "get" && isOurs) return answer(context, asked);
     // A token that the server refused. If it is still the stored one, this is its one refresh, and git asks again.
     const refused = asked.get("credential") ?? asked.get("password");
-    if (operation === "erase" && isOurs && refused && !context.app.settings.accessToken) await replaceRefused(context, refused);
+    if (operation === "erase" && isOurs && refused && !context.app.settings.accessToken)
+      await replaceRefused(context, refused);
     // "store" has nothing to do: the session is stored already. gitcredentials(7): an unknown operation is ignored.
   },
 });
@@ -56,17 +64,23 @@ async function isForOurService({ app, out }: Context, asked: ReadonlyMap<string,
   const host = asked.get("host") ?? "";
   const origin = `${asked.get("protocol")}://${host}`;
   // Only a name or an address, and a port: anything else might be read one way here and another way by git.
-  if (!/^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i.test(host) || !/^https?:\/\//.test(origin) || !URL.canParse(origin)) return false;
+  if (!/^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i.test(host) || !/^https?:\/\//.test(origin) || !URL.canParse(origin))
+    return false;
   const { active, profiles } = await app.store.read();
   const profile = profiles.get(app.settings.profile?.value ?? active);
-  const service = app.settings.accessToken ? (app.settings.service?.value ?? profile?.service) : profile?.session && profile.service;
+  const service = app.settings.accessToken
+    ? (app.settings.service?.value ?? profile?.service)
+    : profile?.session && profile.service;
   if (service === undefined || new URL(service).origin !== new URL(origin).origin) return false;
   if (new URL(service).pathname === "/") return true;
   const path = asked.get("path");
   const ask = hint`${{ run: ["git", "config", "--global", `credential.${new URL(service).origin}.useHttpPath`, "true"] }}`;
-  if (path === undefined) out.warn(hint`the service is ${service}, and git does not say which repository it asks for; to make it: ${ask}`);
+  if (path === undefined)
+    out.warn(hint`the service is ${service}, and git does not say which repository it asks for; to make it: ${ask}`);
   // git has decoded the path: encoded again, none of its characters ends it, and ".." leads where git's request goes.
-  return path !== undefined && targetOf(`${origin}/${path.split("/").map(encodeURIComponent).join("/")}`, service).isService;
+  return (
+    path !== undefined && targetOf(`${origin}/${path.split("/").map(encodeURIComponent).join("/")}`, service).isService
+  );
 }
 
 /** git's longest line is 64 KiB, and it sends a handful of short ones. */

@@ -32,11 +32,18 @@ export const list: Command = defineCommand({
     }
     const rows = answer.profiles.map(({ profile, service, active: isActive, authenticated }) => {
       const stored = profiles.get(profile);
-      return [isActive ? "*" : "", profile, stored?.session ? accountName(stored) : "", service, authenticated ? "logged in" : "logged out"];
+      return [
+        isActive ? "*" : "",
+        profile,
+        stored?.session ? accountName(stored) : "",
+        service,
+        authenticated ? "logged in" : "logged out",
+      ];
     });
     out.answer(table([["", "PROFILE", "USER", "SERVICE", "STATE"], ...rows], out.columns));
     const { profile } = app.settings;
-    if (profile === undefined && here !== undefined) out.say(`Here, "${active}" is used, because of ${chosenFor(here)}.`);
+    if (profile === undefined && here !== undefined)
+      out.say(`Here, "${active}" is used, because of ${chosenFor(here)}.`);
     if (profile && profile.value !== active) out.say(`Here, "${profile.value}" is used, because of ${profile.source}.`);
   },
 });

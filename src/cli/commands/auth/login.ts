@@ -23,20 +23,72 @@ export const login: Command = defineCommand({
   usage: "auth login [ADDRESS]",
   description: `${whatItDoes} ADDRESS is the service, or the issuer of its tokens; the profile remembers it.`,
   arguments: [0, 1],
-  repeated: ["force", "yes", "provider", "tenant", "service", "issuer", "client-id", "client-secret-file", "scope", "trust-host", "storage"],
+  repeated: [
+    "force",
+    "yes",
+    "provider",
+    "tenant",
+    "service",
+    "issuer",
+    "client-id",
+    "client-secret-file",
+    "scope",
+    "trust-host",
+    "storage",
+  ],
   options: {
     headless: { type: "boolean", help: "log in with a code, using a browser on any other device" },
     "no-browser": { type: "boolean", help: "print the address instead of opening it" },
-    port: { type: "number", range: [1, 65_535], value: "N", help: "port of the callback (default: a free one from 28888 on)" },
-    "redirect-host": { type: "string", value: "HOST", choices: ["127.0.0.1", "localhost"], help: "127.0.0.1 (default), or localhost for services that accept only that name" },
-    "redirect-path": { type: "string", value: "PATH", help: "path of the callback, for issuers that accept only this one; remembered" },
-    timeout: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how long to wait for you (default: 300; with a code, as long as it is valid)" },
-    scope: { type: "string", value: '"…"', help: "scopes to request, added to those of the session; offline_access is included where the issuer supports it; remembered" },
-    provider: { type: "string", value: "NAME", choices: providerNames, help: "log in with github, google or microsoft, and a client of your own; remembered" },
-    tenant: { type: "string", value: "ID", help: "tenant of --provider microsoft: its ID or domain, organizations or consumers (default: common); remembered" },
-    service: { type: "string", value: "URL", help: "service that the tokens are for, if it is not the issuer itself; remembered" },
+    port: {
+      type: "number",
+      range: [1, 65_535],
+      value: "N",
+      help: "port of the callback (default: a free one from 28888 on)",
+    },
+    "redirect-host": {
+      type: "string",
+      value: "HOST",
+      choices: ["127.0.0.1", "localhost"],
+      help: "127.0.0.1 (default), or localhost for services that accept only that name",
+    },
+    "redirect-path": {
+      type: "string",
+      value: "PATH",
+      help: "path of the callback, for issuers that accept only this one; remembered",
+    },
+    timeout: {
+      type: "number",
+      range: [1, 86_400],
+      value: "SECONDS",
+      help: "how long to wait for you (default: 300; with a code, as long as it is valid)",
+    },
+    scope: {
+      type: "string",
+      value: '"…"',
+      help: "scopes to request, added to those of the session; offline_access is included where the issuer supports it; remembered",
+    },
+    provider: {
+      type: "string",
+      value: "NAME",
+      choices: providerNames,
+      help: "log in with github, google or microsoft, and a client of your own; remembered",
+    },
+    tenant: {
+      type: "string",
+      value: "ID",
+      help: "tenant of --provider microsoft: its ID or domain, organizations or consumers (default: common); remembered",
+    },
+    service: {
+      type: "string",
+      value: "URL",
+      help: "service that the tokens are for, if it is not the issuer itself; remembered",
+    },
     issuer: { type: "string", value: "URL", help: "issuer of the tokens, exactly as it names itself; remembered" },
-    "client-id": { type: "string", value: "ID", help: "client ID registered there, instead of the default one; remembered" },
+    "client-id": {
+      type: "string",
+      value: "ID",
+      help: "client ID registered there, instead of the default one; remembered",
+    },
     "client-secret-file": {
       type: "string",
       value: "FILE",
@@ -48,11 +100,26 @@ export const login: Command = defineCommand({
       multiple: true,
       help: "agree that logins at this issuer begin at this other host; repeatable, remembered",
     },
-    resource: { type: "string", value: "URI", help: "resource that the tokens are for, if the issuer asks for it (RFC 8707)" },
+    resource: {
+      type: "string",
+      value: "URI",
+      help: "resource that the tokens are for, if the issuer asks for it (RFC 8707)",
+    },
     audience: { type: "string", value: "NAME", help: "the same, for issuers that use this parameter" },
-    prompt: { type: "string", value: "WORD", help: "prompt that the issuer should show, such as login or select_account" },
-    "login-hint": { type: "string", value: "NAME", help: "account that the issuer should expect, such as an email address" },
-    "no-dpop": { type: "boolean", help: "request tokens that are not bound to a key of this machine, so that other programs can use them" },
+    prompt: {
+      type: "string",
+      value: "WORD",
+      help: "prompt that the issuer should show, such as login or select_account",
+    },
+    "login-hint": {
+      type: "string",
+      value: "NAME",
+      help: "account that the issuer should expect, such as an email address",
+    },
+    "no-dpop": {
+      type: "boolean",
+      help: "request tokens that are not bound to a key of this machine, so that other programs can use them",
+    },
     "no-qr": { type: "boolean", help: "do not draw the address of --headless as a QR code" },
     storage: {
       type: "string",
@@ -60,8 +127,15 @@ export const login: Command = defineCommand({
       choices: ["keychain", "file", "memory"],
       help: "where the key lives: keychain (default), file, or memory (nothing is stored)",
     },
-    yes: { type: "boolean", short: "y", help: "agree to the encrypted file if there is no keychain, and to a change of the profile's service" },
-    force: { type: "boolean", help: "log in again even if already logged in, if the profile is of another service, or if what is stored cannot be opened" },
+    yes: {
+      type: "boolean",
+      short: "y",
+      help: "agree to the encrypted file if there is no keychain, and to a change of the profile's service",
+    },
+    force: {
+      type: "boolean",
+      help: "log in again even if already logged in, if the profile is of another service, or if what is stored cannot be opened",
+    },
     explain: { type: "boolean", help: "show which login would be used here, and why, without logging in" },
     ...profileOption,
     ...jsonOption,
@@ -86,15 +160,27 @@ export const login: Command = defineCommand({
     const clientSecret = await readClientSecret(values["client-secret-file"]);
     const provider = parseProvider(values.provider, values.tenant);
     const { force = false } = values;
-    const target = await loginTarget(app, { address, provider, scope: values.scope, clientSecret, force, setAside: force, signal: context.signal });
+    const target = await loginTarget(app, {
+      address,
+      provider,
+      scope: values.scope,
+      clientSecret,
+      force,
+      setAside: force,
+      signal: context.signal,
+    });
     const { already } = target;
     if (already !== undefined) {
       if (asJson) out.json(statusOf(target.name, already, app, target.here));
-      else out.done(hint`Already logged in as ${accountName(already)}. To log in again: ${loginCommand(target.name, "--force")}`);
+      else
+        out.done(
+          hint`Already logged in as ${accountName(already)}. To log in again: ${loginCommand(target.name, "--force")}`,
+        );
       return;
     }
     if (target.resource !== undefined) out.say(`${target.resource} takes the tokens of ${target.issuer}.`);
-    if (app.settings.accessToken) out.warn(`${identity.variable("ACCESS_TOKEN")} is set, and takes precedence over this login until it is unset`);
+    if (app.settings.accessToken)
+      out.warn(`${identity.variable("ACCESS_TOKEN")} is set, and takes precedence over this login until it is unset`);
 
     const open = !values["no-browser"];
     const needed = deviceReason(target);
@@ -103,8 +189,23 @@ export const login: Command = defineCommand({
     if (isDevice && !values.headless) out.say(`Logging in with a code, because ${needed ?? explanation.reason}.`);
     const { port, audience, prompt, "login-hint": loginHint, yes = false } = values;
     const options = {
-      ...(isDevice ? deviceScreen(context, !values["no-qr"]) : await browserScreen(context, { opens: open, isFirst: target.known === undefined })),
-      ...{ flow: isDevice ? "device" : "browser", open, port, redirectHost, redirectPath, trustedHosts, timeoutMs, resource, audience, prompt, loginHint, dpop: !values["no-dpop"] } as const,
+      ...(isDevice
+        ? deviceScreen(context, !values["no-qr"])
+        : await browserScreen(context, { opens: open, isFirst: target.known === undefined })),
+      ...({
+        flow: isDevice ? "device" : "browser",
+        open,
+        port,
+        redirectHost,
+        redirectPath,
+        trustedHosts,
+        timeoutMs,
+        resource,
+        audience,
+        prompt,
+        loginHint,
+        dpop: !values["no-dpop"],
+      } as const),
       onConsent: askedConsent(context, { file: yes, profile: yes || force }),
       onWarning: out.warn,
       signal: context.signal,
@@ -112,22 +213,37 @@ export const login: Command = defineCommand({
     await logIn(app, target, options, (profile) => {
       const { session } = profile;
       const now = app.clock.now();
-      const life = session.accessTokenExpiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, now))}.`;
-      const ends = session.refreshToken === undefined ? ` There is no refresh token: ${endOfSession(session, now)}.` : "";
+      const life =
+        session.accessTokenExpiresAt === undefined
+          ? ""
+          : ` Access token valid for ${duration(remainingMs(session, now))}.`;
+      const ends =
+        session.refreshToken === undefined ? ` There is no refresh token: ${endOfSession(session, now)}.` : "";
       const kept = app.isKept ? "" : " Nothing was stored: the session ends with this command.";
       if (asJson) out.json(statusOf(target.name, profile, app, target.here));
       else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
-      if (session.missingScope !== undefined) out.warn(`some of the requested scopes were not granted: ${session.missingScope}`);
+      if (session.missingScope !== undefined)
+        out.warn(`some of the requested scopes were not granted: ${session.missingScope}`);
     });
     const { active } = await app.store.read();
     if (app.isKept && active !== target.name && !asJson) {
-      out.hint(hint`"${active}" stays the active profile. To use this one: ${{ command: "auth switch", options: [target.name] }}, or --profile ${target.name}`);
+      out.hint(
+        hint`"${active}" stays the active profile. To use this one: ${{ command: "auth switch", options: [target.name] }}, or --profile ${target.name}`,
+      );
     }
   },
 });
 
 /** What says where to log in, and as which client. */
-const placeOptions: readonly string[] = ["provider", "tenant", "service", "issuer", "client-id", "client-secret-file", "redirect-path"];
+const placeOptions: readonly string[] = [
+  "provider",
+  "tenant",
+  "service",
+  "issuer",
+  "client-id",
+  "client-secret-file",
+  "redirect-path",
+];
 const isPlain = (option: string): boolean => !placeOptions.includes(option);
 
 /** The same for a tool whose author says where its users log in. */
@@ -148,9 +264,15 @@ function parseRedirectHost(host: string | undefined): "127.0.0.1" | "localhost" 
 
 function parseProvider(name: string | undefined, tenant: string | undefined): ChosenProvider | undefined {
   const known = providerNames.find((candidate) => candidate === name);
-  if (name !== undefined && known === undefined) throw usageError(`--provider is "${name}", not one of ${providerNames.join(", ")}`, "Log in with any other provider by its address");
-  if (tenant !== undefined && (known === undefined || !hasTenants(known))) throw usageError("--tenant needs --provider microsoft", "Try: --provider microsoft");
-  if (tenant !== undefined && !/^[\w-]+(\.[\w-]+)*$/.test(tenant)) throw usageError(`--tenant is "${tenant}", not an ID or a domain`, "Try: --tenant organizations");
+  if (name !== undefined && known === undefined)
+    throw usageError(
+      `--provider is "${name}", not one of ${providerNames.join(", ")}`,
+      "Log in with any other provider by its address",
+    );
+  if (tenant !== undefined && (known === undefined || !hasTenants(known)))
+    throw usageError("--tenant needs --provider microsoft", "Try: --provider microsoft");
+  if (tenant !== undefined && !/^[\w-]+(\.[\w-]+)*$/.test(tenant))
+    throw usageError(`--tenant is "${tenant}", not an ID or a domain`, "Try: --tenant organizations");
   return known && { name: known, tenant: tenant?.toLowerCase() };
 }
 
@@ -159,13 +281,20 @@ async function readClientSecret(path: string | undefined): Promise<Secret | unde
   if (path === undefined) return undefined;
   const text = (await readNamedFile(path, "--client-secret-file: ")).toString("utf8").trim();
   if (/^[\x20-\x7e]+$/.test(text)) return new Secret(text);
-  throw usageError(`--client-secret-file: "${path}" does not hold one line of ASCII, as a client secret is`, "Write the secret alone into the file");
+  throw usageError(
+    `--client-secret-file: "${path}" does not hold one line of ASCII, as a client secret is`,
+    "Write the secret alone into the file",
+  );
 }
 
 /** As a browser leaves it: it must come back as it was sent. */
 function parseRedirectPath(path: string | undefined): string | undefined {
-  if (path === undefined || (/^\/[\w.~/-]*$/.test(path) && new URL(path, "http://127.0.0.1").pathname === path)) return path;
-  throw usageError(`--redirect-path is "${path}", not a path of letters, digits, "/", "-", "." and "_"`, "Try: --redirect-path /callback");
+  if (path === undefined || (/^\/[\w.~/-]*$/.test(path) && new URL(path, "http://127.0.0.1").pathname === path))
+    return path;
+  throw usageError(
+    `--redirect-path is "${path}", not a path of letters, digits, "/", "-", "." and "_"`,
+    "Try: --redirect-path /callback",
+  );
 }
 
 /** As hosts are compared: in lower case, a port only where it is not the usual one. */
@@ -174,13 +303,19 @@ function parseHost(text: string): string {
   const url = isHost(text) && URL.canParse(`https://${text}`) ? new URL(`https://${text}`) : undefined;
   if (url !== undefined && url.href === `https://${url.host}/`) return url.host;
   const meant = URL.canParse(text) ? new URL(text).host : "";
-  throw usageError(`--trust-host is "${text}", not the name of a host`, `Try: --trust-host ${isHost(meant) ? meant : "login.example"}`);
+  throw usageError(
+    `--trust-host is "${text}", not the name of a host`,
+    `Try: --trust-host ${isHost(meant) ? meant : "login.example"}`,
+  );
 }
 
 /** An absolute address without a fragment (RFC 8707 §2). */
 function parseResource(resource: string | undefined): string | undefined {
   if (resource === undefined || (URL.canParse(resource) && !resource.includes("#"))) return resource;
-  throw usageError(`--resource is "${resource}", not an address without a fragment`, "Try: --resource https://api.example");
+  throw usageError(
+    `--resource is "${resource}", not an address without a fragment`,
+    "Try: --resource https://api.example",
+  );
 }
 
 /** Options that only a login through the browser has a use for. */
@@ -189,27 +324,44 @@ const browserOptions = ["no-browser", "port", "redirect-host"] as const;
 type BrowserOptions = Readonly<Record<(typeof browserOptions)[number], string | number | boolean | undefined>>;
 
 /** @throws AuthError `usage_invalid` for an option that a login with a code would ignore */
-function refuseIgnored(values: BrowserOptions, reason: string, fix: string | ((option: readonly string[]) => Hint)): void {
+function refuseIgnored(
+  values: BrowserOptions,
+  reason: string,
+  fix: string | ((option: readonly string[]) => Hint),
+): void {
   const name = browserOptions.find((option) => values[option] !== undefined);
   if (name === undefined) return;
   const typed = [`--${name}`, ...(values[name] === true ? [] : [String(values[name])])];
-  throw usageError(`--${name} is for a login through the browser, and ${reason}`, typeof fix === "string" ? fix : fix(typed));
+  throw usageError(
+    `--${name} is for a login through the browser, and ${reason}`,
+    typeof fix === "string" ? fix : fix(typed),
+  );
 }
 
 /** The login that an option asks for, else what can work here. */
-function chosenLogin(values: BrowserOptions & { readonly headless: boolean | undefined }, env: App["env"]): LoginExplanation {
+function chosenLogin(
+  values: BrowserOptions & { readonly headless: boolean | undefined },
+  env: App["env"],
+): LoginExplanation {
   if (values.headless) {
     refuseIgnored(values, "--headless logs in with a code", "Leave out one of the two");
     return { login: "device", reason: "--headless asks for it", signals: [] };
   }
-  if (values["no-browser"]) return { login: "browser", reason: "--no-browser asks for it, and you open the browser yourself", signals: [] };
+  if (values["no-browser"])
+    return { login: "browser", reason: "--no-browser asks for it, and you open the browser yourself", signals: [] };
   const found = describeEnvironment(readFacts(env));
-  if (found.login === "device") refuseIgnored(values, found.reason, (typed) => hint`To open the browser yourself: ${loginCommand(undefined, ...typed, "--no-browser")}`);
+  if (found.login === "device")
+    refuseIgnored(
+      values,
+      found.reason,
+      (typed) => hint`To open the browser yourself: ${loginCommand(undefined, ...typed, "--no-browser")}`,
+    );
   return found;
 }
 
 function explain({ out }: Context, explanation: LoginExplanation, asJson: boolean): void {
   if (asJson) return out.json(explanation);
   out.answer(`${explanation.login === "device" ? "Device" : "Browser"} login, because ${explanation.reason}.`);
-  for (const { name, value, meaning } of explanation.signals) out.answer(`  ${name} ${value === "" ? "is not set" : `= ${value}`}: ${meaning}`);
+  for (const { name, value, meaning } of explanation.signals)
+    out.answer(`  ${name} ${value === "" ? "is not set" : `= ${value}`}: ${meaning}`);
 }

@@ -13,7 +13,10 @@ export const logout: Command = defineCommand({
     "service for the next login; a profile named by --profile is forgotten, and with --all every one is.",
   options: {
     force: { type: "boolean", help: "log out here only, without telling the service" },
-    "keep-profile": { type: "boolean", help: "with --profile, keep what the profile remembers: the service, the issuer, the scopes" },
+    "keep-profile": {
+      type: "boolean",
+      help: "with --profile, keep what the profile remembers: the service, the issuer, the scopes",
+    },
     all: { type: "boolean", help: "log out of every profile, and remove the file and the keychain entry" },
     ...profileOption,
     ...jsonOption,
@@ -26,15 +29,24 @@ export const logout: Command = defineCommand({
   async run(context, values) {
     const { app, out } = context;
     const [all, force] = [values.all === true, values.force === true];
-    if (all && values.profile !== undefined) throw usageError("--all and --profile cannot be used together", hint`Usage: ${{ command: "auth logout --all" }}`);
+    if (all && values.profile !== undefined)
+      throw usageError("--all and --profile cannot be used together", hint`Usage: ${{ command: "auth logout --all" }}`);
     const named = values.profile;
-    if (values["keep-profile"] && named === undefined) throw usageError("--keep-profile needs --profile", hint`Without --profile, a logout keeps the profile: ${{ command: "auth logout" }}`);
+    if (values["keep-profile"] && named === undefined)
+      throw usageError(
+        "--keep-profile needs --profile",
+        hint`Without --profile, a logout keeps the profile: ${{ command: "auth logout" }}`,
+      );
     const outcomes = await logOutOfEach(context, await profilesToEnd(context, all, force), force);
     // Without storage, a file that exists belongs to other settings, and so does the key that opens it.
     const left = all && app.isKept ? await removeEverything(context, force ? undefined : "sessions") : undefined;
-    const others = all ? [] : await afterwards(context, named !== undefined && !values["keep-profile"] ? named : undefined);
+    const others = all
+      ? []
+      : await afterwards(context, named !== undefined && !values["keep-profile"] ? named : undefined);
     if (values.json) {
-      const answer: LogoutOutput = { loggedOut: [...outcomes].map(([profile, outcome]) => ({ profile, ...atServer(outcome), ...tokensOf(outcome) })) };
+      const answer: LogoutOutput = {
+        loggedOut: [...outcomes].map(([profile, outcome]) => ({ profile, ...atServer(outcome), ...tokensOf(outcome) })),
+      };
       return out.json(answer);
     }
     for (const [name, outcome] of outcomes) {
@@ -42,27 +54,43 @@ export const logout: Command = defineCommand({
       else out.done(`Logged out${outcome.kind === "local" ? " here" : ""} (profile "${name}").${revoked(outcome)}`);
       unconfirmed(outcome).forEach(out.warn);
     }
-    if (others.length > 0) out.hint(hint`Still logged in: ${others.join(", ")}. To use one: ${{ command: "auth switch" }}`);
+    if (others.length > 0)
+      out.hint(hint`Still logged in: ${others.join(", ")}. To use one: ${{ command: "auth switch" }}`);
     // With --all, also those under a name that did not exist before.
     const newLogins = left === undefined ? [...outcomes].filter(([, { hasNewLogin }]) => hasNewLogin) : [...left];
     const again = { command: "auth logout", options: left ? ["--all"] : [] };
-    for (const [name] of newLogins) out.warn(hint`there is a new login (profile "${name}"), made in the meantime, and it stays. To end it too: ${again}`);
-    if (all && !app.isKept) out.answer(`Nothing is stored: ${app.settings.storage?.source} is memory. Sessions stored without it were not changed.`);
+    for (const [name] of newLogins)
+      out.warn(
+        hint`there is a new login (profile "${name}"), made in the meantime, and it stays. To end it too: ${again}`,
+      );
+    if (all && !app.isKept)
+      out.answer(
+        `Nothing is stored: ${app.settings.storage?.source} is memory. Sessions stored without it were not changed.`,
+      );
     if (left?.size === 0) out.done("No login is stored here anymore.");
   },
 });
 
 /** Forgets a profile, unless there is a new login in it. Returns the other profiles with a session, and who is logged in there. */
 async function afterwards({ app }: Context, forgotten: string | undefined): Promise<string[]> {
-  const left = forgotten === undefined ? await app.store.read() : await app.store.update((profiles) => withoutProfile(profiles, forgotten));
+  const left =
+    forgotten === undefined
+      ? await app.store.read()
+      : await app.store.update((profiles) => withoutProfile(profiles, forgotten));
   const current = app.settings.profile?.value ?? left.active;
-  return [...left.profiles].flatMap(([name, profile]) => (name === current || profile.session === undefined ? [] : [`"${name}" as ${accountName(profile)}`]));
+  return [...left.profiles].flatMap(([name, profile]) =>
+    name === current || profile.session === undefined ? [] : [`"${name}" as ${accountName(profile)}`],
+  );
 }
 
 type Target = readonly [name: string, service: string | undefined];
 
 /** Logs out of each profile at its own service, whatever the environment says now: that is where its session has to end. */
-async function logOutOfEach({ app, signal }: Context, profiles: readonly Target[], force: boolean): Promise<Map<string, LogoutOutcome>> {
+async function logOutOfEach(
+  { app, signal }: Context,
+  profiles: readonly Target[],
+  force: boolean,
+): Promise<Map<string, LogoutOutcome>> {
   const outcomes = new Map<string, LogoutOutcome>();
   const exchange = { fetch: app.fetch, clock: app.clock, signal };
   let failure: AuthError | undefined;
@@ -83,7 +111,9 @@ function atServer(outcome: LogoutOutcome): Pick<LogoutOutput["loggedOut"][number
   if (outcome.kind === "ended") return { server: "ended" };
   if (outcome.kind === "not-logged-in") return { server: "none" };
   const { error } = outcome;
-  return error === undefined ? { server: "not told" } : { server: "unconfirmed", error: { code: error.code, message: error.message } };
+  return error === undefined
+    ? { server: "not told" }
+    : { server: "unconfirmed", error: { code: error.code, message: error.message } };
 }
 
 function tokensOf(outcome: LogoutOutcome): Pick<LogoutOutput["loggedOut"][number], "tokens"> {
@@ -92,7 +122,10 @@ function tokensOf(outcome: LogoutOutcome): Pick<LogoutOutput["loggedOut"][number
 }
 
 function revoked(outcome: LogoutOutcome): string {
-  const names = tokensOf(outcome).tokens?.filter((result) => result.revoked).map(tokenName) ?? [];
+  const names =
+    tokensOf(outcome)
+      .tokens?.filter((result) => result.revoked)
+      .map(tokenName) ?? [];
   return names.length === 0 ? "" : ` Revoked: ${names.join(", ")}.`;
 }
 

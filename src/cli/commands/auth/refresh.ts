@@ -14,12 +14,20 @@ export const refresh: Command = defineCommand({
   ],
   async run({ app, identity, out, signal }, values) {
     if (app.settings.accessToken) {
-      throw usageError(`${identity.variable("ACCESS_TOKEN")} is set, and such a token is never refreshed`, hint`${{ variable: "ACCESS_TOKEN", value: null }}`);
+      throw usageError(
+        `${identity.variable("ACCESS_TOKEN")} is set, and such a token is never refreshed`,
+        hint`${{ variable: "ACCESS_TOKEN", value: null }}`,
+      );
     }
     const session = await app.tokens().refresh({ signal });
     const expiresAt = session.accessTokenExpiresAt;
-    const answer: RefreshOutput = { refreshed: true, ...(expiresAt !== undefined && { accessTokenExpiresAt: new Date(expiresAt).toISOString() }) };
+    const answer: RefreshOutput = {
+      refreshed: true,
+      ...(expiresAt !== undefined && { accessTokenExpiresAt: new Date(expiresAt).toISOString() }),
+    };
     if (values.json) return out.json(answer);
-    out.done(`Refreshed.${expiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, app.clock.now()))}.`}`);
+    out.done(
+      `Refreshed.${expiresAt === undefined ? "" : ` Access token valid for ${duration(remainingMs(session, app.clock.now()))}.`}`,
+    );
   },
 });

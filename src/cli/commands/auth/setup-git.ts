@@ -20,7 +20,8 @@ export const setupGit: Command = defineCommand({
     if (profile === undefined) throw notLoggedIn(name);
     const { origin, pathname } = new URL(profile.service);
     const helper = `!${identity.command} auth git-credential${values.profile === undefined ? "" : ` --profile ${values.profile}`}`;
-    const configure = (how: "--replace-all" | "--add", name: string, value: string): Promise<string> => runGit(["config", "--global", how, `credential.${origin}.${name}`, value]);
+    const configure = (how: "--replace-all" | "--add", name: string, value: string): Promise<string> =>
+      runGit(["config", "--global", how, `credential.${origin}.${name}`, value]);
     try {
       // The empty one first: what was set up before it, such as a helper that stores, is not asked for this address.
       await configure("--replace-all", "helper", "");
@@ -28,13 +29,22 @@ export const setupGit: Command = defineCommand({
       if (pathname !== "/") await configure("--replace-all", "useHttpPath", "true");
     } catch (cause) {
       const missing = systemErrorCode(cause) === "ENOENT";
-      throw new AuthError("configuration_invalid", missing ? "git is not installed, or not in PATH" : `git rejected the configuration (${reasonOf(cause)})`, {
-        hint: missing ? "Install git, then run the command again" : hint`To see its configuration: ${{ run: ["git", "config", "--global", "--list"] }}`,
-        cause,
-      });
+      throw new AuthError(
+        "configuration_invalid",
+        missing ? "git is not installed, or not in PATH" : `git rejected the configuration (${reasonOf(cause)})`,
+        {
+          hint: missing
+            ? "Install git, then run the command again"
+            : hint`To see its configuration: ${{ run: ["git", "config", "--global", "--list"] }}`,
+          cause,
+        },
+      );
     }
     const answer: GitSetup = { url: origin, helper };
     if (values.json) out.json(answer);
-    else out.done(`git uses the login of ${values.profile === undefined ? "the profile in use" : `profile "${name}"`} for ${origin}.`);
+    else
+      out.done(
+        `git uses the login of ${values.profile === undefined ? "the profile in use" : `profile "${name}"`} for ${origin}.`,
+      );
   },
 });

@@ -26,7 +26,10 @@ export const status: Command = defineCommand({
   ],
   async run(context, values) {
     const { app, identity, out } = context;
-    const { found, profile, ended } = await (app.settings.accessToken ? ofEnvironmentToken : ofProfile)(context, values.check === true);
+    const { found, profile, ended } = await (app.settings.accessToken ? ofEnvironmentToken : ofProfile)(
+      context,
+      values.check === true,
+    );
     if (values.json) {
       out.json(found);
     } else if (!found.authenticated || ended !== undefined) {
@@ -35,17 +38,21 @@ export const status: Command = defineCommand({
       out.hint(ended?.next ?? hint`Run: ${login(found.profile)}`);
     } else if (found.tokenSource) {
       out.done(`A token from ${found.tokenSource} is used`);
-      const asked = found.checked ? undefined : out.words(hint`known only to the service; to ask it: ${{ command: "auth status --check" }}`);
+      const asked = found.checked
+        ? undefined
+        : out.words(hint`known only to the service; to ask it: ${{ command: "auth status --check" }}`);
       out.answer(columns(tokenRows(found, asked, identity)));
     } else {
       out.done(`Logged in as ${profile ? accountName(profile) : found.profile}`);
       const session = profile?.session;
       const now = app.clock.now() + (session?.clockOffsetMs ?? 0);
-      if (values.check && !found.checked) out.warn("the issuer does not name its users and gave no refresh token, so there is nothing to ask it");
+      if (values.check && !found.checked)
+        out.warn("the issuer does not name its users and gave no refresh token, so there is nothing to ask it");
       const asked = found.checked ? "asked just now" : "not asked; use --check";
       out.answer(columns(sessionRows(found, session, now, identity, asked)));
       const left = session?.refreshToken ? refreshRemainingMs(session, app.clock.now()) : Infinity;
-      if (left < soonMs) out.warn(hint`the login expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);
+      if (left < soonMs)
+        out.warn(hint`the login expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);
     }
     return found.authenticated ? 0 : 4;
   },
@@ -59,12 +66,20 @@ interface Findings {
 }
 
 async function ofProfile({ app, signal }: Context, check: boolean): Promise<Findings> {
-  const { name, profile, all: { here } } = await chosenProfile(app);
+  const {
+    name,
+    profile,
+    all: { here },
+  } = await chosenProfile(app);
   if (!check || profile?.session === undefined) return { found: statusOf(name, profile, app, here), profile };
   const { checkSession } = await import("../../../auth/flows/check-session.ts");
   let checked: boolean;
   try {
-    checked = await checkSession({ store: app.store, tokens: app.tokens(name), exchange: { fetch: app.fetch, clock: app.clock, signal } });
+    checked = await checkSession({
+      store: app.store,
+      tokens: app.tokens(name),
+      exchange: { fetch: app.fetch, clock: app.clock, signal },
+    });
   } catch (error) {
     if (!(error instanceof AuthError) || error.code !== "session_ended") throw error;
     return { found: { ...statusOf(name, { ...profile, session: undefined }, app, here), checked: true }, ended: error };
@@ -75,10 +90,19 @@ async function ofProfile({ app, signal }: Context, check: boolean): Promise<Find
 
 /** Requests go to the profile's service, or to the one that the environment names. The profile's own session is not used: nothing is said of it. */
 async function ofEnvironmentToken({ app, signal }: Context, check: boolean): Promise<Findings> {
-  const { name, profile, all: { here } } = await chosenProfile(app);
+  const {
+    name,
+    profile,
+    all: { here },
+  } = await chosenProfile(app);
   const service = app.settings.service?.value ?? profile?.service;
   const known = statusOf(name, profile && { ...profile, session: undefined }, app, here);
-  const found: AuthStatus = { ...known, authenticated: true, tokenSource: app.identity.variable("ACCESS_TOKEN"), ...(service !== undefined && { service }) };
+  const found: AuthStatus = {
+    ...known,
+    authenticated: true,
+    tokenSource: app.identity.variable("ACCESS_TOKEN"),
+    ...(service !== undefined && { service }),
+  };
   if (!check) return { found };
   const { ownerOfEnvironmentToken } = await import("../../../app/account-requests.ts");
   const { teams, ...user } = (await ownerOfEnvironmentToken(app, signal)).user;
@@ -90,11 +114,19 @@ function remaining(ms: number): string {
   const minutes = Math.floor(ms / 60_000);
   if (minutes < 1) return `${Math.floor(ms / 1000)} s remaining`;
   if (minutes < 120) return `${minutes} min remaining`;
-  return minutes < 2 * 1440 ? `${Math.floor(minutes / 60)} h remaining` : `${Math.floor(minutes / 1440)} days remaining`;
+  return minutes < 2 * 1440
+    ? `${Math.floor(minutes / 60)} h remaining`
+    : `${Math.floor(minutes / 1440)} days remaining`;
 }
 
 /** @param asked - whether the service was asked, in words */
-function sessionRows(found: AuthStatus, session: Session | undefined, now: number, identity: Identity, asked: string): [string, string][] {
+function sessionRows(
+  found: AuthStatus,
+  session: Session | undefined,
+  now: number,
+  identity: Identity,
+  asked: string,
+): [string, string][] {
   const { team } = found;
   const until = (time: string | undefined, unknown: string): string => {
     if (time === undefined) return unknown;
@@ -107,8 +139,16 @@ function sessionRows(found: AuthStatus, session: Session | undefined, now: numbe
     ["Default team", team ? `${team.name} (${team.id})` : "none"],
     ["Teams", teamNames(found)],
     ["Access token", `${until(found.accessTokenExpiresAt, "valid until the service refuses it")}${bound}`],
-    ["Refresh token", session?.refreshToken ? until(found.refreshTokenExpiresAt, "managed by the service") : `none: ${session ? endOfSession(session, now - session.clockOffsetMs) : ""}`],
-    ["Scope", `${found.scope || "not given by the service"}${found.missingScope ? `; not granted: ${found.missingScope}` : ""}`],
+    [
+      "Refresh token",
+      session?.refreshToken
+        ? until(found.refreshTokenExpiresAt, "managed by the service")
+        : `none: ${session ? endOfSession(session, now - session.clockOffsetMs) : ""}`,
+    ],
+    [
+      "Scope",
+      `${found.scope || "not given by the service"}${found.missingScope ? `; not granted: ${found.missingScope}` : ""}`,
+    ],
     ["Storage", storageText(found.storage, identity)],
     ["Session", found.sessionId ?? "no ID from the service"],
     ["Refreshed", found.refreshedAt ?? ""],
@@ -120,10 +160,19 @@ function sessionRows(found: AuthStatus, session: Session | undefined, now: numbe
 
 /** @param unknownUser - what to say instead of the user while the service has not been asked */
 function tokenRows(found: AuthStatus, unknownUser: string | undefined, { variable }: Identity): [string, string][] {
-  const user: [string, string][] = unknownUser === undefined ? [["User", userName(found)], ["Teams", teamNames(found)]] : [["User", unknownUser]];
+  const user: [string, string][] =
+    unknownUser === undefined
+      ? [
+          ["User", userName(found)],
+          ["Teams", teamNames(found)],
+        ]
+      : [["User", unknownUser]];
   return [
     ...user,
-    ["Access token", `from ${found.tokenSource}, used as is: it takes precedence over every login, and is never stored or refreshed`],
+    [
+      "Access token",
+      `from ${found.tokenSource}, used as is: it takes precedence over every login, and is never stored or refreshed`,
+    ],
     ["Service", found.service ?? `none: ${variable("SAAS_URL")} is not set`],
     ["Profile", `${found.profile} (${found.profileSource}); its own session is not used`],
   ];

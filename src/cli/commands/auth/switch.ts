@@ -32,11 +32,14 @@ export const switchProfile: Command = defineCommand({
     const answer: SwitchOutput = { active: name, ...(folder !== undefined && { folder }) };
     if (values.json) return out.json(answer);
     const profile = after.profiles.get(name);
-    out.done(`The active profile ${folder === undefined ? "" : `in ${folder} `}is "${name}"${profile ? `: ${profile.session ? accountName(profile) : "logged out"}, ${profile.service}` : ""}.`);
+    out.done(
+      `The active profile ${folder === undefined ? "" : `in ${folder} `}is "${name}"${profile ? `: ${profile.session ? accountName(profile) : "logged out"}, ${profile.service}` : ""}.`,
+    );
     const { active, here } = await app.store.read();
     const { value, source } = app.settings.profile ?? { value: active, source: chosenFor(here ?? "") };
     if (value !== name) out.warn(`here, "${value}" is still used, because of ${source}`);
-    if (app.settings.accessToken) out.warn(`the token in ${identity.variable("ACCESS_TOKEN")} takes precedence over every profile`);
+    if (app.settings.accessToken)
+      out.warn(`the token in ${identity.variable("ACCESS_TOKEN")} takes precedence over every profile`);
   },
 });
 
@@ -47,7 +50,8 @@ function workingFolder({ folderHere }: App): string {
 
 async function askWhich({ out, terminal, signal }: Context, { active, profiles }: Profiles): Promise<string> {
   const names = [...profiles.keys()];
-  if (names.length === 0) throw new NotAuthenticatedError("no account has logged in here yet, so there is no profile to switch to");
+  if (names.length === 0)
+    throw new NotAuthenticatedError("no account has logged in here yet, so there is no profile to switch to");
   const [only, ...others] = names;
   if (only !== undefined && others.length === 0) return only;
   const { isInteractive, ask } = await terminal();
@@ -62,7 +66,8 @@ async function askWhich({ out, terminal, signal }: Context, { active, profiles }
   out.say(columns(rows));
   for (;;) {
     const answer = await ask(out.question("Which one, by number or name? "), signal);
-    if (!answer) throw new AuthError("interrupted", "no profile was chosen", { hint: `"${active}" is still the active one` });
+    if (!answer)
+      throw new AuthError("interrupted", "no profile was chosen", { hint: `"${active}" is still the active one` });
     // A profile may be called 2: a name takes precedence over a number.
     const name = profiles.has(answer) ? answer : names[Number(answer) - 1];
     if (name !== undefined) return name;

@@ -22,12 +22,18 @@ export const team: Command = defineCommand({
       const chosen = findTeam(wanted, profile.session.teams);
       const after = await app.store.update((profiles) => {
         const stored = profiles.profiles.get(name);
-        return stored === undefined || stored.team === chosen.id ? profiles : withProfile(profiles, name, { ...stored, team: chosen.id });
+        return stored === undefined || stored.team === chosen.id
+          ? profiles
+          : withProfile(profiles, name, { ...stored, team: chosen.id });
       });
       profile = after.profiles.get(name) ?? profile;
     }
     const current = defaultTeam(profile);
-    const answer: DefaultTeamOutput = { profile: name, ...(current && { team: current }), teams: profile.session?.teams ?? [] };
+    const answer: DefaultTeamOutput = {
+      profile: name,
+      ...(current && { team: current }),
+      teams: profile.session?.teams ?? [],
+    };
     if (values.json) return out.json(answer);
     if (current === undefined) return out.answer("You are not in a team.");
     if (wanted === undefined) out.answer(described(current));
@@ -39,14 +45,24 @@ export const team: Command = defineCommand({
 function findTeam(wanted: string, teams: readonly TeamOutput[]): TeamOutput {
   const known = teams.map(described).join(", ") || "none";
   const isSameName = ({ name }: TeamOutput): boolean => name.toLowerCase() === wanted.toLowerCase();
-  for (const matches of [teams.filter(({ id }) => id === wanted), teams.filter(({ name }) => name === wanted), teams.filter(isSameName)]) {
+  for (const matches of [
+    teams.filter(({ id }) => id === wanted),
+    teams.filter(({ name }) => name === wanted),
+    teams.filter(isSameName),
+  ]) {
     const [first, second] = matches;
     if (second !== undefined) {
-      throw usageError(`"${wanted}" is the name of ${matches.length} of your teams`, `Give the ID of one of them: ${matches.map(described).join(", ")}`);
+      throw usageError(
+        `"${wanted}" is the name of ${matches.length} of your teams`,
+        `Give the ID of one of them: ${matches.map(described).join(", ")}`,
+      );
     }
     if (first !== undefined) return first;
   }
-  throw usageError(`you are not in a team "${wanted}"`, hint`Your teams: ${known}. If it is a new one, first run: ${{ command: "auth status --check" }}`);
+  throw usageError(
+    `you are not in a team "${wanted}"`,
+    hint`Your teams: ${known}. If it is a new one, first run: ${{ command: "auth status --check" }}`,
+  );
 }
 
 function described({ id, name }: TeamOutput): string {

@@ -7,29 +7,51 @@ export const token: Command = defineCommand({
   usage: "auth token",
   description: "Print a valid access token, refreshed if necessary. Anyone who has it can act as you until it expires.",
   options: {
-    "min-validity": { type: "number", range: [0, 31_536_000], value: "SECONDS", help: "how long the token must remain valid" },
+    "min-validity": {
+      type: "number",
+      range: [0, 31_536_000],
+      value: "SECONDS",
+      help: "how long the token must remain valid",
+    },
     header: { type: "boolean", help: "print it as a header, Authorization: Bearer …, for curl's -H @-" },
     ...profileOption,
     ...jsonOption,
   },
   examples: [
-    [({ command }) => `curl -H "Authorization: Bearer $(${command} auth token)" https://service.example/api/v1/me`, "call the service from a script"],
-    [({ command }) => `${command} auth token --header | curl -H @- https://service.example/api/v1/me`, "the same, without the token in any process's arguments"],
+    [
+      ({ command }) => `curl -H "Authorization: Bearer $(${command} auth token)" https://service.example/api/v1/me`,
+      "call the service from a script",
+    ],
+    [
+      ({ command }) => `${command} auth token --header | curl -H @- https://service.example/api/v1/me`,
+      "the same, without the token in any process's arguments",
+    ],
     ["auth token --min-validity 600", "a token that is valid for ten more minutes"],
   ],
   async run({ app, identity, out, signal }, values) {
-    if (values.header && values.json) throw usageError("--header and --json cannot be used together", hint`Usage: ${{ command: "auth token --header" }}`);
+    if (values.header && values.json)
+      throw usageError(
+        "--header and --json cannot be used together",
+        hint`Usage: ${{ command: "auth token --header" }}`,
+      );
     const shown = (token: string): string => (values.header ? `Authorization: Bearer ${token}` : token);
     if (out.isAnswerShown) out.warn("this is a secret: anyone who has it can act as you until it expires");
     if (app.settings.accessToken) {
-      const answer: TokenOutput = { accessToken: app.settings.accessToken.reveal(), tokenType: "Bearer", source: identity.variable("ACCESS_TOKEN") };
+      const answer: TokenOutput = {
+        accessToken: app.settings.accessToken.reveal(),
+        tokenType: "Bearer",
+        source: identity.variable("ACCESS_TOKEN"),
+      };
       return values.json ? out.json(answer) : out.answer(shown(answer.accessToken));
     }
     const minValidityMs = 1000 * (values["min-validity"] ?? 0);
     const session = await app.tokens().getSession({ minValidityMs, signal });
     const { accessToken, accessTokenExpiresAt, tokenType } = session;
     const leftMs = remainingMs(session, app.clock.now());
-    if (leftMs < minValidityMs) out.warn(`the token is valid for ${(await import("../../../base/duration.ts")).duration(leftMs)}, which is less than --min-validity asks for`);
+    if (leftMs < minValidityMs)
+      out.warn(
+        `the token is valid for ${(await import("../../../base/duration.ts")).duration(leftMs)}, which is less than --min-validity asks for`,
+      );
     if (tokenType === "DPoP") {
       const { unboundToken } = await import("../../credential.ts");
       out.warn(hint`no other program can use this token: it is bound to a key that stays here. ${unboundToken}`);

@@ -21,13 +21,16 @@ export const whoami: Command = defineCommand({
     const answer = app.settings.accessToken ? await userOfEnvironment(app, signal) : await userHere(app);
     if (values.json) return out.json(answer);
     const { user } = answer;
-    if (user.isUnnamed) out.say("The issuer does not say who its users are: the account is named after the issuer and the scope.");
+    if (user.isUnnamed)
+      out.say("The issuer does not say who its users are: the account is named after the issuer and the scope.");
     out.answer(oneLine(user.email ?? user.name ?? user.id));
   },
 });
 
 async function userOfEnvironment(app: App, signal: AbortSignal): Promise<WhoAmI> {
-  const { teams: _, ...user } = (await (await import("../../../app/account-requests.ts")).ownerOfEnvironmentToken(app, signal)).user;
+  const { teams: _, ...user } = (
+    await (await import("../../../app/account-requests.ts")).ownerOfEnvironmentToken(app, signal)
+  ).user;
   return { user, tokenSource: app.identity.variable("ACCESS_TOKEN") };
 }
 

@@ -7,11 +7,22 @@ import type { EmitOutput } from "../../json-output.ts";
 
 export const emit: Command = defineCommand({
   usage: "sync emit TYPE",
-  description: "Queue an event. It is on disk when this returns, and is sent by the next \"sync now\". Works without a network, and before the first login.",
+  description:
+    'Queue an event. It is on disk when this returns, and is sent by the next "sync now". Works without a network, and before the first login.',
   options: {
     aggregate: { type: "string", value: "ID", help: "what the event is about, such as WP01; required" },
-    "aggregate-type": { type: "string", value: "TYPE", choices: aggregateTypes, help: "WorkPackage, Mission, MissionDossier or Build (default: depends on the event's type)" },
-    payload: { type: "string", short: "d", value: "JSON", help: "data of the event: JSON, @FILE, or - for standard input; required" },
+    "aggregate-type": {
+      type: "string",
+      value: "TYPE",
+      choices: aggregateTypes,
+      help: "WorkPackage, Mission, MissionDossier or Build (default: depends on the event's type)",
+    },
+    payload: {
+      type: "string",
+      short: "d",
+      value: "JSON",
+      help: "data of the event: JSON, @FILE, or - for standard input; required",
+    },
     "build-id": { type: "string", value: "UUID", help: "build that it belongs to" },
     "caused-by": { type: "string", value: "ID", help: "event that caused it" },
     "project-uuid": { type: "string", value: "UUID", help: "project that it belongs to" },
@@ -25,23 +36,35 @@ export const emit: Command = defineCommand({
   arguments: [1, 1],
   choices: eventTypes,
   examples: [
-    [`sync emit WPStatusChanged --aggregate WP01 --payload '{"wp_id":"WP01","from_lane":"planned","to_lane":"claimed"}'`, "a work package moves"],
+    [
+      `sync emit WPStatusChanged --aggregate WP01 --payload '{"wp_id":"WP01","from_lane":"planned","to_lane":"claimed"}'`,
+      "a work package moves",
+    ],
     ["sync emit WPCreated --aggregate WP02 --payload @wp02.json", "with data from a file"],
   ],
   async run({ app, out, signal }, values, [type = ""]) {
-    if (values.aggregate === undefined) throw usageError("--aggregate is missing: what the event is about", "Try: --aggregate WP01");
-    if (values.payload === undefined) throw usageError("--payload is missing: the data of the event", `Try: --payload '{"wp_id":"WP01"}'`);
+    if (values.aggregate === undefined)
+      throw usageError("--aggregate is missing: what the event is about", "Try: --aggregate WP01");
+    if (values.payload === undefined)
+      throw usageError("--payload is missing: the data of the event", `Try: --payload '{"wp_id":"WP01"}'`);
     const report = await syncRuntimeOf(app).emit({
       event_type: type,
       aggregate_id: values.aggregate,
       payload: await readJsonObject("payload", values.payload, signal),
-      ...defined({ aggregate_type: values["aggregate-type"], build_id: values["build-id"], causation_id: values["caused-by"] }),
+      ...defined({
+        aggregate_type: values["aggregate-type"],
+        build_id: values["build-id"],
+        causation_id: values["caused-by"],
+      }),
       ...defined({ project_uuid: values["project-uuid"], project_slug: values["project-slug"] }),
       ...defined({ git_branch: values.branch, head_commit_sha: values.commit, repo_slug: values.repo }),
     });
     if (report.outcome === "failed") throw report.error;
     if (report.outcome === "refused") {
-      throw usageError(`the service does not accept such an event: ${report.problems.join("; ")}`, hint`See: ${{ command: "sync emit --help" }}`);
+      throw usageError(
+        `the service does not accept such an event: ${report.problems.join("; ")}`,
+        hint`See: ${{ command: "sync emit --help" }}`,
+      );
     }
     const answer: EmitOutput = { queued: true, eventId: report.event.event_id };
     if (values.json) out.json(answer);

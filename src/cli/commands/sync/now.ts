@@ -12,7 +12,12 @@ export const now: Command = defineCommand({
     "Send everything that is queued for the account in use, oldest first. What the service does not accept stays queued; " +
     "what it will never accept is set aside with the reason, and never deleted.",
   options: {
-    report: { type: "string", value: "FILE", choices: "files", help: "write what was refused, and why, to a JSON file" },
+    report: {
+      type: "string",
+      value: "FILE",
+      choices: "files",
+      help: "write what was refused, and why, to a JSON file",
+    },
     strict: { type: "boolean", help: "exit 1 if anything was refused" },
     ...profileOption,
     ...jsonOption,
@@ -23,15 +28,20 @@ export const now: Command = defineCommand({
   ],
   async run({ app, out, signal }, values) {
     const rejections: Rejection[] = [];
-    const sync = syncRuntimeOf(app, { onNotice: (notice) => void (notice.kind === "rejected" && rejections.push(notice.rejection)) });
+    const sync = syncRuntimeOf(app, {
+      onNotice: (notice) => void (notice.kind === "rejected" && rejections.push(notice.rejection)),
+    });
     const writeReport = async (): Promise<void> => {
-      if (values.report !== undefined) await writeNamedFile(values.report, "report", `${JSON.stringify({ rejections }, null, 2)}\n`);
+      if (values.report !== undefined)
+        await writeNamedFile(values.report, "report", `${JSON.stringify({ rejections }, null, 2)}\n`);
     };
     // Before anything is sent: a report that cannot be written would be noticed too late.
     await writeReport();
     const startedAt = app.clock.monotonic();
     const onProgress = (sent: Pick<DrainReport, "events" | "artifacts">): void => {
-      const [events, artifacts] = [sent.events, sent.artifacts].map(({ delivered, duplicates }) => delivered + duplicates) as [number, number];
+      const [events, artifacts] = [sent.events, sent.artifacts].map(
+        ({ delivered, duplicates }) => delivered + duplicates,
+      ) as [number, number];
       const perSecond = (1000 * (events + artifacts)) / Math.max(1, app.clock.monotonic() - startedAt);
       const both = `${counted(events, "event")}${artifacts > 0 ? ` and ${counted(artifacts, "artifact")}` : ""}`;
       out.progress(`Sent ${both}, ${perSecond < 10 ? perSecond.toFixed(1) : Math.round(perSecond)} per second …`);
@@ -49,7 +59,8 @@ export const now: Command = defineCommand({
       if (failure === undefined) out.done(sent);
       // What failed is not ticked off, and what was sent before that is not kept quiet.
       else if (isSent) out.say(sent);
-      for (const { id, reason, dead } of rejections.slice(0, 10)) out.warn(`${id} was refused (${reason}) and ${dead ? "set aside" : "stays queued"}`);
+      for (const { id, reason, dead } of rejections.slice(0, 10))
+        out.warn(`${id} was refused (${reason}) and ${dead ? "set aside" : "stays queued"}`);
     }
     if (failure !== undefined) throw failure;
     return values.strict && refused > 0 ? 1 : 0;
@@ -62,7 +73,11 @@ export function drainOutput({ events, artifacts, left, failure }: DrainReport): 
 }
 
 function details(duplicates: number, refused: number, left: number): string {
-  const parts = [duplicates > 0 && `${duplicates} already there`, refused > 0 && `${refused} refused`, left > 0 && `${left} still queued`];
+  const parts = [
+    duplicates > 0 && `${duplicates} already there`,
+    refused > 0 && `${refused} refused`,
+    left > 0 && `${left} still queued`,
+  ];
   const said = parts.filter(Boolean).join(", ");
   return said && `; ${said}`;
 }

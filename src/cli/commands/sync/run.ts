@@ -6,8 +6,18 @@ import { drainOutput } from "./now.ts";
 
 export const run: Command = defineCommand({
   usage: "sync run",
-  description: "Keep sending what is queued, in the foreground, until Ctrl-C. The access token is refreshed before it expires.",
-  options: { interval: { type: "number", range: [1, 86_400], value: "SECONDS", help: "how often to look at the queue (default: 60)" }, ...profileOption, json: { ...jsonOption.json, help: "print one JSON object per line" } },
+  description:
+    "Keep sending what is queued, in the foreground, until Ctrl-C. The access token is refreshed before it expires.",
+  options: {
+    interval: {
+      type: "number",
+      range: [1, 86_400],
+      value: "SECONDS",
+      help: "how often to look at the queue (default: 60)",
+    },
+    ...profileOption,
+    json: { ...jsonOption.json, help: "print one JSON object per line" },
+  },
   examples: [
     ["sync run", "keep sending"],
     ["sync run --interval 5", "look every five seconds"],
@@ -17,7 +27,13 @@ export const run: Command = defineCommand({
     const line = (value: RunLine): void => out.jsonLine(value);
     const tell = (notice: SyncNotice): void => {
       if (values.json) {
-        if (notice.kind === "rejected") line({ type: "rejected", id: notice.rejection.id, reason: notice.rejection.reason, setAside: notice.rejection.dead });
+        if (notice.kind === "rejected")
+          line({
+            type: "rejected",
+            id: notice.rejection.id,
+            reason: notice.rejection.reason,
+            setAside: notice.rejection.dead,
+          });
         if (notice.kind === "drained") line({ type: "sent", ...drainOutput(notice.report) });
         return;
       }
@@ -29,13 +45,17 @@ export const run: Command = defineCommand({
       if (failure) out.warn(failure.message);
     };
     const sync = syncRuntimeOf(app, { intervalMs, keepAlive: true, onNotice: tell });
-    app.tokens().events.on("unsaved", ({ error }) => out.warn(`the refreshed session is in memory only: ${error.message}`));
+    app
+      .tokens()
+      .events.on("unsaved", ({ error }) => out.warn(`the refreshed session is in memory only: ${error.message}`));
     sync.start();
     out.say("Sending what is queued. Press Ctrl-C to stop.");
     try {
       // A token from the environment cannot be refreshed.
       if (app.settings.accessToken === undefined) await app.tokens().keepFresh({ signal });
-      await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true })));
+      await new Promise<void>((resolve) =>
+        signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true }),
+      );
     } finally {
       await sync.stop();
     }

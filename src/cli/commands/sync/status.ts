@@ -8,8 +8,13 @@ import type { SyncStatusOutput } from "../../json-output.ts";
 
 export const status: Command = defineCommand({
   usage: "sync status",
-  description: "Show what is queued, for which account, and what was set aside. The service is asked only with --check.",
-  options: { check: { type: "boolean", help: "ask the service whether it accepts events now" }, ...profileOption, ...jsonOption },
+  description:
+    "Show what is queued, for which account, and what was set aside. The service is asked only with --check.",
+  options: {
+    check: { type: "boolean", help: "ask the service whether it accepts events now" },
+    ...profileOption,
+    ...jsonOption,
+  },
   examples: [
     ["sync status", "show what is queued"],
     ["sync status --check", "and whether the service accepts it"],
@@ -18,7 +23,8 @@ export const status: Command = defineCommand({
     const { active, profiles } = await app.store.read();
     // The queue keeps ids only: the names come from the users who are logged in here.
     const nameOf = ({ service, user }: Account): string =>
-      [...profiles.values()].find(({ service: at, session }) => at === service && session?.user.id === user)?.session?.user.email ?? user;
+      [...profiles.values()].find(({ service: at, session }) => at === service && session?.user.id === user)?.session
+        ?.user.email ?? user;
     const queue = new SyncQueue(queueFolder(app), app.clock);
     const scopes = queue.scopes().map(({ account, events, artifacts }) => ({
       ...(account && { service: account.service, user: nameOf(account), team: account.team }),
@@ -26,7 +32,9 @@ export const status: Command = defineCommand({
       artifacts: artifacts.count(),
       setAside: events.countDead() + artifacts.countDead(),
     }));
-    const health = values.check ? await (await import("../../../sync/service-request.ts")).syncHealth({ fetch: app.authorizedFetch, signal }) : undefined;
+    const health = values.check
+      ? await (await import("../../../sync/service-request.ts")).syncHealth({ fetch: app.authorizedFetch, signal })
+      : undefined;
     const answer: SyncStatusOutput = { scopes, ...(health && { health: health.state }) };
     if (values.json) {
       out.json(answer);
@@ -39,7 +47,8 @@ export const status: Command = defineCommand({
       if (health) out.answer(`Service: ${health.state.replaceAll("_", " ")}`);
       const name = app.settings.profile?.value ?? active;
       const isLoggedIn = profiles.get(name)?.session !== undefined;
-      if (rows.length > 0 && !isLoggedIn) out.warn(hint`not logged in (profile "${name}"), so nothing is sent; to log in: ${login(name)}`);
+      if (rows.length > 0 && !isLoggedIn)
+        out.warn(hint`not logged in (profile "${name}"), so nothing is sent; to log in: ${login(name)}`);
     }
     if (health === undefined || health.state === "connected") return 0;
     return health.state === "unreachable" || health.state === "unexpected" ? 3 : health.state === "denied" ? 5 : 4;

@@ -8,7 +8,8 @@ import type { WatchLine } from "../../json-output.ts";
 
 export const watch: Command = defineCommand({
   usage: "sync watch",
-  description: "Print the events of the default team as they happen, until Ctrl-C. Reconnects when the connection is lost.",
+  description:
+    "Print the events of the default team as they happen, until Ctrl-C. Reconnects when the connection is lost.",
   options: { ...profileOption, json: { ...jsonOption.json, help: "print one JSON object per line" } },
   examples: [
     ["sync watch", "follow what happens"],
@@ -16,13 +17,15 @@ export const watch: Command = defineCommand({
   ],
   async run({ app, out, signal }, values) {
     // Node 20 has a WebSocket behind a flag, and prints a warning about it that does not concern the user.
-    if (runtimeWebSocket() === undefined) return restartWith(["--experimental-websocket", "--disable-warning=ExperimentalWarning"], signal);
+    if (runtimeWebSocket() === undefined)
+      return restartWith(["--experimental-websocket", "--disable-warning=ExperimentalWarning"], signal);
     const show = (message: LiveMessage): void => {
       if (message.kind === "state") {
         const why = message.reason === undefined ? "" : ` (${oneLine(message.reason.message)})`;
         if (message.state === "Connected") out.say("Connected.");
         else if (message.state === "Reconnecting") out.say(`Reconnecting …${why}`);
-        else if (message.state === "OfflineBatchMode") out.warn(`no connection for a while${why}: events are sent in batches instead, while this keeps trying`);
+        else if (message.state === "OfflineBatchMode")
+          out.warn(`no connection for a while${why}: events are sent in batches instead, while this keeps trying`);
       }
       const line = (value: WatchLine): void => out.jsonLine(value);
       if (message.kind === "snapshot") {
@@ -45,5 +48,7 @@ export const watch: Command = defineCommand({
 function summary(event: Readonly<Record<string, unknown>>): string {
   const { timestamp, event_type: type, aggregate_id: about, payload } = event;
   const parts = [timestamp, type, about, payload].filter((part) => part !== undefined);
-  return (parts.length > 0 ? parts : [event]).map((part) => (typeof part === "string" ? oneLine(part) : JSON.stringify(part))).join("  ");
+  return (parts.length > 0 ? parts : [event])
+    .map((part) => (typeof part === "string" ? oneLine(part) : JSON.stringify(part)))
+    .join("  ");
 }

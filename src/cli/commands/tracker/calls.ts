@@ -2,7 +2,15 @@ import { trackerClientOf } from "../../../app/tracker-client.ts";
 import type { Routing, TrackerClient, WriteOptions } from "../../../tracker/client.ts";
 import { oneLine } from "../../../base/text.ts";
 import type { TrackerResult } from "../../../tracker/request.ts";
-import { defineCommand, jsonOption, profileOption, usageError, type Command, type OptionSpec, type OptionValues } from "../../command.ts";
+import {
+  defineCommand,
+  jsonOption,
+  profileOption,
+  usageError,
+  type Command,
+  type OptionSpec,
+  type OptionValues,
+} from "../../command.ts";
 import { columns } from "../../format.ts";
 import { defined, readJsonArray, readJsonObject } from "../../input.ts";
 import type { Output } from "../../output.ts";
@@ -18,13 +26,26 @@ const callOptions = {
   limit: { type: "number", range: [1, 1000], value: "N", help: "maximum number of items" },
   cursor: { type: "string", value: "CURSOR", help: "where to continue, from the previous result" },
   filters: { type: "string", value: "JSON", help: "items to select: JSON, @FILE, or - for standard input" },
-  items: { type: "string", short: "d", value: "JSON", help: "items to send: a JSON array, @FILE, or - for standard input" },
+  items: {
+    type: "string",
+    short: "d",
+    value: "JSON",
+    help: "items to send: a JSON array, @FILE, or - for standard input",
+  },
   "no-pull": { type: "boolean", help: "only send" },
   key: { type: "string", value: "KEY", help: "key of the issue, such as ENG-12" },
   candidate: { type: "string", value: "TOKEN", help: "candidate_token of the board to bind to" },
-  identity: { type: "string", value: "JSON", help: "further members of the project's identity: JSON, @FILE, or - for standard input" },
+  identity: {
+    type: "string",
+    value: "JSON",
+    help: "further members of the project's identity: JSON, @FILE, or - for standard input",
+  },
   // Sent again when a command whose outcome is unknown is run again.
-  "idempotency-key": { type: "string", value: "UUID", help: "key of an earlier attempt, so that the work is done only once" },
+  "idempotency-key": {
+    type: "string",
+    value: "UUID",
+    help: "key of an earlier attempt, so that the work is done only once",
+  },
 } satisfies Record<string, OptionSpec>;
 
 type Values = Partial<OptionValues<typeof routingOptions & typeof callOptions>>;
@@ -51,15 +72,28 @@ function trackerCommand(usage: string, { options = [], examples, call, ...comman
   return defineCommand({
     ...command,
     usage,
-    options: { ...Object.fromEntries(options.map((name) => [name, callOptions[name]])), ...routingOptions, ...profileOption, ...jsonOption },
+    options: {
+      ...Object.fromEntries(options.map((name) => [name, callOptions[name]])),
+      ...routingOptions,
+      ...profileOption,
+      ...jsonOption,
+    },
     examples: examples.map(([rest, does]) => [`${usage.split(" [")[0]} ${rest}`, does]),
     async run({ app, out, signal }, given, [text]) {
       const values = given as Values;
-      if (values.provider === undefined) throw usageError("--provider is missing: which tracker to use", "Try: --provider github");
+      if (values.provider === undefined)
+        throw usageError("--provider is missing: which tracker to use", "Try: --provider github");
       const key = values["idempotency-key"];
-      if (key !== undefined && !uuid.test(key)) throw usageError(`--idempotency-key is "${key}", not a UUID`, "Leave it out to use a new one");
+      if (key !== undefined && !uuid.test(key))
+        throw usageError(`--idempotency-key is "${key}", not a UUID`, "Leave it out to use a new one");
       const route = { provider: values.provider, bindingRef: values.binding, projectSlug: values.project };
-      const result = await call({ tracker: trackerClientOf(app), route, values, text, options: { signal, ...defined({ idempotencyKey: key }) } });
+      const result = await call({
+        tracker: trackerClientOf(app),
+        route,
+        values,
+        text,
+        options: { signal, ...defined({ idempotencyKey: key }) },
+      });
       showResult(out, result, given.json);
     },
   });
@@ -93,7 +127,10 @@ function cell(value: unknown): string {
 }
 
 /** The members of a JSON option; undefined if it was not given. */
-async function jsonObject(name: "filters" | "identity", { values, options: { signal } }: Call): Promise<Record<string, unknown> | undefined> {
+async function jsonObject(
+  name: "filters" | "identity",
+  { values, options: { signal } }: Call,
+): Promise<Record<string, unknown> | undefined> {
   const value = values[name];
   return value === undefined ? undefined : readJsonObject(name, value, signal);
 }
@@ -109,8 +146,14 @@ function readCommand(name: "status" | "mappings" | "resources", description: str
   });
 }
 
-export const status: Command = readCommand("status", "Show whether the tracker is connected, and how the last synchronization went.");
-export const mappings: Command = readCommand("mappings", "Show how the fields of the tracker are mapped to those of the service.");
+export const status: Command = readCommand(
+  "status",
+  "Show whether the tracker is connected, and how the last synchronization went.",
+);
+export const mappings: Command = readCommand(
+  "mappings",
+  "Show how the fields of the tracker are mapped to those of the service.",
+);
 export const resources: Command = readCommand("resources", "Show what a project can be bound to.");
 
 export const pull: Command = trackerCommand("tracker pull", {
@@ -122,7 +165,10 @@ export const pull: Command = trackerCommand("tracker pull", {
   ],
   async call(call) {
     const { limit, cursor } = call.values;
-    return call.tracker.pull({ ...call.route, ...defined({ limit, cursor, filters: await jsonObject("filters", call) }) }, call.options);
+    return call.tracker.pull(
+      { ...call.route, ...defined({ limit, cursor, filters: await jsonObject("filters", call) }) },
+      call.options,
+    );
   },
 });
 
@@ -134,19 +180,22 @@ export const push: Command = trackerCommand("tracker push", {
     ["--provider github --project my-project --items @items.json", "from a file"],
   ],
   async call({ tracker, route, values, options }) {
-    if (values.items === undefined) throw usageError("--items is missing: what to send", `Try: --items '[{"id":"WP01"}]'`);
+    if (values.items === undefined)
+      throw usageError("--items is missing: what to send", `Try: --items '[{"id":"WP01"}]'`);
     return tracker.push({ ...route, items: await readJsonArray("items", values.items, options.signal) }, options);
   },
 });
 
 export const run: Command = trackerCommand("tracker run", {
-  description: "Synchronize with the tracker: get items first, then send. Waits until it is done, five minutes at most. Handles 100 items by default.",
+  description:
+    "Synchronize with the tracker: get items first, then send. Waits until it is done, five minutes at most. Handles 100 items by default.",
   options: ["no-pull", "limit", "idempotency-key"],
   examples: [
     ["--provider github --project my-project", "in both directions"],
     ["--provider github --project my-project --no-pull", "only send"],
   ],
-  call: ({ tracker, route, values: { limit, "no-pull": noPull }, options }) => tracker.run({ ...route, pullFirst: !noPull, ...defined({ limit }) }, options),
+  call: ({ tracker, route, values: { limit, "no-pull": noPull }, options }) =>
+    tracker.run({ ...route, pullFirst: !noPull, ...defined({ limit }) }, options),
 });
 
 export const search: Command = trackerCommand("tracker search [TEXT]", {
@@ -168,7 +217,8 @@ export const tickets: Command = trackerCommand("tracker tickets", {
     ["--provider linear", "the first twenty"],
     ["--provider linear --limit 100 --json", "more, for a program"],
   ],
-  call: ({ tracker, route, values: { limit }, options }) => tracker.listTickets({ ...route, ...defined({ limit }) }, options),
+  call: ({ tracker, route, values: { limit }, options }) =>
+    tracker.listTickets({ ...route, ...defined({ limit }) }, options),
 });
 
 export const bind: Command = trackerCommand("tracker bind", {
@@ -184,9 +234,11 @@ export const bind: Command = trackerCommand("tracker bind", {
     const { tracker, values, options } = call;
     const { provider, projectSlug } = call.route;
     const more = await jsonObject("identity", call);
-    if (projectSlug === undefined && more === undefined) throw usageError("--project is missing: which project to bind", "Try: --project SLUG");
+    if (projectSlug === undefined && more === undefined)
+      throw usageError("--project is missing: which project to bind", "Try: --project SLUG");
     const about = { provider, projectIdentity: { ...defined({ project_slug: projectSlug }), ...more } };
-    if (values.candidate !== undefined) return tracker.bindConfirm({ ...about, candidateToken: values.candidate }, options);
+    if (values.candidate !== undefined)
+      return tracker.bindConfirm({ ...about, candidateToken: values.candidate }, options);
     if (values.binding !== undefined) return tracker.bindValidate({ ...about, bindingRef: values.binding }, options);
     return tracker.bindResolve(about, options);
   },

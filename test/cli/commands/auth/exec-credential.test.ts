@@ -15,16 +15,30 @@ const v1 = "client.authentication.k8s.io/v1";
 
 /** What a client of Kubernetes says for a cluster. */
 function askedBy(server?: string): CommandEnvironment {
-  return { KUBERNETES_EXEC_INFO: JSON.stringify({ apiVersion: v1, kind: "ExecCredential", spec: { interactive: false, ...(server !== undefined && { cluster: { server } }) } }) };
+  return {
+    KUBERNETES_EXEC_INFO: JSON.stringify({
+      apiVersion: v1,
+      kind: "ExecCredential",
+      spec: { interactive: false, ...(server !== undefined && { cluster: { server } }) },
+    }),
+  };
 }
 
 test("exec-credential answers only its own version, and only when logged in", async (t) => {
   const at = await loggedIn(t);
-  for (const info of [JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1beta1" }), "null", "{}", "not JSON"]) {
+  for (const info of [
+    JSON.stringify({ apiVersion: "client.authentication.k8s.io/v1beta1" }),
+    "null",
+    "{}",
+    "not JSON",
+  ]) {
     const { code, stdout, stderr } = await at.here("auth exec-credential", { KUBERNETES_EXEC_INFO: info });
     assert.equal(code, 2);
     assert.equal(stdout, "");
-    assert.match(stderr, /^error: KUBERNETES_EXEC_INFO .*\nhint: In the exec section of the kubeconfig, set apiVersion/);
+    assert.match(
+      stderr,
+      /^error: KUBERNETES_EXEC_INFO .*\nhint: In the exec section of the kubeconfig, set apiVersion/,
+    );
   }
   const nobody = await scene(t);
   assert.equal((await nobody.here("auth exec-credential")).code, 4);
@@ -33,13 +47,29 @@ test("exec-credential answers only its own version, and only when logged in", as
 test("S-010 exec-credential gives a token to no cluster but the one that it was set up for", async (t) => {
   const at = await loggedIn(t);
   for (const [args, server, message] of [
-    ["", "https://cluster.example", /^error: the cluster https:\/\/cluster\.example asks for a token, and --cluster does not say which cluster may have it\nhint: .*add "--cluster"/],
-    [" --cluster https://cluster.example", undefined, /^error: the client does not say which cluster it asks for\nhint: .*provideClusterInfo: true/],
-    [" --cluster https://cluster.example", "https://other.example", /^error: the cluster https:\/\/other\.example asks for a token that is for https:\/\/cluster\.example: it gets none\nhint: /],
+    [
+      "",
+      "https://cluster.example",
+      /^error: the cluster https:\/\/cluster\.example asks for a token, and --cluster does not say which cluster may have it\nhint: .*add "--cluster"/,
+    ],
+    [
+      " --cluster https://cluster.example",
+      undefined,
+      /^error: the client does not say which cluster it asks for\nhint: .*provideClusterInfo: true/,
+    ],
+    [
+      " --cluster https://cluster.example",
+      "https://other.example",
+      /^error: the cluster https:\/\/other\.example asks for a token that is for https:\/\/cluster\.example: it gets none\nhint: /,
+    ],
     [" --cluster https://cluster.example", "https://cluster.example.evil.example", /it gets none/],
     [" --cluster https://cluster.example", "https://cluster.example/k8s/clusters/other", /it gets none/],
     [" --cluster https://cluster.example", "http://cluster.example", /it gets none/],
-    [" --cluster http://cluster.example", "http://cluster.example", /^error: the cluster http:\/\/cluster\.example would get the token over plain http[^\n]+\nhint: /],
+    [
+      " --cluster http://cluster.example",
+      "http://cluster.example",
+      /^error: the cluster http:\/\/cluster\.example would get the token over plain http[^\n]+\nhint: /,
+    ],
     [" --cluster nonsense", "nonsense", /does not say which cluster/],
   ] as const) {
     const { code, stdout, stderr } = await at.here(`auth exec-credential${args}`, askedBy(server));

@@ -70,10 +70,29 @@ test("S-001 git gets a token below the service's own path only, and not at all i
   const env = { ...at.env, SPEC_KITTY_SAAS_URL: `${at.saas.url}/tenant`, SPEC_KITTY_ACCESS_TOKEN: "at_given" };
   const ask = (path: string | undefined): Promise<CommandResult> =>
     asked("get", `protocol=http\nhost=${at.host}\n${path === undefined ? "" : `path=${path}\n`}\n`, env);
-  for (const path of ["tenant/repository.git", "tenant", "tenant/../tenant/x", "tenant/a?b"]) assert.match((await ask(path)).stdout, /^password=at_given$/m, path);
-  const neighbours = ["evil/repository.git", "tenant2/x", "tenant/../evil/x", "tenant/..", "", "/tenant/x", "tenant?x", "tenant#x", "tenant%2fx", "tenant\\..\\evil", "..;/tenant"];
-  for (const path of neighbours) assert.deepEqual(await ask(path), { code: 0, signal: null, stdout: "", stderr: "" }, path);
+  for (const path of ["tenant/repository.git", "tenant", "tenant/../tenant/x", "tenant/a?b"])
+    assert.match((await ask(path)).stdout, /^password=at_given$/m, path);
+  const neighbours = [
+    "evil/repository.git",
+    "tenant2/x",
+    "tenant/../evil/x",
+    "tenant/..",
+    "",
+    "/tenant/x",
+    "tenant?x",
+    "tenant#x",
+    "tenant%2fx",
+    "tenant\\..\\evil",
+    "..;/tenant",
+  ];
+  for (const path of neighbours)
+    assert.deepEqual(await ask(path), { code: 0, signal: null, stdout: "", stderr: "" }, path);
   const { code, stdout, stderr } = await ask(undefined);
   assert.deepEqual([code, stdout], [0, ""]);
-  assert.match(stderr, new RegExp(`^warning: the service is ${at.saas.url}/tenant, and git does not say which repository .*: git config --global credential\\.${at.saas.url}\\.useHttpPath true\n$`));
+  assert.match(
+    stderr,
+    new RegExp(
+      `^warning: the service is ${at.saas.url}/tenant, and git does not say which repository .*: git config --global credential\\.${at.saas.url}\\.useHttpPath true\n$`,
+    ),
+  );
 });

@@ -9,7 +9,10 @@ const refused: [title: string, lines: [args: string, message: RegExp][]][] = [
   [
     "ADDRESS is one address, of the kind that an option takes, and not two things at once",
     [
-      ["login.example", /^error: ADDRESS is "login\.example", which is not an address.*\nhint: Give an address: spec-kitty auth login https:\/\/login\.example$/m],
+      [
+        "login.example",
+        /^error: ADDRESS is "login\.example", which is not an address.*\nhint: Give an address: spec-kitty auth login https:\/\/login\.example$/m,
+      ],
       ["https://a.example --issuer https://b.example", /^error: ADDRESS and --issuer both name the issuer$/m],
       ["https://a.example https://b.example", /^error: unexpected argument "https:\/\/b\.example"$/m],
       ["--service b.example", /^error: --service is "b\.example", which is not an address/m],
@@ -18,17 +21,32 @@ const refused: [title: string, lines: [args: string, message: RegExp][]][] = [
   [
     "--issuer and --resource take addresses only, and plain http for this machine only",
     [
-      ["--issuer login.example", /^error: --issuer is "login\.example", which is not an address[^]*\nhint: .*--issuer https:/m],
-      ["--issuer http://login.example", /^error: --issuer is "http:\/\/login\.example": plain http is for this machine only[^]*\nhint: .*--issuer https:/m],
+      [
+        "--issuer login.example",
+        /^error: --issuer is "login\.example", which is not an address[^]*\nhint: .*--issuer https:/m,
+      ],
+      [
+        "--issuer http://login.example",
+        /^error: --issuer is "http:\/\/login\.example": plain http is for this machine only[^]*\nhint: .*--issuer https:/m,
+      ],
       ["--resource api", /^error: --resource is "api", not an address[^]*\nhint: .*--resource https:/m],
       ["--resource https://api.example/#x", /^error: --resource is .*fragment[^]*\nhint: .*--resource https:/m],
     ],
   ],
   [
     "--trust-host takes the name of a host and nothing else",
-    ([["https://a.example/x", "a.example"], ["a.example/x", "login.example"], ["b@a.example", "login.example"], ["*", "login.example"], ["a.example?", "login.example"]] as const).map(
-      ([text, meant]) => [`--trust-host ${text}`, new RegExp(`^error: --trust-host is "[^\\n]+", not the name of a host\\nhint: Try: --trust-host ${meant}$`, "m")],
-    ),
+    (
+      [
+        ["https://a.example/x", "a.example"],
+        ["a.example/x", "login.example"],
+        ["b@a.example", "login.example"],
+        ["*", "login.example"],
+        ["a.example?", "login.example"],
+      ] as const
+    ).map(([text, meant]) => [
+      `--trust-host ${text}`,
+      new RegExp(`^error: --trust-host is "[^\\n]+", not the name of a host\\nhint: Try: --trust-host ${meant}$`, "m"),
+    ]),
   ],
   [
     "--redirect-path takes a path that a browser leaves as it is, and no address",
@@ -40,9 +58,18 @@ const refused: [title: string, lines: [args: string, message: RegExp][]][] = [
   [
     "--provider takes its three names, and no other word for the issuer",
     [
-      ["--provider gitlab", /^error: --provider is "gitlab", not one of github, google, microsoft\nhint: Log in with any other provider by its address$/m],
-      ["--provider github --client-id x --issuer https://login.example", /^error: --provider and --issuer both name the issuer$/m],
-      ["https://login.example --provider github --client-id x", /^error: --provider and ADDRESS both name the issuer$/m],
+      [
+        "--provider gitlab",
+        /^error: --provider is "gitlab", not one of github, google, microsoft\nhint: Log in with any other provider by its address$/m,
+      ],
+      [
+        "--provider github --client-id x --issuer https://login.example",
+        /^error: --provider and --issuer both name the issuer$/m,
+      ],
+      [
+        "https://login.example --provider github --client-id x",
+        /^error: --provider and ADDRESS both name the issuer$/m,
+      ],
       ["--provider google --tenant common", /^error: --tenant needs --provider microsoft$/m],
       ["--provider microsoft --tenant ../evil", /^error: --tenant is "\.\.\/evil", not an ID or a domain$/m],
     ],
@@ -85,8 +112,16 @@ test("login --json prints the same as status --json, and nothing else on stdout"
 });
 
 for (const [line, error, hint] of [
-  ["--headless --port 4711", "--port is for a login through the browser, and --headless logs in with a code", "Leave out one of the two"],
-  ["--headless --no-browser --explain", "--no-browser is for a login through the browser, and --headless logs in with a code", "Leave out one of the two"],
+  [
+    "--headless --port 4711",
+    "--port is for a login through the browser, and --headless logs in with a code",
+    "Leave out one of the two",
+  ],
+  [
+    "--headless --no-browser --explain",
+    "--no-browser is for a login through the browser, and --headless logs in with a code",
+    "Leave out one of the two",
+  ],
   [
     "--redirect-host localhost",
     "--redirect-host is for a login through the browser, and no browser can be shown here: this is an SSH session (SSH_CONNECTION is set)",
@@ -95,7 +130,12 @@ for (const [line, error, hint] of [
 ] as const) {
   test(`an option of the browser login that would be ignored is wrong usage: ${line}`, async (t) => {
     const { saas, here } = await scene(t, {}, { BROWSER: undefined, SSH_CONNECTION: "10.0.0.1 4711 10.0.0.2 22" });
-    assert.deepEqual(await here(`auth login ${line}`), { code: 2, signal: null, stdout: "", stderr: `error: ${error}\nhint: ${hint}\n` });
+    assert.deepEqual(await here(`auth login ${line}`), {
+      code: 2,
+      signal: null,
+      stdout: "",
+      stderr: `error: ${error}\nhint: ${hint}\n`,
+    });
     assert.equal(saas.requests.length, 0);
   });
 }
@@ -119,7 +159,10 @@ test("options with impossible values are refused before anything happens", async
     assert.match(stderr, message);
     assert.match(stderr, /^hint: \S/m);
   }
-  assert.match((await here("sync now", { SPEC_KITTY_STORAGE: "cloud" })).stderr, /^error: SPEC_KITTY_STORAGE is "cloud".*\nhint: Try: export SPEC_KITTY_STORAGE=file\n$/);
+  assert.match(
+    (await here("sync now", { SPEC_KITTY_STORAGE: "cloud" })).stderr,
+    /^error: SPEC_KITTY_STORAGE is "cloud".*\nhint: Try: export SPEC_KITTY_STORAGE=file\n$/,
+  );
   assert.equal(saas.requests.length, 0);
   assert.deepEqual(readdirSync(folder), []);
 });

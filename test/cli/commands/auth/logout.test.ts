@@ -24,7 +24,9 @@ test("logout when not logged in says so and is not a failure", async (t) => {
   const { here, saas } = await scene(t);
   const { code, stdout } = await here("auth logout");
   assert.deepEqual([code, stdout], [0, 'Nobody was logged in (profile "default").\n']);
-  assert.deepEqual(JSON.parse((await here("auth logout --json")).stdout), { loggedOut: [{ profile: "default", server: "none" }] });
+  assert.deepEqual(JSON.parse((await here("auth logout --json")).stdout), {
+    loggedOut: [{ profile: "default", server: "none" }],
+  });
   assert.equal(saas.requests.length, 0);
 });
 
@@ -41,7 +43,10 @@ for (const [what, fault] of [
     saas.faults.always("/api/v1/logout", fault);
     const { code, stdout, stderr } = await here("auth logout", {}, { clock: hurried });
     assert.deepEqual([code, stdout], [0, doneHere]);
-    assert.match(stderr, new RegExp(`^warning: ${unconfirmed} \\(.+\\): its tokens may remain valid until they expire\\n$`));
+    assert.match(
+      stderr,
+      new RegExp(`^warning: ${unconfirmed} \\(.+\\): its tokens may remain valid until they expire\\n$`),
+    );
     assert.equal((await here("auth status")).code, 4);
   });
 }
@@ -70,7 +75,11 @@ test("S-015 an access token that only the service takes for expired is refreshed
 });
 
 for (const [what, fault, tries] of [
-  ["a 403 page of a filter in front of the service", { status: 403, body: "<h1>CSRF verification failed</h1>", headers: { "content-type": "text/html" } }, 1],
+  [
+    "a 403 page of a filter in front of the service",
+    { status: 403, body: "<h1>CSRF verification failed</h1>", headers: { "content-type": "text/html" } },
+    1,
+  ],
   ["a 403 that says something else", { status: 403, body: { error: "forbidden" } }, 1],
   ["a 401 to every token", { status: 401, body: { error: "invalid_token" } }, 2],
   ["a bare 401 of 3 MB", { status: 401, body: "x".repeat(3_000_000) }, 2],
@@ -86,12 +95,20 @@ for (const [what, fault, tries] of [
       assert.equal(code, 0);
       assert.equal(saas.count("/api/v1/logout") - before, tries);
       if (json) {
-        const [answer] = (JSON.parse(stdout) as { loggedOut: { server: string; error: { code: string; message: string } }[] }).loggedOut;
+        const [answer] = (
+          JSON.parse(stdout) as { loggedOut: { server: string; error: { code: string; message: string } }[] }
+        ).loggedOut;
         assert.equal(answer?.server, "unconfirmed");
-        assert.match(answer?.error.message ?? "", new RegExp(`/api/v1/logout" .*${what.includes("3 MB") ? "more than" : fault.status}`));
+        assert.match(
+          answer?.error.message ?? "",
+          new RegExp(`/api/v1/logout" .*${what.includes("3 MB") ? "more than" : fault.status}`),
+        );
       } else {
         assert.equal(stdout, doneHere);
-        assert.match(stderr, new RegExp(`^warning: ${unconfirmed} \\([^\\n]+\\): its tokens may remain valid until they expire\\n$`));
+        assert.match(
+          stderr,
+          new RegExp(`^warning: ${unconfirmed} \\([^\\n]+\\): its tokens may remain valid until they expire\\n$`),
+        );
       }
       assert.equal((await here("auth status")).code, 4);
     }
@@ -140,15 +157,21 @@ test("--force does not tell the service, and --json says what it was told", asyn
   const { saas, here, env } = await scene(t);
   await signIn(saas, env);
   const requests = saas.requests.length;
-  assert.deepEqual(JSON.parse((await here("auth logout --force --json")).stdout), { loggedOut: [{ profile: "default", server: "not told" }] });
+  assert.deepEqual(JSON.parse((await here("auth logout --force --json")).stdout), {
+    loggedOut: [{ profile: "default", server: "not told" }],
+  });
   assert.equal(saas.requests.length, requests);
   assert.equal((await here("auth status")).code, 4);
   await signIn(saas, env);
-  assert.deepEqual(JSON.parse((await here("auth logout --json")).stdout), { loggedOut: [{ profile: "default", server: "ended" }] });
+  assert.deepEqual(JSON.parse((await here("auth logout --json")).stdout), {
+    loggedOut: [{ profile: "default", server: "ended" }],
+  });
   await signIn(saas, env);
   saas.faults.next("/api/v1/logout", { status: 500 });
   const error = { code: "service_unavailable", message: `"${saas.url}/api/v1/logout" answered 500` };
-  assert.deepEqual(JSON.parse((await here("auth logout --json")).stdout), { loggedOut: [{ profile: "default", server: "unconfirmed", error }] });
+  assert.deepEqual(JSON.parse((await here("auth logout --json")).stdout), {
+    loggedOut: [{ profile: "default", server: "unconfirmed", error }],
+  });
 });
 
 test("--profile logs out of one account and leaves the others", async (t) => {
@@ -176,8 +199,15 @@ test("S-001 logout with another service in the environment tells only the one th
 for (const [what, spoil] of [
   ["is damaged", ({ credentials }) => writeFileSync(credentials, "rubbish")],
   ["others can read", ({ credentials }) => chmodSync(credentials, 0o644)],
-  ["is a newer version's", ({ credentials }) => writeFileSync(credentials, readFileSync(credentials, "utf8").replace('"version": 2', '"version": 9'))],
-  ["is a directory with something in it", ({ credentials }) => (rmSync(credentials), mkdirSync(credentials), writeFileSync(join(credentials, "x"), ""))],
+  [
+    "is a newer version's",
+    ({ credentials }) =>
+      writeFileSync(credentials, readFileSync(credentials, "utf8").replace('"version": 2', '"version": 9')),
+  ],
+  [
+    "is a directory with something in it",
+    ({ credentials }) => (rmSync(credentials), mkdirSync(credentials), writeFileSync(join(credentials, "x"), "")),
+  ],
 ] as [string, (it: Scene) => void][]) {
   test(`a file that ${what} is removed by logout --all --force, and a login works again`, async (t) => {
     const it = await scene(t);
@@ -200,19 +230,33 @@ for (const [what, spoil] of [
 test("with SPEC_KITTY_STORAGE=memory, logout --all leaves a stored session and its key as they are", async (t) => {
   const at = await scene(t, {}, { SPEC_KITTY_STORAGE: "memory", DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere" });
   mkdirSync(at.config, { mode: 0o700 });
-  const file = new SealedFile(at.credentials, () => ({ mismatch: { message: "", hint: [] }, open: async () => Buffer.alloc(32) }));
-  await file.write('{"version":1,"active":"default","profiles":{}}', { key: { source: "keychain", account: "sessions-test" } });
+  const file = new SealedFile(at.credentials, () => ({
+    mismatch: { message: "", hint: [] },
+    open: async () => Buffer.alloc(32),
+  }));
+  await file.write('{"version":1,"active":"default","profiles":{}}', {
+    key: { source: "keychain", account: "sessions-test" },
+  });
   const before = filesUnder(at.config);
   // If a keychain had been asked, it could not have answered, and there would be a warning.
   for (const args of ["auth logout --all", "auth logout --all --force"]) {
-    assert.deepEqual(await at.here(args), { code: 0, signal: null, stdout: "Nothing is stored: SPEC_KITTY_STORAGE is memory. Sessions stored without it were not changed.\n", stderr: "" });
+    assert.deepEqual(await at.here(args), {
+      code: 0,
+      signal: null,
+      stdout: "Nothing is stored: SPEC_KITTY_STORAGE is memory. Sessions stored without it were not changed.\n",
+      stderr: "",
+    });
   }
   assert.deepEqual(filesUnder(at.config), before);
 });
 
 test("a session that cannot be removed here is an error that says whether it ended at the service, and how to remove it", async (t) => {
   for (const [fault, error, command] of [
-    [undefined, "the session has ended at the service, but is still stored here", "auth logout --force --profile default"],
+    [
+      undefined,
+      "the session has ended at the service, but is still stored here",
+      "auth logout --force --profile default",
+    ],
     [{ status: 500 }, "the session is still stored here", "auth logout --profile default"],
   ] as [Fault | undefined, string, string][]) {
     const it = await scene(t);
@@ -222,10 +266,20 @@ test("a session that cannot be removed here is an error that says whether it end
     mkdirSync(join(inTheWay, "somebody's"), { recursive: true });
     const { code, stdout, stderr } = await it.here("auth logout", {}, { clock: fastClock(100) });
     assert.deepEqual([code, stdout], [3, ""]);
-    assert.match(stderr, new RegExp(`^error: ${error}: [^\\n]+credentials.lock[^\\n]+\\nhint: Fix that, then run: spec-kitty ${command}\\n$`));
+    assert.match(
+      stderr,
+      new RegExp(
+        `^error: ${error}: [^\\n]+credentials.lock[^\\n]+\\nhint: Fix that, then run: spec-kitty ${command}\\n$`,
+      ),
+    );
     assert.equal(allEnded(it), fault === undefined);
     rmSync(inTheWay, { recursive: true });
-    assert.deepEqual(await it.here(command), { code: 0, signal: null, stdout: command.includes("--force") ? doneHere : done, stderr: "" });
+    assert.deepEqual(await it.here(command), {
+      code: 0,
+      signal: null,
+      stdout: command.includes("--force") ? doneHere : done,
+      stderr: "",
+    });
     assert.ok(allEnded(it));
     assert.equal((await it.here("auth status")).code, 4);
   }
@@ -237,13 +291,18 @@ test("--all ends every session at its service even if none can be removed here",
   mkdirSync(join(it.config, "credentials.lock", "somebody's"), { recursive: true });
   const { code, stdout, stderr } = await it.here("auth logout --all", {}, { clock: fastClock(100) });
   assert.deepEqual([code, stdout], [3, ""]);
-  assert.match(stderr, /^error: the session has ended at the service, but is still stored here: .+\nhint: Fix that, then run: spec-kitty auth logout --force --profile default\n$/);
+  assert.match(
+    stderr,
+    /^error: the session has ended at the service, but is still stored here: .+\nhint: Fix that, then run: spec-kitty auth logout --force --profile default\n$/,
+  );
   assert.ok(allEnded(it));
 });
 
 const cachedKey = `${"0123456789abcdef".repeat(2)}.key`;
 
-test("logout --all removes what was set aside, and the keys that earlier versions kept in the runtime folder, and nothing else there", { skip: process.platform === "win32" && "the runtime folder is not the test's there" }, async (t) => {
+test("logout --all removes what was set aside, and the keys that earlier versions kept in the runtime folder, and nothing else there", {
+  skip: process.platform === "win32" && "the runtime folder is not the test's there",
+}, async (t) => {
   const it = await scene(t);
   await signIn(it.saas, it.env);
   writeFileSync(`${it.credentials}.old`, "x", { mode: 0o600 });
@@ -255,7 +314,9 @@ test("logout --all removes what was set aside, and the keys that earlier version
   assert.equal(filesUnder(it.config).size, 0);
 });
 
-test("S-012 a runtime folder that is a link is left alone by logout --all: anybody can plant one in a temporary folder", { skip: process.platform === "win32" && "the runtime folder is not the test's there" }, async (t) => {
+test("S-012 a runtime folder that is a link is left alone by logout --all: anybody can plant one in a temporary folder", {
+  skip: process.platform === "win32" && "the runtime folder is not the test's there",
+}, async (t) => {
   const it = await scene(t);
   await signIn(it.saas, it.env);
   const victim = join(it.folder, "victim");
@@ -271,12 +332,22 @@ test("a logout of a named profile forgets it, --keep-profile keeps what it remem
   const { saas, here, env } = await scene(t);
   await signIn(saas, env);
   for (const profile of ["work", "play"]) await signIn(saas, env, { user: "bob", profile });
-  const names = async (): Promise<string[]> => (JSON.parse((await here("auth list --json")).stdout) as { profiles: { profile: string }[] }).profiles.map(({ profile }) => profile);
+  const names = async (): Promise<string[]> =>
+    (JSON.parse((await here("auth list --json")).stdout) as { profiles: { profile: string }[] }).profiles.map(
+      ({ profile }) => profile,
+    );
   const kept = await here("auth logout --profile work --keep-profile");
   assert.deepEqual([kept.stdout, await names()], ['✓ Logged out (profile "work").\n', ["default", "work", "play"]]);
   const forgotten = await here("auth logout --profile play");
-  assert.equal(forgotten.stderr, "hint: Still logged in: \"default\" as alice@example.com (Acme Corp). To use one: spec-kitty auth switch\n");
+  assert.equal(
+    forgotten.stderr,
+    'hint: Still logged in: "default" as alice@example.com (Acme Corp). To use one: spec-kitty auth switch\n',
+  );
   assert.deepEqual(await names(), ["default", "work"]);
-  assert.deepEqual([(await here("auth logout")).stderr, await names()], ["", ["default", "work"]], "the active profile remembers its service");
+  assert.deepEqual(
+    [(await here("auth logout")).stderr, await names()],
+    ["", ["default", "work"]],
+    "the active profile remembers its service",
+  );
   assert.match((await here("auth logout --keep-profile")).stderr, /^error: --keep-profile needs --profile\n/);
 });

@@ -56,7 +56,9 @@ test("S-004 with --check a service that cannot be reached is exit 3, and the log
 
 test("with --check a user other than the one who logged in is an error", async (t) => {
   const { saas, here } = await loggedIn(t);
-  saas.faults.next("/api/v1/me", { edit: (answer) => ({ ...answer, user_id: "u_mallory", email: "mallory@example.com" }) });
+  saas.faults.next("/api/v1/me", {
+    edit: (answer) => ({ ...answer, user_id: "u_mallory", email: "mallory@example.com" }),
+  });
   const { code, stdout, stderr } = await here("auth status --check");
   assert.deepEqual([code, stdout], [1, ""]);
   assert.match(stderr, /^error: .* named a user other than the one who logged in$/m);
@@ -64,7 +66,10 @@ test("with --check a user other than the one who logged in is an error", async (
 });
 
 test("status warns when the login expires within three days, and not before", async (t) => {
-  for (const [days, warning] of [[2, /^warning: the login expires in 2 days; to renew it: spec-kitty auth login --force$/m], [4, /^$/]] as const) {
+  for (const [days, warning] of [
+    [2, /^warning: the login expires in 2 days; to renew it: spec-kitty auth login --force$/m],
+    [4, /^$/],
+  ] as const) {
     const { here } = await loggedIn(t, { refreshTokenSeconds: (days + 0.2) * 86_400 });
     const { code, stderr } = await here("auth status");
     assert.equal(code, 0);

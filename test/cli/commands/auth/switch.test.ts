@@ -8,12 +8,18 @@ test("auth switch without a name lists the names if there is no terminal", async
   const { here } = await twoAccounts(t);
   const { code, stderr } = await here("auth switch");
   assert.equal(code, 2);
-  assert.match(stderr, /^error: no profile was named, and there is no terminal to ask on\nhint: Run: spec-kitty auth switch PROFILE, with one of: default, work\n$/);
+  assert.match(
+    stderr,
+    /^error: no profile was named, and there is no terminal to ask on\nhint: Run: spec-kitty auth switch PROFILE, with one of: default, work\n$/,
+  );
 });
 
 test("auth switch does not ask where there is nothing to choose from", async (t) => {
   const { saas, env, here } = await scene(t);
   await signIn(saas, env, { profile: "work" });
   const { code, stdout, stderr } = await here("auth switch");
-  assert.deepEqual([code, stdout, stderr], [0, `✓ The active profile is "work": alice@example.com (Acme Corp), ${saas.url}.\n`, ""]);
+  assert.deepEqual(
+    [code, stdout, stderr],
+    [0, `✓ The active profile is "work": alice@example.com (Acme Corp), ${saas.url}.\n`, ""],
+  );
 });

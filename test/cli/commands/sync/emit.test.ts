@@ -16,10 +16,17 @@ test("events from before the first login belong to the first account, even if it
   assert.equal((await at.here("auth whoami")).stdout, "bob@example.com\n");
   assert.equal((await at.here("sync now")).code, 0);
   assert.equal(at.saas.events.size, 0);
-  assert.deepEqual((await waitingScopes(at)).map(({ user, events }) => [user, events]), [["u_alice", 1]], "nobody who is logged in here");
+  assert.deepEqual(
+    (await waitingScopes(at)).map(({ user, events }) => [user, events]),
+    [["u_alice", 1]],
+    "nobody who is logged in here",
+  );
   await at.here("auth login --force");
   assert.equal((await at.here("sync now")).code, 0);
-  assert.deepEqual([...at.saas.events.values()].map(({ user }) => user), ["alice"]);
+  assert.deepEqual(
+    [...at.saas.events.values()].map(({ user }) => user),
+    ["alice"],
+  );
 });
 
 test("a queue that cannot be written is a warning of a login, and an error of sync emit", async (t) => {
@@ -52,7 +59,8 @@ test("events emitted with a token from the environment are queued without a requ
   const alice = { SPEC_KITTY_ACCESS_TOKEN: at.saas.issue({ user: "alice" }).access_token };
   assert.equal((await at.here(emitLine, bob)).code, 0);
   assert.equal(at.saas.requests.length, 0);
-  for (const [path, content] of queueFiles(at, /./)) assert.ok(!`${path}${content}`.includes(bob.SPEC_KITTY_ACCESS_TOKEN));
+  for (const [path, content] of queueFiles(at, /./))
+    assert.ok(!`${path}${content}`.includes(bob.SPEC_KITTY_ACCESS_TOKEN));
   for (const other of [{}, alice]) assert.equal((await at.here("sync now", other)).code, 0);
   assert.equal(at.saas.events.size, 0, "nobody else sends it");
   // Once that is known, the following events are bob's at once, with whatever token.
@@ -60,7 +68,13 @@ test("events emitted with a token from the environment are queued without a requ
   assert.equal((await at.here(emitLine, bob)).code, 0);
   const renewed = { SPEC_KITTY_ACCESS_TOKEN: at.saas.issue({ user: "bob" }).access_token };
   assert.equal((await at.here("sync now", renewed)).stdout, "✓ Sent 1 event and 0 artifacts.\n");
-  assert.deepEqual([...at.saas.events.values()].map(({ user, team }) => [user, team]), [["bob", "tm_bolt"], ["bob", "tm_bolt"]]);
+  assert.deepEqual(
+    [...at.saas.events.values()].map(({ user, team }) => [user, team]),
+    [
+      ["bob", "tm_bolt"],
+      ["bob", "tm_bolt"],
+    ],
+  );
 });
 
 test("with a token from the environment and no service, the error is about the service, not about a login", async (t) => {
@@ -70,7 +84,14 @@ test("with a token from the environment and no service, the error is about the s
   for (const command of ["sync now", "sync watch"]) {
     // Node 20 has a WebSocket only in a process that was started for it.
     const { code, stderr } = await (command === "sync watch" ? run : here)(command, given);
-    assert.deepEqual([code, stderr], [2, "error: SPEC_KITTY_SAAS_URL is not set, so there is no service to ask who owns the token\nhint: export SPEC_KITTY_SAAS_URL=https://service.example\n"], command);
+    assert.deepEqual(
+      [code, stderr],
+      [
+        2,
+        "error: SPEC_KITTY_SAAS_URL is not set, so there is no service to ask who owns the token\nhint: export SPEC_KITTY_SAAS_URL=https://service.example\n",
+      ],
+      command,
+    );
   }
 });
 
@@ -92,10 +113,16 @@ test("after a switch, no event of the first account is sent as the second, and e
   assert.equal((await at.here("auth switch work")).code, 0);
   assert.equal((await at.here("sync now")).stdout, "✓ Sent 700 events and 0 artifacts.\n");
   assert.ok([...at.saas.events.values()].every(({ user, team }) => user === "bob" && team === "tm_bolt"));
-  assert.deepEqual((await waitingScopes(at)).map(({ user, events }) => [user, events]), [["alice@example.com", 1500]]);
+  assert.deepEqual(
+    (await waitingScopes(at)).map(({ user, events }) => [user, events]),
+    [["alice@example.com", 1500]],
+  );
   await at.here("auth switch default");
   assert.equal((await at.here("sync now")).stdout, "✓ Sent 1500 events and 0 artifacts.\n");
-  assert.equal([...at.saas.events.values()].filter(({ user, team }) => user === "alice" && team === "tm_acme").length, 1500);
+  assert.equal(
+    [...at.saas.events.values()].filter(({ user, team }) => user === "alice" && team === "tm_acme").length,
+    1500,
+  );
   assert.ok(deliveries(at.saas).every((count) => count === 1));
 });
 
@@ -115,5 +142,6 @@ test("S-005 no file of the queue holds a token", async (t) => {
   await at.here(emitLine);
   const files = queueFiles(at, /./);
   assert.ok(files.length > 0);
-  for (const [path, content] of files) for (const secret of at.saas.issued.keys()) assert.ok(!content.includes(secret), path);
+  for (const [path, content] of files)
+    for (const secret of at.saas.issued.keys()) assert.ok(!content.includes(secret), path);
 });

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Fault } from "../../../fake-saas/faults.ts";
-import { batchPath, deliveries, fill, full, loggedInScene, queueFiles, thirdBatch, waitingEvents } from "../../../helpers/queue.ts";
+import {
+  batchPath,
+  deliveries,
+  fill,
+  full,
+  loggedInScene,
+  queueFiles,
+  thirdBatch,
+  waitingEvents,
+} from "../../../helpers/queue.ts";
 
 test("events that four programs emit at once, one after the other each, are sent in one batch, in their order", async (t) => {
   const at = await loggedInScene(t);
@@ -10,8 +19,13 @@ test("events that four programs emit at once, one after the other each, are sent
   assert.equal(at.saas.events.size, 48);
   assert.equal(at.saas.count(batchPath), 1);
   const [request] = at.saas.requests.filter(({ path }) => path === batchPath);
-  const clocks = (JSON.parse(request?.body ?? "{}") as { events: { lamport_clock: number }[] }).events.map((event) => event.lamport_clock);
-  assert.deepEqual(clocks, Array.from({ length: 48 }, (_, n) => n + 1));
+  const clocks = (JSON.parse(request?.body ?? "{}") as { events: { lamport_clock: number }[] }).events.map(
+    (event) => event.lamport_clock,
+  );
+  assert.deepEqual(
+    clocks,
+    Array.from({ length: 48 }, (_, n) => n + 1),
+  );
 });
 
 test("FR-011 an access token that expires in the middle of a drain leads to one refresh, and nothing is left or sent twice", async (t) => {
@@ -30,7 +44,10 @@ test("FR-012 a session that is revoked in the middle of a drain ends it with a h
   thirdBatch(at, { when: () => ([...at.saas.sessions.keys()].forEach((id) => at.saas.revoke(id)), false) });
   const { code, stdout, stderr } = await at.here("sync now");
   assert.equal(code, 4);
-  assert.deepEqual([stdout, stderr.split("\n")[0]], ["", `Sent ${at.saas.events.size} events and 0 artifacts; ${full - at.saas.events.size} still queued.`]);
+  assert.deepEqual(
+    [stdout, stderr.split("\n")[0]],
+    ["", `Sent ${at.saas.events.size} events and 0 artifacts; ${full - at.saas.events.size} still queued.`],
+  );
   assert.match(stderr, /^error: .*\nhint: .*spec-kitty auth login/m);
   const left = await waitingEvents(at);
   assert.ok(left > 0 && left + at.saas.events.size === full, `${left} left, ${at.saas.events.size} sent`);
@@ -40,7 +57,11 @@ test("FR-012 a session that is revoked in the middle of a drain ends it with a h
 });
 
 const endings: [title: string, fault: Fault, message: RegExp][] = [
-  ["429 with Retry-After", { status: 429, headers: { "Retry-After": "3600" } }, /^Sent .*\nerror: the service answered 429 .*\nhint: Nothing was lost\. Try again in 1 hour: spec-kitty sync now$/m],
+  [
+    "429 with Retry-After",
+    { status: 429, headers: { "Retry-After": "3600" } },
+    /^Sent .*\nerror: the service answered 429 .*\nhint: Nothing was lost\. Try again in 1 hour: spec-kitty sync now$/m,
+  ],
   ["no answer", { reset: "before" }, /^error: .*(reach|answer)/m],
 ];
 for (const [title, fault, message] of endings) {
@@ -55,7 +76,10 @@ for (const [title, fault, message] of endings) {
     assert.equal(at.saas.count(batchPath), 3);
     const left = await waitingEvents(at);
     assert.ok(left > 0 && left + at.saas.events.size === full);
-    assert.deepEqual([stdout, stderr.split("\n")[0]], ["", `Sent ${full - left} events and 0 artifacts; ${left} still queued.`]);
+    assert.deepEqual(
+      [stdout, stderr.split("\n")[0]],
+      ["", `Sent ${full - left} events and 0 artifacts; ${left} still queued.`],
+    );
     assert.ok(queueFiles(at, /-\d+-[1-9]\d*\.jsonl$/).length === 0, "no retry was counted");
     assert.equal((await at.here("sync now")).code, 0);
     assert.ok(deliveries(at.saas).every((count) => count === 1));
@@ -85,10 +109,22 @@ test("after a partial success accepted events are removed, refused ones are coun
   const at = await loggedInScene(t);
   const ids = await fill(at.env, 200);
   const [refused, pending, omitted] = [ids[40], ids[41], ids[42]];
-  at.saas.judge = ({ event_id: id }) => (id === refused ? { status: "rejected" } : id === pending ? { status: "queued" } : id === omitted ? "omit" : undefined);
+  at.saas.judge = ({ event_id: id }) =>
+    id === refused
+      ? { status: "rejected" }
+      : id === pending
+        ? { status: "queued" }
+        : id === omitted
+          ? "omit"
+          : undefined;
   const { code, stdout } = await at.here("sync now");
   assert.deepEqual([code, stdout], [0, "✓ Sent 197 events and 0 artifacts; 1 refused, 3 still queued.\n"]);
-  const retries = Object.fromEntries(queueFiles(at, /\/events\/.*\.jsonl$/).map(([path, text]) => [(JSON.parse(text) as { event_id: string }).event_id, /-(\d+)\.jsonl$/.exec(path)?.[1]]));
+  const retries = Object.fromEntries(
+    queueFiles(at, /\/events\/.*\.jsonl$/).map(([path, text]) => [
+      (JSON.parse(text) as { event_id: string }).event_id,
+      /-(\d+)\.jsonl$/.exec(path)?.[1],
+    ]),
+  );
   assert.deepEqual(retries, { [String(refused)]: "1", [String(pending)]: "0", [String(omitted)]: "0" });
 });
 

@@ -43,7 +43,11 @@ for (const [title, fault, expected] of passing) {
     assert.equal(retries, "1");
     const left = Number(due) - Date.now();
     assert.ok(left > -3000 && left <= 2000, `due in ${left} ms`);
-    const afterwards = await at.here("sync now", {}, { clock: { ...systemClock, now: () => systemClock.now() + 2000 } });
+    const afterwards = await at.here(
+      "sync now",
+      {},
+      { clock: { ...systemClock, now: () => systemClock.now() + 2000 } },
+    );
     assert.equal(afterwards.stdout, "✓ Sent 0 events and 1 artifact.\n");
     assert.equal(at.saas.artifacts.size, 1);
   });
@@ -51,14 +55,26 @@ for (const [title, fault, expected] of passing) {
 
 test("FR-011 an expired access token is refreshed, and the artifact sent", async (t) => {
   const at = await queuedArtifact(t);
-  at.saas.faults.next(uploadPath, { when: () => (at.saas.count(uploadPath) === 1 && at.saas.expireAccessTokens(), false) });
+  at.saas.faults.next(uploadPath, {
+    when: () => (at.saas.count(uploadPath) === 1 && at.saas.expireAccessTokens(), false),
+  });
   assert.equal((await at.here("sync now")).stdout, "✓ Sent 0 events and 1 artifact.\n");
   assert.equal(at.saas.counters.refreshes, 1);
 });
 
 const refused: [title: string, name: string, content: Buffer, message: RegExp][] = [
-  ["another extension", "plan.txt", Buffer.from("x"), /^error: "plan\.txt" is not an artifact that the service accepts\nhint: Upload one of \.md, \.json, \.yaml, \.yml, \.csv\n$/],
-  ["524,289 bytes", "plan.md", Buffer.alloc(524_289, "x"), /^error: "plan\.md" is 524289 bytes long\nhint: Upload at most 524288 bytes\n$/],
+  [
+    "another extension",
+    "plan.txt",
+    Buffer.from("x"),
+    /^error: "plan\.txt" is not an artifact that the service accepts\nhint: Upload one of \.md, \.json, \.yaml, \.yml, \.csv\n$/,
+  ],
+  [
+    "524,289 bytes",
+    "plan.md",
+    Buffer.alloc(524_289, "x"),
+    /^error: "plan\.md" is 524289 bytes long\nhint: Upload at most 524288 bytes\n$/,
+  ],
   ["invalid UTF-8", "plan.md", Buffer.from([0x61, 0xff]), /^error: "plan\.md" is not valid UTF-8\nhint: /],
 ];
 for (const [title, name, content, message] of refused) {

@@ -22,7 +22,10 @@ async function watched(t: TestContext, options: Partial<FakeOptions> = {}): Prom
   return {
     ...at,
     watch: (more) => at.here("sync watch", more, { clock: fastClock(100) }),
-    tickets: () => at.saas.requests.filter(({ path }) => path === "/ws").map(({ headers }) => /^Bearer (\S+)$/.exec(headers.authorization ?? "")?.[1] ?? ""),
+    tickets: () =>
+      at.saas.requests
+        .filter(({ path }) => path === "/ws")
+        .map(({ headers }) => /^Bearer (\S+)$/.exec(headers.authorization ?? "")?.[1] ?? ""),
   };
 }
 
@@ -35,14 +38,61 @@ async function end({ saas }: Scene, running: Promise<CommandResult>): Promise<vo
 
 withWebSocket(import.meta.url, () => {
   for (const [what, fault, code, error, hint] of [
-    ["403", { status: 403, body: { error: "not_a_team_member" } }, 5, 'you are not a member of team "tm_acme"', "Your teams: spec-kitty auth team"],
-    ["404", { status: 404, body: { error: "team_not_found" } }, 1, 'the service does not know the team "tm_acme"', "Your teams: spec-kitty auth team"],
-    ["401 again and again", { status: 401, body: { error: "access_token_expired" }, times: 2 }, 4, "the service refuses the access token even after a refresh", "Run: spec-kitty auth login"],
-    ["a revoked session", { status: 401, body: { error: "session_invalid" } }, 4, /session .*(expired|revoked|over)/i, "Run: spec-kitty auth login"],
-    ["something that is not a ticket", { body: { ws_token: "a b" } }, 1, /answered without a usable "ws_token"/, /auth status/],
+    [
+      "403",
+      { status: 403, body: { error: "not_a_team_member" } },
+      5,
+      'you are not a member of team "tm_acme"',
+      "Your teams: spec-kitty auth team",
+    ],
+    [
+      "404",
+      { status: 404, body: { error: "team_not_found" } },
+      1,
+      'the service does not know the team "tm_acme"',
+      "Your teams: spec-kitty auth team",
+    ],
+    [
+      "401 again and again",
+      { status: 401, body: { error: "access_token_expired" }, times: 2 },
+      4,
+      "the service refuses the access token even after a refresh",
+      "Run: spec-kitty auth login",
+    ],
+    [
+      "a revoked session",
+      { status: 401, body: { error: "session_invalid" } },
+      4,
+      /session .*(expired|revoked|over)/i,
+      "Run: spec-kitty auth login",
+    ],
+    [
+      "something that is not a ticket",
+      { body: { ws_token: "a b" } },
+      1,
+      /answered without a usable "ws_token"/,
+      /auth status/,
+    ],
     ["HTML", { body: "<html>welcome</html>" }, 1, /answered without a usable "ws_token"/, /auth status/],
-    ["a remote address without encryption", { edit: (answer) => ({ ...answer, ws_url: "ws://live.example/ws" }) }, 1, /would carry the ticket in the clear to live\.example$/, /spec-kitty sync now/],
-    ["an address with a token in its query", { edit: (answer) => ({ ...answer, ws_url: `${String(answer["ws_url"])}?access_token=${String(answer["ws_token"])}` }) }, 1, /carries a token in its query$/, /spec-kitty sync now/],
+    [
+      "a remote address without encryption",
+      { edit: (answer) => ({ ...answer, ws_url: "ws://live.example/ws" }) },
+      1,
+      /would carry the ticket in the clear to live\.example$/,
+      /spec-kitty sync now/,
+    ],
+    [
+      "an address with a token in its query",
+      {
+        edit: (answer) => ({
+          ...answer,
+          ws_url: `${String(answer["ws_url"])}?access_token=${String(answer["ws_token"])}`,
+        }),
+      },
+      1,
+      /carries a token in its query$/,
+      /spec-kitty sync now/,
+    ],
   ] satisfies [string, Fault, number, string | RegExp, string | RegExp][]) {
     test(`a ticket request that is answered with ${what} ends the watch with exit ${code}, without a connection`, async (t) => {
       const at = await watched(t);
@@ -52,7 +102,10 @@ withWebSocket(import.meta.url, () => {
       const [, said = "", next = ""] = /^error: (.*)\nhint: (.*)\n$/.exec(result.stderr) ?? [];
       const { error: told } = JSON.parse(result.stdout) as ErrorOutput;
       assert.deepEqual([told.message, told.hint], [said, next]);
-      for (const [text, expected] of [[said, error], [next, hint]] as const) {
+      for (const [text, expected] of [
+        [said, error],
+        [next, hint],
+      ] as const) {
         if (typeof expected === "string") assert.equal(text, expected);
         else assert.match(text, expected);
       }
@@ -141,11 +194,17 @@ withWebSocket(import.meta.url, () => {
     const at = await watched(t, { privateTeamspace: true });
     const running = at.watch();
     await at.saas.until(() => at.saas.sockets.size === 1);
-    assert.deepEqual([...at.saas.sockets].map(({ team }) => team), ["tm_alice"]);
+    assert.deepEqual(
+      [...at.saas.sockets].map(({ team }) => team),
+      ["tm_alice"],
+    );
     assert.equal((await at.here("auth team tm_acme")).code, 0);
     at.saas.closeSockets();
     await at.saas.until(() => at.tickets().length === 2 && at.saas.sockets.size === 1);
-    assert.deepEqual([...at.saas.sockets].map(({ team }) => team), ["tm_acme"]);
+    assert.deepEqual(
+      [...at.saas.sockets].map(({ team }) => team),
+      ["tm_acme"],
+    );
     await end(at, running);
   });
 
@@ -154,10 +213,17 @@ withWebSocket(import.meta.url, () => {
     at.saas.users.bob.teams = at.saas.users.alice.teams;
     const running = at.watch();
     await at.saas.until(() => at.saas.sockets.size === 1);
-    await storeSession(at.saas, at.env, { ...sessionOf(at.saas, { user: "bob", leftMs: 3_600_000 }), teams: [{ id: "tm_acme", name: "Acme Corp" }] });
+    await storeSession(at.saas, at.env, {
+      ...sessionOf(at.saas, { user: "bob", leftMs: 3_600_000 }),
+      teams: [{ id: "tm_acme", name: "Acme Corp" }],
+    });
     at.saas.closeSockets();
     await at.saas.until(() => at.tickets().length === 2 && at.saas.sockets.size === 1);
-    const asked = at.saas.requests.filter(({ path }) => path === "/api/v1/ws-token").map(({ headers }) => at.saas.accessTokens.get(headers.authorization?.slice("Bearer ".length) ?? "")?.session.user);
+    const asked = at.saas.requests
+      .filter(({ path }) => path === "/api/v1/ws-token")
+      .map(
+        ({ headers }) => at.saas.accessTokens.get(headers.authorization?.slice("Bearer ".length) ?? "")?.session.user,
+      );
     await end(at, running);
     assert.deepEqual(asked, ["alice", "bob"]);
   });

@@ -39,20 +39,104 @@ async function both(at: Tracked, args: string): Promise<{ shown: string; json: u
 }
 
 for (const [args, verb, parameters, result, shown] of [
-  ["status --provider linear --project kitty", "GET status", { provider: "linear", project_slug: "kitty" }, { provider: "linear", connected: true }, "  provider   linear\n  connected  true\n"],
-  ["mappings --provider linear --binding bind_1", "GET mappings", { provider: "linear", binding_ref: "bind_1" }, { mappings: [] }, "mappings: none\n"],
-  ["resources --provider jira --project kitty --binding bind_1", "GET resources", { provider: "jira", binding_ref: "bind_1" }, { resources: [{ id: "res_1", name: "Board" }] }, "resources\n  id res_1  name Board\n"],
-  ["pull --provider linear --project kitty", "POST pull", { provider: "linear", project_slug: "kitty", limit: 100 }, { items: [{ id: 1 }, { id: 2 }], next_cursor: null }, "  next_cursor  null\nitems\n  id 1\n  id 2\n"],
-  ["pull --provider linear --project kitty --limit 1 --cursor 1 --filters {\"state\":\"open\"}", "POST pull", { provider: "linear", project_slug: "kitty", limit: 1, cursor: "1", filters: { state: "open" } }, { items: [{ id: 2 }], next_cursor: null }, "  next_cursor  null\nitems\n  id 2\n"],
-  ["push --provider linear --project kitty --items [{\"id\":3}]", "POST push", { provider: "linear", project_slug: "kitty", items: [{ id: 3 }] }, { pushed: 1 }, "  pushed  1\n"],
-  ["run --provider linear --binding bind_1", "POST run", { provider: "linear", binding_ref: "bind_1", pull_first: true, limit: 100 }, { pulled: 2, pushed: 0 }, "  pulled  2\n  pushed  0\n"],
-  ["run --provider linear --binding bind_1 --no-pull --limit 1", "POST run", { provider: "linear", binding_ref: "bind_1", pull_first: false, limit: 1 }, { pulled: 1, pushed: 0 }, "  pulled  1\n  pushed  0\n"],
-  ["search door --provider linear", "POST issue-search", { provider: "linear", query_text: "door", limit: 20 }, { items: [{ id: 1 }, { id: 2 }] }, "items\n  id 1\n  id 2\n"],
-  ["search --key ENG-12 --provider linear --limit 1", "POST issue-search", { provider: "linear", query_key: "ENG-12", limit: 1 }, { items: [{ id: 1 }] }, "items\n  id 1\n"],
-  ["tickets --provider linear --project kitty", "POST list-tickets", { provider: "linear", project_slug: "kitty", limit: 20 }, { items: [{ id: 1 }, { id: 2 }] }, "items\n  id 1\n  id 2\n"],
-  ["bind --provider linear --project kitty", "POST bind-resolve", { provider: "linear", project_identity: { project_slug: "kitty" } }, { candidates: [{ candidate_token: "cand_1", name: "Board" }] }, "candidates\n  candidate_token cand_1  name Board\n"],
-  ["bind --provider linear --project kitty --candidate cand_1 --identity {\"repo\":\"a/b\"}", "POST bind-confirm", { provider: "linear", candidate_token: "cand_1", project_identity: { project_slug: "kitty", repo: "a/b" } }, { binding_ref: "bind_1" }, "  binding_ref  bind_1\n"],
-  ["bind --provider linear --project kitty --binding bind_1", "POST bind-validate", { provider: "linear", binding_ref: "bind_1", project_identity: { project_slug: "kitty" } }, { valid: true }, "  valid  true\n"],
+  [
+    "status --provider linear --project kitty",
+    "GET status",
+    { provider: "linear", project_slug: "kitty" },
+    { provider: "linear", connected: true },
+    "  provider   linear\n  connected  true\n",
+  ],
+  [
+    "mappings --provider linear --binding bind_1",
+    "GET mappings",
+    { provider: "linear", binding_ref: "bind_1" },
+    { mappings: [] },
+    "mappings: none\n",
+  ],
+  [
+    "resources --provider jira --project kitty --binding bind_1",
+    "GET resources",
+    { provider: "jira", binding_ref: "bind_1" },
+    { resources: [{ id: "res_1", name: "Board" }] },
+    "resources\n  id res_1  name Board\n",
+  ],
+  [
+    "pull --provider linear --project kitty",
+    "POST pull",
+    { provider: "linear", project_slug: "kitty", limit: 100 },
+    { items: [{ id: 1 }, { id: 2 }], next_cursor: null },
+    "  next_cursor  null\nitems\n  id 1\n  id 2\n",
+  ],
+  [
+    'pull --provider linear --project kitty --limit 1 --cursor 1 --filters {"state":"open"}',
+    "POST pull",
+    { provider: "linear", project_slug: "kitty", limit: 1, cursor: "1", filters: { state: "open" } },
+    { items: [{ id: 2 }], next_cursor: null },
+    "  next_cursor  null\nitems\n  id 2\n",
+  ],
+  [
+    'push --provider linear --project kitty --items [{"id":3}]',
+    "POST push",
+    { provider: "linear", project_slug: "kitty", items: [{ id: 3 }] },
+    { pushed: 1 },
+    "  pushed  1\n",
+  ],
+  [
+    "run --provider linear --binding bind_1",
+    "POST run",
+    { provider: "linear", binding_ref: "bind_1", pull_first: true, limit: 100 },
+    { pulled: 2, pushed: 0 },
+    "  pulled  2\n  pushed  0\n",
+  ],
+  [
+    "run --provider linear --binding bind_1 --no-pull --limit 1",
+    "POST run",
+    { provider: "linear", binding_ref: "bind_1", pull_first: false, limit: 1 },
+    { pulled: 1, pushed: 0 },
+    "  pulled  1\n  pushed  0\n",
+  ],
+  [
+    "search door --provider linear",
+    "POST issue-search",
+    { provider: "linear", query_text: "door", limit: 20 },
+    { items: [{ id: 1 }, { id: 2 }] },
+    "items\n  id 1\n  id 2\n",
+  ],
+  [
+    "search --key ENG-12 --provider linear --limit 1",
+    "POST issue-search",
+    { provider: "linear", query_key: "ENG-12", limit: 1 },
+    { items: [{ id: 1 }] },
+    "items\n  id 1\n",
+  ],
+  [
+    "tickets --provider linear --project kitty",
+    "POST list-tickets",
+    { provider: "linear", project_slug: "kitty", limit: 20 },
+    { items: [{ id: 1 }, { id: 2 }] },
+    "items\n  id 1\n  id 2\n",
+  ],
+  [
+    "bind --provider linear --project kitty",
+    "POST bind-resolve",
+    { provider: "linear", project_identity: { project_slug: "kitty" } },
+    { candidates: [{ candidate_token: "cand_1", name: "Board" }] },
+    "candidates\n  candidate_token cand_1  name Board\n",
+  ],
+  [
+    'bind --provider linear --project kitty --candidate cand_1 --identity {"repo":"a/b"}',
+    "POST bind-confirm",
+    { provider: "linear", candidate_token: "cand_1", project_identity: { project_slug: "kitty", repo: "a/b" } },
+    { binding_ref: "bind_1" },
+    "  binding_ref  bind_1\n",
+  ],
+  [
+    "bind --provider linear --project kitty --binding bind_1",
+    "POST bind-validate",
+    { provider: "linear", binding_ref: "bind_1", project_identity: { project_slug: "kitty" } },
+    { valid: true },
+    "  valid  true\n",
+  ],
 ] satisfies [string, string, object, object, string][]) {
   test(`FR-016 "tracker ${args}" asks ${verb} with the token and the team, and shows the result`, async (t) => {
     const at = await tracked(t);
@@ -145,7 +229,8 @@ test("FR-012 a revoked session ends a call with exit 4 and the command to run", 
 
 test("with the key of an earlier attempt the work is done only once", async (t) => {
   const at = await tracked(t);
-  const push = 'push --provider linear --project kitty --items [{"id":1}] --idempotency-key 3f2504e0-4f89-41d3-9a0c-0305e82c3301';
+  const push =
+    'push --provider linear --project kitty --items [{"id":1}] --idempotency-key 3f2504e0-4f89-41d3-9a0c-0305e82c3301';
   at.saas.faults.next(`${base}push/`, { reset: "after" });
   const lost = await at.tracker(push);
   assert.equal(lost.code, 3);
@@ -164,21 +249,39 @@ test("an asynchronous operation is waited for: its result, its failure, or exit 
   assert.deepEqual([done.code, done.stderr, JSON.parse(done.stdout)], [0, "", { pulled: 1, pushed: 0 }]);
   const polls = at.asked().slice(1);
   assert.equal(polls.length, 3);
-  assert.ok(polls.every(({ method, path, headers }) => method === "GET" && /\/operations\/[\w-]{36}\/$/.test(path) && headers["x-team-slug"] === "tm_acme"));
+  assert.ok(
+    polls.every(
+      ({ method, path, headers }) =>
+        method === "GET" && /\/operations\/[\w-]{36}\/$/.test(path) && headers["x-team-slug"] === "tm_acme",
+    ),
+  );
 
-  at.saas.tracker.asynchronous.set("run", { polls: 1, error: { error_code: "provider_down", message: "linear is down", retryable: true, source: "linear" } });
+  at.saas.tracker.asynchronous.set("run", {
+    polls: 1,
+    error: { error_code: "provider_down", message: "linear is down", retryable: true, source: "linear" },
+  });
   const failed = await at.fastTracker(call.replace(" --json", ""));
-  assert.deepEqual([failed.code, failed.stdout, failed.stderr], [3, "", "error: linear is down\nhint: Try again in a moment\n"]);
+  assert.deepEqual(
+    [failed.code, failed.stdout, failed.stderr],
+    [3, "", "error: linear is down\nhint: Try again in a moment\n"],
+  );
 
   at.saas.tracker.asynchronous.set("run", { polls: Infinity });
   const endless = await at.fastTracker(call.replace(" --json", ""), 1000);
   assert.deepEqual([endless.code, endless.stdout], [6, ""]);
-  assert.match(endless.stderr, /^error: operation "[\w-]{36}" did not finish within 300 s\nhint: It may still finish\. See: spec-kitty tracker status --provider PROVIDER\n$/);
+  assert.match(
+    endless.stderr,
+    /^error: operation "[\w-]{36}" did not finish within 300 s\nhint: It may still finish\. See: spec-kitty tracker status --provider PROVIDER\n$/,
+  );
 });
 
 test("after a 429 the request is sent once more when the service says, with the same key", async (t) => {
   const at = await tracked(t);
-  for (const fault of [{ body: { retry_after_seconds: 20 } }, { body: {}, headers: { "Retry-After": "20" } }, { body: "slow down" }] satisfies Fault[]) {
+  for (const fault of [
+    { body: { retry_after_seconds: 20 } },
+    { body: {}, headers: { "Retry-After": "20" } },
+    { body: "slow down" },
+  ] satisfies Fault[]) {
     const before = at.asked().length;
     at.saas.faults.next(`${base}push/`, { status: 429, ...fault });
     const { code, stderr } = await at.fastTracker('push --provider linear --project kitty --items [{"id":1}]');
@@ -189,24 +292,81 @@ test("after a 429 the request is sent once more when the service says, with the 
     // A hundred times as fast: 20 s are 200 ms, and 5 s are 50.
     assert.ok((second?.at ?? 0) - (first?.at ?? 0) >= (fault.body === "slow down" ? 45 : 190));
   }
-  at.saas.faults.always(`${base}push/`, { status: 429, body: { error_code: "rate_limited", message: "too fast", retry_after_seconds: 7 } });
+  at.saas.faults.always(`${base}push/`, {
+    status: 429,
+    body: { error_code: "rate_limited", message: "too fast", retry_after_seconds: 7 },
+  });
   const { code, stderr } = await at.fastTracker('push --provider linear --project kitty --items [{"id":1}]');
   assert.deepEqual([code, stderr], [3, "error: too fast\nhint: Try again in 7 seconds\n"]);
 });
 
 for (const [what, fault, code, error, hint] of [
-  ["that the user has to fix", { status: 409, body: { error_code: "binding_stale", message: "the board is gone", user_action_required: true } }, 1, "the board is gone", "Fix this on the service's website first"],
-  ["of the request", { status: 422, body: { code: "bad_filter", message: "no such field" } }, 1, "no such field", "See how it is connected: spec-kitty tracker status --provider PROVIDER"],
-  ["that may pass", { status: 502, body: { error_code: "provider_down", message: "linear is down", retryable: true } }, 3, "linear is down", "Try again in a moment"],
-  ["that may pass, at a known time", { status: 503, body: { message: "maintenance", retry_after_seconds: 90 } }, 3, "maintenance", "Try again in 2 minutes"],
-  ["that denies the team", { status: 403, body: { error_code: "not_a_team_member", message: "not a member of this team" } }, 5, "not a member of this team", /tracker status/],
-  ["that has a code and no words", { status: 409, body: { error_code: "binding_stale" } }, 1, 'the tracker answered 409 "binding_stale"', /tracker status/],
+  [
+    "that the user has to fix",
+    { status: 409, body: { error_code: "binding_stale", message: "the board is gone", user_action_required: true } },
+    1,
+    "the board is gone",
+    "Fix this on the service's website first",
+  ],
+  [
+    "of the request",
+    { status: 422, body: { code: "bad_filter", message: "no such field" } },
+    1,
+    "no such field",
+    "See how it is connected: spec-kitty tracker status --provider PROVIDER",
+  ],
+  [
+    "that may pass",
+    { status: 502, body: { error_code: "provider_down", message: "linear is down", retryable: true } },
+    3,
+    "linear is down",
+    "Try again in a moment",
+  ],
+  [
+    "that may pass, at a known time",
+    { status: 503, body: { message: "maintenance", retry_after_seconds: 90 } },
+    3,
+    "maintenance",
+    "Try again in 2 minutes",
+  ],
+  [
+    "that denies the team",
+    { status: 403, body: { error_code: "not_a_team_member", message: "not a member of this team" } },
+    5,
+    "not a member of this team",
+    /tracker status/,
+  ],
+  [
+    "that has a code and no words",
+    { status: 409, body: { error_code: "binding_stale" } },
+    1,
+    'the tracker answered 409 "binding_stale"',
+    /tracker status/,
+  ],
   ["in HTML", { status: 502, body: "<html><h1>Bad Gateway</h1></html>" }, 3, "HTTP 502", "Try again in a moment"],
-  ["in HTML, of the request", { status: 404, body: "<html><h1>Not Found</h1></html>" }, 1, "HTTP 404", /tracker status/],
-  ["in HTML that calls itself a success", { status: 200, body: "<html>welcome</html>" }, 1, /answered without a JSON object$/, /auth status/],
+  [
+    "in HTML, of the request",
+    { status: 404, body: "<html><h1>Not Found</h1></html>" },
+    1,
+    "HTTP 404",
+    /tracker status/,
+  ],
+  [
+    "in HTML that calls itself a success",
+    { status: 200, body: "<html>welcome</html>" },
+    1,
+    /answered without a JSON object$/,
+    /auth status/,
+  ],
   ["that breaks off", { malformed: true }, 1, /answered without a JSON object$/, /auth status/],
   ["that is no answer", { reset: "before" }, 3, /^cannot reach ".*\/tracker\/status\/"/, /Nothing was lost/],
-  ["S-008 that wants to draw on the terminal", { status: 400, body: { error_code: "x", message: "\u001b[2Jone\nerror: forged\r\u202etwo" } }, 1, "[2Jone error: forged two", /tracker status/],
+  [
+    "S-008 that wants to draw on the terminal",
+    { status: 400, body: { error_code: "x", message: "\u001b[2Jone\nerror: forged\r\u202etwo" } },
+    1,
+    "[2Jone error: forged two",
+    /tracker status/,
+  ],
 ] satisfies [string, Fault, number, string | RegExp, string | RegExp][]) {
   const [, number = "", rest = what] = /^(S-\d+ )?(.*)$/.exec(what) ?? [];
   test(`${number}a failure ${rest} is one error, one hint and exit ${code}`, async (t) => {
@@ -215,7 +375,10 @@ for (const [what, fault, code, error, hint] of [
     const result = await at.tracker("status --provider linear --project kitty");
     assert.deepEqual([result.code, result.stdout], [code, ""], result.stderr);
     const [, said = "", next = ""] = /^error: (.*)\nhint: (.*)\n$/.exec(result.stderr) ?? [];
-    for (const [text, expected] of [[said, error], [next, hint]] as const) {
+    for (const [text, expected] of [
+      [said, error],
+      [next, hint],
+    ] as const) {
       if (typeof expected === "string") assert.equal(text, expected);
       else assert.match(text, expected);
     }
@@ -226,7 +389,13 @@ for (const [what, fault, code, error, hint] of [
 test("S-008 the content of a result stays text on its line", async (t) => {
   const at = await tracked(t);
   const hostile = "\u001b[2Ja\nerror: forged\r\u202eb";
-  at.saas.faults.always(`${base}status/`, { body: { [hostile]: hostile, items: [hostile, { [hostile]: hostile, more: { a: hostile } }, null, 1, [hostile]], [`${hostile}s`]: [] } });
+  at.saas.faults.always(`${base}status/`, {
+    body: {
+      [hostile]: hostile,
+      items: [hostile, { [hostile]: hostile, more: { a: hostile } }, null, 1, [hostile]],
+      [`${hostile}s`]: [],
+    },
+  });
   const { code, stdout } = await at.tracker("status --provider linear --project kitty");
   assert.equal(code, 0);
   assert.doesNotMatch(stdout, /^\s*error:|(?!\n)[\p{Cc}\p{Cf}]/mu);
