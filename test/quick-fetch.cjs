@@ -3,7 +3,7 @@
 // compiled without that. Later versions of Node optimize what is used often, and nothing changes for them.
 "use strict";
 
-if (Number.parseInt(process.versions.node) < 22) {
+if (Number.parseInt(process.versions.node, 10) < 22) {
   const { compile } = WebAssembly;
   WebAssembly.compile = (source) => {
     process.getBuiltinModule("node:v8").setFlagsFromString("--liftoff-only");

@@ -374,12 +374,9 @@ function isSaid(message: string): boolean {
   return [...literals].some((frame) => {
     if (!frame.includes("…") || !frame.includes(" ")) return false;
     const filled = new RegExp(pattern(frame).source.replaceAll("[^]*", "(.+?)")).exec(message);
-    return (
-      filled !== null &&
-      filled
-        .slice(1)
-        .every((part) => part === "…" || literals.has(part) || literals.has(part.replace(ownIdentity.variable(""), "")))
-    );
+    return filled
+      ?.slice(1)
+      .every((part) => part === "…" || literals.has(part) || literals.has(part.replace(ownIdentity.variable(""), "")));
   });
 }
 
@@ -436,7 +433,7 @@ test("the table of re-created modules has those that are tested, and no other", 
   // What is tested beyond the modules has a title in words.
   const tested = [
     ...openid.matchAll(/\b(oidcc-client-test[\w-]*)/g),
-    ...fapi.matchAll(/(?:test\("|^ {2}\["|test\(`)([\w-]+-[\w-]+)(?:: |",)/gm),
+    ...fapi.matchAll(/(?:test\(\s*"|^ {2}\[\s*"|test\(`)([\w-]+-[\w-]+)(?:: |",)/gm),
   ].map(([, module]) => module);
   assert.deepEqual(said.sort(), [...new Set(tested)].sort());
 });

@@ -17,7 +17,7 @@ test("every action is pinned by its full commit hash, with the version it is", (
 
 test("no workflow may write anything, and only publishing gets a token that proves its identity", () => {
   for (const [name, text] of workflows) {
-    assert.match(text, /^permissions:( \{\}|\n  contents: read)\n/m, name);
+    assert.match(text, /^permissions:( \{\}|\n {2}contents: read)\n/m, name);
     const writes = [...text.matchAll(/^ *(\S+): *write/gm)].map(([, permission]) => permission);
     assert.deepEqual(writes, name === "publish.yml" ? ["id-token"] : [], name);
   }

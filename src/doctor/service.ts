@@ -2,7 +2,7 @@ import type { App } from "../app/app.ts";
 import { isAuthError, reasonOf, hint } from "../base/errors.ts";
 import { discardBody } from "../http/peek.ts";
 import { inWhile, isTransientStatus, retryAfter } from "../http/retry.ts";
-import { proxyFor, webSocketObstacle, type Proxy } from "../platform/proxy.ts";
+import { proxyFor, webSocketObstacle, type ProxyServer } from "../platform/proxy.ts";
 import { endpointOf, openConnection, resolveName, shakeHands, type Handshake } from "../platform/reachability.ts";
 import { failed, finder, type Finding } from "./finding.ts";
 
@@ -29,7 +29,7 @@ export async function examineService(app: App, endpoint: string, signal: AbortSi
 async function* examineSteps(
   { clock, fetch }: App,
   url: URL,
-  proxy: Proxy | undefined,
+  proxy: ProxyServer | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<Finding, void> {
   const limit = (): AbortSignal => AbortSignal.any([signal, clock.timeout(stepMs)]);

@@ -35,7 +35,7 @@ export function traced(fetch: Fetch, clock: Clock, say: (line: string) => void):
       const response = await fetch(input, init);
       const id = idHeaders.map((name) => response.headers.get(name)).find(Boolean);
       tell(
-        `< ${mark} ${response.status} ${response.statusText}`.trimEnd() + ` after ${took()}${id ? `, id ${id}` : ""}`,
+        `${`< ${mark} ${response.status} ${response.statusText}`.trimEnd()} after ${took()}${id ? `, id ${id}` : ""}`,
         response.headers,
       );
       return response;

@@ -1,4 +1,4 @@
-import { opendirSync, rmSync, statSync, unlink } from "node:fs";
+import { type Dir, opendirSync, rmSync, statSync, unlink } from "node:fs";
 import { join } from "node:path";
 import { systemErrorCode } from "../base/errors.ts";
 import { unwritable } from "./private-file-changes.ts";
@@ -6,7 +6,7 @@ import { unreadable } from "./private-files.ts";
 
 /** The names in a folder one by one, so that a folder of any size needs no memory; none when there is no such folder. */
 export function* namesIn(folder: string): Generator<string, void> {
-  let directory;
+  let directory: Dir;
   try {
     directory = opendirSync(folder, { bufferSize: 1024 });
   } catch (error) {

@@ -5,7 +5,7 @@ import type { Duplex } from "node:stream";
 import { connect } from "node:tls";
 import { shownAddress } from "../base/address.ts";
 import { reasonOf, ServiceError, hint, type Hint } from "../base/errors.ts";
-import { bypassProxy, type Proxy } from "./proxy.ts";
+import { bypassProxy, type ProxyServer } from "./proxy.ts";
 
 /**
  * `fetch` through a proxy: a tunnel for `https:` (CONNECT, RFC 9110 §9.3.6), a request with a whole address for `http:`
@@ -21,7 +21,7 @@ import { bypassProxy, type Proxy } from "./proxy.ts";
  * @throws {@link ServiceError} `network_unavailable` when the proxy or the target cannot be reached, or the proxy refuses;
  * the signal's reason
  */
-export async function proxiedFetch(proxy: Proxy, url: URL, init: RequestInit = {}): Promise<Response> {
+export async function proxiedFetch(proxy: ProxyServer, url: URL, init: RequestInit = {}): Promise<Response> {
   const signal = init.signal ?? undefined;
   try {
     signal?.throwIfAborted();
@@ -54,7 +54,7 @@ export async function proxiedFetch(proxy: Proxy, url: URL, init: RequestInit = {
 }
 
 /** Asks the proxy itself. `agent: false`, since the default agent may have been told to use a proxy of its own. */
-function askProxy(proxy: Proxy, options: RequestOptions): ClientRequest {
+function askProxy(proxy: ProxyServer, options: RequestOptions): ClientRequest {
   const { protocol, hostname, port } = new URL(proxy.address);
   const credentials = proxy.authorization && { "proxy-authorization": proxy.authorization.reveal() };
   const request = protocol === "https:" ? httpsRequest : httpRequest;
@@ -67,12 +67,12 @@ function askProxy(proxy: Proxy, options: RequestOptions): ClientRequest {
   });
 }
 
-function withWholeAddress(proxy: Proxy, url: URL, options: RequestOptions): ClientRequest {
+function withWholeAddress(proxy: ProxyServer, url: URL, options: RequestOptions): ClientRequest {
   return askProxy(proxy, { ...options, path: url.origin + url.pathname + url.search });
 }
 
 /** The request inside the tunnel; the proxy sees the host's name and ciphertext, and the credentials end at the proxy. */
-async function throughTunnel(proxy: Proxy, url: URL, options: RequestOptions): Promise<ClientRequest> {
+async function throughTunnel(proxy: ProxyServer, url: URL, options: RequestOptions): Promise<ClientRequest> {
   const authority = `${url.hostname}:${url.port || "443"}`;
   const socket = await new Promise<Duplex>((resolve, reject) => {
     askProxy(proxy, { method: "CONNECT", path: authority, headers: { host: authority }, signal: options.signal })
@@ -126,7 +126,7 @@ function bodyOf(answer: IncomingMessage, signal: AbortSignal | null | undefined)
   });
 }
 
-function refused(proxy: Proxy, url: URL, status: number): ServiceError {
+function refused(proxy: ProxyServer, url: URL, status: number): ServiceError {
   const hints: Partial<Record<number, Hint>> = {
     407: proxy.authorization
       ? hint`The proxy does not accept the user name and password in ${proxy.variable}: correct them there`
@@ -142,7 +142,7 @@ function refused(proxy: Proxy, url: URL, status: number): ServiceError {
   );
 }
 
-function unreachable(proxy: Proxy, url: URL, cause: unknown): ServiceError {
+function unreachable(proxy: ProxyServer, url: URL, cause: unknown): ServiceError {
   return new ServiceError(
     "network_unavailable",
     `cannot reach ${shownAddress(url)} via proxy ${proxy.address} (${reasonOf(cause)})`,

@@ -5,7 +5,7 @@ import { Secret } from "../base/secret.ts";
 import type { Environment } from "./paths.ts";
 
 /** A forward proxy that a variable of the environment names. */
-export interface Proxy {
+export interface ProxyServer {
   /** The variable that names it, such as `HTTPS_PROXY`. */
   readonly variable: string;
   /** Scheme, host and port, such as `http://proxy.example:3128`: without secrets. */
@@ -29,7 +29,7 @@ export interface Proxy {
  * @returns undefined when the request goes there directly
  * @throws {@link AuthError} `configuration_invalid` when the variable does not hold the address of a proxy
  */
-export function proxyFor(url: URL, env: Environment): Proxy | undefined {
+export function proxyFor(url: URL, env: Environment): ProxyServer | undefined {
   const found = variable(env, /^(?:https|wss):$/.test(url.protocol) ? "https_proxy" : "http_proxy");
   if (found === undefined || isThisMachine(url.hostname)) return undefined;
   const exempt = variable(env, "no_proxy")?.value ?? "";
@@ -126,7 +126,7 @@ function matches(entry: string, url: URL): boolean {
   return range.check(host, family);
 }
 
-function parse({ name, value }: Variable): Proxy {
+function parse({ name, value }: Variable): ProxyServer {
   // Without the value itself: wherever it is wrong, there may be a password in it.
   const refuse = (why: string): AuthError =>
     new AuthError("configuration_invalid", `${name} ${why}`, {

@@ -1,5 +1,6 @@
 import { AuthError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { ProcessLock } from "../platform/process-lock/holder.ts";
 import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 import { drainArtifacts } from "./artifacts.ts";
 import type { BatchLimits } from "./batch.ts";
@@ -61,7 +62,7 @@ async function drainScope(
   report: DrainReport,
   options: DrainAccountOptions,
 ): Promise<AuthError | undefined> {
-  let lock;
+  let lock: ProcessLock | undefined;
   try {
     lock = await acquireProcessLock(scope.lock, {
       clock: options.clock,

@@ -62,7 +62,7 @@ test("no warning of the runtime's own reaches the user of any command", async (t
         spec: { interactive: false, cluster: { server: "https://cluster.example" } },
       }),
     };
-    let result;
+    let result: Awaited<ReturnType<typeof runCommand>>;
     if (until !== undefined) {
       const running = startCommand(t, line, env);
       await running.shows(until);

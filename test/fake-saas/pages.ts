@@ -3,7 +3,7 @@ import type { FakeUser, UserName } from "./users.ts";
 
 const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
-function escape(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? "");
 }
 
@@ -19,9 +19,9 @@ export function page(status: number, title: string, text: string, form = ""): An
     },
     body: `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${escape(title)}</title>
+<title>${escapeHtml(title)}</title>
 <style>body{font:16px/1.5 system-ui;max-width:30rem;margin:4rem auto;padding:0 1rem}button{font:inherit;margin:1rem 1rem 0 0}</style>
-</head><body><h1>${escape(title)}</h1><p>${escape(text)}</p>
+</head><body><h1>${escapeHtml(title)}</h1><p>${escapeHtml(text)}</p>
 ${form}</body></html>
 `,
   };
@@ -33,8 +33,8 @@ export function consentPage(action: string, request: string, scope: string, user
     200,
     "Allow access?",
     `spec-kitty asks for: ${scope}`,
-    `<form method="post" action="${escape(action)}">
-<input type="hidden" name="request" value="${escape(request)}">
+    `<form method="post" action="${escapeHtml(action)}">
+<input type="hidden" name="request" value="${escapeHtml(request)}">
 ${accountChoice(users)}
 ${BUTTONS}
 </form>`,
@@ -47,8 +47,8 @@ export function devicePage(action: string, userCode: string, users: Record<UserN
     200,
     "Connect a device",
     "Enter the code that your device shows.",
-    `<form method="post" action="${escape(action)}">
-<label>Code <input name="user_code" value="${escape(userCode)}" autocomplete="off" required></label><br>
+    `<form method="post" action="${escapeHtml(action)}">
+<label>Code <input name="user_code" value="${escapeHtml(userCode)}" autocomplete="off" required></label><br>
 ${accountChoice(users)}
 ${BUTTONS}
 </form>`,
@@ -60,7 +60,7 @@ const BUTTONS = `<button id="approve" name="decision" value="approve">Approve</b
 
 function accountChoice(users: Record<UserName, FakeUser>): string {
   const options = Object.entries(users).map(
-    ([name, user]) => `<option value="${escape(name)}">${escape(user.name ?? name)}</option>`,
+    ([name, user]) => `<option value="${escapeHtml(name)}">${escapeHtml(user.name ?? name)}</option>`,
   );
   return `<label>Account <select name="user">${options.join("")}</select></label><br>`;
 }

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import { proxiedFetch } from "../../src/platform/proxied-fetch.ts";
-import { proxyFor, type Proxy } from "../../src/platform/proxy.ts";
+import { proxyFor, type ProxyServer } from "../../src/platform/proxy.ts";
 import { startProxy, type ProxyBehaviour, type TestProxy } from "../helpers/proxy.ts";
 import type { AuthError } from "../../src/base/errors.ts";
 import { hintOf } from "../helpers/hint.ts";
@@ -13,7 +13,7 @@ import { hintOf } from "../helpers/hint.ts";
 interface Setting extends AsyncDisposable {
   proxy: TestProxy;
   /** As the variable names it, with credentials. */
-  via(credentials?: string): Proxy;
+  via(credentials?: string): ProxyServer;
 }
 
 /** A service that only the proxy can resolve, as `http://service.test`. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { test } from "node:test";
-import { AuthError, ServiceError } from "../../src/base/errors.ts";
+import { type AuthError, ServiceError } from "../../src/base/errors.ts";
 import { startBackground } from "../../src/sync/background.ts";
 import { standingClock } from "./support.ts";
 

@@ -1,4 +1,4 @@
-import { AuthError, ServiceError, hint } from "../../base/errors.ts";
+import { type AuthError, ServiceError, hint } from "../../base/errors.ts";
 import { nextLink } from "../../http/link.ts";
 import { targetOf } from "../../http/token-target.ts";
 import { showAnswer } from "../api/answer.ts";

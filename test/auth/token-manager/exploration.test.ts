@@ -29,8 +29,8 @@ const mutations: Readonly<Record<string, Mutation & { seed?: number }>> = {
   },
   "that sends without asking whether it still has the lock": {
     file: "src/auth/token-manager/refresh-request.ts",
-    from: "if (!lock.held()) throw",
-    to: "if (false) throw",
+    from: "if (!lock.held())",
+    to: "if (false)",
   },
   "that stores a refreshed session after a logout": {
     file: "src/auth/session-store.ts",

@@ -146,7 +146,7 @@ for (const [args, verb, parameters, result, shown] of [
     assert.deepEqual(json, result);
     assert.equal(requests.length, 2);
     for (const { method, path, query, body, headers } of requests) {
-      assert.equal(`${method} ${path}`, verb.replace(" ", ` ${base}`) + "/");
+      assert.equal(`${method} ${path}`, `${verb.replace(" ", ` ${base}`)}/`);
       assert.deepEqual(method === "GET" ? Object.fromEntries(query) : JSON.parse(body), parameters);
       assert.equal(headers["x-team-slug"], "tm_acme");
       assert.equal(at.saas.issued.get(headers.authorization?.replace("Bearer ", "") ?? ""), "access_token");
