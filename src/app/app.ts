@@ -7,6 +7,7 @@ import type { Fetch } from "../base/runtime-types.ts";
 import type { Keychain } from "../auth/secure-storage/keychain.ts";
 import { SealedFile, type KeySource } from "../auth/secure-storage/sealed-file.ts";
 import type { KeyHeader, SimpleVault, Vault } from "../auth/secure-storage/vault.ts";
+import { requireProfile, type ProfileInUse } from "../auth/session.ts";
 import { SessionStore, type AwaitedProcess } from "../auth/session-store.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
 import { ownIdentity, type Identity } from "../base/identity.ts";
@@ -43,6 +44,13 @@ export interface App {
   /** Whether that is in the sealed file, and not in a place of the embedding program. */
   readonly isSealed: boolean;
   readonly store: SessionStore;
+  /**
+   * The profile in use, decided once: the one that an option or a variable names, else the one chosen for the folder, else the active one.
+   *
+   * @param options - `mayBeNew`: whether it may be named and not exist; by default only where a token from the environment needs none
+   * @throws {@link NotAuthenticatedError} when it must exist and does not; {@link AuthError} `storage_…`
+   */
+  profileInUse(options?: { mayBeNew?: boolean }): Promise<ProfileInUse>;
   /** The token manager of the profile in use at the service in use, or of a named profile or service. */
   tokens(profile?: string, service?: string): TokenManager;
   /** `fetch` with the token of the profile in use. */
@@ -128,8 +136,10 @@ export function createApp(overrides: AppOverrides = {}): App {
     overrides.onWait?.(awaited);
   };
   const managers = new Map<string, TokenManager>();
-  const tokens = (profile = settings.profile?.value, service = settings.service?.value): TokenManager => {
-    const name = JSON.stringify([profile, service]);
+  const typed = settings.profile && { name: settings.profile.value, source: settings.profile.source };
+  const tokens = (named?: string, service = settings.service?.value): TokenManager => {
+    const profile = named === undefined ? typed : { name: named, source: "profile" };
+    const name = JSON.stringify([profile?.name, service]);
     let manager = managers.get(name);
     if (manager === undefined) {
       manager = new TokenManager({ store: store(), profile, service, accessToken: settings.accessToken, clock, fetch });
@@ -178,6 +188,10 @@ export function createApp(overrides: AppOverrides = {}): App {
       return store();
     },
     tokens,
+    async profileInUse({ mayBeNew = settings.accessToken !== undefined } = {}) {
+      const inUse = tokens().pinProfile(await store().read());
+      return mayBeNew ? inUse : requireProfile(inUse);
+    },
     get authorizedFetch() {
       return authorizedFetch();
     },

@@ -1,6 +1,6 @@
 import { createApp, type App } from "./app.ts";
 import type { Auth, AuthEvents, AuthOptions, AuthSession } from "./auth.ts";
-import { boundToken, type Profile, type Session } from "../auth/session.ts";
+import { boundToken, type Profile, type ProfileInUse, type Session } from "../auth/session.ts";
 import { isAlive } from "../auth/token-manager/current-session.ts";
 import type { TokenManager } from "../auth/token-manager/token-manager.ts";
 import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
@@ -69,10 +69,10 @@ export function createAuth(options: AuthOptions): Auth {
     );
     return manager;
   };
-  const chosen = async (): Promise<{ name: string; stored: Profile | undefined }> => {
-    const { active, profiles } = await app.store.read();
-    const name = tokens().settle(active);
-    return { name, stored: profiles.get(name) };
+  const inUse = (): Promise<ProfileInUse> => {
+    tokens();
+    // Nobody is logged in there yet: that is an answer here, and no error.
+    return app.profileInUse({ mayBeNew: true });
   };
 
   return {
@@ -94,7 +94,7 @@ export function createAuth(options: AuthOptions): Auth {
     logout: ({ force = false, signal } = {}) =>
       spoken(async () => {
         const { logout } = await import("../auth/flows/logout.ts");
-        const { name: profile, stored } = await chosen();
+        const { name: profile, profile: stored } = await inUse();
         const exchange = { fetch: app.fetch, clock: app.clock, signal };
         const outcome = await logout(profile, {
           store: app.store,
@@ -126,7 +126,7 @@ export function createAuth(options: AuthOptions): Auth {
       }),
     session: () =>
       spoken(async () => {
-        const { name, stored } = await chosen();
+        const { name, profile: stored } = await inUse();
         // What belongs to another service is nobody's login here: its tokens are not given out either.
         const isOurs = stored !== undefined && stored.service === (app.settings.service?.value ?? stored.service);
         return isOurs && stored.session !== undefined && isAlive(stored.session, app.clock.now())

@@ -162,11 +162,44 @@ export function isProfileName(text: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(text);
 }
 
-/** The error for a profile that was named (by `source`) and does not exist, so that a typing mistake never acts as another account. */
+/** A profile's name, and who named it. */
+export interface NamedProfile {
+  readonly name: string;
+  /**
+   * The option or the variable; `profile` where the program itself names it; `--here in …` for the user's choice for a folder; `active` where
+   * nobody does.
+   */
+  readonly source: string;
+}
+
+/** The profile that a command or a program is about. */
+export interface ProfileInUse extends NamedProfile {
+  /** Undefined when there is none of that name. */
+  readonly profile: Profile | undefined;
+  readonly all: Profiles;
+}
+
+/** The profile in use where neither the user nor the program names one: the one chosen for the folder, else the active one. */
+export function unnamedProfile({ active, here }: Profiles): NamedProfile {
+  return { name: active, source: here === undefined ? "active" : `--here in ${here}` };
+}
+
+/**
+ * The profile in use, which must exist if anybody has named it: a typing mistake must neither act as another account nor be ignored.
+ *
+ * @throws {@link NotAuthenticatedError} when it does not
+ */
+export function requireProfile(inUse: ProfileInUse): ProfileInUse {
+  const { name, source, profile, all } = inUse;
+  if (profile === undefined && source !== "active") throw unknownProfile(name, all, source);
+  return inUse;
+}
+
+/** The error for a profile that was named and does not exist. */
 export function unknownProfile(
   name: string,
   { active, here, profiles }: Profiles,
-  source?: string,
+  source: string = "profile",
 ): NotAuthenticatedError {
   const known = profiles.size === 0 ? "" : `Known: ${[...profiles.keys()].join(", ")}. `;
   const another =
@@ -174,7 +207,7 @@ export function unknownProfile(
       ? hint`. To choose another here: ${{ command: "auth switch", options: ["--here"] }}`
       : "";
   return new NotAuthenticatedError(
-    `there is no profile "${name}"${source === undefined ? "" : `, which ${source} names`}`,
+    `there is no profile "${name}"${source === "profile" ? "" : `, which ${source} names`}`,
     {
       hint: isProfileName(name)
         ? hint`${known}To create it: ${login(name)}${another}`

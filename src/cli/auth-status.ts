@@ -1,7 +1,6 @@
 import type { App } from "../app/app.ts";
-import { defaultTeam, type Profile, type Session } from "../auth/session.ts";
+import { defaultTeam, type ProfileInUse, type Session } from "../auth/session.ts";
 import { isAlive } from "../auth/token-manager/current-session.ts";
-import { chosenFor } from "./chosen-profile.ts";
 import { timeHere } from "./format.ts";
 import type { AuthStatus, StorageStatus } from "./json-output.ts";
 
@@ -12,12 +11,12 @@ export function endOfSession({ accessTokenExpiresAt: ends, clockOffsetMs }: Sess
     : `log in again at ${timeHere(ends - clockOffsetMs, now)}`;
 }
 
-/** The status of a profile, as far as it is known without asking the service. `here`: the folder that it was chosen for. */
-export function statusOf(name: string, profile: Profile | undefined, app: App, here?: string): AuthStatus {
+/** The status of a profile, as far as it is known without asking the service. */
+export function statusOf({ name, source, profile }: Omit<ProfileInUse, "all">, app: App): AuthStatus {
   const known = {
     checked: false,
     profile: name,
-    profileSource: app.settings.profile?.source ?? (here === undefined ? "active" : chosenFor(here)),
+    profileSource: source,
     ...(profile && { service: profile.service }),
     ...(profile?.issuer !== undefined && profile.issuer !== profile.service && { issuer: profile.issuer }),
     storage: storageOf(app),

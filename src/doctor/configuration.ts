@@ -1,36 +1,34 @@
 import type { App } from "../app/app.ts";
 import { secretVariables } from "../app/settings.ts";
-import type { Profiles } from "../auth/session.ts";
-import { hint } from "../base/errors.ts";
+import { requireProfile, type ProfileInUse } from "../auth/session.ts";
+import { hint, isAuthError } from "../base/errors.ts";
 import { finder, type Finding } from "./finding.ts";
 
 /** The variables that are read and may be shown. Those that are secrets are in the settings only. */
 const variables = ["SAAS_URL", "CLIENT_ID", "PROFILE", "STORAGE", "CONFIG_DIR", "TRACE"];
 
-/** What is configured, and by what. `profiles`: undefined when they cannot be read. */
-export function examineConfiguration(app: App, profiles: Profiles | undefined): Finding[] {
-  return [chosenProfile(app, profiles), service(app, profiles), ...knownVariables(app), ...unknownVariables(app)];
+/** What is configured, and by what. `inUse`: undefined when the profiles cannot be read. */
+export function examineConfiguration(app: App, inUse: ProfileInUse | undefined): Finding[] {
+  return [chosenProfile(app, inUse), service(app, inUse), ...knownVariables(app), ...unknownVariables(app)];
 }
 
-function chosenProfile({ settings: { profile } }: App, profiles: Profiles | undefined): Finding {
+function chosenProfile({ settings }: App, inUse: ProfileInUse | undefined): Finding {
   const report = finder("D101", "profile");
-  if (profile !== undefined) return report("ok", `"${profile.value}", named by ${profile.source}`);
-  if (profiles === undefined) return report("ok", "the active one; its name cannot be read");
-  const { active, here, profiles: all } = profiles;
-  if (here === undefined) return report("ok", `"${active}", the active one`);
-  if (all.has(active)) return report("ok", `"${active}", chosen for ${here}`);
-  return report(
-    "warning",
-    `"${active}", chosen for ${here}, does not exist; the profiles are: ${[...all.keys()].join(", ")}`,
-    [{ command: "auth switch", options: ["--here"] }],
-  );
+  const { name = settings.profile?.value, source = settings.profile?.source } = inUse ?? {};
+  if (source === undefined) return report("ok", "the active one; its name cannot be read");
+  try {
+    if (inUse !== undefined && settings.accessToken === undefined) requireProfile(inUse);
+  } catch (error) {
+    if (!isAuthError(error)) throw error;
+    return report("warning", error.message, error.next);
+  }
+  return report("ok", `"${name}", ${source === "active" ? "the active one" : `named by ${source}`}`);
 }
 
-function service({ identity, settings }: App, profiles: Profiles | undefined): Finding {
+function service({ identity, settings }: App, inUse: ProfileInUse | undefined): Finding {
   const report = finder("D102", "service");
   const { service } = settings;
-  const name = settings.profile?.value ?? profiles?.active;
-  const stored = name === undefined ? undefined : profiles?.profiles.get(name);
+  const { name, profile: stored } = inUse ?? {};
   if (service === undefined) {
     if (stored) return report("ok", `${stored.service}, remembered by profile "${name}"`);
     const fix = { variable: "SAAS_URL", value: "https://service.example" };

@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import type { App } from "../app/app.ts";
 import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.ts";
 import { keychainAccount } from "../auth/secure-storage/keychain.ts";
-import type { Profile, Profiles } from "../auth/session.ts";
+import type { Profile, ProfileInUse } from "../auth/session.ts";
 import type { LoginEnvironment } from "../platform/browser-or-device.ts";
 import { examineConfiguration } from "./configuration.ts";
 import type { Finding } from "./finding.ts";
@@ -25,27 +25,25 @@ export async function examine(
   repair: boolean,
   signal: AbortSignal,
 ): Promise<Finding[]> {
-  const { settings, clock, sealedFile } = app;
+  const { clock, sealedFile } = app;
   const limit = AbortSignal.any([signal, clock.timeout(limitMs)]);
   const keychain = examineKeychain(
     await app.keychain(),
     app.isKept ? keychainAccount(sealedFile) : undefined,
     app.platform,
   );
-  let profiles: Profiles | undefined;
+  let inUse: ProfileInUse | undefined;
   let unreadable: unknown;
   try {
-    profiles = await app.store.read();
+    inUse = await app.profileInUse({ mayBeNew: true });
   } catch (error) {
     unreadable = error;
   }
-  const name = settings.profile?.value ?? profiles?.active ?? "default";
-  const profile = profiles?.profiles.get(name);
-  const endpoint = protectedEndpoint(app, profile);
+  const endpoint = protectedEndpoint(app, inUse?.profile);
   const findings = [
-    ...examineConfiguration(app, profiles),
+    ...examineConfiguration(app, inUse),
     ...(endpoint === undefined ? [] : await examineService(app, endpoint, limit)),
-    ...(profiles === undefined ? [] : examineSession(name, profile, clock.now())),
+    ...(inUse === undefined ? [] : examineSession(inUse, clock.now())),
     ...examineStore(app, unreadable, repair),
     ...examineLocks(dirname(sealedFile.path), repair),
     await keychain,

@@ -1,10 +1,10 @@
-import { accountName, type Profile, type Session } from "../auth/session.ts";
+import { accountName, type ProfileInUse, type Session } from "../auth/session.ts";
 import { isAlive, refreshRemainingMs, remainingMs, soonMs } from "../auth/token-manager/current-session.ts";
 import { login } from "../base/errors.ts";
 import { finder, type Finding } from "./finding.ts";
 
 /** Who is logged in, and when both tokens expire, as far as this machine knows. */
-export function examineSession(name: string, profile: Profile | undefined, now: number): Finding[] {
+export function examineSession({ name, profile }: ProfileInUse, now: number): Finding[] {
   const session = profile?.session;
   const report = finder("D301", "session");
   if (profile === undefined || session === undefined)

@@ -97,9 +97,16 @@ test("each setting is reported with its source, and so is a variable that does n
   assert.equal(remembered.of("D104")[0]?.fix, "unset SPEC_KITTY_SAS_URL");
   const other = await examined(at.here, { SPEC_KITTY_SAAS_URL: "http://127.0.0.1:9" });
   assert.equal(other.of("D102")[0]?.severity, "warning");
-  assert.match(
-    (await examined(at.here, {}, " --profile work")).of("D101")[0]?.sentence ?? "",
-    /^"work", named by --profile/,
+  const [named] = (await examined(at.here, {}, " --profile default")).of("D101");
+  assert.deepEqual([named?.severity, named?.sentence], ["ok", '"default", named by --profile']);
+  const [mistyped] = (await examined(at.here, { SPEC_KITTY_PROFILE: "wrok" })).of("D101");
+  assert.deepEqual(
+    [mistyped?.severity, mistyped?.sentence, mistyped?.fix],
+    [
+      "warning",
+      'there is no profile "wrok", which SPEC_KITTY_PROFILE names',
+      "Known: default. To create it: spec-kitty auth login --profile wrok",
+    ],
   );
 });
 

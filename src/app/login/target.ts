@@ -18,8 +18,8 @@ import type { LoginOptions } from "./options.ts";
 /** Which profile a login is for, and where it goes: what the profile will remember of it, and why. */
 export interface LoginTarget extends Omit<Required<Profile>, "metadata" | "team" | "session" | "trustedHosts"> {
   readonly name: string;
-  /** The folder that the profile was chosen for, if it was. */
-  readonly here: string | undefined;
+  /** Who named the profile, see {@link NamedProfile}. */
+  readonly source: string;
   /** Why what is stored cannot be opened: it will be moved aside. Undefined where it can. */
   readonly unopened: AuthError | undefined;
   /** The stored profile; undefined when this login creates it. */
@@ -66,8 +66,7 @@ export async function loginTarget(
     unopened = error;
     return nobody;
   });
-  const name = app.tokens().settle(profiles.active);
-  const known = profiles.profiles.get(name);
+  const { name, source, profile: known } = app.tokens().pinProfile(profiles);
   const { service, issuer, server, resource }: Place =
     provider !== undefined
       ? placeOfProvider(provider, address, settings)
@@ -90,7 +89,7 @@ export async function loginTarget(
   return {
     name,
     unopened,
-    here: settings.profile === undefined ? profiles.here : undefined,
+    source,
     known,
     service,
     issuer,

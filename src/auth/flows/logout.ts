@@ -83,7 +83,8 @@ export async function endReplacedSession(replaced: Session, exchange: ExchangeOp
   await store.update((profiles) =>
     withProfile(profiles, profile, { service, clientId: replaced.clientId, team: undefined, session: replaced }),
   );
-  return (await endAtServer(replaced, new TokenManager({ store, profile, service, clock, fetch }), exchange)).outcome;
+  const tokens = new TokenManager({ store, profile: { name: profile, source: "profile" }, service, clock, fetch });
+  return (await endAtServer(replaced, tokens, exchange)).outcome;
 }
 
 /** @returns the outcome, and the session that it is about: the stored one, or what a refresh has made of it */

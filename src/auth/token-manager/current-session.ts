@@ -1,7 +1,16 @@
 import type { EventEmitter } from "node:events";
 import { AuthError, NotAuthenticatedError, hint } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { notLoggedIn, unknownProfile, type Profile, type Session } from "../session.ts";
+import {
+  notLoggedIn,
+  requireProfile,
+  unnamedProfile,
+  type NamedProfile,
+  type Profile,
+  type ProfileInUse,
+  type Profiles,
+  type Session,
+} from "../session.ts";
 import type { SessionStore } from "../session-store.ts";
 import type { AccessTokenOptions, TokenEvents } from "./access-token.ts";
 
@@ -25,12 +34,11 @@ export class CurrentSession {
   readonly #store: SessionStore;
   readonly #clock: Clock;
   readonly #events: EventEmitter<TokenEvents>;
-  readonly #requested: string | undefined;
-  #profile: string | undefined;
+  #named: NamedProfile | undefined;
   #service: string | undefined;
   #held: HeldSession | undefined;
 
-  /** `profile`: undefined for the one that is active at the first read; `service`: undefined for the profile's own. */
+  /** `profile`: undefined for the one that is in use at the first read; `service`: undefined for the profile's own. */
   constructor({
     store,
     clock,
@@ -41,24 +49,25 @@ export class CurrentSession {
     store: SessionStore;
     clock: Clock;
     events: EventEmitter<TokenEvents>;
-    profile: string | undefined;
+    profile: NamedProfile | undefined;
     service: string | undefined;
   }) {
     this.#store = store;
     this.#clock = clock;
     this.#events = events;
-    this.#requested = this.#profile = profile;
+    this.#named = profile;
     this.#service = service;
   }
 
   /** The profile's name, once it is decided. */
   get profile(): string {
-    return this.#profile ?? "default";
+    return this.#named?.name ?? "default";
   }
 
-  /** Decides the profile: the active one, unless that was decided before. A later switch does not change whose tokens a running program uses. */
-  settle(active: string): string {
-    return (this.#profile ??= active);
+  /** Decides the profile, unless that was decided before. A later switch does not change whose tokens a running program uses. */
+  pinProfile(all: Profiles): ProfileInUse {
+    this.#named ??= unnamedProfile(all);
+    return { ...this.#named, profile: all.profiles.get(this.#named.name), all };
   }
 
   /** The address of the service, without a trailing `/`. Throws `configuration_invalid` when nothing names one. */
@@ -70,12 +79,9 @@ export class CurrentSession {
     });
   }
 
-  /** The profile as it is stored now; undefined when there is none. Throws when the one that was requested does not exist. */
+  /** The profile as it is stored now; undefined when there is none. Throws as {@link requireProfile}. */
   async profileStored(): Promise<Profile | undefined> {
-    const stored = await this.#store.read();
-    const profile = stored.profiles.get(this.settle(stored.active));
-    if (profile === undefined && this.#requested !== undefined) throw unknownProfile(this.#requested, stored);
-    return profile;
+    return requireProfile(this.pinProfile(await this.#store.read())).profile;
   }
 
   /** The session as it is stored now. Throws {@link NotAuthenticatedError} when there is none, or it belongs to another service. */

@@ -3,7 +3,7 @@ import { AuthError, NotAuthenticatedError, hint, login } from "../../base/errors
 import type { Secret } from "../../base/secret.ts";
 import type * as runtime from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { Credential, Session } from "../session.ts";
+import type { Credential, NamedProfile, ProfileInUse, Profiles, Session } from "../session.ts";
 import type { SessionStore } from "../session-store.ts";
 import { CurrentSession } from "./current-session.ts";
 import type { AccessToken, AccessTokenOptions, TokenEventListeners, TokenEvents } from "./access-token.ts";
@@ -12,8 +12,8 @@ import type { SessionRefresher } from "./session-refresher.ts";
 /** What a {@link TokenManager} works with. @internal */
 export interface TokenManagerOptions {
   store: SessionStore;
-  /** The profile whose tokens are given out; undefined: the one that is active when the first token is asked for. */
-  profile?: string | undefined;
+  /** The profile whose tokens are given out; undefined: the one that is in use when the first token is asked for. */
+  profile?: NamedProfile | undefined;
   /** The service that the caller wants to talk to; undefined: the profile's own. */
   service?: string | undefined;
   /** A token to give out as is, from the environment: nothing is read, stored or refreshed then. */
@@ -188,9 +188,9 @@ export class TokenManager {
     await (await this.#loadRefresher()).end(accessToken);
   }
 
-  /** Decides the profile: the given one, unless that was decided before. For callers that have read the profiles and have to mean the same one. */
-  settle(active: string): string {
-    return this.#current.settle(active);
+  /** The profile in use, decided once: for callers that have read the profiles and have to mean the same one. @internal */
+  pinProfile(all: Profiles): ProfileInUse {
+    return this.#current.pinProfile(all);
   }
 
   /** Forgets what is in memory, after a login or a logout in this process: what is stored counts. @internal */

@@ -1,6 +1,5 @@
 import { hint } from "../../base/errors.ts";
 import { oneLine } from "../../base/text.ts";
-import { chosenProfile } from "../chosen-profile.ts";
 import { defineCommand, usageError, type Command } from "../command.ts";
 import { completionPlaces } from "../completion/places.ts";
 import { scripts } from "../completion/scripts.ts";
@@ -22,7 +21,7 @@ export const completion: Command = defineCommand({
   ],
   async run({ app, identity, out, commands }, _values, [shell = ""]) {
     if (shell === "profiles" || shell === "teams") {
-      const { profile, all } = await chosenProfile(app);
+      const { profile, all } = await app.profileInUse();
       const names =
         shell === "profiles" ? [...all.profiles.keys()] : (profile?.session?.teams ?? []).map(({ id }) => id);
       return names.forEach((each) => out.answer(oneLine(each)));

@@ -66,8 +66,7 @@ async function isForOurService({ app, out }: Context, asked: ReadonlyMap<string,
   // Only a name or an address, and a port: anything else might be read one way here and another way by git.
   if (!/^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i.test(host) || !/^https?:\/\//.test(origin) || !URL.canParse(origin))
     return false;
-  const { active, profiles } = await app.store.read();
-  const profile = profiles.get(app.settings.profile?.value ?? active);
+  const { profile } = await app.profileInUse();
   const service = app.settings.accessToken
     ? (app.settings.service?.value ?? profile?.service)
     : profile?.session && profile.service;

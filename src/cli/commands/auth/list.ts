@@ -1,7 +1,6 @@
 import { accountName } from "../../../auth/session.ts";
 import { isAlive } from "../../../auth/token-manager/current-session.ts";
 import { hint, login } from "../../../base/errors.ts";
-import { chosenFor } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, type Command } from "../../command.ts";
 import { table } from "../../format.ts";
 import type { ProfileList } from "../../json-output.ts";
@@ -15,7 +14,8 @@ export const list: Command = defineCommand({
     ["auth list --json", "the same for a program"],
   ],
   async run({ app, out }, values) {
-    const { active, here, profiles } = await app.store.read();
+    const { name, source, all } = await app.profileInUse({ mayBeNew: true });
+    const { active, profiles } = all;
     const answer: ProfileList = {
       profiles: [...profiles].map(([profile, { service, session }]) => ({
         profile,
@@ -41,9 +41,6 @@ export const list: Command = defineCommand({
       ];
     });
     out.answer(table([["", "PROFILE", "USER", "SERVICE", "STATE"], ...rows], out.columns));
-    const { profile } = app.settings;
-    if (profile === undefined && here !== undefined)
-      out.say(`Here, "${active}" is used, because of ${chosenFor(here)}.`);
-    if (profile && profile.value !== active) out.say(`Here, "${profile.value}" is used, because of ${profile.source}.`);
+    if (name !== active || source.startsWith("--here")) out.say(`Here, "${name}" is used, because of ${source}.`);
   },
 });

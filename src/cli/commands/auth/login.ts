@@ -171,7 +171,7 @@ export const login: Command = defineCommand({
     });
     const { already } = target;
     if (already !== undefined) {
-      if (asJson) out.json(statusOf(target.name, already, app, target.here));
+      if (asJson) out.json(statusOf({ ...target, profile: already }, app));
       else
         out.done(
           hint`Already logged in as ${accountName(already)}. To log in again: ${loginCommand(target.name, "--force")}`,
@@ -220,7 +220,7 @@ export const login: Command = defineCommand({
       const ends =
         session.refreshToken === undefined ? ` There is no refresh token: ${endOfSession(session, now)}.` : "";
       const kept = app.isKept ? "" : " Nothing was stored: the session ends with this command.";
-      if (asJson) out.json(statusOf(target.name, profile, app, target.here));
+      if (asJson) out.json(statusOf({ ...target, profile }, app));
       else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
       if (session.missingScope !== undefined)
         out.warn(`some of the requested scopes were not granted: ${session.missingScope}`);

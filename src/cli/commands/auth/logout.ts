@@ -2,7 +2,6 @@ import { logout as logOut, tokenName, unconfirmed, type LogoutOutcome } from "..
 import { accountName, withoutProfile, type Profiles } from "../../../auth/session.ts";
 import { keychainAccount } from "../../../auth/secure-storage/keychain.ts";
 import { AuthError, hint } from "../../../base/errors.ts";
-import { chosenProfile } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import type { LogoutOutput } from "../../json-output.ts";
 
@@ -77,7 +76,7 @@ async function afterwards({ app }: Context, forgotten: string | undefined): Prom
     forgotten === undefined
       ? await app.store.read()
       : await app.store.update((profiles) => withoutProfile(profiles, forgotten));
-  const current = app.settings.profile?.value ?? left.active;
+  const { name: current } = app.tokens().pinProfile(left);
   return [...left.profiles].flatMap(([name, profile]) =>
     name === current || profile.session === undefined ? [] : [`"${name}" as ${accountName(profile)}`],
   );
@@ -132,7 +131,7 @@ function revoked(outcome: LogoutOutcome): string {
 async function profilesToEnd({ app }: Context, all: boolean, force: boolean): Promise<Target[]> {
   if (all && force) return [];
   if (all) return [...(await app.store.read()).profiles].map(([name, { service }]) => [name, service]);
-  const { name, profile } = await chosenProfile(app);
+  const { name, profile } = await app.profileInUse();
   return [[name, profile?.service]];
 }
 

@@ -1,7 +1,6 @@
 import { notLoggedIn } from "../../../auth/session.ts";
 import { AuthError, reasonOf, systemErrorCode, hint } from "../../../base/errors.ts";
 import { runGit } from "../../../platform/git.ts";
-import { chosenProfile } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import type { GitSetup } from "../../json-output.ts";
 
@@ -16,7 +15,7 @@ export const setupGit: Command = defineCommand({
     ["auth setup-git --profile work", "with the login of the profile work"],
   ],
   async run({ app, identity, out }, values) {
-    const { name, profile } = await chosenProfile(app);
+    const { name, profile } = await app.profileInUse();
     if (profile === undefined) throw notLoggedIn(name);
     const { origin, pathname } = new URL(profile.service);
     const helper = `!${identity.command} auth git-credential${values.profile === undefined ? "" : ` --profile ${values.profile}`}`;

@@ -3,7 +3,6 @@ import { refreshRemainingMs, soonMs } from "../../../auth/token-manager/current-
 import { AuthError, hint, login } from "../../../base/errors.ts";
 import type { Identity } from "../../../base/identity.ts";
 import { endOfSession, statusOf } from "../../auth-status.ts";
-import { chosenProfile } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { duration } from "../../../base/duration.ts";
 import { columns } from "../../format.ts";
@@ -66,12 +65,9 @@ interface Findings {
 }
 
 async function ofProfile({ app, signal }: Context, check: boolean): Promise<Findings> {
-  const {
-    name,
-    profile,
-    all: { here },
-  } = await chosenProfile(app);
-  if (!check || profile?.session === undefined) return { found: statusOf(name, profile, app, here), profile };
+  const inUse = await app.profileInUse();
+  const { name, profile } = inUse;
+  if (!check || profile?.session === undefined) return { found: statusOf(inUse, app), profile };
   const { checkSession } = await import("../../../auth/flows/check-session.ts");
   let checked: boolean;
   try {
@@ -82,21 +78,19 @@ async function ofProfile({ app, signal }: Context, check: boolean): Promise<Find
     });
   } catch (error) {
     if (!(error instanceof AuthError) || error.code !== "session_ended") throw error;
-    return { found: { ...statusOf(name, { ...profile, session: undefined }, app, here), checked: true }, ended: error };
+    const found = statusOf({ ...inUse, profile: { ...profile, session: undefined } }, app);
+    return { found: { ...found, checked: true }, ended: error };
   }
-  const current = (await app.store.read()).profiles.get(name);
-  return { found: { ...statusOf(name, current, app, here), checked }, profile: current };
+  const current = await app.profileInUse({ mayBeNew: true });
+  return { found: { ...statusOf(current, app), checked }, profile: current.profile };
 }
 
 /** Requests go to the profile's service, or to the one that the environment names. The profile's own session is not used: nothing is said of it. */
 async function ofEnvironmentToken({ app, signal }: Context, check: boolean): Promise<Findings> {
-  const {
-    name,
-    profile,
-    all: { here },
-  } = await chosenProfile(app);
+  const inUse = await app.profileInUse();
+  const { profile } = inUse;
   const service = app.settings.service?.value ?? profile?.service;
-  const known = statusOf(name, profile && { ...profile, session: undefined }, app, here);
+  const known = statusOf({ ...inUse, profile: profile && { ...profile, session: undefined } }, app);
   const found: AuthStatus = {
     ...known,
     authenticated: true,

@@ -1,7 +1,6 @@
 import type { App } from "../../../app/app.ts";
 import { accountName, unknownProfile, type Profiles } from "../../../auth/session.ts";
 import { AuthError, NotAuthenticatedError, hint } from "../../../base/errors.ts";
-import { chosenFor } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, usageError, type Command, type Context } from "../../command.ts";
 import { columns } from "../../format.ts";
 import type { SwitchOutput } from "../../json-output.ts";
@@ -35,9 +34,8 @@ export const switchProfile: Command = defineCommand({
     out.done(
       `The active profile ${folder === undefined ? "" : `in ${folder} `}is "${name}"${profile ? `: ${profile.session ? accountName(profile) : "logged out"}, ${profile.service}` : ""}.`,
     );
-    const { active, here } = await app.store.read();
-    const { value, source } = app.settings.profile ?? { value: active, source: chosenFor(here ?? "") };
-    if (value !== name) out.warn(`here, "${value}" is still used, because of ${source}`);
+    const used = await app.profileInUse({ mayBeNew: true });
+    if (used.name !== name) out.warn(`here, "${used.name}" is still used, because of ${used.source}`);
     if (app.settings.accessToken)
       out.warn(`the token in ${identity.variable("ACCESS_TOKEN")} takes precedence over every profile`);
   },

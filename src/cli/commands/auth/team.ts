@@ -1,7 +1,6 @@
 import { defaultTeam, notLoggedIn, withProfile } from "../../../auth/session.ts";
 import { hint } from "../../../base/errors.ts";
 import { oneLine } from "../../../base/text.ts";
-import { chosenProfile } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import type { DefaultTeamOutput, TeamOutput } from "../../json-output.ts";
 
@@ -16,7 +15,7 @@ export const team: Command = defineCommand({
     ['auth team "Acme Corp"', "use this team from now on"],
   ],
   async run({ app, out }, values, [wanted]) {
-    let { name, profile } = await chosenProfile(app);
+    let { name, profile } = await app.profileInUse();
     if (profile?.session === undefined) throw notLoggedIn(name);
     if (wanted !== undefined) {
       const chosen = findTeam(wanted, profile.session.teams);

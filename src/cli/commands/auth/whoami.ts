@@ -2,7 +2,6 @@ import type { App } from "../../../app/app.ts";
 import { notLoggedIn } from "../../../auth/session.ts";
 import { oneLine } from "../../../base/text.ts";
 import { statusOf } from "../../auth-status.ts";
-import { chosenProfile } from "../../chosen-profile.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import type { WhoAmI } from "../../json-output.ts";
 
@@ -35,8 +34,9 @@ async function userOfEnvironment(app: App, signal: AbortSignal): Promise<WhoAmI>
 }
 
 async function userHere(app: App): Promise<WhoAmI> {
-  const { name, profile } = await chosenProfile(app);
-  const { authenticated, user } = statusOf(name, profile, app);
+  const inUse = await app.profileInUse();
+  const { name } = inUse;
+  const { authenticated, user } = statusOf(inUse, app);
   if (!authenticated || user === undefined) throw notLoggedIn(name);
   return { profile: name, user };
 }

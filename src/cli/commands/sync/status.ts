@@ -20,7 +20,11 @@ export const status: Command = defineCommand({
     ["sync status --check", "and whether the service accepts it"],
   ],
   async run({ app, out, signal }, values) {
-    const { active, profiles } = await app.store.read();
+    const {
+      name,
+      profile,
+      all: { profiles },
+    } = await app.profileInUse();
     // The queue keeps ids only: the names come from the users who are logged in here.
     const nameOf = ({ service, user }: Account): string =>
       [...profiles.values()].find(({ service: at, session }) => at === service && session?.user.id === user)?.session
@@ -45,9 +49,7 @@ export const status: Command = defineCommand({
       ]);
       out.answer(rows.length === 0 ? "The queue is empty." : columns(rows));
       if (health) out.answer(`Service: ${health.state.replaceAll("_", " ")}`);
-      const name = app.settings.profile?.value ?? active;
-      const isLoggedIn = profiles.get(name)?.session !== undefined;
-      if (rows.length > 0 && !isLoggedIn)
+      if (rows.length > 0 && profile?.session === undefined)
         out.warn(hint`not logged in (profile "${name}"), so nothing is sent; to log in: ${login(name)}`);
     }
     if (health === undefined || health.state === "connected") return 0;

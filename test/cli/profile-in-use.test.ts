@@ -7,6 +7,7 @@ import { denyingBrowser } from "../fake-saas/browser.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { twoAccounts } from "../helpers/accounts.ts";
 import { runCommand, type CommandEnvironment } from "../helpers/command.ts";
+import { withInput } from "../helpers/command-here.ts";
 import { storedSession } from "../helpers/stored-session.ts";
 
 test("the option takes precedence over the variable, that over the folder's choice, that over the active profile; status says which", async (t) => {
@@ -168,8 +169,10 @@ test("S-010 a file that does not name one of the user's profiles is ignored, wit
   );
 });
 
-test("a profile that does not exist is an error for every command but login, with a list of those that do", async (t) => {
-  const { inProject } = await twoAccounts(t);
+test("a profile that does not exist is an error for every command but login, which names who named it, and those that exist", async (t) => {
+  const { config, inProject } = await twoAccounts(t);
+  writeFileSync(join(config, "..", "spec.md"), "# Spec");
+  const payload = '{"wp_id":"WP01","title":"A","mission_slug":"m"}';
   for (const command of [
     "auth status",
     "auth whoami",
@@ -180,12 +183,26 @@ test("a profile that does not exist is an error for every command but login, wit
     "auth status --check",
     "auth exec-credential",
     "api GET /api/v1/me",
+    "auth setup-git",
+    `sync emit WPCreated --aggregate WP01 --payload ${payload}`,
+    "sync now",
+    "sync status",
+    `sync upload ${join(config, "..", "spec.md")} --project 6b0ed5a2-2a4c-4d83-9c3a-b5f0d4f7a111 --mission login`,
+    "tracker status --provider github --project one",
   ]) {
     const { code, stdout, stderr } = await inProject(`${command} --profile wrok`);
     assert.deepEqual([code, stdout], [4, ""], command);
-    assert.match(stderr, /^error: there is no profile "wrok"/, command);
+    assert.match(stderr, /^error: there is no profile "wrok", which --profile names\n/, command);
     assert.match(stderr, /^hint: Known: default, work\. To create it: spec-kitty auth login --profile wrok$/m, command);
   }
+  const byVariable = await inProject("sync status", { SPEC_KITTY_PROFILE: "wrok" });
+  assert.match(byVariable.stderr, /^error: there is no profile "wrok", which SPEC_KITTY_PROFILE names\n/);
+  assert.deepEqual(JSON.parse((await inProject("sync status --json")).stdout), { scopes: [] }, "nothing was queued");
+  const git = await withInput("protocol=https\nhost=service.example\n\n", () =>
+    inProject("auth git-credential get --profile wrok"),
+  );
+  assert.deepEqual([git.code, git.stdout], [4, ""]);
+  assert.match(git.stderr, /^error: there is no profile "wrok", which --profile names\n/);
   assert.equal((await inProject("auth list")).stdout.match(/logged in/g)?.length, 2, "nobody was logged out");
 });
 
