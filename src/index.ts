@@ -25,6 +25,7 @@ export function createAuthorizedFetch(overrides?: AppOverrides): AuthorizedFetch
 }
 
 export { createAuth } from "./app/create-auth.ts";
+export { serveSelf } from "./auth/secure-storage/keychain-program.ts";
 export type {
   Auth,
   AuthEvents,

@@ -108,7 +108,9 @@ export function createApp(overrides: AppOverrides = {}): App {
   );
   const keychain = lazily(async () => {
     const { createKeychain, keychainOf } = await import("../auth/secure-storage/keychain.ts");
-    return overrides.keychain === undefined ? createKeychain({ identity, clock, env }) : keychainOf(overrides.keychain);
+    return overrides.keychain === undefined
+      ? createKeychain({ identity, clock, folder, env })
+      : keychainOf(overrides.keychain);
   });
   const keySourceOf = async (header: KeyHeader): Promise<KeySource> => {
     if (header.source === "keychain")

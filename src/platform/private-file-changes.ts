@@ -89,7 +89,7 @@ export function reservePrivateFile(path: string, bytes: number): Reservation {
 }
 
 /** {@link reservePrivateFile} and its `commit` at once, for content that is known already and in a folder that was checked. */
-export function replacePrivateFile(path: string, content: string, options?: ReplaceOptions): void {
+export function replacePrivateFile(path: string, content: string | Uint8Array, options?: ReplaceOptions): void {
   explained(path, () => replaceFile(path, content, options));
 }
 

@@ -24,7 +24,7 @@ import { AuthError, systemErrorCode } from "../base/errors.ts";
 /** Room on disk for the next content of a file, taken before the content is known. */
 export interface Reservation {
   /** Puts the content in the file's place. Throws what the file system says; the old file is still there then. */
-  commit(content: string): void;
+  commit(content: string | Uint8Array): void;
   /** Releases the room. Does nothing after {@link Reservation.commit}. */
   discard(): void;
 }
@@ -98,7 +98,7 @@ export function temporaryPath(path: string): string {
 }
 
 /** {@link reserveFile} and {@link Reservation.commit} at once, for content that is known already. */
-export function replaceFile(path: string, content: string, options?: ReplaceOptions): void {
+export function replaceFile(path: string, content: string | Uint8Array, options?: ReplaceOptions): void {
   reserveFile(path, 0, options).commit(content);
 }
 

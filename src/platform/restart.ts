@@ -13,9 +13,11 @@ import { AuthError } from "../base/errors.ts";
  */
 export function restartWith(flags: readonly string[], signal: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...process.execArgv, ...flags, ...process.argv.slice(1)], {
-      stdio: ["inherit", "inherit", "inherit", "ipc"],
-    });
+    // A single executable takes its arguments for the program's, all of them.
+    const isSingle = process.getBuiltinModule?.("node:sea")?.isSea() === true;
+    const args = isSingle ? process.argv.slice(2) : [...process.execArgv, ...flags, ...process.argv.slice(1)];
+    const env = isSingle ? { ...process.env, NODE_OPTIONS: flags.join(" ") } : process.env;
+    const child = spawn(process.execPath, args, { env, stdio: ["inherit", "inherit", "inherit", "ipc"] });
     const end = (): void => {
       if (child.connected) child.disconnect();
     };

@@ -6,7 +6,7 @@ import { ownIdentity } from "../../src/base/identity.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { Secret } from "../../src/base/secret.ts";
 
-const keychain = createKeychain({ identity: ownIdentity, clock: systemClock, env: process.env });
+const keychain = createKeychain({ folder: () => "", identity: ownIdentity, clock: systemClock, env: process.env });
 const key = new Secret(Buffer.alloc(32, 7).toString("base64url"));
 
 // Ticks on while a call waits: the longest gap tells whether the event loop was blocked.

@@ -3,6 +3,7 @@ import module from "node:module";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openWayTo, type OpenFolder } from "../../platform/folders-above.ts";
+import { readPrivateFile } from "../../platform/private-files.ts";
 
 /** The native library, as files to try in this order (for one libc and another); or why there is none to use. */
 export type KeychainLibrary =
@@ -43,6 +44,26 @@ export function findKeychainLibrary(
   const files = judged.filter(({ open }) => open === undefined).map(({ file }) => file);
   const open = judged.find((one) => one.open)?.open;
   return files.length === 0 && open !== undefined ? { open } : { files };
+}
+
+/** The name of the library among the assets of a single executable of Node (`assets` in its configuration). */
+const asset = "keyring.node";
+
+/**
+ * The library that a single executable brings along, as a file: the system loads libraries from files only. It is compared with
+ * what the executable has, byte for byte, each time; the folder is one that only this user can change.
+ *
+ * @returns undefined where there is none
+ */
+export async function unpackedLibrary(folder: string): Promise<KeychainLibrary | undefined> {
+  const sea = process.getBuiltinModule?.("node:sea");
+  if (!sea?.isSea() || !(sea as { getAssetKeys?(): string[] }).getAssetKeys?.().includes(asset)) return undefined;
+  const bytes = Buffer.from(sea.getRawAsset(asset) as ArrayBuffer);
+  const path = join(folder, asset);
+  const { ensurePrivateFolder, replacePrivateFile } = await import("../../platform/private-file-changes.ts");
+  ensurePrivateFolder(folder);
+  if (!readPrivateFile(path)?.equals(bytes)) replacePrivateFile(path, bytes);
+  return { files: [path] };
 }
 
 /** A native file, and the paths at which it was looked up. */

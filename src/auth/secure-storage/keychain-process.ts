@@ -2,7 +2,9 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { dirname } from "node:path";
 import type { Socket } from "node:net";
 import type { Environment } from "../../platform/paths.ts";
+import { selfStart, type SelfStart } from "../../platform/self.ts";
 import type { KeychainLibrary } from "./keychain-library.ts";
+import { keychainProgram } from "./keychain-program.ts";
 
 export interface KeychainRequest {
   readonly operation: "read" | "write" | "remove";
@@ -18,56 +20,6 @@ export type KeychainAnswer =
   /** Where no Node can be started: what was there instead. */
   | { readonly noNode: string }
   | Exclude<KeychainLibrary, { files: unknown }>;
-
-/**
- * The program of the process that asks: the one place where the native library is loaded. It is given as text, not as a file:
- * bundled into one file with an embedding program, this module is that program, and started again it would not ask the keychain
- * but start itself, again and again.
- *
- * It takes the request from standard input, since a key must not show in a process list, and answers on a descriptor of its own,
- * since anything may print. An empty line comes first, as a sign of life.
- */
-const program = `
-const { readFileSync, writeSync } = require("node:fs");
-const reason = (error) => String((error && error.message) || error).split("\\n", 1)[0];
-const load = (files) => {
-  let failure;
-  for (const file of files) {
-    const library = { exports: {} };
-    try {
-      process.dlopen(library, file);
-      return library.exports;
-    } catch (error) {
-      failure = failure || error;
-    }
-  }
-  throw failure;
-};
-const answer = ({ files, operation, service, account, key }) => {
-  let library;
-  try {
-    library = load(files);
-  } catch (error) {
-    return { missing: reason(error) };
-  }
-  try {
-    // By name: otherwise the library falls back to the kernel's key ring, which forgets everything at logout. And bytes only: its
-    // text functions re-encode on Windows.
-    const entry = new library.Entry(service, account, { linux: { store: "secret-service" } });
-    if (operation === "write") entry.setSecret(Buffer.from(key, "base64url"));
-    if (operation === "remove") entry.deleteCredential();
-    const secret = operation === "read" ? entry.getSecret() : null;
-    return { key: secret && Buffer.from(secret).toString("base64url") };
-  } catch (error) {
-    return { failed: reason(error) };
-  }
-};
-writeSync(3, "\\n");
-writeSync(3, JSON.stringify(answer(JSON.parse(readFileSync(0, "utf8")))) + "\\n");
-`;
-
-/** Set in the environment of the process that asks, which must never start another. The same for tools of every name. */
-const marker = "IN_KEYCHAIN_PROCESS";
 
 /** The part of the environment that the process is given: how to find the session bus, a display and system libraries. No secret is among them. */
 const passed =
@@ -89,8 +41,9 @@ let ahead: KeychainProcess | undefined;
  * takes to load here. A process that is never asked ends with this one, and does not keep it alive.
  */
 export function startKeychainProcess(env: Environment): void {
-  if (whyNone() !== undefined) return;
-  ahead = start(env);
+  const self = selfStart(keychainProgram);
+  if ("impossible" in self) return;
+  ahead = start(env, self);
   keepAlive(ahead, "unref");
 }
 
@@ -99,19 +52,22 @@ export function startKeychainProcess(env: Environment): void {
  * threads before it exits: behind an unlock dialog that nobody answers, even `process.exit` would hang. A process can be killed.
  *
  * @param env - variables that take precedence over this process's own
+ * @param folder - where a single executable puts the library that it brings along
  * @throws what the system says when no process can be started, and the signal's reason
  */
 export async function askKeychainProcess(
   request: KeychainRequest,
   env: Environment,
   signal: AbortSignal,
+  folder: string,
 ): Promise<KeychainAnswer> {
-  const noNode = whyNone();
-  if (noNode !== undefined) return { noNode };
-  const library = (await import("./keychain-library.ts")).findKeychainLibrary();
+  const self = selfStart(keychainProgram);
+  if ("impossible" in self) return { noNode: self.impossible };
+  const { findKeychainLibrary, unpackedLibrary } = await import("./keychain-library.ts");
+  const library = (await unpackedLibrary(folder)) ?? findKeychainLibrary();
   if (!("files" in library)) return library;
   signal.throwIfAborted();
-  const asking = ahead ?? start(env);
+  const asking = ahead ?? start(env, self);
   const { child, said, ended } = asking;
   ahead = undefined;
   keepAlive(asking, "ref");
@@ -139,16 +95,9 @@ function keepAlive({ child, answer }: KeychainProcess, how: "ref" | "unref"): vo
     one?.[how]?.();
 }
 
-/** Why no process can be started that asks; undefined where one can. */
-function whyNone(): string | undefined {
-  if (process.env[marker] !== undefined) return "this process was itself started as one";
-  // A single executable runs its own program, whatever its arguments are.
-  return process.getBuiltinModule?.("node:sea")?.isSea() ? `"${process.execPath}" is a single executable` : undefined;
-}
-
-function start(env: Environment): KeychainProcess {
-  const child = spawn(process.execPath, ["--input-type=commonjs", "-e", program], {
-    env: { ...environmentOf(env), [marker]: "1", ELECTRON_RUN_AS_NODE: "1" },
+function start(env: Environment, { args, env: own }: Exclude<SelfStart, { impossible: string }>): KeychainProcess {
+  const child = spawn(process.execPath, args, {
+    env: { ...environmentOf(env), ...own },
     // Node starts in no folder that was removed, and where it starts Windows may look for libraries.
     cwd: dirname(process.execPath),
     stdio: ["pipe", "ignore", "ignore", "pipe"],

@@ -24,6 +24,8 @@ export interface KeychainOptions {
   /** The tool: its name is the service under which the entries are stored. */
   identity: Identity;
   clock: Clock;
+  /** The folder of everything that is stored. */
+  folder: () => string;
   /** On Linux it names the session bus. A variable that it does not have is taken from this process's own. */
   env: Environment;
   /** How long one call may take in all, in milliseconds; 3000 by default. */
@@ -42,7 +44,7 @@ const unlock = hint`Unlock it and run the command again, or keep the key elsewhe
  * The keychain of this system: macOS Keychain, Windows Credential Manager, or the Secret Service, through
  * `@napi-rs/keyring`. Each call answers within its time limit, whatever the keychain does.
  */
-export function createKeychain({ identity, clock, env, timeoutMs = 3000, ask }: KeychainOptions): Keychain {
+export function createKeychain({ identity, clock, folder, env, timeoutMs = 3000, ask }: KeychainOptions): Keychain {
   const service = identity.name;
   const call = async (request: Omit<KeychainRequest, "service">): Promise<Secret | undefined> => {
     const limit = clock.timeout(timeoutMs);
@@ -52,6 +54,7 @@ export function createKeychain({ identity, clock, env, timeoutMs = 3000, ask }: 
         { ...request, service },
         env,
         limit,
+        folder(),
       );
     } catch (cause) {
       if (!limit.aborted)

@@ -39,7 +39,7 @@ function environment(t: TestContext, variables: Readonly<Record<string, string>>
 }
 
 function ask(env: Readonly<Record<string, string | undefined>> = {}, timeoutMs = 20_000): Promise<KeychainAnswer> {
-  return askKeychainProcess(write, env, AbortSignal.timeout(timeoutMs));
+  return askKeychainProcess(write, env, AbortSignal.timeout(timeoutMs), "");
 }
 
 test(

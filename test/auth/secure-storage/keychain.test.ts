@@ -19,6 +19,7 @@ function keychainThat(
   timedOut?: AbortSignal,
 ): Keychain {
   return createKeychain({
+    folder: () => "",
     identity: ownIdentity,
     clock: { ...systemClock, timeout: () => timedOut ?? new AbortController().signal },
     env: {},
@@ -53,6 +54,7 @@ test("another tool's keys are stored under its own name", async () => {
   const services: string[] = [];
   const ask = async ({ service }: KeychainRequest): Promise<KeychainAnswer> => (services.push(service), { key: null });
   await createKeychain({
+    folder: () => "",
     identity: createIdentity({ name: "acme", version: "1.0.0" }),
     clock: systemClock,
     env: {},
@@ -142,7 +144,13 @@ test("a program given to Node with -e is not run again to ask the keychain", asy
 test("S-005 the key is in no argument of the process that asks the keychain, and in no error", async () => {
   // No session bus: the real process answers that there is no keychain.
   const env = { DBUS_SESSION_BUS_ADDRESS: undefined, XDG_RUNTIME_DIR: undefined };
-  const keychain = createKeychain({ identity: ownIdentity, clock: systemClock, env, timeoutMs: 20_000 });
+  const keychain = createKeychain({
+    folder: () => "",
+    identity: ownIdentity,
+    clock: systemClock,
+    env,
+    timeoutMs: 20_000,
+  });
   const error = await refusal(keychain.write("a", key));
   assert.equal(error.code, "keychain_unavailable");
   assert.ok(!JSON.stringify([error.message, error.hint, String(error.cause)]).includes(key.reveal()));
