@@ -1,30 +1,53 @@
-import { reasonOf, hint } from "../base/errors.ts";
+import { AuthError, reasonOf, hint } from "../base/errors.ts";
 import { isNestedTooDeeply } from "../http/json-members.ts";
-import { openUserFile, readUserFile, standardInput, type UserFileWriter } from "../platform/user-files.ts";
+import { standardInput } from "../platform/standard-input.ts";
+import { openUserFile, readUserFile, tooLong, type UserFileWriter } from "../platform/user-files.ts";
 import { usageError } from "./command.ts";
 
 // Everything here throws `usage_invalid` for what cannot be read or written.
 
+/** The most bytes of a body: it is in memory as a whole until it has been sent. */
+const mostBytes = 256 * 1024 * 1024;
+/** JSON takes up many times its size once it is parsed. */
+const mostJsonBytes = 16 * 1024 * 1024;
+
 /** The value of an option that is given literally, as `@FILE`, or as `-` or `@-` for standard input. */
-export async function readInput(option: string, value: string, signal: AbortSignal): Promise<Buffer> {
-  if (value === "-" || value === "@-") {
-    const pieces: Buffer[] = [];
-    for await (const piece of standardInput(signal)) pieces.push(piece);
-    return Buffer.concat(pieces);
+export async function readInput(
+  option: string,
+  value: string,
+  signal: AbortSignal,
+  most: number = mostBytes,
+): Promise<Buffer> {
+  const where = `--${option}: `;
+  if (value !== "-" && value !== "@-")
+    return value.startsWith("@") ? readNamedFile(value.slice(1), where, most) : Buffer.from(value);
+  const pieces: Buffer[] = [];
+  let left = most;
+  for await (const piece of standardInput(signal)) {
+    left -= piece.length;
+    if (left < 0) throw tooLong(`${where}standard input`, most);
+    pieces.push(piece);
   }
-  return value.startsWith("@") ? readNamedFile(value.slice(1), `--${option}: `) : Buffer.from(value);
+  return Buffer.concat(pieces);
 }
 
-/** @param where - what the message begins with, such as the option that names the file */
-export async function readNamedFile(path: string, where = ""): Promise<Buffer> {
+/** @param where - what the message begins with, such as the option that names the file; `most`: how many bytes it may have */
+export function readNamedFile(path: string, where: string, most: number): Buffer {
   try {
-    return await readUserFile(path);
+    return readUserFile(path, most);
   } catch (cause) {
-    throw usageError(
-      `${where}cannot read "${path}" (${reasonOf(cause)})`,
-      hint`Try: ${{ run: ["ls", "-l", path.startsWith("-") ? `./${path}` : path] }}`,
+    throw refused(cause, where, () =>
+      usageError(
+        `${where}cannot read "${path}" (${reasonOf(cause)})`,
+        hint`Try: ${{ run: ["ls", "-l", path.startsWith("-") ? `./${path}` : path] }}`,
+      ),
     );
   }
+}
+
+/** What the door for such files says of one, or else what becomes of a failure of the system. */
+function refused(cause: unknown, where: string, otherwise: () => AuthError): AuthError {
+  return cause instanceof AuthError ? usageError(`${where}${cause.message}`, cause.next ?? []) : otherwise();
 }
 
 /** Opens the file that an option names, to be written piece by piece. */
@@ -33,9 +56,11 @@ export async function openNamedFile(path: string, option: string): Promise<UserF
     try {
       return await work();
     } catch (cause) {
-      throw usageError(
-        `--${option}: cannot write "${path}" (${reasonOf(cause)})`,
-        "Name a file in an existing folder that you can write to, on a disk with enough space",
+      throw refused(cause, `--${option}: `, () =>
+        usageError(
+          `--${option}: cannot write "${path}" (${reasonOf(cause)})`,
+          "Name a file in an existing folder that you can write to, on a disk with enough space",
+        ),
       );
     }
   };
@@ -79,7 +104,7 @@ export async function readJsonArray(option: string, input: string, signal: Abort
 }
 
 async function readJson(option: string, input: string, signal: AbortSignal, example: string): Promise<unknown> {
-  const text = (await readInput(option, input, signal)).toString();
+  const text = (await readInput(option, input, signal, mostJsonBytes)).toString();
   let value: unknown;
   try {
     value = JSON.parse(text);

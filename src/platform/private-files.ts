@@ -87,19 +87,50 @@ export function readPrivateFile(path: string): Buffer | undefined {
 /** What keeps `open` from following a link, and from waiting for the other end of a named pipe that was put in the file's place. */
 export const safely: number = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
+/**
+ * Opens what is there if it is a plain file, and says otherwise what it is. Where the system knows the flags they are enough. Windows has
+ * none, and Deno follows links before the system sees the path, unless it has every permission: so a look comes first, and on Deno what was
+ * opened must be what was seen.
+ *
+ * @throws what the file system says
+ */
+export function openPlainFile(path: string, flags: number): number | "a symbolic link" | "not a plain file" {
+  for (let left = 10; left > 0; left -= 1) {
+    const seen = lstatSync(path, { bigint: true });
+    if (seen.isSymbolicLink()) return "a symbolic link";
+    if (!seen.isFile()) return "not a plain file";
+    let fd: number;
+    try {
+      fd = openSync(path, flags | safely);
+    } catch (error) {
+      if (["ELOOP", "EMLINK"].includes(systemErrorCode(error) ?? "")) return "a symbolic link";
+      throw error;
+    }
+    if (!("Deno" in globalThis)) return fd;
+    const { ino, dev } = fstatSync(fd, { bigint: true });
+    if (ino === seen.ino && dev === seen.dev) return fd;
+    // Most likely a file of ours, which is replaced whole: then the next one is opened.
+    closeSync(fd);
+  }
+  throw Object.assign(new Error("it is replaced again and again"), { code: "EBUSY" });
+}
+
 /** The descriptor of a private file, opened with the checks of {@link readPrivateFile}; undefined when there is no such file. */
 export function openPrivateFile(path: string, flags: number): number | undefined {
   checkFolder(dirname(path));
-  let fd: number;
+  let fd: ReturnType<typeof openPlainFile>;
   try {
-    fd = openSync(path, flags | safely);
+    fd = openPlainFile(path, flags);
   } catch (cause) {
-    const code = systemErrorCode(cause);
-    if (code === "ENOENT") return undefined;
-    if (code === "ELOOP" || code === "EMLINK")
-      throw unsafe(path, "is a symbolic link", hint`Remove the link: ${{ run: ["rm", path] }}`);
+    if (systemErrorCode(cause) === "ENOENT") return undefined;
     throw unreadable(path, cause);
   }
+  if (typeof fd === "string")
+    throw unsafe(
+      path,
+      `is ${fd}`,
+      fd === "not a plain file" ? moveAway(path) : hint`Remove the link: ${{ run: ["rm", path] }}`,
+    );
   try {
     checkPrivateFile(path, fstatSync(fd));
     return fd;

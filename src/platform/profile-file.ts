@@ -1,10 +1,9 @@
 import { dirname, join, resolve } from "node:path";
 import type { Identity } from "../base/identity.ts";
-import { safely } from "./private-files.ts";
+import { openPlainFile } from "./private-files.ts";
 
 // Not imported: see private-files.ts.
-const { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, realpathSync } =
-  process.getBuiltinModule("node:fs");
+const { closeSync, constants, fstatSync, lstatSync, readFileSync, realpathSync } = process.getBuiltinModule("node:fs");
 
 /** A name has 64 characters at most; a longer file is something else, and is not read. */
 const maxBytes = 1024;
@@ -52,19 +51,18 @@ export function realFolder(path?: string): string | undefined {
 
 /** Undefined when nothing is there, or when that cannot be seen. */
 function smallText(path: string): string | undefined {
-  let fd: number | undefined;
   try {
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
   } catch {
     return undefined;
   }
+  let fd: ReturnType<typeof openPlainFile> | undefined;
   try {
-    fd = openSync(path, constants.O_RDONLY | safely);
-    const stats = fstatSync(fd);
-    return stats.isFile() && stats.size <= maxBytes ? readFileSync(fd, "utf8") : "";
+    fd = openPlainFile(path, constants.O_RDONLY);
+    return typeof fd === "number" && fstatSync(fd).size <= maxBytes ? readFileSync(fd, "utf8") : "";
   } catch {
     return "";
   } finally {
-    if (fd !== undefined) closeSync(fd);
+    if (typeof fd === "number") closeSync(fd);
   }
 }

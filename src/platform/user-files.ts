@@ -1,9 +1,88 @@
-import { lstat, open, readFile, rm } from "node:fs/promises";
+import { closeSync, constants, fstatSync, lstatSync, readSync, realpathSync, statSync } from "node:fs";
+import { lstat, open, rm } from "node:fs/promises";
+import { join, parse, relative, resolve, sep } from "node:path";
+import { AuthError, hint } from "../base/errors.ts";
+import { isTrustedOwner } from "./folders-above.ts";
+import { openPlainFile } from "./private-files.ts";
 import { moveFile, temporaryPath } from "./replace-file.ts";
 
-/** Reads a file that the user named. Such files hold no secrets of ours, so their modes do not matter. */
-export function readUserFile(path: string): Promise<Buffer> {
-  return readFile(path);
+/**
+ * The one door for files that the user names (S-016). Often a folder decides which they are, as for `docs/*.md`, and it may be a cloned
+ * one: there `spec.md` may be a link to `/proc/self/environ`, whose secrets the service would get, or to a file of the user's that
+ * the output would replace. So a link leads nowhere but into the folder that it is in, and what is read is a plain file, up to a limit.
+ * Modes do not matter: such files hold no secrets of ours.
+ */
+
+/**
+ * Reads a file that the user named.
+ *
+ * @param most - how many bytes it may have; a longer one is not read to its end
+ * @throws {@link AuthError} `usage_invalid` for what this door refuses; otherwise what the file system says
+ */
+export function readUserFile(path: string, most: number): Buffer {
+  const fd = openPlainFile(placeOf(path), constants.O_RDONLY);
+  if (typeof fd === "string")
+    throw new AuthError("usage_invalid", `"${path}" is not a plain file`, {
+      hint: "Save the content in a file, and name that",
+    });
+  try {
+    // Its size is what it claims: a file of /proc claims to be empty, and another may grow meanwhile.
+    const { size } = fstatSync(fd);
+    const pieces: Buffer[] = [];
+    let left = most + 1;
+    for (let next = size + 1; size <= most && left > 0; next = 65_536) {
+      const piece = Buffer.alloc(Math.min(next, left));
+      const count = readSync(fd, piece);
+      if (count === 0) return Buffer.concat(pieces);
+      pieces.push(piece.subarray(0, count));
+      left -= count;
+    }
+  } finally {
+    closeSync(fd);
+  }
+  throw tooLong(`"${path}"`, most);
+}
+
+/** @param what - the file, or where else the content comes from */
+export function tooLong(what: string, most: number): AuthError {
+  return new AuthError("usage_invalid", `${what} is longer than ${most} bytes, the most that is read here`, {
+    hint: "Give less, in several parts if need be",
+  });
+}
+
+/** Where a path leads, by links that stay in their folders. What it leads to need not exist, unless by a link. */
+function placeOf(path: string): string {
+  // The links above the working folder are the user's own: nothing that came with a clone is above it.
+  const whole = resolve(realpathSync("."), path);
+  const names = relative(parse(whole).root, whole).split(sep).filter(Boolean);
+  let place = parse(whole).root;
+  for (const [index, name] of names.entries()) {
+    const next = join(place, name);
+    if (lstatSync(next, { throwIfNoEntry: false })?.isSymbolicLink() !== true) {
+      place = next;
+      continue;
+    }
+    const target = realpathSync(next);
+    if (!target.startsWith(join(place, sep)) && !isOfSystem(place)) {
+      throw new AuthError(
+        "usage_invalid",
+        `"${next}" is a link out of its folder, to "${target}": it is not followed`,
+        {
+          hint: hint`If you mean what it leads to, name that: ${{ run: [join(target, ...names.slice(index + 1))] }}`,
+        },
+      );
+    }
+    place = target;
+  }
+  return place;
+}
+
+/** Whether only root puts links into a folder, as that from `/var/run` to `/run`. Root's own clone may be anywhere, but for such folders. */
+function isOfSystem(folder: string): boolean {
+  const me = process.geteuid?.();
+  if (me === undefined) return false;
+  const { uid, mode } = statSync(folder);
+  return isTrustedOwner(uid) && (mode & 0o022) === 0 && (me === 0 ? folder === "/var" : uid !== me);
 }
 
 export interface UserFileWriter {
@@ -16,12 +95,14 @@ export interface UserFileWriter {
 
 /**
  * Opens a file that the user named, to be replaced as a whole, so that every reader sees the old one or the new one. Anything but a plain
- * file, such as a device or a link, is written to and stays what it is.
+ * file, such as a device, is written to and stays what it is.
  */
 export async function openUserFile(path: string): Promise<UserFileWriter> {
-  const found = await lstat(path).catch(() => undefined);
-  const temporary = found === undefined || found.isFile() ? temporaryPath(path) : undefined;
-  const file = await open(temporary ?? path, temporary === undefined ? "w" : "wx");
+  // Where a shell has this process write, as by `-o >(sort)`.
+  const place = /^\/dev\/(stdout|stderr|fd\/\d+)$/.test(path) ? path : placeOf(path);
+  const found = await lstat(place).catch(() => undefined);
+  const temporary = found === undefined || found.isFile() ? temporaryPath(place) : undefined;
+  const file = await open(temporary ?? place, temporary === undefined ? "w" : "wx");
   let isOpen = true;
   const close = async (): Promise<void> => {
     if (isOpen) await file.close();
@@ -32,24 +113,11 @@ export async function openUserFile(path: string): Promise<UserFileWriter> {
     write: (piece) => file.writeFile(piece),
     async commit() {
       await close();
-      if (temporary !== undefined) moveFile(temporary, path);
+      if (temporary !== undefined) moveFile(temporary, place);
     },
     async discard() {
       await close();
       if (temporary !== undefined) await rm(temporary, { force: true });
     },
   };
-}
-
-/** Standard input, piece by piece as it comes. A reader that has enough stops; the signal ends it with its reason. */
-export async function* standardInput(signal: AbortSignal): AsyncGenerator<Buffer> {
-  signal.throwIfAborted();
-  const input = process.stdin;
-  const stop = (): void => void input.destroy(signal.reason);
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    yield* input as AsyncIterable<Buffer>;
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
 }

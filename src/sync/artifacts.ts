@@ -11,7 +11,8 @@ import { requestService, serviceText, type ServiceAnswer } from "./service-reque
 
 const path = "/api/dossier/push-content/";
 const timeoutMs = 30_000;
-const maxBytes = 524_288;
+/** @internal */
+export const mostArtifactBytes: number = 524_288;
 /** More refusals than this, and the artifact is given up. */
 const maxRetries = 20;
 const maxDelaySeconds = 300;
@@ -45,7 +46,8 @@ export function artifactItem({ content, ...about }: ArtifactInput, id: string, n
     new AuthError("usage_invalid", `"${name}" ${what}`, { hint });
   if (!extensions.includes(extname(name)))
     throw refuse("is not an artifact that the service accepts", `Upload one of ${extensions.join(", ")}`);
-  if (content.length > maxBytes) throw refuse(`is ${content.length} bytes long`, `Upload at most ${maxBytes} bytes`);
+  if (content.length > mostArtifactBytes)
+    throw refuse(`is ${content.length} bytes long`, `Upload at most ${mostArtifactBytes} bytes`);
   let body: string;
   try {
     // A byte order mark stays: the service compares the hash of the bytes with the hash of what it receives.

@@ -93,6 +93,9 @@ export async function appendLine(folder: string, order: number, text: string): P
   const path = join(folder, positionName(order - (order % fileSpan)) + openSuffix);
   const line = Buffer.from(`\n${text}`);
   for (let isThere = false; !isThere; ) {
+    // Before it is opened too, see openPlainFile.
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found !== undefined) checkPrivateFile(path, found);
     const file = await open(
       path,
       constants.O_APPEND | constants.O_RDWR | constants.O_CREAT | safely | writesThrough,

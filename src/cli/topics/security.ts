@@ -23,7 +23,8 @@ export function security({ command, variable }: Identity): string {
   by every reading of ".." that a gateway may have. git gets one for the service's own address, and kubectl for the one cluster that it
   was set up for.
 - A folder that came from somebody else. A file in it can suggest a profile, but never decides whose token is used. What decides is your
-  own choice ("${command} auth switch PROFILE --here"), which is stored with the sessions, by the folder's real path.
+  own choice ("${command} auth switch PROFILE --here"), which is stored with the sessions, by the folder's real path. Of the files that
+  you name in it, a link out of the folder that it is in is neither read nor written through; only plain files are read, up to a limit.
 - Another user who reads the process list while a login waits. The browser is started with a one-time address on the callback port,
   without the state. Once it has been opened, only that browser, which got a cookie, can complete the login; if another opens it too, the
   login ends. On Linux, connections of other users are refused, and so are those that close before their owner is known. The

@@ -1,6 +1,6 @@
 import { NotAuthenticatedError, hint } from "../../../base/errors.ts";
 import { targetOf } from "../../../http/token-target.ts";
-import { standardInput } from "../../../platform/user-files.ts";
+import { standardInput } from "../../../platform/standard-input.ts";
 import { defineCommand, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import { credentialOf } from "../../credential.ts";
 

@@ -157,7 +157,7 @@ export const login: Command = defineCommand({
     const explanation = chosenLogin(values, app.env);
     if (values.explain) return explain(context, explanation, asJson);
 
-    const clientSecret = await readClientSecret(values["client-secret-file"]);
+    const clientSecret = readClientSecret(values["client-secret-file"]);
     const provider = parseProvider(values.provider, values.tenant);
     const { force = false } = values;
     const target = await loginTarget(app, {
@@ -276,10 +276,13 @@ function parseProvider(name: string | undefined, tenant: string | undefined): Ch
   return known && { name: known, tenant: tenant?.toLowerCase() };
 }
 
+/** Far more than any issuer's. */
+const mostSecretBytes = 65_536;
+
 /** From a file, and never from the command line, which every user of the machine can read. */
-async function readClientSecret(path: string | undefined): Promise<Secret | undefined> {
+function readClientSecret(path: string | undefined): Secret | undefined {
   if (path === undefined) return undefined;
-  const text = (await readNamedFile(path, "--client-secret-file: ")).toString("utf8").trim();
+  const text = readNamedFile(path, "--client-secret-file: ", mostSecretBytes).toString("utf8").trim();
   if (/^[\x20-\x7e]+$/.test(text)) return new Secret(text);
   throw usageError(
     `--client-secret-file: "${path}" does not hold one line of ASCII, as a client secret is`,

@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import { hint } from "../../../base/errors.ts";
+import { mostArtifactBytes } from "../../../sync/artifacts.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import { counted } from "../../../base/duration.ts";
 import { readNamedFile } from "../../input.ts";
@@ -42,7 +43,7 @@ export const upload: Command = defineCommand({
       throw usageError("--as is for a single file, and several were given", "Upload them one by one");
     const sync = syncRuntimeOf(app);
     for (const path of paths) {
-      const content = await readNamedFile(path);
+      const content = readNamedFile(path, "", mostArtifactBytes);
       await sync.upload({
         project_uuid: project,
         mission_slug: mission,

@@ -73,7 +73,7 @@ const refused: [title: string, name: string, content: Buffer, message: RegExp][]
     "524,289 bytes",
     "plan.md",
     Buffer.alloc(524_289, "x"),
-    /^error: "plan\.md" is 524289 bytes long\nhint: Upload at most 524288 bytes\n$/,
+    /^error: "\S+plan\.md" is longer than 524288 bytes, the most that is read here\nhint: /,
   ],
   ["invalid UTF-8", "plan.md", Buffer.from([0x61, 0xff]), /^error: "plan\.md" is not valid UTF-8\nhint: /],
 ];
