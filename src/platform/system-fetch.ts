@@ -14,7 +14,7 @@ import type { Environment } from "./paths.ts";
  * is: the handshake failed, so no byte of it has been read. Its body must therefore not be a stream.
  *
  * @returns a function that throws what the global one does, {@link AuthError} `configuration_invalid` when a variable does
- * not hold the address of a proxy, and {@link ServiceError} `network_unavailable` when a proxy or a certificate is the cause
+ * not hold the address of a proxy or a flag of Node allows no requests, and {@link ServiceError} `network_unavailable` when a proxy or a certificate is the cause
  */
 export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
   const mayUseProxy = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"].some((name) => env[name]);
@@ -25,6 +25,12 @@ export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
       const proxy = proxyFor(url, env);
       if (proxy !== undefined) return (await import("./proxied-fetch.ts")).proxiedFetch(proxy, url, init);
     }
+    // Its parser is WebAssembly. Before Node 24 a `fetch` without that ends the process, and no `catch` sees it.
+    if (!("WebAssembly" in globalThis)) {
+      throw new AuthError("configuration_invalid", "fetch needs WebAssembly, which is turned off here (--jitless)", {
+        hint: "Run Node.js without --jitless",
+      });
+    }
     // Looked up at each call: reading `fetch` loads it, and most commands never send anything.
     return globalThis.fetch(input, init);
   };
@@ -34,11 +40,22 @@ export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
       try {
         return await attempt(input, init);
       } catch (error) {
+        const refusal = notPermitted(error);
+        if (refusal !== undefined) throw refusal;
         if (unknownAuthority(error) === undefined) throw error;
         if (isSecond || !(await useSystemCertificates())) throw untrusted(input, error);
       }
     }
   };
+}
+
+/** The error for connections that Node's permission model refuses, however often they are tried; undefined for any other failure. */
+function notPermitted(error: unknown): AuthError | undefined {
+  if (!(error instanceof Error) || systemErrorCode(error.cause) !== "ERR_ACCESS_DENIED") return undefined;
+  return new AuthError("configuration_invalid", "the permission model of Node.js does not allow connections here", {
+    hint: "Add --allow-net to the options of Node.js",
+    cause: error.cause,
+  });
 }
 
 function withUserAgent(init: RequestInit = {}, userAgent: string): RequestInit {

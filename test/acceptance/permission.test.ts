@@ -73,3 +73,29 @@ test("a folder that the permission model closes is named, and nothing is reporte
     new RegExp(`^error: "${folder}/config" cannot be examined \\(ERR_ACCESS_DENIED\\)\\nhint: .*$`, "m"),
   );
 });
+
+for (const [flags, message, hint, skip] of [
+  [
+    restricted.filter((flag) => flag !== "--allow-net"),
+    "the permission model of Node.js does not allow connections here",
+    "Add --allow-net to the options of Node.js",
+    !known.has("--allow-net") && "this Node does not restrict connections",
+  ],
+  [
+    ["--jitless", "--no-warnings"],
+    "fetch needs WebAssembly, which is turned off here (--jitless)",
+    "Run Node.js without --jitless",
+    false,
+  ],
+] as const) {
+  test(`a refresh under ${flags[0]} says which flag is in the way, and is not worth a retry`, { skip }, async (t) => {
+    const { saas, env } = await scene(t);
+    await storeSession(saas, env, sessionOf(saas));
+    // Without the preloaded file that has WebAssembly compiled in another way.
+    const runtime = [process.execPath, ...flags] as const;
+    const { code, stderr } = await runCommand(t, ["auth", "token"], env, { runtime });
+    assert.ok(stderr.endsWith(`error: ${message}\nhint: ${hint}\n`), stderr);
+    assert.equal(code, 2);
+    assert.equal(saas.count("/oauth/token"), 0);
+  });
+}
