@@ -78,18 +78,13 @@ export function createAuth(options: AuthOptions): Auth {
   return {
     login: (options = {}) =>
       spoken(async () => {
-        const [{ loginTarget }, { logIn }] = await Promise.all([
-          import("./login/target.ts"),
-          import("./login/log-in.ts"),
+        const [{ loginArguments, startLogin }, { performLogin }] = await Promise.all([
+          import("./login/metadata.ts"),
+          import("./login/perform.ts"),
         ]);
         tokens();
-        const target = await loginTarget(app, {
-          scope: options.scope,
-          force: true,
-          setAside: options.setAside,
-          signal: options.signal,
-        });
-        return describe(target.name, await logIn(app, target, options));
+        const start = await startLogin(app, loginArguments(app, { ...options, force: true }), options.signal);
+        return describe(start.to.name, await performLogin(app, start, { ...options, screen: () => options }));
       }),
     logout: ({ force = false, signal } = {}) =>
       spoken(async () => {

@@ -11,7 +11,7 @@ export interface AppOverrides {
   /** The tool's name and what follows from it: folder, variables, keychain entry, User-Agent. This package's own by default. */
   identity?: Identity;
   /** Options of the command line, which take precedence over the environment. */
-  options?: SettingOptions;
+  options?: Readonly<Record<string, unknown>>;
   /** The profile, instead of the one that a variable or `auth switch` chooses. */
   profile?: string | undefined;
   /** Where the tokens go, unless a variable names another service; by default the issuer. */
@@ -79,12 +79,3 @@ export type LogEvent =
       readonly [Name in keyof TokenEvents]: { readonly event: Name } & Readonly<TokenEvents[Name][0]>;
     }[keyof TokenEvents]
   | ({ readonly event: "waiting" } & AwaitedProcess);
-
-/** The options of the command line that are settings. */
-export interface SettingOptions {
-  readonly profile?: string | undefined;
-  readonly storage?: string | undefined;
-  readonly service?: string | undefined;
-  readonly issuer?: string | undefined;
-  readonly "client-id"?: string | undefined;
-}

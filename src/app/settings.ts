@@ -1,4 +1,4 @@
-import type { AppOverrides, SettingOptions } from "./overrides.ts";
+import type { AppOverrides } from "./overrides.ts";
 import { AuthError, hint, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import { Secret } from "../base/secret.ts";
@@ -55,9 +55,9 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
     const value = env[source]?.trim();
     return value ? { value, source } : undefined;
   };
-  const fromOption = (name: keyof SettingOptions): Setting<string> | undefined => {
+  const fromOption = (name: string): Setting<string> | undefined => {
     const value = options[name];
-    return value === undefined ? undefined : { value, source: `--${name}` };
+    return typeof value === "string" ? { value, source: `--${name}` } : undefined;
   };
   const typed = fromOption("profile") ?? fromProgram("profile") ?? fromEnvironment("PROFILE");
   if (typed && !isProfileName(typed.value)) {
@@ -69,7 +69,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
   }
   const storage = fromOption("storage") ?? fromProgram("storage") ?? fromEnvironment("STORAGE");
   if (storage && !isStorageKind(storage)) {
-    const example = options.storage === undefined ? { variable: "STORAGE", value: "file" } : "--storage file";
+    const example = options["storage"] === undefined ? { variable: "STORAGE", value: "file" } : "--storage file";
     throw invalid(storage, `is "${storage.value}", not one of keychain, file, memory`, hint`Try: ${example}`);
   }
   const service =

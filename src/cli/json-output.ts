@@ -87,6 +87,29 @@ export interface LoginExplanation {
     readonly meaning: string;
     readonly login: "browser" | "device" | "either";
   }[];
+  /** Whether the browser is opened here. */
+  readonly opens: boolean;
+  readonly profile: string;
+  /** As in {@link AuthStatus}. */
+  readonly profileSource: string;
+  /** Whether the login creates the profile. */
+  readonly isNew: boolean;
+  /** Whether nothing would be done, since the profile is logged in with all that is asked for. */
+  readonly isLoggedIn: boolean;
+  readonly service: string;
+  readonly issuer: string;
+  /** Absent when the client is registered for the login. */
+  readonly clientId?: string;
+  /** Separated by spaces; empty when the choice is left to the issuer. */
+  readonly scope: string;
+  readonly resource?: string;
+  readonly tokenType: "Bearer" | "DPoP";
+  /** Where the browser returns to; `PORT` stands for the first free one from 28888 on. Absent for a device login. */
+  readonly redirectUri?: string;
+  /** `login`: where it begins. */
+  readonly endpoints: { readonly login: string; readonly token: string; readonly registration?: string };
+  /** As `--storage` takes it; absent where the program keeps the session itself. */
+  readonly storage?: StorageStatus["kind"];
 }
 
 /** `auth logout --json`. */

@@ -111,7 +111,6 @@ async function run(
     [debug, json] = [values["debug"] === true, values["json"] === true];
     const isTraced = values["verbose"] === true || Boolean((tool.env ?? process.env)[identity.variable("TRACE")]);
     typed = typedCommand(command, values, positionals);
-    const text = (name: string): string | undefined => (typeof values[name] === "string" ? values[name] : undefined);
     const { createApp } = await import("../app/app.ts");
     app = createApp({
       ...tool,
@@ -120,13 +119,7 @@ async function run(
           `Waiting for ${pid === undefined ? "another process" : `process ${pid}`} to ${work === "refresh" ? "refresh the session" : "store its changes"} …`,
         ),
       ...(isTraced && { onTraffic: (line: string) => out.say(line) }),
-      options: {
-        profile: text("profile"),
-        storage: text("storage"),
-        service: text("service"),
-        issuer: text("issuer"),
-        "client-id": text("client-id"),
-      },
+      options: values,
     });
     const terminal = async (): Promise<Terminal> => (await import("../platform/terminal.ts")).terminalOf(process);
     const context: Context = { identity, app, out, terminal, signal, commands };

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { approve } from "../fake-saas/user.ts";
 import { runCommand, startCommand } from "../helpers/command.ts";
+import { runHere } from "../helpers/command-here.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
+import { provided } from "../helpers/provided.ts";
 import { filesUnder, freePort, hurried, scene } from "../helpers/scene.ts";
 import { signIn, storedSession } from "../helpers/stored-session.ts";
 
@@ -235,18 +237,84 @@ test("FR-002 over SSH the login is with a code, and says why", async (t) => {
   assert.equal(explained.code, 0);
 });
 
-test("--explain says which login would be used and why, and does nothing", async (t) => {
+test("--explain shows the whole login that would be, and why, stores nothing and asks for nothing but metadata", async (t) => {
   const { saas, run, here, folder } = await scene(t);
   const { code, stdout } = await run("auth login --explain");
   assert.equal(code, 0);
   assert.match(stdout, /^Browser login, because a browser can be shown here: BROWSER names one\.\n/);
-  assert.equal((JSON.parse((await here("auth login --explain --json")).stdout) as { login: string }).login, "browser");
+  const byCode = await here("auth login --headless --explain --profile work");
   assert.equal(
-    (await here("auth login --headless --explain")).stdout,
-    "Device login, because --headless asks for it.\n",
+    byCode.stdout,
+    `Device login, because --headless asks for it.
+  Profile      work (--profile), new
+  Service      ${saas.url}
+  Issuer       ${saas.url}
+  Client       cli_native
+  Scope        offline_access api.read api.write
+  Begins at    ${saas.url}/oauth/device
+  Tokens from  ${saas.url}/oauth/token
+  Storage      file
+`,
   );
-  assert.equal(saas.requests.length, 0);
+  const { reason, signals, ...planned } = JSON.parse(
+    (
+      await run(
+        "auth login --explain --json --port 4711 --scope api.read --client-id mine --resource https://api.example",
+      )
+    ).stdout,
+  ) as Record<string, unknown>;
+  assert.deepEqual([reason, Array.isArray(signals)], ["a browser can be shown here: BROWSER names one", true]);
+  assert.deepEqual(planned, {
+    login: "browser",
+    opens: true,
+    profile: "default",
+    profileSource: "active",
+    isNew: true,
+    isLoggedIn: false,
+    service: saas.url,
+    issuer: saas.url,
+    clientId: "mine",
+    scope: "offline_access api.read",
+    resource: "https://api.example",
+    tokenType: "Bearer",
+    redirectUri: "http://127.0.0.1:4711/callback",
+    endpoints: { login: `${saas.url}/oauth/authorize`, token: `${saas.url}/oauth/token` },
+    storage: "file",
+  });
+  assert.deepEqual(
+    saas.requests.filter(({ path }) => !path.startsWith("/.well-known/")),
+    [],
+  );
   assert.equal(filesUnder(join(folder, "config")).size, 0);
+});
+
+test("FR-002 over SSH, at an issuer without a login with a code, the address is opened elsewhere and the last page's is pasted", {
+  skip: noTerminal,
+}, async (t) => {
+  const { provider, env: own, session } = await provided(t);
+  const env = { ...own, BROWSER: undefined, SSH_CONNECTION: "10.0.0.1 4711 10.0.0.2 22" };
+  const args = ["auth", "login", "--issuer", provider.issuer, "--scope", "openid"];
+  const explained = await runHere([...args, "--explain"], env);
+  assert.match(
+    explained.stdout,
+    /^Browser login, because no browser can be shown here: .*, and "http:\S+" has no login with a code\.$/m,
+  );
+  const running = startOnTerminal(t, args, env);
+  await running.shows(/^Logging in with a browser elsewhere, because no browser can be shown here: /m);
+  await running.shows(/^Open this address in a browser:/m);
+  const [link] = await running.shows(/http:\S+\/authorize\?\S+/);
+  await running.shows(/paste that page's address here/);
+  const { headers } = await fetch(link, { redirect: "manual" });
+  running.type(`${headers.get("location")}\n`);
+  const { code, stdout } = await running.ended;
+  assert.equal(code, 0, stdout);
+  assert.equal((await session())?.authFlow, "authorization_code");
+  const asked = await runHere([...args, "--headless", "--force"], env);
+  assert.equal(asked.code, 2);
+  assert.match(
+    asked.stderr,
+    /^error: "http:\S+" has no device login\nhint: It has one through the browser\. Run: spec-kitty auth login .*--no-browser/m,
+  );
 });
 
 test("a browser that cannot be started is a warning, and the address on the screen still works", async (t) => {

@@ -372,6 +372,33 @@ test("S-005 a log is told of requests and of what happens to the session, withou
   );
 });
 
+test("where no browser can be shown and the issuer has no login with a code, a program shows the address, and cannot do without", async (t) => {
+  const provider = await MockProvider.start({});
+  t.after(() => provider.close());
+  const { home, acme } = await stage(t);
+  const auth = acme({
+    issuer: provider.issuer,
+    service: provider.resource,
+    defaults: "standard",
+    commands: { login: "acme login" },
+    env: { ...machine(home), SSH_CONNECTION: "10.0.0.1 4711 10.0.0.2 22" },
+  });
+  const onCode = (): void => assert.fail("there is no code");
+  await assert.rejects(auth.login({ onCode }), {
+    code: "usage_invalid",
+    message:
+      /^the login needs `onAddress` to show its address, since no browser can be shown here: .* has no login with a code$/,
+  });
+  const onAddress = async ({ url, accept }: LoginAddress): Promise<void> =>
+    accept((await fetch(url, { redirect: "manual" })).headers.get("location") ?? "");
+  assert.equal(
+    (await auth.login({ onCode, onAddress: (shown) => void onAddress(shown) })).user.email,
+    "alice@example.com",
+  );
+  // The tool's own command would only fail in the same way.
+  await assert.rejects(auth.login({ flow: "device", onCode }), { hint: "It has one through the browser." });
+});
+
 test("a service without an API of its own is asked for nothing but what its issuer's metadata name", async (t) => {
   const provider = await MockProvider.start({});
   t.after(() => provider.close());

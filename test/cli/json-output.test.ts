@@ -82,7 +82,25 @@ const scope: Members<SyncStatusOutput["scopes"][number]> = {
   artifacts: "always",
   setAside: "always",
 };
-const explanation: Members<LoginExplanation> = { login: "always", reason: "always", signals: "always" };
+const explanation: Members<LoginExplanation> = {
+  login: "always",
+  reason: "always",
+  signals: "always",
+  opens: "always",
+  profile: "always",
+  profileSource: "always",
+  isNew: "always",
+  isLoggedIn: "always",
+  service: "always",
+  issuer: "always",
+  clientId: "maybe",
+  scope: "always",
+  resource: "maybe",
+  tokenType: "always",
+  redirectUri: "maybe",
+  endpoints: "always",
+  storage: "maybe",
+};
 const credential: Members<ExecCredential> = { apiVersion: "always", kind: "always", status: "always" };
 
 /** By the command's words: its members, and those of what it lists. */

@@ -1,6 +1,7 @@
 import { createApp } from "../../src/app/app.ts";
+import { loginArguments, plannedLogin, startLogin } from "../../src/app/login/metadata.ts";
 import { browserLogin } from "../../src/auth/flows/browser-login.ts";
-import { prepareLogin, type LoginParameters } from "../../src/auth/flows/login-request.ts";
+import { createDpopKey } from "../../src/auth/oauth/dpop-proof.ts";
 import { memoryVault } from "../../src/auth/secure-storage/memory.ts";
 import { withProfile, type Session } from "../../src/auth/session.ts";
 import { AuthError } from "../../src/base/errors.ts";
@@ -23,18 +24,18 @@ export class RelyingParty {
   }
 
   /** Logs in to the provider, which is also the service: one without an API of its own. */
-  async login(parameters: Partial<LoginParameters> = {}): Promise<Session> {
-    const { fetch, clock, identity } = createApp({ env: {} });
+  async login(): Promise<Session> {
+    const app = createApp({ env: {}, service: this.#issuer, scope: "openid", storage: "memory" });
+    const { fetch, clock, identity } = app;
     const ended = new AbortController();
-    const exchange = { fetch, clock, signal: ended.signal };
-    const request = await prepareLogin(
-      { service: this.#issuer, clientId, scope: "openid", dpop: true, hasOwnApi: true, ...parameters },
-      exchange,
-    );
+    const start = await startLogin(app, loginArguments(app, { force: true }));
+    const { request, binds } = await plannedLogin(app, start);
     return browserLogin({
-      ...exchange,
+      fetch,
+      clock,
+      signal: ended.signal,
       identity,
-      request,
+      request: { ...request, dpopKey: binds ? createDpopKey() : undefined },
       timeoutMs: 20_000,
       announce: () => undefined,
       open: async (address) => {

@@ -1,91 +1,35 @@
 import type { LoginRequest } from "../../auth/flows/login-request.ts";
 import { callbackPorts } from "../../auth/loopback/callback-port.ts";
 import { registerClient } from "../../auth/oauth/client-registration.ts";
-import { namedProvider } from "../../auth/oauth/named-providers.ts";
-import { AuthError, isTransient, ServiceError, hint, login } from "../../base/errors.ts";
+import type { Profile } from "../../auth/session.ts";
+import { isTransient, ServiceError } from "../../base/errors.ts";
 import type { Identity } from "../../base/identity.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
-import type { App } from "../app.ts";
-import { defaultClientId } from "../settings.ts";
-import type { LoginOptions } from "./options.ts";
-import type { LoginTarget } from "./target.ts";
+import type { LoginPlan } from "./plan.ts";
 
-/** Why only a device login works for a client of this provider, if that is so. */
-export function deviceReason({ provider, clientSecret }: LoginTarget): string | undefined {
-  const isMissing =
-    provider !== undefined && namedProvider(provider).needsSecret === "browser" && clientSecret === undefined;
-  return isMissing ? `${provider.name} requires a client secret for a login in the browser` : undefined;
-}
+type LoginClient = Pick<LoginRequest, "clientId" | "clientSecret"> & Pick<Profile, "registeredUntil">;
 
-/** Checks, before the provider is asked anything, that there is a client for it: nobody can register one for all who run this program. */
-export function requireClient({ provider, clientId, clientSecret }: LoginTarget, flow: "browser" | "device"): void {
-  if (provider === undefined) return;
-  const { needsSecret, documentation } = namedProvider(provider);
-  const again = (...options: string[]): ReturnType<typeof login> =>
-    login(undefined, "--provider", provider.name, ...options);
-  if (clientId === defaultClientId) {
-    throw new AuthError(
-      "configuration_invalid",
-      `${provider.name} requires a client of your own, and no client ID was given`,
-      {
-        hint: hint`Register one as ${documentation} says, then run: ${again("--client-id", "ID")}`,
-      },
-    );
-  }
-  if (clientSecret === undefined && (needsSecret === "always" || (needsSecret === "browser" && flow === "browser"))) {
-    throw new AuthError(
-      "configuration_invalid",
-      `${provider.name} requires the client secret that it gave with the client ID`,
-      {
-        hint: hint`Set ${{ variable: "CLIENT_SECRET" }}, or run: ${again("--client-secret-file", "FILE")}`,
-      },
-    );
-  }
-}
-
-/** The client of a login: the one that is known, or one that is registered for it. */
-export interface LoginClient extends Pick<LoginRequest, "clientId" | "clientSecret"> {
-  /** As `Profile` has it. */
-  readonly registeredUntil: number | undefined;
-}
-
-/**
- * Registers this program as a client where that is needed and the server lets anybody do so (RFC 7591). Throws `configuration_invalid` when a
- * resource's issuer knows no client of ours.
- */
+/** The client of a login: the one that is known, or one that is registered for it where the server lets anybody do so (RFC 7591). */
 export async function clientOf(
-  app: App,
-  target: LoginTarget,
-  request: LoginRequest,
-  options: LoginOptions,
+  planned: LoginPlan,
+  identity: Identity,
   exchange: ExchangeOptions,
 ): Promise<LoginClient> {
-  const { clientId, clientSecret } = request;
-  const known = { clientId, clientSecret, registeredUntil: target.registeredUntil };
-  if (!target.wantsRegistration) return known;
-  const { issuer, registration_endpoint: endpoint } = request.server;
+  const { clientId, clientSecret, registeredUntil, resource } = planned.profile;
   try {
-    if (endpoint !== undefined) return await register(endpoint, request, app.identity, options, exchange);
+    if (planned.registersAt !== undefined) return await register(planned.registersAt, planned, identity, exchange);
   } catch (error) {
     // Some register only clients that they know already, and may know this program.
-    if (target.resource !== undefined || !(error instanceof ServiceError) || isTransient(error)) throw error;
+    if (resource !== undefined || !(error instanceof ServiceError) || isTransient(error)) throw error;
   }
-  if (target.resource === undefined) return known;
-  throw new AuthError(
-    "configuration_invalid",
-    `"${issuer}" does not let programs register themselves, and no client ID was given`,
-    {
-      hint: hint`Register this program there, then run: ${login(undefined, target.service, "--client-id", "ID")}`,
-    },
-  );
+  return { clientId, clientSecret, registeredUntil };
 }
 
 /** Registers every port of the callback: a server must accept any port on loopback (RFC 8252 §7.3), and many compare the whole address. */
 async function register(
   endpoint: string,
-  { scope, redirectPath }: LoginRequest,
+  { redirectHost, port, request: { scope, redirectPath } }: LoginPlan,
   { name, version }: Identity,
-  { redirectHost = "127.0.0.1", port }: LoginOptions,
   exchange: ExchangeOptions,
 ): Promise<LoginClient> {
   const redirect_uris = callbackPorts(port).map((number) => `http://${redirectHost}:${number}${redirectPath}`);

@@ -37,13 +37,8 @@ export interface LoginCode {
   readonly expiresAt: number;
 }
 
-/** How to log in, and how to talk to the user meanwhile. Everything that is left out is as in the command `auth login`. */
-export interface LoginOptions {
-  /**
-   * `"browser"` on this machine, or `"device"`: a code for a browser on any device. By default what can work here: the device login over
-   * SSH, in a container, in CI.
-   */
-  flow?: "browser" | "device" | undefined;
+/** How a login talks to the user meanwhile. */
+export interface LoginCallbacks {
   /** Shows the address of a browser login; called before the browser is opened. What it throws ends the login. */
   onAddress?: ((address: LoginAddress) => void) | undefined;
   /** Shows the code of a device login, which requires it. What it throws ends the login. */
@@ -57,6 +52,17 @@ export interface LoginOptions {
   onConsent?: ((question: ConsentQuestion) => boolean | undefined | Promise<boolean | undefined>) | undefined;
   /** Called with each problem that does not end the login, such as a browser that does not start. */
   onWarning?: ((warning: string) => void) | undefined;
+  /** Ends the login. The promise rejects with its reason, and nothing is stored. */
+  signal?: runtime.AbortSignal | undefined;
+}
+
+/** How to log in, and how to talk to the user meanwhile. Everything that is left out is as in the command `auth login`. */
+export interface LoginOptions extends LoginCallbacks {
+  /**
+   * `"browser"` on this machine, or `"device"`: a code for a browser on any device. By default what can work here: the device login over
+   * SSH, in a container, in CI; where the issuer has none, the address is for a browser on any machine, see {@link LoginAddress.accept}.
+   */
+  flow?: "browser" | "device" | undefined;
   /** Whether the browser is opened here; true by default. */
   open?: boolean | undefined;
   /** How long to wait for the user, in milliseconds. By default 5 minutes for the browser, and for a code as long as it is valid. */
@@ -82,10 +88,8 @@ export interface LoginOptions {
   dpop?: boolean | undefined;
   /**
    * Whether stored sessions that cannot be opened (a keychain that stays locked, a lost secret) are left behind instead of being an
-   * error; the file is kept under another name, which {@link LoginOptions.onWarning} tells. False by default: other accounts may be
+   * error; the file is kept under another name, which {@link LoginCallbacks.onWarning} tells. False by default: other accounts may be
    * among them.
    */
   setAside?: boolean | undefined;
-  /** Ends the login. The promise rejects with its reason, and nothing is stored. */
-  signal?: runtime.AbortSignal | undefined;
 }

@@ -38,7 +38,7 @@ export async function deviceAuthorizationRequest(
   const endpoint = server.device_authorization_endpoint;
   if (endpoint === undefined) {
     throw new AuthError("configuration_invalid", `"${server.issuer}" has no device login`, {
-      hint: hint`Log in with a browser: ${login(undefined, "--no-browser")}`,
+      hint: hint`It has one through the browser. Run: ${login(undefined, "--no-browser")}`,
     });
   }
   return send(endpoint, leaving("nothing", form(request)), options);

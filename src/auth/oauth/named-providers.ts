@@ -2,6 +2,7 @@ import type { AuthorizationServer } from "./authorization-server.ts";
 
 /** A provider that does not work by its address alone, and what it documents about itself. */
 export interface NamedProvider {
+  readonly name: ProviderName;
   /** Where the provider documents what is said here. */
   readonly documentation: string;
   /** What it lacks or requires, as a sentence for the help. */
@@ -31,7 +32,7 @@ export const providerNames = ["github", "google", "microsoft"] as const;
 export type ProviderName = (typeof providerNames)[number];
 
 const githubIssuer = "https://github.com/login/oauth";
-const providers: Readonly<Record<ProviderName, NamedProvider>> = {
+const providers: Readonly<Record<ProviderName, Omit<NamedProvider, "name">>> = {
   github: {
     documentation: "https://docs.github.com/apps/building-oauth-apps/authorizing-oauth-apps",
     manner:
@@ -86,7 +87,7 @@ export interface ChosenProvider {
 
 export function namedProvider({ name, tenant = "common" }: ChosenProvider): NamedProvider {
   const provider = providers[name];
-  return { ...provider, issuer: provider.issuer.replace("TENANT", tenant) };
+  return { ...provider, name, issuer: provider.issuer.replace("TENANT", tenant) };
 }
 
 export function hasTenants(name: ProviderName): boolean {

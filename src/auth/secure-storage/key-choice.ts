@@ -22,6 +22,11 @@ export interface ChoiceFacts {
   consent: (reason: string) => Promise<boolean>;
 }
 
+/** Whether the key is to be derived and not in the keychain: by request, else as it is for the file that exists. */
+export function wantsFile(requested: ChoiceFacts["requested"], current: KeyHeader | undefined): boolean {
+  return requested === undefined ? current !== undefined && current.source !== "keychain" : requested.value === "file";
+}
+
 /**
  * Chooses, at login and before the user is sent anywhere, where the key that seals the sessions is kept. A keychain is written
  * to and read here, so that a locked one shows now and not when there is a session to lose.
@@ -33,7 +38,7 @@ export interface ChoiceFacts {
 export async function chooseKey(facts: ChoiceFacts): Promise<KeyHeader> {
   const { requested, current, keychain, folder } = facts;
   const isFile = current !== undefined && current.source !== "keychain";
-  if (requested?.value === "file" || (requested === undefined && isFile)) {
+  if (wantsFile(requested, current)) {
     const source = facts.hasPassphrase ? "passphrase" : "machine";
     // The user agreed when the file was made.
     if (current?.source === source) return current;

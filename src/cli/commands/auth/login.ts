@@ -1,18 +1,17 @@
-import type { App } from "../../../app/app.ts";
-import { deviceReason } from "../../../app/login/client.ts";
-import { logIn } from "../../../app/login/log-in.ts";
-import { loginTarget } from "../../../app/login/target.ts";
+import { chosenLogin } from "../../../app/login/destination.ts";
+import { loginArguments, plannedLogin, startLogin } from "../../../app/login/metadata.ts";
+import { performLogin } from "../../../app/login/perform.ts";
 import { accountName } from "../../../auth/session.ts";
 import { remainingMs } from "../../../auth/token-manager/current-session.ts";
 import { hasTenants, providerNames, type ChosenProvider } from "../../../auth/oauth/named-providers.ts";
+import { parseIssuer } from "../../../base/address.ts";
+import { duration } from "../../../base/duration.ts";
 import { hint, login as loginCommand, type Hint } from "../../../base/errors.ts";
 import { Secret } from "../../../base/secret.ts";
-import { describeEnvironment, readFacts } from "../../../platform/browser-or-device.ts";
 import { endOfSession, statusOf } from "../../auth-status.ts";
-import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
-import { duration } from "../../../base/duration.ts";
+import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import { readNamedFile } from "../../input.ts";
-import type { LoginExplanation } from "../../json-output.ts";
+import { explainLogin } from "../../login/explain.ts";
 import { askedConsent, browserScreen, deviceScreen } from "../../login/screens.ts";
 
 const whatItDoes =
@@ -136,7 +135,7 @@ export const login: Command = defineCommand({
       type: "boolean",
       help: "log in again even if already logged in, if the profile is of another service, or if what is stored cannot be opened",
     },
-    explain: { type: "boolean", help: "show which login would be used here, and why, without logging in" },
+    explain: { type: "boolean", help: "show the login that would be, and why, without logging in" },
     ...profileOption,
     ...jsonOption,
   },
@@ -147,88 +146,84 @@ export const login: Command = defineCommand({
     ['auth login https://login.example --client-id my-client --scope "openid email"', "with another provider"],
   ],
   async run(context, values, [address]) {
-    const { app, identity, out } = context;
-    const asJson = values.json === true;
-    const timeoutMs = values.timeout === undefined ? undefined : 1000 * values.timeout;
-    const redirectHost = parseRedirectHost(values["redirect-host"]);
-    const redirectPath = parseRedirectPath(values["redirect-path"]);
-    const trustedHosts = values["trust-host"]?.map(parseHost);
-    const resource = parseResource(values.resource);
-    const explanation = chosenLogin(values, app.env);
-    if (values.explain) return explain(context, explanation, asJson);
-
-    const clientSecret = readClientSecret(values["client-secret-file"]);
-    const provider = parseProvider(values.provider, values.tenant);
-    const { force = false } = values;
-    const target = await loginTarget(app, {
-      address,
-      provider,
+    const { app, identity, out, signal } = context;
+    const { json = false, force = false, yes = false } = values;
+    const args = loginArguments(app, {
+      flow: values.headless ? "device" : undefined,
+      open: !values["no-browser"],
+      port: values.port,
+      redirectHost: parseRedirectHost(values["redirect-host"]),
+      redirectPath: parseRedirectPath(values["redirect-path"]),
+      timeoutMs: values.timeout === undefined ? undefined : 1000 * values.timeout,
+      trustedHosts: values["trust-host"]?.map(parseHost),
+      resource: parseResource(values.resource),
+      audience: values.audience,
+      prompt: values.prompt,
+      loginHint: values["login-hint"],
+      dpop: !values["no-dpop"],
       scope: values.scope,
-      clientSecret,
+      address: address === undefined ? undefined : parseIssuer(address, "ADDRESS"),
+      provider: parseProvider(values.provider, values.tenant),
+      clientSecret: readClientSecret(values["client-secret-file"]),
       force,
       setAside: force,
-      signal: context.signal,
     });
-    const { already } = target;
-    if (already !== undefined) {
-      if (asJson) out.json(statusOf({ ...target, profile: already }, app));
+    const choice = chosenLogin(args);
+    if (values.headless) refuseIgnored(values, "--headless logs in with a code", () => "Leave out one of the two");
+    else if (choice.login === "device")
+      refuseIgnored(
+        values,
+        choice.reason,
+        (typed) => hint`To open the browser yourself: ${loginCommand(undefined, ...typed, "--no-browser")}`,
+      );
+    const start = await startLogin(app, args, signal);
+    const { to } = start;
+    if (values.explain) return explainLogin(context, await plannedLogin(app, start, signal), json);
+    if (to.already !== undefined) {
+      if (json) out.json(statusOf({ ...to, profile: to.already }, app));
       else
         out.done(
-          hint`Already logged in as ${accountName(already)}. To log in again: ${loginCommand(target.name, "--force")}`,
+          hint`Already logged in as ${accountName(to.already)}. To log in again: ${loginCommand(to.name, "--force")}`,
         );
       return;
     }
-    if (target.resource !== undefined) out.say(`${target.resource} takes the tokens of ${target.issuer}.`);
+    if (to.profile.resource !== undefined) out.say(`${to.profile.resource} takes the tokens of ${to.profile.issuer}.`);
     if (app.settings.accessToken)
       out.warn(`${identity.variable("ACCESS_TOKEN")} is set, and takes precedence over this login until it is unset`);
-
-    const open = !values["no-browser"];
-    const needed = deviceReason(target);
-    if (needed !== undefined) refuseIgnored(values, needed, "Leave it out");
-    const isDevice = needed !== undefined || explanation.login === "device";
-    if (isDevice && !values.headless) out.say(`Logging in with a code, because ${needed ?? explanation.reason}.`);
-    const { port, audience, prompt, "login-hint": loginHint, yes = false } = values;
-    const options = {
-      ...(isDevice
-        ? deviceScreen(context, !values["no-qr"])
-        : await browserScreen(context, { opens: open, isFirst: target.known === undefined })),
-      ...({
-        flow: isDevice ? "device" : "browser",
-        open,
-        port,
-        redirectHost,
-        redirectPath,
-        trustedHosts,
-        timeoutMs,
-        resource,
-        audience,
-        prompt,
-        loginHint,
-        dpop: !values["no-dpop"],
-      } as const),
+    if (to.login === "device") refuseIgnored(values, to.reason, () => "Leave it out");
+    await performLogin(app, start, {
+      screen(planned) {
+        const { login, opens, reason } = planned;
+        if (login === "device") {
+          if (!values.headless) out.say(`Logging in with a code, because ${reason}.`);
+          return deviceScreen(context, !values["no-qr"]);
+        }
+        if (!opens && args.open) out.say(`Logging in with a browser elsewhere, because ${reason}.`);
+        return browserScreen(context, { opens, isFirst: to.known === undefined });
+      },
+      stored(profile) {
+        const { session } = profile;
+        const now = app.clock.now();
+        const life =
+          session.accessTokenExpiresAt === undefined
+            ? ""
+            : ` Access token valid for ${duration(remainingMs(session, now))}.`;
+        const ends =
+          session.refreshToken === undefined ? ` There is no refresh token: ${endOfSession(session, now)}.` : "";
+        const kept = app.isKept ? "" : " Nothing was stored: the session ends with this command.";
+        if (json) out.json(statusOf({ ...to, profile }, app));
+        else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
+        if (session.missingScope !== undefined)
+          out.warn(`some of the requested scopes were not granted: ${session.missingScope}`);
+      },
       onConsent: askedConsent(context, { file: yes, profile: yes || force }),
       onWarning: out.warn,
-      signal: context.signal,
-    };
-    await logIn(app, target, options, (profile) => {
-      const { session } = profile;
-      const now = app.clock.now();
-      const life =
-        session.accessTokenExpiresAt === undefined
-          ? ""
-          : ` Access token valid for ${duration(remainingMs(session, now))}.`;
-      const ends =
-        session.refreshToken === undefined ? ` There is no refresh token: ${endOfSession(session, now)}.` : "";
-      const kept = app.isKept ? "" : " Nothing was stored: the session ends with this command.";
-      if (asJson) out.json(statusOf({ ...target, profile }, app));
-      else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
-      if (session.missingScope !== undefined)
-        out.warn(`some of the requested scopes were not granted: ${session.missingScope}`);
+      signal,
     });
     const { active } = await app.store.read();
-    if (app.isKept && active !== target.name && !asJson) {
+    if (app.isKept && active !== to.name && !json) {
       out.hint(
-        hint`"${active}" stays the active profile. To use this one: ${{ command: "auth switch", options: [target.name] }}, or --profile ${target.name}`,
+        hint`"${active}" stays the active profile. To use this one: ${{ command: "auth switch", options: [to.name] }}, or --profile ${to.name}`,
       );
     }
   },
@@ -324,47 +319,16 @@ function parseResource(resource: string | undefined): string | undefined {
 /** Options that only a login through the browser has a use for. */
 const browserOptions = ["no-browser", "port", "redirect-host"] as const;
 
-type BrowserOptions = Readonly<Record<(typeof browserOptions)[number], string | number | boolean | undefined>>;
-
 /** @throws AuthError `usage_invalid` for an option that a login with a code would ignore */
 function refuseIgnored(
-  values: BrowserOptions,
+  values: Readonly<Record<(typeof browserOptions)[number], string | number | boolean | undefined>>,
   reason: string,
-  fix: string | ((option: readonly string[]) => Hint),
+  fix: (option: readonly string[]) => Hint | string,
 ): void {
   const name = browserOptions.find((option) => values[option] !== undefined);
   if (name === undefined) return;
-  const typed = [`--${name}`, ...(values[name] === true ? [] : [String(values[name])])];
   throw usageError(
     `--${name} is for a login through the browser, and ${reason}`,
-    typeof fix === "string" ? fix : fix(typed),
+    fix([`--${name}`, ...(values[name] === true ? [] : [String(values[name])])]),
   );
-}
-
-/** The login that an option asks for, else what can work here. */
-function chosenLogin(
-  values: BrowserOptions & { readonly headless: boolean | undefined },
-  env: App["env"],
-): LoginExplanation {
-  if (values.headless) {
-    refuseIgnored(values, "--headless logs in with a code", "Leave out one of the two");
-    return { login: "device", reason: "--headless asks for it", signals: [] };
-  }
-  if (values["no-browser"])
-    return { login: "browser", reason: "--no-browser asks for it, and you open the browser yourself", signals: [] };
-  const found = describeEnvironment(readFacts(env));
-  if (found.login === "device")
-    refuseIgnored(
-      values,
-      found.reason,
-      (typed) => hint`To open the browser yourself: ${loginCommand(undefined, ...typed, "--no-browser")}`,
-    );
-  return found;
-}
-
-function explain({ out }: Context, explanation: LoginExplanation, asJson: boolean): void {
-  if (asJson) return out.json(explanation);
-  out.answer(`${explanation.login === "device" ? "Device" : "Browser"} login, because ${explanation.reason}.`);
-  for (const { name, value, meaning } of explanation.signals)
-    out.answer(`  ${name} ${value === "" ? "is not set" : `= ${value}`}: ${meaning}`);
 }

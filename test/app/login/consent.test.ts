@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createApp } from "../../../src/app/app.ts";
 import { newMachineHeader } from "../../../src/auth/secure-storage/machine-key.ts";
-import { agreedKey } from "../../../src/app/login/key.ts";
+import { agreedKey } from "../../../src/app/login/consent.ts";
 import { commandEnvironment, scratchFolder } from "../../helpers/command.ts";
 
 test("a login that keeps the key does not undo a change of key that was made in the meantime", async (t) => {

@@ -1,0 +1,115 @@
+import { isDeepStrictEqual } from "node:util";
+import { foreignHost, requireAgreedHost } from "../../auth/flows/agreed-host.ts";
+import type { LoginRequest } from "../../auth/flows/login-request.ts";
+import { chooseKey, wantsFile, type StorageKind } from "../../auth/secure-storage/key-choice.ts";
+import type { KeyHeader } from "../../auth/secure-storage/vault.ts";
+import type { Profile } from "../../auth/session.ts";
+import { AuthError, hint, login } from "../../base/errors.ts";
+import { checkFoldersAbove } from "../../platform/folders-above.ts";
+import type { App } from "../app.ts";
+import { isSamePlace, shownPlace, type Destination } from "./destination.ts";
+import type { LoginCallbacks } from "./options.ts";
+import type { LoginPlan } from "./plan.ts";
+
+// What only the user can decide. Each throws `consent_required` when there is nobody to ask, or the answer is no.
+
+type Ask = LoginCallbacks["onConsent"];
+
+/** Before a profile changes hands: what runs with it would from then on talk to another service, or trust another issuer. */
+export async function agreeToRebinding({ known, name, profile }: Destination, onConsent: Ask): Promise<void> {
+  if (known === undefined || isSamePlace(known, profile)) return;
+  const question = { about: "profile", profile: name, from: shownPlace(known), to: shownPlace(profile) } as const;
+  if (!(await onConsent?.(question))) throw rebindingRefused(name, known, profile);
+}
+
+/** The error for a login that would take a profile to another place without its user's consent. */
+export function rebindingRefused(name: string, stored: Profile, to: Destination["profile"]): AuthError {
+  const place = shownPlace(to);
+  return new AuthError(
+    "consent_required",
+    `profile "${name}" belongs to ${shownPlace(stored)}, and the login at ${place} was not agreed to`,
+    { hint: hint`To keep both: ${login("NAME")}. To change the profile to ${place}: ${login(name, "--yes")}` },
+  );
+}
+
+/** Where the key of the session will live, if a keychain answers where one is wanted; undefined where the program keeps the session. */
+export function wantedStorage({ isKept, isSealed, settings, sealedFile }: App): StorageKind | undefined {
+  if (!isKept) return "memory";
+  if (!isSealed) return undefined;
+  return wantsFile(settings.storage, sealedFile.header()) ? "file" : "keychain";
+}
+
+/**
+ * The key that will seal the session of a login, agreed with the user before the service is asked anything: a login that cannot
+ * be stored must not be started.
+ *
+ * @param startsOver - what is stored cannot be opened, and is left behind
+ * @returns gives the key when the session is stored, or undefined to leave the file's key unchanged. A login can take minutes, and
+ * one that changes nothing must not undo what another has changed meanwhile, perhaps to a better key
+ * @throws AuthError as `chooseKey`, `storage_unsafe` for a folder that others can replace, and `storage_unwritable` when there is no space
+ */
+export async function agreedKey(
+  app: App,
+  onConsent: Ask,
+  startsOver: boolean = false,
+): Promise<() => KeyHeader | undefined> {
+  if (!app.isSealed) return () => undefined;
+  checkFoldersAbove(app.folder);
+  const current = startsOver ? undefined : app.sealedFile.header();
+  const key = await chooseKey({
+    requested: app.settings.storage,
+    current,
+    keychain: await app.keychain(),
+    folder: app.folder,
+    hasPassphrase: app.settings.passphrase !== undefined,
+    async consent(reason) {
+      const answer = await onConsent?.({ about: "file", reason });
+      if (answer !== undefined) return answer;
+      const problem = `the session would be stored in an encrypted file (${reason}), and there is no terminal to ask for your consent`;
+      throw new AuthError("consent_required", problem, {
+        hint: hint`Agree beforehand: ${{ variable: "STORAGE", value: "file" }}, or ${login(undefined, "--storage", "file", ...(startsOver ? ["--force"] : []), "--yes")}`,
+      });
+    },
+  });
+  const isKept = isDeepStrictEqual(key, current);
+  // A full disk, or a folder that cannot be written, shows now as well.
+  (await app.store.reserve(isKept ? undefined : key)).discard();
+  return () => (isKept && app.sealedFile.header() !== undefined ? undefined : key);
+}
+
+/** The request, with the hosts among those that are trusted that the user has agreed to by name, before anything is opened there. */
+export async function agreedHosts(
+  { settings, identity }: App,
+  { request, profile, login: flow }: LoginPlan,
+  onConsent: Ask,
+): Promise<LoginRequest> {
+  const { service, resource } = profile;
+  const { issuer } = request.server;
+  const { host, origin } = new URL(issuer);
+  const trusting = (trusted: string): LoginRequest => ({
+    ...request,
+    trustedHosts: [...request.trustedHosts, trusted],
+  });
+  let agreed = request;
+  // At its own issuer a client from the environment may get tokens without a question, and an issuer that knows no resources would give
+  // one that is good for everything: a lying resource that names this issuer would get it (RFC 9728 §7.6). A client that is registered
+  // for the login has no such standing.
+  const isAmbient = settings.clientId?.source === identity.variable("CLIENT_ID");
+  const isItsOwn = origin === new URL(service).origin;
+  if (resource !== undefined && isAmbient && !isItsOwn && !request.trustedHosts.includes(host)) {
+    if (!(await onConsent?.({ about: "host", issuer: service, host })))
+      throw new AuthError(
+        "consent_required",
+        `"${service}" takes the tokens of "${issuer}", and the client in the environment was not agreed to for that`,
+        {
+          hint: hint`Unset ${{ variable: "CLIENT_ID" }}. Or, only if you know from elsewhere that the two belong together: ${login(undefined, service, "--trust-host", host)}`,
+        },
+      );
+    agreed = trusting(host);
+  }
+  const authFlow = flow === "device" ? "device_code" : "authorization_code";
+  const foreign = foreignHost(agreed, authFlow);
+  if (foreign === undefined) return agreed;
+  if (!(await onConsent?.({ about: "host", issuer, host: foreign }))) requireAgreedHost(agreed, authFlow);
+  return { ...agreed, trustedHosts: [...agreed.trustedHosts, foreign] };
+}

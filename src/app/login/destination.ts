@@ -1,0 +1,253 @@
+import type { NamedAddress } from "../../auth/flows/named-address.ts";
+import type { Client } from "../../auth/oauth/client-authentication.ts";
+import { namedProvider, type ChosenProvider, type NamedProvider } from "../../auth/oauth/named-providers.ts";
+import type { ProtectedResource } from "../../auth/oauth/protected-resource.ts";
+import { missingScope, scopeNames } from "../../auth/oauth/scope.ts";
+import type { Profile, ProfileInUse } from "../../auth/session.ts";
+import { isAlive } from "../../auth/token-manager/current-session.ts";
+import { withoutEndSlashes } from "../../base/address.ts";
+import { AuthError, hint, login } from "../../base/errors.ts";
+import type { LoginEnvironment } from "../../platform/browser-or-device.ts";
+import type { App } from "../app.ts";
+import { defaultClientId } from "../settings.ts";
+import type { LoginCallbacks, LoginOptions } from "./options.ts";
+
+/** What a login is decided from: what is asked for this time, the settings, and where this process runs. `clientSecret`: from a file. */
+export interface LoginArguments
+  extends Omit<LoginOptions, keyof LoginCallbacks>,
+    Pick<App, "identity" | "settings" | "tool">,
+    Partial<Pick<Client, "clientSecret">> {
+  /** `ADDRESS`: the service, or the issuer. */
+  readonly address?: string | undefined;
+  readonly provider?: ChosenProvider | undefined;
+  /** The login starts over, whatever was granted before. */
+  readonly force: boolean;
+  readonly environment: LoginEnvironment;
+  readonly now: number;
+}
+
+/** Where a login goes, as it is decided before the issuer is asked anything. `login`, `reason`, `signals`: which one, and why. */
+export interface Destination extends LoginEnvironment, Pick<ProfileInUse, "name" | "source"> {
+  /** The stored profile; undefined when this login creates it. */
+  readonly known: Profile | undefined;
+  /** The profile, if it is logged in already with all that is asked for, as far as this machine can tell, and `force` is false. */
+  readonly already: Profile | undefined;
+  /** What the profile will remember. `metadata`: of the server, where that is known already. */
+  readonly profile: Omit<Profile, "session">;
+  readonly provider: NamedProvider | undefined;
+  /** Whether nobody has named a client, and the issuer was named, so that a client may be registered there. */
+  readonly wantsRegistration: boolean;
+}
+
+/**
+ * Decides where a login goes: what the user typed and the variables say, else what the profile remembers about that service.
+ *
+ * @param found - what ADDRESS is, where {@link addressToAsk} has returned one
+ * @throws AuthError `configuration_invalid` when nothing names a service, or there is no client for a provider: nobody can register one for
+ * all who run this program; `usage_invalid`
+ */
+export function destination(
+  args: LoginArguments,
+  { name, source, profile: known }: ProfileInUse,
+  found: NamedAddress | undefined,
+): Destination {
+  const { settings, tool, now, force } = args;
+  const place = placeOf(args, known, found);
+  const { service, issuer, resource } = place;
+  // What a profile remembers of another service says nothing about this one.
+  const remembered = known?.service === service ? known : undefined;
+  // What one issuer wants or is trusted with says nothing about another.
+  const same = remembered !== undefined && issuerOf(remembered) === issuerOf(place) ? remembered : undefined;
+  const alive = same?.session !== undefined && !force && isAlive(same.session, now) ? same.session : undefined;
+  const chosen = args.provider ?? same?.provider;
+  const provider = chosen && namedProvider(chosen);
+  // A client that this program has registered belongs to its issuer; one that the user named may be known to several.
+  const own = remembered?.registeredUntil === undefined ? remembered : same;
+  const isOwn = own?.registeredUntil !== undefined && settings.clientId === undefined;
+  const isSpent = isOwn && (force || (own.registeredUntil !== 0 && own.registeredUntil <= now));
+  const clientId = settings.clientId?.value ?? (isSpent ? undefined : own?.clientId) ?? defaultClientId;
+  // It belongs to this client at this issuer, and goes nowhere else.
+  const clientSecret =
+    args.clientSecret ?? settings.clientSecret ?? (same?.clientId === clientId ? same.clientSecret : undefined);
+  const asked = args.scope ?? settings.scope;
+  const trusted = [same?.trustedHosts, provider?.hosts, args.trustedHosts, isOfTool(args, place) && tool.trustedHosts];
+  const profile = {
+    service,
+    issuer,
+    provider: chosen,
+    metadata: place.server ?? knownServer(same, issuer),
+    resource: resource?.resource ?? same?.resource,
+    clientId,
+    clientSecret,
+    registeredUntil: isOwn && !isSpent ? own.registeredUntil : undefined,
+    scope:
+      asked !== undefined && alive
+        ? union(same?.scope ?? alive.scope, asked)
+        : (asked ?? same?.scope ?? provider?.scope ?? resource?.scope),
+    trustedHosts: [...new Set(trusted.flatMap((hosts) => hosts || []))],
+    redirectPath: args.redirectPath ?? same?.redirectPath ?? (chosen && `/callback/${chosen.name}`),
+    team: remembered?.team,
+  };
+  const already = alive && (asked === undefined || missingScope(asked, alive) === undefined) ? same : undefined;
+  const needsCode =
+    provider?.needsSecret === "browser" && clientSecret === undefined
+      ? `${provider.name} requires a client secret for a login in the browser`
+      : undefined;
+  const choice = chosenLogin(args, needsCode);
+  if (provider !== undefined && already === undefined) requireClient(profile, provider, choice.login);
+  const wantsRegistration =
+    clientId === defaultClientId && settings.clientId === undefined && issuer !== undefined && chosen === undefined;
+  return { name, source, ...choice, known, already, profile, provider, wantsRegistration };
+}
+
+/** The login that is asked for, else the one that a provider's client needs, else what can work here. */
+export function chosenLogin(
+  { flow, open = true, environment }: Pick<LoginArguments, "flow" | "open" | "environment">,
+  needsCode?: string,
+): LoginEnvironment {
+  const because = (login: LoginEnvironment["login"], reason: string): LoginEnvironment => ({
+    login,
+    reason,
+    signals: [],
+  });
+  if (flow !== undefined)
+    return because(flow, flow === "device" ? "--headless asks for it" : "the program asks for it");
+  if (needsCode !== undefined) return because("device", needsCode);
+  return open ? environment : because("browser", "--no-browser asks for it, and you open the browser yourself");
+}
+
+function requireClient(
+  { clientId, clientSecret }: Omit<Client, "server">,
+  { name, needsSecret, documentation }: NamedProvider,
+  flow: LoginEnvironment["login"],
+): void {
+  const again = (...options: string[]): ReturnType<typeof login> => login(undefined, "--provider", name, ...options);
+  if (clientId === defaultClientId)
+    throw new AuthError("configuration_invalid", `${name} requires a client of your own, and no client ID was given`, {
+      hint: hint`Register one as ${documentation} says, then run: ${again("--client-id", "ID")}`,
+    });
+  if (clientSecret === undefined && (needsSecret === "always" || (needsSecret === "browser" && flow === "browser")))
+    throw new AuthError("configuration_invalid", `${name} requires the client secret that it gave with the client ID`, {
+      hint: hint`Set ${{ variable: "CLIENT_SECRET" }}, or run: ${again("--client-secret-file", "FILE")}`,
+    });
+}
+
+/** Where a login goes, and the server if it was asked. */
+type Place = Pick<Profile, "service" | "issuer"> & {
+  readonly server?: Profile["metadata"];
+  readonly resource?: ProtectedResource | undefined;
+};
+
+function placeOf(args: LoginArguments, known: Profile | undefined, found: NamedAddress | undefined): Place {
+  const { address, provider, settings } = args;
+  // A provider's tokens are for its own API, unless the user says otherwise in the same command.
+  if (provider !== undefined) {
+    const { service, issuer } = namedProvider(provider);
+    return { service: settings.service?.source === "--service" ? settings.service.value : service, issuer };
+  }
+  if (address === undefined) return placeOfSettings(args, known);
+  return found === undefined
+    ? { service: known?.service ?? address, issuer: known?.issuer }
+    : placeOfAddress(address, args, found);
+}
+
+function placeOfSettings({ settings, identity }: LoginArguments, known: Profile | undefined): Place {
+  const issuer = settings.issuer?.value;
+  // One address is enough: a service whose issuer the user names, and nothing else, is the issuer's own.
+  const own = issuer === undefined || known?.issuer === issuer ? known?.service : withoutEndSlashes(issuer);
+  const service = settings.service?.value ?? own;
+  const remembered = known?.service === service ? known : undefined;
+  // Where the service was named by other means as well, that is what it is, with or without metadata. An issuer that the profile knows as
+  // one stays one: its redirect path is its own (S-011), and the only one that it knows.
+  const isKnownService = remembered !== undefined && remembered.issuer === undefined;
+  const isService = issuer === service && (settings.service !== undefined || isKnownService);
+  if (service !== undefined) return { service, issuer: isService ? undefined : (issuer ?? remembered?.issuer) };
+  const variable = identity.variable("SAAS_URL");
+  throw new AuthError("configuration_invalid", `${variable} is not set, so there is no service to log in to`, {
+    hint: hint`Name it: ${login(undefined, "https://service.example")}, or ${{ variable: "SAAS_URL", value: "https://service.example" }}`,
+  });
+}
+
+/**
+ * ADDRESS, where it must be found out what it is. What the profile knows is not asked again.
+ *
+ * @throws AuthError `usage_invalid` when something else names the issuer too
+ */
+export function addressToAsk(
+  { address, provider, settings }: LoginArguments,
+  known: Profile | undefined,
+): string | undefined {
+  const { issuer, service } = settings;
+  const names = [
+    provider && { word: "--provider", again: ["--provider", provider.name] },
+    address && { word: "ADDRESS", again: [address] },
+    issuer?.source === "--issuer" && { word: "--issuer", again: [] },
+  ].filter((name) => typeof name === "object");
+  const [one, other] = names;
+  if (one !== undefined && other !== undefined)
+    throw new AuthError("usage_invalid", `${one.word} and ${other.word} both name the issuer`, {
+      hint: hint`Name one: ${login(undefined, ...one.again)}`,
+    });
+  if (address === undefined) return undefined;
+  const base = withoutEndSlashes(address);
+  const isKnown =
+    known !== undefined &&
+    (known.service === base ||
+      (known.issuer !== undefined &&
+        withoutEndSlashes(known.issuer) === base &&
+        (service === undefined || service.value === known.service)));
+  return isKnown && (service?.source !== "--service" || service.value === known.service) ? undefined : address;
+}
+
+/** An issuer's tokens are for the service that is set, if there is one, else for the issuer itself; any other address is the service. */
+function placeOfAddress(address: string, { settings }: LoginArguments, found: NamedAddress): Place {
+  const base = withoutEndSlashes(address);
+  const set = settings.service;
+  const isOther = set?.source === "--service" && set.value !== base;
+  if (found.kind === "resource" && !isOther)
+    return { service: base, issuer: found.resource.issuer, resource: found.resource };
+  if (found.kind === "issuer")
+    return { service: set?.value ?? base, issuer: found.known.server.issuer, server: found.known };
+  if (found.kind === "service" && !isOther) return { service: base, issuer: undefined, server: found.known };
+  throw new AuthError(
+    "usage_invalid",
+    `ADDRESS is "${address}", which is not an issuer, and --service names another service`,
+    { hint: hint`Name one: ${login(undefined, address)}` },
+  );
+}
+
+/** What the profile knows about the server. That a service has no metadata does not count once the user calls it an issuer. */
+function knownServer(profile: Profile | undefined, issuer: string | undefined): Profile["metadata"] {
+  return issuer === undefined || profile?.metadata?.isDiscovered ? profile?.metadata : undefined;
+}
+
+/** Scopes of a login that is to grant more than the one before it, and not something else. */
+function union(before: string, asked: string): string {
+  return [...new Set([...scopeNames(before), ...scopeNames(asked)])].join(" ");
+}
+
+/** What the author of a tool knows of its issuer says nothing about another that the user names. */
+export function isOfTool(
+  { settings: { issuer } }: LoginArguments,
+  place: Pick<Profile, "service" | "issuer">,
+): boolean {
+  return issuer?.source === "issuer" && issuer.value === issuerOf(place);
+}
+
+/** Whether two logins are at one service with the tokens of one issuer. */
+export function isSamePlace(
+  one: Pick<Profile, "service" | "issuer">,
+  other: Pick<Profile, "service" | "issuer">,
+): boolean {
+  return shownPlace(one) === shownPlace(other);
+}
+
+/** The service and, where it is another, the issuer, as they are named in a sentence. */
+export function shownPlace(place: Pick<Profile, "service" | "issuer">): string {
+  const issuer = issuerOf(place);
+  return withoutEndSlashes(issuer) === place.service ? place.service : `${place.service} (issuer ${issuer})`;
+}
+
+function issuerOf({ service, issuer = service }: Pick<Profile, "service" | "issuer">): string {
+  return issuer;
+}

@@ -1,0 +1,85 @@
+import { identifyAddress, type NamedAddress } from "../../auth/flows/named-address.ts";
+import { defaultAuthorizationServer, type KnownServer } from "../../auth/oauth/authorization-server.ts";
+import { discoverAuthorizationServer } from "../../auth/oauth/discovery.ts";
+import { isIssuerOf } from "../../auth/oauth/named-providers.ts";
+import { nobody, type ProfileInUse } from "../../auth/session.ts";
+import { isUnopenable } from "../../auth/session-store.ts";
+import { isTransient, type AuthError } from "../../base/errors.ts";
+import type { ExchangeOptions } from "../../http/request.ts";
+import { describeEnvironment, readFacts } from "../../platform/browser-or-device.ts";
+import type { App } from "../app.ts";
+import { addressToAsk, destination, type Destination, type LoginArguments } from "./destination.ts";
+import { plan, type LoginPlan } from "./plan.ts";
+
+/** A login of which the issuer has not been asked yet. */
+export interface LoginStart {
+  readonly args: LoginArguments;
+  readonly inUse: ProfileInUse;
+  readonly address: NamedAddress | undefined;
+  readonly to: Destination;
+  /** Why what is stored cannot be opened: it will be moved aside. Undefined where it can. */
+  readonly unopened: AuthError | undefined;
+}
+
+/** The arguments of a login: what is asked for this time, with what the app knows. */
+export function loginArguments(
+  { identity, settings, tool, env, clock }: App,
+  asked: Omit<LoginArguments, "identity" | "settings" | "tool" | "environment" | "now">,
+): LoginArguments {
+  return { ...asked, identity, settings, tool, environment: describeEnvironment(readFacts(env)), now: clock.now() };
+}
+
+/**
+ * Reads the profile, and finds out what ADDRESS is, where that is not known yet.
+ *
+ * @throws AuthError as {@link addressToAsk}, {@link identifyAddress}, {@link destination} and the store
+ */
+export async function startLogin(app: App, args: LoginArguments, signal?: AbortSignal): Promise<LoginStart> {
+  let unopened: AuthError | undefined;
+  const profiles = await app.store.read().catch((error: unknown) => {
+    if (args.setAside !== true || !isUnopenable(error)) throw error;
+    unopened = error;
+    return nobody;
+  });
+  const inUse = app.tokens().pinProfile(profiles);
+  const asked = addressToAsk(args, inUse.profile);
+  const address = asked === undefined ? undefined : await identifyAddress(asked, exchangeOf(app, signal));
+  return { args, inUse, address, to: destination(args, inUse, address), unopened };
+}
+
+/** Finds out what the server of a login is, and plans the login. Throws as `discoverAuthorizationServer` and {@link plan}. */
+export async function plannedLogin(
+  app: App,
+  { args, inUse, address, to }: LoginStart,
+  signal?: AbortSignal,
+): Promise<LoginPlan> {
+  return plan(args, inUse, { address, server: await findServer(to, exchangeOf(app, signal)) });
+}
+
+export function exchangeOf({ fetch, clock }: App, signal: AbortSignal | undefined): ExchangeOptions {
+  return { fetch, clock, signal };
+}
+
+/** How long metadata is used after it was read, in milliseconds: endpoints rarely move, and never from one minute to the next. */
+const maxAgeMs = 86_400_000;
+
+/**
+ * Finds the server of a login by its address. A server that the user has named as the issuer must publish metadata: nothing else
+ * says where its endpoints are, and an address that was made up would only be seen to be wrong in the browser. A service without
+ * any has the default endpoints, which are on the same host, over the same TLS.
+ */
+async function findServer({ profile, provider }: Destination, exchange: ExchangeOptions): Promise<KnownServer> {
+  const { service, issuer, metadata: known } = profile;
+  if (provider?.server !== undefined) return { server: provider.server, isDiscovered: true, askedAt: undefined };
+  const now = exchange.clock.now();
+  const age = now - (known?.askedAt ?? Number.NEGATIVE_INFINITY);
+  if (known !== undefined && age >= 0 && age < maxAgeMs) return known;
+  const accepts = provider && ((found: string) => isIssuerOf(provider, found));
+  const discovery = await discoverAuthorizationServer(issuer ?? service, exchange, accepts);
+  if (discovery.server !== undefined) return { server: discovery.server, isDiscovered: true, askedAt: now };
+  const isTrouble = isTransient(discovery.reason);
+  // What it published the day before is a better guess than that it publishes nothing.
+  if (isTrouble && known?.isDiscovered) return known;
+  if (issuer !== undefined) throw discovery.reason;
+  return { server: defaultAuthorizationServer(service), isDiscovered: false, askedAt: isTrouble ? undefined : now };
+}

@@ -1,0 +1,170 @@
+import { browserLogin } from "../../auth/flows/browser-login.ts";
+import { deviceLogin } from "../../auth/flows/device-login.ts";
+import type { LoginRequest } from "../../auth/flows/login-request.ts";
+import { endReplacedSession, unconfirmed } from "../../auth/flows/logout.ts";
+import { createDpopKey } from "../../auth/oauth/dpop-proof.ts";
+import {
+  accountName,
+  isSameLogin,
+  isSameSession,
+  withProfile,
+  type Profile,
+  type Profiles,
+  type Session,
+} from "../../auth/session.ts";
+import { AuthError } from "../../base/errors.ts";
+import { openBrowser } from "../../platform/browser.ts";
+import { bindQueue } from "../account.ts";
+import type { App } from "../app.ts";
+import { clientOf } from "./client.ts";
+import { agreedHosts, agreedKey, agreeToRebinding, rebindingRefused } from "./consent.ts";
+import { isSamePlace } from "./destination.ts";
+import { exchangeOf, plannedLogin, type LoginStart } from "./metadata.ts";
+import type { LoginCallbacks } from "./options.ts";
+import type { LoginPlan } from "./plan.ts";
+
+type LoggedIn = Profile & { readonly session: Session };
+
+/** Who is asked and told. */
+export interface LoginUi extends Pick<LoginCallbacks, "onConsent" | "onWarning" | "signal"> {
+  /** Called with the plan, once it is whole: what shows its address or its code. */
+  screen(planned: LoginPlan): ScreenCallbacks | Promise<ScreenCallbacks>;
+  /** Called when the session is stored, before the browser shows success. */
+  stored?(profile: LoggedIn): void;
+}
+
+type ScreenCallbacks = Pick<LoginCallbacks, "onAddress" | "onCode" | "onWaiting">;
+
+/**
+ * Logs in: asks for consent before the service is asked anything, lets the user log in, stores the session, and ends the one that it
+ * replaces.
+ *
+ * @throws {@link AuthError} `consent_required`, `timed_out`, `access_denied`, and as the service and the storage do; `usage_invalid`
+ * where nothing shows the address or the code; the signal's reason. Nothing is changed then
+ */
+export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Promise<LoggedIn> {
+  const { onConsent, onWarning: warn = () => undefined, signal } = ui;
+  await agreeToRebinding(start.to, onConsent);
+  const key = await agreedKey(app, onConsent, start.unopened !== undefined);
+  const planned = await plannedLogin(app, start, signal);
+  const shown = await ui.screen(planned);
+  requireScreen(planned, start, shown);
+  const exchange = exchangeOf(app, signal);
+  const agreed = await agreedHosts(app, planned, onConsent);
+  const { registeredUntil, ...client } = await clientOf(planned, app.identity, exchange);
+  const request = { ...agreed, ...client, dpopKey: planned.binds ? createDpopKey() : undefined };
+  const kept = { ...planned.profile, ...client, registeredUntil, trustedHosts: request.trustedHosts };
+
+  let replaced: Session | undefined;
+  const { name, known } = planned;
+  const store = async (session: Session): Promise<Profile> => {
+    const next = { ...kept, session };
+    const add = (profiles: Profiles): Profiles => {
+      const before = profiles.profiles.get(name);
+      // Another login was faster: the user has agreed to change what the profile was then, not what it is now.
+      const isForeign =
+        before !== undefined && !isSamePlace(before, kept) && (known === undefined || !isSamePlace(before, known));
+      if (isForeign) throw rebindingRefused(name, before, kept);
+      replaced = before?.session;
+      // The first profile is active from the start; a later one when the user switches to it.
+      return {
+        ...withProfile(profiles, name, next),
+        active: profiles.profiles.has(profiles.active) ? profiles.active : name,
+      };
+    };
+    const header = key();
+    const { unopened } = start;
+    const moved = (path: string): void =>
+      warn(`the logins that were stored could not be opened (${unopened?.message}) and are kept in "${path}"`);
+    await app.store.update(add, { ...(header && { key: header }), onSetAside: unopened && moved });
+    // What is in memory belongs to the previous session.
+    app.tokens().forget();
+    ui.stored?.(next);
+    // Events that were queued before the first login belong to this account from now on, even if another is the first to send.
+    await (app.isKept ? bindQueue(app, name, next) : undefined)?.catch((error: unknown) => {
+      warn(
+        `the queue cannot be written, so the events in it are not assigned to this account yet: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    });
+    return next;
+  };
+  const flow = planned.login === "device" ? byCode : byBrowser;
+  const session = await flow(app, planned, request, { ...shown, warn, store, signal });
+  // After the new one is stored: if that fails, the old one is all that there is. A server may also answer a second login with the same
+  // session, or end all of the user's at once: ending that one would end this login.
+  const endsWithIt = (before: Session): boolean =>
+    isSameSession(before, session) ||
+    isSameLogin(before, session) ||
+    (planned.provider?.revokesAll === true && before.user.id === session.user.id);
+  if (replaced !== undefined && !endsWithIt(replaced)) {
+    const outcome = await endReplacedSession(replaced, { ...exchange, timeoutMs: 3_000 });
+    for (const warning of unconfirmed(outcome, true)) warn(warning);
+  }
+  return { ...kept, session };
+}
+
+/** A login whose address or code nobody sees could only time out. A browser that is opened here is seen. */
+function requireScreen({ login, opens, reason }: LoginPlan, { args }: LoginStart, shown: ScreenCallbacks): void {
+  if (login === "device" && shown.onCode === undefined) {
+    throw new AuthError(
+      "usage_invalid",
+      "a device login needs `onCode`: without it nobody sees the code that has to be entered",
+    );
+  }
+  const isUnasked = login === "browser" && !opens && args.open !== false;
+  if (isUnasked && shown.onAddress === undefined)
+    throw new AuthError("usage_invalid", `the login needs \`onAddress\` to show its address, since ${reason}`);
+}
+
+interface FlowUi extends ScreenCallbacks, Pick<LoginCallbacks, "signal"> {
+  warn(this: void, warning: string): void;
+  store(this: void, session: Session): Promise<Profile>;
+}
+
+function byCode(
+  app: App,
+  { timeoutMs }: LoginPlan,
+  request: LoginRequest,
+  { onCode, onWaiting = () => undefined, store, signal }: FlowUi,
+): Promise<Session> {
+  return deviceLogin({
+    ...exchangeOf(app, signal),
+    request,
+    store,
+    announce({
+      user_code: userCode,
+      verification_uri: verificationUri,
+      verification_uri_complete: verificationUriComplete,
+      expires_in,
+    }) {
+      const expiresAt = app.clock.now() + expires_in * 1000;
+      onCode?.({ issuer: request.server.issuer, userCode, verificationUri, verificationUriComplete, expiresAt });
+    },
+    limitMs: timeoutMs,
+    waiting: onWaiting,
+  });
+}
+
+function byBrowser(
+  app: App,
+  { redirectHost, port, timeoutMs = 300_000, opens }: LoginPlan,
+  request: LoginRequest,
+  { onAddress, warn, store, signal }: FlowUi,
+): Promise<Session> {
+  let [url, redirectUri] = ["", ""];
+  return browserLogin({
+    ...exchangeOf(app, signal),
+    request,
+    identity: app.identity,
+    port,
+    redirectHost,
+    timeoutMs,
+    announce: (...addresses) => void ([url, redirectUri] = addresses),
+    pasted: onAddress && ((accept, waiting) => onAddress({ url, redirectUri, timeoutMs, accept, signal: waiting })),
+    open: opens
+      ? (address) => openBrowser(address, { env: app.env, platform: app.platform, clock: app.clock })
+      : undefined,
+    openFailed: (reason) => warn(`the browser could not be opened (${reason}). Open the address yourself`),
+    store: async (received) => accountName(await store(received)),
+  });
+}

@@ -1,0 +1,117 @@
+import { createHash } from "node:crypto";
+import type { LoginRequest } from "../../auth/flows/login-request.ts";
+import type { NamedAddress } from "../../auth/flows/named-address.ts";
+import type { AuthorizationServer, KnownServer } from "../../auth/oauth/authorization-server.ts";
+import { requestedScope, scopeNames } from "../../auth/oauth/scope.ts";
+import type { ProfileInUse } from "../../auth/session.ts";
+import { AuthError, hint, login } from "../../base/errors.ts";
+import { destination, isOfTool, type Destination, type LoginArguments } from "./destination.ts";
+
+/** What was found out for a login, or is remembered. */
+export interface LoginMetadata {
+  /** What ADDRESS is, where that had to be found out. */
+  readonly address: NamedAddress | undefined;
+  readonly server: KnownServer;
+}
+
+/** A login, decided: all that is left is to ask the user, and to do it. */
+export interface LoginPlan extends Destination {
+  /** Whether the browser is opened here. If not, the address is for a browser anywhere, and the address of its last page is pasted. */
+  readonly opens: boolean;
+  /** Undefined: the first free one. */
+  readonly port: number | undefined;
+  readonly timeoutMs: number | undefined;
+  /** Where this program registers itself for the login (RFC 7591). */
+  readonly registersAt: string | undefined;
+  /** Whether the tokens are bound to a key, a new one for each login. */
+  readonly binds: boolean;
+  readonly redirectHost: "127.0.0.1" | "localhost";
+  readonly request: LoginRequest;
+}
+
+/**
+ * Decides a login. Pure: the same arguments, profile and metadata give the same plan.
+ *
+ * @throws AuthError as {@link destination}; `configuration_invalid` when a resource's issuer knows no client of ours
+ */
+export function plan(args: LoginArguments, inUse: ProfileInUse, { address, server: known }: LoginMetadata): LoginPlan {
+  const to = destination(args, inUse, address);
+  const { profile, provider, wantsRegistration } = to;
+  const { server, isDiscovered, askedAt } = known;
+  const { issuer } = server;
+  if (wantsRegistration && profile.resource !== undefined && server.registration_endpoint === undefined)
+    throw new AuthError(
+      "configuration_invalid",
+      `"${issuer}" does not let programs register themselves, and no client ID was given`,
+      { hint: hint`Register this program there, then run: ${login(undefined, profile.service, "--client-id", "ID")}` },
+    );
+  const scope = requestedScope(profile.scope, isDiscovered ? server : undefined);
+  const names = scopeNames(scope);
+  const isOpenId = isDiscovered && names.includes("openid");
+  const resource = args.resource ?? profile.resource;
+  // Without it, an OpenID provider ignores `offline_access` (Core §11).
+  const consent = isOpenId && names.includes("offline_access") ? "consent" : undefined;
+  const prompt = args.prompt ?? provider?.extra["prompt"] ?? consent;
+  const { audience, loginHint: login_hint } = args;
+  const registeredPath = isOfTool(args, profile) ? (args.tool.redirectPath ?? "/callback") : undefined;
+  return {
+    ...to,
+    ...browserOrCode(args, to, server),
+    port: args.port,
+    timeoutMs: args.timeoutMs,
+    registersAt: wantsRegistration ? server.registration_endpoint : undefined,
+    binds: (args.dpop ?? true) && (server.dpop_signing_alg_values_supported?.includes("ES256") ?? false),
+    redirectHost: args.redirectHost ?? provider?.redirectHost ?? "127.0.0.1",
+    // An answer that did not settle what the server is must not be remembered.
+    profile: { ...profile, metadata: askedAt === undefined ? undefined : known },
+    request: {
+      server,
+      isDiscovered,
+      isOpenId,
+      // A provider and a protected resource have APIs of another kind.
+      hasOwnApi: args.tool.defaults !== "standard" && provider === undefined && profile.resource === undefined,
+      service: profile.service,
+      clientId: profile.clientId,
+      clientSecret: profile.clientSecret,
+      scope,
+      dpopKey: undefined,
+      resource,
+      trustedHosts: profile.trustedHosts ?? [],
+      redirectPath: profile.redirectPath ?? registeredPath ?? redirectPathOf(server, profile.issuer === undefined),
+      extra: {
+        ...provider?.extra,
+        ...(resource && { resource }),
+        ...(audience && { audience }),
+        ...(prompt && { prompt }),
+        ...(login_hint && { login_hint }),
+      },
+    },
+  };
+}
+
+/** Where no browser can be shown and the issuer has no login with a code, what is left is a browser anywhere else. */
+function browserOrCode(
+  { open = true }: LoginArguments,
+  { login, reason, signals }: Destination,
+  { issuer, device_authorization_endpoint: device }: AuthorizationServer,
+): Pick<LoginPlan, "login" | "reason" | "opens"> {
+  const isAskedFor = signals.length === 0;
+  if (login === "browser" || device !== undefined || isAskedFor)
+    return { login, reason, opens: open && login === "browser" };
+  return { login: "browser", reason: `${reason}, and "${issuer}" has no login with a code`, opens: false };
+}
+
+/**
+ * The path that the browser is redirected to. A hostile issuer can send the browser on to another server, where the same user has
+ * an account; the code of that login, brought back to this one, would then go to the issuer. So each issuer gets a path of its own
+ * (RFC 9700 §4.4.2): the other server does not know it, or its redirect arrives at another one. Where redirects name their issuer
+ * (RFC 9207), that does the same, and a redirect that names none is refused. The services of the defaults have one path registered.
+ */
+function redirectPathOf(
+  { issuer, authorization_response_iss_parameter_supported: namesIssuer = false }: AuthorizationServer,
+  isService: boolean,
+): string {
+  return isService || namesIssuer
+    ? "/callback"
+    : `/callback/${createHash("sha256").update(issuer).digest("base64url").slice(0, 12)}`;
+}

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createApp } from "../../../src/app/app.ts";
+import type { LoginArguments } from "../../../src/app/login/destination.ts";
+import { loginArguments } from "../../../src/app/login/metadata.ts";
+import { plan, type LoginPlan } from "../../../src/app/login/plan.ts";
+import type { AuthorizationServer } from "../../../src/auth/oauth/authorization-server.ts";
+import { nobody, type Profile } from "../../../src/auth/session.ts";
+import { describeEnvironment, type EnvironmentFacts } from "../../../src/platform/browser-or-device.ts";
+
+const issuer = "https://login.example";
+const server: AuthorizationServer = {
+  issuer,
+  authorization_endpoint: `${issuer}/authorize`,
+  token_endpoint: `${issuer}/token`,
+};
+const device = { device_authorization_endpoint: `${issuer}/device` };
+
+const facts = (env: EnvironmentFacts["env"]): EnvironmentFacts => ({
+  env,
+  platform: "linux",
+  uid: 1000,
+  files: {},
+  consoleUid: undefined,
+  stdinIsTTY: true,
+});
+const here = describeEnvironment(facts({ DISPLAY: ":0" }));
+const overSsh = describeEnvironment(facts({ SSH_CONNECTION: "set" }));
+
+/** The plan of a login at the issuer, with the metadata that it publishes. */
+function planned(
+  asked: Partial<LoginArguments> = {},
+  metadata: AuthorizationServer = server,
+  profile?: Profile,
+): LoginPlan {
+  const app = createApp({ env: {}, options: { issuer } });
+  const args = { ...loginArguments(app, { force: false }), environment: here, now: 0, ...asked };
+  const inUse = { name: "default", source: "active", profile, all: nobody };
+  return plan(args, inUse, { address: undefined, server: { server: metadata, isDiscovered: true, askedAt: 0 } });
+}
+
+for (const [title, asked, metadata, expected] of [
+  ["a screen", {}, { ...server, ...device }, ["browser", true]],
+  ["no browser here", { environment: overSsh }, { ...server, ...device }, ["device", false]],
+  ["no browser here and no device endpoint", { environment: overSsh }, server, ["browser", false]],
+  ["--headless and no device endpoint", { environment: overSsh, flow: "device" }, server, ["device", false]],
+  ["--no-browser", { open: false }, { ...server, ...device }, ["browser", false]],
+] as const) {
+  test(`with ${title} the login is ${expected[0] === "device" ? "with a code" : expected[1] ? "through the browser" : "through a browser elsewhere"}`, () => {
+    const { login, opens } = planned(asked, metadata);
+    assert.deepEqual([login, opens], expected);
+  });
+}
+
+test("what a profile remembers of its issuer is in the next plan, and nothing of it in that for another issuer", () => {
+  const profile: Profile = {
+    service: issuer,
+    issuer,
+    clientId: "mine",
+    scope: "openid projects",
+    redirectPath: "/done",
+    trustedHosts: ["other.example"],
+    team: "tm_acme",
+    session: undefined,
+  };
+  const { request, profile: remembered } = planned({}, server, profile);
+  assert.deepEqual(
+    [request.clientId, request.scope, request.redirectPath, request.trustedHosts, remembered.team],
+    ["mine", "openid projects", "/done", ["other.example"], "tm_acme"],
+  );
+  const elsewhere = planned({}, server, { ...profile, service: "https://other.example", issuer: undefined });
+  assert.deepEqual(
+    [elsewhere.request.clientId, elsewhere.request.redirectPath === "/done", elsewhere.request.trustedHosts],
+    ["cli_native", false, []],
+  );
+});
+
+test("a plan binds tokens where the issuer can and the user wants it, and registers a client where nobody has named one", () => {
+  const able = {
+    ...server,
+    dpop_signing_alg_values_supported: ["ES256"],
+    registration_endpoint: `${issuer}/register`,
+  };
+  assert.deepEqual(
+    [planned({}, able).binds, planned({ dpop: false }, able).binds, planned().binds],
+    [true, false, false],
+  );
+  assert.equal(planned({}, able).registersAt, `${issuer}/register`);
+  assert.equal(planned().registersAt, undefined);
+});
