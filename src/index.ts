@@ -48,7 +48,7 @@ export {
 export type { ForeignVariable, Hint, HintPart, SystemCommand, ToolCommand, ToolVariable } from "./base/hint.ts";
 export { createIdentity, ownIdentity, type Identity, type OwnCommands } from "./base/identity.ts";
 export type { Secret } from "./base/secret.ts";
-export type { AppOverrides, LogEvent } from "./app/overrides.ts";
+export type { AppOverrides, LogEvent, WorkloadIdentity } from "./app/overrides.ts";
 export type { Clock } from "./platform/clock.ts";
 export type { Environment } from "./platform/paths.ts";
 export type { Reservation } from "./platform/replace-file.ts";

@@ -48,7 +48,7 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^src\/auth\/secure-storage\//, /^src\/auth\/session(-tokens)?\.ts$/],
   [/^src\/auth\/session-store\.ts$/],
   [/^src\/auth\/token-manager\//],
-  [/^src\/auth\/(account-tokens|authorized-fetch)\.ts$/],
+  [/^src\/auth\/(account-tokens|authorized-fetch)\.ts$/, /^src\/auth\/workload\//],
   [/^src\/auth\/websocket\//, /^src\/auth\/loopback\//],
   [/^src\/auth\/flows\//],
   [/^src\/sync\//, /^src\/tracker\//],
@@ -222,7 +222,7 @@ test("each effect is in its one place", () => {
   assert.deepEqual(
     offenders(
       /"node:child_process"/,
-      /^src\/(platform\/(browser|restart|git)|auth\/secure-storage\/keychain-process)\.ts$/,
+      /^src\/(platform\/(browser|restart|git|named-program)|auth\/secure-storage\/keychain-process)\.ts$/,
     ),
     [],
     "processes",

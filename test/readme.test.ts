@@ -49,7 +49,7 @@ function blocks(language: string): string[] {
 
 /** The items of a list, each with what it is about, which is in backticks before a colon. */
 function items(text: string): { about: string[]; text: string }[] {
-  return [...text.matchAll(/^- ((?:`[^`]+`(?:, )?)+): ((?:.|\n {2})*)/gm)].map(([, about = "", meaning = ""]) => ({
+  return [...text.matchAll(/^- ((?:`[^`]+`(?:,\s+)?)+): ((?:.|\n {2})*)/gm)].map(([, about = "", meaning = ""]) => ({
     about: [...about.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name),
     text: meaning,
   }));

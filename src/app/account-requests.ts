@@ -8,7 +8,7 @@ import { defaultTeam, notLoggedIn } from "../auth/session.ts";
 import { AuthError, hint } from "../base/errors.ts";
 import type { Account, Origin } from "../sync/queue.ts";
 
-/** The account that this app acts for now. Throws {@link NotAuthenticatedError} when nobody is logged in, and as {@link ownerOfEnvironmentToken}. */
+/** The account that this app acts for now. Throws {@link NotAuthenticatedError} when nobody is logged in, and as {@link ownerOfToken}. */
 export async function accountInUse(app: App, signal?: AbortSignal): Promise<Account> {
   const origin = await originOf(app);
   const account = origin.account ?? (await accountOfToken(app, origin, signal));
@@ -16,32 +16,33 @@ export async function accountInUse(app: App, signal?: AbortSignal): Promise<Acco
   return account;
 }
 
-/** The account of the token from the environment; undefined when there is no such token. */
+/** The account of the token from elsewhere; undefined when the tokens are those of a stored session. */
 export async function accountOfToken(
   app: App,
   origin: Origin,
   signal: AbortSignal | undefined,
 ): Promise<Account | undefined> {
-  if (app.settings.accessToken === undefined) return undefined;
-  const { service, user } = await ownerOfEnvironmentToken(app, signal, origin);
+  if (app.tokenSource === undefined) return undefined;
+  const { service, user } = await ownerOfToken(app, signal, origin);
   return { service, user: user.id, team: defaultTeam({ session: user })?.id ?? null, label: user.email ?? user.name };
 }
 
 /**
- * Asks the service which user the token from the environment belongs to: only the service knows.
+ * Asks the service which user a token that comes from no session here belongs to: only the service knows.
  *
  * @param origin - from {@link originOf}, where it was asked already
- * @throws {@link AuthError} `configuration_invalid` when nothing names a service; {@link NotAuthenticatedError} without such a token,
- * or when the service refuses it; {@link ServiceError} when the service cannot be asked
+ * @throws {@link AuthError} `configuration_invalid` when nothing names a service, and as the source of the token;
+ * {@link NotAuthenticatedError} without such a source, or when the service refuses the token; {@link ServiceError} when the service
+ * cannot be asked
  */
-export async function ownerOfEnvironmentToken(
+export async function ownerOfToken(
   app: App,
   signal: AbortSignal | undefined,
   origin?: Origin,
 ): Promise<{ service: string; user: UserInfo }> {
   const { profile, service } = origin ?? (await originOf(app));
-  const { accessToken } = app.settings;
-  if (accessToken === undefined) throw notLoggedIn(profile);
+  const { tokenSource } = app;
+  if (tokenSource === undefined) throw notLoggedIn(profile);
   if (service === null) {
     throw new AuthError(
       "configuration_invalid",
@@ -51,7 +52,9 @@ export async function ownerOfEnvironmentToken(
       },
     );
   }
-  return { service, user: await userOfToken(accessToken, service, { fetch: app.fetch, clock: app.clock, signal }) };
+  const credential = await app.tokens().getCredential(signal && { signal });
+  const exchange = { fetch: app.fetch, clock: app.clock, signal };
+  return { service, user: await userOfToken(credential, tokenSource, service, exchange) };
 }
 
 /** The authorized fetch with the tokens of this account, and of no other. */

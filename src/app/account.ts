@@ -5,16 +5,16 @@ import { type Account, type Origin, SyncQueue } from "../sync/queue.ts";
 
 /** The profile in use and the account that is logged in on it, as far as they are known without a request: an event emitted now belongs to them. */
 export async function originOf(app: App): Promise<Origin> {
-  const { settings } = app;
+  const { settings, tokenSource } = app;
   // A program may emit before the first login in the profile that it names. A name that a user has typed may be mistyped, and the event
   // would wait for a login that never comes.
   const isOfProgram = settings.profile?.source === "profile";
   const { name: profile, profile: known } = await app.profileInUse(isOfProgram ? { mayBeNew: true } : {});
-  // A token from the environment takes precedence over the stored session, and may be another user's: what is emitted under it
-  // waits under a name of its own until a flush has asked the service whose token it is. The next token may be yet another user's.
-  if (settings.accessToken)
+  // A token from elsewhere takes precedence over the stored session, and may be another user's: what is emitted under it waits under a
+  // name of its own until a flush has asked the service whose token it is. The next token may be yet another user's.
+  if (tokenSource !== undefined)
     return {
-      profile: `token ${settings.accessToken.fingerprint()}`,
+      profile: `token ${settings.accessToken?.fingerprint() ?? tokenSource.origin}`,
       service: settings.service?.value ?? known?.service ?? null,
       account: undefined,
     };

@@ -10,6 +10,7 @@ import type { KeyHeader, SimpleVault, Vault } from "../auth/secure-storage/vault
 import { requireProfile, type ProfileInUse } from "../auth/session.ts";
 import { SessionStore, type AwaitedProcess } from "../auth/session-store.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
+import type { TokenSource } from "../auth/token-manager/token-source.ts";
 import { ownIdentity, type Identity } from "../base/identity.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
 import { configFolder, sessionsFile, stateFolder, type Environment } from "../platform/paths.ts";
@@ -47,10 +48,12 @@ export interface App {
   /**
    * The profile in use, decided once: the one that an option or a variable names, else the one chosen for the folder, else the active one.
    *
-   * @param options - `mayBeNew`: whether it may be named and not exist; by default only where a token from the environment needs none
+   * @param options - `mayBeNew`: whether it may be named and not exist; by default only where the tokens come from elsewhere
    * @throws {@link NotAuthenticatedError} when it must exist and does not; {@link AuthError} `storage_…`
    */
   profileInUse(options?: { mayBeNew?: boolean }): Promise<ProfileInUse>;
+  /** Where the tokens of the service in use come from, if not from a stored session. */
+  readonly tokenSource: TokenSource | undefined;
   /** The token manager of the profile in use at the service in use, or of a named profile or service. */
   tokens(profile?: string, service?: string): TokenManager;
   /** `fetch` with the token of the profile in use. */
@@ -80,7 +83,7 @@ export function createApp(overrides: AppOverrides = {}): App {
   // A program without types would otherwise wait in vain for what a misspelled option is to do.
   const unknown = Object.keys(overrides).find((name) => !Object.hasOwn(overrideNames, name));
   if (unknown !== undefined) throw new TypeError(`"${unknown}" is not an option`);
-  const identity = overrides.identity ?? ownIdentity;
+  const identity = overrides.toolIdentity ?? ownIdentity;
   const variables = overrides.env ?? process.env;
   const env = withoutSecrets(variables, identity);
   const platform = overrides.platform ?? process.platform;
@@ -132,6 +135,24 @@ export function createApp(overrides: AppOverrides = {}): App {
         : undefined;
   const vault = (): Vault =>
     storage === undefined ? sealedFile() : storage === "memory" || "get" in storage ? loadedVault(storage) : storage;
+  const tokenSource = lazily((): TokenSource | undefined => {
+    const { accessToken, workload } = settings;
+    if (accessToken === undefined && workload === undefined) return undefined;
+    const giver = lazily(async () => {
+      if (accessToken !== undefined)
+        return (await import("../auth/token-manager/given-token.ts")).givenToken(accessToken);
+      const { workloadTokens } = await import("./workload.ts");
+      const world = { tool: identity, env, variable: (name: string) => variables[name], fetch, clock };
+      return workloadTokens(settings, workload as NonNullable<typeof workload>, () => tokens().service(), world);
+    });
+    return {
+      ...(accessToken === undefined
+        ? { kind: "exchanged", origin: workload?.source ?? "" }
+        : { kind: "given", origin: identity.variable("ACCESS_TOKEN") }),
+      getCredential: async (need) => (await giver()).getCredential(need),
+      sessionRefused: async (token) => (await giver()).sessionRefused(token),
+    };
+  });
   const store = lazily(() => new SessionStore(vault(), clock, { onWait, folder: folderHere() }));
   const onWait = (awaited: AwaitedProcess): void => {
     log?.({ event: "waiting", ...awaited });
@@ -144,7 +165,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     const name = JSON.stringify([profile?.name, service]);
     let manager = managers.get(name);
     if (manager === undefined) {
-      manager = new TokenManager({ store: store(), profile, service, accessToken: settings.accessToken, clock, fetch });
+      manager = new TokenManager({ store: store(), profile, service, source: tokenSource(), clock, fetch });
       managers.set(name, manager);
       if (log !== undefined)
         for (const event of tokenEvents)
@@ -178,7 +199,7 @@ export function createApp(overrides: AppOverrides = {}): App {
       return folderHere();
     },
     get profileFile() {
-      return (settings.profile ?? settings.accessToken)
+      return (settings.profile ?? tokenSource())
         ? undefined
         : findProfileFile(identity, env["HOME"] ?? env["USERPROFILE"], folderHere());
     },
@@ -189,8 +210,11 @@ export function createApp(overrides: AppOverrides = {}): App {
     get store() {
       return store();
     },
+    get tokenSource() {
+      return tokenSource();
+    },
     tokens,
-    async profileInUse({ mayBeNew = settings.accessToken !== undefined } = {}) {
+    async profileInUse({ mayBeNew = tokenSource() !== undefined } = {}) {
       const inUse = tokens().pinProfile(await store().read());
       return mayBeNew ? inUse : requireProfile(inUse);
     },
@@ -223,7 +247,7 @@ function loadedVault(place: "memory" | SimpleVault): Vault {
 
 /** What {@link createApp} takes. */
 const overrideNames: Record<keyof AppOverrides, true> = {
-  identity: true,
+  toolIdentity: true,
   options: true,
   profile: true,
   service: true,
@@ -231,6 +255,7 @@ const overrideNames: Record<keyof AppOverrides, true> = {
   clientId: true,
   clientSecret: true,
   scope: true,
+  identity: true,
   redirectPath: true,
   trustedHosts: true,
   defaults: true,

@@ -24,7 +24,7 @@ export function createAuth(options: AuthOptions): Auth {
     error instanceof AuthError ? error.speakFor({ identity, profile }) : error;
   let app: App;
   try {
-    app = createApp({ ...own, identity });
+    app = createApp({ ...own, toolIdentity: identity });
   } catch (error) {
     throw named(error);
   }

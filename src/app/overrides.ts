@@ -6,10 +6,30 @@ import type * as runtime from "../base/runtime-types.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Environment } from "../platform/paths.ts";
 
+/** Whose identity is exchanged for an access token, and for which one. */
+export interface WorkloadIdentity {
+  /**
+   * Where the identity token comes from: `github-actions[:AUDIENCE]`, `gitlab[:VARIABLE]`, `kubernetes[:PATH]`, `file:PATH` or
+   * `command:/PROGRAM ARGUMENTS`.
+   */
+  readonly source: string;
+  /** The issuer of the access token, exactly as it names itself; by default that of the program, else the service. */
+  readonly issuer?: string | undefined;
+  /** `token-exchange` (RFC 8693) or `jwt-bearer` (RFC 7523); by default the one that the issuer's metadata lists. */
+  readonly grant?: string | undefined;
+  /** What the access token is for: a name (RFC 8693 §2.1), or an address (RFC 8707). */
+  readonly audience?: string | undefined;
+  readonly resource?: string | undefined;
+  /** Separated by spaces. */
+  readonly scope?: string | undefined;
+  /** The kind of token to ask for: `access_token`, `jwt` or a URI (RFC 8693 §3). By default the issuer decides. */
+  readonly tokenType?: string | undefined;
+}
+
 /** What an embedding program or a test uses instead of the real thing. */
 export interface AppOverrides {
   /** The tool's name and what follows from it: folder, variables, keychain entry, User-Agent. This package's own by default. */
-  identity?: Identity;
+  toolIdentity?: Identity;
   /** Options of the command line, which take precedence over the environment. */
   options?: Readonly<Record<string, unknown>>;
   /** The profile, instead of the one that a variable or `auth switch` chooses. */
@@ -24,6 +44,11 @@ export interface AppOverrides {
   clientSecret?: string | undefined;
   /** The scopes that a login requests, separated by spaces; by default those of the service, see {@link AppOverrides.defaults}. */
   scope?: string | undefined;
+  /**
+   * An identity that the platform vouches for, such as `"github-actions"`, to exchange at the issuer for access tokens (RFC 8693, RFC 7523).
+   * These are kept in memory only, and no login is used. Variables of the tool take precedence.
+   */
+  identity?: string | WorkloadIdentity | undefined;
   /** The path of the redirect URI that is registered at `issuer`, `http://127.0.0.1/callback` by default, where the port may be any (RFC 8252 §7.3). */
   redirectPath?: string | undefined;
   /** Other hosts than the issuer's own that a login at `issuer` may begin at; by default the user is asked. */

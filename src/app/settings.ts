@@ -1,4 +1,4 @@
-import type { AppOverrides } from "./overrides.ts";
+import type { AppOverrides, WorkloadIdentity } from "./overrides.ts";
 import { AuthError, hint, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import { Secret } from "../base/secret.ts";
@@ -27,6 +27,8 @@ export interface Settings {
   readonly storage: Setting<StorageKind> | undefined;
   /** The variable `…_ACCESS_TOKEN`: used as is for every request, never stored or refreshed. */
   readonly accessToken: Secret | undefined;
+  /** The variable `…_IDENTITY` and those that belong to it, or what the program says: an identity to exchange. Not checked yet. */
+  readonly workload: Setting<WorkloadIdentity> | undefined;
   /** The variable `…_PASSPHRASE`: the file's key is derived from it. */
   readonly passphrase: Secret | undefined;
 }
@@ -72,8 +74,13 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
     const example = options["storage"] === undefined ? { variable: "STORAGE", value: "file" } : "--storage file";
     throw invalid(storage, `is "${storage.value}", not one of keychain, file, memory`, hint`Try: ${example}`);
   }
+  const workload = workloadOf(program.identity, fromEnvironment);
   const service =
-    fromOption("service") ?? fromEnvironment("SAAS_URL") ?? fromProgram("service") ?? fromProgram("issuer");
+    fromOption("service") ??
+    fromEnvironment("SAAS_URL") ??
+    fromProgram("service") ??
+    fromProgram("issuer") ??
+    (workload?.value.issuer === undefined ? undefined : { value: workload.value.issuer, source: workload.source });
   const issuer = fromOption("issuer") ?? fromProgram("issuer");
   const accessToken = fromEnvironment("ACCESS_TOKEN");
   const passphrase = env[identity.variable("PASSPHRASE")];
@@ -95,12 +102,33 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
     scope: program.scope ?? (program.defaults === "standard" ? "openid offline_access" : undefined),
     storage,
     accessToken: accessToken && new Secret(accessToken.value),
+    workload,
     passphrase: passphrase ? new Secret(passphrase) : undefined,
   };
 }
 
 /** The variables whose values are secrets. An app has them as {@link Secret} and passes them to no other program. */
-export const secretVariables: readonly string[] = ["ACCESS_TOKEN", "PASSPHRASE", "CLIENT_SECRET"];
+export const secretVariables: readonly string[] = ["ACCESS_TOKEN", "PASSPHRASE", "CLIENT_SECRET", "ID_TOKEN"];
+
+/** An identity as variables name it, each before what the program says. */
+function workloadOf(
+  program: string | WorkloadIdentity | undefined,
+  variable: (name: string) => Setting<string> | undefined,
+): Setting<WorkloadIdentity> | undefined {
+  const own = typeof program === "string" ? { source: program } : program;
+  const named = variable("IDENTITY") ?? (own && { value: own.source, source: "identity" });
+  if (named === undefined) return undefined;
+  const value = {
+    source: named.value,
+    issuer: variable("IDENTITY_ISSUER")?.value ?? own?.issuer,
+    grant: variable("IDENTITY_GRANT")?.value ?? own?.grant,
+    audience: variable("IDENTITY_AUDIENCE")?.value ?? own?.audience,
+    resource: variable("IDENTITY_RESOURCE")?.value ?? own?.resource,
+    scope: variable("IDENTITY_SCOPE")?.value ?? own?.scope,
+    tokenType: variable("IDENTITY_TOKEN_TYPE")?.value ?? own?.tokenType,
+  };
+  return { value, source: named.source };
+}
 
 const nameCharacters = 'letters, digits, ".", "_" and "-", at most 64 of them';
 

@@ -3,7 +3,18 @@ import { originOf, queueFolder } from "./account.ts";
 import type { App } from "./app.ts";
 import { userName } from "../platform/user-name.ts";
 import { nodeId } from "../sync/events.ts";
+import type { Origin } from "../sync/queue.ts";
 import { SyncRuntime, type SyncOptions } from "../sync/runtime.ts";
+
+/**
+ * Whose an event is. The next job may have another identity and the same folder, so an exchanged token's user is asked for at once: later
+ * nobody could say who has emitted what.
+ */
+async function originHere(app: App): Promise<Origin> {
+  const origin = await originOf(app);
+  if (app.tokenSource?.kind !== "exchanged") return origin;
+  return { ...origin, account: await (await import("./account-requests.ts")).accountOfToken(app, origin, undefined) };
+}
 
 /** The synchronization of an app: its queue is next to its sessions, and its requests go through the authorized fetch. */
 export function syncRuntimeOf(app: App, options: SyncOptions = {}): SyncRuntime {
@@ -14,7 +25,7 @@ export function syncRuntimeOf(app: App, options: SyncOptions = {}): SyncRuntime 
     fetch: async (account) => (await import("./account-requests.ts")).fetchAs(app, account),
     clock: app.clock,
     nodeId: nodeId(hostname(), userName()),
-    origin: () => originOf(app),
+    origin: () => originHere(app),
     owner: async (origin, signal) => (await import("./account-requests.ts")).accountOfToken(app, origin, signal),
   });
 }

@@ -53,9 +53,9 @@ export interface Session {
   readonly authenticatedAt: number;
 }
 
-/** An access token and what it takes to present it. `user` is undefined for a token from the environment, which names nobody. */
+/** An access token and what it takes to present it. `user` is undefined for one that comes from no session here: it names nobody. */
 export type Credential = Pick<Session, "accessToken" | "tokenType" | "dpopKey" | "clockOffsetMs"> &
-  Partial<Pick<Session, "user">>;
+  Partial<Pick<Session, "user" | "accessTokenExpiresAt">>;
 
 /** An account at a service. It outlives its session, so that the next login knows where to go. */
 export interface Profile {

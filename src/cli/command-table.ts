@@ -103,6 +103,11 @@ export const builtInLogin: CommandEntry = entry(
 /** Every topic of `help TOPIC`, in the order of the help. */
 export const topicTable: readonly TopicEntry[] = [
   {
+    name: "ci",
+    summary: "tokens for jobs and pods, without a stored secret",
+    load: async () => (await import("./topics/ci.ts")).ci,
+  },
+  {
     name: "environment",
     summary: "the variables that are read",
     load: async () => (await import("./topics/environment.ts")).environment,

@@ -61,7 +61,7 @@ export function createCommand({
     issuer === undefined ? ofTool : ofTool.map((entry) => (entry.words[1] === "login" ? builtInLogin : entry));
   const isOurs = (word: string | undefined): boolean => table.some(({ words: [group] }) => group === word);
   return {
-    run: (argv) => untilDone((signal) => run(argv, { ...own, identity }, table, signal)),
+    run: (argv) => untilDone((signal) => run(argv, { ...own, toolIdentity: identity }, table, signal)),
     has(argv) {
       const [word, next] = splitOptions(argv).line;
       return (
@@ -72,7 +72,7 @@ export function createCommand({
 }
 
 /** A tool: its identity, and what it uses instead of the real thing. */
-type Tool = Omit<CommandOptions, "name" | "version" | "commands"> & { readonly identity: Identity };
+type Tool = Omit<CommandOptions, "name" | "version" | "commands"> & { readonly toolIdentity: Identity };
 
 /** Runs a command line. The one place that catches and prints. */
 async function run(
@@ -81,7 +81,7 @@ async function run(
   commands: readonly CommandEntry[],
   signal: AbortSignal,
 ): Promise<number> {
-  const { identity } = tool;
+  const { toolIdentity: identity } = tool;
   let app: App | undefined;
   let typed: TypedCommand | undefined;
   // Every hint to log in names the profile in use, which most code below does not know.
@@ -156,9 +156,12 @@ function typedCommand(
  */
 function mayNeedKeychain(
   argv: readonly string[],
-  { identity, env = process.env, platform = process.platform, folder, storage, keychain }: Tool,
+  { toolIdentity: identity, env = process.env, platform = process.platform, folder, storage, keychain }: Tool,
 ): boolean {
-  const isOther = storage !== undefined || keychain !== undefined || env[identity.variable("ACCESS_TOKEN")];
+  const isOther =
+    storage !== undefined ||
+    keychain !== undefined ||
+    ["ACCESS_TOKEN", "IDENTITY"].some((name) => env[identity.variable(name)]);
   if (isOther || argv.length === 0 || argv.some((word) => ["help", "completion", "--help", "-h"].includes(word)))
     return false;
   try {

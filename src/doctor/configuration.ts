@@ -5,19 +5,28 @@ import { hint, isAuthError } from "../base/errors.ts";
 import { finder, type Finding } from "./finding.ts";
 
 /** The variables that are read and may be shown. Those that are secrets are in the settings only. */
-const variables = ["SAAS_URL", "CLIENT_ID", "PROFILE", "STORAGE", "CONFIG_DIR", "TRACE"];
+const variables = [
+  "SAAS_URL",
+  "CLIENT_ID",
+  "PROFILE",
+  "STORAGE",
+  "CONFIG_DIR",
+  "TRACE",
+  "IDENTITY",
+  ...["ISSUER", "GRANT", "AUDIENCE", "RESOURCE", "SCOPE", "TOKEN_TYPE"].map((name) => `IDENTITY_${name}`),
+];
 
 /** What is configured, and by what. `inUse`: undefined when the profiles cannot be read. */
 export function examineConfiguration(app: App, inUse: ProfileInUse | undefined): Finding[] {
   return [chosenProfile(app, inUse), service(app, inUse), ...knownVariables(app), ...unknownVariables(app)];
 }
 
-function chosenProfile({ settings }: App, inUse: ProfileInUse | undefined): Finding {
+function chosenProfile({ settings, tokenSource }: App, inUse: ProfileInUse | undefined): Finding {
   const report = finder("D101", "profile");
   const { name = settings.profile?.value, source = settings.profile?.source } = inUse ?? {};
   if (source === undefined) return report("ok", "the active one; its name cannot be read");
   try {
-    if (inUse !== undefined && settings.accessToken === undefined) requireProfile(inUse);
+    if (inUse !== undefined && tokenSource === undefined) requireProfile(inUse);
   } catch (error) {
     if (!isAuthError(error)) throw error;
     return report("warning", error.message, error.next);
@@ -48,7 +57,7 @@ function service({ identity, settings }: App, inUse: ProfileInUse | undefined): 
   return report("ok", `${service.value}, ${isBuiltIn ? `built into ${identity.command}` : `from ${service.source}`}`);
 }
 
-function knownVariables({ env, identity, settings }: App): Finding[] {
+function knownVariables({ env, identity, settings, tokenSource }: App): Finding[] {
   const report = finder("D103", "variable");
   const shown = variables.flatMap((variable) => {
     const value = env[identity.variable(variable)]?.trim();
@@ -56,13 +65,8 @@ function knownVariables({ env, identity, settings }: App): Finding[] {
   });
   return [
     ...shown,
-    ...(settings.accessToken
-      ? [
-          report(
-            "note",
-            `${identity.variable("ACCESS_TOKEN")} is set: it is used for every request, instead of the login`,
-          ),
-        ]
+    ...(tokenSource
+      ? [report("note", `${tokenSource.origin} is set: its tokens are used for every request, instead of the login`)]
       : []),
     ...(settings.passphrase ? [report("ok", `${identity.variable("PASSPHRASE")} is set`)] : []),
   ];

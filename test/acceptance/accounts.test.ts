@@ -79,7 +79,7 @@ test("auth switch makes another account the active one, and warns when something
   );
   assert.match(
     (await inProject("auth switch default", { SPEC_KITTY_ACCESS_TOKEN: "t" })).stderr,
-    /^warning: the token in SPEC_KITTY_ACCESS_TOKEN takes precedence over every profile$/m,
+    /^warning: SPEC_KITTY_ACCESS_TOKEN is set, and takes precedence over every profile$/m,
   );
   const impossible = await runHere(["auth", "switch", "no body"], env);
   assert.equal(

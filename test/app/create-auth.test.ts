@@ -432,14 +432,17 @@ test("FR-021 getTokenManager takes its options: a profile, a folder, a storage",
   const folder = join(home, "shared");
   const work = acme({ folder, profile: "work" });
   await logIn(work, "bob");
-  const identity = createIdentity({ name: "acme", version: "1.2.0" });
-  const manager = getTokenManager({ identity, folder, profile: "work", env: machine(home) });
+  const toolIdentity = createIdentity({ name: "acme", version: "1.2.0" });
+  const manager = getTokenManager({ toolIdentity, folder, profile: "work", env: machine(home) });
   assert.equal((await manager.getSession()).user.email, "bob@example.com");
   assert.equal(await manager.getAccessToken(), (await work.getToken()).token);
-  await assert.rejects(getTokenManager({ identity, folder, profile: "nobody", env: machine(home) }).getAccessToken(), {
-    code: "not_authenticated",
-    message: /there is no profile "nobody"/,
-  });
+  await assert.rejects(
+    getTokenManager({ toolIdentity, folder, profile: "nobody", env: machine(home) }).getAccessToken(),
+    {
+      code: "not_authenticated",
+      message: /there is no profile "nobody"/,
+    },
+  );
 });
 
 test("a token in the tool's variable is given out as it is, without a login and without a request", async (t) => {

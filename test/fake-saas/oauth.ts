@@ -42,9 +42,29 @@ function token(
       return device.poll(form);
     case "refresh_token":
       return refreshTokens(state, form.get("refresh_token") ?? "");
+    case "urn:ietf:params:oauth:grant-type:token-exchange":
+      return exchangeIdentity(state, form.get("subject_token"));
+    case "urn:ietf:params:oauth:grant-type:jwt-bearer":
+      return exchangeIdentity(state, form.get("assertion"));
     default:
       return failure(400, "unsupported_grant_type");
   }
+}
+
+/** RFC 8693 §2.2 and RFC 7523 §3: an access token without a refresh token. */
+function exchangeIdentity(state: FakeState, jwt: string | null): Answer {
+  const { identity } = state.options;
+  if (identity === null) return failure(400, "unsupported_grant_type");
+  if (jwt === null) return failure(400, "invalid_request");
+  state.issued.set(jwt, "identity_token");
+  const user = identity(jwt);
+  if (typeof user !== "string") return failure(400, "invalid_grant", { error_description: user.refused });
+  state.counters.exchanges += 1;
+  const issued_token_type = "urn:ietf:params:oauth:token-type:access_token";
+  return {
+    status: 200,
+    body: { ...issueTokens(state, openSession(state, { user }), { withRefresh: false }), issued_token_type },
+  };
 }
 
 /** RFC 6749 §4.1.3 and RFC 7636 §4.6. A code that comes twice ends the session that the first use gave (RFC 6749 §4.1.2). */

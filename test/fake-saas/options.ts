@@ -1,3 +1,5 @@
+import type { UserName } from "./users.ts";
+
 /** How the service behaves. All may be changed while it runs, through `saas.options`. Durations are in the unit they name. */
 export interface FakeOptions {
   /** Fixed port; 0 (the default) takes a free one, which later restarts keep. */
@@ -28,6 +30,8 @@ export interface FakeOptions {
   ticketSeconds: number;
   /** Interval of JSON pings on sockets; 0 (the default) sends none. */
   pingMs: number;
+  /** Whose access token is given for a JWT of another issuer (RFC 8693, RFC 7523), or why none is; null (the default): the grants are unknown. */
+  identity: ((jwt: string) => UserName | { refused: string }) | null;
   /** Gives alice a private teamspace beside Acme. */
   privateTeamspace: boolean;
 }
@@ -51,5 +55,6 @@ export const DEFAULTS: FakeOptions = {
   authorizationCodeSeconds: 60,
   ticketSeconds: 60,
   pingMs: 0,
+  identity: null,
   privateTeamspace: false,
 };

@@ -7,7 +7,8 @@ export type SecretKind =
   | "device_code"
   | "access_token"
   | "refresh_token"
-  | "ws_token";
+  | "ws_token"
+  | "identity_token";
 
 /** A server session. `ended` is the error code that its tokens are refused with from then on. */
 export interface FakeSession {

@@ -26,6 +26,8 @@ export class FakeState {
     devicePolls: 0,
     slowDowns: 0,
     tickets: 0,
+    /** Identities of another issuer that were exchanged for an access token. */
+    exchanges: 0,
     idempotentReplays: 0,
   };
   /** Every secret that was ever issued or shown to the service, and its kind. User codes and states are shown on purpose. */

@@ -1,11 +1,13 @@
-// A certified OpenID provider in a process of its own: `node oidc-provider.js [--par] [--nonces] [--alg ALG] [--lifetime SECONDS]`
+// A certified OpenID provider in a process of its own: `node oidc-provider.js [--par] [--nonces] [--alg ALG] [--lifetime SECONDS]
+// [--trusts JSON]`
 // --par       takes pushed authorization requests only
 // --nonces    wants its own nonce in every DPoP proof
 // --alg       of ID tokens: RS256 (default), PS256, ES256 or Ed25519
 // --lifetime  of access tokens, 3600 by default
+// --trusts    JSON with the "iss" and the "jwk" of a platform, whose tokens for this issuer are exchanged for access tokens
 // Prints its issuer once it listens, then one line for each request: method, path, status. Everything is in memory.
 // Anybody may log in under any name, on a page with one form; a second button refuses.
-import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, randomBytes, verify } from "node:crypto";
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";
 
@@ -13,7 +15,7 @@ import { parseArgs } from "node:util";
 URL.parse ??= (input, base) => (URL.canParse(input, base) ? new URL(input, base) : null);
 // Its notices are not for those who read stdout.
 console.info = console.error;
-const { default: Provider } = await import("oidc-provider");
+const { default: Provider, errors } = await import("oidc-provider");
 
 const { values: manners } = parseArgs({
   options: {
@@ -21,6 +23,7 @@ const { values: manners } = parseArgs({
     nonces: { type: "boolean", default: false },
     alg: { type: "string", default: "RS256" },
     lifetime: { type: "string", default: "3600" },
+    trusts: { type: "string", default: "null" },
   },
 });
 
@@ -34,6 +37,9 @@ const server = createServer();
 await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
 const issuer = `http://127.0.0.1:${server.address().port}`;
 
+const trusted = JSON.parse(manners.trusts);
+const grants = ["token-exchange", "jwt-bearer"].map((name) => `urn:ietf:params:oauth:grant-type:${name}`);
+
 const provider = new Provider(issuer, {
   clients: [
     {
@@ -42,7 +48,12 @@ const provider = new Provider(issuer, {
       token_endpoint_auth_method: "none",
       response_types: ["code"],
       id_token_signed_response_alg: manners.alg,
-      grant_types: ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
+      grant_types: [
+        "authorization_code",
+        "refresh_token",
+        "urn:ietf:params:oauth:grant-type:device_code",
+        ...(trusted ? grants : []),
+      ],
       // A native client's loopback address fits on any port (RFC 8252 §7.3).
       redirect_uris: ["http://127.0.0.1/callback", "http://localhost/callback"],
     },
@@ -84,6 +95,46 @@ const provider = new Provider(issuer, {
   },
   cookies: { keys: [randomBytes(16).toString("hex")] },
 });
+
+/** Who a platform's token speaks of, if it is genuine and for this issuer (RFC 7523 §3). */
+function subjectOf(token) {
+  const [header = "", payload = "", signature = ""] = token.split(".");
+  const key = { key: createPublicKey({ key: trusted.jwk, format: "jwk" }), dsaEncoding: "ieee-p1363" };
+  if (!verify("sha256", Buffer.from(`${header}.${payload}`), key, Buffer.from(signature, "base64url")))
+    return undefined;
+  const { iss, sub, aud, exp } = JSON.parse(Buffer.from(payload, "base64url"));
+  return iss === trusted.iss && aud === issuer && exp * 1000 > Date.now() ? sub : undefined;
+}
+
+const exchange = (name) => async (context) => {
+  const { client, params } = context.oidc;
+  const accountId = subjectOf(params[name] ?? "");
+  if (accountId === undefined) throw new errors.InvalidGrant("the identity is not trusted");
+  const grant = new provider.Grant({ accountId, clientId: client.clientId });
+  grant.addOIDCScope(params.scope);
+  const token = new provider.AccessToken({
+    accountId,
+    client,
+    claims: {},
+    grantId: await grant.save(),
+    gty: "exchange",
+    scope: params.scope,
+  });
+  context.body = {
+    access_token: await token.save(),
+    issued_token_type: "urn:ietf:params:oauth:token-type:access_token",
+    token_type: "Bearer",
+    expires_in: token.expiration,
+    scope: params.scope,
+  };
+};
+for (const [grant, name] of trusted
+  ? [
+      [grants[0], "subject_token"],
+      [grants[1], "assertion"],
+    ]
+  : [])
+  provider.registerGrantType(grant, exchange(name), [name, "subject_token_type", "scope"]);
 
 const page = `<!doctype html><title>Log in</title><form method="post">
 <label>Name <input name="login" value="alice" required></label>

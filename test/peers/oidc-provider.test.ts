@@ -22,6 +22,7 @@ import {
   type CommandEnvironment,
   type CommandResult,
 } from "../helpers/command.ts";
+import { signer } from "../helpers/platforms.ts";
 import { storedSession } from "../helpers/stored-session.ts";
 import { appeared } from "./command.ts";
 import { fillForms } from "./form-user.js";
@@ -266,4 +267,28 @@ test("a token for a resource names it, after a refresh too, and the user is know
   await does("auth", "refresh");
   assert.equal(await audience(), "https://api.example/v1");
   await does("auth", "status", "--check");
+});
+
+test("FR-024 a job's identity is exchanged by both grants, where the provider has registered them and trusts the platform", async (t) => {
+  const platform = signer("https://platform.example");
+  const trusts = JSON.stringify({ iss: "https://platform.example", jwk: platform.jwk });
+  const at = await stage(t, "--trusts", trusts);
+  const env = {
+    ...at.env,
+    SPEC_KITTY_IDENTITY: "gitlab",
+    SPEC_KITTY_IDENTITY_SCOPE: "openid",
+    SPEC_KITTY_ID_TOKEN: platform.token(at.issuer, { sub: "ci" }),
+  };
+  for (const grant of [undefined, "token-exchange", "jwt-bearer"]) {
+    const { code, stdout, stderr } = await runCommand(t, ["api", "/me"], { ...env, SPEC_KITTY_IDENTITY_GRANT: grant });
+    assert.equal(code, 0, stderr);
+    assert.equal((JSON.parse(stdout) as { sub: string }).sub, "ci");
+  }
+  const elsewhere = { ...env, SPEC_KITTY_ID_TOKEN: platform.token("https://another.example", { sub: "ci" }) };
+  const refused = await runCommand(t, ["auth", "token"], elsewhere);
+  assert.equal(refused.code, 1);
+  assert.match(
+    refused.stderr,
+    /did not take the identity of GitLab .*aud "https:\/\/another.example".*"invalid_grant"/,
+  );
 });

@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { NotAuthenticatedError, hint, login } from "../../base/errors.ts";
-import type { Secret } from "../../base/secret.ts";
 import { discardBody } from "../../http/peek.ts";
 import { invalidAnswer, type ExchangeOptions } from "../../http/request.ts";
 import { defaultAuthorizationServer } from "../oauth/authorization-server.ts";
 import { resourceFetch } from "../oauth/dpop-fetch.ts";
 import { userInfoRequest, userInfoResponse, type UserInfo } from "../oauth/user-info.ts";
-import type { Session } from "../session.ts";
+import type { Credential, Session } from "../session.ts";
 import type { SessionStore } from "../session-store.ts";
 import type { TokenManager } from "../token-manager/token-manager.ts";
+import type { TokenSource } from "../token-manager/token-source.ts";
 
 /**
  * Asks the service whether a session is still valid, after one refresh if the access token has expired or is refused, and stores
@@ -53,13 +53,21 @@ export async function checkSession({
   return true;
 }
 
-/** The user of an access token that belongs to no session here: one from the environment. Throws {@link NotAuthenticatedError} when it is refused. */
-export async function userOfToken(accessToken: Secret, service: string, exchange: ExchangeOptions): Promise<UserInfo> {
-  const response = await userInfoRequest(defaultAuthorizationServer(service).userinfo_endpoint, accessToken, exchange);
+/** The user of an access token that belongs to no session here. Throws {@link NotAuthenticatedError} when it is refused. */
+export async function userOfToken(
+  credential: Credential,
+  { origin, kind }: TokenSource,
+  service: string,
+  exchange: ExchangeOptions,
+): Promise<UserInfo> {
+  const { userinfo_endpoint } = defaultAuthorizationServer(service);
+  const response = await userInfoRequest(userinfo_endpoint, credential.accessToken, {
+    ...exchange,
+    fetch: resourceFetch(credential, exchange),
+  });
   if (response.status !== 401) return userInfoResponse(response);
-  const variable = "ACCESS_TOKEN";
-  throw new NotAuthenticatedError("the service refuses the access token from the environment", {
-    hint: hint`Set ${{ variable }} to a new token. To use the login instead: ${{ variable, value: null }}`,
+  throw new NotAuthenticatedError(`the service refuses the access token from ${origin}`, {
+    hint: hint`${kind === "given" ? `Set ${origin} to a new token. ` : ""}To use the login instead: ${{ set: origin, value: null }}`,
   });
 }
 

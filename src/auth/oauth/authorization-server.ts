@@ -12,6 +12,8 @@ export interface AuthorizationServer {
   readonly jwks_uri?: string;
   /** The scopes that it knows; it may know more (RFC 8414 §2). */
   readonly scopes_supported?: readonly string[];
+  /** What it exchanges for tokens; it may exchange more (RFC 8414 §2). */
+  readonly grant_types_supported?: readonly string[];
   /** How a client with a secret presents it (RFC 8414 §2). */
   readonly token_endpoint_auth_methods_supported?: readonly string[];
   /** RFC 7591 §3. */

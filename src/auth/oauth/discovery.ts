@@ -133,6 +133,7 @@ function metadata(
     ...member("userinfo_endpoint", endpoint),
     ...member("jwks_uri", endpoint),
     ...member("scopes_supported", texts),
+    ...member("grant_types_supported", texts),
     ...member("token_endpoint_auth_methods_supported", texts),
     ...member("registration_endpoint", endpoint),
     ...member("revocation_endpoint", endpoint),

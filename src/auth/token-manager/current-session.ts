@@ -176,8 +176,11 @@ function isEnough(held: HeldSession, { minValidityMs = 0, rejected }: AccessToke
   return true;
 }
 
+/** When an access token was issued and when it expires, by the server's clock. */
+export type Lifetime = Pick<Session, "issuedAt" | "accessTokenExpiresAt" | "clockOffsetMs">;
+
 /** How long the access token is still valid, in milliseconds; not positive when it expired, infinite when nobody knows. `now`: this machine's clock. */
-export function remainingMs(session: Session, now: number): number {
+export function remainingMs(session: Lifetime, now: number): number {
   if (session.accessTokenExpiresAt === undefined) return Number.POSITIVE_INFINITY;
   const serverNow = now + session.clockOffsetMs;
   // Received in the future: the clock has been set back since, and says nothing about how much of the lifetime is left.
@@ -202,15 +205,15 @@ export const soonMs: number = 3 * 86_400_000;
  * How long an access token must stay valid to be given out: what the caller asks for, at least a minute or a tenth of the
  * token's lifetime, whichever is less, and never so long that a new token would not be enough either.
  */
-export function requiredMs(session: Session, minValidityMs: number): number {
+export function requiredMs(session: Lifetime, minValidityMs: number): number {
   const margin = marginMs(session);
   return Math.max(margin, Math.min(minValidityMs, lifetimeMs(session) - margin));
 }
 
-function marginMs(session: Session): number {
+function marginMs(session: Lifetime): number {
   return Math.min(60_000, lifetimeMs(session) / 10);
 }
 
-function lifetimeMs(session: Session): number {
+function lifetimeMs(session: Lifetime): number {
   return (session.accessTokenExpiresAt ?? Number.POSITIVE_INFINITY) - session.issuedAt;
 }

@@ -1,6 +1,5 @@
 import { EventEmitter } from "node:events";
 import { AuthError, NotAuthenticatedError, hint, login } from "../../base/errors.ts";
-import type { Secret } from "../../base/secret.ts";
 import type * as runtime from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Credential, NamedProfile, ProfileInUse, Profiles, Session } from "../session.ts";
@@ -8,6 +7,7 @@ import type { SessionStore } from "../session-store.ts";
 import { CurrentSession } from "./current-session.ts";
 import type { AccessToken, AccessTokenOptions, TokenEventListeners, TokenEvents } from "./access-token.ts";
 import type { SessionRefresher } from "./session-refresher.ts";
+import type { TokenSource } from "./token-source.ts";
 
 /** What a {@link TokenManager} works with. @internal */
 export interface TokenManagerOptions {
@@ -16,8 +16,8 @@ export interface TokenManagerOptions {
   profile?: NamedProfile | undefined;
   /** The service that the caller wants to talk to; undefined: the profile's own. */
   service?: string | undefined;
-  /** A token to give out as is, from the environment: nothing is read, stored or refreshed then. */
-  accessToken?: Secret | undefined;
+  /** Where the tokens come from, if not from the stored session. */
+  source?: TokenSource | undefined;
   clock: Clock;
   /** Sends the refreshes. */
   fetch: runtime.Fetch;
@@ -64,7 +64,8 @@ export class TokenManager {
    * session is then unchanged. The signal's reason when it aborts.
    */
   getAccessToken(options: AccessTokenOptions = {}): Promise<string> {
-    if (this.#options.accessToken) return Promise.resolve(this.#options.accessToken.reveal());
+    if (this.#options.source)
+      return this.#options.source.getCredential(options).then(({ accessToken }) => accessToken.reveal());
     const held = this.#held(options);
     if (held !== undefined) return Promise.resolve(held.token);
     const isPlain = options.signal === undefined && options.rejected === undefined && !options.minValidityMs;
@@ -74,12 +75,9 @@ export class TokenManager {
 
   /** The same token, and what a caller has to know to use it. Same parameters and failures as {@link TokenManager.getAccessToken}. */
   async getToken(options?: AccessTokenOptions): Promise<AccessToken> {
-    const { accessToken } = this.#options;
-    if (accessToken) return { token: accessToken.reveal(), tokenType: "Bearer", expiresAt: undefined };
-    const session = await this.getSession(options);
-    const { tokenType, accessTokenExpiresAt: ends, clockOffsetMs } = session;
+    const { accessToken, tokenType, accessTokenExpiresAt: ends, clockOffsetMs } = await this.getCredential(options);
     return {
-      token: session.accessToken.reveal(),
+      token: accessToken.reveal(),
       tokenType,
       expiresAt: ends === undefined ? undefined : ends - clockOffsetMs,
     };
@@ -106,10 +104,7 @@ export class TokenManager {
    * failures as {@link TokenManager.getAccessToken}.
    */
   getCredential(options: AccessTokenOptions = {}): Promise<Credential> {
-    const { accessToken } = this.#options;
-    return accessToken === undefined
-      ? this.getSession(options)
-      : Promise.resolve({ accessToken, tokenType: "Bearer", clockOffsetMs: 0 });
+    return this.#options.source?.getCredential(options) ?? this.getSession(options);
   }
 
   /**
@@ -179,12 +174,7 @@ export class TokenManager {
    * @throws {@link NotAuthenticatedError} `session_ended` when there is none
    */
   async sessionRefused(accessToken: string): Promise<void> {
-    if (this.#options.accessToken) {
-      throw new NotAuthenticatedError("the service refuses the access token that was given to this program", {
-        code: "session_ended",
-        hint: hint`Set ${{ variable: "ACCESS_TOKEN" }} to a new one`,
-      });
-    }
+    if (this.#options.source) return this.#options.source.sessionRefused(accessToken);
     await (await this.#loadRefresher()).end(accessToken);
   }
 
@@ -249,7 +239,7 @@ export class TokenManager {
 }
 
 /** Waits for a promise that others wait for too: a signal ends this wait and not the work. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason);

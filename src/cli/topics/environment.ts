@@ -23,6 +23,11 @@ export function environment({ name, service, clientId = "cli_native", variable }
       variable("ACCESS_TOKEN"),
       "a token that is used as is for every request, and never stored or refreshed. It takes precedence over the stored session",
     ],
+    [
+      `${variable("IDENTITY")}, ${variable("ID_TOKEN")}, ${variable("IDENTITY_ISSUER")}, ${variable("IDENTITY_GRANT")}, ` +
+        `${variable("IDENTITY_AUDIENCE")}, ${variable("IDENTITY_RESOURCE")}, ${variable("IDENTITY_SCOPE")}, ${variable("IDENTITY_TOKEN_TYPE")}`,
+      "an identity to exchange for access tokens, see `help ci`",
+    ],
     [variable("TRACE"), "`1` logs every request to stderr, like `--verbose`"],
     [
       variable("CONFIG_DIR"),

@@ -34,7 +34,7 @@ export const gitCredential: Command = defineCommand({
     if (operation === "get" && isOurs) return answer(context, asked);
     // A token that the server refused. If it is still the stored one, this is its one refresh, and git asks again.
     const refused = asked.get("credential") ?? asked.get("password");
-    if (operation === "erase" && isOurs && refused && !context.app.settings.accessToken)
+    if (operation === "erase" && isOurs && refused && context.app.tokenSource === undefined)
       await replaceRefused(context, refused);
     // "store" has nothing to do: the session is stored already. gitcredentials(7): an unknown operation is ignored.
   },
@@ -67,7 +67,7 @@ async function isForOurService({ app, out }: Context, asked: ReadonlyMap<string,
   if (!/^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i.test(host) || !/^https?:\/\//.test(origin) || !URL.canParse(origin))
     return false;
   const { profile } = await app.profileInUse();
-  const service = app.settings.accessToken
+  const service = app.tokenSource
     ? (app.settings.service?.value ?? profile?.service)
     : profile?.session && profile.service;
   if (service === undefined || new URL(service).origin !== new URL(origin).origin) return false;

@@ -146,7 +146,7 @@ export const login: Command = defineCommand({
     ['auth login https://login.example --client-id my-client --scope "openid email"', "with another provider"],
   ],
   async run(context, values, [address]) {
-    const { app, identity, out, signal } = context;
+    const { app, out, signal } = context;
     const { json = false, force = false, yes = false } = values;
     const args = loginArguments(app, {
       flow: values.headless ? "device" : undefined,
@@ -188,8 +188,8 @@ export const login: Command = defineCommand({
       return;
     }
     if (to.profile.resource !== undefined) out.say(`${to.profile.resource} takes the tokens of ${to.profile.issuer}.`);
-    if (app.settings.accessToken)
-      out.warn(`${identity.variable("ACCESS_TOKEN")} is set, and takes precedence over this login until it is unset`);
+    if (app.tokenSource)
+      out.warn(`${app.tokenSource.origin} is set, and takes precedence over this login until it is unset`);
     if (to.login === "device") refuseIgnored(values, to.reason, () => "Leave it out");
     await performLogin(app, start, {
       screen(planned) {

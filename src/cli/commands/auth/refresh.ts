@@ -1,5 +1,4 @@
 import { remainingMs } from "../../../auth/token-manager/current-session.ts";
-import { hint } from "../../../base/errors.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import { duration } from "../../../base/duration.ts";
 import type { RefreshOutput } from "../../json-output.ts";
@@ -12,12 +11,11 @@ export const refresh: Command = defineCommand({
     ["auth refresh", "refresh once"],
     ["auth refresh --profile work", "for another account"],
   ],
-  async run({ app, identity, out, signal }, values) {
-    if (app.settings.accessToken) {
-      throw usageError(
-        `${identity.variable("ACCESS_TOKEN")} is set, and such a token is never refreshed`,
-        hint`${{ variable: "ACCESS_TOKEN", value: null }}`,
-      );
+  async run({ app, out, signal }, values) {
+    const { tokenSource } = app;
+    if (tokenSource !== undefined) {
+      const why = tokenSource.kind === "given" ? "such a token is never refreshed" : "each command gets a new token";
+      throw usageError(`${tokenSource.origin} is set, and ${why}`, [{ set: tokenSource.origin, value: null }]);
     }
     const session = await app.tokens().refresh({ signal });
     const expiresAt = session.accessTokenExpiresAt;

@@ -1,6 +1,7 @@
 import { accountName, type Profile, type Session } from "../../../auth/session.ts";
 import { refreshRemainingMs, soonMs } from "../../../auth/token-manager/current-session.ts";
 import { AuthError, hint, login } from "../../../base/errors.ts";
+import type { TokenSource } from "../../../auth/token-manager/token-source.ts";
 import type { Identity } from "../../../base/identity.ts";
 import { endOfSession, statusOf } from "../../auth-status.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
@@ -25,22 +26,22 @@ export const status: Command = defineCommand({
   ],
   async run(context, values) {
     const { app, identity, out } = context;
-    const { found, profile, ended } = await (app.settings.accessToken ? ofEnvironmentToken : ofProfile)(
-      context,
-      values.check === true,
-    );
+    const { found, profile, ended } = await (app.tokenSource
+      ? ofTokenSource(context, app.tokenSource, values.check === true)
+      : ofProfile(context, values.check === true));
     if (values.json) {
       out.json(found);
     } else if (!found.authenticated || ended !== undefined) {
       out.answer(`Not authenticated (profile "${found.profile}").`);
       if (ended !== undefined) out.warn(ended.message);
       out.hint(ended?.next ?? hint`Run: ${login(found.profile)}`);
-    } else if (found.tokenSource) {
-      out.done(`A token from ${found.tokenSource} is used`);
+    } else if (app.tokenSource !== undefined) {
+      const { kind, origin } = app.tokenSource;
+      out.done(kind === "given" ? `A token from ${origin} is used` : `The identity that ${origin} names is used`);
       const asked = found.checked
         ? undefined
         : out.words(hint`known only to the service; to ask it: ${{ command: "auth status --check" }}`);
-      out.answer(columns(tokenRows(found, asked, identity)));
+      out.answer(columns(tokenRows(found, app.tokenSource, asked, identity)));
     } else {
       out.done(`Logged in as ${profile ? accountName(profile) : found.profile}`);
       const session = profile?.session;
@@ -86,7 +87,7 @@ async function ofProfile({ app, signal }: Context, check: boolean): Promise<Find
 }
 
 /** Requests go to the profile's service, or to the one that the environment names. The profile's own session is not used: nothing is said of it. */
-async function ofEnvironmentToken({ app, signal }: Context, check: boolean): Promise<Findings> {
+async function ofTokenSource({ app, signal }: Context, { origin }: TokenSource, check: boolean): Promise<Findings> {
   const inUse = await app.profileInUse();
   const { profile } = inUse;
   const service = app.settings.service?.value ?? profile?.service;
@@ -94,12 +95,12 @@ async function ofEnvironmentToken({ app, signal }: Context, check: boolean): Pro
   const found: AuthStatus = {
     ...known,
     authenticated: true,
-    tokenSource: app.identity.variable("ACCESS_TOKEN"),
+    tokenSource: origin,
     ...(service !== undefined && { service }),
   };
   if (!check) return { found };
-  const { ownerOfEnvironmentToken } = await import("../../../app/account-requests.ts");
-  const { teams, ...user } = (await ownerOfEnvironmentToken(app, signal)).user;
+  const { ownerOfToken } = await import("../../../app/account-requests.ts");
+  const { teams, ...user } = (await ownerOfToken(app, signal)).user;
   return { found: { ...found, checked: true, user, teams } };
 }
 
@@ -153,7 +154,12 @@ function sessionRows(
 }
 
 /** @param unknownUser - what to say instead of the user while the service has not been asked */
-function tokenRows(found: AuthStatus, unknownUser: string | undefined, { variable }: Identity): [string, string][] {
+function tokenRows(
+  found: AuthStatus,
+  { kind, origin }: TokenSource,
+  unknownUser: string | undefined,
+  { variable }: Identity,
+): [string, string][] {
   const user: [string, string][] =
     unknownUser === undefined
       ? [
@@ -165,7 +171,9 @@ function tokenRows(found: AuthStatus, unknownUser: string | undefined, { variabl
     ...user,
     [
       "Access token",
-      `from ${found.tokenSource}, used as is: it takes precedence over every login, and is never stored or refreshed`,
+      kind === "given"
+        ? `from ${origin}, used as is: it takes precedence over every login, and is never stored or refreshed`
+        : `exchanged for the identity by each command, and never stored; takes precedence over every login`,
     ],
     ["Service", found.service ?? `none: ${variable("SAAS_URL")} is not set`],
     ["Profile", `${found.profile} (${found.profileSource}); its own session is not used`],

@@ -19,7 +19,7 @@ export const switchProfile: Command = defineCommand({
     ["auth switch work --here", "use it in this folder only"],
   ],
   async run(context, values, [named]) {
-    const { app, identity, out } = context;
+    const { app, out } = context;
     const stored = await app.store.read();
     const name = named ?? (await askWhich(context, stored));
     const folder = values.here ? workingFolder(app) : undefined;
@@ -36,8 +36,7 @@ export const switchProfile: Command = defineCommand({
     );
     const used = await app.profileInUse({ mayBeNew: true });
     if (used.name !== name) out.warn(`here, "${used.name}" is still used, because of ${used.source}`);
-    if (app.settings.accessToken)
-      out.warn(`the token in ${identity.variable("ACCESS_TOKEN")} takes precedence over every profile`);
+    if (app.tokenSource) out.warn(`${app.tokenSource.origin} is set, and takes precedence over every profile`);
   },
 });
 

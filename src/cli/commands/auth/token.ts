@@ -1,4 +1,3 @@
-import { remainingMs } from "../../../auth/token-manager/current-session.ts";
 import { hint } from "../../../base/errors.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import type { TokenOutput } from "../../json-output.ts";
@@ -28,7 +27,7 @@ export const token: Command = defineCommand({
     ],
     ["auth token --min-validity 600", "a token that is valid for ten more minutes"],
   ],
-  async run({ app, identity, out, signal }, values) {
+  async run({ app, out, signal }, values) {
     if (values.header && values.json)
       throw usageError(
         "--header and --json cannot be used together",
@@ -36,18 +35,9 @@ export const token: Command = defineCommand({
       );
     const shown = (token: string): string => (values.header ? `Authorization: Bearer ${token}` : token);
     if (out.isAnswerShown) out.warn("this is a secret: anyone who has it can act as you until it expires");
-    if (app.settings.accessToken) {
-      const answer: TokenOutput = {
-        accessToken: app.settings.accessToken.reveal(),
-        tokenType: "Bearer",
-        source: identity.variable("ACCESS_TOKEN"),
-      };
-      return values.json ? out.json(answer) : out.answer(shown(answer.accessToken));
-    }
     const minValidityMs = 1000 * (values["min-validity"] ?? 0);
-    const session = await app.tokens().getSession({ minValidityMs, signal });
-    const { accessToken, accessTokenExpiresAt, tokenType } = session;
-    const leftMs = remainingMs(session, app.clock.now());
+    const { token: accessToken, expiresAt, tokenType } = await app.tokens().getToken({ minValidityMs, signal });
+    const leftMs = (expiresAt ?? Infinity) - app.clock.now();
     if (leftMs < minValidityMs)
       out.warn(
         `the token is valid for ${(await import("../../../base/duration.ts")).duration(leftMs)}, which is less than --min-validity asks for`,
@@ -56,9 +46,13 @@ export const token: Command = defineCommand({
       const { unboundToken } = await import("../../credential.ts");
       out.warn(hint`no other program can use this token: it is bound to a key that stays here. ${unboundToken}`);
     }
-    if (!values.json) return out.answer(shown(accessToken.reveal()));
-    const expiresAt = accessTokenExpiresAt === undefined ? undefined : new Date(accessTokenExpiresAt).toISOString();
-    const answer: TokenOutput = { accessToken: accessToken.reveal(), tokenType, ...(expiresAt && { expiresAt }) };
+    if (!values.json) return out.answer(shown(accessToken));
+    const answer: TokenOutput = {
+      accessToken,
+      tokenType,
+      ...(expiresAt !== undefined && { expiresAt: new Date(expiresAt).toISOString() }),
+      ...(app.tokenSource && { source: app.tokenSource.origin }),
+    };
     out.json(answer);
   },
 });

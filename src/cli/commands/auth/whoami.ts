@@ -1,5 +1,6 @@
 import type { App } from "../../../app/app.ts";
 import { notLoggedIn } from "../../../auth/session.ts";
+import type { TokenSource } from "../../../auth/token-manager/token-source.ts";
 import { oneLine } from "../../../base/text.ts";
 import { statusOf } from "../../auth-status.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
@@ -10,14 +11,14 @@ export const whoami: Command = defineCommand({
   description: ({ variable }) =>
     "Print the email address of the logged-in user, and nothing else; where the issuer does not name its users, the issuer and the " +
     "scope. Exits 4 when nobody is logged in. " +
-    `For a token in ${variable("ACCESS_TOKEN")} the service is asked, since only it knows the user.`,
+    `For a token from ${variable("ACCESS_TOKEN")} or ${variable("IDENTITY")} the service is asked, since only it knows the user.`,
   options: { ...profileOption, ...jsonOption },
   examples: [
     ["auth whoami", "show who is logged in here"],
     [({ command }) => `git config user.email "$(${command} auth whoami)"`, "use the address"],
   ],
   async run({ app, out, signal }, values) {
-    const answer = app.settings.accessToken ? await userOfEnvironment(app, signal) : await userHere(app);
+    const answer = app.tokenSource ? await userOfToken(app, app.tokenSource, signal) : await userHere(app);
     if (values.json) return out.json(answer);
     const { user } = answer;
     if (user.isUnnamed)
@@ -26,11 +27,10 @@ export const whoami: Command = defineCommand({
   },
 });
 
-async function userOfEnvironment(app: App, signal: AbortSignal): Promise<WhoAmI> {
-  const { teams: _, ...user } = (
-    await (await import("../../../app/account-requests.ts")).ownerOfEnvironmentToken(app, signal)
-  ).user;
-  return { user, tokenSource: app.identity.variable("ACCESS_TOKEN") };
+async function userOfToken(app: App, { origin }: TokenSource, signal: AbortSignal): Promise<WhoAmI> {
+  const { teams: _, ...user } = (await (await import("../../../app/account-requests.ts")).ownerOfToken(app, signal))
+    .user;
+  return { user, tokenSource: origin };
 }
 
 async function userHere(app: App): Promise<WhoAmI> {

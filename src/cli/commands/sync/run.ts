@@ -51,8 +51,8 @@ export const run: Command = defineCommand({
     sync.start();
     out.say("Sending what is queued. Press Ctrl-C to stop.");
     try {
-      // A token from the environment cannot be refreshed.
-      if (app.settings.accessToken === undefined) await app.tokens().keepFresh({ signal });
+      // A token from elsewhere is replaced when one is needed, or cannot be.
+      if (app.tokenSource === undefined) await app.tokens().keepFresh({ signal });
       await new Promise<void>((resolve) =>
         signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true }),
       );

@@ -1,0 +1,18 @@
+import { NotAuthenticatedError, hint } from "../../base/errors.ts";
+import type { Secret } from "../../base/secret.ts";
+import type { TokenGiver } from "./token-source.ts";
+
+/** The token of a variable: used as it is for every request, never stored or refreshed. */
+export function givenToken(accessToken: Secret): TokenGiver {
+  return {
+    async getCredential() {
+      return { accessToken, tokenType: "Bearer", accessTokenExpiresAt: undefined, clockOffsetMs: 0 };
+    },
+    async sessionRefused() {
+      throw new NotAuthenticatedError("the service refuses the access token that was given to this program", {
+        code: "session_ended",
+        hint: hint`Set ${{ variable: "ACCESS_TOKEN" }} to a new one`,
+      });
+    },
+  };
+}

@@ -1,0 +1,23 @@
+import type { Credential } from "../session.ts";
+import type { AccessTokenOptions } from "./access-token.ts";
+
+/** What gives out tokens. */
+export interface TokenGiver {
+  /** A token that is good for a caller. Fails as `TokenManager.getAccessToken`. */
+  getCredential(need: AccessTokenOptions): Promise<Credential>;
+  /**
+   * Call this when the service says that the session of a token ended.
+   *
+   * @returns when the next token may be good
+   * @throws NotAuthenticatedError `session_ended` when there is none
+   */
+  sessionRefused(accessToken: string): Promise<void>;
+}
+
+/** Where tokens come from when that is not a session that is stored here: nothing is then read, stored or removed here. */
+export interface TokenSource extends TokenGiver {
+  /** What named it, for messages: the name of a variable, or the option of a program. */
+  readonly origin: string;
+  /** `given`: one token, used as it is; `exchanged`: an identity for a token, again and again. */
+  readonly kind: "given" | "exchanged";
+}

@@ -1,0 +1,111 @@
+import { withoutEndSlashes } from "../../base/address.ts";
+import { isTransient, hint, ServiceError, type AuthError, type Hint } from "../../base/errors.ts";
+import type { Secret } from "../../base/secret.ts";
+import { retryDelay } from "../../http/retry.ts";
+import { defaultAuthorizationServer, type AuthorizationServer } from "../oauth/authorization-server.ts";
+import { clientFetch } from "../oauth/client-authentication.ts";
+import { discoverAuthorizationServer } from "../oauth/discovery.ts";
+import { validateTokenType } from "../oauth/dpop-fetch.ts";
+import { exchangeIdentity, identityGrant } from "../oauth/token-exchange.ts";
+import { sessionTokens, type SessionTokens } from "../session-tokens.ts";
+import { claimsOf, identityToken, sourceName, type IdentityWorld } from "./identity-token.ts";
+import type { IdentitySource } from "./identity-source.ts";
+import type { Workload } from "./workload.ts";
+
+/** The client that the issuer knows, and the service that it asks for. */
+interface Client {
+  readonly service: string;
+  readonly clientId: string;
+  readonly clientSecret: Secret | undefined;
+}
+
+/** How long to wait between tries, in milliseconds, all waits together. */
+const retryBudgetMs = 15_000;
+
+/**
+ * Exchanges a workload's identity for an access token, again where that may help: nobody is there to try again.
+ *
+ * @throws {@link AuthError} whose message begins with the side that refused: the source, or the issuer
+ */
+export async function exchangeWorkload(
+  workload: Workload,
+  client: Client,
+  world: IdentityWorld & { readonly random: () => number },
+): Promise<SessionTokens> {
+  for (let attempt = 1, waited = 0; ; attempt += 1) {
+    try {
+      return await exchangeOnce(workload, client, world);
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      const retryAfterMs = error instanceof ServiceError ? error.retryAfterMs : undefined;
+      const waitMs = retryDelay({ attempt, retryAfterMs, random: world.random() });
+      waited += waitMs;
+      if (waited > retryBudgetMs) throw error;
+      await world.clock.sleep(waitMs);
+    }
+  }
+}
+
+async function exchangeOnce(
+  { source, issuer, grant, request }: Workload,
+  { service, clientId, clientSecret }: Client,
+  world: IdentityWorld,
+): Promise<SessionTokens> {
+  // First: the identity is for this issuer, and for nobody who merely answers at its address.
+  const server = await findServer(issuer, service, world);
+  const identity = await identityToken(source, server.issuer, world);
+  const sentAt = world.clock.now();
+  const fetch = clientFetch({ clientId, clientSecret, server }, world.fetch);
+  try {
+    const tokens = await exchangeIdentity(
+      server,
+      grant ?? identityGrant(server),
+      { identity, client_id: clientId, ...request },
+      { ...world, fetch },
+    );
+    validateTokenType({ tokenType: tokens.token_type }, server.issuer);
+    return sessionTokens(tokens, sentAt);
+  } catch (error) {
+    throw error instanceof ServiceError ? refusal(error, server, source, identity) : error;
+  }
+}
+
+/** A service that names no issuer and publishes no metadata has the default endpoints, as for a login. */
+async function findServer(
+  issuer: string | undefined,
+  service: string,
+  exchange: IdentityWorld,
+): Promise<AuthorizationServer> {
+  const discovery = await discoverAuthorizationServer(issuer ?? service, exchange);
+  if (discovery.server !== undefined) return discovery.server;
+  const isNamed = issuer !== undefined && withoutEndSlashes(issuer) !== service;
+  if (isNamed || isTransient(discovery.reason)) throw discovery.reason;
+  return defaultAuthorizationServer(service);
+}
+
+function refusal(
+  error: ServiceError,
+  { issuer }: AuthorizationServer,
+  source: IdentitySource,
+  identity: Secret,
+): AuthError {
+  const { code, status, error: name, retryAfterMs } = error;
+  const who = claimsOf(identity);
+  const what = `"${issuer}" did not take the identity of ${sourceName(source)}${who && ` (${who})`}: ${error.message}`;
+  return new ServiceError(code, what, {
+    status,
+    error: name,
+    retryAfterMs,
+    hint: (code === "service_rejected" ? fixes[name ?? ""] : error.next) ?? trust,
+    cause: error,
+  });
+}
+
+const trust: Hint = hint`Let the issuer trust this "iss", with this "sub" and "aud"`;
+const fixes: Readonly<Record<string, Hint>> = {
+  unsupported_grant_type: hint`Try the other grant: ${{ variable: "IDENTITY_GRANT", value: "jwt-bearer" }}`,
+  unauthorized_client: hint`Register the grant for the client, or name another: ${{ variable: "CLIENT_ID", value: "…" }}`,
+  invalid_client: hint`Name a client that the issuer knows: ${{ variable: "CLIENT_ID", value: "…" }}`,
+  invalid_scope: hint`Name scopes that the issuer grants: ${{ variable: "IDENTITY_SCOPE", value: "…" }}`,
+  invalid_target: hint`Name what the token is for: ${{ variable: "IDENTITY_AUDIENCE", value: "…" }}, or ${{ variable: "IDENTITY_RESOURCE", value: "https://api.example" }}`,
+};

@@ -1,0 +1,68 @@
+import { parseIssuer } from "../../base/address.ts";
+import { AuthError, hint } from "../../base/errors.ts";
+import { identityGrants, type IdentityExchange, type IdentityGrant } from "../oauth/token-exchange.ts";
+import { identitySources, parseIdentitySource, type IdentitySource } from "./identity-source.ts";
+
+/** An identity and what it is exchanged for. Undefined members are left to the issuer. */
+export interface Workload {
+  readonly source: IdentitySource;
+  /** The issuer of the access token, exactly as it names itself; undefined: the service is its own. */
+  readonly issuer: string | undefined;
+  readonly grant: IdentityGrant | undefined;
+  readonly request: Omit<IdentityExchange, "identity" | "client_id">;
+}
+
+/** The same in the words of a variable or a program. */
+export interface NamedWorkload {
+  readonly source: string;
+  readonly issuer?: string | undefined;
+  readonly grant?: string | undefined;
+  readonly audience?: string | undefined;
+  readonly resource?: string | undefined;
+  readonly scope?: string | undefined;
+  readonly tokenType?: string | undefined;
+}
+
+/**
+ * Checks how an identity was named.
+ *
+ * @param origin - the variable, or the option of a program, that named it
+ * @param issuer - that of the settings, where no other is named
+ * @throws {@link AuthError} `configuration_invalid`
+ */
+export function parseWorkload(named: NamedWorkload, origin: string, issuer: string | undefined): Workload {
+  const source = parseIdentitySource(named.source);
+  if (source === undefined)
+    throw new AuthError(
+      "configuration_invalid",
+      `${origin} is "${named.source}", which is not a source of identity tokens`,
+      {
+        hint: hint`One of ${identitySources}. A program is named by its absolute path`,
+      },
+    );
+  const grant = identityGrants.find((known) => known === named.grant);
+  if (named.grant !== undefined && grant === undefined)
+    throw new AuthError(
+      "configuration_invalid",
+      `the grant is "${named.grant}", not one of ${identityGrants.join(", ")}`,
+      {
+        hint: hint`Try: ${{ variable: "IDENTITY_GRANT", value: "token-exchange" }}`,
+      },
+    );
+  return {
+    source,
+    issuer: named.issuer === undefined ? issuer : parseIssuer(named.issuer, "the issuer of the identity"),
+    grant,
+    request: {
+      audience: named.audience,
+      resource: named.resource,
+      scope: named.scope,
+      requested_token_type: named.tokenType && tokenType(named.tokenType),
+    },
+  };
+}
+
+/** RFC 8693 §3: a type that has a short name there may be named by it. */
+function tokenType(name: string): string {
+  return name.includes(":") ? name : `urn:ietf:params:oauth:token-type:${name}`;
+}

@@ -1,0 +1,36 @@
+import { spawn } from "node:child_process";
+import type { Environment } from "./paths.ts";
+
+/**
+ * What a program that the user named prints. It is started by its absolute path, without a shell. It reads nothing, and its own messages go
+ * where those of this process go: they are for the user, and may hold what must not be in an error.
+ *
+ * @param env - for the program: without secrets of this process
+ * @param mostBytes - the program is ended when it prints more
+ * @throws the system's failure to start it; {@link ProgramFailed}; the signal's reason
+ */
+export async function outputOf(
+  program: string,
+  args: readonly string[],
+  { env, signal, mostBytes }: { env: Environment; signal: AbortSignal; mostBytes: number },
+): Promise<string> {
+  const child = spawn(program, [...args], { env, signal, stdio: ["ignore", "pipe", "inherit"], windowsHide: true });
+  const ended = new Promise<number | string | null>((resolve, reject) => {
+    child.once("error", (error) => reject(signal.aborted ? signal.reason : error));
+    child.once("close", (code, killed) => resolve(code ?? killed));
+  });
+  const pieces: Buffer[] = [];
+  let size = 0;
+  child.stdout.on("data", (piece: Buffer) => {
+    pieces.push(piece);
+    size += piece.length;
+    if (size > mostBytes) child.kill();
+  });
+  const outcome = await ended;
+  if (size > mostBytes) throw new ProgramFailed(`printed more than ${mostBytes / 1024} KiB`);
+  if (outcome !== 0) throw new ProgramFailed(`ended with ${outcome}`);
+  return Buffer.concat(pieces).toString("utf8");
+}
+
+/** A program that did not do what it is for. The message goes on after the program's name. */
+export class ProgramFailed extends Error {}
