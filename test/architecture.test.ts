@@ -300,7 +300,7 @@ test("each decision has one definition", () => {
   );
   // fish has quotes of its own, in which a backslash escapes.
   assert.deepEqual(
-    offenders(/\.replaceAll\("'"/, /^src\/(base\/hint|cli\/completion\/scripts)\.ts$/),
+    offenders(/\.replace(All)?\((?:"'"|\/\['\b|\/\['\\)/, /^src\/(base\/hint|cli\/completion\/scripts)\.ts$/),
     [],
     "how a word is quoted for a shell",
   );

@@ -128,12 +128,13 @@ function withoutUnsayable(text: string): string {
 }
 
 /**
- * A word for the user's shell: POSIX, or PowerShell on Windows. Both take a word in single quotes literally, so a path
+ * A word for the user's shell: POSIX or fish, or PowerShell on Windows. Each takes a word in single quotes literally, so a path
  * or a name from outside that contains `$(…)` or a backquote stays a word and never becomes a command.
  */
 export function shellWord(text: string, platform: string): string {
-  // Without "@" and "," for PowerShell, where they make lists; without "~" and "=" at the start for POSIX shells, which expand them.
-  const isPlain = platform === "win32" ? /^[\w%+=:./\\~…-]+$/ : /^[\w@%+:,./…-][\w@%+=:,./~…-]*$/;
+  // Without "@" and "," for PowerShell, where they make lists, and "%", which in `--%` ends all quoting; without "=" and "~"
+  // where POSIX shells expand them, and "%" where fish does.
+  const isPlain = platform === "win32" ? /^[\w+=:./\\…-][\w+=:./\\~…-]*$/ : /^[\w@+:,./…-][\w@%+:,./…-]*$/;
   return isPlain.test(text) ? text : shellQuoted(text, platform);
 }
 
@@ -169,7 +170,14 @@ function shellAssignment(name: string, value: string | null, platform: string): 
     : `export ${name}=${shellWord(value, platform)}`;
 }
 
-/** A word in quotes, whether it needs them or not. */
+/**
+ * A word in quotes, whether it needs them or not. PowerShell takes four more characters for a single quote (about_Quoting_Rules); any of
+ * them doubled stands for itself. A backslash is left outside of POSIX quotes, in which fish takes it for an escape.
+ */
 export function shellQuoted(text: string, platform: string): string {
-  return `'${text.replaceAll("'", platform === "win32" ? "''" : `'\\''`)}'`;
+  const inside =
+    platform === "win32"
+      ? text.replace(/['\u2018\u2019\u201a\u201b]/g, "$&$&")
+      : text.replace(/['\\]/g, (character) => `'\\${character}'`);
+  return `'${inside}'`;
 }
