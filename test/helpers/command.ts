@@ -140,7 +140,7 @@ export function startCommand(
 
 /** Runs the real command to its end, with nothing on its standard input. */
 export async function runCommand(
-  t: TestContext,
+  t: Pick<TestContext, "after">,
   args: readonly string[],
   env: CommandEnvironment,
   options: CommandOptions & { input?: string } = {},

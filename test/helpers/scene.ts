@@ -31,7 +31,7 @@ export interface Scene {
 
 /** A scene that is gone after the test. `args` of {@link Scene.run} are split at spaces. */
 export async function scene(
-  t: TestContext,
+  t: Pick<TestContext, "after">,
   options: Partial<FakeOptions> = {},
   more: CommandEnvironment = {},
 ): Promise<Scene> {

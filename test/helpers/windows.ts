@@ -53,8 +53,12 @@ export interface WindowsOptions {
   node?: "node-20" | "node-24";
 }
 
-/** Sets up a Windows that has the command on it. It takes five seconds, and 800 MB for as long as it is there. */
-export function startWindows(): Windows {
+/**
+ * Sets up a Windows that has the command on it. It takes five seconds, and 800 MB for as long as it is there.
+ *
+ * @param browser - the program that it hands addresses to; by default one that approves
+ */
+export function startWindows(browser: string = scriptedBrowser()): Windows {
   if (wine === undefined) throw new Error(String(withoutWindows));
   install();
   const place = mkdtempSync(join(tmpdir(), "spec-kitty-windows-"));
@@ -62,7 +66,7 @@ export function startWindows(): Windows {
   const running = new Set<ChildProcess>();
   // Windows has opening an address hand it to the program of this name.
   mkdirSync(join(place, "bin"));
-  symlinkSync(scriptedBrowser(), join(place, "bin", "xdg-open"));
+  symlinkSync(browser, join(place, "bin", "xdg-open"));
   const base = {
     PATH: `${join(place, "bin")}:${process.env["PATH"]}`,
     HOME: place,

@@ -1,12 +1,40 @@
 import type { Identity } from "../../base/identity.ts";
 
-/** The threat model. */
-export function security({ command, variable }: Identity): string {
-  return `What is protected, and against whom:
+/** A claim of the security model. The attack of the same name in test/security/ is its test, on every runtime. */
+interface Claim {
+  /** In lower case, with dashes. */
+  readonly id: string;
+  readonly text: string;
+}
 
-- Another page or program that calls the callback port. Only a GET of the exact path, with a loopback Host and the exact 256-bit state,
-  compared in constant time, completes a login. Everything else is answered and ignored, and cannot fill, slow or hold the listener. (RFC
-  8252 section 8, RFC 9700 section 4.7)
+export function securityClaims({ command }: Identity): readonly Claim[] {
+  return [
+    {
+      id: "callback-exact",
+      text:
+        "Only a GET of the exact path, with a loopback Host and the exact 256-bit state, compared in constant time, completes a login. Any " +
+        "other request is answered and ignored. (RFC 8252 section 8, RFC 9700 section 4.7)",
+    },
+    {
+      id: "folder-profile",
+      text:
+        "A file in a folder can suggest a profile, but never decides whose token is used. What decides is your own choice " +
+        `("${command} auth switch PROFILE --here"), which is stored with the sessions, by the folder's real path.`,
+    },
+  ];
+}
+
+/** The threat model. */
+export function security(identity: Identity): string {
+  const { command, variable } = identity;
+  return `What holds. Each claim has a name, and a test of the same name that attacks it:
+
+${securityClaims(identity)
+  .map(({ id, text }) => `- ${id}: ${text}`)
+  .join("\n")}
+
+What is protected, and against whom:
+
 - A stolen authorization code. It is useless without the verifier, which never leaves the process except to the token endpoint (RFC 7636),
   and useless at any server other than the one that was asked (RFC 9207).
 - An issuer that lies about where logins begin, or sends your browser on, to get the code of another server where you have an account. A
@@ -22,9 +50,8 @@ export function security({ command, variable }: Identity): string {
 - The wrong service. Tokens go to the service that issued them and nowhere else, redirects included. If it has a path, they stay below it,
   by every reading of ".." that a gateway may have. git gets one for the service's own address, and kubectl for the one cluster that it
   was set up for.
-- A folder that came from somebody else. A file in it can suggest a profile, but never decides whose token is used. What decides is your
-  own choice ("${command} auth switch PROFILE --here"), which is stored with the sessions, by the folder's real path. Of the files that
-  you name in it, a link out of the folder that it is in is neither read nor written through; only plain files are read, up to a limit.
+- A folder that came from somebody else. Of the files that you name in it, a link out of the folder that it is in is neither read nor
+  written through; only plain files are read, up to a limit.
 - Another user who reads the process list while a login waits. The browser is started with a one-time address on the callback port,
   without the state. Once it has been opened, only that browser, which got a cookie, can complete the login; if another opens it too, the
   login ends. On Linux, connections of other users are refused, and so are those that close before their owner is known. The

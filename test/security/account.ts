@@ -1,0 +1,54 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { request } from "node:http";
+import { fileURLToPath } from "node:url";
+
+/** Another user of this machine, as whom an attack can do something. */
+export interface Account {
+  /** Runs a function there. It has nothing but its argument and `require`: it is sent as text. */
+  run<In, Out>(work: (input: In, require: NodeJS.Require) => Out, input: In): Promise<Awaited<Out>>;
+}
+
+/** An account whose process another process has started. */
+export function accountAt(address: string): Account {
+  return {
+    async run(work, input) {
+      const { error, value } = JSON.parse(await post(address, JSON.stringify({ work: String(work), input })));
+      if (error !== undefined) throw new Error(`as another user: ${error}`);
+      return value;
+    },
+  };
+}
+
+/** Starts a process of another user, for {@link accountAt}. Only root can. @returns where it listens */
+export async function startAccount(
+  { uid, gid }: { uid: number; gid: number },
+  after: (end: () => void) => void,
+): Promise<string> {
+  const path = `/${randomBytes(16).toString("base64url")}`;
+  // As text: the user may not be able to read this folder.
+  const program = readFileSync(fileURLToPath(new URL("account-process.cjs", import.meta.url)), "utf8");
+  const child = spawn(process.execPath, ["--eval", program, path], {
+    uid,
+    gid,
+    cwd: "/",
+    env: { PATH: process.env["PATH"] },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  after(() => void child.kill("SIGKILL"));
+  const [port] = (await once(child.stdout, "data")) as [Buffer];
+  return `http://127.0.0.1:${Number(port)}${path}`;
+}
+
+function post(address: string, body: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const sent = request(address, { method: "POST", agent: false }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (part: string) => (text += part));
+      response.once("end", () => resolve(text)).once("error", reject);
+    });
+    sent.once("error", reject).end(body);
+  });
+}

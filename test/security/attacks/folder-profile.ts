@@ -1,0 +1,19 @@
+// A folder that was cloned names another of the user's accounts, in each file that it can bring.
+import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { signIn } from "../../helpers/stored-session.ts";
+import type { Attack } from "../stage.ts";
+
+export const attack: Attack = async (stage) => {
+  const { saas, env, here, folder } = await stage.scene();
+  await signIn(saas, env);
+  await signIn(saas, env, { user: "bob", profile: "work" });
+  const clone = join(folder, "clone");
+  for (const name of [".spec-kitty", "config"]) mkdirSync(join(clone, name), { recursive: true });
+  const names = [".spec-kitty-profile", ".env", ".spec-kitty/profile", ".spec-kitty/config.json", "config/profile"];
+  for (const name of names) writeFileSync(join(clone, name), "work\n");
+  const { code, stdout } = await here("auth whoami", {}, { cwd: clone });
+  assert.deepEqual([code, stdout], [0, "alice@example.com\n"]);
+  return "held";
+};

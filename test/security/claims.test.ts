@@ -1,0 +1,25 @@
+// Every claim of `help security` and its attack, on this runtime and as this user. `npm run test:security` has all of them.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { startAccount } from "./account.ts";
+import { attackNames, claimNames, runAttack } from "./attack-run.ts";
+import type { Casting } from "./stage.ts";
+
+test("S-017 each claim of the security model has an attack, and each attack a claim", () => {
+  assert.deepEqual(attackNames().sort(), claimNames().sort());
+});
+
+let casting: Casting = {};
+// Root can be anybody. Everybody else is alone, as far as a test can tell.
+before(async () => {
+  if (process.geteuid?.() === 0) casting = { other: await startAccount({ uid: 65534, gid: 65534 }, after) };
+});
+
+for (const claim of claimNames()) {
+  test(`S-017 ${claim} holds`, async (t) => {
+    const outcome = await runAttack(claim, casting);
+    if (typeof outcome !== "object") return;
+    if ("skipped" in outcome) return t.skip(outcome.skipped);
+    t.diagnostic(JSON.stringify(outcome));
+  });
+}

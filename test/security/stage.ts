@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import type { FakeOptions } from "../fake-saas/options.ts";
+import type { UserName } from "../fake-saas/users.ts";
+import { startCommand, type CommandEnvironment, type CommandResult, type RunningCommand } from "../helpers/command.ts";
+import { runHere } from "../helpers/command-here.ts";
+import { scene, type Scene } from "../helpers/scene.ts";
+import { accountAt, type Account } from "./account.ts";
+
+/**
+ * How an attack ended that did not succeed; one that did throws. `refused`: the defence cannot run here, so the command does not go on.
+ * `unavailable`: there is no such defence here, and `auth doctor` names the claim. `skipped`: there is nobody here to attack.
+ */
+export type Outcome =
+  | "held"
+  | { readonly refused: string }
+  | { readonly unavailable: string }
+  | { readonly skipped: string };
+
+/** What happens to somebody who has the command and the runtime of this process. It ends with a proof that the user was not harmed. */
+export type Attack = (stage: Stage) => Promise<Outcome>;
+
+/** Where an attack takes place. */
+export interface Stage extends Pick<TestContext, "after"> {
+  /** A service, a folder of the user's, and the command, in this process. */
+  scene(options?: Partial<FakeOptions>, more?: CommandEnvironment): Promise<Scene>;
+  /** Starts `auth login` in this process, with a browser that only notes the address it is started with. */
+  login(env: CommandEnvironment, args?: readonly string[]): Login;
+  /** Starts the command as a process of this runtime. */
+  start(args: readonly string[], env: CommandEnvironment): RunningCommand;
+  /** Another user of this machine. Undefined where there is no second account. */
+  readonly other: Account | undefined;
+  /** The user who became root to run this process, where somebody did. */
+  readonly behindRoot: Account | undefined;
+}
+
+/** A login that waits for its browser. */
+export interface Login {
+  /** What the browser was started with, as everybody reads it in the process list; or how the login ended without one. */
+  readonly opened: Promise<string | CommandResult>;
+  readonly ended: Promise<CommandResult>;
+}
+
+/** What an attack is told by the process that starts it. */
+export interface Casting {
+  /** Where the processes of these users listen. */
+  readonly other?: string | undefined;
+  readonly behindRoot?: string | undefined;
+  /** How the command is started, where the path of this runtime is not enough. */
+  readonly runtime?: readonly [string, ...string[]] | undefined;
+  /** Where the system's own browser notes addresses, on a system where BROWSER cannot be a script. */
+  readonly opened?: string | undefined;
+}
+
+export function stageFor(t: Pick<TestContext, "after">, { other, behindRoot, runtime, opened }: Casting): Stage {
+  return {
+    after: (end) => t.after(end),
+    other: other === undefined ? undefined : accountAt(other),
+    behindRoot: behindRoot === undefined ? undefined : accountAt(behindRoot),
+    scene: (options, more) => scene(t, options, more),
+    start: (args, env) => startCommand(t, args, env, runtime === undefined ? {} : { runtime }),
+    login(env, args = []) {
+      const folder = opened ?? join(env["HOME"] ?? assert.fail("a scene has a home"), "opened");
+      const browser = opened === undefined ? notingBrowser(folder) : undefined;
+      const before = namesIn(folder).length;
+      const ended = runHere(["auth", "login", ...args], { ...env, BROWSER: browser });
+      const found = until(() => namesIn(folder)[before], "the browser is started").then((name) =>
+        readFileSync(join(folder, name), "utf8"),
+      );
+      found.catch(() => undefined);
+      return { ended, opened: Promise.race([found, ended]) };
+    },
+  };
+}
+
+/** That a login has ended as its user's own. */
+export function assertLoggedIn({ code, stdout, stderr }: CommandResult, user: UserName): void {
+  assert.equal(code, 0, stderr);
+  assert.ok(stdout.startsWith(`✓ Logged in as ${user}@example.com`), stdout);
+}
+
+/** Looks until there is something. */
+async function until<T>(look: () => T | undefined, what: string): Promise<T> {
+  for (const end = Date.now() + 20_000; Date.now() < end; await delay(20)) {
+    const found = look();
+    if (found !== undefined) return found;
+  }
+  throw new Error(`waited in vain: ${what}`);
+}
+
+/** The notes of a browser, in the order in which it was started. */
+function namesIn(folder: string): string[] {
+  mkdirSync(folder, { recursive: true });
+  return readdirSync(folder)
+    .filter((name) => name.startsWith("note-"))
+    .sort();
+}
+
+/** A program for BROWSER that writes its argument into a file of the folder, whole or not at all. */
+export function notingBrowser(folder: string): string {
+  mkdirSync(folder, { recursive: true });
+  const program = join(folder, "browser");
+  writeFileSync(
+    program,
+    `#!/bin/sh\nprintf %s "$1" >'${folder}'/part-$$ && mv '${folder}'/part-$$ '${folder}'/note-$(date +%s%N)\n`,
+  );
+  chmodSync(program, 0o755);
+  return program;
+}
