@@ -30,7 +30,10 @@ export function finder(number: string, subject: string): Report {
  * error that is not one of ours, and means nothing to users.
  */
 export function failed(report: Report, error: unknown, sentence?: string, fix?: Hint | string): Finding {
-  if (isAuthError(error)) return report("critical", error.message, error.next ?? error.hint ?? fix);
+  if (isAuthError(error)) {
+    const { next = error.hint ?? fix } = error;
+    return report("critical", error.message, next?.[0] === "Run: " && typeof next !== "string" ? next.slice(1) : next);
+  }
   if (sentence === undefined) throw error;
   return report("critical", sentence, fix);
 }

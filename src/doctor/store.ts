@@ -5,6 +5,7 @@ import { leftTemporaries } from "../platform/replace-file.ts";
 import { openFoldersAbove } from "../platform/folders-above.ts";
 import { inspectFolder, type Inspected } from "../platform/inspect.ts";
 import { removePrivateFile } from "../platform/private-file-changes.ts";
+import { checkFolder, readPrivateFile } from "../platform/private-files.ts";
 import { failed, finder, repairCommand, type Finding } from "./finding.ts";
 
 /** The sealed file, its folder and everything in it, and the folders above. `unreadable`: the error of reading the sessions, if there was one. */
@@ -16,10 +17,11 @@ export function examineStore(app: App, unreadable: unknown, repair: boolean): Fi
   if (top === undefined) return findings;
   const credentials = entries.find(({ path }) => path === file);
   const guest = entries.map(({ path }) => relative(folder, path)).find((path) => !ours.test(path));
-  findings.push(folderModes(top, guest));
+  const own = folderModes(top, guest);
+  findings.push(own);
   // What to do there would be done to what belongs to others.
   if (top.kind === "folder" && !isForeign(top) && guest === undefined) {
-    if (credentials) findings.push(fileModes(credentials));
+    if (credentials && own.severity !== "critical") findings.push(fileModes(credentials));
     findings.push(
       otherModes(
         folder,
@@ -50,34 +52,31 @@ function store({ identity, isKept, sealedFile }: App, unreadable: unknown): Find
 const ours = /^\.?(credentials\.|refresh-|queue\b)/;
 
 /** @param guest - something in the folder that this program has not put there */
-function folderModes(folder: Inspected, guest: string | undefined): Finding {
+function folderModes({ path, mode }: Inspected, guest: string | undefined): Finding {
   const report = finder("D402", "folder");
-  const { path, mode } = folder;
-  const another = hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own, for this program alone`;
-  if (folder.kind !== "folder") return report("critical", `${path} is not a folder`, another);
-  if (isForeign(folder)) return report("critical", `${path} belongs to another user (uid ${folder.uid})`, another);
-  if (guest !== undefined)
+  try {
+    checkFolder(path);
+  } catch (error) {
+    return failed(report, error);
+  }
+  if (guest !== undefined) {
+    const another = hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own, for this program alone`;
     return report("warning", `${path} contains files that this program did not create, such as ${guest}`, another);
+  }
   if (mode === undefined) return report("ok", path);
-  if ((mode & 0o022) !== 0)
-    return report("critical", `${path} can be changed by others (mode ${octal(mode)})`, [
-      command("chmod", "700", path),
-    ]);
   if ((mode & 0o077) !== 0)
     return report("warning", `${path} can be listed by others (mode ${octal(mode)})`, [command("chmod", "700", path)]);
   return report("ok", `${path} is yours alone (mode ${octal(mode)})`);
 }
 
-function fileModes(file: Inspected): Finding {
+function fileModes({ path, mode }: Inspected): Finding {
   const report = finder("D403", "file");
-  const { path, mode, kind } = file;
-  if (kind === "link") return report("critical", `${path} is a symbolic link`, [command("rm", path)]);
-  if (kind !== "file") return report("critical", `${path} is not a regular file`, [command("mv", path, `${path}.old`)]);
-  if (isForeign(file)) return foreign(report("critical", `${path} belongs to another user (uid ${file.uid})`), path);
-  if (mode === undefined) return report("ok", path);
-  if ((mode & 0o077) !== 0)
-    return report("critical", `${path} can be read by others (mode ${octal(mode)})`, [command("chmod", "600", path)]);
-  return report("ok", `${path} is yours alone (mode ${octal(mode)})`);
+  try {
+    readPrivateFile(path);
+  } catch (error) {
+    return failed(report, error);
+  }
+  return report("ok", mode === undefined ? path : `${path} is yours alone (mode ${octal(mode)})`);
 }
 
 /** Locks can be read by everybody on purpose: another user's process, after `sudo`, must see which process holds one. */
