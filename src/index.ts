@@ -28,7 +28,6 @@ export { createAuth } from "./app/create-auth.ts";
 export { serveSelf } from "./auth/secure-storage/keychain-program.ts";
 export type {
   Auth,
-  AuthEvents,
   AuthOptions,
   AuthSession,
   LogoutResult,
@@ -48,19 +47,15 @@ export {
 export type { ForeignVariable, Hint, HintPart, SystemCommand, ToolCommand, ToolVariable } from "./base/hint.ts";
 export { createIdentity, ownIdentity, type Identity, type OwnCommands } from "./base/identity.ts";
 export type { Secret } from "./base/secret.ts";
-export type { AppOverrides, LogEvent, WorkloadIdentity } from "./app/overrides.ts";
+export type { AppOverrides, WorkloadIdentity } from "./app/overrides.ts";
 export type { Clock } from "./platform/clock.ts";
 export type { Environment } from "./platform/paths.ts";
 export type { Reservation } from "./platform/replace-file.ts";
 export type { Fetch } from "./base/runtime-types.ts";
 export type { RedirectScope } from "./http/redirect.ts";
 export type { AuthorizedFetch, AuthorizedRequestInit } from "./auth/authorized-fetch.ts";
-export type {
-  AccessToken,
-  AccessTokenOptions,
-  TokenEventListeners,
-  TokenEvents,
-} from "./auth/token-manager/access-token.ts";
+export type { AccessToken, AccessTokenOptions } from "./auth/token-manager/access-token.ts";
+export type { AuthEvent, AuthEvents, AuthEventSource } from "./auth/token-manager/events.ts";
 export type { TokenManager } from "./auth/token-manager/token-manager.ts";
 export type { AwaitedProcess } from "./auth/session-store.ts";
 export type { AuthFlow, Credential, Session } from "./auth/session.ts";

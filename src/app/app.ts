@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import type { AppOverrides, LogEvent } from "./overrides.ts";
+import type { AppOverrides } from "./overrides.ts";
 import { resolveSettings, secretVariables, type Settings } from "./settings.ts";
 import type { Effects } from "../http/effects.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
@@ -8,7 +8,8 @@ import type { Keychain } from "../auth/secure-storage/keychain.ts";
 import { SealedFile, type KeySource } from "../auth/secure-storage/sealed-file.ts";
 import type { KeyHeader, SimpleVault, Vault } from "../auth/secure-storage/vault.ts";
 import { requireProfile, type ProfileInUse } from "../auth/session.ts";
-import { SessionStore, type AwaitedProcess } from "../auth/session-store.ts";
+import { SessionStore } from "../auth/session-store.ts";
+import type { AuthEvent, AuthEvents, AuthEventStream } from "../auth/token-manager/events.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
 import type { TokenSource } from "../auth/token-manager/token-source.ts";
 import { ownIdentity, type Identity } from "../base/identity.ts";
@@ -25,6 +26,8 @@ export interface App {
   readonly clock: Clock;
   /** Sends requests without a token; {@link App.authorizedFetch} adds one. */
   readonly fetch: Fetch;
+  /** All that happens in this app: to the sessions of all its token managers, and to its requests. */
+  readonly events: AuthEventStream;
   /** Whether a request was sent that may have changed something at a service, as far as that is not known to be undone or refused. */
   mayHaveChanged(): boolean;
   /** What options and variables say, and which of them said it. */
@@ -90,8 +93,8 @@ export function createApp(overrides: AppOverrides = {}): App {
   const clock = overrides.clock ?? systemClock;
   // Loaded with the first request: a command that only prints a token sends none.
   const effects: Effects = { unknown: 0 };
-  const { onTraffic } = overrides;
-  const log = overrides.log && quietly(overrides.log);
+  const { onTraffic, log } = overrides;
+  const events = eventStream(log);
   const loadedFetch = lazily(async () => {
     const sent =
       overrides.fetch ??
@@ -99,8 +102,9 @@ export function createApp(overrides: AppOverrides = {}): App {
         (await import("../platform/system-fetch.ts")).systemFetch(env, identity),
         effects,
       );
-    const shown = onTraffic === undefined ? sent : (await import("../http/trace.ts")).traced(sent, clock, onTraffic);
-    return log === undefined ? shown : (await import("./log.ts")).loggedFetch(shown, log, clock);
+    const { traced, observed } = await import("../http/trace.ts");
+    const shown = onTraffic === undefined ? sent : traced(sent, clock, onTraffic);
+    return observed(shown, clock, (request) => events.emit("request", request));
   });
   const fetch: Fetch = async (input, init) => (await loadedFetch())(input, init);
   const settings = resolveSettings(overrides, variables, identity);
@@ -153,11 +157,10 @@ export function createApp(overrides: AppOverrides = {}): App {
       sessionRefused: async (token) => (await giver()).sessionRefused(token),
     };
   });
-  const store = lazily(() => new SessionStore(vault(), clock, { onWait, folder: folderHere() }));
-  const onWait = (awaited: AwaitedProcess): void => {
-    log?.({ event: "waiting", ...awaited });
-    overrides.onWait?.(awaited);
-  };
+  const store = lazily(() => {
+    const onWait = (awaited: AuthEvents["waiting"]): void => events.emit("waiting", awaited);
+    return new SessionStore(vault(), clock, { onWait, folder: folderHere() });
+  });
   const managers = new Map<string, TokenManager>();
   const typed = settings.profile && { name: settings.profile.value, source: settings.profile.source };
   const tokens = (named?: string, service = settings.service?.value): TokenManager => {
@@ -165,11 +168,8 @@ export function createApp(overrides: AppOverrides = {}): App {
     const name = JSON.stringify([profile?.name, service]);
     let manager = managers.get(name);
     if (manager === undefined) {
-      manager = new TokenManager({ store: store(), profile, service, source: tokenSource(), clock, fetch });
+      manager = new TokenManager({ store: store(), profile, service, source: tokenSource(), clock, fetch, events });
       managers.set(name, manager);
-      if (log !== undefined)
-        for (const event of tokenEvents)
-          manager.events.on(event, (facts: object) => log({ event, ...facts } as LogEvent));
     }
     return manager;
   };
@@ -186,6 +186,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     platform,
     clock,
     fetch,
+    events,
     mayHaveChanged: () => effects.unknown > 0,
     settings,
     // Not all of the overrides: an app that is printed must not show the environment (S-005).
@@ -268,20 +269,29 @@ const overrideNames: Record<keyof AppOverrides, true> = {
   storage: true,
   keychain: true,
   onTraffic: true,
-  onWait: true,
   log: true,
 };
 
-const tokenEvents = ["refreshed", "adopted", "refused", "cleared", "unsaved"] as const;
-
-/** A log that throws must not break the work. */
-function quietly(log: (event: LogEvent) => void): (event: LogEvent) => void {
-  return (event) => {
-    try {
-      log(event);
-    } catch {
-      // Nobody is there to be told.
-    }
+/** What throws while it is told must not break the work. */
+function eventStream(log: (event: AuthEvent) => void = () => undefined): AuthEventStream {
+  const listeners = new Set<(event: AuthEvent) => void>([log]);
+  return {
+    emit(event, facts) {
+      for (const listener of listeners) {
+        try {
+          listener({ event, ...facts } as AuthEvent);
+        } catch {
+          // Nobody is there to be told.
+        }
+      }
+    },
+    on(name, listener) {
+      const one = ({ event, ...facts }: AuthEvent): void => {
+        if (event === name) listener(facts as Parameters<typeof listener>[0]);
+      };
+      listeners.add(one);
+      return () => void listeners.delete(one);
+    },
   };
 }
 

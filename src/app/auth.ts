@@ -2,7 +2,8 @@ import type { LoginOptions } from "./login/options.ts";
 import type { AppOverrides } from "./overrides.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import type { Team, UserInfo } from "../auth/oauth/user-info.ts";
-import type { AccessToken, AccessTokenOptions, TokenEvents } from "../auth/token-manager/access-token.ts";
+import type { AccessToken, AccessTokenOptions } from "../auth/token-manager/access-token.ts";
+import type { AuthEventSource } from "../auth/token-manager/events.ts";
 import type { AuthError } from "../base/errors.ts";
 import type { OwnCommands } from "../base/identity.ts";
 import type * as runtime from "../base/runtime-types.ts";
@@ -53,21 +54,6 @@ export interface LogoutResult {
   readonly error: AuthError | undefined;
 }
 
-/** What happens to the session. No event holds a secret. */
-export interface AuthEvents {
-  /** A refresh succeeded and is stored. `expiresAt`: as the server says, milliseconds since 1970. */
-  refreshed: TokenEvents["refreshed"][0];
-  /** A token that another process stored is used, without a request. */
-  adopted: TokenEvents["adopted"][0];
-  /**
-   * The session that this program has used is gone: a login is needed. `elsewhere`: another program has logged out, has logged in as another
-   * user, or was told that the session ended.
-   */
-  ended: { profile: string; reason: "expired" | "revoked" | "logout" | "elsewhere" };
-  /** The refreshed session could not be stored: it lives in this process only, until a later try succeeds. */
-  unsaved: TokenEvents["unsaved"][0];
-}
-
 /** An access token in the form that the Azure SDK uses (`AccessToken` of `@azure/core-auth`). */
 export interface TimedToken {
   readonly token: string;
@@ -80,7 +66,7 @@ export interface TokenCredential {
 }
 
 /** The login of a tool, for the tool. Made by {@link createAuth}. */
-export interface Auth {
+export interface Auth extends AuthEventSource {
   /**
    * Logs in, and ends the session that this one replaces.
    *
@@ -112,8 +98,6 @@ export interface Auth {
   session(): Promise<AuthSession | undefined>;
   /** Where the tokens go, and nowhere else: the address, without a trailing `/`. */
   service(): Promise<string>;
-  /** Listens to what happens to the session; what the listener throws is ignored. Returns a function that stops it. */
-  on<Name extends keyof AuthEvents>(name: Name, listener: (event: AuthEvents[Name]) => void): () => void;
   /** The login as a credential of the Azure SDK, for every client that takes one. */
   credential(): TokenCredential;
   /**

@@ -1,5 +1,5 @@
 import { createApp, type App } from "./app.ts";
-import type { Auth, AuthEvents, AuthOptions, AuthSession } from "./auth.ts";
+import type { Auth, AuthOptions, AuthSession } from "./auth.ts";
 import { boundToken, type Profile, type ProfileInUse, type Session } from "../auth/session.ts";
 import { isAlive } from "../auth/token-manager/current-session.ts";
 import type { TokenManager } from "../auth/token-manager/token-manager.ts";
@@ -29,51 +29,24 @@ export function createAuth(options: AuthOptions): Auth {
     throw named(error);
   }
   profile = app.settings.profile?.value;
+  /** Whether a session has been used since one ended last. */
+  let isInUse = false;
+  const { events } = app;
+  events.on("ended", () => (isInUse = false));
+  events.on("unsaved", ({ error }) => error.speakFor({ identity, profile }));
+  events.on("refused", ({ error }) => error.speakFor({ identity, profile }));
+  const tokens = (): TokenManager => app.tokens();
   const spoken = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
     } catch (error) {
       if (isInUse && error instanceof NotAuthenticatedError)
-        emit("ended", { profile: tokens().profile, reason: "elsewhere" });
+        events.emit("ended", { profile: tokens().profile, reason: "elsewhere" });
       throw named(error);
     }
   };
-
-  /** Whether a session has been used since one ended last. */
-  let isInUse = false;
-  const listeners: { readonly [Name in keyof AuthEvents]: Set<(event: AuthEvents[Name]) => void> } = {
-    refreshed: new Set(),
-    adopted: new Set(),
-    ended: new Set(),
-    unsaved: new Set(),
-  };
-  const emit = <Name extends keyof AuthEvents>(name: Name, event: AuthEvents[Name]): void => {
-    if (name === "ended") isInUse = false;
-    for (const listener of listeners[name]) {
-      try {
-        listener(event);
-      } catch {
-        // It is called in the middle of a refresh, which must not end there.
-      }
-    }
-  };
-  let manager: TokenManager | undefined;
-  const tokens = (): TokenManager => {
-    if (manager !== undefined) return manager;
-    manager = app.tokens();
-    manager.events.on("refreshed", (event) => emit("refreshed", event));
-    manager.events.on("adopted", (event) => emit("adopted", event));
-    manager.events.on("cleared", (event) => emit("ended", event));
-    manager.events.on("unsaved", (event) =>
-      emit("unsaved", { ...event, error: event.error.speakFor({ identity, profile }) }),
-    );
-    return manager;
-  };
-  const inUse = (): Promise<ProfileInUse> => {
-    tokens();
-    // Nobody is logged in there yet: that is an answer here, and no error.
-    return app.profileInUse({ mayBeNew: true });
-  };
+  // Where nobody is logged in yet, that is an answer here, and no error.
+  const inUse = (): Promise<ProfileInUse> => app.profileInUse({ mayBeNew: true });
 
   return {
     login: (options = {}) =>
@@ -82,7 +55,6 @@ export function createAuth(options: AuthOptions): Auth {
           import("./login/metadata.ts"),
           import("./login/perform.ts"),
         ]);
-        tokens();
         const start = await startLogin(app, loginArguments(app, { ...options, force: true }), options.signal);
         return describe(start.to.name, await performLogin(app, start, { ...options, screen: () => options }));
       }),
@@ -90,6 +62,9 @@ export function createAuth(options: AuthOptions): Auth {
       spoken(async () => {
         const { logout } = await import("../auth/flows/logout.ts");
         const { name: profile, profile: stored } = await inUse();
+        // The service may say that it has ended before: that is told once, too.
+        let isTold = false;
+        const silence = events.on("ended", () => (isTold = true));
         const exchange = { fetch: app.fetch, clock: app.clock, signal };
         const outcome = await logout(profile, {
           store: app.store,
@@ -97,9 +72,10 @@ export function createAuth(options: AuthOptions): Auth {
           exchange,
           force,
         });
+        silence();
         tokens().forget();
         if (outcome.kind === "not-logged-in") return { service: "none", error: undefined };
-        emit("ended", { profile, reason: "logout" });
+        if (!isTold) events.emit("ended", { profile, reason: "logout" });
         if (outcome.kind === "ended") return { service: "ended", error: undefined };
         return {
           service: outcome.error === undefined ? "untold" : "unconfirmed",
@@ -114,7 +90,6 @@ export function createAuth(options: AuthOptions): Auth {
       }),
     fetch: (input, init) =>
       spoken(async () => {
-        tokens();
         const response = await app.authorizedFetch(input, init);
         isInUse = true;
         return response;
@@ -129,10 +104,7 @@ export function createAuth(options: AuthOptions): Auth {
           : undefined;
       }),
     service: () => spoken(() => tokens().service()),
-    on(name, listener) {
-      listeners[name].add(listener);
-      return () => void listeners[name].delete(listener);
-    },
+    on: events.on,
     credential: () => ({
       getToken: (_scopes, { abortSignal } = {}) =>
         spoken(async () => {

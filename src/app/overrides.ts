@@ -1,5 +1,4 @@
-import type { TokenEvents } from "../auth/token-manager/access-token.ts";
-import type { AwaitedProcess } from "../auth/session-store.ts";
+import type { AuthEvent } from "../auth/token-manager/events.ts";
 import type { SimpleKeychain, SimpleVault, Vault } from "../auth/secure-storage/vault.ts";
 import type { Identity } from "../base/identity.ts";
 import type * as runtime from "../base/runtime-types.ts";
@@ -84,23 +83,6 @@ export interface AppOverrides {
   keychain?: SimpleKeychain | false | undefined;
   /** Told of each request when it is sent, and of its answer, a line each, without secrets. */
   onTraffic?: (line: string) => void;
-  /** Called after a second of waiting for another process, which is refreshing the session or changing what is stored. */
-  onWait?: (awaited: AwaitedProcess) => void;
-  /** Told of what happens, for a log. What it throws is ignored. */
-  log?: ((event: LogEvent) => void) | undefined;
+  /** Told of all that happens, for a log. What it throws is ignored. */
+  log?: ((event: AuthEvent) => void) | undefined;
 }
-
-/** Something for a log. No event holds a token, a code or a key. */
-export type LogEvent =
-  /** A request was answered, or was not: `status` is then undefined. `url` is without its query, which may hold what is secret. */
-  | {
-      readonly event: "request";
-      readonly method: string;
-      readonly url: string;
-      readonly status: number | undefined;
-      readonly ms: number;
-    }
-  | {
-      readonly [Name in keyof TokenEvents]: { readonly event: Name } & Readonly<TokenEvents[Name][0]>;
-    }[keyof TokenEvents]
-  | ({ readonly event: "waiting" } & AwaitedProcess);

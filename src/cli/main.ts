@@ -114,13 +114,14 @@ async function run(
     const { createApp } = await import("../app/app.ts");
     app = createApp({
       ...tool,
-      onWait: ({ work, pid }) =>
-        out.say(
-          `Waiting for ${pid === undefined ? "another process" : `process ${pid}`} to ${work === "refresh" ? "refresh the session" : "store its changes"} …`,
-        ),
       ...(isTraced && { onTraffic: (line: string) => out.say(line) }),
       options: values,
     });
+    app.events.on("waiting", ({ work, pid }) =>
+      out.say(
+        `Waiting for ${pid === undefined ? "another process" : `process ${pid}`} to ${work === "refresh" ? "refresh the session" : "store its changes"} …`,
+      ),
+    );
     const terminal = async (): Promise<Terminal> => (await import("../platform/terminal.ts")).terminalOf(process);
     const context: Context = { identity, app, out, terminal, signal, commands };
     // Before the command acts for one account where the folder suggests another.

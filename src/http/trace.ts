@@ -11,6 +11,27 @@ const secretParameter =
 /** What services call the id under which they log a request. */
 const idHeaders = ["x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "x-ms-request-id", "cf-ray"];
 
+/** A `fetch` that tells of each request when it is answered, or was not: `status` is then undefined. `url`: without its query (S-005). */
+export function observed(
+  fetch: Fetch,
+  clock: Clock,
+  tell: (request: { method: string; url: string; status: number | undefined; ms: number }) => void,
+): Fetch {
+  return async (input, init) => {
+    const startedAt = clock.monotonic();
+    let status: number | undefined;
+    try {
+      const response = await fetch(input, init);
+      status = response.status;
+      return response;
+    } finally {
+      const { origin, pathname } = new URL(String(input));
+      const ms = Math.round(clock.monotonic() - startedAt);
+      tell({ method: init?.method ?? "GET", url: origin + pathname, status, ms });
+    }
+  };
+}
+
 /**
  * A `fetch` that tells of each request when it is sent, and of its answer when that comes: method, address, status, time, the service's
  * id of it and all headers, the values of secret ones left out, and no body (S-005).

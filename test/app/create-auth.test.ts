@@ -9,7 +9,7 @@ import {
   type Auth,
   type AuthEvents,
   type AuthOptions,
-  type LogEvent,
+  type AuthEvent,
   type LoginAddress,
 } from "../../src/index.ts";
 import type { AuthError } from "../../src/index.ts";
@@ -348,7 +348,7 @@ test("as a credential of the Azure SDK the token comes with its expiry, in time 
 test("S-005 a log is told of requests and of what happens to the session, without a secret, and may throw", async (t) => {
   const clock = movableClock();
   const { saas, acme } = await stage(t, { now: () => clock.now() });
-  const events: LogEvent[] = [];
+  const events: AuthEvent[] = [];
   const auth = acme({
     clock,
     log(event) {

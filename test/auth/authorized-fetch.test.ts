@@ -128,7 +128,7 @@ for (const error of ["session_invalid", "token_revoked"] as const) {
   test(`a 401 with ${error} ends the session: it is deleted, and nothing is refreshed`, async (t) => {
     const world = await authorized(t);
     const cleared: unknown[] = [];
-    world.tokens.events.on("cleared", (event) => cleared.push(event));
+    world.tokens.events.on("ended", (event) => cleared.push(event));
     for (const id of world.saas.sessions.keys()) world.saas.revoke(id, error);
     const refused = Promise.all([1, 2, 3].map(() => assert.rejects(world.fetch(path), isOver)));
     await refused;

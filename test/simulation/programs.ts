@@ -2,6 +2,7 @@ import { endReplacedSession, logout } from "../../src/auth/flows/logout.ts";
 import type { KeyHeader } from "../../src/auth/secure-storage/vault.ts";
 import { serializeProfiles, withProfile, type Profile, type Profiles, type Session } from "../../src/auth/session.ts";
 import { SessionStore } from "../../src/auth/session-store.ts";
+import type { AuthEventStream } from "../../src/auth/token-manager/events.ts";
 import { TokenManager } from "../../src/auth/token-manager/token-manager.ts";
 import { Process } from "./process.ts";
 import { address, lifetime, type ServiceKind } from "./service.ts";
@@ -103,8 +104,11 @@ async function live(process: Process, program: ProgramName): Promise<void> {
   await process.wait("start");
   process.status = "running";
   const store = new SessionStore(vault, clock);
-  const tokens = new TokenManager({ store, clock, fetch, random: () => 0.5 });
-  tokens.events.on("unsaved", () => (process.isUnsaved = true));
+  const events: AuthEventStream = {
+    emit: (name) => void (name === "unsaved" && (process.isUnsaved = true)),
+    on: () => () => undefined,
+  };
+  const tokens = new TokenManager({ store, clock, fetch, events, random: () => 0.5 });
   const serve = async (work: () => Promise<string | number | void>): Promise<void> => {
     const paused = (): number => world.delayedMs + process.stoppedMs;
     const [time, pausedBefore] = [world.time, paused()];

@@ -83,7 +83,16 @@ export async function endReplacedSession(replaced: Session, exchange: ExchangeOp
   await store.update((profiles) =>
     withProfile(profiles, profile, { service, clientId: replaced.clientId, team: undefined, session: replaced }),
   );
-  const tokens = new TokenManager({ store, profile: { name: profile, source: "profile" }, service, clock, fetch });
+  // Nobody listens for what happens to a session that is no longer theirs.
+  const events = { emit: () => undefined, on: () => () => undefined };
+  const tokens = new TokenManager({
+    store,
+    profile: { name: profile, source: "profile" },
+    service,
+    clock,
+    fetch,
+    events,
+  });
   return (await endAtServer(replaced, tokens, exchange)).outcome;
 }
 

@@ -1,4 +1,3 @@
-import type { EventEmitter } from "node:events";
 import { AuthError, NotAuthenticatedError, hint } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import {
@@ -12,7 +11,8 @@ import {
   type Session,
 } from "../session.ts";
 import type { SessionStore } from "../session-store.ts";
-import type { AccessTokenOptions, TokenEvents } from "./access-token.ts";
+import type { AccessTokenOptions } from "./access-token.ts";
+import type { AuthEventStream } from "./events.ts";
 
 /** A session in memory. @internal */
 export interface HeldSession {
@@ -33,7 +33,7 @@ export interface HeldSession {
 export class CurrentSession {
   readonly #store: SessionStore;
   readonly #clock: Clock;
-  readonly #events: EventEmitter<TokenEvents>;
+  readonly #events: AuthEventStream;
   #named: NamedProfile | undefined;
   #service: string | undefined;
   #held: HeldSession | undefined;
@@ -48,7 +48,7 @@ export class CurrentSession {
   }: {
     store: SessionStore;
     clock: Clock;
-    events: EventEmitter<TokenEvents>;
+    events: AuthEventStream;
     profile: NamedProfile | undefined;
     service: string | undefined;
   }) {

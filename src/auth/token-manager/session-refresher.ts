@@ -1,4 +1,3 @@
-import type { EventEmitter } from "node:events";
 import { AuthError, NotAuthenticatedError, ServiceError, hint, login } from "../../base/errors.ts";
 import type { Fetch } from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -7,7 +6,8 @@ import type { VaultLock } from "../secure-storage/vault.ts";
 import { isSameSession, type Session } from "../session.ts";
 import { sessionTokens } from "../session-tokens.ts";
 import { refreshLockName, type SessionStore, type StoreReservation } from "../session-store.ts";
-import type { AccessTokenOptions, TokenEvents } from "./access-token.ts";
+import type { AccessTokenOptions } from "./access-token.ts";
+import type { AuthEventStream } from "./events.ts";
 import { remainingMs, type CurrentSession } from "./current-session.ts";
 import { refreshLimitMs, requestRefresh, retryBudgetMs, type RefreshedTokens } from "./refresh-request.ts";
 
@@ -21,7 +21,7 @@ export interface SessionRefresherOptions {
   readonly fetch: Fetch;
   /** From 0 to 1, for jitter. */
   readonly random: () => number;
-  readonly events: EventEmitter<TokenEvents>;
+  readonly events: AuthEventStream;
 }
 
 /** New tokens, and the room that was taken for them. */
@@ -238,7 +238,7 @@ export class SessionRefresher {
       const ends = Date.parse(stored.refreshTokenExpiresAt ?? "");
       const reason = ends <= this.#options.clock.now() + stored.clockOffsetMs ? "expired" : "revoked";
       if (await this.#options.store.clearSession(profile, stored))
-        this.#options.events.emit("cleared", { profile, reason });
+        this.#options.events.emit("ended", { profile, reason });
     } catch (error) {
       // The service will refuse it again next time; what the user has to know now is that the session ended.
       if (!(error instanceof AuthError)) throw error;

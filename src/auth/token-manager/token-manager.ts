@@ -1,11 +1,11 @@
-import { EventEmitter } from "node:events";
 import { AuthError, NotAuthenticatedError, hint, login } from "../../base/errors.ts";
 import type * as runtime from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Credential, NamedProfile, ProfileInUse, Profiles, Session } from "../session.ts";
 import type { SessionStore } from "../session-store.ts";
 import { CurrentSession } from "./current-session.ts";
-import type { AccessToken, AccessTokenOptions, TokenEventListeners, TokenEvents } from "./access-token.ts";
+import type { AccessToken, AccessTokenOptions } from "./access-token.ts";
+import type { AuthEventSource, AuthEventStream } from "./events.ts";
 import type { SessionRefresher } from "./session-refresher.ts";
 import type { TokenSource } from "./token-source.ts";
 
@@ -19,6 +19,7 @@ export interface TokenManagerOptions {
   /** Where the tokens come from, if not from the stored session. */
   source?: TokenSource | undefined;
   clock: Clock;
+  events: AuthEventStream;
   /** Sends the refreshes. */
   fetch: runtime.Fetch;
   /** From 0 to 1, for jitter; `Math.random` by default. */
@@ -38,9 +39,8 @@ interface Pending {
  * share one promise, processes share one lock, and the process that gets the lock first looks whether the work is done.
  */
 export class TokenManager {
-  /** What happens to the session, see {@link TokenEvents}. */
-  readonly events: TokenEventListeners;
-  readonly #emitter: EventEmitter<TokenEvents> = new EventEmitter();
+  /** What happens to the session. */
+  readonly events: AuthEventSource;
   readonly #options: TokenManagerOptions;
   readonly #random: () => number;
   readonly #current: CurrentSession;
@@ -49,11 +49,11 @@ export class TokenManager {
 
   /** Nothing is read before a token is asked for. @internal */
   constructor(options: TokenManagerOptions) {
-    const { store, clock, profile, service, random = Math.random } = options;
+    const { store, clock, events, profile, service, random = Math.random } = options;
     this.#options = options;
     this.#random = random;
-    this.events = this.#emitter;
-    this.#current = new CurrentSession({ store, clock, events: this.#emitter, profile, service });
+    this.events = events;
+    this.#current = new CurrentSession({ store, clock, events, profile, service });
   }
 
   /**
@@ -217,14 +217,14 @@ export class TokenManager {
 
   async #loadRefresher(): Promise<SessionRefresher> {
     const { SessionRefresher } = await import("./session-refresher.ts");
-    const { store, clock, fetch } = this.#options;
+    const { store, clock, fetch, events } = this.#options;
     return (this.#refresher ??= new SessionRefresher({
       store,
       current: this.#current,
       clock,
       fetch,
       random: this.#random,
-      events: this.#emitter,
+      events,
     }));
   }
 

@@ -180,7 +180,7 @@ for (const [name, script] of Object.entries({
     const { saas, tokens, stored } = await stage(t);
     saas.faults.next("/oauth/token", script);
     const cleared: unknown[] = [];
-    tokens.events.on("cleared", (event) => cleared.push(event));
+    tokens.events.on("ended", (event) => cleared.push(event));
     await assert.rejects(tokens.getAccessToken(), failsWith("session_ended", /^Session expired or revoked$/));
     assert.equal(await stored(), undefined);
     assert.deepEqual(cleared, [{ profile: "default", reason: "revoked" }]);
@@ -767,7 +767,7 @@ test("S-005 no event and no error holds a secret", async (t) => {
   const seen: unknown[] = [];
   const second = another().tokens();
   for (const manager of [tokens, second]) {
-    for (const name of ["refreshed", "adopted", "refused", "cleared", "unsaved"] as const)
+    for (const name of ["refreshed", "adopted", "refused", "ended", "unsaved"] as const)
       manager.events.on(name, (event: unknown) => seen.push([name, event]));
   }
   await second.getAccessToken();
@@ -782,6 +782,6 @@ test("S-005 no event and no error holds a secret", async (t) => {
   seen.push(await tokens.refresh().catch((error: unknown) => error));
   const { inspect } = await import("node:util");
   const text = inspect(seen, { depth: 12, showHidden: true }) + JSON.stringify(seen);
-  for (const name of ["refreshed", "refused", "cleared"]) assert.match(text, new RegExp(name));
+  for (const name of ["refreshed", "refused", "ended"]) assert.match(text, new RegExp(name));
   for (const secret of saas.issued.keys()) assert.ok(!text.includes(secret), "a secret is shown");
 });

@@ -45,9 +45,7 @@ export const run: Command = defineCommand({
       if (failure) out.warn(failure.message);
     };
     const sync = syncRuntimeOf(app, { intervalMs, keepAlive: true, onNotice: tell });
-    app
-      .tokens()
-      .events.on("unsaved", ({ error }) => out.warn(`the refreshed session is in memory only: ${error.message}`));
+    app.events.on("unsaved", ({ error }) => out.warn(`the refreshed session is in memory only: ${error.message}`));
     sync.start();
     out.say("Sending what is queued. Press Ctrl-C to stop.");
     try {

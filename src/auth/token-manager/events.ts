@@ -1,0 +1,44 @@
+import type { AuthError } from "../../base/errors.ts";
+import type { AwaitedProcess } from "../session-store.ts";
+
+/** What happens in a program to its sessions and its requests. No event holds a secret: no token, no code, no key. */
+export interface AuthEvents {
+  /** A refresh succeeded and is stored. `expiresAt`: as the server says, milliseconds since 1970; undefined when it does not say. */
+  refreshed: { readonly profile: string; readonly expiresAt: number | undefined };
+  /** A token that another process stored is used, without a request. */
+  adopted: { readonly profile: string; readonly expiresAt: number | undefined };
+  /** A refresh failed. */
+  refused: { readonly profile: string; readonly error: AuthError };
+  /**
+   * The session that this program has used is gone: a login is needed. `elsewhere`: another program has logged out, has logged in as another
+   * user, or was told that the session ended.
+   */
+  ended: { readonly profile: string; readonly reason: "expired" | "revoked" | "logout" | "elsewhere" };
+  /** The refreshed session could not be stored: it lives in this process only, until a later try succeeds. */
+  unsaved: { readonly profile: string; readonly error: AuthError };
+  /** Another process, which is refreshing the session or changing what is stored, has been waited for for a second. */
+  waiting: AwaitedProcess;
+  /** A request was answered, or was not: `status` is then undefined. `url` is without its query, which may hold what is secret. */
+  request: {
+    readonly method: string;
+    readonly url: string;
+    readonly status: number | undefined;
+    readonly ms: number;
+  };
+}
+
+/** One of {@link AuthEvents}, with its name. */
+export type AuthEvent = {
+  [Name in keyof AuthEvents]: { readonly event: Name } & AuthEvents[Name];
+}[keyof AuthEvents];
+
+/** Where the events of a program can be listened to. */
+export interface AuthEventSource {
+  /** Listens; what the listener throws is ignored, since it is called in the middle of the work. Returns a function that stops it. */
+  on<Name extends keyof AuthEvents>(name: Name, listener: (event: AuthEvents[Name]) => void): () => void;
+}
+
+/** The one stream of them. @internal */
+export interface AuthEventStream extends AuthEventSource {
+  emit<Name extends keyof AuthEvents>(name: Name, event: AuthEvents[Name]): void;
+}
