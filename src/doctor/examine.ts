@@ -45,7 +45,7 @@ export async function examine(
     ...(endpoint === undefined ? [] : await examineService(app, endpoint, limit)),
     ...(inUse === undefined ? [] : examineSession(inUse, clock.now())),
     ...examineStore(app, unreadable, repair),
-    ...examineLocks(dirname(sealedFile.path), repair),
+    ...(await examineLocks(dirname(sealedFile.path), repair)),
     await keychain,
     ...examineMachine(login, app),
   ];

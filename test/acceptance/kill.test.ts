@@ -6,7 +6,7 @@ import { test, type TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { createApp } from "../../src/app/app.ts";
 import { refreshLockName } from "../../src/auth/session-store.ts";
-import { inspectProcessLock } from "../../src/platform/process-lock/process-lock.ts";
+import { parseName } from "../../src/platform/process-lock/holder.ts";
 import { startCommand, type RunningCommand } from "../helpers/command.ts";
 import { numbersFrom } from "../simulation/random.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
@@ -45,7 +45,7 @@ function watchRequests({ saas, config }: Scene): { pid: number; presented: strin
   saas.faults.always("/oauth/token", {
     when: (request) => {
       const presented = new URLSearchParams(request.body).get("refresh_token") ?? "";
-      asked.push({ pid: inspectProcessLock(path)?.pid ?? 0, presented });
+      asked.push({ pid: parseName(readdirSync(path)[0] ?? "")?.pid ?? 0, presented });
       return false;
     },
   });

@@ -1,6 +1,7 @@
 /** A process that uses the lock, told what to do on its command line: see the calls in process-lock.test.ts. */
-import { closeSync, existsSync, openSync, readdirSync, renameSync, unlinkSync } from "node:fs";
+import { closeSync, existsSync, linkSync, openSync, unlinkSync } from "node:fs";
 import { open } from "node:fs/promises";
+import { basename } from "node:path";
 import { systemClock } from "../../src/platform/clock.ts";
 import { acquireProcessLock } from "../../src/platform/process-lock/process-lock.ts";
 import { clockThatTells } from "../helpers/first-sleep.ts";
@@ -52,9 +53,9 @@ switch (task) {
     lock.release();
     break;
   }
-  // Many instances take the lock again and again; mostly one dies with it, that is, it leaves it in the name of a dead process.
+  // Many instances take the lock again and again; mostly one dies with it, that is, it leaves it with the socket of a dead process.
   case "die": {
-    const dead = extra.slice(extra.indexOf("."));
+    const name = basename(extra).slice(16);
     let [taken, serial, overlaps] = [0, 0, 0];
     const one = async (): Promise<void> => {
       while (taken < Number(count)) {
@@ -72,15 +73,11 @@ switch (task) {
         }
         if (!lock.held()) overlaps += 1;
         unlinkSync(file);
-        if (Math.random() < 0.2) lock.release();
-        else {
+        if (Math.random() < 0.8) {
           serial += 1;
-          const [mine = ""] = readdirSync(path);
-          renameSync(
-            `${path}/${mine}`,
-            `${path}/${(process.pid * 2 ** 20 + serial).toString(16).padStart(16, "0")}${dead}`,
-          );
+          linkSync(extra, `${path}/${(process.pid * 2 ** 20 + serial).toString(16).padStart(16, "0")}${name}`);
         }
+        lock.release();
       }
     };
     await Promise.all(Array.from({ length: 8 }, one));

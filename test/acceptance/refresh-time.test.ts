@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, watch } from "node:fs";
+import { watch } from "node:fs";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { createApp } from "../../src/app/app.ts";
 import { systemClock, type Clock } from "../../src/platform/clock.ts";
+import { contention } from "../helpers/contention.ts";
 import { scene } from "../helpers/scene.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 
@@ -56,9 +57,9 @@ test("NFR-006 a process that waits for another's refresh uses the token that was
     const asked = saas.count("/oauth/token");
     const refreshed = tokens.refresh();
     await saas.until(() => saas.count("/oauth/token") > asked);
+    const contending = contention(watcher);
     child.stdin.write("go\n");
-    // Until it has entered the contest for the lock, which leaves an entry with its pid beside it.
-    while (!readdirSync(config).some((name) => name.includes(`.${child.pid}.`))) await once(watcher, "change");
+    await contending;
     answer();
     const session = await refreshed;
     assert.equal((await lines.next()).value, session.accessToken.reveal());

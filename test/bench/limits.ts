@@ -2,7 +2,7 @@
 // counts, and most often the first one is good enough.
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync, statSync, watch } from "node:fs";
+import { mkdtempSync, rmSync, statSync, watch } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -11,6 +11,7 @@ import { createApp } from "../../src/app/app.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { approve, approveDevice } from "../fake-saas/user.ts";
 import { bin, commandEnvironment, typescript, type CommandEnvironment } from "../helpers/command.ts";
+import { contention } from "../helpers/contention.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 import type { ColdStart } from "./cold-start.ts";
 
@@ -204,9 +205,9 @@ function adoption(): Promise<number> {
       const asked = saas.count("/oauth/token");
       const refreshed = tokens.refresh();
       await saas.until(() => saas.count("/oauth/token") > asked);
+      const contending = contention(watcher);
       child.stdin.write("go\n");
-      // Until it competes for the lock, which leaves an entry with its pid next to the lock.
-      while (!readdirSync(config).some((name) => name.includes(`.${child.pid}.`))) await once(watcher, "change");
+      await contending;
       answer();
       await refreshed;
       delays.push(Number((await lines.next()).value) - storedAt);

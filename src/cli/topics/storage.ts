@@ -34,9 +34,9 @@ environment it gets the variables that name the session bus, and no secret.
 The file is replaced as a whole: temporary file, fsync, rename, fsync of the folder. A changed byte anywhere in it is detected. The space
 for the next content is reserved before a refresh token is spent, so a full disk costs an error and not a session.
 
-The lock for a refresh is a folder next to the file, with one file in it whose name says who holds it: taken by one rename, released by
-one unlink, and taken from a dead holder by the same unlink. A holder counts as dead only if that is proved (no such process, another
-start time, a zombie, another boot of the machine); a stopped process keeps its lock. A holder that cannot be seen from here, in another
-container or on another machine that shares the home folder, is presumed dead after 10 minutes. On macOS and Windows the kernel holds the
-lock.`;
+A lock is a directory with one entry in it, whose name says who holds it: taken by one rename, released by one unlink, and taken from a dead
+holder by the same unlink. On Linux the entry is a socket, and a holder is dead when the kernel refuses a connection to it, in whatever
+container it ran; a stopped process keeps its lock. On macOS and Windows the kernel holds a second lock on a file. A holder that cannot be
+judged, such as one on another machine, renames its entry every 3 seconds. It is presumed dead after 27 seconds without that. No clock
+of another machine counts. So Linux, macOS and Windows can share one folder.`;
 }

@@ -1,163 +1,253 @@
 /**
- * The lock where Node offers none of the kernel's (Linux): a directory at `path` that contains one empty file, named after the
- * holder. Each change of holder is one system call that names the instance it is about:
+ * The lock: a directory at `path` that contains one entry, named after the holder. Each change of holder is one system call that
+ * names the instance it is about:
  *
- * - take: `rename("<path>.<me>", path)`, of a directory that already contains the file `<me>`. POSIX lets a directory replace
- *   nothing or an EMPTY directory, atomically, and otherwise fails with ENOTEMPTY or EEXIST. So of any number of contenders one
- *   wins, and no process ever sees a lock without its holder's name.
- * - release: `unlink(path/<me>)`. If the lock has meanwhile gone to another process, this fails and does no harm: there is no
- *   gap between seeing whose lock it is and removing it, which is the race of every lock that is one file.
- * - take over from a dead holder: `unlink(path/<them>)`, the same call. If two waiters find the same dead holder, one call
- *   succeeds and one fails; a new holder has another name, so neither call can hit it, however late it comes. A waiter that
- *   dies halfway has done all of it or nothing, so no second lock is needed to guard the takeover.
+ * - take: `rename("<path>.<id>", path)`, of a directory that already contains the entry. POSIX lets a directory replace nothing or
+ *   an EMPTY directory, atomically, and otherwise fails (Windows never lets it replace one, and an empty one is removed first). So of
+ *   any number of contenders one wins, and no process ever sees a lock without its holder's name.
+ * - show life: `rename(path/<name>, path/<next name>)`. If the lock has meanwhile gone to another process, this fails and does no harm.
+ * - release: `unlink(path/<name>)`, likewise: there is no gap between seeing whose lock it is and removing it, which is the race of
+ *   every lock that is one file.
+ * - take over from a dead holder: `unlink(path/<their name>)`, the same call. If two waiters find the same dead holder, one call
+ *   succeeds and one fails; a new holder has another name, and so has the old one after a sign of life, so neither call can hit
+ *   them, however late it comes. A waiter that dies halfway has done all of it or nothing, so no second lock is needed to guard the
+ *   takeover.
  *
  * An empty directory is a free lock. Removing it only keeps the folder tidy and does no harm either: rmdir(2) removes no other.
+ * That is how it is asked whether the lock is held: the file system itself answers, and not what a client of a network file system
+ * remembers of it. Only a contender that has seen the lock free makes a directory of its own.
  * No step follows `path` if it is a symbolic link, and every spelling of the folder leads to the same directory entry.
- *
- * The renames here move a directory, not a file, into place: that is the lock's protocol, and has nothing to do with
- * replacing files (platform/replace-file.ts).
  *
  * A process that ends while it holds the lock, however it ends, leaves it to be taken over. A child process inherits nothing.
  */
 import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
+import type { Server } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { AuthError, systemErrorCode, hint } from "../../base/errors.ts";
+import { systemClock, type Clock } from "../clock.ts";
 import {
+  activityOf,
   newName,
+  nextName,
   parseName,
-  stateOf,
+  signEveryMs,
+  withoutSocket,
+  Watch,
   type Contender,
+  type EntryName,
+  type Judge,
   type LockHolder,
-  type LockMechanism,
-  type ProcessName,
+  type ProcessLock,
 } from "./holder.ts";
+import { lifeSocketPath, listen, placeOfLifeSocket } from "./life-socket.ts";
 
-/**
- * How old the lock of a holder on another machine or in another container must be before it is taken over: it cannot be
- * proved dead from here, and a lock that a vanished container left must not last forever. A holder that can be seen is never
- * judged by age.
- */
-const unseenHolderMs = 600_000;
+export function contendForDirectory(path: string, clock: Clock, judge: Judge): Contender {
+  const watch = new Watch();
+  let prepared: Candidate | undefined;
+  let mayBeFree = true;
+  let failure: unknown;
 
-export const directoryLock: LockMechanism = {
-  contend(path, clock) {
-    const name = newName();
-    const candidate = `${path}.${name}`;
-    const entry = join(path, name);
-    let createdAt = create();
-    const startedAt = clock.monotonic();
-    let first = true;
-
-    function create(): number {
-      try {
-        mkdirSync(candidate, { mode: 0o700 });
-        closeSync(openSync(join(candidate, name), "wx", 0o600));
-        return modifiedAt(candidate) ?? 0;
-      } catch (error) {
-        tidy(candidate, name);
-        throw error;
+  const attempt = (): ProcessLock | undefined => {
+    failure = undefined;
+    if (!mayBeFree && isHeld(path)) return undefined;
+    mayBeFree = false;
+    let candidate: Candidate | undefined;
+    try {
+      candidate = prepared ?? makeCandidate(path);
+      prepared = undefined;
+      const lock = candidate && take(path, candidate);
+      if (lock !== undefined) {
+        sweep(path); // As long as some prepare for long.
+        return lock;
       }
+    } catch (error) {
+      failure = error;
     }
-    // The time of the file system, which is another machine's on a shared home folder. The local clock may have been set.
-    const now = (): number => createdAt + clock.monotonic() - startedAt;
+    candidate?.discard();
+    const isPassing = candidate !== undefined || isOfNetwork(failure);
+    if (failure instanceof AuthError || (failure !== undefined && !isPassing)) throw failure;
+    return undefined;
+  };
 
-    const contender: Contender = {
-      attempt() {
-        let failure: unknown;
-        try {
-          renameSync(candidate, path);
-        } catch (error) {
-          failure = error;
-        }
-        // The entry is the truth, not the result: a network file system that lost the answer repeats the rename, and is told
-        // that it failed. And success counts only with the name inside.
-        if (exists(entry)) {
-          if (first) sweep(path, now());
-          return { held: () => exists(entry), release: () => tidy(path, name) };
-        }
-        first = false;
-        const code = systemErrorCode(failure);
-        if (code === "ENOTEMPTY" || code === "EEXIST") return undefined;
-        if (code === "ENOTDIR") throw notALock(path);
-        if (failure !== undefined && code !== "ENOENT") throw failure;
-        createdAt = create() - (clock.monotonic() - startedAt); // It was removed, perhaps with the folder.
+  return {
+    attempt,
+    async takeOver() {
+      try {
+        const holder = readHolder(path);
+        const verdict = holder && (await judge.judge(path, holder));
+        if (holder !== undefined && verdict === "unknown" && !watch.isSilent(holder, clock.monotonic()))
+          return undefined;
+        watch.forget();
+        if (verdict === "alive" || (holder !== undefined && !evict(path, holder))) return undefined;
+      } catch (error) {
+        if (error instanceof AuthError) throw error;
+        failure = error;
         return undefined;
-      },
-      evictDead() {
-        const isFree = evictDead(path, now());
-        if (isFree) sweep(path, now());
-        return isFree;
-      },
-      withdraw: () => tidy(candidate, name),
-    };
-    return contender;
-  },
+      }
+      mayBeFree = true;
+      return attempt();
+    },
+    isUndecided: () => watch.isUndecided(),
+    failure: () => failure,
+    prepare: () => void (prepared = makeCandidate(path)),
+    withdraw() {
+      prepared?.discard();
+      judge.end();
+    },
+  };
+}
 
-  inspect(path) {
-    const holder = readHolder(path);
-    if (holder === undefined) return undefined;
-    const since = modifiedAt(join(path, holder.name));
-    if (since === undefined) return undefined;
-    const { pid, host } = holder.process;
-    return { pid, host, since: new Date(since).toISOString(), state: stateOf(holder.process) } satisfies LockHolder;
-  },
-
-  leftovers: (path) => leftovers(path, undefined),
-
-  removeDead(path) {
-    const left = leftovers(path, undefined);
-    sweep(path, undefined);
-    return (exists(path) && evictDead(path, undefined)) || left.length > 0;
-  },
-};
-
-/** Frees the lock if its holder is dead. True when it is free now. */
-function evictDead(path: string, now: number | undefined): boolean {
+/** The holder of the lock, undefined when it is free; changes nothing. */
+export async function inspectDirectory(path: string, judge: Judge): Promise<LockHolder | undefined> {
   const holder = readHolder(path);
-  if (holder !== undefined && !isGone(holder.process, join(path, holder.name), now)) return false;
+  if (holder === undefined) return undefined;
+  const verdict = await judge.judge(path, holder);
+  judge.end();
+  const since = lstatSync(path, { throwIfNoEntry: false })?.mtime.toISOString();
+  if (since === undefined) return undefined;
+  const { pid, host } = holder;
+  return { pid, host, since, state: verdict === "alive" ? activityOf(holder) : verdict };
+}
+
+/** Removes the lock if its holder is proved dead, and what {@link sweep} removes: whether it was the holder's. */
+export async function removeDead(path: string, judge: Judge): Promise<boolean> {
+  const holder = readHolder(path);
+  const isDead = holder !== undefined && (await judge.judge(path, holder)) === "dead" && evict(path, holder);
+  judge.end();
+  if (!isDead) sweep(path);
+  return isDead;
+}
+
+/** A directory that is to become the lock, with the entry in it. */
+interface Candidate {
+  readonly directory: string;
+  readonly name: EntryName;
+  readonly socket: Server | undefined;
+  discard(): void;
+}
+
+/** Undefined if another process took it for what a dead one left: see {@link sweep}. */
+function makeCandidate(path: string): Candidate | undefined {
+  const place = placeOfLifeSocket(dirname(path));
+  let name = newName(place?.device);
+  const directory = `${path}.${name.id}`;
+  mkdirSync(directory, { mode: 0o700 });
+  const socket = place && listen(lifeSocketPath(place, directory, name));
+  if (socket === undefined) name = withoutSocket(name);
+  const discard = (): void => {
+    remove(directory, name.name);
+    socket?.close();
+  };
   try {
-    if (holder !== undefined) unlinkSync(join(path, holder.name));
+    // The socket may be the entry.
+    if (!exists(join(directory, name.name))) closeSync(openSync(join(directory, name.name), "wx", 0o600));
+  } catch (error) {
+    discard();
+    if (systemErrorCode(error) !== "ENOENT") throw error;
+    return undefined;
+  }
+  return { directory, name, socket, discard };
+}
+
+function take(path: string, { directory, name, socket }: Candidate): ProcessLock | undefined {
+  let failure: unknown;
+  try {
+    renameSync(directory, path);
+  } catch (error) {
+    failure = error;
+  }
+  // The entry is the truth, not the result: a network file system that lost the answer repeats the rename, and is told
+  // that it failed. And success counts only with the name inside.
+  if (exists(join(path, name.name))) return hold(path, name, socket);
+  // ENOENT: somebody removed what was to become the lock, perhaps with the folder; the next try tells.
+  const code = systemErrorCode(failure);
+  if (code === undefined || ["ENOTEMPTY", "EEXIST", "ENOENT"].includes(code)) return undefined;
+  throw code === "ENOTDIR" ? notALock(path) : failure;
+}
+
+function hold(path: string, name: EntryName, socket: Server | undefined): ProcessLock {
+  const end = new AbortController();
+  const held = (): boolean => {
+    if (end.signal.aborted) return false;
+    const next = nextName(name);
+    try {
+      renameSync(join(path, name.name), join(path, next.name));
+    } catch (error) {
+      // As above. Other than that, a virus scanner may have the entry open, and it is still there.
+      if (!exists(join(path, next.name))) return systemErrorCode(error) !== "ENOENT" && exists(join(path, name.name));
+    }
+    name = next;
+    return true;
+  };
+  const showLife = async (): Promise<void> => {
+    // By the machine's own clock, whatever the caller's: it is other machines that watch.
+    const wait = { background: true, signal: end.signal };
+    for (;;) {
+      await systemClock.sleep(signEveryMs, wait);
+      held();
+    }
+  };
+  showLife().catch(() => undefined);
+  return {
+    held,
+    release() {
+      if (end.signal.aborted) return;
+      end.abort();
+      remove(path, name.name);
+      socket?.close();
+    },
+  };
+}
+
+/** Removes the entry of a dead holder: whether it was still there. */
+function evict(path: string, holder: EntryName): boolean {
+  try {
+    unlinkSync(join(path, holder.name));
   } catch (error) {
     if (systemErrorCode(error) !== "ENOENT") throw error;
+    return false;
   }
-  tidy(path);
+  const place = placeOfLifeSocket(dirname(path));
+  if (place?.isFolder === false) quietly(() => unlinkSync(lifeSocketPath(place, path, holder)));
+  remove(path);
+  sweep(path);
   return true;
 }
 
-/** Removes what contenders that were killed left next to the lock. */
-function sweep(path: string, now: number | undefined): void {
-  for (const candidate of leftovers(path, now)) tidy(candidate, candidate.slice(path.length + 1));
-}
-
-function leftovers(path: string, now: number | undefined): string[] {
+/** Removes the directories of contenders that were killed just before they took the lock. One that lives makes another. */
+function sweep(path: string): void {
   const prefix = `${basename(path)}.`;
-  const folder = dirname(path);
-  const isLeft = (file: string): boolean => {
-    const contender = file.startsWith(prefix) ? parseName(file.slice(prefix.length)) : undefined;
-    return contender !== undefined && isGone(contender, join(folder, file), now);
-  };
-  try {
-    return list(folder)
-      .filter(isLeft)
-      .map((file) => `${path}.${file.slice(prefix.length)}`);
-  } catch {
-    // A folder that may be searched but not listed. The lock, which this process may hold by now, matters more.
-    return [];
+  for (const file of list(dirname(path))) {
+    if (!file.startsWith(prefix) || !/^[0-9a-f]{16}$/.test(file.slice(prefix.length))) continue;
+    const directory = join(dirname(path), file);
+    for (const name of list(directory)) remove(directory, name);
+    remove(directory);
   }
 }
 
-/** Whether a process is dead, or cannot be seen and has been there for too long. Without `now`, only proof counts. */
-function isGone(them: ProcessName, file: string, now: number | undefined): boolean {
-  const state = stateOf(them);
-  if (state !== "unknown" || now === undefined) return state === "dead";
-  return now - (modifiedAt(file) ?? now) > unseenHolderMs;
+/** Removes the entry, if a name is given, and the directory if it is empty. A failure is left to the next contender. */
+function remove(directory: string, name?: string): void {
+  if (name !== undefined) quietly(() => unlinkSync(join(directory, name)));
+  quietly(() => rmdirSync(directory));
 }
 
-function readHolder(path: string): { name: string; process: ProcessName } | undefined {
+/** Whether the lock is held, or something else keeps it from being taken. */
+function isHeld(path: string): boolean {
+  try {
+    rmdirSync(path);
+    return false;
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === "ENOTDIR") throw notALock(path);
+    return code !== "ENOENT";
+  }
+}
+
+function readHolder(path: string): EntryName | undefined {
   const names = list(path);
   for (const name of names) {
-    const process = parseName(name);
-    if (process !== undefined) return { name, process };
+    const holder = parseName(name);
+    if (holder !== undefined) return holder;
   }
   if (names.length > 0) throw notALock(path);
   return undefined;
@@ -172,27 +262,23 @@ function list(folder: string): string[] {
   }
 }
 
-/** Removes the entry, if a name is given, and the directory if it is empty. A failure is left to the next contender. */
-function tidy(directory: string, name?: string): void {
-  try {
-    if (name !== undefined) unlinkSync(join(directory, name));
-  } catch {}
-  try {
-    rmdirSync(directory);
-  } catch {}
-}
-
 function exists(file: string): boolean {
-  return modifiedAt(file) !== undefined;
+  try {
+    return lstatSync(file, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
-/** By the file system's clock, in milliseconds. */
-function modifiedAt(file: string): number | undefined {
+/** What a network file system says while its server is away, or has forgotten what this machine remembers. */
+function isOfNetwork(error: unknown): boolean {
+  return ["ESTALE", "EIO", "ETIMEDOUT", "EAGAIN"].includes(systemErrorCode(error) ?? "");
+}
+
+function quietly(action: () => void): void {
   try {
-    return lstatSync(file, { throwIfNoEntry: false })?.mtimeMs;
-  } catch {
-    return undefined;
-  }
+    action();
+  } catch {}
 }
 
 function notALock(path: string): AuthError {

@@ -1,12 +1,37 @@
+/**
+ * Who holds a lock, and when that process is dead. No clock of another machine is asked, no process id judged, and no age. There are
+ * three proofs:
+ *
+ * 1. On Linux, a socket. Every holder listens on one for as long as it lives (life-socket.ts). The kernel answers for the process:
+ *    it accepts a connection for one that is stopped, busy or a zombie with threads left, and refuses it as soon as the last thread
+ *    has ended or the worker that listened, whatever pid, mount, network or user namespace it lived in. But a kernel also refuses a
+ *    socket that another kernel listens on (NFS, sshfs, 9p), and one that its own process reaches through another mount (an overlay
+ *    and its upper directory, NFS and what it exports). So "refused" counts only where both sides see the socket on one and the same
+ *    local file system: a type that one kernel alone can have mounted, by the device number that this kernel gave it. Virtual
+ *    machines that were cloned may share machine id, host name and boot id. They do not share that.
+ *
+ * 2. On macOS and Windows, a lock of the kernel on a file (open-file.ts): the process that has it is the only one that may
+ *    hold the lock itself, so another holder of the same machine is dead.
+ *
+ * 3. Anywhere, silence. A holder renames its entry every 3 seconds. One that cannot be judged, because it is on another machine, or
+ *    has no socket, is presumed dead when its entry has kept its name for 27 seconds, in which it was looked at all the time: time in
+ *    which the waiter was stopped or asleep, or the file server away, does not count. The clock is the waiter's own and monotonic.
+ *    Then the entry is removed by the very name that was watched. A holder that comes back in that moment either renames it first,
+ *    and the removal fails, or it finds that it lost the lock. A listing that a network file system remembered makes the removal
+ *    fail too, for the name in it is no longer there. So nothing depends on how fresh a listing is.
+ */
 import { createHash, randomBytes } from "node:crypto";
-import { lstatSync, readFileSync, readlinkSync } from "node:fs";
-import { hostname } from "node:os";
-import { systemErrorCode } from "../../base/errors.ts";
-import type { Clock } from "../clock.ts";
+import { readFileSync, readlinkSync } from "node:fs";
+import { hostname, networkInterfaces } from "node:os";
+import { dirname } from "node:path";
+import { connectTo, lifeSocketPath, placeOfLifeSocket, type Connection } from "./life-socket.ts";
 
 /** A lock that is held. */
 export interface ProcessLock {
-  /** Whether it is still ours. Costs one look at the file system: ask before the request is sent and again before the write. */
+  /**
+   * Whether it is still ours, and a sign of life: no other machine takes the lock within the next 27 seconds. Costs one rename: ask
+   * before the request is sent and again before the write. False also where the file system does not say.
+   */
   held(): boolean;
   /** Releases the lock. Never throws; a second call does nothing. */
   release(): void;
@@ -17,13 +42,13 @@ export interface LockHolder {
   /** Its process id, on its own machine or in its own container. */
   pid: number;
   host: string;
-  /** ISO 8601: when it began to wait for the lock, which it took at that moment or later. */
+  /** ISO 8601, by the file system's clock: when it made the entry with which it took the lock. */
   since: string;
   /**
-   * - `running`: it is alive; where the kernel keeps the lock (macOS, Windows) a stopped one counts as running.
+   * - `running`: it is alive; one in another pid namespace may be stopped as well.
    * - `stopped`: it is alive, and does nothing until it is continued (SIGCONT).
    * - `dead`: proved; the next process that wants the lock takes it over.
-   * - `unknown`: on another machine or in another container, so that it cannot be told from here.
+   * - `unknown`: on another machine, or without a socket, so that only silence would tell.
    */
   state: "running" | "stopped" | "dead" | "unknown";
 }
@@ -31,133 +56,187 @@ export interface LockHolder {
 export interface Contender {
   /** One try, without waiting: the lock, or undefined while another process holds it. */
   attempt(): ProcessLock | undefined;
-  /** Frees the lock if its holder is dead. True when another attempt should follow at once. */
-  evictDead(): boolean;
-  /** Stops wanting it. Never throws; after a successful attempt it does nothing. */
+  /** Looks at the holder, and takes the lock if it is dead. */
+  takeOver(): Promise<ProcessLock | undefined>;
+  /** Whether nothing is known yet about the holder that was seen last, neither a proof of death nor a sign of life. */
+  isUndecided(): boolean;
+  /** What the file system said instead of an answer when last asked; a network file system may say otherwise the next time. */
+  failure(): unknown;
+  /** Makes on disk, in advance, what taking the lock needs. */
+  prepare(): void;
+  /** Stops wanting it, or having wanted it. Never throws. */
   withdraw(): void;
 }
 
-export interface LockMechanism {
-  /** Begins to contend for the lock at `path`; throws what the file system says when its folder does not allow it. */
-  contend(path: string, clock: Clock): Contender;
-  /** The holder of the lock, undefined when it is free; changes nothing. */
-  inspect(path: string): LockHolder | undefined;
-  /** The paths of what contenders that are proved dead left next to the lock at `path`; changes nothing. */
-  leftovers(path: string): string[];
-  /** Removes what a holder or contenders that are proved dead left; true if there was anything. */
-  removeDead(path: string): boolean;
+/** What the name of an entry says about a process. */
+export interface EntryName {
+  /** All of it: it differs between two holders, and between two signs of life of one. */
+  readonly name: string;
+  /** Of this one hold; 64 random bits. */
+  readonly id: string;
+  readonly signs: number;
+  readonly pid: number;
+  /** In which the pid means something: the pid namespace on Linux, elsewhere the machine. */
+  readonly space: string;
+  /** The device of the file system with its socket. */
+  readonly place: string;
+  readonly host: string;
 }
 
-/** What a file name says about a process, so that another process can tell whether it is alive. */
-export interface ProcessName {
-  pid: number;
-  /** The thread that holds it, unless it is the process's first: a worker can be ended alone, in the middle of anything. */
-  thread: string | undefined;
-  /** Start of the process in clock ticks since boot (proc_pid_stat(5), field 22): pids are reused, pairs of pid and start are not. */
-  start: string;
-  /** Digest of boot, pid namespace and time namespace: within one scope a pid and a start mean the same to every process. */
-  scope: string;
-  boot: string;
-  machine: string;
-  host: string;
-}
-
-const UNKNOWN = "0";
-const NAME =
-  /^[0-9a-f]{16}\.([1-9]\d{0,9})(?:-(\d{1,7}))?\.(\d{1,20})\.([0-9a-f]{1,12})\.([0-9a-f]{1,12})\.([0-9a-f]{1,12})\.([\w%.~-]{1,32})$/;
-
-let own: string | undefined;
+/** Where there is no pid namespace, no machine, no socket. */
+const NONE = "0";
+const NAME = /^([0-9a-f]{16})\.(\d{1,15})\.([1-9]\d{0,9})\.([0-9a-f]{1,16})\.([0-9a-f]{1,16})\.([\w%.~-]{1,32})$/;
 
 /**
- * A name for a lock of this process. 64 random bits make it unique, so that two holders in one process differ as well;
- * the rest identifies the process. All of it is in the name because a name is never half written, whatever crashes.
- * At most 128 characters of `[\w%.~-]`: encrypted home folders allow 143.
+ * A name for a lock of this process. All that is said about it is in the name, because a name is never half written, whatever
+ * crashes. At most 107 characters of `[\w%.~-]`: encrypted home folders allow 143.
  */
-export function newName(): string {
-  return `${randomBytes(8).toString("hex")}.${(own ??= describeSelf())}`;
+export function newName(place: string = NONE): EntryName {
+  return named({
+    id: randomBytes(8).toString("hex"),
+    signs: 0,
+    pid: process.pid,
+    space: ownSpace(),
+    place,
+    host:
+      hostname()
+        .replace(/[^\w.~-]/g, "%")
+        .slice(0, 32) || "%",
+  });
+}
+
+/** The name of a holder that could not listen. */
+export function withoutSocket(of: EntryName): EntryName {
+  return named({ ...of, place: NONE });
+}
+
+/** The name after the next sign of life. */
+export function nextName(of: EntryName): EntryName {
+  return named({ ...of, signs: of.signs + 1 });
+}
+
+function named(of: Omit<EntryName, "name">): EntryName {
+  return { ...of, name: [of.id, of.signs, of.pid, of.space, of.place, of.host].join(".") };
 }
 
 /** Reads a name made by {@link newName}; undefined when it is not one. */
-export function parseName(name: string): ProcessName | undefined {
-  const [, pid, thread, start, scope, boot, machine, host] = NAME.exec(name) ?? [];
-  if (pid === undefined || !start || !scope || !boot || !machine || !host) return undefined;
-  return { pid: Number(pid), thread, start, scope, boot, machine, host };
+export function parseName(name: string): EntryName | undefined {
+  const [, id, signs, pid, space, place, host] = NAME.exec(name) ?? [];
+  if (!id || !signs || !pid || !space || !place || !host) return undefined;
+  return { name, id, signs: Number(signs), pid: Number(pid), space, place, host };
 }
 
-/**
- * Whether a process is alive. `dead` is proved and stays true forever; where there is no proof, it is another state.
- * A later boot of the same machine is a proof too. Machine id and host name must both agree for that: cloned
- * machines share the first, containers without a name of their own the second.
- */
-export function stateOf(them: ProcessName): LockHolder["state"] {
-  const me = parseName(newName());
-  if (me === undefined || me.scope === UNKNOWN || them.scope === UNKNOWN) return "unknown";
-  if (them.scope === me.scope) return localState(them);
-  return them.machine !== UNKNOWN && them.machine === me.machine && them.boot !== me.boot ? "dead" : "unknown";
+export type Verdict = "dead" | "alive" | "unknown";
+
+/** Judges the holders of one lock. */
+export interface Judge {
+  /** What is proved about the holder of the lock at `path`. */
+  judge(path: string, them: EntryName): Promise<Verdict>;
+  /** Ends what was needed for that. */
+  end(): void;
 }
 
-/**
- * Signal 0 asks the kernel first: with `hidepid` a living process of another user (`sudo`) has no entry in /proc,
- * while the signal says EPERM. Then /proc shows a reused pid by its start, and a zombie: a killed process
- * whose parent never waits, as in a container without an init, stays one forever. A zombie with threads left is not
- * dead yet: one of them may be in the middle of the rename that stores a token.
- */
-function localState({ pid, thread, start }: ProcessName): LockHolder["state"] {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if (systemErrorCode(error) === "ESRCH") return "dead";
+/** By the socket. The connection to a living holder is kept, so that looking again costs nothing. */
+export function judgeBySocket(): Judge {
+  let kept: { id: string; connection: Connection } | undefined;
+  const end = (): void => {
+    kept?.connection.close();
+    kept = undefined;
+  };
+  return {
+    async judge(path, them) {
+      if (kept?.id === them.id && kept.connection.isOpen()) return "alive";
+      end();
+      const place = placeOfLifeSocket(dirname(path));
+      if (place === undefined || them.place !== place.device) return "unknown";
+      const connection = await connectTo(lifeSocketPath(place, path, them));
+      if (connection === "refused") return "dead";
+      if (connection === undefined) return "unknown";
+      kept = { id: them.id, connection };
+      return "alive";
+    },
+    end,
+  };
+}
+
+/** By the kernel's lock on a file. `isTaken`: whether another process has it. */
+export function judgeByKernelLock(isTaken: () => boolean): Judge {
+  return {
+    async judge(_path, them) {
+      if (them.space === NONE || them.space !== ownSpace()) return "unknown";
+      return isTaken() ? "alive" : "dead";
+    },
+    end: () => undefined,
+  };
+}
+
+/** How often a holder shows a sign of life, in milliseconds. */
+export const signEveryMs = 3_000;
+
+/** How long it may show none, in milliseconds: with what passes between two looks and since the last sign, a dead holder's lock is free within 30 s. */
+const silentMs = 27_000;
+
+/** The most that counts of the time between two looks, in milliseconds. Within it a holder that lives may not have been able to show a sign. */
+const longestLookMs = 2_000;
+
+/** Watches holders that cannot be judged. */
+export class Watch {
+  #seen: EntryName | undefined;
+  #silentMs = 0;
+  #lookedAt = 0;
+  #isUndecided = false;
+
+  /** Whether the holder has been silent for too long. `now`: of a monotonic clock, in milliseconds. */
+  isSilent(them: EntryName, now: number): boolean {
+    const isSame = this.#seen?.name === them.name;
+    this.#isUndecided = isSame ? this.#isUndecided : this.#seen?.id !== them.id;
+    this.#silentMs = isSame ? this.#silentMs + Math.min(now - this.#lookedAt, longestLookMs) : 0;
+    this.#seen = them;
+    this.#lookedAt = now;
+    return this.#silentMs >= silentMs;
   }
-  const now = processStat(pid);
-  if (now === undefined) return "running";
-  if (now.start !== start || (thread !== undefined && hasEnded(pid, thread))) return "dead";
-  if (now.state === "Z" || now.state === "X") return now.threads > 1 ? "running" : "dead";
-  return now.state === "T" || now.state === "t" ? "stopped" : "running";
+
+  /** Whether it has shown no sign since it was first looked at. */
+  isUndecided(): boolean {
+    return this.#isUndecided;
+  }
+
+  /** Forgets it: it has been judged, or is gone. */
+  forget(): void {
+    this.#seen = undefined;
+    this.#isUndecided = false;
+  }
 }
 
-function processStat(pid: number | "self"): { pid: number; state: string; threads: number; start: string } | undefined {
-  const text = read(() => readFileSync(`/proc/${pid}/stat`, "latin1"));
+/** What a living holder does, as far as its pid means something here. Only for messages. */
+export function activityOf({ pid, space }: EntryName): "running" | "stopped" {
+  if (space === NONE || space !== ownSpace()) return "running";
+  const stat = read(() => readFileSync(`/proc/${pid}/stat`, "latin1"));
   // The second field is the program's name, which may contain spaces and parentheses: count from its end.
-  const [state, ...rest] = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  const start = rest[18];
-  if (!state || start === undefined) return undefined;
-  return { pid: Number.parseInt(text, 10), state, threads: Number(rest[16]), start };
+  return /^[Tt]/.test(stat.slice(stat.lastIndexOf(")") + 2)) ? "stopped" : "running";
 }
 
-/** A thread has its entry until it has done its last step. */
-function hasEnded(pid: number, thread: string): boolean {
-  try {
-    return lstatSync(`/proc/${pid}/task/${thread}`, { throwIfNoEntry: false }) === undefined;
-  } catch {
-    return false;
-  }
-}
+let space: string | undefined;
 
-function describeSelf(): string {
-  const stat = processStat("self");
-  const boot = read(() => readFileSync("/proc/sys/kernel/random/boot_id", "latin1"));
-  const namespaces = read(
-    () => `${readlinkSync("/proc/self/ns/pid")} ${read(() => readlinkSync("/proc/self/ns/time"))}`,
-  );
-  const machine = read(() => readFileSync("/etc/machine-id", "latin1"));
-  const host = hostname();
+/**
+ * Elsewhere than on Linux a machine is known by its host name and the addresses of its network cards: with two of the same addresses
+ * no network works, and two that see one folder share a network. When a card comes or goes, only silence tells.
+ */
+function ownSpace(): string {
+  if (space !== undefined) return space;
+  const namespace = /\d+/.exec(read(() => readlinkSync("/proc/self/ns/pid")))?.[0];
   // A /proc of another pid namespace (the host's, mounted in a container) would be about other processes.
-  const comparable = stat?.pid === process.pid && boot !== "" && namespaces !== "";
-  // `PID/task/TID`: the link is resolved on the thread that reads it.
-  const [, , thread = ""] = comparable ? read(() => readlinkSync("/proc/thread-self")).split("/") : [];
-  return [
-    thread === "" || Number(thread) === process.pid ? process.pid : `${process.pid}-${thread}`,
-    stat?.start ?? 0,
-    comparable ? digest(`${boot} ${namespaces}`) : UNKNOWN,
-    boot === "" ? UNKNOWN : digest(boot),
-    machine === "" || boot === "" ? UNKNOWN : digest(`${machine} ${host}`),
-    host.replace(/[^\w.~-]/g, "%").slice(0, 32) || "%",
-  ].join(".");
-}
-
-/** Shorter, and machine-id(5) asks not to show the id itself. */
-function digest(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 12);
+  if (namespace !== undefined)
+    return (space = read(() => readlinkSync("/proc/self")) === String(process.pid) ? namespace : NONE);
+  const cards = Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ mac }) => mac));
+  const addresses = [...new Set(cards)].filter((mac) => mac !== "00:00:00:00:00:00").sort();
+  const isMachine = process.platform !== "linux" && addresses.length > 0;
+  return (space = isMachine
+    ? createHash("sha256")
+        .update([hostname(), ...addresses].join(" "))
+        .digest("hex")
+        .slice(0, 12)
+    : NONE);
 }
 
 function read(get: () => string): string {

@@ -1,22 +1,26 @@
 /**
- * The lock where Node offers one of the kernel's: a file opened with an exclusive lock in the same call, and kept open.
+ * Where Node offers a lock of the kernel's (macOS, the BSDs, Windows), it comes first: a file next to the lock, opened with an exclusive
+ * lock in the same call, and kept open. Its holder then takes the directory too, which is the lock that all systems respect: a
+ * container on a Mac or a Windows machine sees the folder of its host. What the file adds is the proof that a holder of the same
+ * machine is dead, at once, and that only one process of the machine contends for the directory.
  *
  * - macOS and the BSDs: `O_EXLOCK` of open(2), which has the semantics of flock(2) and belongs to this one opening, so that
  *   two openings in one process exclude each other too. With `O_NONBLOCK` a held lock is EAGAIN at once.
  * - Windows: libuv's `UV_FS_O_EXLOCK`, which asks CreateFileW for share mode 0: while the file is open, every other attempt to
  *   open it fails with EBUSY (ERROR_SHARING_VIOLATION).
  *
- * In both cases the kernel closes the file when its process ends, however it ends, and never before: the lock of a dead holder
- * is free, a stopped one keeps its lock, and no pid is ever judged. A browser that is started meanwhile does not inherit the lock:
- * libuv opens with O_CLOEXEC, and on Windows with a handle that is not inheritable.
+ * In both cases the kernel closes the file when its process ends, however it ends, and never before: a stopped one keeps its lock. A
+ * browser that is started meanwhile does not inherit it: libuv opens with O_CLOEXEC, and on Windows with a handle that is not inheritable.
+ * Where a network file system does not enforce it between machines, the directory does.
  *
  * The file stays where it is forever. Removing it would let one process lock the removed file and another the new one. If
  * something else removes it (with the whole folder, say), `held` says so.
  */
-import { closeSync, constants, fstatSync, openSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
+import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
 import { systemErrorCode } from "../../base/errors.ts";
-import type { LockHolder, LockMechanism, ProcessLock } from "./holder.ts";
+import type { Clock } from "../clock.ts";
+import { contendForDirectory } from "./directory.ts";
+import { judgeByKernelLock, type Contender, type Judge, type ProcessLock } from "./holder.ts";
 
 /** The flag that locks in open(2), a number of the platform's C interface that `fs.constants` lacks; undefined where there is none. */
 export function exclusiveOpenFlag(platform: NodeJS.Platform): number | undefined {
@@ -24,91 +28,82 @@ export function exclusiveOpenFlag(platform: NodeJS.Platform): number | undefined
   return platform === "darwin" || platform.endsWith("bsd") ? 0x20 : undefined;
 }
 
-/** See the head of this file. `open`: the system's own unless a test simulates another system. */
-export function openFileLock(
-  flag: number,
-  open: (path: string, flags: number, mode: number) => number = openSync,
-): LockMechanism {
-  /** The file, or undefined while another has it open. */
-  function tryOpen(path: string, flags: number): number | undefined {
-    try {
-      return open(path, flags | flag | (constants.O_NONBLOCK ?? 0), 0o600);
-    } catch (error) {
-      if (["EAGAIN", "EWOULDBLOCK", "EBUSY"].includes(systemErrorCode(error) ?? "")) return undefined;
-      throw error;
-    }
-  }
+/** open(2), the system's own unless a test simulates another system. */
+type Open = (path: string, flags: number, mode: number) => number;
 
-  function attempt(path: string, since: string): ProcessLock | undefined {
-    const fd = tryOpen(path, constants.O_RDWR | constants.O_CREAT);
-    if (fd === undefined) return undefined;
-    if (!isStillAt(path, fd)) return void closeSync(fd); // Removed between opening and locking: this lock excludes no one.
-    quietly(() =>
-      writeFileSync(`${path}.holder`, JSON.stringify({ pid: process.pid, host: hostname(), since }), { mode: 0o600 }),
-    );
-    let open = true;
+/** See the head of this file. */
+export function contendForFile(path: string, clock: Clock, flag: number, open: Open = openSync): Contender {
+  // Only the process that has the file looks at the directory.
+  const directory = contendForDirectory(
+    path,
+    clock,
+    judgeByKernelLock(() => false),
+  );
+  let fd: number | undefined;
+  let isTaken = false;
+  const close = (): void => {
+    if (fd !== undefined) closeSync(fd);
+    fd = undefined;
+  };
+  const hasFile = (): boolean => {
+    fd ??= tryOpen(path, flag, constants.O_RDWR | constants.O_CREAT, open);
+    // Removed between opening and locking: this lock excludes no one.
+    if (fd !== undefined && !isStillAt(path, fd)) close();
+    return fd !== undefined;
+  };
+  const both = (lock: ProcessLock | undefined): ProcessLock | undefined => {
+    if (lock === undefined) return undefined;
+    isTaken = true;
     return {
-      held: () => open && isStillAt(path, fd),
+      held: () => fd !== undefined && isStillAt(path, fd) && lock.held(),
       release() {
-        if (!open) return;
-        open = false;
-        quietly(() => unlinkSync(`${path}.holder`)); // Before the lock is released: afterwards it may be the next holder's.
-        quietly(() => closeSync(fd));
+        lock.release();
+        close();
       },
     };
-  }
-
+  };
   return {
-    contend: (path, clock) => ({
-      attempt: () => attempt(path, new Date(clock.now()).toISOString()),
-      evictDead: () => false,
-      withdraw: () => {},
-    }),
-    inspect(path) {
-      let fd: number | undefined;
-      try {
-        fd = tryOpen(path, constants.O_RDONLY);
-      } catch (error) {
-        if (systemErrorCode(error) === "ENOENT") return undefined;
-        throw error;
-      }
-      if (fd === undefined) return readHolder(path);
-      closeSync(fd);
-      return undefined;
+    ...directory,
+    attempt: () => (hasFile() ? both(directory.attempt()) : undefined),
+    takeOver: async () => (hasFile() ? both(await directory.takeOver()) : undefined),
+    withdraw() {
+      directory.withdraw();
+      if (!isTaken) close();
     },
-    leftovers: () => [],
-    removeDead: () => false,
   };
 }
 
-/**
- * For information only: a file next to the lock, since a locked file cannot be read on Windows. A holder that
- * was killed leaves it behind, and for a moment the next holder appears under that name.
- */
-function readHolder(path: string): LockHolder {
-  let seen: Partial<Record<keyof LockHolder, unknown>> = {};
-  quietly(() => (seen = Object(JSON.parse(readFileSync(`${path}.holder`, "utf8")))));
-  return {
-    pid: Number(seen.pid) || 0,
-    host: String(seen.host ?? ""),
-    since: String(seen.since ?? ""),
-    state: "running",
-  };
+/** For an onlooker. */
+export function judgeByFile(path: string, flag: number, open: Open = openSync): Judge {
+  return judgeByKernelLock(() => {
+    try {
+      const fd = tryOpen(path, flag, constants.O_RDONLY, open);
+      if (fd !== undefined) closeSync(fd);
+      return fd === undefined;
+    } catch (error) {
+      if (systemErrorCode(error) === "ENOENT") return false;
+      throw error;
+    }
+  });
+}
+
+/** The file, or undefined while another has it open. */
+function tryOpen(path: string, flag: number, flags: number, open: Open): number | undefined {
+  try {
+    return open(`${path}file`, flags | flag | (constants.O_NONBLOCK ?? 0), 0o600);
+  } catch (error) {
+    if (["EAGAIN", "EWOULDBLOCK", "EBUSY"].includes(systemErrorCode(error) ?? "")) return undefined;
+    throw error;
+  }
 }
 
 /** On Windows a file that is open without sharing cannot be removed, and file IDs may be too large for a JavaScript number. */
 function isStillAt(path: string, fd: number): boolean {
   if (process.platform === "win32") return true;
   try {
-    const [there, ours] = [statSync(path), fstatSync(fd)];
+    const [there, ours] = [statSync(`${path}file`), fstatSync(fd)];
     return there.ino === ours.ino && there.dev === ours.dev;
   } catch {
     return false;
   }
-}
-
-function quietly(action: () => void): void {
-  try {
-    action();
-  } catch {}
 }

@@ -1,18 +1,22 @@
 /**
  * A lock between processes, in the folder of what it guards: every process that reaches the same folder, by whatever spelling
- * of its path, meets the same lock. The two files that implement it say how, and why that is right on each platform.
+ * of its path, from whatever container or system, meets the same lock. directory.ts says how it is taken, holder.ts when a holder is
+ * dead, open-file.ts what comes first on macOS and Windows.
  */
 import { dirname, resolve } from "node:path";
 import { AuthError, systemErrorCode, hint, type Hint } from "../../base/errors.ts";
 import type { Clock } from "../clock.ts";
 import { userName } from "../user-name.ts";
-import { directoryLock } from "./directory.ts";
-import type { LockHolder, LockMechanism, ProcessLock } from "./holder.ts";
-import { exclusiveOpenFlag, openFileLock } from "./open-file.ts";
+import { contendForDirectory, inspectDirectory, removeDead } from "./directory.ts";
+import { judgeBySocket, type Contender, type Judge, type LockHolder, type ProcessLock } from "./holder.ts";
+import { contendForFile, exclusiveOpenFlag, judgeByFile } from "./open-file.ts";
 
 export interface LockOptions {
   clock: Clock;
-  /** How long to wait at most, in milliseconds; 0 for one try. */
+  /**
+   * How long to wait at most, in milliseconds; 0 for one try. Otherwise the wait goes on for as long as the holder has neither shown a
+   * sign of life nor been silent for long enough, 30 s at most: or each of many short waits would end before it is known to be dead.
+   */
   timeoutMs: number;
   /** Ends the wait; the promise then rejects with its reason. */
   signal?: AbortSignal | undefined;
@@ -30,7 +34,14 @@ const lookMs = 200;
 const tellAfterMs = 1_000;
 
 const flag = exclusiveOpenFlag(process.platform);
-const mechanism: LockMechanism = flag === undefined ? directoryLock : openFileLock(flag);
+
+function contend(path: string, clock: Clock): Contender {
+  return flag === undefined ? contendForDirectory(path, clock, judgeBySocket()) : contendForFile(path, clock, flag);
+}
+
+function judgeOf(path: string): Judge {
+  return flag === undefined ? judgeBySocket() : judgeByFile(path, flag);
+}
 
 /**
  * Waits for the lock at `path`. The lock of a process that died is taken over; that of a living one, stopped or not, never is.
@@ -49,11 +60,12 @@ export async function acquireProcessLock(
   options: LockOptions & { unless?: () => boolean },
 ): Promise<ProcessLock | undefined> {
   options.signal?.throwIfAborted();
-  const prepared = prepareProcessLock(path, options.clock);
+  const place = resolve(path); // The working directory may change before the lock is released.
+  const contender = contend(place, options.clock);
   try {
-    return await prepared.acquire(options);
+    return await wait(place, contender, options);
   } finally {
-    prepared.discard();
+    contender.withdraw();
   }
 }
 
@@ -66,59 +78,79 @@ export interface PreparedLock {
 
 /** Prepares to take the lock at `path`, without waiting for it. Throws `storage_unwritable` when the folder is missing, read-only or full. */
 export function prepareProcessLock(path: string, clock: Clock): PreparedLock {
-  const place = resolve(path); // The working directory may change before the lock is released.
-  const contender = explained(place, () => mechanism.contend(place, clock));
-  const acquire: PreparedLock["acquire"] = async ({ timeoutMs, signal, unless, onWait }) => {
-    const startedAt = clock.monotonic();
-    let lookAt = startedAt;
-    let isTold = onWait === undefined;
-    for (;;) {
-      const lock = explained(place, contender.attempt);
-      if (lock !== undefined) return lock;
-      const now = clock.monotonic();
-      if (now >= lookAt) {
-        lookAt = now + lookMs;
-        if (explained(place, contender.evictDead)) continue;
+  const place = resolve(path);
+  const contender = contend(place, clock);
+  try {
+    contender.prepare();
+  } catch (error) {
+    throw explained(place, error);
+  }
+  return { acquire: (options) => wait(place, contender, options), discard: () => contender.withdraw() };
+}
+
+async function wait(
+  path: string,
+  contender: Contender,
+  { clock, timeoutMs, signal, unless, onWait }: LockOptions & { unless?: () => boolean },
+): Promise<ProcessLock | undefined> {
+  const startedAt = clock.monotonic();
+  let lookAt = startedAt;
+  let isTold = onWait === undefined;
+  const isOver = (): boolean =>
+    clock.monotonic() - startedAt >= timeoutMs && !(timeoutMs > 0 && contender.isUndecided());
+  for (;;) {
+    let lock: ProcessLock | undefined;
+    try {
+      lock = contender.attempt();
+      if (lock === undefined && (clock.monotonic() >= lookAt || isOver())) {
+        lookAt = clock.monotonic() + lookMs;
+        lock = await contender.takeOver();
       }
-      if (now - startedAt >= timeoutMs) throw timedOut(place, timeoutMs);
-      if (!isTold && now - startedAt >= tellAfterMs) {
-        isTold = true;
-        onWait?.(inspectProcessLock(place));
-      }
-      // With jitter, or waiters that began together would all try in the same millisecond.
-      await clock.sleep(pollMs * (0.5 + Math.random()), { signal });
-      // Before the next try, so that sixty-four waiters do not take the lock one after the other for nothing.
-      if (unless?.()) return undefined;
+    } catch (error) {
+      throw explained(path, error);
     }
-  };
-  return { acquire, discard: () => contender.withdraw() };
+    if (lock !== undefined) return lock;
+    if (isOver()) throw await timedOut(path, timeoutMs, contender.failure());
+    if (!isTold && clock.monotonic() - startedAt >= tellAfterMs) {
+      isTold = true;
+      onWait?.(await inspectProcessLock(path));
+    }
+    // With jitter, or waiters that began together would all try in the same millisecond.
+    await clock.sleep(pollMs * (0.5 + Math.random()), { signal });
+    // Before the next try, so that sixty-four waiters do not take the lock one after the other for nothing.
+    if (unless?.()) return undefined;
+  }
 }
 
 /**
  * The holder of the lock at `path`, undefined when it is free; changes nothing.
  * @throws {@link AuthError} `lock_unavailable` when something else is at `path`, `storage_unwritable` when it cannot be examined
  */
-export function inspectProcessLock(path: string): LockHolder | undefined {
-  return explained(path, () => mechanism.inspect(path));
-}
-
-/** The paths of what processes that were killed while they waited for the lock at `path` left next to it; changes nothing. */
-export function lockLeftovers(path: string): string[] {
-  return mechanism.leftovers(path);
+export async function inspectProcessLock(path: string): Promise<LockHolder | undefined> {
+  try {
+    return await inspectDirectory(path, judgeOf(path));
+  } catch (error) {
+    throw explained(path, error);
+  }
 }
 
 /**
- * Removes the lock at `path` if its holder is proved dead, and {@link lockLeftovers}: whether there was anything. The next process that
- * wants the lock would do the same. Throws as {@link inspectProcessLock}.
+ * Removes the lock at `path` if its holder is proved dead: whether it was. The next process that wants the lock would do the same. Throws
+ * as {@link inspectProcessLock}.
  */
-export function removeDeadLock(path: string): boolean {
-  return explained(path, () => mechanism.removeDead(path));
+export async function removeDeadLock(path: string): Promise<boolean> {
+  try {
+    return await removeDead(path, judgeOf(path));
+  } catch (error) {
+    throw explained(path, error);
+  }
 }
 
-function timedOut(path: string, timeoutMs: number): AuthError {
+async function timedOut(path: string, timeoutMs: number, failure: unknown): Promise<unknown> {
   const waited = `waited ${Math.round(timeoutMs / 100) / 10} s for the lock "${path}"`;
-  const holder = inspectProcessLock(path);
-  if (holder === undefined || holder.pid === 0) {
+  const holder = await inspectProcessLock(path);
+  if (holder === undefined) {
+    if (failure !== undefined) return explained(path, failure);
     return new AuthError("lock_unavailable", `${waited}, which other processes held`, {
       hint: "Run the command again",
     });
@@ -131,8 +163,8 @@ function timedOut(path: string, timeoutMs: number): AuthError {
         hint: hint`Continue it: ${{ run: ["kill", "-CONT", String(pid)] }}`,
       });
     case "unknown":
-      return new AuthError("lock_unavailable", `${who}, and cannot be seen from this machine or container`, {
-        hint: hint`Wait for it, at most 10 minutes; or, if it has ended, run: ${{ run: ["rm", "-r", path] }}`,
+      return new AuthError("lock_unavailable", `${who}, and cannot be seen from this machine`, {
+        hint: "Wait for it to end, and run the command again: if it ends without releasing the lock, that is free 30 s later",
       });
     default:
       return new AuthError("lock_unavailable", who, {
@@ -141,24 +173,21 @@ function timedOut(path: string, timeoutMs: number): AuthError {
   }
 }
 
-/** Turns a failure of the file system into an error that says what to do. */
-function explained<T>(path: string, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    const code = systemErrorCode(error);
-    if (code === undefined || error instanceof AuthError) throw error;
-    const folder = dirname(resolve(path));
-    const [reason, remedy] = explanations(folder)[code] ?? [code, otherFolder("on a local disk")];
-    throw new AuthError("storage_unwritable", `cannot make a lock in "${folder}": ${reason}`, {
-      hint: remedy,
-      cause: error,
-    });
-  }
+/** A failure of the file system as an error that says what to do; any other error as it is. */
+function explained(path: string, error: unknown): unknown {
+  const code = systemErrorCode(error);
+  if (code === undefined || error instanceof AuthError) return error;
+  const folder = dirname(resolve(path));
+  const [reason, remedy] = explanations(folder)[code] ?? [code, otherFolder("on a local disk")];
+  return new AuthError("storage_unwritable", `cannot make a lock in "${folder}": ${reason}`, {
+    hint: remedy,
+    cause: error,
+  });
 }
 
 /** For what can be fixed. Anything else is a file system without locks (ENOTSUP of a network volume, say): hence the hint above. */
 function explanations(folder: string): Partial<Record<string, [reason: string, remedy: Hint]>> {
+  const anotherTime = hint`Run the command again; if that does not help, set ${{ variable: "CONFIG_DIR" }} to a folder on a local disk`;
   const freeSpace = hint`Free some space and run the command again`;
   return {
     ENOENT: ["there is no such folder", hint`Create it: ${{ run: ["mkdir", "-p", "-m", "700", folder] }}`],
@@ -169,6 +198,9 @@ function explanations(folder: string): Partial<Record<string, [reason: string, r
     EROFS: ["the file system is read-only", otherFolder("that can be written")],
     ENOSPC: ["the disk is full", freeSpace],
     EDQUOT: ["the disk quota is used up", freeSpace],
+    ESTALE: ["the file server no longer knows it", anotherTime],
+    EIO: ["input/output error", anotherTime],
+    ETIMEDOUT: ["the file server does not answer", anotherTime],
   };
 }
 

@@ -1,10 +1,22 @@
 import assert from "node:assert/strict";
-import { closeSync, fstatSync, mkdtempSync, openSync, readdirSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { systemClock } from "../../../src/platform/clock.ts";
-import { exclusiveOpenFlag, openFileLock } from "../../../src/platform/process-lock/open-file.ts";
+import { inspectDirectory } from "../../../src/platform/process-lock/directory.ts";
+import type { Contender } from "../../../src/platform/process-lock/holder.ts";
+import { contendForFile, exclusiveOpenFlag, judgeByFile } from "../../../src/platform/process-lock/open-file.ts";
 
 /** A kernel that keeps one lock per file until the descriptor that holds it is closed, and reports a held one by `code`. */
 function kernel(
@@ -58,24 +70,22 @@ for (const [platform, code] of [
 ] as const) {
   const flag = exclusiveOpenFlag(platform) ?? 0;
 
-  test(`on ${platform} a file opened with the lock excludes every other opening until it is closed`, () => {
+  test(`on ${platform} a file opened with the lock excludes every other opening, and its holder takes the directory too`, async () => {
     const path = place();
     const { open, asked } = kernel(flag, code);
-    const lock = openFileLock(flag, open);
-    assert.equal(lock.inspect(path), undefined);
-    const first = lock.contend(path, systemClock).attempt();
+    const contend = (): Contender => contendForFile(path, systemClock, flag, open);
+    const first = contend().attempt();
     assert.equal(first?.held(), true);
-    const waiting = lock.contend(path, systemClock);
+    assert.deepEqual(readdirSync(join(path, "..")).sort(), ["lock", "lockfile"]);
+    const waiting = contend();
     assert.equal(waiting.attempt(), undefined);
-    assert.equal(waiting.evictDead(), false);
-    assert.equal(lock.removeDead(path), false);
-    const holder = lock.inspect(path);
+    assert.equal(await waiting.takeOver(), undefined);
+    const holder = await inspectDirectory(path, judgeByFile(path, flag, open));
     assert.equal(holder?.pid, process.pid);
-    assert.equal(holder?.state, "running");
     first?.release();
     assert.equal(first?.held(), false);
-    assert.equal(lock.inspect(path), undefined);
-    assert.deepEqual(readdirSync(join(path, "..")), ["lock"], "the file stays");
+    assert.equal(await inspectDirectory(path, judgeByFile(path, flag, open)), undefined);
+    assert.deepEqual(readdirSync(join(path, "..")), ["lockfile"], "the file stays");
     const second = waiting.attempt();
     first?.release();
     assert.equal(second?.held(), true);
@@ -83,10 +93,47 @@ for (const [platform, code] of [
     assert.ok(asked.every((flags) => (flags & flag) === flag));
   });
 
+  test(`on ${platform} a lock that a process of another system holds is respected, and so is its silence`, async () => {
+    const path = place();
+    const { open } = kernel(flag, code);
+    mkdirSync(path);
+    let entry = join(path, "0123456789abcdef.0.1.123.0.elsewhere");
+    writeFileSync(entry, "");
+    let now = 0;
+    const contender = contendForFile(path, { ...systemClock, monotonic: () => now }, flag, open);
+    assert.equal(contender.attempt(), undefined);
+    assert.equal(await contender.takeOver(), undefined);
+    assert.equal(contender.isUndecided(), true);
+    const behind = contendForFile(path, systemClock, flag, open);
+    assert.equal(behind.attempt() ?? (await behind.takeOver()), undefined);
+    assert.equal(behind.isUndecided(), false, "one process of a machine watches");
+    for (now = 2_000; now <= 26_000; now += 2_000) assert.equal(await contender.takeOver(), undefined);
+    renameSync(entry, (entry = entry.replace(".0.1.", ".1.1.")));
+    for (; now <= 54_000; now += 2_000) assert.equal(await contender.takeOver(), undefined);
+    const lock = await contender.takeOver();
+    assert.equal(lock?.held(), true);
+    lock?.release();
+    contender.withdraw();
+    assert.deepEqual(readdirSync(join(path, "..")), ["lockfile"]);
+  });
+
+  test(`on ${platform} a waiter that gives up leaves the file to the next one`, () => {
+    const path = place();
+    const { open } = kernel(flag, code);
+    mkdirSync(join(path, "0123456789abcdef.0.1.123.0.elsewhere"), { recursive: true });
+    const contender = contendForFile(path, systemClock, flag, open);
+    assert.equal(contender.attempt(), undefined);
+    contender.withdraw();
+    rmSync(path, { recursive: true });
+    const next = contendForFile(path, systemClock, flag, open).attempt();
+    assert.equal(next?.held(), true);
+    next?.release();
+  });
+
   test(`on ${platform} a failure other than a held lock is an error`, () => {
     const { open } = kernel(flag, code);
-    const lock = openFileLock(flag, open);
-    assert.throws(() => lock.contend(join(place(), "missing", "lock"), systemClock).attempt(), { code: "ENOENT" });
+    const contender = contendForFile(join(place(), "missing", "lock"), systemClock, flag, open);
+    assert.throws(() => contender.attempt(), { code: "ENOENT" });
   });
 }
 
@@ -94,19 +141,19 @@ test("a holder whose file was removed no longer holds the lock, and a lock on a 
   const path = place();
   const flag = exclusiveOpenFlag("darwin") ?? 0;
   const { open } = kernel(flag, "EAGAIN");
-  const lock = openFileLock(flag, open);
-  const first = lock.contend(path, systemClock).attempt();
-  rmSync(path);
+  const first = contendForFile(path, systemClock, flag, open).attempt();
+  rmSync(`${path}file`);
   assert.equal(first?.held(), false);
-  const second = lock.contend(path, systemClock).attempt();
+  first?.release();
+  const second = contendForFile(path, systemClock, flag, open).attempt();
   assert.equal(second?.held(), true);
   first?.release();
   assert.equal(second?.held(), true);
   second?.release();
-  const late = openFileLock(flag, (...all) => {
+  const late = contendForFile(path, systemClock, flag, (...all: Parameters<typeof open>) => {
     const fd = open(...all);
-    rmSync(path);
+    rmSync(`${path}file`);
     return fd;
   });
-  assert.equal(late.contend(path, systemClock).attempt(), undefined);
+  assert.equal(late.attempt(), undefined);
 });

@@ -1,17 +1,23 @@
 import assert from "node:assert/strict";
 import {
+  linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  renameSync,
   rmSync,
+  statSync,
   symlinkSync,
+  unlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { Worker } from "node:worker_threads";
 import type { AuthError } from "../../../src/base/errors.ts";
 import { systemClock, type Clock } from "../../../src/platform/clock.ts";
 import {
@@ -23,8 +29,11 @@ import { hintOf } from "../../helpers/hint.ts";
 
 const linux = process.platform === "linux" ? {} : { skip: "about the lock of Linux" };
 
-/** A clock that jumps: each wait ends at once, after what `during` does. */
-function jumpingClock(during: (waits: number) => void = () => {}): Clock & { waits: number[] } {
+/** A clock that jumps: each wait ends at once, after what `during` does, and takes as long as `lasting` says. */
+function jumpingClock(
+  during: (waits: number) => void = () => {},
+  lasting: (ms: number) => number = (ms) => ms,
+): Clock & { waits: number[] } {
   let time = 0;
   const waits: number[] = [];
   return {
@@ -33,7 +42,7 @@ function jumpingClock(during: (waits: number) => void = () => {}): Clock & { wai
     monotonic: () => time,
     async sleep(ms, { signal } = {}) {
       signal?.throwIfAborted();
-      time += ms;
+      time += lasting(ms);
       waits.push(ms);
       during(waits.length);
       signal?.throwIfAborted();
@@ -49,19 +58,42 @@ function place(): { folder: string; path: string } {
 
 const once = { clock: systemClock, timeoutMs: 0 };
 
-/** A lock as another process would have left it: a name of this process with some fields replaced. */
-async function forge(
-  path: string,
-  change: { pid?: string; start?: string; scope?: string; boot?: string; machine?: string },
-): Promise<string> {
+/** The parts of an entry's name. */
+interface Name {
+  id: string;
+  signs: string;
+  pid: string;
+  space: string;
+  place: string;
+  host: string;
+}
+
+/**
+ * A lock as another process would have left it: with a name of this process in which some parts are replaced, and a socket that
+ * nobody listens on.
+ */
+async function forge(path: string, change: Partial<Name>): Promise<string> {
   const lock = await acquireProcessLock(path, once);
-  const [id, pid, start, scope, boot, machine, host] = (readdirSync(path)[0] ?? "").split(".");
+  const [id = "", signs = "", pid = "", space = "", place = "", ...host] = (readdirSync(path)[0] ?? "").split(".");
   lock.release();
-  const changed = { pid, start, scope, boot, machine, ...change };
-  const name = [id, changed.pid, changed.start, changed.scope, changed.boot, changed.machine, host].join(".");
+  const name: Name = { id, signs, pid, space, place, host: host.join("."), ...change };
   mkdirSync(path);
-  writeFileSync(join(path, name), "");
-  return join(path, name);
+  const entry = join(path, [name.id, name.signs, name.pid, name.space, name.place, name.host].join("."));
+  leaveSocket(entry);
+  return entry;
+}
+
+/** What is left of a socket whose process was killed. */
+function leaveSocket(path: string): void {
+  const socket = join(tmpdir(), `left-${process.pid}`);
+  const server = createServer().listen({ path: socket, exclusive: true });
+  linkSync(socket, path);
+  server.close();
+}
+
+/** What becomes of an entry with a sign of life. */
+function shown(entry: string): string {
+  return entry.replace(/(?<=\/[0-9a-f]{16}\.)\d+(?=\.[^/]*$)/, (signs) => String(Number(signs) + 1));
 }
 
 test("two openings of a lock in one process exclude each other", async () => {
@@ -78,12 +110,12 @@ test("two openings of a lock in one process exclude each other", async () => {
   if (process.platform === "linux") assert.deepEqual(readdirSync(folder), []);
 });
 
-test("a lock is a folder, and a file in it, that are closed to other users", linux, async () => {
+test("a lock is a folder that is closed to other users", linux, async () => {
   const { path } = place();
   const lock = await acquireProcessLock(path, once);
-  const modes = [path, join(path, readdirSync(path)[0] ?? "")].map((entry) => lstatSync(entry).mode & 0o777);
+  const mode = statSync(path).mode & 0o777;
   lock.release();
-  assert.deepEqual(modes, [0o700, 0o600]);
+  assert.equal(mode, 0o700);
 });
 
 test("waiting ends at its limit, and the error names the holder and the next step", async () => {
@@ -132,52 +164,142 @@ test("a waiter that is aborted rejects with the signal's reason and leaves nothi
   if (process.platform === "linux") assert.deepEqual(readdirSync(folder), []);
 });
 
-test("a holder whose pid now belongs to a younger process is dead", linux, async () => {
-  const { path, folder } = place();
-  await forge(path, { start: "1" });
-  assert.equal(inspectProcessLock(path)?.state, "dead");
-  const lock = await acquireProcessLock(path, once);
-  assert.deepEqual(inspectProcessLock(path)?.state, "running");
-  lock.release();
-  assert.deepEqual(readdirSync(folder), []);
+test("NFR-017 a holder whose socket is refused is dead, whatever its pid, pid namespace and host", linux, async () => {
+  for (const change of [{}, { pid: "1" }, { space: "123456" }, { host: "elsewhere" }]) {
+    const { path, folder } = place();
+    await forge(path, change);
+    assert.equal((await inspectProcessLock(path))?.state, "dead");
+    const lock = await acquireProcessLock(path, once);
+    assert.equal((await inspectProcessLock(path))?.state, "running");
+    lock.release();
+    assert.deepEqual(readdirSync(folder), []);
+  }
 });
 
-test("a holder from before this machine's last start is dead", linux, async () => {
+test("NFR-017 a thread that ends while it holds the lock leaves it to the next one", linux, async () => {
   const { path } = place();
-  await forge(path, { scope: "aaaaaaaaaaaa", boot: "bbbbbbbbbbbb" });
-  assert.equal(inspectProcessLock(path)?.state, "dead");
+  // What is built: a thread does not get TypeScript compiled on every Node.
+  const module = new URL("../../../dist/platform/process-lock/process-lock.js", import.meta.url).href;
+  const clock = new URL("../../../dist/platform/clock.js", import.meta.url).href;
+  const code = `
+    Promise.all([import(${JSON.stringify(module)}), import(${JSON.stringify(clock)})]).then(async ([locks, { systemClock }]) => {
+      await locks.acquireProcessLock(${JSON.stringify(path)}, { clock: systemClock, timeoutMs: 0 });
+      require("node:worker_threads").parentPort.postMessage("held");
+      setInterval(() => {}, 1000);
+    });`;
+  const worker = new Worker(code, { eval: true });
+  await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
+  await assert.rejects(acquireProcessLock(path, once), { code: "lock_unavailable" });
+  await worker.terminate();
   (await acquireProcessLock(path, once)).release();
 });
 
 for (const [where, change] of [
-  ["in another container", { scope: "aaaaaaaaaaaa" }],
-  ["on another machine", { scope: "aaaaaaaaaaaa", boot: "bbbbbbbbbbbb", machine: "cccccccccccc" }],
-  ["where nothing is known of it", { scope: "0", boot: "0", machine: "0" }],
+  ["on another file system, or on another machine", { place: "abc" }],
+  ["that could not listen", { place: "0" }],
 ] as const) {
   test(
-    `a holder ${where} keeps the lock for ten minutes by the file system's clock, and no longer`,
+    `NFR-017 a holder ${where} keeps the lock until it was watched in silence for 27 s, however old it is`,
     linux,
     async () => {
-      const { path } = place();
+      const { path, folder } = place();
       const entry = await forge(path, change);
+      utimesSync(entry, 1, 1);
+      utimesSync(path, 1, 1);
+      assert.equal((await inspectProcessLock(path))?.state, "unknown");
+      assert.equal(await removeDeadLock(path), false, "no command takes it: it is not proved dead");
+      await assert.rejects(acquireProcessLock(path, once), (error: AuthError) => {
+        assert.match(error.message, /cannot be seen from this machine$/);
+        assert.match(hintOf(error), /free 30 s later/);
+        return true;
+      });
+      // A wait that is too short goes on until it knows: a hundred of them would not.
       const clock = jumpingClock();
-      await assert.rejects(
-        acquireProcessLock(path, { clock: { ...clock, now: () => 9e15 }, timeoutMs: 500_000 }),
-        (error: AuthError) => {
-          assert.match(error.message, /cannot be seen from this machine or container$/);
-          assert.match(hintOf(error), /10 minutes.*rm -r/);
-          return true;
-        },
-      );
-      assert.equal(removeDeadLock(path), false, "and no command takes it: it is not proved dead");
-      const before = Date.now() / 1000;
-      utimesSync(entry, before - 590, before - 590);
-      await assert.rejects(acquireProcessLock(path, once), { code: "lock_unavailable" });
-      utimesSync(entry, before - 601, before - 601);
-      (await acquireProcessLock(path, once)).release();
+      const lock = await acquireProcessLock(path, { clock: { ...clock, now: () => 9e15 }, timeoutMs: 1000 });
+      assert.ok(clock.monotonic() >= 27_000 && clock.monotonic() < 30_000, `after ${clock.monotonic()} ms`);
+      lock.release();
+      assert.deepEqual(readdirSync(folder), []);
     },
   );
 }
+
+test(
+  "NFR-017 a holder that cannot be judged and shows life keeps the lock, and then the wait ends at its limit",
+  linux,
+  async () => {
+    const { path } = place();
+    let entry = await forge(path, { place: "0" });
+    const clock = jumpingClock((waits) => {
+      if (waits % 2000 === 0) renameSync(entry, (entry = shown(entry)));
+    });
+    await assert.rejects(acquireProcessLock(path, { clock, timeoutMs: 100_000 }), { code: "lock_unavailable" });
+    assert.ok(clock.monotonic() >= 100_000 && clock.monotonic() < 101_000);
+    assert.ok(lstatSync(entry));
+  },
+);
+
+test(
+  "NFR-017 time in which a waiter does not look counts for two seconds: it was asleep, and so may the holder's server",
+  linux,
+  async () => {
+    const { path } = place();
+    const entry = await forge(path, { place: "0" });
+    const clock = jumpingClock(
+      (waits) => waits === 13 && renameSync(entry, shown(entry)),
+      () => 3_600_000,
+    );
+    (await acquireProcessLock(path, { clock, timeoutMs: 1e12 })).release();
+    // The look that sees the sign begins anew, and fourteen more make 28 s.
+    assert.equal(clock.waits.length, 13 + 14);
+  },
+);
+
+test(
+  "NFR-017 a holder shows life by itself every few seconds, and whenever it asks whether the lock is still its own",
+  linux,
+  async () => {
+    const { path } = place();
+    const lock = await acquireProcessLock(path, once);
+    const [first = ""] = readdirSync(path);
+    assert.equal(lock.held(), true);
+    const [second = ""] = readdirSync(path);
+    assert.equal(second, shown(`/${first}`).slice(1));
+    const limit = systemClock.monotonic() + 20_000;
+    while (readdirSync(path)[0] === second) {
+      assert.ok(systemClock.monotonic() < limit, "no sign in 20 s");
+      await systemClock.sleep(50);
+    }
+    assert.deepEqual(readdirSync(path), [shown(`/${second}`).slice(1)]);
+    lock.release();
+  },
+);
+
+test("NFR-017 a lock in a folder with a long path is as good as any", linux, async () => {
+  const { folder, path } = place();
+  const deep = join(folder, ...Array<string>(12).fill("a-folder-with-a-long-name"));
+  mkdirSync(deep, { recursive: true });
+  await forge(path, {});
+  // An entry that a process left here is dead, one of a living holder is not.
+  const lock = await acquireProcessLock(join(deep, "lock"), once);
+  assert.equal((await inspectProcessLock(join(deep, "lock")))?.state, "running");
+  lock.release();
+  renameSync(path, join(deep, "lock"));
+  assert.equal((await inspectProcessLock(join(deep, "lock")))?.state, "dead");
+  (await acquireProcessLock(join(deep, "lock"), once)).release();
+  assert.deepEqual(readdirSync(deep), []);
+});
+
+test("a lock that was taken by another is not held, though its holder was only asleep", linux, async () => {
+  const { path } = place();
+  const lost = await acquireProcessLock(path, once);
+  // What a machine does that has watched it for long enough.
+  unlinkSync(join(path, readdirSync(path)[0] ?? ""));
+  const next = await acquireProcessLock(path, once);
+  assert.equal(lost.held(), false);
+  lost.release();
+  assert.equal(next.held(), true);
+  next.release();
+});
 
 test("a holder that lost its lock can see it, and its late release does no harm", linux, async () => {
   const { path, folder } = place();
@@ -191,40 +313,30 @@ test("a holder that lost its lock can see it, and its late release does no harm"
   assert.deepEqual(readdirSync(folder), []);
 });
 
-test("what a process left that died between two steps is no obstacle", linux, async () => {
-  const { path, folder } = place();
-  const entry = await forge(path, { start: "1" });
-  const name = entry.slice(path.length + 1);
-  rmSync(entry); // It died after it gave the lock up and before it removed the directory,
-  mkdirSync(`${path}.${name}`); // another between making its directory and the file in it,
-  const other = name.replace(/^./, (digit) => (digit === "0" ? "1" : "0"));
-  mkdirSync(`${path}.${other}`); // and a third before it took the lock.
-  writeFileSync(join(`${path}.${other}`, other), "");
-  (await acquireProcessLock(path, once)).release();
-  assert.deepEqual(readdirSync(folder), []);
-});
-
-test("a waiter whose own directory is taken from it makes another", linux, async () => {
-  const { path, folder } = place();
-  const lock = await acquireProcessLock(path, once);
-  const clock = jumpingClock((waits) => {
-    for (const name of readdirSync(folder)) if (name !== "lock") rmSync(join(folder, name), { recursive: true });
-    if (waits === 3) lock.release();
-  });
-  const next = await acquireProcessLock(path, { clock, timeoutMs: 1000 });
-  assert.equal(next.held(), true);
-  next.release();
-  assert.deepEqual(readdirSync(folder), []);
-});
+test(
+  "what a process left that died between two steps is no obstacle, and goes with the next dead holder",
+  linux,
+  async () => {
+    const { path, folder } = place();
+    mkdirSync(path); // It died after it gave the lock up and before it removed the directory,
+    mkdirSync(`${path}.0123456789abcdef`); // another between making its directory and the entry in it,
+    mkdirSync(`${path}.fedcba9876543210`); // and a third before it took the lock.
+    writeFileSync(join(`${path}.fedcba9876543210`, "entry"), "");
+    (await acquireProcessLock(path, once)).release();
+    await forge(path, {});
+    (await acquireProcessLock(path, once)).release();
+    assert.deepEqual(readdirSync(folder), []);
+  },
+);
 
 test("a dead holder's lock can be removed by command, a living one's cannot", linux, async () => {
   const { path, folder } = place();
-  assert.equal(removeDeadLock(path), false, "there is none");
+  assert.equal(await removeDeadLock(path), false, "there is none");
   const lock = await acquireProcessLock(path, once);
-  assert.equal(removeDeadLock(path), false);
+  assert.equal(await removeDeadLock(path), false);
   lock.release();
-  await forge(path, { start: "1" });
-  assert.equal(removeDeadLock(path), true);
+  await forge(path, {});
+  assert.equal(await removeDeadLock(path), true);
   assert.deepEqual(readdirSync(folder), []);
 });
 
@@ -275,5 +387,5 @@ test("a folder that is missing, is a file or may not be written is storage that 
   } finally {
     if (superuser) process.seteuid?.(0);
   }
-  assert.equal(inspectProcessLock(path), undefined);
+  assert.equal(await inspectProcessLock(path), undefined);
 });

@@ -20,7 +20,7 @@ export const setupGit: Command = defineCommand({
     const { origin, pathname } = new URL(profile.service);
     const helper = `!${identity.command} auth git-credential${values.profile === undefined ? "" : ` --profile ${values.profile}`}`;
     const configure = (how: "--replace-all" | "--add", name: string, value: string): Promise<string> =>
-      runGit(["config", "--global", how, `credential.${origin}.${name}`, value], app.env);
+      runGit(["config", "--global", how, `credential.${origin}.${name}`, value]);
     try {
       // The empty one first: what was set up before it, such as a helper that stores, is not asked for this address.
       await configure("--replace-all", "helper", "");
