@@ -1,6 +1,6 @@
 import { hint, hintText, login, type Hint, type HintContext } from "./hint.ts";
 import { ownIdentity } from "./identity.ts";
-import { excerpt, redact } from "./secret.ts";
+import { excerpt, withoutSecrets } from "./secret.ts";
 import { printable } from "./text.ts";
 
 // An error is made with its hint. One import for both: every import is looked up anew, which the start of a command feels.
@@ -95,14 +95,11 @@ const longest = 2_000;
 
 /** A message as it is shown. Its lines are joined without a pattern that could look through the same blanks again and again. */
 function sentence(message: string): string {
-  const clean = redact(
-    printable(
-      message
-        .split(/[\r\n]+/)
-        .map((line) => line.trim())
-        .join(" "),
-    ),
-  );
+  const line = message
+    .split(/[\r\n]+/)
+    .map((part) => part.trim())
+    .join(" ");
+  const clean = withoutSecrets(printable(line));
   // Cut last: half of a secret would not be recognized.
   return clean.length > longest ? `${clean.slice(0, longest)} …` : clean;
 }
@@ -113,14 +110,14 @@ function sentence(message: string): string {
  * `inspect` of ours (S-005).
  */
 function withoutBaggage(cause: unknown, seen: Map<unknown, Error> = new Map()): unknown {
-  if (!(cause instanceof Error)) return redact(String(cause));
+  if (!(cause instanceof Error)) return withoutSecrets(String(cause));
   const known = isAuthError(cause) ? cause : seen.get(cause);
   if (known !== undefined) return known;
-  const message = redact(cause.message);
+  const message = withoutSecrets(cause.message);
   const copy = cause instanceof AggregateError ? new AggregateError([], message) : new Error(message);
   seen.set(cause, copy);
   const code = systemErrorCode(cause);
-  for (const [name, value] of Object.entries({ name: cause.name, stack: redact(cause.stack ?? "") }))
+  for (const [name, value] of Object.entries({ name: cause.name, stack: withoutSecrets(cause.stack ?? "") }))
     Object.defineProperty(copy, name, { value, configurable: true, writable: true });
   if (code !== undefined) Object.assign(copy, { code });
   if (cause.cause !== undefined)
@@ -146,7 +143,7 @@ export function evidence(error: unknown): string {
   };
   const [first = String(error), ...causes] = described(error);
   const [frames = ""] = /^ +at [^]*/m.exec((error instanceof Error && error.stack) || "") ?? [];
-  return redact([first, frames, ...causes.map((line) => `  caused by ${line}`)].filter(Boolean).join("\n"));
+  return withoutSecrets([first, frames, ...causes.map((line) => `  caused by ${line}`)].filter(Boolean).join("\n"));
 }
 
 /** Nobody is logged in, or the session expired or was revoked: only a login helps. */

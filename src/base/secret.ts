@@ -82,3 +82,26 @@ export function redact(text: string): string {
 export function excerpt(text: string, length: number): string {
   return redact(text).slice(0, length);
 }
+
+/** Parameters of an address whose values are no secrets, of our own requests and of usual services. */
+const openParameter =
+  /^(audience|binding_ref|client_id|code_challenge_method|count|direction|error|error_description|fields|format|include|lang|limit|locale|offset|order|order_by|page|page_size|per_page|project_slug|prompt|provider|response_type|scope|since|sort|until|version)$/i;
+
+/**
+ * An address as it may be logged, relative ones too: without user name and password, and with the values of only those parameters that are
+ * known to be harmless. Which others are secrets nobody can list (`jwt`, `SAMLResponse`, `sig`, a bare ticket).
+ */
+export function maskedAddress(address: string): string {
+  const [, place = "", rest = ""] = /^([^?#]*)(.*)$/s.exec(address) ?? [];
+  const masked = rest.replace(
+    /([?#&;])([^?#&;=]*)(=?)([^?#&;]*)/g,
+    (_, mark: string, name: string, equals: string, value: string) =>
+      `${mark}${equals ? name : name && "[secret]"}${equals}${value === "" || openParameter.test(name) ? value : "[secret]"}`,
+  );
+  return place.replace(/^((?:[a-z][\w+.-]*:)?[/\\]*)[^/\\]*@/i, "$1[secret]@") + masked;
+}
+
+/** A text that may be logged: without the secrets of this process, and with every address as {@link maskedAddress} shows it. */
+export function withoutSecrets(text: string): string {
+  return redact(text.replace(/\b(?:https?|wss?):[/\\]{2}[^\s"'<>]+/gi, maskedAddress));
+}

@@ -1,13 +1,13 @@
 import { reasonOf } from "../base/errors.ts";
 import type { Fetch } from "../base/runtime-types.ts";
-import { redact } from "../base/secret.ts";
+import { maskedAddress, withoutSecrets } from "../base/secret.ts";
 import type { Clock } from "../platform/clock.ts";
 
-/** Headers whose values are or hold secrets, also those of other tools that a user has added. */
-const secretHeader = /^(?!www-authenticate$).*(?:auth|cookie|token|key|secret|dpop|signature|session)/i;
-/** Parameters of an address whose values are secrets, also in the address of a redirect. */
-const secretParameter =
-  /([?&#;][\w.~%-]*(?:code|state|nonce|token|ticket|secret|password|key|sig|assertion)[\w.~%-]*=)[^&#;\s"]*/gi;
+/** Headers whose values say how a request went and hold no secret. Which others do nobody can list: tools and proxies add their own. */
+const openHeader =
+  /^(accept(-encoding|-language|-ranges)?|age|allow|cache-control|connection|content-(disposition|encoding|language|length|range|type)|date|etag|expires|host|idempotency-key|if-(none-)?match|keep-alive|last-modified|pragma|prefer|(x-)?ratelimit(-[\w-]+)?|retry-after|server|strict-transport-security|transfer-encoding|user-agent|vary|via|x-team-slug)$/i;
+/** The members of a challenge that say what is wrong (RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1). Others may carry a token, as `Negotiate` does. */
+const openMember = /\b(?:realm|error|error_description|scope|algs|resource_metadata)=(?:"[^"]*"|[^\s,"]+)/gi;
 /** What services call the id under which they log a request. */
 const idHeaders = ["x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "x-ms-request-id", "cf-ray"];
 
@@ -32,9 +32,17 @@ export function observed(
   };
 }
 
+function shownHeader(name: string, value: string): string {
+  if (openHeader.test(name) || idHeaders.includes(name)) return value;
+  if (name === "location" || name === "content-location") return maskedAddress(value);
+  if (name === "link") return value.replace(/[^<>]+(?=>)/g, maskedAddress);
+  if (name === "www-authenticate") return [/^[\w-]*/.exec(value)?.[0], ...(value.match(openMember) ?? [])].join(" ");
+  return "[secret]";
+}
+
 /**
  * A `fetch` that tells of each request when it is sent, and of its answer when that comes: method, address, status, time, the service's
- * id of it and all headers, the values of secret ones left out, and no body (S-005).
+ * id of it and all headers, the values left out of what may be secret, and no body (S-005).
  */
 export function traced(fetch: Fetch, clock: Clock, say: (line: string) => void): Fetch {
   let count = 0;
@@ -43,10 +51,8 @@ export function traced(fetch: Fetch, clock: Clock, say: (line: string) => void):
     const startedAt = clock.monotonic();
     const took = (): string => `${Math.round(clock.monotonic() - startedAt)} ms`;
     const tell = (line: string, headers?: Headers): void => {
-      const shown = (text: string): string => redact(text.replace(secretParameter, "$1[secret]"));
-      say(shown(line));
-      for (const [name, value] of headers ?? [])
-        say(`    ${name}: ${secretHeader.test(name) ? "[secret]" : shown(value)}`);
+      say(withoutSecrets(line));
+      for (const [name, value] of headers ?? []) say(withoutSecrets(`    ${name}: ${shownHeader(name, value)}`));
     };
     tell(
       `> ${mark} ${(init?.method ?? "GET").toUpperCase()} ${String(input)}`,

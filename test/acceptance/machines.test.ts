@@ -223,7 +223,7 @@ for (const how of ["--verbose", "SPEC_KITTY_TRACE"] as const) {
         "Set-Cookie": "sid=hidden-cookie",
       },
     });
-    const args = ["api", "/api/v1/echo?a=1", "-H", "X-Api-Key: hidden-key", ...(how === "--verbose" ? [how] : [])];
+    const args = ["api", "/api/v1/echo?page=1", "-H", "X-Api-Key: hidden-key", ...(how === "--verbose" ? [how] : [])];
     const { code, stdout, stderr } = await (how === "--verbose"
       ? runCommand(t, args, at.env)
       : runHere(args, { ...at.env, [how]: "1" }));
@@ -236,7 +236,7 @@ for (const how of ["--verbose", "SPEC_KITTY_TRACE"] as const) {
     assert.match(
       stderr,
       new RegExp(
-        `^> \\[2\\] GET ${at.saas.url}/api/v1/echo\\?a=1\\n(    .*\\n)*    authorization: \\[secret\\]\\n(    .*\\n)*< \\[2\\] 200 OK after \\d+ ms, id req_4711\\n(    .*\\n)*    set-cookie: \\[secret\\]\\n`,
+        `^> \\[2\\] GET ${at.saas.url}/api/v1/echo\\?page=1\\n(    .*\\n)*    authorization: \\[secret\\]\\n(    .*\\n)*< \\[2\\] 200 OK after \\d+ ms, id req_4711\\n(    .*\\n)*    set-cookie: \\[secret\\]\\n`,
         "m",
       ),
     );

@@ -72,8 +72,8 @@ What is protected, and against whom:
   3.1.3.7 says.
 - Logs. A secret is a type that does not print itself. No token, code, verifier, ticket or key is printed by any command but "auth token",
   "auth git-credential" and "auth exec-credential", which exist to do so. If a service quotes one of them as it was sent, it is
-  replaced in every message. Of a cause, --debug and crash reports show name, code, message and stack; --verbose shows no secret header and no
-  body.
+  replaced in every message. Of a cause, --debug and crash reports show name, code, message and stack. --verbose shows no body, and values of
+  those headers and parameters alone that are known to be harmless; no log shows a user name in an address.
 
 What is not protected:
 
