@@ -58,6 +58,16 @@ export const commandTable: readonly CommandEntry[] = [
     "give kubectl an access token",
     async () => (await import("./commands/auth/exec-credential.ts")).execCredential,
   ),
+  entry(
+    "auth docker-credential",
+    "give Docker and others an access token",
+    async () => (await import("./commands/auth/docker-credential.ts")).dockerCredential,
+  ),
+  entry(
+    "auth bazel-credential",
+    "give Bazel an access token",
+    async () => (await import("./commands/auth/bazel-credential.ts")).bazelCredential,
+  ),
   entry("api", "send an authenticated request to the service", async () => (await import("./commands/api.ts")).api),
   entry("sync emit", "queue an event", async () => (await import("./commands/sync/emit.ts")).emit),
   entry("sync now", "send what is queued", async () => (await import("./commands/sync/now.ts")).now),
@@ -116,6 +126,11 @@ export const topicTable: readonly TopicEntry[] = [
     name: "exit-codes",
     summary: "what each exit code tells a script",
     load: async () => (await import("./topics/exit-codes.ts")).exitCodesTopic,
+  },
+  {
+    name: "helpers",
+    summary: "git, kubectl, Docker and others with the login",
+    load: async () => (await import("./topics/helpers.ts")).helpers,
   },
   {
     name: "providers",

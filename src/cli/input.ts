@@ -21,14 +21,7 @@ export async function readInput(
   const where = `--${option}: `;
   if (value !== "-" && value !== "@-")
     return value.startsWith("@") ? readNamedFile(value.slice(1), where, most) : Buffer.from(value);
-  const pieces: Buffer[] = [];
-  let left = most;
-  for await (const piece of standardInput(signal)) {
-    left -= piece.length;
-    if (left < 0) throw tooLong(`${where}standard input`, most);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces);
+  return readStandardInput(signal, most, where);
 }
 
 /** @param where - what the message begins with, such as the option that names the file; `most`: how many bytes it may have */
@@ -80,6 +73,18 @@ export async function writeNamedFile(path: string, option: string, text: string)
   } finally {
     await file.discard();
   }
+}
+
+/** @param where - what the message begins with, such as the option that asks for it */
+export async function readStandardInput(signal: AbortSignal, most: number, where = ""): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let left = most;
+  for await (const piece of standardInput(signal)) {
+    left -= piece.length;
+    if (left < 0) throw tooLong(`${where}standard input`, most);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
 }
 
 /** The JSON object that is given to an option, as {@link readInput} takes it. */

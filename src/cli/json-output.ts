@@ -138,6 +138,19 @@ export interface TokenOutput {
   readonly source?: string;
 }
 
+/** `auth docker-credential get`, in the spelling of docker-credential-helpers. It contains the token. */
+export interface DockerCredential {
+  readonly ServerURL: string;
+  readonly Username: string;
+  readonly Secret: string;
+}
+
+/** `auth bazel-credential get`, in the spelling of Bazel. It contains the token; `{}` for an address that is not on the service. */
+export interface BazelCredential {
+  readonly headers: { readonly Authorization: readonly string[] };
+  readonly expires?: string;
+}
+
 /** `auth refresh --json`. */
 export interface RefreshOutput {
   readonly refreshed: true;
@@ -191,7 +204,7 @@ export interface DoctorReport {
   }[];
 }
 
-/** `auth setup-git --json`. */
+/** `auth setup-git --json`; with `--undo`, a list of them as `removed`. */
 export interface GitSetup {
   /** The address whose repositories git asks this tool for a token for. */
   readonly url: string;

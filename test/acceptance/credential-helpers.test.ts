@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { bin, type CommandEnvironment } from "../helpers/command.ts";
+import type { BazelCredential, DockerCredential, ExecCredential } from "../../src/cli/json-output.ts";
+import { bin, type CommandEnvironment, type CommandResult } from "../helpers/command.ts";
+import { withInput } from "../helpers/command-here.ts";
+import { ManualClock } from "../helpers/manual-clock.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storedSession, storeSession } from "../helpers/stored-session.ts";
 
@@ -185,3 +188,142 @@ test("exec-credential gives Kubernetes clients a token that is refreshed if nece
   });
   assert.equal((await at.here("auth exec-credential")).code, 0, "without the variable too");
 });
+
+test("S-001 docker-credential gives a token for the service's host, in the helpers' protocol, and for no other", async (t) => {
+  const at = await loggedIn(t);
+  const ask = (args: string, input: string): Promise<CommandResult> =>
+    withInput(input, () => at.here(`auth docker-credential ${args}`));
+  const got = await ask("get", `${at.host}\n`);
+  assert.deepEqual(
+    [got.code, JSON.parse(got.stdout)],
+    [0, { ServerURL: at.host, Username: "oauth2", Secret: at.token }],
+  );
+  assert.equal((JSON.parse((await ask("get --username token", at.host)).stdout) as DockerCredential).Username, "token");
+  assert.deepEqual(JSON.parse((await ask("list", "")).stdout), { [at.host]: "oauth2" });
+  for (const other of ["registry.example", `${at.host}.evil.example`, `evil.example/${at.host}`, "", "\n"]) {
+    const { code, stdout, stderr } = await ask("get", other);
+    assert.deepEqual([code, stdout, stderr], [1, "credentials not found in native keychain\n", ""], other);
+  }
+  assert.deepEqual(await ask("erase", at.host), { code: 0, signal: null, stdout: "", stderr: "" });
+  assert.equal((await ask("store", "{}")).code, 2);
+  assert.equal((await at.here("auth whoami")).code, 0);
+});
+
+test("S-001 docker-credential gives none where the service is a path of a host, since a registry is all of it", async (t) => {
+  const at = await scene(t, { basePath: "/tenant" });
+  await storeSession(at.saas, at.env, sessionOf(at.saas, { leftMs: 3_600_000 }));
+  const { code, stdout } = await withInput(new URL(at.saas.url).host, () => at.here("auth docker-credential get"));
+  assert.deepEqual([code, stdout], [1, "credentials not found in native keychain\n"]);
+});
+
+test("S-001 bazel-credential gives a header and its expiry for an address on the service, and nothing for any other", async (t) => {
+  const at = await loggedIn(t);
+  const ask = (uri: string): Promise<CommandResult> =>
+    withInput(JSON.stringify({ uri }), () => at.here("auth bazel-credential get"));
+  const got = JSON.parse((await ask(`${at.saas.url}/cache/ac/1`)).stdout) as BazelCredential;
+  assert.deepEqual(got.headers, { Authorization: [`Bearer ${at.token}`] });
+  assert.equal(got.expires, new Date((await storedSession(at.env))?.accessTokenExpiresAt ?? 0).toISOString());
+  for (const uri of [
+    "https://cache.example/",
+    `http://${at.host}.evil.example/`,
+    `https://${at.host}@evil.example/`,
+    "grpc:x",
+  ])
+    assert.deepEqual(await ask(uri), { code: 0, signal: null, stdout: "{}\n", stderr: "" }, uri);
+});
+
+test("a token that a program says was refused is replaced by one refresh for all that say the same", async (t) => {
+  const at = await loggedIn(t);
+  const say = (): Promise<CommandResult> => withInput(`${at.token}\n`, () => at.here("auth token --rejected"));
+  const first = await say();
+  assert.equal(first.code, 0, first.stderr);
+  assert.notEqual(first.stdout, `${at.token}\n`);
+  assert.equal((await say()).stdout, first.stdout);
+  assert.equal(at.saas.counters.refreshes, 1);
+});
+
+test("a client of Kubernetes that asks for the same token within ten seconds gets another, at most once a minute", async (t) => {
+  const at = await loggedIn(t);
+  const clock = new ManualClock();
+  const ask = async (): Promise<string> => {
+    const { code, stdout, stderr } = await at.here(
+      "auth exec-credential --cluster https://cluster.example",
+      askedBy("https://cluster.example"),
+      { clock },
+    );
+    assert.equal(code, 0, stderr);
+    return (JSON.parse(stdout) as ExecCredential).status.token;
+  };
+  assert.equal(await ask(), at.token);
+  clock.pass(10_001);
+  assert.equal(await ask(), at.token);
+  clock.pass(9_000);
+  const second = await ask();
+  assert.notEqual(second, at.token);
+  for (const ms of [0, 5_000, 9_000]) {
+    clock.pass(ms);
+    assert.equal(await ask(), second);
+  }
+  clock.pass(60_000);
+  assert.equal(await ask(), second);
+  assert.notEqual(await ask(), second);
+  assert.equal(at.saas.counters.refreshes, 2);
+  const kept = readFileSync(join(at.config, "exec-credential.json"), "utf8");
+  for (const secret of at.saas.issued.keys()) assert.ok(!kept.includes(secret));
+});
+
+test("a user who asks for what kubectl would get, twice, gets the same token", async (t) => {
+  const at = await loggedIn(t);
+  const [first, second] = [await at.here("auth exec-credential"), await at.here("auth exec-credential")];
+  assert.equal(first.stdout, second.stdout);
+  assert.equal(at.saas.counters.refreshes, 0);
+});
+
+test(
+  "git, logged out, says in one line how to log in, and does not ask for a user name; another host is not our business",
+  withGit,
+  async (t) => {
+    const at = await loggedIn(t);
+    await at.here("auth logout");
+    const ask = (host: string): ReturnType<typeof git> =>
+      git(at, ["credential", "fill"], `protocol=http\nhost=${host}\n\n`);
+    const { code, stdout, stderr } = await ask(at.host);
+    assert.notEqual(code, 0);
+    assert.equal(stdout, "");
+    const [ours, ...gits] = stderr.trim().split("\n");
+    assert.equal(ours, 'error: not logged in (profile "default"). Run: spec-kitty auth login');
+    assert.equal(gits.length, 1);
+    assert.match(gits[0] ?? "", /told us to quit/);
+    const other = await ask("other.example");
+    assert.match(other.stderr, /Username for|could not read Username/);
+    assert.doesNotMatch(other.stderr, /logged in/);
+  },
+);
+
+test(
+  "setup-git --undo removes what it wrote and nothing else, and logout says that git is still set up",
+  withGit,
+  async (t) => {
+    const at = await loggedIn(t);
+    const config = join(at.folder, "gitconfig");
+    const env = { GIT_CONFIG_GLOBAL: config };
+    const own = `[user]\n\tname = alice\n[credential "${at.saas.url}"]\n\thelper = cache\n[credential]\n\thelper = store\n`;
+    writeFileSync(config, own);
+    assert.equal(
+      (await at.here("auth setup-git --undo", env)).stdout,
+      "git does not ask this program for any address.\n",
+    );
+    assert.equal((await at.here("auth setup-git", env)).code, 0);
+    assert.match(
+      (await at.here("auth logout", env)).stderr,
+      /^hint: git still asks this program for http:\/\/127[^\n]*\. To undo that: spec-kitty auth setup-git --undo$/m,
+    );
+    const undone = await at.here("auth setup-git --undo", env);
+    assert.equal(undone.stdout, `✓ git no longer asks this program for ${at.saas.url}.\n`);
+    const left = readFileSync(config, "utf8");
+    assert.doesNotMatch(left, /spec-kitty|useHttpPath/);
+    assert.match(left, /name = alice/);
+    assert.match(left, /helper = store/);
+    assert.doesNotMatch((await at.here("auth logout", env)).stderr, /git/);
+  },
+);

@@ -1,6 +1,7 @@
 import { isConfidential, withoutEndSlashes } from "../../../base/address.ts";
 import { AuthError } from "../../../base/errors.ts";
 import { parseJson } from "../../../http/json-members.ts";
+import { isAskedAgain } from "../../asked-again.ts";
 import { defineCommand, profileOption, type Command } from "../../command.ts";
 import { credentialOf } from "../../credential.ts";
 import type { ExecCredential } from "../../json-output.ts";
@@ -20,7 +21,8 @@ export const execCredential: Command = defineCommand({
   examples: [
     [
       ({ command }) =>
-        `kubectl config set-credentials me --exec-api-version=${apiVersion} --exec-provide-cluster-info --exec-command=${command} ` +
+        `kubectl config set-credentials me --exec-api-version=${apiVersion} --exec-interactive-mode=Never ` +
+        `--exec-provide-cluster-info --exec-command=${command} ` +
         "--exec-arg=auth,exec-credential,--cluster,https://cluster.example",
       "make kubectl use it",
     ],
@@ -30,7 +32,9 @@ export const execCredential: Command = defineCommand({
     const info = context.app.env["KUBERNETES_EXEC_INFO"];
     // Without it, the user asks, and not a Kubernetes client.
     if (info) checkAsker(info, values.cluster);
-    const { token, expiresAt } = await credentialOf(context);
+    let { token, expiresAt } = await credentialOf(context);
+    if (info && context.app.tokenSource === undefined && context.app.isSealed && isAskedAgain(context.app, token))
+      ({ token, expiresAt } = await credentialOf(context, token));
     const answer: ExecCredential = {
       apiVersion,
       kind: "ExecCredential",

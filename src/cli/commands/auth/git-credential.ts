@@ -1,8 +1,9 @@
-import { NotAuthenticatedError, hint } from "../../../base/errors.ts";
+import { NotAuthenticatedError, hint, isAuthError } from "../../../base/errors.ts";
 import { targetOf } from "../../../http/token-target.ts";
 import { standardInput } from "../../../platform/standard-input.ts";
 import { defineCommand, profileOption, usageError, type Command, type Context } from "../../command.ts";
-import { credentialOf } from "../../credential.ts";
+import { credentialOf, serviceOf } from "../../credential.ts";
+import { exitCodes } from "../../exit-code.ts";
 
 /**
  * git's credential helper protocol, gitcredentials(7) and git-credential(1): attributes as `name=value` lines on standard
@@ -31,14 +32,32 @@ export const gitCredential: Command = defineCommand({
   async run(context, _values, [operation]) {
     const asked = await readAttributes(context.signal);
     const isOurs = await isForOurService(context, asked);
-    if (operation === "get" && isOurs) return answer(context, asked);
+    if (operation === "get" && isOurs) return answerOrQuit(context, asked);
     // A token that the server refused. If it is still the stored one, this is its one refresh, and git asks again.
     const refused = asked.get("credential") ?? asked.get("password");
     if (operation === "erase" && isOurs && refused && context.app.tokenSource === undefined)
       await replaceRefused(context, refused);
     // "store" has nothing to do: the session is stored already. gitcredentials(7): an unknown operation is ignored.
+    return 0;
   },
 });
+
+/**
+ * Without an answer git asks for a user name, at a prompt that says nothing of this program. So it is told to stop, and the user why:
+ * in one line, since git's own follows.
+ */
+async function answerOrQuit(context: Context, asked: ReadonlyMap<string, string>): Promise<number> {
+  const { out, signal } = context;
+  try {
+    await answer(context, asked);
+    return 0;
+  } catch (error) {
+    if (!isAuthError(error) || signal.aborted) throw error;
+    out.error(error.next === undefined ? error.message : `${error.message}. ${out.words(error.next)}`);
+    out.answer("quit=1");
+    return exitCodes[error.code];
+  }
+}
 
 async function answer(context: Context, asked: ReadonlyMap<string, string>): Promise<void> {
   const { token, expiresAt } = await credentialOf(context);
@@ -66,10 +85,7 @@ async function isForOurService({ app, out }: Context, asked: ReadonlyMap<string,
   // Only a name or an address, and a port: anything else might be read one way here and another way by git.
   if (!/^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i.test(host) || !/^https?:\/\//.test(origin) || !URL.canParse(origin))
     return false;
-  const { profile } = await app.profileInUse();
-  const service = app.tokenSource
-    ? (app.settings.service?.value ?? profile?.service)
-    : profile?.session && profile.service;
+  const service = await serviceOf(app);
   if (service === undefined || new URL(service).origin !== new URL(origin).origin) return false;
   if (new URL(service).pathname === "/") return true;
   const path = asked.get("path");

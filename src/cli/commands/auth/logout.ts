@@ -1,7 +1,7 @@
 import { logout as logOut, tokenName, unconfirmed, type LogoutOutcome } from "../../../auth/flows/logout.ts";
 import { accountName, withoutProfile, type Profiles } from "../../../auth/session.ts";
 import { keychainAccount } from "../../../auth/secure-storage/keychain.ts";
-import { AuthError, hint } from "../../../base/errors.ts";
+import { AuthError, hint, isAuthError } from "../../../base/errors.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import type { LogoutOutput } from "../../json-output.ts";
 
@@ -67,8 +67,23 @@ export const logout: Command = defineCommand({
         `Nothing is stored: ${app.settings.storage?.source} is memory. Sessions stored without it were not changed.`,
       );
     if (left?.size === 0) out.done("No login is stored here anymore.");
+    await sayGit(context);
   },
 });
+
+/** git goes on asking, and gets a refusal that its users may not expect after a logout. */
+async function sayGit({ app, out }: Context): Promise<void> {
+  const { gitSetups } = await import("../../git-helper.ts");
+  // Without git, or with a configuration that it cannot read, it asks nobody.
+  const setups = await gitSetups(app).catch((error: unknown) => {
+    if (isAuthError(error)) return [];
+    throw error;
+  });
+  if (setups.length > 0)
+    out.hint(
+      hint`git still asks this program for ${setups.map(({ origin }) => origin).join(", ")}. To undo that: ${{ command: "auth setup-git", options: ["--undo"] }}`,
+    );
+}
 
 /** Forgets a profile, unless there is a new login in it. Returns the other profiles with a session, and who is logged in there. */
 async function afterwards({ app }: Context, forgotten: string | undefined): Promise<string[]> {

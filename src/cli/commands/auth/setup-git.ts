@@ -1,7 +1,6 @@
 import { notLoggedIn } from "../../../auth/session.ts";
-import { AuthError, reasonOf, systemErrorCode, hint } from "../../../base/errors.ts";
-import { runGit } from "../../../platform/git.ts";
-import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
+import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
+import { configureGit, gitHelper, gitSetups } from "../../git-helper.ts";
 import type { GitSetup } from "../../json-output.ts";
 
 export const setupGit: Command = defineCommand({
@@ -9,36 +8,27 @@ export const setupGit: Command = defineCommand({
   description:
     "Make git use the login for repositories of the service: writes a credential helper for its address, and no other, to your git " +
     "configuration. With --profile, git always uses that profile; otherwise, the one in use.",
-  options: { ...profileOption, ...jsonOption },
+  options: {
+    undo: { type: "boolean", help: "remove what this command wrote, for every address" },
+    ...profileOption,
+    ...jsonOption,
+  },
   examples: [
     ["auth setup-git", "git clone, fetch and push with the login"],
     ["auth setup-git --profile work", "with the login of the profile work"],
+    ["auth setup-git --undo", "git as it was before"],
   ],
-  async run({ app, identity, out }, values) {
+  async run(context, values) {
+    if (values.undo) return undo(context, values.json === true);
+    const { app, identity, out } = context;
     const { name, profile } = await app.profileInUse();
     if (profile === undefined) throw notLoggedIn(name);
     const { origin, pathname } = new URL(profile.service);
-    const helper = `!${identity.command} auth git-credential${values.profile === undefined ? "" : ` --profile ${values.profile}`}`;
-    const configure = (how: "--replace-all" | "--add", name: string, value: string): Promise<string> =>
-      runGit(["config", "--global", how, `credential.${origin}.${name}`, value]);
-    try {
-      // The empty one first: what was set up before it, such as a helper that stores, is not asked for this address.
-      await configure("--replace-all", "helper", "");
-      await configure("--add", "helper", helper);
-      if (pathname !== "/") await configure("--replace-all", "useHttpPath", "true");
-    } catch (cause) {
-      const missing = systemErrorCode(cause) === "ENOENT";
-      throw new AuthError(
-        "configuration_invalid",
-        missing ? "git is not installed, or not in PATH" : `git rejected the configuration (${reasonOf(cause)})`,
-        {
-          hint: missing
-            ? "Install git, then run the command again"
-            : hint`To see its configuration: ${{ run: ["git", "config", "--global", "--list"] }}`,
-          cause,
-        },
-      );
-    }
+    const helper = gitHelper(identity, values.profile);
+    // The empty one first: what was set up before it, such as a helper that stores, is not asked for this address.
+    await configureGit(app.env, "--replace-all", `credential.${origin}.helper`, "");
+    await configureGit(app.env, "--add", `credential.${origin}.helper`, helper);
+    if (pathname !== "/") await configureGit(app.env, "--replace-all", `credential.${origin}.useHttpPath`, "true");
     const answer: GitSetup = { url: origin, helper };
     if (values.json) out.json(answer);
     else
@@ -47,3 +37,16 @@ export const setupGit: Command = defineCommand({
       );
   },
 });
+
+/** Removes the entries that {@link setupGit} has written and no other: the user may have added some for the same address. */
+async function undo({ app, out }: Context, json: boolean): Promise<void> {
+  const setups = await gitSetups(app);
+  for (const { origin, helper } of setups) {
+    await configureGit(app.env, "--fixed-value", "--unset-all", `credential.${origin}.helper`, helper);
+    await configureGit(app.env, "--unset-all", `credential.${origin}.helper`, "^$");
+    await configureGit(app.env, "--unset-all", `credential.${origin}.useHttpPath`, "^true$");
+  }
+  if (json) return out.json({ removed: setups.map(({ origin: url, helper }): GitSetup => ({ url, helper })) });
+  if (setups.length === 0) return out.answer("git does not ask this program for any address.");
+  out.done(`git no longer asks this program for ${setups.map(({ origin }) => origin).join(", ")}.`);
+}

@@ -12,6 +12,7 @@ export const token: Command = defineCommand({
       value: "SECONDS",
       help: "how long the token must remain valid",
     },
+    rejected: { type: "boolean", help: "replace the refused token on standard input, once" },
     header: { type: "boolean", help: "print it as a header, Authorization: Bearer …, for curl's -H @-" },
     ...profileOption,
     ...jsonOption,
@@ -25,6 +26,10 @@ export const token: Command = defineCommand({
       ({ command }) => `${command} auth token --header | curl -H @- https://service.example/api/v1/me`,
       "the same, without the token in any process's arguments",
     ],
+    [
+      ({ command }) => `printf %s "$TOKEN" | ${command} auth token --rejected`,
+      "a new token, after a service has refused the one before",
+    ],
     ["auth token --min-validity 600", "a token that is valid for ten more minutes"],
   ],
   async run({ app, out, signal }, values) {
@@ -35,8 +40,15 @@ export const token: Command = defineCommand({
       );
     const shown = (token: string): string => (values.header ? `Authorization: Bearer ${token}` : token);
     if (out.isAnswerShown) out.warn("this is a secret: anyone who has it can act as you until it expires");
+    const rejected = values.rejected
+      ? (await (await import("../../input.ts")).readStandardInput(signal, 64 * 1024)).toString("utf8").trim()
+      : undefined;
     const minValidityMs = 1000 * (values["min-validity"] ?? 0);
-    const { token: accessToken, expiresAt, tokenType } = await app.tokens().getToken({ minValidityMs, signal });
+    const {
+      token: accessToken,
+      expiresAt,
+      tokenType,
+    } = await app.tokens().getToken({ minValidityMs, signal, ...(rejected && { rejected }) });
     const leftMs = (expiresAt ?? Infinity) - app.clock.now();
     if (leftMs < minValidityMs)
       out.warn(

@@ -1,0 +1,43 @@
+import { targetOf } from "../../../http/token-target.ts";
+import { isJsonObject, parseJson, textOf } from "../../../http/json-members.ts";
+import { defineCommand, profileOption, usageError, type Command } from "../../command.ts";
+import { credentialOf, serviceOf } from "../../credential.ts";
+import { readStandardInput } from "../../input.ts";
+import type { BazelCredential } from "../../json-output.ts";
+
+/** Bazel's credential helper protocol (EngFlow's credential-helper-spec): `get`, with the address as JSON on standard input. */
+export const bazelCredential: Command = defineCommand({
+  usage: "auth bazel-credential get",
+  description:
+    "A credential helper for Bazel: answers with a header for an address on the service, and with none for any other. " +
+    "Bazel keeps it until it expires.",
+  options: { ...profileOption },
+  arguments: [1, 1],
+  choices: ["get"],
+  examples: [
+    [
+      ({ command }) => `printf '#!/bin/sh\\nexec ${command} auth bazel-credential "$@"\\n' > ~/bin/bazel-credential`,
+      "the program that Bazel looks for",
+    ],
+    [
+      ({ command }) => `echo '{"uri":"https://service.example/cache"}' | ${command} auth bazel-credential get`,
+      "show what Bazel would get",
+    ],
+  ],
+  async run(context, _values, [action]) {
+    if (action !== "get") throw usageError(`"${action}" is not an action`, "The only one is get");
+    const asked = parseJson((await readStandardInput(context.signal, 64 * 1024)).toString("utf8"));
+    const uri = isJsonObject(asked) ? textOf(asked["uri"]) : undefined;
+    if (uri === undefined) throw usageError('standard input is not JSON with a "uri"', "Let Bazel run it");
+    const service = await serviceOf(context.app);
+    // S-001: with a pattern of Bazel's such as *.example, any host may ask.
+    if (service === undefined || !URL.canParse(uri) || !targetOf(uri, service).isService)
+      return context.out.jsonLine({});
+    const { token, expiresAt } = await credentialOf(context);
+    const answer: BazelCredential = {
+      headers: { Authorization: [`Bearer ${token}`] },
+      ...(expiresAt !== undefined && { expires: new Date(expiresAt).toISOString() }),
+    };
+    context.out.jsonLine(answer);
+  },
+});

@@ -1,0 +1,59 @@
+import { hint } from "../../../base/errors.ts";
+import { credentialOf, serviceOf } from "../../credential.ts";
+import { defineCommand, profileOption, usageError, type Command } from "../../command.ts";
+import { readStandardInput } from "../../input.ts";
+import type { DockerCredential } from "../../json-output.ts";
+
+/** docker-credential-helpers' protocol: the action is the argument, the registry is on standard input, the answer is JSON. */
+export const dockerCredential: Command = defineCommand({
+  usage: "auth docker-credential get|list|store|erase",
+  description:
+    "A credential helper for Docker, Podman and Skopeo: answers with an access token for a registry on the host of the service, " +
+    "and for no other. Nothing is stored.",
+  options: {
+    username: {
+      type: "string",
+      value: "NAME",
+      help: "user name that the registry wants with a token (default: oauth2)",
+    },
+    ...profileOption,
+  },
+  arguments: [1, 1],
+  choices: ["get", "list", "store", "erase"],
+  examples: [
+    ["auth docker-credential list", "show the registry that gets a token"],
+    [({ command }) => `echo service.example | ${command} auth docker-credential get`, "show what Docker would get"],
+  ],
+  async run(context, values, [action]) {
+    const { app, out, signal } = context;
+    const { username = "oauth2" } = values;
+    const service = await serviceOf(app);
+    // A registry is a whole host: one that the service shares with others may be a neighbor's (S-001).
+    const ours = service !== undefined && new URL(service).pathname === "/" ? new URL(service).host : undefined;
+    if (action === "list") return out.jsonLine(ours === undefined ? {} : { [ours]: username });
+    if (action !== "get" && action !== "store" && action !== "erase")
+      throw usageError(`"${action}" is not an action`, "One of get, list, store, erase");
+    const registry = (await readStandardInput(signal, mostBytes)).toString("utf8").trim();
+    // "docker logout" is about what Docker stored, and there is nothing.
+    if (action === "erase") return;
+    if (action === "store")
+      throw usageError("there is nothing to store: the login gives the token", hint`Run: ${{ command: "auth login" }}`);
+    if (ours === undefined || hostOf(registry) !== ours) {
+      // By these words the clients know that there is no error, but no answer (docker-credential-helpers, credentials/error.go).
+      out.answer("credentials not found in native keychain");
+      return 1;
+    }
+    const { token } = await credentialOf(context);
+    const answer: DockerCredential = { ServerURL: registry, Username: username, Secret: token };
+    out.jsonLine(answer);
+  },
+});
+
+/** Of a registry as the clients name it: a host, or an address as in `https://registry.example/v1/`. */
+function hostOf(registry: string): string | undefined {
+  const address = /^https?:\/\//.test(registry) ? registry : `https://${registry}`;
+  return URL.canParse(address) ? new URL(address).host : undefined;
+}
+
+/** A host is short, and so is what "docker login" sends. */
+const mostBytes = 16 * 1024;
