@@ -162,8 +162,9 @@ test("auth setup-git makes git ask this tool, and nothing else, for the service'
     env: at.env as NodeJS.ProcessEnv,
   });
   const { origin } = new URL(at.saas.url);
-  for (const _ of [1, 2])
-    assert.deepEqual(await at.run("auth setup-git"), {
+  // In this process the home is another than that of the environment which the command is given.
+  for (const way of ["run", "here"] as const)
+    assert.deepEqual(await at[way]("auth setup-git"), {
       code: 0,
       signal: null,
       stdout: `✓ git uses the login of the profile in use for ${origin}.\n`,

@@ -220,7 +220,7 @@ test("every command of auth with --json prints what a type of the package descri
   await check("auth team");
   await check("auth refresh");
   await check("auth doctor");
-  await check("auth setup-git", "", { GIT_CONFIG_GLOBAL: join(at.folder, "gitconfig") });
+  await check("auth setup-git");
   await check("auth logout");
   await check("auth logout", "--all");
   assertMembers(JSON.parse((await at.here("auth login --explain --json")).stdout), explanation, "auth login --explain");
