@@ -1,7 +1,7 @@
 // `npm run bench [-- --json | --markdown]`: installs and builds what is needed, then measures, and judges the limits by the clock.
 import { join } from "node:path";
-import { installPeers, prepare, root, runScript } from "./setup.js";
+import { install, prepare, root, runScript } from "./setup.js";
 
 prepare();
-installPeers(join(root, "test", "peers"));
+install(join(root, "test", "peers"));
 process.exitCode = runScript("bench/run.ts");

@@ -1,13 +1,15 @@
 // `npm run test:peers [-- FILE…]`: the tests against programs of others: a certified OpenID provider, a real browser, a real key
 // ring, another's QR decoder, Windows as Wine plays it. They have dependencies of their own, which are installed here.
 import { execFileSync } from "node:child_process";
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { installPeers, prepare, root, runTests } from "./setup.js";
+import { chosen, filesBelow, runTests } from "./runner.js";
+import { install, prepare, root } from "./setup.js";
 
+const peers = join("test", "peers");
+const isHere = (path) => !path.startsWith(join(peers, "runtimes"));
+const tests = chosen(filesBelow(peers).filter(isHere));
 prepare();
-const folder = join(root, "test", "peers");
-installPeers(folder);
+install(join(root, peers));
 // Only now: the types of others are there.
 execFileSync(
   process.execPath,
@@ -15,8 +17,4 @@ execFileSync(
   { stdio: "inherit" },
 );
 
-const named = process.argv.slice(2);
-const found = readdirSync(folder)
-  .filter((name) => name.endsWith(".test.ts"))
-  .map((name) => join("test", "peers", name));
-process.exitCode = runTests(named.length > 0 ? named : found);
+process.exitCode = await runTests(tests);

@@ -3,14 +3,14 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { installPeers, prepare, root, runTests, testFiles } from "./setup.js";
+import { chosen, runTests, testFiles } from "./runner.js";
+import { install, prepare, root } from "./setup.js";
 
+const tests = chosen(testFiles());
 prepare();
 const folder = join(root, "test", "peers", "runtimes");
-installPeers(folder);
+install(folder);
 
-const named = process.argv.slice(2);
-const files = named.length > 0 ? named : testFiles();
 // What is a matter of chance and is tried thirty times by `npm test` is tried a few times here.
 const env = { KILL_ROUNDS: "8", ...process.env };
 const { devDependencies } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
@@ -18,8 +18,8 @@ for (const name of Object.keys(devDependencies).filter((name) => name.startsWith
   const node = join(folder, "node_modules", name, "bin", "node");
   console.log(`\n${name}: ${execFileSync(node, ["--version"], { encoding: "utf8" }).trim()}`);
   // The tests start the command with their own `process.execPath`, so it runs on the same Node.
-  if (runTests(files, { node, reporter: "dot", env }) !== 0) process.exitCode = 1;
+  if ((await runTests(tests, { node, reporter: "dot", env })) !== 0) process.exitCode = 1;
 }
 
-if (named.length === 0 && runTests([join("test", "peers", "runtimes", "bun-and-deno.test.ts")]) !== 0)
+if (process.argv.length === 2 && (await runTests([join("test", "peers", "runtimes", "bun-and-deno.test.ts")])) !== 0)
   process.exitCode = 1;

@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
 import { bin } from "../helpers/command.ts";
 import { runHere } from "../helpers/command-here.ts";
@@ -29,7 +27,7 @@ for (const columns of [80, 60]) {
   test(`on a terminal of ${columns} columns text, help, tables and hints break between words`, {
     skip: noTmux,
   }, async (t) => {
-    const folder = mkdtempSync(join(tmpdir(), "sk"));
+    const folder = mkdtempSync("/tmp/sk");
     t.after(() => rmSync(folder, { recursive: true }));
     // A path that is longer than a line is the one thing that a terminal may break.
     const { saas, env } = await scene(t, {}, { SPEC_KITTY_CONFIG_DIR: folder });

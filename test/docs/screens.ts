@@ -60,7 +60,8 @@ export async function record(
 ): Promise<string[]> {
   const saas = await startFakeSaas({ accessTokenSeconds: 3600 });
   t.after(() => saas.close());
-  const folder = scratchFolder(t);
+  // As long on every machine: its lines break where they do in the picture.
+  const folder = scratchFolder(t, "/tmp");
   const program = join(folder, "spec-kitty");
   writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${bin}' "$@"\n`);
   chmodSync(program, 0o755);

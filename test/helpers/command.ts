@@ -50,8 +50,8 @@ export function machineKeyIn(folder: string, more: Partial<MachineKeyOptions> = 
 }
 
 /** A folder that is gone after the test. */
-export function scratchFolder(t: Pick<TestContext, "after">): string {
-  const folder = mkdtempSync(join(tmpdir(), "spec-kitty-test-"));
+export function scratchFolder(t: Pick<TestContext, "after">, below: string = tmpdir()): string {
+  const folder = mkdtempSync(join(below, "spec-kitty-test-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }

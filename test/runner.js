@@ -1,0 +1,140 @@
+// Runs test files with Node's runner, in a home and a temporary folder of their own, and looks at what they leave.
+import { spawn } from "node:child_process";
+import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { root, typescript } from "./setup.js";
+
+/** Every test file. Those of test/peers are run by themselves: they have dependencies of their own. */
+export function testFiles() {
+  return filesBelow("test").filter((path) => !path.startsWith(join("test", "peers")));
+}
+
+/** The test files below a folder, from the package's own. */
+export function filesBelow(folder) {
+  const entries = readdirSync(join(root, folder), { withFileTypes: true });
+  return entries.flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return entry.name === "node_modules" ? [] : filesBelow(path);
+    return path.endsWith(".test.ts") ? [path] : [];
+  });
+}
+
+/**
+ * What the command line asks for: options of Node's runner, with an `=` before their value, and files.
+ *
+ * @param files - those that are run when none is named
+ */
+export function chosen(files) {
+  const args = process.argv.slice(2);
+  const named = args.filter((arg) => !arg.startsWith("-")).flatMap((name) => filesOf(name, files));
+  return [...args.filter((arg) => arg.startsWith("-")), ...(named.length > 0 ? named : files)];
+}
+
+/** A name that stands for no test must not look like tests that have passed. */
+function filesOf(name, files) {
+  const path = relative(root, resolve(name));
+  if (path.endsWith(".test.ts") && existsSync(join(root, path))) return [path];
+  const below = files.filter((file) => file.startsWith(join(path, "/")));
+  if (below.length > 0) return below;
+  console.error(`error: there is no test in "${name}"`);
+  process.exit(1);
+}
+
+/**
+ * Runs test files, one more at once than there are processors, since tests also wait. The runner's own default leaves a processor idle.
+ *
+ * @param args - see {@link chosen}; the options take precedence over those here
+ * @returns the exit code
+ */
+export async function runTests(args, { node = process.execPath, reporter = "spec", env = process.env } = {}) {
+  const scratch = realpathSync(mkdtempSync(join(tmpdir(), "tests-")));
+  const [home, temporary] = ["home", "tmp"].map((name) => join(scratch, name));
+  for (const folder of [home, temporary]) mkdirSync(folder);
+  // Whatever the mask is: some tests act as another user, who has to get to what is made there for them.
+  for (const folder of [scratch, temporary]) chmodSync(folder, 0o755);
+  const sources = ["bin", "src", "test"];
+  const states = () =>
+    new Map([...stateOf(home, "~"), ...sources.flatMap((name) => stateOf(join(root, name), name, isSource))]);
+  const before = states();
+  try {
+    const code = await runNode(node, args, reporter, { ...withoutSettings(env), ...places(home, temporary) });
+    const after = states();
+    const all = [...new Set([...before.keys(), ...after.keys()])];
+    const changed = all.filter((path) => before.get(path) !== after.get(path)).sort();
+    if (changed.length === 0) return code;
+    console.error(
+      `error: these are outside the tests' scratch folders, and changed while they ran:\n${changed.join("\n")}`,
+    );
+    return 1;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+function runNode(node, args, reporter, env) {
+  const options = args.filter((arg) => arg.startsWith("-"));
+  const child = spawn(
+    node,
+    [
+      ...typescript,
+      "--import",
+      new URL("time-limit.ts", import.meta.url).href,
+      "--require",
+      fileURLToPath(new URL("quick-fetch.cjs", import.meta.url)),
+      "--test",
+      `--test-concurrency=${availableParallelism() + 1}`,
+      ...(options.some((option) => option.startsWith("--test-reporter")) ? [] : [`--test-reporter=${reporter}`]),
+      ...options,
+      ...args.filter((arg) => !options.includes(arg)),
+    ],
+    { cwd: root, stdio: "inherit", env },
+  );
+  // A terminal interrupts both: this process is still to remove the folders.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => resolve(code ?? 1));
+  });
+}
+
+/** An environment without what a person or a program has set for git, proxies and the command itself. */
+function withoutSettings(env) {
+  const isSetting = (name) => /^(GIT|XDG|SPEC_KITTY)_|^(https?|all|no)_proxy$/i.test(name);
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !isSetting(name)));
+}
+
+/** What tells a program where to keep things. */
+function places(home, temporary) {
+  return {
+    HOME: home,
+    USERPROFILE: home,
+    APPDATA: join(home, "AppData", "Roaming"),
+    LOCALAPPDATA: join(home, "AppData", "Local"),
+    TMPDIR: temporary,
+    TMP: temporary,
+    TEMP: temporary,
+    npm_config_cache: join(temporary, "npm"),
+    // Tests talk to nobody outside, and every process would read the machine's certificates first.
+    NODE_EXTRA_CA_CERTS: undefined,
+  };
+}
+
+/** Not what is installed, and not what editors keep. */
+function isSource(name) {
+  return name !== "node_modules" && !name.startsWith(".");
+}
+
+/** Every file and folder below one, by its path with another name for that folder, and with what differs once it is written. */
+function stateOf(folder, name, isCounted = () => true) {
+  return readdirSync(folder)
+    .filter(isCounted)
+    .flatMap((entry) => {
+      const [path, shown] = [join(folder, entry), `${name}/${entry}`];
+      const status = lstatSync(path);
+      const { mode, size, mtimeMs } = status;
+      if (status.isDirectory()) return [[shown, `${mode}`], ...stateOf(path, shown, isCounted)];
+      return [[shown, `${mode} ${size} ${mtimeMs}`]];
+    });
+}
