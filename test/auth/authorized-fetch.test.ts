@@ -7,6 +7,7 @@ import { inspect } from "node:util";
 import { createApp } from "../../src/app/app.ts";
 import { createAuthorizedFetch } from "../../src/auth/authorized-fetch.ts";
 import { AuthError, NotAuthenticatedError, ServiceError } from "../../src/base/errors.ts";
+import { systemClock } from "../../src/platform/clock.ts";
 import type { FakeRequest } from "../fake-saas/http.ts";
 import { authorized, type Authorized } from "../helpers/authorized.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
@@ -213,6 +214,7 @@ test("a token from the environment is sent as is, and its 401 comes back", async
   }).tokens();
   const fetchWith = createAuthorizedFetch({ tokens, clock: world.clock, fetch });
   assert.equal((await fetchWith(path)).status, 401);
+  assert.equal(requestsTo(world).length, 1, "there is no other token to send it with");
   world.saas.faults.next(path, { status: 401, body: { error: "session_invalid" } });
   await assert.rejects(
     fetchWith(path),
@@ -228,6 +230,15 @@ test("S-001 an absolute address elsewhere gets no token, and what it answers tou
   assert.equal((await world.fetch(new Request(`${url}/x`))).status, 401);
   assert.deepEqual(authorizations, [undefined, undefined]);
   assert.ok(await world.stored());
+});
+
+test("a request to another address needs no login", async (t) => {
+  const { url } = await stranger(t);
+  const nobody = (): Promise<never> => Promise.reject(new NotAuthenticatedError("not logged in"));
+  const tokens = { service: async () => "https://service.example", getCredential: nobody, sessionRefused: nobody };
+  const fetchWith = createAuthorizedFetch({ tokens, clock: systemClock, fetch });
+  assert.equal((await fetchWith(url)).status, 200);
+  await assert.rejects(fetchWith("/x"), NotAuthenticatedError);
 });
 
 test("S-001 a redirect to another origin loses the token, and the 401 there touches no session", async (t) => {
@@ -351,9 +362,9 @@ test("what may be repeated is repeated after 429, 5xx and no answer, 2 times at 
   assert.equal((await world.fetch(path)).status, 200);
   assert.deepEqual(world.clock.sleeps, [1000, 2000]);
 
-  world.saas.faults.always(path, { status: 500, body: "broken" });
+  for (const body of ["broken", "still broken", "broken for good"]) world.saas.faults.next(path, { status: 500, body });
   const last = await world.fetch(path, { method: "DELETE" });
-  assert.deepEqual([last.status, await last.text()], [500, "broken"]);
+  assert.deepEqual([last.status, await last.text()], [500, "broken for good"]);
   assert.equal(requestsTo(world).length, 6);
 });
 

@@ -4,7 +4,8 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import { typescript } from "../helpers/command.ts";
-import { AuthError, evidence, reasonOf, systemErrorCode } from "../../src/base/errors.ts";
+import { AuthError, evidence, isTransient, reasonOf, systemErrorCode } from "../../src/base/errors.ts";
+import { Secret } from "../../src/base/secret.ts";
 
 const missing = ((): unknown => {
   try {
@@ -75,4 +76,28 @@ test("S-005 an error that nobody catches crashes its program without showing wha
   assert.equal(status, 1);
   assert.match(stderr, /AuthError: cannot reach it[^]*Error: round[^]*got \[secret\][^]*HPE_INVALID_CONSTANT/);
   assert.doesNotMatch(stderr.replace(program, ""), /hunter2hunter2/);
+});
+
+test("S-005 a secret in the words of a cause is neither in the cause that is kept nor in what --debug prints", () => {
+  const secret = new Secret("rt_quoted-by-a-library");
+  const quoting = new TypeError(`cannot send ${secret.reveal()}`);
+  const { cause } = new AuthError("network_unavailable", "cannot reach it", { cause: quoting });
+  assert.equal(cause instanceof Error && cause.message, "cannot send [secret]");
+  // An error of somebody else's, which nothing has looked at.
+  assert.match(evidence(quoting), /^TypeError: cannot send \[secret\]\n/);
+  assert.doesNotMatch(evidence(quoting), /rt_/);
+});
+
+test("S-004 no answer, a service that cannot work now and a lock that is held may pass; nothing else does", () => {
+  const passing = ["network_unavailable", "service_unavailable", "lock_unavailable"] as const;
+  const lasting = [
+    "session_ended",
+    "not_authenticated",
+    "service_rejected",
+    "storage_unwritable",
+    "timed_out",
+  ] as const;
+  for (const code of passing) assert.ok(isTransient(new AuthError(code, "x")), code);
+  for (const code of lasting) assert.ok(!isTransient(new AuthError(code, "x")), code);
+  assert.ok(!isTransient(Object.assign(new Error("x"), { code: "network_unavailable" })));
 });

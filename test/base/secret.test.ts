@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { AuthError } from "../../src/base/errors.ts";
 import { redact, Secret } from "../../src/base/secret.ts";
 import { form, serviceFailure } from "../../src/http/request.ts";
@@ -19,6 +21,31 @@ test("S-005 a secret is not shown in any of the ways in which a program prints v
   assert.equal(secret.reveal(), "rt_very-secret-value");
 });
 
+test("S-006 only the whole value of a secret is the same: not its beginning, its end, a part of it or more than it", () => {
+  const value = "0123456789abcdef";
+  const secret = new Secret(value);
+  assert.ok(secret.matches(value) && secret.equals(new Secret(value)));
+  for (const other of ["", "0", "0123456789abcde", "123456789abcdef", "789", `${value}0`, "0123456789abcdeF"]) {
+    assert.equal(secret.matches(other), false, other);
+    assert.equal(secret.equals(new Secret(other)), false, other);
+    assert.equal(new Secret(other).equals(secret), false, other);
+  }
+});
+
+test("S-005 a secret is replaced as long as one object holds it, and forgotten when none does", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const kept = new Secret("at_held-by-two-objects");
+  (() => [new Secret(kept.reveal()), new Secret("at_held-by-nobody")])();
+  // What becomes of objects is told in turns of the event loop after they were collected.
+  for (let turns = 0; redact("at_held-by-nobody") === "[secret]"; turns += 1) {
+    assert.ok(turns < 200, "a secret that nobody holds is still looked for");
+    collect();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(redact(`sent ${kept.reveal()}`), "sent [secret]");
+});
+
 test("S-005 a secret that a server quotes is not in the message of an error, however it is spelled there", () => {
   const secret = new Secret('rt/with "quotes" & more');
   const echoes = [secret.reveal(), encodeURIComponent(secret.reveal()), JSON.stringify({ sent: secret.reveal() })];
@@ -30,6 +57,7 @@ test("S-005 a secret that a server quotes is not in the message of an error, how
     assert.doesNotMatch(message, /with|quotes/);
     assert.match(message, /\[secret\]/);
   }
+  assert.equal(redact(echoes.join(" and ")), '[secret] and [secret] and {"sent":"[secret]"}', "each time it is there");
   assert.equal(redact("nothing of it is here"), "nothing of it is here");
 });
 
@@ -58,6 +86,8 @@ test("S-005 a secret is replaced before a long text of a service is cut, so that
     for (const shown of [failure.message, failure.error ?? "", inspect(failure, { customInspect: false })])
       assert.doesNotMatch(shown, /rt_|x[r_]|\\x1b|\u001b/, String(before));
   }
+  const { message } = new AuthError("service_rejected", "x".repeat(1_985) + secret.reveal());
+  assert.doesNotMatch(message, /rt_/);
 });
 
 test("a session that was read many times does not make errors slow", () => {

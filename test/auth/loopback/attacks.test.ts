@@ -159,6 +159,14 @@ test("S-006 a peer that sends one byte a second does not delay the genuine callb
   assert.equal(await ended, "", "it is cut off at the end");
 });
 
+test("S-006 of more silent sockets than any browser opens, the oldest is cut off without an answer", async () => {
+  const listener = await listen();
+  const oldest = heard(await open(portOf(listener)));
+  await Promise.all(Array.from({ length: 64 }, () => open(portOf(listener))));
+  assert.equal(await oldest, "");
+  await listener.close();
+});
+
 test("S-006 200 silent sockets do not lock the browser out, and do not outlive the login", async () => {
   const listener = await listen();
   const sockets = await Promise.all(Array.from({ length: 200 }, () => open(portOf(listener))));

@@ -34,6 +34,8 @@ test("S-009 what a browser is started with holds neither state nor the service's
     [first.status, first.headers["location"], first.headers["cache-control"], first.headers["referrer-policy"]],
     [303, service, "no-store", "no-referrer"],
   );
+  assert.match(new URL(address).pathname, /^\/start\/[\w-]{22}$/, "nobody can guess it");
+  assert.notEqual(new URL((await started(t)).address).pathname, new URL(address).pathname);
   assert.match(String(first.headers["set-cookie"]), /^login-\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax$/);
 });
 

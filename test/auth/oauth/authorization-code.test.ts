@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   authorizationRequest,
   authorizationResponse,
+  createNonce,
   createState,
 } from "../../../src/auth/oauth/authorization-code.ts";
 import { Secret } from "../../../src/base/secret.ts";
@@ -19,9 +20,11 @@ const request = {
 const judge = (query: string, expected = { state, issuer }): ReturnType<typeof authorizationResponse> =>
   authorizationResponse(new URLSearchParams(query), expected);
 
-test("a state has at least 128 random bits in base64url", () => {
-  assert.match(createState().reveal(), /^[A-Za-z0-9_-]{22,}$/);
-  assert.notEqual(createState().reveal(), createState().reveal());
+test("a state and a nonce have at least 128 random bits in base64url, and no two are the same", () => {
+  for (const create of [() => createState().reveal(), createNonce]) {
+    assert.match(create(), /^[A-Za-z0-9_-]{22,}$/);
+    assert.notEqual(create(), create());
+  }
 });
 
 test("an authorization request carries the parameters of RFC 6749 §4.1.1 and RFC 7636 §4.3, with S256", () => {
@@ -81,6 +84,11 @@ const strangers: [string, string, string][] = [
   ["an empty state", "code=c0de&state=", "state missing"],
   ["a wrong state", "code=c0de&state=wrong", "state wrong"],
   ["a wrong state with an error", "error=access_denied&state=wrong", "state wrong"],
+  ["the beginning of the state", "code=c0de&state=right-stat", "state wrong"],
+  ["the end of the state", "code=c0de&state=ight-state", "state wrong"],
+  ["a part of the state", "code=c0de&state=t-s", "state wrong"],
+  ["the first character of the state", "code=c0de&state=r", "state wrong"],
+  ["the last character of the state", "code=c0de&state=e", "state wrong"],
   ["the state with a character too many", "code=c0de&state=right-state2", "state wrong"],
   ["the state in another case", "code=c0de&state=Right-State", "state wrong"],
   ["two states, the right one first", "code=c0de&state=right-state&state=wrong", "parameter repeated"],

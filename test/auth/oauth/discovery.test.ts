@@ -172,3 +172,10 @@ test("a server on this machine may have its endpoints on this machine", async ()
   );
   assert.deepEqual(found, answer);
 });
+
+test("without other instructions the issuer is compared character by character", async () => {
+  const fetch = async (): Promise<Response> => Response.json({ ...metadata, issuer: `${issuer}/` });
+  await assert.rejects(discoverAuthorizationServer(issuer, { fetch, clock: systemClock }), {
+    code: "service_answer_invalid",
+  });
+});

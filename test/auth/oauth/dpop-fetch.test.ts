@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { tokenEndpointFetch } from "../../../src/auth/oauth/dpop-fetch.ts";
+import { tokenEndpointFetch, validateTokenType } from "../../../src/auth/oauth/dpop-fetch.ts";
 import { createDpopKey, dpopThumbprint } from "../../../src/auth/oauth/dpop-proof.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { readProof } from "../../conformance/proof.ts";
@@ -239,4 +239,12 @@ test("a key does not print itself, and every key is different", () => {
   assert.equal(JSON.stringify({ key }), '{"key":"[secret]"}');
   assert.ok(key instanceof Secret);
   assert.notEqual(dpopThumbprint(createDpopKey()), dpopThumbprint(key));
+});
+
+test("tokens that are bound to a key are refused where none was offered", () => {
+  assert.throws(() => validateTokenType({ tokenType: "DPoP" }, "https://as.example"), {
+    code: "service_answer_invalid",
+  });
+  for (const binding of [{ tokenType: "DPoP", dpopKey: key }, { tokenType: "Bearer" }] as const)
+    validateTokenType(binding, "https://as.example");
 });

@@ -52,6 +52,11 @@ test("a failure is reported for its token, and the other one is revoked all the 
       ["access_token", "service_rejected"],
     ],
   );
+  const half = await revoke([new Response(), new Response("", { status: 503 })]);
+  assert.deepEqual(
+    half.results.map(({ error }) => error?.code),
+    [undefined, "service_unavailable"],
+  );
   const offline = await revoke([new TypeError("fetch failed"), new Response()]);
   assert.deepEqual(
     offline.results.map(({ error }) => error?.code),

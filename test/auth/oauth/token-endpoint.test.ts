@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defaultAuthorizationServer } from "../../../src/auth/oauth/authorization-server.ts";
-import { tokenGrant } from "../../../src/auth/oauth/token-endpoint.ts";
+import { tokenGrant, type TokenResponse } from "../../../src/auth/oauth/token-endpoint.ts";
 import type { AuthErrorCode } from "../../../src/base/errors.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
 import type { Fault } from "../../fake-saas/faults.ts";
@@ -136,3 +136,26 @@ for (const [what, fault, code, error, hint] of [
     assert.equal(saas.count("/oauth/token"), 1);
   });
 }
+
+/** What is made of an answer. */
+function grant(grant_type: string, answer: object): Promise<TokenResponse> {
+  const fetch = async (): Promise<Response> => Response.json(answer);
+  const server = defaultAuthorizationServer("https://service.example");
+  return tokenGrant(server, { grant_type, client_id: "cli_native" }, { fetch, clock: systemClock });
+}
+
+test("a lifetime of more than a century is one of a century, so that it stays in the range of dates", async () => {
+  const { expires_in, refresh_token_expires_in } = await grant("authorization_code", {
+    ...good,
+    expires_in: 1e15,
+    refresh_token_expires_in: 1e15,
+  });
+  assert.deepEqual([expires_in, refresh_token_expires_in], [3_155_760_000, 3_155_760_000]);
+});
+
+test("NFR-010 an answer to a refresh counts although members that are not tokens are damaged: the token before it is spent", async () => {
+  const damaged = { expires_in: "soon", scope: 5, session_id: [], id_token: 1, refresh_token_expires_at: "soon" };
+  const tokens = await grant("refresh_token", { ...good, ...damaged });
+  assert.deepEqual([tokens.access_token.reveal(), tokens.refresh_token?.reveal()], ["at_good", "rt_good"]);
+  await assert.rejects(grant("authorization_code", { ...good, ...damaged }), { code: unusable });
+});

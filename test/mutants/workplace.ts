@@ -1,0 +1,89 @@
+import { execFileSync } from "node:child_process";
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join, relative } from "node:path";
+import { root } from "../helpers/import-graph.ts";
+
+/** What tests run: the command, and what test/typescript.js hands out for each `.ts` file. */
+const builds: readonly { config: string; made(file: string): string | undefined }[] = [
+  {
+    config: "tsconfig.json",
+    made: (file) => (file.startsWith("src/") ? join("dist", relative("src", javaScript(file))) : undefined),
+  },
+  {
+    config: join("test", "tsconfig.run.json"),
+    made: (file) => join("node_modules", ".cache", "spec-kitty", javaScript(file)),
+  },
+];
+
+/** A changed file of the package. */
+export interface Change {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** Compiles changed files, all in one run, since the start of the compiler takes longest. @returns what it made of each, by build */
+export function compile(changes: readonly Change[], scratch: string): readonly (readonly string[])[] {
+  const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
+  const changed = join(scratch, "changed");
+  changes.forEach(({ file, text }, index) => write(join(changed, String(index), file), text));
+  write(join(scratch, "package.json"), '{ "type": "module" }');
+  const outputs = builds.map(({ config }, build) => {
+    const made = join(scratch, `made${build}`);
+    const own = { rootDir: changed, outDir: made, noCheck: true, noResolve: true, types: [] };
+    const off = {
+      noEmit: false,
+      incremental: false,
+      tsBuildInfoFile: null,
+      declaration: false,
+      isolatedDeclarations: false,
+    };
+    const options = {
+      extends: join(root, config),
+      compilerOptions: { ...own, ...off, stripInternal: false },
+      include: [changed],
+    };
+    write(join(scratch, `tsconfig${build}.json`), JSON.stringify(options));
+    execFileSync(process.execPath, [tsc, "-p", join(scratch, `tsconfig${build}.json`)], { stdio: "inherit" });
+    return made;
+  });
+  return changes.map(({ file }, index) => outputs.map((made) => join(made, String(index), javaScript(file))));
+}
+
+/** A copy of the package, with what was built of it, in which a file can be changed. */
+export class Workplace {
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+    const isCopied = (path: string): boolean => !/\/(?:\.git|node_modules)$/.test(path);
+    cpSync(root, folder, { recursive: true, filter: isCopied });
+    const installed = join(root, "node_modules");
+    mkdirSync(join(folder, "node_modules"));
+    for (const name of readdirSync(installed))
+      if (name !== ".cache") symlinkSync(join(installed, name), join(folder, "node_modules", name));
+    cpSync(join(installed, ".cache"), join(folder, "node_modules", ".cache"), { recursive: true });
+  }
+
+  /** Puts a changed file in, or with `made` undefined the original again. */
+  change({ file, text }: Change, made?: readonly string[]): void {
+    writeFileSync(join(this.folder, file), text);
+    builds.forEach((build, index) => {
+      const path = build.made(file);
+      if (path !== undefined) copyFileSync(made?.[index] ?? join(root, path), join(this.folder, path));
+    });
+  }
+}
+
+export function textOf(file: string): string {
+  return readFileSync(join(root, file), "utf8");
+}
+
+function javaScript(file: string): string {
+  return file.replace(/\.ts$/, ".js");
+}
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
