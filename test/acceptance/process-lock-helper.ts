@@ -48,8 +48,9 @@ switch (task) {
   case "wait": {
     say("ready");
     await told();
+    const since = systemClock.monotonic();
     const lock = await acquireProcessLock(path, { ...options, clock: clockThatTells(() => say("waits")) });
-    say(`got ${Date.now()}`);
+    say(`got ${Date.now()} after ${Math.round(systemClock.monotonic() - since)} ms`);
     lock.release();
     break;
   }

@@ -1,0 +1,301 @@
+// Containers and machines that share a folder: namespaces of Linux play both. What the kernel shares is one machine's; with no common file
+// system that has sockets, two namespaces know of each other as little as two machines do, and have machine id, host name and boot id
+// in common, as clones have.
+import assert from "node:assert/strict";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, test, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { systemClock, type Clock } from "../../src/platform/clock.ts";
+import { acquireProcessLock, inspectProcessLock } from "../../src/platform/process-lock/process-lock.ts";
+import { quickFetch, startCommand, typescript, type RunningCommand } from "../helpers/command.ts";
+import { accelerated, fastClock, scene, type Scene } from "../helpers/scene.ts";
+import { sessionOf, storeSession } from "../helpers/stored-session.ts";
+
+const helperFile = fileURLToPath(new URL("process-lock-helper.ts", import.meta.url));
+const running = new Set<ChildProcess>();
+after(() => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** Says the pid that everybody else sees. */
+const sayPid = "read pid rest < /proc/self/stat; echo $pid";
+const container: readonly [string, ...string[]] = [
+  "unshare",
+  "--user",
+  "--map-root-user",
+  "--mount",
+  "--pid",
+  "--fork",
+  "--kill-child",
+];
+/** Whether this user may make namespaces, and mount in them. */
+const mayUnshare =
+  spawnSync(container[0], [...container.slice(1), "mount", "-t", "proc", "proc", "/proc"]).status === 0;
+const namespaces = mayUnshare ? {} : { skip: "needs unshare(1), and the right to make user namespaces" };
+
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), "lock-namespaces-"));
+  after(() => rmSync(made, { recursive: true, force: true }));
+  return made;
+}
+
+interface Helper {
+  /** As everybody else sees it. */
+  pid: number;
+  child: ChildProcess;
+  line(): Promise<string>;
+  tell(): void;
+  ended: Promise<unknown>;
+}
+
+/** Starts process-lock-helper.ts by way of another program, after a script for the shell. */
+async function helper(
+  by: readonly string[],
+  script: string,
+  args: readonly string[],
+  nodeArgs: readonly string[] = [],
+): Promise<Helper> {
+  const node = [process.execPath, ...nodeArgs, ...typescript, helperFile, ...args];
+  const [program = "", ...rest] = [...by, "sh", "-c", `${sayPid}; ${script}; exec "$@"`, "sh", ...node];
+  const child = spawn(program, rest, { stdio: ["pipe", "pipe", "inherit"] });
+  running.add(child);
+  const ended = once(child, "exit").finally(() => running.delete(child));
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const line = async (): Promise<string> => String((await lines.next()).value);
+  return { child, ended, line, pid: Number(await line()), tell: () => child.stdin.write("\n") };
+}
+
+/** The machine's clock, which adds up what it was asked to wait: that is the same under any load. */
+function addingClock(): Clock & { waited: number } {
+  const clock = {
+    ...systemClock,
+    waited: 0,
+    sleep(ms: number, options?: Parameters<Clock["sleep"]>[1]): Promise<void> {
+      clock.waited += ms;
+      return systemClock.sleep(ms, options);
+    },
+  };
+  return clock;
+}
+
+for (const [where, by, script] of [
+  ["another pid and mount namespace", container, "mount -t proc proc /proc"],
+  [
+    "another pid, host, network, IPC and mount namespace",
+    [...container, "--uts", "--net", "--ipc"],
+    "mount -t proc proc /proc && hostname elsewhere",
+  ],
+  ["a container without /proc", container, "mount -t tmpfs none /proc"],
+] as const) {
+  test(
+    `NFR-017 a holder in ${where} keeps the lock while it is stopped, and killed with -9 it is free within a second`,
+    namespaces,
+    async () => {
+      const path = join(folder(), "lock");
+      const holder = await helper(by, script, ["hold", path]);
+      assert.match(await holder.line(), /^held \d+$/);
+      process.kill(holder.pid, "SIGSTOP");
+      // Its minute is over in half a second.
+      const impatient = acquireProcessLock(path, { clock: fastClock(120), timeoutMs: 60_000 });
+      await assert.rejects(impatient, { code: "lock_unavailable" });
+      assert.equal((await inspectProcessLock(path))?.state, "running");
+      process.kill(holder.pid, "SIGCONT");
+      const clock = addingClock();
+      const next = acquireProcessLock(path, { clock, timeoutMs: 30_000 });
+      process.kill(holder.pid, "SIGKILL");
+      await holder.ended;
+      const before = clock.waited;
+      (await next).release();
+      assert.ok(clock.waited - before < 1_000, `waited ${clock.waited - before} ms`);
+    },
+  );
+}
+
+test(
+  "NFR-017 processes in four pid and host namespaces and outside that add under the lock lose no addition",
+  namespaces,
+  async () => {
+    const at = folder();
+    const number = join(at, "number");
+    writeFileSync(number, "0");
+    const all = await Promise.all(
+      Array.from({ length: 4 }, (_, n) =>
+        helper([...container, "--uts"], `mount -t proc proc /proc && hostname host-${n}`, [
+          "count",
+          join(at, "lock"),
+          number,
+          "10",
+        ]),
+      ),
+    );
+    for (const { ended } of all) assert.deepEqual(await ended, [0, null]);
+    assert.equal(readFileSync(number, "utf8"), "40");
+    assert.deepEqual(readdirSync(at), ["number"]);
+  },
+);
+
+/** Starts `auth token` in a container with a host name of its own. */
+function tokenIn(t: TestContext, { env }: Scene, host: string): RunningCommand {
+  const script = 'mount -t proc proc /proc && hostname "$0" && exec "$@"';
+  const runtime: [string, ...string[]] = [
+    ...container,
+    "--uts",
+    "sh",
+    "-c",
+    script,
+    host,
+    process.execPath,
+    "--require",
+    quickFetch,
+  ];
+  return startCommand(t, ["auth", "token"], env, { runtime });
+}
+
+test(
+  "FR-010 NFR-009 commands in four pid and host namespaces with the same expired session refresh once, and all get the same token",
+  namespaces,
+  async (t) => {
+    const stage = await scene(t);
+    await storeSession(stage.saas, stage.env, sessionOf(stage.saas));
+    const hosts = ["one", "two", "three", "four"];
+    const results = await Promise.all([...hosts, ...hosts, ...hosts].map((host) => tokenIn(t, stage, host).ended));
+    assert.deepEqual([...new Set(results.map(({ code }) => code))], [0], results.map(({ stderr }) => stderr).join(""));
+    assert.equal(new Set(results.map(({ stdout }) => stdout)).size, 1);
+    const { refreshes, reuses } = stage.saas.counters;
+    assert.deepEqual([refreshes, reuses, stage.saas.count("/oauth/token")], [1, 0, 1]);
+  },
+);
+
+test(
+  "NFR-017 a command that is killed in another container in the middle of its refresh keeps nobody from the next one",
+  namespaces,
+  async (t) => {
+    const stage = await scene(t);
+    await storeSession(stage.saas, stage.env, sessionOf(stage.saas));
+    stage.saas.faults.next("/oauth/token", { hang: true });
+    const killed = tokenIn(t, stage, "elsewhere");
+    await stage.saas.until(() => stage.saas.count("/oauth/token") === 1);
+    killed.child.kill("SIGKILL");
+    await killed.ended;
+    const { code, stderr } = await stage.here("auth token", {}, { clock: fastClock(0.2) });
+    assert.deepEqual([code, stderr], [0, ""], "it waited for less than the second after which it says so");
+    assert.equal(stage.saas.counters.refreshes, 1);
+  },
+);
+
+/** A folder on a file system without proof, and a way to start a process on "another machine" that sees it. */
+async function sharedFolder(): Promise<{ path: string; machine: (own: boolean) => { by: string[]; script: string } }> {
+  const at = folder();
+  const keeper = spawn(
+    "unshare",
+    ["--user", "--map-root-user", "--mount", "sh", "-c", 'mount -t ramfs none "$0" && echo mounted && read line', at],
+    { stdio: ["pipe", "pipe", "inherit"] },
+  );
+  running.add(keeper);
+  keeper.once("exit", () => running.delete(keeper));
+  await once(keeper.stdout, "data");
+  const enter = ["nsenter", "--preserve-credentials", "--user", "--mount", `--target=${keeper.pid}`];
+  return {
+    path: join(at, "lock"),
+    machine: (own) => ({
+      by: own ? [...enter, "unshare", "--mount"] : enter,
+      script: own ? "mount -t tmpfs none /dev/shm" : ":",
+    }),
+  };
+}
+
+test(
+  "NFR-017 in a folder without sockets the lock of a killed holder of this machine is free within a second too",
+  namespaces,
+  async () => {
+    const { path, machine } = await sharedFolder();
+    const here = machine(false);
+    const holder = await helper(here.by, here.script, ["hold", path]);
+    await holder.line();
+    // Time passes a fifth as fast there, so that a busy machine has five seconds.
+    const waiter = await helper(here.by, here.script, ["wait", path], accelerated(0.2));
+    assert.equal(await waiter.line(), "ready");
+    waiter.tell();
+    assert.equal(await waiter.line(), "waits");
+    process.kill(holder.pid, "SIGKILL");
+    assert.match(await waiter.line(), /^got \d+ after [1-9]?\d?\d ms$/);
+  },
+);
+
+test(
+  "NFR-017 of two machines that have id, name and boot in common neither takes the lock of the other while it lives, and each does after 30 s",
+  namespaces,
+  async () => {
+    const { path, machine } = await sharedFolder();
+    const [one, two] = [machine(true), machine(true)];
+    const holder = await helper(one.by, one.script, ["hold", path]);
+    await holder.line();
+    // Time passes three times as fast there: the holder shows life every nine seconds.
+    const waiter = await helper(two.by, two.script, ["wait", path], accelerated(3));
+    assert.equal(await waiter.line(), "ready");
+    waiter.tell();
+    assert.equal(await waiter.line(), "waits");
+    const got = waiter.line();
+    const early = await Promise.race([got, systemClock.sleep(11_000)]);
+    assert.equal(early, undefined, "33 s passed there");
+    process.kill(holder.pid, "SIGKILL");
+    const [, waited] = /^got \d+ after (\d+) ms$/.exec(await got) ?? [];
+    assert.ok(Number(waited) > 33_000, `taken after ${waited} ms`);
+  },
+);
+
+test(
+  "NFR-017 a holder that was stopped until another machine took the lock finds that out before it acts",
+  namespaces,
+  async () => {
+    const { path, machine } = await sharedFolder();
+    const [one, two] = [machine(true), machine(true)];
+    const holder = await helper(one.by, one.script, ["hold", path]);
+    await holder.line();
+    process.kill(holder.pid, "SIGSTOP");
+    const next = await helper(two.by, two.script, ["hold", path], accelerated(10));
+    assert.match(await next.line(), /^held /);
+    process.kill(holder.pid, "SIGCONT");
+    holder.tell();
+    assert.equal(await holder.line(), "still false");
+    await holder.ended;
+    next.tell();
+    assert.equal(await next.line(), "still true");
+  },
+);
+
+for (const [what, mount, says] of [
+  ["a disk that is full", "mount -t tmpfs -o size=4k,nr_inodes=2 none", /the disk is full/],
+  ["a file system that is read-only", "mount -t tmpfs -o ro none", /the file system is read-only/],
+] as const) {
+  test(`${what} is an error that says so, and no lock`, namespaces, async () => {
+    const at = folder();
+    const script = `${mount} '${at}' && "$@"; ls -A '${at}'; true`;
+    const { status, stdout, stderr } = spawnSync(
+      "unshare",
+      [
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        script,
+        "sh",
+        process.execPath,
+        ...typescript,
+        helperFile,
+        "exit",
+        join(at, "lock"),
+      ],
+      { encoding: "utf8" },
+    );
+    assert.deepEqual([status, stdout], [0, ""]);
+    assert.match(stderr, says);
+  });
+}
