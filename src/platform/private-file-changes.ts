@@ -10,18 +10,25 @@ import {
   type ReplaceOptions,
   type Reservation,
 } from "./replace-file.ts";
-import { isTrustedOwner } from "./folders-above.ts";
+import { checkFoldersAbove } from "./folders-above.ts";
 import { checkFolder, folderVariable, list, maxBytes, moveAway } from "./private-files.ts";
 
+/** Folders below none that another user can replace, as far as this process has looked: a queue is written to a thousand times a second. */
+const looked = new Set<string>();
+
 /**
- * Makes sure that a folder exists and that only this user can change it, creating it with mode 0700.
+ * Makes sure that a folder exists, that only this user can change it, and that no other user can put another in its place. It is created
+ * with mode 0700. Otherwise root in somebody else's home, as after `sudo -E`, would write wherever that user's links lead.
  *
- * @throws {@link AuthError} `storage_unsafe` when it is another user's or others may write in it,
- * `storage_unwritable` when it cannot be created
+ * @throws {@link AuthError} `storage_unsafe` when others can do that, `storage_unwritable` when it cannot be created
  */
 export function ensurePrivateFolder(path: string): void {
-  explained(path, () => makeFolder(path));
+  explained(path, () => {
+    if (!looked.has(path)) checkFoldersAbove(path);
+    makeFolder(path);
+  });
   checkFolder(path);
+  looked.add(path);
 }
 
 /** Not `recursive`: that never returns where a parent exists and making a folder in it says ENOENT all the same (/proc). */
@@ -29,30 +36,12 @@ function makeFolder(path: string): void {
   if (statSync(path, { throwIfNoEntry: false }) !== undefined) return;
   const parent = dirname(path);
   if (path !== parent) makeFolder(parent);
-  checkOwnerAbove(parent);
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
     // Another process made it just now.
     if (systemErrorCode(error) !== "EEXIST") throw error;
   }
-}
-
-/**
- * Root in somebody else's home, as after `sudo -E`, would leave folders there that their owner cannot use, and whose place that owner
- * can give to others. So nothing is created in a folder of another user's, but root's.
- */
-function checkOwnerAbove(folder: string): void {
-  const me = process.geteuid?.();
-  const { uid } = statSync(folder);
-  if (me === undefined || isTrustedOwner(uid)) return;
-  throw new AuthError(
-    "storage_unsafe",
-    `"${folder}" belongs to another user (uid ${uid}), so nothing is created in it`,
-    {
-      hint: hint`Set ${folderVariable} to a folder that you own`,
-    },
-  );
 }
 
 /**

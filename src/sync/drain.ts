@@ -1,6 +1,8 @@
+import { dirname } from "node:path";
 import { AuthError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { ProcessLock } from "../platform/process-lock/holder.ts";
+import { ensurePrivateFolder } from "../platform/private-file-changes.ts";
 import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 import { drainArtifacts } from "./artifacts.ts";
 import type { BatchLimits } from "./batch.ts";
@@ -62,6 +64,7 @@ async function drainScope(
   report: DrainReport,
   options: DrainAccountOptions,
 ): Promise<AuthError | undefined> {
+  ensurePrivateFolder(dirname(scope.lock));
   let lock: ProcessLock | undefined;
   try {
     lock = await acquireProcessLock(scope.lock, {

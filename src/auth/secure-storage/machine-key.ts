@@ -88,10 +88,8 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
     async prepare() {
       if ((await read()) !== undefined) return;
       const { ensurePrivateFolder, replacePrivateFile } = await import("../../platform/private-file-changes.ts");
-      const { checkFoldersAbove } = await import("../../platform/folders-above.ts");
       const { acquireProcessLock } = await import("../../platform/process-lock/process-lock.ts");
       await about(variable, async () => {
-        checkFoldersAbove(dirname(path()));
         ensurePrivateFolder(dirname(path()));
         const lock = await acquireProcessLock(`${path()}.lock`, { clock, timeoutMs: 10_000 });
         try {

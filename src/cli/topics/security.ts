@@ -49,17 +49,17 @@ What is protected, and against whom:
   there only if you agreed to that issuer by name.
 - The wrong service. Tokens go to the service that issued them and nowhere else, redirects included. If it has a path, they stay below it,
   by every reading of ".." that a gateway may have. git gets one for the service's own address, and kubectl for the one cluster that it
-  was set up for.
+  was set up for, if it verifies that cluster's certificate.
 - A folder that came from somebody else. Of the files that you name in it, a link out of the folder that it is in is neither read nor
   written through; only plain files are read, up to a limit.
 - Another user who reads the process list while a login waits. The browser is started with a one-time address on the callback port,
   without the state. Once it has been opened, only that browser, which got a cookie, can complete the login; if another opens it too, the
   login ends. On Linux, connections of other users are refused, and so are those that close before their owner is known. The
   service's own address is shown in your terminal alone.
-- Another user of the machine. Files are 0600 in folders of 0700; mode and owner are checked on the open file at every read. A file that
-  is a link, or that others can read, is not used; the same holds for every event that waits. A login refuses a place that others can
-  replace: below a folder that everybody can write to (unless it is sticky) or that is another user's. Root creates nothing in another
-  user's home. Where only a group can change a folder above, it can hide what is below; "${command} auth doctor" names it. On Windows the
+- Another user of the machine. Files are 0600, in a folder that only you can change (0700 where this program has created it); mode
+  and owner are checked on the open file at every read. A file that is a link, or that others can read, is not used; the same holds for
+  every event that waits. Nothing is written in a place that others can replace: below a folder that everybody can write to (unless it is
+  sticky) or that is another user's, as for root in another user's home. Where only a group can change a folder above, it can hide what is below; "${command} auth doctor" names it. On Windows the
   access list of your profile folder keeps others out.
 - A file with a hostile name. Shell completion leaves file names to the shell, with its own quoting, and hints quote every word that you
   might paste.
@@ -87,6 +87,7 @@ What is not protected:
   it (RFC 9207), it can send your browser there and get that session.
 - A resource gets a token of the issuer that it names, with the scope that it asks for. Where that issuer does not limit tokens to one
   resource (RFC 8707), the resource can use it elsewhere: the login names both before it begins.
+- Whoever can change a cluster's entry in the kubeconfig, its certificate authority or its proxy, gets what kubectl sends there.
 - An access token that leaked is good until it expires, unless it is bound to a key (DPoP).
 - A session that was copied together with its key is a second holder of one refresh token. At a service that detects reuse, the first
   refresh by the second holder ends the session for both, which is how you notice.

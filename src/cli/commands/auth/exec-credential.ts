@@ -16,6 +16,10 @@ export const execCredential: Command = defineCommand({
     "Only the cluster of --cluster gets it, and kubectl must say which cluster asks (provideClusterInfo: true).",
   options: {
     cluster: { type: "string", value: "URL", help: "address of the one cluster that gets the token" },
+    "insecure-skip-tls-verify": {
+      type: "boolean",
+      help: "also if kubectl does not verify its certificate",
+    },
     ...profileOption,
   },
   examples: [
@@ -31,7 +35,7 @@ export const execCredential: Command = defineCommand({
   async run(context, values) {
     const info = context.app.env["KUBERNETES_EXEC_INFO"];
     // Without it, the user asks, and not a Kubernetes client.
-    if (info) checkAsker(info, values.cluster);
+    if (info) checkAsker(info, values.cluster, values["insecure-skip-tls-verify"] === true);
     let { token, expiresAt } = await credentialOf(context);
     if (info && context.app.tokenSource === undefined && context.app.isSealed && isAskedAgain(context.app, token))
       ({ token, expiresAt } = await credentialOf(context, token));
@@ -48,11 +52,11 @@ export const execCredential: Command = defineCommand({
  * The client says which version it wants, and rejects an answer of another; and which cluster it asks for. Any context of a kubeconfig
  * can name any of its users: a token must not go to a cluster because it was combined with the wrong user (S-010).
  */
-function checkAsker(text: string, cluster: string | undefined): void {
+function checkAsker(text: string, cluster: string | undefined, isUnverifiedFine: boolean): void {
   const refuse = (what: string, fix: string): AuthError =>
     new AuthError("configuration_invalid", what, { hint: `In the exec section of the kubeconfig, ${fix}` });
   const info = parseJson(text) as
-    | { apiVersion?: unknown; spec?: { cluster?: { server?: unknown } } }
+    | { apiVersion?: unknown; spec?: { cluster?: { server?: unknown; "insecure-skip-tls-verify"?: unknown } } }
     | null
     | undefined;
   const version = info?.apiVersion;
@@ -75,6 +79,12 @@ function checkAsker(text: string, cluster: string | undefined): void {
     throw refuse(
       `the cluster ${server} asks for a token that is for ${cluster}: it gets none`,
       "use a user that is set up for this cluster",
+    );
+  // Anything but false: a client that means no may say so by leaving it out.
+  if ((info?.spec?.cluster?.["insecure-skip-tls-verify"] ?? false) !== false && !isUnverifiedFine)
+    throw refuse(
+      `the client does not verify the certificate of the cluster ${server}, so anyone on the way could take the token`,
+      "give the cluster a certificate-authority instead of insecure-skip-tls-verify, or add --insecure-skip-tls-verify to args",
     );
   if (!isConfidential(new URL(server)))
     throw refuse(

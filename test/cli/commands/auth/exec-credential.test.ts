@@ -14,12 +14,12 @@ async function loggedIn(t: TestContext, leftMs = 3_600_000): Promise<Scene & { t
 const v1 = "client.authentication.k8s.io/v1";
 
 /** What a client of Kubernetes says for a cluster. */
-function askedBy(server?: string): CommandEnvironment {
+function askedBy(server?: string, more: object = {}): CommandEnvironment {
   return {
     KUBERNETES_EXEC_INFO: JSON.stringify({
       apiVersion: v1,
       kind: "ExecCredential",
-      spec: { interactive: false, ...(server !== undefined && { cluster: { server } }) },
+      spec: { interactive: false, ...(server !== undefined && { cluster: { server, ...more } }) },
     }),
   };
 }
@@ -76,4 +76,26 @@ test("S-010 exec-credential gives a token to no cluster but the one that it was 
     assert.deepEqual([code, stdout], [2, ""], `${args} ${server}`);
     assert.match(stderr, message);
   }
+});
+
+test("S-010 exec-credential gives no token to a cluster whose certificate kubectl does not verify, unless told to", async (t) => {
+  const at = await loggedIn(t);
+  const line = "auth exec-credential --cluster https://cluster.example";
+  for (const unverified of [true, "true", 1, null]) {
+    const info = askedBy("https://cluster.example", { "insecure-skip-tls-verify": unverified });
+    const { code, stdout, stderr } = await at.here(line, info);
+    if (unverified === null) {
+      assert.equal(code, 0, stderr);
+      continue;
+    }
+    assert.deepEqual([code, stdout], [2, ""]);
+    assert.match(
+      stderr,
+      /^error: the client does not verify the certificate of the cluster https:\/\/cluster\.example, so anyone on the way could take the token\nhint: .* add --insecure-skip-tls-verify to args\n$/,
+    );
+    const told = await at.here(`${line} --insecure-skip-tls-verify`, info);
+    assert.equal((JSON.parse(told.stdout) as { status: { token: string } }).status.token, at.token);
+  }
+  const verified = askedBy("https://cluster.example", { "insecure-skip-tls-verify": false });
+  assert.equal((await at.here(line, verified)).code, 0);
 });

@@ -1,0 +1,49 @@
+// What a user can do whose home root works in, as after `sudo -E`.
+import assert from "node:assert/strict";
+import { chownSync, lchownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { belongs, emitLine } from "../helpers/queue.ts";
+import { filesUnder, scene } from "../helpers/scene.ts";
+import { signIn } from "../helpers/stored-session.ts";
+
+test("S-009 root writes nothing through another user's link, by any command", {
+  skip: process.getuid?.() !== 0 && "needs root",
+}, async (t) => {
+  const { env, folder, here, saas } = await scene(t);
+  const [home, target, artifact] = [join(folder, "home"), join(folder, "roots"), join(folder, "plan.md")];
+  writeFileSync(artifact, "# Plan\n");
+  mkdirSync(home);
+  mkdirSync(target, { mode: 0o700 });
+  // Root's own session and queue are there, and the user whose home it is makes root believe that it is that home's.
+  await signIn(saas, { ...env, SPEC_KITTY_CONFIG_DIR: join(target, "spec-kitty") });
+  assert.equal((await here(emitLine, { SPEC_KITTY_CONFIG_DIR: join(target, "spec-kitty") })).code, 0);
+  symlinkSync(target, join(home, ".config"));
+  for (const path of [home, join(home, ".config")]) lchownSync(path, 12345, 12345);
+  chownSync(home, 12345, 12345);
+  const before = filesUnder(target);
+  const theirs = { HOME: home, SPEC_KITTY_CONFIG_DIR: join(home, ".config", "spec-kitty") };
+  for (const command of [
+    emitLine,
+    `sync upload ${artifact} ${belongs}`,
+    "sync now",
+    "auth login --force",
+    "auth refresh",
+    "auth switch default --here",
+    "auth team tm_acme",
+    "auth logout --force",
+  ]) {
+    const { code, stderr } = await here(command, theirs);
+    assert.equal(code, 1, `${command}\n${stderr}`);
+    assert.match(
+      stderr,
+      new RegExp(
+        `^error: [^\n]*"${home}(/.config)?" belongs to another user \\(uid 12345\\)[^\n]*\nhint: [^\n]+\n$`,
+        "m",
+      ),
+      command,
+    );
+    assert.deepEqual(filesUnder(target), before, command);
+  }
+  assert.equal(saas.counters.refreshes, 0);
+});
