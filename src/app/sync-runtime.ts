@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { originOf, queueFolder } from "./account.ts";
 import type { App } from "./app.ts";
-import { userName } from "../platform/user-name.ts";
+import { userName } from "../platform/paths.ts";
 import { nodeId } from "../sync/events.ts";
 import type { Origin } from "../sync/queue.ts";
 import { SyncRuntime, type SyncOptions } from "../sync/runtime.ts";

@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { AuthError, hint } from "../base/errors.ts";
-import { userName } from "./user-name.ts";
+import { userName } from "./paths.ts";
 
 /** A folder that users other than this one and root can change. */
 export interface OpenFolder {

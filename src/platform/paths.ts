@@ -1,4 +1,4 @@
-import { homedir } from "node:os";
+import { homedir, userInfo } from "node:os";
 import { posix, win32 } from "node:path";
 import { AuthError, hint, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
@@ -95,4 +95,13 @@ export function stateFolder(
 /** The variable that {@link stateFolder} depends on, to be named in messages. @internal */
 export function stateVariable(platform: NodeJS.Platform): string {
   return platform === "win32" ? "LOCALAPPDATA" : platform === "darwin" ? "HOME" : "XDG_STATE_HOME";
+}
+
+/** The system's name for this process's user; the user's number where it has no name, as in many containers. */
+export function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? "");
+  }
 }

@@ -1,8 +1,7 @@
 import type * as runtime from "../base/runtime-types.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import { AuthError, NotAuthenticatedError, hint, login } from "../base/errors.ts";
-import { onlyOneConnectionLeft } from "../platform/event-loop.ts";
-import { type Background, startBackground } from "./background.ts";
+import { type Background, onlyOneConnectionLeft, startBackground } from "./background.ts";
 import type { Rejection } from "./event-drain.ts";
 import type { ArtifactInput } from "./artifacts.ts";
 import type { DrainReport } from "./drain.ts";

@@ -3,7 +3,7 @@ import { hostname, tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import type { Identity } from "../../base/identity.ts";
 import type { Environment } from "../../platform/paths.ts";
-import { userName } from "../../platform/user-name.ts";
+import { userName } from "../../platform/paths.ts";
 import { machineId, newMachineHeader, type MachineKey } from "./machine-key.ts";
 import { scryptKey } from "./passphrase-key.ts";
 import { startOver, type KeySource } from "./sealed-file.ts";

@@ -1,8 +1,8 @@
-import { type AuthError, ServiceError, hint } from "../../base/errors.ts";
-import { nextLink } from "../../http/link.ts";
+import { hint } from "../../base/errors.ts";
 import { targetOf } from "../../http/token-target.ts";
 import { showAnswer } from "../api/answer.ts";
 import { objectOf, readFields, type Field } from "../api/fields.ts";
+import { invalidNext, nextPage } from "../api/next-page.ts";
 import { defineCommand, profileOption, usageError, type Command } from "../command.ts";
 import { openNamedFile, readInput } from "../input.ts";
 
@@ -126,19 +126,6 @@ export const api: Command = defineCommand({
     }
   },
 });
-
-function nextPage({ headers, url }: Response, asked: string, service: string): string | undefined {
-  const next = nextLink(headers.get("link"), url || asked);
-  if (next !== undefined && !targetOf(next, service).isService)
-    throw invalidNext(`leads away from the service, to "${next}"`);
-  return next;
-}
-
-function invalidNext(what: string): AuthError {
-  return new ServiceError("service_answer_invalid", `the link to the next page ${what}`, {
-    hint: "Get the pages one by one",
-  });
-}
 
 async function bodyOf(
   { data, input }: { data: string | undefined; input: string | undefined },

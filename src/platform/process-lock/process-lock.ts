@@ -6,7 +6,7 @@
 import { dirname, resolve } from "node:path";
 import { AuthError, systemErrorCode, hint, type Hint } from "../../base/errors.ts";
 import type { Clock } from "../clock.ts";
-import { userName } from "../user-name.ts";
+import { userName } from "../paths.ts";
 import { contendForDirectory, inspectDirectory, removeDead } from "./directory.ts";
 import { judgeBySocket, type Contender, type Judge, type LockHolder, type ProcessLock } from "./holder.ts";
 import { contendForFile, exclusiveOpenFlag, judgeByFile } from "./open-file.ts";

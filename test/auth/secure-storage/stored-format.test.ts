@@ -8,7 +8,7 @@ import { passphraseKey } from "../../../src/auth/secure-storage/passphrase-key.t
 import { SealedFile, type KeySource } from "../../../src/auth/secure-storage/sealed-file.ts";
 import { createIdentity, ownIdentity } from "../../../src/base/identity.ts";
 import { Secret } from "../../../src/base/secret.ts";
-import { userName } from "../../../src/platform/user-name.ts";
+import { userName } from "../../../src/platform/paths.ts";
 import { machineKeyIn, scratchFolder } from "../../helpers/command.ts";
 
 const scrypt = { kdf: "scrypt", N: 16384, r: 8, p: 1 };

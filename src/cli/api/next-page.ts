@@ -1,3 +1,6 @@
+import { ServiceError, type AuthError } from "../../base/errors.ts";
+import { targetOf } from "../../http/token-target.ts";
+
 const parameter = String.raw`\s*;\s*([\w!#$&+.^|~*-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s";,]*)))?`;
 
 /**
@@ -7,7 +10,7 @@ const parameter = String.raw`\s*;\s*([\w!#$&+.^|~*-]+)(?:\s*=\s*(?:"((?:[^"\\]|\
 export function nextLink(header: string | null, base: string): string | undefined {
   // A target may contain commas and semicolons, and a quoted parameter anything.
   for (const [, target = "", parameters = ""] of (header ?? "").matchAll(
-    new RegExp(`<([^>]*)>((?:${parameter})*)`, "g"),
+    new RegExp(`<([^<>]*)>((?:${parameter})*)`, "g"),
   )) {
     const [, , quoted, token = ""] =
       [...parameters.matchAll(new RegExp(parameter, "g"))].find(([, name = ""]) => name.toLowerCase() === "rel") ?? [];
@@ -15,4 +18,18 @@ export function nextLink(header: string | null, base: string): string | undefine
     if (isNext && URL.canParse(target, base)) return new URL(target, base).href;
   }
   return undefined;
+}
+
+/** The address of the next page, which must be on the service. */
+export function nextPage({ headers, url }: Response, asked: string, service: string): string | undefined {
+  const next = nextLink(headers.get("link"), url || asked);
+  if (next !== undefined && !targetOf(next, service).isService)
+    throw invalidNext(`leads away from the service, to "${next}"`);
+  return next;
+}
+
+export function invalidNext(what: string): AuthError {
+  return new ServiceError("service_answer_invalid", `the link to the next page ${what}`, {
+    hint: "Get the pages one by one",
+  });
 }

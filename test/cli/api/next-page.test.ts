@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nextLink } from "../../src/http/link.ts";
+import { nextLink } from "../../../src/cli/api/next-page.ts";
 
 const base = "https://service.example/api/things?page=1";
 
