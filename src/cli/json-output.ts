@@ -269,7 +269,7 @@ export type RunLine =
       readonly id: string;
       readonly reason: string;
       /** Whether it was refused for good; else it stays queued. */
-      readonly setAside: boolean;
+      readonly givenUp: boolean;
     };
 
 /** `sync status --json`. */
@@ -283,7 +283,7 @@ export interface SyncStatusOutput {
     readonly events: number;
     readonly artifacts: number;
     /** Refused for good, and stored with the reason. */
-    readonly setAside: number;
+    readonly givenUp: number;
   }[];
   /** The state of the service; present with `--check`. */
   readonly health?: "connected" | "authentication_failed" | "denied" | "unexpected" | "unreachable";

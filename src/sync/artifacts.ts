@@ -83,15 +83,15 @@ export async function drainArtifacts(scope: QueueScope, options: DrainOptions): 
       await queue.remove([name]);
       counts.delivered++;
     } else {
-      const dead = verdict.kind === "refused" || entry.retries >= maxRetries;
-      if (dead) queue.giveUp(entry, verdict.reason);
+      const givenUp = verdict.kind === "refused" || entry.retries >= maxRetries;
+      if (givenUp) queue.giveUp(entry, verdict.reason);
       else
         queue.retry(
           entry,
           clock.now() + retryDelayMs(entry.retries + 1, verdict.kind === "later" ? verdict.retryAfterMs : undefined),
         );
       counts.rejected++;
-      options.onRejected?.({ id: entry.id, category: undefined, reason: verdict.reason, dead });
+      options.onRejected?.({ id: entry.id, category: undefined, reason: verdict.reason, givenUp });
     }
     options.onProgress?.();
     if (verdict.kind === "later" && verdict.failure) return verdict.failure;

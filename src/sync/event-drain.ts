@@ -23,7 +23,7 @@ export interface Rejection {
   /** The reason in words. */
   reason: string;
   /** Whether it was given up and is now in the dead-letter folder; false while it waits to be tried again. */
-  dead: boolean;
+  givenUp: boolean;
 }
 
 /** How many events or artifacts a drain sent, and with which result. */
@@ -143,20 +143,20 @@ export async function drainEvents(
     for (const item of kept) {
       const verdict = verdicts.get(item.id);
       const retries = (item.retries ?? 0) + (verdict?.kind === "rejected" ? 1 : 0);
-      const dead = verdict?.kind === "rejected" && (verdict.final || retries >= maxTries);
+      const givenUp = verdict?.kind === "rejected" && (verdict.final || retries >= maxTries);
       // From here on it has a file of its own, which exists before the shared one is removed.
       const [own = entry.name] =
-        items.length > 1 ? await queue.add([{ ...item, retries: dead ? retries - 1 : retries }]) : [];
+        items.length > 1 ? await queue.add([{ ...item, retries: givenUp ? retries - 1 : retries }]) : [];
       if (verdict?.kind !== "rejected") continue;
       const single = queueEntry(own) ?? entry;
-      if (dead)
+      if (givenUp)
         queue.giveUp(
           single,
           verdict.final ? verdict.reason : `refused ${maxTries} times, most recently with: ${verdict.reason}`,
         );
       else if (items.length === 1) queue.retry(single);
       counts.rejected++;
-      options.onRejected?.({ id: item.id, category: verdict.category, reason: verdict.reason, dead });
+      options.onRejected?.({ id: item.id, category: verdict.category, reason: verdict.reason, givenUp });
     }
     if (items.length > 1 || kept.length === 0) await queue.remove([entry.name]);
   };
@@ -174,7 +174,7 @@ export async function drainEvents(
     await queue.add(items);
     queue.giveUp(entry, reason);
     counts.rejected++;
-    options.onRejected?.({ id: entry.id, category: "damaged", reason, dead: true });
+    options.onRejected?.({ id: entry.id, category: "damaged", reason, givenUp: true });
   };
 
   const pass = async (): Promise<void> => {

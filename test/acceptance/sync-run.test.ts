@@ -53,7 +53,7 @@ test("sync run --json prints a line for what was sent and for each refusal", asy
     .map((line) => JSON.parse(line) as RunLine);
   const none = { delivered: 0, duplicates: 0, pending: 0, rejected: 0 };
   assert.deepEqual(lines.slice(0, 2), [
-    { type: "rejected", id: first, reason: "no such lane", setAside: true },
+    { type: "rejected", id: first, reason: "no such lane", givenUp: true },
     { type: "sent", events: { ...none, delivered: 1, rejected: 1 }, artifacts: none, left: 0 },
   ]);
 });

@@ -64,12 +64,12 @@ test("--report writes what was refused and why, and --strict turns that into an 
   assert.equal(stdout, "✓ Sent 1 event and 0 artifacts; 2 refused, 1 still queued.\n");
   assert.equal(
     stderr,
-    `warning: ${first} was refused (no such lane) and set aside\nwarning: ${second} was refused (busy) and stays queued\n`,
+    `warning: ${first} was refused (no such lane) and given up\nwarning: ${second} was refused (busy) and stays queued\n`,
   );
   assert.deepEqual(JSON.parse(readFileSync(path, "utf8")), {
     rejections: [
-      { id: first, category: "schema_mismatch", reason: "no such lane", dead: true },
-      { id: second, reason: "busy", dead: false },
+      { id: first, category: "schema_mismatch", reason: "no such lane", givenUp: true },
+      { id: second, reason: "busy", givenUp: false },
     ],
   });
   // The dead letter is complete, with the reason next to it, and is sent once the user has moved it back.
@@ -77,7 +77,7 @@ test("--report writes what was refused and why, and --strict turns that into an 
   assert.equal((JSON.parse(text) as { event_id: string }).event_id, first);
   assert.deepEqual(queueFiles(at, /dead-letter.*\.txt$/), [[`${aside}.reason.txt`, "no such lane\n"]]);
   assert.deepEqual(
-    (await waitingScopes(at)).map(({ events, setAside }) => [events, setAside]),
+    (await waitingScopes(at)).map(({ events, givenUp }) => [events, givenUp]),
     [[1, 1]],
   );
   at.saas.judge = () => undefined;

@@ -80,7 +80,7 @@ const scope: Members<SyncStatusOutput["scopes"][number]> = {
   team: "maybe",
   events: "always",
   artifacts: "always",
-  setAside: "always",
+  givenUp: "always",
 };
 const explanation: Members<LoginExplanation> = {
   login: "always",

@@ -136,7 +136,7 @@ test("after a partial success, accepted events are removed and the others stay, 
   );
   assert.equal(waiting(), 3);
   assert.deepEqual(
-    rejections.map(({ id, category, reason, dead }) => [id, category, reason, dead]),
+    rejections.map(({ id, category, reason, givenUp }) => [id, category, reason, givenUp]),
     [
       [refused, undefined, "not now", false],
       [terminal, "project_refused", "never", true],
@@ -159,7 +159,7 @@ test("an event that is refused twenty times goes to the dead-letter folder, comp
   await runtime.flush();
   assert.equal(waiting(), 0);
   assert.deepEqual(
-    rejections.map(({ dead }) => dead),
+    rejections.map(({ givenUp }) => dead),
     [...Array.from({ length: 19 }, () => false), true],
   );
   const [reason = "", event = ""] = filesIn(folder, "events-dead-letter").sort((a, b) => b.length - a.length);
@@ -203,7 +203,7 @@ test("413 halves the batch until it is accepted, and a single event that is too 
     { events: { delivered: 8, duplicates: 0, pending: 0, rejected: 1 }, failure: undefined },
   );
   assert.deepEqual(
-    rejections.map(({ id, dead }) => [id, dead]),
+    rejections.map(({ id, givenUp }) => [id, givenUp]),
     [[ids[4], true]],
   );
   assert.equal(waiting(), 0);
@@ -221,7 +221,7 @@ test("400 without details halves the batch until the bad event is found, and the
   const { events } = await runtime.flush();
   assert.deepEqual(events, { delivered: 8, duplicates: 0, pending: 0, rejected: 1 });
   assert.deepEqual(
-    rejections.map(({ id, reason, dead }) => [id, reason, dead]),
+    rejections.map(({ id, reason, givenUp }) => [id, reason, givenUp]),
     [[ids[5], "invalid_request", false]],
   );
   assert.equal(waiting(), 1);

@@ -10,7 +10,7 @@ export const now: Command = defineCommand({
   usage: "sync now",
   description:
     "Send everything that is queued for the account in use, oldest first. What the service does not accept stays queued; " +
-    "what it will never accept is set aside with the reason, and never deleted.",
+    "what it will never accept is given up: kept with the reason, and not sent again.",
   options: {
     report: {
       type: "string",
@@ -59,8 +59,8 @@ export const now: Command = defineCommand({
       if (failure === undefined) out.done(sent);
       // What failed is not ticked off, and what was sent before that is not kept quiet.
       else if (isSent) out.say(sent);
-      for (const { id, reason, dead } of rejections.slice(0, 10))
-        out.warn(`${id} was refused (${reason}) and ${dead ? "set aside" : "stays queued"}`);
+      for (const { id, reason, givenUp } of rejections.slice(0, 10))
+        out.warn(`${id} was refused (${reason}) and ${givenUp ? "given up" : "stays queued"}`);
     }
     if (failure !== undefined) throw failure;
     return values.strict && refused > 0 ? 1 : 0;

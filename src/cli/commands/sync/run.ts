@@ -32,7 +32,7 @@ export const run: Command = defineCommand({
             type: "rejected",
             id: notice.rejection.id,
             reason: notice.rejection.reason,
-            setAside: notice.rejection.dead,
+            givenUp: notice.rejection.givenUp,
           });
         if (notice.kind === "drained") line({ type: "sent", ...drainOutput(notice.report) });
         return;

@@ -8,8 +8,7 @@ import type { SyncStatusOutput } from "../../json-output.ts";
 
 export const status: Command = defineCommand({
   usage: "sync status",
-  description:
-    "Show what is queued, for which account, and what was set aside. The service is asked only with --check.",
+  description: "Show what is queued, for which account, and what was given up. The service is asked only with --check.",
   options: {
     check: { type: "boolean", help: "ask the service whether it accepts events now" },
     ...profileOption,
@@ -34,7 +33,7 @@ export const status: Command = defineCommand({
       ...(account && { service: account.service, user: nameOf(account), team: account.team }),
       events: events.count(),
       artifacts: artifacts.count(),
-      setAside: events.countDead() + artifacts.countDead(),
+      givenUp: events.countDead() + artifacts.countDead(),
     }));
     const health = values.check
       ? await (await import("../../../sync/service-request.ts")).syncHealth({ fetch: app.authorizedFetch, signal })
@@ -43,9 +42,9 @@ export const status: Command = defineCommand({
     if (values.json) {
       out.json(answer);
     } else {
-      const rows = scopes.map(({ service, user, team, events, artifacts, setAside }): [string, string] => [
+      const rows = scopes.map(({ service, user, team, events, artifacts, givenUp }): [string, string] => [
         user === undefined ? "no account yet" : [user, team, service].filter(Boolean).join(", "),
-        `${counted(events, "event")}, ${counted(artifacts, "artifact")} queued${setAside > 0 ? `, ${setAside} set aside` : ""}`,
+        `${counted(events, "event")}, ${counted(artifacts, "artifact")} queued${givenUp > 0 ? `, ${givenUp} given up` : ""}`,
       ]);
       out.answer(rows.length === 0 ? "The queue is empty." : columns(rows));
       if (health) out.answer(`Service: ${health.state.replaceAll("_", " ")}`);

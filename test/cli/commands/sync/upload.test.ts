@@ -17,7 +17,7 @@ for (const [title, fault] of terminal) {
     at.saas.faults.next(uploadPath, fault);
     const { code, stdout, stderr } = await at.here("sync now --strict");
     assert.deepEqual([code, stdout], [1, "✓ Sent 0 events and 0 artifacts; 1 refused.\n"]);
-    assert.match(stderr, /and set aside\n$/);
+    assert.match(stderr, /and given up\n$/);
     const [aside, reason] = queueFiles(at, /artifacts-dead-letter/);
     assert.equal((JSON.parse(aside?.[1] ?? "") as { content_body: string }).content_body, "# Plan\n");
     assert.match(reason?.[1] ?? "", new RegExp(title.slice(0, 3)));
