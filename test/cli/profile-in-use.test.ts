@@ -251,7 +251,7 @@ test("a token in the environment is shown as one, takes precedence over every pr
   assert.equal(refused.code, 4);
   assert.match(
     refused.stderr,
-    /^error: the service refuses the access token from the environment\nhint: .*unset SPEC_KITTY_ACCESS_TOKEN\n$/,
+    /^error: the service refuses the access token from SPEC_KITTY_ACCESS_TOKEN\nhint: .*unset SPEC_KITTY_ACCESS_TOKEN\n$/,
   );
 });
 

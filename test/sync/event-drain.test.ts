@@ -159,7 +159,7 @@ test("an event that is refused twenty times goes to the dead-letter folder, comp
   await runtime.flush();
   assert.equal(waiting(), 0);
   assert.deepEqual(
-    rejections.map(({ givenUp }) => dead),
+    rejections.map(({ givenUp }) => givenUp),
     [...Array.from({ length: 19 }, () => false), true],
   );
   const [reason = "", event = ""] = filesIn(folder, "events-dead-letter").sort((a, b) => b.length - a.length);
