@@ -3,7 +3,7 @@ import type { App } from "../app/app.ts";
 import { isAuthError } from "../base/errors.ts";
 import { Secret } from "../base/secret.ts";
 import { isJsonObject, parseJson } from "../http/json-members.ts";
-import { replacePrivateFile } from "../platform/private-file-changes.ts";
+import { ensurePrivateFolder, replacePrivateFile } from "../platform/private-file-changes.ts";
 import { readPrivateFile } from "../platform/private-files.ts";
 
 /** A client that asks for the same token again so soon has tried it, in milliseconds. */
@@ -26,6 +26,7 @@ export function isAskedAgain({ folder, clock }: App, token: string): boolean {
     const known = isJsonObject(last) ? last : {};
     const isAgain =
       known["digest"] === digest && isWithin(known["askedAt"], soonMs) && !isWithin(known["replacedAt"], oncePerMs);
+    ensurePrivateFolder(folder);
     replacePrivateFile(path, JSON.stringify({ digest, askedAt: now, replacedAt: isAgain ? now : known["replacedAt"] }));
     return isAgain;
   } catch (error) {

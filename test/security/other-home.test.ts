@@ -45,5 +45,10 @@ test("S-009 root writes nothing through another user's link, by any command", {
     );
     assert.deepEqual(filesUnder(target), before, command);
   }
+  // What only notes something goes on without the note.
+  const cluster = { apiVersion: "client.authentication.k8s.io/v1", spec: { cluster: { server: "https://a.example" } } };
+  const asked = { ...theirs, KUBERNETES_EXEC_INFO: JSON.stringify(cluster) };
+  assert.equal((await here("auth exec-credential --cluster https://a.example", asked)).code, 0);
+  assert.deepEqual(filesUnder(target), before);
   assert.equal(saas.counters.refreshes, 0);
 });

