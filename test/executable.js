@@ -8,7 +8,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { installPeers, prepare, root } from "./setup.js";
+import { install, prepare, root } from "./setup.js";
 
 /** What `auth token` with a good token loads with `import()`; what these import is with them. */
 const hot = ["cli/main", "cli/commands/auth/token", "app/app", "auth/secure-storage/machine-key"];
@@ -16,9 +16,9 @@ const hot = ["cli/main", "cli/commands/auth/token", "app/app", "auth/secure-stor
 prepare();
 const tools = join(root, "test", "tools");
 const runtimes = join(root, "test", "peers", "runtimes");
-installPeers(tools);
+install(tools);
 const isNewEnough = Number.parseInt(process.versions.node, 10) >= 26;
-if (!isNewEnough) installPeers(runtimes);
+if (!isNewEnough) install(runtimes);
 const node = isNewEnough ? process.execPath : join(runtimes, "node_modules/node-26/bin/node");
 
 const folder = resolve(process.argv[2] ?? join(root, "build"));

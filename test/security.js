@@ -1,8 +1,8 @@
 // `npm run test:security [-- --write]`: installs and builds what is needed, then attacks every claim of the security model on every
 // runtime, as root and as others, and prints the table. `--write` puts its figures into the README.
 import { join } from "node:path";
-import { installPeers, prepare, root, runScript } from "./setup.js";
+import { install, prepare, root, runScript } from "./setup.js";
 
 prepare();
-installPeers(join(root, "test", "peers", "runtimes"));
+install(join(root, "test", "peers", "runtimes"));
 process.exitCode = runScript("security/table.ts");
