@@ -2,7 +2,7 @@ import { accountInUse, fetchAs } from "./account-requests.ts";
 import type { App } from "./app.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import { AuthError, hint } from "../base/errors.ts";
-import { TrackerClient } from "../tracker/client.ts";
+import { trackerClient, type TrackerClient } from "../tracker/client.ts";
 
 interface Access {
   readonly fetch: AuthorizedFetch;
@@ -23,7 +23,7 @@ export function trackerClientOf(app: App): TrackerClient {
       settled = undefined;
       throw error;
     }));
-  return new TrackerClient({
+  return trackerClient({
     clock: app.clock,
     team: async () => (await access()).team,
     fetch: async (input, init) => (await access()).fetch(input, init),

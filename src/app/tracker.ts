@@ -14,6 +14,6 @@ export function createTrackerClient(overrides?: AppOverrides): TrackerClient {
   return trackerClientOf(appFor(overrides));
 }
 
-export type { CallOptions, Routing, TrackerClient, WriteOptions } from "../tracker/client.ts";
+export type { CallOptions, Routing, TrackerCalls, TrackerClient, WriteOptions } from "../tracker/client.ts";
 export { TrackerError, trackerFacts, type TrackerFacts } from "../tracker/errors.ts";
 export type { TrackerResult } from "../tracker/request.ts";

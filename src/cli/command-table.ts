@@ -7,6 +7,12 @@ const entry = (name: string, summary: string, load: () => Promise<Command>): Com
   load,
 });
 
+const tracker = (
+  word: keyof typeof import("./commands/tracker/calls.ts")["trackerCommands"],
+  summary: string,
+): CommandEntry =>
+  entry(`tracker ${word}`, summary, async () => (await import("./commands/tracker/calls.ts")).trackerCommands[word]);
+
 /** Every command, in the order of the help. */
 export const commandTable: readonly CommandEntry[] = [
   entry("auth login", "log in through the browser", async () => (await import("./commands/auth/login.ts")).login),
@@ -75,27 +81,15 @@ export const commandTable: readonly CommandEntry[] = [
   entry("sync watch", "print events as they happen", async () => (await import("./commands/sync/watch.ts")).watch),
   entry("sync run", "keep sending what is queued", async () => (await import("./commands/sync/run.ts")).run),
   entry("sync upload", "queue artifacts", async () => (await import("./commands/sync/upload.ts")).upload),
-  entry(
-    "tracker status",
-    "show whether the tracker is connected",
-    async () => (await import("./commands/tracker/calls.ts")).status,
-  ),
-  entry(
-    "tracker mappings",
-    "show how fields are mapped",
-    async () => (await import("./commands/tracker/calls.ts")).mappings,
-  ),
-  entry(
-    "tracker resources",
-    "show what a project can be bound to",
-    async () => (await import("./commands/tracker/calls.ts")).resources,
-  ),
-  entry("tracker pull", "get items from the tracker", async () => (await import("./commands/tracker/calls.ts")).pull),
-  entry("tracker push", "send items to the tracker", async () => (await import("./commands/tracker/calls.ts")).push),
-  entry("tracker run", "get and send everything", async () => (await import("./commands/tracker/calls.ts")).run),
-  entry("tracker search", "find issues", async () => (await import("./commands/tracker/calls.ts")).search),
-  entry("tracker tickets", "list tickets", async () => (await import("./commands/tracker/calls.ts")).tickets),
-  entry("tracker bind", "bind a project to a board", async () => (await import("./commands/tracker/calls.ts")).bind),
+  tracker("status", "show whether the tracker is connected"),
+  tracker("mappings", "show how fields are mapped"),
+  tracker("resources", "show what a project can be bound to"),
+  tracker("pull", "get items from the tracker"),
+  tracker("push", "send items to the tracker"),
+  tracker("run", "get and send everything"),
+  tracker("search", "find issues"),
+  tracker("tickets", "list tickets"),
+  tracker("bind", "bind a project to a board"),
   entry(
     "completion",
     "print a shell completion script",

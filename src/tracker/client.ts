@@ -25,6 +25,31 @@ export interface WriteOptions extends CallOptions {
   idempotencyKey?: string;
 }
 
+/** The calls of the tracker by name, and what each is about. */
+export interface TrackerCalls {
+  /** Whether the provider is connected, and how the last exchange went. */
+  status: Routing;
+  /** Which field of the tracker corresponds to which of ours. */
+  mappings: Routing;
+  /** What a project can be bound to: boards, teams, repositories. */
+  resources: Routing;
+  /** Items of the tracker, 100 at a time by default; `next_cursor` of the result gets the next ones. */
+  pull: Routing & { limit?: number; cursor?: string; filters?: TrackerResult };
+  push: Routing & { items: readonly unknown[] };
+  /** A whole exchange: pulls first unless told not to, then pushes. */
+  run: Routing & { pullFirst?: boolean; limit?: number };
+  /** Finds issues by their text or their key, 20 at most by default. */
+  searchIssues: Routing & { queryText?: string; queryKey?: string; limit?: number };
+  /** The tickets that the binding shows, 20 at most by default. */
+  listTickets: Routing & { limit?: number };
+  /** What a project could be bound to, each with a `candidate_token`. */
+  bindResolve: { provider: string; projectIdentity: TrackerResult };
+  /** Binds a project to one of the candidates. */
+  bindConfirm: { provider: string; candidateToken: string; projectIdentity: TrackerResult };
+  /** Whether a binding is still good for a project. */
+  bindValidate: { provider: string; bindingRef: string; projectIdentity: TrackerResult };
+}
+
 /**
  * The hosted tracker, call by call. Where the service does the work later, the client waits, so that every call returns its result.
  *
@@ -32,116 +57,63 @@ export interface WriteOptions extends CallOptions {
  * {@link AuthError} `usage_invalid` without `bindingRef` and `projectSlug` where one is needed, `timed_out` for an operation of more
  * than 5 minutes, and what the authorized fetch throws.
  */
-export class TrackerClient {
-  readonly #access: TrackerAccess;
+export type TrackerClient = {
+  readonly [Name in keyof TrackerCalls]: (
+    call: TrackerCalls[Name],
+    options?: Name extends "push" | "run" | "bindConfirm" ? WriteOptions : CallOptions,
+  ) => Promise<TrackerResult>;
+};
 
-  /** Nothing is asked before the first call. @internal */
-  constructor(access: TrackerAccess) {
-    this.#access = access;
-  }
+/** The request of each call. One that `writes` is done once, however often it is sent. */
+const requests: {
+  readonly [Name in keyof TrackerCalls]: (
+    call: TrackerCalls[Name],
+  ) => readonly [kind: "GET" | "POST" | "writes", path: string, parameters: TrackerResult];
+} = {
+  status: (call) => ["GET", "status/", routed(call)],
+  mappings: (call) => ["GET", "mappings/", routed(call)],
+  resources: (call) => ["GET", "resources/", routed(call)],
+  pull: ({ limit = 100, cursor, filters, ...to }) => ["POST", "pull/", { ...routed(to), limit, cursor, filters }],
+  push: ({ items, ...to }) => ["writes", "push/", { ...routed(to), items }],
+  run: ({ pullFirst: pull_first = true, limit = 100, ...to }) => [
+    "writes",
+    "run/",
+    { ...routed(to), pull_first, limit },
+  ],
+  searchIssues: ({ queryText: query_text, queryKey: query_key, limit = 20, ...to }) => [
+    "POST",
+    "issue-search/",
+    { ...routed(to, "optional"), query_text, query_key, limit },
+  ],
+  listTickets: ({ limit = 20, ...to }) => ["POST", "list-tickets/", { ...routed(to, "optional"), limit }],
+  bindResolve: ({ provider, projectIdentity: project_identity }) => [
+    "POST",
+    "bind-resolve/",
+    { provider, project_identity },
+  ],
+  bindConfirm: ({ provider, candidateToken: candidate_token, projectIdentity: project_identity }) => [
+    "writes",
+    "bind-confirm/",
+    { provider, candidate_token, project_identity },
+  ],
+  bindValidate: ({ provider, bindingRef: binding_ref, projectIdentity: project_identity }) => [
+    "POST",
+    "bind-validate/",
+    { provider, binding_ref, project_identity },
+  ],
+};
 
-  /** Whether the provider is connected, and how the last exchange went. */
-  status(routing: Routing, options?: CallOptions): Promise<TrackerResult> {
-    return this.#read("status/", routing, options);
-  }
-
-  /** Which field of the tracker corresponds to which of ours. */
-  mappings(routing: Routing, options?: CallOptions): Promise<TrackerResult> {
-    return this.#read("mappings/", routing, options);
-  }
-
-  /** What a project can be bound to: boards, teams, repositories. */
-  resources(routing: Routing, options?: CallOptions): Promise<TrackerResult> {
-    return this.#read("resources/", routing, options);
-  }
-
-  /** Items of the tracker, 100 at a time by default; `next_cursor` of the result gets the next ones. */
-  async pull(
-    call: Routing & { limit?: number; cursor?: string; filters?: TrackerResult },
-    options?: CallOptions,
-  ): Promise<TrackerResult> {
-    const { limit = 100, cursor, filters } = call;
-    return this.#send("pull/", { ...routed(call), limit, cursor, filters }, options);
-  }
-
-  /** Sends items to the tracker. */
-  async push(call: Routing & { items: readonly unknown[] }, options?: WriteOptions): Promise<TrackerResult> {
-    return this.#write("push/", { ...routed(call), items: call.items }, options);
-  }
-
-  /** A whole exchange: pulls first unless told not to, then pushes. */
-  async run(call: Routing & { pullFirst?: boolean; limit?: number }, options?: WriteOptions): Promise<TrackerResult> {
-    const { pullFirst = true, limit = 100 } = call;
-    return this.#write("run/", { ...routed(call), pull_first: pullFirst, limit }, options);
-  }
-
-  /** Finds issues by their text or their key, 20 at most by default. */
-  async searchIssues(
-    call: Routing & { queryText?: string; queryKey?: string; limit?: number },
-    options?: CallOptions,
-  ): Promise<TrackerResult> {
-    const { queryText, queryKey, limit = 20 } = call;
-    return this.#send(
-      "issue-search/",
-      { ...routed(call, "optional"), query_text: queryText, query_key: queryKey, limit },
-      options,
-    );
-  }
-
-  /** The tickets that the binding shows, 20 at most by default. */
-  async listTickets(call: Routing & { limit?: number }, options?: CallOptions): Promise<TrackerResult> {
-    return this.#send("list-tickets/", { ...routed(call, "optional"), limit: call.limit ?? 20 }, options);
-  }
-
-  /** What a project could be bound to, each with a `candidate_token`. */
-  bindResolve(
-    call: { provider: string; projectIdentity: TrackerResult },
-    options?: CallOptions,
-  ): Promise<TrackerResult> {
-    return this.#send("bind-resolve/", { provider: call.provider, project_identity: call.projectIdentity }, options);
-  }
-
-  /** Binds a project to one of the candidates. */
-  bindConfirm(
-    call: { provider: string; candidateToken: string; projectIdentity: TrackerResult },
-    options?: WriteOptions,
-  ): Promise<TrackerResult> {
-    const { provider, candidateToken, projectIdentity } = call;
-    return this.#write(
-      "bind-confirm/",
-      { provider, candidate_token: candidateToken, project_identity: projectIdentity },
-      options,
-    );
-  }
-
-  /** Whether a binding is still good for a project. */
-  bindValidate(
-    call: { provider: string; bindingRef: string; projectIdentity: TrackerResult },
-    options?: CallOptions,
-  ): Promise<TrackerResult> {
-    const { provider, bindingRef, projectIdentity } = call;
-    return this.#send(
-      "bind-validate/",
-      { provider, binding_ref: bindingRef, project_identity: projectIdentity },
-      options,
-    );
-  }
-
-  async #read(path: string, routing: Routing, options: CallOptions = {}): Promise<TrackerResult> {
-    return trackerResult({ method: "GET", path, parameters: routed(routing), ...options }, this.#access);
-  }
-
-  async #send(path: string, parameters: TrackerResult, options: CallOptions = {}): Promise<TrackerResult> {
-    return trackerResult({ method: "POST", path, parameters, ...options }, this.#access);
-  }
-
-  async #write(
-    path: string,
-    parameters: TrackerResult,
-    { idempotencyKey = randomUUID(), signal }: WriteOptions = {},
-  ): Promise<TrackerResult> {
-    return trackerResult({ method: "POST", path, parameters, idempotencyKey, signal }, this.#access);
-  }
+/** The calls of one tracker. Nothing is asked before the first. */
+export function trackerClient(access: TrackerAccess): TrackerClient {
+  const call =
+    (request: (call: never) => ReturnType<(typeof requests)["pull"]>) =>
+    async (about: never, { signal, idempotencyKey = randomUUID() }: WriteOptions = {}): Promise<TrackerResult> => {
+      const [kind, path, parameters] = request(about);
+      return kind === "writes"
+        ? trackerResult({ method: "POST", path, parameters, signal, idempotencyKey }, access)
+        : trackerResult({ method: kind, path, parameters, signal }, access);
+    };
+  return Object.fromEntries(Object.entries(requests).map(([name, request]) => [name, call(request)])) as TrackerClient;
 }
 
 /** The binding, else the project: never both, so that the service has no choice to make. */

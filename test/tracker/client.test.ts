@@ -4,7 +4,7 @@ import { inspect } from "node:util";
 import { createApp } from "../../src/app/app.ts";
 import { trackerClientOf } from "../../src/app/tracker-client.ts";
 import { AuthError, isAuthError, NotAuthenticatedError, ServiceError } from "../../src/base/errors.ts";
-import { TrackerClient } from "../../src/tracker/client.ts";
+import { trackerClient, type TrackerClient } from "../../src/tracker/client.ts";
 import { Secret } from "../../src/base/secret.ts";
 import { TrackerError, trackerFacts, trackerFailure } from "../../src/tracker/errors.ts";
 import type { FakeRequest } from "../fake-saas/http.ts";
@@ -19,7 +19,7 @@ interface Stage extends Authorized {
 
 async function stage(t: TestContext): Promise<Stage> {
   const world = await authorized(t);
-  return { ...world, tracker: new TrackerClient({ ...world, team: () => "tm_acme", random: () => 0 }) };
+  return { ...world, tracker: trackerClient({ ...world, team: () => "tm_acme", random: () => 0 }) };
 }
 
 const base = "/api/v1/tracker/";
@@ -229,7 +229,7 @@ test("an error carries everything that the service says", async (t) => {
     tracker.pull(routing),
     trackerError({ code: "service_unavailable", message: "HTTP 502", errorCode: undefined }),
   );
-  const outside = new TrackerClient({ ...(await stage(t)), team: () => "tm_bolt" });
+  const outside = trackerClient({ ...(await stage(t)), team: () => "tm_bolt" });
   await assert.rejects(
     outside.status(routing),
     trackerError({ code: "access_denied", errorCode: "not_a_team_member" }),

@@ -146,100 +146,98 @@ function readCommand(name: "status" | "mappings" | "resources", description: str
   });
 }
 
-export const status: Command = readCommand(
-  "status",
-  "Show whether the tracker is connected, and how the last synchronization went.",
-);
-export const mappings: Command = readCommand(
-  "mappings",
-  "Show how the fields of the tracker are mapped to those of the service.",
-);
-export const resources: Command = readCommand("resources", "Show what a project can be bound to.");
+/** By the word after `tracker`. */
+export const trackerCommands: Readonly<
+  Record<"status" | "mappings" | "resources" | "pull" | "push" | "run" | "search" | "tickets" | "bind", Command>
+> = {
+  status: readCommand("status", "Show whether the tracker is connected, and how the last synchronization went."),
+  mappings: readCommand("mappings", "Show how the fields of the tracker are mapped to those of the service."),
+  resources: readCommand("resources", "Show what a project can be bound to."),
+  pull: trackerCommand("tracker pull", {
+    description: "Get items from the tracker, 100 at a time by default.",
+    options: ["limit", "cursor", "filters"],
+    examples: [
+      ["--provider github --project my-project", "the first hundred"],
+      [`--provider github --project my-project --filters '{"state":"open"}'`, "the open ones"],
+    ],
+    async call(call) {
+      const { limit, cursor } = call.values;
+      return call.tracker.pull(
+        { ...call.route, ...defined({ limit, cursor, filters: await jsonObject("filters", call) }) },
+        call.options,
+      );
+    },
+  }),
 
-export const pull: Command = trackerCommand("tracker pull", {
-  description: "Get items from the tracker, 100 at a time by default.",
-  options: ["limit", "cursor", "filters"],
-  examples: [
-    ["--provider github --project my-project", "the first hundred"],
-    [`--provider github --project my-project --filters '{"state":"open"}'`, "the open ones"],
-  ],
-  async call(call) {
-    const { limit, cursor } = call.values;
-    return call.tracker.pull(
-      { ...call.route, ...defined({ limit, cursor, filters: await jsonObject("filters", call) }) },
-      call.options,
-    );
-  },
-});
+  push: trackerCommand("tracker push", {
+    description: "Send items to the tracker.",
+    options: ["items", "idempotency-key"],
+    examples: [
+      [`--provider github --project my-project --items '[{"id":"WP01","title":"Login"}]'`, "one item"],
+      ["--provider github --project my-project --items @items.json", "from a file"],
+    ],
+    async call({ tracker, route, values, options }) {
+      if (values.items === undefined)
+        throw usageError("--items is missing: what to send", `Try: --items '[{"id":"WP01"}]'`);
+      return tracker.push({ ...route, items: await readJsonArray("items", values.items, options.signal) }, options);
+    },
+  }),
 
-export const push: Command = trackerCommand("tracker push", {
-  description: "Send items to the tracker.",
-  options: ["items", "idempotency-key"],
-  examples: [
-    [`--provider github --project my-project --items '[{"id":"WP01","title":"Login"}]'`, "one item"],
-    ["--provider github --project my-project --items @items.json", "from a file"],
-  ],
-  async call({ tracker, route, values, options }) {
-    if (values.items === undefined)
-      throw usageError("--items is missing: what to send", `Try: --items '[{"id":"WP01"}]'`);
-    return tracker.push({ ...route, items: await readJsonArray("items", values.items, options.signal) }, options);
-  },
-});
+  run: trackerCommand("tracker run", {
+    description:
+      "Synchronize with the tracker: get items first, then send. Waits until it is done, five minutes at most. Handles 100 items by default.",
+    options: ["no-pull", "limit", "idempotency-key"],
+    examples: [
+      ["--provider github --project my-project", "in both directions"],
+      ["--provider github --project my-project --no-pull", "only send"],
+    ],
+    call: ({ tracker, route, values: { limit, "no-pull": noPull }, options }) =>
+      tracker.run({ ...route, pullFirst: !noPull, ...defined({ limit }) }, options),
+  }),
 
-export const run: Command = trackerCommand("tracker run", {
-  description:
-    "Synchronize with the tracker: get items first, then send. Waits until it is done, five minutes at most. Handles 100 items by default.",
-  options: ["no-pull", "limit", "idempotency-key"],
-  examples: [
-    ["--provider github --project my-project", "in both directions"],
-    ["--provider github --project my-project --no-pull", "only send"],
-  ],
-  call: ({ tracker, route, values: { limit, "no-pull": noPull }, options }) =>
-    tracker.run({ ...route, pullFirst: !noPull, ...defined({ limit }) }, options),
-});
+  search: trackerCommand("tracker search [TEXT]", {
+    description: "Find issues by text or by key, 20 at most by default.",
+    options: ["key", "limit"],
+    arguments: [0, 1],
+    examples: [
+      ["login --provider linear", "by text"],
+      ["--key ENG-12 --provider linear", "by key"],
+    ],
+    call: ({ tracker, route, values: { limit, key: queryKey }, text: queryText, options }) =>
+      tracker.searchIssues({ ...route, ...defined({ limit, queryText, queryKey }) }, options),
+  }),
 
-export const search: Command = trackerCommand("tracker search [TEXT]", {
-  description: "Find issues by text or by key, 20 at most by default.",
-  options: ["key", "limit"],
-  arguments: [0, 1],
-  examples: [
-    ["login --provider linear", "by text"],
-    ["--key ENG-12 --provider linear", "by key"],
-  ],
-  call: ({ tracker, route, values: { limit, key: queryKey }, text: queryText, options }) =>
-    tracker.searchIssues({ ...route, ...defined({ limit, queryText, queryKey }) }, options),
-});
+  tickets: trackerCommand("tracker tickets", {
+    description: "List the tickets of the binding, 20 at most by default.",
+    options: ["limit"],
+    examples: [
+      ["--provider linear", "the first twenty"],
+      ["--provider linear --limit 100 --json", "more, for a program"],
+    ],
+    call: ({ tracker, route, values: { limit }, options }) =>
+      tracker.listTickets({ ...route, ...defined({ limit }) }, options),
+  }),
 
-export const tickets: Command = trackerCommand("tracker tickets", {
-  description: "List the tickets of the binding, 20 at most by default.",
-  options: ["limit"],
-  examples: [
-    ["--provider linear", "the first twenty"],
-    ["--provider linear --limit 100 --json", "more, for a program"],
-  ],
-  call: ({ tracker, route, values: { limit }, options }) =>
-    tracker.listTickets({ ...route, ...defined({ limit }) }, options),
-});
-
-export const bind: Command = trackerCommand("tracker bind", {
-  description:
-    "Bind a project to a board of the tracker. Without further options, lists what it can be bound to; with --candidate, binds it to " +
-    "one of those; with --binding, checks whether that binding is still valid.",
-  options: ["candidate", "identity", "idempotency-key"],
-  examples: [
-    ["--provider linear --project my-project", "list what it can be bound to"],
-    ["--provider linear --project my-project --candidate cand_1", "bind it"],
-  ],
-  async call(call) {
-    const { tracker, values, options } = call;
-    const { provider, projectSlug } = call.route;
-    const more = await jsonObject("identity", call);
-    if (projectSlug === undefined && more === undefined)
-      throw usageError("--project is missing: which project to bind", "Try: --project SLUG");
-    const about = { provider, projectIdentity: { ...defined({ project_slug: projectSlug }), ...more } };
-    if (values.candidate !== undefined)
-      return tracker.bindConfirm({ ...about, candidateToken: values.candidate }, options);
-    if (values.binding !== undefined) return tracker.bindValidate({ ...about, bindingRef: values.binding }, options);
-    return tracker.bindResolve(about, options);
-  },
-});
+  bind: trackerCommand("tracker bind", {
+    description:
+      "Bind a project to a board of the tracker. Without further options, lists what it can be bound to; with --candidate, binds it to " +
+      "one of those; with --binding, checks whether that binding is still valid.",
+    options: ["candidate", "identity", "idempotency-key"],
+    examples: [
+      ["--provider linear --project my-project", "list what it can be bound to"],
+      ["--provider linear --project my-project --candidate cand_1", "bind it"],
+    ],
+    async call(call) {
+      const { tracker, values, options } = call;
+      const { provider, projectSlug } = call.route;
+      const more = await jsonObject("identity", call);
+      if (projectSlug === undefined && more === undefined)
+        throw usageError("--project is missing: which project to bind", "Try: --project SLUG");
+      const about = { provider, projectIdentity: { ...defined({ project_slug: projectSlug }), ...more } };
+      if (values.candidate !== undefined)
+        return tracker.bindConfirm({ ...about, candidateToken: values.candidate }, options);
+      if (values.binding !== undefined) return tracker.bindValidate({ ...about, bindingRef: values.binding }, options);
+      return tracker.bindResolve(about, options);
+    },
+  }),
+};
