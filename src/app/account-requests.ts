@@ -27,14 +27,7 @@ export async function accountOfToken(
   return { service, user: user.id, team: defaultTeam({ session: user })?.id ?? null, label: user.email ?? user.name };
 }
 
-/**
- * Asks the service which user a token that comes from no session here belongs to: only the service knows.
- *
- * @param origin - from {@link originOf}, where it was asked already
- * @throws {@link AuthError} `configuration_invalid` when nothing names a service, and as the source of the token;
- * {@link NotAuthenticatedError} without such a source, or when the service refuses the token; {@link ServiceError} when the service
- * cannot be asked
- */
+/** Asks the service which user a token that comes from no session here belongs to: only the service knows. */
 export async function ownerOfToken(
   app: App,
   signal: AbortSignal | undefined,

@@ -52,7 +52,6 @@ export interface App {
    * The profile in use, decided once: the one that an option or a variable names, else the one chosen for the folder, else the active one.
    *
    * @param options - `mayBeNew`: whether it may be named and not exist; by default only where the tokens come from elsewhere
-   * @throws {@link NotAuthenticatedError} when it must exist and does not; {@link AuthError} `storage_…`
    */
   profileInUse(options?: { mayBeNew?: boolean }): Promise<ProfileInUse>;
   /** Where the tokens of the service in use come from, if not from a stored session. */
@@ -63,6 +62,7 @@ export interface App {
   readonly authorizedFetch: AuthorizedFetch;
   /**
    * Call this before the process ends.
+   *
    * @throws {@link AuthError} `storage_…` when a refreshed session could not be stored and will be lost with this process
    */
   close(): Promise<void>;

@@ -42,7 +42,6 @@ export const defaultClientId = "cli_native";
  *
  * @param program - what the program says, and the options of the command line
  * @param env - the process's environment; an empty variable counts as not set
- * @throws {@link AuthError} `usage_invalid` for an option, `configuration_invalid` for a variable
  */
 export function resolveSettings(program: AppOverrides, env: Environment, identity: Identity): Settings {
   const { options = {} } = program;

@@ -7,9 +7,7 @@ import type { Credential } from "./session.ts";
  * The tokens of one user at one service. After a login or a switch in another terminal, a long-running program must not send
  * what belongs to one account with the token of another.
  *
- * @param tokens - the tokens of the profile in use, which may change hands
  * @param account - `user`: the service's own id; `label`: what people call the user
- * @throws (the returned functions) {@link NotAuthenticatedError} when another user is logged in, and what the token manager throws
  */
 export function tokensOfAccount(
   tokens: TokenManager,

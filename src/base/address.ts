@@ -7,11 +7,9 @@ import { AuthError, hint, login } from "./errors.ts";
  * Plain `http:` is for this machine only, since a bearer token on the wire is the session (RFC 6750 §5.3, RFC 8252 §8.3).
  * A user name would be a password by another name; a query or a fragment cannot be part of a base.
  *
- * @param text - as the user gave it
  * @param source - where it comes from, for the message: an option of the command line or of a program, the argument ADDRESS, or a variable
  * of the environment
  * @returns the address without a trailing `/`, a path kept
- * @throws {@link AuthError} `configuration_invalid`
  */
 export function parseServiceUrl(text: string, source: string): string {
   const refuse = (why: string): AuthError =>

@@ -9,7 +9,6 @@ import type { Output } from "./output.ts";
  * Prints a failure: one `error:` line in plain words, and one `hint:` line with the next step.
  *
  * @param how - `debug`: whether to print the stack and the evidence too; `json`: whether to print the failure as JSON too; `mayHaveChanged`: see `App`, for a command that was interrupted
- * @returns the exit code
  */
 export function renderError(
   error: unknown,

@@ -20,9 +20,6 @@ export const mostHops = 20;
  * The request that a redirect leads to. `fetch` follows redirects by origin, and a service at `https://host/tenant` shares its
  * origin with its neighbors; it also takes the body of a 307 and every header but `Authorization` anywhere (S-013). So each hop
  * is judged here, by the same function that judges every other address; the request must have `redirect: "manual"`.
- *
- * @returns undefined when the response is not a redirect
- * @throws {@link AuthError} `service_rejected` for a hop that is not followed
  * @internal
  */
 export function nextHop(response: Response, from: Hop, service: string, scope: RedirectScope): Hop | undefined {

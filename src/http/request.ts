@@ -54,9 +54,6 @@ export function form(parameters: Readonly<Record<string, string | undefined>>): 
  *
  * @param maxBytes - the limit; 1 MiB by default, which no answer of the protocol comes near
  * @param signal - the one that the request was sent with, whose reason is thrown when it ends the reading; {@link send}'s is known
- * @returns its members, or undefined when the body is something else
- * @throws {@link ServiceError} `network_unavailable` when the connection ends before the body does,
- * `service_answer_invalid` when the body is larger than the limit
  */
 export async function readJsonObject(
   response: Response,

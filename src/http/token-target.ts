@@ -20,9 +20,6 @@ const plainPath = /^(?:\/[\w~-][\w.~-]*)+\/?(?:\?[\w.~=&-]*)?$/;
  *
  * An absolute address is left unchanged. It is the service only if its origin is the same and its path is below the base: on
  * a shared host, the neighbor's path is another service (S-001).
- *
- * @param base - the service's address from `parseServiceUrl`
- * @throws {@link AuthError} `usage_invalid` for a path that leaves the service
  */
 export function targetOf(input: string | URL, base: string): Target {
   const text = String(input);

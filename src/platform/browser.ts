@@ -20,7 +20,7 @@ const earlyExitMs = 1_000;
 
 /**
  * Hands an address to the user's browser, and does not wait for that browser to end.
- * @param address - the page to open; may come from the service
+ *
  * @returns which program took it, or what each candidate said
  * @throws {@link AuthError} `service_answer_invalid` for anything but `https:` and loopback `http:`: other schemes start other
  *   programs (S-007), and plain http would show the login to the network

@@ -13,8 +13,6 @@ export const sessionsFile = "credentials.json";
  * The folder of everything that is kept: the one that the variable `…_CONFIG_DIR` names, else the platform's own place.
  *
  * @param home - returns the user's home folder; may fail where there is none, and is called only where it is needed
- * @throws {@link AuthError} `configuration_invalid` when there is no home folder to fall back to, or the variable is relative to a
- * working folder that no longer exists
  * @internal
  */
 export function configFolder(
@@ -72,7 +70,6 @@ function homeFolder(path: typeof posix, home: () => string, what: string, remedy
  * and put under version control: `XDG_STATE_HOME`, else the platform's own place.
  *
  * @param home - returns the user's home folder; may fail where there is none, and is called only where it is needed
- * @throws {@link AuthError} `configuration_invalid` when there is no home folder
  * @internal
  */
 export function stateFolder(

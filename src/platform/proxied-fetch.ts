@@ -17,9 +17,6 @@ import { bypassProxy, type ProxyServer } from "./proxy.ts";
  *
  * As with `fetch`, the target's certificate is verified, the body arrives as it is read, and the signal ends it all.
  * Unlike with `fetch`, a redirect is never followed: without `redirect: "manual"` it is an error.
- *
- * @throws {@link ServiceError} `network_unavailable` when the proxy or the target cannot be reached, or the proxy refuses;
- * the signal's reason
  */
 export async function proxiedFetch(proxy: ProxyServer, url: URL, init: RequestInit = {}): Promise<Response> {
   const signal = init.signal ?? undefined;

@@ -25,9 +25,6 @@ export interface ProxyServer {
  * for a service on this one, tokens included, would go to whatever listens on that one. Nor do requests to what `no_proxy`
  * names: `*`, a host and everything below it (`example.com`, `.example.com`, `*.example.com`), an address or a range of
  * addresses (`10.0.0.0/8`), each but a range with a port if it is for that port only; separated by commas or blanks.
- *
- * @returns undefined when the request goes there directly
- * @throws {@link AuthError} `configuration_invalid` when the variable does not hold the address of a proxy
  */
 export function proxyFor(url: URL, env: Environment): ProxyServer | undefined {
   const found = variable(env, /^(?:https|wss):$/.test(url.protocol) ? "https_proxy" : "http_proxy");
@@ -51,8 +48,6 @@ interface GlobalProxy {
  * proxy is set for as long as `open` runs, which is when a WebSocket chooses its route; the rest of the process notices nothing.
  * Node 22.21 and later know only a variable, read when the process starts.
  *
- * @param url - where the connection goes, `ws:` or `wss:`
- * @param env - the process's environment
  * @param open - begins the connection before it returns, such as `() => new WebSocket(url)`
  * @throws {@link AuthError} `configuration_invalid` where Node cannot, since a direct connection is not what was asked for
  */

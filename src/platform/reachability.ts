@@ -26,8 +26,8 @@ export function endpointOf({ protocol, hostname, port }: URL): Endpoint {
 
 /**
  * The addresses of a name, by the same lookup as for every connection of this process.
+ *
  * @param signal - ends the wait, though not the system's own lookup, which cannot be canceled
- * @throws what the system says, such as `ENOTFOUND`; the signal's reason
  */
 export async function resolveName(host: string, signal: AbortSignal): Promise<readonly string[]> {
   return Promise.race([

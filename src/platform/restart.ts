@@ -9,7 +9,6 @@ import { AuthError } from "../base/errors.ts";
  * and a second one cuts short what the first began.
  *
  * @param signal - ends the other process, which learns of it by {@link starterEnd}
- * @returns its exit code
  */
 export function restartWith(flags: readonly string[], signal: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {

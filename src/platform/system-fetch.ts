@@ -12,9 +12,6 @@ import type { Environment } from "./paths.ts";
  * The system's certificates are read when a server has shown one that Node's own list does not cover, since reading them
  * takes longer (50 to 300 ms on Linux) than the rest of most commands. The request is then sent once more, whatever it
  * is: the handshake failed, so no byte of it has been read. Its body must therefore not be a stream.
- *
- * @returns a function that throws what the global one does, {@link AuthError} `configuration_invalid` when a variable does
- * not hold the address of a proxy or a flag of Node allows no requests, and {@link ServiceError} `network_unavailable` when a proxy or a certificate is the cause
  */
 export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
   const mayUseProxy = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"].some((name) => env[name]);

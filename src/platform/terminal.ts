@@ -6,6 +6,7 @@ export interface Terminal {
   readonly isInteractive: boolean;
   /**
    * Asks one question on stderr.
+   *
    * @returns the answer; undefined at the end of input, which agrees to nothing
    */
   ask(question: string, signal?: AbortSignal): Promise<string | undefined>;

@@ -21,6 +21,7 @@ export interface Background {
   wake(): void;
   /**
    * Begins no other drain, and waits for the running one until `deadline` cuts it short.
+   *
    * @returns false when the last drain was given up because the process was waiting for nothing else: it has used up its time
    */
   stop(deadline: AbortSignal): Promise<boolean>;

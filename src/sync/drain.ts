@@ -35,7 +35,6 @@ export interface DrainAccountOptions extends ServiceAccess {
 /**
  * Sends everything that waits for the account that is logged in: its events and artifacts, and those of the user's other teams, each to its
  * team.
- * @throws the signal's reason, and {@link AuthError} when the queue cannot be read or written
  * @internal
  */
 export async function drainAccount(

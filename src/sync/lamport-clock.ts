@@ -6,10 +6,7 @@ import { acquireProcessLock } from "../platform/process-lock/process-lock.ts";
 
 /** A machine-wide Lamport clock: every event gets the next number, whichever process it comes from. */
 export interface LamportClock {
-  /**
-   * Advances by `count` and returns the first of the numbers that are now the caller's.
-   * @throws {@link AuthError} when the lock or the file cannot be used; no number was given out then
-   */
+  /** Advances by `count` and returns the first of the numbers that are now the caller's. */
   tick(count: number): Promise<number>;
   /**
    * Advances past the number of a received event: max(local, seen) + 1. A number that no honest clock reaches is

@@ -71,6 +71,7 @@ export class QueueFolder {
 
   /**
    * Adds items, all or none of them unless the process dies in between. They are on disk when the promise resolves.
+   *
    * @returns the names of the files that hold them
    */
   async add(items: readonly QueueItem[]): Promise<string[]> {
@@ -104,6 +105,7 @@ export class QueueFolder {
 
   /**
    * Adds one item. It is on disk when the promise resolves.
+   *
    * @returns the name of the file, where the item has one of its own
    */
   async append(item: QueueItem): Promise<string[]> {

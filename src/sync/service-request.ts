@@ -22,11 +22,7 @@ export interface ServiceAnswer {
   retryAfterMs: number | undefined;
 }
 
-/**
- * Sends one request to the service and returns the answer, whatever its status is, read to its end within `timeoutMs`.
- * @throws {@link ServiceError} `network_unavailable` when there was no answer in time; what the authorized fetch throws
- * when there is no token to send; the signal's reason
- */
+/** Sends one request to the service and returns the answer, whatever its status is, read to its end within `timeoutMs`. */
 export async function requestService(
   path: string,
   init: AuthorizedRequestInit,

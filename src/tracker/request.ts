@@ -40,9 +40,6 @@ const longestPauseMs = 30_000;
 
 /**
  * Sends one request and waits for its result, also where the service answers 202 and does the work later.
- *
- * @throws {@link TrackerError} or {@link NotAuthenticatedError} for what the service refuses, {@link AuthError} `timed_out` after
- * 300 s, `service_answer_invalid`, and what the authorized fetch throws
  * @internal
  */
 export async function trackerResult(request: TrackerRequest, access: TrackerAccess): Promise<TrackerResult> {

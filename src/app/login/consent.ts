@@ -46,7 +46,6 @@ export function wantedStorage({ isKept, isSealed, settings, sealedFile }: App): 
  * @param startsOver - what is stored cannot be opened, and is left behind
  * @returns gives the key when the session is stored, or undefined to leave the file's key unchanged. A login can take minutes, and
  * one that changes nothing must not undo what another has changed meanwhile, perhaps to a better key
- * @throws AuthError as `chooseKey`, `storage_unsafe` for a folder that others can replace, and `storage_unwritable` when there is no space
  */
 export async function agreedKey(
   app: App,

@@ -43,8 +43,6 @@ export interface Destination extends LoginEnvironment, Pick<ProfileInUse, "name"
  * Decides where a login goes: what the user typed and the variables say, else what the profile remembers about that service.
  *
  * @param found - what ADDRESS is, where {@link addressToAsk} has returned one
- * @throws AuthError `configuration_invalid` when nothing names a service, or there is no client for a provider: nobody can register one for
- * all who run this program; `usage_invalid`
  */
 export function destination(
   args: LoginArguments,
@@ -168,11 +166,7 @@ function placeOfSettings({ settings, identity }: LoginArguments, known: Profile 
   });
 }
 
-/**
- * ADDRESS, where it must be found out what it is. What the profile knows is not asked again.
- *
- * @throws AuthError `usage_invalid` when something else names the issuer too
- */
+/** ADDRESS, where it must be found out what it is. What the profile knows is not asked again. */
 export function addressToAsk(
   { address, provider, settings }: LoginArguments,
   known: Profile | undefined,

@@ -29,11 +29,7 @@ export function loginArguments(
   return { ...asked, identity, settings, tool, environment: describeEnvironment(readFacts(env)), now: clock.now() };
 }
 
-/**
- * Reads the profile, and finds out what ADDRESS is, where that is not known yet.
- *
- * @throws AuthError as {@link addressToAsk}, {@link identifyAddress}, {@link destination} and the store
- */
+/** Reads the profile, and finds out what ADDRESS is, where that is not known yet. */
 export async function startLogin(app: App, args: LoginArguments, signal?: AbortSignal): Promise<LoginStart> {
   let unopened: AuthError | undefined;
   const profiles = await app.store.read().catch((error: unknown) => {

@@ -38,9 +38,6 @@ type ScreenCallbacks = Pick<LoginCallbacks, "onAddress" | "onCode" | "onWaiting"
 /**
  * Logs in: asks for consent before the service is asked anything, lets the user log in, stores the session, and ends the one that it
  * replaces.
- *
- * @throws {@link AuthError} `consent_required`, `timed_out`, `access_denied`, and as the service and the storage do; `usage_invalid`
- * where nothing shows the address or the code; the signal's reason. Nothing is changed then
  */
 export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Promise<LoggedIn> {
   const { onConsent, onWarning: warn = () => undefined, signal } = ui;

@@ -29,11 +29,7 @@ export interface LoginPlan extends Destination {
   readonly request: LoginRequest;
 }
 
-/**
- * Decides a login. Pure: the same arguments, profile and metadata give the same plan.
- *
- * @throws AuthError as {@link destination}; `configuration_invalid` when a resource's issuer knows no client of ours
- */
+/** Decides a login. Pure: the same arguments, profile and metadata give the same plan. */
 export function plan(args: LoginArguments, inUse: ProfileInUse, { address, server: known }: LoginMetadata): LoginPlan {
   const to = destination(args, inUse, address);
   const { profile, provider, wantsRegistration } = to;

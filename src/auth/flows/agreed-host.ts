@@ -10,8 +10,6 @@ import type { LoginRequest } from "./login-request.ts";
  * An issuer may publish the authorization or device endpoint of another server, and a token endpoint of its own. The user then logs
  * in at the other server, which is genuine, and its code goes to the issuer, with the verifier: all that it takes to redeem it
  * (S-011). A token endpoint elsewhere does no such harm: the code that goes there is the issuer's.
- *
- * @param flow - decides which of the two endpoints is used
  */
 export function foreignHost(
   { server, trustedHosts }: Pick<LoginRequest, "server" | "trustedHosts">,

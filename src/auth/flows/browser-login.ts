@@ -49,9 +49,6 @@ export interface BrowserLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> 
 /**
  * Logs in through the user's browser: authorization code with PKCE over a loopback callback (RFC 8252, RFC 7636), pushed
  * beforehand where the server requires that (RFC 9126).
- *
- * @throws {@link AuthError} `consent_required` as {@link requireAgreedHost}, `timed_out`, `access_denied`, `interrupted`, or as the
- * exchange and the store do; nothing is listening and nothing is stored then
  */
 export async function browserLogin(options: BrowserLoginOptions): Promise<Session> {
   const { request, fetch, clock, identity, signal, redirectHost, port } = options;

@@ -15,8 +15,6 @@ import type { TokenSource } from "../token-manager/token-source.ts";
  * the user and teams that the service names now.
  *
  * @returns whether it was asked: where nothing names the user and nothing can be refreshed, there is nothing to ask
- * @throws {@link NotAuthenticatedError} when it is not valid; {@link ServiceError} when the service cannot be asked, or names
- * a user other than the one who logged in; {@link AuthError} `storage_…`
  */
 export async function checkSession({
   store,

@@ -17,7 +17,6 @@ import type { LoginRequest } from "./login-request.ts";
 /**
  * Turns the tokens of a login into a session, by finding out who the user is, and has it stored.
  *
- * @param how - the flow, and the nonce that its request carried
  * @throws {@link AuthError} when no source names the user, when an answer cannot be trusted, or as `store` does. The tokens are
  * revoked then, as far as the server allows: a session that cannot be named or found again must not stay valid
  */

@@ -32,12 +32,7 @@ export interface DeviceLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> {
   random?: () => number;
 }
 
-/**
- * Logs in by a code that the user enters in a browser on another device (RFC 8628). Opens nothing and listens on nothing.
- *
- * @throws {@link AuthError} `consent_required` as {@link requireAgreedHost}, `timed_out`, `access_denied`, `interrupted`, or as the
- * exchange and the store do; nothing is stored then
- */
+/** Logs in by a code that the user enters in a browser on another device (RFC 8628). Opens nothing and listens on nothing. */
 export async function deviceLogin(options: DeviceLoginOptions): Promise<Session> {
   const { request, fetch, clock, signal } = options;
   requireAgreedHost(request, "device_code");

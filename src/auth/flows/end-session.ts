@@ -19,8 +19,6 @@ export type EndableSession = Pick<
  * the tokens (RFC 7009). A logout at a service whose tokens another server issues would leave the tokens valid.
  *
  * @returns one result for each token; empty where the server ends the session as a whole
- * @throws {@link ServiceError} when the service did not say that it ended; {@link AuthError} `configuration_invalid` when the server has no
- * way to
  */
 export async function endSession(session: EndableSession, exchange: ExchangeOptions): Promise<readonly Revocation[]> {
   const { server, clientId: client_id, accessToken: access_token, refreshToken: refresh_token } = session;

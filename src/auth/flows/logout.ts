@@ -21,12 +21,7 @@ type EndOutcome =
   /** Only the local session was removed: because of `force`, or because of `error`, after which it may live on at the server. */
   | { readonly kind: "local"; readonly error?: AuthError; readonly tokens?: readonly Revocation[] };
 
-/**
- * Logs out of a profile: ends the session at the server, then removes it here, whatever the server answered.
- *
- * @param how - `force` leaves the server out
- * @throws {@link AuthError} `interrupted`, or when the session could not be removed here; it is still there then
- */
+/** Logs out of a profile: ends the session at the server, then removes it here, whatever the server answered. */
 export async function logout(
   profile: string,
   {
@@ -71,9 +66,6 @@ function stillStored(cause: AuthError, profile: string, { kind }: EndOutcome): A
 /**
  * Ends a session that a new login has replaced, at the server that issued it. It is no longer stored anywhere, so it gets a store of
  * its own in memory, where it can be refreshed once more if the server wants that.
- *
- * @param replaced - what was stored before the login
- * @throws {@link AuthError} `interrupted`
  */
 export async function endReplacedSession(replaced: Session, exchange: ExchangeOptions): Promise<EndOutcome> {
   const { clock, fetch } = exchange;

@@ -17,8 +17,6 @@ export type NamedAddress =
  *
  * A trailing `/` belongs to the name of some issuers and is easily left out. Both spellings have the same metadata, and the one that
  * the metadata uses is the issuer from then on: nobody else can publish there.
- *
- * @throws {@link ServiceError} when it is neither, or does not answer. Nobody is sent anywhere then
  */
 export async function identifyAddress(address: string, exchange: ExchangeOptions): Promise<NamedAddress> {
   // First, since a resource may be its own issuer, or live next to it, and would not get its tokens as one.

@@ -111,10 +111,6 @@ export function authorizationResponse(
  * Exchanges an authorization code for tokens (RFC 6749 §4.1.3, RFC 7636 §4.5).
  *
  * Sent once and never again: a code is good for one use, and a server that sees it twice revokes what it issued (§4.1.2).
- *
- * @param grant - the code from the redirect; the verifier whose challenge was sent; the redirect URI of the request, unchanged;
- * and the resource that the token is for, where one was asked for (RFC 8707 §2.2)
- * @throws {@link ServiceError} as `tokenGrant`
  */
 export function authorizationCodeGrant(
   server: AuthorizationServer,

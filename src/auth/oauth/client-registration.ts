@@ -11,14 +11,7 @@ export interface RegisteredClient {
   readonly client_secret_expires_at: number;
 }
 
-/**
- * Registers this program as a public native client.
- *
- * @param endpoint - `registration_endpoint` of the server
- * @param client - what is told about it (RFC 7591 §2); an undefined `scope` leaves the choice to the server
- * @throws {@link ServiceError} as `send`, as `serviceFailure` when the server refuses, `service_answer_invalid` when its answer is not
- * RFC 7591 §3.2.1
- */
+/** Registers this program as a public native client. */
 export async function registerClient(
   endpoint: string,
   client: {

@@ -22,14 +22,7 @@ export interface DeviceAuthorization {
   readonly interval: number;
 }
 
-/**
- * Requests a pair of codes (RFC 8628 §3.1), as a public client.
- *
- * @param server - the server that will issue the tokens
- * @param request - the registered client, scopes separated by single spaces, and further parameters, such as `resource`
- * (RFC 8707 §2.1)
- * @throws {@link AuthError} `configuration_invalid` when the server has no device login; {@link ServiceError} as `send`
- */
+/** Requests a pair of codes (RFC 8628 §3.1), as a public client. */
 export async function deviceAuthorizationRequest(
   server: AuthorizationServer,
   request: { client_id: string; scope?: string } & Readonly<Record<string, string>>,
@@ -44,13 +37,7 @@ export async function deviceAuthorizationRequest(
   return send(endpoint, leaving("nothing", form(request)), options);
 }
 
-/**
- * Judges the answer to {@link deviceAuthorizationRequest}.
- *
- * @param server - the server that was asked
- * @throws {@link ServiceError} as `serviceFailure` when it is an error, or `service_answer_invalid` when it is not
- * RFC 8628 §3.2
- */
+/** Judges the answer to {@link deviceAuthorizationRequest}. */
 export async function deviceAuthorizationResponse(
   response: Response,
   { issuer }: Pick<AuthorizationServer, "issuer">,
@@ -103,12 +90,7 @@ function pageOf(server: URL): Kind<string> {
   };
 }
 
-/**
- * Polls once whether the user has decided (RFC 8628 §3.4). The caller decides when to poll again.
- *
- * @param grant - the registered client, the code from {@link deviceAuthorizationResponse}, and the resource of that request
- * @throws {@link ServiceError} as `tokenGrant`; while the user has not decided, with `error` `authorization_pending`
- */
+/** Polls once whether the user has decided (RFC 8628 §3.4). The caller decides when to poll again. */
 export function deviceCodeGrant(
   server: AuthorizationServer,
   grant: { client_id: string; device_code: Secret; resource?: string | undefined },

@@ -21,8 +21,6 @@ export type Discovery =
  *
  * @param issuer - exactly as the server names itself, with a trailing `/` if it has one
  * @param accepts - whether the server may name itself so; by default the issuer is compared character by character
- * @throws {@link ServiceError} `network_unavailable` when there is no answer, and `service_answer_invalid` when all metadata that was found
- * is invalid
  */
 export async function discoverAuthorizationServer(
   issuer: string,
@@ -78,14 +76,7 @@ function metadataAddresses(issuer: string): readonly string[] {
   ];
 }
 
-/**
- * Judges metadata (RFC 8414 §3.2, §3.3). Only the members that this program uses are returned.
- *
- * @param body - the JSON of `response`
- * @param asked - the issuer that was asked
- * @throws {@link ServiceError} `service_answer_invalid` when it describes a server other than the one that was asked, or one
- * that no secret may be sent to
- */
+/** Judges metadata (RFC 8414 §3.2, §3.3). Only the members that this program uses are returned. */
 function metadata(
   body: JsonObject,
   response: Response,

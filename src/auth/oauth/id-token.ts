@@ -35,8 +35,6 @@ const toleranceSeconds = 60;
 
 /**
  * Validates the ID token of a login (OpenID Connect Core §3.1.3.7).
- *
- * @throws {@link AuthError} `service_answer_invalid` when it is not valid; {@link ServiceError} when the keys cannot be fetched
  * @internal
  */
 export async function validateIdToken(
@@ -55,9 +53,6 @@ export async function validateIdToken(
  *
  * Its signature is left to TLS, as §3.1.3.7 item 6 allows for a token that comes directly from the token endpoint: fetching keys
  * would put a request between spending the old refresh token and storing the new one.
- *
- * @param previous - the claims of the login's ID token
- * @throws {@link AuthError} `service_answer_invalid` when it is about another login
  * @internal
  */
 export function validateRefreshedIdToken(

@@ -10,9 +10,6 @@ type Jwk = Readonly<Record<string, unknown>>;
 /**
  * Verifies a signature with the server's published keys. If the token names a key that is not among them they are fetched once
  * more, since the server may just have rotated its keys (OpenID Connect Core §10.1.1).
- *
- * @throws {@link AuthError} `service_answer_invalid` when none of its keys made the signature; {@link ServiceError} as
- * `jwkSetResponse` when the keys cannot be fetched
  */
 export async function verifySignature(
   jws: Jws,

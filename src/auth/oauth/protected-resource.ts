@@ -15,12 +15,7 @@ export interface ProtectedResource {
   readonly scope: string | undefined;
 }
 
-/**
- * Asks an address without a token whether it is a protected resource, by the challenge of its refusal (RFC 9728 §5.1).
- *
- * @returns undefined when it does not answer with such a challenge
- * @throws {@link ServiceError} `network_unavailable`, or `service_answer_invalid` when its metadata are not its own
- */
+/** Asks an address without a token whether it is a protected resource, by the challenge of its refusal (RFC 9728 §5.1). */
 export async function challengedResource(
   address: string,
   options: ExchangeOptions,

@@ -6,9 +6,6 @@ import { form, invalidAnswer, readJsonObject, send, serviceFailure, type Exchang
 /**
  * Sends an authorization request to the server before the browser sees it (RFC 9126 §2.1), so that nothing in between can read
  * or change it.
- *
- * @param server - one with a `pushed_authorization_request_endpoint`
- * @throws {@link AuthError} `service_answer_invalid` when the server has no such endpoint; {@link ServiceError} as `send`
  */
 export function pushedAuthorizationRequest(
   server: AuthorizationServer,
@@ -28,7 +25,6 @@ export function pushedAuthorizationRequest(
  * Judges the answer to {@link pushedAuthorizationRequest}.
  *
  * @returns the address to open in the browser instead: nothing but the client and the reference (RFC 9126 §4)
- * @throws {@link ServiceError} as `serviceFailure` when it is an error, `service_answer_invalid` when it is not RFC 9126 §2.2
  */
 export async function pushedAuthorizationResponse(
   response: Response,

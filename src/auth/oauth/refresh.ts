@@ -9,8 +9,6 @@ import { tokenGrant, type TokenResponse } from "./token-endpoint.ts";
  * a token presented twice ends the session (RFC 9700 §4.14.2).
  *
  * @param server - the server that issued the token, from the session itself (S-001)
- * @param grant - the client, the token, and the resource that the session's access tokens are for (RFC 8707 §2.2)
- * @throws {@link ServiceError} as `tokenGrant`
  */
 export function refreshTokenGrant(
   server: AuthorizationServer,

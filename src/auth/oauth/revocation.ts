@@ -14,7 +14,6 @@ export interface Revocation {
  * Revokes the tokens of a session (RFC 7009 §2.1). The refresh token comes first: it is the long-lived one, and a server revokes
  * the rest of the grant with it where it can. If one fails, the other is revoked all the same.
  *
- * @param endpoint - `revocation_endpoint` of the server that issued the tokens
  * @returns one result for each token, in the order of the requests
  */
 export async function revokeTokens(
@@ -60,8 +59,6 @@ function saysUnknown(error: AuthError): boolean {
 /**
  * Judges the answer of the revocation endpoint. A token that it does not know is a success: there is nothing left to revoke
  * (RFC 7009 §2.2).
- *
- * @throws {@link ServiceError} as `serviceFailure`, such as `unsupported_token_type` for an access token that cannot be revoked
  */
 async function revocationResponse(response: Response): Promise<void> {
   if (response.status !== 200) throw serviceFailure(response, await readJsonObject(response));

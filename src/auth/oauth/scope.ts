@@ -16,7 +16,6 @@ export function scopeNames(scope: string): string[] {
 /**
  * The scopes to request: those that the user named, else those of the defaults that the server knows.
  *
- * @param asked - what the user named, separated by spaces
  * @param server - its metadata; undefined for the service of the default endpoints, which knows `offline_access`
  * @returns separated by single spaces; empty when nothing is known to ask for, which leaves the choice to the server
  */

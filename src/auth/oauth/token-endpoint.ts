@@ -36,7 +36,6 @@ type Grant = { readonly grant_type: string; readonly client_id: string } & Reado
  * Exchanges a grant for tokens (RFC 6749 §3.2), as a public client: with the client's id and no secret.
  *
  * @param server - the server that issued the grant, and no other
- * @throws {@link ServiceError} `network_unavailable`, or as {@link tokenResponse}
  * @internal
  */
 export async function tokenGrant(
@@ -61,8 +60,6 @@ export async function tokenGrant(
  *
  * @param isRefresh - whether it answers a refresh, which has spent the previous token: an invalid member is then treated as
  * absent, and an invalid `expires_in` as expired, since an error would lose the new refresh token
- * @throws {@link ServiceError} `service_rejected` with the server's `error`, `service_unavailable` for 429 and 5xx, or
- * `service_answer_invalid` when it is not RFC 6749 §5.1
  */
 async function tokenResponse(response: Response, isRefresh: boolean): Promise<TokenResponse> {
   const body = await readJsonObject(response);

@@ -31,7 +31,6 @@ export function userInfoRequest(endpoint: string, accessToken: Secret, options: 
  *
  * @param sub - the user of the ID token: OpenID Connect's UserInfo must name the same, or none of it may be used, since the
  * access token may belong to another user (Core §5.3.2, §16.11). Undefined for the service's own endpoint
- * @throws {@link ServiceError} when it is an error, or names no user
  * @internal
  */
 export async function userInfoResponse(response: Response, sub?: string): Promise<UserInfo> {

@@ -42,10 +42,6 @@ const longestMessage = 16 * 1024 * 1024;
  * Opens a connection with a ticket in the header of the upgrade (RFC 6455 §4.1), never in the address, and holds it.
  *
  * @returns when the open connection has closed, or the signal has aborted
- * @throws {@link AuthError} `configuration_invalid` where the runtime has no WebSocket; {@link ServiceError} with the `status` of
- * the answer to the upgrade: `access_denied` for 401 and 403, `service_unavailable` for others, `network_unavailable` with
- * status 0 when there was no answer within 10 seconds; `service_answer_invalid` when a message has more than 16 MiB, as far as the
- * WebSocket is Node's own
  * @internal
  */
 export async function holdConnection({ url, ticket }: WebSocketTicket, options: ConnectionOptions): Promise<void> {

@@ -22,14 +22,7 @@ export interface TicketOptions {
 const minValidityMs = 300_000;
 const timeoutMs = 10_000;
 
-/**
- * Requests a ticket from the service, with an access token that is valid for at least 5 more minutes.
- *
- * @throws {@link NotAuthenticatedError} when nobody is logged in, the session has ended, or the token is refused even after a
- * refresh; {@link AuthError} `access_denied` for a team that the user is not in, `service_rejected` for one that does not
- * exist, `service_unavailable` and `network_unavailable` when a later try may succeed, `service_answer_invalid` when the answer
- * cannot be used
- */
+/** Requests a ticket from the service, with an access token that is valid for at least 5 more minutes. */
 export async function webSocketTicket(
   team: string,
   { tokens, fetch, signal }: TicketOptions,
@@ -80,7 +73,6 @@ function refusal(response: Response, body: Readonly<Record<string, unknown>> | u
  * end up in logs (RFC 6750 §5.3), and the service does not look there.
  *
  * @param text - `ws_url`; `http:` and `https:` count as `ws:` and `wss:`
- * @throws {@link AuthError} `service_answer_invalid`
  */
 function socketAddress(text: string, service: string): URL {
   const refuse = (why: string): AuthError =>

@@ -7,7 +7,6 @@ const colors = { name: 34, text: 32, word: 33 } as const;
  * JSON for people to read: indented, and colored. Only the space between its tokens changes: parsing and writing it again would
  * round its large numbers.
  *
- * @param text - the JSON, printable
  * @returns undefined when it is not JSON, or nested too deep to be read
  */
 export function jsonView(text: string, color: boolean): string | undefined {
