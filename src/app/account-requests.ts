@@ -50,7 +50,6 @@ export async function ownerOfToken(
   return { service, user: await userOfToken(credential, tokenSource, service, exchange) };
 }
 
-/** The authorized fetch with the tokens of this account, and of no other. */
 export function fetchAs({ tokens, clock, fetch }: App, account: Account): AuthorizedFetch {
   return createAuthorizedFetch({ tokens: tokensOfAccount(tokens(), account), clock, fetch });
 }

@@ -21,7 +21,6 @@ export async function originOf(app: App): Promise<Origin> {
   return { profile, service: known?.service ?? settings.service?.value ?? null, account: known && accountOf(known) };
 }
 
-/** The folder of everything that waits to be sent. */
 export function queueFolder({ folder }: App): string {
   return join(folder, "queue");
 }

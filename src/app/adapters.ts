@@ -35,7 +35,6 @@ export function googleHeaders(auth: Auth): GoogleHeaders {
 /** What Octokit makes of an `authStrategy`. */
 export interface OctokitAuthentication {
   (): Promise<{ type: "token"; tokenType: "oauth"; token: string }>;
-  /** Sends a request of Octokit's with `auth.fetch`. */
   hook(request: OctokitRequest, route: unknown, parameters?: unknown): Promise<unknown>;
 }
 

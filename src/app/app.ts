@@ -24,15 +24,12 @@ export interface App {
   readonly env: Environment;
   readonly platform: NodeJS.Platform;
   readonly clock: Clock;
-  /** Sends requests without a token; {@link App.authorizedFetch} adds one. */
   readonly fetch: Fetch;
   /** All that happens in this app: to the sessions of all its token managers, and to its requests. */
   readonly events: AuthEventStream;
   /** Whether a request was sent that may have changed something at a service, as far as that is not known to be undone or refused. */
   mayHaveChanged(): boolean;
-  /** What options and variables say, and which of them said it. */
   readonly settings: Settings;
-  /** What the program says of logins. */
   readonly tool: Pick<AppOverrides, "defaults" | "redirectPath" | "trustedHosts">;
   readonly folder: string;
   /** The real path of the working folder, for which the user may have chosen a profile; undefined when it no longer exists. */
@@ -41,9 +38,7 @@ export interface App {
   readonly profileFile: ProfileFile | undefined;
   /** The OS keychain. Its code is loaded here: a key that is derived needs none of it. */
   keychain(): Promise<Keychain>;
-  /** The sealed file, whether or not the sessions of this app are stored in it. */
   readonly sealedFile: SealedFile;
-  /** Whether sessions outlive this app. */
   readonly isKept: boolean;
   /** Whether that is in the sealed file, and not in a place of the embedding program. */
   readonly isSealed: boolean;
@@ -58,7 +53,6 @@ export interface App {
   readonly tokenSource: TokenSource | undefined;
   /** The token manager of the profile in use at the service in use, or of a named profile or service. */
   tokens(profile?: string, service?: string): TokenManager;
-  /** `fetch` with the token of the profile in use. */
   readonly authorizedFetch: AuthorizedFetch;
   /**
    * Call this before the process ends.
@@ -246,7 +240,6 @@ function loadedVault(place: "memory" | SimpleVault): Vault {
   };
 }
 
-/** What {@link createApp} takes. */
 const overrideNames: Record<keyof AppOverrides, true> = {
   toolIdentity: true,
   options: true,

@@ -10,7 +10,6 @@ import { LiveClient, type LiveMessage } from "../sync/live-client.ts";
 
 /** Options of a live connection. */
 export interface LiveOptions {
-  /** Receives everything that arrives and every change of state. What it throws is ignored. */
   onMessage?: (message: LiveMessage) => void;
   /** Instead of the runtime's own; needed on Node 20 without `--experimental-websocket`. It must take headers, and limit the size of a message itself. */
   WebSocket?: SocketConstructor;

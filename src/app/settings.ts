@@ -17,12 +17,10 @@ export interface Setting<T> {
 export interface Settings {
   readonly profile: Setting<string> | undefined;
   readonly service: Setting<string> | undefined;
-  /** The issuer of the tokens, where that is not the service itself. */
   readonly issuer: Setting<string> | undefined;
   readonly clientId: Setting<string> | undefined;
   /** What the issuer gave to the client in addition, if it did. Such a secret is in every copy of a native program. */
   readonly clientSecret: Secret | undefined;
-  /** What a login requests, where it is not told anything else. */
   readonly scope: string | undefined;
   readonly storage: Setting<StorageKind> | undefined;
   /** The variable `…_ACCESS_TOKEN`: used as is for every request, never stored or refreshed. */

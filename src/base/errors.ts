@@ -60,7 +60,6 @@ const inspect: unique symbol = Symbol.for("nodejs.util.inspect.custom");
  */
 export class AuthError extends Error {
   override readonly name: string = "AuthError";
-  /** What went wrong, for programs. */
   readonly code: AuthErrorCode;
   /** What to do next, as data: its words depend on the tool. @internal */
   declare readonly next: Hint | undefined;
@@ -166,7 +165,6 @@ export class ServiceError extends AuthError {
   /** How long the service asked to wait (`Retry-After`, RFC 9110 §10.2.3), in milliseconds; undefined when it did not. */
   readonly retryAfterMs: number | undefined;
 
-  /** `status`, `error` and `retryAfterMs`: see the members. */
   constructor(
     code: AuthErrorCode,
     message: string,

@@ -59,7 +59,6 @@ export interface HintContext {
 
 /** A command line of which the next try has to keep a part: without `--force` it would fail for another reason, without the address go elsewhere. */
 export interface TypedCommand {
-  /** Such as `auth login`. */
   readonly command: string;
   /** The arguments and options to keep: an option and its value, or an argument, each. */
   readonly kept: readonly (readonly [word: string, ...value: string[]])[];
@@ -121,7 +120,6 @@ function ownCommand({ command, profile, options = [] }: ToolCommand, commands: O
   return group === "auth" && isPlain ? commands[verb as keyof OwnCommands] : undefined;
 }
 
-/** A hint without the clauses that tell the user to type what does not exist. */
 function withoutUnsayable(text: string): string {
   const clauses = text.split(/(?<=[.;,])\s+/).filter((clause) => !clause.includes(unsayable));
   return clauses.join(" ").replace(/^or /, "").replace(/[,;]$/, "");

@@ -1,6 +1,5 @@
 /** What users type in a tool that does not have the commands of this package but its own; what is not named here does not exist there. */
 export interface OwnCommands {
-  /** How a user logs in (again): `acme login`. */
   readonly login: string;
   readonly logout?: string;
   readonly status?: string;

@@ -16,7 +16,6 @@ const forgotten = new FinalizationRegistry<string>((value) => {
 export class Secret {
   readonly #value: string;
 
-  /** `value`: as it came over the wire, or was made. */
   constructor(value: string) {
     this.#value = value;
     live.set(value, (live.get(value) ?? 0) + 1);
@@ -47,12 +46,10 @@ export class Secret {
     return createHash("sha256").update(this.#value).digest("hex");
   }
 
-  /** `[secret]`. */
   toString(): string {
     return "[secret]";
   }
 
-  /** `[secret]`. */
   toJSON(): string {
     return "[secret]";
   }

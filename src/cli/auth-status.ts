@@ -4,14 +4,12 @@ import { isAlive } from "../auth/token-manager/current-session.ts";
 import { timeHere } from "./format.ts";
 import type { AuthStatus, StorageStatus } from "./json-output.ts";
 
-/** What to do about a session that cannot be refreshed, as the end of a sentence. */
 export function endOfSession({ accessTokenExpiresAt: ends, clockOffsetMs }: Session, now: number): string {
   return ends === undefined
     ? "log in again when the service refuses the access token"
     : `log in again at ${timeHere(ends - clockOffsetMs, now)}`;
 }
 
-/** The status of a profile, as far as it is known without asking the service. */
 export function statusOf({ name, source, profile }: Omit<ProfileInUse, "all">, app: App): AuthStatus {
   const known = {
     checked: false,

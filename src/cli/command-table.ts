@@ -13,7 +13,6 @@ const tracker = (
 ): CommandEntry =>
   entry(`tracker ${word}`, summary, async () => (await import("./commands/tracker/calls.ts")).trackerCommands[word]);
 
-/** Every command, in the order of the help. */
 export const commandTable: readonly CommandEntry[] = [
   entry("auth login", "log in through the browser", async () => (await import("./commands/auth/login.ts")).login),
   entry(
@@ -104,7 +103,6 @@ export const builtInLogin: CommandEntry = entry(
   async () => (await import("./commands/auth/login.ts")).loginAtBuiltInIssuer,
 );
 
-/** Every topic of `help TOPIC`, in the order of the help. */
 export const topicTable: readonly TopicEntry[] = [
   {
     name: "ci",

@@ -7,7 +7,6 @@ import type { Output } from "./output.ts";
 /** What a shell completes a value from: a few words, or the names of what is on this machine. */
 export type Choices = readonly string[] | "files" | "profiles" | "teams";
 
-/** One option of a command: what the parser needs and what the help says. */
 export interface OptionSpec {
   readonly type: "string" | "number" | "boolean";
   readonly short?: string;
@@ -17,9 +16,7 @@ export interface OptionSpec {
   readonly value?: string;
   /** The least and the greatest value of a number. All numbers are whole. */
   readonly range?: readonly [least: number, greatest: number];
-  /** What its value is completed from. */
   readonly choices?: Choices;
-  /** Whether it may be repeated; its value is then a list. */
   readonly multiple?: true;
   readonly help: string;
 }
@@ -36,14 +33,12 @@ type OptionValue<O extends OptionSpec> = O["type"] extends "boolean"
       ? readonly string[]
       : string;
 
-/** A text of the help. One that contains the tool's name, or a variable's, is a function of the identity. */
 export type HelpText = string | ((identity: Identity) => string);
 
 export interface Context {
   readonly identity: Identity;
   readonly app: App;
   readonly out: Output;
-  /** Loads the terminal: most commands never ask anything. */
   readonly terminal: () => Promise<Terminal>;
   /** Aborts when the user presses Ctrl-C; its reason is the error to end with. */
   readonly signal: AbortSignal;
@@ -57,7 +52,6 @@ export interface CommandEntry {
   readonly load: () => Promise<Command>;
 }
 
-/** A page of help that belongs to no single command. */
 export interface TopicEntry {
   readonly name: string;
   readonly summary: string;
@@ -70,10 +64,8 @@ export interface TopicEntry {
 export interface Command {
   /** Its words and arguments, without the tool's name: `auth switch [PROFILE]`. */
   readonly usage: string;
-  /** In sentences, without line breaks. */
   readonly description: HelpText;
   readonly options: Readonly<Record<string, OptionSpec>>;
-  /** What its arguments are completed from. */
   readonly choices?: Choices;
   /** How many arguments it takes at least and at most; none by default. */
   readonly arguments?: readonly [least: number, most: number];
@@ -89,7 +81,6 @@ export interface Command {
   ): Promise<number | void>;
 }
 
-/** Defines a command whose `run` sees its own options by name and type. */
 export function defineCommand<const O extends Readonly<Record<string, OptionSpec>>>(
   command: Omit<Command, "options" | "run"> & {
     options: O;

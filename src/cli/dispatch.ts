@@ -3,7 +3,6 @@ import type { Identity } from "../base/identity.ts";
 import { optionsOf, usageError, type Command, type CommandEntry, type OptionSpec } from "./command.ts";
 import { commandTable, topicsOf } from "./command-table.ts";
 
-/** What an option was given; a list if it may be repeated. */
 type OptionValue = string | number | boolean | string[] | undefined;
 
 export type Request =
@@ -53,7 +52,6 @@ export function splitOptions(argv: readonly string[]): { inFront: readonly strin
   return { inFront: argv.slice(0, at), line: argv.slice(at) };
 }
 
-/** The text of a topic, if that is what the words after `help` name. */
 async function helpTopic(
   words: readonly string[],
   identity: Identity,
@@ -76,7 +74,6 @@ async function helpTopic(
   );
 }
 
-/** How a group of commands, or the tool itself, answers a word that is not one of its commands. */
 async function groupRequest(
   words: readonly string[],
   next: string | undefined,

@@ -23,7 +23,6 @@ export const groupSummaries: Readonly<Record<string, string>> = {
   tracker: "exchange work packages with the tracker behind the service",
 };
 
-/** What is typed most in each group, and in the tool itself. */
 const groupExamples: Readonly<Record<string, readonly string[]>> = {
   "": ["auth login", "auth login --help"],
   auth: ["auth login", "auth status"],
@@ -31,7 +30,6 @@ const groupExamples: Readonly<Record<string, readonly string[]>> = {
   tracker: ["tracker status --provider github --project my-project", "tracker tickets --provider linear"],
 };
 
-/** The help of a group of commands, or of the tool itself, with its topics. `words`: what was typed so far; `entries`: the commands below. */
 export function groupHelp(
   words: readonly string[],
   entries: readonly CommandEntry[],

@@ -43,7 +43,6 @@ function refused(cause: unknown, where: string, otherwise: () => AuthError): Aut
   return cause instanceof AuthError ? usageError(`${where}${cause.message}`, cause.next ?? []) : otherwise();
 }
 
-/** Opens the file that an option names, to be written piece by piece. */
 export async function openNamedFile(path: string, option: string): Promise<UserFileWriter> {
   const explained = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
@@ -87,7 +86,6 @@ export async function readStandardInput(signal: AbortSignal, most: number, where
   return Buffer.concat(pieces);
 }
 
-/** The JSON object that is given to an option, as {@link readInput} takes it. */
 export async function readJsonObject(
   option: string,
   input: string,
@@ -100,7 +98,6 @@ export async function readJsonObject(
   return value as Record<string, unknown>;
 }
 
-/** The JSON array that is given to an option, as {@link readInput} takes it. */
 export async function readJsonArray(option: string, input: string, signal: AbortSignal): Promise<unknown[]> {
   const example = `Try: --${option} '[{"key":"value"}]'`;
   const value = await readJson(option, input, signal, example);

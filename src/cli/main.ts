@@ -74,7 +74,6 @@ export function createCommand({
 /** A tool: its identity, and what it uses instead of the real thing. */
 type Tool = Omit<CommandOptions, "name" | "version" | "commands"> & { readonly toolIdentity: Identity };
 
-/** Runs a command line. The one place that catches and prints. */
 async function run(
   argv: readonly string[],
   tool: Tool,
@@ -136,7 +135,6 @@ async function run(
   return code;
 }
 
-/** The part of a command line that hints repeat. */
 function typedCommand(
   { usage, repeated }: Command,
   values: Readonly<Record<string, unknown>>,

@@ -1,4 +1,3 @@
-/** The known word that is nearest to a mistyped one; undefined when none is near. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: { word: string; distance: number } | undefined;
   for (const candidate of known) {

@@ -10,15 +10,12 @@ export type Text = string | Hint;
  * everything else has its control characters removed here, on the way out (S-008).
  */
 export interface Output {
-  /** The answer, for those that read stdout. */
   answer(text: string): void;
   /** The answer to a command that changes something: what is true now, with a tick, on one line. */
   done(text: Text): void;
   /** One of several findings: a mark, what was examined, and what was found, to the right of that. */
   finding(mark: Mark, label: string, text: string): void;
-  /** The answer as JSON, for programs. */
   json(value: unknown): void;
-  /** The same on one line: one of many answers. */
   jsonLine(value: unknown): void;
   /** A failure as JSON on one line: instead of an answer, or after others that have a line each. */
   jsonFailure(value: unknown): void;
@@ -26,13 +23,9 @@ export interface Output {
   relay(body: AsyncIterable<Uint8Array>): Promise<void>;
   /** The service's own JSON on a terminal, as `view` shows it; as {@link Output.relay} would, if it is none. */
   relayJson(text: string, view: (text: string, color: boolean) => string | undefined): void;
-  /** The conversation with the user. */
   say(text: string): void;
-  /** A problem that does not end the command. */
   warn(text: Text): void;
-  /** What ended the command. */
   error(text: string): void;
-  /** What to do next. */
   hint(text: Text): void;
   /** How far a wait has come: on a terminal one line, redrawn in place and removed before anything else is said; nothing elsewhere. */
   progress(text: string): void;
@@ -40,15 +33,12 @@ export interface Output {
   address(url: string): void;
   /** A drawing of our own for {@link Output.screen}, escape sequences included: never a text that comes from elsewhere. */
   draw(picture: string): void;
-  /** A question as it fits on the terminal. */
   question(text: string): string;
   /** How wide an answer may be; `Infinity` where it is not on a terminal. */
   readonly columns: number;
-  /** The words of a hint, for a text of several columns or for JSON. */
   words(text: Text): string;
   /** Where the conversation is shown, if that is a terminal that can be drawn on. */
   readonly screen: Screen | undefined;
-  /** Whether the answer appears on a terminal, visible to anyone who looks at it. */
   readonly isAnswerShown: boolean;
 }
 
@@ -76,7 +66,6 @@ const red = 31;
 const yellow = 33;
 const dim = 2;
 
-/** What a finding is marked with, by how much it matters. */
 export type Mark = "✓" | "·" | "!" | "✗";
 const markColors: Readonly<Record<Mark, number>> = { "✓": green, "·": dim, "!": yellow, "✗": red };
 

@@ -53,7 +53,6 @@ export async function examine(
   return findings;
 }
 
-/** An address of the service in use that answers 401 without a token. */
 function protectedEndpoint({ settings: { service } }: App, profile: Profile | undefined): string | undefined {
   const address = service?.value ?? profile?.service;
   const remembered = profile?.service === address ? profile?.session?.server.userinfo_endpoint : undefined;

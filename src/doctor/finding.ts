@@ -6,10 +6,8 @@ export interface Finding {
   readonly number: string;
   /** `critical`: something that a login or a request needs does not work. `warning`: it works, but needs attention. */
   readonly severity: "ok" | "note" | "warning" | "critical";
-  /** What was examined, in a word or two. */
   readonly subject: string;
   readonly sentence: string;
-  /** What fixes it: a command to paste, if there is one. */
   readonly fix?: Hint;
 }
 
@@ -38,5 +36,4 @@ export function failed(report: Report, error: unknown, sentence?: string, fix?: 
   return report("critical", sentence, fix);
 }
 
-/** Removes what dead processes have left. */
 export const repairCommand: Hint = [{ command: "auth doctor --repair" }];

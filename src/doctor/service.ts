@@ -109,7 +109,6 @@ function certificateFinding(
   );
 }
 
-/** What the response to a request without a token says about the server. */
 function responseFinding(response: Response, url: URL): Finding {
   const { status, headers } = response;
   const report = finder("D205", "HTTP");

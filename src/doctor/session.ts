@@ -3,7 +3,6 @@ import { isAlive, refreshRemainingMs, remainingMs, soonMs } from "../auth/token-
 import { login } from "../base/errors.ts";
 import { finder, type Finding } from "./finding.ts";
 
-/** Who is logged in, and when both tokens expire, as far as this machine knows. */
 export function examineSession({ name, profile }: ProfileInUse, now: number): Finding[] {
   const session = profile?.session;
   const report = finder("D301", "session");

@@ -1,6 +1,5 @@
 import type { Fetch } from "../base/runtime-types.ts";
 
-/** What requests may have done at a service, for a command that ends before it knows. */
 export interface Effects {
   /** Requests that were sent and may have changed something: those without an answer, and those that were not refused. */
   unknown: number;

@@ -3,11 +3,9 @@ import { printable } from "../base/text.ts";
 /** A JSON object from outside: each member is `unknown` until something has looked at it. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** A kind of value: how a message names it, and how to read one. */
 export interface Kind<T> {
   /** The end of the sentence "it is not …". */
   readonly expected: string;
-  /** The value, or undefined when it is of another kind. */
   readonly read: (value: unknown) => T | undefined;
 }
 
@@ -29,7 +27,6 @@ export const seconds: Kind<number> = {
   read: (value) => (typeof value === "number" && value > 0 ? value : undefined),
 };
 
-/** `true` or `false`, and not a word for either. */
 export const flag: Kind<boolean> = {
   expected: "true or false",
   read: (value) => (typeof value === "boolean" ? value : undefined),
@@ -64,7 +61,6 @@ export function textOf(value: unknown): string | undefined {
   return text.read(value);
 }
 
-/** Whether a JSON value is an object, and neither `null` nor a list. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

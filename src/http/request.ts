@@ -9,7 +9,6 @@ import { inWhile, isTransientStatus, retryAfter } from "./retry.ts";
 export interface ExchangeOptions {
   fetch: runtime.Fetch;
   clock: Clock;
-  /** Ends the exchange; the caller gets its reason. */
   signal?: AbortSignal | undefined;
   /** From the first byte sent to the last byte read, in milliseconds; 10,000 by default. */
   timeoutMs?: number;
@@ -75,7 +74,6 @@ export async function readJsonObject(
   return parseJsonObject(Buffer.concat(chunks));
 }
 
-/** The JSON object in a body, or undefined when the body is something else. */
 export function parseJsonObject(body: Uint8Array): JsonObject | undefined {
   // Like `Response.json()`, this ignores a byte order mark (RFC 8259 §8.1 allows it).
   const value = parseJson(new TextDecoder().decode(body));

@@ -30,7 +30,6 @@ export function inWhile(retryAfterMs: number | undefined): string {
 export interface RetryFacts {
   /** How many tries have failed so far: 1 after the first. */
   attempt: number;
-  /** What the service asked for, in milliseconds; undefined when it did not. */
   retryAfterMs?: number | undefined;
   /** A number from 0 to 1, so that clients that failed together do not come back together. */
   random: number;

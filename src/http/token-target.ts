@@ -1,6 +1,5 @@
 import { AuthError } from "../base/errors.ts";
 
-/** Where a request goes, and whether the token goes with it. */
 export interface Target {
   readonly url: string;
   /** Whether that is the service: its origin, and at or below its path. */

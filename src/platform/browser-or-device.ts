@@ -5,19 +5,15 @@ import { systemErrorCode } from "../base/errors.ts";
 export interface EnvironmentFacts {
   env: Readonly<Record<string, string | undefined>>;
   platform: NodeJS.Platform;
-  /** Of the effective user; undefined on Windows. */
   uid: number | undefined;
   /** Contents by path; `""` for what exists but cannot be read as a file. What does not exist has no member. */
   files: Readonly<Record<string, string>>;
   /** Owner of `/dev/console`: on macOS the user at the screen, and root when there is none. */
   consoleUid: number | undefined;
-  /** Whether there is a user to ask. */
   stdinIsTTY: boolean;
 }
 
-/** One thing that was found, and what it means. */
 export interface EnvironmentSignal {
-  /** A variable, a file, or another fact. */
   name: string;
   /** Its value, raw; `set` where the value adds nothing or is private, such as an IP address. */
   value: string;
@@ -211,7 +207,6 @@ const rules: readonly Rule[] = [
       : { name: "stdin", value: "not a terminal", meaning: "there is no user to ask", login: "either" },
 ];
 
-/** Decides which login can work, from facts alone: the browser login, unless something says that no browser can be shown. */
 export function describeEnvironment(facts: EnvironmentFacts): LoginEnvironment {
   const signals = rules.map((rule) => rule(facts)).filter((signal) => signal !== undefined);
   const decisive = signals.find(({ login }) => login !== "either");

@@ -43,7 +43,6 @@ export async function openBrowser(address: string, options: BrowserOptions): Pro
   return { failed: failures.join("; ") };
 }
 
-/** Starts a program on its own, and waits to see whether it fails. Returns what went wrong, if anything did. */
 async function launch({ program, args }: BrowserCommand, { env, clock }: BrowserOptions): Promise<string | undefined> {
   const settled = new AbortController();
   const ended = new Promise<string | undefined>((resolve) => {

@@ -16,7 +16,6 @@ export interface Clock {
   timeout(ms: number): runtime.AbortSignal;
 }
 
-/** The machine's own clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   // Not `performance.now()`: the first use of that loads modules, for a millisecond of every command.

@@ -8,7 +8,6 @@ export interface Inspected {
   readonly kind: "file" | "folder" | "link" | "other";
   /** Permission bits; undefined on Windows, where they say nothing. */
   readonly mode: number | undefined;
-  /** The owner's number; undefined on Windows. */
   readonly uid: number | undefined;
 }
 

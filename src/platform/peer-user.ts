@@ -31,7 +31,6 @@ export function peerOf(socket: Ends): { uid: number; isOpen: boolean } | undefin
   return connections().find(({ local, remote }) => there.has(local) && here.has(remote));
 }
 
-/** A row of the kernel's list. */
 interface Connection {
   readonly local: string;
   readonly remote: string;

@@ -4,15 +4,12 @@ import { AuthError, hint, type Hint } from "../base/errors.ts";
 import { Secret } from "../base/secret.ts";
 import type { Environment } from "./paths.ts";
 
-/** A forward proxy that a variable of the environment names. */
 export interface ProxyServer {
-  /** The variable that names it, such as `HTTPS_PROXY`. */
   readonly variable: string;
   /** Scheme, host and port, such as `http://proxy.example:3128`: without secrets. */
   readonly address: string;
   /** The address with the user name and password in it; undefined when there are none. */
   readonly href: Secret | undefined;
-  /** The value of `Proxy-Authorization` (RFC 9110 §11.7.2); undefined when there are no credentials. */
   readonly authorization: Secret | undefined;
 }
 

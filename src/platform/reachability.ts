@@ -8,18 +8,15 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** What a server shows in the TLS handshake (RFC 8446). */
 export interface Handshake {
   readonly protocol: string;
   /** OpenSSL's code for why Node's own list of authorities does not cover the certificate; undefined when it does. */
   readonly failure: string | undefined;
-  /** The certificate's holder, its issuer and its expiry, as the certificate says. */
   readonly subject: string;
   readonly issuer: string;
   readonly validTo: string;
 }
 
-/** The host and port of an address, with the scheme's own port where none is given. */
 export function endpointOf({ protocol, hostname, port }: URL): Endpoint {
   return { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || (/^(?:http|ws):$/.test(protocol) ? 80 : 443) };
 }
@@ -36,7 +33,6 @@ export async function resolveName(host: string, signal: AbortSignal): Promise<re
   ]);
 }
 
-/** Opens a connection, closes it again and returns the address that answered. Throws what the system says, or the signal's reason. */
 export async function openConnection({ host, port }: Endpoint, signal: AbortSignal): Promise<string> {
   const socket = connectTcp({ host, port });
   await untilEvent(socket, "connect", signal);
@@ -45,7 +41,6 @@ export async function openConnection({ host, port }: Endpoint, signal: AbortSign
   return remoteAddress;
 }
 
-/** Does a TLS handshake and closes the connection. Throws what the system says, or the signal's reason. */
 export async function shakeHands({ host, port }: Endpoint, signal: AbortSignal): Promise<Handshake> {
   // Unverified on purpose: this is here to show a certificate that fails. Nothing is ever sent on the connection.
   const socket: TLSSocket = connectTls({

@@ -29,7 +29,6 @@ export interface Reservation {
   discard(): void;
 }
 
-/** How a file is replaced. */
 export interface ReplaceOptions {
   /**
    * Whether the new file has reached the disk when the call returns, which is the default. Otherwise a power cut may leave the
@@ -128,7 +127,6 @@ function isInUse(error: unknown): boolean {
   return inUse.includes(systemErrorCode(error instanceof AuthError ? error.cause : error) ?? "");
 }
 
-/** Gives a file another name, in place of a file that may have it. */
 export function moveFile(from: string, to: string): void {
   patiently(() => renameSync(from, to));
 }

@@ -1,7 +1,6 @@
 import type { Readable } from "node:stream";
 import { createInterface } from "node:readline";
 
-/** The user at the keyboard, if there is one. */
 export interface Terminal {
   readonly isInteractive: boolean;
   /**
@@ -10,7 +9,6 @@ export interface Terminal {
    * @returns the answer; undefined at the end of input, which agrees to nothing
    */
   ask(question: string, signal?: AbortSignal): Promise<string | undefined>;
-  /** Calls `callback` with each line that is typed or pasted, until the signal aborts. */
   onLine(callback: (line: string) => void, signal: AbortSignal): void;
 }
 

@@ -20,15 +20,10 @@ const extensions = [".md", ".json", ".yaml", ".yml", ".csv"];
 
 /** A file to upload, and where it belongs. */
 export interface ArtifactInput {
-  /** A UUID. */
   project_uuid: string;
-  /** The mission, such as `login`. */
   mission_slug: string;
-  /** Such as `main`. */
   target_branch: string;
-  /** Such as `software-dev`. */
   mission_type: string;
-  /** The version of the manifest that names the artifact. */
   manifest_version: string;
   /** Path within the mission, with `/` between its parts. */
   artifact_path: string;
@@ -102,7 +97,6 @@ export async function drainArtifacts(scope: QueueScope, options: DrainOptions): 
 
 type UploadVerdict =
   | { kind: "stored" }
-  /** For good: given up at once. */
   | { kind: "refused"; reason: string }
   /** To be tried again later; with a failure, so are the others. */
   | { kind: "later"; reason: string; retryAfterMs?: number | undefined; failure?: AuthError }
@@ -127,7 +121,6 @@ async function upload(text: string, options: DrainOptions): Promise<UploadVerdic
   }
 }
 
-/** What an answer means for the artifact that was sent. */
 function judgeUpload({ status, body, retryAfterMs }: ServiceAnswer): UploadVerdict {
   const code = serviceText(body?.["error"]) ?? serviceText(body?.["code"]);
   const reason = `the service answered ${status}${code ? ` "${code}"` : ""} to the upload`;

@@ -12,7 +12,6 @@ export interface BackgroundOptions {
   keepAlive: boolean;
   /** Whether the process has nothing left to do but wait for this drain. Not asked with `keepAlive`. */
   isLast: () => boolean;
-  /** From 0 to 1; `Math.random` by default. */
   random?: () => number;
 }
 

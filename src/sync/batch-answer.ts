@@ -11,7 +11,6 @@ export type EventVerdict =
       /** The service's own word, such as `schema_mismatch`. */
       category: string | undefined;
       reason: string;
-      /** Whether trying again cannot help. */
       final: boolean;
     };
 

@@ -18,7 +18,6 @@ export interface Batch {
   /** The events to send: all of the files, or part of a single file that is larger than a batch may be. */
   items: readonly QueueItem[];
   files: readonly BatchFile[];
-  /** The request's body: compressed JSON. */
   body: Buffer;
 }
 
@@ -26,7 +25,6 @@ export interface PackOptions {
   queue: QueueFolder;
   /** Read anew for each batch, since an answer may lower them. */
   limits: Readonly<BatchLimits>;
-  /** Ids of events that are not to be sent again in this drain. */
   skip: ReadonlySet<string>;
   /** Called for a file that contains something other than events. */
   onDamaged: (file: BatchFile) => Promise<void>;
@@ -73,7 +71,6 @@ export async function compress(items: readonly QueueItem[]): Promise<Buffer> {
   return await promisify(gzip)(head + items.map(({ text }) => text).join(",") + tail);
 }
 
-/** The bytes that events take in a batch, each with its comma. */
 export function sizeOf(items: readonly QueueItem[]): number {
   return items.reduce((sum, { text }) => sum + Buffer.byteLength(text) + 1, 0);
 }

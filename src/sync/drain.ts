@@ -12,9 +12,7 @@ import { type ServiceAccess, syncHealth } from "./service-request.ts";
 
 /** The result of draining everything that an account may send. */
 export interface DrainReport {
-  /** What became of the events. */
   events: DrainCounts;
-  /** What became of the artifacts. */
   artifacts: DrainCounts;
   /** How many entries, of events and artifacts, still wait for this account. */
   left: number;
@@ -25,10 +23,8 @@ export interface DrainReport {
 /** What {@link drainAccount} needs. @internal */
 export interface DrainAccountOptions extends ServiceAccess {
   clock: Clock;
-  /** How long to wait for another process that drains the same queue, in milliseconds. */
   waitMs: number;
   onRejected?: (rejection: Rejection) => void;
-  /** Receives the counts so far. */
   onProgress?: ((sent: Pick<DrainReport, "events" | "artifacts">) => void) | undefined;
 }
 

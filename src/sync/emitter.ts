@@ -32,11 +32,9 @@ export interface EmitterOptions {
   /** The project in which this happens; the members of an event take precedence. */
   context?: Partial<ProjectContext>;
   live?: LiveChannel | undefined;
-  /** Called after events were queued. */
   onQueued?: () => void;
 }
 
-/** The most events that one account's queue holds. */
 const capacity = 100_000;
 /** Other processes fill and drain the same queue, so it is counted again after this many events of this process. */
 const countEvery = 1000;
@@ -83,7 +81,6 @@ export function createEmitter({
   let writing = false;
   let counted: { lock: string; room: number } | undefined;
 
-  /** How many more events fit, up to `wanted`. */
   const roomIn = (scope: QueueScope, wanted: number): number => {
     if (counted?.lock !== scope.lock || counted.room < wanted) {
       counted = { lock: scope.lock, room: Math.min(capacity - scope.events.count(), Math.max(countEvery, wanted)) };

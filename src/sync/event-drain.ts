@@ -20,7 +20,6 @@ export interface Rejection {
   id: string;
   /** The service's own word for the reason; undefined when it gave none. */
   category: string | undefined;
-  /** The reason in words. */
   reason: string;
   /** Whether it was given up and is now in the dead-letter folder; false while it waits to be tried again. */
   givenUp: boolean;
@@ -28,13 +27,11 @@ export interface Rejection {
 
 /** How many events or artifacts a drain sent, and with which result. */
 export interface DrainCounts {
-  /** Accepted by the service now. */
   delivered: number;
   /** Delivered earlier, as the service says. */
   duplicates: number;
   /** Not decided by the service yet; they stay queued. */
   pending: number;
-  /** Refused; see {@link Rejection}. */
   rejected: number;
 }
 
@@ -44,11 +41,8 @@ export interface DrainOptions extends ServiceAccess {
   limits: BatchLimits;
   /** Whether the lock on the queue is still ours, asked before each request. */
   held: () => boolean;
-  /** The counts so far, which the drain adds to. */
   counts: DrainCounts;
-  /** Receives every rejection, once for each event. */
   onRejected?: ((rejection: Rejection) => void) | undefined;
-  /** Called after every batch. */
   onProgress?: (() => void) | undefined;
 }
 

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { ulidPattern } from "./ulid.ts";
 
-/** The version of the event envelope that this program writes. */
 const schemaVersion = "3.0.0";
 
 export const aggregateTypes = ["WorkPackage", "Mission", "MissionDossier", "Build"] as const;
@@ -52,15 +51,10 @@ export const eventTypes: readonly string[] = Object.keys(payloads);
 
 /** Where in a project something happened. A member is null when it is unknown, and by default. */
 export interface ProjectContext {
-  /** The project's own id. */
   project_uuid: string | null;
-  /** The project's name in addresses. */
   project_slug: string | null;
-  /** The branch that is checked out. */
   git_branch: string | null;
-  /** The commit that is checked out. */
   head_commit_sha: string | null;
-  /** The repository, such as `owner/name`. */
   repo_slug: string | null;
 }
 
@@ -92,7 +86,6 @@ export interface EventInput extends Partial<ProjectContext> {
 export interface EventEnvelope extends ProjectContext, Required<Omit<EventInput, keyof ProjectContext>> {
   /** A ULID: the idempotency key of the event. */
   event_id: string;
-  /** The version of this envelope. */
   schema_version: string;
   /** This machine and user, as 12 hex digits that reveal neither. */
   node_id: string;
@@ -142,7 +135,6 @@ export function eventProblems(input: EventInput): string[] {
 
 export type EventStamp = Pick<EventEnvelope, "event_id" | "node_id" | "lamport_clock" | "timestamp" | "team_slug">;
 
-/** The envelope of an event without {@link eventProblems}. */
 export function eventEnvelope(input: EventInput, stamp: EventStamp): EventEnvelope {
   return {
     ...stamp,

@@ -27,7 +27,6 @@ export interface LiveClientOptions extends Pick<ConnectionOptions, "clock" | "We
   ticket: (team: string, signal: AbortSignal, account: Account) => Promise<WebSocketTicket>;
   /** Receives everything that arrives and every change of state. What it throws is ignored. */
   onMessage?: (message: LiveMessage) => void;
-  /** The build that a pong names; none by default. */
   buildId?: string;
   /** From 0 to 1, for jitter; `Math.random` by default. */
   random?: () => number;
@@ -56,7 +55,6 @@ export class LiveClient {
     this.#options = options;
   }
 
-  /** The state of the connection now. */
   get state(): LiveState {
     return this.#state;
   }
@@ -119,7 +117,6 @@ export class LiveClient {
     });
   }
 
-  /** Ends {@link LiveClient.run} and the connection. */
   close(): void {
     this.#stop.abort();
   }

@@ -10,9 +10,7 @@ import { checkPrivateFile, openPrivateFile, readPrivateFile, safely } from "../p
 /** What the name of a file in the queue says, so that a queue of 100,000 events is listed and counted without opening one file. */
 export interface QueueEntry {
   readonly name: string;
-  /** Its position in the queue, smallest first; a whole number that is not negative. */
   readonly order: number;
-  /** The id of its item, or of the first of several. */
   readonly id: string;
   readonly count: number;
   /** How often the service has refused it. It is kept in the name: counting is then one rename, and the content is never rewritten. */
@@ -59,12 +57,10 @@ export function isClosedFile(name: string): boolean {
   return name.endsWith(".jsonl");
 }
 
-/** The items in a file, one JSON text each, up to the mark that ends it; none when the file is gone. */
 export function readLines(path: string): string[] {
   return linesOf(readText(path));
 }
 
-/** How many items a file holds, by its name where it is closed. */
 export function countItems(folder: string, name: string): number {
   return isOpenFile(name) ? readLines(join(folder, name)).length : (queueEntry(name)?.count ?? 0);
 }

@@ -23,11 +23,9 @@ import {
 } from "./queue-file.ts";
 
 export interface QueueItem {
-  /** Its position in the queue, smallest first; a whole number that is not negative. */
   order: number;
   /** Its idempotency key: letters and digits only. */
   id: string;
-  /** The JSON that will be sent, on one line. */
   text: string;
   /** How often the service has refused it; 0 by default. */
   retries?: number;
@@ -61,7 +59,6 @@ export class QueueFolder {
   readonly #dead: string;
   readonly #clock: Clock;
 
-  /** `scope`: the folder of the account that the items belong to; `kind`: the name of this queue within it, such as `events`. */
   constructor(scope: string, kind: string, clock: Clock) {
     this.#waiting = join(scope, kind);
     this.#unfinished = join(scope, `${kind}-unfinished`);
@@ -128,7 +125,6 @@ export class QueueFolder {
     }
   }
 
-  /** Every file that waits, in order. Some may be gone by the time they are read. */
   names(): string[] {
     return firstNames(this.#waiting, Infinity, isClosedFile);
   }
@@ -155,7 +151,6 @@ export class QueueFolder {
     return order + Math.max(count, fileSpan);
   }
 
-  /** Whether nothing waits; cheaper than counting. */
   isEmpty(): boolean {
     return isEmptyFolder(this.#waiting);
   }
@@ -174,7 +169,6 @@ export class QueueFolder {
     return countIn(this.#dead);
   }
 
-  /** The items in a file, one JSON text each; none when it is gone. */
   read(name: string): string[] {
     return readLines(join(this.#waiting, name));
   }

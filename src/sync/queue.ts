@@ -10,7 +10,6 @@ import { QueueFolder } from "./queue-folder.ts";
 
 /** The owner of events: service, user and team together decide with which token and to which team something is sent. */
 export interface Account {
-  /** The service's base URL, as the one resolver returns it. */
   service: string;
   /** The service's own id of the user, `user_id` of `/api/v1/me`. */
   user: string;
@@ -36,7 +35,6 @@ export interface QueueScope {
   readonly account: Account | undefined;
   readonly events: QueueFolder;
   readonly artifacts: QueueFolder;
-  /** Path of the lock that its one drainer holds. */
   readonly lock: string;
 }
 
@@ -59,7 +57,6 @@ export class SyncQueue {
     this.#clock = clock;
   }
 
-  /** The scope in which an event of this origin is queued now. */
   scopeOf(origin: Origin): QueueScope {
     const folder = unassigned(origin.profile, origin.service);
     const last = this.#lastAccount(folder);
@@ -161,7 +158,6 @@ function unassigned(profile: string, service: string | null): string {
   return hash("profile", profile, service);
 }
 
-/** Whether both are the same user, for the same team, at the same service. */
 export function isSameAccount(a: Account | undefined, b: Account): boolean {
   return a?.service === b.service && a.user === b.user && a.team === b.team;
 }

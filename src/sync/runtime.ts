@@ -33,7 +33,6 @@ export interface SyncOptions {
 
 /** What a {@link SyncRuntime} is made of. @internal */
 export interface SyncRuntimeOptions extends SyncOptions, Pick<EmitterOptions, "clock" | "nodeId" | "origin"> {
-  /** The folder of the queue. */
   folder: string;
   /** The authorized fetch of an account, with its tokens and no other's. */
   fetch: (account: Account) => AuthorizedFetch | Promise<AuthorizedFetch>;
@@ -52,7 +51,6 @@ export interface FlushOptions {
   signal?: runtime.AbortSignal | undefined;
   /** How long to wait for another process that drains the same queue, in milliseconds; 60,000 by default. */
   waitMs?: number;
-  /** Called after every answer, with the counts so far. */
   onProgress?: (sent: Readonly<Pick<DrainReport, "events" | "artifacts">>) => void;
 }
 

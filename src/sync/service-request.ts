@@ -13,12 +13,9 @@ export interface ServiceAccess {
   signal?: AbortSignal | undefined;
 }
 
-/** An answer, read to its end. */
 export interface ServiceAnswer {
   status: number;
-  /** Undefined when the body is not a JSON object. */
   body: JsonObject | undefined;
-  /** How long the service asked to wait, in milliseconds; undefined when it did not. */
   retryAfterMs: number | undefined;
 }
 

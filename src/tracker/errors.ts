@@ -12,13 +12,11 @@ export interface TrackerFacts {
   readonly errorCode: string | undefined;
   /** The service's own kind of failure, such as `request`. */
   readonly category: string | undefined;
-  /** Whether the same request may succeed later. */
   readonly retryable: boolean;
   /** Whether somebody has to act first, for example by connecting the provider again. */
   readonly userActionRequired: boolean;
   /** What failed: the service itself, or the provider behind it. */
   readonly source: string | undefined;
-  /** How long the service asks to wait, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 }
 
@@ -35,7 +33,6 @@ export class TrackerError extends ServiceError implements TrackerFacts {
   readonly userActionRequired: boolean;
   readonly source: string | undefined;
 
-  /** `message`: the service's own. The code and the hint come from the facts. */
   constructor(message: string, facts: TrackerFacts) {
     super(codeOf(facts), message, { ...facts, error: facts.errorCode, hint: hintOf(facts) });
     this.errorCode = facts.errorCode;
@@ -79,7 +76,6 @@ export function trackerFailure(
   return error.code === "not_authenticated" ? new NotAuthenticatedError(error.message, { cause: error }) : error;
 }
 
-/** `retry_after_seconds` of a body, in milliseconds. */
 export function retryAfterSeconds(body: JsonObject | undefined): number | undefined {
   const seconds = body?.["retry_after_seconds"];
   return typeof seconds === "number" && seconds >= 0 ? seconds * 1000 : undefined;
@@ -98,5 +94,4 @@ function hintOf(facts: TrackerFacts): Hint {
   return hint`See how it is connected: ${trackerStatus}`;
 }
 
-/** The command that shows how a tracker is connected. */
 export const trackerStatus = { command: "tracker status", options: ["--provider", "PROVIDER"] } as const;

@@ -10,7 +10,6 @@ import { retryAfterSeconds, trackerFailure, trackerStatus } from "./errors.ts";
 export interface TrackerAccess {
   fetch: AuthorizedFetch;
   clock: Clock;
-  /** The id of the team whose tracker it is. */
   team: () => string | Promise<string>;
   /** From 0 to 1, for jitter; `Math.random` by default. */
   random?: () => number;

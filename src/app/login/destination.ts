@@ -17,10 +17,8 @@ export interface LoginArguments
   extends Omit<LoginOptions, keyof LoginCallbacks>,
     Pick<App, "identity" | "settings" | "tool">,
     Partial<Pick<Client, "clientSecret">> {
-  /** `ADDRESS`: the service, or the issuer. */
   readonly address?: string | undefined;
   readonly provider?: ChosenProvider | undefined;
-  /** The login starts over, whatever was granted before. */
   readonly force: boolean;
   readonly environment: LoginEnvironment;
   readonly now: number;
@@ -28,7 +26,6 @@ export interface LoginArguments
 
 /** Where a login goes, as it is decided before the issuer is asked anything. `login`, `reason`, `signals`: which one, and why. */
 export interface Destination extends LoginEnvironment, Pick<ProfileInUse, "name" | "source"> {
-  /** The stored profile; undefined when this login creates it. */
   readonly known: Profile | undefined;
   /** The profile, if it is logged in already with all that is asked for, as far as this machine can tell, and `force` is false. */
   readonly already: Profile | undefined;
@@ -130,7 +127,6 @@ function requireClient(
     });
 }
 
-/** Where a login goes, and the server if it was asked. */
 type Place = Pick<Profile, "service" | "issuer"> & {
   readonly server?: Profile["metadata"];
   readonly resource?: ProtectedResource | undefined;
@@ -228,7 +224,6 @@ export function isOfTool(
   return issuer?.source === "issuer" && issuer.value === issuerOf(place);
 }
 
-/** Whether two logins are at one service with the tokens of one issuer. */
 export function isSamePlace(
   one: Pick<Profile, "service" | "issuer">,
   other: Pick<Profile, "service" | "issuer">,

@@ -11,7 +11,6 @@ import type { App } from "../app.ts";
 import { addressToAsk, destination, type Destination, type LoginArguments } from "./destination.ts";
 import { plan, type LoginPlan } from "./plan.ts";
 
-/** A login of which the issuer has not been asked yet. */
 export interface LoginStart {
   readonly args: LoginArguments;
   readonly inUse: ProfileInUse;
@@ -21,7 +20,6 @@ export interface LoginStart {
   readonly unopened: AuthError | undefined;
 }
 
-/** The arguments of a login: what is asked for this time, with what the app knows. */
 export function loginArguments(
   { identity, settings, tool, env, clock }: App,
   asked: Omit<LoginArguments, "identity" | "settings" | "tool" | "environment" | "now">,

@@ -25,11 +25,9 @@ import type { LoginPlan } from "./plan.ts";
 
 type LoggedIn = Profile & { readonly session: Session };
 
-/** Who is asked and told. */
 export interface LoginUi extends Pick<LoginCallbacks, "onConsent" | "onWarning" | "signal"> {
   /** Called with the plan, once it is whole: what shows its address or its code. */
   screen(planned: LoginPlan): ScreenCallbacks | Promise<ScreenCallbacks>;
-  /** Called when the session is stored, before the browser shows success. */
   stored?(profile: LoggedIn): void;
 }
 
@@ -74,7 +72,6 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
     const moved = (path: string): void =>
       warn(`the logins that were stored could not be opened (${unopened?.message}) and are kept in "${path}"`);
     await app.store.update(add, { ...(header && { key: header }), onSetAside: unopened && moved });
-    // What is in memory belongs to the previous session.
     app.tokens().forget();
     ui.stored?.(next);
     // Events that were queued before the first login belong to this account from now on, even if another is the first to send.

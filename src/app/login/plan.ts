@@ -7,9 +7,7 @@ import type { ProfileInUse } from "../../auth/session.ts";
 import { AuthError, hint, login } from "../../base/errors.ts";
 import { destination, isOfTool, type Destination, type LoginArguments } from "./destination.ts";
 
-/** What was found out for a login, or is remembered. */
 export interface LoginMetadata {
-  /** What ADDRESS is, where that had to be found out. */
   readonly address: NamedAddress | undefined;
   readonly server: KnownServer;
 }
@@ -18,10 +16,8 @@ export interface LoginMetadata {
 export interface LoginPlan extends Destination {
   /** Whether the browser is opened here. If not, the address is for a browser anywhere, and the address of its last page is pasted. */
   readonly opens: boolean;
-  /** Undefined: the first free one. */
   readonly port: number | undefined;
   readonly timeoutMs: number | undefined;
-  /** Where this program registers itself for the login (RFC 7591). */
   readonly registersAt: string | undefined;
   /** Whether the tokens are bound to a key, a new one for each login. */
   readonly binds: boolean;

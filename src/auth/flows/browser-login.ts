@@ -27,16 +27,12 @@ import type { LoginRequest } from "./login-request.ts";
 
 export interface BrowserLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> {
   request: LoginRequest;
-  /** The tool that logs in, for the pages in the browser. */
   identity: Identity;
   redirectHost?: "127.0.0.1" | "localhost" | undefined;
-  /** This port only; by default the first free one. */
   port?: number | undefined;
-  /** How long to wait for the callback, in milliseconds. */
   timeoutMs: number;
   /** Shows the user the address, and where it leads back to, before anything is opened and before the wait begins. */
   announce: (address: string, redirectUri: string) => void;
-  /** Opens the address; undefined leaves that to the user. */
   open?: ((address: string) => Promise<BrowserOutcome>) | undefined;
   /** Called when no browser could be started: a warning, since the address is on the screen. */
   openFailed: (reason: string) => void;
@@ -136,7 +132,6 @@ async function authorizationAddress(
   }
 }
 
-/** Waits for the callback, for its address to be pasted, or for the time limit. */
 async function waitForResponse(
   listener: CallbackListener,
   address: string,

@@ -122,7 +122,6 @@ async function findUser(
   }
 }
 
-/** The user, from the service's own endpoint; undefined where it has none. */
 async function userOfService(
   response: Response,
   { server, isDiscovered }: LoginRequest,
@@ -154,7 +153,6 @@ function isBareRefusal({ status, headers }: Response): boolean {
   );
 }
 
-/** For `catch`: turns an expected error into undefined, and throws every other one. */
 function ignoring(isExpected: (error: unknown) => boolean): (error: unknown) => undefined {
   return (error) => {
     if (!isExpected(error)) throw error;

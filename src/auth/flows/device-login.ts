@@ -20,15 +20,11 @@ import type { LoginRequest } from "./login-request.ts";
 
 export interface DeviceLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> {
   request: LoginRequest;
-  /** Shows the user the address to open and the code to enter. */
   announce: (authorization: Omit<DeviceAuthorization, "device_code">) => void;
   /** How long to wait for the user, in milliseconds; undefined: as long as the code is valid. */
   limitMs?: number | undefined;
-  /** Called once a second during the wait, with what is left of it, in milliseconds. */
   waiting: (leftMs: number) => void;
-  /** Stores the session and tells the user. */
   store: (session: Session) => Promise<unknown>;
-  /** From 0 to 1, for jitter; `Math.random` by default. */
   random?: () => number;
 }
 

@@ -3,24 +3,18 @@ import { retryDelay } from "../../http/retry.ts";
 import type { DeviceAuthorization } from "../oauth/device-authorization.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
 
-/** Both clocks of the machine, read together, in milliseconds. */
 export interface ClockReading {
-  /** `Clock.now()`. */
   readonly wall: number;
-  /** `Clock.monotonic()`. */
   readonly monotonic: number;
 }
 
-/** The user has not decided yet: wait, then ask once, then {@link nextPoll}. */
 export interface PollWait {
   readonly kind: "wait";
   /** How long to wait, counted from the reading, in milliseconds. */
   readonly ms: number;
-  /** From one poll to the next, in milliseconds. */
   readonly intervalMs: number;
   /** The server's own interval, in milliseconds: longer than `intervalMs` where this client's cap applies. */
   readonly announcedMs: number;
-  /** Consecutive tries without an answer. */
   readonly failures: number;
   /** What was left of the code's lifetime at the reading, in milliseconds; {@link timeLeft} gives what is left now. */
   readonly leftMs: number;
@@ -29,7 +23,6 @@ export interface PollWait {
 
 export type PollState = PollWait | { readonly kind: "done"; readonly tokens: TokenResponse } | PollFailed;
 
-/** The login failed. `error`: `timed_out`, `access_denied`, or the error that ended the polling. */
 interface PollFailed {
   readonly kind: "failed";
   readonly error: unknown;

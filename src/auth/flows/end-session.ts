@@ -8,7 +8,6 @@ import { revokeTokens, type Revocation } from "../oauth/revocation.ts";
 import { saysSessionEnded } from "../oauth/www-authenticate.ts";
 import type { Session } from "../session.ts";
 
-/** The part of a session that its server needs to end it. */
 export type EndableSession = Pick<
   Session,
   "server" | "clientId" | "clientSecret" | "accessToken" | "tokenType" | "refreshToken" | "dpopKey" | "clockOffsetMs"

@@ -15,6 +15,5 @@ export interface LoginRequest
   readonly resource: string | undefined;
   readonly trustedHosts: readonly string[];
   readonly redirectPath: string;
-  /** Further parameters of the authorization request, in the standards' spelling. */
   readonly extra: Readonly<Record<string, string>>;
 }

@@ -137,7 +137,6 @@ function isGrantDead({ code, cause }: AuthError): boolean {
   return code === "session_ended" && judgeRefreshFailure(cause) === "dead";
 }
 
-/** What a token is called in a sentence. */
 export function tokenName({ token }: Pick<Revocation, "token">): string {
   return token.replace("_", " ");
 }

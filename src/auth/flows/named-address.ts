@@ -5,11 +5,9 @@ import { defaultAuthorizationServer, type KnownServer } from "../oauth/authoriza
 import { discoverAuthorizationServer } from "../oauth/discovery.ts";
 import { challengedResource, wellKnownResource, type ProtectedResource } from "../oauth/protected-resource.ts";
 
-/** What an address that the user typed turns out to be. */
 export type NamedAddress =
   /** `issuer`: it publishes metadata; `service`: it does not, and has the API of a service with the default endpoints. */
   | { readonly kind: "issuer" | "service"; readonly known: KnownServer }
-  /** It takes the tokens of an issuer that it names. */
   | { readonly kind: "resource"; readonly resource: ProtectedResource };
 
 /**

@@ -14,15 +14,11 @@ export function createNonce(): string {
   return randomBytes(32).toString("base64url");
 }
 
-/** The parameters of an authorization request, in the RFC's spelling (RFC 6749 §4.1.1, RFC 7636 §4.3). */
 interface AuthorizationRequest {
   client_id: string;
-  /** The loopback address that is listening, port included (RFC 8252 §7.3). */
   redirect_uri: string;
-  /** Scopes, separated by single spaces; empty to leave the choice to the server. */
   scope: string;
   state: Secret;
-  /** From `codeChallenge`; the method sent is always S256. */
   code_challenge: string;
 }
 
@@ -64,7 +60,6 @@ export type AuthorizationResponse =
    */
   | { kind: "mix-up"; issuer: string | undefined };
 
-/** A redirect that has nothing to do with this login and changes nothing. */
 export interface UnrelatedRedirect {
   kind: "unrelated";
   reason: "state missing" | "state wrong" | "parameter repeated" | "neither code nor error";

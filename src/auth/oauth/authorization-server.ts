@@ -8,13 +8,11 @@ export interface AuthorizationServer {
   readonly userinfo_endpoint?: string;
   /** Ends a session: the service's own, not in RFC 8414. */
   readonly logout_endpoint?: string;
-  /** The keys that sign its ID tokens (RFC 7517 §5). */
   readonly jwks_uri?: string;
   /** The scopes that it knows; it may know more (RFC 8414 §2). */
   readonly scopes_supported?: readonly string[];
   /** What it exchanges for tokens; it may exchange more (RFC 8414 §2). */
   readonly grant_types_supported?: readonly string[];
-  /** How a client with a secret presents it (RFC 8414 §2). */
   readonly token_endpoint_auth_methods_supported?: readonly string[];
   /** RFC 7591 §3. */
   readonly registration_endpoint?: string;
@@ -22,17 +20,14 @@ export interface AuthorizationServer {
   readonly revocation_endpoint?: string;
   /** RFC 9126 §5. */
   readonly pushed_authorization_request_endpoint?: string;
-  /** It accepts only pushed authorization requests (RFC 9126 §5). */
   readonly require_pushed_authorization_requests?: boolean;
   /** Its redirects always carry `iss`, so one without it comes from another server (RFC 9207 §3). */
   readonly authorization_response_iss_parameter_supported?: boolean;
-  /** It binds tokens to a key, by proofs signed with one of these algorithms (RFC 9449 §5.1). */
   readonly dpop_signing_alg_values_supported?: readonly string[];
   /** OpenID Connect Discovery §3; an ID token signed with another algorithm does not come from it. */
   readonly id_token_signing_alg_values_supported?: readonly string[];
 }
 
-/** What is known of an authorization server before a login. */
 export interface KnownServer {
   readonly server: AuthorizationServer;
   /** Whether the server publishes metadata. If not, the default endpoints are used and nothing else is tried. */

@@ -2,7 +2,6 @@ import type { Fetch } from "../../base/runtime-types.ts";
 import { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 
-/** The client at a server. */
 export interface Client {
   readonly clientId: string;
   /**

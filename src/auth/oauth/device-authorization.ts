@@ -11,10 +11,8 @@ import { tokenGrant, type TokenResponse } from "./token-endpoint.ts";
 export interface DeviceAuthorization {
   /** It collects the tokens that the user approves, so it is as secret as they are. */
   readonly device_code: Secret;
-  /** For the user to enter, grouped as the server wrote it. */
   readonly user_code: string;
   readonly verification_uri: string;
-  /** The same with the code in it, for a QR code (§3.3.1). */
   readonly verification_uri_complete: string | undefined;
   /** Lifetime of both codes in seconds, from the moment of receipt. */
   readonly expires_in: number;

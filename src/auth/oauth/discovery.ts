@@ -6,7 +6,6 @@ import { flag, memberReader, texts, type JsonObject, type Kind } from "../../htt
 import { isTransientStatus } from "../../http/retry.ts";
 import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
-/** What an issuer publishes about itself. */
 export type Discovery =
   | { readonly server: AuthorizationServer }
   /** No metadata. `reason`: what to report where there must be some. */

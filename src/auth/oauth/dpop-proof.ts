@@ -23,7 +23,6 @@ function publicJwk({ crv, kty, x, y }: JsonWebKey): JsonWebKey {
 }
 
 interface DpopProofClaims {
-  /** The method, as it is sent. */
   htm: string;
   /** The address; its query and fragment stay out of the proof (RFC 9449 §4.2). */
   htu: string | URL;

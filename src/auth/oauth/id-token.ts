@@ -10,7 +10,6 @@ import { parseJws, signatureAlgorithms, type Jws } from "./jws.ts";
 
 /** The claims of an ID token that was validated (OpenID Connect Core §2). Kept with the session, to compare with the next one. */
 export interface IdTokenClaims {
-  /** The user's permanent id at this issuer. */
   readonly sub: string;
   readonly nonce?: string;
   /** When the user last authenticated, in seconds since 1970. */
@@ -19,7 +18,6 @@ export interface IdTokenClaims {
   readonly name?: string;
 }
 
-/** The values that an ID token must match. */
 interface ExpectedIdToken {
   server: AuthorizationServer;
   client_id: string;

@@ -37,7 +37,6 @@ async function jwkSetResponse(response: Response): Promise<readonly Jwk[]> {
   return keys.filter((key): key is Jwk => typeof key === "object" && key !== null);
 }
 
-/** Why a signature is not accepted; undefined when it is. */
 function signatureFault(jws: Jws, keys: readonly Jwk[]): string | undefined {
   const matching = keys.filter((key) => matches(key, jws)).flatMap(importKey);
   const [key] = matching;
@@ -48,7 +47,6 @@ function signatureFault(jws: Jws, keys: readonly Jwk[]): string | undefined {
   return isSignedBy(key, jws) ? undefined : "has a wrong signature";
 }
 
-/** Whether a key is published for the algorithm and the key id of a token (RFC 7517 §4.1 to §4.5). */
 function matches(key: Jwk, { alg, kid }: Jws): boolean {
   const algorithm = signatureAlgorithms.get(alg);
   if (algorithm === undefined || key["kty"] !== algorithm.kty) return false;

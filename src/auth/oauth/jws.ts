@@ -5,7 +5,6 @@ import { isJsonObject, parseJson, type JsonObject } from "../../http/json-member
 
 /** A parsed signed token (RFC 7515 §3.1, compact serialization). Nothing in it may be trusted yet. */
 export interface Jws {
-  /** A key of {@link signatureAlgorithms}. */
   readonly alg: string;
   /** The id of the signing key in the issuer's set (§4.1.4). */
   readonly kid: string | undefined;

@@ -3,7 +3,6 @@ import type { AuthorizationServer } from "./authorization-server.ts";
 /** A provider that does not work by its address alone, and what it documents about itself. */
 export interface NamedProvider {
   readonly name: ProviderName;
-  /** Where the provider documents what is said here. */
   readonly documentation: string;
   /** What it lacks or requires, as a sentence for the help. */
   readonly manner: string;
@@ -16,9 +15,7 @@ export interface NamedProvider {
   readonly service: string;
   /** What to request unless the user says otherwise. */
   readonly scope: string;
-  /** Further parameters of the authorization request. */
   readonly extra: Readonly<Record<string, string>>;
-  /** Hosts other than the issuer's that its logins begin at. */
   readonly hosts: readonly string[];
   readonly redirectHost?: "localhost";
   /** The logins that it grants only to a client with a secret. */
@@ -27,7 +24,6 @@ export interface NamedProvider {
   readonly revokesAll?: boolean;
 }
 
-/** The names that `--provider` takes. */
 export const providerNames = ["github", "google", "microsoft"] as const;
 export type ProviderName = (typeof providerNames)[number];
 

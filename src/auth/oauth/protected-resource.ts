@@ -7,7 +7,6 @@ import { challengesOf } from "./www-authenticate.ts";
 
 /** What a protected resource publishes about itself (RFC 9728 §2). */
 export interface ProtectedResource {
-  /** What its tokens are for (RFC 8707). */
   readonly resource: string;
   /** The issuer of its tokens: the first that it lists. */
   readonly issuer: string;

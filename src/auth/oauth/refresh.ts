@@ -18,7 +18,6 @@ export function refreshTokenGrant(
   return tokenGrant(server, { grant_type: "refresh_token", ...grant }, options);
 }
 
-/** The meaning of a failed refresh for the session, see {@link judgeRefreshFailure}. */
 export type RefreshVerdict = "dead" | "replayed" | "transient" | "refused";
 
 /**

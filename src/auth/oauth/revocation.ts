@@ -3,7 +3,6 @@ import type { Secret } from "../../base/secret.ts";
 import { discardBody } from "../../http/peek.ts";
 import { form, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
-/** The result for one token. */
 export interface Revocation {
   readonly token: "refresh_token" | "access_token";
   /** Why it may stay valid until it expires; undefined when it was revoked. */

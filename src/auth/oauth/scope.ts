@@ -3,12 +3,10 @@ import type { AuthorizationServer } from "./authorization-server.ts";
 
 /** Gives a refresh token (OpenID Connect Core §11). Servers that do not know it may refuse the whole request (RFC 6749 §3.3). */
 const offline = "offline_access";
-/** What is asked for at a service that lists no scopes. */
 const ownScopes = ["api.read", "api.write"];
 /** What names the user at an OpenID provider (Core §5.4). */
 const openIdScopes = ["openid", "profile", "email"];
 
-/** The scopes in a text, which are separated by spaces (RFC 6749 §3.3). */
 export function scopeNames(scope: string): string[] {
   return scope.split(/\s+/).filter(Boolean);
 }

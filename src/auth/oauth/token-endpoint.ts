@@ -16,7 +16,6 @@ export interface TokenResponse {
   readonly expires_in: number | undefined;
   /** Undefined when the server keeps the old one valid (RFC 6749 §6) or issues none. */
   readonly refresh_token: Secret | undefined;
-  /** When the refresh token expires, as the server wrote it. */
   readonly refresh_token_expires_at: string | undefined;
   readonly refresh_token_expires_in: number | undefined;
   readonly scope: string | undefined;
@@ -27,7 +26,6 @@ export interface TokenResponse {
   readonly date: number | undefined;
 }
 
-/** What is exchanged for tokens, in the standards' spelling. */
 type Grant = { readonly grant_type: string; readonly client_id: string } & Readonly<
   Record<string, string | Secret | undefined>
 >;

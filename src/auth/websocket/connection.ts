@@ -24,11 +24,8 @@ export interface ConnectionOptions {
   clock: Clock;
   /** `globalThis.WebSocket`, which Node 20 has only when started with a flag. */
   WebSocket: SocketConstructor | undefined;
-  /** Called when the connection is open, before anything is received. */
   onOpen: (socket: Socket) => void;
-  /** Called with everything that is received. */
   onMessage: (data: unknown, socket: Socket) => void;
-  /** Closes the connection. */
   signal: AbortSignal;
   /** Calls `open`, perhaps with a proxy in place for it; calls it at once by default. */
   through?: (url: URL, open: () => Socket) => Promise<Socket>;

@@ -43,7 +43,6 @@ export function messageMeter(most: number, exceeded: () => void): (chunk: Uint8A
   };
 }
 
-/** The length that a frame's header announces; undefined while the header is not complete. */
 function payloadLength(header: readonly number[]): number | undefined {
   const short = (header[1] ?? 0) & 0x7f;
   const isMasked = ((header[1] ?? 0) & 0x80) !== 0;

@@ -25,7 +25,6 @@ interface Connection {
   readonly writableLength?: number;
 }
 
-/** The part of a message on undici's diagnostics channels that is used. */
 interface UpgradeMessage {
   request?: { headers?: unknown };
   response?: { statusCode?: unknown };

@@ -59,7 +59,6 @@ async function beginning(
   return { head: Buffer.concat(pieces) };
 }
 
-/** The file is there, complete, or it is as it was. */
 async function save(
   { app: { clock }, out }: Context,
   { headers }: Response,

@@ -20,7 +20,6 @@ export function nextLink(header: string | null, base: string): string | undefine
   return undefined;
 }
 
-/** The address of the next page, which must be on the service. */
 export function nextPage({ headers, url }: Response, asked: string, service: string): string | undefined {
   const next = nextLink(headers.get("link"), url || asked);
   if (next !== undefined && !targetOf(next, service).isService)

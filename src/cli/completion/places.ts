@@ -14,7 +14,6 @@ export interface Place {
   readonly path: string;
   readonly words: readonly (readonly [word: string, summary: string])[];
   readonly options: readonly (readonly [name: string, option: OptionSpec])[];
-  /** What its arguments are completed from; undefined where nothing is known about them. */
   readonly choices: Choices | undefined;
 }
 
@@ -51,7 +50,6 @@ export async function completionPlaces(commands: readonly CommandEntry[]): Promi
   ];
 }
 
-/** Everything that can be typed at a place, options included, and what it is for. */
 export function candidates({ words, choices, options }: Place): (readonly [word: string, summary: string])[] {
   const values = typeof choices === "object" ? choices.map((value) => [value, ""] as const) : [];
   return [...words, ...values, ...options.map(([name, { help }]) => [`--${name}`, help] as const)];
@@ -71,7 +69,6 @@ export function valueOptions({ path, options }: Place): { pattern: string; choic
   );
 }
 
-/** The paths of all places but the tool's own. */
 export function paths(places: readonly Place[]): string[] {
   return places.flatMap(({ path }) => path || []);
 }

@@ -2,7 +2,6 @@ import { shellQuoted } from "../../base/hint.ts";
 import type { Choices } from "../command.ts";
 import { candidates, paths, valueOptions, type Place } from "./places.ts";
 
-/** What writes the script of each shell, given the name of the tool. */
 export const scripts: Readonly<Record<string, (name: string, places: readonly Place[]) => string>> = {
   bash,
   zsh,
@@ -117,7 +116,6 @@ ${decided(ofOptions, ofPlaces)}
 if [[ $funcstack[1] == ${complete} || $funcstack[1] == _${name} ]]; then ${complete}; else compdef ${complete} ${name}; fi`;
 }
 
-/** A script for fish. */
 function fish(name: string, places: readonly Place[]): string {
   const replies = repliesBy({
     files: "-F",

@@ -4,7 +4,6 @@ import type { Context } from "../command.ts";
 import { columns } from "../format.ts";
 import type { LoginExplanation } from "../json-output.ts";
 
-/** Shows the whole plan of a login. */
 export function explainLogin({ app, out }: Context, planned: LoginPlan, json: boolean): void {
   const { login, reason, signals, opens, name, source, known, profile, registersAt, redirectHost, request } = planned;
   const { server, scope, resource } = request;

@@ -26,7 +26,6 @@ export function askedConsent(
   };
 }
 
-/** Says what it is about. Returns the question itself. */
 function explained(question: ConsentQuestion, say: (line: string) => void): string {
   switch (question.about) {
     case "profile":

@@ -1,7 +1,6 @@
 import type { Identity } from "../../base/identity.ts";
 import { bulletList } from "../format.ts";
 
-/** The environment variables. */
 export function environment({ name, service, clientId = "cli_native", variable }: Identity): string {
   const variables = bulletList([
     [

@@ -12,7 +12,6 @@ const meanings: readonly (readonly [code: number, meaning: string])[] = [
   [130, "interrupted"],
 ];
 
-/** The exit codes, and the error codes of the library that each of them stands for. */
 export function exitCodesTopic(): string {
   const rows = meanings.map(([exit, meaning]): [string, string] => {
     const codes = Object.entries(exitCodes).flatMap(([code, its]) => (its === exit ? `\`${code}\`` : []));

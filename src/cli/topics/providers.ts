@@ -2,7 +2,6 @@ import { namedProvider, providerNames } from "../../auth/oauth/named-providers.t
 import type { Identity } from "../../base/identity.ts";
 import { bulletList } from "../format.ts";
 
-/** How to log in with well-known providers. */
 export function providers({ command, variable }: Identity): string {
   const named = bulletList(
     providerNames.map((name) => {

@@ -1,6 +1,5 @@
 import type { Identity } from "../../base/identity.ts";
 
-/** How to call the command from a program. */
 export function scripting({ command, variable }: Identity): string {
   return `A token, or a request with it:
 

@@ -24,7 +24,6 @@ export function securityClaims({ command }: Identity): readonly Claim[] {
   ];
 }
 
-/** The threat model. */
 export function security(identity: Identity): string {
   const { command, variable } = identity;
   return `What holds. Each claim has a name, and a test of the same name that attacks it:

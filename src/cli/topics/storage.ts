@@ -1,6 +1,5 @@
 import type { Identity } from "../../base/identity.ts";
 
-/** Where sessions are kept, and how. */
 export function storage({ command, name, variable }: Identity): string {
   return `Sessions are kept in one file, credentials.json, mode 0600, in a folder of mode 0700 (${variable("CONFIG_DIR")}; see "${command} help
 environment"). It is sealed with AES-256-GCM and holds the tokens, the key that they are bound to where the provider offers DPoP, and what

@@ -1,6 +1,5 @@
 import type { Identity } from "../../base/identity.ts";
 
-/** Messages word for word, indented, and what to do about each. */
 export function troubleshooting({ command, variable }: Identity): string {
   const messages = [
     [

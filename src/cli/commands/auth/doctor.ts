@@ -4,7 +4,6 @@ import { describeEnvironment, readFacts } from "../../../platform/browser-or-dev
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import type { DoctorReport } from "../../json-output.ts";
 
-/** From what matters most to what does not. */
 const marks = { critical: "✗", warning: "!", note: "·", ok: "✓" } as const;
 const severities = Object.keys(marks);
 
@@ -15,7 +14,6 @@ function causeOf({ fix, sentence }: Said): string {
   return fix?.replace(/^Run: /, "") ?? sentence;
 }
 
-/** How many causes there are of each severity, each counted once, where it matters most. */
 function countCauses(findings: readonly Said[]): { critical: number; warnings: number } {
   const causes = (severity: Said["severity"]): Set<string> =>
     new Set(findings.filter((finding) => finding.severity === severity).map(causeOf));

@@ -93,7 +93,6 @@ function checkAsker(text: string, cluster: string | undefined, isUnverifiedFine:
     );
 }
 
-/** An address as it can be compared; undefined for anything else. */
 function addressOf(value: unknown): string | undefined {
   return typeof value === "string" && URL.canParse(value) ? withoutEndSlashes(new URL(value).href) : undefined;
 }

@@ -229,7 +229,6 @@ export const login: Command = defineCommand({
   },
 });
 
-/** What says where to log in, and as which client. */
 const placeOptions: readonly string[] = [
   "provider",
   "tenant",
@@ -316,7 +315,6 @@ function parseResource(resource: string | undefined): string | undefined {
   );
 }
 
-/** Options that only a login through the browser has a use for. */
 const browserOptions = ["no-browser", "port", "redirect-host"] as const;
 
 /** @throws AuthError `usage_invalid` for an option that a login with a code would ignore */

@@ -58,7 +58,6 @@ export const status: Command = defineCommand({
   },
 });
 
-/** The status, the profile it is of, and the error with which the service refused the session. */
 interface Findings {
   readonly found: AuthStatus;
   readonly profile?: Profile | undefined;
@@ -180,7 +179,6 @@ function tokenRows(
   ];
 }
 
-/** What each place protects against, and how long a session lasts there. */
 function storageText({ kind, key, path }: StorageStatus, { variable }: Identity): string {
   if (kind === "memory") return "memory: ends with this process";
   if (key === "none") return `nothing stored in ${path}`;

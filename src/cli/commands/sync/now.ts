@@ -67,7 +67,6 @@ export const now: Command = defineCommand({
   },
 });
 
-/** What became of what was queued, for a program. */
 export function drainOutput({ events, artifacts, left, failure }: DrainReport): SyncNowOutput {
   return { events, artifacts, left, ...(failure && { stopped: { code: failure.code, message: failure.message } }) };
 }

@@ -15,7 +15,6 @@ import { columns } from "../../format.ts";
 import { defined, readJsonArray, readJsonObject } from "../../input.ts";
 import type { Output } from "../../output.ts";
 
-/** Options that every call takes: which tracker, and which project in it. */
 const routingOptions = {
   provider: { type: "string", value: "NAME", help: "tracker behind the service, such as linear, jira or github" },
   binding: { type: "string", value: "REF", help: "binding of the project" },
@@ -54,7 +53,6 @@ interface Call {
   readonly tracker: TrackerClient;
   readonly route: Routing;
   readonly values: Values;
-  /** The argument, if the command takes one. */
   readonly text: string | undefined;
   readonly options: WriteOptions & { readonly signal: AbortSignal };
 }
@@ -126,7 +124,6 @@ function cell(value: unknown): string {
   return typeof value === "object" && value !== null ? JSON.stringify(value) : oneLine(String(value));
 }
 
-/** The members of a JSON option; undefined if it was not given. */
 async function jsonObject(
   name: "filters" | "identity",
   { values, options: { signal } }: Call,
@@ -146,7 +143,6 @@ function readCommand(name: "status" | "mappings" | "resources", description: str
   });
 }
 
-/** By the word after `tracker`. */
 export const trackerCommands: Readonly<
   Record<"status" | "mappings" | "resources" | "pull" | "push" | "run" | "search" | "tickets" | "bind", Command>
 > = {
