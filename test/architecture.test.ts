@@ -227,6 +227,19 @@ test("each effect is in its one place", () => {
     [],
     "processes",
   );
+  const starters = files.filter((file) => /"node:child_process"/.test(codeOf(file)));
+  const started = starters.flatMap((file) =>
+    [...codeOf(file).matchAll(/(?<![.\w])(?:spawn|fork|exec|execFile)(?:Sync)?\)?\(\s*([^,)\s]+)/g)].map(
+      ([, program = ""]) => ({ file, program }),
+    ),
+  );
+  assert.deepEqual(
+    started.filter(({ file, program }) => program !== "process.execPath" && !isFound(file, program)),
+    [],
+    "a program is started by the absolute path that the search returns, or is this one (S-016)",
+  );
+  assert.ok(started.some(({ program }) => program === "found"));
+  assert.deepEqual(offenders(/\bshell: (true|")/, nowhere), [], "no shell is involved");
   assert.deepEqual(offenders(/^import (?!type\b).*"node:(dns|net|tls|https)\b/, /^src\/platform\//), [], "sockets");
   assert.deepEqual(
     offenders(
@@ -253,6 +266,11 @@ test("each effect is in its one place", () => {
     "nothing is looked for in the folders above, as require does (S-012)",
   );
 });
+
+/** Whether a variable of a file is what the search for programs returned. */
+function isFound(file: string, variable: string): boolean {
+  return new RegExp(`\\bconst ${variable} = findProgram\\(`).test(codeOf(file));
+}
 
 test("nothing below the command line prints or exits", () => {
   const place = /^src\/(cli\/|platform\/terminal\.ts$|auth\/secure-storage\/keychain-process\.ts$)/;

@@ -4,7 +4,7 @@ import { startOver } from "../auth/secure-storage/sealed-file.ts";
 import { isAuthError, login as loginCommand } from "../base/errors.ts";
 import { browserCommands } from "../platform/browser.ts";
 import type { LoginEnvironment } from "../platform/browser-or-device.ts";
-import { findProgram } from "../platform/inspect.ts";
+import { findProgram } from "../platform/find-program.ts";
 import { finder, type Finding } from "./finding.ts";
 
 /** The oldest version that is supported, and the lines that are tested: the ones in between are no longer maintained. */

@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
+import { dirname } from "node:path";
 import { isConfidential } from "../base/address.ts";
-import { AuthError, systemErrorCode, hint } from "../base/errors.ts";
+import { AuthError, hint } from "../base/errors.ts";
 import { shellQuoted } from "../base/hint.ts";
 import type { Clock } from "./clock.ts";
+import { findProgram } from "./find-program.ts";
 import type { Environment } from "./paths.ts";
 
 /** Whether some program took the address. A failure is only a warning: the address was printed before. */
@@ -43,13 +45,20 @@ export async function openBrowser(address: string, options: BrowserOptions): Pro
   return { failed: failures.join("; ") };
 }
 
-async function launch({ program, args }: BrowserCommand, { env, clock }: BrowserOptions): Promise<string | undefined> {
+async function launch(
+  { program, args }: BrowserCommand,
+  { env, platform, clock }: BrowserOptions,
+): Promise<string | undefined> {
+  const found = findProgram(program, env, platform);
+  if (found === undefined) return "not found";
   const settled = new AbortController();
   const ended = new Promise<string | undefined>((resolve) => {
     // Detached and without our streams: Ctrl-C here is not for the browser, nor is its output for this terminal.
-    const child = spawn(program, [...args], { env, detached: true, stdio: "ignore", windowsHide: true });
+    // Not in the working folder either, where a launcher that is a script might look for others.
+    const options = { env, cwd: dirname(found), detached: true, stdio: "ignore", windowsHide: true } as const;
+    const child = spawn(found, [...args], options);
     child.unref();
-    child.on("error", (error) => resolve(systemErrorCode(error) === "ENOENT" ? "not found" : error.message));
+    child.on("error", (error) => resolve(error.message));
     child.once("exit", (status, signal) => resolve(status === 0 ? undefined : `ended with ${status ?? signal}`));
   }).catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
   const stayed = clock.sleep(earlyExitMs, { signal: settled.signal }).catch(() => undefined);
@@ -85,7 +94,7 @@ function systemBrowsers(address: string, platform: NodeJS.Platform, env: Environ
     case "darwin":
       return [opened("open")];
     case "win32": {
-      // Absolute paths: Windows looks for a bare name in the current folder first, which may be somebody else's project.
+      // Windows' own, whatever is in PATH.
       const system = `${env["SystemRoot"] ?? "C:\\Windows"}\\System32`;
       return [
         opened(`${system}\\rundll32.exe`, "url.dll,FileProtocolHandler"),

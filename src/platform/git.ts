@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
+import { dirname } from "node:path";
 import { promisify } from "node:util";
+import { findProgram } from "./find-program.ts";
 import type { Environment } from "./paths.ts";
 
 /**
@@ -10,5 +12,8 @@ import type { Environment } from "./paths.ts";
  * its own to the command must not have its user's files changed
  */
 export async function runGit(args: readonly string[], env: Environment): Promise<string> {
-  return (await promisify(execFile)("git", [...args], { env })).stdout;
+  const found = findProgram("git", env);
+  if (found === undefined) throw Object.assign(new Error("there is no git in PATH"), { code: "ENOENT" });
+  // Not in the working folder: its repository has a configuration too, and on Windows may have libraries that git would load.
+  return (await promisify(execFile)(found, [...args], { env, cwd: dirname(found) })).stdout;
 }

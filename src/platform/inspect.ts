@@ -1,6 +1,5 @@
-import { accessSync, constants, lstatSync, readdirSync, statSync } from "node:fs";
-import { join, posix, win32 } from "node:path";
-import type { Environment } from "./paths.ts";
+import { lstatSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 
 /** An entry of a folder, seen from outside: nothing is opened. */
 export interface Inspected {
@@ -47,23 +46,5 @@ function described(path: string, follow: boolean): Inspected | undefined {
       : { path, kind, mode: stats.mode & 0o7777, uid: stats.uid };
   } catch {
     return undefined;
-  }
-}
-
-/** The path of the program that `spawn` would start, by its path or by its name in `PATH`; undefined when there is none. */
-export function findProgram(program: string, env: Environment, platform: NodeJS.Platform): string | undefined {
-  const path = platform === "win32" ? win32 : posix;
-  const isPath = program.includes("/") || (platform === "win32" && program.includes("\\"));
-  const folders = isPath ? [""] : (env["PATH"] ?? env["Path"] ?? "").split(path.delimiter).filter(Boolean);
-  const endings = platform === "win32" && !/\.\w+$/.test(program) ? [".exe", ".com"] : [""];
-  return folders.flatMap((folder) => endings.map((ending) => path.join(folder, program) + ending)).find(canRun);
-}
-
-function canRun(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
   }
 }

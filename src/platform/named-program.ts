@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { findProgram } from "./find-program.ts";
 import type { Environment } from "./paths.ts";
 
 /**
@@ -14,7 +15,9 @@ export async function outputOf(
   args: readonly string[],
   { env, signal, mostBytes }: { env: Environment; signal: AbortSignal; mostBytes: number },
 ): Promise<string> {
-  const child = spawn(program, [...args], { env, signal, stdio: ["ignore", "pipe", "inherit"], windowsHide: true });
+  const found = findProgram(program, env);
+  if (found === undefined) throw Object.assign(new Error("there is no such program"), { code: "ENOENT" });
+  const child = spawn(found, [...args], { env, signal, stdio: ["ignore", "pipe", "inherit"], windowsHide: true });
   const ended = new Promise<number | string | null>((resolve, reject) => {
     child.once("error", (error) => reject(signal.aborted ? signal.reason : error));
     child.once("close", (code, killed) => resolve(code ?? killed));

@@ -40,6 +40,8 @@ export interface Windows {
   start(args: readonly string[], options?: WindowsOptions): RunningCommand;
   /** Starts a program of Windows; `node` is Node. */
   startProgram(program: string, args: readonly string[], options?: WindowsOptions): RunningCommand;
+  /** Puts a copy of Node there, by the path of this machine. */
+  copyNode(path: string): void;
   /** Ends all its processes and removes it. */
   stop(): void;
 }
@@ -47,6 +49,8 @@ export interface Windows {
 /** How a program is started there. */
 export interface WindowsOptions {
   env?: CommandEnvironment;
+  /** The working folder, as this machine sees it. */
+  cwd?: string;
   /** Arguments for Node itself. */
   nodeArgs?: readonly string[];
   /** Which Node, by its name in test/peers/windows. */
@@ -86,15 +90,19 @@ export function startWindows(browser: string = scriptedBrowser()): Windows {
   // Also when a time limit ends this process: its services would go on.
   process.once("exit", stop).once("SIGTERM", () => process.exit(1));
   let count = 0;
-  const startProgram: Windows["startProgram"] = (name, args, { env = {}, nodeArgs = [], node = "node-20" } = {}) => {
+  const startProgram: Windows["startProgram"] = (
+    name,
+    args,
+    { env = {}, cwd = place, nodeArgs = [], node = "node-20" } = {},
+  ) => {
     count += 1;
     // Pipes and terminals of this machine are nothing that a Node for Windows can write to as it is used to: files are.
     const [out, err] = [join(place, `${count}.out`), join(place, `${count}.err`)];
     const files = [out, err].map((path) => openSync(path, "w"));
-    const program = name === "node" ? [join(packages, "node_modules", node, "bin", "node.exe"), ...nodeArgs] : [name];
+    const program = name === "node" ? [nodeOf(node), ...nodeArgs] : [name];
     const child = spawn(wine, [...program, ...args], {
       env: { ...base, ...env },
-      cwd: place,
+      cwd,
       stdio: ["ignore", ...files],
     });
     for (const file of files) closeSync(file);
@@ -141,7 +149,12 @@ export function startWindows(browser: string = scriptedBrowser()): Windows {
     stop();
     throw error;
   }
-  return { drive, start, startProgram, stop };
+  const copyNode: Windows["copyNode"] = (path) => cpSync(nodeOf("node-20"), path);
+  return { drive, start, startProgram, copyNode, stop };
+}
+
+function nodeOf(name: string): string {
+  return join(packages, "node_modules", name, "bin", "node.exe");
 }
 
 /** Once, from a lock file, as a machine with Windows would. */

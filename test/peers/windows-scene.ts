@@ -31,7 +31,8 @@ export async function windowsScene(
   t.after(() => saas.close());
   scenes += 1;
   const env = { SPEC_KITTY_SAAS_URL: saas.url, SPEC_KITTY_CONFIG_DIR: `C:\\scene-${scenes}` };
-  const start: WindowsScene["start"] = (args, more) => windows.start(args.split(" "), { env, ...more });
+  const start: WindowsScene["start"] = (args, more) =>
+    windows.start(args.split(" "), { ...more, env: { ...env, ...more?.env } });
   return { saas, folder: join(windows.drive, `scene-${scenes}`), start, run: (args, more) => start(args, more).ended };
 }
 

@@ -109,6 +109,8 @@ function isMachineHeader(header: KeyHeader): header is Extract<KeyHeader, { kdf:
 
 /** The id of this machine, which every user can read; undefined where the system has none (macOS, Windows, many containers). */
 export function machineId(): string | undefined {
+  // There, such a path is one of the working folder's drive.
+  if (process.platform === "win32") return undefined;
   for (const path of ["/etc/machine-id", "/var/lib/dbus/machine-id"]) {
     try {
       const id = readFileSync(path, "utf8").trim();

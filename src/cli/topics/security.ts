@@ -63,7 +63,8 @@ What is protected, and against whom:
 - A file with a hostile name. Shell completion leaves file names to the shell, with its own quoting, and hints quote every word that you
   might paste.
 - Code that somebody else has placed where programs look for it. Only the files of this package are loaded, and its one dependency, from
-  the place where the package has it, and only if nobody but you and root can change any folder on that path.
+  the place where the package has it, and only if nobody but you and root can change any folder on that path. A
+  program is started by its absolute path: a name alone is looked for in PATH, and never in the folder that you work in.
 - A copy of the file. It is sealed: see "${command} help storage".
 - A thief with the tokens alone, where the provider binds them (DPoP, RFC 9449). Neither the access token nor the refresh token is of any
   use without the key, which no request carries. The key is part of the session and sealed with it.
