@@ -50,23 +50,15 @@ export type { Secret } from "./base/secret.ts";
 export type { AppOverrides, WorkloadIdentity } from "./app/overrides.ts";
 export type { Clock } from "./platform/clock.ts";
 export type { Environment } from "./platform/paths.ts";
-export type { Reservation } from "./platform/replace-file.ts";
 export type { Fetch } from "./base/runtime-types.ts";
 export type { RedirectScope } from "./http/redirect.ts";
 export type { AuthorizedFetch, AuthorizedRequestInit } from "./auth/authorized-fetch.ts";
 export type { AccessToken, AccessTokenOptions } from "./auth/token-manager/access-token.ts";
 export type { AuthEvent, AuthEvents, AuthEventSource } from "./auth/token-manager/events.ts";
 export type { TokenManager } from "./auth/token-manager/token-manager.ts";
-export type { AwaitedProcess } from "./auth/session-store.ts";
-export type { AuthFlow, Credential, Session } from "./auth/session.ts";
+export type { AwaitedWork } from "./auth/sessions/store.ts";
+export type { AuthFlow, Credential, Session } from "./auth/sessions/session.ts";
 export type { AuthorizationServer } from "./auth/oauth/authorization-server.ts";
 export type { IdTokenClaims } from "./auth/oauth/id-token.ts";
 export type { Team, UserInfo } from "./auth/oauth/user-info.ts";
-export type {
-  KeyHeader,
-  SimpleKeychain,
-  SimpleVault,
-  Vault,
-  VaultLock,
-  VaultLockOptions,
-} from "./auth/secure-storage/vault.ts";
+export type { SimpleKeychain } from "./auth/secure-storage/simple-keychain.ts";

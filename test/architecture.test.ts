@@ -45,8 +45,8 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^src\/platform\//],
   [/^src\/http\//],
   [/^src\/auth\/oauth\//],
-  [/^src\/auth\/secure-storage\//, /^src\/auth\/session(-tokens)?\.ts$/],
-  [/^src\/auth\/session-store\.ts$/],
+  [/^src\/auth\/secure-storage\//],
+  [/^src\/auth\/sessions\//],
   [/^src\/auth\/token-manager\//],
   [/^src\/auth\/(account-tokens|authorized-fetch)\.ts$/, /^src\/auth\/workload\//],
   [/^src\/auth\/websocket\//, /^src\/auth\/loopback\//],
@@ -424,11 +424,11 @@ test("FR-016 FR-017 at least eight modules of sync/ and tracker/ send their requ
   // Their callers pass it to them: none makes a door of its own, and none opens a connection past it.
   const inTransports = (pattern: RegExp): string[] => offenders(pattern, nowhere, /^src\/(sync|tracker)\//);
   assert.deepEqual(
-    inTransports(/\bnew (TokenManager|WebSocket|SessionStore|SealedFile)\b|createAuthorizedFetch\(/),
+    inTransports(/\bnew (TokenManager|WebSocket|LocalStore|MemoryStore|DataKey)\b|createAuthorizedFetch\(/),
     [],
   );
   assert.deepEqual(inTransports(/globalThis|"(node:https?|node:http2|node:net|node:tls|undici)"/), []);
-  assert.deepEqual(inTransports(/^import (?!type).*\/auth\/(session-store|secure-storage|token-manager)/), []);
+  assert.deepEqual(inTransports(/^import (?!type).*\/auth\/(sessions|secure-storage|token-manager)/), []);
   // A bare `fetch(` is the one that was passed in, not the runtime's.
   const bare = files.filter((file) => /^src\/(sync|tracker)\//.test(file) && /(?<![.\w])fetch\(/.test(codeOf(file)));
   assert.deepEqual(

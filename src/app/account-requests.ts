@@ -4,7 +4,7 @@ import { tokensOfAccount } from "../auth/account-tokens.ts";
 import { createAuthorizedFetch, type AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import { userOfToken } from "../auth/flows/check-session.ts";
 import type { UserInfo } from "../auth/oauth/user-info.ts";
-import { defaultTeam, notLoggedIn } from "../auth/session.ts";
+import { defaultTeam, notLoggedIn } from "../auth/sessions/session.ts";
 import { AuthError, hint } from "../base/errors.ts";
 import type { Account, Origin } from "../sync/queue.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { App } from "./app.ts";
-import { defaultTeam, type Profile } from "../auth/session.ts";
+import { defaultTeam, type Profile } from "../auth/sessions/session.ts";
 import { type Account, type Origin, SyncQueue } from "../sync/queue.ts";
 
 /** The profile in use and the account that is logged in on it, as far as they are known without a request: an event emitted now belongs to them. */

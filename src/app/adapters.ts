@@ -1,6 +1,6 @@
 import type { Auth } from "./auth.ts";
 import type { LoginOptions } from "./login/options.ts";
-import { boundToken } from "../auth/session.ts";
+import { boundToken } from "../auth/sessions/session.ts";
 import { isAuthError } from "../base/errors.ts";
 import type * as runtime from "../base/runtime-types.ts";
 import { targetOf } from "../http/token-target.ts";

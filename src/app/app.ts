@@ -5,16 +5,19 @@ import type { Effects } from "../http/effects.ts";
 import type { AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import type { Fetch } from "../base/runtime-types.ts";
 import type { Keychain } from "../auth/secure-storage/keychain.ts";
-import { SealedFile, type KeySource } from "../auth/secure-storage/sealed-file.ts";
-import type { KeyHeader, SimpleVault, Vault } from "../auth/secure-storage/vault.ts";
-import { requireProfile, type ProfileInUse } from "../auth/session.ts";
-import { SessionStore } from "../auth/session-store.ts";
-import type { AuthEvent, AuthEvents, AuthEventStream } from "../auth/token-manager/events.ts";
+import { KeySlots } from "../auth/secure-storage/data-key.ts";
+import type { KeySource, KeyWay } from "../auth/secure-storage/key-slot.ts";
+import { machineDigest, machineKey } from "../auth/secure-storage/machine-key.ts";
+import { LocalStore } from "../auth/sessions/local-store.ts";
+import type { LocalOptions } from "../auth/sessions/local.ts";
+import type { ProfileInUse } from "../auth/sessions/session.ts";
+import type { SessionStore } from "../auth/sessions/store.ts";
+import type { AuthEvent, AuthEventStream } from "../auth/token-manager/events.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
 import type { TokenSource } from "../auth/token-manager/token-source.ts";
 import { ownIdentity, type Identity } from "../base/identity.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
-import { configFolder, sessionsFile, stateFolder, type Environment } from "../platform/paths.ts";
+import { configFolder, keysFile, stateFolder, type Environment } from "../platform/paths.ts";
 import { findProfileFile, realFolder, type ProfileFile } from "../platform/profile-file.ts";
 
 /** Every collaborator, each made when it is first asked for. */
@@ -38,10 +41,11 @@ export interface App {
   readonly profileFile: ProfileFile | undefined;
   /** The OS keychain. Its code is loaded here: a key that is derived needs none of it. */
   keychain(): Promise<Keychain>;
-  readonly sealedFile: SealedFile;
+  keySource(source: KeyWay["source"]): Promise<KeySource>;
+  /** The sealed files, whether or not the sessions of this app are stored there. */
+  readonly local: LocalOptions;
+  readonly isLocal: boolean;
   readonly isKept: boolean;
-  /** Whether that is in the sealed file, and not in a place of the embedding program. */
-  readonly isSealed: boolean;
   readonly store: SessionStore;
   /**
    * The profile in use, decided once: the one that an option or a variable names, else the one chosen for the folder, else the active one.
@@ -113,26 +117,14 @@ export function createApp(overrides: AppOverrides = {}): App {
       ? createKeychain({ identity, clock, folder, env })
       : keychainOf(overrides.keychain);
   });
-  const keySourceOf = async (header: KeyHeader): Promise<KeySource> => {
-    if (header.source === "keychain")
-      return (await import("../auth/secure-storage/keychain.ts")).keychainKey(await keychain());
-    if (header.source === "passphrase")
+  const keySource = async (source: KeyWay["source"]): Promise<KeySource> => {
+    if (source === "machine")
+      return machineKey({ identity, folder: () => stateFolder(identity, env, platform), platform, clock });
+    if (source === "passphrase")
       return (await import("../auth/secure-storage/passphrase-key.ts")).passphraseKey(settings.passphrase);
-    const { machineKey } = await import("../auth/secure-storage/machine-key.ts");
-    const key = machineKey({ identity, folder: () => stateFolder(identity, env, platform), platform, clock });
-    if (header.kdf === "hkdf") return key;
-    const { oldFingerprint, oldMachineKey } = await import("../auth/secure-storage/old-machine-key.ts");
-    return oldMachineKey(oldFingerprint(identity), key);
+    const { keychainAccountOf, keychainKey } = await import("../auth/secure-storage/keychain.ts");
+    return keychainKey(await keychain(), keychainAccountOf(folder()));
   };
-  const sealedFile = lazily(() => new SealedFile(join(folder(), sessionsFile), keySourceOf));
-  const storage =
-    typeof overrides.storage === "object"
-      ? overrides.storage
-      : settings.storage?.value === "memory"
-        ? "memory"
-        : undefined;
-  const vault = (): Vault =>
-    storage === undefined ? sealedFile() : storage === "memory" || "get" in storage ? loadedVault(storage) : storage;
   const tokenSource = lazily((): TokenSource | undefined => {
     const { accessToken, workload } = settings;
     if (accessToken === undefined && workload === undefined) return undefined;
@@ -151,10 +143,21 @@ export function createApp(overrides: AppOverrides = {}): App {
       sessionRefused: async (token) => (await giver()).sessionRefused(token),
     };
   });
-  const store = lazily(() => {
-    const onWait = (awaited: AuthEvents["waiting"]): void => events.emit("waiting", awaited);
-    return new SessionStore(vault(), clock, { onWait, folder: folderHere() });
+  const local = lazily((): LocalOptions => {
+    const machine = { digest: machineDigest(), folder: () => stateFolder(identity, env, platform) };
+    const hasPassphrase = settings.passphrase !== undefined;
+    const slots = { path: join(folder(), keysFile), machine: machine.digest, sourceOf: keySource, hasPassphrase };
+    const onWait: LocalOptions["onWait"] = (awaited) => events.emit("waiting", awaited);
+    return { folder: folder(), keys: new KeySlots(slots), clock, machine, onWait, workingFolder: folderHere() };
   });
+  const isKept = settings.storage?.value !== "memory";
+  const store = lazily(
+    () =>
+      overrides.store ??
+      (isKept
+        ? new LocalStore(local())
+        : loadedStore(async () => new (await import("../auth/sessions/memory-store.ts")).MemoryStore(clock))),
+  );
   const managers = new Map<string, TokenManager>();
   const typed = settings.profile && { name: settings.profile.value, source: settings.profile.source };
   const tokens = (named?: string, service = settings.service?.value): TokenManager => {
@@ -185,8 +188,8 @@ export function createApp(overrides: AppOverrides = {}): App {
     settings,
     // Not all of the overrides: an app that is printed must not show the environment (S-005).
     tool: { defaults: overrides.defaults, redirectPath: overrides.redirectPath, trustedHosts: overrides.trustedHosts },
-    isKept: storage !== "memory",
-    isSealed: storage === undefined,
+    isKept,
+    isLocal: isKept && overrides.store === undefined,
     get folder() {
       return folder();
     },
@@ -199,8 +202,9 @@ export function createApp(overrides: AppOverrides = {}): App {
         : findProfileFile(identity, env["HOME"] ?? env["USERPROFILE"], folderHere());
     },
     keychain,
-    get sealedFile() {
-      return sealedFile();
+    keySource,
+    get local() {
+      return local();
     },
     get store() {
       return store();
@@ -209,10 +213,7 @@ export function createApp(overrides: AppOverrides = {}): App {
       return tokenSource();
     },
     tokens,
-    async profileInUse({ mayBeNew = tokenSource() !== undefined } = {}) {
-      const inUse = tokens().pinProfile(await store().read());
-      return mayBeNew ? inUse : requireProfile(inUse);
-    },
+    profileInUse: ({ mayBeNew = tokenSource() !== undefined } = {}) => tokens().profileInUse({ mayBeNew }),
     get authorizedFetch() {
       return authorizedFetch();
     },
@@ -222,21 +223,17 @@ export function createApp(overrides: AppOverrides = {}): App {
   };
 }
 
-/** A vault in memory or in a place of the embedding program, whose code is loaded with its first use: the sealed file needs none of it. */
-function loadedVault(place: "memory" | SimpleVault): Vault {
-  let made: Vault | undefined;
-  const loaded = async (): Promise<Vault> => {
-    const { memoryVault, vaultOf } = await import("../auth/secure-storage/memory.ts");
-    return (made ??= place === "memory" ? memoryVault() : vaultOf(place));
-  };
+/** A store whose code is loaded with its first use: the sealed files need none of it. */
+function loadedStore(load: () => Promise<SessionStore>): SessionStore {
+  const loaded = lazily(load);
   return {
-    path: undefined,
-    mark: () => made?.mark(),
-    read: async () => (await loaded()).read(),
-    reserve: async () => (await loaded()).reserve(),
-    write: async (text) => (await loaded()).write(text),
-    remove: async () => (await loaded()).remove(),
-    lock: async (name, options) => (await loaded()).lock?.(name, options),
+    choice: async () => (await loaded()).choice(),
+    names: async () => (await loaded()).names(),
+    read: async (name) => (await loaded()).read(name),
+    change: async (name, change) => (await loaded()).change(name, change),
+    choose: async (change) => (await loaded()).choose(change),
+    claim: async (found, options) => (await loaded()).claim(found, options),
+    removeAll: async (but, removeKey) => (await loaded()).removeAll(but, removeKey),
   };
 }
 
@@ -260,6 +257,7 @@ const overrideNames: Record<keyof AppOverrides, true> = {
   fetch: true,
   folder: true,
   storage: true,
+  store: true,
   keychain: true,
   onTraffic: true,
   log: true,

@@ -1,7 +1,7 @@
 import { createApp, type App } from "./app.ts";
 import type { Auth, AuthOptions, AuthSession } from "./auth.ts";
-import { boundToken, type Profile, type ProfileInUse, type Session } from "../auth/session.ts";
-import { isAlive } from "../auth/token-manager/current-session.ts";
+import { boundToken, type Profile, type ProfileInUse, type Session } from "../auth/sessions/session.ts";
+import { isAlive } from "../auth/token-manager/freshness.ts";
 import type { TokenManager } from "../auth/token-manager/token-manager.ts";
 import { AuthError, NotAuthenticatedError } from "../base/errors.ts";
 import { createIdentity } from "../base/identity.ts";

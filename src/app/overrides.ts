@@ -1,5 +1,6 @@
 import type { AuthEvent } from "../auth/token-manager/events.ts";
-import type { SimpleKeychain, SimpleVault, Vault } from "../auth/secure-storage/vault.ts";
+import type { SimpleKeychain } from "../auth/secure-storage/simple-keychain.ts";
+import type { SessionStore } from "../auth/sessions/store.ts";
 import type { Identity } from "../base/identity.ts";
 import type * as runtime from "../base/runtime-types.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -74,11 +75,12 @@ export interface AppOverrides {
    */
   folder?: string | undefined;
   /**
-   * Where sessions are kept. `"keychain"`: in the sealed file, with its key in the OS keychain, which is the default if it answers;
-   * `"file"`: in the sealed file, with a derived key, without further consent; `"memory"`: for the life of this app; or a place of the
-   * embedding program.
+   * Where sessions are kept. `"keychain"`: in sealed files, with their key in the OS keychain, which is the default if it answers;
+   * `"file"`: in sealed files, with a derived key, without further consent; `"memory"`: for the life of this app.
    */
-  storage?: "keychain" | "file" | "memory" | Vault | SimpleVault | undefined;
+  storage?: "keychain" | "file" | "memory" | undefined;
+  /** Instead of all of these. @internal */
+  store?: SessionStore;
   /** Instead of the OS keychain; false for none. */
   keychain?: SimpleKeychain | false | undefined;
   /** Told of each request when it is sent, and of its answer, a line each, without secrets. */

@@ -1,7 +1,7 @@
 import { NotAuthenticatedError } from "../base/errors.ts";
 import type { TokenManager } from "./token-manager/token-manager.ts";
 import type { AuthorizedFetchOptions } from "./authorized-fetch.ts";
-import type { Credential } from "./session.ts";
+import type { Credential } from "./sessions/session.ts";
 
 /**
  * The tokens of one user at one service. After a login or a switch in another terminal, a long-running program must not send

@@ -4,7 +4,7 @@ import type { Clock } from "../platform/clock.ts";
 import type * as runtime from "../base/runtime-types.ts";
 import { parseJsonObject, unreachable } from "../http/request.ts";
 import type { TokenManager } from "./token-manager/token-manager.ts";
-import type { Credential } from "./session.ts";
+import type { Credential } from "./sessions/session.ts";
 import { resourceFetch } from "./oauth/dpop-fetch.ts";
 import { discardBody, peekBody } from "../http/peek.ts";
 import { saysSessionEnded } from "./oauth/www-authenticate.ts";

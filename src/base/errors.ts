@@ -12,6 +12,8 @@ export type { Hint, HintPart, SystemCommand, ToolCommand, ToolVariable } from ".
  *
  * - `usage_invalid`, `configuration_invalid`, `consent_required`: the caller can fix it by typing something else.
  * - `network_unavailable`, `service_unavailable`, `lock_unavailable`: the next try may succeed; the session, if any, is untouched.
+ * - `refresh_unconfirmed`: a refresh was sent and not answered, so the service may have renewed the session: another try is not safe by
+ *   itself, and may succeed.
  * - `not_authenticated`, `session_ended`: a login is needed.
  * - `access_denied`: the user or the service said no.
  * - `service_rejected`: the service refused the request itself (RFC 6749 §5.2 other than a dead grant).
@@ -27,6 +29,7 @@ const codes = [
   "network_unavailable",
   "service_unavailable",
   "lock_unavailable",
+  "refresh_unconfirmed",
   "not_authenticated",
   "session_ended",
   "access_denied",

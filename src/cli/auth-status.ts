@@ -1,6 +1,6 @@
 import type { App } from "../app/app.ts";
-import { defaultTeam, type ProfileInUse, type Session } from "../auth/session.ts";
-import { isAlive } from "../auth/token-manager/current-session.ts";
+import { defaultTeam, type ProfileInUse, type Session } from "../auth/sessions/session.ts";
+import { isAlive } from "../auth/token-manager/freshness.ts";
 import { timeHere } from "./format.ts";
 import type { AuthStatus, StorageStatus } from "./json-output.ts";
 
@@ -10,7 +10,7 @@ export function endOfSession({ accessTokenExpiresAt: ends, clockOffsetMs }: Sess
     : `log in again at ${timeHere(ends - clockOffsetMs, now)}`;
 }
 
-export function statusOf({ name, source, profile }: Omit<ProfileInUse, "all">, app: App): AuthStatus {
+export function statusOf({ name, source, profile }: ProfileInUse, app: App): AuthStatus {
   const known = {
     checked: false,
     profile: name,
@@ -46,6 +46,7 @@ export function statusOf({ name, source, profile }: Omit<ProfileInUse, "all">, a
 
 function storageOf(app: App): StorageStatus {
   if (!app.isKept) return { kind: "memory", key: "none" };
-  const key = app.sealedFile.header()?.source;
-  return { kind: key === "keychain" ? "keychain" : "file", key: key ?? "none", path: app.sealedFile.path };
+  const { folder, keys } = app.local;
+  const key = keys.own()?.way.source;
+  return { kind: key === "keychain" ? "keychain" : "file", key: key ?? "none", path: folder };
 }

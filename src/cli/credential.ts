@@ -1,5 +1,5 @@
 import type { App } from "../app/app.ts";
-import { boundToken } from "../auth/session.ts";
+import { boundToken } from "../auth/sessions/session.ts";
 import type { AccessToken } from "../auth/token-manager/access-token.ts";
 import { hint, login, type Hint } from "../base/errors.ts";
 import type { Context } from "./command.ts";

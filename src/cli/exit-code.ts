@@ -13,6 +13,7 @@ export const exitCodes: Readonly<Record<AuthErrorCode, number>> = {
   access_denied: 5,
   timed_out: 6,
   interrupted: 130,
+  refresh_unconfirmed: 1,
   service_rejected: 1,
   service_answer_invalid: 1,
   storage_unsafe: 1,

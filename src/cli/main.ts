@@ -1,11 +1,12 @@
 import { join, resolve } from "node:path";
 import type { App } from "../app/app.ts";
 import type { AuthOptions } from "../app/auth.ts";
+import type { AwaitedWork } from "../auth/sessions/store.ts";
 import { AuthError } from "../base/errors.ts";
 import { hintText, type TypedCommand } from "../base/hint.ts";
 import { createIdentity, type Identity } from "../base/identity.ts";
 import { page } from "../base/text.ts";
-import { configFolder, sessionsFile } from "../platform/paths.ts";
+import { configFolder, keysFile } from "../platform/paths.ts";
 import { readPrivateFile } from "../platform/private-files.ts";
 import type { Terminal } from "../platform/terminal.ts";
 import type { Command, CommandEntry, Context } from "./command.ts";
@@ -116,11 +117,7 @@ async function run(
       ...(isTraced && { onTraffic: (line: string) => out.say(line) }),
       options: values,
     });
-    app.events.on("waiting", ({ work, pid }) =>
-      out.say(
-        `Waiting for ${pid === undefined ? "another process" : `process ${pid}`} to ${work === "refresh" ? "refresh the session" : "store its changes"} …`,
-      ),
-    );
+    app.events.on("waiting", (awaited) => out.say(`Waiting for ${waitingFor(awaited)} …`));
     const terminal = async (): Promise<Terminal> => (await import("../platform/terminal.ts")).terminalOf(process);
     const context: Context = { identity, app, out, terminal, signal, commands };
     // Before the command acts for one account where the folder suggests another.
@@ -133,6 +130,12 @@ async function run(
   // A session that is lost with this process is a failure, whatever else the command has done.
   await app?.close().catch(async (error: unknown) => (code = (await report(error)) || code));
   return code;
+}
+
+function waitingFor({ work, host, pid }: AwaitedWork): string {
+  if (work === "answer") return `${host} to refresh the session`;
+  const who = pid === undefined ? "another process" : `process ${pid}`;
+  return `${who} to ${work === "refresh" ? "refresh the session" : "store its changes"}`;
 }
 
 function typedCommand(
@@ -164,12 +167,10 @@ function mayNeedKeychain(
   if (isOther || argv.length === 0 || argv.some((word) => ["help", "completion", "--help", "-h"].includes(word)))
     return false;
   try {
-    const sealed = readPrivateFile(
-      join(folder === undefined ? configFolder(identity, env, platform) : resolve(folder), sessionsFile),
+    const keys = readPrivateFile(
+      join(folder === undefined ? configFolder(identity, env, platform) : resolve(folder), keysFile),
     );
-    return (
-      sealed !== undefined && (JSON.parse(sealed.toString()) as { key: { source: unknown } }).key.source === "keychain"
-    );
+    return keys !== undefined && /"source": "(\w+)"/.exec(keys.toString())?.[1] === "keychain";
   } catch {
     // Whatever is wrong with the file is reported when it is opened.
     return false;

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import type { ProfileFile } from "../platform/profile-file.ts";
-import { isProfileName } from "../auth/session.ts";
+import { isProfileName } from "../auth/sessions/session.ts";
 import { isAuthError, hint } from "../base/errors.ts";
 import type { Context } from "./command.ts";
 
@@ -14,7 +14,7 @@ export async function showSuggestion(
 ): Promise<void> {
   const name = text.trim();
   if (!isProfileName(name)) return out.warn(`"${path}" does not hold the name of a profile, and is ignored`);
-  const stored = await app.store.read().catch((error: unknown) => {
+  const stored = await app.store.choice().catch((error: unknown) => {
     // The command itself reports what cannot be read.
     if (!isAuthError(error)) throw error;
   });
@@ -26,7 +26,7 @@ export async function showSuggestion(
     (stored.here !== undefined && stored.here.length >= folder.length)
   )
     return;
-  if (!stored.profiles.has(name))
+  if ((await app.store.read(name)).profile === undefined)
     return out.warn(`"${path}" suggests the profile "${name}", which does not exist: "${stored.active}" is used`);
   const go = folder === app.folderHere ? "" : hint`${{ run: ["cd", folder] }}, then `;
   out.hint(

@@ -1,7 +1,7 @@
 import type { App } from "../app/app.ts";
 import { secretVariables } from "../app/settings.ts";
-import { requireProfile, type ProfileInUse } from "../auth/session.ts";
-import { hint, isAuthError } from "../base/errors.ts";
+import { unknownProfile, type ProfileInUse } from "../auth/sessions/session.ts";
+import { hint } from "../base/errors.ts";
 import { finder, type Finding } from "./finding.ts";
 
 /** The variables that are read and may be shown. Those that are secrets are in the settings only. */
@@ -17,19 +17,21 @@ const variables = [
 ];
 
 /** What is configured, and by what. `inUse`: undefined when the profiles cannot be read. */
-export function examineConfiguration(app: App, inUse: ProfileInUse | undefined): Finding[] {
-  return [chosenProfile(app, inUse), service(app, inUse), ...knownVariables(app), ...unknownVariables(app)];
+export function examineConfiguration(app: App, inUse: ProfileInUse | undefined, names: readonly string[]): Finding[] {
+  return [chosenProfile(app, inUse, names), service(app, inUse), ...knownVariables(app), ...unknownVariables(app)];
 }
 
-function chosenProfile({ settings, tokenSource }: App, inUse: ProfileInUse | undefined): Finding {
+function chosenProfile(
+  { settings, tokenSource }: App,
+  inUse: ProfileInUse | undefined,
+  names: readonly string[],
+): Finding {
   const report = finder("D101", "profile");
   const { name = settings.profile?.value, source = settings.profile?.source } = inUse ?? {};
   if (source === undefined) return report("ok", "the active one; its name cannot be read");
-  try {
-    if (inUse !== undefined && tokenSource === undefined) requireProfile(inUse);
-  } catch (error) {
-    if (!isAuthError(error)) throw error;
-    return report("warning", error.message, error.next);
+  if (inUse !== undefined && inUse.profile === undefined && source !== "active" && tokenSource === undefined) {
+    const { message, next } = unknownProfile(inUse, names);
+    return report("warning", message, next);
   }
   return report("ok", `"${name}", ${source === "active" ? "the active one" : `named by ${source}`}`);
 }

@@ -1,8 +1,7 @@
-import { dirname } from "node:path";
 import type { App } from "../app/app.ts";
 import { defaultAuthorizationServer } from "../auth/oauth/authorization-server.ts";
 import { keychainAccount } from "../auth/secure-storage/keychain.ts";
-import type { Profile, ProfileInUse } from "../auth/session.ts";
+import type { Profile, ProfileInUse } from "../auth/sessions/session.ts";
 import type { LoginEnvironment } from "../platform/browser-or-device.ts";
 import { examineConfiguration } from "./configuration.ts";
 import type { Finding } from "./finding.ts";
@@ -25,27 +24,29 @@ export async function examine(
   repair: boolean,
   signal: AbortSignal,
 ): Promise<Finding[]> {
-  const { clock, sealedFile } = app;
+  const { clock, local } = app;
   const limit = AbortSignal.any([signal, clock.timeout(limitMs)]);
   const keychain = examineKeychain(
     await app.keychain(),
-    app.isKept ? keychainAccount(sealedFile) : undefined,
+    app.isKept ? keychainAccount(local.keys) : undefined,
     app.platform,
   );
   let inUse: ProfileInUse | undefined;
   let unreadable: unknown;
+  let names: readonly string[] = [];
   try {
     inUse = await app.profileInUse({ mayBeNew: true });
+    names = await app.store.names();
   } catch (error) {
     unreadable = error;
   }
   const endpoint = protectedEndpoint(app, inUse?.profile);
   const findings = [
-    ...examineConfiguration(app, inUse),
+    ...examineConfiguration(app, inUse, names),
     ...(endpoint === undefined ? [] : await examineService(app, endpoint, limit)),
     ...(inUse === undefined ? [] : examineSession(inUse, clock.now())),
     ...examineStore(app, unreadable, repair),
-    ...(await examineLocks(dirname(sealedFile.path), repair)),
+    ...(await examineLocks(local.folder, repair)),
     await keychain,
     ...examineMachine(login, app),
   ];

@@ -1,6 +1,6 @@
 import type { App } from "../app/app.ts";
 import type { Keychain } from "../auth/secure-storage/keychain.ts";
-import { startOver } from "../auth/secure-storage/sealed-file.ts";
+import { startOver } from "../auth/secure-storage/data-key.ts";
 import { isAuthError, login as loginCommand } from "../base/errors.ts";
 import { browserCommands } from "../platform/browser.ts";
 import type { LoginEnvironment } from "../platform/browser-or-device.ts";

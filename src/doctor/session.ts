@@ -1,5 +1,5 @@
-import { accountName, type ProfileInUse, type Session } from "../auth/session.ts";
-import { isAlive, refreshRemainingMs, remainingMs, soonMs } from "../auth/token-manager/current-session.ts";
+import { accountName, type ProfileInUse, type Session } from "../auth/sessions/session.ts";
+import { isAlive, refreshRemainingMs, remainingMs, soonMs } from "../auth/token-manager/freshness.ts";
 import { login } from "../base/errors.ts";
 import { finder, type Finding } from "./finding.ts";
 

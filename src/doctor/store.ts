@@ -10,12 +10,11 @@ import { failed, finder, repairCommand, type Finding } from "./finding.ts";
 
 /** The sealed file, its folder and everything in it, and the folders above. `unreadable`: the error of reading the sessions, if there was one. */
 export function examineStore(app: App, unreadable: unknown, repair: boolean): Finding[] {
-  const file = app.sealedFile.path;
-  const folder = dirname(file);
+  const { folder, keys } = app.local;
   const [top, ...entries] = inspectFolder(folder);
   const findings = [store(app, unreadable)];
   if (top === undefined) return findings;
-  const credentials = entries.find(({ path }) => path === file);
+  const credentials = entries.find(({ path }) => path === keys.path);
   const guest = entries.map(({ path }) => relative(folder, path)).find((path) => !ours.test(path));
   const own = folderModes(top, guest);
   findings.push(own);
@@ -34,22 +33,22 @@ export function examineStore(app: App, unreadable: unknown, repair: boolean): Fi
   return findings;
 }
 
-function store({ identity, isKept, sealedFile }: App, unreadable: unknown): Finding {
+function store({ identity, isKept, local: { keys, folder } }: App, unreadable: unknown): Finding {
   const report = finder("D401", "store");
   if (unreadable !== undefined) return failed(report, unreadable);
   if (!isKept) return report("note", "memory: a session ends with its command");
-  const header = sealedFile.header();
-  if (header === undefined) return report("ok", `nothing is stored yet in ${sealedFile.path}`);
+  const slot = keys.own();
+  if (slot === undefined) return report("ok", `nothing is stored yet in ${folder}`);
   const key = {
     keychain: "a key in the OS keychain",
     passphrase: identity.variable("PASSPHRASE"),
     machine: "a secret that only your user can read: it is safe from a copy, not from your own programs",
-  }[header.source];
-  return report("ok", `${sealedFile.path}, sealed with ${key}`);
+  }[slot.way.source];
+  return report("ok", `${folder}, sealed with ${key}`);
 }
 
 /** What this program puts into its folder, by the beginning of its name. */
-const ours = /^\.?(credentials\.|refresh-|queue\b)/;
+const ours = /^\.?(keys\b|sessions\b|profiles\.lock\b|queue\b)/;
 
 /** @param guest - something in the folder that this program has not put there */
 function folderModes({ path, mode }: Inspected, guest: string | undefined): Finding {

@@ -21,10 +21,13 @@ export const number: Kind<number> = {
   read: (value) => (typeof value === "number" && Number.isFinite(value) ? value : undefined),
 };
 
-/** A lifetime or an interval, in the unit of the RFCs. */
+/** A lifetime or an interval, in the unit of the RFCs. Some servers write its digits as a text. */
 export const seconds: Kind<number> = {
   expected: "a positive number of seconds",
-  read: (value) => (typeof value === "number" && value > 0 ? value : undefined),
+  read(value) {
+    const number = typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : value;
+    return typeof number === "number" && number > 0 ? number : undefined;
+  },
 };
 
 export const flag: Kind<boolean> = {

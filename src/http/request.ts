@@ -1,5 +1,5 @@
 import { shownAddress } from "../base/address.ts";
-import { AuthError, reasonOf, ServiceError, hint, login, type Hint } from "../base/errors.ts";
+import { AuthError, reasonOf, ServiceError, systemErrorCode, hint, login, type Hint } from "../base/errors.ts";
 import { excerpt } from "../base/secret.ts";
 import type * as runtime from "../base/runtime-types.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -134,6 +134,23 @@ export function unreachable(url: string, cause: unknown, signal: AbortSignal | u
       hint: "Nothing was lost. Check the network and the address of the service, then try again",
       cause,
     },
+  );
+}
+
+/** What says that there was no connection to send anything on: no address, nobody there, no trust. The runtimes have their own words. */
+const unconnected =
+  /^(E(CONNREFUSED|NETUNREACH|HOSTUNREACH|HOSTDOWN|NETDOWN|ADDRNOTAVAIL|ACCES|PERM|NOTFOUND|AI_\w+)|ENOTFOUND|UND_ERR_CONNECT_TIMEOUT|ConnectionRefused|FailedToOpenSocket|.*CERT.*|ERR_(TLS|SSL)_.*|UNABLE_TO_.*)$/;
+
+/** Whether a request that got no answer never left, so that it can be sent again without a thought. What cannot be told counts as sent. */
+export function wasNeverSent(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const isOwnRefusal =
+    error instanceof ServiceError && error.code === "network_unavailable" && error.cause === undefined;
+  return (
+    isOwnRefusal ||
+    unconnected.test(systemErrorCode(error) ?? "") ||
+    /^connect E|\(Connect\)|dns error/.test(error.message) ||
+    wasNeverSent(error.cause)
   );
 }
 

@@ -6,8 +6,8 @@ import type { Identity } from "../base/identity.ts";
 /** Environment variables, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The file in {@link configFolder} that the sessions are sealed in. */
-export const sessionsFile = "credentials.json";
+/** The file in {@link configFolder} with the ways to open the sessions. */
+export const keysFile = "keys";
 
 /**
  * The folder of everything that is kept: the one that the variable `…_CONFIG_DIR` names, else the platform's own place.

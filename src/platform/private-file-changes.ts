@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { AuthError, reasonOf, systemErrorCode, hint, type Hint } from "../base/errors.ts";
 import {
@@ -60,7 +60,7 @@ export function reservePrivateFile(path: string, bytes: number): Reservation {
   return {
     discard: reservation.discard,
     commit(content) {
-      const length = Buffer.byteLength(content);
+      const { length } = Buffer.from(content);
       // Content that could not be read again must not replace content that can.
       if (length > maxBytes) {
         reservation.discard();
@@ -90,12 +90,20 @@ export function removePrivateFile(path: string): void {
   });
 }
 
-/** Gives a private file another name in its folder, in place of a file that may have it. */
-export function movePrivateFile(path: string, to: string): void {
+/** Removes a folder of private files with all that is in it. Does nothing when there is none. */
+export function removePrivateFolder(path: string): void {
+  explained(path, () => rmSync(path, { recursive: true, force: true }));
+}
+
+/** Gives a private file another name in its folder, one that nothing has yet, and returns that. */
+export function moveAside(path: string): string {
+  let aside = `${path}.1`;
+  for (let number = 2; existsSync(aside); number += 1) aside = `${path}.${number}`;
   explained(path, () => {
-    moveFile(path, to);
+    moveFile(path, aside);
     syncFolder(dirname(path));
   });
+  return aside;
 }
 
 /** A failure to write, with what to do about it. An error that already says so is returned unchanged. */

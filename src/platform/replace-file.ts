@@ -74,7 +74,7 @@ export function reserveFile(path: string, bytes: number, { flush = true }: Repla
     commit(content) {
       if (fd === undefined) throw new TypeError("this reservation is spent");
       try {
-        const contentBytes = Buffer.from(content);
+        const contentBytes = typeof content === "string" ? Buffer.from(content) : content;
         // The length first: it reaches the disk with the content, also where there is no fsync.
         ftruncateSync(fd, contentBytes.length);
         writeAll(fd, contentBytes);
@@ -169,7 +169,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-function writeAll(fd: number, bytes: Buffer): void {
+function writeAll(fd: number, bytes: Uint8Array): void {
   for (let written = 0; written < bytes.length; )
     written += writeSync(fd, bytes, written, bytes.length - written, written);
 }

@@ -246,18 +246,17 @@ test("NFR-010 a full disk is noticed before the browser is opened, and costs no 
   if (disk === undefined) return t.skip("no file system can be mounted here");
   const it = await scene(t, {}, { SPEC_KITTY_CONFIG_DIR: disk.config });
   await signIn(it.saas, it.env);
-  const before = readFileSync(it.credentials);
+  const before = filesUnder(it.config);
   const requests = it.saas.requests.length;
   disk.fill();
   const expected = {
     code: 1,
-    error: /credentials\.json" cannot be written \(ENOSPC\)/,
+    error: /(keys|[0-9a-f]{16})" cannot be written \(ENOSPC\)/,
     hint: /Free some space, then try again/,
   };
   assertFailure(await it.run("auth login --force"), expected);
   assert.ok(it.saas.requests.slice(requests).every(({ path }) => !path.startsWith("/oauth")));
-  assert.deepEqual(readFileSync(it.credentials), before);
-  assert.deepEqual([...filesUnder(it.config).keys()], ["credentials.json"]);
+  assert.deepEqual(filesUnder(it.config), before);
   // What does not need the disk still works; the rest works again afterwards.
   assert.equal((await it.here("auth token")).code, 0);
   assertFailure(await it.run("auth refresh"), expected);
@@ -314,7 +313,7 @@ test("a configuration folder that does not exist is created, for this user alone
   const { run, folder } = await scene(t, {}, { SPEC_KITTY_CONFIG_DIR: undefined });
   assert.equal((await run("auth login")).code, 0);
   assert.equal(lstatSync(join(folder, ".config/spec-kitty")).mode & 0o777, 0o700);
-  assert.equal(lstatSync(join(folder, ".config/spec-kitty/credentials.json")).mode & 0o777, 0o600);
+  assert.equal(lstatSync(join(folder, ".config/spec-kitty/keys")).mode & 0o777, 0o600);
 });
 
 /** Runs the command in a folder that is deleted before it starts. */
@@ -344,7 +343,7 @@ test("a login works in a deleted folder, and a relative SPEC_KITTY_CONFIG_DIR is
 });
 
 test(
-  "NFR-013 a credentials file that can be read by others is refused, says how to close it, and is left as it is",
+  "NFR-013 a file of keys that can be read by others is refused, says how to close it, and is left as it is",
   unix,
   async (t) => {
     const it = await scene(t);
@@ -354,7 +353,7 @@ test(
     const refused = {
       code: 1,
       error: /can be read by others \(mode 0644\), so it is not trusted/,
-      hint: /Run: chmod 600 \S+credentials\.json$/,
+      hint: /Run: chmod 600 \S+keys$/,
     };
     for (const result of await Promise.all(
       ["auth token", "auth logout", "auth login --force"].map((args) => it.run(args)),
@@ -366,53 +365,42 @@ test(
   },
 );
 
-for (const [what, spoil, restore, why] of [
+for (const [what, spoil, restore, why, left] of [
   [
-    "is damaged",
-    ({ credentials }, kept) => writeFileSync(credentials, kept.subarray(0, 700)),
-    undefined,
+    "a file of keys that is damaged is moved aside",
+    ({ credentials }) => writeFileSync(credentials, readFileSync(credentials).subarray(0, 200)),
+    () => undefined,
     /is damaged: it is cut short or was changed/,
+    ({ credentials }) => `are kept in "${credentials}.1"`,
   ],
   [
-    "has lost the secret that opens it",
+    "what the lost secret opened stays where it is",
     ({ folder }) => renameSync(join(folder, "state", "spec-kitty"), join(folder, "backup")),
     ({ folder }) => (
       rmSync(join(folder, "state", "spec-kitty"), { recursive: true }),
       renameSync(join(folder, "backup"), join(folder, "state", "spec-kitty"))
     ),
     /the secret that opens the session is missing: there is no "\S+credentials\.secret"/,
+    () => "stay as they are",
   ],
-] as [string, (it: Scene, kept: Buffer) => void, ((it: Scene) => void) | undefined, RegExp][]) {
-  test(
-    `NFR-010 a file that ${what} is moved aside by auth login --force, reported, and can be put back`,
-    unix,
-    async (t) => {
-      const it = await scene(t);
-      await signIn(it.saas, it.env);
-      const token = async (): Promise<string | undefined> => (await storedSession(it.env))?.accessToken.reveal();
-      const before = await token();
-      const kept = readFileSync(it.credentials);
-      spoil(it, kept);
-      const spoilt = readFileSync(it.credentials);
-      assertFailure(await it.here("auth login"), { code: 1, error: why, hint: /auth login --force$/ });
-      const { code, stderr } = await it.run("auth login --force");
-      assert.equal(code, 0, stderr);
-      assert.match(
-        stderr,
-        new RegExp(
-          `^warning: the logins that were stored could not be opened \\(.*${why.source}.*\\) and are kept in "${it.credentials}\\.old"$`,
-          "m",
-        ),
-      );
-      assert.deepEqual(readFileSync(`${it.credentials}.old`), spoilt);
-      assert.equal(lstatSync(`${it.credentials}.old`).mode & 0o777, 0o600);
-      assert.notEqual(await token(), before);
-      if (restore === undefined) return;
-      restore(it);
-      renameSync(`${it.credentials}.old`, it.credentials);
-      assert.equal(await token(), before);
-    },
-  );
+] as [string, (it: Scene) => void, (it: Scene) => void, RegExp, (it: Scene) => string][]) {
+  test(`S-018 ${what} by auth login --force, which says so, and it can be put back`, unix, async (t) => {
+    const it = await scene(t);
+    await signIn(it.saas, it.env);
+    const token = async (): Promise<string | undefined> => (await storedSession(it.env))?.accessToken.reveal();
+    const before = await token();
+    const kept = filesUnder(it.config);
+    spoil(it);
+    assertFailure(await it.here("auth login"), { code: 1, error: why, hint: /auth login --force$/ });
+    const { code, stderr } = await it.run("auth login --force");
+    assert.equal(code, 0, stderr);
+    const said = `^warning: the logins that were stored could not be opened \\(.*${why.source}.*\\), and ${left(it)}$`;
+    assert.match(stderr, new RegExp(said, "m"));
+    assert.notEqual(await token(), before);
+    restore(it);
+    for (const [path, content] of kept) writeFileSync(join(it.config, path), content);
+    assert.equal(await token(), before);
+  });
 }
 
 for (const [stage, fault, path] of [
@@ -473,14 +461,14 @@ test("Ctrl-C while a code waits for approval leaves nothing behind", async (t) =
 });
 
 test("Ctrl-C at a second login leaves the first one as it was", async (t) => {
-  const { saas, env, credentials } = await scene(t);
+  const { saas, env, config } = await scene(t);
   await signIn(saas, env);
-  const before = readFileSync(credentials);
+  const before = filesUnder(config);
   const running = startCommand(t, ["auth", "login", "--force", "--no-browser"], env);
   await running.shows(address);
   running.child.kill("SIGINT");
   assert.equal((await running.ended).code, 130);
-  assert.deepEqual(readFileSync(credentials), before);
+  assert.deepEqual(filesUnder(config), before);
 });
 
 test("JSON of an option that is nested without an end is wrong usage", async (t) => {

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { SealedFile } from "../../src/auth/secure-storage/sealed-file.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import type { DoctorReport } from "../../src/cli/json-output.ts";
 import { testCertificate } from "../helpers/certificate.ts";
@@ -13,6 +12,7 @@ import { startCommand } from "../helpers/command.ts";
 import { examined, healthyScene, severities } from "../helpers/doctor.ts";
 import { startProxy } from "../helpers/proxy.ts";
 import { scene } from "../helpers/scene.ts";
+import { keyInKeychain } from "../helpers/stored-session.ts";
 
 const unix = process.platform === "win32" ? { skip: "about modes and signals" } : {};
 
@@ -67,10 +67,7 @@ test("a healthy login has no critical finding, each number is about one subject,
     assert.deepEqual([...new Set(report.of(number).map((finding) => finding.subject))], [subject]);
   const numbers = report.findings.map(({ number }) => number);
   assert.deepEqual(numbers, [...numbers].sort(), "in the order of their numbers");
-  assert.match(
-    report.of("D401")[0]?.sentence ?? "",
-    /credentials\.json, sealed with a secret that only your user can read/,
-  );
+  assert.match(report.of("D401")[0]?.sentence ?? "", /config, sealed with a secret that only your user can read/);
 
   const { code, stdout } = await at.run("auth doctor");
   assert.equal(code, 0);
@@ -101,14 +98,7 @@ test(
 
 test("a session whose key is in a keychain that does not answer is critical", async (t) => {
   const at = await scene(t);
-  mkdirSync(at.config, { mode: 0o700 });
-  const file = new SealedFile(at.credentials, () => ({
-    mismatch: { message: "", hint: [] },
-    open: async () => Buffer.alloc(32),
-  }));
-  await file.write('{"version":1,"active":"default","profiles":{}}', {
-    key: { source: "keychain", account: "sessions-test" },
-  });
+  await keyInKeychain(at.env);
   const report = await examined(at.run, { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere" });
   assert.deepEqual(severities(report, "critical"), ["D401", "D601"]);
 });

@@ -267,14 +267,15 @@ test("no file of the queue has an email address in the clear", async (t) => {
   );
 });
 
-test("S-005 two sealed files have different salts and nonces, so that one guess at a passphrase is not one at both", async (t) => {
-  const sealed = async (): Promise<{ key: { salt: string }; nonce: string }> => {
+test("S-005 the keys of two folders have different salts and nonces, so that one guess at a passphrase is not one at both", async (t) => {
+  const sealed = async (): Promise<{ way: { salt: string }; wrapped: string }> => {
     const at = await scene(t, {}, { SPEC_KITTY_PASSPHRASE: "the same for both" });
     assert.equal((await at.here("auth login")).code, 0);
-    return JSON.parse(readFileSync(at.credentials, "utf8")) as { key: { salt: string }; nonce: string };
+    type Keys = { slots: [{ way: { salt: string }; wrapped: string }] };
+    return (JSON.parse(readFileSync(at.credentials, "utf8")) as Keys).slots[0];
   };
   const [one, other] = [await sealed(), await sealed()];
-  assert.equal(Buffer.from(one.key.salt, "base64").length, 16);
-  assert.notEqual(one.key.salt, other.key.salt);
-  assert.notEqual(one.nonce, other.nonce);
+  assert.equal(Buffer.from(one.way.salt, "base64").length, 16);
+  assert.notEqual(one.way.salt, other.way.salt);
+  assert.notEqual(one.wrapped, other.wrapped);
 });

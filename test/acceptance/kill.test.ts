@@ -1,16 +1,17 @@
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { readdirSync, watch } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { createApp } from "../../src/app/app.ts";
-import { refreshLockName } from "../../src/auth/session-store.ts";
+import { systemClock } from "../../src/platform/clock.ts";
 import { parseName } from "../../src/platform/process-lock/holder.ts";
+import { acquireProcessLock } from "../../src/platform/process-lock/process-lock.ts";
 import { startCommand, type RunningCommand } from "../helpers/command.ts";
 import { numbersFrom } from "../simulation/random.ts";
-import { scene, type Scene } from "../helpers/scene.ts";
-import { sessionOf, storedSession, storeSession } from "../helpers/stored-session.ts";
+import { filesUnder, scene, type Scene } from "../helpers/scene.ts";
+import { loginFile, sessionOf, storedSession, storeSession } from "../helpers/stored-session.ts";
 
 const rounds = Number(process.env["KILL_ROUNDS"] ?? 15);
 const seed = Number(process.env["KILL_SEED"] ?? randomInt(2 ** 32));
@@ -39,13 +40,12 @@ interface Round {
 }
 
 /** Who asked the service, by the lock it was asked under: at most one process at a time does. */
-function watchRequests({ saas, config }: Scene): { pid: number; presented: string }[] {
-  const asked: { pid: number; presented: string }[] = [];
-  const path = join(config, `${refreshLockName("default")}.lock`);
+function watchRequests({ saas }: Scene): { pid: number; presented: string }[] & { lock: string } {
+  const asked = Object.assign([] as { pid: number; presented: string }[], { lock: "" });
   saas.faults.always("/oauth/token", {
     when: (request) => {
       const presented = new URLSearchParams(request.body).get("refresh_token") ?? "";
-      asked.push({ pid: parseName(readdirSync(path)[0] ?? "")?.pid ?? 0, presented });
+      asked.push({ pid: parseName(readdirSync(asked.lock)[0] ?? "")?.pid ?? 0, presented });
       return false;
     },
   });
@@ -57,13 +57,15 @@ async function play(
   t: TestContext,
   stage: Scene,
   moment: Moment,
-  asked: { pid: number; presented: string }[],
+  asked: ReturnType<typeof watchRequests>,
   random: () => number,
   part: number,
 ): Promise<Round> {
   const { saas, env, config } = stage;
   await storeSession(saas, env, sessionOf(saas));
+  const file = (await loginFile(env)) ?? assert.fail("nothing is stored");
   asked.length = 0;
+  asked.lock = `${file}.lock`;
   const before = { ...saas.counters };
   const sent = saas.count("/oauth/token");
 
@@ -101,7 +103,7 @@ async function play(
     else setTimeout(killAll, delayMs);
   } else {
     let left = 1 + Math.floor(part * 60);
-    const watcher = watch(config, () => {
+    const watcher = watch(dirname(file), () => {
       left -= 1;
       if (left === 0) killAll();
     });
@@ -111,9 +113,9 @@ async function play(
   const results = await all;
 
   // The lock, before anybody mends anything.
-  const app = createApp({ env });
   const startedAt = performance.now();
-  for (const name of [refreshLockName("default"), "credentials"]) (await app.store.lock(name, 500))?.release();
+  for (const path of [join(config, "profiles"), file])
+    (await acquireProcessLock(`${path}.lock`, { clock: systemClock, timeoutMs: 500 })).release();
   const freeAfterMs = performance.now() - startedAt;
 
   const stored = await storedSession(env);
@@ -143,7 +145,8 @@ async function play(
     const { reuses } = saas.counters;
     await createApp({ env }).tokens().refresh();
     assert.equal(saas.counters.reuses, reuses);
-    assert.deepEqual(readdirSync(config), ["credentials.json"], "what the killed ones left is gone");
+    const left = [...filesUnder(config).keys()].map((path) => path.replaceAll(/[0-9a-f]{8,}/g, "*")).sort();
+    assert.deepEqual(left, ["keys", "sessions/*/*/*", "sessions/*/*/profile"], "what the killed ones left is gone");
   }
   return { killed, isLost, freeAfterMs };
 }

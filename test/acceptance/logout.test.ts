@@ -87,7 +87,7 @@ test("S-003 a login made while a logout refreshes its token is not ended instead
     ),
   );
   assert.equal(saas.counters.logouts, 0);
-  assert.equal((await app.store.read()).profiles.get("default")?.session?.user.id, "u_bob");
+  assert.equal((await app.store.read("default")).profile?.session?.user.id, "u_bob");
 });
 
 test("S-003 a login made while the service delays logout --all stays, under a known name and under a new one", async (t) => {

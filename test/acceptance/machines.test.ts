@@ -202,12 +202,8 @@ test("auth setup-git says when there is no git, and makes git tell the path for 
     [2, "error: git is not installed, or not in PATH\nhint: Install git, then run the command again\n"],
   );
   const app = await storeSession(at.saas, at.env, sessionOf(at.saas, { leftMs: 3_600_000 }), { profile: "tenant" });
-  await app.store.update((stored) => ({
-    ...stored,
-    profiles: new Map(
-      [...stored.profiles].map(([name, profile]) => [name, { ...profile, service: `${at.saas.url}/tenant` }]),
-    ),
-  }));
+  for (const name of await app.store.names())
+    await app.store.change(name, (profile) => profile && { ...profile, service: `${at.saas.url}/tenant` });
   assert.equal((await at.run("auth setup-git --profile tenant")).code, 0);
   assert.match(gitConfig(at), new RegExp(`^credential\\.${at.saas.url}\\.usehttppath=true$`, "m"));
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import type { Session } from "../../src/auth/session.ts";
+import type { Session } from "../../src/auth/sessions/session.ts";
 import type { Fetch } from "../../src/base/runtime-types.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { firstSigningKey, signJwt } from "../conformance/signing-key.ts";

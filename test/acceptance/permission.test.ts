@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { runCommand, scratchFolder } from "../helpers/command.ts";
 import { scene } from "../helpers/scene.ts";
-import { sessionOf, storeSession, storedSession } from "../helpers/stored-session.ts";
+import { loginFile, sessionOf, storeSession, storedSession } from "../helpers/stored-session.ts";
 
 const known = process.allowedNodeEnvironmentFlags;
 const permission = known.has("--permission") ? "--permission" : "--experimental-permission";
@@ -19,9 +19,10 @@ const restricted = [
 ];
 
 test("NFR-010 where Node refuses to flush files, a refreshed session and an event are stored all the same, and a logout is complete", async (t) => {
-  const { saas, env, credentials } = await scene(t);
+  const { saas, env } = await scene(t);
   await storeSession(saas, env, sessionOf(saas));
-  const before = readFileSync(credentials);
+  const file = (await loginFile(env)) ?? "";
+  const before = readFileSync(file);
   const run = async (args: string): Promise<string> => {
     const { code, stdout, stderr } = await runCommand(t, args.split(" "), env, { nodeArgs: restricted });
     assert.deepEqual([code, stderr], [0, ""], args);
@@ -30,7 +31,7 @@ test("NFR-010 where Node refuses to flush files, a refreshed session and an even
   const token = await run("auth token");
   assert.equal(saas.counters.refreshes, 1);
   assert.equal((await storedSession(env))?.accessToken.reveal(), token);
-  assert.notDeepEqual(readFileSync(credentials), before);
+  assert.notDeepEqual(readFileSync(file), before);
   await run(
     'sync emit WPStatusChanged --aggregate WP01 --payload {"wp_id":"WP01","from_lane":"planned","to_lane":"claimed"}',
   );

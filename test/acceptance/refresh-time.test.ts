@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { watch } from "node:fs";
+import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { createApp } from "../../src/app/app.ts";
 import { systemClock, type Clock } from "../../src/platform/clock.ts";
 import { contention } from "../helpers/contention.ts";
 import { scene } from "../helpers/scene.ts";
-import { sessionOf, storeSession } from "../helpers/stored-session.ts";
+import { loginFile, sessionOf, storeSession } from "../helpers/stored-session.ts";
 
 const library = JSON.stringify(new URL("../../dist/app/app.js", import.meta.url).href);
 
@@ -29,9 +30,9 @@ test("NFR-004 a refresh sends one request, and waits for nothing but the service
 test("NFR-006 a process that waits for another's refresh uses the token that was stored, and asks the service for none", {
   skip: process.platform !== "linux" && "watches the lock as Linux keeps it",
 }, async (t) => {
-  const { saas, env, config } = await scene(t);
+  const { saas, env } = await scene(t);
   await storeSession(saas, env, sessionOf(saas));
-  const watcher = watch(config);
+  const watcher = watch(dirname((await loginFile(env)) ?? ""));
   t.after(() => watcher.close());
   const waiter = `
     import { createInterface } from "node:readline";

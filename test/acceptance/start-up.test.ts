@@ -4,10 +4,9 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "n
 import { join, sep } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { SealedFile, type KeySource } from "../../src/auth/secure-storage/sealed-file.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { bin, commandEnvironment, runCommand, scratchFolder, type CommandEnvironment } from "../helpers/command.ts";
-import { sessionOf, storeSession } from "../helpers/stored-session.ts";
+import { keyInKeychain, sessionOf, storeSession } from "../helpers/stored-session.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -92,10 +91,7 @@ test(`auth status, whoami and git-credential load at most ${mostFiles + 4} of th
 test("where the keychain has the key, a command starts to ask it before it loads the rest, and help and completion never do", async (t) => {
   const folder = scratchFolder(t);
   const env = commandEnvironment(folder, "https://service.example", { DBUS_SESSION_BUS_ADDRESS: "unix:path=/nowhere" });
-  const key: KeySource = { mismatch: { message: "", hint: [] }, open: async () => Buffer.alloc(32) };
-  await new SealedFile(join(folder, "config", "credentials.json"), () => key).write("", {
-    key: { source: "keychain", account: "sessions-test" },
-  });
+  await keyInKeychain(env);
   const asks = "dist/auth/secure-storage/keychain-process.js";
   assert.ok((await filesLoadedBy(t, ["auth", "token"], env, folder, 2)).includes(asks));
   for (const args of [[], ["--help"], ["auth", "token", "--help"], ["help", "storage"], ["completion", "bash"]]) {

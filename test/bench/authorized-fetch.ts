@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { createAuthorizedFetch } from "../../src/auth/authorized-fetch.ts";
-import { memoryVault } from "../../src/auth/secure-storage/memory.ts";
+import { MemoryStore } from "../../src/auth/sessions/memory-store.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
@@ -38,7 +38,7 @@ async function measure(rounds: number): Promise<void> {
   const session = sessionOf(saas, { leftMs: 3_600_000 });
   await saas.close();
   saas.url = url;
-  const app = await storeSession(saas, {}, session, { storage: memoryVault() });
+  const app = await storeSession(saas, {}, session, { store: new MemoryStore(systemClock) });
   const authorizedFetch = createAuthorizedFetch({ tokens: app.tokens(), clock: systemClock, fetch });
   const authorization = `Bearer ${session.accessToken.reveal()}`;
 

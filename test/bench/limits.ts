@@ -111,7 +111,7 @@ function browserLogin(): Promise<number> {
     await approve((await login.shown(/http:\/\/127\.0\.0\.1:\d+\S*\/oauth\/authorize\?\S+/))[0]);
     await login.ended;
     const approved = saas.requests.find(({ method, path }) => method === "POST" && path === "/oauth/authorize");
-    return statSync(join(config, "credentials.json")).mtimeMs - (approved?.at ?? 0);
+    return statSync(join(config, "keys")).mtimeMs - (approved?.at ?? 0);
   });
 }
 
@@ -126,7 +126,7 @@ function deviceLogin(): Promise<number> {
       await approveDevice(address, code);
       await login.ended;
       const lastPoll = saas.requests.filter(({ path }) => path === "/oauth/token").at(-1);
-      return shownMs + statSync(join(config, "credentials.json")).mtimeMs - (lastPoll?.at ?? 0);
+      return shownMs + statSync(join(config, "keys")).mtimeMs - (lastPoll?.at ?? 0);
     },
     { deviceIntervalSeconds: 1 },
   );

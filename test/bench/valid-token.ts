@@ -1,5 +1,6 @@
 import { createApp } from "../../src/app/app.ts";
-import { memoryVault } from "../../src/auth/secure-storage/memory.ts";
+import { systemClock } from "../../src/platform/clock.ts";
+import { MemoryStore } from "../../src/auth/sessions/memory-store.ts";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
 
@@ -25,10 +26,10 @@ type PeerClients = Record<string, (session: PeerSession) => Promise<{ getAccessT
 /** Measures `await getAccessToken()` with a valid token. The sources take turns, so that what else the machine does meets them all. */
 export async function validToken(peers: PeerClients): Promise<CallCost[]> {
   const saas = await startFakeSaas();
-  const vault = memoryVault();
+  const store = new MemoryStore(systemClock);
   const session = sessionOf(saas, { leftMs: 3_600_000 });
-  await storeSession(saas, {}, session, { storage: vault });
-  const tokens = createApp({ env: {}, storage: vault }).tokens();
+  await storeSession(saas, {}, session, { store });
+  const tokens = createApp({ env: {}, store }).tokens();
   const accessToken = session.accessToken.reveal();
   const peerSession = {
     accessToken,

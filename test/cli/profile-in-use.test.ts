@@ -55,10 +55,7 @@ test("the option takes precedence over the variable, that over the folder's choi
 test("a profile that was chosen for a folder and is gone is an error, and no other account is used", async (t) => {
   const { env, project, inProject } = await twoAccounts(t);
   await inProject("auth switch work --here");
-  await createApp({ env }).store.update((stored) => ({
-    ...stored,
-    profiles: new Map([...stored.profiles].filter(([name]) => name !== "work")),
-  }));
+  await createApp({ env }).store.change("work", () => undefined);
   for (const command of [
     "auth status",
     "auth whoami",

@@ -2,8 +2,9 @@ import { createApp } from "../../src/app/app.ts";
 import { loginArguments, plannedLogin, startLogin } from "../../src/app/login/metadata.ts";
 import { browserLogin } from "../../src/auth/flows/browser-login.ts";
 import { createDpopKey } from "../../src/auth/oauth/dpop-proof.ts";
-import { memoryVault } from "../../src/auth/secure-storage/memory.ts";
-import { withProfile, type Session } from "../../src/auth/session.ts";
+import { MemoryStore } from "../../src/auth/sessions/memory-store.ts";
+import type { Session } from "../../src/auth/sessions/session.ts";
+import { systemClock } from "../../src/platform/clock.ts";
 import { AuthError } from "../../src/base/errors.ts";
 
 const clientId = "cli_native";
@@ -13,7 +14,7 @@ const followOnce = async (address: string): Promise<URL> =>
 
 /** The client under test: the login and the refresh of the command, wired the same way, without its terminal. */
 export class RelyingParty {
-  readonly #vault = memoryVault();
+  readonly #store = new MemoryStore(systemClock);
   readonly #issuer: string;
   readonly #browse: (address: string) => Promise<URL>;
 
@@ -61,19 +62,17 @@ export class RelyingParty {
   /** Refreshes a session, with whatever tokens and key it holds. */
   async refresh(session: Session): Promise<Session> {
     await this.#put(session);
-    return createApp({ env: {}, storage: this.#vault }).tokens().refresh();
+    return createApp({ env: {}, store: this.#store }).tokens().refresh();
   }
 
   /** The stored session. */
   async stored(): Promise<Session | undefined> {
-    return (await createApp({ env: {}, storage: this.#vault }).store.read()).profiles.get("default")?.session;
+    return (await this.#store.read("default")).profile?.session;
   }
 
   async #put(session: Session): Promise<string> {
     const profile = { service: this.#issuer, clientId, team: undefined, session };
-    await createApp({ env: {}, storage: this.#vault }).store.update((profiles) =>
-      withProfile(profiles, "default", profile),
-    );
+    await this.#store.change("default", () => profile);
     return "somebody";
   }
 }

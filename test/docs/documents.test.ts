@@ -61,7 +61,7 @@ test("the types of no entry point lead a compiler to the sealed file, the keycha
     "the rule finds what is there",
   );
   assert.deepEqual(
-    behind.filter((file) => /sealed-file|keychain|queue-|process-lock|app\.d\.ts|settings/.test(file)),
+    behind.filter((file) => /data-key|local-|(?<!simple-)keychain|queue-|process-lock|app\.d\.ts|settings/.test(file)),
     [],
   );
 });

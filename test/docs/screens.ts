@@ -48,7 +48,7 @@ export const screens: Readonly<Record<"login" | "device-login" | "status" | "doc
     size: { columns: 92, rows: 60 },
     async before(saas, env) {
       await loggedIn(saas, env);
-      chmodSync(join(env["SPEC_KITTY_CONFIG_DIR"] ?? "", "credentials.json"), 0o644);
+      chmodSync(join(env["SPEC_KITTY_CONFIG_DIR"] ?? "", "keys"), 0o644);
     },
   },
 };

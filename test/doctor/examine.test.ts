@@ -39,7 +39,7 @@ function listing(folder: string): string[] {
 
 test("without --repair nothing is changed on disk", async (t) => {
   const at = await healthyScene(t);
-  writeFileSync(join(at.config, `.credentials.json.${await deadPid()}.0123456789ab.tmp`), "x", { mode: 0o600 });
+  writeFileSync(join(at.config, `.keys.${await deadPid()}.0123456789ab.tmp`), "x", { mode: 0o600 });
   const before = listing(at.folder);
   await examined(at.here);
   assert.deepEqual(listing(at.folder), before);
@@ -264,8 +264,8 @@ test("a damaged file, a link in its place and a newer format are findings, not c
   const damaged = [
     text.slice(0, 100),
     "",
-    text.replace(/"nonce": "./, '"nonce": "!'),
-    text.replace('"version": 2', '"version": 9'),
+    text.replace(/"wrapped": "./, '"wrapped": "!'),
+    text.replace('"version": 1', '"version": 9'),
   ];
   for (const content of damaged) {
     writeFileSync(at.credentials, content);
@@ -293,7 +293,7 @@ test(
   linux,
   async (t) => {
     const at = await healthyScene(t);
-    const lock = join(at.config, "credentials.lock");
+    const lock = join(at.config, "profiles.lock");
     const child = locker(t, "exit", lock);
     await once(child, "close");
     const before = listing(at.config);
@@ -301,7 +301,7 @@ test(
     assert.match(
       report.of("D501")[0]?.sentence ?? "",
       new RegExp(
-        `^"credentials\\.lock" is held by process ${child.pid} on ".+" \\(since \\d{4}-.+Z\\), and that process is dead`,
+        `^"profiles\\.lock" is held by process ${child.pid} on ".+" \\(since \\d{4}-.+Z\\), and that process is dead`,
       ),
     );
     assert.equal(report.of("D501")[0]?.severity, "warning");
@@ -309,8 +309,8 @@ test(
     assert.deepEqual(listing(at.config), before);
 
     const repaired = await examined(at.here, {}, " --unstick");
-    assert.match(repaired.of("D501")[0]?.sentence ?? "", /^removed: "credentials\.lock" was held by process/);
-    assert.deepEqual(readdirSync(at.config), ["credentials.json"]);
+    assert.match(repaired.of("D501")[0]?.sentence ?? "", /^removed: "profiles\.lock" was held by process/);
+    assert.deepEqual(readdirSync(at.config), ["keys", "sessions"]);
     assert.equal((await examined(at.here)).of("D501")[0]?.sentence, "none is held");
   },
 );
@@ -343,12 +343,12 @@ test(
   linux,
   async (t) => {
     const at = await healthyScene(t);
-    const mine = `.credentials.json.${process.ppid}.0123456789ab.tmp`;
-    const dead = `.credentials.json.${await deadPid()}.0123456789ab.tmp`;
+    const mine = `.keys.${process.ppid}.0123456789ab.tmp`;
+    const dead = `.keys.${await deadPid()}.0123456789ab.tmp`;
     for (const name of [mine, dead]) writeFileSync(join(at.config, name), "", { mode: 0o600 });
-    const holder = locker(t, "hold", join(at.config, "credentials.lock"));
+    const holder = locker(t, "hold", join(at.config, "profiles.lock"));
     await once(holder.stdout ?? holder, "data");
-    mkdirSync(join(at.config, "credentials.lock.0123456789abcdef"), { mode: 0o700 });
+    mkdirSync(join(at.config, "profiles.lock.0123456789abcdef"), { mode: 0o700 });
 
     const report = await examined(at.here);
     assert.equal(report.of("D405")[0]?.sentence, `a killed process left ${dead}`);
@@ -358,7 +358,7 @@ test(
     );
     const repaired = await examined(at.here, {}, " --repair");
     assert.equal(repaired.of("D405")[0]?.sentence, `removed what a killed process left: ${dead}`);
-    assert.deepEqual(readdirSync(at.config).sort(), [mine, "credentials.json", "credentials.lock"]);
+    assert.deepEqual(readdirSync(at.config).sort(), [mine, "keys", "profiles.lock", "sessions"]);
   },
 );
 

@@ -1,9 +1,8 @@
 import type { TestContext } from "node:test";
-import { createApp } from "../../src/app/app.ts";
 import { createAuthorizedFetch, type AuthorizedFetch } from "../../src/auth/authorized-fetch.ts";
-import { memoryVault } from "../../src/auth/secure-storage/memory.ts";
-import type { Vault } from "../../src/auth/secure-storage/vault.ts";
-import type { Session } from "../../src/auth/session.ts";
+import { MemoryStore } from "../../src/auth/sessions/memory-store.ts";
+import type { Session } from "../../src/auth/sessions/session.ts";
+import type { SessionStore } from "../../src/auth/sessions/store.ts";
 import type { TokenManager } from "../../src/auth/token-manager/token-manager.ts";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
@@ -14,7 +13,7 @@ import { sessionOf, storeSession, type SessionOptions } from "./stored-session.t
 export interface Authorized {
   saas: FakeSaas;
   clock: ManualClock;
-  vault: Vault;
+  store: SessionStore;
   tokens: TokenManager;
   fetch: AuthorizedFetch;
   /** What is stored for the one profile. */
@@ -27,21 +26,20 @@ export async function authorized(
   { saas: options = {}, session = {} }: { saas?: Partial<FakeOptions>; session?: SessionOptions } = {},
 ): Promise<Authorized> {
   const clock = new ManualClock();
-  const vault = memoryVault();
+  const store = new MemoryStore(clock);
   const saas = await startFakeSaas({ now: () => clock.now(), ...options });
   t.after(() => saas.close());
   const app = await storeSession(saas, {}, sessionOf(saas, { now: clock.now(), leftMs: 3_600_000, ...session }), {
-    storage: vault,
+    store,
     clock,
   });
   const tokens = app.tokens();
   return {
     saas,
     clock,
-    vault,
+    store,
     tokens,
     fetch: createAuthorizedFetch({ tokens, clock, fetch, random: () => 0 }),
-    stored: async () =>
-      (await createApp({ env: {}, storage: vault, clock }).store.read()).profiles.get("default")?.session,
+    stored: async () => (await store.read("default")).profile?.session,
   };
 }

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TestContext } from "node:test";
-import { machineKey, type MachineKey, type MachineKeyOptions } from "../../src/auth/secure-storage/machine-key.ts";
+import type { KeySource } from "../../src/auth/secure-storage/key-slot.ts";
+import { machineKey, type MachineKeyOptions } from "../../src/auth/secure-storage/machine-key.ts";
 import { ownIdentity } from "../../src/base/identity.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { scriptedBrowser } from "./scripted-browser.ts";
@@ -39,7 +40,7 @@ export interface RunningCommand {
 export type CommandEnvironment = Record<string, string | undefined>;
 
 /** The key of this machine, with its secret in a folder of the test. */
-export function machineKeyIn(folder: string, more: Partial<MachineKeyOptions> = {}): MachineKey {
+export function machineKeyIn(folder: string, more: Partial<MachineKeyOptions> = {}): KeySource {
   return machineKey({
     identity: ownIdentity,
     folder: () => folder,

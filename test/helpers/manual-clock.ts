@@ -16,8 +16,10 @@ export class ManualClock implements Clock {
   onSleep: (ms: number) => unknown = () => undefined;
   /** While this is true, time stands still: a service on a real socket takes none of this clock's. */
   isHeld: () => boolean = () => false;
+  /** Whether time does not jump for what waits in the background: that goes on when time has passed for another reason. */
+  isBackgroundStill = false;
   readonly #limits: { at: number; controller: AbortController }[] = [];
-  readonly #waits = new Set<{ at: number; end: () => void }>();
+  readonly #waits = new Set<{ at: number; background: boolean; end: () => void }>();
   #isRunning = false;
 
   constructor(start: number = Date.now()) {
@@ -42,12 +44,15 @@ export class ManualClock implements Clock {
     }
   }
 
-  async sleep(ms: number, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+  async sleep(
+    ms: number,
+    { signal, background = false }: { signal?: AbortSignal | undefined; background?: boolean } = {},
+  ): Promise<void> {
     signal?.throwIfAborted();
     this.sleeps.push(ms);
     await this.onSleep(ms);
     await new Promise<void>((resolve, reject) => {
-      const wait = { at: this.elapsed + ms, end: resolve };
+      const wait = { at: this.elapsed + ms, background, end: resolve };
       const onAbort = (): void => {
         this.#waits.delete(wait);
         reject(signal?.reason);
@@ -74,7 +79,9 @@ export class ManualClock implements Clock {
     while (this.#waits.size > 0) {
       do await turn();
       while (this.isHeld());
-      const [next] = [...this.#waits].sort((a, b) => a.at - b.at);
+      const [next] = [...this.#waits]
+        .filter(({ at, background }) => !background || !this.isBackgroundStill || at <= this.elapsed)
+        .sort((a, b) => a.at - b.at);
       if (next === undefined) break;
       this.#waits.delete(next);
       this.pass(Math.max(0, next.at - this.elapsed));

@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import type { Session } from "../../src/auth/session.ts";
+import type { Session } from "../../src/auth/sessions/session.ts";
 import { MockProvider, type MockProviderOptions } from "../conformance/mock-provider.ts";
 import {
   commandEnvironment,
@@ -66,7 +66,7 @@ export async function provided(
     service,
     requests,
     env,
-    credentials: join(folder, "config", "credentials.json"),
+    credentials: join(folder, "config", "keys"),
     run: (args, more = {}) => runCommand(t, args.split(" "), { ...env, ...more }),
     here: (args, more = {}, own = {}) => lineHere(args, { ...env, ...more }, own),
     session: () => storedSession(env),

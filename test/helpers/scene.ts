@@ -42,7 +42,7 @@ export async function scene(
   const config = env["SPEC_KITTY_CONFIG_DIR"] ?? join(folder, "config");
   const run: Scene["run"] = (args, others = {}) => runCommand(t, args.split(" "), { ...env, ...others });
   const here: Scene["here"] = (args, others = {}, own = {}) => lineHere(args, { ...env, ...others }, own);
-  return { saas, folder, config, credentials: join(config, "credentials.json"), env, run, here };
+  return { saas, folder, config, credentials: join(config, "keys"), env, run, here };
 }
 
 /** Where the service says what it was sent. */

@@ -1,8 +1,9 @@
+import { join } from "node:path";
 import { createApp, type App } from "../../src/app/app.ts";
 import type { AppOverrides } from "../../src/app/overrides.ts";
 import { defaultAuthorizationServer } from "../../src/auth/oauth/authorization-server.ts";
-import { newMachineHeader } from "../../src/auth/secure-storage/machine-key.ts";
-import { withProfile, type Profile, type Session } from "../../src/auth/session.ts";
+import { addKey } from "../../src/auth/sessions/local-changes.ts";
+import { newLoginId, type Profile, type Session } from "../../src/auth/sessions/session.ts";
 import { Secret } from "../../src/base/secret.ts";
 import type { FakeSaas } from "../fake-saas/server.ts";
 import type { UserName } from "../fake-saas/users.ts";
@@ -24,6 +25,8 @@ export function sessionOf(
   const tokens = saas.issue({ user, expiresIn: leftMs / 1000 });
   const issuedAt = Math.min(now, now + leftMs - 3_600_000);
   return {
+    id: newLoginId(),
+    refreshes: 0,
     server: defaultAuthorizationServer(saas.url),
     clientId: "cli_native",
     accessToken: new Secret(tokens.access_token),
@@ -50,9 +53,16 @@ export async function storeSession(
   { profile = "default", ...overrides }: AppOverrides & { profile?: string } = {},
 ): Promise<App> {
   const app = createApp({ env, ...overrides });
-  const kept = { service: saas.url, clientId: "cli_native", team: undefined, session };
-  const key = app.isKept && app.sealedFile.header() === undefined ? { key: newMachineHeader() } : {};
-  await app.store.update((profiles) => withProfile(profiles, profile, kept), key);
+  // Another login each time, as a real one is.
+  const kept = {
+    service: saas.url,
+    clientId: "cli_native",
+    team: undefined,
+    session: { ...session, id: newLoginId() },
+  };
+  if (app.isLocal && app.local.keys.own() === undefined)
+    await addKey(await (await app.keySource("machine")).create(), false, app.local);
+  await app.store.change(profile, () => kept);
   return app;
 }
 
@@ -84,5 +94,19 @@ export async function storedSession(env: CommandEnvironment, profile = "default"
 
 /** The profile that is on disk now. */
 export async function storedProfile(env: CommandEnvironment, profile = "default"): Promise<Profile | undefined> {
-  return (await createApp({ env }).store.read()).profiles.get(profile);
+  return (await createApp({ env }).store.read(profile)).profile;
+}
+
+/** Leaves a key whose slot is in a keychain entry of this name, which has a key of zeros. */
+export async function keyInKeychain(env: CommandEnvironment, account = "sessions-test"): Promise<void> {
+  await addKey({ way: { source: "keychain", account }, key: Buffer.alloc(32) }, false, createApp({ env }).local);
+}
+
+/** The file of a profile's login, whether it is there or not; undefined when nobody is logged in. */
+export async function loginFile(env: CommandEnvironment, profile = "default"): Promise<string | undefined> {
+  const { local, store } = createApp({ env });
+  const key = await local.keys.open();
+  const session = (await store.read(profile)).profile?.session;
+  if (key === undefined || session === undefined) return undefined;
+  return key.path(join(key.hiddenName(profile), session.id));
 }

@@ -18,7 +18,7 @@ const reader = (object: Record<string, unknown>): ReturnType<typeof memberReader
 const kinds: [kind: Kind<unknown>, good: unknown[], bad: unknown[]][] = [
   [text, ["a", " a "], ["", " \n", "\u200b\u001b", 7, true, {}, ["a"]]],
   [number, [0, -1, 1.5], ["1", Infinity, NaN, true]],
-  [seconds, [1, 0.5], [0, -1, "60", NaN]],
+  [seconds, [1, 0.5], [0, -1, "a minute", "0", "-60", "1e3", NaN]],
   [flag, [true, false], [0, "true"]],
   [texts, [[], ["a", "b"]], ["a", [1], ["a", null], {}]],
 ];
@@ -50,4 +50,8 @@ test("an object is neither null nor a list, and text has something to see in it"
     false,
   ]);
   assert.deepEqual(["a", "", "\t", null, 7].map(textOf), ["a", undefined, undefined, undefined, undefined]);
+});
+
+test("the digits of a number of seconds may be a text", () => {
+  assert.equal(reader({ expires_in: "3600" }).required("expires_in", seconds), 3600);
 });

@@ -22,7 +22,7 @@ export async function command(t: TestContext, home: string, env: NodeJS.ProcessE
   t.after(() => saas.close());
   const config = join(home, "spec-kitty");
   const all = { ...env, SPEC_KITTY_SAAS_URL: saas.url, SPEC_KITTY_CONFIG_DIR: config };
-  return { saas, credentials: join(config, "credentials.json"), run: (...args) => runNode([bin, ...args], all) };
+  return { saas, credentials: join(config, "keys"), run: (...args) => runNode([bin, ...args], all) };
 }
 
 /** What a file says once it exists; it must appear whole. */

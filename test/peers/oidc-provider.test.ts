@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { resourceFetch } from "../../src/auth/oauth/dpop-fetch.ts";
 import { createDpopKey } from "../../src/auth/oauth/dpop-proof.ts";
 import type { Fetch } from "../../src/base/runtime-types.ts";
-import type { Session } from "../../src/auth/session.ts";
+import type { Session } from "../../src/auth/sessions/session.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import type { Secret } from "../../src/base/secret.ts";
 import {

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { Session } from "../../src/auth/session.ts";
+import type { Session } from "../../src/auth/sessions/session.ts";
 import {
   commandEnvironment,
   runCommand,

@@ -22,7 +22,8 @@ export interface Stored {
 /** What may make a caller fail: an error that nothing here explains is a violation, and so is every other code. */
 const explanations: Readonly<Record<string | number, readonly string[]>> = {
   lock_unavailable: ["stop", "lock lost", "silent", "time passes", "disk full", "write fails"],
-  network_unavailable: ["silent", "reset", "dropped", "time passes", "stop"],
+  network_unavailable: ["refused"],
+  refresh_unconfirmed: ["silent", "reset", "dropped", "time passes", "stop"],
   service_unavailable: ["busy", "replay"],
   storage_unwritable: ["disk full", "write fails", "lock lost"],
   not_authenticated: ["logout", "revoke", "window"],
@@ -31,8 +32,8 @@ const explanations: Readonly<Record<string | number, readonly string[]>> = {
   503: ["busy"],
 };
 
-/** No caller waits longer than this, in milliseconds during which its process is not stopped. */
-const patienceMs = 45_000;
+/** No caller waits longer than this, in milliseconds during which its process is not stopped: for a holder at work, then for an answer of its own. */
+const patienceMs = 2 * 300_000 + 30_000;
 
 /** The invariants, each where it is decided. The first violation is kept and not thrown: the code under test catches errors. */
 export class Ledger {
@@ -63,7 +64,7 @@ export class Ledger {
     const request = { process, token, next: undefined, isAnswered: false };
     // The process of a login has one reason to send another session's token: to end it, when its own is stored in the place of that.
     if (process.ownLogin !== undefined) return request;
-    if (!this.#world.holdsRefreshLock(process)) this.violate(`${process.name} sends ${token} without the lock`);
+    if (!this.#world.holdsClaim(process, login)) this.violate(`${process.name} sends ${token} without the lock`);
     if (this.#replaced.has(token) && !this.#lost.has(login))
       this.violate(`${process.name} sends ${token}, which has been replaced in the store`);
     for (const other of this.#requests) {
@@ -123,6 +124,11 @@ export class Ledger {
       this.#replaced.add(before.refresh);
     for (const request of this.#requests)
       if (request.process === process && request.isAnswered) this.#requests.delete(request);
+  }
+
+  /** An access token is where processes find it. */
+  stored(access: string): void {
+    this.#access.add(access);
   }
 
   #mayBeLost(login: string): boolean {

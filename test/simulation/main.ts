@@ -1,5 +1,5 @@
 // One task, given as JSON, in a process of its own: runs without a loader, in which every `import()` would ask another thread.
-import "../../src/auth/token-manager/session-refresher.ts";
+import "../../src/auth/token-manager/refresh.ts";
 import { exhaustively, replay, walk, type Exploration } from "./explore.ts";
 import { installModels } from "./process.ts";
 import type { Scenario } from "./programs.ts";

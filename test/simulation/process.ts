@@ -1,4 +1,5 @@
-import type { Vault, VaultLock, VaultLockOptions } from "../../src/auth/secure-storage/vault.ts";
+import { noChoice, type Session } from "../../src/auth/sessions/session.ts";
+import type { Claim, ClaimOptions, SessionStore, StoredProfile } from "../../src/auth/sessions/store.ts";
 import { AuthError } from "../../src/base/errors.ts";
 import type { Fetch } from "../../src/base/runtime-types.ts";
 import type { Clock } from "../../src/platform/clock.ts";
@@ -33,7 +34,7 @@ export class Process {
   readonly waits = new Set<Wait>();
   stoppedAt = 0;
   stoppedMs = 0;
-  /** It has just found its lock held. What it does next counts as the same moment, since no code can look and act in one. */
+  /** It has just found its claim held. What it does next counts as the same moment, since no code can look and act in one. */
   isActing = false;
   /** The login that it makes; the one that it found stored first, and whether it ends that. */
   ownLogin: string | undefined;
@@ -49,6 +50,7 @@ export class Process {
    */
   #seen = 0;
   #seenToo = 0;
+  #triesInVain = 0;
 
   constructor(name: string, world: World) {
     this.name = name;
@@ -103,56 +105,134 @@ export class Process {
     for (const [name, { process }] of this.world.locks) if (process === this) this.world.locks.delete(name);
   }
 
-  /** A write is whole or fails. A full disk refuses room, and every write for which none was taken. */
-  readonly vault: Vault = {
-    path: undefined,
-    mark: () => this.see(String(this.world.writes)),
-    read: async () => {
-      await this.wait("read");
-      this.found ??= this.world.stored?.login;
-      return this.see(this.world.text);
+  /**
+   * The local store, as far as others can see what it does: the profile and the login are two files, read one after the other, and each written whole or
+   * not at all. A full disk refuses a claim, which takes room for the next session, and every other write.
+   */
+  readonly store: SessionStore = {
+    choice: async () => noChoice,
+    names: async () => ["default"],
+    read: (name) => this.#read(name),
+    change: async (name, change) => {
+      const held = await this.#lock("profiles", 10_000, 10_000, () => false);
+      try {
+        const { profile: before } = await this.#read(name);
+        const after = change(before);
+        if (after === before) return after;
+        await this.#write("write the profile");
+        if (held === undefined || !this.see(held.isHeld()))
+          throw new AuthError("lock_unavailable", "the lock was lost");
+        this.world.setProfile(this, after);
+        return after;
+      } finally {
+        held?.release();
+      }
     },
-    reserve: () => {
-      if (this.see(this.world.isDiskFull)) throw diskFull();
-      return { commit() {}, discard() {} };
+    choose: async (change) => change(noChoice),
+    claim: (found, options) => this.#claim(found, options),
+    removeAll: async () => {
+      this.world.ledger.violate("everything is removed");
+      return { profiles: [], hosts: [] };
     },
-    write: async (text, { reservation } = {}) => {
-      const outcome = await this.wait("write", () => ["goes on", "write fails"]);
-      if (outcome === "write fails" || (this.see(this.world.isDiskFull) && reservation === undefined)) throw diskFull();
-      this.world.write(this, text);
-    },
-    remove: () => this.world.ledger.violate("the vault is removed"),
-    lock: (name, options) => this.#lock(name, options),
   };
 
-  /** As `acquireProcessLock`: one try; then a waiter is asked, before each further one, whether it still wants the lock. */
-  async #lock(name: string, { timeoutMs, unless }: VaultLockOptions): Promise<VaultLock | undefined> {
+  async #read(name: string): Promise<StoredProfile> {
     const { world } = this;
-    const due = world.time + timeoutMs;
+    for (;;) {
+      await this.wait("read the profile");
+      const { profile, writes } = world;
+      this.see(String(writes));
+      if (profile?.session === undefined) return { name, profile };
+      await this.wait("read the login");
+      const session = world.logins.get(profile.session.id);
+      this.see(session === undefined ? "no login" : session.accessToken.reveal() + session.refreshToken?.reveal());
+      this.found ??= session?.sessionId;
+      if (session === undefined && world.profile?.session?.id === profile.session.id)
+        world.ledger.violate("a profile names a login that is not there");
+      if (session !== undefined) return { name, profile: { ...profile, session } };
+    }
+  }
+
+  async #write(what: string, hasRoom = false): Promise<void> {
+    const outcome = await this.wait(what, () => ["goes on", "write fails"]);
+    if (outcome === "write fails" || (this.see(this.world.isDiskFull) && !hasRoom)) throw diskFull();
+  }
+
+  async #claim({ name, profile }: StoredProfile, options: ClaimOptions): Promise<Claim | undefined> {
+    const { world } = this;
+    const session = profile?.session;
+    if (session === undefined) return undefined;
+    const isUnchanged = (): boolean =>
+      this.see(world.profile?.session?.id === session.id && world.logins.get(session.id) === session);
+    const lock = `login ${session.sessionId}`;
+    const held = await this.#lock(lock, options.timeoutMs, options.whileAtWorkMs, () => !isUnchanged());
+    if (held === undefined) return undefined;
+    const { isHeld, release } = held;
+    await this.wait("look again");
+    if (!isUnchanged() || this.see(world.isDiskFull)) {
+      release();
+      if (isUnchanged()) throw diskFull();
+      return undefined;
+    }
+    let room = true;
+    return {
+      isHeld: async () => (this.isActing = this.see(isHeld())),
+      release: async () => release(),
+      store: async (next: Session) => {
+        if (this.see(isHeld()) || isUnchanged()) {
+          const hasRoom = room;
+          room = false;
+          await this.#write("write the login", hasRoom);
+          world.setLogin(this, session.id, next);
+        }
+        const now = await this.#read(name);
+        if (now.profile?.session?.id !== session.id) world.logins.delete(session.id);
+        release();
+        return now;
+      },
+    };
+  }
+
+  /** As `acquireProcessLock`: one try; then a waiter is asked, before each further one, whether it still wants the lock. */
+  async #lock(
+    name: string,
+    timeoutMs: number,
+    whileAtWorkMs: number,
+    unless: () => boolean,
+  ): Promise<{ isHeld(): boolean; release(): void } | undefined> {
+    const { world } = this;
+    const since = world.time;
     await this.wait(`try ${name}`);
-    if (this.see(world.locks.has(name))) {
-      const outcomes = (): readonly string[] =>
-        unless() ? ["gives way"] : !world.locks.has(name) ? ["gets it"] : world.time >= due ? ["times out"] : [];
+    for (let due = since + timeoutMs; this.see(world.locks.has(name)); due += 5_000) {
+      const isAtWork = (): boolean =>
+        world.locks.get(name)?.process.status === "running" && world.time < since + whileAtWorkMs;
+      const timeIsUp = (): readonly string[] => (isAtWork() ? ["waits on"] : ["times out"]);
+      const outcomes = (): readonly string[] => {
+        if (unless()) return ["gives way"];
+        if (!world.locks.has(name)) return ["gets it"];
+        return world.time >= due ? timeIsUp() : [];
+      };
       const outcome = await this.wait(`wait for ${name}`, outcomes, due);
       if (outcome === "gives way") return undefined;
       if (outcome === "times out") throw new AuthError("lock_unavailable", `waited for ${name}`);
+      if (outcome === "gets it") break;
     }
     const holding = { process: this };
     world.locks.set(name, holding);
     const isHeld = (): boolean => world.locks.get(name) === holding;
-    return {
-      held: () => (this.isActing = this.see(isHeld())),
-      release: () => void (isHeld() && world.locks.delete(name)),
-    };
+    return { isHeld, release: () => void (isHeld() && world.locks.delete(name)) };
   }
 
   /** All processes have the same time, and it passes when the scheduler lets it. */
   readonly clock: Clock = {
     now: () => this.see(this.world.now),
     monotonic: () => this.see(this.world.time),
-    sleep: async (ms) => {
+    sleep: async (ms, { background = false } = {}) => {
       const due = this.world.time + ms;
-      await this.wait("sleep", () => (this.world.time >= due ? ["goes on"] : []), due);
+      // A full disk may stay full: after a few tries in vain another one would show nothing new.
+      const isInVain = (): boolean => background && this.#triesInVain > 3 && this.world.isDiskFull;
+      await this.wait("sleep", () => (this.world.time >= due && !isInVain() ? ["goes on"] : []), due);
+      if (background && this.see(this.world.isDiskFull)) this.#triesInVain += 1;
     },
     timeout: (ms) => new Limit(this, this.world.time + ms) as unknown as AbortSignal,
   };
@@ -190,7 +270,7 @@ export class Process {
     const isDue = (): readonly string[] => (world.time >= due ? ["times out"] : []);
     let outcome = await this.wait(
       `send ${path}`,
-      () => ["arrives", "busy", "silent", "reset", "dropped", ...(request ? [] : ["rejected"]), ...isDue()],
+      () => ["arrives", "busy", "silent", "reset", "dropped", "refused", ...(request ? [] : ["rejected"]), ...isDue()],
       due,
     );
     let answer: Answer | undefined;
@@ -214,7 +294,9 @@ export class Process {
     if (answer !== undefined) return answer;
     throw outcome === "times out"
       ? new DOMException("the time is up", "TimeoutError")
-      : new TypeError("fetch failed", { cause: new Error("ECONNRESET") });
+      : new TypeError("fetch failed", {
+          cause: Object.assign(new Error(outcome), { code: outcome === "refused" ? "ECONNREFUSED" : "ECONNRESET" }),
+        });
   }
 }
 
@@ -235,6 +317,9 @@ class Limit {
   get aborted(): boolean {
     return this.#process?.see(this.#process.world.time >= this.at) ?? false;
   }
+
+  /** What is told to a user changes nothing. */
+  addEventListener(): void {}
 }
 
 /**

@@ -1,7 +1,6 @@
 import { endReplacedSession, logout } from "../../src/auth/flows/logout.ts";
-import type { KeyHeader } from "../../src/auth/secure-storage/vault.ts";
-import { serializeProfiles, withProfile, type Profile, type Profiles, type Session } from "../../src/auth/session.ts";
-import { SessionStore } from "../../src/auth/session-store.ts";
+import type { Profile, Session } from "../../src/auth/sessions/session.ts";
+import type { SessionStore } from "../../src/auth/sessions/store.ts";
 import type { AuthEventStream } from "../../src/auth/token-manager/events.ts";
 import { TokenManager } from "../../src/auth/token-manager/token-manager.ts";
 import { Process } from "./process.ts";
@@ -59,22 +58,19 @@ export const programs = {
   },
 
   login: (tools: Tools) => logIn(tools),
-
-  /** It seals the store with another key, for which it waits until no refresh is under way. */
-  loginWithKey: (tools: Tools) => logIn(tools, { key: { source: "keychain", account: "new" } }),
 };
 
-async function logIn({ serve, store, process }: Tools, options: { key?: KeyHeader } = {}): Promise<void> {
+async function logIn({ serve, store, process }: Tools): Promise<void> {
   const { world, clock, fetch } = process;
   await process.wait("log in");
   const session = world.service.login(world.now);
   process.ownLogin = session.sessionId;
   let replaced: Session | undefined;
-  const add = (profiles: Profiles): Profiles => {
-    replaced = profiles.profiles.get("default")?.session;
-    return withProfile(profiles, "default", profileOf(session));
+  const add = (before: Profile | undefined): Profile => {
+    replaced = before?.session;
+    return profileOf(session);
   };
-  await serve(async () => void (await store.update(add, options)));
+  await serve(async () => void (await store.change("default", add)));
   if (replaced && world.stored?.login !== replaced.sessionId) await endReplacedSession(replaced, { clock, fetch });
 }
 
@@ -93,17 +89,15 @@ export interface Scenario {
 /** A world in which a session is stored and every process is about to start. */
 export function worldOf({ programs: names, kind, leftMs, disturbances }: Scenario): World {
   const world = new World(kind, disturbances);
-  const profiles = new Map([["default", profileOf(world.service.login(world.now, leftMs))]]);
-  world.write(undefined, serializeProfiles({ active: "default", profiles }));
+  world.setProfile(undefined, profileOf(world.service.login(world.now, leftMs)));
   names.forEach((name, index) => void live(new Process(`${name}${index + 1}`, world), name));
   return world;
 }
 
 async function live(process: Process, program: ProgramName): Promise<void> {
-  const { world, vault, clock, fetch } = process;
+  const { world, store, clock, fetch } = process;
   await process.wait("start");
   process.status = "running";
-  const store = new SessionStore(vault, clock);
   const events: AuthEventStream = {
     emit: (name) => void (name === "unsaved" && (process.isUnsaved = true)),
     on: () => () => undefined,

@@ -1,5 +1,5 @@
 import { defaultAuthorizationServer } from "../../src/auth/oauth/authorization-server.ts";
-import type { Session } from "../../src/auth/session.ts";
+import type { Session } from "../../src/auth/sessions/session.ts";
 import { Secret } from "../../src/base/secret.ts";
 
 export const address = "https://service.example";
@@ -52,6 +52,8 @@ export class Service {
     this.#logins.push(login);
     this.#issue(login, now + leftMs, now);
     return {
+      id: login.name,
+      refreshes: 0,
       server,
       clientId: "cli",
       accessToken: new Secret(login.access),

@@ -1,19 +1,18 @@
 /**
- * The world of the simulation. The token manager, its refresher, the session store, the logout and all that they use are the real code, as
- * many times as there are processes. The vault, the locks, the clock, the network and the service are models, and each `await` of one is a
- * point where the scheduler picks who goes on, or disturbs. Between two such points real processes do only what nobody else can see, or
+ * The world of the simulation. The token manager, its refresher, the logout and all that they use are the real code, as
+ * many times as there are processes. The store with its claims and locks, the clock, the network and the service are models, and each
+ * `await` of one is a point where the scheduler picks who goes on, or disturbs. Between two such points real processes do only what nobody else can see, or
  * what no other can come in between: one look, one release, the start of one request.
  *
  * Left out: a request that arrives after its sender was killed or gave up; a lock that is lost between the look at it and the act; files,
  * and how locks are made of them (test/platform/); a clock that is set; several profiles; bound tokens, ID tokens and the authorized fetch.
  */
-import { refreshLockName } from "../../src/auth/session-store.ts";
+import type { Profile, Session } from "../../src/auth/sessions/session.ts";
 import { Ledger, type Stored } from "./ledger.ts";
 import { setRunning, type Process } from "./process.ts";
 import { Service, type ServiceKind } from "./service.ts";
 
 const beginning = 1_700_000_000_000;
-const refreshLock = refreshLockName("default");
 
 /** One way to go on. */
 export interface Choice {
@@ -26,8 +25,8 @@ export interface Choice {
 }
 
 /** What the network and the service do, whether the process that waits for it runs or is stopped. */
-const remote = new Set(["arrives", "busy", "rejected", "silent", "reset", "dropped"]);
-const bad = new Set(["busy", "rejected", "silent", "reset", "dropped", "write fails"]);
+const remote = new Set(["arrives", "busy", "rejected", "silent", "reset", "dropped", "refused"]);
+const bad = new Set(["busy", "rejected", "silent", "reset", "dropped", "refused", "write fails"]);
 export const disturbances: readonly string[] = [
   ...bad,
   "kill",
@@ -45,8 +44,10 @@ export class World {
   time = 0;
   /** How much of it passed although somebody could go on. */
   delayedMs = 0;
-  /** What the vault holds, and what that is. */
-  text = "";
+  /** The profile's file, which names a login, and the files of the logins. */
+  profile: Profile | undefined;
+  readonly logins = new Map<string, Session>();
+  /** What both say. */
   stored: Stored | undefined;
   writes = 0;
   isDiskFull = false;
@@ -69,15 +70,35 @@ export class World {
     return this.processes.every(({ status }) => status === "over");
   }
 
-  holdsRefreshLock(process: Process): boolean {
-    return this.locks.get(refreshLock)?.process === process;
+  holdsClaim(process: Process, login: string): boolean {
+    return this.locks.get(`login ${login}`)?.process === process;
   }
 
-  /** `process`: undefined for what is there from the beginning. */
-  write(process: Process | undefined, text: string): void {
+  /** Writes the profile's file, and the login's before that; removes what it no longer names. `process`: undefined for what is there first. */
+  setProfile(process: Process | undefined, profile: Profile | undefined): void {
+    const before = this.profile?.session?.id;
+    const session = profile?.session;
+    if (session !== undefined) this.logins.set(session.id, session);
+    this.profile = profile;
+    if (before !== undefined && before !== session?.id) this.logins.delete(before);
+    this.#written(process);
+  }
+
+  setLogin(process: Process, id: string, session: Session): void {
+    this.logins.set(id, session);
+    // Whoever has read the profile before the login was ended may still read it here, until it is removed again.
+    this.ledger.stored(session.accessToken.reveal());
+    this.#written(process);
+  }
+
+  #written(process: Process | undefined): void {
     const before = this.stored;
-    this.text = text;
-    this.stored = storedIn(text);
+    const session = this.logins.get(this.profile?.session?.id ?? "");
+    this.stored = session && {
+      login: session.sessionId ?? "",
+      access: session.accessToken.reveal(),
+      refresh: session.refreshToken?.reveal() ?? "",
+    };
     this.writes += 1;
     this.ledger.written(process, before, this.stored);
   }
@@ -134,7 +155,7 @@ export class World {
     for (const [name, holder] of this.locks) {
       const lose = (): void => {
         this.locks.delete(name);
-        if (name === refreshLock) this.ledger.interrupted(process);
+        if (name !== "profiles") this.ledger.interrupted(process);
       };
       if (holder.process === process && !process.isActing)
         choices.push({ what: "lock lost", isDisturbance: true, process, act: lose });
@@ -154,7 +175,11 @@ export class World {
 
   /** All that decides how it goes on: what has been found of one world holds for every other one with the same state. */
   get state(): string {
-    const { time, delayedMs, text, writes, isDiskFull, service, ledger } = this;
+    const { time, delayedMs, writes, isDiskFull, service, ledger } = this;
+    const text = [
+      this.profile?.session?.id,
+      ...[...this.logins].map(([id, { refreshes }]) => `${id} ${refreshes}`),
+    ].join();
     const locks = [...this.locks].map(([name, { process }]) => name + process.name);
     const processes = this.processes.map(({ state }) => state);
     return [
@@ -170,19 +195,4 @@ export class World {
       ledger.state,
     ].join("|");
   }
-}
-
-const parsed = new Map<string, Stored | undefined>();
-
-/** What a text of the vault holds; most texts come again in other schedules. */
-function storedIn(text: string): Stored | undefined {
-  if (!parsed.has(text)) {
-    type Kept = { sessionId: string; accessToken: string; refreshToken: string };
-    const session = (JSON.parse(text) as { profiles: Record<string, { session?: Kept }> }).profiles["default"]?.session;
-    parsed.set(
-      text,
-      session && { login: session.sessionId, access: session.accessToken, refresh: session.refreshToken },
-    );
-  }
-  return parsed.get(text);
 }

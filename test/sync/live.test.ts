@@ -11,7 +11,7 @@ import {
   type LiveState,
   type SyncRuntime,
 } from "../../src/app/sync.ts";
-import { memoryVault } from "../../src/auth/secure-storage/memory.ts";
+import { MemoryStore } from "../../src/auth/sessions/memory-store.ts";
 import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { scratchFolder } from "../helpers/command.ts";
 import { ManualClock } from "../helpers/manual-clock.ts";
@@ -41,17 +41,17 @@ withWebSocket(import.meta.url, () => {
     const saas = await startFakeSaas({ now: () => clock.now() });
     const folder = scratchFolder(t);
     t.after(() => saas.close());
-    const storage = memoryVault();
+    const store = new MemoryStore(clock);
     const overrides: AppOverrides = {
       env: { HOME: folder, SPEC_KITTY_CONFIG_DIR: join(folder, "config") },
-      storage,
+      store,
       clock,
     };
     await storeSession(
       saas,
       {},
       { ...sessionOf(saas, { now: clock.now(), leftMs: 3_600_000 }), teams: [{ id: "tm_acme", name: "Acme Corp" }] },
-      { storage, clock },
+      { store, clock },
     );
     const live = createLiveClient({ onMessage: () => void saas.changes.emit("change") }, overrides);
     const sync = createSyncRuntime({ live }, overrides);

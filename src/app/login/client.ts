@@ -1,7 +1,7 @@
 import type { LoginRequest } from "../../auth/flows/login-request.ts";
 import { callbackPorts } from "../../auth/loopback/callback-port.ts";
 import { registerClient } from "../../auth/oauth/client-registration.ts";
-import type { Profile } from "../../auth/session.ts";
+import type { Profile } from "../../auth/sessions/session.ts";
 import { isTransient, ServiceError } from "../../base/errors.ts";
 import type { Identity } from "../../base/identity.ts";
 import type { ExchangeOptions } from "../../http/request.ts";

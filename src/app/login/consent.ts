@@ -1,11 +1,11 @@
-import { isDeepStrictEqual } from "node:util";
 import { foreignHost, requireAgreedHost } from "../../auth/flows/agreed-host.ts";
 import type { LoginRequest } from "../../auth/flows/login-request.ts";
 import { chooseKey, wantsFile, type StorageKind } from "../../auth/secure-storage/key-choice.ts";
-import type { KeyHeader } from "../../auth/secure-storage/vault.ts";
-import type { Profile } from "../../auth/session.ts";
+import { addKey } from "../../auth/sessions/local-changes.ts";
+import type { Profile } from "../../auth/sessions/session.ts";
 import { AuthError, hint, login } from "../../base/errors.ts";
 import { checkFoldersAbove } from "../../platform/folders-above.ts";
+import { reservePrivateFile } from "../../platform/private-file-changes.ts";
 import type { App } from "../app.ts";
 import { isSamePlace, shownPlace, type Destination } from "./destination.ts";
 import type { LoginCallbacks } from "./options.ts";
@@ -33,33 +33,35 @@ export function rebindingRefused(name: string, stored: Profile, to: Destination[
 }
 
 /** Where the key of the session will live, if a keychain answers where one is wanted; undefined where the program keeps the session. */
-export function wantedStorage({ isKept, isSealed, settings, sealedFile }: App): StorageKind | undefined {
+export function wantedStorage({ isKept, isLocal, settings, local }: App): StorageKind | undefined {
   if (!isKept) return "memory";
-  if (!isSealed) return undefined;
-  return wantsFile(settings.storage, sealedFile.header()) ? "file" : "keychain";
+  if (!isLocal) return undefined;
+  return wantsFile(settings.storage, local.keys.own()?.way) ? "file" : "keychain";
 }
 
+/** What a login may need on disk, in bytes: a few files of a few KiB each. */
+const loginBytes = 32 * 1024;
+
 /**
- * The key that will seal the session of a login, agreed with the user before the service is asked anything: a login that cannot
+ * The key that will open the session of a login, agreed with the user before the service is asked anything: a login that cannot
  * be stored must not be started.
  *
- * @param startsOver - what is stored cannot be opened, and is left behind
- * @returns gives the key when the session is stored, or undefined to leave the file's key unchanged. A login can take minutes, and
+ * @param startsOver - what is stored cannot be opened, and is left where it is
+ * @returns makes the key what opens the logins here, when there is one to store, and says what was moved aside for that. A login can take minutes, and
  * one that changes nothing must not undo what another has changed meanwhile, perhaps to a better key
  */
 export async function agreedKey(
   app: App,
   onConsent: Ask,
   startsOver: boolean = false,
-): Promise<() => KeyHeader | undefined> {
-  if (!app.isSealed) return () => undefined;
-  checkFoldersAbove(app.folder);
-  const current = startsOver ? undefined : app.sealedFile.header();
-  const key = await chooseKey({
+): Promise<() => Promise<string | undefined>> {
+  if (!app.isLocal) return async () => undefined;
+  const { folder, local } = app;
+  checkFoldersAbove(folder);
+  const { source, key } = await chooseKey({
     requested: app.settings.storage,
-    current,
-    keychain: await app.keychain(),
-    folder: app.folder,
+    current: startsOver ? undefined : local.keys.own()?.way,
+    sourceOf: app.keySource,
     hasPassphrase: app.settings.passphrase !== undefined,
     async consent(reason) {
       const answer = await onConsent?.({ about: "file", reason });
@@ -70,10 +72,13 @@ export async function agreedKey(
       });
     },
   });
-  const isKept = isDeepStrictEqual(key, current);
   // A full disk, or a folder that cannot be written, shows now as well.
-  (await app.store.reserve(isKept ? undefined : key)).discard();
-  return () => (isKept && app.sealedFile.header() !== undefined ? undefined : key);
+  reservePrivateFile(local.keys.path, loginBytes).discard();
+  return async () => {
+    // Unless everything was removed since.
+    if (key === undefined && local.keys.own() !== undefined) return undefined;
+    return addKey(key ?? (await (await app.keySource(source)).create()), startsOver, local);
+  };
 }
 
 /** The request, with the hosts among those that are trusted that the user has agreed to by name, before anything is opened there. */

@@ -2,8 +2,8 @@ import { identifyAddress, type NamedAddress } from "../../auth/flows/named-addre
 import { defaultAuthorizationServer, type KnownServer } from "../../auth/oauth/authorization-server.ts";
 import { discoverAuthorizationServer } from "../../auth/oauth/discovery.ts";
 import { isIssuerOf } from "../../auth/oauth/named-providers.ts";
-import { nobody, type ProfileInUse } from "../../auth/session.ts";
-import { isUnopenable } from "../../auth/session-store.ts";
+import type { ProfileInUse } from "../../auth/sessions/session.ts";
+import { isUnopenable } from "../../auth/sessions/store.ts";
 import { isTransient, type AuthError } from "../../base/errors.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import { describeEnvironment, readFacts } from "../../platform/browser-or-device.ts";
@@ -16,7 +16,7 @@ export interface LoginStart {
   readonly inUse: ProfileInUse;
   readonly address: NamedAddress | undefined;
   readonly to: Destination;
-  /** Why what is stored cannot be opened: it will be moved aside. Undefined where it can. */
+  /** Why what is stored cannot be opened: it stays where it is. Undefined where it can. */
   readonly unopened: AuthError | undefined;
 }
 
@@ -30,12 +30,11 @@ export function loginArguments(
 /** Reads the profile, and finds out what ADDRESS is, where that is not known yet. */
 export async function startLogin(app: App, args: LoginArguments, signal?: AbortSignal): Promise<LoginStart> {
   let unopened: AuthError | undefined;
-  const profiles = await app.store.read().catch((error: unknown) => {
+  const inUse = await app.profileInUse({ mayBeNew: true }).catch((error: unknown) => {
     if (args.setAside !== true || !isUnopenable(error)) throw error;
     unopened = error;
-    return nobody;
+    return { ...app.tokens().named, profile: undefined };
   });
-  const inUse = app.tokens().pinProfile(profiles);
   const asked = addressToAsk(args, inUse.profile);
   const address = asked === undefined ? undefined : await identifyAddress(asked, exchangeOf(app, signal));
   return { args, inUse, address, to: destination(args, inUse, address), unopened };

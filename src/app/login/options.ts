@@ -87,9 +87,9 @@ export interface LoginOptions extends LoginCallbacks {
   /** False requests tokens that are not bound to a key (RFC 9449), even where the server can bind them. */
   dpop?: boolean | undefined;
   /**
-   * Whether stored sessions that cannot be opened (a keychain that stays locked, a lost secret) are left behind instead of being an
-   * error; the file is kept under another name, which {@link LoginCallbacks.onWarning} tells. False by default: other accounts may be
-   * among them.
+   * Whether a login may begin anew where stored sessions cannot be opened (a keychain that stays locked, a lost secret, another
+   * machine's), instead of that being an error. They stay where they are, for whoever can open them. False by default: other accounts
+   * may be among them.
    */
   setAside?: boolean | undefined;
 }

@@ -3,15 +3,7 @@ import { deviceLogin } from "../../auth/flows/device-login.ts";
 import type { LoginRequest } from "../../auth/flows/login-request.ts";
 import { endReplacedSession, unconfirmed } from "../../auth/flows/logout.ts";
 import { createDpopKey } from "../../auth/oauth/dpop-proof.ts";
-import {
-  accountName,
-  isSameLogin,
-  isSameSession,
-  withProfile,
-  type Profile,
-  type Profiles,
-  type Session,
-} from "../../auth/session.ts";
+import { accountName, type Profile, type Session } from "../../auth/sessions/session.ts";
 import { AuthError } from "../../base/errors.ts";
 import { openBrowser } from "../../platform/browser.ts";
 import { bindQueue } from "../account.ts";
@@ -40,7 +32,7 @@ type ScreenCallbacks = Pick<LoginCallbacks, "onAddress" | "onCode" | "onWaiting"
 export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Promise<LoggedIn> {
   const { onConsent, onWarning: warn = () => undefined, signal } = ui;
   await agreeToRebinding(start.to, onConsent);
-  const key = await agreedKey(app, onConsent, start.unopened !== undefined);
+  const useKey = await agreedKey(app, onConsent, start.unopened !== undefined);
   const planned = await plannedLogin(app, start, signal);
   const shown = await ui.screen(planned);
   requireScreen(planned, start, shown);
@@ -54,24 +46,23 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
   const { name, known } = planned;
   const store = async (session: Session): Promise<Profile> => {
     const next = { ...kept, session };
-    const add = (profiles: Profiles): Profiles => {
-      const before = profiles.profiles.get(name);
+    const add = (before: Profile | undefined): Profile => {
       // Another login was faster: the user has agreed to change what the profile was then, not what it is now.
       const isForeign =
         before !== undefined && !isSamePlace(before, kept) && (known === undefined || !isSamePlace(before, known));
       if (isForeign) throw rebindingRefused(name, before, kept);
       replaced = before?.session;
-      // The first profile is active from the start; a later one when the user switches to it.
-      return {
-        ...withProfile(profiles, name, next),
-        active: profiles.profiles.has(profiles.active) ? profiles.active : name,
-      };
+      return next;
     };
-    const header = key();
-    const { unopened } = start;
-    const moved = (path: string): void =>
-      warn(`the logins that were stored could not be opened (${unopened?.message}) and are kept in "${path}"`);
-    await app.store.update(add, { ...(header && { key: header }), onSetAside: unopened && moved });
+    const aside = await useKey();
+    await app.store.change(name, add);
+    const where = aside === undefined ? "stay as they are" : `are kept in "${aside}"`;
+    if (start.unopened !== undefined)
+      warn(`the logins that were stored could not be opened (${start.unopened.message}), and ${where}`);
+    // The first profile is active from the start; a later one when the user switches to it.
+    const { active } = await app.store.choice();
+    if (active !== name && (await app.store.read(active)).profile === undefined)
+      await app.store.choose((choice) => (choice.active === active ? { ...choice, active: name } : choice));
     app.tokens().forget();
     ui.stored?.(next);
     // Events that were queued before the first login belong to this account from now on, even if another is the first to send.
@@ -87,8 +78,8 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
   // After the new one is stored: if that fails, the old one is all that there is. A server may also answer a second login with the same
   // session, or end all of the user's at once: ending that one would end this login.
   const endsWithIt = (before: Session): boolean =>
-    isSameSession(before, session) ||
-    isSameLogin(before, session) ||
+    (before.sessionId !== undefined && before.sessionId === session.sessionId) ||
+    (before.refreshToken !== undefined && session.refreshToken?.equals(before.refreshToken) === true) ||
     (planned.provider?.revokesAll === true && before.user.id === session.user.id);
   if (replaced !== undefined && !endsWithIt(replaced)) {
     const outcome = await endReplacedSession(replaced, { ...exchange, timeoutMs: 3_000 });

@@ -3,7 +3,7 @@ import type { LoginRequest } from "../../auth/flows/login-request.ts";
 import type { NamedAddress } from "../../auth/flows/named-address.ts";
 import type { AuthorizationServer, KnownServer } from "../../auth/oauth/authorization-server.ts";
 import { requestedScope, scopeNames } from "../../auth/oauth/scope.ts";
-import type { ProfileInUse } from "../../auth/session.ts";
+import type { ProfileInUse } from "../../auth/sessions/session.ts";
 import { AuthError, hint, login } from "../../base/errors.ts";
 import { destination, isOfTool, type Destination, type LoginArguments } from "./destination.ts";
 

@@ -1,6 +1,6 @@
 import { withoutEndSlashes } from "../../base/address.ts";
 import { AuthError, hint, login } from "../../base/errors.ts";
-import type { AuthFlow } from "../session.ts";
+import type { AuthFlow } from "../sessions/session.ts";
 import type { LoginRequest } from "./login-request.ts";
 
 /**

@@ -20,7 +20,7 @@ import { dpopThumbprint } from "../oauth/dpop-proof.ts";
 import { codeChallenge, createCodeVerifier } from "../oauth/pkce.ts";
 import { pushedAuthorizationRequest, pushedAuthorizationResponse } from "../oauth/pushed-authorization.ts";
 import { withScopes } from "../oauth/scope.ts";
-import type { Session } from "../session.ts";
+import type { Session } from "../sessions/session.ts";
 import { requireAgreedHost } from "./agreed-host.ts";
 import { completeLogin } from "./complete-login.ts";
 import type { LoginRequest } from "./login-request.ts";

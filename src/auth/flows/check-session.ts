@@ -5,8 +5,8 @@ import { invalidAnswer, type ExchangeOptions } from "../../http/request.ts";
 import { defaultAuthorizationServer } from "../oauth/authorization-server.ts";
 import { resourceFetch } from "../oauth/dpop-fetch.ts";
 import { userInfoRequest, userInfoResponse, type UserInfo } from "../oauth/user-info.ts";
-import type { Credential, Session } from "../session.ts";
-import type { SessionStore } from "../session-store.ts";
+import type { Credential, Session } from "../sessions/session.ts";
+import type { SessionStore } from "../sessions/store.ts";
 import type { TokenManager } from "../token-manager/token-manager.ts";
 import type { TokenSource } from "../token-manager/token-source.ts";
 
@@ -47,7 +47,11 @@ export async function checkSession({
   const { teams, ...user } = await userInfoResponse(response);
   if (user.id !== session.user.id) throw invalidAnswer(response, "named a user other than the one who logged in");
   if (isDeepStrictEqual({ user, teams }, { user: session.user, teams: session.teams })) return true;
-  await store.replaceSession(tokens.profile, session, { ...session, user, teams });
+  const stored = await store.read(tokens.profile);
+  if (stored.profile?.session?.refreshes !== session.refreshes || stored.profile.session.id !== session.id) return true;
+  // Whoever has the claim is about to store a session with the user as they were: the next check is another chance.
+  const claim = await store.claim(stored, { timeoutMs: 3_000, whileAtWorkMs: 3_000 });
+  await claim?.store({ ...session, user, teams });
   return true;
 }
 

@@ -9,8 +9,8 @@ import { missingScope } from "../oauth/scope.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import { userInfoRequest, userInfoResponse, type UserInfo } from "../oauth/user-info.ts";
 import { challengesOf } from "../oauth/www-authenticate.ts";
-import { sessionTokens } from "../session-tokens.ts";
-import type { AuthFlow, Session } from "../session.ts";
+import { sessionTokens } from "../sessions/session-tokens.ts";
+import { newLoginId, type AuthFlow, type Session } from "../sessions/session.ts";
 import { endSession } from "./end-session.ts";
 import type { LoginRequest } from "./login-request.ts";
 
@@ -42,6 +42,7 @@ export async function completeLogin<T>(
     const scope = tokens.scope ?? request.scope;
     const missing = missingScope(request.scope, { ...common, scope, idToken });
     const session: Session = {
+      id: newLoginId(),
       ...common,
       server,
       scope,

@@ -12,7 +12,7 @@ import { clientFetch } from "../oauth/client-authentication.ts";
 import { tokenEndpointFetch } from "../oauth/dpop-fetch.ts";
 import { withScopes } from "../oauth/scope.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
-import type { Session } from "../session.ts";
+import type { Session } from "../sessions/session.ts";
 import { requireAgreedHost } from "./agreed-host.ts";
 import { completeLogin } from "./complete-login.ts";
 import { nextPoll, startPolling, timeLeft, type ClockReading } from "./device-polling.ts";

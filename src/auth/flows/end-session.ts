@@ -6,7 +6,7 @@ import { clientFetch } from "../oauth/client-authentication.ts";
 import { resourceFetch } from "../oauth/dpop-fetch.ts";
 import { revokeTokens, type Revocation } from "../oauth/revocation.ts";
 import { saysSessionEnded } from "../oauth/www-authenticate.ts";
-import type { Session } from "../session.ts";
+import type { Session } from "../sessions/session.ts";
 
 export type EndableSession = Pick<
   Session,

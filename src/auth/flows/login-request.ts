@@ -1,6 +1,6 @@
 import type { Secret } from "../../base/secret.ts";
 import type { KnownServer } from "../oauth/authorization-server.ts";
-import type { Profile } from "../session.ts";
+import type { Profile } from "../sessions/session.ts";
 
 /** What a login sends, settled before the user is sent anywhere. */
 export interface LoginRequest

@@ -2,9 +2,9 @@ import { AuthError, ServiceError, hint } from "../../base/errors.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import { judgeRefreshFailure } from "../oauth/refresh.ts";
 import type { Revocation } from "../oauth/revocation.ts";
-import { memoryVault } from "../secure-storage/memory.ts";
-import { isSameLogin, withProfile, type Profiles, type Session } from "../session.ts";
-import { SessionStore } from "../session-store.ts";
+import { MemoryStore } from "../sessions/memory-store.ts";
+import type { Session } from "../sessions/session.ts";
+import type { SessionStore } from "../sessions/store.ts";
 import { TokenManager } from "../token-manager/token-manager.ts";
 import { endSession } from "./end-session.ts";
 
@@ -31,21 +31,16 @@ export async function logout(
     force,
   }: { store: SessionStore; tokens: TokenManager; exchange: ExchangeOptions; force: boolean },
 ): Promise<LogoutOutcome> {
-  const session = (await store.read()).profiles.get(profile)?.session;
+  const session = (await store.read(profile)).profile?.session;
   if (session === undefined) return { kind: "not-logged-in" };
-  const { session: ended, outcome } = force
-    ? { session, outcome: { kind: "local" } as const }
-    : await endAtServer(session, tokens, exchange);
-  const remove = (profiles: Profiles): Profiles => {
-    const stored = profiles.profiles.get(profile);
-    // Another process may have refreshed the session meanwhile; a newer login is not the one to log out of (S-003).
-    if (stored?.session === undefined || !isSameLogin(stored.session, ended)) return profiles;
-    return withProfile(profiles, profile, { ...stored, session: undefined });
-  };
-  const after = await store.update(remove).catch((error: unknown) => {
-    throw error instanceof AuthError ? stillStored(error, profile, outcome) : error;
-  });
-  return { ...outcome, hasNewLogin: after.profiles.get(profile)?.session !== undefined };
+  const outcome: EndOutcome = force ? { kind: "local" } : await endAtServer(session, tokens, exchange);
+  const after = await store
+    // A newer login is not the one to log out of (S-003).
+    .change(profile, (stored) => (stored?.session?.id === session.id ? { ...stored, session: undefined } : stored))
+    .catch((error: unknown) => {
+      throw error instanceof AuthError ? stillStored(error, profile, outcome) : error;
+    });
+  return { ...outcome, hasNewLogin: after?.session !== undefined };
 }
 
 /** Says more than the error of the disk: a user who has to be safe now needs to know whether what is left is still valid. */
@@ -71,10 +66,8 @@ export async function endReplacedSession(replaced: Session, exchange: ExchangeOp
   const { clock, fetch } = exchange;
   const profile = "replaced";
   const service = replaced.server.issuer;
-  const store = new SessionStore(memoryVault(), clock);
-  await store.update((profiles) =>
-    withProfile(profiles, profile, { service, clientId: replaced.clientId, team: undefined, session: replaced }),
-  );
+  const store = new MemoryStore(clock);
+  await store.change(profile, () => ({ service, clientId: replaced.clientId, team: undefined, session: replaced }));
   // Nobody listens for what happens to a session that is no longer theirs.
   const events = { emit: () => undefined, on: () => () => undefined };
   const tokens = new TokenManager({
@@ -85,15 +78,10 @@ export async function endReplacedSession(replaced: Session, exchange: ExchangeOp
     fetch,
     events,
   });
-  return (await endAtServer(replaced, tokens, exchange)).outcome;
+  return endAtServer(replaced, tokens, exchange);
 }
 
-/** @returns the outcome, and the session that it is about: the stored one, or what a refresh has made of it */
-async function endAtServer(
-  stored: Session,
-  tokens: TokenManager,
-  exchange: ExchangeOptions,
-): Promise<{ session: Session; outcome: EndOutcome }> {
+async function endAtServer(stored: Session, tokens: TokenManager, exchange: ExchangeOptions): Promise<EndOutcome> {
   let session = stored;
   try {
     const results = await end();
@@ -101,11 +89,11 @@ async function endAtServer(
     // The first is the refresh token, which is the session; without it the access token expires before long.
     const error = results[0]?.error;
     const told = results.length === 0 ? {} : { tokens: results };
-    return { session, outcome: error === undefined ? { kind: "ended", ...told } : { kind: "local", error, ...told } };
+    return error === undefined ? { kind: "ended", ...told } : { kind: "local", error, ...told };
   } catch (error) {
     // Interrupted: the user has changed their mind, so the session stays here too.
     if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
-    return { session, outcome: isGrantDead(error) ? { kind: "ended" } : { kind: "local", error } };
+    return isGrantDead(error) ? { kind: "ended" } : { kind: "local", error };
   }
 
   async function end(): Promise<readonly Revocation[]> {
@@ -127,7 +115,7 @@ async function endAtServer(
     const { signal } = exchange;
     const current = await tokens.getSession({ ...(rejected !== undefined && { rejected }), ...(signal && { signal }) });
     // A login made meanwhile is not the one to log out of, and the session before it is no longer here (S-003).
-    if (!isSameLogin(current, stored)) throw new AuthError("session_ended", "a new login replaced the session");
+    if (current.id !== stored.id) throw new AuthError("session_ended", "a new login replaced the session");
     session = current;
   }
 }

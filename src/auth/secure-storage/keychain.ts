@@ -1,11 +1,13 @@
+import { createHash, randomBytes } from "node:crypto";
 import { AuthError, isAuthError, hint, login } from "../../base/errors.ts";
 import type { Identity } from "../../base/identity.ts";
 import { Secret } from "../../base/secret.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Environment } from "../../platform/paths.ts";
 import type { askKeychainProcess, KeychainAnswer, KeychainRequest } from "./keychain-process.ts";
-import type { SimpleKeychain } from "./vault.ts";
-import { startOver, type KeySource, type SealedFile } from "./sealed-file.ts";
+import { startOver, type KeySlots } from "./data-key.ts";
+import type { KeySource } from "./key-slot.ts";
+import type { SimpleKeychain } from "./simple-keychain.ts";
 
 /**
  * Keeps 256-bit keys where the operating system guards them: one per account, as base64url text inside a {@link Secret}. Each call may
@@ -112,35 +114,50 @@ export function keychainOf(own: SimpleKeychain | false): Keychain {
   };
 }
 
-/** The keychain's entry that the key of a sealed file is in; undefined if it is in none, or if the file cannot be read at all. */
-export function keychainAccount(file: SealedFile): string | undefined {
+/** The keychain's entry that has the key of the sessions; undefined if none has, or if that cannot be read at all. */
+export function keychainAccount(slots: KeySlots): string | undefined {
   try {
-    const header = file.header();
-    return header?.source === "keychain" ? header.account : undefined;
+    const way = slots.own()?.way;
+    return way?.source === "keychain" ? way.account : undefined;
   } catch (error) {
     if (isAuthError(error)) return undefined;
     throw error;
   }
 }
 
-/** The key that a header names in the keychain. */
-export function keychainKey(keychain: Keychain): KeySource {
+/** The key that a slot names in the keychain. A new slot is for the entry of `account`. */
+export function keychainKey(keychain: Keychain, account: string): KeySource {
   return {
     mismatch: {
       message: "it was sealed with a key other than the one in the keychain, or it was changed",
       hint: startOver,
     },
-    async open(header) {
-      if (header.source !== "keychain") throw new TypeError("not a keychain key");
-      const key = await keychain.read(header.account).catch((error: unknown) => {
+    async open({ way }) {
+      if (way.source !== "keychain") throw new TypeError("not a keychain key");
+      const key = await keychain.read(way.account).catch((error: unknown) => {
         throw whereSealed(error);
       });
       if (key !== undefined) return Buffer.from(key.reveal(), "base64url");
       throw new AuthError(
         "keychain_unavailable",
-        `the keychain no longer has the key of the session ("${header.account}")`,
+        `the keychain no longer has the key of the session ("${way.account}")`,
         { hint: startOver },
       );
+    },
+    /** Written and read back, so that a locked keychain shows now, and not when there is a session to lose. */
+    async create() {
+      let key = await keychain.read(account);
+      if (key === undefined) {
+        const fresh = new Secret(randomBytes(keyBytes).toString("base64url"));
+        await keychain.write(account, fresh);
+        key = await keychain.read(account);
+        if (key === undefined || !key.equals(fresh)) {
+          throw new AuthError("keychain_unavailable", "the keychain accepts a key but does not return it", {
+            hint: hint`Run: ${useFile}`,
+          });
+        }
+      }
+      return { way: { source: "keychain", account }, key: Buffer.from(key.reveal(), "base64url") };
     },
   };
 }
@@ -190,4 +207,9 @@ function unavailable(message: string, cause?: unknown): AuthError {
     hint: hint`Keep the key elsewhere: ${useFile}. A program can pass a "storage" of its own`,
     cause,
   });
+}
+
+/** The entry of a folder. Derived and not random, so that an abandoned login leaves no entry behind that the next one does not use. */
+export function keychainAccountOf(folder: string): string {
+  return `sessions-${createHash("sha256").update(folder).digest("hex").slice(0, 12)}`;
 }

@@ -1,12 +1,11 @@
-import { hkdfSync, randomBytes } from "node:crypto";
+import { createHash, hkdfSync, randomBytes } from "node:crypto";
 import { dirname, join } from "node:path";
 import { AuthError, hint, login, type Hint } from "../../base/errors.ts";
 import type { Identity } from "../../base/identity.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { stateVariable } from "../../platform/paths.ts";
 import { readPrivateFile } from "../../platform/private-files.ts";
-import type { KeySource } from "./sealed-file.ts";
-import type { KeyHeader } from "./vault.ts";
+import type { KeySource } from "./key-slot.ts";
 
 // Not imported: see private-files.ts.
 const { readFileSync } = process.getBuiltinModule("node:fs");
@@ -22,19 +21,6 @@ export interface MachineKeyOptions {
   readonly machine?: () => string | undefined;
 }
 
-export type MachineKey = KeySource & Required<Pick<KeySource, "prepare">>;
-
-/** A header with a fresh salt, for a new key of this machine and user. */
-export function newMachineHeader(): KeyHeader {
-  // A machine may get an id later, or lose it: the header says which kind of key it was.
-  return {
-    source: "machine",
-    kdf: "hkdf",
-    machineId: machineId() !== undefined,
-    salt: randomBytes(16).toString("base64"),
-  };
-}
-
 /**
  * The key without a passphrase: derived from a random secret that only this user can read, in a folder other than the file's, and from
  * the id of the machine where it has one. So a copy of the file or of its folder is of no use to anybody, also together with what other
@@ -43,7 +29,7 @@ export function newMachineHeader(): KeyHeader {
  *
  * The secret has 256 bits, so that nothing can be guessed, and a fast derivation will do (HKDF, RFC 5869).
  */
-export function machineKey({ identity, folder, platform, clock, machine = machineId }: MachineKeyOptions): MachineKey {
+export function machineKey({ identity, folder, platform, clock, machine = machineId }: MachineKeyOptions): KeySource {
   const path = (): string => join(folder(), "credentials.secret");
   const variable = stateVariable(platform);
   const startOver = login(undefined, "--force");
@@ -57,58 +43,86 @@ export function machineKey({ identity, folder, platform, clock, machine = machin
       hint: hint`Restore it from a backup. If it is lost: ${{ run: ["mv", path(), `${path()}.old`] }}, then ${startOver}`,
     });
   };
+  const id = machine();
+  // Not the parameter's default: a machine without an id is not asked again.
+  const digestHere = id === undefined ? "" : machineDigest(id);
+  const derive = (secret: Buffer, salt: string): Buffer =>
+    Buffer.from(hkdfSync("sha256", secret, Buffer.from(salt, "base64"), JSON.stringify([identity.name, id ?? ""]), 32));
+  const digestOf = (secret: Buffer): string =>
+    Buffer.from(hkdfSync("sha256", secret, "", JSON.stringify([identity.name, "digest"]), 6)).toString("hex");
+  const prepare = async (): Promise<void> => {
+    const { ensurePrivateFolder, replacePrivateFile } = await import("../../platform/private-file-changes.ts");
+    const { acquireProcessLock } = await import("../../platform/process-lock/process-lock.ts");
+    await about(variable, async () => {
+      ensurePrivateFolder(dirname(path()));
+      const lock = await acquireProcessLock(`${path()}.lock`, { clock, timeoutMs: 10_000 });
+      try {
+        // The first secret stays: a key of another process may be sealed with it already.
+        if (readPrivateFile(path()) === undefined) replacePrivateFile(path(), randomBytes(32).toString("hex"));
+      } finally {
+        lock.release();
+      }
+    });
+  };
   return {
     get mismatch() {
-      const message = `it was sealed on another machine or with a secret other than the one in "${path()}", or it was changed`;
-      return { message, hint: restore };
+      return { message: "it was changed, or the machine's ID was", hint: restore };
     },
-    async open(header) {
-      if (!isMachineHeader(header)) throw new TypeError("not a key of this machine");
-      const id = header.machineId ? machine() : "";
-      if (id === undefined) {
-        throw new AuthError(
-          "storage_unreadable",
-          "the session is sealed with the machine's ID, and /etc/machine-id cannot be read",
-          {
-            hint: hint`Restore that file, or let this program read it. If it is lost: ${startOver}`,
-          },
-        );
-      }
+    async open({ way, machine: of, host }) {
+      if (way.source !== "machine") throw new TypeError("not a key of this machine");
       const secret = await read();
-      if (secret === undefined)
+      const isHere = of === digestHere;
+      if (secret === undefined && isHere)
         throw new AuthError(
           "storage_unreadable",
           `the secret that opens the session is missing: there is no "${path()}"`,
           { hint: restore },
         );
-      return Buffer.from(
-        hkdfSync("sha256", secret, Buffer.from(header.salt, "base64"), JSON.stringify([identity.name, id]), 32),
-      );
+      const isOurSecret = secret !== undefined && digestOf(secret) === way.secret;
+      if (!isHere) throw elsewhere(host, isOurSecret, id === undefined);
+      if (secret === undefined || !isOurSecret)
+        throw new AuthError(
+          "storage_damaged",
+          `the session cannot be opened: it was sealed with a secret other than the one in "${path()}"`,
+          { hint: restore },
+        );
+      return derive(secret, way.salt);
     },
-    async prepare() {
-      if ((await read()) !== undefined) return;
-      const { ensurePrivateFolder, replacePrivateFile } = await import("../../platform/private-file-changes.ts");
-      const { acquireProcessLock } = await import("../../platform/process-lock/process-lock.ts");
-      await about(variable, async () => {
-        ensurePrivateFolder(dirname(path()));
-        const lock = await acquireProcessLock(`${path()}.lock`, { clock, timeoutMs: 10_000 });
-        try {
-          // The first secret stays: a file of another process may be sealed with it already.
-          if (readPrivateFile(path()) === undefined) replacePrivateFile(path(), randomBytes(32).toString("hex"));
-        } finally {
-          lock.release();
-        }
-      });
+    async create() {
+      if ((await read()) === undefined) await prepare();
+      const secret = await read();
+      if (secret === undefined) throw new TypeError("the secret that was just stored is gone");
+      const salt = randomBytes(16).toString("base64");
+      return { way: { source: "machine", kdf: "hkdf", secret: digestOf(secret), salt }, key: derive(secret, salt) };
     },
   };
 }
 
-function isMachineHeader(header: KeyHeader): header is Extract<KeyHeader, { kdf: "hkdf" }> {
-  return header.source === "machine" && header.kdf === "hkdf";
+/** The error for what was sealed on another machine: it is not damaged, and it is not a wrong passphrase either. */
+function elsewhere(host: string, hasSecret: boolean, hasNoId: boolean): AuthError {
+  const id = hasNoId ? "its ID (/etc/machine-id) cannot be read here" : "the ID of the machine is another one";
+  const why = hasSecret ? `: the secret is the right one, and ${id}` : "";
+  return new AuthError(
+    "storage_unreadable",
+    `the logins that are stored were sealed on another machine or in another container ("${host}")${why}`,
+    {
+      hint: hint`To share them, set ${{ variable: "PASSPHRASE" }} there and here, and log in there again. To log in here and leave them: ${login(undefined, "--force")}`,
+    },
+  );
+}
+
+/** What names a machine in a slot, without revealing its id; empty where the machine has none. */
+export function machineDigest(id: string | undefined = machineId()): string {
+  return id === undefined ? "" : createHash("sha256").update(`machine ${id}`).digest("hex").slice(0, 12);
+}
+
+/** Where a machine keeps how far its clock is from those of servers: of this machine alone, since others may have the same home. */
+export function clocksFile(folder: string, digest: string): string {
+  return join(folder, `clocks-${digest || "here"}.json`);
 }
 
 /** The id of this machine, which every user can read; undefined where the system has none (macOS, Windows, many containers). */
-export function machineId(): string | undefined {
+function machineId(): string | undefined {
   // There, such a path is one of the working folder's drive.
   if (process.platform === "win32") return undefined;
   for (const path of ["/etc/machine-id", "/var/lib/dbus/machine-id"]) {

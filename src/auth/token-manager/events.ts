@@ -1,5 +1,5 @@
 import type { AuthError } from "../../base/errors.ts";
-import type { AwaitedProcess } from "../session-store.ts";
+import type { AwaitedWork } from "../sessions/store.ts";
 
 /** What happens in a program to its sessions and its requests. No event holds a secret: no token, no code, no key. */
 export interface AuthEvents {
@@ -16,8 +16,8 @@ export interface AuthEvents {
   ended: { readonly profile: string; readonly reason: "expired" | "revoked" | "logout" | "elsewhere" };
   /** The refreshed session could not be stored: it lives in this process only, until a later try succeeds. */
   unsaved: { readonly profile: string; readonly error: AuthError };
-  /** Another process, which is refreshing the session or changing what is stored, has been waited for for a second. */
-  waiting: AwaitedProcess;
+  /** A second has passed waiting for another process, or for the service's answer to a refresh. */
+  waiting: AwaitedWork;
   /** A request was answered, or was not: `status` is then undefined. `url` is without its query, which may hold what is secret. */
   request: {
     readonly method: string;

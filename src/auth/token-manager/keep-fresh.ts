@@ -1,8 +1,8 @@
 import { NotAuthenticatedError, ServiceError } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { retryDelay } from "../../http/retry.ts";
-import { remainingMs, requiredMs } from "./current-session.ts";
-import type { Session } from "../session.ts";
+import { remainingMs, requiredMs } from "./freshness.ts";
+import type { Session } from "../sessions/session.ts";
 
 /** See `TokenManager.keepFresh`. `renew` returns a session whose token stays valid for so many milliseconds, refreshed if need be. */
 export async function keepFresh(

@@ -1,21 +1,26 @@
 import { AuthError, NotAuthenticatedError, ServiceError, hint, login } from "../../base/errors.ts";
-import type { Clock } from "../../platform/clock.ts";
-import type { Secret } from "../../base/secret.ts";
-import { tokenEndpointFetch, validateTokenType } from "../oauth/dpop-fetch.ts";
-import { retryDelay } from "../../http/retry.ts";
 import type { Fetch } from "../../base/runtime-types.ts";
-import { readJsonObject } from "../../http/request.ts";
+import type { Secret } from "../../base/secret.ts";
+import { readJsonObject, wasNeverSent } from "../../http/request.ts";
+import { retryDelay } from "../../http/retry.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { tokenEndpointFetch, validateTokenType } from "../oauth/dpop-fetch.ts";
 import { validateRefreshedIdToken } from "../oauth/id-token.ts";
 import { judgeRefreshFailure, refreshTokenGrant } from "../oauth/refresh.ts";
 import type { TokenResponse } from "../oauth/token-endpoint.ts";
-import type { VaultLock } from "../secure-storage/vault.ts";
-import { sessionTokens } from "../session-tokens.ts";
-import type { Session } from "../session.ts";
+import { sessionTokens } from "../sessions/session-tokens.ts";
+import type { Session } from "../sessions/session.ts";
+import type { AwaitedWork } from "../sessions/store.ts";
 
-/** One refresh, all its tries and waits together, in milliseconds. The holder of the lock is done after this long. */
-export const refreshLimitMs = 10_000;
+/**
+ * How long an answer is waited for, in milliseconds: as long as the runtime itself keeps a connection on which nothing comes. A request that
+ * was sent may have spent the token, and its answer is the only one there will be.
+ */
+export const answerLimitMs = 300_000;
 /** How long this client may wait beyond the service's own time, in milliseconds (NFR-005). */
 export const retryBudgetMs = 3_000;
+/** After this long a user wonders what is going on. */
+const tellAfterMs = 1_000;
 
 interface RefreshContext {
   /** For the hint when the session ended. */
@@ -24,71 +29,92 @@ interface RefreshContext {
   fetch: Fetch;
   /** From 0 to 1, for jitter. */
   random: () => number;
-  lock: VaultLock;
+  /** Whether the token may still be sent. */
+  isHeld: () => Promise<boolean>;
+  /** Told after a second without an answer. */
+  onWait: (awaited: AwaitedWork) => void;
   /**
-   * How long the caller has waited for the lock, in milliseconds. It counts as waiting between tries: behind a holder that
+   * How long the caller has waited for the claim, in milliseconds. It counts as waiting between tries: behind a holder that
    * failed for the whole budget, everyone else asks once, so that a failing service costs a queue of commands no more than
    * it costs one.
    */
   waitedMs: number;
 }
 
-export interface RefreshedTokens {
-  readonly tokens: TokenResponse;
-  /**
-   * When the request was sent that brought them, milliseconds since 1970. Their lifetime counts from then: a process that was stopped, or
-   * whose machine was asleep, may read an answer long after it came.
-   */
-  readonly sentAt: number;
-}
-
 /**
- * Asks the service for new tokens, again where that may help, within the limits above. Throws the error of the last try, `lock_unavailable`
- * when the lock was lost, and {@link NotAuthenticatedError} when the answer does not belong to this session.
+ * Asks the service for new tokens, again where that may help. Nothing cuts a request short that was sent: callers stop waiting, and the
+ * request goes on.
+ *
+ * @returns the session that the answer makes of this one. Lifetimes count from when the request was sent that brought it: a process that was stopped,
+ * or whose machine was asleep, may read an answer long after it came
+ * @throws the error of the last try; {@link AuthError} `refresh_unconfirmed` when one was sent and not answered, `lock_unavailable` when
+ * the claim was lost; {@link NotAuthenticatedError} when the answer does not belong to this session
  */
 export async function requestRefresh(
   session: Session,
   refreshToken: Secret,
-  { profile, clock, fetch, random, lock, waitedMs }: RefreshContext,
-): Promise<RefreshedTokens> {
+  { profile, clock, fetch, random, isHeld, onWait, waitedMs }: RefreshContext,
+): Promise<{ readonly next: Session; readonly tokens: TokenResponse }> {
   // Reading an answer for the first time loads code for some milliseconds. Here they cost nothing; once the service has
   // rotated the token, each of them is one in which a process that is killed loses the session.
   await readJsonObject(new Response("{}"));
-  const signal = clock.timeout(refreshLimitMs);
-  const { clientId: client_id, resource } = session;
+  const { clientId: client_id, resource, server } = session;
   const proving = tokenEndpointFetch(session, { fetch, clock });
+  const grant = { client_id, refresh_token: refreshToken, resource };
+  const startedAt = clock.monotonic();
+  let unanswered: unknown;
   for (let attempt = 1, waited = waitedMs; ; attempt += 1) {
-    // A process that was stopped for so long that another took its lock must not send what the other has spent.
-    if (!lock.held())
+    // A process that was stopped for so long that another took its claim must not send what the other has spent.
+    if (!(await isHeld()))
       throw new AuthError("lock_unavailable", "the lock on the session was lost while this process was stopped", {
         hint: "Try again",
       });
     const sentAt = clock.now();
+    let isAnswered = false;
+    clock.timeout(tellAfterMs).addEventListener("abort", () => {
+      if (!isAnswered) onWait({ work: "answer", host: new URL(server.token_endpoint).host });
+    });
     try {
-      // A token that was sent without an answer may be spent already. Sending it again loses nothing: it is the only one there
-      // is, and servers that rotate tokens are more likely to forgive a replay the sooner it comes.
-      const grant = { client_id, refresh_token: refreshToken, resource };
-      const tokens = await refreshTokenGrant(session.server, grant, {
-        clock,
-        fetch: proving,
-        signal,
-        timeoutMs: refreshLimitMs,
-      });
+      const tokens = await refreshTokenGrant(server, grant, { clock, fetch: proving, timeoutMs: answerLimitMs });
       requireContinuation(session, profile, tokens, sentAt);
-      return { tokens, sentAt };
+      return { next: { ...session, ...sessionTokens(tokens, sentAt, session) }, tokens };
     } catch (error) {
-      if (signal.aborted) throw unanswered(session, error);
-      if (judgeRefreshFailure(error) !== "transient") throw error;
+      const verdict = judgeRefreshFailure(error);
+      // A token that was sent without an answer may be spent. Sending it again loses nothing: it is the only one there is, and
+      // servers that rotate tokens are more likely to forgive a replay the sooner it comes.
+      if (verdict === "transient" && isUnanswered(error)) unanswered = error;
       const waitMs = retryDelay({
         attempt,
         retryAfterMs: error instanceof ServiceError ? error.retryAfterMs : undefined,
         random: random(),
       });
       waited += waitMs;
-      if (waited > retryBudgetMs) throw error;
+      if (verdict !== "transient") throw error;
+      if (waited > retryBudgetMs || clock.monotonic() - startedAt >= answerLimitMs)
+        throw unanswered === undefined ? error : unconfirmed(session, profile, unanswered);
       await clock.sleep(waitMs);
+    } finally {
+      isAnswered = true;
     }
   }
+}
+
+/** Whether a request may have reached the service, and its answer has not come back. */
+function isUnanswered(error: unknown): boolean {
+  return error instanceof AuthError && error.code === "network_unavailable" && !wasNeverSent(error);
+}
+
+/** What is true after a request that was not answered: nobody here knows whether the service has renewed the session. */
+function unconfirmed({ server }: Session, profile: string, cause: unknown): AuthError {
+  const why = cause instanceof Error ? `: ${cause.message}` : "";
+  return new AuthError(
+    "refresh_unconfirmed",
+    `the refresh was sent, and no answer came back${why}. "${server.issuer}" may have renewed the session`,
+    {
+      hint: hint`Try again in a moment. If the session has ended by then: ${login(profile)}`,
+      cause,
+    },
+  );
 }
 
 /** If new tokens do not continue the session, they must not be stored, and the ones before them are spent: the session ended. */
@@ -108,11 +134,4 @@ function requireContinuation(session: Session, profile: string, tokens: TokenRes
       cause,
     });
   }
-}
-
-function unanswered({ server }: Session, cause: unknown): ServiceError {
-  return new ServiceError("network_unavailable", `"${server.token_endpoint}" did not answer in time`, {
-    hint: "You are still logged in. Check the network and the service, then try again",
-    cause,
-  });
 }

@@ -1,12 +1,22 @@
 import { AuthError, NotAuthenticatedError, hint, login } from "../../base/errors.ts";
 import type * as runtime from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { Credential, NamedProfile, ProfileInUse, Profiles, Session } from "../session.ts";
-import type { SessionStore } from "../session-store.ts";
-import { CurrentSession } from "./current-session.ts";
-import type { AccessToken, AccessTokenOptions } from "./access-token.ts";
+import {
+  noChoice,
+  notLoggedIn,
+  unknownProfile,
+  unnamedProfile,
+  type Credential,
+  type NamedProfile,
+  type ProfileInUse,
+  type Session,
+} from "../sessions/session.ts";
+import type { SessionStore, StoredProfile } from "../sessions/store.ts";
+import type { CurrentSession, FoundSession } from "./current-session.ts";
 import type { AuthEventSource, AuthEventStream } from "./events.ts";
-import type { SessionRefresher } from "./session-refresher.ts";
+import { hold, isEnough, type HeldSession } from "./freshness.ts";
+import type { AccessToken, AccessTokenOptions } from "./access-token.ts";
+import type { Refresher } from "./refresh.ts";
 import type { TokenSource } from "./token-source.ts";
 
 /** What a {@link TokenManager} works with. @internal */
@@ -43,8 +53,8 @@ export class TokenManager {
   readonly events: AuthEventSource;
   readonly #options: TokenManagerOptions;
   readonly #random: () => number;
-  readonly #current: CurrentSession;
-  #refresher: SessionRefresher | undefined;
+  readonly #current: Current;
+  #refresher: Refresher | undefined;
   #pending: Pending | undefined;
 
   /** Nothing is read before a token is asked for. @internal */
@@ -53,7 +63,7 @@ export class TokenManager {
     this.#options = options;
     this.#random = random;
     this.events = events;
-    this.#current = new CurrentSession({ store, clock, events, profile, service });
+    this.#current = new Current({ store, clock, events, profile, service });
   }
 
   /**
@@ -66,7 +76,7 @@ export class TokenManager {
   getAccessToken(options: AccessTokenOptions = {}): Promise<string> {
     if (this.#options.source)
       return this.#options.source.getCredential(options).then(({ accessToken }) => accessToken.reveal());
-    const held = this.#held(options);
+    const held = this.#current.held(options);
     if (held !== undefined) return Promise.resolve(held.token);
     const isPlain = options.signal === undefined && options.rejected === undefined && !options.minValidityMs;
     if (isPlain && this.#pending !== undefined) return this.#pending.accessToken;
@@ -90,7 +100,7 @@ export class TokenManager {
   async getSession(options: AccessTokenOptions = {}): Promise<Session> {
     options.signal?.throwIfAborted();
     for (;;) {
-      const held = this.#held(options);
+      const held = this.#current.held(options);
       if (held !== undefined) return held.session;
       const shared = this.#pending;
       const pending = shared ?? this.#begin(options);
@@ -113,7 +123,7 @@ export class TokenManager {
    * @throws as {@link TokenManager.getAccessToken}
    */
   async refresh({ signal }: { signal?: runtime.AbortSignal } = {}): Promise<Session> {
-    const session = await (this.#refresher ?? this.#current).load();
+    const { session } = await (this.#refresher?.look() ?? this.#current.load());
     return this.getSession({ rejected: session.accessToken.reveal(), ...(signal && { signal }) });
   }
 
@@ -138,7 +148,7 @@ export class TokenManager {
   async close(): Promise<void> {
     await this.#pending?.session.catch(() => undefined);
     try {
-      await this.#refresher?.save();
+      await this.#refresher?.close();
     } catch (error) {
       // Logged out meanwhile: then there is nothing to lose.
       if (error instanceof NotAuthenticatedError) return;
@@ -178,9 +188,14 @@ export class TokenManager {
     await (await this.#loadRefresher()).end(accessToken);
   }
 
-  /** The profile in use, decided once: for callers that have read the profiles and have to mean the same one. @internal */
-  pinProfile(all: Profiles): ProfileInUse {
-    return this.#current.pinProfile(all);
+  /** The profile in use, decided once: see {@link CurrentSession.inUse}. @internal */
+  profileInUse(options: { mayBeNew?: boolean }): Promise<ProfileInUse> {
+    return this.#current.inUse(options);
+  }
+
+  /** The same where what is stored cannot be read. @internal */
+  get named(): NamedProfile {
+    return this.#current.named;
   }
 
   /** Forgets what is in memory, after a login or a logout in this process: what is stored counts. @internal */
@@ -191,11 +206,6 @@ export class TokenManager {
   /** The profile's name, once it is decided. */
   get profile(): string {
     return this.#current.profile;
-  }
-
-  /** What is in memory, if it is enough. While it is not stored, every caller is a reason to try that again. */
-  #held(need: AccessTokenOptions): ReturnType<CurrentSession["held"]> {
-    return this.#refresher?.isUnsaved ? undefined : this.#current.held(need);
   }
 
   #begin(need: AccessTokenOptions): Pending {
@@ -209,16 +219,16 @@ export class TokenManager {
   /** What is stored, if it is enough; else a refresh. The code of that is loaded when it is needed: most commands never do. */
   async #obtain(need: AccessTokenOptions): Promise<Session> {
     if (this.#refresher === undefined) {
-      const session = await this.#current.load();
+      const { session } = await this.#current.load();
       if (this.#current.isEnough(session, need)) return session;
     }
     return (await this.#loadRefresher()).refresh(need);
   }
 
-  async #loadRefresher(): Promise<SessionRefresher> {
-    const { SessionRefresher } = await import("./session-refresher.ts");
+  async #loadRefresher(): Promise<Refresher> {
+    const { Refresher } = await import("./refresh.ts");
     const { store, clock, fetch, events } = this.#options;
-    return (this.#refresher ??= new SessionRefresher({
+    return (this.#refresher ??= new Refresher({
       store,
       current: this.#current,
       clock,
@@ -247,4 +257,123 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefine
     signal.addEventListener("abort", onAbort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });
+}
+
+/**
+ * The session that a token manager gives out. Its profile and its service are decided at the first read and stay the same for the
+ * life of the manager; what was read last is held in memory.
+ */
+class Current implements CurrentSession {
+  readonly #store: SessionStore;
+  readonly #clock: Clock;
+  readonly #events: AuthEventStream;
+  #named: NamedProfile | undefined;
+  #service: string | undefined;
+  #held: HeldSession | undefined;
+
+  /** `profile`: undefined for the one that is in use at the first read; `service`: undefined for the profile's own. */
+  constructor({
+    store,
+    clock,
+    events,
+    profile,
+    service,
+  }: {
+    store: SessionStore;
+    clock: Clock;
+    events: AuthEventStream;
+    profile: NamedProfile | undefined;
+    service: string | undefined;
+  }) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#events = events;
+    this.#named = profile;
+    this.#service = service;
+  }
+
+  get profile(): string {
+    return this.#named?.name ?? "default";
+  }
+
+  /**
+   * The profile in use, decided once: a later switch does not change whose tokens a running program uses.
+   *
+   * @param options - `mayBeNew`: whether it may be named and not exist
+   * @throws {@link NotAuthenticatedError} when it must exist and does not: a mistyped name must neither act as another account nor be ignored
+   */
+  async inUse({
+    mayBeNew = false,
+  }: {
+    mayBeNew?: boolean;
+  } = {}): Promise<ProfileInUse & { readonly stored: StoredProfile }> {
+    this.#named ??= unnamedProfile(await this.#store.choice());
+    const stored = await this.#store.read(this.#named.name);
+    if (stored.profile === undefined && this.#named.source !== "active" && !mayBeNew)
+      throw unknownProfile(this.#named, await this.#store.names());
+    return { ...this.#named, profile: stored.profile, stored };
+  }
+
+  /** Decides the profile where what is stored cannot be read: the named one, else the default. */
+  get named(): NamedProfile {
+    return (this.#named ??= unnamedProfile(noChoice));
+  }
+
+  /** The address of the service, without a trailing `/`. Throws `configuration_invalid` when nothing names one. */
+  async service(): Promise<string> {
+    this.#service ??= (await this.inUse()).profile?.service;
+    if (this.#service !== undefined) return this.#service;
+    throw new AuthError("configuration_invalid", `no service is known for profile "${this.profile}"`, {
+      hint: hint`Set its address: ${{ variable: "SAAS_URL", value: "https://service.example" }}`,
+    });
+  }
+
+  async load(): Promise<FoundSession> {
+    return this.sessionIn((await this.inUse()).stored);
+  }
+
+  sessionIn(stored: StoredProfile): FoundSession {
+    const { profile } = stored;
+    if (profile?.session === undefined) {
+      this.#held = undefined;
+      throw notLoggedIn(this.profile);
+    }
+    this.#service ??= profile.service;
+    // S-001: what one service issued is never sent to another, whatever the environment says now.
+    if (this.#service !== profile.service) {
+      this.#held = undefined;
+      throw new NotAuthenticatedError(
+        `profile "${this.profile}" is logged in to ${profile.service}, not to ${this.#service}`,
+        {
+          hint: hint`Log in there with a profile of its own: ${{ command: "auth login", options: ["--profile", "NAME"] }}`,
+        },
+      );
+    }
+    return { session: profile.session, stored };
+  }
+
+  /** The session in memory, if it is enough for a caller. */
+  held(need: AccessTokenOptions): HeldSession | undefined {
+    return this.#held !== undefined && isEnough(this.#held, need, this.#clock) ? this.#held : undefined;
+  }
+
+  hold(session: Session): HeldSession {
+    return (this.#held = hold(session, this.#held, this.#clock));
+  }
+
+  isEnough(session: Session, need: AccessTokenOptions): boolean {
+    const known = this.#held?.session;
+    const enough = isEnough(this.hold(session), need, this.#clock);
+    if (enough && known !== undefined && !known.accessToken.equals(session.accessToken))
+      this.announce("adopted", session);
+    return enough;
+  }
+
+  announce(event: "refreshed" | "adopted", session: Session): void {
+    this.#events.emit(event, { profile: this.profile, expiresAt: session.accessTokenExpiresAt });
+  }
+
+  forget(): void {
+    this.#held = undefined;
+  }
 }

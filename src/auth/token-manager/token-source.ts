@@ -1,4 +1,4 @@
-import type { Credential } from "../session.ts";
+import type { Credential } from "../sessions/session.ts";
 import type { AccessTokenOptions } from "./access-token.ts";
 
 /** What gives out tokens. */

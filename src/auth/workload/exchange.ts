@@ -7,7 +7,7 @@ import { clientFetch } from "../oauth/client-authentication.ts";
 import { discoverAuthorizationServer } from "../oauth/discovery.ts";
 import { validateTokenType } from "../oauth/dpop-fetch.ts";
 import { exchangeIdentity, identityGrant } from "../oauth/token-exchange.ts";
-import { sessionTokens, type SessionTokens } from "../session-tokens.ts";
+import { sessionTokens, type SessionTokens } from "../sessions/session-tokens.ts";
 import { claimsOf, identityToken, sourceName, type IdentityWorld } from "./identity-token.ts";
 import type { IdentitySource } from "./identity-source.ts";
 import type { Workload } from "./workload.ts";

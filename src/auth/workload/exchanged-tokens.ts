@@ -1,11 +1,11 @@
 import { isTransient } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { remainingMs, requiredMs } from "../token-manager/current-session.ts";
+import { remainingMs, requiredMs } from "../token-manager/freshness.ts";
 import type { AccessTokenOptions } from "../token-manager/access-token.ts";
 import { abortable } from "../token-manager/token-manager.ts";
 import type { TokenGiver } from "../token-manager/token-source.ts";
-import type { Credential } from "../session.ts";
-import type { SessionTokens } from "../session-tokens.ts";
+import type { Credential } from "../sessions/session.ts";
+import type { SessionTokens } from "../sessions/session-tokens.ts";
 
 interface Held {
   readonly tokens: SessionTokens;

@@ -21,9 +21,10 @@ export const completion: Command = defineCommand({
   ],
   async run({ app, identity, out, commands }, _values, [shell = ""]) {
     if (shell === "profiles" || shell === "teams") {
-      const { profile, all } = await app.profileInUse();
       const names =
-        shell === "profiles" ? [...all.profiles.keys()] : (profile?.session?.teams ?? []).map(({ id }) => id);
+        shell === "profiles"
+          ? await app.store.names()
+          : ((await app.profileInUse()).profile?.session?.teams ?? []).map(({ id }) => id);
       return names.forEach((each) => out.answer(oneLine(each)));
     }
     const write = Object.hasOwn(scripts, shell) ? scripts[shell] : undefined;

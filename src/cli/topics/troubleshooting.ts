@@ -28,7 +28,7 @@ export function troubleshooting({ command, variable }: Identity): string {
     ],
     [
       "the keychain is locked",
-      `The session is unchanged. Unlock the keychain and run the command again. Or log in without it: "${command} auth login --storage file --force" keeps what was stored as credentials.json.old.`,
+      `The session is unchanged. Unlock the keychain and run the command again. Or log in without it: "${command} auth login --storage file --force" leaves what was stored where it is.`,
     ],
     [
       "the keychain did not answer within … s; it may be waiting to be unlocked",
@@ -36,7 +36,7 @@ export function troubleshooting({ command, variable }: Identity): string {
     ],
     [
       'the keychain no longer has the key of the session ("…")',
-      "The sealed file cannot be opened without it. Log in again with --force, which keeps the file as credentials.json.old.",
+      "The logins cannot be opened without it. Log in again with --force, which leaves them where they are.",
     ],
     [
       'the secret that opens the session is missing: there is no "…"',
@@ -46,9 +46,18 @@ export function troubleshooting({ command, variable }: Identity): string {
       "the session is sealed with a passphrase, and none is set",
       `The session is unchanged. Set ${variable("PASSPHRASE")} to the passphrase of the login.`,
     ],
+    ['"…" cannot be opened: …', "A wrong passphrase, or a changed file; the message says which. Nothing was changed."],
     [
-      '"…" cannot be opened: …',
-      "A wrong passphrase, another machine, or a changed file; the message says which. Nothing was changed.",
+      'the logins that are stored were sealed on another machine or in another container ("…")…',
+      `Nothing was changed. To share them, set the same ${variable("PASSPHRASE")} there and here, and log in there again. Or log in here with --force: that leaves the others as they are.`,
+    ],
+    [
+      "the session that is stored is older than the last one here (refresh … of …): a copy of the files was put back",
+      "Nothing was sent: its refresh token is spent, and sending it would end the session everywhere. Put the newer files back, or log in again.",
+    ],
+    [
+      'the refresh was sent, and no answer came back: …. "…" may have renewed the session',
+      "Nobody here knows whether it did. Try again in a moment. If the service has ended the session by then, log in again.",
     ],
     [
       '"…" is damaged: it is cut short or was changed',
@@ -92,7 +101,7 @@ export function troubleshooting({ command, variable }: Identity): string {
     ],
     [
       'waited … s for the lock "…": process … on "…" has held it since …',
-      "That process is refreshing, or hangs while doing so. You are still logged in. Wait for it to end, or end it.",
+      "That process is refreshing, or hangs while doing so. Nothing was sent from here. Wait for it to end, or end it.",
     ],
   ];
   return `"${command} auth doctor" checks everything at once and says what to type. Below are the messages, with … for what varies:

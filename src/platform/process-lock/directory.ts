@@ -43,7 +43,6 @@ import { lifeSocketPath, listen, placeOfLifeSocket } from "./life-socket.ts";
 
 export function contendForDirectory(path: string, clock: Clock, judge: Judge): Contender {
   const watch = new Watch();
-  let prepared: Candidate | undefined;
   let mayBeFree = true;
   let failure: unknown;
 
@@ -53,8 +52,7 @@ export function contendForDirectory(path: string, clock: Clock, judge: Judge): C
     mayBeFree = false;
     let candidate: Candidate | undefined;
     try {
-      candidate = prepared ?? makeCandidate(path);
-      prepared = undefined;
+      candidate = makeCandidate(path);
       const lock = candidate && take(path, candidate);
       if (lock !== undefined) {
         sweep(path); // As long as some prepare for long.
@@ -89,11 +87,7 @@ export function contendForDirectory(path: string, clock: Clock, judge: Judge): C
     },
     isUndecided: () => watch.isUndecided(),
     failure: () => failure,
-    prepare: () => void (prepared = makeCandidate(path)),
-    withdraw() {
-      prepared?.discard();
-      judge.end();
-    },
+    withdraw: () => judge.end(),
   };
 }
 

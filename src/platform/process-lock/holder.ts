@@ -62,8 +62,6 @@ export interface Contender {
   isUndecided(): boolean;
   /** What the file system said instead of an answer when last asked; a network file system may say otherwise the next time. */
   failure(): unknown;
-  /** Makes on disk, in advance, what taking the lock needs. */
-  prepare(): void;
   /** Stops wanting it, or having wanted it. Never throws. */
   withdraw(): void;
 }

@@ -69,25 +69,6 @@ export async function acquireProcessLock(
   }
 }
 
-/** Everything on disk that taking a lock needs, before it is taken: on a disk without a free inode it can be taken all the same. */
-export interface PreparedLock {
-  acquire(options: LockOptions & { unless?: () => boolean }): Promise<ProcessLock | undefined>;
-  /** Gives up what was prepared. Never throws; after the lock was taken it does nothing. */
-  discard(): void;
-}
-
-/** Prepares to take the lock at `path`, without waiting for it. Throws `storage_unwritable` when the folder is missing, read-only or full. */
-export function prepareProcessLock(path: string, clock: Clock): PreparedLock {
-  const place = resolve(path);
-  const contender = contend(place, clock);
-  try {
-    contender.prepare();
-  } catch (error) {
-    throw explained(place, error);
-  }
-  return { acquire: (options) => wait(place, contender, options), discard: () => contender.withdraw() };
-}
-
 async function wait(
   path: string,
   contender: Contender,

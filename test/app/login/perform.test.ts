@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { runHere } from "../../helpers/command-here.ts";
 import { loginAt, me, provided } from "../../helpers/provided.ts";
+import { loginFile } from "../../helpers/stored-session.ts";
 
 for (const error of ["interaction_required", "login_required", "account_selection_required"]) {
   test(`a provider that answers ${error} has denied the login: exit code 5`, async (t) => {
@@ -177,16 +178,16 @@ test("a callback from another issuer is not believed, and nothing is stored", as
 });
 
 test("a login that takes the place of another revokes it after the new one is stored, and a failure there is a warning", async (t) => {
-  const { provider, here, credentials, session } = await provided(t);
+  const { provider, here, env, session } = await provided(t);
   await here(loginAt(provider));
-  const before = readFileSync(credentials);
+  const before = await loginFile(env);
   const old = await session();
   const revoked: unknown[] = [];
   let wasStored = true;
   provider.misbehaviour = {
     revoke: ({ token }) => {
       revoked.push(token);
-      wasStored &&= !readFileSync(credentials).equals(before);
+      wasStored &&= !existsSync(before ?? "");
       return new Response("", { status: 503 });
     },
   };

@@ -5,7 +5,7 @@ import type { LoginArguments } from "../../../src/app/login/destination.ts";
 import { loginArguments } from "../../../src/app/login/metadata.ts";
 import { plan, type LoginPlan } from "../../../src/app/login/plan.ts";
 import type { AuthorizationServer } from "../../../src/auth/oauth/authorization-server.ts";
-import { nobody, type Profile } from "../../../src/auth/session.ts";
+import type { Profile } from "../../../src/auth/sessions/session.ts";
 import { describeEnvironment, type EnvironmentFacts } from "../../../src/platform/browser-or-device.ts";
 
 const issuer = "https://login.example";
@@ -35,7 +35,7 @@ function planned(
 ): LoginPlan {
   const app = createApp({ env: {}, options: { issuer } });
   const args = { ...loginArguments(app, { force: false }), environment: here, now: 0, ...asked };
-  const inUse = { name: "default", source: "active", profile, all: nobody };
+  const inUse = { name: "default", source: "active", profile };
   return plan(args, inUse, { address: undefined, server: { server: metadata, isDiscovered: true, askedAt: 0 } });
 }
 

@@ -78,8 +78,8 @@ for (const [what, fault, code, error, hint] of [
     checkAddress,
   ],
   [
-    "expires_in as text",
-    { body: { ...good, expires_in: "3600" } },
+    "expires_in as words",
+    { body: { ...good, expires_in: "an hour" } },
     unusable,
     /"expires_in" is not a positive number of seconds/,
     checkAddress,

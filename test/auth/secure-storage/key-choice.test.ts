@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { rmSync } from "node:fs";
+import { after, test } from "node:test";
+import { createApp } from "../../../src/app/app.ts";
 import { chooseKey, type ChoiceFacts } from "../../../src/auth/secure-storage/key-choice.ts";
-import { keychainKey, type Keychain } from "../../../src/auth/secure-storage/keychain.ts";
-import { newMachineHeader } from "../../../src/auth/secure-storage/machine-key.ts";
-import { newPassphraseHeader } from "../../../src/auth/secure-storage/passphrase-key.ts";
-import { SealedFile } from "../../../src/auth/secure-storage/sealed-file.ts";
-import type { KeyHeader } from "../../../src/auth/secure-storage/vault.ts";
-import { withProfile, type Profile } from "../../../src/auth/session.ts";
-import { SessionStore } from "../../../src/auth/session-store.ts";
+import { keychainAccountOf, keychainKey, type Keychain } from "../../../src/auth/secure-storage/keychain.ts";
+import type { KeySource, KeyWay } from "../../../src/auth/secure-storage/key-slot.ts";
+import { passphraseKey } from "../../../src/auth/secure-storage/passphrase-key.ts";
+import { addKey } from "../../../src/auth/sessions/local-changes.ts";
+import { readAll } from "../../../src/auth/sessions/store.ts";
 import { AuthError } from "../../../src/base/errors.ts";
-import { systemClock } from "../../../src/platform/clock.ts";
-import type { Secret } from "../../../src/base/secret.ts";
-import { machineKeyIn, scratchFolder } from "../../helpers/command.ts";
+import { Secret } from "../../../src/base/secret.ts";
+import { commandEnvironment, machineKeyIn, scratchFolder } from "../../helpers/command.ts";
 import { refusedWith } from "../../helpers/hint.ts";
 
 /** A keychain in memory. */
@@ -27,14 +27,26 @@ function keychainOf(entries: Map<string, Secret> = new Map()): Keychain & { entr
 
 const refuse = (): Promise<never> => Promise.reject(new AuthError("keychain_unavailable", "the keychain is locked"));
 const locked: Keychain = { read: refuse, write: refuse, remove: refuse };
-const machine = newMachineHeader();
-const passphrase = newPassphraseHeader();
-const inKeychain: KeyHeader = { source: "keychain", account: "sessions-old" };
+const machine: KeyWay = { source: "machine", kdf: "hkdf", secret: "", salt: "" };
+const passphrase: KeyWay = { source: "passphrase", kdf: "scrypt", N: 16384, r: 8, p: 1, salt: "" };
+const inKeychain: KeyWay = { source: "keychain", account: "sessions-old" };
+const state = join(tmpdir(), `spec-kitty-key-choice-${process.pid}`);
+after(() => rmSync(state, { recursive: true, force: true }));
+
+/** Where new keys come from. */
+const sourcesWith =
+  (keychain: Keychain, folder = "/home/alice/.config/spec-kitty") =>
+  async (source: KeyWay["source"]): Promise<KeySource> =>
+    source === "keychain"
+      ? keychainKey(keychain, keychainAccountOf(folder))
+      : source === "machine"
+        ? machineKeyIn(state)
+        : passphraseKey(new Secret("correct horse"));
 const option = (value: "keychain" | "file") => ({ value, source: "--storage" });
 const variable = (value: "keychain" | "file") => ({ value, source: "SPEC_KITTY_STORAGE" });
 
-type Facts = Partial<Omit<ChoiceFacts, "consent">> & { answer?: boolean };
-type Outcome = { source: KeyHeader["source"]; asked: boolean; kept?: true } | { error: string; asked: boolean };
+type Facts = Partial<Omit<ChoiceFacts, "consent" | "sourceOf">> & { answer?: boolean; keychain?: Keychain };
+type Outcome = { source: KeyWay["source"]; asked: boolean; kept?: true } | { error: string; asked: boolean };
 
 const table: [title: string, facts: Facts, outcome: Outcome][] = [
   ["FR-006 a keychain that answers is used without a question", {}, { source: "keychain", asked: false }],
@@ -111,12 +123,11 @@ const table: [title: string, facts: Facts, outcome: Outcome][] = [
 for (const [title, facts, outcome] of table) {
   test(title, async () => {
     let asked = false;
-    const { answer = false, ...given } = facts;
+    const { answer = false, keychain = keychainOf(), ...given } = facts;
     const choice = chooseKey({
       requested: undefined,
       current: undefined,
-      keychain: keychainOf(),
-      folder: "/home/alice/.config/spec-kitty",
+      sourceOf: sourcesWith(keychain),
       hasPassphrase: false,
       consent: async () => {
         asked = true;
@@ -127,19 +138,18 @@ for (const [title, facts, outcome] of table) {
     if ("error" in outcome) {
       await assert.rejects(choice, { code: outcome.error });
     } else {
-      const header = await choice;
-      assert.equal(header.source, outcome.source);
-      assert.equal(header === facts.current, outcome.kept === true);
+      const { source, key } = await choice;
+      assert.equal(source, outcome.source);
+      assert.equal(key?.way.source, outcome.kept ? undefined : source);
     }
     assert.equal(asked, outcome.asked);
   });
 }
 
-const facts = (more: Partial<ChoiceFacts>): ChoiceFacts => ({
+const facts = (keychain: Keychain, folder?: string, more: Partial<ChoiceFacts> = {}): ChoiceFacts => ({
   requested: undefined,
   current: undefined,
-  keychain: locked,
-  folder: "/a",
+  sourceOf: sourcesWith(keychain, folder),
   hasPassphrase: false,
   consent: async () => false,
   ...more,
@@ -147,7 +157,7 @@ const facts = (more: Partial<ChoiceFacts>): ChoiceFacts => ({
 
 test("FR-006 a keychain that accepts a key but does not return it is detected before the login", async () => {
   const forgetful: Keychain = { ...keychainOf(), write: async () => undefined };
-  await assert.rejects(chooseKey(facts({ keychain: forgetful, requested: option("keychain") })), {
+  await assert.rejects(chooseKey(facts(forgetful, "/a", { requested: option("keychain") })), {
     code: "keychain_unavailable",
     message: /does not return it/,
   });
@@ -155,51 +165,40 @@ test("FR-006 a keychain that accepts a key but does not return it is detected be
 
 test("FR-006 each folder has its own keychain entry, made once and reused", async () => {
   const keychain = keychainOf();
-  const first = await chooseKey(facts({ keychain }));
-  assert.deepEqual(await chooseKey(facts({ keychain })), first);
-  const other = await chooseKey(facts({ keychain, folder: "/b" }));
+  const first = await chooseKey(facts(keychain, "/a"));
+  assert.deepEqual(await chooseKey(facts(keychain, "/a")), first);
+  const other = await chooseKey(facts(keychain, "/b"));
   assert.notDeepEqual(other, first);
   assert.equal(keychain.entries.size, 2);
   for (const key of keychain.entries.values()) assert.equal(Buffer.from(key.reveal(), "base64url").length, 32);
 });
 
 test("moving from the file to the keychain and back keeps every profile", async (t) => {
-  const scratch = scratchFolder(t);
-  const keychain = keychainOf();
-  const path = join(scratch, "config", "credentials.json");
-  const open = (): { file: SealedFile; store: SessionStore } => {
-    const file = new SealedFile(path, ({ source }) =>
-      source === "keychain" ? keychainKey(keychain) : machineKeyIn(join(scratch, "state")),
-    );
-    return { file, store: new SessionStore(file, systemClock) };
+  const entries = new Map<string, string>();
+  const keychain = {
+    get: (name: string) => entries.get(name),
+    set: (name: string, text: string) => void entries.set(name, text),
+    delete: (name: string) => void entries.delete(name),
   };
-  const profile = (service: string): Profile => ({
-    service,
-    clientId: "cli_native",
-    team: undefined,
-    session: undefined,
-  });
-  await open().store.update(
-    (stored) =>
-      withProfile(
-        withProfile(stored, "default", profile("https://one.example")),
-        "work",
-        profile("https://two.example"),
-      ),
-    { key: machine },
-  );
+  const env = commandEnvironment(scratchFolder(t), undefined);
+  const app = () => createApp({ env, keychain });
+  const add = async (source: KeyWay["source"]): Promise<unknown> =>
+    addKey(await (await app().keySource(source)).create(), false, app().local);
+  await add("machine");
+  for (const [name, service] of Object.entries({ default: "https://one.example", work: "https://two.example" }))
+    await app().store.change(name, () => ({ service, clientId: "cli_native", team: undefined, session: undefined }));
 
-  for (const requested of ["keychain", "file", "keychain"] as const) {
-    const { file, store } = open();
-    const key = await chooseKey(
-      facts({ keychain, requested: option(requested), current: file.header(), consent: async () => true }),
-    );
-    await store.update((stored) => stored, { key });
-    const again = open();
-    assert.equal(again.file.header()?.source, requested === "keychain" ? "keychain" : "machine");
-    const { profiles } = await again.store.read();
+  for (const requested of ["keychain", "machine", "keychain"] as const) {
+    await add(requested);
     assert.deepEqual(
-      [...profiles].map(([name, { service }]) => [name, service]),
+      app()
+        .local.keys.slots()
+        .map(({ way }) => way.source),
+      [requested],
+      "what this machine had before no longer opens them",
+    );
+    assert.deepEqual(
+      [...(await readAll(app().store)).profiles].map(([name, { service }]) => [name, service]),
       [
         ["default", "https://one.example"],
         ["work", "https://two.example"],
@@ -207,9 +206,9 @@ test("moving from the file to the keychain and back keeps every profile", async 
     );
   }
 
-  keychain.entries.clear();
+  entries.clear();
   await assert.rejects(
-    open().store.read(),
+    app().store.read("work"),
     refusedWith("keychain_unavailable", /no longer has the key/, /^Log in again: spec-kitty auth login --force$/),
   );
 });

@@ -14,128 +14,105 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { newMachineHeader } from "../../../src/auth/secure-storage/machine-key.ts";
-import { oldFingerprint, oldMachineKey } from "../../../src/auth/secure-storage/old-machine-key.ts";
-import { newPassphraseHeader, passphraseKey } from "../../../src/auth/secure-storage/passphrase-key.ts";
-import { SealedFile, type KeySource } from "../../../src/auth/secure-storage/sealed-file.ts";
-import type { KeyHeader } from "../../../src/auth/secure-storage/vault.ts";
-import { createIdentity, ownIdentity } from "../../../src/base/identity.ts";
+import { addSlot } from "../../../src/auth/secure-storage/key-slot-changes.ts";
+import { KeySlots, type DataKey } from "../../../src/auth/secure-storage/data-key.ts";
+import type { KeySource } from "../../../src/auth/secure-storage/key-slot.ts";
+import { machineDigest } from "../../../src/auth/secure-storage/machine-key.ts";
+import { passphraseKey } from "../../../src/auth/secure-storage/passphrase-key.ts";
+import { createIdentity } from "../../../src/base/identity.ts";
 import { Secret } from "../../../src/base/secret.ts";
 import { machineKeyIn, scratchFolder } from "../../helpers/command.ts";
 import { refusedWith } from "../../helpers/hint.ts";
 
 const unix = process.platform === "win32" ? { skip: "modes say nothing on Windows" } : {};
 const root = process.getuid?.() === 0 ? {} : { skip: "needs root" };
-const content = "the sessions";
 
 interface Sealed {
-  /** The sealed file. */
+  /** The file of the key's slots. */
   path: string;
   /** Where the secret is, and its folder. */
   secret: string;
   state: string;
-  /** The file as a new process would open it. */
-  open(source?: KeySource): SealedFile;
+  /** The data key, as a new process on a machine with this id would open it. */
+  open(source?: KeySource, id?: string): Promise<DataKey | undefined>;
 }
 
-async function sealed(t: TestContext, header: KeyHeader = newMachineHeader()): Promise<Sealed> {
+async function sealed(t: TestContext, id: string | undefined = undefined): Promise<Sealed> {
   const folder = scratchFolder(t);
-  const [path, state] = [join(folder, "config", "credentials.json"), join(folder, "state", "spec-kitty")];
-  const open = (source: KeySource = machineKeyIn(state)): SealedFile => new SealedFile(path, () => source);
-  await open().write(content, { key: header });
-  return { path, state, secret: join(state, "credentials.secret"), open };
-}
-
-/** A file of the time before there was a secret. */
-async function sealedBefore(
-  t: TestContext,
-): Promise<Sealed & { header: KeyHeader; migrating: (state?: string) => SealedFile }> {
-  const folder = scratchFolder(t);
-  const [path, state] = [join(folder, "config", "credentials.json"), join(folder, "state", "spec-kitty")];
-  const header = { ...newPassphraseHeader(), source: "machine" } as KeyHeader;
-  const source =
-    (state: string) =>
-    (key: KeyHeader): KeySource => {
-      const machine = machineKeyIn(state);
-      return key.source === "machine" && key.kdf === "hkdf"
-        ? machine
-        : oldMachineKey(oldFingerprint(ownIdentity), machine);
-    };
-  const { successor: _, ...before } = oldMachineKey(oldFingerprint(ownIdentity), machineKeyIn(state));
-  await new SealedFile(path, () => before).write(content, { key: header });
-  const open = (given?: KeySource): SealedFile =>
-    new SealedFile(path, given === undefined ? source(state) : () => given);
+  const [path, state] = [join(folder, "keys"), join(folder, "state", "spec-kitty")];
+  const slots = (source: KeySource, machine: string | undefined): KeySlots =>
+    new KeySlots({ path, machine: digestOf(machine), sourceOf: async () => source, hasPassphrase: false });
+  const source = machineKeyIn(state, { machine: () => id });
+  await addSlot(slots(source, id), await source.create(), digestOf(id), false);
   return {
     path,
     state,
     secret: join(state, "credentials.secret"),
-    open,
-    header,
-    migrating: (other = state) => new SealedFile(path, source(other)),
+    open: (given = source, machine = id) => slots(given, machine).open(),
   };
 }
 
+const digestOf = (id: string | undefined): string => (id === undefined ? "" : machineDigest(id));
+
 test("FR-007 a copy of the file does not open with everything that other users can read: names, numbers and the machine's id", async (t) => {
-  const it = await sealed(t);
-  assert.equal(await it.open().read(), content);
+  const it = await sealed(t, "here");
+  assert.ok(await it.open());
   const elsewhere = join(scratchFolder(t), "state");
-  const mallory = machineKeyIn(elsewhere);
-  await assert.rejects(it.open(mallory).read(), { code: "storage_unreadable" });
-  await mallory.prepare();
-  await assert.rejects(it.open(mallory).read(), { code: "storage_damaged" });
-  // The header as it is, and the key as it was made before there was a secret.
-  const guess = oldMachineKey(oldFingerprint(ownIdentity), mallory);
-  const header = { ...newPassphraseHeader(), ...it.open().header(), kdf: "scrypt", source: "machine" } as KeyHeader;
-  await assert.rejects(it.open({ ...guess, open: () => guess.open(header) }).read(), { code: "storage_damaged" });
+  const mallory = machineKeyIn(elsewhere, { machine: () => "here" });
+  await assert.rejects(it.open(mallory), { code: "storage_unreadable" });
+  await mallory.create();
+  await assert.rejects(it.open(mallory), { code: "storage_damaged", message: /a secret other than the one in/ });
+  // The slot says in the open which secret it is for: said of another secret, it opens no more.
+  const slots = readFileSync(it.path, "utf8");
+  const [, digest = ""] = /"secret": "(\w+)"/.exec(JSON.stringify((await mallory.create()).way, null, 1)) ?? [];
+  writeFileSync(it.path, slots.replace(/"secret": "\w+"/, `"secret": "${digest}"`));
+  await assert.rejects(it.open(mallory), { code: "storage_damaged" });
 });
 
-test("FR-007 file and secret together, copied to another machine, do not open there where machines have an id", async (t) => {
-  const it = await sealed(t, { ...newMachineHeader(), machineId: true } as KeyHeader);
-  const on = (id: string | undefined): SealedFile => it.open(machineKeyIn(it.state, { machine: () => id }));
-  await on("here").write(content, { key: { ...newMachineHeader(), machineId: true } as KeyHeader });
-  assert.equal(await on("here").read(), content);
+test("FR-007 S-018 file and secret together, copied to another machine, do not open there where machines have an id, and the error says what differs", async (t) => {
+  const it = await sealed(t, "here");
+  const on = (id: string | undefined): Promise<DataKey | undefined> =>
+    it.open(machineKeyIn(it.state, { machine: () => id }), id ?? "");
+  assert.ok(await on("here"));
   await assert.rejects(
-    on("there").read(),
-    refusedWith(
-      "storage_damaged",
-      /sealed on another machine or with a secret other than the one in "\S+credentials\.secret"/,
-      /auth login --force/,
-    ),
-  );
-  await assert.rejects(
-    on(undefined).read(),
+    on("there"),
     refusedWith(
       "storage_unreadable",
-      /sealed with the machine's ID, and \/etc\/machine-id cannot be read/,
-      /^Restore that file/,
+      /sealed on another machine or in another container \(".+"\): the secret is the right one, and the ID of the machine is another one/,
+      /set SPEC_KITTY_PASSPHRASE there and here.*auth login --force/,
     ),
   );
-});
-
-test("a machine that gets an id later, and any change of its host name, locks nobody out", async (t) => {
-  const it = await sealed(t);
-  const key = { ...newMachineHeader(), machineId: false } as KeyHeader;
-  await it.open(machineKeyIn(it.state, { machine: () => undefined })).write(content, { key });
-  assert.equal(await it.open(machineKeyIn(it.state, { machine: () => "an id" })).read(), content);
+  await assert.rejects(
+    on(undefined),
+    refusedWith("storage_unreadable", /\/etc\/machine-id\) cannot be read here/, /./),
+  );
+  rmSync(it.secret);
+  await assert.rejects(
+    on("there"),
+    refusedWith("storage_unreadable", /sealed on another machine or in another container \("[^"]+"\)$/, /./),
+  );
 });
 
 test("another tool has another key, even with the same secret", async (t) => {
   const it = await sealed(t);
-  const acme = machineKeyIn(it.state, { identity: createIdentity({ name: "acme", version: "1.0.0" }) });
-  await assert.rejects(it.open(acme).read(), { code: "storage_damaged" });
+  const acme = machineKeyIn(it.state, {
+    identity: createIdentity({ name: "acme", version: "1.0.0" }),
+    machine: () => undefined,
+  });
+  await assert.rejects(it.open(acme), { code: "storage_damaged" });
 });
 
-for (const [kind, header, source] of [
-  ["of this machine", newMachineHeader, machineKeyIn],
-  ["of a passphrase", newPassphraseHeader, () => passphraseKey(new Secret("correct horse"))],
+for (const [kind, sourceIn] of [
+  ["of this machine", machineKeyIn],
+  ["of a passphrase", () => passphraseKey(new Secret("correct horse"))],
 ] as const) {
   test(`two new keys ${kind} differ: each has a salt of its own`, async (t) => {
-    const state = join(scratchFolder(t), "state");
-    const [first, second] = [header(), header()];
-    const key = source(state);
-    await key.prepare?.();
-    assert.notDeepEqual(first, second);
-    assert.notDeepEqual(await key.open(first), await key.open(second));
+    const source = sourceIn(join(scratchFolder(t), "state"));
+    const [first, second] = [await source.create(), await source.create()];
+    assert.notDeepEqual(first.way, second.way);
+    assert.notDeepEqual(first.key, second.key);
+    const slot = { key: "01234567", machine: machineDigest(), host: "", wrapped: "" };
+    assert.deepEqual(await source.open({ ...slot, way: first.way }), first.key);
   });
 }
 
@@ -158,15 +135,8 @@ test(
 
 test("a secret is made once, by the first process: logins that begin together seal with the same one", async (t) => {
   const state = join(scratchFolder(t), "state");
-  const header = newMachineHeader();
-  const keys = await Promise.all(
-    Array.from({ length: 12 }, async () => {
-      const key = machineKeyIn(state);
-      await key.prepare();
-      return (await key.open(header)).toString("hex");
-    }),
-  );
-  assert.equal(new Set(keys).size, 1);
+  const ways = await Promise.all(Array.from({ length: 12 }, async () => (await machineKeyIn(state).create()).way));
+  assert.equal(new Set(ways.map((way) => way.source === "machine" && way.secret)).size, 1);
 });
 
 for (const [what, spoil, code, message, hint, options] of [
@@ -230,7 +200,7 @@ for (const [what, spoil, code, message, hint, options] of [
     "is another",
     ({ secret }) => writeFileSync(secret, "ab".repeat(32)),
     "storage_damaged",
-    /cannot be opened: .*a secret other than the one in "\S+credentials\.secret"/,
+    /cannot be opened: it was sealed with a secret other than the one in "\S+credentials\.secret"/,
     /^Restore it from a backup/,
     {},
   ],
@@ -246,8 +216,8 @@ for (const [what, spoil, code, message, hint, options] of [
         existsSync(it.secret) && [readFileSync(it.secret, "hex"), lstatSync(it.secret).mode],
       ];
       const before = seen();
-      const source = machineKeyIn(it.state, { platform: "linux" });
-      await assert.rejects(it.open(source).read(), refusedWith(code, message, hint));
+      const source = machineKeyIn(it.state, { platform: "linux", machine: () => undefined });
+      await assert.rejects(it.open(source), refusedWith(code, message, hint));
       assert.deepEqual(seen(), before);
     },
   );
@@ -256,7 +226,7 @@ for (const [what, spoil, code, message, hint, options] of [
 test("a place that holds no secret is not replaced by a new one: the file that the old one opens may be restored", async (t) => {
   const it = await sealed(t);
   writeFileSync(it.secret, "cut");
-  await assert.rejects(it.open().write("new", { key: newMachineHeader() }), { code: "storage_unreadable" });
+  await assert.rejects(machineKeyIn(it.state).create(), { code: "storage_unreadable" });
   assert.equal(readFileSync(it.secret, "utf8"), "cut");
 });
 
@@ -266,7 +236,7 @@ test(
   async () => {
     const key = machineKeyIn("/proc/nobody/state", { platform: "linux" });
     await assert.rejects(
-      key.prepare(),
+      key.create(),
       refusedWith(
         "storage_unwritable",
         /secret of the session's key cannot be stored or read/,
@@ -281,62 +251,8 @@ test("NFR-013 no secret is made where another user could put another folder in p
   mkdirSync(open);
   chmodSync(open, 0o777);
   await assert.rejects(
-    machineKeyIn(join(open, "state")).prepare(),
+    machineKeyIn(join(open, "state")).create(),
     refusedWith("storage_unsafe", /open" can be changed by everybody \(mode 0777\)/, /^Run: chmod o-w /),
   );
   assert.deepEqual(readdirSync(open), []);
-});
-
-test("a file from before there was a secret opens, and the next write seals it with the secret", async (t) => {
-  const it = await sealedBefore(t);
-  assert.equal(await it.migrating().read(), content);
-  assert.equal(existsSync(it.state), false, "reading makes nothing");
-  await it.migrating().write("newer");
-  assert.deepEqual({ ...it.open().header(), salt: "" }, { ...newMachineHeader(), salt: "" });
-  assert.equal(await it.migrating().read(), "newer");
-  const old = oldMachineKey(oldFingerprint(ownIdentity), machineKeyIn(it.state));
-  await assert.rejects(it.open({ ...old, open: () => old.open(it.header) }).read(), { code: "storage_damaged" });
-});
-
-test("NFR-010 what the new key needs is made when room is taken, before a refresh token is spent", async (t) => {
-  const it = await sealedBefore(t);
-  const file = it.migrating();
-  const reservation = await file.reserve();
-  assert.ok(existsSync(it.secret));
-  await file.write("newer", { reservation });
-  assert.equal(await it.migrating().read(), "newer");
-});
-
-test(
-  "NFR-010 where no secret can be made, an old file stays as readable as it was, and a refreshed session is stored all the same",
-  unix,
-  async (t) => {
-    const it = await sealedBefore(t);
-    const file = it.migrating("/proc/nobody/state");
-    const reservation = await file.reserve();
-    await file.write("newer", { reservation });
-    assert.deepEqual(file.header(), it.header);
-    assert.equal(await it.migrating("/proc/nobody/state").read(), "newer");
-    await it.migrating().write("newest");
-    assert.equal(await it.migrating().read(), "newest");
-  },
-);
-
-test("NFR-010 a damaged secret does not stop an old file from being written", async (t) => {
-  const it = await sealedBefore(t);
-  mkdirSync(it.state, { recursive: true, mode: 0o700 });
-  writeFileSync(it.secret, "cut", { mode: 0o600 });
-  await it.migrating().write("newer");
-  assert.deepEqual(it.open().header(), it.header);
-  assert.equal(readFileSync(it.secret, "utf8"), "cut");
-});
-
-test("processes that open a file while another gives it the new key see the old or the new content", async (t) => {
-  const it = await sealedBefore(t);
-  const [here, there] = [it.migrating(), it.migrating()];
-  assert.equal(await there.read(), content);
-  await here.write("by this one");
-  assert.equal(await there.read(), "by this one");
-  await there.write("by that one");
-  assert.equal(await here.read(), "by that one");
 });

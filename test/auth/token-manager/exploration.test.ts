@@ -3,39 +3,35 @@ import { test } from "node:test";
 import { pairs, textOf } from "../../simulation/explore.ts";
 import { laboratory, type Mutation } from "../../simulation/laboratory.ts";
 
-const refresher = "src/auth/token-manager/session-refresher.ts";
+const refresh = "src/auth/token-manager/refresh.ts";
 
 /** Ways to break the protocol, each of which the exploration has to find. `seed`: where to look first, for what few walks find. */
 const mutations: Readonly<Record<string, Mutation & { seed?: number }>> = {
-  "that does not look again under the lock": {
-    file: refresher,
-    from: `        const session = await this.load();
-        if (this.#current.isEnough(session, need)) return session;
-        const answer`,
-    to: `        const session = before;
-        const answer`,
+  "that releases its claim before it stores": {
+    file: refresh,
+    from: `if ("next" in answer) {`,
+    to: `if ("next" in answer) {
+          await claim.release();`,
   },
-  "that releases the lock before it stores": {
-    file: refresher,
-    from: `if ("tokens" in answer) {`,
-    to: `if ("tokens" in answer) {
-          lock.release();`,
+  "that releases its claim although the store has a spent token": {
+    file: refresh,
+    from: "if (this.#kept?.claim !== claim) await claim.release();",
+    to: "await claim.release();",
   },
-  "that compares sessions by access token": {
-    file: "src/auth/session.ts",
-    from: "return a.refreshToken.equals(b.refreshToken);",
-    to: "return a.accessToken.equals(b.accessToken);",
-    seed: 5_900,
-  },
-  "that sends without asking whether it still has the lock": {
+  "that sends without asking whether it still has its claim": {
     file: "src/auth/token-manager/refresh-request.ts",
-    from: "if (!lock.held())",
+    from: "if (!(await isHeld()))",
     to: "if (false)",
   },
-  "that stores a refreshed session after a logout": {
-    file: "src/auth/session-store.ts",
-    from: "if (profile?.session === undefined || !isSameSession(profile.session, expected)) return profiles;",
-    to: "if (profile === undefined || (profile.session && !isSameSession(profile.session, expected))) return profiles;",
+  "that removes a session whatever was stored in its place": {
+    file: refresh,
+    from: "isRemoved = session?.id === refused.id && (isKept || isSameToken(session, refused));",
+    to: "isRemoved = session !== undefined;",
+  },
+  "beside a logout that ends whatever login there is": {
+    file: "src/auth/flows/logout.ts",
+    from: "stored?.session?.id === session.id ?",
+    to: "stored !== undefined ?",
   },
 };
 

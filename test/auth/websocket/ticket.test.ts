@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import { webSocketTicket, type WebSocketTicket } from "../../../src/auth/websocket/ticket.ts";
-import type { Credential } from "../../../src/auth/session.ts";
+import type { Credential } from "../../../src/auth/sessions/session.ts";
 import { AuthError, NotAuthenticatedError, type AuthErrorCode } from "../../../src/base/errors.ts";
 import { Secret } from "../../../src/base/secret.ts";
 import { authorized, type Authorized } from "../../helpers/authorized.ts";

@@ -37,7 +37,7 @@ export const execCredential: Command = defineCommand({
     // Without it, the user asks, and not a Kubernetes client.
     if (info) checkAsker(info, values.cluster, values["insecure-skip-tls-verify"] === true);
     let { token, expiresAt } = await credentialOf(context);
-    if (info && context.app.tokenSource === undefined && context.app.isSealed && isAskedAgain(context.app, token))
+    if (info && context.app.tokenSource === undefined && context.app.isLocal && isAskedAgain(context.app, token))
       ({ token, expiresAt } = await credentialOf(context, token));
     const answer: ExecCredential = {
       apiVersion,

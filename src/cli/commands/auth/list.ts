@@ -1,5 +1,6 @@
-import { accountName } from "../../../auth/session.ts";
-import { isAlive } from "../../../auth/token-manager/current-session.ts";
+import { accountName } from "../../../auth/sessions/session.ts";
+import { readAll } from "../../../auth/sessions/store.ts";
+import { isAlive } from "../../../auth/token-manager/freshness.ts";
 import { hint, login } from "../../../base/errors.ts";
 import { defineCommand, jsonOption, type Command } from "../../command.ts";
 import { table } from "../../format.ts";
@@ -14,8 +15,8 @@ export const list: Command = defineCommand({
     ["auth list --json", "the same for a program"],
   ],
   async run({ app, out }, values) {
-    const { name, source, all } = await app.profileInUse({ mayBeNew: true });
-    const { active, profiles } = all;
+    const { name, source } = await app.profileInUse({ mayBeNew: true });
+    const { active, profiles } = await readAll(app.store);
     const answer: ProfileList = {
       profiles: [...profiles].map(([profile, { service, session }]) => ({
         profile,

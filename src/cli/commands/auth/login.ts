@@ -1,8 +1,8 @@
 import { chosenLogin } from "../../../app/login/destination.ts";
 import { loginArguments, plannedLogin, startLogin } from "../../../app/login/metadata.ts";
 import { performLogin } from "../../../app/login/perform.ts";
-import { accountName } from "../../../auth/session.ts";
-import { remainingMs } from "../../../auth/token-manager/current-session.ts";
+import { accountName } from "../../../auth/sessions/session.ts";
+import { remainingMs } from "../../../auth/token-manager/freshness.ts";
 import { hasTenants, providerNames, type ChosenProvider } from "../../../auth/oauth/named-providers.ts";
 import { parseIssuer } from "../../../base/address.ts";
 import { duration } from "../../../base/duration.ts";
@@ -220,7 +220,7 @@ export const login: Command = defineCommand({
       onWarning: out.warn,
       signal,
     });
-    const { active } = await app.store.read();
+    const { active } = await app.store.choice();
     if (app.isKept && active !== to.name && !json) {
       out.hint(
         hint`"${active}" stays the active profile. To use this one: ${{ command: "auth switch", options: [to.name] }}, or --profile ${to.name}`,

@@ -1,5 +1,6 @@
 import { logout as logOut, tokenName, unconfirmed, type LogoutOutcome } from "../../../auth/flows/logout.ts";
-import { accountName, withoutProfile, type Profiles } from "../../../auth/session.ts";
+import { accountName } from "../../../auth/sessions/session.ts";
+import { readAll } from "../../../auth/sessions/store.ts";
 import { keychainAccount } from "../../../auth/secure-storage/keychain.ts";
 import { AuthError, hint, isAuthError } from "../../../base/errors.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
@@ -56,9 +57,9 @@ export const logout: Command = defineCommand({
     if (others.length > 0)
       out.hint(hint`Still logged in: ${others.join(", ")}. To use one: ${{ command: "auth switch" }}`);
     // With --all, also those under a name that did not exist before.
-    const newLogins = left === undefined ? [...outcomes].filter(([, { hasNewLogin }]) => hasNewLogin) : [...left];
+    const newLogins = left ?? [...outcomes].flatMap(([name, { hasNewLogin }]) => (hasNewLogin ? name : []));
     const again = { command: "auth logout", options: left ? ["--all"] : [] };
-    for (const [name] of newLogins)
+    for (const name of newLogins)
       out.warn(
         hint`there is a new login (profile "${name}"), made in the meantime, and it stays. To end it too: ${again}`,
       );
@@ -66,7 +67,7 @@ export const logout: Command = defineCommand({
       out.answer(
         `Nothing is stored: ${app.settings.storage?.source} is memory. Sessions stored without it were not changed.`,
       );
-    if (left?.size === 0) out.done("No login is stored here anymore.");
+    if (left?.length === 0) out.done("No login is stored here anymore.");
     await sayGit(context);
   },
 });
@@ -87,12 +88,9 @@ async function sayGit({ app, out }: Context): Promise<void> {
 
 /** Forgets a profile, unless there is a new login in it. Returns the other profiles with a session, and who is logged in there. */
 async function afterwards({ app }: Context, forgotten: string | undefined): Promise<string[]> {
-  const left =
-    forgotten === undefined
-      ? await app.store.read()
-      : await app.store.update((profiles) => withoutProfile(profiles, forgotten));
-  const { name: current } = app.tokens().pinProfile(left);
-  return [...left.profiles].flatMap(([name, profile]) =>
+  if (forgotten !== undefined) await app.store.change(forgotten, (stored) => (stored?.session ? stored : undefined));
+  const { name: current } = await app.profileInUse({ mayBeNew: true });
+  return [...(await readAll(app.store)).profiles].flatMap(([name, profile]) =>
     name === current || profile.session === undefined ? [] : [`"${name}" as ${accountName(profile)}`],
   );
 }
@@ -145,17 +143,16 @@ function revoked(outcome: LogoutOutcome): string {
 
 async function profilesToEnd({ app }: Context, all: boolean, force: boolean): Promise<Target[]> {
   if (all && force) return [];
-  if (all) return [...(await app.store.read()).profiles].map(([name, { service }]) => [name, service]);
+  if (all) return [...(await readAll(app.store)).profiles].map(([name, { service }]) => [name, service]);
   const { name, profile } = await app.profileInUse();
   return [[name, profile?.service]];
 }
 
-/** @returns the profiles that stay because of `but` */
-async function removeEverything({ app, out }: Context, but: "sessions" | undefined): Promise<Profiles["profiles"]> {
+/** @returns the names of the profiles that stay because of `but` */
+async function removeEverything({ app, out }: Context, but: "sessions" | undefined): Promise<readonly string[]> {
   // A file that cannot be read is removed too: that is what --all is for.
-  const account = keychainAccount(app.sealedFile);
-  (await import("../../../auth/secure-storage/old-machine-key.ts")).removeCachedKeys(app.identity, app.env);
-  const { profiles } = await app.store.removeAll(but, async () => {
+  const account = keychainAccount(app.local.keys);
+  const { profiles, hosts } = await app.store.removeAll(but, async () => {
     if (account === undefined) return;
     try {
       await (await app.keychain()).remove(account);
@@ -164,5 +161,7 @@ async function removeEverything({ app, out }: Context, but: "sessions" | undefin
       out.warn(`the key is still in the keychain (${error.message}); it no longer opens anything`);
     }
   });
+  if (hosts.length > 0)
+    out.warn(`logins of other machines or containers are stored here too, and stay: ${hosts.join(", ")}`);
   return profiles;
 }

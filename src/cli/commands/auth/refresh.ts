@@ -1,4 +1,4 @@
-import { remainingMs } from "../../../auth/token-manager/current-session.ts";
+import { remainingMs } from "../../../auth/token-manager/freshness.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import { duration } from "../../../base/duration.ts";
 import type { RefreshOutput } from "../../json-output.ts";

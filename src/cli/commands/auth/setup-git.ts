@@ -1,4 +1,4 @@
-import { notLoggedIn } from "../../../auth/session.ts";
+import { notLoggedIn } from "../../../auth/sessions/session.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { configureGit, gitHelper, gitSetups } from "../../git-helper.ts";
 import type { GitSetup } from "../../json-output.ts";

@@ -1,5 +1,5 @@
-import { accountName, type Profile, type Session } from "../../../auth/session.ts";
-import { refreshRemainingMs, soonMs } from "../../../auth/token-manager/current-session.ts";
+import { accountName, type Profile, type Session } from "../../../auth/sessions/session.ts";
+import { refreshRemainingMs, soonMs } from "../../../auth/token-manager/freshness.ts";
 import { AuthError, hint, login } from "../../../base/errors.ts";
 import type { TokenSource } from "../../../auth/token-manager/token-source.ts";
 import type { Identity } from "../../../base/identity.ts";

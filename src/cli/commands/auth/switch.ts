@@ -1,5 +1,6 @@
 import type { App } from "../../../app/app.ts";
-import { accountName, unknownProfile, type Profiles } from "../../../auth/session.ts";
+import { accountName, unknownProfile } from "../../../auth/sessions/session.ts";
+import { readAll } from "../../../auth/sessions/store.ts";
 import { AuthError, NotAuthenticatedError, hint } from "../../../base/errors.ts";
 import { defineCommand, jsonOption, usageError, type Command, type Context } from "../../command.ts";
 import { columns } from "../../format.ts";
@@ -20,19 +21,19 @@ export const switchProfile: Command = defineCommand({
   ],
   async run(context, values, [named]) {
     const { app, out } = context;
-    const stored = await app.store.read();
-    const name = named ?? (await askWhich(context, stored));
+    const { store } = app;
+    const name = named ?? (await askWhich(context, await readAll(store)));
     const folder = values.here ? workingFolder(app) : undefined;
-    const after = await app.store.update((profiles) => {
-      if (!profiles.profiles.has(name)) throw unknownProfile(name, profiles);
-      if (folder !== undefined) return { ...profiles, folders: new Map(profiles.folders).set(folder, name) };
-      return profiles.active === name ? profiles : { ...profiles, active: name };
+    const { profile } = await store.read(name);
+    if (profile === undefined) throw unknownProfile({ name, source: "profile" }, await store.names());
+    await store.choose((choice) => {
+      if (folder !== undefined) return { ...choice, folders: new Map(choice.folders).set(folder, name) };
+      return choice.active === name ? choice : { ...choice, active: name };
     });
     const answer: SwitchOutput = { active: name, ...(folder !== undefined && { folder }) };
     if (values.json) return out.json(answer);
-    const profile = after.profiles.get(name);
     out.done(
-      `The active profile ${folder === undefined ? "" : `in ${folder} `}is "${name}"${profile ? `: ${profile.session ? accountName(profile) : "logged out"}, ${profile.service}` : ""}.`,
+      `The active profile ${folder === undefined ? "" : `in ${folder} `}is "${name}": ${profile.session ? accountName(profile) : "logged out"}, ${profile.service}.`,
     );
     const used = await app.profileInUse({ mayBeNew: true });
     if (used.name !== name) out.warn(`here, "${used.name}" is still used, because of ${used.source}`);
@@ -45,7 +46,10 @@ function workingFolder({ folderHere }: App): string {
   throw usageError("the folder that this command was started in no longer exists", "Go to the folder: cd FOLDER");
 }
 
-async function askWhich({ out, terminal, signal }: Context, { active, profiles }: Profiles): Promise<string> {
+async function askWhich(
+  { out, terminal, signal }: Context,
+  { active, profiles }: Awaited<ReturnType<typeof readAll>>,
+): Promise<string> {
   const names = [...profiles.keys()];
   if (names.length === 0)
     throw new NotAuthenticatedError("no account has logged in here yet, so there is no profile to switch to");

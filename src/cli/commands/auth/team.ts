@@ -1,4 +1,4 @@
-import { defaultTeam, notLoggedIn, withProfile } from "../../../auth/session.ts";
+import { defaultTeam, notLoggedIn } from "../../../auth/sessions/session.ts";
 import { hint } from "../../../base/errors.ts";
 import { oneLine } from "../../../base/text.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
@@ -19,13 +19,10 @@ export const team: Command = defineCommand({
     if (profile?.session === undefined) throw notLoggedIn(name);
     if (wanted !== undefined) {
       const chosen = findTeam(wanted, profile.session.teams);
-      const after = await app.store.update((profiles) => {
-        const stored = profiles.profiles.get(name);
-        return stored === undefined || stored.team === chosen.id
-          ? profiles
-          : withProfile(profiles, name, { ...stored, team: chosen.id });
-      });
-      profile = after.profiles.get(name) ?? profile;
+      const after = await app.store.change(name, (stored) =>
+        stored === undefined || stored.team === chosen.id ? stored : { ...stored, team: chosen.id },
+      );
+      profile = after ?? profile;
     }
     const current = defaultTeam(profile);
     const answer: DefaultTeamOutput = {

@@ -1,5 +1,5 @@
 import type { App } from "../../../app/app.ts";
-import { notLoggedIn } from "../../../auth/session.ts";
+import { notLoggedIn } from "../../../auth/sessions/session.ts";
 import type { TokenSource } from "../../../auth/token-manager/token-source.ts";
 import { oneLine } from "../../../base/text.ts";
 import { statusOf } from "../../auth-status.ts";

@@ -1,4 +1,5 @@
 import { queueFolder } from "../../../app/account.ts";
+import { readAll } from "../../../auth/sessions/store.ts";
 import { hint, login } from "../../../base/errors.ts";
 import { SyncQueue, type Account } from "../../../sync/queue.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
@@ -19,11 +20,8 @@ export const status: Command = defineCommand({
     ["sync status --check", "and whether the service accepts it"],
   ],
   async run({ app, out, signal }, values) {
-    const {
-      name,
-      profile,
-      all: { profiles },
-    } = await app.profileInUse();
+    const { name, profile } = await app.profileInUse();
+    const { profiles } = await readAll(app.store);
     // The queue keeps ids only: the names come from the users who are logged in here.
     const nameOf = ({ service, user }: Account): string =>
       [...profiles.values()].find(({ service: at, session }) => at === service && session?.user.id === user)?.session

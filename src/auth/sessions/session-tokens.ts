@@ -1,4 +1,4 @@
-import type { TokenResponse } from "./oauth/token-endpoint.ts";
+import type { TokenResponse } from "../oauth/token-endpoint.ts";
 import type { Session } from "./session.ts";
 
 /** A machine without a clock starts in 1970. A larger difference does not come from a clock, and would leave the range of dates. */
@@ -16,6 +16,7 @@ export type SessionTokens = Pick<
   | "refreshTokenExpiresAt"
   | "clockOffsetMs"
   | "sessionId"
+  | "refreshes"
 >;
 
 /**
@@ -48,5 +49,6 @@ export function sessionTokens(tokens: TokenResponse, at: number, previous?: Sess
     accessTokenExpiresAt: tokens.expires_in === undefined ? undefined : issuedAt + tokens.expires_in * 1000,
     clockOffsetMs,
     sessionId: tokens.session_id ?? previous?.sessionId,
+    refreshes: previous === undefined ? 0 : previous.refreshes + 1,
   };
 }

@@ -1,16 +1,21 @@
+import { randomBytes } from "node:crypto";
 import { dirname } from "node:path";
-import { AuthError, NotAuthenticatedError, hint, login, type Hint } from "../base/errors.ts";
-import { Secret } from "../base/secret.ts";
-import type { AuthorizationServer, KnownServer } from "./oauth/authorization-server.ts";
-import type { ChosenProvider } from "./oauth/named-providers.ts";
-import type { IdTokenClaims } from "./oauth/id-token.ts";
-import type { Team, UserInfo } from "./oauth/user-info.ts";
+import { AuthError, NotAuthenticatedError, hint, login, type Hint } from "../../base/errors.ts";
+import { Secret } from "../../base/secret.ts";
+import type { AuthorizationServer, KnownServer } from "../oauth/authorization-server.ts";
+import type { ChosenProvider } from "../oauth/named-providers.ts";
+import type { IdTokenClaims } from "../oauth/id-token.ts";
+import type { Team, UserInfo } from "../oauth/user-info.ts";
 
 /** How the user was authorized. */
 export type AuthFlow = "authorization_code" | "device_code";
 
 /** One login: the user, the server and the tokens. Times are milliseconds since 1970 unless they say otherwise. */
 export interface Session {
+  /** Names the login, here and nowhere else: a refresh keeps it, and a new login has another. */
+  readonly id: string;
+  /** How often its tokens have been refreshed. */
+  readonly refreshes: number;
   /** The server that issued the tokens, as it was at login. They are sent to it and to the service, and nowhere else. */
   readonly server: AuthorizationServer;
   /** The `client_id` of the login. */
@@ -39,7 +44,7 @@ export interface Session {
   readonly accessTokenExpiresAt: number | undefined;
   /** When the refresh token expires, as the server wrote it or computed from that; undefined: only the server knows. */
   readonly refreshTokenExpiresAt: string | undefined;
-  /** What to add to this machine's clock to get the server's; 0 unless they were more than a minute apart. */
+  /** What to add to this machine's clock to get the server's; 0 unless they were more than a minute apart. Each machine has its own. */
   readonly clockOffsetMs: number;
   /** The service's own id of the session; undefined when it does not say. */
   readonly sessionId: string | undefined;
@@ -87,57 +92,33 @@ export interface Profile {
   readonly session: Session | undefined;
 }
 
-/** All profiles on this machine, and the one that is used when none is named. */
-export interface Profiles {
-  /** The name of that one; there may be no such profile yet. */
+/** Which profile is used where none is named. */
+export interface Choice {
+  /** Its name; there may be no such profile yet. */
   readonly active: string;
   /** The profiles that the user has chosen for folders and everything below them, by the folder's real path. */
   readonly folders?: ReadonlyMap<string, string>;
   /** The folder that `active` was chosen for, if it was chosen for one; not stored. */
   readonly here?: string;
-  /** By name. */
-  readonly profiles: ReadonlyMap<string, Profile>;
 }
 
-/** What is stored where nothing is. */
-export const nobody: Profiles = { active: "default", profiles: new Map() };
+/** What is chosen where nothing is stored. */
+export const noChoice: Choice = { active: "default" };
 
 /**
- * The profiles as they are used in a folder, given by its real path: what the user has chosen for it, or for the nearest folder above, is the
+ * The choice as it counts in a folder, given by its real path: what the user has chosen for it, or for the nearest folder above, is the
  * active one. The folder itself says nothing: what is in it may have come with a clone (S-010).
  */
-export function usedIn(profiles: Profiles, folder: string | undefined): Profiles {
+export function usedIn(choice: Choice, folder: string | undefined): Choice {
   for (
     let at = folder;
-    at !== undefined && profiles.folders !== undefined;
+    at !== undefined && choice.folders !== undefined;
     at = dirname(at) === at ? undefined : dirname(at)
   ) {
-    const active = profiles.folders.get(at);
-    if (active !== undefined) return { ...profiles, active, here: at };
+    const active = choice.folders.get(at);
+    if (active !== undefined) return { ...choice, active, here: at };
   }
-  return profiles;
-}
-
-export function withProfile(profiles: Profiles, name: string, profile: Profile): Profiles {
-  return { ...profiles, profiles: new Map(profiles.profiles).set(name, profile) };
-}
-
-/** The profiles without one, unless somebody is logged in there. The active one keeps its name: another account must not take its place unasked. */
-export function withoutProfile(profiles: Profiles, name: string): Profiles {
-  const profile = profiles.profiles.get(name);
-  if (profile === undefined || profile.session !== undefined) return profiles;
-  return { ...profiles, profiles: new Map([...profiles.profiles].filter(([other]) => other !== name)) };
-}
-
-/** The profiles with a session. The active one is among them. */
-export function loggedIn({ active, folders = new Map<string, string>(), profiles }: Profiles): Profiles {
-  const left = new Map([...profiles].filter(([, { session }]) => session !== undefined));
-  const [first = active] = left.keys();
-  return {
-    active: left.has(active) ? active : first,
-    folders: new Map([...folders].filter(([, name]) => left.has(name))),
-    profiles: left,
-  };
+  return choice;
 }
 
 /** The error for code that would present a token without a proof of the key that it is bound to (RFC 9449). */
@@ -176,36 +157,21 @@ export interface NamedProfile {
 export interface ProfileInUse extends NamedProfile {
   /** Undefined when there is none of that name. */
   readonly profile: Profile | undefined;
-  readonly all: Profiles;
 }
 
 /** The profile in use where neither the user nor the program names one: the one chosen for the folder, else the active one. */
-export function unnamedProfile({ active, here }: Profiles): NamedProfile {
-  return { name: active, source: here === undefined ? "active" : `--here in ${here}` };
+export function unnamedProfile({ active, here }: Choice): NamedProfile {
+  return { name: active, source: here === undefined ? "active" : `${chosenFor} ${here}` };
 }
 
-/**
- * The profile in use, which must exist if anybody has named it: a typing mistake must neither act as another account nor be ignored.
- *
- * @throws {@link NotAuthenticatedError} when it does not
- */
-export function requireProfile(inUse: ProfileInUse): ProfileInUse {
-  const { name, source, profile, all } = inUse;
-  if (profile === undefined && source !== "active") throw unknownProfile(name, all, source);
-  return inUse;
-}
+const chosenFor = "--here in";
 
-/** The error for a profile that was named and does not exist. */
-export function unknownProfile(
-  name: string,
-  { active, here, profiles }: Profiles,
-  source: string = "profile",
-): NotAuthenticatedError {
-  const known = profiles.size === 0 ? "" : `Known: ${[...profiles.keys()].join(", ")}. `;
-  const another =
-    here !== undefined && active === name
-      ? hint`. To choose another here: ${{ command: "auth switch", options: ["--here"] }}`
-      : "";
+/** The error for a profile that was named and does not exist: a typing mistake must neither act as another account nor be ignored. */
+export function unknownProfile({ name, source }: NamedProfile, names: readonly string[]): NotAuthenticatedError {
+  const known = names.length === 0 ? "" : `Known: ${names.join(", ")}. `;
+  const another = source.startsWith(chosenFor)
+    ? hint`. To choose another here: ${{ command: "auth switch", options: ["--here"] }}`
+    : "";
   return new NotAuthenticatedError(
     `there is no profile "${name}"${source === "profile" ? "" : `, which ${source} names`}`,
     {
@@ -216,15 +182,9 @@ export function unknownProfile(
   );
 }
 
-/** Whether two sessions are the same one, at the same point between two refreshes: what compare-and-clear compares. */
-export function isSameSession(a: Session, b: Session): boolean {
-  if (a.refreshToken === undefined || b.refreshToken === undefined) return a.accessToken.equals(b.accessToken);
-  return a.refreshToken.equals(b.refreshToken);
-}
-
-/** Whether two sessions come from one login, whatever was refreshed in between: what a logout compares. */
-export function isSameLogin(a: Session, b: Session): boolean {
-  return a.authenticatedAt === b.authenticatedAt || (a.sessionId !== undefined && a.sessionId === b.sessionId);
+/** An id for a new login. */
+export function newLoginId(): string {
+  return randomBytes(8).toString("hex");
 }
 
 /** The team to use when none is named: the user's choice, else the private teamspace, else the first. */
@@ -243,7 +203,6 @@ export function accountName(profile: Profile): string {
   return `${user?.email ?? user?.name ?? user?.id ?? "somebody"}${team ? ` (${team.name})` : ""}`;
 }
 
-const formatVersion = 1;
 type SecretMember<T> = { [Name in keyof T]-?: Secret extends T[Name] ? Name : never }[keyof T];
 /** The members that are secrets, in a profile and in its session: all of them, or one would be read back as a text that prints itself. */
 const secretMembers: Record<SecretMember<Session> | SecretMember<Profile>, true> = {
@@ -253,47 +212,19 @@ const secretMembers: Record<SecretMember<Session> | SecretMember<Profile>, true>
   clientSecret: true,
 };
 
-/** The text that is sealed: the one place where the secrets of a session become text again. */
-export function serializeProfiles({ active, folders, profiles }: Profiles): string {
-  const stored = {
-    version: formatVersion,
-    active,
-    folders: folders && Object.fromEntries(folders),
-    profiles: Object.fromEntries(profiles),
-  };
-  return JSON.stringify(stored, function (this: Readonly<Record<string, unknown>>, name, value: unknown) {
+/** The text of a session or a profile, to be sealed: the one place where its secrets become text again. */
+export function textOf(value: Session | Omit<Profile, "session">): string {
+  return JSON.stringify(value, function (this: Readonly<Record<string, unknown>>, name, plain: unknown) {
     const member = this[name];
-    return member instanceof Secret ? member.reveal() : value;
+    return member instanceof Secret ? member.reveal() : plain;
   });
 }
 
 /**
- * Reads what {@link serializeProfiles} wrote. The text was authenticated when it was unsealed, so its members are what
- * this program wrote; only the version can differ.
- *
- * @throws {@link AuthError} `storage_unreadable` when a newer version wrote it
+ * Reads what {@link textOf} wrote. The text was authenticated when it was unsealed, so its members are what this program wrote.
  */
-export function parseProfiles(text: string): Profiles {
-  const sealed = (name: string, value: unknown): unknown =>
-    Object.hasOwn(secretMembers, name) && typeof value === "string" ? new Secret(value) : value;
-  const { version, active, folders, profiles } = JSON.parse(text, sealed) as {
-    version: number;
-    active: string;
-    folders?: Record<string, string>;
-    profiles: Record<string, Profile>;
-  };
-  if (version !== formatVersion) {
-    throw new AuthError(
-      "storage_unreadable",
-      `the stored sessions have format ${version}, and this version reads format ${formatVersion}`,
-      {
-        hint: "Install the newest version of this tool",
-      },
-    );
-  }
-  return {
-    active,
-    ...(folders && { folders: new Map(Object.entries(folders)) }),
-    profiles: new Map(Object.entries(profiles)),
-  };
+export function fromText<T extends Session | Omit<Profile, "session">>(text: string): T {
+  return JSON.parse(text, (name, value: unknown) =>
+    Object.hasOwn(secretMembers, name) && typeof value === "string" ? new Secret(value) : value,
+  ) as T;
 }

@@ -1,0 +1,221 @@
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
+import { dirname, join } from "node:path";
+import { AuthError, hint, login, type Hint } from "../../base/errors.ts";
+import { readPrivateFile } from "../../platform/private-files.ts";
+import type { KeySlot, KeySource, KeyWay } from "./key-slot.ts";
+
+/** The next step when nothing opens what is stored. It destroys nothing: a login that starts over gets a data key of its own. */
+export const startOver: Hint = hint`Log in again: ${login(undefined, "--force")}`;
+
+const cipher = "aes-256-gcm";
+const nonceBytes = 12;
+const tagBytes = 16;
+/** The format and the cipher, for a reader and for a later version. */
+const header = Buffer.from("1 AES-256-GCM\n");
+
+/**
+ * Seals a text with AES-256-GCM (NIST SP 800-38D). Every byte of the result is authenticated.
+ *
+ * The key is derived from the data key and the name of what is sealed: a text that was put in the place of another does not open there,
+ * and random nonces (safe for 2^32 texts under one key, SP 800-38D §8.3) last for each name alone, however many logins there are.
+ */
+function seal(text: string, dataKey: Buffer, name: string): Buffer {
+  const nonce = randomBytes(nonceBytes);
+  const encipher = createCipheriv(cipher, keyFor(name, dataKey), nonce, { authTagLength: tagBytes });
+  encipher.setAAD(header);
+  return Buffer.concat([header, nonce, encipher.update(text, "utf8"), encipher.final(), encipher.getAuthTag()]);
+}
+
+/** The text that was sealed under a name; undefined when the key or the name is another one, or a byte was changed. */
+function unseal(bytes: Buffer, dataKey: Buffer, name: string): string | undefined {
+  const body = bytes.subarray(header.length);
+  if (!bytes.subarray(0, header.length).equals(header) || body.length < nonceBytes + tagBytes) return undefined;
+  const nonce = body.subarray(0, nonceBytes);
+  const decipher = createDecipheriv(cipher, keyFor(name, dataKey), nonce, { authTagLength: tagBytes });
+  decipher.setAAD(header);
+  decipher.setAuthTag(body.subarray(-tagBytes));
+  try {
+    return decipher.update(body.subarray(nonceBytes, -tagBytes), undefined, "utf8") + decipher.final("utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+function keyFor(name: string, dataKey: Buffer): Buffer {
+  return createHmac("sha256", dataKey).update(`seal ${name}`).digest();
+}
+
+/** The key that seals everything in a directory. A file is sealed under its path there. */
+export class DataKey {
+  readonly id: string;
+  readonly folder: string;
+  readonly #bytes: Buffer;
+
+  constructor(id: string, bytes: Buffer, slots: string) {
+    this.id = id;
+    this.folder = join(dirname(slots), "sessions", id);
+    this.#bytes = bytes;
+  }
+
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  bytes(name: string): Buffer | undefined {
+    return readPrivateFile(this.path(name));
+  }
+
+  /** The key itself, sealed for a slot. */
+  wrap(wrapping: Buffer, name: string): Buffer {
+    return seal(this.#bytes.toString("base64"), wrapping, name);
+  }
+
+  /** A name for a file or directory that shows nothing of what it is about. */
+  hiddenName(text: string): string {
+    return createHmac("sha256", this.#bytes).update(`name ${text}`).digest("hex").slice(0, 16);
+  }
+
+  seal(name: string, text: string): Buffer {
+    return seal(text, this.#bytes, name);
+  }
+
+  /** @throws {@link AuthError} `storage_damaged` or `storage_unreadable` */
+  open(name: string, bytes: Buffer): string {
+    const text = unseal(bytes, this.#bytes, name);
+    if (text !== undefined) return text;
+    const [, format = "1"] = /^(\d{1,9}) [\w-]{1,40}\n/.exec(bytes.subarray(0, 64).toString("latin1")) ?? [];
+    if (format !== "1") throw newerFormat(this.path(name));
+    throw new AuthError(
+      "storage_damaged",
+      `"${this.path(name)}" is damaged: it is cut short, or it was changed or put in the place of another`,
+      { hint: startOver },
+    );
+  }
+}
+
+export interface KeySlotsOptions {
+  /** The file of the slots. */
+  readonly path: string;
+  /** The digest of this machine's id. */
+  readonly machine: string;
+  /** The source of the keys of one kind, made, and its code loaded, when it is needed. */
+  readonly sourceOf: (source: KeyWay["source"]) => Promise<KeySource>;
+  readonly hasPassphrase: boolean;
+}
+
+/**
+ * The data key of a directory. It is random, and kept in a slot for each way to open it, so that a keychain, a passphrase and several
+ * machines can open the same logins, and a change of the way rewrites no login. Machines that cannot open each other's slots have
+ * data keys of their own in one file, and none is in the other's way (S-018).
+ */
+export class KeySlots {
+  readonly path: string;
+  readonly #options: KeySlotsOptions;
+  #opened: { readonly slot: string; readonly key: DataKey } | undefined;
+
+  constructor(options: KeySlotsOptions) {
+    this.path = options.path;
+    this.#options = options;
+  }
+
+  /** The slots, the newest first; none when nothing was ever stored. Throws `storage_…`. */
+  slots(): readonly KeySlot[] {
+    const bytes = readPrivateFile(this.path);
+    return bytes === undefined ? [] : parseSlots(bytes, this.path);
+  }
+
+  /** The slot that this machine opens, as far as that can be told without a key. */
+  own(): KeySlot | undefined {
+    const [first] = this.#inOrder(this.slots());
+    return first !== undefined && this.#rank(first) < 4 ? first : undefined;
+  }
+
+  /**
+   * The data key; undefined when nothing was ever stored.
+   *
+   * @throws {@link AuthError} `storage_…` or `keychain_unavailable`, of the slot that is most likely this machine's
+   */
+  async open(): Promise<DataKey | undefined> {
+    const slots = this.slots();
+    // Nothing is left that a remembered key could open.
+    if (slots.length === 0) return (this.#opened = undefined);
+    let failure: unknown;
+    for (const slot of this.#inOrder(slots)) {
+      const text = JSON.stringify(slot);
+      if (this.#opened?.slot === text) return this.#opened.key;
+      try {
+        const key = await this.#unwrap(slot);
+        this.#opened = { slot: text, key };
+        return key;
+      } catch (error) {
+        if (!(error instanceof AuthError)) throw error;
+        failure ??= error;
+      }
+    }
+    throw failure;
+  }
+
+  /** What the user has asked for first, then what costs nothing before what asks the keychain; last what can only say why it does not open. */
+  #inOrder(slots: readonly KeySlot[]): readonly KeySlot[] {
+    return [...slots].sort((a, b) => this.#rank(a) - this.#rank(b));
+  }
+
+  #rank({ way: { source }, machine }: KeySlot): number {
+    const { hasPassphrase, machine: here } = this.#options;
+    if (source === "passphrase") return hasPassphrase ? 0 : 4;
+    if (machine === here) return source === "machine" ? 1 : 2;
+    // A keychain may be shared by machines. A machine's own secret is of no use without its id.
+    return source === "keychain" ? 3 : 5;
+  }
+
+  async #unwrap(slot: KeySlot): Promise<DataKey> {
+    const source = await this.#options.sourceOf(slot.way.source);
+    const opened = unseal(Buffer.from(slot.wrapped, "base64"), await source.open(slot), wrappingName(slot));
+    if (opened !== undefined) return new DataKey(slot.key, Buffer.from(opened, "base64"), this.path);
+    const { message, hint } = source.mismatch;
+    throw new AuthError("storage_damaged", `"${this.path}" cannot be opened: ${message}`, { hint });
+  }
+}
+
+/** What is authenticated with a wrapped key: the slot that it is in. */
+export function wrappingName({ key, way, machine, host }: Omit<KeySlot, "wrapped">): string {
+  return JSON.stringify(["slot", key, Object.entries(way), machine, host]);
+}
+
+function parseSlots(bytes: Buffer, path: string): readonly KeySlot[] {
+  const damaged = (): AuthError =>
+    new AuthError("storage_damaged", `"${path}" is damaged: it is cut short or was changed`, { hint: startOver });
+  let file: { version?: unknown; slots?: unknown };
+  try {
+    file = JSON.parse(bytes.toString("utf8")) as typeof file;
+  } catch {
+    throw damaged();
+  }
+  if (file?.version !== 1) throw typeof file?.version === "number" ? newerFormat(path) : damaged();
+  if (!Array.isArray(file.slots) || !file.slots.every(isSlot)) throw damaged();
+  return file.slots;
+}
+
+function isSlot(slot: unknown): slot is KeySlot {
+  if (typeof slot !== "object" || slot === null) return false;
+  const { key, way, machine, host, wrapped } = slot as Partial<Record<keyof KeySlot, unknown>>;
+  const isText = [key, machine, host, wrapped].every((value) => typeof value === "string");
+  // It names a directory, and nobody has authenticated it yet.
+  return isText && /^[0-9a-f]{8}$/.test(String(key)) && isWay(way);
+}
+
+function isWay(way: unknown): way is KeyWay {
+  if (typeof way !== "object" || way === null) return false;
+  const { source, account, kdf, secret, salt } = way as Partial<Record<string, unknown>>;
+  if (source === "keychain") return typeof account === "string";
+  if (typeof salt !== "string") return false;
+  return source === "machine"
+    ? kdf === "hkdf" && typeof secret === "string"
+    : source === "passphrase" && kdf === "scrypt";
+}
+
+function newerFormat(path: string): AuthError {
+  return new AuthError("storage_unreadable", `"${path}" was written by a newer version`, {
+    hint: "Update to the latest version",
+  });
+}

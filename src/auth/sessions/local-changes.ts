@@ -1,0 +1,148 @@
+import { join } from "node:path";
+import { AuthError, hint } from "../../base/errors.ts";
+import { namesIn } from "../../platform/large-folder.ts";
+import {
+  ensurePrivateFolder,
+  removePrivateFile,
+  removePrivateFolder,
+  replacePrivateFile,
+} from "../../platform/private-file-changes.ts";
+import { readPrivateFile } from "../../platform/private-files.ts";
+import type { ProcessLock } from "../../platform/process-lock/holder.ts";
+import { removeDeadLock } from "../../platform/process-lock/process-lock.ts";
+import { leftTemporaries } from "../../platform/replace-file.ts";
+import { addSlot, removeSlots, type NewKey } from "../secure-storage/key-slot-changes.ts";
+import type { DataKey } from "../secure-storage/data-key.ts";
+import { lockFile, requireHeld } from "./local-lock.ts";
+import type { LocalFiles, LocalOptions } from "./local.ts";
+import { textOf, type Choice, type Profile, type Session } from "./session.ts";
+import { forget, note } from "./this-machine.ts";
+
+/** See {@link SessionStore.change}. */
+export async function changeProfile(
+  name: string,
+  change: (profile: Profile | undefined) => Profile | undefined,
+  store: LocalFiles,
+): Promise<Profile | undefined> {
+  const { keys, machine } = store.options;
+  return exclusively(store.options, async (lock) => {
+    const key = await keys.open();
+    const before = key && (await store.look(name, key)).profile;
+    const after = change(before);
+    if (after === before) return after;
+    if (key === undefined) throw new TypeError("a login makes its key before it is stored");
+    requireHeld(lock);
+    const folder = key.hiddenName(name);
+    if (after === undefined) removePrivateFolder(key.path(folder));
+    else await writeProfile(name, folder, key, before, after);
+    if (before?.session !== undefined && before.session.id !== after?.session?.id) forget(before.session, machine);
+    if (after?.session !== undefined) note(after.session, machine);
+    return after;
+  });
+}
+
+async function writeProfile(
+  name: string,
+  folder: string,
+  key: DataKey,
+  before: Profile | undefined,
+  { session, ...profile }: Profile,
+): Promise<void> {
+  ensurePrivateFolder(key.path(folder));
+  // The login first: a profile never names one that is not there.
+  if (session?.id === before?.session?.id && session !== before?.session)
+    throw new TypeError("a session changes under a claim");
+  if (session !== undefined && session !== before?.session)
+    replaceSealed(key, join(folder, session.id), sessionText(session));
+  const text = JSON.parse(textOf(profile)) as object;
+  replaceSealed(key, join(folder, "profile"), JSON.stringify({ ...text, name, login: session?.id }));
+  await sweep(key.path(folder), session?.id);
+}
+
+/**
+ * Removes what the profile does not lead to: the login that was ended or replaced just now, and what killed processes have left. The
+ * lock of a refresh that is still under way stays, and what that stores it removes itself.
+ */
+async function sweep(folder: string, login: string | undefined): Promise<void> {
+  for (const entry of [...namesIn(folder)]) {
+    const [, id, isLock] = /^([0-9a-f]{16})(\.lock)?$/.exec(entry) ?? [];
+    if (id === undefined || id === login) continue;
+    if (isLock) await removeDeadLock(join(folder, entry));
+    else removePrivateFile(join(folder, entry));
+  }
+  for (const path of leftTemporaries(folder)) removePrivateFile(path);
+}
+
+/** See {@link SessionStore.choose}. Where nothing is stored, there is nothing to choose from. */
+export async function changeChoice(change: (choice: Choice) => Choice, store: LocalFiles): Promise<Choice> {
+  return exclusively(store.options, async (lock) => {
+    const key = await store.options.keys.open();
+    const before = store.choiceIn(key);
+    const after = change(before);
+    if (after === before || key === undefined) return after;
+    requireHeld(lock);
+    const { active, folders } = after;
+    replaceSealed(key, "choice", JSON.stringify({ active, folders: folders && Object.fromEntries(folders) }));
+    return after;
+  });
+}
+
+/** Adds a way to open the logins, see {@link addSlot}. */
+export async function addKey(key: NewKey, startsOver: boolean, options: LocalOptions): Promise<string | undefined> {
+  return exclusively(options, () => addSlot(options.keys, key, options.machine.digest, startsOver));
+}
+
+/** See {@link SessionStore.removeAll}. */
+export async function removeAll(
+  but: "sessions" | undefined,
+  removeKey: () => Promise<void> = async () => undefined,
+  store: LocalFiles,
+): Promise<{ profiles: readonly string[]; hosts: readonly string[] }> {
+  const { options } = store;
+  const left: string[] = [];
+  for (const name of but === undefined ? [] : await store.names()) {
+    const kept = await changeProfile(name, (profile) => (profile?.session === undefined ? undefined : profile), store);
+    if (kept !== undefined) left.push(name);
+  }
+  const [first] = left;
+  if (first !== undefined) {
+    await changeChoice((choice) => (left.includes(choice.active) ? choice : { ...choice, active: first }), store);
+    return { profiles: left, hosts: [] };
+  }
+  return exclusively(options, async () => {
+    const { removed, stay } = await removeSlots(options.keys, options.machine.digest);
+    const sessions = join(options.folder, "sessions");
+    for (const folder of removed?.map((id) => join(sessions, id)) ?? [sessions]) removePrivateFolder(folder);
+    await removeKey();
+    return { profiles: [], hosts: stay };
+  });
+}
+
+async function exclusively<T>(options: LocalOptions, work: (lock: ProcessLock | undefined) => Promise<T>): Promise<T> {
+  const patience = { timeoutMs: 10_000, whileAtWorkMs: 10_000 };
+  const lock = await lockFile(join(options.folder, "profiles.lock"), "change", patience, options);
+  try {
+    return await work(lock);
+  } finally {
+    lock?.release();
+  }
+}
+
+function replaceSealed(key: DataKey, name: string, text: string): void {
+  const sealed = key.seal(name, text);
+  replacePrivateFile(key.path(name), sealed);
+  requireStored(key.path(name), sealed);
+}
+
+/** A session at rest. What this machine's clock has to do with it is not stored: other machines read it too. */
+export function sessionText({ clockOffsetMs: _, ...session }: Session): string {
+  return textOf({ ...session, clockOffsetMs: 0 });
+}
+
+/** Reads back: a disk that lies shows now, while what was stored is still in memory. */
+export function requireStored(path: string, content: Buffer): void {
+  if (readPrivateFile(path)?.equals(content) === true) return;
+  throw new AuthError("storage_unwritable", `"${path}" does not contain what was just written`, {
+    hint: hint`Run: ${{ command: "auth doctor" }}`,
+  });
+}

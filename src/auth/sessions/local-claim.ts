@@ -1,0 +1,87 @@
+import { join } from "node:path";
+import { removePrivateFile, replacePrivateFile, reservePrivateFile } from "../../platform/private-file-changes.ts";
+import { fileMark } from "../../platform/private-files.ts";
+import type { Reservation } from "../../platform/replace-file.ts";
+import { requireStored, sessionText } from "./local-changes.ts";
+import { lockFile } from "./local-lock.ts";
+import type { LocalFiles, ReadProfile } from "./local.ts";
+import type { Claim, ClaimOptions } from "./store.ts";
+import { note, refuseOlder } from "./this-machine.ts";
+
+/** More than a session grows from one refresh to the next. */
+const growthBytes = 16 * 1024;
+
+/**
+ * Claims a login that was read: takes its lock, looks again, and takes the room that its next tokens need. So before a refresh token is
+ * sent, the directory has been written to, the disk has the space, and no other process can be about to send it. A refusal of any of
+ * these costs an error and not a session.
+ */
+export async function claimLogin(
+  { name, profile, key, mark, bytes }: ReadProfile,
+  options: ClaimOptions,
+  store: LocalFiles,
+): Promise<Claim | undefined> {
+  const session = profile?.session;
+  if (session === undefined) return undefined;
+  const folder = key.hiddenName(name);
+  const [profileFile, login] = [join(folder, "profile"), join(folder, session.id)];
+  const file = key.path(login);
+  const markNow = (): string => `${fileMark(key.path(profileFile))} ${fileMark(file)}`;
+  // Into the files, not at a glance: a network file system answers that from memory.
+  const isUnchanged = (): boolean =>
+    [profileFile, login].every((one, index) => {
+      const before = bytes[index];
+      const now = key.bytes(one);
+      return now === undefined ? before === undefined : before?.equals(now) === true;
+    });
+
+  const lock = await lockFile(`${file}.lock`, "refresh", options, store.options, () => markNow() !== mark);
+  if (lock === undefined) return undefined;
+  let room: Reservation | undefined;
+  try {
+    if (!isUnchanged()) {
+      lock.release();
+      return undefined;
+    }
+    refuseOlder(session, store.options.machine);
+    room = reservePrivateFile(file, (bytes[1]?.length ?? 0) + growthBytes);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+
+  const release = (): void => {
+    room?.discard();
+    lock.release();
+  };
+  return {
+    isHeld: async () => lock.held(),
+    release: async () => release(),
+    async store(next) {
+      const read = (): Promise<ReadProfile> => store.look(name, key);
+      const isOurs = ({ profile: now }: ReadProfile): boolean => now?.session?.id === session.id;
+      try {
+        // A lock is only ever taken from a living holder that nobody could see. What that one has stored is the session then.
+        if (lock.held() || isUnchanged()) {
+          const sealed = key.seal(login, sessionText(next));
+          const taken = room;
+          room = undefined;
+          if (taken === undefined) replacePrivateFile(file, sealed);
+          else taken.commit(sealed);
+          requireStored(file, sealed);
+        }
+      } catch (error) {
+        // A profile that was removed meanwhile took its directory along: then there is nothing to store.
+        const now = await read().catch(() => undefined);
+        if (now === undefined || isOurs(now)) throw error;
+        release();
+        return now;
+      }
+      note(next, store.options.machine);
+      const now = await read();
+      if (!isOurs(now)) removePrivateFile(file);
+      release();
+      return now;
+    },
+  };
+}

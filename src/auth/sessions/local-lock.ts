@@ -1,0 +1,45 @@
+import { dirname } from "node:path";
+import { AuthError, isAuthError } from "../../base/errors.ts";
+import { ensurePrivateFolder } from "../../platform/private-file-changes.ts";
+import type { LockHolder, ProcessLock } from "../../platform/process-lock/holder.ts";
+import { acquireProcessLock, inspectProcessLock } from "../../platform/process-lock/process-lock.ts";
+import type { LocalOptions } from "./local.ts";
+import type { AwaitedWork, ClaimOptions } from "./store.ts";
+
+/**
+ * Takes a lock next to what it guards: every process that opens the same file, by whatever path, meets the same lock.
+ *
+ * @param unless - asked between tries; when it returns true, the wait ends with undefined
+ */
+export async function lockFile(
+  path: string,
+  work: AwaitedWork["work"],
+  { timeoutMs, whileAtWorkMs }: ClaimOptions,
+  { clock, onWait }: LocalOptions,
+  unless: () => boolean = () => false,
+): Promise<ProcessLock | undefined> {
+  ensurePrivateFolder(dirname(path));
+  const startedAt = clock.monotonic();
+  let isTold = false;
+  const told = (holder: LockHolder | undefined): void => {
+    if (!isTold) onWait({ work, pid: holder?.state === "unknown" ? undefined : holder?.pid || undefined });
+    isTold = true;
+  };
+  for (let waitMs = timeoutMs; ; waitMs = 5_000) {
+    try {
+      return await acquireProcessLock(path, { clock, timeoutMs: waitMs, unless, onWait: told });
+    } catch (error) {
+      const isAtWork = (await inspectProcessLock(path))?.state === "running";
+      if (!isAuthError(error) || error.code !== "lock_unavailable" || !isAtWork) throw error;
+      if (clock.monotonic() - startedAt >= whileAtWorkMs) throw error;
+    }
+  }
+}
+
+/** What a lock guards must not be changed after the lock was lost: a holder that nobody can see is taken for dead after a while. */
+export function requireHeld(lock: ProcessLock | undefined): void {
+  if (lock?.held() === true) return;
+  throw new AuthError("lock_unavailable", "the lock on the logins was lost while this process was stopped", {
+    hint: "Try again",
+  });
+}

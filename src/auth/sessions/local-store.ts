@@ -1,0 +1,117 @@
+import { join } from "node:path";
+import { fileMark } from "../../platform/private-files.ts";
+import type { DataKey } from "../secure-storage/data-key.ts";
+import { clocksFile } from "../secure-storage/machine-key.ts";
+import type { LocalFiles, LocalOptions, ProfileText, ReadProfile } from "./local.ts";
+import { fromText, noChoice, usedIn, type Choice, type Profile, type Session } from "./session.ts";
+import type { Claim, ClaimOptions, SessionStore, StoredProfile } from "./store.ts";
+
+/**
+ * Logins in sealed files, each replaced whole: `sessions/KEY/PROFILE/profile`, and next to it the file of the login that it names. A
+ * profile has a directory of its own, so no step reads, lists or waits for what belongs to another.
+ *
+ * There are two kinds of locks, and nobody waits for one while holding another:
+ *
+ * - `LOGIN.lock`: its holder alone replaces the login's file, from the last look before a refresh token is sent until what that brought
+ *   is stored.
+ * - `profiles.lock`, for what says which login a profile has, which profile is in use, and which keys there are.
+ *
+ * A logout takes the login out of the profile and then removes its file, and a new login has a new name. So a refresh of an ended login
+ * stores what nothing leads to, and removes that again (S-003).
+ *
+ * What changes and claims is loaded when it is needed: most commands only read.
+ */
+export class LocalStore implements SessionStore, LocalFiles {
+  readonly options: LocalOptions;
+
+  constructor(options: LocalOptions) {
+    this.options = options;
+  }
+
+  async choice(): Promise<Choice> {
+    return usedIn(this.choiceIn(await this.options.keys.open()), this.options.workingFolder);
+  }
+
+  async names(): Promise<readonly string[]> {
+    const key = await this.options.keys.open();
+    if (key === undefined) return [];
+    const { namesIn } = await import("../../platform/large-folder.ts");
+    const names = [...namesIn(key.folder)].flatMap((entry) => {
+      const name = join(entry, "profile");
+      // A profile may just be removed.
+      const bytes = /^[0-9a-f]{16}$/.test(entry) ? key.bytes(name) : undefined;
+      return bytes === undefined ? [] : fromText<ProfileText>(key.open(name, bytes)).name;
+    });
+    return names.sort();
+  }
+
+  async read(name: string): Promise<StoredProfile> {
+    const key = await this.options.keys.open();
+    return key === undefined ? { name, profile: undefined } : this.look(name, key);
+  }
+
+  async change(
+    name: string,
+    change: (profile: Profile | undefined) => Profile | undefined,
+  ): Promise<Profile | undefined> {
+    return (await import("./local-changes.ts")).changeProfile(name, change, this);
+  }
+
+  async choose(change: (choice: Choice) => Choice): Promise<Choice> {
+    return usedIn(await (await import("./local-changes.ts")).changeChoice(change, this), this.options.workingFolder);
+  }
+
+  async claim(found: StoredProfile, options: ClaimOptions): Promise<Claim | undefined> {
+    return (await import("./local-claim.ts")).claimLogin(found as ReadProfile, options, this);
+  }
+
+  async removeAll(
+    but?: "sessions",
+    removeKey?: () => Promise<void>,
+  ): Promise<{ profiles: readonly string[]; hosts: readonly string[] }> {
+    return (await import("./local-changes.ts")).removeAll(but, removeKey, this);
+  }
+
+  async look(name: string, key: DataKey): Promise<ReadProfile> {
+    const folder = key.hiddenName(name);
+    const profileFile = join(folder, "profile");
+    for (let isSecond = false; ; isSecond = true) {
+      const before = fileMark(key.path(profileFile));
+      const bytes = key.bytes(profileFile);
+      if (bytes === undefined) return { name, profile: undefined, key, mark: "", bytes: [undefined, undefined] };
+      const { login, name: _, ...profile } = fromText<ProfileText>(key.open(profileFile, bytes));
+      const file = login === undefined ? undefined : join(folder, login);
+      const mark = `${before} ${file && fileMark(key.path(file))}`;
+      const loginBytes = file === undefined ? undefined : key.bytes(file);
+      // Between the two looks the login was ended or replaced: then the profile says so. If it does not, the file was lost.
+      if (file !== undefined && loginBytes === undefined && !isSecond) continue;
+      const session =
+        file === undefined || loginBytes === undefined
+          ? undefined
+          : await this.#inItsTime(fromText<Session>(key.open(file, loginBytes)));
+      return { name, profile: { ...profile, session }, key, mark, bytes: [bytes, loginBytes] };
+    }
+  }
+
+  choiceIn(key: DataKey | undefined): Choice {
+    const bytes = key?.bytes("choice");
+    if (key === undefined || bytes === undefined) return noChoice;
+    const { active, folders } = JSON.parse(key.open("choice", bytes)) as {
+      active: string;
+      folders?: Record<string, string>;
+    };
+    return { active, ...(folders && { folders: new Map(Object.entries(folders)) }) };
+  }
+
+  /** A session by this machine's clock, which differs from few servers'. */
+  async #inItsTime(session: Session): Promise<Session> {
+    const { machine } = this.options;
+    let hasOffsets: boolean;
+    try {
+      hasOffsets = fileMark(clocksFile(machine.folder(), machine.digest)) !== undefined;
+    } catch {
+      hasOffsets = false;
+    }
+    return hasOffsets ? (await import("./this-machine.ts")).inItsTime(session, machine) : session;
+  }
+}

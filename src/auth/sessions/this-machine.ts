@@ -1,0 +1,82 @@
+import { dirname, join } from "node:path";
+import { AuthError, hint, isAuthError, login } from "../../base/errors.ts";
+import { ensurePrivateFolder, removePrivateFile, replacePrivateFile } from "../../platform/private-file-changes.ts";
+import { readPrivateFile } from "../../platform/private-files.ts";
+import { clocksFile } from "../secure-storage/machine-key.ts";
+import type { ThisMachine } from "./local.ts";
+import type { Session } from "./session.ts";
+
+/*
+ * What a machine keeps to itself about logins that others may share, next to the secret of its key and never among the logins: how far
+ * its clock is from each server's, and how often it has refreshed each login.
+ *
+ * A login can be used without all of it. So where it cannot be read or written, this machine is as one that has not met the login yet.
+ */
+
+/** Offsets that differ by less are one: servers tell the time in whole seconds, and an answer takes a while. */
+const sameOffsetMs = 5_000;
+
+/** A session as it was stored, by this machine's clock. */
+export function inItsTime(session: Session, machine: ThisMachine): Session {
+  return { ...session, clockOffsetMs: offsetsOf(machine)[session.server.issuer] ?? 0 };
+}
+
+/** Takes note of a session that was just stored. */
+export function note({ id, refreshes, server: { issuer }, clockOffsetMs }: Session, machine: ThisMachine): void {
+  attempt(() => {
+    if (refreshes > 0) write(countFile(id, machine), String(refreshes));
+    const { [issuer]: known = 0, ...others } = offsetsOf(machine);
+    const offsets = { ...others, ...(clockOffsetMs !== 0 && { [issuer]: clockOffsetMs }) };
+    if (Math.abs(known - clockOffsetMs) > sameOffsetMs)
+      write(clocksFile(machine.folder(), machine.digest), JSON.stringify(offsets));
+  });
+}
+
+/** Forgets a login that has ended. */
+export function forget({ id }: Session, machine: ThisMachine): void {
+  attempt(() => removePrivateFile(countFile(id, machine)));
+}
+
+/**
+ * Refuses a session that is older than what this machine has stored: an old copy of the files was put back, from a backup or a snapshot.
+ * Its refresh token was spent since, and a server that sees it again ends the session for everybody (RFC 9700 §4.14.2).
+ *
+ * @throws {@link AuthError} `storage_damaged`
+ */
+export function refuseOlder({ id, refreshes }: Session, machine: ThisMachine): void {
+  const last = Number(attempt(() => readPrivateFile(countFile(id, machine))) ?? 0);
+  if (!(refreshes < last)) return;
+  throw new AuthError(
+    "storage_damaged",
+    `the session that is stored is older than the last one here (refresh ${refreshes} of ${last}): a copy of the files was put back`,
+    { hint: hint`Nothing was sent. Put the newer files back, or log in again: ${login(undefined, "--force")}` },
+  );
+}
+
+function offsetsOf(machine: ThisMachine): Readonly<Record<string, number>> {
+  const bytes = attempt(() => readPrivateFile(clocksFile(machine.folder(), machine.digest)));
+  try {
+    return bytes === undefined ? {} : (JSON.parse(bytes.toString()) as Record<string, number>);
+  } catch {
+    return {};
+  }
+}
+
+function countFile(id: string, machine: ThisMachine): string {
+  return join(machine.folder(), "refreshes", id);
+}
+
+/** Neither a lost number nor a lost offset costs more than it would have saved: nothing waits for the disk. */
+function write(path: string, text: string): void {
+  ensurePrivateFolder(dirname(path));
+  replacePrivateFile(path, text, { flush: false });
+}
+
+function attempt<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (isAuthError(error)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,319 @@
+import { AuthError, NotAuthenticatedError, ServiceError, hint, login } from "../../base/errors.ts";
+import type { Fetch } from "../../base/runtime-types.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { judgeRefreshFailure } from "../oauth/refresh.ts";
+import type { Profile, Session } from "../sessions/session.ts";
+import type { Claim, SessionStore } from "../sessions/store.ts";
+import type { AccessTokenOptions } from "./access-token.ts";
+import type { CurrentSession, FoundSession } from "./current-session.ts";
+import type { AuthEventStream } from "./events.ts";
+import { remainingMs } from "./freshness.ts";
+import { answerLimitMs, requestRefresh, retryBudgetMs } from "./refresh-request.ts";
+
+/** A caller whose token is good for longer than this does not wait for a holder, in milliseconds. */
+const comfortableMs = 10_000;
+/** How long a holder is waited for that is not seen to be at work, in milliseconds: it may be stopped, or on another machine. */
+const holderLimitMs = 15_000;
+/** Between two tries to store what the store has refused: the first wait and the longest, in milliseconds. */
+const [firstTryMs, slowestTryMs] = [100, 5_000];
+/** How long the end of the process waits for the store, in milliseconds. */
+const partingMs = 2_000;
+
+export interface RefresherOptions {
+  readonly store: SessionStore;
+  readonly current: CurrentSession;
+  readonly clock: Clock;
+  readonly fetch: Fetch;
+  /** From 0 to 1, for jitter. */
+  readonly random: () => number;
+  readonly events: AuthEventStream;
+}
+
+/** A refreshed session that the store has not taken yet, and the claim that keeps others from sending what is spent. */
+interface KeptSession extends FoundSession {
+  readonly claim: Claim;
+}
+
+/** Refreshes a session so that its refresh token is spent once, whatever other processes do and whatever fails. */
+export class Refresher {
+  readonly #options: RefresherOptions;
+  readonly #current: CurrentSession;
+  #kept: KeptSession | undefined;
+  #storing: Promise<Session | undefined> | undefined;
+  #isRefreshing = false;
+
+  constructor(options: RefresherOptions) {
+    this.#options = options;
+    this.#current = options.current;
+  }
+
+  /**
+   * A session that is enough for a caller, refreshed if need be. One call at a time.
+   *
+   * What is stored is claimed before its refresh token is sent, and the claim holds only if nothing else is stored by then: the process that
+   * had it before may have refreshed. It ends when the new session is stored. A process that got it earlier would send a spent refresh
+   * token, and the service would revoke the session (RFC 9700 §4.14.2).
+   *
+   * @throws as `TokenManager.getAccessToken`
+   */
+  async refresh(need: AccessTokenOptions): Promise<Session> {
+    // Nothing is stored in the background while its refresh token may be on the way.
+    await this.#storeKept().catch(() => undefined);
+    this.#isRefreshing = true;
+    try {
+      return await this.#refresh(need);
+    } finally {
+      this.#isRefreshing = false;
+    }
+  }
+
+  async #refresh(need: AccessTokenOptions): Promise<Session> {
+    const startedAt = this.#options.clock.monotonic();
+    for (let wasReplaced = false; ; ) {
+      const found = await this.look();
+      const { session } = found;
+      if (this.#current.isEnough(session, need)) return session;
+      let claim: Claim | undefined;
+      try {
+        claim = this.#kept?.claim ?? (await this.#claim(found, need, startedAt));
+      } catch (error) {
+        return this.#fallBack(session, need, error);
+      }
+      // Somebody has stored something: perhaps a token, which can be used without a claim.
+      if (claim === undefined) continue;
+      try {
+        const answer = await this.#request(session, claim, startedAt);
+        if ("next" in answer) {
+          const stored = await this.#store({ session: answer.next, stored: found.stored, claim });
+          if (stored === undefined) continue;
+          // Only now: its refresh token is the one that counts.
+          if (answer.tokens.expires_in === 0) throw expiredOnArrival(session);
+          return stored;
+        }
+        if (wasReplaced || !(await this.#isReplaced(session, answer.error)))
+          return await this.#giveUp(session, need, answer.error);
+        wasReplaced = true;
+      } finally {
+        // Kept while the store has a spent refresh token: another process would send it, and end the session.
+        if (this.#kept?.claim !== claim) await claim.release();
+      }
+    }
+  }
+
+  /** The newest session there is: in memory alone while the store refuses it. Fails as {@link CurrentSession.load}. */
+  async look(): Promise<FoundSession> {
+    return this.#kept ?? this.#current.load();
+  }
+
+  /** Ends the session of a token that the service has refused for good. Throws `session_ended` unless another token has taken its place. */
+  async end(accessToken: string): Promise<void> {
+    // A new login may have taken the place of what is kept.
+    if (!this.#isRefreshing) await this.#storeKept().catch(() => undefined);
+    const kept = this.#kept;
+    const session = kept?.session ?? (await this.#current.inUse()).profile?.session;
+    // Gone already: another request, or another process, was told the same and was faster.
+    if (session === undefined) throw this.#ended();
+    if (session.accessToken.reveal() !== accessToken) return;
+    try {
+      await this.#remove(session);
+    } finally {
+      await kept?.claim.release();
+    }
+  }
+
+  /**
+   * Stores what could not be stored before, if there is anything, and waits a little for a store that refuses it.
+   * @throws {@link AuthError} `storage_…`
+   */
+  async close(): Promise<void> {
+    const { clock } = this.#options;
+    const until = clock.monotonic() + partingMs;
+    for (let waitMs = firstTryMs; this.#kept !== undefined; waitMs *= 2) {
+      try {
+        await this.#storeKept();
+      } catch (error) {
+        if (error instanceof NotAuthenticatedError || clock.monotonic() + waitMs > until) throw error;
+        await clock.sleep(waitMs);
+      }
+    }
+  }
+
+  #claim({ session, stored }: FoundSession, need: AccessTokenOptions, startedAt: number): Promise<Claim | undefined> {
+    const { store, clock } = this.#options;
+    const isGood = need.rejected !== session.accessToken.reveal() && remainingMs(session, clock.now()) > comfortableMs;
+    const waited = clock.monotonic() - startedAt;
+    return store.claim(stored, {
+      timeoutMs: Math.max(0, (isGood ? retryBudgetMs : holderLimitMs) - waited),
+      whileAtWorkMs: Math.max(0, (isGood ? retryBudgetMs : answerLimitMs) - waited),
+    });
+  }
+
+  async #request(
+    session: Session,
+    claim: Claim,
+    startedAt: number,
+  ): Promise<Awaited<ReturnType<typeof requestRefresh>> | { readonly error: unknown }> {
+    const { clock, fetch, random, events } = this.#options;
+    if (session.refreshToken === undefined)
+      return { error: this.#ended(undefined, "the access token expired, and the service gave no refresh token") };
+    return requestRefresh(session, session.refreshToken, {
+      profile: this.#current.profile,
+      clock,
+      fetch,
+      random,
+      onWait: (awaited) => events.emit("waiting", awaited),
+      isHeld: () => claim.isHeld(),
+      waitedMs: clock.monotonic() - startedAt,
+    }).catch((error: unknown) => ({ error }));
+  }
+
+  /**
+   * Stores a refreshed session, or keeps it in memory, with the claim, and goes on trying. Undefined when a new login came first: its
+   * token may not be enough either.
+   */
+  async #store(next: KeptSession): Promise<Session | undefined> {
+    const isFirst = this.#kept === undefined;
+    this.#kept = next;
+    try {
+      return await this.#storeKept();
+    } catch (error) {
+      if (!(error instanceof AuthError) || error instanceof NotAuthenticatedError) throw error;
+      this.#options.events.emit("unsaved", { profile: this.#current.profile, error });
+      if (isFirst) void this.#keepTrying();
+      this.#current.hold(next.session);
+      return next.session;
+    }
+  }
+
+  /** In the background, so that neither a caller nor another process waits for the next one who asks here. */
+  async #keepTrying(): Promise<void> {
+    for (let waitMs = firstTryMs; this.#kept !== undefined; waitMs = Math.min(2 * waitMs, slowestTryMs)) {
+      await this.#options.clock.sleep(waitMs, { background: true });
+      // A logout meanwhile is no failure, and a caller is told of everything else.
+      if (!this.#isRefreshing) await this.#storeKept().catch(() => undefined);
+    }
+  }
+
+  /** Stores what is kept, once for all who want that. Undefined when there is nothing, or a new login came first. */
+  #storeKept(): Promise<Session | undefined> {
+    const kept = this.#kept;
+    if (kept === undefined) return Promise.resolve(undefined);
+    return (this.#storing ??= this.#replace(kept).finally(() => (this.#storing = undefined)));
+  }
+
+  /** Puts the new session in place of the old one, unless a logout or a new login came first: then that is what counts (S-003). */
+  async #replace({ session: next, claim }: KeptSession): Promise<Session | undefined> {
+    const stored = await claim.store(next);
+    this.#kept = undefined;
+    const { session } = this.#current.sessionIn(stored);
+    const isOurs = session.id === next.id && session.accessToken.equals(next.accessToken) && isSameToken(session, next);
+    this.#current.hold(isOurs ? next : session);
+    this.#current.announce(isOurs ? "refreshed" : "adopted", session);
+    return isOurs ? next : undefined;
+  }
+
+  /**
+   * Whether another holder has refreshed although this process had the claim: another machine that could not see it. What that one
+   * stored is the session then, and the whole thing begins again with that, once.
+   */
+  async #isReplaced(session: Session, error: unknown): Promise<boolean> {
+    const verdict = judgeRefreshFailure(error);
+    if (session.refreshToken === undefined || (verdict !== "dead" && verdict !== "replayed")) return false;
+    const { clock } = this.#options;
+    const waitMs =
+      verdict === "replayed" && error instanceof ServiceError ? Math.min(error.retryAfterMs ?? 0, retryBudgetMs) : 0;
+    for (const until = clock.monotonic() + waitMs; ; await clock.sleep(50)) {
+      const now = (await this.#current.load()).session;
+      // What is stored while this session is kept in memory is the one before it.
+      if (now.id !== session.id || (!isSameToken(now, session) && now.refreshes >= session.refreshes)) {
+        this.#kept = undefined;
+        return true;
+      }
+      if (clock.monotonic() >= until) return false;
+    }
+  }
+
+  async #giveUp(session: Session, need: AccessTokenOptions, error: unknown): Promise<Session> {
+    const verdict = judgeRefreshFailure(error);
+    if (session.refreshToken !== undefined && verdict === "dead") return this.#remove(session, error);
+    return this.#fallBack(
+      session,
+      need,
+      verdict === "replayed" ? refreshedElsewhere(this.#current.profile, error) : error,
+    );
+  }
+
+  /**
+   * Removes a session that expired or was revoked: the one place where that is done. Only if it is the one that is stored (S-002), or one that
+   * is spent, since what was refused has taken its place in memory.
+   */
+  async #remove(refused: Session, cause?: unknown): Promise<never> {
+    const { profile } = this.#current;
+    const isKept = this.#kept?.session === refused;
+    this.#current.forget();
+    this.#kept = undefined;
+    let isRemoved = false;
+    const withoutRefused = (stored: Profile | undefined): Profile | undefined => {
+      const session = stored?.session;
+      isRemoved = session?.id === refused.id && (isKept || isSameToken(session, refused));
+      return stored !== undefined && isRemoved ? { ...stored, session: undefined } : stored;
+    };
+    try {
+      const ends = Date.parse(refused.refreshTokenExpiresAt ?? "");
+      const reason = ends <= this.#options.clock.now() + refused.clockOffsetMs ? "expired" : "revoked";
+      await this.#options.store.change(profile, withoutRefused);
+      if (isRemoved) this.#options.events.emit("ended", { profile, reason });
+    } catch (error) {
+      // The service will refuse it again next time; what the user has to know now is that the session ended.
+      if (!(error instanceof AuthError)) throw error;
+    }
+    // Some errors say more than that it ended.
+    throw cause instanceof NotAuthenticatedError ? cause : this.#ended(cause);
+  }
+
+  /** A token that could not be refreshed and is still good is better than an error. */
+  #fallBack(session: Session, need: AccessTokenOptions, error: unknown): Session {
+    if (!(error instanceof AuthError)) throw error;
+    this.#options.events.emit("refused", { profile: this.#current.profile, error });
+    if (need.rejected === session.accessToken.reveal() || remainingMs(session, this.#options.clock.now()) <= 0)
+      throw error;
+    return session;
+  }
+
+  #ended(cause?: unknown, message: string = "Session expired or revoked"): NotAuthenticatedError {
+    return new NotAuthenticatedError(message, {
+      code: "session_ended",
+      hint: hint`Run: ${login(this.#current.profile)}`,
+      cause,
+    });
+  }
+}
+
+/** Whether two sessions are at the same point between two refreshes. */
+function isSameToken(a: Session, b: Session): boolean {
+  if (a.refreshToken === undefined || b.refreshToken === undefined) return a.accessToken.equals(b.accessToken);
+  return a.refreshToken.equals(b.refreshToken);
+}
+
+function expiredOnArrival({ server }: Session): ServiceError {
+  return new ServiceError(
+    "service_answer_invalid",
+    `"${server.token_endpoint}" sent an access token that has already expired ("expires_in")`,
+    {
+      status: 200,
+      hint: "The session was renewed and stored. If this happens every time, the service needs to be fixed",
+    },
+  );
+}
+
+function refreshedElsewhere(profile: string, cause: unknown): ServiceError {
+  return new ServiceError(
+    "service_unavailable",
+    "another program has just refreshed this session, and its result is not stored here",
+    {
+      status: 409,
+      hint: hint`Try again in a moment. If it happens every time, log in again: ${login(profile, "--force")}`,
+      cause,
+    },
+  );
+}
