@@ -4,6 +4,7 @@ import { keychainAccount } from "../auth/secure-storage/keychain.ts";
 import type { Profile, ProfileInUse } from "../auth/sessions/session.ts";
 import type { LoginEnvironment } from "../platform/browser-or-device.ts";
 import { examineConfiguration } from "./configuration.ts";
+import { examineDefences } from "./defences.ts";
 import type { Finding } from "./finding.ts";
 import { examineLocks } from "./locks.ts";
 import { examineKeychain, examineMachine } from "./machine.ts";
@@ -49,6 +50,7 @@ export async function examine(
     ...(await examineLocks(local.folder, repair)),
     await keychain,
     ...examineMachine(login, app),
+    examineDefences(),
   ];
   signal.throwIfAborted();
   return findings;

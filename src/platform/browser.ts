@@ -15,6 +15,8 @@ interface BrowserOptions {
   env: Environment;
   platform: NodeJS.Platform;
   clock: Clock;
+  /** Whether it does no harm that other users of this machine read the address in the browser's command line. */
+  mayBeRead: boolean;
 }
 
 // A launcher that fails says so at once; one that is still busy after this is a browser at work.
@@ -35,6 +37,10 @@ export async function openBrowser(address: string, options: BrowserOptions): Pro
       hint: hint`Check the address of the service: ${{ command: "auth doctor" }}`,
     });
   }
+  // Windows shows the command line of a process to its own user and to administrators, and macOS takes the address from the input.
+  const isShown = options.platform !== "win32" && options.platform !== "darwin";
+  if (isShown && !options.mayBeRead)
+    return { failed: "its command line would show the address to other users, whose connections look like yours here" };
   const failures: string[] = [];
   // `href`, not the text as given: the parser has percent-encoded quotes, spaces and everything that is not ASCII.
   for (const command of browserCommands(url.href, options.platform, options.env)) {
@@ -46,7 +52,7 @@ export async function openBrowser(address: string, options: BrowserOptions): Pro
 }
 
 async function launch(
-  { program, args }: BrowserCommand,
+  { program, args, input }: BrowserCommand,
   { env, platform, clock }: BrowserOptions,
 ): Promise<string | undefined> {
   const found = findProgram(program, env, platform);
@@ -55,8 +61,14 @@ async function launch(
   const ended = new Promise<string | undefined>((resolve) => {
     // Detached and without our streams: Ctrl-C here is not for the browser, nor is its output for this terminal.
     // Not in the working folder either, where a launcher that is a script might look for others.
-    const options = { env, cwd: dirname(found), detached: true, stdio: "ignore", windowsHide: true } as const;
-    const child = spawn(found, [...args], options);
+    const child = spawn(found, [...args], {
+      env,
+      cwd: dirname(found),
+      detached: true,
+      stdio: [input === undefined ? "ignore" : "pipe", "ignore", "ignore"],
+      windowsHide: true,
+    });
+    child.stdin?.on("error", () => undefined).end(input);
     child.unref();
     child.on("error", (error) => resolve(error.message));
     child.once("exit", (status, signal) => resolve(status === 0 ? undefined : `ended with ${status ?? signal}`));
@@ -67,10 +79,11 @@ async function launch(
   return typeof failure === "string" ? failure : undefined;
 }
 
-/** A program and its arguments, the address among them. Never a line for a shell. */
+/** A program and its arguments, the address among them or in its input. Never a line for a shell. */
 export interface BrowserCommand {
   program: string;
   args: readonly string[];
+  input?: string;
 }
 
 /** The commands to try, in order: the user's own `BROWSER`, then those of the platform. `address`: already checked (S-007). */
@@ -92,7 +105,8 @@ function systemBrowsers(address: string, platform: NodeJS.Platform, env: Environ
   const opened = (program: string, ...args: string[]): BrowserCommand => ({ program, args: [...args, address] });
   switch (platform) {
     case "darwin":
-      return [opened("open")];
+      // Not `open`, whose command line every user can read.
+      return [{ program: "/usr/bin/osascript", args: ["-"], input: `open location ${appleScriptText(address)}\n` }];
     case "win32": {
       // Windows' own, whatever is in PATH.
       const system = `${env["SystemRoot"] ?? "C:\\Windows"}\\System32`;
@@ -110,6 +124,10 @@ function systemBrowsers(address: string, platform: NodeJS.Platform, env: Environ
         : [...desktop, opened("wslview")];
     }
   }
+}
+
+function appleScriptText(text: string): string {
+  return `"${text.replace(/["\\]/g, "\\$&")}"`;
 }
 
 /** Encoded, the script meets no other parser than PowerShell's own, and for that one the address is quoted. */

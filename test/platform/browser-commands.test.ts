@@ -20,7 +20,6 @@ const table: [string, NodeJS.Platform, Record<string, string>, string[]][] = [
       `rundll32.exe | url.dll,FileProtocolHandler | ${address}`,
     ],
   ],
-  ["macOS", "darwin", {}, [`open | ${address}`]],
 ];
 for (const [name, platform, env, expected] of table) {
   test(`on ${name} the address is one argument of each launcher that the system has, the best first`, () => {
@@ -42,6 +41,16 @@ test("on Windows absolute paths are used, and PowerShell gets the address encode
   assert.match(encoded, /^[A-Za-z0-9+/=]+$/);
   assert.equal(Buffer.from(encoded, "base64").toString("utf16le"), "Start-Process 'https://login.example.com/it''s'");
   assert.deepEqual(rest, []);
+});
+
+test("S-009 on macOS no command line has the address, and AppleScript gets it quoted", () => {
+  assert.deepEqual(browserCommands('https://login.example.com/?a="\\', "darwin", {}), [
+    {
+      program: "/usr/bin/osascript",
+      args: ["-"],
+      input: 'open location "https://login.example.com/?a=\\"\\\\"\n',
+    },
+  ]);
 });
 
 const chosen: [string, NodeJS.Platform, string, string[]][] = [

@@ -43,6 +43,13 @@ for (const text of [
   });
 }
 
+test("S-009 where others must not read the address, no program is started with it in its command line", async (t) => {
+  const { open, folder, opened } = await desktop(t, { "my browser": "exit 0", "xdg-open": "exit 0" });
+  const outcome = await open(address, { BROWSER: join(folder, "my browser") }, false);
+  assert.match("failed" in outcome ? outcome.failed : "", /its command line would show the address to other users/);
+  assert.deepEqual(await opened(), []);
+});
+
 test("a launcher that is missing or fails is followed by the next", async (t) => {
   const { open, opened } = await desktop(t, { "xdg-open": "exit 3", wslview: "exit 0" });
   assert.deepEqual(await open(address), { launched: "wslview" });
@@ -90,7 +97,7 @@ async function desktop(
   clock: Clock = { ...systemClock, sleep: (_, options = {}) => systemClock.sleep(30_000, options) },
 ): Promise<{
   folder: string;
-  open: (text: string, env?: Record<string, string>) => Promise<BrowserOutcome>;
+  open: (text: string, env?: Record<string, string>, mayBeRead?: boolean) => Promise<BrowserOutcome>;
   opened: () => Promise<string[]>;
 }> {
   const folder = await mkdtemp(join(tmpdir(), "browser-"));
@@ -104,7 +111,8 @@ async function desktop(
   const opened = async (): Promise<string[]> => (await readFile(log, "utf8")).split("\n").filter((line) => line !== "");
   return {
     folder,
-    open: (text, env = {}) => openBrowser(text, { env: { PATH: folder, ...env }, platform: "linux", clock }),
+    open: (text, env = {}, mayBeRead = true) =>
+      openBrowser(text, { env: { PATH: folder, ...env }, platform: "linux", clock, mayBeRead }),
     opened,
   };
 }

@@ -52,3 +52,19 @@ function post(address: string, body: string): Promise<string> {
     sent.once("error", reject).end(body);
   });
 }
+
+/** Has another user open an address, without following where it leads. */
+export function visit(account: Account, url: string): Promise<{ status: number; location: string | undefined }> {
+  return account.run(
+    (address, require) =>
+      new Promise<{ status: number; location: string | undefined }>((resolve, reject) => {
+        const { get } = require("node:http") as typeof import("node:http");
+        const sent = get(address, { agent: false }, (response) => {
+          response.resume();
+          resolve({ status: response.statusCode ?? 0, location: response.headers.location });
+        });
+        sent.once("error", reject);
+      }),
+    url,
+  );
+}

@@ -10,10 +10,13 @@ test("S-017 each claim of the security model has an attack, and each attack a cl
 });
 
 let casting: Casting = {};
-// Root can be anybody. Everybody else is alone, as far as a test can tell.
+const ends: (() => void)[] = [];
 before(async () => {
-  if (process.geteuid?.() === 0) casting = { other: await startAccount({ uid: 65534, gid: 65534 }, after) };
+  // Root can be anybody. Everybody else is alone, as far as a test can tell.
+  if (process.geteuid?.() !== 0) return;
+  casting = { other: await startAccount({ uid: 65534, gid: 65534 }, (end) => void ends.push(end)) };
 });
+after(() => ends.forEach((end) => end()));
 
 for (const claim of claimNames()) {
   test(`S-017 ${claim} holds`, async (t) => {

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import type { UserName } from "../fake-saas/users.ts";
 import { startCommand, type CommandEnvironment, type CommandResult, type RunningCommand } from "../helpers/command.ts";
 import { runHere } from "../helpers/command-here.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
+import { until } from "../helpers/until.ts";
 import { accountAt, type Account } from "./account.ts";
 
 /**
@@ -28,7 +28,7 @@ export interface Stage extends Pick<TestContext, "after"> {
   /** A service, a folder of the user's, and the command, in this process. */
   scene(options?: Partial<FakeOptions>, more?: CommandEnvironment): Promise<Scene>;
   /** Starts `auth login` in this process, with a browser that only notes the address it is started with. */
-  login(env: CommandEnvironment, args?: readonly string[]): Login;
+  login(env: CommandEnvironment, args?: readonly string[]): Promise<Login>;
   /** Starts the command as a process of this runtime. */
   start(args: readonly string[], env: CommandEnvironment): RunningCommand;
   /** Another user of this machine. Undefined where there is no second account. */
@@ -39,8 +39,10 @@ export interface Stage extends Pick<TestContext, "after"> {
 
 /** A login that waits for its browser. */
 export interface Login {
-  /** What the browser was started with, as everybody reads it in the process list; or how the login ended without one. */
-  readonly opened: Promise<string | CommandResult>;
+  /** The address of the service, as the user's terminal shows it. */
+  readonly shown: string;
+  /** What the browser was started with, as everybody reads it in the process list; or what the command said why none was. */
+  readonly opened: { readonly address: string } | { readonly refused: string };
   readonly ended: Promise<CommandResult>;
 }
 
@@ -55,6 +57,9 @@ export interface Casting {
   readonly opened?: string | undefined;
 }
 
+/** Wine takes its time, and does not say how busy the machine is. */
+const limitMs = 30_000;
+
 export function stageFor(t: Pick<TestContext, "after">, { other, behindRoot, runtime, opened }: Casting): Stage {
   return {
     after: (end) => t.after(end),
@@ -62,16 +67,29 @@ export function stageFor(t: Pick<TestContext, "after">, { other, behindRoot, run
     behindRoot: behindRoot === undefined ? undefined : accountAt(behindRoot),
     scene: (options, more) => scene(t, options, more),
     start: (args, env) => startCommand(t, args, env, runtime === undefined ? {} : { runtime }),
-    login(env, args = []) {
+    async login(env, args = []) {
       const folder = opened ?? join(env["HOME"] ?? assert.fail("a scene has a home"), "opened");
       const browser = opened === undefined ? notingBrowser(folder) : undefined;
-      const before = namesIn(folder).length;
-      const ended = runHere(["auth", "login", ...args], { ...env, BROWSER: browser });
-      const found = until(() => namesIn(folder)[before], "the browser is started").then((name) =>
-        readFileSync(join(folder, name), "utf8"),
+      const before = notesIn(folder).length;
+      let said = "";
+      const hear = (stderr: string): void => void (said = stderr);
+      // Windows says by this name that somebody is at the screen.
+      const ended = runHere(["auth", "login", ...args], { ...env, BROWSER: browser, SESSIONNAME: "Console" }, {}, hear);
+      const result = ended.then(({ stderr }) => stderr);
+      const match = async (pattern: RegExp): Promise<string | undefined> =>
+        pattern.exec(await Promise.race([said, result]))?.[1];
+      const shown = await until("the address is shown", () => match(/\n {2}(http\S+)\n\nWaiting/), limitMs);
+      const found = await until(
+        "the browser is started, or not",
+        async () => {
+          const refused = await match(/^warning: (the browser could not be opened[^\n]*(?:\n[^\n:]*)*)/m);
+          return refused === undefined ? notesIn(folder)[before] : { refused };
+        },
+        limitMs,
       );
-      found.catch(() => undefined);
-      return { ended, opened: Promise.race([found, ended]) };
+      assert.ok(shown !== undefined && found !== undefined);
+      const start = typeof found === "object" ? found : { address: readFileSync(join(folder, found), "utf8") };
+      return { ended, shown, opened: start };
     },
   };
 }
@@ -82,17 +100,8 @@ export function assertLoggedIn({ code, stdout, stderr }: CommandResult, user: Us
   assert.ok(stdout.startsWith(`✓ Logged in as ${user}@example.com`), stdout);
 }
 
-/** Looks until there is something. */
-async function until<T>(look: () => T | undefined, what: string): Promise<T> {
-  for (const end = Date.now() + 20_000; Date.now() < end; await delay(20)) {
-    const found = look();
-    if (found !== undefined) return found;
-  }
-  throw new Error(`waited in vain: ${what}`);
-}
-
 /** The notes of a browser, in the order in which it was started. */
-function namesIn(folder: string): string[] {
+function notesIn(folder: string): string[] {
   mkdirSync(folder, { recursive: true });
   return readdirSync(folder)
     .filter((name) => name.startsWith("note-"))

@@ -147,7 +147,8 @@ function byBrowser(
     announce: (...addresses) => void ([url, redirectUri] = addresses),
     pasted: onAddress && ((accept, waiting) => onAddress({ url, redirectUri, timeoutMs, accept, signal: waiting })),
     open: opens
-      ? (address) => openBrowser(address, { env: app.env, platform: app.platform, clock: app.clock })
+      ? (address, mayBeRead) =>
+          openBrowser(address, { env: app.env, platform: app.platform, clock: app.clock, mayBeRead })
       : undefined,
     openFailed: (reason) => warn(`the browser could not be opened (${reason}). Open the address yourself`),
     store: async (received) => accountName(await store(received)),

@@ -33,7 +33,8 @@ export interface BrowserLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> 
   timeoutMs: number;
   /** Shows the user the address, and where it leads back to, before anything is opened and before the wait begins. */
   announce: (address: string, redirectUri: string) => void;
-  open?: ((address: string) => Promise<BrowserOutcome>) | undefined;
+  /** `mayBeRead`: whether it does no harm that other users read the address in a command line. */
+  open?: ((address: string, mayBeRead: boolean) => Promise<BrowserOutcome>) | undefined;
   /** Called when no browser could be started: a warning, since the address is on the screen. */
   openFailed: (reason: string) => void;
   /** Calls `take` with each line that the user pastes; what `take` throws is shown to the user, and the wait goes on. */
@@ -152,9 +153,11 @@ async function waitForResponse(
   late.catch(() => undefined);
   try {
     options.pasted?.(listener.accept, waiting);
-    // Another user of the machine can read what a browser is started with, but not this terminal (S-009).
+    // Another user of the machine can read what a browser is started with, but not this terminal (S-009). Where nobody says whose the
+    // connection is that then comes, that user could be the first.
     // A runtime that may not start programs says so at once.
-    const opening = async (): Promise<BrowserOutcome | undefined> => options.open?.(listener.startAddress(address));
+    const opening = async (): Promise<BrowserOutcome | undefined> =>
+      options.open?.(listener.startAddress(address), listener.tellsOwners);
     void opening().then(
       (outcome) => {
         if (outcome !== undefined && "failed" in outcome && !waiting.aborted) options.openFailed(outcome.failed);

@@ -15,7 +15,7 @@ export type CallbackOutcome =
   | { kind: "expired" };
 
 /** What a request to the callback port can be shown: an outcome, or that it played no part in one. */
-type CallbackPage = CallbackOutcome | { kind: "wrong-state" } | { kind: "already-used" } | { kind: "other-browser" };
+type CallbackPage = CallbackOutcome | { kind: "wrong-state" } | { kind: "already-used" } | { kind: "opened-before" };
 
 /** Who shows the page: the tool that logs in, and the host of the issuer. */
 export interface PageOwner {
@@ -164,14 +164,14 @@ function wording(
           "If you started more than one, use the window that was opened last.",
         ],
       };
-    case "other-browser":
+    case "opened-before":
       return {
-        status: 403,
+        status: 409,
         mark: "note",
-        title: "This login belongs to another browser",
+        title: "This address was opened before",
         lines: [
-          "The login was started in another browser or window of this machine, and only that one can complete it. It is still waiting.",
-          "Continue in that window, or press Ctrl-C in the terminal and log in again.",
+          "It leads to the login once, so that nobody else can use it.",
+          "Continue in the window that opened it first, or open the address that the terminal shows.",
         ],
       };
     case "already-used":

@@ -3,9 +3,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import { AuthError, hint, login } from "../../base/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
-import { isOtherUser } from "../../platform/peer-user.ts";
+import { connectionOwners, type ConnectionOwner, type Ends } from "../../platform/connection-owner.ts";
 import type { AuthorizationResponse, UnrelatedRedirect } from "../oauth/authorization-code.ts";
 import { browserStart } from "./browser-start.ts";
+import { receivedRequest } from "./callback-conditions.ts";
 import {
   type CallbackOutcome,
   callbackPage,
@@ -15,7 +16,7 @@ import {
   type RenderedPage,
 } from "./callback-page.ts";
 import { type RedirectHost, takeCallbackPort } from "./callback-port.ts";
-import { callbackRequest, pastedParameters, pasteRefused } from "./callback-request.ts";
+import { pastedParameters, pasteRefused } from "./pasted-address.ts";
 
 interface ListenOptions {
   /** Judges the query of a redirect: `authorizationResponse` with the state of this login. */
@@ -28,14 +29,16 @@ interface ListenOptions {
   port?: number | undefined;
   clock: Clock;
   owner: PageOwner;
-  /** Whether a connection comes from another user of this machine; by default as the system says. */
-  isForeign?: (socket: Socket) => boolean;
+  /** Whose a connection is; by default as the system says. */
+  ownerOf?: (socket: Ends) => Promise<ConnectionOwner>;
 }
 
 /** A port that waits for the redirect of one login. */
 export interface CallbackListener {
   /** For the authorization request and, unchanged, for the token request (RFC 6749 §4.1.3). */
   readonly redirectUri: string;
+  /** Whether the system says whose a connection is. */
+  readonly tellsOwners: boolean;
   /** The one-time address with which a browser is started here, see {@link browserStart}. */
   startAddress(address: string): string;
   /** The response to this login. Rejects with `interrupted` when the listener is closed before it arrives, with `access_denied` when two browsers took part. */
@@ -62,10 +65,11 @@ export interface CallbackListener {
 // and would end the wait for the browser that should see it.
 const wrongStatePath = "/not-this-login";
 const alreadyUsedPath = "/already-used";
-const otherBrowserPath = "/another-browser";
+const openedBeforePath = "/opened-before";
 
-// Enough for any browser, which opens six at most; silent connections beyond that are closed, the oldest first.
-const maxSilentConnections = 64;
+// Far more than a browser opens, which is six, and than another user can open while its request is on the way; silent connections beyond
+// that are closed, the oldest first. A limit for each peer would separate nobody: all of 127.0.0.0/8 is everybody's.
+const maxSilentConnections = 256;
 
 /**
  * Listens for the redirect of one login (RFC 8252 §7.3), on the loopback interface only. Nothing but a GET of the exact
@@ -74,14 +78,7 @@ const maxSilentConnections = 64;
  * @throws {@link AuthError} when no port can be taken, see {@link takeCallbackPort}
  */
 export async function listenForCallback(options: ListenOptions): Promise<CallbackListener> {
-  const {
-    judge,
-    clock,
-    owner,
-    path: redirectPath = "/callback",
-    redirectHost = "127.0.0.1",
-    isForeign = isOtherUser,
-  } = options;
+  const { judge, clock, owner, path: redirectPath = "/callback", redirectHost = "127.0.0.1" } = options;
   let settle: { resolve: (answer: AuthorizationResponse) => void; reject: (error: AuthError) => void } | undefined;
   const callback = new Promise<AuthorizationResponse>((resolve, reject) => (settle = { resolve, reject }));
   // Closing while nothing awaits it must not be an unhandled rejection.
@@ -101,35 +98,30 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
     settle?.resolve(answer);
   };
 
-  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-    if (isForeign(request.socket)) return send(response, refusal(403, "this port serves another user"));
-    const asked = callbackRequest(request, `${redirectHost}:${request.socket.localPort}`, redirectPath);
-    if (asked.kind === "refused") return send(response, refusal(asked.status, asked.why, asked.headers));
-    if (asked.kind === "page") return onPage(asked.path, request, response);
-    const answer = judge(asked.params);
-    if (answer.kind === "unrelated") return send(response, redirection(wrongStatePath));
-    if (!start.admits(request)) return send(response, redirection(otherBrowserPath));
+  const onRequest = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const received = await receivedRequest(request, (await listening).awaited);
+    if (received.kind === "refused") return send(response, refusal(received.status, received.why, received.headers));
+    if (received.kind === "page") return onPage(received.path, request, response);
+    if (received.kind === "unrelated") return send(response, redirection(wrongStatePath));
+    if (received.kind === "start") return onStart(received.owner, response);
     if (answered) return send(response, redirection(alreadyUsedPath));
     if (outcome !== undefined) return send(response, redirection(donePath));
     held = response;
     response.once("close", () => (held = undefined));
-    end(answer);
+    end(received.response);
   };
 
-  const onStart = (request: IncomingMessage, response: ServerResponse): void => {
-    const opened = start.open(request);
-    if (opened === "prefetch") return send(response, refusal(425, "not before somebody looks at it"));
-    if (opened !== "opened-twice") return send(response, redirection(startsAt, { "set-cookie": start.setCookie }));
+  const onStart = (owner: ConnectionOwner, response: ServerResponse): void => {
+    const opened = start.open(owner);
     // One of the two may be another user's, and nobody can say which.
-    if (!answered) settle?.reject(openedTwice());
-    send(response, redirection(alreadyUsedPath));
+    if (opened === "contested" && !answered) settle?.reject(openedTwice());
+    send(response, redirection(opened === "first" ? startsAt : openedBeforePath));
   };
 
   const onPage = (path: string, request: IncomingMessage, response: ServerResponse): void => {
-    if (path === start.path && startsAt !== "") return onStart(request, response);
-    if (path === otherBrowserPath) return send(response, callbackPage({ kind: "other-browser" }, owner));
     if (path === wrongStatePath) return send(response, callbackPage({ kind: "wrong-state" }, owner));
     if (path === alreadyUsedPath) return send(response, callbackPage({ kind: "already-used" }, owner));
+    if (path === openedBeforePath) return send(response, callbackPage({ kind: "opened-before" }, owner));
     // That a login has expired is no secret, and a late browser may be at any address.
     if (outcome === undefined || (path !== donePath && outcome.kind !== "expired"))
       return send(response, refusal(404, "nothing here"));
@@ -138,13 +130,24 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
     send(response, callbackPage(outcome, owner));
   };
 
-  const { servers, port } = await takeCallbackPort(() => boundedServer(onRequest), redirectHost, options.port);
-  const redirectUri = `http://${redirectHost}:${port}${redirectPath}`;
-  const start = browserStart(port);
+  const start = browserStart();
   let startsAt = "";
+  const listening = takeCallbackPort(
+    () => boundedServer((request, response) => void onRequest(request, response)),
+    redirectHost,
+    options.port,
+  ).then(({ servers, port }) => {
+    const authority = `${redirectHost}:${port}`;
+    const told = options.ownerOf ?? connectionOwners(port, clock);
+    const ownerOf = told ?? (async () => "unknown" as const);
+    const awaited = { authority, redirectPath, startPath: start.path, judge, ownerOf };
+    return { servers, awaited, authority, tellsOwners: told !== undefined };
+  });
+  const { servers, authority, tellsOwners } = await listening;
+  const redirectUri = `http://${authority}${redirectPath}`;
   const startAddress = (address: string): string => {
     startsAt = address;
-    return `http://${redirectHost}:${port}${start.path}`;
+    return `http://${authority}${start.path}`;
   };
 
   const close = (): Promise<void> => {
@@ -180,7 +183,7 @@ export async function listenForCallback(options: ListenOptions): Promise<Callbac
     end(answer);
   };
 
-  return { redirectUri, startAddress, callback, accept, finish, close };
+  return { redirectUri, tellsOwners, startAddress, callback, accept, finish, close };
 }
 
 function openedTwice(): AuthError {

@@ -16,6 +16,25 @@ export function securityClaims({ command }: Identity): readonly Claim[] {
         "other request is answered and ignored. (RFC 8252 section 8, RFC 9700 section 4.7)",
     },
     {
+      id: "callback-owner",
+      text:
+        "On Linux a request of another user completes nothing, whatever it knows; where root logs in, that is everybody but the user behind " +
+        "root. If the system does not say whose a connection is, no browser is started with a command line that others can read.",
+    },
+    {
+      id: "callback-load",
+      text:
+        "Requests that complete nothing do not hold up the listener. Number, size and time are limited, and what costs something is checked " +
+        "last and for many requests at once.",
+    },
+    {
+      id: "browser-once",
+      text:
+        "Other users can read what a browser is started with: an address of the callback port, without the state. It leads to the login once, " +
+        "ever. Where the system does not say whose a connection is, a second opening ends the login. The service's own address is shown in " +
+        "your terminal alone. No cookie is set, since every port of this host would get it.",
+    },
+    {
       id: "folder-profile",
       text:
         "A file in a folder can suggest a profile, but never decides whose token is used. What decides is your own choice " +
@@ -51,10 +70,6 @@ What is protected, and against whom:
   was set up for, if it verifies that cluster's certificate.
 - A folder that came from somebody else. Of the files that you name in it, a link out of the folder that it is in is neither read nor
   written through; only plain files are read, up to a limit.
-- Another user who reads the process list while a login waits. The browser is started with a one-time address on the callback port,
-  without the state. Once it has been opened, only that browser, which got a cookie, can complete the login; if another opens it too, the
-  login ends. On Linux, connections of other users are refused, and so are those that close before their owner is known. The
-  service's own address is shown in your terminal alone.
 - Another user of the machine. Files are 0600, in a folder that only you can change (0700 where this program has created it); mode
   and owner are checked on the open file at every read. A file that is a link, or that others can read, is not used; the same holds for
   every event that waits. Nothing is written in a place that others can replace: below a folder that everybody can write to (unless it is
@@ -91,8 +106,7 @@ What is not protected:
 - An access token that leaked is good until it expires, unless it is bound to a key (DPoP).
 - A session that was copied together with its key is a second holder of one refresh token. At a service that detects reuse, the first
   refresh by the second holder ends the session for both, which is how you notice.
-- Where the system does not say who owns a connection (macOS, Windows), or where root logs in (its callback port serves every user's
-  browser), another user who reads the process list and is quicker than your browser can log you in to their own account. "Logged in as"
-  names it.
+- On macOS with BROWSER set, another user who reads the process list and is quicker than your browser can log you in to their own account.
+  "Logged in as" names it. Without BROWSER, no command line has the address.
 - Another of your programs can deny you service: it can hold the lock, fill the disk or occupy ports.`;
 }

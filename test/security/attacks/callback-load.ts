@@ -1,0 +1,90 @@
+// Another user who makes the kernel's list of connections long, and then asks and asks at the address from the process list: each request
+// would have the whole list read.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { approve } from "../../fake-saas/user.ts";
+import { assertLoggedIn, type Attack } from "../stage.ts";
+
+const [pairs, requests] = [4_000, 100];
+
+export const attack: Attack = async (stage) => {
+  if (stage.other === undefined) return { skipped: "needs a second account" };
+  const { env } = await stage.scene();
+  await stage.other.run(openConnections, pairs);
+  stage.after(() => stage.other?.run(closeConnections, null));
+  const look = process.platform === "linux" ? cost(readTable) : undefined;
+  const { opened, shown, ended } = await stage.login(env);
+  // Where nobody says whose a connection is, the address from the process list would work, once: that is another claim.
+  const isTold = look !== undefined && "address" in opened;
+  const address = isTold ? opened.address : `${new URL(shown).searchParams.get("redirect_uri")}?code=c&state=wrong`;
+  const before = process.cpuUsage();
+  const statuses = await stage.other.run(askAtOnce, { address, requests });
+  const { user, system } = process.cpuUsage(before);
+  const spent = (user + system) / 1000;
+  if (isTold) {
+    // Those that were cut off before they were read are 0.
+    assert.deepEqual(
+      statuses.filter((status) => status !== 403 && status !== 0),
+      [],
+    );
+    assert.ok(spent < (requests / 4) * look, `${requests} requests took ${spent} ms, and one look takes ${look} ms`);
+  }
+  await approve(shown);
+  assertLoggedIn(await ended, "alice");
+  return "held";
+};
+
+/** Milliseconds of processor time, or undefined where there is no list. */
+function cost(work: () => boolean): number | undefined {
+  const before = process.cpuUsage();
+  for (let round = 0; round < 3; round += 1) if (!work()) return undefined;
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 3000;
+}
+
+function readTable(): boolean {
+  try {
+    return readFileSync("/proc/net/tcp", "latin1").length > 0;
+  } catch {
+    return false;
+  }
+}
+
+type Held = typeof globalThis & { held?: { destroy(): unknown }[] };
+
+async function openConnections(count: number, require: NodeJS.Require): Promise<number> {
+  const { connect, createServer } = require("node:net") as typeof import("node:net");
+  const held: { destroy(): unknown }[] = [];
+  const server = createServer((socket) => held.push(socket.on("error", () => undefined)));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", 4096, resolve));
+  const { port } = server.address() as { port: number };
+  const open = async (): Promise<void> => {
+    const socket = connect(port, "127.0.0.1").on("error", () => undefined);
+    await new Promise((resolve) => socket.once("connect", resolve).once("close", resolve));
+    held.push(socket);
+  };
+  for (let left = count; left > 0; left -= 500) await Promise.all(Array.from({ length: 500 }, open));
+  server.close();
+  (globalThis as Held).held = held;
+  return held.length;
+}
+
+function closeConnections(): void {
+  for (const socket of (globalThis as Held).held ?? []) (socket as import("node:net").Socket).resetAndDestroy();
+}
+
+function askAtOnce(
+  { address, requests: count }: { address: string; requests: number },
+  require: NodeJS.Require,
+): Promise<number[]> {
+  const { get } = require("node:http") as typeof import("node:http");
+  const ask = (): Promise<number> =>
+    new Promise((resolve) => {
+      const sent = get(address, { agent: false }, (response) => {
+        response.resume();
+        resolve(response.statusCode ?? 0);
+      });
+      sent.once("error", () => resolve(0));
+    });
+  return Promise.all(Array.from({ length: count }, ask));
+}

@@ -1,0 +1,31 @@
+// Another user who reads the process list while a login waits, opens the address of the browser before the browser does, and calls back
+// with a code of an account of their own.
+import assert from "node:assert/strict";
+import { approve } from "../../fake-saas/user.ts";
+import { visit } from "../account.ts";
+import { assertLoggedIn, type Attack, type Outcome } from "../stage.ts";
+
+export const attack: Attack = async (stage) => {
+  if (stage.other === undefined) return { skipped: "needs a second account" };
+  const { saas, env } = await stage.scene();
+  const { opened, shown, ended } = await stage.login(env);
+  let outcome: Outcome = "held";
+  let start = shown;
+  if ("refused" in opened) outcome = opened;
+  else if (process.platform !== "linux") outcome = { unavailable: "the system does not say whose a connection is" };
+  else {
+    // As if even what only the user's terminal shows had leaked.
+    const { callback = "" } = await approve(shown, { as: "bob", follow: false });
+    assert.equal((await visit(stage.other, opened.address)).status, 403);
+    assert.equal((await visit(stage.other, callback)).status, 403);
+    assert.equal(saas.count("/oauth/token"), 0);
+    start = opened.address;
+  }
+  // The browser is the user's, and root may run this: then it is the browser of the user behind root.
+  const user = stage.behindRoot;
+  if (user !== undefined) start = (await visit(user, start)).location ?? assert.fail("the browser is sent nowhere");
+  const { callback = "" } = await approve(start, { follow: false });
+  await (user === undefined ? fetch(callback) : visit(user, callback));
+  assertLoggedIn(await ended, "alice");
+  return outcome;
+};
