@@ -7,7 +7,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { createApp } from "../../src/app/app.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { parseName } from "../../src/platform/process-lock/holder.ts";
-import { acquireProcessLock } from "../../src/platform/process-lock/process-lock.ts";
+import { acquireProcessLock, removeDeadLock } from "../../src/platform/process-lock/process-lock.ts";
 import { startCommand, type RunningCommand } from "../helpers/command.ts";
 import { numbersFrom } from "../simulation/random.ts";
 import { filesUnder, scene, type Scene } from "../helpers/scene.ts";
@@ -145,6 +145,11 @@ async function play(
     const { reuses } = saas.counters;
     await createApp({ env }).tokens().refresh();
     assert.equal(saas.counters.reuses, reuses);
+    // As "auth doctor --repair" does, for what died in the very step of taking a lock.
+    for (const path of readdirSync(config, { recursive: true, encoding: "utf8" })) {
+      const [lock] = /^.*\.lock(?=\.)/.exec(path) ?? [];
+      if (lock !== undefined) await removeDeadLock(join(config, lock));
+    }
     const left = [...filesUnder(config).keys()].map((path) => path.replaceAll(/[0-9a-f]{8,}/g, "*")).sort();
     assert.deepEqual(left, ["keys", "sessions/*/*/*", "sessions/*/*/profile"], "what the killed ones left is gone");
   }

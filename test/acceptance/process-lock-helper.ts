@@ -1,5 +1,5 @@
 /** A process that uses the lock, told what to do on its command line: see the calls in process-lock.test.ts. */
-import { closeSync, existsSync, linkSync, openSync, unlinkSync } from "node:fs";
+import { closeSync, existsSync, linkSync, openSync, unlinkSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { basename } from "node:path";
 import { systemClock } from "../../src/platform/clock.ts";
@@ -76,7 +76,9 @@ switch (task) {
         unlinkSync(file);
         if (Math.random() < 0.8) {
           serial += 1;
-          linkSync(extra, `${path}/${(process.pid * 2 ** 20 + serial).toString(16).padStart(16, "0")}${name}`);
+          const id = (process.pid * 2 ** 20 + serial).toString(16).padStart(16, "0");
+          writeFileSync(`${path}/${id}${name}`, "");
+          linkSync(`${extra}.socket`, `${path}.${id}.${name.split(".")[4]}`);
         }
         lock.release();
       }

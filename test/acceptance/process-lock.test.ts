@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -166,7 +166,11 @@ test("a waiter leaves nothing next to the lock, so a killed one does neither", l
   assert.equal(await waiter.line(), "waits");
   waiter.child.kill("SIGKILL");
   await waiter.ended;
-  assert.deepEqual(readdirSync(at), ["lock"]);
+  assert.deepEqual(
+    readdirSync(at).filter((name) => !/^lock\.[0-9a-f]{16}\.[0-9a-f]+$/.test(name)),
+    ["lock"],
+    "but for the holder's socket",
+  );
   lock.release();
   assert.deepEqual(readdirSync(at), []);
 });
@@ -190,11 +194,14 @@ test("every spelling of the folder leads to the same lock", async () => {
   lock.release();
 });
 
-/** The entry of a process that held the lock and has ended since. */
+/** The entry, and next to it the socket, of a process that held the lock and has ended since. */
 async function deadEntry(path: string): Promise<string> {
   await helper(["exit", path]).ended;
   const [name = ""] = readdirSync(path);
   const kept = join(`${path}s`, name);
   renameSync(path, `${path}s`);
+  const socket =
+    readdirSync(dirname(path)).find((file) => file.startsWith("lock.")) ?? assert.fail("there is no socket");
+  renameSync(join(dirname(path), socket), `${kept}.socket`);
   return kept;
 }

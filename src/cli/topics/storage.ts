@@ -46,7 +46,7 @@ take the login out of the profile, and nobody reads what a late refresh stores. 
 connection lives. If the disk does not take the answer, the process keeps it and its lock, and tries again every few seconds.
 
 A lock is a directory with one entry in it, whose name says who holds it: taken by one rename, released by one unlink, and taken from a dead
-holder by the same unlink. On Linux the entry is a socket, and a holder is dead when the kernel refuses a connection to it, in whatever
+holder by the same unlink. On Linux a holder has a socket next to it, and is dead when the kernel refuses a connection, in whatever
 container it ran; a stopped process keeps its lock. On macOS and Windows the kernel holds a second lock on a file. A holder that cannot be
 judged, such as one on another machine, renames its entry every 3 seconds. It is presumed dead after 27 seconds without that. No clock
 of another machine counts. So Linux, macOS and Windows can share one directory.

@@ -21,7 +21,6 @@
  * A process that ends while it holds the lock, however it ends, leaves it to be taken over. A child process inherits nothing.
  */
 import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
-import type { Server } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { AuthError, systemErrorCode, hint } from "../../base/errors.ts";
 import { systemClock, type Clock } from "../clock.ts";
@@ -38,8 +37,9 @@ import {
   type Judge,
   type LockHolder,
   type ProcessLock,
+  type Verdict,
 } from "./holder.ts";
-import { lifeSocketPath, listen, placeOfLifeSocket } from "./life-socket.ts";
+import { connectTo, lifeSocketPath, listen, placeOfLifeSocket, type LifeSocket } from "./life-socket.ts";
 
 export function contendForDirectory(path: string, clock: Clock, judge: Judge): Contender {
   const watch = new Watch();
@@ -54,10 +54,7 @@ export function contendForDirectory(path: string, clock: Clock, judge: Judge): C
     try {
       candidate = makeCandidate(path);
       const lock = candidate && take(path, candidate);
-      if (lock !== undefined) {
-        sweep(path); // As long as some prepare for long.
-        return lock;
-      }
+      if (lock !== undefined) return lock;
     } catch (error) {
       failure = error;
     }
@@ -70,12 +67,13 @@ export function contendForDirectory(path: string, clock: Clock, judge: Judge): C
   return {
     attempt,
     async takeOver() {
+      let verdict: Verdict | undefined;
       try {
         const holder = readHolder(path);
-        const verdict = holder && (await judge.judge(path, holder));
+        verdict = holder && (await judge.judge(path, holder));
         if (holder !== undefined && verdict === "unknown" && !watch.isSilent(holder, clock.monotonic()))
           return undefined;
-        watch.forget();
+        watch.forget(clock.monotonic());
         if (verdict === "alive" || (holder !== undefined && !evict(path, holder))) return undefined;
       } catch (error) {
         if (error instanceof AuthError) throw error;
@@ -83,9 +81,11 @@ export function contendForDirectory(path: string, clock: Clock, judge: Judge): C
         return undefined;
       }
       mayBeFree = true;
-      return attempt();
+      const lock = attempt();
+      if (verdict !== undefined) await sweep(path).catch(() => undefined);
+      return lock;
     },
-    isUndecided: () => watch.isUndecided(),
+    isUndecided: (since) => watch.isUndecided(since),
     failure: () => failure,
     withdraw: () => judge.end(),
   };
@@ -108,7 +108,7 @@ export async function removeDead(path: string, judge: Judge): Promise<boolean> {
   const holder = readHolder(path);
   const isDead = holder !== undefined && (await judge.judge(path, holder)) === "dead" && evict(path, holder);
   judge.end();
-  if (!isDead) sweep(path);
+  await sweep(path);
   return isDead;
 }
 
@@ -116,7 +116,7 @@ export async function removeDead(path: string, judge: Judge): Promise<boolean> {
 interface Candidate {
   readonly directory: string;
   readonly name: EntryName;
-  readonly socket: Server | undefined;
+  readonly socket: LifeSocket | undefined;
   discard(): void;
 }
 
@@ -125,19 +125,20 @@ function makeCandidate(path: string): Candidate | undefined {
   const place = placeOfLifeSocket(dirname(path));
   let name = newName(place?.device);
   const directory = `${path}.${name.id}`;
-  mkdirSync(directory, { mode: 0o700 });
-  const socket = place && listen(lifeSocketPath(place, directory, name));
+  const socket = place && listen(lifeSocketPath(place, path, name.id));
   if (socket === undefined) name = withoutSocket(name);
   const discard = (): void => {
     remove(directory, name.name);
     socket?.close();
   };
+  let isMade = false;
   try {
-    // The socket may be the entry.
-    if (!exists(join(directory, name.name))) closeSync(openSync(join(directory, name.name), "wx", 0o600));
+    mkdirSync(directory, { mode: 0o700 });
+    isMade = true;
+    closeSync(openSync(join(directory, name.name), "wx", 0o600));
   } catch (error) {
     discard();
-    if (systemErrorCode(error) !== "ENOENT") throw error;
+    if (!isMade || systemErrorCode(error) !== "ENOENT") throw error;
     return undefined;
   }
   return { directory, name, socket, discard };
@@ -159,7 +160,7 @@ function take(path: string, { directory, name, socket }: Candidate): ProcessLock
   throw code === "ENOTDIR" ? notALock(path) : failure;
 }
 
-function hold(path: string, name: EntryName, socket: Server | undefined): ProcessLock {
+function hold(path: string, name: EntryName, socket: LifeSocket | undefined): ProcessLock {
   const end = new AbortController();
   const held = (): boolean => {
     if (end.signal.aborted) return false;
@@ -202,20 +203,30 @@ function evict(path: string, holder: EntryName): boolean {
     return false;
   }
   const place = placeOfLifeSocket(dirname(path));
-  if (place?.isFolder === false) quietly(() => unlinkSync(lifeSocketPath(place, path, holder)));
+  if (place !== undefined) quietly(() => unlinkSync(lifeSocketPath(place, path, holder.id)));
   remove(path);
-  sweep(path);
   return true;
 }
 
-/** Removes the directories of contenders that were killed just before they took the lock. One that lives makes another. */
-function sweep(path: string): void {
-  const prefix = `${basename(path)}.`;
+/**
+ * Removes what processes left that were killed while they took or released the lock: sockets that are proved to be nobody's, and
+ * directories, also those of living contenders, which make others.
+ */
+async function sweep(path: string): Promise<void> {
+  const place = placeOfLifeSocket(dirname(path));
   for (const file of list(dirname(path))) {
-    if (!file.startsWith(prefix) || !/^[0-9a-f]{16}$/.test(file.slice(prefix.length))) continue;
-    const directory = join(dirname(path), file);
-    for (const name of list(directory)) remove(directory, name);
-    remove(directory);
+    const [, id, device] = /^\.([0-9a-f]{16})(?:\.([0-9a-f]+)~?)?$/.exec(file.slice(basename(path).length)) ?? [];
+    if (id === undefined || !file.startsWith(basename(path))) continue;
+    const left = join(dirname(path), file);
+    if (device === undefined) {
+      for (const name of list(left)) remove(left, name);
+      remove(left);
+    } else if (place?.isFolder === true && place.device === device) {
+      const connection = await connectTo(left);
+      if (connection !== "refused") connection?.close();
+      // In this order: what is dead does not take the lock after it was looked for there, where its socket is the proof.
+      else if (readHolder(path)?.id !== id) quietly(() => unlinkSync(left));
+    }
   }
 }
 

@@ -2,7 +2,7 @@
  * Who holds a lock, and when that process is dead. No clock of another machine is asked, no process id judged, and no age. There are
  * three proofs:
  *
- * 1. On Linux, a socket. Every holder listens on one for as long as it lives (life-socket.ts). The kernel answers for the process:
+ * 1. On Linux, a socket. Every holder listens on one next to the lock for as long as it lives (life-socket.ts). The kernel answers for the process:
  *    it accepts a connection for one that is stopped, busy or a zombie with threads left, and refuses it as soon as the last thread
  *    has ended or the worker that listened, whatever pid, mount, network or user namespace it lived in. But a kernel also refuses a
  *    socket that another kernel listens on (NFS, sshfs, 9p), and one that its own process reaches through another mount (an overlay
@@ -58,8 +58,8 @@ export interface Contender {
   attempt(): ProcessLock | undefined;
   /** Looks at the holder, and takes the lock if it is dead. */
   takeOver(): Promise<ProcessLock | undefined>;
-  /** Whether nothing is known yet about the holder that was seen last, neither a proof of death nor a sign of life. */
-  isUndecided(): boolean;
+  /** Whether there is a holder that cannot be judged and has shown no sign of life since then. `since`: of the clock, monotonic. */
+  isUndecided(since: number): boolean;
   /** What the file system said instead of an answer when last asked; a network file system may say otherwise the next time. */
   failure(): unknown;
   /** Stops wanting it, or having wanted it. Never throws. */
@@ -147,7 +147,7 @@ export function judgeBySocket(): Judge {
       end();
       const place = placeOfLifeSocket(dirname(path));
       if (place === undefined || them.place !== place.device) return "unknown";
-      const connection = await connectTo(lifeSocketPath(place, path, them));
+      const connection = await connectTo(lifeSocketPath(place, path, them.id));
       if (connection === "refused") return "dead";
       if (connection === undefined) return "unknown";
       kept = { id: them.id, connection };
@@ -177,32 +177,32 @@ const silentMs = 27_000;
 /** The most that counts of the time between two looks, in milliseconds. Within it a holder that lives may not have been able to show a sign. */
 const longestLookMs = 2_000;
 
-/** Watches holders that cannot be judged. */
+/** Watches holders that cannot be judged. Its clock is monotonic, in milliseconds. */
 export class Watch {
   #seen: EntryName | undefined;
   #silentMs = 0;
   #lookedAt = 0;
-  #isUndecided = false;
+  #changedAt = Number.NEGATIVE_INFINITY;
 
-  /** Whether the holder has been silent for too long. `now`: of a monotonic clock, in milliseconds. */
+  /** Whether the holder has been silent for too long. */
   isSilent(them: EntryName, now: number): boolean {
     const isSame = this.#seen?.name === them.name;
-    this.#isUndecided = isSame ? this.#isUndecided : this.#seen?.id !== them.id;
+    if (this.#seen !== undefined && !isSame) this.#changedAt = now;
     this.#silentMs = isSame ? this.#silentMs + Math.min(now - this.#lookedAt, longestLookMs) : 0;
     this.#seen = them;
     this.#lookedAt = now;
     return this.#silentMs >= silentMs;
   }
 
-  /** Whether it has shown no sign since it was first looked at. */
-  isUndecided(): boolean {
-    return this.#isUndecided;
+  /** Whether it has shown no sign since then. */
+  isUndecided(since: number): boolean {
+    return this.#seen !== undefined && this.#changedAt < since;
   }
 
   /** Forgets it: it has been judged, or is gone. */
-  forget(): void {
+  forget(now: number): void {
     this.#seen = undefined;
-    this.#isUndecided = false;
+    this.#changedAt = now;
   }
 }
 

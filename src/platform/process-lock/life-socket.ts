@@ -2,11 +2,12 @@
  * The socket that proves a holder alive on its own kernel: see holder.ts for what its answer proves. Node offers no lock of the
  * kernel on Linux, and a socket is what else a kernel takes from a process at its end, and at no other time.
  *
- * It is the entry of the lock itself, or, where the folder is not on a local file system, a file in the memory of this machine: there
- * the processes of one mount namespace meet. Nobody else can know its name before it is there, nor remove it there (sticky).
+ * It is next to the lock, or, where the folder is not on a local file system, in the memory of this machine: there the processes of one
+ * mount namespace meet. Nobody else can know its name before it is there, nor remove it there (sticky). It is not the entry of
+ * the lock, since a Windows that sees the folder cannot remove a socket.
  */
-import { closeSync, constants, openSync, statfsSync, statSync } from "node:fs";
-import { connect, createServer, type Server } from "node:net";
+import { closeSync, constants, openSync, renameSync, statfsSync, statSync, unlinkSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { systemErrorCode } from "../../base/errors.ts";
 
@@ -45,17 +46,19 @@ export function placeOfLifeSocket(folder: string): SocketPlace | undefined {
   return undefined;
 }
 
-/** The path of the socket of the holder of a lock. `directory`: that of the lock, with the entry in it. */
-export function lifeSocketPath(
-  place: SocketPlace,
-  directory: string,
-  { name, id }: { name: string; id: string },
-): string {
-  return place.isFolder ? join(directory, name) : join(memory, `lock.${id}`);
+/** The path of the socket of a holder of the lock at `path`. */
+export function lifeSocketPath(place: SocketPlace, path: string, id: string): string {
+  return place.isFolder ? `${path}.${id}.${place.device}` : join(memory, `${id}.${place.device}`);
 }
 
-/** Listens until it is closed, for as long as this thread lives, and does not keep the process alive; undefined where that is not possible. */
-export function listen(path: string): Server | undefined {
+/** A socket at which this thread listens until it ends or closes it. */
+export interface LifeSocket {
+  /** And removes it. */
+  close(): void;
+}
+
+/** Listens at `path`, without keeping the process alive; undefined where that is not possible. */
+export function listen(path: string): LifeSocket | undefined {
   // Read to its end, or it would stay open when the other side has left.
   const server = createServer((socket) =>
     socket
@@ -66,15 +69,27 @@ export function listen(path: string): Server | undefined {
   server.on("error", () => undefined);
   let short: ShortPath | undefined;
   try {
-    short = shortened(path);
+    short = shortened(`${path}~`);
     // `exclusive`: or in a worker of node:cluster another process would listen. The length of the queue is as much as Linux allows.
     server.listen({ path: short.path, exclusive: true, backlog: 4096 });
+    if (!server.listening) return undefined;
+    // A process that ends, or a thread, may remove what it has bound. The proof that it has ended must stay.
+    renameSync(`${path}~`, path);
   } catch {
+    server.close();
     return undefined;
   } finally {
     short?.close();
   }
-  return server.listening ? server.unref() : undefined;
+  server.unref();
+  return {
+    close() {
+      server.close();
+      try {
+        unlinkSync(path);
+      } catch {}
+    },
+  };
 }
 
 /** A connection to a process that listens. */

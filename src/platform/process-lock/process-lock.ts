@@ -14,8 +14,8 @@ import { contendForFile, exclusiveOpenFlag, judgeByFile } from "./open-file.ts";
 export interface LockOptions {
   clock: Clock;
   /**
-   * How long to wait at most, in milliseconds; 0 for one try. Otherwise the wait goes on for as long as the holder has neither shown a
-   * sign of life nor been silent for long enough, 30 s at most: or each of many short waits would end before it is known to be dead.
+   * How long to wait, in milliseconds; 0 for one try. A wait for a holder that cannot be judged ends with the first sign of life after
+   * that, or with its death, 30 s later at most: or each of many short waits would end before a dead one is known to be dead.
    */
   timeoutMs: number;
   /** Ends the wait; the promise then rejects with its reason. */
@@ -77,8 +77,8 @@ async function wait(
   const startedAt = clock.monotonic();
   let lookAt = startedAt;
   let isTold = onWait === undefined;
-  const isOver = (): boolean =>
-    clock.monotonic() - startedAt >= timeoutMs && !(timeoutMs > 0 && contender.isUndecided());
+  const end = startedAt + timeoutMs;
+  const isOver = (): boolean => clock.monotonic() >= end && !(timeoutMs > 0 && contender.isUndecided(end));
   for (;;) {
     let lock: ProcessLock | undefined;
     try {

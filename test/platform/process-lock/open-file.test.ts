@@ -76,7 +76,7 @@ for (const [platform, code] of [
     const contend = (): Contender => contendForFile(path, systemClock, flag, open);
     const first = contend().attempt();
     assert.equal(first?.held(), true);
-    assert.deepEqual(readdirSync(join(path, "..")).sort(), ["lock", "lockfile"]);
+    assert.ok(["lock", "lockfile"].every((name) => readdirSync(join(path, "..")).includes(name)));
     const waiting = contend();
     assert.equal(waiting.attempt(), undefined);
     assert.equal(await waiting.takeOver(), undefined);
@@ -103,10 +103,10 @@ for (const [platform, code] of [
     const contender = contendForFile(path, { ...systemClock, monotonic: () => now }, flag, open);
     assert.equal(contender.attempt(), undefined);
     assert.equal(await contender.takeOver(), undefined);
-    assert.equal(contender.isUndecided(), true);
+    assert.equal(contender.isUndecided(0), true);
     const behind = contendForFile(path, systemClock, flag, open);
     assert.equal(behind.attempt() ?? (await behind.takeOver()), undefined);
-    assert.equal(behind.isUndecided(), false, "one process of a machine watches");
+    assert.equal(behind.isUndecided(0), false, "one process of a machine watches");
     for (now = 2_000; now <= 26_000; now += 2_000) assert.equal(await contender.takeOver(), undefined);
     renameSync(entry, (entry = entry.replace(".0.1.", ".1.1.")));
     for (; now <= 54_000; now += 2_000) assert.equal(await contender.takeOver(), undefined);
