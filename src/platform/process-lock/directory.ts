@@ -20,7 +20,18 @@
  *
  * A process that ends while it holds the lock, however it ends, leaves it to be taken over. A child process inherits nothing.
  */
-import { closeSync, lstatSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  unlinkSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { AuthError, systemErrorCode, hint } from "../../base/errors.ts";
 import { systemClock, type Clock } from "../clock.ts";
@@ -44,6 +55,7 @@ import { connectTo, lifeSocketPath, listen, placeOfLifeSocket, type LifeSocket }
 export function contendForDirectory(path: string, clock: Clock, judge: Judge): Contender {
   const watch = new Watch();
   let mayBeFree = true;
+  let holder: SeenHolder | undefined;
   let failure: unknown;
 
   const attempt = (): ProcessLock | undefined => {
@@ -69,12 +81,12 @@ export function contendForDirectory(path: string, clock: Clock, judge: Judge): C
     async takeOver() {
       let verdict: Verdict | undefined;
       try {
-        const holder = readHolder(path);
-        verdict = holder && (await judge.judge(path, holder));
-        if (holder !== undefined && verdict === "unknown" && !watch.isSilent(holder, clock.monotonic()))
+        holder = (holder && follow(path, holder.name)) ?? readHolder(path);
+        verdict = holder && (await judge.judge(path, holder.name));
+        if (holder !== undefined && verdict === "unknown" && !watch.isSilent(holder.sign, clock.monotonic()))
           return undefined;
         watch.forget(clock.monotonic());
-        if (verdict === "alive" || (holder !== undefined && !evict(path, holder))) return undefined;
+        if (verdict === "alive" || (holder !== undefined && !evict(path, holder.name))) return undefined;
       } catch (error) {
         if (error instanceof AuthError) throw error;
         failure = error;
@@ -95,18 +107,18 @@ export function contendForDirectory(path: string, clock: Clock, judge: Judge): C
 export async function inspectDirectory(path: string, judge: Judge): Promise<LockHolder | undefined> {
   const holder = readHolder(path);
   if (holder === undefined) return undefined;
-  const verdict = await judge.judge(path, holder);
+  const verdict = await judge.judge(path, holder.name);
   judge.end();
   const since = lstatSync(path, { throwIfNoEntry: false })?.mtime.toISOString();
   if (since === undefined) return undefined;
-  const { pid, host } = holder;
-  return { pid, host, since, state: verdict === "alive" ? activityOf(holder) : verdict };
+  const { pid, host } = holder.name;
+  return { pid, host, since, state: verdict === "alive" ? activityOf(holder.name) : verdict };
 }
 
 /** Removes the lock if its holder is proved dead, and what {@link sweep} removes: whether it was the holder's. */
 export async function removeDead(path: string, judge: Judge): Promise<boolean> {
   const holder = readHolder(path);
-  const isDead = holder !== undefined && (await judge.judge(path, holder)) === "dead" && evict(path, holder);
+  const isDead = holder !== undefined && (await judge.judge(path, holder.name)) === "dead" && evict(path, holder.name);
   judge.end();
   await sweep(path);
   return isDead;
@@ -225,7 +237,7 @@ async function sweep(path: string): Promise<void> {
       const connection = await connectTo(left);
       if (connection !== "refused") connection?.close();
       // In this order: what is dead does not take the lock after it was looked for there, where its socket is the proof.
-      else if (readHolder(path)?.id !== id) quietly(() => unlinkSync(left));
+      else if (readHolder(path)?.name.id !== id) quietly(() => unlinkSync(left));
     }
   }
 }
@@ -248,13 +260,42 @@ function isHeld(path: string): boolean {
   }
 }
 
-function readHolder(path: string): EntryName | undefined {
+interface SeenHolder {
+  readonly name: EntryName;
+  /** What differs after each sign of life. */
+  readonly sign: string;
+}
+
+function readHolder(path: string): SeenHolder | undefined {
   const names = list(path);
-  for (const name of names) {
-    const holder = parseName(name);
-    if (holder !== undefined) return holder;
+  for (const entry of names) {
+    const name = parseName(entry);
+    if (name !== undefined) return follow(path, name) ?? { name, sign: name.name };
   }
   if (names.length > 0) throw notALock(path);
+  return undefined;
+}
+
+/**
+ * Looks for the holder under the name that it had, and under those that its next signs of life gave it. A listing would do where the
+ * file system is of this machine. A client of a network file system remembers one for 20 s (sshfs) or 60 (NFS), and asks its server
+ * when a file is opened: for the name (sshfs, SMB, NFS 4), or for the attributes (NFS 3), of which a rename changes the ctime.
+ */
+function follow(path: string, name: EntryName): SeenHolder | undefined {
+  for (let steps = 0; steps < 8; steps += 1, name = nextName(name)) {
+    let fd: number;
+    try {
+      fd = openSync(join(path, name.name), constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+    } catch (error) {
+      if (systemErrorCode(error) === "ENOENT") continue;
+      throw error;
+    }
+    try {
+      return { name, sign: `${name.name} ${fstatSync(fd).ctimeMs}` };
+    } finally {
+      closeSync(fd);
+    }
+  }
   return undefined;
 }
 

@@ -17,8 +17,8 @@
  *    has no socket, is presumed dead when its entry has kept its name for 27 seconds, in which it was looked at all the time: time in
  *    which the waiter was stopped or asleep, or the file server away, does not count. The clock is the waiter's own and monotonic.
  *    Then the entry is removed by the very name that was watched. A holder that comes back in that moment either renames it first,
- *    and the removal fails, or it finds that it lost the lock. A listing that a network file system remembered makes the removal
- *    fail too, for the name in it is no longer there. So nothing depends on how fresh a listing is.
+ *    and the removal fails, or it finds that it lost the lock. What a client of a network file system remembers makes the removal fail
+ *    too, for that name is no longer there: a living holder's lock is safe however stale the view of it is.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
@@ -179,17 +179,17 @@ const longestLookMs = 2_000;
 
 /** Watches holders that cannot be judged. Its clock is monotonic, in milliseconds. */
 export class Watch {
-  #seen: EntryName | undefined;
+  #seen: string | undefined;
   #silentMs = 0;
   #lookedAt = 0;
   #changedAt = Number.NEGATIVE_INFINITY;
 
-  /** Whether the holder has been silent for too long. */
-  isSilent(them: EntryName, now: number): boolean {
-    const isSame = this.#seen?.name === them.name;
+  /** Whether the holder has been silent for too long. `sign`: its last sign of life, as it is seen now. */
+  isSilent(sign: string, now: number): boolean {
+    const isSame = this.#seen === sign;
     if (this.#seen !== undefined && !isSame) this.#changedAt = now;
     this.#silentMs = isSame ? this.#silentMs + Math.min(now - this.#lookedAt, longestLookMs) : 0;
-    this.#seen = them;
+    this.#seen = sign;
     this.#lookedAt = now;
     return this.#silentMs >= silentMs;
   }

@@ -182,6 +182,7 @@ function explanations(folder: string): Partial<Record<string, [reason: string, r
     ESTALE: ["the file server no longer knows it", anotherTime],
     EIO: ["input/output error", anotherTime],
     ETIMEDOUT: ["the file server does not answer", anotherTime],
+    ENOTCONN: ["the file server is not connected", anotherTime],
   };
 }
 
