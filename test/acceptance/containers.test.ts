@@ -189,18 +189,23 @@ test(
   },
 );
 
-/** A folder on a file system without proof, and a way to start a process on "another machine" that sees it. */
-async function sharedFolder(): Promise<{ path: string; machine: (own: boolean) => { by: string[]; script: string } }> {
-  const at = folder();
+/** Mounts something for the processes that are started by way of the answer. */
+async function mounted(script: string, at: string): Promise<string[]> {
   const keeper = spawn(
     "unshare",
-    ["--user", "--map-root-user", "--mount", "sh", "-c", 'mount -t ramfs none "$0" && echo mounted && read line', at],
+    ["--user", "--map-root-user", "--mount", "sh", "-c", `cd "$0" && ${script} && echo mounted && read line`, at],
     { stdio: ["pipe", "pipe", "inherit"] },
   );
   running.add(keeper);
   keeper.once("exit", () => running.delete(keeper));
-  await once(keeper.stdout, "data");
-  const enter = ["nsenter", "--preserve-credentials", "--user", "--mount", `--target=${keeper.pid}`];
+  assert.match(String(await Promise.race([once(keeper.stdout, "data"), once(keeper, "exit")])), /^mounted/);
+  return ["nsenter", "--preserve-credentials", "--user", "--mount", `--target=${keeper.pid}`];
+}
+
+/** A folder on a file system without proof, and a way to start a process on "another machine" that sees it. */
+async function sharedFolder(): Promise<{ path: string; machine: (own: boolean) => { by: string[]; script: string } }> {
+  const at = folder();
+  const enter = await mounted("mount -t ramfs none .", at);
   return {
     path: join(at, "lock"),
     machine: (own) => ({
@@ -220,6 +225,27 @@ test(
     await holder.line();
     // Time passes a fifth as fast there, so that a busy machine has five seconds.
     const waiter = await helper(here.by, here.script, ["wait", path], accelerated(0.2));
+    assert.equal(await waiter.line(), "ready");
+    waiter.tell();
+    assert.equal(await waiter.line(), "waits");
+    process.kill(holder.pid, "SIGKILL");
+    assert.match(await waiter.line(), /^got \d+ after [1-9]?\d?\d ms$/);
+  },
+);
+
+test(
+  "NFR-017 an overlay is a local file system, and its upper directory is not the same one: there a living holder cannot be judged",
+  namespaces,
+  async () => {
+    const at = folder();
+    const overlay =
+      "mkdir lower upper work merged && mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work,userxattr none merged";
+    const enter = await mounted(overlay, at);
+    const path = join(at, "merged", "lock");
+    const holder = await helper(enter, ":", ["hold", path]);
+    assert.match(await holder.line(), /^held /);
+    assert.equal((await inspectProcessLock(join(at, "upper", "lock")))?.state, "unknown");
+    const waiter = await helper(enter, ":", ["wait", path], accelerated(0.2));
     assert.equal(await waiter.line(), "ready");
     waiter.tell();
     assert.equal(await waiter.line(), "waits");
