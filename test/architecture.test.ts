@@ -51,7 +51,7 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^src\/auth\/(account-tokens|authorized-fetch)\.ts$/, /^src\/auth\/workload\//],
   [/^src\/auth\/websocket\//, /^src\/auth\/loopback\//],
   [/^src\/auth\/flows\//],
-  [/^src\/sync\//, /^src\/tracker\//],
+  [/^src\/sync\//, /^src\/tracker\//, /^src\/agent\//],
   [/^src\/app\//],
   [/^src\/doctor\//, /^src\/index\.ts$/],
   [/^src\/cli\//],
@@ -244,7 +244,7 @@ test("each effect is in its one place", () => {
   assert.deepEqual(
     offenders(
       /\bcreateServer\(/,
-      /^src\/(auth\/loopback\/callback-(server|port)|platform\/process-lock\/life-socket)\.ts$/,
+      /^src\/(auth\/loopback\/callback-(server|port)|platform\/process-lock\/life-socket)\.ts$|^src\/agent\/server\.ts$/,
     ),
     [],
     "servers",
@@ -412,11 +412,11 @@ test("the top level holds what ARCHITECTURE asks for: manifest, sources, tests, 
 const oneDoor = /\b(AuthorizedFetch|ServiceAccess|DrainOptions|TrackerAccess|TokenManager|WebSocketTicket)\b/;
 /** Where a token becomes text again: what sends it, what seals it, and the commands whose answer it is. */
 const revealing = /\.reveal\(\)/;
-const revealingPlace = /^src\/(auth\/|base\/secret\.ts|cli\/credential\.ts|cli\/commands\/auth\/token\.ts)/;
+const revealingPlace = /^src\/(auth\/|agent\/|base\/secret\.ts|cli\/credential\.ts|cli\/commands\/auth\/token\.ts)/;
 /** Writing the header (RFC 6750 §2.1), in any way. */
 const header = /\b(?<!proxy-)authorization\b["'`]?\]?\s*[:,=]|\bBearer (\$\{|["'`] ?\+)/i;
 /** Another library's shape of a request or an answer is written where it is handed to that library. */
-const headerPlace = /^src\/(auth\/|app\/adapters\.ts|cli\/(commands\/auth\/bazel-credential|json-output)\.ts)/;
+const headerPlace = /^src\/(auth\/|agent\/|app\/adapters\.ts|cli\/(commands\/auth\/bazel-credential|json-output)\.ts)/;
 
 test("FR-016 FR-017 at least eight modules of sync/ and tracker/ send their requests through the one door", () => {
   const transports = files.filter((file) => /^src\/(sync|tracker)\//.test(file) && oneDoor.test(codeOf(file)));
@@ -450,7 +450,7 @@ test("FR-016 FR-017 there is no other way to a token: outside auth/ nothing reve
     [],
   );
   assert.deepEqual(
-    offenders(/\b(access|refresh)_token\b/, /^src\/(auth\/|cli\/json-output\.ts|app\/adapters\.ts)/),
+    offenders(/\b(access|refresh)_token\b/, /^src\/(auth\/|agent\/|cli\/json-output\.ts|app\/adapters\.ts)/),
     [],
   );
   // The rules find what they are for.

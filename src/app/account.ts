@@ -1,11 +1,16 @@
 import { join } from "node:path";
 import type { App } from "./app.ts";
-import { defaultTeam, type Profile } from "../auth/sessions/session.ts";
+import { defaultTeam, type Profile, type Session } from "../auth/sessions/session.ts";
 import { type Account, type Origin, SyncQueue } from "../sync/queue.ts";
 
 /** The profile in use and the account that is logged in on it, as far as they are known without a request: an event emitted now belongs to them. */
 export async function originOf(app: App): Promise<Origin> {
   const { settings, tokenSource } = app;
+  const lender = await tokenSource?.lender?.();
+  if (lender !== undefined) {
+    const { profile, service, user, teams, team } = lender;
+    return { profile, service, account: accountOf({ service, team, session: { user, teams } }) };
+  }
   // A program may emit before the first login in the profile that it names. A name that a user has typed may be mistyped, and the event
   // would wait for a login that never comes.
   const isOfProgram = settings.profile?.source === "profile";
@@ -31,7 +36,9 @@ export async function bindQueue(app: App, name: string, profile: Profile): Promi
   if (account) await new SyncQueue(queueFolder(app), app.clock).bind(name, account);
 }
 
-function accountOf(profile: Profile): Account | undefined {
+function accountOf(
+  profile: Pick<Profile, "service" | "team"> & { session: Pick<Session, "user" | "teams"> | undefined },
+): Account | undefined {
   const { service, session } = profile;
   if (session === undefined) return undefined;
   return {

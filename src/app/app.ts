@@ -14,7 +14,7 @@ import type { ProfileInUse } from "../auth/sessions/session.ts";
 import type { SessionStore } from "../auth/sessions/store.ts";
 import type { AuthEvent, AuthEventStream } from "../auth/token-manager/events.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
-import type { TokenSource } from "../auth/token-manager/token-source.ts";
+import type { TokenGiver, TokenSource } from "../auth/token-manager/token-source.ts";
 import { ownIdentity, type Identity } from "../base/identity.ts";
 import { systemClock, type Clock } from "../platform/clock.ts";
 import { configFolder, keysFile, stateFolder, type Environment } from "../platform/paths.ts";
@@ -126,22 +126,24 @@ export function createApp(overrides: AppOverrides = {}): App {
     return keychainKey(await keychain(), keychainAccountOf(folder()));
   };
   const tokenSource = lazily((): TokenSource | undefined => {
-    const { accessToken, workload } = settings;
-    if (accessToken === undefined && workload === undefined) return undefined;
-    const giver = lazily(async () => {
-      if (accessToken !== undefined)
-        return (await import("../auth/token-manager/given-token.ts")).givenToken(accessToken);
-      const { workloadTokens } = await import("./workload.ts");
-      const world = { tool: identity, env, variable: (name: string) => variables[name], fetch, clock };
-      return workloadTokens(settings, workload as NonNullable<typeof workload>, () => tokens().service(), world);
-    });
-    return {
-      ...(accessToken === undefined
-        ? { kind: "exchanged", origin: workload?.source ?? "" }
-        : { kind: "given", origin: identity.variable("ACCESS_TOKEN") }),
-      getCredential: async (need) => (await giver()).getCredential(need),
-      sessionRefused: async (token) => (await giver()).sessionRefused(token),
-    };
+    const { accessToken, agent, workload } = settings;
+    if (accessToken !== undefined) {
+      const given = lazily(async () => (await import("../auth/token-manager/given-token.ts")).givenToken(accessToken));
+      return { kind: "given", origin: identity.variable("ACCESS_TOKEN"), ...giver(given) };
+    }
+    if (agent !== undefined) {
+      const origin = identity.variable("AGENT");
+      const lent = lazily(async () =>
+        (await import("./loan.ts")).lentTokens(settings, agent, origin, { identity, clock }),
+      );
+      return { kind: "lent", origin, lender: async () => (await lent()).lender(), ...giver(lent) };
+    }
+    if (workload === undefined) return undefined;
+    const world = { tool: identity, env, variable: (name: string) => variables[name], fetch, clock };
+    const exchanged = lazily(async () =>
+      (await import("./workload.ts")).workloadTokens(settings, workload, () => tokens().service(), world),
+    );
+    return { kind: "exchanged", origin: workload.source, ...giver(exchanged) };
   });
   const local = lazily((): LocalOptions => {
     const machine = { digest: machineDigest(), folder: () => stateFolder(identity, env, platform) };
@@ -289,6 +291,14 @@ function eventStream(log: (event: AuthEvent) => void = () => undefined): AuthEve
 function withoutSecrets(variables: Environment, identity: Identity): Environment {
   const secret = new Set(secretVariables.map((name) => identity.variable(name)));
   return Object.fromEntries(Object.entries(variables).filter(([name]) => !secret.has(name.toUpperCase())));
+}
+
+/** What gives out tokens, loaded with the first one. */
+function giver(loaded: () => Promise<TokenGiver>): TokenGiver {
+  return {
+    getCredential: async (need) => (await loaded()).getCredential(need),
+    sessionRefused: async (token) => (await loaded()).sessionRefused(token),
+  };
 }
 
 function lazily<T>(make: () => T): () => T {

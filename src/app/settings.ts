@@ -25,6 +25,8 @@ export interface Settings {
   readonly storage: Setting<StorageKind> | undefined;
   /** The variable `…_ACCESS_TOKEN`: used as is for every request, never stored or refreshed. */
   readonly accessToken: Secret | undefined;
+  /** The variable `…_AGENT`: an agent that lends a login, and its secret. Not checked yet. */
+  readonly agent: Secret | undefined;
   /** The variable `…_IDENTITY` and those that belong to it, or what the program says: an identity to exchange. Not checked yet. */
   readonly workload: Setting<WorkloadIdentity> | undefined;
   /** The variable `…_PASSPHRASE`: the file's key is derived from it. */
@@ -80,6 +82,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
     (workload?.value.issuer === undefined ? undefined : { value: workload.value.issuer, source: workload.source });
   const issuer = fromOption("issuer") ?? fromProgram("issuer");
   const accessToken = fromEnvironment("ACCESS_TOKEN");
+  const agent = fromEnvironment("AGENT");
   const passphrase = env[identity.variable("PASSPHRASE")];
   const clientSecret = fromEnvironment("CLIENT_SECRET")?.value ?? program.clientSecret;
   // Else the runtime refuses the header, and quotes the token in its error. It is not quoted here either (S-005).
@@ -99,13 +102,14 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
     scope: program.scope ?? (program.defaults === "standard" ? "openid offline_access" : undefined),
     storage,
     accessToken: accessToken && new Secret(accessToken.value),
+    agent: agent && new Secret(agent.value),
     workload,
     passphrase: passphrase ? new Secret(passphrase) : undefined,
   };
 }
 
 /** The variables whose values are secrets. An app has them as {@link Secret} and passes them to no other program. */
-export const secretVariables: readonly string[] = ["ACCESS_TOKEN", "PASSPHRASE", "CLIENT_SECRET", "ID_TOKEN"];
+export const secretVariables: readonly string[] = ["ACCESS_TOKEN", "PASSPHRASE", "CLIENT_SECRET", "ID_TOKEN", "AGENT"];
 
 /** An identity as variables name it, each before what the program says. */
 function workloadOf(

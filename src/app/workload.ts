@@ -1,8 +1,8 @@
 import { defaultClientId, type Setting, type Settings } from "./settings.ts";
 import type { WorkloadIdentity } from "./overrides.ts";
+import { heldTokens } from "../auth/token-manager/held-tokens.ts";
 import type { TokenGiver } from "../auth/token-manager/token-source.ts";
 import { exchangeWorkload } from "../auth/workload/exchange.ts";
-import { exchangedTokens } from "../auth/workload/exchanged-tokens.ts";
 import type { IdentityWorld } from "../auth/workload/identity-token.ts";
 import { parseWorkload } from "../auth/workload/workload.ts";
 
@@ -20,7 +20,9 @@ export function workloadTokens(
 ): TokenGiver {
   const workload = parseWorkload(named.value, named.source, issuer?.value);
   const client = { clientId: clientId?.value ?? defaultClientId, clientSecret };
-  return exchangedTokens(
+  // There is nothing to renew one with but the identity itself. A refresh token, should the issuer give one, is dropped: whoever finds it
+  // would need no identity any more.
+  return heldTokens(
     async () => exchangeWorkload(workload, { ...client, service: await service() }, { ...world, random: Math.random }),
     world.clock,
   );

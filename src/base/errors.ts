@@ -181,6 +181,11 @@ export class ServiceError extends AuthError {
   }
 }
 
+/** Whether a text from outside is a code of this library. */
+export function isAuthErrorCode(text: unknown): text is AuthErrorCode {
+  return (codes as readonly unknown[]).includes(text);
+}
+
 /**
  * Whether a value is an error of this library, or of another copy of the package in the same program. That copy has classes of its
  * own, so the code decides, not the class.
@@ -188,9 +193,7 @@ export class ServiceError extends AuthError {
  * @param value - what was caught
  */
 export function isAuthError(value: unknown): value is AuthError {
-  return (
-    value instanceof Error && "code" in value && (codes as readonly unknown[]).includes(value.code) && "hint" in value
-  );
+  return value instanceof Error && "code" in value && isAuthErrorCode(value.code) && "hint" in value;
 }
 
 /**

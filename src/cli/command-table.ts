@@ -44,6 +44,11 @@ export const commandTable: readonly CommandEntry[] = [
   ),
   entry("auth team", "show or set the default team", async () => (await import("./commands/auth/team.ts")).team),
   entry(
+    "auth agent",
+    "lend the login to a container, a host or a command",
+    async () => (await import("./commands/auth/agent.ts")).agent,
+  ),
+  entry(
     "auth doctor",
     "diagnose problems and suggest fixes",
     async () => (await import("./commands/auth/doctor.ts")).doctor,

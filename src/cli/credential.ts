@@ -25,6 +25,7 @@ export async function credentialOf(
 
 /** The one service whose tokens a program may have, whether or not anybody is logged in there; undefined when nothing names one. */
 export async function serviceOf({ profileInUse, tokenSource, settings }: App): Promise<string | undefined> {
+  if (tokenSource?.lender !== undefined) return (await tokenSource.lender()).service;
   const { profile } = await profileInUse();
   const ofSettings = settings.service?.value;
   return tokenSource === undefined ? (profile?.service ?? ofSettings) : (ofSettings ?? profile?.service);

@@ -42,6 +42,8 @@ export interface AuthStatus {
   readonly profile: string;
   /** What selected the profile: `--profile`, the name of the variable, the folder that it was chosen for (`--here in …`), or `active`. */
   readonly profileSource: string;
+  /** Where the login lives that is lent here, and until when, if it ends before its agent does. */
+  readonly lender?: { readonly host: string; readonly until?: string };
   /** The name of the variable, if a token in it takes precedence over the profile's own session. Nothing else is said about that session then. */
   readonly tokenSource?: string;
   /** The address that the tokens go to. */
@@ -149,6 +151,19 @@ export interface DockerCredential {
 export interface BazelCredential {
   readonly headers: { readonly Authorization: readonly string[] };
   readonly expires?: string;
+}
+
+/** `auth agent --json`, on one line, as soon as it serves. It contains the secret. */
+export interface AgentOutput {
+  /** What to set where the login is used, and to what: the place, "#" and the secret. */
+  readonly variable: string;
+  readonly value: string;
+  /** The place, if it is a socket; else its address for http. */
+  readonly socket?: string;
+  readonly origin?: string;
+  readonly profile: string;
+  readonly service: string;
+  readonly until?: string;
 }
 
 /** `auth refresh --json`. */

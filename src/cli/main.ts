@@ -163,7 +163,7 @@ function mayNeedKeychain(
   const isOther =
     storage !== undefined ||
     keychain !== undefined ||
-    ["ACCESS_TOKEN", "IDENTITY"].some((name) => env[identity.variable(name)]);
+    ["ACCESS_TOKEN", "AGENT", "IDENTITY"].some((name) => env[identity.variable(name)]);
   if (isOther || argv.length === 0 || argv.some((word) => ["help", "completion", "--help", "-h"].includes(word)))
     return false;
   try {

@@ -1,4 +1,6 @@
 import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import { basename, resolve as resolvePath } from "node:path";
 import { findProgram } from "./find-program.ts";
 import type { Environment } from "./paths.ts";
 
@@ -16,7 +18,7 @@ export async function outputOf(
   { env, signal, mostBytes }: { env: Environment; signal: AbortSignal; mostBytes: number },
 ): Promise<string> {
   const found = findProgram(program, env);
-  if (found === undefined) throw Object.assign(new Error("there is no such program"), { code: "ENOENT" });
+  if (found === undefined) throw notThere();
   const child = spawn(found, [...args], { env, signal, stdio: ["ignore", "pipe", "inherit"], windowsHide: true });
   const ended = new Promise<number | string | null>((resolve, reject) => {
     child.once("error", (error) => reject(signal.aborted ? signal.reason : error));
@@ -33,6 +35,28 @@ export async function outputOf(
   if (size > mostBytes) throw new ProgramFailed(`printed more than ${mostBytes / 1024} KiB`);
   if (outcome !== 0) throw new ProgramFailed(`ended with ${outcome}`);
   return Buffer.concat(pieces).toString("utf8");
+}
+
+/**
+ * Runs a command that the user typed, on this terminal, to its end. A signal of the terminal reaches it by itself, and is its to obey or not.
+ *
+ * @returns its exit code, as a shell would have it
+ * @throws what the system says when it cannot be started
+ */
+export function runCommand([program = "", ...args]: readonly string[], env: Environment): Promise<number> {
+  // A path in the working folder is one that was typed: it is no name that the folder could answer to.
+  const typed = basename(program) === program ? program : resolvePath(program);
+  const found = findProgram(typed, env);
+  if (found === undefined) return Promise.reject(notThere());
+  return new Promise((resolve, reject) => {
+    const child = spawn(found, args, { env, stdio: "inherit" });
+    child.once("error", reject);
+    child.once("close", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+  });
+}
+
+function notThere(): Error {
+  return Object.assign(new Error("there is no such program"), { code: "ENOENT" });
 }
 
 /** A program that did not do what it is for. The message goes on after the program's name. */

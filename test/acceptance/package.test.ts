@@ -106,6 +106,7 @@ test("the tarball holds the command, what tsc makes of src/ file by file, the do
     "src/API.md",
     "src/EMBEDDING.md",
     "src/README.md",
+    "src/docs/agent.md",
     ...filesIn("bin", /\.\w+$/),
     ...built,
   ];

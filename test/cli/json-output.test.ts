@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { commandTable } from "../../src/cli/command-table.ts";
 import type {
+  AgentOutput,
   AuthStatus,
   DefaultTeamOutput,
   DoctorReport,
@@ -36,6 +37,7 @@ const status: Members<AuthStatus> = {
   profile: "always",
   profileSource: "always",
   tokenSource: "maybe",
+  lender: "maybe",
   service: "maybe",
   issuer: "maybe",
   tokenType: "maybe",
@@ -123,6 +125,17 @@ const answers: Record<
   "auth list": { members: { profiles: "always" } satisfies Members<ProfileList>, lists: { profiles: listed } },
   "auth switch": { members: { active: "always", folder: "maybe" } satisfies Members<SwitchOutput> },
   "auth whoami": { members: { user: "always", profile: "maybe", tokenSource: "maybe" } satisfies Members<WhoAmI> },
+  "auth agent": {
+    members: {
+      variable: "always",
+      value: "always",
+      socket: "maybe",
+      origin: "maybe",
+      profile: "always",
+      service: "always",
+      until: "maybe",
+    } satisfies Members<AgentOutput>,
+  },
   "auth setup-git": { members: { url: "always", helper: "always" } satisfies Members<GitSetup> },
   "auth team": { members: { profile: "always", team: "maybe", teams: "always" } satisfies Members<DefaultTeamOutput> },
   "auth doctor": {
@@ -220,6 +233,7 @@ test("every command of auth with --json prints what a type of the package descri
   await check("auth team");
   await check("auth refresh");
   await check("auth doctor");
+  await check("auth agent", "--for 1s");
   await check("auth setup-git");
   await check("auth logout");
   await check("auth logout", "--all");

@@ -5,7 +5,7 @@ import { discardBody, peekBody } from "../../http/peek.ts";
 import { parseJsonObject } from "../../http/request.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { clientFetch, type Client } from "./client-authentication.ts";
-import { dpopProof } from "./dpop-proof.ts";
+import { dpopProof, type DpopProofClaims, type Prover } from "./dpop-proof.ts";
 import type { TokenResponse } from "./token-endpoint.ts";
 import { challengesOf } from "./www-authenticate.ts";
 
@@ -13,6 +13,8 @@ import { challengesOf } from "./www-authenticate.ts";
 export interface TokenBinding {
   readonly tokenType: TokenResponse["token_type"];
   readonly dpopKey?: Secret | undefined;
+  /** Makes the proofs, where the key is elsewhere. */
+  readonly prove?: Prover | undefined;
   /** Added to this machine's clock to get the server's, in milliseconds. */
   readonly clockOffsetMs: number;
 }
@@ -32,8 +34,9 @@ export function tokenEndpointFetch(session: Client & Partial<TokenBinding>, send
   return boundFetch(session, { ...sender, fetch: clientFetch(session, sender.fetch) });
 }
 
-function boundFetch({ dpopKey, clockOffsetMs = 0 }: Partial<TokenBinding>, sender: Sender): Fetch {
-  return dpopKey === undefined ? sender.fetch : dpopFetch(dpopKey, clockOffsetMs, sender);
+function boundFetch({ dpopKey, prove, clockOffsetMs = 0 }: Partial<TokenBinding>, sender: Sender): Fetch {
+  const prover = prove ?? (dpopKey && ((claims: DpopProofClaims): string => dpopProof(dpopKey, claims)));
+  return prover === undefined ? sender.fetch : dpopFetch(prover, clockOffsetMs, sender);
 }
 
 /**
@@ -45,7 +48,10 @@ export function resourceFetch(binding: TokenBinding, sender: Sender): Fetch {
 }
 
 /** Refuses tokens that are bound to a key when this client offered none: they could not be used for anything. */
-export function validateTokenType({ tokenType, dpopKey }: Omit<TokenBinding, "clockOffsetMs">, issuer: string): void {
+export function validateTokenType(
+  { tokenType, dpopKey }: Pick<TokenBinding, "tokenType" | "dpopKey">,
+  issuer: string,
+): void {
   if (tokenType !== "DPoP" || dpopKey !== undefined) return;
   throw new AuthError("service_answer_invalid", `"${issuer}" bound the tokens to a key, and none was offered`);
 }
@@ -64,7 +70,7 @@ const toleranceMs = 60_000;
  * clock is, and it may have been set since. In both cases the request is sent once more, even one with a code or a
  * refresh token, unless its body was a stream, which can be sent only once.
  */
-function dpopFetch(key: Secret, clockOffsetMs: number, { fetch, clock, nonces = nonceOf }: Sender): Fetch {
+function dpopFetch(prove: Prover, clockOffsetMs: number, { fetch, clock, nonces = nonceOf }: Sender): Fetch {
   let offsetMs = clockOffsetMs;
   return async (input, init = {}) => {
     const url = new URL(input);
@@ -75,7 +81,7 @@ function dpopFetch(key: Secret, clockOffsetMs: number, { fetch, clock, nonces = 
     if (access_token !== undefined) headers.set("authorization", `DPoP ${access_token}`);
     const attempt = async (): Promise<Response> => {
       const nonce = nonces.get(url.origin);
-      headers.set("dpop", dpopProof(key, { htm: method, htu: url, now: clock.now() + offsetMs, access_token, nonce }));
+      headers.set("dpop", await prove({ htm: method, htu: url, now: clock.now() + offsetMs, access_token, nonce }));
       const response = await fetch(input, { ...init, method, headers: Object.fromEntries(headers) });
       const next = response.headers.get("dpop-nonce");
       if (next) nonces.set(url.origin, next);

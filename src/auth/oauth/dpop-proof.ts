@@ -22,7 +22,7 @@ function publicJwk({ crv, kty, x, y }: JsonWebKey): JsonWebKey {
   return { crv, kty, x, y } as JsonWebKey;
 }
 
-interface DpopProofClaims {
+export interface DpopProofClaims {
   htm: string;
   /** The address; its query and fragment stay out of the proof (RFC 9449 §4.2). */
   htu: string | URL;
@@ -31,6 +31,9 @@ interface DpopProofClaims {
   access_token?: string | undefined;
   nonce?: string | undefined;
 }
+
+/** Makes proofs with a key that may be elsewhere; whoever has the key also has the right time. */
+export type Prover = (claims: DpopProofClaims) => string | Promise<string>;
 
 /** A proof that the sender of a request has the key (RFC 9449 §4.2). Good for one request, to one address, for a moment. */
 export function dpopProof(key: Secret, { htm, htu, now, access_token, nonce }: DpopProofClaims): string {

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { AuthError, NotAuthenticatedError, hint, login, type Hint } from "../../base/errors.ts";
 import { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer, KnownServer } from "../oauth/authorization-server.ts";
+import type { Prover } from "../oauth/dpop-proof.ts";
 import type { ChosenProvider } from "../oauth/named-providers.ts";
 import type { IdTokenClaims } from "../oauth/id-token.ts";
 import type { Team, UserInfo } from "../oauth/user-info.ts";
@@ -60,7 +61,10 @@ export interface Session {
 
 /** An access token and what it takes to present it. `user` is undefined for one that comes from no session here: it names nobody. */
 export type Credential = Pick<Session, "accessToken" | "tokenType" | "dpopKey" | "clockOffsetMs"> &
-  Partial<Pick<Session, "user" | "accessTokenExpiresAt">>;
+  Partial<Pick<Session, "user" | "accessTokenExpiresAt">> & {
+    /** Makes the proofs of the key that the token is bound to, where that is elsewhere. @internal */
+    readonly prove?: Prover;
+  };
 
 /** An account at a service. It outlives its session, so that the next login knows where to go. */
 export interface Profile {

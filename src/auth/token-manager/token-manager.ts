@@ -171,8 +171,9 @@ export class TokenManager {
    * @returns its address, without a trailing `/`
    * @throws {@link AuthError} `configuration_invalid` when nothing names a service
    */
-  service(): Promise<string> {
-    return this.#current.service();
+  async service(): Promise<string> {
+    const { lender } = this.#options.source ?? {};
+    return lender === undefined ? this.#current.service() : (await lender()).service;
   }
 
   /**
@@ -249,7 +250,7 @@ export class TokenManager {
 }
 
 /** Waits for a promise that others wait for too: a signal ends this wait and not the work. */
-export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export function abortable<T>(promise: Promise<T>, signal: runtime.AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason);

@@ -23,6 +23,10 @@ export function environment({ name, service, clientId = "cli_native", variable }
       "a token that is used as is for every request, and never stored or refreshed. It takes precedence over the stored session",
     ],
     [
+      variable("AGENT"),
+      "the agent that lends a login, and its secret, as `auth agent` prints it; nothing is stored here",
+    ],
+    [
       `${variable("IDENTITY")}, ${variable("ID_TOKEN")}, ${variable("IDENTITY_ISSUER")}, ${variable("IDENTITY_GRANT")}, ` +
         `${variable("IDENTITY_AUDIENCE")}, ${variable("IDENTITY_RESOURCE")}, ${variable("IDENTITY_SCOPE")}, ${variable("IDENTITY_TOKEN_TYPE")}`,
       "an identity to exchange for access tokens, see `help ci`",

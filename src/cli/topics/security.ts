@@ -35,6 +35,12 @@ export function securityClaims({ command }: Identity): readonly Claim[] {
         "your terminal alone. No cookie is set, since every port of this host would get it.",
     },
     {
+      id: "agent-socket",
+      text:
+        "An agent gives nothing to a client that does not know its 256-bit secret, and other users cannot even connect to its socket, unless " +
+        "you share it. It gives access tokens for one service, and proofs for nothing else.",
+    },
+    {
       id: "folder-profile",
       text:
         "A file in a folder can suggest a profile, but never decides whose token is used. What decides is your own choice " +
@@ -108,5 +114,7 @@ What is not protected:
   refresh by the second holder ends the session for both, which is how you notice.
 - On macOS with BROWSER set, another user who reads the process list and is quicker than your browser can log you in to their own account.
   "Logged in as" names it. Without BROWSER, no command line has the address.
+- A socket of "auth agent" that was stolen with its secret is worth what you can do at the service, until the agent ends, and then until the
+  last token expires. It never gives a refresh token or a key, so nothing of it lasts.
 - Another of your programs can deny you service: it can hold the lock, fill the disk or occupy ports.`;
 }

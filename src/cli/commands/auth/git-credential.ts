@@ -35,7 +35,8 @@ export const gitCredential: Command = defineCommand({
     if (operation === "get" && isOurs) return answerOrQuit(context, asked);
     // A token that the server refused. If it is still the stored one, this is its one refresh, and git asks again.
     const refused = asked.get("credential") ?? asked.get("password");
-    if (operation === "erase" && isOurs && refused && context.app.tokenSource === undefined)
+    const kind = context.app.tokenSource?.kind;
+    if (operation === "erase" && isOurs && refused && (kind === undefined || kind === "lent"))
       await replaceRefused(context, refused);
     // "store" has nothing to do: the session is stored already. gitcredentials(7): an unknown operation is ignored.
     return 0;
@@ -71,7 +72,7 @@ async function answer(context: Context, asked: ReadonlyMap<string, string>): Pro
 
 async function replaceRefused({ app, signal }: Context, refused: string): Promise<void> {
   try {
-    await app.tokens().getSession({ rejected: refused, signal });
+    await app.tokens().getCredential({ rejected: refused, signal });
   } catch (error) {
     // git's next request will say so, to a user who can do something about it.
     if (!(error instanceof NotAuthenticatedError)) throw error;

@@ -9,6 +9,7 @@ import { duration } from "../../../base/duration.ts";
 import { hint, login as loginCommand, type Hint } from "../../../base/errors.ts";
 import { Secret } from "../../../base/secret.ts";
 import { endOfSession, statusOf } from "../../auth-status.ts";
+import { refuseLent } from "../../lent.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import { readNamedFile } from "../../input.ts";
 import { explainLogin } from "../../login/explain.ts";
@@ -148,6 +149,7 @@ export const login: Command = defineCommand({
   async run(context, values, [address]) {
     const { app, out, signal } = context;
     const { json = false, force = false, yes = false } = values;
+    await refuseLent(app, "log in");
     const args = loginArguments(app, {
       flow: values.headless ? "device" : undefined,
       open: !values["no-browser"],

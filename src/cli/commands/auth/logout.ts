@@ -4,6 +4,7 @@ import { readAll } from "../../../auth/sessions/store.ts";
 import { keychainAccount } from "../../../auth/secure-storage/keychain.ts";
 import { AuthError, hint, isAuthError } from "../../../base/errors.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
+import { refuseLent } from "../../lent.ts";
 import type { LogoutOutput } from "../../json-output.ts";
 
 export const logout: Command = defineCommand({
@@ -28,6 +29,7 @@ export const logout: Command = defineCommand({
   ],
   async run(context, values) {
     const { app, out } = context;
+    await refuseLent(app, "log out");
     const [all, force] = [values.all === true, values.force === true];
     if (all && values.profile !== undefined)
       throw usageError("--all and --profile cannot be used together", hint`Usage: ${{ command: "auth logout --all" }}`);

@@ -14,7 +14,11 @@ export const refresh: Command = defineCommand({
   async run({ app, out, signal }, values) {
     const { tokenSource } = app;
     if (tokenSource !== undefined) {
-      const why = tokenSource.kind === "given" ? "such a token is never refreshed" : "each command gets a new token";
+      const why = {
+        given: "such a token is never refreshed",
+        exchanged: "each command gets a new token",
+        lent: "the agent refreshes the login",
+      }[tokenSource.kind];
       throw usageError(`${tokenSource.origin} is set, and ${why}`, [{ set: tokenSource.origin, value: null }]);
     }
     const session = await app.tokens().refresh({ signal });

@@ -1,7 +1,7 @@
-import { accountName, type Profile, type Session } from "../../../auth/sessions/session.ts";
+import { accountName, defaultTeam, type Profile, type Session } from "../../../auth/sessions/session.ts";
 import { refreshRemainingMs, soonMs } from "../../../auth/token-manager/freshness.ts";
 import { AuthError, hint, login } from "../../../base/errors.ts";
-import type { TokenSource } from "../../../auth/token-manager/token-source.ts";
+import type { Lender, TokenSource } from "../../../auth/token-manager/token-source.ts";
 import type { Identity } from "../../../base/identity.ts";
 import { endOfSession, statusOf } from "../../auth-status.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
@@ -35,6 +35,9 @@ export const status: Command = defineCommand({
       out.answer(`Not authenticated (profile "${found.profile}").`);
       if (ended !== undefined) out.warn(ended.message);
       out.hint(ended?.next ?? hint`Run: ${login(found.profile)}`);
+    } else if (found.lender !== undefined) {
+      out.done(`Logged in as ${userName(found)}`);
+      out.answer(columns(lentRows(found, found.lender, app.clock.now())));
     } else if (app.tokenSource !== undefined) {
       const { kind, origin } = app.tokenSource;
       out.done(kind === "given" ? `A token from ${origin} is used` : `The identity that ${origin} names is used`);
@@ -86,7 +89,10 @@ async function ofProfile({ app, signal }: Context, check: boolean): Promise<Find
 }
 
 /** Requests go to the profile's service, or to the one that the environment names. The profile's own session is not used: nothing is said of it. */
-async function ofTokenSource({ app, signal }: Context, { origin }: TokenSource, check: boolean): Promise<Findings> {
+async function ofTokenSource(context: Context, source: TokenSource, check: boolean): Promise<Findings> {
+  const { app, signal } = context;
+  const { origin, lender } = source;
+  if (lender !== undefined) return { found: await ofLender(context, await lender(), origin, check) };
   const inUse = await app.profileInUse();
   const { profile } = inUse;
   const service = app.settings.service?.value ?? profile?.service;
@@ -101,6 +107,53 @@ async function ofTokenSource({ app, signal }: Context, { origin }: TokenSource, 
   const { ownerOfToken } = await import("../../../app/account-requests.ts");
   const { teams, ...user } = (await ownerOfToken(app, signal)).user;
   return { found: { ...found, checked: true, user, teams } };
+}
+
+/** What the agent says: nothing is stored here, not even that there is a profile. */
+async function ofLender(
+  { app, signal }: Context,
+  { host, profile, service, user, teams, team, until }: Lender,
+  origin: string,
+  check: boolean,
+): Promise<AuthStatus> {
+  if (check) await (await import("../../../app/account-requests.ts")).ownerOfToken(app, signal);
+  const chosen = defaultTeam({ team, session: { teams } });
+  return {
+    authenticated: true,
+    checked: check,
+    profile,
+    profileSource: origin,
+    tokenSource: origin,
+    lender: { host, ...(until !== undefined && { until: new Date(until).toISOString() }) },
+    service,
+    user,
+    ...(chosen && { team: { id: chosen.id, name: chosen.name } }),
+    teams,
+    storage: { kind: "memory", key: "none" },
+  };
+}
+
+function lentRows(
+  found: AuthStatus,
+  { host, until }: NonNullable<AuthStatus["lender"]>,
+  now: number,
+): [string, string][] {
+  const time = until === undefined ? "" : `, for ${hoursAndMinutes(Date.parse(until) - now)}`;
+  return [
+    ["User", userName(found)],
+    ["Default team", found.team ? `${found.team.name} (${found.team.id})` : "none"],
+    ["Teams", teamNames(found)],
+    ["Login", `lent by the agent on ${host}${time}; nothing is stored here`],
+    ["Service", found.service ?? ""],
+    ["Profile", `${found.profile}, on ${host}`],
+  ];
+}
+
+/** `7 h 20 min`, never rounded up. */
+function hoursAndMinutes(ms: number): string {
+  const minutes = Math.max(0, Math.floor(ms / 60_000));
+  if (minutes < 1) return "less than a minute";
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** What is left, never rounded up: `59 min remaining`. */

@@ -27,7 +27,8 @@ export const whoami: Command = defineCommand({
   },
 });
 
-async function userOfToken(app: App, { origin }: TokenSource, signal: AbortSignal): Promise<WhoAmI> {
+async function userOfToken(app: App, { origin, lender }: TokenSource, signal: AbortSignal): Promise<WhoAmI> {
+  if (lender !== undefined) return { user: (await lender()).user, tokenSource: origin };
   const { teams: _, ...user } = (await (await import("../../../app/account-requests.ts")).ownerOfToken(app, signal))
     .user;
   return { user, tokenSource: origin };

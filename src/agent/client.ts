@@ -1,0 +1,139 @@
+import { Agent, request as httpRequest, type RequestOptions } from "node:http";
+import { hostname } from "node:os";
+import { AuthError, hint, isAuthErrorCode, reasonOf, systemErrorCode, type AuthErrorCode } from "../base/errors.ts";
+import { Secret } from "../base/secret.ts";
+import type * as runtime from "../base/runtime-types.ts";
+import type { HeldToken } from "../auth/token-manager/held-tokens.ts";
+import type { AccessTokenOptions } from "../auth/token-manager/access-token.ts";
+import { isJsonObject, parseJson, textOf, type JsonObject } from "../http/json-members.ts";
+import type { Clock } from "../platform/clock.ts";
+import { userName } from "../platform/paths.ts";
+import type { AgentPlace } from "./address.ts";
+import { loanPath, proofPath, tokenPath, type Loan, type ProofQuestion, type TokenQuestion } from "./protocol.ts";
+
+/** The agent that lends the login, as a client sees it. */
+export interface AgentClient {
+  loan(): Promise<Loan>;
+  /** A token, with what presents it. `expiresAt` and the like are by this machine's clock. */
+  token(need: AccessTokenOptions): Promise<HeldToken>;
+}
+
+/** The agent may wait for a slow service, and for a user who thinks. A stopped one must not stop everybody else for ever. */
+const limitMs = 180_000;
+const mostBytes = 1024 * 1024;
+
+/**
+ * @param origin - the variable, for messages
+ * @param userAgent - says which program asks
+ */
+export function agentClient(
+  { place, secret }: { place: AgentPlace; secret: Secret },
+  { origin, userAgent, clock }: { origin: string; userAgent: string; clock: Clock },
+): AgentClient {
+  // One connection for all that this process asks: with a question for each client, the user is asked once.
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const headers = {
+    authorization: `Bearer ${secret.reveal()}`,
+    from: `${userName()}@${hostname()}`,
+    "user-agent": userAgent,
+    "content-type": "application/json",
+  };
+  const where = "socket" in place ? { socketPath: place.socket, host: "agent" } : address(place.origin);
+  const ask = async (method: "GET" | "POST", path: string, question?: object): Promise<JsonObject> => {
+    const body = question && JSON.stringify(question);
+    const { status, text } = await exchange(
+      { ...where, agent, method, path, headers },
+      body,
+      clock.timeout(limitMs),
+    ).catch((cause: unknown) => {
+      const gone = `the agent that ${origin} names does not answer (${reasonOf(cause)})`;
+      throw new AuthError("network_unavailable", gone, {
+        hint: hint`Where the login lives, start it again: ${{ command: "auth agent" }}. Here, set ${origin} to what it prints`,
+        cause,
+      });
+    });
+    const answer = parseJson(text);
+    if (status === 200 && isJsonObject(answer)) return answer;
+    throw refusal(status, isJsonObject(answer) ? answer : {}, origin);
+  };
+  return {
+    async loan() {
+      const loan = await ask("GET", loanPath);
+      const { host, service, profile, user } = loan;
+      const isLoan = [host, service, profile].every((text) => typeof text === "string") && isJsonObject(user);
+      if (!isLoan || typeof user["id"] !== "string" || !Array.isArray(loan["teams"]))
+        throw new AuthError("service_answer_invalid", `what ${origin} names does not answer as an agent does`);
+      return loan as unknown as Loan;
+    },
+    async token({ minValidityMs, rejected }) {
+      const question: TokenQuestion = {
+        ...(minValidityMs !== undefined && { min_validity: minValidityMs / 1000 }),
+        ...(rejected !== undefined && { rejected }),
+      };
+      const { access_token, token_type, expires_in } = await ask("POST", tokenPath, question);
+      if (typeof access_token !== "string" || (token_type !== "Bearer" && token_type !== "DPoP"))
+        throw new AuthError("service_answer_invalid", `the agent that ${origin} names answered without a token`);
+      const issuedAt = clock.now();
+      return {
+        accessToken: new Secret(access_token),
+        tokenType: token_type,
+        clockOffsetMs: 0,
+        issuedAt,
+        accessTokenExpiresAt: typeof expires_in === "number" ? issuedAt + expires_in * 1000 : undefined,
+        prove: async ({ htm, htu, access_token, nonce }) => {
+          const { dpop } = await ask("POST", proofPath, {
+            htm,
+            htu: String(htu),
+            access_token,
+            nonce,
+          } satisfies ProofQuestion);
+          return textOf(dpop) ?? "";
+        },
+      };
+    },
+  };
+}
+
+function address(origin: string): { protocol: string; hostname: string; port: string } {
+  const { protocol, hostname, port } = new URL(origin);
+  return { protocol, hostname, port };
+}
+
+/** Not by `fetch`, which knows no Unix sockets; and never through a proxy. */
+function exchange(
+  options: RequestOptions,
+  body: string | undefined,
+  signal: runtime.AbortSignal,
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ ...options, signal }, (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (piece: string) => {
+        text += piece;
+        if (text.length > mostBytes) request.destroy(new Error("the response is too long"));
+      });
+      response.once("error", reject);
+      response.once("end", () => resolve({ status: response.statusCode ?? 0, text }));
+    });
+    request.once("error", (error) => {
+      // The connection was given up since the last question, as by a tunnel that was opened anew: this one was not heard.
+      if (request.reusedSocket && systemErrorCode(error) === "ECONNRESET") resolve(exchange(options, body, signal));
+      else reject(error);
+    });
+    request.end(body);
+  });
+}
+
+/** The agent's error is this program's: what went wrong there is why there is no token here. */
+function refusal(status: number, { error, error_description }: JsonObject, origin: string): AuthError {
+  const what = textOf(error_description) ?? `it answered ${status}`;
+  if (status === 401)
+    return new AuthError("configuration_invalid", `the agent does not know the secret in ${origin}`, {
+      hint: hint`Set ${origin} to what ${{ command: "auth agent" }} prints, where it runs now`,
+    });
+  const code: AuthErrorCode = isAuthErrorCode(error) ? error : "service_answer_invalid";
+  return new AuthError(code, `the agent that ${origin} names gave no token: ${what}`, {
+    hint: hint`Where the login lives, see: ${{ command: "auth status" }}`,
+  });
+}

@@ -1,0 +1,130 @@
+import { startAgent, type RunningAgent } from "../../../app/agent.ts";
+import type { App } from "../../../app/app.ts";
+import { accountName } from "../../../auth/sessions/session.ts";
+import { hint, reasonOf } from "../../../base/errors.ts";
+import { duration } from "../../../base/duration.ts";
+import { oneLine } from "../../../base/text.ts";
+import { runCommand } from "../../../platform/named-program.ts";
+import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
+import type { AgentOutput } from "../../json-output.ts";
+
+export const agent: Command = defineCommand({
+  usage: "auth agent [-- COMMAND…]",
+  description: ({ variable }) =>
+    "Lend the login to a container, a remote host or a command: access tokens, never the refresh token. Prints what to set where it is " +
+    `used, and serves until Ctrl-C. With COMMAND, ${variable("AGENT")} is set for it, and the loan ends with it.`,
+  arguments: [0, Number.MAX_SAFE_INTEGER],
+  options: {
+    for: { type: "string", value: "DURATION", help: "end after this time: 90s, 30m, 8h, 2d" },
+    shared: { type: "boolean", help: "let other users connect too: the secret alone decides" },
+    port: { type: "number", range: [0, 65_535], value: "N", help: "listen on a loopback port instead of a socket" },
+    confirm: { type: "boolean", help: "ask on this terminal before each new client gets a token" },
+    verbose: { type: "boolean", help: "log each token that is given, and each request" },
+    ...profileOption,
+    ...jsonOption,
+  },
+  examples: [
+    ["auth agent", "lend the login until Ctrl-C"],
+    ["auth agent --for 8h -- make deploy", "lend it to a command, for 8 hours at most"],
+  ],
+  async run(context, values, command) {
+    const { app, identity, out, signal } = context;
+    if (app.tokenSource !== undefined)
+      throw usageError(`only a login that lives here can be lent, and ${app.tokenSource.origin} is set`, [
+        { set: app.tokenSource.origin, value: null },
+      ]);
+    const isForCommand = command.length > 0;
+    if (isForCommand && (values.json || values.confirm))
+      throw usageError(
+        `--${values.json ? "json" : "confirm"} and a command cannot be used together`,
+        "The command has this terminal: leave out one of the two",
+      );
+    const limitMs = values.for === undefined ? undefined : parseDuration(values.for);
+    const running = await startAgent(app, {
+      port: values.port,
+      isShared: values.shared === true,
+      limitMs,
+      allows: values.confirm ? await asking(context) : async () => true,
+      gave(who, { expires_in }) {
+        if (values.verbose)
+          out.say(
+            `${oneLine(who)} got a token${expires_in === null ? "" : `, valid for ${duration(expires_in * 1000)}`}.`,
+          );
+      },
+    });
+    try {
+      app
+        .tokens()
+        .events.on("unsaved", ({ error }) => out.warn(`the refreshed session is in memory only: ${error.message}`));
+      const { profile, lent, value, place } = running;
+      const variable = identity.variable("AGENT");
+      if (isForCommand) return await serving(app, running, limitMs, command, { ...app.env, [variable]: value });
+      const answer: AgentOutput = {
+        variable,
+        value,
+        ...place,
+        profile,
+        service: lent.service,
+        ...(limitMs !== undefined && { until: new Date(app.clock.now() + limitMs).toISOString() }),
+      };
+      if (values.json) out.jsonLine(answer);
+      else out.answer(out.words(hint`${{ variable: "AGENT", value }}`));
+      const time = limitMs === undefined ? "" : `, for ${duration(limitMs)}`;
+      out.say(`Lending the login of ${accountName(lent)} at ${lent.service}${time}. Press Ctrl-C to stop.`);
+      await loanTime(app, limitMs, signal);
+      return signal.aborted ? 130 : 0;
+    } finally {
+      await running.close();
+    }
+  },
+});
+
+/** Serves as long as the command runs, or until the time is up: the command then goes on without. Ctrl-C is the command's to obey. */
+async function serving(
+  app: App,
+  running: RunningAgent,
+  limitMs: number | undefined,
+  command: readonly string[],
+  env: App["env"],
+): Promise<number> {
+  const done = new AbortController();
+  void loanTime(app, limitMs, done.signal).then(() => running.close());
+  try {
+    return await runCommand(command, env);
+  } catch (cause) {
+    throw usageError(`"${command[0]}" cannot be started (${reasonOf(cause)})`, "Name a program that is on PATH");
+  } finally {
+    done.abort();
+  }
+}
+
+/** Resolves when the time is up, or the signal aborts. */
+function loanTime({ clock }: App, limitMs: number | undefined, signal: AbortSignal): Promise<void> {
+  if (limitMs !== undefined) return clock.sleep(limitMs, { signal }).catch(() => undefined);
+  return new Promise((resolve) =>
+    signal.aborted ? resolve() : signal.addEventListener("abort", () => resolve(), { once: true }),
+  );
+}
+
+/** Asks the user about each client, one after the other. */
+async function asking({ out, signal, terminal }: Context): Promise<(who: string) => Promise<boolean>> {
+  const { isInteractive, ask } = await terminal();
+  if (!isInteractive) throw usageError("--confirm needs a terminal to ask on", "Leave it out, or run it on a terminal");
+  let last: Promise<unknown> = Promise.resolve();
+  return (who) => {
+    const question = out.question(`Lend the login to ${oneLine(who)}? [y/N] `);
+    const asked = last.then(async () => /^y(es)?$/i.test((await ask(question, signal)) ?? ""));
+    last = asked.catch(() => undefined);
+    return asked;
+  };
+}
+
+/** Timers run out of range after 24 days. */
+const mostMs = 20 * 86_400_000;
+
+function parseDuration(text: string): number {
+  const [, count = "", unit = ""] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
+  const ms = Number(count) * ({ s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit] ?? 0);
+  if (ms > 0 && ms <= mostMs) return ms;
+  throw usageError(`--for is "${text}", not a time from 1s to 20d`, "Try: --for 8h");
+}

@@ -1,0 +1,22 @@
+import type { App } from "../app/app.ts";
+import { isTransient } from "../base/errors.ts";
+import { usageError } from "./command.ts";
+
+/**
+ * Says where the login lives, to a user who is about to change one here. A login here would be of no use while an agent lends one, and a logout
+ * would not end the one that is used.
+ */
+export async function refuseLent({ tokenSource }: App, what: "log in" | "log out"): Promise<void> {
+  if (tokenSource?.lender === undefined) return;
+  const { origin } = tokenSource;
+  const found = await tokenSource.lender().catch((error: unknown) => {
+    if (isTransient(error)) return undefined;
+    throw error;
+  });
+  const whose = found === undefined ? "that does not answer" : `on ${found.host}, where the login lives`;
+  throw usageError(`${origin} names an agent ${whose}`, [
+    ...(found === undefined ? [] : [`${what === "log in" ? "Log in" : "Log out"} there. `]),
+    `To ${what} here: `,
+    { set: origin, value: null },
+  ]);
+}

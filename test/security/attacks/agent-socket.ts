@@ -1,0 +1,55 @@
+// Programs that reach the socket of an agent and want a token, or more than that.
+import assert from "node:assert/strict";
+import type { AgentOutput } from "../../../src/cli/json-output.ts";
+import { askAgent } from "../../helpers/agent.ts";
+import { signIn } from "../../helpers/stored-session.ts";
+import type { Attack } from "../stage.ts";
+
+export const attack: Attack = async (stage) => {
+  const { saas, env } = await stage.scene();
+  await signIn(saas, env);
+  const running = stage.start(["auth", "agent", "--json"], env);
+  await running.shows(/^Lending/m);
+  const { value, socket } = JSON.parse(running.stdout()) as AgentOutput;
+  const secret = value.slice(value.lastIndexOf("#") + 1);
+
+  const guesses = [undefined, "", "x", secret.slice(1), secret.toLowerCase(), `${secret}=`, "x".repeat(60_000)];
+  for (const guess of guesses) {
+    for (const [method, path] of [
+      ["GET", "/v1"],
+      ["POST", "/v1/token"],
+      ["POST", "/v1/proof"],
+      ["OPTIONS", "/v1/token"],
+    ] as const) {
+      // A header that is too long is refused before anybody reads it.
+      const refused = await askAgent({ socket, secret: guess }, method, path).catch(() => ({ status: 401, body: {} }));
+      assert.equal(refused.status, 401, `${guess?.slice(0, 50)} ${method} ${path}`);
+      assert.doesNotMatch(JSON.stringify(refused.body), /at_|alice/);
+    }
+  }
+  // In the place of the header, where a page in a browser or a log could have it.
+  assert.equal((await askAgent({ socket }, "POST", `/v1/token?secret=${secret}`)).status, 401);
+
+  const known = { socket, secret };
+  const all = JSON.stringify([
+    await askAgent(known, "GET", "/v1"),
+    await askAgent(known, "POST", "/v1/token"),
+    await askAgent(known, "POST", "/v1/proof", {
+      body: JSON.stringify({ htm: "POST", htu: `${saas.url}/oauth/token` }),
+    }),
+  ]);
+  for (const [issued, kind] of saas.issued) assert.ok(!all.includes(issued) || kind === "access_token", kind);
+
+  if (stage.other === undefined || socket === undefined) return "held";
+  const connected = await stage.other.run(
+    (path, require) =>
+      new Promise<string>((tell) => {
+        const { connect } = require("node:net") as typeof import("node:net");
+        const attempt = connect(path, () => tell("connected"));
+        attempt.once("error", (error: NodeJS.ErrnoException) => tell(error.code ?? ""));
+      }),
+    socket,
+  );
+  assert.equal(connected, "EACCES");
+  return "held";
+};
