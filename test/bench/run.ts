@@ -13,6 +13,12 @@ if (process.argv[2] === "kills") {
   process.exit();
 }
 
+if (process.argv[2] === "agents") {
+  const { agents } = await import("./agents.ts");
+  await agents();
+  process.exit();
+}
+
 if (process.argv[2] === "explore") {
   const { explore } = await import("./explore.ts");
   await explore(process.argv.slice(3));

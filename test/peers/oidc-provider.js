@@ -1,9 +1,10 @@
 // A certified OpenID provider in a process of its own: `node oidc-provider.js [--par] [--nonces] [--alg ALG] [--lifetime SECONDS]
-// [--trusts JSON]`
+// [--secret SECRET] [--trusts JSON]`
 // --par       takes pushed authorization requests only
 // --nonces    wants its own nonce in every DPoP proof
 // --alg       of ID tokens: RS256 (default), PS256, ES256 or Ed25519
 // --lifetime  of access tokens, 3600 by default
+// --secret    of the client, which is a public one otherwise
 // --trusts    JSON with the "iss" and the "jwk" of a platform, whose tokens for this issuer are exchanged for access tokens
 // Prints its issuer once it listens, then one line for each request: method, path, status. Everything is in memory.
 // Anybody may log in under any name, on a page with one form; a second button refuses.
@@ -24,6 +25,7 @@ const { values: manners } = parseArgs({
     alg: { type: "string", default: "RS256" },
     lifetime: { type: "string", default: "3600" },
     trusts: { type: "string", default: "null" },
+    secret: { type: "string" },
   },
 });
 
@@ -45,7 +47,9 @@ const provider = new Provider(issuer, {
     {
       client_id: "cli_native",
       application_type: "native",
-      token_endpoint_auth_method: "none",
+      ...(manners.secret === undefined
+        ? { token_endpoint_auth_method: "none" }
+        : { client_secret: manners.secret, token_endpoint_auth_method: "client_secret_basic" }),
       response_types: ["code"],
       id_token_signed_response_alg: manners.alg,
       grant_types: [
