@@ -78,6 +78,11 @@ export const commandTable: readonly CommandEntry[] = [
     "give Bazel an access token",
     async () => (await import("./commands/auth/bazel-credential.ts")).bazelCredential,
   ),
+  entry(
+    "auth google-credential",
+    "give Google Cloud an ID token",
+    async () => (await import("./commands/auth/google-credential.ts")).googleCredential,
+  ),
   entry("api", "send an authenticated request to the service", async () => (await import("./commands/api.ts")).api),
   entry("sync emit", "queue an event", async () => (await import("./commands/sync/emit.ts")).emit),
   entry("sync now", "send what is queued", async () => (await import("./commands/sync/now.ts")).now),

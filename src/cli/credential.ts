@@ -1,7 +1,7 @@
 import type { App } from "../app/app.ts";
-import { boundToken } from "../auth/sessions/session.ts";
+import { boundToken, type Session } from "../auth/sessions/session.ts";
 import type { AccessToken } from "../auth/token-manager/access-token.ts";
-import { hint, login, type Hint } from "../base/errors.ts";
+import { AuthError, hint, login, type Hint } from "../base/errors.ts";
 import type { Context } from "./command.ts";
 
 /** What to do when another program needs a token, and this one is bound to a key that only this program has (RFC 9449). */
@@ -21,6 +21,40 @@ export async function credentialOf(
   const { token, tokenType, expiresAt } = await app.tokens().getToken(wanted);
   if (tokenType === "DPoP") throw boundToken("program", unboundToken);
   return { token, expiresAt };
+}
+
+/** An ID token shorter than this is as good as expired: the program that gets it has to send it somewhere. */
+const leastMs = 60_000;
+
+/**
+ * A valid ID token of the login, refreshed with the session when it expires soon.
+ *
+ * @param rejected - one that was refused: it is replaced, unless that has happened already
+ * @throws AuthError `configuration_invalid` where there is none to be had
+ */
+export async function idTokenOf(
+  { app, signal }: Context,
+  rejected?: string,
+): Promise<{ token: string; expiresAt: number }> {
+  if (app.tokenSource !== undefined) throw noIdToken(`${app.tokenSource.origin} gives access tokens only`);
+  const { idTokenExpiry } = await import("../auth/oauth/id-token.ts");
+  const tokens = app.tokens();
+  let session = await tokens.getSession({ signal });
+  const leftMs = ({ signedIdToken, clockOffsetMs }: Session): number =>
+    (signedIdToken === undefined ? 0 : idTokenExpiry(signedIdToken)) - clockOffsetMs - app.clock.now();
+  const known = session.signedIdToken;
+  if (known !== undefined && (known.reveal() === rejected || leftMs(session) < leastMs))
+    session = await tokens.getSession({ rejected: session.accessToken.reveal(), signal });
+  const { signedIdToken } = session;
+  if (signedIdToken === undefined) throw noIdToken("the issuer gave no ID token at the login");
+  if (leftMs(session) <= 0) throw noIdToken("the ID token has expired, and the issuer gives no new one at a refresh");
+  return { token: signedIdToken.reveal(), expiresAt: app.clock.now() + leftMs(session) };
+}
+
+function noIdToken(why: string): AuthError {
+  return new AuthError("configuration_invalid", why, {
+    hint: hint`Log in at an OpenID provider: ${login(undefined, "--force", "--scope", "openid")}`,
+  });
 }
 
 /** The one service whose tokens a program may have, whether or not anybody is logged in there; undefined when nothing names one. */

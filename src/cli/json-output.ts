@@ -140,6 +140,22 @@ export interface TokenOutput {
   readonly source?: string;
 }
 
+/** `auth token --id-token --json`. It contains the token. */
+export interface IdTokenOutput {
+  readonly idToken: string;
+  readonly expiresAt: string;
+}
+
+/** `auth google-credential`, in the spelling of AIP-4117. It contains the ID token. */
+export interface GoogleCredential {
+  readonly version: 1;
+  readonly success: true;
+  readonly token_type: "urn:ietf:params:oauth:token-type:id_token";
+  readonly id_token: string;
+  /** In seconds since 1970. */
+  readonly expiration_time: number;
+}
+
 /** `auth docker-credential get`, in the spelling of docker-credential-helpers. It contains the token. */
 export interface DockerCredential {
   readonly ServerURL: string;

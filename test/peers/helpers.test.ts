@@ -1,4 +1,4 @@
-// The credential helpers with the programs that they are for. Needs a build, and the Debian packages curl, kubectl, python3-pip,
+// The credential helpers with the programs that they are for. Needs a build, and the Debian packages awscli, curl, kubectl, python3-pip,
 // rclone and skopeo; npm is there where Node is. Bazel is not run: Debian has 4.2, older than its credential helpers, and npm only a
 // launcher that downloads it.
 import assert from "node:assert/strict";
@@ -10,11 +10,15 @@ import { createServer as createHttp, type IncomingMessage, type RequestListener,
 import { createServer as createHttps } from "node:https";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { test, type TestContext } from "node:test";
 import { testCertificate } from "../helpers/certificate.ts";
-import { bin } from "../helpers/command.ts";
+import { ownIdentity } from "../../src/base/identity.ts";
+import { helpers } from "../../src/cli/topics/helpers.ts";
+import { bin, type CommandEnvironment } from "../helpers/command.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
+import { program, stage as atAddress } from "./stage.ts";
 
 interface Ended {
   readonly code: number | null;
@@ -30,8 +34,8 @@ interface Stage extends Scene {
   install(name: string, script: string): void;
 }
 
-/** A machine that is logged in, and has the command on its PATH. */
-async function stage(t: TestContext): Promise<Stage> {
+/** A machine that is logged in, and has the command on its PATH. @param own - the environment of another login than at the fake service */
+async function stage(t: TestContext, own: CommandEnvironment = {}): Promise<Stage> {
   const at = await scene(t);
   const session = sessionOf(at.saas, { leftMs: 3_600_000 });
   await storeSession(at.saas, at.env, session);
@@ -49,7 +53,7 @@ async function stage(t: TestContext): Promise<Stage> {
     install,
     async shell(line, more = {}) {
       const child = spawn("/bin/sh", ["-c", line], {
-        env: { ...at.env, PATH: path, ...more } as NodeJS.ProcessEnv,
+        env: { ...at.env, ...own, PATH: path, ...more } as NodeJS.ProcessEnv,
         cwd: at.folder,
         stdio: ["ignore", "pipe", "pipe"],
       });
@@ -241,4 +245,92 @@ test("pip asks an index with the token of a variable", async (t) => {
   );
   assert.match(stderr, /No matching distribution found for one/);
   assert.ok(shown.includes(`Basic ${Buffer.from(`oauth2:${token}`).toString("base64")}`), stderr);
+});
+
+/** A login at a certified OpenID provider, and a shell that has the command. */
+async function openId(t: TestContext): Promise<Stage & { readonly idToken: string }> {
+  const provider = await atAddress(t, [process.execPath, program("oidc-provider.js")]);
+  await provider.does("auth", "login", provider.address, "--no-dpop");
+  const at = await stage(t, provider.env);
+  return { ...at, idToken: (await provider.does("auth", "token", "--id-token")).stdout.trim() };
+}
+
+test("kubectl sends the ID token to a cluster that wants one", async (t) => {
+  const at = await openId(t);
+  const tls = testCertificate("localhost");
+  const { port, shown } = await server(t, (_request, response) => json(response, 200, { kind: "Status" }), tls);
+  writeFileSync(join(at.folder, "ca.pem"), tls.cert);
+  const cluster = `https://localhost:${port}`;
+  const env = { KUBECONFIG: join(at.folder, "kubeconfig") };
+  for (const line of [
+    `kubectl config set-cluster c --server=${cluster} --certificate-authority=ca.pem`,
+    "kubectl config set-context x --cluster=c --user=me",
+    "kubectl config use-context x",
+    `kubectl config set-credentials me --exec-command=spec-kitty --exec-api-version=client.authentication.k8s.io/v1 --exec-interactive-mode=Never --exec-provide-cluster-info --exec-arg=auth,exec-credential,--cluster,${cluster},--token,id`,
+  ])
+    assert.equal((await at.shell(line, env)).code, 0, line);
+  const { code, stderr } = await at.shell("kubectl get --raw /api/v1/pods", env);
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(shown, [`Bearer ${at.idToken}`]);
+});
+
+test("Google's library runs the command, and exchanges the ID token at its own service", async (t) => {
+  const at = await openId(t);
+  let asked = new URLSearchParams();
+  const { port } = await server(t, async (request, response) => {
+    let body = "";
+    for await (const piece of request) body += String(piece);
+    asked = new URLSearchParams(body);
+    json(response, 200, { access_token: "google", issued_token_type: "urn:x", token_type: "Bearer", expires_in: 3600 });
+  });
+  const configuration = {
+    type: "external_account",
+    audience: "//iam.googleapis.com/locations/global/workforcePools/pool/providers/one",
+    subject_token_type: "urn:ietf:params:oauth:token-type:id_token",
+    token_url: `http://127.0.0.1:${port}/v1/token`,
+    credential_source: { executable: { command: "spec-kitty auth google-credential", timeout_millis: 30_000 } },
+  };
+  const library = fileURLToPath(new URL("node_modules/google-auth-library/build/src/index.js", import.meta.url));
+  const line = `node -e 'const { GoogleAuth } = require(process.argv[1]); new GoogleAuth().fromJSON(JSON.parse(process.argv[2])).getAccessToken().then(({ token }) => console.log(token))' '${library}' '${JSON.stringify(configuration)}'`;
+  const { code, stdout, stderr } = await at.shell(line, { GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES: "1" });
+  assert.deepEqual([code, stdout], [0, "google\n"], stderr);
+  assert.equal(asked.get("subject_token"), at.idToken);
+});
+
+test("the AWS command line takes credentials for a role from the documented program, which gives the ID token on standard input", async (t) => {
+  const at = await openId(t);
+  const text = helpers(ownIdentity);
+  const [, script = ""] = /^ {4}(#!\/bin\/sh\n(?: {4}.*\n)*?)\n/m.exec(text.slice(text.indexOf("AWS"))) ?? [];
+  at.install("service-credentials", script.replaceAll(/^ {4}/gm, ""));
+  let asked = new URLSearchParams();
+  const { port, shown } = await server(t, async (request, response) => {
+    let body = "";
+    for await (const piece of request) body += String(piece);
+    const form = new URLSearchParams(body);
+    const action = form.get("Action");
+    const result =
+      action === "AssumeRoleWithWebIdentity"
+        ? "<Credentials><AccessKeyId>AKIAROLE</AccessKeyId><SecretAccessKey>secret</SecretAccessKey><SessionToken>session</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>"
+        : "<Arn>arn:aws:sts::123456789012:assumed-role/deploy/me</Arn><UserId>x</UserId><Account>123456789012</Account>";
+    if (action === "AssumeRoleWithWebIdentity") asked = form;
+    response.setHeader("content-type", "text/xml");
+    response.end(
+      `<${action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><${action}Result>${result}</${action}Result></${action}Response>`,
+    );
+  });
+  const role = "arn:aws:iam::123456789012:role/deploy";
+  writeFileSync(
+    join(at.folder, "aws"),
+    `[profile service]\nregion = eu-north-1\ncredential_process = ${join(at.folder, "bin", "service-credentials")} ${role}\n`,
+  );
+  const env = {
+    AWS_CONFIG_FILE: join(at.folder, "aws"),
+    AWS_ENDPOINT_URL_STS: `http://127.0.0.1:${port}`,
+    AWS_EC2_METADATA_DISABLED: "true",
+  };
+  const { code, stdout, stderr } = await at.shell("/usr/bin/aws --profile service sts get-caller-identity", env);
+  assert.equal(code, 0, stderr);
+  assert.equal((JSON.parse(stdout) as { Account: string }).Account, "123456789012");
+  assert.deepEqual([asked.get("WebIdentityToken")?.trim(), asked.get("RoleArn")], [at.idToken, role]);
+  assert.match(shown.at(-1) ?? "", /Credential=AKIAROLE\//);
 });

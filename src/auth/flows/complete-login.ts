@@ -49,6 +49,7 @@ export async function completeLogin<T>(
       missingScope: missing,
       resource,
       idToken,
+      signedIdToken: idToken && tokens.id_token,
       user,
       teams,
       authFlow,

@@ -28,6 +28,12 @@ interface ExpectedIdToken {
   nonce?: string | undefined;
 }
 
+/** When an ID token that was validated expires, by the server's clock: milliseconds since 1970. */
+export function idTokenExpiry(idToken: Secret): number {
+  const { exp } = parseJws(idToken).claims;
+  return typeof exp === "number" ? exp * 1000 : 0;
+}
+
 /** How far apart the two clocks may be, in seconds. The server's `Date` is already taken into account. */
 const toleranceSeconds = 60;
 

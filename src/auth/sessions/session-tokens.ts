@@ -16,6 +16,7 @@ export type SessionTokens = Pick<
   | "refreshTokenExpiresAt"
   | "clockOffsetMs"
   | "sessionId"
+  | "signedIdToken"
   | "refreshes"
 >;
 
@@ -49,6 +50,8 @@ export function sessionTokens(tokens: TokenResponse, at: number, previous?: Sess
     accessTokenExpiresAt: tokens.expires_in === undefined ? undefined : issuedAt + tokens.expires_in * 1000,
     clockOffsetMs,
     sessionId: tokens.session_id ?? previous?.sessionId,
+    // Of a refresh it is compared with the one of the login; of a login it is nothing before it was validated.
+    signedIdToken: previous?.signedIdToken && (tokens.id_token ?? previous.signedIdToken),
     refreshes: previous === undefined ? 0 : previous.refreshes + 1,
   };
 }

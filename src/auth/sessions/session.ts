@@ -39,6 +39,8 @@ export interface Session {
   readonly resource?: string | undefined;
   /** What the ID token of the login said; undefined where there was none. */
   readonly idToken?: IdTokenClaims | undefined;
+  /** The newest ID token, as the issuer signed it: programs may want one. Undefined where that of the login said nothing. */
+  readonly signedIdToken?: Secret | undefined;
   /** When the tokens were received, by the server's clock as far as it is known. */
   readonly issuedAt: number;
   /** Undefined when the server does not say; a 401 is then the only sign. */
@@ -214,6 +216,7 @@ const secretMembers: Record<SecretMember<Session> | SecretMember<Profile>, true>
   refreshToken: true,
   dpopKey: true,
   clientSecret: true,
+  signedIdToken: true,
 };
 
 /** The text of a session or a profile, to be sealed: the one place where its secrets become text again. */

@@ -15,6 +15,7 @@ kubectl. The cluster must take the service's tokens:
       --exec-api-version=client.authentication.k8s.io/v1 \\
       --exec-interactive-mode=Never --exec-provide-cluster-info \\
       --exec-arg=auth,exec-credential,--cluster,https://cluster.example
+    # where the cluster wants an ID token: --exec-arg=--token,id
 
 Docker, Podman and Skopeo, for a registry on the service's host. They look for a program of this name on PATH:
 
@@ -43,6 +44,25 @@ npm, for a registry on the service. The file has the name of the variable, not t
 pip, for an index on the service:
 
     PIP_INDEX_URL="https://oauth2:$(${command} auth token)@service.example/simple/" pip install NAME
+
+Google Cloud, with a login at an OpenID provider that the workforce or workload pool trusts:
+
+    export GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1
+    # in the credential configuration: "credential_source":
+    #   { "executable": { "command": "${command} auth google-credential" } }
+
+AWS, with a login at an OpenID provider that the role trusts. A program, such as ~/.aws/service-credentials:
+
+    #!/bin/sh
+    ${command} auth token --id-token | aws sts assume-role-with-web-identity \
+      --no-sign-request --role-arn "$1" --role-session-name "$(id -un)" \
+      --web-identity-token file:///dev/stdin --output json --query 'Credentials.{
+        Version: \`1\`, AccessKeyId: AccessKeyId, SecretAccessKey: SecretAccessKey,
+        SessionToken: SessionToken, Expiration: Expiration}'
+
+is named in ~/.aws/config, in the profile that uses it:
+
+    credential_process = /home/me/.aws/service-credentials arn:aws:iam::123456789012:role/deploy
 
 A program that finds the token refused says so, and gets another, once for all that say the same. git does that by itself, kubectl by asking
 again within ten seconds. For any other:

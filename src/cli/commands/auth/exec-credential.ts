@@ -2,8 +2,8 @@ import { isConfidential, withoutEndSlashes } from "../../../base/address.ts";
 import { AuthError } from "../../../base/errors.ts";
 import { parseJson } from "../../../http/json-members.ts";
 import { isAskedAgain } from "../../asked-again.ts";
-import { defineCommand, profileOption, type Command } from "../../command.ts";
-import { credentialOf } from "../../credential.ts";
+import { defineCommand, profileOption, usageError, type Command, type Context } from "../../command.ts";
+import { credentialOf, idTokenOf } from "../../credential.ts";
 import type { ExecCredential } from "../../json-output.ts";
 
 const apiVersion = "client.authentication.k8s.io/v1";
@@ -19,6 +19,12 @@ export const execCredential: Command = defineCommand({
     "insecure-skip-tls-verify": {
       type: "boolean",
       help: "also if kubectl does not verify its certificate",
+    },
+    token: {
+      type: "string",
+      value: "KIND",
+      choices: ["access", "id"],
+      help: "access (default), or id where the cluster wants an ID token",
     },
     ...profileOption,
   },
@@ -36,9 +42,14 @@ export const execCredential: Command = defineCommand({
     const info = context.app.env["KUBERNETES_EXEC_INFO"];
     // Without it, the user asks, and not a Kubernetes client.
     if (info) checkAsker(info, values.cluster, values["insecure-skip-tls-verify"] === true);
-    let { token, expiresAt } = await credentialOf(context);
+    const { token: kind = "access" } = values;
+    if (kind !== "access" && kind !== "id")
+      throw usageError(`--token is "${kind}", not access or id`, "Try: --token id");
+    const tokenOf: (context: Context, rejected?: string) => Promise<{ token: string; expiresAt: number | undefined }> =
+      kind === "id" ? idTokenOf : credentialOf;
+    let { token, expiresAt } = await tokenOf(context);
     if (info && context.app.tokenSource === undefined && context.app.isLocal && isAskedAgain(context.app, token))
-      ({ token, expiresAt } = await credentialOf(context, token));
+      ({ token, expiresAt } = await tokenOf(context, token));
     const answer: ExecCredential = {
       apiVersion,
       kind: "ExecCredential",

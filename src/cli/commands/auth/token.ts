@@ -1,6 +1,6 @@
 import { hint } from "../../../base/errors.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
-import type { TokenOutput } from "../../json-output.ts";
+import type { IdTokenOutput, TokenOutput } from "../../json-output.ts";
 
 export const token: Command = defineCommand({
   usage: "auth token",
@@ -12,6 +12,7 @@ export const token: Command = defineCommand({
       value: "SECONDS",
       help: "how long the token must remain valid",
     },
+    "id-token": { type: "boolean", help: "print the ID token instead, refreshed if it has expired" },
     rejected: { type: "boolean", help: "replace the refused token on standard input, once" },
     header: { type: "boolean", help: "print it as a header, Authorization: Bearer …, for curl's -H @-" },
     ...profileOption,
@@ -32,7 +33,8 @@ export const token: Command = defineCommand({
     ],
     ["auth token --min-validity 600", "a token that is valid for ten more minutes"],
   ],
-  async run({ app, out, signal }, values) {
+  async run(context, values) {
+    const { app, out, signal } = context;
     if (values.header && values.json)
       throw usageError(
         "--header and --json cannot be used together",
@@ -43,6 +45,11 @@ export const token: Command = defineCommand({
     const rejected = values.rejected
       ? (await (await import("../../input.ts")).readStandardInput(signal, 64 * 1024)).toString("utf8").trim()
       : undefined;
+    if (values["id-token"]) {
+      const { token, expiresAt } = await (await import("../../credential.ts")).idTokenOf(context, rejected);
+      const answer: IdTokenOutput = { idToken: token, expiresAt: new Date(expiresAt).toISOString() };
+      return values.json ? out.json(answer) : out.answer(shown(token));
+    }
     const minValidityMs = 1000 * (values["min-validity"] ?? 0);
     const {
       token: accessToken,
