@@ -11,6 +11,7 @@ import { machineDigest, machineKey } from "../auth/secure-storage/machine-key.ts
 import { LocalStore } from "../auth/sessions/local-store.ts";
 import type { LocalOptions } from "../auth/sessions/local.ts";
 import type { ProfileInUse } from "../auth/sessions/session.ts";
+import type { SharedStore } from "../auth/sessions/shared-store.ts";
 import type { SessionStore } from "../auth/sessions/store.ts";
 import type { AuthEvent, AuthEventStream } from "../auth/token-manager/events.ts";
 import { TokenManager } from "../auth/token-manager/token-manager.ts";
@@ -45,6 +46,8 @@ export interface App {
   /** The sealed files, whether or not the sessions of this app are stored there. */
   readonly local: LocalOptions;
   readonly isLocal: boolean;
+  /** What the shared store is called, where logins are in one. */
+  readonly sharedStore: string | undefined;
   readonly isKept: boolean;
   readonly store: SessionStore;
   /**
@@ -152,14 +155,31 @@ export function createApp(overrides: AppOverrides = {}): App {
     const onWait: LocalOptions["onWait"] = (awaited) => events.emit("waiting", awaited);
     return { folder: folder(), keys: new KeySlots(slots), clock, machine, onWait, workingFolder: folderHere() };
   });
-  const isKept = settings.storage?.value !== "memory";
-  const store = lazily(
-    () =>
-      overrides.store ??
-      (isKept
-        ? new LocalStore(local())
-        : loadedStore(async () => new (await import("../auth/sessions/memory-store.ts")).MemoryStore(clock))),
-  );
+  const isKept = overrides.store !== undefined || settings.storage?.value !== "memory";
+  const shared = overrides.store;
+  const store = lazily((): SessionStore => {
+    if (overrides.sessions !== undefined) return overrides.sessions;
+    if (shared !== undefined) return loadedStore(() => sharedSessions(shared));
+    if (isKept) return new LocalStore(local());
+    return loadedStore(async () => new (await import("../auth/sessions/memory-store.ts")).MemoryStore(clock));
+  });
+  const sharedSessions = async (place: SharedStore): Promise<SessionStore> => {
+    const [{ SharedSessions }, { sealerOf }] = await Promise.all([
+      import("../auth/sessions/shared-sessions.ts"),
+      import("../auth/sessions/shared-sealing.ts"),
+    ]);
+    const { machine, onWait } = local();
+    return new SharedSessions({
+      store: place,
+      sealer: sealerOf(overrides.seal, settings.passphrase),
+      clock,
+      tool: identity.name,
+      login: overrides.login ?? "default",
+      machine,
+      silentAfterMs: overrides.silentAfterMs ?? 90_000,
+      onWait,
+    });
+  };
   const managers = new Map<string, TokenManager>();
   const typed = settings.profile && { name: settings.profile.value, source: settings.profile.source };
   const tokens = (named?: string, service = settings.service?.value): TokenManager => {
@@ -191,7 +211,8 @@ export function createApp(overrides: AppOverrides = {}): App {
     // Not all of the overrides: an app that is printed must not show the environment (S-005).
     tool: { defaults: overrides.defaults, redirectPath: overrides.redirectPath, trustedHosts: overrides.trustedHosts },
     isKept,
-    isLocal: isKept && overrides.store === undefined,
+    isLocal: isKept && shared === undefined && overrides.sessions === undefined,
+    sharedStore: shared?.name ?? (shared && "the shared store"),
     get folder() {
       return folder();
     },
@@ -221,6 +242,7 @@ export function createApp(overrides: AppOverrides = {}): App {
     },
     async close() {
       for (const manager of managers.values()) await manager.close();
+      await shared?.close?.();
     },
   };
 }
@@ -260,6 +282,10 @@ const overrideNames: Record<keyof AppOverrides, true> = {
   folder: true,
   storage: true,
   store: true,
+  login: true,
+  seal: true,
+  silentAfterMs: true,
+  sessions: true,
   keychain: true,
   onTraffic: true,
   log: true,

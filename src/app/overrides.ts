@@ -1,5 +1,7 @@
 import type { AuthEvent } from "../auth/token-manager/events.ts";
 import type { SimpleKeychain } from "../auth/secure-storage/simple-keychain.ts";
+import type { Seal } from "../auth/sessions/shared-sealing.ts";
+import type { SharedStore } from "../auth/sessions/shared-store.ts";
 import type { SessionStore } from "../auth/sessions/store.ts";
 import type { Identity } from "../base/identity.ts";
 import type * as runtime from "../base/runtime-types.ts";
@@ -79,8 +81,19 @@ export interface AppOverrides {
    * `"file"`: in sealed files, with a derived key, without further consent; `"memory"`: for the life of this app.
    */
   storage?: "keychain" | "file" | "memory" | undefined;
+  /** Where logins are kept instead: a database that several machines share. See `spec-kitty/stores`. */
+  store?: SharedStore | undefined;
+  /** Which login in `store` is used, such as the id of a user; `default` by default. */
+  login?: string | undefined;
+  /** The key that seals what is in `store`; by default the passphrase of the tool's variable. */
+  seal?: Seal | undefined;
+  /**
+   * How long a program that refreshes a login in `store` may be silent before another takes over, in milliseconds; 90,000 by default. Longer
+   * than any pause to be survived; one that is longer still may cost the session.
+   */
+  silentAfterMs?: number | undefined;
   /** Instead of all of these. @internal */
-  store?: SessionStore;
+  sessions?: SessionStore;
   /** Instead of the OS keychain; false for none. */
   keychain?: SimpleKeychain | false | undefined;
   /** Told of each request when it is sent, and of its answer, a line each, without secrets. */

@@ -11,7 +11,7 @@ export type { Hint, HintPart, SystemCommand, ToolCommand, ToolVariable } from ".
  * Stable names of everything that can go wrong. A program branches on these, never on a message.
  *
  * - `usage_invalid`, `configuration_invalid`, `consent_required`: the caller can fix it by typing something else.
- * - `network_unavailable`, `service_unavailable`, `lock_unavailable`: the next try may succeed; the session, if any, is untouched.
+ * - `network_unavailable`, `service_unavailable`, `lock_unavailable`, `storage_unreachable`: the next try may succeed; the session, if any, is untouched.
  * - `refresh_unconfirmed`: a refresh was sent and not answered, so the service may have renewed the session: another try is not safe by
  *   itself, and may succeed.
  * - `not_authenticated`, `session_ended`: a login is needed.
@@ -41,6 +41,7 @@ const codes = [
   "storage_damaged",
   "storage_unreadable",
   "storage_unwritable",
+  "storage_unreachable",
   "keychain_unavailable",
 ] as const;
 
@@ -204,7 +205,7 @@ export function isAuthError(value: unknown): value is AuthError {
 export function isTransient(value: unknown): value is AuthError {
   return (
     isAuthError(value) &&
-    (value.code === "network_unavailable" || value.code === "service_unavailable" || value.code === "lock_unavailable")
+    ["network_unavailable", "service_unavailable", "lock_unavailable", "storage_unreachable"].includes(value.code)
   );
 }
 

@@ -8,6 +8,7 @@ export const exitCodes: Readonly<Record<AuthErrorCode, number>> = {
   network_unavailable: 3,
   service_unavailable: 3,
   lock_unavailable: 3,
+  storage_unreachable: 3,
   not_authenticated: 4,
   session_ended: 4,
   access_denied: 5,

@@ -152,7 +152,7 @@ test("S-002 session_invalid for a replaced session deletes nothing, and the requ
   await world.tokens.getAccessToken();
   for (const id of world.saas.sessions.keys()) world.saas.revoke(id);
   const next = sessionOf(world.saas, { now: world.clock.now(), leftMs: 3_600_000 });
-  await storeSession(world.saas, {}, next, { store: world.store, clock: world.clock });
+  await storeSession(world.saas, {}, next, { sessions: world.store, clock: world.clock });
   assert.equal((await world.fetch(path)).status, 200);
   assert.ok((await world.stored())?.accessToken.equals(next.accessToken));
 });
@@ -162,7 +162,7 @@ test("S-001 a request that was refused as one user is not replayed as another us
     const world = await authorized(t);
     await world.tokens.getAccessToken();
     const bob = sessionOf(world.saas, { user: "bob", now: world.clock.now(), leftMs: 3_600_000 });
-    await storeSession(world.saas, {}, bob, { store: world.store, clock: world.clock });
+    await storeSession(world.saas, {}, bob, { sessions: world.store, clock: world.clock });
     world.saas.faults.next(path, { status: 401, body: { error } });
     const post = (): Promise<Response> => world.fetch(path, { method: "POST", body: "alice's" });
     await assert.rejects(post(), (refused) => {
@@ -210,7 +210,7 @@ test("a token from the environment is sent as is, and its 401 comes back", async
   const world = await authorized(t);
   const tokens = createApp({
     env: { SPEC_KITTY_SAAS_URL: world.saas.url, SPEC_KITTY_ACCESS_TOKEN: "at_gone" },
-    store: world.store,
+    sessions: world.store,
   }).tokens();
   const fetchWith = createAuthorizedFetch({ tokens, clock: world.clock, fetch });
   assert.equal((await fetchWith(path)).status, 401);
@@ -293,7 +293,7 @@ test("S-001 a profile that logs in to another service under a running program is
   const other = await authorized(t);
   await world.tokens.getAccessToken();
   const session = sessionOf(other.saas, { now: world.clock.now(), leftMs: 3_600_000 });
-  await storeSession(other.saas, {}, session, { store: world.store, clock: world.clock });
+  await storeSession(other.saas, {}, session, { sessions: world.store, clock: world.clock });
   world.saas.expireAccessTokens();
   await assert.rejects(
     world.fetch(path),

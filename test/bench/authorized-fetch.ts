@@ -38,7 +38,7 @@ async function measure(rounds: number): Promise<void> {
   const session = sessionOf(saas, { leftMs: 3_600_000 });
   await saas.close();
   saas.url = url;
-  const app = await storeSession(saas, {}, session, { store: new MemoryStore(systemClock) });
+  const app = await storeSession(saas, {}, session, { sessions: new MemoryStore(systemClock) });
   const authorizedFetch = createAuthorizedFetch({ tokens: app.tokens(), clock: systemClock, fetch });
   const authorization = `Bearer ${session.accessToken.reveal()}`;
 

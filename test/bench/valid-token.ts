@@ -28,8 +28,8 @@ export async function validToken(peers: PeerClients): Promise<CallCost[]> {
   const saas = await startFakeSaas();
   const store = new MemoryStore(systemClock);
   const session = sessionOf(saas, { leftMs: 3_600_000 });
-  await storeSession(saas, {}, session, { store });
-  const tokens = createApp({ env: {}, store }).tokens();
+  await storeSession(saas, {}, session, { sessions: store });
+  const tokens = createApp({ env: {}, sessions: store }).tokens();
   const accessToken = session.accessToken.reveal();
   const peerSession = {
     accessToken,

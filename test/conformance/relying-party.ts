@@ -62,7 +62,7 @@ export class RelyingParty {
   /** Refreshes a session, with whatever tokens and key it holds. */
   async refresh(session: Session): Promise<Session> {
     await this.#put(session);
-    return createApp({ env: {}, store: this.#store }).tokens().refresh();
+    return createApp({ env: {}, sessions: this.#store }).tokens().refresh();
   }
 
   /** The stored session. */

@@ -30,7 +30,7 @@ export async function authorized(
   const saas = await startFakeSaas({ now: () => clock.now(), ...options });
   t.after(() => saas.close());
   const app = await storeSession(saas, {}, sessionOf(saas, { now: clock.now(), leftMs: 3_600_000, ...session }), {
-    store,
+    sessions: store,
     clock,
   });
   const tokens = app.tokens();

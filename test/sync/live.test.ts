@@ -44,14 +44,14 @@ withWebSocket(import.meta.url, () => {
     const store = new MemoryStore(clock);
     const overrides: AppOverrides = {
       env: { HOME: folder, SPEC_KITTY_CONFIG_DIR: join(folder, "config") },
-      store,
+      sessions: store,
       clock,
     };
     await storeSession(
       saas,
       {},
       { ...sessionOf(saas, { now: clock.now(), leftMs: 3_600_000 }), teams: [{ id: "tm_acme", name: "Acme Corp" }] },
-      { store, clock },
+      { sessions: store, clock },
     );
     const live = createLiveClient({ onMessage: () => void saas.changes.emit("change") }, overrides);
     const sync = createSyncRuntime({ live }, overrides);

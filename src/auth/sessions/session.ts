@@ -188,6 +188,12 @@ export function unknownProfile({ name, source }: NamedProfile, names: readonly s
   );
 }
 
+/** Whether two sessions are at the same point between two refreshes. */
+export function isSameToken(a: Session, b: Session): boolean {
+  if (a.refreshToken === undefined || b.refreshToken === undefined) return a.accessToken.equals(b.accessToken);
+  return a.refreshToken.equals(b.refreshToken);
+}
+
 /** An id for a new login. */
 export function newLoginId(): string {
   return randomBytes(8).toString("hex");
@@ -219,8 +225,8 @@ const secretMembers: Record<SecretMember<Session> | SecretMember<Profile>, true>
   signedIdToken: true,
 };
 
-/** The text of a session or a profile, to be sealed: the one place where its secrets become text again. */
-export function textOf(value: Session | Omit<Profile, "session">): string {
+/** The text of what holds sessions or profiles, to be sealed: the one place where its secrets become text again. */
+export function textOf(value: object): string {
   return JSON.stringify(value, function (this: Readonly<Record<string, unknown>>, name, plain: unknown) {
     const member = this[name];
     return member instanceof Secret ? member.reveal() : plain;
@@ -230,7 +236,7 @@ export function textOf(value: Session | Omit<Profile, "session">): string {
 /**
  * Reads what {@link textOf} wrote. The text was authenticated when it was unsealed, so its members are what this program wrote.
  */
-export function fromText<T extends Session | Omit<Profile, "session">>(text: string): T {
+export function fromText<T extends object>(text: string): T {
   return JSON.parse(text, (name, value: unknown) =>
     Object.hasOwn(secretMembers, name) && typeof value === "string" ? new Secret(value) : value,
   ) as T;

@@ -2,7 +2,7 @@ import { AuthError, NotAuthenticatedError, ServiceError, hint, login } from "../
 import type { Fetch } from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { judgeRefreshFailure } from "../oauth/refresh.ts";
-import type { Profile, Session } from "../sessions/session.ts";
+import { isSameToken, type Profile, type Session } from "../sessions/session.ts";
 import type { Claim, SessionStore } from "../sessions/store.ts";
 import type { AccessTokenOptions } from "./access-token.ts";
 import type { CurrentSession, FoundSession } from "./current-session.ts";
@@ -287,12 +287,6 @@ export class Refresher {
       cause,
     });
   }
-}
-
-/** Whether two sessions are at the same point between two refreshes. */
-function isSameToken(a: Session, b: Session): boolean {
-  if (a.refreshToken === undefined || b.refreshToken === undefined) return a.accessToken.equals(b.accessToken);
-  return a.refreshToken.equals(b.refreshToken);
 }
 
 function expiredOnArrival({ server }: Session): ServiceError {

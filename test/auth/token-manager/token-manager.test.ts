@@ -48,7 +48,7 @@ async function stage(
 ): Promise<Stage> {
   const saas = await startFakeSaas({ now: () => clock.now(), ...options });
   t.after(() => saas.close());
-  const at = env === undefined ? { store: given } : { env };
+  const at = env === undefined ? { sessions: given } : { env };
   const another = (overrides: AppOverrides = {}): App => createApp({ env: {}, ...at, clock, ...overrides });
   const session = sessionOf(saas, { now: clock.now(), ...sessionOptions });
   await storeSession(saas, {}, session, { ...at, clock });

@@ -1,0 +1,123 @@
+import { randomBytes, scrypt } from "node:crypto";
+import { promisify } from "node:util";
+import { AuthError, hint } from "../../base/errors.ts";
+import type { Secret } from "../../base/secret.ts";
+import { seal, unseal } from "../secure-storage/seal.ts";
+
+/** A service that keeps the key (a KMS): it is given 32 random bytes for each text that is stored, and gives them back. */
+export interface KeyWrapper {
+  wrap(key: Uint8Array): Promise<Uint8Array>;
+  unwrap(wrapped: Uint8Array): Promise<Uint8Array>;
+}
+
+/**
+ * How logins in a shared store are sealed (AES-256-GCM, each under its key in the store): a key of 32 bytes; several, of which all open
+ * and the first seals, to change keys; a KMS; or false for plain text.
+ */
+export type Seal = Uint8Array | readonly Uint8Array[] | KeyWrapper | false;
+
+/** Seals and opens what is stored under a key of the store. */
+export interface Sealer {
+  seal(key: string, text: string): Promise<string>;
+  /** Undefined when it is not what this program has stored under that key. */
+  open(key: string, stored: string): Promise<string | undefined>;
+}
+
+/** What is stored: the sealed text, and what leads to its key. */
+interface Envelope {
+  readonly version: 1;
+  readonly sealed: string;
+  readonly wrapped?: string;
+  readonly salt?: string;
+}
+
+/** As for the local files: 16 MiB of memory and about 35 ms for each guess at a passphrase (RFC 7914 §2). */
+const cost = { N: 16384, r: 8, p: 1 } as const;
+const keyBytes = 32;
+
+/**
+ * @param how - what the program says
+ * @param passphrase - what the user's variable says, where the program says nothing
+ * @throws {@link AuthError} `configuration_invalid` when neither says anything: plain text must be asked for
+ */
+export function sealerOf(how: Seal | undefined, passphrase: Secret | undefined): Sealer {
+  if (how === false) return { seal: async (_, text) => text, open: async (_, stored) => stored };
+  if (how === undefined) {
+    if (passphrase !== undefined) return passphraseSealer(passphrase);
+    throw new AuthError("configuration_invalid", "a shared store needs a key to seal the logins in it", {
+      hint: hint`Pass seal: a key of 32 bytes, or set ${{ variable: "PASSPHRASE" }}`,
+    });
+  }
+  if ("wrap" in how) return wrappingSealer(how);
+  const keys = how instanceof Uint8Array ? [how] : how;
+  const [first] = keys;
+  if (first === undefined || keys.some((key) => key.length !== keyBytes))
+    throw new TypeError(`seal takes keys of ${keyBytes} bytes`);
+  return sealer(
+    async () => ({ key: first }),
+    async () => keys,
+  );
+}
+
+function wrappingSealer({ wrap, unwrap }: KeyWrapper): Sealer {
+  return sealer(
+    async () => {
+      const key = randomBytes(keyBytes);
+      return { key, wrapped: Buffer.from(await wrap(key)).toString("base64") };
+    },
+    async ({ wrapped = "" }) => [await unwrap(Buffer.from(wrapped, "base64"))],
+  );
+}
+
+function passphraseSealer(passphrase: Secret): Sealer {
+  const run = promisify<Buffer, Buffer, number, typeof cost, Buffer>(scrypt);
+  const derive = (salt: string): Promise<Buffer> =>
+    run(Buffer.from(passphrase.reveal().normalize("NFC")), Buffer.from(salt, "base64"), keyBytes, cost);
+  // Derived once for each salt: a server with thousands of logins has one of its own, and meets those of its peers.
+  const known = new Map<string, Promise<Buffer>>();
+  const keyOf = (salt: string): Promise<Buffer> => {
+    const key = known.get(salt) ?? derive(salt);
+    known.set(salt, key);
+    return key;
+  };
+  const own = randomBytes(16).toString("base64");
+  return sealer(
+    async () => ({ key: await keyOf(own), salt: own }),
+    async ({ salt = "" }) => [await keyOf(salt)],
+  );
+}
+
+function sealer(
+  newKey: () => Promise<Pick<Envelope, "wrapped" | "salt"> & { readonly key: Uint8Array }>,
+  keysOf: (envelope: Envelope) => Promise<readonly Uint8Array[]>,
+): Sealer {
+  return {
+    async seal(name, text) {
+      const { key, ...way } = await newKey();
+      return JSON.stringify({
+        version: 1,
+        ...way,
+        sealed: seal(text, key, name).toString("base64"),
+      } satisfies Envelope);
+    },
+    async open(name, stored) {
+      const envelope = parse(stored);
+      if (envelope === undefined) return undefined;
+      const bytes = Buffer.from(envelope.sealed, "base64");
+      for (const key of await keysOf(envelope)) {
+        const text = unseal(bytes, key, name);
+        if (text !== undefined) return text;
+      }
+      return undefined;
+    },
+  };
+}
+
+function parse(stored: string): Envelope | undefined {
+  try {
+    const value = JSON.parse(stored) as Partial<Envelope> | null;
+    return value?.version === 1 && typeof value.sealed === "string" ? (value as Envelope) : undefined;
+  } catch {
+    return undefined;
+  }
+}
