@@ -6,7 +6,7 @@ import { fromText, isSameToken, textOf, type Choice, type Profile, type Session 
 import type { Sealer } from "./shared-sealing.ts";
 import type { SharedStore } from "./shared-store.ts";
 import type { AwaitedWork, Claim, ClaimOptions, SessionStore, StoredProfile } from "./store.ts";
-import { inItsTime, note } from "./this-machine.ts";
+import { inItsTime, noteOffset } from "./this-machine.ts";
 
 /** One call of the store, and all its tries together, in milliseconds. */
 const [callMs, triesMs] = [5_000, 8_000];
@@ -104,7 +104,7 @@ export class SharedSessions implements SessionStore {
       // A refresh of a login that ends here stores nothing: it finds another one, or none (S-003).
       const intent = profile?.session?.id === entry.profile?.session?.id ? entry.intent : undefined;
       if ((await this.#save(entry, profile && { profile, intent })) === undefined) continue;
-      if (profile?.session !== undefined) note(profile.session, this.#options.machine);
+      if (profile?.session !== undefined) noteOffset(profile.session, this.#options.machine);
       return profile;
     }
   }
@@ -191,7 +191,7 @@ export class SharedSessions implements SessionStore {
             const saved = await this.#save(entry, { profile: { ...(entry.profile as Profile), session: next } });
             if (saved !== undefined) {
               ended.abort();
-              note(next, machine);
+              noteOffset(next, machine);
               return (entry = { ...saved, profile: { ...(saved.profile as Profile), session: next } });
             }
             entry = await this.#load(name);

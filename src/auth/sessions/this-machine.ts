@@ -22,9 +22,15 @@ export function inItsTime(session: Session, machine: ThisMachine): Session {
 }
 
 /** Takes note of a session that was just stored. */
-export function note({ id, refreshes, server: { issuer }, clockOffsetMs }: Session, machine: ThisMachine): void {
+export function note(session: Session, machine: ThisMachine): void {
+  const { id, refreshes } = session;
+  attempt(() => refreshes > 0 && write(countFile(id, machine), String(refreshes)));
+  noteOffset(session, machine);
+}
+
+/** Takes note of how far this machine's clock is from that of a session's server. */
+export function noteOffset({ server: { issuer }, clockOffsetMs }: Session, machine: ThisMachine): void {
   attempt(() => {
-    if (refreshes > 0) write(countFile(id, machine), String(refreshes));
     const { [issuer]: known = 0, ...others } = offsetsOf(machine);
     const offsets = { ...others, ...(clockOffsetMs !== 0 && { [issuer]: clockOffsetMs }) };
     if (Math.abs(known - clockOffsetMs) > sameOffsetMs)

@@ -1,0 +1,57 @@
+import type { SharedStore } from "../../auth/sessions/shared-store.ts";
+
+/** The part of a client of `etcd3` that is used. */
+export interface EtcdClient {
+  get(key: string): { exec(): Promise<{ kvs: readonly { value: Buffer; mod_revision: string }[] }> };
+  put(key: string): { value(text: string): EtcdOperation };
+  delete(): { key(key: string): EtcdOperation };
+  if(
+    key: string,
+    column: "Mod" | "Version",
+    comparison: "==",
+    value: string | number,
+  ): { then(operation: EtcdOperation): { commit(): Promise<{ succeeded: boolean; header: { revision: string } }> } };
+  watch(): { key(key: string): { create(): Promise<EtcdWatcher> } };
+}
+
+/** What a transaction of `etcd3` takes. */
+export interface EtcdOperation {
+  op(): Promise<unknown>;
+}
+
+/** What `etcd3` makes of a watch. */
+export interface EtcdWatcher {
+  on(event: "put" | "delete", listener: () => void): unknown;
+  cancel(): Promise<unknown>;
+}
+
+/**
+ * Logins in etcd, one key each.
+ *
+ * @param client - a client of `etcd3`, made by the program and closed by it
+ */
+export function etcdStore(client: EtcdClient): SharedStore {
+  return {
+    name: "etcd",
+    async load(key) {
+      const [found] = (await client.get(key).exec()).kvs;
+      return found && { text: String(found.value), version: found.mod_revision };
+    },
+    async save(key, text, { ifVersion }) {
+      // Of a key that is not there, the number of its changes is 0.
+      const condition =
+        ifVersion === undefined ? client.if(key, "Version", "==", 0) : client.if(key, "Mod", "==", ifVersion);
+      const operation = text === undefined ? client.delete().key(key) : client.put(key).value(text);
+      const { succeeded, header } = await condition.then(operation).commit();
+      return succeeded ? header.revision : undefined;
+    },
+    watch(key, changed) {
+      const watcher = client.watch().key(key).create();
+      watcher.then((made) => {
+        made.on("put", changed);
+        made.on("delete", changed);
+      }, changed);
+      return () => void watcher.then((made) => made.cancel()).catch(() => undefined);
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { createHash, randomUUID } from "node:crypto";
+import { link, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { SharedStore } from "../../auth/sessions/shared-store.ts";
+
+/**
+ * Logins in files, for tests of programs that share a store: processes of one machine see each other's changes, and nothing has to be
+ * installed. The number of a version is the name of its file, and link(2) makes a file only where there is none: so one save of a
+ * version wins. No version is removed, since its number would be free again for a process that was stopped meanwhile.
+ *
+ * @param folder - made when it is needed
+ */
+export function fileStore(folder: string): SharedStore {
+  const placeOf = (key: string): string => join(folder, createHash("sha256").update(key).digest("hex").slice(0, 32));
+  const newest = async (place: string): Promise<number> => {
+    const names = await readdir(place).catch(() => []);
+    return Math.max(0, ...names.map(Number).filter(Number.isSafeInteger));
+  };
+  /** What is removed stays as an empty file, or the next text would begin again with the numbers of the first. */
+  const read = async (key: string): Promise<{ version: number; text: string }> => {
+    const place = placeOf(key);
+    const version = await newest(place);
+    return { version, text: version === 0 ? "" : await readFile(join(place, String(version)), "utf8") };
+  };
+  return {
+    name: folder,
+    async load(key) {
+      const { version, text } = await read(key);
+      return text === "" ? undefined : { text, version: String(version) };
+    },
+    async save(key, text = "", { ifVersion }) {
+      const place = placeOf(key);
+      await mkdir(place, { recursive: true, mode: 0o700 });
+      const before = await read(key);
+      if (ifVersion === undefined ? before.text !== "" : String(before.version) !== ifVersion) return undefined;
+      const [version, fresh] = [before.version + 1, join(place, `${randomUUID()}.tmp`)];
+      await writeFile(fresh, text, { mode: 0o600 });
+      try {
+        await link(fresh, join(place, String(version)));
+      } catch {
+        return undefined;
+      } finally {
+        await rm(fresh, { force: true });
+      }
+      return String(version);
+    },
+  };
+}

@@ -1,0 +1,93 @@
+import { randomUUID } from "node:crypto";
+import type { SharedStore } from "../../auth/sessions/shared-store.ts";
+
+/** The part of a pool of `pg` that is used. */
+export interface PostgresPool {
+  query(text: string, values?: unknown[]): Promise<{ rows: Record<string, unknown>[] }>;
+  connect(): Promise<PostgresClient>;
+}
+
+/** The part of a client of `pg` that is used. */
+export interface PostgresClient {
+  query(text: string): Promise<unknown>;
+  on(event: "notification", listener: (message: { channel: string; payload?: string | undefined }) => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  release(error?: Error | boolean): void;
+}
+
+/**
+ * Logins in PostgreSQL, one row each. The table is created when it is first missed. Changes are notified on a channel of the table's name, to
+ * which one connection of the pool listens while somebody waits.
+ *
+ * @param pool - a pool of `pg`, made by the program and ended by it
+ * @param options - `table`: `spec_kitty_logins` by default; with a schema before it if need be
+ * @throws TypeError for a name that is not one of a table
+ */
+export function postgresStore(
+  pool: PostgresPool,
+  { table = "spec_kitty_logins" }: { table?: string } = {},
+): SharedStore {
+  if (!/^([a-z_][a-z0-9_]*\.)?[a-z_][a-z0-9_]*$/.test(table)) throw new TypeError(`"${table}" is not a table's name`);
+  const channel = table.replace(".", "_");
+  const create = `CREATE TABLE IF NOT EXISTS ${table} (key text PRIMARY KEY, text text NOT NULL, version text NOT NULL)`;
+  const query = async (text: string, values: unknown[]): Promise<Record<string, unknown>[]> => {
+    try {
+      return (await pool.query(text, values)).rows;
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== "42P01") throw error;
+      // Two programs may create it at once: the one that comes second is told that it is there.
+      await pool.query(create).catch(() => undefined);
+      return (await pool.query(text, values)).rows;
+    }
+  };
+  const listeners = new Map<string, Set<() => void>>();
+  let listening: Promise<PostgresClient> | undefined;
+  const listen = async (): Promise<PostgresClient> => {
+    const client = await pool.connect();
+    const stop = (error: Error): void => {
+      listening = undefined;
+      client.release(error);
+    };
+    client.on("error", stop);
+    client.on("notification", ({ payload = "" }) => listeners.get(payload)?.forEach((changed) => changed()));
+    await client.query(`LISTEN ${channel}`);
+    return client;
+  };
+  const end = async (): Promise<void> => {
+    const client = await listening?.catch(() => undefined);
+    listening = undefined;
+    client?.release(true);
+  };
+  return {
+    name: "PostgreSQL",
+    async load(key) {
+      const [row] = await query(`SELECT text, version FROM ${table} WHERE key = $1`, [key]);
+      return row && { text: String(row["text"]), version: String(row["version"]) };
+    },
+    async save(key, text, { ifVersion }) {
+      const version = randomUUID();
+      const change =
+        text === undefined
+          ? `DELETE FROM ${table} WHERE key = $1 AND version = $2 RETURNING $3::text AS version, $4::text AS text`
+          : ifVersion === undefined
+            ? `INSERT INTO ${table} (key, version, text) SELECT $1, $3, $4 WHERE $2::text IS NULL ON CONFLICT DO NOTHING RETURNING version`
+            : `UPDATE ${table} SET version = $3, text = $4 WHERE key = $1 AND version = $2 RETURNING version`;
+      const notified = `WITH changed AS (${change}) SELECT version, pg_notify('${channel}', $1) FROM changed`;
+      const [row] = await query(notified, [key, ifVersion ?? null, version, text ?? null]);
+      return row && version;
+    },
+    watch(key, changed) {
+      listening ??= listen();
+      listening.catch(() => (listening = undefined));
+      const those = listeners.get(key) ?? new Set();
+      listeners.set(key, those.add(changed));
+      return () => {
+        those.delete(changed);
+        if (those.size === 0) listeners.delete(key);
+        // A pool that is ended waits for every client.
+        if (listeners.size === 0) void end();
+      };
+    },
+    close: end,
+  };
+}
