@@ -6,3 +6,18 @@ export { fileStore } from "./stores/file.ts";
 export { kubernetesSecretStore, type KubernetesApi, type KubernetesSecret } from "./stores/kubernetes.ts";
 export { postgresStore, type PostgresClient, type PostgresPool } from "./stores/postgres.ts";
 export { redisStore, type IoRedis, type NodeRedis } from "./stores/redis.ts";
+
+/**
+ * Tests that a store does what the library needs of it, for the authors of stores: as cases of `node:test`, some of them with processes
+ * that are stopped or killed.
+ *
+ * ```js
+ * await testStore(import.meta.resolve("./my-store.js"));
+ * ```
+ *
+ * @param url - the address of a module that exports `makeStore`, which returns a {@link SharedStore} or a promise of one. Other processes
+ * import it too
+ */
+export async function testStore(url: string): Promise<void> {
+  (await import("./stores/contract.ts")).testContract(url);
+}

@@ -1,0 +1,253 @@
+import assert from "node:assert/strict";
+import { spawn, type ChildProcess } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test, type TestContext } from "node:test";
+import { defaultAuthorizationServer } from "../../auth/oauth/authorization-server.ts";
+import type { SharedStore } from "../../auth/sessions/shared-store.ts";
+import { newLoginId } from "../../auth/sessions/session.ts";
+import { createIdentity } from "../../base/identity.ts";
+import { Secret } from "../../base/secret.ts";
+import { systemClock } from "../../platform/clock.ts";
+import { createApp } from "../app.ts";
+
+/** Longer than any of this takes on a busy machine, in milliseconds. */
+const limitMs = 60_000;
+const signal = (): AbortSignal => systemClock.timeout(limitMs);
+
+/** Counts to a number together with other processes. @param steps, key, url of the module of the store */
+const counting = `
+const [url, key, steps] = process.argv.slice(1);
+const store = await (await import(url)).makeStore();
+const { signal } = new AbortController();
+for (let step = 0; step < Number(steps); ) {
+  const found = await store.load(key, { signal });
+  const next = String(Number(found?.text ?? 0) + 1);
+  if ((await store.save(key, next, { ifVersion: found?.version, signal })) !== undefined) step += 1;
+}
+await store.close?.();
+process.exit();`;
+
+/** Loads, says so, waits until it is told to go on, and saves. */
+const hesitating = `
+const [url, key] = process.argv.slice(1);
+const store = await (await import(url)).makeStore();
+const { signal } = new AbortController();
+const found = await store.load(key, { signal });
+console.log("loaded");
+await new Promise((resolve) => process.stdin.once("data", resolve));
+console.log(String(await store.save(key, "late", { ifVersion: found?.version, signal })));
+process.exit();`;
+
+/** Asks for a token. With \`dies\`, it is killed when it is about to send the refresh. */
+const asking = `
+const [url, library, issuer, dies] = process.argv.slice(1);
+const { createAuth } = await import(library);
+const store = await (await import(url)).makeStore();
+const fetch = dies ? () => process.kill(process.pid, "SIGKILL") : globalThis.fetch;
+const seal = Buffer.alloc(32, 7);
+const auth = createAuth({ name: "contract", version: "1.0.0", issuer, store, seal, fetch, login: process.env.LOGIN, silentAfterMs: 2000 });
+console.log((await auth.getToken()).token);
+await auth.close();
+process.exit();`;
+
+interface Started {
+  readonly child: ChildProcess;
+  /** What it says next. */
+  line(): Promise<string>;
+  readonly ended: Promise<string>;
+}
+
+/** What `testStore` does with the module of a store, see there. */
+export function testContract(url: string): void {
+  const key = (): string => `contract/${randomUUID()}`;
+
+  function start(t: TestContext, program: string, ...args: string[]): Started {
+    const child = spawn(process.execPath, ["--input-type=module", "-e", program, url, ...args], {
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    t.after(() => child.kill("SIGKILL"));
+    let [text, errors] = ["", ""];
+    let told = (): void => undefined;
+    child.stdout.setEncoding("utf8").on("data", (more: string) => {
+      text += more;
+      told();
+    });
+    child.stderr.setEncoding("utf8").on("data", (more: string) => (errors += more));
+    const ended = new Promise<string>((resolve) => child.once("close", () => resolve(`${text}${errors}`.trim())));
+    const line = (): Promise<string> =>
+      new Promise((resolve, reject) => {
+        told = () => {
+          const [first, rest] = text.split("\n", 2);
+          if (rest === undefined) return;
+          text = text.slice((first ?? "").length + 1);
+          resolve(first ?? "");
+        };
+        told();
+        void ended.then(() => reject(new Error(`the process ended without an answer: ${errors}`)));
+      });
+    return { child, line, ended };
+  }
+
+  /** Runs a case with the store, and ends what the store has opened. */
+  function contract(title: string, run: (store: SharedStore, t: TestContext) => Promise<void>): void {
+    test(title, { timeout: 2 * limitMs }, async (t) => {
+      const store = await ((await import(url)) as { makeStore(): SharedStore | Promise<SharedStore> }).makeStore();
+      t.after(() => store.close?.());
+      await run(store, t);
+    });
+  }
+
+  contract("nothing is there before the first save, and that save says that nothing is there", async (store) => {
+    const name = key();
+    assert.equal(await store.load(name, { signal: signal() }), undefined);
+    assert.equal(await store.save(name, "a", { ifVersion: "1", signal: signal() }), undefined);
+    assert.equal(await store.load(name, { signal: signal() }), undefined);
+    const version = await store.save(name, "a", { ifVersion: undefined, signal: signal() });
+    assert.equal(typeof version, "string");
+    assert.deepEqual(await store.load(name, { signal: signal() }), { text: "a", version });
+    assert.equal(await store.save(name, "b", { ifVersion: undefined, signal: signal() }), undefined);
+    assert.deepEqual(await store.load(name, { signal: signal() }), { text: "a", version });
+  });
+
+  contract("a save over another version changes nothing", async (store) => {
+    const name = key();
+    const first = await store.save(name, "a", { ifVersion: undefined, signal: signal() });
+    const second = await store.save(name, "a", { ifVersion: first, signal: signal() });
+    assert.notEqual(second, undefined);
+    assert.notEqual(second, first);
+    assert.equal(await store.save(name, "b", { ifVersion: first, signal: signal() }), undefined);
+    assert.equal(await store.save(name, undefined, { ifVersion: first, signal: signal() }), undefined);
+    assert.deepEqual(await store.load(name, { signal: signal() }), { text: "a", version: second });
+  });
+
+  contract("what was removed is gone, and no version from before fits what comes after", async (store) => {
+    const name = key();
+    const first = await store.save(name, "a", { ifVersion: undefined, signal: signal() });
+    assert.notEqual(await store.save(name, undefined, { ifVersion: first, signal: signal() }), undefined);
+    assert.equal(await store.load(name, { signal: signal() }), undefined);
+    assert.notEqual(await store.save(name, "b", { ifVersion: undefined, signal: signal() }), undefined);
+    assert.equal(await store.save(name, "late", { ifVersion: first, signal: signal() }), undefined);
+    assert.equal((await store.load(name, { signal: signal() }))?.text, "b");
+  });
+
+  contract("any text comes back as it was, and no two keys are one", async (store) => {
+    const text = `{"é":"${"x".repeat(65_536)}","🐈":"\\n\\u0000'\\"--"}`;
+    const names = ["a/b%2F", "a/b", "A/B", "a b"].map((end) => `${key()}/${end}`);
+    for (const name of names) await store.save(name, `${name} ${text}`, { ifVersion: undefined, signal: signal() });
+    for (const name of names) assert.equal((await store.load(name, { signal: signal() }))?.text, `${name} ${text}`);
+  });
+
+  contract("of thirty-two saves over one version one wins", async (store) => {
+    const name = key();
+    const before = await store.save(name, "0", { ifVersion: undefined, signal: signal() });
+    const saves = Array.from({ length: 32 }, (_, index) =>
+      store.save(name, String(index), { ifVersion: before, signal: signal() }),
+    );
+    const won = (await Promise.all(saves)).flatMap((version, index) =>
+      version === undefined ? [] : { version, index },
+    );
+    assert.equal(won.length, 1);
+    const [winner] = won;
+    const stored = { text: String(winner?.index), version: winner?.version };
+    assert.deepEqual(await store.load(name, { signal: signal() }), stored);
+  });
+
+  contract("eight processes that count together lose no step", async (store, t) => {
+    const name = key();
+    const outcomes = await Promise.all(Array.from({ length: 8 }, () => start(t, counting, name, "25").ended));
+    assert.deepEqual([...new Set(outcomes)], [""]);
+    assert.equal((await store.load(name, { signal: signal() }))?.text, "200");
+  });
+
+  contract("a process that was stopped between looking and saving changes nothing", async (store, t) => {
+    const name = key();
+    const before = await store.save(name, "a", { ifVersion: undefined, signal: signal() });
+    const late = start(t, hesitating, name);
+    assert.equal(await late.line(), "loaded");
+    late.child.kill("SIGSTOP");
+    await store.save(name, "b", { ifVersion: before, signal: signal() });
+    late.child.kill("SIGCONT");
+    late.child.stdin?.write("go on\n");
+    assert.equal(await late.line(), "undefined");
+    assert.equal((await store.load(name, { signal: signal() }))?.text, "b");
+  });
+
+  contract("watch, if there is one, tells of a save of another process", async (store, t) => {
+    if (store.watch === undefined) return t.skip("this store has none");
+    const name = key();
+    let stop = (): void => undefined;
+    const changed = new Promise<void>((resolve) => (stop = store.watch?.(name, resolve) ?? stop));
+    // When it has begun to listen is the store's own affair: so something changes until it has.
+    let isTold = false;
+    void changed.then(() => (isTold = true));
+    for (let steps = 1; !isTold && steps < 100; steps += 1) await start(t, counting, name, "1").ended;
+    stop();
+    assert.ok(isTold);
+  });
+
+  /** A login whose access token expired, at an issuer that ends a session when a refresh token comes twice. */
+  async function expiredLogin(store: SharedStore, t: TestContext): Promise<{ issuer: string; refreshes: string[] }> {
+    const refreshes: string[] = [];
+    const server = createServer(async (request, response) => {
+      let body = "";
+      for await (const chunk of request) body += String(chunk);
+      const spent = new URLSearchParams(body).get("refresh_token") ?? "";
+      const isReused = refreshes.includes(spent) || refreshes.includes("revoked");
+      refreshes.push(isReused ? "revoked" : spent);
+      const token = { access_token: randomUUID(), refresh_token: randomUUID(), token_type: "Bearer", expires_in: 3600 };
+      response.writeHead(isReused ? 400 : 200, { "content-type": "application/json" });
+      response.end(JSON.stringify(isReused ? { error: "invalid_grant" } : token));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    t.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const toolIdentity = createIdentity({ name: "contract", version: "1.0.0" });
+    const login = process.env["LOGIN"] ?? "";
+    const app = createApp({ toolIdentity, env: {}, store, seal: Buffer.alloc(32, 7), login });
+    const session = {
+      id: newLoginId(),
+      refreshes: 0,
+      server: defaultAuthorizationServer(issuer),
+      clientId: "contract",
+      accessToken: new Secret("expired"),
+      tokenType: "Bearer" as const,
+      refreshToken: new Secret("first"),
+      scope: "",
+      issuedAt: 0,
+      accessTokenExpiresAt: 1,
+      refreshTokenExpiresAt: undefined,
+      clockOffsetMs: 0,
+      sessionId: undefined,
+      user: { id: "u" },
+      teams: [],
+      authFlow: "device_code" as const,
+      authenticatedAt: 0,
+    };
+    await app.store.change(login, () => ({ service: issuer, clientId: "contract", team: undefined, session }));
+    return { issuer, refreshes };
+  }
+
+  const library = new URL("../../index.js", import.meta.url).href;
+
+  contract("sixteen processes with one expired login make one refresh", async (store, t) => {
+    process.env["LOGIN"] = randomUUID();
+    const { issuer, refreshes } = await expiredLogin(store, t);
+    const tokens = await Promise.all(Array.from({ length: 16 }, () => start(t, asking, library, issuer).ended));
+    assert.deepEqual(refreshes, ["first"]);
+    assert.equal(new Set(tokens).size, 1, tokens.join("\n"));
+  });
+
+  contract("a process that is killed before it sends is followed by another after the limit", async (store, t) => {
+    process.env["LOGIN"] = randomUUID();
+    const { issuer, refreshes } = await expiredLogin(store, t);
+    await start(t, asking, library, issuer, "dies").ended;
+    assert.deepEqual(refreshes, []);
+    assert.match(await start(t, asking, library, issuer).ended, /^[0-9a-f-]{36}$/);
+    assert.deepEqual(refreshes, ["first"]);
+  });
+}
