@@ -1,0 +1,4 @@
+import { contractAt } from "./stores/contract.ts";
+import { etcdServer } from "./stores/servers.ts";
+
+await contractAt("etcd", etcdServer);

@@ -1,0 +1,4 @@
+import { contractAt } from "./stores/contract.ts";
+import { redisServer } from "./stores/servers.ts";
+
+await contractAt("ioredis", redisServer);

@@ -1,0 +1,50 @@
+// Makes the store that STORE names, with its own client: what a program of thirty lines does.
+import { etcdStore, kubernetesSecretStore, postgresStore, redisStore } from "../../../dist/app/stores.js";
+
+const { STORE, STORE_URL: url } = process.env;
+
+const makers = {
+  async "node-redis"() {
+    const { createClient } = await import("redis");
+    const client = createClient({ url, socket: { reconnectStrategy: 100 }, disableOfflineQueue: true });
+    client.on("error", () => undefined);
+    await client.connect();
+    return ending(redisStore(client), () => client.destroy());
+  },
+  async ioredis() {
+    const { Redis } = await import("ioredis");
+    const client = new Redis(url, { retryStrategy: () => 100, maxRetriesPerRequest: 1 });
+    client.on("error", () => undefined);
+    return ending(redisStore(client), () => client.disconnect());
+  },
+  async PostgreSQL() {
+    const { default: pg } = await import("pg");
+    const pool = new pg.Pool({ connectionString: url, max: 4, connectionTimeoutMillis: 2_000 });
+    pool.on("error", () => undefined);
+    return ending(postgresStore(pool), () => pool.end());
+  },
+  async etcd() {
+    const { Etcd3 } = await import("etcd3");
+    const client = new Etcd3({ hosts: url });
+    return ending(etcdStore(client), () => client.close());
+  },
+  async Kubernetes() {
+    const { CoreV1Api, KubeConfig } = await import("@kubernetes/client-node");
+    const config = new KubeConfig();
+    config.loadFromClusterAndUser({ name: "fake", server: url, skipTLSVerify: true }, { name: "worker" });
+    return kubernetesSecretStore(config.makeApiClient(CoreV1Api), { namespace: "default" });
+  },
+};
+
+/** The program ends its client after the store. */
+function ending(store, end) {
+  return {
+    ...store,
+    async close() {
+      await store.close?.();
+      await end();
+    },
+  };
+}
+
+export const makeStore = () => makers[STORE]();
