@@ -164,10 +164,8 @@ export function createApp(overrides: AppOverrides = {}): App {
     return loadedStore(async () => new (await import("../auth/sessions/memory-store.ts")).MemoryStore(clock));
   });
   const sharedSessions = async (place: SharedStore): Promise<SessionStore> => {
-    const [{ SharedSessions }, { sealerOf }] = await Promise.all([
-      import("../auth/sessions/shared-sessions.ts"),
-      import("../auth/sessions/shared-sealing.ts"),
-    ]);
+    const { SharedSessions } = await import("../auth/sessions/shared-sessions.ts");
+    const { sealerOf } = await import("../auth/sessions/shared-sealing.ts");
     const { machine, onWait } = local();
     return new SharedSessions({
       store: place,

@@ -81,7 +81,7 @@ export interface AppOverrides {
    * `"file"`: in sealed files, with a derived key, without further consent; `"memory"`: for the life of this app.
    */
   storage?: "keychain" | "file" | "memory" | undefined;
-  /** Where logins are kept instead: a database that several machines share. See `spec-kitty/stores`. */
+  /** Where logins are kept instead: a database that several machines share. Made by one of the functions of the entry point `stores`. */
   store?: SharedStore | undefined;
   /** Which login in `store` is used, such as the id of a user; `default` by default. */
   login?: string | undefined;

@@ -20,13 +20,10 @@ export interface PostgresClient {
  * which one connection of the pool listens while somebody waits.
  *
  * @param pool - a pool of `pg`, made by the program and ended by it
- * @param options - `table`: `spec_kitty_logins` by default; with a schema before it if need be
+ * @param options - `table`: `shared_logins` by default; with a schema before it if need be
  * @throws TypeError for a name that is not one of a table
  */
-export function postgresStore(
-  pool: PostgresPool,
-  { table = "spec_kitty_logins" }: { table?: string } = {},
-): SharedStore {
+export function postgresStore(pool: PostgresPool, { table = "shared_logins" }: { table?: string } = {}): SharedStore {
   if (!/^([a-z_][a-z0-9_]*\.)?[a-z_][a-z0-9_]*$/.test(table)) throw new TypeError(`"${table}" is not a table's name`);
   const channel = table.replace(".", "_");
   const create = `CREATE TABLE IF NOT EXISTS ${table} (key text PRIMARY KEY, text text NOT NULL, version text NOT NULL)`;
