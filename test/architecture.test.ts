@@ -244,7 +244,7 @@ test("each effect is in its one place", () => {
   assert.deepEqual(
     offenders(
       /\bcreateServer\(/,
-      /^src\/(auth\/loopback\/callback-(server|port)|platform\/process-lock\/life-socket)\.ts$|^src\/agent\/server\.ts$/,
+      /^src\/(auth\/loopback\/callback-(server|port)|platform\/process-lock\/life-socket|app\/stores\/contract)\.ts$|^src\/agent\/server\.ts$/,
     ),
     [],
     "servers",

@@ -2,7 +2,7 @@ import type { SharedStore } from "../../auth/sessions/shared-store.ts";
 
 /** The part of a client of `etcd3` that is used. */
 export interface EtcdClient {
-  get(key: string): { exec(): Promise<{ kvs: readonly { value: Buffer; mod_revision: string }[] }> };
+  get(key: string): { exec(): Promise<{ kvs: readonly { value: { toString(): string }; mod_revision: string }[] }> };
   put(key: string): { value(text: string): EtcdOperation };
   delete(): { key(key: string): EtcdOperation };
   if(

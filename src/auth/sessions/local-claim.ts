@@ -6,7 +6,7 @@ import { requireStored, sessionText } from "./local-changes.ts";
 import { lockFile } from "./local-lock.ts";
 import type { LocalFiles, ReadProfile } from "./local.ts";
 import type { Claim, ClaimOptions } from "./store.ts";
-import { note, refuseOlder } from "./this-machine.ts";
+import { note, noteOffset, refuseOlder } from "./this-machine.ts";
 
 /** More than a session grows from one refresh to the next. */
 const growthBytes = 16 * 1024;
@@ -63,6 +63,8 @@ export async function claimLogin(
       try {
         // A lock is only ever taken from a living holder that nobody could see. What that one has stored is the session then.
         if (lock.held() || isUnchanged()) {
+          // First: a process that finds the new session before it knows how far this machine's clock is off would refresh once more.
+          noteOffset(next, store.options.machine);
           const sealed = key.seal(login, sessionText(next));
           const taken = room;
           room = undefined;

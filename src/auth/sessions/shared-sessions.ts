@@ -187,11 +187,12 @@ export class SharedSessions implements SessionStore {
         }),
       store: (next) =>
         inTurn(async () => {
+          // First: a process that finds the new session before it knows how far this machine's clock is off would refresh once more.
+          noteOffset(next, machine);
           for (;;) {
             const saved = await this.#save(entry, { profile: { ...(entry.profile as Profile), session: next } });
             if (saved !== undefined) {
               ended.abort();
-              noteOffset(next, machine);
               return (entry = { ...saved, profile: { ...(saved.profile as Profile), session: next } });
             }
             entry = await this.#load(name);
