@@ -70,7 +70,7 @@ export interface AuthStatus {
   /** The service's own id of the session. */
   readonly sessionId?: string;
   /** Through the browser, or with a code. */
-  readonly authFlow?: "authorization_code" | "device_code";
+  readonly authFlow?: "authorization_code" | "device_code" | "token";
   /** When the user was authorized; a refresh does not change it. */
   readonly authenticatedAt?: string;
   /** When the service last issued tokens: at login or by a refresh. */

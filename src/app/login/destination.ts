@@ -7,6 +7,7 @@ import type { Profile, ProfileInUse } from "../../auth/sessions/session.ts";
 import { isAlive } from "../../auth/token-manager/freshness.ts";
 import { withoutEndSlashes } from "../../base/address.ts";
 import { AuthError, hint, login } from "../../base/errors.ts";
+import type { Secret } from "../../base/secret.ts";
 import type { LoginEnvironment } from "../../platform/browser-or-device.ts";
 import type { App } from "../app.ts";
 import { defaultClientId } from "../settings.ts";
@@ -19,6 +20,8 @@ export interface LoginArguments
     Partial<Pick<Client, "clientSecret">> {
   readonly address?: string | undefined;
   readonly provider?: ChosenProvider | undefined;
+  /** A token of a login that was made elsewhere: neither a browser nor a code is needed. */
+  readonly token?: Secret | undefined;
   readonly force: boolean;
   readonly environment: LoginEnvironment;
   readonly now: number;

@@ -2,6 +2,7 @@ import { browserLogin } from "../../auth/flows/browser-login.ts";
 import { deviceLogin } from "../../auth/flows/device-login.ts";
 import type { LoginRequest } from "../../auth/flows/login-request.ts";
 import { endReplacedSession, unconfirmed } from "../../auth/flows/logout.ts";
+import { tokenLogin } from "../../auth/flows/token-login.ts";
 import { createDpopKey } from "../../auth/oauth/dpop-proof.ts";
 import { accountName, type Profile, type Session } from "../../auth/sessions/session.ts";
 import { AuthError } from "../../base/errors.ts";
@@ -34,13 +35,17 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
   await agreeToRebinding(start.to, onConsent);
   const useKey = await agreedKey(app, onConsent, start.unopened !== undefined);
   const planned = await plannedLogin(app, start, signal);
-  const shown = await ui.screen(planned);
-  requireScreen(planned, start, shown);
+  const { token } = start.args;
+  const shown = token === undefined ? await ui.screen(planned) : {};
+  if (token === undefined) requireScreen(planned, start, shown);
   const exchange = exchangeOf(app, signal);
   const agreed = await agreedHosts(app, planned, onConsent);
-  const { registeredUntil, ...client } = await clientOf(planned, app.identity, exchange);
-  const request = { ...agreed, ...client, dpopKey: planned.binds ? createDpopKey() : undefined };
-  const kept = { ...planned.profile, ...client, registeredUntil, trustedHosts: request.trustedHosts };
+  // A token belongs to the client that it was issued to: a new one would have no use for it.
+  const { registeredUntil, ...client } =
+    token === undefined ? await clientOf(planned, app.identity, exchange) : planned.profile;
+  const { clientId, clientSecret } = client;
+  const request = { ...agreed, clientId, clientSecret, dpopKey: planned.binds ? createDpopKey() : undefined };
+  const kept = { ...planned.profile, clientId, clientSecret, registeredUntil, trustedHosts: request.trustedHosts };
 
   let replaced: Session | undefined;
   const { name, known } = planned;
@@ -74,7 +79,10 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
     return next;
   };
   const flow = planned.login === "device" ? byCode : byBrowser;
-  const session = await flow(app, planned, request, { ...shown, warn, store, signal });
+  const session =
+    token === undefined
+      ? await flow(app, planned, request, { ...shown, warn, store, signal })
+      : await tokenLogin({ ...exchange, token, request, store });
   // After the new one is stored: if that fails, the old one is all that there is. A server may also answer a second login with the same
   // session, or end all of the user's at once: ending that one would end this login.
   const endsWithIt = (before: Session): boolean =>

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { AuthError, ServiceError, hint, login } from "../../base/errors.ts";
+import { AuthError, NotAuthenticatedError, ServiceError, hint, login } from "../../base/errors.ts";
 import { discardBody } from "../../http/peek.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import { defaultAuthorizationServer, type AuthorizationServer } from "../oauth/authorization-server.ts";
@@ -23,7 +23,11 @@ import type { LoginRequest } from "./login-request.ts";
 export async function completeLogin<T>(
   tokens: TokenResponse,
   request: LoginRequest,
-  how: { authFlow: AuthFlow; nonce?: string | undefined },
+  how: {
+    authFlow: AuthFlow;
+    nonce?: string | undefined /** The tokens were not issued for this login. */;
+    isBorrowed?: boolean;
+  },
   store: (session: Session) => Promise<T>,
   options: ExchangeOptions,
 ): Promise<{ session: Session; stored: T }> {
@@ -38,6 +42,8 @@ export async function completeLogin<T>(
       user: { teams, ...user },
       server,
     } = await findUser(tokens, request, idToken, { ...options, fetch: resourceFetch(common, options) });
+    // Nobody has vouched for a token that somebody brought, and nobody is there whom it could be of.
+    if (how.isBorrowed && user.isUnnamed) throw notKnown(request);
     // A server that grants what was requested may leave the scope out (RFC 6749 §5.1).
     const scope = tokens.scope ?? request.scope;
     const missing = missingScope(request.scope, { ...common, scope, idToken });
@@ -59,11 +65,19 @@ export async function completeLogin<T>(
     options.signal?.throwIfAborted();
     return { session, stored: await store(session) };
   } catch (error) {
+    // Another's token stays what it was: it was not issued for this login.
+    if (how.isBorrowed) throw error instanceof AuthError && isRefusal(error.cause) ? notKnown(request) : error;
     // Without the signal: it may be what ended the login, and the tokens are to be revoked all the same.
     const ending: ExchangeOptions = { fetch: options.fetch, clock: options.clock, timeoutMs: 3_000 };
     await endSession({ ...common, server: request.server }, ending).catch(() => undefined);
     throw error;
   }
+}
+
+function notKnown({ server, clientId, service }: LoginRequest): NotAuthenticatedError {
+  return new NotAuthenticatedError(
+    `the token is neither a refresh token of client "${clientId}" at "${server.issuer}" nor an access token that ${service} accepts`,
+  );
 }
 
 /** The claims of the ID token, validated before the access token that came with it is used for anything. */
@@ -76,8 +90,8 @@ async function idTokenClaims(
   if (!isOpenId) return undefined;
   if (id_token !== undefined)
     return validateIdToken(id_token, { server, client_id, access_token, now, nonce }, options);
-  // Servers differ on whether a device login is an OpenID Connect login; the standard does not mention it.
-  if (authFlow === "device_code") return undefined;
+  // Servers differ on whether a device login is an OpenID Connect login, which the standard does not mention, and a refresh need not bring one.
+  if (authFlow !== "authorization_code") return undefined;
   throw new AuthError("service_answer_invalid", `"${server.issuer}" gave no ID token, although "openid" was requested`);
 }
 

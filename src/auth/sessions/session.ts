@@ -8,8 +8,8 @@ import type { ChosenProvider } from "../oauth/named-providers.ts";
 import type { IdTokenClaims } from "../oauth/id-token.ts";
 import type { Team, UserInfo } from "../oauth/user-info.ts";
 
-/** How the user was authorized. */
-export type AuthFlow = "authorization_code" | "device_code";
+/** How the user was authorized. `token`: elsewhere, and a token of that login was passed on. */
+export type AuthFlow = "authorization_code" | "device_code" | "token";
 
 /** One login: the user, the server and the tokens. Times are milliseconds since 1970 unless they say otherwise. */
 export interface Session {

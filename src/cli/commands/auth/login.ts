@@ -10,8 +10,8 @@ import { hint, login as loginCommand, type Hint } from "../../../base/errors.ts"
 import { Secret } from "../../../base/secret.ts";
 import { endOfSession, statusOf } from "../../auth-status.ts";
 import { refuseLent } from "../../lent.ts";
-import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
-import { readNamedFile } from "../../input.ts";
+import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
+import { readNamedFile, readStandardInput } from "../../input.ts";
 import { explainLogin } from "../../login/explain.ts";
 import { askedConsent, browserScreen, deviceScreen } from "../../login/screens.ts";
 
@@ -26,6 +26,7 @@ export const login: Command = defineCommand({
   repeated: [
     "force",
     "yes",
+    "with-token",
     "provider",
     "tenant",
     "service",
@@ -61,6 +62,10 @@ export const login: Command = defineCommand({
       range: [1, 86_400],
       value: "SECONDS",
       help: "how long to wait for you (default: 300; with a code, as long as it is valid)",
+    },
+    "with-token": {
+      type: "boolean",
+      help: "take over a login made elsewhere: a refresh or access token on stdin",
     },
     scope: {
       type: "string",
@@ -144,13 +149,20 @@ export const login: Command = defineCommand({
     ["auth login https://service.example", "log in through the browser"],
     ["auth login --headless", "log in on a machine without a browser"],
     ["auth login --profile work --storage file --yes", "a second account, in an encrypted file"],
+    [
+      ({ command }) => `cat token.txt | ${command} auth login --with-token`,
+      "take over a login that was made elsewhere",
+    ],
     ['auth login https://login.example --client-id my-client --scope "openid email"', "with another provider"],
   ],
   async run(context, values, [address]) {
     const { app, out, signal } = context;
     const { json = false, force = false, yes = false } = values;
     await refuseLent(app, "log in");
+    const withToken = values["with-token"] === true;
+    if (withToken) refuseWithToken(values);
     const args = loginArguments(app, {
+      token: withToken ? await readToken(context) : undefined,
       flow: values.headless ? "device" : undefined,
       open: !values["no-browser"],
       port: values.port,
@@ -172,7 +184,7 @@ export const login: Command = defineCommand({
     });
     const choice = chosenLogin(args);
     if (values.headless) refuseIgnored(values, "--headless logs in with a code", () => "Leave out one of the two");
-    else if (choice.login === "device")
+    else if (choice.login === "device" && !withToken)
       refuseIgnored(
         values,
         choice.reason,
@@ -181,7 +193,7 @@ export const login: Command = defineCommand({
     const start = await startLogin(app, args, signal);
     const { to } = start;
     if (values.explain) return explainLogin(context, await plannedLogin(app, start, signal), json);
-    if (to.already !== undefined) {
+    if (to.already !== undefined && !withToken) {
       if (json) out.json(statusOf({ ...to, profile: to.already }, app));
       else
         out.done(
@@ -192,7 +204,7 @@ export const login: Command = defineCommand({
     if (to.profile.resource !== undefined) out.say(`${to.profile.resource} takes the tokens of ${to.profile.issuer}.`);
     if (app.tokenSource)
       out.warn(`${app.tokenSource.origin} is set, and takes precedence over this login until it is unset`);
-    if (to.login === "device") refuseIgnored(values, to.reason, () => "Leave it out");
+    if (to.login === "device" && !withToken) refuseIgnored(values, to.reason, () => "Leave it out");
     await performLogin(app, start, {
       screen(planned) {
         const { login, opens, reason } = planned;
@@ -215,6 +227,10 @@ export const login: Command = defineCommand({
         const kept = app.isKept ? "" : " Nothing was stored: the session ends with this command.";
         if (json) out.json(statusOf({ ...to, profile }, app));
         else out.done(`Logged in as ${accountName(profile)}.${life}${ends}${kept}`);
+        if (withToken && session.refreshToken !== undefined)
+          out.warn(
+            "this refresh token must be used here only: if it is used elsewhere too, the service may end the session",
+          );
         if (session.missingScope !== undefined)
           out.warn(`some of the requested scopes were not granted: ${session.missingScope}`);
       },
@@ -230,6 +246,43 @@ export const login: Command = defineCommand({
     }
   },
 });
+
+/** What a browser or a code needs, and a token does not. */
+const screenOptions = [
+  "headless",
+  "no-browser",
+  "port",
+  "redirect-host",
+  "redirect-path",
+  "timeout",
+  "prompt",
+  "login-hint",
+  "explain",
+] as const;
+
+function refuseWithToken(values: Readonly<Partial<Record<(typeof screenOptions)[number], unknown>>>): void {
+  const name = screenOptions.find((option) => values[option] !== undefined);
+  if (name !== undefined)
+    throw usageError(
+      `--${name} and --with-token cannot be used together`,
+      "With a token there is nothing to log in with",
+    );
+}
+
+/** Far more than any issuer's. */
+const mostTokenBytes = 65_536;
+
+/** Not from a terminal, which would show it, nor from the command line, which every user of the machine can read. */
+async function readToken({ terminal, signal }: Context): Promise<Secret> {
+  if ((await terminal()).isInteractive)
+    throw usageError(
+      "--with-token reads standard input, and this terminal would show the token",
+      hint`Try: ${loginCommand(undefined, "--with-token", "<", "FILE")}`,
+    );
+  const text = (await readStandardInput(signal, mostTokenBytes)).toString("utf8").trim();
+  if (/^[\x21-\x7e]+$/.test(text)) return new Secret(text);
+  throw usageError("standard input does not hold one token", 'Give the token alone, without "Bearer"');
+}
 
 const placeOptions: readonly string[] = [
   "provider",

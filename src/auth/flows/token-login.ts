@@ -1,0 +1,69 @@
+import type { Secret } from "../../base/secret.ts";
+import type { ExchangeOptions } from "../../http/request.ts";
+import { tokenEndpointFetch } from "../oauth/dpop-fetch.ts";
+import { judgeRefreshFailure, refreshTokenGrant } from "../oauth/refresh.ts";
+import type { TokenResponse } from "../oauth/token-endpoint.ts";
+import type { Session } from "../sessions/session.ts";
+import { completeLogin } from "./complete-login.ts";
+import type { LoginRequest } from "./login-request.ts";
+
+/** As long as an answer may take. The refresh token may be spent as soon as it is sent, and the answer is then the only way back. */
+const answerLimitMs = 300_000;
+
+/**
+ * Takes over a login that was made elsewhere, by its refresh token or an access token of it. Nothing in a token says which it is, so it is
+ * tried as the first and then as the second: the token endpoint knows no access tokens, and tells nobody what it is sent.
+ *
+ * @param request - the client must be the one that the token was issued to
+ * @throws {@link NotAuthenticatedError} when it is neither; {@link ServiceError} as a login
+ */
+export async function tokenLogin({
+  token,
+  request,
+  store,
+  ...exchange
+}: ExchangeOptions & {
+  token: Secret;
+  request: LoginRequest;
+  store: (session: Session) => Promise<unknown>;
+}): Promise<Session> {
+  // Not bound to a key: the refresh token is not, or it would be of no use here.
+  const unbound = { ...request, dpopKey: undefined };
+  const refreshed = await asRefreshToken(token, unbound, exchange);
+  if (refreshed !== undefined)
+    return (await completeLogin(refreshed, unbound, { authFlow: "token" }, store, exchange)).session;
+  return (await completeLogin(asAccessToken(token), unbound, { authFlow: "token", isBorrowed: true }, store, exchange))
+    .session;
+}
+
+/** Undefined when the issuer does not know it. */
+async function asRefreshToken(
+  token: Secret,
+  request: LoginRequest,
+  { fetch, clock }: ExchangeOptions,
+): Promise<TokenResponse | undefined> {
+  const { server, clientId: client_id, resource } = request;
+  // Without the signal: what was sent is waited for.
+  const exchange = { fetch: tokenEndpointFetch(request, { fetch, clock }), clock, timeoutMs: answerLimitMs };
+  try {
+    return await refreshTokenGrant(server, { client_id, refresh_token: token, resource }, exchange);
+  } catch (error) {
+    if (judgeRefreshFailure(error) === "dead") return undefined;
+    throw error;
+  }
+}
+
+function asAccessToken(access_token: Secret): TokenResponse {
+  return {
+    access_token,
+    token_type: "Bearer",
+    expires_in: undefined,
+    refresh_token: undefined,
+    refresh_token_expires_at: undefined,
+    refresh_token_expires_in: undefined,
+    scope: undefined,
+    session_id: undefined,
+    id_token: undefined,
+    date: undefined,
+  };
+}
