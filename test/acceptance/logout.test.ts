@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startFakeSaas } from "../fake-saas/server.ts";
 import { startCommand } from "../helpers/command.ts";
+import { loginAt, provided } from "../helpers/provided.ts";
+import { until } from "../helpers/until.ts";
 import { sessionOf, signIn, storedSession, storeSession } from "../helpers/stored-session.ts";
 import { filesUnder, scene, type Scene } from "../helpers/scene.ts";
 
@@ -120,6 +122,19 @@ test("S-003 a login made while the service delays logout --all stays, under a kn
     );
     assert.equal(filesUnder(config).size, 0);
   }
+});
+
+test("Ctrl-C while a provider revokes the tokens keeps the session, whatever was revoked by then", async (t) => {
+  const { provider, here, env, session } = await provided(t);
+  await here(loginAt(provider));
+  const endless = new ReadableStream();
+  let isAsked = false;
+  provider.misbehaviour = { revoke: () => ((isAsked = true), new Response(endless, { status: 503 })) };
+  const running = startCommand(t, ["auth", "logout"], env);
+  await until("a token is to be revoked", () => isAsked);
+  running.child.kill("SIGINT");
+  assert.equal((await until("the command ends", running.ended)).code, 130);
+  assert.ok(await session());
 });
 
 test("Ctrl-C while the service is told keeps the session", async (t) => {

@@ -8,74 +8,94 @@ import { textOf } from "../helpers/import-graph.ts";
 import { mutants, mutated } from "./list.ts";
 import { compile, Workplace } from "./workplace.ts";
 
+type Verdict = "killed" | "survived" | "timed out" | "not in the source" | "not runnable";
+
 const scratch = mkdtempSync(join(tmpdir(), "mutants-"));
+/** The process groups of the tests that run. */
 const groups = new Set<number>();
 process.once("exit", () => {
-  for (const group of groups) process.kill(-group, "SIGKILL");
+  groups.forEach(endGroup);
   rmSync(scratch, { recursive: true, force: true });
 });
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
+/** Ends a test with all that it has started; nothing may be left of it. */
+function endGroup(group: number): void {
+  if (!groups.delete(group)) return;
+  try {
+    process.kill(-group, "SIGKILL");
+  } catch {}
+}
+
 interface Run {
-  readonly hasFailed: boolean;
+  /** The first test that failed, or what was said instead; undefined when none did. */
+  readonly failure: string | undefined;
   readonly isTimedOut: boolean;
   readonly output: string;
   readonly ms: number;
 }
 
-/** Runs one test file, to its end or to a limit; then all that it has started is ended too. */
+/** Runs one test file until a test fails, all have passed, or the limit is reached; then all that it has started is ended too. */
 function run(folder: string, test: string, limitMs: number): Promise<Run> {
-  const preloads = [
-    "--import",
-    "./test/typescript.js",
-    "--import",
-    "./test/time-limit.js",
-    "--require",
-    "./test/quick-fetch.cjs",
-  ];
-  const env = { ...process.env, HOME: scratch, NODE_EXTRA_CA_CERTS: undefined };
-  const child = spawn(process.execPath, [...preloads, "--test-reporter=tap", test], {
+  const program = `import { runTests } from "./test/runner.js";
+    process.exitCode = await runTests([${JSON.stringify(test)}], { reporter: "tap" });`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
     cwd: folder,
-    env,
+    env: { ...process.env, TMPDIR: scratch },
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
   });
   const startedAt = performance.now();
   const { pid = 0 } = child;
   groups.add(pid);
-  let output = "";
+  const end = (): void => endGroup(pid);
   let isTimedOut = false;
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding("utf8").on("data", (text: string) => (output += text));
   const timer = setTimeout(() => {
-    isTimedOut = process.kill(-pid, "SIGKILL");
+    isTimedOut = true;
+    end();
   }, limitMs);
+  let output = "";
+  let failure: string | undefined;
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      // With the lines that say why, which follow at once.
+      [failure] = /(?<=^ *not ok \d+ - ).*(?=\n {2}---\n[^]*\n {2}\.\.\.\n)/m.exec(output) ?? [];
+      if (failure !== undefined) end();
+    });
+  }
   return new Promise((resolve) =>
     child.once("close", (code) => {
       clearTimeout(timer);
-      groups.delete(pid);
-      // What test/time-limit.js says of a test that hangs.
-      isTimedOut ||= output.includes("not ended after");
-      resolve({ hasFailed: code !== 0, isTimedOut, output, ms: performance.now() - startedAt });
+      end();
+      const [hung] = /not ended after .*/.exec(output) ?? [];
+      if (code !== 0) failure ??= hung ?? output.trim().split("\n").at(-1) ?? "";
+      resolve({ failure, isTimedOut: isTimedOut || hung !== undefined, output, ms: performance.now() - startedAt });
     }),
   );
 }
 
 const limits = new Map<string, Promise<number>>();
-/** How long a test file may take: several times what it takes here, now and unchanged. It must pass, or its failure would mean nothing. */
+/** How long a test file may take, from what it takes here without a mutant. It must pass then, or its failure would mean nothing. */
 function limitOf(folder: string, test: string): Promise<number> {
-  const limit =
-    limits.get(test) ??
-    run(folder, test, 180_000).then(({ hasFailed, output, ms }) => {
-      if (hasFailed) throw new Error(`${test} fails without a mutant:\n${output}`);
-      return 20_000 + 4 * ms;
-    });
+  const known = limits.get(test);
+  if (known !== undefined) return known;
+  const limit = run(folder, test, 180_000).then(({ failure, output, ms }) => {
+    if (failure !== undefined) throw new Error(`${test} fails without a mutant:\n${output}`);
+    return 30_000 + 4 * ms;
+  });
   limits.set(test, limit);
   return limit;
 }
 
-const counts = { killed: 0, survived: 0, "timed out": 0, "not in the source": 0, "not runnable": 0 };
-function report(verdict: keyof typeof counts, what: string, detail: string): void {
+const counts: Record<Verdict, number> = {
+  killed: 0,
+  survived: 0,
+  "timed out": 0,
+  "not in the source": 0,
+  "not runnable": 0,
+};
+function report(verdict: Verdict, what: string, detail: string): void {
   counts[verdict] += 1;
   if (verdict !== "killed") process.exitCode = 1;
   console.log(`${verdict.padEnd(9)}  ${what}\n           ${detail}`);
@@ -98,22 +118,18 @@ await Promise.all(
     const workplace = new Workplace(join(scratch, `copy${number}`));
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const [index, { what, file, text, tests }] = next;
-      const testLimits: [string, number][] = [];
-      for (const test of tests) testLimits.push([test, await limitOf(workplace.folder, test)]);
+      const limited: [test: string, limitMs: number][] = [];
+      for (const test of tests) limited.push([test, await limitOf(workplace.folder, test)]);
       workplace.change({ file, text }, made[index]);
-      let verdict: keyof typeof counts = "survived";
+      let verdict: Verdict = "survived";
       let detail = `${file}; tried: ${tests.join(", ")}`;
-      for (const [test, limitMs] of testLimits) {
-        const { hasFailed, isTimedOut, output, ms } = await run(workplace.folder, test, limitMs);
-        if (!hasFailed) continue;
-        const [title = output.trim()] =
-          /(?<=^ *not ok \d+ - ).*$/m.exec(output) ?? output.match(/^not ended after .*/m) ?? [];
-        verdict = isTimedOut
-          ? "timed out"
-          : /^ *(?:name: )?'?(?:Reference|Syntax)Error/m.test(output)
-            ? "not runnable"
-            : "killed";
-        detail = `${(ms / 1000).toFixed(1)} s  ${test}: ${title}`;
+      for (const [test, limitMs] of limited) {
+        const { failure, isTimedOut, output, ms } = await run(workplace.folder, test, limitMs);
+        if (failure === undefined) continue;
+        // A mutant that cannot run is noticed by every test, and says nothing about them.
+        const isBroken = /error: '?(?:\w+ is not defined|Unexpected token|Invalid or unexpected)/.test(output);
+        verdict = isTimedOut ? "timed out" : isBroken ? "not runnable" : "killed";
+        detail = `${(ms / 1000).toFixed(1)} s  ${test}: ${failure}`;
         break;
       }
       workplace.change({ file, text: textOf(file) });
@@ -121,7 +137,5 @@ await Promise.all(
     }
   }),
 );
-const summary = Object.entries(counts).filter(
-  ([verdict, count]) => count > 0 || verdict === "survived" || verdict === "timed out",
-);
-console.log(`\n${wanted.length} mutants: ${summary.map(([verdict, count]) => `${count} ${verdict}`).join(", ")}`);
+const summary = (Object.keys(counts) as Verdict[]).map((verdict) => `${counts[verdict]} ${verdict}`);
+console.log(`\n${wanted.length} mutants: ${summary.join(", ")}`);

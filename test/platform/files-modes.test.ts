@@ -21,6 +21,16 @@ const table: [platform: string, folderMode: number, fileMode: number, outcome: s
   // Modes say nothing there: the access list of the user's profile folder keeps others out.
   ["win32", 0o777, 0o666, "content"],
 ];
+test("a named pipe in the place of a file is refused at once, and not waited for", { skip }, (t) => {
+  const pipe = join(scratchFolder(t), "file");
+  spawnSync("mkfifo", ["-m", "600", pipe]);
+  const code = `const { readPrivateFile } = await import(${JSON.stringify(module)}); readPrivateFile(process.argv[1]);`;
+  const args = [...typescript, "--input-type=module", "-e", code, pipe];
+  const { signal, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 10_000 });
+  assert.equal(signal, null, "it waits for the other end");
+  assert.match(stderr, /is not a plain file/);
+});
+
 for (const [platform, folderMode, fileMode, outcome] of table) {
   const modes = `${fileMode.toString(8)} in a folder of mode ${folderMode.toString(8)}`;
   test(`on ${platform} a file of mode ${modes} is ${outcome === "content" ? "read" : "refused"}`, { skip }, (t) => {

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { test } from "node:test";
+import crypto from "node:crypto";
+import fs, { mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { test, type TestContext } from "node:test";
 import { leftTemporaries, patiently, replaceFile, reserveFile } from "../../src/platform/replace-file.ts";
 import { unreadable } from "../../src/platform/private-files.ts";
 import { scratchFolder } from "../helpers/command.ts";
+import { replaced } from "../helpers/replaced.ts";
 
 test("a file is replaced as a whole, and nothing else is left in its folder", (t) => {
   const path = join(scratchFolder(t), "file");
@@ -40,6 +42,82 @@ test("a file that cannot be replaced stays as it is, and no temporary file stays
   assert.throws(() => replaceFile(join(folder, "taken"), "x"));
   assert.throws(() => replaceFile(join(folder, "missing", "file"), "x"));
   assert.deepEqual(readdirSync(folder), ["taken"]);
+});
+
+/** What is done to the files in a folder from now on. */
+function doneTo(t: TestContext, folder: string): string[] {
+  const done: string[] = [];
+  const names = new Map<number, string>();
+  replaced(t, fs, "openSync", (open) => (...args: Parameters<typeof open>) => {
+    const fd = open(...args);
+    const path = String(args[0]);
+    names.set(fd, path === folder ? "the folder" : basename(path).endsWith(".tmp") ? "the new file" : basename(path));
+    return fd;
+  });
+  replaced(t, fs, "fsyncSync", (flush) => (fd: number) => {
+    done.push(`flush ${names.get(fd)}`);
+    flush(fd);
+  });
+  replaced(
+    t,
+    fs,
+    "writeSync",
+    (write) => (fd: number, bytes: Buffer, offset: number, length: number, position: number) => {
+      done.push(`write ${names.get(fd)}`);
+      return write(fd, bytes, offset, length, position);
+    },
+  );
+  replaced(t, fs, "renameSync", (rename) => (from: string, to: string) => {
+    done.push("rename");
+    rename(from, to);
+  });
+  return done;
+}
+
+test("NFR-010 room is on disk before it counts as taken, the content before it is in its place, and the name when the call returns", (t) => {
+  const folder = scratchFolder(t);
+  const done = doneTo(t, folder);
+  const reservation = reserveFile(join(folder, "file"), 1000);
+  const [temporary = ""] = readdirSync(folder);
+  assert.equal(statSync(join(folder, temporary)).size, 1000);
+  assert.deepEqual(done.splice(0), ["write the new file", "flush the new file"]);
+  reservation.commit("content");
+  assert.deepEqual(done, ["write the new file", "flush the new file", "rename", "flush the folder"]);
+});
+
+test("NFR-011 a write of which the disk takes a part at a time is continued, and what is read is the old or the new content", (t) => {
+  const path = join(scratchFolder(t), "file");
+  writeFileSync(path, "the old content");
+  const seen = new Set<string>();
+  replaced(
+    t,
+    fs,
+    "writeSync",
+    (write) => (fd: number, bytes: Buffer, offset: number, length: number, position: number) => {
+      seen.add(readFileSync(path, "utf8"));
+      return write(fd, bytes, offset, Math.min(length, 3), position);
+    },
+  );
+  replaceFile(path, "the new content");
+  assert.deepEqual([...seen, readFileSync(path, "utf8")], ["the old content", "the new content"]);
+});
+
+test("what is there under the name of the next temporary file is neither written to nor followed", {
+  skip: process.platform === "win32" && "links need a privilege there",
+}, (t) => {
+  const folder = scratchFolder(t);
+  // Nobody can guess the name; here everybody can.
+  replaced(t, crypto, "randomBytes", () => (length: number) => Buffer.alloc(length));
+  const temporary = join(folder, `.file.${process.pid}.000000000000.tmp`);
+  const precious = join(folder, "precious");
+  writeFileSync(precious, "precious");
+  for (const plant of [() => writeFileSync(temporary, "precious"), () => symlinkSync(precious, temporary)]) {
+    plant();
+    assert.throws(() => replaceFile(join(folder, "file"), "x"), { code: "EEXIST" });
+    assert.equal(readFileSync(temporary, "utf8"), "precious");
+    fs.rmSync(temporary);
+  }
+  assert.equal(readFileSync(precious, "utf8"), "precious");
 });
 
 /** A rename that fails with these, one a call, before it does what it is asked. */
@@ -135,4 +213,9 @@ test("what killed writers left is found, in folders below too, and what a living
   assert.deepEqual(leftTemporaries(folder, { recursive: true }).sort(), paths.sort());
   assert.deepEqual(leftTemporaries(folder), [join(folder, left[0] ?? "")]);
   assert.deepEqual(leftTemporaries(folder, { of: "other" }), []);
+  // A process of another user, which a signal cannot reach, is alive.
+  t.mock.method(process, "kill", () => {
+    throw Object.assign(new Error("not permitted"), { code: "EPERM" });
+  });
+  assert.deepEqual(leftTemporaries(folder), []);
 });

@@ -93,6 +93,7 @@ test("413 for a single event gives it up", () => {
 });
 
 for (const [status, code] of [
+  [302, "service_answer_invalid"],
   [403, "access_denied"],
   [404, "service_answer_invalid"],
   [408, "service_unavailable"],
@@ -125,4 +126,6 @@ test("S-005 a reason that quotes the request shows no token, in a report or on d
     reason: "refused: Authorization: Bearer [secret]",
     final: false,
   });
+  const long = one({ status: "rejected", error_message: "x".repeat(490) + token.reveal() });
+  assert.doesNotMatch(JSON.stringify(long), /at_/, "no half of one is left where a long reason is cut");
 });

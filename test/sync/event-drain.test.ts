@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { NotAuthenticatedError, ServiceError } from "../../src/base/errors.ts";
 import type { Rejection } from "../../src/sync/event-drain.ts";
 import type { EventInput } from "../../src/sync/events.ts";
 import type { SyncRuntime } from "../../src/sync/runtime.ts";
+import { syncHealth } from "../../src/sync/service-request.ts";
 import type { FakeSaas } from "../fake-saas/server.ts";
 import { alice, bob, fakeSaas, filesIn, history, runtimeFor, temporaryFolder } from "./support.ts";
 import { hintOf } from "../helpers/hint.ts";
@@ -391,6 +392,72 @@ test("a drain that may not wait for a running one reports that, and sends nothin
   assert.equal(saas.count(batchPath), 1);
   release();
   assert.equal((await first).events.delivered, 1);
+});
+
+test("a drain whose lock another process has taken over sends nothing more", async (t) => {
+  const { saas, folder, runtime, emit, waiting } = await stage(t);
+  await emit(3, () => history("x".repeat(150_000)));
+  const [lock = ""] = readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith("events"))
+    .map((name) => join(folder, name, "..", "drain.lock"));
+  saas.faults.next(batchPath, { when: () => (rmSync(lock, { recursive: true }), true) });
+  const { events, left, failure } = await runtime.flush();
+  assert.deepEqual([events.delivered, left, failure?.code], [1, 2, "lock_unavailable"]);
+  assert.deepEqual([saas.count(batchPath), waiting()], [1, 2]);
+});
+
+test("a failure that is the service's ends the drain for every team: each is not asked in turn", async (t) => {
+  const { saas, folder, runtime, emit } = await stage(t);
+  await emit(1);
+  await runtimeFor(folder, saas, alice(saas.url, "tm_two")).emit(history("of the second team"));
+  saas.faults.always(batchPath, { status: 503 });
+  const { left, failure } = await runtime.flush();
+  assert.deepEqual([left, failure?.code, saas.count(batchPath)], [2, "service_unavailable", 1]);
+});
+
+test("NFR-010 events that stay are in files of their own before the file that they shared is removed", async (t) => {
+  const { saas, folder, runtime, emitTogether, waiting } = await stage(t);
+  const [refused] = await emitTogether(4);
+  saas.judge = ({ event_id }) => (event_id === refused ? { status: "rejected" } : undefined);
+  // No file can be made there any more.
+  const [unfinished = ""] = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
+    /events-unfinished$/.test(name),
+  );
+  saas.faults.next(batchPath, {
+    when: () => (
+      rmSync(join(folder, unfinished), { recursive: true }), writeFileSync(join(folder, unfinished), ""), true
+    ),
+  });
+  await assert.rejects(runtime.flush());
+  assert.ok(waiting() >= 4, `${waiting()} wait`);
+  rmSync(join(folder, unfinished));
+  mkdirSync(join(folder, unfinished), { mode: 0o700 });
+  saas.judge = () => undefined;
+  await runtime.flush();
+  assert.deepEqual([saas.events.size, waiting()], [5, 0]);
+});
+
+test("a line whose id would be a path is damage, and no event", async (t) => {
+  const { saas, folder, runtime, emitTogether } = await stage(t);
+  await emitTogether(2);
+  const path =
+    filesIn(folder, "/events/")
+      .map((name) => join(folder, name))
+      .find((name) => readFileSync(name, "utf8").trim().includes("\n")) ?? "";
+  appendFileSync(path, '{"event_id":"../../outside","lamport_clock":9}\n');
+  const { events } = await runtime.flush();
+  assert.deepEqual([events.delivered, events.rejected, saas.events.size], [3, 1, 3]);
+});
+
+test("the service can lower a limit, and neither raise one nor lower it to nothing", async () => {
+  const limitsOf = async (events: unknown): Promise<number> => {
+    const sync_ingress = { limits: { max_events_per_batch: events } };
+    return (await syncHealth({ fetch: async () => Response.json({ sync_ingress }) })).limits.events;
+  };
+  assert.deepEqual(
+    await Promise.all([7, 7.9, 5000, 0, -1, "7", undefined].map(limitsOf)),
+    [7, 7, 1000, 1000, 1000, 1000, 1000],
+  );
 });
 
 test("a signal ends a drain that waits for an answer, and its events stay queued", async (t) => {

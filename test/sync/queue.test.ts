@@ -1,24 +1,28 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import {
+import fs, {
   appendFileSync,
+  chmodSync,
   linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
-import { test } from "node:test";
+import type { FileHandle } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { test, type TestContext } from "node:test";
 import { AuthError } from "../../src/base/errors.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { queueEntry, queueEntryName } from "../../src/sync/queue-file.ts";
 import { QueueFolder } from "../../src/sync/queue-folder.ts";
 import { SyncQueue, type Origin } from "../../src/sync/queue.ts";
 import { typescript } from "../helpers/command.ts";
+import { fileHandles, replaced } from "../helpers/replaced.ts";
 import { alice, bob, filesIn, temporaryFolder } from "./support.ts";
 
 const service = "https://service.example";
@@ -166,6 +170,7 @@ test("each account and team has a scope of its own", (t) => {
     alice(service, "tm_other"),
     alice(service, null),
     alice("https://other.example"),
+    { ...alice(service), user: "u_carol" },
     bob(service),
   ];
   const locks = accounts.map((account) => queue.scopeOf({ ...nobody, account }).lock);
@@ -285,6 +290,94 @@ test("items that are appended one by one share files of 128 positions, until clo
   queue.closeOpenFiles();
   assert.equal(queue.names().length, 4);
   assert.equal(queue.count(), 5);
+});
+
+/** What reaches the disk from now on: contents of files, and names in folders. */
+async function flushed(t: TestContext): Promise<string[]> {
+  const done: string[] = [];
+  replaced(
+    t,
+    await fileHandles(),
+    "sync",
+    (sync) =>
+      async function (this: FileHandle) {
+        done.push("content");
+        await sync.call(this);
+      },
+  );
+  const names = new Map<number, string>();
+  replaced(t, fs, "openSync", (open) => (...args: Parameters<typeof open>) => {
+    const fd = open(...args);
+    names.set(fd, basename(String(args[0])));
+    return fd;
+  });
+  replaced(t, fs, "fsyncSync", (flush) => (fd: number) => {
+    done.push(`name in ${names.get(fd)}`);
+    flush(fd);
+  });
+  return done;
+}
+
+test("NFR-010 an event is on disk when its promise resolves, with the name of its file", async (t) => {
+  const folder = temporaryFolder(t);
+  const queue = new QueueFolder(folder, "events", systemClock);
+  const done = await flushed(t);
+  await queue.append(item(1));
+  assert.deepEqual(done.splice(0), ["content", "name in events"]);
+  await queue.append(item(2));
+  assert.deepEqual(done.splice(0), ["content"], "the file has had its name since the first");
+  await queue.add([item(3)]);
+  assert.deepEqual(done, ["content", "name in events"]);
+});
+
+test("NFR-010 an event of which a full disk took only a part is an error, and not stored", async (t) => {
+  const folder = temporaryFolder(t);
+  const queue = new QueueFolder(folder, "events", systemClock);
+  await queue.append(item(1));
+  let isFull = true;
+  replaced(
+    t,
+    await fileHandles(),
+    "write",
+    (write) =>
+      function (this: FileHandle, bytes: Buffer) {
+        return (write as (bytes: Buffer) => Promise<object>).call(this, isFull ? bytes.subarray(0, 5) : bytes);
+      },
+  );
+  const full = { code: "storage_unwritable", message: /ENOSPC/ };
+  await assert.rejects(queue.append(item(2)), full);
+  isFull = false;
+  await queue.append(item(3));
+  queue.closeOpenFiles();
+  const lines = queue.names().flatMap((name) => queue.read(name));
+  assert.deepEqual([lines[0], lines[2]], [item(1).text, item(3).text]);
+  assert.notEqual(lines[1], item(2).text);
+});
+
+test("S-016 an event goes into no file that others can read, and through no link", {
+  skip: process.platform === "win32" && "there are neither modes nor links there",
+}, async (t) => {
+  const folder = temporaryFolder(t);
+  const queue = new QueueFolder(folder, "events", systemClock);
+  await queue.append(item(1));
+  const [name = ""] = readdirSync(join(folder, "events"));
+  const path = join(folder, "events", name);
+  chmodSync(path, 0o644);
+  await assert.rejects(queue.append(item(2)), { code: "storage_unsafe" });
+  const elsewhere = join(folder, "elsewhere");
+  fs.renameSync(path, elsewhere);
+  chmodSync(elsewhere, 0o600);
+  symlinkSync(elsewhere, path);
+  await assert.rejects(queue.append(item(2)), { code: /^storage_un/ });
+  assert.equal(readFileSync(elsewhere, "utf8"), `\n${item(1).text}`);
+});
+
+test("NFR-013 a queue in a folder that others can change is not used", {
+  skip: process.platform === "win32" && "there are no modes there",
+}, (t) => {
+  const folder = temporaryFolder(t);
+  chmodSync(folder, 0o777);
+  assert.throws(() => new SyncQueue(folder, systemClock).scopeOf(nobody), { code: "storage_unsafe" });
 });
 
 test("a torn line damages no line after it", async (t) => {

@@ -4,6 +4,13 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { browserLogin } from "../../../src/auth/flows/browser-login.ts";
+import { defaultAuthorizationServer } from "../../../src/auth/oauth/authorization-server.ts";
+import { AuthError } from "../../../src/base/errors.ts";
+import { ownIdentity } from "../../../src/base/identity.ts";
+import { systemClock } from "../../../src/platform/clock.ts";
+import { startFakeSaas } from "../../fake-saas/server.ts";
+import { until } from "../../helpers/until.ts";
 import { approve, type Visit } from "../../fake-saas/user.ts";
 import { logInHere, runHere } from "../../helpers/command-here.ts";
 import { filesUnder, freePort, scene } from "../../helpers/scene.ts";
@@ -89,4 +96,39 @@ test("--storage memory stores nothing anywhere, and says so", async (t) => {
     [0, `${success.trimEnd()} Nothing was stored: the session ends with this command.\n`],
   );
   assert.equal(filesUnder(join(folder, "config")).size, 0);
+});
+
+test("S-015 the browser shows success only once the session is stored, and why it could not be", async (t) => {
+  const saas = await startFakeSaas();
+  t.after(() => saas.close());
+  let visit: Promise<Visit> | undefined;
+  const refusal = new AuthError("storage_unwritable", "the disk is full");
+  const login = browserLogin({
+    request: {
+      service: saas.url,
+      server: defaultAuthorizationServer(saas.url),
+      isDiscovered: false,
+      clientId: "cli_native",
+      clientSecret: undefined,
+      hasOwnApi: true,
+      isOpenId: false,
+      scope: "offline_access",
+      dpopKey: undefined,
+      resource: undefined,
+      trustedHosts: [],
+      redirectPath: "/callback",
+      extra: {},
+    },
+    fetch,
+    clock: systemClock,
+    identity: ownIdentity,
+    timeoutMs: 20_000,
+    announce: (address) => (visit = approve(address)),
+    openFailed: () => undefined,
+    store: () => Promise.reject(refusal),
+  });
+  await assert.rejects(login, refusal);
+  const { page } = await until("the browser has its last page", visit ?? assert.fail());
+  assert.doesNotMatch(page, /You are logged in/);
+  assert.match(page, /the disk is full/);
 });

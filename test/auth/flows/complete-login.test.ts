@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { completeLogin } from "../../../src/auth/flows/complete-login.ts";
+import type { LoginRequest } from "../../../src/auth/flows/login-request.ts";
+import type { Session } from "../../../src/auth/session.ts";
+import { AuthError } from "../../../src/base/errors.ts";
+import { Secret } from "../../../src/base/secret.ts";
+import { systemClock } from "../../../src/platform/clock.ts";
 import type { Fault } from "../../fake-saas/faults.ts";
 import { filesUnder, scene } from "../../helpers/scene.ts";
 import { storedSession } from "../../helpers/stored-session.ts";
@@ -81,4 +87,90 @@ test("a user without teams and without an email address can log in", async (t) =
   delete saas.users.alice.name;
   assert.equal((await here("auth login --force")).stdout, "✓ Logged in as u_alice. Access token valid for 1 hour.\n");
   assert.equal((await here("auth whoami")).stdout, "u_alice\n");
+});
+
+const as = "https://as.example";
+const server = {
+  issuer: as,
+  authorization_endpoint: `${as}/authorize`,
+  token_endpoint: `${as}/token`,
+  userinfo_endpoint: `${as}/userinfo`,
+  revocation_endpoint: `${as}/revoke`,
+};
+const tokens = {
+  access_token: new Secret("at_new"),
+  token_type: "Bearer",
+  expires_in: 3600,
+  refresh_token: new Secret("rt_new"),
+  refresh_token_expires_at: undefined,
+  refresh_token_expires_in: undefined,
+  scope: "",
+  session_id: undefined,
+  id_token: undefined,
+  date: undefined,
+} as const;
+
+/** Completes a login with these tokens at a server that knows the user. `onUser`: what happens when it is asked who that is. */
+async function complete(
+  more: Partial<LoginRequest> = {},
+  how: Parameters<typeof completeLogin>[2] = { authFlow: "authorization_code" },
+  onUser: (end: AbortController) => void = () => undefined,
+): Promise<{ session: Session | undefined; error: unknown; revoked: string[] }> {
+  const request: LoginRequest = {
+    service: "https://service.example",
+    server,
+    isDiscovered: true,
+    clientId: "cli",
+    clientSecret: undefined,
+    hasOwnApi: false,
+    isOpenId: false,
+    scope: "",
+    dpopKey: undefined,
+    resource: undefined,
+    trustedHosts: [],
+    redirectPath: "/callback",
+    extra: {},
+    ...more,
+  };
+  const end = new AbortController();
+  const revoked: string[] = [];
+  const fetch = async (input: string | URL, { body, signal }: RequestInit = {}): Promise<Response> => {
+    signal?.throwIfAborted();
+    const sent = new URLSearchParams(String(body)).get("token");
+    if (sent !== null) revoked.push(sent);
+    else onUser(end);
+    return Response.json({ sub: "u", user_id: "u", teams: [], url: String(input) });
+  };
+  let session: Session | undefined;
+  const store = async (stored: Session): Promise<void> => void (session = stored);
+  const error: unknown = await completeLogin(tokens, request, how, store, {
+    fetch,
+    clock: systemClock,
+    signal: end.signal,
+  }).catch((caught: unknown) => caught);
+  return { session, error, revoked };
+}
+
+test("S-015 a login that is interrupted at the last moment is not stored, and its tokens are revoked all the same", async () => {
+  const interrupted = new AuthError("interrupted", "interrupted (SIGINT)");
+  const { session, error, revoked } = await complete({}, undefined, (end) => end.abort(interrupted));
+  assert.equal(error, interrupted);
+  assert.equal(session, undefined);
+  assert.deepEqual(revoked, ["rt_new", "at_new"]);
+});
+
+test("a login in the browser that asked for an ID token needs one; with a code a server may give none", async () => {
+  const without = await complete({ isOpenId: true });
+  assert.equal(without.error instanceof AuthError && without.error.code, "service_answer_invalid");
+  assert.deepEqual([without.session, without.revoked], [undefined, ["rt_new", "at_new"]]);
+  const withCode = await complete({ isOpenId: true }, { authFlow: "device_code" });
+  assert.equal(withCode.session?.user.id, "u");
+});
+
+test("the service's own logout ends a session only where the service has issued its tokens", async () => {
+  const elsewhere = await complete({ hasOwnApi: true });
+  assert.equal(elsewhere.session?.server.userinfo_endpoint, "https://service.example/api/v1/me");
+  assert.equal(elsewhere.session.server.logout_endpoint, undefined);
+  const own = await complete({ hasOwnApi: true, service: as });
+  assert.equal(own.session?.server.logout_endpoint, `${as}/api/v1/logout`);
 });

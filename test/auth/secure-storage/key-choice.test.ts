@@ -161,6 +161,11 @@ test("FR-006 a keychain that accepts a key but does not return it is detected be
     code: "keychain_unavailable",
     message: /does not return it/,
   });
+  const entries = keychainOf();
+  const another: Keychain = { ...entries, write: (account) => entries.write(account, new Secret("A".repeat(43))) };
+  await assert.rejects(chooseKey(facts(another, "/a", { requested: option("keychain") })), {
+    code: "keychain_unavailable",
+  });
 });
 
 test("FR-006 each folder has its own keychain entry, made once and reused", async () => {
@@ -170,7 +175,21 @@ test("FR-006 each folder has its own keychain entry, made once and reused", asyn
   const other = await chooseKey(facts(keychain, "/b"));
   assert.notDeepEqual(other, first);
   assert.equal(keychain.entries.size, 2);
-  for (const key of keychain.entries.values()) assert.equal(Buffer.from(key.reveal(), "base64url").length, 32);
+  const keys = [...keychain.entries.values()].map((key) => key.reveal());
+  for (const key of keys) assert.equal(Buffer.from(key, "base64url").length, 32);
+  await chooseKey(facts(keychain, "/a"));
+  assert.deepEqual(
+    [...keychain.entries.values()].map((key) => key.reveal()),
+    keys,
+    "what they seal must stay readable",
+  );
+  const elsewhere = keychainOf();
+  await chooseKey(facts(elsewhere, "/a"));
+  assert.equal(
+    new Set([...keys, ...[...elsewhere.entries.values()].map((key) => key.reveal())]).size,
+    3,
+    "no two are the same",
+  );
 });
 
 test("moving from the file to the keychain and back keeps every profile", async (t) => {

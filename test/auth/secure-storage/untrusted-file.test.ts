@@ -9,6 +9,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { test } from "node:test";
@@ -67,6 +68,13 @@ for (const [what, spoil, error, hint, skip] of [
     ({ credentials }) => writeFileSync(credentials, readFileSync(credentials).subarray(0, 200)),
     /is damaged: it is cut short or was changed/,
     /Log in again: spec-kitty auth login --force$/,
+    false,
+  ],
+  [
+    "is larger than this program writes",
+    ({ credentials }) => truncateSync(credentials, 16 * 1024 * 1024 + 1),
+    /is 16777217 bytes long, far more than this program writes/,
+    /Look at it: ls -la /,
     false,
   ],
   ["is empty", ({ credentials }) => writeFileSync(credentials, ""), /is damaged/, /auth login --force/, false],

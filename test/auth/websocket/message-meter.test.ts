@@ -46,4 +46,9 @@ test("a ping between the frames of a message does not count", () => {
     exceeded(frame(text, 500), ...Array.from({ length: 9 }, () => frame(ping, 125)), frame(last, 492)),
     [0, 0, 0],
   );
+  assert.deepEqual(
+    exceeded(frame(text, 600), frame(ping, 0), frame(last, 600)),
+    [1, 1, 1],
+    "nor does it begin a new one",
+  );
 });

@@ -40,6 +40,18 @@ test("with --check a session that the service has ended is removed here: exit 4,
   assert.equal((JSON.parse(after.stdout) as { authenticated: boolean }).authenticated, false);
 });
 
+test("with --check a session whose next token is refused as well is not valid: exit 4", async (t) => {
+  const { saas, here } = await loggedIn(t);
+  saas.faults.always("/api/v1/me", { status: 401, body: { error: "invalid_token" } });
+  const { code, stderr } = await here("auth status --check");
+  assert.equal(code, 4);
+  assert.match(
+    stderr,
+    /^warning: the service no longer accepts this session\nhint: Run: spec-kitty auth login --force\n$/,
+  );
+  assert.deepEqual([saas.count("/api/v1/me"), saas.counters.refreshes], [2, 1]);
+});
+
 test("S-004 with --check a service that cannot be reached is exit 3, and the login stays", async (t) => {
   const { saas, run, here } = await loggedIn(t);
   saas.faults.next("/api/v1/me", { status: 503, body: { error: "maintenance" } });
