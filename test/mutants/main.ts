@@ -8,7 +8,7 @@ import { textOf } from "../helpers/import-graph.ts";
 import { mutants, mutated } from "./list.ts";
 import { compile, Workplace } from "./workplace.ts";
 
-type Verdict = "killed" | "survived" | "timed out" | "not in the source" | "not runnable";
+type Verdict = "killed" | "survived" | "timed out" | "not in the source" | "not runnable" | "without a test";
 
 const scratch = mkdtempSync(join(tmpdir(), "mutants-"));
 /** The process groups of the tests that run. */
@@ -75,17 +75,12 @@ function run(folder: string, test: string, limitMs: number): Promise<Run> {
   );
 }
 
-const limits = new Map<string, Promise<number>>();
-/** How long a test file may take, from what it takes here without a mutant. It must pass then, or its failure would mean nothing. */
-function limitOf(folder: string, test: string): Promise<number> {
-  const known = limits.get(test);
-  if (known !== undefined) return known;
-  const limit = run(folder, test, 180_000).then(({ failure, output, ms }) => {
-    if (failure !== undefined) throw new Error(`${test} fails without a mutant:\n${output}`);
-    return 30_000 + 4 * ms;
-  });
-  limits.set(test, limit);
-  return limit;
+const unchanged = new Map<string, Promise<Run>>();
+/** How a test file ends without a mutant. If it fails, its failure with one means nothing. */
+function withoutMutant(folder: string, test: string): Promise<Run> {
+  const known = unchanged.get(test) ?? run(folder, test, 180_000);
+  unchanged.set(test, known);
+  return known;
 }
 
 const counts: Record<Verdict, number> = {
@@ -94,6 +89,7 @@ const counts: Record<Verdict, number> = {
   "timed out": 0,
   "not in the source": 0,
   "not runnable": 0,
+  "without a test": 0,
 };
 function report(verdict: Verdict, what: string, detail: string): void {
   counts[verdict] += 1;
@@ -118,13 +114,18 @@ await Promise.all(
     const workplace = new Workplace(join(scratch, `copy${number}`));
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const [index, { what, file, text, tests }] = next;
-      const limited: [test: string, limitMs: number][] = [];
-      for (const test of tests) limited.push([test, await limitOf(workplace.folder, test)]);
-      workplace.change({ file, text }, made[index]);
       let verdict: Verdict = "survived";
       let detail = `${file}; tried: ${tests.join(", ")}`;
-      for (const [test, limitMs] of limited) {
-        const { failure, isTimedOut, output, ms } = await run(workplace.folder, test, limitMs);
+      for (const test of tests) {
+        const before = await withoutMutant(workplace.folder, test);
+        if (before.failure !== undefined) {
+          verdict = "without a test";
+          detail = `${test} fails without a mutant: ${before.failure}`;
+          break;
+        }
+        const changeBack = workplace.change({ file, text }, made[index] ?? []);
+        const { failure, isTimedOut, output, ms } = await run(workplace.folder, test, 30_000 + 4 * before.ms);
+        changeBack();
         if (failure === undefined) continue;
         // A mutant that cannot run is noticed by every test, and says nothing about them.
         const isBroken = /error: '?(?:\w+ is not defined|Unexpected token|Invalid or unexpected)/.test(output);
@@ -132,7 +133,6 @@ await Promise.all(
         detail = `${(ms / 1000).toFixed(1)} s  ${test}: ${failure}`;
         break;
       }
-      workplace.change({ file, text: textOf(file) });
       report(verdict, what, detail);
     }
   }),

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { root } from "../helpers/import-graph.ts";
@@ -65,18 +65,17 @@ export class Workplace {
     cpSync(join(installed, ".cache"), join(folder, "node_modules", ".cache"), { recursive: true });
   }
 
-  /** Puts a changed file in, or with `made` undefined the original again. */
-  change({ file, text }: Change, made?: readonly string[]): void {
-    writeFileSync(join(this.folder, file), text);
+  /** Puts a changed file in, and what the compiler made of it. @returns what takes both out again */
+  change({ file, text }: Change, made: readonly string[]): () => void {
+    const contents = new Map<string, string>([[join(this.folder, file), text]]);
     builds.forEach((build, index) => {
       const path = build.made(file);
-      if (path !== undefined) copyFileSync(made?.[index] ?? join(root, path), join(this.folder, path));
+      if (path !== undefined) contents.set(join(this.folder, path), readFileSync(made[index] ?? "", "utf8"));
     });
+    const before = [...contents.keys()].map((path) => [path, readFileSync(path, "utf8")] as const);
+    for (const [path, content] of contents) writeFileSync(path, content);
+    return () => before.forEach(([path, content]) => writeFileSync(path, content));
   }
-}
-
-export function textOf(file: string): string {
-  return readFileSync(join(root, file), "utf8");
 }
 
 function javaScript(file: string): string {

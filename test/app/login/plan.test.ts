@@ -4,7 +4,7 @@ import { createApp } from "../../../src/app/app.ts";
 import type { LoginArguments } from "../../../src/app/login/destination.ts";
 import { loginArguments } from "../../../src/app/login/metadata.ts";
 import { plan, type LoginPlan } from "../../../src/app/login/plan.ts";
-import type { AuthorizationServer } from "../../../src/auth/oauth/authorization-server.ts";
+import type { AuthorizationServer, KnownServer } from "../../../src/auth/oauth/authorization-server.ts";
 import type { Profile } from "../../../src/auth/sessions/session.ts";
 import { describeEnvironment, type EnvironmentFacts } from "../../../src/platform/browser-or-device.ts";
 
@@ -32,11 +32,12 @@ function planned(
   asked: Partial<LoginArguments> = {},
   metadata: AuthorizationServer = server,
   profile?: Profile,
+  found: Omit<KnownServer, "server"> = { isDiscovered: true, askedAt: 0 },
 ): LoginPlan {
   const app = createApp({ env: {}, options: { issuer } });
   const args = { ...loginArguments(app, { force: false }), environment: here, now: 0, ...asked };
   const inUse = { name: "default", source: "active", profile };
-  return plan(args, inUse, { address: undefined, server: { server: metadata, isDiscovered: true, askedAt: 0 } });
+  return plan(args, inUse, { address: undefined, server: { server: metadata, ...found } });
 }
 
 for (const [title, asked, metadata, expected] of [
@@ -87,4 +88,29 @@ test("a plan binds tokens where the issuer can and the user wants it, and regist
   );
   assert.equal(planned({}, able).registersAt, `${issuer}/register`);
   assert.equal(planned().registersAt, undefined);
+});
+
+test("without metadata no ID token is asked for, and what an answer did not settle is not remembered", () => {
+  const asked = { scope: "openid" };
+  assert.equal(planned(asked).request.isOpenId, true);
+  assert.equal(planned().profile.metadata?.server, server);
+  const unsettled = planned(asked, server, undefined, { isDiscovered: false, askedAt: undefined });
+  assert.deepEqual([unsettled.request.isOpenId, unsettled.profile.metadata], [false, undefined]);
+});
+
+test("only a service of the default's kind is asked who the user is at an endpoint that nobody has named", () => {
+  const hasOwnApi = (asked: Partial<LoginArguments>, profile?: Profile): boolean =>
+    planned(asked, server, profile).request.hasOwnApi;
+  const { tool } = createApp({ env: {}, options: { issuer } });
+  assert.equal(hasOwnApi({}), true);
+  assert.equal(hasOwnApi({ tool: { ...tool, defaults: "standard" } }), false);
+  const resource: Profile = {
+    service: issuer,
+    issuer,
+    resource: issuer,
+    clientId: "mine",
+    team: undefined,
+    session: undefined,
+  };
+  assert.equal(hasOwnApi({}, resource), false, "a protected resource has an API of its own");
 });

@@ -56,6 +56,7 @@ function code(state: PollState): AuthErrorCode {
 /** Waits as long as the state says, then gets that answer at once. */
 const step = (state: PollState, answer: Answer, random = 0.5): PollState => {
   const current = waiting(state);
+  assert.ok(current.reading.monotonic < at(24 * 60 * minutes).monotonic, "it polls for a day");
   return nextPoll(current, answer, later(current.reading, current.ms), random);
 };
 const steps = (answers: Answer[], from: PollState = startPolling(authorization, at(0))): PollState =>

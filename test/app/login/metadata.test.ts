@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createApp } from "../../../src/app/app.ts";
+import { loginArguments, plannedLogin, startLogin } from "../../../src/app/login/metadata.ts";
+import type { LoginPlan } from "../../../src/app/login/plan.ts";
+import type { KnownServer } from "../../../src/auth/oauth/authorization-server.ts";
+import { memoryVault } from "../../../src/auth/secure-storage/memory.ts";
+import { withProfile } from "../../../src/auth/session.ts";
+import { ManualClock } from "../../helpers/manual-clock.ts";
+
+const issuer = "https://login.example";
+const day = 86_400_000;
+const clock = new ManualClock();
+const published = (token_endpoint: string): object => ({
+  issuer,
+  authorization_endpoint: `${issuer}/authorize`,
+  token_endpoint,
+});
+const server = published(`${issuer}/known`) as KnownServer["server"];
+
+/** Plans a login at the issuer, which answers as told; `askedAt`: when the profile has read its metadata. */
+async function planned(answer: () => Response, askedAt?: number): Promise<LoginPlan> {
+  const storage = memoryVault();
+  const app = createApp({ env: {}, options: { issuer }, storage, clock, fetch: async () => answer() });
+  const metadata = askedAt === undefined ? undefined : { server, isDiscovered: true, askedAt };
+  await app.store.update((profiles) =>
+    withProfile(profiles, "default", {
+      service: issuer,
+      issuer,
+      clientId: "cli",
+      metadata,
+      team: undefined,
+      session: undefined,
+    }),
+  );
+  return plannedLogin(app, await startLogin(app, loginArguments(app, { force: true })));
+}
+
+test("metadata is used for a day from when it was read, and not where that is in the future", async () => {
+  const now = clock.now();
+  const asked = async (askedAt: number): Promise<boolean> => {
+    const { request } = await planned(() => Response.json(published(`${issuer}/new`)), askedAt);
+    return request.server.token_endpoint === `${issuer}/new`;
+  };
+  assert.deepEqual(await Promise.all([now, now - day + 1, now - day, now + 1].map(asked)), [false, false, true, true]);
+});
+
+test("an issuer that publishes nothing ends the login; one that is in trouble has the endpoints that it had", async () => {
+  const trouble = (): Response => new Response("", { status: 503 });
+  for (const status of [404, 503])
+    await assert.rejects(
+      planned(() => new Response("", { status })),
+      { name: "ServiceError" },
+    );
+  const { request } = await planned(trouble, clock.now() - day);
+  assert.equal(request.server.token_endpoint, `${issuer}/known`);
+  await assert.rejects(
+    planned(() => new Response("", { status: 404 }), clock.now() - day),
+    { name: "ServiceError" },
+  );
+});
