@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { inspectDirectory } from "../../../src/platform/process-lock/directory.ts";
-import type { Contender } from "../../../src/platform/process-lock/holder.ts";
+import { newName, type Contender } from "../../../src/platform/process-lock/holder.ts";
 import { contendForFile, exclusiveOpenFlag, judgeByFile } from "../../../src/platform/process-lock/open-file.ts";
 
 /** A kernel that keeps one lock per file until the descriptor that holds it is closed, and reports a held one by `code`. */
@@ -115,6 +115,19 @@ for (const [platform, code] of [
     lock?.release();
     contender.withdraw();
     assert.deepEqual(readdirSync(join(path, "..")), ["lockfile"]);
+  });
+
+  test(`NFR-017 on ${platform} the lock of a dead process of the same machine is free at once`, async () => {
+    const path = place();
+    const { open } = kernel(flag, code);
+    mkdirSync(path);
+    writeFileSync(join(path, newName().name), "");
+    const contender = contendForFile(path, systemClock, flag, open);
+    assert.equal(contender.attempt(), undefined);
+    const lock = await contender.takeOver();
+    assert.equal(lock?.held(), true);
+    lock?.release();
+    contender.withdraw();
   });
 
   test(`on ${platform} a waiter that gives up leaves the file to the next one`, () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import {
+import fs, {
   linkSync,
   lstatSync,
   mkdirSync,
@@ -20,12 +20,15 @@ import { after, test } from "node:test";
 import { Worker } from "node:worker_threads";
 import type { AuthError } from "../../../src/base/errors.ts";
 import { systemClock, type Clock } from "../../../src/platform/clock.ts";
+import { judgeBySocket, newName } from "../../../src/platform/process-lock/holder.ts";
+import { placeOfLifeSocket } from "../../../src/platform/process-lock/life-socket.ts";
 import {
   acquireProcessLock,
   inspectProcessLock,
   removeDeadLock,
 } from "../../../src/platform/process-lock/process-lock.ts";
 import { hintOf } from "../../helpers/hint.ts";
+import { replaced } from "../../helpers/replaced.ts";
 
 const linux = process.platform === "linux" ? {} : { skip: "about the lock of Linux" };
 
@@ -43,7 +46,7 @@ function jumpingClock(
     async sleep(ms, { signal } = {}) {
       signal?.throwIfAborted();
       time += lasting(ms);
-      waits.push(ms);
+      assert.ok(waits.push(ms) < 20_000, "it waits for ever");
       during(waits.length);
       signal?.throwIfAborted();
     },
@@ -172,6 +175,19 @@ test("NFR-017 a holder whose socket is refused is dead, whatever its pid, pid na
   }
 });
 
+test(
+  "NFR-017 a holder is not dead because its socket is not found: it may have just shown life, under another name",
+  linux,
+  async () => {
+    const { path } = place();
+    mkdirSync(path);
+    const { device } = placeOfLifeSocket(path) ?? assert.fail("no file system here has sockets");
+    const judge = judgeBySocket();
+    assert.equal(await judge.judge(path, newName(device)), "unknown");
+    judge.end();
+  },
+);
+
 test("NFR-017 a thread that ends while it holds the lock leaves it to the next one", linux, async () => {
   const { path } = place();
   // What is built: a thread does not get TypeScript compiled on every Node.
@@ -282,6 +298,28 @@ test("NFR-017 a lock in a folder with a long path is as good as any", linux, asy
   assert.equal((await inspectProcessLock(join(deep, "lock")))?.state, "dead");
   (await acquireProcessLock(join(deep, "lock"), once)).release();
   assert.deepEqual(readdirSync(deep), []);
+});
+
+test("NFR-009 the lock is whose name is in it, whatever a network file system says of the rename", linux, async (t) => {
+  const { path } = place();
+  type Rename = (from: string, to: string) => void;
+  let answer: (rename: Rename, from: string, to: string) => void = (rename, from, to) => rename(from, to);
+  replaced(t, fs, "renameSync", (rename) => (from: string, to: string) => answer(rename, from, to));
+  // The answer was lost, and the rename repeated: it was done, and is said to have failed.
+  const lost = (code: string) => (rename: Rename, from: string, to: string) => {
+    rename(from, to);
+    throw Object.assign(new Error(code), { code });
+  };
+  answer = lost("ENOTEMPTY");
+  const lock = await acquireProcessLock(path, once);
+  answer = lost("ENOENT");
+  assert.equal(lock.held(), true, "nor does a lost answer to a sign of life cost the lock");
+  lock.release();
+  // It is said to have succeeded, and another's name is there.
+  const other = await forge(path, { place: "0" });
+  answer = () => undefined;
+  await assert.rejects(acquireProcessLock(path, once), { code: "lock_unavailable" });
+  assert.ok(lstatSync(other));
 });
 
 test("a lock that was taken by another is not held, though its holder was only asleep", linux, async () => {
