@@ -1,7 +1,7 @@
 // Tries every mutant of the lists next to this file, each in a copy of the package: one of its tests must fail, and not by a time limit.
 // Prints how each ended and which test noticed. The exit code is 1 unless all were killed.
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { textOf } from "../helpers/import-graph.ts";
@@ -11,6 +11,8 @@ import { compile, Workplace } from "./workplace.ts";
 type Verdict = "killed" | "survived" | "timed out" | "not in the source" | "not runnable" | "without a test";
 
 const scratch = mkdtempSync(join(tmpdir(), "mutants-"));
+// Some tests act as another user, who has to get to what is copied there.
+chmodSync(scratch, 0o755);
 /** The process groups of the tests that run. */
 const groups = new Set<number>();
 process.once("exit", () => {
