@@ -116,16 +116,17 @@ await Promise.all(
     const workplace = new Workplace(join(scratch, `copy${number}`));
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const [index, { what, file, text, tests }] = next;
-      let verdict: Verdict = "survived";
+      const compiled = made[index];
+      let verdict: Verdict = compiled === undefined ? "not runnable" : "survived";
       let detail = `${file}; tried: ${tests.join(", ")}`;
-      for (const test of tests) {
+      for (const test of compiled === undefined ? [] : tests) {
         const before = await withoutMutant(workplace.folder, test);
         if (before.failure !== undefined) {
           verdict = "without a test";
           detail = `${test} fails without a mutant: ${before.failure}`;
           break;
         }
-        const changeBack = workplace.change({ file, text }, made[index] ?? []);
+        const changeBack = workplace.change({ file, text }, compiled ?? []);
         const { failure, isTimedOut, output, ms } = await run(workplace.folder, test, 30_000 + 4 * before.ms);
         changeBack();
         if (failure === undefined) continue;

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
@@ -22,32 +22,35 @@ export interface Change {
   readonly text: string;
 }
 
-/** Compiles changed files, all in one run, since the start of the compiler takes longest. @returns what it made of each, by build */
-export function compile(changes: readonly Change[], scratch: string): readonly (readonly string[])[] {
+/**
+ * Compiles changed files, all in one run, since the start of the compiler takes longest.
+ *
+ * @returns what it made of each, by build; undefined for one that is no program
+ */
+export function compile(changes: readonly Change[], scratch: string): readonly (readonly string[] | undefined)[] {
+  if (changes.length === 0) return [];
   const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
   const changed = join(scratch, "changed");
   changes.forEach(({ file, text }, index) => write(join(changed, String(index), file), text));
   write(join(scratch, "package.json"), '{ "type": "module" }');
+  const broken = new Set<number>();
   const outputs = builds.map(({ config }, build) => {
     const made = join(scratch, `made${build}`);
     const own = { rootDir: changed, outDir: made, noCheck: true, noResolve: true, types: [] };
-    const off = {
-      noEmit: false,
-      incremental: false,
-      tsBuildInfoFile: null,
-      declaration: false,
-      isolatedDeclarations: false,
-    };
-    const options = {
-      extends: join(root, config),
-      compilerOptions: { ...own, ...off, stripInternal: false },
-      include: [changed],
-    };
+    const off = { noEmit: false, incremental: false, tsBuildInfoFile: null, declaration: false };
+    const compilerOptions = { ...own, ...off, isolatedDeclarations: false, stripInternal: false };
+    const options = { extends: join(root, config), compilerOptions, include: [changed] };
     write(join(scratch, `tsconfig${build}.json`), JSON.stringify(options));
-    execFileSync(process.execPath, [tsc, "-p", join(scratch, `tsconfig${build}.json`)], { stdio: "inherit" });
+    const args = [tsc, "-p", join(scratch, `tsconfig${build}.json`)];
+    const { status, stdout } = spawnSync(process.execPath, args, { encoding: "utf8" });
+    const errors = [...stdout.matchAll(/changed\/(\d+)\/.*error/g)];
+    if (status !== 0 && errors.length === 0) throw new Error(stdout);
+    for (const [, index] of errors) broken.add(Number(index));
     return made;
   });
-  return changes.map(({ file }, index) => outputs.map((made) => join(made, String(index), javaScript(file))));
+  return changes.map(({ file }, index) =>
+    broken.has(index) ? undefined : outputs.map((made) => join(made, String(index), javaScript(file))),
+  );
 }
 
 /** A copy of the package, with what was built of it, in which a file can be changed. */

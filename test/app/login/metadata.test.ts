@@ -4,8 +4,7 @@ import { createApp } from "../../../src/app/app.ts";
 import { loginArguments, plannedLogin, startLogin } from "../../../src/app/login/metadata.ts";
 import type { LoginPlan } from "../../../src/app/login/plan.ts";
 import type { KnownServer } from "../../../src/auth/oauth/authorization-server.ts";
-import { memoryVault } from "../../../src/auth/secure-storage/memory.ts";
-import { withProfile } from "../../../src/auth/session.ts";
+import { MemoryStore } from "../../../src/auth/sessions/memory-store.ts";
 import { ManualClock } from "../../helpers/manual-clock.ts";
 
 const issuer = "https://login.example";
@@ -20,19 +19,11 @@ const server = published(`${issuer}/known`) as KnownServer["server"];
 
 /** Plans a login at the issuer, which answers as told; `askedAt`: when the profile has read its metadata. */
 async function planned(answer: () => Response, askedAt?: number): Promise<LoginPlan> {
-  const storage = memoryVault();
-  const app = createApp({ env: {}, options: { issuer }, storage, clock, fetch: async () => answer() });
+  const store = new MemoryStore(clock);
+  const app = createApp({ env: {}, options: { issuer }, store, clock, fetch: async () => answer() });
   const metadata = askedAt === undefined ? undefined : { server, isDiscovered: true, askedAt };
-  await app.store.update((profiles) =>
-    withProfile(profiles, "default", {
-      service: issuer,
-      issuer,
-      clientId: "cli",
-      metadata,
-      team: undefined,
-      session: undefined,
-    }),
-  );
+  const profile = { service: issuer, issuer, clientId: "cli", metadata, team: undefined, session: undefined };
+  await store.change("default", () => profile);
   return plannedLogin(app, await startLogin(app, loginArguments(app, { force: true })));
 }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { completeLogin } from "../../../src/auth/flows/complete-login.ts";
 import type { LoginRequest } from "../../../src/auth/flows/login-request.ts";
-import type { Session } from "../../../src/auth/session.ts";
+import type { Session } from "../../../src/auth/sessions/session.ts";
 import { AuthError } from "../../../src/base/errors.ts";
 import { Secret } from "../../../src/base/secret.ts";
 import { systemClock } from "../../../src/platform/clock.ts";
