@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import fs, { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { createApp, type App } from "../../../src/app/app.ts";
@@ -8,6 +8,7 @@ import type { Session } from "../../../src/auth/sessions/session.ts";
 import type { Claim, StoredProfile } from "../../../src/auth/sessions/store.ts";
 import { AuthError } from "../../../src/base/errors.ts";
 import { Secret } from "../../../src/base/secret.ts";
+import { replaced } from "../../helpers/replaced.ts";
 import { filesUnder, scene, type Scene } from "../../helpers/scene.ts";
 import { loginFile, sessionOf, storedSession, storeSession } from "../../helpers/stored-session.ts";
 
@@ -231,4 +232,95 @@ test("a session that cannot be read is an error, whatever was done to its file",
   }
   rmSync(at.file);
   assert.equal((await at.read()).profile?.session, undefined, "lost");
+});
+
+/** The names that files get from now on, without what differs each time; `instead` may do it another way, or not at all. */
+function renames(t: TestContext, instead?: (rename: () => void, to: string) => void): string[] {
+  const names: string[] = [];
+  replaced(t, fs, "renameSync", (rename) => (from: string, to: string) => {
+    if (from.endsWith(".tmp")) names.push(basename(to).replace(/^[0-9a-f]{16}$/, "login"));
+    const act = (): void => rename(from, to);
+    if (instead === undefined || !from.endsWith(".tmp")) act();
+    else instead(act, to);
+  });
+  return names;
+}
+
+test("NFR-016 a claim that was refused or given up leaves neither its lock nor the room that it has taken", async (t) => {
+  const at = await stage(t);
+  const { claim, session } = await claimed(at);
+  await claim.release();
+  assert.deepEqual(readdirSync(dirname(at.file)).sort(), [basename(at.file), "profile"].sort());
+  const older = readFileSync(at.file);
+  const next = await claimed(at);
+  await next.claim.store(refreshed(session));
+  writeFileSync(at.file, older);
+  const { store } = at.app();
+  for (let tries = 0; tries < 2; tries += 1)
+    await assert.rejects(store.claim(await store.read("default"), patience), { code: "storage_damaged" });
+});
+
+test("NFR-010 a refresh whose lock was lost is stored all the same, if nobody has stored anything since", async (t) => {
+  const at = await stage(t);
+  const { claim, session } = await claimed(at);
+  rmSync(`${at.file}.lock`, { recursive: true });
+  assert.equal(await claim.isHeld(), false);
+  await claim.store(refreshed(session));
+  assert.equal((await at.read()).profile?.session?.accessToken.reveal(), "at_1");
+});
+
+test("NFR-010 a disk that does not keep what was written is noticed while the session is still in memory", async (t) => {
+  const at = await stage(t);
+  const { claim, session } = await claimed(at);
+  let doesLie = true;
+  renames(t, (rename) => doesLie || rename());
+  const lie = { code: "storage_unwritable", message: /does not contain what was just written/ };
+  await assert.rejects(claim.store(refreshed(session)), lie);
+  await assert.rejects(
+    at.app().store.change("default", (profile) => profile && { ...profile, team: "tm_1" }),
+    lie,
+  );
+  doesLie = false;
+  assert.equal((await claim.store(refreshed(session))).profile?.session?.accessToken.reveal(), "at_1");
+});
+
+test("S-003 a logout in the middle of the write of a refresh is no failure: there is nothing to store", async (t) => {
+  const at = await stage(t);
+  const { claim, session } = await claimed(at);
+  renames(t, (rename) => {
+    rmSync(dirname(at.file), { recursive: true });
+    rename();
+  });
+  assert.equal((await claim.store(refreshed(session))).profile, undefined);
+});
+
+test("NFR-011 a profile never names a login that is not there: the login is written first", async (t) => {
+  const at = await stage(t);
+  const names = renames(t);
+  await storeSession(at.saas, at.env, sessionOf(at.saas, { user: "bob" }));
+  assert.deepEqual(names, ["login", "profile"]);
+});
+
+test("NFR-010 of changes that are made at once none is lost", async (t) => {
+  const at = await stage(t);
+  const hosts = Array.from({ length: 8 }, (_, index) => `host-${index}.example`);
+  const add = (host: string): Promise<unknown> =>
+    at
+      .app()
+      .store.change(
+        "default",
+        (profile) => profile && { ...profile, trustedHosts: [...(profile.trustedHosts ?? []), host] },
+      );
+  await Promise.all(hosts.map(add));
+  assert.deepEqual([...((await at.read()).profile?.trustedHosts ?? [])].sort(), hosts);
+});
+
+test("NFR-010 a change whose lock was lost changes nothing", async (t) => {
+  const at = await stage(t);
+  const change = at.app().store.change("default", (profile) => {
+    rmSync(join(at.config, "profiles.lock"), { recursive: true });
+    return profile && { ...profile, session: undefined };
+  });
+  await assert.rejects(change, { code: "lock_unavailable" });
+  assert.ok((await at.read()).profile?.session);
 });
