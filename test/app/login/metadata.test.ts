@@ -20,7 +20,7 @@ const server = published(`${issuer}/known`) as KnownServer["server"];
 /** Plans a login at the issuer, which answers as told; `askedAt`: when the profile has read its metadata. */
 async function planned(answer: () => Response, askedAt?: number): Promise<LoginPlan> {
   const store = new MemoryStore(clock);
-  const app = createApp({ env: {}, options: { issuer }, store, clock, fetch: async () => answer() });
+  const app = createApp({ env: {}, options: { issuer }, sessions: store, clock, fetch: async () => answer() });
   const metadata = askedAt === undefined ? undefined : { server, isDiscovered: true, askedAt };
   const profile = { service: issuer, issuer, clientId: "cli", metadata, team: undefined, session: undefined };
   await store.change("default", () => profile);

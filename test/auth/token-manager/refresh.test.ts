@@ -101,7 +101,7 @@ async function stage(answers: (() => Response | Promise<Response>)[], leftMs = -
     sent.push(new URLSearchParams(String(body)).get("refresh_token") ?? "");
     return (answers.shift() ?? (() => new Response("", { status: 501 })))();
   };
-  const app = createApp({ env: {}, store, clock, fetch });
+  const app = createApp({ env: {}, sessions: store, clock, fetch });
   const told: string[] = [];
   for (const name of ["refreshed", "adopted", "refused", "ended", "unsaved"] as const)
     app.tokens().events.on(name, () => told.push(name));
@@ -146,7 +146,7 @@ test("S-002 a token that was refused when another had taken its place is tried w
   const answers = [replaced(1), replaced(2), renewed];
   const program = createApp({
     env: {},
-    store,
+    sessions: store,
     clock,
     fetch: async (_, { body } = {}) => {
       sent.push(new URLSearchParams(String(body)).get("refresh_token") ?? "");
