@@ -390,7 +390,7 @@ test("every requirement that code, a test or a document names by number is in te
 });
 
 test("the top level holds what ARCHITECTURE asks for: manifest, sources, tests, the command and three documents", () => {
-  const tracked = execFileSync("git", ["ls-files"], { cwd: root, encoding: "utf8" })
+  const tracked = execFileSync("git", ["-c", "safe.directory=*", "ls-files"], { cwd: root, encoding: "utf8" })
     .trim()
     .split("\n")
     .filter((path) => existsSync(join(root, path)));

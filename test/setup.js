@@ -56,7 +56,11 @@ function replace(folder, isCurrent, make) {
   if (isCurrent()) return;
   const scratch = scratchFor(folder);
   const fresh = join(scratch, basename(folder));
+  // Whatever the mask is: the command loads no library that others can replace.
+  const mask = process.umask();
+  process.umask(mask | 0o022);
   const isMade = make(fresh).status === 0;
+  process.umask(mask);
   if (isMade && !isCurrent()) {
     mkdirSync(dirname(folder), { recursive: true });
     butFor("ENOENT", () => renameSync(folder, join(scratch, "replaced")));

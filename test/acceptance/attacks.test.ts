@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, lstatSync, openSync, readFileSync, symlinkSync, watch, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, openSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -11,6 +11,7 @@ import { approve } from "../fake-saas/user.ts";
 import { bin, scratchFolder, startCommand } from "../helpers/command.ts";
 import { echo, freePort, scene, type Echo } from "../helpers/scene.ts";
 import { signIn, storedSession } from "../helpers/stored-session.ts";
+import { until } from "../helpers/until.ts";
 
 test("S-005 a token in the environment that no header takes is refused before it is used, and is in no message", async (t) => {
   const { saas, run } = await scene(t, {}, { SPEC_KITTY_ACCESS_TOKEN: "at_hidden\nquit=1" });
@@ -78,13 +79,8 @@ function recordingBrowser(folder: string): { program: string; address: () => Pro
     { mode: 0o755 },
   );
   const address = async (): Promise<string> => {
-    const there = watch(folder);
-    try {
-      while (!existsSync(record)) await once(there, "change");
-      return readFileSync(record, "utf8");
-    } finally {
-      there.close();
-    }
+    await until("the browser is started", () => existsSync(record));
+    return readFileSync(record, "utf8");
   };
   return { program, address };
 }

@@ -10,6 +10,7 @@ import { runHere } from "../helpers/command-here.ts";
 import { scene } from "../helpers/scene.ts";
 import { signIn } from "../helpers/stored-session.ts";
 import { noTmux, startOnScreen, type Screen } from "../helpers/tmux.ts";
+import { until } from "../helpers/until.ts";
 
 const run = promisify(execFile);
 const missing = (shell: string): string | false =>
@@ -177,7 +178,7 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
         await screen.press("C-u", "C-l", `spec-kitty ${place}${name.charAt(0)}`, "Tab");
         await screen.shows(/\.md'?"? *$/m);
         await screen.press("Enter");
-        while (!existsSync(join(folder, "..", "got"))) await screen.shows(/^>/m);
+        await until("the command is run", () => existsSync(join(folder, "..", "got")));
         assert.deepEqual(got(), [...before, name], place);
       }
     }
@@ -199,7 +200,7 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
       await screen.press("C-u", "C-l", `spec-kitty ${typed}`, "Tab");
       await screen.shows(new RegExp(`^> spec-kitty ${typed}\\S.*$`, "m"));
       await screen.press("Enter");
-      while (!existsSync(join(folder, "..", "got"))) await screen.shows(/^>/m);
+      await until("the command is run", () => existsSync(join(folder, "..", "got")));
       assert.deepEqual(got(), [...words]);
     }
     assert.deepEqual(readdirSync(folder).toSorted(), hostile.toSorted(), "nothing ran");

@@ -113,7 +113,7 @@ test("a service that never answers costs the doctor 3 s, not 10, and Ctrl-C ends
 
   const seen = at.saas.requests.length;
   const running = startCommand(t, ["auth", "doctor"], at.env);
-  while (at.saas.requests.length === seen) await once(at.saas.changes, "change");
+  await at.saas.until(() => at.saas.requests.length > seen);
   running.child.kill("SIGINT");
   const { code, stdout } = await running.ended;
   assert.equal(code, 130);

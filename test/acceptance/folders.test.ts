@@ -133,8 +133,8 @@ test("root in somebody else's home creates nothing there", asRoot, async (t) => 
 });
 
 for (const [what, make] of [
-  ["a file of the user's", (path: string) => writeFileSync(path, "precious")],
-  ["a named pipe", (path: string) => void execFileSync("mkfifo", [path])],
+  ["a file of the user's", (path: string) => writeFileSync(path, "precious", { mode: 0o600 })],
+  ["a named pipe", (path: string) => void execFileSync("mkfifo", ["-m", "600", path])],
 ] as const) {
   test(
     `with ${what} in place of the configuration folder nothing waits, and nothing is advised that would change it`,

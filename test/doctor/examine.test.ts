@@ -11,7 +11,6 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -21,7 +20,7 @@ import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { DoctorReport } from "../../src/cli/json-output.ts";
-import { bin, scratchFolder, typescript, type CommandEnvironment } from "../helpers/command.ts";
+import { bin, nodeForAll, scratchFolder, typescript, type CommandEnvironment } from "../helpers/command.ts";
 import { examined, healthyScene, severities, type Examined } from "../helpers/doctor.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
@@ -152,7 +151,9 @@ test(
   async (t) => {
     const at = await healthyScene(t);
     mkdirSync(join(at.config, "queue"), { mode: 0o700 });
-    writeFileSync(join(at.config, "queue", "event"), "", { mode: 0o644 });
+    writeFileSync(join(at.config, "queue", "event"), "");
+    // Not as modes of what is made: the mask would take from those.
+    chmodSync(join(at.config, "queue", "event"), 0o644);
     chmodSync(at.config, 0o755);
     assert.deepEqual(severities(await examined(at.here), "critical", "warning"), ["D402", "D404"]);
     chmodSync(at.config, 0o777);
@@ -195,15 +196,12 @@ test(
   },
 );
 
-/** A copy of the command, and a Node, that another user can start although the folder of this package is closed to others. */
+/** A copy of the command that another user can start although the folder of this package is closed to others, and a Node. */
 function openToAll(t: TestContext): { node: string; program: string } {
   const folder = scratchFolder(t);
   const root = dirname(dirname(bin));
   for (const name of ["package.json", "bin", "dist"]) cpSync(join(root, name), join(folder, name), { recursive: true });
-  const isOpen = (path: string): boolean =>
-    (statSync(path).mode & 0o001) !== 0 && (path === dirname(path) || isOpen(dirname(path)));
-  const node = isOpen(process.execPath) ? process.execPath : join(folder, "node");
-  if (node !== process.execPath) cpSync(process.execPath, node);
+  const node = nodeForAll(t);
   execFileSync("chmod", ["-R", "a+rX", folder]);
   return { node, program: pathToFileURL(join(folder, "dist", "cli", "main.js")).href };
 }

@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { EventEmitter } from "node:events";
+import { until } from "../helpers/until.ts";
 import { Faults } from "./faults.ts";
 import type { FakeRequest } from "./http.ts";
 import { DEFAULTS } from "./options.ts";
@@ -104,23 +105,14 @@ export class FakeState {
     return this.requests.filter((request) => request.path === path && filter(request)).length;
   }
 
-  /** Waits until the predicate holds, looking again whenever something happened. Rejects after `timeoutMs`. */
-  until(predicate: () => boolean, timeoutMs = 20_000): Promise<void> {
+  /** Waits until the predicate holds, looking again whenever something happened. */
+  until(predicate: () => boolean): Promise<void> {
     if (predicate()) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const look = (): void => {
-        if (predicate()) finish(resolve);
-      };
-      const timer = setTimeout(
-        () => finish(() => reject(new Error(`not within ${timeoutMs} ms: ${predicate}`))),
-        timeoutMs,
-      );
-      const finish = (end: () => void): void => {
-        clearTimeout(timer);
-        this.changes.off("change", look);
-        end();
-      };
+    let look = (): void => undefined;
+    const event = new Promise<void>((resolve) => {
+      look = () => predicate() && resolve();
       this.changes.on("change", look);
     });
+    return until(`${predicate}`, event).finally(() => this.changes.off("change", look));
   }
 }

@@ -5,6 +5,7 @@ import { approve } from "../fake-saas/user.ts";
 import type { UserName } from "../fake-saas/users.ts";
 import type { CommandEnvironment, CommandResult } from "./command.ts";
 import { scriptedBrowser } from "./scripted-browser.ts";
+import { until } from "./until.ts";
 
 /**
  * Runs the command to its end in this process: the real `main.ts`, for which a start of Node would only repeat what another test has
@@ -30,7 +31,8 @@ export async function runHere(
     ...more,
   });
   const [stdout, stderr] = [collector(() => undefined), collector(heard)];
-  const code = await lent({ stdout: stdout.stream, stderr: stderr.stream, env }, () => command.run(args));
+  const ended = lent({ stdout: stdout.stream, stderr: stderr.stream, env }, () => command.run(args));
+  const code = await until(`"${args.join(" ")}" ends`, ended, 30_000);
   return { code, signal: null, stdout: stdout.text(), stderr: stderr.text() };
 }
 

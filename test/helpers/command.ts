@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, realpathSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TestContext } from "node:test";
 import type { KeySource } from "../../src/auth/secure-storage/key-slot.ts";
@@ -9,6 +9,7 @@ import { machineKey, type MachineKeyOptions } from "../../src/auth/secure-storag
 import { ownIdentity } from "../../src/base/identity.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { scriptedBrowser } from "./scripted-browser.ts";
+import { until } from "./until.ts";
 
 export const bin = fileURLToPath(new URL("../../bin/spec-kitty.js", import.meta.url));
 
@@ -50,11 +51,28 @@ export function machineKeyIn(folder: string, more: Partial<MachineKeyOptions> = 
   });
 }
 
+/** A test, or whatever else has an end. */
+export interface Ending {
+  after(end: () => void): void;
+}
+
 /** A folder that is gone after the test. */
-export function scratchFolder(t: Pick<TestContext, "after">, below: string = tmpdir()): string {
+export function scratchFolder(t: Ending, below: string = tmpdir()): string {
   const folder = mkdtempSync(join(below, "spec-kitty-test-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** A Node that every user can start: this process's own may be in somebody's home. */
+export function nodeForAll(t: Ending): string {
+  const isOpen = (path: string): boolean =>
+    (statSync(path).mode & 0o001) !== 0 && (path === dirname(path) || isOpen(dirname(path)));
+  if (isOpen(realpathSync(process.execPath))) return process.execPath;
+  const folder = scratchFolder(t);
+  const node = join(folder, "node");
+  cpSync(process.execPath, node);
+  for (const path of [folder, node]) chmodSync(path, 0o755);
+  return node;
 }
 
 /**
@@ -68,6 +86,7 @@ export function commandEnvironment(
 ): CommandEnvironment {
   return {
     PATH: process.env["PATH"],
+    TZ: process.env["TZ"],
     HOME: folder,
     XDG_RUNTIME_DIR: join(folder, "run"),
     XDG_STATE_HOME: join(folder, "state"),
@@ -121,8 +140,8 @@ export function startCommand(
     ended,
     stdout: () => stdout,
     stderr: () => stderr,
-    shows: (pattern) =>
-      new Promise((resolve, reject) => {
+    shows(pattern) {
+      const match = new Promise<RegExpMatchArray>((resolve, reject) => {
         const check = (): void => {
           const match = stderr.match(pattern) ?? stdout.match(pattern);
           if (match === null) return;
@@ -135,7 +154,9 @@ export function startCommand(
           () => reject(new Error(`the command ended and never showed ${pattern}:\n${stderr}\n${stdout}`)),
           reject,
         );
-      }),
+      });
+      return until(`"${args.join(" ")}" shows ${pattern}`, match, 20_000);
+    },
   };
 }
 
@@ -148,5 +169,5 @@ export async function runCommand(
 ): Promise<CommandResult> {
   const running = startCommand(t, args, env, options);
   running.child.stdin?.end(options.input ?? "");
-  return running.ended;
+  return until(`"${args.join(" ")}" ends`, running.ended, 30_000);
 }

@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import type { TestContext } from "node:test";
+import { until } from "./until.ts";
 import { bin, quickFetch, type CommandEnvironment, type RunningCommand } from "./command.ts";
 
 /** Why no test can have a terminal here, for `skip`; false when it can. util-linux is what every Linux has; other systems' `script` differs. */
@@ -38,8 +39,8 @@ export function startOnTerminal(t: TestContext, args: readonly string[], env: Co
     stdout: () => stdout,
     stderr: () => "",
     type: (text) => void child.stdin.write(text),
-    shows: (pattern) =>
-      new Promise((resolve, reject) => {
+    shows(pattern) {
+      const match = new Promise<RegExpMatchArray>((resolve, reject) => {
         const check = (): void => {
           const match = stdout.match(pattern);
           if (match === null) return;
@@ -49,6 +50,8 @@ export function startOnTerminal(t: TestContext, args: readonly string[], env: Co
         waiting.add(check);
         check();
         void ended.then(() => reject(new Error(`the command ended and never showed ${pattern}:\n${stdout}`)), reject);
-      }),
+      });
+      return until(`"${args.join(" ")}" shows ${pattern}`, match, 20_000);
+    },
   };
 }

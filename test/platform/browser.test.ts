@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { type BrowserOutcome, openBrowser } from "../../src/platform/browser.ts";
 import { type Clock, systemClock } from "../../src/platform/clock.ts";
+import { until } from "../helpers/until.ts";
 
 const address = "https://login.example.com/a?x=1&y=2";
 
@@ -78,9 +79,7 @@ test("when nothing works the outcome says what each launcher said, without the a
 
 test("a browser that keeps running counts as launched, and is not waited for", async (t) => {
   let started = async (): Promise<boolean> => false;
-  const untilStarted = async (): Promise<void> => {
-    while (!(await started())) await new Promise(setImmediate);
-  };
+  const untilStarted = async (): Promise<void> => void (await until("the launcher is started", started));
   const { open, opened } = await desktop(
     t,
     { "xdg-open": "exec /bin/sleep 2" },

@@ -6,6 +6,7 @@ import { test, type TestContext } from "node:test";
 import { systemClock } from "../../src/platform/clock.ts";
 import { connectionOwners } from "../../src/platform/connection-owner.ts";
 import { userBehindRoot } from "../../src/platform/user-behind-root.ts";
+import { nodeForAll } from "../helpers/command.ts";
 import { until } from "../helpers/until.ts";
 
 const here = { skip: process.platform !== "linux" && "needs Linux" };
@@ -44,10 +45,11 @@ test(
   asRoot,
   async (t) => {
     const { port, connected, ownerOf } = await listening(t);
+    const node = nodeForAll(t);
     const forUser = connectionOwners(port, systemClock, (uid) => uid === 0 || uid === 65534);
     for (const host of ["127.0.0.1", "::ffff:127.0.0.1"]) {
       const program = `require("net").connect(${port}, ${JSON.stringify(host)}); setTimeout(() => {}, 60000)`;
-      const other = spawn(process.execPath, ["-e", program], { uid: 65534, gid: 65534, stdio: "ignore", cwd: "/" });
+      const other = spawn(node, ["-e", program], { uid: 65534, gid: 65534, stdio: "ignore", cwd: "/" });
       t.after(() => other.kill("SIGKILL"));
       const socket = await connected();
       assert.equal(await ownerOf(socket), "foreign", host);

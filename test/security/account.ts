@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { fileURLToPath } from "node:url";
+import { nodeForAll } from "../helpers/command.ts";
 
 /** Another user of this machine, as whom an attack can do something. */
 export interface Account {
@@ -30,7 +31,7 @@ export async function startAccount(
   const path = `/${randomBytes(16).toString("base64url")}`;
   // As text: the user may not be able to read this folder.
   const program = readFileSync(fileURLToPath(new URL("account-process.cjs", import.meta.url)), "utf8");
-  const child = spawn(process.execPath, ["--eval", program, path], {
+  const child = spawn(nodeForAll({ after }), ["--eval", program, path], {
     uid,
     gid,
     cwd: "/",

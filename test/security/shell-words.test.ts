@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { hintText, shellWord } from "../../src/base/hint.ts";
@@ -40,8 +41,11 @@ function assertWords(said: string, expected: readonly string[], pwned: string): 
   assert.ok(!existsSync(pwned), "a word became a command");
 }
 
+/** fish makes folders in its user's home. */
+const env = { ...process.env, HOME: tmpdir() };
+
 for (const shell of ["sh", "dash", "bash", "zsh", "fish", "ksh", "busybox"]) {
-  const isThere = spawnSync(shell, ["--help"], { stdio: "ignore" }).error === undefined;
+  const isThere = spawnSync(shell, ["--help"], { stdio: "ignore", env }).error === undefined;
   test(`S-016 ${shell} takes every word as it was, and none for a command`, {
     skip: !isThere && `needs ${shell}`,
   }, (t) => {
@@ -59,7 +63,7 @@ for (const shell of ["sh", "dash", "bash", "zsh", "fish", "ksh", "busybox"]) {
     ];
     writeFileSync(script, lines.join(""));
     const args = shell === "busybox" ? ["sh", script] : [script];
-    const said = execFileSync(shell, args, { encoding: "utf8", cwd: folder, maxBuffer: 2 ** 26 });
+    const said = execFileSync(shell, args, { encoding: "utf8", cwd: folder, env, maxBuffer: 2 ** 26 });
     assertWords(said, [...hostile, ...values], join(folder, "pwned"));
   });
 }

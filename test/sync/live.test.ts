@@ -16,6 +16,7 @@ import { startFakeSaas, type FakeSaas } from "../fake-saas/server.ts";
 import { scratchFolder } from "../helpers/command.ts";
 import { ManualClock } from "../helpers/manual-clock.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";
+import { until } from "../helpers/until.ts";
 import { withWebSocket } from "../helpers/web-socket.ts";
 import { history } from "./support.ts";
 
@@ -76,14 +77,6 @@ withWebSocket(import.meta.url, () => {
     };
   }
 
-  /** What happens on disk fires no event, so the loop turns until it has. */
-  async function until(isSo: () => boolean): Promise<void> {
-    for (const limit = performance.now() + 20_000; !isSo(); ) {
-      assert.ok(performance.now() < limit, String(isSo));
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  }
-
   test("FR-016 an event that is emitted while the connection is open is sent over it at once", async (t) => {
     const { saas, live, emit, connect, waiting, arrived } = await program(t);
     const { ended } = await connect();
@@ -94,7 +87,7 @@ withWebSocket(import.meta.url, () => {
       ["websocket", 1],
       ["websocket", 1],
     ]);
-    await until(() => waiting() === 0);
+    await until("the queue is as it should be", () => waiting() === 0);
     assert.equal(saas.count("/api/v1/events/batch/"), 0);
     live.close();
     await ended;
@@ -136,7 +129,7 @@ withWebSocket(import.meta.url, () => {
     await enters("Connected");
     await emit("back");
     await saas.until(() => saas.events.size === 1);
-    await until(() => waiting() === 2);
+    await until("the queue is as it should be", () => waiting() === 2);
     assert.equal((await sync.flush()).events.delivered, 2);
     assert.deepEqual(arrived(), [
       ["websocket", 1],
@@ -150,7 +143,7 @@ withWebSocket(import.meta.url, () => {
     await connect();
     const id = await emit("taken");
     await saas.until(() => saas.events.size === 1);
-    await until(() => waiting() === 0);
+    await until("the queue is as it should be", () => waiting() === 0);
     // The connection breaks between the event and its answer.
     saas.judge = () => {
       saas.closeSockets("abrupt");

@@ -7,6 +7,7 @@ import { NotAuthenticatedError } from "../../src/base/errors.ts";
 import type { EventInput } from "../../src/sync/events.ts";
 import type { SyncNotice } from "../../src/sync/runtime.ts";
 import { alice, bearerFetch, bob, fakeSaas, history, runtimeFor, temporaryFolder } from "./support.ts";
+import { until } from "../helpers/until.ts";
 
 test("an event that the service would not accept is refused, and nothing is queued", async (t) => {
   const saas = await fakeSaas(t);
@@ -100,7 +101,7 @@ test("an event is queued before it is sent live, and removed from the queue once
   });
   await runtime.emit(history());
   assert.deepEqual(queued, [1]);
-  while (runtime.queue.scopes().length > 0) await new Promise(setImmediate);
+  await until("the queue is empty", () => runtime.queue.scopes().length === 0);
   for (const unsent of [() => Promise.resolve(false), () => Promise.reject(new Error("closed"))]) {
     answer = unsent;
     await runtime.emit(history());

@@ -59,7 +59,7 @@ test("a service that sends empty strings instead of leaving members out lets its
   assert.equal(code, 0, stderr);
   assert.match(
     stdout,
-    /^✓ Logged in as alice@example\.com \(Acme Corp\)\. Access token valid for 1 hour\. There is no refresh token: log in again at \d\d:\d\d\.\n$/,
+    /^✓ Logged in as alice@example\.com \(Acme Corp\)\. Access token valid for 1 hour\. There is no refresh token: log in again at (\d{4}-\d\d-\d\d )?\d\d:\d\d\.\n$/,
   );
 });
 

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { authorizationResponse } from "../../../src/auth/oauth/authorization-code.ts";
@@ -5,6 +6,7 @@ import { type CallbackListener, listenForCallback } from "../../../src/auth/loop
 import type { Clock } from "../../../src/platform/clock.ts";
 import { ownIdentity } from "../../../src/base/identity.ts";
 import { Secret } from "../../../src/base/secret.ts";
+import { until } from "../../helpers/until.ts";
 
 export const state = "s".repeat(43);
 export const query = `?code=c0de&state=${state}`;
@@ -33,13 +35,26 @@ export function manualClock(): Clock & { advance(ms: number): void } {
 }
 
 /** A listener that expects {@link state}. */
-export function listen(options: Partial<Parameters<typeof listenForCallback>[0]> = {}): Promise<CallbackListener> {
-  return listenForCallback({
+export async function listen(
+  options: Partial<Parameters<typeof listenForCallback>[0]> = {},
+): Promise<CallbackListener> {
+  const listener = await listenForCallback({
     judge: (params) => authorizationResponse(params, { state: new Secret(state) }),
     clock: manualClock(),
     owner: { identity: ownIdentity, issuer: "login.example" },
     ...options,
   });
+  return {
+    ...listener,
+    get callback() {
+      return until("the login has its answer", listener.callback);
+    },
+  };
+}
+
+/** Settles once this process has no server. Asking the port would not tell: another program may take it as soon as it is free. */
+export async function portClosed(): Promise<void> {
+  await until("the port is closed", () => !process.getActiveResourcesInfo().includes("TCPServerWrap"));
 }
 
 export interface Answer {
@@ -53,7 +68,7 @@ export function ask(
   url: string,
   { method = "GET", headers = {} }: { method?: string; headers?: Record<string, string> } = {},
 ): Promise<Answer> {
-  return new Promise((resolve, reject) => {
+  const answer = new Promise<Answer>((resolve, reject) => {
     const sent = request(url, { method, headers, agent: false }, (response) => {
       let body = "";
       response.setEncoding("utf8");
@@ -63,6 +78,7 @@ export function ask(
     sent.on("error", reject);
     sent.end();
   });
+  return until(`${method} ${url} is answered`, answer);
 }
 
 /** Acts as a browser: follows redirects, and reports the address that it ends at. */
@@ -91,7 +107,7 @@ export async function heard(socket: Socket): Promise<string> {
   let text = "";
   socket.setEncoding("latin1");
   socket.on("data", (part: string) => (text += part));
-  await new Promise((resolve) => socket.once("close", resolve));
+  await until("the connection is closed", once(socket, "close"));
   return text;
 }
 

@@ -58,8 +58,9 @@ test("the first value of a repeated parameter counts, and an invalid rest does n
 
 test("a header designed to be slow is parsed quickly", () => {
   for (const piece of ['a="\\', "a=b,", " ,", "Bearer ", 'x="', "\\\\"]) {
-    const started = performance.now();
+    // Of a processor: others take theirs too.
+    const before = process.cpuUsage();
     parsed(`Bearer ${piece.repeat(20_000)}`);
-    assert.ok(performance.now() - started < 2_000, piece);
+    assert.ok(process.cpuUsage(before).user < 2_000_000, piece);
   }
 });

@@ -6,6 +6,9 @@ import { test, type TestContext } from "node:test";
 import { findKeychainLibrary, type KeychainLibrary } from "../../../src/auth/secure-storage/keychain-library.ts";
 import { scratchFolder } from "../../helpers/command.ts";
 
+// Whoever runs this: the folders are as an installation makes them.
+process.umask(0o022);
+
 const modules = "node_modules";
 const linux = { platform: "linux", arch: "x64" };
 const unpermitted = { skip: process.platform === "win32" && "modes say nothing on Windows" };

@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { promisify } from "node:util";
 import {
   askKeychainProcess,
   startKeychainProcess,
   type KeychainAnswer,
 } from "../../../src/auth/secure-storage/keychain-process.ts";
 import { scratchFolder, typescript } from "../../helpers/command.ts";
+import { until } from "../../helpers/until.ts";
 
 const options = { skip: process.platform === "win32" && "the program in the place of Node is a shell script" };
 const node = process.execPath;
@@ -38,8 +40,8 @@ function environment(t: TestContext, variables: Readonly<Record<string, string>>
   set(variables);
 }
 
-function ask(env: Readonly<Record<string, string | undefined>> = {}, timeoutMs = 20_000): Promise<KeychainAnswer> {
-  return askKeychainProcess(write, env, AbortSignal.timeout(timeoutMs), "");
+function ask(env: Readonly<Record<string, string | undefined>> = {}, timeoutMs = 60_000): Promise<KeychainAnswer> {
+  return until("the keychain's process answers", askKeychainProcess(write, env, AbortSignal.timeout(timeoutMs), ""));
 }
 
 test(
@@ -95,17 +97,17 @@ test(
   },
 );
 
-for (const [does, script, end] of [
+for (const [does, script, end, timeoutMs] of [
   ["ends at once", "exit 3", /^"\S+program" ended with 3$/],
   ["prints something else", "echo hello; echo hello >&3", /^"\S+program" ended with 0$/],
-  ["runs forever", "exec sleep 60", /^"\S+program" shows no sign of life$/],
+  ["runs forever", "exec sleep 30", /^"\S+program" shows no sign of life$/, 1_000],
 ] as const) {
   test(
     `NFR-015 where the program that runs is not Node, and ${does}, the answer is that no Node can be started`,
     options,
     async (t) => {
       executable(t, () => script);
-      const answer = await ask({}, 1_000);
+      const answer = await ask({}, timeoutMs);
       assert.ok("noNode" in answer);
       assert.match(answer.noNode, end);
     },
@@ -154,7 +156,8 @@ test(
     import { startKeychainProcess } from ${JSON.stringify(new URL("../../../src/auth/secure-storage/keychain-process.ts", import.meta.url).href)};
     process.execPath = ${JSON.stringify(stand)};
     startKeychainProcess({});`;
-    execFileSync(node, [...typescript, "--input-type=module", "-e", program], { timeout: 20_000 });
-    while (!existsSync(join(folder, "ended"))) await new Promise((resolve) => setImmediate(resolve));
+    const run = promisify(execFile)(node, [...typescript, "--input-type=module", "-e", program]);
+    await until("the program ends", run);
+    await until("the process that was started ahead ends", () => existsSync(join(folder, "ended")));
   },
 );
