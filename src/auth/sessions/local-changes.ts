@@ -65,9 +65,9 @@ async function writeProfile(
  */
 async function sweep(folder: string, login: string | undefined): Promise<void> {
   for (const entry of [...namesIn(folder)]) {
-    const [, id, isLock] = /^([0-9a-f]{16})(\.lock)?$/.exec(entry) ?? [];
+    const [, id, lock] = /^([0-9a-f]{16})(\.lock.*)?$/.exec(entry) ?? [];
     if (id === undefined || id === login) continue;
-    if (isLock) await removeDeadLock(join(folder, entry));
+    if (lock !== undefined) await removeDeadLock(join(folder, `${id}.lock`));
     else removePrivateFile(join(folder, entry));
   }
   for (const path of leftTemporaries(folder)) removePrivateFile(path);

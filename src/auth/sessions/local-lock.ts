@@ -29,7 +29,8 @@ export async function lockFile(
     try {
       return await acquireProcessLock(path, { clock, timeoutMs: waitMs, unless, onWait: told });
     } catch (error) {
-      const isAtWork = (await inspectProcessLock(path))?.state === "running";
+      // One that is on another machine has just shown a sign of life, or the wait would go on.
+      const isAtWork = ["running", "unknown"].includes((await inspectProcessLock(path))?.state ?? "");
       if (!isAuthError(error) || error.code !== "lock_unavailable" || !isAtWork) throw error;
       if (clock.monotonic() - startedAt >= whileAtWorkMs) throw error;
     }

@@ -107,12 +107,11 @@ export function contendForDirectory(path: string, clock: Clock, judge: Judge): C
 export async function inspectDirectory(path: string, judge: Judge): Promise<LockHolder | undefined> {
   const holder = readHolder(path);
   if (holder === undefined) return undefined;
-  const verdict = await judge.judge(path, holder.name);
+  const { name, since } = holder;
+  const verdict = await judge.judge(path, name);
   judge.end();
-  const since = lstatSync(path, { throwIfNoEntry: false })?.mtime.toISOString();
-  if (since === undefined) return undefined;
-  const { pid, host } = holder.name;
-  return { pid, host, since, state: verdict === "alive" ? activityOf(holder.name) : verdict };
+  const state = verdict === "alive" ? activityOf(name) : verdict;
+  return { pid: name.pid, host: name.host, since: since.toISOString(), state };
 }
 
 /** Removes the lock if its holder is proved dead, and what {@link sweep} removes: whether it was the holder's. */
@@ -262,6 +261,7 @@ function isHeld(path: string): boolean {
 
 interface SeenHolder {
   readonly name: EntryName;
+  readonly since: Date;
   /** What differs after each sign of life. */
   readonly sign: string;
 }
@@ -270,7 +270,8 @@ function readHolder(path: string): SeenHolder | undefined {
   const names = list(path);
   for (const entry of names) {
     const name = parseName(entry);
-    if (name !== undefined) return follow(path, name) ?? { name, sign: name.name };
+    // It may have been released meanwhile.
+    if (name !== undefined) return follow(path, name);
   }
   if (names.length > 0) throw notALock(path);
   return undefined;
@@ -291,7 +292,8 @@ function follow(path: string, name: EntryName): SeenHolder | undefined {
       throw error;
     }
     try {
-      return { name, sign: `${name.name} ${fstatSync(fd).ctimeMs}` };
+      const { mtime, ctimeMs } = fstatSync(fd);
+      return { name, since: mtime, sign: `${name.name} ${ctimeMs}` };
     } finally {
       closeSync(fd);
     }

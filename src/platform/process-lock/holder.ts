@@ -24,6 +24,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname, networkInterfaces } from "node:os";
 import { dirname } from "node:path";
+import { systemClock } from "../clock.ts";
 import { connectTo, lifeSocketPath, placeOfLifeSocket, type Connection } from "./life-socket.ts";
 
 /** A lock that is held. */
@@ -70,7 +71,7 @@ export interface Contender {
 export interface EntryName {
   /** All of it: it differs between two holders, and between two signs of life of one. */
   readonly name: string;
-  /** Of this one hold; 64 random bits. */
+  /** Of this one hold: 64 bits. */
   readonly id: string;
   readonly signs: number;
   readonly pid: number;
@@ -90,8 +91,10 @@ const NAME = /^([0-9a-f]{16})\.(\d{1,15})\.([1-9]\d{0,9})\.([0-9a-f]{1,16})\.([0
  * crashes. At most 107 characters of `[\w%.~-]`: encrypted home folders allow 143.
  */
 export function newName(place: string = NONE): EntryName {
+  // Two virtual machines that go on from one picture of their memory may draw the same random numbers, but hardly in the same nanosecond.
+  const id = createHash("sha256").update(randomBytes(16)).update(String(systemClock.monotonic()));
   return named({
-    id: randomBytes(8).toString("hex"),
+    id: id.digest("hex").slice(0, 16),
     signs: 0,
     pid: process.pid,
     space: ownSpace(),

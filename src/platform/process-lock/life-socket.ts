@@ -6,7 +6,7 @@
  * mount namespace meet. Nobody else can know its name before it is there, nor remove it there (sticky). It is not the entry of
  * the lock, since a Windows that sees the folder cannot remove a socket.
  */
-import { closeSync, constants, openSync, renameSync, statfsSync, statSync, unlinkSync } from "node:fs";
+import { chmodSync, closeSync, constants, openSync, renameSync, statfsSync, statSync, unlinkSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { systemErrorCode } from "../../base/errors.ts";
@@ -73,6 +73,7 @@ export function listen(path: string): LifeSocket | undefined {
     // `exclusive`: or in a worker of node:cluster another process would listen. The length of the queue is as much as Linux allows.
     server.listen({ path: short.path, exclusive: true, backlog: 4096 });
     if (!server.listening) return undefined;
+    chmodSync(`${path}~`, 0o600);
     // A process that ends, or a thread, may remove what it has bound. The proof that it has ended must stay.
     renameSync(`${path}~`, path);
   } catch {

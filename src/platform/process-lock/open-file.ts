@@ -13,10 +13,10 @@
  * browser that is started meanwhile does not inherit it: libuv opens with O_CLOEXEC, and on Windows with a handle that is not inheritable.
  * Where a network file system does not enforce it between machines, the directory does.
  *
- * The file stays where it is forever. Removing it would let one process lock the removed file and another the new one. If
- * something else removes it (with the whole folder, say), `held` says so.
+ * The file stays where it is for as long as what the lock guards. A process that locked a file which was removed meanwhile does not hold the
+ * lock, and `held` says so.
  */
-import { closeSync, constants, fstatSync, openSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, statSync, unlinkSync } from "node:fs";
 import { systemErrorCode } from "../../base/errors.ts";
 import type { Clock } from "../clock.ts";
 import { contendForDirectory } from "./directory.ts";
@@ -85,6 +85,20 @@ export function judgeByFile(path: string, flag: number, open: Open = openSync): 
       throw error;
     }
   });
+}
+
+/** Removes the file, if no process has it, once what the lock guarded is gone. */
+export function removeLockFile(path: string, flag: number, open: Open = openSync): void {
+  try {
+    const fd = tryOpen(path, flag, constants.O_RDONLY, open);
+    if (fd === undefined) return;
+    // While it is locked, so that it is not the next holder's. Windows removes no open file, neither this nor that of a next holder.
+    if (process.platform === "win32") closeSync(fd);
+    unlinkSync(`${path}file`);
+    if (process.platform !== "win32") closeSync(fd);
+  } catch {
+    // There is none, or another process has just opened it.
+  }
 }
 
 /** The file, or undefined while another has it open. */

@@ -9,7 +9,7 @@ import type { Clock } from "../clock.ts";
 import { userName } from "../paths.ts";
 import { contendForDirectory, inspectDirectory, removeDead } from "./directory.ts";
 import { judgeBySocket, type Contender, type Judge, type LockHolder, type ProcessLock } from "./holder.ts";
-import { contendForFile, exclusiveOpenFlag, judgeByFile } from "./open-file.ts";
+import { contendForFile, exclusiveOpenFlag, judgeByFile, removeLockFile } from "./open-file.ts";
 
 export interface LockOptions {
   clock: Clock;
@@ -116,12 +116,14 @@ export async function inspectProcessLock(path: string): Promise<LockHolder | und
 }
 
 /**
- * Removes the lock at `path` if its holder is proved dead: whether it was. The next process that wants the lock would do the same. Throws
- * as {@link inspectProcessLock}.
+ * Removes the lock at `path`, and all that is next to it, if its holder is proved dead: whether it was. The next process that wants the
+ * lock would do the same. Throws as {@link inspectProcessLock}.
  */
 export async function removeDeadLock(path: string): Promise<boolean> {
   try {
-    return await removeDead(path, judgeOf(path));
+    const isRemoved = await removeDead(path, judgeOf(path));
+    if (flag !== undefined) removeLockFile(path, flag);
+    return isRemoved;
   } catch (error) {
     throw explained(path, error);
   }

@@ -16,7 +16,12 @@ import { after, test } from "node:test";
 import { systemClock } from "../../../src/platform/clock.ts";
 import { inspectDirectory } from "../../../src/platform/process-lock/directory.ts";
 import { newName, type Contender } from "../../../src/platform/process-lock/holder.ts";
-import { contendForFile, exclusiveOpenFlag, judgeByFile } from "../../../src/platform/process-lock/open-file.ts";
+import {
+  contendForFile,
+  exclusiveOpenFlag,
+  judgeByFile,
+  removeLockFile,
+} from "../../../src/platform/process-lock/open-file.ts";
 
 /** A kernel that keeps one lock per file until the descriptor that holds it is closed, and reports a held one by `code`. */
 function kernel(
@@ -141,6 +146,18 @@ for (const [platform, code] of [
     const next = contendForFile(path, systemClock, flag, open).attempt();
     assert.equal(next?.held(), true);
     next?.release();
+  });
+
+  test(`on ${platform} the file of a lock that nobody holds can be removed, and no other`, () => {
+    const path = place();
+    const { open } = kernel(flag, code);
+    const lock = contendForFile(path, systemClock, flag, open).attempt();
+    removeLockFile(path, flag, open);
+    assert.equal(lock?.held(), true);
+    lock?.release();
+    removeLockFile(path, flag, open);
+    removeLockFile(path, flag, open);
+    assert.deepEqual(readdirSync(join(path, "..")), []);
   });
 
   test(`on ${platform} a failure other than a held lock is an error`, () => {

@@ -13,6 +13,7 @@ import fs, {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -209,6 +210,7 @@ test("NFR-017 a thread that ends while it holds the lock leaves it to the next o
 for (const [where, change] of [
   ["on another file system, or on another machine", { place: "abc" }],
   ["that could not listen", { place: "0" }],
+  ["whose socket somebody has removed", {}],
 ] as const) {
   test(
     `NFR-017 a holder ${where} keeps the lock until it was watched in silence for 27 s, however old it is`,
@@ -216,9 +218,11 @@ for (const [where, change] of [
     async () => {
       const { path, folder } = place();
       const entry = await forge(path, change);
+      if (!("place" in change)) for (const name of readdirSync(folder)) if (name !== "lock") rmSync(join(folder, name));
       utimesSync(entry, 1, 1);
       utimesSync(path, 1, 1);
-      assert.equal((await inspectProcessLock(path))?.state, "unknown");
+      const seen = await inspectProcessLock(path);
+      assert.deepEqual([seen?.state, seen?.since], ["unknown", "1970-01-01T00:00:01.000Z"]);
       assert.equal(await removeDeadLock(path), false, "no command takes it: it is not proved dead");
       await assert.rejects(acquireProcessLock(path, once), (error: AuthError) => {
         assert.match(error.message, /cannot be seen from this machine$/);
@@ -373,6 +377,74 @@ test("a dead holder's lock can be removed by command, a living one's cannot", li
   await forge(path, {});
   assert.equal(await removeDeadLock(path), true);
   assert.deepEqual(readdirSync(folder), []);
+});
+
+/** Lets a call of the file system fail with `code`, the first times or always; the answer ends that. */
+function failing(call: "renameSync" | "mkdirSync", code: string, times: number): () => void {
+  const before = fs[call];
+  let left = times;
+  Object.assign(fs, {
+    [call]: (...all: unknown[]) => {
+      left -= 1;
+      if (left >= 0) throw Object.assign(new Error(`${code}: ${call}`), { code, syscall: call });
+      return Reflect.apply(before, fs, all);
+    },
+  });
+  syncBuiltinESMExports();
+  return () => {
+    Object.assign(fs, { [call]: before });
+    syncBuiltinESMExports();
+  };
+}
+
+for (const [call, code, says] of [
+  ["renameSync", "EPERM", /not permitted/],
+  ["renameSync", "EBUSY", /EBUSY/],
+  ["renameSync", "ESTALE", /file server no longer knows it/],
+  ["mkdirSync", "ESTALE", /file server no longer knows it/],
+  ["mkdirSync", "EIO", /input\/output error/],
+] as const) {
+  test(
+    `${code} of a network file system (${call}) is tried again, and if it stays, the error says what to do`,
+    linux,
+    async () => {
+      const { path, folder } = place();
+      let restore = failing(call, code, 5);
+      try {
+        (await acquireProcessLock(path, { clock: jumpingClock(), timeoutMs: 1000 })).release();
+      } finally {
+        restore();
+      }
+      restore = failing(call, code, Number.POSITIVE_INFINITY);
+      const clock = jumpingClock();
+      try {
+        await assert.rejects(acquireProcessLock(path, { clock, timeoutMs: 1000 }), (error: AuthError) => {
+          assert.equal(error.code, "storage_unwritable");
+          assert.match(error.message, says);
+          assert.match(hintOf(error), /^(Make it yours|Run the command again|Set SPEC_KITTY_CONFIG_DIR)/);
+          return true;
+        });
+      } finally {
+        restore();
+      }
+      assert.ok(clock.monotonic() >= 1000);
+      assert.deepEqual(readdirSync(folder), []);
+    },
+  );
+}
+
+test("a lock whose sign of life the file system refuses is held for as long as its entry is there", linux, async () => {
+  const { path } = place();
+  const lock = await acquireProcessLock(path, once);
+  const restore = failing("renameSync", "EPERM", Number.POSITIVE_INFINITY);
+  try {
+    assert.equal(lock.held(), true);
+    rmSync(path, { recursive: true });
+    assert.equal(lock.held(), false);
+  } finally {
+    restore();
+  }
+  lock.release();
 });
 
 test("something else where the lock should be is an error that says what to do, at once", linux, async () => {
