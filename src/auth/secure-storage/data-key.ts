@@ -39,12 +39,12 @@ export class DataKey {
   }
 
   seal(name: string, text: string): Buffer {
-    return seal(text, this.#bytes, name);
+    return seal(text, this.#bytes, onAnySystem(name));
   }
 
   /** @throws {@link AuthError} `storage_damaged` or `storage_unreadable` */
   open(name: string, bytes: Buffer): string {
-    const text = unseal(bytes, this.#bytes, name);
+    const text = unseal(bytes, this.#bytes, onAnySystem(name));
     if (text !== undefined) return text;
     const [, format = "1"] = /^(\d{1,9}) [\w-]{1,40}\n/.exec(bytes.subarray(0, 64).toString("latin1")) ?? [];
     if (format !== "1") throw newerFormat(this.path(name));
@@ -54,6 +54,11 @@ export class DataKey {
       { hint: startOver },
     );
   }
+}
+
+/** A path as every system writes it: Windows may share the directory with the others. */
+function onAnySystem(path: string): string {
+  return path.replaceAll("\\", "/");
 }
 
 export interface KeySlotsOptions {
