@@ -34,7 +34,7 @@ export type {
   TimedToken,
   TokenCredential,
 } from "./app/auth.ts";
-export type { ConsentQuestion, LoginAddress, LoginCode, LoginOptions } from "./app/login/options.ts";
+export type { ConsentQuestion, LoginAddress, LoginCallbacks, LoginCode, LoginOptions } from "./app/login/options.ts";
 export {
   AuthError,
   isAuthError,

@@ -8,7 +8,7 @@ import { defaultTeam, notLoggedIn } from "../auth/sessions/session.ts";
 import { AuthError, hint } from "../base/errors.ts";
 import type { Account, Origin } from "../sync/queue.ts";
 
-/** The account that this app acts for now. Throws {@link NotAuthenticatedError} when nobody is logged in, and as {@link ownerOfToken}. */
+/** The account that this app acts for now. Throws when nobody is logged in. */
 export async function accountInUse(app: App, signal?: AbortSignal): Promise<Account> {
   const origin = await originOf(app);
   const account = origin.account ?? (await accountOfToken(app, origin, signal));
@@ -27,7 +27,7 @@ export async function accountOfToken(
   return { service, user: user.id, team: defaultTeam({ session: user })?.id ?? null, label: user.email ?? user.name };
 }
 
-/** Asks the service which user a token that comes from no session here belongs to: only the service knows. */
+/** Asks the service whose a token is that comes from no session here. */
 export async function ownerOfToken(
   app: App,
   signal: AbortSignal | undefined,

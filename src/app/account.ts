@@ -3,7 +3,7 @@ import type { App } from "./app.ts";
 import { defaultTeam, type Profile, type Session } from "../auth/sessions/session.ts";
 import { type Account, type Origin, SyncQueue } from "../sync/queue.ts";
 
-/** The profile in use and the account that is logged in on it, as far as they are known without a request: an event emitted now belongs to them. */
+/** Whom an event that is emitted now belongs to, as far as that is known without a request. */
 export async function originOf(app: App): Promise<Origin> {
   const { settings, tokenSource } = app;
   const lender = await tokenSource?.lender?.();
@@ -15,8 +15,8 @@ export async function originOf(app: App): Promise<Origin> {
   // would wait for a login that never comes.
   const isOfProgram = settings.profile?.source === "profile";
   const { name: profile, profile: known } = await app.profileInUse(isOfProgram ? { mayBeNew: true } : {});
-  // A token from elsewhere takes precedence over the stored session, and may be another user's: what is emitted under it waits under a
-  // name of its own until a flush has asked the service whose token it is. The next token may be yet another user's.
+  // Its user may be another than the stored session's: what is emitted waits under a name of its own until a flush has asked whose token it
+  // is.
   if (tokenSource !== undefined)
     return {
       profile: `token ${settings.accessToken?.fingerprint() ?? tokenSource.origin}`,
@@ -30,7 +30,7 @@ export function queueFolder({ folder }: App): string {
   return join(folder, "queue");
 }
 
-/** Assigns to an account what was emitted before its profile ever had one. Call it after a login. */
+/** To be called after a login. */
 export async function bindQueue(app: App, name: string, profile: Profile): Promise<void> {
   const account = accountOf(profile);
   if (account) await new SyncQueue(queueFolder(app), app.clock).bind(name, account);

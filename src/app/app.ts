@@ -24,21 +24,21 @@ import { findProfileFile, realFolder, type ProfileFile } from "../platform/profi
 /** Every collaborator, each made when it is first asked for. */
 export interface App {
   readonly identity: Identity;
-  /** The environment variables, without those that are secrets: an app may be printed, and gives these to other programs. */
+  /** Without the variables that are secrets: an app may be printed, and gives these to other programs. */
   readonly env: Environment;
   readonly platform: NodeJS.Platform;
   readonly clock: Clock;
   readonly fetch: Fetch;
   /** All that happens in this app: to the sessions of all its token managers, and to its requests. */
   readonly events: AuthEventStream;
-  /** Whether a request was sent that may have changed something at a service, as far as that is not known to be undone or refused. */
+  /** Whether a request was sent that may have changed something at a service. */
   mayHaveChanged(): boolean;
   readonly settings: Settings;
   readonly tool: Pick<AppOverrides, "defaults" | "redirectPath" | "trustedHosts">;
   readonly folder: string;
-  /** The real path of the working folder, for which the user may have chosen a profile; undefined when it no longer exists. */
+  /** The real path of the working folder; undefined when it no longer exists. */
   readonly folderHere: string | undefined;
-  /** The file of the working folder or one above that suggests a profile; not looked for where the user has named one. */
+  /** Not looked for where the user has named a profile. */
   readonly profileFile: ProfileFile | undefined;
   /** The OS keychain. Its code is loaded here: a key that is derived needs none of it. */
   keychain(): Promise<Keychain>;
@@ -71,20 +71,14 @@ export interface App {
 
 let ofThisProcess: App | undefined;
 
-/**
- * The app that the library's functions share, made by the first of them that is called; an app of its own for a caller with
- * overrides. {@link AuthError} as {@link createApp}.
- */
+/** The app that the library's functions share, or one of its own for a caller with overrides. */
 export function appFor(overrides: AppOverrides | undefined): App {
   return overrides === undefined ? (ofThisProcess ??= createApp()) : createApp(overrides);
 }
 
-/**
- * Builds everything, in order and lazily: apart from the settings, nothing is read before something needs it. Throws `usage_invalid` or
- * `configuration_invalid` when an option or variable cannot be used.
- */
+/** Builds everything lazily: apart from the settings, nothing is read before something needs it. */
 export function createApp(overrides: AppOverrides = {}): App {
-  // A program without types would otherwise wait in vain for what a misspelled option is to do.
+  // A program without types would wait in vain for what a misspelled option is to do.
   const unknown = Object.keys(overrides).find((name) => !Object.hasOwn(overrideNames, name));
   if (unknown !== undefined) throw new TypeError(`"${unknown}" is not an option`);
   const identity = overrides.toolIdentity ?? ownIdentity;
@@ -99,7 +93,7 @@ export function createApp(overrides: AppOverrides = {}): App {
   const loadedFetch = lazily(async () => {
     const sent =
       overrides.fetch ??
-      (await import("../http/effects.ts")).accountable(
+      (await import("../http/effects.ts")).countUnsettled(
         (await import("../platform/system-fetch.ts")).systemFetch(env, identity),
         effects,
       );

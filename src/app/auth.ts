@@ -15,7 +15,6 @@ export interface AuthOptions extends Omit<AppOverrides, "toolIdentity" | "option
    * and the `User-Agent`; it is the title of the pages, and in the words of errors and hints.
    */
   name: string;
-  /** The tool's own version, for the `User-Agent`. */
   version: string;
   /** The authorization server, exactly as it names itself. Its metadata (RFC 8414, OpenID Connect Discovery) says where its endpoints are. */
   issuer: string;
@@ -28,16 +27,13 @@ export interface AuthOptions extends Omit<AppOverrides, "toolIdentity" | "option
 
 /** Who is logged in, and until when. Times are milliseconds since 1970 by this machine's clock. */
 export interface AuthSession {
-  /** The profile that the session is stored in. */
   readonly profile: string;
   /** Where its tokens go, and nowhere else. */
   readonly service: string;
-  /** The server that issued them. */
   readonly issuer: string;
   readonly user: Omit<UserInfo, "teams">;
   /** Empty where the service has none. */
   readonly teams: readonly Team[];
-  /** What was granted, separated by spaces. */
   readonly scope: string;
   /** When the access token expires; undefined when the server does not say. */
   readonly expiresAt: number | undefined;
@@ -50,7 +46,6 @@ export interface AuthSession {
 export interface LogoutResult {
   /** `ended` at the service; `unconfirmed`, so that its tokens may be valid until they expire; `untold` with `force`; `none` if nobody was logged in. */
   readonly service: "ended" | "unconfirmed" | "untold" | "none";
-  /** Why it is unconfirmed. */
   readonly error: AuthError | undefined;
 }
 

@@ -20,7 +20,7 @@ export function runtimeWebSocket(): SocketConstructor | undefined {
   return (globalThis as { WebSocket?: unknown }).WebSocket as SocketConstructor | undefined;
 }
 
-/** The live connection of an app: the authorized fetch gets a ticket for each connection, which goes through the proxy where there is one. @internal */
+/** The live connection of an app, through the proxy where there is one. @internal */
 export function liveClientOf(app: App, options: LiveOptions = {}): LiveClient {
   const observe = lamportObserver(app);
   return new LiveClient({
@@ -38,7 +38,7 @@ export function liveClientOf(app: App, options: LiveOptions = {}): LiveClient {
   });
 }
 
-/** Merges the clocks of the events that arrive into this machine's, with one write for all that arrive in the meantime. */
+/** One write for all events that arrive in the meantime. */
 function lamportObserver(app: App): (seen: unknown) => void {
   const lamport = createLamportClock(queueFolder(app), app.clock);
   let highest = 0;

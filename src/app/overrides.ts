@@ -61,13 +61,11 @@ export interface AppOverrides {
    * requested unless `scope` says otherwise.
    */
   defaults?: "own" | "standard" | undefined;
-  /** The variables; `process.env` by default. */
   env?: Environment;
   /** As `process.platform`, which is the default: decides folders, modes and the keychain. */
   platform?: runtime.Platform;
   /** The folder that this program works in, for which the user may have chosen a profile; the process's own by default. */
   cwd?: string;
-  /** The machine's own by default. */
   clock?: Clock;
   /** Sends every request. By default the runtime's own, which honors the proxy variables. */
   fetch?: runtime.Fetch;

@@ -13,23 +13,22 @@ export interface Setting<T> {
   readonly source: string;
 }
 
-/** What options and variables say. What is undefined is left to the profile, then to the default. */
+/** What is undefined is left to the profile, then to the default. */
 export interface Settings {
   readonly profile: Setting<string> | undefined;
   readonly service: Setting<string> | undefined;
   readonly issuer: Setting<string> | undefined;
   readonly clientId: Setting<string> | undefined;
-  /** What the issuer gave to the client in addition, if it did. Such a secret is in every copy of a native program. */
+  /** It is in every copy of a native program. */
   readonly clientSecret: Secret | undefined;
   readonly scope: string | undefined;
   readonly storage: Setting<StorageKind> | undefined;
-  /** The variable `…_ACCESS_TOKEN`: used as is for every request, never stored or refreshed. */
+  /** Used as is for every request, never stored or refreshed. */
   readonly accessToken: Secret | undefined;
   /** The variable `…_AGENT`: an agent that lends a login, and its secret. Not checked yet. */
   readonly agent: Secret | undefined;
   /** The variable `…_IDENTITY` and those that belong to it, or what the program says: an identity to exchange. Not checked yet. */
   readonly workload: Setting<WorkloadIdentity> | undefined;
-  /** The variable `…_PASSPHRASE`: the file's key is derived from it. */
   readonly passphrase: Secret | undefined;
 }
 
@@ -37,11 +36,8 @@ export interface Settings {
 export const defaultClientId = "cli_native";
 
 /**
- * Reads the settings. An option of the command line takes precedence over a variable. What a program says of the profile and the storage
- * counts like an option; what it says of the service is the default of the tool, and a variable can name another.
- *
- * @param program - what the program says, and the options of the command line
- * @param env - the process's environment; an empty variable counts as not set
+ * An option of the command line takes precedence over a variable. What a program says of the profile and the storage counts like an option;
+ * what it says of the service is the default of the tool, and a variable can name another. An empty variable counts as not set.
  */
 export function resolveSettings(program: AppOverrides, env: Environment, identity: Identity): Settings {
   const { options = {} } = program;
@@ -108,7 +104,7 @@ export function resolveSettings(program: AppOverrides, env: Environment, identit
   };
 }
 
-/** The variables whose values are secrets. An app has them as {@link Secret} and passes them to no other program. */
+/** Passed to no other program. */
 export const secretVariables: readonly string[] = ["ACCESS_TOKEN", "PASSPHRASE", "CLIENT_SECRET", "ID_TOKEN", "AGENT"];
 
 /** An identity as variables name it, each before what the program says. */

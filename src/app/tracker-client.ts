@@ -10,10 +10,8 @@ interface Access {
 }
 
 /**
- * The hosted tracker of an app, for its default team, through the authorized fetch.
- *
- * The first call that finds an account settles which one is used. Otherwise, after another user's login, one user's token would be
- * sent with the other's team, or a poll would ask about an operation that the other has begun.
+ * The first call that finds an account decides which one is used. Otherwise, after another user's login, one user's token would be sent
+ * with the other's team, or a poll would ask about an operation that the other has begun.
  */
 export function trackerClientOf(app: App): TrackerClient {
   let settled: Promise<Access> | undefined;

@@ -4,8 +4,8 @@ import type { AuthorizedFetchOptions } from "./authorized-fetch.ts";
 import type { Credential } from "./sessions/session.ts";
 
 /**
- * The tokens of one user at one service. After a login or a switch in another terminal, a long-running program must not send
- * what belongs to one account with the token of another.
+ * After a login or a switch in another terminal, a long-running program must not send what belongs to one account with the token of
+ * another.
  *
  * @param account - `user`: the service's own id; `label`: what people call the user
  */

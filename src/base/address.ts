@@ -1,14 +1,12 @@
 import { AuthError, hint, login } from "./errors.ts";
 
 /**
- * The only reader of a service's address. Every request builds its address from what this returns: two readings of
- * the same setting once sent one host's token to another.
+ * The only reader of a service's address: two readings of the same setting once sent one host's token to another.
  *
- * Plain `http:` is for this machine only, since a bearer token on the wire is the session (RFC 6750 §5.3, RFC 8252 §8.3).
- * A user name would be a password by another name; a query or a fragment cannot be part of a base.
+ * Plain `http:` is for this machine only, since a bearer token on the wire is the session (RFC 6750 §5.3, RFC 8252 §8.3). A user name would
+ * be a password by another name; a query or a fragment cannot be part of a base.
  *
- * @param source - where it comes from, for the message: an option of the command line or of a program, the argument ADDRESS, or a variable
- * of the environment
+ * @param source - for the message: an option of the command line or of a program, the argument ADDRESS, or a variable
  * @returns the address without a trailing `/`, a path kept
  */
 export function parseServiceUrl(text: string, source: string): string {
@@ -43,8 +41,8 @@ export function withoutEndSlashes(address: string): string {
 }
 
 /**
- * The address of an authorization server: checked as by {@link parseServiceUrl}, but returned exactly as it was written, since
- * that is how it is compared with what the server calls itself (RFC 8414 §3.3).
+ * Checked as by {@link parseServiceUrl}, but returned exactly as it was written: that is how it is compared with what the server calls
+ * itself (RFC 8414 §3.3).
  */
 export function parseIssuer(text: string, source: string): string {
   parseServiceUrl(text, source);
@@ -67,8 +65,8 @@ function isLoopback(hostname: string): boolean {
 }
 
 /**
- * Whether a host name of a {@link URL} may lead to this machine, however it is written. Wider than {@link isLoopback}, which says
- * where plain `http:` is safe: this one says where a service on another machine has no business (S-013).
+ * Wider than {@link isLoopback}, which says where plain `http:` is safe: this one says where a service on another machine has no business
+ * (S-013).
  */
 export function isThisMachine(hostname: string): boolean {
   const name = hostname.replace(/\.$/, "");
@@ -80,7 +78,6 @@ export function isThisMachine(hostname: string): boolean {
   );
 }
 
-/** Whether an address that a server gave leads from another machine to this one. */
-export function leadsHome(url: URL, server: URL): boolean {
+export function leadsToThisMachine(url: URL, server: URL): boolean {
   return isThisMachine(url.hostname) && !isThisMachine(server.hostname);
 }

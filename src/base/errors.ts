@@ -70,7 +70,7 @@ export class AuthError extends Error {
 
   /** `message`: lower case, the thing quoted, what was expected and what was found. */
   constructor(code: AuthErrorCode, message: string, options: AuthErrorOptions = {}) {
-    super(sentence(message), options.cause === undefined ? undefined : { cause: withoutBaggage(options.cause) });
+    super(sentence(message), options.cause === undefined ? undefined : { cause: keptCause(options.cause) });
     this.code = code;
     // Out of sight: a program that dies of the error would print it, and these are no words yet.
     Object.defineProperty(this, "next", { value: typeof options.hint === "string" ? [options.hint] : options.hint });
@@ -108,11 +108,10 @@ function sentence(message: string): string {
 }
 
 /**
- * A cause as it is kept. Anything else that a runtime or a library puts on an error may be what was sent or received, such as `data`
- * of undici's `HTTPParserError`; and what Node prints of an error that nobody has caught is not ours to choose: it asks no
- * `inspect` of ours (S-005).
+ * Anything else that a runtime or a library puts on an error may be what was sent or received, such as `data` of undici's
+ * `HTTPParserError`; and what Node prints of an error that nobody has caught asks no `inspect` of ours (S-005).
  */
-function withoutBaggage(cause: unknown, seen: Map<unknown, Error> = new Map()): unknown {
+function keptCause(cause: unknown, seen: Map<unknown, Error> = new Map()): unknown {
   if (!(cause instanceof Error)) return withoutSecrets(String(cause));
   const known = isAuthError(cause) ? cause : seen.get(cause);
   if (known !== undefined) return known;
@@ -125,16 +124,16 @@ function withoutBaggage(cause: unknown, seen: Map<unknown, Error> = new Map()): 
   if (code !== undefined) Object.assign(copy, { code });
   if (cause.cause !== undefined)
     Object.defineProperty(copy, "cause", {
-      value: withoutBaggage(cause.cause, seen),
+      value: keptCause(cause.cause, seen),
       configurable: true,
       writable: true,
     });
   if (cause instanceof AggregateError)
-    (copy as AggregateError).errors = (cause.errors as unknown[]).map((one) => withoutBaggage(one, seen));
+    (copy as AggregateError).errors = (cause.errors as unknown[]).map((one) => keptCause(one, seen));
   return copy;
 }
 
-/** Where an error comes from: its stack, and of each cause its name, code and message. */
+/** Its stack, and of each cause its name, code and message. */
 export function evidence(error: unknown): string {
   const seen = new Set<unknown>();
   const described = (value: unknown): string[] => {
@@ -214,7 +213,7 @@ export function systemErrorCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
-/** Why something failed, for a message: the system's name for it or for its cause, where `fetch` puts it, else the words. */
+/** For a message: the system's name for it or for its cause, where `fetch` puts it, else the words. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return systemErrorCode(error) ?? (error.cause instanceof Error ? reasonOf(error.cause) : error.message);

@@ -76,7 +76,7 @@ export function hintText(hint: Hint, { identity, platform = process.platform, pr
         const name = identity.variable(part.variable);
         return part.value === undefined ? name : shellAssignment(name, part.value, platform);
       }
-      if (commands !== undefined) return ownCommand(part, commands) ?? unsayable;
+      if (commands !== undefined) return ownCommand(part, commands) ?? missingCommand;
       const about = part.profile ?? (part.command === "auth login" ? profile : undefined);
       // "default" is the profile in use until the user makes another: its name would only be noise.
       const named =
@@ -94,21 +94,21 @@ export function hintText(hint: Hint, { identity, platform = process.platform, pr
       ].join(" ");
     })
     .join("");
-  return commands !== undefined && text.includes(unsayable)
-    ? withoutUnsayable(text) || `Try again: ${commands.login}`
+  return commands !== undefined && text.includes(missingCommand)
+    ? withoutMissing(text) || `Try again: ${commands.login}`
     : text;
 }
 
-/** Whether a hint has something of its own in the place of what was typed. An address says all about where to log in. */
+/** An address says all about where to log in. */
 function isGiven(word: string, options: readonly string[]): boolean {
   const isPlace = !word.startsWith("-") || word === "--issuer" || word === "--service";
   return (isPlace && options[0]?.startsWith("-") === false) || options.includes(word);
 }
 
 /** In the place of a command that the tool does not have: no text holds this character. */
-const unsayable = "\u0000";
+const missingCommand = "\u0000";
 
-/** A tool's own command for one of ours. Its options are the tool's business: one with more than a profile or `--force` is not there. */
+/** Its options are the tool's business: one with more than a profile or `--force` is not there. */
 function ownCommand({ command, profile, options = [] }: ToolCommand, commands: OwnCommands): string | undefined {
   const [group, verb = ""] = command.split(" ");
   const isPlain =
@@ -120,14 +120,14 @@ function ownCommand({ command, profile, options = [] }: ToolCommand, commands: O
   return group === "auth" && isPlain ? commands[verb as keyof OwnCommands] : undefined;
 }
 
-function withoutUnsayable(text: string): string {
-  const clauses = text.split(/(?<=[.;,])\s+/).filter((clause) => !clause.includes(unsayable));
+function withoutMissing(text: string): string {
+  const clauses = text.split(/(?<=[.;,])\s+/).filter((clause) => !clause.includes(missingCommand));
   return clauses.join(" ").replace(/^or /, "").replace(/[,;]$/, "");
 }
 
 /**
- * A word for the user's shell: POSIX or fish, or PowerShell on Windows. Each takes a word in single quotes literally, so a path
- * or a name from outside that contains `$(…)` or a backquote stays a word and never becomes a command.
+ * POSIX or fish, or PowerShell on Windows: each takes a word in single quotes literally, so a path or a name from outside that contains
+ * `$(…)` or a backquote never becomes a command.
  */
 export function shellWord(text: string, platform: string): string {
   // Without "@" and "," for PowerShell, where they make lists, and "%", which in `--%` ends all quoting; without "=" and "~"

@@ -12,29 +12,29 @@ export function oneLine(text: string): string {
 }
 
 /** Stands for a space that no line may break at, such as those of a command that is there to be pasted. */
-export const glue = "\ue000";
+export const noBreak = "\ue000";
 
 /**
- * Text in lines of a terminal's width, broken between words: the terminal itself would break them anywhere. What belongs to a label, as in
- * two columns, stays to the right of it.
+ * Broken between words: the terminal itself would break lines anywhere. What belongs to a label, as in two columns, stays to the right of
+ * it.
  *
  * @param indent - where a line goes on that has no label, if not below its own beginning
  */
-export function fitted(text: string, columns: number, indent?: number): string {
+export function wrapped(text: string, columns: number, indent?: number): string {
   return text
     .split("\n")
-    .map((line) => (line.length <= columns ? line : fittedLine(line, columns, indent)).replaceAll(glue, " "))
+    .map((line) => (line.length <= columns ? line : fittedLine(line, columns, indent)).replaceAll(noBreak, " "))
     .join("\n");
 }
 
 /**
- * A text of the help in lines of at most 80 columns, whatever its own line breaks: paragraphs, and items after dashes. Lines that begin with
- * a space, such as columns and examples, stay as they are, and what is quoted stays on one line.
+ * Lines of at most 80 columns, whatever the text's own line breaks. Lines that begin with a space, such as columns and examples, stay as
+ * they are, and what is quoted stays on one line.
  */
 export function page(text: string, columns: number): string {
   return text.replace(/^(?:- .*(?:\n {2}\S.*)*|\S.*(?:\n(?!- )\S.*)*)/gm, (block) =>
-    fitted(
-      block.replace(/\n */g, " ").replace(/"[^"]*"/g, (quoted) => quoted.replaceAll(" ", glue)),
+    wrapped(
+      block.replace(/\n */g, " ").replace(/"[^"]*"/g, (quoted) => quoted.replaceAll(" ", noBreak)),
       Math.min(columns, 80),
     ),
   );
@@ -60,7 +60,7 @@ function fittedLine(line: string, columns: number, indent: number | undefined): 
   for (const word of line.slice(margin.length).split(/ (?=\S)/)) {
     // A command that is longer than a line is broken between its words.
     if (word.trimEnd().length <= columns - left) add(word);
-    else word.split(glue).forEach(add);
+    else word.split(noBreak).forEach(add);
   }
   return [...lines.filter(Boolean), current].map((each) => each.trimEnd()).join("\n");
 }

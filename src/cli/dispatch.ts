@@ -44,7 +44,7 @@ export async function dispatch(
   return { kind: "run", command, values, positionals };
 }
 
-/** The options in front of the command (`--profile work auth whoami`), which belong to it, and the rest of the line. */
+/** `--profile work auth whoami`: the options in front belong to the command. */
 export function splitOptions(argv: readonly string[]): { inFront: readonly string[]; line: readonly string[] } {
   let at = 0;
   // --profile takes the next word, unless its value is in the same one.

@@ -1,4 +1,4 @@
-/** A time for people, by the clock on their wall: `15:04`, with the date before it if that is not today's. */
+/** `15:04`, with the date before it if that is not today's. */
 export function timeHere(time: number, now: number): string {
   const [date, today] = [time, now].map((ms) => new Date(ms).toLocaleDateString("sv"));
   const clock = new Date(time).toLocaleTimeString("sv", { hour: "2-digit", minute: "2-digit" });
@@ -6,20 +6,19 @@ export function timeHere(time: number, now: number): string {
 }
 
 /** A number of bytes for people: `512 B`, `3.1 MB`. */
-export function amount(bytes: number): string {
+export function byteSize(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
   const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
   return `${power === 0 ? Math.round(bytes) : (bytes / 1000 ** power).toFixed(1)} ${units[power]}`;
 }
 
-/** Labels and values in two columns, each value on one line whatever it contains. */
+/** Each value is on one line whatever it contains. */
 export function columns(rows: readonly (readonly [label: string, value: string])[]): string {
   return table(rows).replace(/^/gm, "  ");
 }
 
 /**
- * Rows in columns, each as wide as its widest cell, and every cell on one line whatever it contains. Where that is too wide, each row is
- * shown as labels and values.
+ * Every cell is on one line whatever it contains. Where that is too wide, each row is shown as labels and values.
  *
  * @param rows - the first has the labels. A column without one has a mark of a single character
  */

@@ -118,7 +118,7 @@ async function readJson(option: string, input: string, signal: AbortSignal, exam
 }
 
 /** An object without the members that are undefined: what the user did not give is not passed on. */
-export function defined<T extends object>(members: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
+export function withoutUndefined<T extends object>(members: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as {
     [Name in keyof T]?: Exclude<T[Name], undefined>;
   };

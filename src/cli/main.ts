@@ -153,8 +153,8 @@ function typedCommand(
 }
 
 /**
- * Whether the key of the sessions is in the keychain. A process of its own asks for it there, which takes as long to start as the rest
- * of this one takes to load: so it is started first. This is a guess at what the command needs; a wrong one costs nothing but time.
+ * A process of its own asks the keychain, and takes as long to start as the rest of this one takes to load: so it is started first. This is
+ * a guess at what the command needs; a wrong one costs nothing but time.
  */
 function mayNeedKeychain(
   argv: readonly string[],
@@ -181,7 +181,7 @@ const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 let isWatched = false;
 let isOutputLost = false;
 
-/** Runs what the user can interrupt, and sees to it that no end but a success looks like one. */
+/** Sees to it that no end but a success looks like one. */
 async function untilDone(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const interrupted = new AbortController();
   const onSignal = (name: NodeJS.Signals): void => {

@@ -1,6 +1,6 @@
 import type { Hint } from "../base/errors.ts";
 import { redact } from "../base/secret.ts";
-import { fitted, glue, oneLine, printable, unprintable } from "../base/text.ts";
+import { wrapped, noBreak, oneLine, printable, unprintable } from "../base/text.ts";
 
 /** What is said to the user: a string, or a hint when it contains something to type. */
 export type Text = string | Hint;
@@ -11,15 +11,14 @@ export type Text = string | Hint;
  */
 export interface Output {
   answer(text: string): void;
-  /** The answer to a command that changes something: what is true now, with a tick, on one line. */
+  /** What is true now, with a tick. */
   done(text: Text): void;
-  /** One of several findings: a mark, what was examined, and what was found, to the right of that. */
   finding(mark: Mark, label: string, text: string): void;
   json(value: unknown): void;
   jsonLine(value: unknown): void;
-  /** A failure as JSON on one line: instead of an answer, or after others that have a line each. */
+  /** Instead of an answer, or after others that have a line each. */
   jsonFailure(value: unknown): void;
-  /** The service's own answer: byte for byte for a program that reads it, made printable for a terminal. */
+  /** Byte for byte for a program that reads it, made printable for a terminal. */
   relay(body: AsyncIterable<Uint8Array>): Promise<void>;
   /** The service's own JSON on a terminal, as `view` shows it; as {@link Output.relay} would, if it is none. */
   relayJson(text: string, view: (text: string, color: boolean) => string | undefined): void;
@@ -27,7 +26,7 @@ export interface Output {
   warn(text: Text): void;
   error(text: string): void;
   hint(text: Text): void;
-  /** How far a wait has come: on a terminal one line, redrawn in place and removed before anything else is said; nothing elsewhere. */
+  /** On a terminal one line, redrawn in place and removed before anything else is said; nothing elsewhere. */
   progress(text: string): void;
   /** An address to open, on a line of its own: a link where the terminal has links, so that a long one can be clicked although it is wrapped. */
   address(url: string): void;
@@ -89,17 +88,17 @@ export function createOutput(
     stream.write(text, done);
   };
   const fit = (stream: OutputStream, text: string, indent?: number): string =>
-    stream.isTTY && stream.columns ? fitted(text, stream.columns, indent) : text;
+    stream.isTTY && stream.columns ? wrapped(text, stream.columns, indent) : text;
   const painted = (stream: OutputStream, color: number, label: string): string =>
     canColor(stream) ? `\u001b[${color}m${label}\u001b[0m` : label;
   const line = (stream: OutputStream, color: number, label: string, text: Text): void => {
     const parts =
       typeof text === "string"
         ? [text]
-        : text.map((part) => (typeof part === "string" ? part : oneLine(hintWords([part])).replaceAll(" ", glue)));
+        : text.map((part) => (typeof part === "string" ? part : oneLine(hintWords([part])).replaceAll(" ", noBreak)));
     const body = fit(stream, `${label} ${oneLine(redact(parts.join("")))}`, label.length + 1)
       .slice(label.length)
-      .replaceAll(glue, " ");
+      .replaceAll(noBreak, " ");
     write(stream, `${painted(stream, color, label)}${body}\n`);
   };
   const isScreen = stderr.isTTY === true && env["TERM"] !== "dumb";
@@ -155,7 +154,7 @@ export function createOutput(
     },
     draw: (picture) => write(stderr, picture),
     words,
-    question: (text) => fit(stderr, printable(text)).replaceAll(glue, " "),
+    question: (text) => fit(stderr, printable(text)).replaceAll(noBreak, " "),
     columns: (stdout.isTTY && stdout.columns) || Infinity,
     // Block characters are noise where the locale does not say UTF-8; macOS and Windows say nothing and have it.
     screen:

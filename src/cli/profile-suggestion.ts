@@ -4,10 +4,7 @@ import { isProfileName } from "../auth/sessions/session.ts";
 import { isAuthError, hint } from "../base/errors.ts";
 import type { Context } from "./command.ts";
 
-/**
- * Says what a folder's file suggests, and how to agree to it. The file itself decides nothing: a clone brings it along, and would
- * otherwise choose whose token its scripts get (S-010).
- */
+/** The file itself decides nothing: a clone brings it along, and would otherwise choose whose token its scripts get (S-010). */
 export async function showSuggestion(
   { app, out }: Pick<Context, "app" | "out">,
   { path, text }: ProfileFile,

@@ -6,9 +6,8 @@ import type { ErrorOutput } from "./json-output.ts";
 import type { Output } from "./output.ts";
 
 /**
- * Prints a failure: one `error:` line in plain words, and one `hint:` line with the next step.
- *
- * @param how - `debug`: whether to print the stack and the evidence too; `json`: whether to print the failure as JSON too; `mayHaveChanged`: see `App`, for a command that was interrupted
+ * @param how - `debug`: whether to print the stack and the evidence too; `json`: whether to print the failure as JSON too;
+ * `mayHaveChanged`: for a command that was interrupted
  */
 export function renderError(
   error: unknown,

@@ -2,7 +2,7 @@ import type { App } from "../app/app.ts";
 import { secretVariables } from "../app/settings.ts";
 import { unknownProfile, type ProfileInUse } from "../auth/sessions/session.ts";
 import { hint } from "../base/errors.ts";
-import { finder, type Finding } from "./finding.ts";
+import { reportOn, type Finding } from "./finding.ts";
 
 /** The variables that are read and may be shown. Those that are secrets are in the settings only. */
 const variables = [
@@ -16,7 +16,7 @@ const variables = [
   ...["ISSUER", "GRANT", "AUDIENCE", "RESOURCE", "SCOPE", "TOKEN_TYPE"].map((name) => `IDENTITY_${name}`),
 ];
 
-/** What is configured, and by what. `inUse`: undefined when the profiles cannot be read. */
+/** `inUse`: undefined when the profiles cannot be read. */
 export function examineConfiguration(app: App, inUse: ProfileInUse | undefined, names: readonly string[]): Finding[] {
   return [chosenProfile(app, inUse, names), service(app, inUse), ...knownVariables(app), ...unknownVariables(app)];
 }
@@ -26,7 +26,7 @@ function chosenProfile(
   inUse: ProfileInUse | undefined,
   names: readonly string[],
 ): Finding {
-  const report = finder("D101", "profile");
+  const report = reportOn("D101", "profile");
   const { name = settings.profile?.value, source = settings.profile?.source } = inUse ?? {};
   if (source === undefined) return report("ok", "the active one; its name cannot be read");
   if (inUse !== undefined && inUse.profile === undefined && source !== "active" && tokenSource === undefined) {
@@ -37,7 +37,7 @@ function chosenProfile(
 }
 
 function service({ identity, settings }: App, inUse: ProfileInUse | undefined): Finding {
-  const report = finder("D102", "service");
+  const report = reportOn("D102", "service");
   const { service } = settings;
   const { name, profile: stored } = inUse ?? {};
   if (service === undefined) {
@@ -60,7 +60,7 @@ function service({ identity, settings }: App, inUse: ProfileInUse | undefined): 
 }
 
 function knownVariables({ env, identity, settings, tokenSource }: App): Finding[] {
-  const report = finder("D103", "variable");
+  const report = reportOn("D103", "variable");
   const shown = variables.flatMap((variable) => {
     const value = env[identity.variable(variable)]?.trim();
     return value ? [report("ok", `${identity.variable(variable)} is ${withoutCredentials(value)}`)] : [];
@@ -76,7 +76,7 @@ function knownVariables({ env, identity, settings, tokenSource }: App): Finding[
 
 /** The value of an unknown variable is not shown: it may be a secret under a mistyped name. */
 function unknownVariables({ env, identity }: App): Finding[] {
-  const report = finder("D104", "variable");
+  const report = reportOn("D104", "variable");
   const known = [...variables, ...secretVariables].map((variable) => identity.variable(variable));
   const unknown = Object.keys(env).filter(
     (name) => name.startsWith(identity.variable("")) && !known.includes(name) && env[name],

@@ -16,8 +16,8 @@ import { examineStore } from "./store.ts";
 const limitMs = 9_500;
 
 /**
- * Everything that a login and a request depend on, in the order of the numbers. `repair` removes locks whose holders are proved dead, and
- * files that killed writers left; otherwise nothing is changed.
+ * In the order of the numbers. `repair` removes locks whose holders are proved dead, and files that killed writers left; otherwise nothing
+ * is changed.
  */
 export async function examine(
   app: App,

@@ -13,7 +13,7 @@ export interface Finding {
 
 export type Report = (severity: Finding["severity"], sentence: string, fix?: Hint | string) => Finding;
 
-export function finder(number: string, subject: string): Report {
+export function reportOn(number: string, subject: string): Report {
   return (severity, sentence, fix) => ({
     number,
     severity,
@@ -27,7 +27,7 @@ export function finder(number: string, subject: string): Report {
  * A failure as a finding: the doctor exists for what does not work, so no such failure may end it, unless it is a bug. `sentence`: for an
  * error that is not one of ours, and means nothing to users.
  */
-export function failed(report: Report, error: unknown, sentence?: string, fix?: Hint | string): Finding {
+export function reportFailure(report: Report, error: unknown, sentence?: string, fix?: Hint | string): Finding {
   if (isAuthError(error)) {
     const { next = error.hint ?? fix } = error;
     return report("critical", error.message, next?.[0] === "Run: " && typeof next !== "string" ? next.slice(1) : next);

@@ -2,9 +2,9 @@ import { relative } from "node:path";
 import { hint } from "../base/errors.ts";
 import { inspectFolder } from "../platform/inspect.ts";
 import { inspectProcessLock, removeDeadLock } from "../platform/process-lock/process-lock.ts";
-import { failed, finder, repairCommand, type Finding } from "./finding.ts";
+import { reportFailure, reportOn, repairCommand, type Finding } from "./finding.ts";
 
-const report = finder("D501", "lock");
+const report = reportOn("D501", "lock");
 
 /** Every lock in the folder: which process holds it, since when, and whether that process can still release it. */
 export async function examineLocks(folder: string, repair: boolean): Promise<Finding[]> {
@@ -53,6 +53,6 @@ async function examineLock(path: string, name: string, repair: boolean): Promise
         return [report("note", `${held}, and that process is running`)];
     }
   } catch (error) {
-    return [failed(report, error)];
+    return [reportFailure(report, error)];
   }
 }

@@ -5,7 +5,7 @@ import { isAuthError, login as loginCommand } from "../base/errors.ts";
 import { browserCommands } from "../platform/browser.ts";
 import type { LoginEnvironment } from "../platform/browser-or-device.ts";
 import { findProgram } from "../platform/find-program.ts";
-import { finder, type Finding } from "./finding.ts";
+import { reportOn, type Finding } from "./finding.ts";
 
 /** The oldest version that is supported, and the lines that are tested: the ones in between are no longer maintained. */
 const oldest = [20, 18] as const;
@@ -14,7 +14,7 @@ const tested = [20, 22, 24, 26];
 /** Which login works here, what would open the browser, and what this Node can do. */
 export function examineMachine(login: LoginEnvironment, app: App): Finding[] {
   return [
-    finder("D701", "login")(
+    reportOn("D701", "login")(
       "ok",
       `${login.login === "device" ? "with a code" : "through the browser"}: ${login.reason}`,
     ),
@@ -25,7 +25,7 @@ export function examineMachine(login: LoginEnvironment, app: App): Finding[] {
 }
 
 function browser(login: LoginEnvironment, { env, platform }: App): Finding {
-  const report = finder("D702", "browser");
+  const report = reportOn("D702", "browser");
   const candidates = browserCommands("https://service.example/", platform, env).map(({ program }) => program);
   const found = candidates.map((program) => findProgram(program, env, platform)).find((path) => path !== undefined);
   if (found !== undefined) return report("ok", `${found} opens addresses`);
@@ -36,7 +36,7 @@ function browser(login: LoginEnvironment, { env, platform }: App): Finding {
 }
 
 function node(version: string): Finding {
-  const report = finder("D703", "Node");
+  const report = reportOn("D703", "Node");
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const isTooOld = major < oldest[0] || (major === oldest[0] && minor < oldest[1]);
   if (isTooOld) return report("critical", `${version} is older than ${oldest.join(".")}`, "nvm install --lts");
@@ -46,7 +46,7 @@ function node(version: string): Finding {
 }
 
 function webSocket(exists: boolean): Finding {
-  const report = finder("D704", "WebSocket");
+  const report = reportOn("D704", "WebSocket");
   if (exists) return report("ok", "this Node has one");
   const fix = { set: "NODE_OPTIONS", value: "--experimental-websocket" };
   return report("note", "this Node has one only behind a flag, which programs that use the library must set", [fix]);
@@ -60,13 +60,13 @@ const names: Partial<Record<NodeJS.Platform, string>> = {
   win32: "the Windows Credential Manager",
 };
 
-/** Whether the OS keychain answers and is persistent. `account`: the entry that the sessions need, if they need one. */
+/** `account`: the entry that the sessions need, if they need one. */
 export async function examineKeychain(
   keychain: Keychain,
   account: string | undefined,
   platform: NodeJS.Platform,
 ): Promise<Finding> {
-  const report = finder("D601", "keychain");
+  const report = reportOn("D601", "keychain");
   try {
     const key = await keychain.read(account ?? probe);
     // The Secret Service is asked for by name: the kernel's key ring, which would answer instead, forgets at logout.

@@ -1,27 +1,27 @@
 import type { App } from "../app/app.ts";
 import { isAuthError, reasonOf, hint } from "../base/errors.ts";
 import { discardBody } from "../http/peek.ts";
-import { inWhile, isTransientStatus, retryAfter } from "../http/retry.ts";
+import { whenToRetry, isTransientStatus, retryAfter } from "../http/retry.ts";
 import { proxyFor, webSocketObstacle, type ProxyServer } from "../platform/proxy.ts";
-import { endpointOf, openConnection, resolveName, shakeHands, type Handshake } from "../platform/reachability.ts";
-import { failed, finder, type Finding } from "./finding.ts";
+import { endpointOf, openConnection, resolveName, tlsHandshake, type Handshake } from "../platform/reachability.ts";
+import { reportFailure, reportOn, type Finding } from "./finding.ts";
 
 const stepMs = 3_000;
 
-/** Follows the path to the service step by step, up to the first step that fails. No token is sent. The endpoint answers 401 without one. */
+/** Up to the first step that fails. No token is sent: the endpoint answers 401 without one. */
 export async function examineService(app: App, endpoint: string, signal: AbortSignal): Promise<Finding[]> {
   const url = new URL(endpoint);
   const findings: Finding[] = [];
   try {
     const proxy = proxyFor(url, app.env);
     const toProxy = proxy && `requests to ${url.hostname} go through ${proxy.address}, from ${proxy.variable}`;
-    findings.push(finder("D201", "proxy")(proxy ? "note" : "ok", toProxy ?? `none for ${url.hostname}`));
+    findings.push(reportOn("D201", "proxy")(proxy ? "note" : "ok", toProxy ?? `none for ${url.hostname}`));
     const obstacle = proxy && (await webSocketObstacle(app.env));
     const said = `the WebSocket of Node ${process.version} cannot go through the proxy ${proxy?.address}`;
-    if (obstacle) findings.push(finder("D207", "WebSocket")("warning", said, obstacle));
+    if (obstacle) findings.push(reportOn("D207", "WebSocket")("warning", said, obstacle));
     for await (const finding of examineSteps(app, url, proxy, signal)) findings.push(finding);
   } catch (error) {
-    findings.push(failed(finder("D201", "proxy"), error));
+    findings.push(reportFailure(reportOn("D201", "proxy"), error));
   }
   return findings;
 }
@@ -37,7 +37,7 @@ async function* examineSteps(
   const port = String(next.port);
   const name = proxy ? `the proxy "${next.host}"` : `"${next.host}"`;
 
-  const dns = finder("D202", "DNS");
+  const dns = reportOn("D202", "DNS");
   try {
     yield dns("ok", `${name} is ${(await resolveName(next.host, limit())).join(", ")}`);
   } catch (error) {
@@ -45,7 +45,7 @@ async function* examineSteps(
     return yield dns("critical", `${name} has no address (${failureReason(error)})`, fix);
   }
 
-  const tcp = finder("D203", "TCP");
+  const tcp = reportOn("D203", "TCP");
   try {
     yield tcp("ok", `${await openConnection(next, limit())} answers on port ${port}`);
   } catch (error) {
@@ -53,17 +53,17 @@ async function* examineSteps(
     return yield tcp("critical", `nothing answers at ${name}, port ${port} (${failureReason(error)})`, fix);
   }
 
-  const tls = finder("D204", "TLS");
+  const tls = reportOn("D204", "TLS");
   let handshake: Handshake | undefined;
   try {
     // Through a proxy the handshake is within the tunnel, and the request below says what is wrong with it.
-    if (url.protocol === "https:" && proxy === undefined) handshake = await shakeHands(next, limit());
+    if (url.protocol === "https:" && proxy === undefined) handshake = await tlsHandshake(next, limit());
   } catch (error) {
     const fix = { run: ["openssl", "s_client", "-connect", `${next.host}:${port}`] };
     return yield tls("critical", `no TLS connection to ${name} can be made (${failureReason(error)})`, [fix]);
   }
 
-  const http = finder("D205", "HTTP");
+  const http = reportOn("D205", "HTTP");
   const sentAt = clock.now();
   try {
     const response = await fetch(url, { redirect: "manual", headers: { accept: "application/json" }, signal: limit() });
@@ -76,7 +76,12 @@ async function* examineSteps(
     // The request decides whether a certificate is trusted: the system's authorities may vouch for it where Node's do not.
     if (handshake) yield certificateFinding(handshake, name, false);
     if (handshake?.failure === undefined)
-      yield failed(http, error, `${url.origin} does not answer (${failureReason(error)})`, "Try again in a moment");
+      yield reportFailure(
+        http,
+        error,
+        `${url.origin} does not answer (${failureReason(error)})`,
+        "Try again in a moment",
+      );
   }
 }
 
@@ -86,7 +91,7 @@ function certificateFinding(
   name: string,
   isAnswered: boolean,
 ): Finding {
-  const report = finder("D204", "TLS");
+  const report = reportOn("D204", "TLS");
   const certificate = `for ${subject}, issued by ${issuer}, valid until ${validTo}`;
   if (failure === undefined || isAnswered) {
     const by = failure === undefined ? "" : "; an authority of this system vouches for it";
@@ -111,14 +116,14 @@ function certificateFinding(
 
 function responseFinding(response: Response, url: URL): Finding {
   const { status, headers } = response;
-  const report = finder("D205", "HTTP");
+  const report = reportOn("D205", "HTTP");
   const address = `${url.origin}${url.pathname}`;
   if (status === 401) return report("ok", `${address} answers 401 to a request without a token, as it should`);
   if (isTransientStatus(status))
     return report(
       "critical",
       `${address} answers ${status}`,
-      `The service is not working right now: try again ${inWhile(retryAfter(response))}`,
+      `The service is not working right now: try again ${whenToRetry(retryAfter(response))}`,
     );
   if (status >= 300 && status < 400) {
     const to = headers.get("location") ?? "";
@@ -136,9 +141,9 @@ const setClock: Partial<Record<NodeJS.Platform, string>> = {
   darwin: "sudo sntp -sS time.apple.com",
 };
 
-/** How far this machine's clock is from the server's. `here`: this machine's time when the response was made. */
+/** `here`: this machine's time when the response was made. */
 function clockFinding({ headers }: Response, here: number): Finding {
-  const report = finder("D206", "clock");
+  const report = reportOn("D206", "clock");
   const date = Date.parse(headers.get("date") ?? "");
   if (Number.isNaN(date)) return report("note", "the service does not say what time it is");
   // The header has whole seconds (RFC 9110 §6.6.1): half a second is the best guess at the rest.

@@ -1,11 +1,11 @@
 import { accountName, type ProfileInUse, type Session } from "../auth/sessions/session.ts";
 import { isAlive, refreshRemainingMs, remainingMs, soonMs } from "../auth/token-manager/freshness.ts";
 import { login } from "../base/errors.ts";
-import { finder, type Finding } from "./finding.ts";
+import { reportOn, type Finding } from "./finding.ts";
 
 export function examineSession({ name, profile }: ProfileInUse, now: number): Finding[] {
   const session = profile?.session;
-  const report = finder("D301", "session");
+  const report = reportOn("D301", "session");
   if (profile === undefined || session === undefined)
     return [report("warning", `not logged in (profile "${name}")`, [login(name)])];
   const who = `${accountName(profile)} at ${profile.service}, since ${new Date(session.authenticatedAt).toISOString()}`;
@@ -16,7 +16,7 @@ export function examineSession({ name, profile }: ProfileInUse, now: number): Fi
 }
 
 function accessToken(session: Session, now: number): Finding {
-  const report = finder("D302", "access token");
+  const report = reportOn("D302", "access token");
   const { accessTokenExpiresAt: expires, refreshToken } = session;
   if (expires === undefined) return report("ok", "valid until the service refuses it");
   const at = new Date(expires).toISOString();
@@ -26,7 +26,7 @@ function accessToken(session: Session, now: number): Finding {
 }
 
 function refreshToken(session: Session, now: number, profile: string): Finding {
-  const report = finder("D303", "refresh token");
+  const report = reportOn("D303", "refresh token");
   if (session.refreshToken === undefined)
     return report("note", "there is none: the session ends when the access token expires");
   const expires = session.refreshTokenExpiresAt;

@@ -6,20 +6,20 @@ import { openFoldersAbove } from "../platform/folders-above.ts";
 import { inspectFolder, type Inspected } from "../platform/inspect.ts";
 import { removePrivateFile } from "../platform/private-file-changes.ts";
 import { checkFolder, readPrivateFile } from "../platform/private-files.ts";
-import { failed, finder, repairCommand, type Finding } from "./finding.ts";
+import { reportFailure, reportOn, repairCommand, type Finding } from "./finding.ts";
 
-/** The sealed file, its folder and everything in it, and the folders above. `unreadable`: the error of reading the sessions, if there was one. */
+/** `unreadable`: the error of reading the sessions, if there was one. */
 export function examineStore(app: App, unreadable: unknown, repair: boolean): Finding[] {
   const { folder, keys } = app.local;
   const [top, ...entries] = inspectFolder(folder);
   const findings = [store(app, unreadable)];
   if (top === undefined) return findings;
   const credentials = entries.find(({ path }) => path === keys.path);
-  const guest = entries.map(({ path }) => relative(folder, path)).find((path) => !ours.test(path));
-  const own = folderModes(top, guest);
+  const stranger = entries.map(({ path }) => relative(folder, path)).find((path) => !ours.test(path));
+  const own = folderModes(top, stranger);
   findings.push(own);
   // What to do there would be done to what belongs to others.
-  if (top.kind === "folder" && !isForeign(top) && guest === undefined) {
+  if (top.kind === "folder" && !belongsToAnother(top) && stranger === undefined) {
     if (credentials && own.severity !== "critical") findings.push(fileModes(credentials));
     findings.push(
       otherModes(
@@ -34,8 +34,8 @@ export function examineStore(app: App, unreadable: unknown, repair: boolean): Fi
 }
 
 function store({ identity, isKept, local: { keys, folder } }: App, unreadable: unknown): Finding {
-  const report = finder("D401", "store");
-  if (unreadable !== undefined) return failed(report, unreadable);
+  const report = reportOn("D401", "store");
+  if (unreadable !== undefined) return reportFailure(report, unreadable);
   if (!isKept) return report("note", "memory: a session ends with its command");
   const slot = keys.own();
   if (slot === undefined) return report("ok", `nothing is stored yet in ${folder}`);
@@ -50,17 +50,17 @@ function store({ identity, isKept, local: { keys, folder } }: App, unreadable: u
 /** What this program puts into its folder, by the beginning of its name. */
 const ours = /^\.?(keys\b|sessions\b|profiles\.lock\b|queue\b)/;
 
-/** @param guest - something in the folder that this program has not put there */
-function folderModes({ path, mode }: Inspected, guest: string | undefined): Finding {
-  const report = finder("D402", "folder");
+/** @param stranger - something in the folder that this program has not put there */
+function folderModes({ path, mode }: Inspected, stranger: string | undefined): Finding {
+  const report = reportOn("D402", "folder");
   try {
     checkFolder(path);
   } catch (error) {
-    return failed(report, error);
+    return reportFailure(report, error);
   }
-  if (guest !== undefined) {
+  if (stranger !== undefined) {
     const another = hint`Set ${{ variable: "CONFIG_DIR" }} to a folder that you own, for this program alone`;
-    return report("warning", `${path} contains files that this program did not create, such as ${guest}`, another);
+    return report("warning", `${path} contains files that this program did not create, such as ${stranger}`, another);
   }
   if (mode === undefined) return report("ok", path);
   if ((mode & 0o077) !== 0)
@@ -69,20 +69,20 @@ function folderModes({ path, mode }: Inspected, guest: string | undefined): Find
 }
 
 function fileModes({ path, mode }: Inspected): Finding {
-  const report = finder("D403", "file");
+  const report = reportOn("D403", "file");
   try {
     readPrivateFile(path);
   } catch (error) {
-    return failed(report, error);
+    return reportFailure(report, error);
   }
   return report("ok", mode === undefined ? path : `${path} is yours alone (mode ${octal(mode)})`);
 }
 
 /** Locks can be read by everybody on purpose: another user's process, after `sudo`, must see which process holds one. */
 function otherModes(folder: string, entries: readonly Inspected[]): Finding {
-  const report = finder("D404", "other files");
+  const report = reportOn("D404", "other files");
   const counted = entries.filter(({ path }) => !/\.lock(?:[./\\]|$)/.test(relative(folder, path)));
-  const strangers = counted.filter(isForeign);
+  const strangers = counted.filter(belongsToAnother);
   if (strangers[0])
     return foreign(report("warning", `${some(strangers)} belongs to another user (uid ${strangers[0].uid})`), folder);
   const open = counted.filter(
@@ -95,13 +95,13 @@ function otherModes(folder: string, entries: readonly Inspected[]): Finding {
 }
 
 function temporaries(folder: string, repair: boolean): Finding {
-  const report = finder("D405", "temporary files");
+  const report = reportOn("D405", "temporary files");
   let left: readonly string[];
   try {
     left = leftTemporaries(folder, { recursive: true });
     if (repair) left.forEach(removePrivateFile);
   } catch (error) {
-    return failed(report, error, `${folder} cannot be listed`, [command("ls", "-la", folder)]);
+    return reportFailure(report, error, `${folder} cannot be listed`, [command("ls", "-la", folder)]);
   }
   if (left.length === 0) return report("ok", "none left over");
   const names = left.map((path) => relative(folder, path)).join(", ");
@@ -110,11 +110,11 @@ function temporaries(folder: string, repair: boolean): Finding {
 }
 
 /**
- * Only a warning: a folder that others put in place of this one is not trusted unless it belongs to this user. But they
- * can hide the sessions, or bring back a folder that was moved away.
+ * Only a warning: a folder that others put in place of this one is not trusted. But they can hide the sessions, or bring back a folder that
+ * was moved away.
  */
 function foldersAbove(folder: string): Finding[] {
-  const report = finder("D406", "folders above");
+  const report = reportOn("D406", "folders above");
   const me = process.geteuid?.();
   const danger = "so another folder could be put in its place";
   try {
@@ -129,11 +129,11 @@ function foldersAbove(folder: string): Finding[] {
     });
     return open.length > 0 ? open : [report("ok", "nobody else can change them")];
   } catch (error) {
-    return [failed(report, error, "they cannot be examined", [command("ls", "-ld", dirname(folder))])];
+    return [reportFailure(report, error, "they cannot be examined", [command("ls", "-ld", dirname(folder))])];
   }
 }
 
-function isForeign({ uid }: Inspected): boolean {
+function belongsToAnother({ uid }: Inspected): boolean {
   return uid !== undefined && uid !== process.geteuid?.();
 }
 

@@ -46,7 +46,7 @@ export interface MemberReader {
   required<T>(name: string, kind: Kind<T>): T;
 }
 
-/** A reader of an object's members. `wrong` makes the error for one that is not what it should be, without the value: that may be a secret. */
+/** `wrong` makes the error for a member that is not what it should be, without the value: that may be a secret. */
 export function memberReader(object: JsonObject, wrong: (name: string, expected: string) => Error): MemberReader {
   const required = <T>(name: string, { read, expected }: Kind<T>): T => {
     const value = read(object[name]);
@@ -59,7 +59,7 @@ export function memberReader(object: JsonObject, wrong: (name: string, expected:
   };
 }
 
-/** A string with something to see in it, else undefined: for members that may be absent or wrong without harm. */
+/** For members that may be absent or wrong without harm: undefined unless there is something to see in it. */
 export function textOf(value: unknown): string | undefined {
   return text.read(value);
 }
@@ -71,7 +71,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
 /** No answer that is used here comes near it. Printing or comparing a value runs out of stack only far beyond it. */
 const deepest = 100;
 
-/** Parses JSON from outside; undefined when it is not JSON, or nested so deeply that later code could run out of stack. */
+/** Undefined when it is not JSON, or nested so deeply that later code could run out of stack. */
 export function parseJson(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text);
@@ -82,7 +82,6 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** Whether a JSON value has more levels than anything that is used here. */
 export function isNestedTooDeeply(value: unknown, levels: number = deepest): boolean {
   if (typeof value !== "object" || value === null) return false;
   return levels === 0 || Object.values(value).some((member) => isNestedTooDeeply(member, levels - 1));

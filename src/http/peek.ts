@@ -8,13 +8,11 @@ export interface Peeked {
 }
 
 /**
- * Reads the beginning of a body, and leaves the whole of it to the caller.
+ * Reads the beginning of a body, and leaves the whole of it to the caller. Not with `Response.clone()`: one of its two branches would stay
+ * unread, and a larger body would then never end for the other.
  *
- * Not with `Response.clone()`: one of its two branches would stay unread, and a body larger than the buffer between them would then
- * never end for the other.
- *
- * @param limits - `maxBytes` to read at least, unless the body is shorter; `timeoutMs`: how long to wait for them, in milliseconds. By default
- * as much as a short answer of the protocol has: of one that is not, or that never ends, only the beginning is looked at (S-014)
+ * @param limits - `maxBytes` to read at least, unless the body is shorter. By default as much as a short answer of the protocol has: of one
+ * that is not, or that never ends, only the beginning is looked at (S-014)
  */
 export async function peekBody(
   response: Response,

@@ -1,5 +1,5 @@
 import { AuthError } from "../base/errors.ts";
-import { isConfidential, leadsHome, shownAddress } from "../base/address.ts";
+import { isConfidential, leadsToThisMachine, shownAddress } from "../base/address.ts";
 import { targetOf } from "./token-target.ts";
 
 /** Where redirects of a request may lead: within the service only, or anywhere, though there without token, body and headers. */
@@ -17,10 +17,9 @@ export interface Hop {
 export const mostHops = 20;
 
 /**
- * The request that a redirect leads to. `fetch` follows redirects by origin, and a service at `https://host/tenant` shares its
- * origin with its neighbors; it also takes the body of a 307 and every header but `Authorization` anywhere (S-013). So each hop
- * is judged here, by the same function that judges every other address; the request must have `redirect: "manual"`.
- * @internal
+ * `fetch` follows redirects by origin, and a service at `https://host/tenant` shares its origin with its neighbors; it also takes the body
+ * of a 307 and every header but `Authorization` anywhere (S-013). So each hop is judged here, by the same function that judges every other
+ * address. @internal
  */
 export function nextHop(response: Response, from: Hop, service: string, scope: RedirectScope): Hop | undefined {
   const { status, headers } = response;
@@ -36,7 +35,7 @@ export function nextHop(response: Response, from: Hop, service: string, scope: R
   // `fetch` would throw, and a name in front of an `@` is there to be taken for the host.
   if (url.username || url.password) throw refuse(`${where} with a user name or password`);
   // A service elsewhere has no business with what runs on this machine.
-  if (leadsHome(url, new URL(from.url))) throw refuse(`${where}, which is this machine`);
+  if (leadsToThisMachine(url, new URL(from.url))) throw refuse(`${where}, which is this machine`);
   if (!isConfidential(url)) throw refuse(`${where}, where anyone on the way could read it`);
   const init = redirected(from.init, status);
   const isService = targetOf(url, service).isService;

@@ -4,7 +4,7 @@ import { excerpt } from "../base/secret.ts";
 import type * as runtime from "../base/runtime-types.ts";
 import type { Clock } from "../platform/clock.ts";
 import { isJsonObject, parseJson, textOf, type JsonObject } from "./json-members.ts";
-import { inWhile, isTransientStatus, retryAfter } from "./retry.ts";
+import { whenToRetry, isTransientStatus, retryAfter } from "./retry.ts";
 
 export interface ExchangeOptions {
   fetch: runtime.Fetch;
@@ -19,10 +19,7 @@ const maxAnswerBytes = 1024 * 1024;
 /** The caller's own signal of each response to {@link send}: it may end the reading too. */
 const signalOf = new WeakMap<Response, AbortSignal>();
 
-/**
- * Sends one request of the protocol. The time limit still applies while the answer's body is read. Throws {@link ServiceError}
- * `network_unavailable` when no answer came.
- */
+/** The time limit still applies while the answer's body is read. */
 export async function send(url: string, init: RequestInit, options: ExchangeOptions): Promise<Response> {
   const { fetch, clock, signal, timeoutMs = 10_000 } = options;
   const limit = clock.timeout(timeoutMs);
@@ -41,7 +38,7 @@ export async function send(url: string, init: RequestInit, options: ExchangeOpti
   }
 }
 
-/** A request with a form as its body, as token and device requests have it (RFC 6749 appendix B); undefined members are left out. */
+/** RFC 6749 appendix B; undefined members are left out. */
 export function form(parameters: Readonly<Record<string, string | undefined>>): RequestInit {
   const body = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) if (value !== undefined) body.set(name, value);
@@ -49,9 +46,7 @@ export function form(parameters: Readonly<Record<string, string | undefined>>): 
 }
 
 /**
- * Reads an answer that should be a JSON object, up to a limit.
- *
- * @param maxBytes - the limit; 1 MiB by default, which no answer of the protocol comes near
+ * @param maxBytes - 1 MiB by default, which no answer of the protocol comes near
  * @param signal - the one that the request was sent with, whose reason is thrown when it ends the reading; {@link send}'s is known
  */
 export async function readJsonObject(
@@ -80,7 +75,7 @@ export function parseJsonObject(body: Uint8Array): JsonObject | undefined {
   return isJsonObject(value) ? value : undefined;
 }
 
-/** What an answer other than success means (RFC 6749 §5.2), by its status and its `error` member. */
+/** RFC 6749 §5.2. */
 export function serviceFailure(response: Response, body: JsonObject | undefined): ServiceError {
   const error = textOf(body?.["error"]);
   const description = excerpt(textOf(body?.["error_description"]) ?? "", 200);
@@ -92,7 +87,7 @@ export function serviceFailure(response: Response, body: JsonObject | undefined)
   if (isTransientStatus(response.status)) {
     return new ServiceError("service_unavailable", message, {
       ...facts,
-      hint: `Nothing was lost. Try again ${inWhile(facts.retryAfterMs)}`,
+      hint: `Nothing was lost. Try again ${whenToRetry(facts.retryAfterMs)}`,
     });
   }
   if (error === undefined) {
@@ -109,7 +104,7 @@ export function serviceFailure(response: Response, body: JsonObject | undefined)
   });
 }
 
-/** The error for a successful answer with content that does not follow the protocol. `what` ends the sentence about it. */
+/** `what` ends the sentence about a successful answer that does not follow the protocol. */
 export function invalidAnswer(response: Response, what: string): ServiceError {
   return new ServiceError("service_answer_invalid", `${where(response.url)} ${what}`, {
     status: response.status,
@@ -121,7 +116,7 @@ const checkAddress: Hint = hint`Check the address of the service: ${{ command: "
 const checkClient: Hint = hint`This is a mistake in the configuration: check ${{ variable: "CLIENT_ID" }} and, if the issuer gave one, ${{ variable: "CLIENT_SECRET" }}`;
 const checkConfiguration: Hint = hint`This is a mistake in the configuration: check ${{ variable: "SAAS_URL" }}, ${{ variable: "CLIENT_ID" }} and --scope`;
 
-/** The error for a request that got no answer; if the caller's own signal ended it, that signal's reason. */
+/** For a request that got no answer; if the caller's own signal ended it, that signal's reason. */
 export function unreachable(url: string, cause: unknown, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason;
   // From a fetch that knows more: which proxy refused, which certificate is unknown, and what to do about it.

@@ -9,7 +9,7 @@ export function isTransientStatus(status: number): boolean {
   return status === 408 || status === 429 || (status >= 500 && status !== 501);
 }
 
-/** How long the service asks to wait, in milliseconds: `retry_after` of the body, else `Retry-After` in seconds or as a date (RFC 9110 §10.2.3). */
+/** In milliseconds: `retry_after` of the body, else `Retry-After` in seconds or as a date (RFC 9110 §10.2.3). */
 export function retryAfter(response: Response, body?: JsonObject): number | undefined {
   const inBody = body?.["retry_after"];
   if (typeof inBody === "number" && inBody >= 0) return inBody * 1000;
@@ -22,8 +22,8 @@ export function retryAfter(response: Response, body?: JsonObject): number | unde
   return Number.isNaN(date) || Number.isNaN(sent) ? undefined : Math.max(0, date - sent);
 }
 
-/** When a user may try again, as the end of a sentence: `in a moment`, or `in 2 hours` if the service asks for that. */
-export function inWhile(retryAfterMs: number | undefined): string {
+/** As the end of a sentence: `in a moment`, or `in 2 hours` if the service asks for that. */
+export function whenToRetry(retryAfterMs: number | undefined): string {
   return retryAfterMs === undefined || retryAfterMs < 1000 ? "in a moment" : `in ${duration(retryAfterMs)}`;
 }
 
@@ -35,7 +35,7 @@ export interface RetryFacts {
   random: number;
 }
 
-/** How long to wait before the next try, in milliseconds: what the service asked for, else 1, 2, 4 … 60 s, each shortened by up to a half. */
+/** In milliseconds: what the service asked for, else 1, 2, 4 … 60 s, each shortened by up to a half. */
 export function retryDelay({ attempt, retryAfterMs, random }: RetryFacts): number {
   // A day at most: timers run out of range after 25, and then fire at once.
   if (retryAfterMs !== undefined) return Math.min(retryAfterMs, 86_400_000);

@@ -10,15 +10,13 @@ export interface Target {
 const plainPath = /^(?:\/[\w~-][\w.~-]*)+\/?(?:\?[\w.~=&-]*)?$/;
 
 /**
- * Finds out where a request goes.
+ * A path goes to the service. It is appended to the base with a `/` between them, so that nothing in it can become a part of the host:
+ * `@evil.example` would otherwise make the host a user name, and `.evil.example` a longer host. Only then is it parsed, which resolves
+ * `..`, `%2e%2e` and `\` as the sender will, and the result must still be below the base. `//host` names a host where addresses are
+ * relative, and is refused.
  *
- * A path goes to the service. It is appended to the base with a `/` between them, so that nothing in it can become a part of
- * the host: `@evil.example` would otherwise make the host a user name, and `.evil.example` a longer host. Only then is it
- * parsed, which resolves `..`, `%2e%2e` and `\` as the sender will, and the result must still be below the base. `//host`
- * names a host where addresses are relative; it is refused, whether that was meant or is a mistake.
- *
- * An absolute address is left unchanged. It is the service only if its origin is the same and its path is below the base: on
- * a shared host, the neighbor's path is another service (S-001).
+ * An absolute address is left unchanged. It is the service only if its origin is the same and its path is below the base: on a shared host,
+ * the neighbor's path is another service (S-001).
  */
 export function targetOf(input: string | URL, base: string): Target {
   const text = String(input);
@@ -37,17 +35,17 @@ export function targetOf(input: string | URL, base: string): Target {
     isBelow &&
     !url.username &&
     !url.password &&
-    (service.pathname === "/" || !climbs(url.pathname));
+    (service.pathname === "/" || !leadsUpwards(url.pathname));
   if (isPath && !isService) throw leaves();
   return { url: url.href, isService };
 }
 
 /**
- * Whether a path still leads upwards for a server that reads it otherwise than the sender does: gateways decode once or twice more
- * (`..%2f`, `%252e%252e`), take `\` or invalid UTF-8 for `/`, or drop what follows a `;`. Every plain `..` has been resolved by now, so one that is left
- * is meant for such a server, which would take the token to a neighbor of the service.
+ * For a server that reads it otherwise than the sender does: gateways decode once or twice more (`..%2f`, `%252e%252e`), take `\` or
+ * invalid UTF-8 for `/`, or drop what follows a `;`. Every plain `..` has been resolved by now, so one that is left is meant for such a
+ * server, which would take the token to a neighbor of the service.
  */
-function climbs(pathname: string): boolean {
+function leadsUpwards(pathname: string): boolean {
   let path = pathname;
   for (let round = 0; round < 3; round += 1)
     path = path.replace(/%([0-7][0-9a-f])/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

@@ -11,7 +11,7 @@ const openMember = /\b(?:realm|error|error_description|scope|algs|resource_metad
 /** What services call the id under which they log a request. */
 const idHeaders = ["x-request-id", "request-id", "x-correlation-id", "x-amzn-requestid", "x-ms-request-id", "cf-ray"];
 
-/** A `fetch` that tells of each request when it is answered, or was not: `status` is then undefined. `url`: without its query (S-005). */
+/** `url`: without its query (S-005). */
 export function observed(
   fetch: Fetch,
   clock: Clock,
@@ -40,10 +40,7 @@ function shownHeader(name: string, value: string): string {
   return "[secret]";
 }
 
-/**
- * A `fetch` that tells of each request when it is sent, and of its answer when that comes: method, address, status, time, the service's
- * id of it and all headers, the values left out of what may be secret, and no body (S-005).
- */
+/** Tells of each request when it is sent, and of its answer when that comes: no body, and no value that may be secret (S-005). */
 export function traced(fetch: Fetch, clock: Clock, say: (line: string) => void): Fetch {
   let count = 0;
   return async (input, init) => {

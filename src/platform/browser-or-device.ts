@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { systemErrorCode } from "../base/errors.ts";
 
-/** The facts about where this process runs: from {@link readFacts}, or made up in tests. */
+/** From {@link readFacts}, or made up in tests. */
 export interface EnvironmentFacts {
   env: Readonly<Record<string, string | undefined>>;
   platform: NodeJS.Platform;
@@ -112,9 +112,8 @@ const inRemoteEditor: Rule = (facts) =>
   wsl(facts) ? undefined : set("this is a VS Code remote session", "VSCODE_IPC_HOOK_CLI")(facts);
 
 /**
- * Root by `sudo`, `pkexec` or `su` from another user's session. DISPLAY may have come along, but display servers refuse
- * root without that user's cookie, and browsers do not run as root there. A graphical session of root's own has none
- * of these traces.
+ * Root by `sudo`, `pkexec` or `su` from another user's session: display servers refuse root without that user's cookie, and browsers do not
+ * run as root there. A graphical session of root's own has none of these traces.
  */
 const rootForAnother: Rule = ({ env, uid }) => {
   const traces = {
@@ -129,7 +128,6 @@ const rootForAnother: Rule = ({ env, uid }) => {
   return { name, value: env[name] ?? "", meaning, login: "device" };
 };
 
-/** The platform's own answer, when nothing unusual was found. */
 const onScreen: Rule = ({ env, platform, uid, consoleUid }) => {
   if (platform === "win32") {
     // Set at every interactive logon (`Console`, `RDP-Tcp#0`); services and scheduled tasks run in session 0, out of sight.
@@ -230,7 +228,7 @@ const paths = [
   "/proc/sys/fs/binfmt_misc/WSLInterop-late",
 ];
 
-/** The facts of this process, with the variables of the app. Reads a few system files and never fails: what cannot be seen counts as absent. */
+/** Reads a few system files and never fails: what cannot be seen counts as absent. */
 export function readFacts(env: EnvironmentFacts["env"]): EnvironmentFacts {
   const { platform } = process;
   const read = (path: string): [string, string][] => {

@@ -7,7 +7,7 @@ import type { Clock } from "./clock.ts";
 import { findProgram } from "./find-program.ts";
 import type { Environment } from "./paths.ts";
 
-/** Whether some program took the address. A failure is only a warning: the address was printed before. */
+/** A failure is only a warning: the address was printed before. */
 export type BrowserOutcome = { launched: string } | { failed: string };
 
 interface BrowserOptions {
@@ -23,11 +23,10 @@ interface BrowserOptions {
 const earlyExitMs = 1_000;
 
 /**
- * Hands an address to the user's browser, and does not wait for that browser to end.
+ * Does not wait for the browser to end. Refuses anything but `https:` and loopback `http:`: other schemes start other programs (S-007), and
+ * plain http would show the login to the network.
  *
  * @returns which program took it, or what each candidate said
- * @throws {@link AuthError} `service_answer_invalid` for anything but `https:` and loopback `http:`: other schemes start other
- *   programs (S-007), and plain http would show the login to the network
  */
 export async function openBrowser(address: string, options: BrowserOptions): Promise<BrowserOutcome> {
   const url = URL.canParse(address) ? new URL(address) : undefined;

@@ -85,7 +85,7 @@ export function readPrivateFile(path: string): Buffer | undefined {
 }
 
 /** What keeps `open` from following a link, and from waiting for the other end of a named pipe that was put in the file's place. */
-export const safely: number = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+export const safeFlags: number = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
 /**
  * Opens what is there if it is a plain file, and says otherwise what it is. Where the system knows the flags they are enough. Windows has
@@ -101,7 +101,7 @@ export function openPlainFile(path: string, flags: number): number | "a symbolic
     if (!seen.isFile()) return "not a plain file";
     let fd: number;
     try {
-      fd = openSync(path, flags | safely);
+      fd = openSync(path, flags | safeFlags);
     } catch (error) {
       if (["ELOOP", "EMLINK"].includes(systemErrorCode(error) ?? "")) return "a symbolic link";
       throw error;

@@ -14,14 +14,13 @@ export interface ProxyServer {
 }
 
 /**
- * The proxy for a request, by curl's conventions: `https_proxy` for `https:` and `wss:`, `http_proxy` for `http:` and `ws:`,
- * neither standing in for the other; the lower-case name takes precedence, an empty value counts as not set, and an address
- * without a scheme is `http:`. Its port is the scheme's own (80, 443) where none is given.
+ * By curl's conventions: `https_proxy` for `https:` and `wss:`, `http_proxy` for `http:` and `ws:`; the lower-case name takes precedence,
+ * an empty value counts as not set, and an address without a scheme is `http:`.
  *
- * Requests to this machine never go through a proxy: "127.0.0.1" would name the proxy's machine there, and what was meant
- * for a service on this one, tokens included, would go to whatever listens on that one. Nor do requests to what `no_proxy`
- * names: `*`, a host and everything below it (`example.com`, `.example.com`, `*.example.com`), an address or a range of
- * addresses (`10.0.0.0/8`), each but a range with a port if it is for that port only; separated by commas or blanks.
+ * Requests to this machine never go through a proxy: "127.0.0.1" would name the proxy's machine there, and what was meant for a service on
+ * this one, tokens included, would go to whatever listens on that one. Nor do requests to what `no_proxy` names: `*`, a host and everything
+ * below it (`example.com`, `.example.com`, `*.example.com`), an address or a range of addresses (`10.0.0.0/8`), each but a range with a
+ * port if it is for that port only; separated by commas or blanks.
  */
 export function proxyFor(url: URL, env: Environment): ProxyServer | undefined {
   const found = variable(env, /^(?:https|wss):$/.test(url.protocol) ? "https_proxy" : "http_proxy");
@@ -41,12 +40,11 @@ interface GlobalProxy {
 }
 
 /**
- * Opens what has no setting for a proxy, the global `WebSocket`, through the proxy for its address. In Node 24.14 and later the
- * proxy is set for as long as `open` runs, which is when a WebSocket chooses its route; the rest of the process notices nothing.
- * Node 22.21 and later know only a variable, read when the process starts.
+ * The global `WebSocket` has no setting for a proxy. In Node 24.14 and later the proxy is set for as long as `open` runs, which is when a
+ * WebSocket chooses its route; Node 22.21 and later know only a variable, read when the process starts. Where Node cannot, that is an
+ * error: a direct connection is not what was asked for.
  *
  * @param open - begins the connection before it returns, such as `() => new WebSocket(url)`
- * @throws {@link AuthError} `configuration_invalid` where Node cannot, since a direct connection is not what was asked for
  */
 export async function openThroughProxy<T>(url: URL, env: Environment, open: () => T): Promise<T> {
   const proxy = proxyFor(url, env);

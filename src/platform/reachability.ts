@@ -41,7 +41,7 @@ export async function openConnection({ host, port }: Endpoint, signal: AbortSign
   return remoteAddress;
 }
 
-export async function shakeHands({ host, port }: Endpoint, signal: AbortSignal): Promise<Handshake> {
+export async function tlsHandshake({ host, port }: Endpoint, signal: AbortSignal): Promise<Handshake> {
   // Unverified on purpose: this is here to show a certificate that fails. Nothing is ever sent on the connection.
   const socket: TLSSocket = connectTls({
     host,

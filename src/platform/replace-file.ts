@@ -46,8 +46,8 @@ export const mayFlush: boolean = (process as { permission?: unknown }).permissio
 export const writesThrough: number = mayFlush ? 0 : (constants.O_DSYNC ?? 0);
 
 /**
- * Takes room on disk for the next content of a file, so that a full disk shows before something is done that cannot be undone. More than
- * `bytes` can still be written if the disk has it. If the file is a symbolic link, the link is replaced.
+ * So that a full disk shows before something is done that cannot be undone. More than `bytes` can still be written if the disk has it. If
+ * the file is a symbolic link, the link is replaced.
  */
 export function reserveFile(path: string, bytes: number, { flush = true }: ReplaceOptions = {}): Reservation {
   const temporary = temporaryPath(path);
@@ -105,13 +105,15 @@ export function replaceFile(path: string, content: string | Uint8Array, options?
 const inUse: readonly string[] = ["EPERM", "EACCES", "EBUSY"];
 
 /**
- * Does something to a file; on Windows again, every 10 ms for 2 s, while another process has the file open. Windows refuses to
- * replace or rename such a file, and to open one that was removed and is still open elsewhere.
+ * On Windows again, every 10 ms for 2 s, while another process has the file open: Windows refuses to replace or rename such a file, and to
+ * open one that was removed and is still open elsewhere.
  *
- * The content that is to be stored, such as a refreshed session, may exist nowhere else, so it is tried again: readers of ours and
- * virus scanners have a file open for moments only. It does not matter that this process waits meanwhile, see the head of this file. @internal
+ * The content that is to be stored, such as a refreshed session, may exist nowhere else. It does not matter that this process waits
+ * meanwhile, see the head of this file.
+ *
+ * @internal
  */
-export function patiently<T>(action: () => T, platform: NodeJS.Platform = process.platform): T {
+export function retryWhileInUse<T>(action: () => T, platform: NodeJS.Platform = process.platform): T {
   for (let left = platform === "win32" ? 200 : 1; ; left -= 1) {
     try {
       return action();
@@ -128,7 +130,7 @@ function isInUse(error: unknown): boolean {
 }
 
 export function moveFile(from: string, to: string): void {
-  patiently(() => renameSync(from, to));
+  retryWhileInUse(() => renameSync(from, to));
 }
 
 /**

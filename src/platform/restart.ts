@@ -2,13 +2,10 @@ import { spawn } from "node:child_process";
 import { AuthError } from "../base/errors.ts";
 
 /**
- * Runs the same command line again with flags for Node, on the same streams, and waits for it.
+ * The two processes share a channel that carries no messages: it closes when this process is interrupted, and also when it is killed. A
+ * signal passed on would be the second one where Ctrl-C has reached both already, and a second one cuts short what the first began.
  *
- * The two processes share a channel that carries no messages: it closes when this process is interrupted, and also when it is
- * killed. A signal passed on would be the second one where Ctrl-C has reached both processes already, through the terminal,
- * and a second one cuts short what the first began.
- *
- * @param signal - ends the other process, which learns of it by {@link starterEnd}
+ * @param signal - ends the other process, which learns of it by {@link starterSignal}
  */
 export function restartWith(flags: readonly string[], signal: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -30,7 +27,7 @@ export function restartWith(flags: readonly string[], signal: AbortSignal): Prom
 }
 
 /** In a process that {@link restartWith} started, aborts when the starter is interrupted or has ended; in any other, never. */
-export function starterEnd(): AbortSignal {
+export function starterSignal(): AbortSignal {
   const ended = new AbortController();
   const end = (): void => ended.abort(new AuthError("interrupted", "interrupted"));
   if (process.send !== undefined && !process.connected) end();

@@ -5,13 +5,12 @@ import type { Fetch } from "../base/runtime-types.ts";
 import type { Environment } from "./paths.ts";
 
 /**
- * `fetch` as this machine is set up: through the proxy that `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name, and trusting
- * the authorities that the machine trusts. Without such a variable it is the global `fetch`, and nothing else is loaded. Each
- * request says what sends it (`User-Agent`), unless the caller sets that header.
+ * `fetch` as this machine is set up: through the proxy that the variables name, and trusting the authorities that the machine trusts.
+ * Without such a variable it is the global `fetch`, and nothing else is loaded.
  *
- * The system's certificates are read when a server has shown one that Node's own list does not cover, since reading them
- * takes longer (50 to 300 ms on Linux) than the rest of most commands. The request is then sent once more, whatever it
- * is: the handshake failed, so no byte of it has been read. Its body must therefore not be a stream.
+ * The system's certificates are read when a server has shown one that Node's own list does not cover, since reading them takes longer (50
+ * to 300 ms on Linux) than the rest of most commands. The request is then sent once more, whatever it is: the handshake failed, so no byte
+ * of it has been read. Its body must therefore not be a stream.
  */
 export function systemFetch(env: Environment, { userAgent }: Identity): Fetch {
   const mayUseProxy = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"].some((name) => env[name]);

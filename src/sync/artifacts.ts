@@ -56,8 +56,8 @@ export function artifactItem({ content, ...about }: ArtifactInput, id: string, n
 }
 
 /**
- * Uploads the artifacts of a scope that are due, one at a time; the caller holds its lock. An artifact's position in the queue is the time
- * from which it may be tried, so that an artifact that the service is not ready for does not hold up the others.
+ * One at a time; the caller holds the scope's lock. An artifact's position in the queue is the time from which it may be tried, so that one
+ * that the service is not ready for does not hold up the others.
  *
  * @returns why it ended early
  * @internal

@@ -16,7 +16,10 @@ export interface BackgroundOptions {
 }
 
 export interface Background {
-  /** Drains at once, or once more if a drain is running. After a failure the back-off comes first: a busy program must not hammer a service that asked it to wait. */
+  /**
+   * Drains once more if a drain is running. After a failure the back-off comes first: a busy program must not hammer a service that asked
+   * it to wait.
+   */
   wake(): void;
   /**
    * Begins no other drain, and waits for the running one until `deadline` cuts it short.
@@ -26,11 +29,10 @@ export interface Background {
   stop(deadline: AbortSignal): Promise<boolean>;
 }
 
-/** How long a drain may hold up a process that has nothing else to do, in milliseconds, and how often to look. */
+/** How long a drain may hold up a process that has nothing else to do, and how often to look. */
 const patienceMs = 5000;
 const lookEveryMs = 500;
 
-/** Drains now, then on a timer and when woken, with back-off after failures, until it is stopped. */
 export function startBackground({
   drain,
   clock,
@@ -107,8 +109,8 @@ export function startBackground({
 const ours = ["TCPSocketWrap", "TCPConnectWrap", "PipeWrap", "TTYWrap"];
 
 /**
- * Whether the program is only waiting for one connection, as far as the runtime can tell. It cannot tell which part of the
- * program that connection belongs to, so this may decide how long to wait in the background, and nothing that must be right.
+ * The runtime cannot tell which part of the program that connection belongs to, so this may decide how long to wait in the background, and
+ * nothing that must be right.
  */
 export function onlyOneConnectionLeft(): boolean {
   const active = process.getActiveResourcesInfo();

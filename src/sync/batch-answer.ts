@@ -1,9 +1,9 @@
 import { NotAuthenticatedError, ServiceError, hint, type AuthError } from "../base/errors.ts";
 import { isJsonObject, parseJson, type JsonObject } from "../http/json-members.ts";
-import { inWhile, isTransientStatus } from "../http/retry.ts";
+import { whenToRetry, isTransientStatus } from "../http/retry.ts";
 import { type ServiceAnswer, serviceText } from "./service-request.ts";
 
-/** What an answer means for one event. An event without a verdict stays in the queue unchanged. */
+/** An event without a verdict stays in the queue unchanged. */
 export type EventVerdict =
   | { kind: "delivered" | "duplicate" | "pending" }
   | {
@@ -25,8 +25,8 @@ export interface BatchVerdict {
 const finalCategories = ["schema_mismatch", "project_not_admitted", "project_refused"];
 
 /**
- * Judges the answer to a batch of events. An event is dropped only when the service says that it has the event: an answer that is
- * not JSON, has no `results`, or names events other than those `sent` leaves every event where it is.
+ * An event is dropped only when the service says that it has the event: an answer that is not JSON, has no `results`, or names other events
+ * leaves every event where it is.
  */
 export function judgeBatch({ status, retryAfterMs, body }: ServiceAnswer, sent: readonly string[]): BatchVerdict {
   if (status >= 200 && status < 300)
@@ -59,7 +59,7 @@ function halve(sent: readonly string[], verdict: EventVerdict): BatchVerdict {
   return { events: new Map([[only, verdict]]), next: "continue" };
 }
 
-/** Why an answer to `what` ends a drain: its reason is neither this event nor this artifact. */
+/** Its reason is neither this event nor this artifact. */
 export function drainFailure(status: number, retryAfterMs: number | undefined, what: string): AuthError {
   if (status === 401)
     return new NotAuthenticatedError("the service refused the access token, even after a refresh", {
@@ -83,7 +83,7 @@ export function drainFailure(status: number, retryAfterMs: number | undefined, w
     {
       ...facts,
       hint: isPassing
-        ? hint`Nothing was lost. Try again ${retryAfterMs === undefined ? "later" : inWhile(retryAfterMs)}: ${{ command: "sync now" }}`
+        ? hint`Nothing was lost. Try again ${retryAfterMs === undefined ? "later" : whenToRetry(retryAfterMs)}: ${{ command: "sync now" }}`
         : hint`Check the address of the service: ${{ command: "auth status" }}`,
     },
   );

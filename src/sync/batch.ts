@@ -15,7 +15,7 @@ export interface BatchFile {
 }
 
 export interface Batch {
-  /** The events to send: all of the files, or part of a single file that is larger than a batch may be. */
+  /** All of the files, or part of a single file that is larger than a batch may be. */
   items: readonly QueueItem[];
   files: readonly BatchFile[];
   body: Buffer;
@@ -33,7 +33,7 @@ export interface PackOptions {
 const head = '{"events":[';
 const tail = "]}";
 
-/** Reads the files of these names, in their order, and packs them into one batch a call; undefined at their end. A file may be gone by then. */
+/** One batch a call; undefined at the end. A file may be gone by then. */
 export function batchPacker(
   names: Iterator<string, undefined>,
   { queue, limits, skip, onDamaged }: PackOptions,

@@ -52,7 +52,7 @@ export async function drainAccount(
   return report;
 }
 
-/** Drains one scope under its lock, and adds to the counts of the report. Returns why it ended early. */
+/** Adds to the counts of the report. Returns why it ended early. */
 async function drainScope(
   scope: QueueScope,
   limits: BatchLimits,

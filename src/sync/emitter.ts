@@ -54,12 +54,9 @@ function queueFull(): AuthError {
 export type Emitter = (input: EventInput) => Promise<EmitReport>;
 
 /**
- * Creates an emitter. It validates, queues, and only then sends live where a connection is open, so that nothing depends on the
- * connection. It never throws and never rejects: an event must not break the caller's own work.
- *
- * Events that are emitted while others are being written are written together afterwards: one step of the Lamport clock
- * and one flush of the folder serve them all.
- * @internal
+ * Validates, queues, and only then sends live, so that nothing depends on the connection. Never throws and never rejects: an event must not
+ * break the caller's own work. Events that are emitted while others are being written are written together afterwards: one step of the
+ * Lamport clock and one flush of the folder serve them all. @internal
  */
 export function createEmitter({
   queue,

@@ -47,12 +47,11 @@ export interface DrainOptions extends ServiceAccess {
 }
 
 /**
- * Sends the events that wait in a scope, oldest first, in batches, and removes those that the service has; the caller holds its lock. Events
- * that are added in the meantime are left for the next drain. If the process is killed between the answer and the removal, the event is sent
- * again and the service answers `duplicate`: the `event_id` makes the delivery exactly once.
+ * The caller holds the scope's lock. Events that are added in the meantime are left for the next drain. If the process is killed between
+ * the answer and the removal, the event is sent again and the service answers `duplicate`: the `event_id` makes the delivery exactly once.
  *
- * While one batch is being sent, the next is read and compressed and the events of the previous one are removed: memory
- * holds two batches and some file names, however long the queue is.
+ * While one batch is being sent, the next is read and compressed and the events of the previous one are removed: memory holds two batches
+ * and some file names, however long the queue is.
  *
  * @returns why it ended early: no token, no answer, or an answer that says so
  * @internal

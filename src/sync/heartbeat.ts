@@ -16,10 +16,9 @@ const leastMs = 120_000;
 const longestSleepMs = 3_600_000;
 
 /**
- * Detects a service that has gone without closing the connection: the laptop was moved to another network, or a router dropped the
- * connection. TCP itself would not report that for a quarter of an hour, and the WebSocket API lets no client ping. The interval of
- * the service's own pings is not specified, so the longest pause between two of them so far is used; before the second ping
- * there is none.
+ * A service may be gone without closing the connection: TCP itself would not report that for a quarter of an hour, and the WebSocket API
+ * lets no client ping. The interval of the service's own pings is not specified, so the longest pause between two of them so far is used;
+ * before the second ping there is none.
  */
 export function heartbeat(clock: Clock): Heartbeat {
   const lost = new AbortController();

@@ -19,11 +19,10 @@ export interface LamportClock {
 const highestPlausible = 2 ** 48;
 
 /**
- * The Lamport clock of this machine, stored in the folder of the queue. Reading, adding and writing happen under a lock between
- * processes, and the number is in the file before it is given out: no number is used twice, whichever process is killed, and
- * whenever. That holds after a power cut too, on a file system that keeps the order of renames: the event with the number is
- * flushed after the number was renamed into place. Flushing the number itself would cost each event a quarter of its time, and a
- * file that a power cut leaves empty is handled by {@link parse}.
+ * Stored in the folder of the queue. The number is in the file before it is given out, under a lock between processes: no number is used
+ * twice, whichever process is killed, and whenever. That holds after a power cut too, on a file system that keeps the order of renames: the
+ * event with the number is flushed after the number was renamed into place. Flushing the number itself would cost each event a quarter of
+ * its time, and a file that a power cut leaves empty is handled by {@link parse}.
  */
 export function createLamportClock(folder: string, clock: Clock): LamportClock {
   const path = join(folder, "lamport-clock");
@@ -48,8 +47,8 @@ export function createLamportClock(folder: string, clock: Clock): LamportClock {
 }
 
 /**
- * The number in the file. A file without a number was damaged, and the last number is lost: then the clock continues from the
- * time in milliseconds, which a clock that grew by one per event has not reached.
+ * A file without a number was damaged, and the last number is lost: then the clock continues from the time in milliseconds, which a clock
+ * that grew by one per event has not reached.
  */
 function parse(text: string | undefined, clock: Clock): number {
   if (text === undefined) return 0;

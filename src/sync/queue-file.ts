@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import { closeSync, constants, lstatSync, rmSync, statSync, writeSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { mayFlush, moveFile, patiently, syncFolder, writesThrough } from "../platform/replace-file.ts";
+import { mayFlush, moveFile, retryWhileInUse, syncFolder, writesThrough } from "../platform/replace-file.ts";
 import { firstNames } from "../platform/large-folder.ts";
 import { replacePrivateFile } from "../platform/private-file-changes.ts";
-import { checkPrivateFile, openPrivateFile, readPrivateFile, safely } from "../platform/private-files.ts";
+import { checkPrivateFile, openPrivateFile, readPrivateFile, safeFlags } from "../platform/private-files.ts";
 
 /** What the name of a file in the queue says, so that a queue of 100,000 events is listed and counted without opening one file. */
 export interface QueueEntry {
@@ -94,7 +94,7 @@ export async function appendLine(folder: string, order: number, text: string): P
     if (found !== undefined) checkPrivateFile(path, found);
     const file = await open(
       path,
-      constants.O_APPEND | constants.O_RDWR | constants.O_CREAT | safely | writesThrough,
+      constants.O_APPEND | constants.O_RDWR | constants.O_CREAT | safeFlags | writesThrough,
       0o600,
     );
     try {
@@ -156,5 +156,5 @@ function linesOf(text: string): string[] {
 
 /** Empty when the file is gone. */
 function readText(path: string): string {
-  return patiently(() => readPrivateFile(path))?.toString("utf8") ?? "";
+  return retryWhileInUse(() => readPrivateFile(path))?.toString("utf8") ?? "";
 }

@@ -116,7 +116,7 @@ export class QueueFolder {
     }
   }
 
-  /** Makes what was appended so far visible in {@link QueueFolder.names}. For the one process that drains or moves this queue. */
+  /** For the one process that drains or moves this queue. */
   closeOpenFiles(): void {
     try {
       closeOpenFiles(this.#waiting);
@@ -130,8 +130,8 @@ export class QueueFolder {
   }
 
   /**
-   * The files before a position, in order, without holding all their names; each portion is read when it is needed. Files that are
-   * added in the meantime in front of the current one are not seen.
+   * Without holding all names; each portion is read when it is needed. Files that are added in the meantime in front of the current one are
+   * not seen.
    */
   *namesBefore(position: number): Generator<string, undefined> {
     const end = positionName(position);
@@ -184,8 +184,8 @@ export class QueueFolder {
   }
 
   /**
-   * Gives a file up: moves it to the dead-letter folder, unchanged except for its end mark, and puts the reason next to it. The user
-   * moves it back to have it tried again. The reason is written first: a reason without a file is harmless.
+   * Moves a file to the dead-letter folder, unchanged except for its end mark. The user moves it back to have it tried again. The reason is
+   * written first: a reason without a file is harmless.
    */
   giveUp(entry: QueueEntry, reason: string): void {
     ensurePrivateFolder(this.#dead);
@@ -195,7 +195,7 @@ export class QueueFolder {
     removeEndMark(path);
   }
 
-  /** Moves everything that waits here to `other`, such as from "no account yet" to the account that logged in. */
+  /** Such as from "no account yet" to the account that logged in. */
   moveAllTo(other: QueueFolder): void {
     this.closeOpenFiles();
     const names = this.names();

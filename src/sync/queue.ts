@@ -67,8 +67,8 @@ export class SyncQueue {
   }
 
   /**
-   * Remembers that `account` is the one of `profile`, and assigns to it what was emitted before the profile ever had one. Call
-   * this after a login and before a drain; it does nothing when nothing has changed or there is no queue yet.
+   * Assigns to `account` what was emitted before the profile ever had one. To be called after a login and before a drain; it does nothing
+   * when nothing has changed or there is no queue yet.
    */
   async bind(profile: string, account: Account): Promise<void> {
     if (firstNames(this.#root, 1, () => true).length === 0) return;
@@ -96,7 +96,7 @@ export class SyncQueue {
     }
   }
 
-  /** Every scope in which something waits or was given up, of all accounts. */
+  /** In which something waits or was given up, of all accounts. */
   scopes(): QueueScope[] {
     const scopes: QueueScope[] = [];
     for (const name of namesIn(this.#root)) {

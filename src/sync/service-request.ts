@@ -38,7 +38,7 @@ export async function requestService(
   return { status: response.status, body, retryAfterMs: retryAfter(response, body) };
 }
 
-/** Text from the service, for a message or a file that people read on a terminal: one line, at most 500 characters. */
+/** For a message or a file that people read on a terminal. */
 export function serviceText(value: unknown): string | undefined {
   // A service that quotes the request quotes the token too.
   const line = excerpt(oneLine(textOf(value) ?? ""), 500);
@@ -54,7 +54,7 @@ export interface SyncHealth {
 
 const protocolLimits: BatchLimits = { events: 1000, bytes: 262_144 };
 
-/** Asks `GET /api/v1/sync/health/`, for 5 seconds at most. A service that cannot be reached is a state and not an error. */
+/** A service that cannot be reached is a state and not an error. */
 export async function syncHealth(access: ServiceAccess): Promise<SyncHealth> {
   try {
     const { status, body } = await requestService("/api/v1/sync/health/", { method: "GET" }, access, 5000);

@@ -8,11 +8,9 @@ const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 export const ulidPattern: RegExp = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
 /**
- * A source of ULIDs: 48 bits of time in milliseconds, 80 random bits, 26 characters that sort in the order of creation.
- *
- * Within one source every id is greater than the previous one, also within a millisecond and after the clock was set
- * back: it is then the previous id plus one. When the random part overflows, the carry goes into the time, which keeps the order
- * where the specification demands a failure.
+ * 48 bits of time in milliseconds, 80 random bits. Within one source every id is greater than the previous one, also within a millisecond
+ * and after the clock was set back: it is then the previous id plus one. When the random part overflows, the carry goes into the time,
+ * which keeps the order where the specification demands a failure.
  */
 export function createUlidSource(clock: Clock): () => string {
   let last = -1n;

@@ -103,7 +103,7 @@ const requests: {
   ],
 };
 
-/** The calls of one tracker. Nothing is asked before the first. */
+/** The calls of one tracker. Nothing is asked before the first. @internal */
 export function trackerClient(access: TrackerAccess): TrackerClient {
   const call =
     (request: (call: never) => ReturnType<(typeof requests)["pull"]>) =>

@@ -2,7 +2,7 @@ import { NotAuthenticatedError, ServiceError, hint, type AuthErrorCode, type Hin
 import { excerpt } from "../base/secret.ts";
 import { printable } from "../base/text.ts";
 import { type JsonObject, textOf } from "../http/json-members.ts";
-import { inWhile, isTransientStatus } from "../http/retry.ts";
+import { whenToRetry, isTransientStatus } from "../http/retry.ts";
 
 /** What the service says about a failure of the tracker. What it does not say is undefined, or false. */
 export interface TrackerFacts {
@@ -54,7 +54,7 @@ export function trackerFacts(error: unknown): TrackerFacts | undefined {
   return error instanceof NotAuthenticatedError ? trackerFacts(error.cause) : undefined;
 }
 
-/** The error that an answer or a failed operation describes. A delay in the body takes precedence over the one of `Retry-After`. */
+/** A delay in the body takes precedence over the one of `Retry-After`. */
 export function trackerFailure(
   status: number,
   body: JsonObject | undefined,
@@ -90,7 +90,7 @@ function codeOf({ status, retryable }: TrackerFacts): AuthErrorCode {
 function hintOf(facts: TrackerFacts): Hint {
   if (facts.userActionRequired) return hint`Fix this on the service's website first`;
   if (facts.retryAfterMs !== undefined || codeOf(facts) === "service_unavailable")
-    return hint`Try again ${inWhile(facts.retryAfterMs)}`;
+    return hint`Try again ${whenToRetry(facts.retryAfterMs)}`;
   return hint`See how it is connected: ${trackerStatus}`;
 }
 

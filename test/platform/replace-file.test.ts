@@ -4,7 +4,7 @@ import crypto from "node:crypto";
 import fs, { mkdirSync, readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { leftTemporaries, patiently, replaceFile, reserveFile } from "../../src/platform/replace-file.ts";
+import { leftTemporaries, retryWhileInUse, replaceFile, reserveFile } from "../../src/platform/replace-file.ts";
 import { unreadable } from "../../src/platform/private-files.ts";
 import { scratchFolder } from "../helpers/command.ts";
 import { replaced } from "../helpers/replaced.ts";
@@ -141,14 +141,14 @@ for (const code of ["EPERM", "EACCES", "EBUSY"]) {
     writeFileSync(to, "old");
     writeFileSync(from, "new");
     const { rename, calls } = reluctant(from, to, code, code, code);
-    patiently(rename, "win32");
+    retryWhileInUse(rename, "win32");
     assert.equal(calls(), 4);
     assert.deepEqual(
       readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8")]),
       [["file", "new"]],
     );
     const elsewhere = reluctant(to, from, code);
-    assert.throws(() => patiently(elsewhere.rename, "linux"), { code });
+    assert.throws(() => retryWhileInUse(elsewhere.rename, "linux"), { code });
     assert.equal(elsewhere.calls(), 1);
   });
 }
@@ -165,7 +165,7 @@ test("NFR-014 on Windows a file is read again while the system says that it is i
       throw unreadable(from, cause);
     }
   };
-  patiently(explained, "win32");
+  retryWhileInUse(explained, "win32");
   assert.equal(calls(), 3);
 });
 
@@ -183,7 +183,7 @@ test("NFR-014 on Windows a file that stays open is given up after 2 s, and any o
     ["EPERM", 200],
   ] as const) {
     const { rename, calls } = reluctant(path, `${path}.new`, ...Array.from({ length: 1000 }, () => code));
-    assert.throws(() => patiently(rename, "win32"), { code });
+    assert.throws(() => retryWhileInUse(rename, "win32"), { code });
     assert.equal(calls(), tries);
     assert.equal(waitedMs, (tries - 1) * 10);
   }

@@ -9,7 +9,7 @@ import type { LoginPlan } from "./plan.ts";
 
 type LoginClient = Pick<LoginRequest, "clientId" | "clientSecret"> & Pick<Profile, "registeredUntil">;
 
-/** The client of a login: the one that is known, or one that is registered for it where the server lets anybody do so (RFC 7591). */
+/** The client that is known, or one that is registered for the login (RFC 7591). */
 export async function clientOf(
   planned: LoginPlan,
   identity: Identity,

@@ -32,7 +32,7 @@ export function rebindingRefused(name: string, stored: Profile, to: Destination[
   );
 }
 
-/** Where the key of the session will live, if a keychain answers where one is wanted; undefined where the program keeps the session. */
+/** Undefined where the program keeps the session. A keychain may not answer. */
 export function wantedStorage({ isKept, isLocal, settings, local }: App): StorageKind | undefined {
   if (!isKept) return "memory";
   if (!isLocal) return undefined;
@@ -81,7 +81,7 @@ export async function agreedKey(
   };
 }
 
-/** The request, with the hosts among those that are trusted that the user has agreed to by name, before anything is opened there. */
+/** The request, with the hosts that the user has agreed to by name before anything is opened there. */
 export async function agreedHosts(
   { settings, identity }: App,
   { request, profile, login: flow }: LoginPlan,

@@ -13,7 +13,7 @@ import type { App } from "../app.ts";
 import { defaultClientId } from "../settings.ts";
 import type { LoginCallbacks, LoginOptions } from "./options.ts";
 
-/** What a login is decided from: what is asked for this time, the settings, and where this process runs. `clientSecret`: from a file. */
+/** What a login is decided from. `clientSecret`: from a file that the user named. */
 export interface LoginArguments
   extends Omit<LoginOptions, keyof LoginCallbacks>,
     Pick<App, "identity" | "settings" | "tool">,
@@ -27,12 +27,12 @@ export interface LoginArguments
   readonly now: number;
 }
 
-/** Where a login goes, as it is decided before the issuer is asked anything. `login`, `reason`, `signals`: which one, and why. */
+/** Where a login goes, decided before the issuer is asked anything. `login`, `reason`, `signals`: which one, and why. */
 export interface Destination extends LoginEnvironment, Pick<ProfileInUse, "name" | "source"> {
   readonly known: Profile | undefined;
-  /** The profile, if it is logged in already with all that is asked for, as far as this machine can tell, and `force` is false. */
+  /** The profile, if it has all that is asked for already, as far as this machine can tell. */
   readonly already: Profile | undefined;
-  /** What the profile will remember. `metadata`: of the server, where that is known already. */
+  /** What the profile will remember. */
   readonly profile: Omit<Profile, "session">;
   readonly provider: NamedProvider | undefined;
   /** Whether nobody has named a client, and the issuer was named, so that a client may be registered there. */
@@ -40,7 +40,7 @@ export interface Destination extends LoginEnvironment, Pick<ProfileInUse, "name"
 }
 
 /**
- * Decides where a login goes: what the user typed and the variables say, else what the profile remembers about that service.
+ * What the user typed and the variables say, else what the profile remembers about that service.
  *
  * @param found - what ADDRESS is, where {@link addressToAsk} has returned one
  */
@@ -98,7 +98,6 @@ export function destination(
   return { name, source, ...choice, known, already, profile, provider, wantsRegistration };
 }
 
-/** The login that is asked for, else the one that a provider's client needs, else what can work here. */
 export function chosenLogin(
   { flow, open = true, environment }: Pick<LoginArguments, "flow" | "open" | "environment">,
   needsCode?: string,
@@ -154,8 +153,8 @@ function placeOfSettings({ settings, identity }: LoginArguments, known: Profile 
   const own = issuer === undefined || known?.issuer === issuer ? known?.service : withoutEndSlashes(issuer);
   const service = settings.service?.value ?? own;
   const remembered = known?.service === service ? known : undefined;
-  // Where the service was named by other means as well, that is what it is, with or without metadata. An issuer that the profile knows as
-  // one stays one: its redirect path is its own (S-011), and the only one that it knows.
+  // A service that was named by other means as well is one, with or without metadata. An issuer that the profile knows as one stays one:
+  // its redirect path is its own (S-011), and the only one that it knows.
   const isKnownService = remembered !== undefined && remembered.issuer === undefined;
   const isService = issuer === service && (settings.service !== undefined || isKnownService);
   if (service !== undefined) return { service, issuer: isService ? undefined : (issuer ?? remembered?.issuer) };
@@ -165,7 +164,7 @@ function placeOfSettings({ settings, identity }: LoginArguments, known: Profile 
   });
 }
 
-/** ADDRESS, where it must be found out what it is. What the profile knows is not asked again. */
+/** ADDRESS, where the profile does not know what it is. */
 export function addressToAsk(
   { address, provider, settings }: LoginArguments,
   known: Profile | undefined,
@@ -209,12 +208,12 @@ function placeOfAddress(address: string, { settings }: LoginArguments, found: Na
   );
 }
 
-/** What the profile knows about the server. That a service has no metadata does not count once the user calls it an issuer. */
+/** That a service has no metadata does not count once the user calls it an issuer. */
 function knownServer(profile: Profile | undefined, issuer: string | undefined): Profile["metadata"] {
   return issuer === undefined || profile?.metadata?.isDiscovered ? profile?.metadata : undefined;
 }
 
-/** Scopes of a login that is to grant more than the one before it, and not something else. */
+/** A login that is to grant more than the one before it, and not something else. */
 function union(before: string, asked: string): string {
   return [...new Set([...scopeNames(before), ...scopeNames(asked)])].join(" ");
 }
@@ -234,7 +233,7 @@ export function isSamePlace(
   return shownPlace(one) === shownPlace(other);
 }
 
-/** The service and, where it is another, the issuer, as they are named in a sentence. */
+/** As named in a sentence. */
 export function shownPlace(place: Pick<Profile, "service" | "issuer">): string {
   const issuer = issuerOf(place);
   return withoutEndSlashes(issuer) === place.service ? place.service : `${place.service} (issuer ${issuer})`;

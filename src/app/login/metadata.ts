@@ -27,7 +27,7 @@ export function loginArguments(
   return { ...asked, identity, settings, tool, environment: describeEnvironment(readFacts(env)), now: clock.now() };
 }
 
-/** Reads the profile, and finds out what ADDRESS is, where that is not known yet. */
+/** Reads the profile, and finds out what ADDRESS is. */
 export async function startLogin(app: App, args: LoginArguments, signal?: AbortSignal): Promise<LoginStart> {
   let unopened: AuthError | undefined;
   const inUse = await app.profileInUse({ mayBeNew: true }).catch((error: unknown) => {
@@ -40,7 +40,7 @@ export async function startLogin(app: App, args: LoginArguments, signal?: AbortS
   return { args, inUse, address, to: destination(args, inUse, address), unopened };
 }
 
-/** Finds out what the server of a login is, and plans the login. Throws as `discoverAuthorizationServer` and {@link plan}. */
+/** Finds out what the server of a login is, and plans the login. */
 export async function plannedLogin(
   app: App,
   { args, inUse, address, to }: LoginStart,
@@ -53,13 +53,12 @@ export function exchangeOf({ fetch, clock }: App, signal: AbortSignal | undefine
   return { fetch, clock, signal };
 }
 
-/** How long metadata is used after it was read, in milliseconds: endpoints rarely move, and never from one minute to the next. */
+/** Endpoints rarely move, and never from one minute to the next. */
 const maxAgeMs = 86_400_000;
 
 /**
- * Finds the server of a login by its address. A server that the user has named as the issuer must publish metadata: nothing else
- * says where its endpoints are, and an address that was made up would only be seen to be wrong in the browser. A service without
- * any has the default endpoints, which are on the same host, over the same TLS.
+ * A server that the user calls an issuer must publish metadata: nothing else says where its endpoints are, and an address that was made up
+ * would only be seen to be wrong in the browser. A service without any has the default endpoints, on the same host, over the same TLS.
  */
 async function findServer({ profile, provider }: Destination, exchange: ExchangeOptions): Promise<KnownServer> {
   const { service, issuer, metadata: known } = profile;

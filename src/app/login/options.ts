@@ -19,7 +19,6 @@ export interface LoginAddress {
   readonly timeoutMs: number;
   /** Takes the address of the last page, if that did not load because the browser is on another machine. Throws when it is not that address. */
   readonly accept: (address: string) => void;
-  /** Aborts when the wait ends. */
   readonly signal: runtime.AbortSignal;
 }
 
@@ -29,11 +28,9 @@ export interface LoginCode {
   readonly userCode: string;
   /** The page to enter it on. Where it is not at the issuer, name both hosts. */
   readonly verificationUri: string;
-  /** The issuer of the tokens. */
   readonly issuer: string;
   /** The same page with the code in its address, for a QR code; undefined when the service has none. */
   readonly verificationUriComplete: string | undefined;
-  /** When the code expires: milliseconds since 1970. */
   readonly expiresAt: number;
 }
 

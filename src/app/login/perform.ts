@@ -19,17 +19,14 @@ import type { LoginPlan } from "./plan.ts";
 type LoggedIn = Profile & { readonly session: Session };
 
 export interface LoginUi extends Pick<LoginCallbacks, "onConsent" | "onWarning" | "signal"> {
-  /** Called with the plan, once it is whole: what shows its address or its code. */
+  /** What shows the address or the code of a plan. */
   screen(planned: LoginPlan): ScreenCallbacks | Promise<ScreenCallbacks>;
   stored?(profile: LoggedIn): void;
 }
 
 type ScreenCallbacks = Pick<LoginCallbacks, "onAddress" | "onCode" | "onWaiting">;
 
-/**
- * Logs in: asks for consent before the service is asked anything, lets the user log in, stores the session, and ends the one that it
- * replaces.
- */
+/** Asks for consent before the service is asked anything, lets the user log in, stores the session, and ends the one that it replaces. */
 export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Promise<LoggedIn> {
   const { onConsent, onWarning: warn = () => undefined, signal } = ui;
   await agreeToRebinding(start.to, onConsent);
@@ -53,9 +50,9 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
     const next = { ...kept, session };
     const add = (before: Profile | undefined): Profile => {
       // Another login was faster: the user has agreed to change what the profile was then, not what it is now.
-      const isForeign =
+      const isTakenOver =
         before !== undefined && !isSamePlace(before, kept) && (known === undefined || !isSamePlace(before, known));
-      if (isForeign) throw rebindingRefused(name, before, kept);
+      if (isTakenOver) throw rebindingRefused(name, before, kept);
       replaced = before?.session;
       return next;
     };
@@ -70,7 +67,7 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
       await app.store.choose((choice) => (choice.active === active ? { ...choice, active: name } : choice));
     app.tokens().forget();
     ui.stored?.(next);
-    // Events that were queued before the first login belong to this account from now on, even if another is the first to send.
+    // Queued events belong to this account from now on, even if another is the first to send.
     await (app.isKept ? bindQueue(app, name, next) : undefined)?.catch((error: unknown) => {
       warn(
         `the queue cannot be written, so the events in it are not assigned to this account yet: ${error instanceof Error ? error.message : String(error)}`,
@@ -83,8 +80,8 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
     token === undefined
       ? await flow(app, planned, request, { ...shown, warn, store, signal })
       : await tokenLogin({ ...exchange, token, request, store });
-  // After the new one is stored: if that fails, the old one is all that there is. A server may also answer a second login with the same
-  // session, or end all of the user's at once: ending that one would end this login.
+  // After the new one is stored: if that fails, the old one is all there is. A server may also answer a second login with the same session,
+  // or end all of the user's at once: ending that one would end this login.
   const endsWithIt = (before: Session): boolean =>
     (before.sessionId !== undefined && before.sessionId === session.sessionId) ||
     (before.refreshToken !== undefined && session.refreshToken?.equals(before.refreshToken) === true) ||
@@ -96,7 +93,7 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
   return { ...kept, session };
 }
 
-/** A login whose address or code nobody sees could only time out. A browser that is opened here is seen. */
+/** A login whose address or code nobody sees could only time out. */
 function requireScreen({ login, opens, reason }: LoginPlan, { args }: LoginStart, shown: ScreenCallbacks): void {
   if (login === "device" && shown.onCode === undefined) {
     throw new AuthError(

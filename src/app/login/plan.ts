@@ -12,14 +12,14 @@ export interface LoginMetadata {
   readonly server: KnownServer;
 }
 
-/** A login, decided: all that is left is to ask the user, and to do it. */
+/** A login, decided. */
 export interface LoginPlan extends Destination {
-  /** Whether the browser is opened here. If not, the address is for a browser anywhere, and the address of its last page is pasted. */
+  /** Whether the browser is opened here; else the address of its last page is pasted. */
   readonly opens: boolean;
   readonly port: number | undefined;
   readonly timeoutMs: number | undefined;
   readonly registersAt: string | undefined;
-  /** Whether the tokens are bound to a key, a new one for each login. */
+  /** Whether the tokens are bound to a key. */
   readonly binds: boolean;
   readonly redirectHost: "127.0.0.1" | "localhost";
   readonly request: LoginRequest;
@@ -81,7 +81,7 @@ export function plan(args: LoginArguments, inUse: ProfileInUse, { address, serve
   };
 }
 
-/** Where no browser can be shown and the issuer has no login with a code, what is left is a browser anywhere else. */
+/** Without a browser here and a login with a code there, what is left is a browser anywhere else. */
 function browserOrCode(
   { open = true }: LoginArguments,
   { login, reason, signals }: Destination,
@@ -94,10 +94,10 @@ function browserOrCode(
 }
 
 /**
- * The path that the browser is redirected to. A hostile issuer can send the browser on to another server, where the same user has
- * an account; the code of that login, brought back to this one, would then go to the issuer. So each issuer gets a path of its own
- * (RFC 9700 §4.4.2): the other server does not know it, or its redirect arrives at another one. Where redirects name their issuer
- * (RFC 9207), that does the same, and a redirect that names none is refused. The services of the defaults have one path registered.
+ * A hostile issuer can send the browser on to another server, where the same user has an account; the code of that login, brought back
+ * here, would then go to the issuer. So each issuer gets a path of its own (RFC 9700 §4.4.2): the other server does not know it, or its
+ * redirect arrives at another one. Redirects that name their issuer (RFC 9207) do the same. The services of the defaults have one path
+ * registered.
  */
 function redirectPathOf(
   { issuer, authorization_response_iss_parameter_supported: namesIssuer = false }: AuthorizationServer,

@@ -4,12 +4,11 @@ import type { AuthFlow } from "../sessions/session.ts";
 import type { LoginRequest } from "./login-request.ts";
 
 /**
- * The host where a login would begin although it is not the issuer's, and the user has not agreed to it by name; undefined when
- * there is none.
+ * The host where a login would begin although it is not the issuer's, and the user has not agreed to it by name.
  *
- * An issuer may publish the authorization or device endpoint of another server, and a token endpoint of its own. The user then logs
- * in at the other server, which is genuine, and its code goes to the issuer, with the verifier: all that it takes to redeem it
- * (S-011). A token endpoint elsewhere does no such harm: the code that goes there is the issuer's.
+ * An issuer may publish the authorization or device endpoint of another server, and a token endpoint of its own. The user then logs in at
+ * the other, genuine server, and its code goes to the issuer, with the verifier: all that it takes to redeem it (S-011). A token endpoint
+ * elsewhere does no such harm: the code that goes there is the issuer's.
  */
 export function foreignHost(
   { server, trustedHosts }: Pick<LoginRequest, "server" | "trustedHosts">,

@@ -31,21 +31,20 @@ export interface BrowserLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> 
   redirectHost?: "127.0.0.1" | "localhost" | undefined;
   port?: number | undefined;
   timeoutMs: number;
-  /** Shows the user the address, and where it leads back to, before anything is opened and before the wait begins. */
+  /** Before anything is opened and before the wait begins. */
   announce: (address: string, redirectUri: string) => void;
   /** `mayBeRead`: whether it does no harm that other users read the address in a command line. */
   open?: ((address: string, mayBeRead: boolean) => Promise<BrowserOutcome>) | undefined;
-  /** Called when no browser could be started: a warning, since the address is on the screen. */
+  /** A warning, since the address is on the screen. */
   openFailed: (reason: string) => void;
-  /** Calls `take` with each line that the user pastes; what `take` throws is shown to the user, and the wait goes on. */
+  /** What `take` throws is shown to the user, and the wait goes on. */
   pasted?: ((take: (line: string) => void, signal: AbortSignal) => void) | undefined;
-  /** Stores the session and tells the user; only then does the browser show success. Returns the account's name. */
+  /** Only then does the browser show success. Returns the account's name. */
   store: (session: Session) => Promise<string>;
 }
 
 /**
- * Logs in through the user's browser: authorization code with PKCE over a loopback callback (RFC 8252, RFC 7636), pushed
- * beforehand where the server requires that (RFC 9126).
+ * Authorization code with PKCE over a loopback callback (RFC 8252, RFC 7636), pushed beforehand where the server requires that (RFC 9126).
  */
 export async function browserLogin(options: BrowserLoginOptions): Promise<Session> {
   const { request, fetch, clock, identity, signal, redirectHost, port } = options;

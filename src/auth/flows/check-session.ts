@@ -11,8 +11,7 @@ import type { TokenManager } from "../token-manager/token-manager.ts";
 import type { TokenSource } from "../token-manager/token-source.ts";
 
 /**
- * Asks the service whether a session is still valid, after one refresh if the access token has expired or is refused, and stores
- * the user and teams that the service names now.
+ * Asks the service whether a session is still valid, and stores the user and teams that it names now.
  *
  * @returns whether it was asked: where nothing names the user and nothing can be refreshed, there is nothing to ask
  */

@@ -15,10 +15,8 @@ import { endSession } from "./end-session.ts";
 import type { LoginRequest } from "./login-request.ts";
 
 /**
- * Turns the tokens of a login into a session, by finding out who the user is, and has it stored.
- *
- * @throws {@link AuthError} when no source names the user, when an answer cannot be trusted, or as `store` does. The tokens are
- * revoked then, as far as the server allows: a session that cannot be named or found again must not stay valid
+ * Finds out who the user is, and has the session stored. If that fails, the tokens are revoked as far as the server allows: a session that
+ * cannot be named or found again must not stay valid.
  */
 export async function completeLogin<T>(
   tokens: TokenResponse,
@@ -96,8 +94,8 @@ async function idTokenClaims(
 }
 
 /**
- * Finds out who is logged in: from the service's own endpoint where it has one, with teams; else from the server's UserInfo
- * endpoint, else from the ID token (OpenID Connect Core §5.3, §5.4). A server of OAuth 2.0 alone names nobody.
+ * From the service's own endpoint where it has one, with teams; else from the server's UserInfo endpoint, else from the ID token (OpenID
+ * Connect Core §5.3, §5.4). A server of OAuth 2.0 alone names nobody.
  *
  * @returns the user, and the server with the endpoints that the session will use from now on
  */
@@ -143,7 +141,7 @@ async function userOfService(
   { server, isDiscovered }: LoginRequest,
   claims: IdTokenClaims | undefined,
 ): Promise<UserInfo | undefined> {
-  // A gateway refuses what it does not know as well. One that asks for a token of this kind has the endpoint, and refuses this one.
+  // A gateway refuses what it does not know as well; one that asks for a token of this kind has the endpoint.
   const isElsewhere =
     isDiscovered && isBareRefusal(response) && (server.userinfo_endpoint !== undefined || claims !== undefined);
   if (!isElsewhere)
@@ -152,10 +150,7 @@ async function userOfService(
   return undefined;
 }
 
-/**
- * The user of a server that names nobody. Nobody knows whether the next login there is the same user's, so each counts as a different
- * user: what was begun for one is not continued for another.
- */
+/** Nobody knows whether the next login there is the same user's: what was begun for one is not continued for another. */
 function unnamedUser({ issuer }: AuthorizationServer, scope: string): UserInfo {
   const id = `unnamed:${randomBytes(9).toString("base64url")}`;
   return { id, name: scope ? `${issuer} (${scope})` : issuer, isUnnamed: true, teams: [] };

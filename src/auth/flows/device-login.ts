@@ -21,14 +21,14 @@ import type { LoginRequest } from "./login-request.ts";
 export interface DeviceLoginOptions extends Omit<ExchangeOptions, "timeoutMs"> {
   request: LoginRequest;
   announce: (authorization: Omit<DeviceAuthorization, "device_code">) => void;
-  /** How long to wait for the user, in milliseconds; undefined: as long as the code is valid. */
+  /** Undefined: as long as the code is valid. */
   limitMs?: number | undefined;
   waiting: (leftMs: number) => void;
   store: (session: Session) => Promise<unknown>;
   random?: () => number;
 }
 
-/** Logs in by a code that the user enters in a browser on another device (RFC 8628). Opens nothing and listens on nothing. */
+/** RFC 8628: opens nothing and listens on nothing. */
 export async function deviceLogin(options: DeviceLoginOptions): Promise<Session> {
   const { request, fetch, clock, signal } = options;
   requireAgreedHost(request, "device_code");

@@ -13,10 +13,10 @@ export interface PollWait {
   /** How long to wait, counted from the reading, in milliseconds. */
   readonly ms: number;
   readonly intervalMs: number;
-  /** The server's own interval, in milliseconds: longer than `intervalMs` where this client's cap applies. */
+  /** The server's own: longer than `intervalMs` where this client's cap applies. */
   readonly announcedMs: number;
   readonly failures: number;
-  /** What was left of the code's lifetime at the reading, in milliseconds; {@link timeLeft} gives what is left now. */
+  /** At the reading; {@link timeLeft} gives what is left now. */
   readonly leftMs: number;
   readonly reading: ClockReading;
 }
@@ -38,7 +38,7 @@ const minIntervalMs = 1000;
 const slowDownMs = 5000;
 
 /**
- * The state after the codes have arrived (RFC 8628 §3.5). The first poll waits too: no user approves a code before seeing it.
+ * The first poll waits too (RFC 8628 §3.5): no user approves a code before seeing it.
  *
  * @param authorization - lifetime and interval, in seconds, as the server gave them
  * @param reading - the clocks before the codes were requested, so that the code does not live longer here than at the server
@@ -54,8 +54,6 @@ export function startPolling(
 }
 
 /**
- * The state after one poll.
- *
  * @param reading - the clocks when the answer arrived: the interval starts there, so that the next poll is never too early
  * @param random - from 0 to 1, spreads the retries of clients that lost the same server
  */
@@ -78,8 +76,7 @@ export function nextPoll(
     case "authorization_pending":
       return wait(next, intervalMs, error);
     case "slow_down": {
-      // From the server's own interval, without the cap. A server that also adds 5 seconds each time would stay ahead of a
-      // client that started below it, and call every single poll too early until the code expires.
+      // Without the cap: a server that also adds 5 seconds each time would stay ahead of a client that started below it.
       const slower = Math.max(intervalMs, announcedMs) + slowDownMs;
       return wait({ ...next, intervalMs: slower }, Math.max(slower, toldMs), error);
     }
@@ -102,10 +99,8 @@ export function nextPoll(
 }
 
 /**
- * What is left of the code's lifetime, in milliseconds; 0 when it has expired.
- *
- * Of the two clocks the one that advanced further counts. The monotonic clock may stand still while the machine sleeps, although
- * the code goes on aging at the server; the wall clock may be set back, which does not make the code any younger.
+ * Of the two clocks the one that advanced further counts. The monotonic clock may stand still while the machine sleeps, although the code
+ * goes on aging at the server; the wall clock may be set back, which does not make the code any younger.
  */
 export function timeLeft({ leftMs, reading: then }: PollWait, reading: ClockReading): number {
   const passed = Math.max(reading.monotonic - then.monotonic, reading.wall - then.wall, 0);

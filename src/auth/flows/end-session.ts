@@ -14,8 +14,8 @@ export type EndableSession = Pick<
 >;
 
 /**
- * Ends a session at the server that issued it: at the service's own logout where the service is that server, else by revoking
- * the tokens (RFC 7009). A logout at a service whose tokens another server issues would leave the tokens valid.
+ * At the service's own logout where the service issued the tokens, else by revoking them (RFC 7009): a logout elsewhere would leave them
+ * valid.
  *
  * @returns one result for each token; empty where the server ends the session as a whole
  */
@@ -36,9 +36,8 @@ export async function endSession(session: EndableSession, exchange: ExchangeOpti
 }
 
 /**
- * The service's own `POST /api/v1/logout`. A server that says that the session has ended already has nothing left to end: success
- * too. A bare 401 or 403 says no such thing: it may be about an expired access token, or come from a filter in front of the service
- * (S-015).
+ * A server that says that the session has ended already has nothing left to end: success too. A bare 401 or 403 says no such thing: it may
+ * be about an expired access token, or come from a filter in front of the service (S-015).
  */
 async function logoutRequest(endpoint: string, accessToken: Secret, options: ExchangeOptions): Promise<void> {
   const response = await send(

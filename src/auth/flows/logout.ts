@@ -8,10 +8,7 @@ import type { SessionStore } from "../sessions/store.ts";
 import { TokenManager } from "../token-manager/token-manager.ts";
 import { endSession } from "./end-session.ts";
 
-/**
- * The outcome of a logout. The local session is gone in every case but `not-logged-in`. `hasNewLogin`: while the service was
- * asked, there was a new login, and that session stays.
- */
+/** The local session is gone in every case but `not-logged-in`. `hasNewLogin`: there was a new login meanwhile, and that session stays. */
 export type LogoutOutcome = EndOutcome & { readonly hasNewLogin?: boolean };
 
 type EndOutcome =
@@ -21,7 +18,7 @@ type EndOutcome =
   /** Only the local session was removed: because of `force`, or because of `error`, after which it may live on at the server. */
   | { readonly kind: "local"; readonly error?: AuthError; readonly tokens?: readonly Revocation[] };
 
-/** Logs out of a profile: ends the session at the server, then removes it here, whatever the server answered. */
+/** Ends the session at the server, then removes it here, whatever the server answered. */
 export async function logout(
   profile: string,
   {
@@ -59,8 +56,7 @@ function stillStored(cause: AuthError, profile: string, { kind }: EndOutcome): A
 }
 
 /**
- * Ends a session that a new login has replaced, at the server that issued it. It is no longer stored anywhere, so it gets a store of
- * its own in memory, where it can be refreshed once more if the server wants that.
+ * It is no longer stored anywhere, so it gets a store of its own in memory, where it can be refreshed once more if the server wants that.
  */
 export async function endReplacedSession(replaced: Session, exchange: ExchangeOptions): Promise<EndOutcome> {
   const { clock, fetch } = exchange;
@@ -129,7 +125,7 @@ export function tokenName({ token }: Pick<Revocation, "token">): string {
   return token.replace("_", " ");
 }
 
-/** What to warn about when a session may live on at its service: every token that could not be revoked, or the session as a whole. */
+/** What to warn about when a session may live on at its service. */
 export function unconfirmed(outcome: LogoutOutcome, previous: boolean = false): string[] {
   const of = previous ? " of the previous login" : "";
   if ("tokens" in outcome) {

@@ -11,10 +11,8 @@ export type NamedAddress =
   | { readonly kind: "resource"; readonly resource: ProtectedResource };
 
 /**
- * Finds out what an address is.
- *
- * A trailing `/` belongs to the name of some issuers and is easily left out. Both spellings have the same metadata, and the one that
- * the metadata uses is the issuer from then on: nobody else can publish there.
+ * A trailing `/` belongs to the name of some issuers and is easily left out. Both spellings have the same metadata, and the one that the
+ * metadata uses is the issuer from then on: nobody else can publish there.
  */
 export async function identifyAddress(address: string, exchange: ExchangeOptions): Promise<NamedAddress> {
   // First, since a resource may be its own issuer, or live next to it, and would not get its tokens as one.
@@ -41,7 +39,7 @@ function bare(address: string): string {
   return address.replace(/\/$/, "");
 }
 
-/** Whether an endpoint of the API exists: it refuses a request without a token, in the API's language. */
+/** It refuses a request without a token, in the API's language. */
 async function isProtected(endpoint: string, exchange: ExchangeOptions): Promise<boolean> {
   const response = await send(endpoint, { method: "GET" }, exchange);
   return (await readJsonObject(response)) !== undefined && response.status === 401;

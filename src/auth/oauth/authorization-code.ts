@@ -4,12 +4,12 @@ import type { ExchangeOptions } from "../../http/request.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { tokenGrant, type TokenResponse } from "./token-endpoint.ts";
 
-/** A fresh `state`: 256 random bits as base64url. It binds the response to this one login (RFC 6749 §10.12). */
+/** 256 random bits, which bind the response to this one login (RFC 6749 §10.12). */
 export function createState(): Secret {
   return new Secret(randomBytes(32).toString("base64url"));
 }
 
-/** A fresh `nonce`: 256 random bits. It binds the ID token to this one login (OpenID Connect Core §15.5.2). */
+/** 256 random bits, which bind the ID token to this one login (OpenID Connect Core §15.5.2). */
 export function createNonce(): string {
   return randomBytes(32).toString("base64url");
 }
@@ -23,10 +23,10 @@ interface AuthorizationRequest {
 }
 
 /**
- * The address for the browser. It holds the state, but no secret that would let a reader redeem the code.
+ * It holds the state, but no secret that would let a reader redeem the code.
  *
- * @param endpoint - `authorization_endpoint`; its query, if it has one, is kept (RFC 6749 §3.1)
- * @param extra - further parameters, such as `prompt`; they never override one of the protocol
+ * @param endpoint - its query, if it has one, is kept (RFC 6749 §3.1)
+ * @param extra - never overrides a parameter of the protocol
  */
 export function authorizationRequest(
   endpoint: string,
@@ -55,8 +55,8 @@ export type AuthorizationResponse =
   /** RFC 6749 §4.1.2.1. */
   | { kind: "error"; error: string; description: string | undefined }
   /**
-   * A server other than the one that was asked responded: its code must be sent nowhere (RFC 9207 §2.4). `issuer` is undefined
-   * when the response named none although the server that was asked always does.
+   * Another server responded: its code must be sent nowhere (RFC 9207 §2.4). `issuer` is undefined when the response named none although
+   * this server always does.
    */
   | { kind: "mix-up"; issuer: string | undefined };
 
@@ -102,11 +102,7 @@ export function authorizationResponse(
   return { kind: "unrelated", reason: "neither code nor error" };
 }
 
-/**
- * Exchanges an authorization code for tokens (RFC 6749 §4.1.3, RFC 7636 §4.5).
- *
- * Sent once and never again: a code is good for one use, and a server that sees it twice revokes what it issued (§4.1.2).
- */
+/** RFC 6749 §4.1.3, RFC 7636 §4.5. Sent once and never again: a server that sees a code twice revokes what it issued (§4.1.2). */
 export function authorizationCodeGrant(
   server: AuthorizationServer,
   grant: {

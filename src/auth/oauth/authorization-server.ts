@@ -30,13 +30,13 @@ export interface AuthorizationServer {
 
 export interface KnownServer {
   readonly server: AuthorizationServer;
-  /** Whether the server publishes metadata. If not, the default endpoints are used and nothing else is tried. */
+  /** If not, the default endpoints are used and nothing else is tried. */
   readonly isDiscovered: boolean;
-  /** When the server was asked, milliseconds since 1970; undefined when the answer did not settle that, and must not be remembered. */
+  /** Undefined when the answer did not settle what the server is, and must not be remembered. */
   readonly askedAt: number | undefined;
 }
 
-/** The authorization server that a service without metadata is itself. `issuer`: without a trailing `/`. */
+/** The one that a service without metadata is itself. `issuer`: without a trailing `/`. */
 export function defaultAuthorizationServer(
   issuer: string,
 ): AuthorizationServer & Required<Pick<AuthorizationServer, "userinfo_endpoint" | "logout_endpoint">> {

@@ -5,23 +5,23 @@ import type { AuthorizationServer } from "./authorization-server.ts";
 export interface Client {
   readonly clientId: string;
   /**
-   * Some servers give a secret even to native clients, and then require it. It is in every copy of the program, so it proves nothing
-   * (RFC 8252 §8.5), and replaces nothing: PKCE is used all the same.
+   * Some servers require one even of native clients. It is in every copy of the program, so it proves nothing (RFC 8252 §8.5), and replaces
+   * nothing: PKCE is used all the same.
    */
   readonly clientSecret?: Secret | undefined;
   readonly server: Pick<AuthorizationServer, "token_endpoint_auth_methods_supported">;
 }
 
 /**
- * The `fetch` for requests of the protocol that name the client: with its secret, if it has one, in the way that the server's metadata
- * lists (RFC 8414 §2), else as every server must accept it (RFC 6749 §2.3.1). The requests are written as if there were none.
+ * The `fetch` for requests that name the client: with its secret, if it has one, in the way that the server's metadata lists (RFC 8414 §2),
+ * else as every server must accept it (RFC 6749 §2.3.1).
  */
 export function clientFetch({ clientId, clientSecret, server }: Client, fetch: Fetch): Fetch {
   if (clientSecret === undefined) return fetch;
   const { token_endpoint_auth_methods_supported: methods = ["client_secret_basic"] } = server;
   const secret = clientSecret.reveal();
   if (methods.includes("client_secret_basic")) {
-    // A secret of its own: a service may quote it as it was sent, and there the client's is not to be recognized.
+    // A secret too: a service may quote it as it was sent.
     const credentials = new Secret(Buffer.from(`${formEncoded(clientId)}:${formEncoded(secret)}`).toString("base64"));
     return (input, init = {}) =>
       fetch(input, {

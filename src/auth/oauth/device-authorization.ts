@@ -1,13 +1,13 @@
-import { isConfidential, leadsHome } from "../../base/address.ts";
+import { isConfidential, leadsToThisMachine } from "../../base/address.ts";
 import { AuthError, hint, login } from "../../base/errors.ts";
 import { Secret } from "../../base/secret.ts";
-import { leaving } from "../../http/effects.ts";
+import { withEffect } from "../../http/effects.ts";
 import { memberReader, seconds, text, type Kind } from "../../http/json-members.ts";
 import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { tokenGrant, type TokenResponse } from "./token-endpoint.ts";
 
-/** A successful answer of the device authorization endpoint (RFC 8628 §3.2). All text in it comes from the server, unescaped. */
+/** RFC 8628 §3.2. All text in it comes from the server, unescaped. */
 export interface DeviceAuthorization {
   /** It collects the tokens that the user approves, so it is as secret as they are. */
   readonly device_code: Secret;
@@ -20,7 +20,7 @@ export interface DeviceAuthorization {
   readonly interval: number;
 }
 
-/** Requests a pair of codes (RFC 8628 §3.1), as a public client. */
+/** RFC 8628 §3.1. */
 export async function deviceAuthorizationRequest(
   server: AuthorizationServer,
   request: { client_id: string; scope?: string } & Readonly<Record<string, string>>,
@@ -32,10 +32,9 @@ export async function deviceAuthorizationRequest(
       hint: hint`It has one through the browser. Run: ${login(undefined, "--no-browser")}`,
     });
   }
-  return send(endpoint, leaving("nothing", form(request)), options);
+  return send(endpoint, withEffect("nothing", form(request)), options);
 }
 
-/** Judges the answer to {@link deviceAuthorizationRequest}. */
 export async function deviceAuthorizationResponse(
   response: Response,
   { issuer }: Pick<AuthorizationServer, "issuer">,
@@ -68,14 +67,14 @@ const shownText: Kind<string> = {
 };
 
 /**
- * It is shown, and drawn as a QR code for another device to open: it may be nothing but the address of a page (S-007). In front of
- * an `@`, a name would be read as the host; a server elsewhere must not send the user to what runs on this machine; and a page that
- * anyone on the way can replace is no place to log in. It is shown as a browser reads it: blanks could make two addresses of one, a
- * `\` or a letter of another alphabet another host.
+ * It is shown, and drawn as a QR code for another device: it may be nothing but the address of a page (S-007). In front of an `@`, a name
+ * would be read as the host; a server elsewhere must not send the user to what runs on this machine; and a page that anyone on the way can
+ * replace is no place to log in. It is shown as a browser reads it: blanks could make two addresses of one, a `\` or a letter of another
+ * alphabet another host.
  */
 function pageOf(server: URL): Kind<string> {
   const isPage = (url: URL): boolean =>
-    isConfidential(url) && !url.username && !url.password && !leadsHome(url, server);
+    isConfidential(url) && !url.username && !url.password && !leadsToThisMachine(url, server);
   return {
     expected: "the https: address of a page",
     read(value) {
@@ -88,7 +87,7 @@ function pageOf(server: URL): Kind<string> {
   };
 }
 
-/** Polls once whether the user has decided (RFC 8628 §3.4). The caller decides when to poll again. */
+/** Polls once (RFC 8628 §3.4): the caller decides when to poll again. */
 export function deviceCodeGrant(
   server: AuthorizationServer,
   grant: { client_id: string; device_code: Secret; resource?: string | undefined },

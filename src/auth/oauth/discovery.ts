@@ -1,5 +1,5 @@
 import { AuthError, ServiceError, hint, login } from "../../base/errors.ts";
-import { isConfidential, leadsHome } from "../../base/address.ts";
+import { isConfidential, leadsToThisMachine } from "../../base/address.ts";
 import { excerpt } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { flag, memberReader, texts, type JsonObject, type Kind } from "../../http/json-members.ts";
@@ -12,11 +12,9 @@ export type Discovery =
   | { readonly server?: undefined; readonly reason: ServiceError };
 
 /**
- * Discovers the endpoints of an authorization server: by RFC 8414, else by OpenID Connect Discovery.
- *
- * The addresses are independent of each other: a refusal, a redirect, a page, an error of the server or the metadata of another
- * issuer at one of them says nothing about the next. An attacker who can cause such an answer gains nothing by that, since the
- * metadata that is used is this issuer's in any case.
+ * By RFC 8414, else by OpenID Connect Discovery. The addresses are independent of each other: a refusal, a page or the metadata of another
+ * issuer at one of them says nothing about the next. An attacker who can cause such an answer gains nothing, since the metadata that is
+ * used is this issuer's in any case.
  *
  * @param issuer - exactly as the server names itself, with a trailing `/` if it has one
  * @param accepts - whether the server may name itself so; by default the issuer is compared character by character
@@ -45,7 +43,7 @@ export async function discoverAuthorizationServer(
   }
   if (invalid !== undefined) throw invalid;
   const said = found.map(({ address, response }) => `"${address}" answered ${response.status}`).join(", ");
-  // What may be different at the next try counts: the issuer is in trouble, and not necessarily the wrong one.
+  // What may be different at the next try counts: the issuer is not necessarily the wrong one.
   const trouble = found.find(({ response }) => isTransientStatus(response.status));
   const reason = trouble
     ? serviceFailure(trouble.response, trouble.body)
@@ -58,9 +56,8 @@ export async function discoverAuthorizationServer(
 }
 
 /**
- * The addresses of an issuer's metadata: RFC 8414 puts the well-known part before the issuer's path (§3.1), OpenID Connect
- * Discovery after it (§4.1), and some servers have the latter's document where the former's rule puts it. All drop a trailing `/`
- * first.
+ * RFC 8414 puts the well-known part before the issuer's path (§3.1), OpenID Connect Discovery after it (§4.1), and some servers have the
+ * latter's document where the former's rule puts it. All drop a trailing `/` first.
  */
 function metadataAddresses(issuer: string): readonly string[] {
   const { origin, pathname } = new URL(issuer);
@@ -75,7 +72,7 @@ function metadataAddresses(issuer: string): readonly string[] {
   ];
 }
 
-/** Judges metadata (RFC 8414 §3.2, §3.3). Only the members that this program uses are returned. */
+/** RFC 8414 §3.2, §3.3. */
 function metadata(
   body: JsonObject,
   response: Response,
@@ -100,7 +97,7 @@ function metadata(
       const url = new URL(value);
       // A server on another machine has no endpoints on this one.
       const isAllowed =
-        isConfidential(url) && !leadsHome(url, new URL(asked)) && !url.hash && !url.username && !url.password;
+        isConfidential(url) && !leadsToThisMachine(url, new URL(asked)) && !url.hash && !url.username && !url.password;
       return isAllowed ? value : undefined;
     },
   };

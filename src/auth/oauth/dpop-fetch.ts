@@ -9,7 +9,7 @@ import { dpopProof, type DpopProofClaims, type Prover } from "./dpop-proof.ts";
 import type { TokenResponse } from "./token-endpoint.ts";
 import { challengesOf } from "./www-authenticate.ts";
 
-/** How a token is presented: alone, or with a proof of the key that it is bound to (RFC 9449). */
+/** RFC 9449. */
 export interface TokenBinding {
   readonly tokenType: TokenResponse["token_type"];
   readonly dpopKey?: Secret | undefined;
@@ -26,10 +26,7 @@ interface Sender {
   nonces?: Map<string, string>;
 }
 
-/**
- * The `fetch` for requests to the token endpoint: with the secret of a client that has one, and with a key, to which the new tokens
- * are then bound; tokens that are bound already need its proof (RFC 9449 §5).
- */
+/** With the client's secret, and with the key to which the new tokens are then bound (RFC 9449 §5). */
 export function tokenEndpointFetch(session: Client & Partial<TokenBinding>, sender: Sender): Fetch {
   return boundFetch(session, { ...sender, fetch: clientFetch(session, sender.fetch) });
 }
@@ -39,10 +36,7 @@ function boundFetch({ dpopKey, prove, clockOffsetMs = 0 }: Partial<TokenBinding>
   return prover === undefined ? sender.fetch : dpopFetch(prover, clockOffsetMs, sender);
 }
 
-/**
- * The `fetch` for requests with an access token: with a proof where the token is bound to a key (RFC 9449 §7.1), so that the
- * requests themselves are written as if it were not. A server may bind the refresh token and not this one.
- */
+/** With a proof where the token is bound to a key (RFC 9449 §7.1). A server may bind the refresh token and not this one. */
 export function resourceFetch(binding: TokenBinding, sender: Sender): Fetch {
   return binding.tokenType === "DPoP" ? boundFetch(binding, sender) : sender.fetch;
 }
@@ -62,19 +56,18 @@ const nonceOf = new Map<string, string>();
 const toleranceMs = 60_000;
 
 /**
- * A `fetch` that proves possession of the key with every request. So every exchange of the protocol can be bound to a key
- * without knowing about it, and an access token that is sent as `Bearer` goes out as `DPoP`, with its hash in the proof (§7.1).
+ * Proves possession of the key with every request; an access token that is sent as `Bearer` goes out as `DPoP`, with its hash in the proof
+ * (§7.1).
  *
- * A server that requires a nonce in the proof says so and has done nothing yet (§8, §9); nor has one that refuses a proof
- * because its time is wrong (§4.3). The server's `Date` corrects the time: at login it is not known yet how wrong this machine's
- * clock is, and it may have been set since. In both cases the request is sent once more, even one with a code or a
- * refresh token, unless its body was a stream, which can be sent only once.
+ * A server that requires a nonce in the proof says so and has done nothing yet (§8, §9); nor has one that refuses a proof because its time
+ * is wrong (§4.3). Its `Date` corrects the time: at login it is not known yet how wrong this machine's clock is, and it may have been set
+ * since. In both cases the request is sent once more, even one with a code or a refresh token, unless its body was a stream.
  */
 function dpopFetch(prove: Prover, clockOffsetMs: number, { fetch, clock, nonces = nonceOf }: Sender): Fetch {
   let offsetMs = clockOffsetMs;
   return async (input, init = {}) => {
     const url = new URL(input);
-    // In capitals on the wire as well: `fetch` leaves the case of some methods alone, and the proof must name what was sent.
+    // `fetch` leaves the case of some methods alone, and the proof must name what was sent.
     const method = init.method?.toUpperCase() ?? "GET";
     const headers = new Headers(init.headers);
     const access_token = /^(?:Bearer|DPoP) +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
@@ -98,8 +91,8 @@ function dpopFetch(prove: Prover, clockOffsetMs: number, { fetch, clock, nonces 
 }
 
 /**
- * The error of a response that may be about the proof: an authorization server puts it in its JSON (RFC 9449 §5, §8), a resource
- * server in its challenge (§7.1, §9). The body of the response that is returned has not been read.
+ * An authorization server puts it in its JSON (RFC 9449 §5, §8), a resource server in its challenge (§7.1, §9). The body of the response
+ * that is returned has not been read.
  */
 async function proofError(response: Response, clock: Clock): Promise<{ error?: unknown; response: Response }> {
   if (response.status !== 400 && response.status !== 401) return { response };

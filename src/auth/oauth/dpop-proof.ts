@@ -1,15 +1,15 @@
 import { createHash, generateKeyPairSync, randomBytes, sign, type JsonWebKey } from "node:crypto";
 import { Secret } from "../../base/secret.ts";
 
-/** A fresh ES256 key pair, as the text of a JWK. It is as secret as the tokens that are bound to it, and sealed with them. */
+/** A fresh ES256 key pair, as a JWK: as secret as the tokens that are bound to it. */
 export function createDpopKey(): Secret {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   return new Secret(JSON.stringify(privateKey.export({ format: "jwk" })));
 }
 
 /**
- * The SHA-256 thumbprint of a key (RFC 7638 §3), in base64url: the same for both halves of a pair. As `dpop_jkt` of an
- * authorization request it binds the code to the key before the code is even issued (RFC 9449 §10).
+ * RFC 7638 §3, the same for both halves of a pair. As `dpop_jkt` of an authorization request it binds the code to the key before the code
+ * is even issued (RFC 9449 §10).
  */
 export function dpopThumbprint(key: Secret): string {
   return createHash("sha256")
@@ -35,7 +35,7 @@ export interface DpopProofClaims {
 /** Makes proofs with a key that may be elsewhere; whoever has the key also has the right time. */
 export type Prover = (claims: DpopProofClaims) => string | Promise<string>;
 
-/** A proof that the sender of a request has the key (RFC 9449 §4.2). Good for one request, to one address, for a moment. */
+/** RFC 9449 §4.2. Good for one request, to one address, for a moment. */
 export function dpopProof(key: Secret, { htm, htu, now, access_token, nonce }: DpopProofClaims): string {
   const jwk = parse(key);
   const { origin, pathname } = new URL(htu);

@@ -24,7 +24,7 @@ interface ExpectedIdToken {
   access_token: Secret;
   /** The server's clock, in milliseconds since 1970: `issuedAt` of the session's tokens. */
   now: number;
-  /** From the authorization request; undefined where none was sent, as in a device login. */
+  /** Undefined where none was sent, as in a device login. */
   nonce?: string | undefined;
 }
 
@@ -34,7 +34,7 @@ export function idTokenExpiry(idToken: Secret): number {
   return typeof exp === "number" ? exp * 1000 : 0;
 }
 
-/** How far apart the two clocks may be, in seconds. The server's `Date` is already taken into account. */
+/** The server's `Date` is already taken into account. */
 const toleranceSeconds = 60;
 
 /**

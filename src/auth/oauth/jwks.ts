@@ -8,8 +8,8 @@ import { isSignedBy, signatureAlgorithms, type Jws } from "./jws.ts";
 type Jwk = Readonly<Record<string, unknown>>;
 
 /**
- * Verifies a signature with the server's published keys. If the token names a key that is not among them they are fetched once
- * more, since the server may just have rotated its keys (OpenID Connect Core §10.1.1).
+ * A token may name a key that is not among those that were fetched: the server may just have rotated its keys, so they are fetched once
+ * more (OpenID Connect Core §10.1.1).
  */
 export async function verifySignature(
   jws: Jws,
@@ -28,7 +28,7 @@ export async function verifySignature(
   if (fault !== undefined) throw new AuthError("service_answer_invalid", `the ID token of "${issuer}" ${fault}`);
 }
 
-/** Judges the answer of `jwks_uri` (RFC 7517 §5). Members that are not keys are left out: a set may hold keys for others too. */
+/** RFC 7517 §5. Members that are not keys are left out: a set may hold keys for others too. */
 async function jwkSetResponse(response: Response): Promise<readonly Jwk[]> {
   const body = await readJsonObject(response);
   if (response.status !== 200) throw serviceFailure(response, body);
@@ -59,8 +59,8 @@ function matches(key: Jwk, { alg, kid }: Jws): boolean {
 }
 
 /**
- * The key itself; empty when it is damaged, or an RSA key that protects nothing: with less than 2048 bits it can be broken (RFC 7518 §3.3),
- * and with an exponent of 1 every text is its own signature (RFC 8017 §3.1 has 3 as the least).
+ * Empty when it is damaged, or an RSA key that protects nothing: with less than 2048 bits it can be broken (RFC 7518 §3.3), and with an
+ * exponent of 1 every text is its own signature (RFC 8017 §3.1 has 3 as the least).
  */
 function importKey({ kty, n, e, crv, x, y }: Jwk): KeyObject[] {
   try {

@@ -46,7 +46,6 @@ export const signatureAlgorithms: ReadonlyMap<string, SignatureAlgorithm> = new 
   ["Ed25519", eddsa],
 ]);
 
-/** Parses a signed token. Throws `service_answer_invalid` when it is not one, or its algorithm is not accepted. */
 export function parseJws(token: Secret): Jws {
   const refuse = (why: string): AuthError => new AuthError("service_answer_invalid", `the ID token ${why}`);
   const parts = token.reveal().split(".");

@@ -1,12 +1,11 @@
 import type { AuthorizationServer } from "./authorization-server.ts";
 
-/** A provider that does not work by its address alone, and what it documents about itself. */
+/** One that does not work by its address alone, and what it documents about itself. */
 export interface NamedProvider {
   readonly name: ProviderName;
   readonly documentation: string;
-  /** What it lacks or requires, as a sentence for the help. */
-  readonly manner: string;
-  /** The issuer of the tokens, as it is called here and, where it publishes metadata, there. */
+  /** For the help. */
+  readonly limitations: string;
   readonly issuer: string;
   /** All there is to know, for a provider without metadata. */
   readonly server?: AuthorizationServer;
@@ -31,7 +30,7 @@ const githubIssuer = "https://github.com/login/oauth";
 const providers: Readonly<Record<ProviderName, Omit<NamedProvider, "name">>> = {
   github: {
     documentation: "https://docs.github.com/apps/building-oauth-apps/authorizing-oauth-apps",
-    manner:
+    limitations:
       "no metadata, no refresh token, no expiry; without a client secret only the login with a code; a logout is local only",
     issuer: githubIssuer,
     server: {
@@ -50,7 +49,7 @@ const providers: Readonly<Record<ProviderName, Omit<NamedProvider, "name">>> = {
   },
   google: {
     documentation: "https://developers.google.com/identity/protocols/oauth2/native-app",
-    manner: "gives its clients a secret and requires it; a logout ends every login of the user with this client",
+    limitations: "gives its clients a secret and requires it; a logout ends every login of the user with this client",
     issuer: "https://accounts.google.com",
     service: "https://www.googleapis.com",
     scope: "openid email profile",
@@ -62,7 +61,7 @@ const providers: Readonly<Record<ProviderName, Omit<NamedProvider, "name">>> = {
   },
   microsoft: {
     documentation: "https://learn.microsoft.com/en-us/entra/identity-platform/v2-protocols-oidc",
-    manner:
+    limitations:
       "one issuer for each tenant (--tenant, common by default); scopes of one resource at a time; a logout is local only",
     issuer: "https://login.microsoftonline.com/TENANT/v2.0",
     issuerTemplate: "https://login.microsoftonline.com/TENANT/v2.0",
@@ -96,8 +95,8 @@ const guid = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 export const tenantPlaceholder = "{tenantid}";
 
 /**
- * Whether metadata may name this issuer. A tenant that was named by its id is that issuer, exactly; one that was named by its domain
- * has an id of its own, which only the provider knows; and for several tenants the provider writes a placeholder.
+ * A tenant that was named by its id is that issuer, exactly; one that was named by its domain has an id of its own, which only the provider
+ * knows; and for several tenants the provider writes a placeholder.
  */
 export function isIssuerOf({ issuer, issuerTemplate }: NamedProvider, found: string): boolean {
   if (issuerTemplate === undefined || found === issuer) return found === issuer;

@@ -2,16 +2,16 @@ import { createHash, randomBytes } from "node:crypto";
 import { Secret } from "../../base/secret.ts";
 
 /**
- * A fresh code verifier: 256 random bits as 43 characters of base64url, the shortest that RFC 7636 §4.1 allows and the size that
- * §7.1 recommends. One for each login; it leaves the process only in the token request.
+ * 256 random bits as 43 characters of base64url, the shortest that RFC 7636 §4.1 allows and the size that §7.1 recommends. It leaves the
+ * process only in the token request.
  */
 export function createCodeVerifier(): Secret {
   return new Secret(randomBytes(32).toString("base64url"));
 }
 
 /**
- * The S256 challenge of a verifier (RFC 7636 §4.2). There is no `plain`: it would put the verifier into the address that the
- * browser opens, where anyone who can see the code can see it too (§7.2).
+ * RFC 7636 §4.2. There is no `plain`: it would put the verifier into the address that the browser opens, where anyone who can see the code
+ * can see it too (§7.2).
  */
 export function codeChallenge(verifier: Secret): string {
   return createHash("sha256").update(verifier.reveal(), "ascii").digest("base64url");

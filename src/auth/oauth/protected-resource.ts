@@ -1,4 +1,4 @@
-import { isConfidential, leadsHome, withoutEndSlashes } from "../../base/address.ts";
+import { isConfidential, leadsToThisMachine, withoutEndSlashes } from "../../base/address.ts";
 import { excerpt } from "../../base/secret.ts";
 import { discardBody } from "../../http/peek.ts";
 import { invalidAnswer, readJsonObject, send, type ExchangeOptions } from "../../http/request.ts";
@@ -14,7 +14,7 @@ export interface ProtectedResource {
   readonly scope: string | undefined;
 }
 
-/** Asks an address without a token whether it is a protected resource, by the challenge of its refusal (RFC 9728 §5.1). */
+/** By the challenge of its refusal of a request without a token (RFC 9728 §5.1). */
 export async function challengedResource(
   address: string,
   options: ExchangeOptions,
@@ -30,14 +30,14 @@ export async function challengedResource(
   const metadata = challenge?.parameters.get("resource_metadata");
   if (metadata === undefined || !URL.canParse(metadata)) return undefined;
   const url = new URL(metadata);
-  if (!isConfidential(url) || leadsHome(url, new URL(address)))
+  if (!isConfidential(url) || leadsToThisMachine(url, new URL(address)))
     throw invalidAnswer(response, "names metadata at an address that is not confidential");
   const found = await resourceMetadata(url.href, address, options);
   // What this very request would have needed takes precedence over all that there is (RFC 6750 §3).
   return found && { ...found, scope: challenge?.parameters.get("scope") || found.scope };
 }
 
-/** Looks for the metadata of a protected resource at its well-known addresses (RFC 9728 §3.1): some refuse without a challenge that names them. */
+/** RFC 9728 §3.1: some refuse without a challenge that names their metadata. */
 export async function wellKnownResource(
   address: string,
   options: ExchangeOptions,
@@ -52,8 +52,8 @@ export async function wellKnownResource(
 }
 
 /**
- * Judges metadata. They are those of the address only if its tokens are for that address, or for all that lies above it on the same
- * host (RFC 9728 §3.3): otherwise another resource's tokens would be sent here, which it could use there.
+ * They are those of the address only if its tokens are for that address, or for all that lies above it on the same host (RFC 9728 §3.3):
+ * otherwise another resource's tokens would be sent here, which it could use there.
  */
 async function resourceMetadata(
   url: string,
@@ -72,7 +72,7 @@ async function resourceMetadata(
   }
   const issuer: unknown = Array.isArray(servers) ? servers[0] : undefined;
   const isServer =
-    isAddress(issuer) && isConfidential(new URL(issuer)) && !leadsHome(new URL(issuer), new URL(address));
+    isAddress(issuer) && isConfidential(new URL(issuer)) && !leadsToThisMachine(new URL(issuer), new URL(address));
   if (!isServer) throw invalidAnswer(response, "names no authorization server with a confidential address");
   const scopes: unknown = body["scopes_supported"];
   const scope = Array.isArray(scopes) ? scopes.filter((name) => typeof name === "string").join(" ") : "";

@@ -1,12 +1,9 @@
 import { AuthError } from "../../base/errors.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
-import { leaving } from "../../http/effects.ts";
+import { withEffect } from "../../http/effects.ts";
 import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
-/**
- * Sends an authorization request to the server before the browser sees it (RFC 9126 §2.1), so that nothing in between can read
- * or change it.
- */
+/** RFC 9126 §2.1: nothing between the browser and the server can read or change it. */
 export function pushedAuthorizationRequest(
   server: AuthorizationServer,
   address: string,
@@ -18,14 +15,10 @@ export function pushedAuthorizationRequest(
       "service_answer_invalid",
       `"${server.issuer}" accepts only pushed requests, and does not say where`,
     );
-  return send(endpoint, leaving("nothing", form(Object.fromEntries(new URL(address).searchParams))), options);
+  return send(endpoint, withEffect("nothing", form(Object.fromEntries(new URL(address).searchParams))), options);
 }
 
-/**
- * Judges the answer to {@link pushedAuthorizationRequest}.
- *
- * @returns the address to open in the browser instead: nothing but the client and the reference (RFC 9126 §4)
- */
+/** @returns the address to open in the browser instead: nothing but the client and the reference (RFC 9126 §4) */
 export async function pushedAuthorizationResponse(
   response: Response,
   server: AuthorizationServer,

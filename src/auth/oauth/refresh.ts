@@ -5,8 +5,8 @@ import type { ExchangeOptions } from "../../http/request.ts";
 import { tokenGrant, type TokenResponse } from "./token-endpoint.ts";
 
 /**
- * Spends a refresh token (RFC 6749 §6). Only the token manager calls this, under its lock: the server rotates refresh tokens, and
- * a token presented twice ends the session (RFC 9700 §4.14.2).
+ * RFC 6749 §6. Only the token manager calls this, under its lock: the server rotates refresh tokens, and a token presented twice ends the
+ * session (RFC 9700 §4.14.2).
  *
  * @param server - the server that issued the token, from the session itself (S-001)
  */

@@ -10,10 +10,8 @@ export interface Revocation {
 }
 
 /**
- * Revokes the tokens of a session (RFC 7009 §2.1). The refresh token comes first: it is the long-lived one, and a server revokes
- * the rest of the grant with it where it can. If one fails, the other is revoked all the same.
- *
- * @returns one result for each token, in the order of the requests
+ * RFC 7009 §2.1. The refresh token comes first: a server revokes the rest of the grant with it where it can. If one fails, the other is
+ * revoked all the same.
  */
 export async function revokeTokens(
   endpoint: string,
@@ -40,8 +38,8 @@ export async function revokeTokens(
 }
 
 /**
- * Whether a refusal says that the token is not valid. RFC 7009 §2.2 wants a 200 for that, and some servers have an error of their own. Nothing
- * but the token was different in the request before, so it is what makes this one invalid.
+ * RFC 7009 §2.2 wants a 200 for that, and some servers have an error of their own. Nothing but the token was different in the request
+ * before, so it is what makes this one invalid.
  */
 function saysUnknown(error: AuthError): boolean {
   if (!(error instanceof ServiceError) || error.code !== "service_rejected") return false;
@@ -55,10 +53,7 @@ function saysUnknown(error: AuthError): boolean {
   ].includes(error.error ?? "");
 }
 
-/**
- * Judges the answer of the revocation endpoint. A token that it does not know is a success: there is nothing left to revoke
- * (RFC 7009 §2.2).
- */
+/** A token that the server does not know is a success: there is nothing left to revoke (RFC 7009 §2.2). */
 async function revocationResponse(response: Response): Promise<void> {
   if (response.status !== 200) throw serviceFailure(response, await readJsonObject(response));
   await discardBody(response);

@@ -12,10 +12,10 @@ export function scopeNames(scope: string): string[] {
 }
 
 /**
- * The scopes to request: those that the user named, else those of the defaults that the server knows.
+ * Those that the user named, else those of the defaults that the server knows.
  *
- * @param server - its metadata; undefined for the service of the default endpoints, which knows `offline_access`
- * @returns separated by single spaces; empty when nothing is known to ask for, which leaves the choice to the server
+ * @param server - undefined for the service of the default endpoints, which knows `offline_access`
+ * @returns empty when nothing is known to ask for, which leaves the choice to the server
  */
 export function requestedScope(asked: string | undefined, server: AuthorizationServer | undefined): string {
   const listed = server?.scopes_supported;
@@ -31,10 +31,8 @@ export function requestedScope(asked: string | undefined, server: AuthorizationS
 }
 
 /**
- * What was requested and not granted, separated by spaces; undefined when nothing is missing.
- *
- * Servers leave out what is granted in another form: the refresh token and the ID token are themselves the grant of `offline_access`
- * and of `openid`. Some write a scope with the address of its resource before it, or leave it out.
+ * What was requested and not granted. Servers leave out what is granted in another form: the refresh token and the ID token are themselves
+ * the grant of `offline_access` and of `openid`. Some write a scope with the address of its resource before it, or leave it out.
  */
 export function missingScope(
   requested: string,
@@ -63,7 +61,7 @@ export function missingScope(
   );
 }
 
-/** An `invalid_scope` that says what was sent and what the server knows; every other error unchanged. */
+/** An `invalid_scope` says what was sent and what the server knows; every other error is unchanged. */
 export function withScopes(error: unknown, { server, scope }: { server: AuthorizationServer; scope: string }): unknown {
   if (!(error instanceof ServiceError) || error.error !== "invalid_scope") return error;
   const { scopes_supported: listed } = server;

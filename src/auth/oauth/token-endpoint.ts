@@ -1,10 +1,10 @@
 import { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
-import { leaving } from "../../http/effects.ts";
+import { withEffect } from "../../http/effects.ts";
 import { memberReader, seconds, text, type Kind } from "../../http/json-members.ts";
 import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 
-/** A successful answer of the token endpoint (RFC 6749 §5.1), with the members that the service adds. */
+/** RFC 6749 §5.1, with the members that the service adds. */
 export interface TokenResponse {
   readonly access_token: Secret;
   /** How it is presented (RFC 6750; RFC 9449 §7.1). Servers differ in upper and lower case (RFC 6749 §5.1). */
@@ -31,7 +31,7 @@ type Grant = { readonly grant_type: string; readonly client_id: string } & Reado
 >;
 
 /**
- * Exchanges a grant for tokens (RFC 6749 §3.2), as a public client: with the client's id and no secret.
+ * RFC 6749 §3.2.
  *
  * @param server - the server that issued the grant, and no other
  * @internal
@@ -48,16 +48,14 @@ export async function tokenGrant(
     ),
   );
   return tokenResponse(
-    await send(server.token_endpoint, isRefresh ? leaving("nothing once answered", request) : request, options),
+    await send(server.token_endpoint, isRefresh ? withEffect("nothing once answered", request) : request, options),
     isRefresh,
   );
 }
 
 /**
- * Judges the answer of the token endpoint.
- *
- * @param isRefresh - whether it answers a refresh, which has spent the previous token: an invalid member is then treated as
- * absent, and an invalid `expires_in` as expired, since an error would lose the new refresh token
+ * @param isRefresh - it has spent the previous token: an invalid member is then treated as absent, and an invalid `expires_in` as expired,
+ * since an error would lose the new refresh token
  */
 async function tokenResponse(response: Response, isRefresh: boolean): Promise<TokenResponse> {
   const body = await readJsonObject(response);

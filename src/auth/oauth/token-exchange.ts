@@ -1,5 +1,5 @@
 import type { Secret } from "../../base/secret.ts";
-import { leaving } from "../../http/effects.ts";
+import { withEffect } from "../../http/effects.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { tokenGrant, type TokenResponse } from "./token-endpoint.ts";
@@ -60,7 +60,7 @@ export function exchangeIdentity(
   // An access token that nobody uses expires by itself, and no other token is spent for it.
   const harmless: ExchangeOptions = {
     ...options,
-    fetch: (url, init = {}) => options.fetch(url, leaving("nothing", init)),
+    fetch: (url, init = {}) => options.fetch(url, withEffect("nothing", init)),
   };
   return tokenGrant(server, { grant_type: grantTypes[grant], client_id, ...subject, ...target }, harmless);
 }

@@ -26,11 +26,10 @@ export function userInfoRequest(endpoint: string, accessToken: Secret, options: 
 }
 
 /**
- * Judges the answer to {@link userInfoRequest}. Teams and email may be absent; an invalid team is left out, since it must not
- * keep its user from logging in.
+ * Teams and email may be absent; an invalid team is left out, since it must not keep its user from logging in.
  *
- * @param sub - the user of the ID token: OpenID Connect's UserInfo must name the same, or none of it may be used, since the
- * access token may belong to another user (Core §5.3.2, §16.11). Undefined for the service's own endpoint
+ * @param sub - the user of the ID token: OpenID Connect's UserInfo must name the same, or none of it may be used, since the access token
+ * may belong to another user (Core §5.3.2, §16.11). Undefined for the service's own endpoint
  * @internal
  */
 export async function userInfoResponse(response: Response, sub?: string): Promise<UserInfo> {

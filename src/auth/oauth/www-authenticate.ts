@@ -15,9 +15,8 @@ const parameter =
 const token68 = /[ \t]+[\w.~+/-]+=*(?=[ \t]*(?:,|$))/y;
 
 /**
- * The challenges of one header, or of several that `Headers` has joined with commas. A comma separates parameters as well as challenges;
- * what follows it is a challenge when it has no `=`. Parsing ends at the first invalid character: what came before still counts, and
- * nothing is guessed.
+ * A comma separates parameters as well as challenges; what follows it is a challenge when it has no `=`. Parsing ends at the first invalid
+ * character: what came before still counts, and nothing is guessed.
  */
 export function challengesOf(headers: Headers): Challenge[] {
   const header = headers.get("www-authenticate") ?? "";
@@ -44,8 +43,8 @@ export function challengesOf(headers: Headers): Challenge[] {
 }
 
 /**
- * Whether a refusal says that the session itself has expired or was revoked, so that no refresh can help. Any other 401 is about the
- * access token alone. Where there is no JSON, the challenge counts (RFC 6750 §3, RFC 9449 §7.1).
+ * Then no refresh can help; any other 401 is about the access token alone. Where there is no JSON, the challenge counts (RFC 6750 §3, RFC
+ * 9449 §7.1).
  */
 export function saysSessionEnded(headers: Headers, body: JsonObject | undefined): boolean {
   const challenge = challengesOf(headers).find(

@@ -2,8 +2,8 @@
 const leastFrame = 256;
 
 /**
- * Measures messages while their frames arrive (RFC 6455 §5.2). A WebSocket collects a message until it is complete, however long it
- * is: a frame may announce gigabytes, and a message may consist of frames without an end.
+ * RFC 6455 §5.2. A WebSocket collects a message until it is complete: a frame may announce gigabytes, and a message may consist of frames
+ * without an end.
  *
  * @param most - bytes of one message on the wire, the headers of its frames included
  * @param exceeded - called once, as soon as a message is longer, or a header says that it will be

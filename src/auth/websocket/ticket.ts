@@ -1,12 +1,12 @@
 import { AuthError, NotAuthenticatedError, hint, type AuthErrorOptions } from "../../base/errors.ts";
 import { Secret } from "../../base/secret.ts";
-import { isConfidential, leadsHome } from "../../base/address.ts";
-import { leaving } from "../../http/effects.ts";
+import { isConfidential, leadsToThisMachine } from "../../base/address.ts";
+import { withEffect } from "../../http/effects.ts";
 import { invalidAnswer, readJsonObject, serviceFailure } from "../../http/request.ts";
 import type { AuthorizedFetch } from "../authorized-fetch.ts";
 import type { TokenManager } from "../token-manager/token-manager.ts";
 
-/** Opens one WebSocket connection, once. It is kept in memory only. */
+/** Used once, and kept in memory only. */
 export interface WebSocketTicket {
   readonly url: URL;
   readonly ticket: Secret;
@@ -22,13 +22,12 @@ export interface TicketOptions {
 const minValidityMs = 300_000;
 const timeoutMs = 10_000;
 
-/** Requests a ticket from the service, with an access token that is valid for at least 5 more minutes. */
 export async function webSocketTicket(
   team: string,
   { tokens, fetch, signal }: TicketOptions,
 ): Promise<WebSocketTicket> {
   await tokens.getCredential({ minValidityMs, ...(signal && { signal }) });
-  const init = leaving("nothing", {
+  const init = withEffect("nothing", {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ team_id: team }),
@@ -68,9 +67,8 @@ function refusal(response: Response, body: Readonly<Record<string, unknown>> | u
 }
 
 /**
- * Judges the address that the service gives for a WebSocket. The ticket that goes there is a credential, so plain `ws:` is for
- * this machine only, and a service elsewhere does not lead here (S-013). An address with a token in its query is refused: queries
- * end up in logs (RFC 6750 §5.3), and the service does not look there.
+ * The ticket that goes there is a credential, so plain `ws:` is for this machine only, and a service elsewhere does not lead here (S-013).
+ * A token in its query is refused: queries end up in logs (RFC 6750 §5.3), and the service does not look there.
  *
  * @param text - `ws_url`; `http:` and `https:` count as `ws:` and `wss:`
  */
@@ -83,7 +81,7 @@ function socketAddress(text: string, service: string): URL {
   const url = new URL(text.replace(/^\s*(http|ws)(s?):/i, "http$2:"));
   // Without quoting it: what is refused here may hold a credential.
   if (url.protocol !== "http:" && url.protocol !== "https:") throw refuse(`is neither "ws:" nor "wss:"`);
-  if (leadsHome(url, new URL(service))) throw refuse(`leads to this machine (${url.host})`);
+  if (leadsToThisMachine(url, new URL(service))) throw refuse(`leads to this machine (${url.host})`);
   if (!isConfidential(url)) throw refuse(`would carry the ticket in the clear to ${url.host}`);
   if (url.username || url.password || url.hash) throw refuse("contains a user name, a password or a fragment");
   if ([...url.searchParams.keys()].some((key) => /token/i.test(key))) throw refuse("carries a token in its query");

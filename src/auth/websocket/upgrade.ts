@@ -8,9 +8,8 @@ export interface Upgrade {
   /** Whether compression was left out of the request, so that the service must not use it. */
   isPlain(): boolean;
   /**
-   * Breaks the connection when a message grows longer than a number of bytes on the wire, or when the service does not read that many
-   * bytes of what is sent to it, such as the answers to its pings. `exceeded` is called with the end of the sentence about the service.
-   * To be called when the connection has just been opened.
+   * Breaks the connection when a message grows longer, or when the service does not read that many bytes of what is sent to it. `exceeded`
+   * gets the end of the sentence about the service. To be called when the connection has just been opened.
    */
   limit(bytes: number, exceeded: (what: string) => void): void;
   /** Lets the process exit while the connection is still open. */
@@ -32,12 +31,11 @@ interface UpgradeMessage {
 }
 
 /**
- * Finds out how an upgrade was answered, and on which connection. A WebSocket does not say whether it was refused or could not
- * connect (so that web pages cannot scan networks with it), and takes no limit on the size of a message; but Node publishes both the
- * answer and the connection on diagnostics channels. Where it does not, the status stays unknown, a refusal looks like a failed
- * connection, and a message is not limited before it is complete.
+ * A WebSocket does not say whether it was refused or could not connect (so that web pages cannot scan networks with it), and takes no limit
+ * on the size of a message; but Node publishes both the answer and the connection on diagnostics channels. Where it does not, a refusal
+ * looks like a failed connection, and a message is not limited before it is complete.
  *
- * @param authorization - the header of the request. It holds a ticket, which is used once, so it identifies the request
+ * @param authorization - it holds a ticket, which is used once, so it identifies the request
  */
 export function watchUpgrade(authorization: string): Upgrade {
   let status = 0;

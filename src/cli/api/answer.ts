@@ -2,15 +2,12 @@ import { discardBody } from "../../http/peek.ts";
 import { unreachable } from "../../http/request.ts";
 import type { UserFileWriter } from "../../platform/user-files.ts";
 import type { Context } from "../command.ts";
-import { amount } from "../format.ts";
+import { byteSize } from "../format.ts";
 
 /** JSON that is longer than this is not formatted: all of it would have to be in memory. */
 const mostPretty = 1024 * 1024;
 
-/**
- * Shows an answer of the service as it comes: no body is too large, and none is too slow as long as it keeps coming. With a `file` it is
- * written there, unless it is an error's.
- */
+/** No body is too large, and none is too slow as long as it keeps coming. With a `file` it is written there, unless it is an error's. */
 export async function showAnswer(
   context: Context,
   response: Response,
@@ -76,7 +73,7 @@ async function save(
     if (now - shownAt < 100) continue;
     shownAt = now;
     out.progress(
-      `${amount(written)}${total > 0 ? ` of ${amount(total)}` : ""}, ${amount((1000 * written) / (now - startedAt))}/s`,
+      `${byteSize(written)}${total > 0 ? ` of ${byteSize(total)}` : ""}, ${byteSize((1000 * written) / (now - startedAt))}/s`,
     );
   }
   out.progress("");

@@ -4,8 +4,7 @@ const mostLevels = 100;
 const colors = { name: 34, text: 32, word: 33 } as const;
 
 /**
- * JSON for people to read: indented, and colored. Only the space between its tokens changes: parsing and writing it again would
- * round its large numbers.
+ * Only the space between its tokens changes: parsing and writing it again would round its large numbers.
  *
  * @returns undefined when it is not JSON, or nested too deep to be read
  */

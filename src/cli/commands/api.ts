@@ -8,7 +8,7 @@ import { openNamedFile, readInput } from "../input.ts";
 
 const methods: readonly string[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-export const api: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "api [METHOD] PATH",
   description:
     "Send an authenticated request to the service and print the body of the response as it comes. METHOD is GET, or POST when there is data. " +

@@ -4,7 +4,7 @@ import { defineCommand, usageError, type Command } from "../command.ts";
 import { completionPlaces } from "../completion/places.ts";
 import { scripts } from "../completion/scripts.ts";
 
-export const completion: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "completion bash|zsh|fish",
   description: ({ command }) =>
     `Print a completion script for the shell. It contains the commands and options of ${command}, and runs ${command} to list ` +

@@ -55,7 +55,7 @@ export function candidates({ words, choices, options }: Place): (readonly [word:
   return [...words, ...values, ...options.map(([name, { help }]) => [`--${name}`, help] as const)];
 }
 
-/** The options at a place that take a value, as a shell's `case` matches them: the place, a colon and the option, in both spellings. */
+/** As a shell's `case` matches them: the place, a colon and the option, in both spellings. */
 export function valueOptions({ path, options }: Place): { pattern: string; choices: Choices | undefined }[] {
   return options.flatMap(([name, { type, short, choices }]) =>
     type === "boolean"

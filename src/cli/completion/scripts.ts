@@ -21,7 +21,7 @@ function repliesBy(shell: {
   };
 }
 
-/** What bash and zsh do with the place and the word before the cursor: first the value of an option, then what the place itself offers. */
+/** First the value of an option, then what the place itself offers. */
 function decided(ofOptions: readonly string[], ofPlaces: readonly string[]): string {
   return `  case $place:$prev in
 ${ofOptions.join("\n")}
@@ -32,11 +32,10 @@ ${ofPlaces.join("\n")}
 }
 
 /**
- * A script for bash, from 3.2 on, which is what macOS has.
+ * From bash 3.2 on, which is what macOS has.
  *
- * Only our own words go through `compgen -W`, which expands them like a command line. File names may come from anyone: bash
- * completes them itself, with its own quoting, where this function has nothing to offer (`-o default`). What the tool
- * prints is quoted one by one.
+ * Only our own words go through `compgen -W`, which expands them like a command line. File names may come from anyone: bash completes them
+ * itself, with its own quoting (`-o default`). What the tool prints is quoted one by one.
  */
 function bash(name: string, places: readonly Place[]): string {
   const complete = `_${name.replaceAll("-", "_")}`;

@@ -3,8 +3,8 @@ export type QrModules = readonly (readonly boolean[])[];
 
 type Level = "L" | "M";
 
-// ISO/IEC 18004 "Error correction characteristics", versions 1 to 10: enough for 271 bytes, longer than any address that a
-// person could be asked to open. `bits` are the level's indicator in the format information.
+// ISO/IEC 18004 "Error correction characteristics", versions 1 to 10: longer than any address that a person could be asked to open. `bits`:
+// in the format information.
 const codewords = [26, 44, 70, 100, 134, 172, 196, 242, 292, 346];
 const levels = {
   L: { bits: 0b01, ecc: [7, 10, 15, 20, 26, 18, 20, 24, 30, 18], blocks: [1, 1, 1, 1, 1, 2, 2, 2, 2, 4] },
@@ -24,10 +24,9 @@ const masks: readonly ((i: number, j: number) => boolean)[] = [
 ];
 
 /**
- * The QR code of a text (ISO/IEC 18004), in byte mode only: an address mixes cases, which the denser modes cannot hold.
- * The bytes are UTF-8 without an ECI designator: readers detect UTF-8, and some cannot skip the designator.
+ * ISO/IEC 18004, in byte mode only: an address mixes cases, which the denser modes cannot hold. The bytes are UTF-8 without an ECI
+ * designator: readers detect UTF-8, and some cannot skip the designator.
  *
- * @param text - such as `verification_uri_complete`
  * @param level - of error correction; by default L, or M if that needs no larger symbol
  * @returns `undefined` if the text does not fit: then the address in plain text must be enough
  */
@@ -172,9 +171,8 @@ function penalty(modules: boolean[][]): number {
 }
 
 /**
- * A QR code as lines of half blocks, two modules per character, each line ended by a line feed. The light modules are drawn: on
- * a light-on-dark terminal, the usual kind, that is right even without color; with color, black and white are from the
- * 256-color cube, which themes leave alone, unlike colors 0 to 15.
+ * Lines of half blocks, two modules per character. The light modules are drawn: on a light-on-dark terminal, the usual kind, that is right
+ * even without color; with color, black and white are from the 256-color cube, which themes leave alone.
  *
  * @returns `undefined` if the terminal is too narrow: a code with wrapped lines is noise
  */

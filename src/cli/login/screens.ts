@@ -2,7 +2,7 @@ import type { ConsentQuestion, LoginOptions } from "../../app/login/options.ts";
 import { isConfidential } from "../../base/address.ts";
 import { duration } from "../../base/duration.ts";
 import { hint, login } from "../../base/errors.ts";
-import { glue, oneLine } from "../../base/text.ts";
+import { noBreak, oneLine } from "../../base/text.ts";
 import type { Context } from "../command.ts";
 import type { Screen } from "../output.ts";
 import { qrCode, renderQrCode } from "./qr-code.ts";
@@ -19,7 +19,7 @@ export function askedConsent(
     // The file is what everybody here needs. The other questions are about trust, and Enter gives none.
     const isUsual = question.about === "file";
     const answer = await ask(
-      out.question(`${explained(question, out.say)}${glue}[${isUsual ? "Y/n" : "y/N"}]${glue}`),
+      out.question(`${explained(question, out.say)}${noBreak}[${isUsual ? "Y/n" : "y/N"}]${noBreak}`),
       signal,
     );
     return answer === "" ? isUsual : /^y(es)?$/i.test(answer ?? "");
@@ -45,10 +45,7 @@ function explained(question: ConsentQuestion, say: (line: string) => void): stri
 /** Where Linux cuts a longer line, in bytes, without saying so (termios(3), "canonical mode"). Other systems do not take such a line at all. */
 const cutLine = 4095;
 
-/**
- * The conversation of a browser login: the address and the length of the wait are shown before anything is opened, and the
- * address of the page that failed to load can be pasted. `opens`: whether the browser is opened here; `isFirst`: whether this login creates its profile.
- */
+/** The address and the length of the wait are shown before anything is opened. `isFirst`: whether this login creates its profile. */
 export async function browserScreen(
   { out, ...context }: Context,
   { opens, isFirst }: { opens: boolean; isFirst: boolean },
@@ -86,9 +83,8 @@ export async function browserScreen(
 }
 
 /**
- * The conversation of a device login: the address, the code in chunks (RFC 8628 §6.1), and a QR code of the address that contains the
- * code. The code is shown even then, since the page asks the user to compare it: that is how victims notice that they were sent
- * somebody else's address (§5.4).
+ * The code is shown even with a QR code that contains it, since the page asks the user to compare it: that is how victims notice that they
+ * were sent somebody else's address (RFC 8628 §5.4).
  */
 export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptions, "onCode" | "onWaiting"> {
   return {
@@ -111,7 +107,7 @@ export function deviceScreen({ out }: Context, withQr: boolean): Pick<LoginOptio
   };
 }
 
-/** As the service wrote it. Eight letters in a row are shown in two halves: RFC 8628 §6.1 has servers ignore dashes that are not theirs. */
+/** As the service wrote it, eight letters in a row in two halves: RFC 8628 §6.1 has servers ignore dashes that are not theirs. */
 function inChunks(code: string): string {
   return /^[a-z]{8}$/i.test(code) ? `${code.slice(0, 4)}-${code.slice(4)}` : code;
 }

@@ -1,7 +1,7 @@
 import type { Identity } from "../../base/identity.ts";
 
 /** How a job or a pod gets tokens without a stored secret. */
-export function ci({ name, command, variable }: Identity): string {
+export function text({ name, command, variable }: Identity): string {
   return `CI platforms and clusters vouch for each job with a signed token. With ${variable("IDENTITY")} each command exchanges it
 at the issuer for an access token (RFC 8693, RFC 7523). That is kept in memory only, so there is no secret to store or to leak.
 

@@ -1,7 +1,7 @@
 import type { Identity } from "../../base/identity.ts";
 import { bulletList } from "../format.ts";
 
-export function environment({ name, service, clientId = "cli_native", variable }: Identity): string {
+export function text({ name, service, clientId = "cli_native", variable }: Identity): string {
   const variables = bulletList([
     [
       variable("SAAS_URL"),

@@ -12,7 +12,7 @@ const meanings: readonly (readonly [code: number, meaning: string])[] = [
   [130, "interrupted"],
 ];
 
-export function exitCodesTopic(): string {
+export function text(): string {
   const rows = meanings.map(([exit, meaning]): [string, string] => {
     const codes = Object.entries(exitCodes).flatMap(([code, its]) => (its === exit ? `\`${code}\`` : []));
     return [String(exit), codes.length === 0 ? meaning : `${meaning} (${codes.join(", ")})`];

@@ -1,7 +1,7 @@
 import type { Identity } from "../../base/identity.ts";
 
 /** How other programs get the token when they need one. */
-export function helpers({ name, command }: Identity): string {
+export function text({ name, command }: Identity): string {
   return `Other programs ask for the token when they need one, so that nobody copies it. All get the same token, refreshed once for all,
 and are told when it expires, so that none keeps it longer. It goes to the service only.
 

@@ -2,11 +2,11 @@ import { namedProvider, providerNames } from "../../auth/oauth/named-providers.t
 import type { Identity } from "../../base/identity.ts";
 import { bulletList } from "../format.ts";
 
-export function providers({ command, variable }: Identity): string {
+export function text({ command, variable }: Identity): string {
   const named = bulletList(
     providerNames.map((name) => {
-      const { manner, service, documentation } = namedProvider({ name });
-      return [name, `${manner}. The tokens are for ${service}. ${documentation}`] as const;
+      const { limitations, service, documentation } = namedProvider({ name });
+      return [name, `${limitations}. The tokens are for ${service}. ${documentation}`] as const;
     }),
   );
   const byAddress = bulletList([

@@ -1,6 +1,6 @@
 import type { Identity } from "../../base/identity.ts";
 
-export function scripting({ command, variable }: Identity): string {
+export function text({ command, variable }: Identity): string {
   return `A token, or a request with it:
 
     TOKEN="$(${command} auth token)"

@@ -49,7 +49,7 @@ export function securityClaims({ command }: Identity): readonly Claim[] {
   ];
 }
 
-export function security(identity: Identity): string {
+export function text(identity: Identity): string {
   const { command, variable } = identity;
   return `What holds. Each claim has a name, and a test of the same name that attacks it:
 

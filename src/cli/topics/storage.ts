@@ -1,6 +1,6 @@
 import type { Identity } from "../../base/identity.ts";
 
-export function storage({ command, name, variable }: Identity): string {
+export function text({ command, name, variable }: Identity): string {
   return `Everything is below one directory of mode 0700 (${variable("CONFIG_DIR")}; see "${command} help environment"), in files of mode 0600. Each login has a
 file of its own, sealed with AES-256-GCM: the tokens, the key that they are bound to where the provider offers DPoP, and what the service said
 about the user. Another sealed file for each profile says which login it has, and what to remember for the next one.

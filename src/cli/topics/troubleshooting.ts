@@ -1,6 +1,6 @@
 import type { Identity } from "../../base/identity.ts";
 
-export function troubleshooting({ command, variable }: Identity): string {
+export function text({ command, variable }: Identity): string {
   const messages = [
     [
       `${variable("SAAS_URL")} is not set, so there is no service to log in to`,

@@ -8,7 +8,7 @@ import { runCommand } from "../../../platform/named-program.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import type { AgentOutput } from "../../json-output.ts";
 
-export const agent: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "auth agent [-- COMMAND…]",
   description: ({ variable }) =>
     "Lend the login to a container, a remote host or a command: access tokens, never the refresh token. Prints what to set where it is " +

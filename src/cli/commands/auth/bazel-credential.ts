@@ -6,7 +6,7 @@ import { readStandardInput } from "../../input.ts";
 import type { BazelCredential } from "../../json-output.ts";
 
 /** Bazel's credential helper protocol (EngFlow's credential-helper-spec): `get`, with the address as JSON on standard input. */
-export const bazelCredential: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "auth bazel-credential get",
   description:
     "A credential helper for Bazel: answers with a header for an address on the service, and with none for any other. " +

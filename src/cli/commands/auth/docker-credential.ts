@@ -5,7 +5,7 @@ import { readStandardInput } from "../../input.ts";
 import type { DockerCredential } from "../../json-output.ts";
 
 /** docker-credential-helpers' protocol: the action is the argument, the registry is on standard input, the answer is JSON. */
-export const dockerCredential: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "auth docker-credential get|list|store|erase",
   description:
     "A credential helper for Docker, Podman and Skopeo: answers with an access token for a registry on the host of the service, " +

@@ -7,21 +7,21 @@ import type { DoctorReport } from "../../json-output.ts";
 const marks = { critical: "✗", warning: "!", note: "·", ok: "✓" } as const;
 const severities = Object.keys(marks);
 
-type Said = DoctorReport["findings"][number];
+type ShownFinding = DoctorReport["findings"][number];
 
 /** Findings with one fix have one cause, such as a keychain that is locked. */
-function causeOf({ fix, sentence }: Said): string {
+function causeOf({ fix, sentence }: ShownFinding): string {
   return fix?.replace(/^Run: /, "") ?? sentence;
 }
 
-function countCauses(findings: readonly Said[]): { critical: number; warnings: number } {
-  const causes = (severity: Said["severity"]): Set<string> =>
+function countCauses(findings: readonly ShownFinding[]): { critical: number; warnings: number } {
+  const causes = (severity: ShownFinding["severity"]): Set<string> =>
     new Set(findings.filter((finding) => finding.severity === severity).map(causeOf));
   const critical = causes("critical");
   return { critical: critical.size, warnings: [...causes("warning")].filter((cause) => !critical.has(cause)).length };
 }
 
-export const doctor: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "auth doctor",
   description:
     "Check everything that a login depends on: the configuration, the connection to the service, the clock, the session, its storage, locks, " +

@@ -9,7 +9,7 @@ import type { ExecCredential } from "../../json-output.ts";
 const apiVersion = "client.authentication.k8s.io/v1";
 
 /** Kubernetes client authentication: kubectl runs this command and reads an ExecCredential from its standard output. */
-export const execCredential: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "auth exec-credential",
   description:
     `A credential plugin for kubectl: prints an access token as an ExecCredential of ${apiVersion}. ` +
@@ -60,8 +60,8 @@ export const execCredential: Command = defineCommand({
 });
 
 /**
- * The client says which version it wants, and rejects an answer of another; and which cluster it asks for. Any context of a kubeconfig
- * can name any of its users: a token must not go to a cluster because it was combined with the wrong user (S-010).
+ * The client says which version it wants, and which cluster it asks for. Any context of a kubeconfig can name any of its users: a token
+ * must not go to a cluster because it was combined with the wrong user (S-010).
  */
 function checkAsker(text: string, cluster: string | undefined, isUnverifiedFine: boolean): void {
   const refuse = (what: string, fix: string): AuthError =>

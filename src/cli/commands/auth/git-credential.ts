@@ -6,11 +6,10 @@ import { credentialOf, serviceOf } from "../../credential.ts";
 import { exitCodes } from "../../exit-code.ts";
 
 /**
- * git's credential helper protocol, gitcredentials(7) and git-credential(1): attributes as `name=value` lines on standard
- * input and output. The word "password" below is that protocol's name for what it carries, here an access token: no
+ * gitcredentials(7) and git-credential(1). The word "password" below is that protocol's name for what it carries, here an access token: no
  * password is asked for, and none is stored.
  */
-export const gitCredential: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "auth git-credential get|store|erase",
   description:
     "A credential helper for git: answers with an access token for the service of the profile, and with nothing for any other host. " +

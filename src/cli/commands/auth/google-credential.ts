@@ -3,7 +3,7 @@ import { idTokenOf } from "../../credential.ts";
 import type { GoogleCredential } from "../../json-output.ts";
 
 /** Executable-sourced credentials of Google's libraries (AIP-4117): they run this command and exchange what it prints at Google. */
-export const googleCredential: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "auth google-credential",
   description:
     "A source of credentials for Google Cloud: prints the ID token of the login in the form of executable-sourced credentials. " +

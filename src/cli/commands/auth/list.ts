@@ -6,7 +6,7 @@ import { defineCommand, jsonOption, type Command } from "../../command.ts";
 import { table } from "../../format.ts";
 import type { ProfileList } from "../../json-output.ts";
 
-export const list: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "auth list",
   description: "List the accounts that have logged in on this machine. Sends nothing.",
   options: { ...jsonOption },

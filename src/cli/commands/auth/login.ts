@@ -19,7 +19,7 @@ const whatItDoes =
   "Log in through the browser. Where no browser can be shown (over SSH, in a container), log in with a code that you enter in a " +
   "browser on another device. The session is sealed with a key in the OS keychain.";
 
-export const login: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "auth login [ADDRESS]",
   description: `${whatItDoes} ADDRESS is the service, or the issuer of its tokens; the profile remembers it.`,
   arguments: [0, 1],
@@ -297,13 +297,13 @@ const isPlain = (option: string): boolean => !placeOptions.includes(option);
 
 /** The same for a tool whose author says where its users log in. */
 export const loginAtBuiltInIssuer: Command = {
-  ...login,
+  ...command,
   usage: "auth login",
   description: whatItDoes,
   arguments: [0, 0],
-  ...(login.repeated && { repeated: login.repeated.filter(isPlain) }),
-  options: Object.fromEntries(Object.entries(login.options).filter(([option]) => isPlain(option))),
-  examples: [["auth login", "log in through the browser"], ...login.examples.slice(1, 3)],
+  ...(command.repeated && { repeated: command.repeated.filter(isPlain) }),
+  options: Object.fromEntries(Object.entries(command.options).filter(([option]) => isPlain(option))),
+  examples: [["auth login", "log in through the browser"], ...command.examples.slice(1, 3)],
 };
 
 function parseRedirectHost(host: string | undefined): "127.0.0.1" | "localhost" | undefined {

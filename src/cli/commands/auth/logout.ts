@@ -1,4 +1,4 @@
-import { logout as logOut, tokenName, unconfirmed, type LogoutOutcome } from "../../../auth/flows/logout.ts";
+import { logout, tokenName, unconfirmed, type LogoutOutcome } from "../../../auth/flows/logout.ts";
 import { accountName } from "../../../auth/sessions/session.ts";
 import { readAll } from "../../../auth/sessions/store.ts";
 import { keychainAccount } from "../../../auth/secure-storage/keychain.ts";
@@ -7,7 +7,7 @@ import { defineCommand, jsonOption, profileOption, usageError, type Command, typ
 import { refuseLent } from "../../lent.ts";
 import type { LogoutOutput } from "../../json-output.ts";
 
-export const logout: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "auth logout",
   description:
     "End the session at the service, then remove it here, whatever the service answers. The active profile keeps the address of its " +
@@ -88,7 +88,7 @@ async function sayGit({ app, out }: Context): Promise<void> {
     );
 }
 
-/** Forgets a profile, unless there is a new login in it. Returns the other profiles with a session, and who is logged in there. */
+/** Returns the other profiles with a session, and who is logged in there. */
 async function afterwards({ app }: Context, forgotten: string | undefined): Promise<string[]> {
   if (forgotten !== undefined) await app.store.change(forgotten, (stored) => (stored?.session ? stored : undefined));
   const { name: current } = await app.profileInUse({ mayBeNew: true });
@@ -110,7 +110,7 @@ async function logOutOfEach(
   let failure: AuthError | undefined;
   for (const [name, service] of profiles) {
     try {
-      outcomes.set(name, await logOut(name, { store: app.store, tokens: app.tokens(name, service), exchange, force }));
+      outcomes.set(name, await logout(name, { store: app.store, tokens: app.tokens(name, service), exchange, force }));
     } catch (error) {
       if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
       // The others still end at their services: that is what makes them safe.

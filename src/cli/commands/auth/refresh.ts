@@ -3,7 +3,7 @@ import { defineCommand, jsonOption, profileOption, usageError, type Command } fr
 import { duration } from "../../../base/duration.ts";
 import type { RefreshOutput } from "../../json-output.ts";
 
-export const refresh: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "auth refresh",
   description: "Refresh the access token now, even if it is still valid.",
   options: { ...profileOption, ...jsonOption },

@@ -3,7 +3,7 @@ import { defineCommand, jsonOption, profileOption, type Command, type Context } 
 import { configureGit, gitHelper, gitSetups } from "../../git-helper.ts";
 import type { GitSetup } from "../../json-output.ts";
 
-export const setupGit: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "auth setup-git",
   description:
     "Make git use the login for repositories of the service: writes a credential helper for its address, and no other, to your git " +
@@ -38,7 +38,7 @@ export const setupGit: Command = defineCommand({
   },
 });
 
-/** Removes the entries that {@link setupGit} has written and no other: the user may have added some for the same address. */
+/** Removes the entries that this command has written and no other: the user may have added some for the same address. */
 async function undo({ app, out }: Context, json: boolean): Promise<void> {
   const setups = await gitSetups(app);
   for (const { origin, helper } of setups) {

@@ -9,7 +9,7 @@ import { duration } from "../../../base/duration.ts";
 import { columns } from "../../format.ts";
 import type { AuthStatus, StorageStatus } from "../../json-output.ts";
 
-export const status: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "auth status",
   description:
     "Show who is logged in, where, until when, and where the session is stored. The service is asked only with --check. " +

@@ -6,7 +6,7 @@ import { defineCommand, jsonOption, usageError, type Command, type Context } fro
 import { columns } from "../../format.ts";
 import type { SwitchOutput } from "../../json-output.ts";
 
-export const switchProfile: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "auth switch [PROFILE]",
   description: ({ name, variable }) =>
     `Make another account the active one, which is used when neither --profile nor ${variable("PROFILE")} names one; or, with --here, only in ` +

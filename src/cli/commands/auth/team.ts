@@ -4,7 +4,7 @@ import { oneLine } from "../../../base/text.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import type { DefaultTeamOutput, TeamOutput } from "../../json-output.ts";
 
-export const team: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "auth team [TEAM]",
   description: "Show the default team, or make TEAM the default. TEAM is an ID or a name.",
   options: { ...profileOption, ...jsonOption },

@@ -2,7 +2,7 @@ import { hint } from "../../../base/errors.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
 import type { IdTokenOutput, TokenOutput } from "../../json-output.ts";
 
-export const token: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "auth token",
   description: "Print a valid access token, refreshed if necessary. Anyone who has it can act as you until it expires.",
   options: {

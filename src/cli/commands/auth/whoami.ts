@@ -6,7 +6,7 @@ import { statusOf } from "../../auth-status.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import type { WhoAmI } from "../../json-output.ts";
 
-export const whoami: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "auth whoami",
   description: ({ variable }) =>
     "Print the email address of the logged-in user, and nothing else; where the issuer does not name its users, the issuer and the " +

@@ -2,10 +2,10 @@ import { syncRuntimeOf } from "../../../app/sync-runtime.ts";
 import { hint } from "../../../base/errors.ts";
 import { aggregateTypes, eventTypes } from "../../../sync/events.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
-import { defined, readJsonObject } from "../../input.ts";
+import { withoutUndefined, readJsonObject } from "../../input.ts";
 import type { EmitOutput } from "../../json-output.ts";
 
-export const emit: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "sync emit TYPE",
   description:
     'Queue an event. It is on disk when this returns, and is sent by the next "sync now". Works without a network, and before the first login.',
@@ -51,13 +51,13 @@ export const emit: Command = defineCommand({
       event_type: type,
       aggregate_id: values.aggregate,
       payload: await readJsonObject("payload", values.payload, signal),
-      ...defined({
+      ...withoutUndefined({
         aggregate_type: values["aggregate-type"],
         build_id: values["build-id"],
         causation_id: values["caused-by"],
       }),
-      ...defined({ project_uuid: values["project-uuid"], project_slug: values["project-slug"] }),
-      ...defined({ git_branch: values.branch, head_commit_sha: values.commit, repo_slug: values.repo }),
+      ...withoutUndefined({ project_uuid: values["project-uuid"], project_slug: values["project-slug"] }),
+      ...withoutUndefined({ git_branch: values.branch, head_commit_sha: values.commit, repo_slug: values.repo }),
     });
     if (report.outcome === "failed") throw report.error;
     if (report.outcome === "refused") {

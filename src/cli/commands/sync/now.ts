@@ -6,7 +6,7 @@ import { counted } from "../../../base/duration.ts";
 import { writeNamedFile } from "../../input.ts";
 import type { SyncNowOutput } from "../../json-output.ts";
 
-export const now: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "sync now",
   description:
     "Send everything that is queued for the account in use, oldest first. What the service does not accept stays queued; " +

@@ -4,7 +4,7 @@ import { defineCommand, jsonOption, profileOption, type Command } from "../../co
 import type { RunLine } from "../../json-output.ts";
 import { drainOutput } from "./now.ts";
 
-export const run: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "sync run",
   description:
     "Keep sending what is queued, in the foreground, until Ctrl-C. The access token is refreshed before it expires.",

@@ -7,7 +7,7 @@ import { counted } from "../../../base/duration.ts";
 import { columns } from "../../format.ts";
 import type { SyncStatusOutput } from "../../json-output.ts";
 
-export const status: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "sync status",
   description: "Show what is queued, for which account, and what was given up. The service is asked only with --check.",
   options: {

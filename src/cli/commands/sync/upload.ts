@@ -7,7 +7,7 @@ import { counted } from "../../../base/duration.ts";
 import { readNamedFile } from "../../input.ts";
 import type { UploadOutput } from "../../json-output.ts";
 
-export const upload: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "sync upload FILE…",
   description:
     'Queue artifacts (.md .json .yaml .yml .csv, 524,288 bytes at most). They are sent by the next "sync now".',

@@ -1,12 +1,12 @@
 import { liveClientOf, runtimeWebSocket } from "../../../app/live-client.ts";
-import { restartWith, starterEnd } from "../../../platform/restart.ts";
+import { restartWith, starterSignal } from "../../../platform/restart.ts";
 import { oneLine } from "../../../base/text.ts";
 import type { LiveMessage } from "../../../sync/live-client.ts";
 import { defineCommand, jsonOption, profileOption, type Command } from "../../command.ts";
 import { counted } from "../../../base/duration.ts";
 import type { WatchLine } from "../../json-output.ts";
 
-export const watch: Command = defineCommand({
+export const command: Command = defineCommand({
   usage: "sync watch",
   description:
     "Print the events of the default team as they happen, until Ctrl-C. Reconnects when the connection is lost.",
@@ -37,7 +37,7 @@ export const watch: Command = defineCommand({
         else out.answer(summary(message.event));
       }
     };
-    const end = AbortSignal.any([signal, starterEnd()]);
+    const end = AbortSignal.any([signal, starterSignal()]);
     await liveClientOf(app, { onMessage: show }).run(end);
     end.throwIfAborted();
     return 0;

@@ -12,7 +12,7 @@ import {
   type OptionValues,
 } from "../../command.ts";
 import { columns } from "../../format.ts";
-import { defined, readJsonArray, readJsonObject } from "../../input.ts";
+import { withoutUndefined, readJsonArray, readJsonObject } from "../../input.ts";
 import type { Output } from "../../output.ts";
 
 const routingOptions = {
@@ -90,7 +90,7 @@ function trackerCommand(usage: string, { options = [], examples, call, ...comman
         route,
         values,
         text,
-        options: { signal, ...defined({ idempotencyKey: key }) },
+        options: { signal, ...withoutUndefined({ idempotencyKey: key }) },
       });
       showResult(out, result, given.json);
     },
@@ -159,7 +159,7 @@ export const trackerCommands: Readonly<
     async call(call) {
       const { limit, cursor } = call.values;
       return call.tracker.pull(
-        { ...call.route, ...defined({ limit, cursor, filters: await jsonObject("filters", call) }) },
+        { ...call.route, ...withoutUndefined({ limit, cursor, filters: await jsonObject("filters", call) }) },
         call.options,
       );
     },
@@ -188,7 +188,7 @@ export const trackerCommands: Readonly<
       ["--provider github --project my-project --no-pull", "only send"],
     ],
     call: ({ tracker, route, values: { limit, "no-pull": noPull }, options }) =>
-      tracker.run({ ...route, pullFirst: !noPull, ...defined({ limit }) }, options),
+      tracker.run({ ...route, pullFirst: !noPull, ...withoutUndefined({ limit }) }, options),
   }),
 
   search: trackerCommand("tracker search [TEXT]", {
@@ -200,7 +200,7 @@ export const trackerCommands: Readonly<
       ["--key ENG-12 --provider linear", "by key"],
     ],
     call: ({ tracker, route, values: { limit, key: queryKey }, text: queryText, options }) =>
-      tracker.searchIssues({ ...route, ...defined({ limit, queryText, queryKey }) }, options),
+      tracker.searchIssues({ ...route, ...withoutUndefined({ limit, queryText, queryKey }) }, options),
   }),
 
   tickets: trackerCommand("tracker tickets", {
@@ -211,7 +211,7 @@ export const trackerCommands: Readonly<
       ["--provider linear --limit 100 --json", "more, for a program"],
     ],
     call: ({ tracker, route, values: { limit }, options }) =>
-      tracker.listTickets({ ...route, ...defined({ limit }) }, options),
+      tracker.listTickets({ ...route, ...withoutUndefined({ limit }) }, options),
   }),
 
   bind: trackerCommand("tracker bind", {
@@ -229,7 +229,7 @@ export const trackerCommands: Readonly<
       const more = await jsonObject("identity", call);
       if (projectSlug === undefined && more === undefined)
         throw usageError("--project is missing: which project to bind", "Try: --project SLUG");
-      const about = { provider, projectIdentity: { ...defined({ project_slug: projectSlug }), ...more } };
+      const about = { provider, projectIdentity: { ...withoutUndefined({ project_slug: projectSlug }), ...more } };
       if (values.candidate !== undefined)
         return tracker.bindConfirm({ ...about, candidateToken: values.candidate }, options);
       if (values.binding !== undefined) return tracker.bindValidate({ ...about, bindingRef: values.binding }, options);
