@@ -14,7 +14,7 @@ const run = promisify(execFile);
 const peer = (name: string): string => fileURLToPath(new URL(`../peers/${name}`, import.meta.url));
 const secret = "in-every-copy";
 /** Shorter than any test of a token that has expired, and longer than the wave. */
-const lifetimeSeconds = 90;
+const lifetimeSeconds = 45;
 
 /** What asks an agent for a token. */
 interface Client {
