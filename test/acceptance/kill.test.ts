@@ -172,6 +172,7 @@ for (const [moment, [words, share]] of Object.entries(moments) as [Moment, (type
 
     const freeAfterMs = Math.max(...played.map((round) => round.freeAfterMs));
     const kills = played.reduce((sum, { killed }) => sum + killed.size, 0);
+    assert.ok(kills > 0, "somebody was killed, or nothing is shown");
     const lost = played.filter(({ isLost }) => isLost).length;
     t.diagnostic(
       `${kills} of ${times * processes} processes killed, both locks free after ${freeAfterMs.toFixed(0)} ms at most`,

@@ -17,6 +17,8 @@ export interface Stored {
   readonly login: string;
   readonly access: string;
   readonly refresh: string;
+  /** When the access token expires, as far as processes know. */
+  readonly expiresAt: number;
 }
 
 /** What may make a caller fail: an error that nothing here explains is a violation, and so is every other code. */
@@ -31,6 +33,9 @@ const explanations: Readonly<Record<string | number, readonly string[]>> = {
   401: ["logout", "revoke", "window", "rejected"],
   503: ["busy"],
 };
+
+/** What the most demanding of the callers needs of an access token, in milliseconds. */
+const needMs = 120_000;
 
 /** No caller waits longer than this, in milliseconds during which its process is not stopped: for a holder at work, then for an answer of its own. */
 const patienceMs = 2 * 300_000 + 30_000;
@@ -57,7 +62,7 @@ export class Ledger {
     this.violation ??= what;
   }
 
-  /** No refresh token is sent without the lock, by two living processes, or after another one took its place. */
+  /** No refresh token is sent without the lock, by two living processes, after another one took its place, or without need (NFR-009). */
   sent(process: Process, token: string): RefreshRequest {
     const { service } = this.#world;
     const login = service.loginOf(token);
@@ -67,6 +72,10 @@ export class Ledger {
     if (!this.#world.holdsClaim(process, login)) this.violate(`${process.name} sends ${token} without the lock`);
     if (this.#replaced.has(token) && !this.#lost.has(login))
       this.violate(`${process.name} sends ${token}, which has been replaced in the store`);
+    const { stored, now } = this.#world;
+    const isEnough = stored?.refresh === token && stored.expiresAt > now + needMs;
+    if (isEnough && !process.refused.has(stored.access))
+      this.violate(`${process.name} sends ${token}, although ${stored.access} is stored and enough`);
     for (const other of this.#requests) {
       // One that was not answered has ended before it is repeated: then the token is the only one there is.
       const isSpent = other.token === token && other.next !== token && !service.endedOnPurpose.has(login);

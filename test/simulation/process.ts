@@ -42,6 +42,8 @@ export class Process {
   isLogout = false;
   /** Whether it has failed to store a session: then it may give out what is stored nowhere. */
   isUnsaved = false;
+  /** The access tokens that the service has answered with 401. */
+  readonly refused = new Set<string>();
   /** The refresh token that was stored when another one, which it had sent, was refused. */
   successor: string | undefined;
   /**
@@ -291,6 +293,7 @@ export class Process {
     else if (outcome !== "times out") await this.wait(`receive ${path}`);
     if (request && answer?.next !== undefined) request.isAnswered = true;
     else if (request) ledger.failed(request);
+    if (answer?.status === 401) this.refused.add(accessToken);
     if (answer !== undefined) return answer;
     throw outcome === "times out"
       ? new DOMException("the time is up", "TimeoutError")

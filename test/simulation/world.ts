@@ -98,6 +98,7 @@ export class World {
       login: session.sessionId ?? "",
       access: session.accessToken.reveal(),
       refresh: session.refreshToken?.reveal() ?? "",
+      expiresAt: session.accessTokenExpiresAt ?? Infinity,
     };
     this.writes += 1;
     this.ledger.written(process, before, this.stored);
