@@ -109,9 +109,10 @@ export async function connectTo(path: string): Promise<Connection | "refused" | 
   try {
     const { path: at } = (short = shortened(path));
     return await new Promise((resolve) => {
-      const socket = connect({ path: at }).unref();
+      const socket = connect({ path: at });
       const connection = { isOpen: () => !socket.destroyed, close: () => void socket.destroy() };
-      socket.once("connect", () => resolve(connection)).resume();
+      // Not before: a runtime may end meanwhile, with nothing else to wait for.
+      socket.once("connect", () => resolve((socket.unref(), connection))).resume();
       socket.on("error", (error) => {
         const code = systemErrorCode(error);
         // EAGAIN: the queue is full, so there is one. It is asked again the next time, since this socket is closed by then.
