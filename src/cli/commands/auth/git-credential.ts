@@ -3,7 +3,6 @@ import { targetOf } from "../../../http/token-target.ts";
 import { standardInput } from "../../../platform/standard-input.ts";
 import { defineCommand, profileOption, usageError, type Command, type Context } from "../../command.ts";
 import { credentialOf, serviceOf } from "../../credential.ts";
-import { exitCodes } from "../../exit-code.ts";
 
 /**
  * gitcredentials(7) and git-credential(1). The word "password" below is that protocol's name for what it carries, here an access token: no
@@ -55,7 +54,7 @@ async function answerOrQuit(context: Context, asked: ReadonlyMap<string, string>
     if (!isAuthError(error) || signal.aborted) throw error;
     out.error(error.next === undefined ? error.message : `${error.message}. ${out.words(error.next)}`);
     out.answer("quit=1");
-    return exitCodes[error.code];
+    return (await import("../../exit-code.ts")).exitCodes[error.code];
   }
 }
 
