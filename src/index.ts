@@ -25,7 +25,7 @@ export function createAuthorizedFetch(overrides?: AppOverrides): AuthorizedFetch
 }
 
 export { createAuth } from "./app/create-auth.ts";
-export { serveSelf } from "./auth/secure-storage/keychain-program.ts";
+export { serveSelf } from "./app/serve-self.ts";
 export type {
   Auth,
   AuthOptions,

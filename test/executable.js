@@ -28,7 +28,7 @@ try {
   const file = (path) => JSON.stringify(join(root, path));
   const entry = `
     const { startupSnapshot } = require("node:v8");
-    const { serveSelf } = require(${file("dist/auth/secure-storage/keychain-program.js")});
+    const { serveSelf } = require(${file("dist/app/serve-self.js")});
     ${hot.map((name) => `require(${file(`dist/${name}.js`)});`).join("\n")}
     startupSnapshot.setDeserializeMainFunction(() => {
       if (serveSelf()) process.exit();

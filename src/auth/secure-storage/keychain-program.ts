@@ -1,5 +1,3 @@
-import { isSelfStart } from "../../platform/self.ts";
-
 /**
  * The program of the process that asks: the one place where the native library is loaded. It is given as text, not as a file:
  * bundled into one file with an embedding program, this module is that program, and started again it would not ask the keychain
@@ -46,13 +44,3 @@ const answer = ({ files, operation, service, account, key }) => {
 writeSync(3, "\\n");
 writeSync(3, JSON.stringify(answer(JSON.parse(readFileSync(0, "utf8")))) + "\\n");
 `;
-
-/**
- * Call this first in a program that is shipped as one executable: where it returns true, the program was started by itself to ask the
- * keychain, has done so, and is to end without doing anything else. Elsewhere it returns false and costs nothing.
- */
-export function serveSelf(): boolean {
-  if (!isSelfStart()) return false;
-  new Function(keychainProgram)();
-  return true;
-}
