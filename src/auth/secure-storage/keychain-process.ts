@@ -21,7 +21,7 @@ export type KeychainAnswer =
   | { readonly noNode: string }
   | Exclude<KeychainLibrary, { files: unknown }>;
 
-/** The part of the environment that the process is given: how to find the session bus, a display and system libraries. No secret is among them. */
+/** The part of the environment that the process is given: how to find the session bus, a display, the home and system libraries. No secret is among them. */
 const passed =
   /^(PATH|HOME|USER|LOGNAME|TMPDIR|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_\w+|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|LD_LIBRARY_PATH|NIX_LD\w*|SYSTEMROOT|WINDIR)$/i;
 
@@ -77,15 +77,16 @@ export async function askKeychainProcess(
   const end = await ended;
   signal.removeEventListener("abort", kill);
   if (end instanceof Error) throw end;
-  const whatItDid = signal.aborted ? "shows no sign of life" : `ended with ${end}`;
   const [sign, line, rest] = said().split("\n");
-  if (sign !== "" || line === undefined) return { noNode: `"${process.execPath}" ${whatItDid}` };
   try {
-    if (rest !== undefined) return JSON.parse(line) as KeychainAnswer;
+    if (sign === "" && line !== undefined && rest !== undefined) return JSON.parse(line) as KeychainAnswer;
   } catch {
     // Without a cause: the text may hold the key.
   }
-  throw new Error(`its process ${whatItDid}`);
+  // Whether the keychain waits to be unlocked, or a busy machine has not even started this process, nobody can say.
+  signal.throwIfAborted();
+  if (sign !== "" || line === undefined) return { noNode: `"${process.execPath}" ended with ${end}` };
+  throw new Error(`its process ended with ${end}`);
 }
 
 /** Whether the process keeps this one alive. Some runtimes cannot say so for each part, and none can for a process that was not started. */

@@ -67,7 +67,7 @@ export function createKeychain({ identity, clock, folder, env, timeoutMs = 3000,
       const waited = `${timeoutMs / 1000} s`;
       throw new AuthError(
         "keychain_unavailable",
-        `the keychain did not answer within ${waited}; it may be waiting to be unlocked`,
+        `the keychain did not answer within ${waited}: it may be waiting to be unlocked, or the machine may be busy`,
         { hint: unlock },
       );
     }

@@ -92,7 +92,8 @@ What is protected, and against whom:
 - A forged ID token, or one issued to another client. Issuer, audience, signature, times and nonce are checked as OpenID Connect Core
   3.1.3.7 says.
 - Logs. A secret is a type that does not print itself. No token, code, verifier, ticket or key is printed by any command but "auth token",
-  "auth git-credential" and "auth exec-credential", which exist to do so. If a service quotes one of them as it was sent, it is
+  "auth git-credential" and "auth exec-credential", which exist to do so; "api" prints what the service answers, and so a ticket if you ask
+  for one. If a service quotes one of them as it was sent, it is
   replaced in every message. Of a cause, --debug and crash reports show name, code, message and stack. --verbose shows no body, and values of
   those headers and parameters alone that are known to be harmless; no log shows a user name in an address.
 

@@ -1,7 +1,7 @@
 import type { Identity } from "../../base/identity.ts";
 
 export function text({ command, name, variable }: Identity): string {
-  return `Everything is below one directory of mode 0700 (${variable("CONFIG_DIR")}; see "${command} help environment"), in files of mode 0600. Each login has a
+  return `Everything is below one directory that only you can change, created with mode 0700 (${variable("CONFIG_DIR")}; see "${command} help environment"), in files of mode 0600. Each login has a
 file of its own, sealed with AES-256-GCM: the tokens, the key that they are bound to where the provider offers DPoP, and what the service said
 about the user. Another sealed file for each profile says which login it has, and what to remember for the next one.
 
@@ -22,7 +22,7 @@ opens it here.
 - memory: nothing is written, and the session ends with the command.
 
 The keychain is the default if one answers within 3 seconds. Otherwise the file needs one explicit yes: at the prompt, by --yes, or by
-${variable("STORAGE")}=file. Nothing is stored in plain text, and there is no silent fallback: if the keychain is locked later, the command
+${variable("STORAGE")}=file. No session is stored in plain text, and there is no silent fallback: if the keychain is locked later, the command
 fails and says so.
 
 A login with another --storage replaces this machine's own slot. A passphrase keeps its slot until "${command} auth logout --all". The data key stays the
@@ -35,7 +35,11 @@ the others, which stay as they are.
 In a container, keep the directory of the secret as well, or set a passphrase. If the secret is lost, restore it from a backup, or log in again with --force.
 
 The keychain is asked in a process of its own: a dialog that nobody answers cannot be canceled, and a process can be killed. Of your
-environment it gets the variables that name the session bus, and no secret.
+environment it gets what leads to the session bus, the display, your home and the system's libraries (PATH, HOME, LD_LIBRARY_PATH and the
+like), and no other variable.
+
+Events and artifacts that wait are not sealed, since they can be queued before there is a key: they are plain files of mode 0600 in queue/,
+with their content, your user ID and your team.
 
 Each file is replaced as a whole: temporary file, fsync, rename, fsync of the directory. A changed byte in a sealed file is detected, and so is one file in
 the place of another.

@@ -31,7 +31,7 @@ export function text({ command, variable }: Identity): string {
       `The session is unchanged. Unlock the keychain and run the command again. Or log in without it: "${command} auth login --storage file --force" leaves what was stored where it is.`,
     ],
     [
-      "the keychain did not answer within … s; it may be waiting to be unlocked",
+      "the keychain did not answer within … s: it may be waiting to be unlocked, or the machine may be busy",
       "The session is unchanged. Look for the keychain's dialog.",
     ],
     [
