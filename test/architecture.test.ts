@@ -306,6 +306,13 @@ test("NFR-014 a hint names a command of the system that Windows has too, or that
   assert.deepEqual(offenders(/[`"'](.* )?(unset|export) [A-Z$]/, /^src\/base\/hint\.ts$/), [], "how a variable is set");
 });
 
+test("no error is without a hint: the compiler asks for one, and none is empty", () => {
+  const options = /interface AuthErrorOptions \{[^}]*\bhint: string \| Hint;/;
+  assert.match(codeOf("src/base/errors.ts"), options);
+  assert.deepEqual(offenders(/\bhint: (?:""|\[\]|hint``|undefined)/, nowhere), []);
+  assert.deepEqual(offenders(/\bas (?:AuthErrorOptions|Hint)\b/, nowhere), []);
+});
+
 test("each decision has one definition", () => {
   // The tracker has a rule of its own for 429, and 501 is the answer of a service that lacks the endpoint.
   assert.deepEqual(

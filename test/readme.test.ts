@@ -394,7 +394,7 @@ test("the exit codes of the help are those of the command, for every error code"
   const silent = { error() {}, hint() {}, say() {} } as unknown as Output;
   const actual = codes.map((code): [string, number] => [
     code,
-    renderError(new AuthError(code, "so it is"), {
+    renderError(new AuthError(code, "so it is", { hint: "Try again" }), {
       out: silent,
       identity: ownIdentity,
       debug: false,

@@ -62,7 +62,9 @@ export function agentClient(
       const { host, service, profile, user } = loan;
       const isLoan = [host, service, profile].every((text) => typeof text === "string") && isJsonObject(user);
       if (!isLoan || typeof user["id"] !== "string" || !Array.isArray(loan["teams"]))
-        throw new AuthError("service_answer_invalid", `what ${origin} names does not answer as an agent does`);
+        throw new AuthError("service_answer_invalid", `what ${origin} names does not answer as an agent does`, {
+          hint: hint`Set ${origin} to what ${{ command: "auth agent" }} prints where the login lives`,
+        });
       return loan as unknown as Loan;
     },
     async token({ minValidityMs, rejected }) {
@@ -72,7 +74,9 @@ export function agentClient(
       };
       const { access_token, token_type, expires_in } = await ask("POST", tokenPath, question);
       if (typeof access_token !== "string" || (token_type !== "Bearer" && token_type !== "DPoP"))
-        throw new AuthError("service_answer_invalid", `the agent that ${origin} names answered without a token`);
+        throw new AuthError("service_answer_invalid", `the agent that ${origin} names answered without a token`, {
+          hint: hint`Use the same version here and where the login lives: ${{ command: "auth agent" }}`,
+        });
       const issuedAt = clock.now();
       return {
         accessToken: new Secret(access_token),

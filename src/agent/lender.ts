@@ -42,10 +42,15 @@ export function lenderOf(
     },
     async proof({ htm, htu, access_token, nonce }) {
       const { dpopKey, clockOffsetMs } = await tokens.getCredential({});
-      if (dpopKey === undefined) throw new AuthError("usage_invalid", "the token is not bound to a key");
+      if (dpopKey === undefined)
+        throw new AuthError("usage_invalid", "the token is not bound to a key", {
+          hint: "Send the token without a proof",
+        });
       // A proof is good for one address and for a moment. For another one, such as the issuer's, no client has a use for it.
       if (!targetOf(htu, await tokens.service()).isService)
-        throw new AuthError("access_denied", "a proof is for the service only");
+        throw new AuthError("access_denied", "a proof is for the service only", {
+          hint: "Send the request to the address of the service",
+        });
       return { dpop: dpopProof(dpopKey, { htm, htu, access_token, nonce, now: clock.now() + clockOffsetMs }) };
     },
   };

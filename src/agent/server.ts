@@ -99,7 +99,9 @@ function tokenQuestion({ min_validity, rejected }: JsonObject): TokenQuestion {
 
 function proofQuestion({ htm, htu, access_token, nonce }: JsonObject): ProofQuestion {
   if (typeof htm !== "string" || typeof htu !== "string")
-    throw new AuthError("usage_invalid", 'a proof is for a method, "htm", and an address, "htu"');
+    throw new AuthError("usage_invalid", 'a proof is for a method, "htm", and an address, "htu"', {
+      hint: "Ask with both",
+    });
   return { htm, htu, access_token: textOf(access_token), nonce: textOf(nonce) };
 }
 

@@ -1,10 +1,10 @@
-import { hint, hintText, login, type Hint, type HintContext } from "./hint.ts";
+import { hint, hintText, issuersMistake, login, type Hint, type HintContext } from "./hint.ts";
 import { ownIdentity } from "./identity.ts";
 import { excerpt, withoutSecrets } from "./secret.ts";
 import { printable } from "./text.ts";
 
 // An error is made with its hint. One import for both: every import is looked up anew, which the start of a command feels.
-export { hint, login };
+export { hint, issuersMistake, login };
 export type { Hint, HintPart, SystemCommand, ToolCommand, ToolVariable } from "./hint.ts";
 
 /**
@@ -48,7 +48,7 @@ const codes = [
 /** Options of {@link AuthError}. */
 export interface AuthErrorOptions {
   /** What to do next; a string where there is no command or variable in it. */
-  hint?: string | Hint;
+  hint: string | Hint;
   /** The evidence: the error that led here. Of one that is not ours, name, code, message and stack are kept. Never shown without `--debug`. */
   cause?: unknown;
 }
@@ -66,10 +66,10 @@ export class AuthError extends Error {
   override readonly name: string = "AuthError";
   readonly code: AuthErrorCode;
   /** What to do next, as data: its words depend on the tool. @internal */
-  declare readonly next: Hint | undefined;
+  declare readonly next: Hint;
 
   /** `message`: lower case, the thing quoted, what was expected and what was found. */
-  constructor(code: AuthErrorCode, message: string, options: AuthErrorOptions = {}) {
+  constructor(code: AuthErrorCode, message: string, options: AuthErrorOptions) {
     super(sentence(message), options.cause === undefined ? undefined : { cause: keptCause(options.cause) });
     this.code = code;
     // Out of sight: a program that dies of the error would print it, and these are no words yet.
@@ -77,8 +77,8 @@ export class AuthError extends Error {
   }
 
   /** What to do next, for people: in the words of the tool that the error comes from, with the commands that its users type. */
-  get hint(): string | undefined {
-    return this.next === undefined ? undefined : hintText(this.next, contexts.get(this) ?? { identity: ownIdentity });
+  get hint(): string {
+    return hintText(this.next, contexts.get(this) ?? { identity: ownIdentity });
   }
 
   /** Makes the hint speak for a tool: what throws does not know under which name. @internal */
@@ -153,7 +153,10 @@ export class NotAuthenticatedError extends AuthError {
   override readonly name: string = "NotAuthenticatedError";
 
   /** `code`: `not_authenticated` by default; the hint is to log in, by default. */
-  constructor(message: string, options: AuthErrorOptions & { code?: "not_authenticated" | "session_ended" } = {}) {
+  constructor(
+    message: string,
+    options: Partial<AuthErrorOptions> & { code?: "not_authenticated" | "session_ended" } = {},
+  ) {
     super(options.code ?? "not_authenticated", message, { hint: hint`Run: ${login()}`, ...options });
   }
 }
@@ -171,7 +174,7 @@ export class ServiceError extends AuthError {
   constructor(
     code: AuthErrorCode,
     message: string,
-    options: AuthErrorOptions & { status?: number; error?: string | undefined; retryAfterMs?: number | undefined } = {},
+    options: AuthErrorOptions & { status?: number; error?: string | undefined; retryAfterMs?: number | undefined },
   ) {
     super(code, message, options);
     this.status = options.status ?? 0;

@@ -46,6 +46,9 @@ export function login(profile?: string, ...options: readonly string[]): ToolComm
   return { command: "auth login", profile, options };
 }
 
+/** What to do about an answer that nobody but its operator can correct. */
+export const issuersMistake: Hint = ["This is a mistake of the issuer's: tell its operator"];
+
 /** The program that shows a hint, and where. */
 export interface HintContext {
   readonly identity: Identity;

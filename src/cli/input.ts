@@ -40,7 +40,7 @@ export function readNamedFile(path: string, where: string, most: number): Buffer
 
 /** What the door for such files says of one, or else what becomes of a failure of the system. */
 function refused(cause: unknown, where: string, otherwise: () => AuthError): AuthError {
-  return cause instanceof AuthError ? usageError(`${where}${cause.message}`, cause.next ?? []) : otherwise();
+  return cause instanceof AuthError ? usageError(`${where}${cause.message}`, cause.next) : otherwise();
 }
 
 export async function openNamedFile(path: string, option: string): Promise<UserFileWriter> {

@@ -259,7 +259,7 @@ export interface ErrorOutput {
     readonly code: AuthErrorCode | "internal_error";
     readonly message: string;
     /** What to do next. */
-    readonly hint?: string;
+    readonly hint: string;
   };
 }
 

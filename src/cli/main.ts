@@ -186,7 +186,7 @@ async function untilDone(work: (signal: AbortSignal) => Promise<number>): Promis
   const interrupted = new AbortController();
   const onSignal = (name: NodeJS.Signals): void => {
     if (interrupted.signal.aborted) process.exit(130);
-    interrupted.abort(new AuthError("interrupted", `interrupted (${name})`));
+    interrupted.abort(new AuthError("interrupted", `interrupted (${name})`, { hint: "Run it again" }));
   };
   // A program that runs out of work before there is an outcome has not succeeded. One that is ended on purpose does not come here.
   const onOutOfWork = (): void =>

@@ -31,26 +31,28 @@ export function renderError(
   const interrupted = mayHaveChanged
     ? "The request may have taken effect: check before you run it again"
     : "Nothing was changed";
-  const hint = known?.next ?? known?.hint ?? (known?.code === "interrupted" ? interrupted : undefined);
   const reload =
     unloadable === "ERR_MODULE_NOT_FOUND" ? "Install it again" : "Close some programs or raise the limit of open files";
   const next = unloadable
     ? reload
     : known === undefined
       ? `This is a bug in ${identity.name}. Run it again with --debug to see where`
-      : hint;
+      : known.code === "interrupted"
+        ? interrupted
+        : // Words alone: of another copy of the package.
+          (known.next ?? known.hint);
   if (json) {
     const failure: ErrorOutput = {
       error: {
         code: known?.code ?? "internal_error",
         message: redact(message),
-        ...(next !== undefined && { hint: redact(out.words(next)) }),
+        hint: redact(out.words(next)),
       },
     };
     out.jsonFailure(failure);
   }
   out.error(message);
-  if (next !== undefined) out.hint(next);
+  out.hint(next);
   if (debug) out.say(evidence(error));
   return known === undefined ? 1 : exitCodes[known.code];
 }

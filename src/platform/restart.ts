@@ -29,7 +29,7 @@ export function restartWith(flags: readonly string[], signal: AbortSignal): Prom
 /** In a process that {@link restartWith} started, aborts when the starter is interrupted or has ended; in any other, never. */
 export function starterSignal(): AbortSignal {
   const ended = new AbortController();
-  const end = (): void => ended.abort(new AuthError("interrupted", "interrupted"));
+  const end = (): void => ended.abort(new AuthError("interrupted", "interrupted", { hint: "Run it again" }));
   if (process.send !== undefined && !process.connected) end();
   process.once("disconnect", end);
   // Listening for its end must not keep this process alive.

@@ -156,7 +156,10 @@ export class SyncRuntime {
     } catch (error) {
       return error instanceof AuthError
         ? error
-        : new AuthError("interrupted", "the queue was not fully drained", { cause: error });
+        : new AuthError("interrupted", "the queue was not fully drained", {
+            hint: "What is left waits on disk, and is sent the next time",
+            cause: error,
+          });
     }
   }
 
@@ -180,7 +183,7 @@ export class SyncRuntime {
     const failure = isWaiting
       ? new NotAuthenticatedError(
           `${cause.message}, and ${left} ${left === 1 ? "entry is" : "entries are"} still queued`,
-          { ...(cause.next && { hint: cause.next }) },
+          { hint: cause.next },
         )
       : cause;
     return { ...emptyReport(), left, failure };

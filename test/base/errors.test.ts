@@ -43,6 +43,7 @@ test("S-005 what is shown of an error has the stack, and of its causes name, cod
     "every way failed",
   );
   const error = new AuthError("network_unavailable", "cannot reach it", {
+    hint: "Try again",
     cause: new TypeError("fetch failed", { cause: both }),
   });
   for (const text of [evidence(error), inspect(error), inspect({ error }, { depth: 9, showHidden: true })]) {
@@ -69,7 +70,7 @@ test("S-005 an error that nobody catches crashes its program without showing wha
     const parser = Object.assign(new Error("got " + secret.reveal()), { code: "HPE_INVALID_CONSTANT", data: "grant=hunter2hunter2" });
     const circle = new Error("round", { cause: new AggregateError([parser], "all") });
     parser.cause = circle;
-    throw new AuthError("network_unavailable", "cannot reach it", { cause: circle });`;
+    throw new AuthError("network_unavailable", "cannot reach it", { hint: "Try again", cause: circle });`;
   const { status, stderr } = spawnSync(process.execPath, [...typescript, "--input-type=module", "-e", program], {
     encoding: "utf8",
   });
@@ -81,7 +82,7 @@ test("S-005 an error that nobody catches crashes its program without showing wha
 test("S-005 a secret in the words of a cause is neither in the cause that is kept nor in what --debug prints", () => {
   const secret = new Secret("rt_quoted-by-a-library");
   const quoting = new TypeError(`cannot send ${secret.reveal()}`);
-  const { cause } = new AuthError("network_unavailable", "cannot reach it", { cause: quoting });
+  const { cause } = new AuthError("network_unavailable", "cannot reach it", { hint: "Try again", cause: quoting });
   assert.equal(cause instanceof Error && cause.message, "cannot send [secret]");
   // An error of somebody else's, which nothing has looked at.
   assert.match(evidence(quoting), /^TypeError: cannot send \[secret\]\n/);
@@ -97,7 +98,7 @@ test("S-004 no answer, a service that cannot work now and a lock that is held ma
     "storage_unwritable",
     "timed_out",
   ] as const;
-  for (const code of passing) assert.ok(isTransient(new AuthError(code, "x")), code);
-  for (const code of lasting) assert.ok(!isTransient(new AuthError(code, "x")), code);
+  for (const code of passing) assert.ok(isTransient(new AuthError(code, "x", { hint: "Try again" })), code);
+  for (const code of lasting) assert.ok(!isTransient(new AuthError(code, "x", { hint: "Try again" })), code);
   assert.ok(!isTransient(Object.assign(new Error("x"), { code: "network_unavailable" })));
 });

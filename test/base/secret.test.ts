@@ -53,6 +53,7 @@ test("S-005 a secret that a server quotes is not in the message of an error, how
     const { message } = new AuthError(
       "service_answer_invalid",
       `the service answered ${echo}, which is not the protocol`,
+      { hint: "Try again" },
     );
     assert.doesNotMatch(message, /with|quotes/);
     assert.match(message, /\[secret\]/);
@@ -71,7 +72,7 @@ test("S-005 a secret that a service quotes as it was sent, in a form or as a cli
     "https://service.example",
     form({ refresh_token: secret.reveal() }),
   );
-  const { message } = new AuthError("service_rejected", `the service answered ${sent}`);
+  const { message } = new AuthError("service_rejected", `the service answered ${sent}`, { hint: "Try again" });
   assert.equal(message, "the service answered Basic [secret] refresh_token=[secret]");
 });
 
@@ -86,7 +87,7 @@ test("S-005 a secret is replaced before a long text of a service is cut, so that
     for (const shown of [failure.message, failure.error ?? "", inspect(failure, { customInspect: false })])
       assert.doesNotMatch(shown, /rt_|x[r_]|\\x1b|\u001b/, String(before));
   }
-  const { message } = new AuthError("service_rejected", "x".repeat(1_985) + secret.reveal());
+  const { message } = new AuthError("service_rejected", "x".repeat(1_985) + secret.reveal(), { hint: "Try again" });
   assert.doesNotMatch(message, /rt_/);
 });
 
@@ -109,7 +110,9 @@ test("a secret of a few characters, which many words contain, is not replaced", 
 test("S-014 a message with a service's text of any length and kind is made at once, and has an end", () => {
   const before = process.cpuUsage();
   for (const piece of [" ", "\t", "\n", " \n", "x", "\u202e"]) {
-    const { message } = new AuthError("service_rejected", `the service said "${piece.repeat(300_000)}" to that`);
+    const { message } = new AuthError("service_rejected", `the service said "${piece.repeat(300_000)}" to that`, {
+      hint: "Try again",
+    });
     assert.ok(message.length <= 2_010, `${message.length} characters`);
   }
   // The square of the length took half a minute.
@@ -118,6 +121,8 @@ test("S-014 a message with a service's text of any length and kind is made at on
 });
 
 test("S-008 the message of an error has no control character and one line, so that a script can print it", () => {
-  const { message } = new AuthError("service_rejected", "the service said \u001b[2J\u202eevil\r\nhint: run this");
+  const { message } = new AuthError("service_rejected", "the service said \u001b[2J\u202eevil\r\nhint: run this", {
+    hint: "Try again",
+  });
   assert.equal(message, "the service said [2Jevil hint: run this");
 });

@@ -51,7 +51,7 @@ export class RelyingParty {
         });
         // Such a callback ends nothing: the login goes on waiting, and in the test no other browser will come.
         if ((await response.text()).includes("not the login we started"))
-          ended.abort(new AuthError("interrupted", "the callback was ignored"));
+          ended.abort(new AuthError("interrupted", "the callback was ignored", { hint: "Try again" }));
         return { launched: "the test" };
       },
       openFailed: (reason) => ended.abort(new Error(reason)),

@@ -47,6 +47,6 @@ async function answer({ url, init }: ChildRequest): Promise<ChildAnswer> {
       next?: Hint;
       cause?: { code?: string };
     };
-    return { error: { code, message, hint: hintOf({ next }), causeCode: cause?.code } };
+    return { error: { code, message, hint: hintOf({ ...(next && { next }) }), causeCode: cause?.code } };
   }
 }

@@ -123,7 +123,7 @@ export class Process {
         if (after === before) return after;
         await this.#write("write the profile");
         if (held === undefined || !this.see(held.isHeld()))
-          throw new AuthError("lock_unavailable", "the lock was lost");
+          throw new AuthError("lock_unavailable", "the lock was lost", { hint: "Try again" });
         this.world.setProfile(this, after);
         return after;
       } finally {
@@ -216,7 +216,7 @@ export class Process {
       };
       const outcome = await this.wait(`wait for ${name}`, outcomes, due);
       if (outcome === "gives way") return undefined;
-      if (outcome === "times out") throw new AuthError("lock_unavailable", `waited for ${name}`);
+      if (outcome === "times out") throw new AuthError("lock_unavailable", `waited for ${name}`, { hint: "Try again" });
       if (outcome === "gets it") break;
     }
     const holding = { process: this };
@@ -304,7 +304,7 @@ export class Process {
 }
 
 function diskFull(): AuthError {
-  return new AuthError("storage_unwritable", "the disk is full");
+  return new AuthError("storage_unwritable", "the disk is full", { hint: "Try again" });
 }
 
 /** A time limit in the place of an `AbortSignal`: the code under test looks at it, combines it with another, and passes it on. */

@@ -68,8 +68,8 @@ test("a wake-up starts a drain at once, and wake-ups during a drain start one mo
 });
 
 test("after failures it waits 1, 2, 4 s, or as long as the service asked, despite wake-ups; then the interval again", async () => {
-  const down = new ServiceError("service_unavailable", "down");
-  const busy = new ServiceError("service_unavailable", "busy", { retryAfterMs: 90_000 });
+  const down = new ServiceError("service_unavailable", "down", { hint: "Try again" });
+  const busy = new ServiceError("service_unavailable", "busy", { hint: "Try again", retryAfterMs: 90_000 });
   const { clock, drains, background } = stage([down, down, down, busy, undefined]);
   await setImmediate();
   let expected = 1;

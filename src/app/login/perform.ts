@@ -99,11 +99,14 @@ function requireScreen({ login, opens, reason }: LoginPlan, { args }: LoginStart
     throw new AuthError(
       "usage_invalid",
       "a device login needs `onCode`: without it nobody sees the code that has to be entered",
+      { hint: "Pass `onCode`, and show what it is called with" },
     );
   }
   const isUnasked = login === "browser" && !opens && args.open !== false;
   if (isUnasked && shown.onAddress === undefined)
-    throw new AuthError("usage_invalid", `the login needs \`onAddress\` to show its address, since ${reason}`);
+    throw new AuthError("usage_invalid", `the login needs \`onAddress\` to show its address, since ${reason}`, {
+      hint: "Pass `onAddress`, and show what it is called with",
+    });
 }
 
 interface FlowUi extends ScreenCallbacks, Pick<LoginCallbacks, "signal"> {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { AuthError, NotAuthenticatedError, ServiceError, hint, login } from "../../base/errors.ts";
+import { AuthError, NotAuthenticatedError, ServiceError, hint, issuersMistake, login } from "../../base/errors.ts";
 import { discardBody } from "../../http/peek.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import { defaultAuthorizationServer, type AuthorizationServer } from "../oauth/authorization-server.ts";
@@ -90,7 +90,13 @@ async function idTokenClaims(
     return validateIdToken(id_token, { server, client_id, access_token, now, nonce }, options);
   // Servers differ on whether a device login is an OpenID Connect login, which the standard does not mention, and a refresh need not bring one.
   if (authFlow !== "authorization_code") return undefined;
-  throw new AuthError("service_answer_invalid", `"${server.issuer}" gave no ID token, although "openid" was requested`);
+  throw new AuthError(
+    "service_answer_invalid",
+    `"${server.issuer}" gave no ID token, although "openid" was requested`,
+    {
+      hint: hint`${issuersMistake}. For a login without an ID token: ${login(undefined, "--scope", "…")}, without "openid"`,
+    },
+  );
 }
 
 /**

@@ -1,4 +1,4 @@
-import { AuthError } from "../../base/errors.ts";
+import { AuthError, hint } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import { discardBody } from "../../http/peek.ts";
 import { readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
@@ -32,7 +32,9 @@ export async function endSession(session: EndableSession, exchange: ExchangeOpti
       { ...exchange, fetch: clientFetch(session, exchange.fetch) },
     );
   }
-  throw new AuthError("configuration_invalid", `"${server.issuer}" has no way to end a session`);
+  throw new AuthError("configuration_invalid", `"${server.issuer}" has no way to end a session`, {
+    hint: hint`To forget it here: ${{ command: "auth logout", options: ["--force"] }}`,
+  });
 }
 
 /**

@@ -111,7 +111,10 @@ async function endAtServer(stored: Session, tokens: TokenManager, exchange: Exch
     const { signal } = exchange;
     const current = await tokens.getSession({ ...(rejected !== undefined && { rejected }), ...(signal && { signal }) });
     // A login made meanwhile is not the one to log out of, and the session before it is no longer here (S-003).
-    if (current.id !== stored.id) throw new AuthError("session_ended", "a new login replaced the session");
+    if (current.id !== stored.id)
+      throw new AuthError("session_ended", "a new login replaced the session", {
+        hint: hint`To end that one: ${{ command: "auth logout" }}`,
+      });
     session = current;
   }
 }

@@ -1,4 +1,4 @@
-import { AuthError } from "../../base/errors.ts";
+import { AuthError, issuersMistake } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import type { Fetch } from "../../base/runtime-types.ts";
 import { discardBody, peekBody } from "../../http/peek.ts";
@@ -47,7 +47,9 @@ export function validateTokenType(
   issuer: string,
 ): void {
   if (tokenType !== "DPoP" || dpopKey !== undefined) return;
-  throw new AuthError("service_answer_invalid", `"${issuer}" bound the tokens to a key, and none was offered`);
+  throw new AuthError("service_answer_invalid", `"${issuer}" bound the tokens to a key, and none was offered`, {
+    hint: issuersMistake,
+  });
 }
 
 /** A nonce belongs to its server, not to a session: an old one, or another session's, costs one more request and nothing else. */

@@ -1,5 +1,5 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from "node:crypto";
-import { AuthError } from "../../base/errors.ts";
+import { AuthError, issuersMistake } from "../../base/errors.ts";
 import { invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { isSignedBy, signatureAlgorithms, type Jws } from "./jws.ts";
@@ -17,7 +17,9 @@ export async function verifySignature(
   options: ExchangeOptions,
 ): Promise<void> {
   if (jwks_uri === undefined)
-    throw new AuthError("service_answer_invalid", `"${issuer}" does not publish its signing keys ("jwks_uri")`);
+    throw new AuthError("service_answer_invalid", `"${issuer}" does not publish its signing keys ("jwks_uri")`, {
+      hint: issuersMistake,
+    });
   const fetchKeys = async (): Promise<readonly Jwk[]> =>
     jwkSetResponse(
       await send(jwks_uri, { headers: { accept: "application/jwk-set+json, application/json" } }, options),
@@ -25,7 +27,8 @@ export async function verifySignature(
   let keys = await fetchKeys();
   if (jws.kid !== undefined && !keys.some(({ kid }) => kid === jws.kid)) keys = await fetchKeys();
   const fault = signatureFault(jws, keys);
-  if (fault !== undefined) throw new AuthError("service_answer_invalid", `the ID token of "${issuer}" ${fault}`);
+  if (fault !== undefined)
+    throw new AuthError("service_answer_invalid", `the ID token of "${issuer}" ${fault}`, { hint: issuersMistake });
 }
 
 /** RFC 7517 §5. Members that are not keys are left out: a set may hold keys for others too. */

@@ -1,5 +1,5 @@
 import { constants, verify, type KeyObject } from "node:crypto";
-import { AuthError } from "../../base/errors.ts";
+import { AuthError, issuersMistake } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
 import { isJsonObject, parseJson, type JsonObject } from "../../http/json-members.ts";
 
@@ -47,7 +47,8 @@ export const signatureAlgorithms: ReadonlyMap<string, SignatureAlgorithm> = new 
 ]);
 
 export function parseJws(token: Secret): Jws {
-  const refuse = (why: string): AuthError => new AuthError("service_answer_invalid", `the ID token ${why}`);
+  const refuse = (why: string): AuthError =>
+    new AuthError("service_answer_invalid", `the ID token ${why}`, { hint: issuersMistake });
   const parts = token.reveal().split(".");
   const [header = "", payload = "", signature = ""] = parts;
   // Five parts are an encrypted token; decoders skip characters outside base64url, so that two texts would be the same token.

@@ -1,4 +1,4 @@
-import { AuthError } from "../../base/errors.ts";
+import { AuthError, issuersMistake } from "../../base/errors.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import { withEffect } from "../../http/effects.ts";
 import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
@@ -14,6 +14,7 @@ export function pushedAuthorizationRequest(
     throw new AuthError(
       "service_answer_invalid",
       `"${server.issuer}" accepts only pushed requests, and does not say where`,
+      { hint: issuersMistake },
     );
   return send(endpoint, withEffect("nothing", form(Object.fromEntries(new URL(address).searchParams))), options);
 }

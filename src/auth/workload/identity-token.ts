@@ -62,7 +62,7 @@ export async function identityToken(source: IdentitySource, issuer: string, worl
         error: error.error,
         retryAfterMs: error.retryAfterMs,
       }),
-      ...(error.next && { hint: error.next }),
+      hint: error.next,
       cause: error,
     });
   }

@@ -102,7 +102,7 @@ test("S-015 the browser shows success only once the session is stored, and why i
   const saas = await startFakeSaas();
   t.after(() => saas.close());
   let visit: Promise<Visit> | undefined;
-  const refusal = new AuthError("storage_unwritable", "the disk is full");
+  const refusal = new AuthError("storage_unwritable", "the disk is full", { hint: "Try again" });
   const login = browserLogin({
     request: {
       service: saas.url,

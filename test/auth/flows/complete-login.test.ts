@@ -152,7 +152,7 @@ async function complete(
 }
 
 test("S-015 a login that is interrupted at the last moment is not stored, and its tokens are revoked all the same", async () => {
-  const interrupted = new AuthError("interrupted", "interrupted (SIGINT)");
+  const interrupted = new AuthError("interrupted", "interrupted (SIGINT)", { hint: "Try again" });
   const { session, error, revoked } = await complete({}, undefined, (end) => end.abort(interrupted));
   assert.equal(error, interrupted);
   assert.equal(session, undefined);

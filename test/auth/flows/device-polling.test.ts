@@ -13,6 +13,8 @@ import { AuthError, ServiceError, type AuthErrorCode } from "../../../src/base/e
 import { Secret } from "../../../src/base/secret.ts";
 import { hintOf } from "../../helpers/hint.ts";
 
+const again = "Try again";
+
 const tokens: TokenResponse = {
   access_token: new Secret("at_1"),
   token_type: "Bearer",
@@ -27,13 +29,13 @@ const tokens: TokenResponse = {
 };
 type Answer = Parameters<typeof nextPoll>[1];
 const says = (error: string, status = 400, retryAfterMs?: number): Answer => ({
-  error: new ServiceError("service_rejected", "told", { error, status, retryAfterMs }),
+  error: new ServiceError("service_rejected", "told", { hint: again, error, status, retryAfterMs }),
 });
 const pending = says("authorization_pending");
 const slowDown = says("slow_down");
-const lost: Answer = { error: new ServiceError("network_unavailable", "lost") };
+const lost: Answer = { error: new ServiceError("network_unavailable", "lost", { hint: again }) };
 const broken = (retryAfterMs?: number, status = 503): Answer => ({
-  error: new ServiceError("service_unavailable", "broken", { status, retryAfterMs }),
+  error: new ServiceError("service_unavailable", "broken", { hint: again, status, retryAfterMs }),
 });
 
 const minutes = 60_000;
@@ -90,7 +92,12 @@ test("FR-018 slow_down from a server whose interval was capped counts from that 
 
 test("slow_down is recognized by its name, whatever its status, and a Retry-After with it is obeyed", () => {
   const told: Answer = {
-    error: new ServiceError("service_unavailable", "told", { error: "slow_down", status: 429, retryAfterMs: 30_000 }),
+    error: new ServiceError("service_unavailable", "told", {
+      hint: again,
+      error: "slow_down",
+      status: 429,
+      retryAfterMs: 30_000,
+    }),
   };
   const state = waiting(steps([told]));
   assert.equal(state.ms, 30_000);
@@ -159,9 +166,9 @@ for (const [error, status, expected] of ends)
 
 test("a permanent error ends the polling unchanged: a wrong configuration, an invalid answer, an interruption", () => {
   const errors = [
-    new ServiceError("service_rejected", "told", { error: "invalid_client", status: 401 }),
-    new ServiceError("service_answer_invalid", "told", { status: 200 }),
-    new AuthError("interrupted", "interrupted"),
+    new ServiceError("service_rejected", "told", { hint: again, error: "invalid_client", status: 401 }),
+    new ServiceError("service_answer_invalid", "told", { hint: again, status: 200 }),
+    new AuthError("interrupted", "interrupted", { hint: again }),
     new DOMException("stop", "AbortError"),
   ];
   for (const error of errors) assert.deepEqual(steps([{ error }]), { kind: "failed", error });

@@ -25,7 +25,8 @@ function keychainOf(entries: Map<string, Secret> = new Map()): Keychain & { entr
   };
 }
 
-const refuse = (): Promise<never> => Promise.reject(new AuthError("keychain_unavailable", "the keychain is locked"));
+const refuse = (): Promise<never> =>
+  Promise.reject(new AuthError("keychain_unavailable", "the keychain is locked", { hint: "Try again" }));
 const locked: Keychain = { read: refuse, write: refuse, remove: refuse };
 const machine: KeyWay = { source: "machine", kdf: "hkdf", secret: "", salt: "" };
 const passphrase: KeyWay = { source: "passphrase", kdf: "scrypt", N: 16384, r: 8, p: 1, salt: "" };

@@ -59,7 +59,7 @@ class OpenStore extends MemoryStore {
         ...claim,
         isHeld: async () => this.isHeld,
         store: async (next) => {
-          if (this.isFull) throw new AuthError("storage_unwritable", "the disk is full");
+          if (this.isFull) throw new AuthError("storage_unwritable", "the disk is full", { hint: "Try again" });
           return claim.store(next);
         },
       }
@@ -325,8 +325,8 @@ test("keepFresh is ahead of need by one to two minutes, by chance, so that proce
 test("keepFresh ends with the session, and goes on after every other failure", async () => {
   const clock = new ManualClock();
   const failures = [
-    new AuthError("network_unavailable", "no answer"),
-    new AuthError("storage_unwritable", "full"),
+    new AuthError("network_unavailable", "no answer", { hint: "Try again" }),
+    new AuthError("storage_unwritable", "full", { hint: "Try again" }),
     new NotAuthenticatedError("ended"),
   ];
   const renew = async (): Promise<Session> => {

@@ -52,7 +52,7 @@ async function answerOrQuit(context: Context, asked: ReadonlyMap<string, string>
     return 0;
   } catch (error) {
     if (!isAuthError(error) || signal.aborted) throw error;
-    out.error(error.next === undefined ? error.message : `${error.message}. ${out.words(error.next)}`);
+    out.error(`${error.message}. ${out.words(error.next)}`);
     out.answer("quit=1");
     return (await import("../../exit-code.ts")).exitCodes[error.code];
   }
