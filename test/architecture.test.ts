@@ -48,7 +48,7 @@ const layers: readonly (readonly RegExp[])[] = [
   [/^src\/auth\/secure-storage\//],
   [/^src\/auth\/sessions\//],
   [/^src\/auth\/token-manager\//],
-  [/^src\/auth\/(account-tokens|authorized-fetch)\.ts$/, /^src\/auth\/workload\//],
+  [/^src\/auth\/(account-tokens|authorized-fetch|present-token)\.ts$/, /^src\/auth\/workload\//],
   [/^src\/auth\/websocket\//, /^src\/auth\/loopback\//],
   [/^src\/auth\/flows\//],
   [/^src\/sync\//, /^src\/tracker\//, /^src\/agent\//],

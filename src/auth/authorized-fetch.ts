@@ -2,15 +2,15 @@ import { shownAddress } from "../base/address.ts";
 import { AuthError, isTransient, NotAuthenticatedError } from "../base/errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type * as runtime from "../base/runtime-types.ts";
-import { parseJsonObject, unreachable } from "../http/request.ts";
+import { unreachable } from "../http/request.ts";
 import type { TokenManager } from "./token-manager/token-manager.ts";
 import type { Credential } from "./sessions/session.ts";
 import { resourceFetch } from "./oauth/dpop-fetch.ts";
-import { discardBody, peekBody } from "../http/peek.ts";
-import { saysSessionEnded } from "./oauth/www-authenticate.ts";
+import { discardBody } from "../http/peek.ts";
 import { isTransientStatus, retryAfter, retryDelay } from "../http/retry.ts";
 import { mostHops, nextHop, type Hop, type RedirectScope } from "../http/redirect.ts";
 import { targetOf } from "../http/token-target.ts";
+import { presentToken } from "./present-token.ts";
 
 /** What an authorized fetch takes in addition to what `fetch` takes. */
 export interface AuthorizedRequestInit extends runtime.RequestInit {
@@ -71,75 +71,72 @@ export function createAuthorizedFetch({
   random = Math.random,
 }: AuthorizedFetchOptions): AuthorizedFetch {
   // The same for the life of the token manager, see `TokenManager.service`.
-  let service: string | undefined;
+  let decided: string | undefined;
   return async (input, options = {}) => {
     const isRequest = input instanceof Request;
-    service ??= await tokens.service();
+    const service = (decided ??= await tokens.service());
     const { url, isService } = targetOf(isRequest ? input.url : input, service);
     const init = isRequest ? await unfold(input, options) : options;
     if (!isService) return fetch(url, init);
 
     const signal = init.signal ?? undefined;
     const startedAt = clock.monotonic();
-    let credential = await tokens.getCredential(signal && { signal });
-    let isReplay = false;
-    for (let failures = 0; ; ) {
-      const token = credential.accessToken.reveal();
-      const asked: RequestInit =
-        options.timeoutMs === undefined ? init : { ...init, signal: limited(signal, options.timeoutMs, clock) };
-      let response: Response | undefined;
-      let isFromService = false;
-      let failure: unknown;
-      try {
-        const door = {
-          token,
-          service,
-          scope: options.redirects ?? "anywhere",
-          fetch,
-          resourceFetch: resourceFetch(credential, { fetch, clock }),
-        };
-        ({ response, isFromService } = await sendThrough(door, { url, init: asked, isService }));
-      } catch (cause) {
-        // Without a cause it is the caller's mistake, such as an invalid header.
-        if (cause instanceof TypeError && cause.cause === undefined) throw cause;
-        if (cause instanceof AuthError && !isTransient(cause)) throw cause;
-        failure = cause instanceof AuthError ? cause : unreachable(url, cause, signal);
-        if (signal?.aborted) throw failure;
+    const wait = signal && { signal };
+    const first = await tokens.getCredential(wait);
+    let failures = 0;
+    const send = async (credential: Credential): ReturnType<typeof sendThrough> => {
+      const door = {
+        token: credential.accessToken.reveal(),
+        service,
+        scope: options.redirects ?? "anywhere",
+        fetch,
+        resourceFetch: resourceFetch(credential, { fetch, clock }),
+      };
+      for (;;) {
+        const asked: RequestInit =
+          options.timeoutMs === undefined ? init : { ...init, signal: limited(signal, options.timeoutMs, clock) };
+        let answer: Awaited<ReturnType<typeof sendThrough>> | undefined;
+        let failure: unknown;
+        try {
+          answer = await sendThrough(door, { url, init: asked, isService });
+        } catch (cause) {
+          // Without a cause it is the caller's mistake, such as an invalid header.
+          if (cause instanceof TypeError && cause.cause === undefined) throw cause;
+          if (cause instanceof AuthError && !isTransient(cause)) throw cause;
+          failure = cause instanceof AuthError ? cause : unreachable(url, cause, signal);
+          if (signal?.aborted) throw failure;
+        }
+        if (answer !== undefined && !isTransientStatus(answer.response.status)) return answer;
+        const mayRepeat =
+          failures < (options.retries ?? 2) &&
+          isReplayable(init.body) &&
+          isIdempotent(init) &&
+          clock.monotonic() - startedAt < patienceMs;
+        failures += 1;
+        const waitMs = retryDelay({
+          attempt: failures,
+          retryAfterMs: answer && retryAfter(answer.response),
+          random: random(),
+        });
+        if (!mayRepeat || (answer !== undefined && waitMs > patienceMs)) {
+          if (answer !== undefined) return answer;
+          throw failure;
+        }
+        if (answer !== undefined) await discardBody(answer.response);
+        await clock.sleep(waitMs, { signal });
       }
-      const status = response?.status ?? 0;
-      if (response !== undefined && status === 401 && isFromService) {
-        const refusal = await peekBody(response, { clock });
-        response = refusal.response;
-        if (saysSessionEnded(response.headers, parseJsonObject(refusal.head))) await tokens.sessionRefused(token);
-        if (isReplay) return response;
-        const next = await tokens.getCredential({ rejected: token, ...(signal && { signal }) });
-        if (next.accessToken.reveal() === token) return response;
-        await discardBody(response);
-        if (next.user?.id !== credential.user?.id) throw anotherUser(credential, next);
+    };
+    const { response } = await presentToken(first, {
+      send,
+      renew: (rejected) => tokens.getCredential({ rejected, ...wait }),
+      ended: (token) => tokens.sessionRefused(token),
+      requireReplay(next) {
+        if (next.user?.id !== first.user?.id) throw anotherUser(first, next);
         if (!isReplayable(init.body)) throw notReplayable(url, "refused the access token");
-        credential = next;
-        isReplay = true;
-        continue;
-      }
-      if (response !== undefined && !isTransientStatus(status)) return response;
-      const mayRepeat =
-        failures < (options.retries ?? 2) &&
-        isReplayable(init.body) &&
-        isIdempotent(init) &&
-        clock.monotonic() - startedAt < patienceMs;
-      failures += 1;
-      const waitMs = retryDelay({
-        attempt: failures,
-        retryAfterMs: response && retryAfter(response),
-        random: random(),
-      });
-      if (!mayRepeat || (response !== undefined && waitMs > patienceMs)) {
-        if (response !== undefined) return response;
-        throw failure ?? new TypeError("the `fetch` that was passed in gave no response");
-      }
-      if (response !== undefined) await discardBody(response);
-      await clock.sleep(waitMs, { signal });
-    }
+      },
+      clock,
+    });
+    return response;
   };
 }
 
@@ -183,28 +180,24 @@ interface Door {
   readonly resourceFetch: runtime.Fetch;
 }
 
-/**
- * Sends a request with the token and follows its redirects, see {@link nextHop}. `isFromService`: another server's 401 says nothing about the
- * session.
- */
+/** Sends a request with the token and follows its redirects, see {@link nextHop}. */
 async function sendThrough(
   { token, service, scope, fetch, resourceFetch }: Door,
   first: Hop,
-): Promise<{ response: Response; isFromService: boolean }> {
+): Promise<{ response: Response; isRefusal: boolean }> {
   const redirect = first.init.redirect ?? "follow";
   for (let hop = first, hops = 0; ; hops += 1) {
     const sent: RequestInit = { ...hop.init, redirect: redirect === "follow" ? "manual" : redirect };
     if (hop.isService) sent.headers = withToken(hop.init.headers, token);
     const response = await (hop.isService ? resourceFetch : fetch)(hop.url, sent);
-    const next = redirect === "follow" && response !== undefined ? nextHop(response, hop, service, scope) : undefined;
+    if (response === undefined) throw new TypeError("the `fetch` that was passed in gave no response");
+    const next = redirect === "follow" ? nextHop(response, hop, service, scope) : undefined;
     if (next === undefined) {
       if (hops > 0) Object.defineProperty(response, "redirected", { value: true });
       // A fetch that was passed in may have followed redirects itself.
-      return {
-        response,
-        isFromService:
-          hop.isService && (hops > 0 || !response?.redirected || targetOf(response.url, service).isService),
-      };
+      const isFromService =
+        hop.isService && (hops > 0 || !response.redirected || targetOf(response.url, service).isService);
+      return { response, isRefusal: isFromService && response.status === 401 };
     }
     await discardBody(response);
     if (hops === mostHops)

@@ -25,7 +25,8 @@ test("NFR-010 where Node refuses to flush files, a refreshed session and an even
   const before = readFileSync(file);
   const run = async (args: string): Promise<string> => {
     const { code, stdout, stderr } = await runCommand(t, args.split(" "), env, { nodeArgs: restricted });
-    assert.deepEqual([code, stderr], [0, ""], args);
+    // On a busy machine the answer may take its time.
+    assert.deepEqual([code, stderr.replace(/^Waiting for .* to refresh the session …\n/, "")], [0, ""], args);
     return stdout.trim();
   };
   const token = await run("auth token");

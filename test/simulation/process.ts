@@ -248,14 +248,16 @@ export class Process {
       refreshToken,
       (signal as Limit | undefined)?.at,
     );
-    // As much of a `Response` as the code under test looks at.
+    // As much of a `Response` as the code under test looks at. A refusal has no body, and says in a header what it is about.
+    const isRefusal = answer.status === 401;
+    const challenge = isRefusal ? `Bearer error="${String(answer.body["error"])}"` : null;
     const chunks = Object.assign([Buffer.from(JSON.stringify(answer.body))], { cancel: async () => undefined });
     return {
       status: answer.status,
       ok: answer.status === 200,
       url: "",
-      headers: { get: () => null },
-      body: chunks,
+      headers: { get: (name: string) => (name === "www-authenticate" ? challenge : null) },
+      body: isRefusal ? null : chunks,
     } as unknown as Response;
   };
 

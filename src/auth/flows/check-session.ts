@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import { NotAuthenticatedError, hint, login } from "../../base/errors.ts";
-import { discardBody } from "../../http/peek.ts";
 import { invalidAnswer, type ExchangeOptions } from "../../http/request.ts";
 import { defaultAuthorizationServer } from "../oauth/authorization-server.ts";
 import { resourceFetch } from "../oauth/dpop-fetch.ts";
 import { userInfoRequest, userInfoResponse, type UserInfo } from "../oauth/user-info.ts";
-import type { Credential, Session } from "../sessions/session.ts";
+import type { Credential } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
+import { presentToken, refusable } from "../present-token.ts";
 import type { TokenManager } from "../token-manager/token-manager.ts";
 import type { TokenSource } from "../token-manager/token-source.ts";
 
@@ -25,18 +25,19 @@ export async function checkSession({
   exchange: ExchangeOptions;
 }): Promise<boolean> {
   const wait = exchange.signal && { signal: exchange.signal };
-  let session = await tokens.getSession({ ...wait });
+  const first = await tokens.getSession({ ...wait });
   // Where no endpoint names the user, that the session can be refreshed shows that it is valid.
-  if (session.server.userinfo_endpoint === undefined) {
-    if (session.refreshToken !== undefined) await tokens.refresh({ ...wait });
-    return session.refreshToken !== undefined;
+  const endpoint = first.server.userinfo_endpoint;
+  if (endpoint === undefined) {
+    if (first.refreshToken !== undefined) await tokens.refresh({ ...wait });
+    return first.refreshToken !== undefined;
   }
-  let response = await ask(session, exchange);
-  if (response.status === 401) {
-    await discardBody(response);
-    session = await tokens.getSession({ rejected: session.accessToken.reveal(), ...wait });
-    response = await ask(session, exchange);
-  }
+  const { response, credential: session } = await presentToken(first, {
+    send: (asking) => ask(asking, endpoint, exchange).then(refusable),
+    renew: (rejected) => tokens.getSession({ rejected, ...wait }),
+    ended: (token) => tokens.sessionRefused(token),
+    clock: exchange.clock,
+  });
   if (response.status === 401) {
     throw new NotAuthenticatedError("the service no longer accepts this session", {
       code: "session_ended",
@@ -62,19 +63,13 @@ export async function userOfToken(
   exchange: ExchangeOptions,
 ): Promise<UserInfo> {
   const { userinfo_endpoint } = defaultAuthorizationServer(service);
-  const response = await userInfoRequest(userinfo_endpoint, credential.accessToken, {
-    ...exchange,
-    fetch: resourceFetch(credential, exchange),
-  });
+  const response = await ask(credential, userinfo_endpoint, exchange);
   if (response.status !== 401) return userInfoResponse(response);
   throw new NotAuthenticatedError(`the service refuses the access token from ${origin}`, {
     hint: hint`${kind === "given" ? `Set ${origin} to a new token. ` : ""}To use the login instead: ${{ set: origin, value: null }}`,
   });
 }
 
-function ask(session: Session, exchange: ExchangeOptions): Promise<Response> {
-  return userInfoRequest(session.server.userinfo_endpoint ?? "", session.accessToken, {
-    ...exchange,
-    fetch: resourceFetch(session, exchange),
-  });
+function ask(credential: Credential, endpoint: string, exchange: ExchangeOptions): Promise<Response> {
+  return userInfoRequest(endpoint, credential.accessToken, { ...exchange, fetch: resourceFetch(credential, exchange) });
 }

@@ -34,6 +34,7 @@ export async function completeLogin<T>(
   const common = { ...sessionTokens(tokens, options.clock.now()), clientId, clientSecret, dpopKey };
   const { issuedAt } = common;
   try {
+    if (tokens.flaw !== undefined) throw tokens.flaw;
     validateTokenType(common, request.server.issuer);
     const idToken = await idTokenClaims(tokens, request, { ...how, now: issuedAt }, options);
     const {

@@ -1,5 +1,4 @@
 import { AuthError, hint } from "../../base/errors.ts";
-import type { Secret } from "../../base/secret.ts";
 import { discardBody } from "../../http/peek.ts";
 import { readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
 import { clientFetch } from "../oauth/client-authentication.ts";
@@ -22,7 +21,7 @@ export type EndableSession = Pick<
 export async function endSession(session: EndableSession, exchange: ExchangeOptions): Promise<readonly Revocation[]> {
   const { server, clientId: client_id, accessToken: access_token, refreshToken: refresh_token } = session;
   if (server.logout_endpoint !== undefined) {
-    await logoutRequest(server.logout_endpoint, access_token, { ...exchange, fetch: resourceFetch(session, exchange) });
+    await logoutResponse(await logoutRequest(server.logout_endpoint, session, exchange));
     return [];
   }
   if (server.revocation_endpoint !== undefined) {
@@ -37,17 +36,18 @@ export async function endSession(session: EndableSession, exchange: ExchangeOpti
   });
 }
 
+/** The service's own `POST /api/v1/logout`. */
+export function logoutRequest(endpoint: string, session: EndableSession, exchange: ExchangeOptions): Promise<Response> {
+  const headers = { authorization: `Bearer ${session.accessToken.reveal()}` };
+  return send(endpoint, { method: "POST", headers }, { ...exchange, fetch: resourceFetch(session, exchange) });
+}
+
 /**
  * A server that says that the session has ended already has nothing left to end: success too. A bare 401 or 403 says no such thing: it may
  * be about an expired access token, or come from a filter in front of the service (S-015).
  */
-async function logoutRequest(endpoint: string, accessToken: Secret, options: ExchangeOptions): Promise<void> {
-  const response = await send(
-    endpoint,
-    { method: "POST", headers: { authorization: `Bearer ${accessToken.reveal()}` } },
-    options,
-  );
-  if (response.ok) return void (await discardBody(response));
+export async function logoutResponse(response: Response): Promise<void> {
+  if (response.ok) return discardBody(response);
   const body = await readJsonObject(response);
   const isRefusal = response.status === 401 || response.status === 403;
   if (!isRefusal || !saysSessionEnded(response.headers, body)) throw serviceFailure(response, body);

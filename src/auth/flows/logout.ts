@@ -1,4 +1,4 @@
-import { AuthError, ServiceError, hint } from "../../base/errors.ts";
+import { AuthError, hint } from "../../base/errors.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import { judgeRefreshFailure } from "../oauth/refresh.ts";
 import type { Revocation } from "../oauth/revocation.ts";
@@ -6,7 +6,8 @@ import { MemoryStore } from "../sessions/memory-store.ts";
 import type { Session } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
 import { TokenManager } from "../token-manager/token-manager.ts";
-import { endSession } from "./end-session.ts";
+import { presentToken, refusable } from "../present-token.ts";
+import { endSession, logoutRequest, logoutResponse } from "./end-session.ts";
 
 /** The local session is gone in every case but `not-logged-in`. `hasNewLogin`: there was a new login meanwhile, and that session stays. */
 export type LogoutOutcome = EndOutcome & { readonly hasNewLogin?: boolean };
@@ -78,7 +79,6 @@ export async function endReplacedSession(replaced: Session, exchange: ExchangeOp
 }
 
 async function endAtServer(stored: Session, tokens: TokenManager, exchange: ExchangeOptions): Promise<EndOutcome> {
-  let session = stored;
   try {
     const results = await end();
     exchange.signal?.throwIfAborted();
@@ -93,29 +93,27 @@ async function endAtServer(stored: Session, tokens: TokenManager, exchange: Exch
   }
 
   async function end(): Promise<readonly Revocation[]> {
+    const endpoint = stored.server.logout_endpoint;
     // Revoking needs nothing but the tokens.
-    if (stored.server.logout_endpoint === undefined) return endSession(stored, exchange);
-    await renew();
-    try {
-      return await endSession(session, exchange);
-    } catch (error) {
-      if (!(error instanceof ServiceError) || error.status !== 401) throw error;
-      // The service may hold the access token for expired while the session lives: with the next one it can be ended (S-015).
-      await renew(session.accessToken.reveal());
-      return endSession(session, exchange);
-    }
+    if (endpoint === undefined) return endSession(stored, exchange);
+    // The service's own logout needs an access token that is valid. It may hold one for expired while the session lives (S-015).
+    const { response } = await presentToken(await inUse(), {
+      send: (session) => logoutRequest(endpoint, session, exchange).then(refusable),
+      renew: (rejected) => inUse({ rejected }),
+      clock: exchange.clock,
+    });
+    await logoutResponse(response);
+    return [];
   }
 
-  /** The service's own logout needs an access token that is valid. */
-  async function renew(rejected?: string): Promise<void> {
-    const { signal } = exchange;
-    const current = await tokens.getSession({ ...(rejected !== undefined && { rejected }), ...(signal && { signal }) });
+  async function inUse(need: { rejected?: string } = {}): Promise<Session> {
+    const current = await tokens.getSession({ ...need, ...(exchange.signal && { signal: exchange.signal }) });
     // A login made meanwhile is not the one to log out of, and the session before it is no longer here (S-003).
     if (current.id !== stored.id)
       throw new AuthError("session_ended", "a new login replaced the session", {
         hint: hint`To end that one: ${{ command: "auth logout" }}`,
       });
-    session = current;
+    return current;
   }
 }
 

@@ -1,5 +1,6 @@
 import { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
+import { AuthError } from "../../base/errors.ts";
 import { withEffect } from "../../http/effects.ts";
 import { memberReader, seconds, text, type Kind } from "../../http/json-members.ts";
 import { form, invalidAnswer, readJsonObject, send, serviceFailure, type ExchangeOptions } from "../../http/request.ts";
@@ -7,8 +8,8 @@ import { form, invalidAnswer, readJsonObject, send, serviceFailure, type Exchang
 /** RFC 6749 §5.1, with the members that the service adds. */
 export interface TokenResponse {
   readonly access_token: Secret;
-  /** How it is presented (RFC 6750; RFC 9449 §7.1). Servers differ in upper and lower case (RFC 6749 §5.1). */
-  readonly token_type: "Bearer" | "DPoP";
+  /** How it is presented (RFC 6750; RFC 9449 §7.1). Servers differ in upper and lower case (RFC 6749 §5.1). Undefined only with a flaw. */
+  readonly token_type: "Bearer" | "DPoP" | undefined;
   /**
    * Lifetime of the access token in seconds, from the moment of receipt; undefined when the server does not say, 0 when it has
    * expired already, which only the answer to a refresh may say.
@@ -24,6 +25,11 @@ export interface TokenResponse {
   readonly id_token: Secret | undefined;
   /** The server's clock when it answered (`Date`, RFC 9110 §6.6.1), in milliseconds since 1970. */
   readonly date: number | undefined;
+  /**
+   * What is invalid in it, other than the access token; undefined when nothing is. The member is then left out. A refresh has spent the token before,
+   * so its answer counts all the same. A login refuses it, after it has revoked what was issued.
+   */
+  readonly flaw?: AuthError | undefined;
 }
 
 type Grant = { readonly grant_type: string; readonly client_id: string } & Readonly<
@@ -53,16 +59,12 @@ export async function tokenGrant(
   );
 }
 
-/**
- * @param isRefresh - it has spent the previous token: an invalid member is then treated as absent, and an invalid `expires_in` as expired,
- * since an error would lose the new refresh token
- */
 async function tokenResponse(response: Response, isRefresh: boolean): Promise<TokenResponse> {
   const body = await readJsonObject(response);
   // Some servers send errors with a status of 200.
   if (response.status !== 200 || (body?.["error"] !== undefined && body["access_token"] === undefined))
     throw serviceFailure(response, body);
-  const wrong = (name: string, expected: string): Error =>
+  const wrong = (name: string, expected: string): AuthError =>
     invalidAnswer(response, `sent a token answer whose "${name}" is not ${expected}`);
   if (body === undefined) throw invalidAnswer(response, "answered 200 with a body that is not a JSON object");
 
@@ -71,41 +73,55 @@ async function tokenResponse(response: Response, isRefresh: boolean): Promise<To
     Object.fromEntries(Object.entries(body).filter(([, value]) => value !== "")),
     wrong,
   );
-  const unlessRefresh = <T, F>(name: string, kind: Kind<T>, fallback: F): T | F | undefined => {
+  let flaw: AuthError | undefined;
+  const lenient = <T>(name: string, kind: Kind<T>): T | undefined => {
     try {
       return optional(name, kind);
     } catch (error) {
-      if (isRefresh) return fallback;
-      throw error;
+      if (!(error instanceof AuthError)) throw error;
+      flaw ??= error;
+      return undefined;
     }
   };
-  const lifetime = (name: string, fallback?: 0): number | undefined => {
-    const value = unlessRefresh(name, seconds, fallback);
-    // A century: longer values would leave the range of dates, and mean "forever" anyway.
+  // A century: longer values would leave the range of dates, and mean "forever" anyway.
+  const lifetime = (name: string): number | undefined => {
+    const value = lenient(name, seconds);
     return value && Math.min(value, 3_155_760_000);
   };
 
   const accessToken = optional("access_token", text);
   // The characters that RFC 6750 §2.1 allows; others could split a header (CR, LF) or could not be sent at all.
   if (accessToken === undefined || !/^[\w.~+/-]+=*$/.test(accessToken)) throw wrong("access_token", "a bearer token");
-  const tokenType = optional("token_type", text)?.toLowerCase();
-  if (tokenType !== "bearer" && tokenType !== "dpop") throw wrong("token_type", '"Bearer" or "DPoP"');
-  const refreshToken = unlessRefresh("refresh_token", text, undefined);
-  const idToken = unlessRefresh("id_token", text, undefined);
-  const now = Date.parse(response.headers.get("date") ?? "");
-  return {
+  // A refreshed token whose lifetime cannot be read counts as expired.
+  const expires_in = lifetime("expires_in") ?? (isRefresh && flaw !== undefined ? 0 : undefined);
+  const members = {
     access_token: new Secret(accessToken),
-    token_type: tokenType === "bearer" ? "Bearer" : "DPoP",
-    expires_in: lifetime("expires_in", 0),
-    refresh_token: refreshToken === undefined ? undefined : new Secret(refreshToken),
-    refresh_token_expires_at: unlessRefresh("refresh_token_expires_at", date, undefined),
+    token_type: lenient("token_type", tokenType),
+    expires_in,
+    refresh_token: lenient("refresh_token", secret),
+    refresh_token_expires_at: lenient("refresh_token_expires_at", date),
     refresh_token_expires_in: lifetime("refresh_token_expires_in"),
-    scope: unlessRefresh("scope", text, undefined),
-    session_id: unlessRefresh("session_id", text, undefined),
-    id_token: idToken === undefined ? undefined : new Secret(idToken),
-    date: Number.isNaN(now) ? undefined : now,
+    scope: lenient("scope", text),
+    session_id: lenient("session_id", text),
+    id_token: lenient("id_token", secret),
   };
+  if (members.token_type === undefined) flaw ??= wrong("token_type", tokenType.expected);
+  const now = Date.parse(response.headers.get("date") ?? "");
+  return { ...members, date: Number.isNaN(now) ? undefined : now, flaw };
 }
+
+const tokenType: Kind<"Bearer" | "DPoP"> = {
+  expected: '"Bearer" or "DPoP"',
+  read: (value) => (["Bearer", "DPoP"] as const).find((type) => type.toLowerCase() === text.read(value)?.toLowerCase()),
+};
+
+const secret: Kind<Secret> = {
+  expected: text.expected,
+  read(value) {
+    const read = text.read(value);
+    return read === undefined ? undefined : new Secret(read);
+  },
+};
 
 const date: Kind<string> = {
   expected: "a date",

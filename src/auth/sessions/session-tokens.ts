@@ -40,7 +40,7 @@ export function sessionTokens(tokens: TokenResponse, at: number, previous?: Sess
     (refreshSeconds === undefined ? undefined : new Date(issuedAt + refreshSeconds * 1000).toISOString());
   return {
     accessToken: tokens.access_token,
-    tokenType: tokens.token_type,
+    tokenType: tokens.token_type ?? previous?.tokenType ?? "Bearer",
     // Absent on refresh: the old one stays valid (RFC 6749 §6), and so does what is known of its expiry.
     refreshToken: tokens.refresh_token ?? previous?.refreshToken,
     refreshTokenExpiresAt:

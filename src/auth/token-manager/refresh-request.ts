@@ -120,10 +120,10 @@ function unconfirmed({ server }: Session, profile: string, cause: unknown): Auth
 /** If new tokens do not continue the session, they must not be stored, and the ones before them are spent: the session ended. */
 function requireContinuation(session: Session, profile: string, tokens: TokenResponse, sentAt: number): void {
   const { server, clientId: client_id, idToken, dpopKey } = session;
-  const { access_token, id_token, token_type } = tokens;
+  const { access_token, id_token } = tokens;
   try {
-    validateTokenType({ tokenType: token_type, dpopKey }, server.issuer);
-    const now = sessionTokens(tokens, sentAt, session).issuedAt;
+    const { tokenType, issuedAt: now } = sessionTokens(tokens, sentAt, session);
+    validateTokenType({ tokenType, dpopKey }, server.issuer);
     if (id_token !== undefined && idToken !== undefined)
       validateRefreshedIdToken(id_token, { server, client_id, access_token, now }, idToken);
   } catch (cause) {

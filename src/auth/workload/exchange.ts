@@ -63,8 +63,10 @@ async function exchangeOnce(
       { identity, client_id: clientId, ...request },
       { ...world, fetch },
     );
-    validateTokenType({ tokenType: tokens.token_type }, server.issuer);
-    return sessionTokens(tokens, sentAt);
+    if (tokens.flaw !== undefined) throw tokens.flaw;
+    const exchanged = sessionTokens(tokens, sentAt);
+    validateTokenType(exchanged, server.issuer);
+    return exchanged;
   } catch (error) {
     throw error instanceof ServiceError ? refusal(error, server, source, identity) : error;
   }

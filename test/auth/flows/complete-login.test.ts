@@ -43,6 +43,20 @@ for (const [what, fault, code, error] of [
   });
 }
 
+test("tokens that were issued with an invalid member are revoked when the login fails for it", async (t) => {
+  const { saas, here, folder } = await scene(t);
+  saas.faults.next("/oauth/token", { edit: (answer) => ({ ...answer, expires_in: "soon" }) });
+  const failed = await here("auth login");
+  assert.deepEqual([failed.code, failed.stdout], [1, ""]);
+  assert.match(
+    failed.stderr,
+    /^error: .* sent a token answer whose "expires_in" is not a positive number of seconds$/m,
+  );
+  assert.deepEqual([saas.counters.logins, saas.counters.logouts], [1, 1]);
+  assert.ok([...saas.sessions.values()].every(({ ended }) => ended !== undefined));
+  assert.equal(filesUnder(join(folder, "config")).size, 0);
+});
+
 test("a service that sends empty strings instead of leaving members out lets its users log in", async (t) => {
   const { saas, here } = await scene(t);
   saas.faults.next("/oauth/token", {
