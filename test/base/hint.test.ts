@@ -63,6 +63,7 @@ const words: [what: string, text: Hint, posix: string, powerShell: string][] = [
   ["a path of Windows", hint`${{ run: ["cd", "C:\\Users\\kim"] }}`, "cd 'C:'\\\\'Users'\\\\'kim'", "cd C:\\Users\\kim"],
   ["a command in a path", hint`${{ run: ["cd", "/tmp/$(id)`id`"] }}`, "cd '/tmp/$(id)`id`'", "cd '/tmp/$(id)`id`'"],
   ["a quote", hint`${{ run: ["cd", "it's"] }}`, "cd 'it'\\''s'", "cd 'it''s'"],
+  ["a typographic quote", hint`${{ run: ["cd", "it\u2019s"] }}`, "cd 'it\u2019s'", "cd 'it\u2019\u2019s'"],
   ["a home folder that is none", hint`${{ run: ["cd", "~kim"] }}`, "cd '~kim'", "cd '~kim'"],
   ["a list", hint`${{ run: ["x", "a,b"] }}`, "x a,b", "x 'a,b'"],
   ["nothing", hint`${{ run: ["x", ""] }}`, "x ''", "x ''"],
