@@ -19,9 +19,9 @@ export const command: Command = defineCommand({
     shared: { type: "boolean", help: "let other users connect too: the secret alone decides" },
     port: { type: "number", range: [0, 65_535], value: "N", help: "listen on a loopback port instead of a socket" },
     confirm: { type: "boolean", help: "ask on this terminal before each new client gets a token" },
-    verbose: { type: "boolean", help: "log each token that is given, and each request" },
     ...profileOption,
     ...jsonOption,
+    verbose: { type: "boolean", help: "log each token that is given, and each request" },
   },
   examples: [
     ["auth agent", "lend the login until Ctrl-C"],
