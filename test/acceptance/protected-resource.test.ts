@@ -164,6 +164,49 @@ for (const [title, edited] of [
   });
 }
 
+/** A tenant at `/mcp` whose metadata name the whole host, which says of itself what `host` is. */
+async function tenant(t: TestContext, host: object | undefined): Promise<Provided & { address: string }> {
+  const answers: Record<string, object> = {};
+  const refusals: Record<string, { status: number; headers: Record<string, string> }> = {};
+  const it = await provided(t, { registers: true }, answers, refusals);
+  const challenge = { "www-authenticate": `Bearer resource_metadata="${it.service}/metadata"` };
+  refusals["/mcp"] = { status: 401, headers: challenge };
+  const servers = { authorization_servers: [it.provider.issuer] };
+  answers["/metadata"] = { resource: it.service, ...servers, scopes_supported: ["of:tenant"] };
+  if (host !== undefined)
+    answers[wellKnown] = { resource: it.service, ...servers, scopes_supported: ["of:host"], ...host };
+  it.provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, ...metadata }) => metadata };
+  return { ...it, address: `${it.service}/mcp` };
+}
+
+test("S-011 a tenant that names the whole host as its resource gets no token, unless the host says the same of itself", async (t) => {
+  for (const host of [undefined, { resource: "https://bank.example" }, { resource: undefined }]) {
+    const { provider, here, address } = await tenant(t, host);
+    const { code, stderr } = await here(`auth login ${address}`, away);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /^error: "\S+" sent the metadata of .* and not of "/m);
+    assert.deepEqual(provider.paths, []);
+  }
+});
+
+test("S-011 tokens that are good for more than the address need consent that names both, and are then of the host's own words", async (t) => {
+  const { provider, service, here, address, session } = await tenant(t, {});
+  const { code, stderr } = await here(`auth login ${address}`, away);
+  assert.equal(code, 2);
+  assert.match(
+    stderr,
+    new RegExp(
+      `^error: "${address}" wants tokens that are good for all of "${service}", and that was not agreed to\nhint: Only if .*: spec-kitty auth login ${address} --resource ${service}$`,
+      "m",
+    ),
+  );
+  assert.deepEqual(provider.paths, []);
+  const agreed = await here(`auth login ${address} --resource ${service}`, away);
+  assert.equal(agreed.code, 0, agreed.stderr);
+  assert.deepEqual([(await session())?.resource, (await session())?.scope], [service, "of:host"]);
+  assert.equal((await here("auth login --force", away)).code, 0, "remembered");
+});
+
 test("S-011 a resource that names an issuer gets no token by the client of the environment unless the issuer was agreed to by name", async (t) => {
   const { provider, here, address } = await resource(t, {});
   const ambient = { ...away, SPEC_KITTY_CLIENT_ID: "cli_native" };

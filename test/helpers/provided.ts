@@ -36,7 +36,7 @@ export interface Provided {
 
 /** A provider and, somewhere else, a service with the API that `answers` has, by path. */
 export async function provided(
-  t: TestContext,
+  t: Pick<TestContext, "after">,
   options: MockProviderOptions = {},
   answers: Record<string, object> = {},
   refusals: Record<string, { status: number; headers?: Record<string, string> }> = {},

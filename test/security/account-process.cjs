@@ -14,4 +14,5 @@ const server = createServer(async (request, response) => {
     response.end(JSON.stringify({ error: error instanceof Error ? error.stack : String(error) }));
   }
 });
+process.stdin.resume().once("close", () => process.exit());
 server.listen(0, "127.0.0.1", () => process.stdout.write(String(server.address().port)));

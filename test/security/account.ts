@@ -36,7 +36,8 @@ export async function startAccount(
     gid,
     cwd: "/",
     env: { PATH: process.env["PATH"] },
-    stdio: ["ignore", "pipe", "inherit"],
+    // It ends with this process, however this one ends.
+    stdio: ["pipe", "pipe", "inherit"],
   });
   after(() => void child.kill("SIGKILL"));
   const [port] = (await once(child.stdout, "data")) as [Buffer];

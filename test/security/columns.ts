@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, linkSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -105,9 +105,19 @@ function copied(after: (end: () => void) => void): string {
     bun: join(runtimes, "@oven", "bun-linux-x64", "bin", "bun"),
     deno: join(runtimes, "@deno", "linux-x64-glibc", "deno"),
   };
-  for (const [name, program] of Object.entries(programs)) cpSync(program, join(place, name), { dereference: true });
   execFileSync("chmod", ["-R", "u=rwX,go=rX", place]);
+  for (const [name, program] of Object.entries(programs)) linkOrCopy(realpathSync(program), join(place, name));
   return place;
+}
+
+/** A runtime has a hundred megabytes. */
+function linkOrCopy(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch {
+    // Another file system.
+    cpSync(from, to);
+  }
 }
 
 /** Runs a command line to its end, as a user or as this one. */

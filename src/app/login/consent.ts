@@ -3,6 +3,7 @@ import type { LoginRequest } from "../../auth/flows/login-request.ts";
 import { chooseKey, wantsFile, type StorageKind } from "../../auth/secure-storage/key-choice.ts";
 import { addKey } from "../../auth/sessions/local-changes.ts";
 import type { Profile } from "../../auth/sessions/session.ts";
+import { withoutEndSlashes } from "../../base/address.ts";
 import { AuthError, hint, login } from "../../base/errors.ts";
 import { checkFoldersAbove } from "../../platform/folders-above.ts";
 import { reservePrivateFile } from "../../platform/private-file-changes.ts";
@@ -29,6 +30,27 @@ export function rebindingRefused(name: string, stored: Profile, to: Destination[
     "consent_required",
     `profile "${name}" belongs to ${shownPlace(stored)}, and the login at ${place} was not agreed to`,
     { hint: hint`To keep both: ${login("NAME")}. To change the profile to ${place}: ${login(name, "--yes")}` },
+  );
+}
+
+/**
+ * Before a part of a host gets tokens for more than itself, as it asked for (RFC 9728): its neighbors take them too.
+ *
+ * @param named - what the user says in the command that the tokens are for
+ */
+export async function agreeToResource(
+  { known, profile }: Destination,
+  named: string | undefined,
+  onConsent: Ask,
+): Promise<void> {
+  const { service: address, resource } = profile;
+  const isAgreed = resource === named || (known?.service === address && known.resource === resource);
+  if (resource === undefined || withoutEndSlashes(resource) === address || isAgreed) return;
+  if (await onConsent?.({ about: "resource", address, resource })) return;
+  throw new AuthError(
+    "consent_required",
+    `"${address}" wants tokens that are good for all of "${resource}", and that was not agreed to`,
+    { hint: hint`Only if you trust it with all of that: ${login(undefined, address, "--resource", resource)}` },
   );
 }
 

@@ -6,6 +6,8 @@ export type ConsentQuestion =
   | { readonly about: "file"; readonly reason: string }
   /** May a login at `issuer` begin at `host`, which is another one? If the two do not belong together, the issuer could then act as the user at that host (S-011). */
   | { readonly about: "host"; readonly issuer: string; readonly host: string }
+  /** May `address` get tokens that are good for all of `resource`, which it is a part of? It could use them there. */
+  | { readonly about: "resource"; readonly address: string; readonly resource: string }
   /** May the profile change hands? From then on its programs talk to another service, or trust another issuer. */
   | { readonly about: "profile"; readonly profile: string; readonly from: string; readonly to: string };
 

@@ -10,7 +10,7 @@ import { openBrowser } from "../../platform/browser.ts";
 import { bindQueue } from "../account.ts";
 import type { App } from "../app.ts";
 import { clientOf } from "./client.ts";
-import { agreedHosts, agreedKey, agreeToRebinding, rebindingRefused } from "./consent.ts";
+import { agreedHosts, agreedKey, agreeToRebinding, agreeToResource, rebindingRefused } from "./consent.ts";
 import { isSamePlace } from "./destination.ts";
 import { exchangeOf, plannedLogin, type LoginStart } from "./metadata.ts";
 import type { LoginCallbacks } from "./options.ts";
@@ -30,6 +30,7 @@ type ScreenCallbacks = Pick<LoginCallbacks, "onAddress" | "onCode" | "onWaiting"
 export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Promise<LoggedIn> {
   const { onConsent, onWarning: warn = () => undefined, signal } = ui;
   await agreeToRebinding(start.to, onConsent);
+  await agreeToResource(start.to, start.args.resource, onConsent);
   const useKey = await agreedKey(app, onConsent, start.unopened !== undefined);
   const planned = await plannedLogin(app, start, signal);
   const { token } = start.args;

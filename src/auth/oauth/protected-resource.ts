@@ -1,4 +1,5 @@
 import { isConfidential, leadsToThisMachine, withoutEndSlashes } from "../../base/address.ts";
+import type { ServiceError } from "../../base/errors.ts";
 import { excerpt } from "../../base/secret.ts";
 import { discardBody } from "../../http/peek.ts";
 import { invalidAnswer, readJsonObject, send, type ExchangeOptions } from "../../http/request.ts";
@@ -42,9 +43,7 @@ export async function wellKnownResource(
   address: string,
   options: ExchangeOptions,
 ): Promise<ProtectedResource | undefined> {
-  const { origin, pathname } = new URL(address);
-  const name = `${origin}/.well-known/oauth-protected-resource`;
-  for (const url of new Set([name + pathname.replace(/\/$/, ""), name])) {
+  for (const url of new Set([address, new URL(address).origin].map(wellKnownAddress))) {
     const found = await resourceMetadata(url, address, options);
     if (found !== undefined) return found;
   }
@@ -52,8 +51,9 @@ export async function wellKnownResource(
 }
 
 /**
- * They are those of the address only if its tokens are for that address, or for all that lies above it on the same host (RFC 9728 §3.3):
- * otherwise another resource's tokens would be sent here, which it could use there.
+ * They are those of the address if they name it, as RFC 9728 §3.3 wants: otherwise another resource's tokens would be sent
+ * here, which it could use there. Many name what lies above instead, such as the whole host. A tenant of that host could say so as well, to
+ * get a token for all the others. So what lies above is believed only in its own words, at its own well-known address.
  */
 async function resourceMetadata(
   url: string,
@@ -64,11 +64,16 @@ async function resourceMetadata(
   const body = await readJsonObject(response);
   if (response.status !== 200 || body === undefined) return undefined;
   const { resource, authorization_servers: servers } = body;
-  if (!isAddress(resource) || !targetOf(new URL(address), withoutEndSlashes(resource)).isService) {
-    throw invalidAnswer(
+  const notItsOwn = (): ServiceError =>
+    invalidAnswer(
       response,
       `sent the metadata of ${typeof resource === "string" ? `"${excerpt(resource, 200)}"` : "no resource"}, and not of "${address}"`,
     );
+  if (!isAddress(resource) || !targetOf(new URL(address), withoutEndSlashes(resource)).isService) throw notItsOwn();
+  if (withoutEndSlashes(resource) !== withoutEndSlashes(address) && url !== wellKnownAddress(resource)) {
+    const above = await resourceMetadata(wellKnownAddress(resource), resource, options);
+    if (above === undefined) throw notItsOwn();
+    return above;
   }
   const issuer: unknown = Array.isArray(servers) ? servers[0] : undefined;
   const isServer =
@@ -77,6 +82,12 @@ async function resourceMetadata(
   const scopes: unknown = body["scopes_supported"];
   const scope = Array.isArray(scopes) ? scopes.filter((name) => typeof name === "string").join(" ") : "";
   return { resource, issuer, scope: scope || undefined };
+}
+
+/** Where a resource has its metadata (RFC 9728 §3.1). */
+function wellKnownAddress(resource: string): string {
+  const { origin, pathname } = new URL(resource);
+  return `${origin}/.well-known/oauth-protected-resource${withoutEndSlashes(pathname)}`;
 }
 
 /** An address that can be shown as it is: a parser ignores line breaks, and the line after one could say anything (S-008). */

@@ -37,6 +37,9 @@ function explained(question: ConsentQuestion, say: (line: string) => void): stri
       say(`If the two do not belong together, ${own} could then act as you at ${question.host}.`);
       return `Trust ${question.host} with logins at ${own}?`;
     }
+    case "resource":
+      say(`${question.address} wants tokens that are good for all of ${question.resource}, and could use them there.`);
+      return `Get tokens for ${question.resource}?`;
     case "file":
       return `${question.reason.charAt(0).toUpperCase()}${question.reason.slice(1)}. Keep the session in an encrypted file?`;
   }

@@ -41,6 +41,12 @@ export function securityClaims({ command }: Identity): readonly Claim[] {
         "you share it. It gives access tokens for one service, and proofs for nothing else.",
     },
     {
+      id: "resource-parent",
+      text:
+        "A part of a shared host that names the host as its resource gets no token for the whole of it. What lies above the address is " +
+        "believed only in its own metadata, and then both are named and you are asked. (RFC 9728 section 3.3)",
+    },
+    {
       id: "folder-profile",
       text:
         "A file in a folder can suggest a profile, but never decides whose token is used. What decides is your own choice " +

@@ -23,6 +23,10 @@ export function text({ command, variable }: Identity): string {
       "Nothing was opened. If you know, and not from the issuer alone, that the two belong together: --trust-host HOST. If they do not, the issuer may be after your account there.",
     ],
     [
+      '"…" wants tokens that are good for all of "…", and that was not agreed to',
+      "Nothing was opened. The address is a part of a larger service, and could use your tokens for all of it. If you trust it with that: --resource URI.",
+    ],
+    [
       "the service did not confirm the end of the session… (…): its tokens may remain valid until they expire",
       "You are logged out here. What the service did with the session is not known: end it on the service's own page, if it has one.",
     ],

@@ -9,6 +9,7 @@ import { createOutput } from "../../../src/cli/output.ts";
 
 const questions: Record<ConsentQuestion["about"], ConsentQuestion> = {
   host: { about: "host", issuer: "https://login.example", host: "bank.example" },
+  resource: { about: "resource", address: "https://host.example/mcp", resource: "https://host.example" },
   profile: { about: "profile", profile: "work", from: "https://a.example", to: "https://b.example" },
   file: { about: "file", reason: "there is no keychain here" },
 };
@@ -38,8 +39,8 @@ async function consent(
   return { agreed: await askedConsent(context, granted)?.(questions[about]), asked };
 }
 
-for (const about of ["host", "profile"] as const) {
-  test(`${about === "host" ? "S-011" : "S-015"} a question of trust, about the ${about}, has a no for its usual answer, and only a yes goes on`, async () => {
+for (const about of ["host", "resource", "profile"] as const) {
+  test(`${about === "profile" ? "S-015" : "S-011"} a question of trust, about the ${about}, has a no for its usual answer, and only a yes goes on`, async () => {
     for (const answer of ["", "n", "no", "yess", "y n", "1", undefined])
       assert.equal((await consent(about, answer)).agreed, false, answer);
     for (const answer of ["y", "Y", "yes", "YES"]) assert.equal((await consent(about, answer)).agreed, true, answer);
