@@ -1,34 +1,32 @@
 // Makes the store that STORE names, with its own client: what a program of thirty lines does.
 import { etcdStore, kubernetesSecretStore, postgresStore, redisStore } from "../../../dist/app/stores.js";
 
-const { STORE, STORE_URL: url } = process.env;
-
 const makers = {
-  async "node-redis"() {
+  async "node-redis"(url) {
     const { createClient } = await import("redis");
     const client = createClient({ url, socket: { reconnectStrategy: 100 }, disableOfflineQueue: true });
     client.on("error", () => undefined);
     await client.connect();
     return ending(redisStore(client), () => client.destroy());
   },
-  async ioredis() {
+  async ioredis(url) {
     const { Redis } = await import("ioredis");
     const client = new Redis(url, { retryStrategy: () => 100, maxRetriesPerRequest: 1 });
     client.on("error", () => undefined);
     return ending(redisStore(client), () => client.disconnect());
   },
-  async PostgreSQL() {
+  async PostgreSQL(url) {
     const { default: pg } = await import("pg");
     const pool = new pg.Pool({ connectionString: url, max: 4, connectionTimeoutMillis: 2_000 });
     pool.on("error", () => undefined);
     return ending(postgresStore(pool), () => pool.end());
   },
-  async etcd() {
+  async etcd(url) {
     const { Etcd3 } = await import("etcd3");
     const client = new Etcd3({ hosts: url });
     return ending(etcdStore(client), () => client.close());
   },
-  async Kubernetes() {
+  async Kubernetes(url) {
     const { CoreV1Api, KubeConfig } = await import("@kubernetes/client-node");
     const config = new KubeConfig();
     config.loadFromClusterAndUser({ name: "fake", server: url, skipTLSVerify: true }, { name: "worker" });
@@ -47,4 +45,5 @@ function ending(store, end) {
   };
 }
 
-export const makeStore = () => makers[STORE]();
+/** Of the server that runs now: a test starts another for each case. */
+export const makeStore = () => makers[process.env.STORE](process.env.STORE_URL);
