@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 import { test, type TestContext } from "node:test";
 import { testCertificate } from "../helpers/certificate.ts";
 import { ownIdentity } from "../../src/base/identity.ts";
-import { helpers } from "../../src/cli/topics/helpers.ts";
+import { text as helpers } from "../../src/cli/topics/helpers.ts";
 import { bin, type CommandEnvironment } from "../helpers/command.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { sessionOf, storeSession } from "../helpers/stored-session.ts";

@@ -12,8 +12,6 @@ import { inItsTime, noteOffset } from "./this-machine.ts";
 const [callMs, triesMs] = [5_000, 8_000];
 /** Between two looks at somebody else's refresh: the first wait and the longest, in milliseconds. With `watch` only the latter. */
 const [firstLookMs, slowestLookMs] = [40, 1_000];
-/** After this long a claim is looked at again before anything is sent, in milliseconds: this process may have been stopped. */
-const freshMs = 5_000;
 /** Waited for longer than this, another process is named, in milliseconds. */
 const tellMs = 1_000;
 
@@ -182,7 +180,8 @@ export class SharedSessions implements SessionStore {
         inTurn(async () => {
           // Both clocks: the one stands still while the machine sleeps, and the other may be set back.
           const elapsed = Math.max(clock.monotonic() - claimedAt, clock.now() - claimedAtWall);
-          if (elapsed >= freshMs) entry = await this.#load(name);
+          // Not at once: this process may have been stopped since, but nobody takes over sooner.
+          if (elapsed >= silentAfterMs / 10) entry = await this.#load(name);
           return isOurs(entry);
         }),
       store: (next) =>

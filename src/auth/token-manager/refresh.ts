@@ -218,7 +218,9 @@ export class Refresher {
    */
   async #isReplaced(session: Session, error: unknown): Promise<boolean> {
     const verdict = judgeRefreshFailure(error);
-    if (session.refreshToken === undefined || (verdict !== "dead" && verdict !== "replayed")) return false;
+    // This process was stopped until another took its claim, and nothing was sent.
+    const isLost = error instanceof AuthError && error.code === "lock_unavailable";
+    if (session.refreshToken === undefined || (verdict !== "dead" && verdict !== "replayed" && !isLost)) return false;
     const { clock } = this.#options;
     const waitMs =
       verdict === "replayed" && error instanceof ServiceError ? Math.min(error.retryAfterMs ?? 0, retryBudgetMs) : 0;

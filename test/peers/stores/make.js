@@ -6,7 +6,8 @@ const makers = {
     const { createClient } = await import("redis");
     const client = createClient({ url, socket: { reconnectStrategy: 100 }, disableOfflineQueue: true });
     client.on("error", () => undefined);
-    await client.connect();
+    // While it cannot connect, each call fails, and the library tries again.
+    client.connect().catch(() => undefined);
     return ending(redisStore(client), () => client.destroy());
   },
   async ioredis(url) {
