@@ -9,7 +9,7 @@ const watchRename = `
   const rename = fs.renameSync;
   fs.renameSync = (from, to) => {
     rename(from, to);
-    if (to.endsWith("credentials.json")) fs.writeSync(2, "stored at " + (performance.timeOrigin + performance.now()) + "\\n");
+    if (/[\\\\/]sessions[\\\\/].*[\\\\/][0-9a-f]{16}$/.test(to)) fs.writeSync(2, "stored at " + (performance.timeOrigin + performance.now()) + "\\n");
   };
   syncBuiltinESMExports();`;
 

@@ -2,7 +2,7 @@ import { randomBytes, scrypt } from "node:crypto";
 import { promisify } from "node:util";
 import { AuthError, hint } from "../../base/errors.ts";
 import type { Secret } from "../../base/secret.ts";
-import { seal, unseal } from "../secure-storage/seal.ts";
+import { seal, unseal } from "../secure-storage/data-key.ts";
 
 /** A service that keeps the key (a KMS): it is given 32 random bytes for each text that is stored, and gives them back. */
 export interface KeyWrapper {
