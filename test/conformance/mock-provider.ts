@@ -178,11 +178,12 @@ export class MockProvider {
     return failure(404, "not_found");
   }
 
-  /** Whether the client is registered, with this redirect URI if there is one: compared as a whole, as many do. */
+  /** Whether the client is registered, with this redirect URI if there is one. Any port will do (RFC 8252 §7.3): others may have its own. */
   #knows({ client_id: id, redirect_uri: uri }: Json): boolean {
     if (!this.#options.registers) return id === client_id;
     const uris = this.clients.get(String(id))?.["redirect_uris"];
-    return Array.isArray(uris) && (uri === undefined || uris.includes(uri));
+    const portless = (address: unknown): string => String(address).replace(/(?<=^http:\/\/[^/]*):\d+/, "");
+    return Array.isArray(uris) && (uri === undefined || uris.map(portless).includes(portless(uri)));
   }
 
   #isClient({ headers }: IncomingMessage, form: Json): boolean {
