@@ -198,7 +198,7 @@ test("S-001 docker-credential gives a token for the service's host, in the helpe
     [got.code, JSON.parse(got.stdout)],
     [0, { ServerURL: at.host, Username: "oauth2", Secret: at.token }],
   );
-  assert.equal((JSON.parse((await ask("get --username token", at.host)).stdout) as DockerCredential).Username, "token");
+  assert.equal((JSON.parse((await ask("get --account token", at.host)).stdout) as DockerCredential).Username, "token");
   assert.deepEqual(JSON.parse((await ask("list", "")).stdout), { [at.host]: "oauth2" });
   for (const other of ["registry.example", `${at.host}.evil.example`, `evil.example/${at.host}`, "", "\n"]) {
     const { code, stdout, stderr } = await ask("get", other);

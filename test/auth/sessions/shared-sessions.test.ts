@@ -127,7 +127,7 @@ test("NFR-018 what a worker got for a token counts, also when another was about 
   const second = await claimed(worker());
   await paused.store(renewed(session, "first"));
   assert.equal((await stored())?.accessToken.reveal(), "at_first");
-  clock.pass(6_000);
+  clock.pass(silentAfterMs / 5);
   assert.equal(await second.isHeld(), false);
 });
 

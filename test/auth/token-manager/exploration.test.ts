@@ -27,7 +27,7 @@ const mutations: Readonly<Record<string, Mutation & { breaks: RegExp; seed?: num
     file: refresh,
     from: "if (this.#kept?.claim !== claim) await claim.release();",
     to: "await claim.release();",
-    breaks: / has been replaced in the store$/,
+    breaks: / has not stored the answer to it$/,
   },
   "that keeps its claim to the end": {
     file: refresh,

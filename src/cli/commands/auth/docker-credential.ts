@@ -11,10 +11,10 @@ export const command: Command = defineCommand({
     "A credential helper for Docker, Podman and Skopeo: answers with an access token for a registry on the host of the service, " +
     "and for no other. Nothing is stored.",
   options: {
-    username: {
+    account: {
       type: "string",
       value: "NAME",
-      help: "user name that the registry wants with a token (default: oauth2)",
+      help: "account name that the registry expects (default: oauth2)",
     },
     ...profileOption,
   },
@@ -26,11 +26,11 @@ export const command: Command = defineCommand({
   ],
   async run(context, values, [action]) {
     const { app, out, signal } = context;
-    const { username = "oauth2" } = values;
+    const { account = "oauth2" } = values;
     const service = await serviceOf(app);
     // A registry is a whole host: one that the service shares with others may be a neighbor's (S-001).
     const ours = service !== undefined && new URL(service).pathname === "/" ? new URL(service).host : undefined;
-    if (action === "list") return out.jsonLine(ours === undefined ? {} : { [ours]: username });
+    if (action === "list") return out.jsonLine(ours === undefined ? {} : { [ours]: account });
     if (action !== "get" && action !== "store" && action !== "erase")
       throw usageError(`"${action}" is not an action`, "One of get, list, store, erase");
     const registry = (await readStandardInput(signal, mostBytes)).toString("utf8").trim();
@@ -44,7 +44,7 @@ export const command: Command = defineCommand({
       return 1;
     }
     const { token } = await credentialOf(context);
-    const answer: DockerCredential = { ServerURL: registry, Username: username, Secret: token };
+    const answer: DockerCredential = { ServerURL: registry, Username: account, Secret: token };
     out.jsonLine(answer);
   },
 });
