@@ -110,15 +110,25 @@ test("following the hints of a locked keychain leads to a new login in the file,
   }
   assert.deepEqual(typed, ["auth login --storage file --force", "auth login --storage file --force --yes"]);
   assert.match((await run("auth", "status", "--json")).stdout, /"file"/);
-  assert.deepEqual(await readFile(`${credentials}.old`), before);
+  assert.deepEqual(
+    slotsOf(await readFile(credentials)).slice(1),
+    slotsOf(before),
+    "what the keychain opens is still there",
+  );
 });
 
 test("auth login --force with a locked keychain that has the sessions asks for the file, as where there is no keychain", async (t) => {
   const { run, credentials, desktop } = await desktopWith(t, (session) => session.startGnomeKeyring());
   assert.equal((await run(...LOGIN)).code, 0);
+  const before = await readFile(credentials);
   await desktop.lock();
   const refused = await run("auth", "login", "--force");
   assert.match(refused.stderr, /^error: .*\(the keychain is locked\)/m);
   assert.equal((await run("auth", "login", "--force", "--yes")).code, 0);
-  assert.equal(await exists(`${credentials}.old`), true);
+  assert.deepEqual(slotsOf(await readFile(credentials)).slice(1), slotsOf(before));
 });
+
+/** The ways to open what is stored, the newest first. */
+function slotsOf(keys: Buffer): unknown[] {
+  return (JSON.parse(keys.toString()) as { slots: unknown[] }).slots;
+}

@@ -151,10 +151,16 @@ for (const alg of ["RS256", "PS256", "ES256", "Ed25519"]) {
 test("a refresh token that is presented twice ends the session at this server too, and says so", async (t) => {
   const { does, run, folder, env } = await stage(t);
   await does(...login);
-  const copy = join(folder, "copy");
+  // All of the home: what this machine remembers of its last refresh is there too, and would give the copy away.
+  const [copy, state] = [join(folder, "copy"), join(folder, "copied-state")];
   cpSync(env["SPEC_KITTY_CONFIG_DIR"] ?? "", copy, { recursive: true });
+  cpSync(env["XDG_STATE_HOME"] ?? "", state, { recursive: true });
   await does("auth", "refresh");
-  const thief = await runCommand(t, ["auth", "refresh"], { ...env, SPEC_KITTY_CONFIG_DIR: copy });
+  const thief = await runCommand(t, ["auth", "refresh"], {
+    ...env,
+    SPEC_KITTY_CONFIG_DIR: copy,
+    XDG_STATE_HOME: state,
+  });
   assert.equal(thief.code, 4);
   const owner = await run("auth", "refresh");
   assert.equal(owner.code, 4);
