@@ -212,6 +212,27 @@ test("S-011 a hostile issuer that sends the browser on to another server gets ne
   assert.equal((await running.ended).code, 130);
 });
 
+test("S-011 nothing here shows that a hostile issuer has registered the redirect path elsewhere, so the terminal says at which host to approve", async (t) => {
+  const at = await stage(t, (metadata, { issuer }) => ({
+    ...metadata,
+    authorization_endpoint: `${issuer.issuer}/lure`,
+  }));
+  const elsewhere = await MockProvider.start({ registers: true });
+  t.after(() => elsewhere.close());
+  elsewhere.misbehaviour = { redirect: (parameters) => parameters.delete("iss") };
+  const running = startCommand(t, ["auth", "login", "--no-browser", "--issuer", at.issuer.issuer], at.env);
+  const [address] = await running.shows(/http:\S+\/lure\?\S+/);
+  assert.ok((await running.shows(/^Approve at (\S+) only\.$/m))[1] === at.issuerHost);
+  // What the issuer does meanwhile with the address that it was told (RFC 7591).
+  const lured = new URL(`${elsewhere.issuer}/authorize${new URL(address).search}`);
+  const client = { redirect_uris: [lured.searchParams.get("redirect_uri")] };
+  const registered = await fetch(`${elsewhere.issuer}/register`, { method: "POST", body: JSON.stringify(client) });
+  lured.searchParams.set("client_id", ((await registered.json()) as { client_id: string }).client_id);
+  await fetch(lured);
+  await running.ended;
+  assert.ok(at.issuer.paths.includes("/token"), "the model admits it: the code went to the issuer");
+});
+
 test("--redirect-path is for issuers that know only one, and is remembered; a new profile is told what the issuer must know", async (t) => {
   const at = await stage(t);
   const first = await at.here(`auth login --issuer ${at.issuer.issuer} --scope openid`);

@@ -78,7 +78,7 @@ export function stageFor(t: Pick<TestContext, "after">, { other, behindRoot, run
       const result = ended.then(({ stderr }) => stderr);
       const match = async (pattern: RegExp): Promise<string | undefined> =>
         pattern.exec(await Promise.race([said, result]))?.[1];
-      const shown = await until("the address is shown", () => match(/\n {2}(http\S+)\n\nWaiting/), limitMs);
+      const shown = await until("the address is shown", () => match(/\n {2}(http\S+)\n\nApprove/), limitMs);
       const found = await until(
         "the browser is started, or not",
         async () => {

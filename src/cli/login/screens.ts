@@ -62,6 +62,8 @@ export async function browserScreen(
         `${opens ? "Opening the browser. If it does not come up, open this address" : "Open this address in a browser"}:`,
       );
       out.address(url);
+      // An issuer can send the browser on to another server, and nothing here would show it: see `redirectPathOf`.
+      out.say(`Approve at ${new URL(url).host} only.`);
       out.say(`Waiting for the browser, ${duration(timeoutMs)} at most. Press Ctrl-C to give up.`);
       if (!terminal.isInteractive) return;
       out.say("If the browser ends on a page that does not load, paste that page's address here.");

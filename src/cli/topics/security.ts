@@ -35,6 +35,28 @@ export function securityClaims({ command }: Identity): readonly Claim[] {
         "your terminal alone. No cookie is set, since every port of this host would get it.",
     },
     {
+      id: "code-verifier",
+      text: "A stolen authorization code is useless without the verifier, which never leaves the process except to the token endpoint (RFC 7636).",
+    },
+    {
+      id: "issuer-mix-up",
+      text:
+        "A code goes to no server other than the one that issued it, where redirects name their issuer (RFC 9207) or the issuer has said that " +
+        "its own do.",
+    },
+    {
+      id: "issuer-path",
+      text:
+        "Each issuer has a redirect path of its own, unless its redirects name it: one that sends your browser on to another server, where you " +
+        "have an account, does not get that server's code back. (RFC 9700 section 4.4)",
+    },
+    {
+      id: "issuer-host",
+      text:
+        "A login begins at the issuer's own host, or at one that you agreed to by name (--trust-host). Where the page of a device login is " +
+        "elsewhere, both hosts are named; it is https:, and shown as a browser reads it.",
+    },
+    {
       id: "agent-socket",
       text:
         "An agent gives nothing to a client that does not know its 256-bit secret, and other users cannot even connect to its socket, unless " +
@@ -65,12 +87,6 @@ ${securityClaims(identity)
 
 What is protected, and against whom:
 
-- A stolen authorization code. It is useless without the verifier, which never leaves the process except to the token endpoint (RFC 7636),
-  and useless at any server other than the one that was asked (RFC 9207).
-- An issuer that lies about where logins begin, or sends your browser on, to get the code of another server where you have an account. A
-  login begins at the issuer's own host, or at one that you agreed to by name (--trust-host). Each issuer has a redirect path of its own,
-  unless its redirects name it (RFC 9207, RFC 9700 section 4.4). Where the page of a device login is elsewhere, both hosts are named; it
-  is https:, and shown as a browser reads it.
 - A hostile service. Its addresses are opened only if they are https: or loopback, as one argument, never through a shell. Its text
   cannot move the cursor or run in a page. Its answers are limited in size and time, or passed on as they come by "api"; so are messages
   of the live connection, if the WebSocket is Node's own. A service on another machine leads neither a request nor the live connection to
@@ -111,6 +127,8 @@ What is not protected:
 - A service on this machine in plain http. Another user can take its port while it is not running, and gets what is sent there, tokens
   included.
 - A folder whose node_modules/.bin has a program of this name: "npx" runs it.
+- A hostile issuer can register your redirect address at another server that lets anybody do so (RFC 7591). If redirects there do not name
+  the server (RFC 9207), it can send your browser there and get that session. The login says at which host to approve: do so nowhere else.
 - Two services with the default endpoints share one redirect path. If you log in to a hostile one, and the other's redirects do not name
   it (RFC 9207), it can send your browser there and get that session.
 - A resource gets a token of the issuer that it names, with the scope that it asks for. Where that issuer does not limit tokens to one
