@@ -4,7 +4,13 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import type { FakeOptions } from "../fake-saas/options.ts";
 import type { UserName } from "../fake-saas/users.ts";
-import { startCommand, type CommandEnvironment, type CommandResult, type RunningCommand } from "../helpers/command.ts";
+import {
+  startCommand,
+  type CommandEnvironment,
+  type CommandOptions,
+  type CommandResult,
+  type RunningCommand,
+} from "../helpers/command.ts";
 import { runHere } from "../helpers/command-here.ts";
 import { scene, type Scene } from "../helpers/scene.ts";
 import { until } from "../helpers/until.ts";
@@ -29,7 +35,9 @@ export interface Stage extends Pick<TestContext, "after"> {
   scene(options?: Partial<FakeOptions>, more?: CommandEnvironment): Promise<Scene>;
   /** Starts `auth login` in this process, with a browser that only notes the address it is started with. */
   login(env: CommandEnvironment, args?: readonly string[]): Promise<Login>;
-  /** Starts the command as a process of this runtime. */
+  /** How the command is started as a process of this runtime. */
+  readonly process: Pick<CommandOptions, "runtime">;
+  /** Starts it so. */
   start(args: readonly string[], env: CommandEnvironment): RunningCommand;
   /** Another user of this machine. Undefined where there is no second account. */
   readonly other: Account | undefined;
@@ -61,12 +69,14 @@ export interface Casting {
 const limitMs = 30_000;
 
 export function stageFor(t: Pick<TestContext, "after">, { other, behindRoot, runtime, opened }: Casting): Stage {
+  const processOptions = runtime === undefined ? {} : { runtime };
   return {
     after: (end) => t.after(end),
     other: other === undefined ? undefined : accountAt(other),
     behindRoot: behindRoot === undefined ? undefined : accountAt(behindRoot),
     scene: (options, more) => scene(t, options, more),
-    start: (args, env) => startCommand(t, args, env, runtime === undefined ? {} : { runtime }),
+    process: processOptions,
+    start: (args, env) => startCommand(t, args, env, processOptions),
     async login(env, args = []) {
       const folder = opened ?? join(env["HOME"] ?? assert.fail("a scene has a home"), "opened");
       const browser = opened === undefined ? notingBrowser(folder) : undefined;

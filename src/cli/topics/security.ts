@@ -7,7 +7,7 @@ interface Claim {
   readonly text: string;
 }
 
-export function securityClaims({ command }: Identity): readonly Claim[] {
+export function securityClaims({ command, variable }: Identity): readonly Claim[] {
   return [
     {
       id: "callback-exact",
@@ -69,55 +69,109 @@ export function securityClaims({ command }: Identity): readonly Claim[] {
         "believed only in its own metadata, and then both are named and you are asked. (RFC 9728 section 3.3)",
     },
     {
+      id: "resource-client",
+      text:
+        "A resource that names an issuer does not get that issuer's tokens by a client that the environment names " +
+        `(${variable("CLIENT_ID")}), unless you agreed to that issuer by name.`,
+    },
+    {
+      id: "service-address",
+      text: "An address of a service is opened only if it is https: or loopback, as one argument, never through a shell.",
+    },
+    { id: "service-text", text: "The text of a service cannot move the cursor, forge a line, or run in a page." },
+    {
+      id: "service-size",
+      text:
+        'The answers of a service are limited in size and time, or passed on as they come by "api"; so are messages of the live connection, if ' +
+        "the WebSocket is Node's own.",
+    },
+    {
+      id: "token-redirect",
+      text: "Tokens go to the service that issued them and nowhere else, redirects included; nor do headers and bodies.",
+    },
+    {
+      id: "token-path",
+      text: 'If the service has a path, tokens stay below it, by every reading of ".." that a gateway may have.',
+    },
+    {
+      id: "token-git",
+      text:
+        "git gets a token for the service's own address, and kubectl for the one cluster that it was set up for, if it verifies that cluster's " +
+        "certificate.",
+    },
+    {
+      id: "tokens-bound",
+      text:
+        "Where the issuer binds tokens (DPoP, RFC 9449), neither the access token nor the refresh token is of any use without the key, which no " +
+        "request carries. The key is part of the session and sealed with it.",
+    },
+    {
+      id: "id-token",
+      text:
+        "An ID token that is forged, or was issued to another client, is refused: issuer, audience, signature, times and nonce are checked as " +
+        "OpenID Connect Core 3.1.3.7 says.",
+    },
+    {
       id: "folder-profile",
       text:
         "A file in a folder can suggest a profile, but never decides whose token is used. What decides is your own choice " +
         `("${command} auth switch PROFILE --here"), which is stored with the sessions, by the folder's real path.`,
     },
+    {
+      id: "files-named",
+      text:
+        "Of the files that you name, a link out of the folder that it is in is neither read nor written through; only plain files are read, up to " +
+        "a limit.",
+    },
+    {
+      id: "files-private",
+      text:
+        "Files are 0600, in a folder that only you can change; mode and owner are checked on the open file at every read. A file that is a link, " +
+        "or that others can read, is not used. On Windows the access list of your profile folder keeps others out.",
+    },
+    {
+      id: "files-above",
+      text:
+        "Nothing is written in a place that others can replace: below a folder that everybody can write to (unless it is sticky) or that is " +
+        "another user's, as for root in another user's home. Where only a group can change a folder above, " +
+        `"${command} auth doctor" names it.`,
+    },
+    {
+      id: "files-sealed",
+      text: `A copy of the files opens nothing, and a changed byte is noticed: see "${command} help storage".`,
+    },
+    {
+      id: "programs-named",
+      text: "A program is started by its absolute path: a name alone is looked for in PATH, and never in the folder that you work in.",
+    },
+    {
+      id: "code-loading",
+      text:
+        "Only the files of this package are loaded, and its one dependency, from the place where the package has it, and only if nobody but you " +
+        "and root can change any folder on that path.",
+    },
+    {
+      id: "words-quoted",
+      text: "Hints quote every word that you might paste, for your shell, and completion leaves file names to the shell's own quoting.",
+    },
+    {
+      id: "logs-secret",
+      text:
+        'No token, code, verifier, ticket or key is printed by any command but "auth token", "auth git-credential" and "auth exec-credential", ' +
+        'which exist to do so, and "api", which prints what the service answers. If a service quotes one of them as it was sent, it is replaced in ' +
+        "every message. --debug and crash reports show name, code, message and stack of a cause; --verbose shows no body, and values of those " +
+        "headers and parameters alone that are known to be harmless.",
+    },
   ];
 }
 
 export function text(identity: Identity): string {
-  const { command, variable } = identity;
-  return `What holds. Each claim has a name, and a test of the same name that attacks it:
+  return `What holds. Each claim has a name, and a test of the same name that attacks it. "${identity.command} auth doctor" names those that do not
+hold on this system.
 
 ${securityClaims(identity)
   .map(({ id, text }) => `- ${id}: ${text}`)
   .join("\n")}
-
-What is protected, and against whom:
-
-- A hostile service. Its addresses are opened only if they are https: or loopback, as one argument, never through a shell. Its text
-  cannot move the cursor or run in a page. Its answers are limited in size and time, or passed on as they come by "api"; so are messages
-  of the live connection, if the WebSocket is Node's own. A service on another machine leads neither a request nor the live connection to
-  this one.
-- A resource that names an issuer to get that issuer's tokens. A client that the environment names (${variable("CLIENT_ID")}) is used
-  there only if you agreed to that issuer by name.
-- The wrong service. Tokens go to the service that issued them and nowhere else, redirects included. If it has a path, they stay below it,
-  by every reading of ".." that a gateway may have. git gets one for the service's own address, and kubectl for the one cluster that it
-  was set up for, if it verifies that cluster's certificate.
-- A folder that came from somebody else. Of the files that you name in it, a link out of the folder that it is in is neither read nor
-  written through; only plain files are read, up to a limit.
-- Another user of the machine. Files are 0600, in a folder that only you can change (0700 where this program has created it); mode
-  and owner are checked on the open file at every read. A file that is a link, or that others can read, is not used; the same holds for
-  every event that waits. Nothing is written in a place that others can replace: below a folder that everybody can write to (unless it is
-  sticky) or that is another user's, as for root in another user's home. Where only a group can change a folder above, it can hide what is below; "${command} auth doctor" names it. On Windows the
-  access list of your profile folder keeps others out.
-- A file with a hostile name. Shell completion leaves file names to the shell, with its own quoting, and hints quote every word that you
-  might paste.
-- Code that somebody else has placed where programs look for it. Only the files of this package are loaded, and its one dependency, from
-  the place where the package has it, and only if nobody but you and root can change any folder on that path. A
-  program is started by its absolute path: a name alone is looked for in PATH, and never in the folder that you work in.
-- A copy of the file. It is sealed: see "${command} help storage".
-- A thief with the tokens alone, where the provider binds them (DPoP, RFC 9449). Neither the access token nor the refresh token is of any
-  use without the key, which no request carries. The key is part of the session and sealed with it.
-- A forged ID token, or one issued to another client. Issuer, audience, signature, times and nonce are checked as OpenID Connect Core
-  3.1.3.7 says.
-- Logs. A secret is a type that does not print itself. No token, code, verifier, ticket or key is printed by any command but "auth token",
-  "auth git-credential" and "auth exec-credential", which exist to do so; "api" prints what the service answers, and so a ticket if you ask
-  for one. If a service quotes one of them as it was sent, it is
-  replaced in every message. Of a cause, --debug and crash reports show name, code, message and stack. --verbose shows no body, and values of
-  those headers and parameters alone that are known to be harmless; no log shows a user name in an address.
 
 What is not protected:
 

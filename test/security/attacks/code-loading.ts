@@ -1,0 +1,31 @@
+// A clone with a package of the name of the one dependency, and with settings of the runtime, where the command is run.
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { runCommand } from "../../helpers/command.ts";
+import { signIn } from "../../helpers/stored-session.ts";
+import type { Attack } from "../stage.ts";
+
+export const attack: Attack = async (stage) => {
+  const { saas, env, folder } = await stage.scene();
+  await signIn(saas, env);
+  const clone = join(folder, "clone");
+  const trace = join(folder, "was-loaded");
+  const program = `require("node:fs").writeFileSync(${JSON.stringify(trace)}, "");\n`;
+  for (const name of ["@napi-rs/keyring", "spec-kitty", "undici"]) {
+    const place = join(clone, "node_modules", name);
+    mkdirSync(place, { recursive: true });
+    writeFileSync(join(place, "package.json"), JSON.stringify({ name, version: "9.9.9", main: "index.js" }));
+    writeFileSync(join(place, "index.js"), program);
+  }
+  for (const name of ["index.js", "keyring.js", "main.js"]) writeFileSync(join(clone, name), program);
+  for (const command of [
+    ["auth", "status"],
+    ["auth", "doctor"],
+  ]) {
+    const { code, stdout, stderr } = await runCommand(stage, command, env, { ...stage.process, cwd: clone });
+    assert.equal(code, 0, stdout + stderr);
+  }
+  assert.ok(!existsSync(trace), "code of the clone was run");
+  return "held";
+};

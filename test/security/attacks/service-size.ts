@@ -1,0 +1,26 @@
+// A service whose answers do not end.
+import assert from "node:assert/strict";
+import { signIn } from "../../helpers/stored-session.ts";
+import type { Attack } from "../stage.ts";
+
+const endless = { bytes: 2 ** 30 };
+
+export const attack: Attack = async (stage) => {
+  const { saas, env, here } = await stage.scene();
+  await signIn(saas, env);
+  const before = process.memoryUsage().rss;
+  for (const [path, args] of [
+    ["/api/v1/me", "auth status --check"],
+    ["/oauth/token", "auth refresh"],
+    ["/.well-known/oauth-authorization-server", "auth login --force --headless"],
+  ] as const) {
+    saas.faults.next(path, endless);
+    if (args.startsWith("auth login")) saas.faults.next("/oauth/device", endless);
+    const { code, stderr } = await here(args);
+    assert.notEqual(code, 0, args);
+    assert.match(stderr, /^error: /m);
+  }
+  const grown = (process.memoryUsage().rss - before) / 2 ** 20;
+  assert.ok(grown < 256, `${grown} MB were held`);
+  return "held";
+};
