@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { authorizationResponse } from "../../../src/auth/oauth/authorization-code.ts";
@@ -102,12 +101,12 @@ export function open(port: number, text = ""): Promise<Socket> {
   });
 }
 
-/** All that a connection receives until it is closed. */
+/** All that a connection receives until it is closed, or reset: so the end comes to who still writes. */
 export async function heard(socket: Socket): Promise<string> {
   let text = "";
   socket.setEncoding("latin1");
   socket.on("data", (part: string) => (text += part));
-  await until("the connection is closed", once(socket, "close"));
+  await until("the connection is closed", new Promise((resolve) => void socket.once("close", resolve)));
   return text;
 }
 
