@@ -88,6 +88,8 @@ export function commandEnvironment(
     PATH: process.env["PATH"],
     TZ: process.env["TZ"],
     HOME: folder,
+    // What a killed process leaves goes with the scratch folder of the run.
+    TMPDIR: process.env["TMPDIR"],
     XDG_RUNTIME_DIR: join(folder, "run"),
     XDG_STATE_HOME: join(folder, "state"),
     SPEC_KITTY_CONFIG_DIR: join(folder, "config"),
