@@ -32,7 +32,7 @@ export interface DpopProofClaims {
   nonce?: string | undefined;
 }
 
-/** Makes proofs with a key that may be elsewhere; whoever has the key also has the right time. */
+/** Makes proofs with a key that may be elsewhere; its holder also has the right time. */
 export type Prover = (claims: DpopProofClaims) => string | Promise<string>;
 
 /** RFC 9449 §4.2. Good for one request, to one address, for a moment. */

@@ -50,7 +50,7 @@ interface Entry extends StoredProfile {
 }
 
 /**
- * Logins in a store that many machines share, one key each. There is no lock and no lease: whoever wants to spend a refresh token first stores
+ * Logins in a store that many machines share, one key each. There is no lock and no lease: a process that wants to spend a refresh token first stores
  * an intent next to it, by compare and swap, and who wins that may. Everybody else waits until it is gone, and finds the new tokens then.
  *
  * A holder that is stopped or cut off finds a conflict when it comes back, and takes what is there. An intent that somebody has seen
@@ -195,7 +195,7 @@ export class SharedSessions implements SessionStore {
               return (entry = { ...saved, profile: { ...(saved.profile as Profile), session: next } });
             }
             entry = await this.#load(name);
-            // Still the token that this one has spent: what it got for it is the session, whoever is about to send it again.
+            // Still the token that this one has spent: what it got for it is the session, even if another process is about to send it again.
             const now = entry.profile?.session;
             if (now?.id !== session.id || !isSameToken(now, session)) {
               ended.abort();
