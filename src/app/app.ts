@@ -46,8 +46,8 @@ export interface App {
   /** The sealed files, whether or not the sessions of this app are stored there. */
   readonly local: LocalOptions;
   readonly isLocal: boolean;
-  /** What the shared store is called, where logins are in one. */
-  readonly sharedStore: string | undefined;
+  /** Where logins are in a store that machines share: what it is called, and what has the key that seals them. */
+  readonly sharedStore: { readonly name: string; readonly key: "program" | "passphrase" | "none" } | undefined;
   readonly isKept: boolean;
   readonly store: SessionStore;
   /**
@@ -204,7 +204,10 @@ export function createApp(overrides: AppOverrides = {}): App {
     tool: { defaults: overrides.defaults, redirectPath: overrides.redirectPath, trustedHosts: overrides.trustedHosts },
     isKept,
     isLocal: isKept && shared === undefined && overrides.sessions === undefined,
-    sharedStore: shared?.name ?? (shared && "the shared store"),
+    sharedStore: shared && {
+      name: shared.name ?? "the shared store",
+      key: overrides.seal === false ? "none" : overrides.seal === undefined ? "passphrase" : "program",
+    },
     get folder() {
       return folder();
     },

@@ -46,6 +46,7 @@ export function statusOf({ name, source, profile }: ProfileInUse, app: App): Aut
 
 function storageOf(app: App): StorageStatus {
   if (!app.isKept) return { kind: "memory", key: "none" };
+  if (app.sharedStore !== undefined) return { kind: "shared", ...app.sharedStore };
   const { folder, keys } = app.local;
   const key = keys.own()?.way.source;
   return { kind: key === "keychain" ? "keychain" : "file", key: key ?? "none", path: folder };

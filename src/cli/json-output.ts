@@ -26,12 +26,14 @@ export interface UserOutput {
 
 /** Where the sessions are stored. */
 export interface StorageStatus {
-  /** As `--storage` takes it. */
-  readonly kind: "keychain" | "file" | "memory";
-  /** Where the key of the sealed file comes from. */
-  readonly key: "keychain" | "passphrase" | "machine" | "none";
+  /** As `--storage` takes it; `shared`: in a store that several machines share. */
+  readonly kind: "keychain" | "file" | "memory" | "shared";
+  /** Where the key that seals the session comes from. */
+  readonly key: "keychain" | "passphrase" | "machine" | "program" | "none";
   /** The path of the sealed file. */
   readonly path?: string;
+  /** What the shared store is called, such as `Redis`. */
+  readonly name?: string;
 }
 
 /** `auth status --json`, and `auth login --json`. */

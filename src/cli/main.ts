@@ -158,10 +158,11 @@ function typedCommand(
  */
 function mayNeedKeychain(
   argv: readonly string[],
-  { toolIdentity: identity, env = process.env, platform = process.platform, folder, storage, keychain }: Tool,
+  { toolIdentity: identity, env = process.env, platform = process.platform, folder, storage, store, keychain }: Tool,
 ): boolean {
   const isOther =
     storage !== undefined ||
+    store !== undefined ||
     keychain !== undefined ||
     ["ACCESS_TOKEN", "AGENT", "IDENTITY"].some((name) => env[identity.variable(name)]);
   if (isOther || argv.length === 0 || argv.some((word) => ["help", "completion", "--help", "-h"].includes(word)))

@@ -29,7 +29,7 @@ export async function examine(
   const limit = AbortSignal.any([signal, clock.timeout(limitMs)]);
   const keychain = examineKeychain(
     await app.keychain(),
-    app.isKept ? keychainAccount(local.keys) : undefined,
+    app.isLocal ? keychainAccount(local.keys) : undefined,
     app.platform,
   );
   let inUse: ProfileInUse | undefined;

@@ -33,10 +33,16 @@ export function examineStore(app: App, unreadable: unknown, repair: boolean): Fi
   return findings;
 }
 
-function store({ identity, isKept, local: { keys, folder } }: App, unreadable: unknown): Finding {
+function store({ identity, isKept, sharedStore, local: { keys, folder } }: App, unreadable: unknown): Finding {
   const report = reportOn("D401", "store");
   if (unreadable !== undefined) return reportFailure(report, unreadable);
   if (!isKept) return report("note", "memory: a session ends with its command");
+  if (sharedStore !== undefined) {
+    const { name, key } = sharedStore;
+    if (key === "none") return report("note", `${name} answers; what is stored there is plain text, as this program says`);
+    const by = key === "program" ? "the key of this program" : identity.variable("PASSPHRASE");
+    return report("ok", `${name} answers; what is stored there is sealed with ${by}`);
+  }
   const slot = keys.own();
   if (slot === undefined) return report("ok", `nothing is stored yet in ${folder}`);
   const key = {

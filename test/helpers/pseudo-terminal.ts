@@ -13,9 +13,14 @@ export const noTerminal: string | false = /util-linux/.test(
 /** A run of the real command with a terminal for all three of its streams: what is written to its `stdin` is typed. */
 export type CommandOnTerminal = RunningCommand & { type(text: string): void };
 
-/** Starts the real command on a pseudo-terminal of its own. stdout and stderr come out as one, in `stdout`. */
-export function startOnTerminal(t: TestContext, args: readonly string[], env: CommandEnvironment): CommandOnTerminal {
-  const quoted = [process.execPath, "--require", quickFetch, bin, ...args]
+/** Starts the real command, or a program, on a pseudo-terminal of its own. stdout and stderr come out as one, in `stdout`. */
+export function startOnTerminal(
+  t: TestContext,
+  args: readonly string[],
+  env: CommandEnvironment,
+  program: string = bin,
+): CommandOnTerminal {
+  const quoted = [process.execPath, "--require", quickFetch, program, ...args]
     .map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
     .join(" ");
   const child = spawn("script", ["-qefc", `exec ${quoted}`, "/dev/null"], {

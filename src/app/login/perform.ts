@@ -62,9 +62,9 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
     const where = aside === undefined ? "stay as they are" : `are kept in "${aside}"`;
     if (start.unopened !== undefined)
       warn(`the logins that were stored could not be opened (${start.unopened.message}), and ${where}`);
-    // The first profile is active from the start; a later one when the user switches to it.
+    // The first profile is active from the start; a later one when the user switches to it. Of a shared store the program chooses.
     const { active } = await app.store.choice();
-    if (active !== name && (await app.store.read(active)).profile === undefined)
+    if (app.sharedStore === undefined && active !== name && (await app.store.read(active)).profile === undefined)
       await app.store.choose((choice) => (choice.active === active ? { ...choice, active: name } : choice));
     app.tokens().forget();
     ui.stored?.(next);

@@ -142,9 +142,12 @@ export class SharedSessions implements SessionStore {
     }
   }
 
-  async removeAll(): Promise<{ profiles: readonly string[]; hosts: readonly string[] }> {
-    await this.change(this.#options.login, () => undefined);
-    return { profiles: [], hosts: [] };
+  async removeAll(but?: "sessions"): Promise<{ profiles: readonly string[]; hosts: readonly string[] }> {
+    const { login } = this.#options;
+    const left = await this.change(login, (profile) =>
+      but === undefined || profile?.session === undefined ? undefined : profile,
+    );
+    return { profiles: left === undefined ? [] : [login], hosts: [] };
   }
 
   #claimOf(claimed: Entry, session: Session, intent: Intent, claimedAt: number): Claim {

@@ -232,13 +232,19 @@ function tokenRows(
   ];
 }
 
-function storageText({ kind, key, path }: StorageStatus, { variable }: Identity): string {
+function storageText({ kind, key, path, name }: StorageStatus, { variable }: Identity): string {
   if (kind === "memory") return "memory: ends with this process";
+  if (kind === "shared") return `${name}, shared with other machines: ${sealText(key, variable)}; lasts until you log out`;
   if (key === "none") return `nothing stored in ${path}`;
   const lasts = "lasts until you log out";
   if (key === "keychain") return `keychain: sealed in ${path}, the key in the OS keychain; ${lasts}`;
   if (key === "passphrase") return `file: sealed in ${path} with ${variable("PASSPHRASE")}; ${lasts}`;
   return `file: sealed in ${path} for this machine and user, safe from a copy and from other users but not from your own programs; ${lasts}`;
+}
+
+function sealText(key: StorageStatus["key"], variable: Identity["variable"]): string {
+  if (key === "none") return "in plain text, as this program says";
+  return `sealed with ${key === "passphrase" ? variable("PASSPHRASE") : "the key of this program"}`;
 }
 
 function userName({ user }: AuthStatus): string {
