@@ -39,7 +39,8 @@ function store({ identity, isKept, sharedStore, local: { keys, folder } }: App, 
   if (!isKept) return report("note", "memory: a session ends with its command");
   if (sharedStore !== undefined) {
     const { name, key } = sharedStore;
-    if (key === "none") return report("note", `${name} answers; what is stored there is plain text, as this program says`);
+    if (key === "none")
+      return report("note", `${name} answers; what is stored there is plain text, as this program says`);
     const by = key === "program" ? "the key of this program" : identity.variable("PASSPHRASE");
     return report("ok", `${name} answers; what is stored there is sealed with ${by}`);
   }

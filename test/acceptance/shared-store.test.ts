@@ -31,7 +31,10 @@ test("NFR-018 a login through a store serves the programs that share it, and sta
   assert.deepEqual(status.storage, { kind: "shared", name: "Redis", key: "program" });
   const report = JSON.parse((await at.here("auth doctor --json", {}, own)).stdout) as DoctorReport;
   const { severity, sentence } = report.findings.find(({ number }) => number === "D401") ?? assert.fail();
-  assert.deepEqual([severity, sentence], ["ok", "Redis answers; what is stored there is sealed with the key of this program"]);
+  assert.deepEqual(
+    [severity, sentence],
+    ["ok", "Redis answers; what is stored there is sealed with the key of this program"],
+  );
 
   assert.equal((await at.here("auth logout --all", {}, own)).code, 0);
   assert.equal(store.texts.size, 0);

@@ -241,8 +241,9 @@ export const command: Command = defineCommand({
     const { active } = await app.store.choice();
     if (app.isKept && active !== to.name && !json) {
       out.hint(
-        app.sharedStore !== undefined ? `This program uses the login "${active}". To use this one: --profile ${to.name}, or the option login` :
-        hint`"${active}" stays the active profile. To use this one: ${{ command: "auth switch", options: [to.name] }}, or --profile ${to.name}`,
+        app.sharedStore !== undefined
+          ? `This program uses the login "${active}". To use this one: --profile ${to.name}, or the option login`
+          : hint`"${active}" stays the active profile. To use this one: ${{ command: "auth switch", options: [to.name] }}, or --profile ${to.name}`,
       );
     }
   },

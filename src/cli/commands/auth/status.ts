@@ -234,7 +234,8 @@ function tokenRows(
 
 function storageText({ kind, key, path, name }: StorageStatus, { variable }: Identity): string {
   if (kind === "memory") return "memory: ends with this process";
-  if (kind === "shared") return `${name}, shared with other machines: ${sealText(key, variable)}; lasts until you log out`;
+  if (kind === "shared")
+    return `${name}, shared with other machines: ${sealText(key, variable)}; lasts until you log out`;
   if (key === "none") return `nothing stored in ${path}`;
   const lasts = "lasts until you log out";
   if (key === "keychain") return `keychain: sealed in ${path}, the key in the OS keychain; ${lasts}`;
