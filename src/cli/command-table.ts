@@ -79,7 +79,7 @@ export const topicTable: readonly TopicEntry[] = [
   topic("helpers", "git, kubectl, Docker and others with the login", () => import("./topics/helpers.ts")),
   topic("providers", "how to log in with well-known providers", () => import("./topics/providers.ts"), true),
   topic("scripting", "tokens, JSON and requests in scripts", () => import("./topics/scripting.ts")),
-  topic("security", "what is protected, against whom, and what is not", () => import("./topics/security.ts")),
+  topic("security", "what is protected, and what is not", () => import("./topics/security.ts")),
   topic("storage", "where sessions are kept, and where the key lives", () => import("./topics/storage.ts")),
   topic("troubleshooting", "messages, what is safe, and what to do", () => import("./topics/troubleshooting.ts")),
 ];

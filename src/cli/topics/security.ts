@@ -187,7 +187,7 @@ What is not protected:
   it (RFC 9207), it can send your browser there and get that session.
 - A resource gets a token of the issuer that it names, with the scope that it asks for. Where that issuer does not limit tokens to one
   resource (RFC 8707), the resource can use it elsewhere: the login names both before it begins.
-- Whoever can change a cluster's entry in the kubeconfig, its certificate authority or its proxy, gets what kubectl sends there.
+- Who can change a cluster's kubeconfig entry, certificate authority or proxy gets what kubectl sends there.
 - An access token that leaked is good until it expires, unless it is bound to a key (DPoP).
 - A session that was copied together with its key is a second holder of one refresh token. At a service that detects reuse, the first
   refresh by the second holder ends the session for both, which is how you notice.

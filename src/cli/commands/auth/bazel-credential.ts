@@ -9,19 +9,18 @@ import type { BazelCredential } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth bazel-credential get",
   description:
-    "A credential helper for Bazel: answers with a header for an address on the service, and with none for any other. " +
-    "Bazel keeps it until it expires.",
+    "Give Bazel the header for a URL of the service, and none for any other. Bazel keeps it until it expires.",
   options: { ...profileOption },
   arguments: [1, 1],
   choices: ["get"],
   examples: [
     [
       ({ command }) => `printf '#!/bin/sh\\nexec ${command} auth bazel-credential "$@"\\n' > ~/bin/bazel-credential`,
-      "the program that Bazel looks for",
+      "make the program for Bazel",
     ],
     [
       ({ command }) => `echo '{"uri":"https://service.example/cache"}' | ${command} auth bazel-credential get`,
-      "show what Bazel would get",
+      "show what Bazel gets",
     ],
   ],
   async run(context, _values, [action]) {

@@ -8,21 +8,21 @@ import type { DockerCredential } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth docker-credential get|list|store|erase",
   description:
-    "A credential helper for Docker, Podman and Skopeo: answers with an access token for a registry on the host of the service, " +
-    "and for no other. Nothing is stored.",
+    "Give Docker, Podman or Skopeo an access token for a registry on the host of the service, and for no other. " +
+    "Nothing is stored.",
   options: {
     account: {
       type: "string",
       value: "NAME",
-      help: "account name that the registry expects (default: oauth2)",
+      help: "account name for the registry (default: oauth2)",
     },
     ...profileOption,
   },
   arguments: [1, 1],
   choices: ["get", "list", "store", "erase"],
   examples: [
-    ["auth docker-credential list", "show the registry that gets a token"],
-    [({ command }) => `echo service.example | ${command} auth docker-credential get`, "show what Docker would get"],
+    ["auth docker-credential list", "show the registry"],
+    [({ command }) => `echo service.example | ${command} auth docker-credential get`, "show what Docker gets"],
   ],
   async run(context, values, [action]) {
     const { app, out, signal } = context;

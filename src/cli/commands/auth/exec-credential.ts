@@ -12,19 +12,19 @@ const apiVersion = "client.authentication.k8s.io/v1";
 export const command: Command = defineCommand({
   usage: "auth exec-credential",
   description:
-    `A credential plugin for kubectl: prints an access token as an ExecCredential of ${apiVersion}. ` +
-    "Only the cluster of --cluster gets it, and kubectl must say which cluster asks (provideClusterInfo: true).",
+    `Give kubectl an access token (ExecCredential of ${apiVersion}), for the cluster of --cluster only. ` +
+    "The kubeconfig must set provideClusterInfo: true.",
   options: {
-    cluster: { type: "string", value: "URL", help: "address of the one cluster that gets the token" },
+    cluster: { type: "string", value: "URL", help: "URL of the one cluster to give the token to" },
     "insecure-skip-tls-verify": {
       type: "boolean",
-      help: "also if kubectl does not verify its certificate",
+      help: "even if kubectl does not verify the certificate",
     },
     token: {
       type: "string",
       value: "KIND",
       choices: ["access", "id"],
-      help: "access (default), or id where the cluster wants an ID token",
+      help: "access (default), or id for an ID token",
     },
     ...profileOption,
   },
@@ -34,9 +34,9 @@ export const command: Command = defineCommand({
         `kubectl config set-credentials me --exec-api-version=${apiVersion} --exec-interactive-mode=Never ` +
         `--exec-provide-cluster-info --exec-command=${command} ` +
         "--exec-arg=auth,exec-credential,--cluster,https://cluster.example",
-      "make kubectl use it",
+      "set up kubectl",
     ],
-    ["auth exec-credential", "show what kubectl would get"],
+    ["auth exec-credential", "show what kubectl gets"],
   ],
   async run(context, values) {
     const info = context.app.env["KUBERNETES_EXEC_INFO"];

@@ -11,8 +11,7 @@ import { credentialOf, serviceOf } from "../../credential.ts";
 export const command: Command = defineCommand({
   usage: "auth git-credential get|store|erase",
   description:
-    "A credential helper for git: answers with an access token for the service of the profile, and with nothing for any other host. " +
-    "git keeps no copy: it is told that the token is ephemeral, and when it expires.",
+    "Give git an access token for the service of the profile, and for no other host. " + "git keeps no copy of it.",
   options: { ...profileOption },
   arguments: [1, 1],
   choices: ["get", "store", "erase"],
@@ -20,11 +19,11 @@ export const command: Command = defineCommand({
     [
       ({ command }) =>
         `git config --global credential.https://service.example.helper '!${command} auth git-credential'`,
-      "make git use it",
+      "set up git by hand",
     ],
     [
       ({ command }) => `printf 'protocol=https\\nhost=service.example\\n' | ${command} auth git-credential get`,
-      "show what git would get",
+      "show what git gets",
     ],
   ],
   async run(context, _values, [operation]) {

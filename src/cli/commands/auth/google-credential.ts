@@ -6,12 +6,11 @@ import type { GoogleCredential } from "../../json-output.ts";
 export const command: Command = defineCommand({
   usage: "auth google-credential",
   description:
-    "A source of credentials for Google Cloud: prints the ID token of the login in the form of executable-sourced credentials. " +
-    "The libraries exchange it for a token of Google's, and ask again when it has expired.",
+    "Give the ID token to Google Cloud's libraries, as executable-sourced credentials. They exchange it for a token of Google.",
   options: { ...profileOption },
   examples: [
-    ["auth google-credential", "show what Google's libraries would get"],
-    ["auth google-credential --profile work", "for another account"],
+    ["auth google-credential", "show what the libraries get"],
+    ["auth google-credential --profile work", "use another account"],
   ],
   async run(context) {
     const { token, expiresAt } = await idTokenOf(context);
