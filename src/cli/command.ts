@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import type { App } from "../app/app.ts";
 import { AuthError, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
@@ -40,6 +41,8 @@ export interface Context {
   readonly app: App;
   readonly out: Output;
   readonly terminal: () => Promise<Terminal>;
+  /** What is typed or piped into the command. Opened when it is called. */
+  readonly stdin: () => Readable;
   /** Aborts when the user presses Ctrl-C; its reason is the error to end with. */
   readonly signal: AbortSignal;
   readonly commands: readonly CommandEntry[];

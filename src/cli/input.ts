@@ -2,9 +2,12 @@ import { AuthError, reasonOf, hint } from "../base/errors.ts";
 import { isNestedTooDeeply } from "../http/json-members.ts";
 import { standardInput } from "../platform/standard-input.ts";
 import { openUserFile, readUserFile, tooLong, type UserFileWriter } from "../platform/user-files.ts";
-import { usageError } from "./command.ts";
+import { usageError, type Context } from "./command.ts";
 
 // Everything here throws `usage_invalid` for what cannot be read or written.
+
+/** Where a command reads what it is given. */
+type Input = Pick<Context, "stdin" | "signal">;
 
 /** The most bytes of a body: it is in memory as a whole until it has been sent. */
 const mostBytes = 256 * 1024 * 1024;
@@ -15,13 +18,13 @@ const mostJsonBytes = 16 * 1024 * 1024;
 export async function readInput(
   option: string,
   value: string,
-  signal: AbortSignal,
+  input: Input,
   most: number = mostBytes,
 ): Promise<Buffer> {
   const where = `--${option}: `;
   if (value !== "-" && value !== "@-")
     return value.startsWith("@") ? readNamedFile(value.slice(1), where, most) : Buffer.from(value);
-  return readStandardInput(signal, most, where);
+  return readStandardInput(input, most, where);
 }
 
 /** @param where - what the message begins with, such as the option that names the file; `most`: how many bytes it may have */
@@ -75,10 +78,10 @@ export async function writeNamedFile(path: string, option: string, text: string)
 }
 
 /** @param where - what the message begins with, such as the option that asks for it */
-export async function readStandardInput(signal: AbortSignal, most: number, where = ""): Promise<Buffer> {
+export async function readStandardInput({ stdin, signal }: Input, most: number, where = ""): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let left = most;
-  for await (const piece of standardInput(signal)) {
+  for await (const piece of standardInput(stdin(), signal)) {
     left -= piece.length;
     if (left < 0) throw tooLong(`${where}standard input`, most);
     pieces.push(piece);
@@ -86,27 +89,23 @@ export async function readStandardInput(signal: AbortSignal, most: number, where
   return Buffer.concat(pieces);
 }
 
-export async function readJsonObject(
-  option: string,
-  input: string,
-  signal: AbortSignal,
-): Promise<Record<string, unknown>> {
+export async function readJsonObject(option: string, text: string, input: Input): Promise<Record<string, unknown>> {
   const example = `Try: --${option} '{"key":"value"}'`;
-  const value = await readJson(option, input, signal, example);
+  const value = await readJson(option, text, input, example);
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw usageError(`--${option} is not a JSON object`, example);
   return value as Record<string, unknown>;
 }
 
-export async function readJsonArray(option: string, input: string, signal: AbortSignal): Promise<unknown[]> {
+export async function readJsonArray(option: string, text: string, input: Input): Promise<unknown[]> {
   const example = `Try: --${option} '[{"key":"value"}]'`;
-  const value = await readJson(option, input, signal, example);
+  const value = await readJson(option, text, input, example);
   if (!Array.isArray(value)) throw usageError(`--${option} is not a JSON array`, example);
   return value;
 }
 
-async function readJson(option: string, input: string, signal: AbortSignal, example: string): Promise<unknown> {
-  const text = (await readInput(option, input, signal, mostJsonBytes)).toString();
+async function readJson(option: string, given: string, input: Input, example: string): Promise<unknown> {
+  const text = (await readInput(option, given, input, mostJsonBytes)).toString();
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { Readable } from "node:stream";
 import type { App } from "../app/app.ts";
 import type { AuthOptions } from "../app/auth.ts";
 import type { AwaitedWork } from "../auth/sessions/store.ts";
@@ -6,15 +7,16 @@ import { AuthError } from "../base/errors.ts";
 import { hintText, type TypedCommand } from "../base/hint.ts";
 import { createIdentity, type Identity } from "../base/identity.ts";
 import { page } from "../base/text.ts";
-import { configFolder, keysFile } from "../platform/paths.ts";
+import { configFolder, keysFile, type Environment } from "../platform/paths.ts";
 import { readPrivateFile } from "../platform/private-files.ts";
 import type { Terminal } from "../platform/terminal.ts";
 import type { Command, CommandEntry, Context } from "./command.ts";
 import { builtInLogin, commandTable, topicsOf } from "./command-table.ts";
 import { dispatch, splitOptions } from "./dispatch.ts";
-import { createOutput } from "./output.ts";
+import { createOutput, type OutputStream } from "./output.ts";
 
 export type * from "./json-output.ts";
+export type { OutputStream } from "./output.ts";
 
 /** A group of commands that a tool may have, by the first word. */
 export type CommandGroup = "auth" | "api" | "completion" | "sync" | "tracker";
@@ -27,15 +29,28 @@ export interface CommandOptions extends Omit<AuthOptions, "issuer" | "commands">
   commands?: readonly CommandGroup[] | undefined;
 }
 
+/** What a command writes to and reads from. Everything that is left out is the process's own. */
+export interface CommandStreams {
+  /** Takes the answer. */
+  readonly stdout?: OutputStream;
+  /** Takes the conversation. */
+  readonly stderr?: OutputStream;
+  /** What is typed or piped into the command, which asks questions only if this and `stderr` are terminals. */
+  readonly stdin?: AsyncIterable<string | Uint8Array> & { readonly isTTY?: boolean };
+  /** The variables, instead of those of {@link CommandOptions}. */
+  readonly env?: Environment;
+}
+
 /** The commands of a tool. Made by {@link createCommand}. */
 export interface ToolCommands {
   /**
    * Runs a command line: prints the answer or the error, and handles Ctrl-C meanwhile.
    *
    * @param argv - without the runtime's and the tool's own names: `process.argv.slice(2)`
+   * @param streams - what it writes to and reads from, where that is not the process's own
    * @returns the exit code, for `process.exitCode`; never rejects
    */
-  run(argv: readonly string[]): Promise<number>;
+  run(argv: readonly string[], streams?: CommandStreams): Promise<number>;
   /** Whether a command line is one of these commands, or the help on one: everything else is for the tool's own. */
   has(argv: readonly string[]): boolean;
 }
@@ -62,7 +77,8 @@ export function createCommand({
     issuer === undefined ? ofTool : ofTool.map((entry) => (entry.words[1] === "login" ? builtInLogin : entry));
   const isOurs = (word: string | undefined): boolean => table.some(({ words: [group] }) => group === word);
   return {
-    run: (argv) => untilDone((signal) => run(argv, { ...own, toolIdentity: identity }, table, signal)),
+    run: (argv, streams = {}) =>
+      untilDone(streams, (signal) => run(argv, { ...own, toolIdentity: identity }, table, streams, signal)),
     has(argv) {
       const [word, next] = splitOptions(argv).line;
       return (
@@ -77,15 +93,21 @@ type Tool = Omit<CommandOptions, "name" | "version" | "commands"> & { readonly t
 
 async function run(
   argv: readonly string[],
-  tool: Tool,
+  { env = process.env, ...more }: Tool,
   commands: readonly CommandEntry[],
+  streams: CommandStreams,
   signal: AbortSignal,
 ): Promise<number> {
+  const tool = { ...more, env: streams.env ?? env };
   const { toolIdentity: identity } = tool;
+  const given = streams.stdin && readable(streams.stdin);
+  const { stdout = process.stdout, stderr = process.stderr } = streams;
+  // To open the process's own costs more than all the work of most commands.
+  const stdin = (): Readable => given ?? process.stdin;
   let app: App | undefined;
   let typed: TypedCommand | undefined;
   // Every hint to log in names the profile in use, which most code below does not know.
-  const out = createOutput(process, (hint) =>
+  const out = createOutput({ stdout, stderr, env: tool.env, platform: process.platform }, (hint) =>
     hintText(hint, { identity, profile: app?.settings.profile?.value, typed }),
   );
   let code = 0;
@@ -101,7 +123,7 @@ async function run(
     });
   try {
     if (mayNeedKeychain(argv, tool))
-      (await import("../auth/secure-storage/keychain-process.ts")).startKeychainProcess(tool.env ?? process.env);
+      (await import("../auth/secure-storage/keychain-process.ts")).startKeychainProcess(tool.env);
     const request = await dispatch(argv, identity, commands);
     if (request.kind === "text") {
       out.answer(page(request.text, out.columns));
@@ -109,7 +131,7 @@ async function run(
     }
     const { command, values, positionals } = request;
     [debug, json] = [values["debug"] === true, values["json"] === true];
-    const isTraced = values["verbose"] === true || Boolean((tool.env ?? process.env)[identity.variable("TRACE")]);
+    const isTraced = values["verbose"] === true || Boolean(tool.env[identity.variable("TRACE")]);
     typed = typedCommand(command, values, positionals);
     const { createApp } = await import("../app/app.ts");
     app = createApp({
@@ -118,8 +140,14 @@ async function run(
       options: values,
     });
     app.events.on("waiting", (awaited) => out.say(`Waiting for ${waitingFor(awaited)} …`));
-    const terminal = async (): Promise<Terminal> => (await import("../platform/terminal.ts")).terminalOf(process);
-    const context: Context = { identity, app, out, terminal, signal, commands };
+    const terminal = async (): Promise<Terminal> =>
+      (await import("../platform/terminal.ts")).terminalOf({
+        get stdin() {
+          return stdin();
+        },
+        stderr,
+      });
+    const context: Context = { identity, app, out, terminal, stdin, signal, commands };
     // Before the command acts for one account where the folder suggests another.
     const suggested = "profile" in command.options ? app.profileFile : undefined;
     if (suggested !== undefined) await (await import("./profile-suggestion.ts")).showSuggestion(context, suggested);
@@ -130,6 +158,11 @@ async function run(
   // A session that is lost with this process is a failure, whatever else the command has done.
   await app?.close().catch(async (error: unknown) => (code = (await report(error)) || code));
   return code;
+}
+
+/** Whatever is typed or piped, as a stream of Node. */
+function readable(input: NonNullable<CommandStreams["stdin"]>): Readable & { readonly isTTY?: boolean } {
+  return input instanceof Readable ? input : Object.assign(Readable.from(input), { isTTY: input.isTTY === true });
 }
 
 function waitingFor({ work, host, pid }: AwaitedWork): string {
@@ -158,7 +191,15 @@ function typedCommand(
  */
 function mayNeedKeychain(
   argv: readonly string[],
-  { toolIdentity: identity, env = process.env, platform = process.platform, folder, storage, store, keychain }: Tool,
+  {
+    toolIdentity: identity,
+    env,
+    platform = process.platform,
+    folder,
+    storage,
+    store,
+    keychain,
+  }: Tool & { readonly env: Environment },
 ): boolean {
   const isOther =
     storage !== undefined ||
@@ -183,7 +224,7 @@ let isWatched = false;
 let isOutputLost = false;
 
 /** Sees to it that no end but a success looks like one. */
-async function untilDone(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
+async function untilDone({ stdout }: CommandStreams, work: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const interrupted = new AbortController();
   const onSignal = (name: NodeJS.Signals): void => {
     if (interrupted.signal.aborted) process.exit(130);
@@ -194,7 +235,7 @@ async function untilDone(work: (signal: AbortSignal) => Promise<number>): Promis
     fail("the command ended before its work was done", "This is a bug. Run it again with --debug to see more");
   for (const name of signals) process.on(name, onSignal);
   process.once("beforeExit", onOutOfWork);
-  watchOutput();
+  if (stdout === undefined) watchOutput();
   try {
     return (await work(interrupted.signal)) || Number(isOutputLost);
   } finally {

@@ -47,15 +47,18 @@ export interface Screen {
   readonly color: boolean;
 }
 
-interface OutputStream {
+/** A stream that is written to, as `process.stdout` is one. */
+export interface OutputStream {
+  /** `done` is called as soon as the next piece can be written. */
   write(text: string | Uint8Array, done?: () => void): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
 }
 
 export interface OutputStreams {
   readonly stdout: OutputStream;
-  readonly stderr: OutputStream & { readonly rows?: number };
+  readonly stderr: OutputStream;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly platform: NodeJS.Platform;
 }

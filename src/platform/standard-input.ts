@@ -1,11 +1,13 @@
+import type { Readable } from "node:stream";
+
 /** Standard input, piece by piece as it comes. A reader that has enough stops; the signal ends it with its reason. */
-export async function* standardInput(signal: AbortSignal): AsyncGenerator<Buffer> {
+export async function* standardInput(input: Readable, signal: AbortSignal): AsyncGenerator<Buffer> {
   signal.throwIfAborted();
-  const input = process.stdin;
-  const stop = (): void => void input.destroy(signal.reason);
+  const stop = (): void => void input.destroy(signal.reason as Error);
   signal.addEventListener("abort", stop, { once: true });
   try {
-    yield* input as AsyncIterable<Buffer>;
+    for await (const piece of input as AsyncIterable<string | Uint8Array>)
+      yield typeof piece === "string" ? Buffer.from(piece) : Buffer.from(piece);
   } finally {
     signal.removeEventListener("abort", stop);
   }

@@ -13,8 +13,8 @@ export interface Terminal {
 }
 
 export function terminalOf(process: {
-  stdin: Readable & { isTTY?: boolean };
-  stderr: NodeJS.WritableStream & { isTTY?: boolean };
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
 }): Terminal {
   const lines = (callback: (line: string) => void, signal: AbortSignal): void => {
     // After an earlier question nothing waits for it anymore.

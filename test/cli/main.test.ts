@@ -92,3 +92,37 @@ test("a tool's own commands go next to these: has() tells whose a command line i
   ]);
   assert.doesNotMatch(readFileSync(bin, "utf8"), /dist\/(?!cli\/main)/, "this package's own command has no other door");
 });
+
+test("FR-026 a run with streams and variables of its own touches none of the process's, and two at once do not meet", async () => {
+  const command = createCommand({ ...acme, env: { ACME_ACCESS_TOKEN: "unused" } });
+  const run = async (token: string, ...argv: string[]): Promise<unknown> => {
+    const [stdout, stderr]: [string[], string[]] = [[], []];
+    const into = (pieces: string[]) => ({
+      write: (piece: string | Uint8Array, done?: () => void) => (pieces.push(String(piece)), done?.()),
+    });
+    const env = { HOME: "/nonexistent", ACME_ACCESS_TOKEN: token };
+    const code = await command.run(argv, {
+      stdout: into(stdout),
+      stderr: into(stderr),
+      stdin: (async function* () {
+        yield "registry.example\n";
+      })(),
+      env,
+    });
+    return [code, stdout.join(""), stderr.join("")];
+  };
+  assert.deepEqual(
+    await Promise.all([
+      run("one", "auth", "token"),
+      run("two", "auth", "token"),
+      run("three", "auth", "docker-credential", "get"),
+      run("", "auth", "token"),
+    ]),
+    [
+      [0, "one\n", ""],
+      [0, "two\n", ""],
+      [1, "credentials not found in native keychain\n", ""],
+      [4, "", 'error: not logged in (profile "default")\nhint: Run: acme auth login\n'],
+    ],
+  );
+});

@@ -31,7 +31,7 @@ export async function runHere(
     ...more,
   });
   const [stdout, stderr] = [collector(() => undefined), collector(heard)];
-  const ended = lent({ stdout: stdout.stream, stderr: stderr.stream, env }, () => command.run(args));
+  const ended = command.run(args, { stdout: stdout.stream, stderr: stderr.stream });
   const code = await until(`"${args.join(" ")}" ends`, ended, 30_000);
   return { code, signal: null, stdout: stdout.text(), stderr: stderr.text() };
 }
@@ -76,18 +76,6 @@ export async function withInput<T>(input: string, work: () => Promise<T>): Promi
     return await work();
   } finally {
     Object.defineProperty(process, "stdin", own);
-  }
-}
-
-/** Gives the process other members for one call. A command takes its streams before it first waits, so the runner's reports keep theirs. */
-function lent<T>(members: Record<string, unknown>, call: () => T): T {
-  const own = Object.keys(members).map((name) => [name, Object.getOwnPropertyDescriptor(process, name) ?? {}] as const);
-  for (const [name, value] of Object.entries(members))
-    Object.defineProperty(process, name, { value, configurable: true, writable: true, enumerable: true });
-  try {
-    return call();
-  } finally {
-    for (const [name, descriptor] of own) Object.defineProperty(process, name, descriptor);
   }
 }
 

@@ -1,5 +1,5 @@
 import { hint } from "../../base/errors.ts";
-import { usageError } from "../command.ts";
+import { usageError, type Context } from "../command.ts";
 import { readInput } from "../input.ts";
 
 type Container = Record<string, unknown> | unknown[];
@@ -11,11 +11,11 @@ export type Field = readonly [name: string, value: unknown];
 export async function readFields(
   texts: readonly string[],
   typed: readonly string[],
-  signal: AbortSignal,
+  input: Pick<Context, "stdin" | "signal">,
 ): Promise<Field[]> {
   const read = async ([name, text]: readonly [string, string]): Promise<Field> => [
     name,
-    text.startsWith("@") ? (await readInput("json-field", text, signal)).toString() : jsonOrText(name, text),
+    text.startsWith("@") ? (await readInput("json-field", text, input)).toString() : jsonOrText(name, text),
   ];
   return [
     ...texts.map((field) => split("-f", field)),

@@ -3,7 +3,7 @@ import { targetOf } from "../../http/token-target.ts";
 import { showAnswer } from "../api/answer.ts";
 import { objectOf, readFields, type Field } from "../api/fields.ts";
 import { invalidNext, nextPage } from "../api/next-page.ts";
-import { defineCommand, profileOption, usageError, type Command } from "../command.ts";
+import { defineCommand, profileOption, usageError, type Command, type Context } from "../command.ts";
 import { openNamedFile, readInput } from "../input.ts";
 
 const methods: readonly string[] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -69,8 +69,8 @@ export const command: Command = defineCommand({
   ],
   async run(context, values, words) {
     const { app, out, signal } = context;
-    const fields = await readFields(values.field ?? [], values["json-field"] ?? [], signal);
-    const given = await bodyOf(values, signal);
+    const fields = await readFields(values.field ?? [], values["json-field"] ?? [], context);
+    const given = await bodyOf(values, context);
     const [path = "", word = fields.length > 0 || given !== undefined ? "POST" : "GET"] = words.toReversed();
     const method = word.toUpperCase();
     if (!methods.includes(method))
@@ -129,12 +129,12 @@ export const command: Command = defineCommand({
 
 async function bodyOf(
   { data, input }: { data: string | undefined; input: string | undefined },
-  signal: AbortSignal,
+  context: Context,
 ): Promise<Buffer | undefined> {
   if (data !== undefined && input !== undefined)
     throw usageError("--data and --input cannot be used together", "Give one of them");
-  if (input !== undefined) return readInput("input", input === "-" ? "-" : `@${input}`, signal);
-  return data === undefined ? undefined : readInput("data", data, signal);
+  if (input !== undefined) return readInput("input", input === "-" ? "-" : `@${input}`, context);
+  return data === undefined ? undefined : readInput("data", data, context);
 }
 
 function withQuery(path: string, fields: readonly Field[]): string {

@@ -33,6 +33,7 @@ async function consent(
     app: createApp({ env: {} }),
     out,
     terminal,
+    stdin: () => assert.fail("nothing is read"),
     signal: new AbortController().signal,
     commands: [],
   };
@@ -95,6 +96,7 @@ function said({
     app: createApp({ env: {} }),
     out,
     terminal: () => Promise.reject(new Error("nothing is asked")),
+    stdin: () => assert.fail("nothing is read"),
     signal: new AbortController().signal,
     commands: [],
   };

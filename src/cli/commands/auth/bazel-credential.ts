@@ -25,7 +25,7 @@ export const command: Command = defineCommand({
   ],
   async run(context, _values, [action]) {
     if (action !== "get") throw usageError(`"${action}" is not an action`, "The only one is get");
-    const asked = parseJson((await readStandardInput(context.signal, 64 * 1024)).toString("utf8"));
+    const asked = parseJson((await readStandardInput(context, 64 * 1024)).toString("utf8"));
     const uri = isJsonObject(asked) ? textOf(asked["uri"]) : undefined;
     if (uri === undefined) throw usageError('standard input is not JSON with a "uri"', "Let Bazel run it");
     const service = await serviceOf(context.app);

@@ -25,7 +25,7 @@ export const command: Command = defineCommand({
     [({ command }) => `echo service.example | ${command} auth docker-credential get`, "show what Docker gets"],
   ],
   async run(context, values, [action]) {
-    const { app, out, signal } = context;
+    const { app, out } = context;
     const { account = "oauth2" } = values;
     const service = await serviceOf(app);
     // A registry is a whole host: one that the service shares with others may be a neighbor's (S-001).
@@ -33,7 +33,7 @@ export const command: Command = defineCommand({
     if (action === "list") return out.jsonLine(ours === undefined ? {} : { [ours]: account });
     if (action !== "get" && action !== "store" && action !== "erase")
       throw usageError(`"${action}" is not an action`, "One of get, list, store, erase");
-    const registry = (await readStandardInput(signal, mostBytes)).toString("utf8").trim();
+    const registry = (await readStandardInput(context, mostBytes)).toString("utf8").trim();
     // "docker logout" is about what Docker stored, and there is nothing.
     if (action === "erase") return;
     if (action === "store")

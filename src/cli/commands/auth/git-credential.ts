@@ -27,7 +27,7 @@ export const command: Command = defineCommand({
     ],
   ],
   async run(context, _values, [operation]) {
-    const asked = await readAttributes(context.signal);
+    const asked = await readAttributes(context);
     const isOurs = await isForOurService(context, asked);
     if (operation === "get" && isOurs) return answerOrQuit(context, asked);
     // A token that the server refused. If it is still the stored one, this is its one refresh, and git asks again.
@@ -100,10 +100,10 @@ async function isForOurService({ app, out }: Context, asked: ReadonlyMap<string,
 const mostBytes = 256 * 1024;
 
 /** The attributes up to a blank line or the end; for those that are lists (`capability[]`), one value per line. */
-async function readAttributes(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+async function readAttributes({ stdin, signal }: Context): Promise<ReadonlyMap<string, string>> {
   const decoder = new TextDecoder();
   let text = "";
-  for await (const piece of standardInput(signal)) {
+  for await (const piece of standardInput(stdin(), signal)) {
     text += decoder.decode(piece, { stream: true });
     if (text.length > mostBytes) {
       const fix = hint`Let git run it: git config credential.helper '!${{ command: "auth git-credential" }}'`;

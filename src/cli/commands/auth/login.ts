@@ -275,13 +275,13 @@ function refuseWithToken(values: Readonly<Partial<Record<(typeof screenOptions)[
 const mostTokenBytes = 65_536;
 
 /** Not from a terminal, which would show it, nor from the command line, which every user of the machine can read. */
-async function readToken({ terminal, signal }: Context): Promise<Secret> {
-  if ((await terminal()).isInteractive)
+async function readToken(context: Context): Promise<Secret> {
+  if ((await context.terminal()).isInteractive)
     throw usageError(
       "--with-token reads standard input, and this terminal would show the token",
       hint`Try: ${loginCommand(undefined, "--with-token", "<", "FILE")}`,
     );
-  const text = (await readStandardInput(signal, mostTokenBytes)).toString("utf8").trim();
+  const text = (await readStandardInput(context, mostTokenBytes)).toString("utf8").trim();
   if (/^[\x21-\x7e]+$/.test(text)) return new Secret(text);
   throw usageError("standard input does not hold one token", 'Give the token alone, without "Bearer"');
 }

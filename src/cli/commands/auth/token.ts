@@ -43,7 +43,7 @@ export const command: Command = defineCommand({
     const shown = (token: string): string => (values.header ? `Authorization: Bearer ${token}` : token);
     if (out.isAnswerShown) out.warn("this is a secret: anyone who has it can act as you until it expires");
     const rejected = values.rejected
-      ? (await (await import("../../input.ts")).readStandardInput(signal, 64 * 1024)).toString("utf8").trim()
+      ? (await (await import("../../input.ts")).readStandardInput(context, 64 * 1024)).toString("utf8").trim()
       : undefined;
     if (values["id-token"]) {
       const { token, expiresAt } = await (await import("../../credential.ts")).idTokenOf(context, rejected);

@@ -42,7 +42,7 @@ export const command: Command = defineCommand({
     ],
     ["sync emit WPCreated --aggregate WP02 --payload @wp02.json", "with data from a file"],
   ],
-  async run({ app, out, signal }, values, [type = ""]) {
+  async run({ app, out, ...input }, values, [type = ""]) {
     if (values.aggregate === undefined)
       throw usageError("--aggregate is missing: what the event is about", "Try: --aggregate WP01");
     if (values.payload === undefined)
@@ -50,7 +50,7 @@ export const command: Command = defineCommand({
     const report = await syncRuntimeOf(app).emit({
       event_type: type,
       aggregate_id: values.aggregate,
-      payload: await readJsonObject("payload", values.payload, signal),
+      payload: await readJsonObject("payload", values.payload, input),
       ...withoutUndefined({
         aggregate_type: values["aggregate-type"],
         build_id: values["build-id"],

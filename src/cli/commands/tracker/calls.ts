@@ -8,6 +8,7 @@ import {
   profileOption,
   usageError,
   type Command,
+  type Context,
   type OptionSpec,
   type OptionValues,
 } from "../../command.ts";
@@ -54,6 +55,7 @@ interface Call {
   readonly route: Routing;
   readonly values: Values;
   readonly text: string | undefined;
+  readonly input: Pick<Context, "stdin" | "signal">;
   readonly options: WriteOptions & { readonly signal: AbortSignal };
 }
 
@@ -77,7 +79,7 @@ function trackerCommand(usage: string, { options = [], examples, call, ...comman
       ...jsonOption,
     },
     examples: examples.map(([rest, does]) => [`${usage.split(" [")[0]} ${rest}`, does]),
-    async run({ app, out, signal }, given, [text]) {
+    async run({ app, out, ...input }, given, [text]) {
       const values = given as Values;
       if (values.provider === undefined)
         throw usageError("--provider is missing: which tracker to use", "Try: --provider github");
@@ -90,7 +92,8 @@ function trackerCommand(usage: string, { options = [], examples, call, ...comman
         route,
         values,
         text,
-        options: { signal, ...withoutUndefined({ idempotencyKey: key }) },
+        input,
+        options: { signal: input.signal, ...withoutUndefined({ idempotencyKey: key }) },
       });
       showResult(out, result, given.json);
     },
@@ -126,10 +129,10 @@ function cell(value: unknown): string {
 
 async function jsonObject(
   name: "filters" | "identity",
-  { values, options: { signal } }: Call,
+  { values, input }: Call,
 ): Promise<Record<string, unknown> | undefined> {
   const value = values[name];
-  return value === undefined ? undefined : readJsonObject(name, value, signal);
+  return value === undefined ? undefined : readJsonObject(name, value, input);
 }
 
 function readCommand(name: "status" | "mappings" | "resources", description: string): Command {
@@ -172,10 +175,10 @@ export const trackerCommands: Readonly<
       [`--provider github --project my-project --items '[{"id":"WP01","title":"Login"}]'`, "one item"],
       ["--provider github --project my-project --items @items.json", "from a file"],
     ],
-    async call({ tracker, route, values, options }) {
+    async call({ tracker, route, values, input, options }) {
       if (values.items === undefined)
         throw usageError("--items is missing: what to send", `Try: --items '[{"id":"WP01"}]'`);
-      return tracker.push({ ...route, items: await readJsonArray("items", values.items, options.signal) }, options);
+      return tracker.push({ ...route, items: await readJsonArray("items", values.items, input) }, options);
     },
   }),
 
