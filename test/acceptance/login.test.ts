@@ -296,7 +296,7 @@ test("FR-002 over SSH, at an issuer without a login with a code, the address is 
 }, async (t) => {
   const { provider, env: own, session } = await provided(t);
   const env = { ...own, BROWSER: undefined, SSH_CONNECTION: "10.0.0.1 4711 10.0.0.2 22" };
-  const args = ["auth", "login", "--issuer", provider.issuer, "--scope", "openid"];
+  const args = ["auth", "login", "--issuer", provider.issuer, "--client-id", "cli_native", "--scope", "openid"];
   const explained = await runHere([...args, "--explain"], env);
   assert.match(
     explained.stdout,

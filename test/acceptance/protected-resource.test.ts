@@ -88,7 +88,11 @@ test("the client that was registered is kept with the profile, for its issuer al
     assert.equal(provider.clients.size, clients, args);
   }
   const other = await provided(t);
-  assert.equal((await here(`auth login --issuer ${other.provider.issuer} --service ${address} --yes`, away)).code, 0);
+  assert.equal(
+    (await here(`auth login --issuer ${other.provider.issuer} --service ${address} --client-id cli_native --yes`, away))
+      .code,
+    0,
+  );
   assert.ok(
     other.provider.requests.every(({ form }) => form["client_id"] === undefined || form["client_id"] === "cli_native"),
   );
@@ -112,7 +116,7 @@ test("a client of the user's own is used as it is, and its document's address is
   assert.match(
     stderr,
     new RegExp(
-      `^error: "${provider.issuer}" does not let programs register themselves, and no client ID was given\nhint: .*auth login .*${address} --client-id ID`,
+      `^error: "${provider.issuer}" does not let programs register themselves, and no client ID was given\nhint: Register .*: spec-kitty auth login ${address} --profile second --client-id ID$`,
       "m",
     ),
   );

@@ -10,7 +10,7 @@ import { storedProfile } from "../helpers/stored-session.ts";
 const nowhere = { SPEC_KITTY_SAAS_URL: undefined };
 
 test("FR-022 one address is enough: it is the issuer and the service, and is known at the next login", async (t) => {
-  const { provider, run, env } = await provided(t);
+  const { provider, run, env } = await provided(t, { registers: true });
   const { stdout, stderr } = await run(`auth login ${provider.issuer} --scope openid`, nowhere);
   assert.match(stdout, /^✓ Logged in as alice@example\.com\./, stderr);
   const { service, issuer } = (await storedProfile(env)) ?? {};
@@ -21,7 +21,7 @@ test("FR-022 one address is enough: it is the issuer and the service, and is kno
 test("FR-022 ADDRESS is the issuer of the service that --service names", async (t) => {
   const { provider, service, run, env } = await provided(t, {}, { "/api/v1/me": me });
   const { stdout } = await run(
-    `auth login ${provider.issuer} --service ${service} --scope openid --profile second`,
+    `auth login ${provider.issuer} --service ${service} --client-id cli_native --scope openid --profile second`,
     nowhere,
   );
   assert.match(stdout, /alice@acme\.example \(Acme Corp\)/);
@@ -79,7 +79,7 @@ test("metadata that names another issuer ends the login, with the name to use wh
   assert.match(
     slash.stderr,
     new RegExp(
-      `^hint: Name it as it names itself: spec-kitty auth login --issuer ${provider.issuer}/ --scope openid$`,
+      `^hint: Name it as it names itself: spec-kitty auth login --issuer ${provider.issuer}/ --client-id cli_native --scope openid$`,
       "m",
     ),
   );

@@ -130,12 +130,16 @@ test("invalid_scope says which scopes were sent and which the provider lists, an
     metadata: (metadata) => ({ ...metadata, scopes_supported: ["openid", "projects"] }),
     redirect: (parameters) => (parameters.delete("code"), parameters.set("error", "invalid_scope")),
   };
-  const { code, stderr } = await runCommand(t, ["auth", "login", provider.issuer, "--scope", "openid project"], env);
+  const { code, stderr } = await runCommand(
+    t,
+    ["auth", "login", provider.issuer, "--client-id", "cli_native", "--scope", "openid project"],
+    env,
+  );
   assert.equal(code, 1);
   assert.match(
     stderr,
     new RegExp(
-      `^error: .*invalid_scope.*: "openid project" was sent, and the issuer lists "openid", "projects"\nhint: Name those that you need: spec-kitty auth login ${provider.issuer} --scope openid$`,
+      `^error: .*invalid_scope.*: "openid project" was sent, and the issuer lists "openid", "projects"\nhint: Name those that you need: spec-kitty auth login ${provider.issuer} --scope openid --client-id cli_native$`,
       "m",
     ),
   );
@@ -147,7 +151,15 @@ test("a login that is granted less than it asked for says so, and so does auth s
   provider.misbehaviour = { tokens: (answer) => ({ ...answer, scope: "https://api.example/projects.read" }) };
   const { stderr, code } = await runCommand(
     t,
-    ["auth", "login", provider.issuer, "--scope", "openid offline_access projects.read projects.write"],
+    [
+      "auth",
+      "login",
+      provider.issuer,
+      "--client-id",
+      "cli_native",
+      "--scope",
+      "openid offline_access projects.read projects.write",
+    ],
     env,
   );
   assert.equal(code, 0);

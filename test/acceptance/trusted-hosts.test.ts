@@ -25,7 +25,7 @@ async function stage(
   t.after(() => issuer.close());
   // The issuer is its own service, as it is where only its address is given.
   const at: Stage = {
-    ...(await scene(t, {}, { SPEC_KITTY_SAAS_URL: undefined })),
+    ...(await scene(t, {}, { SPEC_KITTY_SAAS_URL: undefined, SPEC_KITTY_CLIENT_ID: "cli_native" })),
     issuer,
     issuerHost: new URL(issuer.issuer).host,
   };

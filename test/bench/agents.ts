@@ -78,7 +78,11 @@ export async function agents(): Promise<void> {
         BROWSER: peer("form-user.js"),
         SPEC_KITTY_CLIENT_SECRET: secret,
       });
-      const { code, stderr } = await runCommand(t as never, ["auth", "login", issuer, "--no-dpop"], env);
+      const { code, stderr } = await runCommand(
+        t as never,
+        ["auth", "login", issuer, "--client-id", "cli_native", "--no-dpop"],
+        env,
+      );
       assert.equal(code, 0, stderr);
       return { env, folder };
     };

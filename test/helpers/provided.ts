@@ -78,4 +78,5 @@ export const me: object = {
   email: "alice@acme.example",
   teams: [{ id: "tm_acme", name: "Acme Corp" }],
 };
-export const loginAt = (provider: MockProvider): string => `auth login --issuer ${provider.issuer} --scope openid`;
+export const loginAt = (provider: MockProvider): string =>
+  `auth login --issuer ${provider.issuer} --client-id cli_native --scope openid`;

@@ -15,12 +15,12 @@ export async function clientOf(
   identity: Identity,
   exchange: ExchangeOptions,
 ): Promise<LoginClient> {
-  const { clientId, clientSecret, registeredUntil, resource } = planned.profile;
+  const { clientId, clientSecret, registeredUntil } = planned.profile;
   try {
     if (planned.registersAt !== undefined) return await register(planned.registersAt, planned, identity, exchange);
   } catch (error) {
     // Some register only clients that they know already, and may know this program.
-    if (resource !== undefined || !(error instanceof ServiceError) || isTransient(error)) throw error;
+    if (!planned.mayBeKnown || !(error instanceof ServiceError) || isTransient(error)) throw error;
   }
   return { clientId, clientSecret, registeredUntil };
 }

@@ -35,7 +35,7 @@ export interface Destination extends LoginEnvironment, Pick<ProfileInUse, "name"
   /** What the profile will remember. */
   readonly profile: Omit<Profile, "session">;
   readonly provider: NamedProvider | undefined;
-  /** Whether nobody has named a client, and the issuer was named, so that a client may be registered there. */
+  /** Whether nobody has named a client, now or for a login before, and the issuer was named, so that a client may be registered there. */
   readonly wantsRegistration: boolean;
 }
 
@@ -93,8 +93,13 @@ export function destination(
       : undefined;
   const choice = chosenLogin(args, needsCode);
   if (provider !== undefined && already === undefined) requireClient(profile, provider, choice.login);
+  const isUsed = same !== undefined && !isSpent;
   const wantsRegistration =
-    clientId === defaultClientId && settings.clientId === undefined && issuer !== undefined && chosen === undefined;
+    clientId === defaultClientId &&
+    settings.clientId === undefined &&
+    issuer !== undefined &&
+    chosen === undefined &&
+    !isUsed;
   return { name, source, ...choice, known, already, profile, provider, wantsRegistration };
 }
 

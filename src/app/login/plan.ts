@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { LoginRequest } from "../../auth/flows/login-request.ts";
 import type { NamedAddress } from "../../auth/flows/named-address.ts";
 import type { AuthorizationServer, KnownServer } from "../../auth/oauth/authorization-server.ts";
-import { requestedScope, scopeNames } from "../../auth/oauth/scope.ts";
+import { listsOwnScopes, requestedScope, scopeNames } from "../../auth/oauth/scope.ts";
 import type { ProfileInUse } from "../../auth/sessions/session.ts";
 import { AuthError, hint, login } from "../../base/errors.ts";
 import { destination, isOfTool, type Destination, type LoginArguments } from "./destination.ts";
@@ -19,6 +19,8 @@ export interface LoginPlan extends Destination {
   readonly port: number | undefined;
   readonly timeoutMs: number | undefined;
   readonly registersAt: string | undefined;
+  /** Whether the issuer may know the client of the defaults, which then is the client where none can be registered. */
+  readonly mayBeKnown: boolean;
   /** Whether the tokens are bound to a key. */
   readonly binds: boolean;
   readonly redirectHost: "127.0.0.1" | "localhost";
@@ -31,13 +33,15 @@ export function plan(args: LoginArguments, inUse: ProfileInUse, { address, serve
   const { profile, provider, wantsRegistration } = to;
   const { server, isDiscovered, askedAt } = known;
   const { issuer } = server;
-  if (wantsRegistration && profile.resource !== undefined && server.registration_endpoint === undefined)
+  // A stranger's page would say that it does not know the client, and the command would wait for its redirect in vain.
+  const mayBeKnown = !wantsRegistration || (profile.resource === undefined && listsOwnScopes(server));
+  if (!mayBeKnown && server.registration_endpoint === undefined)
     throw new AuthError(
       "configuration_invalid",
       `"${issuer}" does not let programs register themselves, and no client ID was given`,
-      { hint: hint`Register this program there, then run: ${login(undefined, profile.service, "--client-id", "ID")}` },
+      { hint: hint`Register this program there, then run: ${login(undefined, "--client-id", "ID")}` },
     );
-  const scope = requestedScope(profile.scope, isDiscovered ? server : undefined);
+  const scope = requestedScope(profile.scope, isDiscovered ? server : undefined, profile.issuer !== undefined);
   const names = scopeNames(scope);
   const isOpenId = isDiscovered && names.includes("openid");
   const resource = args.resource ?? profile.resource;
@@ -52,6 +56,7 @@ export function plan(args: LoginArguments, inUse: ProfileInUse, { address, serve
     port: args.port,
     timeoutMs: args.timeoutMs,
     registersAt: wantsRegistration ? server.registration_endpoint : undefined,
+    mayBeKnown,
     binds: (args.dpop ?? true) && (server.dpop_signing_alg_values_supported?.includes("ES256") ?? false),
     redirectHost: args.redirectHost ?? provider?.redirectHost ?? "127.0.0.1",
     // An answer that did not settle what the server is must not be remembered.

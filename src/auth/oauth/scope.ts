@@ -15,19 +15,31 @@ export function scopeNames(scope: string): string[] {
  * Those that the user named, else those of the defaults that the server knows.
  *
  * @param server - undefined for the service of the default endpoints, which knows `offline_access`
+ * @param isNamedIssuer - whether somebody named this issuer: one that lists no scopes does not know ours
  * @returns empty when nothing is known to ask for, which leaves the choice to the server
  */
-export function requestedScope(asked: string | undefined, server: AuthorizationServer | undefined): string {
+export function requestedScope(
+  asked: string | undefined,
+  server: AuthorizationServer | undefined,
+  isNamedIssuer = false,
+): string {
   const listed = server?.scopes_supported;
   const knows = listed === undefined ? undefined : new Set(listed);
   const names =
     asked !== undefined
       ? scopeNames(asked)
       : knows === undefined
-        ? ownScopes
+        ? isNamedIssuer
+          ? []
+          : ownScopes
         : [...openIdScopes, ...ownScopes].filter((name) => knows.has(name));
   const takesOffline = server === undefined || (knows === undefined ? asked === undefined : knows.has(offline));
   return (takesOffline && !names.includes(offline) ? [offline, ...names] : names).join(" ");
+}
+
+/** Whether a server is one of the defaults' kind, with their scopes, and so may know their client. */
+export function listsOwnScopes({ scopes_supported: listed = [] }: AuthorizationServer): boolean {
+  return ownScopes.every((name) => listed.includes(name));
 }
 
 /**

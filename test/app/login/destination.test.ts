@@ -27,7 +27,10 @@ test("FR-022 one address is enough: the issuer is the service, as ADDRESS or wit
     redirect: (parameters) => parameters.set("iss", issuer),
     idToken: (claims) => ({ ...claims, iss: issuer }),
   };
-  const slash = await here(`auth login ${provider.issuer} --scope openid --profile slash`, nowhere);
+  const slash = await here(
+    `auth login ${provider.issuer} --scope openid --profile slash --client-id cli_native`,
+    nowhere,
+  );
   assert.equal(slash.code, 0, slash.stderr);
   assert.equal((await storedProfile(env, "slash"))?.session?.server.issuer, issuer);
   assert.equal((await session())?.server.issuer, provider.issuer);
@@ -43,12 +46,17 @@ test("FR-022 ADDRESS is the issuer of the service that the variable or --service
     return [at, issuer];
   };
   assert.match(
-    (await here(`auth login ${provider.issuer} --scope openid`)).stdout,
+    (await here(`auth login ${provider.issuer} --client-id cli_native --scope openid`)).stdout,
     /alice@acme\.example \(Acme Corp\)/,
   );
   assert.deepEqual(await place(), [service, provider.issuer]);
   assert.match(
-    (await here(`auth login ${provider.issuer} --service ${service} --scope openid --profile second`, nowhere)).stdout,
+    (
+      await here(
+        `auth login ${provider.issuer} --service ${service} --client-id cli_native --scope openid --profile second`,
+        nowhere,
+      )
+    ).stdout,
     /alice@acme\.example/,
   );
   assert.deepEqual(await place({ ...nowhere, SPEC_KITTY_PROFILE: "second" }), [service, provider.issuer]);
@@ -177,19 +185,19 @@ test("--scope is remembered by the profile, for its issuer alone, until another 
     assert.equal(code, 0, stderr);
     return scopeIn(stderr);
   };
-  assert.equal(await asked(` --issuer ${provider.issuer} --scope openid`), "openid");
+  assert.equal(await asked(` --issuer ${provider.issuer} --client-id cli_native --scope openid`), "openid");
   assert.equal(await asked(""), "openid");
   await here("auth logout");
   assert.equal(await asked(""), "openid");
-  assert.equal(await asked(` --issuer ${elsewhere.issuer}`), "offline_access api.read api.write");
-  assert.equal(await asked(` --issuer ${provider.issuer} --scope api.read`), "api.read");
+  assert.equal(await asked(` --issuer ${elsewhere.issuer} --client-id cli_native`), "offline_access");
+  assert.equal(await asked(` --issuer ${provider.issuer} --client-id cli_native --scope api.read`), "api.read");
   assert.equal(await asked(""), "api.read");
 });
 
 test("--scope on a session that has it already changes nothing, and one that it lacks is requested along with those before", async (t) => {
   const { provider, env } = await provided(t, {}, { "/api/v1/me": me });
   const login = (...args: string[]): ReturnType<typeof logInHere> => logInHere(["auth", "login", ...args], env);
-  await login(provider.issuer, "--scope", "openid projects");
+  await login(provider.issuer, "--client-id", "cli_native", "--scope", "openid projects");
   assert.match((await login("--scope", "projects")).stdout, /^✓ Already logged in/);
   const more = await login("--scope", "projects builds");
   assert.equal(scopeIn(more.stderr), "openid projects builds");

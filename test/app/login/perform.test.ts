@@ -41,13 +41,13 @@ test("invalid_scope says with a code too which scopes were sent and which the pr
     device: () => Response.json({ error: "invalid_scope" }, { status: 400 }),
   };
   const { code, stderr } = await runHere(
-    ["auth", "login", provider.issuer, "--scope", "openid project", "--headless"],
+    ["auth", "login", provider.issuer, "--client-id", "cli_native", "--scope", "openid project", "--headless"],
     env,
   );
   assert.equal(code, 1);
   assert.match(
     stderr,
-    /^error: .*invalid_scope.*: "openid project" was sent, and the issuer lists "openid", "projects"\nhint: Name those that you need: spec-kitty auth login .*--scope openid$/m,
+    /^error: .*invalid_scope.*: "openid project" was sent, and the issuer lists "openid", "projects"\nhint: Name those that you need: spec-kitty auth login .*--scope openid --client-id cli_native$/m,
   );
   assert.equal(await session(), undefined);
 });
@@ -79,7 +79,7 @@ test("at a server of OAuth 2.0 alone the account is called by its issuer and sco
   provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, jwks_uri: __, ...metadata }) => metadata };
   const name = `${provider.issuer} (api.read)`;
   assert.equal(
-    (await here(`auth login ${provider.issuer} --scope api.read`)).stdout,
+    (await here(`auth login ${provider.issuer} --client-id cli_native --scope api.read`)).stdout,
     `✓ Logged in as ${name}. Access token valid for 1 hour.\n`,
   );
   const whoami = await here("auth whoami");
@@ -128,7 +128,9 @@ for (const status of [401, 403]) {
     assert.match((await here(loginAt(provider))).stdout, /Logged in as alice@example\.com\./);
     provider.misbehaviour = { metadata: ({ userinfo_endpoint: _, ...metadata }) => metadata };
     assert.match((await here(`${loginAt(provider)} --profile second`)).stdout, /Logged in as alice@example\.com\./);
-    const nobody = await here(`auth login --issuer ${provider.issuer} --scope api.read --profile third`);
+    const nobody = await here(
+      `auth login --issuer ${provider.issuer} --client-id cli_native --scope api.read --profile third`,
+    );
     assert.equal(nobody.code, 1);
     assert.match(
       nobody.stderr,
@@ -162,7 +164,7 @@ test("a token without openid is not refused because UserInfo refuses it", async 
   );
   provider.misbehaviour = { metadata: (metadata) => ({ ...metadata, userinfo_endpoint: `${service}/who` }) };
   assert.equal(
-    (await here(`auth login ${provider.issuer} --scope api.read`)).stdout,
+    (await here(`auth login ${provider.issuer} --client-id cli_native --scope api.read`)).stdout,
     `✓ Logged in as ${provider.issuer} (api.read). Access token valid for 1 hour.\n`,
   );
 });

@@ -6,6 +6,7 @@ import { loginArguments } from "../../../src/app/login/metadata.ts";
 import { plan, type LoginPlan } from "../../../src/app/login/plan.ts";
 import type { AuthorizationServer, KnownServer } from "../../../src/auth/oauth/authorization-server.ts";
 import type { Profile } from "../../../src/auth/sessions/session.ts";
+import { refusedWith } from "../../helpers/hint.ts";
 import { describeEnvironment, type EnvironmentFacts } from "../../../src/platform/browser-or-device.ts";
 
 const issuer = "https://login.example";
@@ -32,9 +33,10 @@ function planned(
   asked: Partial<LoginArguments> = {},
   metadata: AuthorizationServer = server,
   profile?: Profile,
+  options: { readonly issuer: string; readonly "client-id"?: string } = { issuer, "client-id": "given" },
   found: Omit<KnownServer, "server"> = { isDiscovered: true, askedAt: 0 },
 ): LoginPlan {
-  const app = createApp({ env: {}, options: { issuer } });
+  const app = createApp({ env: {}, options });
   const args = { ...loginArguments(app, { force: false }), environment: here, now: 0, ...asked };
   const inUse = { name: "default", source: "active", profile };
   return plan(args, inUse, { address: undefined, server: { server: metadata, ...found } });
@@ -64,15 +66,17 @@ test("what a profile remembers of its issuer is in the next plan, and nothing of
     team: "tm_acme",
     session: undefined,
   };
-  const { request, profile: remembered } = planned({}, server, profile);
+  const nobodys = { issuer };
+  const { request, profile: remembered } = planned({}, server, profile, nobodys);
   assert.deepEqual(
     [request.clientId, request.scope, request.redirectPath, request.trustedHosts, remembered.team],
     ["mine", "openid projects", "/done", ["other.example"], "tm_acme"],
   );
-  const elsewhere = planned({}, server, { ...profile, service: "https://other.example", issuer: undefined });
+  const other: Profile = { ...profile, service: "https://other.example", issuer: undefined };
+  const elsewhere = planned({}, { ...server, registration_endpoint: `${issuer}/register` }, other, nobodys);
   assert.deepEqual(
-    [elsewhere.request.clientId, elsewhere.request.redirectPath === "/done", elsewhere.request.trustedHosts],
-    ["cli_native", false, []],
+    [elsewhere.registersAt, elsewhere.request.redirectPath === "/done", elsewhere.request.trustedHosts],
+    [`${issuer}/register`, false, []],
   );
 });
 
@@ -86,15 +90,36 @@ test("a plan binds tokens where the issuer can and the user wants it, and regist
     [planned({}, able).binds, planned({ dpop: false }, able).binds, planned().binds],
     [true, false, false],
   );
-  assert.equal(planned({}, able).registersAt, `${issuer}/register`);
-  assert.equal(planned().registersAt, undefined);
+  assert.equal(planned({}, able, undefined, { issuer }).registersAt, `${issuer}/register`);
+  assert.equal(planned({}, able).registersAt, undefined);
+});
+
+test("S-011 a stranger's issuer where nobody can register is not asked with the client and the scopes of the defaults", () => {
+  const nobodys = { issuer };
+  for (const asked of [{}, { flow: "device" }, { open: false }] as const)
+    assert.throws(
+      () => planned(asked, { ...server, ...device }, undefined, nobodys),
+      refusedWith(
+        "configuration_invalid",
+        /^"https:\/\/login\.example" does not let programs register themselves, and no client ID was given$/,
+        /^Register this program there, then run: spec-kitty auth login --client-id ID$/,
+      ),
+    );
+  assert.equal(planned().request.scope, "offline_access");
+  // One that lists them is of the same kind, and may know the client.
+  const listed = { ...server, scopes_supported: ["api.read", "api.write", "offline_access"] };
+  const { request, mayBeKnown } = planned({}, listed, undefined, nobodys);
+  assert.deepEqual(
+    [request.clientId, request.scope, mayBeKnown],
+    ["cli_native", "offline_access api.read api.write", true],
+  );
 });
 
 test("without metadata no ID token is asked for, and what an answer did not settle is not remembered", () => {
   const asked = { scope: "openid" };
   assert.equal(planned(asked).request.isOpenId, true);
   assert.equal(planned().profile.metadata?.server, server);
-  const unsettled = planned(asked, server, undefined, { isDiscovered: false, askedAt: undefined });
+  const unsettled = planned(asked, server, undefined, undefined, { isDiscovered: false, askedAt: undefined });
   assert.deepEqual([unsettled.request.isOpenId, unsettled.profile.metadata], [false, undefined]);
 });
 

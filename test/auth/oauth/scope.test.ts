@@ -25,6 +25,11 @@ for (const [listed, asked, sent] of lists) {
   });
 }
 
+test("an issuer that somebody named, and that lists no scopes, is not asked for those of the defaults", () => {
+  assert.equal(requestedScope(undefined, server, true), "offline_access");
+  assert.equal(requestedScope("projects", server, true), "projects");
+});
+
 test("the service of the default endpoints is always asked for offline_access too", () => {
   assert.deepEqual(
     [undefined, "openid", "a offline_access"].map((asked) => requestedScope(asked, undefined)),

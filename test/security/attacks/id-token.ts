@@ -14,7 +14,7 @@ export const attack: Attack = async (stage) => {
     { forge: (token: string) => token.replace(/\.[^.]*$/, `.${"A".repeat(342)}`) },
   ]) {
     provider.misbehaviour = misbehaviour;
-    const args = `auth login --issuer ${provider.issuer} --scope openid`;
+    const args = `auth login --issuer ${provider.issuer} --client-id cli_native --scope openid`;
     const { code, stdout, stderr } = await here(args, { SPEC_KITTY_SAAS_URL: undefined });
     assert.deepEqual([code, stdout], [1, ""], stderr);
     assert.equal(await session(), undefined);

@@ -16,7 +16,10 @@ export const attack: Attack = async (stage) => {
     }),
   };
   for (const how of ["--no-browser", "--headless"]) {
-    const { code, stdout, stderr } = await runHere(["auth", "login", "--issuer", hostile.issuer, how, "--yes"], env);
+    const { code, stdout, stderr } = await runHere(
+      ["auth", "login", "--issuer", hostile.issuer, "--client-id", "cli_native", how, "--yes"],
+      env,
+    );
     assert.deepEqual([code, stdout], [2, ""], stderr);
     for (const { host } of [new URL(hostile.issuer), new URL(saas.url)]) assert.ok(stderr.includes(host), stderr);
     assert.equal(saas.requests.length, 0, "nobody was sent there");

@@ -15,7 +15,7 @@ export const attack: Attack = async (stage) => {
       hostile.misbehaviour = { metadata: ({ authorization_response_iss_parameter_supported: _, ...rest }) => rest };
     else honest.misbehaviour = { redirect: (parameters) => parameters.delete("iss") };
     const { code, stdout, stderr } = await logInHere(
-      ["auth", "login", "--issuer", hostile.issuer, "--scope", "openid"],
+      ["auth", "login", "--issuer", hostile.issuer, "--client-id", "cli_native", "--scope", "openid"],
       env,
       {},
       async (address) => {

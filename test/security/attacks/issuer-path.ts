@@ -10,7 +10,7 @@ export const attack: Attack = async (stage) => {
   stage.after(() => void hostile.close());
   hostile.misbehaviour = { metadata: ({ authorization_response_iss_parameter_supported: _, ...rest }) => rest };
   const { saas, env } = await stage.scene({}, { SPEC_KITTY_SAAS_URL: undefined });
-  const args = ["auth", "login", "--issuer", hostile.issuer, "--scope", "openid"];
+  const args = ["auth", "login", "--issuer", hostile.issuer, "--client-id", "cli_native", "--scope", "openid"];
   const { code } = await logInHere(args, env, {}, async (address) => {
     const lured = new URL(`${saas.url}/oauth/authorize${new URL(address).search}`);
     assert.match((await approve(lured.href)).page, /the redirect address is not registered/);

@@ -18,7 +18,10 @@ export const attack: Attack = async (stage) => {
     "https://user:password@login.example/",
   ]) {
     hostile.misbehaviour = { metadata: (metadata) => ({ ...metadata, authorization_endpoint: address }) };
-    const { code, stdout, stderr } = await runHere(["auth", "login", "--issuer", hostile.issuer, "--no-browser"], env);
+    const { code, stdout, stderr } = await runHere(
+      ["auth", "login", "--issuer", hostile.issuer, "--client-id", "cli_native", "--no-browser"],
+      env,
+    );
     assert.deepEqual([code, stdout], [1, ""], address);
     assert.match(stderr, /^error: .*authorization_endpoint/m);
     assert.doesNotMatch(stderr, /Opening the browser|Open this address/);
@@ -30,7 +33,14 @@ export const attack: Attack = async (stage) => {
       authorization_endpoint: `${hostile.issuer}/authorize?a=$(id)&b=\`id\`;c|d`,
     }),
   };
-  const { opened, ended } = await stage.login(env, ["--issuer", hostile.issuer, "--scope", "openid"]);
+  const { opened, ended } = await stage.login(env, [
+    "--issuer",
+    hostile.issuer,
+    "--client-id",
+    "cli_native",
+    "--scope",
+    "openid",
+  ]);
   if ("address" in opened) assert.match(opened.address, /^http:\/\/127\.0\.0\.1:\d+\/start\/[\w-]{22}$/);
   process.emit("SIGINT");
   assert.equal((await ended).code, 130);

@@ -6,7 +6,9 @@ import type { Attack } from "../stage.ts";
 
 export const attack: Attack = async (stage) => {
   const { provider, here, session } = await provided(stage, { dpop: "plain" });
-  const login = await here(`auth login --issuer ${provider.issuer} --scope openid`, { SPEC_KITTY_SAAS_URL: undefined });
+  const login = await here(`auth login --issuer ${provider.issuer} --client-id cli_native --scope openid`, {
+    SPEC_KITTY_SAAS_URL: undefined,
+  });
   assert.equal(login.code, 0, login.stderr);
   const { accessToken, refreshToken, dpopKey } = (await session()) ?? assert.fail("there is a session");
   const access = accessToken.reveal();
