@@ -2,8 +2,10 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { approvingBrowser } from "./fake-saas/browser.ts";
 import { startFakeSaas } from "./fake-saas/server.ts";
+import { tokenLog } from "./docs/screens.ts";
 import { bin } from "./helpers/command.ts";
 
 /** With a display the real browser opens, and the person in front of it approves; without one a scripted user does. */
@@ -25,9 +27,17 @@ const env: NodeJS.ProcessEnv = {
 /** Types a command and shows what it says. */
 async function type(line: string, expected = 0): Promise<void> {
   process.stdout.write(`\n$ spec-kitty ${line}\n`);
-  const child = spawn(process.execPath, [bin, ...line.split(" ")], { env, stdio: ["ignore", "inherit", "inherit"] });
-  const code = await new Promise<number | null>((resolve) => child.once("exit", resolve));
+  await run(line, "inherit", expected);
+}
+
+/** Runs a command; returns its output unless that is shown. */
+async function run(line: string, output: "inherit" | "pipe", expected = 0): Promise<string> {
+  const child = spawn(process.execPath, [bin, ...line.split(" ")], { env, stdio: ["ignore", output, "inherit"] });
+  let text = "";
+  child.stdout?.on("data", (data: Buffer) => (text += data.toString()));
+  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
   if (code !== expected) throw new Error(`"spec-kitty ${line}" ended with ${code}, and ${expected} was expected`);
+  return text;
 }
 
 function tell(text: string): void {
@@ -40,16 +50,21 @@ try {
   await type("auth status");
   tell("An authenticated request:");
   await type("api GET /api/v1/me");
-  tell(
-    "The service declares every access token expired. The next request is refused once, refreshed once and sent again:",
-  );
+  tell("The service gives an access token for one second. Then eight shells ask for a token at once:");
+  saas.options.accessTokenSeconds = 1;
+  await type("auth refresh");
+  saas.options.accessTokenSeconds = 3600;
+  await delay(1000);
+  saas.requests.length = 0;
   const before = saas.counters.refreshes;
-  saas.expireAccessTokens();
-  await type("api GET /api/v1/me");
-  tell(`Refreshes that the service saw: ${saas.counters.refreshes - before}.`);
+  const tokens = await Promise.all(Array.from({ length: 8 }, () => run("auth token", "pipe")));
+  const [refreshes, { reuses }] = [saas.counters.refreshes - before, saas.counters];
+  tell(`The shells got ${new Set(tokens).size} token. The service's log:`);
+  process.stdout.write(tokenLog({ requests: saas.requests, counters: { ...saas.counters, refreshes } }));
+  if (refreshes !== 1 || reuses !== 0) throw new Error(`there were ${refreshes} refreshes and ${reuses} reuses`);
   await type("auth logout");
   await type("auth status", 4);
-  tell("That was all of it. The README says how to install the command and log in to a service of your own.");
+  tell("That was all of it. The README says how to install the command.");
 } finally {
   await saas.close();
   rmSync(folder, { recursive: true, force: true });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Output } from "../src/cli/output.ts";
@@ -13,12 +13,12 @@ import { ownIdentity } from "../src/base/identity.ts";
 import { page } from "../src/base/text.ts";
 import { topicTable } from "../src/cli/command-table.ts";
 import { MockProvider } from "./conformance/mock-provider.ts";
-import { record, screens } from "./docs/screens.ts";
+import { pictureFile, record, screens } from "./docs/screens.ts";
 import { rowsOf, textOf } from "./docs/terminal-picture.ts";
-import { withTopics } from "./docs/topics.ts";
 import { approveDevice } from "./fake-saas/user.ts";
 import { bin, quickFetch, type CommandEnvironment, type CommandResult } from "./helpers/command.ts";
 import { scene } from "./helpers/scene.ts";
+import { filesIn } from "./helpers/import-graph.ts";
 import { signIn } from "./helpers/stored-session.ts";
 import { writeTool } from "./helpers/tool.ts";
 import { noTmux } from "./helpers/tmux.ts";
@@ -28,9 +28,7 @@ const read = (path: string): string => readFileSync(join(root, path), "utf8");
 const readme = read("README.md");
 /** The documents that stand next to what they are about, by their paths. */
 const documents = new Map(
-  ["README.md", "src/README.md", "src/EMBEDDING.md", "src/docs/agent.md", "test/README.md", "CHANGELOG.md"].map(
-    (path) => [path, read(path)],
-  ),
+  ["README.md", "test/README.md", "CHANGELOG.md", ...filesIn("src", /\.md$/)].map((path) => [path, read(path)]),
 );
 /** The topics of the help, as the command prints them. */
 const topics = new Map(
@@ -39,9 +37,9 @@ const topics = new Map(
 const scripts = (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: Record<string, string> })
   .scripts;
 
-/** The fenced blocks of a language, in order. */
-function blocks(language: string): string[] {
-  return [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)]
+/** The fenced blocks of a language in a document, in order. */
+function blocks(language: string, document = "README.md"): string[] {
+  return [...(documents.get(document) ?? "").matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)]
     .filter(([, found]) => found === language)
     .map(([, , text = ""]) => text);
 }
@@ -130,26 +128,22 @@ function commandsIn(text: string): { line: string; args: string[] }[] {
   );
 }
 
-test("the README has its sections in the order in which a stranger needs them, and at most 20 kB", () => {
+test("the README has its sections in the order in which a newcomer needs them, and at most 9 kB", () => {
   const titles = [...readme.matchAll(/^## (.*)$/gm)].map(([, title]) => title);
   assert.deepEqual(titles, [
-    "Try it",
     "Install",
     "Log in",
-    "Several accounts",
-    "Scripts",
+    "One refresh",
+    "Scripts and CI",
     "In your own tool",
-    "CI",
-    "Containers and remote hosts",
-    "git and kubectl",
-    "How sessions are stored",
-    "Two processes, one refresh",
-    "Exit codes",
-    "Environment",
-    "Security model",
+    "Containers, git, kubectl and others",
+    "Storage and security",
     "More",
   ]);
-  assert.ok(Buffer.byteLength(readme) <= 20_000, `${Buffer.byteLength(readme)} bytes`);
+  const [first = ""] = readme.split(/^## /m);
+  for (const said of ["npm run demo", "createCommand", "auth login", "You need", "not for you if", "Status:"])
+    assert.ok(first.includes(said), `the first screen has no "${said}"`);
+  assert.ok(Buffer.byteLength(readme) <= 9_000, `${Buffer.byteLength(readme)} bytes`);
 });
 
 test("every file that a document names or links to is there", () => {
@@ -163,10 +157,15 @@ test("every file that a document names or links to is there", () => {
     );
     for (const [, target = ""] of text.matchAll(/\]\((?!https?:)([^)]+)\)/g)) {
       assert.ok(
-        target.startsWith("#") ? anchors.includes(target.slice(1)) : existsSync(join(from, target)),
+        target.startsWith("#") ? anchors.includes(target.slice(1)) : existsSync(join(from, target.replace(/#.*/, ""))),
         `${document} links to ${target}`,
       );
     }
+    // What the package has is read without a clone.
+    const isShipped = (path: string): boolean =>
+      /^(?:README\.md|CHANGELOG\.md|LICENSE|src\/[^/]*\.md|src\/docs\/.*)$/.test(path);
+    for (const [, target = ""] of isShipped(document) ? text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g) : [])
+      assert.ok(isShipped(relative(root, join(from, target)).replaceAll("\\", "/")), `${document} links to ${target}`);
     for (const [, path = ""] of text.matchAll(/`((?:src|test|bin)\/[\w./-]*)`/g))
       assert.ok(existsSync(join(root, path)), `${document} names ${path}`);
   }
@@ -192,12 +191,13 @@ test("src/README.md has a paragraph for every folder with a layer of its own", (
   assert.deepEqual(described.sort(), [...folders(""), ...folders("auth/")].sort());
 });
 
-test("every command of the README runs as it stands, one block after the other", async (t) => {
+test("every command of the README and of its pages runs as it stands, one block after the other", async (t) => {
   if (process.platform === "win32") return t.skip("the blocks are for a shell of Unix");
   const { shell } = await stage(t);
   const provider = await MockProvider.start({ dpop: "nonces" });
   t.after(() => provider.close());
-  const all = blocks("sh");
+  const pages = ["README.md", ...["providers", "accounts", "service"].map((page) => `src/docs/${page}.md`)];
+  const all = pages.flatMap((page) => blocks("sh", page));
   assert.ok(all.length >= 5, "there are few");
   for (const block of all) {
     // Another provider is one for a service of its own.
@@ -209,11 +209,11 @@ test("every command of the README runs as it stands, one block after the other",
   }
 });
 
-for (const name of ["login", "device-login", "status"] as const) {
+for (const name of ["one-refresh", "login", "device-login", "status"] as const) {
   test(`the picture "${name}" shows what a terminal shows: it is not older than the command`, {
     skip: noTmux,
   }, async (t) => {
-    const picture = read(`test/docs/${name}.svg`);
+    const picture = read(pictureFile(name));
     // Ports, random values and times differ, and are all as long as the next: the rows break at the same places.
     const same = (rows: readonly string[]): string =>
       rows
@@ -226,23 +226,17 @@ for (const name of ["login", "device-login", "status"] as const) {
         )
         .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
         .trimEnd();
-    assert.match(same(rowsOf(picture)), /PORT/);
+    assert.match(same(rowsOf(picture)), name === "one-refresh" ? /^refreshes: 1, reuses: 0$/m : /PORT/);
     // When this fails: node --import tsx test/docs/picture.ts
     assert.equal(same(rowsOf(picture)), same((await record(t, screens[name])).map(textOf)));
     assert.ok(picture.length < 60_000);
   });
 }
 
-test("the README shows the topics of the help as the command prints them", async () => {
-  // When this fails: npm run api-docs
-  assert.equal(await withTopics(readme), readme);
-  assert.ok(readme.includes(topics.get("exit-codes") ?? "?"));
-});
-
 test("every other command that a document or a topic names is one: words, options and scripts", async () => {
   const texts = [...documents.values()];
   const named = [
-    ...blocks("console"),
+    ...[...documents.keys()].flatMap((document) => blocks("console", document)),
     ...texts.flatMap((text) =>
       [...text.replace(/^```[\s\S]*?^```$/gm, "").matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code),
     ),
@@ -260,10 +254,10 @@ test("every other command that a document or a topic names is one: words, option
     assert.ok(Object.hasOwn(scripts, name), line);
 });
 
-test("every program in the README compiles against the package's own types, as strictly as the package itself, and runs", async (t) => {
+test("every program in the README and its pages compiles against the package's own types, as strictly as the package itself, and runs", async (t) => {
   const { saas, folder, env } = await stage(t);
-  const programs = blocks("ts");
-  assert.ok(programs.length >= 2, "there are few");
+  const programs = [...blocks("ts"), ...blocks("ts", "src/docs/service.md")];
+  assert.equal(programs.length, 2);
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(root, join(folder, "node_modules", "spec-kitty"), "junction");
   writeFileSync(join(folder, "package.json"), `{ "type": "module" }`);
@@ -334,9 +328,9 @@ test("the README's two tools run as they stand, but for the addresses and the cl
   assert.deepEqual(readdirSync(join(folder, "config")), ["acme"]);
 });
 
-test("the README's sync script queues without a network, and sends when there is one", async (t) => {
+test("the sync script of the documents queues without a network, and sends when there is one", async (t) => {
   const { saas, folder, env } = await scene(t);
-  const script = blocks("ts").find((text) => text.includes("createSyncRuntime")) ?? "";
+  const [script = ""] = blocks("ts", "src/docs/service.md");
   mkdirSync(join(folder, "node_modules"));
   symlinkSync(root, join(folder, "node_modules", "spec-kitty"), "junction");
   // There are no types in it to strip.

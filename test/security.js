@@ -1,5 +1,5 @@
 // `npm run test:security [-- --write]`: installs and builds what is needed, then attacks every claim of the security model on every
-// runtime, as root and as others, and prints the table. `--write` puts its figures into the README.
+// runtime, as root and as others, and prints the table. `--write` puts its figures into src/docs/security.md.
 import { join } from "node:path";
 import { install, prepare, root, runScript } from "./setup.js";
 

@@ -106,10 +106,7 @@ test("the tarball holds the command, what tsc makes of src/ file by file, the do
     "LICENSE",
     "README.md",
     "package.json",
-    "src/API.md",
-    "src/EMBEDDING.md",
-    "src/README.md",
-    "src/docs/agent.md",
+    ...filesIn("src", /\.(md|svg)$/),
     ...filesIn("bin", /\.\w+$/),
     ...built,
   ];

@@ -1,9 +1,11 @@
 // `node --import tsx test/docs/picture.ts [NAME…]`: takes the pictures of the documents anew, or those that are named. Needs tmux, Chromium and
 // the built command.
 import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { root } from "../helpers/import-graph.ts";
 import { photograph, recordPages } from "./pages.ts";
-import { record, screens } from "./screens.ts";
+import { pictureFile, record, screens } from "./screens.ts";
 import { drawScreen } from "./terminal-picture.ts";
 
 const cleanUp: (() => unknown)[] = [];
@@ -13,7 +15,7 @@ const isWanted = (name: string): boolean => named.length === 0 || named.includes
 try {
   for (const [name, scenario] of Object.entries(screens)) {
     if (isWanted(name))
-      writeFileSync(new URL(`${name}.svg`, import.meta.url), drawScreen(await record(t, scenario), scenario.title));
+      writeFileSync(join(root, pictureFile(name)), drawScreen(await record(t, scenario), scenario.title));
   }
   for (const [name, page] of named.length === 0 || named.some((one) => one.startsWith("page-"))
     ? await recordPages(t)

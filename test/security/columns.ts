@@ -66,11 +66,13 @@ export async function allColumns(after: (end: () => void) => void): Promise<Colu
   ];
 }
 
-/** Those that the README names, and no others. */
+/** Those that the documents name, and no others. */
 export function denoPermissions(): string[] {
   const [, flags = ""] =
-    /deno run ((?: ?--allow-[a-z]+)+)/.exec(readFileSync(join(root, "README.md"), "utf8").replaceAll("\n", " ")) ?? [];
-  if (flags === "") throw new Error("the README names no permissions for Deno");
+    /deno run ((?: ?--allow-[a-z]+)+)/.exec(
+      readFileSync(join(root, "src", "docs", "install.md"), "utf8").replaceAll("\n", " "),
+    ) ?? [];
+  if (flags === "") throw new Error("src/docs/install.md names no permissions for Deno");
   return flags.trim().split(" ");
 }
 

@@ -1,5 +1,5 @@
 // `npm run test:security`: every claim of the security model on every runtime, as root and as others. Fails when an attack succeeds, when
-// a cell is missing, and when the README has other figures.
+// a cell is missing, and when src/docs/security.md has other figures.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { attackNames, claimNames } from "./attack-run.ts";
@@ -8,7 +8,7 @@ import type { Outcome } from "./stage.ts";
 
 type Cell = Outcome | { readonly moved: string };
 
-const readme = fileURLToPath(new URL("../../README.md", import.meta.url));
+const page = fileURLToPath(new URL("../../src/docs/security.md", import.meta.url));
 const marked = /(<!-- figures of: npm run test:security[^\n]*-->\n)[\s\S]*?(<!-- end -->)/;
 const claims = claimNames();
 const ends: (() => void)[] = [];
@@ -61,11 +61,11 @@ for (const { name } of columns)
   for (const claim of claims) if (!table.get(name)?.has(claim)) failures.push(`${claim}, ${name}: no attack has run`);
 
 if (only === undefined) {
-  const text = readFileSync(readme, "utf8");
+  const text = readFileSync(page, "utf8");
   const current = text.replace(marked, (_, first: string, last: string) => `${first}\n${figures()}\n\n${last}`);
-  if (process.argv.includes("--write")) writeFileSync(readme, current);
+  if (process.argv.includes("--write")) writeFileSync(page, current);
   else if (current !== text || !marked.test(text))
-    failures.push("the README has other figures: npm run test:security -- --write");
+    failures.push("src/docs/security.md has other figures: npm run test:security -- --write");
 }
 for (const failure of failures) console.error(`\n✖ ${failure}`);
 process.exit(failures.length === 0 ? 0 : 1);
@@ -92,7 +92,7 @@ function wordFor(column: string, claim: string): string {
   return "refused" in cell ? "refused" : "unavailable" in cell ? "n/a" : "MOVED";
 }
 
-/** How many claims end how, for the README: a row for the columns that have the same figures. */
+/** How many claims end how, for the page: a row for the columns that have the same figures. */
 function figures(): string {
   const rows = new Map<string, string[]>();
   for (const { name } of columns) {

@@ -1,4 +1,4 @@
-// The command and the library on Bun and on Deno, which has the permissions that the README names and no others: all, or one by one.
+// The command and the library on Bun and on Deno, which has the permissions that the documents name and no others: all, or one by one.
 import assert from "node:assert/strict";
 import { readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,11 +12,11 @@ import { sessionOf, storeSession } from "../../helpers/stored-session.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const installed = at("node_modules");
-const readme = readFileSync(at("../../../README.md"), "utf8").replaceAll("\n", " ");
-/** What the README says to run Deno with, and what it says of less. */
-const [all, less] = [...readme.matchAll(/deno run ((?: ?--allow-[a-z]+)+)/g)].map(([, flags = ""]) => flags.split(" "));
+const page = readFileSync(at("../../../src/docs/install.md"), "utf8").replaceAll("\n", " ");
+/** What the page says to run Deno with, and what it says of less. */
+const [all, less] = [...page.matchAll(/deno run ((?: ?--allow-[a-z]+)+)/g)].map(([, flags = ""]) => flags.split(" "));
 assert.deepEqual(all, ["--allow-all"]);
-assert.ok(less !== undefined && less.length > 3, "the README names Deno's permissions one by one");
+assert.ok(less !== undefined && less.length > 3, "the page names Deno's permissions one by one");
 
 const deno = join(installed, "@deno", "linux-x64-glibc", "deno");
 const runtimes: Record<string, readonly [string, ...string[]]> = {
