@@ -47,7 +47,8 @@ export {
 export type { ForeignVariable, Hint, HintPart, SystemCommand, ToolCommand, ToolVariable } from "./base/hint.ts";
 export { createIdentity, ownIdentity, type Identity, type OwnCommands } from "./base/identity.ts";
 export type { Secret } from "./base/secret.ts";
-export type { AppOverrides, WorkloadIdentity } from "./app/overrides.ts";
+export type { AppOverrides } from "./app/overrides.ts";
+export type { WorkloadIdentity } from "./auth/workload/workload.ts";
 export type { Clock } from "./platform/clock.ts";
 export type { Environment } from "./platform/paths.ts";
 export type { Fetch } from "./base/runtime-types.ts";

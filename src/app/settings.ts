@@ -1,10 +1,11 @@
-import type { AppOverrides, WorkloadIdentity } from "./overrides.ts";
+import type { AppOverrides } from "./overrides.ts";
 import { AuthError, hint, type Hint } from "../base/errors.ts";
 import type { Identity } from "../base/identity.ts";
 import { Secret } from "../base/secret.ts";
 import type { Environment } from "../platform/paths.ts";
 import type { StorageKind } from "../auth/secure-storage/key-choice.ts";
 import { isProfileName } from "../auth/sessions/session.ts";
+import type { WorkloadIdentity } from "../auth/workload/workload.ts";
 import { parseIssuer, parseServiceUrl } from "../base/address.ts";
 
 /** A value and where it comes from, in the words that the user typed: an option such as `--profile`, or the name of a variable. */

@@ -12,14 +12,23 @@ export interface Workload {
   readonly request: Omit<IdentityExchange, "identity" | "client_id">;
 }
 
-/** The same in the words of a variable or a program. */
-export interface NamedWorkload {
+/** Whose identity is exchanged for an access token, and for which one. */
+export interface WorkloadIdentity {
+  /**
+   * Where the identity token comes from: `github-actions[:AUDIENCE]`, `gitlab[:VARIABLE]`, `kubernetes[:PATH]`, `file:PATH` or
+   * `command:/PROGRAM ARGUMENTS`.
+   */
   readonly source: string;
+  /** The issuer of the access token, exactly as it names itself; by default that of the program, else the service. */
   readonly issuer?: string | undefined;
+  /** `token-exchange` (RFC 8693) or `jwt-bearer` (RFC 7523); by default the one that the issuer's metadata lists. */
   readonly grant?: string | undefined;
+  /** What the access token is for: a name (RFC 8693 §2.1), or an address (RFC 8707). */
   readonly audience?: string | undefined;
   readonly resource?: string | undefined;
+  /** Separated by spaces. */
   readonly scope?: string | undefined;
+  /** The kind of token to ask for: `access_token`, `jwt` or a URI (RFC 8693 §3). By default the issuer decides. */
   readonly tokenType?: string | undefined;
 }
 
@@ -30,7 +39,7 @@ export interface NamedWorkload {
  * @param issuer - that of the settings, where no other is named
  * @throws {@link AuthError} `configuration_invalid`
  */
-export function parseWorkload(named: NamedWorkload, origin: string, issuer: string | undefined): Workload {
+export function parseWorkload(named: WorkloadIdentity, origin: string, issuer: string | undefined): Workload {
   const source = parseIdentitySource(named.source);
   if (source === undefined)
     throw new AuthError(
