@@ -4,7 +4,8 @@ import { tokensOfAccount } from "../auth/account-tokens.ts";
 import { createAuthorizedFetch, type AuthorizedFetch } from "../auth/authorized-fetch.ts";
 import { userOfToken } from "../auth/flows/check-session.ts";
 import type { UserInfo } from "../auth/oauth/user-info.ts";
-import { defaultTeam, notLoggedIn } from "../auth/sessions/session.ts";
+import { defaultTeam } from "../auth/sessions/session.ts";
+import { notLoggedIn } from "../auth/token-manager/ended-login.ts";
 import { AuthError, hint } from "../base/errors.ts";
 import type { Account, Origin } from "../sync/queue.ts";
 
@@ -12,8 +13,12 @@ import type { Account, Origin } from "../sync/queue.ts";
 export async function accountInUse(app: App, signal?: AbortSignal): Promise<Account> {
   const origin = await originOf(app);
   const account = origin.account ?? (await accountOfToken(app, origin, signal));
-  if (account === undefined) throw notLoggedIn(origin.profile);
-  return account;
+  return account ?? noAccount(app);
+}
+
+async function noAccount({ profileInUse, clock }: App): Promise<never> {
+  const { name, profile } = await profileInUse({ mayBeNew: true });
+  throw notLoggedIn(name, profile, clock.now());
 }
 
 /** The account of the token from elsewhere; undefined when the tokens are those of a stored session. */
@@ -33,9 +38,9 @@ export async function ownerOfToken(
   signal: AbortSignal | undefined,
   origin?: Origin,
 ): Promise<{ service: string; user: UserInfo }> {
-  const { profile, service } = origin ?? (await originOf(app));
+  const { service } = origin ?? (await originOf(app));
   const { tokenSource } = app;
-  if (tokenSource === undefined) throw notLoggedIn(profile);
+  if (tokenSource === undefined) return noAccount(app);
   if (service === null) {
     throw new AuthError(
       "configuration_invalid",

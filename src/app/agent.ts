@@ -7,7 +7,8 @@ import { lenderOf } from "../agent/lender.ts";
 import type { LentToken } from "../agent/protocol.ts";
 import { agentServer } from "../agent/server.ts";
 import { tokensOfAccount } from "../auth/account-tokens.ts";
-import { notLoggedIn, type Profile } from "../auth/sessions/session.ts";
+import type { Profile } from "../auth/sessions/session.ts";
+import { notLoggedIn } from "../auth/token-manager/ended-login.ts";
 import { AuthError, reasonOf } from "../base/errors.ts";
 import { Secret } from "../base/secret.ts";
 import { privateSocket, type SocketPlace } from "../platform/private-socket.ts";
@@ -44,7 +45,7 @@ export async function startAgent(app: App, options: AgentOptions): Promise<Runni
   const { clock } = app;
   const { name, profile } = await app.profileInUse();
   const session = profile?.session;
-  if (profile === undefined || session === undefined) throw notLoggedIn(name);
+  if (profile === undefined || session === undefined) throw notLoggedIn(name, profile, clock.now());
   const { user, teams } = session;
   const { service } = profile;
   const account = { service, user: user.id, label: user.email ?? user.name };

@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import type { AppOverrides } from "./overrides.ts";
 import { resolveSettings, secretVariables, type Settings } from "./settings.ts";
 import type { Effects } from "../http/effects.ts";
@@ -24,6 +24,8 @@ import { findProfileFile, realFolder, type ProfileFile } from "../platform/profi
 /** Every collaborator, each made when it is first asked for. */
 export interface App {
   readonly identity: Identity;
+  /** The command or the program that this is, for what is remembered of a login. */
+  readonly command: string;
   /** Without the variables that are secrets: an app may be printed, and gives these to other programs. */
   readonly env: Environment;
   readonly platform: NodeJS.Platform;
@@ -86,6 +88,7 @@ export function createApp(overrides: AppOverrides = {}): App {
   const env = withoutSecrets(variables, identity);
   const platform = overrides.platform ?? process.platform;
   const clock = overrides.clock ?? systemClock;
+  const command = overrides.command ?? basename(process.argv[1] ?? "a program");
   // Loaded with the first request: a command that only prints a token sends none.
   const effects: Effects = { unknown: 0 };
   const { onTraffic, log } = overrides;
@@ -179,7 +182,8 @@ export function createApp(overrides: AppOverrides = {}): App {
     const name = JSON.stringify([profile?.name, service]);
     let manager = managers.get(name);
     if (manager === undefined) {
-      manager = new TokenManager({ store: store(), profile, service, source: tokenSource(), clock, fetch, events });
+      const source = tokenSource();
+      manager = new TokenManager({ store: store(), profile, service, source, clock, fetch, events, by: command });
       managers.set(name, manager);
     }
     return manager;
@@ -193,6 +197,7 @@ export function createApp(overrides: AppOverrides = {}): App {
 
   return {
     identity,
+    command,
     env,
     platform,
     clock,
@@ -259,6 +264,7 @@ function loadedStore(load: () => Promise<SessionStore>): SessionStore {
 const overrideNames: Record<keyof AppOverrides, true> = {
   toolIdentity: true,
   options: true,
+  command: true,
   profile: true,
   service: true,
   issuer: true,

@@ -9,7 +9,7 @@ import type { OwnCommands } from "../base/identity.ts";
 import type * as runtime from "../base/runtime-types.ts";
 
 /** What a tool says about itself and the service that its users log in to. Everything but the first three has a default. */
-export interface AuthOptions extends Omit<AppOverrides, "toolIdentity" | "options" | "onTraffic"> {
+export interface AuthOptions extends Omit<AppOverrides, "toolIdentity" | "options" | "command" | "onTraffic"> {
   /**
    * The tool's name: lower-case letters, digits and single dashes. Names the folder, the keychain's entry, the variables (`ACME_PROFILE`)
    * and the `User-Agent`; it is the title of the pages, and in the words of errors and hints.

@@ -71,6 +71,7 @@ export function createAuth(options: AuthOptions): Auth {
           tokens: app.tokens(profile, stored?.service),
           exchange,
           force,
+          by: app.command,
         });
         silence();
         tokens().forget();

@@ -15,6 +15,8 @@ export interface AppOverrides {
   toolIdentity?: Identity;
   /** Options of the command line, which take precedence over the environment. */
   options?: Readonly<Record<string, unknown>>;
+  /** The command that is run, for what is remembered of a login; by default the name of the program's file. */
+  command?: string;
   /** The profile, instead of the one that a variable or `auth switch` chooses. */
   profile?: string | undefined;
   /** Where the tokens go, unless a variable names another service; by default the issuer. */

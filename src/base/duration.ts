@@ -11,3 +11,8 @@ export function duration(ms: number): string {
 export function counted(count: number, unit: string): string {
   return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }
+
+/** A time for people, where this machine is: `2026-11-30 at 03:12`. */
+export function localTime(ms: number): string {
+  return new Date(ms).toLocaleString("sv", { dateStyle: "short", timeStyle: "short" }).replace(" ", " at ");
+}

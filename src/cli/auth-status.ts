@@ -1,8 +1,9 @@
 import type { App } from "../app/app.ts";
-import { defaultTeam, type ProfileInUse, type Session } from "../auth/sessions/session.ts";
+import { defaultTeam, type EndedLogin, type ProfileInUse, type Session } from "../auth/sessions/session.ts";
+import { lastLogin } from "../auth/token-manager/ended-login.ts";
 import { isAlive } from "../auth/token-manager/freshness.ts";
 import { timeHere } from "./format.ts";
-import type { AuthStatus, StorageStatus } from "./json-output.ts";
+import type { AuthStatus, EndedLoginOutput, StorageStatus } from "./json-output.ts";
 
 export function endOfSession({ accessTokenExpiresAt: ends, clockOffsetMs }: Session, now: number): string {
   return ends === undefined
@@ -11,6 +12,7 @@ export function endOfSession({ accessTokenExpiresAt: ends, clockOffsetMs }: Sess
 }
 
 export function statusOf({ name, source, profile }: ProfileInUse, app: App): AuthStatus {
+  const ended = lastLogin(profile, app.clock.now()) ?? profile?.ended;
   const known = {
     checked: false,
     profile: name,
@@ -18,6 +20,7 @@ export function statusOf({ name, source, profile }: ProfileInUse, app: App): Aut
     ...(profile && { service: profile.service }),
     ...(profile?.issuer !== undefined && profile.issuer !== profile.service && { issuer: profile.issuer }),
     storage: storageOf(app),
+    ...(ended && { ended: endedOutput(ended) }),
   };
   const session = profile?.session;
   if (profile === undefined || session === undefined) return { authenticated: false, ...known };
@@ -41,6 +44,19 @@ export function statusOf({ name, source, profile }: ProfileInUse, app: App): Aut
     authFlow: session.authFlow,
     authenticatedAt: new Date(session.authenticatedAt).toISOString(),
     refreshedAt: new Date(session.issuedAt).toISOString(),
+    ...(session.refreshedBy !== undefined && { refreshedBy: session.refreshedBy }),
+  };
+}
+
+export function endedOutput({ user, reason, endedAt, by, said, issuedAt, refreshedBy }: EndedLogin): EndedLoginOutput {
+  return {
+    user,
+    reason,
+    endedAt: new Date(endedAt).toISOString(),
+    ...(by !== undefined && { by }),
+    ...(said !== undefined && { said }),
+    refreshedAt: new Date(issuedAt).toISOString(),
+    ...(refreshedBy !== undefined && { refreshedBy }),
   };
 }
 

@@ -77,6 +77,29 @@ export interface AuthStatus {
   readonly authenticatedAt?: string;
   /** When the service last issued tokens: at login or by a refresh. */
   readonly refreshedAt?: string;
+  /** The command or the program that refreshed them; absent when they are those of the login. */
+  readonly refreshedBy?: string;
+  /** The login of the profile that ended last: the one before, where somebody is logged in. */
+  readonly ended?: EndedLoginOutput;
+}
+
+/** A login that has ended. */
+export interface EndedLoginOutput {
+  readonly user: UserOutput;
+  /**
+   * `expired`: when the service had said that it would. `revoked`: the service said so before that. `logout`: here. `replaced`: by another
+   * login in its profile.
+   */
+  readonly reason: "expired" | "revoked" | "logout" | "replaced";
+  /** When it expired, or when that was done or noticed. */
+  readonly endedAt: string;
+  /** The command or the program that ended it, or noticed it. */
+  readonly by?: string;
+  /** What the service said. */
+  readonly said?: string;
+  /** As in {@link AuthStatus}. */
+  readonly refreshedAt: string;
+  readonly refreshedBy?: string;
 }
 
 /** `auth login --explain --json`. */
@@ -195,10 +218,13 @@ export interface ProfileList {
   readonly profiles: readonly {
     readonly profile: string;
     readonly service: string;
+    /** Of the login; where nobody is logged in, of the last one. */
     readonly user?: UserOutput;
     /** Whether it is used when nothing names another. */
     readonly active: boolean;
     readonly authenticated: boolean;
+    /** The login that ended last. */
+    readonly ended?: EndedLoginOutput;
   }[];
 }
 

@@ -138,6 +138,7 @@ async function run(
       ...tool,
       ...(isTraced && { onTraffic: (line: string) => out.say(line) }),
       options: values,
+      command: commandName(command),
     });
     app.events.on("waiting", (awaited) => out.say(`Waiting for ${waitingFor(awaited)} …`));
     const terminal = async (): Promise<Terminal> =>
@@ -171,6 +172,10 @@ function waitingFor({ work, host, pid }: AwaitedWork): string {
   return `${who} to ${work === "refresh" ? "refresh the session" : "store its changes"}`;
 }
 
+function commandName({ usage }: Pick<Command, "usage">): string {
+  return usage.split(" [")[0] ?? usage;
+}
+
 function typedCommand(
   { usage, repeated }: Command,
   values: Readonly<Record<string, unknown>>,
@@ -182,7 +187,7 @@ function typedCommand(
       .flat()
       .map((value): [string, ...string[]] => (value === true ? [`--${name}`] : [`--${name}`, String(value)])),
   );
-  return { command: usage.split(" [")[0] ?? usage, kept: [...positionals.map((word): [string] => [word]), ...options] };
+  return { command: commandName({ usage }), kept: [...positionals.map((word): [string] => [word]), ...options] };
 }
 
 /**

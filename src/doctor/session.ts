@@ -1,4 +1,5 @@
 import { accountName, type ProfileInUse, type Session } from "../auth/sessions/session.ts";
+import { lastLogin, whyEnded } from "../auth/token-manager/ended-login.ts";
 import { isAlive, refreshRemainingMs, remainingMs, soonMs } from "../auth/token-manager/freshness.ts";
 import { login } from "../base/errors.ts";
 import { reportOn, type Finding } from "./finding.ts";
@@ -6,12 +7,14 @@ import { reportOn, type Finding } from "./finding.ts";
 export function examineSession({ name, profile }: ProfileInUse, now: number): Finding[] {
   const session = profile?.session;
   const report = reportOn("D301", "session");
+  const last = lastLogin(profile, now);
+  const why = last === undefined ? "" : `: ${whyEnded(last)}`;
   if (profile === undefined || session === undefined)
-    return [report("warning", `not logged in (profile "${name}")`, [login(name)])];
+    return [report("warning", `not logged in (profile "${name}")${why}`, [login(name)])];
   const who = `${accountName(profile)} at ${profile.service}, since ${new Date(session.authenticatedAt).toISOString()}`;
   const summary = isAlive(session, now)
     ? report("ok", who)
-    : report("warning", `${who}; it has expired`, [login(name, "--force")]);
+    : report("warning", `${who}${why}`, [login(name, "--force")]);
   return [summary, accessToken(session, now), refreshToken(session, now, name)];
 }
 

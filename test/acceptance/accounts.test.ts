@@ -3,10 +3,12 @@ import { execFileSync } from "node:child_process";
 import { symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { localTime } from "../../src/base/duration.ts";
 import { twoAccounts } from "../helpers/accounts.ts";
 import { runCommand, type CommandResult } from "../helpers/command.ts";
 import { runHere } from "../helpers/command-here.ts";
 import { noTerminal, startOnTerminal } from "../helpers/pseudo-terminal.ts";
+import { storedProfile } from "../helpers/stored-session.ts";
 
 test("S-010 a link or a named pipe in place of the file shows nothing of its target, and nobody waits for it", {
   skip: process.platform === "win32" && "no named pipes in folders there",
@@ -40,12 +42,17 @@ test("a choice with --here is that of the folder a process works in, and of thos
 test("auth list shows every account, its service, and which one is active", async (t) => {
   const { saas, run, here, inProject, env } = await twoAccounts(t);
   await here("auth logout --profile work --keep-profile");
+  const { ended } = (await storedProfile(env, "work")) ?? {};
+  assert.ok(ended);
+  const endedAt = new Date(ended.endedAt).toISOString();
   assert.equal(
     (await run("auth list")).stdout,
     `   PROFILE  USER                               SERVICE${" ".repeat(saas.url.length - 7)}  STATE
 *  default  alice@example.com (Alice's space)  ${saas.url}  logged in
-   work                                        ${saas.url}  logged out\n`,
+   work     bob@example.com                    ${saas.url}  logged out, ${localTime(ended.endedAt)}\n`,
   );
+  const { user, issuedAt } = ended;
+  const last = { user, reason: "logout", endedAt, by: "auth logout", refreshedAt: new Date(issuedAt).toISOString() };
   assert.deepEqual(JSON.parse((await here("auth list --json")).stdout), {
     profiles: [
       {
@@ -55,7 +62,7 @@ test("auth list shows every account, its service, and which one is active", asyn
         active: true,
         authenticated: true,
       },
-      { profile: "work", service: saas.url, active: false, authenticated: false },
+      { profile: "work", service: saas.url, user, active: false, authenticated: false, ended: last },
     ],
   });
   assert.match(

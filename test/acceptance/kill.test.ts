@@ -134,7 +134,7 @@ async function play(
   for (const [index, { code, signal, stdout, stderr }] of results.entries()) {
     if (killed.has(pidOf(commands[index] as RunningCommand)) && signal === "SIGKILL") continue;
     if (isLost && code === 4) {
-      assert.match(stderr, /Session expired or revoked\nhint: Run: spec-kitty auth login|not logged in/);
+      assert.match(stderr, /Session expired or revoked: .*\nhint: Run: spec-kitty auth login|not logged in/);
       continue;
     }
     assert.equal(code, 0, `${moment}: ${stderr}`);

@@ -143,7 +143,7 @@ function isOver(error: unknown): boolean {
   return (
     error instanceof NotAuthenticatedError &&
     error.code === "session_ended" &&
-    error.message === "Session expired or revoked"
+    error.message.startsWith("Session expired or revoked: ")
   );
 }
 

@@ -54,6 +54,8 @@ const status: Members<AuthStatus> = {
   authFlow: "maybe",
   authenticatedAt: "maybe",
   refreshedAt: "maybe",
+  refreshedBy: "maybe",
+  ended: "maybe",
 };
 const syncNow: Members<SyncNowOutput> = { events: "always", artifacts: "always", left: "always", stopped: "maybe" };
 const listed: Members<ProfileList["profiles"][number]> = {
@@ -62,6 +64,7 @@ const listed: Members<ProfileList["profiles"][number]> = {
   user: "maybe",
   active: "always",
   authenticated: "always",
+  ended: "maybe",
 };
 const loggedOut: Members<LogoutOutput["loggedOut"][number]> = {
   profile: "always",

@@ -54,7 +54,7 @@ export const programs = {
   async logout({ serve, store, tokens, process }: Tools) {
     process.isLogout = true;
     const exchange = { fetch: process.fetch, clock: process.clock };
-    await serve(async () => void (await logout("default", { store, tokens, exchange, force: false })));
+    await serve(async () => void (await logout("default", { store, tokens, exchange, force: false, by: "logout" })));
   },
 
   login: (tools: Tools) => logIn(tools),

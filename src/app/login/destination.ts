@@ -4,6 +4,7 @@ import { namedProvider, type ChosenProvider, type NamedProvider } from "../../au
 import type { ProtectedResource } from "../../auth/oauth/protected-resource.ts";
 import { missingScope, scopeNames } from "../../auth/oauth/scope.ts";
 import type { Profile, ProfileInUse } from "../../auth/sessions/session.ts";
+import { lastLogin } from "../../auth/token-manager/ended-login.ts";
 import { isAlive } from "../../auth/token-manager/freshness.ts";
 import { withoutEndSlashes } from "../../base/address.ts";
 import { AuthError, hint, login } from "../../base/errors.ts";
@@ -32,6 +33,8 @@ export interface Destination extends LoginEnvironment, Pick<ProfileInUse, "name"
   readonly known: Profile | undefined;
   /** The profile, if it has all that is asked for already, as far as this machine can tell. */
   readonly already: Profile | undefined;
+  /** The account whose login has ended there by itself: the next one is most likely of the same. */
+  readonly expected: string | undefined;
   /** What the profile will remember. */
   readonly profile: Omit<Profile, "session">;
   readonly provider: NamedProvider | undefined;
@@ -100,7 +103,10 @@ export function destination(
     issuer !== undefined &&
     chosen === undefined &&
     !isUsed;
-  return { name, source, ...choice, known, already, profile, provider, wantsRegistration };
+  const last = lastLogin(same, now);
+  // After a logout somebody else may come.
+  const expected = last?.reason === "logout" ? undefined : last?.user.email;
+  return { name, source, ...choice, known, already, expected, profile, provider, wantsRegistration };
 }
 
 export function chosenLogin(

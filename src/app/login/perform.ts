@@ -5,6 +5,7 @@ import { endReplacedSession, unconfirmed } from "../../auth/flows/logout.ts";
 import { tokenLogin } from "../../auth/flows/token-login.ts";
 import { createDpopKey } from "../../auth/oauth/dpop-proof.ts";
 import { accountName, type Profile, type Session } from "../../auth/sessions/session.ts";
+import { endedLogin, lastLogin } from "../../auth/token-manager/ended-login.ts";
 import { AuthError } from "../../base/errors.ts";
 import { openBrowser } from "../../platform/browser.ts";
 import { bindQueue } from "../account.ts";
@@ -48,14 +49,16 @@ export async function performLogin(app: App, start: LoginStart, ui: LoginUi): Pr
   let replaced: Session | undefined;
   const { name, known } = planned;
   const store = async (session: Session): Promise<Profile> => {
-    const next = { ...kept, session };
+    let next = { ...kept, session };
     const add = (before: Profile | undefined): Profile => {
       // Another login was faster: the user has agreed to change what the profile was then, not what it is now.
       const isTakenOver =
         before !== undefined && !isSamePlace(before, kept) && (known === undefined || !isSamePlace(before, known));
       if (isTakenOver) throw rebindingRefused(name, before, kept);
       replaced = before?.session;
-      return next;
+      const now = app.clock.now();
+      const end = { reason: "replaced", by: app.command, at: now } as const;
+      return (next = { ...next, ended: lastLogin(before, now) ?? (replaced && endedLogin(replaced, end)) });
     };
     const aside = await useKey();
     await app.store.change(name, add);

@@ -48,7 +48,9 @@ export function plan(args: LoginArguments, inUse: ProfileInUse, { address, serve
   // Without it, an OpenID provider ignores `offline_access` (Core §11).
   const consent = isOpenId && names.includes("offline_access") ? "consent" : undefined;
   const prompt = args.prompt ?? provider?.extra["prompt"] ?? consent;
-  const { audience, loginHint: login_hint } = args;
+  // A prompt may be there to choose another account.
+  const login_hint = args.loginHint ?? (args.prompt === undefined ? to.expected : undefined);
+  const { audience } = args;
   const registeredPath = isOfTool(args, profile) ? (args.tool.redirectPath ?? "/callback") : undefined;
   return {
     ...to,

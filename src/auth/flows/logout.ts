@@ -5,6 +5,7 @@ import type { Revocation } from "../oauth/revocation.ts";
 import { MemoryStore } from "../sessions/memory-store.ts";
 import type { Session } from "../sessions/session.ts";
 import type { SessionStore } from "../sessions/store.ts";
+import { withoutLogin } from "../token-manager/ended-login.ts";
 import { TokenManager } from "../token-manager/token-manager.ts";
 import { presentToken, refusable } from "../present-token.ts";
 import { endSession, logoutRequest, logoutResponse } from "./end-session.ts";
@@ -27,14 +28,16 @@ export async function logout(
     tokens,
     exchange,
     force,
-  }: { store: SessionStore; tokens: TokenManager; exchange: ExchangeOptions; force: boolean },
+    by,
+  }: { store: SessionStore; tokens: TokenManager; exchange: ExchangeOptions; force: boolean; by: string },
 ): Promise<LogoutOutcome> {
   const session = (await store.read(profile)).profile?.session;
   if (session === undefined) return { kind: "not-logged-in" };
   const outcome: EndOutcome = force ? { kind: "local" } : await endAtServer(session, tokens, exchange);
+  const end = { reason: "logout", by, at: exchange.clock.now() } as const;
   const after = await store
     // A newer login is not the one to log out of (S-003).
-    .change(profile, (stored) => (stored?.session?.id === session.id ? { ...stored, session: undefined } : stored))
+    .change(profile, (stored) => (stored?.session?.id === session.id ? withoutLogin(stored, end) : stored))
     .catch((error: unknown) => {
       throw error instanceof AuthError ? stillStored(error, profile, outcome) : error;
     });

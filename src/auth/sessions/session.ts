@@ -17,6 +17,8 @@ export interface Session {
   readonly id: string;
   /** How often its tokens have been refreshed. */
   readonly refreshes: number;
+  /** The command or the program that has refreshed them last; undefined: they are those of the login. */
+  readonly refreshedBy?: string | undefined;
   /** The server that issued the tokens, as it was at login. They are sent to it and to the service, and nowhere else. */
   readonly server: AuthorizationServer;
   /** The `client_id` of the login. */
@@ -68,6 +70,24 @@ export type Credential = Pick<Session, "accessToken" | "tokenType" | "dpopKey" |
     readonly prove?: Prover;
   };
 
+/** A login that has ended, without anything that is secret. Times are milliseconds since 1970. */
+export interface EndedLogin {
+  readonly user: Session["user"];
+  /**
+   * `expired`: when the service had said that it would. `revoked`: the service said so before that. `logout`: here. `replaced`: by another
+   * login in its profile.
+   */
+  readonly reason: "expired" | "revoked" | "logout" | "replaced";
+  readonly endedAt: number;
+  /** The command or the program that ended it, or noticed it; undefined when nothing has yet. */
+  readonly by?: string | undefined;
+  /** What the service said. */
+  readonly said?: string | undefined;
+  /** As in {@link Session}. */
+  readonly issuedAt: number;
+  readonly refreshedBy?: string | undefined;
+}
+
 /** An account at a service. It outlives its session, so that the next login knows where to go. */
 export interface Profile {
   /** The service's address, without a trailing `/`: the only one that this profile's tokens go to. */
@@ -96,6 +116,8 @@ export interface Profile {
   readonly team: string | undefined;
   /** Undefined when nobody is logged in. */
   readonly session: Session | undefined;
+  /** The login that ended last; there may have been another since. */
+  readonly ended?: EndedLogin | undefined;
 }
 
 /** Which profile is used where none is named. */
@@ -137,11 +159,6 @@ export function boundToken(
     `the access token is bound to a key that stays here, so no other ${user} can use it`,
     { hint: next },
   );
-}
-
-/** The error for a profile in which nobody is logged in. */
-export function notLoggedIn(profile: string): NotAuthenticatedError {
-  return new NotAuthenticatedError(`not logged in (profile "${profile}")`, { hint: hint`Run: ${login(profile)}` });
 }
 
 /** Whether a profile can have this name: letters, digits, ".", "_" and "-", 64 at most. */
@@ -210,9 +227,13 @@ export function defaultTeam(profile: {
 
 /** How an account is named in a sentence: `alice@example.com (Acme Corp)`. */
 export function accountName(profile: Profile): string {
-  const user = profile.session?.user;
   const team = defaultTeam(profile);
-  return `${user?.email ?? user?.name ?? user?.id ?? "somebody"}${team ? ` (${team.name})` : ""}`;
+  return `${userName(profile.session?.user)}${team ? ` (${team.name})` : ""}`;
+}
+
+/** The same without the team. */
+export function userName(user: Session["user"] | undefined): string {
+  return user?.email ?? user?.name ?? user?.id ?? "somebody";
 }
 
 type SecretMember<T> = { [Name in keyof T]-?: Secret extends T[Name] ? Name : never }[keyof T];

@@ -17,7 +17,7 @@ export interface CurrentSession {
   /** The session as it is stored now. Throws {@link NotAuthenticatedError} when there is none, or it belongs to another service. */
   load(): Promise<FoundSession>;
   /** The session of a profile that was just read or written. Fails as {@link CurrentSession.load}. */
-  sessionIn(stored: StoredProfile): FoundSession;
+  sessionIn(stored: StoredProfile): Promise<FoundSession>;
   /** Takes a session into memory and says whether it is enough for a caller. One that another process has refreshed is announced. */
   isEnough(session: Session, need: AccessTokenOptions): boolean;
   /** Takes a session into memory. */

@@ -6,6 +6,7 @@ import { isSameToken, type Profile, type Session } from "../sessions/session.ts"
 import type { Claim, SessionStore } from "../sessions/store.ts";
 import type { AccessTokenOptions } from "./access-token.ts";
 import type { CurrentSession, FoundSession } from "./current-session.ts";
+import { endOf, whyEnded, withoutLogin } from "./ended-login.ts";
 import type { AuthEventStream } from "./events.ts";
 import { remainingMs } from "./freshness.ts";
 import { answerLimitMs, requestRefresh, retryBudgetMs } from "./refresh-request.ts";
@@ -27,6 +28,7 @@ export interface RefresherOptions {
   /** From 0 to 1, for jitter. */
   readonly random: () => number;
   readonly events: AuthEventStream;
+  readonly by: string | undefined;
 }
 
 /** A refreshed session that the store has not taken yet, and the claim that keeps others from sending what is spent. */
@@ -84,7 +86,8 @@ export class Refresher {
       try {
         const answer = await this.#request(session, claim, startedAt);
         if ("next" in answer) {
-          const stored = await this.#store({ session: answer.next, stored: found.stored, claim });
+          const next = { ...answer.next, refreshedBy: this.#options.by };
+          const stored = await this.#store({ session: next, stored: found.stored, claim });
           if (stored === undefined) continue;
           // Only now: its refresh token is the one that counts.
           if (answer.tokens.expires_in === 0) throw expiredOnArrival(session);
@@ -110,9 +113,10 @@ export class Refresher {
     // A new login may have taken the place of what is kept.
     if (!this.#isRefreshing) await this.#storeKept().catch(() => undefined);
     const kept = this.#kept;
-    const session = kept?.session ?? (await this.#current.inUse()).profile?.session;
+    const { profile } = await this.#current.inUse();
+    const session = kept?.session ?? profile?.session;
     // Gone already: another request, or another process, was told the same and was faster.
-    if (session === undefined) throw this.#ended();
+    if (session === undefined) throw this.#ended(profile);
     if (session.accessToken.reveal() !== accessToken) return;
     try {
       await this.#remove(session);
@@ -155,7 +159,9 @@ export class Refresher {
   ): Promise<Awaited<ReturnType<typeof requestRefresh>> | { readonly error: unknown }> {
     const { clock, fetch, random, events } = this.#options;
     if (session.refreshToken === undefined)
-      return { error: this.#ended(undefined, "the access token expired, and the service gave no refresh token") };
+      return {
+        error: this.#ended(undefined, undefined, "the access token expired, and the service gave no refresh token"),
+      };
     return requestRefresh(session, session.refreshToken, {
       profile: this.#current.profile,
       clock,
@@ -205,7 +211,7 @@ export class Refresher {
   async #replace({ session: next, claim }: KeptSession): Promise<Session | undefined> {
     const stored = await claim.store(next);
     this.#kept = undefined;
-    const { session } = this.#current.sessionIn(stored);
+    const { session } = await this.#current.sessionIn(stored);
     const isOurs = session.id === next.id && session.accessToken.equals(next.accessToken) && isSameToken(session, next);
     this.#current.hold(isOurs ? next : session);
     this.#current.announce(isOurs ? "refreshed" : "adopted", session);
@@ -254,23 +260,25 @@ export class Refresher {
     const isKept = this.#kept?.session === refused;
     this.#current.forget();
     this.#kept = undefined;
+    const { store, clock, events, by } = this.#options;
+    const [now, ends] = [clock.now(), endOf(refused)];
+    const end = ends <= now ? ({ reason: "expired", at: ends } as const) : ({ reason: "revoked", at: now } as const);
     let isRemoved = false;
     const withoutRefused = (stored: Profile | undefined): Profile | undefined => {
       const session = stored?.session;
       isRemoved = session?.id === refused.id && (isKept || isSameToken(session, refused));
-      return stored !== undefined && isRemoved ? { ...stored, session: undefined } : stored;
+      return stored !== undefined && isRemoved ? withoutLogin(stored, { ...end, by, cause }) : stored;
     };
+    let after: Profile | undefined;
     try {
-      const ends = Date.parse(refused.refreshTokenExpiresAt ?? "");
-      const reason = ends <= this.#options.clock.now() + refused.clockOffsetMs ? "expired" : "revoked";
-      await this.#options.store.change(profile, withoutRefused);
-      if (isRemoved) this.#options.events.emit("ended", { profile, reason });
+      after = await store.change(profile, withoutRefused);
+      if (isRemoved) events.emit("ended", { profile, reason: end.reason });
     } catch (error) {
       // The service will refuse it again next time; what the user has to know now is that the session ended.
       if (!(error instanceof AuthError)) throw error;
     }
     // Some errors say more than that it ended.
-    throw cause instanceof NotAuthenticatedError ? cause : this.#ended(cause);
+    throw cause instanceof NotAuthenticatedError ? cause : this.#ended(after, cause);
   }
 
   /** A token that could not be refreshed and is still good is better than an error. */
@@ -282,8 +290,15 @@ export class Refresher {
     return session;
   }
 
-  #ended(cause?: unknown, message: string = "Session expired or revoked"): NotAuthenticatedError {
-    return new NotAuthenticatedError(message, {
+  /** `profile`: as it is stored now, if that could be read. */
+  #ended(
+    profile: Profile | undefined,
+    cause?: unknown,
+    message: string = "Session expired or revoked",
+  ): NotAuthenticatedError {
+    const { session, ended } = profile ?? {};
+    const why = session === undefined && ended !== undefined ? `: ${whyEnded(ended)}` : "";
+    return new NotAuthenticatedError(`${message}${why}`, {
       code: "session_ended",
       hint: hint`Run: ${login(this.#current.profile)}`,
       cause,

@@ -3,7 +3,6 @@ import type * as runtime from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
 import {
   noChoice,
-  notLoggedIn,
   unknownProfile,
   unnamedProfile,
   type Credential,
@@ -34,6 +33,8 @@ export interface TokenManagerOptions {
   fetch: runtime.Fetch;
   /** From 0 to 1, for jitter; `Math.random` by default. */
   random?: () => number;
+  /** The command or the program, for what is remembered of a login. */
+  by?: string | undefined;
 }
 
 /** A request for a session that is under way, and what it was begun for. */
@@ -228,7 +229,7 @@ export class TokenManager {
 
   async #loadRefresher(): Promise<Refresher> {
     const { Refresher } = await import("./refresh.ts");
-    const { store, clock, fetch, events } = this.#options;
+    const { store, clock, fetch, events, by } = this.#options;
     return (this.#refresher ??= new Refresher({
       store,
       current: this.#current,
@@ -236,6 +237,7 @@ export class TokenManager {
       fetch,
       random: this.#random,
       events,
+      by,
     }));
   }
 
@@ -333,11 +335,11 @@ class Current implements CurrentSession {
     return this.sessionIn((await this.inUse()).stored);
   }
 
-  sessionIn(stored: StoredProfile): FoundSession {
+  async sessionIn(stored: StoredProfile): Promise<FoundSession> {
     const { profile } = stored;
     if (profile?.session === undefined) {
       this.#held = undefined;
-      throw notLoggedIn(this.profile);
+      throw (await import("./ended-login.ts")).notLoggedIn(this.profile, profile, this.#clock.now());
     }
     this.#service ??= profile.service;
     // S-001: what one service issued is never sent to another, whatever the environment says now.

@@ -93,7 +93,10 @@ export function text({ command, variable }: Identity): string {
       "the login was granted, but the service did not say who you are: …",
       "Nothing was stored, and the tokens were revoked if the service does that. Try again later.",
     ],
-    ['not logged in (profile "…")', `Log in, or choose another profile: "${command} auth list".`],
+    [
+      'not logged in (profile "…")',
+      `After it: whose login ended, when and why, and which command noticed. Log in, or choose another profile: "${command} auth list".`,
+    ],
     ["Session expired or revoked", "The service ended the session, and it was removed here. Log in again."],
     [
       'profile "…" is logged in to …, not to …',

@@ -187,7 +187,10 @@ for (const [name, script] of Object.entries({
     saas.faults.next("/oauth/token", script);
     const cleared: unknown[] = [];
     tokens.events.on("ended", (event) => cleared.push(event));
-    await assert.rejects(tokens.getAccessToken(), failsWith("session_ended", /^Session expired or revoked$/));
+    await assert.rejects(
+      tokens.getAccessToken(),
+      failsWith("session_ended", /^Session expired or revoked: the service ended /),
+    );
     assert.equal(await stored(), undefined);
     assert.deepEqual(cleared, [{ profile: "default", reason: "revoked" }]);
     await assert.rejects(tokens.getAccessToken(), failsWith("not_authenticated"));

@@ -1,10 +1,20 @@
-import { accountName } from "../../../auth/sessions/session.ts";
+import { accountName, userName, type EndedLogin } from "../../../auth/sessions/session.ts";
 import { readAll } from "../../../auth/sessions/store.ts";
+import { lastLogin } from "../../../auth/token-manager/ended-login.ts";
 import { isAlive } from "../../../auth/token-manager/freshness.ts";
+import { localTime } from "../../../base/duration.ts";
 import { hint, login } from "../../../base/errors.ts";
+import { endedOutput } from "../../auth-status.ts";
 import { defineCommand, jsonOption, type Command } from "../../command.ts";
 import { table } from "../../format.ts";
 import type { ProfileList } from "../../json-output.ts";
+
+const states: Record<EndedLogin["reason"], string> = {
+  expired: "expired",
+  revoked: "revoked",
+  logout: "logged out",
+  replaced: "replaced",
+};
 
 export const command: Command = defineCommand({
   usage: "auth list",
@@ -17,28 +27,36 @@ export const command: Command = defineCommand({
   async run({ app, out }, values) {
     const { name, source } = await app.profileInUse({ mayBeNew: true });
     const { active, profiles } = await readAll(app.store);
+    const now = app.clock.now();
     const answer: ProfileList = {
-      profiles: [...profiles].map(([profile, { service, session }]) => ({
-        profile,
-        service,
-        ...(session && { user: session.user }),
-        active: profile === active,
-        authenticated: session !== undefined && isAlive(session, app.clock.now()),
-      })),
+      profiles: [...profiles].map(([profile, stored]) => {
+        const { service, session } = stored;
+        const ended = lastLogin(stored, now) ?? stored.ended;
+        const user = (session ?? ended)?.user;
+        return {
+          profile,
+          service,
+          ...(user && { user }),
+          active: profile === active,
+          authenticated: session !== undefined && isAlive(session, now),
+          ...(ended && { ended: endedOutput(ended) }),
+        };
+      }),
     };
     if (values.json) return out.json(answer);
     if (profiles.size === 0) {
       out.answer("No account has logged in here yet.");
       return out.hint(hint`Run: ${login()}`);
     }
-    const rows = answer.profiles.map(({ profile, service, active: isActive, authenticated }) => {
+    const rows = answer.profiles.map(({ profile, service, user, active: isActive, authenticated }) => {
       const stored = profiles.get(profile);
+      const last = lastLogin(stored, now);
       return [
         isActive ? "*" : "",
         profile,
-        stored?.session ? accountName(stored) : "",
+        stored?.session ? accountName(stored) : user ? userName(user) : "",
         service,
-        authenticated ? "logged in" : "logged out",
+        authenticated ? "logged in" : last ? `${states[last.reason]}, ${localTime(last.endedAt)}` : "logged out",
       ];
     });
     out.answer(table([["", "PROFILE", "USER", "SERVICE", "STATE"], ...rows], out.columns));

@@ -110,7 +110,8 @@ async function logOutOfEach(
   let failure: AuthError | undefined;
   for (const [name, service] of profiles) {
     try {
-      outcomes.set(name, await logout(name, { store: app.store, tokens: app.tokens(name, service), exchange, force }));
+      const { store, command: by } = app;
+      outcomes.set(name, await logout(name, { store, tokens: app.tokens(name, service), exchange, force, by }));
     } catch (error) {
       if (!(error instanceof AuthError) || error.code === "interrupted") throw error;
       // The others still end at their services: that is what makes them safe.

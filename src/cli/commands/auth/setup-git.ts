@@ -1,4 +1,4 @@
-import { notLoggedIn } from "../../../auth/sessions/session.ts";
+import { notLoggedIn } from "../../../auth/token-manager/ended-login.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
 import { configureGit, gitHelper, gitSetups } from "../../git-helper.ts";
 import type { GitSetup } from "../../json-output.ts";
@@ -22,7 +22,7 @@ export const command: Command = defineCommand({
     if (values.undo) return undo(context, values.json === true);
     const { app, identity, out } = context;
     const { name, profile } = await app.profileInUse();
-    if (profile === undefined) throw notLoggedIn(name);
+    if (profile === undefined) throw notLoggedIn(name, profile, app.clock.now());
     const { origin, pathname } = new URL(profile.service);
     const helper = gitHelper(identity, values.profile);
     // The empty one first: what was set up before it, such as a helper that stores, is not asked for this address.

@@ -1,11 +1,12 @@
 import { accountName, defaultTeam, type Profile, type Session } from "../../../auth/sessions/session.ts";
+import { lastLogin, whyEnded } from "../../../auth/token-manager/ended-login.ts";
 import { refreshRemainingMs, soonMs } from "../../../auth/token-manager/freshness.ts";
 import { AuthError, hint, login } from "../../../base/errors.ts";
 import type { Lender, TokenSource } from "../../../auth/token-manager/token-source.ts";
 import type { Identity } from "../../../base/identity.ts";
 import { endOfSession, statusOf } from "../../auth-status.ts";
 import { defineCommand, jsonOption, profileOption, type Command, type Context } from "../../command.ts";
-import { duration } from "../../../base/duration.ts";
+import { duration, localTime } from "../../../base/duration.ts";
 import { columns } from "../../format.ts";
 import type { AuthStatus, StorageStatus } from "../../json-output.ts";
 
@@ -32,7 +33,10 @@ export const command: Command = defineCommand({
     if (values.json) {
       out.json(found);
     } else if (!found.authenticated || ended !== undefined) {
-      out.answer(`Not authenticated (profile "${found.profile}").`);
+      const rows = endedRows(profile, found, app.clock.now());
+      out.answer(
+        [`Not authenticated (profile "${found.profile}").`, ...(rows.length ? [columns(rows)] : [])].join("\n"),
+      );
       if (ended !== undefined) out.warn(ended.message);
       out.hint(ended?.next ?? hint`Run: ${login(found.profile)}`);
     } else if (found.lender !== undefined) {
@@ -52,7 +56,8 @@ export const command: Command = defineCommand({
       if (values.check && !found.checked)
         out.warn("the issuer does not name its users and gave no refresh token, so there is nothing to ask it");
       const asked = found.checked ? "asked just now" : "not asked; use --check";
-      out.answer(columns(sessionRows(found, session, now, identity, asked)));
+      const before = profile?.ended && whyEnded(profile.ended);
+      out.answer(columns(sessionRows(found, session, now, identity, asked, before)));
       const left = session?.refreshToken ? refreshRemainingMs(session, app.clock.now()) : Infinity;
       if (left < soonMs)
         out.warn(hint`the login expires in ${duration(left)}; to renew it: ${login(found.profile, "--force")}`);
@@ -81,8 +86,8 @@ async function ofProfile({ app, signal }: Context, check: boolean): Promise<Find
     });
   } catch (error) {
     if (!(error instanceof AuthError) || error.code !== "session_ended") throw error;
-    const found = statusOf({ ...inUse, profile: { ...profile, session: undefined } }, app);
-    return { found: { ...found, checked: true }, ended: error };
+    const ended = { ...profile, ...(await app.profileInUse({ mayBeNew: true })).profile, session: undefined };
+    return { found: { ...statusOf({ ...inUse, profile: ended }, app), checked: true }, profile: ended, ended: error };
   }
   const current = await app.profileInUse({ mayBeNew: true });
   return { found: { ...statusOf(current, app), checked }, profile: current.profile };
@@ -96,7 +101,7 @@ async function ofTokenSource(context: Context, source: TokenSource, check: boole
   const inUse = await app.profileInUse();
   const { profile } = inUse;
   const service = app.settings.service?.value ?? profile?.service;
-  const known = statusOf({ ...inUse, profile: profile && { ...profile, session: undefined } }, app);
+  const known = statusOf({ ...inUse, profile: profile && { ...profile, session: undefined, ended: undefined } }, app);
   const found: AuthStatus = {
     ...known,
     authenticated: true,
@@ -166,13 +171,31 @@ function remaining(ms: number): string {
     : `${Math.floor(minutes / 1440)} days remaining`;
 }
 
-/** @param asked - whether the service was asked, in words */
+function endedRows(profile: Profile | undefined, { service }: AuthStatus, now: number): [string, string][] {
+  const last = lastLogin(profile, now);
+  if (last === undefined) return [];
+  const refreshed =
+    last.refreshedBy === undefined ? "never" : `on ${localTime(last.issuedAt)} by "${last.refreshedBy}"`;
+  return [
+    ["User", userName(last)],
+    ["Ended", whyEnded(last)],
+    ...(last.said === undefined ? [] : ([["Reason", last.said]] satisfies [string, string][])),
+    ["Refreshed", refreshed],
+    ["Service", service ?? ""],
+  ];
+}
+
+/**
+ * @param asked - whether the service was asked, in words
+ * @param before - what became of the login before this one
+ */
 function sessionRows(
   found: AuthStatus,
   session: Session | undefined,
   now: number,
   identity: Identity,
   asked: string,
+  before: string | undefined,
 ): [string, string][] {
   const { team } = found;
   const until = (time: string | undefined, unknown: string): string => {
@@ -198,10 +221,11 @@ function sessionRows(
     ],
     ["Storage", storageText(found.storage, identity)],
     ["Session", found.sessionId ?? "no ID from the service"],
-    ["Refreshed", found.refreshedAt ?? ""],
+    ["Refreshed", `${found.refreshedAt ?? ""}${found.refreshedBy === undefined ? "" : ` by "${found.refreshedBy}"`}`],
     ["Service", `${found.service ?? ""} (${asked})`],
     ...(found.issuer === undefined ? [] : ([["Issuer", found.issuer]] satisfies [string, string][])),
     ["Profile", `${found.profile} (${found.profileSource})`],
+    ...(before === undefined ? [] : ([["Before", before]] satisfies [string, string][])),
   ];
 }
 
@@ -248,7 +272,7 @@ function sealText(key: StorageStatus["key"], variable: Identity["variable"]): st
   return `sealed with ${key === "passphrase" ? variable("PASSPHRASE") : "the key of this program"}`;
 }
 
-function userName({ user }: AuthStatus): string {
+function userName({ user }: Pick<AuthStatus, "user">): string {
   return [user?.email, user?.name].filter(Boolean).join(", ") || (user?.id ?? "");
 }
 

@@ -1,4 +1,5 @@
-import { defaultTeam, notLoggedIn } from "../../../auth/sessions/session.ts";
+import { defaultTeam } from "../../../auth/sessions/session.ts";
+import { notLoggedIn } from "../../../auth/token-manager/ended-login.ts";
 import { hint } from "../../../base/errors.ts";
 import { oneLine } from "../../../base/text.ts";
 import { defineCommand, jsonOption, profileOption, usageError, type Command } from "../../command.ts";
@@ -16,7 +17,7 @@ export const command: Command = defineCommand({
   ],
   async run({ app, out }, values, [wanted]) {
     let { name, profile } = await app.profileInUse();
-    if (profile?.session === undefined) throw notLoggedIn(name);
+    if (profile?.session === undefined) throw notLoggedIn(name, profile, app.clock.now());
     if (wanted !== undefined) {
       const chosen = findTeam(wanted, profile.session.teams);
       const after = await app.store.change(name, (stored) =>

@@ -1,5 +1,5 @@
 import type { App } from "../../../app/app.ts";
-import { notLoggedIn } from "../../../auth/sessions/session.ts";
+import { notLoggedIn } from "../../../auth/token-manager/ended-login.ts";
 import type { TokenSource } from "../../../auth/token-manager/token-source.ts";
 import { oneLine } from "../../../base/text.ts";
 import { statusOf } from "../../auth-status.ts";
@@ -36,8 +36,8 @@ async function userOfToken(app: App, { origin, lender }: TokenSource, signal: Ab
 
 async function userHere(app: App): Promise<WhoAmI> {
   const inUse = await app.profileInUse();
-  const { name } = inUse;
+  const { name, profile } = inUse;
   const { authenticated, user } = statusOf(inUse, app);
-  if (!authenticated || user === undefined) throw notLoggedIn(name);
+  if (!authenticated || user === undefined) throw notLoggedIn(name, profile, app.clock.now());
   return { profile: name, user };
 }

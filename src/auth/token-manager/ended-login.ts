@@ -1,0 +1,58 @@
+import { localTime } from "../../base/duration.ts";
+import { hint, login, NotAuthenticatedError, ServiceError } from "../../base/errors.ts";
+import { userName, type EndedLogin, type Profile, type Session } from "../sessions/session.ts";
+import { isAlive } from "./freshness.ts";
+
+/** How a login ended, as far as its session does not say. */
+type End = Pick<EndedLogin, "reason" | "by"> & { readonly at: number; readonly cause?: unknown };
+
+/** A profile after its login, with what is remembered of that. */
+export function withoutLogin(profile: Profile, end: End): Profile {
+  const { session } = profile;
+  return session === undefined ? profile : { ...profile, session: undefined, ended: endedLogin(session, end) };
+}
+
+/** What is remembered of a login. It goes to the store in the same write that ends it, so each end is recorded once. */
+export function endedLogin({ user, issuedAt, refreshedBy }: Session, { reason, by, at, cause }: End): EndedLogin {
+  const said = cause instanceof ServiceError ? cause.message : undefined;
+  return { user, reason, endedAt: at, by, said, issuedAt, refreshedBy };
+}
+
+/** The error for a profile in which nobody is logged in. */
+export function notLoggedIn(name: string, profile: Profile | undefined, now: number): NotAuthenticatedError {
+  const last = lastLogin(profile, now);
+  const nobody = `not logged in (profile "${name}")`;
+  return new NotAuthenticatedError(last === undefined ? nobody : `${nobody}: ${whyEnded(last)}`, {
+    hint: hint`Run: ${login(name)}`,
+  });
+}
+
+/** The login of a profile in which nobody is logged in: the one that ended last, or one that has expired and that nothing has removed yet. */
+export function lastLogin(profile: Profile | undefined, now: number): EndedLogin | undefined {
+  const session = profile?.session;
+  if (session === undefined) return profile?.ended;
+  return isAlive(session, now)
+    ? undefined
+    : endedLogin(session, { reason: "expired", by: undefined, at: Math.min(now, endOf(session)) });
+}
+
+/** When a session ends, as its service said, by this machine's clock; infinite when it did not say. */
+export function endOf({ refreshToken, refreshTokenExpiresAt, accessTokenExpiresAt, clockOffsetMs }: Session): number {
+  const ends = refreshToken === undefined ? accessTokenExpiresAt : Date.parse(refreshTokenExpiresAt ?? "");
+  return ends === undefined || Number.isNaN(ends) ? Number.POSITIVE_INFINITY : ends - clockOffsetMs;
+}
+
+/** Why a login ended, as the end of a sentence. */
+export function whyEnded({ user, reason, endedAt, by }: EndedLogin): string {
+  const [who, when, what] = [userName(user), localTime(endedAt), by === undefined ? "" : ` "${by}"`];
+  switch (reason) {
+    case "expired":
+      return `the login of ${who} expired on ${when}, as the service had said`;
+    case "revoked":
+      return `the service ended the login of ${who}, as${what} noticed on ${when}`;
+    case "logout":
+      return `${who} logged out here on ${when}`;
+    case "replaced":
+      return `another login replaced that of ${who} on ${when}`;
+  }
+}
