@@ -178,6 +178,7 @@ export class Process {
     }
     let room = true;
     return {
+      outageMs: 2_000,
       isHeld: async () => (this.isActing = this.see(isHeld())),
       release: async () => release(),
       store: async (next: Session) => {

@@ -6,10 +6,12 @@ import { requireStored, sessionText } from "./local-changes.ts";
 import { lockFile } from "./local-lock.ts";
 import type { LocalFiles, ReadProfile } from "./local.ts";
 import type { Claim, ClaimOptions } from "./store.ts";
-import { note, noteOffset, refuseOlder } from "./this-machine.ts";
+import { lastRefresh, note, noteOffset, refuseOlder } from "./this-machine.ts";
 
 /** More than a session grows from one refresh to the next. */
 const growthBytes = 16 * 1024;
+/** A command that ends does not wait for somebody to make room on the disk, in milliseconds. */
+const outageMs = 2_000;
 
 /**
  * Claims a login that was read: takes its lock, looks again, and takes the room that its next tokens need. So before a refresh token is
@@ -43,7 +45,7 @@ export async function claimLogin(
       lock.release();
       return undefined;
     }
-    refuseOlder(session, store.options.machine);
+    refuseOlder(session, lastRefresh(session.id, store.options.machine));
     room = reservePrivateFile(file, (bytes[1]?.length ?? 0) + growthBytes);
   } catch (error) {
     lock.release();
@@ -55,6 +57,7 @@ export async function claimLogin(
     lock.release();
   };
   return {
+    outageMs,
     isHeld: async () => lock.held(),
     release: async () => release(),
     async store(next) {

@@ -66,6 +66,7 @@ export class MemoryStore implements SessionStore {
       settle();
     };
     return {
+      outageMs: 0,
       isHeld: async () => true,
       store: async (next: Session) => {
         const now = this.#profiles.get(name);

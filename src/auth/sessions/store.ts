@@ -13,6 +13,8 @@ export interface StoredProfile {
  * storing needs is in hand.
  */
 export interface Claim {
+  /** How long the end of a process waits for a store that does not take the session, in milliseconds. */
+  readonly outageMs: number;
   /** Whether it is still ours: asked before the token is sent. */
   isHeld(): Promise<boolean>;
   /**

@@ -43,19 +43,24 @@ export function forget({ id }: Session, machine: ThisMachine): void {
   attempt(() => removePrivateFile(countFile(id, machine)));
 }
 
+/** How often a login had been refreshed when this machine stored it last. */
+export function lastRefresh(login: string, machine: ThisMachine): number {
+  return Number(attempt(() => readPrivateFile(countFile(login, machine))) ?? 0);
+}
+
 /**
- * Refuses a session that is older than what this machine has stored: an old copy of the files was put back, from a backup or a snapshot.
- * Its refresh token was spent since, and a server that sees it again ends the session for everybody (RFC 9700 §4.14.2).
+ * Refuses a session that is older than what is known here: an old copy of it was put back, from a backup or a snapshot. Its refresh
+ * token was spent since, and a server that sees it again ends the session for everybody (RFC 9700 §4.14.2).
  *
+ * @param last - how often it had been refreshed
  * @throws {@link AuthError} `storage_damaged`
  */
-export function refuseOlder({ id, refreshes }: Session, machine: ThisMachine): void {
-  const last = Number(attempt(() => readPrivateFile(countFile(id, machine))) ?? 0);
+export function refuseOlder({ refreshes }: Session, last: number): void {
   if (!(refreshes < last)) return;
   throw new AuthError(
     "storage_damaged",
-    `the session that is stored is older than the last one here (refresh ${refreshes} of ${last}): a copy of the files was put back`,
-    { hint: hint`Nothing was sent. Put the newer files back, or log in again: ${login(undefined, "--force")}` },
+    `the session that is stored is older than the last one here (refresh ${refreshes} of ${last}): an old copy was put back`,
+    { hint: hint`Nothing was sent. Put the newer one back, or log in again: ${login(undefined, "--force")}` },
   );
 }
 

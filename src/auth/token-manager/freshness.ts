@@ -75,6 +75,11 @@ export function hold(session: Session, previous: HeldSession | undefined, clock:
   return { session, token: session.accessToken.reveal(), expiresAtMonotonic, enoughFrom: 0, enoughUntil: 0 };
 }
 
+/** How long what is in memory is still valid, by the clock that leaves less; not positive when it expired. */
+export function leftMs({ session, expiresAtMonotonic }: HeldSession, clock: Clock): number {
+  return Math.min(expiresAtMonotonic - clock.monotonic(), remainingMs(session, clock.now()));
+}
+
 /**
  * Whether what is in memory is enough for a caller.
  *
@@ -89,9 +94,7 @@ export function isEnough(
   const now = clock.now();
   if (now >= held.enoughFrom && now < held.enoughUntil && minValidityMs === 0 && rejected === undefined) return true;
   if (held.token === rejected) return false;
-  const left =
-    Math.min(held.expiresAtMonotonic - clock.monotonic(), remainingMs(held.session, now)) -
-    requiredMs(held.session, minValidityMs);
+  const left = leftMs(held, clock) - requiredMs(held.session, minValidityMs);
   if (left <= 0) return false;
   held.enoughFrom = now;
   held.enoughUntil = now + Math.min(left, 1_000);

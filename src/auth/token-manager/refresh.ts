@@ -17,8 +17,6 @@ const comfortableMs = 10_000;
 const holderLimitMs = 15_000;
 /** Between two tries to store what the store has refused: the first wait and the longest, in milliseconds. */
 const [firstTryMs, slowestTryMs] = [100, 5_000];
-/** How long the end of the process waits for the store, in milliseconds. */
-const partingMs = 2_000;
 
 export interface RefresherOptions {
   readonly store: SessionStore;
@@ -131,7 +129,7 @@ export class Refresher {
    */
   async close(): Promise<void> {
     const { clock } = this.#options;
-    const until = clock.monotonic() + partingMs;
+    const until = clock.monotonic() + (this.#kept?.claim.outageMs ?? 0);
     for (let waitMs = firstTryMs; this.#kept !== undefined; waitMs *= 2) {
       try {
         await this.#storeKept();
@@ -224,9 +222,9 @@ export class Refresher {
    */
   async #isReplaced(session: Session, error: unknown): Promise<boolean> {
     const verdict = judgeRefreshFailure(error);
-    // This process was stopped until another took its claim, and nothing was sent.
-    const isLost = error instanceof AuthError && error.code === "lock_unavailable";
-    if (session.refreshToken === undefined || (verdict !== "dead" && verdict !== "replayed" && !isLost)) return false;
+    // This process was stopped until another took its claim, and nothing was sent: that one may still be at work.
+    if (error instanceof AuthError && error.code === "lock_unavailable") return true;
+    if (session.refreshToken === undefined || (verdict !== "dead" && verdict !== "replayed")) return false;
     const { clock } = this.#options;
     const waitMs =
       verdict === "replayed" && error instanceof ServiceError ? Math.min(error.retryAfterMs ?? 0, retryBudgetMs) : 0;

@@ -1,4 +1,4 @@
-import { AuthError, NotAuthenticatedError, hint, login } from "../../base/errors.ts";
+import { AuthError, NotAuthenticatedError, hint, isAuthError, login } from "../../base/errors.ts";
 import type * as runtime from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
 import {
@@ -13,7 +13,7 @@ import {
 import type { SessionStore, StoredProfile } from "../sessions/store.ts";
 import type { CurrentSession, FoundSession } from "./current-session.ts";
 import type { AuthEventSource, AuthEventStream } from "./events.ts";
-import { hold, isEnough, type HeldSession } from "./freshness.ts";
+import { hold, isEnough, leftMs, type HeldSession } from "./freshness.ts";
 import type { AccessToken, AccessTokenOptions } from "./access-token.ts";
 import type { Refresher } from "./refresh.ts";
 import type { TokenSource } from "./token-source.ts";
@@ -220,11 +220,20 @@ export class TokenManager {
 
   /** What is stored, if it is enough; else a refresh. The code of that is loaded when it is needed: most commands never do. */
   async #obtain(need: AccessTokenOptions): Promise<Session> {
-    if (this.#refresher === undefined) {
-      const { session } = await this.#current.load();
-      if (this.#current.isEnough(session, need)) return session;
+    try {
+      if (this.#refresher === undefined) {
+        const { session } = await this.#current.load();
+        if (this.#current.isEnough(session, need)) return session;
+      }
+      return await (await this.#loadRefresher()).refresh(need);
+    } catch (error) {
+      if (!isAuthError(error) || error.code !== "storage_unreachable") throw error;
+      // A store that cannot be reached takes nothing away from a token that is still good.
+      const session = this.#current.stillGood(need);
+      if (session === undefined) throw error;
+      this.#options.events.emit("refused", { profile: this.profile, error });
+      return session;
     }
-    return (await this.#loadRefresher()).refresh(need);
   }
 
   async #loadRefresher(): Promise<Refresher> {
@@ -358,6 +367,12 @@ class Current implements CurrentSession {
   /** The session in memory, if it is enough for a caller. */
   held(need: AccessTokenOptions): HeldSession | undefined {
     return this.#held !== undefined && isEnough(this.#held, need, this.#clock) ? this.#held : undefined;
+  }
+
+  /** The session in memory, if its token can still be used at all. */
+  stillGood({ rejected }: AccessTokenOptions): Session | undefined {
+    const held = this.#held;
+    return held !== undefined && held.token !== rejected && leftMs(held, this.#clock) > 0 ? held.session : undefined;
   }
 
   hold(session: Session): HeldSession {

@@ -56,8 +56,8 @@ export function text({ command, variable }: Identity): string {
       `Nothing was changed. To share them, set the same ${variable("PASSPHRASE")} there and here, and log in there again. Or log in here with --force: that leaves the others as they are.`,
     ],
     [
-      "the session that is stored is older than the last one here (refresh … of …): a copy of the files was put back",
-      "Nothing was sent: its refresh token is spent, and sending it would end the session everywhere. Put the newer files back, or log in again.",
+      "the session that is stored is older than the last one here (refresh … of …): an old copy was put back",
+      "Nothing was sent: its refresh token is spent, and sending it would end the session everywhere. Put the newer one back, or log in again.",
     ],
     [
       'the refresh was sent, and no answer came back: …. "…" may have renewed the session',

@@ -9,6 +9,7 @@ import type { Claim } from "../../../src/auth/sessions/store.ts";
 import { isTransient, type AuthErrorCode } from "../../../src/base/errors.ts";
 import { Secret } from "../../../src/base/secret.ts";
 import { startFakeSaas, type FakeSaas } from "../../fake-saas/server.ts";
+import { scratchFolder } from "../../helpers/command.ts";
 import { ManualClock } from "../../helpers/manual-clock.ts";
 import { TestSharedStore } from "../../helpers/shared-store.ts";
 import { sessionOf, storeSession, type SessionOptions } from "../../helpers/stored-session.ts";
@@ -41,8 +42,9 @@ async function stage(t: TestContext, options: SessionOptions = {}): Promise<Stag
   // No time passes while the service is asked: the socket is real.
   clock.isHeld = () => sent > 0;
   const at = { store: place, seal: key, clock, fetch: held };
-  await storeSession(saas, {}, sessionOf(saas, { now: clock.now(), ...options }), at);
-  const worker = (overrides: AppOverrides = {}): App => createApp({ env: {}, ...at, ...overrides });
+  await storeSession(saas, machine(t), sessionOf(saas, { now: clock.now(), ...options }), at);
+  const env = machine(t);
+  const worker = (overrides: AppOverrides = {}): App => createApp({ env, ...at, ...overrides });
   const session = (await worker().store.read("default")).profile?.session ?? assert.fail();
   return {
     saas,
@@ -52,6 +54,11 @@ async function stage(t: TestContext, options: SessionOptions = {}): Promise<Stag
     worker,
     stored: async () => (await worker().store.read("default")).profile?.session,
   };
+}
+
+/** The environment of a machine that has not met a login yet. */
+function machine(t: TestContext): { XDG_STATE_HOME: string } {
+  return { XDG_STATE_HOME: scratchFolder(t) };
 }
 
 /** The clock of a process that is stopped, or whose machine is cut off: nothing of it goes on by itself. */
@@ -189,6 +196,89 @@ test("a store that does not answer costs a good token nothing, and an expired on
     return true;
   });
   assert.equal(saas.count("/oauth/token"), 0);
+});
+
+test("a store that does not answer: a token that is still good for a moment is given out, and one that was refused is not", async (t) => {
+  const { saas, place, worker, clock, session } = await stage(t, { leftMs: 90_000 });
+  const app = worker();
+  assert.equal(await app.tokens().getAccessToken(), session.accessToken.reveal());
+  place.onCall = () => {
+    throw Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
+  };
+  // Within its last minute a token is refreshed, if that can be done.
+  clock.pass(60_000);
+  const told: unknown[] = [];
+  app.events.on("refused", ({ error }) => told.push(error.code));
+  assert.equal(await app.tokens().getAccessToken(), session.accessToken.reveal());
+  assert.deepEqual(told, ["storage_unreachable"]);
+  const rejected = session.accessToken.reveal();
+  await assert.rejects(app.tokens().getAccessToken({ rejected }), code("storage_unreachable"));
+  clock.pass(60_000);
+  await assert.rejects(app.tokens().getAccessToken(), code("storage_unreachable"));
+  assert.equal(saas.count("/oauth/token"), 0);
+});
+
+test("NFR-018 an intent that a process could not take back holds itself back no longer than the outage", async (t) => {
+  const { saas, place, worker, clock } = await stage(t);
+  const app = worker();
+  // The intent is stored, and everything after that fails.
+  place.onSaved = () => {
+    place.onCall = () => {
+      throw new Error("ECONNRESET");
+    };
+    throw new Error("ECONNRESET");
+  };
+  await assert.rejects(app.tokens().getAccessToken(), code("storage_unreachable"));
+  place.onCall = place.onSaved = () => undefined;
+  const startedAt = clock.monotonic();
+  assert.match(await app.tokens().getAccessToken(), /^at_/);
+  assert.ok(clock.monotonic() - startedAt < 1_000);
+  assert.equal(saas.count("/oauth/token"), 1);
+});
+
+test("NFR-018 who lost a claim while it was stopped waits for the one that has it", async (t) => {
+  const { saas, place, worker, session } = await stage(t);
+  const [own, late] = [stoppedClock(), worker()];
+  let taken: Claim | undefined;
+  let loads = 0;
+  // Between its intent and its request this process is stopped for longer than the limit, and another has just begun.
+  place.onSaved = async () => {
+    place.onSaved = () => undefined;
+    taken = await claimed(late);
+    own.elapsed += silentAfterMs;
+  };
+  // It looks whether it still has its claim, what is stored, and then again and again.
+  place.onCall = async (call) => {
+    if (taken !== undefined && call === "load" && (loads += 1) === 4) await taken.store(renewed(session, "by another"));
+  };
+  assert.equal(await worker({ clock: own }).tokens().getAccessToken(), "at_by another");
+  assert.equal(saas.count("/oauth/token"), 0);
+});
+
+test("an older copy that was put back is refused, and nothing is sent", async (t) => {
+  const { saas, place, worker, clock } = await stage(t);
+  const [[name = "", before] = []] = place.texts;
+  const [witness, env] = [worker(), machine(t)];
+  await worker({ env }).tokens().getAccessToken();
+  await witness.tokens().getAccessToken();
+  // The version of today, the text of yesterday: as who may write to the store can do.
+  place.texts.set(name, { text: before?.text ?? assert.fail(), version: "another" });
+  clock.pass(2 * 3_600_000);
+  for (const app of [witness, worker({ env })]) {
+    await assert.rejects(app.tokens().getAccessToken(), (error) => {
+      assert.ok(code("storage_damaged")(error));
+      assert.match(String(error), /older than the last one here \(refresh 0 of 1\)/);
+      return true;
+    });
+  }
+  assert.equal(saas.count("/oauth/token"), 1);
+  // A process that has seen neither cannot tell, and the service ends the session.
+  await assert.rejects(
+    worker({ env: machine(t) })
+      .tokens()
+      .getAccessToken(),
+    code("session_ended"),
+  );
 });
 
 test("NFR-018 what cannot be stored is kept by the one that has it, and stored when the store is back", async (t) => {

@@ -57,6 +57,7 @@ class OpenStore extends MemoryStore {
     return (
       claim && {
         ...claim,
+        outageMs: 2_000,
         isHeld: async () => this.isHeld,
         store: async (next) => {
           if (this.isFull) throw new AuthError("storage_unwritable", "the disk is full", { hint: "Try again" });

@@ -1,0 +1,147 @@
+import { AuthError, reasonOf } from "../../base/errors.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { ThisMachine } from "./local.ts";
+import { fromText, textOf, type Profile, type Session } from "./session.ts";
+import type { Sealer } from "./shared-sealing.ts";
+import type { SharedStore } from "./shared-store.ts";
+import type { StoredProfile } from "./store.ts";
+import { inItsTime } from "./this-machine.ts";
+
+/** One call of the store, and all its tries together, in milliseconds. */
+const [callMs, triesMs] = [5_000, 8_000];
+/** Before the second try, in milliseconds; it doubles from then on. */
+const firstWaitMs = 40;
+
+/** Says that a refresh token is being spent, and by whom. It changes with every sign of life. */
+export interface Intent {
+  readonly id: string;
+  /** A digest of the refresh token. */
+  readonly spends: string;
+  readonly signs: number;
+}
+
+/** What is stored under the key of a login. */
+interface Stored {
+  readonly profile: Profile;
+  readonly intent?: Intent | undefined;
+}
+
+/** The same as it was read: undefined members where there is nothing. */
+export interface Entry extends StoredProfile {
+  readonly intent: Intent | undefined;
+  readonly version: string | undefined;
+}
+
+export interface EntriesOptions {
+  readonly store: SharedStore;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  /** The tool's name, with which every key begins. */
+  readonly tool: string;
+  readonly machine: ThisMachine;
+}
+
+/** The logins of a shared store, one key each: sealed, in the time of this machine, and asked for until there is an answer. */
+export class SharedEntries {
+  readonly #options: EntriesOptions;
+  /** The newest session of each login that this process has seen. */
+  readonly #newest = new Map<string, Pick<Session, "id" | "refreshes">>();
+
+  constructor(options: EntriesOptions) {
+    this.#options = options;
+  }
+
+  async load(name: string): Promise<Entry> {
+    const { store, sealer, machine } = this.#options;
+    const key = this.#key(name);
+    const found = await this.#ask((signal) => store.load(key, { signal }));
+    if (found === undefined) return { name, profile: undefined, intent: undefined, version: undefined };
+    const text = await sealer.open(key, found.text);
+    if (text === undefined) throw this.#damaged(key);
+    const { profile, intent } = fromText<Stored>(text);
+    const session = profile.session && inItsTime(profile.session, machine);
+    return this.#seen({ name, profile: { ...profile, session }, intent, version: found.version });
+  }
+
+  /** Stores what takes the place of an entry. Undefined where that is no longer what is stored. */
+  async save({ name, version }: Entry, next: Stored | undefined): Promise<Entry | undefined> {
+    const { store, sealer } = this.#options;
+    const key = this.#key(name);
+    // What this machine's clock has to do with a session is not stored: other machines read it too.
+    const session = next?.profile.session && { ...next.profile.session, clockOffsetMs: 0 };
+    const stored = next && { ...next, profile: { ...next.profile, session } };
+    const text = stored && (await sealer.seal(key, textOf(stored)));
+    const saved = await this.#ask((signal) => store.save(key, text, { ifVersion: version, signal }));
+    if (saved === undefined) return undefined;
+    return this.#seen({ name, profile: next?.profile, intent: next?.intent, version: next && saved });
+  }
+
+  /** Tells of changes of an entry, if the store does. */
+  watch(name: string, changed: () => void): (() => void) | undefined {
+    return this.#options.store.watch?.(this.#key(name), changed);
+  }
+
+  /** How often the login of an entry has been refreshed, as far as this process has seen. */
+  refreshesSeen({ name, profile }: Entry): number {
+    const newest = this.#newest.get(name);
+    return newest !== undefined && newest.id === profile?.session?.id ? newest.refreshes : 0;
+  }
+
+  #seen(entry: Entry): Entry {
+    const { name, profile } = entry;
+    if (profile?.session === undefined) this.#newest.delete(name);
+    else {
+      const { id, refreshes } = profile.session;
+      this.#newest.set(name, { id, refreshes: Math.max(refreshes, this.refreshesSeen(entry)) });
+    }
+    return entry;
+  }
+
+  #key(name: string): string {
+    return `${this.#options.tool}/logins/${encodeURIComponent(name)}`;
+  }
+
+  /**
+   * One call of the store, tried again while that may help. A save whose answer was lost may have been carried out: then the next try is told
+   * of another version, and the caller finds its own text there.
+   */
+  async #ask<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock } = this.#options;
+    const startedAt = clock.monotonic();
+    for (let waitMs = firstWaitMs; ; waitMs *= 2) {
+      const signal = clock.timeout(callMs);
+      try {
+        return await answered(call(signal), signal);
+      } catch (error) {
+        if (clock.monotonic() - startedAt + waitMs > triesMs) throw this.#unreachable(error);
+        await clock.sleep(waitMs * (0.75 + Math.random() / 2));
+      }
+    }
+  }
+
+  get #place(): string {
+    return this.#options.store.name ?? "the shared store";
+  }
+
+  #unreachable(cause: unknown): AuthError {
+    return new AuthError("storage_unreachable", `${this.#place} does not answer (${reasonOf(cause)})`, {
+      hint: "Nothing was lost. Check the store and the network, then try again",
+      cause,
+    });
+  }
+
+  #damaged(key: string): AuthError {
+    return new AuthError("storage_damaged", `what ${this.#place} has for "${key}" does not open with this key`, {
+      hint: "Pass the key that the login was sealed with. If it was changed, pass the old one after the new one",
+    });
+  }
+}
+
+/** A client may pay no attention to a signal: then nobody waits for it any longer. */
+function answered<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => reject(signal.reason);
+    signal.addEventListener("abort", giveUp, { once: true });
+    answer.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
+  });
+}
