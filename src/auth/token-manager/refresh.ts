@@ -69,7 +69,8 @@ export class Refresher {
 
   async #refresh(need: AccessTokenOptions): Promise<Session> {
     const startedAt = this.#options.clock.monotonic();
-    for (let wasReplaced = false; ; ) {
+    const begunAgain = new Set<string>();
+    for (;;) {
       const found = await this.look();
       const { session } = found;
       if (this.#current.isEnough(session, need)) return session;
@@ -91,9 +92,9 @@ export class Refresher {
           if (answer.tokens.expires_in === 0) throw expiredOnArrival(session);
           return stored;
         }
-        if (wasReplaced || !(await this.#isReplaced(session, answer.error)))
-          return await this.#giveUp(session, need, answer.error);
-        wasReplaced = true;
+        const reason = await this.#reasonToBeginAgain(session, answer.error);
+        if (reason === undefined || begunAgain.has(reason)) return await this.#giveUp(session, need, answer.error);
+        begunAgain.add(reason);
       } finally {
         // Kept while the store has a spent refresh token: another process would send it, and end the session.
         if (this.#kept?.claim !== claim) await claim.release();
@@ -217,14 +218,15 @@ export class Refresher {
   }
 
   /**
-   * Whether another holder has refreshed although this process had the claim: another machine that could not see it. What that one
-   * stored is the session then, and the whole thing begins again with that, once.
+   * Whether another holder has refreshed, or is about to, although this process had the claim: another machine that could not see it, or
+   * one that took the claim while this process was stopped. What that one stores is the session, and the whole thing begins again, once
+   * for each reason.
    */
-  async #isReplaced(session: Session, error: unknown): Promise<boolean> {
+  async #reasonToBeginAgain(session: Session, error: unknown): Promise<"lost" | "replaced" | undefined> {
     const verdict = judgeRefreshFailure(error);
-    // This process was stopped until another took its claim, and nothing was sent: that one may still be at work.
-    if (error instanceof AuthError && error.code === "lock_unavailable") return true;
-    if (session.refreshToken === undefined || (verdict !== "dead" && verdict !== "replayed")) return false;
+    // Nothing was sent.
+    if (error instanceof AuthError && error.code === "lock_unavailable") return "lost";
+    if (session.refreshToken === undefined || (verdict !== "dead" && verdict !== "replayed")) return undefined;
     const { clock } = this.#options;
     const waitMs =
       verdict === "replayed" && error instanceof ServiceError ? Math.min(error.retryAfterMs ?? 0, retryBudgetMs) : 0;
@@ -233,9 +235,9 @@ export class Refresher {
       // What is stored while this session is kept in memory is the one before it.
       if (now.id !== session.id || (!isSameToken(now, session) && now.refreshes >= session.refreshes)) {
         this.#kept = undefined;
-        return true;
+        return "replaced";
       }
-      if (clock.monotonic() >= until) return false;
+      if (clock.monotonic() >= until) return undefined;
     }
   }
 

@@ -28,6 +28,7 @@ const mutations: Readonly<Record<string, Mutation & { breaks: RegExp; seed?: num
     from: "if (this.#kept?.claim !== claim) await claim.release();",
     to: "await claim.release();",
     breaks: / has not stored the answer to it$/,
+    seed: 2_692,
   },
   "that keeps its claim to the end": {
     file: refresh,
@@ -43,8 +44,8 @@ const mutations: Readonly<Record<string, Mutation & { breaks: RegExp; seed?: num
   },
   "that fails although another process has just refreshed": {
     file: refresh,
-    from: "if (wasReplaced || !(await this.#isReplaced(session, answer.error)))",
-    to: "if (true)",
+    from: "if (reason === undefined || begunAgain.has(reason)) return",
+    to: "return",
     breaks: /, which nothing explains$/,
   },
   "that sends without asking whether it still has its claim": {
