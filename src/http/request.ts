@@ -87,7 +87,8 @@ export function serviceFailure(response: Response, body: JsonObject | undefined)
   if (isTransientStatus(response.status)) {
     return new ServiceError("service_unavailable", message, {
       ...facts,
-      hint: `Nothing was lost. Try again ${whenToRetry(facts.retryAfterMs)}`,
+      // A gateway that fails does not know what was done behind it, nor does a service that has failed itself.
+      hint: `${[408, 429, 503].includes(response.status) ? "Nothing was lost. " : ""}Try again ${whenToRetry(facts.retryAfterMs)}`,
     });
   }
   if (error === undefined) {

@@ -125,7 +125,7 @@ export function unwritable(path: string, cause: unknown): AuthError {
 }
 
 /** Runs what touches the file at `path`, and explains the system's errors. A bug in this program is thrown unchanged. */
-function explained<T>(path: string, action: () => T): T {
+export function explained<T>(path: string, action: () => T): T {
   try {
     return action();
   } catch (cause) {

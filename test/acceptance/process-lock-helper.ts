@@ -24,6 +24,13 @@ switch (task) {
     lock.release();
     break;
   }
+  // Holds many locks until it is killed.
+  case "holdAll": {
+    for (const one of process.argv.slice(3)) await acquireProcessLock(one, options);
+    say(`held ${process.pid}`);
+    await told();
+    break;
+  }
   // Ends while it holds the lock.
   case "exit": {
     await acquireProcessLock(path, options);

@@ -6,7 +6,7 @@ import type { Profile } from "../../auth/sessions/session.ts";
 import { withoutEndSlashes } from "../../base/address.ts";
 import { AuthError, hint, login } from "../../base/errors.ts";
 import { checkFoldersAbove } from "../../platform/folders-above.ts";
-import { reservePrivateFile } from "../../platform/private-file-changes.ts";
+import { explained, reservePrivateFile } from "../../platform/private-file-changes.ts";
 import type { App } from "../app.ts";
 import { isSamePlace, shownPlace, type Destination } from "./destination.ts";
 import type { LoginCallbacks } from "./options.ts";
@@ -79,7 +79,7 @@ export async function agreedKey(
 ): Promise<() => Promise<string | undefined>> {
   if (!app.isLocal) return async () => undefined;
   const { folder, local } = app;
-  checkFoldersAbove(folder);
+  explained(folder, () => checkFoldersAbove(folder));
   const { source, key } = await chooseKey({
     requested: app.settings.storage,
     current: startsOver ? undefined : local.keys.own()?.way,

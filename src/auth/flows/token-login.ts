@@ -7,9 +7,6 @@ import type { Session } from "../sessions/session.ts";
 import { completeLogin } from "./complete-login.ts";
 import type { LoginRequest } from "./login-request.ts";
 
-/** As long as an answer may take. The refresh token may be spent as soon as it is sent, and the answer is then the only way back. */
-const answerLimitMs = 300_000;
-
 /**
  * Takes over a login that was made elsewhere, by its refresh token or an access token of it. Nothing in a token says which it is, so it is
  * tried as the first and then as the second: the token endpoint knows no access tokens, and tells nobody what it is sent.
@@ -44,7 +41,7 @@ async function asRefreshToken(
 ): Promise<TokenResponse | undefined> {
   const { server, clientId: client_id, resource } = request;
   // Without the signal: what was sent is waited for.
-  const exchange = { fetch: tokenEndpointFetch(request, { fetch, clock }), clock, timeoutMs: answerLimitMs };
+  const exchange = { fetch: tokenEndpointFetch(request, { fetch, clock }), clock };
   try {
     return await refreshTokenGrant(server, { client_id, refresh_token: token, resource }, exchange);
   } catch (error) {

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { Secret } from "../../base/secret.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
-import { tokenGrant, type TokenResponse } from "./token-endpoint.ts";
+import { answerLimitMs, tokenGrant, type TokenResponse } from "./token-endpoint.ts";
 
 /** 256 random bits, which bind the response to this one login (RFC 6749 §10.12). */
 export function createState(): Secret {
@@ -114,5 +114,5 @@ export function authorizationCodeGrant(
   },
   options: ExchangeOptions,
 ): Promise<TokenResponse> {
-  return tokenGrant(server, { grant_type: "authorization_code", ...grant }, options);
+  return tokenGrant(server, { grant_type: "authorization_code", ...grant }, { ...options, timeoutMs: answerLimitMs });
 }

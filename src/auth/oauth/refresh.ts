@@ -2,7 +2,7 @@ import { isTransient, NotAuthenticatedError, ServiceError } from "../../base/err
 import type { Secret } from "../../base/secret.ts";
 import type { AuthorizationServer } from "./authorization-server.ts";
 import type { ExchangeOptions } from "../../http/request.ts";
-import { tokenGrant, type TokenResponse } from "./token-endpoint.ts";
+import { answerLimitMs, tokenGrant, type TokenResponse } from "./token-endpoint.ts";
 
 /**
  * RFC 6749 §6. Only the token manager calls this, under its lock: the server rotates refresh tokens, and a token presented twice ends the
@@ -15,7 +15,7 @@ export function refreshTokenGrant(
   grant: { client_id: string; refresh_token: Secret; resource?: string | undefined },
   options: ExchangeOptions,
 ): Promise<TokenResponse> {
-  return tokenGrant(server, { grant_type: "refresh_token", ...grant }, options);
+  return tokenGrant(server, { grant_type: "refresh_token", ...grant }, { ...options, timeoutMs: answerLimitMs });
 }
 
 export type RefreshVerdict = "dead" | "replayed" | "transient" | "refused";

@@ -32,6 +32,12 @@ export interface TokenResponse {
   readonly flaw?: AuthError | undefined;
 }
 
+/**
+ * How long the answer to a grant that is spent is waited for, in milliseconds: as long as the runtime itself keeps a connection on which
+ * nothing comes. A refresh token or a code that was sent may be spent, and the answer is the only one there will be.
+ */
+export const answerLimitMs = 300_000;
+
 type Grant = { readonly grant_type: string; readonly client_id: string } & Readonly<
   Record<string, string | Secret | undefined>
 >;

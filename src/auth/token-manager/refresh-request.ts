@@ -7,16 +7,11 @@ import type { Clock } from "../../platform/clock.ts";
 import { tokenEndpointFetch, validateTokenType } from "../oauth/dpop-fetch.ts";
 import { validateRefreshedIdToken } from "../oauth/id-token.ts";
 import { judgeRefreshFailure, refreshTokenGrant } from "../oauth/refresh.ts";
-import type { TokenResponse } from "../oauth/token-endpoint.ts";
+import { answerLimitMs, type TokenResponse } from "../oauth/token-endpoint.ts";
 import { sessionTokens } from "../sessions/session-tokens.ts";
 import type { Session } from "../sessions/session.ts";
 import type { AwaitedWork } from "../sessions/store.ts";
 
-/**
- * How long an answer is waited for, in milliseconds: as long as the runtime itself keeps a connection on which nothing comes. A request that
- * was sent may have spent the token, and its answer is the only one there will be.
- */
-export const answerLimitMs = 300_000;
 /** How long this client may wait beyond the service's own time, in milliseconds (NFR-005). */
 export const retryBudgetMs = 3_000;
 /** After this long a user wonders what is going on. */
@@ -63,6 +58,7 @@ export async function requestRefresh(
   const grant = { client_id, refresh_token: refreshToken, resource };
   const startedAt = clock.monotonic();
   let unanswered: unknown;
+  let isTold = false;
   for (let attempt = 1, waited = waitedMs; ; attempt += 1) {
     // A process that was stopped for so long that another took its claim must not send what the other has spent.
     if (!(await isHeld()))
@@ -72,10 +68,11 @@ export async function requestRefresh(
     const sentAt = clock.now();
     let isAnswered = false;
     clock.timeout(tellAfterMs).addEventListener("abort", () => {
-      if (!isAnswered) onWait({ work: "answer", host: new URL(server.token_endpoint).host });
+      if (!isAnswered && !isTold) onWait({ work: "answer", host: new URL(server.token_endpoint).host });
+      isTold ||= !isAnswered;
     });
     try {
-      const tokens = await refreshTokenGrant(server, grant, { clock, fetch: proving, timeoutMs: answerLimitMs });
+      const tokens = await refreshTokenGrant(server, grant, { clock, fetch: proving });
       requireContinuation(session, profile, tokens, sentAt);
       return { next: { ...session, ...sessionTokens(tokens, sentAt, session) }, tokens };
     } catch (error) {

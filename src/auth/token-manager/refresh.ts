@@ -2,6 +2,7 @@ import { AuthError, NotAuthenticatedError, ServiceError, hint, login } from "../
 import type { Fetch } from "../../base/runtime-types.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { judgeRefreshFailure } from "../oauth/refresh.ts";
+import { answerLimitMs } from "../oauth/token-endpoint.ts";
 import { isSameToken, type Profile, type Session } from "../sessions/session.ts";
 import type { Claim, SessionStore } from "../sessions/store.ts";
 import type { AccessTokenOptions } from "./access-token.ts";
@@ -9,7 +10,7 @@ import type { CurrentSession, FoundSession } from "./current-session.ts";
 import { endOf, whyEnded, withoutLogin } from "./ended-login.ts";
 import type { AuthEventStream } from "./events.ts";
 import { remainingMs } from "./freshness.ts";
-import { answerLimitMs, requestRefresh, retryBudgetMs } from "./refresh-request.ts";
+import { requestRefresh, retryBudgetMs } from "./refresh-request.ts";
 
 /** A caller whose token is good for longer than this does not wait for a holder, in milliseconds. */
 const comfortableMs = 10_000;

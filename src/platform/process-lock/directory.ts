@@ -330,7 +330,11 @@ function quietly(action: () => void): void {
 }
 
 function notALock(path: string): AuthError {
-  return new AuthError("lock_unavailable", `"${path}" is where the lock should be, and was not made by this program`, {
-    hint: hint`Move it away: ${{ run: ["mv", path, `${path}.old`] }}`,
-  });
+  return new AuthError(
+    "storage_unwritable",
+    `"${path}" is where the lock should be, and was not made by this program`,
+    {
+      hint: hint`Move it away: ${{ run: ["mv", path, `${path}.old`] }}`,
+    },
+  );
 }

@@ -47,8 +47,8 @@ function judgeOf(path: string): Judge {
  * Waits for the lock at `path`. The lock of a process that died is taken over; that of a living one, stopped or not, never is.
  * @param options - and `unless`, which is asked between tries: when it returns true the wait ends with undefined, since
  *   the holder has done what the lock was wanted for
- * @throws {@link AuthError} `lock_unavailable` after `timeoutMs`, naming the holder, or when something else is at `path`;
- *   `storage_unwritable` when the folder is missing, read-only or full; the signal's reason when it aborts
+ * @throws {@link AuthError} `lock_unavailable` after `timeoutMs`, naming the holder; `storage_unwritable` when the folder is missing,
+ *   read-only or full, or something else is at `path`; the signal's reason when it aborts
  */
 export function acquireProcessLock(path: string, options: LockOptions): Promise<ProcessLock>;
 export function acquireProcessLock(
@@ -105,7 +105,7 @@ async function wait(
 
 /**
  * The holder of the lock at `path`, undefined when it is free; changes nothing.
- * @throws {@link AuthError} `lock_unavailable` when something else is at `path`, `storage_unwritable` when it cannot be examined
+ * @throws {@link AuthError} `storage_unwritable` when it cannot be examined, or something else is at `path`
  */
 export async function inspectProcessLock(path: string): Promise<LockHolder | undefined> {
   try {

@@ -462,7 +462,7 @@ test("something else where the lock should be is an error that says what to do, 
     make(path);
     const clock = jumpingClock();
     await assert.rejects(acquireProcessLock(path, { clock, timeoutMs: 1000 }), (error: AuthError) => {
-      assert.equal(error.code, "lock_unavailable");
+      assert.equal(error.code, "storage_unwritable");
       assert.match(error.message, /was not made by this program/);
       assert.equal(hintOf(error), `Move it away: mv ${path} ${path}.old`);
       return true;
