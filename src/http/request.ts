@@ -4,7 +4,7 @@ import { excerpt } from "../base/secret.ts";
 import type * as runtime from "../base/runtime-types.ts";
 import type { Clock } from "../platform/clock.ts";
 import { isJsonObject, parseJson, textOf, type JsonObject } from "./json-members.ts";
-import { whenToRetry, isTransientStatus, retryAfter } from "./retry.ts";
+import { whenToRetry, isRefusalToAct, isTransientStatus, retryAfter } from "./retry.ts";
 
 export interface ExchangeOptions {
   fetch: runtime.Fetch;
@@ -87,8 +87,7 @@ export function serviceFailure(response: Response, body: JsonObject | undefined)
   if (isTransientStatus(response.status)) {
     return new ServiceError("service_unavailable", message, {
       ...facts,
-      // A gateway that fails does not know what was done behind it, nor does a service that has failed itself.
-      hint: `${[408, 429, 503].includes(response.status) ? "Nothing was lost. " : ""}Try again ${whenToRetry(facts.retryAfterMs)}`,
+      hint: `${isRefusalToAct(response.status) ? "Nothing was lost. " : ""}Try again ${whenToRetry(facts.retryAfterMs)}`,
     });
   }
   if (error === undefined) {

@@ -9,6 +9,11 @@ export function isTransientStatus(status: number): boolean {
   return status === 408 || status === 429 || (status >= 500 && status !== 501);
 }
 
+/** Whether a transient status says that nothing was done. A gateway that fails does not know, nor does a service that has failed itself. */
+export function isRefusalToAct(status: number): boolean {
+  return [408, 429, 503].includes(status);
+}
+
 /** In milliseconds: `retry_after` of the body, else `Retry-After` in seconds or as a date (RFC 9110 §10.2.3). */
 export function retryAfter(response: Response, body?: JsonObject): number | undefined {
   const inBody = body?.["retry_after"];
